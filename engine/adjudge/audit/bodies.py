@@ -1,0 +1,273 @@
+"""What the records of a decision and of a policy hold, and the way back from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from adjudge.expr.types import DURATION, TIMESTAMP, ListType, MapType, Type
+from adjudge.fields import Field, form_of, to_json
+from adjudge.media import jpeg_size
+from adjudge.model import Decision, DecisionStatus, Face, Request, Signal, SignalStatus, Verdict
+from adjudge.plugin import Provider
+from adjudge.policy.policy import Policy
+
+COMMITMENT = "commitment"
+
+Commit = Callable[[str, object], str]
+"""Put a personal value, by its name, into the vault and return what stands for it."""
+
+
+class FaceBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A face as the log knows it: never the media itself. width, height: in pixels, of a JPEG."""
+
+    digest: str
+    media_type: str
+    size: int | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+class SignalBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A signal with its fields as they came; durations and times as texts, personal values as commitments."""
+
+    status: SignalStatus
+    fields: dict[str, Any] = {}
+    reason: str | None = None
+    reason_code: str | None = None
+    capture_again: str | None = None
+    provider: str | None = None
+    version: str | None = None
+    request_id: str | None = None
+    duration_ms: float = 0.0
+    price: Decimal = Decimal(0)
+    currency: str | None = None
+
+
+class DecisionBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A decision. `at` is the decision's clock; money is a string, durations are milliseconds."""
+
+    decision_id: str
+    merchant_biz_id: str
+    scene_code: str
+    status: DecisionStatus
+    policy: str
+    policy_digest: str
+    fingerprint: str
+    at: datetime
+    durability: str
+    inputs: dict[str, Any]
+    signals: dict[str, SignalBody]
+    verdict: Verdict
+    face: FaceBody | None = None
+    supersedes: str | None = None
+    duration_ms: float = 0.0
+    cost: dict[str, Decimal] = {}
+    capture_again: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class PolicyBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A policy as it was used: enough to load it again without its files and its plugins.
+
+    lists: texts of list files by the path in the policy. providers: what each declared, by name.
+    """
+
+    policy: str
+    digest: str
+    policy_language: int
+    engine: str
+    text: str
+    lists: dict[str, str] = {}
+    providers: dict[str, ProviderBody] = {}
+
+
+class ProviderBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a provider declared.
+
+    fields: always; None where the policy declares them. derived: for each `with:`, where the fields follow from it.
+    """
+
+    version: str
+    fields: dict[str, dict[str, Any]] | None = None
+    derived: list[DerivedBody] = []
+
+
+class DerivedBody(msgspec.Struct, frozen=True):
+    """The fields that a provider made of a `with:`."""
+
+    config: dict[str, Any]
+    fields: dict[str, dict[str, Any]]
+
+
+def policy_body(policy: Policy, providers: Mapping[str, Provider], engine: str) -> PolicyBody:
+    """Return the record of a policy. engine: this package's version."""
+    typed = policy.typed
+    used: dict[str, ProviderBody] = {}
+    for signal in typed.signals.values():
+        if signal.provider is not None:
+            provider = providers[signal.provider]
+            fields = {name: form_of(field) for name, field in signal.fields.items()}
+            if provider.derive is not None:
+                derived = DerivedBody(dict(signal.config), fields)
+                before = used[signal.provider].derived if signal.provider in used else []
+                used[signal.provider] = ProviderBody(provider.version, derived=[*before, derived])
+            else:
+                used[signal.provider] = ProviderBody(provider.version, fields if provider.fields is not None else None)
+    return PolicyBody(
+        policy=typed.name,
+        digest=typed.digest,
+        policy_language=typed.policy_language,
+        engine=engine,
+        text=typed.source.text,
+        lists=dict(typed.list_texts),
+        providers=used,
+    )
+
+
+class Recorder:
+    """Turns the decisions of one policy into records."""
+
+    def __init__(self, policy: Policy, durability: str) -> None:
+        """Note which fields need a text in place of their value. durability: named in each record."""
+        typed = policy.typed
+        self._durability = durability
+        self._inputs = _special(typed.inputs)
+        self._signals = {name: _special(signal.fields) for name, signal in typed.signals.items()}
+        everything = [*self._inputs.values(), *(way for ways in self._signals.values() for way in ways.values())]
+        self.is_personal = "personal" in everything
+
+    def body(self, decision: Decision, request: Request, commit: Commit) -> DecisionBody:
+        """Return the record of a decision. commit: takes personal values; may write to disk."""
+        return DecisionBody(
+            decision_id=decision.decision_id,
+            merchant_biz_id=decision.merchant_biz_id,
+            scene_code=request.scene_code,
+            status=decision.status,
+            policy=decision.policy,
+            policy_digest=decision.policy_digest,
+            fingerprint=decision.fingerprint,
+            at=decision.decided_at,
+            durability=self._durability,
+            inputs=_written(request.inputs, self._inputs, "inputs.", commit),
+            signals={
+                name: _signal_body(signal, _written(signal.fields, self._signals[name], f"{name}.", commit))
+                for name, signal in decision.signals.items()
+            },
+            verdict=decision.verdict,
+            face=_face_body(request.face) if request.face is not None else None,
+            supersedes=decision.supersedes,
+            duration_ms=decision.duration_ms,
+            cost=dict(decision.cost),
+            capture_again=decision.capture_again,
+            notes=decision.notes,
+        )
+
+
+def _special(fields: Mapping[str, Field]) -> dict[str, str]:
+    """Return the fields whose value is not written as it is: personal ones, and those with times in them."""
+    ways = {
+        name: "personal" if field.personal else "text" if _has_time(field.type) else ""
+        for name, field in fields.items()
+    }
+    return {name: way for name, way in ways.items() if way}
+
+
+def _has_time(type_: Type) -> bool:
+    match type_:
+        case ListType(item=item):
+            return _has_time(item)
+        case MapType(value=value):
+            return _has_time(value)
+        case _:
+            return type_ in (DURATION, TIMESTAMP)
+
+
+def _written(fields: Mapping[str, object], special: Mapping[str, str], prefix: str, commit: Commit) -> dict[str, Any]:
+    written = dict(fields)
+    for name, way in special.items():
+        value = written.get(name)
+        if value is not None:
+            plain = to_json(value)
+            written[name] = {COMMITMENT: commit(prefix + name, plain)} if way == "personal" else plain
+    return written
+
+
+def _signal_body(signal: Signal, fields: dict[str, Any]) -> SignalBody:
+    return SignalBody(
+        status=signal.status,
+        fields=fields,
+        reason=signal.reason,
+        reason_code=signal.reason_code,
+        capture_again=signal.capture_again,
+        provider=signal.provider,
+        version=signal.version,
+        request_id=signal.request_id,
+        duration_ms=round(signal.duration_ms, 3),
+        price=signal.price,
+        currency=signal.currency,
+    )
+
+
+def _face_body(face: Face) -> FaceBody:
+    if face.data is None:
+        return FaceBody(digest=face.digest, media_type=face.media_type)
+    width, height = jpeg_size(face.data) or (None, None)
+    return FaceBody(face.digest, face.media_type, len(face.data), width, height)
+
+
+Reveal = Callable[[str], object]
+"""Return the value behind a commitment; None where it was erased."""
+
+
+def restore_decision(body: DecisionBody, reveal: Reveal) -> Decision:
+    """Return the decision that a record holds, for a cache that starts warm."""
+    signals = {}
+    for name, signal in body.signals.items():
+        fields, _ = restore_fields(signal.fields, reveal)
+        signals[name] = Signal(
+            name=name,
+            status=signal.status,
+            fields=fields,
+            reason=signal.reason,
+            reason_code=signal.reason_code,
+            capture_again=signal.capture_again,
+            provider=signal.provider,
+            version=signal.version,
+            request_id=signal.request_id,
+            duration_ms=signal.duration_ms,
+            price=signal.price,
+            currency=signal.currency,
+        )
+    return Decision(
+        decision_id=body.decision_id,
+        merchant_biz_id=body.merchant_biz_id,
+        status=body.status,
+        verdict=body.verdict,
+        policy=body.policy,
+        policy_digest=body.policy_digest,
+        fingerprint=body.fingerprint,
+        decided_at=body.at,
+        signals=signals,
+        supersedes=body.supersedes,
+        duration_ms=body.duration_ms,
+        cost=body.cost,
+        capture_again=body.capture_again,
+        notes=body.notes,
+    )
+
+
+def restore_fields(fields: Mapping[str, object], reveal: Reveal) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Return fields with the values behind their commitments, and the names of those that were erased."""
+    restored = dict(fields)
+    erased: list[str] = []
+    for name, value in fields.items():
+        if isinstance(value, dict) and value.keys() == {COMMITMENT}:
+            restored[name] = reveal(str(value[COMMITMENT]))
+            if restored[name] is None:
+                erased.append(name)
+    return restored, tuple(erased)

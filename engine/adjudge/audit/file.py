@@ -1,0 +1,235 @@
+"""The file under the audit log: appending to it, and going back to what stands in it after a failure."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from time import monotonic
+
+from adjudge.audit.disk import Disk, forget_cached, sync_directory
+from adjudge.audit.read import tail, unfinished
+from adjudge.audit.record import FIRST_PREV
+from adjudge.audit.verify import segments
+from adjudge.errors import AuditBroken, AuditUnavailable
+from adjudge.events import Events
+
+CHECKED_AT_OPEN = 8 * 1024 * 1024
+"""Bytes at the log's end that are verified before anything is written after them."""
+
+_CHECKED_AGAIN = 64 * 1024
+_events = Events("adjudge.audit")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a chain: its last record, and the size of the file up to there."""
+
+    seq: int = 0
+    hash: bytes = FIRST_PREV
+    size: int = 0
+
+
+class LogFile:
+    """The newest segment of a directory, opened for appending. Its user sees to it that one thread calls at a time.
+
+    written: the end of what was appended; synced: of what survives a power cut.
+    recovered: where the last run died in the middle of a line, what was cut and where it is kept.
+    lost: records that were appended and that the disk lost before they were synced.
+    sync_s: how long a sync takes these days; infinite before the first.
+    is_failing: since a failure nothing has been appended.
+    broken: why nothing may be appended until a person has looked.
+    """
+
+    def __init__(self, directory: Path, disk: Disk) -> None:
+        """Open or start a log's file. Raises OSError, AuditUnavailable, AuditBroken."""
+        self.directory = directory
+        self.path = next(iter(reversed(segments(directory))), directory / "audit-000001.jsonl")
+        self.written = Head()
+        self.synced = Head()
+        self.recovered: str | None = None
+        self.lost = 0
+        self.sync_s = inf
+        self.is_failing = False
+        self.broken: str | None = None
+        self.disk = disk
+        self._file: int | None = None
+        self._inode = 0
+        self._start(again=False)
+
+    def append(self, lines: Sequence[bytes], head: Head, *, sync: bool) -> None:
+        """Append records, the last of which is `head`, and sync if asked to.
+
+        Raises AuditUnavailable or AuditBroken; then none of the records stands, or will once the disk can be
+        written again.
+        """
+        try:
+            self._append(b"".join(lines), sync=sync)
+        except BaseException as error:
+            failure = self.give_up(error)
+            if failure is error:
+                raise
+            raise failure from error
+        self.written = head
+        if sync:
+            self.synced = head
+        if self.is_failing:
+            self.is_failing = False
+            _tell("audit_available", file=str(self.path), seq=head.seq)
+
+    def duplicate(self) -> int | None:
+        """Return a descriptor to sync while others append; None where the file is away. Raises OSError."""
+        return None if self._file is None else os.dup(self._file)
+
+    def give_up(self, error: BaseException) -> BaseException:
+        """Let the file go after a failure, and try at once to take it back, so that nothing half-written stays.
+
+        Returns what to raise. As long as taking it back fails, every append begins with another try.
+        """
+        failure: BaseException = error
+        if isinstance(error, OSError):
+            failure = AuditUnavailable(f"{self.path}: {error.strerror or error}")
+        was_failing, self.is_failing = self.is_failing, True
+        if self._file is not None:
+            self.close()
+            if not isinstance(error, AuditBroken):
+                try:
+                    self._start(again=True)
+                except (OSError, AuditUnavailable):
+                    pass
+                except AuditBroken as broken:
+                    failure = broken
+        if isinstance(failure, AuditBroken):
+            self.broken = str(failure)
+        if not was_failing or self.broken:
+            _tell("audit_unavailable", file=str(self.path), reason=str(failure))
+        return failure
+
+    def close(self) -> None:
+        """Let the file go, without a sync."""
+        if self._file is not None:
+            _close(self._file)
+            self._file = None
+
+    def _append(self, data: bytes, *, sync: bool) -> None:
+        file = self._start(again=True) if self._file is None else self._file
+        found = os.stat(self.path)  # noqa: PTH116  # a third of the time of Path.stat, and every write pays it
+        if found.st_size != self.written.size or found.st_ino != self._inode:
+            raise AuditBroken(f"{self.path}: another program changed this file while it was being written")
+        _write_all(self.disk, file, data)
+        if sync:
+            begun = monotonic()
+            self.disk.datasync(file)
+            took = monotonic() - begun
+            self.sync_s = took if self.sync_s == inf else self.sync_s + (took - self.sync_s) / 8
+
+    def _start(self, *, again: bool) -> int:
+        """Open the file and find the chain's end; `again`: go back to the last record that was appended.
+
+        After a failed sync the page cache proves nothing: the kernel may have dropped what it could not write, or
+        keep it, marked as clean, while the disk has something else; and a second fsync of the same descriptor says
+        yes. So the descriptor goes, everything after the last good record is cut, the cut is synced, the cached
+        pages are dropped, and the end of the file is read and verified as at a start.
+        """
+        file = self.disk.open(self.path, create=not again)
+        try:
+            found = os.fstat(file)
+            if again and found.st_ino != self._inode:
+                raise AuditBroken(f"{self.path}: another file stands in the log's place")
+            if again and found.st_size > self.written.size:
+                self.disk.truncate(file, self.written.size)
+            self.disk.datasync(file)
+            if again:
+                forget_cached(self.path)
+            self._cut_unfinished(file)
+            unproven = self.written.size - self.synced.size + _CHECKED_AGAIN if again else CHECKED_AT_OPEN
+            ends = deque(tail(self.directory, max_bytes=unproven), maxlen=1)
+            head = Head(ends[0].seq, ends[0].hash.encode(), os.fstat(file).st_size) if ends else Head()
+            lost = self.written.seq - head.seq if again else 0
+            if again and (head.seq < self.synced.seq or (not lost and head != self.written)):
+                raise AuditBroken(f"{self.path}: record {self.written.seq} was written and is not there any more")
+        except BaseException:
+            _close(file)
+            raise
+        self._file = file
+        self._inode = found.st_ino
+        self.written = self.synced = head
+        if lost:
+            self.lost += lost
+            raise AuditUnavailable(f"{self.path}: the disk lost {lost} records that were written and not yet synced")
+        return file
+
+    def _cut_unfinished(self, file: int) -> None:
+        """Move what stands after the last line end into a file beside the log, and say so."""
+        start, size = unfinished(self.path)
+        if not size:
+            return
+        number = 1
+        while (kept := self.path.with_name(f"{self.path.stem}.torn-{number}")).exists():
+            number += 1
+        copy = self.disk.open(kept, create=True)
+        try:
+            with self.path.open("rb") as torn:
+                torn.seek(start)
+                while block := torn.read(1024 * 1024):
+                    _write_all(self.disk, copy, block)
+            self.disk.datasync(copy)
+        finally:
+            _close(copy)
+        self.disk.truncate(file, start)
+        self.disk.datasync(file)
+        self.recovered = f"{self.path}: the last line was not finished; its {size} bytes are kept in {kept.name}"
+        _tell("audit_tail_cut", file=str(self.path), cut_bytes=size, kept=str(kept))
+
+
+def take_directory(directory: Path) -> int:
+    """Make a log's directory and lock it for this process, until the returned descriptor is closed.
+
+    Raises AuditUnavailable.
+    """
+    try:
+        missing = [path for path in (directory, *directory.parents) if not path.exists()]
+        directory.mkdir(parents=True, exist_ok=True)
+        for path in missing:
+            sync_directory(path.parent)
+        lock = os.open(directory / "audit.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except (FileExistsError, NotADirectoryError):
+        raise AuditUnavailable(f"{directory}: is not a directory") from None
+    except OSError as error:
+        raise AuditUnavailable(f"{directory}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        if not isinstance(error, BlockingIOError):
+            raise AuditUnavailable(f"{directory}: cannot be locked: {error.strerror}") from error
+        raise AuditUnavailable(f"{directory}: another writer has this audit log; give each its own directory") from None
+    return lock
+
+
+def _write_all(disk: Disk, file: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        taken = disk.write(file, rest)
+        if taken <= 0:
+            raise OSError(errno.EIO, "the disk took nothing of a write")
+        rest = rest[taken:]
+
+
+def _close(file: int) -> None:
+    try:
+        os.close(file)
+    except OSError:
+        pass  # it is closed even so, and what it failed to write has been reported or was never promised
+
+
+def _tell(event: str, **facts: object) -> None:
+    try:
+        (_events.info if event == "audit_available" else _events.warning)(event, **facts)
+    except Exception:  # noqa: S110  # an operational log that fails, such as a closed stdout, must not stop this one
+        pass

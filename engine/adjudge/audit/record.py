@@ -1,0 +1,116 @@
+"""One record of the audit log: the making of its line, and the taking apart.
+
+What a line looks like is said, for people without this program, at the top of `verify.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar, overload
+
+import msgspec
+
+from adjudge.audit.verify import CHAIN_MEMBERS, FIRST_PREV, MAX_LINE, PREFIX, SCHEMA, SUFFIX, SUFFIX_LENGTH
+
+__all__ = ["FIRST_PREV", "MAX_LINE", "Body", "MalformedLine", "Record", "encode", "encode_body", "parse"]
+
+Body = Mapping[str, object] | msgspec.Struct
+"""What a record holds beside the chain's own members; anything in it that msgspec encodes."""
+
+_T = TypeVar("_T")
+_RESERVED = frozenset(name.decode() for name in CHAIN_MEMBERS)
+
+
+class MalformedLine(Exception):
+    """A line that is no record; the reader knows where it stands."""
+
+
+def _encode_other(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"an audit record cannot hold a {type(value).__name__}")
+
+
+_encoder = msgspec.json.Encoder(decimal_format="string", enc_hook=_encode_other)
+
+
+def encode_body(body: Body) -> bytes:
+    """Return a record's own members as they stand in the line, each led by a comma: `,"a":1,"b":2`.
+
+    Decimals become strings, aware UTC datetimes RFC 3339 texts with `Z`.
+    Raises ValueError where a name is one of the chain's, TypeError where a value has no JSON form.
+    """
+    if isinstance(body, msgspec.Struct):
+        names = {*body.__struct_encode_fields__, body.__struct_config__.tag_field}
+    else:
+        names = set(body)
+    if taken := _RESERVED & names:
+        raise ValueError(f"`{min(taken)}` is a name of the chain's own")
+    members = _encoder.encode(body)
+    if members[:1] != b"{":
+        raise TypeError("an audit record is an object, not an array")
+    return b"," + members[1:-1] if members != b"{}" else b""
+
+
+def encode(kind: str, seq: int, prev: bytes, members: bytes) -> tuple[bytes, bytes]:
+    """Return a record's line, its newline included, and its hash in lower-case hex.
+
+    members: from `encode_body`; prev: the hash of the record before, FIRST_PREV for the first.
+    """
+    hashed = b'{"schema":%d,"seq":%d,"prev":"%b","kind":"%b"%b' % (SCHEMA, seq, prev, kind.encode(), members)
+    digest = hashlib.sha256(hashed).hexdigest().encode()
+    return b'%b,"hash":"%b"}\n' % (hashed, digest), digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A record as it was read; its own hash has been checked.
+
+    prev, hash: lower-case hex SHA-256. line: the exact bytes, newline included.
+    """
+
+    seq: int
+    prev: str
+    kind: str
+    hash: str
+    line: bytes = field(repr=False)
+    members_at: int = field(repr=False)
+
+    @property
+    def body(self) -> bytes:
+        """The JSON object of the record's own members, without those of the chain."""
+        return b"{" + self.line[self.members_at + 1 : -SUFFIX_LENGTH] + b"}"
+
+    @overload
+    def decode(self) -> dict[str, object]: ...
+    @overload
+    def decode(self, type: type[_T]) -> _T: ...
+    def decode(self, type: type[object] = dict) -> object:
+        """Return the record's own members as a dict, or as a type that msgspec knows.
+
+        Raises msgspec.DecodeError where they are no JSON or not of the type.
+        """
+        return msgspec.json.decode(self.body, type=type)
+
+
+def parse(line: bytes) -> Record:
+    """Take a line apart and check its hash; its members are not looked into. Raises MalformedLine."""
+    if not line.endswith(b"\n"):
+        raise MalformedLine("the line is not finished")
+    prefix, suffix = PREFIX.match(line), SUFFIX.fullmatch(line, max(0, len(line) - SUFFIX_LENGTH))
+    if not prefix or not suffix or prefix.end() > suffix.start():
+        raise MalformedLine("the line is not an audit record")
+    if int(prefix[1]) != SCHEMA:
+        raise MalformedLine(f"schema {int(prefix[1])}, where this version knows {SCHEMA}")
+    if hashlib.sha256(line[:-SUFFIX_LENGTH]).hexdigest().encode() != suffix[1]:
+        raise MalformedLine("the record's bytes do not have the hash that it carries")
+    return Record(
+        seq=int(prefix[2]),
+        prev=prefix[3].decode(),
+        kind=prefix[4].decode(),
+        hash=suffix[1].decode(),
+        line=line,
+        members_at=prefix.end(),
+    )

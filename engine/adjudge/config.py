@@ -1,0 +1,204 @@
+"""The configuration of an engine: one YAML file, read as strictly as a policy.
+
+    policies: [policies/onboarding.yaml]
+    audit: {directory: audit, durability: fsync, sinks: [{name: copy, with: {…}}]}
+    cache: {store: memory, ttl: 24h, size: 100000}
+    observers: [{name: webhook, with: {…}}]
+    plugins: [aliyun, http_json]        # all that are installed unless named
+    strict_plugins: false
+    deadline: 15s
+
+Paths are relative to the file's folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from adjudge.audit.log import Durability
+from adjudge.engine import DEADLINE_S, Engine
+from adjudge.errors import PolicyError, PolicyErrors
+from adjudge.journal import Journal
+from adjudge.plugin import AuditSink, DecisionObserver, DecisionStore
+from adjudge.policy import load_policy
+from adjudge.policy.load import read_source
+from adjudge.policy.reader import Reader, Refused
+from adjudge.policy.yaml import Mapping, Node, read_yaml
+from adjudge.registry import Registry
+from adjudge.source import Span
+from adjudge.store.memory import DEFAULT_SIZE, DEFAULT_TTL_S, MemoryStore
+
+DURABILITIES = ("fsync", "flush", "async")
+MEMORY = "memory"
+_KEYS = ("policies", "audit", "cache", "observers", "plugins", "strict_plugins", "deadline")
+_LONGEST_TTL_S = 366 * 86400.0
+_LONGEST_DEADLINE_S = 300.0
+_LARGEST_CACHE = 10_000_000
+
+Opened = tuple[str, MappingOf[str, object]]
+"""The name of something that a plugin offers, and its `with:`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What stands in a configuration file, paths made whole.
+
+    ttl_s, deadline_s: seconds. plugins: None for all that are installed.
+    """
+
+    policies: tuple[Path, ...]
+    audit: Path | None = None
+    durability: Durability = "fsync"
+    sinks: tuple[Opened, ...] = ()
+    store: Opened = (MEMORY, {})
+    ttl_s: float = DEFAULT_TTL_S
+    size: int = DEFAULT_SIZE
+    observers: tuple[Opened, ...] = ()
+    plugins: tuple[str, ...] | None = None
+    strict_plugins: bool = False
+    deadline_s: float = DEADLINE_S
+
+
+def open_engine(path: str | Path) -> Engine:
+    """Put an engine together from a configuration file; see `Engine.open`."""
+    config = read_config(path)
+    registry = Registry.discover(only=config.plugins, strict=config.strict_plugins)
+    catalogue = registry.catalogue()
+    policies = []
+    errors: list[PolicyError] = []
+    for policy in config.policies:
+        try:
+            policies.append(load_policy(policy, catalogue=catalogue))
+        except PolicyErrors as found:
+            errors += found.errors
+    if errors:
+        raise PolicyErrors(errors)
+    sinks = [cast(AuditSink, registry.opener("sink", name)(settings)) for name, settings in config.sinks]
+    observers = [
+        cast(DecisionObserver, registry.opener("observer", name)(settings)) for name, settings in config.observers
+    ]
+    name, settings = config.store
+    store = None if name == MEMORY else cast(DecisionStore, registry.opener("store", name)(settings))
+    journal = (
+        Journal.open(config.audit, durability=config.durability, sinks=sinks) if config.audit else Journal.nowhere()
+    )
+    try:
+        return Engine(
+            policies,
+            registry=registry,
+            journal=journal,
+            store=store,
+            memory=MemoryStore(ttl_s=config.ttl_s, size=config.size),
+            observers=observers,
+            deadline_s=config.deadline_s,
+        )
+    except BaseException:
+        journal.close()
+        raise
+
+
+def read_config(path: str | Path) -> Config:
+    """Read a configuration file. Raises PolicyErrors with everything that is wrong with it."""
+    path = Path(path)
+    reader = Reader(read_source(path, "configuration"))
+    root, reader.errors[:] = read_yaml(reader.source)
+    config = _Config(reader, path.parent).read(root) if root is not None else None
+    if config is None or reader.errors:
+        raise PolicyErrors(reader.errors)
+    return config
+
+
+@dataclass(slots=True)
+class _Config:
+    reader: Reader
+    folder: Path
+    whole: Span = field(default=Span(0, 0))
+
+    def read(self, root: Node) -> Config | None:
+        reader = self.reader
+        entries = reader.mapping(root, "a configuration", keys=_KEYS, required=("policies",), at=Span(0, 0))
+        parts = {name: value for name, (_, value) in entries.items()}
+        policies = self.texts(parts.get("policies"), "`policies`")
+        if "policies" in parts and not policies and not reader.errors:
+            reader.blame("schema-empty", "`policies` names none", parts["policies"].span, "name a policy's file")
+        audit, durability, sinks = self.audit(parts.get("audit"))
+        store, ttl_s, size = self.cache(parts.get("cache"))
+        plugins = parts.get("plugins")
+        strict = parts.get("strict_plugins")
+        deadline = parts.get("deadline")
+        deadline_s = reader.seconds(deadline, "`deadline`", _LONGEST_DEADLINE_S) if deadline else None
+        return Config(
+            policies=tuple(self.folder / policy for policy in policies),
+            audit=audit,
+            durability=durability,
+            sinks=sinks,
+            store=store,
+            ttl_s=ttl_s,
+            size=size,
+            observers=self.opened(parts.get("observers"), "observers"),
+            plugins=None if plugins is None else self.texts(plugins, "`plugins`"),
+            strict_plugins=strict is not None
+            and reader.choice(strict, "`strict_plugins`", ("true", "false")) == "true",
+            deadline_s=deadline_s or DEADLINE_S,
+        )
+
+    def texts(self, node: Node | None, what: str) -> tuple[str, ...]:
+        if node is None:
+            return ()
+        texts = [self.reader.text(item, "a name in " + what) for item in self.reader.items(node, what)]
+        return tuple(text for text in texts if text is not None)
+
+    def audit(self, node: Node | None) -> tuple[Path | None, Durability, tuple[Opened, ...]]:
+        if node is None:
+            return None, "fsync", ()
+        keys = ("directory", "durability", "sinks")
+        entries = self.reader.mapping(node, "`audit`", keys=keys, required=("directory",), at=node.span)
+        parts = {name: value for name, (_, value) in entries.items()}
+        directory = self.reader.text(parts["directory"], "`directory`") if "directory" in parts else None
+        durability = (
+            self.reader.choice(parts["durability"], "`durability`", DURABILITIES) if "durability" in parts else None
+        )
+        return (
+            self.folder / directory if directory else None,
+            cast(Durability, durability or "fsync"),
+            self.opened(parts.get("sinks"), "sinks"),
+        )
+
+    def cache(self, node: Node | None) -> tuple[Opened, float, int]:
+        if node is None:
+            return (MEMORY, {}), DEFAULT_TTL_S, DEFAULT_SIZE
+        keys = ("store", "with", "ttl", "size")
+        entries = self.reader.mapping(node, "`cache`", keys=keys, at=node.span)
+        parts = {name: value for name, (_, value) in entries.items()}
+        store = self.reader.text(parts["store"], "`store`") if "store" in parts else None
+        ttl_s = self.reader.seconds(parts["ttl"], "`ttl`", _LONGEST_TTL_S) if "ttl" in parts else None
+        size = self.reader.integer(parts["size"], "`size`", _LARGEST_CACHE) if "size" in parts else None
+        if size is not None and size < 1:
+            self.reader.blame("schema-range", "`size` is at least 1", parts["size"].span)
+        return (store or MEMORY, self.settings(parts.get("with"))), ttl_s or DEFAULT_TTL_S, size or DEFAULT_SIZE
+
+    def opened(self, node: Node | None, what: str) -> tuple[Opened, ...]:
+        opened: list[Opened] = []
+        for item in self.reader.items(node, f"`{what}`") if node is not None else ():
+            entries = self.reader.mapping(
+                item, f"one of `{what}`", keys=("name", "with"), required=("name",), at=item.span
+            )
+            name = self.reader.text(entries["name"][1], "`name`") if "name" in entries else None
+            settings = self.settings(entries["with"][1] if "with" in entries else None)
+            if name is not None:
+                opened.append((name, settings))
+        return tuple(opened)
+
+    def settings(self, node: Node | None) -> MappingOf[str, object]:
+        if node is None:
+            return {}
+        if not isinstance(node, Mapping):
+            self.reader.unfit(node, "`with`", "a mapping")
+            return {}
+        try:
+            return cast(MappingOf[str, object], self.reader.plain(node, nulls=True))
+        except Refused:
+            return {}

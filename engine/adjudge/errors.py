@@ -1,0 +1,186 @@
+"""What goes wrong, split by who can mend it.
+
+Every error carries a stable `code`. Messages are lower case and without a full stop; user text stands in backticks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+from adjudge.source import Source, Span
+
+
+class AdjudgeError(Exception):
+    """The base of every error that adjudge raises on purpose."""
+
+    code: str = "adjudge"
+
+
+class PolicyError(AdjudgeError):
+    """One mistake in a policy, a condition or a test file, with its place; for the policy's author."""
+
+    def __init__(
+        self, code: str, message: str, *, source: Source, span: Span, hint: str | None = None, note: str = ""
+    ) -> None:
+        """Place a mistake.
+
+        note: a few words that stand beside the caret, such as what was expected.
+        """
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+        self.note = note
+        self.source = source
+        self.span = span
+        self.file = source.name
+        self.line, self.column = source.place(span.start)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: error[{self.code}]: {self.message}"
+
+    def render(self) -> str:
+        """Return the error as a person reads it: place, message, the line with a caret, and the way out."""
+        text = self.source.line(self.line)
+        number = f"{self.line:>5}"
+        width = max(1, min(self.span.end - self.span.start, len(text) - self.column + 1))
+        indent = "".join("\t" if char == "\t" else " " for char in text[: self.column - 1])
+        lines = [str(self)]
+        if len(text) <= 400:
+            lines += [f"{number} | {text}", f"      | {indent}{'^' * width} {self.note}".rstrip()]
+        if self.hint:
+            lines.append(f"   hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class PolicyErrors(AdjudgeError, ExceptionGroup[PolicyError]):
+    """Every mistake that was found, sorted by file, line and column."""
+
+    code = "policy"
+
+    def __new__(cls, errors: Sequence[PolicyError]) -> PolicyErrors:
+        """Sort the errors and count them in the message."""
+        ordered = sorted(errors, key=lambda error: (error.file, error.span.start, error.span.end, error.code))
+        count = f"{len(ordered)} error" + ("s" if len(ordered) != 1 else "")
+        return super().__new__(cls, count, ordered)
+
+    def __init__(self, errors: Sequence[PolicyError]) -> None:
+        """Nothing more to set: ExceptionGroup is made in `__new__`."""
+
+    def derive(self, excs: Sequence[PolicyError]) -> PolicyErrors:  # type: ignore[override]  # narrower on purpose
+        """Return a group of some of these errors, for `except*`."""
+        return PolicyErrors(excs)
+
+    @property
+    def errors(self) -> tuple[PolicyError, ...]:
+        """The mistakes in order of their place."""
+        return tuple(error for error in self.exceptions if isinstance(error, PolicyError))
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)
+
+    def render(self) -> str:
+        """Return all errors as a person reads them."""
+        return "\n\n".join(error.render() for error in self.errors)
+
+
+class EvaluationError(AdjudgeError):
+    """A condition has no answer: an operand is unknown, or an operation failed."""
+
+    code = "evaluation"
+
+
+class RequestError(AdjudgeError):
+    """A request that cannot be decided as it stands; for the engineer. Nothing was recorded or asked."""
+
+    code = "request"
+
+    def __init__(self, message: str, *, where: str = "", hint: str | None = None) -> None:
+        """where: the part of the request, such as `inputs.country`."""
+        super().__init__(f"{where}: {message}" if where else message)
+        self.where = where
+        self.hint = hint
+
+
+class MerchantBizIdConflict(AdjudgeError):
+    """A MerchantBizId came again with another face, scene, policy or other inputs; the first decision stands."""
+
+    code = "merchant-biz-id-conflict"
+
+
+class PluginError(AdjudgeError):
+    """A plugin that does not load, register or keep its word; for the plugin's author."""
+
+    code = "plugin"
+
+    def __init__(self, message: str, *, plugin: str, distribution: str = "") -> None:
+        """plugin: its entry point's name; distribution: the installed package and version, where known."""
+        super().__init__(f"plugin `{plugin}`: {message}")
+        self.plugin = plugin
+        self.distribution = distribution
+
+
+class SignalFailed(AdjudgeError):
+    """A provider has no answer. Raised by providers; becomes unknown fields with this reason, never a crash.
+
+    kind: `timeout`, `error` or `unavailable`.
+    capture_again: a sentence for the applicant where a new picture could help.
+    """
+
+    code = "signal-failed"
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        kind: str = "error",
+        reason_code: str | None = None,
+        capture_again: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """reason: a few words for the decision and the log; never a secret or a picture."""
+        super().__init__(reason)
+        self.reason = reason
+        self.kind = kind
+        self.reason_code = reason_code
+        self.capture_again = capture_again
+        self.request_id = request_id
+
+
+class AuditUnavailable(AdjudgeError):
+    """The audit log cannot be written now, so nothing was decided; the engine tries again at the next request."""
+
+    code = "audit-unavailable"
+
+
+class AuditBroken(AdjudgeError):
+    """The audit log on disk does not verify; nothing is written to it until a person has looked."""
+
+    code = "audit-broken"
+
+
+class ReplayMismatch(AdjudgeError):
+    """A replayed decision differs from the recorded one."""
+
+    code = "replay-mismatch"
+
+
+CANDIDATES_MAX = 1000
+"""How many known names are compared with a misspelled one; a policy has fewer, and a hint must not cost seconds."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that `name` was probably meant to be, or None."""
+    candidates = list(known)
+    folded = {candidate.casefold(): candidate for candidate in reversed(candidates)}
+    if name.casefold() in folded:
+        return folded[name.casefold()]
+    close = get_close_matches(name, candidates[:CANDIDATES_MAX], n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str | None:
+    """Return the hint `did you mean …?` for a misspelled name, or None."""
+    close = nearest(name, known)
+    return f"did you mean `{close}`?" if close else None

@@ -1,0 +1,246 @@
+"""CEL's standard functions, as far as the profile goes: data for the checker, code for every back end.
+
+Each answers from its arguments alone: nothing here reads a clock, the network, or the machine's time zone.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal
+from functools import lru_cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Literal
+from zoneinfo import ZoneInfo
+
+from adjudge.errors import EvaluationError
+from adjudge.expr.types import BOOL, DOUBLE, DURATION, DYN, INT, STRING, TIMESTAMP, ListType, MapType, SetType, Type
+from adjudge.expr.values import format_duration, format_timestamp, int64, parse_duration, parse_timestamp
+
+if TYPE_CHECKING:
+    import re2
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INTEGER = re.compile(r"[+-]?[0-9]{1,1000}")
+_DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity|nan))")
+_OFFSET = re.compile(r"([+-]?)([0-9]{1,2}):([0-9]{2})")
+_BOOLS = dict.fromkeys(("1", "t", "true", "TRUE", "True"), True) | dict.fromkeys(
+    ("0", "f", "false", "FALSE", "False"), False
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overload:
+    """One signature of a function.
+
+    parameters: the receiver first. ListType(DYN) and MapType(DYN, DYN) take any list and map, STRING takes an enum,
+    and ListType takes a set, unless an earlier overload asks for SetType(()).
+    call: gets known values only; raises EvaluationError.
+    partial: `call` also takes lists and maps that hold unknown items; else the result is unknown for those.
+    """
+
+    parameters: tuple[Type, ...]
+    result: Type
+    call: Callable[..., object]
+    form: Literal["function", "method", "both"]
+    partial: bool = False
+
+
+def matches(text: str, pattern: str) -> bool:
+    """Return whether RE2 finds the pattern anywhere in the text; linear in the text's length."""
+    compiled = _compiled(pattern)
+    try:
+        return compiled.search(text) is not None
+    except UnicodeEncodeError:
+        raise EvaluationError("the text is not valid Unicode") from None
+
+
+@lru_cache(maxsize=512)
+def _compiled(pattern: str) -> re2._Regexp:
+    import re2  # imported late: a service whose policies match no pattern never loads it
+
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except (re2.error, UnicodeEncodeError) as error:
+        raise EvaluationError(f"the text is not a pattern: {_reason(error)}") from None
+
+
+def _reason(error: Exception) -> str:
+    said = error.args[0] if error.args and not isinstance(error, UnicodeEncodeError) else "not valid Unicode"
+    return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> tzinfo:
+    """Return a zone of the IANA database, or a fixed offset such as `+02:00`; "" is UTC. Raises EvaluationError.
+
+    The database is the `tzdata` package's, never the machine's: a replay elsewhere must agree.
+    """
+    if not name:
+        return UTC
+    if offset := _OFFSET.fullmatch(name):
+        sign, hours, minutes = offset.groups()
+        if int(hours) < 24 and int(minutes) < 60:
+            ahead = timedelta(hours=int(hours), minutes=int(minutes))
+            return timezone(-ahead if sign == "-" else ahead)
+    elif name in _zone_names():
+        path = resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
+        with path.open("rb") as file:
+            return ZoneInfo.from_file(file, key=name)
+    raise EvaluationError("the text is not a time zone such as `Europe/Berlin` or `+02:00`")
+
+
+@lru_cache(maxsize=1)
+def _zone_names() -> frozenset[str]:
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text("utf-8").split())
+
+
+def _part(read: Callable[[datetime], int]) -> tuple[Overload, Overload]:
+    """Return both forms of a timestamp's part: in UTC, and in a zone by name."""
+
+    def part(moment: datetime, name: str | None = None) -> int:
+        try:
+            return read(moment.astimezone(UTC if name is None else zone(name)))
+        except OverflowError:
+            raise EvaluationError("timestamp out of range") from None
+
+    return _method(part, INT, TIMESTAMP), _method(part, INT, TIMESTAMP, STRING)
+
+
+def _length(unit: timedelta, within: timedelta | None = None) -> Overload:
+    """Return the count of whole units in a duration, toward zero; `within` a larger unit, its remainder only."""
+
+    def count(length: timedelta) -> int:
+        magnitude = abs(length) if within is None else abs(length) % within
+        return -(magnitude // unit) if length < timedelta() else magnitude // unit
+
+    return _method(count, INT, DURATION)
+
+
+def int_of_double(value: float) -> int:
+    """Return a double without its fraction. Raises EvaluationError at and past the limits of 64 bits, as CEL does."""
+    if not -(2.0**63) < value < 2.0**63:
+        raise EvaluationError("the double does not fit into an int")
+    return math.trunc(value)
+
+
+def int_of_string(text: str) -> int:
+    """Read a decimal integer. Raises EvaluationError."""
+    if not _INTEGER.fullmatch(text):
+        raise EvaluationError("the text is not an int")
+    return int64(int(text))
+
+
+def double_of_string(text: str) -> float:
+    """Read a double, `inf` and `nan` among them. Raises EvaluationError, also where the digits mean infinity."""
+    if not _DOUBLE.fullmatch(text):
+        raise EvaluationError("the text is not a double")
+    value = float(text)
+    if math.isinf(value) and text[-1].isdigit():
+        raise EvaluationError("the text is too large for a double")
+    return value
+
+
+def bool_of_string(text: str) -> bool:
+    """Read one of the spellings that CEL accepts. Raises EvaluationError."""
+    if text not in _BOOLS:
+        raise EvaluationError("the text is not a bool")
+    return _BOOLS[text]
+
+
+def string_of_double(value: float) -> str:
+    """Return the shortest text that reads back the same; with an exponent below 1e-4 and from 1e6, as in C's `%g`."""
+    if not math.isfinite(value):
+        return str(value)
+    if value == 0 or 1e-4 <= abs(value) < 1e6:
+        return repr(value).removesuffix(".0")
+    number = Decimal(repr(value)).normalize()
+    sign, (first, *rest), _ = number.as_tuple()
+    fraction = "." + "".join(map(str, rest)) if rest else ""
+    return f"{'-' if sign else ''}{first}{fraction}e{number.adjusted():+03d}"
+
+
+def timestamp_of_int(seconds: int) -> datetime:
+    """Return the time so many seconds after 1970. Raises EvaluationError outside the years 1 to 9999."""
+    try:
+        return _EPOCH + timedelta(seconds=seconds)
+    except OverflowError:
+        raise EvaluationError("timestamp out of range") from None
+
+
+def _same(value: Any) -> object:
+    return value
+
+
+def _function(call: Callable[..., object], result: Type, *parameters: Type) -> Overload:
+    return Overload(parameters=parameters, result=result, call=call, form="function")
+
+
+def _method(call: Callable[..., object], result: Type, *parameters: Type) -> Overload:
+    return Overload(parameters=parameters, result=result, call=call, form="method")
+
+
+def _size(parameter: Type, *, partial: bool) -> Overload:
+    def size(value: Sequence[object]) -> int:
+        return len(value)
+
+    return Overload(parameters=(parameter,), result=INT, call=size, form="both", partial=partial)
+
+
+FUNCTIONS: Mapping[str, tuple[Overload, ...]] = {
+    # An unknown item of a list counts; an unknown member of a set may be none, or one of those that are known.
+    "size": (
+        _size(STRING, partial=False),
+        _size(SetType(()), partial=False),
+        _size(ListType(DYN), partial=True),
+        _size(MapType(DYN, DYN), partial=True),
+    ),
+    "contains": (_method(lambda text, part: part in text, BOOL, STRING, STRING),),
+    "startsWith": (_method(lambda text, part: text.startswith(part), BOOL, STRING, STRING),),
+    "endsWith": (_method(lambda text, part: text.endswith(part), BOOL, STRING, STRING),),
+    "matches": (Overload(parameters=(STRING, STRING), result=BOOL, call=matches, form="both"),),
+    "getFullYear": _part(lambda moment: moment.year),
+    "getMonth": _part(lambda moment: moment.month - 1),
+    "getDayOfMonth": _part(lambda moment: moment.day - 1),
+    "getDayOfYear": _part(lambda moment: moment.timetuple().tm_yday - 1),
+    "getDate": _part(lambda moment: moment.day),
+    "getDayOfWeek": _part(lambda moment: moment.isoweekday() % 7),
+    "getHours": (*_part(lambda moment: moment.hour), _length(timedelta(hours=1))),
+    "getMinutes": (*_part(lambda moment: moment.minute), _length(timedelta(minutes=1))),
+    "getSeconds": (*_part(lambda moment: moment.second), _length(timedelta(seconds=1))),
+    "getMilliseconds": (
+        *_part(lambda moment: moment.microsecond // 1000),
+        _length(timedelta(milliseconds=1), within=timedelta(seconds=1)),
+    ),
+    "bool": (_function(_same, BOOL, BOOL), _function(bool_of_string, BOOL, STRING)),
+    "int": (
+        _function(_same, INT, INT),
+        _function(int_of_double, INT, DOUBLE),
+        _function(int_of_string, INT, STRING),
+        _function(lambda moment: (moment - _EPOCH) // timedelta(seconds=1), INT, TIMESTAMP),
+    ),
+    "double": (
+        _function(_same, DOUBLE, DOUBLE),
+        _function(float, DOUBLE, INT),
+        _function(double_of_string, DOUBLE, STRING),
+    ),
+    "string": (
+        _function(_same, STRING, STRING),
+        _function(lambda value: "true" if value else "false", STRING, BOOL),
+        _function(str, STRING, INT),
+        _function(string_of_double, STRING, DOUBLE),
+        _function(format_timestamp, STRING, TIMESTAMP),
+        _function(format_duration, STRING, DURATION),
+    ),
+    "timestamp": (
+        _function(_same, TIMESTAMP, TIMESTAMP),
+        _function(parse_timestamp, TIMESTAMP, STRING),
+        _function(timestamp_of_int, TIMESTAMP, INT),
+    ),
+    "duration": (_function(_same, DURATION, DURATION), _function(parse_duration, DURATION, STRING)),
+}

@@ -1,0 +1,184 @@
+"""The tree of a condition: data, a span and, once checked, a type. Passes are functions elsewhere.
+
+Values at run time are bool, int, float, str, aware `datetime`, `timedelta`, tuple (list and set) and dict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal as OneOf
+
+from adjudge.expr.types import Type
+from adjudge.source import Span
+
+NOWHERE = Span(0, 0)
+
+BinaryOperator = OneOf["==", "!=", "<", "<=", ">", ">=", "in", "+", "-", "*", "/", "%"]
+ComprehensionKind = OneOf["all", "exists", "exists_one", "map", "filter"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A part of a condition. Two nodes are equal if they say the same, wherever they stand."""
+
+    span: Span = field(default=NOWHERE, compare=False, repr=False)
+    type: Type | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Literal(Node):
+    """A bool, int (64 bits), double or string as written; compared with its Python type, so 1 is not 1.0."""
+
+    value: bool | int | float | str
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Literal)
+            and type(self.value) is type(other.value)
+            and repr(self.value) == repr(other.value)
+        )
+
+    def __hash__(self) -> int:
+        return hash((type(self.value), self.value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name(Node):
+    """A name. As parsed: one identifier. Once checked: the full dotted name of a field, variable or list.
+
+    absolute: written with a leading dot, so never a comprehension's variable.
+    """
+
+    name: str
+    absolute: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Local(Node):
+    """The variable of an enclosing comprehension; only in checked trees."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Select(Node):
+    """`operand.field`: a map's entry; as parsed also a part of a dotted name."""
+
+    operand: Node
+    field: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Has(Node):
+    """`has(operand)`: whether a Name is known or a Select's key is there. Never unknown for a field."""
+
+    operand: Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index(Node):
+    """`operand[key]`."""
+
+    operand: Node
+    key: Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unary(Node):
+    """`!operand` or `-operand`."""
+
+    operator: OneOf["!", "-"]
+    operand: Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binary(Node):
+    """A comparison, membership or arithmetic operation."""
+
+    operator: BinaryOperator
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logic(Node):
+    """A chain of `&&` or of `||`, two operands or more: `a && b && c` is one node, `a && (b && c)` is two."""
+
+    operator: OneOf["&&", "||"]
+    operands: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditional(Node):
+    """`condition ? then : otherwise`."""
+
+    condition: Node
+    then: Node
+    otherwise: Node
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call(Node):
+    """`function(a, b)`, or with `method` `a.function(b)`; the receiver is the first argument."""
+
+    function: str
+    arguments: tuple[Node, ...]
+    method: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comprehension(Node):
+    """`operand.kind(variable, predicate)`; `map` has a transform, and a predicate only in its three-argument form."""
+
+    kind: ComprehensionKind
+    operand: Node
+    variable: str
+    predicate: Node | None = None
+    transform: Node | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListLiteral(Node):
+    """`[a, b]`."""
+
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapLiteral(Node):
+    """`{key: value}`, entries in the order written."""
+
+    entries: tuple[tuple[Node, Node], ...]
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """Return the direct parts of a node, left to right."""
+    match node:
+        case Select(operand=operand) | Has(operand=operand) | Unary(operand=operand):
+            return (operand,)
+        case Index(operand=operand, key=key):
+            return (operand, key)
+        case Binary(left=left, right=right):
+            return (left, right)
+        case Logic(operands=operands):
+            return operands
+        case Conditional(condition=condition, then=then, otherwise=otherwise):
+            return (condition, then, otherwise)
+        case Call(arguments=arguments):
+            return arguments
+        case Comprehension(operand=operand, predicate=predicate, transform=transform):
+            return tuple(part for part in (operand, predicate, transform) if part is not None)
+        case ListLiteral(items=items):
+            return items
+        case MapLiteral(entries=entries):
+            return tuple(part for entry in entries for part in entry)
+        case _:
+            return ()
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Yield a node and everything below it, outermost first."""
+    yield node
+    for child in children(node):
+        yield from walk(child)

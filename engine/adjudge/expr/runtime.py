@@ -1,0 +1,169 @@
+"""What generated code calls: operations that can fail, raising EvaluationError where the answer is unknown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from adjudge.errors import EvaluationError
+from adjudge.expr.values import TEXT_MAX, bounded_duration, int64
+
+STEPS_MAX = 1_000_000
+"""How many items the macros of one evaluation may run over."""
+
+UNKNOWN = EvaluationError("unknown")
+"""Raised where an operand is unknown; one object, since nobody looks at its traceback."""
+
+_Sequence = TypeVar("_Sequence", str, tuple[object, ...])
+
+Failures = (EvaluationError, OverflowError)
+
+
+def entry(mapping: Mapping[object, object], key: object) -> object:
+    """Return a map's value; unknown where there is none."""
+    value = mapping.get(key)
+    if value is None:
+        raise UNKNOWN
+    return value
+
+
+def element(items: tuple[object, ...], index: int) -> object:
+    """Return a list's item, counted from 0; unknown past its ends."""
+    if not 0 <= index < len(items):
+        raise UNKNOWN
+    value = items[index]
+    if value is None:
+        raise UNKNOWN
+    return value
+
+
+def equal(left: object, right: object) -> bool | None:
+    """Compare two values of one type; None where an unknown inside could decide it."""
+    if left is None or right is None:
+        return None
+    if isinstance(left, tuple) and isinstance(right, tuple):
+        if len(left) != len(right):
+            return False
+        return _all_equal(zip(left, right, strict=True))
+    if isinstance(left, dict) and isinstance(right, dict):
+        if left.keys() != right.keys():
+            return False
+        return _all_equal((value, right[key]) for key, value in left.items())
+    return left == right
+
+
+def _all_equal(pairs: object) -> bool | None:
+    answer: bool | None = True
+    for left, right in pairs:  # type: ignore[attr-defined]  # an iterable of pairs
+        same = equal(left, right)
+        if same is False:
+            return False
+        if same is None:
+            answer = None
+    return answer
+
+
+def contains(items: tuple[object, ...], wanted: object) -> bool | None:
+    """Whether a list or set holds a value; None where only an unknown item could be it."""
+    answer: bool | None = False
+    for found in items:
+        same = equal(found, wanted)
+        if same is True:
+            return True
+        if same is None:
+            answer = None
+    return answer
+
+
+def negate(value: int) -> int:
+    """Negate an int."""
+    return int64(-value)
+
+
+def add(left: int, right: int) -> int:
+    """Add two ints."""
+    return int64(left + right)
+
+
+def subtract(left: int, right: int) -> int:
+    """Subtract two ints."""
+    return int64(left - right)
+
+
+def multiply(left: int, right: int) -> int:
+    """Multiply two ints."""
+    return int64(left * right)
+
+
+def divide(left: int, right: int) -> int:
+    """Divide two ints, toward zero."""
+    if right == 0:
+        raise EvaluationError("division by zero")
+    quotient = abs(left) // abs(right)
+    return int64(quotient if (left < 0) == (right < 0) else -quotient)
+
+
+def remainder(left: int, right: int) -> int:
+    """Return the rest of a division toward zero; it has the dividend's sign."""
+    if right == 0:
+        raise EvaluationError("division by zero")
+    rest = abs(left) % abs(right)
+    return -rest if left < 0 else rest
+
+
+def divide_double(left: float, right: float) -> float:
+    """Divide as IEEE 754 does: by zero gives an infinity, or no number."""
+    if right == 0:
+        if left == 0 or math.isnan(left):
+            return math.nan
+        return math.copysign(math.inf, left) * math.copysign(1.0, right)
+    return left / right
+
+
+def concatenate(left: _Sequence, right: _Sequence) -> _Sequence:
+    """Join two strings or lists, up to a million characters or items."""
+    if len(left) + len(right) > TEXT_MAX:
+        raise EvaluationError("too long")
+    return left + right
+
+
+def shift(moment: datetime, length: timedelta) -> datetime:
+    """Move a time; unknown outside the years 1 to 9999, in UTC."""
+    return moment.astimezone(UTC) + length
+
+
+def shift_back(moment: datetime, length: timedelta) -> datetime:
+    """Move a time back."""
+    return moment.astimezone(UTC) - length
+
+
+def add_duration(left: timedelta, right: timedelta) -> timedelta:
+    """Add two durations."""
+    return bounded_duration(left + right)
+
+
+def subtract_duration(left: timedelta, right: timedelta) -> timedelta:
+    """Subtract two durations."""
+    return bounded_duration(left - right)
+
+
+def between(later: datetime, earlier: datetime) -> timedelta:
+    """Return the time from `earlier` to `later`."""
+    return bounded_duration(later - earlier)
+
+
+def mapping(*parts: object) -> dict[object, object]:
+    """Build a map of keys and values in turn; a repeated key has no answer."""
+    built = dict(zip(parts[::2], parts[1::2], strict=True))
+    if len(built) * 2 != len(parts):
+        raise EvaluationError("repeated key")
+    return built
+
+
+def known(value: bool | None) -> bool:
+    """Return a truth, or raise where it is unknown."""
+    if value is None:
+        raise UNKNOWN
+    return value

@@ -1,0 +1,147 @@
+"""The types of the condition language.
+
+`enum(...)` and `set(...)` carry a vendor's vocabulary; everywhere else they read as `string` and `list(string)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Type:
+    """A type; scalars are instances of this class, the others of a subclass."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class ListType(Type):
+    """`list(item)`."""
+
+    item: Type
+
+    def __init__(self, item: Type) -> None:
+        object.__setattr__(self, "name", f"list({item})")
+        object.__setattr__(self, "item", item)
+
+
+@dataclass(frozen=True, slots=True)
+class MapType(Type):
+    """`map(key, value)`; `keys` holds the declared vocabulary of keys, if there is one."""
+
+    key: Type
+    value: Type
+    keys: tuple[str, ...] | None
+
+    def __init__(self, key: Type, value: Type, keys: tuple[str, ...] | None = None) -> None:
+        object.__setattr__(self, "name", f"map({key}, {value})")
+        object.__setattr__(self, "key", key)
+        object.__setattr__(self, "value", value)
+        object.__setattr__(self, "keys", keys)
+
+
+@dataclass(frozen=True, slots=True)
+class EnumType(Type):
+    """One of a vocabulary; reads as `string`."""
+
+    values: tuple[str, ...]
+
+    def __init__(self, values: tuple[str, ...]) -> None:
+        object.__setattr__(self, "name", f"enum({', '.join(values)})")
+        object.__setattr__(self, "values", values)
+
+
+@dataclass(frozen=True, slots=True)
+class SetType(Type):
+    """Some of a vocabulary; reads as `list(string)`, its value is a tuple in the vocabulary's order."""
+
+    values: tuple[str, ...]
+
+    def __init__(self, values: tuple[str, ...]) -> None:
+        object.__setattr__(self, "name", f"set({', '.join(values)})")
+        object.__setattr__(self, "values", values)
+
+
+BOOL = Type("bool")
+INT = Type("int")
+DOUBLE = Type("double")
+STRING = Type("string")
+TIMESTAMP = Type("timestamp")
+DURATION = Type("duration")
+DYN = Type("dyn")
+"""What a list or map literal of mixed values holds; looked at only at run time. No policy can hold one."""
+NOTHING = Type("nothing")
+"""The item of an empty list: joins with every type."""
+
+SCALARS = {type_.name: type_ for type_ in (BOOL, INT, DOUBLE, STRING, TIMESTAMP, DURATION)}
+
+
+def is_dynamic(type_: Type | None) -> bool:
+    """Whether only the value at run time tells what can be done with it."""
+    return type_ in (None, DYN, NOTHING)
+
+
+def is_text(type_: Type) -> bool:
+    """Whether a type reads as string."""
+    return type_ == STRING or isinstance(type_, EnumType)
+
+
+def item_of(type_: Type) -> Type | None:
+    """Return what a comprehension over the type runs over: items, members or keys; None where it cannot."""
+    match type_:
+        case ListType(item=item):
+            return item
+        case SetType(values=values):
+            return EnumType(values)
+        case MapType(key=key, keys=keys):
+            return EnumType(keys) if keys else key
+        case _:
+            return DYN if is_dynamic(type_) else None
+
+
+def join(left: Type, right: Type) -> Type | None:
+    """Return the type that holds values of both, or None where there is none but `dyn`."""
+    if left == right or right == NOTHING:
+        return left
+    if left == NOTHING:
+        return right
+    if left == DYN or right == DYN:
+        return DYN
+    if is_text(left) and is_text(right):
+        return STRING
+    match left, right:
+        case ListType(item=a), ListType(item=b):
+            item = join(a, b)
+            return ListType(item) if item else None
+        case (SetType(), ListType(item=item)) | (ListType(item=item), SetType()) if is_text(item):
+            return ListType(STRING)
+        case SetType(), SetType():
+            return ListType(STRING)
+        case MapType(key=k1, value=v1), MapType(key=k2, value=v2):
+            key, value = join(k1, k2), join(v1, v2)
+            return MapType(key, value) if key and value else None
+        case _:
+            return None
+
+
+def accepts(parameter: Type, argument: Type) -> bool:
+    """Whether an argument may stand for a parameter."""
+    if parameter == argument or is_dynamic(parameter) or is_dynamic(argument):
+        return True
+    match parameter, argument:
+        case Type(name="string"), EnumType():
+            return True
+        case ListType(item=item), ListType(item=given):
+            return accepts(item, given)
+        case ListType(item=item), SetType():
+            return accepts(item, STRING)
+        case SetType(values=()), SetType():
+            return True
+        case MapType(key=k1, value=v1), MapType(key=k2, value=v2):
+            return accepts(k1, k2) and accepts(v1, v2)
+        case _:
+            return False

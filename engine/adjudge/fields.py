@@ -1,0 +1,419 @@
+"""Fields: what a value may be, as a provider or a policy declares it, and the reading of values that come in.
+
+A value outside its type, range or vocabulary is unknown, alone, and said so; nothing is converted but an int where
+a double is declared, and the texts that JSON has for times and durations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from adjudge.errors import EvaluationError, did_you_mean
+from adjudge.expr.types import (
+    BOOL,
+    DOUBLE,
+    DURATION,
+    SCALARS,
+    STRING,
+    TIMESTAMP,
+    EnumType,
+    ListType,
+    MapType,
+    SetType,
+    Type,
+)
+from adjudge.expr.values import (
+    INT_MAX,
+    INT_MIN,
+    bounded_duration,
+    format_duration,
+    format_timestamp,
+    parse_duration,
+    parse_timestamp,
+)
+
+Number = int | float
+Bound = int | float | datetime | timedelta
+
+
+class FieldError(Exception):
+    """A declaration that cannot be read; `path` leads to the wrong part of it."""
+
+    def __init__(self, code: str, message: str, *path: str | int, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.path = path
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A declared field.
+
+    minimum, maximum: the inclusive range, of the field's own type; None where there is none.
+    of: the declaration of a list's items or a map's values.
+    absent: what a missing key of a map means while the map is known; None: the key is unknown.
+    riskier: which direction of a number means more risk.
+    personal: its value stands in the log only as a salted commitment.
+    """
+
+    type: Type
+    minimum: Bound | None = None
+    maximum: Bound | None = None
+    of: Field | None = None
+    absent: object = None
+    riskier: Literal["higher", "lower"] | None = None
+    personal: bool = False
+    description: str = ""
+
+    @property
+    def vocabulary(self) -> tuple[str, ...] | None:
+        """The declared values of an enum or set, or keys of a map."""
+        match self.type:
+            case EnumType(values=values) | SetType(values=values):
+                return values
+            case MapType(keys=keys):
+                return keys
+            case _:
+                return None
+
+
+_FORMS = {
+    "bool": ("type", "personal", "description"),
+    "string": ("type", "personal", "description"),
+    "int": ("type", "range", "riskier", "personal", "description"),
+    "double": ("type", "range", "riskier", "personal", "description"),
+    "duration": ("type", "range", "riskier", "personal", "description"),
+    "timestamp": ("type", "range", "riskier", "personal", "description"),
+    "enum": ("type", "values", "personal", "description"),
+    "set": ("type", "values", "personal", "description"),
+    "list": ("type", "of", "personal", "description"),
+    "map": ("type", "keys", "of", "absent", "personal", "description"),
+}
+_REFUSED = {
+    "bytes": "a policy has no bytes; declare a string",
+    "uint": "a policy has no unsigned integers; declare an int with a range",
+    "dyn": "a policy knows the type of every field; declare it",
+    "null": "a policy has no null: what is missing is unknown",
+    "any": "a policy knows the type of every field; declare it",
+    "float": "write double",
+    "number": "write int or double",
+    "str": "write string",
+    "boolean": "write bool",
+    "integer": "write int",
+}
+
+
+def parse_field(form: object) -> Field:
+    """Read a declaration: a type's name, or a mapping with `type` and what that type takes.
+
+    Raises FieldError, whose path leads into `form`.
+    """
+    if isinstance(form, str):
+        form = {"type": form}
+    if not isinstance(form, Mapping):
+        raise FieldError(
+            "schema-type", "a field is a type's name or a mapping with `type`", hint="write `country: string`"
+        )
+    if "type" not in form:
+        raise FieldError("schema-missing", "a field needs `type`", hint=f"one of {', '.join(_FORMS)}")
+    name = form["type"]
+    if not isinstance(name, str) or name not in _FORMS:
+        hint = _REFUSED.get(str(name)) or did_you_mean(str(name), _FORMS) or f"one of {', '.join(_FORMS)}"
+        raise FieldError("name-type", f"there is no field type `{name}`", "type", hint=hint)
+    for key in form:
+        if key not in _FORMS[name]:
+            hint = did_you_mean(str(key), _FORMS[name]) or f"`{name}` takes {', '.join(_FORMS[name])}"
+            raise FieldError(
+                "schema-unknown-key", f"`{key}` means nothing for a field of type {name}", str(key), hint=hint
+            )
+    personal = _flag(form, "personal")
+    description = form.get("description", "")
+    if not isinstance(description, str):
+        raise FieldError("schema-type", "a description is a text", "description")
+    if name in ("enum", "set"):
+        values = _vocabulary(form, "values", required=True)
+        type_: Type = EnumType(values) if name == "enum" else SetType(values)
+        return Field(type=type_, personal=personal, description=description)
+    if name in ("list", "map"):
+        return _container(form, name, personal, description)
+    scalar = SCALARS[name]
+    minimum, maximum = _range(form, scalar)
+    return Field(
+        type=scalar,
+        minimum=minimum,
+        maximum=maximum,
+        riskier=_riskier(form),
+        personal=personal,
+        description=description,
+    )
+
+
+def parse_fields(forms: Mapping[str, object]) -> dict[str, Field]:
+    """Read the declarations of a provider, name by name. Raises FieldError."""
+    fields = {}
+    for name, form in forms.items():
+        try:
+            fields[name] = parse_field(form)
+        except FieldError as error:
+            raise FieldError(error.code, error.message, name, *error.path, hint=error.hint) from None
+    return fields
+
+
+def _container(form: Mapping[str, object], name: str, personal: bool, description: str) -> Field:
+    if "of" not in form:
+        raise FieldError(
+            "schema-missing", f"a {name} needs `of`, the type of what it holds", hint="for example `of: string`"
+        )
+    try:
+        of = parse_field(form["of"])
+    except FieldError as error:
+        raise FieldError(error.code, error.message, "of", *error.path, hint=error.hint) from None
+    if name == "list":
+        return Field(type=ListType(of.type), of=of, personal=personal, description=description)
+    keys = _vocabulary(form, "keys", required=False) if "keys" in form else None
+    absent = None
+    if "absent" in form:
+        if keys is None:
+            raise FieldError(
+                "schema-absent", "`absent` needs `keys`: it says what a missing one of them means", "absent"
+            )
+        reading = read(of, form["absent"])
+        if reading.problems:
+            raise FieldError("type-absent", f"`absent` {reading.problems[0][1]}", "absent")
+        absent = reading.value
+    return Field(type=MapType(STRING, of.type, keys), of=of, absent=absent, personal=personal, description=description)
+
+
+def _flag(form: Mapping[str, object], key: str) -> bool:
+    value = form.get(key, False)
+    if not isinstance(value, bool):
+        raise FieldError("schema-type", f"`{key}` is true or false", key)
+    return value
+
+
+def _riskier(form: Mapping[str, object]) -> Literal["higher", "lower"] | None:
+    match form.get("riskier"):
+        case None:
+            return None
+        case "higher":
+            return "higher"
+        case "lower":
+            return "lower"
+        case other:
+            raise FieldError("schema-value", f"`riskier` is higher or lower, not `{other}`", "riskier")
+
+
+def _vocabulary(form: Mapping[str, object], key: str, *, required: bool) -> tuple[str, ...]:
+    values = form.get(key)
+    if not isinstance(values, list | tuple) or (required and not values):
+        raise FieldError(
+            "schema-missing", f"`{form['type']}` needs `{key}`, a list of names", *((key,) if key in form else ())
+        )
+    for at, value in enumerate(values):
+        if not isinstance(value, str):
+            said = str(value).lower() if isinstance(value, bool) else value
+            raise FieldError("schema-type", f"`{said}` is not a text", key, at, hint=f'write "{said}"')
+        if value in values[:at]:
+            raise FieldError("name-duplicate", f"`{value}` stands here twice", key, at)
+    return tuple(values)
+
+
+def _range(form: Mapping[str, object], type_: Type) -> tuple[Bound | None, Bound | None]:
+    if "range" not in form:
+        return None, None
+    bounds = form["range"]
+    if not isinstance(bounds, list | tuple) or len(bounds) != 2:
+        raise FieldError("schema-type", "a range is two values, lowest and highest", "range", hint="for example [0, 1]")
+    read_bounds: list[Bound] = []
+    for at, bound in enumerate(bounds):
+        reading = read(Field(type=type_), bound)
+        if reading.problems or not isinstance(reading.value, int | float | datetime | timedelta):
+            raise FieldError("type-range", f"`{bound}` is not a {type_}", "range", at)
+        read_bounds.append(reading.value)
+    low, high = read_bounds
+    if low > high:  # type: ignore[operator]  # both were read as the same type
+        raise FieldError("schema-range", "a range runs from the lowest to the highest", "range")
+    return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was understood of a value: None is unknown, alone or inside a list or map.
+
+    problems: where inside the value (a dotted path, empty for all of it) and what was wrong there.
+    novel: members of a set, or keys of a map, that are outside its vocabulary.
+    """
+
+    value: object
+    problems: tuple[tuple[str, str], ...] = ()
+    novel: tuple[str, ...] = ()
+
+
+def read(field: Field, value: object) -> Reading:
+    """Understand a value that came from outside as one of the field's type; never raises."""
+    if value is None:
+        return Reading(None)
+    type_ = field.type
+    if isinstance(type_, SetType):
+        return _read_set(type_, value)
+    if isinstance(type_, EnumType):
+        if isinstance(value, str) and value in type_.values:
+            return Reading(value)
+        said = "another string" if isinstance(value, str) else describe(value)  # never the value: it may be personal
+        return _wrong(f"must be one of {', '.join(type_.values)}, not {said}")
+    if isinstance(type_, ListType):
+        if not isinstance(value, list | tuple):
+            return _wrong(f"must be a list, not {describe(value)}")
+        assert field.of is not None
+        parts = [read(field.of, item) for item in value]
+        return Reading(tuple(part.value for part in parts), _inner((str(at), part) for at, part in enumerate(parts)))
+    if isinstance(type_, MapType):
+        return _read_map(field, type_, value)
+    return _read_scalar(field, type_, value)
+
+
+def _read_scalar(field: Field, type_: Type, value: object) -> Reading:
+    understood: object = None
+    if type_ is BOOL or type_ is STRING:
+        if isinstance(value, bool if type_ is BOOL else str):
+            understood = str(value) if type(value) not in (bool, str) else value
+    elif type_ is DURATION or type_ is TIMESTAMP:
+        return _read_time(field, type_, value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        if not INT_MIN <= value <= INT_MAX:
+            return _wrong("is an integer past 64 bits")
+        understood = float(value) if type_ is DOUBLE else int(value)
+    elif isinstance(value, float) and type_ is DOUBLE:
+        if not math.isfinite(value):
+            return _wrong(f"must be a finite number, not {value}")
+        understood = float(value)
+    if understood is None:
+        return _wrong(f"must be a {type_}, not {describe(value)}")
+    if isinstance(understood, str) and any("\ud800" <= char <= "\udfff" for char in understood):
+        return _wrong("is not valid Unicode")
+    return _in_range(field, understood)
+
+
+def _read_time(field: Field, type_: Type, value: object) -> Reading:
+    try:
+        if type_ is DURATION:
+            length = parse_duration(value) if isinstance(value, str) else value
+            if isinstance(length, timedelta):
+                return _in_range(field, bounded_duration(length))
+        else:
+            moment = parse_timestamp(value) if isinstance(value, str) else value
+            if isinstance(moment, datetime):
+                if moment.tzinfo is None:
+                    return _wrong("must say its time zone")
+                return _in_range(field, moment)
+    except EvaluationError as error:
+        return _wrong(f"must be a {type_}: {error}")
+    return _wrong(f"must be a {type_}, not {describe(value)}")
+
+
+def _in_range(field: Field, value: object) -> Reading:
+    low, high = field.minimum, field.maximum
+    if (low is not None and value < low) or (high is not None and value > high):  # type: ignore[operator]
+        said = "is outside its range" if field.personal else f"is {value}, outside its range"
+        return _wrong(f"{said} [{low}, {high}]")
+    return Reading(value)
+
+
+def _read_set(type_: SetType, value: object) -> Reading:
+    if not isinstance(value, list | tuple | set | frozenset):
+        return _wrong(f"must be a list, not {describe(value)}")
+    members = {member for member in value if isinstance(member, str)}
+    stray = [member for member in value if not isinstance(member, str)]
+    known = tuple(name for name in type_.values if name in members)
+    novel = tuple(sorted(members.difference(type_.values)))
+    problems = tuple(("", f"has a member that is {describe(member)}, not a string") for member in stray[:1])
+    return Reading((*known, None) if stray else known, problems, novel)
+
+
+def _read_map(field: Field, type_: MapType, value: object) -> Reading:
+    if not isinstance(value, Mapping):
+        return _wrong(f"must be a map, not {describe(value)}")
+    assert field.of is not None
+    entries: dict[str, object] = {}
+    parts: list[tuple[str, Reading]] = []
+    novel: list[str] = []
+    for key, item in value.items():
+        if not isinstance(key, str):
+            return _wrong(f"has a key that is {describe(key)}, not a string")
+        if type_.keys is not None and key not in type_.keys:
+            novel.append(key)
+            continue
+        part = read(field.of, item)
+        entries[key] = part.value
+        parts.append((key, part))
+    return Reading(entries, _inner(parts), tuple(novel))
+
+
+def _inner(parts: Iterable[tuple[str, Reading]]) -> tuple[tuple[str, str], ...]:
+    return tuple((f"{name}.{path}" if path else name, text) for name, part in parts for path, text in part.problems)
+
+
+def _wrong(text: str) -> Reading:
+    return Reading(None, (("", text),))
+
+
+def describe(value: object) -> str:
+    """Return a value's type in a policy author's words; never the value itself, which may be personal."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a bool"
+        case int():
+            return "an int"
+        case float():
+            return "a double"
+        case str():
+            return "a string"
+        case list() | tuple() | set() | frozenset():
+            return "a list"
+        case Mapping():
+            return "a map"
+        case _:
+            return f"a {type(value).__name__}"
+
+
+def form_of(field: Field) -> dict[str, object]:
+    """Return the declaration that `parse_field` reads as this field, for the log."""
+    form: dict[str, object] = {"type": field.type.name.partition("(")[0]}
+    if field.vocabulary is not None:
+        form["keys" if isinstance(field.type, MapType) else "values"] = list(field.vocabulary)
+    if field.of is not None:
+        form["of"] = form_of(field.of)
+    if field.absent is not None:
+        form["absent"] = to_json(field.absent)
+    if field.minimum is not None:
+        form["range"] = [to_json(field.minimum), to_json(field.maximum)]
+    if field.riskier is not None:
+        form["riskier"] = field.riskier
+    if field.personal:
+        form["personal"] = True
+    if field.description:
+        form["description"] = field.description
+    return form
+
+
+def to_json(value: object) -> object:
+    """Return a value in the form that JSON has for it: texts for times and durations. `read` takes it back."""
+    match value:
+        case timedelta():
+            return format_duration(value)
+        case datetime():
+            return format_timestamp(value)
+        case Mapping():
+            return {key: to_json(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [to_json(item) for item in value]
+        case _:
+            return value

@@ -1,0 +1,150 @@
+"""Where an engine's answers are recorded: the audit log, the vault beside it, and further sinks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+
+from adjudge.audit.bodies import DecisionBody, Recorder, policy_body, restore_decision
+from adjudge.audit.log import AuditLog, Durability
+from adjudge.audit.read import tail
+from adjudge.audit.vault import Vault
+from adjudge.errors import AuditUnavailable, RequestError
+from adjudge.events import Events
+from adjudge.model import Decision, Request
+from adjudge.plugin import AuditSink
+from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.policy import Policy
+from adjudge.store.memory import MemoryStore
+
+KEY_FILE = "fingerprint.key"
+WARM_RECORDS = 100_000
+WARM_BYTES = 256 * 1024 * 1024
+
+_events = Events("adjudge.audit")
+
+
+@dataclass(slots=True)
+class Journal:
+    """Records decisions. key: the secret behind fingerprints, kept beside the log."""
+
+    log: AuditLog | None
+    vault: Vault | None
+    key: bytes
+    sinks: Sequence[AuditSink] = ()
+    _recorders: dict[str, Recorder] = field(default_factory=dict)
+    _first_use: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @classmethod
+    def open(
+        cls, directory: str | Path, *, durability: Durability = "fsync", sinks: Sequence[AuditSink] = ()
+    ) -> Journal:
+        """Open the audit log in a directory, made if needed. Raises AuditUnavailable and AuditBroken."""
+        directory = Path(directory)
+        log = AuditLog.open(directory, durability=durability)
+        try:
+            return cls(log, Vault.open(directory), _read_key(directory / KEY_FILE), sinks)
+        except BaseException:
+            log.close()
+            raise
+
+    @classmethod
+    def nowhere(cls) -> Journal:
+        """Record nothing, for trying things out; every decision's notes say so."""
+        return cls(None, None, secrets.token_bytes(32))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What every decision should say of its recording."""
+        return () if self.log is not None else ("not recorded: the engine has no audit log",)
+
+    async def record(
+        self, decision: Decision, request: Request, policy: Policy, catalogue: Callable[[], Catalogue]
+    ) -> None:
+        """Write a decision, its policy before it where that is new, and return once both are as durable as promised.
+
+        Raises AuditUnavailable and AuditBroken; RequestError where a value of the request cannot be written down.
+        """
+        if self.log is None:
+            return
+        recorder = self._recorders.get(policy.digest)
+        if recorder is None:
+            recorder = await self._introduce(policy, catalogue, self.log)
+        subject = decision.merchant_biz_id
+        try:
+            if recorder.is_personal:
+                body = await asyncio.to_thread(recorder.body, decision, request, self._committing(subject))
+            else:
+                body = recorder.body(decision, request, self._committing(subject))
+            receipt = await self.log.write("decision", body)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise RequestError(f"a value of the request or a signal has no JSON form: {error}") from None
+        self._copy(receipt.line)
+
+    def _committing(self, subject: str) -> Callable[[str, object], str]:
+        assert self.vault is not None
+        vault = self.vault
+        return lambda name, value: vault.commit(subject, name, value)
+
+    async def _introduce(self, policy: Policy, catalogue: Callable[[], Catalogue], log: AuditLog) -> Recorder:
+        """Record a policy that is used for the first time."""
+        async with self._first_use:
+            if policy.digest not in self._recorders:
+                body = policy_body(policy, catalogue().providers, version("adjudge"))
+                receipt = await log.write("policy", body)
+                self._copy(receipt.line)
+                self._recorders[policy.digest] = Recorder(policy, log.durability)
+        return self._recorders[policy.digest]
+
+    def _copy(self, line: bytes) -> None:
+        for sink in self.sinks:
+            try:
+                sink.write(line)
+            except Exception:  # the log has the record; a copy that fails changes no answer
+                _events.exception("sink_failed", sink=type(sink).__name__)
+
+    def warm(self, store: MemoryStore, now: datetime) -> MemoryStore:
+        """Fill a store from the end of the log, so that a retry after a crash gets the answer it was given."""
+        if self.log is None or self.vault is None:
+            return store
+        oldest = now - timedelta(seconds=store.ttl_s)
+        for record in tail(self.log.directory, max_records=WARM_RECORDS, max_bytes=WARM_BYTES):
+            if record.kind == "decision":
+                body = record.decode(DecisionBody)
+                if body.at >= oldest:
+                    age_s = max(0.0, (now - body.at).total_seconds())
+                    store.put(restore_decision(body, self.vault.reveal), age_s=age_s)
+        return store
+
+    def close(self) -> None:
+        """Close the log and the vault. Raises AuditUnavailable where the log could not keep what it took."""
+        if self.vault is not None:
+            self.vault.close()
+        if self.log is not None:
+            self.log.close()
+
+
+def _read_key(path: Path) -> bytes:
+    """Return the key beside a log, made at first use and readable only by its owner."""
+    try:
+        try:
+            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            key = path.read_bytes()
+            if len(key) != 32:
+                raise AuditUnavailable(f"{path}: is not a key of 32 bytes; restore it from a copy") from None
+            return key
+        key = secrets.token_bytes(32)
+        with os.fdopen(file, "wb") as opened:
+            opened.write(key)
+            opened.flush()
+            os.fsync(opened.fileno())
+    except OSError as error:
+        raise AuditUnavailable(f"{path}: {(error.strerror or str(error)).lower()}") from error
+    return key

@@ -1,0 +1,253 @@
+"""The data of a decision, frozen: what comes in, what providers say, what comes out."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+
+from adjudge.errors import RequestError
+
+MEDIA_MAX_BYTES = 64 * 1024 * 1024
+"""The largest picture or video that is taken into memory; what a vendor accepts is its provider's business."""
+
+_MERCHANT_BIZ_ID = re.compile(r"[0-9A-Za-z]{32}", re.ASCII)
+_SCENE_CODE = re.compile(r"[0-9A-Za-z_]{1,10}", re.ASCII)
+
+
+class Outcome(StrEnum):
+    """What is to happen: pass < review < reject. Compare and `max` go by severity, never by letters."""
+
+    PASS = "pass"  # noqa: S105  # an outcome, not a password
+    REVIEW = "review"
+    REJECT = "reject"
+
+    @property
+    def severity(self) -> int:
+        """0 for pass, 1 for review, 2 for reject."""
+        return _SEVERITY[self]
+
+    def __lt__(self, other: str) -> bool:
+        return _SEVERITY[self] < _SEVERITY[Outcome(other)]
+
+    def __le__(self, other: str) -> bool:
+        return _SEVERITY[self] <= _SEVERITY[Outcome(other)]
+
+    def __gt__(self, other: str) -> bool:
+        return _SEVERITY[self] > _SEVERITY[Outcome(other)]
+
+    def __ge__(self, other: str) -> bool:
+        return _SEVERITY[self] >= _SEVERITY[Outcome(other)]
+
+
+_SEVERITY: Mapping[str, int] = {outcome: at for at, outcome in enumerate(Outcome)}
+OUTCOMES = tuple(Outcome)
+
+MediaType = Literal["image", "video"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Face:
+    """A face image or video, in memory or behind a URL. Its bytes never show in a repr or a log.
+
+    digest: lower-case hex SHA-256 of the bytes, or of the URL's text where only that is known.
+    """
+
+    data: bytes | None = field(default=None, repr=False)
+    url: str | None = field(default=None, repr=False)
+    media_type: MediaType = "image"
+    digest: str = ""
+
+    def __post_init__(self) -> None:
+        if (self.data is None) == (self.url is None):
+            raise RequestError("give one of data and url", where="face")
+        if self.data is not None and not self.data:
+            raise RequestError("the face is empty, 0 bytes", where="face")
+        if self.data is not None and len(self.data) > MEDIA_MAX_BYTES:
+            raise RequestError(f"the face is larger than {MEDIA_MAX_BYTES // 2**20} MiB", where="face")
+        content = self.data if self.data is not None else (self.url or "").encode()
+        object.__setattr__(self, "digest", hashlib.sha256(content).hexdigest())
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, media_type: MediaType | None = None) -> Face:
+        """Take a picture or video from memory; its kind is found from its first bytes unless given."""
+        return cls(data=bytes(data), media_type=media_type or _sniff(data))
+
+    @classmethod
+    def from_file(cls, path: str | Path, *, media_type: MediaType | None = None) -> Face:
+        """Read a picture or video from a file. Raises RequestError where that fails."""
+        try:
+            with Path(path).open("rb") as file:
+                data = file.read(MEDIA_MAX_BYTES + 1)
+        except OSError as error:
+            raise RequestError(f"cannot read {path}: {error.strerror}", where="face.file") from None
+        return cls.from_bytes(data, media_type=media_type)
+
+    @classmethod
+    def from_base64(cls, text: str, *, media_type: MediaType | None = None) -> Face:
+        """Decode plain Base64, without a data-URI prefix. Raises RequestError where it is none."""
+        try:
+            data = base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            raise RequestError("is not plain Base64", where="face.base64") from None
+        return cls.from_bytes(data, media_type=media_type)
+
+    @classmethod
+    def from_url(cls, url: str, *, media_type: MediaType = "image") -> Face:
+        """Name a public http or https URL that the provider fetches; adjudge itself does not."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise RequestError("must be an http or https URL", where="face.url")
+        return cls(url=url, media_type=media_type)
+
+
+def _sniff(data: bytes) -> MediaType:
+    return "video" if data[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide") else "image"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One onboarding check. Raises RequestError where a part cannot be right.
+
+    merchant_biz_id: 32 letters or digits, unique to the check (the vendor's rule).
+    scene_code: 1 to 10 letters, digits or `_`.
+    policy: the policy's name where an engine holds several.
+    inputs, signals: what the caller knows, by the policy's names; what is left out is unknown.
+    """
+
+    merchant_biz_id: str
+    scene_code: str
+    face: Face | None = None
+    policy: str | None = None
+    inputs: Mapping[str, object] = field(default_factory=dict, repr=False)
+    signals: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.merchant_biz_id, str) or not _MERCHANT_BIZ_ID.fullmatch(self.merchant_biz_id):
+            raise RequestError("must be 32 letters or digits", where="merchant_biz_id")
+        if not isinstance(self.scene_code, str) or not _SCENE_CODE.fullmatch(self.scene_code):
+            raise RequestError("must be 1 to 10 letters, digits or _", where="scene_code")
+        if self.face is not None and not isinstance(self.face, Face):
+            raise RequestError("must be a Face, such as Face.from_file(…)", where="face")
+        if not isinstance(self.inputs, Mapping):
+            raise RequestError("must be a mapping", where="inputs")
+        if not isinstance(self.signals, Mapping) or not all(isinstance(s, Mapping) for s in self.signals.values()):
+            raise RequestError("must map each signal to a mapping of its fields", where="signals")
+
+
+class SignalStatus(StrEnum):
+    """How asking for a signal ended. Everything but `ok` leaves its fields unknown."""
+
+    OK = "ok"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+    UNAVAILABLE = "unavailable"
+    SKIPPED = "skipped"
+    NOT_PROVIDED = "not_provided"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """What a provider said of a request, or why it said nothing.
+
+    fields: as the provider gave them; what they are worth is decided by the policy's declarations.
+    reason: for everything but `ok`, a few words; for `skipped`, why.
+    price: of the calls made, in the provider's currency; 0 where none was billed.
+    """
+
+    name: str
+    status: SignalStatus
+    fields: Mapping[str, object] = field(default_factory=dict, repr=False)
+    reason: str | None = None
+    reason_code: str | None = None
+    capture_again: str | None = None
+    provider: str | None = None
+    version: str | None = None
+    request_id: str | None = None
+    duration_ms: float = 0.0
+    price: Decimal = Decimal(0)
+    currency: str | None = None
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """The pure result of a policy on known and unknown fields.
+
+    outcome: what is to happen. lower, upper: what could, whatever the unknown fields turn out to be.
+    matched, unresolved: ids of the rules that are true, and of those that are unknown, in policy order.
+    reasons: codes of the rules that decided the outcome, true or in doubt, without repeats, in policy order.
+    missing: signals and inputs with unknown fields that unresolved rules and rows read.
+    score: the scorecard's total as (lowest, highest) in points, None without a scorecard.
+    waived: unresolved rules whose doubt was taken softer than the policy's `when_unknown` would.
+    problems: fields that came with a value of the wrong type, range or vocabulary: (name, what was wrong).
+    """
+
+    outcome: Outcome
+    lower: Outcome
+    upper: Outcome
+    matched: tuple[str, ...] = ()
+    unresolved: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    score: tuple[int, int] | None = None
+    waived: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def settled(self) -> bool:
+        """Whether lower == upper, so that no missing field could change the answer."""
+        return self.lower is self.upper
+
+
+DecisionStatus = Literal["fresh", "duplicate", "supersedes"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A verdict, made for a request and recorded in the audit log.
+
+    status: `fresh`, `duplicate` (the answer of an earlier decision), or `supersedes` (an earlier one was incomplete).
+    supersedes: the decision_id of that earlier decision.
+    decided_at: aware UTC; also the policy's `now`.
+    capture_again: a sentence for the applicant where a new picture could help.
+    cost: what its provider calls cost, by currency.
+    notes: what a person should know, such as a waiver used or a field that was refused.
+    """
+
+    decision_id: str
+    merchant_biz_id: str
+    status: DecisionStatus
+    verdict: Verdict
+    policy: str
+    policy_digest: str
+    fingerprint: str
+    decided_at: datetime
+    signals: Mapping[str, Signal] = field(default_factory=dict)
+    supersedes: str | None = None
+    duration_ms: float = 0.0
+    cost: Mapping[str, Decimal] = field(default_factory=dict)
+    capture_again: str | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """What is to happen."""
+        return self.verdict.outcome
+
+    @property
+    def complete(self) -> bool:
+        """Whether asking again could bring nothing new: the verdict is settled, or no signal failed."""
+        return self.verdict.settled or not any(
+            signal.status in (SignalStatus.TIMEOUT, SignalStatus.ERROR, SignalStatus.UNAVAILABLE)
+            for signal in self.signals.values()
+        )

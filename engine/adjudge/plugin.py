@@ -1,0 +1,250 @@
+"""All that a plugin's author imports.
+
+A plugin is a module behind an entry point of group `adjudge`. Its hooks only register, at once and cheaply; the
+engine runs what was registered, each call in its own task with its own deadline. Import what is heavy when first
+used. Hello world stands in `docs/plugins.md`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pluggy
+
+from adjudge.errors import PluginError, SignalFailed
+from adjudge.fields import Field, parse_fields
+from adjudge.model import Decision, Face, Request
+
+if TYPE_CHECKING:
+    import click
+
+__all__ = [
+    "AuditSink",
+    "Context",
+    "Decision",
+    "DecisionObserver",
+    "DecisionStore",
+    "Face",
+    "Function",
+    "PluginError",
+    "PolicySource",
+    "Provider",
+    "ProviderConfigError",
+    "Register",
+    "Request",
+    "SignalFailed",
+    "hookimpl",
+    "hookspec",
+    "provider",
+]
+
+hookspec = pluggy.HookspecMarker("adjudge")
+hookimpl = pluggy.HookimplMarker("adjudge")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a provider is given for one request.
+
+    deadline: `time.monotonic()` seconds by which an answer still counts; the engine cancels the task after it.
+    now: aware UTC, the decision's clock.
+    fields: what the policy can read of this signal; more than that need not be answered.
+    """
+
+    request: Request
+    signal: str
+    deadline: float
+    now: datetime
+    fields: Mapping[str, Field] = field(default_factory=dict)
+
+
+Answer = Mapping[str, object]
+"""Fields by name. What a provider leaves out, or gives as None, is unknown."""
+
+
+class ProviderConfigError(Exception):
+    """A provider cannot work with the `with:` of a policy; `path` leads to the wrong key."""
+
+    def __init__(self, message: str, *path: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        self.hint = hint
+
+
+class Asker(Protocol):
+    """A provider opened for one engine; holds connections. May be asked from many tasks at once."""
+
+    async def fetch(self, context: Context) -> Answer:
+        """Ask. Raises SignalFailed where there is no answer; any other exception is a fault of the plugin."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections. Called once, after the last fetch."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A kind of signal that policies can name.
+
+    name: dotted, such as `aliyun.deepfake`.
+    fields: what it answers; None where the policy declares them under the signal's `fields:`, or `derive` does.
+    derive: names the fields that a `with:` makes, for a provider that answers what it is configured to; `fields` is
+    then None and the policy declares none. Raises ProviderConfigError.
+    open: makes an Asker from the policy's `with:`; called on the engine's event loop, at first use. May raise
+    SignalFailed, as a fetch may: the next request tries again.
+    check: looks at `with:` when a policy is loaded, without network; raises ProviderConfigError.
+    reads: parts of the request that it needs: `face`, `inputs.<name>`.
+    price, currency: per billed call; latency_s: typical; both steer `gather: thrifty`.
+    """
+
+    name: str
+    fields: Mapping[str, Field] | None
+    open: Callable[[Mapping[str, Any]], Asker]
+    check: Callable[[Mapping[str, Any], Mapping[str, Field]], None] = lambda config, fields: None
+    derive: Callable[[Mapping[str, Any]], Mapping[str, Field]] | None = None
+    reads: frozenset[str] = frozenset()
+    price: Decimal = Decimal(0)
+    currency: str = "USD"
+    latency_s: float = 0.1
+    version: str = "1"
+    description: str = ""
+
+    @property
+    def billed(self) -> bool:
+        """Whether a call costs money."""
+        return self.price > 0
+
+
+@dataclass(frozen=True, slots=True)
+class _FunctionAsker:
+    function: Callable[[Context], Awaitable[Answer]]
+
+    async def fetch(self, context: Context) -> Answer:
+        return await self.function(context)
+
+    async def aclose(self) -> None:
+        return None
+
+
+def provider(
+    name: str, *, fields: Mapping[str, object], **facts: Any
+) -> Callable[[Callable[[Context], Awaitable[Answer]]], Provider]:
+    """Make a provider of one async function that takes the Context and returns fields by name.
+
+    fields: as in a policy: `{"score": {"type": "double", "range": [0, 100]}, "emulator": "bool"}`.
+    facts: any other attribute of Provider, such as `price` or `latency_s`.
+    """
+    declared = parse_fields(fields)
+
+    def make(function: Callable[[Context], Awaitable[Answer]]) -> Provider:
+        description = (function.__doc__ or "").strip().partition("\n")[0]
+        return Provider(
+            name=name,
+            fields=declared,
+            open=lambda config: _FunctionAsker(function),
+            description=description,
+            **facts,
+        )
+
+    return make
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """A pure function for conditions: same arguments, same answer, no clock, no network.
+
+    parameters, result: types by name (`string`, `list(string)` …).
+    call: may raise any exception; the condition is then unknown.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    result: str
+    call: Callable[..., object]
+    description: str = ""
+
+
+class DecisionStore(Protocol):
+    """Decisions by MerchantBizId. Contract tests stand in `adjudge.testing`."""
+
+    def get(self, merchant_biz_id: str) -> Decision | None:
+        """Return the newest decision whose time-to-live has not ended."""
+        ...
+
+    def put(self, decision: Decision) -> None:
+        """Keep a decision in place of any older one of its MerchantBizId."""
+        ...
+
+
+class AuditSink(Protocol):
+    """A further place for audit records, after the log itself."""
+
+    def write(self, line: bytes) -> None:
+        """Take one record as written to the log, with its line end."""
+        ...
+
+
+class DecisionObserver(Protocol):
+    """Told of every new decision after it is recorded; a fault of it changes no answer."""
+
+    async def decided(self, decision: Decision) -> None:
+        """Take note of a decision."""
+        ...
+
+
+class PolicySource(Protocol):
+    """A place that policies come from, named by a URL's scheme."""
+
+    def load(self, location: str) -> str:
+        """Return the text of a policy."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """What hooks register with; each call takes one thing and refuses a name that is taken."""
+
+    plugin: str
+    _add: Callable[[str, str, object], None] = field(repr=False)
+
+    def provider(self, provider: Provider) -> None:
+        """Offer a provider of signals."""
+        self._add("provider", provider.name, provider)
+
+    def function(self, function: Function) -> None:
+        """Offer a function for conditions."""
+        self._add("function", function.name, function)
+
+    def store(self, name: str, open: Callable[[Mapping[str, Any]], DecisionStore]) -> None:
+        """Offer a store of decisions, opened from its configuration."""
+        self._add("store", name, open)
+
+    def sink(self, name: str, open: Callable[[Mapping[str, Any]], AuditSink]) -> None:
+        """Offer a sink for audit records."""
+        self._add("sink", name, open)
+
+    def observer(self, name: str, open: Callable[[Mapping[str, Any]], DecisionObserver]) -> None:
+        """Offer an observer of decisions."""
+        self._add("observer", name, open)
+
+    def policy_source(self, scheme: str, source: PolicySource) -> None:
+        """Offer a place that policies come from."""
+        self._add("policy source", scheme, source)
+
+    def command(self, command: click.Command) -> None:
+        """Offer a command for the command line."""
+        self._add("command", command.name or "", command)
+
+
+class Hooks:
+    """The hook that a plugin implements. It must not await, ask, or open anything."""
+
+    @hookspec
+    def register(self, register: Register) -> None:
+        """Offer what this plugin has, by calls of `register.provider(…)` and its like."""

@@ -1,0 +1,70 @@
+"""What plugins lend to policies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from adjudge.errors import EvaluationError, PluginError
+from adjudge.expr.functions import FUNCTIONS, Overload
+from adjudge.fields import Field, FieldError, parse_field, read
+from adjudge.plugin import Function, Provider
+
+_CONTAINER = re.compile(r"(list)\((.+)\)|(map)\(string, ?(.+)\)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """The providers that signals may name and the functions that conditions may call, by name."""
+
+    providers: Mapping[str, Provider] = field(default_factory=dict)
+    functions: Mapping[str, Function] = field(default_factory=dict)
+
+    def overloads(self) -> Mapping[str, tuple[Overload, ...]]:
+        """Return everything that a condition can call, the language's own functions included. Raises PluginError."""
+        return {**FUNCTIONS, **{name: (_overload(name, function),) for name, function in self.functions.items()}}
+
+
+def _overload(name: str, function: Function) -> Overload:
+    if name in FUNCTIONS:
+        raise PluginError("the condition language has a function of this name", plugin=name)
+    result = _declared(name, function.result)
+    return Overload(
+        parameters=tuple(_declared(name, parameter).type for parameter in function.parameters),
+        result=result.type,
+        call=_guarded(function.call, result),
+        form="function",
+    )
+
+
+def _declared(name: str, type_name: str) -> Field:
+    try:
+        return parse_field(_form(type_name))
+    except FieldError as error:
+        raise PluginError(f"`{type_name}` is no type: {error.message}", plugin=name) from None
+
+
+def _form(type_name: str) -> object:
+    container = _CONTAINER.fullmatch(type_name)
+    if container is None:
+        return type_name
+    kind, of = (part for part in container.groups() if part is not None)
+    return {"type": kind, "of": _form(of)}
+
+
+def _guarded(call: Callable[..., object], result: Field) -> Callable[..., object]:
+    """Return the call with every fault as EvaluationError, an answer of another type than declared included."""
+
+    def guarded(*arguments: object) -> object:
+        try:
+            reading = read(result, call(*arguments))
+        except Exception as error:
+            raise EvaluationError(f"the function failed: {type(error).__name__}: {error}") from error
+        if reading.problems or reading.value is None:
+            raise EvaluationError(
+                f"the function's answer {reading.problems[0][1] if reading.problems else 'is missing'}"
+            )
+        return reading.value
+
+    return guarded

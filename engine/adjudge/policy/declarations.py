@@ -1,0 +1,179 @@
+"""What a policy declares: inputs and signals with their fields, and the names that are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from adjudge.errors import PluginError, did_you_mean
+from adjudge.expr.parse import MACROS
+from adjudge.expr.tokens import KEYWORDS, RESERVED
+from adjudge.expr.types import DYN, STRING, ListType, MapType, Type
+from adjudge.fields import Field, FieldError, parse_field
+from adjudge.plugin import Provider, ProviderConfigError
+from adjudge.policy import yaml
+from adjudge.policy.forms import Entries, SignalForm
+from adjudge.policy.reader import Reader, Refused, follow
+from adjudge.policy.syntax import shown
+from adjudge.policy.typed import SignalDeclaration
+from adjudge.policy.yaml import Node, Scalar
+
+LISTS = "lists"
+TEXTS = ListType(STRING)
+DAMAGED_SIGNAL = MapType(STRING, DYN)
+
+
+@dataclass(frozen=True, slots=True)
+class Declarations:
+    """Reads what one policy declares.
+
+    names: the types of what was declared wrongly, as far as anybody reads it: dyn, so that it is blamed once.
+    """
+
+    reader: Reader
+    functions: Iterable[str]
+    taken: dict[str, str] = field(default_factory=dict)
+    names: dict[str, Type] = field(default_factory=dict)
+
+    def claim(self, key: Scalar, what: str) -> str | None:
+        """Return the name that a key gives to an input, signal or variable, unless it is none or is taken."""
+        name = self.reader.name(key, what)
+        if name is None:
+            return None
+        owner = self.taken.get(name) or self.reserved(name)
+        if owner is not None:
+            hint = f"choose another name for this {what.split()[-1]}"
+            self.reader.blame("name-taken", f"`{name}` is taken: it is {owner}", key.span, hint)
+            return None
+        line, _ = self.reader.source.place(key.span.start)
+        self.taken[name] = f"{what} (line {line})"
+        return name
+
+    def reserved(self, name: str) -> str | None:
+        """Return what a name means to every policy, or None."""
+        if name in ("now", LISTS):
+            return "a name of the language"
+        if name in KEYWORDS or name in RESERVED:
+            return "a word of the language"
+        return "a function" if name in self.functions or name in MACROS or name == "has" else None
+
+    def inputs(self, entries: Entries) -> dict[str, Field]:
+        """Return the inputs that could be read."""
+        fields = {}
+        for key, node in entries.values():
+            name = self.claim(key, "an input")
+            declared = self.field(node, key)
+            if name is not None and declared is not None:
+                fields[name] = declared
+            elif name is not None:
+                self.names[name] = DYN
+        return fields
+
+    def field(self, node: Node, key: Scalar) -> Field | None:
+        """Return a field's declaration."""
+        try:
+            return parse_field(self.reader.plain(node))
+        except FieldError as error:
+            self.reader.field_error(error, node, key.span)
+        except Refused:
+            pass
+        return None
+
+    def signals(self, forms: Iterable[SignalForm], providers: Mapping[str, Provider]) -> dict[str, SignalDeclaration]:
+        """Return the signals that could be read."""
+        signals = {}
+        for form in forms:
+            name = self.claim(form.key, "a signal")
+            declared = self.signal(name or form.key.text.value, form, providers)
+            if name is not None and declared is not None:
+                signals[name] = declared
+            elif name is not None:
+                self.names[name] = DAMAGED_SIGNAL
+        return signals
+
+    def signal(self, name: str, form: SignalForm, providers: Mapping[str, Provider]) -> SignalDeclaration | None:
+        """Return a signal; None where its fields cannot be known."""
+        before = len(self.reader.errors)
+        provider = self.provider(form.provider, providers) if form.provider is not None else None
+        fields = self.fields(name, form, provider)
+        config = self.config(form.config) if form.config is not None else {}
+        if form.damaged or fields is None or (form.provider is not None and provider is None):
+            return None
+        if provider is not None and len(self.reader.errors) == before:
+            self.check(provider, config, fields, form)
+        return SignalDeclaration(
+            name=name,
+            provider=provider.name if provider is not None else None,
+            config=config,
+            fields=fields,
+            timeout_s=form.timeout_s,
+            when_unknown=form.when_unknown,
+            span=form.key.span,
+        )
+
+    def config(self, node: Node) -> dict[str, object]:
+        """Return what stands under `with:`."""
+        try:
+            config = self.reader.plain(node, nulls=True)
+        except Refused:
+            return {}
+        if isinstance(config, dict):
+            return config
+        self.reader.unfit(node, "`with`", "a mapping")
+        return {}
+
+    def provider(self, said: Scalar, providers: Mapping[str, Provider]) -> Provider | None:
+        """Return the provider that is meant."""
+        name = said.text.value
+        if name not in providers:
+            hint = did_you_mean(name, providers)
+            if hint is None:
+                known = ", ".join(sorted(providers)[:8])
+                hint = f"installed are {known}" if known else "no plugin that offers providers is installed"
+            self.reader.blame("name-provider", f"there is no provider `{shown(name)}`", said.span, hint)
+        return providers.get(name)
+
+    def fields(self, name: str, form: SignalForm, provider: Provider | None) -> Mapping[str, Field] | None:
+        """Return a signal's fields from where they are declared, with dyn in `names` for each that was blamed."""
+        if provider is not None and provider.fields is not None:
+            if form.fields is not None:
+                hint = f"delete `fields:`; it has {', '.join(provider.fields)}"
+                message = f"`{provider.name}` declares its fields itself"
+                self.reader.blame("schema-provider", message, form.fields.span, hint)
+            return provider.fields
+        if form.fields is None:
+            if provider is not None and not form.damaged:
+                hint = "write `fields:` with what its answer holds"
+                message = f"`{provider.name}` leaves its fields to the policy"
+                self.reader.blame("schema-missing", message, form.key.span, hint)
+            return None
+        if isinstance(form.fields, yaml.Mapping) and not form.fields.entries:
+            self.reader.blame("schema-empty", "`fields` is empty", form.fields.span, "declare what the signal says")
+        entries = self.reader.mapping(form.fields, "`fields`", at=form.key.span)
+        fields = {}
+        for key, node in entries.values():
+            field_name = self.reader.name(key, "a field")
+            if field_name is not None and field_name in KEYWORDS | RESERVED:
+                hint = "choose another name for this field"
+                self.reader.blame(
+                    "name-taken", f"`{field_name}` is taken: it is a word of the language", key.span, hint
+                )
+            declared = self.field(node, key)
+            if field_name is not None and declared is not None:
+                fields[field_name] = declared
+            else:
+                self.names[f"{name}.{key.text.value}"] = DYN
+        return fields if isinstance(form.fields, yaml.Mapping) else None
+
+    def check(
+        self, provider: Provider, config: dict[str, object], fields: Mapping[str, Field], form: SignalForm
+    ) -> None:
+        """Let a provider look at its `with:`."""
+        try:
+            provider.check(config, fields)
+        except ProviderConfigError as error:
+            at = form.provider.span if form.provider is not None else form.key.span
+            span = follow(form.config, error.path, at) if form.config is not None else at
+            self.reader.blame("schema-provider", error.message, span, error.hint)
+        except Exception as error:
+            raise PluginError(f"its check of `with:` failed: {error!r}", plugin=provider.name) from error

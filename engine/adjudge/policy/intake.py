@@ -1,0 +1,391 @@
+"""Generated code that takes the slots of a policy from what was given, and narrows the masks as it goes.
+
+The straight way is taken by a value of exactly the declared type within its range; everything else goes by `Intake`,
+which understands it as `fields.read` does, or says what is wrong.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from adjudge.expr import pyast
+from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, EnumType, MapType, SetType
+from adjudge.expr.values import DURATION_MAX, INT_MAX, INT_MIN
+from adjudge.fields import Field, describe, read
+from adjudge.policy.index import VALUE_LENGTH_MAX, VALUES_MAX, CutTable, Unsure, ValueTable
+from adjudge.policy.slots import TEXTS, join_novel, novel_name
+
+Problems = list[tuple[str, str]] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What is known of one slot's facts.
+
+    bit: of the slot among the unknown ones. unknown: masks while it is unknown.
+    cuts, values: how to find the mask of a known value; None where no fact about it is indexed.
+    """
+
+    bit: int
+    unknown: Unsure
+    cuts: CutTable | None = None
+    values: ValueTable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetReading:
+    """A set and what is outside its vocabulary, with the masks of both slots."""
+
+    members: object
+    novel: object
+    alive: int
+    sure: int
+    unknown: int
+
+
+class Intake:
+    """Understands what did not come in the straight way. One for each program; its methods are called by the code."""
+
+    def __init__(self, slots: Mapping[str, Field]) -> None:
+        self._slots = slots
+
+    def other(self, slot: str, value: object, problems: Problems) -> tuple[object, Problems]:
+        """Understand a value that is not None and not exactly of its slot's type and range."""
+        reading = read(self._slots[slot], value)
+        return reading.value, _with(problems, slot, reading.problems)
+
+    def part(self, name: str, given: object, problems: Problems) -> tuple[Mapping[str, object], Problems]:
+        """Understand a signal that is not a dict."""
+        if isinstance(given, Mapping):
+            return dict(given), problems
+        return {}, _with(problems, name, (("", f"must be a map of fields, not {describe(given)}"),))
+
+    def entries(self, slot: str, value: object, problems: Problems) -> tuple[dict[str, object] | None, Problems]:
+        """Understand a keyed map that is not a dict of known keys."""
+        reading = read(self._slots[slot], value)
+        problems = _with(problems, slot, reading.problems)
+        return (reading.value if isinstance(reading.value, dict) else None), problems
+
+    def novel_keys(self, slot: str, novel: str, value: object, named: object) -> object:
+        """Return the keys of a map outside its vocabulary, joined with those the provider names."""
+        return join_novel(read(self._slots[slot], value), named, read(TEXTS, named))
+
+
+class SetIntake:
+    """Understands one set and its novel members, and remembers what came."""
+
+    def __init__(
+        self, slot: str, field: Field, novel: str, tables: Tables | None, novel_tables: Tables | None, every: int
+    ) -> None:
+        self._slot, self._field, self._novel = slot, field, novel
+        self._tables, self._novel_tables, self._every = tables, novel_tables, every
+        self.remembered: dict[tuple[object, ...], SetReading] = {}
+
+    def read(self, value: object, named: object, problems: Problems) -> tuple[SetReading, Problems]:
+        """Understand a set, given together with what the provider names as new."""
+        reading, names = read(self._field, value), read(TEXTS, named)
+        novel = join_novel(reading, named, names)
+        alive = sure = self._every
+        unknown = 0
+        for tables, understood in ((self._tables, reading.value), (self._novel_tables, novel)):
+            if tables is None:
+                continue
+            masks = tables.unknown
+            if understood is None:
+                unknown |= tables.bit
+            else:
+                assert tables.values is not None
+                masks = tables.values.look(understood)
+            alive, sure = alive & masks.alive, sure & masks.sure
+        found = SetReading(reading.value, novel, alive, sure, unknown)
+        if not reading.problems and not names.problems:
+            if isinstance(value, list | tuple) and not named and _is_small(value):
+                if len(self.remembered) >= VALUES_MAX:
+                    self.remembered.clear()
+                self.remembered[tuple(value)] = found
+            return found, problems
+        problems = _with(problems, self._slot, reading.problems)
+        return found, _with(problems, self._novel, names.problems)
+
+
+def _is_small(members: Sequence[object]) -> bool:
+    return len(members) <= 16 and all(type(member) is str and len(member) <= VALUE_LENGTH_MAX for member in members)
+
+
+def _with(problems: Problems, slot: str, found: Sequence[tuple[str, str]]) -> Problems:
+    if not found:
+        return problems
+    return [*(problems or []), *((f"{slot}.{path}" if path else slot, text) for path, text in found)]
+
+
+@dataclass(slots=True)
+class IntakeCode:
+    """Emits the taking of slots.
+
+    used: slots that facts or computed parts read. wanted: those whose value computed parts need.
+    tables: by slot. names: globals of the code. variables: the Python variable of each slot.
+    """
+
+    slots: Mapping[str, Field]
+    used: frozenset[str]
+    wanted: frozenset[str]
+    tables: Mapping[str, Tables]
+    every: int
+    names: dict[str, object]
+    variables: dict[str, str] = field(default_factory=dict)
+    _count: int = 0
+
+    def code(self, inputs: Mapping[str, Field], signals: Mapping[str, Mapping[str, Field]]) -> list[ast.stmt]:
+        """Return the statements that take every used slot, `given` and `now` being at hand."""
+        self.names |= {"intake": Intake(self.slots), "EMPTY": {}, "dict": dict, "str": str, "float": float, "int": int}
+        self.names |= {"list": list, "timedelta": timedelta, "datetime": datetime}
+        self.names |= {"TypeError": TypeError, "bisect_right": bisect_right}
+        body: list[ast.stmt] = []
+        if "now" in self.used:
+            body += self._scalar("now", pyast.load("now"))
+        body.append(pyast.assign("get", pyast.attribute(pyast.load("given"), "get")))
+        body += self._fields(inputs, "")
+        for name, fields in signals.items():
+            if not any(slot.startswith(f"{name}.") for slot in self.used):
+                continue
+            body.append(pyast.assign("part", pyast.method(pyast.load("given"), "get", pyast.constant(name))))
+            fallback = pyast.call_method(
+                "intake", "part", pyast.constant(name), pyast.load("part"), pyast.load("problems")
+            )
+            body.append(
+                pyast.branch(
+                    pyast.is_(pyast.load("part"), pyast.NONE),
+                    [pyast.assign("part", pyast.load("EMPTY"))],
+                    [
+                        pyast.branch(
+                            pyast.is_not(pyast.class_of("part"), pyast.load("dict")),
+                            [pyast.assign_both("part", "problems", fallback)],
+                        )
+                    ],
+                )
+            )
+            body.append(pyast.assign("get", pyast.attribute(pyast.load("part"), "get")))
+            body += self._fields(fields, f"{name}.")
+        return body
+
+    def _fields(self, fields: Mapping[str, Field], prefix: str) -> list[ast.stmt]:
+        body: list[ast.stmt] = []
+        novels = {novel_name(name, field): name for name, field in fields.items()}
+        for name, declared in fields.items():
+            if name in novels:
+                continue
+            slot = prefix + name
+            novel = novel_name(name, declared)
+            if isinstance(declared.type, SetType):
+                assert novel is not None
+                if slot in self.used or prefix + novel in self.used:
+                    body += self._set(slot, name, prefix + novel, novel, declared)
+            elif isinstance(declared.type, MapType) and declared.type.keys is not None:
+                body += self._keyed_map(slot, name, declared)
+            elif slot in self.used:
+                body += self._scalar(slot, _get(name))
+        return body
+
+    # one value
+
+    def _scalar(self, slot: str, taken: ast.expr) -> list[ast.stmt]:
+        declared, tables = self.slots[slot], self.tables[slot]
+        variable = self._variable(slot)
+        body = [pyast.assign(variable, taken)]
+        if declared.type == BOOL:
+            return body + self._bool(slot, variable, tables)
+        there = pyast.is_not(pyast.load(variable), pyast.NONE)
+        body.append(pyast.branch(ast.UnaryOp(ast.Not(), self._straight(declared, variable)), [
+            pyast.branch(there, [self._other(slot, variable)])
+        ]))  # fmt: skip
+        known = self._known(slot, variable, tables)
+        body.append(pyast.branch(pyast.is_(pyast.load(variable), pyast.NONE), self._unknown(tables), known))
+        return body
+
+    def _other(self, slot: str, variable: str) -> ast.stmt:
+        understood = pyast.call_method(
+            "intake", "other", pyast.constant(slot), pyast.load(variable), pyast.load("problems")
+        )
+        return pyast.assign_both(variable, "problems", understood)
+
+    def _straight(self, declared: Field, variable: str) -> ast.expr:
+        """Test that a value is exactly of its type and in range; a value of a type without such a test is read."""
+        value, class_ = pyast.load(variable), pyast.class_of(variable)
+        bounds: tuple[object, object] | None = None
+        if declared.type == DOUBLE:
+            bounds, python = (-sys.float_info.max, sys.float_info.max), "float"
+        elif declared.type == INT:
+            bounds, python = (INT_MIN, INT_MAX), "int"
+        elif declared.type == DURATION:
+            bounds, python = (-DURATION_MAX, DURATION_MAX), "timedelta"
+        elif declared.type == STRING:
+            is_text = pyast.is_(class_, pyast.load("str"))
+            return ast.BoolOp(ast.And(), [is_text, pyast.method(value, "isascii")])
+        elif isinstance(declared.type, EnumType):
+            known = pyast.compare(value, ast.In(), self._refer(frozenset(declared.type.values)))
+            return ast.BoolOp(ast.And(), [pyast.is_(class_, pyast.load("str")), known])
+        elif declared.type == TIMESTAMP and declared.minimum is None and declared.maximum is None:
+            zoned = pyast.is_not(pyast.attribute(value, "tzinfo"), pyast.NONE)
+            return ast.BoolOp(ast.And(), [pyast.is_(class_, pyast.load("datetime")), zoned])
+        else:
+            return pyast.FALSE
+        low = bounds[0] if declared.minimum is None else declared.minimum
+        high = bounds[1] if declared.maximum is None else declared.maximum
+        within = ast.Compare(self._refer(low), [ast.LtE(), ast.LtE()], [value, self._refer(high)])
+        return ast.BoolOp(ast.And(), [pyast.is_(class_, pyast.load(python)), within])
+
+    def _bool(self, slot: str, variable: str, tables: Tables) -> list[ast.stmt]:
+        value = pyast.load(variable)
+        masks = tables.values
+        known: dict[bool, list[ast.stmt]] = {}
+        for answer in (True, False):
+            found = masks.look(answer) if masks is not None else Unsure(self.every, self.every)
+            known[answer] = self._narrow(found)
+        otherwise = [
+            pyast.branch(pyast.is_not(value, pyast.NONE), [self._other(slot, variable)]),
+            *self._unknown(tables),
+        ]
+        inner = pyast.branch(pyast.is_(value, pyast.FALSE), known[False], otherwise)
+        return [pyast.branch(pyast.is_(value, pyast.TRUE), known[True], [inner])]
+
+    def _known(self, slot: str, variable: str, tables: Tables) -> list[ast.stmt]:
+        value = pyast.load(variable)
+        if tables.cuts is not None and tables.cuts.cuts:
+            return [pyast.add_to("alive", ast.BitAnd(), self._stretch(tables.cuts, value))]
+        if tables.cuts is not None:
+            return self._narrow(Unsure(tables.cuts.masks[0], self.every))
+        if tables.values is not None:
+            table = self._refer_name(tables.values.masks)
+            look = pyast.call(self._refer_name(tables.values.look), value)
+            mask, masks = pyast.load("mask"), pyast.load("masks")
+            return [
+                pyast.assign("mask", pyast.method(pyast.load(table), "get", value)),
+                pyast.branch(
+                    pyast.is_(mask, pyast.NONE),
+                    [
+                        pyast.assign("masks", look),
+                        pyast.assign("mask", pyast.attribute(masks, "alive")),
+                        pyast.add_to("sure", ast.BitAnd(), pyast.attribute(masks, "sure")),
+                    ],
+                ),
+                pyast.add_to("alive", ast.BitAnd(), mask),
+            ]
+        return []
+
+    def _stretch(self, table: CutTable, value: ast.expr) -> ast.expr:
+        """Find the mask between cuts: by comparing where they are few, else by bisection."""
+        if len(table.cuts) > 3:
+            at = pyast.call("bisect_right", self._refer(table.cuts), value)
+            return pyast.item(self._refer(table.masks), at)
+        chosen: ast.expr = pyast.constant(table.masks[0])
+        for cut, mask in zip(table.cuts, table.masks[1:], strict=True):
+            chosen = pyast.choose(pyast.compare(value, ast.GtE(), self._refer(cut)), pyast.constant(mask), chosen)
+        return chosen
+
+    def _unknown(self, tables: Tables) -> list[ast.stmt]:
+        return [*self._narrow(tables.unknown), pyast.add_to("unknown", ast.BitOr(), pyast.constant(tables.bit))]
+
+    def _narrow(self, masks: Unsure) -> list[ast.stmt]:
+        return [
+            pyast.add_to(name, ast.BitAnd(), pyast.constant(mask))
+            for name, mask in (("alive", masks.alive), ("sure", masks.sure))
+            if mask != self.every
+        ]
+
+    # sets and maps
+
+    def _set(self, slot: str, name: str, novel_slot: str, novel: str, declared: Field) -> list[ast.stmt]:
+        reader = SetIntake(slot, declared, novel_slot, self.tables.get(slot), self.tables.get(novel_slot), self.every)
+        reading = self._fresh()
+        remembered = self._refer_name(reader.remembered)
+        key = pyast.call("tuple", pyast.load("value"))
+        fallback = pyast.call(
+            self._refer_name(reader.read), pyast.load("value"), pyast.load("named"), pyast.load("problems")
+        )
+        straight = ast.BoolOp(
+            ast.And(),
+            [
+                pyast.is_(pyast.class_of("value"), pyast.load("list")),
+                ast.UnaryOp(ast.Not(), pyast.load("named")),
+            ],
+        )
+        quick = pyast.assign(reading, pyast.method(pyast.load(remembered), "get", key))
+        body = [
+            pyast.assign("value", _get(name)),
+            pyast.assign("named", _get(novel)),
+            pyast.assign(reading, pyast.NONE),
+            pyast.branch(straight, [pyast.attempt([quick], "TypeError", [ast.Pass()])]),  # a member may not hash
+            pyast.branch(
+                pyast.is_(pyast.load(reading), pyast.NONE), [pyast.assign_both(reading, "problems", fallback)]
+            ),
+            pyast.add_to("alive", ast.BitAnd(), pyast.attribute(pyast.load(reading), "alive")),
+            pyast.add_to("sure", ast.BitAnd(), pyast.attribute(pyast.load(reading), "sure")),
+            pyast.add_to("unknown", ast.BitOr(), pyast.attribute(pyast.load(reading), "unknown")),
+        ]
+        for of, part in ((slot, "members"), (novel_slot, "novel")):
+            if of in self.wanted:
+                body.append(pyast.assign(self._variable(of), pyast.attribute(pyast.load(reading), part)))
+        return body
+
+    def _keyed_map(self, slot: str, name: str, declared: Field) -> list[ast.stmt]:
+        assert isinstance(declared.type, MapType) and declared.type.keys is not None
+        keys = [key for key in declared.type.keys if f"{slot}.{key}" in self.used]
+        novel_slot = f"{slot.rpartition('.')[0]}.{novel_name(name, declared)}".lstrip(".")
+        if not keys and slot not in self.used and novel_slot not in self.used:
+            return []
+        held = self._variable(slot)
+        value = pyast.load(held)
+        body = [pyast.assign(held, _get(name))]
+        if novel_slot in self.used:
+            novel = novel_name(name, declared)
+            assert novel is not None
+            found = pyast.call_method(
+                "intake", "novel_keys", pyast.constant(slot), pyast.constant(novel), value, _get(novel)
+            )
+            body += self._scalar(novel_slot, found)
+        fallback = pyast.call_method("intake", "entries", pyast.constant(slot), value, pyast.load("problems"))
+        known_keys = pyast.compare(pyast.method(value, "keys"), ast.LtE(), self._refer(frozenset(declared.type.keys)))
+        straight: ast.expr = ast.BoolOp(ast.And(), [pyast.is_(pyast.class_of(held), pyast.load("dict")), known_keys])
+        if slot in self.used:  # the map as a whole is read, so every entry must be understood first
+            straight = pyast.FALSE
+        read_it = [pyast.branch(pyast.is_not(value, pyast.NONE), [pyast.assign_both(held, "problems", fallback)])]
+        body.append(pyast.branch(ast.UnaryOp(ast.Not(), straight), read_it))
+        if slot in self.used:
+            body.append(pyast.branch(pyast.is_(value, pyast.NONE), self._unknown(self.tables[slot])))
+        if keys:
+            absent = self._refer(declared.absent) if declared.absent is not None else pyast.NONE
+            body.append(pyast.assign("absent", pyast.choose(pyast.is_(value, pyast.NONE), pyast.NONE, absent)))
+            known = pyast.choose(pyast.is_(value, pyast.NONE), pyast.load("EMPTY"), value)
+            body.append(pyast.assign("get_entry", pyast.attribute(known, "get")))
+        for key in keys:
+            entry = ast.Call(pyast.load("get_entry"), [pyast.constant(key), pyast.load("absent")], [])
+            body += self._scalar(f"{slot}.{key}", entry)
+        return body
+
+    # names
+
+    def _variable(self, slot: str) -> str:
+        return self.variables.setdefault(slot, f"f{len(self.variables)}")
+
+    def _fresh(self) -> str:
+        self._count += 1
+        return f"s{self._count}"
+
+    def _refer_name(self, value: object) -> str:
+        name = f"k{len(self.names)}"
+        self.names[name] = value
+        return name
+
+    def _refer(self, value: object) -> ast.expr:
+        if type(value) in (bool, int, float, str):
+            return ast.Constant(value)  # type: ignore[arg-type]  # one of these four
+        return pyast.load(self._refer_name(value))
+
+
+def _get(name: str) -> ast.expr:
+    return ast.Call(pyast.load("get"), [pyast.constant(name)], [])

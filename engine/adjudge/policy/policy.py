@@ -1,0 +1,53 @@
+"""A policy as its users hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+
+from adjudge.expr.functions import FUNCTIONS, Overload
+from adjudge.model import Verdict
+from adjudge.policy.program import Evaluate, compile_policy
+from adjudge.policy.slots import Slots, read_slots
+from adjudge.policy.typed import TypedPolicy
+
+
+class Policy:
+    """A policy that loaded; immutable, and free to use from many threads and tasks."""
+
+    def __init__(self, typed: TypedPolicy, functions: Mapping[str, tuple[Overload, ...]] = FUNCTIONS) -> None:
+        """Hold a typed policy. functions: what its conditions can call, plugins' own included."""
+        self.typed = typed
+        self.functions = functions
+
+    @property
+    def name(self) -> str:
+        """The policy's own name."""
+        return self.typed.name
+
+    @property
+    def digest(self) -> str:
+        """Lower-case hex SHA-256 over the text and its lists."""
+        return self.typed.digest
+
+    @cached_property
+    def _program(self) -> Evaluate:
+        return compile_policy(self.typed, self.functions)
+
+    def evaluate(self, given: Mapping[str, object], *, now: datetime | None = None) -> Verdict:
+        """Return the verdict on what is known.
+
+        given: inputs by name, and each signal as a mapping of its fields; what is absent or None is unknown, and so
+        is a value outside its declared type, range or vocabulary, which `verdict.problems` then names.
+        now: the decision's clock, aware; unknown unless given.
+        """
+        return self._program(given, now)
+
+    def read(self, given: Mapping[str, object], *, now: datetime | None = None) -> Slots:
+        """Return every slot's value as the policy understands it, None where unknown, and what was refused."""
+        signals = {name: signal.fields for name, signal in self.typed.signals.items()}
+        return read_slots(self.typed.inputs, signals, given, now)
+
+    def __repr__(self) -> str:
+        return f"<Policy {self.name} {self.digest[:12]}>"

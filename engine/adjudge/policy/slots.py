@@ -1,0 +1,98 @@
+"""From what was given to the slots of a policy: each value understood by its declaration, or unknown.
+
+This is the plain form, for explanations, records and the slow path; `program` has the same in generated code, and
+tests hold the two together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from adjudge.expr.types import STRING, EnumType, ListType, MapType
+from adjudge.fields import Field, Reading, describe, read
+
+NOW = "now"
+NOVEL = "novel_"
+TEXTS = Field(type=ListType(STRING), of=Field(type=STRING))
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Values by slot, None where unknown, and what was wrong with those that came: (name, what)."""
+
+    values: Mapping[str, object]
+    problems: tuple[tuple[str, str], ...]
+
+
+def declare(fields: Mapping[str, Field], prefix: str = "") -> dict[str, Field]:
+    """Return the slots of some fields: themselves, the entries of keyed maps, and what is outside a vocabulary."""
+    slots: dict[str, Field] = {}
+    for name, field in fields.items():
+        slots[prefix + name] = field
+        if isinstance(field.type, MapType) and field.type.keys is not None and field.of is not None:
+            slots |= {f"{prefix}{name}.{key}": field.of for key in field.type.keys}
+        novel = novel_name(name, field)
+        if novel is not None and novel not in fields:
+            slots[prefix + novel] = TEXTS
+    return slots
+
+
+def novel_name(name: str, field: Field) -> str | None:
+    """Return the name under which members outside a field's vocabulary appear, if it has a vocabulary of many."""
+    return NOVEL + name if field.vocabulary is not None and not isinstance(field.type, EnumType) else None
+
+
+def read_slots(
+    inputs: Mapping[str, Field],
+    signals: Mapping[str, Mapping[str, Field]],
+    given: Mapping[str, object],
+    now: datetime | None = None,
+) -> Slots:
+    """Understand a nested mapping of known fields; what is absent, None or wrong is unknown."""
+    values: dict[str, object] = {NOW: now}
+    problems: list[tuple[str, str]] = []
+    _read_fields(inputs, given, "", values, problems)
+    for name, fields in signals.items():
+        part = given.get(name)
+        if not isinstance(part, Mapping):
+            if part is not None:
+                problems.append((name, f"must be a map of fields, not {describe(part)}"))
+            part = {}
+        _read_fields(fields, part, f"{name}.", values, problems)
+    return Slots(values, tuple(problems))
+
+
+def _read_fields(
+    fields: Mapping[str, Field],
+    given: Mapping[str, object],
+    prefix: str,
+    values: dict[str, object],
+    problems: list[tuple[str, str]],
+) -> None:
+    novels = {novel_name(name, field) for name, field in fields.items()}
+    for name, field in fields.items():
+        if name in novels:
+            continue
+        slot = prefix + name
+        reading = read(field, given.get(name))
+        values[slot] = reading.value
+        problems += [(f"{slot}.{path}" if path else slot, text) for path, text in reading.problems]
+        if isinstance(field.type, MapType) and field.type.keys is not None:
+            for key in field.type.keys:
+                found = reading.value
+                values[f"{slot}.{key}"] = found.get(key, field.absent) if isinstance(found, dict) else None
+        novel = novel_name(name, field)
+        if novel is not None:
+            named = read(TEXTS, given.get(novel))
+            problems += [(f"{prefix}{novel}.{path}".rstrip("."), text) for path, text in named.problems]
+            values[prefix + novel] = join_novel(reading, given.get(novel), named)
+
+
+def join_novel(reading: Reading, given: object, named: Reading) -> object:
+    """Join what is outside a vocabulary with what the provider itself names as new; None is unknown."""
+    if named.value is None and (given is not None or reading.value is None):
+        return None
+    reported = named.value if isinstance(named.value, tuple) else ()
+    return tuple(dict.fromkeys([*reported, *reading.novel]))

@@ -1,0 +1,103 @@
+"""A policy as understood: every condition checked and typed, every list read, nothing left to look up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from adjudge.expr.nodes import Node
+from adjudge.fields import Field
+from adjudge.model import Outcome
+from adjudge.plugin import Function
+from adjudge.source import Source, Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalDeclaration:
+    """A signal of a policy.
+
+    provider: None where the caller supplies the signal in `Request.signals`.
+    config: the `with:` of the policy, passed to the provider as it stands.
+    fields: what can be known of it, declared by the provider or by the policy.
+    when_unknown: this signal's own, or None for the policy's.
+    """
+
+    name: str
+    provider: str | None
+    config: Mapping[str, object] = field(default_factory=dict)
+    fields: Mapping[str, Field]
+    timeout_s: float = 10.0
+    when_unknown: Outcome | None = None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A condition with an outcome and a reason code.
+
+    condition: what must be true, `when && !unless` already joined.
+    origin: `rule`, or `threshold` for an entry of the thresholds' table.
+    """
+
+    id: str
+    condition: Node
+    outcome: Outcome
+    reason: str
+    when_unknown: Outcome | None = None
+    origin: Literal["rule", "threshold"] = "rule"
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A condition that adds points, or takes some away."""
+
+    condition: Node
+    points: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorecard:
+    """Rows of points and the totals from which review and reject begin; None where a band is not used."""
+
+    rows: tuple[Row, ...]
+    review: int | None
+    reject: int | None
+    reason: str = "SCORECARD"
+    when_unknown: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TypedPolicy:
+    """A policy that loaded.
+
+    slots: everything a condition can read, by its full name: inputs (`country`), a signal's fields
+    (`deepfake.result`), each declared key of a map field (`deepfake.score.SuspectRemake`, besides the map itself,
+    `deepfake.score`), the `novel_…` list of every set and keyed map (`deepfake.novel_tags`), and `now`.
+    variables: conditions by name, each reading only slots, lists, and variables before it.
+    lists: constants; a condition names them `lists.sanctioned`.
+    gather: `eager` or `thrifty`; explore: the share, 0 to 1, of requests that are gathered eagerly all the same.
+    digest: lower-case hex SHA-256 over the text and the files of its lists, as written to the audit log.
+    list_texts: what was read from each list's file, by the path written in the policy; the log keeps it, so that
+    the policy loads again without the file.
+    """
+
+    name: str
+    policy_language: int
+    description: str
+    source: Source
+    digest: str
+    inputs: Mapping[str, Field]
+    signals: Mapping[str, SignalDeclaration]
+    lists: Mapping[str, tuple[str, ...]]
+    list_texts: Mapping[str, str]
+    variables: Mapping[str, Node]
+    rules: tuple[Rule, ...]
+    scorecard: Scorecard | None
+    when_unknown: Outcome
+    gather: Literal["eager", "thrifty"]
+    explore: float
+    slots: Mapping[str, Field]
+    functions: Mapping[str, Function] = field(default_factory=dict)

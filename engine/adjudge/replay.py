@@ -1,0 +1,155 @@
+"""Replay: each decision again from its own record, and whether it comes out as recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal, restore_fields
+from adjudge.audit.read import read
+from adjudge.audit.vault import Vault
+from adjudge.errors import AuditBroken, PluginError, PolicyErrors, ReplayMismatch
+from adjudge.fields import Field, parse_fields
+from adjudge.model import SignalStatus, Verdict
+from adjudge.plugin import Asker, Function, Provider
+from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.load import read_policy
+from adjudge.policy.policy import Policy
+
+Answer = Literal["identical", "different", "not replayable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """One decision of a log, replayed.
+
+    differences: (what, recorded, recomputed) for every part of the verdict that differs.
+    missing: why it is not replayable, or None.
+    recomputed: the verdict that the replay came to, where it came to one.
+    """
+
+    seq: int
+    decision: DecisionBody
+    answer: Answer
+    differences: tuple[tuple[str, object, object], ...] = ()
+    missing: str | None = None
+    recomputed: Verdict | None = None
+
+    def require_identical(self) -> None:
+        """Raise ReplayMismatch unless the replay came out as recorded."""
+        if self.answer != "identical":
+            said = self.missing or "; ".join(f"{what}: {old} → {new}" for what, old, new in self.differences)
+            raise ReplayMismatch(f"decision {self.decision.decision_id} (record {self.seq}): {said}")
+
+
+def replay(
+    path: Path, *, policy: Policy | None = None, functions: Mapping[str, Function] | None = None
+) -> Iterator[Replayed]:
+    """Replay every decision of a log, in order, in constant memory.
+
+    policy: decide with this one instead of the recorded one: what would have been.
+    functions: of plugins, for policies that call them; the log holds no code.
+    Raises AuditBroken at a record that does not verify, AuditUnavailable where there is no log.
+    """
+    policies = _Policies(functions or {})
+    vault = Vault.open(path if path.is_dir() else path.parent)
+    try:
+        for record in read(path):
+            try:
+                if record.kind == "policy":
+                    policies.add(record.decode(PolicyBody))
+                elif record.kind == "decision":
+                    body = record.decode(DecisionBody)
+                    yield _replay(record.seq, body, policies.get(body) if policy is None else policy, vault.reveal)
+            except msgspec.DecodeError as error:
+                raise AuditBroken(f"{path}: record {record.seq}: is no {record.kind}: {error}") from None
+    finally:
+        vault.close()
+
+
+def _replay(seq: int, body: DecisionBody, policy: Policy | str, reveal: Reveal) -> Replayed:
+    if isinstance(policy, str):
+        return Replayed(seq=seq, decision=body, answer="not replayable", missing=policy)
+    given, erased = _given(body, reveal)
+    read_slots = {slot for slot in policy.typed.slots if slot in erased or slot.partition(".")[0] in erased}
+    if read_slots:
+        missing = f"`{min(read_slots)}` was erased"
+        return Replayed(seq=seq, decision=body, answer="not replayable", missing=missing)
+    verdict = policy.evaluate(given, now=body.at)
+    differences = tuple(
+        (name, getattr(body.verdict, name), getattr(verdict, name))
+        for name in Verdict.__struct_fields__
+        if getattr(body.verdict, name) != getattr(verdict, name)
+    )
+    answer: Answer = "different" if differences else "identical"
+    return Replayed(seq=seq, decision=body, answer=answer, differences=differences, recomputed=verdict)
+
+
+def _given(body: DecisionBody, reveal: Reveal) -> tuple[dict[str, object], set[str]]:
+    """Return the fields as they were given, and the full names of those that were erased since."""
+    given, erased_inputs = restore_fields(body.inputs, reveal)
+    erased = set(erased_inputs)
+    for name, signal in body.signals.items():
+        if signal.status is SignalStatus.OK:
+            given[name], gone = restore_fields(signal.fields, reveal)
+            erased |= {f"{name}.{field}" for field in gone}
+    return given, erased
+
+
+@dataclass(slots=True)
+class _Policies:
+    """The policies of a log, loaded from their records."""
+
+    functions: Mapping[str, Function]
+    _recorded: dict[str, PolicyBody] = field(default_factory=dict)
+    _loaded: dict[str, Policy | str] = field(default_factory=dict)
+
+    def add(self, body: PolicyBody) -> None:
+        self._recorded[body.digest] = body
+
+    def get(self, body: DecisionBody) -> Policy | str:
+        """Return the policy of a decision, or why it cannot be had."""
+        digest = body.policy_digest
+        if digest not in self._loaded:
+            recorded = self._recorded.get(digest)
+            self._loaded[digest] = (
+                load_recorded(recorded, self.functions)
+                if recorded is not None
+                else f"the log does not hold the policy {body.policy} {digest[:12]}"
+            )
+        return self._loaded[digest]
+
+
+def load_recorded(body: PolicyBody, functions: Mapping[str, Function]) -> Policy | str:
+    """Load a policy from its record, without its files and plugins, or say why that cannot be."""
+    providers = {name: _recorded_provider(name, body) for name in body.providers}
+    catalogue = Catalogue(providers=providers, functions=functions)
+    try:
+        typed = read_policy(body.text, f"{body.policy}.yaml", lists=body.lists, catalogue=catalogue)
+    except (PolicyErrors, PluginError) as error:
+        return f"its policy {body.policy} {body.digest[:12]} does not load: {str(error).splitlines()[0]}"
+    if typed.digest != body.digest:
+        return f"its policy {body.policy} {body.digest[:12]} is recorded with another text"
+    return Policy(typed, catalogue.overloads())
+
+
+def _recorded_provider(name: str, body: PolicyBody) -> Provider:
+    recorded = body.providers[name]
+
+    def open_(config: Mapping[str, object]) -> Asker:
+        raise PluginError("a replay asks nobody", plugin=name)
+
+    def derive(config: Mapping[str, object]) -> Mapping[str, Field]:
+        return next((parse_fields(one.fields) for one in recorded.derived if one.config == config), {})
+
+    return Provider(
+        name=name,
+        fields=parse_fields(recorded.fields) if recorded.fields is not None else None,
+        derive=derive if recorded.derived else None,
+        open=open_,
+        version=recorded.version,
+    )

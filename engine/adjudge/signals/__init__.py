@@ -1,0 +1,1 @@
+"""Asking for signals: what to ask, when to stop, and what a failure means."""

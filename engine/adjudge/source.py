@@ -1,0 +1,67 @@
+"""Where something stands in a text that a person wrote."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A half-open range of character offsets in a source, `start <= end`."""
+
+    start: int
+    end: int
+
+    def to(self, other: Span) -> Span:
+        """Return the range from the start of this span to the end of `other`."""
+        return Span(self.start, other.end)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A named text; turns offsets into the lines and columns that an editor shows."""
+
+    name: str
+    text: str = field(repr=False)
+
+    @cached_property
+    def _line_starts(self) -> tuple[int, ...]:
+        return (0, *(at + 1 for at, char in enumerate(self.text) if char == "\n"))
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Return line and column of a character, both from 1."""
+        offset = max(0, min(offset, len(self.text)))
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """Return the text of one line, numbered from 1, without its line end."""
+        start = self._line_starts[number - 1]
+        end = self.text.find("\n", start)
+        return self.text[start : len(self.text) if end < 0 else end].rstrip("\r")
+
+    def whole(self) -> Text:
+        """Return all of this source as one text."""
+        return Text(self.text, self, range(len(self.text) + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A piece of a source as its reader sees it, with the way back for every character.
+
+    A condition inside YAML may be folded, indented or escaped: `positions[i]` is the offset in `source` of
+    `value[i]`; one more entry stands for the end.
+    """
+
+    value: str
+    source: Source = field(repr=False)
+    positions: Sequence[int] = field(repr=False)
+
+    def span(self, start: int, end: int) -> Span:
+        """Return where `value[start:end]` stands in the source."""
+        first = self.positions[start]
+        last = self.positions[end - 1] + 1 if end > start else first
+        return Span(first, max(first, last))

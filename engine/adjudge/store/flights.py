@@ -1,0 +1,60 @@
+"""One answer in the making for each MerchantBizId: the first caller works, the others wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from adjudge.errors import MerchantBizIdConflict
+from adjudge.model import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    fingerprint: str
+    task: asyncio.Task[Decision]
+
+
+@dataclass(slots=True)
+class Flights:
+    """Decisions under way on one event loop."""
+
+    _under_way: dict[str, _Flight] = field(default_factory=dict)
+
+    async def fly(
+        self, merchant_biz_id: str, fingerprint: str, work: Callable[[], Coroutine[Any, Any, Decision]]
+    ) -> Decision:
+        """Return the answer of the work under way for an id, or of this work.
+
+        The work goes on when its caller is cancelled: it may have been paid for, and others may wait for it.
+        Raises MerchantBizIdConflict where another fingerprint is under way, and whatever the work raises.
+        """
+        flight = self._under_way.get(merchant_biz_id)
+        if flight is not None:
+            if flight.fingerprint != fingerprint:
+                raise conflict(merchant_biz_id)
+            return replace(await asyncio.shield(flight.task), status="duplicate")
+        task = asyncio.get_running_loop().create_task(work())
+        self._under_way[merchant_biz_id] = _Flight(fingerprint, task)
+        task.add_done_callback(lambda done: self._landed(merchant_biz_id, done))
+        return await asyncio.shield(task)
+
+    def _landed(self, merchant_biz_id: str, task: asyncio.Task[Decision]) -> None:
+        del self._under_way[merchant_biz_id]
+        if not task.cancelled():
+            task.exception()  # looked at, since its caller may be gone
+
+    async def landed(self) -> None:
+        """Wait until nothing is under way."""
+        while self._under_way:
+            await asyncio.wait([flight.task for flight in self._under_way.values()])
+
+
+def conflict(merchant_biz_id: str) -> MerchantBizIdConflict:
+    """Return the error for an id that came with another fingerprint."""
+    return MerchantBizIdConflict(
+        f"MerchantBizId {merchant_biz_id} came before with another face, scene, policy or other inputs;"
+        " its first decision stands. Use a new id for a new check"
+    )

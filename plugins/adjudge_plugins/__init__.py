@@ -1,0 +1,1 @@
+"""First-party plugins. They import only what `adjudge` makes public for plugins."""

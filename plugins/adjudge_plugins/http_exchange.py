@@ -1,0 +1,116 @@
+"""One HTTP request and its answer: bounded, never redirected, every failure a SignalFailed that tells no secret.
+
+What httpx says of a failure is not passed on: it can quote a header or a URL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from adjudge.plugin import SignalFailed
+
+if TYPE_CHECKING:
+    import httpx
+
+ANSWER_MAX_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer as it came, at most ANSWER_MAX_BYTES of it."""
+
+    status: int
+    body: bytes = field(repr=False)
+
+
+def connect(*, loopback: bool = False) -> httpx.AsyncClient:
+    """Make a client for `exchange`: TLS verified, no redirects, as many connections as there are requests.
+
+    loopback: never through the proxy that the machine may have for everything else.
+    """
+    import httpx
+
+    return httpx.AsyncClient(
+        trust_env=not loopback,
+        follow_redirects=False,
+        timeout=None,  # noqa: S113  # `until` bounds the whole exchange, which httpx cannot
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address is this machine and nothing else."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@asynccontextmanager
+async def until(deadline: float) -> AsyncIterator[None]:
+    """Give up at a `time.monotonic()` moment with SignalFailed of kind `timeout`."""
+    try:
+        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+            yield
+    except TimeoutError:
+        raise SignalFailed("no answer in time", kind="timeout", reason_code="TIMEOUT") from None
+
+
+async def exchange(client: httpx.AsyncClient, request: httpx.Request) -> Reply:
+    """Send a request and read the whole answer, whatever its status. Raises SignalFailed.
+
+    The request must ask for `accept-encoding: identity`: the bound is on what arrives, so nothing is unpacked.
+    """
+    import httpx
+
+    try:
+        response = await client.send(request, stream=True)
+        try:
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise SignalFailed("the answer is compressed, which was not asked for", reason_code="BAD_ANSWER")
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > ANSWER_MAX_BYTES:
+                    raise SignalFailed("the answer is larger than 1 MiB", reason_code="ANSWER_TOO_LARGE")
+        finally:
+            await response.aclose()
+    except httpx.HTTPError as error:
+        reason = _transport_reason(error)
+        raise SignalFailed(reason, kind="unavailable", reason_code="CONNECTION_FAILED") from None
+    return Reply(status=response.status_code, body=bytes(body))
+
+
+def decode_json(body: bytes) -> object:
+    """Read a JSON text. Raises ValueError, and nothing else, where it is none."""
+    import msgspec
+
+    try:
+        document: object = msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        raise ValueError("not JSON") from None
+    return document
+
+
+def _transport_reason(error: BaseException) -> str:
+    cause: BaseException | None = error
+    while cause is not None:
+        match cause:
+            case ssl.SSLError():
+                return "TLS failed"
+            case socket.gaierror():
+                return "the host's name is not found"
+            case ConnectionRefusedError():
+                return "the connection was refused"
+        cause = cause.__cause__ or cause.__context__
+    return "the connection failed"

@@ -1,0 +1,177 @@
+"""The provider `lists`: is a value of the request in a list that changes between policy releases?
+
+```yaml
+blocklist:
+  provider: lists
+  with:
+    email_blocked: {file: /etc/adjudge/blocked-emails.txt, of: inputs.email, casefold: true}
+    known_forgery: {file: /etc/adjudge/forgeries.txt, of: face_digest}
+rules:
+  - {id: blocked-email, when: blocklist.email_blocked, then: reject}
+```
+
+Each name becomes a `bool`. A file holds one value a line, UTF-8; blank lines and lines that begin with `#` do not
+count, and neither do blanks around a value. It is read again when it has changed: replace it by a rename, so that
+nobody reads half of it. A relative path starts at the process's working directory. A value that the request does not
+have is in no list and out of none: its field is unknown. A file that cannot be read leaves all fields unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from adjudge.fields import Field, parse_fields
+from adjudge.plugin import (
+    Answer,
+    Context,
+    Provider,
+    ProviderConfigError,
+    Register,
+    Request,
+    SignalFailed,
+    hookimpl,
+)
+from adjudge_plugins.settings import refuse_unknown_keys, required_text
+
+FILE_MAX_BYTES = 256 * 1024 * 1024
+
+_KEYS = ("file", "of", "casefold")
+_PARTS = ("merchant_biz_id", "scene_code", "face_digest")
+_EXAMPLE = "write `email_blocked: {file: blocked.txt, of: inputs.email}`"
+
+Stamp = tuple[int, int, int]
+"""What tells one state of a file from another: its inode, size in bytes, and time of change in nanoseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListSettings:
+    """One named list of a policy's `with:`, read."""
+
+    file: Path
+    of: str
+    casefold: bool
+
+    def normal(self, value: str) -> str:
+        """Return a value, of the request or of the file, as it is compared."""
+        return value.strip().casefold() if self.casefold else value.strip()
+
+
+def read_settings(config: Mapping[str, Any]) -> dict[str, ListSettings]:
+    """Read a `with:`. Raises ProviderConfigError."""
+    if not config:
+        raise ProviderConfigError("no list is named", hint=_EXAMPLE)
+    return {name: _read_list(name, form) for name, form in config.items()}
+
+
+def _read_list(name: str, form: object) -> ListSettings:
+    if not name.isidentifier() or not name.isascii():
+        raise ProviderConfigError(f"`{name}` cannot be a field's name", name, hint="letters, digits and `_`")
+    if not isinstance(form, Mapping):
+        raise ProviderConfigError("a list is a mapping with `file` and `of`", name, hint=_EXAMPLE)
+    refuse_unknown_keys(form, _KEYS, name)
+    of = required_text(form, "of", name, hint="write `of: inputs.email`")
+    if of not in _PARTS and not (of.startswith("inputs.") and of.removeprefix("inputs.").isidentifier()):
+        raise ProviderConfigError(
+            f"`{of}` is no part of a request", name, "of", hint=f"inputs.<name>, {', '.join(_PARTS)}"
+        )
+    casefold = form.get("casefold", False)
+    if not isinstance(casefold, bool):
+        raise ProviderConfigError("`casefold` is true or false", name, "casefold")
+    file = Path(required_text(form, "file", name, hint="write `file: blocked.txt`"))
+    return ListSettings(file=file, of=of, casefold=casefold)
+
+
+def _derive(config: Mapping[str, Any]) -> dict[str, Field]:
+    return parse_fields(
+        {
+            name: {"type": "bool", "description": f"whether {settings.of} is in {settings.file.name}"}
+            for name, settings in read_settings(config).items()
+        }
+    )
+
+
+def _part(request: Request, of: str) -> str | None:
+    """Return a part of a request as text; None where it has none, or one that is no text."""
+    match of:
+        case "merchant_biz_id":
+            return request.merchant_biz_id
+        case "scene_code":
+            return request.scene_code
+        case "face_digest":
+            return request.face.digest if request.face else None
+    value = request.inputs.get(of.removeprefix("inputs."))
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    return value if isinstance(value, str) and value.strip() else None
+
+
+@dataclass(slots=True)
+class _ListFile:
+    """A file's values, read again when the file has changed."""
+
+    settings: ListSettings
+    stamp: Stamp | None = None
+    values: frozenset[str] = field(default=frozenset(), repr=False)
+
+    async def current(self) -> frozenset[str]:
+        """Return the values of the file as it is now. Raises OSError, or ValueError where it is not UTF-8."""
+        if _stamp(self.settings.file.stat()) != self.stamp:
+            self.stamp, self.values = await asyncio.to_thread(self._read)
+        return self.values
+
+    def _read(self) -> tuple[Stamp, frozenset[str]]:
+        with self.settings.file.open("rb") as file:
+            stamp = _stamp(os.fstat(file.fileno()))
+            data = file.read(FILE_MAX_BYTES + 1)
+        if len(data) > FILE_MAX_BYTES:
+            raise ValueError("too large")
+        lines = (line.strip() for line in data.decode("utf-8-sig").splitlines())
+        return stamp, frozenset(self.settings.normal(line) for line in lines if line and not line.startswith("#"))
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+@dataclass(frozen=True, slots=True)
+class _ListsAsker:
+    files: Mapping[str, _ListFile]
+
+    async def fetch(self, context: Context) -> Answer:
+        answer: dict[str, bool] = {}
+        for name, file in self.files.items():
+            try:
+                values = await file.current()
+            except (OSError, ValueError) as error:
+                why = error.strerror if isinstance(error, OSError) else "not UTF-8, or larger than 256 MiB"
+                raise SignalFailed(
+                    f"{file.settings.file} cannot be read: {why}", kind="unavailable", reason_code="LIST_UNREADABLE"
+                ) from None
+            value = _part(context.request, file.settings.of)
+            if value is not None:
+                answer[name] = file.settings.normal(value) in values
+        return answer
+
+    async def aclose(self) -> None:
+        return None
+
+
+LISTS = Provider(
+    name="lists",
+    fields=None,
+    derive=_derive,
+    open=lambda config: _ListsAsker({name: _ListFile(each) for name, each in read_settings(config).items()}),
+    latency_s=0.001,
+    description="Whether values of the request are in lists that change between policy releases",
+)
+
+
+@hookimpl
+def register(register: Register) -> None:
+    """Offer the provider."""
+    register.provider(LISTS)

@@ -1,0 +1,45 @@
+"""CEL's own conformance suite, as far as it lies in the profile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from adjudge.expr.parse import parse
+from adjudge.expr.reference import Unknown, evaluate
+from adjudge.source import Source
+from expr.conformance import Case, load, same
+
+Evaluator = Callable[[Case], object]
+
+
+def reference_unchecked(case: Case) -> object:
+    """Evaluate the tree as parsed."""
+    result = evaluate(parse(Source("case", case.expr).whole()), case.values)
+    return None if isinstance(result, Unknown) else result
+
+
+EVALUATORS: tuple[Evaluator, ...] = (reference_unchecked,)
+
+
+@pytest.mark.parametrize("evaluator", EVALUATORS, ids=lambda evaluator: evaluator.__name__)
+def test_conformance_case_of_profile_has_its_value(
+    evaluator: Evaluator, shared: Path, subtests: pytest.Subtests
+) -> None:
+    for case, name in load(shared / "conformance" / "cel"):
+        if case is None:
+            continue
+        with subtests.test(name):
+            result = evaluator(case)
+            assert same(result, case.value), f"{case.expr}\n  {result!r}, not {case.value!r}"
+
+
+def test_conformance_cases_are_all_accounted_for(shared: Path) -> None:
+    cases = list(load(shared / "conformance" / "cel"))
+    left_out = [name for case, name in cases if case is None]
+    assert len(cases) == 242
+    assert left_out == [
+        "type_deduction/flexible_type_parameter_assignment/list_parameter/25",
+    ]

@@ -1,0 +1,276 @@
+"""`http.json` against a real server: what is sent, what is understood, what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from adjudge.fields import parse_fields
+from adjudge.model import Request
+from adjudge.plugin import Answer, ProviderConfigError, SignalFailed
+from adjudge_plugins.http_json import HTTP_JSON
+
+Ask = Callable[..., Answer]
+RequestOf = Callable[..., Request]
+FIELDS = parse_fields({"score": "double", "emulator": "bool", "os": "string"})
+
+
+@pytest.fixture
+def fetch(endpoint: Any, ask: Ask, request_of: RequestOf) -> Callable[..., Answer]:
+    def run(request: Request | None = None, *, seconds: float = 10.0, **config: Any) -> Answer:
+        config = {"url": f"{endpoint.url}/device", **config}
+        HTTP_JSON.check(config, FIELDS)
+        return ask(HTTP_JSON, config, request or request_of(), seconds=seconds, fields=FIELDS)
+
+    return run
+
+
+def test_fetch_answer_is_taken_by_name_and_nothing_else_is(endpoint: Any, fetch: Callable[..., Answer]) -> None:
+    endpoint.body = b'{"score": 71.5, "emulator": true, "os": null, "owner": "not asked for"}'
+
+    assert fetch() == {"score": 71.5, "emulator": True, "os": None}
+
+
+def test_fetch_paths_lead_to_fields_and_the_others_keep_their_name(endpoint: Any, fetch: Callable[..., Answer]) -> None:
+    endpoint.body = b'{"result": {"risk": [{"v": 7}]}, "emulator": false, "score": 99}'
+
+    assert fetch(paths={"score": "result.risk[0].v", "os": "result.os"}) == {
+        "score": 7,
+        "emulator": False,
+        "os": None,
+    }
+
+
+@pytest.mark.parametrize("body", [b"[]", b"7", b'"text"', b"null"])
+def test_fetch_answer_that_is_no_object_leaves_fields_unknown(
+    endpoint: Any, fetch: Callable[..., Answer], body: bytes
+) -> None:
+    endpoint.body = body
+
+    assert set(fetch().values()) == {None}
+
+
+def test_fetch_path_that_fails_on_this_answer_leaves_its_field_alone_unknown(
+    endpoint: Any, fetch: Callable[..., Answer]
+) -> None:
+    endpoint.body = b'{"score": "text", "emulator": true}'
+
+    assert fetch(paths={"score": "abs(score)"}) == {"score": None, "emulator": True, "os": None}
+
+
+def test_fetch_sends_ids_and_inputs_unless_told_otherwise(
+    endpoint: Any, fetch: Callable[..., Answer], request_of: RequestOf
+) -> None:
+    request = request_of(inputs={"country": "SG", "tags": ["a"], "since": datetime(2026, 1, 2, tzinfo=UTC)})
+
+    fetch(request)
+
+    [seen] = endpoint.seen
+    assert (seen.method, seen.target, seen.headers["content-type"]) == ("POST", "/device", "application/json")
+    assert json.loads(seen.body) == {
+        "merchant_biz_id": request.merchant_biz_id,
+        "scene_code": "onboard001",
+        "inputs": {"country": "SG", "tags": ["a"], "since": "2026-01-02T00:00:00Z"},
+    }
+
+
+def test_fetch_body_is_what_its_paths_find(endpoint: Any, fetch: Callable[..., Answer], request_of: RequestOf) -> None:
+    request = request_of(inputs={"email": "a@example.com"})
+
+    fetch(request, body={"mail": "inputs.email", "face": "face_digest", "none": "inputs.phone", "n": "`7`"})
+
+    assert request.face is not None
+    assert json.loads(endpoint.seen[0].body) == {"mail": "a@example.com", "face": request.face.digest, "n": 7}
+
+
+def test_fetch_get_sends_its_body_as_query(endpoint: Any, fetch: Callable[..., Answer], request_of: RequestOf) -> None:
+    request = request_of(inputs={"email": "a+b@example.com", "new": True})
+
+    fetch(request, method="GET")
+    fetch(request, method="GET", url=f"{endpoint.url}/d?v=1", body={"mail": "inputs.email", "new": "inputs.new"})
+    fetch(request, method="GET", body={})
+
+    queries = [parse_qs(urlsplit(seen.target).query) for seen in endpoint.seen]
+    assert queries == [
+        {"merchant_biz_id": [request.merchant_biz_id], "scene_code": ["onboard001"]},
+        {"v": ["1"], "mail": ["a+b@example.com"], "new": ["true"]},
+        {},
+    ]
+    assert {(seen.method, seen.body) for seen in endpoint.seen} == {("GET", b"")}
+
+
+def test_fetch_get_of_more_than_a_value_is_refused(
+    endpoint: Any, fetch: Callable[..., Answer], request_of: RequestOf
+) -> None:
+    with pytest.raises(SignalFailed, match="`all` is not a single value"):
+        fetch(request_of(inputs={"a": 1}), method="GET", body={"all": "inputs"})
+
+    assert not endpoint.seen
+
+
+def test_fetch_input_without_a_form_in_json_is_refused(
+    endpoint: Any, fetch: Callable[..., Answer], request_of: RequestOf
+) -> None:
+    with pytest.raises(SignalFailed, match="no form in JSON"):
+        fetch(request_of(inputs={"a": object()}))
+
+    assert not endpoint.seen
+
+
+def test_fetch_duration_has_a_form_in_json(endpoint: Any, fetch: Callable[..., Answer], request_of: RequestOf) -> None:
+    fetch(request_of(inputs={"age": timedelta(hours=1)}), body={"age": "inputs.age"})
+
+    assert json.loads(endpoint.seen[0].body) == {"age": "PT3600S"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "reason_code", "kind"),
+    [
+        (404, b"{}", {}, "HTTP_404", "error"),
+        (500, b"{}", {}, "HTTP_500", "unavailable"),
+        (429, b"{}", {}, "HTTP_429", "unavailable"),
+        (302, b"{}", {"location": "/elsewhere"}, "HTTP_302", "error"),
+        (200, b"<html>", {}, "BAD_ANSWER", "error"),
+        (200, b"", {}, "BAD_ANSWER", "error"),
+        (200, b"[" * 100_000, {}, "BAD_ANSWER", "error"),
+        (200, b'{"score": NaN}', {}, "BAD_ANSWER", "error"),
+        (200, b'"' + b"x" * 1024 * 1024, {}, "ANSWER_TOO_LARGE", "error"),
+        (200, b"{}", {"content-encoding": "gzip"}, "BAD_ANSWER", "error"),
+        (200, None, {}, "CONNECTION_FAILED", "unavailable"),
+    ],
+)
+def test_fetch_other_answers_are_failed_signals(
+    endpoint: Any,
+    fetch: Callable[..., Answer],
+    status: int,
+    body: bytes | None,
+    headers: dict[str, str],
+    reason_code: str,
+    kind: str,
+) -> None:
+    endpoint.status, endpoint.body, endpoint.headers = status, body, headers
+
+    with pytest.raises(SignalFailed) as caught:
+        fetch()
+
+    assert (caught.value.reason_code, caught.value.kind) == (reason_code, kind)
+    assert len(endpoint.seen) == 1
+
+
+def test_fetch_slow_answer_is_a_timeout(endpoint: Any, fetch: Callable[..., Answer]) -> None:
+    endpoint.delay_s = 60
+
+    with pytest.raises(SignalFailed) as caught:
+        fetch(seconds=0.2)
+
+    assert caught.value.kind == "timeout"
+
+
+def test_fetch_name_that_does_not_resolve_is_unavailable(ask: Ask, request_of: RequestOf) -> None:
+    with pytest.raises(SignalFailed) as caught:
+        ask(HTTP_JSON, {"url": "http://nowhere.invalid/"}, request_of(), fields=FIELDS)
+
+    assert caught.value.kind == "unavailable"
+
+
+def test_fetch_plain_http_answer_to_https_is_unavailable(endpoint: Any, ask: Ask, request_of: RequestOf) -> None:
+    with pytest.raises(SignalFailed) as caught:
+        ask(HTTP_JSON, {"url": endpoint.url.replace("http:", "https:")}, request_of(), fields=FIELDS)
+
+    assert (caught.value.kind, caught.value.reason) == ("unavailable", "TLS failed")
+
+
+def test_headers_take_secrets_from_the_environment(
+    endpoint: Any, fetch: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEVICE_TOKEN", "t0ken")
+
+    fetch(
+        headers={"Authorization": "Bearer ${DEVICE_TOKEN}", "x-team": "risk", "Content-Type": "application/risk+json"}
+    )
+
+    headers = endpoint.seen[0].headers
+    assert (headers["authorization"], headers["x-team"]) == ("Bearer t0ken", "risk")
+    assert headers["content-type"] == "application/risk+json"
+
+
+@pytest.mark.parametrize("value", [None, "", "two\nlines", "é"])
+def test_headers_secret_that_is_missing_or_damaged_is_a_failed_signal(
+    endpoint: Any, fetch: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    if value is not None:
+        monkeypatch.setenv("DEVICE_TOKEN", value)
+
+    with pytest.raises(SignalFailed, match="DEVICE_TOKEN") as caught:
+        fetch(headers={"authorization": "${DEVICE_TOKEN}"})
+
+    assert not value or value not in str(caught.value)
+    assert not endpoint.seen
+
+
+def test_secrets_stand_in_no_repr_log_or_traceback(
+    endpoint: Any,
+    fetch: Callable[..., Answer],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("DEVICE_TOKEN", "canary")
+    config = {"url": endpoint.url, "headers": {"authorization": "${DEVICE_TOKEN}"}}
+
+    async def shown() -> str:
+        asker = HTTP_JSON.open(config)
+        await asker.aclose()
+        return repr(asker)
+
+    endpoint.body = None
+    with pytest.raises(SignalFailed) as caught:
+        fetch(headers=config["headers"])
+
+    said = asyncio.run(shown()) + "".join(traceback.format_exception(caught.value)) + caplog.text
+    assert endpoint.seen[0].headers["authorization"] == "canary"
+    assert "canary" not in said
+
+
+@pytest.mark.parametrize(
+    ("config", "path", "hint"),
+    [
+        ({}, (), "write `url: https://risk.internal/device`"),
+        ({"url": 7}, ("url",), None),
+        ({"url": "ftp://h"}, ("url",), None),
+        ({"url": "https://"}, ("url",), None),
+        ({"url": "https://h:99999"}, ("url",), None),
+        ({"url": "https://h/a b"}, ("url",), None),
+        ({"url": "https://user:secret@h"}, ("url",), "send it in `headers`, as `${NAME}`"),
+        ({"url": "https://h", "metod": "GET"}, ("metod",), "did you mean `method`?"),
+        ({"url": "https://h", "method": "PUT"}, ("method",), "one of POST, GET"),
+        ({"url": "https://h", "headers": []}, ("headers",), None),
+        ({"url": "https://h", "headers": {"a b": "x"}}, ("headers", "a b"), None),
+        ({"url": "https://h", "headers": {"a": "x\ny"}}, ("headers", "a"), None),
+        ({"url": "https://h", "headers": {"a": 7}}, ("headers", "a"), None),
+        ({"url": "https://h", "headers": {"a": "${lower-case}"}}, ("headers", "a"), None),
+        ({"url": "https://h", "paths": {"scoer": "x"}}, ("paths", "scoer"), "did you mean `score`?"),
+        ({"url": "https://h", "paths": {"score": "a..b"}}, ("paths", "score"), None),
+        ({"url": "https://h", "paths": {"score": "nothing(a)]"}}, ("paths", "score"), None),
+        ({"url": "https://h", "paths": {"score": ["a"]}}, ("paths", "score"), None),
+        ({"url": "https://h", "body": {"mail": "inputs."}}, ("body", "mail"), None),
+    ],
+)
+def test_check_wrong_configuration_is_refused_at_its_key(
+    config: dict[str, Any], path: tuple[str, ...], hint: str | None
+) -> None:
+    with pytest.raises(ProviderConfigError) as caught:
+        HTTP_JSON.check(config, FIELDS)
+
+    assert caught.value.path == path
+    if hint:
+        assert caught.value.hint == hint
+    assert "secret" not in caught.value.message

@@ -1,0 +1,73 @@
+"""What an embedder and a plugin's author write; checked with `mypy --strict`, against the checkout and the wheel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, assert_type
+
+from adjudge.fields import Field, parse_fields
+from adjudge.model import Decision, Face, Outcome, Request, Verdict
+from adjudge.plugin import Context, Function, Provider, Register, SignalFailed, hookimpl, provider
+
+request = Request(
+    merchant_biz_id="0123456789abcdef0123456789abcdef",
+    scene_code="onboard001",
+    face=Face.from_bytes(b"\xff\xd8\xff"),
+    inputs={"country": "SG"},
+    signals={"device": {"score": 12, "emulator": False}},
+)
+assert_type(request.merchant_biz_id, str)
+
+
+@provider("shop.tenure", fields={"days": {"type": "int", "range": [0, 36500]}}, price=Decimal("0.01"), latency_s=0.2)
+async def tenure(context: Context) -> Mapping[str, object]:
+    """Days since the shop was opened."""
+    if not context.request.merchant_biz_id:
+        raise SignalFailed("no merchant", kind="unavailable")
+    return {"days": 12}
+
+
+assert_type(tenure, Provider)
+assert_type(tenure.fields, Mapping[str, Field] | None)
+
+double = Function(name="shop.double", parameters=("int",), result="int", call=lambda value: value * 2)
+
+
+class Asker:
+    """A provider written out, for one that holds connections."""
+
+    async def fetch(self, context: Context) -> Mapping[str, object]:
+        """Answer."""
+        return {"open": True}
+
+    async def aclose(self) -> None:
+        """Let go."""
+
+
+def open_asker(config: Mapping[str, Any]) -> Asker:
+    """Make an asker of what the policy says under `with:`."""
+    return Asker()
+
+
+written_out = Provider(name="shop.open", fields=parse_fields({"open": "bool"}), open=open_asker)
+
+
+class Observer:
+    """Told of each decision."""
+
+    async def decided(self, decision: Decision) -> None:
+        """Look at the decision as an observer may."""
+        assert_type(decision.outcome, Outcome)
+        assert_type(decision.verdict, Verdict)
+        assert_type(decision.verdict.settled, bool)
+        assert_type(decision.verdict.reasons, tuple[str, ...])
+
+
+@hookimpl
+def register(register: Register) -> None:
+    """Offer all of it."""
+    register.provider(tenure)
+    register.provider(written_out)
+    register.function(double)
+    register.observer("shop", lambda config: Observer())
