@@ -14,16 +14,16 @@ Paths are relative to the file's folder.
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from adjudge.audit.log import Durability
 from adjudge.engine import DEADLINE_S, Engine
-from adjudge.errors import PolicyError, PolicyErrors
+from adjudge.errors import AdjudgeError, PluginError, PolicyError, PolicyErrors
 from adjudge.journal import Journal
 from adjudge.plugin import AuditSink, DecisionObserver, DecisionStore
-from adjudge.policy import load_policy
+from adjudge.policy import Policy, load_policy
 from adjudge.policy.load import read_source
 from adjudge.policy.reader import Reader, Refused
 from adjudge.policy.yaml import Mapping, Node, read_yaml
@@ -64,30 +64,36 @@ class Config:
 
 def open_engine(path: str | Path) -> Engine:
     """Put an engine together from a configuration file; see `Engine.open`."""
-    config = read_config(path)
+    return assemble(read_config(path))
+
+
+def assemble(config: Config) -> Engine:
+    """Put an engine together. Raises PolicyErrors for its policies, PluginError, AuditUnavailable and AuditBroken."""
     registry = Registry.discover(only=config.plugins, strict=config.strict_plugins)
     catalogue = registry.catalogue()
-    policies = []
+    policies: dict[str, Policy] = {}
     errors: list[PolicyError] = []
-    for policy in config.policies:
+    for file in config.policies:
         try:
-            policies.append(load_policy(policy, catalogue=catalogue))
+            policy = load_policy(file, catalogue=catalogue)
         except PolicyErrors as found:
             errors += found.errors
+            continue
+        other = policies.setdefault(policy.name, policy)
+        if other is not policy:
+            message = f"`{policy.name}` is also the name of the policy in {other.typed.source.name}"
+            errors.append(PolicyError("name-duplicate", message, source=policy.typed.source, span=Span(0, 0)))
     if errors:
         raise PolicyErrors(errors)
-    sinks = [cast(AuditSink, registry.opener("sink", name)(settings)) for name, settings in config.sinks]
-    observers = [
-        cast(DecisionObserver, registry.opener("observer", name)(settings)) for name, settings in config.observers
-    ]
-    name, settings = config.store
-    store = None if name == MEMORY else cast(DecisionStore, registry.opener("store", name)(settings))
+    sinks = [cast(AuditSink, _open(registry, "sink", sink)) for sink in config.sinks]
+    observers = [cast(DecisionObserver, _open(registry, "observer", observer)) for observer in config.observers]
+    store = None if config.store[0] == MEMORY else cast(DecisionStore, _open(registry, "store", config.store))
     journal = (
         Journal.open(config.audit, durability=config.durability, sinks=sinks) if config.audit else Journal.nowhere()
     )
     try:
         return Engine(
-            policies,
+            tuple(policies.values()),
             registry=registry,
             journal=journal,
             store=store,
@@ -98,6 +104,16 @@ def open_engine(path: str | Path) -> Engine:
     except BaseException:
         journal.close()
         raise
+
+
+def _open(registry: Registry, kind: str, opened: Opened) -> object:
+    name, settings = opened
+    try:
+        return registry.opener(kind, name)(settings)
+    except AdjudgeError:
+        raise
+    except Exception as error:
+        raise PluginError(f"the {kind} `{name}` does not open: {type(error).__name__}: {error}", plugin=name) from error
 
 
 def read_config(path: str | Path) -> Config:
@@ -115,7 +131,6 @@ def read_config(path: str | Path) -> Config:
 class _Config:
     reader: Reader
     folder: Path
-    whole: Span = field(default=Span(0, 0))
 
     def read(self, root: Node) -> Config | None:
         reader = self.reader
@@ -173,12 +188,18 @@ class _Config:
         keys = ("store", "with", "ttl", "size")
         entries = self.reader.mapping(node, "`cache`", keys=keys, at=node.span)
         parts = {name: value for name, (_, value) in entries.items()}
-        store = self.reader.text(parts["store"], "`store`") if "store" in parts else None
+        store = (self.reader.text(parts["store"], "`store`") if "store" in parts else None) or MEMORY
+        foreign = ("with",) if store == MEMORY else ("ttl", "size")
+        for key in [key for key in foreign if key in entries]:
+            hint = (
+                f"it takes ttl and size, not `{key}`" if store == MEMORY else f"say so under `with:`, as {store} has it"
+            )
+            self.reader.blame("schema-unknown-key", f"`{key}` means nothing to {store}", entries[key][0].span, hint)
         ttl_s = self.reader.seconds(parts["ttl"], "`ttl`", _LONGEST_TTL_S) if "ttl" in parts else None
         size = self.reader.integer(parts["size"], "`size`", _LARGEST_CACHE) if "size" in parts else None
         if size is not None and size < 1:
             self.reader.blame("schema-range", "`size` is at least 1", parts["size"].span)
-        return (store or MEMORY, self.settings(parts.get("with"))), ttl_s or DEFAULT_TTL_S, size or DEFAULT_SIZE
+        return (store, self.settings(parts.get("with"))), ttl_s or DEFAULT_TTL_S, size or DEFAULT_SIZE
 
     def opened(self, node: Node | None, what: str) -> tuple[Opened, ...]:
         opened: list[Opened] = []

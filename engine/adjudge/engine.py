@@ -1,4 +1,4 @@
-"""The engine: from a request to a recorded decision. `Engine.decide` is the front door, `Engine._make` the main path."""
+"""The engine, from a request to a recorded decision: `Engine.decide` is the front door, `_make` the main path."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,7 +14,9 @@ from pathlib import Path
 from time import monotonic, perf_counter
 from types import TracebackType
 
+from adjudge.case import Case, take
 from adjudge.errors import RequestError, did_you_mean
+from adjudge.events import Events
 from adjudge.journal import Journal
 from adjudge.model import Decision, DecisionStatus, Outcome, Request, Signal, SignalStatus, Verdict
 from adjudge.observers import Observers
@@ -22,12 +25,13 @@ from adjudge.policy.policy import Policy
 from adjudge.registry import Registry
 from adjudge.signals.gather import gather
 from adjudge.signals.sources import Sources
-from adjudge.store.fingerprint import fingerprint
 from adjudge.store.flights import Flights, conflict
 from adjudge.store.memory import MemoryStore
 
 DEADLINE_S = 15.0
 """Seconds for gathering all signals of a decision, unless configured."""
+
+_events = Events("adjudge.engine")
 
 
 def _utc_now() -> datetime:
@@ -58,8 +62,12 @@ class Engine:
         journal: where answers are recorded; without one they are not, and each decision's notes say so.
         store: recalls decisions; unless given, `memory` does, for a day, and is warmed from the journal.
         clock: aware UTC, read once for each decision.
+        Raises ValueError for policies of the same name, or none; PluginError where the registry lacks a provider;
+        AuditUnavailable and AuditBroken where the journal cannot be read.
         """
         self.policies: Mapping[str, Policy] = {policy.name: policy for policy in policies}
+        if not policies or len(self.policies) < len(policies):
+            raise ValueError("an engine needs policies, each with a name of its own")
         self.registry = registry
         self._journal = journal or Journal.nowhere()
         self._store = store if store is not None else self._journal.warm(memory or MemoryStore(), clock())
@@ -70,7 +78,10 @@ class Engine:
         self._deadline_s = deadline_s
         self._clock = clock
         self._flights = Flights()
+        self._gate = threading.Lock()  # nobody comes in while the engine closes
         self._home: asyncio.AbstractEventLoop | None = None
+        self._is_closed = False
+        self._calls: set[Future[Decision]] = set()
         self._thread: threading.Thread | None = None
 
     @classmethod
@@ -90,59 +101,68 @@ class Engine:
         Raises RequestError, MerchantBizIdConflict; AuditUnavailable or AuditBroken, and then nothing is decided.
         A vendor that fails raises nothing: its fields are unknown, and the policy says what that means.
         """
-        home = self._opened()
-        if asyncio.get_running_loop() is home:
+        if asyncio.get_running_loop() is self._opened():
             return await self._decide(request, anew)
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._decide(request, anew), home))
+        return await asyncio.wrap_future(self._call(request, anew))
 
     def decide_sync(self, request: Request, *, anew: bool = False) -> Decision:
         """Decide from a thread without an event loop; as `decide` otherwise."""
-        home = self._opened()
         try:
-            running = asyncio.get_running_loop()
+            asyncio.get_running_loop()
         except RuntimeError:
-            return asyncio.run_coroutine_threadsafe(self._decide(request, anew), home).result()
-        raise RuntimeError(f"decide_sync would block the event loop {running!r}; write `await engine.decide(…)`")
+            return self._call(request, anew).result()
+        raise RuntimeError(
+            "decide_sync would block the event loop that it is called in: write `await engine.decide(…)`"
+        )
+
+    def _call(self, request: Request, anew: bool) -> Future[Decision]:
+        """Decide on the home loop, for a caller from elsewhere."""
+        with self._gate:
+            home = self._opened()
+            call = asyncio.run_coroutine_threadsafe(self._decide(request, anew), home)
+            self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        return call
 
     async def _decide(self, request: Request, anew: bool) -> Decision:
-        policy = self._policy(request)
-        _check_names(policy, request)
-        mark = fingerprint(request, policy.name, self._journal.key)
-        return await self._flights.fly(request.merchant_biz_id, mark, lambda: self._recall(request, policy, mark, anew))
+        case = take(request, self._policy(request), self._journal.key, anew=anew)
+        return await self._flights.fly(request.merchant_biz_id, case.mark, lambda: self._recall(case), anew=anew)
 
-    async def _recall(self, request: Request, policy: Policy, mark: str, anew: bool) -> Decision:
+    async def _recall(self, case: Case) -> Decision:
         """Give the answer that there is, or make one."""
-        earlier = self._store.get(request.merchant_biz_id)
-        if earlier is not None and earlier.fingerprint != mark:
-            raise conflict(request.merchant_biz_id)
-        if earlier is not None and not anew and _answers(earlier, request):
+        earlier = self._store.get(case.request.merchant_biz_id)
+        if earlier is not None and earlier.fingerprint != case.mark:
+            raise conflict(case.request.merchant_biz_id)
+        if earlier is not None and not case.anew and _answers(earlier, case):
             return replace(earlier, status="duplicate")
-        return await self._make(request, policy, mark, None if anew else earlier, earlier)
+        return await self._make(case, earlier)
 
-    async def _make(
-        self, request: Request, policy: Policy, mark: str, kept: Decision | None, earlier: Decision | None
-    ) -> Decision:
-        """Make a decision: plan, gather, evaluate, record. Signals that answered before are `kept`."""
+    async def _make(self, case: Case, earlier: Decision | None) -> Decision:
+        """Make a decision: plan, gather, evaluate, record. Signals that answered before are not asked again."""
         started, now = perf_counter(), self._clock()
-        sources = self._sources[policy.name]
+        request, policy = case.request, case.policy
+        sources, kept = self._sources[policy.name], None if case.anew else earlier
 
         def evaluate(signals: Mapping[str, Signal]) -> Verdict:
             fields = {name: signal.fields for name, signal in signals.items() if signal.status is SignalStatus.OK}
             return policy.evaluate({**request.inputs, **fields}, now=now)
 
-        known = _supplied(sources.supplied, request, kept)
+        known = _supplied(sources.supplied, case, kept)
         if sources.asked:
-            known |= _answered(sources.asked, kept)
+            known |= _answered(sources.asked, policy, kept)
             deadline = monotonic() + self._deadline_s
             opened = sources.open()
             known = await gather(
                 sources.plan, opened, request, known=known, evaluate=evaluate, now=now, deadline=deadline
             )
-        decision = _decision(request, policy, mark, known, evaluate(known), now, earlier)
+        decision = _decision(case, known, evaluate(known), now, earlier)
         notes = self._journal.notes + decision.notes
         decision = replace(decision, notes=notes, duration_ms=round((perf_counter() - started) * 1000, 3))
         await self._journal.record(decision, request, policy, self.registry.catalogue)
-        self._store.put(decision)
+        try:
+            self._store.put(decision)
+        except Exception:  # it is recorded, and so it stands
+            _events.exception("store_failed", store=type(self._store).__name__, decision_id=decision.decision_id)
         self._observers.tell(decision)
         return decision
 
@@ -153,44 +173,64 @@ class Engine:
             raise RequestError(f"name one of {', '.join(self.policies)}", where="policy")
         policy = self.policies.get(request.policy)
         if policy is None:
-            hint = did_you_mean(request.policy, self.policies)
+            hint = did_you_mean(str(request.policy), self.policies)
             raise RequestError(f"there is no policy `{request.policy}`", where="policy", hint=hint)
         return policy
 
     def _opened(self) -> asyncio.AbstractEventLoop:
         if self._home is None:
-            raise RuntimeError("the engine is not open: use it as `async with engine:` or `with engine:`")
+            how = "is closed" if self._is_closed else "is not open: use it as `async with engine:` or `with engine:`"
+            raise RuntimeError(f"the engine {how}")
         return self._home
 
+    def _open(self, home: asyncio.AbstractEventLoop) -> None:
+        with self._gate:
+            if self._home is not None or self._is_closed:
+                how = "was closed: put another one together" if self._is_closed else "is open already"
+                raise RuntimeError(f"the engine {how}")
+            self._home = home
+
+    def _leave(self) -> asyncio.AbstractEventLoop:
+        with self._gate:
+            home, self._home, self._is_closed = self._opened(), None, True
+        return home
+
     async def __aenter__(self) -> Engine:
-        self._home = asyncio.get_running_loop()
+        self._open(asyncio.get_running_loop())
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._home = None
+        self._leave()
         await self._close()
 
     async def _close(self) -> None:
         """Let what is under way end, then let go of everything."""
-        await self._flights.landed()
-        await self._observers.told()
-        for sources in self._sources.values():
-            await sources.close()
-        await asyncio.to_thread(self._journal.close)
+        try:
+            await asyncio.gather(*map(asyncio.wrap_future, tuple(self._calls)), return_exceptions=True)
+            await self._flights.landed()
+            await self._observers.told()
+            for sources in self._sources.values():
+                await sources.close()
+        finally:
+            await asyncio.to_thread(self._journal.close)
 
     def __enter__(self) -> Engine:
         home = asyncio.new_event_loop()
+        try:
+            self._open(home)
+        except RuntimeError:
+            home.close()
+            raise
         self._thread = threading.Thread(target=home.run_forever, name="adjudge-engine", daemon=True)
         self._thread.start()
-        self._home = home
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        home, self._home = self._opened(), None
+        home = self._leave()
         try:
             asyncio.run_coroutine_threadsafe(self._close(), home).result()
         finally:
@@ -200,62 +240,39 @@ class Engine:
             home.close()
 
 
-def _check_names(policy: Policy, request: Request) -> None:
-    """Refuse inputs and signals that the policy does not declare: a typo is not to become unknown in silence."""
-    typed = policy.typed
-    for name in request.inputs.keys() - typed.inputs.keys():
-        raise RequestError("is not declared", where=f"inputs.{name}", hint=did_you_mean(name, typed.inputs))
-    for name, fields in request.signals.items():
-        declared = typed.signals.get(name)
-        if declared is None:
-            raise RequestError("is not declared", where=f"signals.{name}", hint=did_you_mean(name, typed.signals))
-        if declared.provider is not None:
-            raise RequestError(f"is asked from {declared.provider}, not taken from the caller", where=f"signals.{name}")
-        for field in fields.keys() - declared.fields.keys():
-            hint = did_you_mean(field, declared.fields)
-            raise RequestError("is not declared", where=f"signals.{name}.{field}", hint=hint)
-
-
-def _answers(earlier: Decision, request: Request) -> bool:
+def _answers(earlier: Decision, case: Case) -> bool:
     """Whether an earlier decision is the answer: nothing failed, and the caller brings nothing that was missing."""
     brings = any(
-        earlier.signals[name].status is SignalStatus.NOT_PROVIDED for name in request.signals if name in earlier.signals
+        earlier.signals[name].status is SignalStatus.NOT_PROVIDED for name in case.supplied if name in earlier.signals
     )
     return earlier.complete and (earlier.verdict.settled or not brings)
 
 
-def _supplied(names: Sequence[str], request: Request, kept: Decision | None) -> dict[str, Signal]:
+def _supplied(names: Sequence[str], case: Case, kept: Decision | None) -> dict[str, Signal]:
     """Return the signals that callers supply, as given now, or as given before."""
-    signals: dict[str, Signal] = {}
-    for name in names:
-        fields = request.signals.get(name)
-        if fields is not None:
-            signals[name] = Signal(name=name, status=SignalStatus.OK, fields=fields)
-        elif kept is not None and name in kept.signals:
-            signals[name] = kept.signals[name]
-        else:
-            signals[name] = Signal(name=name, status=SignalStatus.NOT_PROVIDED, reason="the caller did not supply it")
-    return signals
-
-
-def _answered(names: Sequence[str], kept: Decision | None) -> dict[str, Signal]:
-    """Return what providers answered before; only the others are asked again."""
-    if kept is None:
-        return {}
-    before = {name: kept.signals[name] for name in names if name in kept.signals}
+    before = kept.signals if kept is not None else {}
     return {
-        name: replace(signal, price=Decimal(0)) for name, signal in before.items() if signal.status is SignalStatus.OK
+        name: case.supplied.get(name)
+        or before.get(name)
+        or Signal(name=name, status=SignalStatus.NOT_PROVIDED, reason="the caller did not supply it")
+        for name in names
+    }
+
+
+def _answered(names: Sequence[str], policy: Policy, kept: Decision | None) -> dict[str, Signal]:
+    """Return what the same providers answered before, now for nothing; only the others are asked again."""
+    before = kept.signals if kept is not None else {}
+    return {
+        name: replace(before[name], price=Decimal(0))
+        for name in names
+        if name in before
+        and before[name].status is SignalStatus.OK
+        and before[name].provider == policy.typed.signals[name].provider
     }
 
 
 def _decision(
-    request: Request,
-    policy: Policy,
-    mark: str,
-    signals: Mapping[str, Signal],
-    verdict: Verdict,
-    now: datetime,
-    earlier: Decision | None,
+    case: Case, signals: Mapping[str, Signal], verdict: Verdict, now: datetime, earlier: Decision | None
 ) -> Decision:
     status: DecisionStatus = "fresh" if earlier is None else "supersedes"
     cost: dict[str, Decimal] = {}
@@ -264,16 +281,17 @@ def _decision(
         if signal.price and signal.currency is not None:
             cost[signal.currency] = cost.get(signal.currency, Decimal(0)) + signal.price
         capture_again = capture_again or signal.capture_again
-    notes = [f"{name} {what}" for name, what in verdict.problems]
+    problems = [*case.problems, *(one for signal in signals.values() for one in signal.problems), *verdict.problems]
+    notes = [f"{name} {what}" for name, what in problems]
     notes += [f"the doubt about `{rule}` was waived by the policy" for rule in verdict.waived]
     return Decision(
         decision_id=secrets.token_hex(16),
-        merchant_biz_id=request.merchant_biz_id,
+        merchant_biz_id=case.request.merchant_biz_id,
         status=status,
         verdict=verdict,
-        policy=policy.name,
-        policy_digest=policy.digest,
-        fingerprint=mark,
+        policy=case.policy.name,
+        policy_digest=case.policy.digest,
+        fingerprint=case.mark,
         decided_at=now,
         signals=signals,
         supersedes=earlier.decision_id if earlier is not None else None,

@@ -27,11 +27,12 @@ class PolicyError(AdjudgeError):
 
         note: a few words that stand beside the caret, such as what was expected.
         """
+        message = _printable(message)
         super().__init__(message)
         self.code = code
         self.message = message
-        self.hint = hint
-        self.note = note
+        self.hint = _printable(hint) if hint else None
+        self.note = _printable(note)
         self.source = source
         self.span = span
         self.file = source.name
@@ -44,14 +45,19 @@ class PolicyError(AdjudgeError):
         """Return the error as a person reads it: place, message, the line with a caret, and the way out."""
         text = self.source.line(self.line)
         number = f"{self.line:>5}"
-        width = max(1, min(self.span.end - self.span.start, len(text) - self.column + 1))
-        indent = "".join("\t" if char == "\t" else " " for char in text[: self.column - 1])
         lines = [str(self)]
         if len(text) <= 400:
+            width = max(1, min(self.span.end - self.span.start, len(text) - self.column + 1))
+            indent = "".join("\t" if char == "\t" else " " for char in text[: self.column - 1])
             lines += [f"{number} | {text}", f"      | {indent}{'^' * width} {self.note}".rstrip()]
         if self.hint:
             lines.append(f"   hint: {self.hint}")
         return "\n".join(lines)
+
+
+def _printable(text: str) -> str:
+    """Return a text without anything that a terminal would obey or a reader could not see; a policy may quote such."""
+    return text if text.isprintable() else "".join(char if char.isprintable() else "�" for char in text)
 
 
 class PolicyErrors(AdjudgeError, ExceptionGroup[PolicyError]):

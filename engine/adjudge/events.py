@@ -5,12 +5,18 @@ structlog is imported with the first event: it brings much along that a quiet pr
 
 from __future__ import annotations
 
+import sys
+import traceback
 from dataclasses import dataclass
+from pathlib import PurePath
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Tells events of one part of the engine. Values are facts for machines, never secrets or pictures."""
+    """Tells events of one part of the engine. Values are facts for machines, never secrets or pictures.
+
+    Telling never raises: an operational log that fails, such as a closed stdout, must stop nothing.
+    """
 
     logger: str
 
@@ -23,10 +29,19 @@ class Events:
         self._tell("warning", event, facts)
 
     def exception(self, event: str, **facts: object) -> None:
-        """Tell that something raised, with its traceback; only inside an `except`."""
-        self._tell("exception", event, facts)
+        """Tell that something raised: what kind of error, and where; only inside an `except`.
+
+        An exception's text, and the variables that a traceback can show, may hold secrets and personal data.
+        """
+        error = sys.exception()
+        frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+        at = f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+        self._tell("error", event, {**facts, "error": type(error).__name__, "at": at})
 
     def _tell(self, level: str, event: str, facts: dict[str, object]) -> None:
-        import structlog
+        try:
+            import structlog
 
-        getattr(structlog.get_logger(self.logger), level)(event, **facts)
+            getattr(structlog.get_logger(self.logger), level)(event, **facts)
+        except Exception:  # noqa: S110  # there is nobody left to tell
+            pass

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -17,6 +17,7 @@ from adjudge.expr.types import (
     BOOL,
     DOUBLE,
     DURATION,
+    INT,
     SCALARS,
     STRING,
     TIMESTAMP,
@@ -174,6 +175,8 @@ def _container(form: Mapping[str, object], name: str, personal: bool, descriptio
         of = parse_field(form["of"])
     except FieldError as error:
         raise FieldError(error.code, error.message, "of", *error.path, hint=error.hint) from None
+    personal = personal or of.personal
+    of = replace(of, personal=personal)  # what holds something personal is personal, and so is each of its parts
     if name == "list":
         return Field(type=ListType(of.type), of=of, personal=personal, description=description)
     keys = _vocabulary(form, "keys", required=False) if "keys" in form else None
@@ -294,8 +297,8 @@ def _read_scalar(field: Field, type_: Type, value: object) -> Reading:
             return _wrong(f"must be a finite number, not {value}")
         understood = float(value)
     if understood is None:
-        return _wrong(f"must be a {type_}, not {describe(value)}")
-    if isinstance(understood, str) and any("\ud800" <= char <= "\udfff" for char in understood):
+        return _wrong(f"must be {_article(type_)} {type_}, not {describe(value)}")
+    if isinstance(understood, str) and not _is_unicode(understood):
         return _wrong("is not valid Unicode")
     return _in_range(field, understood)
 
@@ -312,9 +315,9 @@ def _read_time(field: Field, type_: Type, value: object) -> Reading:
                 if moment.tzinfo is None:
                     return _wrong("must say its time zone")
                 return _in_range(field, moment)
-    except EvaluationError as error:
-        return _wrong(f"must be a {type_}: {error}")
-    return _wrong(f"must be a {type_}, not {describe(value)}")
+    except EvaluationError as error:  # which quotes the text
+        return _wrong(f"must be a {type_}, not another string" if field.personal else f"must be a {type_}: {error}")
+    return _wrong(f"must be {_article(type_)} {type_}, not {describe(value)}")
 
 
 def _in_range(field: Field, value: object) -> Reading:
@@ -351,16 +354,20 @@ def _read_map(field: Field, type_: MapType, value: object) -> Reading:
             continue
         part = read(field.of, item)
         entries[key] = part.value
-        parts.append((key, part))
+        parts.append(("" if field.personal else key, part))
     return Reading(entries, _inner(parts), tuple(novel))
 
 
 def _inner(parts: Iterable[tuple[str, Reading]]) -> tuple[tuple[str, str], ...]:
-    return tuple((f"{name}.{path}" if path else name, text) for name, part in parts for path, text in part.problems)
+    return tuple((f"{name}.{path}".strip("."), text) for name, part in parts for path, text in part.problems)
 
 
 def _wrong(text: str) -> Reading:
     return Reading(None, (("", text),))
+
+
+def _article(type_: Type) -> str:
+    return "an" if type_ is INT else "a"
 
 
 def describe(value: object) -> str:
@@ -417,3 +424,68 @@ def to_json(value: object) -> object:
             return [to_json(item) for item in value]
         case _:
             return value
+
+
+def recordable(field: Field, value: object, refused: list[tuple[str, str]], path: str) -> object:
+    """Return a value in the form that the audit log has for it, so that a replay reads what was read at first.
+
+    Times and durations become texts where the field has such, sets become sorted lists. A number or text that a log
+    cannot hold is None, unknown, and `refused` takes (path, what was wrong) for it.
+    Raises TypeError, which says what came, for any other kind of value, and RecursionError.
+    """
+    match value:
+        case None | bool():
+            return value
+        case str():
+            text = value if type(value) is str else str.__str__(value)
+            if _is_unicode(text):
+                return text
+            wrong = "is not valid Unicode"
+        case int():
+            if INT_MIN <= value <= INT_MAX:
+                return int(value)
+            wrong = "is an integer past 64 bits"
+        case float():
+            if math.isfinite(value):
+                return float(value)
+            wrong = f"must be a finite number, not {value}"
+        case timedelta() if _has_times(field.type):
+            return format_duration(value)
+        case datetime() if _has_times(field.type):
+            try:
+                if value.tzinfo is not None:
+                    return format_timestamp(value)
+                wrong = "must say its time zone"
+            except OverflowError:
+                wrong = "is no such time in UTC"
+        case Mapping():
+            stray = [key for key in value if not isinstance(key, str) or not _is_unicode(key)]
+            if not stray:
+                return {
+                    str.__str__(key): recordable(field, item, refused, path if field.personal else f"{path}.{key}")
+                    for key, item in value.items()
+                }
+            said = "is not valid Unicode" if isinstance(stray[0], str) else f"is {describe(stray[0])}, not a string"
+            wrong = f"has a key that {said}"
+        case set() | frozenset():
+            return sorted((recordable(field, item, refused, path) for item in value), key=repr)
+        case list() | tuple():
+            return [recordable(field, item, refused, f"{path}.{at}") for at, item in enumerate(value)]
+        case _:
+            raise TypeError(describe(value))
+    refused.append((path, wrong))
+    return None
+
+
+def _is_unicode(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _has_times(type_: Type) -> bool:
+    match type_:
+        case ListType(item=item):
+            return _has_times(item)
+        case MapType(value=value):
+            return _has_times(value)
+        case _:
+            return type_ in (DURATION, TIMESTAMP)

@@ -11,11 +11,13 @@ from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
 
+import msgspec
+
 from adjudge.audit.bodies import DecisionBody, Recorder, policy_body, restore_decision
 from adjudge.audit.log import AuditLog, Durability
 from adjudge.audit.read import tail
 from adjudge.audit.vault import Vault
-from adjudge.errors import AuditUnavailable, RequestError
+from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
 from adjudge.model import Decision, Request
 from adjudge.plugin import AuditSink
@@ -39,6 +41,7 @@ class Journal:
     key: bytes
     sinks: Sequence[AuditSink] = ()
     _recorders: dict[str, Recorder] = field(default_factory=dict)
+    _gap: int = 0
     _first_use: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
@@ -69,22 +72,22 @@ class Journal:
     ) -> None:
         """Write a decision, its policy before it where that is new, and return once both are as durable as promised.
 
-        Raises AuditUnavailable and AuditBroken; RequestError where a value of the request cannot be written down.
+        Raises AuditUnavailable and AuditBroken.
         """
         if self.log is None:
             return
+        if self.log.gap != self._gap:  # among the records that a failing disk lost may have been those of policies
+            self._gap = self.log.gap
+            self._recorders.clear()
         recorder = self._recorders.get(policy.digest)
         if recorder is None:
             recorder = await self._introduce(policy, catalogue, self.log)
         subject = decision.merchant_biz_id
-        try:
-            if recorder.is_personal:
-                body = await asyncio.to_thread(recorder.body, decision, request, self._committing(subject))
-            else:
-                body = recorder.body(decision, request, self._committing(subject))
-            receipt = await self.log.write("decision", body)
-        except (TypeError, ValueError, RecursionError) as error:
-            raise RequestError(f"a value of the request or a signal has no JSON form: {error}") from None
+        if recorder.is_personal:
+            body = await asyncio.to_thread(recorder.body, decision, request, self._committing(subject))
+        else:
+            body = recorder.body(decision, request, self._committing(subject))
+        receipt = await self.log.write("decision", body)
         self._copy(receipt.line)
 
     def _committing(self, subject: str) -> Callable[[str, object], str]:
@@ -106,17 +109,23 @@ class Journal:
         for sink in self.sinks:
             try:
                 sink.write(line)
-            except Exception:  # the log has the record; a copy that fails changes no answer
+            except (Exception, SystemExit):  # the log has the record; a copy that fails changes no answer
                 _events.exception("sink_failed", sink=type(sink).__name__)
 
     def warm(self, store: MemoryStore, now: datetime) -> MemoryStore:
-        """Fill a store from the end of the log, so that a retry after a crash gets the answer it was given."""
+        """Fill a store from the end of the log, so that a retry after a crash gets the answer it was given.
+
+        Raises AuditBroken, and AuditUnavailable where the log or the vault cannot be read.
+        """
         if self.log is None or self.vault is None:
             return store
         oldest = now - timedelta(seconds=store.ttl_s)
         for record in tail(self.log.directory, max_records=WARM_RECORDS, max_bytes=WARM_BYTES):
             if record.kind == "decision":
-                body = record.decode(DecisionBody)
+                try:
+                    body = record.decode(DecisionBody)
+                except msgspec.DecodeError as error:
+                    raise AuditBroken(f"{self.log.directory}: record {record.seq}: is no decision: {error}") from None
                 if body.at >= oldest:
                     age_s = max(0.0, (now - body.at).total_seconds())
                     store.put(restore_decision(body, self.vault.reveal), age_s=age_s)
@@ -124,10 +133,12 @@ class Journal:
 
     def close(self) -> None:
         """Close the log and the vault. Raises AuditUnavailable where the log could not keep what it took."""
-        if self.vault is not None:
-            self.vault.close()
-        if self.log is not None:
-            self.log.close()
+        try:
+            if self.log is not None:
+                self.log.close()
+        finally:
+            if self.vault is not None:
+                self.vault.close()
 
 
 def _read_key(path: Path) -> bytes:

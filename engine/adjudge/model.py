@@ -106,8 +106,12 @@ class Face:
     @classmethod
     def from_url(cls, url: str, *, media_type: MediaType = "image") -> Face:
         """Name a public http or https URL that the provider fetches; adjudge itself does not."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            good = parts.scheme in ("http", "https") and parts.hostname
+        except ValueError:
+            good = False
+        if not good:
             raise RequestError("must be an http or https URL", where="face.url")
         return cls(url=url, media_type=media_type)
 
@@ -161,7 +165,9 @@ class SignalStatus(StrEnum):
 class Signal:
     """What a provider said of a request, or why it said nothing.
 
-    fields: as the provider gave them; what they are worth is decided by the policy's declarations.
+    fields: as the provider or caller gave them, in the log's form: durations and times are texts, sets are lists. What
+    they are worth is decided by the policy's declarations.
+    problems: values that no log can hold, such as an infinite number, and that are unknown: (full name, what is wrong).
     reason: for everything but `ok`, a few words; for `skipped`, why.
     price: of the calls made, in the provider's currency; 0 where none was billed.
     """
@@ -169,6 +175,7 @@ class Signal:
     name: str
     status: SignalStatus
     fields: Mapping[str, object] = field(default_factory=dict, repr=False)
+    problems: tuple[tuple[str, str], ...] = ()
     reason: str | None = None
     reason_code: str | None = None
     capture_again: str | None = None

@@ -9,6 +9,9 @@ from adjudge.events import Events
 from adjudge.model import Decision
 from adjudge.plugin import DecisionObserver
 
+TOLD_WITHIN_S = 5.0
+"""Seconds that observers have, when the engine closes, for ending what they do."""
+
 _events = Events("adjudge.observers")
 
 
@@ -29,10 +32,14 @@ class Observers:
     async def _tell(self, observer: DecisionObserver, decision: Decision) -> None:
         try:
             await observer.decided(decision)
-        except Exception:  # the decision stands, whatever its observers do
+        except (Exception, SystemExit):  # the decision stands, whatever its observers do
             _events.exception("observer_failed", observer=type(observer).__name__, decision_id=decision.decision_id)
 
     async def told(self) -> None:
-        """Wait until everybody has been told."""
+        """Wait until everybody has been told; who takes longer than TOLD_WITHIN_S is left behind, and that is told."""
         if self._telling:
-            await asyncio.wait(self._telling)
+            _, late = await asyncio.wait(self._telling, timeout=TOLD_WITHIN_S)
+            for task in late:
+                task.cancel()
+            if late:
+                _events.warning("observers_left", count=len(late))

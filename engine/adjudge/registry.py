@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
@@ -17,6 +18,9 @@ from adjudge.policy import Policy
 from adjudge.policy.catalogue import Catalogue
 
 GROUP = "adjudge"
+
+_KINDS: Mapping[str, type] = {"provider": Provider, "function": Function}
+_OBJECTS = ("policy source", "command")
 
 _events = Events("adjudge.plugins")
 
@@ -63,10 +67,7 @@ class Registry:
                 registry.load(point, strict=strict)
         for name in only or ():
             if name not in {point.name for point in points}:
-                error = PluginError("is not installed", plugin=name)
-                if strict:
-                    raise error
-                registry.plugins.append(Plugin(name=name, error="is not installed"))
+                registry._failed(name, "", "is not installed", None, strict)
         return registry
 
     def load(self, point: EntryPoint, *, strict: bool = False) -> None:
@@ -74,7 +75,7 @@ class Registry:
         distribution = f"{point.dist.name} {point.dist.version}" if point.dist is not None else ""
         try:
             module = point.load()
-        except Exception as error:  # whatever a module does at import, the others still load
+        except (Exception, SystemExit) as error:  # whatever a module does at import, the others still load
             self._failed(point.name, distribution, f"does not import: {type(error).__name__}: {error}", error, strict)
             return
         self.register(module, name=point.name, distribution=distribution, strict=strict)
@@ -87,21 +88,34 @@ class Registry:
             key = (kind, offered)
             if key in self._offers or key in taken:
                 raise PluginError(f"the {kind} `{offered}` is already registered", plugin=name)
+            expected = _KINDS.get(kind)
+            if not (isinstance(thing, expected) if expected else kind in _OBJECTS or callable(thing)):
+                raise PluginError(f"what it offers as the {kind} `{offered}` is none", plugin=name)
+            if isinstance(thing, Function):
+                Catalogue(functions={offered: thing}).overloads()  # its types are read now: it must spoil no policy
             taken[key] = thing
 
         try:
             self._manager.register(module, name=name)
-            implementations = self._manager.hook.register.get_hookimpls()
-            for implementation in (one for one in implementations if one.plugin is module):
-                implementation.function(Register(name, add))
-        except Exception as error:  # one plugin's fault is not the others'
+            mine = [one for one in self._manager.hook.register.get_hookimpls() if one.plugin is module]
+            if not mine:
+                raise PluginError("has no hook: decorate its `register` with `@hookimpl`", plugin=name)
+            for implementation in mine:
+                answer = implementation.function(Register(name, add))
+                if answer is not None:
+                    if inspect.iscoroutine(answer):
+                        answer.close()
+                    raise PluginError("its hook is to register at once, and to return nothing", plugin=name)
+        except (Exception, SystemExit) as error:  # one plugin's fault is not the others'
+            if self._manager.get_plugin(name) is module:
+                self._manager.unregister(name=name)
             said = str(error).removeprefix(f"plugin `{name}`: ")
             self._failed(name, distribution, said or type(error).__name__, error, strict)
             return
         self._offers |= taken
         self.plugins.append(Plugin(name=name, distribution=distribution, offers=tuple(taken)))
 
-    def _failed(self, name: str, distribution: str, reason: str, error: Exception, strict: bool) -> None:
+    def _failed(self, name: str, distribution: str, reason: str, error: BaseException | None, strict: bool) -> None:
         if strict:
             raise PluginError(reason, plugin=name, distribution=distribution) from error
         self.plugins.append(Plugin(name=name, distribution=distribution, error=reason))
@@ -114,9 +128,9 @@ class Registry:
     def opener(self, kind: str, name: str) -> Callable[[Mapping[str, object]], object]:
         """Return what opens a store, sink or observer. Raises PluginError where there is none of that name."""
         thing = self._offers.get((kind, name))
-        if thing is None:
-            raise PluginError(f"no installed plugin offers the {kind} `{name}`", plugin=name)
-        assert callable(thing)
+        if not callable(thing):
+            offered = ", ".join(self.offered(kind)) or "none is installed"
+            raise PluginError(f"no installed plugin offers the {kind} `{name}`; offered: {offered}", plugin=name)
         return thing
 
     def catalogue(self) -> Catalogue:

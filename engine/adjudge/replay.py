@@ -13,12 +13,14 @@ from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal, restore_field
 from adjudge.audit.read import read
 from adjudge.audit.vault import Vault
 from adjudge.errors import AuditBroken, PluginError, PolicyErrors, ReplayMismatch
-from adjudge.fields import Field, parse_fields
+from adjudge.fields import Field, FieldError, parse_fields
 from adjudge.model import SignalStatus, Verdict
 from adjudge.plugin import Asker, Function, Provider
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.load import read_policy
 from adjudge.policy.policy import Policy
+from adjudge.policy.slots import NOVEL
+from adjudge.policy.terms import slots_read
 
 Answer = Literal["identical", "different", "not replayable"]
 
@@ -75,29 +77,48 @@ def _replay(seq: int, body: DecisionBody, policy: Policy | str, reveal: Reveal) 
     if isinstance(policy, str):
         return Replayed(seq=seq, decision=body, answer="not replayable", missing=policy)
     given, erased = _given(body, reveal)
-    read_slots = {slot for slot in policy.typed.slots if slot in erased or slot.partition(".")[0] in erased}
-    if read_slots:
-        missing = f"`{min(read_slots)}` was erased"
-        return Replayed(seq=seq, decision=body, answer="not replayable", missing=missing)
+    recorded = body.verdict
+    if erased:
+        needed = [name for name in erased if any(_is_part(slot, name) for slot in _slots_read(policy))]
+        if needed:
+            missing = f"`{needed[0]}` was erased"
+            return Replayed(seq=seq, decision=body, answer="not replayable", missing=missing)
+        recorded = msgspec.structs.replace(
+            recorded,
+            problems=tuple(one for one in recorded.problems if not any(_is_part(one[0], name) for name in erased)),
+        )
     verdict = policy.evaluate(given, now=body.at)
     differences = tuple(
-        (name, getattr(body.verdict, name), getattr(verdict, name))
+        (name, getattr(recorded, name), getattr(verdict, name))
         for name in Verdict.__struct_fields__
-        if getattr(body.verdict, name) != getattr(verdict, name)
+        if getattr(recorded, name) != getattr(verdict, name)
     )
     answer: Answer = "different" if differences else "identical"
     return Replayed(seq=seq, decision=body, answer=answer, differences=differences, recomputed=verdict)
 
 
-def _given(body: DecisionBody, reveal: Reveal) -> tuple[dict[str, object], set[str]]:
+def _given(body: DecisionBody, reveal: Reveal) -> tuple[dict[str, object], tuple[str, ...]]:
     """Return the fields as they were given, and the full names of those that were erased since."""
-    given, erased_inputs = restore_fields(body.inputs, reveal)
-    erased = set(erased_inputs)
+    given, erased = restore_fields(body.inputs, "", body.personal, reveal)
     for name, signal in body.signals.items():
         if signal.status is SignalStatus.OK:
-            given[name], gone = restore_fields(signal.fields, reveal)
-            erased |= {f"{name}.{field}" for field in gone}
+            given[name], gone = restore_fields(signal.fields, f"{name}.", body.personal, reveal)
+            erased += gone
     return given, erased
+
+
+def _slots_read(policy: Policy) -> frozenset[str]:
+    """Return the slots that the policy's verdict hangs on."""
+    typed = policy.typed
+    trees = [rule.condition for rule in typed.rules]
+    trees += [row.condition for row in typed.scorecard.rows] if typed.scorecard is not None else []
+    return frozenset().union(*(slots_read(tree, typed.variables, typed.slots) for tree in trees))
+
+
+def _is_part(slot: str, name: str) -> bool:
+    """Whether a slot is a field, an entry of it, or what it has outside its vocabulary."""
+    owner, dot, field = name.rpartition(".")
+    return slot in (name, f"{owner}{dot}{NOVEL}{field}") or slot.startswith(f"{name}.")
 
 
 @dataclass(slots=True)
@@ -126,11 +147,11 @@ class _Policies:
 
 def load_recorded(body: PolicyBody, functions: Mapping[str, Function]) -> Policy | str:
     """Load a policy from its record, without its files and plugins, or say why that cannot be."""
-    providers = {name: _recorded_provider(name, body) for name in body.providers}
-    catalogue = Catalogue(providers=providers, functions=functions)
     try:
+        providers = {name: _recorded_provider(name, body) for name in body.providers}
+        catalogue = Catalogue(providers=providers, functions=functions)
         typed = read_policy(body.text, f"{body.policy}.yaml", lists=body.lists, catalogue=catalogue)
-    except (PolicyErrors, PluginError) as error:
+    except (PolicyErrors, PluginError, FieldError) as error:
         return f"its policy {body.policy} {body.digest[:12]} does not load: {str(error).splitlines()[0]}"
     if typed.digest != body.digest:
         return f"its policy {body.policy} {body.digest[:12]} is recorded with another text"

@@ -132,7 +132,9 @@ def _compile(expression: str, *place: str) -> Path:
     try:
         compiled = jmespath.compile(expression)
     except JMESPathError as error:
-        raise ProviderConfigError(f"`{expression}` is not JMESPath: {str(error).splitlines()[0]}", *place) from None
+        position = getattr(error, "lex_position", None)  # what it says of itself would not fit a line
+        where = "" if position is None else f": look at character {min(position, len(expression) - 1) + 1}"
+        raise ProviderConfigError(f"`{expression}` is not JMESPath{where}", *place) from None
 
     def find(document: object) -> object:
         try:

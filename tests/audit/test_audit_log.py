@@ -117,6 +117,9 @@ def test_write_alone_on_a_fast_disk_syncs_in_the_callers_thread(
         for n in range(3):
             await log.write("decision", {"n": n})
 
+    async def pair() -> None:
+        await asyncio.gather(log.write("decision", {"n": 3}), log.write("decision", {"n": 4}))
+
     disk = WhoSyncs()
     with AuditLog.open(tmp_path, disk=disk) as log:
         asyncio.run(main())  # the first always waits for the flusher, because how fast the disk is shows only then
@@ -124,9 +127,56 @@ def test_write_alone_on_a_fast_disk_syncs_in_the_callers_thread(
         asyncio.run(main())
         log.write_blocking("decision", {"n": 9})
         assert disk.threads[-4:] == [threading.get_ident()] * 4
+        asyncio.run(pair())
+        assert disk.threads[-1] != threading.get_ident()
         monkeypatch.setattr(log_module, "_ALONE_SYNC_S", 0.0)
         asyncio.run(main())
         assert threading.get_ident() not in disk.threads[-3:]
+
+
+def test_write_while_the_disk_fails_does_not_hold_the_event_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "_ALONE_SYNC_S", float("inf"))
+    attempts: list[int] = []
+
+    class WhoOpens(FaultyDisk):
+        def open(self, path: Path, *, create: bool) -> int:
+            attempts.append(threading.get_ident())
+            return super().open(path, create=create)
+
+    async def main() -> None:
+        await log.write("decision", {"n": 0})
+        disk.failing = frozenset(range(1000))
+        for _ in range(3):
+            with pytest.raises(AuditUnavailable):
+                await log.write("decision", {"n": 1})
+        disk.failing = frozenset()
+
+    disk = WhoOpens()
+    with capture_logs(), AuditLog.open(tmp_path, disk=disk) as log:
+        asyncio.run(main())
+    first, failed, *again = attempts
+    assert first == failed == threading.get_ident()
+    assert threading.get_ident() not in again[:2]
+
+
+def test_write_cancelled_while_it_looks_for_others_is_committed_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "_ALONE_SYNC_S", float("inf"))
+
+    async def main() -> None:
+        await log.write("decision", {"n": 0})
+        task = asyncio.create_task(log.write("decision", {"n": 1}))
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert task.cancelled()
+        assert names(tmp_path) == [0, 1]
+
+    with AuditLog.open(tmp_path) as log:
+        asyncio.run(main())
 
 
 @pytest.mark.parametrize("alone_sync_s", [0.0, float("inf")])
@@ -285,11 +335,13 @@ Damage = Callable[[list[bytes]], list[bytes]]
     ("damage", "line", "what"),
     [
         (lambda lines: [*lines, b'{"half\n'], 5, "is not an audit record"),
+        (lambda lines: [*lines[:3], lines[3].replace(b"pass", b"fail"), b"torn"], 4, "do not have the hash"),
+        (lambda lines: lines[1:], 1, "record 2 stands where record 1 belongs"),
         (lambda lines: [*lines[:3], lines[3].replace(b"pass", b"fail")], 4, "do not have the hash"),
         (lambda lines: [lines[0], lines[1].replace(b"pass", b"fail"), *lines[2:]], 2, "do not have the hash"),
-        (lambda lines: [lines[0], *lines[2:]], 2, "record 3 follows record 1"),
-        (lambda lines: [lines[0], lines[2], lines[1], lines[3]], 2, "record 3 follows record 1"),
-        (lambda lines: [*lines, lines[3]], 5, "record 4 follows record 4"),
+        (lambda lines: [lines[0], *lines[2:]], 2, "record 3 stands where record 2 belongs"),
+        (lambda lines: [lines[0], lines[2], lines[1], lines[3]], 2, "record 3 stands where record 2 belongs"),
+        (lambda lines: [*lines, lines[3]], 5, "record 4 stands where record 5 belongs"),
     ],
 )
 def test_log_that_does_not_verify_at_its_end_is_not_opened(

@@ -138,7 +138,7 @@ def typed_conditions(
 
     A keyed map's entries have names of their own (`face.score.SuspectRemake`) in the values, besides the map.
     standard: only what every CEL accepts and answers alike: no `has` of a plain name or of anything with an index, no
-    int ordered with a double, no double or time written as a string, no empty map.
+    int ordered with a double, no double or time written as a string, no empty map, no loop over a map of several keys.
     known: no value is unknown.
     open_sets: whether a set may have unknown members.
     """
@@ -304,7 +304,8 @@ class _Writer:
     def has(self, depth: int) -> str:
         key = self.pick(*KEYS)
         forms = [f"sizes.`{key}`", f"headers.{self.pick('a', 'b')}", "face.score.SuspectRemake"]
-        forms.append(f"{self.expression(MapType(STRING, INT), depth)}.`{key}`")
+        write = self.own if self.standard else self.expression
+        forms.append(f"{write(MapType(STRING, INT), depth)}.`{key}`")
         if not self.standard:
             names = [name for name, type_ in self.names() if (name, type_) not in self.locals]
             forms += [self.pick(*names), f'headers["{key}"]', f"devices[{self.pick(0, 1)}].a"]
@@ -415,6 +416,8 @@ class _Writer:
                 return self.expression(ListType(item), depth), item
             case "set":
                 return self.expression(SET, depth), EnumType(TAGS)
+            case _ if self.standard:
+                return f'{{"{self.pick(*KEYS)}": {self.expression(INT, depth)}}}', STRING
             case _:
                 return self.expression(MapType(STRING, INT), depth), STRING
 

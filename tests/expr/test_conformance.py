@@ -21,6 +21,16 @@ def reference_unchecked(case: Case) -> object:
     return None if isinstance(result, Unknown) else result
 
 
+LEFT_OUT = (
+    "type_deduction/functions/function_result_type/19",
+    "type_deduction/flexible_type_parameter_assignment/list_parameter/20",
+    "type_deduction/flexible_type_parameter_assignment/list_parameter_order_independent/21",
+    "type_deduction/flexible_type_parameter_assignment/unconstrained_type_var_as_dyn/24",
+    "type_deduction/flexible_type_parameter_assignment/optional_none/26",
+    "type_deduction/flexible_type_parameter_assignment/optional_none_2/27",
+)
+"""Cases of a function that only the suite's driver declares, of a type without a value, and of optional types."""
+
 EVALUATORS: tuple[Evaluator, ...] = (reference_unchecked,)
 
 
@@ -40,6 +50,4 @@ def test_conformance_cases_are_all_accounted_for(shared: Path) -> None:
     cases = list(load(shared / "conformance" / "cel"))
     left_out = [name for case, name in cases if case is None]
     assert len(cases) == 242
-    assert left_out == [
-        "type_deduction/flexible_type_parameter_assignment/list_parameter/25",
-    ]
+    assert sorted(name.partition(": ")[0] for name in left_out) == sorted(LEFT_OUT)

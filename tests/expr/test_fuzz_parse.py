@@ -22,14 +22,17 @@ PIECES = (
 
 def attempt(text: str) -> None:
     """Parse a text; a failure must be one that an author can read, inside the text."""
+    error: PolicyError | None = None
     try:
         tree = parse(Source("fuzz", text).whole())
-    except PolicyError as error:
-        assert error.code.startswith("syntax-")
-        assert 0 <= error.span.start <= error.span.end <= len(text)
-        assert error.render()
-    else:
+    except PolicyError as caught:
+        error = caught
+    if error is None:
         assert parse(Source("fuzz", unparse(tree)).whole()) == tree
+        return
+    assert error.code.startswith("syntax-")
+    assert 0 <= error.span.start <= error.span.end <= len(text)
+    assert error.render()
 
 
 @st.composite

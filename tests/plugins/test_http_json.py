@@ -274,3 +274,19 @@ def test_check_wrong_configuration_is_refused_at_its_key(
     if hint:
         assert caught.value.hint == hint
     assert "secret" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("expression", "said"),
+    [
+        ("a..b", "`a..b` is not JMESPath: look at character 3"),
+        ("a.", "`a.` is not JMESPath: look at character 2"),
+        ("a[?", "`a[?` is not JMESPath: look at character 3"),
+        ("a #", "`a #` is not JMESPath"),
+    ],
+)
+def test_check_wrong_path_says_where_in_it_to_look(expression: str, said: str) -> None:
+    with pytest.raises(ProviderConfigError) as caught:
+        HTTP_JSON.check({"url": "https://h", "paths": {"score": expression}}, FIELDS)
+
+    assert caught.value.message.startswith(said)

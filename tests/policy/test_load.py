@@ -531,7 +531,7 @@ colour: red
         ("name-invalid", 2, 9),
         ("name-type", 4, 12),
         ("yaml-duplicate-key", 6, 3),
-        ("schema-unknown-key", 7, 48),
+        ("schema-unknown-key", 7, 40),
         ("name-provider", 9, 24),
         ("name-type", 10, 35),
         ("schema-value", 10, 71),
@@ -539,11 +539,14 @@ colour: red
         ("name-cycle", 14, 3),
         ("type-mismatch", 16, 33),
         ("threshold-order", 21, 22),
+        ("name-unknown", 22, 3),
+        ("name-unknown", 25, 67),
         ("name-duplicate", 27, 9),
         ("syntax-expected", 29, 23),
         ("schema-value", 30, 11),
         ("schema-missing", 31, 5),
         ("schema-missing", 31, 5),
+        ("name-unknown", 31, 11),
         ("type-mismatch", 34, 14),
         ("schema-type", 34, 29),
         ("threshold-order", 35, 19),
@@ -571,6 +574,7 @@ colour: red
         ("variables:\n  v: w\n  w: v\nrules:\n  - {id: a, when: v && w, then: review}\n", "name-cycle"),
         ("variables:\n  v: nothing + 1\n  w: v + 1\nrules:\n  - {id: a, when: w, then: review}\n", "name-unknown"),
         ("variables:\n  v: !x 1\nrules:\n  - {id: a, when: v, then: review}\n", "yaml-tag"),
+        ("rules:\n  - {id: a, when: true, then: }\n", "schema-empty"),
         ("rules:\n  - {id: 012, when: true, then: review}\n", "yaml-number"),
         ("scorecard: {points: [], bands: {review: 1}}\n", "schema-empty"),
         ("signals:\n  d: {provider: http.json, feilds: {a: bool}}\n", "schema-unknown-key"),
@@ -581,6 +585,17 @@ def test_error_in_a_declaration_is_told_once(text: str, code: str, catalogue: Ca
     assert codes(text, catalogue) == [code]
 
 
+def test_number_that_is_a_bool_is_refused() -> None:
+    assert errors("policy_language: true\npolicy: a\n") == [("schema-type", 1, 18)]
+    assert codes("scorecard: {points: [{when: true, add: true}], bands: {review: true}}\n") == ["schema-type"] * 2
+    assert codes("explore: true\n") == ["schema-type"]
+
+
+@pytest.mark.parametrize("path", ["country.code", "flags.Z", "now.then", "devise.score", "countrie"])
+def test_threshold_of_a_field_that_is_not_there_is_refused(path: str) -> None:
+    assert codes(f"{INPUTS}thresholds:\n  {path}: {{review: 3}}\n") == ["name-unknown"]
+
+
 def test_threshold_range_hint_offers_the_share() -> None:
     with pytest.raises(PolicyErrors) as caught:
         load(INPUTS + "thresholds:\n  match: {review: 60}\n")
@@ -589,9 +604,14 @@ def test_threshold_range_hint_offers_the_share() -> None:
 
 def test_error_message_never_holds_what_a_terminal_would_obey() -> None:
     with pytest.raises(PolicyErrors) as caught:
-        load('"\\e[31m": 1\nrules: "\\e[31m"\n"\\u202e": 2\ngather: "\\e"\n')
+        load(
+            INPUTS + '"\\e[31m": 1\nrules: "\\e[31m"\n"\\u202e": 2\ngather: "\\e"\nwhen_unknown: "\\e"\n'
+            'signals: {s: {provider: "\\e"}, t: {fields: {a: "\\e"}, timeout: "\\e"}}\n'
+            'variables: {a: "\'\\\\u001b\' == os", b: "\'\\e\' == os", c: "\\e + 1"}\n'
+            'thresholds: {account_age: {review: "\\e"}, opened: {review: "\\e"}, os: {"\\e": review}}\n'
+        )
     text = caught.value.render()
-    assert len(caught.value.errors) == 4
+    assert len(caught.value.errors) > 12
     assert "\x1b" not in text
     assert "\u202e" not in text
 

@@ -304,6 +304,11 @@ def test_block_scalar_error_place_is_the_line_of_the_text() -> None:
     assert source.place(node.text.positions[node.text.value.index("two")]) == (3, 4)
 
 
+@pytest.mark.parametrize("text", ["k: |2+\n \n\nz: 1\n", "k: >2+\n \n\nz: 1\n", "k: |\n\nz: 1\n", "k: ''\n"])
+def test_scalar_of_line_ends_alone_each_is_found(text: str) -> None:
+    assert_each_character_found(text)
+
+
 def test_node_tree_is_frozen() -> None:
     node = scalar("k: v\n")
     with pytest.raises(AttributeError):

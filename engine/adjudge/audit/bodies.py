@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from adjudge.expr.types import DURATION, TIMESTAMP, ListType, MapType, Type
-from adjudge.fields import Field, form_of, to_json
+from adjudge.fields import Field, form_of
 from adjudge.media import jpeg_size
 from adjudge.model import Decision, DecisionStatus, Face, Request, Signal, SignalStatus, Verdict
 from adjudge.plugin import Provider
 from adjudge.policy.policy import Policy
+from adjudge.policy.slots import novel_name
 
 COMMITMENT = "commitment"
 
@@ -37,6 +37,7 @@ class SignalBody(msgspec.Struct, frozen=True, omit_defaults=True):
 
     status: SignalStatus
     fields: dict[str, Any] = {}
+    problems: tuple[tuple[str, str], ...] = ()
     reason: str | None = None
     reason_code: str | None = None
     capture_again: str | None = None
@@ -49,7 +50,10 @@ class SignalBody(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class DecisionBody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A decision. `at` is the decision's clock; money is a string, durations are milliseconds."""
+    """A decision. `at` is the decision's clock; money is a string, durations are milliseconds.
+
+    personal: full names of the fields, such as `email` or `device.owner`, that stand here as commitments.
+    """
 
     decision_id: str
     merchant_biz_id: str
@@ -63,6 +67,7 @@ class DecisionBody(msgspec.Struct, frozen=True, omit_defaults=True):
     inputs: dict[str, Any]
     signals: dict[str, SignalBody]
     verdict: Verdict
+    personal: tuple[str, ...] = ()
     face: FaceBody | None = None
     supersedes: str | None = None
     duration_ms: float = 0.0
@@ -133,16 +138,25 @@ class Recorder:
     """Turns the decisions of one policy into records."""
 
     def __init__(self, policy: Policy, durability: str) -> None:
-        """Note which fields need a text in place of their value. durability: named in each record."""
-        typed = policy.typed
+        """Note which fields are personal. durability: named in each record."""
         self._durability = durability
-        self._inputs = _special(typed.inputs)
-        self._signals = {name: _special(signal.fields) for name, signal in typed.signals.items()}
-        everything = [*self._inputs.values(), *(way for ways in self._signals.values() for way in ways.values())]
-        self.is_personal = "personal" in everything
+        typed = policy.typed
+        self._inputs = _personal(typed.inputs)
+        self._signals = {name: _personal(signal.fields) for name, signal in typed.signals.items()}
+        self.is_personal = any((self._inputs, *self._signals.values()))
 
     def body(self, decision: Decision, request: Request, commit: Commit) -> DecisionBody:
         """Return the record of a decision. commit: takes personal values; may write to disk."""
+        committed: list[str] = []
+
+        def written(fields: Mapping[str, object], names: Sequence[str], prefix: str = "") -> dict[str, Any]:
+            standing = dict(fields)
+            for name in names:
+                if standing.get(name) is not None:
+                    standing[name] = {COMMITMENT: commit(prefix + name, standing[name])}
+                    committed.append(prefix + name)
+            return standing
+
         return DecisionBody(
             decision_id=decision.decision_id,
             merchant_biz_id=decision.merchant_biz_id,
@@ -153,12 +167,13 @@ class Recorder:
             fingerprint=decision.fingerprint,
             at=decision.decided_at,
             durability=self._durability,
-            inputs=_written(request.inputs, self._inputs, "inputs.", commit),
+            inputs=written(request.inputs, self._inputs),
             signals={
-                name: _signal_body(signal, _written(signal.fields, self._signals[name], f"{name}.", commit))
+                name: _signal_body(signal, written(signal.fields, self._signals[name], f"{name}."))
                 for name, signal in decision.signals.items()
             },
             verdict=decision.verdict,
+            personal=tuple(committed),
             face=_face_body(request.face) if request.face is not None else None,
             supersedes=decision.supersedes,
             duration_ms=decision.duration_ms,
@@ -168,39 +183,17 @@ class Recorder:
         )
 
 
-def _special(fields: Mapping[str, Field]) -> dict[str, str]:
-    """Return the fields whose value is not written as it is: personal ones, and those with times in them."""
-    ways = {
-        name: "personal" if field.personal else "text" if _has_time(field.type) else ""
-        for name, field in fields.items()
-    }
-    return {name: way for name, way in ways.items() if way}
-
-
-def _has_time(type_: Type) -> bool:
-    match type_:
-        case ListType(item=item):
-            return _has_time(item)
-        case MapType(value=value):
-            return _has_time(value)
-        case _:
-            return type_ in (DURATION, TIMESTAMP)
-
-
-def _written(fields: Mapping[str, object], special: Mapping[str, str], prefix: str, commit: Commit) -> dict[str, Any]:
-    written = dict(fields)
-    for name, way in special.items():
-        value = written.get(name)
-        if value is not None:
-            plain = to_json(value)
-            written[name] = {COMMITMENT: commit(prefix + name, plain)} if way == "personal" else plain
-    return written
+def _personal(fields: Mapping[str, Field]) -> tuple[str, ...]:
+    """Return the names of personal fields, and of what each may have outside its vocabulary."""
+    names = {name: novel_name(name, field) for name, field in fields.items() if field.personal}
+    return (*names, *(novel for novel in names.values() if novel is not None))
 
 
 def _signal_body(signal: Signal, fields: dict[str, Any]) -> SignalBody:
     return SignalBody(
         status=signal.status,
         fields=fields,
+        problems=signal.problems,
         reason=signal.reason,
         reason_code=signal.reason_code,
         capture_again=signal.capture_again,
@@ -228,11 +221,12 @@ def restore_decision(body: DecisionBody, reveal: Reveal) -> Decision:
     """Return the decision that a record holds, for a cache that starts warm."""
     signals = {}
     for name, signal in body.signals.items():
-        fields, _ = restore_fields(signal.fields, reveal)
+        fields, _ = restore_fields(signal.fields, f"{name}.", body.personal, reveal)
         signals[name] = Signal(
             name=name,
             status=signal.status,
             fields=fields,
+            problems=signal.problems,
             reason=signal.reason,
             reason_code=signal.reason_code,
             capture_again=signal.capture_again,
@@ -261,13 +255,18 @@ def restore_decision(body: DecisionBody, reveal: Reveal) -> Decision:
     )
 
 
-def restore_fields(fields: Mapping[str, object], reveal: Reveal) -> tuple[dict[str, object], tuple[str, ...]]:
-    """Return fields with the values behind their commitments, and the names of those that were erased."""
+def restore_fields(
+    fields: Mapping[str, object], prefix: str, personal: Collection[str], reveal: Reveal
+) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Return fields with the values behind their commitments, and the full names of those that were erased.
+
+    prefix: of full names, `device.`, or empty for inputs. personal: as in the decision's record.
+    """
     restored = dict(fields)
     erased: list[str] = []
     for name, value in fields.items():
-        if isinstance(value, dict) and value.keys() == {COMMITMENT}:
-            restored[name] = reveal(str(value[COMMITMENT]))
+        if prefix + name in personal and isinstance(value, dict):
+            restored[name] = reveal(str(value.get(COMMITMENT)))
             if restored[name] is None:
-                erased.append(name)
+                erased.append(prefix + name)
     return restored, tuple(erased)

@@ -13,8 +13,8 @@ from pathlib import Path
 from time import monotonic
 
 from adjudge.audit.disk import Disk, forget_cached, sync_directory
-from adjudge.audit.read import tail, unfinished
-from adjudge.audit.record import FIRST_PREV
+from adjudge.audit.read import UnfinishedLine, tail, unfinished
+from adjudge.audit.record import FIRST_PREV, Record
 from adjudge.audit.verify import segments
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
@@ -94,21 +94,28 @@ class LogFile:
         failure: BaseException = error
         if isinstance(error, OSError):
             failure = AuditUnavailable(f"{self.path}: {error.strerror or error}")
+        elif isinstance(error, AuditBroken):
+            self.broken = str(error)
         was_failing, self.is_failing = self.is_failing, True
         if self._file is not None:
             self.close()
-            if not isinstance(error, AuditBroken):
-                try:
-                    self._start(again=True)
-                except (OSError, AuditUnavailable):
-                    pass
-                except AuditBroken as broken:
-                    failure = broken
-        if isinstance(failure, AuditBroken):
-            self.broken = str(failure)
+            self.restore()
+            if self.broken is not None:
+                failure = AuditBroken(self.broken)
         if not was_failing or self.broken:
             _tell("audit_unavailable", file=str(self.path), reason=str(failure))
         return failure
+
+    def restore(self) -> None:
+        """Try to take back a file that a failure has cost, and to cut what it left there; not one that is broken."""
+        if self._file is not None or self.broken is not None:
+            return
+        try:
+            self._start(again=True)
+        except (OSError, AuditUnavailable):
+            pass
+        except AuditBroken as broken:
+            self.broken = str(broken)
 
     def close(self) -> None:
         """Let the file go, without a sync."""
@@ -146,9 +153,12 @@ class LogFile:
             self.disk.datasync(file)
             if again:
                 forget_cached(self.path)
-            self._cut_unfinished(file)
             unproven = self.written.size - self.synced.size + _CHECKED_AGAIN if again else CHECKED_AT_OPEN
-            ends = deque(tail(self.directory, max_bytes=unproven), maxlen=1)
+            ends: deque[Record] = deque(maxlen=1)
+            try:
+                ends.extend(tail(self.directory, max_bytes=unproven))
+            except UnfinishedLine:
+                self._cut_unfinished(file)
             head = Head(ends[0].seq, ends[0].hash.encode(), os.fstat(file).st_size) if ends else Head()
             lost = self.written.seq - head.seq if again else 0
             if again and (head.seq < self.synced.seq or (not lost and head != self.written)):
@@ -167,8 +177,6 @@ class LogFile:
     def _cut_unfinished(self, file: int) -> None:
         """Move what stands after the last line end into a file beside the log, and say so."""
         start, size = unfinished(self.path)
-        if not size:
-            return
         number = 1
         while (kept := self.path.with_name(f"{self.path.stem}.torn-{number}")).exists():
             number += 1

@@ -170,6 +170,7 @@ class AuditLog:
             self._changed.notify_all()
         self._flusher.join()
         try:
+            self._file.restore()
             self._sync()
         finally:
             self._file.close()

@@ -17,6 +17,10 @@ from adjudge.errors import AuditBroken, AuditUnavailable
 _BLOCK = 256 * 1024
 
 
+class UnfinishedLine(AuditBroken):
+    """The last line has no end, and all before it is good; a writer may cut it."""
+
+
 def read(path: Path) -> Iterator[Record]:
     """Read a log's records in order, in constant memory: a directory's segments as one, or one file.
 
@@ -29,7 +33,7 @@ def read(path: Path) -> Iterator[Record]:
         raise AuditUnavailable(f"{path}: {error.strerror}") from error
     if not files:
         raise AuditUnavailable(f"{path}: holds no audit log")
-    yield from _chained([(file, 0) for file in files])
+    yield from _chained([(file, 0) for file in files], is_whole=True)
 
 
 def tail(path: Path, *, max_records: float = inf, max_bytes: float = inf) -> Iterator[Record]:
@@ -40,7 +44,8 @@ def tail(path: Path, *, max_records: float = inf, max_bytes: float = inf) -> Ite
     """
     starts: list[tuple[Path, int]] = []
     try:
-        for file in reversed(segments(path)):
+        files = segments(path)
+        for file in reversed(files):
             start, records, size = _tail_start(file, max_records, max_bytes)
             starts.insert(0, (file, start))
             max_records -= records
@@ -51,7 +56,7 @@ def tail(path: Path, *, max_records: float = inf, max_bytes: float = inf) -> Ite
         return
     except OSError as error:
         raise AuditUnavailable(f"{path}: {error.strerror}") from error
-    yield from _chained(starts)
+    yield from _chained(starts, is_whole=starts[:1] == [(file, 0) for file in files[:1]])
 
 
 def unfinished(path: Path) -> tuple[int, int]:
@@ -60,36 +65,29 @@ def unfinished(path: Path) -> tuple[int, int]:
     return start, size
 
 
-def _chained(starts: list[tuple[Path, int]]) -> Iterator[Record]:
-    before: Record | None = None
-    for path, start in starts:
-        offset = start
+def _chained(starts: list[tuple[Path, int]], *, is_whole: bool) -> Iterator[Record]:
+    seq, prev = (1, FIRST_PREV.decode()) if is_whole else (None, None)
+    for path, offset in starts:
         try:
             with path.open("rb", buffering=_BLOCK) as file:
-                file.seek(start)
+                file.seek(offset)
                 while line := file.readline(MAX_LINE + 1):
-                    record = _parse_after(before, line)
+                    if len(line) > MAX_LINE:
+                        raise MalformedLine(f"the line is longer than {MAX_LINE // 2**20} MiB")
+                    if not line.endswith(b"\n") and path == starts[-1][0]:
+                        raise UnfinishedLine(f"{path}:{_line_number(path, offset)}: the line is not finished")
+                    record = parse(line)
+                    if seq not in (None, record.seq):
+                        raise MalformedLine(f"record {record.seq} stands where record {seq} belongs")
+                    if prev not in (None, record.prev):
+                        raise MalformedLine(f"the `prev` of record {record.seq} is not the hash of the record before")
                     yield record
-                    before = record
+                    seq, prev = record.seq + 1, record.hash
                     offset += len(line)
         except MalformedLine as error:
             raise AuditBroken(f"{path}:{_line_number(path, offset)}: {error}") from None
         except OSError as error:
             raise AuditUnavailable(f"{path}: {error.strerror}") from error
-
-
-def _parse_after(before: Record | None, line: bytes) -> Record:
-    if len(line) > MAX_LINE:
-        raise MalformedLine(f"the line is longer than {MAX_LINE // 2**20} MiB")
-    record = parse(line)
-    if before is None:
-        if (record.seq == 1) != (record.prev == FIRST_PREV.decode()):
-            raise MalformedLine(f"record {record.seq} carries the `prev` of another")
-    elif record.seq != before.seq + 1:
-        raise MalformedLine(f"record {record.seq} follows record {before.seq}")
-    elif record.prev != before.hash:
-        raise MalformedLine(f"the `prev` of record {record.seq} is not the hash of the record before")
-    return record
 
 
 def _tail_start(path: Path, max_records: float, max_bytes: float) -> tuple[int, int, int]:

@@ -87,6 +87,11 @@ def either(tests: Sequence[ast.expr]) -> ast.expr:
     return tests[0] if len(tests) == 1 else ast.BoolOp(ast.Or(), list(tests))
 
 
+def both(tests: Sequence[ast.expr]) -> ast.expr:
+    """`a and b and …`; True where there is none."""
+    return TRUE if not tests else tests[0] if len(tests) == 1 else ast.BoolOp(ast.And(), list(tests))
+
+
 def branch(test: ast.expr, then: Sequence[ast.stmt], otherwise: Sequence[ast.stmt] = ()) -> ast.stmt:
     """`if test: … else: …`."""
     return ast.If(test, list(then) or [ast.Pass()], list(otherwise))
@@ -112,9 +117,17 @@ def loop(variable: str, over: ast.expr, body: Sequence[ast.stmt]) -> ast.stmt:
     return ast.For(ast.Name(variable, ast.Store()), over, list(body), [])
 
 
-def function(name: str, parameters: Sequence[str], body: Sequence[ast.stmt]) -> ast.stmt:
-    """`def name(parameters): body`."""
-    arguments = ast.arguments([], [ast.arg(parameter) for parameter in parameters], None, [], [], None, [])
+def function(name: str, parameters: Sequence[str], optional: Sequence[str], body: Sequence[ast.stmt]) -> ast.stmt:
+    """`def name(parameters, *, optional=None): body`."""
+    arguments = ast.arguments(
+        [],
+        [ast.arg(each) for each in parameters],
+        None,
+        [ast.arg(each) for each in optional],
+        [NONE] * len(optional),
+        None,
+        [],
+    )
     return ast.FunctionDef(name, arguments, list(body), [])
 
 

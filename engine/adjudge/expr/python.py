@@ -79,6 +79,7 @@ _RUNTIME: Mapping[str, object] = {
             runtime.subtract_duration,
             runtime.between,
             runtime.mapping,
+            runtime.whole,
             runtime.known,
         )
     },
@@ -118,7 +119,7 @@ def compile_condition(
         emitter.emit(pyast.assign(f"v{at}", pyast.method(pyast.load("values"), "get", pyast.constant(name))))
     result = emitter.truth(tree) if tree.type == BOOL else emitter.guarded(tree)
     body = [*emitter.prologue(), *emitter.block, ast.Return(result)]
-    definition = pyast.function("condition", ["values"], body)
+    definition = pyast.function("condition", ["values"], [], body)
     built = pyast.build(definition, "condition", "<condition>", emitter.names)
     assert callable(built)
     return built
@@ -287,6 +288,11 @@ class Emitter:
         with self._loop(node.variable, over) as (body, header):
             part = self.fresh()
             self.emit(pyast.assign(part, self.truth(node.predicate)))
+            if isinstance(node.operand.type, SetType):  # its None is any number of members, even none
+                stray = pyast.is_(pyast.load(header), pyast.NONE)
+                decides = pyast.is_(pyast.load(part), pyast.constant(node.kind != "all"))
+                both = ast.BoolOp(ast.And(), [stray, decides])
+                self.emit(pyast.branch(both, [pyast.assign(part, pyast.NONE)]))
             unknown = pyast.branch(pyast.is_(pyast.load(part), pyast.NONE), [pyast.assign(result, pyast.NONE)])
             if node.kind == "exists_one":
                 hit = pyast.branch(pyast.load(part), [pyast.add_to(count, ast.Add(), pyast.constant(1))])
@@ -375,8 +381,9 @@ class Emitter:
             case Binary():
                 return self._binary(node)
             case Call(arguments=arguments):
-                function = self.refer(self._overload(node).call)
-                return ast.Call(function, [self.value(argument) for argument in arguments], [])
+                overload = self._overload(node)
+                given = [self._argument(argument, overload) for argument in arguments]
+                return ast.Call(self.refer(overload.call), given, [])
             case ListLiteral(items=items):
                 return ast.Tuple([self.value(item) for item in items], ast.Load())
             case MapLiteral(entries=entries):
@@ -389,6 +396,12 @@ class Emitter:
                 name = self.fresh()
                 self.emit(pyast.assign(name, self.truth(node)))
                 return self._check(name)
+
+    def _argument(self, node: Node, overload: Overload) -> ast.expr:
+        """Emit an argument; a function that does not take unknown items sees none."""
+        value = self.value(node)
+        is_container = isinstance(node.type, ListType | MapType | SetType)
+        return pyast.call("whole", value) if is_container and not overload.partial else value
 
     def _name(self, node: Name) -> ast.expr:
         if node.name in self.constants:
@@ -426,7 +439,11 @@ class Emitter:
         return pyast.call(_ARITHMETIC.get((operator, left.type, right.type), "concatenate"), a, b)
 
     def _pair(self, left: Node, right: Node) -> tuple[ast.expr, ast.expr]:
-        return self.value(left), self.value(right)
+        """Emit two operands; a set of which a member is unknown has no value as a whole."""
+        a, b = self.value(left), self.value(right)
+        if isinstance(left.type, SetType):
+            a = pyast.call("whole", a)
+        return a, pyast.call("whole", b) if isinstance(right.type, SetType) else b
 
     def _membership(self, left: Node, right: Node) -> ast.expr:
         wanted = self.value(left)
@@ -479,7 +496,9 @@ class Emitter:
         self.emit(pyast.assign(over, self.value(node.operand)), pyast.assign(built, ast.List([], ast.Load())))
         with self._loop(node.variable, over) as (body, header):
             with self.inside() as kept:
-                item = pyast.load(header) if node.transform is None else self.value(node.transform)
+                if isinstance(node.operand.type, SetType):
+                    self._check(header)
+                item = self._check(header) if node.transform is None else self.value(node.transform)
                 self.emit(ast.Expr(pyast.method(pyast.load(built), "append", item)))
             if node.predicate is None:
                 self.emit(*kept)

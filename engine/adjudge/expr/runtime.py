@@ -162,6 +162,16 @@ def mapping(*parts: object) -> dict[object, object]:
     return built
 
 
+def whole(value: object) -> object:
+    """Return a list, set or map, or raise where something in it is unknown."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else ()
+    for part in parts:
+        if part is None:
+            raise UNKNOWN
+        whole(part)
+    return value
+
+
 def known(value: bool | None) -> bool:
     """Return a truth, or raise where it is unknown."""
     if value is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from adjudge.errors import PluginError, did_you_mean
@@ -95,8 +95,9 @@ class Declarations:
         """Return a signal; None where its fields cannot be known."""
         before = len(self.reader.errors)
         provider = self.provider(form.provider, providers) if form.provider is not None else None
-        fields = self.fields(name, form, provider)
         config = self.config(form.config) if form.config is not None else {}
+        is_derived = provider is not None and provider.derive is not None
+        fields = self.derived(provider, config, form) if is_derived else self.fields(name, form, provider)
         if form.damaged or fields is None or (form.provider is not None and provider is None):
             return None
         if provider is not None and len(self.reader.errors) == before:
@@ -165,12 +166,38 @@ class Declarations:
                 self.names[f"{name}.{key.text.value}"] = DYN
         return fields if isinstance(form.fields, yaml.Mapping) else None
 
+    def derived(
+        self, provider: Provider | None, config: dict[str, object], form: SignalForm
+    ) -> Mapping[str, Field] | None:
+        """Return the fields that a provider makes of its `with:`; none where it has refused it."""
+        assert provider is not None and provider.derive is not None
+        before = len(self.reader.errors)
+        if form.fields is not None:
+            message = f"`{provider.name}` makes its fields from `with:`"
+            self.reader.blame("schema-provider", message, form.fields.span, "delete `fields:`")
+        derive = provider.derive
+        fields: dict[str, Field] = {}
+        self.guarded(provider, form, lambda: fields.update(derive(config)))
+        for field in fields.keys() & (KEYWORDS | RESERVED):
+            message = f"`{field}` cannot be a field: it is a word of the language"
+            self.reader.blame(
+                "name-taken",
+                message,
+                follow(form.config, (field,), form.key.span) if form.config is not None else form.key.span,
+                "choose another name",
+            )
+        return fields if len(self.reader.errors) == before else None
+
     def check(
         self, provider: Provider, config: dict[str, object], fields: Mapping[str, Field], form: SignalForm
     ) -> None:
         """Let a provider look at its `with:`."""
+        self.guarded(provider, form, lambda: provider.check(config, fields))
+
+    def guarded(self, provider: Provider, form: SignalForm, look: Callable[[], None]) -> None:
+        """Run a provider's own code on its `with:`; what it refuses is blamed where it stands."""
         try:
-            provider.check(config, fields)
+            look()
         except ProviderConfigError as error:
             at = form.provider.span if form.provider is not None else form.key.span
             span = follow(form.config, error.path, at) if form.config is not None else at

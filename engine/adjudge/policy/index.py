@@ -17,6 +17,7 @@ from itertools import pairwise
 from adjudge.expr.nodes import Binary, Has, ListLiteral, Literal, Logic, Name, Node, Unary, walk
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, EnumType, SetType, Type
+from adjudge.expr.values import DURATION_MAX, INT_MIN
 
 Condition = Callable[[object], bool | None]
 """A fact as a function of its slot's value; None is unknown, as value and as answer."""
@@ -150,14 +151,14 @@ def cut_table(facts: Sequence[tuple[SlotFact, tuple[object, ...]]], type_: Type,
 
 
 def _below(type_: Type) -> object:
-    """Return a value below every cut."""
+    """Return a value that no other is below."""
     match type_.name:
         case "double":
             return -math.inf
         case "int":
-            return -(2**2000)
+            return INT_MIN
         case "duration":
-            return timedelta.min
+            return -DURATION_MAX
         case _:
             return datetime.min.replace(tzinfo=UTC)
 

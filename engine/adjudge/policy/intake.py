@@ -22,6 +22,8 @@ from adjudge.policy.slots import TEXTS, join_novel, novel_name
 
 Problems = list[tuple[str, str]] | None
 
+DOUBLE_MAX = sys.float_info.max
+
 
 @dataclass(frozen=True, slots=True)
 class Tables:
@@ -85,6 +87,7 @@ class SetIntake:
         self._slot, self._field, self._novel = slot, field, novel
         self._tables, self._novel_tables, self._every = tables, novel_tables, every
         self.remembered: dict[tuple[object, ...], SetReading] = {}
+        self.plain: dict[tuple[object, ...], int] = {}
 
     def read(self, value: object, named: object, problems: Problems) -> tuple[SetReading, Problems]:
         """Understand a set, given together with what the provider names as new."""
@@ -107,7 +110,10 @@ class SetIntake:
             if isinstance(value, list | tuple) and not named and _is_small(value):
                 if len(self.remembered) >= VALUES_MAX:
                     self.remembered.clear()
+                    self.plain.clear()
                 self.remembered[tuple(value)] = found
+                if sure == self._every and not unknown:
+                    self.plain[tuple(value)] = alive
             return found, problems
         problems = _with(problems, self._slot, reading.problems)
         return found, _with(problems, self._novel, names.problems)
@@ -128,7 +134,7 @@ class IntakeCode:
     """Emits the taking of slots.
 
     used: slots that facts or computed parts read. wanted: those whose value computed parts need.
-    tables: by slot. names: globals of the code. variables: the Python variable of each slot.
+    tables: by slot. every, possible: masks of all alternatives, and of those that can be at all. names: globals of the code. variables: the Python variable of each slot. sets: the readers of sets.
     """
 
     slots: Mapping[str, Field]
@@ -136,8 +142,10 @@ class IntakeCode:
     wanted: frozenset[str]
     tables: Mapping[str, Tables]
     every: int
+    possible: int
     names: dict[str, object]
     variables: dict[str, str] = field(default_factory=dict)
+    sets: dict[str, SetIntake] = field(default_factory=dict)
     _count: int = 0
 
     def code(self, inputs: Mapping[str, Field], signals: Mapping[str, Mapping[str, Field]]) -> list[ast.stmt]:
@@ -145,7 +153,13 @@ class IntakeCode:
         self.names |= {"intake": Intake(self.slots), "EMPTY": {}, "dict": dict, "str": str, "float": float, "int": int}
         self.names |= {"list": list, "timedelta": timedelta, "datetime": datetime}
         self.names |= {"TypeError": TypeError, "bisect_right": bisect_right}
-        body: list[ast.stmt] = []
+        body = [
+            pyast.assign("alive", pyast.constant(self.possible)),
+            pyast.branch(
+                pyast.is_not(pyast.class_of("given"), pyast.load("dict")),
+                [pyast.assign("given", pyast.call("dict", pyast.load("given")))],
+            ),
+        ]
         if "now" in self.used:
             body += self._scalar("now", pyast.load("now"))
         body.append(pyast.assign("get", pyast.attribute(pyast.load("given"), "get")))
@@ -194,18 +208,34 @@ class IntakeCode:
     # one value
 
     def _scalar(self, slot: str, taken: ast.expr) -> list[ast.stmt]:
+        """Take one value: the straight way first, since that is where nearly all come."""
         declared, tables = self.slots[slot], self.tables[slot]
-        variable = self._variable(slot)
-        body = [pyast.assign(variable, taken)]
+        variable = self.variable(slot)
+        value = pyast.load(variable)
+        take = pyast.assign(variable, taken)
         if declared.type == BOOL:
-            return body + self._bool(slot, variable, tables)
-        there = pyast.is_not(pyast.load(variable), pyast.NONE)
-        body.append(pyast.branch(ast.UnaryOp(ast.Not(), self._straight(declared, variable)), [
-            pyast.branch(there, [self._other(slot, variable)])
-        ]))  # fmt: skip
-        known = self._known(slot, variable, tables)
-        body.append(pyast.branch(pyast.is_(pyast.load(variable), pyast.NONE), self._unknown(tables), known))
-        return body
+            return [take, *self._bool(slot, variable, tables)]
+        other = pyast.branch(pyast.is_not(value, pyast.NONE), [self._other(slot, variable)])
+        is_unknown = pyast.is_(value, pyast.NONE)
+        if tables.values is not None:
+            mask = pyast.load("mask")
+            get = self.refer_name(tables.values.masks.get)
+            is_text = pyast.is_(pyast.class_of(variable), pyast.load("str"))
+            looked = pyast.assign("mask", pyast.choose(is_text, pyast.call(get, value), pyast.NONE))
+            look = pyast.assign("masks", pyast.call(self.refer_name(tables.values.look), value))
+            known = [
+                look,
+                *(self._keep(name, pyast.attribute(pyast.load("masks"), name)) for name in ("alive", "sure")),
+            ]
+            cold = [other, pyast.branch(is_unknown, self._unknown(tables), known)]
+            return [take, looked, pyast.branch(pyast.is_not(mask, pyast.NONE), [self._keep("alive", mask)], cold)]
+        known = self._known(variable, tables)
+        cold = [other, pyast.branch(is_unknown, self._unknown(tables), known)]
+        return [take, pyast.branch(self._straight(declared, variable), known, cold)]
+
+    @staticmethod
+    def _keep(name: str, mask: ast.expr) -> ast.stmt:
+        return pyast.add_to(name, ast.BitAnd(), mask)
 
     def _other(self, slot: str, variable: str) -> ast.stmt:
         understood = pyast.call_method(
@@ -218,7 +248,7 @@ class IntakeCode:
         value, class_ = pyast.load(variable), pyast.class_of(variable)
         bounds: tuple[object, object] | None = None
         if declared.type == DOUBLE:
-            bounds, python = (-sys.float_info.max, sys.float_info.max), "float"
+            bounds, python = (-DOUBLE_MAX, DOUBLE_MAX), "float"
         elif declared.type == INT:
             bounds, python = (INT_MIN, INT_MAX), "int"
         elif declared.type == DURATION:
@@ -227,7 +257,7 @@ class IntakeCode:
             is_text = pyast.is_(class_, pyast.load("str"))
             return ast.BoolOp(ast.And(), [is_text, pyast.method(value, "isascii")])
         elif isinstance(declared.type, EnumType):
-            known = pyast.compare(value, ast.In(), self._refer(frozenset(declared.type.values)))
+            known = pyast.compare(value, ast.In(), self.refer(frozenset(declared.type.values)))
             return ast.BoolOp(ast.And(), [pyast.is_(class_, pyast.load("str")), known])
         elif declared.type == TIMESTAMP and declared.minimum is None and declared.maximum is None:
             zoned = pyast.is_not(pyast.attribute(value, "tzinfo"), pyast.NONE)
@@ -236,7 +266,7 @@ class IntakeCode:
             return pyast.FALSE
         low = bounds[0] if declared.minimum is None else declared.minimum
         high = bounds[1] if declared.maximum is None else declared.maximum
-        within = ast.Compare(self._refer(low), [ast.LtE(), ast.LtE()], [value, self._refer(high)])
+        within = ast.Compare(self.refer(low), [ast.LtE(), ast.LtE()], [value, self.refer(high)])
         return ast.BoolOp(ast.And(), [pyast.is_(class_, pyast.load(python)), within])
 
     def _bool(self, slot: str, variable: str, tables: Tables) -> list[ast.stmt]:
@@ -253,38 +283,22 @@ class IntakeCode:
         inner = pyast.branch(pyast.is_(value, pyast.FALSE), known[False], otherwise)
         return [pyast.branch(pyast.is_(value, pyast.TRUE), known[True], [inner])]
 
-    def _known(self, slot: str, variable: str, tables: Tables) -> list[ast.stmt]:
-        value = pyast.load(variable)
-        if tables.cuts is not None and tables.cuts.cuts:
-            return [pyast.add_to("alive", ast.BitAnd(), self._stretch(tables.cuts, value))]
-        if tables.cuts is not None:
+    def _known(self, variable: str, tables: Tables) -> list[ast.stmt]:
+        """Narrow by the table of an ordered slot."""
+        if tables.cuts is None:
+            return []
+        if not tables.cuts.cuts:
             return self._narrow(Unsure(tables.cuts.masks[0], self.every))
-        if tables.values is not None:
-            table = self._refer_name(tables.values.masks)
-            look = pyast.call(self._refer_name(tables.values.look), value)
-            mask, masks = pyast.load("mask"), pyast.load("masks")
-            return [
-                pyast.assign("mask", pyast.method(pyast.load(table), "get", value)),
-                pyast.branch(
-                    pyast.is_(mask, pyast.NONE),
-                    [
-                        pyast.assign("masks", look),
-                        pyast.assign("mask", pyast.attribute(masks, "alive")),
-                        pyast.add_to("sure", ast.BitAnd(), pyast.attribute(masks, "sure")),
-                    ],
-                ),
-                pyast.add_to("alive", ast.BitAnd(), mask),
-            ]
-        return []
+        return [self._keep("alive", self.stretch(tables.cuts, pyast.load(variable)))]
 
-    def _stretch(self, table: CutTable, value: ast.expr) -> ast.expr:
+    def stretch(self, table: CutTable, value: ast.expr) -> ast.expr:
         """Find the mask between cuts: by comparing where they are few, else by bisection."""
         if len(table.cuts) > 3:
-            at = pyast.call("bisect_right", self._refer(table.cuts), value)
-            return pyast.item(self._refer(table.masks), at)
+            at = pyast.call("bisect_right", self.refer(table.cuts), value)
+            return pyast.item(self.refer(table.masks), at)
         chosen: ast.expr = pyast.constant(table.masks[0])
         for cut, mask in zip(table.cuts, table.masks[1:], strict=True):
-            chosen = pyast.choose(pyast.compare(value, ast.GtE(), self._refer(cut)), pyast.constant(mask), chosen)
+            chosen = pyast.choose(pyast.compare(value, ast.GtE(), self.refer(cut)), pyast.constant(mask), chosen)
         return chosen
 
     def _unknown(self, tables: Tables) -> list[ast.stmt]:
@@ -301,11 +315,12 @@ class IntakeCode:
 
     def _set(self, slot: str, name: str, novel_slot: str, novel: str, declared: Field) -> list[ast.stmt]:
         reader = SetIntake(slot, declared, novel_slot, self.tables.get(slot), self.tables.get(novel_slot), self.every)
+        self.sets[slot] = reader
         reading = self._fresh()
-        remembered = self._refer_name(reader.remembered)
+        remembered = self.refer_name(reader.remembered)
         key = pyast.call("tuple", pyast.load("value"))
         fallback = pyast.call(
-            self._refer_name(reader.read), pyast.load("value"), pyast.load("named"), pyast.load("problems")
+            self.refer_name(reader.read), pyast.load("value"), pyast.load("named"), pyast.load("problems")
         )
         straight = ast.BoolOp(
             ast.And(),
@@ -329,7 +344,7 @@ class IntakeCode:
         ]
         for of, part in ((slot, "members"), (novel_slot, "novel")):
             if of in self.wanted:
-                body.append(pyast.assign(self._variable(of), pyast.attribute(pyast.load(reading), part)))
+                body.append(pyast.assign(self.variable(of), pyast.attribute(pyast.load(reading), part)))
         return body
 
     def _keyed_map(self, slot: str, name: str, declared: Field) -> list[ast.stmt]:
@@ -338,7 +353,7 @@ class IntakeCode:
         novel_slot = f"{slot.rpartition('.')[0]}.{novel_name(name, declared)}".lstrip(".")
         if not keys and slot not in self.used and novel_slot not in self.used:
             return []
-        held = self._variable(slot)
+        held = self.variable(slot)
         value = pyast.load(held)
         body = [pyast.assign(held, _get(name))]
         if novel_slot in self.used:
@@ -349,7 +364,7 @@ class IntakeCode:
             )
             body += self._scalar(novel_slot, found)
         fallback = pyast.call_method("intake", "entries", pyast.constant(slot), value, pyast.load("problems"))
-        known_keys = pyast.compare(pyast.method(value, "keys"), ast.LtE(), self._refer(frozenset(declared.type.keys)))
+        known_keys = pyast.call(self.refer_name(frozenset(declared.type.keys).issuperset), value)
         straight: ast.expr = ast.BoolOp(ast.And(), [pyast.is_(pyast.class_of(held), pyast.load("dict")), known_keys])
         if slot in self.used:  # the map as a whole is read, so every entry must be understood first
             straight = pyast.FALSE
@@ -357,34 +372,37 @@ class IntakeCode:
         body.append(pyast.branch(ast.UnaryOp(ast.Not(), straight), read_it))
         if slot in self.used:
             body.append(pyast.branch(pyast.is_(value, pyast.NONE), self._unknown(self.tables[slot])))
+        absent: list[ast.expr] = []
         if keys:
-            absent = self._refer(declared.absent) if declared.absent is not None else pyast.NONE
-            body.append(pyast.assign("absent", pyast.choose(pyast.is_(value, pyast.NONE), pyast.NONE, absent)))
             known = pyast.choose(pyast.is_(value, pyast.NONE), pyast.load("EMPTY"), value)
             body.append(pyast.assign("get_entry", pyast.attribute(known, "get")))
+        if keys and declared.absent is not None:
+            known_absent = pyast.choose(pyast.is_(value, pyast.NONE), pyast.NONE, self.refer(declared.absent))
+            body.append(pyast.assign("absent", known_absent))
+            absent = [pyast.load("absent")]
         for key in keys:
-            entry = ast.Call(pyast.load("get_entry"), [pyast.constant(key), pyast.load("absent")], [])
+            entry = pyast.call("get_entry", pyast.constant(key), *absent)
             body += self._scalar(f"{slot}.{key}", entry)
         return body
 
     # names
 
-    def _variable(self, slot: str) -> str:
+    def variable(self, slot: str) -> str:
         return self.variables.setdefault(slot, f"f{len(self.variables)}")
 
     def _fresh(self) -> str:
         self._count += 1
         return f"s{self._count}"
 
-    def _refer_name(self, value: object) -> str:
+    def refer_name(self, value: object) -> str:
         name = f"k{len(self.names)}"
         self.names[name] = value
         return name
 
-    def _refer(self, value: object) -> ast.expr:
+    def refer(self, value: object) -> ast.expr:
         if type(value) in (bool, int, float, str):
             return ast.Constant(value)  # type: ignore[arg-type]  # one of these four
-        return pyast.load(self._refer_name(value))
+        return pyast.load(self.refer_name(value))
 
 
 def _get(name: str) -> ast.expr:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from adjudge.expr.functions import FUNCTIONS, Overload
 from adjudge.model import Verdict
 from adjudge.policy.program import Evaluate, compile_policy
 from adjudge.policy.slots import Slots, read_slots
 from adjudge.policy.typed import TypedPolicy
+
+if TYPE_CHECKING:
+    from adjudge.policy.explain import Explanation
 
 
 class Policy:
@@ -32,22 +36,30 @@ class Policy:
         return self.typed.digest
 
     @cached_property
-    def _program(self) -> Evaluate:
-        return compile_policy(self.typed, self.functions)
-
-    def evaluate(self, given: Mapping[str, object], *, now: datetime | None = None) -> Verdict:
-        """Return the verdict on what is known.
+    def evaluate(self) -> Evaluate:
+        """Return the verdict on what is known: `policy.evaluate(given, now=None)`. Compiled when first used.
 
         given: inputs by name, and each signal as a mapping of its fields; what is absent or None is unknown, and so
         is a value outside its declared type, range or vocabulary, which `verdict.problems` then names.
         now: the decision's clock, aware; unknown unless given.
         """
-        return self._program(given, now)
+        return compile_policy(self.typed, self.functions)
 
     def read(self, given: Mapping[str, object], *, now: datetime | None = None) -> Slots:
         """Return every slot's value as the policy understands it, None where unknown, and what was refused."""
         signals = {name: signal.fields for name, signal in self.typed.signals.items()}
         return read_slots(self.typed.inputs, signals, given, now)
+
+    def explain(
+        self, given: Mapping[str, object], *, now: datetime | None = None, personal: bool = False
+    ) -> Explanation:
+        """Return the verdict with every condition taken apart; slow, for people.
+
+        given, now: as `evaluate` takes them. personal: show the values of personal fields, which are hidden otherwise.
+        """
+        from adjudge.policy.explain import explain
+
+        return explain(self, given, now=now, personal=personal)
 
     def __repr__(self) -> str:
         return f"<Policy {self.name} {self.digest[:12]}>"

@@ -11,6 +11,7 @@ import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
 from adjudge.expr import pyast
 from adjudge.expr.functions import Overload
@@ -18,14 +19,22 @@ from adjudge.expr.nodes import Binary, Has, Name, Node, Unary, walk
 from adjudge.expr.python import Emitter, compile_condition
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.model import Verdict
+from adjudge.expr.types import EnumType
 from adjudge.policy.index import SlotFact, ValueTable, by_value, cut_points, cut_table, weigh
 from adjudge.policy.intake import IntakeCode, Tables
 from adjudge.policy.slots import NOVEL
+from adjudge.policy.straight import straight_first
 from adjudge.policy.terms import Fact, Splitter, slots_read
 from adjudge.policy.typed import TypedPolicy
 from adjudge.policy.verdict import Judge, with_problems
 
-Evaluate = Callable[[Mapping[str, object], datetime | None], Verdict]
+
+class Evaluate(Protocol):
+    """A compiled policy."""
+
+    def __call__(self, given: Mapping[str, object], *, now: datetime | None = None) -> Verdict:
+        """Return the verdict on what is known; see `Policy.evaluate`."""
+        ...
 
 
 def compile_policy(policy: TypedPolicy, functions: Mapping[str, tuple[Overload, ...]]) -> Evaluate:
@@ -67,30 +76,26 @@ class _Compiler:
         tables = {slot: self._tables(1 << at, slot, by_slot.get(slot, [])) for at, slot in enumerate(used)}
         emitter = Emitter(self.functions, constants=dict(self.constants))
         signals = {name: signal.fields for name, signal in policy.signals.items()}
-        intake = IntakeCode(policy.slots, frozenset(used), wanted, tables, self.every, emitter.names)
-        taking = intake.code(policy.inputs, signals)
+        possible = self.every & ~self.dead
+        intake = IntakeCode(policy.slots, frozenset(used), wanted, tables, self.every, possible, emitter.names)
+        taking = straight_first(intake, policy.inputs, signals, [] if computed else self._if_remembered())
         emitter.variables.update(intake.variables)
         self._compute(emitter, computed)
         judge = Judge(policy, used, reads)
         emitter.names |= {
             "conclude": judge.verdict,
-            "remembered": judge.remembered,
+            "remembered": judge.remembered.get,
             "gather": self._gatherer(),
             "with_problems": with_problems,
         }
         start = [
-            pyast.assign("alive", pyast.constant(self.every & ~self.dead)),
             pyast.assign("sure", pyast.constant(self.every)),
             pyast.assign("unknown", pyast.constant(0)),
             pyast.assign("problems", pyast.NONE),
-            pyast.branch(
-                pyast.is_not(pyast.class_of("given"), pyast.load("dict")),
-                [pyast.assign("given", pyast.call("dict", pyast.load("given")))],
-            ),
         ]
         body = [*start, *emitter.prologue(), *taking, *emitter.block, *self._conclusion()]
         return pyast.build(  # type: ignore[return-value]  # the function just generated
-            pyast.function("verdict", ["given", "now"], body), "verdict", f"<policy {policy.name}>", emitter.names
+            pyast.function("verdict", ["given"], ["now"], body), "verdict", f"<policy {policy.name}>", emitter.names
         )
 
     def _reads(self, node: Node) -> frozenset[str]:
@@ -161,7 +166,11 @@ class _Compiler:
         if not facts and not self._by_value(slot):
             return Tables(bit, unknown)
         if self._by_value(slot):
-            return Tables(bit, unknown, values=ValueTable(plain, self.every))
+            values = ValueTable(plain, self.every)
+            type_ = self.policy.slots[slot].type
+            for word in type_.values if isinstance(type_, EnumType) else ():
+                values.look(word)
+            return Tables(bit, unknown, values=values)
         type_ = self.policy.slots[slot].type
         return Tables(bit, unknown, cuts=cut_table([(fact, points or ()) for fact, points in facts], type_, self.every))
 
@@ -221,18 +230,31 @@ class _Compiler:
 
         return gather if several else lambda mask: mask
 
+    @staticmethod
+    def _if_remembered() -> list[ast.stmt]:
+        """Return the verdict if this mask came before."""
+        found = pyast.load("found")
+        return [
+            pyast.assign("found", pyast.call("remembered", pyast.load("alive"))),
+            pyast.branch(pyast.is_not(found, pyast.NONE), [ast.Return(found)]),
+        ]
+
     def _conclusion(self) -> list[ast.stmt]:
         """Look the verdict up, or make it; say what was refused."""
         alive, sure, unknown, problems = (pyast.load(name) for name in ("alive", "sure", "unknown", "problems"))
         found, true = pyast.load("found"), pyast.load("true")
-        settled = pyast.compare(sure, ast.Eq(), pyast.constant(self.every))
         made = pyast.call(
             "conclude", pyast.load("key"), pyast.call("gather", true), pyast.call("gather", alive), unknown
         )
-        return [
+        some_unsure = [
             pyast.assign("true", ast.BinOp(alive, ast.BitAnd(), sure)),
-            pyast.assign("key", pyast.choose(settled, alive, ast.Tuple([alive, true, unknown], ast.Load()))),
-            pyast.assign("found", pyast.call_method("remembered", "get", pyast.load("key"))),
+            pyast.assign("key", ast.Tuple([alive, true, unknown], ast.Load())),
+        ]
+        all_sure = [pyast.assign("true", alive), pyast.assign("key", alive)]
+        settled = pyast.compare(sure, ast.Eq(), pyast.constant(self.every))
+        return [
+            pyast.branch(settled, all_sure, some_unsure),
+            pyast.assign("found", pyast.call("remembered", pyast.load("key"))),
             pyast.branch(pyast.is_(found, pyast.NONE), [pyast.assign("found", made)]),
             pyast.branch(pyast.is_(problems, pyast.NONE), [ast.Return(found)]),
             ast.Return(pyast.call("with_problems", found, problems)),

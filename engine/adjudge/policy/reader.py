@@ -171,15 +171,16 @@ class Reader:
 
     def field_error(self, error: FieldError, node: Node, at: Span) -> None:
         """Keep what is wrong with a field's declaration at the part that its path leads to."""
-        self.blame(error.code, error.message, follow(node, error.path, at), error.hint)
+        span = follow(node, error.path, at, key=error.code == "schema-unknown-key")
+        self.blame(error.code, error.message, span, error.hint)
 
 
 class Refused(Exception):
     """A part holds something that was blamed already."""
 
 
-def follow(node: Node, path: Iterable[str | int], at: Span) -> Span:
-    """Return where a path leads: the key of a mapping that is meant as a whole, else the value.
+def follow(node: Node, path: Iterable[str | int], at: Span, *, key: bool = False) -> Span:
+    """Return where a path leads: to a single value itself, to the key of a list or mapping, or always to the key.
 
     at: where the node's own key stands. A path that leads nowhere stops at the last part that is there.
     """
@@ -194,7 +195,7 @@ def follow(node: Node, path: Iterable[str | int], at: Span) -> Span:
             at = node.span
         else:
             break
-    return node.span if isinstance(node, Scalar) and node.span.end > node.span.start else at
+    return node.span if isinstance(node, Scalar) and node.span.end > node.span.start and not key else at
 
 
 def kind(node: Node) -> str:

@@ -21,6 +21,9 @@ _DOUBTFUL = re.compile(
 )
 """Texts that one version of YAML or another reads as a number which the eye does not see."""
 
+_LONG_NUMBER = re.compile(r"[-+.]?\d[\d_.:eE+-]*|[-+]?0[xX][\da-fA-F_]*", re.ASCII)
+_NUMBER_MAX = 100
+"""A text longer than this is no number that anybody meant, and no pattern may search it for one."""
 _NEEDS_CARE = re.compile(r"[\\'\n]")
 _SPACES = re.compile(r"[ \r\n]+")
 _ESCAPED_BREAK = re.compile(r"\r?\n[ \r\n]*")
@@ -37,10 +40,14 @@ def resolve(text: str) -> Value:
         return None
     if text in _BOOLS:
         return _BOOLS[text]
+    if len(text) > _NUMBER_MAX:
+        if _LONG_NUMBER.fullmatch(text):
+            raise DoubtfulNumber("has too many digits for a number")
+        return text
     if _DOUBTFUL.fullmatch(text):
         raise DoubtfulNumber("means different things to different readers of YAML")
     if _INT.fullmatch(text):
-        if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
+        if not -(2**63) <= int(text) < 2**63:
             raise DoubtfulNumber("is an integer past 64 bits")
         return int(text)
     if any(char.isdigit() for char in text) and _FLOAT.fullmatch(text):

@@ -17,9 +17,8 @@ _HINT_MAX = 100
 
 
 def shown(text: str) -> str:
-    """Return a user's text as a message can hold it: one line, at most 60 characters, nothing invisible."""
-    line = "".join(char if char.isprintable() else "�" for char in text[:61])
-    return line if len(line) <= 60 else f"{line[:59]}…"
+    """Return a user's text as a message can hold it, at most 60 characters long."""
+    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def quoted(text: str) -> str:
@@ -72,6 +71,8 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
             )
         case "sequence entries are not allowed here" | "mapping keys are not allowed here":
             return wrong("an item cannot begin here", at, at + 1, "begin each item of a list on a line of its own")
+    if "flow node" in context:
+        return wrong("a value is missing here", at, at + 1, "quote a text that holds any of { } [ ] , ?")
     if "flow" in context:
         if at >= len(source.text.rstrip()):
             return wrong(f"this `{source.text[begun]}` is never closed", begun, begun + 1)

@@ -12,6 +12,7 @@ from adjudge.expr.types import (
     BOOL,
     DOUBLE,
     DURATION,
+    DYN,
     INT,
     STRING,
     TIMESTAMP,
@@ -25,6 +26,7 @@ from adjudge.expr.values import format_duration, format_timestamp
 from adjudge.fields import Bound, Field, read
 from adjudge.model import Outcome
 from adjudge.policy import yaml
+from adjudge.policy.declarations import DAMAGED_SIGNAL
 from adjudge.policy.document import BAND_KEYS, CAUGHT, upper_snake
 from adjudge.policy.forms import Entries
 from adjudge.policy.reader import Reader
@@ -69,12 +71,18 @@ class Thresholds:
         if fields:
             hint = f"name one of its fields: {', '.join(fields[:6])}"
             self.reader.blame("type-threshold", f"`{shown(path)}` is a signal", key.span, hint)
-        elif path in self.names and self.names[path].name != "dyn":
+        elif path in self.names and not self.is_damaged(path):
             hint = "write a rule that reads it"
             self.reader.blame("type-threshold", f"`{shown(path)}` is no field", key.span, hint)
-        elif self.complete and not any(path.startswith(f"{name}.") for name in self.names):
+        elif self.complete and not self.is_damaged(path):
             nearest = did_you_mean(path, self.slots)
             self.reader.blame("name-unknown", f"there is no field `{shown(path)}`", key.span, nearest)
+
+    def is_damaged(self, path: str) -> bool:
+        """Whether the declaration of a field, or of all its signal, was blamed."""
+        parts = path.split(".")
+        above = (".".join(parts[: at + 1]) for at in range(len(parts)))
+        return any(self.names.get(name) in (DYN, DAMAGED_SIGNAL) for name in above)
 
     def entry(self, path: str, declared: Field, key: Scalar, node: yaml.Node) -> None:
         """Read one field's part of the table; its shape follows the field's type."""

@@ -1,6 +1,7 @@
 """From rules that are true, false or unknown to a verdict.
 
-Rules and scorecard rows are bits of a mask. `true` holds those that are true, `open` those that are not false.
+Rules and scorecard rows are bits of a mask: rules first, in policy order, then rows. `true` holds those that are true,
+`open` those that are not false. Whatever would be a loop over rules is an operation on masks.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ import msgspec
 from adjudge.model import OUTCOMES, Outcome, Verdict
 from adjudge.policy.typed import Row, TypedPolicy
 
-MEMO_MAX = 4096
+MEMO_MAX = 8192
 """How many different verdicts are remembered."""
+
+PASS, REVIEW, REJECT = (outcome.severity for outcome in Outcome)
 
 
 def bits(mask: int) -> Iterator[int]:
@@ -25,16 +28,53 @@ def bits(mask: int) -> Iterator[int]:
         mask ^= low
 
 
+class Labels:
+    """Turns a mask into the labels of its bits, eight at a time."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self._bytes = (len(labels) + 7) // 8
+        self._chunks = [_Chunk(labels[at : at + 8]) for at in range(0, len(labels), 8)]
+
+    def of(self, mask: int) -> tuple[str, ...]:
+        """Return the labels of the bits that are set, in order."""
+        if not mask:
+            return ()
+        found: list[str] = []
+        for chunk, byte in zip(self._chunks, mask.to_bytes(self._bytes, "little"), strict=True):
+            if byte:
+                found += chunk[byte]
+        return tuple(found)
+
+
+class _Chunk(dict[int, tuple[str, ...]]):
+    """Labels of eight bits by the byte that they make, found when first asked."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        super().__init__()
+        self._labels = labels
+
+    def __missing__(self, byte: int) -> tuple[str, ...]:
+        self[byte] = found = tuple(self._labels[at] for at in bits(byte))
+        return found
+
+
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """What a rule or row reads, and what its doubt is worth.
+class _Doubts:
+    """What doubted rules and rows are worth: masks of those that count as review, and as reject, at most."""
 
-    own: its own `when_unknown`, if it has one.
-    sources: bits of the slots it reads.
-    """
+    review: int
+    reject: int
 
-    own: int | None
-    sources: int
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """What a scorecard comes to: severities, the total's interval, and whether a waiver softened it."""
+
+    outcome: int
+    lower: int
+    upper: int
+    score: tuple[int, int]
+    waived: bool
 
 
 class Judge:
@@ -46,123 +86,134 @@ class Judge:
         slots: names of slots; a mask of unknown slots has their bits.
         reads: the slots that each rule reads, then each row.
         """
-        self._rules = policy.rules
-        self._ids = [rule.id for rule in policy.rules]
-        self._scorecard = policy.scorecard
-        self._rows: tuple[Row, ...] = policy.scorecard.rows if policy.scorecard else ()
-        self._severity = [rule.outcome.severity for rule in policy.rules]
-        self._of_outcome = tuple(
-            sum(1 << at for at, severity in enumerate(self._severity) if severity == wanted) for wanted in range(3)
-        )
-        self._only_rules = (1 << len(policy.rules)) - 1
-        self._default = policy.when_unknown.severity
-        self._owners = [name.split(".")[0] for name in slots]
-        self._slot_doubt = [_slot_doubt(policy, owner) for owner in self._owners]
-        at_slot = {name: at for at, name in enumerate(slots)}
-        owns = [rule.when_unknown for rule in policy.rules]
-        owns += [policy.scorecard.when_unknown if policy.scorecard else None] * len(self._rows)
-        self._doubts = [
-            Doubt(None if own is None else own.severity, sum(1 << at_slot[name] for name in names))
-            for own, names in zip(owns, reads, strict=True)
-        ]
+        card = policy.scorecard
+        rules = len(policy.rules)
         self.remembered: dict[object, Verdict] = {}
+        self._ids = Labels([rule.id for rule in policy.rules])
+        self._reasons = Labels([rule.reason for rule in policy.rules])
+        self._rules = rules
+        self._only_rules = (1 << rules) - 1
+        self._rejecting = _mask(at for at, rule in enumerate(policy.rules) if rule.outcome is Outcome.REJECT)
+        self._card = card
+        self._rows: tuple[Row, ...] = card.rows if card is not None else ()
+        self._default = policy.when_unknown.severity
+        self._owners = [name.partition(".")[0] for name in slots]
+        self._worth = [_slot_worth(policy, owner) for owner in self._owners]
+        self._readers = [_mask(at for at, read in enumerate(reads) if name in read) for name in slots]
+        owns = [rule.when_unknown for rule in policy.rules]
+        owns += [card.when_unknown if card is not None else None] * len(self._rows)
+        self._own = tuple(
+            _mask(at for at, own in enumerate(owns) if own is not None and own.severity == severity)
+            for severity in (PASS, REVIEW, REJECT)
+        )
+        self._owned = self._own[PASS] | self._own[REVIEW] | self._own[REJECT]
 
     def verdict(self, key: object, true: int, open_: int, unknown: int) -> Verdict:
         """Return the verdict for rules and rows that are true, and that are not false, and remember it by `key`.
 
         unknown: bits of the slots that are unknown.
         """
-        verdict = self._judge(true, open_, unknown)
-        if len(self.remembered) >= MEMO_MAX:
-            self.remembered.clear()
-        self.remembered[key] = verdict
+        verdict = self._judge(true, open_ & ~true, unknown)
+        remembered = self.remembered
+        if len(remembered) >= MEMO_MAX:
+            remembered.pop(next(iter(remembered), None), None)  # the oldest; another thread may have taken it
+        remembered[key] = verdict
         return verdict
 
-    def _judge(self, true: int, open_: int, unknown: int) -> Verdict:
-        matched, doubted = true & self._only_rules, (open_ & ~true) & self._only_rules
+    def _judge(self, true: int, doubted: int, unknown: int) -> Verdict:
+        matched = true & self._only_rules
         lower = self._worst(matched)
-        upper = max(lower, self._worst(doubted)) if doubted else lower
-        resolved = [(at, self._resolve(self._severity[at], self._doubts[at], unknown)) for at in bits(doubted)]
-        outcome = max([lower, *(severity for _, severity in resolved)])
-        waived = [self._ids[at] for at, severity in resolved if severity < min(self._severity[at], self._default)]
-        score, card = self._score(true, open_, unknown)
+        if not doubted and self._card is None:
+            deciding = matched & self._rejecting if lower == REJECT else matched
+            return Verdict(
+                outcome=OUTCOMES[lower],
+                lower=OUTCOMES[lower],
+                upper=OUTCOMES[lower],
+                matched=self._ids.of(matched),
+                reasons=self._codes(deciding, card_decides=False) if lower else (),
+            )
+        doubts = self._doubts(doubted, unknown)
+        unresolved = doubted & self._only_rules
+        upper = max(lower, self._worst(unresolved))
+        rejected = unresolved & doubts.reject & self._rejecting
+        reviewed = unresolved & (doubts.review | doubts.reject) & ~rejected
+        outcome = max(lower, REJECT if rejected else REVIEW if reviewed else PASS)
+        card = self._weigh(true, doubted, doubts) if self._card is not None else None
         if card is not None:
-            outcome, lower, upper = max(outcome, card.outcome), max(lower, card.lower), max(upper, card.upper)
-            if card.waived:
-                waived.append("scorecard")
-        doubted_rows = (open_ & ~true) >> len(self._rules) << len(self._rules)
+            lower, upper, outcome = max(lower, card.lower), max(upper, card.upper), max(outcome, card.outcome)
+        if outcome == lower:
+            deciding = matched & self._rejecting if lower == REJECT else matched
+            card_decides = card is not None and card.lower == outcome
+        else:
+            deciding = rejected if outcome == REJECT else reviewed
+            card_decides = card is not None and card.outcome == outcome
+        waived = self._ids.of(self._waived(unresolved, doubts))
         return Verdict(
             outcome=OUTCOMES[outcome],
             lower=OUTCOMES[lower],
             upper=OUTCOMES[upper],
-            matched=tuple([self._ids[at] for at in bits(matched)]),
-            unresolved=tuple([self._ids[at] for at in bits(doubted)]),
-            reasons=self._reasons(outcome, matched, resolved if outcome > lower else [], card),
-            missing=self._missing(doubted | doubted_rows, unknown),
-            score=score,
-            waived=tuple(waived),
+            matched=self._ids.of(matched),
+            unresolved=self._ids.of(unresolved),
+            reasons=self._codes(deciding, card_decides=card_decides) if outcome else (),
+            missing=self._missing(doubted, unknown),
+            score=card.score if card is not None else None,
+            waived=(*waived, "scorecard") if card is not None and card.waived else waived,
         )
 
-    def _worst(self, mask: int) -> int:
-        return 2 if mask & self._of_outcome[2] else 1 if mask & self._of_outcome[1] else 0
+    def _worst(self, rules: int) -> int:
+        return REJECT if rules & self._rejecting else REVIEW if rules else PASS
 
-    def _resolve(self, severity: int, doubt: Doubt, unknown: int) -> int:
-        """Return what an unknown rule counts for: its outcome, but no more than its `when_unknown`."""
-        return min(severity, self._when_unknown(doubt, unknown))
+    def _doubts(self, doubted: int, unknown: int) -> _Doubts:
+        """Return what each doubt is worth.
 
-    def _when_unknown(self, doubt: Doubt, unknown: int) -> int:
-        """Its own, or the most severe of the signals and inputs that are unknown to it, or the policy's."""
-        if doubt.own is not None:
-            return doubt.own
-        return max((self._slot_doubt[at] for at in bits(doubt.sources & unknown)), default=self._default)
+        Its own `when_unknown`, or else the most severe of the signals and inputs that are unknown to it, or else the
+        policy's.
+        """
+        worth = [0, 0, 0]
+        for at in bits(unknown):
+            worth[self._worth[at]] |= self._readers[at]
+        covered = worth[PASS] | worth[REVIEW] | worth[REJECT]
+        worth[self._default] |= ~covered
+        reject = self._own[REJECT] | (worth[REJECT] & ~self._owned)
+        review = self._own[REVIEW] | (worth[REVIEW] & ~worth[REJECT] & ~self._owned)
+        return _Doubts(review & doubted, reject & doubted)
 
-    def _score(self, true: int, open_: int, unknown: int) -> tuple[tuple[int, int] | None, _Card | None]:
-        card = self._scorecard
-        if card is None:
-            return None, None
-        first = len(self._rules)
+    def _waived(self, unresolved: int, doubts: _Doubts) -> int:
+        """Return the rules whose doubt counts for less than it would by the policy's own `when_unknown`."""
+        if self._default == PASS:
+            return 0
+        waived = unresolved & ~doubts.review & ~doubts.reject
+        return waived | (unresolved & doubts.review & self._rejecting) if self._default == REJECT else waived
+
+    def _weigh(self, true: int, doubted: int, doubts: _Doubts) -> _Card:
+        """Add up the scorecard: its bands turn the interval of totals into one of outcomes."""
         low = high = 0
-        doubtful: list[int] = []
-        for at, row in enumerate(self._rows, first):
+        for at, row in enumerate(self._rows, self._rules):
             if true >> at & 1:
                 low, high = low + row.points, high + row.points
-            elif open_ >> at & 1:
+            elif doubted >> at & 1:
                 low, high = low + min(row.points, 0), high + max(row.points, 0)
-                doubtful.append(at)
-        lower, upper = _band(card.review, card.reject, low), _band(card.review, card.reject, high)
-        if lower == upper:
-            return (low, high), _Card(lower, lower, upper, waived=False)
-        worth = max(self._when_unknown(self._doubts[at], unknown) for at in doubtful)
-        resolved = max(lower, min(upper, worth))
-        waived = resolved < max(lower, min(upper, self._default))
-        return (low, high), _Card(resolved, lower, upper, waived)
+        lower, upper = self._band(low), self._band(high)
+        worth = REJECT if doubts.reject >> self._rules else REVIEW if doubts.review >> self._rules else PASS
+        outcome = max(lower, min(upper, worth))
+        return _Card(outcome, lower, upper, (low, high), outcome < max(lower, min(upper, self._default)))
 
-    def _reasons(
-        self, outcome: int, matched: int, resolved: Sequence[tuple[int, int]], card: _Card | None
-    ) -> tuple[str, ...]:
-        if outcome == 0:
-            return ()
-        deciding = list(bits(matched & self._of_outcome[outcome]))
-        deciding += [at for at, severity in resolved if severity == outcome]
-        codes = [self._rules[at].reason for at in sorted(deciding)]
-        certain = not deciding or (card is not None and card.lower == outcome)
-        if card is not None and self._scorecard is not None and card.outcome == outcome and certain:
-            codes.append(self._scorecard.reason)
-        return tuple(dict.fromkeys(codes))
+    def _band(self, total: int) -> int:
+        card = self._card
+        assert card is not None
+        if card.reject is not None and total >= card.reject:
+            return REJECT
+        return REVIEW if card.review is not None and total >= card.review else PASS
+
+    def _codes(self, deciding: int, *, card_decides: bool) -> tuple[str, ...]:
+        codes = dict.fromkeys(self._reasons.of(deciding))
+        if card_decides and self._card is not None:
+            codes[self._card.reason] = None
+        return tuple(codes)
 
     def _missing(self, doubted: int, unknown: int) -> tuple[str, ...]:
-        sources = 0
-        for at in bits(doubted):
-            sources |= self._doubts[at].sources
-        return tuple(dict.fromkeys(self._owners[at] for at in bits(sources & unknown)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Card:
-    outcome: int
-    lower: int
-    upper: int
-    waived: bool
+        read = [self._owners[at] for at in bits(unknown) if self._readers[at] & doubted]
+        return tuple(dict.fromkeys(read))
 
 
 def with_problems(verdict: Verdict, problems: Sequence[tuple[str, str]]) -> Verdict:
@@ -170,13 +221,11 @@ def with_problems(verdict: Verdict, problems: Sequence[tuple[str, str]]) -> Verd
     return msgspec.structs.replace(verdict, problems=tuple(problems))
 
 
-def _band(review: int | None, reject: int | None, total: int) -> int:
-    if reject is not None and total >= reject:
-        return Outcome.REJECT.severity
-    return Outcome.REVIEW.severity if review is not None and total >= review else 0
+def _mask(numbers: Iterator[int]) -> int:
+    return sum(1 << number for number in numbers)
 
 
-def _slot_doubt(policy: TypedPolicy, owner: str) -> int:
+def _slot_worth(policy: TypedPolicy, owner: str) -> int:
     """What an unknown slot of a signal or input is worth: an input has no `when_unknown` of its own."""
     signal = policy.signals.get(owner)
     own = signal.when_unknown if signal is not None else None

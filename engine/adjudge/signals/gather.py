@@ -3,34 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from time import monotonic
 
 from adjudge.errors import SignalFailed
 from adjudge.events import Events
+from adjudge.fields import Field, describe, recordable
 from adjudge.model import Request, Signal, SignalStatus, Verdict
 from adjudge.plugin import Answer, Asker, Context, Provider
+from adjudge.policy.slots import TEXTS, novel_name
 from adjudge.policy.typed import SignalDeclaration
 from adjudge.signals.plan import SETTLED, UNREAD, Plan
+
+REASON_MAX = 500
+"""Characters that are kept of what a provider says of its failure."""
 
 Evaluate = Callable[[Mapping[str, Signal]], Verdict]
 """The verdict on the signals gathered so far; what is not among them is unknown."""
 
 _events = Events("adjudge.signals")
-_late: set[asyncio.Task[Answer]] = set()
-"""Tasks that did not end in time: held until they do, so that nothing is collected while it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A provider's answer, as far as it was asked for and can be recorded."""
+
+    fields: Mapping[str, object]
+    problems: tuple[tuple[str, str], ...]
+    request_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A signal's declaration with the provider that answers it, opened."""
+    """A signal's declaration with the provider that answers it, opened.
+
+    asking: the tasks under way, those included that were given up and have not ended.
+    """
 
     declaration: SignalDeclaration
     provider: Provider
     asker: Asker
+    asking: set[asyncio.Task[_Said | SignalFailed]] = field(default_factory=set)
 
 
 async def gather(
@@ -52,86 +67,123 @@ async def gather(
     signals = dict(known)
     pending = [name for name in plan.asked if name not in known]
     if plan.is_eager(request.merchant_biz_id):
-        signals |= await _ask_all(pending, sources, request, now, deadline)
-        return signals
+        return signals | await _ask_all(pending, sources, request, now, deadline)
     while pending:
         verdict = evaluate(signals)
         names = plan.next(verdict, pending)
         if not names:
             reason = SETTLED if verdict.settled else UNREAD
-            signals |= {name: _skipped(sources[name], reason) for name in pending}
-            return signals
+            return signals | {name: _skipped(sources[name], reason) for name in pending}
         signals |= await _ask_all(names, sources, request, now, deadline)
         pending = [name for name in pending if name not in names]
     return signals
 
 
 async def _ask_all(
-    names: tuple[str, ...] | list[str], sources: Mapping[str, Source], request: Request, now: datetime, deadline: float
+    names: Sequence[str], sources: Mapping[str, Source], request: Request, now: datetime, deadline: float
 ) -> dict[str, Signal]:
     answers = await asyncio.gather(*(ask(sources[name], request, now=now, deadline=deadline) for name in names))
     return {signal.name: signal for signal in answers}
 
 
 async def ask(source: Source, request: Request, *, now: datetime, deadline: float) -> Signal:
-    """Ask one provider, and return its answer or why there is none. Raises nothing but CancelledError."""
+    """Ask one provider, and return its answer or why there is none. Raises nothing but CancelledError.
+
+    A provider that does not heed its cancellation holds nobody up: it is left behind, and its answer discarded.
+    """
     declaration, provider = source.declaration, source.provider
     started = monotonic()
     until = min(started + declaration.timeout_s, deadline)
-    context = Context(request=request, signal=declaration.name, deadline=until, now=now)
-    task = asyncio.ensure_future(source.asker.fetch(context))
+    if until <= started:
+        return _failed(source, SignalFailed("not asked: the decision's time was up", kind="timeout"), 0.0)
+    context = Context(request=request, signal=declaration.name, deadline=until, now=now, fields=declaration.fields)
+    task = asyncio.create_task(_fetch(source, context))
+    source.asking.add(task)
+    task.add_done_callback(source.asking.discard)
     try:
-        await asyncio.wait({task}, timeout=max(0.0, until - started))
+        await asyncio.wait({task}, timeout=until - started)
     except asyncio.CancelledError:
-        _abandon(task)
+        task.cancel()
         raise
     duration_ms = (monotonic() - started) * 1000
     if not task.done():
-        _abandon(task)
-        reason = f"no answer within {until - started:.3g} s"
-        return _failed(source, SignalFailed(reason, kind="timeout"), duration_ms)
-    try:
-        answer = task.result()
-        if not isinstance(answer, Mapping):
-            raise TypeError(f"the provider answered {type(answer).__name__}, not a mapping of fields")
-        fields = {name: value for name, value in answer.items() if isinstance(name, str)}
-    except SignalFailed as failure:
-        return _failed(source, failure, duration_ms)
-    except asyncio.CancelledError:
-        return _failed(source, SignalFailed("the provider cancelled itself"), duration_ms)
-    except Exception as error:  # a provider's fault is data: the decision goes on without it
-        _events.exception("provider_failed", signal=declaration.name, provider=provider.name)
-        said = str(error) if isinstance(error, TypeError) and "the provider answered" in str(error) else ""
-        return _failed(source, SignalFailed(said or f"the provider raised {type(error).__name__}"), duration_ms)
-    request_id = fields.get("request_id")
+        task.cancel()
+        return _failed(source, SignalFailed(f"no answer within {until - started:.3g} s", kind="timeout"), duration_ms)
+    said = SignalFailed("the provider cancelled itself") if task.cancelled() else task.result()
+    if isinstance(said, SignalFailed):
+        return _failed(source, said, duration_ms)
     return Signal(
         name=declaration.name,
         status=SignalStatus.OK,
-        fields=fields,
+        fields=said.fields,
+        problems=said.problems,
         provider=provider.name,
         version=provider.version,
-        request_id=request_id if isinstance(request_id, str) else None,
+        request_id=said.request_id,
         duration_ms=duration_ms,
         price=provider.price,
         currency=provider.currency if provider.billed else None,
     )
 
 
+async def _fetch(source: Source, context: Context) -> _Said | SignalFailed:
+    """Return what a provider says, or its fault as data: whatever it raises, the decision goes on without it.
+
+    That goes for SystemExit too, which would end the event loop and with it every other decision; a KeyboardInterrupt
+    is the operator's. An exception's text may hold secrets: its type has to do.
+    """
+    try:
+        answer: object = await source.asker.fetch(context)
+        if isinstance(answer, Mapping):
+            return _understand(source.declaration, answer)
+        return SignalFailed(f"the provider answered {describe(answer)}, not a map of fields")
+    except SignalFailed as failure:
+        return failure
+    except (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        _events.exception("provider_failed", signal=context.signal, provider=source.provider.name)
+        return SignalFailed(f"the provider raised {type(error).__name__}")
+
+
+def _understand(declaration: SignalDeclaration, answer: Answer) -> _Said:
+    """Keep what is declared: anything else that a provider sends along has no business in the log."""
+    fields: dict[str, object] = {}
+    problems: list[tuple[str, str]] = []
+    for name, declared in _readable(declaration.fields).items():
+        value = answer.get(name)
+        if value is not None:
+            slot = f"{declaration.name}.{name}"
+            try:
+                fields[name] = recordable(declared, value, problems, slot)
+            except TypeError as error:
+                problems.append((slot, f"must be a {declared.type}, not {error}"))
+            except RecursionError:
+                problems.append((slot, "is nested too deeply"))
+    request_id = answer.get("request_id")
+    return _Said(fields, tuple(problems), _text(request_id) if isinstance(request_id, str) else None)
+
+
+def _readable(fields: Mapping[str, Field]) -> dict[str, Field]:
+    """Return the fields that a signal may answer: those declared, and what each has outside its vocabulary."""
+    novel = (novel_name(name, declared) for name, declared in fields.items())
+    return {name: TEXTS for name in novel if name is not None} | dict(fields)
+
+
 def _failed(source: Source, failure: SignalFailed, duration_ms: float) -> Signal:
     status = SignalStatus(failure.kind) if failure.kind in ("timeout", "unavailable") else SignalStatus.ERROR
-    name, provider = source.declaration.name, source.provider
-    _events.warning("signal_failed", signal=name, provider=provider.name, status=status.value, reason=failure.reason)
+    name, provider, reason = source.declaration.name, source.provider, _text(failure.reason) or "no reason given"
+    _events.warning("signal_failed", signal=name, provider=provider.name, status=status.value, reason=reason)
     return Signal(
         name=name,
         status=status,
-        reason=failure.reason,
-        reason_code=failure.reason_code,
-        capture_again=failure.capture_again,
+        reason=reason,
+        reason_code=_text(failure.reason_code),
+        capture_again=_text(failure.capture_again),
         provider=provider.name,
         version=provider.version,
-        request_id=failure.request_id,
+        request_id=_text(failure.request_id),
         duration_ms=duration_ms,
-        price=Decimal(0),
     )
 
 
@@ -145,15 +197,6 @@ def _skipped(source: Source, reason: str) -> Signal:
     )
 
 
-def _abandon(task: asyncio.Future[Answer]) -> None:
-    """Cancel a task without waiting for it: a provider that does not heed it holds nobody up."""
-    if not task.done() and isinstance(task, asyncio.Task):
-        _late.add(task)
-        task.add_done_callback(_forget)
-        task.cancel()
-
-
-def _forget(task: asyncio.Task[Answer]) -> None:
-    _late.discard(task)
-    if not task.cancelled():
-        task.exception()  # looked at, so that the loop does not complain about an answer nobody wants
+def _text(said: object) -> str | None:
+    """Return a provider's words as the log can hold them; None where they are no text."""
+    return str.__str__(said)[:REASON_MAX].encode("utf-8", "replace").decode() if isinstance(said, str) else None

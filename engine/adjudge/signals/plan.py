@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from adjudge.expr.nodes import Has, Name, Node, walk
+from adjudge.expr.nodes import Has, Node, walk
 from adjudge.model import Verdict
 from adjudge.plugin import Provider
+from adjudge.policy.terms import slots_read
 from adjudge.policy.typed import TypedPolicy
 
 SETTLED = "the verdict is settled without it"
@@ -19,7 +20,7 @@ UNREAD = "no rule that is still open reads it"
 class Plan:
     """How the signals of a policy are asked for.
 
-    asked: names of the signals that have a provider, cheapest first.
+    asked: names of the signals that have a provider, cheapest first. free: those of them that cost nothing.
     always: those of them whose being known is itself asked about by `has()`: they can change what seems settled.
     """
 
@@ -64,14 +65,13 @@ def plan(policy: TypedPolicy, providers: Mapping[str, Provider]) -> Plan:
 
 
 def _asked_about(policy: TypedPolicy) -> set[str]:
-    """Return the signals that stand inside a `has()` of any condition."""
+    """Return the signals that stand inside a `has()` of any condition, through variables too."""
     trees: list[Node] = [*policy.variables.values(), *(rule.condition for rule in policy.rules)]
     trees += [row.condition for row in policy.scorecard.rows] if policy.scorecard else []
     return {
-        name.name.partition(".")[0]
+        slot.partition(".")[0]
         for tree in trees
         for part in walk(tree)
         if isinstance(part, Has)
-        for name in walk(part.operand)
-        if isinstance(name, Name)
+        for slot in slots_read(part.operand, policy.variables, policy.slots)
     }

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from adjudge.errors import SignalFailed
+from adjudge.errors import PluginError, SignalFailed
 from adjudge.events import Events
 from adjudge.plugin import Answer, Asker, Context, Provider
 from adjudge.policy.policy import Policy
 from adjudge.signals.gather import Source
 from adjudge.signals.plan import plan
+
+CLOSE_WITHIN_S = 5.0
+"""Seconds that providers have for ending what they do, and for closing."""
 
 _events = Events("adjudge.signals")
 
@@ -19,10 +24,10 @@ _events = Events("adjudge.signals")
 class _Unopened:
     """Stands for a provider that could not be opened; it is tried again at the next decision."""
 
-    reason: str
+    failure: SignalFailed
 
     async def fetch(self, context: Context) -> Answer:
-        raise SignalFailed(self.reason, kind="unavailable")
+        raise self.failure
 
     async def aclose(self) -> None:
         return None
@@ -32,7 +37,11 @@ class Sources:
     """What a policy asks. All methods run on the engine's home loop."""
 
     def __init__(self, policy: Policy, providers: Mapping[str, Provider]) -> None:
-        """Plan for a policy; opens nothing."""
+        """Plan for a policy; opens nothing. Raises PluginError where one of its providers is not there."""
+        for signal in policy.typed.signals.values():
+            if signal.provider is not None and signal.provider not in providers:
+                said = f"no plugin of this engine offers the provider that the policy {policy.name} asks"
+                raise PluginError(said, plugin=signal.provider)
         self._signals = policy.typed.signals
         self._providers = providers
         self.plan = plan(policy.typed, providers)
@@ -54,17 +63,31 @@ class Sources:
         try:
             asker: Asker = provider.open(declaration.config)
         except SignalFailed as failure:
-            asker = _Unopened(failure.reason)
-        except Exception:  # a plugin's fault: the signal is unavailable, the decision goes on
+            asker = _Unopened(failure)
+        except (Exception, SystemExit):  # a plugin's fault: the signal is unavailable, the decision goes on
             _events.exception("provider_not_opened", signal=name, provider=provider.name)
-            asker = _Unopened("the provider could not be opened")
+            asker = _Unopened(SignalFailed("the provider could not be opened", kind="unavailable"))
         return Source(declaration, provider, asker)
 
     async def close(self) -> None:
-        """Close every provider that was opened; a fault of one is noted and keeps no other open."""
-        for source in self._open.values():
-            try:
-                await source.asker.aclose()
-            except Exception:
-                _events.exception("provider_not_closed", provider=source.provider.name)
+        """Close every provider that was opened, after its last fetch; a fault of one keeps no other open.
+
+        What has not ended CLOSE_WITHIN_S after it was cancelled is left behind, and so is what does not close.
+        """
+        sources = tuple(self._open.values())
         self._open.clear()
+        await _end({task for source in sources for task in source.asking})
+        for task in await _end({asyncio.create_task(_close(source)) for source in sources}):
+            task.cancel()
+
+
+async def _close(source: Source) -> None:
+    try:
+        await source.asker.aclose()
+    except (Exception, SystemExit):
+        _events.exception("provider_not_closed", provider=source.provider.name)
+
+
+async def _end(tasks: set[asyncio.Task[Any]]) -> set[asyncio.Task[Any]]:
+    """Wait for tasks, for a time, and return those that have not ended."""
+    return (await asyncio.wait(tasks, timeout=CLOSE_WITHIN_S))[1] if tasks else set()

@@ -14,6 +14,7 @@ from adjudge.model import Decision
 @dataclass(frozen=True, slots=True)
 class _Flight:
     fingerprint: str
+    anew: bool
     task: asyncio.Task[Decision]
 
 
@@ -24,20 +25,27 @@ class Flights:
     _under_way: dict[str, _Flight] = field(default_factory=dict)
 
     async def fly(
-        self, merchant_biz_id: str, fingerprint: str, work: Callable[[], Coroutine[Any, Any, Decision]]
+        self,
+        merchant_biz_id: str,
+        fingerprint: str,
+        work: Callable[[], Coroutine[Any, Any, Decision]],
+        *,
+        anew: bool = False,
     ) -> Decision:
         """Return the answer of the work under way for an id, or of this work.
 
+        anew: an answer is wanted that was not under way before, unless that one was wanted so too.
         The work goes on when its caller is cancelled: it may have been paid for, and others may wait for it.
         Raises MerchantBizIdConflict where another fingerprint is under way, and whatever the work raises.
         """
-        flight = self._under_way.get(merchant_biz_id)
-        if flight is not None:
+        while (flight := self._under_way.get(merchant_biz_id)) is not None:
             if flight.fingerprint != fingerprint:
                 raise conflict(merchant_biz_id)
-            return replace(await asyncio.shield(flight.task), status="duplicate")
+            if flight.anew or not anew:
+                return replace(await asyncio.shield(flight.task), status="duplicate")
+            await asyncio.wait({flight.task})
         task = asyncio.get_running_loop().create_task(work())
-        self._under_way[merchant_biz_id] = _Flight(fingerprint, task)
+        self._under_way[merchant_biz_id] = _Flight(fingerprint, anew, task)
         task.add_done_callback(lambda done: self._landed(merchant_biz_id, done))
         return await asyncio.shield(task)
 

@@ -22,7 +22,7 @@ class MemoryStore:
     ) -> None:
         """Make an empty store.
 
-        ttl_s: seconds for which a decision is the answer to its MerchantBizId. size: how many are kept, about 2 KB each.
+        ttl_s: seconds for which a decision answers its MerchantBizId. size: how many are kept, about 2 KB each.
         timer: seconds that only grow.
         """
         self.ttl_s = ttl_s

@@ -1,0 +1,142 @@
+"""Running the tests that stand beside a policy, and saying what failed and why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from adjudge.authoring.cases import Case, CaseFile
+from adjudge.model import Verdict
+from adjudge.policy.explain import Explained, Explanation
+from adjudge.source import Source
+
+LINES_MAX = 12
+"""Lines of a policy that a failure shows of one rule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One expectation that was not met. what: its key. rules: ids of the rules that explain it."""
+
+    what: str
+    expected: str
+    actual: str
+    rules: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One test that was run. explanation: only where it failed."""
+
+    case: Case
+    file: CaseFile = field(repr=False)
+    verdict: Verdict
+    failures: tuple[Failure, ...]
+    explanation: Explanation | None = field(default=None, repr=False)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every expectation was met."""
+        return not self.failures
+
+    @property
+    def line(self) -> int:
+        """Where the test stands in its file."""
+        return self.file.source.place(self.case.span.start)[0]
+
+    def concerned(self) -> tuple[Explained, ...]:
+        """Return the rules and rows that a failure is about, in the policy's order."""
+        if self.explanation is None:
+            return ()
+        named = {rule for failure in self.failures for rule in failure.rules}
+        about_score = any(failure.what == "score" for failure in self.failures)
+        rows = [row for row in self.explanation.rows if about_score or row.truth is not False]
+        return (*(rule for rule in self.explanation.rules if rule.id in named), *rows)
+
+    def render(self) -> str:
+        """Return a failure as a person reads it: what was expected, what came, and the rules concerned."""
+        lines = [f"{self.file.source.name}:{self.line}: failed: {self.case.name}"]
+        for failure in self.failures:
+            lines.append(f"  {failure.what}: expected {failure.expected}, got {failure.actual}")
+        source = self.file.policy.typed.source
+        for one in self.concerned():
+            lines.append("")
+            lines += ["  " + line for line in _quoted(source, one)]
+            lines += ["    " + line for line in one.lines()]
+        return "\n".join(lines)
+
+    def data(self) -> dict[str, object]:
+        """Return it as JSON has it."""
+        return {
+            "name": self.case.name,
+            "line": self.line,
+            "passed": self.passed,
+            "outcome": self.verdict.outcome.value,
+            "failures": [
+                {"what": failure.what, "expected": failure.expected, "actual": failure.actual}
+                for failure in self.failures
+            ],
+            "explanation": [one.data() for one in self.concerned()],
+        }
+
+
+def run(file: CaseFile) -> tuple[Result, ...]:
+    """Run the tests of a file, in its order."""
+    return tuple(run_case(file, case) for case in file.cases)
+
+
+def run_case(file: CaseFile, case: Case) -> Result:
+    """Run one test."""
+    verdict = file.policy.evaluate(case.given, now=case.now)
+    refused = [name for name, _ in file.policy.read(case.given, now=case.now).problems]
+    failures = tuple(_failures(case, verdict, refused))
+    explanation = file.policy.explain(case.given, now=case.now, personal=True) if failures else None
+    return Result(case=case, file=file, verdict=verdict, failures=failures, explanation=explanation)
+
+
+def _failures(case: Case, verdict: Verdict, refused: Collection[str]) -> Iterable[Failure]:
+    expected = case.expected
+    deciding = (*verdict.matched, *verdict.unresolved)
+    for what in ("outcome", "lower", "upper", "settled"):
+        wanted, got = getattr(expected, what), getattr(verdict, what)
+        if wanted is not None and wanted != got:
+            yield Failure(what=what, expected=_said(wanted), actual=_said(got), rules=deciding)
+    for what, had in (("rules", verdict.matched), ("unresolved", verdict.unresolved), ("waived", verdict.waived)):
+        ids: tuple[str, ...] | None = getattr(expected, what)
+        if ids == () and had:
+            yield Failure(what=what, expected="none", actual=_listed(had), rules=had)
+        lacking = tuple(name for name in ids or () if name not in had)
+        if lacking:
+            yield Failure(what=what, expected=_listed(lacking), actual=_listed(had), rules=lacking)
+    if expected.reasons is not None and set(expected.reasons) != set(verdict.reasons):
+        yield Failure(
+            what="reasons", expected=_listed(expected.reasons), actual=_listed(verdict.reasons), rules=deciding
+        )
+    if expected.score is not None and expected.score != verdict.score:
+        yield Failure(what="score", expected=_range(expected.score), actual=_range(verdict.score or (0, 0)))
+    taken = [
+        name for name in expected.problems if not any(one == name or one.startswith(f"{name}.") for one in refused)
+    ]
+    if taken:
+        yield Failure(what="problems", expected=_listed(taken), actual=f"{_listed(refused)} refused")
+
+
+def _said(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def _range(score: tuple[int, int]) -> str:
+    low, high = score
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _quoted(source: Source, one: Explained) -> list[str]:
+    """Return the lines of the policy in which a rule stands."""
+    first = min(source.place(span.start)[0] for span in one.spans)
+    last = max(source.place(max(span.start, span.end - 1))[0] for span in one.spans)
+    numbers = range(first, min(last, first + LINES_MAX - 1) + 1)
+    return [f"{number:>5} | {source.line(number)}" for number in numbers]

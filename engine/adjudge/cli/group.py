@@ -1,0 +1,125 @@
+"""The command `adjudge`: its subcommands, each loaded when it is run, and what becomes of their errors."""
+
+from __future__ import annotations
+
+import importlib
+import io
+import sys
+import traceback
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, NoReturn
+
+import click
+
+from adjudge.cli.settings import Settings
+from adjudge.errors import (
+    AdjudgeError,
+    AuditBroken,
+    EvaluationError,
+    MerchantBizIdConflict,
+    PolicyError,
+    PolicyErrors,
+    ReplayMismatch,
+)
+
+FINE, FINDINGS, WRONG, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
+"""Exit statuses: nothing to report; findings; a mistake in what we were given; a fault of ours; Ctrl-C."""
+
+COMMANDS: Mapping[str, str] = {
+    "demo": "Decide sample requests, then verify and replay the log.",
+    "decide": "Decide a request, or many of them.",
+    "eval": "Evaluate a condition.",
+    "check": "Find what is wrong with policies and their tests.",
+    "test": "Run the tests that stand beside policies.",
+    "replay": "Decide a log's decisions again.",
+    "audit": "Verify and read an audit log.",
+    "plugins": "Show what is installed and what it provides.",
+}
+"""Each is `command` in the module of its name; the text is the first line of its help."""
+
+_FINDINGS = (AuditBroken, EvaluationError, MerchantBizIdConflict, ReplayMismatch)
+
+
+class Commands(click.Group):
+    """Built-in commands by name, imported when needed, and those of plugins."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return all names, the built-in ones first."""
+        return [*COMMANDS, *(name for name in _plugins_commands(context) if name not in COMMANDS)]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Return a command; plugins are looked at only for a name that is not built in."""
+        if name in COMMANDS:
+            command: click.Command = importlib.import_module(f"adjudge.cli.{name}").command
+            return command
+        return _plugins_commands(context).get(name)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing the built-in ones."""
+        of_plugins = _plugins_commands(context)
+        rows = list(COMMANDS.items())
+        rows += [(name, command.get_short_help_str(80)) for name, command in of_plugins.items() if name not in COMMANDS]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
+        """Run a command and end the process: errors become one message and a status."""
+        _write_utf8()
+        extra["standalone_mode"] = False
+        try:
+            status = super().main(args=args, prog_name=prog_name, **extra)
+        except click.ClickException as error:
+            error.show()
+            status = WRONG
+        except (click.Abort, KeyboardInterrupt):
+            status = INTERRUPTED
+        except AdjudgeError as error:
+            click.echo(render_error(error), err=True)
+            status = status_of(error)
+        except Exception:
+            traceback.print_exc()
+            click.echo("this is a fault of adjudge, not yours; please report it with the lines above", err=True)
+            status = FAULT
+        sys.exit(status if isinstance(status, int) else FINE)
+
+
+def _plugins_commands(context: click.Context) -> dict[str, click.Command]:
+    settings: Settings = context.ensure_object(Settings)
+    offered = settings.registry().offered("command")
+    return {name: command for name, command in sorted(offered.items()) if isinstance(command, click.Command)}
+
+
+def _write_utf8() -> None:
+    """Write UTF-8 whatever the locale says; what cannot be written is escaped."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+def status_of(error: AdjudgeError) -> int:
+    """Return the exit status that an error deserves."""
+    return FINDINGS if isinstance(error, _FINDINGS) else WRONG
+
+
+def render_error(error: AdjudgeError) -> str:
+    """Return an error as a person reads it."""
+    if isinstance(error, PolicyError | PolicyErrors):
+        return error.render()
+    hint = getattr(error, "hint", None)
+    return f"error[{error.code}]: {error}" + (f"\n   hint: {hint}" if hint else "")
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("adjudge"), message="adjudge %(version)s")
+@click.option("--verbose", is_flag=True, help="Tell operational events too, not only warnings.")
+@click.option("--strict-plugins", is_flag=True, help="Stop at a plugin that fails. Also ADJUDGE_STRICT_PLUGINS=1.")
+@click.pass_context
+def adjudge(context: click.Context, verbose: bool, strict_plugins: bool) -> None:
+    """Decide pass, review or reject from what is known and what is not, and record why.
+
+    ADJUDGE_PLUGINS=a,b loads these plugins only; ADJUDGE_TRACE_PLUGINS=1 tells how each fared.
+    """
+    settings: Settings = context.ensure_object(Settings)
+    settings.strict_plugins = settings.strict_plugins or strict_plugins
+    settings.verbose = verbose

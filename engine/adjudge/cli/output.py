@@ -1,0 +1,70 @@
+"""Printing: the option `--format`, JSON, and texts that several commands share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from adjudge.model import Decision, Signal, SignalStatus, Verdict
+
+TEXT, JSON = "text", "json"
+
+format_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--format", "form", type=click.Choice([TEXT, JSON]), default=TEXT, show_default=True, help="json is for programs."
+)
+
+
+def print_json(document: object, *, indent: int | None = 2) -> None:
+    """Print one JSON document; with `indent=None` on one line, for streams."""
+    click.echo(json.dumps(document, indent=indent, ensure_ascii=False, default=str))
+
+
+def counted(number: int, thing: str) -> str:
+    """Return `1 rule`, `2 rules`."""
+    return f"{number} {thing}" + ("" if number == 1 else "s")
+
+
+def decision_text(decision: Decision) -> str:
+    """Return a decision as a person reads it."""
+    lines = [f"{decision.outcome.value.upper()}  {decision.merchant_biz_id}", *verdict_lines(decision.verdict)]
+    lines += [_row("signal", _signal_text(signal)) for signal in decision.signals.values()]
+    if decision.cost:
+        lines.append(_row("cost", ", ".join(f"{amount} {currency}" for currency, amount in decision.cost.items())))
+    if decision.capture_again:
+        lines.append(_row("applicant", decision.capture_again))
+    lines += [_row("note", note) for note in decision.notes]
+    lines.append(_row("policy", f"{decision.policy} {decision.policy_digest[:12]}"))
+    said = decision.status + (f" {decision.supersedes}" if decision.supersedes else "")
+    lines.append(_row("decision", f"{decision.decision_id} ({said}, {decision.duration_ms:.0f} ms)"))
+    return "\n".join(lines)
+
+
+def verdict_lines(verdict: Verdict) -> list[str]:
+    """Return the reasons of a verdict, what matched and what is in doubt, as indented lines."""
+    lines = [_row("because of", ", ".join(verdict.reasons))] if verdict.reasons else []
+    lines += [_row("matched", rule) for rule in verdict.matched]
+    lines += [_row("unresolved", rule) for rule in verdict.unresolved]
+    if verdict.missing:
+        lines.append(_row("missing", ", ".join(verdict.missing)))
+    if not verdict.settled:
+        lines.append(_row("possible", f"{verdict.lower} to {verdict.upper}"))
+    if verdict.score is not None:
+        low, high = verdict.score
+        lines.append(_row("score", str(low) if low == high else f"{low} to {high}"))
+    return lines
+
+
+def _row(label: str, text: str) -> str:
+    return f"  {label:<11}{text}"
+
+
+def _signal_text(signal: Signal) -> str:
+    said = f"{signal.name} {signal.status.value.replace('_', ' ')}"
+    if signal.reason:
+        said += f": {signal.reason}"
+    elif signal.provider and signal.status is SignalStatus.OK:
+        said += f" from {signal.provider} in {signal.duration_ms:.0f} ms"
+    return said

@@ -1,0 +1,201 @@
+"""Documents at the edge, the same for the command line and HTTP: a request as JSON, a decision as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn, cast
+
+from adjudge.errors import RequestError, did_you_mean
+from adjudge.expr.values import format_timestamp
+from adjudge.model import MEDIA_MAX_BYTES, Decision, Face, MediaType, Request, Signal, Verdict
+
+DOCUMENT_MAX_BYTES = MEDIA_MAX_BYTES * 4 // 3 + 1024 * 1024
+"""The longest request document: the largest face as Base64, and a MiB for all else."""
+
+REQUEST_KEYS = ("merchant_biz_id", "scene_code", "policy", "face", "inputs", "signals")
+FACE_WAYS = ("file", "url", "base64")
+MEDIA_TYPES = ("image", "video")
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def decode_request(document: bytes | Mapping[str, object], *, folder: Path | None = None) -> Request:
+    """Return the request that a document holds; a JSON null is absence.
+
+    document: UTF-8 JSON, or what was already decoded of it.
+    folder: where a relative `face.file` begins; without it, files are refused: a stranger must not name ours.
+    Raises RequestError, which names the place.
+    """
+    content = document if isinstance(document, Mapping) else read_json(document)
+    if not isinstance(content, Mapping):
+        raise RequestError('a request is a JSON object, such as {"merchant_biz_id": …}')
+    parts = _known(content, REQUEST_KEYS, "")
+    for key in REQUEST_KEYS[:2]:
+        if key not in parts:
+            raise RequestError("is missing", where=key)
+    signals = _object(parts, "signals")
+    return Request(
+        merchant_biz_id=_text(parts, "merchant_biz_id") or "",
+        scene_code=_text(parts, "scene_code") or "",
+        policy=_text(parts, "policy"),
+        face=_face(_object(parts, "face"), folder) if "face" in parts else None,
+        inputs=_object(parts, "inputs"),
+        signals={name: _object(signals, name, "signals.") for name, said in signals.items() if said is not None},
+    )
+
+
+def read_json(data: bytes) -> object:
+    """Return what JSON says: strictly, and no key twice. Raises RequestError, which names line and column."""
+    if len(data) > DOCUMENT_MAX_BYTES:
+        raise RequestError(f"the document is larger than {DOCUMENT_MAX_BYTES // 2**20} MiB")
+    try:
+        return json.loads(data.decode(), object_pairs_hook=_once, parse_constant=_no_number)
+    except UnicodeDecodeError as error:
+        raise RequestError(f"byte {error.start + 1} of the document is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise RequestError(f"is not JSON: {error.msg[:1].lower()}{error.msg[1:]}", where=where) from None
+    except RecursionError:
+        raise RequestError("the document is nested too deeply") from None
+    except ValueError:  # Python refuses integers of thousands of digits
+        raise RequestError("the document holds a number with too many digits") from None
+
+
+def decision_document(decision: Decision) -> dict[str, object]:
+    """Return a decision as JSON has it: times and money are texts. Signals say how they fared, not what they said."""
+    verdict = verdict_document(decision.verdict)
+    return {
+        "decision_id": decision.decision_id,
+        "merchant_biz_id": decision.merchant_biz_id,
+        "status": decision.status,
+        **verdict,
+        "policy": decision.policy,
+        "policy_digest": decision.policy_digest,
+        "decided_at": format_timestamp(decision.decided_at),
+        "signals": {name: _signal_document(signal) for name, signal in decision.signals.items()},
+        "supersedes": decision.supersedes,
+        "duration_ms": decision.duration_ms,
+        "cost": {currency: str(amount) for currency, amount in decision.cost.items()},
+        "capture_again": decision.capture_again,
+        "notes": list(decision.notes),
+    }
+
+
+def verdict_document(verdict: Verdict) -> dict[str, object]:
+    """Return a verdict as JSON has it."""
+    return {
+        "outcome": verdict.outcome.value,
+        "lower": verdict.lower.value,
+        "upper": verdict.upper.value,
+        "settled": verdict.settled,
+        "reasons": list(verdict.reasons),
+        "matched": list(verdict.matched),
+        "unresolved": list(verdict.unresolved),
+        "missing": list(verdict.missing),
+        "score": list(verdict.score) if verdict.score is not None else None,
+        "waived": list(verdict.waived),
+        "problems": [{"field": name, "problem": problem} for name, problem in verdict.problems],
+    }
+
+
+def error_document(error: Exception) -> dict[str, object]:
+    """Return an error that adjudge raised on purpose as JSON has it."""
+    return {
+        "code": getattr(error, "code", "adjudge"),
+        "message": str(error),
+        "where": getattr(error, "where", None) or None,
+        "hint": getattr(error, "hint", None),
+    }
+
+
+def _signal_document(signal: Signal) -> dict[str, object]:
+    return {
+        "status": signal.status.value,
+        "provider": signal.provider,
+        "reason": signal.reason,
+        "reason_code": signal.reason_code,
+        "request_id": signal.request_id,
+        "duration_ms": round(signal.duration_ms, 3),
+        "price": str(signal.price),
+        "currency": signal.currency,
+    }
+
+
+def _once(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for at, key in enumerate(keys) if key in keys[:at])
+        raise RequestError(f"the key `{twice[:60]}` stands twice in one object", where=twice[:60])
+    return found
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise RequestError(f"{constant} is no JSON number")
+
+
+def _known(content: Mapping[str, object], keys: Sequence[str], place: str) -> dict[str, object]:
+    """Return the parts that are there. Raises RequestError for a key that means nothing."""
+    for key in content:
+        if key not in keys:
+            hint = did_you_mean(str(key), keys) or f"it takes {', '.join(keys)}"
+            raise RequestError("means nothing here", where=f"{place}{str(key)[:60]}", hint=hint)
+    return {key: value for key, value in content.items() if value is not None}
+
+
+def _text(parts: Mapping[str, object], key: str, place: str = "") -> str | None:
+    value = parts.get(key)
+    if value is not None and not isinstance(value, str):
+        raise RequestError(f"must be a string, not {_kind(value)}", where=place + key)
+    if value is not None and _SURROGATE.search(value):
+        raise RequestError("is not valid Unicode", where=place + key)
+    return value
+
+
+def _object(parts: Mapping[str, object], key: str, place: str = "") -> Mapping[str, object]:
+    value = parts.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise RequestError(f"must be an object, not {_kind(value)}", where=place + key)
+    return value
+
+
+def _face(form: Mapping[str, object], folder: Path | None) -> Face:
+    parts = _known(form, (*FACE_WAYS, "type"), "face.")
+    ways = [way for way in FACE_WAYS if way in parts]
+    if len(ways) != 1:
+        said = f"not {' and '.join(ways)} together" if ways else "and it has none of them"
+        raise RequestError(f"takes one of file, url and base64, {said}", where="face")
+    media_type = _text(parts, "type", "face.")
+    if media_type not in (None, *MEDIA_TYPES):
+        raise RequestError(f"is image or video, not `{media_type[:60]}`", where="face.type")
+    kind = cast(MediaType | None, media_type)
+    said = _text(parts, ways[0], "face.") or ""
+    match ways[0]:
+        case "url":
+            return Face.from_url(said, media_type=kind or "image")
+        case "base64":
+            return Face.from_base64(said, media_type=kind)
+    if folder is None:
+        raise RequestError("files are not read here", where="face.file", hint="send the face as base64, or its url")
+    if "\0" in said or not said:
+        raise RequestError("is no path", where="face.file")
+    return Face.from_file(folder / said, media_type=kind)
+
+
+def _kind(value: object) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return "a number"
+        case str():
+            return "a string"
+        case list():
+            return "a list"
+        case _:
+            return "an object"

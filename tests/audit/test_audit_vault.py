@@ -1,0 +1,150 @@
+"""Personal inputs: committed to in the log, kept in the vault."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import stat
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adjudge.audit.vault import Vault
+from adjudge.errors import AuditUnavailable
+
+
+def _rows(directory: Path) -> list[tuple[object, ...]]:
+    with sqlite3.connect(directory / "vault.sqlite") as database:
+        rows = list(database.execute("select subject, name, value, salt, commitment from personal"))
+    database.close()
+    return rows
+
+
+def test_vault_commitment_is_the_salted_hash_of_the_json(tmp_path: Path) -> None:
+    with Vault.open(tmp_path) as vault:
+        commitment = vault.commit("s-1", "address", {"street": "Zürich", "no": 7})
+    ((subject, name, value, salt, kept),) = _rows(tmp_path)
+    assert (subject, name, value) == ("s-1", "address", '{"no":7,"street":"Zürich"}'.encode())
+    assert isinstance(salt, bytes)
+    assert len(salt) == 16
+    assert commitment == kept == "sha256:" + hashlib.sha256(salt + value).hexdigest()
+
+
+def test_vault_reveals_what_was_committed_after_reopening(tmp_path: Path) -> None:
+    with Vault.open(tmp_path) as vault:
+        commitment = vault.commit("s-1", "email", "a@example.com")
+        assert vault.reveal(commitment) == "a@example.com"
+    with Vault.open(tmp_path) as vault:
+        assert vault.reveal(commitment) == "a@example.com"
+        assert vault.reveal("sha256:" + "0" * 64) is None
+
+
+def test_vault_same_value_shares_a_commitment_only_within_subject_and_name(tmp_path: Path) -> None:
+    with Vault.open(tmp_path) as vault:
+        first = vault.commit("s-1", "email", "a@example.com")
+        assert vault.commit("s-1", "email", "a@example.com") == first
+        others = {vault.commit("s-2", "email", "a@example.com"), vault.commit("s-1", "login", "a@example.com")}
+        assert len({first, *others}) == 3
+        assert vault.commit("s-1", "n", 1) != vault.commit("s-1", "n", 1.0) != vault.commit("s-1", "n", True)
+
+
+def test_vault_without_personal_values_makes_no_file(tmp_path: Path) -> None:
+    with Vault.open(tmp_path) as vault:
+        assert vault.reveal("sha256:" + "0" * 64) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_vault_files_are_its_owners_alone(tmp_path: Path) -> None:
+    with Vault.open(tmp_path) as vault:
+        vault.commit("s-1", "email", "a@example.com")
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(("vault.sqlite", "vault.sqlite-wal", "vault.sqlite-shm"), 0o600)
+
+
+def test_vault_syncs_before_it_answers(tmp_path: Path) -> None:
+    with Vault.open(tmp_path) as vault:
+        vault.commit("s-1", "email", "a@example.com")
+        assert vault._database
+        assert vault._database.execute("pragma synchronous").fetchone() == (2,)
+        assert vault._database.execute("pragma journal_mode").fetchone() == ("wal",)
+        assert vault._database.execute("pragma secure_delete").fetchone() == (1,)
+        with sqlite3.connect(tmp_path / "vault.sqlite") as other:
+            assert other.execute("select count(*) from personal").fetchone() == (1,)
+        other.close()
+
+
+def test_vault_shared_by_threads_keeps_every_value(tmp_path: Path) -> None:
+    commitments: dict[str, str] = {}
+
+    def work(thread: int) -> None:
+        for n in range(20):
+            commitments[f"{thread}-{n}"] = vault.commit(f"s-{n}", "value", f"{thread}-{n}")
+
+    with Vault.open(tmp_path) as vault:
+        threads = [threading.Thread(target=work, args=(thread,)) for thread in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert {value: vault.reveal(commitment) for value, commitment in commitments.items()} == {
+            value: value for value in commitments
+        }
+    assert len(set(commitments.values())) == 80
+
+
+def test_vault_that_cannot_be_used_is_unavailable(tmp_path: Path) -> None:
+    with Vault.open(tmp_path / "absent") as vault, pytest.raises(AuditUnavailable, match="absent"):
+        vault.commit("s-1", "email", "a@example.com")
+    (tmp_path / "vault.sqlite").write_bytes(b"no database at all" * 100)
+    with Vault.open(tmp_path) as vault:
+        with pytest.raises(AuditUnavailable, match="not a database"):
+            vault.commit("s-1", "email", "a@example.com")
+        with pytest.raises(AuditUnavailable, match="not a database"):
+            vault.reveal("sha256:" + "0" * 64)
+
+
+def test_vault_value_changed_by_hand_is_not_revealed(tmp_path: Path) -> None:
+    with Vault.open(tmp_path) as vault:
+        commitment = vault.commit("s-1", "email", "a@example.com")
+    with sqlite3.connect(tmp_path / "vault.sqlite") as database:
+        database.execute("update personal set value = ?", (b'"b@example.com"',))
+    database.close()
+    with Vault.open(tmp_path) as vault, pytest.raises(AuditUnavailable, match="was changed"):
+        vault.reveal(commitment)
+
+
+def test_vault_after_close_is_unavailable(tmp_path: Path) -> None:
+    vault = Vault.open(tmp_path)
+    vault.commit("s-1", "email", "a@example.com")
+    vault.close()
+    vault.close()
+    with pytest.raises(AuditUnavailable, match="is closed"):
+        vault.commit("s-1", "email", "a@example.com")
+    with pytest.raises(AuditUnavailable, match="is closed"):
+        vault.reveal("sha256:" + "0" * 64)
+
+
+JSON = st.recursive(
+    st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(value=st.dictionaries(st.text(max_size=5), JSON, max_size=4))
+def test_vault_any_json_comes_back_and_order_does_not_matter(
+    tmp_path_factory: pytest.TempPathFactory, value: Mapping[str, object]
+) -> None:
+    with Vault.open(tmp_path_factory.getbasetemp()) as vault:
+        commitment = vault.commit("s-1", "value", value)
+        assert vault.reveal(commitment) == json.loads(json.dumps(value))
+        assert vault.commit("s-1", "value", dict(reversed(value.items()))) == commitment

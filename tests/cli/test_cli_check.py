@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cli_documents import POLICY
+
+BROKEN = POLICY.replace("device.score: {review: 70, reject: 90}", "device.scoer: {review: 70, reject: 90}").replace(
+    "when: device.emulator, then: review", "when: device.emulatr, then: reveiw"
+)
+
+
+def test_check_good_documents_says_what_they_hold(run: Any, folder: Path) -> None:
+    (folder / "adjudge.yaml").write_text("policies: [policy.yaml]\n")
+    (folder / "other.yaml").write_text("colour: red\n")
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden" / "bad.yaml").write_text("rules: {")
+    result = run("check", ".")
+    assert result.exit_code == 0
+    assert result.stdout == "adjudge.yaml: ok (1 policy)\npolicy.yaml: ok (4 rules)\npolicy_test.yaml: ok (2 tests)\n"
+
+
+def test_check_bad_policy_shows_all_errors_and_is_status_2(
+    run: Any, folder: Path, golden: Callable[[str, str], None]
+) -> None:
+    (folder / "policy.yaml").write_text(BROKEN)
+    (folder / "also.yaml").write_text("policy_language: 1\npolicy: also\nrules: []\n")
+    result = run("check", "policy.yaml", "policy_test.yaml", "also.yaml")
+    assert result.exit_code == 2
+    golden("cli/check_bad_policy.txt", result.stdout)
+
+
+def test_check_json_is_a_list_of_errors(run: Any, folder: Path) -> None:
+    (folder / "policy.yaml").write_text(BROKEN)
+    result = run("check", "policy.yaml", "--format", "json")
+    assert result.exit_code == 2
+    errors = json.loads(result.stdout)
+    assert [error["code"] for error in errors] == ["name-unknown", "name-unknown", "schema-value"]
+    assert errors[0] == {
+        "code": "name-unknown",
+        "severity": "error",
+        "message": "there is no field `device.scoer`",
+        "file": "policy.yaml",
+        "line": 9,
+        "column": 3,
+        "hint": "did you mean `device.score`?",
+    }
+
+
+def test_check_json_of_good_documents_is_an_empty_list(run: Any, folder: Path) -> None:
+    result = run("check", "policy.yaml", "--format", "json")
+    assert (result.exit_code, json.loads(result.stdout)) == (0, [])
+
+
+def test_check_folder_without_documents_is_status_2(run: Any, folder: Path) -> None:
+    (folder / "empty").mkdir()
+    result = run("check", "empty")
+    assert result.exit_code == 2
+    assert "no policy and no test file in empty" in result.stderr
+
+
+def test_check_damaged_yaml_in_a_folder_is_found(run: Any, folder: Path) -> None:
+    (folder / "damaged.yaml").write_bytes(b"policy: \xff\n")
+    result = run("check", ".")
+    assert result.exit_code == 2
+    assert "damaged.yaml:1:9: error[yaml-encoding]" in result.stdout

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, version
+from typing import Any
+
+import pytest
+
+
+def test_plugins_shows_what_each_provides(
+    run: Any, golden: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    point = EntryPoint(name="sample", value="cli_plugin", group="adjudge")
+    monkeypatch.setattr("adjudge.registry.entry_points", lambda group: [point])
+    result = run("plugins")
+    assert result.exit_code == 0
+    golden("cli/plugins.txt", result.stdout)
+
+
+def test_plugins_shows_the_installed_package(run: Any) -> None:
+    assert f"aliyun  (adjudge {version('adjudge')})\n" in run("plugins").stdout
+
+
+def test_plugins_json_has_fields_of_providers(run: Any) -> None:
+    plugins = {plugin["name"]: plugin for plugin in json.loads(run("plugins", "--format", "json").stdout)}
+    provider = next(offer for offer in plugins["aliyun"]["offers"] if offer["kind"] == "provider")
+    assert provider["name"] == "aliyun.deepfake"
+    assert provider["fields"]["result"]["values"] == ["low", "high", "suspicious"]
+    assert plugins["http_json"]["offers"][0]["fields"] is None
+    assert {"kind": "command", "name": "sandbox"} in plugins["aliyun"]["offers"]
+
+
+def test_plugins_that_failed_are_a_finding(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = EntryPoint(name="broken", value="adjudge_no_such_module", group="adjudge")
+    monkeypatch.setattr("adjudge.registry.entry_points", lambda group: [broken])
+    result = run("plugins")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("broken  failed: does not import: ModuleNotFoundError: ")
+    assert json.loads(run("plugins", "--format", "json").stdout)[0]["error"].startswith("does not import")
+
+
+def test_plugins_that_are_none_are_said_to_be(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADJUDGE_PLUGINS", "")
+    result = run("plugins")
+    assert (result.exit_code, result.stdout) == (0, "no plugins\n")

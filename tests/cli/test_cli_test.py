@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_documents import TESTS
+
+FAILING = TESTS + "  - {name: an emulator is refused, given: {device: {emulator: true}}, expect: reject}\n"
+
+
+@pytest.mark.parametrize("path", ["policy_test.yaml", "policy.yaml", "."])
+def test_test_finds_the_tests_of_a_file_a_policy_or_a_folder(run: Any, folder: Path, path: str) -> None:
+    result = run("test", path)
+    assert (result.exit_code, result.stdout) == (0, "policy_test.yaml: 2 of 2 tests passed\n")
+
+
+def test_test_of_a_policy_leaves_other_policies_tests_alone(run: Any, folder: Path) -> None:
+    (folder / "other.yaml").write_text("policy_language: 1\npolicy: other\nrules: []\n")
+    (folder / "other_test.yaml").write_text("policy: other.yaml\ntests: [{name: passes, expect: pass}]\n")
+    (folder / "damaged_test.yaml").write_text("{")
+    assert run("test", "other.yaml").stdout == "other_test.yaml: 1 of 1 test passed\n"
+
+
+def test_test_failure_shows_why(run: Any, folder: Path, golden: Callable[[str, str], None]) -> None:
+    (folder / "policy_test.yaml").write_text(FAILING)
+    result = run("test", "policy.yaml")
+    assert result.exit_code == 1
+    golden("cli/test_failure.txt", result.stdout)
+
+
+def test_test_json_holds_every_test(run: Any, folder: Path) -> None:
+    (folder / "policy_test.yaml").write_text(FAILING)
+    result = run("test", ".", "--format", "json")
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert (report["passed"], report["failed"]) == (2, 1)
+    (file,) = report["files"]
+    assert file["file"] == "policy_test.yaml"
+    assert [test["passed"] for test in file["tests"]] == [True, True, False]
+    assert file["tests"][2]["failures"] == [{"what": "outcome", "expected": "reject", "actual": "review"}]
+    assert [rule["id"] for rule in file["tests"][2]["explanation"]] == ["emulator"]
+
+
+def test_test_without_tests_is_status_2(run: Any, folder: Path) -> None:
+    (folder / "policy_test.yaml").unlink()
+    for path in (".", "policy.yaml"):
+        result = run("test", path)
+        assert result.exit_code == 2
+        assert f"no tests for {path}: they stand in files named …_test.yaml" in result.stderr
+
+
+def test_test_bad_test_file_is_status_2_and_every_error_stands_once(run: Any, folder: Path) -> None:
+    (folder / "policy_test.yaml").write_text(TESTS.replace("score: 5", "scoer: 5"))
+    result = run("test", ".", "policy_test.yaml")
+    assert result.exit_code == 2
+    assert result.stderr.count("error[") == 1
+    assert "policy_test.yaml:4:12: error[test-field]: `scoer` is not a field of `device`" in result.stderr

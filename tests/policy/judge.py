@@ -1,0 +1,108 @@
+"""A slow judge of verdicts: the design's sentences in code, over the reference interpreter. Knows nothing of masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from adjudge.expr.nodes import Name, Node, walk
+from adjudge.expr.reference import Unknown, evaluate
+from adjudge.model import Outcome, Verdict
+from adjudge.policy.policy import Policy
+
+PASS, REVIEW, REJECT = Outcome
+
+
+def truths(policy: Policy, given: Mapping[str, object], now: datetime | None) -> tuple[dict[str, object], list[object]]:
+    """Return every slot's and variable's value, and the truth of each rule, then each row."""
+    typed = policy.typed
+    values = dict(policy.read(given, now=now).values)
+    values |= {f"lists.{name}": members for name, members in typed.lists.items()}
+    for name, node in typed.variables.items():
+        values[name] = _value(node, values)
+    rows = typed.scorecard.rows if typed.scorecard else ()
+    conditions = [rule.condition for rule in typed.rules] + [row.condition for row in rows]
+    return values, [_value(node, values) for node in conditions]
+
+
+def _value(node: Node, values: Mapping[str, object]) -> object:
+    answer = evaluate(node, values)
+    return None if isinstance(answer, Unknown) else answer
+
+
+def _slots(policy: Policy, node: Node) -> set[str]:
+    found: set[str] = set()
+    for part in walk(node):
+        if isinstance(part, Name):
+            variable = policy.typed.variables.get(part.name)
+            found |= _slots(policy, variable) if variable is not None else {part.name} & policy.typed.slots.keys()
+    return found
+
+
+def verdict(policy: Policy, given: Mapping[str, object], now: datetime | None = None) -> Verdict:
+    """Return what the verdict must be."""
+    typed = policy.typed
+    values, answers = truths(policy, given, now)
+    unknown = {slot for slot in typed.slots if values[slot] is None}
+
+    def in_force(own: Outcome | None, node: Node) -> Outcome:
+        if own is not None:
+            return own
+        owners = {slot.split(".")[0] for slot in _slots(policy, node) & unknown}
+        signals = [typed.signals[owner].when_unknown if owner in typed.signals else None for owner in owners]
+        return max((typed.when_unknown if said is None else said for said in signals), default=typed.when_unknown)
+
+    rules = list(zip(typed.rules, answers, strict=False))
+    lower = max((rule.outcome for rule, truth in rules if truth is True), default=PASS)
+    upper = max((rule.outcome for rule, truth in rules if truth is not False), default=PASS)
+    doubts = [(rule, in_force(rule.when_unknown, rule.condition)) for rule, truth in rules if truth is None]
+    outcome = max([lower, *(min(rule.outcome, doubt) for rule, doubt in doubts)])
+    waived = [rule.id for rule, doubt in doubts if min(rule.outcome, doubt) < min(rule.outcome, typed.when_unknown)]
+    score = None
+    doubted = [rule.condition for rule, _ in doubts]
+    reasons: list[str] = []
+    card_outcome = PASS
+    card = typed.scorecard
+    if card is not None:
+        rows = list(zip(card.rows, answers[len(typed.rules) :], strict=True))
+        sure = sum(row.points for row, truth in rows if truth is True)
+        open_rows = [row for row, truth in rows if truth is None]
+        score = (
+            sure + sum(min(0, row.points) for row in open_rows),
+            sure + sum(max(0, row.points) for row in open_rows),
+        )
+
+        def band(total: int) -> Outcome:
+            if card.reject is not None and total >= card.reject:
+                return REJECT
+            return REVIEW if card.review is not None and total >= card.review else PASS
+
+        low, high = band(score[0]), band(score[1])
+        card_outcome = low
+        if low != high:
+            worth = max(in_force(card.when_unknown, row.condition) for row in open_rows)
+            card_outcome = max(low, min(high, worth))
+            if card_outcome < max(low, min(high, typed.when_unknown)):
+                waived.append("scorecard")
+        lower, upper, outcome = max(lower, low), max(upper, high), max(outcome, card_outcome)
+        doubted += [row.condition for row in open_rows]
+        card_decides = card_outcome == outcome and (low == outcome or lower < outcome)
+    if outcome > PASS:
+        sure_rules = [rule for rule, truth in rules if truth is True and rule.outcome == outcome]
+        open_rules = [rule for rule, doubt in doubts if min(rule.outcome, doubt) == outcome and outcome > lower]
+        deciding = {id(rule) for rule in sure_rules + open_rules}
+        reasons = [rule.reason for rule in typed.rules if id(rule) in deciding]
+        if card is not None and card_decides:
+            reasons.append(card.reason)
+    missing = {slot.split(".")[0] for node in doubted for slot in _slots(policy, node) & unknown}
+    return Verdict(
+        outcome=outcome,
+        lower=lower,
+        upper=upper,
+        matched=tuple(rule.id for rule, truth in rules if truth is True),
+        unresolved=tuple(rule.id for rule, truth in rules if truth is None),
+        reasons=tuple(dict.fromkeys(reasons)),
+        missing=tuple(sorted(missing)),
+        score=score,
+        waived=tuple(waived),
+    )

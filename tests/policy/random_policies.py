@@ -1,0 +1,163 @@
+"""Random policies with random requests: every shape a program can take, over fields of every type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from adjudge.policy import Policy, parse_policy
+from expr.strategies import values_of
+
+NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
+
+INPUTS = """
+  flag: bool
+  count: {type: int, range: [-5, 100]}
+  ratio: {type: double, range: [0, 1]}
+  free: double
+  country: string
+  age: duration
+  opened: timestamp
+  names: {type: list, of: string}
+  labels: {type: set, values: [a, b, c]}
+"""
+SIGNALS = """
+  face:{face}
+    fields:
+      result: {{type: enum, values: [low, suspicious, high]}}
+      tags: {{type: set, values: [SuspectPSFace, SuspectRemake]}}
+      score: {{type: map, keys: [SuspectPSFace, SuspectRemake], of: {{type: double, range: [0, 1]}}, absent: 0}}
+  device:{device}
+    fields:
+      score: {{type: double, range: [0, 100]}}
+      emulator: bool
+      os: {{type: enum, values: [ios, android]}}
+      sizes: {{type: map, of: int}}
+      odd: {{type: map, keys: [k, l], of: int}}
+"""
+ATOMS = (
+    "flag", "device.emulator", "!flag", "count >= {n}", "count < {n}", "count == {n}", "{n} != count", "count > {d}",
+    "ratio >= {r}", "ratio > {r}", "ratio <= {r}", "free == {d}", "free in [0.5, 1.0]", "count in [1, 2, {n}]",
+    'country == "SG"', 'country in ["SG", "KP"]', "country in lists.bad", 'country.startsWith("S")', 'country != "é"',
+    'age < duration("24h")', 'age >= duration("{n}h")', 'opened < timestamp("2026-01-01T00:00:00Z")',
+    "now - opened > age", 'face.result == "high"', 'face.result in ["low", "high"]', 'face.result != "low"',
+    '"SuspectRemake" in face.tags', "size(face.tags) > 1", "size(face.novel_tags) > 0", '"a" in labels',
+    'labels.exists(l, l != "a")', "face.score.SuspectRemake >= {r}", "face.score.SuspectPSFace < {r}",
+    "face.score.exists(k, face.score[k] > {r})", "size(face.score) > 1", "size(face.novel_score) > 0",
+    "device.score >= {n}", "device.score * ratio > free", 'device.os == "ios"', 'device.sizes["k"] > {n}',
+    "device.odd.k > {n}", "has(device.odd.k)", "has(country)", "has(device.sizes.k)", "count / (count - {n}) > 1",
+    "names.exists(n, n == country)", '"x" in names', "size(names) == {n}", "true", "false", "1 / 0 == 1", "risky",
+    "total > {n}", "flag ? device.emulator : ratio > {r}", "(flag ? count : {n}) > 1",
+)  # fmt: skip
+
+
+@st.composite
+def conditions(draw: DrawFn, atoms: Sequence[str], depth: int = 3) -> str:
+    """Return a condition made of some atoms."""
+    if depth == 0 or draw(st.integers(0, 2)) == 0:
+        return draw(st.sampled_from(atoms)).replace("{n}", str(draw(st.integers(-2, 5)))).replace(
+            "{r}", draw(st.sampled_from(("0.0", "0.25", "0.5", "1.0", "1")))
+        ).replace("{d}", draw(st.sampled_from(("0.5", "1.0", "2.5"))))  # fmt: skip
+    parts = draw(st.lists(conditions(atoms, depth - 1), min_size=1, max_size=3))
+    joined = draw(st.sampled_from((" && ", " || "))).join(f"({part})" for part in parts)
+    return f"!({joined})" if draw(st.integers(0, 3)) == 0 else joined
+
+
+OUTCOMES = st.sampled_from(("pass", "review", "reject"))
+WHEN = st.sampled_from((None, None, None, "pass", "review", "reject"))
+
+
+@st.composite
+def policies(draw: DrawFn, *, waivers: bool = True) -> Policy:
+    """Return a policy, of a few atoms or of all. waivers: whether signals, rules and the policy may have a `when_unknown` of their own."""
+
+    def when() -> str:
+        said = draw(WHEN) if waivers else None
+        return f" when_unknown: {said}" if said else ""
+
+    def own(said: str) -> str:
+        return f"\n    {said.strip()}" if said else ""
+
+    text = f"policy_language: 1\npolicy: random\n{when().strip()}\ninputs:{INPUTS}signals:"
+    text += SIGNALS.format(face=own(when()), device=own(when()))
+    text += "lists: {bad: [KP, IR]}\nvariables:\n  risky: device.score > 70.0 || device.emulator\n"
+    text += '  total: "count + (risky ? 1 : 2)"\nrules:\n'
+    few = draw(st.lists(st.sampled_from(ATOMS), min_size=1, max_size=6))
+    condition = conditions(draw(st.sampled_from((few, few, few, list(ATOMS)))))
+    for at in range(draw(st.integers(1, 8))):
+        outcome = draw(st.sampled_from(("review", "reject")))
+        text += f"  - id: r{at}\n    when: '{draw(condition)}'\n    then: {outcome}\n"
+        if draw(st.integers(0, 3)) == 0:
+            text += f"    unless: '{draw(condition)}'\n"
+        text += f"   {when()}\n" if waivers else ""
+    if draw(st.booleans()):
+        text += "scorecard:\n  points:\n"
+        for _ in range(draw(st.integers(1, 4))):
+            text += f"    - when: '{draw(condition)}'\n      add: {draw(st.integers(-3, 5))}\n"
+        text += f"  bands: {{review: {draw(st.integers(-1, 4))}, reject: {draw(st.integers(4, 8))}}}\n"
+        text += f" {when()}\n" if waivers else ""
+    return parse_policy(text)
+
+
+_junk = st.sampled_from(
+    (None, "0.5", True, [], {}, -1, 1e9, float("nan"), float("inf"), [5], {"k": "v"}, "é\ud800", b"x")
+)
+
+
+@st.composite
+def requests(draw: DrawFn, policy: Policy, *, junk: bool = True) -> dict[str, object]:
+    """Return what is given for a policy: known, left out, or of the wrong kind."""
+    typed = policy.typed
+
+    odd = draw(st.booleans())
+
+    def fields(declared: Mapping[str, object]) -> dict[str, object]:
+        given: dict[str, object] = {}
+        for name, field in declared.items():
+            way = draw(st.integers(0, 9)) if odd else 0
+            if way < 7:
+                given[name] = draw(near(name, field.type))  # type: ignore[attr-defined]
+            elif way == 7 and junk:
+                given[name] = draw(_junk)
+        return given
+
+    given = fields(typed.inputs)
+    for name, signal in typed.signals.items():
+        if not odd or draw(st.integers(0, 4)):
+            given[name] = fields(signal.fields)
+        elif junk and draw(st.booleans()):
+            given[name] = draw(_junk)
+    return given
+
+
+def near(name: str, type_: object) -> st.SearchStrategy[object]:
+    """Return values near the constants of the conditions."""
+    words = {"tags": ("SuspectPSFace", "SuspectRemake", "SuspectNew"), "labels": ("a", "b", "z")}
+    near_by = {
+        "count": st.integers(-6, 6),
+        "ratio": st.sampled_from((0, 0.0, 0.25, 0.2500000001, 0.5, 1, 1.0, 1.1)),
+        "free": st.sampled_from((0, -0.0, 0.5, 1.0, 2.5, 1e300)),
+        "country": st.sampled_from(("SG", "KP", "S", "", "é", "DE" * 40)),
+        "age": st.sampled_from((timedelta(), timedelta(hours=24), timedelta(hours=3, microseconds=1), "48h", "x")),
+        "opened": st.sampled_from(
+            (NOW, datetime(2026, 1, 1, tzinfo=UTC), "2025-06-01T00:00:00Z", datetime(2026, 1, 1))
+        ),
+        "score": st.one_of(
+            st.sampled_from((0, 2.0, 70.0, 70.1, 101)),
+            st.dictionaries(
+                st.sampled_from(("SuspectPSFace", "SuspectRemake", "SuspectNew")),
+                st.sampled_from((0.0, 0.25, 0.5, 1, 2.0, None, "0.5")),
+            ),
+        ),
+        "odd": st.dictionaries(st.sampled_from(("k", "l", "m", 5)), st.sampled_from((-2, 0, 3, None, "x"))),
+        "sizes": st.dictionaries(st.sampled_from(("k", "l")), st.sampled_from((-2, 0, 3, None, "x"))),
+        "names": st.lists(st.sampled_from(("x", "SG", "", None, 5)), max_size=3),
+        "result": st.sampled_from(("low", "suspicious", "high", "higher")),
+        "os": st.sampled_from(("ios", "android", "web")),
+    }
+    if name in words:
+        return st.lists(st.sampled_from((*words[name], None, 5)), max_size=3)
+    return near_by[name] if name in near_by else values_of(type_, known=True)  # type: ignore[arg-type]
