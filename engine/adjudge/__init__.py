@@ -1,23 +1,32 @@
-"""adjudge decides pass, review or reject from what is known and what is not, and records why."""
+"""adjudge decides pass, review or reject from what is known and what is not, and records why.
 
-from adjudge.engine import Engine
-from adjudge.errors import (
-    AdjudgeError,
-    AuditBroken,
-    AuditUnavailable,
-    EvaluationError,
-    MerchantBizIdConflict,
-    PluginError,
-    PolicyError,
-    PolicyErrors,
-    ReplayMismatch,
-    RequestError,
-    SignalFailed,
-)
-from adjudge.model import Decision, Face, Outcome, Request, Signal, SignalStatus, Verdict
-from adjudge.plugin import hookimpl
-from adjudge.policy import Policy
-from adjudge.registry import Registry, load_policy, parse_policy
+Each public name is imported when first used: a program that only evaluates policies does not pay for the rest.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from adjudge.engine import Engine
+    from adjudge.errors import (
+        AdjudgeError,
+        AuditBroken,
+        AuditUnavailable,
+        EvaluationError,
+        MerchantBizIdConflict,
+        PluginError,
+        PolicyError,
+        PolicyErrors,
+        ReplayMismatch,
+        RequestError,
+        SignalFailed,
+    )
+    from adjudge.model import Decision, Face, Outcome, Request, Signal, SignalStatus, Verdict
+    from adjudge.plugin import hookimpl
+    from adjudge.policy import Policy
+    from adjudge.registry import Registry, load_policy, parse_policy
 
 __all__ = [
     "AdjudgeError",
@@ -45,3 +54,24 @@ __all__ = [
     "load_policy",
     "parse_policy",
 ]
+
+_HOMES = {
+    "Engine": "engine",
+    "Policy": "policy",
+    "hookimpl": "plugin",
+    **dict.fromkeys(("Registry", "load_policy", "parse_policy"), "registry"),
+    **dict.fromkeys(("Decision", "Face", "Outcome", "Request", "Signal", "SignalStatus", "Verdict"), "model"),
+}
+"""Modules of the public names; what is not here is an error."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module `adjudge` has no attribute `{name}`")
+    found = getattr(import_module(f"adjudge.{_HOMES.get(name, 'errors')}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

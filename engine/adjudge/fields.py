@@ -285,7 +285,7 @@ def _read_scalar(field: Field, type_: Type, value: object) -> Reading:
     understood: object = None
     if type_ is BOOL or type_ is STRING:
         if isinstance(value, bool if type_ is BOOL else str):
-            understood = str(value) if type(value) not in (bool, str) else value
+            understood = value if type(value) in (bool, str) else str.__str__(value)  # type: ignore[arg-type]  # a str
     elif type_ is DURATION or type_ is TIMESTAMP:
         return _read_time(field, type_, value)
     elif isinstance(value, int) and not isinstance(value, bool):

@@ -130,7 +130,10 @@ class _Policies:
     _loaded: dict[str, Policy | str] = field(default_factory=dict)
 
     def add(self, body: PolicyBody) -> None:
-        self._recorded[body.digest] = body
+        """Take a policy; the same text again may come with other providers, after an upgrade of a plugin."""
+        if self._recorded.get(body.digest) != body:
+            self._recorded[body.digest] = body
+            self._loaded.pop(body.digest, None)
 
     def get(self, body: DecisionBody) -> Policy | str:
         """Return the policy of a decision, or why it cannot be had."""

@@ -66,6 +66,15 @@ def test_vault_files_are_its_owners_alone(tmp_path: Path) -> None:
     assert modes == dict.fromkeys(("vault.sqlite", "vault.sqlite-wal", "vault.sqlite-shm"), 0o600)
 
 
+def test_vault_first_value_makes_the_name_of_its_file_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr("adjudge.audit.vault.sync_directory", synced.append)
+    with Vault.open(tmp_path) as vault:
+        vault.commit("s-1", "email", "a@example.com")
+        vault.commit("s-1", "email", "b@example.com")
+    assert synced == [tmp_path]
+
+
 def test_vault_syncs_before_it_answers(tmp_path: Path) -> None:
     with Vault.open(tmp_path) as vault:
         vault.commit("s-1", "email", "a@example.com")

@@ -175,7 +175,7 @@ def test_process_interrupted_ends_with_130_and_no_traceback(folder: Path) -> Non
 
 
 def test_process_writes_utf8_whatever_the_locale(folder: Path) -> None:
-    environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
     with spawn("eval", r'"\u00e9 \u2192"', env=environment) as process:
         out, _ = process.communicate(timeout=60)
     assert out.decode("utf-8") == '"é →"\n'

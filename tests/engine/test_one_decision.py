@@ -8,11 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from engines import CLEAN, MEDIA, POLICY, device, engine, face, recorded, request
 from structlog.testing import capture_logs
 
+from adjudge.engine import Engine
 from adjudge.errors import MerchantBizIdConflict, SignalFailed
 from adjudge.model import Decision, Face, Outcome, SignalStatus
 from adjudge.store.memory import MemoryStore
@@ -80,7 +82,7 @@ def test_decide_skipped_signal_is_asked_when_a_later_answer_makes_it_matter() ->
     ],
     ids=lambda parts: next(iter(parts)),
 )
-def test_decide_another_fingerprint_is_a_conflict_and_the_first_decision_stands(other: dict[str, object]) -> None:
+def test_decide_another_fingerprint_is_a_conflict_and_the_first_decision_stands(other: dict[str, Any]) -> None:
     asked = [face(), device()]
     with engine(asked) as door:
         first = door.decide_sync(request())
@@ -186,8 +188,8 @@ def test_decide_two_event_loops_and_threads_at_one_id_are_one_call() -> None:
     asked = [face(Slow(0.05, {"score": 0.1})), device()]
     decisions: list[Decision] = []
 
-    async def half(door: object) -> list[Decision]:
-        return await asyncio.gather(*(door.decide(request()) for _ in range(CALLERS // 4)))  # type: ignore[attr-defined]
+    async def half(door: Engine) -> list[Decision]:
+        return await asyncio.gather(*(door.decide(request()) for _ in range(CALLERS // 4)))
 
     async def main() -> None:
         async with engine(asked) as door:

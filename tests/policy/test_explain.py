@@ -11,7 +11,7 @@ import pytest
 
 from adjudge.model import Outcome
 from adjudge.policy import Policy, parse_policy
-from adjudge.policy.explain import HIDDEN, Part
+from adjudge.policy.explanation import HIDDEN, Part
 
 POLICY = """\
 policy_language: 1
@@ -148,6 +148,15 @@ def test_explain_unknown_says_where_the_answer_went_missing(policy: Policy) -> N
     )
     rules = {rule.id: rule for rule in policy.explain({**GIVEN, "country": ""}).rules}
     assert rules["ratio"].why == "division by zero (onboarding.yaml:29)"
+
+
+def test_explain_comprehension_shows_what_it_runs_over_but_no_single_item() -> None:
+    policy = parse_policy(
+        "policy_language: 1\npolicy: p\ninputs: {country: string, countries: {type: list, of: string}}\n"
+        "rules: [{id: r, when: 'countries.exists(one, one == country)', then: review}]\n"
+    )
+    (rule,) = policy.explain({"country": "SG", "countries": ["DE", "SG"]}).rules
+    assert parts(rule.condition) == {"countries.exists(one, one == country)": True, "countries": ("DE", "SG")}
 
 
 def test_explain_clock_is_a_value_like_others() -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from adjudge.authoring.cases import Case, CaseFile
 from adjudge.model import Verdict
-from adjudge.policy.explain import Explained, Explanation
+from adjudge.policy.explanation import Explained, Explanation
 from adjudge.source import Source
 
 LINES_MAX = 12

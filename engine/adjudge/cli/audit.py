@@ -21,7 +21,7 @@ from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, format_option, print_json, verdict_lines
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.expr.values import format_timestamp
-from adjudge.policy.explain import HIDDEN
+from adjudge.policy.explanation import HIDDEN
 
 POLL_S = 0.5
 _log = click.argument("log", type=click.Path(exists=True, path_type=Path))

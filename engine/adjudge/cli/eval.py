@@ -15,7 +15,7 @@ from adjudge.expr.standalone import parse_type
 from adjudge.expr.types import DURATION, TIMESTAMP, ListType, MapType, Type
 from adjudge.expr.values import parse_duration, parse_timestamp
 from adjudge.fields import to_json
-from adjudge.policy.explain import shown
+from adjudge.policy.explanation import shown
 
 
 @click.command("eval")

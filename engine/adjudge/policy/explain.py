@@ -1,153 +1,21 @@
-"""Why a policy says what it says: every rule with its condition taken apart, value by value.
-
-Made on demand with the reference interpreter, never while deciding.
-"""
+"""Taking a verdict apart, on demand and with the reference interpreter; never while deciding."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from adjudge.expr.nodes import Comprehension, Name, Node, children, walk
-from adjudge.expr.printing import quote, unparse
+from adjudge.expr.printing import unparse
 from adjudge.expr.reference import Unknown, evaluate
-from adjudge.expr.values import format_duration, format_timestamp
-from adjudge.fields import to_json
-from adjudge.model import Outcome, Verdict
+from adjudge.model import Outcome
+from adjudge.policy.explanation import HIDDEN, Explained, Explanation, Part
 from adjudge.policy.terms import slots_read
-from adjudge.source import Source, Span
+from adjudge.source import Span
 
 if TYPE_CHECKING:
     from adjudge.policy.policy import Policy
-
-HIDDEN = "•••"
-"""Stands for a personal value."""
-SHOWN_MAX = 100
-"""Characters of a value that a text shows."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """A part of a condition.
-
-    value: None where unknown; HIDDEN where it is personal.
-    why: for an unknown value, in words, with the place in the policy where the answer went missing.
-    """
-
-    text: str
-    value: object
-    why: str | None = None
-    parts: tuple[Part, ...] = ()
-
-    def data(self) -> dict[str, object]:
-        """Return the tree as JSON has it."""
-        data: dict[str, object] = {"text": self.text, "value": to_json(self.value)}
-        if self.why:
-            data["unknown"] = self.why
-        if self.parts:
-            data["parts"] = [part.data() for part in self.parts]
-        return data
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explained:
-    """A rule, or a row of the scorecard.
-
-    id: of a rule; `row 1` and so on for rows. outcome: a rule's. points: a row's.
-    truth: None where unknown. counts_as: the outcome that an unknown rule is taken for.
-    place: file and line. spans: where it stands in the policy.
-    """
-
-    id: str
-    kind: Literal["rule", "threshold", "row"]
-    outcome: Outcome | None = None
-    points: int | None = None
-    reason: str | None = None
-    truth: bool | None
-    counts_as: Outcome | None = None
-    condition: Part
-    place: str
-    spans: tuple[Span, ...] = field(default=(), repr=False)
-
-    @property
-    def why(self) -> str | None:
-        """Why it is unknown; None where it is not."""
-        return self.condition.why
-
-    def data(self) -> dict[str, object]:
-        """Return it as JSON has it."""
-        return {
-            "id": self.id,
-            "kind": self.kind,
-            "outcome": self.outcome.value if self.outcome else None,
-            "points": self.points,
-            "reason": self.reason,
-            "truth": self.truth,
-            "counts_as": self.counts_as.value if self.counts_as else None,
-            "unknown": self.why,
-            "place": self.place,
-            "condition": self.condition.data(),
-        }
-
-    def lines(self) -> Iterator[str]:
-        """Yield it as a person reads it: what it is worth, then its condition, deeper parts further in."""
-        worth = f"{self.points:+d} points" if self.points is not None else self.outcome
-        taken = f", taken as {self.counts_as}" if self.counts_as is not None else ""
-        yield f"{self.id} → {worth}{taken}  ({self.place})"
-        yield from _lines(self.condition, 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """A verdict and what led to it. rules, rows: all of them, in the policy's order."""
-
-    verdict: Verdict
-    rules: tuple[Explained, ...]
-    rows: tuple[Explained, ...]
-    source: Source = field(repr=False)
-
-    def render(self, *, all: bool = False) -> str:
-        """Return it as indented text: what is true, what is unknown, and the names of what is false.
-
-        all: what is false too, taken apart.
-        """
-        verdict = self.verdict
-        head = str(verdict.outcome)
-        if not verdict.settled:
-            head += f", not settled: anything from {verdict.lower} to {verdict.upper} is possible"
-        lines = [head]
-        if verdict.reasons:
-            lines.append(f"because of {', '.join(verdict.reasons)}")
-        lines += [f"{name} {problem}" for name, problem in verdict.problems]
-        if verdict.score is not None:
-            low, high = verdict.score
-            lines.append(f"scorecard: {low} points" if low == high else f"scorecard: {low} to {high} points")
-        everything = (*self.rules, *self.rows)
-        for title, truth in (("true", True), ("unknown", None), ("false", False)):
-            found = [one for one in everything if one.truth is truth]
-            if not found:
-                continue
-            if truth is False and not all:
-                lines += ["", f"false: {', '.join(one.id for one in found)}"]
-                continue
-            lines += ["", f"{title}:"]
-            for one in found:
-                lines += ["  " + line for line in one.lines()]
-        return "\n".join(lines)
-
-    def data(self) -> dict[str, object]:
-        """Return it as JSON has it."""
-        return {
-            "outcome": self.verdict.outcome.value,
-            "lower": self.verdict.lower.value,
-            "upper": self.verdict.upper.value,
-            "reasons": list(self.verdict.reasons),
-            "score": list(self.verdict.score) if self.verdict.score is not None else None,
-            "rules": [rule.data() for rule in self.rules],
-            "rows": [row.data() for row in self.rows],
-        }
 
 
 def explain(
@@ -210,7 +78,6 @@ class _Explainer:
                 self.explained(f"row {at}", "row", row.condition, row.span, points=row.points)
                 for at, row in enumerate(card.rows if card else (), 1)
             ),
-            source=self.typed.source,
         )
 
     def explained(
@@ -283,49 +150,3 @@ class _Explainer:
     def place(self, span: Span) -> str:
         source = self.typed.source
         return f"{source.name}:{source.place(span.start)[0]}"
-
-
-def _lines(part: Part, depth: int) -> Iterator[str]:
-    said = f"is {shown(part.value)}"
-    if part.value is not None and not part.parts and not isinstance(part.value, bool):
-        said = f"= {shown(part.value)}"
-    elif part.why is not None and all(inner.value is not None for inner in part.parts):
-        said = f"is unknown: {part.why}"
-    yield f"{'  ' * depth}{part.text} {said}"
-    for inner in part.parts:
-        yield from _lines(inner, depth + 1)
-
-
-def shown(value: object) -> str:
-    """Return a value as a person writes it in a condition, at most SHOWN_MAX characters of it."""
-    text = HIDDEN if value is HIDDEN else _literal(value)
-    return text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 1] + "…"
-
-
-def _literal(value: object) -> str:
-    match value:
-        case None:
-            return "unknown"
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return quote(value)
-        case timedelta():
-            return _hours(value)
-        case datetime():
-            return format_timestamp(value)
-        case tuple() | list():
-            return f"[{', '.join(_literal(item) for item in value)}]"
-        case Mapping():
-            return "{" + ", ".join(f"{_literal(key)}: {_literal(item)}" for key, item in value.items()) + "}"
-        case _:
-            return str(value)
-
-
-def _hours(value: timedelta) -> str:
-    """Return a duration as an author writes it, such as `900h` or `1h30m`; with fractions of a second in seconds."""
-    if value % timedelta(seconds=1) or not value:
-        return format_duration(value)
-    minutes, seconds = divmod(abs(value) // timedelta(seconds=1), 60)
-    parts = zip((*divmod(minutes, 60), seconds), "hms", strict=True)
-    return ("-" if value < timedelta() else "") + "".join(f"{count}{unit}" for count, unit in parts if count)

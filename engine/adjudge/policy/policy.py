@@ -8,13 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from adjudge.expr.functions import FUNCTIONS, Overload
-from adjudge.model import Verdict
 from adjudge.policy.program import Evaluate, compile_policy
 from adjudge.policy.slots import Slots, read_slots
 from adjudge.policy.typed import TypedPolicy
 
 if TYPE_CHECKING:
-    from adjudge.policy.explain import Explanation
+    from adjudge.policy.explanation import Explanation
 
 
 class Policy:

@@ -1,0 +1,61 @@
+"""The engine dies by SIGKILL under load, at random moments, again and again on one log."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from engine_load import TASKS
+from engines import engine, recorded, request
+from structlog.testing import capture_logs
+
+from adjudge.replay import replay
+from audit.audit_logs import assert_verifies
+
+ROUNDS = 8
+
+
+def test_engine_killed_under_load_keeps_every_answer_it_gave(tmp_path: Path) -> None:
+    directory, notes = tmp_path / "log", tmp_path / "notes"
+    draw = random.Random()
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    answered: dict[int, str] = {}
+    with subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("engine_load.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as nursery:
+        assert nursery.stdin
+        assert nursery.stdout
+        for _ in range(ROUNDS):
+            notes.write_text("")
+            first = max(max(answered, default=0) - 2 * TASKS, 0)  # goes over what was answered before it died
+            nursery.stdin.write(f"{directory} {notes} {first}\n")
+            nursery.stdin.flush()
+            process = int(nursery.stdout.readline())
+            while not notes.stat().st_size:  # the round waits until there is load at all
+                time.sleep(0.002)
+            time.sleep(draw.uniform(0, 0.1))
+            os.kill(process, signal.SIGKILL)
+            assert nursery.stdout.readline() == "ended\n"
+            for line in notes.read_text().splitlines():
+                number, decision_id = line.split()
+                assert answered.setdefault(int(number), decision_id) == decision_id, "a retry gets the answer it had"
+        nursery.stdin.close()
+    assert len(answered) > ROUNDS * TASKS
+    assert_verifies(directory)
+    assert set(answered.values()) <= {body.decision_id for body in recorded(directory)}
+    assert all(replayed.answer == "identical" for replayed in replay(directory))
+    with capture_logs(), engine([], policies=[WITHOUT_PROVIDERS], at=directory) as door:
+        held = {number: door._store.get(request(number).merchant_biz_id) for number in answered}
+    assert {number: kept.decision_id for number, kept in held.items() if kept is not None} == answered
+
+
+WITHOUT_PROVIDERS = "{policy_language: 1, policy: p, inputs: {n: int}, rules: [{id: r, when: n > 1, then: review}]}"

@@ -1,0 +1,219 @@
+"""Finding plugins: one at a time, each with its own failure."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+import warnings
+from collections.abc import Callable
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from adjudge.errors import PluginError, PolicyErrors
+from adjudge.plugin import Function, Register, hookimpl
+from adjudge.registry import Plugin, Registry, load_policy, parse_policy
+from adjudge.testing import fake_provider
+
+GOOD = """
+from adjudge.plugin import hookimpl, provider, Function
+
+@provider("{name}.signal", fields={{"score": "int"}})
+async def signal(context):
+    return {{"score": 1}}
+
+@hookimpl
+def register(register):
+    register.provider(signal)
+    register.function(Function(name="{name}_double", parameters=("int",), result="int", call=lambda n: 2 * n))
+"""
+
+Load = Callable[..., Registry]
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Write modules and load them as plugins of the same names."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(strict: bool = False, only: list[str] | None = None, **modules: str) -> Registry:
+        points = []
+        for name, text in modules.items():
+            module = f"plugin_{name}_{tmp_path.name.replace('-', '_')}"
+            (tmp_path / f"{module}.py").write_text(textwrap.dedent(text.replace("NAME", name)), "utf-8")
+            sys.modules.pop(module, None)
+            points.append(EntryPoint(name=name, value=module, group="adjudge"))
+        with capture_logs():
+            return Registry.discover(found=points, strict=strict, only=only)
+
+    return write
+
+
+def good(name: str) -> str:
+    return GOOD.format(name=name)
+
+
+OPEN: Any = dict
+HOOK = "from adjudge.plugin import *\n@hookimpl\ndef register(register):\n    "
+
+
+def test_registry_loads_each_plugin_and_says_what_it_offers(load: Load) -> None:
+    registry = load(zeta=good("zeta"), alpha=good("alpha"))
+    assert registry.plugins == [
+        Plugin(name="alpha", offers=(("provider", "alpha.signal"), ("function", "alpha_double"))),
+        Plugin(name="zeta", offers=(("provider", "zeta.signal"), ("function", "zeta_double"))),
+    ]
+    catalogue = registry.catalogue()
+    assert set(catalogue.providers) == {"alpha.signal", "zeta.signal"}
+    assert set(catalogue.functions) == {"alpha_double", "zeta_double"}
+    policy = parse_policy(
+        "{policy_language: 1, policy: p, signals: {s: {provider: zeta.signal}}, "
+        "rules: [{id: r, when: 'alpha_double(s.score) > 3', then: review}]}",
+        registry=registry,
+    )
+    assert policy.evaluate({"s": {"score": 2}}).matched == ("r",)
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("import nothing_of_this_name", "does not import: ModuleNotFoundError: No module named 'nothing_of_this_name'"),
+        ("raise ValueError('at import')", "does not import: ValueError: at import"),
+        ("raise SystemExit('needs an extra')", "does not import: SystemExit: needs an extra"),
+        ("def broken(:", "does not import: SyntaxError: invalid syntax"),
+        (HOOK + "raise ValueError('in the hook')", "in the hook"),
+        (HOOK + "raise ValueError()", "ValueError"),
+        (HOOK + "raise SystemExit('left')", "left"),
+        ("x = 1", "has no hook: decorate its `register` with `@hookimpl`"),
+        ("def register(register):\n    pass", "has no hook: decorate its `register` with `@hookimpl`"),
+        ("from adjudge.plugin import hookimpl\n@hookimpl\ndef register():\n    pass",
+         "register() takes 0 positional arguments but 1 was given"),
+        ("from adjudge.plugin import hookimpl\n@hookimpl\ndef register(register, session):\n    pass",
+         "hook 'register'"),
+        ("from adjudge.plugin import hookimpl\n@hookimpl\nasync def register(register):\n    pass",
+         "its hook is to register at once, and to return nothing"),
+        ("from adjudge.plugin import hookimpl\n@hookimpl\ndef register(register):\n    yield",
+         "its hook is to register at once, and to return nothing"),
+        (HOOK + "register.provider('acme')", "'str' object has no attribute 'name'"),
+        (HOOK + "register.provider(Function(name='f', parameters=(), result='int', call=int))",
+         "what it offers as the provider `f` is none"),
+        (HOOK + "register.store('s', {})", "what it offers as the store `s` is none"),
+        (HOOK + "register.function(Function(name='size', parameters=(), result='int', call=int))",
+         "the condition language has a function of this name"),
+        (HOOK + "register.function(Function(name='f', parameters=('money',), result='int', call=int))",
+         "`money` is no type: there is no field type `money`"),
+        (HOOK + "register.sink('a', print); register.sink('a', print)", "the sink `a` is already registered"),
+    ],
+)  # fmt: skip
+def test_registry_plugin_that_fails_is_skipped_by_name_and_the_others_load(load: Load, text: str, error: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        registry = load(alpha=good("alpha"), bad=text, zeta=good("zeta"))
+    alpha, bad, zeta = registry.plugins
+    assert (alpha.error, zeta.error) == (None, None)
+    assert bad.offers == ()
+    assert bad.error is not None
+    assert error in bad.error
+    assert set(registry.catalogue().providers) == {"alpha.signal", "zeta.signal"}
+    with pytest.raises(PluginError) as refused:
+        load(strict=True, bad=text)
+    assert refused.value.plugin == "bad"
+    assert error in str(refused.value)
+    assert str(refused.value).startswith("plugin `bad`: ")
+
+
+def test_registry_name_that_is_taken_refuses_all_of_the_second_plugin(load: Load) -> None:
+    thief = good("alpha").replace("alpha_double", "thief_double")
+    registry = load(alpha=good("alpha"), thief=thief)
+    assert registry.plugins[1].error == "the provider `alpha.signal` is already registered"
+    assert "thief_double" not in registry.catalogue().functions
+
+
+def test_registry_failure_in_the_middle_of_a_hook_offers_nothing(load: Load) -> None:
+    text = good("half") + "    raise ValueError('then this')\n"
+    registry = load(half=text)
+    assert registry.offered("provider") == {} and registry.offered("function") == {}
+
+
+def test_registry_only_leaves_the_others_alone_and_reports_who_is_missing(load: Load) -> None:
+    registry = load(only=["alpha", "gone"], alpha=good("alpha"), bad="raise ValueError()")
+    assert [(plugin.name, plugin.error) for plugin in registry.plugins] == [
+        ("alpha", None),
+        ("gone", "is not installed"),
+    ]
+    with pytest.raises(PluginError, match="plugin `gone`: is not installed"):
+        load(strict=True, only=["gone"])
+    assert load(only=[], alpha=good("alpha")).plugins == []
+
+
+def test_registry_skipped_plugin_is_an_event() -> None:
+    point = EntryPoint(name="bad", value="nothing_of_this_name", group="adjudge")
+    with capture_logs() as events:
+        Registry.discover(found=[point])
+    assert [(event["event"], event["plugin"]) for event in events] == [("plugin_skipped", "bad")]
+
+
+def test_registry_policy_that_needs_a_skipped_plugin_does_not_load(load: Load, tmp_path: Path) -> None:
+    registry = load(bad="raise ValueError()")
+    path = tmp_path / "p.yaml"
+    path.write_text(
+        "{policy_language: 1, policy: p, signals: {s: {provider: bad.signal}}, rules: "
+        "[{id: r, when: s.score > 1, then: review}]}"
+    )
+    with pytest.raises(PolicyErrors) as refused:
+        load_policy(path, registry=registry)
+    assert "bad.signal" in str(refused.value)
+
+
+def test_registry_object_registers_by_hand_and_again_after_it_failed() -> None:
+    class Plugin:
+        fails = True
+
+        @hookimpl
+        def register(self, register: Register) -> None:
+            register.sink("copy", OPEN)
+            if self.fails:
+                raise ValueError("not yet")
+
+    registry, plugin = Registry(), Plugin()
+    with pytest.raises(PluginError, match="plugin `mine`: not yet"):
+        registry.register(plugin, name="mine")
+    plugin.fails = False
+    registry.register(plugin, name="mine")
+    assert registry.opener("sink", "copy") is OPEN
+    with pytest.raises(PluginError, match="mine"):
+        registry.register(Plugin(), name="mine")
+    assert [one.name for one in registry.plugins] == ["mine"]
+
+
+def test_registry_opener_names_what_there_is() -> None:
+    class Plugin:
+        @hookimpl
+        def register(self, register: Register) -> None:
+            register.sink("copy", OPEN)
+            register.observer("copy", OPEN)
+            register.policy_source("https", object())  # type: ignore[arg-type]
+            register.provider(fake_provider("p", {}))
+            register.function(Function(name="f", parameters=(), result="list(int)", call=list))
+
+    registry = Registry()
+    registry.register(Plugin(), name="mine")
+    assert set(registry.offered("policy source")) == {"https"}
+    with pytest.raises(PluginError, match="no installed plugin offers the sink `cpy`; offered: copy"):
+        registry.opener("sink", "cpy")
+    with pytest.raises(PluginError, match="no installed plugin offers the store `redis`; offered: none is installed"):
+        registry.opener("store", "redis")
+
+
+def test_registry_two_engines_share_nothing(load: Load) -> None:
+    assert load(alpha=good("alpha")).offered("provider")
+    assert Registry().offered("provider") == {}
+
+
+def test_registry_finds_what_is_installed() -> None:
+    registry = Registry.discover(strict=True)
+    assert {"aliyun", "http_json", "lists"} <= {plugin.name for plugin in registry.plugins}
+    assert all(plugin.distribution.startswith("adjudge ") for plugin in registry.plugins if plugin.name == "lists")

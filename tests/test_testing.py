@@ -1,0 +1,151 @@
+"""What plugin authors test with."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from structlog.testing import capture_logs
+
+from adjudge.errors import PluginError, PolicyErrors, SignalFailed
+from adjudge.model import Outcome
+from adjudge.plugin import Answer, AuditSink, Context, DecisionStore, Function, provider
+from adjudge.registry import parse_policy
+from adjudge.testing import (
+    MERCHANT_BIZ_ID,
+    NOW,
+    FakeClock,
+    SinkContract,
+    Slow,
+    StoreContract,
+    decide_once,
+    fake_provider,
+    registry_of,
+)
+
+POLICY = """
+policy_language: 1
+policy: p
+inputs: {country: string}
+signals: {device: {provider: acme.device}}
+rules:
+  - {id: risky, when: device.score > 70 && country == "SG", then: reject}
+"""
+
+
+def test_decide_once_decides_with_a_provider_written_in_one_function() -> None:
+    @provider("acme.device", fields={"score": "int"}, price=Decimal("0.5"))
+    async def device(context: Context) -> Answer:
+        """Say how risky a device is.
+
+        At length.
+        """
+        return {"score": 90 if context.request.inputs["country"] == "SG" else 0}
+
+    decision = decide_once(POLICY, providers=[device], inputs={"country": "SG"})
+    assert (decision.outcome, decision.merchant_biz_id) == (Outcome.REJECT, MERCHANT_BIZ_ID)
+    assert (decision.decided_at, decision.cost) == (NOW, {"USD": Decimal("0.5")})
+    assert device.description == "Say how risky a device is."
+
+
+def test_decide_once_takes_a_policy_functions_a_clock_and_a_deadline() -> None:
+    calls = Function(name="twice", parameters=("int",), result="int", call=lambda n: 2 * n)
+    device = fake_provider("acme.device", {"score": "int"}, Slow(60, {"score": 1}))
+    text = POLICY.replace("device.score", "twice(device.score)")
+    policy = parse_policy(text, registry=registry_of([device], [calls]))
+    clock = FakeClock(datetime(2020, 1, 1, tzinfo=UTC))
+    with capture_logs():
+        decision = decide_once(policy, providers=[device], functions=[calls], clock=clock, deadline_s=0.01,
+                               merchant_biz_id="f" * 32, scene_code="mine", inputs={"country": "SG"})  # fmt: skip
+    assert decision.outcome is Outcome.REVIEW and decision.decided_at == clock()
+    assert device.calls[0].request.scene_code == "mine"
+
+
+def test_decide_once_refuses_what_an_engine_refuses() -> None:
+    with pytest.raises(PolicyErrors):
+        decide_once(POLICY)
+    with pytest.raises(PluginError, match=r"acme\.device"):
+        decide_once(parse_policy(POLICY, registry=registry_of([fake_provider("acme.device", {"score": "int"})])))
+
+
+def test_fake_provider_follows_its_script_and_stays_at_its_end() -> None:
+    async def later(context: Context) -> Answer:
+        return {"score": 80}
+
+    device = fake_provider(
+        "acme.device",
+        {"score": "int"},
+        {"score": 75},
+        SignalFailed("down"),
+        Slow(0, later),
+        lambda context: {"score": 5},
+    )
+    statuses, outcomes = [], []
+    with capture_logs():
+        for _ in range(5):
+            decision = decide_once(POLICY, providers=[device], inputs={"country": "SG"})
+            statuses.append(decision.signals["device"].status.value)
+            outcomes.append(decision.outcome.value)
+    assert statuses == ["ok", "error", "ok", "ok", "ok"]
+    assert outcomes == ["reject", "review", "reject", "pass", "pass"]
+    assert len(device.calls) == 5
+
+
+def test_fake_provider_without_a_script_knows_nothing() -> None:
+    decision = decide_once(POLICY, providers=[fake_provider("acme.device", {"score": "int"})], inputs={"country": "SG"})
+    assert decision.signals["device"].fields == {} and decision.outcome is Outcome.REVIEW
+
+
+def test_fake_clock_stands_still_until_told() -> None:
+    clock = FakeClock()
+    before, seconds = clock(), clock.timer()
+    assert (clock(), clock.timer()) == (before, seconds)
+    clock.advance(90)
+    assert (clock() - before, clock.timer() - seconds) == (timedelta(seconds=90), 90)
+
+
+class Forgetful:
+    """A store that keeps one decision."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, object] = {}
+
+    def get(self, merchant_biz_id: str) -> object:
+        return self.kept.get(merchant_biz_id.lower())
+
+    def put(self, decision: object) -> None:
+        self.kept = {decision.merchant_biz_id.lower(): decision}  # type: ignore[attr-defined]
+
+
+class Lossy:
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+
+    def write(self, line: bytes) -> None:
+        self.taken.append(line.strip())
+
+
+def test_contracts_find_a_store_and_a_sink_that_break_them() -> None:
+    class Store(StoreContract):
+        def open_store(self) -> DecisionStore:
+            return Forgetful()  # type: ignore[return-value]
+
+    class Sink(SinkContract):
+        def open_sink(self) -> AuditSink:
+            return Lossy()
+
+        def lines(self, sink: Lossy) -> list[bytes]:  # type: ignore[override]
+            return sink.taken
+
+    Store().test_store_keeps_the_newest_decision_of_an_id()
+    for broken in (
+        Store().test_store_gives_back_what_was_put_and_nothing_else,
+        Store().test_store_takes_many_threads_at_once,
+        Sink().test_sink_keeps_every_byte_in_order,
+    ):
+        with pytest.raises(AssertionError):
+            broken()
+    for unsaid in (StoreContract().open_store, SinkContract().open_sink, lambda: SinkContract().lines(Lossy())):
+        with pytest.raises(NotImplementedError):
+            unsaid()
