@@ -72,6 +72,13 @@ def body(number: int, selfie: bytes, **inputs: object) -> bytes:
     ).encode()
 
 
+def configured(folder: Path) -> Path:
+    """Write an engine's configuration, which a service keeps beside its policies."""
+    path = folder / "adjudge.yaml"
+    path.write_text(f"policies: [{json.dumps(str(POLICY))}]\naudit: {{directory: audit}}\n", "utf-8")
+    return path
+
+
 async def main(selfie: bytes) -> None:
     """Start a sandbox and the service, and let some callers ask."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
@@ -80,9 +87,7 @@ async def main(selfie: bytes) -> None:
     scenario = Scenario(merchant_biz_id={f"{2:032}": forged, f"{3:032}": blurred})
     with tempfile.TemporaryDirectory() as folder, Sandbox(scenario=scenario) as sandbox:
         os.environ["ADJUDGE_ALIYUN_ENDPOINT"] = sandbox.url  # in place of the vendor; leave it out for the real one
-        config = Path(folder, "adjudge.yaml")
-        config.write_text(f"policies: [{json.dumps(str(POLICY))}]\naudit: {{directory: audit}}\n", "utf-8")
-        async with Engine.open(config) as engine:
+        async with Engine.open(configured(Path(folder))) as engine:
             service = Onboarding(engine)
             at_once = await asyncio.gather(*(service.check(body(1, selfie)) for _ in range(100)))
             statuses = Counter(str(said["status"]) for _, said in at_once)

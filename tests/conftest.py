@@ -20,7 +20,11 @@ def shared() -> Path:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-golden", action="store_true", help="record the texts in tests/golden anew")
+    parser.addoption(
+        "--write-golden",
+        action="store_true",
+        help="record the texts in tests/golden, and the outputs in the documentation, anew",
+    )
 
 
 @pytest.fixture

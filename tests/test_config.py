@@ -97,7 +97,7 @@ def test_config_absolute_path_stays(tmp_path: Path) -> None:
         ("policies: [a]\ncache: {store: redis, ttl: 1h, size: 5}", [("schema-unknown-key", 2, 23),
                                                                      ("schema-unknown-key", 2, 32)]),
         ("policies: [a]\nobservers: [{name: 5}]", [("schema-type", 2, 20)]),
-        ("policies: [a]\nobservers: [{name: n, with: {age: 012}}]", [("yaml-octal", 2, 33)]),
+        ("policies: [a]\nobservers: [{name: n, with: {age: 012}}]", [("yaml-number", 2, 35)]),
         ("policies: [a]\nplugins: aliyun", [("schema-type", 2, 10)]),
         ("policies: [a]\nstrict_plugins: yes", [("schema-value", 2, 17)]),
         ("policies: [a]\nstrict_plugins: [true]", [("schema-type", 2, 17)]),

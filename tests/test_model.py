@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,10 @@ def test_face_is_the_same_from_bytes_file_and_base64(tmp_path: Path) -> None:
     (tmp_path / "face.jpg").write_bytes(JPEG)
     faces = [
         Face.from_bytes(JPEG),
-        Face.from_bytes(bytearray(JPEG)),
         Face.from_file(tmp_path / "face.jpg"),
         Face.from_base64(base64.b64encode(JPEG).decode()),
     ]
-    assert faces == [faces[0]] * 4
+    assert faces == [faces[0]] * 3
     assert (faces[0].digest, faces[0].media_type) == (hashlib.sha256(JPEG).hexdigest(), "image")
 
 
@@ -80,7 +80,7 @@ def test_face_kind_is_found_from_the_first_bytes_unless_given(data: bytes, expec
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: Face(), "face: give one of data and url"),
+        (Face, "face: give one of data and url"),
         (lambda: Face(data=b"x", url="https://h"), "face: give one of data and url"),
         (lambda: Face.from_bytes(b""), "face: the face is empty, 0 bytes"),
         (lambda: Face.from_base64("data:image/jpeg;base64,AA=="), "face.base64: is not plain Base64"),
@@ -90,7 +90,7 @@ def test_face_kind_is_found_from_the_first_bytes_unless_given(data: bytes, expec
         (lambda: Face.from_file("gone.jpg"), "face.file: cannot read gone.jpg: No such file or directory"),
     ],
 )
-def test_face_that_is_none_is_refused(make: Any, said: str) -> None:
+def test_face_that_is_none_is_refused(make: Callable[[], Face], said: str) -> None:
     with pytest.raises(RequestError) as refused:
         make()
     assert str(refused.value) == said

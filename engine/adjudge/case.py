@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from adjudge.errors import RequestError, did_you_mean
 from adjudge.fields import Field, recordable
@@ -16,17 +18,25 @@ from adjudge.store.fingerprint import fingerprint
 class Case:
     """A request that can be decided, its values in the form that the log has for them.
 
+    request: as it came; what it holds may change in its caller's hands, so `inputs` and `supplied` are used instead.
     mark: its fingerprint. anew: decide again although there is an answer.
     problems: of its inputs, values that no log can hold and that are unknown: (full name, what was wrong).
     supplied: the signals that it brings along.
     """
 
     request: Request
+    inputs: Mapping[str, object]
     policy: Policy
     mark: str
     anew: bool
     problems: tuple[tuple[str, str], ...]
     supplied: Mapping[str, Signal]
+
+
+def as_taken(case: Case) -> Request:
+    """Return the request as providers are to see it."""
+    signals = {name: signal.fields for name, signal in case.supplied.items()}
+    return structs.replace(case.request, inputs=case.inputs, signals=signals)
 
 
 def take(request: Request, policy: Policy, key: bytes, *, anew: bool = False) -> Case:
@@ -50,7 +60,8 @@ def take(request: Request, policy: Policy, key: bytes, *, anew: bool = False) ->
         fields = _values(given, declared.fields, f"signals.{name}.", f"{name}.", refused)
         supplied[name] = Signal(name=name, status=SignalStatus.OK, fields=fields, problems=tuple(refused))
     return Case(
-        request=replace(request, inputs=inputs, signals={name: signal.fields for name, signal in supplied.items()}),
+        request=request,
+        inputs=inputs,
         policy=policy,
         mark=fingerprint(request, inputs, policy.name, key),
         anew=anew,

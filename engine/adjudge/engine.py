@@ -7,14 +7,15 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter_ns
 from types import TracebackType
 
-from adjudge.case import Case, take
+from msgspec import structs
+
+from adjudge.case import Case, as_taken, take
 from adjudge.errors import RequestError, did_you_mean
 from adjudge.events import Events
 from adjudge.journal import Journal
@@ -126,6 +127,8 @@ class Engine:
 
     async def _decide(self, request: Request, anew: bool) -> Decision:
         case = take(request, self._policy(request), self._journal.key, anew=anew)
+        if self._is_immediate(case) and not self._flights.has(request.merchant_biz_id):
+            return await self._recall(case)  # it never waits, so nobody comes in between
         return await self._flights.fly(request.merchant_biz_id, case.mark, lambda: self._recall(case), anew=anew)
 
     async def _recall(self, case: Case) -> Decision:
@@ -134,18 +137,18 @@ class Engine:
         if earlier is not None and earlier.fingerprint != case.mark:
             raise conflict(case.request.merchant_biz_id)
         if earlier is not None and not case.anew and _answers(earlier, case):
-            return replace(earlier, status="duplicate")
+            return structs.replace(earlier, status="duplicate")
         return await self._make(case, earlier)
 
     async def _make(self, case: Case, earlier: Decision | None) -> Decision:
         """Make a decision: plan, gather, evaluate, record. Signals that answered before are not asked again."""
-        started, now = perf_counter(), self._clock()
-        request, policy = case.request, case.policy
+        started, now = perf_counter_ns(), self._clock()
+        policy = case.policy
         sources, kept = self._sources[policy.name], None if case.anew else earlier
 
         def evaluate(signals: Mapping[str, Signal]) -> Verdict:
             fields = {name: signal.fields for name, signal in signals.items() if signal.status is SignalStatus.OK}
-            return policy.evaluate({**request.inputs, **fields}, now=now)
+            return policy.evaluate({**case.inputs, **fields}, now=now)
 
         known = _supplied(sources.supplied, case, kept)
         if sources.asked:
@@ -153,18 +156,22 @@ class Engine:
             deadline = monotonic() + self._deadline_s
             opened = sources.open()
             known = await gather(
-                sources.plan, opened, request, known=known, evaluate=evaluate, now=now, deadline=deadline
+                sources.plan, opened, as_taken(case), known=known, evaluate=evaluate, now=now, deadline=deadline
             )
-        decision = _decision(case, known, evaluate(known), now, earlier)
-        notes = self._journal.notes + decision.notes
-        decision = replace(decision, notes=notes, duration_ms=round((perf_counter() - started) * 1000, 3))
-        await self._journal.record(decision, request, policy, self.registry.catalogue)
+        verdict = evaluate(known)
+        took_ms = (perf_counter_ns() - started) // 1000 / 1000
+        decision = _decision(case, known, verdict, now, earlier, took_ms, self._journal.notes)
+        await self._journal.record(decision, case.request, case.inputs, policy, self.registry.catalogue)
         try:
             self._store.put(decision)
         except Exception:  # it is recorded, and so it stands
             _events.exception("store_failed", store=type(self._store).__name__, decision_id=decision.decision_id)
         self._observers.tell(decision)
         return decision
+
+    def _is_immediate(self, case: Case) -> bool:
+        """Whether deciding waits for nobody: no provider is asked, and the log writes at once."""
+        return not self._sources[case.policy.name].asked and self._journal.is_immediate(case.policy)
 
     def _policy(self, request: Request) -> Policy:
         if request.policy is None:
@@ -263,7 +270,7 @@ def _answered(names: Sequence[str], policy: Policy, kept: Decision | None) -> di
     """Return what the same providers answered before, now for nothing; only the others are asked again."""
     before = kept.signals if kept is not None else {}
     return {
-        name: replace(before[name], price=Decimal(0))
+        name: structs.replace(before[name], price=Decimal(0))
         for name in names
         if name in before
         and before[name].status is SignalStatus.OK
@@ -272,7 +279,13 @@ def _answered(names: Sequence[str], policy: Policy, kept: Decision | None) -> di
 
 
 def _decision(
-    case: Case, signals: Mapping[str, Signal], verdict: Verdict, now: datetime, earlier: Decision | None
+    case: Case,
+    signals: Mapping[str, Signal],
+    verdict: Verdict,
+    now: datetime,
+    earlier: Decision | None,
+    took_ms: float,
+    notes: tuple[str, ...],
 ) -> Decision:
     status: DecisionStatus = "fresh" if earlier is None else "supersedes"
     cost: dict[str, Decimal] = {}
@@ -282,8 +295,8 @@ def _decision(
             cost[signal.currency] = cost.get(signal.currency, Decimal(0)) + signal.price
         capture_again = capture_again or signal.capture_again
     problems = [*case.problems, *(one for signal in signals.values() for one in signal.problems), *verdict.problems]
-    notes = [f"{name} {what}" for name, what in problems]
-    notes += [f"the doubt about `{rule}` was waived by the policy" for rule in verdict.waived]
+    said = [f"{name} {what}" for name, what in problems]
+    said += [f"the doubt about `{rule}` was waived by the policy" for rule in verdict.waived]
     return Decision(
         decision_id=secrets.token_hex(16),
         merchant_biz_id=case.request.merchant_biz_id,
@@ -297,5 +310,6 @@ def _decision(
         supersedes=earlier.decision_id if earlier is not None else None,
         cost=cost,
         capture_again=capture_again if verdict.outcome is not Outcome.PASS else None,
-        notes=tuple(notes),
+        duration_ms=took_ms,
+        notes=(*notes, *said),
     )

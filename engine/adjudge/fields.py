@@ -6,10 +6,10 @@ a double is declared, and the texts that JSON has for times and durations.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Literal
 
 from adjudge.errors import EvaluationError, did_you_mean
@@ -285,7 +285,7 @@ def _read_scalar(field: Field, type_: Type, value: object) -> Reading:
     understood: object = None
     if type_ is BOOL or type_ is STRING:
         if isinstance(value, bool if type_ is BOOL else str):
-            understood = value if type(value) in (bool, str) else str.__str__(value)  # type: ignore[arg-type]  # a str
+            understood = value if type(value) in (bool, str) else str.__str__(value)
     elif type_ is DURATION or type_ is TIMESTAMP:
         return _read_time(field, type_, value)
     elif isinstance(value, int) and not isinstance(value, bool):
@@ -293,7 +293,7 @@ def _read_scalar(field: Field, type_: Type, value: object) -> Reading:
             return _wrong("is an integer past 64 bits")
         understood = float(value) if type_ is DOUBLE else int(value)
     elif isinstance(value, float) and type_ is DOUBLE:
-        if not math.isfinite(value):
+        if not isfinite(value):
             return _wrong(f"must be a finite number, not {value}")
         understood = float(value)
     if understood is None:
@@ -433,6 +433,9 @@ def recordable(field: Field, value: object, refused: list[tuple[str, str]], path
     cannot hold is None, unknown, and `refused` takes (path, what was wrong) for it.
     Raises TypeError, which says what came, for any other kind of value, and RecursionError.
     """
+    kind = type(value)
+    if kind is float and isfinite(value) or kind is bool or (kind is str and value.isascii()):  # type: ignore[arg-type, attr-defined]
+        return value  # nearly all are such
     match value:
         case None | bool():
             return value
@@ -446,7 +449,7 @@ def recordable(field: Field, value: object, refused: list[tuple[str, str]], path
                 return int(value)
             wrong = "is an integer past 64 bits"
         case float():
-            if math.isfinite(value):
+            if isfinite(value):
                 return float(value)
             wrong = f"must be a finite number, not {value}"
         case timedelta() if _has_times(field.type):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -67,11 +67,24 @@ class Journal:
         """What every decision should say of its recording."""
         return () if self.log is not None else ("not recorded: the engine has no audit log",)
 
+    def is_immediate(self, policy: Policy) -> bool:
+        """Whether recording a decision of a policy never waits for a disk or another task."""
+        if self.log is None:
+            return True
+        recorder = self._recorders.get(policy.digest)
+        return self.log.durability == "flush" and recorder is not None and not recorder.is_personal
+
     async def record(
-        self, decision: Decision, request: Request, policy: Policy, catalogue: Callable[[], Catalogue]
+        self,
+        decision: Decision,
+        request: Request,
+        inputs: Mapping[str, object],
+        policy: Policy,
+        catalogue: Callable[[], Catalogue],
     ) -> None:
         """Write a decision, its policy before it where that is new, and return once both are as durable as promised.
 
+        inputs: of the request, in the form that the log has for them.
         Raises AuditUnavailable and AuditBroken.
         """
         if self.log is None:
@@ -84,9 +97,9 @@ class Journal:
             recorder = await self._introduce(policy, catalogue, self.log)
         subject = decision.merchant_biz_id
         if recorder.is_personal:
-            body = await asyncio.to_thread(recorder.body, decision, request, self._committing(subject))
+            body = await asyncio.to_thread(recorder.body, decision, request, inputs, self._committing(subject))
         else:
-            body = recorder.body(decision, request, self._committing(subject))
+            body = recorder.body(decision, request, inputs, self._committing(subject))
         receipt = await self.log.write("decision", body)
         self._copy(receipt.line)
 

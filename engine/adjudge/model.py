@@ -120,8 +120,7 @@ def _sniff(data: bytes) -> MediaType:
     return "video" if data[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide") else "image"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One onboarding check. Raises RequestError where a part cannot be right.
 
     merchant_biz_id: 32 letters or digits, unique to the check (the vendor's rule).
@@ -134,8 +133,8 @@ class Request:
     scene_code: str
     face: Face | None = None
     policy: str | None = None
-    inputs: Mapping[str, object] = field(default_factory=dict, repr=False)
-    signals: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
+    inputs: Mapping[str, object] = {}
+    signals: Mapping[str, Mapping[str, object]] = {}
 
     def __post_init__(self) -> None:
         if not isinstance(self.merchant_biz_id, str) or not _MERCHANT_BIZ_ID.fullmatch(self.merchant_biz_id):
@@ -149,6 +148,9 @@ class Request:
         if not isinstance(self.signals, Mapping) or not all(isinstance(s, Mapping) for s in self.signals.values()):
             raise RequestError("must map each signal to a mapping of its fields", where="signals")
 
+    def __repr__(self) -> str:
+        return f"<Request {self.merchant_biz_id} {self.scene_code}>"  # never its values: some are personal
+
 
 class SignalStatus(StrEnum):
     """How asking for a signal ended. Everything but `ok` leaves its fields unknown."""
@@ -161,8 +163,7 @@ class SignalStatus(StrEnum):
     NOT_PROVIDED = "not_provided"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signal:
+class Signal(msgspec.Struct, frozen=True, kw_only=True):
     """What a provider said of a request, or why it said nothing.
 
     fields: as the provider or caller gave them, in the log's form: durations and times are texts, sets are lists. What
@@ -174,7 +175,7 @@ class Signal:
 
     name: str
     status: SignalStatus
-    fields: Mapping[str, object] = field(default_factory=dict, repr=False)
+    fields: Mapping[str, object] = {}
     problems: tuple[tuple[str, str], ...] = ()
     reason: str | None = None
     reason_code: str | None = None
@@ -185,6 +186,10 @@ class Signal:
     duration_ms: float = 0.0
     price: Decimal = Decimal(0)
     currency: str | None = None
+
+    def __repr__(self) -> str:
+        said = f", {self.reason}" if self.reason else ""
+        return f"<Signal {self.name}: {self.status.value}{said}>"  # never its fields: some are personal
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -219,8 +224,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 DecisionStatus = Literal["fresh", "duplicate", "supersedes"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """A verdict, made for a request and recorded in the audit log.
 
     status: `fresh`, `duplicate` (the answer of an earlier decision), or `supersedes` (an earlier one was incomplete).
@@ -239,10 +243,10 @@ class Decision:
     policy_digest: str
     fingerprint: str
     decided_at: datetime
-    signals: Mapping[str, Signal] = field(default_factory=dict)
+    signals: Mapping[str, Signal] = {}
     supersedes: str | None = None
     duration_ms: float = 0.0
-    cost: Mapping[str, Decimal] = field(default_factory=dict)
+    cost: Mapping[str, Decimal] = {}
     capture_again: str | None = None
     notes: tuple[str, ...] = ()
 

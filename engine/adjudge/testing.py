@@ -13,9 +13,11 @@ import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec import structs
 
 from adjudge.engine import DEADLINE_S, Engine
 from adjudge.fields import parse_fields
@@ -156,7 +158,7 @@ class StoreContract:
     def test_store_keeps_the_newest_decision_of_an_id(self) -> None:
         """A decision takes the place of the one before."""
         store, older = self.open_store(), _decision()
-        newer = replace(older, decision_id="f" * 32, status="supersedes", supersedes=older.decision_id)
+        newer = structs.replace(older, decision_id="f" * 32, status="supersedes", supersedes=older.decision_id)
         store.put(older)
         store.put(newer)
         assert store.get(MERCHANT_BIZ_ID) == newer
@@ -164,7 +166,7 @@ class StoreContract:
     def test_store_takes_many_threads_at_once(self) -> None:
         """Nothing is lost or mixed up."""
         store, decision = self.open_store(), _decision()
-        decisions = [replace(decision, merchant_biz_id=f"{n:032x}") for n in range(64)]
+        decisions = [structs.replace(decision, merchant_biz_id=f"{n:032x}") for n in range(64)]
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(store.put, decisions))
             assert list(threads.map(store.get, [one.merchant_biz_id for one in decisions])) == decisions

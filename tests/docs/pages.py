@@ -261,6 +261,7 @@ class Page:
                 stderr=subprocess.STDOUT,
             )
             self.status, printed = done.returncode, done.stdout
+        assert "Traceback (most recent call last)" not in printed, printed
         printed = printed.replace(self.port, PORT).replace(str(self.folder), ".")
         return f"$ {shown}\n" + (expected if shows(expected, printed) else printed)
 

@@ -145,6 +145,16 @@ def test_page_names_everything_that_there_is(page: str, words: set[str]) -> None
     assert {word for word in words if not re.search(rf"(?<!\w){re.escape(word)}(?!\w)", said)} == set()
 
 
+def test_pages_name_every_code_of_a_mistake_and_no_other() -> None:
+    families = "yaml|schema|type|name|threshold|list|test|syntax"
+    sources = [file.read_text("utf-8") for file in (ROOT / "engine" / "adjudge").rglob("*.py")]
+    codes = {code for text in sources for code in re.findall(rf'"((?:{families})-[a-z-]+)"', text)}
+    codes |= {f"syntax-{code}" for text in sources for code in re.findall(r'\bfail(?:ure)?\(\s*"([a-z]+)"', text)}
+    pages = "".join((DOCS / name).read_text("utf-8") for name in ("policy-errors.md", "policy.md"))
+
+    assert codes == set(re.findall(rf"`((?:{families})-[a-z-]+)`", pages))
+
+
 def test_shows_ellipsis_stands_for_any_lines_and_nothing_else() -> None:
     assert shows("a\n…\nd\n", "a\nb\nc\nd\n")
     assert shows("…\nd\n", "a\nd\n")

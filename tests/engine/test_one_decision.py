@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from engines import CLEAN, MEDIA, POLICY, device, engine, face, recorded, request
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from adjudge.engine import Engine

@@ -8,12 +8,12 @@ import os
 import sqlite3
 from base64 import b64encode
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import structlog
 from engines import CLEAN, FACE_FIELDS, MEDIA, POLICY, device, engine, face, journal, recorded, request
+from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from adjudge.audit.bodies import FaceBody

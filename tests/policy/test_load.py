@@ -274,6 +274,7 @@ def test_order_each_name_after_those_it_reads() -> None:
     ordered, cycles = order({"a": ["b"], "b": ["c", "a"], "c": [], "d": ["d"], "e": ["a"]})
     assert ordered.index("c") < ordered.index("b") < ordered.index("a") < ordered.index("e")
     assert cycles == [("a", "b"), ("d",)]
+    assert order({"z": ["a"], "a": ["b"], "b": ["a"]})[1] == [("a", "b")]
 
 
 def test_order_of_a_long_chain_does_not_recurse() -> None:
@@ -319,6 +320,11 @@ def test_provider_check_is_given_config_and_fields(catalogue: Catalogue) -> None
     assert seen == [({"headers": [{"name": "a"}, {"name": "b"}]}, {"a": parse_field("bool")})]
 
 
+def test_provider_without_any_field_loads(catalogue: Catalogue) -> None:
+    providers = {"http.json": replace(catalogue.providers["http.json"], fields={})}
+    assert load("signals:\n  d: {provider: http.json}\n", Catalogue(providers=providers)).signals["d"].fields == {}
+
+
 def test_provider_check_that_crashes_is_the_plugins_fault(catalogue: Catalogue) -> None:
     def check(config: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
         raise KeyError("url")
@@ -353,7 +359,12 @@ def test_functions_of_plugins_faults_and_wrong_answers_are_evaluation_errors() -
 
     assert overload(lambda items, table: [*items, "c"], "list(string)").call(("a",), {}) == ("a", "c")
     assert [str(type_) for type_ in overload(len, "int").parameters] == ["list(string)", "map(string, int)"]
-    for call in (lambda items, table: 1 / 0, lambda items, table: "text", lambda items, table: None):
+    for call in (
+        lambda items, table: 1 / 0,
+        lambda items, table: items.absent,
+        lambda items, table: "text",
+        lambda items, table: None,
+    ):
         with pytest.raises(EvaluationError):
             overload(call, "int").call((), {})
 

@@ -137,6 +137,8 @@ def test_scalar_that_looks_like_a_number_is_refused(written: str) -> None:
         ('a: "\\U00110000"\n', "yaml-syntax"),
         ("%YAML " + "9" * 5000 + ".1\n---\na\n", "yaml-syntax"),
         ("a: [1\n", "yaml-syntax"),
+        ("{", "yaml-syntax"),
+        ("a: [b, {c: ]}\n", "yaml-syntax"),
         ("a: 'b\n", "yaml-syntax"),
         ("[" * (DEPTH_MAX + 1), "yaml-depth"),
         ("a: " * 5 + "1\n", "yaml-syntax"),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from adjudge.errors import MerchantBizIdConflict
 from adjudge.model import Decision

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from adjudge.store.memory import MemoryStore
 from adjudge.testing import MERCHANT_BIZ_ID, FakeClock, StoreContract, decide_once

@@ -145,12 +145,17 @@ class Recorder:
         self._signals = {name: _personal(signal.fields) for name, signal in typed.signals.items()}
         self.is_personal = any((self._inputs, *self._signals.values()))
 
-    def body(self, decision: Decision, request: Request, commit: Commit) -> DecisionBody:
-        """Return the record of a decision. commit: takes personal values; may write to disk."""
+    def body(self, decision: Decision, request: Request, inputs: Mapping[str, object], commit: Commit) -> DecisionBody:
+        """Return the record of a decision.
+
+        inputs: of the request, in the form that the log has for them. commit: takes personal values; may write to disk.
+        """
         committed: list[str] = []
 
         def written(fields: Mapping[str, object], names: Sequence[str], prefix: str = "") -> dict[str, Any]:
             standing = dict(fields)
+            if not names:
+                return standing
             for name in names:
                 if standing.get(name) is not None:
                     standing[name] = {COMMITMENT: commit(prefix + name, standing[name])}
@@ -167,7 +172,7 @@ class Recorder:
             fingerprint=decision.fingerprint,
             at=decision.decided_at,
             durability=self._durability,
-            inputs=written(request.inputs, self._inputs),
+            inputs=written(inputs, self._inputs),
             signals={
                 name: _signal_body(signal, written(signal.fields, self._signals[name], f"{name}."))
                 for name, signal in decision.signals.items()
@@ -200,7 +205,7 @@ def _signal_body(signal: Signal, fields: dict[str, Any]) -> SignalBody:
         provider=signal.provider,
         version=signal.version,
         request_id=signal.request_id,
-        duration_ms=round(signal.duration_ms, 3),
+        duration_ms=signal.duration_ms,
         price=signal.price,
         currency=signal.currency,
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+import msgspec
 
 from adjudge.cli.group import FINDINGS, FINE, render_error
 from adjudge.cli.output import JSON, decision_text, format_option, print_json
@@ -76,7 +77,7 @@ def _reader(face: Path | None) -> Callable[[bytes, Path], Request]:
 
     def read(data: bytes, folder: Path) -> Request:
         request = decode_request(data, folder=folder)
-        return request if given is None else replace(request, face=given)
+        return request if given is None else msgspec.structs.replace(request, face=given)
 
     return read
 

@@ -178,12 +178,12 @@ class Declarations:
         derive = provider.derive
         fields: dict[str, Field] = {}
         self.guarded(provider, form, lambda: fields.update(derive(config)))
-        for field in fields.keys() & (KEYWORDS | RESERVED):
-            message = f"`{field}` cannot be a field: it is a word of the language"
+        for word in sorted(fields.keys() & (KEYWORDS | RESERVED)):
+            message = f"`{word}` cannot be a field: it is a word of the language"
             self.reader.blame(
                 "name-taken",
                 message,
-                follow(form.config, (field,), form.key.span) if form.config is not None else form.key.span,
+                follow(form.config, (word,), form.key.span) if form.config is not None else form.key.span,
                 "choose another name",
             )
         return fields if len(self.reader.errors) == before else None

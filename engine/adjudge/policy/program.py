@@ -18,8 +18,8 @@ from adjudge.expr.functions import Overload
 from adjudge.expr.nodes import Binary, Has, Name, Node, Unary, walk
 from adjudge.expr.python import Emitter, compile_condition
 from adjudge.expr.reference import Unknown, evaluate
-from adjudge.model import Verdict
 from adjudge.expr.types import EnumType
+from adjudge.model import Verdict
 from adjudge.policy.index import SlotFact, ValueTable, by_value, cut_points, cut_table, weigh
 from adjudge.policy.intake import IntakeCode, Tables
 from adjudge.policy.slots import NOVEL

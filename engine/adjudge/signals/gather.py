@@ -105,7 +105,7 @@ async def ask(source: Source, request: Request, *, now: datetime, deadline: floa
     except asyncio.CancelledError:
         task.cancel()
         raise
-    duration_ms = (monotonic() - started) * 1000
+    duration_ms = round((monotonic() - started) * 1000, 3)
     if not task.done():
         task.cancel()
         return _failed(source, SignalFailed(f"no answer within {until - started:.3g} s", kind="timeout"), duration_ms)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from collections.abc import Mapping
 
@@ -21,4 +20,4 @@ def fingerprint(request: Request, inputs: Mapping[str, object], policy: str, key
     """
     face = request.face
     content = [policy, request.scene_code, face and [face.media_type, face.digest], inputs]
-    return hmac.new(key, _canonical.encode(content), hashlib.sha256).hexdigest()
+    return hmac.digest(key, _canonical.encode(content), "sha256").hex()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import structs
 
 from adjudge.errors import MerchantBizIdConflict
 from adjudge.model import Decision
@@ -23,6 +25,10 @@ class Flights:
     """Decisions under way on one event loop."""
 
     _under_way: dict[str, _Flight] = field(default_factory=dict)
+
+    def has(self, merchant_biz_id: str) -> bool:
+        """Whether an answer for an id is under way."""
+        return merchant_biz_id in self._under_way
 
     async def fly(
         self,
@@ -42,7 +48,7 @@ class Flights:
             if flight.fingerprint != fingerprint:
                 raise conflict(merchant_biz_id)
             if flight.anew or not anew:
-                return replace(await asyncio.shield(flight.task), status="duplicate")
+                return structs.replace(await asyncio.shield(flight.task), status="duplicate")
             await asyncio.wait({flight.task})
         task = asyncio.get_running_loop().create_task(work())
         self._under_way[merchant_biz_id] = _Flight(fingerprint, anew, task)
