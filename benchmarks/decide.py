@@ -99,11 +99,23 @@ def rows() -> Iterator[tuple[str, str, str]]:
     before = bare_append(line)
     synced = asyncio.run(decide(policy, registry, "fsync", 1))
     bare = (before + bare_append(line)) / 2
-    yield f"decide, audit with fsync: {synced:.0f} µs, bare append + fdatasync {bare:.0f} µs", f"{synced / bare:.2f}×", "≤ 1.3×"
-    yield "decide, audit with fsync, 64 concurrent callers", f"{asyncio.run(decide(policy, registry, 'fsync', 64)):.0f} µs", "≤ 40 µs"
+    yield (
+        f"decide, audit with fsync: {synced:.0f} µs, bare append + fdatasync {bare:.0f} µs",
+        f"{synced / bare:.2f}×",
+        "≤ 1.3×",
+    )
+    yield (
+        "decide, audit with fsync, 64 concurrent callers",
+        f"{asyncio.run(decide(policy, registry, 'fsync', 64)):.0f} µs",
+        "≤ 40 µs",
+    )
     yield "10,000 cached decisions", f"{asyncio.run(cached_megabytes(policy, registry)):.1f} MB", "≤ 40 MB"
     yield "`import adjudge` over bare Python", f"{import_ms('import adjudge'):.0f} ms", "≤ 150 ms"
-    yield "`from adjudge import Engine, load_policy`", f"{import_ms('from adjudge import Engine, load_policy'):.0f} ms", "(≤ 150 ms)"
+    yield (
+        "`from adjudge import Engine, load_policy`",
+        f"{import_ms('from adjudge import Engine, load_policy'):.0f} ms",
+        "(≤ 150 ms)",
+    )
     start = perf_counter()
     parse_policy(workload(500).policy, registry=registry).evaluate({})
     yield "loading and compiling a policy of 500 rules", f"{perf_counter() - start:.2f} s", "≤ 1 s"

@@ -73,7 +73,7 @@ def cel_forms(work: Workload) -> Iterator[tuple[str, Decide]]:
 
     kinds = {"country": cel.Type.STRING, "deepfake.result": cel.Type.STRING, "device.emulator": cel.Type.BOOL}
     numbers = ("document_match", "velocity", "amount", "device.score", "device.age")
-    kinds |= {name: cel.Type.DOUBLE for name in (*numbers, *(f"deepfake.score.{tag}" for tag in TAGS))}
+    kinds |= dict.fromkeys((*numbers, *(f"deepfake.score.{tag}" for tag in TAGS)), cel.Type.DOUBLE)
     environment = cel.NewEnv(variables=kinds)
 
     def flat(given: dict[str, Any]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ class Workload:
 
 def workload(count: int, *, requests: int = 2000, seed: int = 7) -> Workload:
     """Return `count` rules and requests with every field known; no two requests are alike."""
-    draw = random.Random(seed)  # noqa: S311  # rules, not secrets
+    draw = random.Random(seed)  # rules, not secrets
     rules = tuple((_condition(draw), draw.choice((1, 1, 2))) for _ in range(count))
     return Workload(rules, tuple(_request(draw) for _ in range(requests)))
 
@@ -128,5 +128,5 @@ def straight_python(work: Workload) -> object:
         lines.append(f"    if {text}:\n        outcome = {2 if outcome == 2 else 'outcome or 1'}")
     lines.append("    return outcome")
     namespace: dict[str, object] = {}
-    exec("\n".join(lines), namespace)  # noqa: S102  # our own text
+    exec("\n".join(lines), namespace)  # our own text
     return namespace["decide"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from time import monotonic, perf_counter_ns
 from types import TracebackType
 
@@ -79,6 +79,7 @@ class Engine:
         self._deadline_s = deadline_s
         self._clock = clock
         self._flights = Flights()
+        self._ids = Random()  # noqa: S311  # seeded by the system; ids are to be unique, not secret
         self._gate = threading.Lock()  # nobody comes in while the engine closes
         self._home: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
@@ -160,7 +161,8 @@ class Engine:
             )
         verdict = evaluate(known)
         took_ms = (perf_counter_ns() - started) // 1000 / 1000
-        decision = _decision(case, known, verdict, now, earlier, took_ms, self._journal.notes)
+        decision_id = f"{self._ids.getrandbits(128):032x}"
+        decision = _decision(case, known, verdict, now, earlier, decision_id, took_ms, self._journal.notes)
         await self._journal.record(decision, case.request, case.inputs, policy, self.registry.catalogue)
         try:
             self._store.put(decision)
@@ -284,6 +286,7 @@ def _decision(
     verdict: Verdict,
     now: datetime,
     earlier: Decision | None,
+    decision_id: str,
     took_ms: float,
     notes: tuple[str, ...],
 ) -> Decision:
@@ -298,7 +301,7 @@ def _decision(
     said = [f"{name} {what}" for name, what in problems]
     said += [f"the doubt about `{rule}` was waived by the policy" for rule in verdict.waived]
     return Decision(
-        decision_id=secrets.token_hex(16),
+        decision_id=decision_id,
         merchant_biz_id=case.request.merchant_biz_id,
         status=status,
         verdict=verdict,

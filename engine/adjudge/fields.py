@@ -17,7 +17,6 @@ from adjudge.expr.types import (
     BOOL,
     DOUBLE,
     DURATION,
-    INT,
     SCALARS,
     STRING,
     TIMESTAMP,
@@ -26,6 +25,7 @@ from adjudge.expr.types import (
     MapType,
     SetType,
     Type,
+    named,
 )
 from adjudge.expr.values import (
     INT_MAX,
@@ -297,7 +297,7 @@ def _read_scalar(field: Field, type_: Type, value: object) -> Reading:
             return _wrong(f"must be a finite number, not {value}")
         understood = float(value)
     if understood is None:
-        return _wrong(f"must be {_article(type_)} {type_}, not {describe(value)}")
+        return _wrong(f"must be {named(type_)}, not {describe(value)}")
     if isinstance(understood, str) and not _is_unicode(understood):
         return _wrong("is not valid Unicode")
     return _in_range(field, understood)
@@ -317,7 +317,7 @@ def _read_time(field: Field, type_: Type, value: object) -> Reading:
                 return _in_range(field, moment)
     except EvaluationError as error:  # which quotes the text
         return _wrong(f"must be a {type_}, not another string" if field.personal else f"must be a {type_}: {error}")
-    return _wrong(f"must be {_article(type_)} {type_}, not {describe(value)}")
+    return _wrong(f"must be {named(type_)}, not {describe(value)}")
 
 
 def _in_range(field: Field, value: object) -> Reading:
@@ -364,10 +364,6 @@ def _inner(parts: Iterable[tuple[str, Reading]]) -> tuple[tuple[str, str], ...]:
 
 def _wrong(text: str) -> Reading:
     return Reading(None, (("", text),))
-
-
-def _article(type_: Type) -> str:
-    return "an" if type_ is INT else "a"
 
 
 def describe(value: object) -> str:
@@ -434,7 +430,7 @@ def recordable(field: Field, value: object, refused: list[tuple[str, str]], path
     Raises TypeError, which says what came, for any other kind of value, and RecursionError.
     """
     kind = type(value)
-    if kind is float and isfinite(value) or kind is bool or (kind is str and value.isascii()):  # type: ignore[arg-type, attr-defined]
+    if (kind is float and isfinite(value)) or kind is bool or (kind is str and value.isascii()):  # type: ignore[arg-type, attr-defined]
         return value  # nearly all are such
     match value:
         case None | bool():

@@ -72,7 +72,10 @@ WHEN = st.sampled_from((None, None, None, "pass", "review", "reject"))
 
 @st.composite
 def policies(draw: DrawFn, *, waivers: bool = True) -> Policy:
-    """Return a policy, of a few atoms or of all. waivers: whether signals, rules and the policy may have a `when_unknown` of their own."""
+    """Return a policy, of a few atoms or of all.
+
+    waivers: whether signals, rules and the policy may have a `when_unknown` of their own.
+    """
 
     def when() -> str:
         said = draw(WHEN) if waivers else None

@@ -41,6 +41,7 @@ from adjudge.expr.types import (
     is_text,
     item_of,
     join,
+    named,
 )
 from adjudge.source import Source, Span
 
@@ -73,7 +74,7 @@ def check(
     if expect is not None and not checker.errors and not accepts(expect, checker.type(typed)):
         found = checker.type(typed)
         hint = "compare it with something, for example `… > 0`" if expect is BOOL else None
-        checker.error("type-mismatch", f"this is a {found}, where a {expect} is needed", tree.span, hint=hint)
+        checker.error("type-mismatch", f"this is {named(found)}, where {named(expect)} is needed", tree.span, hint=hint)
     return (None if checker.errors else typed), checker.errors
 
 
@@ -132,7 +133,7 @@ class _Checker:
         typed = self.visit(node, scope)
         if not accepts(BOOL, self.type(typed)):
             self.error(
-                "type-mismatch", f"this is a {typed.type}, where a bool is needed", node.span, note="expected bool"
+                "type-mismatch", f"this is {named(typed.type)}, where a bool is needed", node.span, note="expected bool"
             )
         return typed
 
@@ -206,7 +207,7 @@ class _Checker:
                 return replace(node, type=DYN)
             case type_:
                 return replace(
-                    node, type=self.error("type-select", f"a {type_} has no field `{node.field}`", node.span)
+                    node, type=self.error("type-select", f"{named(type_)} has no field `{node.field}`", node.span)
                 )
 
     def has(self, node: Has, scope: Mapping[str, Type]) -> Node:
@@ -232,7 +233,7 @@ class _Checker:
                 return replace(typed, type=value)
             case ListType(item=item):
                 if not accepts(INT, self.type(key)):
-                    self.error("type-mismatch", f"a list is indexed by an int, not a {key.type}", node.key.span)
+                    self.error("type-mismatch", f"a list is indexed by an int, not {named(key.type)}", node.key.span)
                 return replace(typed, type=item)
             case SetType():
                 hint = 'ask whether it holds a member: `"…" in …`'
@@ -242,7 +243,7 @@ class _Checker:
             case type_ if is_dynamic(type_):
                 return replace(typed, type=DYN)
             case type_:
-                return replace(typed, type=self.error("type-index", f"a {type_} cannot be indexed", node.span))
+                return replace(typed, type=self.error("type-index", f"{named(type_)} cannot be indexed", node.span))
 
     # operators
 
@@ -281,7 +282,7 @@ class _Checker:
         then, otherwise = self.visit(node.then, scope), self.visit(node.otherwise, scope)
         type_ = join(self.type(then), self.type(otherwise))
         if type_ is None:
-            message = f"one branch is a {then.type}, the other a {otherwise.type}"
+            message = f"one branch is {named(then.type)}, the other {named(otherwise.type)}"
             type_ = self.error("type-branches", message, node.otherwise.span, note=f"expected {then.type}")
         return replace(node, condition=condition, then=then, otherwise=otherwise, type=type_)
 
@@ -331,7 +332,7 @@ class _Checker:
         operand = self.visit(node.operand, scope)
         item = item_of(self.type(operand))
         if item is None:
-            message = f"`{node.kind}` runs over a list, a set or a map, not a {operand.type}"
+            message = f"`{node.kind}` runs over a list, a set or a map, not {named(operand.type)}"
             item = self.error("type-mismatch", message, node.operand.span)
         if self.strict and len(scope) >= NESTED_MAX:
             self.error("type-nested", f"macros are nested more than {NESTED_MAX} deep", node.span)
@@ -352,7 +353,7 @@ class _Checker:
         entries = tuple((self.visit(key, scope), self.visit(value, scope)) for key, value in node.entries)
         for key, _ in entries:
             if self.type(key) == DOUBLE or isinstance(self.type(key), ListType | MapType | SetType):
-                self.error("type-key", f"a map's key is a string, an int or a bool, not a {key.type}", key.span)
+                self.error("type-key", f"a map's key is a string, an int or a bool, not {named(key.type)}", key.span)
         keys = self.common([key for key, _ in entries], "map's keys")
         values = self.common([value for _, value in entries], "map")
         return replace(node, entries=entries, type=MapType(keys, values))

@@ -22,6 +22,7 @@ from adjudge.expr.types import (
     is_dynamic,
     is_text,
     join,
+    named,
 )
 from adjudge.source import Span
 
@@ -71,7 +72,7 @@ def equality(left: Node, right: Node) -> Type | Mismatch:
     if {a, b} == {INT, DOUBLE}:
         return Mismatch("type-mismatch", "an int is compared with a double", hint=_number_hint(left, right))
     if join(a, b) is None:
-        return Mismatch("type-mismatch", f"a {a} is compared with a {b}", right.span, note=f"expected {a}")
+        return Mismatch("type-mismatch", f"{named(a)} is compared with {named(b)}", right.span, note=f"expected {a}")
     return BOOL
 
 
@@ -83,9 +84,9 @@ def ordering(left: Node, right: Node) -> Type | Mismatch:
     if isinstance(a, EnumType) or isinstance(b, EnumType):
         return Mismatch("type-order", "a vocabulary has no order", hint='compare with ==, or `in ["…", "…"]`')
     if a != b:
-        return Mismatch("type-mismatch", f"a {a} is compared with a {b}", right.span, note=f"expected {a}")
+        return Mismatch("type-mismatch", f"{named(a)} is compared with {named(b)}", right.span, note=f"expected {a}")
     if a not in _ORDERED:
-        return Mismatch("type-order", f"a {a} has no order")
+        return Mismatch("type-order", f"{named(a)} has no order")
     return BOOL
 
 
@@ -97,18 +98,22 @@ def membership(left: Node, right: Node) -> Type | Mismatch:
             if is_dynamic(a) or is_dynamic(item) or (join(a, item) is not None):
                 return BOOL
             hint = _number_hint(left, Literal(value=0.0, type=item)) if {a, item} == {INT, DOUBLE} else None
-            return Mismatch("type-mismatch", f"a {a} is looked for among {item}s", left.span, hint, f"expected {item}")
+            return Mismatch(
+                "type-mismatch", f"{named(a)} is looked for among {item}s", left.span, hint, f"expected {item}"
+            )
         case SetType():
             if is_dynamic(a) or is_text(a):
                 return BOOL
             return Mismatch(
-                "type-mismatch", f"a {a} is looked for in a set of names", left.span, note="expected string"
+                "type-mismatch", f"{named(a)} is looked for in a set of names", left.span, note="expected string"
             )
         case _ if is_dynamic(b):
             return BOOL
         case _:
             hint = "write `text.contains(part)`" if is_text(b) else None
-            return Mismatch("type-mismatch", f"`in` looks into a list, a set or a map, not a {b}", right.span, hint)
+            return Mismatch(
+                "type-mismatch", f"`in` looks into a list, a set or a map, not {named(b)}", right.span, hint
+            )
 
 
 def arithmetic(operator: str, left: Node, right: Node) -> Type | Mismatch:
@@ -127,7 +132,7 @@ def arithmetic(operator: str, left: Node, right: Node) -> Type | Mismatch:
     if (operator, a, b) in _SUMS:
         return _SUMS[operator, a, b]
     hint = _number_hint(left, right) if {a, b} == {INT, DOUBLE} else None
-    return Mismatch("type-operator", f"`{operator}` does not take a {a} and a {b}", hint=hint)
+    return Mismatch("type-operator", f"`{operator}` does not take {named(a)} and {named(b)}", hint=hint)
 
 
 def _as_list(type_: Type) -> Type:
@@ -138,7 +143,7 @@ def negation(operand: Type) -> Type | Mismatch:
     """Unary minus."""
     if is_dynamic(operand) or operand in (INT, DOUBLE):
         return operand if operand in (INT, DOUBLE) else DYN
-    return Mismatch("type-operator", f"`-` does not take a {operand}")
+    return Mismatch("type-operator", f"`-` does not take {named(operand)}")
 
 
 def vocabulary_slip(operator: str, left: Node, right: Node) -> tuple[Literal, tuple[str, ...]] | None:

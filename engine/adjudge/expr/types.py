@@ -85,6 +85,11 @@ def is_dynamic(type_: Type | None) -> bool:
     return type_ in (None, DYN, NOTHING)
 
 
+def named(type_: Type | None) -> str:
+    """Return a type with its article, as a sentence has it."""
+    return f"{'an' if str(type_)[0] in 'aeiou' else 'a'} {type_}"
+
+
 def is_text(type_: Type) -> bool:
     """Whether a type reads as string."""
     return type_ == STRING or isinstance(type_, EnumType)

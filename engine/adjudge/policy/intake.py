@@ -134,7 +134,8 @@ class IntakeCode:
     """Emits the taking of slots.
 
     used: slots that facts or computed parts read. wanted: those whose value computed parts need.
-    tables: by slot. every, possible: masks of all alternatives, and of those that can be at all. names: globals of the code. variables: the Python variable of each slot. sets: the readers of sets.
+    tables: by slot. every, possible: masks of all alternatives, and of those that can be at all.
+    names: globals of the code. variables: the Python variable of each slot. sets: the readers of sets.
     """
 
     slots: Mapping[str, Field]
@@ -388,6 +389,7 @@ class IntakeCode:
     # names
 
     def variable(self, slot: str) -> str:
+        """Return the Python variable of a slot."""
         return self.variables.setdefault(slot, f"f{len(self.variables)}")
 
     def _fresh(self) -> str:
@@ -395,11 +397,13 @@ class IntakeCode:
         return f"s{self._count}"
 
     def refer_name(self, value: object) -> str:
+        """Return the name under which the code finds an object."""
         name = f"k{len(self.names)}"
         self.names[name] = value
         return name
 
     def refer(self, value: object) -> ast.expr:
+        """Return an expression for an object: itself if it is plain, else its name."""
         if type(value) in (bool, int, float, str):
             return ast.Constant(value)  # type: ignore[arg-type]  # one of these four
         return pyast.load(self.refer_name(value))
