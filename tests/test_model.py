@@ -99,9 +99,10 @@ def test_face_that_is_none_is_refused(make: Callable[[], Face], said: str) -> No
 def test_face_larger_than_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(model, "MEDIA_MAX_BYTES", 2**20)
     (tmp_path / "face.jpg").write_bytes(b"x" * (2**20 + 1))
-    for make in (lambda: Face.from_bytes(b"x" * (2**20 + 1)), lambda: Face.from_file(tmp_path / "face.jpg")):
-        with pytest.raises(RequestError, match="larger than 1 MiB"):
-            make()
+    with pytest.raises(RequestError, match="larger than 1 MiB"):
+        Face.from_bytes(b"x" * (2**20 + 1))
+    with pytest.raises(RequestError, match="larger than 1 MiB"):
+        Face.from_file(tmp_path / "face.jpg")
     assert Face.from_bytes(b"x" * 2**20).data == b"x" * 2**20
 
 

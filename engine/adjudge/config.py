@@ -22,8 +22,8 @@ from adjudge.audit.log import Durability
 from adjudge.engine import DEADLINE_S, Engine
 from adjudge.errors import AdjudgeError, PluginError, PolicyError, PolicyErrors
 from adjudge.journal import Journal
-from adjudge.plugin import AuditSink, DecisionObserver, DecisionStore
-from adjudge.policy import Policy, load_policy
+from adjudge.plugin import AuditSink, DecisionObserver, DecisionStore, PolicySource
+from adjudge.policy import Catalogue, Policy, load_policy, parse_policy
 from adjudge.policy.load import read_source
 from adjudge.policy.reader import Reader, Refused
 from adjudge.policy.yaml import Mapping, Node, read_yaml
@@ -46,10 +46,10 @@ Opened = tuple[str, MappingOf[str, object]]
 class Config:
     """What stands in a configuration file, paths made whole.
 
-    ttl_s, deadline_s: seconds. plugins: None for all that are installed.
+    policies: files, or locations `scheme://…` of a plugin's policy source. ttl_s, deadline_s: seconds. plugins: None for all that are installed.
     """
 
-    policies: tuple[Path, ...]
+    policies: tuple[Path | str, ...]
     audit: Path | None = None
     durability: Durability = "fsync"
     sinks: tuple[Opened, ...] = ()
@@ -75,7 +75,7 @@ def assemble(config: Config) -> Engine:
     errors: list[PolicyError] = []
     for file in config.policies:
         try:
-            policy = load_policy(file, catalogue=catalogue)
+            policy = load_located(file, registry, catalogue)
         except PolicyErrors as found:
             errors += found.errors
             continue
@@ -104,6 +104,21 @@ def assemble(config: Config) -> Engine:
     except BaseException:
         journal.close()
         raise
+
+
+def load_located(location: Path | str, registry: Registry, catalogue: Catalogue) -> Policy:
+    """Load a policy from its file, or through the plugin that offers the scheme of its location."""
+    if isinstance(location, Path):
+        return load_policy(location, catalogue=catalogue)
+    scheme = location.partition("://")[0]
+    source = registry.offered("policy source").get(scheme)
+    if source is None:
+        raise PluginError(f"no installed plugin offers the policy source `{scheme}`", plugin=scheme)
+    try:
+        text = cast(PolicySource, source).load(location)
+    except Exception as error:  # whatever a plugin does, the place that was asked for is named
+        raise PluginError(f"cannot load {location}: {type(error).__name__}: {error}", plugin=scheme) from error
+    return parse_policy(text, location, catalogue=catalogue)
 
 
 def _open(registry: Registry, kind: str, opened: Opened) -> object:
@@ -146,7 +161,7 @@ class _Config:
         deadline = parts.get("deadline")
         deadline_s = reader.seconds(deadline, "`deadline`", _LONGEST_DEADLINE_S) if deadline else None
         return Config(
-            policies=tuple(self.folder / policy for policy in policies),
+            policies=tuple(policy if "://" in policy else self.folder / policy for policy in policies),
             audit=audit,
             durability=durability,
             sinks=sinks,

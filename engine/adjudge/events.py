@@ -1,10 +1,12 @@
 """Operational events, told to structlog: what an operator watches. The audit log is another thing.
 
+Where nobody has configured structlog, events go to Python's own logging: an embedded library prints nothing by itself.
 structlog is imported with the first event: it brings much along that a quiet process never needs.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 from dataclasses import dataclass
@@ -42,6 +44,10 @@ class Events:
         try:
             import structlog
 
-            getattr(structlog.get_logger(self.logger), level)(event, **facts)
+            if structlog.is_configured():
+                getattr(structlog.get_logger(self.logger), level)(event, **facts)
+            else:
+                said = " ".join(f"{name}={value!r}" for name, value in facts.items())
+                getattr(logging.getLogger(self.logger), level)("%s %s", event, said)
         except Exception:  # noqa: S110  # there is nobody left to tell
             pass

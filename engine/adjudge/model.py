@@ -200,7 +200,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     reasons: codes of the rules that decided the outcome, true or in doubt, without repeats, in policy order.
     missing: signals and inputs with unknown fields that unresolved rules and rows read.
     score: the scorecard's total as (lowest, highest) in points, None without a scorecard.
-    waived: unresolved rules whose doubt was taken softer than the policy's `when_unknown` would.
+    waived: what would have made the outcome worse by the policy's `when_unknown`, but for a waiver: ids of unresolved
+    rules, and `scorecard`.
     problems: fields that came with a value of the wrong type, range or vocabulary: (name, what was wrong).
     """
 

@@ -316,6 +316,24 @@ def test_engine_closing_answers_every_thread_that_came_in_before(tmp_path: Path)
         assert decided == {one.decision_id for one in recorded(directory)}
 
 
+def test_engine_closing_waits_for_a_caller_who_is_just_coming_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    entered = threading.Event()
+    submit = asyncio.run_coroutine_threadsafe
+
+    def slowly(work: Any, home: asyncio.AbstractEventLoop) -> Any:
+        if threading.current_thread().name == "caller_0":
+            entered.set()
+            time.sleep(0.1)
+        return submit(work, home)
+
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", slowly)
+    with ThreadPoolExecutor(1, thread_name_prefix="caller") as threads:
+        with engine() as door:
+            call = threads.submit(door.decide_sync, request())
+            assert entered.wait(10)
+        assert call.result(timeout=10).outcome is Outcome.PASS
+
+
 def test_engine_closing_lets_go_of_the_log_even_where_a_plugin_fails(tmp_path: Path) -> None:
     class Unkind:
         def tell(self, decision: Decision) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import CLEAN, MEDIA, POLICY, device, engine, face, recorded, request
+from engines import CLEAN, MEDIA, POLICY, device, engine, face, journal, recorded, request
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
+from adjudge.audit.log import Durability
 from adjudge.engine import Engine
 from adjudge.errors import MerchantBizIdConflict, SignalFailed
 from adjudge.model import Decision, Face, Outcome, SignalStatus
@@ -182,6 +183,24 @@ def test_decide_two_hundred_threads_at_one_id_are_one_call(tmp_path: Path) -> No
     one_answer(decisions)
     assert [len(provider.calls) for provider in asked] == [1, 1]
     assert len(recorded(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("durability", ["fsync", "flush", "async"])
+def test_decide_two_hundred_tasks_at_one_id_without_providers_are_one_record(
+    durability: Durability, tmp_path: Path
+) -> None:
+    policy = "{policy_language: 1, policy: p, inputs: {n: int}, rules: [{id: r, when: n > 1, then: review}]}"
+
+    async def main() -> None:
+        async with engine([], policies=[policy], journal=journal(tmp_path, durability=durability)) as door:
+            for n in range(3):
+                given = request(n, inputs={"n": n})
+                one_answer(await asyncio.gather(*(door.decide(given) for _ in range(CALLERS))))
+                with pytest.raises(MerchantBizIdConflict):
+                    await door.decide(request(n, inputs={"n": n + 1}))
+
+    asyncio.run(main())
+    assert [one.merchant_biz_id for one in recorded(tmp_path)] == [f"{n:032x}" for n in range(3)]
 
 
 def test_decide_two_event_loops_and_threads_at_one_id_are_one_call() -> None:

@@ -57,7 +57,6 @@ def verdict(policy: Policy, given: Mapping[str, object], now: datetime | None = 
     upper = max((rule.outcome for rule, truth in rules if truth is not False), default=PASS)
     doubts = [(rule, in_force(rule.when_unknown, rule.condition)) for rule, truth in rules if truth is None]
     outcome = max([lower, *(min(rule.outcome, doubt) for rule, doubt in doubts)])
-    waived = [rule.id for rule, doubt in doubts if min(rule.outcome, doubt) < min(rule.outcome, typed.when_unknown)]
     score = None
     doubted = [rule.condition for rule, _ in doubts]
     reasons: list[str] = []
@@ -82,11 +81,12 @@ def verdict(policy: Policy, given: Mapping[str, object], now: datetime | None = 
         if low != high:
             worth = max(in_force(card.when_unknown, row.condition) for row in open_rows)
             card_outcome = max(low, min(high, worth))
-            if card_outcome < max(low, min(high, typed.when_unknown)):
-                waived.append("scorecard")
         lower, upper, outcome = max(lower, low), max(upper, high), max(outcome, card_outcome)
         doubted += [row.condition for row in open_rows]
         card_decides = card_outcome == outcome and (low == outcome or lower < outcome)
+    waived = [rule.id for rule, _ in doubts if outcome < min(rule.outcome, typed.when_unknown)]
+    if card is not None and outcome < min(high, typed.when_unknown):
+        waived.append("scorecard")
     if outcome > PASS:
         sure_rules = [rule for rule, truth in rules if truth is True and rule.outcome == outcome]
         open_rules = [rule for rule, doubt in doubts if min(rule.outcome, doubt) == outcome and outcome > lower]

@@ -419,6 +419,9 @@ def test_gather_thrifty_asks_cheapest_first_one_billed_at_a_time() -> None:
         EAGER + "gather: thrifty\n", providers=several(free=note, cheap=note, dear=note), signals={"own": {"ok": True}}
     )
     assert order == ["free", "cheap", "dear"]
+    providers = several(cheap=True)
+    decide_once(EAGER + "gather: thrifty\n", providers=providers, signals={"own": {"ok": True}})
+    assert [len(provider.calls) for provider in providers] == [0, 1, 1]
 
 
 def test_gather_thrifty_asks_what_has_asks_about_even_when_settled() -> None:
@@ -478,6 +481,9 @@ class Opening:
         self.asking += 1
         try:
             await asyncio.sleep(0.01)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.03)  # it takes its time to end
+            raise
         finally:
             self.asking -= 1
         return {"score": 5}

@@ -227,7 +227,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def render(findings: Findings) -> str:
     """Return the findings as a person reads them."""
-    good = f"{findings.count} records verify, last seq {findings.last_seq}, last hash {findings.last_hash}"
+    good = f"{findings.count} record{'s verify' if findings.count != 1 else ' verifies'}, last seq {findings.last_seq}, last hash {findings.last_hash}"
     if findings.problem is None:
         return good
     problem = findings.problem

@@ -18,7 +18,7 @@ from adjudge.fields import to_json
 from adjudge.policy.explanation import shown
 
 
-@click.command("eval")
+@click.command("eval", context_settings={"ignore_unknown_options": True})  # `-7 / 2` is no option
 @click.argument("expression", metavar="EXPR")
 @click.option("--given", metavar="JSON", default="{}", help="Values by name: '{\"score\": 72}'; others are unknown.")
 @click.option(

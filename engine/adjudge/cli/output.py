@@ -22,6 +22,10 @@ def print_json(document: object, *, indent: int | None = 2) -> None:
     click.echo(json.dumps(document, indent=indent, ensure_ascii=False, default=str))
 
 
+SHOWN_MAX = 6
+"""How many rules in doubt a person wants to see."""
+
+
 def counted(number: int, thing: str) -> str:
     """Return `1 rule`, `2 rules`."""
     return f"{number} {thing}" + ("" if number == 1 else "s")
@@ -44,9 +48,11 @@ def decision_text(decision: Decision) -> str:
 
 def verdict_lines(verdict: Verdict) -> list[str]:
     """Return the reasons of a verdict, what matched and what is in doubt, as indented lines."""
-    lines = [_row("because of", ", ".join(verdict.reasons))] if verdict.reasons else []
+    lines = [_row("because of", _because(verdict))] if verdict.reasons else []
     lines += [_row("matched", rule) for rule in verdict.matched]
-    lines += [_row("unresolved", rule) for rule in verdict.unresolved]
+    lines += [_row("unresolved", rule) for rule in verdict.unresolved[:SHOWN_MAX]]
+    if len(verdict.unresolved) > SHOWN_MAX:
+        lines.append(_row("", f"and {counted(len(verdict.unresolved) - SHOWN_MAX, 'more rule')}"))
     if verdict.missing:
         lines.append(_row("missing", ", ".join(verdict.missing)))
     if not verdict.settled:
@@ -55,6 +61,15 @@ def verdict_lines(verdict: Verdict) -> list[str]:
         low, high = verdict.score
         lines.append(_row("score", str(low) if low == high else f"{low} to {high}"))
     return lines
+
+
+def _because(verdict: Verdict) -> str:
+    """Return the codes that decided; where doubt alone did, how many are in doubt and for want of what."""
+    if verdict.outcome > verdict.lower and len(verdict.reasons) > SHOWN_MAX:
+        return (
+            f"doubt: {counted(len(verdict.reasons), 'reason')} cannot be ruled out without {', '.join(verdict.missing)}"
+        )
+    return ", ".join(verdict.reasons)
 
 
 def _row(label: str, text: str) -> str:

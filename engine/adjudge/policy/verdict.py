@@ -68,13 +68,12 @@ class _Doubts:
 
 @dataclass(frozen=True, slots=True)
 class _Card:
-    """What a scorecard comes to: severities, the total's interval, and whether a waiver softened it."""
+    """What a scorecard comes to: severities, and the total's interval."""
 
     outcome: int
     lower: int
     upper: int
     score: tuple[int, int]
-    waived: bool
 
 
 class Judge:
@@ -147,7 +146,8 @@ class Judge:
         else:
             deciding = rejected if outcome == REJECT else reviewed
             card_decides = card is not None and card.outcome == outcome
-        waived = self._ids.of(self._waived(unresolved, doubts))
+        waived = self._ids.of(self._waived(unresolved, doubts, outcome))
+        card_waived = card is not None and outcome < min(card.upper, self._default)
         return Verdict(
             outcome=OUTCOMES[outcome],
             lower=OUTCOMES[lower],
@@ -157,7 +157,7 @@ class Judge:
             reasons=self._codes(deciding, card_decides=card_decides) if outcome else (),
             missing=self._missing(doubted, unknown),
             score=card.score if card is not None else None,
-            waived=(*waived, "scorecard") if card is not None and card.waived else waived,
+            waived=(*waived, "scorecard") if card_waived else waived,
         )
 
     def _worst(self, rules: int) -> int:
@@ -178,12 +178,12 @@ class Judge:
         review = self._own[REVIEW] | (worth[REVIEW] & ~worth[REJECT] & ~self._owned)
         return _Doubts(review & doubted, reject & doubted)
 
-    def _waived(self, unresolved: int, doubts: _Doubts) -> int:
-        """Return the rules whose doubt counts for less than it would by the policy's own `when_unknown`."""
-        if self._default == PASS:
+    def _waived(self, unresolved: int, doubts: _Doubts, outcome: int) -> int:
+        """Return the rules whose doubt would have made the outcome worse by the policy's own `when_unknown`."""
+        if outcome >= self._default:
             return 0
-        waived = unresolved & ~doubts.review & ~doubts.reject
-        return waived | (unresolved & doubts.review & self._rejecting) if self._default == REJECT else waived
+        waived = unresolved & ~doubts.reject
+        return waived & self._rejecting if outcome == REVIEW else waived & ~doubts.review | waived & self._rejecting
 
     def _weigh(self, true: int, doubted: int, doubts: _Doubts) -> _Card:
         """Add up the scorecard: its bands turn the interval of totals into one of outcomes."""
@@ -196,7 +196,7 @@ class Judge:
         lower, upper = self._band(low), self._band(high)
         worth = REJECT if doubts.reject >> self._rules else REVIEW if doubts.review >> self._rules else PASS
         outcome = max(lower, min(upper, worth))
-        return _Card(outcome, lower, upper, (low, high), outcome < max(lower, min(upper, self._default)))
+        return _Card(outcome, lower, upper, (low, high))
 
     def _band(self, total: int) -> int:
         card = self._card
