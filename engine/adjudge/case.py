@@ -1,15 +1,17 @@
-"""A request taken in: its names known to the policy, its values in the form that the audit log has for them."""
+"""A request taken in, what is known of it before anybody is asked, and the decision that it comes to."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 
 from msgspec import structs
 
 from adjudge.errors import RequestError, did_you_mean
 from adjudge.fields import Field, recordable
-from adjudge.model import Request, Signal, SignalStatus
+from adjudge.model import Decision, DecisionStatus, Outcome, Request, Signal, SignalStatus, Verdict
 from adjudge.policy.policy import Policy
 from adjudge.store.fingerprint import fingerprint
 
@@ -86,3 +88,76 @@ def _values(
         except RecursionError:
             raise RequestError("is nested too deeply", where=f"{where}{name}") from None
     return values
+
+
+def is_answer(earlier: Decision, case: Case) -> bool:
+    """Whether an earlier decision is the answer: nothing failed, and the caller brings nothing that was missing."""
+    brings = any(
+        earlier.signals[name].status is SignalStatus.NOT_PROVIDED for name in case.supplied if name in earlier.signals
+    )
+    return earlier.complete and (earlier.verdict.settled or not brings)
+
+
+def supplied_signals(names: Sequence[str], case: Case, kept: Decision | None) -> dict[str, Signal]:
+    """Return the signals that callers supply, as given now, or as given before."""
+    before = kept.signals if kept is not None else {}
+    return {
+        name: case.supplied.get(name)
+        or before.get(name)
+        or Signal(name=name, status=SignalStatus.NOT_PROVIDED, reason="the caller did not supply it")
+        for name in names
+    }
+
+
+def answered_before(names: Sequence[str], policy: Policy, kept: Decision | None) -> dict[str, Signal]:
+    """Return what the same providers answered before, now for nothing; only the others are asked again."""
+    before = kept.signals if kept is not None else {}
+    return {
+        name: structs.replace(before[name], price=Decimal(0))
+        for name in names
+        if name in before
+        and before[name].status is SignalStatus.OK
+        and before[name].provider == policy.typed.signals[name].provider
+    }
+
+
+def conclude(
+    case: Case,
+    signals: Mapping[str, Signal],
+    verdict: Verdict,
+    now: datetime,
+    earlier: Decision | None,
+    decision_id: str,
+    took_ms: float,
+    notes: tuple[str, ...],
+) -> Decision:
+    """Return the decision on a case.
+
+    earlier: the decision that it supersedes, if there is one. took_ms: milliseconds so far. notes: to begin with.
+    """
+    status: DecisionStatus = "fresh" if earlier is None else "supersedes"
+    cost: dict[str, Decimal] = {}
+    capture_again = None
+    for signal in signals.values():
+        if signal.price and signal.currency is not None:
+            cost[signal.currency] = cost.get(signal.currency, Decimal(0)) + signal.price
+        capture_again = capture_again or signal.capture_again
+    problems = [*case.problems, *(one for signal in signals.values() for one in signal.problems), *verdict.problems]
+    said = [f"{name} {what}" for name, what in problems]
+    said += [f"the doubt about `{rule}` was waived by the policy" for rule in verdict.waived]
+    return Decision(
+        decision_id=decision_id,
+        merchant_biz_id=case.request.merchant_biz_id,
+        status=status,
+        verdict=verdict,
+        policy=case.policy.name,
+        policy_digest=case.policy.digest,
+        fingerprint=case.mark,
+        decided_at=now,
+        signals=signals,
+        supersedes=earlier.decision_id if earlier is not None else None,
+        cost=cost,
+        capture_again=capture_again if verdict.outcome is not Outcome.PASS else None,
+        duration_ms=took_ms,
+        notes=(*notes, *said),
+    )

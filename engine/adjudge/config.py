@@ -46,7 +46,8 @@ Opened = tuple[str, MappingOf[str, object]]
 class Config:
     """What stands in a configuration file, paths made whole.
 
-    policies: files, or locations `scheme://…` of a plugin's policy source. ttl_s, deadline_s: seconds. plugins: None for all that are installed.
+    policies: files, or locations `scheme://…` of a plugin's policy source. ttl_s, deadline_s: seconds.
+    plugins: None for all that are installed.
     """
 
     policies: tuple[Path | str, ...]

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
-from decimal import Decimal
 from pathlib import Path
 from random import Random
 from time import monotonic, perf_counter_ns
@@ -15,11 +14,11 @@ from types import TracebackType
 
 from msgspec import structs
 
-from adjudge.case import Case, as_taken, take
+from adjudge.case import Case, answered_before, as_taken, conclude, is_answer, supplied_signals, take
 from adjudge.errors import RequestError, did_you_mean
 from adjudge.events import Events
 from adjudge.journal import Journal
-from adjudge.model import Decision, DecisionStatus, Outcome, Request, Signal, SignalStatus, Verdict
+from adjudge.model import Decision, Request, Signal, SignalStatus, Verdict
 from adjudge.observers import Observers
 from adjudge.plugin import DecisionObserver, DecisionStore
 from adjudge.policy.policy import Policy
@@ -137,7 +136,7 @@ class Engine:
         earlier = self._store.get(case.request.merchant_biz_id)
         if earlier is not None and earlier.fingerprint != case.mark:
             raise conflict(case.request.merchant_biz_id)
-        if earlier is not None and not case.anew and _answers(earlier, case):
+        if earlier is not None and not case.anew and is_answer(earlier, case):
             return structs.replace(earlier, status="duplicate")
         return await self._make(case, earlier)
 
@@ -151,9 +150,9 @@ class Engine:
             fields = {name: signal.fields for name, signal in signals.items() if signal.status is SignalStatus.OK}
             return policy.evaluate({**case.inputs, **fields}, now=now)
 
-        known = _supplied(sources.supplied, case, kept)
+        known = supplied_signals(sources.supplied, case, kept)
         if sources.asked:
-            known |= _answered(sources.asked, policy, kept)
+            known |= answered_before(sources.asked, policy, kept)
             deadline = monotonic() + self._deadline_s
             opened = sources.open()
             known = await gather(
@@ -162,7 +161,7 @@ class Engine:
         verdict = evaluate(known)
         took_ms = (perf_counter_ns() - started) // 1000 / 1000
         decision_id = f"{self._ids.getrandbits(128):032x}"
-        decision = _decision(case, known, verdict, now, earlier, decision_id, took_ms, self._journal.notes)
+        decision = conclude(case, known, verdict, now, earlier, decision_id, took_ms, self._journal.notes)
         await self._journal.record(decision, case.request, case.inputs, policy, self.registry.catalogue)
         try:
             self._store.put(decision)
@@ -247,72 +246,3 @@ class Engine:
             assert self._thread is not None
             self._thread.join()
             home.close()
-
-
-def _answers(earlier: Decision, case: Case) -> bool:
-    """Whether an earlier decision is the answer: nothing failed, and the caller brings nothing that was missing."""
-    brings = any(
-        earlier.signals[name].status is SignalStatus.NOT_PROVIDED for name in case.supplied if name in earlier.signals
-    )
-    return earlier.complete and (earlier.verdict.settled or not brings)
-
-
-def _supplied(names: Sequence[str], case: Case, kept: Decision | None) -> dict[str, Signal]:
-    """Return the signals that callers supply, as given now, or as given before."""
-    before = kept.signals if kept is not None else {}
-    return {
-        name: case.supplied.get(name)
-        or before.get(name)
-        or Signal(name=name, status=SignalStatus.NOT_PROVIDED, reason="the caller did not supply it")
-        for name in names
-    }
-
-
-def _answered(names: Sequence[str], policy: Policy, kept: Decision | None) -> dict[str, Signal]:
-    """Return what the same providers answered before, now for nothing; only the others are asked again."""
-    before = kept.signals if kept is not None else {}
-    return {
-        name: structs.replace(before[name], price=Decimal(0))
-        for name in names
-        if name in before
-        and before[name].status is SignalStatus.OK
-        and before[name].provider == policy.typed.signals[name].provider
-    }
-
-
-def _decision(
-    case: Case,
-    signals: Mapping[str, Signal],
-    verdict: Verdict,
-    now: datetime,
-    earlier: Decision | None,
-    decision_id: str,
-    took_ms: float,
-    notes: tuple[str, ...],
-) -> Decision:
-    status: DecisionStatus = "fresh" if earlier is None else "supersedes"
-    cost: dict[str, Decimal] = {}
-    capture_again = None
-    for signal in signals.values():
-        if signal.price and signal.currency is not None:
-            cost[signal.currency] = cost.get(signal.currency, Decimal(0)) + signal.price
-        capture_again = capture_again or signal.capture_again
-    problems = [*case.problems, *(one for signal in signals.values() for one in signal.problems), *verdict.problems]
-    said = [f"{name} {what}" for name, what in problems]
-    said += [f"the doubt about `{rule}` was waived by the policy" for rule in verdict.waived]
-    return Decision(
-        decision_id=decision_id,
-        merchant_biz_id=case.request.merchant_biz_id,
-        status=status,
-        verdict=verdict,
-        policy=case.policy.name,
-        policy_digest=case.policy.digest,
-        fingerprint=case.mark,
-        decided_at=now,
-        signals=signals,
-        supersedes=earlier.decision_id if earlier is not None else None,
-        cost=cost,
-        capture_again=capture_again if verdict.outcome is not Outcome.PASS else None,
-        duration_ms=took_ms,
-        notes=(*notes, *said),
-    )

@@ -175,8 +175,8 @@ def _container(form: Mapping[str, object], name: str, personal: bool, descriptio
         of = parse_field(form["of"])
     except FieldError as error:
         raise FieldError(error.code, error.message, "of", *error.path, hint=error.hint) from None
-    personal = personal or of.personal
-    of = replace(of, personal=personal)  # what holds something personal is personal, and so is each of its parts
+    personal = personal or of.personal  # what holds something personal is personal, and so is each of its parts
+    of = _made_personal(of) if personal else of
     if name == "list":
         return Field(type=ListType(of.type), of=of, personal=personal, description=description)
     keys = _vocabulary(form, "keys", required=False) if "keys" in form else None
@@ -191,6 +191,10 @@ def _container(form: Mapping[str, object], name: str, personal: bool, descriptio
             raise FieldError("type-absent", f"`absent` {reading.problems[0][1]}", "absent")
         absent = reading.value
     return Field(type=MapType(STRING, of.type, keys), of=of, absent=absent, personal=personal, description=description)
+
+
+def _made_personal(field: Field) -> Field:
+    return replace(field, personal=True, of=_made_personal(field.of) if field.of is not None else None)
 
 
 def _flag(form: Mapping[str, object], key: str) -> bool:

@@ -227,7 +227,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def render(findings: Findings) -> str:
     """Return the findings as a person reads them."""
-    good = f"{findings.count} record{'s verify' if findings.count != 1 else ' verifies'}, last seq {findings.last_seq}, last hash {findings.last_hash}"
+    counted = f"{findings.count} record{' verifies' if findings.count == 1 else 's verify'}"
+    good = f"{counted}, last seq {findings.last_seq}, last hash {findings.last_hash}"
     if findings.problem is None:
         return good
     problem = findings.problem

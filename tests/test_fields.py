@@ -1,0 +1,128 @@
+"""Values in the form that the audit log has for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from enum import Enum, IntEnum, StrEnum
+from types import MappingProxyType
+
+import msgspec
+import pytest
+
+from adjudge.fields import parse_field, read, recordable
+
+
+class Word(str, Enum):  # noqa: UP042  # the older kind, whose str() is another text
+    LOW = "low"
+
+
+class Level(StrEnum):
+    LOW = "low"
+
+
+class Number(IntEnum):
+    FIVE = 5
+
+
+class Ratio(float):
+    """As numpy's float64 is one."""
+
+
+EAST = timezone(timedelta(hours=14))
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "recorded"),
+    [
+        ("string", Word.LOW, "low"),
+        ("string", Level.LOW, "low"),
+        ("int", Number.FIVE, 5),
+        ("double", Ratio(0.5), 0.5),
+        ("int", 2**63 - 1, 2**63 - 1),
+        ("string", "Zoë", "Zoë"),
+        ({"type": "map", "of": "string"}, MappingProxyType({Word.LOW: Word.LOW}), {"low": "low"}),
+        ({"type": "list", "of": {"type": "list", "of": "duration"}}, ((timedelta(seconds=1.5),),), [["1.5s"]]),
+        ("timestamp", datetime(2026, 1, 1, 14, tzinfo=EAST), "2026-01-01T00:00:00Z"),
+    ],
+)
+def test_recordable_value_is_plain_and_reads_as_before(form: object, value: object, recorded: object) -> None:
+    field, refused = parse_field(form), list[tuple[str, str]]()
+    found = recordable(field, value, refused, "x")
+    assert (found, refused) == (recorded, [])
+    assert type(found) is type(recorded), "not a subclass, which JSON might write in another way"
+    again = msgspec.json.decode(msgspec.json.encode(found))
+    assert again == recorded
+    assert read(field, again) == read(field, value)
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "problem"),
+    [
+        ("int", 2**63, ("x", "is an integer past 64 bits")),
+        ("double", float("inf"), ("x", "must be a finite number, not inf")),
+        ("string", "\udc00", ("x", "is not valid Unicode")),
+        ("timestamp", datetime.min.replace(tzinfo=EAST), ("x", "is no such time in UTC")),
+        ("timestamp", datetime(2026, 1, 1), ("x", "must say its time zone")),
+        ({"type": "list", "of": "double"}, [0.5, float("nan")], ("x.1", "must be a finite number, not nan")),
+        ({"type": "map", "of": "double"}, {"k": float("nan")}, ("x.k", "must be a finite number, not nan")),
+        (
+            {"type": "map", "of": "double", "personal": True},
+            {"k": float("nan")},
+            ("x", "must be a finite number, not nan"),
+        ),
+    ],
+)
+def test_recordable_value_that_no_log_can_hold_is_unknown_and_said_so(
+    form: object, value: object, problem: tuple[str, str]
+) -> None:
+    refused: list[tuple[str, str]] = []
+    recordable(parse_field(form), value, refused, "x")
+    assert refused == [problem]
+
+
+@pytest.mark.parametrize(("value", "kind"), [(b"x", "a bytes"), (timedelta(1), "a timedelta"),
+                                            (datetime(2026, 1, 1, tzinfo=UTC), "a datetime")])  # fmt: skip
+def test_recordable_value_of_another_kind_is_refused(value: object, kind: str) -> None:
+    with pytest.raises(TypeError, match=f"^{kind}$"):
+        recordable(parse_field("string"), value, [], "x")
+    with pytest.raises(TypeError, match=f"^{kind}$"):
+        recordable(parse_field({"type": "list", "of": "string"}), [value], [], "x")
+
+
+SECRET = "canary"
+
+
+@pytest.mark.parametrize(
+    ("form", "value"),
+    [
+        ({"type": "timestamp", "personal": True}, SECRET),
+        ({"type": "duration", "personal": True}, SECRET),
+        ({"type": "enum", "values": ["a"], "personal": True}, SECRET),
+        ({"type": "int", "range": [0, 5], "personal": True}, 918273),
+        ({"type": "list", "personal": True, "of": {"type": "int", "range": [0, 5]}}, [918273]),
+        (
+            {"type": "map", "personal": True, "of": {"type": "list", "of": {"type": "int", "range": [0, 5]}}},
+            {"k": [918273]},
+        ),
+        ({"type": "list", "personal": True, "of": "timestamp"}, [SECRET]),
+        ({"type": "list", "of": {"type": "duration", "personal": True}}, [SECRET]),
+        ({"type": "map", "personal": True, "of": {"type": "map", "of": "int"}}, {SECRET: {SECRET: SECRET}}),
+        ({"type": "map", "of": {"type": "list", "of": {"type": "int", "personal": True}}}, {SECRET: [SECRET]}),
+    ],
+)
+def test_read_says_nothing_of_a_personal_value(form: Mapping[str, object], value: object) -> None:
+    problems = read(parse_field(form), value).problems
+    assert problems
+    assert SECRET not in repr(problems) and "918273" not in repr(problems)
+
+
+def test_parse_field_personal_part_makes_all_of_it_personal() -> None:
+    for form in (
+        {"type": "map", "of": {"type": "list", "of": {"type": "string", "personal": True}}},
+        {"type": "map", "personal": True, "of": {"type": "list", "of": "string"}},
+    ):
+        field = parse_field(form)
+        assert field.of is not None and field.of.of is not None
+        assert field.personal and field.of.personal and field.of.of.personal
+    assert not parse_field({"type": "list", "of": "string"}).personal
