@@ -126,3 +126,11 @@ def test_parse_field_personal_part_makes_all_of_it_personal() -> None:
         assert field.of is not None and field.of.of is not None
         assert field.personal and field.of.personal and field.of.of.personal
     assert not parse_field({"type": "list", "of": "string"}).personal
+
+
+@pytest.mark.parametrize("value", ["x" * 300_000, ["x" * 100] * 3_000, {"k": "é" * 150_000}])
+def test_value_too_large_to_keep_is_unknown_and_said_so(value: object) -> None:
+    declared = parse_field({"type": "string"})
+    refused: list[tuple[str, str]] = []
+    assert recordable(declared, value, refused, "note") is None
+    assert refused == [("note", "is larger than 256 KiB")]

@@ -78,7 +78,7 @@ class Engine:
         self._deadline_s = deadline_s
         self._clock = clock
         self._flights = Flights()
-        self._ids = Random()  # noqa: S311  # seeded by the system; ids are to be unique, not secret
+        self._ids: Random
         self._gate = threading.Lock()  # nobody comes in while the engine closes
         self._home: asyncio.AbstractEventLoop | None = None
         self._is_closed = False
@@ -197,6 +197,7 @@ class Engine:
                 how = "was closed: put another one together" if self._is_closed else "is open already"
                 raise RuntimeError(f"the engine {how}")
             self._home = home
+            self._ids = Random()  # noqa: S311  # seeded by the system, after any fork; unique, not secret
 
     def _leave(self) -> asyncio.AbstractEventLoop:
         with self._gate:

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from math import isfinite
 from typing import Literal
 
+import msgspec
+
 from adjudge.errors import EvaluationError, did_you_mean
 from adjudge.expr.types import (
     BOOL,
@@ -426,16 +428,30 @@ def to_json(value: object) -> object:
             return value
 
 
+VALUE_MAX_BYTES = 256 * 1024
+"""The largest value that a decision is made on and a log keeps, as JSON."""
+
+
 def recordable(field: Field, value: object, refused: list[tuple[str, str]], path: str) -> object:
     """Return a value in the form that the audit log has for it, so that a replay reads what was read at first.
 
     Times and durations become texts where the field has such, sets become sorted lists. A number or text that a log
-    cannot hold is None, unknown, and `refused` takes (path, what was wrong) for it.
+    cannot hold is None, unknown, and `refused` takes (path, what was wrong) for it; so is a value past 256 KiB.
     Raises TypeError, which says what came, for any other kind of value, and RecursionError.
     """
     kind = type(value)
-    if (kind is float and isfinite(value)) or kind is bool or (kind is str and value.isascii()):  # type: ignore[arg-type, attr-defined]
-        return value  # nearly all are such
+    if (kind is float and isfinite(value)) or kind is bool:  # type: ignore[arg-type]  # nearly all are such
+        return value
+    if kind is str and len(value) < 1000 and value.isascii():  # type: ignore[arg-type, attr-defined]
+        return value
+    found = _recordable(field, value, refused, path)
+    if isinstance(found, str | list | dict) and len(msgspec.json.encode(found)) > VALUE_MAX_BYTES:
+        refused.append((path, f"is larger than {VALUE_MAX_BYTES // 1024} KiB"))
+        return None
+    return found
+
+
+def _recordable(field: Field, value: object, refused: list[tuple[str, str]], path: str) -> object:
     match value:
         case None | bool():
             return value
@@ -465,15 +481,15 @@ def recordable(field: Field, value: object, refused: list[tuple[str, str]], path
             stray = [key for key in value if not isinstance(key, str) or not _is_unicode(key)]
             if not stray:
                 return {
-                    str.__str__(key): recordable(field, item, refused, path if field.personal else f"{path}.{key}")
+                    str.__str__(key): _recordable(field, item, refused, path if field.personal else f"{path}.{key}")
                     for key, item in value.items()
                 }
             said = "is not valid Unicode" if isinstance(stray[0], str) else f"is {describe(stray[0])}, not a string"
             wrong = f"has a key that {said}"
         case set() | frozenset():
-            return sorted((recordable(field, item, refused, path) for item in value), key=repr)
+            return sorted((_recordable(field, item, refused, path) for item in value), key=repr)
         case list() | tuple():
-            return [recordable(field, item, refused, f"{path}.{at}") for at, item in enumerate(value)]
+            return [_recordable(field, item, refused, f"{path}.{at}") for at, item in enumerate(value)]
         case _:
             raise TypeError(describe(value))
     refused.append((path, wrong))

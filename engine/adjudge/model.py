@@ -198,7 +198,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     outcome: what is to happen. lower, upper: what could, whatever the unknown fields turn out to be.
     matched, unresolved: ids of the rules that are true, and of those that are unknown, in policy order.
     reasons: codes of the rules that decided the outcome, true or in doubt, without repeats, in policy order.
-    missing: signals and inputs with unknown fields that unresolved rules and rows read.
+    missing: what unresolved rules and rows read and nobody knows: inputs, fields such as `device.score`, and signals of
+    which nothing is known that a rule reads.
     score: the scorecard's total as (lowest, highest) in points, None without a scorecard.
     waived: what would have made the outcome worse by the policy's `when_unknown`, but for a waiver: ids of unresolved
     rules, and `scorecard`.

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from adjudge.errors import EvaluationError, PolicyErrors
+from adjudge.expr import evaluate as evaluate_text
 from adjudge.expr.parse import parse
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.source import Source
@@ -31,7 +33,25 @@ LEFT_OUT = (
 )
 """Cases of a function that only the suite's driver declares, of a type without a value, and of optional types."""
 
-EVALUATORS: tuple[Evaluator, ...] = (reference_unchecked,)
+
+def public(case: Case) -> object:
+    """Evaluate as a user does: checked unless the case says otherwise, and compiled where types are known."""
+    try:
+        return inward(evaluate_text(case.expr, case.values, types=case.types, check=case.is_checked))
+    except (EvaluationError, PolicyErrors):
+        return None
+
+
+def inward(value: object) -> object:
+    """Return what `evaluate` gives as the language's own value: tuples for lists."""
+    if isinstance(value, list):
+        return tuple(inward(item) for item in value)
+    if isinstance(value, dict):
+        return {key: inward(item) for key, item in value.items()}
+    return value
+
+
+EVALUATORS: tuple[Evaluator, ...] = (reference_unchecked, public)
 
 
 @pytest.mark.parametrize("evaluator", EVALUATORS, ids=lambda evaluator: evaluator.__name__)

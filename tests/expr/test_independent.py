@@ -14,7 +14,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from adjudge.expr.check import Environment, check
 from adjudge.expr.parse import parse
+from adjudge.expr.python import compile_condition, has_dynamic_parts
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.expr.types import (
     BOOL,
@@ -99,9 +101,20 @@ def ours(value: object) -> object:
 ENVIRONMENT = cel.NewEnv(variables={name: their_type(type_) for name, type_ in TYPES.items()})
 
 
+def compiled(text: str, values: dict[str, object]) -> object:
+    """Return our live answer: checked, compiled, as a decision has it."""
+    source = Source("case", text)
+    typed, errors = check(parse(source.whole()), Environment(TYPES, strict=False), source=source)
+    assert typed is not None, errors
+    if has_dynamic_parts(typed):
+        answer = evaluate(typed, values)
+        return None if isinstance(answer, Unknown) else answer
+    return compile_condition(typed)(values)
+
+
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from(RESULTS).flatmap(lambda type_: typed_conditions(type_=type_, standard=True, known=True)))
-def test_reference_agrees_with_google_cel(case: tuple[str, dict[str, Type], dict[str, object]]) -> None:
+def test_reference_and_live_code_agree_with_google_cel(case: tuple[str, dict[str, Type], dict[str, object]]) -> None:
     text, _, values = case
     values = {name: tamed(value) for name, value in values.items()}
     judged = evaluate(parse(Source("case", text).whole()), values)
@@ -113,3 +126,5 @@ def test_reference_agrees_with_google_cel(case: tuple[str, dict[str, Type], dict
     assume(not (error and answer is not None and has_times and "integer overflow" in result.plain_value()))
     expected = None if error else ours(result.plain_value())
     assert same(answer, expected), f"{text}\n{values}\nours {judged!r}\ntheirs {result!r}"
+    live = compiled(text, values)
+    assert same(live, expected), f"{text}\n{values}\nlive {live!r}\ntheirs {result!r}"

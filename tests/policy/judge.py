@@ -94,7 +94,11 @@ def verdict(policy: Policy, given: Mapping[str, object], now: datetime | None = 
         reasons = [rule.reason for rule in typed.rules if id(rule) in deciding]
         if card is not None and card_decides:
             reasons.append(card.reason)
-    missing = {slot.split(".")[0] for node in doubted for slot in _slots(policy, node) & unknown}
+    conditions = [rule.condition for rule in typed.rules] + [row.condition for row in (card.rows if card else ())]
+    read = set().union(*(_slots(policy, node) for node in conditions))
+    lost = set().union(*(_slots(policy, node) & unknown for node in doubted), set())
+    wholly = {slot.split(".")[0] for slot in lost} - {slot.split(".")[0] for slot in read - unknown}
+    missing = {slot.split(".")[0] if slot.split(".")[0] in wholly else slot for slot in lost}
     return Verdict(
         outcome=outcome,
         lower=lower,

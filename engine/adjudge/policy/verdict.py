@@ -96,7 +96,11 @@ class Judge:
         self._card = card
         self._rows: tuple[Row, ...] = card.rows if card is not None else ()
         self._default = policy.when_unknown.severity
+        self._slots = slots
         self._owners = [name.partition(".")[0] for name in slots]
+        self._owned_slots = {
+            owner: _mask(at for at, other in enumerate(self._owners) if other == owner) for owner in self._owners
+        }
         self._worth = [_slot_worth(policy, owner) for owner in self._owners]
         self._readers = [_mask(at for at, read in enumerate(reads) if name in read) for name in slots]
         owns = [rule.when_unknown for rule in policy.rules]
@@ -212,8 +216,13 @@ class Judge:
         return tuple(codes)
 
     def _missing(self, doubted: int, unknown: int) -> tuple[str, ...]:
-        read = [self._owners[at] for at in bits(unknown) if self._readers[at] & doubted]
-        return tuple(dict.fromkeys(read))
+        read = [at for at in bits(unknown) if self._readers[at] & doubted]
+        return tuple(dict.fromkeys(self._lost_name(at, unknown) for at in read))
+
+    def _lost_name(self, slot: int, unknown: int) -> str:
+        """Return a slot's name, or its signal's where all that rules read of that is unknown."""
+        owner = self._owners[slot]
+        return owner if self._owned_slots[owner] & ~unknown == 0 else self._slots[slot]
 
 
 def with_problems(verdict: Verdict, problems: Sequence[tuple[str, str]]) -> Verdict:
