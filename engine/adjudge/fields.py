@@ -6,6 +6,7 @@ a double is declared, and the texts that JSON has for times and durations.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -428,6 +429,7 @@ def to_json(value: object) -> object:
             return value
 
 
+DOUBLE_MAX = sys.float_info.max
 VALUE_MAX_BYTES = 256 * 1024
 """The largest value that a decision is made on and a log keeps, as JSON."""
 
@@ -439,10 +441,7 @@ def recordable(field: Field, value: object, refused: list[tuple[str, str]], path
     cannot hold is None, unknown, and `refused` takes (path, what was wrong) for it; so is a value past 256 KiB.
     Raises TypeError, which says what came, for any other kind of value, and RecursionError.
     """
-    kind = type(value)
-    if (kind is float and isfinite(value)) or kind is bool:  # type: ignore[arg-type]  # nearly all are such
-        return value
-    if kind is str and len(value) < 1000 and value.isascii():  # type: ignore[arg-type, attr-defined]
+    if _is_plain(value):
         return value
     found = _recordable(field, value, refused, path)
     if isinstance(found, str | list | dict) and len(msgspec.json.encode(found)) > VALUE_MAX_BYTES:
@@ -481,7 +480,9 @@ def _recordable(field: Field, value: object, refused: list[tuple[str, str]], pat
             stray = [key for key in value if not isinstance(key, str) or not _is_unicode(key)]
             if not stray:
                 return {
-                    str.__str__(key): _recordable(field, item, refused, path if field.personal else f"{path}.{key}")
+                    str.__str__(key): item
+                    if _is_plain(item)
+                    else _recordable(field, item, refused, path if field.personal else f"{path}.{key}")
                     for key, item in value.items()
                 }
             said = "is not valid Unicode" if isinstance(stray[0], str) else f"is {describe(stray[0])}, not a string"
@@ -494,6 +495,14 @@ def _recordable(field: Field, value: object, refused: list[tuple[str, str]], pat
             raise TypeError(describe(value))
     refused.append((path, wrong))
     return None
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is at once what the log has for it; nearly all are such, so this is asked first."""
+    kind = value.__class__
+    if kind is float:
+        return -DOUBLE_MAX <= value <= DOUBLE_MAX  # type: ignore[operator]  # no infinity, no NaN
+    return kind is bool or (kind is str and len(value) < 1000 and value.isascii())  # type: ignore[arg-type, attr-defined]
 
 
 def _is_unicode(text: str) -> bool:

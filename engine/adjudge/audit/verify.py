@@ -25,6 +25,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 SCHEMA = 1
@@ -52,9 +53,14 @@ def _value(depth: int) -> str:
     return f"(?>{string}|{nested}true|false|null|{number})"
 
 
-# A whole JSON parser takes four times as long as all other checks together; lines that this pattern does not cover,
-# because they nest deeper or are no JSON, go to the parser.
-MEMBER = re.compile(rf',"([0-9A-Za-z_.-]++)":{_value(5)}'.encode())
+@cache
+def _member() -> re.Pattern[bytes]:
+    """Return the pattern of one member of a record, compiled when first needed.
+
+    A whole JSON parser takes four times as long as all other checks together; lines that this pattern does not cover,
+    because they nest deeper or are no JSON, go to the parser.
+    """
+    return re.compile(rf',"([0-9A-Za-z_.-]++)":{_value(5)}'.encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +172,7 @@ def _check(line: bytes, seq: int, prev: bytes) -> tuple[str, str, int]:
 
 def _check_members(line: bytes, start: int, end: int) -> tuple[str, str]:
     """Look for members that are no JSON or come twice; objects deeper inside may repeat a name."""
-    parts = MEMBER.split(line[start:end])
+    parts = _member().split(line[start:end])
     names = set(parts[1::2])
     if any(parts[::2]) or len(names) != len(parts) // 2 or names & CHAIN_MEMBERS:
         return _misshapen(line, well_framed=True)
