@@ -22,7 +22,7 @@ INPUTS = """
   age: duration
   opened: timestamp
   names: {type: list, of: string}
-  labels: {type: set, values: [a, b, c]}
+  labels: {type: set, values: [a, b, bc]}
 """
 SIGNALS = """
   face:{face}
@@ -50,7 +50,7 @@ ATOMS = (
     "device.score >= {n}", "device.score * ratio > free", 'device.os == "ios"', 'device.sizes["k"] > {n}',
     "device.odd.k > {n}", "has(device.odd.k)", "has(country)", "has(device.sizes.k)", "count / (count - {n}) > 1",
     "names.exists(n, n == country)", '"x" in names', "size(names) == {n}", "true", "false", "1 / 0 == 1", "risky",
-    "total > {n}", "flag ? device.emulator : ratio > {r}", "(flag ? count : {n}) > 1",
+    "total > {n}", "int(country) > {n}", "labels.exists(l, 1 / (size(l) - 1) > 5)", "flag ? device.emulator : ratio > {r}", "(flag ? count : {n}) > 1",
 )  # fmt: skip
 
 
@@ -130,7 +130,9 @@ def requests(draw: DrawFn, policy: Policy, *, junk: bool = True) -> dict[str, ob
     given = fields(typed.inputs)
     for name, signal in typed.signals.items():
         if not odd or draw(st.integers(0, 4)):
-            given[name] = fields(signal.fields)
+            part = given[name] = fields(signal.fields)
+            if odd and name == "face" and draw(st.booleans()):
+                part["novel_tags"] = draw(st.sampled_from((["New"], [], None, 5, [5])))
         elif junk and draw(st.booleans()):
             given[name] = draw(_junk)
     return given
@@ -138,12 +140,12 @@ def requests(draw: DrawFn, policy: Policy, *, junk: bool = True) -> dict[str, ob
 
 def near(name: str, type_: object) -> st.SearchStrategy[object]:
     """Return values near the constants of the conditions."""
-    words = {"tags": ("SuspectPSFace", "SuspectRemake", "SuspectNew"), "labels": ("a", "b", "z")}
+    words = {"tags": ("SuspectPSFace", "SuspectRemake", "SuspectNew"), "labels": ("a", "b", "bc", "z")}
     near_by = {
-        "count": st.integers(-6, 6),
-        "ratio": st.sampled_from((0, 0.0, 0.25, 0.2500000001, 0.5, 1, 1.0, 1.1)),
-        "free": st.sampled_from((0, -0.0, 0.5, 1.0, 2.5, 1e300)),
-        "country": st.sampled_from(("SG", "KP", "S", "", "é", "DE" * 40)),
+        "count": st.one_of(st.integers(-6, 6), st.integers(-6, 6), st.just(True)),
+        "ratio": st.sampled_from((0, 0.0, 0.25, 0.2500000001, 0.5, 1, 1.0, 1.1, True)),
+        "free": st.sampled_from((0, -0.0, 0.5, 1.0, 2.5, 1e300, True)),
+        "country": st.sampled_from(("SG", "KP", "S", "", "é", "7", "DE" * 40)),
         "age": st.sampled_from((timedelta(), timedelta(hours=24), timedelta(hours=3, microseconds=1), "48h", "x")),
         "opened": st.sampled_from(
             (NOW, datetime(2026, 1, 1, tzinfo=UTC), "2025-06-01T00:00:00Z", datetime(2026, 1, 1))

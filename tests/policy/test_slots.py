@@ -1,0 +1,32 @@
+"""From what was given to slots, in the plain form."""
+
+from __future__ import annotations
+
+import pytest
+
+from adjudge.fields import parse_fields
+from adjudge.policy.slots import read_slots
+
+FACE = parse_fields({"tags": {"type": "set", "values": ["x", "y"]}})
+
+
+@pytest.mark.parametrize(
+    ("given", "tags", "novel", "problems"),
+    [
+        ({"tags": ["x"]}, ("x",), (), ()),
+        ({"tags": ["x", "new"]}, ("x",), ("new",), ()),
+        ({"tags": ["new"], "novel_tags": ["newer"]}, (), ("newer", "new"), ()),
+        ({"tags": [], "novel_tags": None}, (), (), ()),
+        ({"novel_tags": ["new"]}, None, ("new",), ()),
+        ({}, None, None, ()),
+        # what is named as new and cannot be read is unknown: it is not "nothing new"
+        ({"tags": [], "novel_tags": 5}, (), None, (("face.novel_tags", "must be a list, not an int"),)),
+        ({"tags": 5}, None, None, (("face.tags", "must be a list, not an int"),)),
+        ({"tags": ["x", 5]}, ("x", None), (), (("face.tags", "has a member that is an int, not a string"),)),
+    ],
+)
+def test_set_and_its_novel_members_are_read_together(
+    given: dict[str, object], tags: object, novel: object, problems: object
+) -> None:
+    slots = read_slots({}, {"face": FACE}, {"face": given})
+    assert (slots.values["face.tags"], slots.values["face.novel_tags"], slots.problems) == (tags, novel, problems)
