@@ -15,6 +15,8 @@ from adjudge.model import Decision, DecisionStatus, Outcome, Request, Signal, Si
 from adjudge.policy.policy import Policy
 from adjudge.store.fingerprint import fingerprint
 
+NOT_SUPPLIED = "the caller did not supply it"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -93,20 +95,34 @@ def _values(
 def is_answer(earlier: Decision, case: Case) -> bool:
     """Whether an earlier decision is the answer: nothing failed, and the caller brings nothing that was missing."""
     brings = any(
-        earlier.signals[name].status is SignalStatus.NOT_PROVIDED for name in case.supplied if name in earlier.signals
+        _completed(name, given, earlier).fields != earlier.signals[name].fields
+        for name, given in case.supplied.items()
+        if name in earlier.signals
     )
     return earlier.complete and (earlier.verdict.settled or not brings)
 
 
 def supplied_signals(names: Sequence[str], case: Case, kept: Decision | None) -> dict[str, Signal]:
-    """Return the signals that callers supply, as given now, or as given before."""
-    before = kept.signals if kept is not None else {}
-    return {
-        name: case.supplied.get(name)
-        or before.get(name)
-        or Signal(name=name, status=SignalStatus.NOT_PROVIDED, reason="the caller did not supply it")
-        for name in names
+    """Return the signals that callers supply: as given first, completed by what was missing then."""
+    return {name: _completed(name, case.supplied.get(name), kept) for name in names}
+
+
+def _completed(name: str, given: Signal | None, kept: Decision | None) -> Signal:
+    """Return a supplied signal; a retry adds what was not known, and takes nothing back: it is no second chance."""
+    before = kept.signals.get(name) if kept is not None else None
+    if before is None or before.status is not SignalStatus.OK or kept is None:
+        return given or before or Signal(name=name, status=SignalStatus.NOT_PROVIDED, reason=NOT_SUPPLIED)
+    if given is None:
+        return before
+    lacking = set(kept.verdict.missing)
+    added = {
+        field: value
+        for field, value in given.fields.items()
+        if name in lacking or f"{name}.{field}" in lacking or field not in before.fields
     }
+    return structs.replace(
+        before, fields={**before.fields, **added}, problems=given.problems if added else before.problems
+    )
 
 
 def answered_before(names: Sequence[str], policy: Policy, kept: Decision | None) -> dict[str, Signal]:
@@ -117,6 +133,7 @@ def answered_before(names: Sequence[str], policy: Policy, kept: Decision | None)
         for name in names
         if name in before
         and before[name].status is SignalStatus.OK
+        and not (kept is not None and kept.is_spoilt(before[name]))
         and before[name].provider == policy.typed.signals[name].provider
     }
 

@@ -126,6 +126,8 @@ class Engine:
         return call
 
     async def _decide(self, request: Request, anew: bool) -> Decision:
+        if not isinstance(request, Request):
+            raise RequestError("must be a Request", where="request")
         case = take(request, self._policy(request), self._journal.key, anew=anew)
         if self._is_immediate(case) and not self._flights.has(request.merchant_biz_id):
             return await self._recall(case)  # it never waits, so nobody comes in between

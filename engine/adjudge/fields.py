@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Literal
 
@@ -273,11 +273,13 @@ def read(field: Field, value: object) -> Reading:
     if isinstance(type_, SetType):
         return _read_set(type_, value)
     if isinstance(type_, EnumType):
-        if isinstance(value, str) and value in type_.values:
-            return Reading(value)
+        if isinstance(value, str) and str.__str__(value) in type_.values:
+            return Reading(str.__str__(value))
         said = "another string" if isinstance(value, str) else describe(value)  # never the value: it may be personal
         return _wrong(f"must be one of {', '.join(type_.values)}, not {said}")
     if isinstance(type_, ListType):
+        if isinstance(value, set | frozenset):
+            value = sorted(value, key=repr)
         if not isinstance(value, list | tuple):
             return _wrong(f"must be a list, not {describe(value)}")
         assert field.of is not None
@@ -321,7 +323,10 @@ def _read_time(field: Field, type_: Type, value: object) -> Reading:
             if isinstance(moment, datetime):
                 if moment.tzinfo is None:
                     return _wrong("must say its time zone")
+                moment.astimezone(UTC)  # which the first and the last days may not have
                 return _in_range(field, moment)
+    except OverflowError:
+        return _wrong("is no such time in UTC")
     except EvaluationError as error:  # which quotes the text
         return _wrong(f"must be a {type_}, not another string" if field.personal else f"must be a {type_}: {error}")
     return _wrong(f"must be {named(type_)}, not {describe(value)}")

@@ -52,6 +52,11 @@ class Journal:
         directory = Path(directory)
         log = AuditLog.open(directory, durability=durability)
         try:
+            if log.seq > 0 and not (directory / KEY_FILE).exists():
+                raise AuditUnavailable(
+                    f"{directory / KEY_FILE}: is missing beside a log with records; restore it from a copy. Without it"
+                    " every MerchantBizId that comes again would look like another request"
+                )
             return cls(log, Vault.open(directory), _read_key(directory / KEY_FILE), sinks)
         except BaseException:
             log.close()

@@ -72,6 +72,12 @@ class Face:
     def __post_init__(self) -> None:
         if (self.data is None) == (self.url is None):
             raise RequestError("give one of data and url", where="face")
+        if self.data is not None and type(self.data) is not bytes:  # a bytearray could change after its digest
+            raise RequestError("must be bytes", where="face.data")
+        if self.media_type not in ("image", "video"):
+            raise RequestError("must be image or video", where="face.media_type")
+        if self.url is not None:
+            _check_url(self.url)
         if self.data is not None and not self.data:
             raise RequestError("the face is empty, 0 bytes", where="face")
         if self.data is not None and len(self.data) > MEDIA_MAX_BYTES:
@@ -82,7 +88,10 @@ class Face:
     @classmethod
     def from_bytes(cls, data: bytes, *, media_type: MediaType | None = None) -> Face:
         """Take a picture or video from memory; its kind is found from its first bytes unless given."""
-        return cls(data=bytes(data), media_type=media_type or _sniff(data))
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise RequestError("must be bytes", where="face")
+        data = bytes(data)
+        return cls(data=data, media_type=media_type or _sniff(data))
 
     @classmethod
     def from_file(cls, path: str | Path, *, media_type: MediaType | None = None) -> Face:
@@ -106,14 +115,17 @@ class Face:
     @classmethod
     def from_url(cls, url: str, *, media_type: MediaType = "image") -> Face:
         """Name a public http or https URL that the provider fetches; adjudge itself does not."""
-        try:
-            parts = urlsplit(url)
-            good = parts.scheme in ("http", "https") and parts.hostname
-        except ValueError:
-            good = False
-        if not good:
-            raise RequestError("must be an http or https URL", where="face.url")
         return cls(url=url, media_type=media_type)
+
+
+def _check_url(url: object) -> None:
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+        good = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        good = False
+    if not good:
+        raise RequestError("must be an http or https URL", where="face.url")
 
 
 def _sniff(data: bytes) -> MediaType:
@@ -143,6 +155,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             raise RequestError("must be 1 to 10 letters, digits or _", where="scene_code")
         if self.face is not None and not isinstance(self.face, Face):
             raise RequestError("must be a Face, such as Face.from_file(…)", where="face")
+        if self.policy is not None and not isinstance(self.policy, str):
+            raise RequestError("must be a policy's name", where="policy")
         if not isinstance(self.inputs, Mapping):
             raise RequestError("must be a mapping", where="inputs")
         if not isinstance(self.signals, Mapping) or not all(isinstance(s, Mapping) for s in self.signals.values()):
@@ -259,8 +273,18 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def complete(self) -> bool:
-        """Whether asking again could bring nothing new: the verdict is settled, or no signal failed."""
-        return self.verdict.settled or not any(
-            signal.status in (SignalStatus.TIMEOUT, SignalStatus.ERROR, SignalStatus.UNAVAILABLE)
-            for signal in self.signals.values()
-        )
+        """Whether asking again could bring nothing new: the verdict is settled, or every provider has answered it.
+
+        A provider that failed has not, and neither has one of whose answer something had to be refused.
+        """
+        return self.verdict.settled or not any(self.is_spoilt(signal) for signal in self.signals.values())
+
+    def is_spoilt(self, signal: Signal) -> bool:
+        """Whether a provider's answer is none, or has a value that was refused and that a rule still needs."""
+        if signal.provider is None or signal.status in (SignalStatus.SKIPPED, SignalStatus.NOT_PROVIDED):
+            return False
+        if signal.status is not SignalStatus.OK:
+            return True
+        needed = {name.partition(".")[0] for name in self.verdict.missing}
+        refused = {name.partition(".")[0] for name, _ in (*signal.problems, *self.verdict.problems)}
+        return signal.name in needed & refused

@@ -37,7 +37,7 @@ OTHER = POLICY.replace("policy: onboarding", "policy: payouts")
         ({"signals": {"device": {"emulator": False}}},
          "signals.device: is asked from acme.device, not taken from the caller", None),
         ({"policy": "onbording"}, "policy: there is no policy `onbording`", "did you mean `onboarding`?"),
-        ({"policy": 5}, "policy: there is no policy `5`", None),
+        ({"policy": 5}, "policy: must be a policy's name", None),
         ({"inputs": {"country": b"SG"}}, "inputs.country: must be a string, not a bytes", None),
         ({"inputs": {"age": Decimal(5)}}, "inputs.age: must be a duration, not a Decimal", None),
         ({"inputs": {"born": date(2026, 1, 1)}}, "inputs.born: must be a timestamp, not a date", None),

@@ -17,9 +17,10 @@ from structlog.testing import capture_logs
 from adjudge.audit.log import Durability
 from adjudge.engine import Engine
 from adjudge.errors import MerchantBizIdConflict, SignalFailed
-from adjudge.model import Decision, Face, Outcome, SignalStatus
+from adjudge.model import Decision, Face, Outcome, Request, SignalStatus
+from adjudge.registry import parse_policy
 from adjudge.store.memory import MemoryStore
-from adjudge.testing import FakeClock, Slow
+from adjudge.testing import FakeClock, Slow, fake_provider, registry_of
 
 CALLERS = 200
 
@@ -258,3 +259,49 @@ def test_decide_ids_differ_by_letter_case() -> None:
         one = door.decide_sync(request(merchant_biz_id="a" * 32))
         other = door.decide_sync(request(merchant_biz_id="A" * 32, face=None))
     assert one.decision_id != other.decision_id and other.status == "fresh"
+
+
+SUPPLIED = """
+policy_language: 1
+policy: supplied
+signals: {device: {fields: {score: {type: double, range: [0, 100]}, emulator: bool}}}
+rules:
+  - {id: score, when: device.score >= 70, then: review}
+  - {id: emulator, when: device.emulator, then: review}
+"""
+
+
+def test_retry_with_softer_supplied_values_changes_nothing_but_may_add_what_was_missing() -> None:
+    registry = registry_of([])
+    with Engine([parse_policy(SUPPLIED, registry=registry)], registry=registry) as engine:
+
+        def ask(**device: object) -> Decision:
+            return engine.decide_sync(
+                Request(merchant_biz_id="a" * 32, scene_code="s", signals={"device": device} if device else {})
+            )
+
+        first = ask(score=50.0)
+        assert (first.outcome, first.verdict.missing) == ("review", ("device.emulator",))
+        assert ask(score=50.0).status == "duplicate"
+        softer = ask(score=5.0, emulator=False)
+        assert (softer.status, softer.outcome) == ("supersedes", "pass")
+        assert softer.signals["device"].fields == {"score": 50.0, "emulator": False}
+        assert ask(score=99.0, emulator=True).status == "duplicate"
+
+
+def test_answer_with_refused_values_is_no_answer_to_keep() -> None:
+    score = {"score": {"type": "double", "range": [0, 1]}}
+    liar = fake_provider("acme.liar", score, {"score": "0.95"}, {"score": 0.95})
+    policy = """
+policy_language: 1
+policy: liar
+signals: {liar: {provider: acme.liar}}
+rules: [{id: high, when: liar.score >= 0.9, then: reject}]
+"""
+    registry = registry_of([liar])
+    with Engine([parse_policy(policy, registry=registry)], registry=registry) as engine:
+        request = Request(merchant_biz_id="a" * 32, scene_code="s")
+        answers = [engine.decide_sync(request) for _ in range(3)]
+    assert [(one.status, one.outcome) for one in answers] == [
+        ("fresh", "review"), ("supersedes", "reject"), ("duplicate", "reject")
+    ]  # fmt: skip

@@ -273,6 +273,7 @@ def test_restart_with_an_erased_value_gives_the_answer_without_it(tmp_path: Path
 
 
 def test_restart_on_a_decision_of_another_shape_says_which(tmp_path: Path) -> None:
+    Journal.open(tmp_path).close()
     with AuditLog.open(tmp_path) as log:
         log.write_blocking("decision", {"decision_id": 5})
     with pytest.raises(AuditBroken, match=r"record 1: is no decision: .*decision_id"):

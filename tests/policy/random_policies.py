@@ -32,7 +32,7 @@ SIGNALS = """
       score: {{type: map, keys: [SuspectPSFace, SuspectRemake], of: {{type: double, range: [0, 1]}}, absent: 0}}
   device:{device}
     fields:
-      score: {{type: double, range: [0, 100]}}
+      score: {{type: double, range: [-2, 100]}}
       emulator: bool
       os: {{type: enum, values: [ios, android]}}
       sizes: {{type: map, of: int}}
@@ -50,7 +50,8 @@ ATOMS = (
     "device.score >= {n}", "device.score * ratio > free", 'device.os == "ios"', 'device.sizes["k"] > {n}',
     "device.odd.k > {n}", "has(device.odd.k)", "has(country)", "has(device.sizes.k)", "count / (count - {n}) > 1",
     "names.exists(n, n == country)", '"x" in names', "size(names) == {n}", "true", "false", "1 / 0 == 1", "risky",
-    "total > {n}", "int(country) > {n}", "labels.exists(l, 1 / (size(l) - 1) > 5)", "flag ? device.emulator : ratio > {r}", "(flag ? count : {n}) > 1",
+    "total > {n}", "int(country) > {n}", "labels.exists(l, 1 / (size(l) - 1) > 5)",
+    "flag ? device.emulator : ratio > {r}", "(flag ? count : {n}) > 1",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from adjudge.engine import Engine
 from adjudge.errors import PluginError, SignalFailed
 from adjudge.model import Decision, Outcome, Request, Signal, SignalStatus
-from adjudge.plugin import Answer, Context, Provider
+from adjudge.plugin import Answer, Context, Provider, provider
 from adjudge.registry import parse_policy
 from adjudge.signals import sources as sources_module
 from adjudge.signals.gather import REASON_MAX, Source, ask
@@ -460,7 +460,7 @@ def test_gather_deadline_of_the_decision_covers_all_signals() -> None:
                                deadline_s=0.05)  # fmt: skip
     statuses = {name: signal.status for name, signal in decision.signals.items() if name != "own"}
     assert set(statuses.values()) == {SignalStatus.TIMEOUT}
-    assert [len(provider.calls) for provider in providers] == [0, 0, 1], "no billed call is begun without time for it"
+    assert [len(provider.calls) for provider in providers] == [1, 1, 1], "in a hurry all are asked at once, as eagerly"
 
 
 class Opening:
@@ -540,3 +540,58 @@ def test_sources_policy_whose_provider_is_not_registered_is_refused_by_name() ->
     policy = parse_policy(POLICY, registry=registry_of([device()]))
     with pytest.raises(PluginError, match=r"acme\.device.*the policy asking asks"):
         Engine([policy], registry=registry_of())
+
+
+def test_gather_provider_cannot_change_what_is_decided_on() -> None:
+    @provider("acme.evil", fields={"ok": "bool"})
+    async def evil(context: Context) -> Answer:
+        context.request.inputs["country"] = "SG"  # type: ignore[index]
+        context.request.signals["own"]["score"] = 1.0  # type: ignore[index]
+        return {"ok": True}
+
+    policy = """
+policy_language: 1
+policy: evil
+inputs: {country: string}
+signals: {evil: {provider: acme.evil}, own: {fields: {score: double}}}
+rules:
+  - {id: country, when: country == "KP", then: reject}
+  - {id: score, when: own.score > 90.0, then: reject}
+  - {id: evil, when: "!evil.ok", then: review}
+"""
+    decision = decide_once(policy, providers=[evil], inputs={"country": "KP"}, signals={"own": {"score": 95.0}})
+    assert decision.verdict.matched == ("country", "score")
+
+
+def test_gather_answer_after_the_timeout_is_discarded_though_the_loop_was_held_up() -> None:
+    @provider("acme.held", fields={"bad": "bool"})
+    async def held(context: Context) -> Answer:
+        sleep(0.1)
+        return {"bad": False}
+
+    policy = """
+policy_language: 1
+policy: held
+signals: {held: {provider: acme.held, timeout: 20ms}}
+rules: [{id: held, when: held.bad, then: reject}]
+"""
+    with capture_logs():
+        decision = decide_once(policy, providers=[held])
+    assert (decision.outcome, decision.signals["held"].status) == ("review", SignalStatus.TIMEOUT)
+
+
+@pytest.mark.parametrize("gather", ["eager", "thrifty"])
+def test_gather_thrifty_asks_the_rest_in_time_for_its_answer(gather: str) -> None:
+    """Two slow billed signals, one deadline: asked one after the other, the second would come too late."""
+    first = fake_provider("acme.first", {"bad": "bool"}, Slow(0.3, {"bad": False}), price=Decimal(1))
+    second = fake_provider("acme.second", {"bad": "bool"}, Slow(0.3, {"bad": True}), price=Decimal(2))
+    policy = f"""
+policy_language: 1
+policy: hurry
+gather: {gather}
+signals:
+  first: {{provider: acme.first, timeout: 400ms}}
+  second: {{provider: acme.second, timeout: 400ms, when_unknown: pass}}
+rules: [{{id: first, when: first.bad, then: reject}}, {{id: second, when: second.bad, then: reject}}]
+"""
+    assert decide_once(policy, providers=[first, second], deadline_s=0.5).outcome == "reject"

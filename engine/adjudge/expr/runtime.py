@@ -109,6 +109,8 @@ def remainder(left: int, right: int) -> int:
     """Return the rest of a division toward zero; it has the dividend's sign."""
     if right == 0:
         raise EvaluationError("division by zero")
+    if right == -1:
+        int64(-left)  # CEL has no rest where it has no quotient
     rest = abs(left) % abs(right)
     return -rest if left < 0 else rest
 

@@ -56,7 +56,10 @@ def evaluate(
         tree = parse(source.whole())
     except PolicyError as error:
         raise PolicyErrors([error]) from None
-    given = {key: _inward(value) for key, value in (values or {}).items()}
+    try:
+        given = {key: _inward(value) for key, value in (values or {}).items()}
+    except RecursionError:
+        raise EvaluationError("a value is nested too deeply") from None
     declared = {key: parse_type(form) for key, form in (types or {}).items()}
     if check:
         names = {key: type_of(value) for key, value in given.items() if value is not None} | declared
@@ -144,7 +147,7 @@ def as_type(value: object, type_: Type) -> object:
             entries = {as_type(key, key_type): as_type(part, value_type) for key, part in value.items()}
             return None if None in entries else entries
         case Type(name="double"), int() if not isinstance(value, bool):
-            return float(value)
+            return float(value) if INT_MIN <= value <= INT_MAX else None
         case Type(name="int"), int() if not INT_MIN <= value <= INT_MAX:
             return None
         case _:

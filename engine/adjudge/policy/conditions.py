@@ -11,7 +11,9 @@ from adjudge.expr.check import Environment, check
 from adjudge.expr.nodes import Comprehension, Literal, Logic, Name, Node, Unary, children
 from adjudge.expr.parse import parse
 from adjudge.expr.types import BOOL, DYN, Type
+from adjudge.fields import Field
 from adjudge.policy.forms import Guard
+from adjudge.policy.hopeless import hopeless
 from adjudge.policy.reader import Reader
 from adjudge.policy.yaml import Scalar
 
@@ -26,12 +28,15 @@ class Conditions:
     """Reads conditions of one policy.
 
     names: types of everything that a condition can name; DYN for what was declared wrongly, so that it is blamed once.
+    slots: what the fields among them are declared as. lists: constants by their full name.
     complete: whether a name that is missing from `names` is a mistake of its own.
     """
 
     reader: Reader
     names: dict[str, Type]
     environment: Environment
+    slots: Mapping[str, Field]
+    lists: Mapping[str, tuple[str, ...]]
     complete: bool = True
 
     def parsed(self, scalar: Scalar) -> Node | None:
@@ -46,6 +51,8 @@ class Conditions:
         """Return the typed tree."""
         typed, errors = check(tree, self.environment, source=self.reader.source, expect=expect)
         self.reader.errors.extend(error for error in errors if self.complete or error.code != "name-unknown")
+        for found in hopeless(typed, self.slots, self.lists) if typed is not None else ():
+            self.reader.blame(found.code, found.message, found.part.span, found.hint)
         return typed
 
     def guard(self, guard: Guard) -> Node:

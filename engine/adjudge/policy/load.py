@@ -96,7 +96,8 @@ def _typed(
         **{f"{LISTS}.{name}": TEXTS for name in lists},
     }
 
-    conditions = Conditions(reader, names, Environment(names, overloads), document.complete)
+    constants = {f"{LISTS}.{name}": values for name, values in lists.items()}
+    conditions = Conditions(reader, names, Environment(names, overloads), slots, constants, document.complete)
     variables = conditions.variables(
         {
             name: form

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
+
+from msgspec import structs
 
 from adjudge.errors import SignalFailed
 from adjudge.events import Events
@@ -74,9 +77,37 @@ async def gather(
         if not names:
             reason = SETTLED if verdict.settled else UNREAD
             return signals | {name: _skipped(sources[name], reason) for name in pending}
-        signals |= await _ask_all(names, sources, request, now, deadline)
-        pending = [name for name in pending if name not in names]
+        rest = [name for name in pending if name not in names]
+        answered, hurried = await _ask_first(names, rest, sources, request, now, deadline)
+        signals |= answered
+        pending = [] if hurried else rest
     return signals
+
+
+async def _ask_first(
+    names: Sequence[str],
+    rest: Sequence[str],
+    sources: Mapping[str, Source],
+    request: Request,
+    now: datetime,
+    deadline: float,
+) -> tuple[dict[str, Signal], bool]:
+    """Ask some; where they take so long that the rest would lack time, ask that too, and return True with all answers.
+
+    Being thrifty then never costs an answer that asking at once would have had.
+    """
+    asking = asyncio.ensure_future(_ask_all(names, sources, request, now, deadline))
+    try:
+        if rest:
+            longest_s = max(sources[name].declaration.timeout_s for name in rest)
+            done, _ = await asyncio.wait({asking}, timeout=max(0.0, deadline - longest_s - monotonic()))
+            if not done:
+                others = await _ask_all(rest, sources, request, now, deadline)
+                return {**await asking, **others}, True
+        return await asking, False
+    except asyncio.CancelledError:
+        asking.cancel()
+        raise
 
 
 async def _ask_all(
@@ -96,6 +127,7 @@ async def ask(source: Source, request: Request, *, now: datetime, deadline: floa
     until = min(started + declaration.timeout_s, deadline)
     if until <= started:
         return _failed(source, SignalFailed("not asked: the decision's time was up", kind="timeout"), 0.0)
+    request = structs.replace(request, inputs=deepcopy(request.inputs), signals=deepcopy(request.signals))
     context = Context(request=request, signal=declaration.name, deadline=until, now=now, fields=declaration.fields)
     task = asyncio.create_task(_fetch(source, context))
     source.asking.add(task)
@@ -106,7 +138,7 @@ async def ask(source: Source, request: Request, *, now: datetime, deadline: floa
         task.cancel()
         raise
     duration_ms = round((monotonic() - started) * 1000, 3)
-    if not task.done():
+    if not task.done() or monotonic() > until:  # a provider that held the loop up may be done, and late all the same
         task.cancel()
         return _failed(source, SignalFailed(f"no answer within {until - started:.3g} s", kind="timeout"), duration_ms)
     said = SignalFailed("the provider cancelled itself") if task.cancelled() else task.result()
