@@ -340,6 +340,10 @@ def _in_range(field: Field, value: object) -> Reading:
     return Reading(value)
 
 
+STRAY_MEMBER = "has a member outside its vocabulary"
+STRAY_KEY = "has a key outside its vocabulary"
+
+
 def _read_set(type_: SetType, value: object) -> Reading:
     if not isinstance(value, list | tuple | set | frozenset):
         return _wrong(f"must be a list, not {describe(value)}")
@@ -348,6 +352,8 @@ def _read_set(type_: SetType, value: object) -> Reading:
     known = tuple(name for name in type_.values if name in members)
     novel = tuple(sorted(members.difference(type_.values)))
     problems = tuple(("", f"has a member that is {describe(member)}, not a string") for member in stray[:1])
+    if novel:
+        problems = (*problems, ("", STRAY_MEMBER))
     return Reading((*known, None) if stray else known, problems, novel)
 
 
@@ -367,7 +373,8 @@ def _read_map(field: Field, type_: MapType, value: object) -> Reading:
         part = read(field.of, item)
         entries[key] = part.value
         parts.append(("" if field.personal else key, part))
-    return Reading(entries, _inner(parts), tuple(novel))
+    strange = (("", STRAY_KEY),) if novel else ()
+    return Reading(entries, (*strange, *_inner(parts)), tuple(novel))
 
 
 def _inner(parts: Iterable[tuple[str, Reading]]) -> tuple[tuple[str, str], ...]:

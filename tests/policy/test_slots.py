@@ -7,6 +7,7 @@ import pytest
 from adjudge.fields import parse_fields
 from adjudge.policy.slots import read_slots
 
+STRAY = (("face.tags", "has a member outside its vocabulary"),)
 FACE = parse_fields({"tags": {"type": "set", "values": ["x", "y"]}})
 
 
@@ -14,8 +15,8 @@ FACE = parse_fields({"tags": {"type": "set", "values": ["x", "y"]}})
     ("given", "tags", "novel", "problems"),
     [
         ({"tags": ["x"]}, ("x",), (), ()),
-        ({"tags": ["x", "new"]}, ("x",), ("new",), ()),
-        ({"tags": ["new"], "novel_tags": ["newer"]}, (), ("newer", "new"), ()),
+        ({"tags": ["x", "new"]}, ("x",), ("new",), STRAY),
+        ({"tags": ["new"], "novel_tags": ["newer"]}, (), ("newer", "new"), STRAY),
         ({"tags": [], "novel_tags": None}, (), (), ()),
         ({"novel_tags": ["new"]}, None, ("new",), ()),
         ({}, None, None, ()),

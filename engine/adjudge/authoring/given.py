@@ -9,7 +9,7 @@ from typing import cast
 
 from adjudge.errors import did_you_mean
 from adjudge.expr.types import TIMESTAMP, EnumType
-from adjudge.fields import Field, read
+from adjudge.fields import STRAY_KEY, STRAY_MEMBER, Field, read
 from adjudge.policy import yaml
 from adjudge.policy.reader import Reader, Refused
 from adjudge.policy.slots import TEXTS, novel_name
@@ -116,6 +116,8 @@ class GivenReader:
                 declared = self.fields[part][name]
                 reading = read(declared, value)
                 for path, problem in reading.problems:
+                    if problem in (STRAY_MEMBER, STRAY_KEY):
+                        continue  # said below, by name
                     place = f"{full}.{path}" if path else full
                     hint = f"for a value that the policy is to refuse, say `problems: [{place}]` in `expect`"
                     self.reader.blame("test-value", f"`{place}` {problem}", _within(node, path), hint)
