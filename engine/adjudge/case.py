@@ -81,6 +81,8 @@ def _values(
     values = {}
     for name, value in given.items():
         field = declared.get(name)
+        if value is None and field is not None:
+            continue  # a JSON null is absence
         if field is None:
             raise RequestError("is not declared", where=f"{where}{name}", hint=did_you_mean(str(name), declared))
         try:

@@ -473,7 +473,7 @@ def _recordable(field: Field, value: object, refused: list[tuple[str, str]], pat
             wrong = "is not valid Unicode"
         case int():
             if INT_MIN <= value <= INT_MAX:
-                return int(value)
+                return float(value) if field.type is DOUBLE else int(value)  # so that 1 and 1.0 are one request
             wrong = "is an integer past 64 bits"
         case float():
             if isfinite(value):

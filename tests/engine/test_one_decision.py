@@ -305,3 +305,17 @@ rules: [{id: high, when: liar.score >= 0.9, then: reject}]
     assert [(one.status, one.outcome) for one in answers] == [
         ("fresh", "review"), ("supersedes", "reject"), ("duplicate", "reject")
     ]  # fmt: skip
+
+
+def test_retry_that_says_the_same_in_other_json_is_a_duplicate() -> None:
+    policy = """
+policy_language: 1
+policy: same
+inputs: {share: {type: double, range: [0, 1]}, country: string}
+rules: [{id: high, when: share >= 0.9, then: reject}]
+"""
+    registry = registry_of([])
+    with Engine([parse_policy(policy, registry=registry)], registry=registry) as engine:
+        asked: list[dict[str, object]] = [{"share": 1, "country": None}, {"share": 1.0}]
+        answers = [engine.decide_sync(Request(merchant_biz_id="a" * 32, scene_code="s", inputs=one)) for one in asked]
+    assert [one.status for one in answers] == ["fresh", "duplicate"]
