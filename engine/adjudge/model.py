@@ -177,7 +177,7 @@ class SignalStatus(StrEnum):
     NOT_PROVIDED = "not_provided"
 
 
-class Signal(msgspec.Struct, frozen=True, kw_only=True):
+class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a provider said of a request, or why it said nothing.
 
     fields: as the provider or caller gave them, in the log's form: durations and times are texts, sets are lists. What
@@ -206,7 +206,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
         return f"<Signal {self.name}: {self.status.value}{said}>"  # never its fields: some are personal
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The pure result of a policy on known and unknown fields.
 
     outcome: what is to happen. lower, upper: what could, whatever the unknown fields turn out to be.
@@ -240,7 +240,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 DecisionStatus = Literal["fresh", "duplicate", "supersedes"]
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True):
+class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A verdict, made for a request and recorded in the audit log.
 
     status: `fresh`, `duplicate` (the answer of an earlier decision), or `supersedes` (an earlier one was incomplete).

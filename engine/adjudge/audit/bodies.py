@@ -8,10 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from adjudge.fields import Field, form_of
 from adjudge.media import jpeg_size
-from adjudge.model import Decision, DecisionStatus, Face, Request, Signal, SignalStatus, Verdict
+from adjudge.model import Decision, DecisionStatus, Face, Request, Signal, Verdict
 from adjudge.plugin import Provider
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import novel_name
@@ -22,7 +23,7 @@ Commit = Callable[[str, object], str]
 """Put a personal value, by its name, into the vault and return what stands for it."""
 
 
-class FaceBody(msgspec.Struct, frozen=True, omit_defaults=True):
+class FaceBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A face as the log knows it: never the media itself. width, height: in pixels, of a JPEG."""
 
     digest: str
@@ -32,25 +33,10 @@ class FaceBody(msgspec.Struct, frozen=True, omit_defaults=True):
     height: int | None = None
 
 
-class SignalBody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A signal with its fields as they came; durations and times as texts, personal values as commitments."""
-
-    status: SignalStatus
-    fields: dict[str, Any] = {}
-    problems: tuple[tuple[str, str], ...] = ()
-    reason: str | None = None
-    reason_code: str | None = None
-    capture_again: str | None = None
-    provider: str | None = None
-    version: str | None = None
-    request_id: str | None = None
-    duration_ms: float = 0.0
-    price: Decimal = Decimal(0)
-    currency: str | None = None
-
-
-class DecisionBody(msgspec.Struct, frozen=True, omit_defaults=True):
+class DecisionBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A decision. `at` is the decision's clock; money is a string, durations are milliseconds.
+
+    inputs, signals: fields as they came, times and lengths of time as texts.
 
     personal: full names of the fields, such as `email` or `device.owner`, that stand here as commitments.
     """
@@ -65,7 +51,7 @@ class DecisionBody(msgspec.Struct, frozen=True, omit_defaults=True):
     at: datetime
     durability: str
     inputs: dict[str, Any]
-    signals: dict[str, SignalBody]
+    signals: dict[str, Signal]
     verdict: Verdict
     personal: tuple[str, ...] = ()
     face: FaceBody | None = None
@@ -174,7 +160,9 @@ class Recorder:
             durability=self._durability,
             inputs=written(inputs, self._inputs),
             signals={
-                name: _signal_body(signal, written(signal.fields, self._signals[name], f"{name}."))
+                name: structs.replace(signal, fields=written(signal.fields, personal, f"{name}."))
+                if (personal := self._signals[name])
+                else signal
                 for name, signal in decision.signals.items()
             },
             verdict=decision.verdict,
@@ -194,23 +182,6 @@ def _personal(fields: Mapping[str, Field]) -> tuple[str, ...]:
     return (*names, *(novel for novel in names.values() if novel is not None))
 
 
-def _signal_body(signal: Signal, fields: dict[str, Any]) -> SignalBody:
-    return SignalBody(
-        status=signal.status,
-        fields=fields,
-        problems=signal.problems,
-        reason=signal.reason,
-        reason_code=signal.reason_code,
-        capture_again=signal.capture_again,
-        provider=signal.provider,
-        version=signal.version,
-        request_id=signal.request_id,
-        duration_ms=signal.duration_ms,
-        price=signal.price,
-        currency=signal.currency,
-    )
-
-
 def _face_body(face: Face) -> FaceBody:
     if face.data is None:
         return FaceBody(digest=face.digest, media_type=face.media_type)
@@ -224,24 +195,10 @@ Reveal = Callable[[str], object]
 
 def restore_decision(body: DecisionBody, reveal: Reveal) -> Decision:
     """Return the decision that a record holds, for a cache that starts warm."""
-    signals = {}
-    for name, signal in body.signals.items():
-        fields, _ = restore_fields(signal.fields, f"{name}.", body.personal, reveal)
-        signals[name] = Signal(
-            name=name,
-            status=signal.status,
-            fields=fields,
-            problems=signal.problems,
-            reason=signal.reason,
-            reason_code=signal.reason_code,
-            capture_again=signal.capture_again,
-            provider=signal.provider,
-            version=signal.version,
-            request_id=signal.request_id,
-            duration_ms=signal.duration_ms,
-            price=signal.price,
-            currency=signal.currency,
-        )
+    signals = {
+        name: structs.replace(signal, fields=restore_fields(signal.fields, f"{name}.", body.personal, reveal)[0])
+        for name, signal in body.signals.items()
+    }
     return Decision(
         decision_id=body.decision_id,
         merchant_biz_id=body.merchant_biz_id,
