@@ -10,7 +10,8 @@ from types import MappingProxyType
 import msgspec
 import pytest
 
-from adjudge.fields import parse_field, read, recordable
+from adjudge.fields import parse_field, read
+from adjudge.recorded import recordable
 
 
 class Word(str, Enum):  # noqa: UP042  # the older kind, whose str() is another text

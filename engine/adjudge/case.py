@@ -10,9 +10,10 @@ from decimal import Decimal
 from msgspec import structs
 
 from adjudge.errors import RequestError, did_you_mean
-from adjudge.fields import Field, recordable
+from adjudge.fields import Field
 from adjudge.model import Decision, DecisionStatus, Outcome, Request, Signal, SignalStatus, Verdict
 from adjudge.policy.policy import Policy
+from adjudge.recorded import recordable
 from adjudge.store.fingerprint import fingerprint
 
 NOT_SUPPLIED = "the caller did not supply it"

@@ -14,8 +14,8 @@ from adjudge.expr import evaluate
 from adjudge.expr.standalone import parse_type
 from adjudge.expr.types import DURATION, TIMESTAMP, ListType, MapType, Type
 from adjudge.expr.values import parse_duration, parse_timestamp
-from adjudge.fields import to_json
 from adjudge.policy.explanation import shown
+from adjudge.recorded import to_json
 
 
 @click.command("eval", context_settings={"ignore_unknown_options": True})  # `-7 / 2` is no option

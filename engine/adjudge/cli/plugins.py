@@ -9,8 +9,9 @@ import click
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, format_option, print_json
 from adjudge.cli.settings import Settings
-from adjudge.fields import Field, form_of
+from adjudge.fields import Field
 from adjudge.plugin import Function, Provider
+from adjudge.recorded import form_of
 from adjudge.registry import Plugin, Registry
 
 

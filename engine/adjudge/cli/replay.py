@@ -12,8 +12,8 @@ import click
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, counted, format_option, print_json
 from adjudge.cli.settings import Settings
-from adjudge.fields import to_json
 from adjudge.model import OUTCOMES, Outcome
+from adjudge.recorded import to_json
 from adjudge.registry import load_policy
 from adjudge.replay import Replayed, replay
 

@@ -9,8 +9,8 @@ from typing import Literal
 
 from adjudge.expr.printing import quote
 from adjudge.expr.values import format_duration, format_timestamp
-from adjudge.fields import to_json
 from adjudge.model import Outcome, Verdict
+from adjudge.recorded import to_json
 from adjudge.source import Span
 
 HIDDEN = "•••"

@@ -13,11 +13,12 @@ from msgspec import structs
 
 from adjudge.errors import SignalFailed
 from adjudge.events import Events
-from adjudge.fields import Field, describe, recordable
+from adjudge.fields import Field, describe
 from adjudge.model import Request, Signal, SignalStatus, Verdict
 from adjudge.plugin import Answer, Asker, Context, Provider
 from adjudge.policy.slots import TEXTS, novel_name
 from adjudge.policy.typed import SignalDeclaration
+from adjudge.recorded import recordable
 from adjudge.signals.plan import SETTLED, UNREAD, Plan
 
 REASON_MAX = 500

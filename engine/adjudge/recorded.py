@@ -1,0 +1,135 @@
+"""Fields and values in the form that the audit log and JSON have for them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from math import isfinite
+
+import msgspec
+
+from adjudge.expr.types import DOUBLE, DURATION, TIMESTAMP, ListType, MapType, Type
+from adjudge.expr.values import INT_MAX, INT_MIN, format_duration, format_timestamp
+from adjudge.fields import Field, describe, is_unicode
+
+
+def form_of(field: Field) -> dict[str, object]:
+    """Return the declaration that `parse_field` reads as this field, for the log."""
+    form: dict[str, object] = {"type": field.type.name.partition("(")[0]}
+    if field.vocabulary is not None:
+        form["keys" if isinstance(field.type, MapType) else "values"] = list(field.vocabulary)
+    if field.of is not None:
+        form["of"] = form_of(field.of)
+    if field.absent is not None:
+        form["absent"] = to_json(field.absent)
+    if field.minimum is not None:
+        form["range"] = [to_json(field.minimum), to_json(field.maximum)]
+    if field.riskier is not None:
+        form["riskier"] = field.riskier
+    if field.personal:
+        form["personal"] = True
+    if field.description:
+        form["description"] = field.description
+    return form
+
+
+def to_json(value: object) -> object:
+    """Return a value in the form that JSON has for it: texts for times and durations. `read` takes it back."""
+    match value:
+        case timedelta():
+            return format_duration(value)
+        case datetime():
+            return format_timestamp(value)
+        case Mapping():
+            return {key: to_json(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [to_json(item) for item in value]
+        case _:
+            return value
+
+
+DOUBLE_MAX = sys.float_info.max
+VALUE_MAX_BYTES = 256 * 1024
+"""The largest value that a decision is made on and a log keeps, as JSON."""
+
+
+def recordable(field: Field, value: object, refused: list[tuple[str, str]], path: str) -> object:
+    """Return a value in the form that the audit log has for it, so that a replay reads what was read at first.
+
+    Times and durations become texts where the field has such, sets become sorted lists. A number or text that a log
+    cannot hold is None, unknown, and `refused` takes (path, what was wrong) for it; so is a value past 256 KiB.
+    Raises TypeError, which says what came, for any other kind of value, and RecursionError.
+    """
+    if _is_plain(value):
+        return value
+    found = _recordable(field, value, refused, path)
+    if isinstance(found, str | list | dict) and len(msgspec.json.encode(found)) > VALUE_MAX_BYTES:
+        refused.append((path, f"is larger than {VALUE_MAX_BYTES // 1024} KiB"))
+        return None
+    return found
+
+
+def _recordable(field: Field, value: object, refused: list[tuple[str, str]], path: str) -> object:
+    match value:
+        case None | bool():
+            return value
+        case str():
+            text = value if type(value) is str else str.__str__(value)
+            if is_unicode(text):
+                return text
+            wrong = "is not valid Unicode"
+        case int():
+            if INT_MIN <= value <= INT_MAX:
+                return float(value) if field.type is DOUBLE else int(value)  # so that 1 and 1.0 are one request
+            wrong = "is an integer past 64 bits"
+        case float():
+            if isfinite(value):
+                return float(value)
+            wrong = f"must be a finite number, not {value}"
+        case timedelta() if _has_times(field.type):
+            return format_duration(value)
+        case datetime() if _has_times(field.type):
+            try:
+                if value.tzinfo is not None:
+                    return format_timestamp(value)
+                wrong = "must say its time zone"
+            except OverflowError:
+                wrong = "is no such time in UTC"
+        case Mapping():
+            stray = [key for key in value if not isinstance(key, str) or not is_unicode(key)]
+            if not stray:
+                return {
+                    str.__str__(key): item
+                    if _is_plain(item)
+                    else _recordable(field, item, refused, path if field.personal else f"{path}.{key}")
+                    for key, item in value.items()
+                }
+            said = "is not valid Unicode" if isinstance(stray[0], str) else f"is {describe(stray[0])}, not a string"
+            wrong = f"has a key that {said}"
+        case set() | frozenset():
+            return sorted((_recordable(field, item, refused, path) for item in value), key=repr)
+        case list() | tuple():
+            return [_recordable(field, item, refused, f"{path}.{at}") for at, item in enumerate(value)]
+        case _:
+            raise TypeError(describe(value))
+    refused.append((path, wrong))
+    return None
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a value is at once what the log has for it; nearly all are such, so this is asked first."""
+    kind = value.__class__
+    if kind is float:
+        return -DOUBLE_MAX <= value <= DOUBLE_MAX  # type: ignore[operator]  # no infinity, no NaN
+    return kind is bool or (kind is str and len(value) < 1000 and value.isascii())  # type: ignore[arg-type, attr-defined]
+
+
+def _has_times(type_: Type) -> bool:
+    match type_:
+        case ListType(item=item):
+            return _has_times(item)
+        case MapType(value=value):
+            return _has_times(value)
+        case _:
+            return type_ in (DURATION, TIMESTAMP)
