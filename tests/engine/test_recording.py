@@ -384,3 +384,17 @@ def test_personal_values_secrets_and_faces_are_in_no_byte_but_the_vaults(
         assert CANARIES[name].encode() in vault
     assert not (tmp_path / "vault.sqlite").stat().st_mode & 0o077
     assert os.stat(tmp_path / "fingerprint.key").st_mode & 0o077 == 0
+
+
+def test_journal_without_its_key_beside_records_is_refused_and_lets_the_log_go(tmp_path: Path) -> None:
+    Journal.open(tmp_path).close()
+    with AuditLog.open(tmp_path) as log:
+        log.write_blocking("decision", {"decision_id": "x"})
+    key = tmp_path / "fingerprint.key"
+    kept = key.read_bytes()
+    key.unlink()
+    with pytest.raises(AuditUnavailable, match=r"fingerprint\.key: is missing beside a log with records"):
+        Journal.open(tmp_path)
+    assert not key.exists(), "no other key takes its place"
+    key.write_bytes(kept)
+    Journal.open(tmp_path).close()
