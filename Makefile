@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 RUN := $(VENV)/run.stamp
 DEV := $(VENV)/dev.stamp
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --custom-compile-command "make lock" $(ARGS) pyproject.toml
+	--no-emit-find-links --no-strip-extras --custom-compile-command "make lock" $(ARGS) pyproject.toml
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format lint types layers bench docs lock clean
@@ -51,7 +51,7 @@ docs: $(DEV) ## Run the examples in the documentation
 lock: $(BIN)/python ## Pin the dependencies again; ARGS=--upgrade takes newer releases
 	@$(PIP) install uv
 	@$(LOCK) --group build -o requirements/run.txt
-	@$(LOCK) --group dev -c requirements/run.txt -o requirements/dev.txt
+	@$(LOCK) --all-extras --group dev -c requirements/run.txt -o requirements/dev.txt
 
 clean: ## Remove the environment, caches and build output
 	rm -rf $(VENV) dist build htmlcov mutants .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
