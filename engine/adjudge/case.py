@@ -129,13 +129,13 @@ def _completed(name: str, given: Signal | None, kept: Decision | None) -> Signal
 
 
 def answered_before(names: Sequence[str], policy: Policy, kept: Decision | None) -> dict[str, Signal]:
-    """Return what the same providers answered before, now for nothing; only the others are asked again."""
+    """Return what the same providers said before, now for nothing; only those that may say more are asked again."""
     before = kept.signals if kept is not None else {}
     return {
         name: structs.replace(before[name], price=Decimal(0))
         for name in names
         if name in before
-        and before[name].status is SignalStatus.OK
+        and (before[name].status is SignalStatus.OK or before[name].is_final)
         and not (kept is not None and kept.is_spoilt(before[name]))
         and before[name].provider == policy.typed.signals[name].provider
     }
@@ -155,15 +155,22 @@ def conclude(
 
     earlier: the decision that it supersedes, if there is one. took_ms: milliseconds so far. notes: to begin with.
     """
+    again = verdict.outcome is not Outcome.PASS
     status: DecisionStatus = "fresh" if earlier is None else "supersedes"
     cost: dict[str, Decimal] = {}
-    capture_again = None
+    capture_again = capture_reason = None
     for signal in signals.values():
         if signal.price and signal.currency is not None:
             cost[signal.currency] = cost.get(signal.currency, Decimal(0)) + signal.price
-        capture_again = capture_again or signal.capture_again
+        if capture_again is None and signal.capture_again is not None:
+            capture_again, capture_reason = signal.capture_again, signal.reason_code
     problems = [*case.problems, *(one for signal in signals.values() for one in signal.problems), *verdict.problems]
     said = [f"{name} {what}" for name, what in problems]
+    said += [
+        f"{signal.name} may have been paid for without an answer, and is not asked again"
+        for signal in signals.values()
+        if signal.is_final and signal.status is not SignalStatus.OK and signal.capture_again is None
+    ]
     said += [f"the doubt about `{rule}` was waived by the policy" for rule in verdict.waived]
     return Decision(
         decision_id=decision_id,
@@ -177,7 +184,8 @@ def conclude(
         signals=signals,
         supersedes=earlier.decision_id if earlier is not None else None,
         cost=cost,
-        capture_again=capture_again if verdict.outcome is not Outcome.PASS else None,
+        capture_again=capture_again if again else None,
+        capture_reason=capture_reason if again else None,
         duration_ms=took_ms,
         notes=(*notes, *said),
     )

@@ -7,6 +7,7 @@
     plugins: [aliyun, http_json]        # all that are installed unless named
     strict_plugins: false
     deadline: 15s
+    providers: {aliyun.deepfake: {rate: 10, daily_spend: 2000}}      # see limits.py
 
 Paths are relative to the file's folder.
 """
@@ -14,7 +15,7 @@ Paths are relative to the file's folder.
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -22,7 +23,8 @@ from adjudge.audit.log import Durability
 from adjudge.engine import DEADLINE_S, Engine
 from adjudge.errors import AdjudgeError, PluginError, PolicyError, PolicyErrors
 from adjudge.journal import Journal
-from adjudge.plugin import AuditSink, DecisionObserver, DecisionStore, PolicySource
+from adjudge.limits import LimitsForm, apply_limits, read_limits
+from adjudge.plugin import AuditSink, DecisionObserver, DecisionStore, Limits, PolicySource
 from adjudge.policy import Catalogue, Policy, load_policy, parse_policy
 from adjudge.policy.load import read_source
 from adjudge.policy.reader import Reader, Refused
@@ -33,7 +35,7 @@ from adjudge.store.memory import DEFAULT_SIZE, DEFAULT_TTL_S, MemoryStore
 
 DURABILITIES = ("fsync", "flush", "async")
 MEMORY = "memory"
-_KEYS = ("policies", "audit", "cache", "observers", "plugins", "strict_plugins", "deadline")
+_KEYS = ("policies", "audit", "cache", "observers", "plugins", "strict_plugins", "deadline", "providers")
 _LONGEST_TTL_S = 366 * 86400.0
 _LONGEST_DEADLINE_S = 300.0
 _LARGEST_CACHE = 10_000_000
@@ -47,7 +49,7 @@ class Config:
     """What stands in a configuration file, paths made whole.
 
     policies: files, or locations `scheme://…` of a plugin's policy source. ttl_s, deadline_s: seconds.
-    plugins: None for all that are installed.
+    plugins: None for all that are installed. limits: as read from `providers:`, by name. reader: to blame them with.
     """
 
     policies: tuple[Path | str, ...]
@@ -61,6 +63,8 @@ class Config:
     plugins: tuple[str, ...] | None = None
     strict_plugins: bool = False
     deadline_s: float = DEADLINE_S
+    limits: MappingOf[str, LimitsForm] = field(default_factory=dict)
+    reader: Reader | None = field(default=None, compare=False, repr=False)
 
 
 def open_engine(path: str | Path) -> Engine:
@@ -84,6 +88,10 @@ def assemble(config: Config) -> Engine:
         if other is not policy:
             message = f"`{policy.name}` is also the name of the policy in {other.typed.source.name}"
             errors.append(PolicyError("name-duplicate", message, source=policy.typed.source, span=Span(0, 0)))
+    limits: dict[str, Limits] = {}
+    if config.reader is not None:
+        limits = apply_limits(config.reader, config.limits, catalogue.providers)
+        errors += config.reader.errors
     if errors:
         raise PolicyErrors(errors)
     sinks = [cast(AuditSink, _open(registry, "sink", sink)) for sink in config.sinks]
@@ -101,6 +109,7 @@ def assemble(config: Config) -> Engine:
             memory=MemoryStore(ttl_s=config.ttl_s, size=config.size),
             observers=observers,
             deadline_s=config.deadline_s,
+            limits=limits,
         )
     except BaseException:
         journal.close()
@@ -160,6 +169,7 @@ class _Config:
         plugins = parts.get("plugins")
         strict = parts.get("strict_plugins")
         deadline = parts.get("deadline")
+        limits = read_limits(reader, parts["providers"]) if "providers" in parts else ()
         deadline_s = reader.seconds(deadline, "`deadline`", _LONGEST_DEADLINE_S) if deadline else None
         return Config(
             policies=tuple(policy if "://" in policy else self.folder / policy for policy in policies),
@@ -174,6 +184,8 @@ class _Config:
             strict_plugins=strict is not None
             and reader.choice(strict, "`strict_plugins`", ("true", "false")) == "true",
             deadline_s=deadline_s or DEADLINE_S,
+            limits={form.name.text.value: form for form in limits},
+            reader=reader,
         )
 
     def texts(self, node: Node | None, what: str) -> tuple[str, ...]:

@@ -14,16 +14,19 @@ from types import TracebackType
 
 from msgspec import structs
 
+from adjudge.audit.calls import OpenCalls
+from adjudge.callbook import CallBook
 from adjudge.case import Case, answered_before, as_taken, conclude, is_answer, supplied_signals, take
 from adjudge.errors import RequestError, did_you_mean
 from adjudge.events import Events
 from adjudge.journal import Journal
 from adjudge.model import Decision, Request, Signal, SignalStatus, Verdict
 from adjudge.observers import Observers
-from adjudge.plugin import DecisionObserver, DecisionStore
+from adjudge.plugin import DecisionObserver, DecisionStore, Limits
 from adjudge.policy.policy import Policy
 from adjudge.registry import Registry
 from adjudge.signals.gather import gather
+from adjudge.signals.guard import PROCESS, Guards, Usage, guards_of, usage_of
 from adjudge.signals.sources import Sources
 from adjudge.store.flights import Flights, conflict
 from adjudge.store.memory import MemoryStore
@@ -55,25 +58,35 @@ class Engine:
         memory: MemoryStore | None = None,
         observers: Sequence[DecisionObserver] = (),
         deadline_s: float = DEADLINE_S,
+        limits: Mapping[str, Limits] | None = None,
+        guards: Guards | None = None,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         """Put an engine together; `Engine.open` does it from a configuration file.
 
         journal: where answers are recorded; without one they are not, and each decision's notes say so.
+        limits: how providers may be asked, by name, in place of what they declare. guards: what keeps to them, the
+        process's own unless given.
         store: recalls decisions; unless given, `memory` does, for a day, and is warmed from the journal.
         clock: aware UTC, read once for each decision.
-        Raises ValueError for policies of the same name, or none; PluginError where the registry lacks a provider;
-        AuditUnavailable and AuditBroken where the journal cannot be read.
+        Raises ValueError for policies of the same name, or none, and for limits of a provider that is not there;
+        PluginError where the registry lacks a provider; AuditUnavailable and AuditBroken where the journal cannot be
+        read.
         """
         self.policies: Mapping[str, Policy] = {policy.name: policy for policy in policies}
         if not policies or len(self.policies) < len(policies):
             raise ValueError("an engine needs policies, each with a name of its own")
         self.registry = registry
         self._journal = journal or Journal.nowhere()
-        self._store = store if store is not None else self._journal.warm(memory or MemoryStore(), clock())
+        kept, calls = memory or MemoryStore(), OpenCalls()
+        self._journal.warm(kept if store is None else None, calls, clock())
+        self._store = kept if store is None else store
+        self._book = CallBook(self._journal, calls, registry.catalogue, clock)
         self._observers = Observers(observers)
+        providers, secrets = registry.catalogue().providers, registry.secrets()
+        self._guards = guards_of(providers, limits or {}, guards or PROCESS, calls.today)
         self._sources = {
-            name: Sources(policy, registry.catalogue().providers) for name, policy in self.policies.items()
+            name: Sources(policy, providers, self._guards, secrets) for name, policy in self.policies.items()
         }
         self._deadline_s = deadline_s
         self._clock = clock
@@ -154,23 +167,29 @@ class Engine:
 
         known = supplied_signals(sources.supplied, case, kept)
         if sources.asked:
-            known |= answered_before(sources.asked, policy, kept)
+            known |= answered_before(sources.asked, policy, kept) | self._book.recall(case, sources.asked)
             deadline = monotonic() + self._deadline_s
             opened = sources.open()
+            request, book = as_taken(case), self._book.of(case)
             known = await gather(
-                sources.plan, opened, as_taken(case), known=known, evaluate=evaluate, now=now, deadline=deadline
+                sources.plan, opened, request, book, known=known, evaluate=evaluate, now=now, deadline=deadline
             )
         verdict = evaluate(known)
         took_ms = (perf_counter_ns() - started) // 1000 / 1000
         decision_id = f"{self._ids.getrandbits(128):032x}"
         decision = conclude(case, known, verdict, now, earlier, decision_id, took_ms, self._journal.notes)
         await self._journal.record(decision, case.request, case.inputs, policy, self.registry.catalogue)
+        self._book.decided(case)
         try:
             self._store.put(decision)
         except Exception:  # it is recorded, and so it stands
             _events.exception("store_failed", store=type(self._store).__name__, decision_id=decision.decision_id)
         self._observers.tell(decision)
         return decision
+
+    def usage(self) -> dict[str, Usage]:
+        """Return what this process asked of each provider and what that cost, by the provider's name."""
+        return usage_of(self._guards)
 
     def _is_immediate(self, case: Case) -> bool:
         """Whether deciding waits for nobody: no provider is asked, and the log writes at once."""
@@ -200,6 +219,7 @@ class Engine:
                 raise RuntimeError(f"the engine {how}")
             self._home = home
             self._ids = Random()  # noqa: S311  # seeded by the system, after any fork; unique, not secret
+        self._book.tell()
 
     def _leave(self) -> asyncio.AbstractEventLoop:
         with self._gate:

@@ -130,8 +130,12 @@ class PluginError(AdjudgeError):
 class SignalFailed(AdjudgeError):
     """A provider has no answer. Raised by providers; becomes unknown fields with this reason, never a crash.
 
-    kind: `timeout`, `error` or `unavailable`.
+    kind: `timeout` and `unavailable` may pass; `error` does not; `misconfigured` is the operator's to mend, and stops
+    all calls for a while.
     capture_again: a sentence for the applicant where a new picture could help.
+    billed: False where nothing can have been paid, True where it was; None where nobody knows, which makes a call of a
+    provider with a price one in doubt: it is made again only where the policy says so.
+    retry_after_s: seconds for which the other side wants to be left alone, where it says so.
     """
 
     code = "signal-failed"
@@ -144,6 +148,8 @@ class SignalFailed(AdjudgeError):
         reason_code: str | None = None,
         capture_again: str | None = None,
         request_id: str | None = None,
+        billed: bool | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
         """reason: a few words for the decision and the log; never a secret or a picture."""
         super().__init__(reason)
@@ -152,6 +158,8 @@ class SignalFailed(AdjudgeError):
         self.reason_code = reason_code
         self.capture_again = capture_again
         self.request_id = request_id
+        self.billed = billed
+        self.retry_after_s = retry_after_s
 
 
 class AuditUnavailable(AdjudgeError):

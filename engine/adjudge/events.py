@@ -30,6 +30,10 @@ class Events:
         """Tell that something went wrong and was dealt with."""
         self._tell("warning", event, facts)
 
+    def error(self, event: str, **facts: object) -> None:
+        """Tell that something is wrong that a person has to mend."""
+        self._tell("error", event, facts)
+
     def exception(self, event: str, **facts: object) -> None:
         """Tell that something raised: what kind of error, and where; only inside an `except`.
 

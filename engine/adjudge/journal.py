@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 
-from adjudge.audit.bodies import DecisionBody, Recorder, policy_body, restore_decision
+from adjudge.audit.bodies import DecisionBody, Recorder, policy_body, restore_decision, restore_fields
+from adjudge.audit.calls import CallBody, OpenCalls
 from adjudge.audit.log import AuditLog, Durability
 from adjudge.audit.read import tail
 from adjudge.audit.vault import Vault
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
-from adjudge.model import Decision, Request
+from adjudge.model import Decision, Request, Signal
 from adjudge.plugin import AuditSink
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.policy import Policy
@@ -94,12 +96,7 @@ class Journal:
         """
         if self.log is None:
             return
-        if self.log.gap != self._gap:  # among the records that a failing disk lost may have been those of policies
-            self._gap = self.log.gap
-            self._recorders.clear()
-        recorder = self._recorders.get(policy.digest)
-        if recorder is None:
-            recorder = await self._introduce(policy, catalogue, self.log)
+        recorder = await self._recorder(policy, catalogue, self.log)
         subject = decision.merchant_biz_id
         if recorder.is_personal:
             body = await asyncio.to_thread(recorder.body, decision, request, inputs, self._committing(subject))
@@ -107,6 +104,39 @@ class Journal:
             body = recorder.body(decision, request, inputs, self._committing(subject))
         receipt = await self.log.write("decision", body)
         self._copy(receipt.line)
+
+    async def record_call(self, call: CallBody, policy: Policy, catalogue: Callable[[], Catalogue]) -> None:
+        """Write a record of a billed call and return once it is as durable as promised.
+
+        Raises AuditUnavailable and AuditBroken.
+        """
+        if self.log is None:
+            return
+        recorder = await self._recorder(policy, catalogue, self.log)
+        if call.answer is not None and recorder.is_personal:
+            committed: list[str] = []
+            committing = self._committing(call.merchant_biz_id)
+            answer = await asyncio.to_thread(recorder.signal, call.answer, committing, committed)
+            call = structs.replace(call, answer=answer, personal=tuple(committed))
+        receipt = await self.log.write("call", call)
+        self._copy(receipt.line)
+
+    def revealed(self, signal: Signal, personal: Collection[str]) -> Mapping[str, object] | None:
+        """Return a recorded signal's fields; None where one of its `personal` ones was erased.
+
+        Raises AuditUnavailable where the vault cannot be read.
+        """
+        if not personal or self.vault is None:
+            return signal.fields
+        fields, erased = restore_fields(signal.fields, f"{signal.name}.", personal, self.vault.reveal)
+        return None if erased else fields
+
+    async def _recorder(self, policy: Policy, catalogue: Callable[[], Catalogue], log: AuditLog) -> Recorder:
+        """Return what turns a policy's decisions into records; the policy's own is written before."""
+        if log.gap != self._gap:  # among the records that a failing disk lost may have been those of policies
+            self._gap = log.gap
+            self._recorders.clear()
+        return self._recorders.get(policy.digest) or await self._introduce(policy, catalogue, log)
 
     def _committing(self, subject: str) -> Callable[[str, object], str]:
         assert self.vault is not None
@@ -130,24 +160,27 @@ class Journal:
             except (Exception, SystemExit):  # the log has the record; a copy that fails changes no answer
                 _events.exception("sink_failed", sink=type(sink).__name__)
 
-    def warm(self, store: MemoryStore, now: datetime) -> MemoryStore:
+    def warm(self, store: MemoryStore | None, calls: OpenCalls, now: datetime) -> None:
         """Fill a store from the end of the log, so that a retry after a crash gets the answer it was given.
 
+        store: None where another one keeps decisions. calls: takes the calls that no decision holds.
         Raises AuditBroken, and AuditUnavailable where the log or the vault cannot be read.
         """
         if self.log is None or self.vault is None:
-            return store
-        oldest = now - timedelta(seconds=store.ttl_s)
+            return
         for record in tail(self.log.directory, max_records=WARM_RECORDS, max_bytes=WARM_BYTES):
-            if record.kind == "decision":
-                try:
+            try:
+                if record.kind == "call":
+                    calls.add(record.decode(CallBody))
+                elif record.kind == "decision":
                     body = record.decode(DecisionBody)
-                except msgspec.DecodeError as error:
-                    raise AuditBroken(f"{self.log.directory}: record {record.seq}: is no decision: {error}") from None
-                if body.at >= oldest:
+                    calls.decided(body.merchant_biz_id, body.fingerprint)
                     age_s = max(0.0, (now - body.at).total_seconds())
-                    store.put(restore_decision(body, self.vault.reveal), age_s=age_s)
-        return store
+                    if store is not None and age_s <= store.ttl_s:
+                        store.put(restore_decision(body, self.vault.reveal), age_s=age_s)
+            except msgspec.DecodeError as error:
+                said = f"{self.log.directory}: record {record.seq}: is no {record.kind}: {error}"
+                raise AuditBroken(said) from None
 
     def close(self) -> None:
         """Close the log and the vault. Raises AuditUnavailable where the log could not keep what it took."""

@@ -185,6 +185,9 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     problems: values that no log can hold, such as an infinite number, and that are unknown: (full name, what is wrong).
     reason: for everything but `ok`, a few words; for `skipped`, why.
     price: of the calls made, in the provider's currency; 0 where none was billed.
+    attempts: how often it was tried, where more than once.
+    is_final: not asked again for this MerchantBizId and fingerprint, whatever came of it: it was or may have been paid
+    for, or the same picture would bring the same answer.
     """
 
     name: str
@@ -200,6 +203,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=F
     duration_ms: float = 0.0
     price: Decimal = Decimal(0)
     currency: str | None = None
+    attempts: int = 1
+    is_final: bool = False
 
     def __repr__(self) -> str:
         said = f", {self.reason}" if self.reason else ""
@@ -247,6 +252,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     supersedes: the decision_id of that earlier decision.
     decided_at: aware UTC; also the policy's `now`.
     capture_again: a sentence for the applicant where a new picture could help.
+    capture_reason: the reason code behind it, such as NO_FACE_DETECTED.
     cost: what its provider calls cost, by currency.
     notes: what a person should know, such as a waiver used or a field that was refused.
     """
@@ -264,6 +270,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     duration_ms: float = 0.0
     cost: Mapping[str, Decimal] = {}
     capture_again: str | None = None
+    capture_reason: str | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -280,8 +287,10 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.verdict.settled or not any(self.is_spoilt(signal) for signal in self.signals.values())
 
     def is_spoilt(self, signal: Signal) -> bool:
-        """Whether a provider's answer is none, or has a value that was refused and that a rule still needs."""
+        """Whether a provider is to be asked again: it failed, or a value was refused that a rule still needs."""
         if signal.provider is None or signal.status in (SignalStatus.SKIPPED, SignalStatus.NOT_PROVIDED):
+            return False
+        if signal.is_final:
             return False
         if signal.status is not SignalStatus.OK:
             return True

@@ -30,12 +30,14 @@ __all__ = [
     "DecisionStore",
     "Face",
     "Function",
+    "Limits",
     "PluginError",
     "PolicySource",
     "Provider",
     "ProviderConfigError",
     "Register",
     "Request",
+    "SecretSource",
     "SignalFailed",
     "hookimpl",
     "hookspec",
@@ -53,6 +55,7 @@ class Context:
     deadline: `time.monotonic()` seconds by which an answer still counts; the engine cancels the task after it.
     now: aware UTC, the decision's clock.
     fields: what the policy can read of this signal; more than that need not be answered.
+    secrets: what plugins offer to read keys from, by name.
     """
 
     request: Request
@@ -60,6 +63,7 @@ class Context:
     deadline: float
     now: datetime
     fields: Mapping[str, Field] = field(default_factory=dict)
+    secrets: Mapping[str, SecretSource] = field(default_factory=dict, repr=False)
 
 
 Answer = Mapping[str, object]
@@ -89,6 +93,32 @@ class Asker(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How one process may ask a provider: what protects the account behind it.
+
+    rate: calls begun within any second, over all policies and engines of the process; None for no bound.
+    in_flight: calls at once; None for no bound.
+    daily_calls, daily_spend: of calls that were or may have been paid for, in a day of UTC; spend in the provider's
+    currency; None for no bound.
+    attempts: tries of one question in all, 1 to 10, each with a wait before it that doubles and is drawn by lot.
+    attempt_timeout_s: seconds for one try; None leaves it what the signal has.
+    breaker_failures: failures in a row after which nobody is asked for breaker_pause_s seconds, and then one call
+    tries; None never stops for them. A `misconfigured` failure stops all calls at once.
+    price: of one call, in place of the provider's own.
+    """
+
+    rate: float | None = None
+    in_flight: int | None = None
+    daily_calls: int | None = None
+    daily_spend: Decimal | None = None
+    attempts: int = 1
+    attempt_timeout_s: float | None = None
+    breaker_failures: int | None = None
+    breaker_pause_s: float = 30.0
+    price: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
 class Provider:
     """A kind of signal that policies can name.
 
@@ -101,6 +131,7 @@ class Provider:
     check: looks at `with:` when a policy is loaded, without network; raises ProviderConfigError.
     reads: parts of the request that it needs: `face`, `inputs.<name>`.
     price, currency: per billed call; latency_s: typical; both steer `gather: thrifty`.
+    limits: how it may be asked, unless the engine's configuration says otherwise.
     """
 
     name: str
@@ -112,6 +143,7 @@ class Provider:
     price: Decimal = Decimal(0)
     currency: str = "USD"
     latency_s: float = 0.1
+    limits: Limits = Limits()
     version: str = "1"
     description: str = ""
 
@@ -198,6 +230,17 @@ class DecisionObserver(Protocol):
         ...
 
 
+class SecretSource(Protocol):
+    """A place that keys come from, such as a vault that changes them; providers name it in their `with:`."""
+
+    async def read(self) -> Mapping[str, str]:
+        """Return the keys that count now, by the asking provider's names for them; called for every call.
+
+        Whatever it raises makes the signal fail as `misconfigured`; the exception's text is not passed on.
+        """
+        ...
+
+
 class PolicySource(Protocol):
     """A place that policies come from, named by a URL's scheme."""
 
@@ -236,6 +279,10 @@ class Register:
     def policy_source(self, scheme: str, source: PolicySource) -> None:
         """Offer a place that policies come from."""
         self._add("policy source", scheme, source)
+
+    def secrets(self, name: str, source: SecretSource) -> None:
+        """Offer a place that keys come from."""
+        self._add("secret source", name, source)
 
     def command(self, command: click.Command) -> None:
         """Offer a command for the command line."""

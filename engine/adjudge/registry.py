@@ -7,20 +7,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from typing import cast
 
 import pluggy
 
 from adjudge import policy
 from adjudge.errors import PluginError
 from adjudge.events import Events
-from adjudge.plugin import Function, Hooks, Provider, Register
+from adjudge.plugin import Function, Hooks, Provider, Register, SecretSource
 from adjudge.policy import Policy
 from adjudge.policy.catalogue import Catalogue
 
 GROUP = "adjudge"
 
 _KINDS: Mapping[str, type] = {"provider": Provider, "function": Function}
-_OBJECTS = ("policy source", "command")
+_OBJECTS = ("policy source", "secret source", "command")
 
 _events = Events("adjudge.plugins")
 
@@ -132,6 +133,10 @@ class Registry:
             offered = ", ".join(self.offered(kind)) or "none is installed"
             raise PluginError(f"no installed plugin offers the {kind} `{name}`; offered: {offered}", plugin=name)
         return thing
+
+    def secrets(self) -> Mapping[str, SecretSource]:
+        """Return what is offered to read keys from, by name."""
+        return cast(Mapping[str, SecretSource], self.offered("secret source"))
 
     def catalogue(self) -> Catalogue:
         """Return what policies can name."""

@@ -17,7 +17,8 @@ from adjudge.model import Decision, Outcome, Request, Signal, SignalStatus
 from adjudge.plugin import Answer, Context, Provider, provider
 from adjudge.registry import parse_policy
 from adjudge.signals import sources as sources_module
-from adjudge.signals.gather import REASON_MAX, Source, ask
+from adjudge.signals.ask import REASON_MAX, Source, ask
+from adjudge.signals.guard import Guard
 from adjudge.signals.sources import Sources
 from adjudge.testing import MERCHANT_BIZ_ID, FakeProvider, Slow, decide_once, fake_provider, registry_of
 
@@ -58,6 +59,16 @@ class Hostile(Mapping[str, object]):
         return 1
 
 
+class NoBook:
+    """Records nothing: what is asked here costs nothing."""
+
+    async def begin(self, signal: str, provider: Provider, price: Decimal, attempt: int) -> str:
+        raise AssertionError("this provider is not billed")
+
+    async def end(self, call_id: str, signal: Signal, billed: bool | None) -> None:
+        raise AssertionError("this provider is not billed")
+
+
 def device(*answers: object, **facts: object) -> FakeProvider:
     return fake_provider("acme.device", FIELDS, *answers, **facts)  # type: ignore[arg-type]
 
@@ -70,14 +81,15 @@ def one(*answers: object) -> tuple[Decision, Signal]:
 
 def source(provider: Provider, *, timeout: str = "10s") -> Source:
     policy = parse_policy(POLICY.replace("10s", timeout), registry=registry_of([provider]))
-    return Sources(policy, {provider.name: provider}).open()["device"]
+    guards = {provider.name: Guard(provider, provider.limits)}
+    return Sources(policy, {provider.name: provider}, guards, {}).open()["device"]
 
 
 def ask_once(of: Source, *, within_s: float = 10.0) -> Signal:
     request = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="test")
 
     async def main() -> Signal:
-        signal = await ask(of, request, now=datetime.now(UTC), deadline=monotonic() + within_s)
+        signal = await ask(of, request, NoBook(), now=datetime.now(UTC), deadline=monotonic() + within_s)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         if others:
             await asyncio.wait(others, timeout=5)
@@ -165,7 +177,7 @@ def test_ask_whatever_is_raised_becomes_unknown_and_its_text_is_nowhere(error: B
     assert decision.outcome is Outcome.REVIEW
     assert SECRET not in repr(events) + repr(decision)
     failed = next(event for event in events if event["event"] == "provider_failed")
-    assert failed["error"] == raised and failed["at"].startswith(("test_gather.py:", "gather.py:"))
+    assert failed["error"] == raised and failed["at"].startswith(("test_gather.py:", "ask.py:"))
     assert not failed.get("exc_info")
 
 
@@ -282,8 +294,8 @@ def test_ask_provider_that_ignores_cancellation_holds_nobody_up_and_its_answer_i
     of = source(bare(stubborn), timeout="1ms")
 
     async def main() -> Signal:
-        signal = await ask(of, Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s"), now=datetime.now(UTC),
-                           deadline=monotonic() + 9)  # fmt: skip
+        request = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s")
+        signal = await ask(of, request, NoBook(), now=datetime.now(UTC), deadline=monotonic() + 9)
         assert not ended.is_set() and of.asking, "the answer is not waited for"
         await asyncio.wait(set(of.asking))
         assert ended.is_set() and not of.asking
@@ -306,7 +318,7 @@ def test_ask_late_failure_is_not_complained_about() -> None:
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
         of = source(bare(late), timeout="1ms")
-        await ask(of, Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s"), now=datetime.now(UTC),
+        await ask(of, Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s"), NoBook(), now=datetime.now(UTC),
                   deadline=monotonic() + 9)  # fmt: skip
         await asyncio.wait(set(of.asking))
 
@@ -329,7 +341,7 @@ def test_ask_cancelled_by_its_caller_cancels_the_provider() -> None:
     async def main() -> None:
         of = source(bare(patient))
         request = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s")
-        asking = asyncio.create_task(ask(of, request, now=datetime.now(UTC), deadline=monotonic() + 9))
+        asking = asyncio.create_task(ask(of, request, NoBook(), now=datetime.now(UTC), deadline=monotonic() + 9))
         await asyncio.sleep(0.01)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -342,8 +354,8 @@ def test_ask_cancelled_by_its_caller_cancels_the_provider() -> None:
 
 def test_ask_keyboard_interrupt_is_the_operators() -> None:
     async def main() -> None:
-        await ask(source(device(KeyboardInterrupt())), Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s"),
-                  now=datetime.now(UTC), deadline=monotonic() + 9)  # fmt: skip
+        request, of = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s"), source(device(KeyboardInterrupt()))
+        await ask(of, request, NoBook(), now=datetime.now(UTC), deadline=monotonic() + 9)
 
     with pytest.raises(KeyboardInterrupt):
         asyncio.run(main())

@@ -60,6 +60,7 @@ class DecisionBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     duration_ms: float = 0.0
     cost: dict[str, Decimal] = {}
     capture_again: str | None = None
+    capture_reason: str | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -138,17 +139,6 @@ class Recorder:
         inputs: of the request, in the form that the log has for them. commit: takes personal values; may write to disk.
         """
         committed: list[str] = []
-
-        def written(fields: Mapping[str, object], names: Sequence[str], prefix: str = "") -> dict[str, Any]:
-            standing = dict(fields)
-            if not names:
-                return standing
-            for name in names:
-                if standing.get(name) is not None:
-                    standing[name] = {COMMITMENT: commit(prefix + name, standing[name])}
-                    committed.append(prefix + name)
-            return standing
-
         return DecisionBody(
             decision_id=decision.decision_id,
             merchant_biz_id=decision.merchant_biz_id,
@@ -159,13 +149,8 @@ class Recorder:
             fingerprint=decision.fingerprint,
             at=decision.decided_at,
             durability=self._durability,
-            inputs=written(inputs, self._inputs),
-            signals={
-                name: structs.replace(signal, fields=written(signal.fields, personal, f"{name}."))
-                if (personal := self._signals[name])
-                else signal
-                for name, signal in decision.signals.items()
-            },
+            inputs=_written(inputs, self._inputs, "", commit, committed),
+            signals={name: self.signal(signal, commit, committed) for name, signal in decision.signals.items()},
             verdict=decision.verdict,
             personal=tuple(committed),
             face=_face_body(request.face) if request.face is not None else None,
@@ -173,8 +158,28 @@ class Recorder:
             duration_ms=decision.duration_ms,
             cost=dict(decision.cost),
             capture_again=decision.capture_again,
+            capture_reason=decision.capture_reason,
             notes=decision.notes,
         )
+
+    def signal(self, signal: Signal, commit: Commit, committed: list[str]) -> Signal:
+        """Return a signal as it is recorded; the full names of its personal fields are added to `committed`."""
+        personal = self._signals[signal.name]
+        if not personal:
+            return signal
+        return structs.replace(signal, fields=_written(signal.fields, personal, f"{signal.name}.", commit, committed))
+
+
+def _written(
+    fields: Mapping[str, object], names: Sequence[str], prefix: str, commit: Commit, committed: list[str]
+) -> dict[str, Any]:
+    """Return fields with commitments in place of those `names` that are known. prefix: of full names."""
+    standing = dict(fields)
+    for name in names:
+        if standing.get(name) is not None:
+            standing[name] = {COMMITMENT: commit(prefix + name, standing[name])}
+            committed.append(prefix + name)
+    return standing
 
 
 def _personal(fields: Mapping[str, Field]) -> tuple[str, ...]:
@@ -214,6 +219,7 @@ def restore_decision(body: DecisionBody, reveal: Reveal) -> Decision:
         duration_ms=body.duration_ms,
         cost=body.cost,
         capture_again=body.capture_again,
+        capture_reason=body.capture_reason,
         notes=body.notes,
     )
 

@@ -109,6 +109,7 @@ class Declarations:
             fields=fields,
             timeout_s=form.timeout_s,
             when_unknown=form.when_unknown,
+            on_in_doubt=form.on_in_doubt,
             span=form.key.span,
         )
 

@@ -37,11 +37,12 @@ KEYS = (
     "scorecard",
 )
 DECLARATIONS = ("inputs", "signals", "lists", "variables")
-SIGNAL_KEYS = ("provider", "with", "fields", "timeout", "when_unknown")
+SIGNAL_KEYS = ("provider", "with", "fields", "timeout", "when_unknown", "on_in_doubt")
 RULE_KEYS = ("id", "description", "when", "unless", "then", "reason", "when_unknown")
 SCORECARD_KEYS = ("points", "bands", "reason", "when_unknown")
 ROW_KEYS = ("when", "unless", "add")
 BAND_KEYS = ("review", "reject")
+ON_IN_DOUBT = ("unknown", "ask_again")
 CAUGHT = (Outcome.REVIEW, Outcome.REJECT)
 
 _POLICY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
@@ -149,7 +150,7 @@ def _signal(reader: Reader, key: Scalar, node: Node) -> SignalForm:
         hint = "`provider:` where adjudge asks for it, `fields:` where the caller supplies it"
         reader.blame("schema-missing", "a signal needs `provider` or `fields`", key.span, hint)
     elif provider is None:
-        for name in ("with", "timeout"):
+        for name in ("with", "timeout", "on_in_doubt"):
             if name in entries:
                 hint = "name the `provider:`, or delete it: the caller supplies this signal"
                 reader.blame("schema-provider", f"`{name}` is for a provider", entries[name][0].span, hint)
@@ -162,6 +163,7 @@ def _signal(reader: Reader, key: Scalar, node: Node) -> SignalForm:
         timeout_s=(reader.seconds(entries["timeout"][1], "`timeout`", TIMEOUT_MAX_S) if "timeout" in entries else None)
         or TIMEOUT_S,
         when_unknown=_when_unknown(reader, entries),
+        on_in_doubt="ask_again" if _choice(reader, entries, "on_in_doubt", ON_IN_DOUBT) == "ask_again" else "unknown",
         damaged=damaged,
     )
 

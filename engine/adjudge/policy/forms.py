@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from adjudge.model import Outcome
+from adjudge.policy.typed import OnInDoubt
 from adjudge.policy.yaml import Node, Scalar
 from adjudge.source import Span
 
@@ -22,6 +23,7 @@ class SignalForm:
     fields: Node | None
     timeout_s: float
     when_unknown: Outcome | None
+    on_in_doubt: OnInDoubt
     damaged: bool
 
 

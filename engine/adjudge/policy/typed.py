@@ -12,6 +12,8 @@ from adjudge.model import Outcome
 from adjudge.plugin import Function
 from adjudge.source import Source, Span
 
+OnInDoubt = Literal["unknown", "ask_again"]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignalDeclaration:
@@ -21,6 +23,7 @@ class SignalDeclaration:
     config: the `with:` of the policy, passed to the provider as it stands.
     fields: what can be known of it, declared by the provider or by the policy.
     when_unknown: this signal's own, or None for the policy's.
+    on_in_doubt: whether a call that may have been paid for, and whose answer was lost, is made again.
     """
 
     name: str
@@ -29,6 +32,7 @@ class SignalDeclaration:
     fields: Mapping[str, Field]
     timeout_s: float = 10.0
     when_unknown: Outcome | None = None
+    on_in_doubt: OnInDoubt = "unknown"
     span: Span
 
 

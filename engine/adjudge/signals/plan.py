@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from adjudge.expr.nodes import Has, Node, walk
 from adjudge.model import Verdict
@@ -51,13 +52,14 @@ class Plan:
         return drawn < self.explore
 
 
-def plan(policy: TypedPolicy, providers: Mapping[str, Provider]) -> Plan:
-    """Lay out a policy's signals by price, then by typical latency."""
+def plan(policy: TypedPolicy, providers: Mapping[str, Provider], prices: Mapping[str, Decimal] | None = None) -> Plan:
+    """Lay out a policy's signals by price, then by typical latency. prices: by provider, in place of their own."""
+    price = {name: provider.price for name, provider in providers.items()} | dict(prices or {})
     asked = [(signal, providers[signal.provider]) for signal in policy.signals.values() if signal.provider is not None]
-    asked.sort(key=lambda pair: (pair[1].price, pair[1].latency_s, pair[0].name))
+    asked.sort(key=lambda pair: (price[pair[1].name], pair[1].latency_s, pair[0].name))
     return Plan(
         asked=tuple(signal.name for signal, _ in asked),
-        free=frozenset(signal.name for signal, provider in asked if not provider.billed),
+        free=frozenset(signal.name for signal, provider in asked if not price[provider.name]),
         always=frozenset(_asked_about(policy)),
         thrifty=policy.gather == "thrifty",
         explore=policy.explore,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from adjudge.errors import PluginError, SignalFailed
 from adjudge.events import Events
-from adjudge.plugin import Answer, Asker, Context, Provider
+from adjudge.plugin import Provider, SecretSource
 from adjudge.policy.policy import Policy
-from adjudge.signals.gather import Source
+from adjudge.signals.ask import Source
+from adjudge.signals.guard import Guard
 from adjudge.signals.plan import plan
 
 CLOSE_WITHIN_S = 5.0
@@ -20,31 +20,24 @@ CLOSE_WITHIN_S = 5.0
 _events = Events("adjudge.signals")
 
 
-@dataclass(frozen=True, slots=True)
-class _Unopened:
-    """Stands for a provider that could not be opened; it is tried again at the next decision."""
-
-    failure: SignalFailed
-
-    async def fetch(self, context: Context) -> Answer:
-        raise self.failure
-
-    async def aclose(self) -> None:
-        return None
-
-
 class Sources:
     """What a policy asks. All methods run on the engine's home loop."""
 
-    def __init__(self, policy: Policy, providers: Mapping[str, Provider]) -> None:
-        """Plan for a policy; opens nothing. Raises PluginError where one of its providers is not there."""
+    def __init__(
+        self,
+        policy: Policy,
+        providers: Mapping[str, Provider],
+        guards: Mapping[str, Guard],
+        secrets: Mapping[str, SecretSource],
+    ) -> None:
+        """Plan for a policy; opens nothing. guards: by provider. Raises PluginError where a provider is not there."""
         for signal in policy.typed.signals.values():
             if signal.provider is not None and signal.provider not in providers:
                 said = f"no plugin of this engine offers the provider that the policy {policy.name} asks"
                 raise PluginError(said, plugin=signal.provider)
         self._signals = policy.typed.signals
-        self._providers = providers
-        self.plan = plan(policy.typed, providers)
+        self._providers, self._guards, self._secrets = providers, guards, secrets
+        self.plan = plan(policy.typed, providers, {name: guard.price for name, guard in guards.items()})
         self.asked = self.plan.asked
         self.supplied = tuple(name for name, signal in self._signals.items() if signal.provider is None)
         self._open: dict[str, Source] = {}
@@ -52,7 +45,7 @@ class Sources:
     def open(self) -> Mapping[str, Source]:
         """Return every asked signal's source; opens those that are not yet. Never raises."""
         for name in self.asked:
-            if name not in self._open or isinstance(self._open[name].asker, _Unopened):
+            if name not in self._open or self._open[name].asker is None:
                 self._open[name] = self._opened(name)
         return self._open
 
@@ -60,14 +53,17 @@ class Sources:
         declaration = self._signals[name]
         assert declaration.provider is not None
         provider = self._providers[declaration.provider]
+        asker, failure = None, None
         try:
-            asker: Asker = provider.open(declaration.config)
-        except SignalFailed as failure:
-            asker = _Unopened(failure)
+            asker = provider.open(declaration.config)
+        except SignalFailed as failed:
+            failure = failed
         except (Exception, SystemExit):  # a plugin's fault: the signal is unavailable, the decision goes on
             _events.exception("provider_not_opened", signal=name, provider=provider.name)
-            asker = _Unopened(SignalFailed("the provider could not be opened", kind="unavailable"))
-        return Source(declaration, provider, asker)
+            failure = SignalFailed("the provider could not be opened", kind="unavailable")
+        if failure is not None:
+            failure.billed = False  # nobody was called
+        return Source(declaration, provider, self._guards[provider.name], asker, failure, self._secrets)
 
     async def close(self) -> None:
         """Close every provider that was opened, after its last fetch; a fault of one keeps no other open.
@@ -82,6 +78,8 @@ class Sources:
 
 
 async def _close(source: Source) -> None:
+    if source.asker is None:
+        return
     try:
         await source.asker.aclose()
     except (Exception, SystemExit):

@@ -1,0 +1,297 @@
+"""Asking one provider: tries, each with its own deadline and, where it costs money, a record before and after it.
+
+Nothing is tried again that may have been paid for, unless the policy says `on_in_doubt: ask_again`; and no second try
+begins before the first was given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from random import Random
+from time import monotonic
+from typing import Protocol
+
+from msgspec import structs
+
+from adjudge.errors import SignalFailed
+from adjudge.events import Events
+from adjudge.fields import Field, describe
+from adjudge.model import Request, Signal, SignalStatus
+from adjudge.plugin import Answer, Asker, Context, Provider, SecretSource
+from adjudge.policy.slots import TEXTS, novel_name
+from adjudge.policy.typed import SignalDeclaration
+from adjudge.recorded import recordable
+from adjudge.signals.guard import Guard
+
+REASON_MAX = 500
+"""Characters that are kept of what a provider says of its failure."""
+FIRST_WAIT_S = 0.2
+LONGEST_WAIT_S = 5.0
+"""Seconds before the second try, twice as long before each further one, and at most; half of it is drawn by lot."""
+GRACE_S = 0.02
+"""Seconds that a provider has to say itself that its time is up: only it knows whether its request was ever sent."""
+
+_events = Events("adjudge.signals")
+_draw = Random()  # noqa: S311  # spreads retries, hides nothing
+
+
+class Book(Protocol):
+    """Where the billed calls of one decision are recorded."""
+
+    async def begin(self, signal: str, provider: Provider, price: Decimal, attempt: int) -> str:
+        """Record that a call is about to be made, and return its id once that is on disk.
+
+        Raises SignalFailed where it cannot be recorded: then it must not be made.
+        """
+        ...
+
+    async def end(self, call_id: str, signal: Signal, billed: bool | None) -> None:
+        """Record how a call ended. billed: None where nobody knows. Never raises: the answer is there already."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A provider's answer, as far as it was asked for and can be recorded."""
+
+    fields: Mapping[str, object]
+    problems: tuple[tuple[str, str], ...]
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A signal's declaration with the provider that answers it, opened.
+
+    asker: None where it could not be opened, for the reason in `failure`.
+    asking: the tasks under way, those included that were given up and have not ended.
+    """
+
+    declaration: SignalDeclaration
+    provider: Provider
+    guard: Guard
+    asker: Asker | None
+    failure: SignalFailed | None = None
+    secrets: Mapping[str, SecretSource] = field(default_factory=dict)
+    asking: set[asyncio.Task[Said | SignalFailed]] = field(default_factory=set)
+
+    @property
+    def is_billed(self) -> bool:
+        """Whether a call costs money."""
+        return self.guard.price > 0
+
+    @property
+    def is_asked_once(self) -> bool:
+        """Whether a call that may have been paid for is not to be made again."""
+        return self.is_billed and self.declaration.on_in_doubt == "unknown"
+
+
+async def ask(source: Source, request: Request, book: Book, *, now: datetime, deadline: float) -> Signal:
+    """Ask one provider, and return its answer or why there is none. Raises nothing but CancelledError.
+
+    deadline: `time.monotonic()` seconds; the signal's own timeout counts too.
+    """
+    started = monotonic()
+    until = min(started + source.declaration.timeout_s, deadline)
+    attempt = 1
+    source.guard.first_try()
+    while True:
+        signal, failure = await _try(source, request, book, now, until, started, attempt)
+        if failure is None:
+            return signal
+        wait_s = _wait(failure, attempt)
+        if not _may_try_again(source, failure, attempt) or monotonic() + wait_s >= until:
+            break
+        if not source.guard.may_retry():
+            break
+        await asyncio.sleep(wait_s)
+        attempt += 1
+    _events.warning(
+        "signal_failed",
+        signal=signal.name,
+        provider=source.provider.name,
+        status=signal.status.value,
+        reason=signal.reason,
+    )
+    return signal
+
+
+def _may_try_again(source: Source, failure: SignalFailed, attempt: int) -> bool:
+    if attempt >= source.guard.limits.attempts or failure.kind not in ("timeout", "unavailable"):
+        return False
+    return failure.billed is False or not source.is_asked_once
+
+
+def _wait(failure: SignalFailed, attempt: int) -> float:
+    """Return the seconds before the next try: what the other side asks for, and else twice as long each time."""
+    longest_s = min(FIRST_WAIT_S * 2 ** (attempt - 1), LONGEST_WAIT_S)
+    asked_for_s = failure.retry_after_s or 0.0
+    return max(asked_for_s, _draw.uniform(longest_s / 2, longest_s))
+
+
+async def _try(
+    source: Source, request: Request, book: Book, now: datetime, until: float, started: float, attempt: int
+) -> tuple[Signal, SignalFailed | None]:
+    """Make one call, if it may be made."""
+    guard, call_id = source.guard, ""
+    try:
+        if source.failure is not None:
+            raise source.failure
+        if until <= monotonic():
+            raise SignalFailed("not asked: the decision's time was up", kind="timeout", billed=False)
+        await guard.admit(until)
+    except SignalFailed as refused:
+        return _failed(source, refused, started, attempt), refused
+    if source.is_billed:
+        try:
+            call_id = await book.begin(source.declaration.name, source.provider, guard.price, attempt)
+        except SignalFailed as refused:
+            guard.not_made()
+            return _failed(source, refused, started, attempt), refused
+        except BaseException:
+            guard.not_made()
+            raise
+    try:
+        said = await _fetched(source, request, now, until)
+    except BaseException:
+        guard.abandoned()
+        raise
+    failure = said if isinstance(said, SignalFailed) else None
+    billed = True if failure is None else failure.billed
+    signal = (
+        _failed(source, said, started, attempt)
+        if isinstance(said, SignalFailed)
+        else _answered(source, said, started, attempt)
+    )
+    guard.left(failure, in_doubt=source.is_billed and billed is None)
+    if source.is_billed:
+        await book.end(call_id, signal, billed)
+    return signal, failure
+
+
+async def _fetched(source: Source, request: Request, now: datetime, until: float) -> Said | SignalFailed:
+    """Run one call in a task of its own.
+
+    A provider that does not heed its cancellation holds nobody up: it is left behind, and its answer discarded.
+    """
+    declaration, began = source.declaration, monotonic()
+    if source.guard.limits.attempt_timeout_s is not None:
+        until = min(until, began + source.guard.limits.attempt_timeout_s)
+    request = structs.replace(request, inputs=deepcopy(request.inputs), signals=deepcopy(request.signals))
+    context = Context(
+        request=request,
+        signal=declaration.name,
+        deadline=until,
+        now=now,
+        fields=declaration.fields,
+        secrets=source.secrets,
+    )
+    task = asyncio.create_task(_fetch(source, context))
+    source.asking.add(task)
+    task.add_done_callback(source.asking.discard)
+    try:
+        await asyncio.wait({task}, timeout=until - began + GRACE_S)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if not task.done() or monotonic() > until:  # a provider that held the loop up may be done, and late all the same
+        if task.done() and not task.cancelled() and isinstance(late := task.result(), SignalFailed):
+            return late
+        task.cancel()
+        return SignalFailed(f"no answer within {until - began:.3g} s", kind="timeout", reason_code="TIMEOUT")
+    return SignalFailed("the provider cancelled itself") if task.cancelled() else task.result()
+
+
+async def _fetch(source: Source, context: Context) -> Said | SignalFailed:
+    """Return what a provider says, or its fault as data: whatever it raises, the decision goes on without it.
+
+    That goes for SystemExit too, which would end the event loop and with it every other decision; a KeyboardInterrupt
+    is the operator's. An exception's text may hold secrets: its type has to do.
+    """
+    try:
+        assert source.asker is not None
+        answer: object = await source.asker.fetch(context)
+        if isinstance(answer, Mapping):
+            return _understand(source.declaration, answer)
+        return SignalFailed(f"the provider answered {describe(answer)}, not a map of fields")
+    except SignalFailed as failure:
+        return failure
+    except (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        _events.exception("provider_failed", signal=context.signal, provider=source.provider.name)
+        return SignalFailed(f"the provider raised {type(error).__name__}")
+
+
+def _understand(declaration: SignalDeclaration, answer: Answer) -> Said:
+    """Keep what is declared: anything else that a provider sends along has no business in the log."""
+    fields: dict[str, object] = {}
+    problems: list[tuple[str, str]] = []
+    for name, declared in _readable(declaration.fields).items():
+        value = answer.get(name)
+        if value is not None:
+            slot = f"{declaration.name}.{name}"
+            try:
+                fields[name] = recordable(declared, value, problems, slot)
+            except TypeError as error:
+                problems.append((slot, f"must be a {declared.type}, not {error}"))
+            except RecursionError:
+                problems.append((slot, "is nested too deeply"))
+    request_id = answer.get("request_id")
+    return Said(fields, tuple(problems), _text(request_id) if isinstance(request_id, str) else None)
+
+
+def _readable(fields: Mapping[str, Field]) -> dict[str, Field]:
+    """Return the fields that a signal may answer: those declared, and what each has outside its vocabulary."""
+    novel = (novel_name(name, declared) for name, declared in fields.items())
+    return {name: TEXTS for name in novel if name is not None} | dict(fields)
+
+
+def _answered(source: Source, said: Said, started: float, attempt: int) -> Signal:
+    provider = source.provider
+    return Signal(
+        name=source.declaration.name,
+        status=SignalStatus.OK,
+        fields=said.fields,
+        problems=said.problems,
+        provider=provider.name,
+        version=provider.version,
+        request_id=said.request_id,
+        duration_ms=_since_ms(started),
+        price=source.guard.price,
+        currency=provider.currency if source.is_billed else None,
+        attempts=attempt,
+        is_final=source.is_asked_once,
+    )
+
+
+def _failed(source: Source, failure: SignalFailed, started: float, attempt: int) -> Signal:
+    provider = source.provider
+    is_seen = _text(failure.capture_again) is not None  # the picture was looked at, and would be again
+    return Signal(
+        name=source.declaration.name,
+        status=SignalStatus(failure.kind) if failure.kind in ("timeout", "unavailable") else SignalStatus.ERROR,
+        reason=_text(failure.reason) or "no reason given",
+        reason_code=_text(failure.reason_code),
+        capture_again=_text(failure.capture_again),
+        provider=provider.name,
+        version=provider.version,
+        request_id=_text(failure.request_id),
+        duration_ms=_since_ms(started),
+        attempts=attempt,
+        is_final=(source.is_asked_once and failure.billed is not False) or (source.is_billed and is_seen),
+    )
+
+
+def _since_ms(started: float) -> float:
+    return round((monotonic() - started) * 1000, 3)
+
+
+def _text(said: object) -> str | None:
+    """Return a provider's words as the log can hold them; None where they are no text."""
+    return str.__str__(said)[:REASON_MAX].encode("utf-8", "replace").decode() if isinstance(said, str) else None

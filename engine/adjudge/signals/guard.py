@@ -1,0 +1,349 @@
+"""Protecting the account behind a provider: one guard for each provider of a process, whoever asks.
+
+A vendor counts by account, not by engine, policy or event loop. So a guard belongs to the process and is free to use
+from many threads and loops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+import weakref
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from time import monotonic
+
+from adjudge.audit.calls import Tally
+from adjudge.errors import SignalFailed
+from adjudge.events import Events
+from adjudge.plugin import Limits, Provider
+from adjudge.signals.breaker import Breaker, State
+
+RETRIES_IN_STORE = 10.0
+RETRIES_EARNED = 0.1
+"""Retries that a guard allows at once, and what each first try adds to them: a vendor in trouble gets 10% more calls,
+and not three times as many."""
+
+_events = Events("adjudge.signals")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one process asked of a provider.
+
+    calls: tries begun since its start; failed, retried: of these. refused: questions that were not asked, to protect
+    the account. in_doubt: calls that may have been paid for, and had no answer.
+    spent: for calls that were answered or are in doubt, in `currency`; spent_today, calls_today: of the day of UTC,
+    what the audit log knows of an earlier process included.
+    """
+
+    provider: str
+    breaker: State
+    calls: int
+    failed: int
+    retried: int
+    refused: int
+    in_doubt: int
+    spent: Decimal
+    currency: str
+    calls_today: int
+    spent_today: Decimal
+
+
+@dataclass(slots=True)
+class _Day:
+    date: date
+    calls: int = 0
+    spent: Decimal = Decimal(0)
+
+
+@dataclass(slots=True)
+class _Counts:
+    calls: int = 0
+    failed: int = 0
+    retried: int = 0
+    refused: int = 0
+    in_doubt: int = 0
+    spent: Decimal = Decimal(0)
+
+
+Waiter = tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]
+
+
+class Guard:
+    """Lets calls through, at the rate, number and cost that a provider's limits allow.
+
+    timer: seconds that only grow; clock: aware UTC, for the day of a budget.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        limits: Limits,
+        *,
+        timer: Callable[[], float] = monotonic,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.limits = limits
+        self.price = limits.price if limits.price is not None else provider.price
+        self._provider, self._currency = provider.name, provider.currency
+        self._timer, self._clock = timer, clock
+        self._lock = threading.Lock()
+        self._breaker = Breaker(limits.breaker_failures, limits.breaker_pause_s, timer)
+        self._begun: deque[float] = deque()
+        self._in_flight = 0
+        self._waiting: deque[Waiter] = deque()
+        self._retries = RETRIES_IN_STORE
+        self._counts = _Counts()
+        self._day = _Day(clock().date())
+
+    async def admit(self, deadline: float) -> None:
+        """Wait until a call may be made, at most to `deadline`; every call let in must be reported by `left`.
+
+        Raises SignalFailed, of which nothing was billed, where it may not be made.
+        """
+        await self._enter(deadline)
+        try:
+            wait_s = self._reserve(deadline)
+        except BaseException:
+            self._leave()
+            raise
+        if wait_s > 0:
+            try:
+                await asyncio.sleep(wait_s)
+            except BaseException:
+                self.not_made()
+                raise
+
+    def left(self, failure: SignalFailed | None, *, in_doubt: bool = False) -> None:
+        """Take note of how a call that was let in ended. failure: None where it was answered."""
+        because = failure.reason if failure is not None else ""
+        misconfigured = failure is not None and failure.kind == "misconfigured"
+        is_paid = failure is None or failure.billed is True or in_doubt
+        with self._lock:
+            if failure is None or not _is_fault(failure, in_doubt):
+                self._breaker.succeeded()
+                opened = False
+            else:
+                opened = self._breaker.failed(because, at_once=misconfigured)
+            self._counts.failed += failure is not None
+            self._counts.in_doubt += in_doubt
+            if is_paid:
+                self._counts.spent += self.price
+            else:
+                self._refund()
+        self._leave()
+        if opened:
+            tell = _events.error if misconfigured else _events.warning
+            tell("breaker_opened", provider=self._provider, reason=because, pause_s=self.limits.breaker_pause_s)
+
+    def not_made(self) -> None:
+        """Take note that a call that was let in was not made after all."""
+        with self._lock:
+            self._refund()
+            self._counts.calls -= 1
+        self._leave()
+
+    def abandoned(self) -> None:
+        """Take note that nobody waits for a call any more, and that nobody knows how it ended."""
+        with self._lock:
+            self._counts.in_doubt += 1
+            self._counts.spent += self.price
+        self._leave()
+
+    def may_retry(self) -> bool:
+        """Whether one more retry is allowed now, and if so, count it."""
+        with self._lock:
+            if self._retries < 1:
+                return False
+            self._retries -= 1
+            self._counts.retried += 1
+            return True
+
+    def first_try(self) -> None:
+        """Take note of a new question, which earns a part of a retry."""
+        with self._lock:
+            self._retries = min(self._retries + RETRIES_EARNED, RETRIES_IN_STORE)
+
+    def begin_with(self, day: date, calls: int, spent: Decimal) -> None:
+        """Count what an earlier process did on a day, as its audit log has it; less than is counted already is not."""
+        with self._lock:
+            today = self._today()
+            if day == today.date:
+                today.calls, today.spent = max(today.calls, calls), max(today.spent, spent)
+
+    def usage(self) -> Usage:
+        """Return what was asked so far."""
+        with self._lock:
+            counts, today = self._counts, self._today()
+            return Usage(
+                provider=self._provider,
+                breaker=self._breaker.state,
+                calls=counts.calls,
+                failed=counts.failed,
+                retried=counts.retried,
+                refused=counts.refused,
+                in_doubt=counts.in_doubt,
+                spent=counts.spent,
+                currency=self._currency,
+                calls_today=today.calls,
+                spent_today=today.spent,
+            )
+
+    def _reserve(self, deadline: float) -> float:
+        """Take a place in the rate and in the day's budget, and return the seconds to wait for it."""
+        with self._lock:
+            now = self._timer()
+            at = self._next(now)
+            refusal = self._refusal(at, deadline)
+            if refusal is not None:
+                self._counts.refused += 1
+                raise refusal
+            if self.limits.rate is not None:
+                self._begun.append(at)
+            today = self._today()
+            today.calls += 1
+            today.spent += self.price
+            self._counts.calls += 1
+            return at - now
+
+    def _next(self, now: float) -> float:
+        """Return when the next call may begin: never more than `rate` of them within any second."""
+        if self.limits.rate is None:
+            return now
+        at_once = max(1, math.floor(self.limits.rate))
+        while len(self._begun) > at_once:
+            self._begun.popleft()
+        return now if len(self._begun) < at_once else max(now, self._begun[0] + at_once / self.limits.rate)
+
+    def _refusal(self, at: float, deadline: float) -> SignalFailed | None:
+        limits, today = self.limits, self._today()
+        if limits.daily_calls is not None and today.calls >= limits.daily_calls:
+            said = f"not asked: the day's {limits.daily_calls} calls are made"
+            return SignalFailed(said, kind="unavailable", reason_code="DAILY_CALLS_MADE", billed=False)
+        if limits.daily_spend is not None and today.spent + self.price > limits.daily_spend:
+            said = f"not asked: the day's {limits.daily_spend} {self._currency} are spent"
+            return SignalFailed(said, kind="unavailable", reason_code="DAILY_SPEND_REACHED", billed=False)
+        if at > deadline:
+            said = f"not asked: {limits.rate:g} calls a second leave no room before the signal's time is up"
+            return SignalFailed(said, kind="unavailable", reason_code="RATE_LIMITED", billed=False)
+        refused = self._breaker.refusal()
+        if refused is not None:
+            return SignalFailed(refused, kind="unavailable", reason_code="BREAKER_OPEN", billed=False)
+        return None
+
+    def _refund(self) -> None:
+        """Take a call that cost nothing out of the day's budget."""
+        today = self._today()
+        today.calls = max(0, today.calls - 1)
+        today.spent = max(Decimal(0), today.spent - self.price)
+
+    def _today(self) -> _Day:
+        date = self._clock().date()
+        if self._day.date != date:
+            self._day = _Day(date)
+        return self._day
+
+    async def _enter(self, deadline: float) -> None:
+        """Take one of the places for calls in flight."""
+        with self._lock:
+            if self.limits.in_flight is None or self._in_flight < self.limits.in_flight:
+                self._in_flight += 1
+                return
+            loop = asyncio.get_running_loop()
+            place: Waiter = (loop, loop.create_future())
+            self._waiting.append(place)
+        try:
+            async with asyncio.timeout(max(0.0, deadline - monotonic())):
+                await place[1]
+        except BaseException as error:
+            with self._lock:
+                given = place not in self._waiting
+                if not given:
+                    self._waiting.remove(place)
+            if given:
+                self._leave()
+            if not isinstance(error, TimeoutError):
+                raise
+            with self._lock:
+                self._counts.refused += 1
+            said = f"not asked: {self.limits.in_flight} calls are under way already"
+            raise SignalFailed(said, kind="unavailable", reason_code="TOO_MANY_IN_FLIGHT", billed=False) from None
+
+    def _leave(self) -> None:
+        """Give a place to the one who has waited longest."""
+        with self._lock:
+            while self._waiting:
+                loop, place = self._waiting.popleft()
+                try:
+                    loop.call_soon_threadsafe(_give, place)
+                    return
+                except RuntimeError:
+                    pass  # the loop was closed under its waiters: nobody is left to call
+            self._in_flight -= 1
+
+
+def _give(place: asyncio.Future[None]) -> None:
+    if not place.done():
+        place.set_result(None)
+
+
+def _is_fault(failure: SignalFailed, in_doubt: bool) -> bool:
+    """Whether a failure speaks against the other side, and not against this one question."""
+    if failure.capture_again is not None:
+        return False
+    return failure.kind != "error" or in_doubt
+
+
+@dataclass(slots=True)
+class Guards:
+    """The guards of a process, by provider, for as long as there is one. make: how one is made, for tests."""
+
+    make: Callable[[Provider, Limits], Guard] = Guard
+    _guards: dict[int, tuple[weakref.ref[Provider], Guard]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def of(self, provider: Provider, limits: Limits) -> Guard:
+        """Return a provider's guard; limits that differ from those it has make a new one, which counts from nothing."""
+        with self._lock:
+            kept, guard = self._guards.get(id(provider), (None, None))
+            if guard is None or kept is None or kept() is not provider or guard.limits != limits:
+                guard = self.make(provider, limits)
+                self._guards[id(provider)] = (weakref.ref(provider, self._forgetting(id(provider))), guard)
+            return guard
+
+    def _forgetting(self, number: int) -> Callable[[weakref.ref[Provider]], None]:
+        def forget(gone: weakref.ref[Provider]) -> None:
+            if (kept := self._guards.get(number)) is not None and kept[0] is gone:
+                del self._guards[number]
+
+        return forget
+
+
+PROCESS = Guards()
+"""The guards of this process."""
+
+
+def guards_of(
+    providers: Mapping[str, Provider], limits: Mapping[str, Limits], guards: Guards, today: Mapping[str, Tally]
+) -> dict[str, Guard]:
+    """Return the guards of an engine's providers, by name.
+
+    limits: in place of what providers declare. today: what the audit log knows of the day.
+    Raises ValueError for limits of a provider that is not there.
+    """
+    if strangers := limits.keys() - providers.keys():
+        raise ValueError(f"there is no provider `{min(strangers)}` to limit")
+    found = {name: guards.of(provider, limits.get(name, provider.limits)) for name, provider in providers.items()}
+    for name in found.keys() & today.keys():
+        found[name].begin_with(today[name].day, today[name].calls, today[name].spent)
+    return found
+
+
+def usage_of(guards: Mapping[str, Guard]) -> dict[str, Usage]:
+    """Return what was asked of each provider, by its name."""
+    return {name: guard.usage() for name, guard in guards.items()}
