@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,12 @@ import click
 import msgspec
 
 from adjudge.audit.bodies import COMMITMENT, DecisionBody, PolicyBody
+from adjudge.audit.calls import Bill, CallBody
 from adjudge.audit.read import UnfinishedLine, read, tail
 from adjudge.audit.record import Record
 from adjudge.audit.verify import render, segments, verify
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import JSON, format_option, print_json, verdict_lines
+from adjudge.cli.output import JSON, counted, format_option, print_json, verdict_lines
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.expr.values import format_timestamp
 from adjudge.policy.explanation import HIDDEN
@@ -91,6 +92,59 @@ def tail_command(log: Path, last: int, follow: bool, form: str) -> int:
     return FINE
 
 
+@command.command("calls")
+@_log
+@format_option
+def calls_command(log: Path, form: str) -> int:
+    """Show what billed calls came to, day by day, and the calls in doubt.
+
+    In doubt is a call that was begun and never ended, or whose answer was lost: it may have been paid for.
+    """
+    bill = Bill()
+    for record in _finished(read(log)):
+        if record.kind == "call":
+            try:
+                bill.add(record.seq, record.decode(CallBody))
+            except msgspec.DecodeError as error:
+                raise _broken(log, record, error) from None
+    if form == JSON:
+        print_json(_bill_document(bill))
+        return FINE
+    for (day, provider, currency), paid in sorted(bill.days.items()):
+        doubt = f", {paid.in_doubt} in doubt worth up to {paid.doubtful} {currency}" if paid.in_doubt else ""
+        click.echo(
+            f"{day}  {provider}  {counted(paid.calls, 'call')}, {paid.billed} paid, {paid.paid} {currency}{doubt}"
+        )
+    for seq, body in bill.in_doubt.values():
+        lost = "begun and never ended" if body.stage == "begun" else f"no usable answer: {body.reason}"
+        click.echo(
+            f"  in doubt: record {seq}, {format_timestamp(body.at)}, {body.merchant_biz_id}, {body.provider}, {lost}"
+        )
+    if not bill.days:
+        click.echo("no billed calls")
+    return FINE
+
+
+def _bill_document(bill: Bill) -> dict[str, Any]:
+    days = [
+        {
+            "day": day.isoformat(),
+            "provider": provider,
+            "currency": currency,
+            "calls": paid.calls,
+            "billed": paid.billed,
+            "paid": str(paid.paid),
+            "in_doubt": paid.in_doubt,
+            "doubtful": str(paid.doubtful),
+        }
+        for (day, provider, currency), paid in sorted(bill.days.items())
+    ]
+    return {
+        "days": days,
+        "in_doubt": [{"seq": seq, **msgspec.to_builtins(body)} for seq, body in bill.in_doubt.values()],
+    }
+
+
 def _newest(log: Path, number: int) -> Iterator[Record]:
     """Yield the newest records. Raises AuditUnavailable where there is no log."""
     if not segments(log):
@@ -138,17 +192,30 @@ def _summary(log: Path, record: Record) -> str:
             case "decision":
                 body = record.decode(DecisionBody)
                 verdict = body.verdict
-                at = body.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-                said = f"{at}  {body.decision_id}  {verdict.outcome.upper():<6}"
+                said = f"{_milliseconds(body.at)}  {body.decision_id}  {verdict.outcome.upper():<6}"
                 because = f"  {', '.join(verdict.reasons)}" if verdict.reasons else ""
                 return f"{record.seq:>6}  decision  {said}  {body.merchant_biz_id}{because}"
             case "policy":
                 policy = record.decode(PolicyBody)
                 return f"{record.seq:>6}  policy    {policy.policy} {policy.digest[:12]}, engine {policy.engine}"
+            case "call":
+                call = record.decode(CallBody)
+                said = f"begun, {call.price} {call.currency}" if call.stage == "begun" else _ended(call)
+                at = _milliseconds(call.at)
+                return f"{record.seq:>6}  call      {at}  {call.merchant_biz_id}  {call.provider} {said}"
             case kind:
                 return f"{record.seq:>6}  {kind}"
     except msgspec.DecodeError as error:
         raise _broken(log, record, error) from None
+
+
+def _milliseconds(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _ended(call: CallBody) -> str:
+    paid = {"yes": "paid", "no": "not paid", "unknown": "in doubt"}[call.billed or "unknown"]
+    return f"ended {call.status} in {call.latency_ms or 0:.0f} ms, {paid}" + (f": {call.reason}" if call.reason else "")
 
 
 def _whole(log: Path, record: Record) -> Iterator[str]:
