@@ -113,6 +113,12 @@ def test_lost_answer_is_asked_for_again_where_the_policy_says_so(tmp_path: Path)
 
     assert (first.outcome, second.outcome, second.status) == ("review", "reject", "supersedes")
     assert [call.billed for call in calls(tmp_path)] == [None, "unknown", None, "yes"]
+    assert (first.cost, second.cost) == ({}, {"USD": Decimal("0.10")})
+
+
+def test_answer_that_is_of_no_use_costs_all_the_same(tmp_path: Path) -> None:
+    decision = decide(tmp_path, face(SignalFailed("no result in it", billed=True)))
+    assert decision.cost == {"USD": Decimal("0.10")}
 
 
 def test_answer_with_a_refused_value_is_not_paid_for_twice(tmp_path: Path) -> None:

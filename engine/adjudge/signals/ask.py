@@ -98,12 +98,13 @@ async def ask(source: Source, request: Request, book: Book, *, now: datetime, de
     """
     started = monotonic()
     until = min(started + source.declaration.timeout_s, deadline)
-    attempt = 1
+    attempt, paid = 1, Decimal(0)
     source.guard.first_try()
     while True:
-        signal, failure = await _try(source, request, book, now, until, started, attempt)
+        signal, failure = await _try(source, request, book, now, until, started, attempt, paid)
         if failure is None:
             return signal
+        paid = signal.price
         wait_s = _wait(failure, attempt)
         if not _may_try_again(source, failure, attempt) or monotonic() + wait_s >= until:
             break
@@ -135,9 +136,16 @@ def _wait(failure: SignalFailed, attempt: int) -> float:
 
 
 async def _try(
-    source: Source, request: Request, book: Book, now: datetime, until: float, started: float, attempt: int
+    source: Source,
+    request: Request,
+    book: Book,
+    now: datetime,
+    until: float,
+    started: float,
+    attempt: int,
+    paid: Decimal,
 ) -> tuple[Signal, SignalFailed | None]:
-    """Make one call, if it may be made."""
+    """Make one call, if it may be made. paid: for the tries before it."""
     guard, call_id = source.guard, ""
     try:
         if source.failure is not None:
@@ -168,6 +176,10 @@ async def _try(
         if isinstance(said, SignalFailed)
         else _answered(source, said, started, attempt)
     )
+    if source.is_billed and billed is True:
+        signal = structs.replace(signal, price=paid + guard.price, currency=source.provider.currency)
+    elif paid:
+        signal = structs.replace(signal, price=paid, currency=source.provider.currency)
     guard.left(failure, in_doubt=source.is_billed and billed is None)
     if source.is_billed:
         await book.end(call_id, signal, billed)
@@ -263,8 +275,6 @@ def _answered(source: Source, said: Said, started: float, attempt: int) -> Signa
         version=provider.version,
         request_id=said.request_id,
         duration_ms=_since_ms(started),
-        price=source.guard.price,
-        currency=provider.currency if source.is_billed else None,
         attempts=attempt,
         is_final=source.is_asked_once,
     )
