@@ -9,7 +9,13 @@ import pytest
 
 from adjudge.plugin import Register
 
-MODULES = ("adjudge_plugins.aliyun", "adjudge_plugins.http_json", "adjudge_plugins.lists")
+MODULES = (
+    "adjudge_plugins.aliyun",
+    "adjudge_plugins.http_json",
+    "adjudge_plugins.lists",
+    "adjudge_plugins.metrics",
+    "adjudge_plugins.onnx_detector",
+)
 
 
 @pytest.mark.parametrize(
@@ -18,6 +24,8 @@ MODULES = ("adjudge_plugins.aliyun", "adjudge_plugins.http_json", "adjudge_plugi
         ("adjudge_plugins.aliyun", [("provider", "aliyun.deepfake"), ("command", "sandbox")]),
         ("adjudge_plugins.http_json", [("provider", "http.json")]),
         ("adjudge_plugins.lists", [("provider", "lists")]),
+        ("adjudge_plugins.metrics", [("observer", "prometheus")]),
+        ("adjudge_plugins.onnx_detector", [("provider", "onnx.detector")]),
     ],
 )
 def test_register_module_offers_its_parts(module: str, offered: list[tuple[str, str]]) -> None:
@@ -35,7 +43,8 @@ import sys
 from adjudge.plugin import Register
 for name in {MODULES!r}:
     __import__(name, fromlist=["register"]).register(Register(name, lambda *_: None))
-print(*sorted({{"httpx", "jmespath", "http.server"}} & set(sys.modules)))
+heavy = {{"httpx", "jmespath", "http.server", "numpy", "onnxruntime", "PIL", "prometheus_client"}}
+print(*sorted(heavy & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
