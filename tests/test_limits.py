@@ -11,7 +11,10 @@ from adjudge.config import assemble, read_config
 from adjudge.errors import PolicyErrors
 from adjudge.plugin import Limits
 
-POLICY = "{policy_language: 1, policy: p, inputs: {n: int}, rules: [{id: r, when: n > 1, then: review}]}"
+POLICY = (
+    "{policy_language: 1, policy: p, signals: {d: {provider: aliyun.deepfake}}, thresholds: {d.result: {high: reject}}}"
+)
+HOST = "https://cloudauth-intl.ap-southeast-1.aliyuncs.com"
 ALL = """
 policies: [p.yaml]
 providers:
@@ -42,7 +45,7 @@ def write(folder: Path, text: str) -> Path:
 def test_limits_every_key_reaches_the_guard(folder: Path) -> None:
     engine = assemble(read_config(write(folder, ALL)))
 
-    guard = engine._guards["aliyun.deepfake"]
+    guard = engine._guards["aliyun.deepfake", HOST]
     assert guard.limits == Limits(
         rate=20.0,
         in_flight=7,
@@ -60,7 +63,7 @@ def test_limits_every_key_reaches_the_guard(folder: Path) -> None:
 def test_limits_keep_what_the_provider_declares_where_they_say_nothing(folder: Path) -> None:
     engine = assemble(read_config(write(folder, "policies: [p.yaml]\nproviders: {aliyun.deepfake: {attempts: 1}}")))
 
-    limits = engine._guards["aliyun.deepfake"].limits
+    limits = engine._guards["aliyun.deepfake", HOST].limits
     assert (limits.rate, limits.in_flight, limits.attempts, limits.breaker_failures) == (10, 64, 1, 5)
 
 

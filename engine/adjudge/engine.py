@@ -84,7 +84,8 @@ class Engine:
         self._book = CallBook(self._journal, calls, registry.catalogue, clock)
         self._observers = Observers(observers)
         providers, secrets = registry.catalogue().providers, registry.secrets()
-        self._guards = guards_of(providers, limits or {}, guards or PROCESS, calls.today)
+        signals = [signal for policy in self.policies.values() for signal in policy.typed.signals.values()]
+        self._guards = guards_of(signals, providers, limits or {}, guards or PROCESS, calls.today)
         self._sources = {
             name: Sources(policy, providers, self._guards, secrets) for name, policy in self.policies.items()
         }

@@ -131,7 +131,8 @@ class Provider:
     check: looks at `with:` when a policy is loaded, without network; raises ProviderConfigError.
     reads: parts of the request that it needs: `face`, `inputs.<name>`.
     price, currency: per billed call; latency_s: typical; both steer `gather: thrifty`.
-    limits: how it may be asked, unless the engine's configuration says otherwise.
+    account: names what a `with:` is billed to and limited by, such as an endpoint, and never a key; signals of the same
+    account share their limits. limits: how it may be asked, unless the engine's configuration says otherwise.
     """
 
     name: str
@@ -143,6 +144,7 @@ class Provider:
     price: Decimal = Decimal(0)
     currency: str = "USD"
     latency_s: float = 0.1
+    account: Callable[[Mapping[str, Any]], str] = lambda config: ""
     limits: Limits = Limits()
     version: str = "1"
     description: str = ""

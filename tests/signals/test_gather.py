@@ -81,7 +81,7 @@ def one(*answers: object) -> tuple[Decision, Signal]:
 
 def source(provider: Provider, *, timeout: str = "10s") -> Source:
     policy = parse_policy(POLICY.replace("10s", timeout), registry=registry_of([provider]))
-    guards = {provider.name: Guard(provider, provider.limits)}
+    guards = {(provider.name, ""): Guard(provider, provider.limits)}
     return Sources(policy, {provider.name: provider}, guards, {}).open()["device"]
 
 

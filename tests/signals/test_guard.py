@@ -13,11 +13,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from adjudge.engine import Engine
 from adjudge.errors import SignalFailed
-from adjudge.plugin import Limits, Provider
+from adjudge.model import Request
+from adjudge.plugin import Answer, Context, Limits, Provider
+from adjudge.registry import parse_policy
 from adjudge.signals.breaker import Breaker
 from adjudge.signals.guard import Guard, Guards
-from adjudge.testing import NOW, fake_provider
+from adjudge.testing import NOW, fake_provider, registry_of
 
 LOST = SignalFailed("lost", kind="unavailable")
 REFUSED = SignalFailed("refused", kind="unavailable", billed=False)
@@ -272,6 +275,8 @@ def test_guards_have_one_for_each_provider_and_forget_it_with_him() -> None:
     kept = guards.of(one, Limits())
     assert guards.of(one, Limits()) is kept
     assert guards.of(other, Limits()) is not kept
+    assert guards.of(one, Limits(), "another account") is not kept
+    assert guards.of(one, Limits()) is kept
     assert guards.of(one, Limits(rate=3)) is not kept
     del one, other
     assert not guards._guards
@@ -283,3 +288,34 @@ def test_guards_take_any_subclass_of_provider() -> None:
 
     own = Own(name="own", fields={}, open=lambda config: None)  # type: ignore[arg-type, return-value]
     assert Guards().of(own, Limits()).usage().provider == "own"
+
+
+def test_engine_two_accounts_of_a_provider_do_not_stop_each_other() -> None:
+    """A wrong key of one policy must not stop the calls of another policy's account."""
+
+    def answer(context: Context) -> Answer:
+        if context.request.policy == "wrong":
+            raise MISCONFIGURED
+        return {"score": 0.9}
+
+    asked = fake_provider(
+        "acme.face", {"score": "double"}, answer, price=Decimal("0.40"), account=lambda config: str(config.get("at"))
+    )
+    registry = registry_of([asked])
+    policies = [
+        parse_policy(
+            f"{{policy_language: 1, policy: {name}, signals: {{face: {{provider: acme.face, with: {{at: {name}}}}}}},"
+            " rules: [{id: forged, when: face.score > 0.5, then: reject}]}",
+            registry=registry,
+        )
+        for name in ("wrong", "right")
+    ]
+    with capture_logs(), Engine(policies, registry=registry, guards=Guards()) as door:
+        said = [
+            door.decide_sync(Request(merchant_biz_id=f"{n:032}", scene_code="s", policy=policy)).signals["face"]
+            for n, policy in enumerate(("wrong", "wrong", "right"))
+        ]
+        usage = door.usage()
+    assert [signal.reason_code for signal in said] == [None, "BREAKER_OPEN", None]
+    assert said[2].status == "ok"
+    assert {name: one.calls for name, one in usage.items()} == {"acme.face wrong": 1, "acme.face right": 1}

@@ -1,4 +1,4 @@
-"""Protecting the account behind a provider: one guard for each provider of a process, whoever asks.
+"""Protecting the account behind a provider: one guard for each account of a process, whoever asks.
 
 A vendor counts by account, not by engine, policy or event loop. So a guard belongs to the process and is free to use
 from many threads and loops.
@@ -10,8 +10,8 @@ import asyncio
 import math
 import threading
 import weakref
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -21,6 +21,7 @@ from adjudge.audit.calls import Tally
 from adjudge.errors import SignalFailed
 from adjudge.events import Events
 from adjudge.plugin import Limits, Provider
+from adjudge.policy.typed import SignalDeclaration
 from adjudge.signals.breaker import Breaker, State
 
 RETRIES_IN_STORE = 10.0
@@ -301,19 +302,21 @@ def _is_fault(failure: SignalFailed, in_doubt: bool) -> bool:
 
 @dataclass(slots=True)
 class Guards:
-    """The guards of a process, by provider, for as long as there is one. make: how one is made, for tests."""
+    """The guards of a process, by provider and account, for as long as there is the provider."""
 
-    make: Callable[[Provider, Limits], Guard] = Guard
-    _guards: dict[int, tuple[weakref.ref[Provider], Guard]] = field(default_factory=dict)
+    _guards: dict[int, tuple[weakref.ref[Provider], dict[str, Guard]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def of(self, provider: Provider, limits: Limits) -> Guard:
-        """Return a provider's guard; limits that differ from those it has make a new one, which counts from nothing."""
+    def of(self, provider: Provider, limits: Limits, account: str = "") -> Guard:
+        """Return an account's guard; limits that differ from those it has make a new one, which counts from nothing."""
         with self._lock:
-            kept, guard = self._guards.get(id(provider), (None, None))
-            if guard is None or kept is None or kept() is not provider or guard.limits != limits:
-                guard = self.make(provider, limits)
-                self._guards[id(provider)] = (weakref.ref(provider, self._forgetting(id(provider))), guard)
+            kept = self._guards.get(id(provider))
+            if kept is None or kept[0]() is not provider:
+                kept = (weakref.ref(provider, self._forgetting(id(provider))), {})
+                self._guards[id(provider)] = kept
+            guard = kept[1].get(account)
+            if guard is None or guard.limits != limits:
+                guard = kept[1][account] = Guard(provider, limits)
             return guard
 
     def _forgetting(self, number: int) -> Callable[[weakref.ref[Provider]], None]:
@@ -328,22 +331,41 @@ PROCESS = Guards()
 """The guards of this process."""
 
 
-def guards_of(
-    providers: Mapping[str, Provider], limits: Mapping[str, Limits], guards: Guards, today: Mapping[str, Tally]
-) -> dict[str, Guard]:
-    """Return the guards of an engine's providers, by name.
+Accounts = Mapping[tuple[str, str], Guard]
+"""Guards by provider's name and account."""
 
-    limits: in place of what providers declare. today: what the audit log knows of the day.
+
+def guards_of(
+    signals: Iterable[SignalDeclaration],
+    providers: Mapping[str, Provider],
+    limits: Mapping[str, Limits],
+    guards: Guards,
+    today: Mapping[str, Tally],
+) -> dict[tuple[str, str], Guard]:
+    """Return the guards of the accounts that signals ask.
+
+    limits: in place of what providers declare, by name. today: what the audit log knows of the day, by provider; every
+    account of it begins with the whole.
     Raises ValueError for limits of a provider that is not there.
     """
     if strangers := limits.keys() - providers.keys():
         raise ValueError(f"there is no provider `{min(strangers)}` to limit")
-    found = {name: guards.of(provider, limits.get(name, provider.limits)) for name, provider in providers.items()}
-    for name in found.keys() & today.keys():
-        found[name].begin_with(today[name].day, today[name].calls, today[name].spent)
+    found: dict[tuple[str, str], Guard] = {}
+    for signal in signals:
+        provider = providers.get(signal.provider or "")
+        if provider is not None:
+            account = provider.account(signal.config)
+            guard = guards.of(provider, limits.get(provider.name, provider.limits), account)
+            found[provider.name, account] = guard
+            if provider.name in today:
+                spent = today[provider.name]
+                guard.begin_with(spent.day, spent.calls, spent.spent)
     return found
 
 
-def usage_of(guards: Mapping[str, Guard]) -> dict[str, Usage]:
-    """Return what was asked of each provider, by its name."""
-    return {name: guard.usage() for name, guard in guards.items()}
+def usage_of(accounts: Accounts) -> dict[str, Usage]:
+    """Return what was asked, by the provider's name; by name and account where it has several."""
+    names = Counter(name for name, _ in accounts)
+    return {
+        name if names[name] == 1 else f"{name} {account}": guard.usage() for (name, account), guard in accounts.items()
+    }

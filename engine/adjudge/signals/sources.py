@@ -11,7 +11,7 @@ from adjudge.events import Events
 from adjudge.plugin import Provider, SecretSource
 from adjudge.policy.policy import Policy
 from adjudge.signals.ask import Source
-from adjudge.signals.guard import Guard
+from adjudge.signals.guard import Accounts
 from adjudge.signals.plan import plan
 
 CLOSE_WITHIN_S = 5.0
@@ -27,17 +27,17 @@ class Sources:
         self,
         policy: Policy,
         providers: Mapping[str, Provider],
-        guards: Mapping[str, Guard],
+        guards: Accounts,
         secrets: Mapping[str, SecretSource],
     ) -> None:
-        """Plan for a policy; opens nothing. guards: by provider. Raises PluginError where a provider is not there."""
+        """Plan for a policy; opens nothing. Raises PluginError where a provider is not there."""
         for signal in policy.typed.signals.values():
             if signal.provider is not None and signal.provider not in providers:
                 said = f"no plugin of this engine offers the provider that the policy {policy.name} asks"
                 raise PluginError(said, plugin=signal.provider)
         self._signals = policy.typed.signals
         self._providers, self._guards, self._secrets = providers, guards, secrets
-        self.plan = plan(policy.typed, providers, {name: guard.price for name, guard in guards.items()})
+        self.plan = plan(policy.typed, providers, {name: guard.price for (name, _), guard in guards.items()})
         self.asked = self.plan.asked
         self.supplied = tuple(name for name, signal in self._signals.items() if signal.provider is None)
         self._open: dict[str, Source] = {}
@@ -63,7 +63,8 @@ class Sources:
             failure = SignalFailed("the provider could not be opened", kind="unavailable")
         if failure is not None:
             failure.billed = False  # nobody was called
-        return Source(declaration, provider, self._guards[provider.name], asker, failure, self._secrets)
+        guard = self._guards[provider.name, provider.account(declaration.config)]
+        return Source(declaration, provider, guard, asker, failure, self._secrets)
 
     async def close(self) -> None:
         """Close every provider that was opened, after its last fetch; a fault of one keeps no other open.
