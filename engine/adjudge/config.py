@@ -89,9 +89,10 @@ def assemble(config: Config) -> Engine:
             message = f"`{policy.name}` is also the name of the policy in {other.typed.source.name}"
             errors.append(PolicyError("name-duplicate", message, source=policy.typed.source, span=Span(0, 0)))
     limits: dict[str, Limits] = {}
-    if config.reader is not None:
-        limits = apply_limits(config.reader, config.limits, catalogue.providers)
-        errors += config.reader.errors
+    try:
+        limits = limits_of(config, catalogue)
+    except PolicyErrors as found:
+        errors += found.errors
     if errors:
         raise PolicyErrors(errors)
     sinks = [cast(AuditSink, _open(registry, "sink", sink)) for sink in config.sinks]
@@ -114,6 +115,16 @@ def assemble(config: Config) -> Engine:
     except BaseException:
         journal.close()
         raise
+
+
+def limits_of(config: Config, catalogue: Catalogue) -> dict[str, Limits]:
+    """Return how providers may be asked, by name. Raises PolicyErrors for providers that are not installed."""
+    if config.reader is None:
+        return {}
+    limits = apply_limits(config.reader, config.limits, catalogue.providers)
+    if config.reader.errors:
+        raise PolicyErrors(config.reader.errors)
+    return limits
 
 
 def load_located(location: Path | str, registry: Registry, catalogue: Catalogue) -> Policy:

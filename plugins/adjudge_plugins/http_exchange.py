@@ -10,8 +10,7 @@ import ipaddress
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,10 +24,11 @@ ANSWER_MAX_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer as it came, at most ANSWER_MAX_BYTES of it."""
+    """An answer as it came, at most ANSWER_MAX_BYTES of it. headers: by lower-case name."""
 
     status: int
     body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def connect(*, loopback: bool = False) -> httpx.AsyncClient:
@@ -41,7 +41,7 @@ def connect(*, loopback: bool = False) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         trust_env=not loopback,
         follow_redirects=False,
-        timeout=None,  # noqa: S113  # `until` bounds the whole exchange, which httpx cannot
+        timeout=None,  # noqa: S113  # `exchange` bounds the whole of it, which httpx cannot
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
     )
 
@@ -56,21 +56,33 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-@asynccontextmanager
-async def until(deadline: float) -> AsyncIterator[None]:
-    """Give up at a `time.monotonic()` moment with SignalFailed of kind `timeout`."""
+async def exchange(client: httpx.AsyncClient, request: httpx.Request, *, deadline: float) -> Reply:
+    """Send a request and read the whole answer, whatever its status.
+
+    deadline: `time.monotonic()` seconds. The request must ask for `accept-encoding: identity`: the bound is on what
+    arrives, so nothing is unpacked.
+    Raises SignalFailed, with `billed=False` where not even the request's first line was sent.
+    """
+    sent = False
+
+    async def trace(event: str, facts: object) -> None:
+        nonlocal sent
+        sent = sent or event.endswith("send_request_headers.started")
+
+    request.extensions = {**request.extensions, "trace": trace}
     try:
         async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-            yield
+            return await _exchange(client, request)
     except TimeoutError:
-        raise SignalFailed("no answer in time", kind="timeout", reason_code="TIMEOUT") from None
+        said = "no answer in time" if sent else "no connection in time"
+        failure = SignalFailed(said, kind="timeout", reason_code="TIMEOUT" if sent else "CONNECT_TIMEOUT")
+    except SignalFailed as failed:
+        failure = failed
+    failure.billed = None if sent else False
+    raise failure
 
 
-async def exchange(client: httpx.AsyncClient, request: httpx.Request) -> Reply:
-    """Send a request and read the whole answer, whatever its status. Raises SignalFailed.
-
-    The request must ask for `accept-encoding: identity`: the bound is on what arrives, so nothing is unpacked.
-    """
+async def _exchange(client: httpx.AsyncClient, request: httpx.Request) -> Reply:
     import httpx
 
     try:
@@ -88,7 +100,8 @@ async def exchange(client: httpx.AsyncClient, request: httpx.Request) -> Reply:
     except httpx.HTTPError as error:
         reason = _transport_reason(error)
         raise SignalFailed(reason, kind="unavailable", reason_code="CONNECTION_FAILED") from None
-    return Reply(status=response.status_code, body=bytes(body))
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Reply(status=response.status_code, body=bytes(body), headers=headers)
 
 
 def decode_json(body: bytes) -> object:

@@ -40,7 +40,7 @@ from adjudge.plugin import (
     SignalFailed,
     hookimpl,
 )
-from adjudge_plugins.http_exchange import connect, decode_json, exchange, is_loopback, until
+from adjudge_plugins.http_exchange import connect, decode_json, exchange, is_loopback
 from adjudge_plugins.settings import choice, mapping, refuse_unknown_keys, required_text
 
 if TYPE_CHECKING:
@@ -175,8 +175,7 @@ class _JsonAsker:
     headers: Mapping[str, str] = field(repr=False)
 
     async def fetch(self, context: Context) -> Answer:
-        async with until(context.deadline):
-            reply = await exchange(self.client, self._request(context.request))
+        reply = await exchange(self.client, self._request(context.request), deadline=context.deadline)
         if not 200 <= reply.status < 300:
             kind = "unavailable" if reply.status >= 500 or reply.status == 429 else "error"
             raise SignalFailed(f"answered {reply.status}", kind=kind, reason_code=f"HTTP_{reply.status}")

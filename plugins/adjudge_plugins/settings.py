@@ -53,3 +53,13 @@ def mapping(config: Mapping[str, Any], key: str, *path: str) -> Mapping[str, Any
     if not isinstance(value, Mapping):
         raise ProviderConfigError(f"`{key}` is a mapping", *path, key)
     return value
+
+
+def flag(config: Mapping[str, Any], key: str) -> bool:
+    """Return the truth of a key, false where it is not given."""
+    value = config.get(key)
+    if value is None:
+        return False
+    if not isinstance(value, bool):
+        raise ProviderConfigError(f"`{key}` is true or false", key)
+    return value

@@ -66,3 +66,11 @@ def test_check_damaged_yaml_in_a_folder_is_found(run: Any, folder: Path) -> None
     result = run("check", ".")
     assert result.exit_code == 2
     assert "damaged.yaml:1:9: error[yaml-encoding]" in result.stdout
+
+
+def test_check_configuration_with_limits_of_a_stranger_is_status_2(run: Any, folder: Path) -> None:
+    (folder / "adjudge.yaml").write_text("policies: [policy.yaml]\nproviders: {aliyun.deepfaek: {rate: 1}}\n")
+    result = run("check", "adjudge.yaml")
+    assert result.exit_code == 2
+    assert "adjudge.yaml:2:13: error[name-provider]: there is no provider `aliyun.deepfaek`" in result.stdout
+    assert "did you mean `aliyun.deepfake`?" in result.stdout

@@ -12,12 +12,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from pictures import portrait
 
 from adjudge.model import Face, Request
 from adjudge.plugin import Answer, Context, Provider
 
 MERCHANT_BIZ_ID = "0123456789abcdef0123456789abcdef"
-JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4 + b"\xff\xd9"
+
+
+JPEG = portrait()
 MP4 = b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * 500
 
 
@@ -27,6 +30,7 @@ def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         "ALIBABA_CLOUD_ACCESS_KEY_ID",
         "ALIBABA_CLOUD_ACCESS_KEY_SECRET",
         "ALIBABA_CLOUD_SECURITY_TOKEN",
+        "ALIBABA_CLOUD_CREDENTIALS_FILE",
         "ADJUDGE_ALIYUN_ENDPOINT",
     ):
         monkeypatch.delenv(name, raising=False)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from adjudge.fields import read
 from adjudge.plugin import SignalFailed
 from adjudge_plugins.aliyun.answer import read_answer
+from adjudge_plugins.aliyun.meaning import MEANINGS
 from adjudge_plugins.aliyun.provider import FIELDS
 from adjudge_plugins.aliyun.vocabulary import RETURN_CODES, reason_code
 from adjudge_plugins.http_exchange import Reply
@@ -169,14 +173,32 @@ def test_read_answer_without_a_result_object_fails(outcome: object) -> None:
     assert caught.value.request_id == "4C467B38-3910"
 
 
-@pytest.mark.parametrize("code", RETURN_CODES)
-@pytest.mark.parametrize("as_body_code", [False, True])
-def test_read_answer_every_return_code_fails_with_its_meaning(code: str, as_body_code: bool) -> None:
-    known = RETURN_CODES[code]
-    failed = failure(200 if as_body_code else known.status, {"RequestId": "R-1", "Code": code, "Message": "m"})
+def documented_codes() -> list[list[str]]:
+    """Return the rows of the table of return codes in the documentation."""
+    text = (Path(__file__).parents[2] / "docs" / "deepfake.md").read_text("utf-8")
+    table = text.partition("| code | status |")[2].partition("\n\n")[0]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
 
-    assert (failed.kind, failed.reason_code, failed.request_id) == (known.kind, reason_code(code), "R-1")
-    assert (failed.capture_again is not None) == (code in ("NoFaceDetected", "UnqualifiedPhoto"))
+
+KINDS = {"of this request": "error", "passes": "unavailable", "configuration": "misconfigured"}
+PAID = {"no": False, "unverified": None}
+
+
+@pytest.mark.parametrize("row", documented_codes(), ids=lambda row: row[0].strip("`"))
+@pytest.mark.parametrize("as_body_code", [False, True])
+def test_read_answer_every_return_code_means_what_the_documentation_says(row: list[str], as_body_code: bool) -> None:
+    name, status, kind, again, paid, advice = row
+    code = name.strip("`")
+    failed = failure(200 if as_body_code else int(status), {"RequestId": "R-1", "Code": code, "Message": "m"})
+
+    assert (failed.kind, failed.reason_code, failed.request_id) == (KINDS[kind], reason_code(code), "R-1")
+    assert (failed.billed, failed.kind == "unavailable") == (PAID[paid], again == "yes")
+    assert (failed.capture_again is not None) == ("new picture" in advice)
+    assert RETURN_CODES[code].status == int(status), "as the sandbox answers it"
+
+
+def test_every_return_code_is_documented_and_has_a_meaning() -> None:
+    assert {row[0].strip("`") for row in documented_codes()} == set(RETURN_CODES) == set(MEANINGS)
 
 
 @pytest.mark.parametrize(
@@ -216,19 +238,48 @@ def test_read_answer_unlisted_failure_has_a_kind(status: int, code: str | None, 
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (200, b"", "error"),
-        (200, b"<html>proxy</html>", "error"),
-        (200, b'{"Code":"Success","Resu', "error"),
-        (200, b"[]", "error"),
-        (200, b"\xff\xfe", "error"),
-        (200, b"[" * 100_000, "error"),
+        (200, b"", "unavailable"),
+        (200, b"<html>proxy</html>", "unavailable"),
+        (200, b'{"Code":"Success","Resu', "unavailable"),
+        (200, b"[]", "unavailable"),
+        (200, b"\xff\xfe", "unavailable"),
+        (200, b"[" * 100_000, "unavailable"),
         (502, b"<html>bad gateway</html>", "unavailable"),
     ],
 )
-def test_read_answer_no_json_object_fails(status: int, body: bytes, kind: str) -> None:
+def test_read_answer_no_json_object_fails_and_may_have_been_paid(status: int, body: bytes, kind: str) -> None:
     failed = failure(status, body)
 
-    assert (failed.kind, failed.reason_code) == (kind, "BAD_ANSWER")
+    assert (failed.kind, failed.reason_code, failed.billed) == (kind, "BAD_ANSWER", None)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"x-acs-retry-after": "700"}, 0.7),
+        ({"retry-after": "3"}, 3.0),
+        ({"x-acs-retry-after": "2000", "retry-after": "9"}, 2.0),
+        ({"x-acs-retry-after": "soon"}, None),
+        ({"x-acs-retry-after": "9" * 40}, None),
+        ({}, None),
+    ],
+)
+def test_read_answer_throttled_says_how_long_to_wait(headers: dict[str, str], seconds: float | None) -> None:
+    body = json.dumps({"Code": "Throttling.Api"}).encode()
+    with pytest.raises(SignalFailed) as caught:
+        read_answer(Reply(status=403, body=body, headers=headers))
+
+    assert caught.value.retry_after_s == seconds
+
+
+@pytest.mark.parametrize(("minutes", "said"), [(20, "20 minutes behind"), (-20, "20 minutes ahead of")])
+def test_read_answer_clock_that_is_off_says_by_how_much(minutes: int, said: str) -> None:
+    theirs = format_datetime(datetime.now(UTC) + timedelta(minutes=minutes))
+    body = json.dumps({"Code": "InvalidTimeStamp.Expired"}).encode()
+    with pytest.raises(SignalFailed, match=said):
+        read_answer(Reply(status=400, body=body, headers={"date": theirs}))
+    with pytest.raises(SignalFailed, match=r"15 minutes off$"):
+        read_answer(Reply(status=400, body=body, headers={"date": "yesterday"}))
 
 
 def test_read_answer_message_of_the_vendor_is_not_passed_on() -> None:

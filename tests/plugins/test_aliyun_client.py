@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from time import monotonic
 from urllib.parse import parse_qs
 
 import httpx
@@ -43,10 +44,10 @@ def upload(face: Face, grant: dict[str, str], seen: list[httpx.Request], stored:
             client = Client(
                 http=http,
                 endpoint=read_endpoint({}),
-                credentials=Credentials(access_key_id="id", access_key_secret="secret"),
                 clock=lambda: datetime(2026, 1, 15, 8, 30, tzinfo=UTC),
             )
-            return await client.detect_uploaded(DETECTION, face)
+            key = Credentials(access_key_id="id", access_key_secret="secret")
+            return await client.detect_uploaded(DETECTION, face, key, deadline=monotonic() + 10)
 
     return asyncio.run(run())
 

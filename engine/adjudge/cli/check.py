@@ -11,7 +11,7 @@ from adjudge.authoring.cases import is_test_file, read_tests
 from adjudge.cli.group import FINE, WRONG
 from adjudge.cli.output import JSON, counted, format_option, print_json
 from adjudge.cli.settings import Settings
-from adjudge.config import read_config
+from adjudge.config import limits_of, read_config
 from adjudge.errors import PolicyError, PolicyErrors
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.load import read_policy_file, read_source
@@ -58,7 +58,9 @@ def _read(file: Path, catalogue: Catalogue) -> str:
         return counted(len(read_tests(file, catalogue).cases), "test")
     keys = _keys(file)
     if "policies" in keys and not keys & _OF_A_POLICY:
-        return counted(len(read_config(file).policies), "policy").replace("policys", "policies")
+        config = read_config(file)
+        limits_of(config, catalogue)
+        return counted(len(config.policies), "policy").replace("policys", "policies")
     return counted(len(read_policy_file(file, catalogue).rules), "rule")
 
 

@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 from adjudge.plugin import Answer, SignalFailed
-from adjudge_plugins.aliyun.vocabulary import RESULTS, RETURN_CODES, RISK_TAGS, SUCCESS_CODES, reason_code
+from adjudge_plugins.aliyun.meaning import meaning
+from adjudge_plugins.aliyun.vocabulary import RESULTS, RISK_TAGS, SUCCESS_CODES, reason_code
 from adjudge_plugins.http_exchange import Reply, decode_json
 
 _CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,63}", re.ASCII)
@@ -35,14 +38,15 @@ def read_document(reply: Reply) -> Mapping[str, object]:
     except ValueError:
         document = None
     if not isinstance(document, Mapping):
-        kind = "unavailable" if _passes(reply.status) else "error"
-        raise SignalFailed(f"answered {reply.status} without a JSON object", kind=kind, reason_code="BAD_ANSWER")
+        # a proxy's page, a cut answer: nobody knows whether the vendor saw the request
+        said = f"answered {reply.status} without a JSON object"
+        raise SignalFailed(said, kind="unavailable", reason_code="BAD_ANSWER")
     request_id = _matching(_REQUEST_ID, document.get("RequestId"))
     code = document.get("Code")
     if isinstance(code, int) and not isinstance(code, bool):
         code = str(code)
     if reply.status >= 300 or (code is not None and code not in SUCCESS_CODES):
-        raise _failure(reply.status, _matching(_CODE, code), request_id)
+        raise _failure(reply, _matching(_CODE, code), request_id)
     return document
 
 
@@ -52,7 +56,8 @@ def read_answer(reply: Reply) -> Answer:
     request_id = _matching(_REQUEST_ID, document.get("RequestId"))
     outcome = document.get("ResultObject")
     if document.get("Code") is None or not isinstance(outcome, Mapping):
-        raise SignalFailed("the answer holds no result", reason_code="BAD_ANSWER", request_id=request_id)
+        said = "the answer holds no result"
+        raise SignalFailed(said, reason_code="BAD_ANSWER", request_id=request_id, billed=True)
     result = _result(outcome.get("Result"))
     hits = _tags(outcome.get("RiskTag"), recognised=result is not None)
     score = _scores(outcome.get("RiskScore"), low=result == "low")
@@ -67,33 +72,41 @@ def read_answer(reply: Reply) -> Answer:
     return {name: value for name, value in answer.items() if value is not None}
 
 
-def _failure(status: int, code: str | None, request_id: str | None) -> SignalFailed:
-    if code is None or code in SUCCESS_CODES:
-        kind = "unavailable" if _passes(status) else "error"
-        return SignalFailed(f"answered {status}", kind=kind, reason_code=f"HTTP_{status}", request_id=request_id)
-    known = RETURN_CODES.get(code)
-    if known is None:
-        passing = _passes(status) or code.startswith("Throttling") or (code.isdigit() and _passes(int(code)))
-        return SignalFailed(
-            f"answered {code}",
-            kind="unavailable" if passing else "error",
-            reason_code=reason_code(code),
-            request_id=request_id,
-        )
-    reason = f"answered {code}"
-    if code == "InvalidTimeStamp.Expired":
-        reason += ": this machine's clock is more than 15 minutes off"
+def _failure(reply: Reply, code: str | None, request_id: str | None) -> SignalFailed:
+    if code in SUCCESS_CODES:
+        code = None  # of a failing status: the status counts
+    found = meaning(code, reply.status)
+    said = f"answered {code or reply.status}" + (f": {found.advice}" if found.advice else "")
+    if code == "InvalidTimeStamp.Expired" and (off := _clock_off(reply)) is not None:
+        said += f" ({off})"
     return SignalFailed(
-        reason,
-        kind=known.kind,
-        reason_code=reason_code(code),
-        capture_again=known.capture_again,
+        said,
+        kind=found.kind,
+        reason_code=reason_code(code) if code is not None else f"HTTP_{reply.status}",
+        capture_again=found.capture_again,
         request_id=request_id,
+        billed=found.billed,
+        retry_after_s=_retry_after_s(reply) if found.kind == "unavailable" else None,
     )
 
 
-def _passes(status: int) -> bool:
-    return status >= 500 or status == 429
+def _clock_off(reply: Reply) -> str | None:
+    """Return by how much this machine's clock differs from the `Date` of an answer."""
+    try:
+        theirs = parsedate_to_datetime(reply.headers.get("date", ""))
+        minutes = round((datetime.now(UTC) - theirs).total_seconds() / 60)
+    except (TypeError, ValueError):
+        return None
+    return f"{abs(minutes)} minutes {'ahead of' if minutes > 0 else 'behind'} the vendor's"
+
+
+def _retry_after_s(reply: Reply) -> float | None:
+    """Return the seconds that an answer asks to be left alone: the vendor's own header has milliseconds."""
+    for name, unit in (("x-acs-retry-after", 1000), ("retry-after", 1)):
+        value = reply.headers.get(name, "")
+        if value.isascii() and value.isdigit() and len(value) < 9:
+            return int(value) / unit
+    return None
 
 
 def _matching(pattern: re.Pattern[str], value: object) -> str | None:

@@ -8,11 +8,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from adjudge.plugin import ProviderConfigError
+from adjudge_plugins.aliyun.vocabulary import DETECT_MAINLAND
 from adjudge_plugins.http_exchange import is_loopback
 from adjudge_plugins.settings import choice, text
 
 OPEN_PLATFORM = "https://openplatform.aliyuncs.com"
 _REGION = "ap-southeast-1"
+_MAINLAND_REGION = "cn-shanghai"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +54,23 @@ def parse_endpoint(address: str, region: str = _REGION) -> Endpoint:
 
 
 def read_endpoint(config: Mapping[str, Any]) -> Endpoint:
-    """Return the endpoint that `endpoint`, `region` and `network` of a policy's `with:` name."""
-    region = text(config, "region") or _REGION
+    """Return the endpoint that `endpoint`, `region`, `network` and `operation` of a policy's `with:` name.
+
+    The mainland's hosts are those of the vendor's SDK for product `cloudauth`.
+    """
+    is_mainland = config.get("operation") == DETECT_MAINLAND
+    region = text(config, "region") or (_MAINLAND_REGION if is_mainland else _REGION)
     network = choice(config, "network", ("public", "vpc")) or "public"
     address = text(config, "endpoint")
     if address is not None:
         return parse_endpoint(address, region)
     if not region.replace("-", "").isalnum() or not region.isascii():
         raise ProviderConfigError(f"`{region}` is not a region", "region", hint=f"such as {_REGION}")
+    if is_mainland:
+        if network == "vpc":
+            hint = "name the host under `endpoint:`"
+            raise ProviderConfigError(f"no internal host of {DETECT_MAINLAND} is known", "network", hint=hint)
+        host = "cloudauth.cn-beijing.aliyuncs.com" if region == "cn-beijing" else "cloudauth.aliyuncs.com"
+        return parse_endpoint(host, region)
     suffix = "-vpc" if network == "vpc" else ""
     return parse_endpoint(f"cloudauth-intl{suffix}.{region}.aliyuncs.com", region)

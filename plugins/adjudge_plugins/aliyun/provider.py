@@ -1,30 +1,46 @@
-"""The provider `aliyun.deepfake`: which call a face needs, and with whose keys."""
+"""The provider `aliyun.deepfake`: which call a face needs, with whose key, and whether it is worth its price."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from adjudge.fields import Field, parse_fields
-from adjudge.plugin import Answer, Context, Face, Provider, ProviderConfigError, SignalFailed
+from adjudge.plugin import Answer, Context, Face, Limits, Provider, ProviderConfigError, SignalFailed
+from adjudge_plugins.aliyun.credentials import Keyring, read_keyring
 from adjudge_plugins.aliyun.endpoint import Endpoint, parse_endpoint, read_endpoint
-from adjudge_plugins.aliyun.signing import SANDBOX_CREDENTIALS, Credentials
-from adjudge_plugins.aliyun.vocabulary import DETECT, DETECT_STREAM, OPERATIONS, RESULTS, RISK_TAGS
-from adjudge_plugins.http_exchange import connect, until
-from adjudge_plugins.settings import choice, refuse_unknown_keys, text
+from adjudge_plugins.aliyun.finding import URL_ABOVE_BYTES
+from adjudge_plugins.aliyun.vocabulary import (
+    DETECT,
+    DETECT_MAINLAND,
+    DETECT_STREAM,
+    OPERATIONS,
+    RESULTS,
+    RISK_TAGS,
+)
+from adjudge_plugins.http_exchange import connect
+from adjudge_plugins.settings import choice, flag, refuse_unknown_keys, text
 
 if TYPE_CHECKING:
     from adjudge_plugins.aliyun.client import Client
 
-BASE64_MAX_BYTES = 1_000_000
-"""Above this size the vendor recommends not to send Base64; the stricter reading of 1 MB."""
-
 _SCENE_CODE = re.compile(r"[0-9A-Za-z_]{1,10}", re.ASCII)
-_KEYS = ("scene_code", "operation", "endpoint", "region", "network", "upload")
+_KEYS = (
+    "scene_code",
+    "operation",
+    "endpoint",
+    "region",
+    "network",
+    "upload",
+    "credentials",
+    "preflight",
+    "prepare",
+)
 
 FIELDS = parse_fields(
     {
@@ -46,6 +62,11 @@ FIELDS = parse_fields(
             "of": "string",
             "description": "tags and score names outside the vocabulary: the vendor has learnt something new",
         },
+        "media_warnings": {
+            "type": "list",
+            "of": "string",
+            "description": "what the vendor would have liked better of the picture or video, found before the call",
+        },
         "request_id": {"type": "string", "description": "the vendor's id of the call"},
         "transaction_id": {"type": "string", "description": "the vendor's id of the check, where it gives one"},
     }
@@ -57,12 +78,17 @@ class Settings:
     """The `with:` of a policy, read.
 
     scene_code, operation: None where the request and the media decide.
+    preflight: `strict` refuses media that break one of the vendor's limits, `warn` sends them all the same, `off` does
+    not look. prepare: make a picture as the vendor recommends it before it is sent.
     """
 
     scene_code: str | None
     operation: str | None
     upload: str
     endpoint: Endpoint
+    keyring: Keyring
+    preflight: str
+    prepare: bool
 
 
 def read_settings(config: Mapping[str, Any]) -> Settings:
@@ -73,23 +99,21 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
         raise ProviderConfigError("`scene_code` is 1 to 10 letters, digits or `_`", "scene_code")
     operation = choice(config, "operation", OPERATIONS)
     upload = choice(config, "upload", ("auto", "base64", "stream")) or "auto"
-    if operation == DETECT and upload == "stream":
+    if operation in (DETECT, DETECT_MAINLAND) and upload == "stream":
         raise ProviderConfigError(
             f"only {DETECT_STREAM} takes an uploaded file", "upload", hint=f"write `operation: {DETECT_STREAM}`"
         )
-    return Settings(scene_code=scene_code, operation=operation, upload=upload, endpoint=read_endpoint(config))
-
-
-def credentials_from_environment() -> Credentials | None:
-    """Return the AccessKey of the vendor's standard variables, or None where there is none."""
-    key = os.environ.get("ALIBABA_CLOUD_ACCESS_KEY_ID", "").strip()
-    secret = os.environ.get("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "").strip()
-    token = os.environ.get("ALIBABA_CLOUD_SECURITY_TOKEN", "").strip()
-    if not key or not secret:
-        return None
-    if not (key + secret + token).isascii() or not (key + secret + token).isprintable():
-        raise SignalFailed("the AccessKey in the environment is damaged", reason_code="CREDENTIALS_DAMAGED")
-    return Credentials(access_key_id=key, access_key_secret=secret, security_token=token or None)
+    if operation == DETECT_MAINLAND and scene_code is not None:
+        raise ProviderConfigError(f"{DETECT_MAINLAND} takes no scene code", "scene_code", hint="delete it")
+    return Settings(
+        scene_code=scene_code,
+        operation=operation,
+        upload=upload,
+        endpoint=read_endpoint(config),
+        keyring=read_keyring(config),
+        preflight=choice(config, "preflight", ("strict", "warn", "off")) or "strict",
+        prepare=flag(config, "prepare"),
+    )
 
 
 def endpoint_from_environment(region: str) -> Endpoint | None:
@@ -101,18 +125,57 @@ def endpoint_from_environment(region: str) -> Endpoint | None:
         return parse_endpoint(address, region)
     except ProviderConfigError as error:
         reason = f"ADJUDGE_ALIYUN_ENDPOINT: {error.message}"
-        raise SignalFailed(reason, reason_code="ENDPOINT_WRONG") from None
+        raise SignalFailed(reason, kind="misconfigured", reason_code="ENDPOINT_WRONG", billed=False) from None
 
 
 def uses_upload(settings: Settings, face: Face) -> bool:
     """Whether a face goes by the three-step upload. Raises SignalFailed where no way is left for it."""
     if face.data is None:
         return False
-    if face.media_type == "video" and (settings.upload == "base64" or settings.operation == DETECT):
-        raise SignalFailed("a video from memory needs the stream upload", reason_code="MEDIA_NOT_SUPPORTED")
-    if settings.upload != "auto" or settings.operation == DETECT:
+    direct = settings.operation in (DETECT, DETECT_MAINLAND)
+    if face.media_type == "video" and (settings.upload == "base64" or direct):
+        said = "a video from memory needs the stream upload"
+        raise SignalFailed(said, reason_code="MEDIA_NOT_SUPPORTED", billed=False)
+    if settings.upload != "auto" or direct:
         return settings.upload == "stream"
-    return face.media_type == "video" or len(face.data) > BASE64_MAX_BYTES
+    return face.media_type == "video" or len(face.data) > URL_ABOVE_BYTES
+
+
+def look_at(face: Face, settings: Settings) -> tuple[Face, list[str]]:
+    """Return a face as it is to be sent, and what speaks against it without ruling it out.
+
+    Raises SignalFailed, with a sentence for the applicant where a new picture helps, for what would only cost money.
+    """
+    from adjudge_plugins.aliyun import media
+
+    if face.data is None or (settings.preflight == "off" and not settings.prepare):
+        return face, []
+    if settings.prepare and face.media_type == "image":
+        face = _prepared(face, media.prepare)
+    if settings.preflight == "off":
+        return face, []
+    examined = media.examine(face.data or b"")
+    if examined.errors and settings.preflight == "strict":
+        worst = examined.errors[0]
+        raise SignalFailed(
+            "not sent: " + "; ".join(error.message for error in examined.errors),
+            reason_code=worst.code,
+            capture_again=next((error.capture_again for error in examined.errors if error.capture_again), None),
+            billed=False,
+        )
+    if examined.media_type != face.media_type:
+        face = replace(face, media_type=examined.media_type)  # what it is counts, whatever the caller called it
+    return face, [found.message for found in (*examined.errors, *examined.warnings)]
+
+
+def _prepared(face: Face, prepare: Any) -> Face:
+    try:
+        return Face(data=prepare(face.data), media_type="image")
+    except ValueError:
+        return face  # the preflight says what is wrong with it
+    except ImportError:
+        said = '`prepare` needs an extra: pip install "adjudge[media]"'
+        raise SignalFailed(said, kind="misconfigured", reason_code="EXTRA_MISSING", billed=False) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,16 +188,16 @@ class _DeepfakeAsker:
 
         request, settings = context.request, self.settings
         if request.face is None:
-            raise SignalFailed("the request has no face", reason_code="NO_FACE")
+            raise SignalFailed("the request has no face", reason_code="NO_FACE", billed=False)
+        key = await settings.keyring.read(self.client.endpoint, context.secrets)
+        face, warnings = await asyncio.to_thread(look_at, request.face, settings)
         detection = Detection(
             operation=settings.operation or DETECT,
             merchant_biz_id=request.merchant_biz_id,
             scene_code=settings.scene_code or request.scene_code,
         )
-        async with until(context.deadline):
-            if uses_upload(settings, request.face):
-                return await self.client.detect_uploaded(detection, request.face)
-            return await self.client.detect(detection, request.face)
+        detect = self.client.detect_uploaded if uses_upload(settings, face) else self.client.detect
+        return {**await detect(detection, face, key, deadline=context.deadline), "media_warnings": warnings}
 
     async def aclose(self) -> None:
         await self.client.http.aclose()
@@ -145,14 +208,14 @@ def _open(config: Mapping[str, Any]) -> _DeepfakeAsker:
 
     settings = read_settings(config)
     endpoint = endpoint_from_environment(settings.endpoint.region) or settings.endpoint
-    credentials = credentials_from_environment() or (SANDBOX_CREDENTIALS if endpoint.is_loopback else None)
-    if credentials is None:
-        raise SignalFailed(
-            "no AccessKey: set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET",
-            reason_code="CREDENTIALS_MISSING",
-        )
-    http = connect(loopback=endpoint.is_loopback)
-    return _DeepfakeAsker(settings, Client(http=http, endpoint=endpoint, credentials=credentials))
+    return _DeepfakeAsker(settings, Client(http=connect(loopback=endpoint.is_loopback), endpoint=endpoint))
+
+
+def _account(settings: Settings) -> str:
+    """Name who is billed: an address, and where its key comes from, which tells two accounts apart."""
+    keyring = settings.keyring
+    key = keyring.plugin or (f"{keyring.file} {keyring.profile}" if keyring.file else "")
+    return f"{settings.endpoint.url} {key}".strip()
 
 
 def _check(config: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
@@ -168,5 +231,7 @@ DEEPFAKE = Provider(
     price=Decimal("0.4"),
     currency="USD",
     latency_s=1.0,
+    account=lambda config: _account(read_settings(config)),
+    limits=Limits(rate=10, in_flight=64, attempts=3, breaker_failures=5),
     description="Alibaba Cloud's DeepfakeDetectIntl: is this face real, forged, or a picture of a picture",
 )

@@ -9,21 +9,35 @@ import hashlib
 import hmac
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import NoReturn
 from urllib.parse import quote
 
 ALGORITHM = "ACS3-HMAC-SHA256"
 DATE_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """An AccessKey, with a token where it is temporary. Neither repr nor str shows any part of it."""
+    """An AccessKey, with a token where it is temporary.
 
-    access_key_id: str = field(repr=False)
-    access_key_secret: str = field(repr=False)
-    security_token: str | None = field(default=None, repr=False)
+    No repr, copy, pickle or `asdict` of it, or of what holds it, shows any part of it.
+    """
+
+    __slots__ = ("access_key_id", "access_key_secret", "security_token")
+
+    def __init__(self, *, access_key_id: str, access_key_secret: str, security_token: str | None = None) -> None:
+        self.access_key_id = access_key_id
+        self.access_key_secret = access_key_secret
+        self.security_token = security_token
+
+    def __repr__(self) -> str:
+        return "<Credentials>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("credentials are not written down")
+
+    def __deepcopy__(self, memo: object) -> Credentials:
+        return self
 
 
 SANDBOX_CREDENTIALS = Credentials(

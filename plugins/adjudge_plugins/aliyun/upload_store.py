@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import secrets
 import threading
 from collections.abc import Callable, Mapping
@@ -13,10 +14,12 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
 
-from adjudge_plugins.aliyun.gateway import Incoming
+from adjudge_plugins.aliyun.incoming import Incoming
 
 OBJECT_MAX_BYTES = 100 * 1024 * 1024
-_OBJECTS_KEPT = 256
+_OBJECTS_KEPT = 4096
+_KEPT_MAX_BYTES = 512 * 1024 * 1024
+_KEY = re.compile(r"sandbox/[0-9a-f]{32}/face\Z")
 _ACCESS_KEY_ID = "adjudge-sandbox-uploader"
 
 
@@ -30,13 +33,14 @@ class UploadRefused(Exception):
 
 
 class UploadStore:
-    """Keeps the newest uploads in memory by key; safe for many threads at once."""
+    """Keeps the newest uploads in memory by key, half a gigabyte at most; safe for many threads at once."""
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._secret = secrets.token_bytes(32)
         self._objects: dict[str, bytes] = {}
+        self._kept_bytes = 0
 
     def grant(self, port: int) -> Mapping[str, object]:
         """Return permission to upload one object to this machine.
@@ -75,16 +79,23 @@ class UploadStore:
         allowed = json.loads(base64.b64decode(policy))
         if self._clock() > datetime.fromisoformat(allowed["expiration"]) or allowed["conditions"][0][2] != texts["key"]:
             raise UploadRefused("AccessDenied", 403)
-        with self._lock:
-            self._objects[texts["key"]] = form["file"]
-            while len(self._objects) > _OBJECTS_KEPT:
-                del self._objects[next(iter(self._objects))]
+        if len(form["file"]) > OBJECT_MAX_BYTES:
+            raise UploadRefused("EntityTooLarge", 400)
+        self._keep(texts["key"], form["file"])
         return texts["key"]
+
+    def _keep(self, key: str, data: bytes) -> None:
+        with self._lock:
+            self._kept_bytes += len(data) - len(self._objects.pop(key, b""))
+            self._objects[key] = data
+            while len(self._objects) > _OBJECTS_KEPT or self._kept_bytes > _KEPT_MAX_BYTES:
+                self._kept_bytes -= len(self._objects.pop(next(iter(self._objects))))
 
     def find(self, url: str) -> bytes | None:
         """Return the object whose key ends a URL, whatever scheme and host stand before it."""
+        found = _KEY.search(url)
         with self._lock:
-            return next((data for key, data in self._objects.items() if url.endswith(f"/{key}")), None)
+            return self._objects.get(found[0]) if found else None
 
     def _sign(self, encoded_policy: str) -> str:
         return base64.b64encode(hmac.new(self._secret, encoded_policy.encode(), hashlib.sha1).digest()).decode()
