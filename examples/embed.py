@@ -19,7 +19,7 @@ import structlog
 
 from adjudge import AuditUnavailable, Decision, Engine, Face, MerchantBizIdConflict, Request, RequestError
 from adjudge_plugins.aliyun.sandbox import Sandbox
-from adjudge_plugins.aliyun.scenario import Reaction, Scenario
+from adjudge_plugins.aliyun.sandbox.scenario import Reaction, Scenario
 
 POLICY = Path(__file__).resolve().parents[1] / "policies" / "onboarding.yaml"
 

@@ -42,7 +42,7 @@ from adjudge.config import read_config
 from adjudge.documents import decode_request
 from adjudge.policy.document import DECLARATIONS
 from adjudge.registry import Registry
-from adjudge_plugins.aliyun.scenario import load_scenario
+from adjudge_plugins.aliyun.sandbox.scenario import load_scenario
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))

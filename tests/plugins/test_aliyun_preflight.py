@@ -15,7 +15,7 @@ from adjudge.model import Face, Request
 from adjudge.plugin import Answer, SignalFailed
 from adjudge_plugins.aliyun.provider import DEEPFAKE
 from adjudge_plugins.aliyun.sandbox import Sandbox
-from adjudge_plugins.aliyun.scenario import read_scenario
+from adjudge_plugins.aliyun.sandbox.scenario import read_scenario
 
 Ask = Callable[..., Answer]
 RequestOf = Callable[..., Request]

@@ -22,7 +22,7 @@ from adjudge_plugins.aliyun.endpoint import OPEN_PLATFORM, read_endpoint
 from adjudge_plugins.aliyun.meaning import MEANINGS
 from adjudge_plugins.aliyun.provider import DEEPFAKE, FIELDS
 from adjudge_plugins.aliyun.sandbox import Sandbox
-from adjudge_plugins.aliyun.scenario import Scenario, read_scenario
+from adjudge_plugins.aliyun.sandbox.scenario import Scenario, read_scenario
 from adjudge_plugins.aliyun.signing import SANDBOX_CREDENTIALS, Credentials
 from adjudge_plugins.aliyun.vocabulary import RETURN_CODES
 

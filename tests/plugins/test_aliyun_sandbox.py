@@ -22,8 +22,9 @@ from click.testing import CliRunner
 from sandbox_calls import BIZ, MAINLAND, PARAMETERS, Caller, calling, connected, everything, raw_request, signed
 
 from adjudge_plugins.aliyun.command import sandbox as command
-from adjudge_plugins.aliyun.sandbox import MEDIA_MAX_BYTES, Sandbox
-from adjudge_plugins.aliyun.scenario import Reaction, Scenario, read_scenario
+from adjudge_plugins.aliyun.sandbox import Sandbox
+from adjudge_plugins.aliyun.sandbox.media import MEDIA_MAX_BYTES
+from adjudge_plugins.aliyun.sandbox.scenario import Reaction, Scenario, read_scenario
 from adjudge_plugins.aliyun.signing import canonical_query
 from adjudge_plugins.aliyun.vocabulary import RETURN_CODES
 
@@ -112,7 +113,7 @@ def test_sandbox_wrong_parameter_or_media_is_refused_and_not_billed(
 
     status, document = call(given, form={"FaceBase64": long} if long else None)
 
-    assert (status, document["Code"]) == (RETURN_CODES[code].status, code)
+    assert (status, document["Code"]) == (RETURN_CODES[code], code)
     assert sandbox.stats()["by_end"] == {code: 1}
     assert sandbox.stats()["billed"] == 0
 
@@ -234,7 +235,7 @@ def test_sandbox_uploaded_file_is_found_by_its_key_whatever_stands_before_it(
 def test_sandbox_newest_uploads_are_kept_within_bounds(
     sandbox: Sandbox, call: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adjudge_plugins.aliyun.upload_store._KEPT_MAX_BYTES", 10)
+    monkeypatch.setattr("adjudge_plugins.aliyun.sandbox.upload_store._KEPT_MAX_BYTES", 10)
     keys = [upload(call, {"file": "four"})[1] for _ in range(3)]
 
     assert [sandbox._uploads.find(f"http://x/{key}") is not None for key in keys] == [False, True, True]
@@ -269,7 +270,7 @@ def test_sandbox_stats_count_calls_and_billed_calls(sandbox: Sandbox, call: Call
 
 
 def test_sandbox_stats_keep_the_newest_ids(sandbox: Sandbox, call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adjudge_plugins.aliyun.sandbox_stats.IDS_KEPT", 2)
+    monkeypatch.setattr("adjudge_plugins.aliyun.sandbox.stats.IDS_KEPT", 2)
     for number in range(3):
         call(PARAMETERS | {"MerchantBizId": f"{number:032}"})
 

@@ -11,10 +11,9 @@ import httpx
 import pytest
 from sandbox_calls import PARAMETERS, Caller, calling, connected, everything, raw_request
 
-from adjudge_plugins.aliyun import sandbox_delivery
-from adjudge_plugins.aliyun.reaction import FAULTS
-from adjudge_plugins.aliyun.sandbox import Sandbox
-from adjudge_plugins.aliyun.scenario import Reaction, Scenario
+from adjudge_plugins.aliyun.sandbox import Sandbox, delivery
+from adjudge_plugins.aliyun.sandbox.reaction import FAULTS
+from adjudge_plugins.aliyun.sandbox.scenario import Reaction, Scenario
 
 
 @pytest.fixture
@@ -108,7 +107,7 @@ def test_fault_black_hole_ends_with_the_sandbox() -> None:
 
 
 def test_fault_drip_is_the_whole_answer_in_single_bytes(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox_delivery, "DRIP_INTERVAL_S", 0.001)
+    monkeypatch.setattr(delivery, "DRIP_INTERVAL_S", 0.001)
     sandbox.scenario = Scenario(default=Reaction(fault="drip"))
     with connected(sandbox) as connection:
         connection.sendall(raw_request(headers={"connection": "close"}))
@@ -121,8 +120,8 @@ def test_fault_drip_is_the_whole_answer_in_single_bytes(sandbox: Sandbox, monkey
 def test_fault_drip_takes_longer_than_a_patient_client(sandbox: Sandbox) -> None:
     _, body = raw(sandbox, "wrong_type")
 
-    assert len(body) * sandbox_delivery.DRIP_INTERVAL_S > 10, "the SDK waits ten seconds"
-    assert sandbox_delivery.DRIP_INTERVAL_S < 1, "no read of it waits long"
+    assert len(body) * delivery.DRIP_INTERVAL_S > 10, "the SDK waits ten seconds"
+    assert delivery.DRIP_INTERVAL_S < 1, "no read of it waits long"
 
 
 def test_fault_truncate_is_cut_json_of_the_length_it_says(sandbox: Sandbox, call: Caller) -> None:
@@ -162,7 +161,7 @@ def test_fault_garbage_says_it_is_json_and_is_not(sandbox: Sandbox) -> None:
 
 
 def test_fault_huge_is_good_json_after_all(sandbox: Sandbox, call: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sandbox_delivery, "HUGE_BYTES", 3_000_000)
+    monkeypatch.setattr(delivery, "HUGE_BYTES", 3_000_000)
     sandbox.scenario = Scenario(default=Reaction(fault="huge"))
 
     assert call.code() == "Success"
@@ -172,7 +171,7 @@ def test_fault_huge_is_good_json_after_all(sandbox: Sandbox, call: Caller, monke
 
 
 def test_fault_huge_stops_when_the_client_leaves(sandbox: Sandbox) -> None:
-    assert sandbox_delivery.HUGE_BYTES == 200_000_000
+    assert delivery.HUGE_BYTES == 200_000_000
     sandbox.scenario = Scenario(default=Reaction(fault="huge"))
     with connected(sandbox) as connection:
         connection.sendall(raw_request())

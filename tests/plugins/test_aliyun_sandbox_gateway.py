@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from sandbox_calls import BIZ, PARAMETERS, Caller, calling, connected, everything, raw_request, replaced, without
 
-from adjudge_plugins.aliyun.gateway import Gateway
-from adjudge_plugins.aliyun.incoming import Incoming, Refused
-from adjudge_plugins.aliyun.legacy_signing import legacy_signature
-from adjudge_plugins.aliyun.sandbox import SANDBOX_STS_CREDENTIALS, Sandbox
-from adjudge_plugins.aliyun.sandbox_keys import Account
-from adjudge_plugins.aliyun.scenario import read_scenario
+from adjudge_plugins.aliyun.sandbox import Sandbox
+from adjudge_plugins.aliyun.sandbox.gateway import Gateway
+from adjudge_plugins.aliyun.sandbox.incoming import Incoming, Refused
+from adjudge_plugins.aliyun.sandbox.keys import SANDBOX_STS_CREDENTIALS, Account
+from adjudge_plugins.aliyun.sandbox.legacy_signing import legacy_signature
+from adjudge_plugins.aliyun.sandbox.scenario import read_scenario
+from adjudge_plugins.aliyun.sandbox.switches import Switches
 from adjudge_plugins.aliyun.signing import SANDBOX_CREDENTIALS, Credentials, authorization, canonical_query
-from adjudge_plugins.aliyun.switches import Switches
 from adjudge_plugins.aliyun.vocabulary import RETURN_CODES
 
 LEGACY = Switches(legacy_signature="accept")
@@ -178,7 +178,7 @@ def test_gateway_request_out_of_order_is_refused_and_is_no_call(
 ) -> None:
     status, document = call(**changes)
 
-    assert (status, document["Code"], document["HostId"]) == (RETURN_CODES[code].status, code, "sandbox")
+    assert (status, document["Code"], document["HostId"]) == (RETURN_CODES[code], code, "sandbox")
     assert sandbox.stats()["refused"] == {code: 1}
     assert sandbox.stats()["calls"] == 0
 
@@ -238,7 +238,7 @@ def test_gateway_each_key_has_its_answer(call: Caller, credentials: Credentials,
     status, document = call(credentials=credentials)
 
     assert document["Code"] == code
-    assert status == (200 if code == "Success" else RETURN_CODES[code].status)
+    assert status == (200 if code == "Success" else RETURN_CODES[code])
 
 
 def test_gateway_temporary_key_with_a_wrong_secret_does_not_match(call: Caller) -> None:

@@ -10,8 +10,8 @@ from statistics import mean
 
 import pytest
 
-from adjudge_plugins.aliyun.reaction import FAULTS, Reaction
-from adjudge_plugins.aliyun.scenario import (
+from adjudge_plugins.aliyun.sandbox.reaction import FAULTS, Reaction
+from adjudge_plugins.aliyun.sandbox.scenario import (
     KEYS,
     REACTION_KEYS,
     Scenario,
@@ -20,8 +20,8 @@ from adjudge_plugins.aliyun.scenario import (
     load_scenario,
     read_scenario,
 )
-from adjudge_plugins.aliyun.seeded import draw, random_reaction
-from adjudge_plugins.aliyun.switches import Switches
+from adjudge_plugins.aliyun.sandbox.seeded import draw, random_reaction
+from adjudge_plugins.aliyun.sandbox.switches import Switches
 from adjudge_plugins.aliyun.vocabulary import RISK_TAGS
 
 BIZ = "0123456789abcdef0123456789abcdef"

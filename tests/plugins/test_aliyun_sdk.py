@@ -18,11 +18,12 @@ from typing import Any
 import pytest
 import trustme
 
-from adjudge_plugins.aliyun.sandbox import SANDBOX_STS_CREDENTIALS, Sandbox
-from adjudge_plugins.aliyun.sandbox_answers import BUSINESS_CODES
-from adjudge_plugins.aliyun.scenario import Reaction, Scenario, read_scenario
+from adjudge_plugins.aliyun.sandbox import Sandbox
+from adjudge_plugins.aliyun.sandbox.answers import BUSINESS_CODES
+from adjudge_plugins.aliyun.sandbox.keys import SANDBOX_STS_CREDENTIALS
+from adjudge_plugins.aliyun.sandbox.scenario import Reaction, Scenario, read_scenario
+from adjudge_plugins.aliyun.sandbox.switches import Switches
 from adjudge_plugins.aliyun.signing import SANDBOX_CREDENTIALS, Credentials
-from adjudge_plugins.aliyun.switches import Switches
 from adjudge_plugins.aliyun.vocabulary import RETURN_CODES
 
 WHY = (
@@ -260,7 +261,7 @@ def test_sdk_key_that_is_refused(sandbox: Sandbox, run: Call, key: str, token: s
     with pytest.raises(sdk_errors.ClientException) as caught:
         run(client_of(sandbox, credentials), "deepfake_detect_intl", url_request())
 
-    assert (caught.value.code, caught.value.status_code) == (code, RETURN_CODES[code].status)
+    assert (caught.value.code, caught.value.status_code) == (code, RETURN_CODES[code])
 
 
 def test_sdk_wrong_secret_does_not_match_in_any_step(sandbox: Sandbox, run: Call) -> None:
@@ -292,7 +293,7 @@ def test_sdk_legacy_signature_is_taken_where_the_switch_says_so(run: Call) -> No
 @pytest.mark.parametrize("code", RETURN_CODES)
 def test_sdk_every_code_is_raised(sandbox: Sandbox, run: Call, code: str) -> None:
     sandbox.scenario = Scenario(default=Reaction(code=code))
-    status = RETURN_CODES[code].status
+    status = RETURN_CODES[code]
 
     with pytest.raises(sdk_errors.ServerException if status >= 500 else sdk_errors.ClientException) as caught:
         run(client_of(sandbox), "deepfake_detect_intl", url_request())
@@ -309,7 +310,7 @@ def test_sdk_raises_nothing_for_a_code_inside_a_200(sandbox: Sandbox, run: Call,
         sandbox.scenario = Scenario(default=Reaction(code=code), switches=Switches(errors=errors))
         body = run(client_of(sandbox), "deepfake_detect_intl", url_request()).body
 
-        assert body.code == (code if errors == "body" else str(RETURN_CODES[code].status))
+        assert body.code == (code if errors == "body" else str(RETURN_CODES[code]))
         assert body.result_object is None
 
 

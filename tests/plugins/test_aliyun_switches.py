@@ -13,9 +13,9 @@ import pytest
 from sandbox_calls import BIZ, PARAMETERS, Caller, calling
 
 from adjudge_plugins.aliyun.sandbox import Sandbox
-from adjudge_plugins.aliyun.sandbox_answers import BUSINESS_CODES
-from adjudge_plugins.aliyun.scenario import Reaction, Scenario
-from adjudge_plugins.aliyun.switches import DEFAULTS, VALUES, SwitchError, Switches, turn, turn_all
+from adjudge_plugins.aliyun.sandbox.answers import BUSINESS_CODES
+from adjudge_plugins.aliyun.sandbox.scenario import Reaction, Scenario
+from adjudge_plugins.aliyun.sandbox.switches import DEFAULTS, VALUES, SwitchError, Switches, turn, turn_all
 from adjudge_plugins.aliyun.vocabulary import RETURN_CODES
 
 FORM = {name: value for name, value in PARAMETERS.items() if name != "FaceUrl"}
@@ -59,7 +59,7 @@ def test_errors_of_the_operations_come_as_the_switch_says_and_the_gateways_by_th
     call: Caller, code: str, errors: str
 ) -> None:
     status, document = switched(call, Reaction(code=code), errors=errors)()
-    own = RETURN_CODES[code].status
+    own = RETURN_CODES[code]
 
     if errors == "status" or code not in BUSINESS_CODES:
         assert (status, document["Code"], document["HostId"]) == (own, code, "sandbox")

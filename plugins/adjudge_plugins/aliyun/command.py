@@ -22,8 +22,8 @@ def sandbox(port: int, scenario_path: str | None, settings: tuple[str, ...]) -> 
     Keys: adjudge-sandbox / adjudge-sandbox-secret. Counts of calls stand at /_sandbox/stats. Ends with Ctrl-C.
     """
     from adjudge_plugins.aliyun.sandbox import Sandbox
-    from adjudge_plugins.aliyun.scenario import Scenario, ScenarioError, load_scenario
-    from adjudge_plugins.aliyun.switches import SwitchError, turn_all
+    from adjudge_plugins.aliyun.sandbox.scenario import Scenario, ScenarioError, load_scenario
+    from adjudge_plugins.aliyun.sandbox.switches import SwitchError, turn_all
 
     try:
         scenario = load_scenario(scenario_path) if scenario_path else Scenario()

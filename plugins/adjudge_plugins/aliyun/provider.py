@@ -14,7 +14,6 @@ from adjudge.fields import Field, parse_fields
 from adjudge.plugin import Answer, Context, Face, Limits, Provider, ProviderConfigError, SignalFailed
 from adjudge_plugins.aliyun.credentials import Keyring, read_keyring
 from adjudge_plugins.aliyun.endpoint import Endpoint, parse_endpoint, read_endpoint
-from adjudge_plugins.aliyun.finding import URL_ABOVE_BYTES
 from adjudge_plugins.aliyun.vocabulary import (
     DETECT,
     DETECT_MAINLAND,
@@ -130,6 +129,8 @@ def endpoint_from_environment(region: str) -> Endpoint | None:
 
 def uses_upload(settings: Settings, face: Face) -> bool:
     """Whether a face goes by the three-step upload. Raises SignalFailed where no way is left for it."""
+    from adjudge_plugins.aliyun.media.finding import URL_ABOVE_BYTES
+
     if face.data is None:
         return False
     direct = settings.operation in (DETECT, DETECT_MAINLAND)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 DETECT = "DeepfakeDetectIntl"
 DETECT_STREAM = "DeepfakeDetectIntlStream"
@@ -32,55 +30,39 @@ RESULTS: Mapping[str, str] = {"0": "low", "1": "high", "2": "suspicious"}
 
 SUCCESS_CODES = ("Success", "200")
 
-_NO_FACE = "We could not see a face. Please take a new picture with your whole face in the frame."
-_UNCLEAR = "The picture was not clear enough. Please take a new one in good, even light, and hold still."
-
-
-@dataclass(frozen=True, slots=True)
-class ReturnCode:
-    """What a failing code means.
-
-    status: the HTTP status that the documentation lists beside it.
-    kind: `unavailable` where the same request may succeed later, else `error`.
-    capture_again: a sentence for the applicant where a new picture is what helps.
-    """
-
-    status: int
-    kind: Literal["error", "unavailable"]
-    capture_again: str | None = None
-
-
-RETURN_CODES: Mapping[str, ReturnCode] = {
-    "MissingParameter": ReturnCode(400, "error"),
-    "InvalidParameter": ReturnCode(400, "error"),
-    "NoFaceDetected": ReturnCode(401, "error", _NO_FACE),
-    "UnqualifiedPhoto": ReturnCode(401, "error", _UNCLEAR),
-    "ToolargeImage": ReturnCode(401, "error"),
-    "DataDuplication": ReturnCode(401, "error"),
-    "DownloadTimeout": ReturnCode(401, "unavailable"),
-    "Forbidden.RAMUserAccessDenied": ReturnCode(403, "error"),
-    "Forbidden.AccountAccessDenied": ReturnCode(403, "error"),
-    "Throttling.Api": ReturnCode(403, "unavailable"),
-    "Throttling.User": ReturnCode(400, "unavailable"),
-    "Throttling": ReturnCode(400, "unavailable"),
-    "InternalError": ReturnCode(500, "unavailable"),
-    "ServiceUnavailable": ReturnCode(503, "unavailable"),
-    "IncompleteSignature": ReturnCode(400, "error"),
-    "SignatureDoesNotMatch": ReturnCode(400, "error"),
-    "SignatureNonceUsed": ReturnCode(400, "unavailable"),
-    "InvalidAccessKeyId.NotFound": ReturnCode(404, "error"),
-    "InvalidAccessKeyId.Inactive": ReturnCode(400, "error"),
-    "MissingSecurityToken": ReturnCode(400, "error"),
-    "InvalidSecurityToken.Malformed": ReturnCode(400, "error"),
-    "InvalidSecurityToken.MismatchWithAccessKey": ReturnCode(400, "error"),
-    "InvalidSecurityToken.Expired": ReturnCode(400, "error"),
-    "InvalidTimeStamp.Format": ReturnCode(400, "error"),
-    "InvalidTimeStamp.Expired": ReturnCode(400, "error"),
-    "InvalidApi.NotFound": ReturnCode(404, "error"),
-    "InvalidProtocol.NeedSsl": ReturnCode(400, "error"),
-    "UnsupportedHTTPMethod": ReturnCode(400, "error"),
+RETURN_CODES: Mapping[str, int] = {
+    "MissingParameter": 400,
+    "InvalidParameter": 400,
+    "NoFaceDetected": 401,
+    "UnqualifiedPhoto": 401,
+    "ToolargeImage": 401,
+    "DataDuplication": 401,
+    "DownloadTimeout": 401,
+    "Forbidden.RAMUserAccessDenied": 403,
+    "Forbidden.AccountAccessDenied": 403,
+    "Throttling.Api": 403,
+    "Throttling.User": 400,
+    "Throttling": 400,
+    "InternalError": 500,
+    "ServiceUnavailable": 503,
+    "IncompleteSignature": 400,
+    "SignatureDoesNotMatch": 400,
+    "SignatureNonceUsed": 400,
+    "InvalidAccessKeyId.NotFound": 404,
+    "InvalidAccessKeyId.Inactive": 400,
+    "MissingSecurityToken": 400,
+    "InvalidSecurityToken.Malformed": 400,
+    "InvalidSecurityToken.MismatchWithAccessKey": 400,
+    "InvalidSecurityToken.Expired": 400,
+    "InvalidTimeStamp.Format": 400,
+    "InvalidTimeStamp.Expired": 400,
+    "InvalidApi.NotFound": 404,
+    "InvalidProtocol.NeedSsl": 400,
+    "UnsupportedHTTPMethod": 400,
 }
-"""The operations' own codes and the gateway's. Dispatch on the code: a 401 here never means bad credentials.
+"""The operations' own codes and the gateway's, each with the HTTP status that the documentation lists beside it.
+
+What each means stands in `meaning.py`.
 
 Those of the security token are the vendor's for all products (error-center.alibabacloud.com, product Public); their
 status stands in the table of its FPGA service, but for MissingSecurityToken, whose 400 is assumed.

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 
-from adjudge_plugins.aliyun.boxes import Track, read_track
-from adjudge_plugins.aliyun.finding import (
+from adjudge_plugins.aliyun.media.boxes import Track, read_track
+from adjudge_plugins.aliyun.media.finding import (
     ADVISED_LONG_SIDE,
     ADVISED_SHORT_SIDE,
     BrokenMediaError,

@@ -23,10 +23,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from adjudge_plugins.aliyun.reaction import Reaction, check_delay
-from adjudge_plugins.aliyun.scenario_document import Entry, ScenarioError, load_document, placed
-from adjudge_plugins.aliyun.seeded import draw, random_reaction
-from adjudge_plugins.aliyun.switches import SwitchError, Switches, turn
+from adjudge_plugins.aliyun.sandbox.reaction import Reaction, check_delay
+from adjudge_plugins.aliyun.sandbox.scenario_document import Entry, ScenarioError, load_document, placed
+from adjudge_plugins.aliyun.sandbox.seeded import draw, random_reaction
+from adjudge_plugins.aliyun.sandbox.switches import SwitchError, Switches, turn
 
 __all__ = ["Reaction", "Scenario", "ScenarioError", "Share", "load_scenario", "read_scenario"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import islice
 from struct import iter_unpack
 
-from adjudge_plugins.aliyun.finding import BrokenMediaError
+from adjudge_plugins.aliyun.media.finding import BrokenMediaError
 
 SAMPLES_MAX = 1_000_000
 """Seconds of uncompressed sound have 150,000; a library's index takes 24 bytes for each."""

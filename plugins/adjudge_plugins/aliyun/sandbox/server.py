@@ -8,10 +8,10 @@ import ssl
 import threading
 from collections.abc import Callable
 
-from adjudge_plugins.aliyun.incoming import Incoming
-from adjudge_plugins.aliyun.sandbox_answers import Outgoing
-from adjudge_plugins.aliyun.sandbox_delivery import deliver
-from adjudge_plugins.aliyun.sandbox_http import HEAD_MAX_BYTES, BadRequest, read_request
+from adjudge_plugins.aliyun.sandbox.answers import Outgoing
+from adjudge_plugins.aliyun.sandbox.delivery import deliver
+from adjudge_plugins.aliyun.sandbox.http import HEAD_MAX_BYTES, BadRequest, read_request
+from adjudge_plugins.aliyun.sandbox.incoming import Incoming
 
 IDLE_MAX_S = 60.0
 """Seconds for which a connection may be silent before a request, or take over one."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from email.utils import format_datetime
 from http import HTTPStatus
 
-from adjudge_plugins.aliyun.incoming import Incoming
-from adjudge_plugins.aliyun.sandbox_answers import Outgoing
+from adjudge_plugins.aliyun.sandbox.answers import Outgoing
+from adjudge_plugins.aliyun.sandbox.incoming import Incoming
 
 HEAD_MAX_BYTES = 64 * 1024
 

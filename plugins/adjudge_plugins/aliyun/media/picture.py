@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adjudge_plugins.aliyun.finding import Examined, Finding, better_by_url, few_pixels, too_large
-from adjudge_plugins.aliyun.jpeg import Frame, Jpeg, read_jpeg
-from adjudge_plugins.aliyun.signature import recognise
+from adjudge_plugins.aliyun.media.finding import Examined, Finding, better_by_url, few_pixels, too_large
+from adjudge_plugins.aliyun.media.jpeg import Frame, Jpeg, read_jpeg
+from adjudge_plugins.aliyun.media.kind import recognise
 
 LONG_SIDE_MAX = 1920
 SHORT_SIDE_MAX = 1080

@@ -6,8 +6,8 @@ import asyncio
 import socket
 import struct
 
-from adjudge_plugins.aliyun.sandbox_answers import Outgoing
-from adjudge_plugins.aliyun.sandbox_http import render
+from adjudge_plugins.aliyun.sandbox.answers import Outgoing
+from adjudge_plugins.aliyun.sandbox.http import render
 
 DRIP_INTERVAL_S = 0.05
 """Seconds between two bytes: an answer of some 500 takes half a minute, and no pause in it looks long."""

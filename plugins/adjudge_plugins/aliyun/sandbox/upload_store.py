@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import Message
 
-from adjudge_plugins.aliyun.incoming import Incoming
+from adjudge_plugins.aliyun.sandbox.incoming import Incoming
 
 OBJECT_MAX_BYTES = 100 * 1024 * 1024
 _OBJECTS_KEPT = 4096

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from adjudge_plugins.aliyun.reaction import Reaction
+from adjudge_plugins.aliyun.sandbox.reaction import Reaction
 from adjudge_plugins.aliyun.vocabulary import RISK_TAGS
 
 _SUSPICIOUS_FROM = 0.90

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from adjudge_plugins.aliyun.finding import BrokenMediaError, Finding
+from adjudge_plugins.aliyun.media.finding import BrokenMediaError, Finding
 
 SEGMENTS_MAX = 1000
 """More than any camera writes: an hour of scans can be packed into a small progressive file."""

@@ -9,11 +9,11 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
-from adjudge_plugins.aliyun.incoming import Incoming, Refused
-from adjudge_plugins.aliyun.legacy_signing import FIXED, REQUIRED, legacy_signature
-from adjudge_plugins.aliyun.sandbox_keys import Account, token_refusal
+from adjudge_plugins.aliyun.sandbox.incoming import Incoming, Refused
+from adjudge_plugins.aliyun.sandbox.keys import Account, token_refusal
+from adjudge_plugins.aliyun.sandbox.legacy_signing import FIXED, REQUIRED, legacy_signature
+from adjudge_plugins.aliyun.sandbox.switches import Switches
 from adjudge_plugins.aliyun.signing import DATE_FORMAT, canonical_request, signature
-from adjudge_plugins.aliyun.switches import Switches
 from adjudge_plugins.aliyun.vocabulary import (
     AUTHORIZE_UPLOAD,
     AUTHORIZE_UPLOAD_VERSION,

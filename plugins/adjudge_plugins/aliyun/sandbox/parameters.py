@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from adjudge_plugins.aliyun.incoming import Incoming, Refused
-from adjudge_plugins.aliyun.switches import Switches
+from adjudge_plugins.aliyun.sandbox.incoming import Incoming, Refused
+from adjudge_plugins.aliyun.sandbox.switches import Switches
 from adjudge_plugins.aliyun.vocabulary import DETECT, DETECT_MAINLAND, DETECT_STREAM, PRODUCT_CODE
 
 _ID_NAME: Mapping[str, str] = {DETECT: "MerchantBizId", DETECT_STREAM: "MerchantBizId", DETECT_MAINLAND: "OuterOrderNo"}

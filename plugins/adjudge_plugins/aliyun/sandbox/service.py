@@ -12,24 +12,22 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
-from adjudge_plugins.aliyun import sandbox_answers as answers
-from adjudge_plugins.aliyun.gateway import Gateway
-from adjudge_plugins.aliyun.incoming import Incoming, Refused
-from adjudge_plugins.aliyun.reaction import Reaction
-from adjudge_plugins.aliyun.sandbox_answers import Outgoing
-from adjudge_plugins.aliyun.sandbox_keys import SANDBOX_STS_CREDENTIALS, accounts_of
-from adjudge_plugins.aliyun.sandbox_media import MEDIA_MAX_BYTES, check_media
-from adjudge_plugins.aliyun.sandbox_parameters import Parameters, read_parameters
-from adjudge_plugins.aliyun.sandbox_server import Server
-from adjudge_plugins.aliyun.sandbox_stats import Stats
-from adjudge_plugins.aliyun.sandbox_throttle import Throttle
-from adjudge_plugins.aliyun.scenario import Scenario
+from adjudge_plugins.aliyun.sandbox import answers
+from adjudge_plugins.aliyun.sandbox.answers import Outgoing
+from adjudge_plugins.aliyun.sandbox.gateway import Gateway
+from adjudge_plugins.aliyun.sandbox.incoming import Incoming, Refused
+from adjudge_plugins.aliyun.sandbox.keys import accounts_of
+from adjudge_plugins.aliyun.sandbox.media import check_media
+from adjudge_plugins.aliyun.sandbox.parameters import Parameters, read_parameters
+from adjudge_plugins.aliyun.sandbox.reaction import Reaction
+from adjudge_plugins.aliyun.sandbox.scenario import Scenario
+from adjudge_plugins.aliyun.sandbox.server import Server
+from adjudge_plugins.aliyun.sandbox.stats import Stats
+from adjudge_plugins.aliyun.sandbox.switches import Switches
+from adjudge_plugins.aliyun.sandbox.throttle import Throttle
+from adjudge_plugins.aliyun.sandbox.upload_store import OBJECT_MAX_BYTES, UploadRefused, UploadStore
 from adjudge_plugins.aliyun.signing import Credentials
-from adjudge_plugins.aliyun.switches import Switches
-from adjudge_plugins.aliyun.upload_store import OBJECT_MAX_BYTES, UploadRefused, UploadStore
 from adjudge_plugins.aliyun.vocabulary import AUTHORIZE_UPLOAD
-
-__all__ = ["MEDIA_MAX_BYTES", "SANDBOX_STS_CREDENTIALS", "Sandbox"]
 
 REFUSED_MEDIA_CODES = ("NoFaceDetected", "UnqualifiedPhoto")
 """Codes that are given after a look at the media; the switch `bill_refused_media` says whether that is paid for."""

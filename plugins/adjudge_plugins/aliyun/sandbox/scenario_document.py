@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from adjudge.errors import EvaluationError, did_you_mean
 from adjudge.expr.values import parse_duration
-from adjudge_plugins.aliyun.reaction import check_delay
+from adjudge_plugins.aliyun.sandbox.reaction import check_delay
 
 if TYPE_CHECKING:
     import yaml

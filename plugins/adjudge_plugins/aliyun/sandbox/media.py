@@ -5,9 +5,9 @@ Source: the vendor's table of media requirements. Which of them the real service
 
 from __future__ import annotations
 
-from adjudge_plugins.aliyun.incoming import Refused
-from adjudge_plugins.aliyun.sandbox_parameters import Media
-from adjudge_plugins.aliyun.switches import Switches
+from adjudge_plugins.aliyun.sandbox.incoming import Refused
+from adjudge_plugins.aliyun.sandbox.parameters import Media
+from adjudge_plugins.aliyun.sandbox.switches import Switches
 
 MEDIA_MAX_BYTES = 10_000_000
 """10 MB by the stricter reading; the switch `size_limit` has the others."""

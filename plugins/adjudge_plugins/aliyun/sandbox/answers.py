@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.sax.saxutils import escape
 
-from adjudge_plugins.aliyun.incoming import Refused
-from adjudge_plugins.aliyun.reaction import Reaction
-from adjudge_plugins.aliyun.switches import Switches
+from adjudge_plugins.aliyun.sandbox.incoming import Refused
+from adjudge_plugins.aliyun.sandbox.reaction import Reaction
+from adjudge_plugins.aliyun.sandbox.switches import Switches
 from adjudge_plugins.aliyun.vocabulary import DETECT_MAINLAND, RESULTS, RETURN_CODES
 
 JSON = "application/json;charset=utf-8"
@@ -80,7 +80,7 @@ def success(reaction: Reaction, operation: str, switches: Switches) -> Outgoing:
 
 def refusal(refused: Refused, switches: Switches, *, retry_after_ms: int | None = None) -> Outgoing:
     """Return the answer of a failing code. retry_after_ms: sent with a throttled one where the switch is on."""
-    status, code = RETURN_CODES[refused.code].status, refused.code
+    status, code = RETURN_CODES[refused.code], refused.code
     content = {"RequestId": request_id(), "HostId": "sandbox", "Code": code, "Message": refused.message}
     if code in BUSINESS_CODES and switches.errors != "status":
         if switches.errors == "body_number":

@@ -9,11 +9,11 @@ from __future__ import annotations
 import io
 from types import MappingProxyType
 
-from adjudge_plugins.aliyun.clip import examine_clip
-from adjudge_plugins.aliyun.finding import Examined, Finding
-from adjudge_plugins.aliyun.jpeg import read_jpeg, read_orientation
-from adjudge_plugins.aliyun.picture import PREPARED_SHORT_SIDE, examine_picture
-from adjudge_plugins.aliyun.signature import JPEG, MOV, MP4, PNG, Kind, recognise
+from adjudge_plugins.aliyun.media.clip import examine_clip
+from adjudge_plugins.aliyun.media.finding import Examined, Finding
+from adjudge_plugins.aliyun.media.jpeg import read_jpeg, read_orientation
+from adjudge_plugins.aliyun.media.kind import JPEG, MOV, MP4, PNG, Kind, recognise
+from adjudge_plugins.aliyun.media.picture import PREPARED_SHORT_SIDE, examine_picture
 
 __all__ = ["Examined", "Finding", "examine", "prepare"]
 
