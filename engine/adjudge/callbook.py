@@ -38,7 +38,7 @@ class CallBook:
         """Tell the operator of calls that an earlier process left in doubt."""
         lost = [body for body in self.calls.undecided() if body.is_in_doubt]
         if lost:
-            ids = [body.merchant_biz_id for body in lost[:SHOWN_MAX]]
+            ids = list(dict.fromkeys(body.merchant_biz_id for body in lost))[:SHOWN_MAX]
             _events.warning("calls_in_doubt", count=len(lost), merchant_biz_ids=ids)
 
     def recall(self, case: Case, names: Sequence[str]) -> dict[str, Signal]:

@@ -12,7 +12,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from adjudge.plugin import SignalFailed
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     import httpx
 
 ANSWER_MAX_BYTES = 1024 * 1024
+CONNECT_MAX_S = 5.0
+CONNECT_SHARE = 0.45
+"""Seconds for a connection, and again for its TLS, at most; and as a share of the time that there is for all."""
+SLICED_ABOVE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +36,11 @@ class Reply:
 
 
 def connect(*, loopback: bool = False) -> httpx.AsyncClient:
-    """Make a client for `exchange`: TLS verified, no redirects, as many connections as there are requests.
+    """Make a client for `exchange`: TLS verified, no redirects, and a connection of its own for each request.
 
+    What a server or proxy says after an answer would be the answer to the next request on that connection: a forged
+    face would pass by the genuine one before it. And one that was idle may be gone when it is used: nobody knows then
+    whether the request, which costs money, has arrived.
     loopback: never through the proxy that the machine may have for everything else.
     """
     import httpx
@@ -42,7 +49,7 @@ def connect(*, loopback: bool = False) -> httpx.AsyncClient:
         trust_env=not loopback,
         follow_redirects=False,
         timeout=None,  # noqa: S113  # `exchange` bounds the whole of it, which httpx cannot
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=32),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
     )
 
 
@@ -63,17 +70,29 @@ async def exchange(client: httpx.AsyncClient, request: httpx.Request, *, deadlin
     arrives, so nothing is unpacked.
     Raises SignalFailed, with `billed=False` where not even the request's first line was sent.
     """
+    import httpx
+
     sent = False
 
-    async def trace(event: str, facts: object) -> None:
+    async def trace(event: str, facts: Mapping[str, Any]) -> None:
         nonlocal sent
-        sent = sent or event.endswith("send_request_headers.started")
+        # a CONNECT goes to a proxy, and says nothing of the request behind it
+        if event.endswith("send_request_headers.started") and facts["request"].method != b"CONNECT":
+            sent = True
 
-    request.extensions = {**request.extensions, "trace": trace}
+    remaining_s = max(0.0, deadline - time.monotonic())
+    # connecting, and then TLS, have a time each that ends them: httpcore leaves a handshake open that is cancelled
+    connect_s = min(CONNECT_MAX_S, remaining_s * CONNECT_SHARE)
+    request.extensions = {**request.extensions, "trace": trace, "timeout": {"connect": connect_s}}
+    request.headers["connection"] = "close"
+    if len(request.content) > SLICED_ABOVE_BYTES:
+        from adjudge_plugins.http_slices import Slices
+
+        request.stream = Slices(request.content)
     try:
-        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+        async with asyncio.timeout(remaining_s):
             return await _exchange(client, request)
-    except TimeoutError:
+    except (TimeoutError, httpx.ConnectTimeout):
         said = "no answer in time" if sent else "no connection in time"
         failure = SignalFailed(said, kind="timeout", reason_code="TIMEOUT" if sent else "CONNECT_TIMEOUT")
     except SignalFailed as failed:
@@ -97,6 +116,8 @@ async def _exchange(client: httpx.AsyncClient, request: httpx.Request) -> Reply:
                     raise SignalFailed("the answer is larger than 1 MiB", reason_code="ANSWER_TOO_LARGE")
         finally:
             await response.aclose()
+    except httpx.ConnectTimeout:
+        raise
     except httpx.HTTPError as error:
         reason = _transport_reason(error)
         raise SignalFailed(reason, kind="unavailable", reason_code="CONNECTION_FAILED") from None

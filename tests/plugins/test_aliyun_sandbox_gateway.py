@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -129,7 +130,9 @@ def test_gateway_hash_of_the_body_is_the_headers_own_word(sandbox: Sandbox, call
     def spoil(headers: dict[str, str]) -> None:
         del headers["Authorization"]
         headers["x-acs-content-sha256"] = "0" * 64
-        headers["Authorization"] = authorization("POST", "/", PARAMETERS.items(), headers, b"", SANDBOX_CREDENTIALS)
+        headers["Authorization"] = authorization(
+            "POST", "/", PARAMETERS.items(), headers, hashlib.sha256(b"").hexdigest(), SANDBOX_CREDENTIALS
+        )
 
     assert call(spoil=spoil)[1]["Message"] == "x-acs-content-sha256 is not the hash of the body"
 

@@ -90,12 +90,12 @@ def authorization(
     path: str,
     parameters: Iterable[tuple[str, str]],
     headers: Mapping[str, str],
-    body: bytes,
+    payload_hash: str,
     credentials: Credentials,
 ) -> str:
     """Return the Authorization header of a request, all of whose `headers` are signed."""
     names = sorted(name.lower() for name in headers)
-    request = canonical_request(method, path, parameters, headers.items(), names, hashlib.sha256(body).hexdigest())
+    request = canonical_request(method, path, parameters, headers.items(), names, payload_hash)
     signed = signature(request, credentials.access_key_secret)
     return f"{ALGORITHM} Credential={credentials.access_key_id},SignedHeaders={';'.join(names)},Signature={signed}"
 
@@ -117,14 +117,15 @@ def sign(
 
     at: aware, within 15 minutes of the server's time. nonce: new for every attempt.
     """
+    payload_hash = hashlib.sha256(body).hexdigest()
     signed = {
         **headers,
         "x-acs-action": action,
         "x-acs-version": version,
         "x-acs-date": at.astimezone(UTC).strftime(DATE_FORMAT),
         "x-acs-signature-nonce": nonce,
-        "x-acs-content-sha256": hashlib.sha256(body).hexdigest(),
+        "x-acs-content-sha256": payload_hash,
     }
     if credentials.security_token is not None:
         signed["x-acs-security-token"] = credentials.security_token
-    return {**signed, "Authorization": authorization(method, path, parameters, signed, body, credentials)}
+    return {**signed, "Authorization": authorization(method, path, parameters, signed, payload_hash, credentials)}
