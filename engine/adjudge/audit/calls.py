@@ -74,11 +74,12 @@ class OpenCalls:
     def add(self, body: CallBody) -> None:
         """Take a record of a call."""
         request = (body.merchant_biz_id, body.fingerprint)
+        calls = self._open.setdefault(request, {})
+        begun = calls.get(body.call_id)
         if body.stage == "begun":
             self._count(body, 1)
-        elif body.billed == "no":
-            self._count(body, -1)
-        calls = self._open.setdefault(request, {})
+        elif body.billed == "no" and begun is not None:  # where not, it was never counted: its record is too old
+            self._count(begun, -1)
         calls[body.call_id] = body
         if body.billed == "no":
             del calls[body.call_id]
@@ -136,21 +137,24 @@ class Bill:
 
     def add(self, seq: int, body: CallBody) -> None:
         """Take a record of a call; it counts for the day on which it was begun."""
-        day = self._begun.setdefault(body.call_id, body.at.date())
-        paid = self.days.setdefault((day, body.provider, body.currency), Paid())
-        if body.stage == "begun":
+        if body.call_id not in self._begun:  # its beginning, or the whole of it where a part of the log is read
+            self._begun[body.call_id] = body.at.date()
+            paid = self._paid(body)
             paid.calls += 1
             paid.in_doubt += 1
             paid.doubtful += body.price
-            self.in_doubt[body.call_id] = (seq, body)
-            return
-        del self._begun[body.call_id]
+        paid = self._paid(body)
         if body.is_in_doubt:
             self.in_doubt[body.call_id] = (seq, body)
-            return
-        paid.in_doubt -= 1
-        paid.doubtful -= body.price
-        self.in_doubt.pop(body.call_id, None)
+        else:
+            self.in_doubt.pop(body.call_id, None)
+            paid.in_doubt -= 1
+            paid.doubtful -= body.price
         if body.billed == "yes":
             paid.billed += 1
             paid.paid += body.price
+        if body.stage == "ended":
+            del self._begun[body.call_id]
+
+    def _paid(self, body: CallBody) -> Paid:
+        return self.days.setdefault((self._begun[body.call_id], body.provider, body.currency), Paid())
