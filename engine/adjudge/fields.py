@@ -59,6 +59,7 @@ class Field:
     absent: what a missing key of a map means while the map is known; None: the key is unknown.
     riskier: which direction of a number means more risk.
     personal: its value stands in the log only as a salted commitment.
+    actionable: the applicant can change it, so that an explanation may tell what a change would bring.
     """
 
     type: Type
@@ -68,6 +69,7 @@ class Field:
     absent: object = None
     riskier: Literal["higher", "lower"] | None = None
     personal: bool = False
+    actionable: bool = False
     description: str = ""
 
     @property
@@ -83,16 +85,16 @@ class Field:
 
 
 _FORMS = {
-    "bool": ("type", "personal", "description"),
-    "string": ("type", "personal", "description"),
-    "int": ("type", "range", "riskier", "personal", "description"),
-    "double": ("type", "range", "riskier", "personal", "description"),
-    "duration": ("type", "range", "riskier", "personal", "description"),
-    "timestamp": ("type", "range", "riskier", "personal", "description"),
-    "enum": ("type", "values", "personal", "description"),
-    "set": ("type", "values", "personal", "description"),
-    "list": ("type", "of", "personal", "description"),
-    "map": ("type", "keys", "of", "absent", "personal", "description"),
+    "bool": ("type", "personal", "actionable", "description"),
+    "string": ("type", "personal", "actionable", "description"),
+    "int": ("type", "range", "riskier", "personal", "actionable", "description"),
+    "double": ("type", "range", "riskier", "personal", "actionable", "description"),
+    "duration": ("type", "range", "riskier", "personal", "actionable", "description"),
+    "timestamp": ("type", "range", "riskier", "personal", "actionable", "description"),
+    "enum": ("type", "values", "personal", "actionable", "description"),
+    "set": ("type", "values", "personal", "actionable", "description"),
+    "list": ("type", "of", "personal", "actionable", "description"),
+    "map": ("type", "keys", "of", "absent", "personal", "actionable", "description"),
 }
 _REFUSED = {
     "bytes": "a policy has no bytes; declare a string",
@@ -131,16 +133,16 @@ def parse_field(form: object) -> Field:
             raise FieldError(
                 "schema-unknown-key", f"`{key}` means nothing for a field of type {name}", str(key), hint=hint
             )
-    personal = _flag(form, "personal")
+    personal, actionable = _flag(form, "personal"), _flag(form, "actionable")
     description = form.get("description", "")
     if not isinstance(description, str):
         raise FieldError("schema-type", "a description is a text", "description")
     if name in ("enum", "set"):
         values = _vocabulary(form, "values", required=True)
         type_: Type = EnumType(values) if name == "enum" else SetType(values)
-        return Field(type=type_, personal=personal, description=description)
+        return Field(type=type_, personal=personal, actionable=actionable, description=description)
     if name in ("list", "map"):
-        return _container(form, name, personal, description)
+        return replace(_container(form, name, personal, description), actionable=actionable)
     scalar = SCALARS[name]
     minimum, maximum = _range(form, scalar)
     return Field(
@@ -149,6 +151,7 @@ def parse_field(form: object) -> Field:
         maximum=maximum,
         riskier=_riskier(form),
         personal=personal,
+        actionable=actionable,
         description=description,
     )
 

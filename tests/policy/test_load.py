@@ -114,7 +114,7 @@ def test_full_policy_becomes_what_it_says(catalogue: Catalogue) -> None:
     assert (device.provider, device.timeout_s, device.when_unknown) == ("http.json", 0.3, Outcome.PASS)
     assert list(device.fields) == ["score", "emulator"]
     assert policy.lists == {"sanctioned": ("KP", "IR")}
-    assert policy.list_texts == {"lists/sanctioned.txt": "KP\nIR\n"}
+    assert policy.texts == {"lists/sanctioned.txt": "KP\nIR\n"}
     assert (policy.when_unknown, policy.gather, policy.explore) == (Outcome.REVIEW, "thrifty", 0.02)
     assert [(rule.id, rule.outcome, rule.reason, rule.origin) for rule in policy.rules] == [
         ("threshold:deepfake.result:suspicious", "review", "DEEPFAKE_RESULT_SUSPICIOUS", "threshold"),
@@ -388,7 +388,7 @@ def test_list_inline_and_from_file(tmp_path: Path) -> None:
     (tmp_path / "lists" / "a.txt").write_bytes(b"KP\r\nIR\r\n")
     policy = policy_in(tmp_path)
     assert policy.lists == {"a": ("KP", "IR")}
-    assert policy.list_texts == {"lists/a.txt": "KP\r\nIR\r\n"}
+    assert policy.texts == {"lists/a.txt": "KP\r\nIR\r\n"}
     assert load("lists:\n  a: [NO, NO, SE]\n").lists == {"a": ("NO", "SE")}
 
 

@@ -57,7 +57,7 @@ def test_onboarding_names_every_tag_and_every_bad_result_of_the_vendor(tests: Ca
 
 
 def test_onboarding_lists_say_that_they_must_be_replaced(tests: CaseFile) -> None:
-    assert tests.policy.typed.list_texts
-    for text in tests.policy.typed.list_texts.values():
+    assert tests.policy.typed.texts
+    for text in tests.policy.typed.texts.values():
         comments = " ".join(line for line in text.splitlines() if line.startswith("#"))
         assert "xample" in comments and "replace" in comments

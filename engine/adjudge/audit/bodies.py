@@ -117,7 +117,7 @@ def policy_body(policy: Policy, providers: Mapping[str, Provider], engine: str) 
         policy_language=typed.policy_language,
         engine=engine,
         text=typed.source.text,
-        lists=dict(typed.list_texts),
+        lists=dict(typed.texts),
         providers=used,
     )
 

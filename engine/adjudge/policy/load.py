@@ -128,7 +128,7 @@ def _typed(
         inputs=inputs,
         signals=signals,
         lists=lists,
-        list_texts=list_texts,
+        texts=list_texts,
         variables=variables,
         rules=(*thresholds, *rules),
         scorecard=scorecard,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from adjudge.expr.nodes import Node
@@ -40,8 +41,11 @@ class SignalDeclaration:
 class Rule:
     """A condition with an outcome and a reason code.
 
-    condition: what must be true, `when && !unless` already joined.
+    condition: what must be true, `when && !unless` already joined, and `from` and `until` as comparisons with `now`.
     origin: `rule`, or `threshold` for an entry of the thresholds' table.
+    message: what to tell a reviewer, by locale (`en`, `pt-BR`; `""` where the policy names none); `{country}` in it
+    stands for the value of a field.
+    starts, ends: when the rule is in force, `starts <= now < ends`, aware; None where it always was or will be.
     """
 
     id: str
@@ -50,6 +54,40 @@ class Rule:
     reason: str
     when_unknown: Outcome | None = None
     origin: Literal["rule", "threshold"] = "rule"
+    description: str = ""
+    message: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    starts: datetime | None = None
+    ends: datetime | None = None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """What a policy says of a reason code.
+
+    weight: reasons of one outcome are told in order of weight, the heaviest first; 0 unless said.
+    text: what to tell an applicant, by locale as in `Rule.message`.
+    """
+
+    code: str
+    weight: int = 0
+    text: Mapping[str, str] = field(default_factory=dict)
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """When the thresholds of a field were last set by data.
+
+    field: the full name of a field or of a map's key, or of a whole map or signal: `deepfake.score` covers its keys.
+    on: the day. valid_for: how long that holds; None: for good. source: what data.
+    """
+
+    field: str
+    on: date
+    valid_for: timedelta | None = None
+    source: str = ""
     span: Span
 
 
@@ -84,8 +122,10 @@ class TypedPolicy:
     lists: constants; a condition names them `lists.sanctioned`.
     gather: `eager` or `thrifty`; explore: the share, 0 to 1, of requests that are gathered eagerly all the same.
     digest: lower-case hex SHA-256 over the text and the files of its lists, as written to the audit log.
-    list_texts: what was read from each list's file, by the path written in the policy; the log keeps it, so that
-    the policy loads again without the file.
+    texts: what was read from the files of lists and from included policies, by path from the policy's folder, and
+    built-in lists, by `builtin:` and their name; the log keeps them, so that the policy loads again without them.
+    reasons: what the policy says of its reason codes, by code; a code need not be there.
+    calibration: by field.
     """
 
     name: str
@@ -96,7 +136,7 @@ class TypedPolicy:
     inputs: Mapping[str, Field]
     signals: Mapping[str, SignalDeclaration]
     lists: Mapping[str, tuple[str, ...]]
-    list_texts: Mapping[str, str]
+    texts: Mapping[str, str]
     variables: Mapping[str, Node]
     rules: tuple[Rule, ...]
     scorecard: Scorecard | None
@@ -105,3 +145,5 @@ class TypedPolicy:
     explore: float
     slots: Mapping[str, Field]
     functions: Mapping[str, Function] = field(default_factory=dict)
+    reasons: Mapping[str, Reason] = field(default_factory=dict)
+    calibration: Mapping[str, Calibration] = field(default_factory=dict)
