@@ -33,6 +33,8 @@ class PolicyError(AdjudgeError):
         self.message = message
         self.hint = _printable(hint) if hint else None
         self.note = _printable(note)
+        part, start = source.part(span.start)
+        source, span = part, Span(start, start + span.end - span.start)
         self.source = source
         self.span = span
         self.file = source.name

@@ -29,6 +29,8 @@ def form_of(field: Field) -> dict[str, object]:
         form["riskier"] = field.riskier
     if field.personal:
         form["personal"] = True
+    if field.actionable:
+        form["actionable"] = True
     if field.description:
         form["description"] = field.description
     return form

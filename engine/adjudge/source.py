@@ -47,6 +47,49 @@ class Source:
         """Return all of this source as one text."""
         return Text(self.text, self, range(len(self.text) + 1))
 
+    def part(self, offset: int) -> tuple[Source, int]:
+        """Return the text that a person wrote there, and the offset in it; they differ in a `Joined` source only."""
+        return self, offset
+
+    def line_at(self, offset: int) -> str:
+        """Return `line 12`; of several files, `line 12 of shared/device.yaml`."""
+        return f"line {self.place(offset)[0]}"
+
+
+@dataclass(frozen=True)
+class Joined(Source):
+    """Several sources behind one another, so that one span says both the file and the place in it.
+
+    parts: where each begins in `text`, in order; the first is the document that includes the others.
+    """
+
+    parts: tuple[tuple[int, Source], ...] = field(default=(), repr=False)
+
+    def part(self, offset: int) -> tuple[Source, int]:
+        """Return the file in which an offset lies, and the offset there."""
+        begins, source = self.parts[bisect_right(self.parts, offset, key=lambda part: part[0]) - 1]
+        return source, offset - begins
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Return line and column in the offset's own file, both from 1."""
+        source, at = self.part(offset)
+        return source.place(at)
+
+    def line_at(self, offset: int) -> str:
+        """Return the line and the file."""
+        source, at = self.part(offset)
+        return f"{source.line_at(at)} of {source.name}"
+
+
+def join(sources: Sequence[Source]) -> Joined:
+    """Put sources behind one another, a line end between them; the first gives the name."""
+    parts: list[tuple[int, Source]] = []
+    begins = 0
+    for source in sources:
+        parts.append((begins, source))
+        begins += len(source.text) + 1
+    return Joined(sources[0].name, "\n".join(source.text for source in sources), tuple(parts))
+
 
 @dataclass(frozen=True, slots=True)
 class Text:

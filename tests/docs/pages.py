@@ -10,6 +10,7 @@
 | `yaml` that begins with `policies:` | is read as an engine's configuration |
 | `yaml` that begins with `default:` | is read as what a sandbox answers |
 | `yaml broken` | does not load |
+| `yaml` with `fragment:` | is read by the policies that include it |
 | `yaml`, any other | is part of a policy: loads with the declarations of the page's first policy |
 | `toml`, titled `pyproject.toml` | is installed: the page's folder becomes a distribution with its entry points |
 | `json` | is read; as a request if it has a MerchantBizId |
@@ -207,6 +208,8 @@ class Page:
         elif block.text.startswith("policies:"):
             file.write_text(block.text, "utf-8")
             read_config(file)
+        elif "\nfragment: " in block.text:
+            pass
         elif block.text.startswith("policy_language:"):
             load_policy(file) if block.title else parse_policy(block.text, folder=self.folder)
             if self.declarations is None:

@@ -85,6 +85,10 @@ def value_of(text: str) -> object:
         ('t.getHours("../zone.tab")', None),
         ('last.getFullYear("+01:00")', None),
         ('first.getFullYear("America/New_York")', None),
+        ('t.timeOfDay("Asia/Kolkata") == duration("12h38m9.123456s")', True),
+        ('t.timeOfDay("") == duration("7h8m9.123456s")', True),
+        ('t.timeOfDay("Nowhere")', None),
+        ('last.timeOfDay("+01:00")', None),
         # the parts of a duration
         ("d.getHours()", 1),
         ("d.getMinutes()", 62),

@@ -191,6 +191,7 @@ def test_explain_data_is_json(policy: Policy) -> None:
         "truth": True,
         "counts_as": None,
         "unknown": None,
+        "message": None,
         "place": "onboarding.yaml:21",
         "condition": {
             "text": "face.score.Forgery >= 0.9",

@@ -14,7 +14,10 @@ from adjudge.policy.load import read_policy_file
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted((Path(__file__).parent / "invalid").glob("*.yaml"))
-WITHOUT_A_FILE = {"yaml-file", "yaml-size", "list-folder", "list-size", "list-encoding", "syntax-length"}
+WITHOUT_A_FILE = {"yaml-file", "yaml-size", "list-folder", "list-size", "list-encoding", "syntax-length"} | {
+    "include-folder",
+    "include-size",
+}
 """What no small file beside its lists can show; `test_load` and `test_yaml` do."""
 
 
@@ -42,7 +45,7 @@ def test_error_codes_of_the_corpus_are_those_of_the_documentation() -> None:
 
 def test_error_codes_of_the_documentation_are_those_of_the_code() -> None:
     """Whatever code the engine can give stands in the documentation, and nothing else."""
-    families = "yaml|schema|name|type|threshold|list"
+    families = "yaml|schema|name|type|threshold|list|include"
     given = set()
     for path in (ROOT / "engine" / "adjudge").rglob("*.py"):
         text = path.read_text("utf-8")

@@ -20,7 +20,8 @@ from adjudge.plugin import Function, ProviderConfigError
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.conditions import order
 from adjudge.policy.document import upper_snake
-from adjudge.policy.lists import FILE_MAX_BYTES, parse_list
+from adjudge.policy.files import FILE_MAX_BYTES
+from adjudge.policy.lists import parse_list
 from adjudge.policy.load import read_policy, read_policy_file
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
@@ -99,7 +100,7 @@ def codes(text: str, catalogue: Catalogue | None = None, **more: Any) -> list[st
 
 
 def test_full_policy_becomes_what_it_says(catalogue: Catalogue) -> None:
-    policy = read_policy(FULL, lists={"lists/sanctioned.txt": "KP\nIR\n"}, catalogue=catalogue)
+    policy = read_policy(FULL, texts={"lists/sanctioned.txt": "KP\nIR\n"}, catalogue=catalogue)
     assert (policy.name, policy.policy_language) == ("face-onboarding", 1)
     assert policy.description == "Selfie step of merchant onboarding"
     assert policy.inputs["email"].personal
@@ -178,7 +179,7 @@ def test_design_example_loads_with_providers_that_declare_their_fields(catalogue
     fields = {"score": parse_field({"type": "double", "range": [0, 100]}), "emulator": parse_field("bool")}
     providers = dict(catalogue.providers)
     providers["http.json"] = replace(providers["http.json"], fields=fields)
-    policy = read_policy(text, lists={"lists/sanctioned.txt": "KP"}, catalogue=Catalogue(providers=providers))
+    policy = read_policy(text, texts={"lists/sanctioned.txt": "KP"}, catalogue=Catalogue(providers=providers))
     assert len(policy.rules) == 11
 
 
@@ -394,8 +395,8 @@ def test_list_inline_and_from_file(tmp_path: Path) -> None:
 
 def test_list_given_texts_take_the_place_of_files(tmp_path: Path) -> None:
     text = "lists:\n  a: {file: a.txt}\n"
-    assert load(text, lists={"a.txt": "X"}).lists == {"a": ("X",)}
-    assert codes(text, folder=tmp_path, lists={}) == ["list-missing"]
+    assert load(text, texts={"a.txt": "X"}).lists == {"a": ("X",)}
+    assert codes(text, folder=tmp_path, texts={}) == ["list-missing"]
     assert codes(text) == ["list-folder"]
 
 
@@ -460,7 +461,7 @@ def test_list_that_is_a_pipe_is_refused_and_does_not_wait(tmp_path: Path) -> Non
 
 def test_digest_is_of_the_text_and_the_lists() -> None:
     def digest(text: str, **lists: str) -> str:
-        return read_policy(HEAD + text, "x.yaml", lists=lists).digest
+        return read_policy(HEAD + text, "x.yaml", texts=lists).digest
 
     one, two = "lists:\n  a: {file: a}\n", "lists:\n  a: {file: a}\n  b: {file: b}\n"
     assert digest("") == hashlib.sha256(len(HEAD).to_bytes(8, "big") + HEAD.encode()).hexdigest()
@@ -628,7 +629,7 @@ def test_error_message_never_holds_what_a_terminal_would_obey() -> None:
 
 
 def test_span_of_everything_lies_in_the_text(catalogue: Catalogue) -> None:
-    policy = read_policy(FULL, lists={"lists/sanctioned.txt": ""}, catalogue=catalogue)
+    policy = read_policy(FULL, texts={"lists/sanctioned.txt": ""}, catalogue=catalogue)
     spans = [rule.span for rule in policy.rules] + [signal.span for signal in policy.signals.values()]
     assert all(span != Span(0, 0) for span in spans)
     assert all(0 <= span.start < span.end <= len(FULL) for span in spans)

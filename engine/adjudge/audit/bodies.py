@@ -116,7 +116,7 @@ def policy_body(policy: Policy, providers: Mapping[str, Provider], engine: str) 
         digest=typed.digest,
         policy_language=typed.policy_language,
         engine=engine,
-        text=typed.source.text,
+        text=typed.source.part(0)[0].text,
         lists=dict(typed.texts),
         providers=used,
     )

@@ -112,6 +112,18 @@ def _part(read: Callable[[datetime], int]) -> tuple[Overload, Overload]:
     return _method(part, INT, TIMESTAMP), _method(part, INT, TIMESTAMP, STRING)
 
 
+def time_of_day(moment: datetime, name: str) -> timedelta:
+    """Return what the clocks of a zone show, as the time since 00:00; an hour that comes twice counts once.
+
+    Raises EvaluationError for what is no zone.
+    """
+    try:
+        local = moment.astimezone(zone(name))
+    except OverflowError:
+        raise EvaluationError("timestamp out of range") from None
+    return timedelta(hours=local.hour, minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+
+
 def _length(unit: timedelta, within: timedelta | None = None) -> Overload:
     """Return the count of whole units in a duration, toward zero; `within` a larger unit, its remainder only."""
 
@@ -210,6 +222,7 @@ FUNCTIONS: Mapping[str, tuple[Overload, ...]] = {
     "getDayOfYear": _part(lambda moment: moment.timetuple().tm_yday - 1),
     "getDate": _part(lambda moment: moment.day),
     "getDayOfWeek": _part(lambda moment: moment.isoweekday() % 7),
+    "timeOfDay": (_method(time_of_day, DURATION, TIMESTAMP, STRING),),
     "getHours": (*_part(lambda moment: moment.hour), _length(timedelta(hours=1))),
     "getMinutes": (*_part(lambda moment: moment.minute), _length(timedelta(minutes=1))),
     "getSeconds": (*_part(lambda moment: moment.second), _length(timedelta(seconds=1))),

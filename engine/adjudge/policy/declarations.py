@@ -45,8 +45,7 @@ class Declarations:
             hint = f"choose another name for this {what.split()[-1]}"
             self.reader.blame("name-taken", f"`{name}` is taken: it is {owner}", key.span, hint)
             return None
-        line, _ = self.reader.source.place(key.span.start)
-        self.taken[name] = f"{what} (line {line})"
+        self.taken[name] = f"{what} ({self.reader.source.line_at(key.span.start)})"
         return name
 
     def reserved(self, name: str) -> str | None:

@@ -12,7 +12,9 @@ from adjudge.errors import nearest
 from adjudge.model import Outcome
 from adjudge.policy import yaml
 from adjudge.policy.forms import Document, Entries, Guard, RowForm, RuleForm, ScorecardForm, SignalForm
+from adjudge.policy.period import read_period
 from adjudge.policy.reader import Reader
+from adjudge.policy.remarks import read_tags, read_texts
 from adjudge.policy.syntax import shown
 from adjudge.policy.yaml import Node, Scalar
 from adjudge.source import Span
@@ -25,6 +27,7 @@ KEYS = (
     "policy_language",
     "policy",
     "description",
+    "include",
     "inputs",
     "signals",
     "lists",
@@ -35,10 +38,25 @@ KEYS = (
     "thresholds",
     "rules",
     "scorecard",
+    "reasons",
+    "calibration",
 )
 DECLARATIONS = ("inputs", "signals", "lists", "variables")
 SIGNAL_KEYS = ("provider", "with", "fields", "timeout", "when_unknown", "on_in_doubt")
-RULE_KEYS = ("id", "description", "when", "unless", "then", "reason", "when_unknown")
+RULE_KEYS = (
+    "id",
+    "description",
+    "when",
+    "unless",
+    "then",
+    "reason",
+    "when_unknown",
+    "from",
+    "until",
+    "message",
+    "tags",
+)
+PERIOD_KEYS = ("from", "until")
 SCORECARD_KEYS = ("points", "bands", "reason", "when_unknown")
 ROW_KEYS = ("when", "unless", "add")
 BAND_KEYS = ("review", "reject")
@@ -78,6 +96,8 @@ def read_document(reader: Reader, root: Node) -> Document | None:
         thresholds=section("thresholds", "`thresholds`"),
         rules=_rules(reader, entries["rules"][1]) if "rules" in entries else (),
         scorecard=_scorecard(reader, *entries["scorecard"]) if "scorecard" in entries else None,
+        reasons=section("reasons", "`reasons`"),
+        calibration=section("calibration", "`calibration`"),
         complete=not any(_hides_names(key.text.value, node) for key, node in root.entries),
     )
 
@@ -177,11 +197,12 @@ def _guard(reader: Reader, entries: Entries) -> Guard:
 
 def _rules(reader: Reader, node: Node) -> tuple[RuleForm, ...]:
     rules: list[RuleForm] = []
-    lines: dict[str, int] = {}
+    lines: dict[str, str] = {}
     for item in reader.items(node, "`rules`"):
         entries = reader.mapping(item, "a rule", keys=RULE_KEYS, required=("id", "when", "then"), at=_head(item))
         rule_id = _rule_id(reader, entries, lines)
-        _text(reader, entries, "description", "the description")
+        span = entries["id"][1].span if "id" in entries else item.span
+        first, last = (entries[key][1] if key in entries else None for key in PERIOD_KEYS)
         rules.append(
             RuleForm(
                 id=rule_id,
@@ -190,7 +211,11 @@ def _rules(reader: Reader, node: Node) -> tuple[RuleForm, ...]:
                 or Outcome.REVIEW,
                 reason=_reason(reader, entries) or upper_snake(rule_id),
                 when_unknown=_when_unknown(reader, entries),
-                span=entries["id"][1].span if "id" in entries else item.span,
+                description=(_text(reader, entries, "description", "the description") or "").strip(),
+                period=read_period(reader, first, last, span),
+                message=read_texts(reader, entries["message"][1], "the message") if "message" in entries else {},
+                tags=read_tags(reader, entries["tags"][1]) if "tags" in entries else (),
+                span=span,
             )
         )
     return tuple(rules)
@@ -201,7 +226,7 @@ def _head(node: Node) -> Span:
     return node.entries[0][0].span if isinstance(node, yaml.Mapping) and node.entries else node.span
 
 
-def _rule_id(reader: Reader, entries: Entries, lines: dict[str, int]) -> str:
+def _rule_id(reader: Reader, entries: Entries, lines: dict[str, str]) -> str:
     rule_id = _text(reader, entries, "id", "the rule's id")
     if rule_id is None:
         return ""
@@ -210,9 +235,9 @@ def _rule_id(reader: Reader, entries: Entries, lines: dict[str, int]) -> str:
         hint = "begin with a letter; then letters, digits, - _ and ., at most 100"
         reader.blame("name-invalid", f"`{shown(rule_id)}` cannot be a rule's id", span, hint)
     elif rule_id in lines:
-        hint = f"it is the id of the rule in line {lines[rule_id]} already"
+        hint = f"it is the id of the rule in {lines[rule_id]} already"
         reader.blame("name-duplicate", f"there are two rules `{shown(rule_id)}`", span, hint)
-    lines.setdefault(rule_id, reader.source.place(span.start)[0])
+    lines.setdefault(rule_id, reader.source.line_at(span.start))
     return rule_id
 
 

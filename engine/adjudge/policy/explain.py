@@ -10,7 +10,8 @@ from adjudge.expr.nodes import Comprehension, Name, Node, children, walk
 from adjudge.expr.printing import unparse
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.model import Outcome
-from adjudge.policy.explanation import HIDDEN, Explained, Explanation, Part
+from adjudge.policy.explanation import HIDDEN, Explained, Explanation, Part, Told, shown
+from adjudge.policy.messages import filled, in_locale
 from adjudge.policy.terms import slots_read
 from adjudge.source import Span
 
@@ -19,18 +20,26 @@ if TYPE_CHECKING:
 
 
 def explain(
-    policy: Policy, given: Mapping[str, object], *, now: datetime | None = None, personal: bool = False
+    policy: Policy,
+    given: Mapping[str, object],
+    *,
+    now: datetime | None = None,
+    personal: bool = False,
+    locale: str = "en",
 ) -> Explanation:
     """Explain the verdict on what is known. given, now: as `Policy.evaluate` takes them.
 
     personal: show the values of personal fields too, which are hidden otherwise.
+    locale: of the reader, such as `pt-BR`; where the policy has no text for it, the nearest one is taken.
     """
-    return _Explainer(policy, given, now, personal).explanation()
+    return _Explainer(policy, given, now, personal, locale).explanation()
 
 
 class _Explainer:
-    def __init__(self, policy: Policy, given: Mapping[str, object], now: datetime | None, personal: bool) -> None:
-        self.policy, self.typed = policy, policy.typed
+    def __init__(
+        self, policy: Policy, given: Mapping[str, object], now: datetime | None, personal: bool, locale: str
+    ) -> None:
+        self.policy, self.typed, self.locale = policy, policy.typed, locale
         self.verdict = policy.evaluate(given, now=now)
         read = policy.read(given, now=now)
         self.refused = dict(read.problems)
@@ -62,6 +71,7 @@ class _Explainer:
         card = self.typed.scorecard
         return Explanation(
             verdict=self.verdict,
+            reasons=self.reasons(),
             rules=tuple(
                 self.explained(
                     rule.id,
@@ -71,6 +81,7 @@ class _Explainer:
                     outcome=rule.outcome,
                     reason=rule.reason,
                     own=rule.when_unknown,
+                    message=self.text(rule.message),
                 )
                 for rule in self.typed.rules
             ),
@@ -79,6 +90,22 @@ class _Explainer:
                 for at, row in enumerate(card.rows if card else (), 1)
             ),
         )
+
+    def reasons(self) -> tuple[Told, ...]:
+        """Return the codes of what decided, the heaviest first."""
+        said = self.typed.reasons
+        codes = sorted(self.verdict.reasons, key=lambda code: -said[code].weight if code in said else 0)
+        return tuple(Told(code=code, text=self.text(said[code].text) if code in said else None) for code in codes)
+
+    def text(self, texts: Mapping[str, str]) -> str | None:
+        """Return the text for the reader, with values in it."""
+        text = in_locale(texts, self.locale)
+        return filled(text, self.told) if text is not None else None
+
+    def told(self, slot: str) -> str:
+        """Return a field's value as a text has it."""
+        value = HIDDEN if slot in self.hidden else self.values.get(slot)
+        return value if isinstance(value, str) else shown(value)
 
     def explained(
         self,
@@ -91,6 +118,7 @@ class _Explainer:
         points: int | None = None,
         reason: str | None = None,
         own: Outcome | None = None,
+        message: str | None = None,
     ) -> Explained:
         condition = self.part(node)
         truth = condition.value if isinstance(condition.value, bool) else None
@@ -103,6 +131,7 @@ class _Explainer:
             reason=reason,
             truth=truth,
             counts_as=counts_as,
+            message=message,
             condition=condition,
             place=self.place(span),
             spans=(span, *(part.span for part in walk(node) if part.span.end > 0)),
@@ -148,5 +177,5 @@ class _Explainer:
         return f"{unknown.reason}{refusal} ({self.place(unknown.span)})"
 
     def place(self, span: Span) -> str:
-        source = self.typed.source
-        return f"{source.name}:{source.place(span.start)[0]}"
+        source, at = self.typed.source.part(span.start)
+        return f"{source.name}:{source.place(at)[0]}"

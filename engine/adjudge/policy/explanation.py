@@ -48,6 +48,7 @@ class Explained:
 
     id: of a rule; `row 1` and so on for rows. outcome: a rule's. points: a row's.
     truth: None where unknown. counts_as: the outcome that an unknown rule is taken for.
+    message: what the policy tells a reviewer where the rule is true or in doubt, in the reader's locale.
     place: file and line. spans: where it stands in the policy.
     """
 
@@ -58,6 +59,7 @@ class Explained:
     reason: str | None = None
     truth: bool | None
     counts_as: Outcome | None = None
+    message: str | None = None
     condition: Part
     place: str
     spans: tuple[Span, ...] = field(default=(), repr=False)
@@ -78,6 +80,7 @@ class Explained:
             "truth": self.truth,
             "counts_as": self.counts_as.value if self.counts_as else None,
             "unknown": self.why,
+            "message": self.message,
             "place": self.place,
             "condition": self.condition.data(),
         }
@@ -87,14 +90,28 @@ class Explained:
         worth = f"{self.points:+d} points" if self.points is not None else self.outcome
         taken = f", taken as {self.counts_as}" if self.counts_as is not None else ""
         yield f"{self.id} → {worth}{taken}  ({self.place})"
+        if self.message is not None and self.truth is not False:
+            yield f"  “{self.message}”"
         yield from _lines(self.condition, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A reason code, and what the policy tells an applicant of it in the reader's locale; None where nothing."""
+
+    code: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """A verdict and what led to it. rules, rows: all of them, in the policy's order."""
+    """A verdict and what led to it.
+
+    reasons: of what decided, the heaviest first. rules, rows: all of them, in the policy's order.
+    """
 
     verdict: Verdict
+    reasons: tuple[Told, ...] = ()
     rules: tuple[Explained, ...]
     rows: tuple[Explained, ...]
 
@@ -108,8 +125,9 @@ class Explanation:
         if not verdict.settled:
             head += f", not settled: anything from {verdict.lower} to {verdict.upper} is possible"
         lines = [head]
-        if verdict.reasons:
-            lines.append(f"because of {', '.join(verdict.reasons)}")
+        if self.reasons:
+            lines.append(f"because of {', '.join(told.code for told in self.reasons)}")
+        lines += [f"  {told.code}: {told.text}" for told in self.reasons if told.text]
         lines += [f"{name} {problem}" for name, problem in verdict.problems]
         if verdict.score is not None:
             low, high = verdict.score
@@ -133,7 +151,7 @@ class Explanation:
             "outcome": self.verdict.outcome.value,
             "lower": self.verdict.lower.value,
             "upper": self.verdict.upper.value,
-            "reasons": list(self.verdict.reasons),
+            "reasons": [{"code": told.code, "text": told.text} for told in self.reasons],
             "score": list(self.verdict.score) if self.verdict.score is not None else None,
             "rules": [rule.data() for rule in self.rules],
             "rows": [row.data() for row in self.rows],

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from adjudge.model import Outcome
+from adjudge.policy.period import Period
 from adjudge.policy.typed import OnInDoubt
 from adjudge.policy.yaml import Node, Scalar
 from adjudge.source import Span
@@ -44,6 +45,10 @@ class RuleForm:
     outcome: Outcome
     reason: str
     when_unknown: Outcome | None
+    description: str
+    period: Period
+    message: Mapping[str, Scalar]
+    tags: tuple[str, ...]
     span: Span
 
 
@@ -86,4 +91,6 @@ class Document:
     thresholds: Entries
     rules: tuple[RuleForm, ...]
     scorecard: ScorecardForm | None
+    reasons: Entries
+    calibration: Entries
     complete: bool

@@ -12,13 +12,17 @@ from adjudge.expr.check import Environment
 from adjudge.expr.nodes import Call, Node, walk
 from adjudge.expr.types import TIMESTAMP
 from adjudge.fields import Field
+from adjudge.policy.calibration import Calibrations
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.conditions import Conditions
 from adjudge.policy.declarations import LISTS, TEXTS, Declarations
 from adjudge.policy.document import POLICY_LANGUAGE, read_document
+from adjudge.policy.files import Files
 from adjudge.policy.forms import Document
+from adjudge.policy.includes import with_fragments
 from adjudge.policy.lists import read_lists
 from adjudge.policy.reader import Reader
+from adjudge.policy.remarks import check_texts, read_reasons
 from adjudge.policy.slots import NOW, declare
 from adjudge.policy.thresholds import Thresholds
 from adjudge.policy.typed import Row, Rule, Scorecard, TypedPolicy
@@ -57,32 +61,33 @@ def read_policy(
     name: str = "policy.yaml",
     *,
     folder: Path | None = None,
-    lists: Mapping[str, str] | None = None,
+    texts: Mapping[str, str] | None = None,
     catalogue: Catalogue | None = None,
 ) -> TypedPolicy:
     """Read a policy from its text. Raises PolicyErrors with everything that is wrong with it.
 
-    name: what to call the text in errors. folder: where the files of its lists are.
-    lists: texts of those files by the path written in the policy, in place of the files: for replays.
+    name: what to call the text in errors. folder: where the files of its lists are, and what it includes.
+    texts: `TypedPolicy.texts` of another time, in place of the files: for replays.
     """
     reader = Reader(Source(name, text))
+    files = Files(folder, texts)
     root, reader.errors[:] = read_yaml(reader.source)
+    if root is not None:
+        reader, root = with_fragments(reader, root, files)
     document = read_document(reader, root) if root is not None else None
-    policy = _typed(reader, document, folder, lists, catalogue or Catalogue()) if document is not None else None
+    policy = _typed(reader, document, files, catalogue or Catalogue()) if document is not None else None
     if policy is None or reader.errors:
         raise PolicyErrors(reader.errors)
     return policy
 
 
-def _typed(
-    reader: Reader, document: Document, folder: Path | None, given: Mapping[str, str] | None, catalogue: Catalogue
-) -> TypedPolicy:
+def _typed(reader: Reader, document: Document, files: Files, catalogue: Catalogue) -> TypedPolicy:
     """Return the policy, in which stand-ins take the place of what was blamed."""
     overloads = catalogue.overloads()
     declarations = Declarations(reader, overloads)
     inputs = declarations.inputs(document.inputs)
     signals = declarations.signals(document.signals, catalogue.providers)
-    lists, list_texts = read_lists(reader, document.lists, folder, given)
+    lists = read_lists(reader, document.lists, files)
 
     slots = declare(inputs)
     for name in slots.keys() - inputs.keys():
@@ -109,26 +114,32 @@ def _typed(
     rules = tuple(
         Rule(
             id=form.id,
-            condition=conditions.guard(form.guard),
+            condition=form.period.joined(conditions.guard(form.guard)),
             outcome=form.outcome,
             reason=form.reason,
             when_unknown=form.when_unknown,
+            description=form.description,
+            message=check_texts(reader, form.message, slots),
+            tags=form.tags,
+            starts=form.period.starts,
+            ends=form.period.ends,
             span=form.span,
         )
         for form in document.rules
     )
     scorecard = _scorecard(document, conditions)
+    codes = {rule.reason for rule in (*thresholds, *rules)} | ({scorecard.reason} if scorecard is not None else set())
     used = _calls([*variables.values(), *(rule.condition for rule in rules)], scorecard)
     return TypedPolicy(
         name=document.name,
         policy_language=POLICY_LANGUAGE,
         description=document.description,
         source=reader.source,
-        digest=_digest(reader.source.text, list_texts),
+        digest=_digest(reader.source.part(0)[0].text, files.texts),
         inputs=inputs,
         signals=signals,
         lists=lists,
-        texts=list_texts,
+        texts=files.texts,
         variables=variables,
         rules=(*thresholds, *rules),
         scorecard=scorecard,
@@ -137,6 +148,8 @@ def _typed(
         explore=document.explore,
         slots=slots,
         functions={name: function for name, function in catalogue.functions.items() if name in used},
+        reasons=read_reasons(reader, document.reasons, codes, slots),
+        calibration=Calibrations(reader, {*slots, *signals}).read(document.calibration),
     )
 
 
@@ -159,10 +172,10 @@ def _calls(conditions: list[Node], scorecard: Scorecard | None) -> set[str]:
     return {node.function for tree in trees for node in walk(tree) if isinstance(node, Call)}
 
 
-def _digest(text: str, list_texts: Mapping[str, str]) -> str:
+def _digest(text: str, texts: Mapping[str, str]) -> str:
     """Hash every text behind its length, so that nothing can move from one to the next."""
     digest = hashlib.sha256()
-    for part in (text, *(part for path in sorted(list_texts) for part in (path, list_texts[path]))):
+    for part in (text, *(part for path in sorted(texts) for part in (path, texts[path]))):
         data = part.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "big") + data)
     return digest.hexdigest()

@@ -50,15 +50,21 @@ class Policy:
         return read_slots(self.typed.inputs, signals, given, now)
 
     def explain(
-        self, given: Mapping[str, object], *, now: datetime | None = None, personal: bool = False
+        self,
+        given: Mapping[str, object],
+        *,
+        now: datetime | None = None,
+        personal: bool = False,
+        locale: str = "en",
     ) -> Explanation:
-        """Return the verdict with every condition taken apart; slow, for people.
+        """Return the verdict with every condition taken apart, and the policy's texts; slow, for people.
 
         given, now: as `evaluate` takes them. personal: show the values of personal fields, which are hidden otherwise.
+        locale: of the texts, such as `pt-BR`; the nearest that the policy has is taken.
         """
         from adjudge.policy.explain import explain
 
-        return explain(self, given, now=now, personal=personal)
+        return explain(self, given, now=now, personal=personal, locale=locale)
 
     def __repr__(self) -> str:
         return f"<Policy {self.name} {self.digest[:12]}>"

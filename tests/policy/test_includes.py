@@ -1,0 +1,151 @@
+"""Fragments: whatever stands in another file counts, is found there, and is recorded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adjudge.errors import PolicyErrors
+from adjudge.model import Outcome
+from adjudge.policy import Policy, load_policy
+from adjudge.policy.load import read_policy, read_policy_file
+
+ROOT = """policy_language: 1
+policy: shop
+include: [shared/device.yaml, country.yaml]
+inputs: {amount: int}
+thresholds: {amount: {review: 100}}
+rules:
+  - {id: rich-and-risky, when: amount > 50 && risky, then: reject}
+"""
+DEVICE = """policy_language: 1
+fragment: device
+description: The check of devices, for all shops
+signals:
+  device: {fields: {score: {type: double, range: [0, 100]}}}
+variables: {risky: device.score >= 70.0}
+thresholds: {device.score: {review: 90}}
+lists: {sold: {file: sold.txt}}
+reasons: {HIGH: {weight: 5, text: too high}}
+rules:
+  - id: high
+    when: |
+      device.score >
+        95.0
+    then: reject
+"""
+COUNTRY = """policy_language: 1
+fragment: country
+inputs: {country: string}
+rules:
+  - {id: sold-there, when: country in lists.sold, then: review}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shop.yaml").write_text(ROOT)
+    (tmp_path / "shared" / "device.yaml").write_text(DEVICE)
+    (tmp_path / "shared" / "sold.txt").write_text("SG\n")
+    (tmp_path / "country.yaml").write_text(COUNTRY)
+    return tmp_path
+
+
+def codes(folder: Path) -> list[tuple[str, str, int]]:
+    with pytest.raises(PolicyErrors) as caught:
+        read_policy_file(folder / "shop.yaml")
+    return [(e.code, Path(e.file).relative_to(folder).as_posix(), e.line) for e in caught.value.errors]
+
+
+def test_sections_of_fragments_follow_those_of_the_policy(folder: Path) -> None:
+    policy = load_policy(folder / "shop.yaml")
+    assert [rule.id for rule in policy.typed.rules] == [
+        "threshold:amount:review", "threshold:device.score:review", "rich-and-risky", "high", "sold-there",
+    ]  # fmt: skip
+    assert policy.typed.lists == {"sold": ("SG",)}
+    given = {"amount": 60, "country": "SG", "device": {"score": 75}}
+    verdict = policy.evaluate(given)
+    assert verdict.outcome is Outcome.REJECT
+    assert verdict.matched == ("rich-and-risky", "sold-there")
+
+
+def test_place_of_a_rule_is_in_its_own_file(folder: Path) -> None:
+    explanation = load_policy(folder / "shop.yaml").explain({"device": {"score": 99}})
+    places = {rule.id: Path(rule.place).relative_to(folder).as_posix() for rule in explanation.rules}
+    assert places["high"] == "shared/device.yaml:11"
+    assert places["rich-and-risky"] == "shop.yaml:7"
+    assert places["sold-there"] == "country.yaml:5"
+
+
+def test_mistakes_of_several_files_are_told_together(folder: Path) -> None:
+    (folder / "shared" / "device.yaml").write_text(DEVICE.replace("95.0", '"95"'))
+    (folder / "country.yaml").write_text(COUNTRY.replace("country in", "contry in"))
+    assert codes(folder) == [("name-unknown", "country.yaml", 5), ("type-mismatch", "shared/device.yaml", 14)]
+
+
+def test_fragment_that_is_no_yaml_does_not_hide_the_rest(folder: Path) -> None:
+    (folder / "country.yaml").write_text("policy_language: 1\nfragment: country\ninputs: {country\n")
+    assert ("yaml-syntax", "country.yaml", 3) in codes(folder)
+
+
+def test_digest_covers_fragments_and_their_lists(folder: Path) -> None:
+    before = read_policy_file(folder / "shop.yaml")
+    assert set(before.texts) == {"shared/device.yaml", "shared/sold.txt", "country.yaml"}
+    digests = {before.digest}
+    (folder / "country.yaml").write_text(COUNTRY + "\n")
+    digests.add(read_policy_file(folder / "shop.yaml").digest)
+    (folder / "shared" / "sold.txt").write_text("DE\n")
+    digests.add(read_policy_file(folder / "shop.yaml").digest)
+    assert len(digests) == 3
+
+
+def test_recorded_texts_load_the_same_policy_without_files(folder: Path) -> None:
+    before = read_policy_file(folder / "shop.yaml")
+    root, _ = before.source.part(0)
+    assert root.text == ROOT
+    again = read_policy(root.text, "shop.yaml", texts=before.texts)
+    assert again.digest == before.digest
+    given = {"amount": 60, "country": "SG", "device": {"score": 96}}
+    assert Policy(again).evaluate(given) == Policy(before).evaluate(given)
+
+
+def test_list_of_a_fragment_cannot_leave_the_policys_folder(folder: Path) -> None:
+    (folder / "shared" / "device.yaml").write_text(DEVICE.replace("sold.txt", "../../sold.txt"))
+    assert codes(folder) == [("list-outside", "shared/device.yaml", 8)]
+
+
+def test_fragment_over_a_link_is_refused(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "country.yaml"
+    elsewhere.write_text(COUNTRY)
+    (folder / "country.yaml").unlink()
+    (folder / "country.yaml").symlink_to(elsewhere)
+    assert codes(folder) == [("include-outside", "shop.yaml", 3)]
+
+
+def test_fragment_of_a_policy_that_is_only_a_text_is_refused() -> None:
+    with pytest.raises(PolicyErrors) as caught:
+        read_policy(ROOT)
+    assert [error.code for error in caught.value.errors][:2] == ["include-folder"] * 2
+
+
+def test_fragment_larger_than_allowed_is_refused(folder: Path) -> None:
+    (folder / "country.yaml").write_text("#" * (10 * 1024 * 1024 + 1))
+    assert ("include-size", "shop.yaml", 3) in codes(folder)
+
+
+def test_section_of_another_kind_is_blamed_in_the_fragment(folder: Path) -> None:
+    (folder / "country.yaml").write_text(COUNTRY.replace("inputs: {country: string}", "inputs: [country]"))
+    assert ("schema-type", "country.yaml", 3) in codes(folder)
+
+
+def test_fragment_of_another_language_is_refused(folder: Path) -> None:
+    (folder / "country.yaml").write_text(COUNTRY.replace("policy_language: 1", "policy_language: 2"))
+    assert ("schema-policy-language", "country.yaml", 1) in codes(folder)
+
+
+def test_too_many_fragments_are_refused(folder: Path) -> None:
+    paths = ", ".join(f"f{at}.yaml" for at in range(51))
+    (folder / "shop.yaml").write_text(f"policy_language: 1\npolicy: shop\ninclude: [{paths}]\n")
+    assert ("schema-range", "shop.yaml", 3) in codes(folder)
