@@ -57,7 +57,8 @@ class Field:
     minimum, maximum: the inclusive range, of the field's own type; None where there is none.
     of: the declaration of a list's items or a map's values.
     absent: what a missing key of a map means while the map is known; None: the key is unknown.
-    riskier: which direction of a number means more risk.
+    riskier: which direction means more risk: of a number; of an enum, whose values then run from the safest to the
+    riskiest (`higher`) or the other way; of a bool, true being the higher one; of a set, where each member adds risk.
     personal: its value stands in the log only as a salted commitment.
     actionable: the applicant can change it, so that an explanation may tell what a change would bring.
     """
@@ -85,17 +86,18 @@ class Field:
 
 
 _FORMS = {
-    "bool": ("type", "personal", "actionable", "description"),
+    "bool": ("type", "riskier", "personal", "actionable", "description"),
     "string": ("type", "personal", "actionable", "description"),
     "int": ("type", "range", "riskier", "personal", "actionable", "description"),
     "double": ("type", "range", "riskier", "personal", "actionable", "description"),
     "duration": ("type", "range", "riskier", "personal", "actionable", "description"),
     "timestamp": ("type", "range", "riskier", "personal", "actionable", "description"),
-    "enum": ("type", "values", "personal", "actionable", "description"),
-    "set": ("type", "values", "personal", "actionable", "description"),
+    "enum": ("type", "values", "riskier", "personal", "actionable", "description"),
+    "set": ("type", "values", "riskier", "personal", "actionable", "description"),
     "list": ("type", "of", "personal", "actionable", "description"),
     "map": ("type", "keys", "of", "absent", "personal", "actionable", "description"),
 }
+_DIRECTIONS: tuple[Literal["higher", "lower"], ...] = ("higher", "lower")
 _REFUSED = {
     "bytes": "a policy has no bytes; declare a string",
     "uint": "a policy has no unsigned integers; declare an int with a range",
@@ -140,7 +142,8 @@ def parse_field(form: object) -> Field:
     if name in ("enum", "set"):
         values = _vocabulary(form, "values", required=True)
         type_: Type = EnumType(values) if name == "enum" else SetType(values)
-        return Field(type=type_, personal=personal, actionable=actionable, description=description)
+        riskier = _riskier(form, ("higher", "lower") if name == "enum" else ("higher",))
+        return Field(type=type_, riskier=riskier, personal=personal, actionable=actionable, description=description)
     if name in ("list", "map"):
         return replace(_container(form, name, personal, description), actionable=actionable)
     scalar = SCALARS[name]
@@ -149,7 +152,7 @@ def parse_field(form: object) -> Field:
         type=scalar,
         minimum=minimum,
         maximum=maximum,
-        riskier=_riskier(form),
+        riskier=_riskier(form, (True, False) if name == "bool" else ("higher", "lower")),
         personal=personal,
         actionable=actionable,
         description=description,
@@ -205,16 +208,16 @@ def _flag(form: Mapping[str, object], key: str) -> bool:
     return value
 
 
-def _riskier(form: Mapping[str, object]) -> Literal["higher", "lower"] | None:
-    match form.get("riskier"):
-        case None:
-            return None
-        case "higher":
-            return "higher"
-        case "lower":
-            return "lower"
-        case other:
-            raise FieldError("schema-value", f"`riskier` is higher or lower, not `{other}`", "riskier")
+def _riskier(form: Mapping[str, object], words: tuple[str | bool, ...]) -> Literal["higher", "lower"] | None:
+    """Return the direction of risk. words: how the type says `higher`, and then how it says `lower`."""
+    said = form.get("riskier")
+    if said is None:
+        return None
+    for word, direction in zip(words, _DIRECTIONS, strict=False):
+        if said is word or (said == word and isinstance(word, str)):
+            return direction
+    expected = " or ".join(str(word).lower() for word in words)
+    raise FieldError("schema-value", f"`riskier` is {expected}, not `{str(said).lower()}`", "riskier")
 
 
 def _vocabulary(form: Mapping[str, object], key: str, *, required: bool) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from math import isfinite
 
 import msgspec
 
-from adjudge.expr.types import DOUBLE, DURATION, TIMESTAMP, ListType, MapType, Type
+from adjudge.expr.types import BOOL, DOUBLE, DURATION, TIMESTAMP, ListType, MapType, Type
 from adjudge.expr.values import INT_MAX, INT_MIN, format_duration, format_timestamp
 from adjudge.fields import Field, describe, is_unicode
 
@@ -26,7 +26,7 @@ def form_of(field: Field) -> dict[str, object]:
     if field.minimum is not None:
         form["range"] = [to_json(field.minimum), to_json(field.maximum)]
     if field.riskier is not None:
-        form["riskier"] = field.riskier
+        form["riskier"] = field.riskier == "higher" if field.type == BOOL else field.riskier
     if field.personal:
         form["personal"] = True
     if field.actionable:

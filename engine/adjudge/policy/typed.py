@@ -110,6 +110,12 @@ class Scorecard:
     reason: str = "SCORECARD"
     when_unknown: Outcome | None = None
 
+    def outcome_of(self, total: int) -> Outcome:
+        """Return the outcome of the band in which a total lies."""
+        if self.reject is not None and total >= self.reject:
+            return Outcome.REJECT
+        return Outcome.REVIEW if self.review is not None and total >= self.review else Outcome.PASS
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TypedPolicy:

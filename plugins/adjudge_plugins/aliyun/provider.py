@@ -46,9 +46,15 @@ FIELDS = parse_fields(
         "result": {
             "type": "enum",
             "values": list(RESULTS.values()),
+            "riskier": "higher",
             "description": "the vendor's own judgement",
         },
-        "tags": {"type": "set", "values": list(RISK_TAGS), "description": "the risks that were found"},
+        "tags": {
+            "type": "set",
+            "values": list(RISK_TAGS),
+            "riskier": "higher",
+            "description": "the risks that were found",
+        },
         "score": {
             "type": "map",
             "keys": list(RISK_TAGS),

@@ -26,7 +26,8 @@ RISK_TAGS = (
 )
 """`SuspectTemple` and `SuspectWarterMark` are the vendor's spellings."""
 
-RESULTS: Mapping[str, str] = {"0": "low", "1": "high", "2": "suspicious"}
+RESULTS: Mapping[str, str] = {"0": "low", "2": "suspicious", "1": "high"}
+"""In order of risk."""
 
 SUCCESS_CODES = ("Success", "200")
 

@@ -1,0 +1,134 @@
+"""Asking a solver, and believing only what was proved or what an evaluation confirms."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import z3
+
+from adjudge.authoring.proofs.world import Input, fields_of, input_of
+from adjudge.expr.smt.logic import Prop, formula
+from adjudge.expr.smt.terms import Members, Number, Term, Text, Truth
+from adjudge.expr.smt.world import World
+from adjudge.policy.policy import Policy
+
+TRIES_MAX = 6
+"""How many models are looked at before a question is given up as not proved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proved:
+    """No input is so. core: of the assumptions, those that the proof needed."""
+
+    core: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An input is so: evaluating it says it. others: the same input in the other worlds that were asked about."""
+
+    input: Input
+    others: tuple[Input, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NotProved:
+    """Neither: the solver ran out of time, or what it found does not hold when it is evaluated."""
+
+    why: str
+
+
+Answer = Proved | Found | NotProved
+Confirm = Callable[..., bool]
+"""Takes an input of each world."""
+
+
+@dataclass(slots=True)
+class Inquiry:
+    """Asks about policies that share a world.
+
+    timeout_s: for each question. deadline: a moment of `time.monotonic`, after which nothing is asked any more.
+    """
+
+    policies: tuple[Policy, ...]
+    world: World
+    timeout_s: float = 2.0
+    deadline: float | None = None
+    solver: z3.Solver = field(default_factory=z3.SimpleSolver)
+    told: int = 0
+
+    def ask(
+        self,
+        claim: Prop,
+        confirm: Confirm,
+        *,
+        assuming: tuple[Prop, ...] = (),
+        others: tuple[World, ...] = (),
+    ) -> Answer:
+        """Return whether some input makes a claim true. confirm: whether an input does, by evaluation.
+
+        assuming: what must hold besides; a proof names those that it needed.
+        others: worlds which differ in some fields, and of which the claim speaks too.
+        """
+        if claim is False:
+            return Proved()
+        left = self.left_s()
+        if left <= 0:
+            return NotProved("no time was left for it")
+        self.tell()
+        self.solver.set("timeout", int(1000 * left))
+        self.solver.push()
+        try:
+            names = [z3.Bool(f"assumption {at}") for at in range(len(assuming))]
+            self.solver.add(formula(claim), *(z3.Implies(n, formula(a)) for n, a in zip(names, assuming, strict=True)))
+            for _ in range(TRIES_MAX):
+                answer = self.solver.check(*names)
+                if answer == z3.unsat:
+                    core = {str(name) for name in self.solver.unsat_core()}
+                    return Proved(tuple(at for at, name in enumerate(names) if str(name) in core))
+                if answer == z3.unknown:
+                    return NotProved(f"the solver gave up: {self.solver.reason_unknown()}")
+                model = self.solver.model()
+                found, *rest = (input_of(model, world, *self.policies) for world in (self.world, *others))
+                if confirm(found, *rest):
+                    return Found(found, tuple(rest))
+                self.solver.add(z3.Not(z3.And(self.same(model))))
+            return NotProved("what the solver found does not hold when it is evaluated")
+        finally:
+            self.solver.pop()
+
+    def left_s(self) -> float:
+        """Return the seconds that a question may take."""
+        if self.deadline is None:
+            return self.timeout_s
+        return min(self.timeout_s, self.deadline - time.monotonic())
+
+    def tell(self) -> None:
+        """Tell the solver what holds of every input, as far as it was not told."""
+        new = self.world.constraints[self.told :]
+        self.told = len(self.world.constraints)
+        self.solver.add(*(formula(constraint) for constraint in new))
+
+    def same(self, model: z3.ModelRef) -> list[z3.BoolRef]:
+        """Return that an input is the one of a model, as far as single values go."""
+        props = [z3.BoolVal(True)]
+        for policy in self.policies:
+            for slot in fields_of(policy.typed):
+                term = self.world.slots[slot]
+                known = formula(term.known)
+                props.append(known == model.eval(known, model_completion=True))
+                props += [part == model.eval(part, model_completion=True) for part in _variables(term)]
+        return props
+
+
+def _variables(term: Term) -> list[z3.ExprRef]:
+    match term:
+        case Members():
+            return [formula(there) for there in term.of.values()]
+        case Truth():
+            return [formula(term.true)]
+        case Number() | Text() if not isinstance(term.value, str):
+            return [term.value]
+    return []

@@ -1,0 +1,49 @@
+"""Bands of a scorecard that no total reaches, and rows that no input makes true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from adjudge.authoring.proofs.finding import Finding
+from adjudge.authoring.proofs.inquiry import NotProved, Proved
+from adjudge.authoring.proofs.subject import Subject, not_proved
+from adjudge.authoring.proofs.verdict import exactly
+from adjudge.model import Outcome, Verdict
+from adjudge.policy.typed import Scorecard
+
+
+def scorecard_findings(subject: Subject) -> Iterator[Finding]:
+    """Find bands that cannot be reached, and rows that never count."""
+    card = subject.policy.typed.scorecard
+    if card is None:
+        return
+    for row, truth in zip(card.rows, subject.verdicts.rows, strict=True):
+        if isinstance(subject.inquiry.ask(truth.true, lambda _: True), Proved):
+            yield Finding(
+                code="never-true",
+                severity="warning",
+                message=f"no input makes this row true: its {row.points:+d} points are never given",
+                spans=(row.span,),
+            )
+    for outcome, begins in ((Outcome.REVIEW, card.review), (Outcome.REJECT, card.reject)):
+        if begins is None:
+            continue
+        claim = exactly(subject.verdicts.total, outcome)
+        answer = subject.ask(claim, partial(_is_reached, card, outcome))
+        what = f"the band `{outcome}` of the scorecard"
+        if isinstance(answer, Proved):
+            most = sum(row.points for row in card.rows if row.points > 0)
+            yield Finding(
+                code="band-unreachable",
+                severity="warning",
+                message=f"{what} begins at {begins}, and no input has a total in it",
+                spans=(card.rows[0].span,),
+                hint=f"all points that are added come to {most}; rows that exclude each other come to less",
+            )
+        elif isinstance(answer, NotProved):
+            yield not_proved("band-unreachable", f"whether {what} can be reached", answer, card.rows[0].span)
+
+
+def _is_reached(card: Scorecard, outcome: Outcome, verdict: Verdict) -> bool:
+    return verdict.score is not None and card.outcome_of(verdict.score[0]) is outcome

@@ -1,0 +1,116 @@
+"""A policy under proof: its world, its verdict, and evaluations that are remembered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from adjudge.authoring.proofs.finding import Finding, Witness
+from adjudge.authoring.proofs.inquiry import Answer, Found, Inquiry, NotProved
+from adjudge.authoring.proofs.shrink import shrunk
+from adjudge.authoring.proofs.verdict import Verdicts, verdicts_of
+from adjudge.authoring.proofs.world import Input, fields_of, reads, world_of
+from adjudge.expr.nodes import Node
+from adjudge.expr.smt.logic import Prop
+from adjudge.expr.smt.terms import Term
+from adjudge.expr.smt.translate import Translator
+from adjudge.expr.smt.world import World
+from adjudge.model import Verdict
+from adjudge.policy.policy import Policy
+from adjudge.source import Span
+
+
+@dataclass(slots=True)
+class Subject:
+    """What is asked about. seen: inputs that were found, with their verdicts, which may answer later questions too."""
+
+    policy: Policy
+    world: World
+    translator: Translator
+    verdicts: Verdicts
+    inquiry: Inquiry
+    seen: list[tuple[Input, Verdict]] = field(default_factory=list)
+    read: dict[Node, frozenset[str]] = field(default_factory=dict)
+
+    def verdict(self, found: Input) -> Verdict:
+        """Return what the engine says."""
+        return self.policy.evaluate(found.given, now=found.now)
+
+    def look(self, found: Input) -> Verdict:
+        """Return what the engine says, and keep the input: it may answer another question too."""
+        verdict = self.verdict(found)
+        self.seen.append((found, verdict))
+        return verdict
+
+    def ask(self, claim: Prop, holds: Callable[[Verdict], bool], *, assuming: tuple[Prop, ...] = ()) -> Answer:
+        """Return whether some input makes a claim true; `holds` says it of an input's verdict."""
+        for found, verdict in self.seen:
+            if holds(verdict):
+                return Found(found)
+
+        def confirm(found: Input) -> bool:
+            return holds(self.look(found))
+
+        return self.inquiry.ask(claim, confirm, assuming=assuming)
+
+    def witness(self, about: str, found: Input, holds: Callable[[Verdict], bool]) -> Witness:
+        """Return a small input of which the same can be said."""
+        small = shrunk(found, lambda smaller: holds(self.verdict(smaller)))
+        return Witness(about=about, input=small, outcome=str(self.verdict(small).outcome))
+
+    def without(self, at: int) -> Policy:
+        """Return the policy as if one rule were not there."""
+        typed = self.policy.typed
+        return Policy(replace(typed, rules=(*typed.rules[:at], *typed.rules[at + 1 :])), self.policy.functions)
+
+    def reads(self, node: Node) -> frozenset[str]:
+        """Return the slots that a condition reads."""
+        if node not in self.read:
+            self.read[node] = reads(node, self.policy.typed)
+        return self.read[node]
+
+    def changed(self, slots: Mapping[str, Term], name: str) -> tuple[World, Verdicts]:
+        """Return a world in which some slots are other terms and all the rest is as it was, and the verdict there.
+
+        name: of the world, a new one.
+        """
+        world = replace(self.world, slots={**self.world.slots, **slots}, name=name)  # the constraints are shared
+        touched = frozenset(slots)
+        before = self.translator
+        translator = Translator(world, before.variables, before.lists, before.functions)
+        translator.made = {node: term for node, term in before.made.items() if not self.reads(node) & touched}
+        typed = self.policy.typed
+        same = [at for at, rule in enumerate(typed.rules) if not self.reads(rule.condition) & touched]
+        return world, verdicts_of(typed, translator, self.verdicts, same)
+
+
+def not_proved(code: str, what: str, answer: NotProved, span: Span) -> Finding:
+    """Return the finding that a question has no answer."""
+    return Finding(
+        code="not-proved",
+        severity="note",
+        message=f"not proved: {what} ({answer.why})",
+        spans=(span,),
+        hint=f"the question `{code}` is open; give it more time with --timeout, or simplify the condition",
+    )
+
+
+def subject_of(policy: Policy, *, timeout_s: float, total_s: float) -> Subject:
+    """Prepare a policy for questions. timeout_s: for each. total_s: for all together."""
+    world, translator = world_of(policy)
+    verdicts = verdicts_of(policy.typed, translator)
+    inquiry = Inquiry((policy,), world, timeout_s, time.monotonic() + total_s)
+    return Subject(policy, world, translator, verdicts, inquiry)
+
+
+def slots_of(policy: Policy, slot: str) -> tuple[str, ...]:
+    """Return a field's slots: its own, and those of a map's keys."""
+    _, declared = fields_of(policy.typed)[slot]
+    return (slot, *(f"{slot}.{key}" for key in declared.vocabulary or () if f"{slot}.{key}" in policy.typed.slots))
+
+
+def span_of(subject: Subject, slot: str) -> Span:
+    """Return where a field is first read, or else where the policy begins."""
+    typed = subject.policy.typed
+    return next((rule.span for rule in typed.rules if slot in subject.reads(rule.condition)), Span(0, 0))

@@ -1,0 +1,188 @@
+"""The verdict of a policy as propositions: the sentences of the design, said of every input at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+import z3
+
+from adjudge.authoring.proofs.world import reads
+from adjudge.expr.nodes import Node
+from adjudge.expr.smt.logic import Prop, any_of, conj, disj, formula, neg
+from adjudge.expr.smt.terms import Truth
+from adjudge.expr.smt.translate import Translator
+from adjudge.model import Outcome
+from adjudge.policy.typed import Row, TypedPolicy
+
+REVIEW, REJECT = Outcome.REVIEW, Outcome.REJECT
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """An outcome, by whether it is at least review, and at least reject."""
+
+    review: Prop
+    reject: Prop
+
+    def of(self, outcome: Outcome) -> Prop:
+        """Return whether it is at least an outcome."""
+        return {Outcome.PASS: True, REVIEW: self.review, REJECT: self.reject}[outcome]
+
+    def softer_than(self, other: AtLeast) -> Prop:
+        """Return whether this is the softer of two."""
+        return disj(conj(other.review, neg(self.review)), conj(other.reject, neg(self.reject)))
+
+
+NOTHING = AtLeast(False, False)
+
+
+def worst(outcomes: Iterable[AtLeast]) -> AtLeast:
+    """Return the most severe of some outcomes; pass for none."""
+    known = list(outcomes)
+    return AtLeast(any_of(o.review for o in known), any_of(o.reject for o in known))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdicts:
+    """What a policy says, in one world.
+
+    rules, rows: their truth. parts: what each rule alone makes of the outcome; `card` what the scorecard does, and
+    `total` what its lowest total comes to.
+    """
+
+    typed: TypedPolicy
+    rules: tuple[Truth, ...]
+    rows: tuple[Truth, ...]
+    parts: tuple[AtLeast, ...]
+    card: AtLeast
+    total: AtLeast
+    lower: AtLeast
+    upper: AtLeast
+    outcome: AtLeast
+
+    def without(self, at: int) -> AtLeast:
+        """Return the outcome as if one rule were not there."""
+        return worst([*self.parts[:at], *self.parts[at + 1 :], self.card])
+
+
+def verdicts_of(
+    typed: TypedPolicy, translator: Translator, like: Verdicts | None = None, same: Collection[int] = ()
+) -> Verdicts:
+    """Return a policy's verdict in the world of a translator.
+
+    like: the verdict in another world; same: the numbers of rules that read nothing which is different here.
+    """
+    return _Judge(typed, translator, like, frozenset(same)).verdicts()
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    typed: TypedPolicy
+    translator: Translator
+    like: Verdicts | None
+    same: frozenset[int]
+
+    def verdicts(self) -> Verdicts:
+        typed, like = self.typed, self.like
+        rules = tuple(
+            like.rules[at] if like is not None and at in self.same else self.translator.truth(rule.condition)
+            for at, rule in enumerate(typed.rules)
+        )
+        parts = tuple(
+            like.parts[at]
+            if like is not None and at in self.same
+            else self.part(rule.outcome, rules[at], self.worth(rule.when_unknown, rule.condition))
+            for at, rule in enumerate(typed.rules)
+        )
+        lowers = [_where(truth.true, rule.outcome) for rule, truth in zip(typed.rules, rules, strict=True)]
+        uppers = [_where(neg(truth.false), rule.outcome) for rule, truth in zip(typed.rules, rules, strict=True)]
+        rows: tuple[Truth, ...] = ()
+        card = low = NOTHING
+        if typed.scorecard is not None:
+            rows = tuple(self.translator.truth(row.condition) for row in typed.scorecard.rows)
+            low, high, card = self.scorecard(typed.scorecard.rows, rows)
+            lowers.append(low)
+            uppers.append(high)
+        return Verdicts(
+            typed=typed,
+            rules=rules,
+            rows=rows,
+            parts=parts,
+            card=card,
+            total=low,
+            lower=worst(lowers),
+            upper=worst(uppers),
+            outcome=worst([*parts, card]),
+        )
+
+    def part(self, outcome: Outcome, truth: Truth, worth: AtLeast) -> AtLeast:
+        """Return what a rule makes of the outcome: its own where it is true, in doubt what doubt is worth."""
+        doubt = neg(truth.known)
+        review = disj(truth.true, conj(doubt, worth.review))
+        reject = disj(truth.true, conj(doubt, worth.reject)) if outcome is REJECT else False
+        return AtLeast(review, reject)
+
+    def worth(self, own: Outcome | None, condition: Node) -> AtLeast:
+        """Return what doubt about a condition is worth: its own, or the most severe of what is unknown to it."""
+        if own is not None:
+            return _always(own)
+        slots = reads(condition, self.typed)
+        default = self.typed.when_unknown
+        unknown: dict[Outcome, list[Prop]] = {outcome: [] for outcome in Outcome}
+        for slot in sorted(slots):
+            signal = self.typed.signals.get(slot.partition(".")[0])
+            worth = signal.when_unknown if signal is not None and signal.when_unknown is not None else default
+            unknown[worth].append(neg(self.translator.world.slots[slot].known))
+        nothing = neg(any_of(prop for props in unknown.values() for prop in props))
+
+        def at_least(outcome: Outcome) -> Prop:
+            by_slots = any_of(prop for worth, props in unknown.items() if worth >= outcome for prop in props)
+            return disj(by_slots, conj(nothing, default >= outcome))
+
+        return AtLeast(at_least(REVIEW), at_least(REJECT))
+
+    def scorecard(self, rows: tuple[Row, ...], truths: tuple[Truth, ...]) -> tuple[AtLeast, AtLeast, AtLeast]:
+        """Return the outcomes of the lowest and the highest total, and what the scorecard makes of the outcome."""
+        card = self.typed.scorecard
+        assert card is not None
+        low = _total(rows, truths, lowest=True)
+        high = _total(rows, truths, lowest=False)
+
+        def band(total: z3.ArithRef) -> AtLeast:
+            reject = total >= card.reject if card.reject is not None else False
+            return AtLeast(disj(reject, total >= card.review if card.review is not None else False), reject)
+
+        lower, upper = band(low), band(high)
+        worths = [self.worth(card.when_unknown, row.condition) for row in rows]
+        doubts = [
+            AtLeast(conj(neg(truth.known), worth.review), conj(neg(truth.known), worth.reject))
+            for truth, worth in zip(truths, worths, strict=True)
+        ]
+        doubt = worst(doubts)
+        capped = AtLeast(conj(upper.review, doubt.review), conj(upper.reject, doubt.reject))
+        return lower, upper, worst([lower, capped])
+
+
+def _total(rows: tuple[Row, ...], truths: tuple[Truth, ...], *, lowest: bool) -> z3.ArithRef:
+    terms = [z3.IntVal(0)]
+    for row, truth in zip(rows, truths, strict=True):
+        counts_in_doubt = (row.points < 0) is lowest
+        counts = neg(truth.false) if counts_in_doubt else truth.true
+        terms.append(z3.If(formula(counts), row.points, 0))
+    return z3.Sum(terms)
+
+
+def _where(condition: Prop, outcome: Outcome) -> AtLeast:
+    return AtLeast(condition if outcome >= REVIEW else False, condition if outcome is REJECT else False)
+
+
+def _always(outcome: Outcome) -> AtLeast:
+    return AtLeast(outcome >= REVIEW, outcome is REJECT)
+
+
+def exactly(verdict: AtLeast, outcome: Outcome) -> Prop:
+    """Return whether an outcome is just this one."""
+    if outcome is REJECT:
+        return verdict.reject
+    return conj(verdict.review, neg(verdict.reject)) if outcome is REVIEW else neg(verdict.review)

@@ -1,0 +1,186 @@
+"""Every input that a policy could be given, as terms, and the way back from a model to an input."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from adjudge.expr.nodes import Binary, ListLiteral, Literal, Name, Node, children, walk
+from adjudge.expr.smt.logic import Prop, conj, neg, same
+from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth
+from adjudge.expr.smt.translate import Translator
+from adjudge.expr.smt.values import holds, value_of
+from adjudge.expr.smt.world import World, as_number, number_val
+from adjudge.expr.types import STRING
+from adjudge.fields import Field
+from adjudge.policy.policy import Policy
+from adjudge.policy.slots import NOVEL, NOW
+from adjudge.policy.typed import TypedPolicy
+
+NO_LIST = 0
+"""Given for a list that is to be refused."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """What a policy is given: a nested mapping, as `Policy.evaluate` takes it, and the clock."""
+
+    given: Mapping[str, object]
+    now: datetime | None = None
+
+
+def conditions_of(typed: TypedPolicy) -> list[Node]:
+    """Return all conditions of a policy: variables, rules, rows."""
+    rows = typed.scorecard.rows if typed.scorecard is not None else ()
+    return [*typed.variables.values(), *(rule.condition for rule in typed.rules), *(row.condition for row in rows)]
+
+
+def fields_of(typed: TypedPolicy) -> dict[str, tuple[tuple[str, ...], Field]]:
+    """Return what can be given, by slot: the way to it in the nested mapping, and its declaration."""
+    fields: dict[str, tuple[tuple[str, ...], Field]] = {name: ((name,), f) for name, f in typed.inputs.items()}
+    for signal in typed.signals.values():
+        fields |= {f"{signal.name}.{name}": ((signal.name, name), field) for name, field in signal.fields.items()}
+    keys = {f"{slot}.{key}" for slot, (_, field) in fields.items() for key in field.vocabulary or ()}
+    for slot, field in typed.slots.items():
+        if slot not in fields and slot not in keys and slot != NOW:
+            fields[slot] = (tuple(slot.split(".")), field)
+    return fields
+
+
+def world_of(*policies: Policy, name: str = "") -> tuple[World, Translator]:
+    """Return the world of some policies that share their fields, and a translator for the first of them."""
+    world = World(name=name, coded=coded_texts([policy.typed for policy in policies]))
+    for policy in policies:
+        typed = policy.typed
+        world.declare({slot: field for slot, (_, field) in fields_of(typed).items() if slot not in world.slots})
+        if NOW not in world.slots:
+            world.declare({NOW: typed.slots[NOW]})
+    return world, translator_of(policies[0], world)
+
+
+def translator_of(policy: Policy, world: World) -> Translator:
+    """Return a translator of a policy's conditions in a world."""
+    lists: dict[str, tuple[object, ...]] = {f"lists.{name}": values for name, values in policy.typed.lists.items()}
+    return Translator(world, policy.typed.variables, lists, policy.functions)
+
+
+def coded_texts(policies: list[TypedPolicy]) -> frozenset[str]:
+    """Return the slots whose texts are only ever compared with constants: for those, numbers do."""
+    slots = {name for typed in policies for name, field in typed.slots.items() if field.type == STRING}
+    for typed in policies:
+        for condition in conditions_of(typed):
+            slots -= set(_used_as_texts(condition, typed))
+    return frozenset(slots)
+
+
+def _used_as_texts(node: Node, typed: TypedPolicy) -> Iterator[str]:
+    if isinstance(node, Binary) and node.operator in ("==", "!=", "in"):
+        for part, other in ((node.left, node.right), (node.right, node.left)):
+            if not (isinstance(part, Name) and part.name in typed.slots and _is_constant(other, typed)):
+                yield from _used_as_texts(part, typed)
+        return
+    if isinstance(node, Name):
+        yield node.name
+    for child in children(node):
+        yield from _used_as_texts(child, typed)
+
+
+def _is_constant(node: Node, typed: TypedPolicy) -> bool:
+    if isinstance(node, ListLiteral):
+        return all(isinstance(item, Literal) for item in node.items)
+    return isinstance(node, Literal) or (isinstance(node, Name) and node.name.startswith("lists."))
+
+
+def input_of(model: Any, world: World, *policies: Policy) -> Input:
+    """Return the input that a model stands for: only what is known."""
+    given: dict[str, Any] = {}
+    fields = {slot: found for policy in policies for slot, found in fields_of(policy.typed).items()}
+    for slot, (path, declared) in fields.items():
+        value = value_of(model, world.slots[slot], declared, world.codes)
+        if value is None and path[-1].startswith(NOVEL) and _is_known_beside(model, world, slot):
+            value = NO_LIST
+        if value is not None:
+            part = given
+            for step in path[:-1]:
+                part = part.setdefault(step, {})
+            part[path[-1]] = value
+    now = value_of(model, world.slots[NOW], policies[0].typed.slots[NOW], world.codes)
+    return Input(given=given, now=now if isinstance(now, datetime) else None)
+
+
+def value_at(given: object, path: tuple[str, ...]) -> object:
+    """Return what stands at the end of a path; None where there is nothing."""
+    for step in path:
+        given = given.get(step) if isinstance(given, Mapping) else None
+    return given
+
+
+def put(given: object, path: tuple[str, ...], value: object) -> dict[str, object]:
+    """Return a nested mapping with another value at the end of a path; None takes away what is there."""
+    inner = dict(given) if isinstance(given, Mapping) else {}
+    name, *rest = path
+    inner[name] = put(inner.get(name), tuple(rest), value) if rest else value
+    return {key: part for key, part in inner.items() if part is not None}
+
+
+def _is_known_beside(model: Any, world: World, slot: str) -> bool:
+    """Whether the field of which a `novel_` list is said is known: then the list is too, unless it is refused."""
+    owner, dot, name = slot.rpartition(".")
+    beside = world.slots.get(f"{owner}{dot}{name.removeprefix(NOVEL)}")
+    return beside is not None and holds(model, beside.known)
+
+
+def fixed(world: World, policy: Policy, values: Mapping[str, object]) -> list[Any]:
+    """Return that each field has the value which `Policy.read` understood, or is unknown."""
+    fields = {slot: field for slot, (_, field) in fields_of(policy.typed).items()}
+    fields[NOW] = policy.typed.slots[NOW]
+    props = [is_value(world.slots[slot], values.get(slot), field, world) for slot, field in fields.items()]
+    return [prop for prop in props if not isinstance(prop, bool)]
+
+
+def is_value(term: Term, value: object, declared: Field, world: World) -> Prop:
+    """Return whether a field has a value; None is unknown."""
+    if value is None:
+        return neg(term.known)
+    match term:
+        case Truth():
+            return term.true if value is True else term.false
+        case Number():
+            return conj(term.known, term.value == number_val(as_number(value), is_double=term.is_double))
+        case Text(is_code=True):
+            return conj(term.known, term.value == world.codes.code(str(value)))
+        case Text():
+            return conj(term.known, term.value == str(value))
+        case Members():
+            assert isinstance(value, tuple | list)
+            members = (same(there, name in value) for name, there in term.of.items())
+            return conj(term.known, *members, same(term.open, None in value))
+        case Items():
+            assert isinstance(value, tuple | list) and declared.of is not None
+            items = [
+                is_value(item, part, declared.of, world) for part, (_, item) in zip(value, term.items, strict=False)
+            ]
+            return conj(term.known, term.length == len(value), *items)
+        case Entries():
+            assert isinstance(value, Mapping) and declared.of is not None
+            entries = [
+                conj(there, is_value(item, value[key], declared.of, world)) if key in value else neg(there)
+                for key, (there, item) in term.of.items()
+            ]
+            return conj(term.known, *entries)
+        case _:
+            return term.known
+
+
+def reads(node: Node, typed: TypedPolicy) -> frozenset[str]:
+    """Return the slots that a condition reads, through variables too."""
+    found: set[str] = set()
+    for part in walk(node):
+        if isinstance(part, Name):
+            if part.name in typed.variables:
+                found |= reads(typed.variables[part.name], typed)
+            elif part.name in typed.slots:
+                found.add(part.name)
+    return frozenset(found)

@@ -1,0 +1,118 @@
+"""Sums: exact for ints, times and durations; within the error of rounding for doubles."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import z3
+
+from adjudge.expr.smt.logic import Prop, all_of, conj, disj, neg
+from adjudge.expr.smt.terms import Codes, Items, Members, Number, Opaque, Term, Text, as_string, length_of, listed
+from adjudge.expr.smt.world import DOUBLE_MAX, LIMITS, World
+from adjudge.expr.types import DURATION, INT, TIMESTAMP, Type
+from adjudge.expr.values import INT_MIN, TEXT_MAX
+
+ROUNDING = Fraction(1, 2**53)
+SMALLEST = Fraction(1, 2**1074)
+
+
+def negative(operand: Term) -> Term:
+    """Return `-operand`."""
+    if not isinstance(operand, Number):
+        return Opaque(operand.known)
+    if operand.is_double:
+        return Number(operand.known, -operand.value, is_double=True, odd=operand.odd)
+    return Number(conj(operand.known, operand.value != INT_MIN), -operand.value)
+
+
+def operate(world: World, operator: str, left: Term, right: Term, type_: Type | None) -> Term:
+    """Return `left + right` and its like. type_: of the result."""
+    known = conj(left.known, right.known)
+    match left, right:
+        case Number(is_double=True), Number(is_double=True):
+            return doubles(world, operator, left, right, known)
+        case Number(), Number():
+            return whole(operator, left, right, type_ or INT, known)
+        case Text(), Text():
+            return joined(left, right, world.codes, known)
+        case Members() | Items(), Members() | Items():
+            one, other = (listed(term) if isinstance(term, Members) else term for term in (left, right))
+            return behind(one, other)
+    return Opaque(conj(known, z3.Bool(world.fresh("known"))))
+
+
+def whole(operator: str, left: Number, right: Number, type_: Type, known: Prop) -> Term:
+    """Return a sum of ints, times and durations, unknown past their limits."""
+    a, b = left.value, right.value
+    match operator:
+        case "+":
+            value: Any = a + b
+        case "-":
+            value = a - b
+        case "*":
+            value = a * b
+        case _:
+            known = conj(known, b != 0)
+            quotient = toward_zero(a, b)
+            low, high = LIMITS[INT]
+            fits = z3.And(quotient >= low, quotient <= high)
+            value = quotient if operator == "/" else a - b * quotient
+            known = conj(known, fits)
+    low, high = LIMITS[type_] if type_ in (INT, DURATION, TIMESTAMP) else LIMITS[INT]
+    return Number(conj(known, value >= low, value <= high), value)
+
+
+def toward_zero(a: Any, b: Any) -> Any:
+    """Return a quotient without its fraction."""
+    magnitude = z3.If(a >= 0, a, -a) / z3.If(b >= 0, b, -b)
+    return z3.If((a >= 0) == (b >= 0), magnitude, -magnitude)
+
+
+def doubles(world: World, operator: str, left: Number, right: Number, known: Prop) -> Term:
+    """Return a result that lies as near to the exact one as rounding brings it."""
+    a, b = left.value, right.value
+    odd = disj(left.odd, right.odd)
+    match operator:
+        case "+":
+            exact: Any = a + b
+        case "-":
+            exact = a - b
+        case "*":
+            exact = a * b
+        case _:
+            exact = a / b
+            odd = disj(odd, b == 0)
+    return rounded(world, exact, known, odd)
+
+
+def rounded(world: World, exact: Any, known: Prop, odd: Prop) -> Number:
+    """Return a double next to an exact value; odd where that may be beyond the largest one."""
+    value = z3.Real(world.fresh("rounded"))
+    size = z3.If(exact >= 0, exact, -exact)
+    error = size * z3.RealVal(ROUNDING) + z3.RealVal(SMALLEST)
+    large = size > z3.RealVal(DOUBLE_MAX)
+    world.constraints.append(z3.Or(large, z3.And(value - exact <= error, exact - value <= error)))
+    # what is 0, or exactly on the way there, keeps its sign
+    world.constraints.append(z3.And(z3.Implies(exact >= 0, value >= 0), z3.Implies(exact <= 0, value <= 0)))
+    return Number(known, value, is_double=True, odd=disj(odd, large))
+
+
+def joined(left: Text, right: Text, codes: Codes, known: Prop) -> Text:
+    """Return one text behind another."""
+    value = z3.Concat(as_string(left, codes), as_string(right, codes))
+    return Text(conj(known, z3.Length(value) <= TEXT_MAX), value)
+
+
+def behind(left: Items, right: Items) -> Items:
+    """Return one list behind another; which of its items are told apart depends on where the first one ends."""
+    known = conj(left.known, right.known)
+    length = None if left.length is None and right.length is None else length_of(left) + length_of(right)
+    if length is not None:
+        known = conj(known, length <= TEXT_MAX)
+    return Items(known, (*left.items, *right.items), disj(left.beyond, right.beyond), length)
+
+
+def all_known(items: Items) -> Prop:
+    """Return whether each item that is there is known."""
+    return conj(items.known, neg(items.beyond), all_of(disj(neg(there), item.known) for there, item in items.items))

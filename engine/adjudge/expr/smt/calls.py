@@ -1,0 +1,260 @@
+"""Functions: those of strings, times and sizes as the solver has them; the rest as functions of which nothing is known
+but that the same arguments give the same answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import z3
+
+from adjudge.errors import EvaluationError
+from adjudge.expr.functions import bool_of_string, matches, zone
+from adjudge.expr.nodes import Call
+from adjudge.expr.smt.arithmetic import all_known, rounded, toward_zero
+from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, formula, neg
+from adjudge.expr.smt.patterns import pattern_of
+from adjudge.expr.smt.terms import Entries, Items, Members, Number, Opaque, Term, Text, Truth, as_string, length_of
+from adjudge.expr.smt.world import EPOCH, LIMITS
+from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, Type, is_text
+from adjudge.expr.values import INT_MAX, INT_MIN
+
+if TYPE_CHECKING:
+    from adjudge.expr.smt.translate import Translator
+
+_SECOND, _DAY = 10**6, 86_400 * 10**6
+_TEXT_TESTS: dict[str, Callable[[str, str], bool]] = {
+    "contains": lambda text, part: part in text,
+    "startsWith": lambda text, part: text.startswith(part),
+    "endsWith": lambda text, part: text.endswith(part),
+    "matches": matches,
+}
+_SEQUENCE_TESTS: dict[str, Callable[[Any, Any], Any]] = {
+    "contains": z3.Contains,
+    "startsWith": lambda text, part: z3.PrefixOf(part, text),
+    "endsWith": lambda text, part: z3.SuffixOf(part, text),
+}
+_OF_THE_DAY = {"getHours": (3600 * _SECOND, 24), "getMinutes": (60 * _SECOND, 60), "getSeconds": (_SECOND, 60)}
+_OF_THE_DAY["getMilliseconds"] = (1000, 1000)
+_CONVERSIONS = ("int", "double", "bool", "string", "timestamp", "duration")
+_RANGES = {
+    "getFullYear": (1, 9999), "getMonth": (0, 11), "getDayOfMonth": (0, 30), "getDate": (1, 31),
+    "getDayOfYear": (0, 365), "getDayOfWeek": (0, 6), "getHours": (0, 23), "getMinutes": (0, 59),
+    "getSeconds": (0, 59), "getMilliseconds": (0, 999), "timeOfDay": (0, _DAY - 1),
+}  # fmt: skip
+
+
+def call(translator: Translator, function: str, node: Call, arguments: Sequence[Term]) -> Term:
+    """Return what a function gives."""
+    known = all_of(argument.known for argument in arguments)
+    first, *rest = arguments
+    made: Term | None = None
+    if function == "size" and not rest:
+        made = _size(translator, first)
+    elif function in _TEXT_TESTS and isinstance(first, Text) and isinstance(rest[0], Text):
+        made = _text_test(translator, function, first, rest[0])
+    elif function in _CONVERSIONS:
+        made = _converted(translator, function, first, node.arguments[0].type)
+    elif function in _RANGES and isinstance(first, Number) and node.arguments[0].type == TIMESTAMP:
+        made = _part(translator, function, first, rest)
+    elif function in _OF_THE_DAY and isinstance(first, Number):
+        made = _units(function, first)
+    return made if made is not None else _any(translator, function, node, arguments, known)
+
+
+def _units(function: str, length: Number) -> Number:
+    """Return a duration in whole units; in milliseconds only what is left of a second."""
+    if function == "getMilliseconds":
+        size = z3.If(length.value >= 0, length.value, -length.value)
+        rest = (size % _SECOND) / 1000
+        return Number(length.known, z3.If(length.value >= 0, rest, -rest))
+    return Number(length.known, toward_zero(length.value, z3.IntVal(_OF_THE_DAY[function][0])))
+
+
+def _size(translator: Translator, argument: Term) -> Term:
+    match argument:
+        case Text(value=str(text)):
+            return Number(argument.known, z3.IntVal(len(text)))
+        case Text():
+            return Number(argument.known, z3.Length(as_string(argument, translator.world.codes)))
+        case Members():
+            count = z3.Sum([z3.IntVal(0), *(z3.If(formula(there), 1, 0) for there in argument.of.values())])
+            return Number(conj(argument.known, neg(argument.open)), count)
+        case Items():
+            return Number(argument.known, length_of(argument))
+        case Entries(is_closed=True):
+            count = z3.Sum([z3.IntVal(0), *(z3.If(formula(there), 1, 0) for there, _ in argument.of.values())])
+            return Number(argument.known, count)
+    count = z3.Int(translator.world.fresh("size"))
+    translator.world.constraints.append(count >= 0)
+    return Number(argument.known, count)
+
+
+def _text_test(translator: Translator, function: str, text: Text, part: Text) -> Term:
+    known = conj(text.known, part.known)
+    codes = translator.world.codes
+    if text.vocabulary is not None and text.is_code and isinstance(part.value, str):
+        try:
+            words = [word for word in text.vocabulary if _TEXT_TESTS[function](word, part.value)]
+        except EvaluationError:
+            return Truth(False, False)
+        found = any_of(text.value == codes.code(word) for word in words)
+        return Truth(conj(known, found), conj(known, neg(found)))
+    string = as_string(text, codes)
+    if function in _SEQUENCE_TESTS:
+        holds = _SEQUENCE_TESTS[function](string, as_string(part, codes))
+        return Truth(conj(known, holds), conj(known, z3.Not(holds)))
+    if isinstance(part.value, str):
+        try:
+            matches("", part.value)
+        except EvaluationError:
+            return Truth(False, False)
+        pattern = pattern_of(part.value)
+        if pattern is not None:
+            holds = z3.InRe(string, pattern)
+            return Truth(conj(known, holds), conj(known, z3.Not(holds)))
+        holds = z3.Function(f"matches {part.value}", z3.StringSort(), z3.BoolSort())(string)
+        return Truth(conj(known, holds), conj(known, z3.Not(holds)))
+    answer = z3.Function("matches?", z3.StringSort(), z3.StringSort(), z3.BoolSort())
+    fine = z3.Function("pattern?", z3.StringSort(), z3.BoolSort())(as_string(part, codes))
+    holds = answer(string, as_string(part, codes))
+    return Truth(conj(known, fine, holds), conj(known, fine, z3.Not(holds)))
+
+
+def _converted(translator: Translator, function: str, argument: Term, of: Type | None) -> Term | None:
+    """Return a conversion that the solver has; None for the others. of: the argument's type."""
+    known = argument.known
+    if function == "int":
+        return _int(translator, argument, of)
+    match function, argument:
+        case (("timestamp" | "duration"), Number()) if of in (TIMESTAMP, DURATION):
+            return argument
+        case "bool", Truth():
+            return argument
+        case "bool", Text(value=value) if not isinstance(value, str):
+            string = as_string(argument, translator.world.codes)
+            words: dict[bool, list[str]] = {True: [], False: []}
+            for word in ("1", "t", "true", "TRUE", "True", "0", "f", "false", "FALSE", "False"):
+                words[bool_of_string(word)].append(word)
+            return Truth(*(conj(known, z3.Or([string == word for word in words[said]])) for said in (True, False)))
+        case "string", Text():
+            return argument
+        case "string", Truth():
+            return Text(known, z3.If(formula(argument.true), z3.StringVal("true"), z3.StringVal("false")))
+        case "double", Number(is_double=True):
+            return argument
+        case "double", Number():
+            exact = z3.ToReal(argument.value)
+            if z3.is_int_value(argument.value):
+                return Number(known, z3.RealVal(float(argument.value.as_long())), is_double=True)
+            near = rounded(translator.world, exact, known, False)
+            translator.world.constraints.append(
+                z3.Implies(z3.And(argument.value <= 2**53, argument.value >= -(2**53)), near.value == exact)
+            )
+            return near
+    return None
+
+
+def _int(translator: Translator, argument: Term, of: Type | None) -> Term | None:
+    known = argument.known
+    match argument:
+        case Number(is_double=True, value=value):
+            size = z3.ToInt(z3.If(value >= 0, value, -value))
+            inside = z3.And(value > -(2**63), value < 2**63)
+            free = z3.Bool(translator.world.fresh("odd"))  # infinity has no int; nor does what overflowed
+            fits = conj(disj(neg(argument.odd), free), inside)
+            return Number(conj(known, fits), z3.If(value >= 0, size, -size))
+        case Number(value=value) if of == TIMESTAMP:
+            return Number(known, value / _SECOND)
+        case Number() if of == INT:
+            return argument
+    return None
+
+
+def _part(translator: Translator, function: str, moment: Number, rest: Sequence[Term]) -> Term | None:
+    """Return a part of a timestamp: exact with a fixed offset, else some number in its range."""
+    offset = 0
+    low, high = LIMITS[TIMESTAMP]
+    known: Prop = moment.known
+    if rest:
+        name = rest[0].value if isinstance(rest[0], Text) else None
+        if not isinstance(name, str):
+            return None
+        try:
+            there = zone(name)
+        except EvaluationError:
+            return unknown(function)
+        fixed = there.utcoffset(None)
+        if fixed is None:
+            return _somewhere(translator, function, moment, name)
+        offset = fixed // timedelta(microseconds=1)
+        known = conj(known, moment.value + offset >= low, moment.value + offset <= high)
+    local = moment.value + offset
+    if function == "timeOfDay":
+        return Number(known, local % _DAY)
+    if function in _OF_THE_DAY:
+        unit, count = _OF_THE_DAY[function]
+        return Number(known, (local / unit) % count)
+    if function == "getDayOfWeek":
+        return Number(known, (local / _DAY + EPOCH.isoweekday()) % 7)
+    return _somewhere(translator, function, Number(known, local), "")
+
+
+def unknown(function: str) -> Number:
+    """Return a part of a time that there is not."""
+    return Number(False, z3.IntVal(_RANGES[function][0]))
+
+
+def _somewhere(translator: Translator, function: str, moment: Number, where: str) -> Number:
+    value = z3.Function(f"{function} {where}", z3.IntSort(), z3.IntSort())(moment.value)
+    low, high = _RANGES[function]
+    translator.world.constraints.append(z3.And(value >= low, value <= high))
+    at_the_ends = z3.Function(f"{function} {where}?", z3.IntSort(), z3.BoolSort())(moment.value)
+    first, last = (limit + sign * _DAY for limit, sign in zip(LIMITS[TIMESTAMP], (1, -1), strict=True))
+    inside = z3.And(moment.value >= first, moment.value <= last)
+    return Number(conj(moment.known, True if not where else z3.Or(inside, at_the_ends)), value)
+
+
+def _any(translator: Translator, function: str, node: Call, arguments: Sequence[Term], known: Prop) -> Term:
+    """Return the answer of a function of which nothing is known, the same for the same arguments."""
+    partly = [argument for argument in arguments if isinstance(argument, Members | Items | Entries | Opaque)]
+    result = _sort(node.type)
+    if partly or result is None:
+        return translator.opaque(node.type, conj(known, *(all_known(a) for a in partly if isinstance(a, Items))))
+    values = [_value(argument, translator) for argument in arguments]
+    sorts = [value.sort() for value in values]
+    name = f"{function}({', '.join(map(str, sorts))})"
+    known = conj(known, z3.Function(f"{name}?", *sorts, z3.BoolSort())(*values))
+    value = z3.Function(name, *sorts, result)(*values)
+    if node.type == BOOL:
+        return Truth(conj(known, value), conj(known, z3.Not(value)))
+    if node.type is not None and is_text(node.type):
+        return Text(known, value)
+    is_double = node.type == DOUBLE
+    if is_double:
+        return Number(known, value, is_double=True, odd=z3.Bool(translator.world.fresh("odd")))
+    low, high = LIMITS.get(node.type or INT, (INT_MIN, INT_MAX))
+    translator.world.constraints.append(z3.And(value >= low, value <= high))
+    return Number(known, value)
+
+
+def _sort(type_: Type | None) -> Any:
+    if type_ == BOOL:
+        return z3.BoolSort()
+    if type_ == DOUBLE:
+        return z3.RealSort()
+    if type_ in (INT, DURATION, TIMESTAMP):
+        return z3.IntSort()
+    return z3.StringSort() if (type_ is not None and is_text(type_)) or type_ == STRING else None
+
+
+def _value(term: Term, translator: Translator) -> Any:
+    match term:
+        case Truth():
+            return formula(term.true)
+        case Number():
+            return term.value
+        case Text():
+            return as_string(term, translator.world.codes)
+    raise TypeError(f"{term!r} has no value")

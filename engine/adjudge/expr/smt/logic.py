@@ -1,0 +1,81 @@
+"""Propositions: z3's, or Python's True and False where they are already decided, which keeps terms small."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import z3
+
+Prop = Any
+"""A `z3.BoolRef` or a bool; z3 has no types."""
+
+
+def neg(prop: Prop) -> Prop:
+    """Return `not prop`."""
+    return not prop if isinstance(prop, bool) else z3.Not(prop)
+
+
+def conj(*props: Prop) -> Prop:
+    """Return whether all hold."""
+    return all_of(props)
+
+
+def disj(*props: Prop) -> Prop:
+    """Return whether one holds."""
+    return any_of(props)
+
+
+def all_of(props: Iterable[Prop]) -> Prop:
+    """Return whether all hold; True for none."""
+    open_: list[Prop] = []
+    for prop in props:
+        if prop is False:
+            return False
+        if prop is not True:
+            open_.append(prop)
+    return True if not open_ else open_[0] if len(open_) == 1 else z3.And(open_)
+
+
+def any_of(props: Iterable[Prop]) -> Prop:
+    """Return whether one holds; False for none."""
+    open_: list[Prop] = []
+    for prop in props:
+        if prop is True:
+            return True
+        if prop is not False:
+            open_.append(prop)
+    return False if not open_ else open_[0] if len(open_) == 1 else z3.Or(open_)
+
+
+def implies(one: Prop, other: Prop) -> Prop:
+    """Return whether `other` holds wherever `one` does."""
+    return disj(neg(one), other)
+
+
+def same(one: Prop, other: Prop) -> Prop:
+    """Return whether both hold or neither does."""
+    if isinstance(one, bool):
+        return other if one else neg(other)
+    if isinstance(other, bool):
+        return one if other else neg(one)
+    return one == other
+
+
+def pick(condition: Prop, one: Prop, other: Prop) -> Prop:
+    """Return one proposition or another."""
+    if isinstance(condition, bool):
+        return one if condition else other
+    return disj(conj(condition, one), conj(neg(condition), other))
+
+
+def choose(condition: Prop, one: Any, other: Any) -> Any:
+    """Return one z3 term or another of the same sort."""
+    if isinstance(condition, bool):
+        return one if condition else other
+    return one if one is other else z3.If(condition, one, other)
+
+
+def formula(value: Prop) -> z3.BoolRef:
+    """Return a proposition as z3's."""
+    return z3.BoolVal(value) if isinstance(value, bool) else value

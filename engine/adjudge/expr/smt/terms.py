@@ -1,0 +1,189 @@
+"""What a part of a condition means in a world: whether it is known, and its value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import z3
+
+from adjudge.expr.smt.logic import Prop, all_of, any_of, choose, conj, disj, neg, pick
+from adjudge.fields import Field
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A bool: when it is true and when it is false; unknown where it is neither."""
+
+    true: Prop
+    false: Prop
+
+    @property
+    def known(self) -> Prop:
+        """Whether it is one of the two."""
+        return disj(self.true, self.false)
+
+    def given(self, condition: Prop) -> Truth:
+        """Return this where a condition holds, unknown elsewhere."""
+        return Truth(conj(condition, self.true), conj(condition, self.false))
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """An int, timestamp or duration (z3 ints; the latter in microseconds), or a double (z3 reals).
+
+    odd: of a double, where it is infinite or no number, or may be; `value` says nothing then.
+    """
+
+    known: Prop
+    value: Any
+    is_double: bool = False
+    odd: Prop = False
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string: a Python text, a z3 string, or, as a code, an int that stands for one (`Codes`).
+
+    vocabulary: all that it can be, where that is known.
+    """
+
+    known: Prop
+    value: Any
+    is_code: bool = False
+    vocabulary: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """A set: which members it has. open: it has others that are unknown."""
+
+    known: Prop
+    of: dict[str, Prop]
+    open: Prop = False
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list: items, each there or not. beyond: it goes on after them, and nothing is known of that part."""
+
+    known: Prop
+    items: tuple[tuple[Prop, Term], ...]
+    beyond: Prop = False
+    length: Any = None
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether the items are all there, and all that there are."""
+        return self.beyond is False and all(present is True for present, _ in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Entries:
+    """A map with string keys: which it has, and their values.
+
+    is_closed: it can have no others. value: what those others are declared as.
+    """
+
+    known: Prop
+    of: dict[str, tuple[Prop, Term]]
+    is_closed: bool = True
+    value: Field | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """Something of which only its being known can be told."""
+
+    known: Prop
+
+
+Term = Truth | Number | Text | Members | Items | Entries | Opaque
+
+
+@dataclass(slots=True)
+class Codes:
+    """Texts as numbers, for those that are only compared with constants: one for each constant, and any other."""
+
+    of: dict[str, int] = field(default_factory=dict)
+
+    def code(self, text: str) -> int:
+        """Return a constant's number."""
+        return self.of.setdefault(text, len(self.of))
+
+    def text(self, code: int) -> str:
+        """Return a text with this number."""
+        known = {number: text for text, number in self.of.items()}
+        return known.get(code, f"other {code}")
+
+
+def listed(members: Members) -> Items:
+    """Return a set as a list; unknown where some members are."""
+    items = tuple((present, Text(True, name)) for name, present in members.of.items())
+    return Items(conj(members.known, neg(members.open)), items)
+
+
+def every(items: Items, holds: list[Prop]) -> Prop:
+    """Return whether each item that is there holds."""
+    return all_of(disj(neg(present), hold) for (present, _), hold in zip(items.items, holds, strict=True))
+
+
+def some(items: Items, holds: list[Prop]) -> Prop:
+    """Return whether one item that is there holds."""
+    return any_of(conj(present, hold) for (present, _), hold in zip(items.items, holds, strict=True))
+
+
+def as_string(text: Text, codes: Codes) -> Any:
+    """Return a text as a z3 string. A code can only be one of its vocabulary here."""
+    if isinstance(text.value, str):
+        return z3.StringVal(text.value)
+    if not text.is_code:
+        return text.value
+    *most, last = text.vocabulary or ("",)
+    string = z3.StringVal(last)
+    for word in most:
+        string = z3.If(text.value == codes.code(word), z3.StringVal(word), string)
+    return string
+
+
+def either(condition: Prop, one: Term, other: Term, codes: Codes, given: Prop = True) -> Term:
+    """Return `condition ? one : other`, known where the one that is chosen is; unknown where `given` does not hold."""
+    if isinstance(one, Truth) and isinstance(other, Truth):
+        true, false = pick(condition, one.true, other.true), pick(condition, one.false, other.false)
+        return Truth(conj(given, true), conj(given, false))
+    known = conj(given, pick(condition, one.known, other.known))
+    match one, other:
+        case Number(), Number() if one.is_double is other.is_double:
+            odd = pick(condition, one.odd, other.odd)
+            return Number(known, choose(condition, one.value, other.value), one.is_double, odd)
+        case Text(), Text():
+            return _either_text(condition, one, other, codes, known)
+        case Members() | Items(), Members() | Items():
+            one, other = (listed(term) if isinstance(term, Members) else term for term in (one, other))
+            items = [(conj(condition, present), item) for present, item in one.items]
+            items += [(conj(neg(condition), present), item) for present, item in other.items]
+            return Items(known, tuple(items), pick(condition, one.beyond, other.beyond), _length(condition, one, other))
+    return Opaque(known)
+
+
+def _either_text(condition: Prop, one: Text, other: Text, codes: Codes, known: Prop) -> Text:
+    if isinstance(one.value, str) and one.value == other.value:
+        return Text(known, one.value)
+    if one.is_code and one.vocabulary == other.vocabulary:
+        return Text(known, choose(condition, one.value, other.value), is_code=True, vocabulary=one.vocabulary)
+    return Text(known, choose(condition, as_string(one, codes), as_string(other, codes)))
+
+
+def _length(condition: Prop, one: Items, other: Items) -> Any:
+    if one.length is None and other.length is None:
+        return None
+    return choose(condition, length_of(one), length_of(other))
+
+
+def length_of(items: Items) -> Any:
+    """Return how many items there are, as a z3 int."""
+    if items.length is not None:
+        return items.length
+    fixed = sum(1 for present, _ in items.items if present is True)
+    rest = [z3.If(present, 1, 0) for present, _ in items.items if not isinstance(present, bool)]
+    return z3.Sum([z3.IntVal(fixed), *rest]) if rest else z3.IntVal(fixed)

@@ -1,0 +1,217 @@
+"""From a typed condition to a term: the reference interpreter's sentences, said of all inputs at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import z3
+
+from adjudge.expr.functions import FUNCTIONS, Overload
+from adjudge.expr.nodes import (
+    Binary,
+    Call,
+    Comprehension,
+    Conditional,
+    Has,
+    Index,
+    ListLiteral,
+    Literal,
+    Local,
+    Logic,
+    MapLiteral,
+    Name,
+    Node,
+    Select,
+    Unary,
+    walk,
+)
+from adjudge.expr.reference import Unknown, evaluate
+from adjudge.expr.smt import arithmetic, comparison, comprehension
+from adjudge.expr.smt.calls import call
+from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, neg
+from adjudge.expr.smt.terms import Entries, Items, Number, Opaque, Term, Text, Truth, either
+from adjudge.expr.smt.world import World, constant, unknown_of
+from adjudge.expr.types import BOOL, Type
+
+Scope = Mapping[str, Term]
+
+
+@dataclass(slots=True)
+class Translator:
+    """Translates the conditions of one policy in one world.
+
+    variables: conditions by name. lists: constants by full name.
+    """
+
+    world: World
+    variables: Mapping[str, Node] = field(default_factory=dict)
+    lists: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    functions: Mapping[str, tuple[Overload, ...]] = field(default_factory=lambda: FUNCTIONS)
+    made: dict[Node, Term] = field(default_factory=dict)
+
+    def truth(self, node: Node, scope: Scope | None = None) -> Truth:
+        """Return when a bool is true, and when it is false."""
+        term = self.term(node, scope or {})
+        return term if isinstance(term, Truth) else self.any_truth(term.known)
+
+    def any_truth(self, known: Prop = True) -> Truth:
+        """Return an answer of which nothing can be told, but that it is unknown where `known` does not hold."""
+        return self.world.any_truth("answer").given(known)
+
+    def term(self, node: Node, scope: Scope) -> Term:
+        """Return what a node means; what reads no comprehension's variable is made once."""
+        if any(isinstance(part, Local) for part in walk(node)) if scope else False:
+            return self.make(node, scope)
+        if node not in self.made:
+            self.made[node] = self.make(node, scope)
+        return self.made[node]
+
+    def make(self, node: Node, scope: Scope) -> Term:
+        """Return what a node means."""
+        if not isinstance(node, Name | Local | Literal) and not any(isinstance(p, Name | Local) for p in walk(node)):
+            return self.folded(node)
+        match node:
+            case Literal(value=value):
+                return constant(value, self.world)
+            case Name(name=name):
+                return self.named(name, node)
+            case Local(name=name):
+                return scope[name]
+            case Select(operand=operand, field=key):
+                return self.entry(self.term(operand, scope), Text(True, key), node)
+            case Index(operand=operand, key=key):
+                return self.entry(self.term(operand, scope), self.term(key, scope), node)
+            case Has(operand=operand):
+                return self.has(operand, scope)
+            case Unary(operator="!", operand=operand):
+                truth = self.truth(operand, scope)
+                return Truth(truth.false, truth.true)
+            case Unary(operand=operand):
+                return arithmetic.negative(self.term(operand, scope))
+            case Binary():
+                return self.binary(node, scope)
+            case Logic(operator=operator, operands=operands):
+                truths = [self.truth(operand, scope) for operand in operands]
+                if operator == "&&":
+                    return Truth(all_of(t.true for t in truths), any_of(t.false for t in truths))
+                return Truth(any_of(t.true for t in truths), all_of(t.false for t in truths))
+            case Conditional(condition=condition, then=then, otherwise=otherwise):
+                chosen = self.truth(condition, scope)
+                parts = self.term(then, scope), self.term(otherwise, scope)
+                return either(chosen.true, *parts, self.world.codes, chosen.known)
+            case Call(function=function, arguments=arguments):
+                return call(self, function, node, [self.term(argument, scope) for argument in arguments])
+            case Comprehension():
+                return comprehension.comprehension(self, node, scope)
+            case ListLiteral(items=items):
+                terms = [self.term(item, scope) for item in items]
+                return Items(all_of(term.known for term in terms), tuple((True, term) for term in terms))
+            case MapLiteral(entries=entries):
+                return self.map(entries, scope)
+            case _:
+                return Opaque(z3.Bool(self.world.fresh("known")))
+
+    def folded(self, node: Node) -> Term:
+        """Return the value of a part that reads nothing."""
+        answer = evaluate(node, {}, functions=self.functions)
+        return unknown_of(node.type) if isinstance(answer, Unknown) else constant(answer, self.world, node.type)
+
+    def named(self, name: str, node: Node) -> Term:
+        """Return a variable, a list or a field."""
+        if name in self.variables:
+            return self.term(self.variables[name], {})
+        if name in self.lists:
+            return constant(self.lists[name], self.world, node.type)
+        return self.world.slots.get(name) or unknown_of(node.type)
+
+    def binary(self, node: Binary, scope: Scope) -> Term:
+        """Return a comparison, a membership or a sum."""
+        left, right = self.term(node.left, scope), self.term(node.right, scope)
+        match node.operator:
+            case "==":
+                return comparison.equal(self, left, right)
+            case "!=":
+                truth = comparison.equal(self, left, right)
+                return Truth(truth.false, truth.true)
+            case "in":
+                return comparison.within(self, left, right)
+            case "<" | "<=" | ">" | ">=":
+                return comparison.ordered(self, node.operator, left, right)
+            case operator:
+                return arithmetic.operate(self.world, operator, left, right, node.type)
+
+    def has(self, operand: Node, scope: Scope) -> Truth:
+        """Return whether a field or an entry is known; unknown only below an expression that is."""
+        if isinstance(operand, Select | Index):
+            container = self.term(operand.operand, scope)
+            key = Text(True, operand.field) if isinstance(operand, Select) else self.term(operand.key, scope)
+            held = self.entry(container, key, operand).known
+            if _is_field(operand.operand):
+                holds = conj(container.known, key.known, held)
+                return Truth(holds, disj(neg(container.known), conj(key.known, neg(held))))
+            both = conj(container.known, key.known)
+            return Truth(conj(both, held), conj(both, neg(held)))
+        known = self.term(operand, scope).known
+        return Truth(known, neg(known))
+
+    def entry(self, container: Term, key: Term, node: Node) -> Term:
+        """Return a map's entry or a list's item; unknown where there is none."""
+        match container, key:
+            case Entries(), Text(value=str(name)):
+                present, value = self.entries_of(container, name, node.type)
+                return either(conj(container.known, key.known, present), value, unknown_of(node.type), self.world.codes)
+            case Entries(is_closed=True), Text():
+                found: Term = unknown_of(node.type)
+                for name, (present, value) in container.of.items():
+                    is_it = comparison.equal(self, key, Text(True, name)).true
+                    found = either(conj(container.known, present, is_it), value, found, self.world.codes)
+                return found
+            case Items(is_fixed=True, length=None), Number(is_double=False):
+                found = unknown_of(node.type)
+                for at, (_, item) in enumerate(container.items):
+                    is_it = conj(container.known, key.known, key.value == at)
+                    found = either(is_it, item, found, self.world.codes)
+                return found
+            case Items(), Number(is_double=False) if container.length is not None:
+                return self.item(container, key, node)
+        return self.opaque(node.type, conj(container.known, key.known))
+
+    def item(self, container: Items, key: Number, node: Node) -> Term:
+        """Return an item of a list of which only the first ones are told apart."""
+        beyond = conj(container.known, key.known, key.value >= len(container.items), key.value < container.length)
+        found = self.opaque(node.type, beyond)
+        for at, (present, item) in enumerate(container.items):
+            is_it = conj(container.known, key.known, present, key.value == at)
+            found = either(is_it, item, found, self.world.codes)
+        return found
+
+    def entries_of(self, container: Entries, name: str, type_: Type | None) -> tuple[Prop, Term]:
+        """Return whether a map has a key, and its value; type_: the value's."""
+        if name not in container.of and not container.is_closed:
+            container.of[name] = self.world.key(container, name, type_)
+        return container.of.get(name, (False, unknown_of(type_)))
+
+    def opaque(self, type_: Type | None, known: Prop) -> Term:
+        """Return any value of a type, known only where `known` holds, if at all."""
+        name = self.world.fresh("any")
+        known = conj(known, z3.Bool(f"{name}?"))
+        return self.any_truth(known) if type_ == BOOL else self.world.any_of(type_, name, known)
+
+    def map(self, entries: tuple[tuple[Node, Node], ...], scope: Scope) -> Term:
+        """Return a map literal."""
+        keys = [self.term(key, scope) for key, _ in entries]
+        values = [self.term(value, scope) for _, value in entries]
+        known = all_of(term.known for term in (*keys, *values))
+        names = [key.value for key in keys if isinstance(key, Text) and isinstance(key.value, str)]
+        if len(names) < len(keys):
+            return Opaque(conj(known, z3.Bool(self.world.fresh("known"))))
+        if len(set(names)) < len(names):
+            return Opaque(False)
+        return Entries(known, {name: (True, value) for name, value in zip(names, values, strict=True)})
+
+
+def _is_field(node: Node) -> bool:
+    while isinstance(node, Select | Index):
+        node = node.operand
+    return isinstance(node, Name)

@@ -1,0 +1,83 @@
+"""From a solver's model back to values that a policy can be given."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+import z3
+
+from adjudge.expr.smt.logic import Prop, formula
+from adjudge.expr.smt.terms import Codes, Entries, Items, Members, Number, Term, Text, Truth
+from adjudge.expr.smt.world import EPOCH, MICROSECOND
+from adjudge.expr.types import DOUBLE, DURATION, TIMESTAMP
+from adjudge.fields import Field
+
+LENGTH_MAX = 1000
+"""Of a list in a witness."""
+NO_MEMBER = 0
+"""In a list of strings: something that can be none, which makes the item unknown."""
+_ESCAPE = re.compile(r"\\u\{([0-9a-fA-F]+)\}")
+
+
+def holds(model: z3.ModelRef, prop: Prop) -> bool:
+    """Return whether a proposition holds in a model; what the model leaves open does not."""
+    return prop if isinstance(prop, bool) else z3.is_true(model.eval(formula(prop), model_completion=True))
+
+
+def value_of(model: z3.ModelRef, term: Term, declared: Field, codes: Codes) -> object:
+    """Return a field's value in a model, as it can be given; None where it is unknown."""
+    if not holds(model, term.known):
+        return None
+    match term:
+        case Truth():
+            return holds(model, term.true)
+        case Number():
+            return _number(model.eval(term.value, model_completion=True), declared)
+        case Text():
+            return _text(model, term, codes)
+        case Members():
+            names = [name for name, there in term.of.items() if holds(model, there)]
+            return [*names, NO_MEMBER] if holds(model, term.open) else names
+        case Items():
+            return _list(model, term, declared, codes)
+        case Entries():
+            of = declared.of
+            assert of is not None
+            return {
+                key: value_of(model, value, of, codes) for key, (there, value) in term.of.items() if holds(model, there)
+            }
+        case _:
+            return None
+
+
+def _list(model: z3.ModelRef, term: Items, declared: Field, codes: Codes) -> list[object]:
+    of = declared.of
+    assert of is not None
+    length = min(model.eval(term.length, model_completion=True).as_long(), LENGTH_MAX)
+    items = [value_of(model, item, of, codes) for _, item in term.items[:length]]
+    return items + [items[-1] if items else None] * (length - len(items))
+
+
+def _number(value: Any, declared: Field) -> object:
+    if declared.type == DOUBLE:
+        if not z3.is_rational_value(value):
+            value = value.approx(20)
+        return float(Fraction(value.numerator_as_long(), value.denominator_as_long()))
+    whole = value.as_long()
+    if declared.type == DURATION:
+        return timedelta(microseconds=whole)
+    if declared.type == TIMESTAMP:
+        return EPOCH + whole * MICROSECOND
+    return whole
+
+
+def _text(model: z3.ModelRef, term: Text, codes: Codes) -> str:
+    if isinstance(term.value, str):
+        return term.value
+    value = model.eval(term.value, model_completion=True)
+    if term.is_code:
+        return codes.text(value.as_long())
+    return _ESCAPE.sub(lambda found: chr(int(found.group(1), 16)), value.as_string())

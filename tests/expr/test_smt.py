@@ -1,0 +1,60 @@
+"""Terms against the reference: what it answers, the terms must allow; and where they are exact, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adjudge.expr.nodes import Node
+from adjudge.expr.reference import Unknown, evaluate
+from adjudge.policy import Policy
+from policy.random_policies import policies, requests
+
+z3 = pytest.importorskip("z3", reason="needs the extra `analyze`")
+
+from adjudge.authoring.proofs.world import fixed, world_of  # noqa: E402
+
+NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
+
+
+def allowed(policy: Policy, nodes: list[Node], values: Mapping[str, object]) -> list[set[bool | None]]:
+    """Return for each condition which answers its term allows where the fields are fixed."""
+    world, translator = world_of(policy)
+    truths = [translator.truth(node) for node in nodes]
+    solver = z3.Solver()
+    solver.set("timeout", 5000)
+    solver.add(*[c for c in world.constraints if not isinstance(c, bool)])
+    solver.add(*fixed(world, policy, values))
+    assert solver.check() != z3.unsat, "the inputs themselves are not in the world"
+    found = []
+    for truth in truths:
+        answers: set[bool | None] = set()
+        for answer, prop in ((True, truth.true), (False, truth.false), (None, None)):
+            claim: Any = prop if prop is not None else z3.Not(z3.Or(truth.true, truth.false))
+            if solver.check(*[claim if not isinstance(claim, bool) else z3.BoolVal(claim)]) != z3.unsat:
+                answers.add(answer)
+        found.append(answers)
+    return found
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_terms_allow_what_the_reference_answers(data: st.DataObject) -> None:
+    policy = data.draw(policies())
+    request = data.draw(requests(policy))
+    typed = policy.typed
+    values: dict[str, object] = dict(policy.read(request, now=NOW).values)
+    constants: dict[str, object] = {f"lists.{name}": members for name, members in typed.lists.items()}
+    everything = {**values, **constants}
+    for name, node in typed.variables.items():
+        answer = evaluate(node, everything)
+        everything[name] = None if isinstance(answer, Unknown) else answer
+    nodes = [rule.condition for rule in typed.rules]
+    for node, answers in zip(nodes, allowed(policy, nodes, values), strict=True):
+        expected = evaluate(node, everything)
+        assert (None if isinstance(expected, Unknown) else expected) in answers, (node, values)
