@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from adjudge.authoring.proofs.finding import Witness
 from adjudge.authoring.proofs.inquiry import Found
+from adjudge.authoring.proofs.planting import guesses
 from adjudge.authoring.proofs.subject import Subject, slots_of
-from adjudge.authoring.proofs.world import fields_of
+from adjudge.authoring.proofs.world import Input, fields_of, put, put_all, value_at
+from adjudge.expr.smt.logic import any_of
+from adjudge.expr.smt.translate import Translator
 from adjudge.expr.smt.world import known_where
 from adjudge.model import Outcome, Verdict
+from adjudge.policy.slots import NOW
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,21 +30,39 @@ def forces(subject: Subject) -> tuple[Force, ...]:
     """Return for each field the most severe outcome that it can force alone; fields that force nothing are left out."""
     found = []
     for slot in fields_of(subject.policy.typed):
-        kept = set(slots_of(subject.policy, slot))
-        others = {other: known_where(term, False) for other, term in subject.world.slots.items() if other not in kept}
-        if not any(subject.reads(rule.condition) & kept for rule in subject.policy.typed.rules):
-            continue
-        world, alone = subject.changed(others, f"only {slot} ")
+        kept = frozenset(slots_of(subject.policy, slot))
         for outcome in (Outcome.REJECT, Outcome.REVIEW):
-            holds = partial(_forced, outcome)
-            answer = subject.inquiry.ask(
-                alone.lower.of(outcome), lambda _, one, holds=holds: holds(subject.verdict(one)), others=(world,)
-            )
-            if isinstance(answer, Found):
-                witness = subject.witness("alone", answer.others[0], holds)
+            witness = _alone(subject, kept, slot, outcome)
+            if witness is not None:
                 found.append(Force(field=slot, outcome=outcome, witness=witness))
                 break
     return tuple(found)
+
+
+def _alone(subject: Subject, kept: frozenset[str], slot: str, outcome: Outcome) -> Witness | None:
+    """Return an input of one field that is enough for an outcome."""
+    path, _ = fields_of(subject.policy.typed)[slot]
+    holds = partial(_forced, outcome)
+
+    def only(found: Input) -> Input:
+        value = value_at(found.given, path)
+        return Input(given=put({}, path, value) if value is not None else {}, now=found.now if slot == NOW else None)
+
+    typed = subject.policy.typed
+    rules = [rule for rule in typed.rules if rule.outcome >= outcome and subject.reads(rule.condition) & kept]
+    for rule in rules:
+        for guess in guesses(rule.condition, typed):
+            one = Input(given=put_all({}, guess), now=None)
+            if holds(subject.verdict(only(one))):
+                return subject.witness("alone", only(one), holds)
+    slots = {slot: term if slot in kept else known_where(term, False) for slot, term in subject.world.slots.items()}
+    before = subject.translator
+    alone = Translator(
+        replace(subject.world, slots=slots, name=f"only {slot} "), before.variables, before.lists, before.functions
+    )
+    claim = any_of(alone.truth(rule.condition).true for rule in rules)  # mostly False already, without a solver
+    answer = subject.inquiry.ask(claim, lambda one: holds(subject.verdict(only(one))))
+    return subject.witness("alone", only(answer.input), holds) if isinstance(answer, Found) else None
 
 
 def _forced(outcome: Outcome, verdict: Verdict) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import z3
 
 from adjudge.authoring.proofs.world import Input, fields_of, input_of
-from adjudge.expr.smt.logic import Prop, formula
+from adjudge.expr.smt.logic import Prop, conj, disj, formula
 from adjudge.expr.smt.terms import Members, Number, Term, Text, Truth
 from adjudge.expr.smt.world import World
 from adjudge.policy.policy import Policy
@@ -74,6 +74,23 @@ class Inquiry:
         """
         if claim is False:
             return Proved()
+        for _ in range(TRIES_MAX):
+            answer = self.check(claim, assuming)
+            if not isinstance(answer, z3.ModelRef):
+                return answer
+            found, *rest = (input_of(answer, world, *self.policies) for world in (self.world, *others))
+            if confirm(found, *rest):
+                return Found(found, tuple(rest))
+            claim = conj(claim, z3.Not(z3.And(self.same(answer))))
+        return NotProved("what the solver found does not hold when it is evaluated")
+
+    def never(self, claim: Prop, *assuming: Prop) -> Proved | None:
+        """Return the proof that no input makes a claim true; None where some may."""
+        answer = self.check(claim, assuming)
+        return answer if isinstance(answer, Proved) else None
+
+    def check(self, claim: Prop, assuming: tuple[Prop, ...]) -> z3.ModelRef | Proved | NotProved:
+        """Ask the solver once."""
         left = self.left_s()
         if left <= 0:
             return NotProved("no time was left for it")
@@ -82,20 +99,14 @@ class Inquiry:
         self.solver.push()
         try:
             names = [z3.Bool(f"assumption {at}") for at in range(len(assuming))]
-            self.solver.add(formula(claim), *(z3.Implies(n, formula(a)) for n, a in zip(names, assuming, strict=True)))
-            for _ in range(TRIES_MAX):
-                answer = self.solver.check(*names)
-                if answer == z3.unsat:
-                    core = {str(name) for name in self.solver.unsat_core()}
-                    return Proved(tuple(at for at, name in enumerate(names) if str(name) in core))
-                if answer == z3.unknown:
-                    return NotProved(f"the solver gave up: {self.solver.reason_unknown()}")
-                model = self.solver.model()
-                found, *rest = (input_of(model, world, *self.policies) for world in (self.world, *others))
-                if confirm(found, *rest):
-                    return Found(found, tuple(rest))
-                self.solver.add(z3.Not(z3.And(self.same(model))))
-            return NotProved("what the solver found does not hold when it is evaluated")
+            self.solver.add(formula(claim), *(disj(z3.Not(n), a) for n, a in zip(names, assuming, strict=True)))
+            answer = self.solver.check(*names)
+            if answer == z3.sat:
+                return self.solver.model()
+            if answer == z3.unsat:
+                core = {name.get_id() for name in self.solver.unsat_core()}
+                return Proved(tuple(at for at, name in enumerate(names) if name.get_id() in core))
+            return NotProved(f"the solver gave up: {self.solver.reason_unknown()}")
         finally:
             self.solver.pop()
 

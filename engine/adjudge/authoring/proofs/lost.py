@@ -8,12 +8,13 @@ from adjudge.authoring.proofs.finding import Finding, Witness
 from adjudge.authoring.proofs.inquiry import Found, NotProved
 from adjudge.authoring.proofs.shrink import shrunk
 from adjudge.authoring.proofs.subject import Subject, not_proved, slots_of, span_of
-from adjudge.authoring.proofs.world import Input, fields_of
+from adjudge.authoring.proofs.world import Input, conditions_of, fields_of
 from adjudge.expr.nodes import Has, Name, Node, walk
 from adjudge.expr.printing import unparse
 from adjudge.expr.smt.logic import conj, disj, neg
 from adjudge.expr.smt.world import known_where
 from adjudge.model import Outcome
+from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
 
 
@@ -31,6 +32,8 @@ def softening_losses(subject: Subject) -> Iterator[Finding]:
 
 def _lost(subject: Subject, name: str, slots: dict[str, None]) -> Iterator[Finding]:
     typed = subject.policy.typed
+    if not _can_soften(typed, name):
+        return
     for found, verdict in subject.seen:
         if subject.verdict(without(found, name)).outcome < min(typed.when_unknown, verdict.outcome):
             yield _finding(subject, name, found)
@@ -54,6 +57,20 @@ def _lost(subject: Subject, name: str, slots: dict[str, None]) -> Iterator[Findi
     elif isinstance(answer, NotProved):
         span = typed.signals[name].span if name in typed.signals else span_of(subject, name)
         yield not_proved("softened-by-loss", f"that losing `{name}` never softens the outcome", answer, span)
+
+
+def _can_soften(typed: TypedPolicy, name: str) -> bool:
+    """Whether there is a waiver, or a `has` of what is lost: without either, Kleene's logic softens nothing.
+
+    The tests hold the program to that for every policy: `test_losing_a_field_never_softens`.
+    """
+    worths = [rule.when_unknown for rule in typed.rules] + [signal.when_unknown for signal in typed.signals.values()]
+    worths += [typed.scorecard.when_unknown] if typed.scorecard is not None else []
+    if any(worth is not None and worth < typed.when_unknown for worth in worths):
+        return True
+    return any(
+        isinstance(node, Has) and _names(node, name) for condition in conditions_of(typed) for node in walk(condition)
+    )
 
 
 def without(found: Input, name: str) -> Input:
@@ -100,9 +117,7 @@ def _cause(subject: Subject, name: str, waived: tuple[str, ...]) -> tuple[str, t
             spans = (signal.span, *spans)
         return "a waiver, `when_unknown: pass`, says so", spans or tuple(rule.span for rule in rules)
     asking: list[Node] = []
-    conditions = [*typed.variables.values(), *(rule.condition for rule in typed.rules)]
-    conditions += [row.condition for row in typed.scorecard.rows] if typed.scorecard is not None else []
-    for condition in conditions:
+    for condition in conditions_of(typed):
         for node in walk(condition):
             if isinstance(node, Has) and any(
                 isinstance(part, Name) and (part.name == name or part.name.startswith(f"{name}."))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adjudge.authoring.proofs.finding import Finding
-from adjudge.authoring.proofs.inquiry import Proved
 from adjudge.authoring.proofs.subject import Subject
 from adjudge.expr.nodes import Logic, Node, Unary, children
 from adjudge.expr.printing import unparse
@@ -47,7 +46,7 @@ def _is_idle(subject: Subject, node: Logic, at: int) -> bool:
     else:
         decides = disj(this.true, conj(neg(this.false), *(other.false for other in truths)))
         claim = conj(decides, *(neg(other.true) for other in truths))
-    return isinstance(subject.inquiry.ask(claim, lambda _: True), Proved)
+    return subject.inquiry.never(claim) is not None
 
 
 def _finding(node: Logic, operand: Node, where: str, rule: Rule | None) -> Finding:

@@ -10,6 +10,7 @@ from adjudge.authoring.proofs.inquiry import Found, NotProved
 from adjudge.authoring.proofs.shrink import shrunk
 from adjudge.authoring.proofs.subject import Subject, not_proved, span_of
 from adjudge.authoring.proofs.world import Input, fields_of, put, value_at
+from adjudge.expr.nodes import Binary, Logic, Name, Node, Unary
 from adjudge.expr.smt.logic import Prop, conj, disj, neg
 from adjudge.expr.smt.terms import Entries, Members, Number, Term, Text, Truth
 from adjudge.fields import Field
@@ -32,9 +33,38 @@ def softening_changes(subject: Subject) -> Iterator[Finding]:
     if typed.scorecard is not None:
         read |= frozenset().union(*(subject.reads(row.condition) for row in typed.scorecard.rows))
     for slot, declared in typed.slots.items():
-        if slot in read:
+        if slot in read and not _only_grows(subject, slot, declared):
             for change in _changes(subject, slot, declared):
                 yield from _softens(subject, change)
+
+
+def _only_grows(subject: Subject, slot: str, declared: Field) -> bool:
+    """Whether a glance shows that more risk can only make more rules true: `slot >= x` and its like, never negated."""
+    typed = subject.policy.typed
+    rows = typed.scorecard.rows if typed.scorecard is not None else ()
+    grows = {"higher": (">", ">="), "lower": ("<", "<=")}.get(declared.riskier or "", ())
+    conditions = [(rule.condition, True) for rule in typed.rules] + [(row.condition, row.points > 0) for row in rows]
+
+    def fine(node: Node, wanted: bool) -> bool:
+        if not subject.reads(node) & {slot, _owner(subject, slot)}:
+            return True
+        match node:
+            case Logic(operands=operands):
+                return all(fine(operand, wanted) for operand in operands)
+            case Unary(operator="!", operand=operand):
+                return fine(operand, not wanted)
+            case Name(name=name) if name in typed.variables:
+                return fine(typed.variables[name], wanted)
+            case Name(name=name):
+                return wanted is (declared.riskier == "higher") and name == slot
+            case Binary(operator=operator, left=Name(name=name), right=right) if name == slot:
+                return wanted and operator in grows and not subject.reads(right)
+            case Binary(operator="in", left=left, right=Name(name=name)) if name == slot:
+                return wanted and not subject.reads(left)
+            case _:
+                return False
+
+    return all(fine(*condition) for condition in conditions)
 
 
 def _changes(subject: Subject, slot: str, declared: Field) -> Iterator[_Change]:

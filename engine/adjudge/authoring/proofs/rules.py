@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from datetime import datetime
 from functools import partial
 
 from adjudge.authoring.proofs.finding import Finding
-from adjudge.authoring.proofs.inquiry import Found, NotProved, Proved
+from adjudge.authoring.proofs.inquiry import NotProved, Proved
+from adjudge.authoring.proofs.planting import guesses
 from adjudge.authoring.proofs.subject import Subject, not_proved
 from adjudge.authoring.proofs.verdict import AtLeast, worst
-from adjudge.authoring.proofs.world import Input, put, value_at
-from adjudge.expr.smt.logic import Prop, conj, disj, neg
+from adjudge.authoring.proofs.world import Input, put_all
+from adjudge.expr.smt.logic import conj, disj, neg
 from adjudge.model import Outcome, Verdict
+from adjudge.policy.slots import NOW
 from adjudge.policy.typed import Rule
 
 
 def dead_rules(subject: Subject) -> Iterator[Finding]:
     """Find rules that no input makes true, and rules that no input makes false."""
     for rule, truth in zip(subject.policy.typed.rules, subject.verdicts.rules, strict=True):
+        _plant(subject, rule)
         fires = subject.ask(truth.true, partial(_is_true, rule.id))
         if isinstance(fires, Proved):
             yield Finding(
@@ -45,6 +49,16 @@ def dead_rules(subject: Subject) -> Iterator[Finding]:
             yield not_proved("always-true", f"whether `{rule.id}` can be false", rests, rule.span)
 
 
+def _plant(subject: Subject, rule: Rule) -> None:
+    """Look at inputs that may show a rule true, and nothing else: guesses, put into one that passes."""
+    if subject.clean is None:
+        return
+    for guess in guesses(rule.condition, subject.policy.typed):
+        given = put_all(subject.clean.given, guess)
+        moment = guess.get(NOW, subject.clean.now)
+        subject.look(Input(given=given, now=moment if isinstance(moment, datetime) else None))
+
+
 def _is_true(rule: str, verdict: Verdict) -> bool:
     return rule in verdict.matched
 
@@ -57,9 +71,8 @@ def shadowed_rules(subject: Subject, dead: frozenset[str]) -> Iterator[Finding]:
     """Find rules without which every outcome would be the same, and what covers them. dead: rules that never fire."""
     verdicts = subject.verdicts
     others = _others([*verdicts.parts, verdicts.card])
-    clean = _clean(subject)
     for at, rule in enumerate(subject.policy.typed.rules):
-        if rule.id in dead or _decides_alone(subject, rule, clean):
+        if rule.id in dead or _decides_alone(subject, rule):
             continue
         part, rest = verdicts.parts[at], others[at]
         matters = disj(conj(part.reject, neg(rest.reject)), conj(part.review, neg(rest.review)))
@@ -70,36 +83,15 @@ def shadowed_rules(subject: Subject, dead: frozenset[str]) -> Iterator[Finding]:
             yield not_proved("shadowed", f"whether `{rule.id}` ever matters", answer, rule.span)
 
 
-def _clean(subject: Subject) -> Input | None:
-    """Return an input of which everything is known and which passes, if there is one."""
-    verdicts = subject.verdicts
-    quiet = conj(*(truth.false for truth in verdicts.rules), *(truth.known for truth in verdicts.rows))
-    answer = subject.ask(conj(quiet, neg(verdicts.outcome.review)), _is_clean)
-    return answer.input if isinstance(answer, Found) else None
-
-
-def _is_clean(verdict: Verdict) -> bool:
-    return verdict.settled and verdict.outcome is Outcome.PASS and not verdict.unresolved
-
-
-def _decides_alone(subject: Subject, rule: Rule, clean: Input | None) -> bool:
-    """Whether putting what makes a rule true into a clean input shows that it matters: nothing else is as severe.
-
-    Most rules are settled so, without asking the solver.
-    """
-    firing = next((found for found, verdict in subject.seen if rule.id in verdict.matched), None)
-    if firing is None or clean is None:
-        return False
-    given: Mapping[str, object] = clean.given
-    for slot in sorted(subject.reads(rule.condition)):
-        path = tuple(slot.split("."))
-        given = put(given, path, value_at(firing.given, path))
-    verdict = subject.look(Input(given=given, now=firing.now or clean.now))
-    return (
+def _decides_alone(subject: Subject, rule: Rule) -> bool:
+    """Whether an input that was looked at shows that a rule matters: nothing is in doubt, and all else is softer."""
+    return any(
         rule.id in verdict.matched
+        and verdict.settled
         and not verdict.unresolved
         and verdict.outcome is rule.outcome
-        and (_others_outcome(subject, rule, verdict) < rule.outcome)
+        and _others_outcome(subject, rule, verdict) < rule.outcome
+        for _, verdict in subject.seen
     )
 
 
@@ -115,8 +107,7 @@ def _others_outcome(subject: Subject, rule: Rule, verdict: Verdict) -> Outcome:
 
 def _matters(subject: Subject, at: int, found: Input) -> bool:
     """Whether the outcome of an input is another without a rule."""
-    other = subject.without(at)
-    return subject.verdict(found).outcome != other.evaluate(found.given, now=found.now).outcome
+    return subject.look(found).outcome != subject.outcome_without(at, found)
 
 
 def _others(parts: list[AtLeast]) -> list[AtLeast]:
@@ -144,19 +135,30 @@ def _alone_decides(subject: Subject, at: int) -> bool:
 
 
 def _covering(subject: Subject, at: int) -> list[Rule]:
-    """Return rules which are as severe wherever one is: those that the proof needed."""
-    verdicts = subject.verdicts
-    part = verdicts.parts[at]
+    """Return rules which are as severe wherever one is: those that the proof needed.
+
+    Looked for first among the rules that read the same fields, which are few.
+    """
     rules = subject.policy.typed.rules
-    level: list[tuple[Outcome, Prop]] = [(Outcome.REVIEW, part.review), (Outcome.REJECT, part.reject)]
+    read = subject.reads(rules[at].condition)
+    near = [n for n, rule in enumerate(rules) if n != at and subject.reads(rule.condition) & read]
+    everything = [n for n in range(len(rules)) if n != at]
+    needed = _needed(subject, at, near)
+    needed = needed if needed is not None else _needed(subject, at, everything)
+    return [rules[n] for n in needed or ()]
+
+
+def _needed(subject: Subject, at: int, among: list[int]) -> list[int] | None:
+    """Return those of some rules that a proof needs to cover one; None where they do not."""
+    verdicts, part = subject.verdicts, subject.verdicts.parts[at]
     needed: dict[int, None] = {}
-    for outcome, claim in level:
-        absent = tuple(neg(other.of(outcome)) for n, other in enumerate(verdicts.parts) if n != at)
-        answer = subject.inquiry.ask(claim, lambda _: False, assuming=(*absent, neg(verdicts.card.of(outcome))))
-        if isinstance(answer, Proved):
-            numbers = [n for n in range(len(rules)) if n != at]
-            needed.update(dict.fromkeys(numbers[n] for n in answer.core if n < len(numbers)))
-    return [rules[n] for n in needed]
+    for outcome, claim in ((Outcome.REVIEW, part.review), (Outcome.REJECT, part.reject)):
+        absent = tuple(neg(verdicts.parts[n].of(outcome)) for n in among)
+        proof = subject.inquiry.never(claim, *absent, neg(verdicts.card.of(outcome)))
+        if proof is None:
+            return None
+        needed.update(dict.fromkeys(among[n] for n in proof.core if n < len(among)))
+    return list(needed)
 
 
 def _shadowed(rule: Rule, covering: list[Rule]) -> Finding:

@@ -19,7 +19,7 @@ def scorecard_findings(subject: Subject) -> Iterator[Finding]:
     if card is None:
         return
     for row, truth in zip(card.rows, subject.verdicts.rows, strict=True):
-        if isinstance(subject.inquiry.ask(truth.true, lambda _: True), Proved):
+        if subject.inquiry.never(truth.true) is not None:
             yield Finding(
                 code="never-true",
                 severity="warning",

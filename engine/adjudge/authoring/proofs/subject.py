@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from adjudge.authoring.proofs.finding import Finding, Witness
@@ -12,24 +12,32 @@ from adjudge.authoring.proofs.shrink import shrunk
 from adjudge.authoring.proofs.verdict import Verdicts, verdicts_of
 from adjudge.authoring.proofs.world import Input, fields_of, reads, world_of
 from adjudge.expr.nodes import Node
-from adjudge.expr.smt.logic import Prop
-from adjudge.expr.smt.terms import Term
+from adjudge.expr.smt.logic import Prop, conj, neg
+from adjudge.expr.smt.terms import Opaque, Term
 from adjudge.expr.smt.translate import Translator
 from adjudge.expr.smt.world import World
-from adjudge.model import Verdict
+from adjudge.model import Outcome, Verdict
 from adjudge.policy.policy import Policy
+from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
 
 
 @dataclass(slots=True)
 class Subject:
-    """What is asked about. seen: inputs that were found, with their verdicts, which may answer later questions too."""
+    """What is asked about.
+
+    card: the policy with its scorecard only.
+    clean: an input of which everything is known, and which passes; None where there is none.
+    seen: inputs that were looked at, with their verdicts: they may answer other questions too.
+    """
 
     policy: Policy
     world: World
     translator: Translator
     verdicts: Verdicts
     inquiry: Inquiry
+    card: Policy
+    clean: Input | None = None
     seen: list[tuple[Input, Verdict]] = field(default_factory=list)
     read: dict[Node, frozenset[str]] = field(default_factory=dict)
 
@@ -59,10 +67,19 @@ class Subject:
         small = shrunk(found, lambda smaller: holds(self.verdict(smaller)))
         return Witness(about=about, input=small, outcome=str(self.verdict(small).outcome))
 
-    def without(self, at: int) -> Policy:
-        """Return the policy as if one rule were not there."""
-        typed = self.policy.typed
-        return Policy(replace(typed, rules=(*typed.rules[:at], *typed.rules[at + 1 :])), self.policy.functions)
+    def outcome_without(self, at: int, found: Input) -> Outcome:
+        """Return the outcome of an input as if one rule were not there."""
+        typed, verdict = self.policy.typed, self.verdict(found)
+        values = self.policy.read(found.given, now=found.now).values
+        outcomes = [self.card.evaluate(found.given, now=found.now).outcome]
+        matched, unresolved = set(verdict.matched), set(verdict.unresolved)
+        for other in (*typed.rules[:at], *typed.rules[at + 1 :]):
+            if other.id in matched:
+                outcomes.append(other.outcome)
+            elif other.id in unresolved:
+                lost = {slot.partition(".")[0] for slot in self.reads(other.condition) if values.get(slot) is None}
+                outcomes.append(min(other.outcome, other.when_unknown or doubt(typed, lost)))
+        return max(outcomes)
 
     def reads(self, node: Node) -> frozenset[str]:
         """Return the slots that a condition reads."""
@@ -85,6 +102,13 @@ class Subject:
         return world, verdicts_of(typed, translator, self.verdicts, same)
 
 
+def doubt(typed: TypedPolicy, lost: Iterable[str]) -> Outcome:
+    """Return what doubt is worth where some inputs and signals are unknown."""
+    signals = [typed.signals.get(owner) for owner in lost]
+    owns = [signal.when_unknown if signal is not None else None for signal in signals]
+    return max((own or typed.when_unknown for own in owns), default=typed.when_unknown)
+
+
 def not_proved(code: str, what: str, answer: NotProved, span: Span) -> Finding:
     """Return the finding that a question has no answer."""
     return Finding(
@@ -101,7 +125,17 @@ def subject_of(policy: Policy, *, timeout_s: float, total_s: float) -> Subject:
     world, translator = world_of(policy)
     verdicts = verdicts_of(policy.typed, translator)
     inquiry = Inquiry((policy,), world, timeout_s, time.monotonic() + total_s)
-    return Subject(policy, world, translator, verdicts, inquiry)
+    card = Policy(replace(policy.typed, rules=()), policy.functions)
+    subject = Subject(policy, world, translator, verdicts, inquiry, card)
+    quiet = conj(*(truth.false for truth in verdicts.rules), *(truth.known for truth in verdicts.rows))
+    known = conj(*(term.known for term in world.slots.values() if not isinstance(term, Opaque)))
+    clean = subject.ask(conj(quiet, known, neg(verdicts.card.review)), _is_clean)
+    subject.clean = clean.input if isinstance(clean, Found) else None
+    return subject
+
+
+def _is_clean(verdict: Verdict) -> bool:
+    return verdict.settled and verdict.outcome is Outcome.PASS and not verdict.unresolved
 
 
 def slots_of(policy: Policy, slot: str) -> tuple[str, ...]:

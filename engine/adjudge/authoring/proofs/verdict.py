@@ -57,13 +57,17 @@ class Verdicts:
     parts: tuple[AtLeast, ...]
     card: AtLeast
     total: AtLeast
-    lower: AtLeast
-    upper: AtLeast
-    outcome: AtLeast
 
-    def without(self, at: int) -> AtLeast:
-        """Return the outcome as if one rule were not there."""
-        return worst([*self.parts[:at], *self.parts[at + 1 :], self.card])
+    @property
+    def outcome(self) -> AtLeast:
+        """The outcome; the most severe of what the rules and the scorecard make of it."""
+        return worst([*self.parts, self.card])
+
+    @property
+    def lower(self) -> AtLeast:
+        """The most severe outcome that is certain."""
+        certain = [_where(truth.true, rule.outcome) for rule, truth in zip(self.typed.rules, self.rules, strict=True)]
+        return worst([*certain, self.total])
 
 
 def verdicts_of(
@@ -95,15 +99,11 @@ class _Judge:
             else self.part(rule.outcome, rules[at], self.worth(rule.when_unknown, rule.condition))
             for at, rule in enumerate(typed.rules)
         )
-        lowers = [_where(truth.true, rule.outcome) for rule, truth in zip(typed.rules, rules, strict=True)]
-        uppers = [_where(neg(truth.false), rule.outcome) for rule, truth in zip(typed.rules, rules, strict=True)]
         rows: tuple[Truth, ...] = ()
         card = low = NOTHING
         if typed.scorecard is not None:
             rows = tuple(self.translator.truth(row.condition) for row in typed.scorecard.rows)
-            low, high, card = self.scorecard(typed.scorecard.rows, rows)
-            lowers.append(low)
-            uppers.append(high)
+            low, card = self.scorecard(typed.scorecard.rows, rows)
         return Verdicts(
             typed=typed,
             rules=rules,
@@ -111,9 +111,6 @@ class _Judge:
             parts=parts,
             card=card,
             total=low,
-            lower=worst(lowers),
-            upper=worst(uppers),
-            outcome=worst([*parts, card]),
         )
 
     def part(self, outcome: Outcome, truth: Truth, worth: AtLeast) -> AtLeast:
@@ -142,8 +139,8 @@ class _Judge:
 
         return AtLeast(at_least(REVIEW), at_least(REJECT))
 
-    def scorecard(self, rows: tuple[Row, ...], truths: tuple[Truth, ...]) -> tuple[AtLeast, AtLeast, AtLeast]:
-        """Return the outcomes of the lowest and the highest total, and what the scorecard makes of the outcome."""
+    def scorecard(self, rows: tuple[Row, ...], truths: tuple[Truth, ...]) -> tuple[AtLeast, AtLeast]:
+        """Return the outcome of the lowest total, and what the scorecard makes of the verdict's."""
         card = self.typed.scorecard
         assert card is not None
         low = _total(rows, truths, lowest=True)
@@ -161,7 +158,7 @@ class _Judge:
         ]
         doubt = worst(doubts)
         capped = AtLeast(conj(upper.review, doubt.review), conj(upper.reject, doubt.reject))
-        return lower, upper, worst([lower, capped])
+        return lower, worst([lower, capped])
 
 
 def _total(rows: tuple[Row, ...], truths: tuple[Truth, ...], *, lowest: bool) -> z3.ArithRef:

@@ -125,6 +125,14 @@ def put(given: object, path: tuple[str, ...], value: object) -> dict[str, object
     return {key: part for key, part in inner.items() if part is not None}
 
 
+def put_all(given: Mapping[str, object], values: Mapping[str, object]) -> Mapping[str, object]:
+    """Return a nested mapping with other values of some slots; `now` stands elsewhere."""
+    for slot, value in values.items():
+        if slot != NOW:
+            given = put(given, tuple(slot.split(".")), value)
+    return given
+
+
 def _is_known_beside(model: Any, world: World, slot: str) -> bool:
     """Whether the field of which a `novel_` list is said is known: then the list is too, unless it is refused."""
     owner, dot, name = slot.rpartition(".")
