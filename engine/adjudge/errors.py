@@ -99,6 +99,17 @@ class EvaluationError(AdjudgeError):
     code = "evaluation"
 
 
+class MissingExtra(AdjudgeError):
+    """Something was asked for that an optional package does, and it is not installed."""
+
+    code = "missing-extra"
+
+    def __init__(self, extra: str, package: str) -> None:
+        """extra: of adjudge. package: what it brings."""
+        super().__init__(f"this needs the package `{package}`")
+        self.hint = f"pip install 'adjudge[{extra}]'"
+
+
 class RequestError(AdjudgeError):
     """A request that cannot be decided as it stands; for the engineer. Nothing was recorded or asked."""
 

@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "eval": "Evaluate a condition.",
     "check": "Find what is wrong with policies and their tests.",
     "test": "Run the tests that stand beside policies.",
+    "analyse": "Prove what a policy can and cannot do.",
     "replay": "Decide a log's decisions again.",
     "audit": "Verify and read an audit log.",
     "plugins": "Show what is installed and what it provides.",

@@ -34,7 +34,7 @@ class Analysis:
 
 
 def analyse(policy: Policy, *, timeout_s: float = TIMEOUT_S, total_s: float = TOTAL_S) -> Analysis:
-    """Prove of a policy what can be proved. Raises ImportError without the extra `analyze`.
+    """Prove of a policy what can be proved.
 
     timeout_s: for each question. total_s: for all of them; those that are left then are findings `not-proved`.
     """

@@ -109,7 +109,7 @@ def _finding(subject: Subject, name: str, found: Input) -> Finding:
 def _cause(subject: Subject, name: str, waived: tuple[str, ...]) -> tuple[str, tuple[Span, ...]]:
     """Return in words what lets a loss soften the outcome, and where it stands."""
     typed = subject.policy.typed
-    rules = [rule for rule in typed.rules if rule.id in waived]
+    rules = [rule for rule in typed.rules if rule.id in waived and _owned(subject, rule.condition, name)]
     if waived:
         signal = typed.signals.get(name)
         spans = tuple(rule.span for rule in rules if rule.when_unknown is not None)
@@ -132,3 +132,7 @@ def _cause(subject: Subject, name: str, waived: tuple[str, ...]) -> tuple[str, t
 def _names(node: Node, owner: str) -> bool:
     names = [part.name for part in walk(node) if isinstance(part, Name)]
     return any(name == owner or name.startswith(f"{owner}.") for name in names)
+
+
+def _owned(subject: Subject, condition: Node, owner: str) -> bool:
+    return any(slot.partition(".")[0] == owner for slot in subject.reads(condition))

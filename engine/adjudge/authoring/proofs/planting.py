@@ -7,10 +7,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import islice, product
 
-from adjudge.expr.nodes import Binary, Conditional, ListLiteral, Literal, Logic, Name, Node, Unary, walk
+from adjudge.expr.nodes import (
+    Binary,
+    Call,
+    Comprehension,
+    Conditional,
+    ListLiteral,
+    Literal,
+    Local,
+    Logic,
+    Name,
+    Node,
+    Unary,
+    walk,
+)
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.expr.types import EnumType, SetType
 from adjudge.policy.typed import TypedPolicy
@@ -49,10 +63,39 @@ def _guesses(node: Node, typed: TypedPolicy, wanted: bool) -> Iterator[Guess]:
             yield from _guesses(typed.variables[name], typed, wanted)
         case Name(name=name):
             yield {name: wanted}
+        case Call(function=("endsWith" | "startsWith" | "contains"), arguments=(Name(name=name), part)):
+            text = _constant(part, typed)
+            if isinstance(text, str):
+                yield {name: text if wanted else ""}
+        case Comprehension(kind="exists", operand=operand, predicate=Node() as predicate) if wanted:
+            values = _constant(operand, typed)
+            for value in values[:2] if isinstance(values, tuple) else ():
+                yield from _guesses(with_local(predicate, node.variable, value), typed, wanted)
         case Binary(operator="in", left=left, right=right):
             yield from _membership(left, right, typed, wanted)
         case Binary(operator=operator, left=left, right=right) if operator in _FLIPPED:
             yield from _comparison(operator, left, right, typed, wanted)
+
+
+def with_local(node: Node, variable: str, value: object) -> Node:
+    """Return a predicate with a constant in place of its variable, as far as comparisons and calls go."""
+
+    def inner(part: Node) -> Node:
+        return with_local(part, variable, value)
+
+    match node:
+        case Local(name=name) if name == variable and isinstance(value, bool | int | float | str):
+            return Literal(value=value, type=node.type)
+        case Binary(left=left, right=right):
+            return replace(node, left=inner(left), right=inner(right))
+        case Logic(operands=operands):
+            return replace(node, operands=tuple(map(inner, operands)))
+        case Call(arguments=arguments):
+            return replace(node, arguments=tuple(map(inner, arguments)))
+        case Unary(operand=operand):
+            return replace(node, operand=inner(operand))
+        case _:
+            return node
 
 
 def _joined(parts: Iterable[Guess], typed: TypedPolicy) -> Guess:
@@ -70,7 +113,7 @@ def _joined(parts: Iterable[Guess], typed: TypedPolicy) -> Guess:
 def _constant(node: Node, typed: TypedPolicy) -> object:
     """Return the value of a part that reads no field; None where it reads one, or has none."""
     lists: dict[str, object] = {f"lists.{name}": values for name, values in typed.lists.items()}
-    if any(isinstance(part, Name) and part.name not in lists for part in walk(node)):
+    if any(isinstance(part, Local) or (isinstance(part, Name) and part.name not in lists) for part in walk(node)):
         return None
     value = evaluate(node, lists)
     return None if isinstance(value, Unknown) else value

@@ -120,7 +120,8 @@ def _softens(subject: Subject, change: _Change) -> Iterator[Finding]:
 
 def _finding(subject: Subject, change: _Change, one: Input, other: Input) -> Finding:
     before, after = subject.verdict(one), subject.verdict(other)
-    rules = [rule for rule in before.matched if rule not in after.matched] or list(before.matched)
+    spoke, speaks = ({*verdict.matched, *verdict.unresolved} for verdict in (before, after))
+    rules = [rule.id for rule in subject.policy.typed.rules if rule.id in spoke - speaks]
     spans = tuple(rule.span for rule in subject.policy.typed.rules if rule.id in rules)
     return Finding(
         code="not-monotone",

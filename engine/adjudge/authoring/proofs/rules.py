@@ -11,7 +11,7 @@ from adjudge.authoring.proofs.inquiry import NotProved, Proved
 from adjudge.authoring.proofs.planting import guesses
 from adjudge.authoring.proofs.subject import Subject, not_proved
 from adjudge.authoring.proofs.verdict import AtLeast, worst
-from adjudge.authoring.proofs.world import Input, put_all
+from adjudge.authoring.proofs.world import Input, put_all, value_at
 from adjudge.expr.smt.logic import conj, disj, neg
 from adjudge.model import Outcome, Verdict
 from adjudge.policy.slots import NOW
@@ -72,7 +72,7 @@ def shadowed_rules(subject: Subject, dead: frozenset[str]) -> Iterator[Finding]:
     verdicts = subject.verdicts
     others = _others([*verdicts.parts, verdicts.card])
     for at, rule in enumerate(subject.policy.typed.rules):
-        if rule.id in dead or _decides_alone(subject, rule):
+        if rule.id in dead or _decides_alone(subject, rule) or _decides_transplanted(subject, rule):
             continue
         part, rest = verdicts.parts[at], others[at]
         matters = disj(conj(part.reject, neg(rest.reject)), conj(part.review, neg(rest.review)))
@@ -93,6 +93,17 @@ def _decides_alone(subject: Subject, rule: Rule) -> bool:
         and _others_outcome(subject, rule, verdict) < rule.outcome
         for _, verdict in subject.seen
     )
+
+
+def _decides_transplanted(subject: Subject, rule: Rule) -> bool:
+    """Whether it shows once what a rule reads is taken from an input that made it true into one that passes."""
+    firing = next((found for found, verdict in subject.seen if rule.id in verdict.matched), None)
+    if firing is None or subject.clean is None:
+        return False
+    values = {slot: value_at(firing.given, tuple(slot.split("."))) for slot in sorted(subject.reads(rule.condition))}
+    known = {slot: value for slot, value in values.items() if value is not None}
+    subject.look(Input(given=put_all(subject.clean.given, known), now=firing.now or subject.clean.now))
+    return _decides_alone(subject, rule)
 
 
 def _others_outcome(subject: Subject, rule: Rule, verdict: Verdict) -> Outcome:
@@ -134,8 +145,8 @@ def _alone_decides(subject: Subject, at: int) -> bool:
     )
 
 
-def _covering(subject: Subject, at: int) -> list[Rule]:
-    """Return rules which are as severe wherever one is: those that the proof needed.
+def _covering(subject: Subject, at: int) -> list[Rule | None]:
+    """Return rules which are as severe wherever one is: those that the proof needed; None is the scorecard.
 
     Looked for first among the rules that read the same fields, which are few.
     """
@@ -145,30 +156,41 @@ def _covering(subject: Subject, at: int) -> list[Rule]:
     everything = [n for n in range(len(rules)) if n != at]
     needed = _needed(subject, at, near)
     needed = needed if needed is not None else _needed(subject, at, everything)
-    return [rules[n] for n in needed or ()]
+    return [rules[n] if n is not None else None for n in needed or ()]
 
 
-def _needed(subject: Subject, at: int, among: list[int]) -> list[int] | None:
+def _needed(subject: Subject, at: int, among: list[int]) -> list[int | None] | None:
     """Return those of some rules that a proof needs to cover one; None where they do not."""
-    verdicts, part = subject.verdicts, subject.verdicts.parts[at]
-    needed: dict[int, None] = {}
-    for outcome, claim in ((Outcome.REVIEW, part.review), (Outcome.REJECT, part.reject)):
-        absent = tuple(neg(verdicts.parts[n].of(outcome)) for n in among)
-        proof = subject.inquiry.never(claim, *absent, neg(verdicts.card.of(outcome)))
+    needed: list[int | None] = []
+    for outcome in (Outcome.REJECT, Outcome.REVIEW):
+        proof = _cover(subject, at, outcome, needed)  # what covers the one may do for the other
+        if proof is None:
+            proof = _cover(subject, at, outcome, [*among, None])
         if proof is None:
             return None
-        needed.update(dict.fromkeys(among[n] for n in proof.core if n < len(among)))
-    return list(needed)
+        needed = list(dict.fromkeys([*needed, *proof]))
+    return needed
 
 
-def _shadowed(rule: Rule, covering: list[Rule]) -> Finding:
-    names = ", ".join(f"`{other.id}`" for other in covering[:4]) or "the scorecard"
-    more = f" and {len(covering) - 4} more" if len(covering) > 4 else ""
+def _cover(subject: Subject, at: int, outcome: Outcome, among: list[int | None]) -> list[int | None] | None:
+    """Return those of some rules that make an outcome wherever one rule does; None where they do not."""
+    verdicts = subject.verdicts
+    parts = [verdicts.parts[n] if n is not None else verdicts.card for n in among]
+    proof = subject.inquiry.never(verdicts.parts[at].of(outcome), *(neg(part.of(outcome)) for part in parts))
+    return [among[n] for n in proof.core] if proof is not None else None
+
+
+def _shadowed(rule: Rule, covering: list[Rule | None]) -> Finding:
+    named = [f"`{other.id}`" if other is not None else "the scorecard" for other in covering[:4]]
+    names = " and ".join(filter(None, (", ".join(named[:-1]), *named[-1:]))) or "the rest"
+    others = [other for other in covering if other is not None]
+    more = f", with {len(covering) - 4} more," if len(covering) > 4 else ""
+    says = "says" if len(covering) == 1 else "say"
     return Finding(
         code="shadowed",
         severity="warning",
-        message=f"`{rule.id}` never matters: wherever it speaks, {names}{more} says as much or more",
-        spans=(rule.span, *(other.span for other in covering[:4])),
-        rules=(rule.id, *(other.id for other in covering)),
+        message=f"`{rule.id}` never matters: wherever it speaks, {names}{more} {says} as much or more",
+        spans=(rule.span, *(other.span for other in others[:4])),
+        rules=(rule.id, *(other.id for other in others)),
         hint="delete it, or make it more severe, or narrow what covers it; its reason code is still told",
     )

@@ -113,7 +113,7 @@ def not_proved(code: str, what: str, answer: NotProved, span: Span) -> Finding:
     """Return the finding that a question has no answer."""
     return Finding(
         code="not-proved",
-        severity="note",
+        severity="warning",
         message=f"not proved: {what} ({answer.why})",
         spans=(span,),
         hint=f"the question `{code}` is open; give it more time with --timeout, or simplify the condition",
@@ -129,8 +129,12 @@ def subject_of(policy: Policy, *, timeout_s: float, total_s: float) -> Subject:
     subject = Subject(policy, world, translator, verdicts, inquiry, card)
     quiet = conj(*(truth.false for truth in verdicts.rules), *(truth.known for truth in verdicts.rows))
     known = conj(*(term.known for term in world.slots.values() if not isinstance(term, Opaque)))
-    clean = subject.ask(conj(quiet, known, neg(verdicts.card.review)), _is_clean)
-    subject.clean = clean.input if isinstance(clean, Found) else None
+    still = conj(*(truth.false for truth in verdicts.rows))
+    for rows in (still, True):  # the fewer points it has, the more can be tried with it
+        clean = subject.ask(conj(quiet, known, rows, neg(verdicts.card.review)), _is_clean)
+        if isinstance(clean, Found):
+            subject.clean = clean.input
+            break
     return subject
 
 

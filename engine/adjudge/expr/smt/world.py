@@ -104,7 +104,7 @@ class World:
     def any_truth(self, what: str) -> Truth:
         """Return an answer of which nothing is known."""
         name = self.fresh(what)
-        true, false = z3.Bools(f"{name}.t {name}.f")
+        true, false = z3.Bool(f"{name}.t"), z3.Bool(f"{name}.f")
         self.constraints.append(z3.Not(z3.And(true, false)))
         return Truth(true, false)
 

@@ -1,0 +1,238 @@
+"""Faults that are planted are found, clean policies are left alone, and every witness does what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from adjudge.model import Outcome
+from adjudge.policy import Policy, parse_policy
+from policy.random_policies import NOW, policies, requests
+
+pytest.importorskip("z3", reason="needs the extra `analyze`")
+
+from adjudge.authoring.proofs import inquiry
+from adjudge.authoring.proofs.analyse import Analysis, analyse
+from adjudge.authoring.proofs.finding import Finding, Witness
+from adjudge.authoring.proofs.world import Input
+
+CLEAN = """policy_language: 1
+policy: shop
+inputs:
+  country: string
+  age: {{type: duration, range: [0s, 87600h]}}
+  match: {{type: double, range: [0, 1], riskier: lower}}
+  email: string
+signals:
+  face:
+    fields:
+      result: {{type: enum, values: [low, suspicious, high], riskier: higher}}
+      tags: {{type: set, values: [Forgery, Remake], riskier: higher}}
+      score: {{type: map, keys: [Forgery, Remake], of: {{type: double, range: [0, 1], riskier: higher}}, absent: 0}}
+  device:
+    fields:
+      score: {{type: int, range: [0, 100], riskier: higher}}
+      emulator: {{type: bool, riskier: true}}
+lists: {{bad: [KP, IR]}}
+variables: {{risky: device.score >= {device} || device.emulator}}
+thresholds:
+  face.result: {{suspicious: review, high: reject}}
+  face.tags: {{Forgery: review}}
+  face.score:
+    Forgery: {{review: {review}, reject: {reject}}}
+    Remake: {{review: {review}}}
+  match: {{below: {{review: 0.8, reject: 0.5}}}}
+rules:
+  - {{id: bad-country, when: country in lists.bad, then: reject}}
+  - {{id: fresh-and-risky, when: 'risky && age < duration("{hours}h")', unless: match > 0.97, then: review}}
+  - {{id: mail, when: 'email.endsWith("@{domain}")', then: review}}
+  - {{id: novel, when: size(face.novel_tags) > 0, then: review}}
+scorecard:
+  points:
+    - {{when: risky, add: {points}}}
+    - {{when: 'age < duration("720h")', add: 20}}
+    - {{when: face.score.Remake > 0.2, add: 15}}
+    - {{when: match < 0.9, add: 10}}
+  bands: {{review: {band}, reject: {all}}}
+"""
+
+
+ONE = CLEAN.format(device=70, review=0.6, reject=0.9, hours=24, domain="x.com", points=40, band=70, all=85)
+
+
+@st.composite
+def clean_texts(draw: DrawFn) -> str:
+    """Return a policy without a fault."""
+    points = draw(st.integers(20, 60))
+    return CLEAN.format(
+        device=draw(st.integers(30, 90)),
+        review=draw(st.sampled_from((0.3, 0.45, 0.6))),
+        reject=draw(st.sampled_from((0.7, 0.85, 0.9))),
+        hours=draw(st.sampled_from((24, 48, 100))),
+        domain=draw(st.sampled_from(("x.com", "mail.example", "ü.de"))),
+        points=points,
+        band=draw(st.integers(points + 21, points + 30)),
+        all=points + 45,
+    )
+
+
+def add_rule(text: str, rule: str) -> str:
+    return text.replace("scorecard:\n", f"  - {{id: planted, {rule}}}\nscorecard:\n", 1)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is planted, the code of the finding, and a rule that it must name too."""
+
+    plant: Callable[[str], str]
+    code: str
+    related: str | None = None
+
+
+def rule(text: str, code: str, related: str | None = None) -> Fault:
+    return Fault(lambda policy: add_rule(policy, text), code, related)
+
+
+FRESH = 'when: age < duration("5h"), then: reject, unless:'
+FAULTS = {
+    "contradiction": rule("when: device.score > 60 && device.score < 40, then: review", "never-true"),
+    "contradiction over a variable": rule("when: '!risky && device.emulator', then: review", "never-true"),
+    "contradiction of times": rule(
+        """when: 'age < duration("1h") && age > duration("2h")', then: reject""", "never-true"
+    ),
+    "contradiction of a list": rule("""when: 'country in lists.bad && country == "SG"', then: reject""", "never-true"),
+    "contradiction of texts": rule(
+        """when: 'email.endsWith("@a.com") && email.endsWith("@b.com")', then: reject""", "never-true"
+    ),
+    "always": rule("when: device.score <= 100, then: review", "always-true"),
+    "shadowed by a more severe rule": rule(
+        "when: country in lists.bad && device.score > 50, then: review", "shadowed", "bad-country"
+    ),
+    "shadowed by a threshold": rule("when: match < 0.3, then: reject", "shadowed", "threshold:match:reject"),
+    "shadowed beside a choice": rule(
+        "when: 'match <= 0.8 && (device.emulator || device.score < 9)', then: review",
+        "shadowed",
+        "threshold:match:review",
+    ),
+    "idle operand": rule(
+        """when: 'device.score > 95 && device.score > 50 && age > duration("9h")', then: reject""", "idle-part"
+    ),
+    "idle alternative": rule("when: 'device.score > 95 || device.score > 97', then: reject", "idle-part"),
+    "exception that never applies": rule(
+        "when: device.score > 95, unless: device.score < 90, then: reject", "idle-part"
+    ),
+    "band that is not reached": Fault(lambda text: _band(text), "band-unreachable"),
+    "more risk excuses": rule(f"{FRESH} device.score > 50", "not-monotone"),
+    "a tag excuses": rule(f"{FRESH} '\"Remake\" in face.tags'", "not-monotone"),
+    "a worse result excuses": rule(f"{FRESH} 'face.result == \"suspicious\"'", "not-monotone"),
+    "points for risk are taken away": Fault(
+        lambda text: text.replace("  points:\n", "  points:\n    - {when: device.score > 20, add: -19}\n"),
+        "not-monotone",
+    ),
+    "has": rule("""when: 'has(device.score) && age < duration("5h")', then: review""", "softened-by-loss"),
+    "waiver": Fault(
+        lambda text: text.replace("  device:\n", "  device:\n    when_unknown: pass\n"), "softened-by-loss"
+    ),
+    "waiver of a rule": rule("when: device.score > 97, then: reject, when_unknown: pass", "softened-by-loss"),
+}
+
+
+def _band(text: str) -> str:
+    head, _, bands = text.rpartition("reject: ")
+    return f"{head}reject: 10{bands}"
+
+
+def analysis_of(text: str) -> Analysis:
+    return analyse(parse_policy(text), timeout_s=10, total_s=200)
+
+
+def shows(policy: Policy, finding: Finding) -> bool:
+    """Whether the engine says of a finding's witnesses what the finding says."""
+    return all(
+        str(policy.evaluate(one.input.given, now=one.input.now).outcome) == one.outcome for one in finding.witnesses
+    )
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(clean_texts())
+def test_clean_policy_has_no_findings(text: str) -> None:
+    assert [finding.message for finding in analysis_of(text).findings] == []
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
+@given(text=clean_texts())
+def test_planted_fault_is_found(fault: str, text: str) -> None:
+    planted = FAULTS[fault]
+    code, related = planted.code, planted.related
+    analysis = analysis_of(planted.plant(text))
+    found = [finding for finding in analysis.findings if finding.code == code]
+    assert found, [finding.message for finding in analysis.findings]
+    if code in ("never-true", "always-true", "shadowed"):
+        assert found[0].rules[0] == "planted"
+    if related is not None:
+        assert related in found[0].rules
+    assert all(shows(analysis.policy, finding) for finding in analysis.findings)
+    if code in ("not-monotone", "softened-by-loss"):
+        before, after = found[0].witnesses
+        assert Outcome(after.outcome) < Outcome(before.outcome)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_findings_hold_on_requests_of_all_kinds(data: st.DataObject) -> None:
+    """Nothing that is said never to happen happens, and nothing is said that an evaluation contradicts."""
+    policy = data.draw(policies())
+    analysis = analyse(policy, timeout_s=2, total_s=20)
+    assert all(shows(policy, finding) for finding in analysis.findings)
+    for force in analysis.forces:
+        assert policy.evaluate(force.witness.input.given, now=force.witness.input.now).lower >= force.outcome
+    never = {finding.rules[0] for finding in analysis.findings if finding.code == "never-true" and finding.rules}
+    always = {finding.rules[0] for finding in analysis.findings if finding.code == "always-true"}
+    shadowed = {finding.rules[0] for finding in analysis.findings if finding.code == "shadowed"}
+    smaller = {
+        rule: Policy(
+            replace(policy.typed, rules=tuple(r for r in policy.typed.rules if r.id != rule)), policy.functions
+        )
+        for rule in shadowed
+    }
+    for _ in range(8):
+        request = data.draw(requests(policy))
+        verdict = policy.evaluate(request, now=NOW)
+        assert not never & set(verdict.matched)
+        assert always <= {*verdict.matched, *verdict.unresolved}
+        for rule, without in smaller.items():
+            assert without.evaluate(request, now=NOW).outcome == verdict.outcome, rule
+
+
+def test_question_without_an_answer_is_said_to_be_open() -> None:
+    text = add_rule(ONE, "when: 'match * match * match - match * 0.7 == 0.1234567', then: reject")
+    analysis = analyse(parse_policy(text), timeout_s=0.05, total_s=30)
+    assert "not-proved" in {finding.code for finding in analysis.findings}
+    assert analysis.warnings
+
+
+def test_no_time_at_all_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inquiry.Inquiry, "left_s", lambda self: 0.0)
+    text = add_rule(ONE, "when: device.score > 60 && device.score < 40, then: review")
+    codes = [finding.code for finding in analyse(parse_policy(text)).findings]
+    assert codes and set(codes) == {"not-proved"}
+
+
+def test_finding_reads_well(golden: Callable[[str, str], None]) -> None:
+    text = ONE
+    for plant in ("contradiction", "shadowed by a threshold", "idle operand", "more risk excuses", "waiver of a rule"):
+        text = FAULTS[plant].plant(text).replace("id: planted", f"id: {plant.replace(' ', '-')}")
+    analysis = analysis_of(text)
+    golden("proofs/findings.txt", "\n\n".join(finding.render(analysis.policy) for finding in analysis.findings) + "\n")
+
+
+def test_witness_as_json_is_what_a_test_takes() -> None:
+    witness = Witness(about="alone", input=Input(given={"age": NOW - NOW}, now=NOW), outcome="review")
+    assert witness.data()["now"] == "2026-11-23T08:30:00Z"
+    assert witness.data()["given"] == {"age": "0s"}

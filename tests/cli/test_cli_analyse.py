@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("z3", reason="needs the extra `analyze`")
+
+DEAD = "  - {id: never, when: device.score > 60.0 && device.score < 40.0, then: review}\n"
+
+
+@pytest.fixture
+def faulty(folder: Path) -> Path:
+    policy = folder / "policy.yaml"
+    head, rules, rest = policy.read_text().partition("rules:\n")
+    policy.write_text(head + rules + DEAD + rest)
+    return policy
+
+
+def test_analyse_of_a_fine_policy_says_what_forces_an_outcome(run: Any, folder: Path) -> None:
+    result = run("analyse", "policy.yaml")
+    assert result.exit_code == 0, result.stdout
+    assert "fields that force an outcome alone" in result.stdout
+    assert result.stdout.rstrip().splitlines()[-1].startswith("policy.yaml: ")
+
+
+def test_analyse_of_a_faulty_policy_names_the_rule(run: Any, faulty: Path) -> None:
+    result = run("analyse", "policy.yaml")
+    assert result.exit_code == 1
+    assert "warning[never-true]: no input makes `never` true" in result.stdout
+
+
+def test_analyse_json_holds_findings_and_forces(run: Any, faulty: Path) -> None:
+    result = run("analyse", "policy.yaml", "--format", "json")
+    assert result.exit_code == 1
+    (document,) = json.loads(result.stdout)
+    finding = next(finding for finding in document["findings"] if finding["code"] == "never-true")
+    assert (finding["severity"], finding["rules"], finding["file"]) == ("warning", ["never"], "policy.yaml")
+    assert {"field", "outcome", "witness"} == document["forces"][0].keys()
+
+
+def test_analyse_of_a_policy_that_does_not_load_says_why(run: Any, folder: Path) -> None:
+    (folder / "policy.yaml").write_text("policy_language: 1\n")
+    result = run("analyse", "policy.yaml")
+    assert result.exit_code == 2
+    assert "schema-missing" in result.stderr
+
+
+def test_analyse_without_the_solver_names_the_extra(run: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if "proofs" in name or "smt" in name or name.split(".")[0] == "z3"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "z3", None)
+    result = run("analyse", "policy.yaml")
+    assert result.exit_code == 2
+    assert "pip install 'adjudge[analyze]'" in result.stderr
