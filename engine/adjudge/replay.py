@@ -76,12 +76,11 @@ def replay(
 def _replay(seq: int, body: DecisionBody, policy: Policy | str, reveal: Reveal) -> Replayed:
     if isinstance(policy, str):
         return Replayed(seq=seq, decision=body, answer="not replayable", missing=policy)
-    given, erased = _given(body, reveal)
+    given, erased = known_of(body, reveal)
     recorded = body.verdict
     if erased:
-        needed = [name for name in erased if any(_is_part(slot, name) for slot in _slots_read(policy))]
-        if needed:
-            missing = f"`{needed[0]}` was erased"
+        missing = needs_erased(policy, erased)
+        if missing is not None:
             return Replayed(seq=seq, decision=body, answer="not replayable", missing=missing)
         recorded = msgspec.structs.replace(
             recorded,
@@ -97,7 +96,14 @@ def _replay(seq: int, body: DecisionBody, policy: Policy | str, reveal: Reveal) 
     return Replayed(seq=seq, decision=body, answer=answer, differences=differences, recomputed=verdict)
 
 
-def _given(body: DecisionBody, reveal: Reveal) -> tuple[dict[str, object], tuple[str, ...]]:
+def needs_erased(policy: Policy, erased: tuple[str, ...]) -> str | None:
+    """Say which erased field a policy's verdict hangs on; None where it hangs on none."""
+    read = slots_hung_on(policy)
+    needed = [name for name in erased if any(_is_part(slot, name) for slot in read)]
+    return f"`{needed[0]}` was erased" if needed else None
+
+
+def known_of(body: DecisionBody, reveal: Reveal) -> tuple[dict[str, object], tuple[str, ...]]:
     """Return the fields as they were given, and the full names of those that were erased since."""
     given, erased = restore_fields(body.inputs, "", body.personal, reveal)
     for name, signal in body.signals.items():
@@ -107,7 +113,7 @@ def _given(body: DecisionBody, reveal: Reveal) -> tuple[dict[str, object], tuple
     return given, erased
 
 
-def _slots_read(policy: Policy) -> frozenset[str]:
+def slots_hung_on(policy: Policy) -> frozenset[str]:
     """Return the slots that the policy's verdict hangs on."""
     typed = policy.typed
     trees = [rule.condition for rule in typed.rules]

@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, str] = {
     "check": "Find what is wrong with policies and their tests.",
     "test": "Run the tests that stand beside policies.",
     "analyse": "Prove what a policy can and cannot do.",
+    "compare": "Say where two policies differ.",
     "replay": "Decide a log's decisions again.",
     "audit": "Verify and read an audit log.",
     "plugins": "Show what is installed and what it provides.",

@@ -58,6 +58,8 @@ class Inquiry:
     deadline: float | None = None
     solver: z3.Solver = field(default_factory=z3.SimpleSolver)
     told: int = 0
+    read: Callable[[z3.ModelRef], Input] | None = None
+    """How to make an input of a model, where that takes more than the world."""
 
     def ask(
         self,
@@ -78,7 +80,8 @@ class Inquiry:
             answer = self.check(claim, assuming)
             if not isinstance(answer, z3.ModelRef):
                 return answer
-            found, *rest = (input_of(answer, world, *self.policies) for world in (self.world, *others))
+            found = self.read(answer) if self.read is not None else input_of(answer, self.world, *self.policies)
+            rest = [input_of(answer, world, *self.policies) for world in others]
             if confirm(found, *rest):
                 return Found(found, tuple(rest))
             claim = conj(claim, z3.Not(z3.And(self.same(answer))))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from adjudge.authoring.proofs.contributions import contributions
 from adjudge.authoring.proofs.finding import Finding, Witness
 from adjudge.authoring.proofs.inquiry import Answer, Found, Inquiry, NotProved
 from adjudge.authoring.proofs.shrink import shrunk
@@ -18,7 +19,6 @@ from adjudge.expr.smt.translate import Translator
 from adjudge.expr.smt.world import World
 from adjudge.model import Outcome, Verdict
 from adjudge.policy.policy import Policy
-from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
 
 
@@ -69,17 +69,9 @@ class Subject:
 
     def outcome_without(self, at: int, found: Input) -> Outcome:
         """Return the outcome of an input as if one rule were not there."""
-        typed, verdict = self.policy.typed, self.verdict(found)
-        values = self.policy.read(found.given, now=found.now).values
-        outcomes = [self.card.evaluate(found.given, now=found.now).outcome]
-        matched, unresolved = set(verdict.matched), set(verdict.unresolved)
-        for other in (*typed.rules[:at], *typed.rules[at + 1 :]):
-            if other.id in matched:
-                outcomes.append(other.outcome)
-            elif other.id in unresolved:
-                lost = {slot.partition(".")[0] for slot in self.reads(other.condition) if values.get(slot) is None}
-                outcomes.append(min(other.outcome, other.when_unknown or doubt(typed, lost)))
-        return max(outcomes)
+        others = contributions(self.policy, found)
+        others.pop(self.policy.typed.rules[at].id, None)
+        return max(*others.values(), self.card.evaluate(found.given, now=found.now).outcome, Outcome.PASS)
 
     def reads(self, node: Node) -> frozenset[str]:
         """Return the slots that a condition reads."""
@@ -100,13 +92,6 @@ class Subject:
         typed = self.policy.typed
         same = [at for at, rule in enumerate(typed.rules) if not self.reads(rule.condition) & touched]
         return world, verdicts_of(typed, translator, self.verdicts, same)
-
-
-def doubt(typed: TypedPolicy, lost: Iterable[str]) -> Outcome:
-    """Return what doubt is worth where some inputs and signals are unknown."""
-    signals = [typed.signals.get(owner) for owner in lost]
-    owns = [signal.when_unknown if signal is not None else None for signal in signals]
-    return max((own or typed.when_unknown for own in owns), default=typed.when_unknown)
 
 
 def not_proved(code: str, what: str, answer: NotProved, span: Span) -> Finding:

@@ -1,0 +1,1 @@
+"""Two policies side by side: on every input that there could be, and on the traffic of a log."""

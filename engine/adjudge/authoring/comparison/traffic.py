@@ -1,0 +1,204 @@
+"""Two policies on the traffic of a log: what would have been decided, at what cost, and whom it would move."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from adjudge.audit.bodies import DecisionBody
+from adjudge.audit.read import read
+from adjudge.audit.vault import Vault
+from adjudge.errors import AuditBroken
+from adjudge.model import OUTCOMES, Outcome, Verdict
+from adjudge.plugin import Provider
+from adjudge.policy.policy import Policy
+from adjudge.replay import known_of, needs_erased
+from adjudge.signals.plan import Plan, plan
+
+EXAMPLES = 3
+"""How many decisions are named for each pair of outcomes."""
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flip:
+    """A decision that would come out otherwise. rules: what came (`+`) and went (`-`), in doubt (`?`) or not."""
+
+    seq: int
+    decision_id: str
+    merchant_biz_id: str
+    old: Outcome
+    new: Outcome
+    rules: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Side:
+    """One policy on the traffic.
+
+    calls: of providers, by signal. cost: by currency. untold: calls whose answer the log does not hold, so that what
+    they would have said is unknown.
+    """
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    unsettled: int = 0
+    hits: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
+    cost: dict[str, Decimal] = field(default_factory=dict)
+    untold: Counter[str] = field(default_factory=Counter)
+
+    def share(self, outcome: Outcome) -> float:
+        """Return the share of decisions with an outcome, 0 to 1."""
+        total = self.outcomes.total()
+        return self.outcomes[outcome] / total if total else 0.0
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What two policies make of a log. matrix: counts by old and new outcome. lost: decisions that cannot be told."""
+
+    old: Side = field(default_factory=Side)
+    new: Side = field(default_factory=Side)
+    matrix: Counter[tuple[Outcome, Outcome]] = field(default_factory=Counter)
+    examples: dict[tuple[Outcome, Outcome], list[Flip]] = field(default_factory=dict)
+    moved_by: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
+    first: datetime | None = None
+    last: datetime | None = None
+
+    @property
+    def decisions(self) -> int:
+        """How many decisions were compared."""
+        return self.matrix.total()
+
+    @property
+    def flips(self) -> int:
+        """How many would come out otherwise."""
+        return sum(count for (old, new), count in self.matrix.items() if old != new)
+
+    @property
+    def flip_share(self) -> float:
+        """The share of decisions that would come out otherwise, 0 to 1."""
+        return self.flips / self.decisions if self.decisions else 0.0
+
+    @property
+    def days(self) -> float:
+        """The time that the log covers, at least one day."""
+        if self.first is None or self.last is None:
+            return 1.0
+        return max((self.last - self.first).total_seconds() / _DAY_S, 1.0)
+
+
+def compare_traffic(
+    logs: tuple[Path, ...], old: Policy, new: Policy, providers: Mapping[str, Provider] | None = None
+) -> Traffic:
+    """Decide every decision of some logs by both policies, in constant memory.
+
+    Known is what the log holds. providers: for the prices of their calls, by name; those that are missing cost nothing.
+    Raises AuditBroken at a record that does not verify, AuditUnavailable where there is no log.
+    """
+    traffic = Traffic()
+    sides = [
+        (side, policy, _Buyer(policy, providers or {})) for side, policy in ((traffic.old, old), (traffic.new, new))
+    ]
+    for log in logs:
+        for seq, body, given, erased in _decisions(log):
+            missing = needs_erased(old, erased) or needs_erased(new, erased)
+            if missing is not None:
+                traffic.lost[missing] += 1
+                continue
+            verdicts = []
+            for side, policy, buyer in sides:
+                verdict = policy.evaluate(given, now=body.at)
+                verdicts.append(verdict)
+                _count(side, verdict)
+                buyer.buy(side, body, given)
+            _flip(traffic, seq, body, *verdicts)
+    return traffic
+
+
+def _decisions(log: Path) -> Iterator[tuple[int, DecisionBody, dict[str, object], tuple[str, ...]]]:
+    vault = Vault.open(log if log.is_dir() else log.parent)
+    try:
+        for record in read(log):
+            if record.kind == "decision":
+                try:
+                    body = record.decode(DecisionBody)
+                except msgspec.DecodeError as error:
+                    raise AuditBroken(f"{log}: record {record.seq}: is no decision: {error}") from None
+                yield record.seq, body, *known_of(body, vault.reveal)
+    finally:
+        vault.close()
+
+
+def _count(side: Side, verdict: Verdict) -> None:
+    side.outcomes[verdict.outcome] += 1
+    side.unsettled += not verdict.settled
+    side.hits.update(verdict.matched)
+
+
+def _flip(traffic: Traffic, seq: int, body: DecisionBody, old: Verdict, new: Verdict) -> None:
+    cell = old.outcome, new.outcome
+    traffic.matrix[cell] += 1
+    traffic.first = min(traffic.first or body.at, body.at)
+    traffic.last = max(traffic.last or body.at, body.at)
+    if old.outcome == new.outcome:
+        return
+    before, after = ([*v.matched, *(f"{rule}?" for rule in v.unresolved)] for v in (old, new))
+    rules = [f"+{rule}" for rule in after if rule not in before] + [f"-{rule}" for rule in before if rule not in after]
+    traffic.moved_by.update(rules)
+    kept = traffic.examples.setdefault(cell, [])
+    if len(kept) < EXAMPLES:
+        kept.append(
+            Flip(
+                seq=seq,
+                decision_id=body.decision_id,
+                merchant_biz_id=body.merchant_biz_id,
+                old=old.outcome,
+                new=new.outcome,
+                rules=tuple(rules),
+            )
+        )
+
+
+class _Buyer:
+    """Works out which signals a policy would have asked for, as its plan does, with the answers that the log holds."""
+
+    def __init__(self, policy: Policy, providers: Mapping[str, Provider]) -> None:
+        self.policy = policy
+        used = {signal.provider for signal in policy.typed.signals.values() if signal.provider is not None}
+        self.providers = {name: provider for name, provider in providers.items() if name in used}
+        self.plan: Plan | None = plan(policy.typed, self.providers) if used <= self.providers.keys() else None
+
+    def buy(self, side: Side, body: DecisionBody, given: Mapping[str, object]) -> None:
+        """Count the calls for one decision."""
+        if self.plan is None:
+            return
+        if self.plan.is_eager(body.merchant_biz_id):
+            asked = list(self.plan.asked)
+        else:
+            known = {name: value for name, value in given.items() if name not in self.plan.asked}
+            asked = []
+            pending = set(self.plan.asked)
+            while following := self.plan.next(self.policy.evaluate(known, now=body.at), pending):
+                asked += following
+                pending -= set(following)
+                known |= {name: given[name] for name in following if name in given}
+        for name in asked:
+            side.calls[name] += 1
+            if name not in given:
+                side.untold[name] += 1
+            provider = self.providers[str(self.policy.typed.signals[name].provider)]
+            if provider.price:
+                side.cost[provider.currency] = side.cost.get(provider.currency, Decimal(0)) + provider.price
+
+
+def outcome_shares(side: Side) -> dict[str, float]:
+    """Return the share of each outcome."""
+    return {outcome.value: side.share(outcome) for outcome in OUTCOMES}
