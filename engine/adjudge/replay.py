@@ -73,6 +73,40 @@ def replay(
         vault.close()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A decision of a log with its policy and the fields as they were given; erased ones are unknown."""
+
+    decision: DecisionBody
+    policy: Policy
+    given: Mapping[str, object]
+    erased: tuple[str, ...]
+
+
+def recorded(path: Path, decision_id: str, functions: Mapping[str, Function] | None = None) -> Recorded | None:
+    """Find a decision in a log; None where it is not there.
+
+    Raises AuditBroken at a record that does not verify, or where the decision's policy is not to be had.
+    """
+    policies = _Policies(functions or {})
+    vault = Vault.open(path if path.is_dir() else path.parent)
+    try:
+        for record in read(path):
+            if record.kind == "policy":
+                policies.add(record.decode(PolicyBody))
+            elif record.kind == "decision":
+                body = record.decode(DecisionBody)
+                if body.decision_id == decision_id:
+                    policy = policies.get(body)
+                    if isinstance(policy, str):
+                        raise AuditBroken(f"{path}: record {record.seq}: {policy}")
+                    given, erased = known_of(body, vault.reveal)
+                    return Recorded(decision=body, policy=policy, given=given, erased=erased)
+    finally:
+        vault.close()
+    return None
+
+
 def _replay(seq: int, body: DecisionBody, policy: Policy | str, reveal: Reveal) -> Replayed:
     if isinstance(policy, str):
         return Replayed(seq=seq, decision=body, answer="not replayable", missing=policy)

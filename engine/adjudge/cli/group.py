@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, str] = {
     "test": "Run the tests that stand beside policies.",
     "analyse": "Prove what a policy can and cannot do.",
     "compare": "Say where two policies differ.",
+    "explain": "Say why a decision came out so, and what would have changed it.",
     "replay": "Decide a log's decisions again.",
     "audit": "Verify and read an audit log.",
     "plugins": "Show what is installed and what it provides.",

@@ -1,0 +1,293 @@
+"""What would have changed a decision: the fewest changes of fields that lead to a softer outcome, found by proof."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import z3
+
+from adjudge.authoring.proofs.inquiry import Found, Inquiry, NotProved
+from adjudge.authoring.proofs.verdict import verdicts_of
+from adjudge.authoring.proofs.world import Input, fields_of, is_value, put, value_at, world_of
+from adjudge.expr.smt.logic import Prop, all_of, conj, disj, formula, neg, same
+from adjudge.expr.smt.terms import Entries, Members, Term
+from adjudge.expr.smt.world import World
+from adjudge.expr.types import EnumType
+from adjudge.fields import Field
+from adjudge.model import Outcome
+from adjudge.policy.explanation import shown
+from adjudge.policy.policy import Policy
+from adjudge.policy.slots import NOW
+
+CHANGES_MAX = 4
+"""How many fields at once are looked at."""
+WAYS_MAX = 3
+_HALVINGS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """One field, before and after; None is unknown. A member of a set, `tags:SuspectRemake`, is there or not.
+
+    is_word: whether it is one of a vocabulary; another text than that is only an example.
+    """
+
+    field: str
+    old: object
+    new: object
+    is_word: bool = False
+
+    def __str__(self) -> str:
+        if isinstance(self.new, Mapping) and self.old is None:
+            return f"an answer of {self.field}"
+        if isinstance(self.new, str) and not self.is_word:
+            return f"another {self.field} than {shown(self.old)}" if self.old is not None else f"a {self.field}"
+        return f"{self.field}: {shown(self.old)} → {shown(self.new)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """Changes that lead to a softer outcome; the engine evaluated them."""
+
+    changes: tuple[Changed, ...]
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counterfactual:
+    """What would have changed an outcome.
+
+    ways: all with the same number of changes; at most WAYS_MAX. is_fewest: whether it is proved that fewer do not do.
+    open: why it is not known whether there is a way; None where that is known.
+    """
+
+    ways: tuple[Way, ...]
+    is_fewest: bool
+    open: str | None = None
+
+    def lines(self) -> Iterator[str]:
+        """Yield it as a person reads it."""
+        for way in self.ways:
+            yield f"{way.outcome} with {', '.join(map(str, way.changes))}"
+        if not self.ways and self.open is None:
+            yield f"no change of up to {CHANGES_MAX} of these fields would have softened it"
+        if self.open is not None:
+            yield f"not proved: {self.open}"
+        elif self.ways and not self.is_fewest:
+            yield "not proved that fewer changes do not do"
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    """What changes as one: a field, a key of a map, or a member of a set; without a name, what does not change.
+
+    fixed: that it is as it was. known: that it is known.
+    """
+
+    name: str
+    fixed: Prop
+    known: Prop
+
+
+def counterfactual(
+    policy: Policy,
+    given: Mapping[str, object],
+    *,
+    now: datetime | None = None,
+    actionable: bool = False,
+    timeout_s: float = 2.0,
+    total_s: float = 10.0,
+) -> Counterfactual:
+    """Find the fewest changes that would have made an outcome softer. given, now: as `Policy.evaluate` takes them.
+
+    actionable: change only fields that the policy marks so: what an applicant may be told.
+    """
+    outcome = policy.evaluate(given, now=now).outcome
+    if outcome is Outcome.PASS:
+        return Counterfactual(ways=(), is_fewest=True)
+    return _Search(policy, Input(given=given, now=now), outcome, actionable, timeout_s, total_s).result()
+
+
+class _Search:
+    def __init__(
+        self, policy: Policy, was: Input, outcome: Outcome, actionable: bool, timeout_s: float, total_s: float
+    ) -> None:
+        self.policy, self.was, self.outcome = policy, was, outcome
+        self.world, translator = world_of(policy)
+        self.inquiry = Inquiry((policy,), self.world, timeout_s, time.monotonic() + total_s)
+        softer = neg(verdicts_of(policy.typed, translator).outcome.of(outcome))
+        self.values = policy.read(was.given, now=was.now).values
+        self.units: list[_Unit] = []
+        fixed: list[Prop] = []
+        lost = self.lost_signals()
+        for slot, declared in self.fields().items():
+            if slot.partition(".")[0] in lost:
+                continue
+            units = list(_units(slot, self.world.slots[slot], declared, self.values.get(slot), self.world))
+            can_change = slot != NOW and (declared.actionable or not actionable)
+            self.units += [unit for unit in units if can_change and unit.name]
+            fixed += [unit.fixed for unit in units if not can_change or not unit.name]
+        for name, terms in lost.items():
+            unknown = all_of(neg(term.known) for term in terms)
+            if actionable:
+                fixed.append(unknown)
+            else:
+                self.units.append(_Unit(name, unknown, all_of(term.known for term in terms)))
+        self.changed = [z3.Bool(f"changed {unit.name}") for unit in self.units]
+        kept = [disj(change, unit.fixed) for change, unit in zip(self.changed, self.units, strict=True)]
+        known = [disj(z3.Not(change), unit.known) for change, unit in zip(self.changed, self.units, strict=True)]
+        self.claim = conj(softer, *fixed, *kept, *known)
+
+    def fields(self) -> dict[str, Field]:
+        fields = {slot: declared for slot, (_, declared) in fields_of(self.policy.typed).items()}
+        return {**fields, NOW: self.policy.typed.slots[NOW]}
+
+    def lost_signals(self) -> dict[str, list[Term]]:
+        """Return the signals of which nothing is known, with their terms: they come back as a whole."""
+        typed = self.policy.typed
+        slots = {
+            name: [slot for slot, (path, _) in fields_of(typed).items() if path[0] == name] for name in typed.signals
+        }
+        return {
+            name: [self.world.slots[slot] for slot in of]
+            for name, of in slots.items()
+            if of and all(self.values.get(slot) is None for slot in of)
+        }
+
+    def softer(self, found: Input) -> bool:
+        return self.policy.evaluate(found.given, now=found.now).outcome < self.outcome
+
+    def result(self) -> Counterfactual:
+        for count in range(1, min(CHANGES_MAX, len(self.units)) + 1):
+            ways, open_ = self.ways(count)
+            if ways:
+                return Counterfactual(ways=ways, is_fewest=True)
+            if open_ is not None:
+                return Counterfactual(ways=(), is_fewest=False, open=open_)
+        return Counterfactual(ways=(), is_fewest=True)
+
+    def ways(self, count: int) -> tuple[tuple[Way, ...], str | None]:
+        """Return ways with so many changes, and why there may be others."""
+        claim = conj(self.claim, z3.AtMost(*self.changed, count))
+        ways: list[Way] = []
+        while len(ways) < WAYS_MAX:
+            answer = self.inquiry.ask(claim, self.softer)
+            if isinstance(answer, NotProved):
+                return tuple(ways), None if ways else answer.why
+            if not isinstance(answer, Found):
+                break
+            names = [
+                unit.name
+                for unit in self.units
+                if self.value(answer.input, unit.name) != self.value(self.was, unit.name)
+            ]
+            near = self.nearest(answer.input, names)
+            ways.append(self.way(near, names))
+            touched = [change for change, unit in zip(self.changed, self.units, strict=True) if unit.name in names]
+            claim = conj(claim, z3.Not(z3.And(touched)))
+        return tuple(ways), None
+
+    def differs(self, found: Input, name: str) -> bool:
+        return self.value(found, name) != self.value(self.was, name)
+
+    def way(self, found: Input, names: list[str]) -> Way:
+        slots = self.policy.typed.slots
+        changes = tuple(
+            Changed(
+                field=name,
+                old=self.value(self.was, name),
+                new=self.value(found, name),
+                is_word=name in slots and isinstance(slots[name].type, EnumType),
+            )
+            for name in names
+        )
+        return Way(changes=changes, outcome=self.policy.evaluate(found.given, now=found.now).outcome)
+
+    def value(self, found: Input, name: str) -> object:
+        """Return a unit's value in an input, as the policy understands it."""
+        if name in self.policy.typed.signals:
+            return found.given.get(name)
+        values = self.policy.read(found.given, now=found.now).values
+        slot, colon, member = name.partition(":")
+        members = values.get(slot)
+        if colon:
+            return member in members if isinstance(members, tuple) else None
+        return members
+
+    def nearest(self, found: Input, names: list[str]) -> Input:
+        """Return an input that is still softer, with each changed number as near as can be to what it was."""
+        for name in names:
+            path = tuple(name.split("."))
+            old, new = self.value(self.was, name), value_at(found.given, path)
+            if new is None or old is None or isinstance(new, bool) or type(old) is not type(self.value(found, name)):
+                continue
+            new = self.value(found, name)
+            for _ in range(_HALVINGS):
+                middle = _between(old, new)
+                if middle is None:
+                    break
+                nearer = Input(given=put(found.given, path, middle), now=found.now)
+                if self.softer(nearer):
+                    found, new = nearer, middle
+                else:
+                    old = middle
+            found = self.rounded(found, path, new)
+        return found
+
+    def rounded(self, found: Input, path: tuple[str, ...], value: object) -> Input:
+        """Return the same with a number that is easier to read, where the outcome stays softer."""
+        name = ".".join(path)
+        for near in _rounder(value):
+            rounded = Input(given=put(found.given, path, near), now=found.now)
+            if self.value(rounded, name) is not None and self.differs(rounded, name) and self.softer(rounded):
+                return rounded
+        return found
+
+
+def _rounder(value: object) -> Iterator[object]:
+    """Yield numbers next to one that are easier to read, the easiest first; lengths of time within 1%."""
+    match value:
+        case float():
+            for digits in range(2 if abs(value) <= 1 else 1, 9):
+                step = 10.0**-digits
+                yield from (round(value, digits), round(value - step, digits), round(value + step, digits))
+        case timedelta():
+            for unit in (timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)):
+                if unit <= abs(value) / 100:
+                    yield from (value // unit * unit, (value // unit + 1) * unit)
+
+
+def _between(old: Any, new: Any) -> Any:
+    """Return what lies half-way, or None where there is nothing between."""
+    match old, new:
+        case int(), int():
+            middle: Any = (old + new) // 2
+        case float(), float():
+            middle = (old + new) / 2
+        case timedelta(), timedelta():
+            middle = old + (new - old) // timedelta(seconds=1) // 2 * timedelta(seconds=1)
+        case _:
+            return None
+    return middle if middle not in (old, new) else None
+
+
+def _units(slot: str, term: Term, declared: Field, value: object, world: World) -> Iterator[_Unit]:
+    """Yield a field as what can change of it alone."""
+    match term:
+        case Members() if isinstance(value, tuple):
+            yield _Unit("", conj(term.known, same(term.open, None in value)), True)
+            for name, there in term.of.items():
+                yield _Unit(f"{slot}:{name}", same(there, name in value), term.known)
+        case Entries(is_closed=True) if isinstance(value, Mapping) and declared.of is not None:
+            for key, (there, item) in term.of.items():
+                is_there = key in value
+                fixed = conj(there, is_value(item, value[key], declared.of, world)) if is_there else neg(there)
+                yield _Unit(f"{slot}.{key}", conj(term.known, fixed), conj(term.known, there, item.known))
+        case Entries(is_closed=True):
+            yield _Unit(slot, neg(term.known), all_of([term.known, *(item.known for _, item in term.of.values())]))
+        case _:
+            yield _Unit(slot, is_value(term, value, declared, world), formula(term.known))

@@ -1,0 +1,106 @@
+"""`adjudge explain`: why a decision came out so, and what would have changed it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from adjudge.cli.extras import extra
+from adjudge.cli.group import FINE
+from adjudge.cli.output import JSON, format_option, print_json
+from adjudge.cli.settings import Settings
+from adjudge.errors import MissingExtra
+from adjudge.model import Outcome
+from adjudge.policy.explanation import Explanation
+from adjudge.recorded import to_json
+from adjudge.replay import Recorded, recorded
+
+if TYPE_CHECKING:
+    from adjudge.authoring.counterfactual import Counterfactual
+
+
+@click.command("explain")
+@click.argument("log", type=click.Path(exists=True, path_type=Path))
+@click.argument("decision_id")
+@click.option("--locale", default="en", show_default=True, help="Of the policy's texts, such as pt-BR.")
+@click.option("--applicant", is_flag=True, help="Only what an applicant may be told: reasons, and actionable fields.")
+@click.option("--personal", is_flag=True, help="Show the values of personal fields.")
+@format_option
+@click.pass_obj
+def command(
+    settings: Settings, log: Path, decision_id: str, locale: str, applicant: bool, personal: bool, form: str
+) -> int:
+    """Say why a decision of a log came out as it did, and the fewest changes that would have softened it.
+
+    The policy is the one in the log, as it was when the decision was made.
+    """
+    found = recorded(log, decision_id, settings.catalogue().functions)
+    if found is None:
+        raise click.UsageError(f"{log} holds no decision {decision_id}")
+    explanation = found.policy.explain(found.given, now=found.decision.at, personal=personal, locale=locale)
+    changes: Counterfactual | str = _changes(found, applicant)
+    if form == JSON:
+        print_json(_data(found, explanation, changes, applicant))
+    else:
+        click.echo("\n".join(_lines(found, explanation, changes, applicant)))
+    return FINE
+
+
+def _changes(found: Recorded, applicant: bool) -> Counterfactual | str:
+    """Return what would have changed the decision, or why that cannot be said."""
+    try:
+        with extra("analyze", "z3"):
+            from adjudge.authoring.counterfactual import counterfactual
+    except MissingExtra as missing:
+        return f"{missing}: {missing.hint}"
+    return counterfactual(found.policy, found.given, now=found.decision.at, actionable=applicant)
+
+
+def _lines(found: Recorded, explanation: Explanation, changes: Counterfactual | str, applicant: bool) -> Iterator[str]:
+    yield f"decision {found.decision.decision_id} by {found.policy.name} {found.policy.digest[:12]}"
+    if found.erased:
+        yield f"erased since, so unknown here: {', '.join(found.erased)}"
+    if applicant:
+        yield str(explanation.verdict.outcome)
+        yield from (f"  {told.text or told.code}" for told in explanation.reasons)
+    else:
+        yield explanation.render()
+    if explanation.verdict.outcome is Outcome.PASS:
+        return
+    yield ""
+    yield "what would have changed it:"
+    yield from (f"  {line}" for line in ([changes] if isinstance(changes, str) else changes.lines()))
+
+
+def _data(
+    found: Recorded, explanation: Explanation, changes: Counterfactual | str, applicant: bool
+) -> dict[str, object]:
+    whole = explanation.data()
+    shown = {"outcome": whole["outcome"], "reasons": whole["reasons"]} if applicant else whole
+    return {
+        "decision_id": found.decision.decision_id,
+        "policy": found.policy.name,
+        "policy_digest": found.policy.digest,
+        "erased": list(found.erased),
+        **shown,
+        "changes": changes if isinstance(changes, str) else _ways(changes),
+    }
+
+
+def _ways(changes: Counterfactual) -> dict[str, object]:
+    return {
+        "ways": [
+            {
+                "outcome": way.outcome.value,
+                "changes": [
+                    {"field": one.field, "old": to_json(one.old), "new": to_json(one.new)} for one in way.changes
+                ],
+            }
+            for way in changes.ways
+        ],
+        "is_fewest": changes.is_fewest,
+        "open": changes.open,
+    }

@@ -1,0 +1,119 @@
+"""What would have changed a decision does change it, and nothing smaller does."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adjudge.model import Outcome
+from adjudge.policy import parse_policy
+
+pytest.importorskip("z3", reason="needs the extra `analyze`")
+
+from adjudge.authoring.counterfactual import counterfactual
+
+POLICY = parse_policy("""policy_language: 1
+policy: shop
+inputs:
+  age: {type: int, range: [0, 5], actionable: true}
+  match: {type: int, range: [0, 5], riskier: lower}
+  flag: bool
+signals:
+  face:
+    fields:
+      tags: {type: set, values: [A, B]}
+      score: {type: map, keys: [A, B], of: {type: int, range: [0, 5]}, absent: 0}
+thresholds:
+  match: {below: {review: 2, reject: 0}}
+  face.score: {A: {review: 2, reject: 4}, B: {review: 3}}
+  face.tags: {A: review}
+rules:
+  - {id: fresh, when: age < 3 && flag, then: review}
+  - {id: odd, when: age == 5 && match < 4, then: reject}
+""")
+CLEAN = {"age": 4, "match": 5, "flag": False, "face": {"tags": [], "score": {}, "novel_tags": [], "novel_score": []}}
+RANGES = {"age": range(6), "match": range(6), "flag": (False, True)}
+
+
+def outcome(given_: dict[str, object]) -> Outcome:
+    return POLICY.evaluate(given_).outcome
+
+
+@st.composite
+def requests(draw: st.DrawFn) -> dict[str, object]:
+    score = st.dictionaries(st.sampled_from("AB"), st.integers(0, 5))
+    face = {**CLEAN["face"], "tags": draw(st.lists(st.sampled_from("AB"), unique=True)), "score": draw(score)}  # type: ignore[dict-item]
+    return {"age": draw(st.integers(0, 5)), "match": draw(st.integers(0, 5)), "flag": draw(st.booleans()), "face": face}
+
+
+def variants(request: dict[str, object], fields: tuple[str, ...]) -> list[dict[str, object]]:
+    """Every request that differs in these fields only."""
+    found = [request]
+    for name in fields:
+        if name in RANGES:
+            found = [{**one, name: value} for one in found for value in RANGES[name]]
+        else:
+            kind, member = name.split(":")
+            for at, one in enumerate(list(found)):
+                face = dict(one["face"])  # type: ignore[call-overload]
+                tags = [tag for tag in face["tags"] if tag != member]
+                if kind == "tag":
+                    found[at : at + 1] = [one]
+                    found.append({**one, "face": {**face, "tags": tags if member in face["tags"] else [*tags, member]}})
+                else:
+                    found += [{**one, "face": {**face, "score": {**face["score"], member: n}}} for n in range(6)]
+    return found
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(requests())
+def test_fewest_changes_are_those_that_trying_all_finds(request_: dict[str, object]) -> None:
+    was = outcome(request_)
+    result = counterfactual(POLICY, request_, timeout_s=10, total_s=60)
+    assert result.open is None
+    if was is Outcome.PASS:
+        assert result.ways == ()
+        return
+    names = (*RANGES, "tag:A", "tag:B", "score:A", "score:B")
+    fewest = next(
+        count
+        for count in range(1, 5)
+        for fields in combinations(names, count)
+        if any(outcome(variant) < was for variant in variants(request_, fields))
+    )
+    assert {len(way.changes) for way in result.ways} == {fewest}
+    assert all(way.outcome < was for way in result.ways)
+
+
+def test_applicant_is_told_of_actionable_fields_only() -> None:
+    both = {**CLEAN, "age": 1, "flag": True}
+    assert {change.field for way in counterfactual(POLICY, both).ways for change in way.changes} == {"age", "flag"}
+    (way,) = counterfactual(POLICY, both, actionable=True).ways
+    assert [str(change) for change in way.changes] == ["age: 1 → 3"]
+    stuck = counterfactual(POLICY, {**CLEAN, "match": 1}, actionable=True)
+    assert list(stuck.lines()) == ["no change of up to 4 of these fields would have softened it"]
+
+
+def test_number_goes_no_farther_than_it_must() -> None:
+    policy = parse_policy(
+        "policy_language: 1\npolicy: x\ninputs: {share: {type: double, range: [0, 1]}, age: duration}\n"
+        "thresholds: {share: {review: 0.6}, age: {below: {review: 24h}}}\n"
+    )
+    (way,) = counterfactual(policy, {"share": 0.9, "age": "48h"}).ways
+    assert [str(change) for change in way.changes] == ["share: 0.9 → 0.59"]
+    (way,) = counterfactual(policy, {"share": 0.1, "age": "2h"}).ways
+    assert [str(change) for change in way.changes] == ["age: 2h → 24h1m"]
+
+
+def test_lost_signal_comes_back_as_a_whole() -> None:
+    (way,) = counterfactual(POLICY, {**CLEAN, "face": None}).ways
+    assert [str(change) for change in way.changes] == ["an answer of face"]
+
+
+def test_question_without_time_is_open() -> None:
+    result = counterfactual(POLICY, {**CLEAN, "match": 0}, total_s=0)
+    assert result.ways == ()
+    assert list(result.lines()) == ["not proved: no time was left for it"]
