@@ -1,67 +1,114 @@
-"""`adjudge check`: everything that is wrong with policies, test files and configurations."""
+"""`adjudge check`: what is wrong with policies and what stands beside them, and what is worth a look."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 
 from adjudge.authoring.cases import is_test_file, read_tests
-from adjudge.cli.group import FINE, WRONG
+from adjudge.authoring.lint.finding import Finding
+from adjudge.authoring.lint.run import fixed, lint
+from adjudge.cli.group import FINDINGS, FINE, WRONG
 from adjudge.cli.output import JSON, counted, format_option, print_json
 from adjudge.cli.settings import Settings
-from adjudge.config import limits_of, read_config
 from adjudge.errors import PolicyError, PolicyErrors
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.load import read_policy_file, read_source
 from adjudge.policy.yaml import Mapping, read_yaml
 
 ENDINGS = (".yaml", ".yml")
+_TESTED = re.compile(r"""^policy:[ ]*["']?([^"'#\n]*[^"'#\s])""", re.MULTILINE)
 _OF_A_POLICY = frozenset({"policy_language", "rules", "thresholds", "scorecard"})
+
+
+@dataclass(slots=True)
+class _Found:
+    """What was read: lines about good documents, errors, findings, and how many fixes were made."""
+
+    good: list[str] = field(default_factory=list)
+    errors: dict[tuple[object, ...], PolicyError] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    fixes: list[str] = field(default_factory=list)
 
 
 @click.command("check")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--fix", "with_fixes", is_flag=True, help="Mend what can be mended without changing a verdict.")
 @format_option
 @click.pass_obj
-def command(settings: Settings, paths: tuple[Path, ...], form: str) -> int:
-    """Find what is wrong with policies and their tests.
+def command(settings: Settings, paths: tuple[Path, ...], with_fixes: bool, form: str) -> int:
+    """Find what is wrong with policies and their tests, and what is worth a look.
 
-    PATHS are policies, test files, configurations, or folders that are searched for them.
+    PATHS are policies, test files, configurations, or folders that are searched for them. Exit status 2 where something
+    is wrong, 1 where there are warnings. A comment `# lint: allow CODE` on a line, or above it, allows a finding.
     """
     catalogue = settings.catalogue()
-    found: dict[tuple[object, ...], PolicyError] = {}
-    good: list[str] = []
+    found = _Found()
     for path in paths:
         for file in _documents(path):
             try:
-                good.append(f"{file}: ok ({_read(file, catalogue)})")
+                found.good.append(f"{file}: ok ({_read(file, catalogue, found, with_fixes)})")
             except PolicyErrors as errors:
-                found |= {(e.file, e.line, e.column, e.code, e.message): e for e in errors.errors}
-    if not good and not found:
+                found.errors |= {(e.file, e.line, e.column, e.code, e.message): e for e in errors.errors}
+    if not found.good and not found.errors:
         raise click.UsageError(f"no policy and no test file in {', '.join(map(str, paths))}")
     if form == JSON:
-        print_json([_data(error) for error in found.values()])
+        print_json([*(_data(error) for error in found.errors.values()), *(one.data() for one in found.findings)])
     else:
-        for line in good:
-            click.echo(line)
-        if found:
-            click.echo("\n\n".join(error.render() for error in found.values()))
-            click.echo(f"\n{counted(len(found), 'error')}")
-    return WRONG if found else FINE
+        _print(found)
+    warnings = any(finding.severity == "warning" for finding in found.findings)
+    return WRONG if found.errors else FINDINGS if warnings else FINE
 
 
-def _read(file: Path, catalogue: Catalogue) -> str:
+def _print(found: _Found) -> None:
+    for line in [*found.fixes, *found.good]:
+        click.echo(line)
+    parts = [error.render() for error in found.errors.values()] + [finding.render() for finding in found.findings]
+    if parts:
+        click.echo("\n\n".join(parts))
+        warnings = sum(finding.severity == "warning" for finding in found.findings)
+        counts = ((len(found.errors), "error"), (warnings, "warning"), (len(found.findings) - warnings, "note"))
+        click.echo("\n" + ", ".join(counted(count, what) for count, what in counts if count))
+
+
+def _read(file: Path, catalogue: Catalogue, found: _Found, with_fixes: bool) -> str:
     """Read one document and count what stands in it. Raises PolicyErrors."""
     if is_test_file(file):
         return counted(len(read_tests(file, catalogue).cases), "test")
     keys = _keys(file)
+    if "fragment" in keys:
+        return "a fragment; it is checked in the policies that include it"
     if "policies" in keys and not keys & _OF_A_POLICY:
+        from adjudge.config import limits_of, read_config  # which brings the whole engine
+
         config = read_config(file)
         limits_of(config, catalogue)
         return counted(len(config.policies), "policy").replace("policys", "policies")
-    return counted(len(read_policy_file(file, catalogue).rules), "rule")
+    typed = read_policy_file(file, catalogue)
+    findings = lint(typed, has_tests=_has_tests(file))
+    if with_fixes and any(finding.fix for finding in findings):
+        text, count = fixed(read_source(file, "policy").text, findings)
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+        found.fixes.append(f"{file}: {counted(count, 'fix')}".replace("fixs", "fixes"))
+        typed = read_policy_file(file, catalogue)
+        findings = lint(typed, has_tests=_has_tests(file))
+    found.findings += findings
+    return counted(len(typed.rules), "rule")
+
+
+def _has_tests(file: Path) -> bool:
+    """Whether a test file beside a policy names it; what else stands in that file is not looked at here."""
+    for other in file.parent.iterdir():
+        if is_test_file(other) and other.is_file():
+            named = _TESTED.search(other.read_text("utf-8", errors="replace"))
+            if named is not None and (other.parent / named.group(1)).resolve() == file.resolve():
+                return True
+    return False
 
 
 def _documents(path: Path) -> Iterator[Path]:

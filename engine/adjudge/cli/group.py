@@ -30,7 +30,7 @@ COMMANDS: Mapping[str, str] = {
     "demo": "Decide sample requests, then verify and replay the log.",
     "decide": "Decide a request, or many of them.",
     "eval": "Evaluate a condition.",
-    "check": "Find what is wrong with policies and their tests.",
+    "check": "Find what is wrong with policies and their tests, and what is worth a look.",
     "test": "Run the tests that stand beside policies.",
     "analyse": "Prove what a policy can and cannot do.",
     "compare": "Say where two policies differ.",

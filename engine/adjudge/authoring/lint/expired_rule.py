@@ -1,0 +1,18 @@
+"""A rule whose time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adjudge.authoring.lint.finding import Finding
+from adjudge.authoring.lint.subject import Subject
+
+CODE = "expired-rule"
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Find rules whose `until` has passed."""
+    for rule in subject.typed.rules:
+        if rule.ends is not None and rule.ends.date() <= subject.today:
+            message = f"`{rule.id}` is in force no more, since {rule.ends.date()}"
+            yield subject.finding(CODE, "warning", message, rule.span, "delete it, or move its `until`")

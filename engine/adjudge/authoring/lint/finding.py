@@ -1,0 +1,66 @@
+"""What the linter found: where, what, why it matters, and perhaps the edit that mends it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from adjudge.source import Source, Span
+
+Severity = Literal["warning", "note"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A replacement of one range of a policy's own text."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that loads and is worth a look.
+
+    span: in `source`. fix: edits that change no verdict, or none.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    source: Source
+    span: Span
+    hint: str | None = None
+    fix: tuple[Edit, ...] = ()
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """File, line and column, the latter from 1."""
+        part, at = self.source.part(self.span.start)
+        return (part.name, *part.place(at))
+
+    def render(self) -> str:
+        """Return it as a person reads it, in the form of an error."""
+        file, line, column = self.place
+        part, _ = self.source.part(self.span.start)
+        lines = [f"{file}:{line}:{column}: {self.severity}[{self.code}]: {self.message}"]
+        text = part.line(line)
+        if self.span.end > self.span.start and len(text) <= 400:
+            width = max(1, min(self.span.end - self.span.start, len(text) - column + 1))
+            lines += [f"{line:>5} | {text}", f"      | {' ' * (column - 1)}{'^' * width}"]
+        if self.hint:
+            lines.append(f"   hint: {self.hint}")
+        return "\n".join(lines)
+
+    def data(self) -> dict[str, object]:
+        """Return it as JSON has it."""
+        file, line, column = self.place
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "message": self.message,
+            "file": file,
+            "line": line,
+            "column": column,
+            "hint": self.hint,
+        }

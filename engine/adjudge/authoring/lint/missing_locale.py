@@ -1,0 +1,25 @@
+"""A text that some readers cannot read: a locale that others have is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adjudge.authoring.lint.finding import Finding
+from adjudge.authoring.lint.subject import Subject
+
+CODE = "missing-locale"
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Find texts by locale that lack one which another text of their kind has."""
+    typed = subject.typed
+    kinds = [
+        [(f"the message of `{rule.id}`", rule.message, rule.span) for rule in typed.rules if rule.message],
+        [(f"the text of `{code}`", reason.text, reason.span) for code, reason in typed.reasons.items() if reason.text],
+    ]
+    for texts in kinds:
+        wanted = dict.fromkeys(locale for _, text, _ in texts for locale in text if locale)
+        for what, text, span in texts:
+            missing = [locale for locale in wanted if locale not in text]
+            if missing and "" not in text:
+                yield subject.finding(CODE, "note", f"{what} has no {', '.join(missing)}", span, "translate it")

@@ -1,0 +1,28 @@
+"""Two rows of a scorecard of which one holds wherever the other does: their points add up there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from adjudge.authoring.lint.comparisons import comparison_of
+from adjudge.authoring.lint.finding import Finding
+from adjudge.authoring.lint.subject import Subject
+from adjudge.expr.printing import unparse
+
+CODE = "overlapping-points"
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Find rows with the same condition, or that compare one field with two bounds in one direction."""
+    card = subject.typed.scorecard
+    for one, other in combinations(card.rows if card is not None else (), 2):
+        a, b = comparison_of(one.condition), comparison_of(other.condition)
+        in_line = a is not None and b is not None and (a.slot, a.rises) == (b.slot, b.rises)
+        if (in_line or one.condition == other.condition) and (one.points > 0) == (other.points > 0):
+            both = one.points + other.points
+            message = (
+                f"`{unparse(other.condition)}` and `{unparse(one.condition)}` can both hold: {both:+d} points then"
+            )
+            hint = "give the second only what it adds, and say so with an allowance; or part the two with `unless`"
+            yield subject.finding(CODE, "warning", message, other.span, hint)

@@ -1,0 +1,25 @@
+"""One reason code for different things: an applicant, a reviewer or a report cannot tell which it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adjudge.authoring.lint.finding import Finding
+from adjudge.authoring.lint.subject import Subject
+from adjudge.policy.typed import Rule
+
+CODE = "shared-reason"
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Find reason codes of rules that read no field in common, or that a rule shares with the scorecard."""
+    by_code: dict[str, Rule] = {}
+    card = subject.typed.scorecard
+    for rule in subject.typed.rules:
+        first = by_code.setdefault(rule.reason, rule)
+        if first is not rule and not subject.reads(first.condition) & subject.reads(rule.condition):
+            message = f"`{rule.reason}` is the reason of `{first.id}` and of `{rule.id}`, which read nothing in common"
+            yield subject.finding(CODE, "warning", message, rule.span, "give each its own `reason`")
+        elif card is not None and rule.reason == card.reason:
+            message = f"`{rule.reason}` is the reason of `{rule.id}` and of the scorecard"
+            yield subject.finding(CODE, "warning", message, rule.span, "give each its own `reason`")

@@ -1,0 +1,127 @@
+"""A policy as the linter's rules see it: what each condition reads, where names are declared, and today's date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+
+from adjudge.authoring.lint.finding import Edit, Finding, Severity
+from adjudge.expr.nodes import Name, Node, walk
+from adjudge.policy.messages import PLACEHOLDER
+from adjudge.policy.typed import TypedPolicy
+from adjudge.policy.yaml import Mapping as YamlMapping
+from adjudge.policy.yaml import read_yaml
+from adjudge.source import Joined, Source, Span
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is looked at. has_tests: whether tests stand beside the policy; None where nobody looked."""
+
+    typed: TypedPolicy
+    today: date
+    has_tests: bool | None = None
+
+    @cached_property
+    def conditions(self) -> tuple[Node, ...]:
+        """The conditions of rules and rows."""
+        rows = self.typed.scorecard.rows if self.typed.scorecard is not None else ()
+        return (*(rule.condition for rule in self.typed.rules), *(row.condition for row in rows))
+
+    @cached_property
+    def named(self) -> frozenset[str]:
+        """Every name that a rule or row reads, through variables too, and every field in a text."""
+        found: set[str] = set()
+        for condition in self.conditions:
+            self._read(condition, found)
+        return frozenset(found | self.in_texts)
+
+    def _read(self, node: Node, found: set[str]) -> None:
+        for part in walk(node):
+            if isinstance(part, Name) and part.name not in found:
+                found.add(part.name)
+                if part.name in self.typed.variables:
+                    self._read(self.typed.variables[part.name], found)
+
+    @cached_property
+    def in_texts(self) -> frozenset[str]:
+        """The fields that stand in messages and reasons' texts."""
+        texts = [text for rule in self.typed.rules for text in rule.message.values()]
+        texts += [text for reason in self.typed.reasons.values() for text in reason.text.values()]
+        return frozenset(found.group(1) for text in texts for found in PLACEHOLDER.finditer(text) if found.group(1))
+
+    def reads(self, node: Node) -> frozenset[str]:
+        """Return the slots that a condition reads, through variables too."""
+        found: set[str] = set()
+        self._read(node, found)
+        return frozenset(found & self.typed.slots.keys())
+
+    def reads_owner(self, owner: str) -> bool:
+        """Whether anything of an input or signal is read."""
+        return any(name == owner or name.startswith(f"{owner}.") or name == f"novel_{owner}" for name in self.named)
+
+    @cached_property
+    def sources(self) -> tuple[tuple[int, Source], ...]:
+        """The policy's files, and where each begins in the joined text."""
+        source = self.typed.source
+        return source.parts if isinstance(source, Joined) else ((0, source),)
+
+    @cached_property
+    def declared(self) -> Mapping[tuple[str, str], tuple[Span, Span]]:
+        """Where the entries of sections stand: of the key, and of the whole entry."""
+        places: dict[tuple[str, str], tuple[Span, Span]] = {}
+        for begins, source in self.sources:
+            root, _ = read_yaml(source)
+            for section, node in root.entries if isinstance(root, YamlMapping) else ():
+                for key, value in node.entries if isinstance(node, YamlMapping) else ():
+                    whole = Span(key.span.start + begins, max(key.span.end, value.span.end) + begins)
+                    span = Span(key.span.start + begins, key.span.end + begins)
+                    places.setdefault((section.text.value, key.text.value), (span, whole))
+        return places
+
+    def finding(
+        self,
+        code: str,
+        severity: Severity,
+        message: str,
+        span: Span,
+        hint: str | None = None,
+        fix: tuple[Edit, ...] = (),
+    ) -> Finding:
+        """Return a finding in this policy."""
+        return Finding(
+            code=code, severity=severity, message=message, source=self.typed.source, span=span, hint=hint, fix=fix
+        )
+
+    def at(self, section: str, name: str) -> Span:
+        """Return where a name is declared."""
+        return self.declared.get((section, name), (Span(0, 0), Span(0, 0)))[0]
+
+    def without(self, section: str, name: str) -> tuple[Edit, ...]:
+        """Return the edit that deletes a declaration which has lines of its own.
+
+        None where it has not, or where no other of its section is used: an empty section would be an error.
+        """
+        _, whole = self.declared.get((section, name), (Span(0, 0), Span(0, 0)))
+        source = self.sources[0][1]
+        prefix = "lists." if section == "lists" else ""
+        stays = any(f"{prefix}{key}" in self.named for of, key in self.declared if of == section)
+        if whole.end <= whole.start or whole.end > len(source.text) or not stays:
+            return ()
+        start = source.text.rfind("\n", 0, whole.start) + 1
+        end = source.text.find("\n", whole.end)
+        end = len(source.text) if end < 0 else end + 1
+        rest = source.text[whole.end : end].strip()
+        if source.text[start : whole.start].strip() or (rest and not rest.startswith("#")):
+            return ()
+        return (Edit(span=Span(start, end), text=""),)
+
+    def names_in(self, node: Node) -> Iterator[Name]:
+        """Yield the names in a condition, and in the variables that it reads."""
+        for part in walk(node):
+            if isinstance(part, Name):
+                yield part
+                if part.name in self.typed.variables:
+                    yield from self.names_in(self.typed.variables[part.name])

@@ -1,0 +1,43 @@
+"""Review begins where reject does, or later, so that it is never the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from adjudge.authoring.lint.comparisons import Comparison, comparison_of
+from adjudge.authoring.lint.finding import Finding
+from adjudge.authoring.lint.subject import Subject
+from adjudge.model import Outcome
+from adjudge.policy.typed import Rule
+
+CODE = "review-past-reject"
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Compare rules that are one comparison of one field; the table's own thresholds are errors already."""
+    found = [(rule, one) for rule in subject.typed.rules if (one := comparison_of(rule.condition)) is not None]
+    for rule, one in found:
+        if rule.outcome is Outcome.REVIEW:
+            for other, bound in found:
+                if other.outcome is Outcome.REJECT and _covers(bound, one) and "rule" in (rule.origin, other.origin):
+                    yield _finding(subject, rule, other)
+                    break
+
+
+def _covers(reject: Comparison, review: Comparison) -> bool:
+    """Whether whatever is at or past the review's bound is past the reject's too."""
+    if (reject.slot, reject.rises) != (review.slot, review.rises) or type(reject.bound) is not type(review.bound):
+        return False
+    a, b = reject.bound, review.bound
+    if not isinstance(a, int | float | timedelta | datetime) or not isinstance(b, int | float | timedelta | datetime):
+        return False
+    if a == b:
+        return reject.inclusive or not review.inclusive
+    return (a < b) if review.rises else (a > b)  # type: ignore[operator]  # of one type, as was looked at
+
+
+def _finding(subject: Subject, rule: Rule, other: Rule) -> Finding:
+    message = f"`{rule.id}` never makes a review: `{other.id}` rejects all that it catches"
+    hint = "swap the two, or narrow the reject"
+    return subject.finding(CODE, "warning", message, rule.span, hint)

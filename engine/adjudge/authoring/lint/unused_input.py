@@ -1,0 +1,20 @@
+"""An input that nothing reads: callers gather it for nothing, or a rule was forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adjudge.authoring.lint.finding import Finding
+from adjudge.authoring.lint.subject import Subject
+
+CODE = "unused-input"
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Find inputs that no rule, row or text reads."""
+    for name in subject.typed.inputs:
+        if not subject.reads_owner(name):
+            hint = "delete it, or write the rule that needs it"
+            yield subject.finding(
+                CODE, "warning", f"no rule reads the input `{name}`", subject.at("inputs", name), hint
+            )

@@ -1,0 +1,19 @@
+"""A list that nothing reads: whoever edits it believes that it does something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adjudge.authoring.lint.finding import Finding
+from adjudge.authoring.lint.subject import Subject
+
+CODE = "unused-list"
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Find lists that no rule or row reads."""
+    for name in subject.typed.lists:
+        if f"lists.{name}" not in subject.named:
+            span, fix = subject.at("lists", name), subject.without("lists", name)
+            hint = f"delete it, or write a rule with `in lists.{name}`"
+            yield subject.finding(CODE, "warning", f"no rule reads the list `{name}`", span, hint, fix)

@@ -1,0 +1,19 @@
+"""A variable that nothing reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adjudge.authoring.lint.finding import Finding
+from adjudge.authoring.lint.subject import Subject
+
+CODE = "unused-variable"
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Find variables that no rule or row reads, by way of other variables or not."""
+    for name in subject.typed.variables:
+        if name not in subject.named:
+            span, fix = subject.at("variables", name), subject.without("variables", name)
+            hint = "delete it, or use it in a rule"
+            yield subject.finding(CODE, "warning", f"no rule reads the variable `{name}`", span, hint, fix)

@@ -1,0 +1,31 @@
+"""`when_unknown: pass`: doubt passes, on purpose. A note, so that nobody forgets that it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adjudge.authoring.lint.finding import Finding
+from adjudge.authoring.lint.subject import Subject
+from adjudge.model import Outcome
+from adjudge.source import Span
+
+CODE = "waiver"
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Find the waivers of the policy, its signals, rules and scorecard."""
+    typed = subject.typed
+    if typed.when_unknown is Outcome.PASS:
+        message = "doubt about anything passes: the policy's `when_unknown` is pass"
+        yield subject.finding(CODE, "warning", message, Span(0, 0), "write review, and waive single signals by name")
+    for name, signal in typed.signals.items():
+        if signal.when_unknown is Outcome.PASS:
+            yield subject.finding(
+                CODE, "note", f"nobody waits for `{name}`: where it is lost, doubt passes", signal.span
+            )
+    for rule in typed.rules:
+        if rule.when_unknown is Outcome.PASS:
+            yield subject.finding(CODE, "note", f"doubt about `{rule.id}` passes", rule.span)
+    card = typed.scorecard
+    if card is not None and card.when_unknown is Outcome.PASS:
+        yield subject.finding(CODE, "note", "doubt about the scorecard passes", card.rows[0].span)

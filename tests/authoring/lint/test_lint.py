@@ -1,0 +1,223 @@
+"""Each rule of the linter: an example that it finds, and one beside it that it leaves alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adjudge.authoring.lint.finding import Finding
+from adjudge.authoring.lint.run import RULES, UNUSED_ALLOWANCE, fixed, lint
+from adjudge.policy import parse_policy
+from adjudge.policy.load import read_policy, read_policy_file
+from policy.random_policies import NOW, policies, requests
+
+ROOT = Path(__file__).parents[3]
+TODAY = date(2026, 11, 25)
+HEAD = """policy_language: 1
+policy: linted
+inputs:
+  country: string
+  share: {type: double, range: [0, 1]}
+  count: {type: int, range: [0, 100]}
+  email: {type: string, personal: true}
+signals:
+  face:
+    fields:
+      tags: {type: set, values: [Forgery, Remake]}
+      score: {type: map, keys: [Forgery, Remake], of: {type: double, range: [0, 1]}, absent: 0}
+lists:
+  bad: [KP]
+  worse: [IR]
+variables:
+  odd: count > 50
+  odder: odd && share > 0.1
+"""
+USES = """rules:
+  - {id: u1, when: country in lists.bad || country in lists.worse, then: reject}
+  - {id: u2, when: odder, then: review}
+  - {id: u3, when: 'email == "x"', then: review}
+  - {id: u4, when: '"Forgery" in face.tags || face.score.Remake > 0.4', then: review}
+  - {id: u5, when: size(face.novel_tags) > 0, then: review}
+"""
+
+
+def found(text: str, **asked: object) -> list[Finding]:
+    return list(lint(read_policy(text, "linted.yaml"), today=TODAY, **asked))  # type: ignore[arg-type]
+
+
+def codes(text: str, **asked: object) -> list[str]:
+    return [finding.code for finding in found(text, **asked)]
+
+
+def without(line: str, text: str = HEAD + USES) -> str:
+    assert line in text
+    return text.replace(line, "")
+
+
+def rule(text: str, uses: str = USES) -> str:
+    return HEAD + uses + f"  - {{id: more, {text}}}\n"
+
+
+def card(*rows: str) -> str:
+    points = "".join(f"    - {{{row}}}\n" for row in rows)
+    return HEAD + USES + f"scorecard:\n  points:\n{points}  bands: {{review: 10}}\n"
+
+
+OTHER = "  - {id: x, when: share > 0.8, then: review, message: c}\n"
+EXAMPLES: list[tuple[str, str, str]] = [
+    ("unused-input", without("  - {id: u3, when: 'email == \"x\"', then: review}\n"), HEAD + USES),
+    ("unused-signal", HEAD + USES.split("  - {id: u4")[0], HEAD + USES),
+    ("unused-list", (HEAD + USES).replace(" || country in lists.worse", ""), HEAD + USES),
+    ("unused-variable", (HEAD + USES).replace("when: odder", "when: odd && share > 0.2"), HEAD + USES),
+    ("unmentioned-tag", (HEAD + USES).replace("face.score.Remake", "face.score.Forgery"), HEAD + USES),
+    ("unhandled-novel", without("  - {id: u5, when: size(face.novel_tags) > 0, then: review}\n"), HEAD + USES),
+    (
+        "review-past-reject",
+        rule("when: count >= 80, then: review") + "  - {id: no, when: count > 70, then: reject}\n",
+        rule("when: count >= 60, then: review") + "  - {id: no, when: count > 70, then: reject}\n",
+    ),
+    (
+        "uncalibrated-threshold",
+        HEAD + "thresholds: {share: {review: 0.5}}\n" + USES,
+        HEAD + "thresholds: {share: {review: 0.5}}\ncalibration: {share: 2026-08-01}\n" + USES,
+    ),
+    (
+        "stale-calibration",
+        HEAD + "calibration: {share: {on: 2026-05-01, valid_for: 180d}}\n" + USES,
+        HEAD + "calibration: {share: {on: 2026-08-01, valid_for: 180d}}\n" + USES,
+    ),
+    ("softening-has", rule("when: has(count) && count > 3, then: review"), rule("when: '!has(count)', then: review")),
+    (
+        "softening-has",
+        rule("when: count > 3, unless: '!has(share)', then: review"),
+        rule("when: count > 3, unless: has(share), then: review"),
+    ),
+    ("softening-has", card("when: has(share), add: 5"), card("when: has(share), add: -5")),
+    (
+        "waiver",
+        rule("when: count > 3, then: review, when_unknown: pass"),
+        rule("when: count > 3, then: review, when_unknown: reject"),
+    ),
+    ("waiver", HEAD.replace("  face:\n", "  face:\n    when_unknown: pass\n") + USES, HEAD + USES),
+    ("waiver", HEAD + "when_unknown: pass\n" + USES, HEAD + "when_unknown: reject\n" + USES),
+    (
+        "shared-reason",
+        rule("when: share > 0.7, then: review, reason: U1"),
+        rule('when: country == "SG", then: review, reason: U1'),
+    ),
+    (
+        "overlapping-points",
+        card("when: count > 3, add: 5", "when: count > 9, add: 5"),
+        card("when: count > 3, add: 5", "when: count < 2, add: 5"),
+    ),
+    (
+        "personal-in-message",
+        rule('when: share > 0.7, then: review, message: "of {email}"'),
+        rule('when: share > 0.7, then: review, message: "of {country}"'),
+    ),
+    (
+        "missing-locale",
+        rule("when: share > 0.7, then: review, message: {en: a, de: b}")
+        + "  - {id: x, when: share > 0.8, then: review, message: {en: c}}\n",
+        rule("when: share > 0.7, then: review, message: {en: a, de: b}")
+        + "  - {id: x, when: share > 0.8, then: review, message: c}\n",
+    ),
+    ("duplicate-rule", rule("when: odder, then: review"), rule("when: odder, then: reject")),
+    (
+        "expired-rule",
+        rule("when: odd, then: review, until: 2026-11-25"),
+        rule("when: odd, then: review, until: 2026-11-26"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "faulty", "fine"), EXAMPLES)
+def test_rule_finds_its_example_and_leaves_the_other(code: str, faulty: str, fine: str) -> None:
+    assert code in codes(faulty)
+    assert code not in codes(fine)
+
+
+def test_every_rule_has_an_example_and_a_section() -> None:
+    sections = set(re.findall(r"(?m)^### `([a-z-]+)`", (ROOT / "docs" / "lint.md").read_text("utf-8")))
+    assert sections == RULES.keys() | {UNUSED_ALLOWANCE}
+    assert {code for code, _, _ in EXAMPLES} == RULES.keys() - {"no-tests"}
+
+
+def test_policy_without_tests_is_told_only_by_who_looked() -> None:
+    assert "no-tests" in codes(HEAD + USES, has_tests=False)
+    assert "no-tests" not in codes(HEAD + USES, has_tests=True) + codes(HEAD + USES)
+
+
+def test_used_policy_has_no_findings() -> None:
+    assert codes(HEAD + USES, has_tests=True) == []
+
+
+@pytest.mark.parametrize("after", [True, False])
+def test_allowance_takes_a_finding_away(after: bool) -> None:
+    said = "# lint: allow waiver nobody waits for it"
+    rules = "  - id: more\n    when: count > 3\n    then: review\n    when_unknown: pass\n"
+    text = HEAD + USES + (rules.replace("id: more", f"id: more {said}") if after else f"  {said}\n{rules}")
+    assert "waiver" not in codes(text)
+    assert UNUSED_ALLOWANCE not in codes(text)
+    assert {UNUSED_ALLOWANCE, "waiver"} == set(codes(text.replace("allow waiver", "allow unused-list")))
+
+
+def test_allowance_that_allows_nothing_is_found_and_mended() -> None:
+    text = HEAD + USES.replace("rules:\n", "rules: # lint: allow waiver\n  # lint: allow no-such-thing\n")
+    findings = found(text)
+    assert [finding.message for finding in findings] == [
+        "nothing is found here that `waiver` allows",
+        "there is no lint rule `no-such-thing`",
+    ]
+    mended, count = fixed(text, tuple(findings))
+    assert (mended, count) == (HEAD + USES, 2)
+
+
+def test_fix_deletes_what_nobody_reads_and_no_verdict_changes() -> None:
+    text = (HEAD + USES).replace(" || country in lists.worse", "").replace("when: odder", "when: odd && share > 0.2")
+    mended, count = fixed(text, tuple(found(text)))
+    assert count == 2
+    assert "worse" not in mended and "odder" not in mended
+    assert codes(mended) == []
+    before, after = parse_policy(text), parse_policy(mended)
+    for given_ in ({"country": "KP"}, {"count": 60, "share": 0.3}, {}):
+        assert before.evaluate(given_) == after.evaluate(given_)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_linter_never_fails_and_fixes_change_no_verdict(data: st.DataObject) -> None:
+    policy = data.draw(policies())
+    findings = lint(policy.typed, today=TODAY)
+    assert all(finding.render() and finding.data()["line"] for finding in findings)
+    text, count = fixed(policy.typed.source.text, findings)
+    if count:
+        mended = parse_policy(text)
+        request = data.draw(requests(policy))
+        assert mended.evaluate(request, now=NOW).outcome == policy.evaluate(request, now=NOW).outcome
+
+
+PART = "policy_language: 1\nfragment: part\n"
+
+
+def test_finding_in_a_fragment_names_its_file(tmp_path: Path) -> None:
+    (tmp_path / "part.yaml").write_text(
+        "policy_language: 1\nfragment: part\ninputs: {idle: bool}\nlists:\n  none: [A]\n"
+    )
+    (tmp_path / "whole.yaml").write_text("policy_language: 1\npolicy: whole\ninclude: [part.yaml]\n")
+    findings = lint(read_policy_file(tmp_path / "whole.yaml"), today=TODAY)
+    assert [(Path(one.place[0]).name, one.place[1], one.code, one.fix) for one in findings] == [
+        ("part.yaml", 3, "unused-input", ()), ("part.yaml", 5, "unused-list", ()),
+    ]  # fmt: skip
+
+
+def test_finding_reads_well(golden: Callable[[str, str], None]) -> None:
+    shown = {code: faulty for code, faulty, _ in EXAMPLES}
+    parts = [next(one for one in found(text) if one.code == code).render() for code, text in sorted(shown.items())]
+    golden("lint/findings.txt", "\n\n".join(parts) + "\n")
