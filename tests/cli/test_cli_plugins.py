@@ -26,7 +26,7 @@ def test_plugins_json_has_fields_of_providers(run: Any) -> None:
     plugins = {plugin["name"]: plugin for plugin in json.loads(run("plugins", "--format", "json").stdout)}
     provider = next(offer for offer in plugins["aliyun"]["offers"] if offer["kind"] == "provider")
     assert provider["name"] == "aliyun.deepfake"
-    assert provider["fields"]["result"]["values"] == ["low", "high", "suspicious"]
+    assert provider["fields"]["result"]["values"] == ["low", "suspicious", "high"]
     assert plugins["http_json"]["offers"][0]["fields"] is None
     assert {"kind": "command", "name": "sandbox"} in plugins["aliyun"]["offers"]
 

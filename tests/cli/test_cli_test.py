@@ -58,3 +58,37 @@ def test_test_bad_test_file_is_status_2_and_every_error_stands_once(run: Any, fo
     assert result.exit_code == 2
     assert result.stderr.count("error[") == 1
     assert "policy_test.yaml:4:12: error[test-field]: `scoer` is not a field of `device`" in result.stderr
+
+
+def test_test_coverage_names_what_no_test_tries(run: Any, folder: Path) -> None:
+    result = run("test", ".", "--coverage")
+    assert result.exit_code == 0
+    assert "policy.yaml: coverage" in result.stdout
+    assert "sanctioned-country: never true" in result.stdout
+
+
+@pytest.mark.parametrize(("least", "status"), [("10", 0), ("100", 1)])
+def test_test_coverage_min_is_a_gate(run: Any, folder: Path, least: str, status: int) -> None:
+    result = run("test", ".", "--coverage-min", least)
+    assert result.exit_code == status
+    assert ("at least 100% is asked for" in result.stdout) is bool(status)
+
+
+def test_test_suggestions_are_written_for_the_author_to_fill_in(run: Any, folder: Path) -> None:
+    before = (folder / "policy_test.yaml").read_text()
+    assert run("test", ".", "--suggest").stdout.startswith("  - name: ")
+    assert (folder / "policy_test.yaml").read_text() == before
+    assert run("test", ".", "--suggest", "--write").exit_code == 0
+    text = (folder / "policy_test.yaml").read_text()
+    assert text.startswith(before)
+    assert run("test", ".").exit_code == 2
+    (folder / "policy_test.yaml").write_text(text.replace("expect: # today: ", "expect: "))
+    assert run("test", ".", "--coverage-min", "100").exit_code == 0
+    assert run("test", ".", "--write").exit_code == 2
+
+
+def test_test_writes_junit(run: Any, folder: Path) -> None:
+    assert run("test", ".", "--coverage", "--junit", "out.xml").exit_code == 0
+    text = (folder / "out.xml").read_text()
+    assert '<testsuite name="policy_test.yaml" tests="2"' in text
+    assert 'name="coverage of policy.yaml"' in text

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from adjudge.authoring.expected import Expected, ExpectedReader
 from adjudge.authoring.given import INPUTS, NOW, Given, GivenReader
+from adjudge.authoring.tables import read_table
 from adjudge.errors import PolicyErrors, did_you_mean
 from adjudge.policy import yaml
 from adjudge.policy.catalogue import Catalogue
@@ -22,7 +23,7 @@ from adjudge.source import Source, Span
 
 ENDINGS = ("_test.yaml", "_test.yml")
 KEYS = ("policy", "description", "defaults", "tests")
-CASE_KEYS = ("name", "description", "given", "now", "expect")
+CASE_KEYS = ("name", "description", "given", "now", "expect", "table")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +39,13 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseFile:
-    """The tests of one file, and the policy that they are for."""
+    """The tests of one file, and the policy that they are for. defaults: a test that gives nothing else."""
 
     path: Path
     source: Source = field(repr=False)
     policy: Policy
     cases: tuple[Case, ...]
+    defaults: Case
 
 
 def is_test_file(path: Path) -> bool:
@@ -76,10 +78,10 @@ def read_tests(path: str | Path, catalogue: Catalogue | None = None) -> CaseFile
     policy = _policy(reader, path, entries, catalogue) if "policy" in entries else None
     if policy is None:
         raise PolicyErrors(reader.errors)
-    cases = _Cases(reader, policy).read(entries)
+    cases, defaults = _Cases(reader, policy).read(entries)
     if reader.errors:
         raise PolicyErrors(reader.errors)
-    return CaseFile(path=path, source=reader.source, policy=policy, cases=cases)
+    return CaseFile(path=path, source=reader.source, policy=policy, cases=cases, defaults=defaults)
 
 
 def _policy(reader: Reader, path: Path, entries: Entries, catalogue: Catalogue | None) -> Policy | None:
@@ -118,7 +120,8 @@ class _Cases:
         names = [name if part == INPUTS else f"{part}.{name}" for part, name in fields]
         self.expected = ExpectedReader(reader, policy.typed, names)
 
-    def read(self, entries: Entries) -> tuple[Case, ...]:
+    def read(self, entries: Entries) -> tuple[tuple[Case, ...], Case]:
+        """Return the tests, and one that gives the defaults only."""
         defaults: Given = {}
         now: datetime | None = None
         if "defaults" in entries:
@@ -127,41 +130,74 @@ class _Cases:
             self.given.check(defaults, ())
         cases: list[Case] = []
         lines: dict[str, int] = {}
-        if "tests" not in entries:
-            return ()
-        key, node = entries["tests"]
-        items = self.reader.items(node, "`tests`")
-        if isinstance(node, yaml.Sequence) and not items:
-            self.reader.blame("test-empty", "there are no tests here", key.span, "add a test, or delete the file")
-        for item in items:
-            case = self.case(item, defaults, now, lines)
-            if case is not None:
-                cases.append(case)
-        return tuple(cases)
+        if "tests" in entries:
+            key, node = entries["tests"]
+            items = self.reader.items(node, "`tests`")
+            if isinstance(node, yaml.Sequence) and not items:
+                self.reader.blame("test-empty", "there are no tests here", key.span, "add a test, or delete the file")
+            for item in items:
+                cases += self.cases(item, defaults, now, lines)
+        given = self.given.merged(defaults, {})
+        return tuple(cases), Case(name="defaults", given=given, now=now, expected=Expected(), span=Span(0, 0))
 
-    def case(self, item: Node, defaults: Given, default_now: datetime | None, lines: dict[str, int]) -> Case | None:
+    def cases(self, item: Node, defaults: Given, default_now: datetime | None, lines: dict[str, int]) -> Iterator[Case]:
+        """Yield a test, or one for each row of its table."""
         reader = self.reader
-        entries = reader.mapping(item, "a test", keys=CASE_KEYS, required=("name", "expect"), at=_head(item))
-        name = reader.text(entries["name"][1], "the test's name") if "name" in entries else None
-        if name is not None:
-            span = entries["name"][1].span
-            if name in lines:
-                hint = f"it is the name of the test in line {lines[name]} already"
-                reader.blame("test-duplicate", f"there are two tests `{shown(name)}`", span, hint)
-            lines.setdefault(name, reader.source.place(span.start)[0])
-        expected = self.expected.read(*entries["expect"]) if "expect" in entries else Expected()
+        entries = reader.mapping(item, "a test", keys=CASE_KEYS, required=("name",), at=_head(item))
+        name = self.name(entries, lines)
         given: Given = {}
         if "given" in entries:
             key, node = entries["given"]
             given, _ = self.given.read(node, "`given`", key.span, with_now=False)
+        now = self.given.now(entries[NOW][1]) if NOW in entries else default_now
+        if "table" in entries:
+            if "expect" in entries:
+                hint = "each row of the table says its own"
+                reader.blame("schema-value", "a test with a `table` has no `expect`", entries["expect"][0].span, hint)
+            yield from self.rows(entries["table"], name, defaults, given, now)
+            return
+        if isinstance(item, yaml.Mapping) and item.get("expect") is None:
+            reader.blame("schema-missing", "a test needs `expect`", _head(item), "add `expect: …`")
+        expected = self.expected.read(*entries["expect"]) if "expect" in entries else Expected()
         self.given.check(given, expected.problems)
-        moment = self.given.now(entries[NOW][1]) if NOW in entries else default_now
-        if name is None:
-            return None
-        return Case(
-            name=name,
-            given=self.given.merged(defaults, given),
-            now=moment,
-            expected=expected,
-            span=entries["name"][1].span,
-        )
+        if name is not None:
+            merged = self.given.merged(defaults, given)
+            yield Case(name=name, given=merged, now=now, expected=expected, span=entries["name"][1].span)
+
+    def rows(
+        self, table: tuple[Scalar, Node], name: str | None, defaults: Given, given: Given, now: datetime | None
+    ) -> Iterator[Case]:
+        """Yield a test for each row of a table."""
+        key, node = table
+        self.given.check(given, ())
+        base = overlaid(defaults, given)
+        labels: set[str] = set()
+        for row in read_table(self.reader, self.given, node, base, key.span):
+            expected = self.expected.read(*row.expect)
+            self.given.check(row.given, expected.problems)
+            moment = self.given.now(row.now) if row.now is not None else now
+            if row.label in labels:
+                self.reader.blame("test-duplicate", "this row stands in the table already", row.span)
+            labels.add(row.label)
+            if name is not None:
+                merged = self.given.merged(base, row.given)
+                yield Case(name=f"{name}: {row.label}", given=merged, now=moment, expected=expected, span=row.span)
+
+    def name(self, entries: Entries, lines: dict[str, int]) -> str | None:
+        """Return a test's name, which no other has."""
+        name = self.reader.text(entries["name"][1], "the test's name") if "name" in entries else None
+        if name is not None:
+            span = entries["name"][1].span
+            if name in lines:
+                hint = f"it is the name of the test in line {lines[name]} already"
+                self.reader.blame("test-duplicate", f"there are two tests `{shown(name)}`", span, hint)
+            lines.setdefault(name, self.reader.source.place(span.start)[0])
+        return name
+
+
+def overlaid(defaults: Given, given: Given) -> Given:
+    """Return what a test gives, field by field before its defaults."""
+    result: Given = dict(defaults)
+    for part, said in given.items():
+        result[part] = None if said is None else {**(defaults.get(part) or {}), **said}
+    return result

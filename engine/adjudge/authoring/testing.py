@@ -136,7 +136,10 @@ def _range(score: tuple[int, int]) -> str:
 
 def _quoted(source: Source, one: Explained) -> list[str]:
     """Return the lines of the policy in which a rule stands."""
-    first = min(source.place(span.start)[0] for span in one.spans)
-    last = max(source.place(max(span.start, span.end - 1))[0] for span in one.spans)
+    part, begins = source.part(one.spans[0].start)
+    offset = one.spans[0].start - begins
+    places = [span for span in one.spans if source.part(span.start)[0] is part]  # a variable may stand in another file
+    first = min(part.place(span.start - offset)[0] for span in places)
+    last = max(part.place(max(span.start, span.end - 1) - offset)[0] for span in places)
     numbers = range(first, min(last, first + LINES_MAX - 1) + 1)
-    return [f"{number:>5} | {source.line(number)}" for number in numbers]
+    return [f"{number:>5} | {part.line(number)}" for number in numbers]

@@ -7,27 +7,71 @@ from pathlib import Path
 
 import click
 
-from adjudge.authoring.cases import is_test_file, policy_of, read_tests
-from adjudge.authoring.testing import run
+from adjudge.authoring.cases import CaseFile, is_test_file, policy_of, read_tests
+from adjudge.authoring.coverage import Coverage, coverage, described
+from adjudge.authoring.junit import junit
+from adjudge.authoring.suggest import suggest
+from adjudge.authoring.testing import Result, run
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, counted, format_option, print_json
 from adjudge.cli.settings import Settings
 from adjudge.errors import PolicyError, PolicyErrors
+from adjudge.policy.catalogue import Catalogue
 
 
 @click.command("test")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--coverage", "with_coverage", is_flag=True, help="Show what no test tries.")
+@click.option("--coverage-min", type=click.FloatRange(0, 100), help="Fail below so many per cent.")
+@click.option("--junit", "junit_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML, too.")
+@click.option("--suggest", "with_suggestions", is_flag=True, help="Show tests to fill in, for what no test tries.")
+@click.option("--write", is_flag=True, help="With --suggest: append them to the test file.")
 @format_option
 @click.pass_obj
-def command(settings: Settings, paths: tuple[Path, ...], form: str) -> int:
+def command(
+    settings: Settings,
+    paths: tuple[Path, ...],
+    with_coverage: bool,
+    coverage_min: float | None,
+    junit_file: Path | None,
+    with_suggestions: bool,
+    write: bool,
+    form: str,
+) -> int:
     """Run the tests that stand beside policies.
 
     PATHS are `…_test.yaml` files, folders that are searched for them, or policies, whose own tests are run.
     """
+    if write and not with_suggestions:
+        raise click.UsageError("--write goes with --suggest")
+    read = _read(paths, settings.catalogue())
+    if with_suggestions:
+        return _suggest(read, write)
+    ran = [(file, run(file)) for file in read]
+    failed = sum(not result.passed for _, results in ran for result in results)
+    with_coverage = with_coverage or coverage_min is not None
+    covered = _coverage(read) if with_coverage or junit_file is not None else {}
+    low = [name for name, one in covered.items() if coverage_min is not None and one.percent < coverage_min]
+    if junit_file is not None:
+        named = [(str(file.path), results) for file, results in ran]
+        junit_file.write_text(junit(named, list(covered.items()) if with_coverage else []), "utf-8")
+    if form == JSON:
+        tests = [{"file": str(one.path), "tests": [result.data() for result in of_one]} for one, of_one in ran]
+        total = sum(len(results) for _, results in ran)
+        shown = {name: one.data() for name, one in covered.items()} if with_coverage else None
+        print_json({"passed": total - failed, "failed": failed, "files": tests, "coverage": shown})
+    else:
+        _print(ran, covered if with_coverage else {}, failed)
+        for name in low:
+            click.echo(f"{name}: covered to {covered[name].percent:.1f}%, at least {coverage_min:g}% is asked for")
+    return FINDINGS if failed or low else FINE
+
+
+def _read(paths: tuple[Path, ...], catalogue: Catalogue) -> list[CaseFile]:
+    """Read the test files. Raises PolicyErrors with everything that is wrong with them."""
     files = list(dict.fromkeys(file for path in paths for file in _test_files(path)))
     if not files:
         raise click.UsageError(f"no tests for {', '.join(map(str, paths))}: they stand in files named …_test.yaml")
-    catalogue = settings.catalogue()
     errors: dict[tuple[object, ...], PolicyError] = {}
     read = []
     for file in files:
@@ -37,22 +81,45 @@ def command(settings: Settings, paths: tuple[Path, ...], form: str) -> int:
             errors |= {(e.file, e.line, e.column, e.code, e.message): e for e in found.errors}
     if errors:
         raise PolicyErrors(list(errors.values()))
-    ran = [(file, run(file)) for file in read]
-    results = [result for _, results in ran for result in results]
-    failed = [result for result in results if not result.passed]
-    if form == JSON:
-        tests = [{"file": str(one.path), "tests": [result.data() for result in of_one]} for one, of_one in ran]
-        print_json({"passed": len(results) - len(failed), "failed": len(failed), "files": tests})
-        return FINDINGS if failed else FINE
-    for one, of_one in ran:
-        passed = sum(result.passed for result in of_one)
-        click.echo(f"{one.path}: {passed} of {counted(len(of_one), 'test')} passed")
-        for result in of_one:
+    return read
+
+
+def _print(ran: list[tuple[CaseFile, tuple[Result, ...]]], covered: dict[str, Coverage], failed: int) -> None:
+    for one, results in ran:
+        passed = sum(result.passed for result in results)
+        click.echo(f"{one.path}: {passed} of {counted(len(results), 'test')} passed")
+        for result in results:
             if not result.passed:
                 click.echo(f"\n{result.render()}\n")
     if failed:
-        click.echo(f"{counted(len(failed), 'test')} failed")
-    return FINDINGS if failed else FINE
+        click.echo(f"{counted(failed, 'test')} failed")
+    for name, coverage_ in covered.items():
+        click.echo("\n".join([f"{name}: {line}" if at == 0 else line for at, line in enumerate(coverage_.lines())]))
+
+
+def _coverage(read: list[CaseFile]) -> dict[str, Coverage]:
+    """Return the coverage of each policy, by the tests of all its files together."""
+    by_policy: dict[str, list[CaseFile]] = {}
+    for file in read:
+        by_policy.setdefault(file.policy.typed.source.name, []).append(file)
+    return {name: coverage(files) for name, files in by_policy.items()}
+
+
+def _suggest(read: list[CaseFile], write: bool) -> int:
+    for file in read:
+        suggestions, unfound = suggest(file)
+        text = "".join(f"{one.render()}\n" for one in suggestions)
+        if write and suggestions:
+            before = file.source.text
+            with file.path.open("a", encoding="utf-8", newline="") as stream:
+                stream.write(text if before.endswith("\n") else f"\n{text}")
+        elif suggestions:
+            click.echo(text, nl=False)
+        for item in unfound:
+            click.echo(f"{file.path}: no input was found for {described(item)}", err=True)
+        written = "appended, each with an `expect` to fill in" if write else "suggested"
+        click.echo(f"{file.path}: {counted(len(suggestions), 'test')} {written}", err=True)
+    return FINE
 
 
 def _test_files(path: Path) -> Iterator[Path]:

@@ -1,0 +1,48 @@
+"""Results of tests as JUnit XML, which every build server reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from xml.etree import ElementTree  # writes only
+
+from adjudge.authoring.coverage import Coverage
+from adjudge.authoring.testing import Result
+
+
+def junit(files: Iterable[tuple[str, Sequence[Result]]], covered: Sequence[tuple[str, Coverage]] = ()) -> str:
+    """Return one suite for each file, and one for what each policy's tests have not tried.
+
+    files: names of test files, with their results. covered: names of policies, with their coverage.
+    """
+    root = ElementTree.Element("testsuites")
+    for name, results in files:
+        failed = sum(not result.passed for result in results)
+        suite = _suite(root, name, len(results), failed)
+        for result in results:
+            case = _case(suite, result.case.name, name, result.line)
+            if not result.passed:
+                said = "; ".join(f"{f.what}: expected {f.expected}, got {f.actual}" for f in result.failures)
+                ElementTree.SubElement(case, "failure", message=said).text = result.render()
+    for name, one in covered:
+        suite = _suite(root, f"coverage of {name}", len(one.covered) + len(one.missing), len(one.missing))
+        for item in one.missing:
+            case = _case(suite, f"{item.name}: {item.what}", name, one.line(item))
+            ElementTree.SubElement(case, "failure", message="no test tries this")
+        for item in one.covered:
+            _case(suite, f"{item.name}: {item.what}", name, one.line(item))
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _suite(root: ElementTree.Element, name: str, tests: int, failures: int) -> ElementTree.Element:
+    about = {"name": _printable(name), "tests": str(tests), "failures": str(failures), "errors": "0", "skipped": "0"}
+    return ElementTree.SubElement(root, "testsuite", about)
+
+
+def _case(suite: ElementTree.Element, name: str, file: str, line: int) -> ElementTree.Element:
+    about = {"name": _printable(name), "classname": _printable(file), "file": _printable(file), "line": str(line)}
+    return ElementTree.SubElement(suite, "testcase", about)
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)

@@ -1,0 +1,208 @@
+"""Tests that are missing, for an author to fill in: inputs that try what no test has tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from adjudge.authoring.cases import Case, CaseFile
+from adjudge.authoring.coverage import Item, Tracker, coverage, described
+from adjudge.authoring.proofs.planting import guesses
+from adjudge.expr.nodes import Node
+from adjudge.expr.values import format_timestamp
+from adjudge.model import Outcome
+from adjudge.policy.explanation import shown
+from adjudge.policy.policy import Policy
+from adjudge.policy.slots import NOW
+from adjudge.policy.terms import slots_read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """A test that tries some items. given: what differs from the file's defaults; None for a signal that is lost.
+
+    today: what the policy says now, for the author to agree with or not.
+    """
+
+    name: str
+    given: Mapping[str, object]
+    now: datetime | None
+    items: tuple[Item, ...]
+    today: Outcome
+
+    def render(self) -> str:
+        """Return it as an entry of `tests`; its `expect` is for the author to fill in."""
+        lines = [f"  - name: {_text(self.name)}"]
+        if self.given:
+            lines.append(f"    given: {_flow(self.given)}")
+        if self.now is not None:
+            lines.append(f"    now: {format_timestamp(self.now)}")
+        return "\n".join([*lines, f"    expect: # today: {self.today}"])
+
+
+def suggest(file: CaseFile) -> tuple[tuple[Suggestion, ...], tuple[Item, ...]]:
+    """Return tests that try what is missing, fewest first, and what no input was found for."""
+    searcher = _Searcher(file)
+    left = list(coverage([file]).missing)
+    found: list[Suggestion] = []
+    names = {case.name for case in file.cases}
+    unfound: list[Item] = []
+    while left:
+        item = left[0]
+        suggestion = searcher.find(item, left)
+        if suggestion is None:
+            unfound.append(left.pop(0))
+            continue
+        name = suggestion.name
+        number = 2
+        while name in names:
+            name, number = f"{suggestion.name} ({number})", number + 1
+        names.add(name)
+        found.append(
+            Suggestion(
+                name=name,
+                given=suggestion.given,
+                now=suggestion.now,
+                items=suggestion.items,
+                today=suggestion.today,
+            )
+        )
+        left = [one for one in left if one not in suggestion.items]
+    return tuple(found), tuple(unfound)
+
+
+class _Searcher:
+    def __init__(self, file: CaseFile) -> None:
+        self.file, self.policy = file, file.policy
+        self.tracker = Tracker(file.policy)
+        self.bases: list[Case] = [file.defaults, *file.cases]
+
+    def find(self, item: Item, left: list[Item]) -> Suggestion | None:
+        """Return a test that tries an item, and what else it tries of those that are left."""
+        for base in self.bases:
+            for changes in self.changes(item):
+                given, now = _changed(base.given, changes), changes.get(NOW, base.now)
+                moment = now if isinstance(now, datetime) else None
+                tried = self.tracker.tried(given, moment)
+                if item in tried:
+                    return Suggestion(
+                        name=described(item),
+                        given=_difference(self.file.defaults.given, given, self.policy),
+                        now=moment if moment != self.file.defaults.now else None,
+                        items=tuple(one for one in left if one in tried),
+                        today=self.policy.evaluate(given, now=moment).outcome,
+                    )
+        return None
+
+    def changes(self, item: Item) -> Iterator[Mapping[str, object]]:
+        """Yield values by slot that may try an item."""
+        typed = self.policy.typed
+        if item.kind == "threshold":
+            one = next(b for b in self.tracker.boundaries if (b.name, b.span) == (item.name, item.span))
+            yield {one.slot: one.beside(item.what)}
+        elif item.kind in ("rule", "row"):
+            node = self.condition(item)
+            if item.what == "unknown":
+                slots = sorted(slots_read(node, typed.variables, typed.slots))
+                yield from ({slot.partition(".")[0]: None} for slot in slots)
+                yield dict.fromkeys(slot.partition(".")[0] for slot in slots)
+            else:
+                for guess in guesses(node, typed, item.what == "true"):
+                    yield {slot: _rounder(value) for slot, value in guess.items()}
+                    yield guess
+        elif item.kind == "outcome":
+            yield {}
+            for rule in typed.rules:
+                if rule.outcome.value == item.what:
+                    yield from guesses(rule.condition, typed)
+        else:
+            yield {}
+            rows = typed.scorecard.rows if typed.scorecard is not None else ()
+            joined: dict[str, object] = {}
+            for row in sorted(rows, key=lambda row: -row.points):
+                joined |= next(iter(guesses(row.condition, typed)), {})
+                yield dict(joined)
+
+    def condition(self, item: Item) -> Node:
+        """Return the condition of a rule or row."""
+        typed = self.policy.typed
+        if item.kind == "rule":
+            return next(rule.condition for rule in typed.rules if rule.id == item.name)
+        assert typed.scorecard is not None
+        return typed.scorecard.rows[int(item.name.removeprefix("row ")) - 1].condition
+
+
+def _rounder(value: object) -> object:
+    """Return a value that is easier to read than one at the very edge of a condition, if it needs to be."""
+    match value:
+        case float() if len(repr(value)) > 8:
+            return round(value - 0.005, 2) if value < round(value, 2) else round(value + 0.005, 2)
+        case timedelta() if value.microseconds:
+            minutes = value // timedelta(minutes=1) + (value.microseconds == 1)
+            return timedelta(minutes=minutes)
+    return value
+
+
+def _changed(given: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, Any]:
+    changed: dict[str, Any] = dict(given)
+    for slot, value in changes.items():
+        if slot == NOW:
+            continue
+        owner, *path = slot.split(".")
+        if not path:
+            changed[owner] = value
+            continue
+        part = changed[owner] = dict(changed.get(owner) or {})
+        for step in path[:-1]:
+            inner = part.get(step)
+            part[step] = dict(inner) if isinstance(inner, Mapping) else {}
+            part = part[step]
+        part[path[-1]] = value
+    return {name: value for name, value in changed.items() if value is not None}
+
+
+def _difference(defaults: Mapping[str, Any], given: Mapping[str, Any], policy: Policy) -> dict[str, object]:
+    """Return what a test must say for its `given` to come to this; unknown is None."""
+    said: dict[str, object] = {}
+    inputs = {name: given.get(name) for name in policy.typed.inputs if given.get(name) != defaults.get(name)}
+    if inputs:
+        said["inputs"] = inputs
+    for name in policy.typed.signals:
+        before, after = defaults.get(name), given.get(name)
+        if before == after:
+            continue
+        if after is None:
+            said[name] = None
+            continue
+        before = before if isinstance(before, Mapping) else {}
+        fields = {key: after.get(key) for key in {**before, **after} if after.get(key) != before.get(key)}
+        said[name] = fields
+    return said
+
+
+def _flow(value: object) -> str:
+    match value:
+        case None:
+            return "unknown"
+        case Mapping():
+            return "{" + ", ".join(f"{key}: {_flow(part)}" for key, part in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(_flow(part) for part in value) + "]"
+        case str():
+            return _text(value)
+        case _:
+            return shown(value)
+
+
+def _text(value: str) -> str:
+    plain = value.replace("_", "").replace("-", "").replace(" ", "")
+    if (
+        plain.isascii()
+        and plain.isalnum()
+        and not plain[0].isdigit()
+        and value not in ("true", "false", "null", "unknown")
+    ):
+        return value
+    return "'" + value.replace("'", "''") + "'"
