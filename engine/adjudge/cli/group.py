@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "eval": "Evaluate a condition.",
     "check": "Find what is wrong with policies and their tests, and what is worth a look.",
     "test": "Run the tests that stand beside policies.",
+    "format": "Write policies and their tests in house form.",
     "analyse": "Prove what a policy can and cannot do, over every input that there could be.",
     "compare": "Say whether NEW is stricter than OLD, laxer, both or the same, where, and with which inputs.",
     "explain": "Say why a decision of a log came out as it did, and the fewest changes that would have softened it.",

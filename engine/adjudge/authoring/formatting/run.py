@@ -1,0 +1,60 @@
+"""Formatting a document, and making sure that it says the same afterwards."""
+
+from __future__ import annotations
+
+from adjudge.authoring.formatting.comments import comments
+from adjudge.authoring.formatting.printer import Path, Printer, is_condition
+from adjudge.errors import AdjudgeError, PolicyErrors
+from adjudge.expr.nodes import Node as Condition
+from adjudge.expr.parse import parse
+from adjudge.policy import yaml
+from adjudge.policy.yaml import Mapping, Node, Scalar, read_yaml
+from adjudge.source import Source
+
+
+class FormatFault(AdjudgeError):
+    """A document would not have said the same afterwards; nothing was changed."""
+
+    code = "format"
+
+
+def formatted(text: str, name: str = "policy.yaml") -> str:
+    """Return a policy, fragment or test file in house form: the same values, the same comments, nothing else.
+
+    Raises PolicyErrors where the text is not YAML as policies have it, FormatFault where it cannot be formatted.
+    """
+    source = Source(name, text.replace("\r\n", "\n"))
+    root, errors = read_yaml(source)
+    if root is None or errors:
+        raise PolicyErrors(errors)
+    result = Printer(source.text, root).document()
+    after, errors = read_yaml(Source(name, result))
+    same = after is not None and not errors and _meaning(after, ()) == _meaning(root, ())
+    if not same or after is None or _said(source.text, root) != _said(result, after):
+        raise FormatFault(f"{name}: the house form would not say the same; the file was left as it is")
+    return result
+
+
+def _said(text: str, root: Node) -> list[str]:
+    return sorted(comment.text for comment in comments(text, root))
+
+
+def _meaning(node: Node, path: Path) -> object:
+    """Return what a document says: values, with conditions as trees."""
+    match node:
+        case Scalar(value=value):
+            tree = _tree(node) if is_condition(path) else None
+            return ("condition", tree) if tree is not None else (type(value).__name__, node.text.value)
+        case Mapping(entries=entries):
+            return {key.text.value: _meaning(value, (*path, key.text.value)) for key, value in entries}
+        case yaml.Sequence(items=items):
+            return [_meaning(item, (*path, "*")) for item in items]
+        case _:
+            return None
+
+
+def _tree(node: Scalar) -> Condition | None:
+    try:
+        return parse(node.text)
+    except AdjudgeError:
+        return None

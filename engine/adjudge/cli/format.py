@@ -1,0 +1,98 @@
+"""`adjudge format`: policies and tests in house form."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from adjudge.authoring.cases import is_test_file
+from adjudge.authoring.formatting.run import formatted
+from adjudge.cli.group import FINDINGS, FINE
+from adjudge.cli.output import counted
+from adjudge.errors import AdjudgeError, PolicyErrors
+from adjudge.policy.load import read_source
+from adjudge.policy.yaml import Mapping, read_yaml
+
+_OURS = frozenset({"policy_language", "rules", "thresholds", "scorecard", "fragment"})
+
+
+@click.command("format")
+@click.argument("paths", nargs=-1, required=True)
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; fail where a file is not in house form.")
+@click.option("--diff", "with_diff", is_flag=True, help="Write nothing; show what would change.")
+def command(paths: tuple[str, ...], only_check: bool, with_diff: bool) -> int:
+    """Write policies and their tests in house form.
+
+    Comments stay, meaning stays. PATHS are files, folders that are searched for them, or `-`, which reads one from the
+    standard input and prints it. A file that does not parse is left alone; exit status 2 then.
+    """
+    if paths == ("-",):
+        click.echo(formatted(sys.stdin.read(), "-"), nl=False)
+        return FINE
+    files = list(dict.fromkeys(file for path in paths for file in _documents(Path(path))))
+    changed = 0
+    errors: list[AdjudgeError] = []
+    for file in files:
+        try:
+            before = read_source(file, "document").text
+            after = formatted(before, str(file))
+        except AdjudgeError as error:
+            errors.append(error)
+            continue
+        if after != before:
+            changed += 1
+            if with_diff:
+                lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), str(file), str(file))
+                click.echo("".join(lines), nl=False)
+            elif only_check:
+                click.echo(f"{file} is not in house form")
+            else:
+                _write(file, after)
+                click.echo(f"{file}: formatted")
+    if not with_diff:
+        click.echo(f"{counted(len(files) - changed - len(errors), 'file')} in house form already")
+    if errors:
+        found = [one for error in errors if isinstance(error, PolicyErrors) for one in error.errors]
+        others = [error for error in errors if not isinstance(error, PolicyErrors)]
+        raise PolicyErrors(found) if found else others[0]
+    return FINDINGS if changed and (only_check or with_diff) else FINE
+
+
+def _documents(path: Path) -> Iterator[Path]:
+    """Yield a file, or the policies, fragments and tests below a folder."""
+    if not path.exists():
+        raise click.UsageError(f"there is no {path}")
+    if not path.is_dir():
+        yield path
+        return
+    for file in sorted(path.rglob("*.y*ml")):
+        hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
+        if not hidden and file.is_file() and (is_test_file(file) or _is_ours(file)):
+            yield file
+
+
+def _is_ours(file: Path) -> bool:
+    try:
+        root, _ = read_yaml(read_source(file, "document"))
+    except PolicyErrors:
+        return False
+    return isinstance(root, Mapping) and any(key.text.value in _OURS for key, _ in root.entries)
+
+
+def _write(file: Path, text: str) -> None:
+    """Replace a file as a whole, with the same mode, so that nobody reads half of it."""
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            stream.write(text)
+        Path(name).chmod(file.stat().st_mode & 0o7777)
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,103 @@
+"""The house form says what was said before, keeps every comment, and is its own house form."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from adjudge.authoring.formatting.run import formatted
+from adjudge.errors import PolicyErrors
+from adjudge.policy import parse_policy
+from adjudge.policy.load import read_policy
+from policy.random_policies import NOW, policies, requests
+
+ROOT = Path(__file__).parents[3]
+MESSY = """# head
+
+policy:   shop   # the name
+policy_language: 1
+rules:
+# before the first
+- then: review
+  when:   country=="SG"&&   age<duration( "24h" )
+  id: first # trailing
+  # about the reason
+  reason: R
+
+- {then: reject, id: second, when: '!flag'}
+# between
+
+-   id: third
+    when: |
+      country == "SG" // why
+        || flag
+    then: review
+
+
+inputs: {country: string,   flag: bool, age: duration}   # what is known
+thresholds:
+    age:
+        below:
+            review: 24h  # a day
+# the end
+"""
+
+
+def test_messy_policy_becomes_the_house_form(golden: Callable[[str, str], None]) -> None:
+    result = formatted(MESSY)
+    golden("formatting/messy.yaml", result)
+    assert formatted(result) == result
+    read_policy(result)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "policies").rglob("*.yaml")), ids=lambda path: path.name)
+def test_shipped_policies_are_in_house_form(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert formatted(text, path.name) == text
+
+
+def test_document_that_is_no_yaml_is_refused() -> None:
+    with pytest.raises(PolicyErrors):
+        formatted("policy: {")
+
+
+NOISE = st.sampled_from(("", "# note: one", "# it's 'quoted'", "\n# after a blank", "#", "# {brace"))
+
+
+@st.composite
+def noisy(draw: st.DrawFn, text: str) -> str:
+    """Return a policy with comments, blank lines and blanks strewn over it."""
+    lines = []
+    for line in text.split("\n"):
+        indent = re.match(r" *", line)[0]  # type: ignore[index]
+        said = draw(NOISE)
+        if said and line.strip():
+            lines += [indent + part if part else "" for part in said.split("\n")]
+        end = draw(st.sampled_from(("", "", "  # end", "   ")))
+        lines.append(line + end if line.strip() and not line.endswith(("|", ">")) else line)
+    return "\n".join(lines)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_house_form_keeps_meaning_and_comments_and_is_its_own(data: st.DataObject) -> None:
+    policy = data.draw(policies())
+    text = data.draw(noisy(policy.typed.source.text))
+    result = formatted(text)
+    assert formatted(result) == result
+    assert (
+        sorted(re.findall(r"# ?[a-z].*|#$", text, re.MULTILINE))
+        == sorted(re.findall(r"# ?[a-z].*|#$", result, re.MULTILINE))
+        or "#" not in text
+    )
+    again = parse_policy(result)
+    assert again.typed.rules == policy.typed.rules or [r.condition for r in again.typed.rules] == [
+        r.condition for r in policy.typed.rules
+    ]
+    request = data.draw(requests(policy))
+    assert again.evaluate(request, now=NOW) == policy.evaluate(request, now=NOW)

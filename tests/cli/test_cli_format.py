@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+UGLY = "policy:   other\npolicy_language: 1\nrules: [{then: review,   id: a, when: true}]\n"
+
+
+def test_format_writes_the_house_form_and_keeps_the_mode(run: Any, folder: Path) -> None:
+    ugly = folder / "ugly.yaml"
+    ugly.write_text(UGLY)
+    ugly.chmod(0o640)
+    assert run("format", "ugly.yaml", "--check").exit_code == 1
+    assert ugly.read_text() == UGLY
+    assert "+policy: other" in run("format", "ugly.yaml", "--diff").stdout
+    result = run("format", ".")
+    assert result.exit_code == 0
+    assert ugly.read_text() == "policy_language: 1\npolicy: other\nrules: [{id: a, when: true, then: review}]\n"
+    assert ugly.stat().st_mode & 0o777 == 0o640
+    assert run("format", ".", "--check").exit_code == 0
+    assert [file.name for file in folder.iterdir() if file.name.startswith(".")] == []
+
+
+def test_format_of_standard_input_prints_it(run: Any, folder: Path) -> None:
+    assert run("format", "-", input=UGLY).stdout.startswith("policy_language: 1\npolicy: other\n")
+
+
+def test_format_leaves_what_does_not_parse(run: Any, folder: Path) -> None:
+    (folder / "broken.yaml").write_text("policy: {\n")
+    result = run("format", "broken.yaml")
+    assert result.exit_code == 2
+    assert "broken.yaml:" in result.stderr
+    assert (folder / "broken.yaml").read_text() == "policy: {\n"
+    assert run("format", "nowhere.yaml").exit_code == 2
