@@ -85,7 +85,7 @@ class Field:
                 return None
 
 
-_FORMS = {
+FIELD_FORMS = {
     "bool": ("type", "riskier", "personal", "actionable", "description"),
     "string": ("type", "personal", "actionable", "description"),
     "int": ("type", "range", "riskier", "personal", "actionable", "description"),
@@ -124,14 +124,14 @@ def parse_field(form: object) -> Field:
             "schema-type", "a field is a type's name or a mapping with `type`", hint="write `country: string`"
         )
     if "type" not in form:
-        raise FieldError("schema-missing", "a field needs `type`", hint=f"one of {', '.join(_FORMS)}")
+        raise FieldError("schema-missing", "a field needs `type`", hint=f"one of {', '.join(FIELD_FORMS)}")
     name = form["type"]
-    if not isinstance(name, str) or name not in _FORMS:
-        hint = _REFUSED.get(str(name)) or did_you_mean(str(name), _FORMS) or f"one of {', '.join(_FORMS)}"
+    if not isinstance(name, str) or name not in FIELD_FORMS:
+        hint = _REFUSED.get(str(name)) or did_you_mean(str(name), FIELD_FORMS) or f"one of {', '.join(FIELD_FORMS)}"
         raise FieldError("name-type", f"there is no field type `{name}`", "type", hint=hint)
     for key in form:
-        if key not in _FORMS[name]:
-            hint = did_you_mean(str(key), _FORMS[name]) or f"`{name}` takes {', '.join(_FORMS[name])}"
+        if key not in FIELD_FORMS[name]:
+            hint = did_you_mean(str(key), FIELD_FORMS[name]) or f"`{name}` takes {', '.join(FIELD_FORMS[name])}"
             raise FieldError(
                 "schema-unknown-key", f"`{key}` means nothing for a field of type {name}", str(key), hint=hint
             )

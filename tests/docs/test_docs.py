@@ -18,7 +18,7 @@ from adjudge.errors import EvaluationError
 from adjudge.expr import evaluate
 from adjudge.expr.functions import FUNCTIONS
 from adjudge.expr.parse import MACROS, PRECEDENCE
-from adjudge.fields import _FORMS as FIELD_FORMS
+from adjudge.fields import FIELD_FORMS
 from adjudge.policy import document
 from docs.pages import PAGES, ROOT, Page, blocks, shows
 from expr.test_conformance import LEFT_OUT

@@ -32,6 +32,8 @@ COMMANDS: Mapping[str, str] = {
     "eval": "Evaluate a condition.",
     "check": "Find what is wrong with policies and their tests, and what is worth a look.",
     "test": "Run the tests that stand beside policies.",
+    "new": "Begin a policy: the policy, its tests, and a check for pull requests.",
+    "schema": "Print the JSON Schema of a policy, with the providers that are installed here.",
     "format": "Write policies and their tests in house form.",
     "analyse": "Prove what a policy can and cannot do, over every input that there could be.",
     "compare": "Say whether NEW is stricter than OLD, laxer, both or the same, where, and with which inputs.",

@@ -63,7 +63,7 @@ BAND_KEYS = ("review", "reject")
 ON_IN_DOUBT = ("unknown", "ask_again")
 CAUGHT = (Outcome.REVIEW, Outcome.REJECT)
 
-_POLICY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
+POLICY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
 _RULE_ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
 _REASON = re.compile(r"[A-Z][A-Z0-9_]{0,99}", re.ASCII)
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%", re.ASCII)
@@ -127,7 +127,7 @@ def _is_our_language(reader: Reader, node: Node | None) -> bool:
 
 def _policy_name(reader: Reader, entries: Entries) -> str:
     name = _text(reader, entries, "policy", "the policy's name")
-    if name is not None and not _POLICY_NAME.fullmatch(name):
+    if name is not None and not POLICY_NAME.fullmatch(name):
         hint = "letters, digits, - and _, at most 100"
         reader.blame("name-invalid", f"`{shown(name)}` cannot be a policy's name", entries["policy"][1].span, hint)
     return name or ""

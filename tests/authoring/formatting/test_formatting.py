@@ -90,14 +90,8 @@ def test_house_form_keeps_meaning_and_comments_and_is_its_own(data: st.DataObjec
     text = data.draw(noisy(policy.typed.source.text))
     result = formatted(text)
     assert formatted(result) == result
-    assert (
-        sorted(re.findall(r"# ?[a-z].*|#$", text, re.MULTILINE))
-        == sorted(re.findall(r"# ?[a-z].*|#$", result, re.MULTILINE))
-        or "#" not in text
-    )
+    assert text.count("# ") == result.count("# ")
     again = parse_policy(result)
-    assert again.typed.rules == policy.typed.rules or [r.condition for r in again.typed.rules] == [
-        r.condition for r in policy.typed.rules
-    ]
+    assert [rule.condition for rule in again.typed.rules] == [rule.condition for rule in policy.typed.rules]
     request = data.draw(requests(policy))
     assert again.evaluate(request, now=NOW) == policy.evaluate(request, now=NOW)

@@ -1,0 +1,339 @@
+"""Every key of a policy document: its type, what it means, and an example. The one source of schema and reference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+OUTCOME: Mapping[str, Any] = {"enum": ["pass", "review", "reject"]}
+CAUGHT: Mapping[str, Any] = {"enum": ["review", "reject"]}
+TEXT: Mapping[str, Any] = {"type": "string", "minLength": 1}
+CONDITION: Mapping[str, Any] = {"type": ["string", "boolean", "number"]}
+TEXTS: Mapping[str, Any] = {
+    "oneOf": [TEXT, {"type": "object", "additionalProperties": TEXT, "propertyNames": {"pattern": "^[a-z]{2,3}(-|$)"}}]
+}
+REASON: Mapping[str, Any] = {"type": "string", "pattern": "^[A-Z][A-Z0-9_]{0,99}$"}
+DURATION: Mapping[str, Any] = {"type": "string"}
+MOMENT: Mapping[str, Any] = {"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One key. said: its type in words. schema: in JSON Schema. example: as YAML. needed: whether it must be there."""
+
+    said: str
+    schema: Mapping[str, Any]
+    meaning: str
+    example: str
+    needed: bool = False
+
+
+def _ref(name: str) -> Mapping[str, Any]:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _by_name(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"type": "object", "additionalProperties": schema}
+
+
+POLICY: Mapping[str, Key] = {
+    "policy_language": Key(
+        said="`1`", schema={"const": 1}, meaning="the version of this language", example="1", needed=True
+    ),
+    "policy": Key(
+        said="name",
+        schema={"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$"},
+        meaning="the policy's name, in requests and in the log",
+        example="face-onboarding",
+        needed=True,
+    ),
+    "description": Key(said="text", schema=TEXT, meaning="for people", example="Selfie step"),
+    "include": Key(
+        said="paths",
+        schema={"type": "array", "items": TEXT, "uniqueItems": True, "maxItems": 50},
+        meaning="fragments that several policies share",
+        example="[shared/device.yaml]",
+    ),
+    "inputs": Key(
+        said="fields by name",
+        schema=_by_name(_ref("field")),
+        meaning="what the caller knows",
+        example="{country: string}",
+    ),
+    "signals": Key(
+        said="signals by name",
+        schema=_by_name(_ref("signal")),
+        meaning="what providers are asked, or the caller supplies",
+        example="{deepfake: {provider: aliyun.deepfake}}",
+    ),
+    "lists": Key(
+        said="lists by name",
+        schema=_by_name(_ref("list")),
+        meaning="values for `in lists.NAME`",
+        example="{bad: [KP, IR]}",
+    ),
+    "variables": Key(
+        said="conditions by name",
+        schema=_by_name(CONDITION),
+        meaning="parts that several rules share",
+        example="{risky: device.score >= 70.0}",
+    ),
+    "when_unknown": Key(
+        said="outcome", schema=OUTCOME, meaning="what doubt is worth; `review` unless said", example="review"
+    ),
+    "gather": Key(
+        said="`eager`, `thrifty`",
+        schema={"enum": ["eager", "thrifty"]},
+        meaning="ask all at once, or the cheapest first",
+        example="thrifty",
+    ),
+    "explore": Key(
+        said="share",
+        schema={
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": 1},
+                {"type": "string", "pattern": "^\\d+(\\.\\d+)? ?%$"},
+            ]
+        },
+        meaning="how many requests ask for everything all the same",
+        example="2%",
+    ),
+    "thresholds": Key(
+        said="by field",
+        schema={"type": "object"},
+        meaning="the table that is edited daily; the shape follows the field's type",
+        example="{deepfake.result: {high: reject}}",
+    ),
+    "rules": Key(
+        said="rules",
+        schema={"type": "array", "items": _ref("rule")},
+        meaning="conditions with an outcome",
+        example="[]",
+    ),
+    "scorecard": Key(
+        said="mapping",
+        schema=_ref("scorecard"),
+        meaning="small signs that only count together",
+        example='{points: [{when: country == "KP", add: 40}], bands: {review: 40}}',
+    ),
+    "reasons": Key(
+        said="by reason code",
+        schema={**_by_name(_ref("reason")), "propertyNames": REASON},
+        meaning="weights and texts for applicants",
+        example="{OUTSIDE: {weight: 10, text: {en: Not yet.}}}",
+    ),
+    "calibration": Key(
+        said="by field",
+        schema=_by_name(_ref("calibration")),
+        meaning="when thresholds were last set by data",
+        example="{deepfake.score: {on: 2026-08-01, valid_for: 180d}}",
+    ),
+}
+
+RULE: Mapping[str, Key] = {
+    "id": Key(
+        said="name",
+        schema={"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9._-]{0,99}$"},
+        meaning="unique in the policy",
+        example="sanctioned-country",
+        needed=True,
+    ),
+    "description": Key(said="text", schema=TEXT, meaning="for people", example="Why it is there"),
+    "when": Key(said="condition", schema=CONDITION, meaning="a bool", example="country in lists.bad", needed=True),
+    "unless": Key(
+        said="condition", schema=CONDITION, meaning="the exception: `when && !unless`", example="share > 0.98"
+    ),
+    "then": Key(
+        said="`review`, `reject`",
+        schema=CAUGHT,
+        meaning="the outcome where the rule is true",
+        example="reject",
+        needed=True,
+    ),
+    "reason": Key(said="code", schema=REASON, meaning="the id in capitals unless given", example="SANCTIONED_COUNTRY"),
+    "when_unknown": Key(
+        said="outcome", schema=OUTCOME, meaning="what doubt about this rule is worth", example="review"
+    ),
+    "from": Key(said="date or time", schema=MOMENT, meaning="in force from here, included", example="2026-03-01"),
+    "until": Key(said="date or time", schema=MOMENT, meaning="in force until here, excluded", example="2026-04-01"),
+    "message": Key(
+        said="text, or by locale",
+        schema=TEXTS,
+        meaning="what a reviewer is told; `{field}` is a value",
+        example="from {country}",
+    ),
+    "tags": Key(
+        said="names",
+        schema={"type": "array", "items": TEXT},
+        meaning="for reports; they decide nothing",
+        example="[aml]",
+    ),
+}
+
+SIGNAL: Mapping[str, Key] = {
+    "provider": Key(
+        said="name",
+        schema=TEXT,
+        meaning="who is asked; without one the caller supplies the signal",
+        example="aliyun.deepfake",
+    ),
+    "with": Key(
+        said="mapping",
+        schema={"type": "object"},
+        meaning="the provider's own settings",
+        example="{scene_code: onboard001}",
+    ),
+    "fields": Key(
+        said="fields by name",
+        schema=_by_name(_ref("field")),
+        meaning="what it says, unless the provider declares that",
+        example="{score: double}",
+    ),
+    "timeout": Key(
+        said="duration, up to 600 s",
+        schema=DURATION,
+        meaning="how long an answer is waited for; 10 s unless given",
+        example="3s",
+    ),
+    "when_unknown": Key(
+        said="outcome", schema=OUTCOME, meaning="what doubt about this signal is worth", example="review"
+    ),
+    "on_in_doubt": Key(
+        said="`unknown`, `ask_again`",
+        schema={"enum": ["unknown", "ask_again"]},
+        meaning="what becomes of a call that may have been paid for and has no answer",
+        example="unknown",
+    ),
+}
+
+SCORECARD: Mapping[str, Key] = {
+    "points": Key(
+        said="rows",
+        schema={"type": "array", "items": _ref("row"), "minItems": 1},
+        meaning="what adds points",
+        example="[{when: share > 0.5, add: 40}]",
+        needed=True,
+    ),
+    "bands": Key(
+        said="`{review: 40, reject: 80}`",
+        schema=_ref("bands"),
+        meaning="the totals at which an outcome begins",
+        example="{review: 40}",
+        needed=True,
+    ),
+    "reason": Key(said="code", schema=REASON, meaning="`SCORECARD` unless given", example="SMALL_SIGNS"),
+    "when_unknown": Key(said="outcome", schema=OUTCOME, meaning="as for a rule", example="review"),
+}
+
+ROW: Mapping[str, Key] = {
+    "when": Key(said="condition", schema=CONDITION, meaning="a bool", example="share > 0.5", needed=True),
+    "unless": Key(said="condition", schema=CONDITION, meaning="the exception", example='country == "SG"'),
+    "add": Key(
+        said="whole number",
+        schema={"type": "integer", "minimum": -1_000_000, "maximum": 1_000_000},
+        meaning="points, also negative",
+        example="40",
+        needed=True,
+    ),
+}
+
+BANDS: Mapping[str, Key] = {
+    "review": Key(
+        said="whole number", schema={"type": "integer"}, meaning="the total at which review begins", example="40"
+    ),
+    "reject": Key(
+        said="whole number", schema={"type": "integer"}, meaning="the total at which reject begins", example="80"
+    ),
+}
+
+REASON_KEYS: Mapping[str, Key] = {
+    "weight": Key(
+        said="whole number",
+        schema={"type": "integer", "minimum": -1000, "maximum": 1000},
+        meaning="the heaviest is told first; 0 unless given",
+        example="10",
+    ),
+    "text": Key(
+        said="text, or by locale",
+        schema=TEXTS,
+        meaning="what an applicant is told",
+        example="{en: Not yet., de: Noch nicht.}",
+    ),
+}
+
+CALIBRATION: Mapping[str, Key] = {
+    "on": Key(said="date", schema=MOMENT, meaning="the day", example="2026-08-01", needed=True),
+    "valid_for": Key(said="duration or days", schema=DURATION, meaning="how long it holds", example="180d"),
+    "source": Key(said="text", schema=TEXT, meaning="what data", example="reviews of July"),
+}
+
+LIST: Mapping[str, Key] = {
+    "file": Key(
+        said="path", schema=TEXT, meaning="a file below the policy's folder, one value a line", example="lists/bad.txt"
+    ),
+    "builtin": Key(said="name", schema=TEXT, meaning="a list that comes with adjudge", example="eea"),
+}
+
+TESTS: Mapping[str, Key] = {
+    "policy": Key(
+        said="path",
+        schema=TEXT,
+        meaning="the policy's file, relative to this one",
+        example="onboarding.yaml",
+        needed=True,
+    ),
+    "description": Key(said="text", schema=TEXT, meaning="for people", example="The selfie step"),
+    "defaults": Key(
+        said="mapping",
+        schema={"type": "object"},
+        meaning="what is known in every test",
+        example="{inputs: {country: SG}}",
+    ),
+    "tests": Key(
+        said="tests",
+        schema={"type": "array", "items": _ref("test"), "minItems": 1},
+        meaning="the tests",
+        example="[]",
+        needed=True,
+    ),
+}
+
+TEST: Mapping[str, Key] = {
+    "name": Key(said="text", schema=TEXT, meaning="unique in the file", example="a clean selfie passes", needed=True),
+    "description": Key(said="text", schema=TEXT, meaning="for people", example="Why it must be so"),
+    "given": Key(
+        said="mapping",
+        schema={"type": "object"},
+        meaning="what differs from the defaults; `unknown` takes away",
+        example="{device: unknown}",
+    ),
+    "now": Key(said="time", schema=MOMENT, meaning="the decision's clock", example="2026-01-15T08:30:00Z"),
+    "expect": Key(
+        said="outcome, or mapping",
+        schema={"anyOf": [OUTCOME, {"type": "object"}]},
+        meaning="what the verdict must be",
+        example="review",
+    ),
+    "table": Key(
+        said="rows",
+        schema={"type": "array", "items": {"type": "object", "required": ["expect"]}},
+        meaning="one test a row, in place of `expect`",
+        example="[{country: KP, expect: reject}]",
+    ),
+}
+
+OBJECTS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
+    "policy": ("A policy", POLICY),
+    "rule": ("A rule, under `rules`", RULE),
+    "signal": ("A signal, under `signals`", SIGNAL),
+    "scorecard": ("The scorecard", SCORECARD),
+    "row": ("A row, under `points`", ROW),
+    "bands": ("The bands", BANDS),
+    "reason": ("A reason, under `reasons`", REASON_KEYS),
+    "calibration": ("A calibration, under `calibration`", CALIBRATION),
+    "list": ("A list, under `lists`; or `[a, b]`", LIST),
+    "tests": ("A test file", TESTS),
+    "test": ("A test, under `tests`", TEST),
+}
+"""By the name of its definition: the heading, and its keys."""
