@@ -63,14 +63,14 @@ def policy_of(path: Path) -> Path | None:
     return path.parent / named.value if isinstance(named, Scalar) and isinstance(named.value, str) else None
 
 
-def read_tests(path: str | Path, catalogue: Catalogue | None = None) -> CaseFile:
+def read_tests(path: str | Path, catalogue: Catalogue | None = None, text: str | None = None) -> CaseFile:
     """Read the tests of a file, and their policy, whose path is relative to the file.
 
-    catalogue: the providers and functions that the policy may name.
+    catalogue: the providers and functions that the policy may name. text: in place of the file's own, as in an editor.
     Raises PolicyErrors with everything that is wrong with either.
     """
     path = Path(path)
-    reader = Reader(read_source(path, "test file"))
+    reader = Reader(Source(str(path), text) if text is not None else read_source(path, "test file"))
     root, reader.errors[:] = read_yaml(reader.source)
     entries = (
         reader.mapping(root, "a test file", keys=KEYS, required=("policy", "tests"), at=_head(root)) if root else {}

@@ -35,6 +35,7 @@ COMMANDS: Mapping[str, str] = {
     "new": "Begin a policy: the policy, its tests, and a check for pull requests.",
     "schema": "Print the JSON Schema of a policy, with the providers that are installed here.",
     "format": "Write policies and their tests in house form.",
+    "lsp": "Serve an editor that writes policies, over the standard input and output.",
     "analyse": "Prove what a policy can and cannot do, over every input that there could be.",
     "compare": "Say whether NEW is stricter than OLD, laxer, both or the same, where, and with which inputs.",
     "explain": "Say why a decision of a log came out as it did, and the fewest changes that would have softened it.",

@@ -1,0 +1,164 @@
+"""What could stand at the cursor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from adjudge.authoring.language_server.describe import described_field, signature
+from adjudge.authoring.language_server.document import Document
+from adjudge.authoring.language_server.places import Place, place_at
+from adjudge.authoring.schema.keys import OBJECTS, Key
+from adjudge.expr.parse import MACROS
+from adjudge.expr.types import BOOL, EnumType, MapType, SetType
+from adjudge.fields import FIELD_FORMS
+from adjudge.policy.builtin_lists import BUILTIN
+from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.typed import TypedPolicy
+
+Kind = Literal["key", "field", "value", "function", "name"]
+_OPEN_STRING = re.compile(r"""["']([\w ]*)$""")
+_COMPARED = re.compile(r"""([\w.]+)\s*(?:==|!=|in)\s*\[?(?:\s*["']\w*["']\s*,)*\s*["'][\w ]*$""")
+_NAME = re.compile(r"([A-Za-z_][\w.]*)?$")
+_OBJECT_AT: Mapping[tuple[str, ...], str] = {
+    (): "policy",
+    ("rules",): "rule",
+    ("scorecard",): "scorecard",
+    ("scorecard", "points"): "row",
+    ("scorecard", "bands"): "bands",
+    ("tests",): "test",
+}
+_OUTCOME_WORDS = ("pass", "review", "reject")
+_BOOLS = ("true", "false")
+_OUTCOMES: Mapping[str, tuple[str, ...]] = {
+    "then": ("review", "reject"),
+    **dict.fromkeys(("when_unknown", "expect", "outcome", "lower", "upper"), _OUTCOME_WORDS),
+    **dict.fromkeys(("personal", "actionable", "settled"), _BOOLS),
+    "gather": ("eager", "thrifty"),
+    "on_in_doubt": ("unknown", "ask_again"),
+    "riskier": ("higher", "lower"),
+    "type": tuple(FIELD_FORMS),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One thing to insert. detail: its type or what it is. about: what it means."""
+
+    label: str
+    kind: Kind
+    detail: str = ""
+    about: str = ""
+
+
+def complete(document: Document, offset: int, catalogue: Catalogue) -> list[Candidate]:
+    """Return what could stand at an offset, whether or not the document loads."""
+    place = place_at(document.text, offset)
+    typed = document.typed
+    if place.is_condition:
+        after = document.text[offset : offset + 200].partition("\n")[0]
+        return list(_in_condition(typed, place.before, after, catalogue)) if typed is not None else []
+    found = list(_values(place, typed, catalogue, is_test=document.is_test))
+    return found or list(_keys(place, typed, is_test=document.is_test))
+
+
+def _in_condition(typed: TypedPolicy, before: str, after: str, catalogue: Catalogue) -> Iterator[Candidate]:
+    text = before.strip()
+    if text[:1] in "'\"" and text.count(text[:1]) % 2 == 1:
+        before = text[1:]  # the condition itself stands in quotes
+    if _OPEN_STRING.search(before) and before.count('"') % 2 == 1:
+        yield from _words(typed, before, after)
+        return
+    name = _NAME.search(before)
+    owner, dot, _ = (name.group(1) or "").rpartition(".") if name is not None else ("", "", "")
+    if dot:
+        yield from _below(typed, owner)
+        return
+    for slot, declared in typed.slots.items():
+        if "." not in slot:
+            yield Candidate(label=slot, kind="field", detail=str(declared.type), about=declared.description)
+    yield from (Candidate(label=name, kind="name", detail="signal") for name in typed.signals)
+    yield from (Candidate(label=name, kind="name", detail=str(node.type)) for name, node in typed.variables.items())
+    if typed.lists:
+        yield Candidate(label="lists", kind="name", detail="the policy's lists")
+    for function, overloads in catalogue.overloads().items():
+        if any(one.form != "method" for one in overloads):
+            yield Candidate(label=function, kind="function", detail=signature(function, overloads))
+    yield Candidate(label="has", kind="function", detail="has(field) → bool: whether it is known")
+
+
+def _below(typed: TypedPolicy, owner: str) -> Iterator[Candidate]:
+    if owner == "lists":
+        yield from (Candidate(label=name, kind="name", detail=f"{len(of)} values") for name, of in typed.lists.items())
+        return
+    for slot, declared in typed.slots.items():
+        above, dot, name = slot.rpartition(".")
+        if dot and above == owner:
+            yield Candidate(label=name, kind="field", detail=described_field(declared), about=declared.description)
+    if owner in typed.slots and isinstance(typed.slots[owner].type, MapType | SetType):
+        yield from (Candidate(label=macro, kind="function", detail="macro") for macro in sorted(MACROS))
+
+
+def _words(typed: TypedPolicy, before: str, after: str) -> Iterator[Candidate]:
+    """Yield the vocabulary of what a text is compared with; of every field where that is not to be seen."""
+    compared = _COMPARED.search(before)
+    names = [compared.group(1)] if compared is not None else []
+    beside = re.match(r"""[\w ]*["']?\s*in\s+([\w.]+)""", after)
+    names += [beside.group(1)] if beside is not None else []
+    fields = {name: typed.slots[name] for name in names if name in typed.slots} or typed.slots
+    seen: set[str] = set()
+    for slot, declared in fields.items():
+        for word in declared.vocabulary or ():
+            if word not in seen:
+                seen.add(word)
+                yield Candidate(label=word, kind="value", detail=slot)
+
+
+def _values(place: Place, typed: TypedPolicy | None, catalogue: Catalogue, *, is_test: bool) -> Iterator[Candidate]:
+    key = place.path[-1] if place.path else ""
+    inside = place.path[:1]
+    if key in _OUTCOMES and inside != ("thresholds",):
+        yield from (Candidate(label=word, kind="value") for word in _OUTCOMES[key])
+    elif key == "provider":
+        for name, provider in sorted(catalogue.providers.items()):
+            yield Candidate(label=name, kind="value", detail=f"{provider.price} {provider.currency} a call")
+    elif key == "builtin":
+        yield from (Candidate(label=name, kind="value", detail=f"{len(of)} values") for name, of in BUILTIN.items())
+    elif key in ("rules", "unresolved", "waived", "reasons") and is_test and len(place.path) > 1 and typed is not None:
+        names = [rule.reason if key == "reasons" else rule.id for rule in typed.rules]
+        yield from (Candidate(label=name, kind="value") for name in dict.fromkeys(names))
+    elif inside == ("thresholds",) and typed is not None:
+        yield from _in_thresholds(typed, ".".join(place.path[1:]))
+
+
+def _in_thresholds(typed: TypedPolicy, path: str) -> Iterator[Candidate]:
+    declared = typed.slots.get(path)
+    if not path:
+        for slot, field in typed.slots.items():
+            if slot != "now" and not slot.rpartition(".")[2].startswith("novel_"):
+                yield Candidate(label=slot, kind="field", detail=described_field(field))
+    elif declared is None:
+        yield from (Candidate(label=word, kind="value") for word in ("review", "reject"))
+    elif declared.vocabulary is not None:
+        yield from (Candidate(label=word, kind="value", detail=path) for word in declared.vocabulary)
+    elif declared.type == BOOL:
+        yield from (Candidate(label=word, kind="value") for word in ("true", "false"))
+    elif not isinstance(declared.type, EnumType):
+        yield from (Candidate(label=word, kind="key") for word in ("review", "reject", "below"))
+
+
+def _keys(place: Place, typed: TypedPolicy | None, *, is_test: bool) -> Iterator[Candidate]:
+    path = place.path
+    name = "tests" if is_test and not path else _OBJECT_AT.get(path)
+    if len(path) == 2 and path[0] in ("signals", "reasons", "calibration", "lists"):
+        name = {"signals": "signal", "reasons": "reason", "calibration": "calibration", "lists": "list"}[path[0]]
+    if name is not None:
+        keys: Mapping[str, Key] = OBJECTS[name][1]
+        yield from (Candidate(label=key, kind="key", detail=one.said, about=one.meaning) for key, one in keys.items())
+    elif path == ("reasons",) and typed is not None:
+        codes = dict.fromkeys(rule.reason for rule in typed.rules)
+        yield from (Candidate(label=code, kind="value", detail="reason code") for code in codes)
+    elif path == ("calibration",) and typed is not None:
+        yield from (Candidate(label=slot, kind="field") for slot in typed.slots)
