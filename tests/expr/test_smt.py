@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from adjudge.expr.nodes import Node
 from adjudge.expr.reference import Unknown, evaluate
-from adjudge.policy import Policy
+from adjudge.policy import Policy, parse_policy
 from policy.random_policies import policies, requests
 
 z3 = pytest.importorskip("z3", reason="needs the extra `analyze`")
@@ -58,3 +58,22 @@ def test_terms_allow_what_the_reference_answers(data: st.DataObject) -> None:
     for node, answers in zip(nodes, allowed(policy, nodes, values), strict=True):
         expected = evaluate(node, everything)
         assert (None if isinstance(expected, Unknown) else expected) in answers, (node, values)
+
+
+@pytest.mark.parametrize(
+    "name", ["Europe/Berlin", "Asia/Singapore", "America/New_York", "Australia/Lord_Howe", "+05:30"]
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(moment=st.datetimes(datetime(2000, 1, 2), datetime(2039, 12, 30), timezones=st.just(UTC)))
+def test_clocks_of_a_zone_are_exact_where_its_offsets_are_looked_up(name: str, moment: datetime) -> None:
+    text = f"""policy_language: 1
+policy: clocks
+rules:
+  - {{id: time, when: 'now.timeOfDay("{name}") >= duration("13h5m")', then: review}}
+  - {{id: hour, when: 'now.getHours("{name}") == 13', then: review}}
+  - {{id: day, when: 'now.getDayOfWeek("{name}") == 3', then: review}}
+"""
+    policy = parse_policy(text)
+    nodes = [rule.condition for rule in policy.typed.rules]
+    for node, answers in zip(nodes, allowed(policy, nodes, {"now": moment}), strict=True):
+        assert answers == {evaluate(node, {"now": moment})}

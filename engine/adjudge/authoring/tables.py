@@ -38,12 +38,17 @@ def read_table(reader: Reader, given: GivenReader, node: Node, base: Given, at: 
                 _put(reader, given, base, changes, key, value)
         if EXPECT in entries:
             now = entries[NOW][1] if NOW in entries else None
-            yield TableRow(given=changes, now=now, expect=entries[EXPECT], label=_label(entries), span=item.span)
+            label = _label(reader, entries)
+            yield TableRow(given=changes, now=now, expect=entries[EXPECT], label=label, span=item.span)
 
 
-def _label(entries: Entries) -> str:
-    said = [f"{path} {node.text.value if isinstance(node, Scalar) else '…'}" for path, (_, node) in entries.items()
-            if path != EXPECT]  # fmt: skip
+def _label(reader: Reader, entries: Entries) -> str:
+    """Return a row's changes as they are written, for its name."""
+    said = []
+    for path, (_, node) in entries.items():
+        if path != EXPECT:
+            value = " ".join(reader.source.text[node.span.start : node.span.end].split())
+            said.append(f"{path} {shown(value)}")
     return ", ".join(said) or "as it stands"
 
 

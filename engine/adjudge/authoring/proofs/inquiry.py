@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 
 import z3
 
-from adjudge.authoring.proofs.world import Input, fields_of, input_of
-from adjudge.expr.smt.logic import Prop, conj, disj, formula
+from adjudge.authoring.proofs.world import Input, conditions_of, fields_of, input_of, reads
+from adjudge.expr.smt.calls import LOOKED_UP
+from adjudge.expr.smt.logic import Prop, conj, disj, formula, neg
 from adjudge.expr.smt.terms import Members, Number, Term, Text, Truth
 from adjudge.expr.smt.world import World
 from adjudge.policy.policy import Policy
+from adjudge.policy.slots import NOW
 
 TRIES_MAX = 6
 """How many models are looked at before a question is given up as not proved."""
@@ -76,16 +78,30 @@ class Inquiry:
         """
         if claim is False:
             return Proved()
-        for _ in range(TRIES_MAX):
+        for tried in range(TRIES_MAX):
             answer = self.check(claim, assuming)
+            if isinstance(answer, Proved) and tried:
+                break  # setting aside a model may have set aside more than the one input
             if not isinstance(answer, z3.ModelRef):
                 return answer
+            if tried == 0 and self.likely() is not True:  # such an input is more likely to be what its terms say
+                usual = self.check(conj(claim, self.likely()), assuming)
+                answer = usual if isinstance(usual, z3.ModelRef) else answer
             found = self.read(answer) if self.read is not None else input_of(answer, self.world, *self.policies)
             rest = [input_of(answer, world, *self.policies) for world in others]
             if confirm(found, *rest):
                 return Found(found, tuple(rest))
             claim = conj(claim, z3.Not(z3.And(self.same(answer))))
         return NotProved("what the solver found does not hold when it is evaluated")
+
+    def likely(self) -> Prop:
+        """Return that the clock shows a time of these days, where the world has one that conditions read."""
+        moment = self.world.slots.get(NOW)
+        reading = any(NOW in reads(condition, p.typed) for p in self.policies for condition in conditions_of(p.typed))
+        if not reading or not isinstance(moment, Number):
+            return True
+        first, last = LOOKED_UP
+        return disj(neg(moment.known), z3.And(moment.value >= first, moment.value < last))
 
     def never(self, claim: Prop, *assuming: Prop) -> Proved | None:
         """Return the proof that no input makes a claim true; None where some may."""

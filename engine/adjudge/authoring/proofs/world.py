@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import combinations
 from typing import Any
 
+import z3
+
 from adjudge.expr.nodes import Binary, ListLiteral, Literal, Name, Node, children, walk
-from adjudge.expr.smt.logic import Prop, conj, neg, same
+from adjudge.expr.smt.logic import Prop, conj, disj, neg, same
 from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth
 from adjudge.expr.smt.translate import Translator
 from adjudge.expr.smt.values import holds, value_of
@@ -57,7 +60,18 @@ def world_of(*policies: Policy, name: str = "") -> tuple[World, Translator]:
         world.declare({slot: field for slot, (_, field) in fields_of(typed).items() if slot not in world.slots})
         if NOW not in world.slots:
             world.declare({NOW: typed.slots[NOW]})
+    for slot, term in world.slots.items():
+        if slot.rpartition(".")[2].startswith(NOVEL) and isinstance(term, Items):
+            world.constraints += list(_distinct(term))
     return world, translator_of(policies[0], world)
+
+
+def _distinct(items: Items) -> Iterator[Prop]:
+    """Yield that no item of a `novel_` list stands there twice: reading it leaves each once."""
+    for (here, one), (there, other) in combinations(items.items, 2):
+        if isinstance(one, Text) and isinstance(other, Text) and isinstance(items.known, z3.ExprRef):
+            alike = disj(conj(one.known, other.known, one.value == other.value), neg(disj(one.known, other.known)))
+            yield neg(conj(items.known, here, there, alike))
 
 
 def translator_of(policy: Policy, world: World) -> Translator:

@@ -4,7 +4,8 @@ but that the same arguments give the same answer."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import z3
@@ -173,32 +174,72 @@ def _int(translator: Translator, argument: Term, of: Type | None) -> Term | None
 
 
 def _part(translator: Translator, function: str, moment: Number, rest: Sequence[Term]) -> Term | None:
-    """Return a part of a timestamp: exact with a fixed offset, else some number in its range."""
-    offset = 0
+    """Return a part of a timestamp: exact with a fixed offset, and in a zone as far as its offsets were looked up.
+
+    Elsewhere, and for the calendar, it is some number in its range.
+    """
+    if not rest:
+        return _local(translator, function, moment, 0, "")
+    name = rest[0].value if isinstance(rest[0], Text) else None
+    if not isinstance(name, str):
+        return None
+    try:
+        there = zone(name)
+    except EvaluationError:
+        return unknown(function)
+    fixed = there.utcoffset(None)
     low, high = LIMITS[TIMESTAMP]
-    known: Prop = moment.known
-    if rest:
-        name = rest[0].value if isinstance(rest[0], Text) else None
-        if not isinstance(name, str):
-            return None
-        try:
-            there = zone(name)
-        except EvaluationError:
-            return unknown(function)
-        fixed = there.utcoffset(None)
-        if fixed is None:
-            return _somewhere(translator, function, moment, name)
+    if fixed is not None:
         offset = fixed // timedelta(microseconds=1)
-        known = conj(known, moment.value + offset >= low, moment.value + offset <= high)
+        local = Number(conj(moment.known, moment.value + offset >= low, moment.value + offset <= high), moment.value)
+        return _local(translator, function, local, offset, name)
+    pieces = offsets(name)
+    (first, offset_), *later = pieces
+    shift: Any = z3.IntVal(offset_)
+    for begins, offset_ in later:
+        shift = z3.If(moment.value >= begins, offset_, shift)
+    exact = _local(translator, function, moment, shift, name)
+    somewhere = _somewhere(translator, function, moment, name)
+    inside = z3.And(moment.value >= first, moment.value < LOOKED_UP[1])
+    return Number(disj(conj(inside, moment.known), somewhere.known), z3.If(inside, exact.value, somewhere.value))
+
+
+def _local(translator: Translator, function: str, moment: Number, offset: Any, where: str) -> Number:
     local = moment.value + offset
     if function == "timeOfDay":
-        return Number(known, local % _DAY)
+        return Number(moment.known, local % _DAY)
     if function in _OF_THE_DAY:
         unit, count = _OF_THE_DAY[function]
-        return Number(known, (local / unit) % count)
+        return Number(moment.known, (local / unit) % count)
     if function == "getDayOfWeek":
-        return Number(known, (local / _DAY + EPOCH.isoweekday()) % 7)
-    return _somewhere(translator, function, Number(known, local), "")
+        return Number(moment.known, (local / _DAY + EPOCH.isoweekday()) % 7)
+    return _somewhere(translator, function, Number(moment.known, local), where if isinstance(offset, int) else "local")
+
+
+LOOKED_UP = tuple((datetime(year, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1) for year in (2000, 2040))
+"""Between these times a zone's offsets are looked up."""
+
+
+@lru_cache(maxsize=64)
+def offsets(name: str) -> tuple[tuple[int, int], ...]:
+    """Return a zone's offsets from UTC between 2000 and 2040: from when each holds, and what it is; microseconds."""
+    there = zone(name)
+
+    def offset(at: int) -> int:
+        shift = (EPOCH + timedelta(microseconds=at)).astimezone(there).utcoffset()
+        return (shift or timedelta()) // timedelta(microseconds=1)
+
+    begin, end = LOOKED_UP
+    found = [(begin, offset(begin))]
+    for day in range(begin, end, _DAY):
+        after = offset(day + _DAY)
+        if after != found[-1][1]:
+            low, high = day, day + _DAY
+            while high - low > 1:
+                middle = (low + high) // 2
+                low, high = (middle, high) if offset(middle) == found[-1][1] else (low, middle)
+            found.append((high, after))
+    return tuple(found)
 
 
 def unknown(function: str) -> Number:
