@@ -113,6 +113,15 @@ def test_lost_signal_comes_back_as_a_whole() -> None:
     assert [str(change) for change in way.changes] == ["an answer of face"]
 
 
+def test_personal_value_is_not_told() -> None:
+    policy = parse_policy(
+        "policy_language: 1\npolicy: x\ninputs: {email: {type: string, personal: true}, born: {type: int, personal: true}}\n"
+        "rules: [{id: a, when: 'email.endsWith(\"@x\") && born > 2000', then: review}]\n"
+    )
+    said = [str(one) for way in counterfactual(policy, {"email": "canary@x", "born": 2001}).ways for one in way.changes]
+    assert sorted(said) == ["another email than •••", "born: ••• → •••"]
+
+
 def test_question_without_time_is_open() -> None:
     result = counterfactual(POLICY, {**CLEAN, "match": 0}, total_s=0)
     assert result.ways == ()

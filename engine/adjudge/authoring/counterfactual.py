@@ -19,7 +19,7 @@ from adjudge.expr.smt.world import World
 from adjudge.expr.types import EnumType
 from adjudge.fields import Field
 from adjudge.model import Outcome
-from adjudge.policy.explanation import shown
+from adjudge.policy.explanation import HIDDEN, shown
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW
 
@@ -34,19 +34,22 @@ class Changed:
     """One field, before and after; None is unknown. A member of a set, `tags:SuspectRemake`, is there or not.
 
     is_word: whether it is one of a vocabulary; another text than that is only an example.
+    is_personal: whether its values must not be shown to everybody; a text hides them.
     """
 
     field: str
     old: object
     new: object
     is_word: bool = False
+    is_personal: bool = False
 
     def __str__(self) -> str:
         if isinstance(self.new, Mapping) and self.old is None:
             return f"an answer of {self.field}"
+        old, new = (HIDDEN if self.is_personal else value for value in (self.old, self.new))
         if isinstance(self.new, str) and not self.is_word:
-            return f"another {self.field} than {shown(self.old)}" if self.old is not None else f"a {self.field}"
-        return f"{self.field}: {shown(self.old)} → {shown(self.new)}"
+            return f"another {self.field} than {shown(old)}" if self.old is not None else f"a {self.field}"
+        return f"{self.field}: {shown(old)} → {shown(new)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +205,7 @@ class _Search:
                 old=self.value(self.was, name),
                 new=self.value(found, name),
                 is_word=name in slots and isinstance(slots[name].type, EnumType),
+                is_personal=self.is_personal(name),
             )
             for name in names
         )
@@ -217,6 +221,13 @@ class _Search:
         if colon:
             return member in members if isinstance(members, tuple) else None
         return members
+
+    def is_personal(self, name: str) -> bool:
+        """Whether a unit is personal, or a part of something that is."""
+        slots = self.policy.typed.slots
+        whole = name.partition(":")[0]
+        parts = [whole, whole.rpartition(".")[0]]
+        return any(part in slots and slots[part].personal for part in parts)
 
     def nearest(self, found: Input, names: list[str]) -> Input:
         """Return an input that is still softer, with each changed number as near as can be to what it was."""

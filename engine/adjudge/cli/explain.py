@@ -14,12 +14,12 @@ from adjudge.cli.output import JSON, format_option, print_json
 from adjudge.cli.settings import Settings
 from adjudge.errors import MissingExtra
 from adjudge.model import Outcome
-from adjudge.policy.explanation import Explanation
+from adjudge.policy.explanation import HIDDEN, Explanation
 from adjudge.recorded import to_json
 from adjudge.replay import Recorded, recorded
 
 if TYPE_CHECKING:
-    from adjudge.authoring.counterfactual import Counterfactual
+    from adjudge.authoring.counterfactual import Changed, Counterfactual
 
 
 @click.command("explain")
@@ -43,7 +43,7 @@ def command(
     explanation = found.policy.explain(found.given, now=found.decision.at, personal=personal, locale=locale)
     changes: Counterfactual | str = _changes(found, applicant)
     if form == JSON:
-        print_json(_data(found, explanation, changes, applicant))
+        print_json(_data(found, explanation, changes, applicant, personal))
     else:
         click.echo("\n".join(_lines(found, explanation, changes, applicant)))
     return FINE
@@ -76,7 +76,7 @@ def _lines(found: Recorded, explanation: Explanation, changes: Counterfactual | 
 
 
 def _data(
-    found: Recorded, explanation: Explanation, changes: Counterfactual | str, applicant: bool
+    found: Recorded, explanation: Explanation, changes: Counterfactual | str, applicant: bool, personal: bool
 ) -> dict[str, object]:
     whole = explanation.data()
     shown = {"outcome": whole["outcome"], "reasons": whole["reasons"]} if applicant else whole
@@ -86,17 +86,20 @@ def _data(
         "policy_digest": found.policy.digest,
         "erased": list(found.erased),
         **shown,
-        "changes": changes if isinstance(changes, str) else _ways(changes),
+        "changes": changes if isinstance(changes, str) else _ways(changes, personal),
     }
 
 
-def _ways(changes: Counterfactual) -> dict[str, object]:
+def _ways(changes: Counterfactual, personal: bool) -> dict[str, object]:
+    def value(one: Changed, said: object) -> object:
+        return HIDDEN if one.is_personal and not personal else to_json(said)
+
     return {
         "ways": [
             {
                 "outcome": way.outcome.value,
                 "changes": [
-                    {"field": one.field, "old": to_json(one.old), "new": to_json(one.new)} for one in way.changes
+                    {"field": one.field, "old": value(one, one.old), "new": value(one, one.new)} for one in way.changes
                 ],
             }
             for way in changes.ways
