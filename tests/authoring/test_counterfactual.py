@@ -115,7 +115,8 @@ def test_lost_signal_comes_back_as_a_whole() -> None:
 
 def test_personal_value_is_not_told() -> None:
     policy = parse_policy(
-        "policy_language: 1\npolicy: x\ninputs: {email: {type: string, personal: true}, born: {type: int, personal: true}}\n"
+        "policy_language: 1\npolicy: x\n"
+        "inputs: {email: {type: string, personal: true}, born: {type: int, personal: true}}\n"
         "rules: [{id: a, when: 'email.endsWith(\"@x\") && born > 2000', then: review}]\n"
     )
     said = [str(one) for way in counterfactual(policy, {"email": "canary@x", "born": 2001}).ways for one in way.changes]

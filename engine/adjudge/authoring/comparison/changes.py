@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from adjudge.expr.printing import unparse
+from adjudge.fields import Field
 from adjudge.policy.typed import Rule, TypedPolicy
+from adjudge.recorded import form_of
+
+_LISTED_MAX = 5
+_BESIDE = ("description", "personal", "actionable", "riskier")
+"""What a declaration says that changes no outcome."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,22 +41,16 @@ def changes(old: TypedPolicy, new: TypedPolicy) -> tuple[Change, ...]:
 
 
 def _changes(old: TypedPolicy, new: TypedPolicy) -> Iterator[Change]:
-    before = {rule.id: rule for rule in old.rules}
-    after = {rule.id: rule for rule in new.rules}
-    for name, rule in after.items():
-        if name not in before:
-            yield Change(kind="added", rule=name, new=_said(rule))
-        elif _said(before[name]) != _said(rule):
-            yield Change(kind="changed", rule=name, old=_said(before[name]), new=_said(rule))
-    for name, rule in before.items():
-        if name not in after:
-            yield Change(kind="removed", rule=name, old=_said(rule))
-    for what, one, other in _parts(old, new):
-        if one != other:
-            kind: Literal["added", "removed", "changed"] = "changed"
-            if one is None or other is None:
-                kind = "added" if one is None else "removed"
-            yield Change(kind=kind, rule=what, old=one, new=other)
+    before = {rule.id: _said(rule) for rule in old.rules}
+    after = {rule.id: _said(rule) for rule in new.rules}
+    rules = ((name, before.get(name), after.get(name)) for name in dict.fromkeys([*after, *before]))
+    for what, one, other in (*rules, *_parts(old, new)):
+        if one is None and other is not None:
+            yield Change(kind="added", rule=what, new=other)
+        elif one is not None and other is None:
+            yield Change(kind="removed", rule=what, old=one)
+        elif one != other:
+            yield Change(kind="changed", rule=what, old=one, new=other)
 
 
 def _said(rule: Rule) -> str:
@@ -68,18 +68,37 @@ def _parts(old: TypedPolicy, new: TypedPolicy) -> Iterator[tuple[str, str | None
     for name in dict.fromkeys([*old.lists, *new.lists]):
         one, other = old.lists.get(name), new.lists.get(name)
         yield f"list {name}", _listed(one, other), _listed(other, one)
+    for name in dict.fromkeys([*old.inputs, *new.inputs]):
+        yield f"input {name}", _declared(old.inputs, name), _declared(new.inputs, name)
     for name in dict.fromkeys([*old.signals, *new.signals]):
         yield f"signal {name}", _signal(old, name), _signal(new, name)
-    for name in dict.fromkeys([*old.inputs, *new.inputs]):
-        yield f"input {name}", _input(old, name), _input(new, name)
+        if name in old.signals and name in new.signals:
+            before, after = old.signals[name].fields, new.signals[name].fields
+            for field in dict.fromkeys([*before, *after]):
+                yield f"field {name}.{field}", _declared(before, field), _declared(after, field)
 
 
 def _variable(policy: TypedPolicy, name: str) -> str | None:
     return unparse(policy.variables[name]) if name in policy.variables else None
 
 
-def _input(policy: TypedPolicy, name: str) -> str | None:
-    return str(policy.inputs[name].type) if name in policy.inputs else None
+def _declared(fields: Mapping[str, Field], name: str) -> str | None:
+    return _form(fields[name]) if name in fields else None
+
+
+def _form(field: Field) -> str:
+    """Return what a field can be, as a policy declares it."""
+    form = {key: value for key, value in form_of(field).items() if key not in _BESIDE}
+    if field.of is not None:
+        form["of"] = _form(field.of)
+    rest = [f"{key}: {_flow(value)}" for key, value in form.items() if key != "type"]
+    return ", ".join([str(form["type"]), *rest])
+
+
+def _flow(value: object) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(_flow(item) for item in value)}]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _card(policy: TypedPolicy) -> str | None:
@@ -87,7 +106,9 @@ def _card(policy: TypedPolicy) -> str | None:
     if card is None:
         return None
     rows = ", ".join(f"{row.points:+d} when {unparse(row.condition)}" for row in card.rows)
-    return f"{rows}; review {card.review}, reject {card.reject}, in doubt {card.when_unknown}"
+    doubt = f", in doubt {card.when_unknown}" if card.when_unknown is not None else ""
+    bands = [f"{name} {band}" for name, band in (("review", card.review), ("reject", card.reject)) if band is not None]
+    return f"{rows}; {', '.join(bands)}{doubt}, {card.reason}"
 
 
 def _listed(values: tuple[str, ...] | None, other: tuple[str, ...] | None) -> str | None:
@@ -95,7 +116,7 @@ def _listed(values: tuple[str, ...] | None, other: tuple[str, ...] | None) -> st
     if values is None:
         return None
     own = [value for value in values if other is not None and value not in other]
-    only = f", {', '.join(own[:5])}{' …' if len(own) > 5 else ''} only here" if own else ""
+    only = f", {', '.join(own[:_LISTED_MAX])}{' …' if len(own) > _LISTED_MAX else ''} only here" if own else ""
     return f"{len(values)} values{only}"
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from adjudge.authoring.comparison.alike import terms_of_both
+from adjudge.authoring.comparison.cause import condition_of, reasons_of_change, twin_of
 from adjudge.authoring.comparison.changes import Change, changes
+from adjudge.authoring.comparison.reasons import OtherReasons, other_reasons
 from adjudge.authoring.comparison.worlds import SharedWorlds, input_for_both, shared_worlds
 from adjudge.authoring.proofs.contributions import contributions
 from adjudge.authoring.proofs.inquiry import Found, Inquiry, NotProved
 from adjudge.authoring.proofs.shrink import shrunk
 from adjudge.authoring.proofs.verdict import exactly, verdicts_of
 from adjudge.authoring.proofs.world import Input, translator_of
-from adjudge.expr.nodes import Binary, Name, Node, walk
-from adjudge.expr.printing import unparse
 from adjudge.expr.smt.logic import Prop, conj, neg
 from adjudge.model import OUTCOMES, Outcome, Verdict
 from adjudge.policy.policy import Policy
@@ -24,7 +25,6 @@ from adjudge.policy.typed import Rule
 Relation = Literal["same", "stricter", "laxer", "both", "not proved"]
 REGIONS_MAX = 15
 SCORECARD = "scorecard"
-_OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,38 +32,82 @@ class Region:
     """Inputs of which the two policies say different things, for one cause.
 
     cause: the rule that makes the difference, or `scorecard`. is_new: whether it is the new policy's.
+    twin: what the rule of that id makes in the other policy; None where that has none.
     in_doubt: whether it is unknown there, so that what doubt is worth decides.
-    condition: when, as a condition. because: variables and lists in it that were changed.
-    witness: an input, evaluated by both.
+    condition: when, as a condition. because: what it reads that was changed.
+    place: the rule's file and line. witness: an input, evaluated by both.
     """
 
     old: Outcome
     new: Outcome
     cause: str
     is_new: bool
+    twin: Outcome | None
     in_doubt: bool
     condition: str
     because: tuple[str, ...]
-    line: str | None
+    place: str | None
     witness: Input
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What was not settled: whether one outcome can become another. further: for causes that were not found yet."""
+
+    old: Outcome
+    new: Outcome
+    further: bool
+    why: str
+
+    def __str__(self) -> str:
+        return f"whether {self.old} becomes {self.new}{' for other causes too' if self.further else ''}: {self.why}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """What was proved of two policies.
 
-    relation: of the new one to the old. regions: where they differ, the first REGIONS_MAX of each kind.
+    regions: where their outcomes differ, the first REGIONS_MAX of each kind; is_cut: whether there are more.
     open: questions that were not settled; where there is one, nothing that it asks about is proved.
+    other_reasons: an input of the same outcome for other reasons, if one was found; nothing is proved by its lack.
     """
 
     old: Policy
     new: Policy
-    relation: Relation
     regions: tuple[Region, ...]
     changes: tuple[Change, ...]
-    open: tuple[str, ...] = ()
+    open: tuple[Question, ...] = ()
     notes: tuple[str, ...] = ()
     is_cut: bool = False
+    other_reasons: OtherReasons | None = None
+
+    @property
+    def is_never_softer(self) -> bool:
+        """Whether it is proved that the new policy makes no outcome softer."""
+        return all(new > old for old, new in self._moves())
+
+    @property
+    def is_never_harder(self) -> bool:
+        """Whether it is proved that the new policy makes no outcome more severe."""
+        return all(new < old for old, new in self._moves())
+
+    def _moves(self) -> Iterator[tuple[Outcome, Outcome]]:
+        """Yield the outcomes before and after of what there is, or may be."""
+        yield from ((region.old, region.new) for region in self.regions)
+        yield from ((question.old, question.new) for question in self.open)
+
+    @property
+    def relation(self) -> Relation:
+        """What the new policy is to the old one."""
+        stricter = any(region.new > region.old for region in self.regions)
+        laxer = any(region.new < region.old for region in self.regions)
+        if stricter and laxer:
+            return "both"
+        if self.is_never_softer and self.is_never_harder:
+            return "same"
+        if stricter and self.is_never_softer:
+            return "stricter"
+        return "laxer" if laxer and self.is_never_harder else "not proved"
 
 
 def compare(old: Policy, new: Policy, *, timeout_s: float = 5.0, total_s: float = 60.0) -> Comparison:
@@ -75,18 +119,20 @@ class _Comparer:
     def __init__(self, old: Policy, new: Policy, timeout_s: float, total_s: float) -> None:
         self.old, self.new = old, new
         self.worlds: SharedWorlds = shared_worlds(old, new)
-        self.before = verdicts_of(old.typed, translator_of(old, self.worlds.old))
-        self.after = verdicts_of(new.typed, translator_of(new, self.worlds.new))
+        translators = translator_of(old, self.worlds.old), translator_of(new, self.worlds.new)
+        self.before = verdicts_of(old.typed, translators[0])
+        translators[1].made |= terms_of_both(translators[0].made, old, new, self.worlds)
+        self.after = verdicts_of(new.typed, translators[1])
         self.inquiry = Inquiry((old,), self.worlds.old, timeout_s, time.monotonic() + total_s)
         self.inquiry.read = lambda model: input_for_both(model, self.worlds, old, new)
         self.changed = changes(old.typed, new.typed)
-        self.open: list[str] = []
+        self.touched = frozenset(change.rule for change in self.changed)
+        self.open: list[Question] = []
 
     def comparison(self) -> Comparison:
         regions: list[Region] = []
         is_cut = False
-        pairs = [(a, b) for a in OUTCOMES for b in OUTCOMES if a != b]
-        for old, new in pairs:
+        for old, new in ((a, b) for a in OUTCOMES for b in OUTCOMES if a != b):
             for number, region in enumerate(self.regions(old, new)):
                 if number >= REGIONS_MAX:
                     is_cut = True
@@ -95,26 +141,18 @@ class _Comparer:
         return Comparison(
             old=self.old,
             new=self.new,
-            relation=self.relation(regions),
             regions=tuple(regions),
             changes=self.changed,
             open=tuple(self.open),
             notes=self.worlds.notes,
             is_cut=is_cut,
+            other_reasons=other_reasons(self.inquiry, self.before, self.after, self.verdicts),
         )
-
-    def relation(self, regions: list[Region]) -> Relation:
-        stricter = any(region.new > region.old for region in regions)
-        laxer = any(region.new < region.old for region in regions)
-        if stricter and laxer:
-            return "both"
-        if self.open:
-            return "not proved"
-        return "stricter" if stricter else "laxer" if laxer else "same"
 
     def regions(self, old: Outcome, new: Outcome) -> Iterator[Region]:
         """Yield the causes that turn one outcome into another, each with an input; what is found is set aside."""
         claim = conj(exactly(self.before.outcome, old), exactly(self.after.outcome, new))
+        seen: set[tuple[str, bool]] = set()
 
         def holds(found: Input) -> bool:
             verdicts = self.verdicts(found)
@@ -123,13 +161,19 @@ class _Comparer:
         while True:
             answer = self.inquiry.ask(claim, holds)
             if isinstance(answer, NotProved):
-                self.open.append(f"whether {old} can become {new}: {answer.why}")
+                self.open.append(Question(old=old, new=new, further=bool(seen), why=answer.why))
             if not isinstance(answer, Found):
                 return
-            cause = self.cause(old, new, answer.input)
+            cause = rule, in_doubt = self.cause(old, new, answer.input)
+            name = (rule.id if rule is not None else SCORECARD, in_doubt)
+            if name in seen:  # evaluated, the input is another than the solver thought
+                why = "the solver does not tell them from those that were found"
+                self.open.append(Question(old=old, new=new, further=True, why=why))
+                return
+            seen.add(name)
             small = shrunk(answer.input, lambda one, cause=cause: holds(one) and self.cause(old, new, one) == cause)  # type: ignore[misc]
-            yield self.described(old, new, *cause, small)
-            claim = conj(claim, neg(self.aside(old, new, *cause)))
+            yield self.described(old, new, rule, in_doubt, small)
+            claim = conj(claim, neg(self.aside(old, new, rule, in_doubt)))
 
     def verdicts(self, found: Input) -> tuple[Verdict, Verdict]:
         """Return what the two policies say."""
@@ -143,9 +187,8 @@ class _Comparer:
         policy, level = (self.new, new) if new > old else (self.old, old)
         verdict = policy.evaluate(found.given, now=found.now)
         made = contributions(policy, found)
-        touched = {change.rule for change in self.changed}
         rules = [rule for rule in policy.typed.rules if made.get(rule.id, Outcome.PASS) >= level]
-        rules.sort(key=lambda rule: (rule.id in verdict.unresolved, rule.id not in touched))
+        rules.sort(key=lambda rule: (rule.id in verdict.unresolved, rule.id not in self.touched))
         return (rules[0], rules[0].id in verdict.unresolved) if rules else (None, verdict.lower < level)
 
     def aside(self, old: Outcome, new: Outcome, rule: Rule | None, in_doubt: bool) -> Prop:
@@ -160,55 +203,28 @@ class _Comparer:
     def described(self, old: Outcome, new: Outcome, rule: Rule | None, in_doubt: bool, found: Input) -> Region:
         """Return the region of a cause."""
         is_new = new > old
-        policy, other = (self.new, self.old) if is_new else (self.old, self.new)
-        line = None
-        if rule is not None:
-            source, at = policy.typed.source.part(rule.span.start)
-            line = f"{source.name}:{source.place(at)[0]}"
+        policy, other = (self.new.typed, self.old.typed) if is_new else (self.old.typed, self.new.typed)
+        because: tuple[str, ...] = ()
+        place: str | None = None
+        if rule is None:
+            cause, condition = SCORECARD, "the scorecard's total"
+            twin = max(old, new) if other.scorecard is not None else None
+        else:
+            source, at = policy.source.part(rule.span.start)
+            cause, place = rule.id, f"{source.name}:{source.place(at)[0]}"
+            condition = condition_of(rule, other, in_doubt=in_doubt)
+            because = tuple(reasons_of_change(rule, self.old.typed, self.new.typed, self.touched, in_doubt=in_doubt))
+            namesake = twin_of(rule, other)
+            twin = namesake.outcome if namesake is not None else None
         return Region(
             old=old,
             new=new,
-            cause=rule.id if rule is not None else SCORECARD,
+            cause=cause,
             is_new=is_new,
+            twin=twin,
             in_doubt=in_doubt,
-            condition=_condition(rule, other, in_doubt) if rule is not None else "the scorecard's total",
-            because=tuple(self.because(rule)) if rule is not None else (),
-            line=line,
+            condition=condition,
+            because=because,
+            place=place,
             witness=found,
         )
-
-    def because(self, rule: Rule) -> Iterator[str]:
-        """Yield what a rule reads, directly or not, that means something else now."""
-        touched = {change.rule for change in self.changed}
-        for name in names_read(rule.condition, {**self.old.typed.variables, **self.new.typed.variables}):
-            for what in (f"variable {name}", f"list {name.removeprefix('lists.')}"):
-                if what in touched:
-                    yield what
-
-
-def names_read(node: Node, variables: Mapping[str, Node]) -> dict[str, None]:
-    """Return the names in a condition, and in the variables that it reads."""
-    found: dict[str, None] = {}
-    for part in walk(node):
-        if isinstance(part, Name) and part.name not in found:
-            found[part.name] = None
-            if part.name in variables:
-                found |= names_read(variables[part.name], variables)
-    return found
-
-
-def _condition(rule: Rule, other: Policy, in_doubt: bool) -> str:
-    """Return when a rule makes the difference: where it is true, and its namesake in the other policy is not."""
-    text = unparse(rule.condition)
-    if in_doubt:
-        return f"unknown: {text}"
-    twin = next((one for one in other.typed.rules if one.id == rule.id), None)
-    if twin is None or twin.condition == rule.condition or twin.outcome < rule.outcome:
-        return text
-    return f"{text} && {_negated(twin.condition)}"
-
-
-def _negated(node: Node) -> str:
-    if isinstance(node, Binary) and node.operator in _OPPOSITE:
-        return f"{unparse(node.left)} {_OPPOSITE[node.operator]} {unparse(node.right)}"
-    return f"!({unparse(node)})"

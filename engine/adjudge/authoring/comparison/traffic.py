@@ -15,7 +15,7 @@ from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.read import read
 from adjudge.audit.vault import Vault
 from adjudge.errors import AuditBroken
-from adjudge.model import OUTCOMES, Outcome, Verdict
+from adjudge.model import Outcome, SignalStatus, Verdict
 from adjudge.plugin import Provider
 from adjudge.policy.policy import Policy
 from adjudge.replay import known_of, needs_erased
@@ -53,6 +53,12 @@ class Side:
     cost: dict[str, Decimal] = field(default_factory=dict)
     untold: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def unsettled_share(self) -> float:
+        """The share of decisions that a missing signal could change, 0 to 1."""
+        total = self.outcomes.total()
+        return self.unsettled / total if total else 0.0
+
     def share(self, outcome: Outcome) -> float:
         """Return the share of decisions with an outcome, 0 to 1."""
         total = self.outcomes.total()
@@ -61,7 +67,13 @@ class Side:
 
 @dataclass(slots=True)
 class Traffic:
-    """What two policies make of a log. matrix: counts by old and new outcome. lost: decisions that cannot be told."""
+    """What two policies make of a log.
+
+    matrix: counts by old and new outcome. moved_by: rules that came (`+`) or went (`-`) where that changed the outcome.
+    lost: decisions that cannot be told, by why. unlike: of those that can, how many the log has with another outcome
+    than the old policy's; then it was not this policy that decided them.
+    first, last: when the earliest and the latest were decided.
+    """
 
     old: Side = field(default_factory=Side)
     new: Side = field(default_factory=Side)
@@ -69,6 +81,7 @@ class Traffic:
     examples: dict[tuple[Outcome, Outcome], list[Flip]] = field(default_factory=dict)
     moved_by: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
+    unlike: int = 0
     first: datetime | None = None
     last: datetime | None = None
 
@@ -89,10 +102,20 @@ class Traffic:
 
     @property
     def days(self) -> float:
-        """The time that the log covers, at least one day."""
+        """The days from the first decision to the last, at least one."""
         if self.first is None or self.last is None:
             return 1.0
         return max((self.last - self.first).total_seconds() / _DAY_S, 1.0)
+
+    def reviews_a_day(self, side: Side) -> float:
+        """How many decisions a day one of the policies gives to people."""
+        return side.outcomes[Outcome.REVIEW] / self.days
+
+    def hits_moved(self) -> list[tuple[str, int, int]]:
+        """Return the rules that hold more or less often now: id, before, after; the largest change first."""
+        before, after = self.old.hits, self.new.hits
+        moved = [(rule, before[rule], after[rule]) for rule in {**before, **after} if before[rule] != after[rule]]
+        return sorted(moved, key=lambda one: (-abs(one[2] - one[1]), one[0]))
 
 
 def compare_traffic(
@@ -100,7 +123,8 @@ def compare_traffic(
 ) -> Traffic:
     """Decide every decision of some logs by both policies, in constant memory.
 
-    Known is what the log holds. providers: for the prices of their calls, by name; those that are missing cost nothing.
+    Known is what the log holds. Decisions of policies that are called otherwise than both are left out, and counted.
+    providers: for the prices of their calls, by name; of a policy with one that is missing no call is counted.
     Raises AuditBroken at a record that does not verify, AuditUnavailable where there is no log.
     """
     traffic = Traffic()
@@ -110,6 +134,8 @@ def compare_traffic(
     for log in logs:
         for seq, body, given, erased in _decisions(log):
             missing = needs_erased(old, erased) or needs_erased(new, erased)
+            if body.policy not in (old.name, new.name):
+                missing = f"`{body.policy}` decided, another policy"
             if missing is not None:
                 traffic.lost[missing] += 1
                 continue
@@ -119,6 +145,7 @@ def compare_traffic(
                 verdicts.append(verdict)
                 _count(side, verdict)
                 buyer.buy(side, body, given)
+            traffic.unlike += body.verdict.outcome != verdicts[0].outcome
             _flip(traffic, seq, body, *verdicts)
     return traffic
 
@@ -192,13 +219,9 @@ class _Buyer:
                 known |= {name: given[name] for name in following if name in given}
         for name in asked:
             side.calls[name] += 1
-            if name not in given:
+            signal = body.signals.get(name)
+            if signal is None or signal.status is SignalStatus.SKIPPED:
                 side.untold[name] += 1
             provider = self.providers[str(self.policy.typed.signals[name].provider)]
             if provider.price:
                 side.cost[provider.currency] = side.cost.get(provider.currency, Decimal(0)) + provider.price
-
-
-def outcome_shares(side: Side) -> dict[str, float]:
-    """Return the share of each outcome."""
-    return {outcome.value: side.share(outcome) for outcome in OUTCOMES}

@@ -65,7 +65,10 @@ def _number(value: Any, declared: Field) -> object:
     if declared.type == DOUBLE:
         if not z3.is_rational_value(value):
             value = value.approx(20)
-        return float(Fraction(value.numerator_as_long(), value.denominator_as_long()))
+        try:
+            return float(Fraction(value.numerator_as_long(), value.denominator_as_long()))
+        except (ValueError, OverflowError):  # more digits than Python reads, or more than a double holds
+            return float(value.as_decimal(40).rstrip("?"))
     whole = value.as_long()
     if declared.type == DURATION:
         return timedelta(microseconds=whole)

@@ -1,0 +1,55 @@
+"""Parts of conditions that mean the same in both policies: one term stands for both.
+
+What a term leaves open, such as the rest of a long list, is then open in the same way on both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from adjudge.authoring.comparison.worlds import SharedWorlds
+from adjudge.expr.nodes import Call, Name, Node, walk
+from adjudge.expr.smt.terms import Term
+from adjudge.policy.policy import Policy
+
+
+def terms_of_both(made: Mapping[Node, Term], old: Policy, new: Policy, worlds: SharedWorlds) -> dict[Node, Term]:
+    """Return those of the old policy's terms that the new policy's translator may take over."""
+    alike = _Alike(old, new, worlds)
+    return {node: term for node, term in made.items() if alike.means_same(node)}
+
+
+@dataclass(slots=True)
+class _Alike:
+    old: Policy
+    new: Policy
+    worlds: SharedWorlds
+    names: dict[str, bool] = field(default_factory=dict)
+
+    def means_same(self, node: Node) -> bool:
+        for part in walk(node):
+            if isinstance(part, Name) and not self.is_same_name(part.name):
+                return False
+            if isinstance(part, Call):
+                functions = (policy.functions.get(part.function) for policy in (self.old, self.new))
+                if next(functions) != next(functions):
+                    return False
+        return True
+
+    def is_same_name(self, name: str) -> bool:
+        """Return whether a variable, a list or a field is the same in both."""
+        if name not in self.names:
+            self.names[name] = self._is_same(name)
+        return self.names[name]
+
+    def _is_same(self, name: str) -> bool:
+        old, new = self.old.typed, self.new.typed
+        if name in old.variables or name in new.variables:
+            node = old.variables.get(name)
+            return node is not None and node == new.variables.get(name) and self.means_same(node)
+        values = name.removeprefix("lists.")
+        if values != name:
+            return old.lists.get(values) == new.lists.get(values)
+        term = self.worlds.old.slots.get(name)
+        return term is not None and term is self.worlds.new.slots.get(name)

@@ -1,0 +1,96 @@
+"""A rule that makes a difference, in words: when it does, and what was changed about it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
+
+from adjudge.expr.nodes import Binary, BinaryOperator, Call, Literal, Logic, Name, Node, Unary, walk
+from adjudge.expr.printing import unparse
+from adjudge.model import Outcome
+from adjudge.policy.terms import slots_read
+from adjudge.policy.typed import Rule, TypedPolicy
+
+_OPPOSITE: Mapping[BinaryOperator, BinaryOperator] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+
+
+def twin_of(rule: Rule, other: TypedPolicy) -> Rule | None:
+    """Return the rule of the other policy that has the same id."""
+    return next((one for one in other.rules if one.id == rule.id), None)
+
+
+def condition_of(rule: Rule, other: TypedPolicy, *, in_doubt: bool) -> str:
+    """Return when a rule makes a difference: where it holds, and its twin, if that would make the same, does not.
+
+    A twin that may be unknown there, and have that waived, is left out: it need not be false.
+    """
+    text = unparse(rule.condition)
+    if in_doubt:
+        return f"unknown: {text}"
+    twin = twin_of(rule, other)
+    if twin is None or twin.condition == rule.condition or twin.outcome < rule.outcome:
+        return text
+    if _least_doubt(twin, other) < rule.outcome and not _is_same_bound(twin.condition, rule.condition):
+        return text
+    return unparse(_and(rule.condition, _negated(twin.condition)))
+
+
+def reasons_of_change(
+    rule: Rule, old: TypedPolicy, new: TypedPolicy, changed: Collection[str], *, in_doubt: bool
+) -> Iterator[str]:
+    """Yield what a rule reads, directly or not, that means something else now. changed: as `Change.rule` names it."""
+    names = _names_read(rule.condition, {**old.variables, **new.variables})
+    owners = dict.fromkeys(name.partition(".")[0] for name in names)
+    for what in (
+        *(f"variable {name}" for name in names),
+        *(f"list {name.removeprefix('lists.')}" for name in names if name.startswith("lists.")),
+        *(f"input {name}" for name in names),
+        *(f"field {name}" for name in names),
+        *(f"signal {owner}" for owner in owners if in_doubt),
+    ):
+        if what in changed:
+            yield what
+    if in_doubt and rule.when_unknown is None and "when_unknown" in changed:
+        yield "when_unknown"
+
+
+def _names_read(node: Node, variables: Mapping[str, Node]) -> dict[str, None]:
+    found: dict[str, None] = {}
+    for part in walk(node):
+        if isinstance(part, Name) and part.name not in found:
+            found[part.name] = None
+            if part.name in variables:
+                found |= _names_read(variables[part.name], variables)
+    return found
+
+
+def _least_doubt(rule: Rule, policy: TypedPolicy) -> Outcome:
+    """Return the least that doubt about a rule may be worth."""
+    if rule.when_unknown is not None:
+        return rule.when_unknown
+    owners = {slot.partition(".")[0] for slot in slots_read(rule.condition, policy.variables, policy.slots)}
+    signals = (policy.signals.get(owner) for owner in owners)
+    owns = (signal.when_unknown for signal in signals if signal is not None and signal.when_unknown is not None)
+    return min(policy.when_unknown, *owns, policy.when_unknown)
+
+
+def _is_same_bound(one: Node, other: Node) -> bool:
+    """Return whether both compare one field with constants: where the one is known, the other is."""
+    match one, other:
+        case Binary(left=Name(name=a), right=low), Binary(left=Name(name=b), right=high):
+            return a == b and all(isinstance(part, Literal | Call) for bound in (low, high) for part in walk(bound))
+    return False
+
+
+def _and(node: Node, other: Node) -> Node:
+    operands = node.operands if isinstance(node, Logic) and node.operator == "&&" else (node,)
+    return Logic(operator="&&", operands=(*operands, other))
+
+
+def _negated(node: Node) -> Node:
+    match node:
+        case Binary(operator=operator) if operator in _OPPOSITE:
+            return replace(node, operator=_OPPOSITE[operator])
+        case Unary(operator="!", operand=operand):
+            return operand
+    return Unary(operator="!", operand=node)

@@ -1,0 +1,137 @@
+"""What two policies make of a log, as a person reads it, and as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from adjudge.authoring.comparison.traffic import Side, Traffic
+from adjudge.model import OUTCOMES
+
+RULES_MAX = 12
+"""How many rules of a log a person is shown."""
+
+
+def text(traffic: Traffic) -> Iterator[str]:
+    """Yield the lines for a terminal."""
+    yield f"{_flipped(traffic)} would come out otherwise"
+    yield ""
+    yield f"  {'old':<8}" + "".join(f"{f'→ {new}':>10}" for new in OUTCOMES)
+    for old in OUTCOMES:
+        yield f"  {old:<8}" + "".join(f"{traffic.matrix[old, new] or '·':>10}" for new in OUTCOMES)
+    yield ""
+    for label, before, after in _figures(traffic):
+        yield f"  {label:<24}{before:>14} → {after}"
+    moved = traffic.hits_moved()
+    if moved:
+        yield "\nrules that hold more or less often:"
+        yield from (f"  {before:>7} → {after:<7} {rule}" for rule, before, after in moved[:RULES_MAX])
+    if traffic.moved_by:
+        yield "\nrules that moved them (+ came, - went, ? in doubt):"
+        yield from (f"  {count:>7}  {rule}" for rule, count in traffic.moved_by.most_common(RULES_MAX))
+    for (old, new), flips in sorted(traffic.examples.items()):
+        yield f"\n{old} → {new}, such as:"
+        for one in flips:
+            yield f"  record {one.seq}, MerchantBizId {one.merchant_biz_id}, decision {one.decision_id}"
+            yield f"    {' '.join(one.rules)}"
+    yield from (f"\n{line}" for line in _limits(traffic))
+
+
+def _flipped(traffic: Traffic) -> str:
+    return f"{traffic.flips} of {traffic.decisions} logged decisions ({traffic.flip_share:.2%})"
+
+
+def markdown(traffic: Traffic) -> Iterator[str]:
+    """Yield the paragraphs for a pull request, without any MerchantBizId."""
+    yield f"**{_flipped(traffic)} would come out otherwise.**"
+    rows = ["| old \\ new | " + " | ".join(OUTCOMES) + " |", "|---" * 4 + "|"]
+    rows += [
+        f"| **{old}** | " + " | ".join(str(traffic.matrix[old, new]) for new in OUTCOMES) + " |" for old in OUTCOMES
+    ]
+    yield "\n".join(rows)
+    figures = ["| | old | new |", "|---|---|---|"]
+    figures += [f"| {label} | {before} | {after} |" for label, before, after in _figures(traffic)]
+    yield "\n".join(figures)
+    moved = traffic.hits_moved()
+    if moved:
+        lines = ["| rule holds | old | new |", "|---|---|---|"]
+        lines += [f"| {code(rule)} | {before} | {after} |" for rule, before, after in moved[:RULES_MAX]]
+        yield "<details><summary>rules</summary>\n\n" + "\n".join(lines) + "\n\n</details>"
+    if traffic.examples:
+        lines = [
+            f"- {old} → {new}: decision `{one.decision_id}` (record {one.seq}): {code(' '.join(one.rules))}"
+            for (old, new), flips in sorted(traffic.examples.items())
+            for one in flips
+        ]
+        yield "<details><summary>examples</summary>\n\n" + "\n".join(lines) + "\n\n</details>"
+    yield from (f"> {line}" for line in _limits(traffic))
+
+
+def _figures(traffic: Traffic) -> Iterator[tuple[str, str, str]]:
+    sides = traffic.old, traffic.new
+    for outcome in OUTCOMES:
+        yield f"{outcome} share", *(f"{side.share(outcome):.2%}" for side in sides)  # type: ignore[misc]
+    yield "reviews a day", *(f"{traffic.reviews_a_day(side):.1f}" for side in sides)  # type: ignore[misc]
+    yield "not settled", *(f"{side.unsettled_share:.2%}" for side in sides)  # type: ignore[misc]
+    names = dict.fromkeys([*traffic.old.calls, *traffic.new.calls])
+    for name in names:
+        yield f"calls for {name}", *(str(side.calls[name]) for side in sides)  # type: ignore[misc]
+    for currency in dict.fromkeys([*traffic.old.cost, *traffic.new.cost]):
+        yield f"cost, {currency}", *(f"{side.cost.get(currency, Decimal(0)):.2f}" for side in sides)  # type: ignore[misc]
+
+
+def _limits(traffic: Traffic) -> Iterator[str]:
+    for reason, count in traffic.lost.most_common():
+        yield f"left out, since it cannot be told: {reason} ({count})"
+    if traffic.unlike:
+        yield f"in the log with another outcome than the old policy gives: {traffic.unlike}"
+    for which, side in (("old", traffic.old), ("new", traffic.new)):
+        for name, count in side.untold.items():
+            yield f"unknown here: `{name}`, for which the {which} policy would have asked and the log did not ({count})"
+
+
+def data(traffic: Traffic) -> dict[str, object]:
+    """Return it as JSON has it."""
+    return {
+        "decisions": traffic.decisions,
+        "flips": traffic.flips,
+        "flip_share": traffic.flip_share,
+        "days": traffic.days,
+        "reviews_a_day": {"old": traffic.reviews_a_day(traffic.old), "new": traffic.reviews_a_day(traffic.new)},
+        "matrix": {old.value: {new.value: traffic.matrix[old, new] for new in OUTCOMES} for old in OUTCOMES},
+        "old": _side(traffic.old),
+        "new": _side(traffic.new),
+        "rules": dict(traffic.moved_by.most_common()),
+        "examples": [
+            {
+                "seq": one.seq,
+                "decision_id": one.decision_id,
+                "merchant_biz_id": one.merchant_biz_id,
+                "old": one.old.value,
+                "new": one.new.value,
+                "rules": list(one.rules),
+            }
+            for flips in traffic.examples.values()
+            for one in flips
+        ],
+        "not_told": dict(traffic.lost),
+        "unlike_the_log": traffic.unlike,
+    }
+
+
+def _side(side: Side) -> dict[str, object]:
+    return {
+        "outcomes": {outcome.value: side.outcomes[outcome] for outcome in OUTCOMES},
+        "shares": {outcome.value: side.share(outcome) for outcome in OUTCOMES},
+        "not_settled": side.unsettled,
+        "not_settled_share": side.unsettled_share,
+        "hits": dict(side.hits.most_common()),
+        "calls": dict(side.calls),
+        "cost": {currency: str(amount) for currency, amount in side.cost.items()},
+        "not_in_log": dict(side.untold),
+    }
+
+
+def code(said: str) -> str:
+    """Return a text as code in a Markdown table."""
+    return "`" + said.replace("|", "\\|").replace("`", "'") + "`"
