@@ -218,7 +218,7 @@ FAULT_NAMES = ", ".join(FAULTS)
         ("zzz: 1", f"1:1: `zzz` means nothing here, the keys here are {', '.join(KEYS)}"),
         ("default:\n  reslut: low", "2:3: `reslut` means nothing here, did you mean `result`?"),
         ("default: {result: low, delay_s: 1}", "1:24: `delay_s` means nothing here, did you mean `delay`?"),
-        ("default: {result: medium}", "1:1: there is no result `medium`, there are low, high, suspicious"),
+        ("default: {result: medium}", "1:1: there is no result `medium`, there are low, suspicious, high"),
         (
             "default: {code: NoFaceDetectd}",
             "1:1: there is no return code `NoFaceDetectd`, did you mean `NoFaceDetected`?",

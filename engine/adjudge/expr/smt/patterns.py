@@ -53,6 +53,8 @@ def _part(part: tuple[Any, Any]) -> Any:
     kind, value = part
     if kind is codes.LITERAL:
         return z3.Re(chr(value))
+    if kind is codes.NOT_LITERAL:
+        return _not([(chr(value), chr(value))])
     if kind is codes.ANY:
         return _not([("\n", "\n")])
     if kind is codes.IN:
