@@ -51,7 +51,7 @@ text.matches("[0-9]{2,3}")
 text.matches("^(ab|zz)[^a]*$")
 text.matches("a.b")
 text.matches("^[A-Z]{2}$")
-text.matches("\d\w\s")
+text.matches("\\d\\w\\s")
 word.startsWith("l")
 word.matches("i.*")
 word in ["low", "high"]
