@@ -215,7 +215,7 @@ async def _fetched(source: Source, request: Request, now: datetime, until: float
         if task.done() and not task.cancelled() and isinstance(late := task.result(), SignalFailed):
             return late
         task.cancel()
-        return SignalFailed(f"no answer within {until - began:.3g} s", kind="timeout", reason_code="TIMEOUT")
+        return SignalFailed(f"no answer within {round(until - began, 3):.3g} s", kind="timeout", reason_code="TIMEOUT")
     return SignalFailed("the provider cancelled itself") if task.cancelled() else task.result()
 
 
