@@ -65,9 +65,40 @@ def test_compare_gate_on_reviews(run: Any, new: Path, log: Path) -> None:
     assert run("compare", "policy.yaml", "new.yaml", "--log", log, "--max-reviews", "20%").exit_code == 1
 
 
+@pytest.mark.parametrize(("more", "status"), [("+0%", 1), ("+24.9%", 1), ("+25%", 0)])
+def test_compare_gate_on_more_reviews(run: Any, new: Path, log: Path, more: str, status: int) -> None:
+    result = run("compare", "new.yaml", "policy.yaml", "--log", log, "--max-reviews", more)  # from one review to two
+    assert result.exit_code == status
+    assert ("50.00% of the decisions go to review, after 25.00%" in result.stdout) is bool(status)
+    assert run("compare", "policy.yaml", "new.yaml", "--log", log, "--max-reviews", "+0%").exit_code == 0
+
+
+def test_compare_gate_on_a_log_of_another_policy_fails(run: Any, folder: Path, new: Path, log: Path) -> None:
+    for name in ("policy.yaml", "new.yaml"):
+        (folder / name).write_text((folder / name).read_text().replace("policy: onboarding", "policy: payout"))
+    result = run("compare", "policy.yaml", "new.yaml", "--log", log, "--max-flips", "100%")
+    assert result.exit_code == 1
+    assert "left out, since it cannot be told: `onboarding` decided, another policy (4)" in result.stdout
+    assert "gate failed: no decision of the log can be told" in result.stdout
+
+
+def test_compare_broken_log_is_a_finding(run: Any, new: Path, log: Path) -> None:
+    (segment,) = log.glob("*.jsonl")
+    segment.write_bytes(segment.read_bytes().replace(b'"SG"', b'"SO"', 1))
+    result = run("compare", "policy.yaml", "new.yaml", "--log", log)
+    assert (result.exit_code, "Traceback" in result.stderr) == (1, False)
+    assert result.stderr.startswith("error[")
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [("--max-flips", "1%"), ("--max-flips", "lots", "--log", "log"), ("--max-flips", "120%", "--log", "log")],
+    [
+        ("--max-flips", "+1%", "--log", "log"),
+        ("--max-reviews", "+1%"),
+        ("--max-flips", "1%"),
+        ("--max-flips", "lots", "--log", "log"),
+        ("--max-flips", "120%", "--log", "log"),
+    ],
 )
 def test_compare_gate_that_cannot_be_is_refused(run: Any, new: Path, log: Path, arguments: tuple[str, ...]) -> None:
     assert run("compare", "policy.yaml", "new.yaml", *arguments).exit_code == 2
@@ -78,3 +109,6 @@ def test_compare_markdown_fits_a_pull_request(run: Any, new: Path, log: Path) ->
     assert result.exit_code == 0
     assert "| from | to | cause | when | such as |" in result.stdout
     assert "<details><summary>examples</summary>" in result.stdout
+    assert "| old \\ new | pass | review | reject |" in result.stdout
+    assert "a" * 31 not in result.stdout  # no MerchantBizId: a pull request is read by many
+    assert "a" * 31 in run("compare", "policy.yaml", "new.yaml", "--log", log).stdout

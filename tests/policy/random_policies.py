@@ -133,7 +133,7 @@ def requests(draw: DrawFn, policy: Policy, *, junk: bool = True) -> dict[str, ob
         if not odd or draw(st.integers(0, 4)):
             part = given[name] = fields(signal.fields)
             if odd and name == "face" and draw(st.booleans()):
-                part["novel_tags"] = draw(st.sampled_from((["New"], [], None, 5, [5])))
+                part["novel_tags"] = draw(st.sampled_from((["New"], [], None, 5, [5], 0, False, "", {}, ())))
         elif junk and draw(st.booleans()):
             given[name] = draw(_junk)
     return given

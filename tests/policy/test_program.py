@@ -171,3 +171,25 @@ def test_value_of_another_type_is_unknown_and_said_so(field: str, value: object,
     assert verdict.outcome is Outcome.REVIEW
     assert verdict.unresolved == ("one",)
     assert verdict.problems == ((field, problem),)
+
+
+@pytest.mark.parametrize("junk", [0, False, "", {}, 0.0, ()])
+@pytest.mark.parametrize("owner", ["inputs:\n", "signals:\n  face:\n    fields:\n"])
+def test_list_of_novel_members_that_is_none_is_unknown_whatever_came_before(owner: str, junk: object) -> None:
+    is_signal = owner.startswith("signals")
+    declared, named = ("      tags", "face.novel_tags") if is_signal else ("  tags", "novel_tags")
+    policy = parse_policy(
+        f"policy_language: 1\npolicy: novel\n{owner}{declared}: {{type: set, values: [x]}}\n"
+        f"rules:\n  - {{id: new, when: size({named}) > 0, then: review}}\n"
+    )
+
+    def outcome(**fields: object) -> Outcome:
+        asked: dict[str, object] = {"face": fields} if is_signal else fields
+        verdict = policy.evaluate(asked)
+        assert verdict == Policy(policy.typed, policy.functions).evaluate(asked)  # one that remembers nothing
+        return verdict.outcome
+
+    assert [outcome(tags=["x"], novel_tags=named) for named in ([], None, [])] == [Outcome.PASS] * 3
+    assert outcome(tags=["x"], novel_tags=junk) is (Outcome.PASS if junk == () else Outcome.REVIEW)
+    assert outcome(tags=["x"], novel_tags=["y"]) is Outcome.REVIEW
+    assert outcome(tags=["x"]) is Outcome.PASS

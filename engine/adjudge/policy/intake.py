@@ -327,7 +327,7 @@ class IntakeCode:
             ast.And(),
             [
                 pyast.is_(pyast.class_of("value"), pyast.load("list")),
-                ast.UnaryOp(ast.Not(), pyast.load("named")),
+                names_nothing("named"),
             ],
         )
         quick = pyast.assign(reading, pyast.method(pyast.load(remembered), "get", key))
@@ -407,6 +407,12 @@ class IntakeCode:
         if type(value) in (bool, int, float, str):
             return ast.Constant(value)  # type: ignore[arg-type]  # one of these four
         return pyast.load(self.refer_name(value))
+
+
+def names_nothing(variable: str) -> ast.expr:
+    """Return the test that a provider names nothing as new; 0 or an empty text is no list, and so unknown."""
+    empty = [pyast.is_(pyast.class_of(variable), pyast.load("list")), ast.UnaryOp(ast.Not(), pyast.load(variable))]
+    return pyast.either([pyast.is_(pyast.load(variable), pyast.NONE), pyast.both(empty)])
 
 
 def _get(name: str) -> ast.expr:

@@ -16,7 +16,7 @@ from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, STRING, EnumType, Ma
 from adjudge.expr.values import DURATION_MAX, INT_MAX, INT_MIN
 from adjudge.fields import Field
 from adjudge.policy.index import CutTable
-from adjudge.policy.intake import DOUBLE_MAX, IntakeCode, Tables
+from adjudge.policy.intake import DOUBLE_MAX, IntakeCode, Tables, names_nothing
 from adjudge.policy.slots import novel_name
 
 _COMPARED_MAX = 4
@@ -122,9 +122,10 @@ class _Path:
         if slot in self.intake.wanted or novel_slot in self.intake.wanted:
             return False
         held = self._fresh()
+        named = f"{held}_named"
         self.takes.append(pyast.assign(held, _item(mapping, key)))
-        unnamed = ast.UnaryOp(ast.Not(), pyast.method(pyast.load(mapping), "get", pyast.constant(novel)))
-        self.tests += [pyast.is_(pyast.class_of(held), pyast.load("list")), unnamed]
+        self.takes.append(pyast.assign(named, pyast.method(pyast.load(mapping), "get", pyast.constant(novel))))
+        self.tests += [pyast.is_(pyast.class_of(held), pyast.load("list")), names_nothing(named)]
         self.masks.append(
             pyast.item(self.intake.refer(self.intake.sets[slot].plain), pyast.call("tuple", pyast.load(held)))
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from adjudge.expr.nodes import Binary, BinaryOperator, Call, Literal, Logic, Name, Node, Unary, walk
@@ -32,7 +32,9 @@ def condition_of(rule: Rule, other: TypedPolicy, *, in_doubt: bool) -> str:
         return text
     if _least_doubt(twin, other) < rule.outcome and not _is_same_bound(twin.condition, rule.condition):
         return text
-    return unparse(_and(rule.condition, _negated(twin.condition)))
+    own = _conjuncts(rule.condition)
+    rest = [part for part in _conjuncts(twin.condition) if part not in own] or _conjuncts(twin.condition)
+    return unparse(Logic(operator="&&", operands=(*own, _negated(rest))))
 
 
 def reasons_of_change(
@@ -82,15 +84,21 @@ def _is_same_bound(one: Node, other: Node) -> bool:
     return False
 
 
-def _and(node: Node, other: Node) -> Node:
-    operands = node.operands if isinstance(node, Logic) and node.operator == "&&" else (node,)
-    return Logic(operator="&&", operands=(*operands, other))
+def _conjuncts(node: Node) -> tuple[Node, ...]:
+    """Return the conditions that must all hold for a condition to hold."""
+    if isinstance(node, Logic) and node.operator == "&&":
+        return tuple(part for operand in node.operands for part in _conjuncts(operand))
+    return (node,)
 
 
-def _negated(node: Node) -> Node:
-    match node:
-        case Binary(operator=operator) if operator in _OPPOSITE:
+def _negated(conjuncts: Sequence[Node]) -> Node:
+    """Return that some conditions do not all hold."""
+    if len(conjuncts) > 1:
+        return Unary(operator="!", operand=Logic(operator="&&", operands=tuple(conjuncts)))
+    match conjuncts[0]:
+        case Binary(operator=operator) as node if operator in _OPPOSITE:
             return replace(node, operator=_OPPOSITE[operator])
         case Unary(operator="!", operand=operand):
             return operand
-    return Unary(operator="!", operand=node)
+        case node:
+            return Unary(operator="!", operand=node)

@@ -30,7 +30,8 @@ def other_reasons(
 
     def holds(found: Input) -> bool:
         old, new = verdicts(found)
-        return old.outcome == new.outcome and set(old.reasons) != set(new.reasons)
+        is_certain = old.lower == old.outcome == new.outcome == new.lower
+        return is_certain and set(old.reasons) != set(new.reasons)
 
     answer = inquiry.ask(any_of(_differ(before, after, outcome) for outcome in (REVIEW, REJECT)), holds)
     if not isinstance(answer, Found):

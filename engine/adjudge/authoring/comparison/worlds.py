@@ -12,7 +12,7 @@ from adjudge.expr.smt.terms import Items
 from adjudge.expr.smt.world import World
 from adjudge.fields import Field
 from adjudge.policy.policy import Policy
-from adjudge.policy.slots import NOW, TEXTS, novel_name
+from adjudge.policy.slots import NOVEL, NOW, TEXTS, novel_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +47,12 @@ def shared_worlds(old: Policy, new: Policy) -> SharedWorlds:
                     world.declare({slot: declared})
         elif slot in vocabularies.values():
             continue  # below, once both vocabularies are there
-        elif is_alike(before, after):
+        elif is_alike(before, after) and _is_read_alike(slot, *fields):
             common.declare({slot: before})
             apart.slots |= {name: term for name, term in common.slots.items() if _belongs(name, slot)}
         else:
-            notes.append(f"`{slot}` is declared differently: what only one of them reads is unknown to the other")
+            if not is_alike(before, after):
+                notes.append(f"`{slot}` is declared differently: what only one of them reads is unknown to the other")
             common.declare({slot: before})
             apart.declare({slot: after})
             common.constraints.append(readings(common.slots[slot], apart.slots[slot], before, after, common.codes))
@@ -70,6 +71,21 @@ def shared_worlds(old: Policy, new: Policy) -> SharedWorlds:
 
 def _belongs(name: str, slot: str) -> bool:
     return name == slot or name.startswith(f"{slot}.")
+
+
+def _is_read_alike(slot: str, old: Mapping[str, Field], new: Mapping[str, Field]) -> bool:
+    """Return whether both find the same in a list: what is outside a vocabulary hangs on the field that has it."""
+    owner, dot, name = slot.rpartition(".")
+    if not name.startswith(NOVEL):
+        return True
+    whose = f"{owner}{dot}{name.removeprefix(NOVEL)}"
+    kinds = [
+        (type(fields[whose].type), fields[whose].vocabulary)
+        if whose in fields and novel_name(whose, fields[whose]) is not None
+        else None
+        for fields in (old, new)
+    ]
+    return kinds[0] == kinds[1]
 
 
 def _vocabularies(old: Mapping[str, Field], new: Mapping[str, Field]) -> Iterator[tuple[str, str]]:
