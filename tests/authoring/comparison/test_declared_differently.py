@@ -50,7 +50,6 @@ def both(old: str, new: str) -> Comparison:
         ((SCORES % ("A", 0), SCORES % ("A", 1)), ("s.A >= 0.5",) * 2, "stricter"),
         ((SCORES % ("A", 0), (SCORES % ("A", 0)).replace("[0, 1]", "[0, 1], description: all")), HIGH_A, "laxer"),
         ((SCORES % ("A", 0), (SCORES % ("A", 0)).replace("[0, 1]", "[0, 0.9]")), ("s.A >= 0.5",) * 2, "same"),
-        (("{type: set, values: [A]}", SCORES % ("A", 0)), ("size(novel_s) > 0",) * 2, "both"),
         (("bool", "int"), ("s", "s > 0"), "both"),
     ],
 )  # fmt: skip
