@@ -74,3 +74,20 @@ def test_check_configuration_with_limits_of_a_stranger_is_status_2(run: Any, fol
     assert result.exit_code == 2
     assert "adjudge.yaml:2:13: error[name-provider]: there is no provider `aliyun.deepfaek`" in result.stdout
     assert "did you mean `aliyun.deepfake`?" in result.stdout
+
+
+def test_check_fix_replaces_the_file_and_says_how_often(run: Any, folder: Path) -> None:
+    head, ends = "policy_language: 1\npolicy: p\n", "rules:\n  - {id: a, when: a in lists.one, then: review}\n"
+    unused = "  two:\n    - B\nvariables:\n  used: a == 'A'\n  unused: a in lists.two\n"
+    policy = folder / "mend.yaml"
+    policy.write_text(
+        f"{head}inputs: {{a: string}}\nlists:\n  one: [A]\n{unused}{ends.replace('.one', '.one && used')}"
+    )
+    policy.chmod(0o640)
+    result = run("check", "--fix", "mend.yaml")
+    assert "mend.yaml: 2 fixes\nmend.yaml: ok (1 rule)" in result.stdout
+    assert "two" not in policy.read_text() and "unused" not in policy.read_text()
+    assert policy.stat().st_mode & 0o777 == 0o640
+    before = policy.read_text()
+    assert "fix" not in run("check", "--fix", "mend.yaml").stdout
+    assert policy.read_text() == before

@@ -11,13 +11,15 @@ import click
 
 from adjudge.authoring.cases import is_test_file, read_tests
 from adjudge.authoring.lint.finding import Finding
-from adjudge.authoring.lint.run import fixed, lint
+from adjudge.authoring.lint.fix import mended
+from adjudge.authoring.lint.run import lint
+from adjudge.cli.files import replace_file
 from adjudge.cli.group import FINDINGS, FINE, WRONG
 from adjudge.cli.output import JSON, counted, format_option, print_json
 from adjudge.cli.settings import Settings
 from adjudge.errors import PolicyError, PolicyErrors
 from adjudge.policy.catalogue import Catalogue
-from adjudge.policy.load import read_policy_file, read_source
+from adjudge.policy.load import read_policy, read_policy_file, read_source
 from adjudge.policy.yaml import Mapping, read_yaml
 
 ENDINGS = (".yaml", ".yml")
@@ -89,14 +91,18 @@ def _read(file: Path, catalogue: Catalogue, found: _Found, with_fixes: bool) -> 
         limits_of(config, catalogue)
         return counted(len(config.policies), "policy").replace("policys", "policies")
     typed = read_policy_file(file, catalogue)
-    findings = lint(typed, has_tests=_has_tests(file))
-    if with_fixes and any(finding.fix for finding in findings):
-        text, count = fixed(read_source(file, "policy").text, findings)
-        with file.open("w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-        found.fixes.append(f"{file}: {counted(count, 'fix')}".replace("fixs", "fixes"))
-        typed = read_policy_file(file, catalogue)
-        findings = lint(typed, has_tests=_has_tests(file))
+    has_tests = _has_tests(file)
+    if with_fixes:
+        text, count = mended(
+            read_source(file, "policy").text,
+            lambda text: read_policy(text, str(file), folder=file.parent, catalogue=catalogue),
+            lambda typed: lint(typed, has_tests=has_tests),
+        )
+        if count:
+            replace_file(file, text)
+            found.fixes.append(f"{file}: {count} {'fix' if count == 1 else 'fixes'}")
+            typed = read_policy_file(file, catalogue)
+    findings = lint(typed, has_tests=has_tests)
     found.findings += findings
     return counted(len(typed.rules), "rule")
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +11,7 @@ import click
 
 from adjudge.authoring.cases import is_test_file
 from adjudge.authoring.formatting.run import formatted
+from adjudge.cli.files import replace_file
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import counted
 from adjudge.errors import AdjudgeError, PolicyErrors
@@ -53,7 +52,7 @@ def command(paths: tuple[str, ...], only_check: bool, with_diff: bool) -> int:
             elif only_check:
                 click.echo(f"{file} is not in house form")
             else:
-                _write(file, after)
+                replace_file(file, after)
                 click.echo(f"{file}: formatted")
     if not with_diff:
         click.echo(f"{counted(len(files) - changed - len(errors), 'file')} in house form already")
@@ -83,16 +82,3 @@ def _is_ours(file: Path) -> bool:
     except PolicyErrors:
         return False
     return isinstance(root, Mapping) and any(key.text.value in _OURS for key, _ in root.entries)
-
-
-def _write(file: Path, text: str) -> None:
-    """Replace a file as a whole, with the same mode, so that nobody reads half of it."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-        Path(name).chmod(file.stat().st_mode & 0o7777)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

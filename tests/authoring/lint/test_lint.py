@@ -11,10 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adjudge.authoring.lint.finding import Finding
-from adjudge.authoring.lint.run import RULES, UNUSED_ALLOWANCE, fixed, lint
+from adjudge.authoring.lint.finding import Edit, Finding
+from adjudge.authoring.lint.fix import fixed, mended
+from adjudge.authoring.lint.run import RULES, UNUSED_ALLOWANCE, lint
 from adjudge.policy import parse_policy
 from adjudge.policy.load import read_policy, read_policy_file
+from adjudge.source import Span
 from policy.random_policies import NOW, policies, requests
 
 ROOT = Path(__file__).parents[3]
@@ -201,6 +203,82 @@ def test_linter_never_fails_and_fixes_change_no_verdict(data: st.DataObject) -> 
         mended = parse_policy(text)
         request = data.draw(requests(policy))
         assert mended.evaluate(request, now=NOW).outcome == policy.evaluate(request, now=NOW).outcome
+
+
+def after_fixes(text: str) -> str:
+    """Return a policy after all rounds of fixes; it loads and decides the same by construction of `mended`."""
+    return mended(text, read_policy, lambda typed: lint(typed, today=TODAY))[0]
+
+
+HEADED = "policy_language: 1\npolicy: p\ninputs: {country: string}\n"
+ENDS = "rules:\n  - {id: a, when: country in lists.bad, then: review}\n"
+
+
+def test_list_that_an_unused_variable_reads_stays_as_long_as_that() -> None:
+    text = HEADED + "lists:\n  bad: [KP]\n  worse: [RU]\nvariables:\n  odd: country in lists.worse\n" + ENDS
+    assert after_fixes(text) == text
+    both = text.replace("  odd:", "  used: country != 'X'\n  odd:").replace("lists.bad,", "lists.bad && used,")
+    assert after_fixes(both) == both.replace("  worse: [RU]\n", "").replace("  odd: country in lists.worse\n", "")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "[A,\n    B]\n",
+        "\n    - A\n    - B\n",
+        "\n  - A\n  - B\n",
+        "\n    - A  # why\n\n",
+        "\n    # first\n    - A\n    # what follows\n",
+        "{builtin: eea}\n",
+        "\n    builtin: eea\n",
+        "[]\n\n\n",
+    ],
+)
+@pytest.mark.parametrize("after", [ENDS, "# rules\n" + ENDS, ENDS.replace("rules:", "rules:  # lint")])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+def test_fix_deletes_an_entry_of_any_form_and_nothing_else(value: str, after: str, newline: str) -> None:
+    text = (HEADED + "lists:\n  bad: [KP]\n  worse: " + value + after).replace("\n", newline)
+    result = after_fixes(text).replace("\r\n", "\n")
+    kept = "".join(f"{line}\n" for line in value.split("\n") if "what follows" in line)
+    assert result.replace("\n\n", "\n").replace("\n\n", "\n") == HEADED + "lists:\n  bad: [KP]\n" + kept + after
+
+
+def test_last_entry_of_a_file_is_not_deleted_though_a_fragment_has_another(tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_text("policy_language: 1\nfragment: f\nlists:\n  bad: [KP]\n")
+    text = HEADED + "include: [f.yaml]\nlists:\n  worse: [RU]\n" + ENDS
+    assert [one.fix for one in lint(read_policy(text, folder=tmp_path), today=TODAY)] == [()]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        'description: "one\n        # lint: allow waiver\n        two"',
+        "description: |\n        # lint: allow waiver\n",
+    ],
+)
+def test_allowance_in_a_text_is_none(said: str) -> None:
+    text = HEADED + f"rules:\n  - id: a\n    when: country == 'KP'\n    then: review\n    {said}\n"
+    assert codes(text) == []
+    assert after_fixes(text) == text
+
+
+def test_allowance_with_words_of_a_person_is_found_and_left_to_them() -> None:
+    text = HEADED + "# lint: allow waiver, nobody waits for it\n" + ENDS.replace("in lists.bad", "== 'KP'")
+    assert UNUSED_ALLOWANCE in codes(text)
+    assert after_fixes(text) == text
+
+
+def test_round_of_fixes_that_would_say_something_else_is_not_made() -> None:
+    text = HEADED + ENDS.replace("in lists.bad", "== 'KP'")
+    typed = read_policy(text)
+    start = text.index("review")
+
+    def wrong(new: str) -> tuple[str, int]:
+        edit = Edit(span=Span(start, start + len("review")), text=new)
+        one = Finding(code="x", severity="note", message="", source=typed.source, span=edit.span, fix=(edit,))
+        return mended(text, read_policy, lambda typed: (one,))
+
+    assert wrong("reject") == wrong("nonsense") == (text, 0)
 
 
 PART = "policy_language: 1\nfragment: part\n"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
+from adjudge.authoring.formatting.comments import comments
 from adjudge.authoring.lint import (
     duplicate_rule,
     expired_rule,
@@ -30,6 +31,7 @@ from adjudge.authoring.lint import (
 from adjudge.authoring.lint.finding import Edit, Finding
 from adjudge.authoring.lint.subject import Subject
 from adjudge.policy.typed import TypedPolicy
+from adjudge.policy.yaml import Node
 from adjudge.source import Source, Span
 
 UNUSED_ALLOWANCE = "unused-allowance"
@@ -58,17 +60,22 @@ RULES: dict[str, Callable[[Subject], Iterator[Finding]]] = {
 }
 """By code; `unused-allowance` besides."""
 
-_ALLOWANCE = re.compile(r"#[ ]*lint:[ ]*allow[ ]+([a-z-]+(?:,[ ]*[a-z-]+)*)")
+_ALLOWANCE = re.compile(r"#[ ]*lint:[ ]*allow[ ]+([a-z-]+(?:,[ ]*[a-z-]+)*)(?![a-z-])")
 
 
 @dataclass(frozen=True, slots=True)
 class _Allowance:
-    """`# lint: allow code` at the end of a line, or on a line of its own before the one that it is about."""
+    """`# lint: allow code` at the end of a line, or on a line of its own before the one that it is about.
+
+    has_line: it has a line of its own. alone: the comment says nothing else.
+    """
 
     source: Source
     line: int
     code: str
     span: Span
+    has_line: bool
+    alone: bool
 
 
 def lint(typed: TypedPolicy, *, today: date | None = None, has_tests: bool | None = None) -> tuple[Finding, ...]:
@@ -79,7 +86,7 @@ def lint(typed: TypedPolicy, *, today: date | None = None, has_tests: bool | Non
     """
     subject = Subject(typed, today or datetime.now(UTC).date(), has_tests)
     found = [finding for check in RULES.values() for finding in check(subject)]
-    allowances = [one for begins, source in subject.sources for one in _allowances(source, begins)]
+    allowances = [one for document in subject.documents for one in _allowances(*document)]
     used: set[_Allowance] = set()
     kept = []
     for finding in found:
@@ -92,24 +99,23 @@ def lint(typed: TypedPolicy, *, today: date | None = None, has_tests: bool | Non
     return tuple(sorted(kept, key=lambda finding: (finding.span.start, finding.code)))
 
 
-def _allowances(source: Source, begins: int) -> Iterator[_Allowance]:
+def _allowances(begins: int, source: Source, root: Node) -> Iterator[_Allowance]:
     if "lint:" not in source.text:
         return
-    at = 0
-    lines = source.text.splitlines(keepends=True)
-    for number, line in enumerate(lines, 1):
-        found = _ALLOWANCE.search(line)
+    lines = source.text.splitlines()
+    for comment in comments(source.text, root):
+        found = _ALLOWANCE.match(comment.text)
         if found is not None:
+            number, _ = source.place(comment.start)
             about = number
-            if not line[: found.start()].strip():  # a line of its own is about the next one that is no comment
-                about = next(
-                    (n for n, after in enumerate(lines[number:], number + 1) if not after.lstrip().startswith("#")),
-                    number,
-                )
-            span = Span(begins + at + found.start(), begins + at + len(line.rstrip()))
-            for code in found.group(1).split(","):
-                yield _Allowance(source, about, code.strip(), span)
-        at += len(line)
+            if comment.starts_line:  # it is about the next line that is no comment
+                after = enumerate(lines[number:], number + 1)
+                about = next((n for n, line in after if not line.lstrip().startswith("#")), number)
+            span = Span(begins + comment.start, begins + comment.start + len(comment.text))
+            codes = [code.strip() for code in found.group(1).split(",")]
+            alone = len(codes) == 1 and found.end() == len(comment.text)
+            for code in codes:
+                yield _Allowance(source, about, code, span, comment.starts_line, alone)
 
 
 def _unused(subject: Subject, one: _Allowance) -> Finding:
@@ -117,18 +123,10 @@ def _unused(subject: Subject, one: _Allowance) -> Finding:
     message = f"nothing is found here that `{one.code}` allows" if known else f"there is no lint rule `{one.code}`"
     text = subject.sources[0][1].text
     fix: tuple[Edit, ...] = ()
-    if one.source is subject.sources[0][1] and "," not in text[one.span.start : one.span.end].partition("allow")[2]:
+    if one.source is subject.sources[0][1] and one.alone:
         start = text.rfind("\n", 0, one.span.start) + 1
-        alone = not text[start : one.span.start].strip()
-        end = min(one.span.end + 1, len(text)) if alone else one.span.end
-        begin = start if alone else len(text[: one.span.start].rstrip(" "))
-        fix = (Edit(span=Span(begin, end), text=""),)
+        end = text.find("\n", one.span.end)
+        whole = Span(start, len(text) if end < 0 else end + 1)
+        behind = Span(len(text[: one.span.start].rstrip(" \t")), one.span.end)
+        fix = (Edit(span=whole if one.has_line else behind, text=""),)
     return subject.finding(UNUSED_ALLOWANCE, "note", message, one.span, "delete it", fix)
-
-
-def fixed(text: str, findings: tuple[Finding, ...]) -> tuple[str, int]:
-    """Return a policy's own text with all fixes made, and how many there were."""
-    edits = sorted((edit for finding in findings for edit in finding.fix), key=lambda edit: -edit.span.start)
-    for edit in edits:
-        text = text[: edit.span.start] + edit.text + text[edit.span.end :]
-    return text, len(edits)

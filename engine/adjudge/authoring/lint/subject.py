@@ -8,11 +8,12 @@ from datetime import date
 from functools import cached_property
 
 from adjudge.authoring.lint.finding import Edit, Finding, Severity
-from adjudge.expr.nodes import Name, Node, walk
+from adjudge.expr.nodes import Name, walk
+from adjudge.expr.nodes import Node as Condition
+from adjudge.policy import yaml
 from adjudge.policy.messages import PLACEHOLDER
 from adjudge.policy.typed import TypedPolicy
-from adjudge.policy.yaml import Mapping as YamlMapping
-from adjudge.policy.yaml import read_yaml
+from adjudge.policy.yaml import Node, read_yaml
 from adjudge.source import Joined, Source, Span
 
 
@@ -25,7 +26,7 @@ class Subject:
     has_tests: bool | None = None
 
     @cached_property
-    def conditions(self) -> tuple[Node, ...]:
+    def conditions(self) -> tuple[Condition, ...]:
         """The conditions of rules and rows."""
         rows = self.typed.scorecard.rows if self.typed.scorecard is not None else ()
         return (*(rule.condition for rule in self.typed.rules), *(row.condition for row in rows))
@@ -38,7 +39,7 @@ class Subject:
             self._read(condition, found)
         return frozenset(found | self.in_texts)
 
-    def _read(self, node: Node, found: set[str]) -> None:
+    def _read(self, node: Condition, found: set[str]) -> None:
         for part in walk(node):
             if isinstance(part, Name) and part.name not in found:
                 found.add(part.name)
@@ -52,7 +53,7 @@ class Subject:
         texts += [text for reason in self.typed.reasons.values() for text in reason.text.values()]
         return frozenset(found.group(1) for text in texts for found in PLACEHOLDER.finditer(text) if found.group(1))
 
-    def reads(self, node: Node) -> frozenset[str]:
+    def reads(self, node: Condition) -> frozenset[str]:
         """Return the slots that a condition reads, through variables too."""
         found: set[str] = set()
         self._read(node, found)
@@ -69,14 +70,19 @@ class Subject:
         return source.parts if isinstance(source, Joined) else ((0, source),)
 
     @cached_property
+    def documents(self) -> tuple[tuple[int, Source, Node], ...]:
+        """The policy's files with where each begins and what stands in it."""
+        read = ((begins, source, read_yaml(source)[0]) for begins, source in self.sources)
+        return tuple((begins, source, root) for begins, source, root in read if root is not None)
+
+    @cached_property
     def declared(self) -> Mapping[tuple[str, str], tuple[Span, Span]]:
         """Where the entries of sections stand: of the key, and of the whole entry."""
         places: dict[tuple[str, str], tuple[Span, Span]] = {}
-        for begins, source in self.sources:
-            root, _ = read_yaml(source)
-            for section, node in root.entries if isinstance(root, YamlMapping) else ():
-                for key, value in node.entries if isinstance(node, YamlMapping) else ():
-                    whole = Span(key.span.start + begins, max(key.span.end, value.span.end) + begins)
+        for begins, source, root in self.documents:
+            for section, node in root.entries if isinstance(root, yaml.Mapping) else ():
+                for key, value in node.entries if isinstance(node, yaml.Mapping) else ():
+                    whole = Span(key.span.start + begins, _end(source.text, value) + begins)
                     span = Span(key.span.start + begins, key.span.end + begins)
                     places.setdefault((section.text.value, key.text.value), (span, whole))
         return places
@@ -102,26 +108,47 @@ class Subject:
     def without(self, section: str, name: str) -> tuple[Edit, ...]:
         """Return the edit that deletes a declaration which has lines of its own.
 
-        None where it has not, or where no other of its section is used: an empty section would be an error.
+        None where it has not, where a variable still reads it, or where no entry that is used stays in its section of
+        this file: an empty section would be an error.
         """
-        _, whole = self.declared.get((section, name), (Span(0, 0), Span(0, 0)))
-        source = self.sources[0][1]
+        text = self.sources[0][1].text
+        key, whole = self.declared.get((section, name), (Span(0, 0), Span(0, 0)))
         prefix = "lists." if section == "lists" else ""
-        stays = any(f"{prefix}{key}" in self.named for of, key in self.declared if of == section)
-        if whole.end <= whole.start or whole.end > len(source.text) or not stays:
+        stays = any(
+            f"{prefix}{other}" in self.named and at.end <= len(text)
+            for (of, other), (_, at) in self.declared.items()
+            if of == section
+        )
+        is_read = any(one.name == f"{prefix}{name}" for tree in self.typed.variables.values() for one in _names(tree))
+        if key.end <= key.start or whole.end > len(text) or not stays or is_read:
             return ()
-        start = source.text.rfind("\n", 0, whole.start) + 1
-        end = source.text.find("\n", whole.end)
-        end = len(source.text) if end < 0 else end + 1
-        rest = source.text[whole.end : end].strip()
-        if source.text[start : whole.start].strip() or (rest and not rest.startswith("#")):
+        start = text.rfind("\n", 0, whole.start) + 1
+        end = text.find("\n", whole.end)
+        end = len(text) if end < 0 else end + 1
+        rest = text[whole.end : end].strip()
+        if text[start : whole.start].strip() or (rest and not rest.startswith("#")):
             return ()
         return (Edit(span=Span(start, end), text=""),)
 
-    def names_in(self, node: Node) -> Iterator[Name]:
+    def names_in(self, node: Condition) -> Iterator[Name]:
         """Yield the names in a condition, and in the variables that it reads."""
         for part in walk(node):
             if isinstance(part, Name):
                 yield part
                 if part.name in self.typed.variables:
                     yield from self.names_in(self.typed.variables[part.name])
+
+
+def _names(tree: Condition) -> Iterator[Name]:
+    return (part for part in walk(tree) if isinstance(part, Name))
+
+
+def _end(text: str, node: Node) -> int:
+    """Return where a value ends; the parser lets one in block style reach to what follows, over comments too."""
+    match node:
+        case yaml.Mapping(entries=entries) if entries and text[node.span.start] != "{":
+            return _end(text, entries[-1][1])
+        case yaml.Sequence(items=items) if items and text[node.span.start] != "[":
+            return _end(text, items[-1])
+        case _:
+            return node.span.start + len(text[node.span.start : node.span.end].rstrip())
