@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from adjudge.audit_settings import AuditSettings
 from adjudge.config import Config, open_engine, read_config
 from adjudge.engine import Engine
 from adjudge.errors import AuditUnavailable, PluginError, PolicyErrors
@@ -19,7 +20,10 @@ from adjudge.testing import MERCHANT_BIZ_ID
 POLICY = "{policy_language: 1, policy: NAME, inputs: {n: int}, rules: [{id: r, when: n > 1, then: review}]}"
 FULL = """
 policies: [one.yaml, more/two.yaml]
-audit: {directory: log, durability: flush, sinks: [{name: copy, with: {to: [a, 1, null]}}]}
+audit:
+  {directory: log, durability: flush, key: {file: a.key}, checkpoint: {records: 50, every: 2s},
+   segment: {megabytes: 5, age: 1h}, anchors: [{file: elsewhere}, {name: copy}],
+   sinks: [{name: copy, with: {to: [a, 1, null]}}]}
 cache: {store: memory, ttl: 1h, size: 10}
 observers: [{name: hook, with: {url: "https://h.example"}}, {name: plain}]
 plugins: [aliyun, lists]
@@ -40,9 +44,17 @@ def write(folder: Path, text: str) -> Path:
 def test_config_reads_every_key_and_makes_paths_whole(tmp_path: Path) -> None:
     assert read_config(write(tmp_path, FULL)) == Config(
         policies=(tmp_path / "one.yaml", tmp_path / "more" / "two.yaml"),
-        audit=tmp_path / "log",
-        durability="flush",
-        sinks=(("copy", {"to": ["a", 1, None]}),),
+        audit=AuditSettings(
+            directory=tmp_path / "log",
+            durability="flush",
+            every=50,
+            seconds=2.0,
+            key_file=tmp_path / "a.key",
+            segment_bytes=5 * 1024 * 1024,
+            segment_s=3600.0,
+            anchors=(tmp_path / "elsewhere", ("copy", {})),
+            sinks=(("copy", {"to": ["a", 1, None]}),),
+        ),
         store=("memory", {}),
         ttl_s=3600.0,
         size=10,
@@ -56,7 +68,7 @@ def test_config_reads_every_key_and_makes_paths_whole(tmp_path: Path) -> None:
 def test_config_of_one_line_has_the_defaults(tmp_path: Path) -> None:
     config = read_config(write(tmp_path, "policies: [one.yaml]"))
     assert config == Config(policies=(tmp_path / "one.yaml",))
-    assert (config.audit, config.durability, config.ttl_s, config.size) == (None, "fsync", 86400.0, 100_000)
+    assert (config.audit, config.ttl_s, config.size) == (None, 86400.0, 100_000)
     assert (config.plugins, config.strict_plugins, config.deadline_s) == (None, False, 15.0)
 
 
@@ -85,6 +97,15 @@ def test_config_absolute_path_stays(tmp_path: Path) -> None:
         ("policies: [a]\naudit: {directory: d, sinks: [{with: {}}]}", [("schema-missing", 2, 31)]),
         ("policies: [a]\naudit: {directory: d, sinks: [{name: s, with: []}]}", [("schema-type", 2, 47)]),
         ("policies: [a]\naudit: {directory: d, sinks: [{name: s, url: x}]}", [("schema-unknown-key", 2, 41)]),
+        ("policies: [a]\naudit: {directory: d, key: {}}", [("schema-value", 2, 28)]),
+        ("policies: [a]\naudit: {directory: d, key: {file: a, env: B}}", [("schema-value", 2, 28)]),
+        ("policies: [a]\naudit: {directory: d, key: {env: 5}}", [("schema-type", 2, 34)]),
+        ("policies: [a]\naudit: {directory: d, checkpoint: {records: 0}}", [("schema-range", 2, 45)]),
+        ("policies: [a]\naudit: {directory: d, checkpoint: {age: 3s}}", [("schema-unknown-key", 2, 36)]),
+        ("policies: [a]\naudit: {directory: d, segment: {megabytes: 1.5}}", [("schema-type", 2, 44)]),
+        ("policies: [a]\naudit: {directory: d, segment: {age: 3}}", [("schema-type", 2, 38)]),
+        ("policies: [a]\naudit: {directory: d, anchors: [{file: 5}]}", [("schema-type", 2, 40)]),
+        ("policies: [a]\naudit: {directory: d, anchors: [{file: a, name: b}]}", [("schema-unknown-key", 2, 34)]),
         ("policies: [a]\naudit: {directory: d, sinks: [s]}", [("schema-type", 2, 31)]),
         ("policies: [a]\ncache: {ttl: 60}", [("schema-type", 2, 14)]),
         ("policies: [a]\ncache: {ttl: 0s}", [("schema-range", 2, 14)]),

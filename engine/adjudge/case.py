@@ -13,6 +13,8 @@ from adjudge.errors import RequestError, did_you_mean
 from adjudge.fields import Field
 from adjudge.model import Decision, DecisionStatus, Outcome, Request, Signal, SignalStatus, Verdict
 from adjudge.policy.policy import Policy
+from adjudge.policy.slots import novel_name
+from adjudge.policy.typed import SignalDeclaration
 from adjudge.recorded import recordable
 from adjudge.store.fingerprint import fingerprint
 
@@ -189,3 +191,16 @@ def conclude(
         duration_ms=took_ms,
         notes=(*notes, *said),
     )
+
+
+def without_personal(decision: Decision, declared: Mapping[str, SignalDeclaration]) -> Decision:
+    """Return a decision without the personal values of its signals; of one that is not declared, without all."""
+
+    def kept(signal: Signal) -> Signal:
+        fields = declared[signal.name].fields if signal.name in declared else {}
+        open_ = {
+            name for field, said in fields.items() if not said.personal for name in (field, novel_name(field, said))
+        }
+        return structs.replace(signal, fields={name: value for name, value in signal.fields.items() if name in open_})
+
+    return structs.replace(decision, signals={name: kept(signal) for name, signal in decision.signals.items()})

@@ -1,7 +1,7 @@
 """The configuration of an engine: one YAML file, read as strictly as a policy.
 
     policies: [policies/onboarding.yaml]
-    audit: {directory: audit, durability: fsync, sinks: [{name: copy, with: {…}}]}
+    audit: {directory: audit, durability: fsync, key: {file: audit.key}}      # see audit_settings.py
     cache: {store: memory, ttl: 24h, size: 100000}
     observers: [{name: webhook, with: {…}}]
     plugins: [aliyun, http_json]        # all that are installed unless named
@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from adjudge.audit.log import Durability
+from adjudge.audit_settings import AuditSettings, Opened, read_audit
 from adjudge.engine import DEADLINE_S, Engine
 from adjudge.errors import AdjudgeError, PluginError, PolicyError, PolicyErrors
 from adjudge.journal import Journal
@@ -33,15 +33,11 @@ from adjudge.registry import Registry
 from adjudge.source import Span
 from adjudge.store.memory import DEFAULT_SIZE, DEFAULT_TTL_S, MemoryStore
 
-DURABILITIES = ("fsync", "flush", "async")
 MEMORY = "memory"
 _KEYS = ("policies", "audit", "cache", "observers", "plugins", "strict_plugins", "deadline", "providers")
 _LONGEST_TTL_S = 366 * 86400.0
 _LONGEST_DEADLINE_S = 300.0
 _LARGEST_CACHE = 10_000_000
-
-Opened = tuple[str, MappingOf[str, object]]
-"""The name of something that a plugin offers, and its `with:`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,9 +49,7 @@ class Config:
     """
 
     policies: tuple[Path | str, ...]
-    audit: Path | None = None
-    durability: Durability = "fsync"
-    sinks: tuple[Opened, ...] = ()
+    audit: AuditSettings | None = None
     store: Opened = (MEMORY, {})
     ttl_s: float = DEFAULT_TTL_S
     size: int = DEFAULT_SIZE
@@ -95,11 +89,12 @@ def assemble(config: Config) -> Engine:
         errors += found.errors
     if errors:
         raise PolicyErrors(errors)
-    sinks = [cast(AuditSink, _open(registry, "sink", sink)) for sink in config.sinks]
     observers = [cast(DecisionObserver, _open(registry, "observer", observer)) for observer in config.observers]
     store = None if config.store[0] == MEMORY else cast(DecisionStore, _open(registry, "store", config.store))
     journal = (
-        Journal.open(config.audit, durability=config.durability, sinks=sinks) if config.audit else Journal.nowhere()
+        config.audit.open(lambda sink: cast(AuditSink, _open(registry, "sink", sink)))
+        if config.audit is not None
+        else Journal.nowhere()
     )
     try:
         return Engine(
@@ -175,7 +170,6 @@ class _Config:
         policies = self.texts(parts.get("policies"), "`policies`")
         if "policies" in parts and not policies and not reader.errors:
             reader.blame("schema-empty", "`policies` names none", parts["policies"].span, "name a policy's file")
-        audit, durability, sinks = self.audit(parts.get("audit"))
         store, ttl_s, size = self.cache(parts.get("cache"))
         plugins = parts.get("plugins")
         strict = parts.get("strict_plugins")
@@ -184,9 +178,7 @@ class _Config:
         deadline_s = reader.seconds(deadline, "`deadline`", _LONGEST_DEADLINE_S) if deadline else None
         return Config(
             policies=tuple(policy if "://" in policy else self.folder / policy for policy in policies),
-            audit=audit,
-            durability=durability,
-            sinks=sinks,
+            audit=read_audit(reader, parts["audit"], self.folder, self.one) if "audit" in parts else None,
             store=store,
             ttl_s=ttl_s,
             size=size,
@@ -204,22 +196,6 @@ class _Config:
             return ()
         texts = [self.reader.text(item, "a name in " + what) for item in self.reader.items(node, what)]
         return tuple(text for text in texts if text is not None)
-
-    def audit(self, node: Node | None) -> tuple[Path | None, Durability, tuple[Opened, ...]]:
-        if node is None:
-            return None, "fsync", ()
-        keys = ("directory", "durability", "sinks")
-        entries = self.reader.mapping(node, "`audit`", keys=keys, required=("directory",), at=node.span)
-        parts = {name: value for name, (_, value) in entries.items()}
-        directory = self.reader.text(parts["directory"], "`directory`") if "directory" in parts else None
-        durability = (
-            self.reader.choice(parts["durability"], "`durability`", DURABILITIES) if "durability" in parts else None
-        )
-        return (
-            self.folder / directory if directory else None,
-            cast(Durability, durability or "fsync"),
-            self.opened(parts.get("sinks"), "sinks"),
-        )
 
     def cache(self, node: Node | None) -> tuple[Opened, float, int]:
         if node is None:
@@ -241,16 +217,15 @@ class _Config:
         return (store, self.settings(parts.get("with"))), ttl_s or DEFAULT_TTL_S, size or DEFAULT_SIZE
 
     def opened(self, node: Node | None, what: str) -> tuple[Opened, ...]:
-        opened: list[Opened] = []
-        for item in self.reader.items(node, f"`{what}`") if node is not None else ():
-            entries = self.reader.mapping(
-                item, f"one of `{what}`", keys=("name", "with"), required=("name",), at=item.span
-            )
-            name = self.reader.text(entries["name"][1], "`name`") if "name" in entries else None
-            settings = self.settings(entries["with"][1] if "with" in entries else None)
-            if name is not None:
-                opened.append((name, settings))
-        return tuple(opened)
+        items = self.reader.items(node, f"`{what}`") if node is not None else ()
+        return tuple(one for one in (self.one(item, what) for item in items) if one is not None)
+
+    def one(self, item: Node, what: str) -> Opened | None:
+        """Read one of a list of things that plugins offer: its `name`, and `with`."""
+        entries = self.reader.mapping(item, f"one of `{what}`", keys=("name", "with"), required=("name",), at=item.span)
+        name = self.reader.text(entries["name"][1], "`name`") if "name" in entries else None
+        settings = self.settings(entries["with"][1] if "with" in entries else None)
+        return (name, settings) if name is not None else None
 
     def settings(self, node: Node | None) -> MappingOf[str, object]:
         if node is None:

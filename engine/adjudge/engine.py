@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
 from time import monotonic, perf_counter_ns
@@ -15,8 +15,9 @@ from types import TracebackType
 from msgspec import structs
 
 from adjudge.audit.calls import OpenCalls
+from adjudge.audit.marks import label_body
 from adjudge.callbook import CallBook
-from adjudge.case import Case, answered_before, as_taken, conclude, is_answer, supplied_signals, take
+from adjudge.case import Case, answered_before, as_taken, conclude, is_answer, supplied_signals, take, without_personal
 from adjudge.errors import RequestError, did_you_mean
 from adjudge.events import Events
 from adjudge.journal import Journal
@@ -187,6 +188,36 @@ class Engine:
             _events.exception("store_failed", store=type(self._store).__name__, decision_id=decision.decision_id)
         self._observers.tell(decision)
         return decision
+
+    async def label(
+        self,
+        decision_id: str,
+        merchant_biz_id: str,
+        label: str,
+        *,
+        source: str,
+        found_on: date | None = None,
+        note: str = "",
+    ) -> None:
+        """Record what was later found out about a decision: `fraud` or `genuine`, who says so, and since which day.
+
+        found_on: today in UTC unless given. Raises ValueError; AuditUnavailable and AuditBroken.
+        """
+        self._opened()
+        body = label_body(decision_id, merchant_biz_id, label, source=source, found_on=found_on, note=note)
+        await self._journal.record_label(body)
+
+    async def erase(self, merchant_biz_id: str, *, reason: str = "") -> int:
+        """Erase the personal values of a MerchantBizId, in memory and on disk, and return how many the vault held.
+
+        The decision stays, and answers a retry. Raises AuditUnavailable and AuditBroken; then erase again.
+        """
+        self._opened()
+        kept = self._store.get(merchant_biz_id)
+        if kept is not None:
+            policy = self.policies.get(kept.policy)
+            self._store.put(without_personal(kept, policy.typed.signals if policy is not None else {}))
+        return await self._journal.erase(merchant_biz_id, reason)
 
     def usage(self) -> dict[str, Usage]:
         """Return what this process asked of each provider and what that cost, by the provider's name."""

@@ -16,7 +16,10 @@ from msgspec import structs
 
 from adjudge.audit.bodies import DecisionBody, Recorder, policy_body, restore_decision, restore_fields
 from adjudge.audit.calls import CallBody, OpenCalls
+from adjudge.audit.checkpoints import Checkpoints
+from adjudge.audit.file import Segments
 from adjudge.audit.log import AuditLog, Durability
+from adjudge.audit.marks import LabelBody, erasure_body
 from adjudge.audit.read import tail
 from adjudge.audit.vault import Vault
 from adjudge.errors import AuditBroken, AuditUnavailable
@@ -48,11 +51,28 @@ class Journal:
 
     @classmethod
     def open(
-        cls, directory: str | Path, *, durability: Durability = "fsync", sinks: Sequence[AuditSink] = ()
+        cls,
+        directory: str | Path,
+        *,
+        durability: Durability = "fsync",
+        sinks: Sequence[AuditSink] = (),
+        segments: Segments | None = None,
+        checkpoints: Checkpoints | None = None,
+        anchors: Sequence[AuditSink] = (),
     ) -> Journal:
-        """Open the audit log in a directory, made if needed. Raises AuditUnavailable and AuditBroken."""
+        """Open the audit log in a directory, made if needed. Raises AuditUnavailable and AuditBroken.
+
+        segments: when the log goes on in a new file. checkpoints: how often it gets some, and who signs them.
+        anchors: who is shown each checkpoint.
+        """
         directory = Path(directory)
-        log = AuditLog.open(directory, durability=durability)
+        log = AuditLog.open(
+            directory,
+            durability=durability,
+            segments=segments,
+            checkpoints=checkpoints or Checkpoints(),
+            anchors=anchors,
+        )
         try:
             if log.seq > 0 and not (directory / KEY_FILE).exists():
                 raise AuditUnavailable(
@@ -121,6 +141,27 @@ class Journal:
         receipt = await self.log.write("call", call)
         self._copy(receipt.line)
 
+    async def record_label(self, label: LabelBody) -> None:
+        """Write what was found out about a decision. Raises AuditUnavailable and AuditBroken."""
+        if self.log is None:
+            raise AuditUnavailable("the engine has no audit log, and so no place for labels")
+        receipt = await self.log.write("label", label)
+        self._copy(receipt.line)
+
+    async def erase(self, merchant_biz_id: str, reason: str) -> int:
+        """Record that a subject is erased, and erase it from the vault; return how many values there were.
+
+        The record comes first: where the process dies in between, erasing again does the rest.
+        Raises AuditUnavailable and AuditBroken.
+        """
+        if self.log is None or self.vault is None:
+            return 0
+        names = await asyncio.to_thread(self.vault.names, merchant_biz_id)
+        if names:
+            receipt = await self.log.write("erasure", erasure_body(merchant_biz_id, names, reason))
+            self._copy(receipt.line)
+        return await asyncio.to_thread(self.vault.erase, merchant_biz_id)
+
     def revealed(self, signal: Signal, personal: Collection[str]) -> Mapping[str, object] | None:
         """Return a recorded signal's fields; None where one of its `personal` ones was erased.
 
@@ -154,6 +195,14 @@ class Journal:
         return self._recorders[policy.digest]
 
     def _copy(self, line: bytes) -> None:
+        """Hand a record to the sinks, with the checkpoints that came meanwhile."""
+        for one in (line, *self._checkpoints()) if self.sinks else ():
+            self._hand_on(one)
+
+    def _checkpoints(self) -> list[bytes]:
+        return self.log.new_checkpoints() if self.log is not None else []
+
+    def _hand_on(self, line: bytes) -> None:
         for sink in self.sinks:
             try:
                 sink.write(line)
@@ -187,6 +236,8 @@ class Journal:
         try:
             if self.log is not None:
                 self.log.close()
+                for line in self._checkpoints():
+                    self._hand_on(line)
         finally:
             if self.vault is not None:
                 self.vault.close()

@@ -13,7 +13,12 @@ import sys
 import threading
 from pathlib import Path
 
+from adjudge.audit.checkpoints import Checkpoints
+from adjudge.audit.file import Segments
 from adjudge.audit.log import AuditLog, Receipt
+
+SMALL = Segments(max_bytes=3_000_000)
+OFTEN = Checkpoints(every=40, seconds=0.02)
 
 
 def load(directory: Path, notes: str) -> None:
@@ -38,7 +43,7 @@ def load(directory: Path, notes: str) -> None:
     async def main() -> None:
         await asyncio.gather(*(coroutine() for _ in range(16)))
 
-    log = AuditLog.open(directory)
+    log = AuditLog.open(directory, segments=SMALL, checkpoints=OFTEN)
     for _ in range(3):
         threading.Thread(target=from_thread, daemon=True).start()
     asyncio.run(main())

@@ -16,11 +16,22 @@ from audit_logs import SEGMENT, FaultyDisk, assert_verifies, names, write_log
 from structlog.testing import capture_logs
 
 from adjudge.audit import log as log_module
+from adjudge.audit.checkpoints import Checkpoints
+from adjudge.audit.file import Segments
 from adjudge.audit.log import AuditLog, Durability
 from adjudge.audit.read import read
+from adjudge.audit.verify import segments, verify
 from adjudge.errors import AdjudgeError, AuditBroken, AuditUnavailable
 
 How = Literal["error", "half", "short", "dropped"]
+
+
+class MemorySink:
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+
+    def write(self, line: bytes) -> None:
+        self.taken.append(line)
 
 
 class Scenario:
@@ -33,6 +44,7 @@ class Scenario:
         self.acknowledged: dict[str, tuple[int, str]] = {}
         self.refused: set[str] = set()
         self.lost = 0
+        self.anchors = MemorySink()
         lines = write_log(directory, 2)
         with (directory / SEGMENT).open("ab") as file:
             file.write(lines[1][:50])
@@ -52,7 +64,14 @@ class Scenario:
     def _open(self) -> AuditLog:
         for _ in range(8):
             try:
-                return AuditLog.open(self.directory, durability=self.durability, disk=self.disk)
+                return AuditLog.open(
+                    self.directory,
+                    durability=self.durability,
+                    disk=self.disk,
+                    segments=Segments(max_bytes=700),
+                    checkpoints=Checkpoints(every=3),
+                    anchors=[self.anchors],
+                )
             except AuditUnavailable:
                 pass
         raise AssertionError("the log could not be opened again")
@@ -81,10 +100,12 @@ class Scenario:
 
     def check(self) -> None:
         assert_verifies(self.directory)
-        found = {str(record.decode()["n"]): (record.seq, record.hash) for record in list(read(self.directory))[2:]}
+        records = [record for record in list(read(self.directory))[2:] if record.kind != "checkpoint"]
+        found = {str(record.decode()["n"]): (record.seq, record.hash) for record in records}
         if self.lost == 0:
             assert not self.refused & found.keys(), "what was refused is not in the log"
             assert found == self.acknowledged, "what was acknowledged is in the log, where the receipt says"
+            assert verify(self.directory, anchors=self.anchors.taken or None).problem is None, "anchors do not lie"
         assert (self.directory / "audit-000001.torn-1").exists()
 
 
@@ -92,6 +113,7 @@ def _clean_run(directory: Path, durability: Durability) -> int:
     scenario = Scenario(directory, FaultyDisk(), durability)
     scenario.run()
     scenario.check()
+    assert len(segments(directory)) > 1
     assert {"open", "write", "datasync", "truncate"} <= set(scenario.disk.calls)
     return len(scenario.disk.calls)
 
@@ -109,6 +131,7 @@ def test_fsync_any_operations_failing_keeps_every_acknowledged_record(
             disk = FaultyDisk({first, *(first + other for other in others)}, how)
             scenario = Scenario(tmp_path / f"{first}-{len(others)}-{sum(others)}", disk, "fsync")
             scenario.run()
+            AuditLog.open(scenario.directory).close()  # cuts half a checkpoint at the end
             scenario.check()
             assert scenario.lost == 0
             refused += len(scenario.refused)

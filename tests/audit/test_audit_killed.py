@@ -10,11 +10,13 @@ import sys
 import time
 from pathlib import Path
 
-from audit_logs import SEGMENT, assert_verifies
+from audit_load import OFTEN, SMALL
+from audit_logs import assert_verifies
 from structlog.testing import capture_logs
 
 from adjudge.audit.log import AuditLog
 from adjudge.audit.read import read, tail
+from adjudge.audit.verify import segments
 
 ROUNDS = 50
 
@@ -46,11 +48,11 @@ def test_log_killed_under_load_fifty_times_keeps_every_acknowledged_record(tmp_p
             os.kill(process, signal.SIGKILL)
             assert nursery.stdout.readline() == "ended\n"
 
-            with capture_logs(), AuditLog.open(directory) as log:
+            with capture_logs(), AuditLog.open(directory, segments=SMALL, checkpoints=OFTEN) as log:
                 last = log.seq
             lines = notes.read_text().splitlines()
             round_acknowledged = {int(seq): digest for seq, digest in map(str.split, lines)}
-            grown = (directory / SEGMENT).stat().st_size - size
+            grown = sum(file.stat().st_size for file in segments(directory)) - size
             found = {record.seq: record.hash for record in tail(directory, max_bytes=grown)}
             assert round_acknowledged.items() <= found.items()
             assert max(round_acknowledged, default=0) <= last
@@ -60,3 +62,4 @@ def test_log_killed_under_load_fifty_times_keeps_every_acknowledged_record(tmp_p
     assert_verifies(directory)
     assert acknowledged.items() <= {record.seq: record.hash for record in read(directory)}.items()
     assert len(acknowledged) > ROUNDS
+    assert len(segments(directory)) > 2

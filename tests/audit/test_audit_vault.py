@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,7 +21,10 @@ from adjudge.errors import AuditUnavailable
 
 def _rows(directory: Path) -> list[tuple[object, ...]]:
     with sqlite3.connect(directory / "vault.sqlite") as database:
-        rows = list(database.execute("select subject, name, value, salt, commitment from personal"))
+        database.execute("attach ? as keys", (str(directory / "vault-keys.sqlite"),))
+        rows = list(
+            database.execute("select subject, name, commitment, sealed, key from personal join keys using (subject)")
+        )
     database.close()
     return rows
 
@@ -28,10 +32,11 @@ def _rows(directory: Path) -> list[tuple[object, ...]]:
 def test_vault_commitment_is_the_salted_hash_of_the_json(tmp_path: Path) -> None:
     with Vault.open(tmp_path) as vault:
         commitment = vault.commit("s-1", "address", {"street": "Zürich", "no": 7})
-    ((subject, name, value, salt, kept),) = _rows(tmp_path)
+    ((subject, name, kept, sealed, key),) = _rows(tmp_path)
+    assert isinstance(key, bytes) and isinstance(sealed, bytes)
+    opened = AESGCM(key).decrypt(sealed[:12], sealed[12:], commitment.encode())
+    salt, value = opened[:16], opened[16:]
     assert (subject, name, value) == ("s-1", "address", '{"no":7,"street":"Zürich"}'.encode())
-    assert isinstance(salt, bytes)
-    assert len(salt) == 16
     assert commitment == kept == "sha256:" + hashlib.sha256(salt + value).hexdigest()
 
 
@@ -63,7 +68,8 @@ def test_vault_files_are_its_owners_alone(tmp_path: Path) -> None:
     with Vault.open(tmp_path) as vault:
         vault.commit("s-1", "email", "a@example.com")
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
-    assert modes == dict.fromkeys(("vault.sqlite", "vault.sqlite-wal", "vault.sqlite-shm"), 0o600)
+    names = [f"{name}.sqlite{more}" for name in ("vault", "vault-keys") for more in ("", "-wal", "-shm")]
+    assert modes == dict.fromkeys(names, 0o600)
 
 
 def test_vault_first_value_makes_the_name_of_its_file_durable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,6 +116,9 @@ def test_vault_that_cannot_be_used_is_unavailable(tmp_path: Path) -> None:
     with Vault.open(tmp_path / "absent") as vault, pytest.raises(AuditUnavailable, match="absent"):
         vault.commit("s-1", "email", "a@example.com")
     (tmp_path / "vault.sqlite").write_bytes(b"no database at all" * 100)
+    with Vault.open(tmp_path) as vault, pytest.raises(AuditUnavailable, match="is missing beside a vault"):
+        vault.commit("s-1", "email", "a@example.com")
+    (tmp_path / "vault-keys.sqlite").touch()
     with Vault.open(tmp_path) as vault:
         with pytest.raises(AuditUnavailable, match="not a database"):
             vault.commit("s-1", "email", "a@example.com")
@@ -121,10 +130,76 @@ def test_vault_value_changed_by_hand_is_not_revealed(tmp_path: Path) -> None:
     with Vault.open(tmp_path) as vault:
         commitment = vault.commit("s-1", "email", "a@example.com")
     with sqlite3.connect(tmp_path / "vault.sqlite") as database:
-        database.execute("update personal set value = ?", (b'"b@example.com"',))
+        database.execute(
+            "update personal set sealed = cast(substr(sealed, 1, 20) || x'00' || substr(sealed, 22) as blob)"
+        )
     database.close()
     with Vault.open(tmp_path) as vault, pytest.raises(AuditUnavailable, match="was changed"):
         vault.reveal(commitment)
+    with Vault.open(tmp_path) as vault, pytest.raises(AuditUnavailable, match="was changed"):
+        vault.commit("s-1", "email", "a@example.com")
+
+
+def test_vault_value_moved_to_another_commitment_is_not_revealed(tmp_path: Path) -> None:
+    with Vault.open(tmp_path) as vault:
+        one, other = (vault.commit("s-1", "email", value) for value in ("a@example.com", "b@example.com"))
+    with sqlite3.connect(tmp_path / "vault.sqlite") as database:
+        moved = "update personal set sealed = (select sealed from personal where commitment = ?) where commitment = ?"
+        database.execute(moved, (one, other))
+    database.close()
+    with Vault.open(tmp_path) as vault, pytest.raises(AuditUnavailable, match="was changed"):
+        vault.reveal(other)
+
+
+def every_byte(directory: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(directory.iterdir()))
+
+
+def test_vault_erases_a_subject_for_good_and_nobody_else(tmp_path: Path) -> None:
+    canaries = [f"canary-{n}@example.com" for n in range(40)]
+    with Vault.open(tmp_path) as vault:
+        kept = {value: vault.commit(f"s-{n % 4}", "email", value) for n, value in enumerate(canaries)}
+        vault.commit("s-1", "device.owner", "canary")
+        old = {name: (tmp_path / name).read_bytes() for name in ("vault.sqlite", "vault.sqlite-wal")}
+        assert vault.subjects("email", canaries[5]) == ("s-1",) and vault.subjects("owner", canaries[5]) == ()
+        assert vault.names("s-1") == ("device.owner", *["email"] * 10)
+        key = sqlite3.connect(tmp_path / "vault-keys.sqlite")
+        (secret,) = key.execute("select key from keys where subject = 's-1'").fetchone()
+        key.close()
+        assert vault.erase("s-1") == 11
+        assert secret not in every_byte(tmp_path), "with its key, an old copy is lost too"
+        assert vault.names("s-1") == vault.subjects("email", canaries[5]) == ()
+        assert [value for value in canaries if vault.reveal(kept[value]) is None] == canaries[1::4]
+        assert vault.erase("s-1") == vault.erase("nobody") == 0
+        assert vault.commit("s-1", "email", canaries[1]) != kept[canaries[1]], "a new salt"
+    for name, data in old.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "vault.sqlite-shm").unlink(missing_ok=True)
+    with Vault.open(tmp_path) as vault, pytest.raises(AuditUnavailable, match="was changed"):
+        vault.reveal(kept[canaries[5]])  # an older copy of the vault does not bring it back
+
+
+def test_vault_erasure_waits_for_readers_and_says_where_they_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Vault.open(tmp_path) as vault:
+        vault.commit("s-1", "email", "a@example.com")
+        assert vault._database
+        vault._database.execute("pragma busy_timeout = 50")
+        reader = sqlite3.connect(tmp_path / "vault.sqlite", isolation_level=None)
+        reader.execute("begin")
+        reader.execute("select * from personal").fetchall()
+        with pytest.raises(AuditUnavailable, match="erase again"):
+            vault.erase("s-1")
+        reader.close()
+        assert vault.erase("s-1") == 0
+        assert vault.names("s-1") == ()
+
+
+def test_vault_that_is_none_holds_nothing(tmp_path: Path) -> None:
+    with Vault.open(tmp_path) as vault:
+        assert (vault.names("s"), vault.subjects("email", "a"), vault.erase("s")) == ((), (), 0)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_vault_after_close_is_unavailable(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from adjudge.registry import Registry, load_policy
 def test_audit_verify_good_log_is_status_0(run: Any, log: Path) -> None:
     result = run("audit", "verify", log)
     assert result.exit_code == 0
-    assert result.stdout.startswith("5 records verify, last seq 5, last hash ")
+    assert result.stdout.startswith("6 records verify, last seq 6, last hash ")
     assert json.loads(run("audit", "verify", log, "--format", "json").stdout)["problem"] is None
 
 
@@ -30,8 +30,8 @@ def test_audit_verify_edited_record_is_named_and_status_1(run: Any, log: Path) -
 
 
 def test_audit_verify_against_a_witness(run: Any, log: Path) -> None:
-    assert run("audit", "verify", log, "--expect-count", "5").exit_code == 0
-    result = run("audit", "verify", log, "--expect-count", "6")
+    assert run("audit", "verify", log, "--expect-count", "6").exit_code == 0
+    result = run("audit", "verify", log, "--expect-count", "5")
     assert result.exit_code == 1 and "unexpected-end" in result.stdout
 
 
@@ -88,10 +88,10 @@ def test_audit_show_broken_log_shows_what_is_good_and_then_the_error(run: Any, l
 
 def test_audit_tail_leaves_an_unfinished_line_to_its_writer(run: Any, log: Path) -> None:
     with (log / "audit-000001.jsonl").open("ab") as file:
-        file.write(b'{"schema":1,"seq":6')
+        file.write(b'{"schema":1,"seq":7')
     result = run("audit", "tail", log)
     assert result.exit_code == 0
-    assert len(result.stdout.splitlines()) == 5
+    assert len(result.stdout.splitlines()) == 6
 
 
 def test_audit_tail_follows_new_records(run: Any, log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,8 +109,8 @@ def test_audit_tail_follows_new_records(run: Any, log: Path, monkeypatch: pytest
                 for number in (5, 6):
                     engine.decide_sync(decode_request(request_document(number)))
 
-    monkeypatch.setattr("adjudge.cli.audit.time.sleep", sleep)
-    result = run("audit", "tail", log, "--last", "1", "--follow")
+    monkeypatch.setattr("adjudge.cli.audit.show.time.sleep", sleep)
+    result = run("audit", "tail", log, "--last", "2", "--follow")
     assert result.exit_code == 130
     shown = [(line.split()[0], line.split()[5]) for line in result.stdout.splitlines() if "decision" in line]
-    assert shown == [("5", f"{BIZ_ID}4"), ("7", f"{BIZ_ID}5"), ("8", f"{BIZ_ID}6")]
+    assert shown == [("5", f"{BIZ_ID}4"), ("8", f"{BIZ_ID}5"), ("9", f"{BIZ_ID}6")]

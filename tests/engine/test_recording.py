@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 from adjudge.audit.bodies import FaceBody
 from adjudge.audit.log import AuditLog, Durability
 from adjudge.audit.read import read
+from adjudge.audit.vault import Vault
 from adjudge.engine import Engine
 from adjudge.errors import AuditBroken, AuditUnavailable, MerchantBizIdConflict, SignalFailed
 from adjudge.journal import Journal
@@ -70,7 +71,7 @@ def test_decide_returns_when_policy_and_decision_are_recorded(tmp_path: Path) ->
         assert ids(tmp_path) == [decision.decision_id], "before the engine is closed"
         door.decide_sync(request(1))
     calls = ["call", "call", "decision"]
-    assert [record.kind for record in read(tmp_path)] == ["policy", *calls, *calls]
+    assert [record.kind for record in read(tmp_path)] == ["policy", *calls, *calls, "checkpoint"]
     assert_verifies(tmp_path)
     body = recorded(tmp_path)[0]
     assert (body.merchant_biz_id, body.scene_code, body.status) == (f"{0:032x}", "onboard001", "fresh")
@@ -154,11 +155,12 @@ def test_log_that_lost_a_policys_record_gets_it_again(tmp_path: Path) -> None:
             door.decide_sync(request(1))
             door.decide_sync(request(2))
     calls = ["call", "call", "decision"]
-    assert [record.kind for record in read(tmp_path)] == ["policy", *calls, "policy", *calls, *calls]
+    assert [record.kind for record in read(tmp_path)] == ["policy", *calls, "policy", *calls, *calls, "checkpoint"]
 
 
 def test_vault_that_cannot_be_written_decides_nothing(tmp_path: Path) -> None:
     (tmp_path / "vault.sqlite").mkdir()
+    (tmp_path / "vault-keys.sqlite").touch()
     with engine(at=tmp_path) as door:
         with pytest.raises(AuditUnavailable, match=r"vault\.sqlite"):
             door.decide_sync(request())
@@ -184,7 +186,7 @@ def test_sink_gets_every_line_and_its_faults_change_nothing(tmp_path: Path) -> N
     with capture_logs() as events, engine(journal=journal(tmp_path, sinks=sinks)) as door:
         door.decide_sync(request())
     assert b"".join(good.taken) == (tmp_path / SEGMENT).read_bytes()
-    assert [event["event"] for event in events] == ["sink_failed"] * 8, "two sinks, four records"
+    assert [event["event"] for event in events] == ["sink_failed"] * 10, "two sinks, five records"
     assert "hunter2" not in repr(events)
 
 
@@ -377,14 +379,13 @@ def test_personal_values_secrets_and_faces_are_in_no_byte_but_the_vaults(
     needles = [value.encode() for value in CANARIES.values()]
     needles += [MEDIA, MEDIA[4:], b"CANARY-FACE", b64encode(MEDIA), b64encode(MEDIA)[:20], b"918273645546372"]
     texts = {"stdout": out.encode(), "stderr": err.encode(), "reprs": "\n".join(said).encode()}
-    files = {path.name: path.read_bytes() for path in tmp_path.iterdir() if not path.name.startswith("vault.sqlite")}
+    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert {SEGMENT, "fingerprint.key"} <= files.keys() and len(files[SEGMENT]) > 5000
     for name, content in {**texts, **files}.items():
         found = [needle for needle in needles if needle in content]
         assert not found, f"{name} holds {found}"
-    vault = b"".join(path.read_bytes() for path in tmp_path.glob("vault.sqlite*"))
-    for name in ("email", "born", "owner"):
-        assert CANARIES[name].encode() in vault
+    with Vault.open(tmp_path) as vault:
+        assert {"email", "born", "face.owner"} & {*vault.names(one.merchant_biz_id)} == {"email", "born"}
     assert not (tmp_path / "vault.sqlite").stat().st_mode & 0o077
     assert os.stat(tmp_path / "fingerprint.key").st_mode & 0o077 == 0
 
@@ -401,3 +402,36 @@ def test_journal_without_its_key_beside_records_is_refused_and_lets_the_log_go(t
     assert not key.exists(), "no other key takes its place"
     key.write_bytes(kept)
     Journal.open(tmp_path).close()
+
+
+PERSONAL_POLICY = """
+policy_language: 1
+policy: personal
+inputs: {email: {type: string, personal: true}}
+signals: {own: {fields: {ok: bool, owner: {type: string, personal: true}}}}
+rules: [{id: odd, when: own.ok && email == own.owner, then: review}]
+"""
+
+
+def test_engine_labels_and_erases_while_it_runs(tmp_path: Path) -> None:
+    with engine(policies=[PERSONAL_POLICY], at=tmp_path) as door:
+        given = request(inputs={"email": "canary@example.com"}, signals={"own": {"owner": "canary-owner", "ok": True}})
+        decision = door.decide_sync(given)
+        assert "canary" in repr(decision.signals["own"].fields)
+        assert asyncio.run(door.erase(decision.merchant_biz_id, reason="asked")) == 2
+        again = door.decide_sync(given)
+        assert again.status == "duplicate" and "canary" not in repr(again.signals["own"].fields)
+        asyncio.run(door.label(decision.decision_id, decision.merchant_biz_id, "fraud", source="chargeback"))
+        with pytest.raises(ValueError, match="a label is"):
+            asyncio.run(door.label(decision.decision_id, decision.merchant_biz_id, "frod", source="chargeback"))
+        assert asyncio.run(door.erase("f" * 32)) == 0
+    assert [record.kind for record in read(tmp_path)] == ["policy", "decision", "erasure", "label", "checkpoint"]
+    assert b"canary" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert_verifies(tmp_path)
+
+
+def test_label_without_a_log_has_no_place() -> None:
+    with engine(policies=[PERSONAL_POLICY]) as door:
+        with pytest.raises(AuditUnavailable, match="no place for labels"):
+            asyncio.run(door.label("0" * 32, "1" * 32, "fraud", source="x"))
+        assert asyncio.run(door.erase("1" * 32)) == 0

@@ -12,10 +12,11 @@ from adjudge.errors import AuditBroken, AuditUnavailable
 class Batch:
     """Records that share one write and one sync, and everybody who waits for them."""
 
-    __slots__ = ("done", "failure", "futures", "head", "lines", "size", "taken")
+    __slots__ = ("done", "failure", "futures", "head", "lines", "records", "size", "taken")
 
     def __init__(self) -> None:
         self.lines: list[bytes] = []
+        self.records = 0  # without checkpoints that come along with one
         self.size = 0
         self.taken = 0  # records whose callers have been told yes already
         self.head = Head()

@@ -35,12 +35,11 @@ class LocalDisk:
     def open(self, path: Path, *, create: bool) -> int:
         """Open a file for appending; a new one is durable in its directory when this returns."""
         flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
-        try:
+        if not create:
             return os.open(path, flags)
-        except FileNotFoundError:
-            if not create:
-                raise
         file = os.open(path, flags | os.O_CREAT, 0o640)
+        if os.fstat(file).st_size:
+            return file
         try:
             sync_directory(path.parent)
         except OSError:

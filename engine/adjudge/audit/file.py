@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from math import inf
 from pathlib import Path
 from time import monotonic
@@ -26,13 +28,35 @@ _CHECKED_AGAIN = 64 * 1024
 _events = Events("adjudge.audit")
 
 
+SEGMENT_BYTES = 256 * 1024 * 1024
+SEGMENT_S = 86400.0
+_AT = re.compile(rb',"at":"([^"]{20,40})"')
+_LOOKED_AT = 64 * 1024
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of a chain: its last record, and the size of the file up to there."""
+    """The end of a chain: its last record, the size of its segment up to there, and the newest checkpoint's number.
+
+    In the queue of a writer the size is not kept. checkpoint: 0 where none is known of.
+    """
 
     seq: int = 0
     hash: bytes = FIRST_PREV
     size: int = 0
+    checkpoint: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segments:
+    """When a log goes on in a new file: before one is larger than `max_bytes`, or is older than `max_age_s`.
+
+    clock: seconds since 1970.
+    """
+
+    max_bytes: int = SEGMENT_BYTES
+    max_age_s: float = SEGMENT_S
+    clock: Callable[[], float] = time.time
 
 
 class LogFile:
@@ -44,12 +68,15 @@ class LogFile:
     sync_s: how long a sync takes these days; infinite before the first.
     is_failing: since a failure nothing has been appended.
     broken: why nothing may be appended until a person has looked.
+    checkpoint: the newest checkpoint that was found near the end at the start.
     """
 
-    def __init__(self, directory: Path, disk: Disk) -> None:
+    def __init__(self, directory: Path, disk: Disk, rotation: Segments | None = None) -> None:
         """Open or start a log's file. Raises OSError, AuditUnavailable, AuditBroken."""
         self.directory = directory
-        self.path = next(iter(reversed(segments(directory))), directory / "audit-000001.jsonl")
+        self.path = next(iter(reversed(segments(directory))), directory / _name(1))
+        self.rotation = rotation or Segments()
+        self.checkpoint: Record | None = None
         self.written = Head()
         self.synced = Head()
         self.recovered: str | None = None
@@ -61,6 +88,7 @@ class LogFile:
         self._file: int | None = None
         self._inode = 0
         self._start(again=False)
+        self._begun = _begun(self.path, self.rotation.clock())
 
     def append(self, lines: Sequence[bytes], head: Head, *, sync: bool) -> None:
         """Append records, the last of which is `head`, and sync if asked to.
@@ -68,16 +96,17 @@ class LogFile:
         Raises AuditUnavailable or AuditBroken; then none of the records stands, or will once the disk can be
         written again.
         """
+        data = b"".join(lines)
         try:
-            self._append(b"".join(lines), sync=sync)
+            self._append(data, sync=sync)
         except BaseException as error:
             failure = self.give_up(error)
             if failure is error:
                 raise
             raise failure from error
-        self.written = head
+        self.written = replace(head, size=self.written.size + len(data))
         if sync:
-            self.synced = head
+            self.synced = self.written
         if self.is_failing:
             self.is_failing = False
             _tell("audit_available", file=str(self.path), seq=head.seq)
@@ -128,12 +157,36 @@ class LogFile:
         found = os.stat(self.path)  # noqa: PTH116  # a third of the time of Path.stat, and every write pays it
         if found.st_size != self.written.size or found.st_ino != self._inode:
             raise AuditBroken(f"{self.path}: another program changed this file while it was being written")
+        if self._is_full(len(data)):
+            file = self._rotate(file)
         _write_all(self.disk, file, data)
         if sync:
             begun = monotonic()
             self.disk.datasync(file)
             took = monotonic() - begun
             self.sync_s = took if self.sync_s == inf else self.sync_s + (took - self.sync_s) / 8
+
+    def _is_full(self, size: int) -> bool:
+        if not self.written.size:
+            return False
+        limits = self.rotation
+        return self.written.size + size > limits.max_bytes or limits.clock() - self._begun > limits.max_age_s
+
+    def _rotate(self, file: int) -> int:
+        """Go on in a new segment, once all of this one is on disk. Raises OSError, AuditBroken; then this one stays."""
+        self.disk.datasync(file)
+        self.synced = self.written
+        path = self.path.with_name(_name(int(self.path.stem.rpartition("-")[2]) + 1))
+        new = self.disk.open(path, create=True)
+        found = os.fstat(new)
+        if found.st_size:
+            _close(new)
+            raise AuditBroken(f"{path}: stands where the log was about to go on")
+        _close(file)
+        self.path, self._file, self._inode = path, new, found.st_ino
+        self._begun = self.rotation.clock()
+        self.written = self.synced = replace(self.written, size=0)
+        return new
 
     def _start(self, *, again: bool) -> int:
         """Open the file and find the chain's end; `again`: go back to the last record that was appended.
@@ -154,12 +207,18 @@ class LogFile:
             if again:
                 forget_cached(self.path)
             unproven = self.written.size - self.synced.size + _CHECKED_AGAIN if again else CHECKED_AT_OPEN
-            ends: deque[Record] = deque(maxlen=1)
+            end: Record | None = None
             try:
-                ends.extend(tail(self.directory, max_bytes=unproven))
+                for end in tail(self.directory, max_bytes=unproven):
+                    if end.kind == "checkpoint":
+                        self.checkpoint = end
             except UnfinishedLine:
                 self._cut_unfinished(file)
-            head = Head(ends[0].seq, ends[0].hash.encode(), os.fstat(file).st_size) if ends else Head()
+            size = os.fstat(file).st_size
+            checkpoint = 0 if self.checkpoint is None else self.checkpoint.seq
+            if again:  # one that was lost must come again soon; the number of an earlier one is of no use then
+                checkpoint = self.written.checkpoint if end is not None and self.written.checkpoint <= end.seq else 0
+            head = Head(end.seq, end.hash.encode(), size, checkpoint) if end is not None else Head()
             lost = self.written.seq - head.seq if again else 0
             if again and (head.seq < self.synced.seq or (not lost and head != self.written)):
                 raise AuditBroken(f"{self.path}: record {self.written.seq} was written and is not there any more")
@@ -193,6 +252,20 @@ class LogFile:
         self.disk.datasync(file)
         self.recovered = f"{self.path}: the last line was not finished; its {size} bytes are kept in {kept.name}"
         _tell("audit_tail_cut", file=str(self.path), cut_bytes=size, kept=str(kept))
+
+
+def _name(number: int) -> str:
+    return f"audit-{number:06}.jsonl"
+
+
+def _begun(path: Path, now: float) -> float:
+    """Return when a segment was begun, in seconds since 1970, by the first record that says when it was written."""
+    with path.open("rb") as file:
+        found = _AT.search(file.read(_LOOKED_AT))
+    try:
+        return now if found is None else datetime.fromisoformat(found[1].decode()).timestamp()
+    except ValueError:
+        return now
 
 
 def take_directory(directory: Path) -> int:

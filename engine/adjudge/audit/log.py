@@ -12,6 +12,8 @@ import asyncio
 import os
 import re
 import threading
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -20,15 +22,19 @@ from types import TracebackType
 from typing import Literal
 
 from adjudge.audit.batch import Batch
+from adjudge.audit.checkpoints import Anchors, CheckpointBody, Checkpoints, FileAnchor
 from adjudge.audit.disk import Disk, LocalDisk
-from adjudge.audit.file import Head, LogFile, take_directory
+from adjudge.audit.file import Head, LogFile, Segments, take_directory
+from adjudge.audit.read import first_hash, tail
 from adjudge.audit.record import MAX_LINE, Body, encode, encode_body
 from adjudge.errors import AuditBroken, AuditUnavailable
+from adjudge.plugin import AuditSink
 
 Durability = Literal["fsync", "flush", "async"]
 
 _KIND = re.compile("[a-z][a-z_]{0,63}")
 _SYNC_EVERY_S = 1.0
+_KEPT_CHECKPOINTS = 1000
 _QUEUE_MAX_BYTES = 16 * 1024 * 1024
 _ALONE_SYNC_S = 0.0005
 """A caller on an event loop syncs himself only while syncs take less than this, so that the loop is never held long."""
@@ -46,7 +52,16 @@ class Receipt:
 class AuditLog:
     """One writer of one directory; any number of threads and event loops may share it."""
 
-    def __init__(self, file: LogFile, *, durability: Durability, max_line: int, lock: int) -> None:
+    def __init__(
+        self,
+        file: LogFile,
+        *,
+        durability: Durability,
+        max_line: int,
+        lock: int,
+        checkpoints: Checkpoints | None,
+        anchors: Anchors | None,
+    ) -> None:
         """Use `AuditLog.open`."""
         self.directory = file.directory
         self.durability: Durability = durability
@@ -60,6 +75,13 @@ class AuditLog:
         self._is_closed = False
         self._dropped = 0
         self._sync_due = inf
+        self._checkpoints = checkpoints
+        self._anchors = anchors
+        self._checkpoint_due = inf
+        self._checkpoint_at_once = checkpoints is not None and _is_due_at_start(file, checkpoints)
+        self._log_id = first_hash(file.directory) if file.written.seq else ""
+        self._unseen: list[tuple[int, bytes]] = []  # checkpoints that are not on disk yet
+        self._seen: deque[bytes] = deque(maxlen=_KEPT_CHECKPOINTS)
         self._flusher = threading.Thread(target=self._run, name="adjudge-audit", daemon=True)
         self._flusher.start()
 
@@ -71,25 +93,45 @@ class AuditLog:
         durability: Durability = "fsync",
         disk: Disk | None = None,
         max_line: int = MAX_LINE,
+        segments: Segments | None = None,
+        checkpoints: Checkpoints | None = None,
+        anchors: Sequence[AuditSink] = (),
     ) -> AuditLog:
         """Start a log, or go on with one; blocks for the reading of its last 8 MiB.
 
         durability: when a write returns. `fsync`: the record survives a power cut; `flush`: it survives the process;
             `async`: it is queued. The latter two sync about once a second.
-        max_line: bytes of the longest record.
+        max_line: bytes of the longest record. segments: when the log goes on in a new file.
+        checkpoints: when to write some; None for never. anchors: who is shown each of them once it is durable.
         Raises AuditUnavailable where the directory cannot be used or another writer has it; AuditBroken where the
-        log's end does not verify. A last line without a line end is cut and kept beside the log.
+        log's end does not verify, or an anchor remembers another log. A last line without a line end is cut and kept
+        beside the log.
         """
         lock = take_directory(Path(directory))
         try:
-            file = LogFile(Path(directory), disk or LocalDisk())
+            file = LogFile(Path(directory), disk or LocalDisk(), segments)
+            try:
+                _require_key(file, checkpoints)
+                for anchor in anchors:
+                    if isinstance(anchor, FileAnchor):
+                        _hold_against(file, anchor)
+            except BaseException:
+                file.close()
+                raise
         except OSError as error:
             os.close(lock)
             raise AuditUnavailable(f"{directory}: {error.strerror or error}") from error
         except BaseException:
             os.close(lock)
             raise
-        return cls(file, durability=durability, max_line=min(max_line, MAX_LINE), lock=lock)
+        return cls(
+            file,
+            durability=durability,
+            max_line=min(max_line, MAX_LINE),
+            lock=lock,
+            checkpoints=checkpoints,
+            anchors=Anchors(anchors) if anchors else None,
+        )
 
     @property
     def seq(self) -> int:
@@ -128,7 +170,7 @@ class AuditLog:
             if self._is_taken(batch):
                 return receipt
             future = batch.future()
-            may_lead = len(batch.lines) == 1 and self._file.sync_s < _ALONE_SYNC_S and not self._file.is_failing
+            may_lead = batch.records == 1 and self._file.sync_s < _ALONE_SYNC_S and not self._file.is_failing
             if not may_lead:
                 self._changed.notify()
         if may_lead:
@@ -157,6 +199,13 @@ class AuditLog:
         batch.raise_failure()
         return receipt
 
+    def new_checkpoints(self) -> list[bytes]:
+        """Return the checkpoints that came to stand in the log since the last call, for copies of it."""
+        with self._changed:
+            found = list(self._seen)
+            self._seen.clear()
+            return found
+
     def close(self) -> None:
         """Write and sync all that is queued, and let the directory go. Writing afterwards is AuditUnavailable.
 
@@ -166,6 +215,8 @@ class AuditLog:
             if self._is_closed:
                 return
             gap = self.gap
+            if self._queued.seq > self._queued.checkpoint and self._file.broken is None:
+                self._put_checkpoint()
             self._is_closed = True
             self._changed.notify_all()
         self._flusher.join()
@@ -175,6 +226,8 @@ class AuditLog:
         finally:
             self._file.close()
             os.close(self._lock_file)
+            if self._anchors is not None:
+                self._anchors.close()
         lost = self.gap - gap + self._file.written.seq - self._file.synced.seq
         if lost:
             raise AuditUnavailable(f"{self._file.path}: {lost} records that were taken did not reach the disk")
@@ -188,14 +241,18 @@ class AuditLog:
         self.close()
 
     def _enqueue(self, kind: str, members: bytes) -> tuple[Receipt, Batch]:
-        """Put a record at the end of the gathering batch. Under the lock."""
+        """Put a record, and a checkpoint that is due, at the end of the gathering batch. Under the lock."""
         receipt = self._next(kind, members)
+        return receipt, self._gather([receipt.line, *self._due_checkpoint()])
+
+    def _gather(self, lines: Sequence[bytes]) -> Batch:
         if self._batch is None:
             self._batch = Batch()
-        self._batch.lines.append(receipt.line)
-        self._batch.size += len(receipt.line)
+        self._batch.lines += lines
+        self._batch.records += 1
+        self._batch.size += sum(map(len, lines))
         self._batch.head = self._queued
-        return receipt, self._batch
+        return self._batch
 
     def _next(self, kind: str, members: bytes) -> Receipt:
         """Link a record to the chain. Under the lock."""
@@ -207,8 +264,46 @@ class AuditLog:
         line, digest = encode(kind, before.seq + 1, before.hash, members)
         if len(line) > self._max_line:
             raise AuditUnavailable(f"a record of {len(line)} bytes is longer than the log takes, {self._max_line}")
-        self._queued = Head(before.seq + 1, digest, before.size + len(line))
+        self._queued = Head(before.seq + 1, digest, checkpoint=before.checkpoint)
+        if not before.seq:
+            self._log_id = digest.decode()
+        if self._checkpoints is not None and self._checkpoint_due == inf:
+            self._checkpoint_due = monotonic() + self._checkpoints.seconds
+            self._changed.notify()
         return Receipt(seq=before.seq + 1, hash=digest.decode(), line=line)
+
+    def _due_checkpoint(self) -> tuple[bytes, ...]:
+        """Link a checkpoint to the chain where so many records have gone by. Under the lock."""
+        if self._checkpoints is None:
+            return ()
+        if self._queued.seq - self._queued.checkpoint < self._checkpoints.every and not self._checkpoint_at_once:
+            return ()
+        return (self._checkpoint(),)
+
+    def _checkpoint(self) -> bytes:
+        """Link a checkpoint to the chain and return its line. Under the lock."""
+        assert self._checkpoints is not None
+        before = self._queued
+        line, digest = self._checkpoints.encode(before.seq + 1, before.hash, log=self._log_id, gap=self.gap)
+        self._queued = Head(before.seq + 1, digest, checkpoint=before.seq + 1)
+        self._checkpoint_at_once, self._checkpoint_due = False, inf
+        self._unseen.append((before.seq + 1, line))
+        return line
+
+    def _put_checkpoint(self) -> None:
+        """Write a checkpoint that no record asked for. Under the lock."""
+        if self._checkpoints is None:
+            return
+        self._checkpoint_due = inf
+        if self.durability != "flush":
+            self._gather([self._checkpoint()])
+            return
+        try:
+            self._file.append((self._checkpoint(),), self._queued, sync=False)
+        except (AuditUnavailable, AuditBroken):
+            pass  # told already; the next one covers what this one would have
+        finally:
+            self._go_back()
 
     def _is_taken(self, batch: Batch) -> bool:
         """Whether `async` may say yes now. While the disk fails or lags behind, that promise could not be kept."""
@@ -220,7 +315,7 @@ class AuditLog:
 
     def _leads(self, batch: Batch) -> bool:
         """Make the caller the one who commits, if he is alone; else see to it that the flusher does. Under the lock."""
-        if self._batch is not batch or self._is_committing or len(batch.lines) > 1 or self.durability != "fsync":
+        if self._batch is not batch or self._is_committing or batch.records > 1 or self.durability != "fsync":
             self._changed.notify()
             return False
         self._batch = None
@@ -239,7 +334,10 @@ class AuditLog:
             batch = None
             with self._changed:
                 if not self._has_work():
-                    self._changed.wait(None if self._sync_due == inf else self._sync_due - monotonic())
+                    due = min(self._sync_due, self._checkpoint_due)
+                    self._changed.wait(None if due == inf else due - monotonic())
+                if self._checkpoint_due <= monotonic() and not self._is_closed:
+                    self._put_checkpoint()
                 if self._has_work():
                     batch, self._batch = self._batch, None
                     if batch is None:
@@ -266,10 +364,11 @@ class AuditLog:
                 if self._batch is not None:  # gathered meanwhile, and chained to records that do not stand
                     failed.append(self._batch)
                     self._batch = None
-                self._queued = self._file.written
+                self._go_back()
                 self._dropped += sum(lost.taken for lost in failed)
             self._is_committing = False
             self._let_sync_later()
+            self._show_anchors()
             if self._batch is not None or self._is_closed:
                 self._changed.notify()
         for settled in failed:
@@ -282,10 +381,11 @@ class AuditLog:
         """Write a record at once, for `flush`."""
         with self._changed:
             receipt = self._next(kind, members)
+            lines = (receipt.line, *self._due_checkpoint())
             try:
-                self._file.append((receipt.line,), self._queued, sync=False)
+                self._file.append(lines, self._queued, sync=False)
             finally:
-                self._queued = self._file.written
+                self._go_back()
             self._let_sync_later()
             return receipt
 
@@ -294,6 +394,20 @@ class AuditLog:
         if self.durability != "fsync" and self._sync_due == inf:
             self._sync_due = monotonic() + _SYNC_EVERY_S
             self._changed.notify()
+
+    def _show_anchors(self) -> None:
+        """Show the newest checkpoint once it is on disk. Under the lock."""
+        durable = [line for seq, line in self._unseen if seq <= self._file.synced.seq]
+        if durable:
+            del self._unseen[: len(durable)]
+            self._seen.extend(durable)
+            if self._anchors is not None:
+                self._anchors.show(durable[-1])
+
+    def _go_back(self) -> None:
+        """Go on with the chain from what stands in the file. Under the lock."""
+        self._queued = self._file.written
+        self._unseen = [one for one in self._unseen if one[0] <= self._queued.seq]
 
     def _sync(self) -> None:
         """Make what `flush` and `async` have written survive a power cut, while others go on writing."""
@@ -306,14 +420,54 @@ class AuditLog:
                     return
             self._file.disk.datasync(duplicate)
             with self._changed:
-                self._file.synced = min(head, self._file.written, key=lambda end: end.seq)
+                proven = min(head, self._file.written, key=lambda end: end.seq)
+                self._file.synced = max(proven, self._file.synced, key=lambda end: end.seq)
+                self._show_anchors()
         except OSError as error:
             with self._changed:
                 self._file.give_up(error)
-                self._queued = self._file.written
+                self._go_back()
         finally:
             if duplicate is not None:
                 os.close(duplicate)
+
+
+def _is_due_at_start(file: LogFile, checkpoints: Checkpoints) -> bool:
+    """Whether the first record is followed by a checkpoint: after a crash, or where the last promised one sooner."""
+    last = file.checkpoint
+    if last is None or last.seq != file.written.seq:
+        return file.written.seq > 0
+    return last.decode(CheckpointBody).every != checkpoints.every
+
+
+def _require_key(file: LogFile, checkpoints: Checkpoints | None) -> None:
+    """Raise AuditUnavailable where a log that was signed would go on without signatures."""
+    last = file.checkpoint
+    is_signed = last is not None and last.decode(CheckpointBody).signature is not None
+    if is_signed and checkpoints is not None and checkpoints.signer is None:
+        raise AuditUnavailable(
+            f"{file.path}: this log is signed; without its key it would not verify any more. Give the key, or begin"
+            " another log"
+        )
+
+
+def _hold_against(file: LogFile, anchor: FileAnchor) -> None:
+    """Raise AuditBroken where an anchor remembers what the log does not hold, as after a restore of an old copy."""
+    kept = anchor.newest(first_hash(file.directory)) if file.written.seq else None
+    if kept is None:
+        return
+    back = file.written.seq - kept.seq
+    if back < 0:
+        what = f"the log ends with record {file.written.seq}"
+    else:
+        found = next(iter(tail(file.directory, max_records=back + 1)), None)
+        if found is not None and found.hash == kept.hash:
+            return
+        what = "the log has another record there"
+    raise AuditBroken(
+        f"{file.path}: {what}, but its anchor {anchor.path} remembers checkpoint {kept.seq}: the log was cut off,"
+        " written anew or restored from an old copy. Once a person has looked, put that anchor away and name a new one"
+    )
 
 
 def _members(kind: str, body: Body) -> bytes:

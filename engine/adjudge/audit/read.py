@@ -11,7 +11,7 @@ from os import SEEK_END
 from pathlib import Path
 
 from adjudge.audit.record import FIRST_PREV, MAX_LINE, MalformedLine, Record, parse
-from adjudge.audit.verify import segments
+from adjudge.audit.verify import SUFFIX, segments
 from adjudge.errors import AuditBroken, AuditUnavailable
 
 _BLOCK = 256 * 1024
@@ -57,6 +57,22 @@ def tail(path: Path, *, max_records: float = inf, max_bytes: float = inf) -> Ite
     except OSError as error:
         raise AuditUnavailable(f"{path}: {error.strerror}") from error
     yield from _chained(starts, is_whole=starts[:1] == [(file, 0) for file in files[:1]])
+
+
+def first_hash(path: Path) -> str:
+    """Return the hash that a log's first record carries, by which checkpoints name the log; nothing is verified.
+
+    Raises AuditUnavailable and AuditBroken.
+    """
+    file = next(iter(segments(path)), path)
+    try:
+        with file.open("rb") as opened:
+            found = SUFFIX.search(opened.readline(MAX_LINE))
+    except OSError as error:
+        raise AuditUnavailable(f"{file}: {error.strerror}") from error
+    if found is None:
+        raise AuditBroken(f"{file}:1: is no audit record")
+    return found[1].decode()
 
 
 def unfinished(path: Path) -> tuple[int, int]:

@@ -14,7 +14,17 @@ import msgspec
 
 from adjudge.audit.verify import CHAIN_MEMBERS, FIRST_PREV, MAX_LINE, PREFIX, SCHEMA, SUFFIX, SUFFIX_LENGTH
 
-__all__ = ["FIRST_PREV", "MAX_LINE", "Body", "MalformedLine", "Record", "encode", "encode_body", "parse"]
+__all__ = [
+    "FIRST_PREV",
+    "MAX_LINE",
+    "SUFFIX_LENGTH",
+    "Body",
+    "MalformedLine",
+    "Record",
+    "encode",
+    "encode_body",
+    "parse",
+]
 
 Body = Mapping[str, object] | msgspec.Struct
 """What a record holds beside the chain's own members; anything in it that msgspec encodes."""

@@ -3,6 +3,9 @@
 Without salt and value a commitment says nothing about either, and with them anybody can check it: it is the SHA-256
 of the salt's 16 bytes and the value's JSON text. Deleting both here therefore erases a value and leaves the chain
 whole.
+
+Both are sealed with AES-GCM under a key of their subject. The keys lie in a file of their own: without it, a copy of
+the vault says nothing, and once a subject's key is gone, neither does any older copy of what it sealed.
 """
 
 from __future__ import annotations
@@ -12,6 +15,8 @@ import os
 import secrets
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -20,16 +25,18 @@ import msgspec
 from adjudge.audit.disk import sync_directory
 from adjudge.errors import AuditUnavailable
 
+VAULT, KEYS = "vault.sqlite", "vault-keys.sqlite"
 _SALT_BYTES = 16
+_NONCE_BYTES = 12
 _SHAPE = """
 create table if not exists personal (
     commitment text primary key,
     subject text not null,
     name text not null,
-    value blob not null,
-    salt blob not null
+    sealed blob not null
 ) strict, without rowid;
-create index if not exists personal_subject on personal (subject, name, value);
+create index if not exists personal_subject on personal (subject, name);
+create table if not exists keys.keys (subject text primary key, key blob not null) strict, without rowid;
 """
 
 _canonical = msgspec.json.Encoder(order="deterministic", decimal_format="string")
@@ -48,7 +55,7 @@ class Vault:
     @classmethod
     def open(cls, directory: Path | str) -> Vault:
         """Take the vault of a log's directory. Touches no file: a log without personal inputs has no vault."""
-        return cls(Path(directory) / "vault.sqlite")
+        return cls(Path(directory) / VAULT)
 
     def commit(self, subject: str, name: str, value: object) -> str:
         """Keep a value and return its commitment `sha256:<64 hex>`; both are on disk when this returns.
@@ -60,15 +67,18 @@ class Vault:
         text = _canonical.encode(value)
         try:
             with self._lock, self._connect() as database:
-                row = database.execute(
-                    "select commitment from personal where subject = ? and name = ? and value = ?",
-                    (subject, name, text),
-                ).fetchone()
-                if row is not None:
-                    return str(row[0])
+                row = database.execute("select key from keys where subject = ?", (subject,)).fetchone()
+                key = secrets.token_bytes(32) if row is None else bytes(row[0])
+                if row is None:
+                    database.execute("insert into keys values (?, ?)", (subject, key))
+                known = "select commitment, sealed from personal where subject = ? and name = ?"
+                for commitment, sealed in database.execute(known, (subject, name)):
+                    if _opened(key, commitment, sealed)[1] == text:
+                        return str(commitment)
                 salt = secrets.token_bytes(_SALT_BYTES)
-                commitment = "sha256:" + hashlib.sha256(salt + text).hexdigest()
-                database.execute("insert into personal values (?, ?, ?, ?, ?)", (commitment, subject, name, text, salt))
+                commitment = _committed(salt, text)
+                row = (commitment, subject, name, _sealed(key, commitment, salt + text))
+                database.execute("insert into personal values (?, ?, ?, ?)", row)
                 return commitment
         except (OSError, sqlite3.Error) as error:
             raise AuditUnavailable(f"{self.path}: {error}") from error
@@ -84,17 +94,73 @@ class Vault:
                     return None
                 row = (
                     self._connect()
-                    .execute("select value, salt from personal where commitment = ?", (commitment,))
+                    .execute(
+                        "select sealed, key from personal join keys using (subject) where commitment = ?", (commitment,)
+                    )
                     .fetchone()
                 )
         except (OSError, sqlite3.Error) as error:
             raise AuditUnavailable(f"{self.path}: {error}") from error
         if row is None:
             return None
-        text, salt = row
-        if "sha256:" + hashlib.sha256(salt + text).hexdigest() != commitment:
+        salt, text = _opened(row[1], commitment, row[0])
+        if _committed(salt, text) != commitment:
             raise AuditUnavailable(f"{self.path}: the value of {commitment} was changed")
         return msgspec.json.decode(text)
+
+    def names(self, subject: str) -> tuple[str, ...]:
+        """Return the names of the values that the vault holds of a subject, one for each value, in order.
+
+        Raises AuditUnavailable.
+        """
+        with self._reading() as database:
+            rows = database.execute("select name from personal where subject = ? order by name", (subject,))
+            return tuple(str(name) for (name,) in rows)
+
+    def subjects(self, name: str, value: object) -> tuple[str, ...]:
+        """Return the subjects of which the vault holds a value under a name; opens every value of that name.
+
+        Raises AuditUnavailable.
+        """
+        text = _canonical.encode(value)
+        with self._reading() as database:
+            rows = database.execute(
+                "select subject, commitment, sealed, key from personal join keys using (subject) where name = ?",
+                (name,),
+            )
+            return tuple(sorted({subject for subject, *row in rows if _opened(row[2], row[0], row[1])[1] == text}))
+
+    def erase(self, subject: str) -> int:
+        """Delete all values of a subject, and the key that sealed them, for good; return how many values there were.
+
+        What is in use elsewhere is waited for, five seconds. Raises AuditUnavailable; what was deleted up to then
+        stays so, and erasing again does the rest.
+        """
+        with self._reading() as database:
+            with database:
+                database.execute("delete from keys where subject = ?", (subject,))
+                count = database.execute("delete from personal where subject = ?", (subject,)).rowcount
+            for schema in ("main", "keys"):  # what the journals still hold of it
+                (busy, _, _) = database.execute(f"pragma {schema}.wal_checkpoint(truncate)").fetchone()
+                if busy:
+                    message = (
+                        f"{self.path}: erased, but another program reads the old pages of its journal; erase again"
+                    )
+                    raise AuditUnavailable(message)
+            return count
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with self._lock:
+                if self._database is None and not self.path.exists():
+                    with closing(sqlite3.connect(":memory:")) as empty:
+                        empty.executescript("attach ':memory:' as keys;" + _SHAPE)
+                        yield empty
+                else:
+                    yield self._connect()
+        except (OSError, sqlite3.Error) as error:
+            raise AuditUnavailable(f"{self.path}: {error}") from error
 
     def close(self) -> None:
         """Let the file go. Using the vault afterwards raises AuditUnavailable."""
@@ -116,18 +182,46 @@ class Vault:
         if self._is_closed:
             raise AuditUnavailable(f"{self.path}: the vault is closed")
         if self._database is None:
-            # SQLite would make the file readable by everybody; its journals take over the file's permissions
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            keys = self.path.with_name(KEYS)
+            if self.path.exists() and not keys.exists():
+                raise AuditUnavailable(f"{keys}: is missing beside a vault; restore it, or put the vault away too")
+            for path in (keys, self.path):
+                # SQLite would make the file readable by everybody; its journals take over the file's permissions
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             sync_directory(self.path.parent)
             database = sqlite3.connect(self.path, timeout=5, check_same_thread=False)
             try:
+                database.execute("attach ? as keys", (str(keys),))
                 # an erased value must not linger in free pages; a commit is on disk before the log names it
-                database.executescript(
-                    "pragma secure_delete = on; pragma journal_mode = wal; pragma synchronous = full"
-                )
+                for schema in ("main", "keys"):
+                    for setting in ("secure_delete = on", "journal_mode = wal", "synchronous = full"):
+                        database.execute(f"pragma {schema}.{setting}").fetchall()
                 database.executescript(_SHAPE)
             except BaseException:
                 database.close()
                 raise
             self._database = database
         return self._database
+
+
+def _committed(salt: bytes, text: bytes) -> str:
+    return "sha256:" + hashlib.sha256(salt + text).hexdigest()
+
+
+def _sealed(key: bytes, commitment: str, data: bytes) -> bytes:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, data, commitment.encode())
+
+
+def _opened(key: bytes, commitment: str, sealed: bytes) -> tuple[bytes, bytes]:
+    """Return salt and text. Raises AuditUnavailable where either was changed."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    try:
+        data = AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], commitment.encode())
+    except InvalidTag:
+        raise AuditUnavailable(f"the vault's value of {commitment} was changed") from None
+    return data[:_SALT_BYTES], data[_SALT_BYTES:]

@@ -8,22 +8,32 @@ record, a JSON object without spaces between its members, ended by a newline:
 `hash` is the SHA-256 of the line's bytes before `,"hash":"`, so of everything but its last 76 bytes (75 and the
 newline). `prev` is the hash of the record before, 64 zeros for the first. `seq` counts from 1 without gaps.
 
-What this proves: nobody changed, removed, added or moved a record without also computing every later hash anew.
-What it cannot prove: a chain needs no secret. A log cut off at the border of two records, or written anew from some
-record on, is a perfect log. Only somebody outside who remembers a hash and a count can tell: give them as
-`--expect-last` and `--expect-count`.
+Every so often, and when a writer closes, comes a checkpoint. It repeats what it stands behind (`count` records, the
+`last` hash, and `log`, the hash of record 1), how many records a failing disk has lost (`gap`), and after how many
+records the next one comes at the latest (`every`). A signed one ends
+
+    … ,"key":"<16 hex>","signature":"<128 hex>","hash":"<64 hex>"}
+
+where `signature` is Ed25519 over the line's bytes before `,"signature":"`, so of all but its last 219 bytes, and `key`
+is the beginning of the SHA-256 of the public key's 32 bytes.
+
+What this proves without keys: nobody changed, removed, added or moved a record without also computing every later hash
+anew. With `--key`: nobody without the private key did so before the last signature, and no signature was taken out.
+That the log was cut off after a checkpoint, or that its writer keeps two, only an outside witness can tell: give the
+file of checkpoints that was kept elsewhere as `--anchors`, or a hash and a count as `--expect-last`, `--expect-count`.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import json
 import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -39,6 +49,10 @@ PREFIX = re.compile(
 )
 SUFFIX = re.compile(rb',"hash":"([0-9a-f]{64})"\}\n')
 SUFFIX_LENGTH = 76
+SIGNED = re.compile(rb',"key":"([0-9a-f]{16})","signature":"([0-9a-f]{128})"')
+SIGNATURE_LENGTH = 143
+SIGNED_LENGTH = SIGNATURE_LENGTH + 25
+CHECKPOINT = b"checkpoint"
 CHAIN_MEMBERS = frozenset({b"schema", b"seq", b"prev", b"kind", b"hash"})
 
 
@@ -68,8 +82,9 @@ class Problem:
     """The first record that is wrong.
 
     seq: as the record says, or else the one that should stand here.
-    what: `edited`, `missing`, `inserted`, `reordered`, `torn`, `not-json`, `wrong-schema`, `too-long`,
-        or `unexpected-end` where a witness remembers another last record.
+    what: `edited`, `missing`, `inserted`, `reordered`, `torn`, `not-json`, `wrong-schema`, `too-long`;
+        of checkpoints `false-checkpoint`, `no-checkpoint`, `unsigned`, `false-signature`, `foreign-key`, `retired-key`;
+        `unexpected-end` or `forked` where a witness remembers another log.
     """
 
     file: str
@@ -81,12 +96,25 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What a verification found. last_seq, last_hash: of the last good record; 0 and zeros without one."""
+    """What a verification found, as far as the first problem.
+
+    last_seq, last_hash: of the last good record; 0 and zeros without one. checkpoints, signed: how many there are.
+    signed_seq: the last signed checkpoint, 0 without one. keys: ids of the keys that signed, in order.
+    is_authentic: every signature was held against a key that was given. gap: records lost by disks, as checkpoints
+    say. anchored: how many anchors there are of this log.
+    """
 
     count: int
     last_seq: int
     last_hash: str
     problem: Problem | None
+    checkpoints: int = 0
+    signed: int = 0
+    signed_seq: int = 0
+    keys: tuple[str, ...] = ()
+    is_authentic: bool = False
+    gap: int = 0
+    anchored: int = 0
 
     @property
     def is_good(self) -> bool:
@@ -95,41 +123,149 @@ class Findings:
 
 
 def segments(path: Path) -> list[Path]:
-    """Return the files of a log in order; a path that is a file stands for itself. Raises OSError."""
+    """Return the files of a log in order; a path that is a file stands for itself. Raises OSError.
+
+    Empty ones are left out: a writer that dies as it begins one leaves it so, and goes on in the one before.
+    """
     if not path.is_dir():
         path.open("rb").close()
         return [path]
-    numbered = [(int(match[1]), file) for file in path.iterdir() if (match := SEGMENT.fullmatch(file.name))]
-    return [file for _, file in sorted(numbered)]
+    numbered = sorted((int(match[1]), file) for file in path.iterdir() if (match := SEGMENT.fullmatch(file.name)))
+    return [file for _, file in numbered if file.stat().st_size] or [file for _, file in numbered[:1]]
 
 
-def verify(path: Path, *, expect_last: str | None = None, expect_count: int | None = None) -> Findings:
+def verify(
+    path: Path,
+    *,
+    expect_last: str | None = None,
+    expect_count: int | None = None,
+    keys: Sequence[bytes] = (),
+    anchors: Sequence[bytes] | None = None,
+) -> Findings:
     """Check every record of a log, as far as the first that is wrong, in constant memory.
 
     expect_last: the hash of the last record; expect_count: the number of records; as an outside witness has them.
-    Raises OSError where a file cannot be read, FileNotFoundError where there is no segment.
+    keys: public keys of 32 bytes; from the first signed checkpoint on each must be signed by one of them.
+    anchors: checkpoints of this log, and perhaps of others, as they were kept elsewhere, a line each.
+    Raises OSError where a file cannot be read, FileNotFoundError where there is no segment; ValueError where an anchor
+    is no checkpoint.
     """
     files = segments(path)
     if not files:
         raise FileNotFoundError(2, "holds no audit-000001.jsonl", str(path))
+    seals = _Seals(keys)
+    kept: dict[int, bytes] = {}
+    witness = None if anchors is None else _Witness(anchors)
     seq, prev, problem = 0, FIRST_PREV, None
     file, number = files[-1], 0
     for file in files:
         for number, line in _lines(file):
-            what, message, said = _check(line, seq + 1, prev)
+            what, message, said, kind = _check(line, seq + 1, prev)
+            last = line[-SUFFIX_LENGTH + 9 : -3]
             if what == "missing" and _stands_later(files, file, number, seq + 1):
                 what, message = "reordered", f"record {said} stands where record {seq + 1} belongs, which comes later"
+            if not what and (kind == CHECKPOINT or seq - seals.at == seals.every):
+                what, message = seals.check(line, kind, said)
+            if not what and kept and kept.get(said, last) != last:
+                what, message = "forked", "the witness remembers another record here"
             if what:
                 problem = Problem(file=str(file), line=number, seq=said, what=what, message=message)
                 break
-            seq, prev = seq + 1, line[-SUFFIX_LENGTH + 9 : -3]
+            seq, prev = said, last
+            if seq == 1:
+                seals.log = prev.decode()
+                kept = witness.of(seals.log) if witness is not None else {}
         if problem:
             break
-    last = prev.decode()
-    if problem is None and (expect_last not in (None, last) or expect_count not in (None, seq)):
-        message = f"the log ends with record {seq} and hash {last}; the witness remembers otherwise"
-        problem = Problem(file=str(file), line=number, seq=seq, what="unexpected-end", message=message)
-    return Findings(count=seq, last_seq=seq, last_hash=last, problem=problem)
+    ends = prev.decode()
+    if problem is None:
+        what, message = "unexpected-end", ""
+        if expect_last not in (None, ends) or expect_count not in (None, seq):
+            message = f"the log ends with record {seq} and hash {ends}; the witness remembers otherwise"
+        elif keys and not seals.signed:
+            what, message = "unsigned", "no checkpoint of the log is signed, though a key was given"
+        elif witness is not None and not kept:
+            what, message = "forked", "none of the anchors is of this log"
+        elif kept and max(kept) > seq:
+            message = f"the log ends with record {seq}; the witness remembers record {max(kept)}"
+        if message:
+            problem = Problem(file=str(file), line=number, seq=seq, what=what, message=message)
+    return Findings(
+        count=seq,
+        last_seq=seq,
+        last_hash=ends,
+        problem=problem,
+        checkpoints=seals.count,
+        signed=seals.signed,
+        signed_seq=seals.signed_seq,
+        keys=tuple(seals.used),
+        is_authentic=bool(keys and seals.signed),
+        gap=seals.gap,
+        anchored=len(kept),
+    )
+
+
+class _Seals:
+    """The checkpoints of a log, so far. at: where the last one stands; every: after how many records the next comes."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self.keys = {key_id(key): key for key in keys}
+        self.log = FIRST_PREV.decode()
+        self.at = self.every = 0
+        self.count = self.signed = self.signed_seq = self.gap = 0
+        self.used: dict[str, None] = {}
+
+    def check(self, line: bytes, kind: bytes, seq: int) -> tuple[str, str]:
+        """Look at a checkpoint, or at what stands where one belongs."""
+        if kind != CHECKPOINT:
+            if not self.count:
+                return "", ""
+            return "no-checkpoint", f"record {self.at} says that a checkpoint stands here at the latest"
+        record = json.loads(line)
+        if (record.get("count"), record.get("last"), record.get("log")) != (seq - 1, record["prev"], self.log):
+            return "false-checkpoint", "what the checkpoint says of the log is not so"
+        every, gap = record.get("every"), record.get("gap")
+        if type(every) is not int or type(gap) is not int or every < 1 or gap < self.gap:
+            return "false-checkpoint", "the checkpoint's `every` or `gap` cannot be"
+        end = len(line) - SUFFIX_LENGTH
+        found = SIGNED.fullmatch(line, max(0, end - SIGNED_LENGTH), end)
+        if found is not None:
+            what, message = self._signature(found[1].decode(), line[: end - SIGNATURE_LENGTH], found[2].decode())
+            if what:
+                return what, message
+            self.signed, self.signed_seq = self.signed + 1, seq
+        elif self.signed or "signature" in record:
+            return "unsigned", "the checkpoint carries no signature, though one before it does"
+        self.at, self.every, self.count, self.gap = seq, every, self.count + 1, gap
+        return "", ""
+
+    def _signature(self, key: str, signed: bytes, signature: str) -> tuple[str, str]:
+        if self.keys and key not in self.keys:
+            return "foreign-key", f"the checkpoint is signed with the key {key}, which was not given"
+        if key in self.used and key != next(reversed(self.used)):
+            return "retired-key", f"the checkpoint is signed with the key {key}, which another had replaced"
+        if self.keys and not signs(self.keys[key], signed, bytes.fromhex(signature)):
+            return "false-signature", f"the checkpoint was not signed with the key {key}"
+        self.used[key] = None
+        return "", ""
+
+
+class _Witness:
+    """Checkpoints that were kept elsewhere: hashes by log and number, none where two differ. Raises ValueError."""
+
+    def __init__(self, anchors: Sequence[bytes]) -> None:
+        self.kept: dict[str, dict[int, bytes]] = {}
+        for number, line in enumerate(anchors, 1):
+            prefix = PREFIX.match(line)
+            if prefix is None or prefix[4] != CHECKPOINT or _check(line, int(prefix[2]), prefix[3])[0]:
+                raise ValueError(f"line {number} is no checkpoint")
+            seq, found = int(prefix[2]), line[-SUFFIX_LENGTH + 9 : -3]
+            kept = self.kept.setdefault(str(json.loads(line).get("log")), {})
+            kept[seq] = found if kept.get(seq, found) == found else b""
+
+    def of(self, log: str) -> dict[int, bytes]:
+        """Return the hashes of a log, by the number of their record."""
+        return self.kept.get(log, {})
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -143,31 +279,32 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
             yield number, line
 
 
-def _check(line: bytes, seq: int, prev: bytes) -> tuple[str, str, int]:
-    """Return what is wrong with a line (empty if nothing is), in words, and the seq it claims."""
+def _check(line: bytes, seq: int, prev: bytes) -> tuple[str, str, int, bytes]:
+    """Return what is wrong with a line (empty if nothing is), in words, the seq it claims, and its kind."""
     if len(line) > MAX_LINE:
-        return "too-long", f"the line is longer than {MAX_LINE} bytes", seq
+        return "too-long", f"the line is longer than {MAX_LINE} bytes", seq, b""
     if not line.endswith(b"\n"):
-        return "torn", "the last line is not finished: a crash, a cut, or a writer at work", seq
+        return "torn", "the last line is not finished: a crash, a cut, or a writer at work", seq, b""
     prefix, suffix = PREFIX.match(line), SUFFIX.fullmatch(line, max(0, len(line) - SUFFIX_LENGTH))
     if not prefix or not suffix or prefix.end() > suffix.start():
-        return *_misshapen(line), seq
-    said = int(prefix[2])
+        return *_misshapen(line), seq, b""
+    said, kind = int(prefix[2]), prefix[4]
     if int(prefix[1]) != SCHEMA:
-        return "wrong-schema", f"schema {int(prefix[1])}; this program knows schema {SCHEMA}", said
+        return "wrong-schema", f"schema {int(prefix[1])}; this program knows schema {SCHEMA}", said, kind
     if hashlib.sha256(line[:-SUFFIX_LENGTH]).hexdigest().encode() != suffix[1]:
-        return "edited", "the record's bytes do not have the hash that it carries", said
+        return "edited", "the record's bytes do not have the hash that it carries", said, kind
     if said > seq:
-        return "missing", f"records {seq} to {said - 1} are missing before this one", said
+        return "missing", f"records {seq} to {said - 1} are missing before this one", said, kind
     if said < seq:
-        return "inserted", f"record {said} stands where record {seq} belongs", said
+        return "inserted", f"record {said} stands where record {seq} belongs", said, kind
     if prefix[3] != prev:
         return (
             "edited",
             f"`prev` is not the hash of the record before: one of records {seq - 1} and {seq} is false",
             said,
+            kind,
         )
-    return *_check_members(line, prefix.end(), suffix.start()), said
+    return *_check_members(line, prefix.end(), suffix.start()), said, kind
 
 
 def _check_members(line: bytes, start: int, end: int) -> tuple[str, str]:
@@ -214,31 +351,137 @@ def _stands_later(files: list[Path], file: Path, number: int, seq: int) -> bool:
     return False
 
 
+def key_id(public: bytes) -> str:
+    """Return the id of a public key of 32 bytes."""
+    return hashlib.sha256(public).hexdigest()[:16]
+
+
+def read_keys(text: str) -> list[bytes]:
+    """Return the Ed25519 public keys in a PEM text. Raises ValueError where there is none, or another kind of key."""
+    blocks = re.findall(r"-----BEGIN PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END PUBLIC KEY-----", text)
+    keys = [base64.b64decode("".join(block.split()), validate=True) for block in blocks]
+    if not keys or any(len(key) != 44 or key[:12] != _PUBLIC for key in keys):
+        raise ValueError("holds no Ed25519 public key in PEM form")
+    return [key[12:] for key in keys]
+
+
+def read_anchors(path: Path) -> list[bytes]:
+    """Return the lines of a file of anchors; a last one that was not finished is left out. Raises OSError."""
+    return [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+
+
+_PUBLIC = bytes.fromhex("302a300506032b6570032100")
+_P = 2**255 - 19
+_ORDER = 2**252 + 27742317777372353535851937790883648493
+_D = -121665 * pow(121666, -1, _P) % _P
+
+Point = tuple[int, int, int, int]
+"""A point of the curve as X, Y, Z, T with x = X/Z, y = Y/Z, xy = T/Z."""
+
+
+def signs(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether a signature of 64 bytes is the key's over a message: Ed25519, as RFC 8032, 5.1.7 has it; takes 2 ms.
+
+    s·B = R + k·A is seen as s·B - k·A = R. There is no secret here that the time it takes could give away.
+    """
+    key, scalar = _point(public), int.from_bytes(signature[32:], "little")
+    if key is None or len(signature) != 64 or scalar >= _ORDER:
+        return False
+    k = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % _ORDER
+    base = _point((4 * pow(5, -1, _P) % _P).to_bytes(32, "little"))
+    assert base is not None
+    minus = (-key[0] % _P, key[1], 1, -key[3] % _P)
+    sums = (None, base, minus, _add(base, minus))
+    total: Point = (0, 1, 1, 0)
+    for at in range(252, -1, -1):
+        total = _add(total, total)
+        one = sums[(scalar >> at & 1) + 2 * (k >> at & 1)]
+        total = total if one is None else _add(total, one)
+    inverse = pow(total[2], -1, _P)
+    x, y = total[0] * inverse % _P, total[1] * inverse % _P
+    return (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
+
+
+def _add(one: Point, other: Point) -> Point:
+    a = (one[1] - one[0]) * (other[1] - other[0]) % _P
+    b = (one[1] + one[0]) * (other[1] + other[0]) % _P
+    c, d = 2 * one[3] * other[3] * _D % _P, 2 * one[2] * other[2] % _P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % _P, g * h % _P, f * g % _P, e * h % _P
+
+
+def _point(encoded: bytes) -> Point | None:
+    """Return the point that 32 bytes stand for: y, and in the highest bit the sign of x. None where there is none."""
+    number = int.from_bytes(encoded, "little")
+    sign, y = number >> 255, number & (1 << 255) - 1
+    square = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
+    x = pow(square, (_P + 3) // 8, _P)
+    if (x * x - square) % _P:
+        x = x * pow(2, (_P - 1) // 4, _P) % _P
+    if y >= _P or (x * x - square) % _P or (sign and not x):
+        return None
+    x = x if x & 1 == sign else _P - x
+    return x, y, 1, x * y % _P
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line. Returns the exit status: 0 good, 1 something is wrong, 2 nothing to verify."""
     parser = argparse.ArgumentParser(prog="verify", description="Check an audit log.")
     parser.add_argument("log", type=Path, help="the log's directory, or a copy of its only segment")
+    parser.add_argument("--key", type=Path, action="append", default=[], help="a file of public keys, in PEM form")
+    parser.add_argument("--anchors", type=Path, help="a file of checkpoints that was kept elsewhere")
     parser.add_argument("--expect-last", metavar="HASH", help="the hash of the last record, from an outside witness")
     parser.add_argument("--expect-count", metavar="N", type=int, help="the number of records, from an outside witness")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     options = parser.parse_args(arguments)
     try:
-        findings = verify(options.log, expect_last=options.expect_last, expect_count=options.expect_count)
-    except OSError as error:
-        print(f"{options.log}: {error.strerror}", file=sys.stderr)
+        findings = verify_files(options.log, options.key, options.anchors, options.expect_last, options.expect_count)
+    except ValueError as error:
+        print(error, file=sys.stderr)
         return 2
     print(json.dumps(asdict(findings)) if options.format == "json" else render(findings))
     return 0 if findings.is_good else 1
 
 
+def verify_files(
+    log: Path, keys: Sequence[Path], anchors: Path | None, expect_last: str | None, expect_count: int | None
+) -> Findings:
+    """Verify a log with keys and anchors from files. Raises ValueError for any file that cannot be used."""
+    at = log
+    try:
+        found = []
+        for at in keys:
+            found += read_keys(at.read_text())
+        kept = None
+        if anchors is not None:
+            at = anchors
+            kept = read_anchors(at)
+            _Witness(kept)
+        at = log
+        return verify(log, expect_last=expect_last, expect_count=expect_count, keys=found, anchors=kept)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{at}: {(isinstance(error, OSError) and error.strerror) or error}") from None
+
+
 def render(findings: Findings) -> str:
     """Return the findings as a person reads them."""
     counted = f"{findings.count} record{' verifies' if findings.count == 1 else 's verify'}"
-    good = f"{counted}, last seq {findings.last_seq}, last hash {findings.last_hash}"
-    if findings.problem is None:
-        return good
-    problem = findings.problem
-    return f"{problem.file}:{problem.line}: error[{problem.what}]: record {problem.seq}: {problem.message}\n{good}"
+    lines = [f"{counted}, last seq {findings.last_seq}, last hash {findings.last_hash}"]
+    if findings.problem is not None:
+        problem = findings.problem
+        lines.insert(
+            0, f"{problem.file}:{problem.line}: error[{problem.what}]: record {problem.seq}: {problem.message}"
+        )
+    if findings.signed:
+        how = "signed" if findings.is_authentic else "signed, as it says (give --key to check),"
+        after = findings.count - findings.signed_seq
+        rest = f"; {after} record{' stands' if after == 1 else 's stand'} after it" if after else ""
+        lines.append(f"{how} up to record {findings.signed_seq} with {', '.join(findings.keys)}{rest}")
+    if findings.anchored and findings.is_good:
+        lines.append(f"{findings.anchored} anchor{' agrees' if findings.anchored == 1 else 's agree'}")
+    if findings.gap:
+        lines.append(f"a failing disk lost {findings.gap} records that the writer had taken, it says")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,146 @@
+"""Checkpoints: records that say how far the chain has come, signed where there is a key, and witnesses of them."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from adjudge.audit.disk import Disk, LocalDisk
+from adjudge.audit.read import unfinished
+from adjudge.audit.record import SUFFIX_LENGTH, Record, encode, encode_body, parse
+from adjudge.audit.signing import Signer
+from adjudge.errors import AuditBroken, AuditUnavailable
+from adjudge.events import Events
+from adjudge.plugin import AuditSink
+
+CHECKPOINT = "checkpoint"
+EVERY = 1000
+SECONDS = 60.0
+_CLOSING_S = 5.0
+_events = Events("adjudge.audit")
+
+
+class CheckpointBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a checkpoint says; `verify.py` explains it. signature: lower-case hex, of the bytes before it."""
+
+    at: datetime
+    log: str
+    count: int
+    last: str
+    gap: int
+    every: int
+    key: str | None = None
+    signature: str | None = None
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoints:
+    """When a log gets checkpoints, and who signs them.
+
+    every: after so many records at the latest; seconds: and so long after a record.
+    """
+
+    every: int = EVERY
+    seconds: float = SECONDS
+    signer: Signer | None = None
+    clock: Callable[[], datetime] = _utc_now
+
+    def encode(self, seq: int, prev: bytes, *, log: str, gap: int) -> tuple[bytes, bytes]:
+        """Return the line of a checkpoint and its hash, as `encode` does. log: the hash of the log's first record."""
+        last = prev.decode()
+        body = CheckpointBody(self.clock(), log, seq - 1, last, gap, self.every)
+        members = encode_body(body)
+        if self.signer is not None:
+            members += b',"key":"%b"' % self.signer.key_id.encode()
+            line, _ = encode(CHECKPOINT, seq, prev, members)
+            signature = self.signer.sign(line[:-SUFFIX_LENGTH])
+            members += b',"signature":"%b"' % signature.hex().encode()
+        return encode(CHECKPOINT, seq, prev, members)
+
+
+class Anchors:
+    """Witnesses outside the log that are shown each checkpoint, in a thread of their own: they may be slow or fail.
+
+    A checkpoint that one of them did not take is tried again before the next, and at the end.
+    """
+
+    def __init__(self, sinks: Sequence[AuditSink]) -> None:
+        self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._sinks = sinks
+        self._thread = threading.Thread(target=self._run, name="adjudge-anchors", daemon=True)
+        self._thread.start()
+
+    def show(self, line: bytes) -> None:
+        """Show a checkpoint that is durable; returns at once."""
+        self._queue.put(line)
+
+    def close(self) -> None:
+        """Wait until all is shown, at most five seconds."""
+        self._queue.put(None)
+        self._thread.join(_CLOSING_S)
+
+    def _run(self) -> None:
+        missed: dict[int, bytes] = {}
+        while True:
+            line = self._queue.get()
+            for at, sink in enumerate(self._sinks):
+                lines = [one for one in (missed.pop(at, None), line) if one is not None]
+                try:
+                    for one in lines:
+                        sink.write(one)
+                except (Exception, SystemExit):  # the log has the checkpoint; a witness that fails changes no answer
+                    missed[at] = lines[-1]
+                    _events.exception("anchor_failed", anchor=type(sink).__name__)
+            if line is None:
+                return
+
+
+class FileAnchor:
+    """A file elsewhere, best on another machine's disk, to which checkpoints are appended and synced."""
+
+    def __init__(self, path: Path, disk: Disk | None = None) -> None:
+        self.path = path
+        self._disk = disk or LocalDisk()
+
+    def write(self, line: bytes) -> None:
+        """Append a checkpoint. Raises OSError."""
+        file = self._disk.open(self.path, create=True)
+        try:
+            start, torn = unfinished(self.path)
+            if torn:  # a crash in the middle of a line, which nobody was told of
+                self._disk.truncate(file, start)
+            rest = memoryview(line)
+            while rest:
+                rest = rest[self._disk.write(file, rest) :]
+            self._disk.datasync(file)
+        finally:
+            os.close(file)
+
+    def newest(self, log: str) -> Record | None:
+        """Return the last checkpoint of a log; None where there is none yet. Raises AuditUnavailable, AuditBroken."""
+        found = None
+        try:
+            with self.path.open("rb") as file:
+                for line in file:
+                    if line.endswith(b"\n") and log.encode() in line:
+                        record = parse(line)
+                        if record.kind == CHECKPOINT and record.decode(CheckpointBody).log == log:
+                            found = record
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise AuditUnavailable(f"{self.path}: {error.strerror}") from error
+        except Exception as error:
+            raise AuditBroken(f"{self.path}: holds something that is no checkpoint: {error}") from None
+        return found

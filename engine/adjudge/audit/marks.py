@@ -1,0 +1,69 @@
+"""What is written into a log afterwards: what was found out about a decision, and that a subject was erased."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from typing import Literal
+
+import msgspec
+
+LABELS = ("fraud", "genuine")
+Label = Literal["fraud", "genuine"]
+_ID = re.compile("[0-9a-f]{32}")
+_TEXT_MAX = 1000
+
+
+class LabelBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was found out about a decision. The newest label of a decision counts.
+
+    at: when it was written, aware UTC. found_on: the day on which it was found. source: who says so, such as
+    `chargeback` or a reviewer's name.
+    """
+
+    decision_id: str
+    merchant_biz_id: str
+    label: Label
+    found_on: date
+    source: str
+    at: datetime
+    note: str = ""
+
+
+class ErasureBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A subject whose personal values were erased. names: of the fields that the vault held. reason: why, if said."""
+
+    merchant_biz_id: str
+    names: tuple[str, ...]
+    at: datetime
+    reason: str = ""
+
+
+def label_body(
+    decision_id: str, merchant_biz_id: str, label: str, *, source: str, found_on: date | None = None, note: str = ""
+) -> LabelBody:
+    """Return the record of a label. Raises ValueError. found_on: today in UTC unless given."""
+    now = datetime.now(UTC)
+    if not _ID.fullmatch(decision_id):
+        raise ValueError("a decision_id is 32 lower-case hex digits")
+    if label not in LABELS:
+        raise ValueError(f"a label is {' or '.join(LABELS)}, not `{label}`")
+    if not source.strip() or len(source) > _TEXT_MAX or len(note) > _TEXT_MAX:
+        raise ValueError(f"a source is a text of 1 to {_TEXT_MAX} characters, a note of at most as many")
+    found_on = found_on or now.date()
+    if found_on > now.date():
+        raise ValueError(f"{found_on} has not come yet")
+    return LabelBody(
+        decision_id=decision_id,
+        merchant_biz_id=merchant_biz_id,
+        label="fraud" if label == "fraud" else "genuine",
+        found_on=found_on,
+        source=source,
+        at=now,
+        note=note,
+    )
+
+
+def erasure_body(merchant_biz_id: str, names: tuple[str, ...], reason: str = "") -> ErasureBody:
+    """Return the record of an erasure."""
+    return ErasureBody(merchant_biz_id, tuple(dict.fromkeys(names)), datetime.now(UTC), reason)

@@ -1,0 +1,199 @@
+"""`adjudge audit label` and `erase`: what is written into a log afterwards."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import click
+import msgspec
+
+from adjudge.audit.bodies import DecisionBody
+from adjudge.audit.checkpoints import Checkpoints
+from adjudge.audit.log import AuditLog
+from adjudge.audit.marks import LABELS, LabelBody, erasure_body, label_body
+from adjudge.audit.read import read
+from adjudge.audit.signing import signer_from_file
+from adjudge.audit.vault import Vault
+from adjudge.cli.audit.records import broken, finished
+from adjudge.cli.group import FINE
+from adjudge.cli.output import JSON, counted, format_option, print_json
+
+COLUMNS = ("decision_id", "merchant_biz_id", "label", "on", "source", "note")
+_folder = click.argument("log", type=click.Path(exists=True, file_okay=False, path_type=Path))
+_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+_key = click.option("--key", type=_file, help="The private key, of a log that is signed.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A label as it was asked for, by column. where: for errors."""
+
+    where: str
+    said: Mapping[str, str]
+
+
+@contextmanager
+def _writing(log: Path, key: Path | None) -> Iterator[AuditLog]:
+    """Open a log that nobody else writes. Raises AuditUnavailable and AuditBroken."""
+    signer = signer_from_file(key) if key is not None else None
+    with AuditLog.open(log, checkpoints=Checkpoints(signer=signer)) as opened:
+        yield opened
+
+
+@click.command("label")
+@_folder
+@click.argument("decision_id", required=False)
+@click.argument("label", required=False, type=click.Choice(LABELS))
+@click.option("--source", help="Who says so, such as chargeback.")
+@click.option("--on", "found_on", type=click.DateTime(["%Y-%m-%d"]), help="The day it was found; today unless given.")
+@click.option("--note", default="", help="Anything more.")
+@click.option("--from", "table", type=_file, help=f"Labels in a CSV file with the columns {', '.join(COLUMNS)}.")
+@_key
+@format_option
+def label_command(
+    log: Path,
+    decision_id: str | None,
+    label: str | None,
+    source: str | None,
+    found_on: object,
+    note: str,
+    table: Path | None,
+    key: Path | None,
+    form: str,
+) -> int:
+    """Record what was later found out about decisions.
+
+    One of them by its DECISION_ID, or many from a table; there a row may name a merchant_biz_id instead, and means its
+    newest decision. All rows are looked at before anything is written. The newest label of a decision counts.
+    """
+    if table is None:
+        if decision_id is None or label is None or source is None:
+            raise click.UsageError("name a DECISION_ID, its LABEL and the --source, or a table --from")
+        day = str(found_on)[:10] if found_on is not None else ""
+        row = {"decision_id": decision_id, "label": label, "on": day, "source": source, "note": note}
+        rows = [_Row("the label", row)]
+    else:
+        rows = list(_rows(table))
+    labels = _labels(log, rows)
+    with _writing(log, key) as opened:
+        for body in labels:
+            opened.write_blocking("label", body)
+    if form == JSON:
+        print_json([msgspec.to_builtins(body) for body in labels])
+    else:
+        click.echo(counted(len(labels), "label"))
+    return FINE
+
+
+def _rows(table: Path) -> Iterator[_Row]:
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        stray = set(reader.fieldnames or ()) - set(COLUMNS)
+        if stray or not {"label", "source"} <= set(reader.fieldnames or ()):
+            why = f"there is no column `{min(stray)}`" if stray else "the columns `label` and `source` are needed"
+            raise click.UsageError(f"{table}: {why}; a table has {', '.join(COLUMNS)}")
+        for row in reader:
+            said = {name: (value or "").strip() for name, value in row.items() if name in COLUMNS}
+            yield _Row(f"{table}:{reader.line_num}", said)
+
+
+def _labels(log: Path, rows: list[_Row]) -> list[LabelBody]:
+    """Return the records of labels. Raises a usage error that names every row that cannot be one."""
+    wanted = {row.said.get(name, "") for row in rows for name in ("decision_id", "merchant_biz_id")} - {""}
+    decisions: dict[str, str] = {}
+    newest: dict[str, str] = {}
+    for record in finished(read(log)):
+        if record.kind == "decision":
+            try:
+                body = record.decode(DecisionBody)
+            except msgspec.DecodeError as error:
+                raise broken(log, record, error) from None
+            if body.decision_id in wanted:
+                decisions[body.decision_id] = body.merchant_biz_id
+            if body.merchant_biz_id in wanted:
+                newest[body.merchant_biz_id] = body.decision_id
+                decisions[body.decision_id] = body.merchant_biz_id
+    labels, wrong = [], []
+    for one in rows:
+        row = one.said
+        said = row.get("decision_id") or newest.get(row.get("merchant_biz_id", ""), "")
+        try:
+            if said not in decisions:
+                asked = row.get("decision_id") or row.get("merchant_biz_id") or ""
+                raise ValueError(f"there is no decision {asked} in {log}")
+            day = date.fromisoformat(row["on"]) if row.get("on") else None
+            source, note = row.get("source", ""), row.get("note", "")
+            labels.append(label_body(said, decisions[said], row["label"], source=source, found_on=day, note=note))
+        except ValueError as error:
+            wrong.append(f"{one.where}: {error}")
+    if wrong:
+        more = f"\nand {len(wrong) - 10} more" if len(wrong) > 10 else ""
+        raise click.UsageError("nothing was written\n" + "\n".join(wrong[:10]) + more)
+    return labels
+
+
+@click.command("erase")
+@_folder
+@click.option("--merchant-biz-id", multiple=True, metavar="ID", help="Whose values; may be given again.")
+@click.option("--input", "values", multiple=True, metavar="NAME=VALUE", help="Everybody with this personal value.")
+@click.option("--reason", default="", help="Why; it is recorded.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be erased.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_key
+@format_option
+def erase_command(
+    log: Path,
+    merchant_biz_id: tuple[str, ...],
+    values: tuple[str, ...],
+    reason: str,
+    dry_run: bool,
+    yes: bool,
+    key: Path | None,
+    form: str,
+) -> int:
+    """Erase personal values for good; the chain stays whole, and a record says that it was done.
+
+    NAME is an input, or a field such as device.owner; VALUE is JSON, or else a text.
+    """
+    if not merchant_biz_id and not values:
+        raise click.UsageError("say whose values: --merchant-biz-id ID, or --input NAME=VALUE")
+    with Vault.open(log) as vault:
+        found = {subject: vault.names(subject) for subject in (*merchant_biz_id, *_subjects(vault, values))}
+        held = {subject: names for subject, names in found.items() if names}
+        if form != JSON:
+            for subject, names in found.items():
+                click.echo(f"{subject}  {', '.join(names) or 'nothing is held'}")
+        if held and not dry_run:
+            if not yes:
+                click.confirm(
+                    f"erase the values of {counted(len(held), 'MerchantBizId')} for good?", abort=True, err=True
+                )
+            with _writing(log, key) as opened:
+                for subject, names in held.items():
+                    opened.write_blocking("erasure", erasure_body(subject, names, reason))
+                    vault.erase(subject)
+    if form == JSON:
+        print_json({"erased": not dry_run, "subjects": {subject: list(names) for subject, names in found.items()}})
+    else:
+        click.echo(f"{'would erase' if dry_run else 'erased'} {counted(sum(map(len, held.values())), 'value')}")
+    return FINE
+
+
+def _subjects(vault: Vault, values: tuple[str, ...]) -> Iterator[str]:
+    for said in values:
+        name, equals, text = said.partition("=")
+        if not equals or not name:
+            raise click.UsageError(f"write --input NAME=VALUE, not `{said}`")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        yield from vault.subjects(name, value)
+        if value != text:  # a text that looks like a number
+            yield from vault.subjects(name, text)

@@ -1,0 +1,157 @@
+"""Labels and erasures from the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_documents import BIZ_ID, request_document
+
+from adjudge.audit.verify import verify
+
+Run = Callable[..., Any]
+DECISION = Callable[[int], str]
+
+
+@pytest.fixture
+def decision(run: Run, log: Path) -> DECISION:
+    lines = run("audit", "show", log, "--format", "json").stdout.splitlines()
+    ids = [json.loads(line).get("decision_id") for line in lines]
+    return lambda number: [one for one in ids if one][number - 1]
+
+
+def labels(run: Run, log: Path) -> list[dict[str, str]]:
+    lines = map(json.loads, run("audit", "show", log, "--format", "json").stdout.splitlines())
+    return [line for line in lines if line["kind"] == "label"]
+
+
+def test_label_is_a_record_of_the_same_chain(run: Run, log: Path, decision: DECISION) -> None:
+    asked = ["audit", "label", log, decision(1), "fraud", "--source", "chargeback", "--on", "2026-11-01"]
+    assert run(*asked, "--note", "case 7").stdout == "1 label\n"
+    (label,) = labels(run, log)
+    assert {
+        name: label[name] for name in ("decision_id", "merchant_biz_id", "label", "found_on", "source", "note")
+    } == {
+        "decision_id": decision(1),
+        "merchant_biz_id": f"{BIZ_ID}1",
+        "label": "fraud",
+        "found_on": "2026-11-01",
+        "source": "chargeback",
+        "note": "case 7",
+    }
+    assert verify(log).problem is None
+    assert f"{decision(1)}  fraud, chargeback, 2026-11-01" in run("audit", "show", log).stdout
+    assert run("replay", log).exit_code == 0
+
+
+def test_labels_from_a_table_by_decision_or_merchant_biz_id(run: Run, log: Path, decision: DECISION) -> None:
+    Path("labels.csv").write_text(
+        f"merchant_biz_id,decision_id,label,source,on\n{BIZ_ID}2,,genuine,review,\n,{decision(3)},fraud,review,2026-11-02\n"
+    )
+    result = run("audit", "label", log, "--from", "labels.csv", "--format", "json")
+    assert [one["decision_id"] for one in json.loads(result.stdout)] == [decision(2), decision(3)]
+    assert len(labels(run, log)) == 2
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("label,source\nfraud,x\n", "labels.csv:2: there is no decision  in log"),
+        ("decision_id,label,source\n@,frod,x\n", "a label is fraud or genuine, not `frod`"),
+        ("decision_id,label,source\n@,fraud,\n", "a source is a text of 1"),
+        ("decision_id,label,source,on\n@,fraud,x,2999-01-01\n", "2999-01-01 has not come yet"),
+        ("decision_id,label,source,on\n@,fraud,x,soon\n", "Invalid isoformat"),
+        ("decision_id,lable,source\n@,fraud,x\n", "there is no column `lable`"),
+        ("decision_id,label\n@,fraud\n", "the columns `label` and `source` are needed"),
+        ("", "are needed"),
+    ],
+)
+def test_table_with_one_bad_row_writes_nothing(run: Run, log: Path, decision: DECISION, table: str, said: str) -> None:
+    good = f"{decision(1)},genuine,x\n" if table.startswith("decision_id,label,source\n") else ""
+    Path("labels.csv").write_text(table.replace("@", decision(2)) + good)
+    result = run("audit", "label", log, "--from", "labels.csv")
+    assert result.exit_code == 2 and said in result.stderr, result.stderr
+    assert labels(run, log) == []
+
+
+def test_label_without_its_parts_is_status_2(run: Run, log: Path, decision: DECISION) -> None:
+    assert "name a DECISION_ID" in run("audit", "label", log, decision(1), "fraud").stderr
+    result = run("audit", "label", log, "0" * 32, "fraud", "--source", "x")
+    assert result.exit_code == 2 and f"there is no decision {'0' * 32} in log" in result.stderr
+
+
+def every_byte(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())
+
+
+def test_erase_by_merchant_biz_id_leaves_no_byte_and_the_chain_whole(run: Run, folder: Path, log: Path) -> None:
+    assert b"canary@example.com" not in every_byte(log), "sealed even before"
+    shown = run("audit", "erase", log, "--merchant-biz-id", f"{BIZ_ID}3", "--dry-run")
+    assert shown.stdout == f"{BIZ_ID}3  email\nwould erase 1 value\n"
+    assert run("audit", "erase", log, "--merchant-biz-id", f"{BIZ_ID}3", input="n\n").exit_code == 130
+    assert json.loads(
+        run("audit", "erase", log, "--merchant-biz-id", f"{BIZ_ID}3", "--dry-run", "--format", "json").stdout
+    ) == {
+        "erased": False,
+        "subjects": {f"{BIZ_ID}3": ["email"]},
+    }
+    result = run("audit", "erase", log, "--merchant-biz-id", f"{BIZ_ID}3", "--yes", "--reason", "asked on 25 November")
+    assert (result.exit_code, result.stdout) == (0, f"{BIZ_ID}3  email\nerased 1 value\n")
+    assert b"canary@example.com" not in every_byte(log)
+    assert verify(log).problem is None
+    assert (
+        "erasure   " in run("audit", "show", log).stdout and "asked on 25 November" in run("audit", "show", log).stdout
+    )
+    again = run("audit", "erase", log, "--merchant-biz-id", f"{BIZ_ID}3", "--yes")
+    assert again.stdout == f"{BIZ_ID}3  nothing is held\nerased 0 values\n"
+
+
+def test_erase_by_value_finds_everybody_who_gave_it(run: Run, folder: Path, log: Path) -> None:
+    for number, email in ((5, "shared@example.com"), (6, "shared@example.com"), (7, "12")):
+        document = request_document(number, inputs={"country": "SG", "email": email})
+        Path("one.json").write_text(json.dumps(document))
+        assert run("decide", "one.json", "--policy", "policy.yaml", "--audit", log).exit_code == 0
+    result = run("audit", "erase", log, "--input", "email=shared@example.com", "--yes")
+    assert result.stdout == f"{BIZ_ID}5  email\n{BIZ_ID}6  email\nerased 2 values\n"
+    assert run("audit", "erase", log, "--input", "email=12", "--yes").stdout == f"{BIZ_ID}7  email\nerased 1 value\n"
+    assert run("audit", "erase", log, "--input", "email=nobody", "--yes").stdout == "erased 0 values\n"
+    assert verify(log).problem is None
+
+
+def test_erase_without_saying_whose_is_status_2(run: Run, log: Path) -> None:
+    assert "say whose values" in run("audit", "erase", log).stderr
+    assert "NAME=VALUE" in run("audit", "erase", log, "--input", "email").stderr
+
+
+def test_replay_says_what_it_can_no_longer_do(run: Run, folder: Path, log: Path) -> None:
+    policy = (
+        folder / "policy.yaml"
+    ).read_text() + "  - {id: mail, when: 'email == \"x\"', then: review, when_unknown: pass}\n"
+    (folder / "policy.yaml").write_text(policy)
+    document = request_document(8, inputs={"country": "SG", "email": "canary@example.com"})
+    Path("one.json").write_text(json.dumps(document))
+    assert run("decide", "one.json", "--policy", "policy.yaml", "--audit", log).exit_code == 0
+    assert run("replay", log).exit_code == 0
+    assert run("audit", "erase", log, "--merchant-biz-id", f"{BIZ_ID}8", "--yes").exit_code == 0
+    result = run("replay", log)
+    assert result.exit_code == 1 and "`email` was erased" in result.stdout
+    assert "4 of 5 decisions identical, 1 not replayable" in result.stdout
+
+
+def test_signed_log_takes_marks_only_with_its_key(run: Run, folder: Path) -> None:
+    assert run("audit", "keygen", "a.key").exit_code == 0
+    (folder / "adjudge.yaml").write_text("policies: [policy.yaml]\naudit: {directory: log, key: {file: a.key}}\n")
+    assert run("decide", "request.json", "--config", "adjudge.yaml").exit_code == 0
+    lines = run("audit", "show", "log", "--format", "json").stdout.splitlines()
+    decision_id = json.loads(lines[1])["decision_id"]
+    asked = ["audit", "label", "log", decision_id, "fraud", "--source", "x"]
+    result = run(*asked)
+    assert result.exit_code == 2 and "this log is signed" in result.stderr
+    assert run(*asked, "--key", "a.key").exit_code == 0
+    result = run("audit", "verify", "log", "--key", "a.key.pub", "--format", "json")
+    assert result.exit_code == 0 and json.loads(result.stdout)["is_authentic"]
+    assert run("audit", "verify", "log", "--key", "request.json").exit_code == 2
+    assert run("audit", "keygen", "a.key").exit_code == 2
