@@ -1,0 +1,1 @@
+"""Conditions as SQL: NULL is unknown, and SQL's own `and`, `or` and `not` are Kleene's."""

@@ -1,0 +1,133 @@
+"""Function calls in SQL."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from adjudge.errors import EvaluationError
+from adjudge.expr.functions import _compiled, zone
+from adjudge.expr.nodes import Call, Literal, Node
+from adjudge.expr.sql.dialect import Dialect
+from adjudge.expr.sql.value import NotTranslatable, Sql, in_days
+from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, SetType, is_text
+from adjudge.expr.types import ListType as List
+
+_DAY = 86_400_000_000
+_LENGTHS = {"getHours": 3_600_000_000, "getMinutes": 60_000_000, "getSeconds": 1_000_000}
+
+
+def call(node: Call, arguments: list[Sql], dialect: Dialect) -> Sql:
+    """Return the SQL of a call. Raises NotTranslatable."""
+    types = [argument.type for argument in node.arguments]
+    texts = [one.text for one in arguments]
+    first, of = texts[0], types[0]
+    match node.function:
+        case "size" if of is not None and is_text(of):
+            return Sql(f"length({first})")
+        case "size" if isinstance(of, SetType):
+            return Sql(f"case when {dialect.length(first)} = {dialect.known(first)} then {dialect.length(first)} end")
+        case "size" if isinstance(of, List):
+            return Sql(dialect.length(first))
+        case "startsWith":
+            return Sql(dialect.starts(first, texts[1]))
+        case "endsWith":
+            return Sql(dialect.ends(first, texts[1]))
+        case "contains":
+            return Sql(f"contains({first}, {texts[1]})")
+        case "matches" if dialect.is_duckdb:
+            return Sql(f"regexp_matches({first}, {_pattern(node.arguments[1], texts[1])})")
+        case "bool" | "int" | "double" | "string" | "timestamp" | "duration" if str(of) == node.function:
+            return arguments[0]
+        case "double" if of == INT:
+            return Sql(f"cast({first} as double)")
+        case "int" if of == DOUBLE:
+            within = f"{first} > -9223372036854775808e0 and {first} < 9223372036854775808e0"
+            return Sql(
+                f"case when {within} then cast(trunc({first}) as bigint) end"
+                if dialect.is_duckdb
+                else f"case when not isnan({first}) and {within} then cast({first} as bigint) end"
+            )
+        case "int" if of == TIMESTAMP:
+            return Sql(_floor(first, 1_000_000, dialect))
+        case "timestamp" if of == INT:
+            seconds = f"case when {first} between -62135596800 and 253402300799 then {first} end"
+            return Sql(f"({seconds} * 1000000)")
+        case "string" if of == BOOL:
+            return Sql(f"case when {first} then 'true' when not {first} then 'false' end")
+        case "string" if of == INT:
+            return Sql(f"cast({first} as {'varchar' if dialect.is_duckdb else 'string'})")
+        case "string" if of is not None and is_text(of):
+            return arguments[0]
+        case name if of == DURATION and name in _LENGTHS:
+            return Sql(_toward_zero(first, _LENGTHS[name], dialect))
+        case "getMilliseconds" if of == DURATION:
+            return Sql(_toward_zero(f"({first} % 1000000)", 1000, dialect))
+        case name if of == TIMESTAMP and (name.startswith("get") or name == "timeOfDay"):
+            return Sql(_part(name, _local(first, node, dialect), dialect))
+    raise NotTranslatable(f"`{node.function}` of {' and '.join(map(str, types))}", node.span)
+
+
+def _pattern(node: Node, text: str) -> str:
+    """Return a pattern that is written out and good; another would end the whole query."""
+    if not isinstance(node, Literal) or not isinstance(node.value, str):
+        raise NotTranslatable("`matches` with a pattern that is not written out", node.span)
+    try:
+        _compiled(node.value)
+    except EvaluationError as error:
+        raise NotTranslatable(str(error), node.span) from None
+    return text
+
+
+def _local(micros: str, node: Call, dialect: Dialect) -> str:
+    """Return a time as the clocks of a zone with a fixed offset show it, in microseconds."""
+    if len(node.arguments) == 1:
+        return micros
+    named = node.arguments[1]
+    if not isinstance(named, Literal) or not isinstance(named.value, str):
+        raise NotTranslatable("a zone that is not written out", node.span)
+    try:
+        offset = zone(named.value).utcoffset(None)
+    except EvaluationError as error:
+        raise NotTranslatable(str(error), node.span) from None
+    if offset is None:
+        raise NotTranslatable(f"the clocks of {named.value}", node.span)
+    ahead = offset // timedelta(microseconds=1)
+    return in_days(f"({micros} + {ahead})") if ahead else micros
+
+
+def _part(name: str, micros: str, dialect: Dialect) -> str:
+    within_day = f"(({micros} % {_DAY}) + {_DAY}) % {_DAY}"
+    match name:
+        case "timeOfDay":
+            return f"({within_day})"
+        case "getSeconds":
+            return _toward_zero(f"(({within_day}) % 60000000)", 1_000_000, dialect)
+        case "getMilliseconds":
+            return _toward_zero(f"(({within_day}) % 1000000)", 1000, dialect)
+        case "getMinutes":
+            return _toward_zero(f"(({within_day}) % 3600000000)", 60_000_000, dialect)
+        case "getHours":
+            return _toward_zero(f"({within_day})", 3_600_000_000, dialect)
+        case "getDayOfWeek":
+            day = _floor(micros, _DAY, dialect)
+            return f"((({day} + 4) % 7 + 7) % 7)"  # 1970 began on a Thursday
+        case _:
+            part, minus = {
+                "getFullYear": ("year", 0),
+                "getMonth": ("month", 1),
+                "getDayOfMonth": ("day", 1),
+                "getDate": ("day", 0),
+                "getDayOfYear": ("doy", 1),
+            }[name]
+            found = dialect.part(part, micros)
+            return f"({found} - {minus})" if minus else found
+
+
+def _toward_zero(number: str, by: int, dialect: Dialect) -> str:
+    return f"({number} // {by})" if dialect.is_duckdb else f"({number} div {by})"
+
+
+def _floor(number: str, by: int, dialect: Dialect) -> str:
+    """Divide downward."""
+    rest = f"(({number} % {by}) + {by}) % {by}"
+    return _toward_zero(f"({number} - {rest})", by, dialect)

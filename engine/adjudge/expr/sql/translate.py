@@ -1,0 +1,292 @@
+"""From a typed condition to SQL that gives the same answer on every row, NULL standing for unknown.
+
+A slot's column is a BOOLEAN, BIGINT, DOUBLE, VARCHAR, TIMESTAMP WITH TIME ZONE, BIGINT of microseconds for a length of
+time, LIST, or MAP from VARCHAR; NULL is unknown. Inside, times are BIGINTs of microseconds since 1970. What SQL would
+answer otherwise is guarded; what cannot be guarded is refused as NotTranslatable, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from adjudge.expr.functions import FUNCTIONS, Overload
+from adjudge.expr.nodes import (
+    Binary,
+    Call,
+    Comprehension,
+    Conditional,
+    Has,
+    Index,
+    ListLiteral,
+    Literal,
+    Local,
+    Logic,
+    Name,
+    Node,
+    Select,
+    Unary,
+    walk,
+)
+from adjudge.expr.reference import Unknown, evaluate
+from adjudge.expr.sql.calls import call
+from adjudge.expr.sql.dialect import DUCKDB, Dialect
+from adjudge.expr.sql.value import NotTranslatable, Sql, in_days, in_lengths
+from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, SCALARS, TIMESTAMP, MapType, SetType, is_text
+from adjudge.expr.types import ListType as List
+from adjudge.expr.values import TEXT_MAX
+
+_EXACT = 2**53
+_SIGNS = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+
+@dataclass(slots=True)
+class Translator:
+    """Translates the conditions of one policy.
+
+    columns: of slots, by full name. variables: conditions by name. lists: constants by full name, `lists.x`.
+    """
+
+    columns: Mapping[str, str]
+    variables: Mapping[str, Node] = field(default_factory=dict)
+    lists: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    dialect: Dialect = DUCKDB
+    functions: Mapping[str, tuple[Overload, ...]] = field(default_factory=lambda: FUNCTIONS)
+    _depth: int = 0
+
+    def condition(self, node: Node) -> str:
+        """Return the SQL of a condition. Raises NotTranslatable."""
+        return self.value(node, {}).text
+
+    def value(self, node: Node, scope: Mapping[str, str]) -> Sql:
+        """Return the SQL of any part. scope: the columns of comprehensions' variables."""
+        folded = self._folded(node)
+        if folded is not None:
+            return folded
+        match node:
+            case Name(name=name) if name in self.variables:
+                return self.value(self.variables[name], scope)
+            case Name(name=name) if name in self.lists:
+                return self._literal(self.lists[name], node)
+            case Name(name=name) if name in self.columns:
+                return self._taken(self.columns[name], node)
+            case Local(name=name):
+                return self._taken(scope[name], node)
+            case Has(operand=operand):
+                return self._has(operand, scope)
+            case Select(operand=operand, field=key) if isinstance(operand.type, MapType):
+                return self._entry(self.value(operand, scope), self._literal(key, node), node)
+            case Index():
+                return self._item(node, scope)
+            case Unary(operator="!", operand=operand):
+                return Sql(f"not {self.value(operand, scope).text}")
+            case Unary(operand=operand):
+                found = self.value(operand, scope)
+                if operand.type == INT:
+                    return Sql(self.dialect.int_operation("-", "0", found.text))
+                return Sql(f"(- {found.text})", found.may_be_nan)
+            case Logic(operator=operator, operands=operands):
+                word = " and " if operator == "&&" else " or "
+                return Sql("(" + word.join(self.value(one, scope).text for one in operands) + ")")
+            case Conditional(condition=condition, then=then, otherwise=otherwise):
+                one, two = self.value(then, scope), self.value(otherwise, scope)
+                asked = self.value(condition, scope).text
+                text = f"case when {asked} then {one.text} when not {asked} then {two.text} end"
+                return Sql(text, one.may_be_nan or two.may_be_nan)
+            case Binary(operator="in"):
+                return self._in(node, scope)
+            case Binary(operator=sign) if sign in _SIGNS:
+                return self._compared(node, scope)
+            case Binary():
+                return self._arithmetic(node, scope)
+            case Call():
+                arguments = [self.value(argument, scope) for argument in node.arguments]
+                return call(node, arguments, self.dialect)
+            case Comprehension():
+                return self._comprehension(node, scope)
+        raise NotTranslatable("this has no SQL form", node.span)
+
+    # leaves
+
+    def _folded(self, node: Node) -> Sql | None:
+        """Return what a part without fields always is."""
+        if isinstance(node, Literal):
+            return self._literal(node.value, node)
+        if any(isinstance(part, Name | Local | Comprehension) for part in walk(node)) or isinstance(node, ListLiteral):
+            return None
+        found = evaluate(node, {}, functions=self.functions)
+        if isinstance(found, Unknown):
+            return Sql("cast(null as boolean)" if node.type == BOOL else "null")
+        return self._literal(found, node)
+
+    def _literal(self, value: object, node: Node) -> Sql:
+        try:
+            return Sql(self.dialect.literal(value), isinstance(value, float) and value != value)
+        except (ValueError, UnicodeEncodeError) as error:
+            raise NotTranslatable(f"{error} has no SQL form", node.span) from None
+
+    def _taken(self, column: str, node: Node) -> Sql:
+        return Sql(self.dialect.micros(column) if node.type == TIMESTAMP else column)
+
+    def _has(self, operand: Node, scope: Mapping[str, str]) -> Sql:
+        if isinstance(operand, Name) and operand.name in self.columns:
+            return Sql(f"({self.columns[operand.name]} is not null)")
+        if isinstance(operand, Select) and isinstance(operand.operand, Name):
+            return Sql(f"({self.value(operand, scope).text} is not null)")
+        raise NotTranslatable("`has` of an expression", operand.span)
+
+    def _entry(self, entries: Sql, key: Sql, node: Node) -> Sql:
+        if node.type is None or not (is_text(node.type) or node.type in (BOOL, INT, DOUBLE)):
+            raise NotTranslatable("an entry that is neither text nor number", node.span)
+        return Sql(self.dialect.entry(entries.text, key.text))
+
+    def _item(self, node: Index, scope: Mapping[str, str]) -> Sql:
+        items, key = self.value(node.operand, scope), self.value(node.key, scope)
+        of = node.operand.type
+        if isinstance(of, MapType) and node.key.type is not None and is_text(node.key.type):
+            return self._entry(items, key, node)
+        if not isinstance(of, List) or node.key.type != INT or isinstance(node.operand, ListLiteral):
+            raise NotTranslatable("such an index", node.span)
+        found = self.dialect.item(items.text, key.text)
+        found = self.dialect.micros(found) if node.type == TIMESTAMP else found
+        return Sql(f"case when {key.text} >= 0 and {key.text} < {self.dialect.length(items.text)} then {found} end")
+
+    # operators
+
+    def _compared(self, node: Binary, scope: Mapping[str, str]) -> Sql:
+        sign, left, right = node.operator, node.left, node.right
+        one, two = left.type, right.type
+        if one is None or two is None or not _are_scalars(one, two):
+            raise NotTranslatable("a comparison of lists or maps", node.span)
+        if {one, two} == {INT, DOUBLE} and not any(_is_exact(part) for part in (left, right)):
+            raise NotTranslatable("an int beside a double: SQL would round it", node.span)
+        a, b = self.value(left, scope), self.value(right, scope)
+        plain = f"{a.text} {_SIGNS[sign]} {b.text}"
+        if not a.may_be_nan and not b.may_be_nan:
+            return Sql(f"({plain})")
+        nan = " or ".join(f"isnan({part.text})" for part in (a, b) if part.may_be_nan)
+        otherwise = "true" if sign == "!=" else "false"
+        unknown = f"{a.text} is null or {b.text} is null"
+        return Sql(f"case when {unknown} then null when {nan} then {otherwise} else {plain} end")
+
+    def _in(self, node: Binary, scope: Mapping[str, str]) -> Sql:
+        item, container = self.value(node.left, scope), node.right
+        if item.may_be_nan or node.left.type is None or not _are_scalars(node.left.type):
+            raise NotTranslatable("`in` of such a value", node.span)
+        if isinstance(container, Name) and container.name in self.lists:
+            return self._among(item, [self._literal(value, container).text for value in self.lists[container.name]])
+        if isinstance(container, ListLiteral):
+            if any(part.type != node.left.type and not _are_texts(part, node.left) for part in container.items):
+                raise NotTranslatable("`in` a list of another type", node.span)
+            items = [self.value(part, scope) for part in container.items]
+            if any(part.may_be_nan for part in items):
+                raise NotTranslatable("`in` a list of such values", node.span)
+            found = self._among(item, [part.text for part in items])
+            open_ = [part.text for part, of in zip(items, container.items, strict=True) if not isinstance(of, Literal)]
+            if open_:  # a list with an item that is unknown is unknown itself
+                unknown = " or ".join(f"{one} is null" for one in open_)
+                return Sql(f"case when {unknown} then null else {found.text} end")
+            return found
+        if not isinstance(container.type, List | SetType) or isinstance(container, Comprehension):
+            raise NotTranslatable("`in` a map", node.span)
+        if not isinstance(container.type, SetType) and not _same_kind(container.type.item, node.left.type):
+            raise NotTranslatable("`in` a list of another type", node.span)
+        if node.left.type == TIMESTAMP:
+            raise NotTranslatable("`in` a list of times", node.span)
+        items_ = self.value(container, scope).text
+        dialect = self.dialect
+        open_ = f"when {dialect.length(items_)} > {dialect.known(items_)} then null"
+        unknown = f"case when {item.text} is null or {items_} is null then null"
+        return Sql(f"{unknown} when {dialect.holds(items_, item.text)} then true {open_} else false end")
+
+    def _among(self, item: Sql, values: list[str]) -> Sql:
+        if not values:
+            return Sql(f"case when {item.text} is null then null else false end")
+        return Sql(f"({item.text} in ({', '.join(values)}))")
+
+    def _arithmetic(self, node: Binary, scope: Mapping[str, str]) -> Sql:
+        sign, one, two = node.operator, node.left.type, node.right.type
+        a, b = self.value(node.left, scope), self.value(node.right, scope)
+        dialect = self.dialect
+        if one == two == DOUBLE:
+            if sign == "/" and not dialect.is_duckdb and not _is_nonzero(node.right):
+                raise NotTranslatable("a division of doubles: Spark has no infinity there", node.span)
+            return Sql(f"({a.text} {sign} {b.text})", may_be_nan=True)
+        if one == two == INT:
+            if sign == "/":
+                return Sql(dialect.quotient(a.text, b.text))
+            if sign == "%":
+                limit = f"{a.text} = {dialect.literal(-(2**63))} and {b.text} = -1"
+                return Sql(f"case when {limit} then null else {a.text} % nullif({b.text}, 0) end")
+            return Sql(dialect.int_operation(sign, a.text, b.text))
+        if sign == "+" and one is not None and two is not None and is_text(one) and is_text(two):
+            short = f"length({a.text}) + length({b.text}) <= {TEXT_MAX}"
+            return Sql(f"case when {short} then {a.text} || {b.text} end")
+        if sign in "+-" and {one, two} <= {TIMESTAMP, DURATION}:
+            total = f"({a.text} {sign} {b.text})"
+            if one == two == TIMESTAMP:
+                return Sql(total)
+            return Sql(in_lengths(total) if one == two else in_days(total))
+        raise NotTranslatable("such an operation on lists", node.span)
+
+    # comprehensions
+
+    def _comprehension(self, node: Comprehension, scope: Mapping[str, str]) -> Sql:
+        operand, dialect = node.operand, self.dialect
+        if not isinstance(operand.type, List | SetType) or isinstance(operand, ListLiteral | Comprehension):
+            raise NotTranslatable("a comprehension over such a thing", node.span)
+        items = self.value(operand, scope).text
+        self._depth += 1
+        variable = f"v{self._depth}"
+        inner = {**scope, node.variable: variable}
+        try:
+            predicate = self.value(node.predicate, inner).text if node.predicate is not None else "true"
+            transform = self.value(node.transform, inner).text if node.transform is not None else None
+        finally:
+            self._depth -= 1
+        is_set = isinstance(operand.type, SetType)
+        if node.kind in ("all", "exists"):
+            decides = "true" if node.kind == "exists" else "false"
+            if is_set:  # an unknown member may be none at all, and decides nothing
+                predicate = f"case when {variable} is null and {predicate} = {decides} then null else {predicate} end"
+            answers = dialect.each(items, variable, predicate)
+            doubt = f"{dialect.length(answers)} > {dialect.known(answers)}"
+            decided = f"case when {items} is null then null when {dialect.holds(answers, decides)} then {decides}"
+            return Sql(f"{decided} when {doubt} then null else {'false' if decides == 'true' else 'true'} end")
+        if transform is not None and (node.predicate is not None or node.type is None):
+            raise NotTranslatable("`map` with a condition", node.span)
+        if transform is not None:
+            if is_set:
+                transform = f"case when {variable} is null then null else {transform} end"
+            made = dialect.each(items, variable, transform)
+            return Sql(f"case when {dialect.length(made)} = {dialect.known(made)} then {made} end")
+        if node.kind == "filter" or is_set:  # what is kept must be known
+            asked = f"case when {variable} is null and coalesce({predicate}, true) then null else {predicate} end"
+        else:
+            asked = predicate
+        answers = dialect.each(items, variable, asked)
+        kept = dialect.only(items, variable, predicate)
+        if node.kind == "exists_one":
+            kept = f"({dialect.length(kept)} = 1)"
+        return Sql(f"case when {dialect.length(answers)} = {dialect.known(answers)} then {kept} end")
+
+
+def _are_scalars(*types: object) -> bool:
+    return all(type_ in SCALARS.values() or is_text(type_) for type_ in types)  # type: ignore[arg-type]
+
+
+def _same_kind(one: object, other: object) -> bool:
+    return one == other or (is_text(one) and is_text(other))  # type: ignore[arg-type]
+
+
+def _are_texts(one: Node, other: Node) -> bool:
+    return one.type is not None and other.type is not None and is_text(one.type) and is_text(other.type)
+
+
+def _is_exact(node: Node) -> bool:
+    """Whether a number is written out and small enough that rounding the other side to a double changes nothing."""
+    return isinstance(node, Literal) and isinstance(node.value, int | float) and abs(node.value) < _EXACT
+
+
+def _is_nonzero(node: Node) -> bool:
+    return isinstance(node, Literal) and node.value not in (0, 0.0)

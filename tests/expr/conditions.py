@@ -1,0 +1,192 @@
+"""Conditions of every kind, and inputs for them, which several back ends are held to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+
+NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
+HEAD = """policy_language: 1
+policy: terms
+inputs:
+  text: string
+  other: string
+  n: int
+  m: int
+  x: double
+  y: double
+  flag: bool
+  flag2: bool
+  age: duration
+  at: timestamp
+  word: {type: enum, values: [low, high, middle]}
+  tags: {type: set, values: [a, ab, b]}
+  names: {type: list, of: string}
+  numbers: {type: list, of: int}
+  keyed: {type: map, keys: [a, b], of: int}
+  free: {type: map, of: int}
+lists: {known: [a, ab, zz]}
+"""
+EXACT = r"""
+text == "ab"
+text == other
+text < other
+text.startsWith("a")
+text.endsWith("b")
+text.contains("b")
+size(text) > 2
+text + other == "ab"
+text.matches("^a+b?$")
+text.matches("[0-9]{2,3}")
+text.matches("^(ab|zz)[^a]*$")
+text.matches("a.b")
+text.matches("^[A-Z]{2}$")
+text.matches("\\d\\w\\s")
+word.startsWith("l")
+word.matches("i.*")
+word in ["low", "high"]
+string(word) == "low"
+word == text
+text in lists.known
+text in [other, "a"]
+lists.known.exists(k, text == k)
+flag == flag2
+flag < flag2
+flag2 >= flag
+flag ? n > 1 : m > 1
+(flag ? text : other) == "a"
+(flag ? x : y) > 0.5
+n + m > 3
+n - m == 0
+n * 3 > m
+n / 2 == 1
+n % 3 == 1
+-n > m
+n / m > 1
+-x < y
+x == double(n)
+n > 1 && m > 1 || flag
+int(flag ? 2.7 : -2.7) == 2
+x < double(n)
+n < 3 && x >= 0.5
+age > duration("1h")
+age + duration("1h") > duration("2h")
+age - duration("1h") < age
+age.getHours() == 1
+age.getMinutes() > 90
+age.getSeconds() < 0
+age.getMilliseconds() == 500
+at + age > at
+at - age < at
+at - at == duration("0s")
+at.getHours() == 8
+at.getMinutes() >= 30
+at.getSeconds() == 0
+at.getMilliseconds() == 0
+at.getDayOfWeek() == 1
+at.getHours("+05:30") == 14
+at.timeOfDay("-03:00") > duration("5h")
+at.getHours("Nowhere") == 1
+int(at) > 1700000000
+timestamp(at) == at
+duration(age) == age
+"a" in tags
+word in tags
+size(tags) == 2
+tags.all(t, t != "b")
+tags.exists(t, t == text)
+tags.exists_one(t, t.startsWith("a"))
+size(tags.filter(t, t != "a")) == 1
+size(novel_tags) > 1
+"q" in novel_tags
+size(names) == 1
+"a" in names
+names.exists(v, v == text)
+names.all(v, size(v) < 3)
+numbers.exists_one(v, v > 2)
+size(numbers.filter(v, v > 2)) > 0
+numbers.map(v, v + 1).exists(v, v == 3)
+names[0] == "a"
+names[n] == text
+numbers[1] > 2
+has(names[0])
+has(text)
+has(keyed.a)
+has(free.k)
+keyed.a > 2
+keyed.a + keyed.b > 3
+"a" in keyed
+word in keyed
+size(keyed) == 1
+keyed.exists(k, keyed[k] > 2)
+keyed.all(k, keyed[k] > 0)
+keyed[text] > 1
+free["k"] > 2
+free.k == free.l
+"k" in free
+[n, m] == [1, 2]
+[n, m].exists(v, v == 2)
+n in [1, m]
+size(tags + tags) == 2
+{"a": n, "b": m}.a > 1
+bool(text)
+string(flag) == "true"
+tags.exists(t, has(keyed.a) && t in names)
+!(flag && n > 1)
+has(tags)
+has(now)
+now > at
+""".strip().splitlines()
+LOOSE = r"""
+names == names
+tags.map(t, t + "x") == ["ax"]
+[text] + names == ["a"]
+x + y > 1.0
+x * y > 0.25
+x / y > 2.0
+x - y == 0.0
+int(x) == 2
+string(n) == "1"
+int(text) > 1
+double(text) > 0.5
+timestamp(text) > at
+duration(text) > age
+string(x) == text
+string(at) == text
+at.getFullYear() == 2026
+at.getMonth() == 10
+at.getDayOfYear("Asia/Tokyo") == 1
+text.matches(other)
+text.matches("(?i)ab")
+size(free) == 1
+free.exists(k, free[k] > 2)
+double(n) * x > 1.0
+timestamp(n) > at
+string(age) == text
+names.map(v, size(v)) == numbers
+at.getHours(text) == 1
+1.0 / x > 0.0
+""".strip().splitlines()
+TEXTS = st.sampled_from(("", "a", "b", "ab", "abb", "A1 ", "SG", "12", "zz", "low", "true", "q", "é💥"))
+
+
+@st.composite
+def inputs(draw: st.DrawFn) -> dict[str, object]:
+    """Return values, some left out, some with parts that are unknown."""
+    small = st.integers(-3, 4)
+    long = timedelta(hours=1, minutes=31, milliseconds=500)
+    times = st.sampled_from((timedelta(), timedelta(hours=1), long, timedelta(seconds=-5)))
+    all_ = {
+        "text": TEXTS, "other": TEXTS, "n": st.one_of(small, st.just(2**63 - 1), st.just(-(2**63))), "m": small,
+        "x": st.sampled_from((0.0, -0.0, 0.5, 2.7, -1.5, 1e300)), "y": st.sampled_from((0.0, 0.5, 1.0, 1e300)),
+        "flag": st.booleans(), "flag2": st.booleans(), "age": times,
+        "at": st.sampled_from((NOW, datetime(1969, 7, 20, 20, 17, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC))),
+        "word": st.sampled_from(("low", "high", "middle", "none")),
+        "tags": st.lists(st.sampled_from(("a", "ab", "b", "q", None)), max_size=3),
+        "names": st.lists(st.one_of(TEXTS, st.none()), max_size=5),
+        "numbers": st.lists(st.one_of(small, st.none()), max_size=5),
+        "keyed": st.dictionaries(st.sampled_from(("a", "b", "c")), st.one_of(small, st.none()), max_size=2),
+        "free": st.dictionaries(st.sampled_from(("k", "l")), st.one_of(small, st.none()), max_size=2),
+    }  # fmt: skip
+    return {name: draw(values) for name, values in all_.items() if draw(st.integers(0, 4))}

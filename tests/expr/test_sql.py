@@ -1,0 +1,139 @@
+"""Conditions as SQL against the judge: the same answer on every row, unknown ones included."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+
+import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
+
+from adjudge.expr.nodes import Node
+from adjudge.expr.reference import Unknown, evaluate
+from adjudge.expr.sql.dialect import DUCKDB, SPARK, Dialect
+from adjudge.expr.sql.translate import Translator
+from adjudge.expr.sql.value import NotTranslatable
+from adjudge.expr.types import BOOL, DOUBLE, Type
+from adjudge.policy import Policy, parse_policy
+from expr.strategies import SCORED, TYPES, environments, typed_conditions
+from expr.test_python import checked
+
+duckdb = pytest.importorskip("duckdb", reason="needs the extra `backtest`")
+pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
+
+from expr.conditions import EXACT, HEAD, LOOSE, NOW, inputs  # noqa: E402
+from expr.sql_tables import table  # noqa: E402
+
+MUST = frozenset(EXACT[: EXACT.index("names[n] == text")]) - {
+    'at.getHours("Nowhere") == 1',
+    "numbers.map(v, v + 1).exists(v, v == 3)",
+}
+
+ENTRIES = {f"face.score.{key}": DOUBLE for key in SCORED}
+EVERY: Mapping[str, Type] = {**TYPES, **ENTRIES}
+COLUMNS = {name: DUCKDB.column(name) for name in EVERY}
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("set threads = 1")
+        yield connection
+
+
+def judged(tree: Node, values: Mapping[str, object]) -> object:
+    answer = evaluate(tree, values)
+    return None if isinstance(answer, Unknown) else answer
+
+
+@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_sql_agrees_with_the_reference(database: duckdb.DuckDBPyConnection, data: st.DataObject) -> None:
+    text, types, first = data.draw(typed_conditions())
+    tree = checked(text, types)
+    try:
+        sql = Translator(COLUMNS).condition(tree)
+    except NotTranslatable as error:
+        event(f"not translatable: {error}")
+        return
+    event("translated")
+    rows = [first, *(data.draw(environments(text)) for _ in range(4))]
+    names = {name: type_ for name, type_ in EVERY.items() if name in text} or {"flag": BOOL}
+    database.register("given_", table(names, rows))
+    answers = [row[0] for row in database.execute(f"select {sql} from given_").fetchall()]
+    for answer, values in zip(answers, rows, strict=True):
+        expected = judged(tree, values)
+        assert answer == expected and type(answer) is type(expected), (
+            f"{text}\n{values}\n{sql}\n{answer} for {expected}"
+        )
+
+
+@cache
+def _policy(text: str) -> Policy:
+    quoted = text.replace("'", "''")
+    return parse_policy(HEAD + f"rules:\n  - {{id: r, when: '{quoted}', then: review}}\n")
+
+
+@pytest.mark.parametrize("text", [*EXACT, *LOOSE])
+@settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data())
+def test_every_kind_of_condition_agrees(database: duckdb.DuckDBPyConnection, text: str, data: st.DataObject) -> None:
+    policy = _policy(text)
+    typed = policy.typed
+    types = {name: declared.type for name, declared in typed.slots.items()}
+    rows = [policy.read(data.draw(inputs()), now=NOW).values for _ in range(16)]
+    lists = {f"lists.{name}": members for name, members in typed.lists.items()}
+    try:
+        sql = Translator({name: DUCKDB.column(name) for name in types}, lists=lists).condition(typed.rules[0].condition)
+    except NotTranslatable:
+        assert text not in MUST, f"{text} is to be translated"
+        return
+    database.register("given_", table(types, rows))
+    answers = [row[0] for row in database.execute(f"select {sql} from given_").fetchall()]
+    for answer, values in zip(answers, rows, strict=True):
+        assert answer == judged(typed.rules[0].condition, {**values, **lists}), f"{text}\n{values}\n{sql}"
+
+
+def sql_of(text: str, dialect: Dialect = DUCKDB) -> str:
+    return Translator({name: dialect.column(name) for name in EVERY}, dialect=dialect).condition(checked(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "sql"),
+    [
+        ("ratio >= 0.6", '("ratio" >= 0.6e0)'),
+        ('count > 3 && country in ["SG", "MY"]', """(("count" > 3) and ("country" in ('SG', 'MY')))"""),
+        ("!flag || has(note)", '(not "flag" or ("note" is not null))'),
+        ('face.result == "low"', """("face.result" = 'low')"""),
+        ("age > duration('24h')", '("age" > 86400000000)'),
+        ("face.score.SuspectRemake >= 0.5", '("face.score.SuspectRemake" >= 0.5e0)'),
+    ],
+)
+def test_plain_conditions_are_the_sql_that_a_person_would_write(text: str, sql: str) -> None:
+    assert sql_of(text) == sql
+
+
+@pytest.mark.parametrize(
+    ("text", "sql"),
+    [
+        ("ratio >= 0.6", "(`ratio` >= 0.6e0)"),
+        ("count + 1 > 3", "(try_add(bigint(`count`), bigint(1)) > 3)"),
+        ('country == "it\'s \\\\"', "(`country` = 'it\\'s \\\\')"),
+        ('note.startsWith("a")', "startswith(`note`, 'a')"),
+        ("opened > now", "(unix_micros(`opened`) > unix_micros(`now`))"),
+    ],
+)
+def test_spark_has_its_own_words(text: str, sql: str) -> None:
+    assert sql_of(text, SPARK) == sql
+
+
+@pytest.mark.parametrize("text", ['note.matches("a+")', "ratio / match > 1.0"])
+def test_what_spark_would_answer_otherwise_is_refused(text: str) -> None:
+    with pytest.raises(NotTranslatable):
+        sql_of(text, SPARK)
+
+
+def test_text_that_sql_cannot_hold_is_refused() -> None:
+    with pytest.raises(NotTranslatable):
+        sql_of('note == "\\u0000"')
