@@ -184,8 +184,8 @@ class Translator:
             found = self._among(item, [part.text for part in items])
             open_ = [part.text for part, of in zip(items, container.items, strict=True) if not isinstance(of, Literal)]
             if open_:  # a list with an item that is unknown is unknown itself
-                unknown = " or ".join(f"{one} is null" for one in open_)
-                return Sql(f"case when {unknown} then null else {found.text} end")
+                missing = " or ".join(f"{one} is null" for one in open_)
+                return Sql(f"case when {missing} then null else {found.text} end")
             return found
         if not isinstance(container.type, List | SetType) or isinstance(container, Comprehension):
             raise NotTranslatable("`in` a map", node.span)
@@ -195,9 +195,9 @@ class Translator:
             raise NotTranslatable("`in` a list of times", node.span)
         items_ = self.value(container, scope).text
         dialect = self.dialect
-        open_ = f"when {dialect.length(items_)} > {dialect.known(items_)} then null"
+        doubt = f"when {dialect.length(items_)} > {dialect.known(items_)} then null"
         unknown = f"case when {item.text} is null or {items_} is null then null"
-        return Sql(f"{unknown} when {dialect.holds(items_, item.text)} then true {open_} else false end")
+        return Sql(f"{unknown} when {dialect.holds(items_, item.text)} then true {doubt} else false end")
 
     def _among(self, item: Sql, values: list[str]) -> Sql:
         if not values:
