@@ -1,0 +1,105 @@
+"""What a column of anybody's data is to a slot of a policy.
+
+What the engine would refuse in a live request is unknown here too: a number out of its range, a word outside its
+vocabulary, a double that is none. A column of another type is an error, never a guess.
+"""
+
+from __future__ import annotations
+
+from adjudge.errors import AdjudgeError
+from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.expr.types import (
+    BOOL,
+    DOUBLE,
+    DURATION,
+    INT,
+    TIMESTAMP,
+    EnumType,
+    ListType,
+    MapType,
+    SetType,
+    Type,
+    is_text,
+)
+from adjudge.fields import Field
+
+_INTS = frozenset(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"))
+_NULLS = {BOOL: "BOOLEAN", INT: "BIGINT", DOUBLE: "DOUBLE", DURATION: "BIGINT", TIMESTAMP: "TIMESTAMPTZ"}
+
+
+class DataError(AdjudgeError):
+    """Data that a backtest cannot use as it stands; the message names the column and the way out."""
+
+    code = "data"
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def sql_type(type_: Type) -> str:
+    """Return the type of a slot's column in DuckDB."""
+    match type_:
+        case SetType():
+            return "VARCHAR[]"
+        case ListType(item=item):
+            return f"{sql_type(item)}[]"
+        case MapType(value=value):
+            return f"MAP(VARCHAR, {sql_type(value)})"
+        case _:
+            return _NULLS.get(type_, "VARCHAR")
+
+
+def understood(column: str, name: str, type_: str, declared: Field) -> str:
+    """Return a column's value as the engine would take it, NULL where it would not. Raises DataError."""
+    wanted = declared.type
+    plain = type_.partition("(")[0]
+    match wanted:
+        case SetType(values=values) if type_ == "VARCHAR[]":
+            members = f"list_filter({DUCKDB.literal(values)}, lambda v: list_contains({column}, v))"
+            return f"case when {column} is not null then {members} end"
+        case EnumType(values=values) if type_ == "VARCHAR" or plain == "ENUM":
+            return f"case when {column} in ({', '.join(map(DUCKDB.literal, values))}) then {column}::varchar end"
+        case ListType(item=item) if type_ == f"{sql_type(item)}[]":
+            return column
+        case MapType() if type_ == sql_type(wanted):
+            return column
+    if is_text(wanted) and type_ == "VARCHAR":
+        return column
+    if wanted == BOOL and type_ == "BOOLEAN":
+        return column
+    if wanted == INT and (type_ in _INTS):
+        return _ranged(column if type_ == "BIGINT" else f"{column}::bigint", declared)
+    if wanted == DOUBLE and (type_ in ("DOUBLE", "FLOAT", *_INTS) or plain == "DECIMAL"):
+        return _ranged(column if type_ == "DOUBLE" else f"{column}::double", declared)
+    if wanted == DURATION and type_ == "BIGINT":
+        return _ranged(column, declared)
+    if wanted == DURATION and type_ == "INTERVAL":
+        return _ranged(f"epoch_us({column})", declared)
+    if wanted == TIMESTAMP and type_ in (
+        "TIMESTAMP",
+        "TIMESTAMP WITH TIME ZONE",
+        "TIMESTAMP_NS",
+        "TIMESTAMP_MS",
+        "TIMESTAMP_S",
+    ):
+        low, high = declared.minimum, declared.maximum
+        moment = column if type_ == "TIMESTAMP WITH TIME ZONE" else f"make_timestamptz(epoch_us({column}))"
+        bounds = [f"epoch_us({column}) >= {DUCKDB.literal(low)}"] if low is not None else []
+        bounds += [f"epoch_us({column}) <= {DUCKDB.literal(high)}"] if high is not None else []
+        return f"case when {' and '.join(bounds)} then {moment} end" if bounds else moment
+    hint = "give it the right type where the data is made, or map another column; a list or a map needs Parquet"
+    if wanted == TIMESTAMP and type_ == "VARCHAR":
+        hint = "write it as a TIMESTAMP in UTC"
+    raise DataError(f"the column `{name}` is {type_}, and the policy wants {sql_type(wanted)}", hint)
+
+
+def _ranged(column: str, declared: Field) -> str:
+    low, high = declared.minimum, declared.maximum
+    if low is not None and high is not None:
+        return f"case when {column} between {DUCKDB.literal(low)} and {DUCKDB.literal(high)} then {column} end"
+    bounds = [f"{column} >= {DUCKDB.literal(low)}"] if low is not None else []
+    bounds += [f"{column} <= {DUCKDB.literal(high)}"] if high is not None else []
+    if declared.type == DOUBLE:
+        bounds.append(f"isfinite({column})")
+    return f"case when {' and '.join(bounds)} then {column} end" if bounds else column

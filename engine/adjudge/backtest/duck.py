@@ -1,0 +1,71 @@
+"""DuckDB, as backtests use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from adjudge.backtest.layout import from_arrow
+from adjudge.backtest.query import Fallback, PolicySql
+from adjudge.errors import MissingExtra
+from adjudge.expr.nodes import Name, walk
+from adjudge.expr.python import compile_condition
+from adjudge.policy.typed import TypedPolicy
+
+if TYPE_CHECKING:
+    import duckdb
+
+MEMORY = "1GB"
+
+
+def connect(*, memory: str = MEMORY, threads: int | None = None) -> duckdb.DuckDBPyConnection:
+    """Return a database in memory that reads times as UTC. Raises MissingExtra."""
+    try:
+        import duckdb
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("backtest", error.name or "duckdb") from None
+    connection = duckdb.connect()
+    connection.execute(f"set memory_limit = '{memory}'")
+    connection.execute("set preserve_insertion_order = false")
+    if threads is not None:
+        connection.execute(f"set threads = {threads}")
+    return connection
+
+
+def install(connection: Any, sql: PolicySql, types: Mapping[str, str]) -> None:
+    """Give a database the functions of a policy's fallbacks. types: of columns in SQL, by slot."""
+    for fallback in sql.fallbacks:
+        function = _function(fallback, sql.policy.typed, sql.policy.functions)
+        parts = ", ".join(f"s{at} {types[slot]}" for at, slot in enumerate(fallback.slots))
+        parameter = f"STRUCT({parts})" if parts else "BOOLEAN"
+        connection.create_function(
+            fallback.name, function, [parameter], "BOOLEAN", type="arrow", null_handling="special", side_effects=True
+        )
+
+
+def _function(fallback: Fallback, typed: TypedPolicy, functions: Mapping[str, Any]) -> Any:
+    """Return a function of columns that answers a condition by the engine's own evaluator."""
+    import pyarrow as pa
+
+    lists = {f"lists.{name}": items for name, items in typed.lists.items()}
+    read = {part.name for part in walk(fallback.node) if isinstance(part, Name)}
+    steps: list[tuple[str, Callable[[Mapping[str, object]], object]]] = []
+    for name in reversed(list(typed.variables)):  # each reads only those before it
+        if name in read:
+            node = typed.variables[name]
+            read |= {part.name for part in walk(node) if isinstance(part, Name)}
+            steps.insert(0, (name, compile_condition(node, functions=functions, constants=lists)))
+    condition = compile_condition(fallback.node, functions=functions, constants=lists)
+    slots = [(f"s{at}", slot, typed.slots[slot].type) for at, slot in enumerate(fallback.slots)]
+
+    def answer(column: Any) -> Any:  # DuckDB looks annotations up
+        answers = []
+        for row in column.to_pylist():
+            known = {slot: from_arrow(row[part], type_) for part, slot, type_ in slots}
+            for name, step in steps:
+                known[name] = step(known)
+            answers.append(condition(known))
+        return pa.array(answers, pa.bool_())
+
+    return answer

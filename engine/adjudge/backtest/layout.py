@@ -1,0 +1,78 @@
+"""How the slots of a policy stand in columns: their names, their types, and values on their way into Arrow.
+
+The layout is version 1 of what `adjudge audit export` writes. An input is `inputs.country`; a field of a signal is
+`signals.device.score`; a keyed map has a column for the map and one for each declared key, with `absent` filled in;
+what is outside a vocabulary is `signals.deepfake.novel_tags`. NULL is unknown. Times are microseconds in UTC, lengths
+of time are whole microseconds as BIGINT, sets and lists are lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, ListType, MapType, SetType, Type
+from adjudge.policy.slots import NOW
+from adjudge.policy.typed import TypedPolicy
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+LAYOUT = 1
+_US = timedelta(microseconds=1)
+
+
+def column_of(slot: str, policy: TypedPolicy) -> str:
+    """Return the column of a slot."""
+    if slot == NOW:
+        return "at"
+    owner = slot.partition(".")[0]
+    return f"signals.{slot}" if owner in policy.signals else f"inputs.{slot}"
+
+
+def arrow_type(type_: Type) -> pa.DataType:
+    """Return the type of a slot's column."""
+    import pyarrow as pa
+
+    match type_:
+        case SetType():
+            return pa.list_(pa.string())
+        case ListType(item=item):
+            return pa.list_(arrow_type(item))
+        case MapType(value=value):
+            return pa.map_(pa.string(), arrow_type(value))
+        case _:
+            scalars = {BOOL: pa.bool_(), INT: pa.int64(), DOUBLE: pa.float64(), DURATION: pa.int64()}
+            return pa.timestamp("us", "UTC") if type_ == TIMESTAMP else scalars.get(type_, pa.string())
+
+
+def to_arrow(value: object) -> object:
+    """Return a slot's value as its column takes it."""
+    match value:
+        case timedelta():
+            return value // _US
+        case tuple():
+            return [to_arrow(item) for item in value]
+        case Mapping():
+            return [(key, to_arrow(item)) for key, item in value.items()]
+        case _:
+            return value
+
+
+def from_arrow(value: object, type_: Type) -> object:
+    """Return what a column holds as the value of its slot."""
+    match value, type_:
+        case None, _:
+            return None
+        case int(), _ if type_ == DURATION:
+            return value * _US
+        case list(), ListType(item=item):
+            return tuple(from_arrow(one, item) for one in value)
+        case list(), SetType():
+            return tuple(value)
+        case list() | dict(), MapType(value=of):
+            entries = value.items() if isinstance(value, dict) else value
+            return {key: from_arrow(one, of) for key, one in entries}
+        case _:
+            return value

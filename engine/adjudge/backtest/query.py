@@ -1,0 +1,234 @@
+"""From a policy to SQL that gives each row the verdict the engine would give.
+
+Each rule and row of the scorecard is a column that is true, false or NULL. Whatever is asked of many of them is one
+`or` over them, which is Kleene's: true if one is, NULL if none is and one is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from adjudge.expr.nodes import Node
+from adjudge.expr.sql.dialect import DUCKDB, Dialect
+from adjudge.expr.sql.translate import Translator
+from adjudge.expr.sql.value import NotTranslatable
+from adjudge.model import OUTCOMES, Outcome
+from adjudge.policy.policy import Policy
+from adjudge.policy.terms import slots_read
+from adjudge.policy.typed import TypedPolicy
+
+REVIEW, REJECT = Outcome.REVIEW.severity, Outcome.REJECT.severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """A condition that SQL cannot answer exactly; the engine's own evaluator answers it, row by row.
+
+    at: its place among rules and rows. slots: what it reads, in the order of the parts of the function's argument.
+    """
+
+    at: int
+    name: str
+    reason: str
+    node: Node
+    slots: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicySql:
+    """A policy in SQL.
+
+    conditions: of its rules, then of the scorecard's rows, over the data's columns.
+    lower, upper, outcome: severities 0, 1, 2, over the conditions' columns `c0`, `c1`, …; `low`, `high`: totals of the
+    scorecard, or None. doubts: columns whose being NULL decides what doubts are worth, `u0`, `u1`, … in expressions.
+    fallbacks: what SQL leaves to Python.
+    """
+
+    policy: Policy
+    conditions: tuple[str, ...]
+    lower: str
+    upper: str
+    outcome: str
+    low: str | None
+    high: str | None
+    doubts: tuple[str, ...] = ()
+    fallbacks: tuple[Fallback, ...] = ()
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The rules, in policy order."""
+        return tuple(rule.id for rule in self.policy.typed.rules)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What people call the conditions: rules by their ids, rows of the scorecard by their numbers from 1."""
+        rows = range(1, len(self.conditions) - len(self.ids) + 1)
+        return (*self.ids, *(f"scorecard row {number}" for number in rows))
+
+    def columns(self) -> str:
+        """Return the conditions, and the slots that doubts hang on, as columns of a select."""
+        found = [f"{text} as c{at}" for at, text in enumerate(self.conditions)]
+        return ", ".join([*found, *(f"{text} as u{at}" for at, text in enumerate(self.doubts))])
+
+
+def policy_sql(policy: Policy, columns: Mapping[str, str], dialect: Dialect = DUCKDB) -> PolicySql:
+    """Translate a policy. columns: SQL expressions of the slots, NULL where unknown."""
+    typed = policy.typed
+    lists = {f"lists.{name}": items for name, items in typed.lists.items()}
+    translator = Translator(columns, typed.variables, lists, dialect, policy.functions)
+    card = typed.scorecard
+    nodes = [rule.condition for rule in typed.rules]
+    nodes += [row.condition for row in card.rows] if card is not None else []
+    conditions: list[str] = []
+    fallbacks: list[Fallback] = []
+    for at, node in enumerate(nodes):
+        try:
+            conditions.append(translator.condition(node))
+        except NotTranslatable as error:
+            name = f"adjudge_fallback_{at}"
+            slots = tuple(sorted(slots_read(node, typed.variables, typed.slots)))
+            fallbacks.append(Fallback(at=at, name=name, reason=str(error), node=node, slots=slots))
+            parts = ", ".join(f"s{n} := {columns[slot]}" for n, slot in enumerate(slots))
+            conditions.append(f"{name}({f'struct_pack({parts})' if parts else 'true'})")
+    verdict = _Verdict(typed, nodes, columns)
+    return PolicySql(
+        policy=policy,
+        conditions=tuple(conditions),
+        lower=verdict.lower(),
+        upper=verdict.upper(),
+        outcome=verdict.outcome(),
+        low=verdict.total("low") if card is not None else None,
+        high=verdict.total("high") if card is not None else None,
+        doubts=tuple(columns[slot] for slot in verdict.needed),
+        fallbacks=tuple(fallbacks),
+    )
+
+
+class _Verdict:
+    """Says the verdict over the columns of conditions, as `policy.verdict.Judge` does over masks."""
+
+    def __init__(self, typed: TypedPolicy, nodes: Sequence[Node], columns: Mapping[str, str]) -> None:
+        self.typed = typed
+        self.columns = columns
+        self.default = typed.when_unknown.severity
+        self.reads = [sorted(slots_read(node, typed.variables, typed.slots)) for node in nodes]
+        self.rules = len(typed.rules)
+        open_ = [at for at in range(len(self.reads)) if self._least(at) != self._most(at)]
+        self.needed = sorted({slot for at in open_ for slot in self.reads[at]})
+
+    def any(self, numbers: Iterable[int]) -> str:
+        """Whether one of some conditions is true; NULL where none is and one is unknown."""
+        texts = [f"c{at}" for at in numbers]
+        return "(" + " or ".join(texts) + ")" if texts else "false"
+
+    def of(self, outcome: Outcome) -> list[int]:
+        return [at for at, rule in enumerate(self.typed.rules) if rule.outcome is outcome]
+
+    def lower(self) -> str:
+        rejecting, reviewing = self.any(self.of(Outcome.REJECT)), self.any(self.of(Outcome.REVIEW))
+        rules = f"case when {rejecting} then 2 when {reviewing} then 1 else 0 end"
+        return self._with_card(rules, self._band(self.total("low")))
+
+    def upper(self) -> str:
+        rejecting, reviewing = self.any(self.of(Outcome.REJECT)), self.any(self.of(Outcome.REVIEW))
+        rules = f"case when {rejecting} is not false then 2 when {reviewing} is not false then 1 else 0 end"
+        return self._with_card(rules, self._band(self.total("high")))
+
+    def outcome(self) -> str:
+        """The worst of what is certain and of what each doubt is worth."""
+        rejecting, reviewing = self.any(self.of(Outcome.REJECT)), self.any(self.of(Outcome.REVIEW))
+        steps = [f"when {rejecting} then 2"]
+        doubts = {severity: self._doubted(self.of(Outcome.REJECT), severity) for severity in (REVIEW, REJECT)}
+        some = [*doubts[REVIEW], *self._doubted(self.of(Outcome.REVIEW), REVIEW)]
+        steps += [f"when {' or '.join(doubts[REJECT])} then 2"] if doubts[REJECT] else []
+        steps += [f"when {reviewing} then 1"]
+        steps += [f"when {' or '.join(some)} then 1"] if some else []
+        rules = f"case {' '.join(steps)} else 0 end"
+        return self._with_card(rules, self._card_outcome()) if self.typed.scorecard is not None else rules
+
+    def _with_card(self, rules: str, card: str) -> str:
+        return rules if self.typed.scorecard is None else f"greatest({rules}, {card})"
+
+    def _doubted(self, numbers: Sequence[int], worth: int) -> list[str]:
+        """Return tests that one of some rules is unknown and counts as at least `worth`."""
+        always = [at for at in numbers if self._least(at) >= worth]
+        if numbers and numbers[0] >= self.rules:  # rows add up, so another that is true does not hide a doubt
+            tests = [f"c{at} is null" for at in always]
+        else:
+            tests = [f"{self.any(always)} is null"] if always else []
+        for at in numbers:
+            if at not in always and self._most(at) >= worth:
+                tests.append(f"(c{at} is null and {self._is_worth(at, worth)})")
+        return tests
+
+    def _own(self, at: int) -> Outcome | None:
+        if at < self.rules:
+            return self.typed.rules[at].when_unknown
+        return self.typed.scorecard.when_unknown if self.typed.scorecard is not None else None
+
+    def _worth_of(self, slot: str) -> int:
+        """What a slot that is unknown is worth."""
+        signal = self.typed.signals.get(slot.partition(".")[0])
+        own = signal.when_unknown if signal is not None else None
+        return own.severity if own is not None else self.default
+
+    def _worths(self, at: int) -> set[int]:
+        """Return what a doubt may be worth: of any slot that it reads, or the policy's where none is unknown."""
+        own = self._own(at)
+        return {own.severity} if own is not None else {self.default, *map(self._worth_of, self.reads[at])}
+
+    def _least(self, at: int) -> int:
+        return min(self._worths(at))
+
+    def _most(self, at: int) -> int:
+        return max(self._worths(at))
+
+    def _is_worth(self, at: int, worth: int) -> str:
+        """Whether the most severe of the slots that are unknown to a condition is worth so much."""
+        severe = [slot for slot in self.reads[at] if self._worth_of(slot) >= worth]
+        found = " or ".join(f"{self._slot(slot)} is null" for slot in severe) or "false"
+        if self.default < worth:
+            return f"({found})"
+        mild = [slot for slot in self.reads[at] if self._worth_of(slot) < worth]
+        none_mild = " and ".join(f"{self._slot(slot)} is not null" for slot in mild) or "true"
+        return f"({found} or ({none_mild}))"
+
+    def _slot(self, slot: str) -> str:
+        return f"u{self.needed.index(slot)}"
+
+    # the scorecard
+
+    def total(self, end: str) -> str:
+        card = self.typed.scorecard
+        if card is None:
+            return "0"
+        terms = []
+        for at, row in enumerate(card.rows, self.rules):
+            doubt = min(row.points, 0) if end == "low" else max(row.points, 0)
+            unknown = f" when c{at} is null then {doubt}" if doubt else ""
+            terms.append(f"case when c{at} then {row.points}{unknown} else 0 end")
+        return "(" + " + ".join(terms) + ")" if terms else "0"
+
+    def _band(self, total: str) -> str:
+        card = self.typed.scorecard
+        if card is None:
+            return "0"
+        steps = [f"when {total} >= {card.reject} then 2"] if card.reject is not None else []
+        steps += [f"when {total} >= {card.review} then 1"] if card.review is not None else []
+        return f"case {' '.join(steps)} else 0 end" if steps else "0"
+
+    def _card_outcome(self) -> str:
+        rows = list(range(self.rules, len(self.reads)))
+        low, high = self._band(self.total("low")), self._band(self.total("high"))
+        steps = []
+        for worth in (REJECT, REVIEW):
+            tests = self._doubted(rows, worth)
+            steps += [f"when {' or '.join(tests)} then {worth}"] if tests else []
+        doubt = f"case {' '.join(steps)} else 0 end" if steps else "0"
+        return f"greatest({low}, least({high}, {doubt}))"
+
+
+def outcome_name(severity: int) -> str:
+    """Return `pass`, `review` or `reject`."""
+    return OUTCOMES[severity].value

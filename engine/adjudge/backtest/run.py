@@ -1,0 +1,233 @@
+"""Running a policy over a dataset: counts in one pass each, and single rows where they are asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from adjudge.audit.marks import LABELS
+from adjudge.backtest.dataset import Dataset
+from adjudge.backtest.duck import install
+from adjudge.backtest.query import PolicySql, outcome_name, policy_sql
+from adjudge.model import Outcome
+from adjudge.policy.policy import Policy
+
+if TYPE_CHECKING:
+    import duckdb
+
+Progress = Callable[[float], None]
+"""Told how much is done, from 0 to 1, a few times a second."""
+
+OVERLAP_ROWS = 100_000
+"""Of at most so many rows the overlap of rules is told."""
+_TICK_S = 0.2
+_CELL = 8
+"""So many columns stand before those of the rules."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """Rows with the same day, label and verdict.
+
+    day, label: None where the data has none. cost: the sum over `costed` rows, those whose cost is known.
+    """
+
+    day: date | None
+    label: str | None
+    outcome: Outcome
+    lower: Outcome
+    upper: Outcome
+    rows: int
+    cost: float
+    costed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleHits:
+    """What became of one rule. fraud, genuine: of the rows on which it was true, how many have the label."""
+
+    id: str
+    outcome: Outcome
+    true: int
+    unknown: int
+    fraud: int
+    genuine: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backtest:
+    """What a policy made of a dataset.
+
+    cells: counts by day, label and verdict. rules: in policy order. overlap: of pairs of rules, on how many of
+    `overlap_rows` rows both were true. absent: slots that the data has not, and so unknown on every row.
+    by_row: rules and rows of the scorecard that SQL could not answer, with the reason.
+    """
+
+    policy: Policy
+    dataset: Dataset
+    rows: int
+    cells: tuple[Cell, ...]
+    rules: tuple[RuleHits, ...]
+    overlap: Mapping[tuple[str, str], int]
+    overlap_rows: int
+    by_row: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """The verdict on one row."""
+
+    id: str | None
+    outcome: Outcome
+    lower: Outcome
+    upper: Outcome
+    matched: tuple[str, ...]
+    unresolved: tuple[str, ...]
+    score: tuple[int, int] | None
+
+
+class Runner:
+    """One policy on one dataset in one database."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset) -> None:
+        self.connection = connection
+        self.policy = policy
+        self.dataset = dataset
+        self.sql: PolicySql = policy_sql(policy, dataset.columns)
+        install(connection, self.sql, dataset.types)
+
+    def relation(self, *more: str) -> str:
+        """Return a select of the conditions' columns, and of what else is wanted of each row."""
+        columns = ", ".join([*more, self.sql.columns()])
+        return f"(select {columns or 'true as nothing'} from {self.dataset.relation})"
+
+    def backtest(self, progress: Progress | None = None) -> Backtest:
+        """Count, in one pass. Interrupted, it leaves nothing behind."""
+        rules = self.policy.typed.rules
+        cells: list[Cell] = []
+        hits = {label: [0] * (2 * len(rules)) for label in (None, *LABELS)}
+        for row in watched(self.connection, self._counts(), progress):
+            cells.append(_cell(row))
+            counts = hits[row[1]]
+            for at, count in enumerate(row[_CELL:]):
+                counts[at] += count
+        overlap, overlap_rows = self._overlap()
+        return Backtest(
+            policy=self.policy,
+            dataset=self.dataset,
+            rows=sum(cell.rows for cell in cells),
+            cells=tuple(cells),
+            rules=tuple(
+                RuleHits(
+                    id=rule.id,
+                    outcome=rule.outcome,
+                    true=sum(counts[2 * at] for counts in hits.values()),
+                    unknown=sum(cell.rows for cell in cells) - sum(counts[2 * at + 1] for counts in hits.values()),
+                    fraud=hits["fraud"][2 * at],
+                    genuine=hits["genuine"][2 * at],
+                )
+                for at, rule in enumerate(rules)
+            ),
+            overlap=overlap,
+            overlap_rows=overlap_rows,
+            by_row=tuple((self.sql.names[one.at], one.reason) for one in self.sql.fallbacks),
+        )
+
+    def _counts(self) -> str:
+        """Return a query for rows by day, label and verdict, and in each, how often a rule is true, and known."""
+        keep = (f"{self.dataset.day()} as day", f"{self.dataset.label()} as label", f"{self.dataset.cost()} as cost")
+        sql = self.sql
+        verdict = f"{sql.outcome} as outcome, {sql.lower} as lower, {sql.upper} as upper"
+        counts = "".join(f", coalesce(count_if(c{at}), 0), count(c{at})" for at in range(len(sql.ids)))
+        return (
+            f"select day, label, outcome, lower, upper, count(*), coalesce(sum(cost), 0), count(cost){counts} from"
+            f" (select *, {verdict} from {self.relation(*keep)})"
+            " group by day, label, outcome, lower, upper order by day, label, outcome, lower, upper"
+        )
+
+    def _overlap(self) -> tuple[dict[tuple[str, str], int], int]:
+        """Count pairs of rules that are true together, on the first rows."""
+        ids = self.sql.ids
+        if len(ids) < 2:
+            return {}, 0
+        found = ", ".join(f"case when c{at} then {at} end" for at in range(len(ids)))
+        limited = f"(select * from {self.relation()} limit {OVERLAP_ROWS})"
+        rows = self.connection.execute(
+            f"select list_filter([{found}], lambda v: v is not null) as hits, count(*) from {limited} group by hits"
+        ).fetchall()
+        pairs: dict[tuple[str, str], int] = {}
+        for hits, number in rows:
+            for at, one in enumerate(hits):
+                for other in hits[at + 1 :]:
+                    pair = (ids[one], ids[other])
+                    pairs[pair] = pairs.get(pair, 0) + number
+        return pairs, sum(number for _, number in rows)
+
+    def rows(self) -> Iterator[Row]:
+        """Yield the verdict on every row, in the data's order; far slower than counting."""
+        sql, ids = self.sql, self.sql.ids
+        every = ", ".join(f"c{at}" for at in range(len(ids)))
+        score = f"{sql.low}, {sql.high}" if sql.low is not None else "null, null"
+        keep = (f"{self.dataset.roles.get('id', 'null')}::varchar as id",)
+        self.connection.execute("set preserve_insertion_order = true")
+        cursor = self.connection
+        cursor.execute(
+            f"select id, {sql.outcome}, {sql.lower}, {sql.upper}, {score}{', ' if every else ''}{every}"
+            f" from {self.relation(*keep)}"
+        )
+        while batch := cursor.fetchmany(4096):
+            for id_, outcome, lower, upper, low, high, *answers in batch:
+                yield Row(
+                    id=id_,
+                    outcome=Outcome(outcome_name(outcome)),
+                    lower=Outcome(outcome_name(lower)),
+                    upper=Outcome(outcome_name(upper)),
+                    matched=tuple(one for one, answer in zip(ids, answers, strict=True) if answer),
+                    unresolved=tuple(one for one, answer in zip(ids, answers, strict=True) if answer is None),
+                    score=None if low is None else (low, high),
+                )
+
+
+def _cell(row: tuple[Any, ...]) -> Cell:
+    day, label, outcome, lower, upper, rows, cost, costed = row[:_CELL]
+    return Cell(
+        day=day,
+        label=label,
+        outcome=Outcome(outcome_name(outcome)),
+        lower=Outcome(outcome_name(lower)),
+        upper=Outcome(outcome_name(upper)),
+        rows=rows,
+        cost=float(cost),
+        costed=costed,
+    )
+
+
+def watched(connection: duckdb.DuckDBPyConnection, query: str, progress: Progress | None) -> list[tuple[Any, ...]]:
+    """Run a query in a thread, so that it can be watched, and interrupted by Ctrl-C."""
+    if progress is None:
+        return connection.execute(query).fetchall()
+    result: list[list[tuple[Any, ...]]] = []
+    failure: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            result.append(connection.execute(query).fetchall())
+        except BaseException as error:
+            failure.append(error)
+
+    thread = threading.Thread(target=work, name="adjudge-backtest")
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(_TICK_S)
+            progress(min(1.0, max(0.0, connection.query_progress() / 100)))
+    except BaseException:
+        connection.interrupt()
+        thread.join()
+        raise
+    if failure:
+        raise failure[0]
+    return result[0]

@@ -1,0 +1,136 @@
+"""Verdicts in SQL are the engine's, row by row: outcome, interval, rules and score; and counts are counts of these."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from adjudge.policy import parse_policy
+from policy.random_policies import NOW, policies, requests
+
+duckdb = pytest.importorskip("duckdb", reason="needs the extra `backtest`")
+pa = pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
+
+from adjudge.backtest.columns import sql_type  # noqa: E402
+from adjudge.backtest.dataset import Dataset  # noqa: E402
+from adjudge.backtest.duck import connect  # noqa: E402
+from adjudge.backtest.layout import arrow_type, to_arrow  # noqa: E402
+from adjudge.backtest.run import Runner  # noqa: E402
+from adjudge.expr.sql.dialect import DUCKDB  # noqa: E402
+from adjudge.policy import Policy  # noqa: E402
+
+
+@pytest.fixture
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect(threads=1) as connection:
+        yield connection
+
+
+def dataset(connection: duckdb.DuckDBPyConnection, policy: Policy, given_: list[dict[str, object]]) -> Dataset:
+    """Put requests into a table, each slot as the policy understands it."""
+    slots = policy.typed.slots
+    rows = [policy.read(one, now=NOW).values for one in given_]
+    arrays = {
+        slot: pa.array([to_arrow(row.get(slot)) for row in rows], arrow_type(declared.type))
+        for slot, declared in slots.items()
+    }
+    connection.register("data", pa.table({**arrays, "id": pa.array([str(n) for n in range(len(rows))])}))
+    return Dataset(
+        path=Path("data"),
+        relation="data",
+        columns={slot: DUCKDB.column(slot) for slot in slots},
+        types={slot: sql_type(declared.type) for slot, declared in slots.items()},
+        roles={"id": '"id"'},
+    )
+
+
+# a failure is shown as it was found: to shrink requests and a policy at once takes minutes
+@settings(max_examples=60, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_every_row_has_the_verdict_that_the_engine_gives(data: st.DataObject) -> None:
+    policy = data.draw(policies())
+    given_ = [data.draw(requests(policy)) for _ in range(12)]
+    expected = [policy.evaluate(one, now=NOW) for one in given_]
+    with connect(threads=1) as connection:
+        runner = Runner(connection, policy, dataset(connection, policy, given_))
+        for row, verdict, one in zip(runner.rows(), expected, given_, strict=True):
+            said = (row.outcome, row.lower, row.upper, row.matched, row.unresolved, row.score)
+            live = (verdict.outcome, verdict.lower, verdict.upper, verdict.matched, verdict.unresolved, verdict.score)
+            assert said == live, f"{policy.typed.source.text}\n{one}"
+        result = runner.backtest()
+    assert result.rows == 12
+    cells = Counter({(cell.outcome, cell.lower, cell.upper): cell.rows for cell in result.cells})
+    assert cells == Counter((verdict.outcome, verdict.lower, verdict.upper) for verdict in expected)
+    for hits in result.rules:
+        assert hits.true == sum(hits.id in verdict.matched for verdict in expected)
+        assert hits.unknown == sum(hits.id in verdict.unresolved for verdict in expected)
+    for (one_, other), count in result.overlap.items():
+        assert count == sum(one_ in verdict.matched and other in verdict.matched for verdict in expected)
+
+
+WORTH = """policy_language: 1
+policy: worth
+inputs: {flag: bool}
+signals:
+  face: {when_unknown: reject, fields: {ok: bool, n: int}}
+  device: {when_unknown: pass, fields: {ok: bool, n: int}}
+when_unknown: WHEN
+rules:
+  - {id: both, when: face.ok && device.ok, then: reject}
+  - {id: either, when: face.ok || device.ok || flag, then: review}
+  - {id: error, when: face.n / device.n > 1, then: reject}
+  - {id: own, when: face.ok && flag, then: reject, when_unknown: review}
+scorecard:
+  points:
+    - {when: device.ok, add: 30}
+    - {when: face.n > 3, add: -20}
+    - {when: flag, add: 15}
+  bands: {review: 30, reject: 40}
+"""
+
+
+@pytest.mark.parametrize("default", ["pass", "review", "reject"])
+def test_what_doubts_are_worth_by_row(database: duckdb.DuckDBPyConnection, default: str) -> None:
+    policy = parse_policy(WORTH.replace("WHEN", default))
+    given_: list[dict[str, object]] = [
+        {"flag": flag, "face": {"ok": face, "n": n}, "device": {"ok": device, "n": m}}
+        for flag in (True, False, None)
+        for face in (True, False, None)
+        for device in (True, False, None)
+        for n in (0, 7, None)
+        for m in (0, 2, None)
+    ]
+    runner = Runner(database, policy, dataset(database, policy, given_))
+    assert runner.sql.fallbacks == ()
+    for row, one in zip(runner.rows(), given_, strict=True):
+        verdict = policy.evaluate(one, now=NOW)
+        assert (row.outcome, row.lower, row.upper, row.score) == (
+            verdict.outcome, verdict.lower, verdict.upper, verdict.score), one  # fmt: skip
+
+
+def test_conditions_that_sql_cannot_say_are_answered_row_by_row_and_named(
+    database: duckdb.DuckDBPyConnection,
+) -> None:
+    policy = parse_policy(
+        "policy_language: 1\npolicy: odd\ninputs: {opened: timestamp, country: string}\n"
+        "variables: {late: opened.getHours('Europe/Berlin') > 20}\n"
+        "rules:\n  - {id: night, when: late && country == 'SG', then: review}\n"
+        "  - {id: number, when: int(country) > 3, then: reject}\n"
+    )
+    given_: list[dict[str, object]] = [
+        {"opened": f"2026-07-01T{hour:02}:30:00Z", "country": country}
+        for hour in range(24)
+        for country in ("SG", "7", None)
+    ]
+    runner = Runner(database, policy, dataset(database, policy, given_))
+    assert [fallback.at for fallback in runner.sql.fallbacks] == [0, 1]
+    assert [name for name, _ in runner.backtest().by_row] == ["night", "number"]
+    expected = [policy.evaluate(one, now=NOW) for one in given_]
+    assert [(row.matched, row.unresolved) for row in runner.rows()] == [
+        (verdict.matched, verdict.unresolved) for verdict in expected
+    ]
