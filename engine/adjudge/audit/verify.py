@@ -56,15 +56,22 @@ CHECKPOINT = b"checkpoint"
 CHAIN_MEMBERS = frozenset({b"schema", b"seq", b"prev", b"kind", b"hash"})
 
 
+_STRING = r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
+_NUMBER = r"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
+_SCALAR = f"(?>{_STRING}|{_NUMBER}|true|false|null)"
+_SCALARS = rf"\[(?:{_SCALAR}(?:,{_SCALAR})*+)?+\]"
+_TOKEN = f"({_STRING}(?=:))|({_SCALARS})|({_STRING})|({_SCALAR})"
+_SHAPES, _SHAPE_LENGTH = 8, 65_536
+"""So many shapes are remembered of each kind of record, of members of so many bytes."""
+
+
 def _value(depth: int) -> str:
     """Return a pattern of a JSON value nested at most `depth` deep, as RFC 8259 has it, without spaces."""
-    string = r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
-    number = r"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
     nested = ""
     if depth:
         inner = _value(depth - 1)
-        nested = rf"\{{(?:{string}:{inner}(?:,(?!\}})|(?=\}})))*+\}}|\[(?:{inner}(?:,(?!\])|(?=\])))*+\]|"
-    return f"(?>{string}|{nested}true|false|null|{number})"
+        nested = rf"\{{(?:{_STRING}:{inner}(?:,(?!\}})|(?=\}})))*+\}}|\[(?:{inner}(?:,(?!\])|(?=\])))*+\]|"
+    return f"(?>{_STRING}|{nested}true|false|null|{_NUMBER})"
 
 
 @cache
@@ -153,14 +160,20 @@ def verify(
     files = segments(path)
     if not files:
         raise FileNotFoundError(2, "holds no audit-000001.jsonl", str(path))
-    seals = _Seals(keys)
+    seals, shapes = _Seals(keys), _Shapes()
     kept: dict[int, bytes] = {}
     witness = None if anchors is None else _Witness(anchors)
     seq, prev, problem = 0, FIRST_PREV, None
     file, number = files[-1], 0
     for file in files:
         for number, line in _lines(file):
-            what, message, said, kind = _check(line, seq + 1, prev)
+            plain = shapes.kind_of(line, seq + 1, prev)
+            if plain is not None:
+                what, message, said, kind = "", "", seq + 1, plain
+            else:
+                what, message, said, kind = _check(line, seq + 1, prev)
+                if not what:
+                    shapes.learn(line, kind)
             last = line[-SUFFIX_LENGTH + 9 : -3]
             if what == "missing" and _stands_later(files, file, number, seq + 1):
                 what, message = "reordered", f"record {said} stands where record {seq + 1} belongs, which comes later"
@@ -277,6 +290,48 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 line += file.readline(MAX_LINE + 1 - len(line))
             number += 1
             yield number, line
+
+
+class _Shapes:
+    """Members that were found to be good, as patterns: what differs only in its values is good too."""
+
+    def __init__(self) -> None:
+        self.of: dict[bytes, list[re.Pattern[bytes]]] = {}
+        self.token = re.compile(_TOKEN.encode())
+
+    def kind_of(self, line: bytes, seq: int, prev: bytes) -> bytes | None:
+        """Return the kind of a line that is good and like others before it, else None: it is to be looked at."""
+        start = b'{"schema":%d,"seq":%d,"prev":"%b","kind":"' % (SCHEMA, seq, prev)
+        end = len(line) - SUFFIX_LENGTH
+        if (
+            len(line) > MAX_LINE
+            or not line.startswith(start)
+            or line[end : end + 9] != b',"hash":"'
+            or line[-3:] != b'"}\n'
+        ):
+            return None
+        if hashlib.sha256(line[:end]).hexdigest().encode() != line[end + 9 : -3] or not line.isascii():
+            return None
+        at = line.find(b'"', len(start), len(start) + 65)
+        kind = line[len(start) : at]
+        if any(shape.fullmatch(line, at + 1, end) for shape in self.of.get(kind, ())):
+            return kind
+        return None
+
+    def learn(self, line: bytes, kind: bytes) -> None:
+        """Remember the shape of a line that is good."""
+        known = self.of.setdefault(kind, [])
+        if len(known) >= _SHAPES or len(line) > _SHAPE_LENGTH:
+            return
+        start = line.index(b'"kind":"') + 9 + len(kind)
+        parts, at, members = [], 0, line[start:-SUFFIX_LENGTH]
+        for found in self.token.finditer(members):
+            name, scalars, text = found[1], found[2], found[3]
+            parts.append(re.escape(members[at : found.start()]))
+            value = _SCALARS if scalars else _STRING if text else _SCALAR
+            parts.append(re.escape(name) if name else value.encode())
+            at = found.end()
+        known.append(re.compile(b"".join([*parts, re.escape(members[at:])])))
 
 
 def _check(line: bytes, seq: int, prev: bytes) -> tuple[str, str, int, bytes]:

@@ -22,7 +22,6 @@ STATE = "adjudge-export.json"
 ROLES = ("id", "at", "label", "cost")
 
 
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """Rows for one policy.
