@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar, overload
 
 import msgspec
@@ -74,8 +73,7 @@ def encode(kind: str, seq: int, prev: bytes, members: bytes) -> tuple[bytes, byt
     return b'%b,"hash":"%b"}\n' % (hashed, digest), digest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A record as it was read; its own hash has been checked.
 
     prev, hash: lower-case hex SHA-256. line: the exact bytes, newline included.
@@ -85,8 +83,11 @@ class Record:
     prev: str
     kind: str
     hash: str
-    line: bytes = field(repr=False)
-    members_at: int = field(repr=False)
+    line: bytes
+    members_at: int
+
+    def __repr__(self) -> str:
+        return f"<Record {self.seq} {self.kind} {self.hash[:12]}>"
 
     @property
     def body(self) -> bytes:

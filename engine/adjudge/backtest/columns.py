@@ -23,6 +23,8 @@ from adjudge.expr.types import (
 )
 from adjudge.fields import Field
 
+MAP = "MAP(VARCHAR, "
+_TIMES = frozenset(("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"))
 _INTS = frozenset(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"))
 _NULLS = {BOOL: "BOOLEAN", INT: "BIGINT", DOUBLE: "DOUBLE", DURATION: "BIGINT", TIMESTAMP: "TIMESTAMPTZ"}
 
@@ -50,21 +52,35 @@ def sql_type(type_: Type) -> str:
             return _NULLS.get(type_, "VARCHAR")
 
 
-def understood(column: str, name: str, type_: str, declared: Field) -> str:
-    """Return a column's value as the engine would take it, NULL where it would not. Raises DataError."""
+def understood(column: str, name: str, type_: str, declared: Field, depth: int = 0) -> str:
+    """Return a column's value as the engine would take it, NULL where it would not. Raises DataError.
+
+    column: an expression. name: for messages. type_: as DuckDB describes it. depth: of lists and maps around it.
+    """
     wanted = declared.type
     plain = type_.partition("(")[0]
     match wanted:
         case SetType(values=values) if type_ == "VARCHAR[]":
             members = f"list_filter({DUCKDB.literal(values)}, lambda v: list_contains({column}, v))"
-            return f"case when {column} is not null then {members} end"
+            stray = f"case when len({column}) > list_count({column}) then [null::varchar] else [] end"
+            return f"case when {column} is not null then {members} || {stray} end"
         case EnumType(values=values) if type_ == "VARCHAR" or plain == "ENUM":
             return f"case when {column} in ({', '.join(map(DUCKDB.literal, values))}) then {column}::varchar end"
-        case ListType(item=item) if type_ == f"{sql_type(item)}[]":
-            return column
-        case MapType() if type_ == sql_type(wanted):
-            return column
-    if is_text(wanted) and type_ == "VARCHAR":
+        case ListType() if type_.endswith("[]") and declared.of is not None:
+            item = f"v{depth}"
+            inner = understood(item, f"{name}[]", type_[:-2], declared.of, depth + 1)
+            return column if inner == item else f"list_transform({column}, lambda {item}: {inner})"
+        case MapType(keys=keys) if type_.startswith(MAP) and declared.of is not None:
+            entry = f"e{depth}"
+            inner = understood(f"{entry}.value", f"{name}.*", type_[len(MAP) : -1], declared.of, depth + 1)
+            entries = f"map_entries({column})"
+            if keys is not None:
+                entries = f"list_filter({entries}, lambda {entry}: list_contains({DUCKDB.literal(keys)}, {entry}.key))"
+            if inner != f"{entry}.value":
+                entries = f"list_transform({entries}, lambda {entry}: {{'key': {entry}.key, 'value': {inner}}})"
+            changed = keys is not None or inner != f"{entry}.value"
+            return f"case when {column} is not null then map_from_entries({entries}) end" if changed else column
+    if is_text(wanted) and not isinstance(wanted, EnumType) and type_ == "VARCHAR":
         return column
     if wanted == BOOL and type_ == "BOOLEAN":
         return column
@@ -76,13 +92,7 @@ def understood(column: str, name: str, type_: str, declared: Field) -> str:
         return _ranged(column, declared)
     if wanted == DURATION and type_ == "INTERVAL":
         return _ranged(f"epoch_us({column})", declared)
-    if wanted == TIMESTAMP and type_ in (
-        "TIMESTAMP",
-        "TIMESTAMP WITH TIME ZONE",
-        "TIMESTAMP_NS",
-        "TIMESTAMP_MS",
-        "TIMESTAMP_S",
-    ):
+    if wanted == TIMESTAMP and type_ in _TIMES:
         low, high = declared.minimum, declared.maximum
         moment = column if type_ == "TIMESTAMP WITH TIME ZONE" else f"make_timestamptz(epoch_us({column}))"
         bounds = [f"epoch_us({column}) >= {DUCKDB.literal(low)}"] if low is not None else []

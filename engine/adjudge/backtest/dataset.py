@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adjudge.backtest.columns import DataError, sql_type, understood
-from adjudge.backtest.layout import LAYOUT, column_of
+from adjudge.backtest.columns import MAP, DataError, sql_type, understood
+from adjudge.backtest.layout import column_of
+from adjudge.backtest.state import LABELS, STATE, read_state
 from adjudge.errors import did_you_mean
 from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.fields import Field
 from adjudge.policy.slots import NOVEL, NOW, novel_name
 from adjudge.policy.typed import TypedPolicy
 
 if TYPE_CHECKING:
     import duckdb
 
-STATE = "adjudge-export.json"
 ROLES = ("id", "at", "label", "cost")
 
 
@@ -27,7 +28,8 @@ class Dataset:
     """Rows for one policy.
 
     relation: what stands after `from`. columns: an SQL expression for each slot, NULL where unknown. types: of those.
-    roles: expressions of `id`, `at`, `label` and `cost`, where the data has them. absent: slots that it has not.
+    roles: expressions of `id`, `at`, `label` and `cost`, where the data has them. currency: of the cost, if known.
+    absent: slots that the data has not.
     """
 
     path: Path
@@ -35,6 +37,7 @@ class Dataset:
     columns: Mapping[str, str]
     types: Mapping[str, str]
     roles: Mapping[str, str] = field(default_factory=dict)
+    currency: str | None = None
     absent: tuple[str, ...] = ()
 
     def day(self) -> str:
@@ -73,21 +76,23 @@ def open_dataset(
     _check_mapping(mapping, found, policy)
     columns: dict[str, str] = {}
     absent = []
+    finder = _Finder(policy, mapping, found, is_export)
     for slot, declared in policy.slots.items():
-        named = mapping.get(slot) or next((name for name in (slot, column_of(slot, policy)) if name in found), None)
-        if named is None:
-            derived = _derived(slot, policy, found, mapping)
-            if derived is None and slot != NOW:
-                absent.append(slot)
-            columns[slot] = derived or f"cast(null as {sql_type(declared.type)})"
-            continue
-        column = DUCKDB.column(named)
-        columns[slot] = column if is_export else understood(column, named, found[named], declared)
+        column = finder.column(slot, declared)
+        if column is None and slot != NOW:
+            absent.append(slot)
+        columns[slot] = column or f"cast(null as {sql_type(declared.type)})"
     roles = {}
     for role in ROLES:
-        named = mapping.get(role) or (role if role in found else None)
-        if named is not None:
-            roles[role] = _role(role, named, found[named])
+        named = mapping.get(role) or ("decision_id" if is_export and role == "id" else role)
+        if named not in found:
+            continue
+        roles[role] = _role(role, named, found[named])
+    currency = None
+    if "cost" in roles and (name := mapping.get("cost", "cost")) and found[name].startswith(MAP):
+        currency = _currency(connection, DUCKDB.column(name), relation)
+        amount = f"coalesce({DUCKDB.column(name)}[{DUCKDB.text(currency)}]::double, 0)" if currency else "0e0"
+        roles["cost"] = f"case when {DUCKDB.column(name)} is not null then {amount} end"
     types = {slot: sql_type(declared.type) for slot, declared in policy.slots.items()}
     return Dataset(
         path=path,
@@ -95,6 +100,7 @@ def open_dataset(
         columns=columns,
         types=types,
         roles=roles,
+        currency=currency,
         absent=tuple(_shortened(absent, policy)),
     )
 
@@ -104,7 +110,7 @@ def _relation(path: Path, policy: str) -> tuple[str, bool]:
     if path.is_dir():
         state = path / STATE
         if state.is_file():
-            return _export(path, json.loads(state.read_text()), policy), True
+            return _export(path, policy), True
         if not any(path.rglob("*.parquet")):
             raise DataError(f"{path}: holds no Parquet files, and is no export", "`adjudge audit export LOG` makes one")
         return f"read_parquet({DUCKDB.text(f'{path}/**/*.parquet')}, union_by_name = true)", False
@@ -117,21 +123,23 @@ def _relation(path: Path, policy: str) -> tuple[str, bool]:
     return f"read_parquet({DUCKDB.text(str(path))})", False
 
 
-def _export(path: Path, state: Mapping[str, object], policy: str) -> str:
-    if state.get("layout") != LAYOUT:
-        raise DataError(f"{path}: is an export in layout {state.get('layout')}; this version reads {LAYOUT}")
-    names = sorted(folder.name for folder in path.iterdir() if folder.is_dir() and folder.name != "labels")
-    chosen = policy if policy in names else names[0] if len(names) == 1 else None
+def _export(path: Path, policy: str) -> str:
+    """Return an export's decisions of a policy, without those that later ones supersede, each with its newest label."""
+    folders = sorted(read_state(path).folders, key=lambda name: (name.partition("~")[0], len(name), name))
+    own = [name for name in folders if name.partition("~")[0] == policy]
+    chosen = own[-1] if own else folders[0] if len(folders) == 1 else None
     if chosen is None:
-        said = f"holds decisions of {', '.join(names) or 'no policy'}, and none of {policy}"
-        raise DataError(f"{path}: {said}", f"name one of its folders, such as {path}/{names[0]}" if names else None)
+        said = f"holds decisions of {', '.join(folders) or 'no policy'}, and none of {policy}"
+        raise DataError(f"{path}: {said}", f"name one of its folders, such as {path}/{folders[0]}" if folders else None)
     files = DUCKDB.text(f"{path}/{chosen}/**/*.parquet")
-    rows = f"read_parquet({files}, union_by_name = true, hive_partitioning = true)"
-    if not any((path / "labels").glob("*.parquet")):
-        return rows
-    labels = DUCKDB.text(f"{path}/labels/*.parquet")
-    newest = f"select decision_id, arg_max(label, seq) as label from read_parquet({labels}) group by decision_id"
-    return f"(select * from {rows} left join ({newest}) using (decision_id))"
+    rows = f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
+    later = f"select supersedes as decision_id from {rows} where supersedes is not null"
+    rows = f"{rows} anti join ({later}) using (decision_id)"
+    if any((path / LABELS).glob("*.parquet")):
+        labels = DUCKDB.text(f"{path}/{LABELS}/*.parquet")
+        newest = f"select decision_id, arg_max(label, seq) as label from read_parquet({labels}) group by decision_id"
+        rows = f"{rows} left join ({newest}) using (decision_id)"
+    return f"(select * from {rows})"
 
 
 def _check_mapping(mapping: Mapping[str, str], found: Mapping[str, str], policy: TypedPolicy) -> None:
@@ -143,41 +151,78 @@ def _check_mapping(mapping: Mapping[str, str], found: Mapping[str, str], policy:
             raise DataError(f"there is no column `{column}`, to which `{slot}` is mapped", did_you_mean(column, found))
 
 
-def _derived(slot: str, policy: TypedPolicy, found: Mapping[str, str], mapping: Mapping[str, str]) -> str | None:
-    """Return an entry of a map, or what is outside a vocabulary, from the column that holds the whole."""
-    owner, _, last = slot.rpartition(".")
-    prefix = f"{owner}." if owner else ""
-    if owner in policy.slots:
-        whole = mapping.get(owner) or next((name for name in (owner, column_of(owner, policy)) if name in found), None)
-        declared = policy.slots[owner]
-        if whole is None or not found[whole].startswith(("MAP(VARCHAR", "STRUCT")) or declared.of is None:
-            return None
-        column, key = DUCKDB.column(whole), DUCKDB.text(last)
-        entry = f"{column}[{key}]" if found[whole].startswith("MAP") else f"{column}.{DUCKDB.column(last)}"
-        if found[whole].startswith("STRUCT") and f'"{last}"' not in found[whole] and f"{last} " not in found[whole]:
-            entry = "null"
-        of = found[whole].rpartition(", ")[2].rstrip(")") if found[whole].startswith("MAP") else "DOUBLE"
-        value = understood(entry, f"{whole}.{last}", of, declared.of) if entry != "null" else "null"
-        if declared.absent is None:
+@dataclass(frozen=True, slots=True)
+class _Finder:
+    """Finds the column of each slot. found: types by column."""
+
+    policy: TypedPolicy
+    mapping: Mapping[str, str]
+    found: Mapping[str, str]
+    is_export: bool
+
+    def column(self, slot: str, declared: Field) -> str | None:
+        """Return an expression, or None where the data has nothing of the kind."""
+        named = self._named(slot)
+        owner, _, last = slot.rpartition(".")
+        if owner in self.policy.slots:
+            return self._entry(owner, last, named, declared)
+        if last.startswith(NOVEL):
+            whole = f"{owner}.{last.removeprefix(NOVEL)}" if owner else last.removeprefix(NOVEL)
+            if whole in self.policy.slots and novel_name(last.removeprefix(NOVEL), self.policy.slots[whole]) == last:
+                return self._novel(whole, named)
+        return understood(DUCKDB.column(named), named, self.found[named], declared) if named is not None else None
+
+    def _named(self, slot: str) -> str | None:
+        names = (self.mapping.get(slot), slot, column_of(slot, self.policy))
+        return next((name for name in names if name in self.found), None)
+
+    def _entry(self, owner: str, key: str, flat: str | None, declared: Field) -> str | None:
+        """Return an entry of a map: from a column of its own, or from the map's."""
+        whole = self._named(owner)
+        alone = understood(DUCKDB.column(flat), flat, self.found[flat], declared) if flat is not None else None
+        if whole is None:
+            return alone
+        column, type_, text = DUCKDB.column(whole), self.found[whole], DUCKDB.text(key)
+        if type_.startswith(MAP):
+            entry, of = f"{column}[{text}]", type_[len(MAP) : -1]
+            gone = f"not map_contains({column}, {text})"
+        elif type_.startswith("STRUCT("):
+            fields = _fields_of(type_)
+            of = fields.get(key, "")
+            entry, gone = f"{column}.{DUCKDB.column(key)}", f"{column}.{DUCKDB.column(key)} is null" if of else "true"
+        else:
+            return alone
+        value = alone or (understood(entry, f"{whole}.{key}", of, declared) if of else "null")
+        absent = self.policy.slots[owner].absent
+        if absent is None:
             return value
-        gone = f"not map_contains({column}, {key})" if found[whole].startswith("MAP") else f"{entry} is null"
-        return (
-            f"case when {column} is null then null when {gone} then {DUCKDB.literal(declared.absent)} else {value} end"
-        )
-    if last.startswith(NOVEL):
-        name = prefix + last.removeprefix(NOVEL)
-        whole = mapping.get(name) or next((one for one in (name, column_of(name, policy)) if one in found), None)
-        if (
-            whole is None
-            or name not in policy.slots
-            or novel_name(last.removeprefix(NOVEL), policy.slots[name]) != last
-        ):
-            return None
-        vocabulary = DUCKDB.literal(policy.slots[name].vocabulary or ())
-        column = DUCKDB.column(whole)
-        items = column if found[whole].endswith("[]") else f"map_keys({column})"
-        return f"list_distinct(list_filter({items}, lambda v: not list_contains({vocabulary}, v)))"
-    return None
+        filled = f"case when {column} is null then null when {gone} then {DUCKDB.literal(absent)} end"
+        return f"coalesce({value}, {filled})"
+
+    def _novel(self, name: str, named: str | None) -> str | None:
+        """Return what is outside a vocabulary: what a provider said is, or what the whole has."""
+        whole = self._named(name)
+        vocabulary = DUCKDB.literal(self.policy.slots[name].vocabulary or ())
+        said = DUCKDB.column(named) if named is not None else None
+        if whole is None or not self.found[whole].startswith(("VARCHAR[]", MAP)):
+            return said
+        items = DUCKDB.column(whole) if self.found[whole] == "VARCHAR[]" else f"map_keys({DUCKDB.column(whole)})"
+        outside = f"list_filter({items}, lambda v: v is not null and not list_contains({vocabulary}, v))"
+        if said is None:
+            return f"case when {items} is not null then list_sort(list_distinct({outside})) end"
+        if not self.is_export:
+            return said
+        # both are of the vocabulary that the log's policy had
+        kept = f"list_filter({said}, lambda v: not list_contains({vocabulary}, v) or not list_contains({items}, v))"
+        more = f"list_filter(list_distinct({outside}), lambda v: not list_contains({said}, v))"
+        joined = f"{kept} || {more}"
+        return f"case when {said} is null then null when {items} is null then {said} else {joined} end"
+
+
+def _fields_of(struct: str) -> dict[str, str]:
+    """Return the fields of `STRUCT(a DOUBLE, "b c" VARCHAR)`, with their types; only of plain types."""
+    parts = re.findall(r'("(?:[^"]|"")*"|\w+) (\w+(?:\[\])?)', struct.removeprefix("STRUCT(").removesuffix(")"))
+    return {name.strip('"').replace('""', '"'): type_ for name, type_ in parts}
 
 
 def _role(role: str, name: str, type_: str) -> str:
@@ -191,6 +236,13 @@ def _role(role: str, name: str, type_: str) -> str:
             return f"case when {column} then 'fraud' when not {column} then 'genuine' end"
         return f"case when {column} in ('fraud', 'genuine') then {column}::varchar end"
     return f"{column}::double" if role == "cost" and not type_.startswith("MAP") else f"{column}::varchar"
+
+
+def _currency(connection: duckdb.DuckDBPyConnection, costs: str, relation: str) -> str | None:
+    """Return the currency that most costs are in."""
+    keys = f"select unnest(map_keys({costs})) as currency from {relation} where cardinality({costs}) > 0"
+    found = connection.execute(f"select currency from ({keys}) group by 1 order by count(*) desc, 1 limit 1").fetchone()
+    return None if found is None else str(found[0])
 
 
 def _shortened(absent: list[str], policy: TypedPolicy) -> list[str]:

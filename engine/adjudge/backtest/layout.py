@@ -1,9 +1,12 @@
-"""How the slots of a policy stand in columns: their names, their types, and values on their way into Arrow.
+"""How decisions stand in columns: names, types, and values on their way into Arrow and back.
 
 The layout is version 1 of what `adjudge audit export` writes. An input is `inputs.country`; a field of a signal is
-`signals.device.score`; a keyed map has a column for the map and one for each declared key, with `absent` filled in;
-what is outside a vocabulary is `signals.deepfake.novel_tags`. NULL is unknown. Times are microseconds in UTC, lengths
+`signals.device.score`; a map with declared keys has a column for the map and one for each key; what is outside a
+vocabulary is `signals.deepfake.novel_tags`. NULL is unknown. Times are microseconds in UTC, lengths
 of time are whole microseconds as BIGINT, sets and lists are lists.
+
+A column holds what was given, of the declared type: ranges, vocabularies and `absent` are applied by whoever reads it,
+so that a policy with a wider one finds what an older policy refused.
 """
 
 from __future__ import annotations
@@ -12,7 +15,20 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, ListType, MapType, SetType, Type
+from adjudge.expr.types import (
+    BOOL,
+    DOUBLE,
+    DURATION,
+    INT,
+    STRING,
+    TIMESTAMP,
+    EnumType,
+    ListType,
+    MapType,
+    SetType,
+    Type,
+)
+from adjudge.fields import Field
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
 
@@ -31,8 +47,25 @@ def column_of(slot: str, policy: TypedPolicy) -> str:
     return f"signals.{slot}" if owner in policy.signals else f"inputs.{slot}"
 
 
+def open_field(field: Field) -> Field:
+    """Return a field of the same type that knows no range and no vocabulary."""
+    match field.type:
+        case EnumType():
+            return Field(type=STRING)
+        case SetType():
+            return Field(type=ListType(STRING), of=Field(type=STRING))
+        case ListType() if field.of is not None:
+            of = open_field(field.of)
+            return Field(type=ListType(of.type), of=of)
+        case MapType() if field.of is not None:
+            of = open_field(field.of)
+            return Field(type=MapType(STRING, of.type), of=of)
+        case _:
+            return Field(type=field.type)
+
+
 def arrow_type(type_: Type) -> pa.DataType:
-    """Return the type of a slot's column."""
+    """Return the type of a column."""
     import pyarrow as pa
 
     match type_:
@@ -48,7 +81,7 @@ def arrow_type(type_: Type) -> pa.DataType:
 
 
 def to_arrow(value: object) -> object:
-    """Return a slot's value as its column takes it."""
+    """Return a value as its column takes it."""
     match value:
         case timedelta():
             return value // _US

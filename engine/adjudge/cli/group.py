@@ -40,7 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "compare": "Say whether NEW is stricter than OLD, laxer, both or the same, where, and with which inputs.",
     "explain": "Say why a decision of a log came out as it did, and the fewest changes that would have softened it.",
     "replay": "Decide a log's decisions again.",
-    "audit": "Verify, read, label, erase in an audit log.",
+    "audit": "Verify, read, export, label, erase in an audit log.",
     "plugins": "Show what is installed and what it provides.",
 }
 """Each is `command` in the module of its name; the text is the first line of its help."""

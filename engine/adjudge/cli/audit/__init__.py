@@ -1,10 +1,11 @@
-"""`adjudge audit`: verify, read, mark and erase in an audit log."""
+"""`adjudge audit`: verify, read, export, mark and erase in an audit log."""
 
 from __future__ import annotations
 
 import click
 
 from adjudge.cli.audit.calls import calls_command
+from adjudge.cli.audit.export import export_command
 from adjudge.cli.audit.marks import erase_command, label_command
 from adjudge.cli.audit.show import show_command, tail_command
 from adjudge.cli.audit.verify import keygen_command, verify_command
@@ -12,12 +13,21 @@ from adjudge.cli.audit.verify import keygen_command, verify_command
 
 @click.group("audit")
 def command() -> None:
-    """Verify, read, label, erase in an audit log.
+    """Verify, read, export, label, erase in an audit log.
 
     LOG is the log's folder, or one of its files.
     """
 
 
-_COMMANDS = (verify_command, show_command, tail_command, calls_command, label_command, erase_command, keygen_command)
+_COMMANDS = (
+    verify_command,
+    show_command,
+    tail_command,
+    calls_command,
+    export_command,
+    label_command,
+    erase_command,
+    keygen_command,
+)
 for one in _COMMANDS:
     command.add_command(one)

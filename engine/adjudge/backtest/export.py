@@ -1,0 +1,295 @@
+"""From a log to Parquet: `POLICY/day=2026-11-25/part-1-32768.parquet`, labels beside them, and a state to go on from.
+
+Parts are written under other names and renamed, the state comes last, and parts beyond the state are none of the
+export's; so whatever stops an export, the next one goes on where the state says.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from multiprocessing import get_context
+from pathlib import Path
+
+import msgspec
+
+from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal
+from adjudge.audit.marks import LabelBody
+from adjudge.audit.read import UnfinishedLine, read
+from adjudge.audit.record import Record
+from adjudge.audit.vault import Vault
+from adjudge.backtest.columns import DataError
+from adjudge.backtest.state import LABELS, STATE, State, read_state, save_state
+from adjudge.errors import AuditBroken, MissingExtra
+from adjudge.plugin import Function
+from adjudge.replay import load_recorded
+
+try:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from adjudge.backtest.table import Columns
+except ModuleNotFoundError as error:
+    if error.name != "pyarrow":
+        raise
+    raise MissingExtra("backtest", "pyarrow") from None
+
+PART_ROWS = 32_768
+_PART = re.compile(r"part-([0-9]+)-([0-9]+)\.parquet")
+_CHUNK = 256
+"""So many decisions are taken apart at a time: more do not fit into a processor's cache."""
+_AHEAD = 4
+"""So many parts are under way at once."""
+
+Progress = Callable[[float], None]
+"""Told how many bytes of the log were read, every thousand records."""
+
+
+_Place = tuple[Columns, str] | str
+"""The columns and the folder of a policy's decisions, or why there are none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What one export added. records: read, those of earlier exports too. seq: of the last record that is exported."""
+
+    records: int
+    decisions: int
+    labels: int
+    parts: int
+    seq: int
+    folders: tuple[str, ...]
+
+
+def export(
+    log: Path,
+    out: Path,
+    *,
+    functions: Mapping[str, Function] | None = None,
+    with_personal: bool = False,
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> Exported:
+    """Write what a log holds beyond an earlier export of it. Raises AuditBroken, AuditUnavailable, DataError.
+
+    functions: of plugins, for policies that call them. with_personal: what the vault still holds too.
+    jobs: processes that write parts.
+    """
+    state = _opened(out, with_personal)
+    done = state.seq
+    with _pool(jobs) as pool:
+        writer = _Writer(log, out, state, functions or {}, pool)
+        try:
+            records = size = 0
+            for record in _finished(read(log)):
+                records, size = records + 1, size + len(record.line)
+                if progress is not None and records % 1000 == 0:
+                    progress(size)
+                _hold(out, state, record, done)
+                try:
+                    if record.kind == "policy":
+                        writer.policy(record.decode(PolicyBody))
+                    elif record.seq > done and record.kind == "decision":
+                        writer.decision(record.seq, record.body)
+                    elif record.seq > done and record.kind == "label":
+                        writer.label(record.seq, record.decode(LabelBody))
+                except msgspec.DecodeError as error:
+                    raise AuditBroken(f"{log}: record {record.seq} is no {record.kind}: {error}") from None
+            if records < done:
+                raise DataError(f"{out}: holds {done} records of a log that has {records} now", "has the log been cut?")
+            writer.finish()
+            save_state(out, state)
+        except BaseException:
+            writer.stop()
+            _clear(out, done)
+            raise
+    return Exported(records, writer.decisions, writer.labels, writer.parts, state.seq, tuple(sorted(state.folders)))
+
+
+def _hold(out: Path, state: State, record: Record, done: int) -> None:
+    """Hold a record against what was exported before, and note it."""
+    if record.seq == 1:
+        if state.log not in ("", record.hash):
+            raise DataError(f"{out}: is an export of another log", "name a folder of its own for each log")
+        state.log = record.hash
+    if record.seq == done and record.hash != state.hash:
+        raise DataError(f"{out}: is an export of another log: record {done} was another one")
+    if record.seq > done:
+        state.seq, state.hash = record.seq, record.hash
+
+
+def _opened(out: Path, with_personal: bool) -> State:
+    """Return the state of an export, and clear away what an interrupted one left."""
+    if not (out / STATE).exists():
+        if out.is_dir() and any(out.iterdir()):
+            raise DataError(f"{out}: is not empty, and no export", "name a new folder")
+        return State(personal=with_personal)
+    state = read_state(out)
+    if state.personal != with_personal:
+        said = "holds" if state.personal else "does not hold"
+        raise DataError(f"{out}: {said} personal fields", "name another folder for an export that is otherwise")
+    _clear(out, state.seq)
+    return state
+
+
+def _clear(out: Path, seq: int) -> None:
+    """Delete parts that hold records after `seq`, and folders that are empty then."""
+    for part in out.rglob("*part-*.parquet"):
+        found = _PART.fullmatch(part.name)
+        if found is None or int(found[2]) > seq:
+            part.unlink()
+    folders = [folder for folder in out.rglob("*") if folder.is_dir()]
+    for folder in [*sorted(folders, reverse=True), out]:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def _finished(records: Iterator[Record]) -> Iterator[Record]:
+    try:
+        yield from records
+    except UnfinishedLine:  # its writer is at work
+        return
+
+
+class _Writer:
+    """Takes records and writes them as parts, in this process or in others."""
+
+    def __init__(
+        self, log: Path, out: Path, state: State, functions: Mapping[str, Function], pool: ProcessPoolExecutor | None
+    ) -> None:
+        self._out, self._state, self._functions, self._pool = out, state, functions, pool
+        self._vault = (log if log.is_dir() else log.parent) if state.personal else None
+        self._policies: dict[str, PolicyBody] = {}
+        self._places: dict[str, _Place] = {}
+        self._rows: list[tuple[int, bytes]] = []
+        self._labels: list[tuple[int, LabelBody]] = []
+        self._waiting: set[Future[int]] = set()
+        self.decisions = self.labels = self.parts = 0
+
+    def policy(self, body: PolicyBody) -> None:
+        """Take a policy: the decisions after it may be its own."""
+        if self._policies.get(body.digest) == body:
+            return
+        self._policies[body.digest] = body
+        policy = load_recorded(body, self._functions)
+        if isinstance(policy, str):
+            self._places[body.digest] = policy
+            return
+        columns = Columns.of(policy.typed, with_personal=self._state.personal)
+        folder = self._state.folder(body.policy, {name: str(type_) for name, type_ in columns.types().items()})
+        self._places[body.digest] = (columns, folder)
+
+    def decision(self, seq: int, body: bytes) -> None:
+        """Take a decision."""
+        self.decisions += 1
+        self._rows.append((seq, body))
+        if len(self._rows) >= PART_ROWS:
+            self._flush()
+
+    def label(self, seq: int, body: LabelBody) -> None:
+        """Take a label."""
+        self.labels += 1
+        self._labels.append((seq, body))
+        if len(self._labels) >= PART_ROWS:
+            self._flush_labels()
+
+    def finish(self) -> None:
+        """Write what is left, and wait until all of it is written."""
+        self._flush()
+        self._flush_labels()
+        self._wait(ALL_COMPLETED)
+
+    def stop(self) -> None:
+        """Wait for what is under way, so that nothing is written any more."""
+        for one in self._waiting:
+            one.cancel()
+        wait(self._waiting)
+
+    def _flush(self) -> None:
+        rows, self._rows = self._rows, []
+        if not rows:
+            return
+        if self._pool is None:
+            self.parts += _write_decisions(self._out, rows, self._places, self._vault)
+            return
+        if len(self._waiting) >= _AHEAD:
+            self._wait(FIRST_COMPLETED)
+        self._waiting.add(self._pool.submit(_write_decisions, self._out, rows, dict(self._places), self._vault))
+
+    def _flush_labels(self) -> None:
+        labels, self._labels = self._labels, []
+        if not labels:
+            return
+        made = {"seq": pa.array([seq for seq, _ in labels])}
+        for name in LabelBody.__struct_fields__:
+            made[name] = pa.array([getattr(body, name) for _, body in labels])
+        made["at"] = made["at"].cast(pa.timestamp("us", "UTC"))
+        _write(self._out / LABELS / f"part-{labels[0][0]}-{labels[-1][0]}.parquet", pa.table(made))
+        self.parts += 1
+
+    def _wait(self, until: str) -> None:
+        done, self._waiting = wait(self._waiting, return_when=until)
+        self.parts += sum(one.result() for one in done)
+
+
+_DECISION = msgspec.json.Decoder(DecisionBody)
+
+
+def _write_decisions(
+    out: Path, rows: Sequence[tuple[int, bytes]], places: Mapping[str, _Place], vault_at: Path | None
+) -> int:
+    """Write decisions as parts, one for each policy and day, and return how many."""
+    vault = Vault.open(vault_at) if vault_at is not None else None
+    reveal: Reveal = vault.reveal if vault is not None else lambda commitment: None
+    tables: dict[tuple[str, str], list[pa.Table]] = {}
+    ends: dict[tuple[str, str], list[int]] = {}
+    try:
+        for at in range(0, len(rows), _CHUNK):
+            groups: dict[tuple[str, date], list[tuple[int, DecisionBody]]] = {}
+            for seq, members in rows[at : at + _CHUNK]:
+                body = _decoded(seq, members)
+                groups.setdefault((body.policy_digest, body.at.date()), []).append((seq, body))
+            for (digest, day), group in groups.items():
+                place = places.get(digest, "the log does not hold it")
+                if isinstance(place, str):
+                    raise DataError(f"the policy {group[0][1].policy} {digest[:12]} of record {group[0][0]}: {place}")
+                key = (f"{place[1]}/day={day.isoformat()}", digest)
+                tables.setdefault(key, []).append(place[0].table(group, reveal))
+                ends.setdefault(key, []).extend((group[0][0], group[-1][0]))
+    finally:
+        if vault is not None:
+            vault.close()
+    for key, found in tables.items():
+        path = out / key[0] / f"part-{min(ends[key])}-{max(ends[key])}.parquet"
+        _write(path, pa.concat_tables(found).combine_chunks())
+    return len(tables)
+
+
+def _decoded(seq: int, members: bytes) -> DecisionBody:
+    try:
+        return _DECISION.decode(members)
+    except msgspec.DecodeError as error:
+        raise AuditBroken(f"record {seq} is no decision: {error}") from None
+
+
+@contextmanager
+def _pool(jobs: int) -> Iterator[ProcessPoolExecutor | None]:
+    if jobs <= 1:
+        yield None
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield pool
+
+
+def _write(path: Path, table: pa.Table) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}")
+    try:
+        pq.write_table(table, temporary, compression="zstd")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,63 @@
+"""How far an export is: the file that stands beside its parts."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from adjudge.backtest.columns import DataError
+from adjudge.backtest.layout import LAYOUT
+
+STATE = "adjudge-export.json"
+LABELS = "labels"
+
+
+@dataclass(slots=True)
+class State:
+    """How far an export is. log: its first record's hash. folders: columns with their types, by folder."""
+
+    log: str = ""
+    seq: int = 0
+    hash: str = ""
+    personal: bool = False
+    folders: dict[str, dict[str, str]] = field(default_factory=dict)
+    layout: int = LAYOUT
+
+    def folder(self, policy: str, columns: Mapping[str, str]) -> str:
+        """Return the folder of a policy's decisions: another one from where a column changes its type."""
+        number = 1
+        while True:
+            name = policy if number == 1 else f"{policy}~{number}"
+            known = self.folders.setdefault(name, {})
+            if all(known.get(column, type_) == type_ for column, type_ in columns.items()):
+                known |= columns
+                return name
+            number += 1
+
+
+def read_state(out: Path) -> State:
+    """Return how far an export is. Raises DataError."""
+    try:
+        state = msgspec.json.decode((out / STATE).read_bytes(), type=State)
+    except (OSError, msgspec.DecodeError) as error:
+        raise DataError(f"{out / STATE}: cannot be read: {error}") from None
+    if state.layout != LAYOUT:
+        raise DataError(f"{out}: is an export in layout {state.layout}; this version knows {LAYOUT}")
+    return state
+
+
+def save_state(out: Path, state: State) -> None:
+    """Write how far an export is, as a whole or not at all."""
+    out.mkdir(parents=True, exist_ok=True)
+    temporary = out / f".{STATE}"
+    text = json.dumps(msgspec.to_builtins(state), indent=2, sort_keys=True)
+    with temporary.open("w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(out / STATE)

@@ -1,0 +1,47 @@
+"""`adjudge audit export`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from adjudge.audit.verify import segments
+from adjudge.cli.audit.records import log_argument
+from adjudge.cli.extras import extra
+from adjudge.cli.group import FINE
+from adjudge.cli.output import JSON, counted, format_option, print_json
+from adjudge.cli.progress import progress_bar
+from adjudge.cli.settings import Settings
+
+SMALL = 64 * 2**20
+"""A log of fewer bytes is exported before other processes would have started."""
+
+
+@click.command("export")
+@log_argument
+@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--with-personal", is_flag=True, help="Write personal fields too, as the vault still has them.")
+@click.option("--jobs", type=click.IntRange(1, 64), help="Processes that write.  [default: one for each processor]")
+@format_option
+@click.pass_obj
+def export_command(settings: Settings, log: Path, out: Path, with_personal: bool, jobs: int | None, form: str) -> int:
+    """Write a log's decisions and labels to Parquet, for backtests and for any warehouse.
+
+    OUT is a folder: OUT/POLICY/day=YYYY-MM-DD/*.parquet and OUT/labels/*.parquet. Once more, and what is new is added.
+    """
+    with extra("backtest", "pyarrow"):
+        from adjudge.backtest.export import export
+    size = sum(file.stat().st_size for file in segments(log))
+    jobs = jobs or (1 if size < SMALL else os.cpu_count() or 1)
+    functions = settings.registry().catalogue().functions
+    with progress_bar("exporting", size) as bar:
+        done = export(log, out, functions=functions, with_personal=with_personal, jobs=jobs, progress=bar)
+    if form == JSON:
+        print_json(asdict(done))
+        return FINE
+    click.echo(f"{counted(done.decisions, 'decision')} and {counted(done.labels, 'label')} more, in {out}")
+    click.echo(f"  up to record {done.seq}; policies: {', '.join(done.folders) or 'none yet'}")
+    return FINE

@@ -1,0 +1,19 @@
+"""A bar that shows how far a long command is, to people only."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+
+@contextmanager
+def progress_bar(label: str, total: float) -> Iterator[Callable[[float], None]]:
+    """Yield a function that is told how much of `total` is done; it shows nothing where nobody is looking."""
+    if not sys.stderr.isatty():
+        yield lambda done: None
+        return
+    with click.progressbar(length=1000, label=label, file=sys.stderr, update_min_steps=1) as bar:
+        yield lambda done: bar.update(max(0, round(1000 * min(1.0, done / (total or 1))) - bar.pos))

@@ -1,0 +1,234 @@
+"""Exports: a log becomes Parquet that gives every decision its verdict again, goes on where it stopped, leaves nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from adjudge import AuditBroken, Decision, Policy
+from adjudge.audit.log import AuditLog
+from adjudge.audit.marks import label_body
+from adjudge.policy import parse_policy
+from policy.random_policies import policies, requests
+
+duckdb = pytest.importorskip("duckdb", reason="needs the extra `backtest`")
+pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
+
+from adjudge.backtest import export as exporting  # noqa: E402
+from adjudge.backtest.columns import DataError  # noqa: E402
+from adjudge.backtest.dataset import open_dataset  # noqa: E402
+from adjudge.backtest.duck import connect  # noqa: E402
+from adjudge.backtest.export import export  # noqa: E402
+from adjudge.backtest.run import Row, Runner  # noqa: E402
+from backtest.backtest_logs import decide_all  # noqa: E402
+
+POLICY = """policy_language: 1
+policy: onboarding
+inputs:
+  country: string
+  amount: {type: double, range: [0, 100]}
+  email: {type: string, personal: true}
+signals:
+  device: {fields: {os: {type: enum, values: [ios, android]}, n: int}}
+  face:
+    fields:
+      tags: {type: set, values: [SuspectRemake]}
+      novel_tags: {type: list, of: string}
+      score: {type: map, keys: [SuspectRemake], of: {type: double, range: [0, 1]}, absent: 0}
+rules:
+  - {id: big, when: amount > 50, then: reject}
+  - {id: os, when: device.os == "android", then: review}
+  - {id: tag, when: "'SuspectRemake' in face.tags && face.score.SuspectRemake > 0.5", then: review}
+  - {id: new, when: size(face.novel_tags) > 0, then: review}
+"""
+WIDER = (
+    POLICY.replace("[0, 100]", "[0, 1000]")
+    .replace("[ios, android]", "[ios, android, web]")
+    .replace("values: [SuspectRemake]", "values: [SuspectRemake, SuspectNew]")
+    .replace("keys: [SuspectRemake]", "keys: [SuspectRemake, SuspectNew]")
+    .replace("absent: 0", "absent: 1")
+    .replace('"android"', '"web"')
+    .replace("score.SuspectRemake", "score.SuspectNew")
+)
+GIVEN: list[dict[str, Any]] = [
+    {"country": "SG", "amount": 10, "device": {"os": "ios", "n": 3}, "face": {"tags": [], "score": {}}},
+    {"country": "SG", "amount": 500.5, "device": {"os": "web"}, "face": {"tags": ["SuspectNew"], "score": {"SuspectNew": 0.9}}},
+    {"amount": "ten", "device": {"n": 2**70, "os": 5}, "face": {"tags": ["SuspectRemake", 7], "score": {"SuspectRemake": 0.7}}},
+    {"amount": -1, "face": {"tags": ["SuspectRemake"], "score": {"SuspectRemake": 3, "SuspectNew": "x"}}},
+    {"country": "é", "email": "a@example.org", "amount": 60.0, "face": {"tags": None, "novel_tags": ["Odd"]}},
+    {"face": {"tags": ["SuspectRemake", "SuspectNew", "Another"], "score": {"Odd": 1.0}, "novel_tags": ["Told"]}},
+    {"face": {"tags": ["SuspectRemake"], "novel_tags": 5, "score": [1]}},
+    {},
+]  # fmt: skip
+
+
+@pytest.fixture
+def database() -> Iterator[duckdb.DuckDBPyConnection]:
+    with connect(threads=1) as connection:
+        yield connection
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, out: Path, policy: Policy) -> dict[str | None, Row]:
+    return {row.id: row for row in Runner(connection, policy, open_dataset(connection, out, policy.typed)).rows()}
+
+
+def assert_same(row: Row, decision: Decision, policy: Policy, one: object) -> None:
+    verdict = decision.verdict
+    said = (row.outcome, row.lower, row.upper, row.matched, row.unresolved, row.score)
+    live = (verdict.outcome, verdict.lower, verdict.upper, verdict.matched, verdict.unresolved, verdict.score)
+    assert said == live, f"{policy.typed.source.text}\n{one}"
+
+
+def _by_caller(one: dict[str, object]) -> dict[str, object]:
+    """Leave out what only a provider can say."""
+    face = one.get("face")
+    return {**one, "face": {k: v for k, v in face.items() if k != "novel_tags"}} if isinstance(face, dict) else one
+
+
+@settings(max_examples=25, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_an_export_gives_every_decision_its_verdict_again(data: st.DataObject) -> None:
+    policy = data.draw(policies())
+    given_ = [_by_caller(data.draw(requests(policy))) for _ in range(24)]
+    with tempfile.TemporaryDirectory() as name, connect(threads=1) as connection:
+        decisions = decide_all(Path(name) / "log", policy, given_)
+        export(Path(name) / "log", Path(name) / "out")
+        rows = rows_of(connection, Path(name) / "out", policy)
+        assert len(rows) == len(decisions) > 6
+        for decision in decisions:
+            assert_same(rows[decision.decision_id], decision, policy, given_[int(decision.merchant_biz_id) - 1])
+
+
+def test_a_policy_with_wider_ranges_finds_what_an_older_one_refused(
+    tmp_path: Path, database: duckdb.DuckDBPyConnection
+) -> None:
+    older, wider = parse_policy(POLICY), parse_policy(WIDER)
+    decisions = decide_all(tmp_path / "log", older, GIVEN)
+    export(tmp_path / "log", tmp_path / "out")
+    rows = rows_of(database, tmp_path / "out", wider)
+    for decision, one in zip(decisions, GIVEN, strict=True):
+        verdict, row = wider.evaluate(one, now=decision.decided_at), rows[decision.decision_id]
+        assert (row.outcome, row.lower, row.upper, row.matched, row.unresolved) == (
+            verdict.outcome, verdict.lower, verdict.upper, verdict.matched, verdict.unresolved), one  # fmt: skip
+    rows = rows_of(database, tmp_path / "out", older)
+    for decision, one in zip(decisions, GIVEN, strict=True):
+        assert_same(rows[decision.decision_id], decision, older, one)
+
+
+def files(out: Path) -> set[str]:
+    return {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_export_goes_on_where_it_stopped(tmp_path: Path, jobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "PART_ROWS", 3)
+    log, out = tmp_path / "log", tmp_path / "out"
+    policy = parse_policy(POLICY)
+    first = decide_all(log, policy, GIVEN)
+    done = export(log, out, jobs=jobs)
+    assert (done.decisions, done.labels, done.parts, done.folders) == (8, 0, 3, ("onboarding",))
+    before = files(out)
+    assert export(log, out, jobs=jobs).decisions == 0
+    assert files(out) == before, "nothing new, nothing written"
+    decide_all(log, policy, GIVEN[:2], first=100)
+    with AuditLog.open(log, durability="flush") as opened:
+        for label in ("fraud", "genuine"):
+            opened.write_blocking("label", label_body(first[0].decision_id, "M-1", label, source="chargeback"))
+    done = export(log, out, jobs=jobs)
+    assert (done.decisions, done.labels) == (2, 2)
+    assert before < files(out)
+    with connect() as connection:
+        dataset = open_dataset(connection, out, policy.typed)
+        found = connection.execute(
+            f"select {dataset.roles['id']}, {dataset.label()} from {dataset.relation} order by seq"
+        ).fetchall()
+    assert found[0] == (first[0].decision_id, "genuine"), "the newest label counts"
+    assert [label for _, label in found[1:]] == [None] * 9
+
+
+def test_personal_fields_stay_behind_unless_they_are_wanted(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    decide_all(log, parse_policy(POLICY), GIVEN)
+    export(log, tmp_path / "out")
+    export(log, tmp_path / "all", with_personal=True)
+    with connect() as connection:
+
+        def emails(out: Path) -> list[object]:
+            return [row[0] for row in connection.execute(
+                f"select \"inputs.email\" from read_parquet('{out}/onboarding/**/*.parquet') order by seq").fetchall()]  # fmt: skip
+
+        with pytest.raises(duckdb.BinderException):
+            emails(tmp_path / "out")
+        assert emails(tmp_path / "all")[4] == "a@example.org"
+    assert not any(b"a@example.org" in path.read_bytes() for path in (tmp_path / "out").rglob("*") if path.is_file())
+    with pytest.raises(DataError, match="does not hold personal fields"):
+        export(log, tmp_path / "out", with_personal=True)
+
+
+def test_a_decision_that_another_supersedes_is_not_counted_twice(
+    tmp_path: Path, database: duckdb.DuckDBPyConnection
+) -> None:
+    log, policy = tmp_path / "log", parse_policy(POLICY)
+    decide_all(log, policy, [{"country": "SG", "amount": 10}])
+    (again,) = decide_all(log, policy, [GIVEN[0]])
+    assert again.status == "supersedes"
+    export(log, tmp_path / "out")
+    assert list(rows_of(database, tmp_path / "out", policy)) == [again.decision_id]
+
+
+def test_a_field_that_changes_its_type_begins_a_new_folder(tmp_path: Path, database: duckdb.DuckDBPyConnection) -> None:
+    log, older = tmp_path / "log", parse_policy(POLICY)
+    newer = parse_policy(POLICY.replace("n: int", "n: string"))
+    decide_all(log, older, GIVEN)
+    decisions = decide_all(log, newer, [{"device": {"n": "seven"}}], first=60)
+    done = export(log, tmp_path / "out")
+    assert done.folders == ("onboarding", "onboarding~2")
+    assert list(rows_of(database, tmp_path / "out", newer)) == [decisions[0].decision_id]
+
+
+def test_what_is_no_export_of_this_log_is_refused(tmp_path: Path) -> None:
+    log, out, policy = tmp_path / "log", tmp_path / "out", parse_policy(POLICY)
+    decide_all(log, policy, GIVEN)
+    export(log, out)
+    decide_all(tmp_path / "other", policy, GIVEN)
+    with pytest.raises(DataError, match="is an export of another log"):
+        export(tmp_path / "other", out)
+    with pytest.raises(DataError, match="is not empty, and no export"):
+        export(log, log)
+    state = json.loads((out / "adjudge-export.json").read_text())
+    (out / "adjudge-export.json").write_text(json.dumps({**state, "layout": 9}))
+    with pytest.raises(DataError, match="layout 9"):
+        export(log, out)
+
+
+def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exporting, "PART_ROWS", 2)
+    log, out, policy = tmp_path / "log", tmp_path / "out", parse_policy(POLICY)
+    decide_all(log, policy, GIVEN)
+    segment = log / "audit-000001.jsonl"
+    whole = segment.read_bytes()
+    segment.write_bytes(whole.replace(b"60.0", b"61.0"))
+    with pytest.raises(AuditBroken):
+        export(log, out)
+    assert not out.exists(), "nothing was there"
+    segment.write_bytes(whole)
+    export(log, out)
+    before = files(out)
+    decide_all(log, policy, GIVEN, first=50)
+    whole = segment.read_bytes()
+    segment.write_bytes(whole[:-100] + b"x" + whole[-99:])
+    with pytest.raises(AuditBroken):
+        export(log, out)
+    assert files(out) == before
+    segment.write_bytes(whole)
+    shutil.copy(next(out.rglob("part-*.parquet")), next(out.glob("*/day=*")) / "part-900-901.parquet")
+    export(log, out)
+    assert not any("900-901" in name for name in files(out)), "a part beyond the state was an interrupted export's"
