@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,12 +15,14 @@ from adjudge.errors import did_you_mean
 from adjudge.expr.sql.dialect import DUCKDB
 from adjudge.fields import Field
 from adjudge.policy.slots import NOVEL, NOW, novel_name
+from adjudge.policy.terms import slots_read
 from adjudge.policy.typed import TypedPolicy
 
 if TYPE_CHECKING:
     import duckdb
 
-ROLES = ("id", "at", "label", "cost")
+ROLES = ("id", "at", "label", "cost", "outcome")
+"""What a row can have besides fields; `outcome` is what became of it then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,7 @@ class Dataset:
     """Rows for one policy.
 
     relation: what stands after `from`. columns: an SQL expression for each slot, NULL where unknown. types: of those.
-    roles: expressions of `id`, `at`, `label` and `cost`, where the data has them. currency: of the cost, if known.
+    roles: expressions of those of `ROLES` that the data has. currency: of the cost, if known.
     absent: slots that the data has not.
     """
 
@@ -62,7 +64,7 @@ def open_dataset(
 ) -> Dataset:
     """Open Parquet, CSV or an export. Raises DataError.
 
-    mapping: columns by slot, or by `id`, `at`, `label`, `cost`; what it leaves out goes by the slot's own name, or by
+    mapping: columns by slot, or by a name of `ROLES`; what it leaves out goes by the slot's own name, or by
     its name in an export.
     """
     import duckdb
@@ -101,7 +103,7 @@ def open_dataset(
         types=types,
         roles=roles,
         currency=currency,
-        absent=tuple(_shortened(absent, policy)),
+        absent=_missed(absent, policy),
     )
 
 
@@ -235,6 +237,8 @@ def _role(role: str, name: str, type_: str) -> str:
         if type_ == "BOOLEAN":
             return f"case when {column} then 'fraud' when not {column} then 'genuine' end"
         return f"case when {column} in ('fraud', 'genuine') then {column}::varchar end"
+    if role == "outcome":
+        return f"case when {column} in ('pass', 'review', 'reject') then {column}::varchar end"
     return f"{column}::double" if role == "cost" and not type_.startswith("MAP") else f"{column}::varchar"
 
 
@@ -245,10 +249,10 @@ def _currency(connection: duckdb.DuckDBPyConnection, costs: str, relation: str) 
     return None if found is None else str(found[0])
 
 
-def _shortened(absent: list[str], policy: TypedPolicy) -> list[str]:
-    """Leave out the entries of a map that is absent itself, and lists of novelties."""
-    return [
-        slot
-        for slot in absent
-        if slot.rpartition(".")[0] not in absent and not slot.rpartition(".")[2].startswith(NOVEL)
-    ]
+def _missed(absent: Collection[str], policy: TypedPolicy) -> tuple[str, ...]:
+    """Return what the policy reads of what the data has not; of a map and its entries, the map."""
+    trees = [rule.condition for rule in policy.rules]
+    trees += [row.condition for row in policy.scorecard.rows] if policy.scorecard is not None else []
+    read = {slot for tree in trees for slot in slots_read(tree, policy.variables, policy.slots)}
+    missed = [slot for slot in policy.slots if slot in absent and slot in read]
+    return tuple(slot for slot in missed if slot.rpartition(".")[0] not in missed)

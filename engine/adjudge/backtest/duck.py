@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from adjudge.backtest.layout import from_arrow
@@ -39,9 +40,17 @@ def install(connection: Any, sql: PolicySql, types: Mapping[str, str]) -> None:
         function = _function(fallback, sql.policy.typed, sql.policy.functions)
         parts = ", ".join(f"s{at} {types[slot]}" for at, slot in enumerate(fallback.slots))
         parameter = f"STRUCT({parts})" if parts else "BOOLEAN"
+        with suppress(_error()):  # of an earlier query, under the same name
+            connection.remove_function(fallback.name)
         connection.create_function(
             fallback.name, function, [parameter], "BOOLEAN", type="arrow", null_handling="special", side_effects=True
         )
+
+
+def _error() -> type[Exception]:
+    import duckdb
+
+    return duckdb.Error
 
 
 def _function(fallback: Fallback, typed: TypedPolicy, functions: Mapping[str, Any]) -> Any:

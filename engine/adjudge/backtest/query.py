@@ -40,8 +40,8 @@ class PolicySql:
     """A policy in SQL.
 
     conditions: of its rules, then of the scorecard's rows, over the data's columns.
-    lower, upper, outcome: severities 0, 1, 2, over the conditions' columns `c0`, `c1`, …; `low`, `high`: totals of the
-    scorecard, or None. doubts: columns whose being NULL decides what doubts are worth, `u0`, `u1`, … in expressions.
+    lower, upper, outcome: severities 0, 1, 2, over the conditions' columns, a prefix and `c0`, `c1`, …; `low`, `high`:
+    totals of the scorecard, or None. doubts: columns whose being NULL decides what doubts are worth, `u0`, `u1`, …
     fallbacks: what SQL leaves to Python.
     """
 
@@ -54,6 +54,7 @@ class PolicySql:
     high: str | None
     doubts: tuple[str, ...] = ()
     fallbacks: tuple[Fallback, ...] = ()
+    prefix: str = ""
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -68,12 +69,15 @@ class PolicySql:
 
     def columns(self) -> str:
         """Return the conditions, and the slots that doubts hang on, as columns of a select."""
-        found = [f"{text} as c{at}" for at, text in enumerate(self.conditions)]
-        return ", ".join([*found, *(f"{text} as u{at}" for at, text in enumerate(self.doubts))])
+        found = [f"{text} as {self.prefix}c{at}" for at, text in enumerate(self.conditions)]
+        return ", ".join([*found, *(f"{text} as {self.prefix}u{at}" for at, text in enumerate(self.doubts))])
 
 
-def policy_sql(policy: Policy, columns: Mapping[str, str], dialect: Dialect = DUCKDB) -> PolicySql:
-    """Translate a policy. columns: SQL expressions of the slots, NULL where unknown."""
+def policy_sql(policy: Policy, columns: Mapping[str, str], dialect: Dialect = DUCKDB, *, prefix: str = "") -> PolicySql:
+    """Translate a policy.
+
+    columns: SQL expressions of the slots, NULL where unknown. prefix: of the names of the conditions' columns.
+    """
     typed = policy.typed
     lists = {f"lists.{name}": items for name, items in typed.lists.items()}
     translator = Translator(columns, typed.variables, lists, dialect, policy.functions)
@@ -86,12 +90,12 @@ def policy_sql(policy: Policy, columns: Mapping[str, str], dialect: Dialect = DU
         try:
             conditions.append(translator.condition(node))
         except NotTranslatable as error:
-            name = f"adjudge_fallback_{at}"
+            name = f"adjudge_fallback_{prefix}{at}"
             slots = tuple(sorted(slots_read(node, typed.variables, typed.slots)))
             fallbacks.append(Fallback(at=at, name=name, reason=str(error), node=node, slots=slots))
             parts = ", ".join(f"s{n} := {columns[slot]}" for n, slot in enumerate(slots))
             conditions.append(f"{name}({f'struct_pack({parts})' if parts else 'true'})")
-    verdict = _Verdict(typed, nodes, columns)
+    verdict = _Verdict(typed, nodes, columns, prefix)
     return PolicySql(
         policy=policy,
         conditions=tuple(conditions),
@@ -102,14 +106,16 @@ def policy_sql(policy: Policy, columns: Mapping[str, str], dialect: Dialect = DU
         high=verdict.total("high") if card is not None else None,
         doubts=tuple(columns[slot] for slot in verdict.needed),
         fallbacks=tuple(fallbacks),
+        prefix=prefix,
     )
 
 
 class _Verdict:
     """Says the verdict over the columns of conditions, as `policy.verdict.Judge` does over masks."""
 
-    def __init__(self, typed: TypedPolicy, nodes: Sequence[Node], columns: Mapping[str, str]) -> None:
+    def __init__(self, typed: TypedPolicy, nodes: Sequence[Node], columns: Mapping[str, str], prefix: str) -> None:
         self.typed = typed
+        self.prefix = prefix
         self.columns = columns
         self.default = typed.when_unknown.severity
         self.reads = [sorted(slots_read(node, typed.variables, typed.slots)) for node in nodes]
@@ -119,7 +125,7 @@ class _Verdict:
 
     def any(self, numbers: Iterable[int]) -> str:
         """Whether one of some conditions is true; NULL where none is and one is unknown."""
-        texts = [f"c{at}" for at in numbers]
+        texts = [f"{self.prefix}c{at}" for at in numbers]
         return "(" + " or ".join(texts) + ")" if texts else "false"
 
     def of(self, outcome: Outcome) -> list[int]:
@@ -154,12 +160,12 @@ class _Verdict:
         """Return tests that one of some rules is unknown and counts as at least `worth`."""
         always = [at for at in numbers if self._least(at) >= worth]
         if numbers and numbers[0] >= self.rules:  # rows add up, so another that is true does not hide a doubt
-            tests = [f"c{at} is null" for at in always]
+            tests = [f"{self.prefix}c{at} is null" for at in always]
         else:
             tests = [f"{self.any(always)} is null"] if always else []
         for at in numbers:
             if at not in always and self._most(at) >= worth:
-                tests.append(f"(c{at} is null and {self._is_worth(at, worth)})")
+                tests.append(f"({self.prefix}c{at} is null and {self._is_worth(at, worth)})")
         return tests
 
     def _own(self, at: int) -> Outcome | None:
@@ -195,7 +201,7 @@ class _Verdict:
         return f"({found} or ({none_mild}))"
 
     def _slot(self, slot: str) -> str:
-        return f"u{self.needed.index(slot)}"
+        return f"{self.prefix}u{self.needed.index(slot)}"
 
     # the scorecard
 
@@ -206,8 +212,8 @@ class _Verdict:
         terms = []
         for at, row in enumerate(card.rows, self.rules):
             doubt = min(row.points, 0) if end == "low" else max(row.points, 0)
-            unknown = f" when c{at} is null then {doubt}" if doubt else ""
-            terms.append(f"case when c{at} then {row.points}{unknown} else 0 end")
+            unknown = f" when {self.prefix}c{at} is null then {doubt}" if doubt else ""
+            terms.append(f"case when {self.prefix}c{at} then {row.points}{unknown} else 0 end")
         return "(" + " + ".join(terms) + ")" if terms else "0"
 
     def _band(self, total: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -89,14 +90,21 @@ class Row:
     score: tuple[int, int] | None
 
 
+Flow = Mapping[tuple[Outcome, Outcome], int]
+"""Rows by their outcomes before and after."""
+
+
 class Runner:
     """One policy on one dataset in one database."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset, prefix: str = ""
+    ) -> None:
+        """Translate the policy. prefix: of columns, another for each runner that `flow` is asked with."""
         self.connection = connection
         self.policy = policy
         self.dataset = dataset
-        self.sql: PolicySql = policy_sql(policy, dataset.columns)
+        self.sql: PolicySql = policy_sql(policy, dataset.columns, prefix=prefix)
         install(connection, self.sql, dataset.types)
 
     def relation(self, *more: str) -> str:
@@ -139,9 +147,9 @@ class Runner:
     def _counts(self) -> str:
         """Return a query for rows by day, label and verdict, and in each, how often a rule is true, and known."""
         keep = (f"{self.dataset.day()} as day", f"{self.dataset.label()} as label", f"{self.dataset.cost()} as cost")
-        sql = self.sql
+        sql, p = self.sql, self.sql.prefix
         verdict = f"{sql.outcome} as outcome, {sql.lower} as lower, {sql.upper} as upper"
-        counts = "".join(f", coalesce(count_if(c{at}), 0), count(c{at})" for at in range(len(sql.ids)))
+        counts = "".join(f", coalesce(count_if({p}c{at}), 0), count({p}c{at})" for at in range(len(sql.ids)))
         return (
             f"select day, label, outcome, lower, upper, count(*), coalesce(sum(cost), 0), count(cost){counts} from"
             f" (select *, {verdict} from {self.relation(*keep)})"
@@ -150,10 +158,10 @@ class Runner:
 
     def _overlap(self) -> tuple[dict[tuple[str, str], int], int]:
         """Count pairs of rules that are true together, on the first rows."""
-        ids = self.sql.ids
+        ids, p = self.sql.ids, self.sql.prefix
         if len(ids) < 2:
             return {}, 0
-        found = ", ".join(f"case when c{at} then {at} end" for at in range(len(ids)))
+        found = ", ".join(f"case when {p}c{at} then {at} end" for at in range(len(ids)))
         limited = f"(select * from {self.relation()} limit {OVERLAP_ROWS})"
         rows = self.connection.execute(
             f"select list_filter([{found}], lambda v: v is not null) as hits, count(*) from {limited} group by hits"
@@ -166,10 +174,30 @@ class Runner:
                     pairs[pair] = pairs.get(pair, 0) + number
         return pairs, sum(number for _, number in rows)
 
+    def flow(self, before: Runner | None = None, progress: Progress | None = None) -> Flow:
+        """Count rows by their outcomes: of another policy on the same data or as recorded, and of this one.
+
+        before: with another prefix than this one's.
+        """
+        other = before.sql.outcome if before is not None else None
+        if other is None:
+            recorded = self.dataset.roles["outcome"]
+            other = "case recorded when 'reject' then 2 when 'review' then 1 when 'pass' then 0 end"
+            keep = [f"{recorded} as recorded"]
+        else:
+            assert before is not None
+            keep = [before.sql.columns()] if before.sql.columns() else []
+        query = f"select {other}, {self.sql.outcome}, count(*) from {self.relation(*keep)} group by all"
+        found: Counter[tuple[Outcome, Outcome]] = Counter()
+        for old, new, rows in watched(self.connection, query, progress):
+            if old is not None:
+                found[Outcome(outcome_name(old)), Outcome(outcome_name(new))] += rows
+        return found
+
     def rows(self) -> Iterator[Row]:
         """Yield the verdict on every row, in the data's order; far slower than counting."""
-        sql, ids = self.sql, self.sql.ids
-        every = ", ".join(f"c{at}" for at in range(len(ids)))
+        sql, ids, p = self.sql, self.sql.ids, self.sql.prefix
+        every = ", ".join(f"{p}c{at}" for at in range(len(ids)))
         score = f"{sql.low}, {sql.high}" if sql.low is not None else "null, null"
         keep = (f"{self.dataset.roles.get('id', 'null')}::varchar as id",)
         self.connection.execute("set preserve_insertion_order = true")

@@ -131,9 +131,9 @@ def _fill(made: dict[str, pa.Array], prefix: str, fields: Mapping[str, Field], g
 
 def _novel(field: Field, value: object, named: object) -> object:
     """Return what is outside a vocabulary; most often nothing is, which is seen at once."""
-    if named is None and type(value) in (list, dict) and field.vocabulary is not None:
+    if named is None and isinstance(value, list | dict) and field.vocabulary is not None:
         try:
-            if frozenset(field.vocabulary).issuperset(value):  # type: ignore[call-overload]
+            if frozenset(field.vocabulary).issuperset(value):
                 return []
         except TypeError:
             pass

@@ -1,0 +1,146 @@
+"""What turning one threshold would do, at every setting at once: one pass over the data.
+
+Where the threshold's field is known, the comparison is true or it is false, so each row has two possible outcomes
+whatever the setting; counted by where the field stands among the settings, they give the outcomes at each of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adjudge.backtest.dataset import Dataset
+from adjudge.backtest.duck import install
+from adjudge.backtest.knobs import Knob, held
+from adjudge.backtest.query import outcome_name, policy_sql
+from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.expr.types import INT
+from adjudge.model import Outcome
+from adjudge.policy.policy import Policy
+
+if TYPE_CHECKING:
+    import duckdb
+
+Counts = Mapping[tuple[str | None, Outcome], int]
+"""Rows by label and outcome."""
+BINS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a policy does with one threshold at one number."""
+
+    value: float
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """How often a field's values fall into bins of one width, from `low` to `high`, by label. unknown: rows without."""
+
+    slot: str
+    low: float
+    high: float
+    bins: Mapping[str | None, Sequence[int]]
+    unknown: int
+
+
+def curve(
+    connection: duckdb.DuckDBPyConnection,
+    policy: Policy,
+    dataset: Dataset,
+    knob: Knob,
+    values: Sequence[float],
+    where: str = "true",
+) -> tuple[Setting, ...]:
+    """Return what becomes of all rows at each of some numbers, in ascending order. where: which rows count."""
+    values = sorted(set(values))
+    variants = [policy_sql(policy, dataset.columns, prefix="n")]
+    variants += [
+        policy_sql(held(policy, knob, answer), dataset.columns, prefix=prefix)
+        for answer, prefix in ((True, "t"), (False, "f"))
+    ]
+    for sql in variants:
+        install(connection, sql, dataset.types)
+    column = dataset.columns[knob.slot]
+    bin_ = f"case when {column} is not null then {_passed(column, values, knob.operator in ('>', '<='))} end"
+    # each severity is 0, 1 or 2; the policy as it stands counts only where the field is unknown
+    unknown, true, false = (sql.outcome for sql in variants)
+    inner = ", ".join(sql.columns() for sql in variants if sql.columns())
+    rows = connection.execute(
+        f"select label, bin, case when bin is null then {unknown} end, case when bin is not null then {true} end,"
+        f" case when bin is not null then {false} end, count(*) from (select {dataset.label()} as label, {bin_} as bin"
+        f"{', ' + inner if inner else ''} from {dataset.relation} where {where}) group by all"
+    ).fetchall()
+    rising = knob.operator in (">", ">=")
+    found = []
+    for at, value in enumerate(values):
+        counts: dict[tuple[str | None, Outcome], int] = {}
+        for label, bin_of, unknown_, true_, false_, number in rows:
+            known = true_ if bin_of is not None and (bin_of > at) == rising else false_
+            key = (label, Outcome(outcome_name(unknown_ if bin_of is None else known)))
+            counts[key] = counts.get(key, 0) + number
+        found.append(Setting(value, counts))
+    return tuple(found)
+
+
+def _passed(column: str, values: Sequence[float], strictly: bool) -> str:
+    """Return SQL for how many of some ascending numbers a column is at or above (strictly: above)."""
+    sign = "<=" if strictly else "<"
+
+    def between(first: int, last: int) -> str:
+        if first == last:
+            return str(first)
+        middle = (first + last) // 2
+        test = f"{column} {sign} {DUCKDB.literal(values[middle])}"
+        return f"case when {test} then {between(first, middle)} else {between(middle + 1, last)} end"
+
+    return between(0, len(values))
+
+
+def histogram(
+    connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset, slot: str, bins: int = BINS
+) -> Histogram | None:
+    """Return how a number is distributed, by label; None where it is unknown on every row."""
+    column = dataset.columns[slot]
+    declared = policy.typed.slots[slot]
+    ends = connection.execute(f"select min({column}), max({column}) from {dataset.relation}").fetchone()
+    if ends is None or ends[0] is None:
+        return None
+    low, high = (float(end) for end in ends)
+    if declared.minimum is not None and declared.maximum is not None:
+        whole = (float(declared.minimum), float(declared.maximum))  # type: ignore[arg-type]  # numbers have such ranges
+        low, high = whole if (high - low) > (whole[1] - whole[0]) / 4 else (low, high)
+    if high <= low:
+        high = low + 1
+    if declared.type == INT:
+        step = max(1, math.ceil((high - low + 1) / bins))
+        bins, high = math.ceil((high - low + 1) / step), low + step * math.ceil((high - low + 1) / step)
+    width = (high - low) / bins
+    place = f"least({bins - 1}, greatest(0, floor(({column} - {low!r}) / {width!r})))::int"
+    rows = connection.execute(
+        f"select {dataset.label()} as label, case when {column} is not null then {place} end as bin, count(*)"
+        f" from {dataset.relation} group by all"
+    ).fetchall()
+    found: dict[str | None, list[int]] = {}
+    unknown = 0
+    for label, bin_, number in rows:
+        if bin_ is None:
+            unknown += number
+        else:
+            found.setdefault(label, [0] * bins)[bin_] += number
+    return Histogram(slot, low, high, found, unknown)
+
+
+def settings_for(knob: Knob, histogram: Histogram, count: int = BINS) -> list[float]:
+    """Return numbers to try for a threshold: across what the data holds, and the one that stands."""
+    step = (histogram.high - histogram.low) / count
+    if isinstance(knob.value, int):
+        whole = max(1, round(step))
+        tried: list[float] = list(range(math.floor(histogram.low), math.ceil(histogram.high) + whole, whole))
+    else:
+        digits = max(0, 2 - math.floor(math.log10(histogram.high - histogram.low)))
+        tried = [round(histogram.low + step * at, digits) for at in range(count + 1)]
+    return sorted({*tried, knob.value})

@@ -1,0 +1,107 @@
+"""A study for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from adjudge.backtest.measures import Ratio
+from adjudge.backtest.report.study import Moves, Study
+from adjudge.backtest.run import Cell
+from adjudge.model import OUTCOMES
+
+
+def data(study: Study) -> dict[str, Any]:
+    """Return what a study found, as JSON has it. Shares are 0 to 1, or null of nothing."""
+    first = study.backtests[0]
+    return {
+        "data": str(first.dataset.path),
+        "rows": first.rows,
+        "policies": [_policy(study, at) for at in range(len(study.titles))],
+        "moves": [_moves(moves) for moves in study.moves],
+        "thresholds": [
+            {
+                "field": knob.slot,
+                "operator": knob.operator,
+                "value": knob.value,
+                "where": knob.where,
+                "settings": [
+                    {
+                        "value": one.value,
+                        "outcomes": [
+                            {"label": label, "outcome": outcome.value, "rows": rows}
+                            for (label, outcome), rows in sorted(one.counts.items(), key=str)
+                        ],
+                    }
+                    for one in settings
+                ],
+            }
+            for plotted in study.plotted
+            for knob, settings in plotted.curves.items()
+        ],
+    }
+
+
+def _policy(study: Study, at: int) -> dict[str, Any]:
+    backtest, measures = study.backtests[at], study.measures[at]
+    typed = backtest.policy.typed
+    names = ("settled", "labelled", "caught", "caught_low", "caught_high", "precision", "turned_away")
+    return {
+        "title": study.titles[at],
+        "policy": typed.name,
+        "digest": typed.digest,
+        "currency": backtest.dataset.currency,
+        "absent": list(backtest.dataset.absent),
+        "by_row": [{"condition": name, "reason": reason} for name, reason in backtest.by_row],
+        "outcomes": {
+            outcome.value: {
+                "rows": one.rows,
+                "share": Ratio(one.rows, measures.rows).share,
+                "fraud": one.fraud,
+                "genuine": one.genuine,
+                "unlabelled": one.unlabelled,
+                "cost": one.cost if one.costed else None,
+                "costed": one.costed,
+            }
+            for outcome, one in measures.outcomes.items()
+        },
+        "measures": {name: _ratio(getattr(measures, name)) for name in names},
+        "precisions": {outcome.value: _ratio(one) for outcome, one in measures.precisions.items()},
+        "rules": [
+            {
+                "id": rule.id,
+                "outcome": rule.outcome.value,
+                "true": rule.true,
+                "unknown": rule.unknown,
+                "fraud": rule.fraud,
+                "genuine": rule.genuine,
+            }
+            for rule in backtest.rules
+        ],
+        "overlap": {
+            "rows": backtest.overlap_rows,
+            "pairs": [{"rules": list(pair), "rows": rows} for pair, rows in sorted(backtest.overlap.items())],
+        },
+        "cells": [_cell(cell) for cell in backtest.cells],
+    }
+
+
+def _ratio(one: Ratio) -> dict[str, Any]:
+    return {"hits": one.hits, "of": one.of, "share": one.share, "interval": one.interval}
+
+
+def _cell(cell: Cell) -> Mapping[str, Any]:
+    return {
+        "day": cell.day.isoformat() if cell.day is not None else None,
+        "label": cell.label,
+        "outcome": cell.outcome.value,
+        "lower": cell.lower.value,
+        "upper": cell.upper.value,
+        "rows": cell.rows,
+        "cost": cell.cost if cell.costed else None,
+    }
+
+
+def _moves(moves: Moves) -> dict[str, Any]:
+    matrix = {old.value: {new.value: moves.rows.get((old, new), 0) for new in OUTCOMES} for old in OUTCOMES}
+    return {"before": moves.before, "after": moves.after, "matrix": matrix}

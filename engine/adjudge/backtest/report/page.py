@@ -1,0 +1,142 @@
+"""A study as one page of HTML that needs nothing else: no script, no font, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from adjudge.backtest.measures import Ratio
+from adjudge.backtest.report import plots
+from adjudge.backtest.report.study import Moves, Study
+from adjudge.backtest.report.words import RULES_MAX, pairs, percent, period, remarks
+from adjudge.model import OUTCOMES
+
+_STYLE = """
+:root { --ink: #1c2126; --soft: #5b6670; --line: #d8dee3; --paper: #fff; --all: #9aa7b2;
+  --pass: #009e73; --review: #c98600; --reject: #c8400a; --caught: #0072b2; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6eaee; --soft: #9aa7b2; --line: #39424a; --paper: #14181c; --all: #5b6670;
+    --pass: #2fc79b; --review: #e9b24a; --reject: #f0743f; --caught: #56b4e9; } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto;
+  max-width: 60rem; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; } h3 { font-size: 1rem; }
+p.note, figcaption, ul { color: var(--soft); } ul { padding-left: 1.2rem; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; } th { font-weight: 600; }
+figure { margin: 1rem 0; } svg { width: 100%; height: auto; } svg text { font-size: 11px; fill: var(--soft); }
+.grid, .axis { stroke: var(--line); } .now { stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 3 3; }
+.line { fill: none; stroke-width: 2; } rect.all { fill: var(--all); }
+.line.review { stroke: var(--review); } .line.reject { stroke: var(--reject); } .line.caught { stroke: var(--caught); }
+rect.pass, path.pass, circle.pass { fill: var(--pass); }
+rect.review, path.review, circle.review { fill: var(--review); }
+rect.reject, path.reject, circle.reject { fill: var(--reject); } circle.caught { fill: var(--caught); }
+.ribbon { opacity: .35; } .ribbon:hover { opacity: .7; }
+"""
+
+
+def page(study: Study) -> str:
+    """Return the page."""
+    first = study.backtests[0]
+    when = period(first)
+    said = f"{first.rows:,} rows{f', {when}' if when else ''}, from {first.dataset.path.name}"
+    title = f"Backtest of {', '.join(study.titles)}"
+    body = [f"<h1>{escape(title)}</h1>", f'<p class="note">{escape(said)}</p>', *_body(study)]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body></html>\n"
+    )
+
+
+def _body(study: Study) -> Iterator[str]:
+    yield from _side_by_side(study)
+    trend = plots.over_time(study.titles, study.backtests)
+    if trend is not None:
+        dashes = (
+            "" if len(study.titles) == 1 else f" Whole lines: {study.titles[0]}; dashed: {', '.join(study.titles[1:])}."
+        )
+        yield "<h2>Over time</h2>"
+        yield _figure(trend, f"The shares of rows that are reviewed and rejected.{dashes}")
+    for moves in study.moves:
+        yield f"<h2>{escape(moves.before)} → {escape(moves.after)}</h2>"
+        yield _figure(plots.flow(moves), "Every row by its outcome before and after.")
+        yield _matrix(moves)
+    for at, title in enumerate(study.titles):
+        yield f"<h2>Rules of {escape(title)}</h2>"
+        yield _rules(study, at)
+    if study.plotted:
+        yield f"<h2>Thresholds of {escape(study.titles[-1])}</h2>"
+        if study.left_out:
+            yield f'<p class="note">{study.left_out} more thresholds are not drawn.</p>'
+        for plotted in study.plotted:
+            shape = plotted.histogram
+            yield f"<h3>{escape(shape.slot)}</h3>"
+            said = f"Rows by value, unknown on {shape.unknown:,}; dashed: the thresholds that stand."
+            yield _figure(plots.distribution(shape, list(plotted.curves)), said)
+            for knob, settings in plotted.curves.items():
+                said = f"{knob.name}, turned alone. Whole: the share that does not pass. Dashed: of labelled frauds."
+                yield _figure(plots.trade_off(knob, settings), said)
+
+
+def _figure(svg: str, said: str) -> str:
+    return f"<figure>{svg}<figcaption>{escape(said)}</figcaption></figure>"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    def row(cells: Sequence[str], tag: str) -> str:
+        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+
+    return f'<div class="wide"><table>{row(head, "th")}{"".join(row(one, "td") for one in rows)}</table></div>'
+
+
+def _side_by_side(study: Study) -> Iterator[str]:
+    for at, title in enumerate(study.titles):
+        measures = study.measures[at]
+        currency = study.backtests[at].dataset.currency or ""
+        has_cost = any(one.costed for one in measures.outcomes.values())
+        yield f"<h2>{escape(title)}</h2>"
+        head = [
+            "",
+            "rows",
+            "share",
+            "fraud",
+            "genuine",
+            "no label",
+            *([f"cost {currency}".strip()] if has_cost else []),
+        ]
+        rows = []
+        for outcome in OUTCOMES:
+            one = measures.outcomes[outcome]
+            share = percent(Ratio(one.rows, measures.rows).share)
+            cells = [outcome.value, f"{one.rows:,}", share, f"{one.fraud:,}", f"{one.genuine:,}", f"{one.unlabelled:,}"]
+            rows.append([*cells, *([f"{one.cost:,.2f}"] if has_cost else [])])
+        yield _table(head, rows)
+        yield "<ul>" + "".join(f"<li>{escape(one.strip())}</li>" for one in remarks(study, at)) + "</ul>"
+
+
+def _matrix(moves: Moves) -> str:
+    rows = [[old.value, *(f"{moves.rows.get((old, new), 0):,}" for new in OUTCOMES)] for old in OUTCOMES]
+    return _table(["", *(f"→ {new}" for new in OUTCOMES)], rows)
+
+
+def _rules(study: Study, at: int) -> str:
+    backtest = study.backtests[at]
+    found = sorted(backtest.rules, key=lambda rule: -rule.true)
+    rows = []
+    for rule in found[:RULES_MAX]:
+        share, known = Ratio(rule.true, backtest.rows), Ratio(rule.fraud, rule.fraud + rule.genuine)
+        precision = f"{percent(known.share)} of {known.of:,}" if known.of else "–"
+        rows.append(
+            [rule.id, rule.outcome.value, f"{rule.true:,}", percent(share.share), f"{rule.unknown:,}", precision]
+        )
+    said = _table(["rule", "outcome", "true", "share", "unknown", "fraud, of labelled"], rows)
+    more = [f"{len(found) - RULES_MAX} rules are true less often."] if len(found) > RULES_MAX else []
+    more += (
+        [f"True together, of the first {backtest.overlap_rows:,} rows: {'; '.join(pairs(backtest))}."]
+        if pairs(backtest)
+        else []
+    )
+    return said + "".join(f'<p class="note">{escape(one)}</p>' for one in more)

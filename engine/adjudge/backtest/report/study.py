@@ -1,0 +1,105 @@
+"""Everything that a report tells of one dataset: each policy's backtest, what moves between them, and plots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from adjudge.backtest.curves import Histogram, Setting, curve, histogram, settings_for
+from adjudge.backtest.dataset import Dataset
+from adjudge.backtest.knobs import Knob, knobs_of
+from adjudge.backtest.measures import Measures, measure
+from adjudge.backtest.run import Backtest, Flow, Progress, Runner
+from adjudge.policy.policy import Policy
+
+if TYPE_CHECKING:
+    import duckdb
+
+KNOBS_MAX = 12
+"""Curves are drawn of so many thresholds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Rows by outcome before and after. before: a policy's title, or `as recorded`."""
+
+    before: str
+    after: str
+    rows: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Plotted:
+    """A field whose thresholds are shown: its values, and what each threshold would do elsewhere."""
+
+    histogram: Histogram
+    curves: Mapping[Knob, Sequence[Setting]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Study:
+    """One dataset under some policies, the first of which the others are held against.
+
+    plotted: fields with thresholds in the last policy, where plots were wanted; left_out: how many thresholds had none.
+    """
+
+    titles: Sequence[str]
+    backtests: Sequence[Backtest]
+    measures: Sequence[Measures]
+    moves: Sequence[Moves]
+    plotted: Sequence[Plotted] = ()
+    left_out: int = 0
+
+
+def study(
+    connection: duckdb.DuckDBPyConnection,
+    policies: Sequence[tuple[str, Policy]],
+    datasets: Sequence[Dataset],
+    *,
+    plots: bool = False,
+    progress: Progress | None = None,
+) -> Study:
+    """Run policies over data. policies: with their titles. datasets: the same data, as each policy reads it."""
+    runners = [
+        Runner(connection, policy, dataset, prefix=f"p{at}_")
+        for at, ((_, policy), dataset) in enumerate(zip(policies, datasets, strict=True))
+    ]
+    titles = [title for title, _ in policies]
+    steps = 2 * len(runners) + (1 if plots else 0)
+
+    def part(at: int) -> Progress | None:
+        return None if progress is None else lambda done: progress((at + done) / steps)
+
+    backtests = [runner.backtest(part(at)) for at, runner in enumerate(runners)]
+    moves = []
+    if "outcome" in datasets[0].roles:
+        moves += [Moves("as recorded", titles[0], runners[0].flow(progress=part(len(runners))))]
+    for at, runner in enumerate(runners[1:], 1):
+        moves.append(Moves(titles[0], titles[at], runner.flow(runners[0], part(len(runners) + at))))
+    plotted: Sequence[Plotted] = ()
+    left_out = 0
+    if plots:
+        plotted, left_out = _plots(connection, policies[-1][1], datasets[-1])
+    return Study(
+        titles=titles,
+        backtests=backtests,
+        measures=[measure(one) for one in backtests],
+        moves=moves,
+        plotted=plotted,
+        left_out=left_out,
+    )
+
+
+def _plots(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset) -> tuple[tuple[Plotted, ...], int]:
+    by_slot: dict[str, list[Knob]] = {}
+    knobs = knobs_of(policy.typed)
+    for knob in knobs[:KNOBS_MAX]:
+        by_slot.setdefault(knob.slot, []).append(knob)
+    found = []
+    for slot, of in by_slot.items():
+        shape = histogram(connection, policy, dataset, slot)
+        if shape is not None:
+            curves = {knob: curve(connection, policy, dataset, knob, settings_for(knob, shape)) for knob in of}
+            found.append(Plotted(shape, curves))
+    return tuple(found), max(0, len(knobs) - KNOBS_MAX)

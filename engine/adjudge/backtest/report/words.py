@@ -1,0 +1,66 @@
+"""Numbers and shares in words, for texts and pages alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from adjudge.backtest.measures import Ratio
+from adjudge.backtest.report.study import Study
+from adjudge.backtest.run import Backtest
+
+RULES_MAX = 40
+PAIRS_MAX = 8
+
+
+def percent(share: float | None) -> str:
+    """Return `12.3%`, with more digits where it is small; `–` of nothing."""
+    if share is None:
+        return "–"
+    return f"{share:.1%}" if share >= 0.1 or share == 0 else f"{share:.2%}" if share >= 0.0005 else f"{share:.4%}"
+
+
+def ratio(one: Ratio, *, interval: bool = False) -> str:
+    """Return `88 of 100, 88.0%`, with where the share lies that it is a sample of."""
+    said = f"{one.hits:,} of {one.of:,}, {percent(one.share)}"
+    if interval and one.interval is not None:
+        low, high = one.interval
+        said += f" (95% interval {percent(low)} to {percent(high)})"
+    return said
+
+
+def period(backtest: Backtest) -> str:
+    """Return from when to when the rows are; empty where they have no time."""
+    days = [cell.day for cell in backtest.cells if cell.day is not None]
+    return f"{min(days)} to {max(days)}" if days else ""
+
+
+def remarks(study: Study, at: int) -> Iterator[str]:
+    """Yield what a reader must know of one backtest."""
+    backtest, measures = study.backtests[at], study.measures[at]
+    unsettled = Ratio(measures.settled.of - measures.settled.hits, measures.settled.of)
+    yield f"settled {ratio(measures.settled)}; {percent(unsettled.share)} hang on what is unknown"
+    if measures.labelled.hits:
+        yield f"labelled {ratio(measures.labelled)}"
+        yield f"frauds caught {ratio(measures.caught, interval=True)}"
+        if measures.caught_low.hits != measures.caught_high.hits:
+            low, high = measures.caught_low.hits, measures.caught_high.hits
+            yield f"  between {low:,} and {high:,}, whatever the unknown turns out to be"
+        for outcome, one in measures.precisions.items():
+            count = measures.outcomes[outcome]
+            yield (
+                f"of {outcome}, fraud: {ratio(one, interval=True)} that have a label;"
+                f" {percent(Ratio(count.unlabelled, count.rows).share)} have none"
+            )
+        yield f"genuine ones turned away {ratio(measures.turned_away)}"
+    else:
+        yield "no labels: nothing can be said of what was caught"
+    if backtest.dataset.absent:
+        yield f"not in the data, so unknown on every row: {', '.join(backtest.dataset.absent)}"
+    for name, reason in backtest.by_row:
+        yield f"{name} was evaluated in Python, row by row: {reason}"
+
+
+def pairs(backtest: Backtest) -> Sequence[str]:
+    """Return the rules that are most often true together."""
+    found = sorted(backtest.overlap.items(), key=lambda item: (-item[1], item[0]))[:PAIRS_MAX]
+    return [f"{one} and {other}: {rows:,}" for (one, other), rows in found]
