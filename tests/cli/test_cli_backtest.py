@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]
     return write_data(Path("data.csv"), 2000)
 
 
+parsed = cache(parse_policy)
+
+
 def evaluated(policy: str, row: dict[str, str]) -> Verdict:
     """Decide a row with the live engine."""
 
@@ -39,7 +43,7 @@ def evaluated(policy: str, row: dict[str, str]) -> Verdict:
         "device": {"score": number("device_score", int)},
         "deepfake": {"result": row["result"], "score": {"SuspectRemake": number("remake", float)}},
     }
-    return parse_policy(policy).evaluate(given)
+    return parsed(policy).evaluate(given)
 
 
 def cells_of(moves: dict[str, Any]) -> dict[tuple[str, str], int]:

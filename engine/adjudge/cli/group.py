@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, str] = {
     "compare": "Say whether NEW is stricter than OLD, laxer, both or the same, where, and with which inputs.",
     "explain": "Say why a decision of a log came out as it did, and the fewest changes that would have softened it.",
     "backtest": "Say what policies make of logged decisions: counts, rules, what was caught, and what moves.",
+    "tune": "Find thresholds for a target review share, miss rate or cost, from labelled decisions.",
     "replay": "Decide a log's decisions again.",
     "audit": "Verify, read, export, label, erase in an audit log.",
     "plugins": "Show what is installed and what it provides.",

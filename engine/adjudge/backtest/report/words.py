@@ -16,7 +16,9 @@ def percent(share: float | None) -> str:
     """Return `12.3%`, with more digits where it is small; `–` of nothing."""
     if share is None:
         return "–"
-    return f"{share:.1%}" if share >= 0.1 or share == 0 else f"{share:.2%}" if share >= 0.0005 else f"{share:.4%}"
+    if share >= 0.1 or share < 0.000_005:
+        return f"{share:.1%}"
+    return f"{share:.2%}" if share >= 0.0005 else f"{share:.3%}"
 
 
 def ratio(one: Ratio, *, interval: bool = False) -> str:

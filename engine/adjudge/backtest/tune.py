@@ -1,0 +1,329 @@
+"""Thresholds for a target, found on the earlier part of labelled data and judged on the later one.
+
+One threshold after another is put where its curve is best, until none moves: each step is one pass over the data.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from adjudge.backtest.columns import DataError
+from adjudge.backtest.curves import Counts, curve
+from adjudge.backtest.dataset import Dataset
+from adjudge.backtest.knobs import Knob, knobs_of, turned
+from adjudge.backtest.measures import Ratio
+from adjudge.model import Outcome
+from adjudge.policy.policy import Policy
+
+if TYPE_CHECKING:
+    import duckdb
+
+ROUNDS_MAX = 4
+_QUANTILES = 40
+_DIGITS = 3
+_PRICES = (20.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.05)
+"""Of a point of the review share, in points of the miss rate."""
+
+Progress = Callable[[str], None]
+"""Told the name of the threshold that is looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """What is wanted; shares from 0 to 1, costs in any one unit.
+
+    max_review: of all rows. max_miss: of labelled frauds, those that pass. max_turned_away: of labelled genuine ones,
+    those that are rejected; None: no more than today.
+    review_cost: of a row in review; miss_cost: of a labelled fraud that passes; turned_away_cost: of a genuine one that
+    is rejected. Without costs, what no share limits is made small: first the miss rate, then the reviews.
+    """
+
+    max_review: float | None = None
+    max_miss: float | None = None
+    max_turned_away: float | None = None
+    review_cost: float = 0.0
+    miss_cost: float = 0.0
+    turned_away_cost: float = 0.0
+
+    @property
+    def has_costs(self) -> bool:
+        """Whether costs decide."""
+        return bool(self.review_cost or self.miss_cost or self.turned_away_cost)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What thresholds come to on some rows."""
+
+    review: Ratio
+    reject: Ratio
+    miss: Ratio
+    turned_away: Ratio
+
+    @classmethod
+    def of(cls, counts: Counts) -> Result:
+        """Return what counts by label and outcome come to."""
+
+        def rows(label: str | None, *outcomes: Outcome) -> int:
+            return sum(n for (of, one), n in counts.items() if one in outcomes and (label is None or of == label))
+
+        every = rows(None, *Outcome)
+        return cls(
+            review=Ratio(rows(None, Outcome.REVIEW), every),
+            reject=Ratio(rows(None, Outcome.REJECT), every),
+            miss=Ratio(rows("fraud", Outcome.PASS), rows("fraud", *Outcome)),
+            turned_away=Ratio(rows("genuine", Outcome.REJECT), rows("genuine", *Outcome)),
+        )
+
+    def cost(self, goal: Goal) -> float:
+        """Return what they cost; a fraud without a label costs nothing here."""
+        return (
+            goal.review_cost * self.review.hits
+            + goal.miss_cost * self.miss.hits
+            + goal.turned_away_cost * self.turned_away.hits
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tuned:
+    """What a tuning found.
+
+    values: of each threshold that moves. split: rows before it were learned from, the others judged. now, then: the
+    policy as it stands and as it would be, each on what was learned from and on what was judged.
+    frontier: what else could be had, on what was learned from: review share against miss rate, best first.
+    fixed: thresholds that were left alone, with the reason.
+    """
+
+    values: Mapping[Knob, float]
+    split: datetime
+    now: tuple[Result, Result]
+    then: tuple[Result, Result]
+    frontier: tuple[tuple[Mapping[Knob, float], Result], ...]
+    fixed: tuple[tuple[Knob, str], ...] = ()
+    policy: Policy
+
+
+def tune(
+    connection: duckdb.DuckDBPyConnection,
+    policy: Policy,
+    dataset: Dataset,
+    goal: Goal,
+    *,
+    only: Sequence[str] = (),
+    split: float = 0.7,
+    progress: Progress | None = None,
+) -> Tuned:
+    """Find thresholds. only: of these fields. split: the share of rows that are learned from, the earliest.
+
+    Raises DataError where there are no times, no labels on both sides of the split, or no such thresholds.
+    """
+    earlier, later, moment = _split(connection, dataset, split)
+    knobs, fixed = _free(policy, only)
+    search = _Search(connection, policy, dataset, goal, knobs, earlier)
+    values = search.run(progress)
+    judged = [_result(connection, one, dataset, knobs[0], later) for one in (policy, turned(policy, values))]
+    return Tuned(
+        values={knob: value for knob, value in values.items() if value != knob.value},
+        split=moment,
+        now=(search.first, judged[0]),
+        then=(search.best, judged[1]),
+        frontier=search.frontier(),
+        fixed=fixed,
+        policy=turned(policy, values),
+    )
+
+
+def _split(connection: duckdb.DuckDBPyConnection, dataset: Dataset, share: float) -> tuple[str, str, datetime]:
+    at = dataset.roles.get("at")
+    if at is None or "label" not in dataset.roles:
+        missing = "no times" if at is None else "no labels"
+        hint = "map a column to `at` and one to `label`; in a log, `adjudge audit label` writes labels"
+        raise DataError(f"{dataset.path}: has {missing}, and tuning needs both", hint)
+    found = connection.execute(f"select quantile_disc({at}, {share!r}) from {dataset.relation}").fetchone()
+    if found is None or found[0] is None:
+        raise DataError(f"{dataset.path}: has no rows")
+    moment: datetime = found[0]
+    earlier, later = (f"{at} {sign} timestamp '{moment.isoformat(sep=' ')}'" for sign in ("<=", ">"))
+    for where, said in ((earlier, "before"), (later, "after")):
+        frauds = connection.execute(
+            f"select count(*) from {dataset.relation} where {where} and {dataset.label()} = 'fraud'"
+        ).fetchone()
+        if not frauds or not frauds[0]:
+            raise DataError(f"{dataset.path}: has no row labelled fraud {said} {moment:%Y-%m-%d %H:%M}, the split")
+    return earlier, later, moment
+
+
+def _free(policy: Policy, only: Sequence[str]) -> tuple[tuple[Knob, ...], tuple[tuple[Knob, str], ...]]:
+    """Return the thresholds that can be turned, and those that are left alone."""
+    free, fixed = [], []
+    for knob in knobs_of(policy.typed):
+        if only and knob.slot not in only:
+            fixed.append((knob, "not asked for"))
+        elif not is_written(policy, knob):
+            fixed.append((knob, "stands in an included file, or is written otherwise than as a number"))
+        else:
+            free.append(knob)
+    if not free:
+        names = sorted({knob.slot for knob, _ in fixed})
+        raise DataError(
+            f"the policy {policy.name} has no threshold of {', '.join(only)}" if only else
+            f"the policy {policy.name} has no thresholds to turn",
+            f"it has some of {', '.join(names)}" if names else None,
+        )  # fmt: skip
+    return tuple(free), tuple(fixed)
+
+
+def is_written(policy: Policy, knob: Knob) -> bool:
+    """Whether a threshold stands as a plain number in the policy's own file."""
+    source, start = policy.typed.source.part(knob.span.start)
+    own = policy.typed.source.part(0)[0]
+    try:
+        return source is own and float(own.text[start : start + knob.span.end - knob.span.start]) == abs(knob.value)
+    except ValueError:
+        return False
+
+
+def rewritten(policy: Policy, values: Mapping[Knob, float]) -> str:
+    """Return the policy's own text with other numbers in it."""
+    text = policy.typed.source.part(0)[0].text
+    for knob in sorted(values, key=lambda one: -one.span.start):
+        start = policy.typed.source.part(knob.span.start)[1]
+        text = text[:start] + number(values[knob]) + text[start + knob.span.end - knob.span.start :]
+    return text
+
+
+def number(value: float) -> str:
+    """Return a number as a person writes it."""
+    return f"{value:.{_DIGITS}f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+@dataclass(slots=True)
+class _Search:
+    """One search. seen: every setting that was looked at, with what it came to."""
+
+    connection: duckdb.DuckDBPyConnection
+    policy: Policy
+    dataset: Dataset
+    goal: Goal
+    knobs: tuple[Knob, ...]
+    where: str
+    seen: list[tuple[dict[Knob, float], Result]] = field(default_factory=list)
+    first: Result = field(init=False)
+    best: Result = field(init=False)
+
+    def run(self, progress: Progress | None) -> dict[Knob, float]:
+        """Return the best numbers that were found.
+
+        One threshold at a time finds no way that leads through something worse. So the search first follows a price
+        of reviews against misses, from dear to cheap, and then the goal from the best of all it has seen.
+        """
+        values = {knob: knob.value for knob in self.knobs}
+        tried = {knob: self._candidates(knob) for knob in self.knobs}
+        self.first = _result(self.connection, self.policy, self.dataset, self.knobs[0], self.where)
+        self.seen.append((dict(values), self.first))
+        for price in _PRICES:
+            values = self._descend(values, tried, lambda result, price=price: self._priced(result, price), progress)  # type: ignore[misc]
+        best, _ = min(self.seen, key=lambda one: self.worth(one[1]))
+        self._descend(best, tried, self.worth, progress)
+        values, self.best = min(self.seen, key=lambda one: (self.worth(one[1]), _moved(one[0])))
+        return values
+
+    def _descend(
+        self,
+        values: dict[Knob, float],
+        tried: Mapping[Knob, Sequence[float]],
+        worth: Callable[[Result], tuple[float, ...]],
+        progress: Progress | None,
+    ) -> dict[Knob, float]:
+        """Turn one threshold after another until none makes it better."""
+        values, best = dict(values), None
+        for _ in range(ROUNDS_MAX):
+            before = dict(values)
+            for knob in self.knobs:
+                if progress is not None:
+                    progress(knob.name)
+                inner = turned(self.policy, {one: value for one, value in values.items() if one is not knob})
+                (standing,) = (one for one in knobs_of(inner.typed) if one.span == knob.span)
+                allowed = {value for value in tried[knob] if _keeps_order(knob, value, values)} | {values[knob]}
+                settings = curve(self.connection, inner, self.dataset, standing, sorted(allowed), self.where)
+                found = [({**values, knob: one.value}, Result.of(one.counts)) for one in settings]
+                self.seen += found
+                winner, result = min(found, key=lambda one: (worth(one[1]), _moved(one[0])))
+                if best is None or worth(result) < best:
+                    values, best = winner, worth(result)
+            if values == before:
+                break
+        return values
+
+    def _priced(self, result: Result, price: float) -> tuple[float, ...]:
+        over = max(0.0, (result.turned_away.share or 0.0) - self._turned_away)
+        return over, (result.miss.share or 0.0) + price * (result.review.share or 0.0)
+
+    @property
+    def _turned_away(self) -> float:
+        limit = self.goal.max_turned_away
+        return limit if limit is not None else self.first.turned_away.share or 0.0
+
+    def worth(self, result: Result) -> tuple[float, ...]:
+        """Return what is to be made small, the most important first."""
+        goal = self.goal
+        over = max(0.0, (result.turned_away.share or 0.0) - self._turned_away)
+        review, miss = result.review.share or 0.0, result.miss.share or 0.0
+        over += max(0.0, review - goal.max_review) if goal.max_review is not None else 0.0
+        over += max(0.0, miss - goal.max_miss) if goal.max_miss is not None else 0.0
+        if goal.has_costs:
+            return over, result.cost(goal), review, miss
+        if goal.max_miss is not None:
+            return over, review, miss, result.reject.share or 0.0
+        return over, miss, review, result.reject.share or 0.0
+
+    def frontier(self) -> tuple[tuple[Mapping[Knob, float], Result], ...]:
+        """Return what was seen that nothing seen beats in both the share of reviews and the miss rate."""
+        fine = [one for one in self.seen if (one[1].turned_away.share or 0.0) <= self._turned_away]
+        found: list[tuple[Mapping[Knob, float], Result]] = []
+        for values, result in sorted(fine, key=lambda one: (one[1].review.share or 0, one[1].miss.share or 0)):
+            if not found or (result.miss.share or 0) < (found[-1][1].miss.share or 0):
+                found.append((values, result))
+        return tuple(found)
+
+    def _candidates(self, knob: Knob) -> list[float]:
+        """Return numbers to try: where the data lie, evenly and by how many rows."""
+        column, relation = self.dataset.columns[knob.slot], f"{self.dataset.relation} where {self.where}"
+        shares = ", ".join(repr(at / _QUANTILES) for at in range(_QUANTILES + 1))
+        frauds = f"(select * from {relation} and {self.dataset.label()} = 'fraud')"
+        tried: set[float] = {knob.value}
+        for rows in (relation, frauds):
+            found = self.connection.execute(f"select quantile_disc({column}, [{shares}]) from {rows}").fetchone()
+            tried.update(found[0] if found is not None and found[0] is not None else ())
+        low, high = min(tried), max(tried)
+        tried.update(low + (high - low) * at / _QUANTILES for at in range(_QUANTILES + 1))
+        if isinstance(knob.value, int):
+            return sorted({round(value) for value in tried})
+        return sorted({round(float(value), _DIGITS) for value in tried if math.isfinite(value)} | {float(knob.value)})
+
+
+def _moved(values: Mapping[Knob, float]) -> int:
+    """Return how many thresholds do not stand where they stood: the fewer the better, where nothing else tells."""
+    return sum(value != knob.value for knob, value in values.items())
+
+
+def _keeps_order(knob: Knob, value: float, values: Mapping[Knob, float]) -> bool:
+    """Whether thresholds of one field stay in the order that they were written in, review below reject."""
+    for other, standing in values.items():
+        if other is not knob and other.slot == knob.slot and other.operator == knob.operator:
+            if other.value > knob.value and value > standing:
+                return False
+            if other.value < knob.value and value < standing:
+                return False
+    return True
+
+
+def _result(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset, knob: Knob, where: str) -> Result:
+    """Return what a policy does on some rows; any of its thresholds serves."""
+    (standing,) = (one for one in knobs_of(policy.typed) if one.span == knob.span)
+    (setting,) = curve(connection, policy, dataset, standing, [standing.value], where)
+    return Result.of(setting.counts)

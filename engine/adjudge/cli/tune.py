@@ -1,0 +1,217 @@
+"""`adjudge tune`: thresholds for a target, from labelled decisions."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from adjudge.cli.backtest import map_option, mapping_of, memory_option, opened, threads_option
+from adjudge.cli.compare import Share, ShareType
+from adjudge.cli.extras import extra
+from adjudge.cli.group import FINDINGS, FINE
+from adjudge.cli.output import JSON, format_option, print_json
+from adjudge.cli.settings import Settings
+from adjudge.policy.load import read_policy_file
+from adjudge.policy.policy import Policy
+
+if TYPE_CHECKING:
+    from adjudge.backtest.knobs import Knob
+    from adjudge.backtest.measures import Ratio
+    from adjudge.backtest.tune import Goal, Tuned
+
+FRONTIER_MAX = 12
+
+
+@click.command("tune")
+@click.argument("policy", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("data", type=click.Path(exists=True, path_type=Path))
+@click.option("--max-review", type=ShareType(), help="At most this share of rows goes to review: 5%.")
+@click.option("--max-miss", type=ShareType(), help="At most this share of labelled frauds passes: 2%.")
+@click.option(
+    "--max-turned-away",
+    type=ShareType(),
+    help="At most this share of labelled genuine ones is rejected.  [default: as many as today]",
+)
+@click.option("--review-cost", type=click.FloatRange(min=0), default=0.0, help="Of a row in review, in your money.")
+@click.option("--miss-cost", type=click.FloatRange(min=0), default=0.0, help="Of a labelled fraud that passes.")
+@click.option(
+    "--turned-away-cost", type=click.FloatRange(min=0), default=0.0, help="Of a labelled genuine one that is rejected."
+)
+@click.option(
+    "--threshold",
+    "only",
+    multiple=True,
+    metavar="FIELD",
+    help="Turn thresholds of this field only; may be given several times.",
+)
+@click.option(
+    "--split",
+    type=ShareType(),
+    default="70%",
+    show_default=True,
+    help="The earliest rows, so many, are learned from; the others judge.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the policy with the new numbers here.",
+)
+@map_option
+@memory_option
+@threads_option
+@format_option
+@click.pass_obj
+def command(
+    settings: Settings,
+    policy: Path,
+    data: Path,
+    max_review: Share | None,
+    max_miss: Share | None,
+    max_turned_away: Share | None,
+    review_cost: float,
+    miss_cost: float,
+    turned_away_cost: float,
+    only: tuple[str, ...],
+    split: Share,
+    output: Path | None,
+    mapped: tuple[str, ...],
+    memory: str,
+    threads: int | None,
+    form: str,
+) -> int:
+    """Find thresholds for a target, and show them as a change for a person to accept.
+
+    They are found on the earlier rows of DATA and judged on the later ones. DATA is as in `adjudge backtest`, with
+    times and labels. Exit status 1 where the later rows miss the target.
+    """
+    with extra("backtest", "duckdb"):
+        from adjudge.backtest.duck import connect
+        from adjudge.backtest.tune import Goal, rewritten, tune
+    goal = Goal(
+        max_review=max_review.share if max_review is not None else None,
+        max_miss=max_miss.share if max_miss is not None else None,
+        max_turned_away=max_turned_away.share if max_turned_away is not None else None,
+        review_cost=review_cost,
+        miss_cost=miss_cost,
+        turned_away_cost=turned_away_cost,
+    )
+    if goal.max_review is None and goal.max_miss is None and not goal.has_costs:
+        raise click.UsageError("say what is wanted: --max-review, --max-miss, or costs")
+    catalogue = settings.catalogue()
+    loaded = Policy(read_policy_file(policy, catalogue), catalogue.overloads())
+    with connect(memory=memory, threads=threads) as connection, opened(
+        connection, settings.registry(), [loaded], data, mapping_of(mapped)
+    ) as datasets:  # fmt: skip
+        say = (lambda name: click.echo(f"  looking at {name}", err=True)) if _is_seen() else None
+        tuned = tune(connection, loaded, datasets[0], goal, only=only, split=split.share, progress=say)
+    old = loaded.typed.source.part(0)[0].text
+    new = rewritten(loaded, tuned.values)
+    diff = "".join(difflib.unified_diff(
+        old.splitlines(keepends=True), new.splitlines(keepends=True), str(policy), str(output or policy)))  # fmt: skip
+    met = _met(goal, tuned)
+    if form == JSON:
+        print_json({**_data(tuned, diff, met), "absent": list(datasets[0].absent)})
+    else:
+        click.echo("\n".join(_text(tuned, goal, met)))
+        if datasets[0].absent:
+            click.echo(f"not in the data, so unknown on every row: {', '.join(datasets[0].absent)}")
+        click.echo(f"\n{diff}" if diff else "\nno change: the thresholds stand where they are best", nl=not diff)
+    if output is not None and diff:
+        output.write_text(new, encoding="utf-8")
+        click.echo(f"wrote {output}", err=form == JSON)
+    return FINE if all(met.values()) else FINDINGS
+
+
+def _is_seen() -> bool:
+    import sys
+
+    return sys.stderr.isatty()
+
+
+def _met(goal: Goal, tuned: Tuned) -> dict[str, bool]:
+    """Return whether the later rows keep each limit."""
+    judged = tuned.then[1]
+    limits = {"review": (judged.review, goal.max_review), "miss": (judged.miss, goal.max_miss)}
+    limits["turned away"] = (judged.turned_away, goal.max_turned_away)
+    return {name: (one.share or 0.0) <= limit for name, (one, limit) in limits.items() if limit is not None}
+
+
+def _text(tuned: Tuned, goal: Goal, met: dict[str, bool]) -> Iterator[str]:
+    from adjudge.backtest.report.words import percent
+    from adjudge.backtest.tune import number
+
+    def told(one: Ratio) -> str:
+        low, high = one.interval or (0.0, 0.0)
+        return f"{percent(one.share)} ({percent(low)}–{percent(high)})"
+
+    yield f"learned from rows up to {tuned.split:%Y-%m-%d %H:%M}, judged on the later ones"
+    yield f"  {'':<14}{'learned from':>36}{'judged, with 95% interval':>50}"
+    yield f"  {'':<14}{'now':>25}{'then':>25}{'now':>25}{'then':>25}"
+    for name, title in _TOLD.items():
+        cells = (getattr(one, name) for pair in zip(tuned.now, tuned.then, strict=True) for one in pair)
+        yield f"  {title:<14}" + "".join(f"{told(one):>25}" for one in cells)
+    if goal.has_costs:
+        cells_ = (one.cost(goal) for pair in zip(tuned.now, tuned.then, strict=True) for one in pair)
+        yield f"  {'cost':<14}" + "".join(f"{cost:>25,.2f}" for cost in cells_)
+    for name, is_met in met.items():
+        if not is_met:
+            yield f"  the later rows do not keep the limit of {name}"
+    frauds, genuine = tuned.now[1].miss.of, tuned.now[1].turned_away.of
+    yield f"  the later rows have {frauds:,} labelled frauds and {genuine:,} genuine ones"
+    yield "\nwhat else could be had (learned from): review, frauds missed"
+    shown = tuned.frontier
+    if len(shown) > FRONTIER_MAX:
+        step = (len(shown) - 1) / (FRONTIER_MAX - 1)
+        shown = tuple(shown[round(at * step)] for at in range(FRONTIER_MAX))
+    for values, result in shown:
+        moved = [f"{_name(knob, values)} {number(value)}" for knob, value in values.items() if value != knob.value]
+        said = ", ".join(moved) or "as it is"
+        yield f"  {percent(result.review.share):>8}{percent(result.miss.share):>9}  {said}"
+    for knob, why in tuned.fixed:
+        yield f"left alone: {knob.name}: {why}"
+
+
+_TOLD = {"review": "review", "reject": "reject", "miss": "frauds missed", "turned_away": "turned away"}
+
+
+def _name(knob: Knob, among: Iterable[Knob]) -> str:
+    """Return a threshold's name, with its place where another one reads the same field."""
+    if knob.where.startswith("threshold:"):
+        return f"{knob.where.removeprefix('threshold:')} {knob.operator}"
+    place = f"{knob.where}: " if sum(one.slot == knob.slot for one in among) > 1 else ""
+    return f"{place}{knob.slot} {knob.operator}"
+
+
+def _data(tuned: Tuned, diff: str, met: dict[str, bool]) -> dict[str, Any]:
+    def results(pair: tuple[Any, Any]) -> dict[str, Any]:
+        return {when: _result(one) for when, one in zip(("learned", "judged"), pair, strict=True)}
+
+    return {
+        "split": tuned.split.isoformat(),
+        "met": met,
+        "thresholds": [{**_knob(knob), "value": value} for knob, value in tuned.values.items()],
+        "now": results(tuned.now),
+        "then": results(tuned.then),
+        "frontier": [
+            {"thresholds": [{**_knob(knob), "value": value} for knob, value in values.items()], **_result(result)}
+            for values, result in tuned.frontier
+        ],
+        "left_alone": [{**_knob(knob), "why": why} for knob, why in tuned.fixed],
+        "diff": diff,
+    }
+
+
+def _knob(knob: Knob) -> dict[str, Any]:
+    return {"where": knob.where, "field": knob.slot, "operator": knob.operator, "was": knob.value}
+
+
+def _result(result: Any) -> dict[str, Any]:
+    def told(one: Ratio) -> dict[str, Any]:
+        return {"hits": one.hits, "of": one.of, "share": one.share, "interval": one.interval}
+
+    return {name: told(getattr(result, name)) for name in _TOLD}

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adjudge.policy import parse_policy
+from cli.backtest_data import MAP, POLICY, write_data
+from cli.test_cli_backtest import evaluated
+
+pytest.importorskip("duckdb", reason="needs the extra `backtest`")
+pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
+
+Rows = list[dict[str, str]]
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rows:
+    monkeypatch.chdir(tmp_path)
+    Path("policy.yaml").write_text(POLICY)
+    return write_data(Path("data.csv"), 3000)
+
+
+@pytest.fixture
+def tune(run: Any) -> Callable[..., Any]:
+    def tune_(*arguments: str, status: int = 0) -> Any:
+        result = run("tune", "policy.yaml", "data.csv", *MAP, "--format", "json", *arguments)
+        assert result.exit_code == status, result.stderr
+        return json.loads(result.stdout)
+
+    return tune_
+
+
+def shares(policy: str, rows: Rows) -> dict[str, tuple[int, int]]:
+    """Count with the live engine: (hits, of)."""
+    outcomes = [(row["label"], evaluated(policy, row).outcome.value) for row in rows]
+    frauds = [outcome for label, outcome in outcomes if label == "fraud"]
+    genuine = [outcome for label, outcome in outcomes if label == "genuine"]
+    every = [outcome for _, outcome in outcomes]
+    return {
+        "review": (every.count("review"), len(every)),
+        "reject": (every.count("reject"), len(every)),
+        "miss": (frauds.count("pass"), len(frauds)),
+        "turned_away": (genuine.count("reject"), len(genuine)),
+    }
+
+
+def said(result: dict[str, Any]) -> dict[str, tuple[int, int]]:
+    return {name: (one["hits"], one["of"]) for name, one in result.items() if name != "thresholds"}
+
+
+def test_the_new_policy_does_what_is_said_of_it(tune: Any, data: Rows) -> None:
+    found = tune("--max-review", "14%", "-o", "new.yaml")
+    new = Path("new.yaml").read_text()
+    split = datetime.fromisoformat(found["split"])
+    earlier = [row for row in data if datetime.fromisoformat(row["at"]) <= split]
+    later = [row for row in data if datetime.fromisoformat(row["at"]) > split]
+    assert len(earlier) == pytest.approx(2100, abs=2)
+    for text, results in ((POLICY, found["now"]), (new, found["then"])):
+        assert said(results["learned"]) == shares(text, earlier)
+        assert said(results["judged"]) == shares(text, later)
+    assert found["then"]["learned"]["review"]["share"] <= 0.14 < found["now"]["learned"]["review"]["share"]
+    assert found["then"]["learned"]["miss"]["share"] < found["now"]["learned"]["miss"]["share"]
+    removed = [line for line in found["diff"].splitlines() if line.startswith("-") and not line.startswith("---")]
+    assert 0 < len(removed) <= 3
+    assert parse_policy(new).typed.name == "before"
+    assert Path("policy.yaml").read_text() == POLICY, "the policy itself is a person's to change"
+
+
+def test_one_threshold_is_put_where_no_other_number_is_better(tune: Any, data: Rows) -> None:
+    found = tune("--max-miss", "15%", "--threshold", "deepfake.score.SuspectRemake")
+    assert {one["why"] for one in found["left_alone"]} == {"not asked for"}
+    split = datetime.fromisoformat(found["split"])
+    earlier = [row for row in data if datetime.fromisoformat(row["at"]) <= split]
+    best = found["then"]["learned"]
+    for number in range(30, 90, 2):
+        text = POLICY.replace("review: 0.6", f"review: {number / 100}")
+        other = shares(text, earlier)
+        if other["miss"][0] / other["miss"][1] <= 0.15 and other["turned_away"][0] == 0:
+            assert other["review"][0] >= best["review"]["hits"]
+
+
+def test_the_frontier_has_nothing_that_is_worse_in_both(tune: Any, data: Rows) -> None:
+    found = tune("--miss-cost", "50", "--review-cost", "2", "--turned-away-cost", "5")
+    points = [(one["review"]["share"], one["miss"]["share"]) for one in found["frontier"]]
+    assert len(points) > 3
+    assert points == sorted(points) and [miss for _, miss in points] == sorted((m for _, m in points), reverse=True)
+    learned = {when: found[when]["learned"] for when in ("now", "then")}
+    cost = {
+        when: 50 * one["miss"]["hits"] + 2 * one["review"]["hits"] + 5 * one["turned_away"]["hits"]
+        for when, one in learned.items()
+    }
+    assert cost["then"] < cost["now"]
+
+
+def test_a_target_that_the_later_rows_miss_is_status_1(tune: Any, data: Rows) -> None:
+    found = tune("--max-review", "0.1%", "--max-miss", "0.1%", status=1)
+    assert not all(found["met"].values())
+
+
+def test_tune_as_text(run: Any, data: Rows, golden: Callable[[str, str], None]) -> None:
+    result = run("tune", "policy.yaml", "data.csv", *MAP, "--max-review", "14%")
+    assert result.exit_code == 0, result.stderr
+    golden("cli/tune.txt", result.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "say what is wanted: --max-review, --max-miss, or costs"),
+        (["--max-review", "5%", "--threshold", "country"], "has no threshold of country"),
+        (["--max-review", "500%"], "is no share such as 1%"),
+        (["--max-review", "5%", "--split", "0.01%"], "has no row labelled fraud before"),
+    ],
+)
+def test_what_tuning_cannot_do_is_said(run: Any, data: Rows, arguments: list[str], said: str) -> None:
+    result = run("tune", "policy.yaml", "data.csv", *MAP, *arguments)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_tuning_needs_times_and_labels(run: Any, data: Rows) -> None:
+    lines = Path("data.csv").read_text().splitlines()
+    Path("data.csv").write_text("\n".join(line.replace(",label,", ",found,") for line in lines) + "\n")
+    result = run("tune", "policy.yaml", "data.csv", *MAP, "--max-review", "5%")
+    assert result.exit_code == 2
+    assert "has no labels, and tuning needs both" in result.stderr
