@@ -39,10 +39,10 @@ COMMANDS: Mapping[str, str] = {
     "analyse": "Prove what a policy can and cannot do, over every input that there could be.",
     "compare": "Say whether NEW is stricter than OLD, laxer, both or the same, where, and with which inputs.",
     "explain": "Say why a decision of a log came out as it did, and the fewest changes that would have softened it.",
-    "backtest": "Say what policies make of logged decisions: counts, rules, what was caught, and what moves.",
-    "tune": "Find thresholds for a target review share, miss rate or cost, from labelled decisions.",
+    "backtest": "Say what policies make of logged decisions: counts, what was caught, what moves.",
+    "tune": "Find thresholds for a target, and show them as a change for a person to accept.",
     "replay": "Decide a log's decisions again.",
-    "audit": "Verify, read, export, label, erase in an audit log.",
+    "audit": "Verify, read, export, label, erase in an audit log, and say what drifts.",
     "plugins": "Show what is installed and what it provides.",
 }
 """Each is `command` in the module of its name; the text is the first line of its help."""

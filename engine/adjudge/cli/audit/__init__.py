@@ -1,10 +1,11 @@
-"""`adjudge audit`: verify, read, export, mark and erase in an audit log."""
+"""`adjudge audit`: verify, read, export, mark and erase in an audit log, and say what drifts."""
 
 from __future__ import annotations
 
 import click
 
 from adjudge.cli.audit.calls import calls_command
+from adjudge.cli.audit.drift import drift_command
 from adjudge.cli.audit.export import export_command
 from adjudge.cli.audit.marks import erase_command, label_command
 from adjudge.cli.audit.show import show_command, tail_command
@@ -13,7 +14,7 @@ from adjudge.cli.audit.verify import keygen_command, verify_command
 
 @click.group("audit")
 def command() -> None:
-    """Verify, read, export, label, erase in an audit log.
+    """Verify, read, export, label, erase in an audit log, and say what drifts.
 
     LOG is the log's folder, or one of its files.
     """
@@ -25,6 +26,7 @@ _COMMANDS = (
     tail_command,
     calls_command,
     export_command,
+    drift_command,
     label_command,
     erase_command,
     keygen_command,

@@ -1,0 +1,183 @@
+"""How fields move away from what a policy's thresholds were set on: PSI and KS, window by window.
+
+PSI is the population stability index over ten bins that hold a tenth of the calibration set each (fewer where values
+repeat), half a row added to every bin; KS the largest distance of the two cumulative shares, looked at in a thousand
+places of the calibration set, so too small by 0.001, or two of its rows, at most.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from math import log
+from typing import TYPE_CHECKING
+
+from adjudge.backtest.columns import DataError
+from adjudge.backtest.dataset import Dataset
+from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.expr.types import BOOL, DOUBLE, INT, EnumType, SetType
+from adjudge.policy.slots import NOW
+from adjudge.policy.typed import TypedPolicy
+
+if TYPE_CHECKING:
+    import duckdb
+
+PLACES, BINS = 1000, 10
+ROWS_MIN = 200
+"""A window of fewer rows is no window: its numbers would be noise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """One field in one window. psi, ks: None where a side knows nothing. unknown: share of rows without the field."""
+
+    begins: date
+    rows: int
+    psi: float | None
+    ks: float | None
+    unknown: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """One field over time. field: its name; of a set, `tags: Member`. rows, unknown: of the calibration set."""
+
+    field: str
+    rows: int
+    unknown: float
+    windows: tuple[Window, ...]
+
+
+def drift(
+    connection: duckdb.DuckDBPyConnection,
+    policy: TypedPolicy,
+    dataset: Dataset,
+    *,
+    reference: Dataset | None = None,
+    until: date | None = None,
+    days: int = 7,
+) -> tuple[Drift, ...]:
+    """Hold each window of some days against the calibration set. Raises DataError.
+
+    reference: the calibration set; else it is the rows before `until`, and windows begin there.
+    """
+    at = dataset.roles.get("at")
+    if at is None:
+        raise DataError(f"{dataset.path}: has no times", "map a column to `at`")
+    begin = until
+    if begin is None:
+        first = connection.execute(f"select min({dataset.day()}) from {dataset.relation}").fetchone()
+        begin = first[0] if first is not None else None
+    if begin is None:
+        raise DataError(f"{dataset.path}: has no rows")
+    window = f"cast(floor(({dataset.day()} - date '{begin.isoformat()}') / {days}.0) as int)"
+    before = reference if reference is not None else dataset
+    known = "true" if reference is not None else f"{dataset.day()} < date '{begin.isoformat()}'"
+    rows = connection.execute(f"select count(*) from {before.relation} where {known}").fetchone()
+    if not rows or rows[0] < ROWS_MIN:
+        raise DataError(
+            f"{before.path}: the calibration set has {rows[0] if rows else 0} rows, and needs {ROWS_MIN}",
+            "name another one with --reference, or another day with --until",
+        )
+    found = []
+    for name, here, there in _fields(policy, dataset, before):
+        places = _places(connection, there, before.relation, known)
+        bins = _bins(connection, there, f"0 from {before.relation} where {known}", places)[0]
+        later = _bins(connection, here, f"{window} from {dataset.relation} where {window} >= 0", places)
+        windows = [
+            _window(begin + timedelta(days=days * number), counts, bins)
+            for number, counts in sorted(later.items())
+            if sum(counts) >= ROWS_MIN
+        ]
+        total = sum(bins)
+        found.append(Drift(field=name, rows=total, unknown=bins[-1] / total, windows=tuple(windows)))
+    return tuple(found)
+
+
+def _fields(policy: TypedPolicy, here: Dataset, there: Dataset) -> Iterator[tuple[str, str, str]]:
+    """Yield the fields that both have, as numbers: name, and expressions on either side."""
+    for slot, declared in policy.slots.items():
+        if slot == NOW or slot in here.absent or slot in there.absent:
+            continue
+        columns = (here.columns[slot], there.columns[slot])
+        if any(column.startswith("cast(null as ") for column in columns):
+            continue
+        match declared.type:
+            case type_ if type_ in (INT, DOUBLE):
+                yield slot, *(f"({column})::double" for column in columns)  # type: ignore[misc]
+            case type_ if type_ == BOOL:
+                yield slot, *(f"({column})::int::double" for column in columns)  # type: ignore[misc]
+            case EnumType(values=values):
+                words = DUCKDB.literal(values)
+                yield slot, *(f"list_position({words}, {column})::double" for column in columns)  # type: ignore[misc]
+            case SetType(values=values):
+                for value in values:
+                    has = [f"list_contains({column}, {DUCKDB.text(value)})::int::double" for column in columns]
+                    yield f"{slot}: {value}", *has  # type: ignore[misc]
+
+
+def _places(connection: duckdb.DuckDBPyConnection, column: str, relation: str, where: str) -> Sequence[float]:
+    shares = ", ".join(repr(at / PLACES) for at in range(1, PLACES + 1))
+    found = connection.execute(f"select quantile_disc({column}, [{shares}]) from {relation} where {where}").fetchone()
+    return sorted(set(found[0])) if found is not None and found[0] is not None else []
+
+
+def _bins(
+    connection: duckdb.DuckDBPyConnection, column: str, rest: str, places: Sequence[float]
+) -> Mapping[int, list[int]]:
+    """Count by window: how many values are at or below each place and above the one before, above all, and unknown."""
+
+    def between(first: int, last: int) -> str:
+        if first == last:
+            return str(first)
+        middle = (first + last) // 2
+        return f"case when v <= {places[middle]!r} then {between(first, middle)} else {between(middle + 1, last)} end"
+
+    place = f"case when v is null then {len(places) + 1} else {between(0, len(places))} end"
+    group = rest.partition(" from ")[0]
+    source = rest.partition(" from ")[2]
+    rows = connection.execute(
+        f"select w, {place} as place, count(*) from (select {group} as w, {column} as v from {source}) group by all"
+    ).fetchall()
+    counts: dict[int, list[int]] = {}
+    for number, at, count in rows:
+        counts.setdefault(number, [0] * (len(places) + 2))[at] += count
+    return counts or {0: [0] * (len(places) + 2)}
+
+
+def _window(begins: date, counts: Sequence[int], reference: Sequence[int]) -> Window:
+    total = sum(counts)
+    here, there = counts[:-1], reference[:-1]
+    psi = ks = None
+    if sum(here) and sum(there):
+        psi, ks = _psi(here, there), _ks(here, there)
+    return Window(begins=begins, rows=total, psi=psi, ks=ks, unknown=counts[-1] / total)
+
+
+def _ks(here: Sequence[int], there: Sequence[int]) -> float:
+    worst = first = second = 0.0
+    for one, other in zip(here, there, strict=True):
+        first, second = first + one / sum(here), second + other / sum(there)
+        worst = max(worst, abs(first - second))
+    return worst
+
+
+def _psi(here: Sequence[int], there: Sequence[int]) -> float:
+    ends: list[int] = []
+    so_far = 0
+    for at, count in enumerate(there):
+        so_far += count
+        if so_far * BINS >= sum(there) * (len(ends) + 1):
+            ends.append(at)
+            while len(ends) < BINS and so_far * BINS >= sum(there) * (len(ends) + 1):
+                ends.append(at)
+    edges = sorted(set(ends))
+    sides = []
+    for counts in (here, there):
+        grouped = [0.5] * (len(edges) + 1)
+        for at, count in enumerate(counts):
+            grouped[bisect_left(edges, at)] += count
+        sides.append([count / sum(grouped) for count in grouped])
+    return float(sum((new - old) * log(new / old) for new, old in zip(*sides, strict=True)))

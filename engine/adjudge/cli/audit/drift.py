@@ -1,0 +1,174 @@
+"""`adjudge audit drift`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from adjudge.audit.bodies import PolicyBody
+from adjudge.audit.read import read
+from adjudge.audit.verify import segments
+from adjudge.cli.backtest import map_option, mapping_of, memory_option, opened, threads_option
+from adjudge.cli.extras import extra
+from adjudge.cli.group import FINDINGS, FINE
+from adjudge.cli.output import JSON, format_option, print_json
+from adjudge.cli.settings import Settings
+from adjudge.policy.load import read_policy_file
+from adjudge.policy.policy import Policy
+from adjudge.replay import load_recorded
+
+if TYPE_CHECKING:
+    from adjudge.backtest.drift import Drift, Window
+
+
+@click.command("drift")
+@click.argument("data", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Whose fields to look at.  [default: the log's last policy]",
+)
+@click.option(
+    "--reference", type=click.Path(exists=True, path_type=Path), help="The calibration set, as data of the same kind."
+)
+@click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The calibration set is what came before this day.  [default: the policy's newest `calibration`]",
+)
+@click.option("--window", "days", type=click.IntRange(1, 366), default=7, show_default=True, help="Days of a window.")
+@click.option("--psi", type=click.FloatRange(min=0), default=0.25, show_default=True, help="Alarm from this PSI on.")
+@click.option("--ks", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Alarm from this KS on.")
+@click.option("--verbose", is_flag=True, help="Show every window, not only the newest.")
+@click.option(
+    "--metrics",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the newest window's numbers to this file, for Prometheus' textfile collector.",
+)
+@map_option
+@memory_option
+@threads_option
+@format_option
+@click.pass_obj
+def drift_command(
+    settings: Settings,
+    data: Path,
+    policy_file: Path | None,
+    reference: Path | None,
+    until: datetime | None,
+    days: int,
+    psi: float,
+    ks: float,
+    verbose: bool,
+    metrics: Path | None,
+    mapped: tuple[str, ...],
+    memory: str,
+    threads: int | None,
+    form: str,
+) -> int:
+    """Say which fields have moved away from what the thresholds were set on.
+
+    DATA is a log, an export, or Parquet or CSV with a time. Each window of days is held against the calibration set:
+    PSI, KS, and the share of rows without the field. Exit status 1 where a field's newest window raises an alarm.
+    """
+    with extra("backtest", "duckdb"):
+        from adjudge.backtest.drift import drift
+        from adjudge.backtest.duck import connect
+    policy = _policy(settings, data, policy_file)
+    day = until.date() if until is not None else None
+    if day is None and reference is None:
+        day = max((one.on for one in policy.typed.calibration.values()), default=None)
+        if day is None:
+            raise click.UsageError("say what the calibration set is: --reference DATA or --until DAY")
+    mapping, registry = mapping_of(mapped), settings.registry()
+    with connect(memory=memory, threads=threads) as connection, opened(
+        connection, registry, [policy], data, mapping) as found:  # fmt: skip
+        if reference is None:
+            drifts = drift(connection, policy.typed, found[0], until=day, days=days)
+        else:
+            with opened(connection, registry, [policy], reference, mapping) as before:
+                drifts = drift(connection, policy.typed, found[0], reference=before[0], until=day, days=days)
+    alarms = [one for one in drifts if one.windows and _is_alarm(one.windows[-1], psi, ks)]
+    if metrics is not None:
+        _replace(metrics, "".join(f"{line}\n" for line in _metrics(policy.name, drifts)))
+    if form == JSON:
+        names, fields = [one.field for one in alarms], [asdict(one) for one in drifts]
+        print_json({"policy": policy.name, "alarms": names, "absent": list(found[0].absent), "fields": fields})
+    else:
+        click.echo("\n".join(_text(drifts, psi, ks, verbose)))
+        if found[0].absent:
+            click.echo(f"not in the data: {', '.join(found[0].absent)}")
+        click.echo(f"{len(alarms)} of {len(drifts)} fields have drifted: PSI {psi:g} or KS {ks:g} and more")
+    return FINDINGS if alarms else FINE
+
+
+def _policy(settings: Settings, data: Path, file: Path | None) -> Policy:
+    catalogue = settings.catalogue()
+    if file is not None:
+        return Policy(read_policy_file(file, catalogue), catalogue.overloads())
+    if not (data.is_dir() and segments(data)) and data.suffix != ".jsonl":
+        raise click.UsageError(f"{data} is no log: say whose fields to look at, --policy POLICY")
+    last = None
+    for record in read(data):
+        last = record.decode(PolicyBody) if record.kind == "policy" else last
+    if last is None:
+        raise click.UsageError(f"{data} has no policy yet")
+    policy = load_recorded(last, catalogue.functions)
+    if isinstance(policy, str):
+        raise click.UsageError(f"the log's policy {last.policy} cannot be had ({policy}): name one, --policy POLICY")
+    return policy
+
+
+def _is_alarm(window: Window, psi: float, ks: float) -> bool:
+    return (window.psi is not None and window.psi >= psi) or (window.ks is not None and window.ks >= ks)
+
+
+def _text(drifts: Sequence[Drift], psi: float, ks: float, verbose: bool) -> Iterator[str]:
+    width = max((len(one.field) for one in drifts), default=0) + 2
+    yield f"{'field':<{width}}{'window from':<13}{'rows':>10}{'PSI':>9}{'KS':>8}{'unknown':>10}{'before':>9}"
+    for one in sorted(drifts, key=lambda one: -(one.windows[-1].psi or 0.0) if one.windows else 0.0):
+        for window in one.windows if verbose else one.windows[-1:]:
+            numbers = "".join(
+                f"{'–' if value is None else f'{value:.3f}':>{size}}"
+                for value, size in ((window.psi, 9), (window.ks, 8))
+            )
+            alarm = "  drifted" if _is_alarm(window, psi, ks) else ""
+            line = f"{one.field:<{width}}{window.begins!s:<13}{window.rows:>10,}{numbers}"
+            yield f"{line}{window.unknown:>10.1%}{one.unknown:>9.1%}{alarm}"
+        if not one.windows:
+            yield f"{one.field:<{width}}no window has rows enough"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _metrics(policy: str, drifts: Sequence[Drift]) -> Iterator[str]:
+    """Yield the newest windows in Prometheus' text format."""
+    told = {
+        "psi": "Population stability index of a field against the calibration set.",
+        "ks": "Largest distance of cumulative shares of a field and of its calibration set, 0 to 1.",
+        "unknown_ratio": "Share of decisions without the field, 0 to 1.",
+    }
+    for name, help_ in told.items():
+        yield f"# HELP adjudge_drift_{name} {help_}"
+        yield f"# TYPE adjudge_drift_{name} gauge"
+        for one in drifts:
+            if one.windows:
+                last = one.windows[-1]
+                value = {"psi": last.psi, "ks": last.ks, "unknown_ratio": last.unknown}[name]
+                if value is not None:
+                    yield f'adjudge_drift_{name}{{policy="{policy}",field="{one.field}"}} {value:.6g}'
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
