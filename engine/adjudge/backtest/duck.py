@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adjudge.backtest.layout import from_arrow
@@ -11,6 +14,7 @@ from adjudge.backtest.query import Fallback, PolicySql
 from adjudge.errors import MissingExtra
 from adjudge.expr.nodes import Name, walk
 from adjudge.expr.python import compile_condition
+from adjudge.expr.sql.dialect import DUCKDB
 from adjudge.policy.typed import TypedPolicy
 
 if TYPE_CHECKING:
@@ -29,6 +33,8 @@ def connect(*, memory: str = MEMORY, threads: int | None = None) -> duckdb.DuckD
     connection = duckdb.connect()
     connection.execute(f"set memory_limit = '{memory}'")
     connection.execute("set preserve_insertion_order = false")
+    spill = Path(tempfile.gettempdir()) / f"adjudge-duckdb-{os.getpid()}"  # made when needed, removed at the end
+    connection.execute(f"set temp_directory = {DUCKDB.text(str(spill))}")
     if threads is not None:
         connection.execute(f"set threads = {threads}")
     return connection

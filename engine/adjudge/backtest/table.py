@@ -55,7 +55,7 @@ _META: Mapping[str, tuple[pa.DataType, Callable[[DecisionBody], object]]] = {
     "face.height": (pa.int64(), lambda body: body.face and body.face.height),
 }
 META = ("seq", *_META)
-"""Columns that every export has; what they hold is told in `docs/export.md`."""
+"""Columns that every export has; what they hold is told in `docs/backtest.md`."""
 
 
 @dataclass(frozen=True, slots=True)
