@@ -203,7 +203,7 @@ def rewrite(directory: Path, change: Callable[[str, dict[str, Any]], dict[str, A
             changed = change(record_.kind, body)
             if changed is not None:
                 log.write_blocking(record_.kind, changed)
-    for vault in directory.glob("vault.sqlite*"):
+    for vault in directory.glob("vault*.sqlite*"):
         shutil.copy(vault, copy)
     return copy
 

@@ -57,7 +57,7 @@ def replay(
     functions: of plugins, for policies that call them; the log holds no code.
     Raises AuditBroken at a record that does not verify, AuditUnavailable where there is no log.
     """
-    policies = _Policies(functions or {})
+    policies = Policies(functions or {})
     vault = Vault.open(path if path.is_dir() else path.parent)
     try:
         for record in read(path):
@@ -66,7 +66,9 @@ def replay(
                     policies.add(record.decode(PolicyBody))
                 elif record.kind == "decision":
                     body = record.decode(DecisionBody)
-                    yield _replay(record.seq, body, policies.get(body) if policy is None else policy, vault.reveal)
+                    yield replay_decision(
+                        record.seq, body, policies.get(body) if policy is None else policy, vault.reveal
+                    )
             except msgspec.DecodeError as error:
                 raise AuditBroken(f"{path}: record {record.seq}: is no {record.kind}: {error}") from None
     finally:
@@ -88,7 +90,7 @@ def recorded(path: Path, decision_id: str, functions: Mapping[str, Function] | N
 
     Raises AuditBroken at a record that does not verify, or where the decision's policy is not to be had.
     """
-    policies = _Policies(functions or {})
+    policies = Policies(functions or {})
     vault = Vault.open(path if path.is_dir() else path.parent)
     try:
         for record in read(path):
@@ -107,7 +109,8 @@ def recorded(path: Path, decision_id: str, functions: Mapping[str, Function] | N
     return None
 
 
-def _replay(seq: int, body: DecisionBody, policy: Policy | str, reveal: Reveal) -> Replayed:
+def replay_decision(seq: int, body: DecisionBody, policy: Policy | str, reveal: Reveal) -> Replayed:
+    """Replay one decision. policy: or why there is none. reveal: what the vault still holds."""
     if isinstance(policy, str):
         return Replayed(seq=seq, decision=body, answer="not replayable", missing=policy)
     given, erased = known_of(body, reveal)
@@ -162,7 +165,7 @@ def _is_part(slot: str, name: str) -> bool:
 
 
 @dataclass(slots=True)
-class _Policies:
+class Policies:
     """The policies of a log, loaded from their records."""
 
     functions: Mapping[str, Function]

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 
 import click
 
+from adjudge.audit.verify import segments
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, counted, format_option, print_json
+from adjudge.cli.progress import progress_bar
 from adjudge.cli.settings import Settings
-from adjudge.model import OUTCOMES, Outcome
+from adjudge.model import OUTCOMES
 from adjudge.recorded import to_json
 from adjudge.registry import load_policy
-from adjudge.replay import Replayed, replay
+from adjudge.replay_many import Tally, Told, replay_all
 
-EXAMPLES = 3
-"""How many decisions are named for each pair of outcomes."""
+_ANSWERS = ("identical", "different", "not replayable")
 
 
 @click.command("replay")
@@ -29,9 +29,17 @@ EXAMPLES = 3
     help="Decide by this policy instead: what would have been.",
 )
 @click.option("--verbose", is_flag=True, help="Show every decision, not only those that differ.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that decide.")
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Go on where an earlier replay with this file stopped, and note there how far this one came.",
+)
 @format_option
 @click.pass_obj
-def command(settings: Settings, log: Path, policy: Path | None, verbose: bool, form: str) -> int:
+def command(
+    settings: Settings, log: Path, policy: Path | None, verbose: bool, jobs: int, state: Path | None, form: str
+) -> int:
     """Decide a log's decisions again.
 
     LOG is an audit log's folder, or one of its files. Exit status 0 only if all decisions come out the same: every
@@ -39,118 +47,113 @@ def command(settings: Settings, log: Path, policy: Path | None, verbose: bool, f
     """
     registry = settings.registry()
     new = load_policy(policy, registry=registry) if policy is not None else None
-    replayed = replay(log, policy=new, functions=registry.catalogue().functions)
+    catalogue = registry.catalogue()
+
+    def tell(one: Told) -> None:
+        if form == JSON and (new is None or one.old is not one.new or verbose):
+            print_json(_decision(one) if new is None else _move(one), indent=None)
+        elif new is None:
+            click.echo("\n".join(_lines(one)))
+
+    with progress_bar("replaying", sum(file.stat().st_size for file in segments(log))) as bar:
+        tally = replay_all(
+            log,
+            policy=new,
+            functions=catalogue.functions,
+            providers=catalogue.providers,
+            jobs=jobs,
+            state=state,
+            is_verbose=verbose,
+            tell=tell,
+            progress=bar,
+        )
     if new is None:
-        return _again(replayed, form, verbose)
-    return _what_if(replayed, form, verbose)
+        return _again(tally, form)
+    return _what_if(tally, form, verbose)
 
 
-def _again(replayed: Iterator[Replayed], form: str, verbose: bool) -> int:
-    answers: Counter[str] = Counter()
-    for one in replayed:
-        answers[one.answer] += 1
-        if one.answer == "identical" and not verbose:
-            continue
-        if form == JSON:
-            print_json(_decision(one), indent=None)
-            continue
-        click.echo(f"record {one.seq}, decision {one.decision.decision_id}: {one.answer}")
-        if one.missing:
-            click.echo(f"  {one.missing}")
-        for name, recorded, recomputed in one.differences:
-            click.echo(f"  {name}: recorded {_said(recorded)}, recomputed {_said(recomputed)}")
-    total = answers.total()
+def _lines(one: Told) -> Iterator[str]:
+    yield f"record {one.seq}, decision {one.decision_id}: {one.answer}"
+    if one.missing:
+        yield f"  {one.missing}"
+    for name, recorded, recomputed in one.differences:
+        yield f"  {name}: recorded {_said(recorded)}, recomputed {_said(recomputed)}"
+
+
+def _again(tally: Tally, form: str) -> int:
+    total, answers = tally.total, tally.answers
+    same = answers.get("identical", 0)
     if form == JSON:
-        counts = {answer: answers[answer] for answer in ("identical", "different", "not replayable")}
-        print_json({"decisions": total, **counts}, indent=None)
+        print_json({"decisions": total, **{answer: answers.get(answer, 0) for answer in _ANSWERS}}, indent=None)
     else:
-        others = [f"{answers[answer]} {answer}" for answer in ("different", "not replayable") if answers[answer]]
-        click.echo(", ".join([f"{answers['identical']} of {counted(total, 'decision')} identical", *others]))
-    return FINE if answers["identical"] == total else FINDINGS
+        others = [f"{answers[answer]} {answer}" for answer in _ANSWERS[1:] if answers.get(answer)]
+        click.echo(", ".join([f"{same} of {counted(total, 'decision')} identical", *others]))
+    return FINE if same == total else FINDINGS
 
 
-@dataclass(slots=True)
-class _Moves:
-    """How outcomes moved. by_rule: how often a rule began or ceased to stand in a verdict that moved."""
-
-    cells: Counter[tuple[Outcome, Outcome]] = field(default_factory=Counter)
-    by_rule: Counter[str] = field(default_factory=Counter)
-    examples: dict[tuple[Outcome, Outcome], list[Replayed]] = field(default_factory=dict)
-    not_replayable: list[Replayed] = field(default_factory=list)
-
-    def add(self, one: Replayed) -> bool:
-        """Count a decision, and return whether it moved or cannot be told."""
-        if one.recomputed is None:
-            self.not_replayable.append(one)
-            return True
-        cell = (one.decision.verdict.outcome, one.recomputed.outcome)
-        self.cells[cell] += 1
-        kept = self.examples.setdefault(cell, [])
-        if len(kept) < EXAMPLES:
-            kept.append(one)
-        moved = cell[0] != cell[1]
-        if moved:
-            self.by_rule.update(_rules_moved(one))
-        return moved
-
-
-def _rules_moved(one: Replayed) -> list[str]:
-    """Return what came into the verdict (`+rule`) and what left it (`-rule`), in doubt (`?`) or not."""
-    assert one.recomputed is not None
-    before, after = (
-        [*verdict.matched, *(f"{rule}?" for rule in verdict.unresolved)]
-        for verdict in (one.decision.verdict, one.recomputed)
-    )
-    return [f"+{rule}" for rule in after if rule not in before] + [f"-{rule}" for rule in before if rule not in after]
-
-
-def _what_if(replayed: Iterator[Replayed], form: str, verbose: bool) -> int:
-    moves = _Moves()
-    for one in replayed:
-        moved = moves.add(one)
-        if form == JSON and (moved or verbose):
-            rules = _rules_moved(one) if one.recomputed is not None else []
-            outcome = one.recomputed.outcome.value if one.recomputed is not None else None
-            old = one.decision.verdict.outcome.value
-            data = {"seq": one.seq, "decision_id": one.decision.decision_id, "old": old, "new": outcome}
-            print_json({**data, "rules": rules, "missing": one.missing}, indent=None)
-    total = moves.cells.total() + len(moves.not_replayable)
-    changed = sum(count for (old, new), count in moves.cells.items() if old != new)
+def _what_if(tally: Tally, form: str, verbose: bool) -> int:
+    lost = tally.answers.get("not replayable", 0)
     if form == JSON:
-        matrix = {old.value: {new.value: moves.cells[old, new] for new in OUTCOMES} for old in OUTCOMES}
-        facts = {"decisions": total, "changed": changed, "not replayable": len(moves.not_replayable)}
-        print_json({**facts, "matrix": matrix, "rules": dict(moves.by_rule.most_common())}, indent=None)
+        matrix = {old.value: {new.value: tally.count(old, new) for new in OUTCOMES} for old in OUTCOMES}
+        facts = {"decisions": tally.total, "changed": tally.changed, "not replayable": lost}
+        cost = {"recorded": tally.recorded_cost, "then": tally.cost, "untold": dict(tally.untold)}
+        rules = dict(_most(tally.by_rule))
+        print_json({**facts, "matrix": matrix, "rules": rules, "cost": cost}, indent=None)
     else:
-        click.echo("\n".join(_matrix(moves, total, changed, verbose)))
-    return FINDINGS if changed or moves.not_replayable else FINE
+        click.echo("\n".join(_matrix(tally, verbose)))
+    return FINDINGS if tally.changed or lost else FINE
 
 
-def _matrix(moves: _Moves, total: int, changed: int, verbose: bool) -> Iterator[str]:
-    yield f"{changed} of {counted(total, 'decision')} would change"
+def _matrix(tally: Tally, verbose: bool) -> Iterator[str]:
+    yield f"{tally.changed} of {counted(tally.total, 'decision')} would change"
     yield ""
     yield f"  {'old':<8}" + "".join(f"{f'→ {new}':>10}" for new in OUTCOMES)
     for old in OUTCOMES:
-        yield f"  {old:<8}" + "".join(f"{moves.cells[old, new] or '·':>10}" for new in OUTCOMES)
-    if moves.by_rule:
+        yield f"  {old:<8}" + "".join(f"{tally.count(old, new) or '·':>10}" for new in OUTCOMES)
+    if tally.by_rule:
         yield "\nrules that moved them (+ came, - went, ? in doubt):"
-        for rule, count in moves.by_rule.most_common():
+        for rule, count in _most(tally.by_rule):
             yield f"  {count:>5}  {rule}"
-    for (old, new), examples in sorted(moves.examples.items()):
-        if old != new or verbose:
-            yield f"\n{old} → {new}, {counted(moves.cells[old, new], 'decision')}, such as:"
-            for one in examples:
-                why = f"  {' '.join(_rules_moved(one))}" if old != new else ""
-                yield f"  record {one.seq}, decision {one.decision.decision_id}{why}"
-    if moves.not_replayable:
-        yield f"\nnot replayable, {counted(len(moves.not_replayable), 'decision')}:"
-        for one in moves.not_replayable[: None if verbose else EXAMPLES]:
-            yield f"  record {one.seq}, decision {one.decision.decision_id}: {one.missing}"
+    yield from _cost(tally)
+    for cell in sorted(tally.cells.values(), key=lambda cell: (cell.old, cell.new)):
+        if cell.old is not cell.new or verbose:
+            yield f"\n{cell.old} → {cell.new}, {counted(cell.count, 'decision')}, such as:"
+            for one in cell.examples:
+                yield f"  record {one.seq}, decision {one.decision_id}  {' '.join(one.rules)}".rstrip()
+    if tally.lost:
+        yield f"\nnot replayable, {counted(tally.answers['not replayable'], 'decision')}:"
+        for one in tally.lost:
+            yield f"  record {one.seq}, decision {one.decision_id}: {one.missing}"
 
 
-def _decision(one: Replayed) -> dict[str, object]:
+def _cost(tally: Tally) -> Iterator[str]:
+    if not tally.recorded_cost and not tally.cost:
+        return
+    then = "cannot be told: a provider of the policy is not installed" if tally.cost is None else _money(tally.cost)
+    yield f"\ncost of provider calls: recorded {_money(tally.recorded_cost)}, then {then}"
+    if tally.untold:
+        said = ", ".join(f"{signal} {count}" for signal, count in _most(tally.untold))
+        yield f"  of these calls the log holds no answer, so it was unknown here: {said}"
+
+
+def _most(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda one: -one[1])
+
+
+def _money(amounts: Mapping[str, Decimal]) -> str:
+    return ", ".join(f"{amount} {currency}" for currency, amount in sorted(amounts.items())) or "nothing"
+
+
+def _move(one: Told) -> dict[str, object]:
+    new = one.new.value if one.new is not None else None
+    data = {"seq": one.seq, "decision_id": one.decision_id, "old": one.old.value, "new": new}
+    return {**data, "rules": list(one.rules), "missing": one.missing}
+
+
+def _decision(one: Told) -> dict[str, object]:
     return {
         "seq": one.seq,
-        "decision_id": one.decision.decision_id,
+        "decision_id": one.decision_id,
         "answer": one.answer,
         "missing": one.missing,
         "differences": [

@@ -129,7 +129,7 @@ def compare_traffic(
     """
     traffic = Traffic()
     sides = [
-        (side, policy, _Buyer(policy, providers or {})) for side, policy in ((traffic.old, old), (traffic.new, new))
+        (side, policy, Buyer(policy, providers or {})) for side, policy in ((traffic.old, old), (traffic.new, new))
     ]
     for log in logs:
         for seq, body, given, erased in _decisions(log):
@@ -194,10 +194,11 @@ def _flip(traffic: Traffic, seq: int, body: DecisionBody, old: Verdict, new: Ver
         )
 
 
-class _Buyer:
+class Buyer:
     """Works out which signals a policy would have asked for, as its plan does, with the answers that the log holds."""
 
     def __init__(self, policy: Policy, providers: Mapping[str, Provider]) -> None:
+        """Plan. `plan` is None where a provider is missing: then nothing is counted."""
         self.policy = policy
         used = {signal.provider for signal in policy.typed.signals.values() if signal.provider is not None}
         self.providers = {name: provider for name, provider in providers.items() if name in used}

@@ -1,0 +1,357 @@
+"""Whole logs replayed: on several processors, with sums, and going on where an earlier run stopped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from multiprocessing import get_context
+from pathlib import Path
+
+import msgspec
+
+from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal
+from adjudge.audit.read import read
+from adjudge.audit.record import Record
+from adjudge.audit.vault import Vault
+from adjudge.authoring.comparison.traffic import Buyer, Side
+from adjudge.errors import AdjudgeError, AuditBroken
+from adjudge.model import Outcome
+from adjudge.plugin import Function, Provider
+from adjudge.policy.policy import Policy
+from adjudge.replay import Policies, Replayed, known_of, replay_decision
+
+EXAMPLES = 3
+"""How many decisions are named for each pair of outcomes, and of those that are not replayable."""
+_BATCH = 1000
+_SAVE_EVERY = 50_000
+
+Progress = Callable[[float], None]
+"""Told how many bytes of the log were read."""
+
+
+class StateError(AdjudgeError):
+    """A state that is not of this replay."""
+
+    code = "replay"
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """A replayed decision, as reports name it. rules: what came into the verdict (`+`) and what left it (`-`)."""
+
+    seq: int
+    decision_id: str
+    answer: str
+    old: Outcome
+    new: Outcome | None = None
+    missing: str | None = None
+    differences: tuple[tuple[str, object, object], ...] = ()
+    rules: tuple[str, ...] = ()
+
+
+class Cell(msgspec.Struct):
+    """Decisions with one pair of outcomes, and some of them."""
+
+    old: Outcome
+    new: Outcome
+    count: int = 0
+    examples: list[Told] = []
+
+
+class Tally(msgspec.Struct):
+    """What a replay came to. by_rule: how often a rule came or went where the outcome moved.
+
+    recorded_cost, cost: of provider calls, as the log has it and as the other policy would have bought, by currency;
+    None where that policy's providers are not installed. untold: calls whose answer the log does not hold.
+    """
+
+    answers: dict[str, int] = {}
+    cells: dict[str, Cell] = {}
+    by_rule: dict[str, int] = {}
+    lost: list[Told] = []
+    recorded_cost: dict[str, Decimal] = {}
+    cost: dict[str, Decimal] | None = {}
+    untold: dict[str, int] = {}
+
+    @property
+    def total(self) -> int:
+        """How many decisions were looked at."""
+        return sum(self.answers.values())
+
+    @property
+    def changed(self) -> int:
+        """How many came out with another outcome."""
+        return sum(cell.count for cell in self.cells.values() if cell.old is not cell.new)
+
+    def count(self, old: Outcome, new: Outcome) -> int:
+        """Return how many went from one outcome to another."""
+        found = self.cells.get(f"{old.value}>{new.value}")
+        return found.count if found is not None else 0
+
+    def add(self, told: Told) -> None:
+        """Count a decision."""
+        _count(self.answers, {told.answer: 1})
+        if told.new is None:
+            if len(self.lost) < EXAMPLES:
+                self.lost.append(told)
+            return
+        name = f"{told.old.value}>{told.new.value}"
+        cell = self.cells.setdefault(name, Cell(told.old, told.new))
+        cell.count += 1
+        if len(cell.examples) < EXAMPLES:
+            cell.examples.append(told)
+        if told.old is not told.new:
+            _count(self.by_rule, dict.fromkeys(told.rules, 1))
+
+    def merge(self, other: Tally) -> None:
+        """Add what another part of the log came to."""
+        _count(self.answers, other.answers)
+        _count(self.by_rule, other.by_rule)
+        _count(self.untold, other.untold)
+        self.lost = [*self.lost, *other.lost][:EXAMPLES]
+        for name, cell in other.cells.items():
+            mine = self.cells.setdefault(name, Cell(cell.old, cell.new))
+            mine.count += cell.count
+            mine.examples = [*mine.examples, *cell.examples][:EXAMPLES]
+        _join(self.recorded_cost, other.recorded_cost)
+        if other.cost is None:
+            self.cost = None
+        elif self.cost is not None:
+            _join(self.cost, other.cost)
+
+
+def _count(counts: dict[str, int], more: Mapping[str, int]) -> None:
+    for name, number in more.items():
+        counts[name] = counts.get(name, 0) + number
+
+
+def _join(sums: dict[str, Decimal], more: Mapping[str, Decimal]) -> None:
+    for currency, amount in more.items():
+        sums[currency] = sums.get(currency, Decimal(0)) + amount
+
+
+class _State(msgspec.Struct):
+    log: str
+    policy: str | None
+    seq: int
+    hash: str
+    tally: Tally
+
+
+@dataclass(slots=True)
+class _Work:
+    """What replays a batch: in this process, or in those that are forked from it."""
+
+    policy: Policy | None
+    functions: Mapping[str, Function]
+    vault_at: Path
+    buyer: Buyer | None
+    is_verbose: bool
+    _reveal: Reveal | None = None
+    _policies: Policies = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._policies = Policies(self.functions)
+
+    def do(self, batch: Sequence[tuple[int, bytes]], policies: Mapping[str, PolicyBody]) -> tuple[Tally, list[Told]]:
+        """Replay decisions. policies: of the log, so far."""
+        if self._reveal is None:
+            self._reveal = Vault.open(self.vault_at).reveal
+        for body in policies.values():
+            self._policies.add(body)
+        tally, told = Tally(cost=None if self.policy is not None and self.buyer is None else {}), []
+        side = Side()
+        for seq, members in batch:
+            try:
+                body_ = _DECISION.decode(members)
+            except msgspec.DecodeError as error:
+                raise AuditBroken(f"record {seq}: is no decision: {error}") from None
+            policy = self._policies.get(body_) if self.policy is None else self.policy
+            one = replay_decision(seq, body_, policy, self._reveal)
+            if self.policy is None and one.answer == "identical" and not self.is_verbose:
+                _count(tally.answers, {"identical": 1})
+                continue
+            said = _told(one)
+            tally.add(said)
+            if self.policy is not None:
+                _join(tally.recorded_cost, body_.cost)
+                if self.buyer is not None:
+                    self.buyer.buy(side, body_, known_of(body_, self._reveal)[0])
+            if self.is_verbose or said.answer != "identical":
+                told.append(said)
+        if tally.cost is not None:
+            _join(tally.cost, side.cost)
+        _count(tally.untold, side.untold)
+        return tally, told
+
+
+_DECISION = msgspec.json.Decoder(DecisionBody)
+
+
+def _told(one: Replayed) -> Told:
+    old, new = one.decision.verdict, one.recomputed
+    rules: list[str] = []
+    if new is not None and old.outcome is not new.outcome:
+        before, after = ([*v.matched, *(f"{rule}?" for rule in v.unresolved)] for v in (old, new))
+        rules = [f"+{rule}" for rule in after if rule not in before]
+        rules += [f"-{rule}" for rule in before if rule not in after]
+    return Told(
+        seq=one.seq,
+        decision_id=one.decision.decision_id,
+        answer=one.answer,
+        old=old.outcome,
+        new=new.outcome if new is not None else None,
+        missing=one.missing,
+        differences=one.differences,
+        rules=tuple(rules),
+    )
+
+
+def replay_all(
+    path: Path,
+    *,
+    policy: Policy | None = None,
+    functions: Mapping[str, Function] | None = None,
+    providers: Mapping[str, Provider] | None = None,
+    jobs: int = 1,
+    state: Path | None = None,
+    is_verbose: bool = False,
+    tell: Callable[[Told], None] = lambda told: None,
+    progress: Progress | None = None,
+) -> Tally:
+    """Replay a log, and return what it came to, in constant memory.
+
+    policy, functions: as in `replay`. providers: for the prices of what the other policy would have asked.
+    jobs: processes; where none can be forked, one. state: a file to go on from, written now and then and at the end.
+    tell: is told what differs, in order, or with `is_verbose` everything.
+    Raises AuditBroken, AuditUnavailable, StateError.
+    """
+    buyer = Buyer(policy, providers or {}) if policy is not None else None
+    work = _Work(
+        policy=policy,
+        functions=functions or {},
+        vault_at=path if path.is_dir() else path.parent,
+        buyer=buyer if buyer is not None and buyer.plan is not None else None,
+        is_verbose=is_verbose,
+    )
+    digest = policy.digest if policy is not None else None
+    earlier = _opened(state, digest)
+    tally = earlier.tally if earlier is not None else Tally()
+    done, log, last = earlier.seq if earlier is not None else 0, "", (0, "")
+    saved = done
+    with _pool(jobs, work) as submit:
+        waiting: list[tuple[Future[tuple[Tally, list[Told]]], tuple[int, str]]] = []
+
+        def collect(until: int) -> None:
+            nonlocal last
+            while len(waiting) > until:
+                future, end = waiting.pop(0)
+                part, told = future.result()
+                for one in told:
+                    tell(one)
+                tally.merge(part)
+                last = end
+
+        policies: dict[str, PolicyBody] = {}
+        batch: list[tuple[int, bytes]] = []
+        record: Record | None = None
+        size = 0
+        for record in read(path):
+            size += len(record.line)
+            log = log or record.hash
+            if earlier is not None and record.seq == done and (earlier.log, earlier.hash) != (log, record.hash):
+                raise StateError(f"{state}: is of another log", "name another file")
+            if record.kind == "policy":
+                if batch:
+                    waiting.append((submit(batch, dict(policies)), (record.seq - 1, record.prev)))
+                    batch = []
+                _add(policies, path, record)
+            elif record.kind == "decision" and record.seq > done:
+                batch.append((record.seq, record.body))
+            if len(batch) >= _BATCH:
+                waiting.append((submit(batch, dict(policies)), (record.seq, record.hash)))
+                batch = []
+                collect(2 * jobs)
+                if progress is not None:
+                    progress(size)
+                if state is not None and last[0] - saved >= _SAVE_EVERY:
+                    saved = last[0]
+                    _save(state, _State(log, digest, *last, tally))
+        if earlier is not None and (record is None or record.seq < done):
+            raise StateError(f"{state}: is of a log with {done} records or more", "has the log been cut?")
+        if batch and record is not None:
+            waiting.append((submit(batch, policies), (record.seq, record.hash)))
+        collect(0)
+    if state is not None and record is not None:
+        _save(state, _State(log, digest, record.seq, record.hash, tally))
+    return tally
+
+
+def _add(policies: dict[str, PolicyBody], path: Path, record: Record) -> None:
+    try:
+        body = record.decode(PolicyBody)
+    except msgspec.DecodeError as error:
+        raise AuditBroken(f"{path}: record {record.seq}: is no policy: {error}") from None
+    policies[body.digest] = body
+
+
+Submit = Callable[[Sequence[tuple[int, bytes]], Mapping[str, PolicyBody]], "Future[tuple[Tally, list[Told]]]"]
+
+_work: _Work | None = None
+"""What forked processes do; they find it here."""
+
+
+def _do(batch: Sequence[tuple[int, bytes]], policies: Mapping[str, PolicyBody]) -> tuple[Tally, list[Told]]:
+    assert _work is not None
+    return _work.do(batch, policies)
+
+
+@contextmanager
+def _pool(jobs: int, work: _Work) -> Iterator[Submit]:
+    global _work
+    if jobs <= 1 or not hasattr(os, "fork"):
+
+        def now(
+            batch: Sequence[tuple[int, bytes]], policies: Mapping[str, PolicyBody]
+        ) -> Future[tuple[Tally, list[Told]]]:
+            future: Future[tuple[Tally, list[Told]]] = Future()
+            future.set_result(work.do(batch, policies))
+            return future
+
+        yield now
+        return
+    _work = work  # policies and plugins' functions cannot be sent to another process, but a fork has them
+    try:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+            try:
+                yield lambda batch, policies: pool.submit(_do, batch, policies)
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+    finally:
+        _work = None
+
+
+def _opened(state: Path | None, digest: str | None) -> _State | None:
+    if state is None or not state.exists():
+        return None
+    try:
+        found = msgspec.json.decode(state.read_bytes(), type=_State)
+    except (OSError, msgspec.DecodeError) as error:
+        raise StateError(f"{state}: is no state of a replay: {error}", "name another file") from None
+    if found.policy != digest:
+        raise StateError(f"{state}: is of a replay with another policy", "name another file")
+    return found
+
+
+def _save(path: Path, state: _State) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(msgspec.json.encode(state))
+    temporary.replace(path)
