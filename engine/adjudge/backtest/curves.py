@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adjudge.backtest.dataset import Dataset
-from adjudge.backtest.duck import install
+from adjudge.backtest.duck import fetched, first, install
 from adjudge.backtest.knobs import Knob, held
 from adjudge.backtest.query import outcome_name, policy_sql
 from adjudge.expr.sql.dialect import DUCKDB
@@ -69,11 +69,12 @@ def curve(
     # each severity is 0, 1 or 2; the policy as it stands counts only where the field is unknown
     unknown, true, false = (sql.outcome for sql in variants)
     inner = ", ".join(sql.columns() for sql in variants if sql.columns())
-    rows = connection.execute(
+    rows = fetched(
+        connection,
         f"select label, bin, case when bin is null then {unknown} end, case when bin is not null then {true} end,"
         f" case when bin is not null then {false} end, count(*) from (select {dataset.label()} as label, {bin_} as bin"
-        f"{', ' + inner if inner else ''} from {dataset.relation} where {where}) group by all"
-    ).fetchall()
+        f"{', ' + inner if inner else ''} from {dataset.relation} where {where}) group by all",
+    )
     rising = knob.operator in (">", ">=")
     found = []
     for at, value in enumerate(values):
@@ -106,8 +107,8 @@ def histogram(
     """Return how a number is distributed, by label; None where it is unknown on every row."""
     column = dataset.columns[slot]
     declared = policy.typed.slots[slot]
-    ends = connection.execute(f"select min({column}), max({column}) from {dataset.relation}").fetchone()
-    if ends is None or ends[0] is None:
+    ends = first(connection, f"select min({column}), max({column}) from {dataset.relation}")
+    if ends[0] is None:
         return None
     low, high = (float(end) for end in ends)
     if declared.minimum is not None and declared.maximum is not None:
@@ -120,10 +121,11 @@ def histogram(
         bins, high = math.ceil((high - low + 1) / step), low + step * math.ceil((high - low + 1) / step)
     width = (high - low) / bins
     place = f"least({bins - 1}, greatest(0, floor(({column} - {low!r}) / {width!r})))::int"
-    rows = connection.execute(
+    rows = fetched(
+        connection,
         f"select {dataset.label()} as label, case when {column} is not null then {place} end as bin, count(*)"
-        f" from {dataset.relation} group by all"
-    ).fetchall()
+        f" from {dataset.relation} group by all",
+    )
     found: dict[str | None, list[int]] = {}
     unknown = 0
     for label, bin_, number in rows:

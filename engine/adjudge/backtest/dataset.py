@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adjudge.backtest.columns import MAP, DataError, sql_type, understood
+from adjudge.backtest.duck import fetched
 from adjudge.backtest.layout import column_of
 from adjudge.backtest.state import LABELS, STATE, read_state
 from adjudge.errors import did_you_mean
@@ -72,7 +73,7 @@ def open_dataset(
     mapping = mapping or {}
     relation, is_export = _relation(path, policy.name)
     try:
-        found = {row[0]: row[1] for row in connection.execute(f"describe select * from {relation}").fetchall()}
+        found = {row[0]: row[1] for row in fetched(connection, f"describe select * from {relation}")}
     except duckdb.Error as error:
         raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
     _check_mapping(mapping, found, policy)
@@ -245,8 +246,8 @@ def _role(role: str, name: str, type_: str) -> str:
 def _currency(connection: duckdb.DuckDBPyConnection, costs: str, relation: str) -> str | None:
     """Return the currency that most costs are in."""
     keys = f"select unnest(map_keys({costs})) as currency from {relation} where cardinality({costs}) > 0"
-    found = connection.execute(f"select currency from ({keys}) group by 1 order by count(*) desc, 1 limit 1").fetchone()
-    return None if found is None else str(found[0])
+    found = fetched(connection, f"select currency from ({keys}) group by 1 order by count(*) desc, 1 limit 1")
+    return str(found[0][0]) if found else None
 
 
 def _missed(absent: Collection[str], policy: TypedPolicy) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.dataset import Dataset
+from adjudge.backtest.duck import fetched, first
 from adjudge.expr.sql.dialect import DUCKDB
 from adjudge.expr.types import BOOL, DOUBLE, INT, EnumType, SetType
 from adjudge.policy.slots import NOW
@@ -68,17 +69,16 @@ def drift(
         raise DataError(f"{dataset.path}: has no times", "map a column to `at`")
     begin = until
     if begin is None:
-        first = connection.execute(f"select min({dataset.day()}) from {dataset.relation}").fetchone()
-        begin = first[0] if first is not None else None
+        (begin,) = first(connection, f"select min({dataset.day()}) from {dataset.relation}")
     if begin is None:
         raise DataError(f"{dataset.path}: has no rows")
     window = f"cast(floor(({dataset.day()} - date '{begin.isoformat()}') / {days}.0) as int)"
     before = reference if reference is not None else dataset
     known = "true" if reference is not None else f"{dataset.day()} < date '{begin.isoformat()}'"
-    rows = connection.execute(f"select count(*) from {before.relation} where {known}").fetchone()
-    if not rows or rows[0] < ROWS_MIN:
+    (rows,) = first(connection, f"select count(*) from {before.relation} where {known}")
+    if rows < ROWS_MIN:
         raise DataError(
-            f"{before.path}: the calibration set has {rows[0] if rows else 0} rows, and needs {ROWS_MIN}",
+            f"{before.path}: the calibration set has {rows} rows, and needs {ROWS_MIN}",
             "name another one with --reference, or another day with --until",
         )
     found = []
@@ -120,8 +120,8 @@ def _fields(policy: TypedPolicy, here: Dataset, there: Dataset) -> Iterator[tupl
 
 def _places(connection: duckdb.DuckDBPyConnection, column: str, relation: str, where: str) -> Sequence[float]:
     shares = ", ".join(repr(at / PLACES) for at in range(1, PLACES + 1))
-    found = connection.execute(f"select quantile_disc({column}, [{shares}]) from {relation} where {where}").fetchone()
-    return sorted(set(found[0])) if found is not None and found[0] is not None else []
+    (found,) = first(connection, f"select quantile_disc({column}, [{shares}]) from {relation} where {where}")
+    return sorted(set(found or ()))
 
 
 def _bins(
@@ -138,9 +138,10 @@ def _bins(
     place = f"case when v is null then {len(places) + 1} else {between(0, len(places))} end"
     group = rest.partition(" from ")[0]
     source = rest.partition(" from ")[2]
-    rows = connection.execute(
-        f"select w, {place} as place, count(*) from (select {group} as w, {column} as v from {source}) group by all"
-    ).fetchall()
+    rows = fetched(
+        connection,
+        f"select w, {place} as place, count(*) from (select {group} as w, {column} as v from {source}) group by all",
+    )
     counts: dict[int, list[int]] = {}
     for number, at, count in rows:
         counts.setdefault(number, [0] * (len(places) + 2))[at] += count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     import duckdb
 
 MEMORY = "1GB"
+_TICK_S = 0.2
+
+Progress = Callable[[float], None]
+"""Told how much is done, from 0 to 1, a few times a second."""
 
 
 def connect(*, memory: str = MEMORY, threads: int | None = None) -> duckdb.DuckDBPyConnection:
@@ -38,6 +43,39 @@ def connect(*, memory: str = MEMORY, threads: int | None = None) -> duckdb.DuckD
     if threads is not None:
         connection.execute(f"set threads = {threads}")
     return connection
+
+
+def fetched(connection: Any, query: str, progress: Progress | None = None) -> list[tuple[Any, ...]]:
+    """Return the rows of a query. It runs in a thread, so that it can be watched, and Ctrl-C ends it at once."""
+    result: list[list[tuple[Any, ...]]] = []
+    failure: list[BaseException] = []
+    done = threading.Event()
+
+    def work() -> None:
+        try:
+            result.append(connection.execute(query).fetchall())
+        except BaseException as error:
+            failure.append(error)
+        finally:
+            done.set()
+
+    threading.Thread(target=work, name="adjudge-backtest", daemon=True).start()
+    try:
+        while not done.wait(_TICK_S):
+            if progress is not None:
+                progress(min(1.0, max(0.0, connection.query_progress() / 100)))
+    except BaseException:
+        connection.interrupt()
+        done.wait()
+        raise
+    if failure:
+        raise failure[0]
+    return result[0]
+
+
+def first(connection: Any, query: str) -> tuple[Any, ...]:
+    """Return the first row of a query that always has one."""
+    return fetched(connection, query)[0]
 
 
 def install(connection: Any, sql: PolicySql, types: Mapping[str, str]) -> None:

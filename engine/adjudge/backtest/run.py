@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from adjudge.audit.marks import LABELS
 from adjudge.backtest.dataset import Dataset
-from adjudge.backtest.duck import install
+from adjudge.backtest.duck import Progress, fetched, install
 from adjudge.backtest.query import PolicySql, outcome_name, policy_sql
 from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
@@ -19,12 +18,8 @@ from adjudge.policy.policy import Policy
 if TYPE_CHECKING:
     import duckdb
 
-Progress = Callable[[float], None]
-"""Told how much is done, from 0 to 1, a few times a second."""
-
 OVERLAP_ROWS = 100_000
 """Of at most so many rows the overlap of rules is told."""
-_TICK_S = 0.2
 _CELL = 8
 """So many columns stand before those of the rules."""
 
@@ -117,7 +112,7 @@ class Runner:
         rules = self.policy.typed.rules
         cells: list[Cell] = []
         hits = {label: [0] * (2 * len(rules)) for label in (None, *LABELS)}
-        for row in watched(self.connection, self._counts(), progress):
+        for row in fetched(self.connection, self._counts(), progress):
             cells.append(_cell(row))
             counts = hits[row[1]]
             for at, count in enumerate(row[_CELL:]):
@@ -163,9 +158,10 @@ class Runner:
             return {}, 0
         found = ", ".join(f"case when {p}c{at} then {at} end" for at in range(len(ids)))
         limited = f"(select * from {self.relation()} limit {OVERLAP_ROWS})"
-        rows = self.connection.execute(
-            f"select list_filter([{found}], lambda v: v is not null) as hits, count(*) from {limited} group by hits"
-        ).fetchall()
+        rows = fetched(
+            self.connection,
+            f"select list_filter([{found}], lambda v: v is not null) as hits, count(*) from {limited} group by hits",
+        )
         pairs: dict[tuple[str, str], int] = {}
         for hits, number in rows:
             for at, one in enumerate(hits):
@@ -189,7 +185,7 @@ class Runner:
             keep = [before.sql.columns()] if before.sql.columns() else []
         query = f"select {other}, {self.sql.outcome}, count(*) from {self.relation(*keep)} group by all"
         found: Counter[tuple[Outcome, Outcome]] = Counter()
-        for old, new, rows in watched(self.connection, query, progress):
+        for old, new, rows in fetched(self.connection, query, progress):
             if old is not None:
                 found[Outcome(outcome_name(old)), Outcome(outcome_name(new))] += rows
         return found
@@ -231,31 +227,3 @@ def _cell(row: tuple[Any, ...]) -> Cell:
         cost=float(cost),
         costed=costed,
     )
-
-
-def watched(connection: duckdb.DuckDBPyConnection, query: str, progress: Progress | None) -> list[tuple[Any, ...]]:
-    """Run a query in a thread, so that it can be watched, and interrupted by Ctrl-C."""
-    if progress is None:
-        return connection.execute(query).fetchall()
-    result: list[list[tuple[Any, ...]]] = []
-    failure: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            result.append(connection.execute(query).fetchall())
-        except BaseException as error:
-            failure.append(error)
-
-    thread = threading.Thread(target=work, name="adjudge-backtest")
-    thread.start()
-    try:
-        while thread.is_alive():
-            thread.join(_TICK_S)
-            progress(min(1.0, max(0.0, connection.query_progress() / 100)))
-    except BaseException:
-        connection.interrupt()
-        thread.join()
-        raise
-    if failure:
-        raise failure[0]
-    return result[0]

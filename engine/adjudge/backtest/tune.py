@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.curves import Counts, curve
 from adjudge.backtest.dataset import Dataset
+from adjudge.backtest.duck import first
 from adjudge.backtest.knobs import Knob, knobs_of, turned
 from adjudge.backtest.measures import Ratio
 from adjudge.model import Outcome
@@ -143,16 +144,16 @@ def _split(connection: duckdb.DuckDBPyConnection, dataset: Dataset, share: float
         missing = "no times" if at is None else "no labels"
         hint = "map a column to `at` and one to `label`; in a log, `adjudge audit label` writes labels"
         raise DataError(f"{dataset.path}: has {missing}, and tuning needs both", hint)
-    found = connection.execute(f"select quantile_disc({at}, {share!r}) from {dataset.relation}").fetchone()
-    if found is None or found[0] is None:
+    found = first(connection, f"select quantile_disc({at}, {share!r}) from {dataset.relation}")
+    if found[0] is None:
         raise DataError(f"{dataset.path}: has no rows")
     moment: datetime = found[0]
     earlier, later = (f"{at} {sign} timestamp '{moment.isoformat(sep=' ')}'" for sign in ("<=", ">"))
     for where, said in ((earlier, "before"), (later, "after")):
-        frauds = connection.execute(
-            f"select count(*) from {dataset.relation} where {where} and {dataset.label()} = 'fraud'"
-        ).fetchone()
-        if not frauds or not frauds[0]:
+        frauds = first(
+            connection, f"select count(*) from {dataset.relation} where {where} and {dataset.label()} = 'fraud'"
+        )
+        if not frauds[0]:
             raise DataError(f"{dataset.path}: has no row labelled fraud {said} {moment:%Y-%m-%d %H:%M}, the split")
     return earlier, later, moment
 
@@ -297,8 +298,8 @@ class _Search:
         frauds = f"(select * from {relation} and {self.dataset.label()} = 'fraud')"
         tried: set[float] = {knob.value}
         for rows in (relation, frauds):
-            found = self.connection.execute(f"select quantile_disc({column}, [{shares}]) from {rows}").fetchone()
-            tried.update(found[0] if found is not None and found[0] is not None else ())
+            found = first(self.connection, f"select quantile_disc({column}, [{shares}]) from {rows}")
+            tried.update(found[0] or ())
         low, high = min(tried), max(tried)
         tried.update(low + (high - low) * at / _QUANTILES for at in range(_QUANTILES + 1))
         if isinstance(knob.value, int):

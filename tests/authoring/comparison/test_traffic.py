@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from adjudge.audit.bodies import DecisionBody
+from adjudge.audit.read import read
+from adjudge.audit.vault import Vault
 from adjudge.authoring.comparison.traffic import EXAMPLES, Traffic, compare_traffic
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.model import Outcome
@@ -30,10 +33,21 @@ REQUESTS = (
 )
 
 
-def erase(log: Path, value: str) -> None:
-    with sqlite3.connect(log / "vault.sqlite") as vault:
-        assert vault.execute("delete from personal where value = ?", (f'"{value}"'.encode(),)).rowcount == 1
+def erase(log: Path, email: str) -> None:
+    """Erase what the vault holds of the subject with an address."""
+    vault = Vault.open(log)
+    subjects = {
+        record.decode(DecisionBody).merchant_biz_id
+        for record in read(log)
+        if record.kind == "decision"
+        for commitment in [record.decode(DecisionBody).inputs["email"]]
+        if vault.reveal(commitment["commitment"]) == email
+    }
     vault.close()
+    with sqlite3.connect(log / "vault.sqlite") as opened:
+        (subject,) = subjects
+        assert opened.execute("delete from personal where subject = ?", (subject,)).rowcount == 1
+    opened.close()
 
 
 def compared(shop: Shop, new: str, *logs: Path, old: str = POLICY) -> Traffic:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from adjudge.backtest.curves import Histogram, Setting, curve, histogram, settings_for
 from adjudge.backtest.dataset import Dataset
+from adjudge.backtest.duck import Progress
 from adjudge.backtest.knobs import Knob, knobs_of
 from adjudge.backtest.measures import Measures, measure
-from adjudge.backtest.run import Backtest, Flow, Progress, Runner
+from adjudge.backtest.run import Backtest, Flow, Runner
 from adjudge.policy.policy import Policy
 
 if TYPE_CHECKING:
