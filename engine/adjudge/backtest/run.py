@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adjudge.audit.marks import LABELS
 from adjudge.backtest.dataset import Dataset
-from adjudge.backtest.duck import Progress, fetched, install
+from adjudge.backtest.duck import Progress, fetched, first, install
 from adjudge.backtest.query import PolicySql, outcome_name, policy_sql
 from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
@@ -18,9 +18,9 @@ from adjudge.policy.policy import Policy
 if TYPE_CHECKING:
     import duckdb
 
-OVERLAP_ROWS = 100_000
+OVERLAP_ROWS = 20_000
 """Of at most so many rows the overlap of rules is told."""
-_CELL = 8
+_CELL = 6
 """So many columns stand before those of the rules."""
 
 
@@ -143,32 +143,32 @@ class Runner:
         """Return a query for rows by day, label and verdict, and in each, how often a rule is true, and known."""
         keep = (f"{self.dataset.day()} as day", f"{self.dataset.label()} as label", f"{self.dataset.cost()} as cost")
         sql, p = self.sql, self.sql.prefix
-        verdict = f"{sql.outcome} as outcome, {sql.lower} as lower, {sql.upper} as upper"
+        verdict = f"9 * {sql.outcome} + 3 * {sql.lower} + {sql.upper}"
         counts = "".join(f", coalesce(count_if({p}c{at}), 0), count({p}c{at})" for at in range(len(sql.ids)))
         return (
-            f"select day, label, outcome, lower, upper, count(*), coalesce(sum(cost), 0), count(cost){counts} from"
-            f" (select *, {verdict} from {self.relation(*keep)})"
-            " group by day, label, outcome, lower, upper order by day, label, outcome, lower, upper"
+            f"select day, label, verdict, count(*), coalesce(sum(cost), 0), count(cost){counts} from"
+            f" (select *, ({verdict})::utinyint as verdict from {self.relation(*keep)})"
+            " group by day, label, verdict order by day, label, verdict"
         )
 
     def _overlap(self) -> tuple[dict[tuple[str, str], int], int]:
-        """Count pairs of rules that are true together, on the first rows."""
+        """Count pairs of rules that are true together, on the first rows: a bit for each row, an int for each rule."""
         ids, p = self.sql.ids, self.sql.prefix
         if len(ids) < 2:
             return {}, 0
-        found = ", ".join(f"case when {p}c{at} then {at} end" for at in range(len(ids)))
-        limited = f"(select * from {self.relation()} limit {OVERLAP_ROWS})"
-        rows = fetched(
-            self.connection,
-            f"select list_filter([{found}], lambda v: v is not null) as hits, count(*) from {limited} group by hits",
+        places = ", ".join(
+            f"bitstring_agg(case when {p}c{at} then place end, 0, {OVERLAP_ROWS - 1})" for at in range(len(ids))
         )
+        limited = f"(select * from {self.relation()} limit {OVERLAP_ROWS})"
+        numbered = f"(select *, row_number() over () - 1 as place from {limited})"
+        rows, *found = first(self.connection, f"select count(*), {places} from {numbered}")
+        bits = [(one, int(text, 2)) for one, text in zip(ids, found, strict=True) if text is not None]
         pairs: dict[tuple[str, str], int] = {}
-        for hits, number in rows:
-            for at, one in enumerate(hits):
-                for other in hits[at + 1 :]:
-                    pair = (ids[one], ids[other])
-                    pairs[pair] = pairs.get(pair, 0) + number
-        return pairs, sum(number for _, number in rows)
+        for at, (one, mine) in enumerate(bits):
+            for other, theirs in bits[at + 1 :]:
+                if together := (mine & theirs).bit_count():
+                    pairs[one, other] = together
+        return pairs, rows
 
     def flow(self, before: Runner | None = None, progress: Progress | None = None) -> Flow:
         """Count rows by their outcomes: of another policy on the same data or as recorded, and of this one.
@@ -216,13 +216,13 @@ class Runner:
 
 
 def _cell(row: tuple[Any, ...]) -> Cell:
-    day, label, outcome, lower, upper, rows, cost, costed = row[:_CELL]
+    day, label, verdict, rows, cost, costed = row[:_CELL]
     return Cell(
         day=day,
         label=label,
-        outcome=Outcome(outcome_name(outcome)),
-        lower=Outcome(outcome_name(lower)),
-        upper=Outcome(outcome_name(upper)),
+        outcome=Outcome(outcome_name(verdict // 9)),
+        lower=Outcome(outcome_name(verdict // 3 % 3)),
+        upper=Outcome(outcome_name(verdict % 3)),
         rows=rows,
         cost=float(cost),
         costed=costed,
