@@ -26,6 +26,7 @@ from adjudge.fields import Field
 MAP = "MAP(VARCHAR, "
 _TIMES = frozenset(("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"))
 _INTS = frozenset(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"))
+NUMBERS = _INTS | {"DOUBLE", "FLOAT", "HUGEINT", "UBIGINT"}
 _NULLS = {BOOL: "BOOLEAN", INT: "BIGINT", DOUBLE: "DOUBLE", DURATION: "BIGINT", TIMESTAMP: "TIMESTAMPTZ"}
 
 
@@ -106,10 +107,11 @@ def understood(column: str, name: str, type_: str, declared: Field, depth: int =
 
 def _ranged(column: str, declared: Field) -> str:
     low, high = declared.minimum, declared.maximum
-    if low is not None and high is not None:
-        return f"case when {column} between {DUCKDB.literal(low)} and {DUCKDB.literal(high)} then {column} end"
     bounds = [f"{column} >= {DUCKDB.literal(low)}"] if low is not None else []
     bounds += [f"{column} <= {DUCKDB.literal(high)}"] if high is not None else []
+    if low is not None and high is not None:
+        bounds = [f"{column} between {DUCKDB.literal(low)} and {DUCKDB.literal(high)}"]
     if declared.type == DOUBLE:
-        bounds.append(f"isfinite({column})")
+        # always asked: a Parquet file's greatest value leaves NaN out, and DuckDB then believes comparisons with it
+        bounds.insert(0, f"isfinite({column})")
     return f"case when {' and '.join(bounds)} then {column} end" if bounds else column

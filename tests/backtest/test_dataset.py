@@ -1,0 +1,144 @@
+"""Anybody's columns: each value as the engine takes it, or unknown; each type fitting, or an error that says so."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adjudge.policy import parse_policy
+
+duckdb = pytest.importorskip("duckdb", reason="needs the extra `backtest`")
+pa = pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
+
+import pyarrow.parquet as pq  # noqa: E402
+
+from adjudge.backtest.columns import DataError  # noqa: E402
+from adjudge.backtest.dataset import open_dataset  # noqa: E402
+from adjudge.backtest.duck import connect  # noqa: E402
+from adjudge.backtest.run import Runner  # noqa: E402
+
+HEAD = "policy_language: 1\npolicy: odd\ninputs:\n"
+NAN, INF = math.nan, math.inf
+T = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+CASES: Mapping[str, tuple[str, str, Any, Sequence[object]]] = {
+    # declaration, condition, column, what the engine is given
+    "double in a range": ("{type: double, range: [0, 1]}", "f >= 0.5",
+        pa.array([0.5, 0.2, NAN, 1.0, None]), [0.5, 0.2, None, 1.0, None]),
+    "double out of its range": ("{type: double, range: [0, 1]}", "f >= 0.5",
+        pa.array([0.5, -0.5, 7.0, INF, NAN]), [0.5, -0.5, 7.0, INF, None]),
+    "double without a range": ("double", "f > 1.0", pa.array([INF, -INF, NAN, 2.0]), [None, None, None, 2.0]),
+    "floats": ("double", "f > 0.25", pa.array([0.5, 0.25], pa.float32()), [0.5, 0.25]),
+    "ints for doubles": ("{type: double, range: [0, 9]}", "f > 2.5", pa.array([3, 2, 12]), [3, 2, 12]),
+    "decimals": ("double", "f >= 0.5", pa.array([Decimal("0.50"), Decimal("0.49")]), [0.5, 0.49]),
+    "small ints": ("{type: int, range: [0, 100]}", "f > 50", pa.array([51, 50, 120, -1], pa.int8()), [51, 50, 120, -1]),
+    "an enum of strings": ("{type: enum, values: [a, b]}", 'f == "a"',
+        pa.array(["a", "b", "c", None]), ["a", "b", "c", None]),
+    "a dictionary": ("{type: enum, values: [a, b]}", 'f == "a"',
+        pa.array(["a", "b", "c"]).dictionary_encode(), ["a", "b", "c"]),
+    "a set": ("{type: set, values: [a, b]}", '"a" in f || size(f) > 1',
+        pa.array([["a"], ["b"], ["x"], [], ["b", None], ["a", None], None]),
+        [["a"], ["b"], ["x"], [], ["b", 5], ["a", 5], None]),
+    "what a set has beside its vocabulary": ("{type: set, values: [a, b]}", 'size(novel_f) > 0',
+        pa.array([["a"], ["x", "a"], [], None]), [["a"], ["x", "a"], [], None]),
+    "a list of ranged numbers": ("{type: list, of: {type: int, range: [0, 9]}}", "f.exists(v, v > 5)",
+        pa.array([[1, 7], [12], [1], [None, 7], None]), [[1, 7], [12], [1], [None, 7], None]),
+    "a map": ("{type: map, keys: [k, l], of: {type: double, range: [0, 1]}}", "f.k > 0.5 || size(f) > 1",
+        pa.array([[("k", 0.7)], [("k", 7.0)], [("m", 0.9), ("l", 0.1)], [("k", 0.1), ("l", 0.1)], []],
+                 pa.map_(pa.string(), pa.float64())),
+        [{"k": 0.7}, {"k": 7.0}, {"m": 0.9, "l": 0.1}, {"k": 0.1, "l": 0.1}, {}]),
+    "a map with what its absence means": (
+        "{type: map, keys: [k], of: {type: double, range: [0, 1]}, absent: 1}", "f.k > 0.5",
+        pa.array([[("k", 0.2)], [], [("k", 3.0)], None], pa.map_(pa.string(), pa.float64())),
+        [{"k": 0.2}, {}, {"k": 3.0}, None]),
+    "a struct for a map": ("{type: map, keys: [k, l], of: double}", "f.k > 0.5 && !has(f.l)",
+        pa.array([{"k": 0.7}, {"k": 0.1}, {"k": None}, None], pa.struct([("k", pa.float64())])),
+        [{"k": 0.7}, {"k": 0.1}, {"k": None}, None]),
+    "times in a zone": ("timestamp", 'f < timestamp("2026-03-04T05:06:08Z")',
+        pa.array([T, T + timedelta(seconds=1), None], pa.timestamp("us", "Asia/Singapore")),
+        [T, T + timedelta(seconds=1), None]),
+    "times in UTC": ("timestamp", 'f < timestamp("2026-03-04T05:06:08Z")',
+        pa.array([T.replace(tzinfo=None)], pa.timestamp("ms")), [T]),
+    "lengths of time": ("duration", 'f > duration("1h")', pa.array([3_600_000_001, 3_600_000_000]),
+        [timedelta(hours=1, microseconds=1), timedelta(hours=1)]),
+    "bools": ("bool", "f", pa.array([True, False, None]), [True, False, None]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_column_is_taken_as_the_engine_takes_it(tmp_path: Path, name: str) -> None:
+    declared, condition, column, given = CASES[name]
+    policy = parse_policy(f"{HEAD}  f: {declared}\nrules:\n  - {{id: r, when: '{condition}', then: reject}}\n")
+    pq.write_table(pa.table({"f": column}), tmp_path / "data.parquet")
+    with connect(threads=1) as connection:
+        rows = list(
+            Runner(connection, policy, open_dataset(connection, tmp_path / "data.parquet", policy.typed)).rows()
+        )
+    live = [policy.evaluate({"f": value}) for value in given]
+    assert [(row.matched, row.unresolved, row.outcome) for row in rows] == [
+        (verdict.matched, verdict.unresolved, verdict.outcome) for verdict in live
+    ]
+    assert len({verdict.lower for verdict in live}) > 1 or len(live) < 2, "the rows tell nothing apart"
+
+
+@pytest.mark.parametrize(
+    ("declared", "column", "said"),
+    [
+        ("int", pa.array([1.5]), "is DOUBLE, and the policy wants BIGINT"),
+        ("int", pa.array([2**63], pa.uint64()), "is UBIGINT, and the policy wants BIGINT"),
+        ("double", pa.array(["0.5"]), "is VARCHAR, and the policy wants DOUBLE"),
+        ("bool", pa.array([1]), "is BIGINT, and the policy wants BOOLEAN"),
+        ("timestamp", pa.array(["2026-01-01"]), "is VARCHAR, and the policy wants TIMESTAMP"),
+        ("timestamp", pa.array([date(2026, 1, 1)]), "is DATE, and the policy wants TIMESTAMP"),
+        ("{type: set, values: [a]}", pa.array(["a"]), "is VARCHAR, and the policy wants VARCHAR[]"),
+        ("{type: list, of: int}", pa.array([["a"]]), "is VARCHAR, and the policy wants BIGINT"),
+        ("string", pa.array([b"a"]), "is BLOB, and the policy wants VARCHAR"),
+    ],
+)
+def test_a_column_of_another_type_is_an_error_that_says_so(
+    tmp_path: Path, declared: str, column: Any, said: str
+) -> None:
+    policy = parse_policy(f"{HEAD}  f: {declared}\nrules:\n  - {{id: r, when: has(f), then: reject}}\n")
+    pq.write_table(pa.table({"f": column}), tmp_path / "data.parquet")
+    with connect(threads=1) as connection, pytest.raises(DataError) as error:
+        open_dataset(connection, tmp_path / "data.parquet", policy.typed)
+    assert said in str(error.value)
+    assert error.value.hint
+
+
+def test_columns_may_be_called_what_the_query_calls_its_own(tmp_path: Path) -> None:
+    names = ["c0", "u0", "at", "place", "label", "cost", "verdict", "day", "v", 'a "b"']
+    inputs = "".join(f"  f{number}: {{type: double, range: [0, 1]}}\n" for number in range(len(names)))
+    rules = "".join(f"  - {{id: r{number}, when: f{number} > 0.5, then: review}}\n" for number in range(len(names)))
+    policy = parse_policy(f"{HEAD}{inputs}rules:\n{rules}")
+    values = [[(at * (number + 3)) % 7 / 6 for at in range(20)] for number in range(len(names))]
+    pq.write_table(pa.table(dict(zip(names, values, strict=True))), tmp_path / "data.parquet")
+    mapping = {f"f{number}": name for number, name in enumerate(names)}
+    with connect(threads=1) as connection:
+        dataset = open_dataset(connection, tmp_path / "data.parquet", policy.typed, mapping=mapping)
+        runner = Runner(connection, policy, dataset)
+        rows = list(runner.rows())
+    for at, row in enumerate(rows):
+        live = policy.evaluate({f"f{number}": values[number][at] for number in range(len(names))})
+        assert (row.matched, row.outcome) == (live.matched, live.outcome)
+
+
+@pytest.mark.parametrize("rules", ["rules: []\n", "rules:\n  - {id: r, when: 'f > 1', then: review}\n"])
+def test_no_rows_and_no_rules_are_counted_too(tmp_path: Path, rules: str) -> None:
+    policy = parse_policy(
+        f"{HEAD}  f: int\n{rules}scorecard:\n  points: [{{when: f > 3, add: 5}}]\n  bands: {{review: 5}}\n"
+    )
+    for rows in ([], [1, 9]):
+        pq.write_table(pa.table({"f": pa.array(rows, pa.int64())}), tmp_path / "data.parquet")
+        with connect(threads=1) as connection:
+            found = Runner(
+                connection, policy, open_dataset(connection, tmp_path / "data.parquet", policy.typed)
+            ).backtest()
+        assert found.rows == len(rows)
+        assert sum(cell.rows for cell in found.cells if cell.outcome == "review") == len(rows) // 2
