@@ -209,6 +209,23 @@ def test_what_is_no_export_of_this_log_is_refused(tmp_path: Path) -> None:
         export(log, out)
 
 
+def test_two_exports_do_not_write_to_one_folder(tmp_path: Path) -> None:
+    log, out = tmp_path / "log", tmp_path / "out"
+    decide_all(log, parse_policy(POLICY), GIVEN)
+    refused: list[str] = []
+
+    def second(done: float) -> None:
+        with pytest.raises(DataError) as error:
+            export(log, out)
+        refused.append(str(error.value))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting, "PROGRESS_EVERY", 1)
+        export(log, out, progress=second)
+    assert set(refused) == {f"{out}: another export is at work there"}
+    assert export(log, out).decisions == 0
+
+
 def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exporting, "PART_ROWS", 2)
     log, out, policy = tmp_path / "log", tmp_path / "out", parse_policy(POLICY)

@@ -6,6 +6,8 @@ export's; so whatever stops an export, the next one goes on where the state says
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -39,6 +41,7 @@ except ModuleNotFoundError as error:
     raise MissingExtra("backtest", "pyarrow") from None
 
 PART_ROWS = 32_768
+PROGRESS_EVERY = 1000
 _PART = re.compile(r"part-([0-9]+)-([0-9]+)\.parquet")
 _CHUNK = 256
 """So many decisions are taken apart at a time: more do not fit into a processor's cache."""
@@ -79,35 +82,57 @@ def export(
     functions: of plugins, for policies that call them. with_personal: what the vault still holds too.
     jobs: processes that write parts.
     """
-    state = _opened(out, with_personal)
-    done = state.seq
-    with _pool(jobs) as pool:
-        writer = _Writer(log, out, state, functions or {}, pool)
-        try:
-            records = size = 0
-            for record in _finished(read(log)):
-                records, size = records + 1, size + len(record.line)
-                if progress is not None and records % 1000 == 0:
-                    progress(size)
-                _hold(out, state, record, done)
-                try:
-                    if record.kind == "policy":
-                        writer.policy(record.decode(PolicyBody))
-                    elif record.seq > done and record.kind == "decision":
-                        writer.decision(record.seq, record.body)
-                    elif record.seq > done and record.kind == "label":
-                        writer.label(record.seq, record.decode(LabelBody))
-                except msgspec.DecodeError as error:
-                    raise AuditBroken(f"{log}: record {record.seq} is no {record.kind}: {error}") from None
-            if records < done:
-                raise DataError(f"{out}: holds {done} records of a log that has {records} now", "has the log been cut?")
-            writer.finish()
-            save_state(out, state)
-        except BaseException:
-            writer.stop()
-            _clear(out, done)
-            raise
+    with _locked(out):
+        state = _opened(out, with_personal)
+        done = state.seq
+        with _pool(jobs) as pool:
+            writer = _Writer(log, out, state, functions or {}, pool)
+            try:
+                records = _feed(writer, log, out, state, progress)
+                writer.finish()
+                save_state(out, state)
+            except BaseException:
+                writer.stop()
+                _clear(out, done)
+                raise
     return Exported(records, writer.decisions, writer.labels, writer.parts, state.seq, tuple(sorted(state.folders)))
+
+
+def _feed(writer: _Writer, log: Path, out: Path, state: State, progress: Progress | None) -> int:
+    """Give what is new in a log to a writer, and return how many records there are."""
+    done = state.seq
+    records = size = 0
+    for record in _finished(read(log)):
+        records, size = records + 1, size + len(record.line)
+        if progress is not None and records % PROGRESS_EVERY == 0:
+            progress(size)
+        _hold(out, state, record, done)
+        try:
+            if record.kind == "policy":
+                writer.policy(record.decode(PolicyBody))
+            elif record.seq > done and record.kind == "decision":
+                writer.decision(record.seq, record.body)
+            elif record.seq > done and record.kind == "label":
+                writer.label(record.seq, record.decode(LabelBody))
+        except msgspec.DecodeError as error:
+            raise AuditBroken(f"{log}: record {record.seq} is no {record.kind}: {error}") from None
+    if records < done:
+        raise DataError(f"{out}: holds {done} records of a log that has {records} now", "has the log been cut?")
+    return records
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Make a folder, and keep other exports out of it."""
+    out.mkdir(parents=True, exist_ok=True)
+    handle = os.open(out, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise DataError(f"{out}: another export is at work there") from None
+    finally:
+        os.close(handle)
 
 
 def _hold(out: Path, state: State, record: Record, done: int) -> None:
