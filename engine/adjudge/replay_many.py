@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal
-from adjudge.audit.read import read
+from adjudge.audit.read import UnfinishedLine, read
 from adjudge.audit.record import Record
 from adjudge.audit.vault import Vault
 from adjudge.authoring.comparison.traffic import Buyer, Side
@@ -70,6 +70,7 @@ class Tally(msgspec.Struct):
 
     recorded_cost, cost: of provider calls, as the log has it and as the other policy would have bought, by currency;
     None where that policy's providers are not installed. untold: calls whose answer the log does not hold.
+    is_unfinished: the log's last line was not finished; what stands before it was replayed.
     """
 
     answers: dict[str, int] = {}
@@ -79,6 +80,7 @@ class Tally(msgspec.Struct):
     recorded_cost: dict[str, Decimal] = {}
     cost: dict[str, Decimal] | None = {}
     untold: dict[str, int] = {}
+    is_unfinished: bool = False
 
     @property
     def total(self) -> int:
@@ -263,7 +265,7 @@ def replay_all(
         batch: list[tuple[int, bytes]] = []
         record: Record | None = None
         size = 0
-        for record in read(path):
+        for record in _finished(read(path), tally):
             size += len(record.line)
             log = log or record.hash
             if earlier is not None and record.seq == done and (earlier.log, earlier.hash) != (log, record.hash):
@@ -292,6 +294,14 @@ def replay_all(
     if state is not None and record is not None:
         _save(state, _State(log, digest, record.seq, record.hash, tally))
     return tally
+
+
+def _finished(records: Iterator[Record], tally: Tally) -> Iterator[Record]:
+    tally.is_unfinished = False
+    try:
+        yield from records
+    except UnfinishedLine:
+        tally.is_unfinished = True
 
 
 def _add(policies: dict[str, PolicyBody], path: Path, record: Record) -> None:

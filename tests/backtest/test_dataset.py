@@ -142,3 +142,87 @@ def test_no_rows_and_no_rules_are_counted_too(tmp_path: Path, rules: str) -> Non
             ).backtest()
         assert found.rows == len(rows)
         assert sum(cell.rows for cell in found.cells if cell.outcome == "review") == len(rows) // 2
+
+
+def csv(tmp_path: Path, text: str) -> Path:
+    (tmp_path / "data.csv").write_text(text)
+    return tmp_path / "data.csv"
+
+
+def verdicts(path: Path, text: str, **mapping: str) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
+    policy = parse_policy(text)
+    with connect(threads=1) as connection:
+        dataset = open_dataset(connection, path, policy.typed, mapping=mapping)
+        return [(row.matched, row.unresolved) for row in Runner(connection, policy, dataset).rows()]
+
+
+def test_csv_texts_may_look_like_anything(tmp_path: Path) -> None:
+    path = csv(tmp_path, "country,code,n,empty\nNO,007,1,\nSE,12,2,\n")
+    text = f"{HEAD}  country: string\n  code: string\n  n: int\n  empty: double\nrules:\n"
+    text += '  - {id: a, when: \'country == "NO" && code == "007"\', then: review}\n'
+    text += "  - {id: b, when: empty > 1.0, then: review}\n"
+    assert verdicts(path, text) == [(("a",), ("b",)), ((), ("b",))]
+
+
+def test_the_time_of_a_decision_is_the_policys_now(tmp_path: Path) -> None:
+    text = f"{HEAD}  n: int\nrules:\n  - {{id: r, when: n > 0, then: review, from: 2026-02-01, until: 2026-03-01}}\n"
+    times = ("2026-01-31 23:59:59", "2026-02-01 00:00:00", "2026-02-28 12:00:00", "2026-03-01 00:00:00")
+    path = csv(tmp_path, "n,when\n" + "".join(f"1,{time}\n" for time in times))
+    assert [bool(matched) for matched, _ in verdicts(path, text, at="when")] == [False, True, True, False]
+    path = csv(tmp_path, "n,when\n1,2026-01-31\n1,2026-02-01\n")
+    assert [bool(matched) for matched, _ in verdicts(path, text, at="when")] == [False, True]
+    policy = parse_policy(text)
+    with connect() as connection:
+        assert open_dataset(connection, path, policy.typed).absent == ("now",)
+
+
+def test_a_key_may_have_a_dot_and_a_set_any_name(tmp_path: Path) -> None:
+    text = HEAD + "  m: {type: map, keys: [a.b], of: double}\n  v: {type: set, values: [x]}\nrules:\n"
+    text += "  - {id: r, when: 'm[\"a.b\"] > 0.5', then: review}\n  - {id: s, when: '\"x\" in v', then: review}\n"
+    maps = pa.array([[("a.b", 0.7)], [("a.b", 0.1)]], pa.map_(pa.string(), pa.float64()))
+    pq.write_table(pa.table({"m": maps, "v": pa.array([["x"], []])}), tmp_path / "data.parquet")
+    assert verdicts(tmp_path / "data.parquet", text) == [(("r", "s"), ()), ((), ())]
+
+
+def test_a_field_may_be_called_like_a_role(tmp_path: Path) -> None:
+    text = f"{HEAD}  cost: double\n  label: string\nrules:\n"
+    text += "  - {id: r, when: 'cost > 1.0 && label == \"x\"', then: review}\n"
+    path = csv(tmp_path, "cost,label,price,found\n2,x,0.5,FRAUD\n0,y,0.25,Genuine\n")
+    policy = parse_policy(text)
+    with connect() as connection:
+        dataset = open_dataset(connection, path, policy.typed, mapping={"@cost": "price", "@label": "found"})
+        found = Runner(connection, policy, dataset).backtest()
+    assert {(cell.label, cell.outcome.value, cell.cost) for cell in found.cells} == {
+        ("fraud", "review", 0.5), ("genuine", "pass", 0.25)}  # fmt: skip
+
+
+def test_labels_that_are_none_are_counted_and_told(tmp_path: Path) -> None:
+    path = csv(tmp_path, "n,label,outcome\n1,bad,PASS\n1,fraud,pass\n1,ok,declined\n")
+    policy = parse_policy(f"{HEAD}  n: int\nrules:\n  - {{id: r, when: n > 0, then: review}}\n")
+    with connect() as connection:
+        notes = open_dataset(connection, path, policy.typed).notes
+    assert notes == (
+        "2 rows have a label that is none, `bad`, `ok`: it is `fraud` or `genuine`, or a bool",
+        "1 rows have a outcome that is none, `declined`: it is pass, review or reject",
+    )
+
+
+def test_fields_that_differ_in_case_only_are_refused(tmp_path: Path) -> None:
+    policy = parse_policy(f"{HEAD}  foo: int\n  Foo: int\nrules:\n  - {{id: r, when: foo > Foo, then: review}}\n")
+    with connect() as connection, pytest.raises(DataError, match="differ in case only"):
+        open_dataset(connection, csv(tmp_path, "foo\n1\n"), policy.typed)
+
+
+def test_what_the_language_has_no_room_for_is_unknown(tmp_path: Path) -> None:
+    text = HEAD + "  f: duration\n  t: timestamp\nrules:\n"
+    text += "  - {id: f, when: 'f > duration(\"1h\")', then: review}\n"
+    text += "  - {id: t, when: 't > timestamp(\"2026-01-01T00:00:00Z\")', then: review}\n"
+    table = pa.table({"f": pa.array([2**62, 10**12]), "t": pa.array([4 * 10**17, 2 * 10**15], pa.timestamp("us"))})
+    pq.write_table(table, tmp_path / "data.parquet")
+    assert verdicts(tmp_path / "data.parquet", text) == [((), ("f", "t")), (("f", "t"), ())]
+
+
+def test_variables_upon_variables_are_left_to_the_engine(tmp_path: Path) -> None:
+    lines = ["  v0: n"] + [f"  v{at}: v{at - 1} + v{at - 1}" for at in range(1, 40)]
+    text = f"{HEAD}  n: int\nvariables:\n" + "\n".join(lines) + "\nrules:\n  - {id: r, when: v39 > 5, then: review}\n"
+    assert verdicts(csv(tmp_path, "n\n1\n0\n\n"), text)[:2] == [(("r",), ()), ((), ())]

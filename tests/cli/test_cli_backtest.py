@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
@@ -140,8 +141,11 @@ def test_backtest_of_a_log(run: Any, folder: Path, log: Path) -> None:
         (["--map", "device.scor=device_score"], "the policy reads no `device.scor`, which a mapping names"),
         (["--map", "device.score=devicescore"], "there is no column `devicescore`, to which `device.score` is mapped"),
         (["--map", "device.score=country"], "the column `country` is VARCHAR, and the policy wants BIGINT"),
-        (["--map", "at=country"], "the column `country`, the time of a decision, is VARCHAR"),
+        (["--map", "at=country"], "the column `country` is VARCHAR, and `at` is a TIMESTAMP in UTC"),
         (["--map", "device.score"], "write SLOT=COLUMN"),
+        (["--map", "label=device_score"], "and `label` is `fraud` or `genuine`, or a bool"),
+        (["--memory", "lots"], "lots is no amount of memory"),
+        (["-o", "nowhere/report.txt"], "there is no folder nowhere"),
     ],
 )
 def test_backtest_of_data_that_do_not_fit(
@@ -157,7 +161,7 @@ def test_backtest_of_what_is_no_data(run: Any, data: list[dict[str, str]]) -> No
     Path("odd.txt").write_text("x")
     Path("odd.parquet").write_text("x")
     cases = {
-        "empty": "holds no Parquet files",
+        "empty": "holds no Parquet and no CSV files",
         "odd.txt": "is no Parquet or CSV file",
         "odd.parquet": "cannot be read",
     }
@@ -165,3 +169,30 @@ def test_backtest_of_what_is_no_data(run: Any, data: list[dict[str, str]]) -> No
         result = run("backtest", "before.yaml", name)
         assert result.exit_code == 2
         assert said in result.stderr
+
+
+def test_policies_of_one_export_are_judged_on_the_same_rows(run: Any, folder: Path, log: Path) -> None:
+    text = (folder / "policy.yaml").read_text()
+    (folder / "other.yaml").write_text(text.replace("policy: onboarding", "policy: other"))
+    lines = (folder / "request.json").read_text().replace("aaa1", "aaa9")
+    assert run("decide", "-", "--policy", "other.yaml", "--audit", "log", input=lines).exit_code == 0
+    result = run("backtest", "policy.yaml", "other.yaml", "log", "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert [sum(one["rows"] for one in said["outcomes"].values()) for said in report["policies"]] == [4, 4]
+
+
+def test_sigterm_ends_the_reading_of_a_log_as_ctrl_c_does() -> None:
+    from adjudge.cli.backtest import _ended_by_sigterm
+
+    with pytest.raises(KeyboardInterrupt), _ended_by_sigterm():
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_plots_of_huge_numbers(run: Any, data: list[dict[str, str]]) -> None:
+    Path("huge.yaml").write_text(
+        "policy_language: 1\npolicy: huge\ninputs: {x: double}\nrules:\n  - {id: r, when: x > 1e17, then: review}\n"
+    )
+    Path("huge.csv").write_text("x\n1e17\n1e17\n")
+    result = run("backtest", "huge.yaml", "huge.csv", "--format", "html", "-o", "huge.html")
+    assert result.exit_code == 0, result.stderr

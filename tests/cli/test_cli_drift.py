@@ -76,7 +76,7 @@ def test_steady_data_raise_no_alarm(run: Any, data: Rows) -> None:
 def test_psi_and_ks_are_those_of_the_textbooks(run: Any, data: Rows) -> None:
     shift(data)
     found = drift(run, *UNTIL, status=1)
-    assert found["alarms"] == ["deepfake.score.SuspectRemake"]
+    assert found["alarms"] == ["deepfake.result", "deepfake.score.SuspectRemake"], "half of the results are lost"
     score = next(one for one in found["fields"] if one["field"] == "deepfake.score.SuspectRemake")
     before = [float(row["remake"]) for row in data if row["at"] < "2026-04-01" and row["remake"]]
     for window in score["windows"]:
@@ -96,7 +96,7 @@ def test_another_data_set_can_be_the_calibration_set(run: Any, data: Rows) -> No
     assert drift(run, "--reference", "calibration.csv", "--window", "30")["alarms"] == []
     shift(data)
     found = drift(run, "--reference", "calibration.csv", "--window", "30", status=1)
-    assert found["alarms"] == ["deepfake.score.SuspectRemake"]
+    assert found["alarms"] == ["deepfake.result", "deepfake.score.SuspectRemake"], "half of the results are lost"
     assert found["fields"][0]["rows"] == 1000
 
 
@@ -113,12 +113,15 @@ def test_drift_as_text_and_as_metrics(run: Any, data: Rows) -> None:
     assert lines[1].split()[0] == "deepfake.score.SuspectRemake" and lines[1].endswith("drifted"), (
         "the worst comes first"
     )
-    assert lines[-1] == "1 of 4 fields have drifted: PSI 0.25 or KS 0.2 and more"
+    assert lines[-1] == "2 of 4 fields have drifted: PSI 0.25, KS 0.2 or 10% more unknown, and more"
     from prometheus_client.parser import text_string_to_metric_families
 
     families = {one.name: one.samples for one in text_string_to_metric_families(Path("drift.prom").read_text())}
     assert {name: len(samples) for name, samples in families.items()} == {
-        "adjudge_drift_psi": 4, "adjudge_drift_ks": 4, "adjudge_drift_unknown_ratio": 4}  # fmt: skip
+        "adjudge_drift_psi": 4, "adjudge_drift_ks": 4, "adjudge_drift_unknown_ratio": 4,
+        "adjudge_drift_alarm": 4}  # fmt: skip
+    alarms = {sample.labels["field"]: sample.value for sample in families["adjudge_drift_alarm"]}
+    assert alarms == {"deepfake.score.SuspectRemake": 1, "deepfake.result": 1, "device.score": 0, "document_match": 0}
 
 
 def test_drift_of_a_log_looks_at_its_policy(run: Any, folder: Path, log: Path) -> None:

@@ -129,3 +129,40 @@ def test_tuning_needs_times_and_labels(run: Any, data: Rows) -> None:
     result = run("tune", "policy.yaml", "data.csv", *MAP, "--max-review", "5%")
     assert result.exit_code == 2
     assert "has no labels, and tuning needs both" in result.stderr
+
+
+def tuned(run: Any, policy: str, rows: list[str], *arguments: str) -> Any:
+    Path("other.yaml").write_text(policy)
+    lines = [f"2026-01-{1 + at // 20:02} 00:00:{at % 20:02},{row}" for at, row in enumerate(rows)]
+    Path("other.csv").write_text("at,x,label\n" + "\n".join(lines) + "\n")
+    return run("tune", "other.yaml", "other.csv", "--max-miss", "5%", "--format", "json", *arguments)
+
+
+SMALL = """policy_language: 1
+policy: small
+inputs: {x: double, y: double}
+rules:
+  - {id: r, when: CONDITION, then: review}
+"""
+
+
+@pytest.mark.parametrize(
+    ("condition", "scale"),
+    [("x >= 0.00009", 1e-4), ("x <= -0.5", -1.0), ("0.9 <= x", 1.0)],
+    ids=["tiny", "negative", "flipped"],
+)
+def test_thresholds_of_any_size_and_sign_are_turned(run: Any, data: Rows, condition: str, scale: float) -> None:
+    rows = [f"{scale * at / 400:.9f},{'fraud' if at > 100 else 'genuine'}" for at in range(400)]
+    rows = [rows[at * 37 % 400] for at in range(400)]
+    result = tuned(run, SMALL.replace("CONDITION", condition), rows)
+    found = json.loads(result.stdout)
+    assert found["then"]["learned"]["miss"]["share"] <= 0.05 < found["now"]["learned"]["miss"]["share"]
+    assert found["then"]["judged"]["miss"]["share"] < 0.2 < found["now"]["judged"]["miss"]["share"]
+    assert found["then"]["learned"]["review"]["share"] < 0.8, "no more than it takes"
+
+
+def test_a_threshold_whose_field_the_data_lack_is_left_alone_and_said(run: Any, data: Rows) -> None:
+    rows = [f"{at / 400},{'fraud' if at > 100 else 'genuine'}" for at in range(400)]
+    result = tuned(run, SMALL.replace("CONDITION", "y > 0.5"), rows)
+    assert result.exit_code == 2
+    assert "y (the data has no such field)" in result.stderr

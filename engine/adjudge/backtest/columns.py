@@ -6,6 +6,8 @@ vocabulary, a double that is none. A column of another type is an error, never a
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from adjudge.errors import AdjudgeError
 from adjudge.expr.sql.dialect import DUCKDB
 from adjudge.expr.types import (
@@ -21,9 +23,15 @@ from adjudge.expr.types import (
     Type,
     is_text,
 )
+from adjudge.expr.values import DURATION_MAX
 from adjudge.fields import Field
 
 MAP = "MAP(VARCHAR, "
+SHADOW = "adjudge_item"
+"""The variable of a lambda: a column of its name would be hidden."""
+NOTHING = '"NULL"'
+"""The type of a column that has no value at all."""
+_MOMENTS = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC))
 _TIMES = frozenset(("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"))
 _INTS = frozenset(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"))
 NUMBERS = _INTS | {"DOUBLE", "FLOAT", "HUGEINT", "UBIGINT"}
@@ -59,20 +67,22 @@ def understood(column: str, name: str, type_: str, declared: Field, depth: int =
     column: an expression. name: for messages. type_: as DuckDB describes it. depth: of lists and maps around it.
     """
     wanted = declared.type
+    if type_ == NOTHING:
+        return f"cast(null as {sql_type(wanted)})"
     plain = type_.partition("(")[0]
     match wanted:
         case SetType(values=values) if type_ == "VARCHAR[]":
-            members = f"list_filter({DUCKDB.literal(values)}, lambda v: list_contains({column}, v))"
+            members = f"list_filter({DUCKDB.literal(values)}, lambda {SHADOW}: list_contains({column}, {SHADOW}))"
             stray = f"case when len({column}) > list_count({column}) then [null::varchar] else [] end"
             return f"case when {column} is not null then {members} || {stray} end"
         case EnumType(values=values) if type_ == "VARCHAR" or plain == "ENUM":
             return f"case when {column} in ({', '.join(map(DUCKDB.literal, values))}) then {column}::varchar end"
         case ListType() if type_.endswith("[]") and declared.of is not None:
-            item = f"v{depth}"
+            item = f"{SHADOW}{depth}"
             inner = understood(item, f"{name}[]", type_[:-2], declared.of, depth + 1)
             return column if inner == item else f"list_transform({column}, lambda {item}: {inner})"
         case MapType(keys=keys) if type_.startswith(MAP) and declared.of is not None:
-            entry = f"e{depth}"
+            entry = f"{SHADOW}{depth}"
             inner = understood(f"{entry}.value", f"{name}.*", type_[len(MAP) : -1], declared.of, depth + 1)
             entries = f"map_entries({column})"
             if keys is not None:
@@ -87,18 +97,17 @@ def understood(column: str, name: str, type_: str, declared: Field, depth: int =
         return column
     if wanted == INT and (type_ in _INTS):
         return _ranged(column if type_ == "BIGINT" else f"{column}::bigint", declared)
-    if wanted == DOUBLE and (type_ in ("DOUBLE", "FLOAT", *_INTS) or plain == "DECIMAL"):
+    if wanted == DOUBLE and (type_ in NUMBERS or plain == "DECIMAL"):
         return _ranged(column if type_ == "DOUBLE" else f"{column}::double", declared)
     if wanted == DURATION and type_ == "BIGINT":
         return _ranged(column, declared)
     if wanted == DURATION and type_ == "INTERVAL":
         return _ranged(f"epoch_us({column})", declared)
     if wanted == TIMESTAMP and type_ in _TIMES:
-        low, high = declared.minimum, declared.maximum
+        low, high = (own or end for own, end in zip((declared.minimum, declared.maximum), _MOMENTS, strict=True))
         moment = column if type_ == "TIMESTAMP WITH TIME ZONE" else f"make_timestamptz(epoch_us({column}))"
-        bounds = [f"epoch_us({column}) >= {DUCKDB.literal(low)}"] if low is not None else []
-        bounds += [f"epoch_us({column}) <= {DUCKDB.literal(high)}"] if high is not None else []
-        return f"case when {' and '.join(bounds)} then {moment} end" if bounds else moment
+        within = f"epoch_us({column}) between {DUCKDB.literal(low)} and {DUCKDB.literal(high)}"
+        return f"case when {within} then {moment} end"
     hint = "give it the right type where the data is made, or map another column; a list or a map needs Parquet"
     if wanted == TIMESTAMP and type_ == "VARCHAR":
         hint = "write it as a TIMESTAMP in UTC"
@@ -107,6 +116,8 @@ def understood(column: str, name: str, type_: str, declared: Field, depth: int =
 
 def _ranged(column: str, declared: Field) -> str:
     low, high = declared.minimum, declared.maximum
+    if declared.type == DURATION:
+        low, high = -DURATION_MAX if low is None else low, DURATION_MAX if high is None else high
     bounds = [f"{column} >= {DUCKDB.literal(low)}"] if low is not None else []
     bounds += [f"{column} <= {DUCKDB.literal(high)}"] if high is not None else []
     if low is not None and high is not None:

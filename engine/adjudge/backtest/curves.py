@@ -115,7 +115,7 @@ def histogram(
         whole = (float(declared.minimum), float(declared.maximum))  # type: ignore[arg-type]  # numbers have such ranges
         low, high = whole if (high - low) > (whole[1] - whole[0]) / 4 else (low, high)
     if high <= low:
-        high = low + 1
+        high = low + max(1.0, abs(low) * 1e-6)
     if declared.type == INT:
         step = max(1, math.ceil((high - low + 1) / bins))
         bins, high = math.ceil((high - low + 1) / step), low + step * math.ceil((high - low + 1) / step)
@@ -136,6 +136,11 @@ def histogram(
     return Histogram(slot, low, high, found, unknown)
 
 
+def digits_for(low: float, high: float) -> int:
+    """Return how many digits after the point tell a thousandth of a stretch apart, 3 at least."""
+    return max(3, 3 - math.floor(math.log10(high - low))) if high > low else 3
+
+
 def settings_for(knob: Knob, histogram: Histogram, count: int = BINS) -> list[float]:
     """Return numbers to try for a threshold: across what the data holds, and the one that stands."""
     step = (histogram.high - histogram.low) / count
@@ -143,6 +148,6 @@ def settings_for(knob: Knob, histogram: Histogram, count: int = BINS) -> list[fl
         whole = max(1, round(step))
         tried: list[float] = list(range(math.floor(histogram.low), math.ceil(histogram.high) + whole, whole))
     else:
-        digits = max(0, 2 - math.floor(math.log10(histogram.high - histogram.low)))
+        digits = digits_for(histogram.low, histogram.high)
         tried = [round(histogram.low + step * at, digits) for at in range(count + 1)]
     return sorted({*tried, knob.value})

@@ -84,8 +84,8 @@ def drift(
     found = []
     for name, here, there in _fields(policy, dataset, before):
         places = _places(connection, there, before.relation, known)
-        bins = _bins(connection, there, f"0 from {before.relation} where {known}", places)[0]
-        later = _bins(connection, here, f"{window} from {dataset.relation} where {window} >= 0", places)
+        bins = _bins(connection, there, "0", before.relation, known, places)[0]
+        later = _bins(connection, here, window, dataset.relation, f"{window} >= 0", places)
         windows = [
             _window(begin + timedelta(days=days * number), counts, bins)
             for number, counts in sorted(later.items())
@@ -125,7 +125,12 @@ def _places(connection: duckdb.DuckDBPyConnection, column: str, relation: str, w
 
 
 def _bins(
-    connection: duckdb.DuckDBPyConnection, column: str, rest: str, places: Sequence[float]
+    connection: duckdb.DuckDBPyConnection,
+    column: str,
+    group: str,
+    relation: str,
+    where: str,
+    places: Sequence[float],
 ) -> Mapping[int, list[int]]:
     """Count by window: how many values are at or below each place and above the one before, above all, and unknown."""
 
@@ -136,11 +141,10 @@ def _bins(
         return f"case when v <= {places[middle]!r} then {between(first, middle)} else {between(middle + 1, last)} end"
 
     place = f"case when v is null then {len(places) + 1} else {between(0, len(places))} end"
-    group = rest.partition(" from ")[0]
-    source = rest.partition(" from ")[2]
     rows = fetched(
         connection,
-        f"select w, {place} as place, count(*) from (select {group} as w, {column} as v from {source}) group by all",
+        f"select w, {place} as place, count(*) from (select {group} as w, {column} as v"
+        f" from {relation} where {where}) group by all",
     )
     counts: dict[int, list[int]] = {}
     for number, at, count in rows:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from adjudge.backtest.columns import DataError
 from adjudge.backtest.layout import from_arrow
 from adjudge.backtest.query import Fallback, PolicySql
 from adjudge.errors import MissingExtra
@@ -29,14 +30,20 @@ Progress = Callable[[float], None]
 
 
 def connect(*, memory: str = MEMORY, threads: int | None = None) -> duckdb.DuckDBPyConnection:
-    """Return a database in memory that reads times as UTC. Raises MissingExtra."""
+    """Return a database in memory that reads times as UTC. Raises MissingExtra, and DataError for the memory."""
     try:
         import duckdb
         import pyarrow  # noqa: F401
     except ImportError as error:
         raise MissingExtra("backtest", error.name or "duckdb") from None
     connection = duckdb.connect()
-    connection.execute(f"set memory_limit = '{memory}'")
+    connection.execute("set TimeZone = 'UTC'")
+    try:
+        connection.execute(f"set memory_limit = {DUCKDB.text(memory)}")
+    except duckdb.Error as error:
+        raise DataError(
+            f"{memory} is no amount of memory: {str(error).splitlines()[0]}", "write 2GB or 500MB"
+        ) from None
     connection.execute("set preserve_insertion_order = false")
     spill = Path(tempfile.gettempdir()) / f"adjudge-duckdb-{os.getpid()}"  # made when needed, removed at the end
     connection.execute(f"set temp_directory = {DUCKDB.text(str(spill))}")

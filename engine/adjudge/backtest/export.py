@@ -9,7 +9,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ except ModuleNotFoundError as error:
 
 PART_ROWS = 32_768
 PROGRESS_EVERY = 1000
-_PART = re.compile(r"part-([0-9]+)-([0-9]+)\.parquet")
+_PART = re.compile(r"\.?part-[0-9]+-[0-9]+\.parquet")
 _CHUNK = 256
 """So many decisions are taken apart at a time: more do not fit into a processor's cache."""
 _AHEAD = 4
@@ -84,18 +84,21 @@ def export(
     """
     with _locked(out):
         state = _opened(out, with_personal)
-        done = state.seq
+        known = frozenset(state.parts)
         with _pool(jobs) as pool:
             writer = _Writer(log, out, state, functions or {}, pool)
             try:
                 records = _feed(writer, log, out, state, progress)
                 writer.finish()
+                state.parts += writer.written
                 save_state(out, state)
             except BaseException:
                 writer.stop()
-                _clear(out, done)
+                _clear(out, known)
                 raise
-    return Exported(records, writer.decisions, writer.labels, writer.parts, state.seq, tuple(sorted(state.folders)))
+    return Exported(
+        records, writer.decisions, writer.labels, len(writer.written), state.seq, tuple(sorted(state.folders))
+    )
 
 
 def _feed(writer: _Writer, log: Path, out: Path, state: State, progress: Progress | None) -> int:
@@ -124,8 +127,11 @@ def _feed(writer: _Writer, log: Path, out: Path, state: State, progress: Progres
 @contextmanager
 def _locked(out: Path) -> Iterator[None]:
     """Make a folder, and keep other exports out of it."""
-    out.mkdir(parents=True, exist_ok=True)
-    handle = os.open(out, os.O_RDONLY)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        handle = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written: {error.strerror}", "name a folder that can be made") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -157,15 +163,14 @@ def _opened(out: Path, with_personal: bool) -> State:
     if state.personal != with_personal:
         said = "holds" if state.personal else "does not hold"
         raise DataError(f"{out}: {said} personal fields", "name another folder for an export that is otherwise")
-    _clear(out, state.seq)
+    _clear(out, frozenset(state.parts))
     return state
 
 
-def _clear(out: Path, seq: int) -> None:
-    """Delete parts that hold records after `seq`, and folders that are empty then."""
+def _clear(out: Path, known: Collection[str]) -> None:
+    """Delete parts that are none of the export's, as one that was interrupted leaves them, and empty folders."""
     for part in out.rglob("*part-*.parquet"):
-        found = _PART.fullmatch(part.name)
-        if found is None or int(found[2]) > seq:
+        if _PART.fullmatch(part.name) and str(part.relative_to(out)) not in known:
             part.unlink()
     folders = [folder for folder in out.rglob("*") if folder.is_dir()]
     for folder in [*sorted(folders, reverse=True), out]:
@@ -192,8 +197,9 @@ class _Writer:
         self._places: dict[str, _Place] = {}
         self._rows: list[tuple[int, bytes]] = []
         self._labels: list[tuple[int, LabelBody]] = []
-        self._waiting: set[Future[int]] = set()
-        self.decisions = self.labels = self.parts = 0
+        self._waiting: set[Future[list[str]]] = set()
+        self.decisions = self.labels = 0
+        self.written: list[str] = []
 
     def policy(self, body: PolicyBody) -> None:
         """Take a policy: the decisions after it may be its own."""
@@ -239,7 +245,7 @@ class _Writer:
         if not rows:
             return
         if self._pool is None:
-            self.parts += _write_decisions(self._out, rows, self._places, self._vault)
+            self.written += _write_decisions(self._out, rows, self._places, self._vault)
             return
         if len(self._waiting) >= _AHEAD:
             self._wait(FIRST_COMPLETED)
@@ -253,12 +259,14 @@ class _Writer:
         for name in LabelBody.__struct_fields__:
             made[name] = pa.array([getattr(body, name) for _, body in labels])
         made["at"] = made["at"].cast(pa.timestamp("us", "UTC"))
-        _write(self._out / LABELS / f"part-{labels[0][0]}-{labels[-1][0]}.parquet", pa.table(made))
-        self.parts += 1
+        part = f"{LABELS}/part-{labels[0][0]}-{labels[-1][0]}.parquet"
+        _write(self._out / part, pa.table(made))
+        self.written.append(part)
 
     def _wait(self, until: str) -> None:
         done, self._waiting = wait(self._waiting, return_when=until)
-        self.parts += sum(one.result() for one in done)
+        for one in done:
+            self.written += one.result()
 
 
 _DECISION = msgspec.json.Decoder(DecisionBody)
@@ -266,8 +274,8 @@ _DECISION = msgspec.json.Decoder(DecisionBody)
 
 def _write_decisions(
     out: Path, rows: Sequence[tuple[int, bytes]], places: Mapping[str, _Place], vault_at: Path | None
-) -> int:
-    """Write decisions as parts, one for each policy and day, and return how many."""
+) -> list[str]:
+    """Write decisions as parts, one for each policy and day, and return them."""
     vault = Vault.open(vault_at) if vault_at is not None else None
     reveal: Reveal = vault.reveal if vault is not None else lambda commitment: None
     tables: dict[tuple[str, str], list[pa.Table]] = {}
@@ -288,10 +296,12 @@ def _write_decisions(
     finally:
         if vault is not None:
             vault.close()
+    written = []
     for key, found in tables.items():
-        path = out / key[0] / f"part-{min(ends[key])}-{max(ends[key])}.parquet"
-        _write(path, pa.concat_tables(found).combine_chunks())
-    return len(tables)
+        part = f"{key[0]}/part-{min(ends[key])}-{max(ends[key])}.parquet"
+        _write(out / part, pa.concat_tables(found).combine_chunks())
+        written.append(part)
+    return written
 
 
 def _decoded(seq: int, members: bytes) -> DecisionBody:

@@ -69,19 +69,26 @@ def _facts(node: Node) -> list[Node]:
 
 def _knob(fact: Node, where: str, slots: Mapping[str, Field]) -> Knob | None:
     match fact:
-        case Binary(operator=operator, left=Name(name=slot), right=Literal(value=value, span=span)) if (
-            operator in _SAME
-        ):
-            kind = _SAME[operator]
-        case Binary(operator=operator, left=Literal(value=value, span=span), right=Name(name=slot)) if (
-            operator in _SAME
-        ):
-            kind = _FLIPPED[operator]
+        case Binary(operator=operator, left=Name(name=slot), right=other):
+            kind = _SAME.get(operator)
+        case Binary(operator=operator, left=other, right=Name(name=slot)):
+            kind = _FLIPPED.get(operator)
         case _:
             return None
-    if slot not in slots or slots[slot].type not in (INT, DOUBLE) or isinstance(value, bool | str):
+    value = _value(other)
+    if kind is None or value is None or slot not in slots or slots[slot].type not in (INT, DOUBLE):
         return None
-    return Knob(slot=slot, operator=kind, value=value, where=where, fact=fact, span=span)
+    return Knob(slot=slot, operator=kind, value=value, where=where, fact=fact, span=other.span)
+
+
+def _value(node: Node) -> float | None:
+    match node:
+        case Literal(value=int() | float() as value) if not isinstance(value, bool):
+            return value
+        case Unary(operator="-", operand=Literal(value=int() | float() as value)) if not isinstance(value, bool):
+            return -value
+        case _:
+            return None
 
 
 def held(policy: Policy, knob: Knob, answer: bool) -> Policy:
@@ -98,15 +105,16 @@ def turned(policy: Policy, knobs: Mapping[Knob, float]) -> Policy:
         if id(node) not in facts:
             return None
         fact, value = cast("Binary", node), facts[id(node)]
-        if isinstance(fact.right, Literal):
+        if isinstance(fact.left, Name):
             return replace(fact, right=_number(fact.right, value))
-        return replace(fact, left=_number(cast("Literal", fact.left), value))
+        return replace(fact, left=_number(fact.left, value))
 
     return changed(policy, other)
 
 
-def _number(literal: Literal, value: float) -> Literal:
-    return replace(literal, value=round(value) if isinstance(literal.value, int) else float(value))
+def _number(before: Node, value: float) -> Literal:
+    is_int = isinstance(_value(before), int)
+    return Literal(value=round(value) if is_int else float(value), span=before.span, type=before.type)
 
 
 def changed(policy: Policy, change: Callable[[Node], Node | None]) -> Policy:

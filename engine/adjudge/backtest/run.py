@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import duckdb
 
 OVERLAP_ROWS = 20_000
-"""Of at most so many rows the overlap of rules is told."""
+"""Of about so many rows the overlap of rules is told: of all, or of a sample."""
 _CELL = 6
 """So many columns stand before those of the rules."""
 
@@ -102,10 +102,10 @@ class Runner:
         self.sql: PolicySql = policy_sql(policy, dataset.columns, prefix=prefix)
         install(connection, self.sql, dataset.types)
 
-    def relation(self, *more: str) -> str:
+    def relation(self, *more: str, sample: str = "") -> str:
         """Return a select of the conditions' columns, and of what else is wanted of each row."""
         columns = ", ".join([*more, self.sql.columns()])
-        return f"(select {columns or 'true as nothing'} from {self.dataset.relation})"
+        return f"(select {columns or 'true as nothing'} from {self.dataset.relation}{sample})"
 
     def backtest(self, progress: Progress | None = None) -> Backtest:
         """Count, in one pass. Interrupted, it leaves nothing behind."""
@@ -159,7 +159,10 @@ class Runner:
         places = ", ".join(
             f"bitstring_agg(case when {p}c{at} then place end, 0, {OVERLAP_ROWS - 1})" for at in range(len(ids))
         )
-        limited = f"(select * from {self.relation()} limit {OVERLAP_ROWS})"
+        rows = first(self.connection, f"select count(*) from {self.dataset.relation}")[0]
+        share = 100 * OVERLAP_ROWS / rows if rows > OVERLAP_ROWS else None
+        sample = f" using sample {share} percent (system, 1)" if share is not None else ""
+        limited = f"(select * from {self.relation(sample=sample)} limit {OVERLAP_ROWS})"
         numbered = f"(select *, row_number() over () - 1 as place from {limited})"
         rows, *found = first(self.connection, f"select count(*), {places} from {numbered}")
         bits = [(one, int(text, 2)) for one, text in zip(ids, found, strict=True) if text is not None]

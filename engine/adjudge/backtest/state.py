@@ -19,18 +19,22 @@ LABELS = "labels"
 
 @dataclass(slots=True)
 class State:
-    """How far an export is. log: its first record's hash. folders: columns with their types, by folder."""
+    """How far an export is.
+
+    log: its first record's hash. folders: columns with their types, by folder. parts: files, from the export's folder.
+    """
 
     log: str = ""
     seq: int = 0
     hash: str = ""
     personal: bool = False
     folders: dict[str, dict[str, str]] = field(default_factory=dict)
+    parts: list[str] = field(default_factory=list)
     layout: int = LAYOUT
 
     def folder(self, policy: str, columns: Mapping[str, str]) -> str:
         """Return the folder of a policy's decisions: another one from where a column changes its type."""
-        number = 1
+        number = 2 if policy == LABELS else 1  # that folder is taken
         while True:
             name = policy if number == 1 else f"{policy}~{number}"
             known = self.folders.setdefault(name, {})
@@ -48,6 +52,9 @@ def read_state(out: Path) -> State:
         raise DataError(f"{out / STATE}: cannot be read: {error}") from None
     if state.layout != LAYOUT:
         raise DataError(f"{out}: is an export in layout {state.layout}; this version knows {LAYOUT}")
+    gone = [part for part in state.parts if not (out / part).is_file()]
+    if gone:
+        raise DataError(f"{out}: {len(gone)} of its files are missing, such as {gone[0]}", "delete it, and export anew")
     return state
 
 

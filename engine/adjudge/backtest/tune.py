@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from adjudge.backtest.columns import DataError
-from adjudge.backtest.curves import Counts, curve
+from adjudge.backtest.curves import Counts, curve, digits_for
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import first
 from adjudge.backtest.knobs import Knob, knobs_of, turned
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 ROUNDS_MAX = 4
 _QUANTILES = 40
-_DIGITS = 3
 _PRICES = (20.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.05)
 """Of a point of the review share, in points of the miss rate."""
 
@@ -123,7 +122,7 @@ def tune(
     Raises DataError where there are no times, no labels on both sides of the split, or no such thresholds.
     """
     earlier, later, moment = _split(connection, dataset, split)
-    knobs, fixed = _free(policy, only)
+    knobs, fixed = _free(policy, dataset, only)
     search = _Search(connection, policy, dataset, goal, knobs, earlier)
     values = search.run(progress)
     judged = [_result(connection, one, dataset, knobs[0], later) for one in (policy, turned(policy, values))]
@@ -158,22 +157,26 @@ def _split(connection: duckdb.DuckDBPyConnection, dataset: Dataset, share: float
     return earlier, later, moment
 
 
-def _free(policy: Policy, only: Sequence[str]) -> tuple[tuple[Knob, ...], tuple[tuple[Knob, str], ...]]:
+def _free(
+    policy: Policy, dataset: Dataset, only: Sequence[str]
+) -> tuple[tuple[Knob, ...], tuple[tuple[Knob, str], ...]]:
     """Return the thresholds that can be turned, and those that are left alone."""
     free, fixed = [], []
     for knob in knobs_of(policy.typed):
         if only and knob.slot not in only:
             fixed.append((knob, "not asked for"))
+        elif dataset.columns[knob.slot].startswith("cast(null as "):
+            fixed.append((knob, "the data has no such field"))
         elif not is_written(policy, knob):
             fixed.append((knob, "stands in an included file, or is written otherwise than as a number"))
         else:
             free.append(knob)
     if not free:
-        names = sorted({knob.slot for knob, _ in fixed})
+        names = sorted({f"{knob.slot} ({why})" for knob, why in fixed})
         raise DataError(
             f"the policy {policy.name} has no threshold of {', '.join(only)}" if only else
             f"the policy {policy.name} has no thresholds to turn",
-            f"it has some of {', '.join(names)}" if names else None,
+            f"it has some of: {', '.join(names)}" if names else None,
         )  # fmt: skip
     return tuple(free), tuple(fixed)
 
@@ -183,7 +186,7 @@ def is_written(policy: Policy, knob: Knob) -> bool:
     source, start = policy.typed.source.part(knob.span.start)
     own = policy.typed.source.part(0)[0]
     try:
-        return source is own and float(own.text[start : start + knob.span.end - knob.span.start]) == abs(knob.value)
+        return source is own and float(own.text[start : start + knob.span.end - knob.span.start]) == knob.value
     except ValueError:
         return False
 
@@ -199,7 +202,7 @@ def rewritten(policy: Policy, values: Mapping[Knob, float]) -> str:
 
 def number(value: float) -> str:
     """Return a number as a person writes it."""
-    return f"{value:.{_DIGITS}f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    return f"{value:.15f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
 
 
 @dataclass(slots=True)
@@ -304,7 +307,8 @@ class _Search:
         tried.update(low + (high - low) * at / _QUANTILES for at in range(_QUANTILES + 1))
         if isinstance(knob.value, int):
             return sorted({round(value) for value in tried})
-        return sorted({round(float(value), _DIGITS) for value in tried if math.isfinite(value)} | {float(knob.value)})
+        digits = digits_for(low, high)
+        return sorted({round(float(value), digits) for value in tried if math.isfinite(value)} | {float(knob.value)})
 
 
 def _moved(values: Mapping[Knob, float]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import click
 
 from adjudge.audit.verify import segments
 from adjudge.cli.extras import extra
+from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINE
 from adjudge.cli.output import JSON, TEXT, print_json
 from adjudge.cli.progress import progress_bar
@@ -29,7 +31,8 @@ HTML = "html"
 
 map_option = click.option(
     "--map", "mapped", multiple=True, metavar="SLOT=COLUMN",
-    help="Read a field, or id, at, label, cost, outcome, from this column; may be given several times.",
+    help="Read a field, or id, at, label, cost, outcome (@id … where a field has that name), from this column;"
+    " may be given several times.",
 )  # fmt: skip
 memory_option = click.option("--memory", default="1GB", show_default=True, help="As much as the database may use.")
 threads_option = click.option("--threads", type=click.IntRange(min=1), help="[default: one for each processor]")
@@ -67,6 +70,7 @@ def command(
         from adjudge.backtest.report import data as as_data
         from adjudge.backtest.report import page, text
         from adjudge.backtest.report.study import study
+    check_folder(output)
     catalogue = settings.catalogue()
     loaded = [Policy(read_policy_file(path, catalogue), catalogue.overloads()) for path in policies]
     titles = titled(policies, loaded)
@@ -92,7 +96,7 @@ def command(
     if output is None:
         click.echo(report, nl=False)
     else:
-        output.write_text(report, encoding="utf-8")
+        write_file(output, report)
         click.echo(f"wrote {output}")
     return FINE
 
@@ -125,12 +129,28 @@ def opened(
     from adjudge.backtest.export import export
 
     is_log = (data.is_dir() and bool(segments(data))) or data.suffix == ".jsonl"
+    name = policies[0].name  # one set of rows for all
     if not is_log:
-        yield [open_dataset(connection, data, policy.typed, mapping=mapping) for policy in policies]
+        yield [open_dataset(connection, data, policy.typed, mapping=mapping, name=name) for policy in policies]
         return
-    with tempfile.TemporaryDirectory(prefix="adjudge-backtest-") as folder:
+    personal = any(field.personal for policy in policies for field in policy.typed.slots.values())
+    with _ended_by_sigterm(), tempfile.TemporaryDirectory(prefix="adjudge-backtest-") as folder:
         out = Path(folder) / "export"
         size = sum(file.stat().st_size for file in segments(data))
         with progress_bar("reading the log", size) as bar:
-            export(data, out, functions=registry.catalogue().functions, with_personal=True, progress=bar)
-        yield [open_dataset(connection, out, policy.typed, mapping=mapping) for policy in policies]
+            export(data, out, functions=registry.catalogue().functions, with_personal=personal, progress=bar)
+        yield [open_dataset(connection, out, policy.typed, mapping=mapping, name=name) for policy in policies]
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the work as Ctrl-C does, so that nothing of a log stays behind."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+import click
+
 
 def replace_file(file: Path, text: str) -> None:
     """Replace a file as a whole, with the same mode, so that nobody reads half of it."""
@@ -18,3 +20,20 @@ def replace_file(file: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def write_file(file: Path, text: str) -> None:
+    """Write a file as a whole. Raises click.ClickException where it cannot be."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(file)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise click.ClickException(f"{file}: cannot be written: {error.strerror}") from None
+
+
+def check_folder(file: Path | None) -> None:
+    """Say before the work, not after it, that a file has no folder to be in. Raises click.UsageError."""
+    if file is not None and not file.parent.is_dir():
+        raise click.UsageError(f"{file}: there is no folder {file.parent}")

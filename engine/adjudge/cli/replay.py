@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from adjudge.audit.verify import segments
+from adjudge.cli.files import check_folder
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, counted, format_option, print_json
 from adjudge.cli.progress import progress_bar
@@ -45,6 +46,7 @@ def command(
     LOG is an audit log's folder, or one of its files. Exit status 0 only if all decisions come out the same: every
     part of the verdict, or with --policy the outcome.
     """
+    check_folder(state)
     registry = settings.registry()
     new = load_policy(policy, registry=registry) if policy is not None else None
     catalogue = registry.catalogue()
@@ -67,6 +69,8 @@ def command(
             tell=tell,
             progress=bar,
         )
+    if tally.is_unfinished:
+        click.echo("the log's last line is not finished: a writer is at work, or it crashed", err=True)
     if new is None:
         return _again(tally, form)
     return _what_if(tally, form, verbose)

@@ -12,6 +12,7 @@ import click
 from adjudge.cli.backtest import map_option, mapping_of, memory_option, opened, threads_option
 from adjudge.cli.compare import Share, ShareType
 from adjudge.cli.extras import extra
+from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, format_option, print_json
 from adjudge.cli.settings import Settings
@@ -102,6 +103,7 @@ def command(
     )
     if goal.max_review is None and goal.max_miss is None and not goal.has_costs:
         raise click.UsageError("say what is wanted: --max-review, --max-miss, or costs")
+    check_folder(output)
     catalogue = settings.catalogue()
     loaded = Policy(read_policy_file(policy, catalogue), catalogue.overloads())
     with connect(memory=memory, threads=threads) as connection, opened(
@@ -122,7 +124,7 @@ def command(
             click.echo(f"not in the data, so unknown on every row: {', '.join(datasets[0].absent)}")
         click.echo(f"\n{diff}" if diff else "\nno change: the thresholds stand where they are best", nl=not diff)
     if output is not None and diff:
-        output.write_text(new, encoding="utf-8")
+        write_file(output, new)
         click.echo(f"wrote {output}", err=form == JSON)
     return FINE if all(met.values()) else FINDINGS
 

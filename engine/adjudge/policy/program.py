@@ -24,7 +24,7 @@ from adjudge.policy.index import SlotFact, ValueTable, by_value, cut_points, cut
 from adjudge.policy.intake import IntakeCode, Tables
 from adjudge.policy.slots import NOVEL
 from adjudge.policy.straight import straight_first
-from adjudge.policy.terms import Fact, Splitter, slots_read
+from adjudge.policy.terms import Fact, Splitter, names_read, slots_read
 from adjudge.policy.typed import TypedPolicy
 from adjudge.policy.verdict import Judge, with_problems
 
@@ -176,7 +176,7 @@ class _Compiler:
 
     def _compute(self, emitter: Emitter, computed: list[Node]) -> None:
         """Emit the facts that read several slots, each once, and only where an alternative still hangs on it."""
-        needed = {name for node in computed for name in self._variables_read(node)}
+        needed = {name for node in computed for name in names_read(node, self.policy.variables)}
         for name, node in self.policy.variables.items():
             if name in needed:
                 local = f"x{len(emitter.variables)}"
@@ -193,13 +193,6 @@ class _Compiler:
             else:
                 hanging = ast.BinOp(pyast.load("alive"), ast.BitAnd(), pyast.constant(uses.true | uses.false))
                 emitter.emit(pyast.branch(hanging, body))
-
-    def _variables_read(self, node: Node) -> set[str]:
-        found: set[str] = set()
-        for part in walk(node):
-            if isinstance(part, Name) and part.name in self.policy.variables:
-                found |= {part.name} | self._variables_read(self.policy.variables[part.name])
-        return found
 
     def _narrow(self, holds: str, uses: _Uses) -> ast.stmt:
         def keep(variable: str, dropped: int) -> list[ast.stmt]:

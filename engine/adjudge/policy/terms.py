@@ -34,14 +34,18 @@ ALWAYS: tuple[Alternative, ...] = (frozenset(),)
 
 def slots_read(node: Node, variables: Mapping[str, Node], slots: Mapping[str, object]) -> frozenset[str]:
     """Return the slots that a condition reads, through variables too."""
-    found: set[str] = set()
-    for part in walk(node):
-        if isinstance(part, Name):
-            if part.name in variables:
-                found |= slots_read(variables[part.name], variables, slots)
-            elif part.name in slots:
-                found.add(part.name)
-    return frozenset(found)
+    return frozenset(name for name in names_read(node, variables) if name in slots and name not in variables)
+
+
+def names_read(node: Node, variables: Mapping[str, Node]) -> frozenset[str]:
+    """Return every name that a condition reads, of variables and through them; each variable is looked at once."""
+    names: set[str] = set()
+    ahead = [node]
+    while ahead:
+        read = {part.name for part in walk(ahead.pop()) if isinstance(part, Name)} - names
+        names |= read
+        ahead += [variables[name] for name in read if name in variables]
+    return frozenset(names)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ def _policy(study: Study, at: int) -> dict[str, Any]:
         "digest": typed.digest,
         "currency": backtest.dataset.currency,
         "absent": list(backtest.dataset.absent),
+        "notes": list(backtest.dataset.notes),
         "by_row": [{"condition": name, "reason": reason} for name, reason in backtest.by_row],
         "outcomes": {
             outcome.value: {
@@ -75,6 +76,8 @@ def _policy(study: Study, at: int) -> dict[str, Any]:
                 "unknown": rule.unknown,
                 "fraud": rule.fraud,
                 "genuine": rule.genuine,
+                "precision": _ratio(Ratio(rule.fraud, rule.fraud + rule.genuine)),
+                "recall": _ratio(Ratio(rule.fraud, measures.caught.of)),
             }
             for rule in backtest.rules
         ],

@@ -135,8 +135,6 @@ def _rules(study: Study, at: int) -> str:
     said = _table(["rule", "outcome", "true", "share", "unknown", "fraud, of labelled"], rows)
     more = [f"{len(found) - RULES_MAX} rules are true less often."] if len(found) > RULES_MAX else []
     more += (
-        [f"True together, of the first {backtest.overlap_rows:,} rows: {'; '.join(pairs(backtest))}."]
-        if pairs(backtest)
-        else []
+        [f"True together, of {backtest.overlap_rows:,} rows: {'; '.join(pairs(backtest))}."] if pairs(backtest) else []
     )
     return said + "".join(f'<p class="note">{escape(one)}</p>' for one in more)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report.study import Moves, Study
 from adjudge.backtest.report.words import RULES_MAX, pairs, percent, period, remarks
+from adjudge.backtest.run import Backtest
 from adjudge.model import OUTCOMES
 
 
@@ -53,8 +54,12 @@ def _rules(study: Study, at: int) -> Iterator[str]:
         yield f"  and {len(backtest.rules) - RULES_MAX} rules that are true less often; --format json has them all"
     together = pairs(backtest)
     if together:
-        yield f"  true together, of the first {backtest.overlap_rows:,} rows:"
+        yield f"  true together, of {backtest.overlap_rows:,} rows{_sampled(backtest)}:"
         yield from (f"    {one}" for one in together)
+
+
+def _sampled(backtest: Backtest) -> str:
+    return ", a sample" if backtest.overlap_rows < backtest.rows else ""
 
 
 def _moves(moves: Moves) -> Iterator[str]:

@@ -58,6 +58,7 @@ def remarks(study: Study, at: int) -> Iterator[str]:
         yield "no labels: nothing can be said of what was caught"
     if backtest.dataset.absent:
         yield f"not in the data, so unknown on every row: {', '.join(backtest.dataset.absent)}"
+    yield from backtest.dataset.notes
     for name, reason in backtest.by_row:
         yield f"{name} was evaluated in Python, row by row: {reason}"
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +13,10 @@ import click
 from adjudge.audit.bodies import PolicyBody
 from adjudge.audit.read import read
 from adjudge.audit.verify import segments
+from adjudge.cli.audit.records import finished
 from adjudge.cli.backtest import map_option, mapping_of, memory_option, opened, threads_option
 from adjudge.cli.extras import extra
+from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, format_option, print_json
 from adjudge.cli.settings import Settings
@@ -46,6 +47,13 @@ if TYPE_CHECKING:
 @click.option("--window", "days", type=click.IntRange(1, 366), default=7, show_default=True, help="Days of a window.")
 @click.option("--psi", type=click.FloatRange(min=0), default=0.25, show_default=True, help="Alarm from this PSI on.")
 @click.option("--ks", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Alarm from this KS on.")
+@click.option(
+    "--unknown",
+    type=click.FloatRange(0, 1),
+    default=0.1,
+    show_default=True,
+    help="Alarm where so much more of the rows lack the field.",
+)
 @click.option("--verbose", is_flag=True, help="Show every window, not only the newest.")
 @click.option(
     "--metrics",
@@ -66,6 +74,7 @@ def drift_command(
     days: int,
     psi: float,
     ks: float,
+    unknown: float,
     verbose: bool,
     metrics: Path | None,
     mapped: tuple[str, ...],
@@ -81,6 +90,7 @@ def drift_command(
     with extra("backtest", "duckdb"):
         from adjudge.backtest.drift import drift
         from adjudge.backtest.duck import connect
+    check_folder(metrics)
     policy = _policy(settings, data, policy_file)
     day = until.date() if until is not None else None
     if day is None and reference is None:
@@ -95,17 +105,19 @@ def drift_command(
         else:
             with opened(connection, registry, [policy], reference, mapping) as before:
                 drifts = drift(connection, policy.typed, found[0], reference=before[0], until=day, days=days)
-    alarms = [one for one in drifts if one.windows and _is_alarm(one.windows[-1], psi, ks)]
+    limits = _Limits(psi, ks, unknown)
+    alarms = [one for one in drifts if one.windows and limits.are_passed(one.windows[-1], one)]
     if metrics is not None:
-        _replace(metrics, "".join(f"{line}\n" for line in _metrics(policy.name, drifts)))
+        write_file(metrics, "".join(f"{line}\n" for line in _metrics(policy.name, drifts, limits)))
     if form == JSON:
         names, fields = [one.field for one in alarms], [asdict(one) for one in drifts]
         print_json({"policy": policy.name, "alarms": names, "absent": list(found[0].absent), "fields": fields})
     else:
-        click.echo("\n".join(_text(drifts, psi, ks, verbose)))
+        click.echo("\n".join(_text(drifts, limits, verbose)))
         if found[0].absent:
             click.echo(f"not in the data: {', '.join(found[0].absent)}")
-        click.echo(f"{len(alarms)} of {len(drifts)} fields have drifted: PSI {psi:g} or KS {ks:g} and more")
+        said = f"PSI {psi:g}, KS {ks:g} or {unknown:.0%} more unknown, and more"
+        click.echo(f"{len(alarms)} of {len(drifts)} fields have drifted: {said}")
     return FINDINGS if alarms else FINE
 
 
@@ -116,7 +128,7 @@ def _policy(settings: Settings, data: Path, file: Path | None) -> Policy:
     if not (data.is_dir() and segments(data)) and data.suffix != ".jsonl":
         raise click.UsageError(f"{data} is no log: say whose fields to look at, --policy POLICY")
     last = None
-    for record in read(data):
+    for record in finished(read(data)):
         last = record.decode(PolicyBody) if record.kind == "policy" else last
     if last is None:
         raise click.UsageError(f"{data} has no policy yet")
@@ -126,12 +138,20 @@ def _policy(settings: Settings, data: Path, file: Path | None) -> Policy:
     return policy
 
 
-def _is_alarm(window: Window, psi: float, ks: float) -> bool:
-    return (window.psi is not None and window.psi >= psi) or (window.ks is not None and window.ks >= ks)
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    psi: float
+    ks: float
+    unknown: float
+
+    def are_passed(self, window: Window, of: Drift) -> bool:
+        """Whether a window raises an alarm; that a field is lost is one too."""
+        moved = (window.psi or 0.0) >= self.psi or (window.ks or 0.0) >= self.ks
+        return moved or window.unknown - of.unknown >= self.unknown
 
 
-def _text(drifts: Sequence[Drift], psi: float, ks: float, verbose: bool) -> Iterator[str]:
-    width = max((len(one.field) for one in drifts), default=0) + 2
+def _text(drifts: Sequence[Drift], limits: _Limits, verbose: bool) -> Iterator[str]:
+    width = max([len("field"), *(len(one.field) for one in drifts)]) + 2
     yield f"{'field':<{width}}{'window from':<13}{'rows':>10}{'PSI':>9}{'KS':>8}{'unknown':>10}{'before':>9}"
     for one in sorted(drifts, key=lambda one: -(one.windows[-1].psi or 0.0) if one.windows else 0.0):
         for window in one.windows if verbose else one.windows[-1:]:
@@ -139,7 +159,7 @@ def _text(drifts: Sequence[Drift], psi: float, ks: float, verbose: bool) -> Iter
                 f"{'–' if value is None else f'{value:.3f}':>{size}}"
                 for value, size in ((window.psi, 9), (window.ks, 8))
             )
-            alarm = "  drifted" if _is_alarm(window, psi, ks) else ""
+            alarm = "  drifted" if limits.are_passed(window, one) else ""
             line = f"{one.field:<{width}}{window.begins!s:<13}{window.rows:>10,}{numbers}"
             yield f"{line}{window.unknown:>10.1%}{one.unknown:>9.1%}{alarm}"
         if not one.windows:
@@ -150,12 +170,13 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _metrics(policy: str, drifts: Sequence[Drift]) -> Iterator[str]:
+def _metrics(policy: str, drifts: Sequence[Drift], limits: _Limits) -> Iterator[str]:
     """Yield the newest windows in Prometheus' text format."""
     told = {
         "psi": "Population stability index of a field against the calibration set.",
         "ks": "Largest distance of cumulative shares of a field and of its calibration set, 0 to 1.",
         "unknown_ratio": "Share of decisions without the field, 0 to 1.",
+        "alarm": "1 where the field has drifted.",
     }
     for name, help_ in told.items():
         yield f"# HELP adjudge_drift_{name} {help_}"
@@ -163,12 +184,7 @@ def _metrics(policy: str, drifts: Sequence[Drift]) -> Iterator[str]:
         for one in drifts:
             if one.windows:
                 last = one.windows[-1]
-                value = {"psi": last.psi, "ks": last.ks, "unknown_ratio": last.unknown}[name]
+                alarm = float(limits.are_passed(last, one))
+                value = {"psi": last.psi, "ks": last.ks, "unknown_ratio": last.unknown, "alarm": alarm}[name]
                 if value is not None:
                     yield f'adjudge_drift_{name}{{policy="{policy}",field="{one.field}"}} {value:.6g}'
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

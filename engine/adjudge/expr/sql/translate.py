@@ -40,6 +40,10 @@ _EXACT = 2**53
 _SIGNS = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
+LENGTH_MAX = 50_000
+"""Characters of a condition: a database takes longer to read more than the engine takes to answer."""
+
+
 @dataclass(slots=True)
 class Translator:
     """Translates the conditions of one policy.
@@ -60,6 +64,12 @@ class Translator:
 
     def value(self, node: Node, scope: Mapping[str, str]) -> Sql:
         """Return the SQL of any part. scope: the columns of comprehensions' variables."""
+        found = self._value(node, scope)
+        if len(found.text) > LENGTH_MAX:  # variables stand there each time that they are named
+            raise NotTranslatable(f"more than {LENGTH_MAX:,} characters of SQL", node.span)
+        return found
+
+    def _value(self, node: Node, scope: Mapping[str, str]) -> Sql:
         folded = self._folded(node)
         if folded is not None:
             return folded

@@ -1,0 +1,150 @@
+"""Which column a slot is read from, and as what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adjudge.backtest.columns import MAP, SHADOW, understood
+from adjudge.backtest.layout import column_of
+from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.expr.types import DOUBLE, MapType
+from adjudge.fields import Field
+from adjudge.policy.slots import NOVEL, NOW, novel_name
+from adjudge.policy.typed import TypedPolicy
+
+
+def entries_of(policy: TypedPolicy) -> Mapping[str, tuple[str, str]]:
+    """Return the slots that are entries of a map, with the map's slot and the key; either may have dots."""
+    return {
+        f"{slot}.{key}": (slot, key)
+        for slot, declared in policy.slots.items()
+        if isinstance(declared.type, MapType) and declared.type.keys is not None
+        for key in declared.type.keys
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finder:
+    """Finds the column of each slot.
+
+    mapping: columns by slot. found: types by column. ends: the least and greatest value of numbers, where known.
+    entries: as `entries_of` has them. at: the column of a decision's time, if there is one.
+    """
+
+    policy: TypedPolicy
+    mapping: Mapping[str, str]
+    found: Mapping[str, str]
+    is_export: bool
+    ends: Mapping[str, tuple[float, float]]
+    entries: Mapping[str, tuple[str, str]]
+    at: str | None = None
+
+    def column(self, slot: str, declared: Field) -> str | None:
+        """Return an expression, or None where the data has nothing of the kind. Raises DataError."""
+        if slot == NOW:
+            return self._now(declared)
+        named = self.named(slot)
+        if slot in self.entries:
+            return self._entry(*self.entries[slot], named, declared)
+        owner, _, last = slot.rpartition(".")
+        if last.startswith(NOVEL):
+            whole = f"{owner}.{last.removeprefix(NOVEL)}" if owner else last.removeprefix(NOVEL)
+            if whole in self.policy.slots and novel_name(last.removeprefix(NOVEL), self.policy.slots[whole]) == last:
+                return self._novel(whole, named)
+        if named is not None and isinstance(declared.type, MapType) and self.found[named].startswith("STRUCT("):
+            return self._struct(named, declared)
+        return self._understood(named, declared) if named is not None else None
+
+    def named(self, slot: str) -> str | None:
+        """Return the column that a slot is read from: as it is mapped, else by name."""
+        if slot in self.mapping:
+            return self.mapping[slot]
+        own = column_of(slot, self.policy)
+        names = (own,) if self.is_export else (slot, own)
+        return next((name for name in names if name in self.found), None)
+
+    def _now(self, declared: Field) -> str | None:
+        named = self.mapping.get(NOW, self.at)
+        if named is None:
+            return None
+        if self.found[named] == "DATE":
+            return f"make_timestamptz(epoch_us({DUCKDB.column(named)}::timestamp))"
+        return understood(DUCKDB.column(named), named, self.found[named], declared)
+
+    def _understood(self, named: str, declared: Field) -> str:
+        """Return a column as a slot has it; without looking at each value's range where all are known to be in it."""
+        column = DUCKDB.column(named)
+        low, high = declared.minimum, declared.maximum
+        if named in self.ends and isinstance(low, int | float) and isinstance(high, int | float):
+            least, greatest = self.ends[named]
+            if low <= least and greatest <= high and self.found[named] in ("BIGINT", "DOUBLE"):
+                if declared.type == DOUBLE and self.found[named] == "DOUBLE":
+                    return f"case when isfinite({column}) then {column} end"  # of NaN files do not tell
+                if declared.type != DOUBLE and self.found[named] == "BIGINT":
+                    return column
+        return understood(column, named, self.found[named], declared)
+
+    def _struct(self, named: str, declared: Field) -> str:
+        """Return a struct as a map: a field that is NULL is a key that is not there."""
+        column, entries = DUCKDB.column(named), []
+        assert isinstance(declared.type, MapType) and declared.of is not None
+        for key, type_ in _fields_of(self.found[named]).items():
+            if declared.type.keys is None or key in declared.type.keys:
+                raw = f"{column}.{DUCKDB.column(key)}"
+                value = understood(raw, f"{named}.{key}", type_, declared.of)
+                entries.append(f"{{'key': {DUCKDB.text(key)}, 'value': {value}, 'there': {raw} is not null}}")
+        if not entries:
+            return f"case when {column} is not null then map([], []) end"
+        there = f"list_filter([{', '.join(entries)}], lambda {SHADOW}: {SHADOW}.there)"
+        pairs = f"list_transform({there}, lambda {SHADOW}: {{'key': {SHADOW}.key, 'value': {SHADOW}.value}})"
+        return f"case when {column} is not null then map_from_entries({pairs}) end"
+
+    def _entry(self, owner: str, key: str, flat: str | None, declared: Field) -> str | None:
+        """Return an entry of a map: from a column of its own, or from the map's."""
+        whole = self.named(owner)
+        alone = self._understood(flat, declared) if flat is not None else None
+        if whole is None:
+            return alone
+        column, type_, text = DUCKDB.column(whole), self.found[whole], DUCKDB.text(key)
+        if type_.startswith(MAP):
+            entry, of = f"{column}[{text}]", type_[len(MAP) : -1]
+            gone = f"not map_contains({column}, {text})"
+        elif type_.startswith("STRUCT("):
+            of = _fields_of(type_).get(key, "")
+            entry, gone = f"{column}.{DUCKDB.column(key)}", f"{column}.{DUCKDB.column(key)} is null" if of else "true"
+        else:
+            return alone
+        value = alone or (understood(entry, f"{whole}.{key}", of, declared) if of else "null")
+        absent = self.policy.slots[owner].absent
+        if absent is None:
+            return value
+        filled = f"case when {column} is null then null when {gone} then {DUCKDB.literal(absent)} end"
+        return f"coalesce({value}, {filled})"
+
+    def _novel(self, name: str, named: str | None) -> str | None:
+        """Return what is outside a vocabulary: what a provider said is, or what the whole has."""
+        whole, v = self.named(name), SHADOW
+        vocabulary = DUCKDB.literal(self.policy.slots[name].vocabulary or ())
+        said = DUCKDB.column(named) if named is not None else None
+        if whole is None or not self.found[whole].startswith(("VARCHAR[]", MAP)):
+            return said
+        items = DUCKDB.column(whole) if self.found[whole] == "VARCHAR[]" else f"map_keys({DUCKDB.column(whole)})"
+        outside = f"list_filter({items}, lambda {v}: {v} is not null and not list_contains({vocabulary}, {v}))"
+        if said is None:
+            return f"case when {items} is not null then list_sort(list_distinct({outside})) end"
+        if not self.is_export:
+            return said
+        # both are of the vocabulary that the log's policy had
+        is_kept = f"not list_contains({vocabulary}, {v}) or not list_contains({items}, {v})"
+        kept = f"list_filter({said}, lambda {v}: {is_kept})"
+        more = f"list_filter(list_distinct({outside}), lambda {v}: not list_contains({said}, {v}))"
+        joined = f"{kept} || {more}"
+        return f"case when {said} is null then null when {items} is null then {said} else {joined} end"
+
+
+def _fields_of(struct: str) -> dict[str, str]:
+    """Return the fields of `STRUCT(a DOUBLE, "b c" VARCHAR)`, with their types; only of plain types."""
+    parts = re.findall(r'("(?:[^"]|"")*"|\w+) (\w+(?:\[\])?)', struct.removeprefix("STRUCT(").removesuffix(")"))
+    return {name.strip('"').replace('""', '"'): type_ for name, type_ in parts}
