@@ -232,3 +232,22 @@ def test_vault_any_json_comes_back_and_order_does_not_matter(
         commitment = vault.commit("s-1", "value", value)
         assert vault.reveal(commitment) == json.loads(json.dumps(value))
         assert vault.commit("s-1", "value", dict(reversed(value.items()))) == commitment
+
+
+@pytest.mark.parametrize(
+    ("held", "asked", "is_found"),
+    [
+        (5, 5.0, True), (5, True, False), (True, True, True), (1, True, False), ("a", "a", True), ("a", "b", False),
+        ("1991-01-01T02:00:00+02:00", "1991-01-01T00:00:00Z", True),
+        ("1991-01-01T02:00:00Z", "1991-01-01T00:00:00Z", False),
+        ("60m", "1h", True), (["a", "b"], "b", True), (["a", "b"], ["a", "b"], True), ({"k": ["x"]}, "x", True),
+        ({"k": "x"}, "k", False), (["a"], "c", False), ("", "", True), ("1", 1, False),
+    ],
+)  # fmt: skip
+def test_vault_finds_a_value_however_it_was_written(
+    tmp_path: Path, held: object, asked: object, is_found: bool
+) -> None:
+    with Vault.open(tmp_path) as vault:
+        vault.commit("s", "name", held)
+        vault.commit("other", "name", "nothing like it")
+        assert vault.subjects("name", asked) == (("s",) if is_found else ())

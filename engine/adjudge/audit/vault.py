@@ -15,7 +15,7 @@ import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,8 @@ from types import TracebackType
 import msgspec
 
 from adjudge.audit.disk import sync_directory
-from adjudge.errors import AuditUnavailable
+from adjudge.errors import AuditUnavailable, EvaluationError
+from adjudge.expr.values import parse_duration, parse_timestamp
 
 VAULT, KEYS = "vault.sqlite", "vault-keys.sqlite"
 _SALT_BYTES = 16
@@ -40,6 +41,25 @@ create table if not exists keys.keys (subject text primary key, key blob not nul
 """
 
 _canonical = msgspec.json.Encoder(order="deterministic", decimal_format="string")
+
+
+def _is_held(held: object, asked: object) -> bool:
+    """Whether a value is another one, or has it inside."""
+    if isinstance(held, list | dict):
+        items = held.values() if isinstance(held, dict) else held
+        return held == asked or any(_is_held(item, asked) for item in items)
+    if isinstance(held, bool) or isinstance(asked, bool):
+        return held is asked
+    if isinstance(held, str) and isinstance(asked, str) and held != asked:
+        return any(_is_same(held, asked, read) for read in (parse_timestamp, parse_duration))
+    return held == asked
+
+
+def _is_same(held: str, asked: str, read: Callable[[str], object]) -> bool:
+    try:
+        return read(held) == read(asked)
+    except (EvaluationError, OverflowError):
+        return False
 
 
 class Vault:
@@ -120,15 +140,16 @@ class Vault:
     def subjects(self, name: str, value: object) -> tuple[str, ...]:
         """Return the subjects of which the vault holds a value under a name; opens every value of that name.
 
+        However it was written: 5 is 5.0, a time is the same in any zone, and an item of a list or a map is enough.
         Raises AuditUnavailable.
         """
-        text = _canonical.encode(value)
         with self._reading() as database:
             rows = database.execute(
                 "select subject, commitment, sealed, key from personal join keys using (subject) where name = ?",
                 (name,),
             )
-            return tuple(sorted({subject for subject, *row in rows if _opened(row[2], row[0], row[1])[1] == text}))
+            found = ((subject, _opened(row[2], row[0], row[1])[1]) for subject, *row in rows)
+            return tuple(sorted({subject for subject, text in found if _is_held(msgspec.json.decode(text), value)}))
 
     def erase(self, subject: str) -> int:
         """Delete all values of a subject, and the key that sealed them, for good; return how many values there were.
