@@ -262,6 +262,12 @@ def test_allowance_in_a_text_is_none(said: str) -> None:
     assert after_fixes(text) == text
 
 
+def test_allowance_behind_a_text_that_holds_a_hash_counts() -> None:
+    text = HEAD + USES + "  - {id: u6, when: odder, then: review, description: 'see # 5'}"
+    assert "duplicate-rule" in codes(f"{text}\n")
+    assert codes(f"{text} # lint: allow duplicate-rule\n") == []
+
+
 def test_allowance_with_words_of_a_person_is_found_and_left_to_them() -> None:
     text = HEADED + "# lint: allow waiver, nobody waits for it\n" + ENDS.replace("in lists.bad", "== 'KP'")
     assert UNUSED_ALLOWANCE in codes(text)
