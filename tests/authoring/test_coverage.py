@@ -122,6 +122,42 @@ def test_suggestions_filled_in_cover_all_that_they_name(folder: Path) -> None:
     assert coverage([filled]).percent == 100
 
 
+ODD_POLICY = r"""policy_language: 1
+policy: shop
+inputs:
+  name: string
+  kind: {type: enum, values: [fine, "- foo", " lead", "no", "unknown", "a#b", "null", "1", "True", "plain x "]}
+  m: {type: map, keys: ["a b", "1h", "x:y", "{z", "true"], of: {type: double, range: [0, 1]}}
+rules:
+  - {id: lines, when: 'name == "a\nb"', then: review}
+  - {id: tab, when: 'name == "a\tb"', then: review}
+  - {id: apostrophe, when: "name == \"it's\"", then: review}
+  - {id: smile, when: 'name == "😀"', then: review}
+  - {id: control, when: 'name == "\u0001"', then: review}
+  - {id: empty, when: 'name == ""', then: review}
+  - {id: unknown, when: 'name == "unknown"', then: review}
+"""
+
+
+def test_suggestions_hold_odd_texts_as_yaml_reads_them(folder: Path) -> None:
+    kinds = re.findall(r'"[^"]+"', ODD_POLICY.split("values: ")[1].split("\n")[0])
+    keys = re.findall(r'"[^"]+"', ODD_POLICY.split("keys: ")[1].split("]")[0])
+    conditions = [*(f"kind == {kind}" for kind in kinds), *(f"m[{key}] > 0.5" for key in keys)]
+    rules = "".join(f"  - {{id: r{at}, when: '{text}', then: review}}\n" for at, text in enumerate(conditions))
+    (folder / "shop.yaml").write_text(ODD_POLICY + rules)
+    zeros = ", ".join(f"{key}: 0" for key in keys)
+    defaults = f"defaults: {{inputs: {{name: x, kind: fine, m: {{{zeros}}}}}}}"
+    (folder / "shop_test.yaml").write_text(f"policy: shop.yaml\n{defaults}\ntests:\n  - {{name: none, expect: pass}}\n")
+    file = read_tests(folder / "shop_test.yaml")
+    suggestions, unfound = suggest(file)
+    assert unfound == ()
+    text = "".join(re.sub(r"expect: # today: (\w+)", r"expect: \1", one.render()) + "\n" for one in suggestions)
+    (folder / "shop_test.yaml").write_text(file.source.text + text)
+    filled = read_tests(folder / "shop_test.yaml")
+    assert all(result.passed for result in run(filled))
+    assert coverage([filled]).percent == 100
+
+
 def test_suggestion_that_is_not_filled_in_is_an_error(folder: Path) -> None:
     suggestions, _ = suggest(beside(folder))
     with pytest.raises(PolicyErrors) as caught:

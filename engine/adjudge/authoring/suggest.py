@@ -9,6 +9,7 @@ from typing import Any
 
 from adjudge.authoring.cases import Case, CaseFile
 from adjudge.authoring.coverage import Item, Tracker, coverage, described
+from adjudge.authoring.formatting.scalars import text_scalar
 from adjudge.authoring.proofs.planting import guesses
 from adjudge.expr.nodes import Node
 from adjudge.expr.values import format_timestamp
@@ -34,7 +35,7 @@ class Suggestion:
 
     def render(self) -> str:
         """Return it as an entry of `tests`; its `expect` is for the author to fill in."""
-        lines = [f"  - name: {_text(self.name)}"]
+        lines = [f"  - name: {text_scalar(self.name)}"]
         if self.given:
             lines.append(f"    given: {_flow(self.given)}")
         if self.now is not None:
@@ -187,22 +188,10 @@ def _flow(value: object) -> str:
         case None:
             return "unknown"
         case Mapping():
-            return "{" + ", ".join(f"{key}: {_flow(part)}" for key, part in value.items()) + "}"
+            return "{" + ", ".join(f"{text_scalar(str(key))}: {_flow(part)}" for key, part in value.items()) + "}"
         case list() | tuple():
             return "[" + ", ".join(_flow(part) for part in value) + "]"
         case str():
-            return _text(value)
+            return text_scalar(value)
         case _:
             return shown(value)
-
-
-def _text(value: str) -> str:
-    plain = value.replace("_", "").replace("-", "").replace(" ", "")
-    if (
-        plain.isascii()
-        and plain.isalnum()
-        and not plain[0].isdigit()
-        and value not in ("true", "false", "null", "unknown")
-    ):
-        return value
-    return "'" + value.replace("'", "''") + "'"
