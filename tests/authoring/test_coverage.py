@@ -228,10 +228,25 @@ def test_table_with_a_slip_is_refused(folder: Path, old: str, new: str, code: st
 def test_junit_has_a_case_for_each_test_and_each_gap(folder: Path) -> None:
     file = beside(folder, "  - {name: wrong, expect: reject}\n")
     covered = coverage([file])
-    root = ElementTree.fromstring(junit([("shop_test.yaml", run(file))], [("shop.yaml", covered)]))
+    root = ElementTree.fromstring(junit([("shop_test.yaml", run(file))], [("shop.yaml", covered)], ["shop.yaml"]))
     tests, gaps = root.findall("testsuite")
     assert (tests.get("tests"), tests.get("failures")) == ("2", "1")
     (failure,) = tests.iter("failure")
     assert failure.get("message") == "outcome: expected reject, got pass"
     assert [case.get("line") for case in tests.iter("testcase")] == ["7", "9"]
     assert int(gaps.get("failures", 0)) == len(covered.missing) == len(list(gaps.iter("failure")))
+
+
+def test_junit_skips_gaps_where_as_much_is_covered_as_was_asked_for(folder: Path) -> None:
+    covered = coverage([beside(folder)])
+    (gaps,) = ElementTree.fromstring(junit([], [("shop.yaml", covered)])).findall("testsuite")
+    assert (gaps.get("failures"), gaps.get("skipped")) == ("0", str(len(covered.missing)))
+    assert len(list(gaps.iter("skipped"))) == len(covered.missing)
+
+
+def test_junit_is_xml_whatever_a_test_holds(folder: Path) -> None:
+    given = r'{inputs: {country: "\b\x01\uFFFF"}}'
+    file = beside(folder, f'  - {{name: "q\\a <&> \\uFFFE😀", given: {given}, expect: {{rules: [new], score: 9}}}}\n')
+    root = ElementTree.fromstring(junit([("shop_test.yaml", run(file))]))
+    (failure,) = root.iter("failure")
+    assert "\n  rules: expected new, got none\n" in (failure.text or "")

@@ -131,3 +131,24 @@ def test_test_writes_junit(run: Any, folder: Path) -> None:
     text = (folder / "out.xml").read_text()
     assert '<testsuite name="policy_test.yaml" tests="2"' in text
     assert 'name="coverage of policy.yaml"' in text
+    gaps = text.split('name="coverage of policy.yaml"')[1]
+    assert "<skipped" in gaps
+    assert "<failure" not in gaps
+    assert run("test", ".", "--coverage-min", "100", "--junit", "out.xml").exit_code == 1
+    assert "<failure" in (folder / "out.xml").read_text()
+
+
+def test_test_junit_that_cannot_be_written_is_status_2(run: Any, folder: Path) -> None:
+    result = run("test", ".", "--junit", "nowhere/out.xml")
+    assert result.exit_code == 2
+    assert result.stderr == "Error: cannot write nowhere/out.xml: no such file or directory\n"
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, r'"a\0b"'])
+def test_test_of_a_policy_that_can_be_no_file_is_status_2(run: Any, folder: Path, name: str) -> None:
+    (folder / "odd_test.yaml").write_text(f"policy: {name}\ntests: [{{name: one, expect: pass}}]\n")
+    for command in ("test", "check"):
+        result = run(command, ".")
+        assert result.exit_code == 2
+        assert "there is no policy" in result.output
+        assert run(command, "policy.yaml").exit_code == 0

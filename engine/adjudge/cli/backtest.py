@@ -12,6 +12,7 @@ import click
 
 from adjudge.audit.verify import segments
 from adjudge.cli.extras import extra
+from adjudge.cli.files import write_file
 from adjudge.cli.group import FINE
 from adjudge.cli.output import JSON, TEXT, print_json
 from adjudge.cli.progress import progress_bar
@@ -92,7 +93,7 @@ def command(
     if output is None:
         click.echo(report, nl=False)
     else:
-        output.write_text(report, encoding="utf-8")
+        write_file(output, report)
         click.echo(f"wrote {output}")
     return FINE
 

@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+import click
+
 
 def replace_file(file: Path, text: str) -> None:
     """Replace a file as a whole, with the same mode, so that nobody reads half of it."""
@@ -18,3 +20,11 @@ def replace_file(file: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def write_file(file: Path, text: str) -> None:
+    """Write a file that the user named. Raises ClickException where it cannot be written."""
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        raise click.ClickException(f"cannot write {file}: {(error.strerror or str(error)).lower()}") from None

@@ -12,7 +12,7 @@ from adjudge.authoring.coverage import Coverage, coverage, described
 from adjudge.authoring.junit import junit
 from adjudge.authoring.suggest import appended, suggest
 from adjudge.authoring.testing import Result, run
-from adjudge.cli.files import replace_file
+from adjudge.cli.files import replace_file, write_file
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, counted, format_option, print_json
 from adjudge.cli.settings import Settings
@@ -56,7 +56,7 @@ def command(
     low = [name for name, one in covered.items() if coverage_min is not None and one.percent < coverage_min]
     if junit_file is not None:
         named = [(str(file.path), results) for file, results in ran]
-        junit_file.write_text(junit(named, list(covered.items())), "utf-8")
+        write_file(junit_file, junit(named, list(covered.items()), low))
     if form == JSON:
         tests = [{"file": str(one.path), "tests": [result.data() for result in of_one]} for one, of_one in ran]
         total = sum(len(results) for _, results in ran)

@@ -12,6 +12,7 @@ import click
 from adjudge.cli.backtest import map_option, mapping_of, memory_option, opened, threads_option
 from adjudge.cli.compare import Share, ShareType
 from adjudge.cli.extras import extra
+from adjudge.cli.files import write_file
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, format_option, print_json
 from adjudge.cli.settings import Settings
@@ -122,7 +123,7 @@ def command(
             click.echo(f"not in the data, so unknown on every row: {', '.join(datasets[0].absent)}")
         click.echo(f"\n{diff}" if diff else "\nno change: the thresholds stand where they are best", nl=not diff)
     if output is not None and diff:
-        output.write_text(new, encoding="utf-8")
+        write_file(output, new)
         click.echo(f"wrote {output}", err=form == JSON)
     return FINE if all(met.values()) else FINDINGS
 
