@@ -111,6 +111,27 @@ def test_what_cannot_be_is_not_asked_for(folder: Path) -> None:
     assert ("count >= 9", "just above") not in missing(beside(folder))
 
 
+@pytest.mark.parametrize(
+    ("condition", "sides"),
+    [
+        ("n > 2.5", {"just below": 2, "just above": 3}),
+        ("n > 2.0", {"just below": 1, "at": 2, "just above": 3}),
+    ],
+)
+def test_int_beside_a_constant_that_is_none_can_be_covered(folder: Path, condition: str, sides: dict[str, int]) -> None:
+    rules = f"rules: [{{id: a, when: {condition}, then: review}}]\n"
+    (folder / "shop.yaml").write_text(f"policy_language: 1\npolicy: shop\ninputs: {{n: int}}\n{rules}")
+    tests = "policy: shop.yaml\ntests:\n  - {name: lost, expect: review}\n"
+    (folder / "shop_test.yaml").write_text(tests)
+    file = read_tests(folder / "shop_test.yaml")
+    assert {what for name, what in missing(file) if name == condition} == sides.keys()
+    rows = "".join(f"      - {{n: {n}, expect: {'review' if n > 2 else 'pass'}}}\n" for n in sides.values())
+    (folder / "shop_test.yaml").write_text(f"{tests}  - name: beside it\n    table:\n{rows}")
+    assert coverage([read_tests(folder / "shop_test.yaml")]).percent == 100
+    suggestions, unfound = suggest(file)
+    assert unfound == () and suggestions
+
+
 def test_suggestions_filled_in_cover_all_that_they_name(folder: Path) -> None:
     file = beside(folder)
     suggestions, unfound = suggest(file)
