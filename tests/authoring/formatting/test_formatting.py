@@ -86,6 +86,12 @@ def test_values_of_names_that_conditions_have_too_stay_as_they_are(text: str) ->
     assert formatted(text) == text
 
 
+def test_lines_end_as_before() -> None:
+    windows = MESSY.replace("\n", "\r\n")
+    assert formatted(windows) == formatted(MESSY).replace("\n", "\r\n")
+    assert formatted(formatted(windows)) == formatted(windows)
+
+
 def test_document_that_is_no_yaml_is_refused() -> None:
     with pytest.raises(PolicyErrors):
         formatted("policy: {")
