@@ -171,6 +171,8 @@ def test_read_score_may_be_one_number(read: Callable[[str], CaseFile]) -> None:
         ("{name: t, expect: {outcom: pass}}", "schema-unknown-key", "outcom", "`outcom` means nothing in `expect`",
          "did you mean `outcome`?"),
         ("{name: t, expect: {}}", "test-empty", "expect", "`expect` says nothing", "one of pass, review, reject"),
+        ("{name: t, table: []}", "test-empty", "table", "there are no rows here",
+         "add a row, or say `expect` without a table"),
         ("{name: t, expect: {rules: [emulatr]}}", "test-rule", "emulatr", "the policy has no rule `emulatr`",
          "did you mean `emulator`?"),
         ("{name: t, expect: {unresolved: [scorecard]}}", "test-rule", "scorecard",

@@ -111,6 +111,27 @@ def test_what_cannot_be_is_not_asked_for(folder: Path) -> None:
     assert ("count >= 9", "just above") not in missing(beside(folder))
 
 
+@pytest.mark.parametrize(
+    ("condition", "sides"),
+    [
+        ("n > 2.5", {"just below": 2, "just above": 3}),
+        ("n > 2.0", {"just below": 1, "at": 2, "just above": 3}),
+    ],
+)
+def test_int_beside_a_constant_that_is_none_can_be_covered(folder: Path, condition: str, sides: dict[str, int]) -> None:
+    rules = f"rules: [{{id: a, when: {condition}, then: review}}]\n"
+    (folder / "shop.yaml").write_text(f"policy_language: 1\npolicy: shop\ninputs: {{n: int}}\n{rules}")
+    tests = "policy: shop.yaml\ntests:\n  - {name: lost, expect: review}\n"
+    (folder / "shop_test.yaml").write_text(tests)
+    file = read_tests(folder / "shop_test.yaml")
+    assert {what for name, what in missing(file) if name == condition} == sides.keys()
+    rows = "".join(f"      - {{n: {n}, expect: {'review' if n > 2 else 'pass'}}}\n" for n in sides.values())
+    (folder / "shop_test.yaml").write_text(f"{tests}  - name: beside it\n    table:\n{rows}")
+    assert coverage([read_tests(folder / "shop_test.yaml")]).percent == 100
+    suggestions, unfound = suggest(file)
+    assert unfound == () and suggestions
+
+
 def test_suggestions_filled_in_cover_all_that_they_name(folder: Path) -> None:
     file = beside(folder)
     suggestions, unfound = suggest(file)
@@ -119,6 +140,42 @@ def test_suggestions_filled_in_cover_all_that_they_name(folder: Path) -> None:
     filled = beside(folder, text)
     assert all(result.passed for result in run(filled))
     assert missing(filled) == set()
+    assert coverage([filled]).percent == 100
+
+
+ODD_POLICY = r"""policy_language: 1
+policy: shop
+inputs:
+  name: string
+  kind: {type: enum, values: [fine, "- foo", " lead", "no", "unknown", "a#b", "null", "1", "True", "plain x "]}
+  m: {type: map, keys: ["a b", "1h", "x:y", "{z", "true"], of: {type: double, range: [0, 1]}}
+rules:
+  - {id: lines, when: 'name == "a\nb"', then: review}
+  - {id: tab, when: 'name == "a\tb"', then: review}
+  - {id: apostrophe, when: "name == \"it's\"", then: review}
+  - {id: smile, when: 'name == "😀"', then: review}
+  - {id: control, when: 'name == "\u0001"', then: review}
+  - {id: empty, when: 'name == ""', then: review}
+  - {id: unknown, when: 'name == "unknown"', then: review}
+"""
+
+
+def test_suggestions_hold_odd_texts_as_yaml_reads_them(folder: Path) -> None:
+    kinds = re.findall(r'"[^"]+"', ODD_POLICY.split("values: ")[1].split("\n")[0])
+    keys = re.findall(r'"[^"]+"', ODD_POLICY.split("keys: ")[1].split("]")[0])
+    conditions = [*(f"kind == {kind}" for kind in kinds), *(f"m[{key}] > 0.5" for key in keys)]
+    rules = "".join(f"  - {{id: r{at}, when: '{text}', then: review}}\n" for at, text in enumerate(conditions))
+    (folder / "shop.yaml").write_text(ODD_POLICY + rules)
+    zeros = ", ".join(f"{key}: 0" for key in keys)
+    defaults = f"defaults: {{inputs: {{name: x, kind: fine, m: {{{zeros}}}}}}}"
+    (folder / "shop_test.yaml").write_text(f"policy: shop.yaml\n{defaults}\ntests:\n  - {{name: none, expect: pass}}\n")
+    file = read_tests(folder / "shop_test.yaml")
+    suggestions, unfound = suggest(file)
+    assert unfound == ()
+    text = "".join(re.sub(r"expect: # today: (\w+)", r"expect: \1", one.render()) + "\n" for one in suggestions)
+    (folder / "shop_test.yaml").write_text(file.source.text + text)
+    filled = read_tests(folder / "shop_test.yaml")
+    assert all(result.passed for result in run(filled))
     assert coverage([filled]).percent == 100
 
 
@@ -192,10 +249,25 @@ def test_table_with_a_slip_is_refused(folder: Path, old: str, new: str, code: st
 def test_junit_has_a_case_for_each_test_and_each_gap(folder: Path) -> None:
     file = beside(folder, "  - {name: wrong, expect: reject}\n")
     covered = coverage([file])
-    root = ElementTree.fromstring(junit([("shop_test.yaml", run(file))], [("shop.yaml", covered)]))
+    root = ElementTree.fromstring(junit([("shop_test.yaml", run(file))], [("shop.yaml", covered)], ["shop.yaml"]))
     tests, gaps = root.findall("testsuite")
     assert (tests.get("tests"), tests.get("failures")) == ("2", "1")
     (failure,) = tests.iter("failure")
     assert failure.get("message") == "outcome: expected reject, got pass"
     assert [case.get("line") for case in tests.iter("testcase")] == ["7", "9"]
     assert int(gaps.get("failures", 0)) == len(covered.missing) == len(list(gaps.iter("failure")))
+
+
+def test_junit_skips_gaps_where_as_much_is_covered_as_was_asked_for(folder: Path) -> None:
+    covered = coverage([beside(folder)])
+    (gaps,) = ElementTree.fromstring(junit([], [("shop.yaml", covered)])).findall("testsuite")
+    assert (gaps.get("failures"), gaps.get("skipped")) == ("0", str(len(covered.missing)))
+    assert len(list(gaps.iter("skipped"))) == len(covered.missing)
+
+
+def test_junit_is_xml_whatever_a_test_holds(folder: Path) -> None:
+    given = r'{inputs: {country: "\b\x01\uFFFF"}}'
+    file = beside(folder, f'  - {{name: "q\\a <&> \\uFFFE😀", given: {given}, expect: {{rules: [new], score: 9}}}}\n')
+    root = ElementTree.fromstring(junit([("shop_test.yaml", run(file))]))
+    (failure,) = root.iter("failure")
+    assert "\n  rules: expected new, got none\n" in (failure.text or "")

@@ -118,6 +118,30 @@ def test_failure_shows_expected_and_actual_with_the_rules_concerned(
     golden("authoring/failure.txt", result.render())
 
 
+@pytest.mark.parametrize("expect", ["reject", "{reasons: [FACE_SCORE]}"])
+def test_failure_where_nothing_matched_shows_what_might_have(
+    results: Callable[[str], tuple[Result, ...]], expect: str
+) -> None:
+    given = "{inputs: {account_age: 900h}, face: {score: 0.1}, device: {emulator: false, score: 5}}"
+    (result,) = results(f"  - {{name: quiet, given: {given}, expect: {expect}}}\n")
+    assert result.verdict.matched == result.verdict.unresolved == ()
+    said = result.render()
+    assert "threshold:face.score:reject → reject  (onboarding.yaml:14)" in said
+    assert "      face.score >= 0.9 is false\n        face.score = 0.1" in said
+    assert "14 |   face.score: {review: 0.6, reject: 0.9}" in said
+
+
+def test_failure_where_nothing_matched_shows_some_of_many(results: Callable[[str], tuple[Result, ...]]) -> None:
+    rules = "".join(f"  - {{id: r{at}, when: n == {at}, then: reject}}\n" for at in range(9))
+    Path("onboarding.yaml").write_text(f"policy_language: 1\npolicy: p\ninputs: {{n: int}}\nrules:\n{rules}")
+    Path("t_test.yaml").write_text(
+        "policy: onboarding.yaml\ntests: [{name: t, given: {inputs: {n: 10}}, expect: reject}]\n"
+    )
+    (result,) = run(read_tests("t_test.yaml"))
+    assert [one.id for one in result.concerned()] == ["r0", "r1", "r2", "r3", "r4"]
+    assert result.render().endswith("\n\n  and 4 more that are false")
+
+
 def test_failure_as_json_names_line_failures_and_rules(results: Callable[[str], tuple[Result, ...]]) -> None:
     (result,) = results("  - {name: t, given: {face: {score: 0.95}}, expect: pass}\n")
     data = json.loads(json.dumps(result.data()))

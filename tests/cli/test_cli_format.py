@@ -32,3 +32,13 @@ def test_format_leaves_what_does_not_parse(run: Any, folder: Path) -> None:
     assert "broken.yaml:" in result.stderr
     assert (folder / "broken.yaml").read_text() == "policy: {\n"
     assert run("format", "nowhere.yaml").exit_code == 2
+
+
+def test_format_keeps_the_line_ends_of_windows(run: Any, folder: Path) -> None:
+    ugly = folder / "ugly.yaml"
+    ugly.write_bytes(UGLY.replace("\n", "\r\n").encode())
+    assert run("format", "ugly.yaml").exit_code == 0
+    text = ugly.read_bytes()
+    assert text.startswith(b"policy_language: 1\r\npolicy: other\r\n")
+    assert text.count(b"\n") == text.count(b"\r\n")
+    assert run("format", "--check", "ugly.yaml").exit_code == 0

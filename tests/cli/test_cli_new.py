@@ -56,6 +56,10 @@ def test_new_overwrites_nothing(run: Any, empty: Path) -> None:
         (("shop", "--provider", "aliyun.deepfaek"), "did you mean `aliyun.deepfake`?"),
         (("shop", "--provider", "http.json"), "leaves its fields to the policy"),
         (("shop", "--signal", "my-signal"), "cannot be a name in conditions"),
+        (("shop", "--input", "dup", "--input", "dup"), "`dup` is asked for twice"),
+        (("shop", "--signal", "face", "--input", "face"), "`face` is asked for twice"),
+        (("shop", "--input", "now"), "`now`"),
+        (("shop", "--input", "true"), "`true`"),
     ],
 )
 def test_new_answer_that_is_none_is_told(run: Any, empty: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -87,8 +87,68 @@ def test_test_suggestions_are_written_for_the_author_to_fill_in(run: Any, folder
     assert run("test", ".", "--write").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "policy: policy.yaml\ntests:\n- name: one\n  expect: review\n# the end\n",
+        "policy: policy.yaml\ntests: # all\n    - name: one\n      expect: review",
+        "policy: policy.yaml\ntests:\n  - {name: one, expect: review} # first\n\n# usual\ndefaults: {inputs: {}}\n",
+        "policy: policy.yaml\r\ntests:\r\n  - {name: one, expect: review}\r\n",
+        "policy: policy.yaml\ntests:\n  - name: one\n    expect: review\n    description: |\n      why\n\ndefaults: {}",
+    ],
+)
+def test_test_suggestions_are_written_where_the_tests_stand(run: Any, folder: Path, text: str) -> None:
+    file = folder / "policy_test.yaml"
+    file.write_bytes(text.encode())
+    assert run("test", ".", "--suggest", "--write").exit_code == 0
+    after = file.read_bytes().decode()
+    assert after.count("\n") == after.count("\r\n") or "\r" not in text
+    file.write_bytes(after.replace("expect: # today: ", "expect: ").encode())
+    assert run("test", ".").exit_code == 0
+    assert run("test", ".", "--suggest").stdout == ""
+
+
+def test_test_suggestions_leave_a_file_alone_that_would_not_load(run: Any, folder: Path) -> None:
+    text = "policy: policy.yaml\ntests: [{name: one, expect: review}]\n"
+    (folder / "policy_test.yaml").write_text(text)
+    result = run("test", ".", "--suggest", "--write")
+    assert result.exit_code == 2
+    assert "write each test behind a dash first" in result.stderr
+    assert (folder / "policy_test.yaml").read_text() == text
+
+
+def test_test_suggestions_heed_the_policys_other_tests(run: Any, folder: Path) -> None:
+    assert run("test", ".", "--suggest", "--write").exit_code == 0
+    file = folder / "policy_test.yaml"
+    (folder / "more_test.yaml").write_text(file.read_text().replace("expect: # today: ", "expect: "))
+    file.write_text(TESTS)
+    for path in (".", "policy.yaml"):
+        assert run("test", path, "--suggest").stdout == ""
+
+
 def test_test_writes_junit(run: Any, folder: Path) -> None:
     assert run("test", ".", "--coverage", "--junit", "out.xml").exit_code == 0
     text = (folder / "out.xml").read_text()
     assert '<testsuite name="policy_test.yaml" tests="2"' in text
     assert 'name="coverage of policy.yaml"' in text
+    gaps = text.split('name="coverage of policy.yaml"')[1]
+    assert "<skipped" in gaps
+    assert "<failure" not in gaps
+    assert run("test", ".", "--coverage-min", "100", "--junit", "out.xml").exit_code == 1
+    assert "<failure" in (folder / "out.xml").read_text()
+
+
+def test_test_junit_that_cannot_be_written_is_status_2(run: Any, folder: Path) -> None:
+    result = run("test", ".", "--junit", "nowhere/out.xml")
+    assert result.exit_code == 2
+    assert result.stderr == "Error: cannot write nowhere/out.xml: no such file or directory\n"
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, r'"a\0b"'])
+def test_test_of_a_policy_that_can_be_no_file_is_status_2(run: Any, folder: Path, name: str) -> None:
+    (folder / "odd_test.yaml").write_text(f"policy: {name}\ntests: [{{name: one, expect: pass}}]\n")
+    for command in ("test", "check"):
+        result = run(command, ".")
+        assert result.exit_code == 2
+        assert "there is no policy" in result.output
+        assert run(command, "policy.yaml").exit_code == 0

@@ -60,7 +60,9 @@ def policy_of(path: Path) -> Path | None:
     except PolicyErrors:
         return None
     named = root.get("policy") if isinstance(root, yaml.Mapping) else None
-    return path.parent / named.value if isinstance(named, Scalar) and isinstance(named.value, str) else None
+    if not isinstance(named, Scalar) or not isinstance(named.value, str) or "\0" in named.value:
+        return None
+    return path.parent / named.value
 
 
 def read_tests(path: str | Path, catalogue: Catalogue | None = None, text: str | None = None) -> CaseFile:
@@ -90,7 +92,7 @@ def _policy(reader: Reader, path: Path, entries: Entries, catalogue: Catalogue |
     if named is None:
         return None
     file = path.parent / named
-    if not file.is_file():
+    if not _is_file(file):
         beside = [other.name for other in sorted(path.parent.glob("*.y*ml")) if not is_test_file(other)]
         hint = did_you_mean(named, beside) or "the path is relative to this file"
         reader.blame("test-policy", f"there is no policy `{shown(named)}`", node.span, hint)
@@ -101,6 +103,13 @@ def _policy(reader: Reader, path: Path, entries: Entries, catalogue: Catalogue |
     except PolicyErrors as errors:
         reader.errors.extend(errors.errors)
         return None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as for a name that is too long
+        return False
 
 
 def _head(node: Node | None) -> Span:

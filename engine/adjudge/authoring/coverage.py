@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from adjudge.authoring.cases import CaseFile
 from adjudge.expr.nodes import Binary, Name, Node, walk
 from adjudge.expr.printing import unparse
 from adjudge.expr.reference import Unknown, evaluate
+from adjudge.expr.types import DOUBLE, INT
 from adjudge.fields import Field
 from adjudge.model import OUTCOMES, Verdict
 from adjudge.policy.policy import Policy
@@ -37,13 +39,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boundary:
-    """A comparison of a number with a constant. near: how far from it still counts as just below or above."""
+    """A comparison of a number with a constant. near: how far from it still counts as just below or above.
+
+    between: the field is an int, and no int is at the constant.
+    """
 
     slot: str
     bound: Any
     near: Any
     node: Binary
     span: Span
+    between: bool = False
 
     @property
     def name(self) -> str:
@@ -52,11 +58,11 @@ class Boundary:
 
     def side(self, value: object) -> str | None:
         """Return on which side a value lies, at the threshold or just beside it; None farther away."""
-        if type(value) is not type(self.bound) or isinstance(value, bool):
+        if type(value) is not (int if self.between else type(self.bound)):
             return None
         if value == self.bound:
             return "at"
-        distance: Any = value - self.bound  # type: ignore[operator]  # both are of one type, as was looked at
+        distance: Any = value - self.bound
         if abs(distance) > self.near * (1 + 1e-9):
             return None
         return "just above" if distance > type(distance)() else "just below"
@@ -65,6 +71,8 @@ class Boundary:
         """Return a value at, just below or just above the threshold, as a person would write it."""
         if side == "at":
             return self.bound
+        if self.between:
+            return math.ceil(self.bound) if side == "just above" else math.floor(self.bound)
         step = self.near
         if isinstance(step, timedelta):  # as a person would write it
             step = min(step, timedelta(minutes=1) if step >= timedelta(minutes=1) else timedelta(seconds=1))
@@ -159,7 +167,7 @@ class Tracker:
         for at, row in enumerate(card.rows if card is not None else (), 1):
             yield from self._truths("row", f"row {at}", row.condition, row.span)
         for one in self.boundaries:
-            for side in ("just below", "at", "just above"):
+            for side in ("just below", *(() if one.between else ("at",)), "just above"):
                 if _is_inside(typed.slots[one.slot], one.beside(side)):
                     yield Item(kind="threshold", name=one.name, what=side, span=one.span)
         if card is not None:
@@ -234,10 +242,14 @@ def _boundaries(typed: TypedPolicy) -> Iterator[Boundary]:
                 continue
             bound = evaluate(right, {})
             declared = typed.slots[left.name]
-            if isinstance(bound, int) and declared.type.name == "double" and not isinstance(bound, bool):
+            if isinstance(bound, int) and declared.type == DOUBLE and not isinstance(bound, bool):
                 bound = float(bound)
+            elif isinstance(bound, float) and declared.type == INT and bound.is_integer():
+                bound = int(bound)
             if isinstance(bound, int | float | timedelta | datetime) and not isinstance(bound, bool):
-                yield Boundary(slot=left.name, bound=bound, near=_near(bound, declared), node=node, span=node.span)
+                between = isinstance(bound, float) and declared.type == INT
+                near = 1 if between else _near(bound, declared)
+                yield Boundary(slot=left.name, bound=bound, near=near, node=node, span=node.span, between=between)
 
 
 def _near(bound: object, declared: Field) -> int | float | timedelta:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from adjudge.authoring.cases import Case, CaseFile
+from adjudge.authoring.cases import Case, CaseFile, read_tests
 from adjudge.authoring.coverage import Item, Tracker, coverage, described
+from adjudge.authoring.formatting.scalars import text_scalar
 from adjudge.authoring.proofs.planting import guesses
+from adjudge.authoring.testing import run_case
+from adjudge.errors import AdjudgeError, PolicyErrors
 from adjudge.expr.nodes import Node
 from adjudge.expr.values import format_timestamp
 from adjudge.model import Outcome
+from adjudge.policy import yaml
+from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.explanation import shown
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW
 from adjudge.policy.terms import slots_read
+from adjudge.policy.yaml import read_yaml
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,20 +38,31 @@ class Suggestion:
     items: tuple[Item, ...]
     today: Outcome
 
-    def render(self) -> str:
-        """Return it as an entry of `tests`; its `expect` is for the author to fill in."""
-        lines = [f"  - name: {_text(self.name)}"]
+    def render(self, indent: str = "  ", *, agreed: bool = False) -> str:
+        """Return it as an entry of `tests`; its `expect` is for the author to fill in, unless they have agreed."""
+        lines = [f"- name: {text_scalar(self.name)}"]
         if self.given:
-            lines.append(f"    given: {_flow(self.given)}")
+            lines.append(f"  given: {_flow(self.given)}")
         if self.now is not None:
-            lines.append(f"    now: {format_timestamp(self.now)}")
-        return "\n".join([*lines, f"    expect: # today: {self.today}"])
+            lines.append(f"  now: {format_timestamp(self.now)}")
+        lines.append(f"  expect: {'' if agreed else '# today: '}{self.today}")
+        return "\n".join(indent + line for line in lines)
 
 
-def suggest(file: CaseFile) -> tuple[tuple[Suggestion, ...], tuple[Item, ...]]:
-    """Return tests that try what is missing, fewest first, and what no input was found for."""
-    searcher = _Searcher(file)
-    left = list(coverage([file]).missing)
+class SuggestFault(AdjudgeError):
+    """A file of tests to which suggestions cannot be added; it was left as it is."""
+
+    code = "suggest"
+
+
+def suggest(file: CaseFile, others: Iterable[CaseFile] = ()) -> tuple[tuple[Suggestion, ...], tuple[Item, ...]]:
+    """Return tests that try what is missing, fewest first, and what no input was found for.
+
+    others: more tests of the same policy, in files of their own; what they try is not missing.
+    """
+    others = tuple(others)
+    searcher = _Searcher(file, others)
+    left = list(coverage([file, *others]).missing)
     found: list[Suggestion] = []
     names = {case.name for case in file.cases}
     unfound: list[Item] = []
@@ -60,24 +77,54 @@ def suggest(file: CaseFile) -> tuple[tuple[Suggestion, ...], tuple[Item, ...]]:
         while name in names:
             name, number = f"{suggestion.name} ({number})", number + 1
         names.add(name)
-        found.append(
-            Suggestion(
-                name=name,
-                given=suggestion.given,
-                now=suggestion.now,
-                items=suggestion.items,
-                today=suggestion.today,
-            )
-        )
+        found.append(replace(suggestion, name=name))
         left = [one for one in left if one not in suggestion.items]
     return tuple(found), tuple(unfound)
 
 
+def appended(file: CaseFile, suggestions: Sequence[Suggestion], catalogue: Catalogue) -> str:
+    """Return a file's text with suggestions behind its last test, each with an `expect` to fill in.
+
+    Raises SuggestFault where the file would not load, or a test would fail, once they are filled in as of today.
+    """
+    text = file.source.text
+    root, _ = read_yaml(file.source)
+    tests = root.get("tests") if isinstance(root, yaml.Mapping) else None
+    assert tests is not None
+    indent = text[text.rfind("\n", 0, tests.span.start) + 1 : tests.span.start]
+    if indent.strip():
+        raise SuggestFault(f"{file.path}: `tests` stands in brackets; write each test behind a dash first")
+    at = _line_after(text, tests.span.end)
+    line_end = "\r\n" if "\r\n" in text else "\n"
+
+    def joined(*, agreed: bool) -> str:
+        entries = "".join(f"{one.render(indent, agreed=agreed)}\n" for one in suggestions).replace("\n", line_end)
+        return text[:at] + ("" if text[:at].endswith("\n") else line_end) + entries + text[at:]
+
+    names = {one.name for one in suggestions}
+    try:
+        again = read_tests(file.path, catalogue, joined(agreed=True))
+    except PolicyErrors as errors:
+        said = errors.errors[0].message
+        raise SuggestFault(f"{file.path}: it would not load with the tests suggested: {said}") from None
+    results = [run_case(again, case) for case in again.cases if case.name in names]
+    if len(results) != len(names) or not all(result.passed for result in results):
+        raise SuggestFault(f"{file.path}: the tests suggested would not say there what they are meant to")
+    return joined(agreed=False)
+
+
+def _line_after(text: str, end: int) -> int:
+    """Return where the line after a part begins; the end of the text where nothing but comments is left."""
+    at = end if text[:end].endswith("\n") else (text.find("\n", end) + 1 or len(text))
+    left = (line.strip() for line in text[at:].splitlines())
+    return len(text) if all(not line or line.startswith("#") for line in left) else at
+
+
 class _Searcher:
-    def __init__(self, file: CaseFile) -> None:
+    def __init__(self, file: CaseFile, others: Iterable[CaseFile]) -> None:
         self.file, self.policy = file, file.policy
         self.tracker = Tracker(file.policy)
-        self.bases: list[Case] = [file.defaults, *file.cases]
+        self.bases: list[Case] = [file.defaults, *file.cases, *(case for other in others for case in other.cases)]
 
     def find(self, item: Item, left: list[Item]) -> Suggestion | None:
         """Return a test that tries an item, and what else it tries of those that are left."""
@@ -187,22 +234,10 @@ def _flow(value: object) -> str:
         case None:
             return "unknown"
         case Mapping():
-            return "{" + ", ".join(f"{key}: {_flow(part)}" for key, part in value.items()) + "}"
+            return "{" + ", ".join(f"{text_scalar(str(key))}: {_flow(part)}" for key, part in value.items()) + "}"
         case list() | tuple():
             return "[" + ", ".join(_flow(part) for part in value) + "]"
         case str():
-            return _text(value)
+            return text_scalar(value)
         case _:
             return shown(value)
-
-
-def _text(value: str) -> str:
-    plain = value.replace("_", "").replace("-", "").replace(" ", "")
-    if (
-        plain.isascii()
-        and plain.isalnum()
-        and not plain[0].isdigit()
-        and value not in ("true", "false", "null", "unknown")
-    ):
-        return value
-    return "'" + value.replace("'", "''") + "'"

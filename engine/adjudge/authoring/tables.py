@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from adjudge.authoring.given import INPUTS, NOW, Given, GivenReader
 from adjudge.errors import did_you_mean
 from adjudge.expr.types import MapType
+from adjudge.policy import yaml
 from adjudge.policy.forms import Entries
 from adjudge.policy.reader import Reader, Refused
 from adjudge.policy.syntax import shown
@@ -30,6 +31,8 @@ class TableRow:
 
 def read_table(reader: Reader, given: GivenReader, node: Node, base: Given, at: Span) -> Iterator[TableRow]:
     """Yield the rows of a table. base: what the test gives in every row."""
+    if isinstance(node, yaml.Sequence) and not node.items:
+        reader.blame("test-empty", "there are no rows here", at, "add a row, or say `expect` without a table")
     for item in reader.items(node, "`table`"):
         entries = reader.mapping(item, "a row of a table", required=(EXPECT,), at=item.span)
         changes: Given = {}

@@ -8,20 +8,27 @@ from dataclasses import dataclass, field
 from adjudge.authoring.cases import Case, CaseFile
 from adjudge.model import Verdict
 from adjudge.policy.explanation import Explained, Explanation
+from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Source
 
 LINES_MAX = 12
 """Lines of a policy that a failure shows of one rule."""
+RULES_MAX = 5
+"""Rules that a failure shows where none decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """One expectation that was not met. what: its key. rules: ids of the rules that explain it."""
+    """One expectation that was not met. what: its key. rules: ids of the rules that explain it.
+
+    more: how many others do so as well.
+    """
 
     what: str
     expected: str
     actual: str
     rules: tuple[str, ...] = ()
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +70,9 @@ class Result:
             lines.append("")
             lines += ["  " + line for line in _quoted(source, one)]
             lines += ["    " + line for line in one.lines()]
+        more = max((failure.more for failure in self.failures), default=0)
+        if more:
+            lines += ["", f"  and {more} more that are false"]
         return "\n".join(lines)
 
     def data(self) -> dict[str, object]:
@@ -89,18 +99,26 @@ def run_case(file: CaseFile, case: Case) -> Result:
     """Run one test."""
     verdict = file.policy.evaluate(case.given, now=case.now)
     refused = [name for name, _ in file.policy.read(case.given, now=case.now).problems]
-    failures = tuple(_failures(case, verdict, refused))
+    failures = tuple(_failures(file.policy.typed, case, verdict, refused))
     explanation = file.policy.explain(case.given, now=case.now, personal=True) if failures else None
     return Result(case=case, file=file, verdict=verdict, failures=failures, explanation=explanation)
 
 
-def _failures(case: Case, verdict: Verdict, refused: Collection[str]) -> Iterable[Failure]:
+def _failures(policy: TypedPolicy, case: Case, verdict: Verdict, refused: Collection[str]) -> Iterable[Failure]:
     expected = case.expected
     deciding = (*verdict.matched, *verdict.unresolved)
+
+    def failure(what: str, wanted: str, got: str, meant: Iterable[str]) -> Failure:
+        """Return one that the rules explain which decided; where none did, those that are meant and are false."""
+        false = tuple(meant) if not deciding else ()
+        rules, more = deciding or false[:RULES_MAX], len(false[RULES_MAX:])
+        return Failure(what=what, expected=wanted, actual=got, rules=rules, more=more)
+
     for what in ("outcome", "lower", "upper", "settled"):
         wanted, got = getattr(expected, what), getattr(verdict, what)
         if wanted is not None and wanted != got:
-            yield Failure(what=what, expected=_said(wanted), actual=_said(got), rules=deciding)
+            meant = (rule.id for rule in policy.rules if rule.outcome == wanted)
+            yield failure(what, _said(wanted), _said(got), meant)
     for what, had in (("rules", verdict.matched), ("unresolved", verdict.unresolved), ("waived", verdict.waived)):
         ids: tuple[str, ...] | None = getattr(expected, what)
         if ids == () and had:
@@ -109,9 +127,8 @@ def _failures(case: Case, verdict: Verdict, refused: Collection[str]) -> Iterabl
         if lacking:
             yield Failure(what=what, expected=_listed(lacking), actual=_listed(had), rules=lacking)
     if expected.reasons is not None and set(expected.reasons) != set(verdict.reasons):
-        yield Failure(
-            what="reasons", expected=_listed(expected.reasons), actual=_listed(verdict.reasons), rules=deciding
-        )
+        meant = (rule.id for rule in policy.rules if rule.reason in expected.reasons)
+        yield failure("reasons", _listed(expected.reasons), _listed(verdict.reasons), meant)
     if expected.score is not None and expected.score != verdict.score:
         yield Failure(what="score", expected=_range(expected.score), actual=_range(verdict.score or (0, 0)))
     taken = [

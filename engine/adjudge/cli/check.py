@@ -23,7 +23,7 @@ from adjudge.policy.load import read_policy, read_policy_file, read_source
 from adjudge.policy.yaml import Mapping, read_yaml
 
 ENDINGS = (".yaml", ".yml")
-_TESTED = re.compile(r"""^policy:[ ]*["']?([^"'#\n]*[^"'#\s])""", re.MULTILINE)
+_TESTED = re.compile(r"""^policy:[ ]*["']?([^"'#\n\0]*[^"'#\s\0])""", re.MULTILINE)
 _OF_A_POLICY = frozenset({"policy_language", "rules", "thresholds", "scorecard"})
 
 

@@ -23,14 +23,17 @@ def replace_file(file: Path, text: str) -> None:
 
 
 def write_file(file: Path, text: str) -> None:
-    """Write a file as a whole. Raises click.ClickException where it cannot be."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    """Write a file that the user named, as a whole. Raises click.ClickException where it cannot be written."""
+    is_plain = file.is_file() or not file.exists()  # not a pipe, and not /dev/stdout
+    target = file.with_name(f".{file.name}.{os.getpid()}") if is_plain else file
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(file)
+        target.write_text(text, encoding="utf-8")
+        if is_plain:
+            target.replace(file)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise click.ClickException(f"{file}: cannot be written: {error.strerror}") from None
+        if is_plain:
+            target.unlink(missing_ok=True)
+        raise click.ClickException(f"cannot write {file}: {(error.strerror or str(error)).lower()}") from None
 
 
 def check_folder(file: Path | None) -> None:

@@ -10,8 +10,9 @@ import click
 from adjudge.authoring.cases import CaseFile, is_test_file, policy_of, read_tests
 from adjudge.authoring.coverage import Coverage, coverage, described
 from adjudge.authoring.junit import junit
-from adjudge.authoring.suggest import suggest
+from adjudge.authoring.suggest import appended, suggest
 from adjudge.authoring.testing import Result, run
+from adjudge.cli.files import replace_file, write_file
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, counted, format_option, print_json
 from adjudge.cli.settings import Settings
@@ -44,24 +45,25 @@ def command(
     """
     if write and not with_suggestions:
         raise click.UsageError("--write goes with --suggest")
-    read = _read(paths, settings.catalogue())
+    catalogue = settings.catalogue()
+    read = _read(paths, catalogue)
     if with_suggestions:
-        return _suggest(read, write)
+        return _suggest(read, catalogue, write)
     ran = [(file, run(file)) for file in read]
     failed = sum(not result.passed for _, results in ran for result in results)
     with_coverage = with_coverage or coverage_min is not None
-    covered = _coverage(read) if with_coverage or junit_file is not None else {}
+    covered = {name: coverage(files) for name, files in _by_policy(read).items()} if with_coverage else {}
     low = [name for name, one in covered.items() if coverage_min is not None and one.percent < coverage_min]
     if junit_file is not None:
         named = [(str(file.path), results) for file, results in ran]
-        junit_file.write_text(junit(named, list(covered.items()) if with_coverage else []), "utf-8")
+        write_file(junit_file, junit(named, list(covered.items()), low))
     if form == JSON:
         tests = [{"file": str(one.path), "tests": [result.data() for result in of_one]} for one, of_one in ran]
         total = sum(len(results) for _, results in ran)
         shown = {name: one.data() for name, one in covered.items()} if with_coverage else None
         print_json({"passed": total - failed, "failed": failed, "files": tests, "coverage": shown})
     else:
-        _print(ran, covered if with_coverage else {}, failed)
+        _print(ran, covered, failed)
         for name in low:
             click.echo(f"{name}: covered to {covered[name].percent:.1f}%, at least {coverage_min:g}% is asked for")
     return FINDINGS if failed or low else FINE
@@ -97,24 +99,21 @@ def _print(ran: list[tuple[CaseFile, tuple[Result, ...]]], covered: dict[str, Co
         click.echo("\n".join([f"{name}: {line}" if at == 0 else line for at, line in enumerate(coverage_.lines())]))
 
 
-def _coverage(read: list[CaseFile]) -> dict[str, Coverage]:
-    """Return the coverage of each policy, by the tests of all its files together."""
+def _by_policy(read: list[CaseFile]) -> dict[str, list[CaseFile]]:
     by_policy: dict[str, list[CaseFile]] = {}
     for file in read:
         by_policy.setdefault(file.policy.typed.source.name, []).append(file)
-    return {name: coverage(files) for name, files in by_policy.items()}
+    return by_policy
 
 
-def _suggest(read: list[CaseFile], write: bool) -> int:
-    for file in read:
-        suggestions, unfound = suggest(file)
-        text = "".join(f"{one.render()}\n" for one in suggestions)
+def _suggest(read: list[CaseFile], catalogue: Catalogue, write: bool) -> int:
+    """Suggest what the tests of a policy have not tried, for the first of its files."""
+    for file, *others in _by_policy(read).values():
+        suggestions, unfound = suggest(file, others)
         if write and suggestions:
-            before = file.source.text
-            with file.path.open("a", encoding="utf-8", newline="") as stream:
-                stream.write(text if before.endswith("\n") else f"\n{text}")
+            replace_file(file.path, appended(file, suggestions, catalogue))
         elif suggestions:
-            click.echo(text, nl=False)
+            click.echo("".join(f"{one.render()}\n" for one in suggestions), nl=False)
         for item in unfound:
             click.echo(f"{file.path}: no input was found for {described(item)}", err=True)
         written = "appended, each with an `expect` to fill in" if write else "suggested"

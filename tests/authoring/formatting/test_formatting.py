@@ -61,6 +61,37 @@ def test_shipped_policies_are_in_house_form(path: Path) -> None:
     assert formatted(text, path.name) == text
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '  - {id: a, when: flag, then: review, description: "see # 5"} # lint: allow duplicate-rule',
+        "  - {id: a, when: 'text == \" # x\"', then: review} # real",
+        "  - {id: a, description: 'a # b', when: 'text == \" # x\"', then: review} # and # so on",
+    ],
+)
+def test_comments_behind_texts_that_hold_a_hash_stay(line: str) -> None:
+    comment = line[line.index("} #") + 1 :]
+    assert formatted(f"policy_language: 1\npolicy: p\nrules:\n{line}\n").endswith(f"}}{comment}\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'policy: p.yaml\ntests:\n  - {name: a, given: {inputs: {when: "1", unless: "a==b"}}, expect: pass}\n',
+        'policy: p.yaml\ntests:\n  - {name: a, table: [{when: "x>1", expect: pass}]}\n',
+        'policy_language: 1\npolicy: p\nsignals:\n  s: {provider: x, with: {when: "a==b"}, fields: {f: bool}}\n',
+    ],
+)
+def test_values_of_names_that_conditions_have_too_stay_as_they_are(text: str) -> None:
+    assert formatted(text) == text
+
+
+def test_lines_end_as_before() -> None:
+    windows = MESSY.replace("\n", "\r\n")
+    assert formatted(windows) == formatted(MESSY).replace("\n", "\r\n")
+    assert formatted(formatted(windows)) == formatted(windows)
+
+
 def test_document_that_is_no_yaml_is_refused() -> None:
     with pytest.raises(PolicyErrors):
         formatted("policy: {")

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from adjudge.authoring.language_server.completion import complete
 from adjudge.authoring.language_server.describe import describe
 from adjudge.authoring.language_server.document import Document, read_text
-from adjudge.authoring.language_server.navigation import outline, symbol_at, uses
+from adjudge.authoring.language_server.naming import uses
+from adjudge.authoring.language_server.navigation import broken_by, outline, renamed, symbol_at
 from adjudge.authoring.language_server.places import place_at
 from adjudge.registry import Registry
 
@@ -120,6 +121,71 @@ def test_definition_and_uses_of_a_name() -> None:
     tests = "tests:\n  - {name: sanctioned-one, expect: {rules: [sanctioned]}}\n"
     assert [tests[span.start - 1] for span in uses(tests, rule)] == ["["]
     assert [name for name, _, _ in outline(document)] == ["sanctioned", "tagged"]
+
+
+NAMES = """policy_language: 1
+policy: p
+inputs:
+  country: {type: enum, values: [SG, DE]}
+  marks: {type: set, values: [A]}
+  score: {type: double, range: [0, 1]}
+signals:
+  dev: {fields: {score: {type: double, range: [0, 100]}, tags: {type: set, values: [A, B]}}}
+lists: {dev: [A]}
+variables:
+  risky: dev.score > 80.0
+  review: score > 0.5
+thresholds:
+  dev.score: {reject: 90}
+rules:
+  - {id: country, when: country == "SG" && risky, then: review, message: "a risky device in {country}"}
+  - {id: q, when: "risky && size(novel_marks) > 0", then: review, description: "risky, see country"}
+  - {id: h, when: 'country != "SG" && dev.tags.exists(risky, risky in lists.dev) || risky', then: review}
+  - {id: r, when: review, then: review}
+"""
+NAMES_TESTS = """policy: p.yaml
+defaults: {inputs: {country: SG, score: 0}, dev: {score: 0}}
+tests:
+  - name: country
+    given: {inputs: {score: 0.5}, dev: {score: 5}}
+    table:
+      - {score: 0.1, dev.score: 8, expect: {rules: [country]}}
+      - {score: 7, expect: {problems: [score]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("marked", "inside", "count", "in_tests"),
+    [
+        ("  ris▮ky: dev", "risky", 4, 0),
+        ("  re▮view: score", "review", 2, 0),
+        ("{id: coun▮try", "country", 1, 1),
+        ("  coun▮try: {type", "country", 4, 1),
+        ("  mar▮ks: {type", "marks", 2, 0),
+        ("  sc▮ore: {type", "score", 2, 5),
+        ("  de▮v: {fields", "dev", 4, 3),
+        ("{d▮ev: [A]}", "dev", 2, 0),
+    ],
+)
+def test_uses_are_names_and_no_other_words(marked: str, inside: str, count: int, in_tests: int) -> None:
+    plain = marked.replace("▮", "")
+    document = read_text(Path("/nowhere/p.yaml"), NAMES, CATALOGUE)
+    assert document.typed is not None
+    symbol = symbol_at(document, NAMES.index(plain) + marked.index("▮"))
+    assert symbol is not None
+    spans = uses(NAMES, symbol)
+    assert [NAMES[span.start : span.end] for span in spans] == [inside] * count
+    after = renamed(NAMES, spans, "another")
+    assert broken_by(document, after, CATALOGUE) is None
+    assert "risky, see country" in after and "a risky device" in after
+    assert len(uses(NAMES_TESTS, symbol)) == in_tests
+
+
+def test_renaming_to_a_name_that_is_taken_says_what_would_break() -> None:
+    document = read_text(Path("/nowhere/p.yaml"), NAMES, CATALOGUE)
+    symbol = symbol_at(document, NAMES.index("risky: dev"))
+    assert symbol is not None
+    assert broken_by(document, renamed(NAMES, uses(NAMES, symbol), "review"), CATALOGUE) is not None
 
 
 def test_problems_are_errors_first_and_then_what_is_worth_a_look() -> None:
@@ -242,6 +308,22 @@ def test_client_is_told_completes_hovers_and_renames(folder: Path) -> None:
         assert {Path(changed).name: len(edits) for changed, edits in renamed.changes.items()} == {
             "shop.yaml": 1, "shop_test.yaml": 1,
         }  # fmt: skip
+
+    speak(talk, folder)
+
+
+def test_client_that_would_break_the_policy_is_told_so(folder: Path) -> None:
+    from lsprotocol import types
+
+    async def talk(client: Any, uri: str, told: Any) -> None:
+        await told()
+        asked = types.RenameParams(
+            text_document=types.TextDocumentIdentifier(uri=uri),
+            position=types.Position(line=POLICY[: POLICY.index("  forged:")].count("\n"), character=3),
+            new_name="country",
+        )
+        with pytest.raises(Exception, match=r"with `country` for `forged`, shop\.yaml would not load: "):
+            await client.text_document_rename_async(asked)
 
     speak(talk, folder)
 

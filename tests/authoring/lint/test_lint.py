@@ -71,8 +71,41 @@ def card(*rows: str) -> str:
     return HEAD + USES + f"scorecard:\n  points:\n{points}  bands: {{review: 10}}\n"
 
 
+def flags(condition: str) -> str:
+    inputs = "inputs:\n  flags: {type: set, values: [vpn, tor]}\n"
+    return HEAD.replace("inputs:\n", inputs) + USES + f"  - {{id: more, when: {condition}, then: review}}\n"
+
+
+def more_tags(condition: str) -> str:
+    fields = "    fields:\n      more: {type: set, values: [X, Y]}\n"
+    return HEAD.replace("    fields:\n", fields) + USES + f"  - {{id: more, when: {condition}, then: review}}\n"
+
+
 OTHER = "  - {id: x, when: share > 0.8, then: review, message: c}\n"
 EXAMPLES: list[tuple[str, str, str]] = [
+    (
+        "review-past-reject",
+        rule("when: share > 0.9, then: review") + "  - {id: no, when: share >= 0, then: reject}\n",
+        rule("when: share > 0, then: review") + "  - {id: no, when: share > 0.5, then: reject}\n",
+    ),
+    ("unmentioned-tag", flags("'\"vpn\" in flags'"), flags('\'"vpn" in flags || "tor" in flags\'')),
+    ("unmentioned-tag", flags("has(flags) && 'vpn' in flags"), flags("size(flags) > 0")),
+    ("unhandled-novel", flags("size(flags) > 0"), flags("size(flags) > 0 || size(novel_flags) > 0")),
+    (
+        "unhandled-novel",
+        more_tags("size(face.more) > 1"),
+        more_tags("size(face.more) > 1 || size(face.novel_more) > 0"),
+    ),
+    (
+        "softening-has",
+        rule("when: 'has(share) ? share > 0.5 : false', then: review"),
+        rule("when: 'has(share) ? share > 0.5 : true', then: review"),
+    ),
+    (
+        "expired-rule",
+        rule("when: odd, then: review, until: 2026-11-25T00:00:00Z"),
+        rule("when: odd, then: review, until: 2026-11-25T23:59:59Z"),
+    ),
     ("unused-input", without("  - {id: u3, when: 'email == \"x\"', then: review}\n"), HEAD + USES),
     ("unused-signal", HEAD + USES.split("  - {id: u4")[0], HEAD + USES),
     ("unused-list", (HEAD + USES).replace(" || country in lists.worse", ""), HEAD + USES),
@@ -262,6 +295,12 @@ def test_allowance_in_a_text_is_none(said: str) -> None:
     assert after_fixes(text) == text
 
 
+def test_allowance_behind_a_text_that_holds_a_hash_counts() -> None:
+    text = HEAD + USES + "  - {id: u6, when: odder, then: review, description: 'see # 5'}"
+    assert "duplicate-rule" in codes(f"{text}\n")
+    assert codes(f"{text} # lint: allow duplicate-rule\n") == []
+
+
 def test_allowance_with_words_of_a_person_is_found_and_left_to_them() -> None:
     text = HEADED + "# lint: allow waiver, nobody waits for it\n" + ENDS.replace("in lists.bad", "== 'KP'")
     assert UNUSED_ALLOWANCE in codes(text)
@@ -291,8 +330,14 @@ def test_finding_in_a_fragment_names_its_file(tmp_path: Path) -> None:
     (tmp_path / "whole.yaml").write_text("policy_language: 1\npolicy: whole\ninclude: [part.yaml]\n")
     findings = lint(read_policy_file(tmp_path / "whole.yaml"), today=TODAY)
     assert [(Path(one.place[0]).name, one.place[1], one.code, one.fix) for one in findings] == [
-        ("part.yaml", 3, "unused-input", ()), ("part.yaml", 5, "unused-list", ()),
+        ("part.yaml", 3, "unused-input", ()),
     ]  # fmt: skip
+
+
+def test_lists_and_variables_of_a_fragment_may_be_for_another_policy(tmp_path: Path) -> None:
+    (tmp_path / "part.yaml").write_text(f"{PART}lists:\n  none: [A]\nvariables:\n  never: 1 > 2\n")
+    (tmp_path / "whole.yaml").write_text("policy_language: 1\npolicy: whole\ninclude: [part.yaml]\n")
+    assert lint(read_policy_file(tmp_path / "whole.yaml"), today=TODAY) == ()
 
 
 def test_finding_reads_well(golden: Callable[[str, str], None]) -> None:

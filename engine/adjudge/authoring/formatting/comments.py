@@ -24,15 +24,17 @@ class Comment:
 def comments(text: str, root: Node) -> list[Comment]:
     """Return the comments of a document: every `#` after a blank that is not inside a scalar."""
     inside = sorted((scalar.span.start, scalar.span.end) for scalar in _scalars(root))
-    found = []
-    at = 0
-    for match in _COMMENT.finditer(text):
-        while at < len(inside) and inside[at][1] <= match.start():
+    found: list[Comment] = []
+    at = begin = 0
+    while (match := _COMMENT.search(text, begin)) is not None:
+        start, begin = match.span()
+        while at < len(inside) and inside[at][1] <= start:
             at += 1
-        if at < len(inside) and inside[at][0] <= match.start():
+        if at < len(inside) and inside[at][0] <= start:
+            begin = inside[at][1]  # a comment of its own may follow in the same line
             continue
-        line = text.rfind("\n", 0, match.start()) + 1
-        found.append(Comment(match.start(), match.group().rstrip(), not text[line : match.start()].strip()))
+        line = text.rfind("\n", 0, start) + 1
+        found.append(Comment(start, match.group().rstrip(), not text[line:start].strip()))
     return found
 
 

@@ -29,8 +29,10 @@ _NAMED = ("inputs", "signals", "lists", "variables", "thresholds", "reasons", "c
 
 
 def is_condition(path: Path) -> bool:
-    """Whether a scalar at a path is a condition."""
-    return path[-1:] in (("when",), ("unless",)) or (len(path) == 2 and path[0] == "variables")
+    """Whether a scalar at a path is a condition; inputs, fields and parameters may be called `when`, too."""
+    if path[-1:] in (("when",), ("unless",)):
+        return path[:-1] in (("rules", "*"), ("scorecard", "points", "*"))
+    return len(path) == 2 and path[0] == "variables"
 
 
 @dataclass(slots=True)

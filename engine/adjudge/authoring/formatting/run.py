@@ -21,6 +21,7 @@ class FormatFault(AdjudgeError):
 def formatted(text: str, name: str = "policy.yaml") -> str:
     """Return a policy, fragment or test file in house form: the same values, the same comments, nothing else.
 
+    Lines end as the first one does.
     Raises PolicyErrors where the text is not YAML as policies have it, FormatFault where it cannot be formatted.
     """
     source = Source(name, text.replace("\r\n", "\n"))
@@ -32,7 +33,8 @@ def formatted(text: str, name: str = "policy.yaml") -> str:
     same = after is not None and not errors and _meaning(after, ()) == _meaning(root, ())
     if not same or after is None or _said(source.text, root) != _said(result, after):
         raise FormatFault(f"{name}: the house form would not say the same; the file was left as it is")
-    return result
+    first = text.find("\n")
+    return result.replace("\n", "\r\n") if text[max(first - 1, 0) : first] == "\r" else result
 
 
 def _said(text: str, root: Node) -> list[str]:

@@ -3,67 +3,70 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from adjudge.authoring.language_server.document import Document
+from adjudge.authoring.language_server.document import Document, read_text
+from adjudge.authoring.language_server.naming import Kind, Symbol, uses
 from adjudge.authoring.language_server.places import word_at
 from adjudge.authoring.lint.subject import Subject
+from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
 
+_SECTIONS: tuple[Kind, ...] = ("variables", "inputs", "signals", "lists")
 _RULE_ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
-    """What is pointed at. kind: `rule`, or the section that declares it."""
-
-    kind: str
-    name: str
-    declared: Span
-
-
 def symbol_at(document: Document, offset: int) -> Symbol | None:
-    """Return the declared thing whose name stands at an offset."""
+    """Return the declared thing whose name stands at an offset; where there it is but a word, the first so called."""
     found = word_at(document.text, offset)
     if found is None or document.typed is None:
         return None
-    word, _ = found
-    return _symbol(document.typed, word)
+    symbols = list(_symbols(document.typed, found[0]))
+    meant = (symbol for symbol in symbols if is_used_at(document.text, symbol, offset))
+    return next(meant, symbols[0] if symbols else None)
 
 
-def _symbol(typed: TypedPolicy, word: str) -> Symbol | None:
+def is_used_at(text: str, symbol: Symbol, offset: int) -> bool:
+    """Whether a name at an offset is a symbol's."""
+    return any(span.start <= offset <= span.end for span in uses(text, symbol))
+
+
+def _symbols(typed: TypedPolicy, word: str) -> Iterator[Symbol]:
     for rule in typed.rules:
         if rule.id == word and rule.origin == "rule":
-            return Symbol("rule", word, rule.span)
+            yield Symbol("rule", word, rule.span)
     declared = Subject(typed, datetime.now(UTC).date()).declared
     if word.startswith("lists."):
         word = word.removeprefix("lists.")
         place = declared.get(("lists", word))
-        return Symbol("lists", word, place[0]) if place is not None else None
+        if place is not None:
+            yield Symbol("lists", word, place[0])
+        return
     head = word.partition(".")[0]
-    for section in ("variables", "inputs", "signals", "lists"):
+    for section in _SECTIONS:
         if (section, head) in declared:
-            return Symbol(section, head, declared[section, head][0])
-    return None
+            yield Symbol(section, head, declared[section, head][0])
 
 
-def uses(text: str, symbol: Symbol) -> Iterator[Span]:
-    """Yield where a symbol's name stands in a text: a policy, or its tests."""
-    name = re.escape(symbol.name)
-    if symbol.kind == "rule":
-        pattern = rf"(?<![\w.\-]){name}(?![\w\-]|\.\w)"
-    elif symbol.kind == "lists":
-        pattern = rf"(?<=lists\.){name}(?!\w)|^ +{name}(?=:)"
-    else:
-        pattern = rf"(?<![\w.\"'\-]){name}(?![\w\"'\-])"
-    for found in re.finditer(pattern, text, re.MULTILINE):
-        line = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
-        if "#" not in line:
-            yield Span(found.start(), found.end())
+def renamed(text: str, spans: Sequence[Span], name: str) -> str:
+    """Return a text with another name at some places, which are in order."""
+    for span in reversed(spans):
+        text = text[: span.start] + name + text[span.end :]
+    return text
+
+
+def broken_by(document: Document, text: str, catalogue: Catalogue) -> str | None:
+    """Return what is wrong with a document once its text is another; None where no more is wrong than before."""
+    if document.is_test:
+        return None  # it is read with the policy of the disk
+    before, after = (
+        [problem.message for problem in one.problems if problem.severity == "error"]
+        for one in (document, read_text(document.path, text, catalogue))
+    )
+    return after[0].partition("\n")[0] if len(after) > len(before) else None
 
 
 def is_name(symbol: Symbol, name: str) -> bool:

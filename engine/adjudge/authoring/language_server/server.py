@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 from pygls.workspace import TextDocument
 
@@ -16,7 +17,15 @@ from adjudge.authoring.formatting.run import FormatFault, formatted
 from adjudge.authoring.language_server.completion import complete
 from adjudge.authoring.language_server.describe import describe
 from adjudge.authoring.language_server.document import Document, Problem, read_text
-from adjudge.authoring.language_server.navigation import is_name, outline, symbol_at, uses
+from adjudge.authoring.language_server.naming import uses
+from adjudge.authoring.language_server.navigation import (
+    broken_by,
+    is_name,
+    is_used_at,
+    outline,
+    renamed,
+    symbol_at,
+)
 from adjudge.errors import PolicyErrors
 from adjudge.policy.catalogue import Catalogue
 from adjudge.source import Span
@@ -172,20 +181,23 @@ def build_server(catalogue: Catalogue, version: str) -> Server:
         return [types.Location(uri=uri, range=server.range(text, span)) for span in spans]
 
     @server.feature(types.TEXT_DOCUMENT_RENAME)
-    def renamed(params: types.RenameParams) -> types.WorkspaceEdit | None:
+    def rename(params: types.RenameParams) -> types.WorkspaceEdit | None:
         uri = params.text_document.uri
         document = server.document(uri)
-        symbol = symbol_at(document, server.offset(uri, params.position))
-        if symbol is None or not is_name(symbol, params.new_name):
+        offset = server.offset(uri, params.position)
+        symbol = symbol_at(document, offset)
+        name = params.new_name
+        if symbol is None or not is_used_at(document.text, symbol, offset) or not is_name(symbol, name):
             return None
         edits = {}
         for other in _with_tests(path_of(uri)):
             place = server.workspace.get_text_document(uri if other == path_of(uri) else other.as_uri())
-            spans = list(uses(place.source, symbol))
+            spans = uses(place.source, symbol)
+            wrong = broken_by(server.document(place.uri), renamed(place.source, spans, name), server.catalogue)
+            if wrong is not None:
+                raise JsonRpcInvalidParams(f"with `{name}` for `{symbol.name}`, {other.name} would not load: {wrong}")
             if spans:
-                edits[place.uri] = [
-                    types.TextEdit(range=server.range(place, span), new_text=params.new_name) for span in spans
-                ]
+                edits[place.uri] = [types.TextEdit(range=server.range(place, span), new_text=name) for span in spans]
         return types.WorkspaceEdit(changes=edits)
 
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, time
 
 from adjudge.authoring.lint.finding import Finding
 from adjudge.authoring.lint.subject import Subject
@@ -12,7 +13,8 @@ CODE = "expired-rule"
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Find rules whose `until` has passed."""
+    today = datetime.combine(subject.today, time(), UTC)
     for rule in subject.typed.rules:
-        if rule.ends is not None and rule.ends.date() <= subject.today:
+        if rule.ends is not None and rule.ends <= today:
             message = f"`{rule.id}` is in force no more, since {rule.ends.date()}"
             yield subject.finding(CODE, "warning", message, rule.span, "delete it, or move its `until`")

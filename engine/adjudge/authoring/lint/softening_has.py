@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from adjudge.authoring.lint.finding import Finding
 from adjudge.authoring.lint.subject import Subject
-from adjudge.expr.nodes import Conditional, Has, Logic, Name, Node, Unary
+from adjudge.expr.nodes import Conditional, Has, Literal, Logic, Name, Node, Unary
 from adjudge.expr.printing import unparse
 
 CODE = "softening-has"
@@ -40,7 +40,8 @@ def _needed(subject: Subject, node: Node, wanted: bool) -> Iterator[Has]:
             for operand in operands:
                 yield from _needed(subject, operand, wanted)
         case Conditional(condition=condition, then=then, otherwise=otherwise):
-            for part in (condition, then, otherwise):
+            softens = otherwise != Literal(value=wanted)  # what holds without it is no softer
+            for part in (condition, then, otherwise) if softens else (then,):
                 yield from _needed(subject, part, wanted)
         case Name(name=name) if name in subject.typed.variables:
             yield from _needed(subject, subject.typed.variables[name], wanted)

@@ -10,6 +10,7 @@ from functools import cached_property
 from adjudge.authoring.lint.finding import Edit, Finding, Severity
 from adjudge.expr.nodes import Name, walk
 from adjudge.expr.nodes import Node as Condition
+from adjudge.expr.types import MapType, SetType
 from adjudge.policy import yaml
 from adjudge.policy.messages import PLACEHOLDER
 from adjudge.policy.typed import TypedPolicy
@@ -64,6 +65,20 @@ class Subject:
         return any(name == owner or name.startswith(f"{owner}.") or name == f"novel_{owner}" for name in self.named)
 
     @cached_property
+    def vocabularies(self) -> tuple[tuple[str, Span, Mapping[tuple[str, ...], list[str]]], ...]:
+        """The full names of sets and keyed maps by their vocabulary, for each signal and input, with its place."""
+        owners = [(name, signal.span, f"{name}.", signal.fields) for name, signal in self.typed.signals.items()]
+        owners += [(name, self.at("inputs", name), "", {name: field}) for name, field in self.typed.inputs.items()]
+        found = []
+        for owner, span, prefix, fields in owners:
+            words: dict[tuple[str, ...], list[str]] = {}
+            for name, declared in fields.items():
+                if isinstance(declared.type, SetType | MapType) and declared.vocabulary:
+                    words.setdefault(declared.vocabulary, []).append(prefix + name)
+            found.append((owner, span, words))
+        return tuple(found)
+
+    @cached_property
     def sources(self) -> tuple[tuple[int, Source], ...]:
         """The policy's files, and where each begins in the joined text."""
         source = self.typed.source
@@ -104,6 +119,10 @@ class Subject:
     def at(self, section: str, name: str) -> Span:
         """Return where a name is declared."""
         return self.declared.get((section, name), (Span(0, 0), Span(0, 0)))[0]
+
+    def is_own(self, section: str, name: str) -> bool:
+        """Whether a name is declared in the policy's own file, not in a fragment that others may include, too."""
+        return self.at(section, name).end <= len(self.sources[0][1].text)
 
     def without(self, section: str, name: str) -> tuple[Edit, ...]:
         """Return the edit that deletes a declaration which has lines of its own.

@@ -27,14 +27,14 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 def _covers(reject: Comparison, review: Comparison) -> bool:
     """Whether whatever is at or past the review's bound is past the reject's too."""
-    if (reject.slot, reject.rises) != (review.slot, review.rises) or type(reject.bound) is not type(review.bound):
+    if (reject.slot, reject.rises) != (review.slot, review.rises):
         return False
     a, b = reject.bound, review.bound
-    if not isinstance(a, int | float | timedelta | datetime) or not isinstance(b, int | float | timedelta | datetime):
+    if not any(isinstance(a, kind) and isinstance(b, kind) for kind in (int | float, timedelta, datetime)):
         return False
     if a == b:
         return reject.inclusive or not review.inclusive
-    return (a < b) if review.rises else (a > b)  # type: ignore[operator]  # of one type, as was looked at
+    return bool((a < b) if review.rises else (a > b))  # type: ignore[operator]  # of one kind, as was looked at
 
 
 def _finding(subject: Subject, rule: Rule, other: Rule) -> Finding:

@@ -6,23 +6,21 @@ from collections.abc import Iterator
 
 from adjudge.authoring.lint.finding import Finding
 from adjudge.authoring.lint.subject import Subject
-from adjudge.expr.types import MapType, SetType
 
 CODE = "unhandled-novel"
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Find signals whose sets or keyed maps are read, but none of whose `novel_` lists."""
-    for name, signal in subject.typed.signals.items():
-        used = [
-            field
-            for field, declared in signal.fields.items()
-            if isinstance(declared.type, SetType | MapType)
-            and declared.vocabulary
-            and any(read == f"{name}.{field}" or read.startswith(f"{name}.{field}.") for read in subject.named)
-        ]
-        handled = any(read.startswith(f"{name}.novel_") for read in subject.named)
-        if used and not handled:
-            message = f"a new word in `{name}.{used[0]}` passes: no rule reads `{name}.novel_{used[0]}`"
-            hint = f"add a rule: when: size({name}.novel_{used[0]}) > 0, then: review"
-            yield subject.finding(CODE, "warning", message, signal.span, hint)
+    """Find sets and keyed maps that are read while no `novel_` list of their vocabulary is."""
+    for _, span, vocabularies in subject.vocabularies:
+        for fields in vocabularies.values():
+            used = [name for name in fields if any(f"{read}.".startswith(f"{name}.") for read in subject.named)]
+            if used and not any(_novel(name) in subject.named for name in fields):
+                message = f"a new word in `{used[0]}` passes: no rule reads `{_novel(used[0])}`"
+                hint = f"add a rule: when: size({_novel(used[0])}) > 0, then: review"
+                yield subject.finding(CODE, "warning", message, span, hint)
+
+
+def _novel(name: str) -> str:
+    owner, dot, field = name.rpartition(".")
+    return f"{owner}{dot}novel_{field}"

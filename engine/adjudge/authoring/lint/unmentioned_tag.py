@@ -6,21 +6,16 @@ from collections.abc import Iterator
 
 from adjudge.authoring.lint.finding import Finding
 from adjudge.authoring.lint.subject import Subject
-from adjudge.expr.nodes import Binary, Literal, Name, Node, walk
-from adjudge.expr.types import MapType, SetType
+from adjudge.expr.nodes import Binary, Has, Literal, Name, Node, walk
 
 CODE = "unmentioned-tag"
 
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Find members of sets and keys of maps that no condition mentions; fields of one vocabulary count together."""
-    for name, signal in subject.typed.signals.items():
-        if not subject.reads_owner(name):
+    for owner, span, vocabularies in subject.vocabularies:
+        if not subject.reads_owner(owner):
             continue
-        vocabularies: dict[tuple[str, ...], list[str]] = {}
-        for field_name, declared in signal.fields.items():
-            if isinstance(declared.type, SetType | MapType) and declared.vocabulary:
-                vocabularies.setdefault(declared.vocabulary, []).append(f"{name}.{field_name}")
         for vocabulary, fields in vocabularies.items():
             mentioned = set().union(*(_mentioned(subject, field, vocabulary) for field in fields))
             left = [word for word in vocabulary if word not in mentioned]
@@ -28,7 +23,7 @@ def check(subject: Subject) -> Iterator[Finding]:
                 what = " and ".join(f"`{field}`" for field in fields)
                 message = f"no rule mentions {', '.join(f'`{word}`' for word in left)} of {what}"
                 hint = "add a threshold for each, or say with an allowance why it does not matter"
-                yield subject.finding(CODE, "warning" if mentioned else "note", message, signal.span, hint)
+                yield subject.finding(CODE, "warning" if mentioned else "note", message, span, hint)
 
 
 def _mentioned(subject: Subject, field: str, vocabulary: tuple[str, ...]) -> set[str]:
@@ -56,6 +51,8 @@ def _in_condition(condition: Node, field: str, vocabulary: tuple[str, ...]) -> s
             if isinstance(node.left, Literal):
                 found.add(str(node.left.value))
                 asked.add(id(node.right))
+        elif isinstance(node, Has):
+            asked.add(id(node.operand))
         elif isinstance(node, Name) and node.name == field and id(node) not in asked:
             return set(vocabulary)
     return found

@@ -11,9 +11,9 @@ CODE = "unused-list"
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Find lists that no rule or row reads."""
+    """Find lists that no rule or row reads; those of a fragment may be for another policy."""
     for name in subject.typed.lists:
-        if f"lists.{name}" not in subject.named:
+        if f"lists.{name}" not in subject.named and subject.is_own("lists", name):
             span, fix = subject.at("lists", name), subject.without("lists", name)
             hint = f"delete it, or write a rule with `in lists.{name}`"
             yield subject.finding(CODE, "warning", f"no rule reads the list `{name}`", span, hint, fix)

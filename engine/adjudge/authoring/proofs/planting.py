@@ -26,7 +26,7 @@ from adjudge.expr.nodes import (
     walk,
 )
 from adjudge.expr.reference import Unknown, evaluate
-from adjudge.expr.types import EnumType, SetType
+from adjudge.expr.types import INT, EnumType, SetType
 from adjudge.policy.typed import TypedPolicy
 
 GUESSES_MAX = 6
@@ -128,6 +128,8 @@ def _comparison(operator: str, left: Node, right: Node, typed: TypedPolicy, want
     operator = operator if wanted else _NEGATED[operator]
     if value is None:
         return
+    if isinstance(value, float) and math.isfinite(value) and typed.slots[left.name].type == INT:
+        value, operator = _for_int(value, operator)
     if operator in ("==", "<=", ">="):
         yield {left.name: value}
     elif operator == "!=":
@@ -136,6 +138,13 @@ def _comparison(operator: str, left: Node, right: Node, typed: TypedPolicy, want
         beside = _beside(value, 1 if operator == ">" else -1)
         if beside is not None:
             yield {left.name: beside}
+
+
+def _for_int(bound: float, operator: str) -> tuple[int, str]:
+    """Return how an int is compared with a double."""
+    if bound.is_integer():
+        return int(bound), operator
+    return (math.ceil(bound), ">=") if operator in (">", ">=") else (math.floor(bound), "<=")
 
 
 def _others(slot: Name, value: object) -> list[object]:

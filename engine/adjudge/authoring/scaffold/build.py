@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from adjudge.errors import AdjudgeError, did_you_mean
+from adjudge.errors import AdjudgeError, PolicyErrors, did_you_mean
 from adjudge.expr.types import BOOL, DOUBLE, INT, EnumType, MapType, SetType
 from adjudge.fields import Field
 from adjudge.plugin import Provider
+from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.document import POLICY_NAME
+from adjudge.policy.load import read_policy
 
 Build = Literal["none", "github", "gitlab"]
 
@@ -40,15 +43,22 @@ class Answers:
 def build(answers: Answers, providers: Mapping[str, Provider]) -> dict[str, str]:
     """Return the texts of the files by their path: a policy that loads, tests that pass, and the build's check.
 
-    Raises ScaffoldError for a name that is none, or a provider that is not installed.
+    Raises ScaffoldError for a name that is none, or taken, or a provider that is not installed.
     """
     if not POLICY_NAME.fullmatch(answers.name):
         raise ScaffoldError(f"`{answers.name}` cannot be a policy's name", "letters, digits, - and _")
     for name in (answers.signal, *answers.inputs):
         if not name.isidentifier() or not name.isascii():
             raise ScaffoldError(f"`{name}` cannot be a name in conditions", "letters, digits and _")
+    for name in (name for name, count in Counter((answers.signal, *answers.inputs)).items() if count > 1):
+        raise ScaffoldError(f"`{name}` is asked for twice", "signals and inputs need names of their own")
     fields = _fields(answers, providers)
-    files = {f"{answers.name}.yaml": _policy(answers, fields), f"{answers.name}_test.yaml": _tests(answers, fields)}
+    policy = _policy(answers, fields)
+    try:
+        read_policy(policy, f"{answers.name}.yaml", catalogue=Catalogue(providers=providers))
+    except PolicyErrors as errors:
+        raise ScaffoldError(f"the policy would not load: {errors.errors[0].message}", errors.errors[0].hint) from None
+    files = {f"{answers.name}.yaml": policy, f"{answers.name}_test.yaml": _tests(answers, fields)}
     if answers.build == "github":
         files[".github/workflows/policies.yml"] = _GITHUB
     elif answers.build == "gitlab":

@@ -1,0 +1,121 @@
+"""Where a declared name stands in a text: a policy, a fragment, or tests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from adjudge.authoring.formatting.printer import Path, is_condition
+from adjudge.errors import PolicyError
+from adjudge.expr.nodes import Comprehension, Name, Select, children
+from adjudge.expr.nodes import Node as Condition
+from adjudge.expr.parse import parse
+from adjudge.policy import yaml
+from adjudge.policy.messages import PLACEHOLDER
+from adjudge.policy.yaml import Mapping, Node, Scalar, read_yaml
+from adjudge.source import Source, Span, Text
+
+Kind = Literal["rule", "variables", "inputs", "signals", "lists"]
+
+_TABLE: Path = ("tests", "*", "table", "*")
+_FIELDS: tuple[Path, ...] = (("thresholds",), ("calibration",), _TABLE)
+_KEYS: dict[Kind, tuple[Path, ...]] = {
+    "rule": (),
+    "variables": (("variables",),),
+    "lists": (("lists",),),
+    "inputs": (("inputs",), ("defaults", "inputs"), ("tests", "*", "given", "inputs"), *_FIELDS),
+    "signals": (("signals",), ("defaults",), ("tests", "*", "given"), *_FIELDS),
+}
+"""By kind: whose keys begin with a name."""
+_OF_RULES = ("rules", "unresolved", "waived")
+_OF_ROWS = ("expect", "now")
+_NOVEL = "novel_"
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """What is pointed at. kind: `rule`, or the section that declares it."""
+
+    kind: Kind
+    name: str
+    declared: Span
+
+
+def uses(text: str, symbol: Symbol) -> list[Span]:
+    """Return where a symbol's name stands in a text, in order; nowhere where that is no YAML."""
+    root, _ = read_yaml(Source("", text))
+    found = _in_node(root, (), symbol) if root is not None else ()
+    return sorted(set(found), key=lambda span: span.start)
+
+
+def _in_node(node: Node, path: Path, symbol: Symbol) -> Iterator[Span]:
+    match node:
+        case Mapping(entries=entries):
+            for key, value in entries:
+                if path in _KEYS[symbol.kind] and not (path == _TABLE and key.text.value in _OF_ROWS):
+                    yield from _head(key.text, 0, key.text.value, symbol)
+                yield from _in_node(value, (*path, key.text.value), symbol)
+        case yaml.Sequence(items=items):
+            for item in items:
+                yield from _in_node(item, (*path, "*"), symbol)
+        case Scalar(text=text):
+            yield from _in_scalar(text, path, symbol)
+
+
+def _in_scalar(text: Text, path: Path, symbol: Symbol) -> Iterator[Span]:
+    is_field = symbol.kind in ("inputs", "signals")
+    if is_condition(path):
+        if symbol.kind != "rule":
+            yield from _in_condition(text, symbol)
+    elif symbol.kind == "rule":
+        named = path == ("rules", "*", "id") or (path[:1] == ("tests",) and path[-3:-1] in _expecting(_OF_RULES))
+        if named and text.value == symbol.name:
+            yield text.span(0, len(text.value))
+    elif is_field and path[:1] == ("tests",) and path[-3:-1] in _expecting(("problems",)):
+        yield from _head(text, 0, text.value, symbol)
+    elif is_field and (path[:1] == ("reasons",) or path[:3] == ("rules", "*", "message")):
+        for found in PLACEHOLDER.finditer(text.value):
+            if found.group(1):
+                yield from _head(text, found.start(1), found.group(1), symbol)
+
+
+def _expecting(keys: tuple[str, ...]) -> list[Path]:
+    return [("expect", key) for key in keys]
+
+
+def _head(text: Text, at: int, path: str, symbol: Symbol) -> Iterator[Span]:
+    """Yield where a name begins a dotted path; of an input, also what was new of it."""
+    head = path.partition(".")[0]
+    if symbol.kind == "inputs" and head == _NOVEL + symbol.name:
+        at += len(_NOVEL)
+    elif head != symbol.name:
+        return
+    yield text.span(at, at + len(symbol.name))
+
+
+def _in_condition(text: Text, symbol: Symbol) -> Iterator[Span]:
+    try:
+        tree = parse(text)
+    except PolicyError:
+        return
+    raw = text.source.text
+    for end, name in _names(tree, frozenset()):
+        is_list = name.startswith("lists.")
+        name = name.removeprefix("lists.")
+        meant = (symbol.name, _NOVEL + symbol.name) if symbol.kind == "inputs" else (symbol.name,)
+        span = Span(end - len(symbol.name), end)
+        if is_list == (symbol.kind == "lists") and name in meant and raw[span.start : span.end] == symbol.name:
+            yield span
+
+
+def _names(node: Condition, local: frozenset[str]) -> Iterator[tuple[int, str]]:
+    """Yield the names of a condition as parsed, `lists.` with what follows, each with the offset of its end."""
+    if isinstance(node, Select) and node.operand == Name(name="lists"):
+        yield node.span.end, f"lists.{node.field}"
+        return
+    if isinstance(node, Name) and (node.absolute or node.name not in local):
+        yield node.span.end, node.name
+    for part in children(node):
+        inside = isinstance(node, Comprehension) and part is not node.operand
+        yield from _names(part, local | {node.variable} if inside and isinstance(node, Comprehension) else local)
