@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from adjudge.authoring.proofs.finding import Finding
 from adjudge.authoring.proofs.subject import Subject
-from adjudge.expr.nodes import Logic, Node, Unary, children
+from adjudge.expr.nodes import Comprehension, Logic, Node, Unary, children
 from adjudge.expr.printing import unparse
 from adjudge.expr.smt.logic import conj, disj, neg
 from adjudge.policy.typed import Rule
@@ -31,6 +31,8 @@ def _in(subject: Subject, node: Node, where: str, rule: Rule | None) -> Iterator
                 yield _finding(node, operand, where, rule)
         if found:
             return
+    if isinstance(node, Comprehension):
+        return  # what stands inside means nothing without its variable
     for child in children(node):
         if isinstance(child, Logic | Unary):
             yield from _in(subject, child, where, rule)
