@@ -22,6 +22,7 @@ inputs:
   at: timestamp
   word: {type: enum, values: [low, high, middle]}
   tags: {type: set, values: [a, ab, b]}
+  marks: {type: set, values: [a, ab, b]}
   names: {type: list, of: string}
   numbers: {type: list, of: int}
   keyed: {type: map, keys: [a, b], of: int}
@@ -92,6 +93,11 @@ int(at) > 1700000000
 timestamp(at) == at
 duration(age) == age
 "a" in tags
+"a" in (flag ? tags : marks)
+(flag ? tags : marks).exists(t, t == "ab")
+(flag ? word : "other") == "low"
+(flag ? text : "") == "a"
+text.contains(r"\u0041")
 word in tags
 size(tags) == 2
 tags.all(t, t != "b")
@@ -153,6 +159,9 @@ double(text) > 0.5
 timestamp(text) > at
 duration(text) > age
 string(x) == text
+string(x) == string(y)
+string(n) == string(age)
+"a" in (flag ? tags : names)
 string(at) == text
 at.getFullYear() == 2026
 at.getMonth() == 10
@@ -168,7 +177,9 @@ names.map(v, size(v)) == numbers
 at.getHours(text) == 1
 1.0 / x > 0.0
 """.strip().splitlines()
-TEXTS = st.sampled_from(("", "a", "b", "ab", "abb", "A1 ", "SG", "12", "zz", "low", "true", "q", "é💥"))
+TEXTS = st.sampled_from(
+    ("", "a", "b", "ab", "abb", "A1 ", "SG", "12", "zz", "low", "true", "q", "é💥", r"\u0041", "\U000e0001")
+)
 
 
 @st.composite
@@ -179,11 +190,12 @@ def inputs(draw: st.DrawFn) -> dict[str, object]:
     times = st.sampled_from((timedelta(), timedelta(hours=1), long, timedelta(seconds=-5)))
     all_ = {
         "text": TEXTS, "other": TEXTS, "n": st.one_of(small, st.just(2**63 - 1), st.just(-(2**63))), "m": small,
-        "x": st.sampled_from((0.0, -0.0, 0.5, 2.7, -1.5, 1e300)), "y": st.sampled_from((0.0, 0.5, 1.0, 1e300)),
+        "x": st.sampled_from((0.0, -0.0, 0.5, 2.7, -1.5, 1e300)), "y": st.sampled_from((0.0, -0.0, 0.5, 1.0, 1e300)),
         "flag": st.booleans(), "flag2": st.booleans(), "age": times,
         "at": st.sampled_from((NOW, datetime(1969, 7, 20, 20, 17, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC))),
         "word": st.sampled_from(("low", "high", "middle", "none")),
         "tags": st.lists(st.sampled_from(("a", "ab", "b", "q", None)), max_size=3),
+        "marks": st.lists(st.sampled_from(("a", "ab", "q", None)), max_size=2),
         "names": st.lists(st.one_of(TEXTS, st.none()), max_size=5),
         "numbers": st.lists(st.one_of(small, st.none()), max_size=5),
         "keyed": st.dictionaries(st.sampled_from(("a", "b", "c")), st.one_of(small, st.none()), max_size=2),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,16 +12,27 @@ import z3
 
 from adjudge.authoring.proofs.inquiry import Found, Inquiry, NotProved
 from adjudge.authoring.proofs.verdict import verdicts_of
-from adjudge.authoring.proofs.world import Input, fields_of, is_value, put, value_at, world_of
+from adjudge.authoring.proofs.world import (
+    Input,
+    conditions_of,
+    fields_of,
+    input_of,
+    is_value,
+    put,
+    reads,
+    value_at,
+    world_of,
+)
 from adjudge.expr.smt.logic import Prop, all_of, conj, disj, formula, neg, same
-from adjudge.expr.smt.terms import Entries, Members, Term
+from adjudge.expr.smt.terms import Entries, Members, Term, Text
+from adjudge.expr.smt.values import holds
 from adjudge.expr.smt.world import World
-from adjudge.expr.types import EnumType
+from adjudge.expr.types import STRING
 from adjudge.fields import Field
 from adjudge.model import Outcome
 from adjudge.policy.explanation import HIDDEN, shown
 from adjudge.policy.policy import Policy
-from adjudge.policy.slots import NOW
+from adjudge.policy.slots import NOVEL, NOW
 
 CHANGES_MAX = 4
 """How many fields at once are looked at."""
@@ -33,21 +44,21 @@ _HALVINGS = 60
 class Changed:
     """One field, before and after; None is unknown. A member of a set, `tags:SuspectRemake`, is there or not.
 
-    is_word: whether it is one of a vocabulary; another text than that is only an example.
+    is_any: whether every other text would do as well.
     is_personal: whether its values must not be shown to everybody; a text hides them.
     """
 
     field: str
     old: object
     new: object
-    is_word: bool = False
+    is_any: bool = False
     is_personal: bool = False
 
     def __str__(self) -> str:
         if isinstance(self.new, Mapping) and self.old is None:
             return f"an answer of {self.field}"
         old, new = (HIDDEN if self.is_personal else value for value in (self.old, self.new))
-        if isinstance(self.new, str) and not self.is_word:
+        if self.is_any:
             return f"another {self.field} than {shown(old)}" if self.old is not None else f"a {self.field}"
         return f"{self.field}: {shown(old)} → {shown(new)}"
 
@@ -88,12 +99,14 @@ class Counterfactual:
 class _Unit:
     """What changes as one: a field, a key of a map, or a member of a set; without a name, what does not change.
 
-    fixed: that it is as it was. known: that it is known.
+    fixed: that it is as it was. known: that it is known. path: to it in what is given, or to the set of a member.
     """
 
     name: str
     fixed: Prop
     known: Prop
+    path: tuple[str, ...] = ()
+    member: str | None = None
 
 
 def counterfactual(
@@ -121,29 +134,34 @@ class _Search:
     ) -> None:
         self.policy, self.was, self.outcome = policy, was, outcome
         self.world, translator = world_of(policy)
-        self.inquiry = Inquiry((policy,), self.world, timeout_s, time.monotonic() + total_s)
-        softer = neg(verdicts_of(policy.typed, translator).outcome.of(outcome))
+        self.inquiry = Inquiry((policy,), self.world, timeout_s, time.monotonic() + total_s, read=self.read)
+        self.softened = neg(verdicts_of(policy.typed, translator).outcome.of(outcome))
         self.values = policy.read(was.given, now=was.now).values
         self.units: list[_Unit] = []
+        self.partly: list[str] = []
         fixed: list[Prop] = []
         lost = self.lost_signals()
+        paths = {slot: path for slot, (path, _) in fields_of(policy.typed).items()}
         for slot, declared in self.fields().items():
             if slot.partition(".")[0] in lost:
                 continue
-            units = list(_units(slot, self.world.slots[slot], declared, self.values.get(slot), self.world))
+            path = paths.get(slot, (slot,))
+            units = list(_units(slot, path, self.world.slots[slot], declared, self.values.get(slot), self.world))
             can_change = slot != NOW and (declared.actionable or not actionable)
             self.units += [unit for unit in units if can_change and unit.name]
             fixed += [unit.fixed for unit in units if not can_change or not unit.name]
+            if can_change and self.is_partly(slot, path, actionable):
+                self.partly.append(slot)
         for name, terms in lost.items():
             unknown = all_of(neg(term.known) for term in terms)
             if actionable:
                 fixed.append(unknown)
             else:
-                self.units.append(_Unit(name, unknown, all_of(term.known for term in terms)))
+                self.units.append(_Unit(name, unknown, all_of(term.known for term in terms), (name,)))
         self.changed = [z3.Bool(f"changed {unit.name}") for unit in self.units]
         kept = [disj(change, unit.fixed) for change, unit in zip(self.changed, self.units, strict=True)]
         known = [disj(z3.Not(change), unit.known) for change, unit in zip(self.changed, self.units, strict=True)]
-        self.claim = conj(softer, *fixed, *kept, *known)
+        self.claim = conj(self.softened, *fixed, *kept, *known)
 
     def fields(self) -> dict[str, Field]:
         fields = {slot: declared for slot, (_, declared) in fields_of(self.policy.typed).items()}
@@ -161,16 +179,59 @@ class _Search:
             if of and all(self.values.get(slot) is None for slot in of)
         }
 
+    def is_partly(self, slot: str, path: tuple[str, ...], actionable: bool) -> bool:
+        """Whether a field could change in ways that are not looked for: unknown members, and keys that go away."""
+        value = self.values.get(slot)
+        names_novel = actionable and bool(self.values.get(".".join((*path[:-1], f"{NOVEL}{path[-1]}"))))
+        match self.world.slots[slot]:
+            case Members() if isinstance(value, tuple):
+                return None in value or names_novel
+            case Entries(is_closed=True) if isinstance(value, Mapping):
+                typed = self.policy.typed
+                return names_novel or (bool(value) and any(slot in reads(c, typed) for c in conditions_of(typed)))
+        return False
+
+    def read(self, model: z3.ModelRef) -> Input:
+        """Return what was given, with no more than the changes that a model makes of it."""
+        found = input_of(model, self.world, self.policy)
+        given = self.was.given
+        for change, unit in zip(self.changed, self.units, strict=True):
+            if holds(model, change):
+                given = self.applied(given, unit, found)
+        return Input(given=given, now=self.was.now)
+
+    def applied(self, given: Mapping[str, object], unit: _Unit, found: Input) -> Mapping[str, object]:
+        """Return what is given with one unit as it is in another input."""
+        new = value_at(found.given, unit.path)
+        if unit.member is not None:
+            before, there = value_at(given, unit.path), isinstance(new, list) and unit.member in new
+            others = [one for one in before if one != unit.member] if isinstance(before, list | tuple | Set) else []
+            return put(given, unit.path, [*others, unit.member] if there else others)
+        *owner, name = unit.path
+        if name.startswith(NOVEL):  # what is no word stands in the field itself too
+            base = (*owner, name.removeprefix(NOVEL))
+            declared = self.fields().get(".".join(base))
+            if declared is not None:
+                given = put(given, base, _words_only(value_at(given, base), declared.vocabulary or ()))
+        return put(given, unit.path, new)
+
     def softer(self, found: Input) -> bool:
         return self.policy.evaluate(found.given, now=found.now).outcome < self.outcome
+
+    def names(self, found: Input) -> list[str]:
+        """Return the units that are not as they were."""
+        return [unit.name for unit in self.units if self.differs(found, unit.name)]
 
     def result(self) -> Counterfactual:
         for count in range(1, min(CHANGES_MAX, len(self.units)) + 1):
             ways, open_ = self.ways(count)
             if ways:
-                return Counterfactual(ways=ways, is_fewest=True)
+                return Counterfactual(ways=ways, is_fewest=count == 1 or not self.partly)
             if open_ is not None:
                 return Counterfactual(ways=(), is_fewest=False, open=open_)
+        if self.partly:
+            names = ", ".join(f"`{slot}`" for slot in self.partly)
+            return Counterfactual(ways=(), is_fewest=False, open=f"not every change of {names} was looked for")
         return Counterfactual(ways=(), is_fewest=True)
 
     def ways(self, count: int) -> tuple[tuple[Way, ...], str | None]:
@@ -178,16 +239,12 @@ class _Search:
         claim = conj(self.claim, z3.AtMost(*self.changed, count))
         ways: list[Way] = []
         while len(ways) < WAYS_MAX:
-            answer = self.inquiry.ask(claim, self.softer)
+            answer = self.inquiry.ask(claim, lambda found: bool(self.names(found)) and self.softer(found))
             if isinstance(answer, NotProved):
                 return tuple(ways), None if ways else answer.why
             if not isinstance(answer, Found):
                 break
-            names = [
-                unit.name
-                for unit in self.units
-                if self.value(answer.input, unit.name) != self.value(self.was, unit.name)
-            ]
+            names = self.names(answer.input)
             near = self.nearest(answer.input, names)
             ways.append(self.way(near, names))
             touched = [change for change, unit in zip(self.changed, self.units, strict=True) if unit.name in names]
@@ -198,18 +255,29 @@ class _Search:
         return self.value(found, name) != self.value(self.was, name)
 
     def way(self, found: Input, names: list[str]) -> Way:
-        slots = self.policy.typed.slots
         changes = tuple(
             Changed(
                 field=name,
                 old=self.value(self.was, name),
                 new=self.value(found, name),
-                is_word=name in slots and isinstance(slots[name].type, EnumType),
+                is_any=self.is_any(found, name),
                 is_personal=self.is_personal(name),
             )
             for name in names
         )
         return Way(changes=changes, outcome=self.policy.evaluate(found.given, now=found.now).outcome)
+
+    def is_any(self, found: Input, name: str) -> bool:
+        """Whether it is proved that every other text than it was does as well in a unit's place."""
+        declared, term = self.fields().get(name), self.world.slots.get(name)
+        if declared is None or declared.type != STRING or not isinstance(term, Text):
+            return False
+        others = {slot: field for slot, field in self.fields().items() if slot != name}
+        values = self.policy.read(found.given, now=found.now).values
+        held = [is_value(self.world.slots[slot], values.get(slot), field, self.world) for slot, field in others.items()]
+        old = self.values.get(name)
+        differs = True if old is None else neg(is_value(term, old, declared, self.world))
+        return self.inquiry.never(conj(neg(self.softened), term.known, differs, *held)) is not None
 
     def value(self, found: Input, name: str) -> object:
         """Return a unit's value in an input, as the policy understands it."""
@@ -286,19 +354,32 @@ def _between(old: Any, new: Any) -> Any:
     return middle if middle not in (old, new) else None
 
 
-def _units(slot: str, term: Term, declared: Field, value: object, world: World) -> Iterator[_Unit]:
+def _words_only(value: object, words: Sequence[str]) -> object:
+    match value:
+        case Mapping():
+            return {key: part for key, part in value.items() if key in words}
+        case list() | tuple() | Set():
+            return [part for part in value if part in words]
+    return value
+
+
+def _units(
+    slot: str, path: tuple[str, ...], term: Term, declared: Field, value: object, world: World
+) -> Iterator[_Unit]:
     """Yield a field as what can change of it alone."""
     match term:
         case Members() if isinstance(value, tuple):
             yield _Unit("", conj(term.known, same(term.open, None in value)), True)
             for name, there in term.of.items():
-                yield _Unit(f"{slot}:{name}", same(there, name in value), term.known)
+                yield _Unit(f"{slot}:{name}", same(there, name in value), term.known, path, name)
         case Entries(is_closed=True) if isinstance(value, Mapping) and declared.of is not None:
             for key, (there, item) in term.of.items():
                 is_there = key in value
                 fixed = conj(there, is_value(item, value[key], declared.of, world)) if is_there else neg(there)
-                yield _Unit(f"{slot}.{key}", conj(term.known, fixed), conj(term.known, there, item.known))
+                known = conj(term.known, there, item.known)
+                yield _Unit(f"{slot}.{key}", conj(term.known, fixed), known, (*path, key))
         case Entries(is_closed=True):
-            yield _Unit(slot, neg(term.known), all_of([term.known, *(item.known for _, item in term.of.values())]))
+            known = all_of([term.known, *(item.known for _, item in term.of.values())])
+            yield _Unit(slot, neg(term.known), known, path)
         case _:
-            yield _Unit(slot, is_value(term, value, declared, world), formula(term.known))
+            yield _Unit(slot, is_value(term, value, declared, world), formula(term.known), path)

@@ -243,3 +243,60 @@ def test_witness_as_json_is_what_a_test_takes() -> None:
     witness = Witness(about="alone", input=Input(given={"age": NOW - NOW}, now=NOW), outcome="review")
     assert witness.data()["now"] == "2026-11-23T08:30:00Z"
     assert witness.data()["given"] == {"age": "0s"}
+
+
+HEAD = "policy_language: 1\npolicy: x\n"
+LOSSES = {
+    "has of a variable": """signals: {d: {fields: {score: int}}}
+variables: {v: d.score > 50}
+rules: [{id: r, when: has(v) && v, then: review}]
+""",
+    "has of what is new": """inputs: {d: {type: set, values: [a, b]}}
+rules: [{id: r, when: has(novel_d) && size(novel_d) > 0, then: review}]
+""",
+    "the policy waives all doubt": """when_unknown: pass
+signals: {d: {fields: {score: int}}}
+rules: [{id: r, when: d.score > 50, then: reject}]
+""",
+    "a rule waives what a policy does": """when_unknown: pass
+signals: {d: {when_unknown: review, fields: {score: int}}}
+rules: [{id: r, when: d.score > 50, then: reject, when_unknown: pass}]
+""",
+    "one field": """signals: {d: {fields: {score: int, id: int}}}
+rules: [{id: r, when: (has(d.score) && d.score > 50) || !has(d.id), then: review}]
+""",
+}
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_that_softens_is_told(name: str) -> None:
+    analysis = analysis_of(HEAD + LOSSES[name])
+    (finding,) = [finding for finding in analysis.findings if finding.code == "softened-by-loss"]
+    assert finding.field == ("d.score" if name == "one field" else "d")
+    assert finding.severity == ("note" if "waives" in name else "warning")
+    assert shows(analysis.policy, finding)
+
+
+CARD = """signals: {d: {fields: {emu: bool}}}
+inputs: {n: {type: int, range: [0, 9]}}
+scorecard:
+  points: [{when: d.emu, add: 100}, {when: 'string(n) == "abc"', add: 10}, {when: n > 3 && n > 2, add: 1}]
+  bands: {reject: 80}
+"""
+
+
+def test_scorecard_forces_an_outcome() -> None:
+    (force,) = analysis_of(HEAD + CARD).forces
+    assert (force.field, force.outcome) == ("d.emu", Outcome.REJECT)
+
+
+def test_row_without_an_answer_is_said_to_be_open() -> None:
+    said = [finding.message for finding in analysis_of(HEAD + CARD).findings if finding.code == "not-proved"]
+    assert [one.partition(" (")[0] for one in said] == ["not proved: whether row 2 of the scorecard can be true"]
+
+
+def test_no_time_leaves_rows_parts_and_forces_open() -> None:
+    said = " ".join(finding.message for finding in analyse(parse_policy(HEAD + CARD), total_s=0).findings)
+    assert "row 2 of the scorecard can be true" in said
+    assert "`n > 2` makes a difference in row 3" in said
+    assert "`d.emu` alone can force reject" in said

@@ -11,7 +11,7 @@ import z3
 
 from adjudge.expr.smt.comparison import as_real
 from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, implies, neg, same
-from adjudge.expr.smt.terms import Codes, Entries, Items, Members, Number, Term, Text, length_of
+from adjudge.expr.smt.terms import Codes, Entries, Items, Members, Number, Term, Text, length_of, string_val
 from adjudge.expr.smt.world import as_number, number_val
 from adjudge.expr.types import BOOL, DOUBLE, INT, EnumType, ListType, MapType, SetType, Type
 from adjudge.fields import Field
@@ -135,7 +135,7 @@ def _equal_texts(one: Text, other: Text, codes: Codes) -> Prop:
 
 
 def _is_word(text: Text, word: str, codes: Codes) -> Prop:
-    return text.value == (codes.code(word) if text.is_code else z3.StringVal(word))
+    return text.value == (codes.code(word) if text.is_code else string_val(word))
 
 
 def _texts(one: Items, other: Items) -> list[tuple[Any, Any]]:
@@ -146,5 +146,5 @@ def _holds(items: Items, word: str) -> Prop:
     """Return whether a list holds a word, as far as its items are told apart."""
     return disj(
         items.beyond,
-        *(conj(there, item.known, item.value == z3.StringVal(word)) for there, item in items.items),  # type: ignore[union-attr]
+        *(conj(there, item.known, item.value == string_val(word)) for there, item in items.items),  # type: ignore[union-attr]
     )

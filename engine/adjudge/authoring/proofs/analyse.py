@@ -46,5 +46,7 @@ def analyse(policy: Policy, *, timeout_s: float = TIMEOUT_S, total_s: float = TO
     findings += scorecard_findings(subject)
     findings += softening_changes(subject)
     findings += softening_losses(subject)
+    forced, open_ = forces(subject)
+    findings += open_
     findings.sort(key=lambda finding: finding.spans[0].start)
-    return Analysis(policy=policy, findings=tuple(findings), forces=forces(subject))
+    return Analysis(policy=policy, findings=tuple(findings), forces=forced)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 
-from adjudge.authoring.proofs.finding import Witness
-from adjudge.authoring.proofs.inquiry import Found
+from adjudge.authoring.proofs.finding import Finding, Witness
+from adjudge.authoring.proofs.inquiry import Found, NotProved
 from adjudge.authoring.proofs.planting import guesses
-from adjudge.authoring.proofs.subject import Subject, slots_of
+from adjudge.authoring.proofs.subject import Subject, not_proved, slots_of, span_of
+from adjudge.authoring.proofs.verdict import verdicts_of
 from adjudge.authoring.proofs.world import Input, fields_of, put, put_all, value_at
 from adjudge.expr.smt.logic import any_of
 from adjudge.expr.smt.translate import Translator
@@ -26,21 +27,25 @@ class Force:
     witness: Witness
 
 
-def forces(subject: Subject) -> tuple[Force, ...]:
-    """Return for each field the most severe outcome that it can force alone; fields that force nothing are left out."""
-    found = []
+def forces(subject: Subject) -> tuple[tuple[Force, ...], tuple[Finding, ...]]:
+    """Return for each field the most severe outcome that it can force alone, and which such questions are open."""
+    found: list[Force] = []
+    open_: list[Finding] = []
     for slot in fields_of(subject.policy.typed):
         kept = frozenset(slots_of(subject.policy, slot))
         for outcome in (Outcome.REJECT, Outcome.REVIEW):
             witness = _alone(subject, kept, slot, outcome)
-            if witness is not None:
+            if isinstance(witness, Witness):
                 found.append(Force(field=slot, outcome=outcome, witness=witness))
                 break
-    return tuple(found)
+            if witness is not None:
+                what = f"whether `{slot}` alone can force {outcome}"
+                open_.append(not_proved("force", what, witness, span_of(subject, slot)))
+    return tuple(found), tuple(open_)
 
 
-def _alone(subject: Subject, kept: frozenset[str], slot: str, outcome: Outcome) -> Witness | None:
-    """Return an input of one field that is enough for an outcome."""
+def _alone(subject: Subject, kept: frozenset[str], slot: str, outcome: Outcome) -> Witness | NotProved | None:
+    """Return an input of one field that is enough for an outcome; None where there is none."""
     path, _ = fields_of(subject.policy.typed)[slot]
     holds = partial(_forced, outcome)
 
@@ -60,9 +65,15 @@ def _alone(subject: Subject, kept: frozenset[str], slot: str, outcome: Outcome) 
     alone = Translator(
         replace(subject.world, slots=slots, name=f"only {slot} "), before.variables, before.lists, before.functions
     )
-    claim = any_of(alone.truth(rule.condition).true for rule in rules)  # mostly False already, without a solver
+    card = typed.scorecard
+    if card is not None and any(subject.reads(row.condition) & kept for row in card.rows):
+        claim = verdicts_of(typed, alone).lower.of(outcome)
+    else:
+        claim = any_of(alone.truth(rule.condition).true for rule in rules)  # mostly False already, without a solver
     answer = subject.inquiry.ask(claim, lambda one: holds(subject.verdict(only(one))))
-    return subject.witness("alone", only(answer.input), holds) if isinstance(answer, Found) else None
+    if isinstance(answer, Found):
+        return subject.witness("alone", only(answer.input), holds)
+    return answer if isinstance(answer, NotProved) else None
 
 
 def _forced(outcome: Outcome, verdict: Verdict) -> bool:

@@ -8,26 +8,55 @@ from adjudge.authoring.proofs.finding import Finding, Witness
 from adjudge.authoring.proofs.inquiry import Found, NotProved
 from adjudge.authoring.proofs.shrink import shrunk
 from adjudge.authoring.proofs.subject import Subject, not_proved, slots_of, span_of
-from adjudge.authoring.proofs.world import Input, conditions_of, fields_of
-from adjudge.expr.nodes import Has, Name, Node, walk
+from adjudge.authoring.proofs.world import Input, conditions_of, fields_of, put, reads, value_at
+from adjudge.expr.nodes import Has, Node, walk
 from adjudge.expr.printing import unparse
 from adjudge.expr.smt.logic import conj, disj, neg
 from adjudge.expr.smt.world import known_where
-from adjudge.model import Outcome
+from adjudge.model import Outcome, Verdict
+from adjudge.policy.slots import NOVEL
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
 
 
 def softening_losses(subject: Subject) -> Iterator[Finding]:
-    """Find signals and inputs whose loss makes an outcome softer than it was, and than the policy's `when_unknown`."""
+    """Find signals and inputs whose loss makes an outcome softer than it was, and than the policy's `when_unknown`.
+
+    Of a signal's own fields, those are looked at that a `has` asks for: other losses of a part soften nothing that the
+    loss of the whole does not.
+    """
     typed = subject.policy.typed
     fields = fields_of(typed)
     for name in (*typed.inputs, *typed.signals):
-        owned = [slot for slot, (path, _) in fields.items() if path[0] == name]
-        if name in typed.inputs:
-            owned += [slot for slot in fields if slot == f"novel_{name}"]
-        slots = [part for slot in owned for part in slots_of(subject.policy, slot)]
-        yield from _lost(subject, name, dict.fromkeys(slots))
+        found = list(_lost(subject, name, _slots(subject, name)))
+        yield from found
+        for slot in fields if name in typed.signals and not found else ():
+            if slot.startswith(f"{name}.") and any(_asking(typed, slot)):
+                yield from _lost(subject, slot, _slots(subject, slot))
+
+
+def _slots(subject: Subject, name: str) -> dict[str, None]:
+    """Return what is lost with a signal, an input, or a field of a signal."""
+    owned = [slot for slot in fields_of(subject.policy.typed) if _is_of(slot, name)]
+    return dict.fromkeys(part for slot in owned for part in slots_of(subject.policy, slot))
+
+
+def _is_of(slot: str, name: str) -> bool:
+    """Whether a slot is lost with a signal or a field: it is it, what is new in it, or a part."""
+    return slot in (name, _novel(name)) or slot.startswith(f"{name}.")
+
+
+def _novel(name: str) -> str:
+    owner, dot, last = name.rpartition(".")
+    return f"{owner}{dot}{NOVEL}{last}"
+
+
+def _asking(typed: TypedPolicy, name: str) -> Iterator[Node]:
+    """Yield the `has` of what is lost, or of a variable that reads it."""
+    for condition in conditions_of(typed):
+        for node in walk(condition):
+            if isinstance(node, Has) and any(_is_of(slot, name) for slot in reads(node, typed)):
+                yield node
 
 
 def _lost(subject: Subject, name: str, slots: dict[str, None]) -> Iterator[Finding]:
@@ -35,13 +64,13 @@ def _lost(subject: Subject, name: str, slots: dict[str, None]) -> Iterator[Findi
     if not _can_soften(typed, name):
         return
     for found, verdict in subject.seen:
-        if subject.verdict(without(found, name)).outcome < min(typed.when_unknown, verdict.outcome):
+        if subject.verdict(without(found, name)).outcome < min(_floor(typed), verdict.outcome):
             yield _finding(subject, name, found)
             return
     unknown = {slot: known_where(subject.world.slots[slot], False) for slot in slots}
     world, after = subject.changed(unknown, f"without {name} ")
     before = subject.verdicts.outcome
-    default = typed.when_unknown
+    default = _floor(typed)
     softer = [
         conj(before.of(outcome), neg(after.outcome.of(outcome)))
         for outcome in (Outcome.REVIEW, Outcome.REJECT)
@@ -68,19 +97,26 @@ def _can_soften(typed: TypedPolicy, name: str) -> bool:
     worths += [typed.scorecard.when_unknown] if typed.scorecard is not None else []
     if any(worth is not None and worth < typed.when_unknown for worth in worths):
         return True
-    return any(
-        isinstance(node, Has) and _names(node, name) for condition in conditions_of(typed) for node in walk(condition)
-    )
+    return typed.when_unknown is Outcome.PASS or any(_asking(typed, name))
 
 
 def without(found: Input, name: str) -> Input:
-    """Return an input without a signal or an input field."""
-    given = {key: value for key, value in found.given.items() if key not in (name, f"novel_{name}")}
+    """Return an input without a signal, an input field, or a field of a signal."""
+    given = found.given
+    for lost in (name, _novel(name)):
+        path = tuple(lost.split("."))
+        if value_at(given, path) is not None:
+            given = put(given, path, None)
     return Input(given=given, now=found.now)
 
 
+def _floor(typed: TypedPolicy) -> Outcome:
+    """Return what a loss may soften an outcome to without a word; a policy's own `when_unknown: pass` is told too."""
+    return max(typed.when_unknown, Outcome.REVIEW)
+
+
 def _finding(subject: Subject, name: str, found: Input) -> Finding:
-    default = subject.policy.typed.when_unknown
+    default = _floor(subject.policy.typed)
 
     def holds(one: Input) -> bool:
         return subject.verdict(without(one, name)).outcome < min(default, subject.verdict(one).outcome)
@@ -88,10 +124,10 @@ def _finding(subject: Subject, name: str, found: Input) -> Finding:
     one = shrunk(found, holds)
     other = without(one, name)
     before, after = subject.verdict(one), subject.verdict(other)
-    because, spans = _cause(subject, name, after.waived)
+    because, spans, is_said = _cause(subject, name, after)
     return Finding(
         code="softened-by-loss",
-        severity="note" if after.waived else "warning",
+        severity="note" if is_said else "warning",
         message=f"losing `{name}` turns {before.outcome} into {after.outcome}: {because}",
         spans=spans or (span_of(subject, name),),
         rules=before.matched,
@@ -101,38 +137,29 @@ def _finding(subject: Subject, name: str, found: Input) -> Finding:
             Witness(about="without it", input=other, outcome=str(after.outcome)),
         ),
         hint=None
-        if after.waived
+        if is_said
         else "whoever makes the signal fail gets the softer answer; ask for the value without `has`",
     )
 
 
-def _cause(subject: Subject, name: str, waived: tuple[str, ...]) -> tuple[str, tuple[Span, ...]]:
-    """Return in words what lets a loss soften the outcome, and where it stands."""
+def _cause(subject: Subject, name: str, after: Verdict) -> tuple[str, tuple[Span, ...], bool]:
+    """Return in words what lets a loss soften the outcome, where it stands, and whether the policy says so itself."""
     typed = subject.policy.typed
-    rules = [rule for rule in typed.rules if rule.id in waived and _owned(subject, rule.condition, name)]
-    if waived:
+    rules = [rule for rule in typed.rules if rule.id in after.waived and _owned(subject, rule.condition, name)]
+    if after.waived:
         signal = typed.signals.get(name)
         spans = tuple(rule.span for rule in rules if rule.when_unknown is not None)
         if signal is not None and signal.when_unknown is Outcome.PASS:
             spans = (signal.span, *spans)
-        return "a waiver, `when_unknown: pass`, says so", spans or tuple(rule.span for rule in rules)
-    asking: list[Node] = []
-    for condition in conditions_of(typed):
-        for node in walk(condition):
-            if isinstance(node, Has) and any(
-                isinstance(part, Name) and (part.name == name or part.name.startswith(f"{name}."))
-                for part in walk(node)
-            ):
-                asking.append(node)
+        return "a waiver, `when_unknown: pass`, says so", spans or tuple(rule.span for rule in rules), True
+    if typed.when_unknown is Outcome.PASS and not after.settled:
+        doubted = tuple(rule.span for rule in typed.rules if rule.id in after.unresolved)
+        return "the policy's `when_unknown: pass` says so", doubted, True
+    asking = list(_asking(typed, name))
     if asking:
-        return f"`{unparse(asking[0])}` asks whether it is known", tuple(node.span for node in asking)
-    return "it is not said why", ()
+        return f"`{unparse(asking[0])}` asks whether it is known", tuple(node.span for node in asking), False
+    return "it is not said why", (), False
 
 
-def _names(node: Node, owner: str) -> bool:
-    names = [part.name for part in walk(node) if isinstance(part, Name)]
-    return any(name == owner or name.startswith(f"{owner}.") for name in names)
-
-
-def _owned(subject: Subject, condition: Node, owner: str) -> bool:
-    return any(slot.partition(".")[0] == owner for slot in subject.reads(condition))
+def _owned(subject: Subject, condition: Node, name: str) -> bool:
+    return any(_is_of(slot, name) for slot in subject.reads(condition))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adjudge.authoring.proofs.finding import Finding
-from adjudge.authoring.proofs.subject import Subject
-from adjudge.expr.nodes import Logic, Node, Unary, children
+from adjudge.authoring.proofs.inquiry import NotProved, Proved
+from adjudge.authoring.proofs.subject import Subject, not_proved
+from adjudge.expr.nodes import Comprehension, Logic, Node, Unary, children
 from adjudge.expr.printing import unparse
-from adjudge.expr.smt.logic import conj, disj, neg
+from adjudge.expr.smt.logic import Prop, conj, disj, neg
 from adjudge.policy.typed import Rule
 
 
@@ -26,27 +27,31 @@ def _in(subject: Subject, node: Node, where: str, rule: Rule | None) -> Iterator
     if isinstance(node, Logic):
         found = False
         for at, operand in enumerate(node.operands):
-            if _is_idle(subject, node, at):
+            answer = subject.inquiry.check(_idles(subject, node, at), ())
+            if isinstance(answer, Proved):
                 found = True
                 yield _finding(node, operand, where, rule)
+            elif isinstance(answer, NotProved):
+                what = f"that `{unparse(operand)}` makes a difference in {where}"
+                yield not_proved("idle-part", what, answer, operand.span)
         if found:
             return
+    if isinstance(node, Comprehension):
+        return  # what stands inside means nothing without its variable
     for child in children(node):
         if isinstance(child, Logic | Unary):
             yield from _in(subject, child, where, rule)
 
 
-def _is_idle(subject: Subject, node: Logic, at: int) -> bool:
-    """Whether the answer, true, false or unknown, is always the same without an operand."""
+def _idles(subject: Subject, node: Logic, at: int) -> Prop:
+    """Return that the answer, true, false or unknown, is another without an operand."""
     truths = [subject.translator.truth(operand) for operand in node.operands]
     this = truths.pop(at)
     if node.operator == "&&":
         decides = disj(this.false, conj(neg(this.true), *(other.true for other in truths)))
-        claim = conj(decides, *(neg(other.false) for other in truths))
-    else:
-        decides = disj(this.true, conj(neg(this.false), *(other.false for other in truths)))
-        claim = conj(decides, *(neg(other.true) for other in truths))
-    return subject.inquiry.never(claim) is not None
+        return conj(decides, *(neg(other.false) for other in truths))
+    decides = disj(this.true, conj(neg(this.false), *(other.false for other in truths)))
+    return conj(decides, *(neg(other.true) for other in truths))
 
 
 def _finding(node: Logic, operand: Node, where: str, rule: Rule | None) -> Finding:

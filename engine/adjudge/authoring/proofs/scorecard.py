@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from adjudge.authoring.proofs.finding import Finding
 from adjudge.authoring.proofs.inquiry import NotProved, Proved
 from adjudge.authoring.proofs.subject import Subject, not_proved
 from adjudge.authoring.proofs.verdict import exactly
+from adjudge.authoring.proofs.world import Input
 from adjudge.model import Outcome, Verdict
-from adjudge.policy.typed import Scorecard
+from adjudge.policy.policy import Policy
+from adjudge.policy.typed import Row, Scorecard
 
 
 def scorecard_findings(subject: Subject) -> Iterator[Finding]:
@@ -19,7 +22,12 @@ def scorecard_findings(subject: Subject) -> Iterator[Finding]:
     if card is None:
         return
     for row, truth in zip(card.rows, subject.verdicts.rows, strict=True):
-        if subject.inquiry.never(truth.true) is not None:
+        alone = replace(subject.policy.typed, rules=(), scorecard=replace(card, rows=(row,)))
+        confirm = partial(_is_given, Policy(alone, subject.policy.functions), row)
+        fires = subject.inquiry.ask(truth.true, confirm) if row.points else None
+        if isinstance(fires, NotProved):
+            yield not_proved("never-true", f"whether {_named(card, row)} can be true", fires, row.span)
+        if isinstance(fires, Proved):
             yield Finding(
                 code="never-true",
                 severity="warning",
@@ -43,6 +51,15 @@ def scorecard_findings(subject: Subject) -> Iterator[Finding]:
             )
         elif isinstance(answer, NotProved):
             yield not_proved("band-unreachable", f"whether {what} can be reached", answer, card.rows[0].span)
+
+
+def _is_given(alone: Policy, row: Row, found: Input) -> bool:
+    """Whether an input makes a row true, by a policy of that row only."""
+    return alone.evaluate(found.given, now=found.now).score == (row.points, row.points)
+
+
+def _named(card: Scorecard, row: Row) -> str:
+    return f"row {card.rows.index(row) + 1} of the scorecard"
 
 
 def _is_reached(card: Scorecard, outcome: Outcome, verdict: Verdict) -> bool:

@@ -12,7 +12,7 @@ import z3
 
 from adjudge.expr.nodes import Binary, ListLiteral, Literal, Name, Node, children, walk
 from adjudge.expr.smt.logic import Prop, conj, disj, neg, same
-from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth
+from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth, string_val
 from adjudge.expr.smt.translate import Translator
 from adjudge.expr.smt.values import holds, value_of
 from adjudge.expr.smt.world import World, as_number, number_val
@@ -85,7 +85,8 @@ def coded_texts(policies: list[TypedPolicy]) -> frozenset[str]:
     slots = {name for typed in policies for name, field in typed.slots.items() if field.type == STRING}
     for typed in policies:
         for condition in conditions_of(typed):
-            slots -= set(_used_as_texts(condition, typed))
+            used = set(_used_as_texts(condition, typed))
+            slots -= used | {slot for slot in slots if slot.rpartition(".")[0] in used}  # a map's keys may be computed
     return frozenset(slots)
 
 
@@ -174,7 +175,7 @@ def is_value(term: Term, value: object, declared: Field, world: World) -> Prop:
         case Text(is_code=True):
             return conj(term.known, term.value == world.codes.code(str(value)))
         case Text():
-            return conj(term.known, term.value == str(value))
+            return conj(term.known, term.value == string_val(str(value)))
         case Members():
             assert isinstance(value, tuple | list)
             members = (same(there, name in value) for name, there in term.of.items())

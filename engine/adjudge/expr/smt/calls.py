@@ -18,7 +18,7 @@ from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, formula, ne
 from adjudge.expr.smt.patterns import pattern_of
 from adjudge.expr.smt.terms import Entries, Items, Members, Number, Opaque, Term, Text, Truth, as_string, length_of
 from adjudge.expr.smt.world import EPOCH, LIMITS
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, Type, is_text
+from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, Type, is_dynamic, is_text
 from adjudge.expr.values import INT_MAX, INT_MIN
 
 if TYPE_CHECKING:
@@ -261,11 +261,15 @@ def _any(translator: Translator, function: str, node: Call, arguments: Sequence[
     """Return the answer of a function of which nothing is known, the same for the same arguments."""
     partly = [argument for argument in arguments if isinstance(argument, Members | Items | Entries | Opaque)]
     result = _sort(node.type)
-    if partly or result is None:
+    types = [argument.type for argument in node.arguments]
+    if partly or result is None or any(map(is_dynamic, types)):
         return translator.opaque(node.type, conj(known, *(all_known(a) for a in partly if isinstance(a, Items))))
     values = [_value(argument, translator) for argument in arguments]
+    values += [
+        _which(argument, translator) for argument in arguments if isinstance(argument, Number) and argument.is_double
+    ]
     sorts = [value.sort() for value in values]
-    name = f"{function}({', '.join(map(str, sorts))})"
+    name = f"{function}({', '.join(map(str, types))})"
     known = conj(known, z3.Function(f"{name}?", *sorts, z3.BoolSort())(*values))
     value = z3.Function(name, *sorts, result)(*values)
     if node.type == BOOL:
@@ -278,6 +282,14 @@ def _any(translator: Translator, function: str, node: Call, arguments: Sequence[
     low, high = LIMITS.get(node.type or INT, (INT_MIN, INT_MAX))
     translator.world.constraints.append(z3.And(value >= low, value <= high))
     return Number(known, value)
+
+
+def _which(double: Number, translator: Translator) -> Any:
+    """Return a number that tells doubles apart which the solver has as one: the two zeros, and what is odd."""
+    value = double.value
+    is_variable = z3.is_const(value) and value.decl().kind() == z3.Z3_OP_UNINTERPRETED
+    which = z3.Int(f"which {value.decl().name()}" if is_variable else translator.world.fresh("which"))
+    return z3.If(formula(disj(double.odd, value == 0)), which, 0)
 
 
 def _sort(type_: Type | None) -> Any:

@@ -10,6 +10,9 @@ import z3
 from adjudge.expr.smt.logic import Prop, all_of, any_of, choose, conj, disj, neg, pick
 from adjudge.fields import Field
 
+CHARACTER_MAX = 0x2FFFF
+"""The last character of the solver's texts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Truth:
@@ -133,16 +136,25 @@ def some(items: Items, holds: list[Prop]) -> Prop:
     return any_of(conj(present, hold) for (present, _), hold in zip(items.items, holds, strict=True))
 
 
+def string_val(text: str) -> Any:
+    """Return a text as z3's, which takes a backslash for an escape and has no characters past those of three planes."""
+    if any(ord(sign) > CHARACTER_MAX for sign in text):
+        return z3.String(f"text {text!r}")
+    return z3.StringVal(text.replace("\\", "\\u{5c}"))
+
+
 def as_string(text: Text, codes: Codes) -> Any:
-    """Return a text as a z3 string. A code can only be one of its vocabulary here."""
+    """Return a text as a z3 string; of a code without a vocabulary, any text that the number may stand for."""
     if isinstance(text.value, str):
-        return z3.StringVal(text.value)
+        return string_val(text.value)
     if not text.is_code:
         return text.value
-    *most, last = text.vocabulary or ("",)
-    string = z3.StringVal(last)
+    if not text.vocabulary:
+        return z3.Function("text of", z3.IntSort(), z3.StringSort())(text.value)
+    *most, last = text.vocabulary
+    string = string_val(last)
     for word in most:
-        string = z3.If(text.value == codes.code(word), z3.StringVal(word), string)
+        string = z3.If(text.value == codes.code(word), string_val(word), string)
     return string
 
 
@@ -158,8 +170,10 @@ def either(condition: Prop, one: Term, other: Term, codes: Codes, given: Prop = 
             return Number(known, choose(condition, one.value, other.value), one.is_double, odd)
         case Text(), Text():
             return _either_text(condition, one, other, codes, known)
-        case Members() | Items(), Members() | Items():
-            one, other = (listed(term) if isinstance(term, Members) else term for term in (one, other))
+        case Members(), Members() if tuple(one.of) == tuple(other.of):  # sets of two vocabularies make a list
+            of = {name: pick(condition, there, other.of[name]) for name, there in one.of.items()}
+            return Members(known, of, pick(condition, one.open, other.open))
+        case Items(), Items():
             items = [(conj(condition, present), item) for present, item in one.items]
             items += [(conj(neg(condition), present), item) for present, item in other.items]
             return Items(known, tuple(items), pick(condition, one.beyond, other.beyond), _length(condition, one, other))
@@ -169,9 +183,19 @@ def either(condition: Prop, one: Term, other: Term, codes: Codes, given: Prop = 
 def _either_text(condition: Prop, one: Text, other: Text, codes: Codes, known: Prop) -> Text:
     if isinstance(one.value, str) and one.value == other.value:
         return Text(known, one.value)
-    if one.is_code and one.vocabulary == other.vocabulary:
-        return Text(known, choose(condition, one.value, other.value), is_code=True, vocabulary=one.vocabulary)
+    if (one.is_code or other.is_code) and all(text.is_code or isinstance(text.value, str) for text in (one, other)):
+        values = (text.value if text.is_code else codes.code(text.value) for text in (one, other))
+        return Text(known, choose(condition, *values), is_code=True, vocabulary=_either_vocabulary(one, other))
     return Text(known, choose(condition, as_string(one, codes), as_string(other, codes)))
+
+
+def _either_vocabulary(one: Text, other: Text) -> tuple[str, ...] | None:
+    words: list[str] = []
+    for text in (one, other):
+        if text.is_code and text.vocabulary is None:
+            return None
+        words += text.vocabulary if text.is_code and text.vocabulary is not None else (text.value,)
+    return tuple(dict.fromkeys(words))
 
 
 def _length(condition: Prop, one: Items, other: Items) -> Any:
