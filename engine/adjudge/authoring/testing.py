@@ -108,7 +108,7 @@ def _failures(policy: TypedPolicy, case: Case, verdict: Verdict, refused: Collec
     expected = case.expected
     deciding = (*verdict.matched, *verdict.unresolved)
 
-    def failure(what: str, wanted: str, got: str, meant: Iterable[str]) -> Failure:
+    def unmet(what: str, wanted: str, got: str, meant: Iterable[str]) -> Failure:
         """Return one that the rules explain which decided; where none did, those that are meant and are false."""
         false = tuple(meant) if not deciding else ()
         rules, more = deciding or false[:RULES_MAX], len(false[RULES_MAX:])
@@ -118,7 +118,7 @@ def _failures(policy: TypedPolicy, case: Case, verdict: Verdict, refused: Collec
         wanted, got = getattr(expected, what), getattr(verdict, what)
         if wanted is not None and wanted != got:
             meant = (rule.id for rule in policy.rules if rule.outcome == wanted)
-            yield failure(what, _said(wanted), _said(got), meant)
+            yield unmet(what, _said(wanted), _said(got), meant)
     for what, had in (("rules", verdict.matched), ("unresolved", verdict.unresolved), ("waived", verdict.waived)):
         ids: tuple[str, ...] | None = getattr(expected, what)
         if ids == () and had:
@@ -128,7 +128,7 @@ def _failures(policy: TypedPolicy, case: Case, verdict: Verdict, refused: Collec
             yield Failure(what=what, expected=_listed(lacking), actual=_listed(had), rules=lacking)
     if expected.reasons is not None and set(expected.reasons) != set(verdict.reasons):
         meant = (rule.id for rule in policy.rules if rule.reason in expected.reasons)
-        yield failure("reasons", _listed(expected.reasons), _listed(verdict.reasons), meant)
+        yield unmet("reasons", _listed(expected.reasons), _listed(verdict.reasons), meant)
     if expected.score is not None and expected.score != verdict.score:
         yield Failure(what="score", expected=_range(expected.score), actual=_range(verdict.score or (0, 0)))
     taken = [
