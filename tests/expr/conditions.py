@@ -177,9 +177,7 @@ names.map(v, size(v)) == numbers
 at.getHours(text) == 1
 1.0 / x > 0.0
 """.strip().splitlines()
-TEXTS = st.sampled_from(
-    ("", "a", "b", "ab", "abb", "A1 ", "SG", "12", "zz", "low", "true", "q", "é💥", r"\u0041", "\U000e0001")
-)
+TEXTS = st.sampled_from(("", "a", "b", "ab", "abb", "A1 ", "SG", "12", "zz", "low", "true", "q", "é💥", r"\u0041"))
 
 
 @st.composite

@@ -300,3 +300,35 @@ def test_no_time_leaves_rows_parts_and_forces_open() -> None:
     assert "row 2 of the scorecard can be true" in said
     assert "`n > 2` makes a difference in row 3" in said
     assert "`d.emu` alone can force reject" in said
+
+
+RISK = "{type: double, range: [0, 1], riskier: higher}"
+MORE_RISK = {
+    "key of a map read whole": (f"m: {{type: map, keys: [a, b], of: {RISK}}}", "m.exists(k, m[k] < 0.5)"),
+    "new member": ("m: {type: set, values: [A, B], riskier: higher}", "size(m) >= 2"),
+    "second new member": ("m: {type: set, values: [A, B], riskier: higher}", "size(novel_m) == 1"),
+}
+
+
+@pytest.mark.parametrize("name", MORE_RISK)
+def test_more_risk_that_softens_is_told(name: str) -> None:
+    declared, when = MORE_RISK[name]
+    analysis = analysis_of(f"{HEAD}inputs: {{{declared}}}\nrules: [{{id: r, when: '{when}', then: reject}}]\n")
+    found = [finding for finding in analysis.findings if finding.code == "not-monotone"]
+    assert found
+    assert shows(analysis.policy, found[0])
+    before, after = found[0].witnesses
+    assert Outcome(after.outcome) < Outcome(before.outcome)
+
+
+@pytest.mark.parametrize(
+    ("declared", "when"),
+    [
+        (f"m: {{type: list, of: {RISK}}}", "m.exists(k, k < 0.5)"),
+        (f"m: {{type: map, of: {RISK}}}", "m.exists(k, m[k] < 0.5)"),
+    ],
+)
+def test_risk_that_is_not_asked_about_is_said_to_be_open(declared: str, when: str) -> None:
+    text = f"{HEAD}inputs: {{{declared}}}\nrules: [{{id: r, when: '{when}', then: review}}]\n"
+    said = [finding.message for finding in analysis_of(text).findings]
+    assert "not proved: that more risk in `m` never softens the outcome (its items are not told apart)" in said

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from adjudge.authoring.proofs.finding import Finding, Witness
 from adjudge.authoring.proofs.inquiry import Found, NotProved
 from adjudge.authoring.proofs.shrink import shrunk
 from adjudge.authoring.proofs.subject import Subject, not_proved, span_of
 from adjudge.authoring.proofs.world import Input, fields_of, put, value_at
-from adjudge.expr.nodes import Binary, Logic, Name, Node, Unary
-from adjudge.expr.smt.logic import Prop, conj, disj, neg
-from adjudge.expr.smt.terms import Entries, Members, Number, Term, Text, Truth
+from adjudge.expr.nodes import Binary, Call, Logic, Name, Node, Unary
+from adjudge.expr.smt.logic import Prop, conj, disj, implies, neg, same
+from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth
 from adjudge.fields import Field
+from adjudge.policy.slots import NOVEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +35,27 @@ def softening_changes(subject: Subject) -> Iterator[Finding]:
     if typed.scorecard is not None:
         read |= frozenset().union(*(subject.reads(row.condition) for row in typed.scorecard.rows))
     for slot, declared in typed.slots.items():
-        if slot in read and not _only_grows(subject, slot, declared):
+        if not _parts(subject, slot) & read:
+            continue
+        if _is_untold(declared):
+            why = NotProved("its items are not told apart")
+            yield replace(
+                not_proved("not-monotone", _promise(f"more risk in `{slot}`"), why, span_of(subject, slot)),
+                severity="note",
+                hint="a list, or a map whose keys are not declared, is not asked about",
+            )
+        elif not _only_grows(subject, slot, declared):
             for change in _changes(subject, slot, declared):
                 yield from _softens(subject, change)
+
+
+def _is_untold(declared: Field) -> bool:
+    """Whether a field holds items that mean risk, of which no change is made."""
+    return declared.of is not None and declared.of.riskier is not None and declared.vocabulary is None
+
+
+def _promise(what: str) -> str:
+    return f"that {what} never softens the outcome"
 
 
 def _only_grows(subject: Subject, slot: str, declared: Field) -> bool:
@@ -46,7 +66,7 @@ def _only_grows(subject: Subject, slot: str, declared: Field) -> bool:
     conditions = [(rule.condition, True) for rule in typed.rules] + [(row.condition, row.points > 0) for row in rows]
 
     def fine(node: Node, wanted: bool) -> bool:
-        if not subject.reads(node) & {slot, _owner(subject, slot)}:
+        if not subject.reads(node) & _parts(subject, slot):
             return True
         match node:
             case Logic(operands=operands):
@@ -59,6 +79,10 @@ def _only_grows(subject: Subject, slot: str, declared: Field) -> bool:
                 return wanted is (declared.riskier == "higher") and name == slot
             case Binary(operator=operator, left=Name(name=name), right=right) if name == slot:
                 return wanted and operator in grows and not subject.reads(right)
+            case Binary(operator=">" | ">=", left=Call(function="size", arguments=(Name(name=name),)), right=right) if (
+                name == _novel(slot)
+            ):
+                return wanted and not subject.reads(right)
             case Binary(operator="in", left=left, right=Name(name=name)) if name == slot:
                 return wanted and not subject.reads(left)
             case _:
@@ -75,6 +99,7 @@ def _changes(subject: Subject, slot: str, declared: Field) -> Iterator[_Change]:
         for name, there in before.of.items():
             after = replace(before, of={**before.of, name: True})
             yield _Change(slot, f"`{name}` more in `{slot}`", {slot: after}, conj(before.known, neg(there)))
+        yield from _novel_member(subject, slot, before)
         return
     other = subject.world.term(slot, declared, f"riskier {slot}")
     low, high = (before, other) if declared.riskier == "higher" else (other, before)
@@ -91,6 +116,39 @@ def _changes(subject: Subject, slot: str, declared: Field) -> Iterator[_Change]:
         case _:
             return
     yield _Change(slot, what, _with_map(subject, slot, other), conj(before.known, other.known, more))
+
+
+def _novel_member(subject: Subject, slot: str, before: Members) -> Iterator[_Change]:
+    """Yield that a set has one member more outside its vocabulary, which makes it unknown what else it has."""
+    novel = _novel(slot)
+    named = subject.world.slots.get(novel)
+    other = subject.world.term(novel, subject.policy.typed.slots[novel], f"more {novel}") if named else None
+    if not isinstance(named, Items) or not isinstance(other, Items):
+        return
+    kept = [
+        implies(there, conj(same(one.known, two.known), one.value == two.value))
+        for (there, one), (_, two) in zip(named.items, other.items, strict=True)
+        if isinstance(one, Text) and isinstance(two, Text)
+    ]
+    kept += [implies(there, two.known) for there, two in other.items]
+    kept += [  # reading leaves each once
+        implies(there, one.value != two.value)
+        for (_, one), (there, two) in combinations(other.items, 2)
+        if isinstance(one, Text) and isinstance(two, Text)
+    ]
+    more = conj(before.known, named.known, other.known, other.length == named.length + 1, neg(other.beyond), *kept)
+    yield _Change(slot, f"a new member of `{slot}`", {slot: replace(before, open=True), novel: other}, more)
+
+
+def _novel(slot: str) -> str:
+    owner, dot, name = slot.rpartition(".")
+    return f"{owner}{dot}{NOVEL}{name}"
+
+
+def _parts(subject: Subject, slot: str) -> frozenset[str]:
+    """Return the slots that change with one: its own, its map's, and what is new in a set."""
+    novel = (_novel(slot),) if isinstance(subject.world.slots[slot], Members) else ()
+    return frozenset((slot, _owner(subject, slot), *novel))
 
 
 def _with_map(subject: Subject, slot: str, after: Term) -> dict[str, Term]:
@@ -114,8 +172,7 @@ def _softens(subject: Subject, change: _Change) -> Iterator[Finding]:
     if isinstance(answer, Found):
         yield _finding(subject, change, *_shrunk(subject, change.slot, answer.input, answer.others[0]))
     elif isinstance(answer, NotProved):
-        what = f"that {change.what} never softens the outcome"
-        yield not_proved("not-monotone", what, answer, span_of(subject, change.slot))
+        yield not_proved("not-monotone", _promise(change.what), answer, span_of(subject, change.slot))
 
 
 def _finding(subject: Subject, change: _Change, one: Input, other: Input) -> Finding:
