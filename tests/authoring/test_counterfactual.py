@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from itertools import combinations
 
 import pytest
@@ -107,6 +108,18 @@ def test_number_goes_no_farther_than_it_must() -> None:
     assert [str(change) for change in way.changes] == ["share: 0.9 → 0.59"]
     (way,) = counterfactual(policy, {"share": 0.1, "age": "2h"}).ways
     assert [str(change) for change in way.changes] == ["age: 2h → 24h1m"]
+
+
+def test_time_and_a_tiny_number_go_no_farther_than_they_must() -> None:
+    policy = parse_policy(
+        "policy_language: 1\npolicy: x\ninputs: {share: {type: double, range: [0, 1]}, born: timestamp}\n"
+        "rules:\n  - {id: born, when: 'born > timestamp(\"2010-01-01T12:00:00Z\")', then: review}\n"
+        "  - {id: share, when: share > 0.0000000001, then: review}\n"
+    )
+    (way,) = counterfactual(policy, {"share": 0.0, "born": "2011-03-04T05:06:07Z"}).ways
+    assert [change.new for change in way.changes] == [datetime(2010, 1, 1, tzinfo=UTC)]
+    (way,) = counterfactual(policy, {"share": 0.000000002, "born": "2009-03-04T05:06:07Z"}).ways
+    assert [change.new for change in way.changes] == [0.0000000001]
 
 
 def test_lost_signal_comes_back_as_a_whole() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import z3
@@ -26,7 +27,7 @@ from adjudge.authoring.proofs.world import (
 from adjudge.expr.smt.logic import Prop, all_of, conj, disj, formula, neg, same
 from adjudge.expr.smt.terms import Entries, Members, Term, Text
 from adjudge.expr.smt.values import holds
-from adjudge.expr.smt.world import World
+from adjudge.expr.smt.world import EPOCH, World
 from adjudge.expr.types import STRING
 from adjudge.fields import Field
 from adjudge.model import Outcome
@@ -38,6 +39,8 @@ CHANGES_MAX = 4
 """How many fields at once are looked at."""
 WAYS_MAX = 3
 _HALVINGS = 60
+_LAST = datetime(9999, 12, 1, tzinfo=UTC)
+"""Later than this no time is rounded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,16 +331,22 @@ class _Search:
 
 
 def _rounder(value: object) -> Iterator[object]:
-    """Yield numbers next to one that are easier to read, the easiest first; lengths of time within 1%."""
+    """Yield what is easier to read next to a value, the easiest first; lengths within 1%, times within a day."""
     match value:
         case float():
-            for digits in range(2 if abs(value) <= 1 else 1, 9):
+            first = 1 if abs(value) > 1 else 2 if value == 0 else 1 + math.ceil(-math.log10(abs(value)))
+            for digits in range(max(1, first), first + 7):
                 step = 10.0**-digits
                 yield from (round(value, digits), round(value - step, digits), round(value + step, digits))
         case timedelta():
             for unit in (timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)):
                 if unit <= abs(value) / 100:
                     yield from (value // unit * unit, (value // unit + 1) * unit)
+        case datetime():
+            for unit in (timedelta(days=1), timedelta(hours=1), timedelta(minutes=1), timedelta(seconds=1)):
+                over = (value - EPOCH) % unit
+                if EPOCH + unit < value - over < _LAST:
+                    yield from (value - over, value - over + unit)
 
 
 def _between(old: Any, new: Any) -> Any:
@@ -347,7 +356,7 @@ def _between(old: Any, new: Any) -> Any:
             middle: Any = (old + new) // 2
         case float(), float():
             middle = (old + new) / 2
-        case timedelta(), timedelta():
+        case (timedelta(), timedelta()) | (datetime(), datetime()):
             middle = old + (new - old) // timedelta(seconds=1) // 2 * timedelta(seconds=1)
         case _:
             return None
