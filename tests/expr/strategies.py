@@ -388,9 +388,7 @@ class _Writer:
 
     def list(self, item: Type, depth: int) -> str:
         if item == STRING and self.pick(True, False, False, False):
-            return self.pick("(face.tags + {})", "({} + face.tags)", f"({self.leaf(BOOL)} ? {{}} : face.tags)").format(
-                self.leaf(ListType(STRING))
-            )
+            return self.pick("(face.tags + {})", "({} + face.tags)").format(self.leaf(ListType(STRING)))
         match self.pick("literal", "sum", "filter", "map", "map if"):
             case "literal":
                 return "[" + ", ".join(self.expression(item, depth) for _ in range(self.pick(1, 2, 3))) + "]"

@@ -122,10 +122,9 @@ def join(left: Type, right: Type) -> Type | None:
         case ListType(item=a), ListType(item=b):
             item = join(a, b)
             return ListType(item) if item else None
-        case (SetType(), ListType(item=item)) | (ListType(item=item), SetType()) if is_text(item):
-            return ListType(STRING)
-        case SetType(), SetType():
-            return ListType(STRING)
+        case SetType(values=a), SetType(values=b):
+            # never a list: an unknown item of a list counts, an unknown member of a set may be one of those known
+            return SetType(tuple(dict.fromkeys((*a, *b))))
         case MapType(key=k1, value=v1), MapType(key=k2, value=v2):
             key, value = join(k1, k2), join(v1, v2)
             return MapType(key, value) if key and value else None
