@@ -161,7 +161,6 @@ duration(text) > age
 string(x) == text
 string(x) == string(y)
 string(n) == string(age)
-"a" in (flag ? tags : names)
 string(at) == text
 at.getFullYear() == 2026
 at.getMonth() == 10
