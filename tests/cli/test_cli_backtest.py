@@ -131,7 +131,7 @@ def test_backtest_of_a_log(run: Any, folder: Path, log: Path) -> None:
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
     (moved,) = report["moves"]
-    assert report["rows"] == 4
+    assert (report["rows"], report["data"]) == (4, "log")
     assert cells_of(moved).keys() == {("pass", "pass"), ("review", "review"), ("reject", "reject")}
 
 

@@ -6,6 +6,7 @@ import signal
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -139,7 +140,8 @@ def opened(
         size = sum(file.stat().st_size for file in segments(data))
         with progress_bar("reading the log", size) as bar:
             export(data, out, functions=registry.catalogue().functions, with_personal=personal, progress=bar)
-        yield [open_dataset(connection, out, policy.typed, mapping=mapping, name=name) for policy in policies]
+        found = [open_dataset(connection, out, policy.typed, mapping=mapping, name=name) for policy in policies]
+        yield [replace(one, path=data) for one in found]
 
 
 @contextmanager
