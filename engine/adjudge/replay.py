@@ -133,6 +133,13 @@ def replay_decision(seq: int, body: DecisionBody, policy: Policy | str, reveal: 
     return Replayed(seq=seq, decision=body, answer=answer, differences=differences, recomputed=verdict)
 
 
+def rules_moved(old: Verdict, new: Verdict) -> tuple[str, ...]:
+    """Return what came into a verdict (`+rule`) and what left it (`-rule`), in doubt (`rule?`) or not."""
+    before, after = ([*verdict.matched, *(f"{rule}?" for rule in verdict.unresolved)] for verdict in (old, new))
+    came = (f"+{rule}" for rule in after if rule not in before)
+    return (*came, *(f"-{rule}" for rule in before if rule not in after))
+
+
 def needs_erased(policy: Policy, erased: tuple[str, ...]) -> str | None:
     """Say which erased field a policy's verdict hangs on; None where it hangs on none."""
     read = slots_hung_on(policy)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal
+from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.read import UnfinishedLine, read
 from adjudge.audit.record import Record
 from adjudge.audit.vault import Vault
@@ -22,7 +22,7 @@ from adjudge.errors import AdjudgeError, AuditBroken
 from adjudge.model import Outcome
 from adjudge.plugin import Function, Provider
 from adjudge.policy.policy import Policy
-from adjudge.replay import Policies, Replayed, known_of, replay_decision
+from adjudge.replay import Policies, Replayed, known_of, replay_decision, rules_moved
 
 EXAMPLES = 3
 """How many decisions are named for each pair of outcomes, and of those that are not replayable."""
@@ -156,7 +156,7 @@ class _Work:
     vault_at: Path
     buyer: Buyer | None
     is_verbose: bool
-    _reveal: Reveal | None = None
+    _vault: Vault | None = None
     _policies: Policies = field(init=False)
 
     def __post_init__(self) -> None:
@@ -164,8 +164,9 @@ class _Work:
 
     def do(self, batch: Sequence[tuple[int, bytes]], policies: Mapping[str, PolicyBody]) -> tuple[Tally, list[Told]]:
         """Replay decisions. policies: of the log, so far."""
-        if self._reveal is None:
-            self._reveal = Vault.open(self.vault_at).reveal
+        if self._vault is None:  # in each process its own
+            self._vault = Vault.open(self.vault_at)
+        reveal = self._vault.reveal
         for body in policies.values():
             self._policies.add(body)
         tally, told = Tally(cost=None if self.policy is not None and self.buyer is None else {}), []
@@ -176,7 +177,7 @@ class _Work:
             except msgspec.DecodeError as error:
                 raise AuditBroken(f"record {seq}: is no decision: {error}") from None
             policy = self._policies.get(body_) if self.policy is None else self.policy
-            one = replay_decision(seq, body_, policy, self._reveal)
+            one = replay_decision(seq, body_, policy, reveal)
             if self.policy is None and one.answer == "identical" and not self.is_verbose:
                 _count(tally.answers, {"identical": 1})
                 continue
@@ -185,7 +186,7 @@ class _Work:
             if self.policy is not None:
                 _join(tally.recorded_cost, body_.cost)
                 if self.buyer is not None:
-                    self.buyer.buy(side, body_, known_of(body_, self._reveal)[0])
+                    self.buyer.buy(side, body_, known_of(body_, reveal)[0])
             if self.is_verbose or said.answer != "identical":
                 told.append(said)
         if tally.cost is not None:
@@ -193,17 +194,17 @@ class _Work:
         _count(tally.untold, side.untold)
         return tally, told
 
+    def close(self) -> None:
+        """Let go of the vault."""
+        if self._vault is not None:
+            self._vault.close()
+
 
 _DECISION = msgspec.json.Decoder(DecisionBody)
 
 
 def _told(one: Replayed) -> Told:
     old, new = one.decision.verdict, one.recomputed
-    rules: list[str] = []
-    if new is not None and old.outcome is not new.outcome:
-        before, after = ([*v.matched, *(f"{rule}?" for rule in v.unresolved)] for v in (old, new))
-        rules = [f"+{rule}" for rule in after if rule not in before]
-        rules += [f"-{rule}" for rule in before if rule not in after]
     return Told(
         seq=one.seq,
         decision_id=one.decision.decision_id,
@@ -212,7 +213,7 @@ def _told(one: Replayed) -> Told:
         new=new.outcome if new is not None else None,
         missing=one.missing,
         differences=one.differences,
-        rules=tuple(rules),
+        rules=rules_moved(old, new) if new is not None and old.outcome is not new.outcome else (),
     )
 
 
@@ -335,7 +336,10 @@ def _pool(jobs: int, work: _Work) -> Iterator[Submit]:
             future.set_result(work.do(batch, policies))
             return future
 
-        yield now
+        try:
+            yield now
+        finally:
+            work.close()
         return
     _work = work  # policies and plugins' functions cannot be sent to another process, but a fork has them
     try:

@@ -202,8 +202,8 @@ def test_labels_that_are_none_are_counted_and_told(tmp_path: Path) -> None:
     with connect() as connection:
         notes = open_dataset(connection, path, policy.typed).notes
     assert notes == (
-        "2 rows have a label that is none, `bad`, `ok`: it is `fraud` or `genuine`, or a bool",
-        "1 rows have a outcome that is none, `declined`: it is pass, review or reject",
+        "rows whose label is none of fraud, genuine: 2, such as `bad`, `ok`",
+        "rows whose outcome is none of pass, review, reject: 1, such as `declined`",
     )
 
 

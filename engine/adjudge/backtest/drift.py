@@ -101,21 +101,28 @@ def _fields(policy: TypedPolicy, here: Dataset, there: Dataset) -> Iterator[tupl
     for slot, declared in policy.slots.items():
         if slot == NOW or slot in here.absent or slot in there.absent:
             continue
-        columns = (here.columns[slot], there.columns[slot])
+        columns = here.columns[slot], there.columns[slot]
         if any(column.startswith("cast(null as ") for column in columns):
             continue
         match declared.type:
             case type_ if type_ in (INT, DOUBLE):
-                yield slot, *(f"({column})::double" for column in columns)  # type: ignore[misc]
+                forms = {slot: "({})::double"}
             case type_ if type_ == BOOL:
-                yield slot, *(f"({column})::int::double" for column in columns)  # type: ignore[misc]
+                forms = {slot: "({})::int::double"}
             case EnumType(values=values):
-                words = DUCKDB.literal(values)
-                yield slot, *(f"list_position({words}, {column})::double" for column in columns)  # type: ignore[misc]
+                forms = {slot: f"list_position({_braced(DUCKDB.literal(values))}, {{}})::double"}
             case SetType(values=values):
-                for value in values:
-                    has = [f"list_contains({column}, {DUCKDB.text(value)})::int::double" for column in columns]
-                    yield f"{slot}: {value}", *has  # type: ignore[misc]
+                has = "list_contains({{}}, {})::int::double"
+                forms = {f"{slot}: {value}": has.format(_braced(DUCKDB.text(value))) for value in values}
+            case _:
+                forms = {}
+        for name, form in forms.items():
+            yield name, form.format(columns[0]), form.format(columns[1])
+
+
+def _braced(text: str) -> str:
+    """Return a text that stands in a form as it is."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _places(connection: duckdb.DuckDBPyConnection, column: str, relation: str, where: str) -> Sequence[float]:

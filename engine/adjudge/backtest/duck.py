@@ -87,21 +87,17 @@ def first(connection: Any, query: str) -> tuple[Any, ...]:
 
 def install(connection: Any, sql: PolicySql, types: Mapping[str, str]) -> None:
     """Give a database the functions of a policy's fallbacks. types: of columns in SQL, by slot."""
+    import duckdb
+
     for fallback in sql.fallbacks:
         function = _function(fallback, sql.policy.typed, sql.policy.functions)
         parts = ", ".join(f"s{at} {types[slot]}" for at, slot in enumerate(fallback.slots))
         parameter = f"STRUCT({parts})" if parts else "BOOLEAN"
-        with suppress(_error()):  # of an earlier query, under the same name
+        with suppress(duckdb.Error):  # of an earlier query, under the same name
             connection.remove_function(fallback.name)
         connection.create_function(
             fallback.name, function, [parameter], "BOOLEAN", type="arrow", null_handling="special", side_effects=True
         )
-
-
-def _error() -> type[Exception]:
-    import duckdb
-
-    return duckdb.Error
 
 
 def _function(fallback: Fallback, typed: TypedPolicy, functions: Mapping[str, Any]) -> Any:

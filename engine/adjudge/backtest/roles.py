@@ -92,7 +92,7 @@ def _word(connection: Any, relation: str, role: str, column: str, words: tuple[s
     if rows:
         shown = ", ".join(f"`{word}`" for word, _ in rows[:SHOWN]) + (", …" if len(rows) > SHOWN else "")
         total = sum(count for _, count in rows)
-        notes.append(f"{total:,} rows have a {role} that is none, {shown}: it is {_WANTED[role]}")
+        notes.append(f"rows whose {role} is none of {', '.join(words)}: {total:,}, such as {shown}")
     return f"case when {said} in ({known}) then {said} end", notes
 
 

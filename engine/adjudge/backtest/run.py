@@ -58,7 +58,7 @@ class Backtest:
     """What a policy made of a dataset.
 
     cells: counts by day, label and verdict. rules: in policy order. overlap: of pairs of rules, on how many of
-    `overlap_rows` rows both were true. absent: slots that the data has not, and so unknown on every row.
+    `overlap_rows` rows both were true: all, or a sample.
     by_row: rules and rows of the scorecard that SQL could not answer, with the reason.
     """
 
@@ -117,18 +117,19 @@ class Runner:
             counts = hits[row[1]]
             for at, count in enumerate(row[_CELL:]):
                 counts[at] += count
-        overlap, overlap_rows = self._overlap()
+        total = sum(cell.rows for cell in cells)
+        overlap, overlap_rows = self._overlap(total)
         return Backtest(
             policy=self.policy,
             dataset=self.dataset,
-            rows=sum(cell.rows for cell in cells),
+            rows=total,
             cells=tuple(cells),
             rules=tuple(
                 RuleHits(
                     id=rule.id,
                     outcome=rule.outcome,
                     true=sum(counts[2 * at] for counts in hits.values()),
-                    unknown=sum(cell.rows for cell in cells) - sum(counts[2 * at + 1] for counts in hits.values()),
+                    unknown=total - sum(counts[2 * at + 1] for counts in hits.values()),
                     fraud=hits["fraud"][2 * at],
                     genuine=hits["genuine"][2 * at],
                 )
@@ -151,17 +152,15 @@ class Runner:
             " group by day, label, verdict order by day, label, verdict"
         )
 
-    def _overlap(self) -> tuple[dict[tuple[str, str], int], int]:
-        """Count pairs of rules that are true together, on the first rows: a bit for each row, an int for each rule."""
+    def _overlap(self, total: int) -> tuple[dict[tuple[str, str], int], int]:
+        """Count pairs of rules that are true together, of a sample: a bit for each row, an int for each rule."""
         ids, p = self.sql.ids, self.sql.prefix
         if len(ids) < 2:
             return {}, 0
         places = ", ".join(
             f"bitstring_agg(case when {p}c{at} then place end, 0, {OVERLAP_ROWS - 1})" for at in range(len(ids))
         )
-        rows = first(self.connection, f"select count(*) from {self.dataset.relation}")[0]
-        share = 100 * OVERLAP_ROWS / rows if rows > OVERLAP_ROWS else None
-        sample = f" using sample {share} percent (system, 1)" if share is not None else ""
+        sample = f" using sample {100 * OVERLAP_ROWS / total} percent (system, 1)" if total > OVERLAP_ROWS else ""
         limited = f"(select * from {self.relation(sample=sample)} limit {OVERLAP_ROWS})"
         numbered = f"(select *, row_number() over () - 1 as place from {limited})"
         rows, *found = first(self.connection, f"select count(*), {places} from {numbered}")
@@ -178,14 +177,11 @@ class Runner:
 
         before: with another prefix than this one's.
         """
-        other = before.sql.outcome if before is not None else None
-        if other is None:
-            recorded = self.dataset.roles["outcome"]
-            other = "case recorded when 'reject' then 2 when 'review' then 1 when 'pass' then 0 end"
-            keep = [f"{recorded} as recorded"]
+        if before is not None:
+            other, keep = before.sql.outcome, [before.sql.columns()] if before.sql.columns() else []
         else:
-            assert before is not None
-            keep = [before.sql.columns()] if before.sql.columns() else []
+            other = "case recorded when 'reject' then 2 when 'review' then 1 when 'pass' then 0 end"
+            keep = [f"{self.dataset.roles['outcome']} as recorded"]
         query = f"select {other}, {self.sql.outcome}, count(*) from {self.relation(*keep)} group by all"
         found: Counter[tuple[Outcome, Outcome]] = Counter()
         for old, new, rows in fetched(self.connection, query, progress):

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from adjudge.backtest.columns import DataError
@@ -230,7 +231,7 @@ class _Search:
         self.first = _result(self.connection, self.policy, self.dataset, self.knobs[0], self.where)
         self.seen.append((dict(values), self.first))
         for price in _PRICES:
-            values = self._descend(values, tried, lambda result, price=price: self._priced(result, price), progress)  # type: ignore[misc]
+            values = self._descend(values, tried, partial(self._priced, price), progress)
         best, _ = min(self.seen, key=lambda one: self.worth(one[1]))
         self._descend(best, tried, self.worth, progress)
         values, self.best = min(self.seen, key=lambda one: (self.worth(one[1]), _moved(one[0])))
@@ -263,7 +264,7 @@ class _Search:
                 break
         return values
 
-    def _priced(self, result: Result, price: float) -> tuple[float, ...]:
+    def _priced(self, price: float, result: Result) -> tuple[float, ...]:
         over = max(0.0, (result.turned_away.share or 0.0) - self._turned_away)
         return over, (result.miss.share or 0.0) + price * (result.review.share or 0.0)
 

@@ -17,7 +17,7 @@ from adjudge.cli.extras import extra
 from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINE
 from adjudge.cli.output import JSON, TEXT, print_json
-from adjudge.cli.progress import progress_bar
+from adjudge.cli.progress import progress_bar, size_of
 from adjudge.cli.settings import Settings
 from adjudge.policy.load import read_policy_file
 from adjudge.policy.policy import Policy
@@ -137,8 +137,7 @@ def opened(
     personal = any(field.personal for policy in policies for field in policy.typed.slots.values())
     with _ended_by_sigterm(), tempfile.TemporaryDirectory(prefix="adjudge-backtest-") as folder:
         out = Path(folder) / "export"
-        size = sum(file.stat().st_size for file in segments(data))
-        with progress_bar("reading the log", size) as bar:
+        with progress_bar("reading the log", size_of(data)) as bar:
             export(data, out, functions=registry.catalogue().functions, with_personal=personal, progress=bar)
         found = [open_dataset(connection, out, policy.typed, mapping=mapping, name=name) for policy in policies]
         yield [replace(one, path=data) for one in found]

@@ -5,8 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import click
+
+from adjudge.audit.verify import segments
+
+
+def size_of(log: Path) -> int:
+    """Return how many bytes a log has, which is what bars over a log count."""
+    return sum(file.stat().st_size for file in segments(log))
 
 
 @contextmanager

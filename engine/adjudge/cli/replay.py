@@ -8,11 +8,10 @@ from pathlib import Path
 
 import click
 
-from adjudge.audit.verify import segments
 from adjudge.cli.files import check_folder
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, counted, format_option, print_json
-from adjudge.cli.progress import progress_bar
+from adjudge.cli.progress import progress_bar, size_of
 from adjudge.cli.settings import Settings
 from adjudge.model import OUTCOMES
 from adjudge.recorded import to_json
@@ -57,7 +56,7 @@ def command(
         elif new is None:
             click.echo("\n".join(_lines(one)))
 
-    with progress_bar("replaying", sum(file.stat().st_size for file in segments(log))) as bar:
+    with progress_bar("replaying", size_of(log)) as bar:
         tally = replay_all(
             log,
             policy=new,

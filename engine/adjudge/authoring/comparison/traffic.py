@@ -18,7 +18,7 @@ from adjudge.errors import AuditBroken
 from adjudge.model import Outcome, SignalStatus, Verdict
 from adjudge.plugin import Provider
 from adjudge.policy.policy import Policy
-from adjudge.replay import known_of, needs_erased
+from adjudge.replay import known_of, needs_erased, rules_moved
 from adjudge.signals.plan import Plan, plan
 
 EXAMPLES = 3
@@ -177,8 +177,7 @@ def _flip(traffic: Traffic, seq: int, body: DecisionBody, old: Verdict, new: Ver
     traffic.last = max(traffic.last or body.at, body.at)
     if old.outcome == new.outcome:
         return
-    before, after = ([*v.matched, *(f"{rule}?" for rule in v.unresolved)] for v in (old, new))
-    rules = [f"+{rule}" for rule in after if rule not in before] + [f"-{rule}" for rule in before if rule not in after]
+    rules = rules_moved(old, new)
     traffic.moved_by.update(rules)
     kept = traffic.examples.setdefault(cell, [])
     if len(kept) < EXAMPLES:
@@ -189,7 +188,7 @@ def _flip(traffic: Traffic, seq: int, body: DecisionBody, old: Verdict, new: Ver
                 merchant_biz_id=body.merchant_biz_id,
                 old=old.outcome,
                 new=new.outcome,
-                rules=tuple(rules),
+                rules=rules,
             )
         )
 

@@ -166,6 +166,11 @@ def _text(drifts: Sequence[Drift], limits: _Limits, verbose: bool) -> Iterator[s
             yield f"{one.field:<{width}}no window has rows enough"
 
 
+def _label(text: str) -> str:
+    """Return a text as a label's value has it."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
@@ -187,4 +192,4 @@ def _metrics(policy: str, drifts: Sequence[Drift], limits: _Limits) -> Iterator[
                 alarm = float(limits.are_passed(last, one))
                 value = {"psi": last.psi, "ks": last.ks, "unknown_ratio": last.unknown, "alarm": alarm}[name]
                 if value is not None:
-                    yield f'adjudge_drift_{name}{{policy="{policy}",field="{one.field}"}} {value:.6g}'
+                    yield f'adjudge_drift_{name}{{policy="{_label(policy)}",field="{_label(one.field)}"}} {value:.6g}'

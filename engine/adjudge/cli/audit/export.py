@@ -8,12 +8,11 @@ from pathlib import Path
 
 import click
 
-from adjudge.audit.verify import segments
 from adjudge.cli.audit.records import log_argument
 from adjudge.cli.extras import extra
 from adjudge.cli.group import FINE
 from adjudge.cli.output import JSON, counted, format_option, print_json
-from adjudge.cli.progress import progress_bar
+from adjudge.cli.progress import progress_bar, size_of
 from adjudge.cli.settings import Settings
 
 SMALL = 64 * 2**20
@@ -34,7 +33,7 @@ def export_command(settings: Settings, log: Path, out: Path, with_personal: bool
     """
     with extra("backtest", "pyarrow"):
         from adjudge.backtest.export import export
-    size = sum(file.stat().st_size for file in segments(log))
+    size = size_of(log)
     jobs = jobs or (1 if size < SMALL else os.cpu_count() or 1)
     functions = settings.registry().catalogue().functions
     with progress_bar("exporting", size) as bar:
