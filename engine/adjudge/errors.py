@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from adjudge.source import Source, Span
+from adjudge.texts import one_line
 
 
 class AdjudgeError(Exception):
@@ -27,12 +28,12 @@ class PolicyError(AdjudgeError):
 
         note: a few words that stand beside the caret, such as what was expected.
         """
-        message = _printable(message)
+        message = one_line(message)
         super().__init__(message)
         self.code = code
         self.message = message
-        self.hint = _printable(hint) if hint else None
-        self.note = _printable(note)
+        self.hint = one_line(hint) if hint else None
+        self.note = one_line(note)
         part, start = source.part(span.start)
         source, span = part, Span(start, start + span.end - span.start)
         self.source = source
@@ -41,7 +42,7 @@ class PolicyError(AdjudgeError):
         self.line, self.column = source.place(span.start)
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: error[{self.code}]: {self.message}"
+        return f"{one_line(self.file)}:{self.line}:{self.column}: error[{self.code}]: {self.message}"
 
     def render(self) -> str:
         """Return the error as a person reads it: place, message, the line with a caret, and the way out."""
@@ -49,17 +50,18 @@ class PolicyError(AdjudgeError):
         number = f"{self.line:>5}"
         lines = [str(self)]
         if len(text) <= 400:
-            width = max(1, min(self.span.end - self.span.start, len(text) - self.column + 1))
-            indent = "".join("\t" if char == "\t" else " " for char in text[: self.column - 1])
-            lines += [f"{number} | {text}", f"      | {indent}{'^' * width} {self.note}".rstrip()]
+            start = self.column - 1
+            before, marked = _shown(text[:start]), _shown(text[start : start + self.span.end - self.span.start])
+            indent = "".join("\t" if char == "\t" else " " for char in before)
+            lines += [f"{number} | {_shown(text)}", f"      | {indent}{'^' * max(1, len(marked))} {self.note}".rstrip()]
         if self.hint:
             lines.append(f"   hint: {self.hint}")
         return "\n".join(lines)
 
 
-def _printable(text: str) -> str:
-    """Return a text without anything that a terminal would obey or a reader could not see; a policy may quote such."""
-    return text if text.isprintable() else "".join(char if char.isprintable() else "�" for char in text)
+def _shown(text: str) -> str:
+    """Return a part of a line with its tabs, which move the caret below as they move the text."""
+    return "\t".join(map(one_line, text.split("\t")))
 
 
 class PolicyErrors(AdjudgeError, ExceptionGroup[PolicyError]):

@@ -21,6 +21,7 @@ from adjudge.policy.load import read_policy
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOVEL
 from adjudge.policy.terms import slots_read
+from adjudge.texts import split_lines
 
 Answer = Literal["identical", "different", "not replayable"]
 
@@ -205,7 +206,7 @@ def load_recorded(body: PolicyBody, functions: Mapping[str, Function]) -> Policy
         catalogue = Catalogue(providers=providers, functions=functions)
         typed = read_policy(body.text, f"{body.policy}.yaml", texts=body.lists, catalogue=catalogue)
     except (PolicyErrors, PluginError, FieldError) as error:
-        return f"its policy {body.policy} {body.digest[:12]} does not load: {str(error).splitlines()[0]}"
+        return f"its policy {body.policy} {body.digest[:12]} does not load: {split_lines(str(error))[0]}"
     if typed.digest != body.digest:
         return f"its policy {body.policy} {body.digest[:12]} is recorded with another text"
     return Policy(typed, catalogue.overloads())

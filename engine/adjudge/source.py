@@ -6,6 +6,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
+
+from adjudge.texts import split_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Source:
 
     @cached_property
     def _line_starts(self) -> tuple[int, ...]:
-        return (0, *(at + 1 for at, char in enumerate(self.text) if char == "\n"))
+        return (0, *accumulate(len(line) for line in split_lines(f"{self.text}$", keep_ends=True)[:-1]))
 
     def place(self, offset: int) -> tuple[int, int]:
         """Return line and column of a character, both from 1."""
@@ -39,9 +42,8 @@ class Source:
 
     def line(self, number: int) -> str:
         """Return the text of one line, numbered from 1, without its line end."""
-        start = self._line_starts[number - 1]
-        end = self.text.find("\n", start)
-        return self.text[start : len(self.text) if end < 0 else end].rstrip("\r")
+        end = self._line_starts[number] if number < len(self._line_starts) else None
+        return self.text[self._line_starts[number - 1] : end].rstrip("\r\n")
 
     def whole(self) -> Text:
         """Return all of this source as one text."""

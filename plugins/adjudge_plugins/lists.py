@@ -36,6 +36,7 @@ from adjudge.plugin import (
     SignalFailed,
     hookimpl,
 )
+from adjudge.texts import split_lines
 from adjudge_plugins.settings import refuse_unknown_keys, required_text
 
 FILE_MAX_BYTES = 256 * 1024 * 1024
@@ -130,7 +131,7 @@ class _ListFile:
             data = file.read(FILE_MAX_BYTES + 1)
         if len(data) > FILE_MAX_BYTES:
             raise ValueError("too large")
-        lines = (line.strip() for line in data.decode("utf-8-sig").splitlines())
+        lines = (line.strip() for line in split_lines(data.decode("utf-8-sig")))
         return stamp, frozenset(self.settings.normal(line) for line in lines if line and not line.startswith("#"))
 
 

@@ -7,6 +7,7 @@ from xml.etree import ElementTree  # writes only
 
 from adjudge.authoring.coverage import Coverage
 from adjudge.authoring.testing import Result
+from adjudge.texts import on_terminal, one_line
 
 
 def junit(
@@ -27,8 +28,7 @@ def junit(
             case = _case(suite, result.case.name, name, result.line)
             if not result.passed:
                 said = "; ".join(f"{f.what}: expected {f.expected}, got {f.actual}" for f in result.failures)
-                lines = map(_printable, result.render().split("\n"))
-                ElementTree.SubElement(case, "failure", message=_printable(said)).text = "\n".join(lines)
+                ElementTree.SubElement(case, "failure", message=one_line(said)).text = on_terminal(result.render())
     for name, one in covered:
         gaps = len(one.missing)
         failures, skipped = (gaps, 0) if name in low else (0, gaps)
@@ -46,15 +46,11 @@ def junit(
 def _suite(
     root: ElementTree.Element, name: str, tests: int, *, failures: int = 0, skipped: int = 0
 ) -> ElementTree.Element:
-    about = {"name": _printable(name), "tests": str(tests), "failures": str(failures), "errors": "0"}
+    about = {"name": one_line(name), "tests": str(tests), "failures": str(failures), "errors": "0"}
     about["skipped"] = str(skipped)
     return ElementTree.SubElement(root, "testsuite", about)
 
 
 def _case(suite: ElementTree.Element, name: str, file: str, line: int) -> ElementTree.Element:
-    about = {"name": _printable(name), "classname": _printable(file), "file": _printable(file), "line": str(line)}
+    about = {"name": one_line(name), "classname": one_line(file), "file": one_line(file), "line": str(line)}
     return ElementTree.SubElement(suite, "testcase", about)
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else " " for char in text)

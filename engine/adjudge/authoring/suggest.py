@@ -23,6 +23,7 @@ from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW
 from adjudge.policy.terms import slots_read
 from adjudge.policy.yaml import read_yaml
+from adjudge.texts import split_lines
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,7 @@ def appended(file: CaseFile, suggestions: Sequence[Suggestion], catalogue: Catal
 def _line_after(text: str, end: int) -> int:
     """Return where the line after a part begins; the end of the text where nothing but comments is left."""
     at = end if text[:end].endswith("\n") else (text.find("\n", end) + 1 or len(text))
-    left = (line.strip() for line in text[at:].splitlines())
+    left = (line.strip() for line in split_lines(text[at:]))
     return len(text) if all(not line or line.startswith("#") for line in left) else at
 
 

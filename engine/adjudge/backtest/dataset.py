@@ -18,6 +18,7 @@ from adjudge.expr.types import BOOL, DOUBLE, INT, is_text
 from adjudge.policy.slots import NOVEL, NOW
 from adjudge.policy.terms import slots_read
 from adjudge.policy.typed import TypedPolicy
+from adjudge.texts import split_lines
 
 if TYPE_CHECKING:
     import duckdb
@@ -88,7 +89,7 @@ def open_dataset(
             finder = replace(finder, found=_described(connection, source))
         has = find_roles(connection, source.relation, finder.found, roles, is_export=source.is_export)
     except duckdb.Error as error:
-        raise DataError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from None
+        raise DataError(f"{path}: cannot be read: {split_lines(str(error))[0]}") from None
     finder = replace(finder, at=has.at)
     columns = {slot: finder.column(slot, declared) for slot, declared in policy.slots.items()}
     types = {slot: sql_type(declared.type) for slot, declared in policy.slots.items()}

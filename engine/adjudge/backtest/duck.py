@@ -18,6 +18,7 @@ from adjudge.expr.nodes import Name, walk
 from adjudge.expr.python import compile_condition
 from adjudge.expr.sql.dialect import DUCKDB
 from adjudge.policy.typed import TypedPolicy
+from adjudge.texts import split_lines
 
 if TYPE_CHECKING:
     import duckdb
@@ -42,7 +43,7 @@ def connect(*, memory: str = MEMORY, threads: int | None = None) -> duckdb.DuckD
         connection.execute(f"set memory_limit = {DUCKDB.text(memory)}")
     except duckdb.Error as error:
         raise DataError(
-            f"{memory} is no amount of memory: {str(error).splitlines()[0]}", "write 2GB or 500MB"
+            f"{memory} is no amount of memory: {split_lines(str(error))[0]}", "write 2GB or 500MB"
         ) from None
     connection.execute("set preserve_insertion_order = false")
     spill = Path(tempfile.gettempdir()) / f"adjudge-duckdb-{os.getpid()}"  # made when needed, removed at the end

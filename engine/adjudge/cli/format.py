@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from adjudge.authoring.cases import is_test_file
 from adjudge.authoring.formatting.run import formatted
 from adjudge.cli.files import replace_file
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import counted
+from adjudge.cli.output import counted, diff_text
 from adjudge.errors import AdjudgeError, PolicyErrors
 from adjudge.policy.load import read_source
 from adjudge.policy.yaml import Mapping, read_yaml
@@ -47,8 +46,7 @@ def command(paths: tuple[str, ...], only_check: bool, with_diff: bool) -> int:
         if after != before:
             changed += 1
             if with_diff:
-                lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), str(file), str(file))
-                click.echo("".join(lines), nl=False)
+                click.echo(diff_text(before, after, str(file), str(file)), nl=False)
             elif only_check:
                 click.echo(f"{file} is not in house form")
             else:

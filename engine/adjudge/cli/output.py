@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from difflib import unified_diff
 from typing import Any
 
 import click
 
 from adjudge.model import Decision, Signal, SignalStatus, Verdict
+from adjudge.texts import one_line, split_lines
 
 TEXT, JSON = "text", "json"
 
@@ -20,6 +22,13 @@ format_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option
 def print_json(document: object, *, indent: int | None = 2) -> None:
     """Print one JSON document; with `indent=None` on one line, for streams."""
     click.echo(json.dumps(document, indent=indent, ensure_ascii=False, default=str))
+
+
+def diff_text(before: str, after: str, old_name: str, new_name: str) -> str:
+    """Return what changes as a patch that `patch` and `git apply` take; empty where nothing does."""
+    old, new = (f"{name}\t" if " " in name else name for name in map(one_line, (old_name, new_name)))
+    lines = unified_diff(split_lines(before, keep_ends=True), split_lines(after, keep_ends=True), old, new)
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
 SHOWN_MAX = 6

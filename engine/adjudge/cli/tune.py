@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from adjudge.cli.compare import Share, ShareType
 from adjudge.cli.extras import extra
 from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import JSON, format_option, print_json
+from adjudge.cli.output import JSON, diff_text, format_option, print_json
 from adjudge.cli.settings import Settings
 from adjudge.policy.load import read_policy_file
 from adjudge.policy.policy import Policy
@@ -113,8 +112,7 @@ def command(
         tuned = tune(connection, loaded, datasets[0], goal, only=only, split=split.share, progress=say)
     old = loaded.typed.source.part(0)[0].text
     new = rewritten(loaded, tuned.values)
-    diff = "".join(difflib.unified_diff(
-        old.splitlines(keepends=True), new.splitlines(keepends=True), str(policy), str(output or policy)))  # fmt: skip
+    diff = diff_text(old, new, str(policy), str(output or policy))
     met = _met(goal, tuned)
     if form == JSON:
         print_json({**_data(tuned, diff, met), "absent": list(datasets[0].absent)})

@@ -23,6 +23,7 @@ from adjudge.expr.nodes import (
 )
 from adjudge.expr.parse import PRECEDENCE
 from adjudge.expr.tokens import KEYWORDS
+from adjudge.texts import is_hidden
 
 _UNARY, _MEMBER = 6, 7
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -82,7 +83,7 @@ def quote(text: str) -> str:
 def _character(char: str, mark: str) -> str:
     if char == mark:
         return "\\" + char
-    if char in _ESCAPES or char.isprintable():
+    if char in _ESCAPES or (char.isprintable() and not is_hidden(char)):
         return _ESCAPES.get(char, char)
     return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"
 

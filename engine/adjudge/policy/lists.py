@@ -8,6 +8,7 @@ from adjudge.policy.files import Files
 from adjudge.policy.forms import Entries
 from adjudge.policy.reader import Reader
 from adjudge.policy.yaml import Node, Scalar
+from adjudge.texts import split_lines
 
 LIST_KEYS = ("file", "builtin")
 
@@ -47,7 +48,7 @@ def _named(reader: Reader, key: Scalar, node: Node, files: Files) -> tuple[str, 
 def parse_list(text: str) -> tuple[str, ...]:
     """Return the values of a list's file: one a line, stripped, each once; `#` begins a comment, as in YAML."""
     values = []
-    for line in text.splitlines():
+    for line in split_lines(text):
         value = line.strip()
         comment = value.find("#")
         while comment > 0 and not value[comment - 1].isspace():

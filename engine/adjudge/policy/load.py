@@ -26,7 +26,7 @@ from adjudge.policy.remarks import check_texts, read_reasons
 from adjudge.policy.slots import NOW, declare
 from adjudge.policy.thresholds import Thresholds
 from adjudge.policy.typed import Row, Rule, Scorecard, TypedPolicy
-from adjudge.policy.yaml import TEXT_MAX, read_yaml, visible
+from adjudge.policy.yaml import TEXT_MAX, read_yaml
 from adjudge.source import Source, Span
 
 
@@ -47,7 +47,7 @@ def read_source(path: str | Path, what: str) -> Source:
     try:
         return Source(str(path), data.decode("utf-8"))
     except UnicodeDecodeError as error:
-        source = Source(str(path), visible(data.decode("utf-8", "replace")))
+        source = Source(str(path), data.decode("utf-8", "replace"))
         at = len(data[: error.start].decode("utf-8"))
         message = f"the byte 0x{data[error.start]:02x} is not UTF-8"
         hint = "save the file as UTF-8"

@@ -81,11 +81,6 @@ def read_yaml(source: Source) -> tuple[Node | None, list[PolicyError]]:
         return None, [*builder.errors, error]
 
 
-def visible(text: str) -> str:
-    """Return a text in which every character that no document may hold is shown as `�`; offsets stay."""
-    return _REFUSED.sub(lambda match: "\t" if match.group() == "\t" else "\ufffd", text)
-
-
 class _Builder:
     """Reads one document, event by event."""
 
@@ -109,7 +104,6 @@ class _Builder:
         if refused := _REFUSED.search(text):
             char = refused.group()
             name, hint = _CHARACTERS.get(char, (f"the character U+{ord(char):04X}", "delete it; it cannot be seen"))
-            self.source = Source(self.source.name, visible(text))
             raise self.wrong("yaml-character", f"{name} stands here", Span(*refused.span()), hint)
         self.events = _events(self.source)
         next(self.events)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adjudge.errors import did_you_mean
 from adjudge.plugin import SignalFailed
+from adjudge.texts import one_line
 from adjudge_plugins.onnx_detector.settings import OutputSettings, Settings
 from adjudge_plugins.onnx_detector.values import Shape, count, expected, value, written
 
@@ -204,4 +205,4 @@ def _mismatch(file: Path, said: str) -> SignalFailed:
 def _said(error: Exception) -> str:
     """Return what onnxruntime says, in one line, without its own names for the place."""
     said = str(error).rpartition("[ONNXRuntimeError] : ")[2].partition("\n")[0]
-    return "".join(char if char.isprintable() else " " for char in said)[:_SAID_MAX]
+    return one_line(said[:_SAID_MAX])

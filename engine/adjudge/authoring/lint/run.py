@@ -33,6 +33,7 @@ from adjudge.authoring.lint.subject import Subject
 from adjudge.policy.typed import TypedPolicy
 from adjudge.policy.yaml import Node
 from adjudge.source import Source, Span
+from adjudge.texts import split_lines
 
 UNUSED_ALLOWANCE = "unused-allowance"
 RULES: dict[str, Callable[[Subject], Iterator[Finding]]] = {
@@ -102,7 +103,7 @@ def lint(typed: TypedPolicy, *, today: date | None = None, has_tests: bool | Non
 def _allowances(begins: int, source: Source, root: Node) -> Iterator[_Allowance]:
     if "lint:" not in source.text:
         return
-    lines = source.text.splitlines()
+    lines = split_lines(source.text)
     for comment in comments(source.text, root):
         found = _ALLOWANCE.match(comment.text)
         if found is not None:

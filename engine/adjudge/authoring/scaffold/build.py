@@ -14,6 +14,7 @@ from adjudge.plugin import Provider
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.document import POLICY_NAME
 from adjudge.policy.load import read_policy
+from adjudge.texts import split_lines
 
 Build = Literal["none", "github", "gitlab"]
 
@@ -195,13 +196,13 @@ jobs:
       - uses: actions/checkout@v4
       - uses: actions/setup-python@v5
         with: {python-version: "3.12"}
-""" + "".join(f"      - run: {step}\n" for step in _STEPS.splitlines())
+""" + "".join(f"      - run: {step}\n" for step in split_lines(_STEPS))
 _GITLAB = (
     """policies:
   image: python:3.12
   script:
 """
-    + "".join(f"    - {step}\n" for step in _STEPS.splitlines())
+    + "".join(f"    - {step}\n" for step in split_lines(_STEPS))
     + """  artifacts:
     reports: {junit: tests.xml}
 """

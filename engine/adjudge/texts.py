@@ -1,0 +1,113 @@
+"""Texts that others wrote: cut into lines, and shown so that they cannot pass for anything but a text.
+
+Whatever comes from a request, a vendor, a policy, a label, a log or the name of a file goes through one of these
+functions where it leaves adjudge, a function for each medium. What a terminal would obey, what reorders a line, what
+cannot be seen and what would begin another line is written as in JSON: `\\u001b`, `\\u202e`, `\\u200b`, `\\n`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable
+from html import escape
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+_HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef"
+"""Letters and marks by category that show nothing; the two selectors of emoji are no danger."""
+_SUSPECT = re.compile(f"[^ -~\u00a1-\u00ac\u00ae-\u02ff\u4e00-\u9fff]|[{_BLANK}]")
+"""All but the characters that are plainly seen: those in it are looked up one by one."""
+_IS_BLANK = re.compile(f"[{_BLANK}]")
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_MARKDOWN = re.compile(r"[\\`*_\[\]<>|~&!#@]|:(?=//)|(?<=www)\.|^[-+=]")
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What makes a spreadsheet calculate; the wide forms do so in East Asian editions."""
+
+
+def split_lines(text: str, *, keep_ends: bool = False) -> list[str]:
+    r"""Return the lines of a text, which end at \n, \r\n or \r and nowhere else, as editors and YAML count them.
+
+    `str.splitlines` also cuts at form feeds, U+0085, U+2028 and others, in the middle of what a person wrote.
+    """
+    lines: list[str] = _LINE.findall(text)
+    return lines if keep_ends else [line.rstrip("\r\n") for line in lines]
+
+
+def is_hidden(char: str) -> bool:
+    """Whether a character steers a terminal, reorders its line, cannot be seen, or ends a line."""
+    return unicodedata.category(char) in _HIDDEN_CATEGORIES or _IS_BLANK.match(char) is not None
+
+
+def one_line(text: str) -> str:
+    """Return a text as one line of a terminal, a log or an error may hold it."""
+    return _SUSPECT.sub(_shown, text)
+
+
+def lines_of(lines: Iterable[str]) -> str:
+    """Join lines, none of which can pretend to be two."""
+    return "\n".join(map(one_line, lines))
+
+
+def on_terminal(text: str) -> str:
+    """Return a text whose lines are adjudge's own, as a terminal may get it."""
+    return "\n".join(map(one_line, text.split("\n")))
+
+
+def in_json(document: object, *, indent: int | None = None) -> str:
+    """Return a JSON document in which nothing is hidden, and which says the same to a program."""
+    text = json.dumps(document, indent=indent, ensure_ascii=False, default=str)
+    return on_terminal(text)
+
+
+def in_markdown(text: str) -> str:
+    """Return a sentence as Markdown that shows it: no markup, HTML, link, or mention of anybody.
+
+    What stands in backticks becomes code. Safe in a paragraph, a quotation and a cell of a table.
+    """
+    *parts, last = one_line(text).split("`")
+    if len(parts) % 2:  # the last backtick closes nothing
+        last = f"{parts.pop()}`{last}"
+    said = [in_code(part) if at % 2 else _MARKDOWN.sub(_escaped, part) for at, part in enumerate(parts)]
+    return "".join(said) + _MARKDOWN.sub(_escaped, last)
+
+
+def in_code(text: str) -> str:
+    """Return a text as code in a line or a table of Markdown, with `'` for its backticks."""
+    said = one_line(text).replace("`", "'").replace("\\|", "\\ |")  # a backslash would take the next one's meaning
+    return "`" + said.replace("|", "\\|") + "`" if said else ""
+
+
+def in_fence(lines: Iterable[str], language: str = "") -> str:
+    """Return lines as a block of code in Markdown, which none of them can end."""
+    text = lines_of(lines)
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def in_html(text: str) -> str:
+    """Return a text as HTML shows it, in elements and in quoted attributes."""
+    return escape(one_line(text))
+
+
+def in_csv(text: str) -> str:
+    """Return a text as a cell of a table may hold it: one that a spreadsheet would calculate begins with `'`.
+
+    Quoting is the CSV writer's.
+    """
+    shown = one_line(text)
+    return f"'{shown}" if text.lstrip().startswith(_FORMULA) else shown
+
+
+def _escaped(found: re.Match[str]) -> str:
+    sign = found.group()
+    return "@<!-- -->" if sign == "@" else f"\\{sign}"
+
+
+def _shown(found: re.Match[str]) -> str:
+    char = found.group()
+    if not is_hidden(char):
+        return char
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    return _SHORT.get(char) or "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))

@@ -1,0 +1,130 @@
+"""Texts of others: what a line is, and what each medium may be given."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import unicodedata
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from adjudge.source import Source
+from adjudge.texts import in_code, in_csv, in_fence, in_html, in_json, in_markdown, lines_of, on_terminal, one_line
+from adjudge.texts import split_lines as split
+
+SPLITTERS = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
+"""Where `str.splitlines` ends a line, and nobody else does."""
+HOSTILE = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202eevil\u2066\u200b\u00ad\ufeff\u3164\U000e0041\ud800\r\nPASS\x7f"
+texts = st.text(st.characters(codec=None) | st.sampled_from(HOSTILE + SPLITTERS + "`|\\<>&@*_[]=+-#"))
+
+
+@given(st.text(st.sampled_from("ab\n\r" + SPLITTERS)))
+@example("")
+@example("a\r\n\r\rb\n")
+def test_lines_end_at_three_line_ends_only(text: str) -> None:
+    """A walk over the characters says the same."""
+    lines, line, at = [], "", 0
+    while at < len(text):
+        end = "\r\n" if text.startswith("\r\n", at) else text[at] if text[at] in "\r\n" else ""
+        line += end or text[at]
+        at += len(end) or 1
+        if end:
+            lines.append(line)
+            line = ""
+    lines += [line] if line else []
+    assert split(text, keep_ends=True) == lines
+    assert split(text) == [line.rstrip("\r\n") for line in lines]
+    source = Source("x", text)
+    assert "".join(lines) == text
+    begins = 0
+    for number, one in enumerate(lines, 1):
+        assert source.place(begins) == (number, 1)
+        assert source.line(number) == one.rstrip("\r\n")
+        begins += len(one)
+
+
+@given(texts)
+@example(HOSTILE)
+def test_what_is_shown_hides_nothing(text: str) -> None:
+    shown = one_line(text)
+    shown.encode("utf-8")
+    for char in shown:
+        assert unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+    assert one_line(shown) == shown
+    assert len(on_terminal(text).split("\n")) == len(text.split("\n"))
+    assert lines_of([text, text]).count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Café Zürich 東京 Привет नमस्ते \u3000❤️ 👍", "Café Zürich 東京 Привет नमस्ते \u3000❤️ 👍"),
+        ("a\x1b[31mb", r"a\u001b[31mb"),
+        ("a\x9b31m", r"a\u009b31m"),
+        ("a\nb\r\tc\x7f", r"a\nb\r\tc\u007f"),
+        ("a\u202eb\u2028c\u200bd", r"a\u202eb\u2028c\u200bd"),
+        ("a\U000e0041b\ud800", r"a\udb40\udc41b\ud800"),
+        ("a\u3164b\ufe0fc\U000e0101", "a\\u3164b\ufe0fc\\udb40\\udd01"),
+    ],
+)
+def test_what_steers_or_hides_is_written_out(text: str, shown: str) -> None:
+    assert one_line(text) == shown
+
+
+@given(st.recursive(texts, lambda inner: st.lists(inner) | st.dictionaries(texts, inner)))
+def test_json_hides_nothing_and_says_the_same(document: object) -> None:
+    for indent in (None, 2):
+        said = in_json(document, indent=indent)
+        assert said == on_terminal(said)
+        assert json.loads(said) == json.loads(json.dumps(document))
+
+
+@given(texts)
+@example("<script>alert(1)</script>\" onload='x")
+def test_html_is_the_text_and_no_element(text: str) -> None:
+    seen: list[str] = []
+    parser = HTMLParser()
+    parser.handle_data = seen.append  # type: ignore[method-assign]
+    parser.feed(f'<p title="{in_html(text)}">{in_html(text)}</p>')
+    parser.close()
+    assert "".join(seen) == one_line(text)
+
+
+@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "\r=1", "＝1"])
+def test_a_spreadsheet_calculates_no_text(formula: str) -> None:
+    table = io.StringIO()
+    csv.writer(table).writerow([in_csv(formula)])
+    assert table.getvalue().lstrip('"').startswith("'")
+
+
+@given(texts)
+def test_a_cell_stays_in_its_line(text: str) -> None:
+    assert in_csv(text) in (one_line(text), f"'{one_line(text)}")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rule `a-b` is new", "rule `a-b` is new"),
+        ("<img src=x> **bold** [a](http://b)", r"\<img src=x\> \*\*bold\*\* \[a\](http\://b)"),
+        ("| a | @team #12 ![x]", r"\| a \| @<!-- -->team \#12 \!\[x\]"),
+        ("`a` and a stray ` here", r"`a` and a stray \` here"),
+        ("`a|b`\n# heading", "`a\\|b`\\\\n\\# heading"),
+        ("- item", r"\- item"),
+    ],
+)
+def test_markdown_of_others_is_no_markup(text: str, shown: str) -> None:
+    assert in_markdown(text) == shown
+
+
+@given(texts)
+def test_code_ends_where_we_end_it(text: str) -> None:
+    said = in_code(text)
+    assert said == "" or (said[0] == said[-1] == "`" and said.count("`") == 2)
+    fenced = in_fence(["+ a", text], "diff").split("\n")
+    assert fenced[0] == fenced[-1] + "diff"
+    assert fenced[-1] not in "\n".join(fenced[1:-1])
