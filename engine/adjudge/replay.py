@@ -59,7 +59,7 @@ def replay(
     Raises AuditBroken at a record that does not verify, AuditUnavailable where there is no log.
     """
     policies = Policies(functions or {})
-    vault = Vault.open(path if path.is_dir() else path.parent)
+    vault = Vault.of(path)
     try:
         for record in read(path):
             try:
@@ -92,7 +92,7 @@ def recorded(path: Path, decision_id: str, functions: Mapping[str, Function] | N
     Raises AuditBroken at a record that does not verify, or where the decision's policy is not to be had.
     """
     policies = Policies(functions or {})
-    vault = Vault.open(path if path.is_dir() else path.parent)
+    vault = Vault.of(path)
     try:
         for record in read(path):
             if record.kind == "policy":

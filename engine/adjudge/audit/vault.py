@@ -5,71 +5,54 @@ of the salt's 16 bytes and the value's JSON text. Deleting both here therefore e
 whole.
 
 Both are sealed with AES-GCM under a key of their subject. The keys lie in a file of their own: without it, a copy of
-the vault says nothing, and once a subject's key is gone, neither does any older copy of what it sealed.
+the vault says nothing, and once a subject's key is gone, neither does any older copy of what it sealed. The files do
+not commit together: a key is on the disk before anything that it seals. A crash in between leaves a key without a
+value, which the subject's next value takes up.
+
+What the vault lacks is unknown, whatever took it away: an erasure, a restored copy, a lost file. It is never an error.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 import msgspec
 
-from adjudge.audit.disk import sync_directory
-from adjudge.errors import AuditUnavailable, EvaluationError
-from adjudge.expr.values import parse_duration, parse_timestamp
+from adjudge.audit.alike import is_held
+from adjudge.audit.vault_files import Reader, open_to_write
+from adjudge.errors import AuditUnavailable
 
 VAULT, KEYS = "vault.sqlite", "vault-keys.sqlite"
 _SALT_BYTES = 16
 _NONCE_BYTES = 12
-_SHAPE = """
-create table if not exists personal (
-    commitment text primary key,
-    subject text not null,
-    name text not null,
-    sealed blob not null
-) strict, without rowid;
-create index if not exists personal_subject on personal (subject, name);
-create table if not exists keys.keys (subject text primary key, key blob not null) strict, without rowid;
-"""
+
+Standing = Literal["held", "absent", "unreadable"]
+"""Whether a value can be had; `unreadable`: it was changed, or sealed under another key than its subject's."""
 
 _canonical = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 
 
-def _is_held(held: object, asked: object) -> bool:
-    """Whether a value is another one, or has it inside."""
-    if isinstance(held, list | dict):
-        items = held.values() if isinstance(held, dict) else held
-        return held == asked or any(_is_held(item, asked) for item in items)
-    if isinstance(held, bool) or isinstance(asked, bool):
-        return held is asked
-    if isinstance(held, str) and isinstance(asked, str) and held != asked:
-        return any(_is_same(held, asked, read) for read in (parse_timestamp, parse_duration))
-    return held == asked
-
-
-def _is_same(held: str, asked: str, read: Callable[[str], object]) -> bool:
-    try:
-        return read(held) == read(asked)
-    except (EvaluationError, OverflowError):
-        return False
-
-
 class Vault:
-    """The vault of one log; any number of threads may share it. Its file is made with the first value."""
+    """The vault of one log; any number of threads may share it. Its files are made with the first value.
+
+    Until then they are only read, and nothing is written anywhere.
+    """
 
     def __init__(self, path: Path) -> None:
         """Use `Vault.open`."""
         self.path = path
+        self._keys = path.with_name(KEYS)
         self._lock = threading.Lock()
-        self._database: sqlite3.Connection | None = None
+        self._writer: sqlite3.Connection | None = None
+        self._reader: Reader | None = None
         self._is_closed = False
 
     @classmethod
@@ -77,56 +60,44 @@ class Vault:
         """Take the vault of a log's directory. Touches no file: a log without personal inputs has no vault."""
         return cls(Path(directory) / VAULT)
 
+    @classmethod
+    def of(cls, log: Path) -> Vault:
+        """Take the vault of a log, of which one file may be given."""
+        return cls.open(log if log.is_dir() else log.parent)
+
     def commit(self, subject: str, name: str, value: object) -> str:
-        """Keep a value and return its commitment `sha256:<64 hex>`; both are on disk when this returns.
+        """Keep one value; as `commit_all`."""
+        return self.commit_all([(subject, name, value)])[0]
+
+    def commit_all(self, values: Sequence[tuple[str, str, object]]) -> list[str]:
+        """Keep values, each with its subject and its name, and return their commitments `sha256:<64 hex>` in order.
 
         subject: whose value it is, and what an erasure will name. The same value of the same subject and name keeps
         its commitment; two subjects never share one.
-        Blocks for a sync where the value is new. Raises AuditUnavailable; TypeError where it has no JSON form.
+        All are on the disk when this returns; blocks for a sync where one is new, for two where a subject is.
+        Raises AuditUnavailable, and then none is kept; TypeError where one has no JSON form.
         """
-        text = _canonical.encode(value)
-        try:
-            with self._lock, self._connect() as database:
-                row = database.execute("select key from keys where subject = ?", (subject,)).fetchone()
-                key = secrets.token_bytes(32) if row is None else bytes(row[0])
-                if row is None:
-                    database.execute("insert into keys values (?, ?)", (subject, key))
-                known = "select commitment, sealed from personal where subject = ? and name = ?"
-                for commitment, sealed in database.execute(known, (subject, name)):
-                    if _opened(key, commitment, sealed)[1] == text:
-                        return str(commitment)
-                salt = secrets.token_bytes(_SALT_BYTES)
-                commitment = _committed(salt, text)
-                row = (commitment, subject, name, _sealed(key, commitment, salt + text))
-                database.execute("insert into personal values (?, ?, ?, ?)", row)
-                return commitment
-        except (OSError, sqlite3.Error) as error:
-            raise AuditUnavailable(f"{self.path}: {error}") from error
+        texts = [_canonical.encode(value) for _, _, value in values]
+        with self._writing() as database:
+            keys = _keys_of(database, dict.fromkeys(subject for subject, _, _ in values))
+            with _transaction(database):
+                return [
+                    _kept(database, keys[subject], subject, name, text)
+                    for (subject, name, _), text in zip(values, texts, strict=True)
+                ]
 
     def reveal(self, commitment: str) -> object:
-        """Return the value of a commitment as its JSON reads, or None where the vault does not hold it (any more).
+        """Return the value of a commitment as its JSON reads, or None where the vault lacks it.
 
-        Raises AuditUnavailable where the vault cannot be read, or holds something else under this commitment.
+        Raises AuditUnavailable where the vault cannot be read.
         """
-        try:
-            with self._lock:
-                if self._database is None and not self.path.exists():
-                    return None
-                row = (
-                    self._connect()
-                    .execute(
-                        "select sealed, key from personal join keys using (subject) where commitment = ?", (commitment,)
-                    )
-                    .fetchone()
-                )
-        except (OSError, sqlite3.Error) as error:
-            raise AuditUnavailable(f"{self.path}: {error}") from error
-        if row is None:
-            return None
-        salt, text = _opened(row[1], commitment, row[0])
-        if _committed(salt, text) != commitment:
-            raise AuditUnavailable(f"{self.path}: the value of {commitment} was changed")
-        return msgspec.json.decode(text)
+        text = self._text(commitment)
+        return msgspec.json.decode(text) if isinstance(text, bytes) else None
+
+    def standing(self, commitment: str) -> Standing:
+        """Return whether the value of a commitment can be had. Raises AuditUnavailable."""
+        text = self._text(commitment)
+        return "held" if isinstance(text, bytes) else text
 
     def names(self, subject: str) -> tuple[str, ...]:
         """Return the names of the values that the vault holds of a subject, one for each value, in order.
@@ -140,16 +111,16 @@ class Vault:
     def subjects(self, name: str, value: object) -> tuple[str, ...]:
         """Return the subjects of which the vault holds a value under a name; opens every value of that name.
 
-        However it was written: 5 is 5.0, a time is the same in any zone, and an item of a list or a map is enough.
-        Raises AuditUnavailable.
+        However it was written, as `is_held` says; an item of a list or a map is enough. Raises AuditUnavailable.
         """
+        wanted = "select subject, commitment, sealed, key from personal join keys using (subject) where name = ?"
+        found = set()
         with self._reading() as database:
-            rows = database.execute(
-                "select subject, commitment, sealed, key from personal join keys using (subject) where name = ?",
-                (name,),
-            )
-            found = ((subject, _opened(row[2], row[0], row[1])[1]) for subject, *row in rows)
-            return tuple(sorted({subject for subject, text in found if _is_held(msgspec.json.decode(text), value)}))
+            for subject, commitment, sealed, key in database.execute(wanted, (name,)):
+                text = _opened(key, commitment, sealed)
+                if text is not None and is_held(msgspec.json.decode(text), value):
+                    found.add(str(subject))
+        return tuple(sorted(found))
 
     def erase(self, subject: str) -> int:
         """Delete all values of a subject, and the key that sealed them, for good; return how many values there were.
@@ -157,9 +128,12 @@ class Vault:
         What is in use elsewhere is waited for, five seconds. Raises AuditUnavailable; what was deleted up to then
         stays so, and erasing again does the rest.
         """
-        with self._reading() as database:
-            with database:
+        if not self.path.exists() and not self._keys.exists():
+            return 0
+        with self._writing() as database:
+            with _transaction(database):
                 database.execute("delete from keys where subject = ?", (subject,))
+            with _transaction(database):
                 count = database.execute("delete from personal where subject = ?", (subject,)).rowcount
             for schema in ("main", "keys"):  # what the journals still hold of it
                 (busy, _, _) = database.execute(f"pragma {schema}.wal_checkpoint(truncate)").fetchone()
@@ -170,26 +144,15 @@ class Vault:
                     raise AuditUnavailable(message)
             return count
 
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with self._lock:
-                if self._database is None and not self.path.exists():
-                    with closing(sqlite3.connect(":memory:")) as empty:
-                        empty.executescript("attach ':memory:' as keys;" + _SHAPE)
-                        yield empty
-                else:
-                    yield self._connect()
-        except (OSError, sqlite3.Error) as error:
-            raise AuditUnavailable(f"{self.path}: {error}") from error
-
     def close(self) -> None:
-        """Let the file go. Using the vault afterwards raises AuditUnavailable."""
+        """Let the files go. Using the vault afterwards raises AuditUnavailable."""
         with self._lock:
             self._is_closed = True
-            if self._database is not None:
-                self._database.close()
-                self._database = None
+            if self._writer is not None:
+                self._writer.close()
+            if self._reader is not None:
+                self._reader.database.close()
+            self._writer = self._reader = None
 
     def __enter__(self) -> Vault:
         return self
@@ -199,30 +162,92 @@ class Vault:
     ) -> None:
         self.close()
 
-    def _connect(self) -> sqlite3.Connection:
+    def _text(self, commitment: str) -> bytes | Literal["absent", "unreadable"]:
+        wanted = "select sealed, key from personal left join keys using (subject) where commitment = ?"
+        with self._reading() as database:
+            row = database.execute(wanted, (commitment,)).fetchone()
+        if row is None:
+            return "absent"
+        sealed, key = row
+        return (_opened(key, commitment, sealed) if key is not None else None) or "unreadable"
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._told(), self._lock:
+            self._check_open()
+            if self._writer is not None:
+                yield self._writer
+                return
+            if self._reader is not None and not self._reader.is_current:
+                self._reader.database.close()
+                self._reader = None
+            self._reader = self._reader or Reader.open(self.path, self._keys)
+            yield self._reader.database
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._told(), self._lock:
+            self._check_open()
+            if self._writer is None:
+                if self.path.exists() and not self._keys.exists():
+                    said = "is missing beside a vault; restore it, or put the vault away too"
+                    raise AuditUnavailable(f"{self._keys}: {said}")
+                self._writer = open_to_write(self.path, self._keys)
+                if self._reader is not None:
+                    self._reader.database.close()
+                    self._reader = None
+            yield self._writer
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            raise AuditUnavailable(f"{self.path}: {error}") from error
+
+    def _check_open(self) -> None:
         if self._is_closed:
             raise AuditUnavailable(f"{self.path}: the vault is closed")
-        if self._database is None:
-            keys = self.path.with_name(KEYS)
-            if self.path.exists() and not keys.exists():
-                raise AuditUnavailable(f"{keys}: is missing beside a vault; restore it, or put the vault away too")
-            for path in (keys, self.path):
-                # SQLite would make the file readable by everybody; its journals take over the file's permissions
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-            sync_directory(self.path.parent)
-            database = sqlite3.connect(self.path, timeout=5, check_same_thread=False)
-            try:
-                database.execute("attach ? as keys", (str(keys),))
-                # an erased value must not linger in free pages; a commit is on disk before the log names it
-                for schema in ("main", "keys"):
-                    for setting in ("secure_delete = on", "journal_mode = wal", "synchronous = full"):
-                        database.execute(f"pragma {schema}.{setting}").fetchall()
-                database.executescript(_SHAPE)
-            except BaseException:
-                database.close()
-                raise
-            self._database = database
-        return self._database
+
+
+@contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[None]:
+    database.execute("begin immediate")
+    try:
+        yield
+        database.execute("commit")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("rollback")
+        raise
+
+
+def _keys_of(database: sqlite3.Connection, subjects: Iterable[str]) -> dict[str, bytes]:
+    """Return the keys of subjects; new ones are on the disk, before anything is sealed under them."""
+    keys: dict[str, bytes] = {}
+    made: list[tuple[str, bytes]] = []
+    for subject in subjects:
+        row = database.execute("select key from keys where subject = ?", (subject,)).fetchone()
+        keys[subject] = bytes(row[0]) if row is not None else secrets.token_bytes(32)
+        if row is None:
+            made.append((subject, keys[subject]))
+    if made:
+        with _transaction(database):
+            database.executemany("insert into keys values (?, ?)", made)
+    return keys
+
+
+def _kept(database: sqlite3.Connection, key: bytes, subject: str, name: str, text: bytes) -> str:
+    """Return the commitment of a value, put into the database where it is not there yet."""
+    known = "select commitment, sealed from personal where subject = ? and name = ?"
+    for commitment, sealed in database.execute(known, (subject, name)):
+        if _opened(key, commitment, sealed) == text:  # one that its key does not open is none of these
+            return str(commitment)
+    salt = secrets.token_bytes(_SALT_BYTES)
+    commitment = _committed(salt, text)
+    row = (commitment, subject, name, _sealed(key, commitment, salt + text))
+    database.execute("insert into personal values (?, ?, ?, ?)", row)
+    return commitment
 
 
 def _committed(salt: bytes, text: bytes) -> str:
@@ -236,13 +261,14 @@ def _sealed(key: bytes, commitment: str, data: bytes) -> bytes:
     return nonce + AESGCM(key).encrypt(nonce, data, commitment.encode())
 
 
-def _opened(key: bytes, commitment: str, sealed: bytes) -> tuple[bytes, bytes]:
-    """Return salt and text. Raises AuditUnavailable where either was changed."""
+def _opened(key: bytes, commitment: str, sealed: bytes) -> bytes | None:
+    """Return a value's text; None where it was changed, or sealed under another key."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     try:
         data = AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], commitment.encode())
-    except InvalidTag:
-        raise AuditUnavailable(f"the vault's value of {commitment} was changed") from None
-    return data[:_SALT_BYTES], data[_SALT_BYTES:]
+    except (InvalidTag, ValueError):  # ValueError: of a length that nothing sealed has
+        return None
+    salt, text = data[:_SALT_BYTES], data[_SALT_BYTES:]
+    return text if _committed(salt, text) == commitment else None

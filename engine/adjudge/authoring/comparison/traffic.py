@@ -151,7 +151,7 @@ def compare_traffic(
 
 
 def _decisions(log: Path) -> Iterator[tuple[int, DecisionBody, dict[str, object], tuple[str, ...]]]:
-    vault = Vault.open(log if log.is_dir() else log.parent)
+    vault = Vault.of(log)
     try:
         for record in read(log):
             if record.kind == "decision":
