@@ -81,6 +81,12 @@ def more_tags(condition: str) -> str:
     return HEAD.replace("    fields:\n", fields) + USES + f"  - {{id: more, when: {condition}, then: review}}\n"
 
 
+def risky(declared: str, condition: str, outcome: str = "review") -> str:
+    inputs = f"inputs:\n  {declared}\n"
+    return HEAD.replace("inputs:\n", inputs) + USES + f"  - {{id: more, when: {condition}, then: {outcome}}}\n"
+
+
+LEVEL = "level: {type: enum, values: [low, middle, high], riskier: higher}"
 OTHER = "  - {id: x, when: share > 0.8, then: review, message: c}\n"
 EXAMPLES: list[tuple[str, str, str]] = [
     (
@@ -105,6 +111,37 @@ EXAMPLES: list[tuple[str, str, str]] = [
         "expired-rule",
         rule("when: odd, then: review, until: 2026-11-25T00:00:00Z"),
         rule("when: odd, then: review, until: 2026-11-25T23:59:59Z"),
+    ),
+    (
+        "against-riskier",
+        risky("trust: {type: double, range: [0, 1], riskier: lower}", "trust > 0.9"),
+        risky("trust: {type: double, range: [0, 1], riskier: lower}", "trust < 0.1"),
+    ),
+    (
+        "against-riskier",
+        risky("clean: {type: bool, riskier: false}", "clean"),
+        risky("clean: {type: bool, riskier: false}", "'!clean'"),
+    ),
+    (
+        "against-riskier",
+        risky(LEVEL, "level == 'low'", "reject") + "  - {id: high, when: level == 'high', then: review}\n",
+        risky(LEVEL, "level == 'low'", "review") + "  - {id: high, when: level == 'high', then: reject}\n",
+    ),
+    (
+        "threshold-scale",
+        risky("percent: {type: double, range: [0, 100]}", "percent >= 0.7"),
+        risky("percent: {type: double, range: [0, 100]}", "percent >= 70.0"),
+    ),
+    (
+        "threshold-scale",
+        risky("percent: {type: double, range: [0, 100]}", "'!(odd && 0.7 <= percent)'"),
+        risky("part: {type: double, range: [0, 2]}", "part >= 0.7"),
+    ),
+    ("two-in-one-entry", HEAD.replace("[KP]", '[KP, "RU, BY"]') + USES, HEAD.replace("[KP]", "[KP, RU, BY]") + USES),
+    (
+        "two-in-one-entry",
+        HEAD.replace("[KP]", "[KP, RU，BY]") + USES,
+        HEAD.replace("[KP]", '["Smith, Ann", "Doe, Jo", KP]') + USES,
     ),
     ("unused-input", without("  - {id: u3, when: 'email == \"x\"', then: review}\n"), HEAD + USES),
     ("unused-signal", HEAD + USES.split("  - {id: u4")[0], HEAD + USES),

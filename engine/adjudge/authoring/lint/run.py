@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 
 from adjudge.authoring.formatting.comments import comments
 from adjudge.authoring.lint import (
+    against_riskier,
     duplicate_rule,
     expired_rule,
     missing_locale,
@@ -19,6 +20,8 @@ from adjudge.authoring.lint import (
     softening_has,
     stale_calibration,
     threshold_order,
+    threshold_scale,
+    two_in_one_entry,
     uncalibrated_threshold,
     unhandled_novel,
     unmentioned_tag,
@@ -46,6 +49,8 @@ RULES: dict[str, Callable[[Subject], Iterator[Finding]]] = {
         unmentioned_tag,
         unhandled_novel,
         threshold_order,
+        against_riskier,
+        threshold_scale,
         uncalibrated_threshold,
         stale_calibration,
         softening_has,
@@ -56,6 +61,7 @@ RULES: dict[str, Callable[[Subject], Iterator[Finding]]] = {
         missing_locale,
         no_tests,
         duplicate_rule,
+        two_in_one_entry,
         expired_rule,
     )
 }

@@ -1,0 +1,59 @@
+"""A threshold on the side that the field's `riskier` calls the safe one: most likely the two were mixed up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+from adjudge.authoring.lint.comparisons import comparison_of
+from adjudge.authoring.lint.finding import Finding
+from adjudge.authoring.lint.subject import Subject
+from adjudge.expr.nodes import Binary, Literal, Name, Node, Unary
+from adjudge.expr.types import BOOL, EnumType
+from adjudge.policy.typed import Rule
+
+CODE = "against-riskier"
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Look at rules that are one comparison of one field, and at values of an enum whose outcomes go the other way."""
+    by_enum: dict[str, list[tuple[int, Rule]]] = {}
+    for rule in subject.typed.rules:
+        side = _side(rule.condition)
+        declared = subject.typed.slots.get(side[0]) if side is not None else None
+        if side is None or declared is None or declared.riskier is None:
+            continue
+        slot, rises = side
+        if isinstance(declared.type, EnumType):
+            if isinstance(rises, str) and rises in declared.type.values:
+                at = declared.type.values.index(rises)
+                by_enum.setdefault(slot, []).append((at if declared.riskier == "higher" else -at, rule))
+        elif isinstance(rises, bool) and rises != (declared.riskier == "higher"):
+            said = f"riskier: {_word(subject, slot)}"
+            message = f"`{rule.id}` catches the side of `{slot}` that is declared the safer one, {said}"
+            hint = "turn the comparison round, or the field's `riskier`"
+            yield subject.finding(CODE, "warning", message, rule.span, hint)
+    for slot, found in by_enum.items():
+        for (low, softer), (high, other) in combinations(sorted(found, key=lambda one: one[0]), 2):
+            if low < high and softer.outcome > other.outcome:
+                message = f"`{other.id}` is softer than `{softer.id}`, but `{slot}` declares its value the riskier one"
+                hint = "swap the two outcomes, or turn the field's `riskier` round"
+                yield subject.finding(CODE, "warning", message, other.span, hint)
+
+
+def _side(condition: Node) -> tuple[str, bool | str] | None:
+    """Return the slot that a condition compares, and which side of it: above or true, below or false, or a value."""
+    match condition:
+        case Name(name=name):
+            return name, True
+        case Unary(operator="!", operand=Name(name=name)):
+            return name, False
+        case Binary(operator="==", left=Name(name=name), right=Literal(value=str() as value)):
+            return name, value
+    one = comparison_of(condition)
+    return (one.slot, one.rises) if one is not None else None
+
+
+def _word(subject: Subject, slot: str) -> str:
+    declared = subject.typed.slots[slot]
+    return str(declared.riskier == "higher").lower() if declared.type == BOOL else str(declared.riskier)

@@ -1,0 +1,43 @@
+"""A bound such as 0.7 of a field that runs from 0 to 100: most likely meant on another scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adjudge.authoring.lint.comparisons import comparison_of
+from adjudge.authoring.lint.finding import Finding
+from adjudge.authoring.lint.subject import Subject
+from adjudge.expr.nodes import walk
+from adjudge.source import Span
+
+CODE = "threshold-scale"
+_RANGE_MIN = 10
+"""From this end of a range on, a bound between 0 and 1 is taken for a share."""
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Look at every comparison of a field with a number, wherever it stands in a condition."""
+    typed = subject.typed
+    rows = typed.scorecard.rows if typed.scorecard is not None else ()
+    conditions = [(f"`{rule.id}`", rule.condition, rule.span) for rule in typed.rules]
+    conditions += [(f"row {at} of the scorecard", row.condition, row.span) for at, row in enumerate(rows, 1)]
+    conditions += [
+        (f"the variable `{name}`", node, subject.at("variables", name)) for name, node in typed.variables.items()
+    ]
+    for what, condition, span in conditions:
+        for node in walk(condition):
+            one = comparison_of(node)
+            if one is None or not isinstance(one.bound, int | float) or not 0 < one.bound < 1:
+                continue
+            declared = subject.typed.slots.get(one.slot)
+            if declared is None or not isinstance(declared.maximum, int | float) or declared.maximum < _RANGE_MIN:
+                continue
+            low = declared.minimum if isinstance(declared.minimum, int | float) else 0
+            if low >= 0:
+                yield _finding(subject, what, one.slot, one.bound, float(declared.maximum), span)
+
+
+def _finding(subject: Subject, what: str, slot: str, bound: float, highest: float, span: Span) -> Finding:
+    message = f"{what} compares `{slot}`, which goes up to {highest:g}, with {bound:g}"
+    hint = f"write {bound * highest:g} if {bound:g} was meant as a share of the range, or allow it"
+    return subject.finding(CODE, "warning", message, span, hint)

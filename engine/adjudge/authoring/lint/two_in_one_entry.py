@@ -1,0 +1,26 @@
+"""An entry of a list with a comma or its like in it: two entries on one line match neither."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from adjudge.authoring.lint.finding import Finding
+from adjudge.authoring.lint.subject import Subject
+
+CODE = "two-in-one-entry"
+_SEPARATOR = re.compile(r"\s*[,;|\t\u060c\u061b\u3001\uff0c\uff1b\uff5c]\s*")
+_SHOWN_MAX = 3
+
+
+def check(subject: Subject) -> Iterator[Finding]:
+    """Find entries that a separator parts, in lists where most entries have none; `Smith, Ann` in all is a form."""
+    for name, values in subject.typed.lists.items():
+        parted = [value for value in values if sum(map(bool, _SEPARATOR.split(value))) > 1]
+        if parted and len(parted) * 2 <= len(values):
+            named = ", ".join(f"`{value}`" for value in parted[:_SHOWN_MAX])
+            more = f" and {len(parted) - _SHOWN_MAX} more" if len(parted) > _SHOWN_MAX else ""
+            looks = "look" if len(parted) > 1 else "looks"
+            message = f"in the list `{name}` {named}{more} {looks} like two entries in one"
+            hint = "write one entry a line; an entry is compared as a whole, its comma too"
+            yield subject.finding(CODE, "warning", message, subject.at("lists", name), hint)
