@@ -253,8 +253,8 @@ def test_replay_without_the_policys_record_is_not_possible(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("change", "missing"),
     [
-        ({"text": "policy_language: 1\n"}, "does not load: types.yaml:1:1: error[schema-missing]"),
-        ({"providers": {}}, "does not load: types.yaml:"),
+        ({"text": "policy_language: 1\n"}, ":1:1: error[schema-missing]"),
+        ({"providers": {}}, "does not load: types@"),
         ({"providers": {"acme.all": {"version": "1", "fields": {"x": {"type": "money"}}}}}, "does not load: "),
     ],
 )

@@ -92,6 +92,7 @@ def verdict_document(verdict: Verdict) -> dict[str, object]:
         "upper": verdict.upper.value,
         "settled": verdict.settled,
         "reasons": list(verdict.reasons),
+        "doubts": list(verdict.doubts),
         "matched": list(verdict.matched),
         "unresolved": list(verdict.unresolved),
         "missing": list(verdict.missing),

@@ -216,7 +216,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     outcome: what is to happen. lower, upper: what could, whatever the unknown fields turn out to be.
     matched, unresolved: ids of the rules that are true, and of those that are unknown, in policy order.
-    reasons: codes of the rules that decided the outcome, true or in doubt, without repeats, in policy order.
+    reasons: codes of the rules that decided the outcome, without repeats, in policy order. They are all true (`facts`)
+    or all in doubt (`doubts`): a doubt decides only where it makes the outcome more severe than what is certain.
     missing: what unresolved rules and rows read and nobody knows: inputs, fields such as `device.score`, and signals of
     which nothing is known that a rule reads.
     score: the scorecard's total as (lowest, highest) in points, None without a scorecard.
@@ -240,6 +241,16 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def settled(self) -> bool:
         """Whether lower == upper, so that no missing field could change the answer."""
         return self.lower is self.upper
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The `reasons` of rules that are true; empty where doubt decided."""
+        return () if self.outcome > self.lower else self.reasons
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """The `reasons` that could only not be ruled out: what is certain would have been softer. Else empty."""
+        return self.reasons if self.outcome > self.lower else ()
 
 
 DecisionStatus = Literal["fresh", "duplicate", "supersedes"]

@@ -204,7 +204,7 @@ def load_recorded(body: PolicyBody, functions: Mapping[str, Function]) -> Policy
     try:
         providers = {name: _recorded_provider(name, body) for name in body.providers}
         catalogue = Catalogue(providers=providers, functions=functions)
-        typed = read_policy(body.text, f"{body.policy}.yaml", texts=body.lists, catalogue=catalogue)
+        typed = read_policy(body.text, f"{body.policy}@{body.digest[:12]}", texts=body.lists, catalogue=catalogue)
     except (PolicyErrors, PluginError, FieldError) as error:
         return f"its policy {body.policy} {body.digest[:12]} does not load: {split_lines(str(error))[0]}"
     if typed.digest != body.digest:

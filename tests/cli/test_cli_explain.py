@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,70 @@ def test_explain_says_why_and_what_would_have_changed_it(run: Any, log: Path) ->
 def test_explain_json_holds_both(run: Any, log: Path) -> None:
     _, review, *_ = decisions(run, log)
     document = json.loads(run("explain", log, review["decision_id"], "--format", "json").stdout)
-    assert document["reasons"] == [{"code": "DEVICE_SCORE", "text": None}]
+    assert document["reasons"] == [{"code": "DEVICE_SCORE", "text": None, "in_doubt": False}]
     assert document["changes"]["ways"][0]["outcome"] == "pass"
+
+
+TOLD = """policy_language: 1
+policy: told
+inputs: {age: int, country: string, hobbies: {type: list, of: string}}
+rules:
+  - {id: young, when: age < 18, then: review}
+  - {id: outside, when: 'country == "KP"', then: reject}
+  - {id: busy, when: size(hobbies) > 1, then: review, message: "does {hobbies}"}
+reasons:
+  YOUNG: {text: You are too young.}
+  OUTSIDE: {text: We do not serve your country.}
+"""
+
+
+def told(run: Any, folder: Path, **inputs: object) -> Callable[..., str]:
+    (folder / "told.yaml").write_text(TOLD)
+    document = {"merchant_biz_id": "0" * 32, "scene_code": "a", "inputs": inputs}
+    (folder / "told.json").write_text(json.dumps(document))
+    assert (
+        run("decide", folder / "told.json", "--policy", folder / "told.yaml", "--audit", folder / "log").exit_code == 0
+    )
+    (decision,) = decisions(run, folder / "log")
+    return lambda *options: run("explain", folder / "log", decision["decision_id"], *options).stdout
+
+
+def test_explain_tells_an_applicant_facts_and_no_doubts(run: Any, tmp_path: Path) -> None:
+    explain = told(run, tmp_path, age=17)
+    said = explain("--applicant")
+    assert "too young" in said and "your country" not in said
+    assert json.loads(explain("--applicant", "--format", "json"))["reasons"] == [{"text": "You are too young."}]
+
+
+def test_explain_tells_an_applicant_in_doubt_no_reason(run: Any, tmp_path: Path) -> None:
+    explain = told(run, tmp_path, hobbies=[])
+    said = explain("--applicant")
+    assert "not everything that is needed could be checked" in said
+    assert "young" not in said and "country" not in said and "YOUNG" not in said
+    document = json.loads(explain("--applicant", "--format", "json"))
+    assert (document["in_doubt"], document["reasons"]) == (True, [])
+    assert "in doubt: YOUNG, OUTSIDE cannot be ruled out" in explain()
+
+
+def test_explain_never_tells_an_applicant_a_code(run: Any, tmp_path: Path) -> None:
+    explain = told(run, tmp_path, age=20, country="SG", hobbies=["chess", "golf"])
+    assert "because of BUSY" in explain()
+    assert "BUSY" not in explain("--applicant") and "BUSY" not in explain("--applicant", "--format", "json")
+
+
+def test_explain_reads_a_list_in_a_message_as_words(run: Any, tmp_path: Path) -> None:
+    explain = told(run, tmp_path, age=20, country="SG", hobbies=["chess", "golf"])
+    assert "“does chess, golf”" in explain()
+
+
+def test_explain_says_of_a_message_in_doubt_that_it_may_not_be_so(run: Any, tmp_path: Path) -> None:
+    assert "if it is so: “does unknown”" in told(run, tmp_path, age=20, country="SG")()
+
+
+def test_explain_names_the_recorded_policy_by_its_digest_and_not_by_a_file(run: Any, tmp_path: Path) -> None:
+    said = told(run, tmp_path, age=17)()
+    digest = said.partition(" by told ")[2][:12]
+    assert f"(told@{digest}:5)" in said and "told.yaml" not in said
 
 
 def test_explain_tells_an_applicant_no_rules(run: Any, log: Path) -> None:

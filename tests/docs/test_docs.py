@@ -170,5 +170,5 @@ def test_shows_ellipsis_stands_for_any_lines_and_nothing_else() -> None:
 def test_readme_first_lines_hold_what_a_newcomer_looks_for() -> None:
     head = "\n".join((ROOT / "README.md").read_text("utf-8").splitlines()[:40])
 
-    for part in ("policy_language: 1", "$ adjudge decide", "because of", "pip install"):
+    for part in ("policy_language: 1", "$ adjudge decide", "in doubt", "pip install"):
         assert part in head

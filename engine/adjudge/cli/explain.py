@@ -21,6 +21,9 @@ from adjudge.replay import Recorded, recorded
 if TYPE_CHECKING:
     from adjudge.authoring.counterfactual import Changed, Counterfactual
 
+IN_DOUBT = "not everything that is needed could be checked"
+"""What an applicant is told where only doubt decided."""
+
 
 @click.command("explain")
 @click.argument("log", type=click.Path(exists=True, path_type=Path))
@@ -65,7 +68,7 @@ def _lines(found: Recorded, explanation: Explanation, changes: Counterfactual | 
         yield f"erased since, so unknown here: {', '.join(found.erased)}"
     if applicant:
         yield str(explanation.verdict.outcome)
-        yield from (f"  {told.text or told.code}" for told in explanation.reasons)
+        yield from (f"  {text}" for text in explanation.for_applicant or _untold(explanation))
     else:
         yield explanation.render()
     if explanation.verdict.outcome is Outcome.PASS:
@@ -75,11 +78,22 @@ def _lines(found: Recorded, explanation: Explanation, changes: Counterfactual | 
     yield from (f"  {line}" for line in ([changes] if isinstance(changes, str) else changes.lines()))
 
 
+def _untold(explanation: Explanation) -> Iterator[str]:
+    """Yield what stands in for reasons where an applicant can be told none."""
+    if explanation.verdict.doubts:
+        yield IN_DOUBT
+    elif explanation.reasons:
+        yield "(the policy has no text for applicants about this)"
+
+
 def _data(
     found: Recorded, explanation: Explanation, changes: Counterfactual | str, applicant: bool, personal: bool
 ) -> dict[str, object]:
     whole = explanation.data()
-    shown = {"outcome": whole["outcome"], "reasons": whole["reasons"]} if applicant else whole
+    shown = whole
+    if applicant:
+        reasons = [{"text": text} for text in explanation.for_applicant]
+        shown = {"outcome": whole["outcome"], "in_doubt": bool(explanation.verdict.doubts), "reasons": reasons}
     return {
         "decision_id": found.decision.decision_id,
         "policy": found.policy.name,

@@ -57,7 +57,8 @@ def decision_text(decision: Decision) -> str:
 
 def verdict_lines(verdict: Verdict) -> list[str]:
     """Return the reasons of a verdict, what matched and what is in doubt, as indented lines."""
-    lines = [_row("because of", _because(verdict))] if verdict.reasons else []
+    lines = [_row("because of", ", ".join(verdict.facts))] if verdict.facts else []
+    lines += [_row("in doubt", _in_doubt(verdict))] if verdict.doubts else []
     lines += [_row("matched", rule) for rule in verdict.matched]
     lines += [_row("unresolved", rule) for rule in verdict.unresolved[:SHOWN_MAX]]
     if len(verdict.unresolved) > SHOWN_MAX:
@@ -72,13 +73,11 @@ def verdict_lines(verdict: Verdict) -> list[str]:
     return lines
 
 
-def _because(verdict: Verdict) -> str:
-    """Return the codes that decided; where doubt alone did, how many are in doubt and for want of what."""
-    if verdict.outcome > verdict.lower and len(verdict.reasons) > SHOWN_MAX:
-        return (
-            f"doubt: {counted(len(verdict.reasons), 'reason')} cannot be ruled out without {', '.join(verdict.missing)}"
-        )
-    return ", ".join(verdict.reasons)
+def _in_doubt(verdict: Verdict) -> str:
+    """Return the codes that cannot be ruled out; where they are many, how many, and for want of what."""
+    if len(verdict.doubts) > SHOWN_MAX:
+        return f"{counted(len(verdict.doubts), 'reason')} cannot be ruled out without {', '.join(verdict.missing)}"
+    return ", ".join(verdict.doubts)
 
 
 def _row(label: str, text: str) -> str:

@@ -95,7 +95,14 @@ class _Explainer:
         """Return the codes of what decided, the heaviest first."""
         said = self.typed.reasons
         codes = sorted(self.verdict.reasons, key=lambda code: -said[code].weight if code in said else 0)
-        return tuple(Told(code=code, text=self.text(said[code].text) if code in said else None) for code in codes)
+        return tuple(
+            Told(
+                code=code,
+                text=self.text(said[code].text) if code in said else None,
+                in_doubt=bool(self.verdict.doubts),
+            )
+            for code in codes
+        )
 
     def text(self, texts: Mapping[str, str]) -> str | None:
         """Return the text for the reader, with values in it."""
@@ -105,7 +112,8 @@ class _Explainer:
     def told(self, slot: str) -> str:
         """Return a field's value as a text has it."""
         value = HIDDEN if slot in self.hidden else self.values.get(slot)
-        return value if isinstance(value, str) else shown(value)
+        items = value if isinstance(value, list | tuple) else (value,)
+        return ", ".join(item if isinstance(item, str) else shown(item) for item in items) or "none"
 
     def explained(
         self,

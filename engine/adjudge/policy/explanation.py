@@ -91,16 +91,20 @@ class Explained:
         taken = f", taken as {self.counts_as}" if self.counts_as is not None else ""
         yield f"{self.id} → {worth}{taken}  ({self.place})"
         if self.message is not None and self.truth is not False:
-            yield f"  “{self.message}”"
+            yield f"  “{self.message}”" if self.truth else f"  if it is so: “{self.message}”"
         yield from _lines(self.condition, 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A reason code, and what the policy tells an applicant of it in the reader's locale; None where nothing."""
+    """A reason code, and what the policy tells an applicant of it in the reader's locale; None where nothing.
+
+    in_doubt: it could only not be ruled out.
+    """
 
     code: str
     text: str | None
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +119,11 @@ class Explanation:
     rules: tuple[Explained, ...]
     rows: tuple[Explained, ...]
 
+    @property
+    def for_applicant(self) -> tuple[str, ...]:
+        """What an applicant may be told: the texts of facts. Never a code, and never what is only in doubt."""
+        return tuple(dict.fromkeys(told.text for told in self.reasons if told.text and not told.in_doubt))
+
     def render(self, *, all: bool = False) -> str:
         """Return it as indented text: what is true, what is unknown, and the names of what is false.
 
@@ -126,7 +135,8 @@ class Explanation:
             head += f", not settled: anything from {verdict.lower} to {verdict.upper} is possible"
         lines = [head]
         if self.reasons:
-            lines.append(f"because of {', '.join(told.code for told in self.reasons)}")
+            codes = ", ".join(told.code for told in self.reasons)
+            lines.append(f"in doubt: {codes} cannot be ruled out" if verdict.doubts else f"because of {codes}")
         lines += [f"  {told.code}: {told.text}" for told in self.reasons if told.text]
         lines += [f"{name} {problem}" for name, problem in verdict.problems]
         if verdict.score is not None:
@@ -151,7 +161,7 @@ class Explanation:
             "outcome": self.verdict.outcome.value,
             "lower": self.verdict.lower.value,
             "upper": self.verdict.upper.value,
-            "reasons": [{"code": told.code, "text": told.text} for told in self.reasons],
+            "reasons": [{"code": told.code, "text": told.text, "in_doubt": told.in_doubt} for told in self.reasons],
             "score": list(self.verdict.score) if self.verdict.score is not None else None,
             "rules": [rule.data() for rule in self.rules],
             "rows": [row.data() for row in self.rows],

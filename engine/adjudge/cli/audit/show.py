@@ -106,7 +106,8 @@ def _summary(log: Path, record: Record) -> str:
                 body = record.decode(DecisionBody)
                 verdict = body.verdict
                 said = f"{_milliseconds(body.at)}  {body.decision_id}  {verdict.outcome.upper():<6}"
-                because = f"  {', '.join(verdict.reasons)}" if verdict.reasons else ""
+                codes = (*verdict.facts, *(f"{code}?" for code in verdict.doubts))
+                because = f"  {', '.join(codes)}" if codes else ""
                 return f"{record.seq:>6}  decision  {said}  {body.merchant_biz_id}{because}"
             case "policy":
                 policy = record.decode(PolicyBody)

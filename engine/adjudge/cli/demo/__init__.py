@@ -141,10 +141,10 @@ def step_lines(step: Step) -> list[str]:
 
 
 def _because(verdict: Verdict) -> str:
-    if verdict.outcome > verdict.lower:
+    if verdict.doubts:
         doubted, lost = counted(len(verdict.unresolved), "rule"), ", ".join(verdict.missing)
         return f"{doubted} cannot be answered without {lost}, and the policy wants a person to look then"
-    return f"because of {', '.join(verdict.reasons)}" if verdict.reasons else "no rule speaks against it"
+    return f"because of {', '.join(verdict.facts)}" if verdict.facts else "no rule speaks against it"
 
 
 def _line(label: str, text: str) -> str:
