@@ -128,12 +128,12 @@ EXAMPLES: list[tuple[str, str, str]] = [
         risky(LEVEL, "level == 'low'", "review") + "  - {id: high, when: level == 'high', then: reject}\n",
     ),
     (
-        "threshold-scale",
+        "bound-scale",
         risky("percent: {type: double, range: [0, 100]}", "percent >= 0.7"),
         risky("percent: {type: double, range: [0, 100]}", "percent >= 70.0"),
     ),
     (
-        "threshold-scale",
+        "bound-scale",
         risky("percent: {type: double, range: [0, 100]}", "'!(odd && 0.7 <= percent)'"),
         risky("part: {type: double, range: [0, 2]}", "part >= 0.7"),
     ),

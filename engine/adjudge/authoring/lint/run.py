@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from adjudge.authoring.formatting.comments import comments
 from adjudge.authoring.lint import (
     against_riskier,
+    bound_scale,
     duplicate_rule,
     expired_rule,
     missing_locale,
@@ -20,7 +21,6 @@ from adjudge.authoring.lint import (
     softening_has,
     stale_calibration,
     threshold_order,
-    threshold_scale,
     two_in_one_entry,
     uncalibrated_threshold,
     unhandled_novel,
@@ -50,7 +50,7 @@ RULES: dict[str, Callable[[Subject], Iterator[Finding]]] = {
         unhandled_novel,
         threshold_order,
         against_riskier,
-        threshold_scale,
+        bound_scale,
         uncalibrated_threshold,
         stale_calibration,
         softening_has,

@@ -10,7 +10,7 @@ from adjudge.authoring.lint.subject import Subject
 from adjudge.expr.nodes import walk
 from adjudge.source import Span
 
-CODE = "threshold-scale"
+CODE = "bound-scale"
 _RANGE_MIN = 10
 """From this end of a range on, a bound between 0 and 1 is taken for a share."""
 
