@@ -8,6 +8,7 @@
     strict_plugins: false
     deadline: 15s
     providers: {aliyun.deepfake: {rate: 10, daily_spend: 2000}}      # see limits.py
+    allow: {environment: [DEVICE_RISK_TOKEN], hosts: [risk.internal]}      # see allowed.py
 
 Paths are relative to the file's folder.
 """
@@ -15,10 +16,12 @@ Paths are relative to the file's folder.
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+from adjudge.allowed import NOTHING, Allowed, read_allowed, refused
 from adjudge.audit_settings import AuditSettings, Opened, read_audit
 from adjudge.engine import DEADLINE_S, Engine
 from adjudge.errors import AdjudgeError, PluginError, PolicyError, PolicyErrors
@@ -26,7 +29,7 @@ from adjudge.journal import Journal
 from adjudge.limits import LimitsForm, apply_limits, read_limits
 from adjudge.plugin import AuditSink, DecisionObserver, DecisionStore, Limits, PolicySource
 from adjudge.policy import Catalogue, Policy, load_policy, parse_policy
-from adjudge.policy.load import read_source
+from adjudge.policy.load import read_policy_file, read_source
 from adjudge.policy.reader import Reader, Refused
 from adjudge.policy.yaml import Mapping, Node, read_yaml
 from adjudge.registry import Registry
@@ -34,7 +37,7 @@ from adjudge.source import Span
 from adjudge.store.memory import DEFAULT_SIZE, DEFAULT_TTL_S, MemoryStore
 
 MEMORY = "memory"
-_KEYS = ("policies", "audit", "cache", "observers", "plugins", "strict_plugins", "deadline", "providers")
+_KEYS = ("policies", "audit", "cache", "observers", "plugins", "strict_plugins", "deadline", "providers", "allow")
 _LONGEST_TTL_S = 366 * 86400.0
 _LONGEST_DEADLINE_S = 300.0
 _LARGEST_CACHE = 10_000_000
@@ -58,6 +61,7 @@ class Config:
     strict_plugins: bool = False
     deadline_s: float = DEADLINE_S
     limits: MappingOf[str, LimitsForm] = field(default_factory=dict)
+    allowed: Allowed = NOTHING
     reader: Reader | None = field(default=None, compare=False, repr=False)
 
 
@@ -82,6 +86,7 @@ def assemble(config: Config) -> Engine:
         if other is not policy:
             message = f"`{policy.name}` is also the name of the policy in {other.typed.source.name}"
             errors.append(PolicyError("name-duplicate", message, source=policy.typed.source, span=Span(0, 0)))
+        errors += refused(policy.typed, catalogue.providers, config.allowed)
     limits: dict[str, Limits] = {}
     try:
         limits = limits_of(config, catalogue)
@@ -106,6 +111,7 @@ def assemble(config: Config) -> Engine:
             observers=observers,
             deadline_s=config.deadline_s,
             limits=limits,
+            allowed=config.allowed,
         )
     except BaseException:
         journal.close()
@@ -120,6 +126,17 @@ def limits_of(config: Config, catalogue: Catalogue) -> dict[str, Limits]:
     if config.reader.errors:
         raise PolicyErrors(config.reader.errors)
     return limits
+
+
+def require_allowed(config: Config, catalogue: Catalogue) -> None:
+    """Raise PolicyErrors for what policies in files would use and may not; one that does not load says so itself."""
+    errors: list[PolicyError] = []
+    for file in config.policies:
+        if isinstance(file, Path):
+            with suppress(PolicyErrors):
+                errors += refused(read_policy_file(file, catalogue), catalogue.providers, config.allowed)
+    if errors:
+        raise PolicyErrors(errors)
 
 
 def load_located(location: Path | str, registry: Registry, catalogue: Catalogue) -> Policy:
@@ -188,6 +205,7 @@ class _Config:
             and reader.choice(strict, "`strict_plugins`", ("true", "false")) == "true",
             deadline_s=deadline_s or DEADLINE_S,
             limits={form.name.text.value: form for form in limits},
+            allowed=read_allowed(reader, parts.get("allow"), self.folder),
             reader=reader,
         )
 

@@ -14,6 +14,7 @@ from types import TracebackType
 
 from msgspec import structs
 
+from adjudge.allowed import ANY_HOST, Allowed
 from adjudge.audit.calls import OpenCalls
 from adjudge.audit.marks import label_body
 from adjudge.callbook import CallBook
@@ -61,6 +62,7 @@ class Engine:
         deadline_s: float = DEADLINE_S,
         limits: Mapping[str, Limits] | None = None,
         guards: Guards | None = None,
+        allowed: Allowed = ANY_HOST,
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         """Put an engine together; `Engine.open` does it from a configuration file.
@@ -68,6 +70,7 @@ class Engine:
         journal: where answers are recorded; without one they are not, and each decision's notes say so.
         limits: how providers may be asked, by name, in place of what they declare. guards: what keeps to them, the
         process's own unless given.
+        allowed: what policies may have providers use; a signal that would use more is not asked, and says so.
         store: recalls decisions; unless given, `memory` does, for a day, and is warmed from the journal.
         clock: aware UTC, read once for each decision.
         Raises ValueError for policies of the same name, or none, and for limits of a provider that is not there;
@@ -88,7 +91,7 @@ class Engine:
         signals = [signal for policy in self.policies.values() for signal in policy.typed.signals.values()]
         self._guards = guards_of(signals, providers, limits or {}, guards or PROCESS, calls.today)
         self._sources = {
-            name: Sources(policy, providers, self._guards, secrets) for name, policy in self.policies.items()
+            name: Sources(policy, providers, self._guards, secrets, allowed) for name, policy in self.policies.items()
         }
         self._deadline_s = deadline_s
         self._clock = clock

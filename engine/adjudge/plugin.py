@@ -39,6 +39,8 @@ __all__ = [
     "Request",
     "SecretSource",
     "SignalFailed",
+    "Unusable",
+    "Uses",
     "hookimpl",
     "hookspec",
     "provider",
@@ -68,6 +70,29 @@ class Context:
 
 Answer = Mapping[str, object]
 """Fields by name. What a provider leaves out, or gives as None, is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """What a provider gives for a field that was answered with something it cannot use: unknown, for this reason.
+
+    reason: a few words for the decision and the log, that continue the field's name: `is not a number`.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Uses:
+    """What a `with:` has a provider use of the operator's, who allows it in `adjudge.yaml`.
+
+    environment: variables whose values are sent. hosts: that are asked, `host` or `host:port`, lower case.
+    files: that are read, as they stand there.
+    """
+
+    environment: frozenset[str] = frozenset()
+    hosts: frozenset[str] = frozenset()
+    files: frozenset[str] = frozenset()
 
 
 class ProviderConfigError(Exception):
@@ -130,7 +155,9 @@ class Provider:
     SignalFailed, as a fetch may: the next request tries again.
     check: looks at `with:` when a policy is loaded, without network; raises ProviderConfigError.
     reads: parts of the request that it needs: `face`, `inputs.<name>`.
-    price, currency: per billed call; latency_s: typical; both steer `gather: thrifty`.
+    uses: names what a `with:` takes of the operator's; the provider is not opened where that is not allowed.
+    price, currency: per billed call; latency_s: typical; both steer `gather: thrifty`. price_of: the price that a
+    `with:` states, in place of `price`; None where it states none.
     account: names what a `with:` is billed to and limited by, such as an endpoint, and never a key; signals of the same
     account share their limits. limits: how it may be asked, unless the engine's configuration says otherwise.
     """
@@ -141,7 +168,9 @@ class Provider:
     check: Callable[[Mapping[str, Any], Mapping[str, Field]], None] = lambda config, fields: None
     derive: Callable[[Mapping[str, Any]], Mapping[str, Field]] | None = None
     reads: frozenset[str] = frozenset()
+    uses: Callable[[Mapping[str, Any]], Uses] = lambda config: Uses()
     price: Decimal = Decimal(0)
+    price_of: Callable[[Mapping[str, Any]], Decimal | None] = lambda config: None
     currency: str = "USD"
     latency_s: float = 0.1
     account: Callable[[Mapping[str, Any]], str] = lambda config: ""

@@ -132,7 +132,7 @@ def decode_json(body: bytes) -> object:
     try:
         document: object = msgspec.json.decode(body)
     except (ValueError, RecursionError):
-        raise ValueError("not JSON") from None
+        raise ValueError("is not JSON") from None
     return document
 
 

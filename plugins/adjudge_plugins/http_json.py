@@ -4,9 +4,9 @@
 device:
   provider: http.json
   with:
-    url: https://risk.internal/device
+    url: https://risk.internal/accounts/{inputs.account_id}/device
     headers: {authorization: "Bearer ${DEVICE_RISK_TOKEN}"}     # from the environment, never logged
-    body: {account: inputs.account_id, id: merchant_biz_id}     # JMESPath over the request
+    body: {id: merchant_biz_id, country: inputs.country}        # JMESPath over the request
     paths: {score: result.risk_score}                           # JMESPath over the answer
   fields:
     score: {type: double, range: [0, 100]}
@@ -16,17 +16,20 @@ device:
 `http` and `https` are both taken, since services inside a company's network often speak plain HTTP; where the
 network is not trusted, write https, whose certificate is always verified. Redirects are not followed. An answer
 above 1 MiB, a status other than 2xx, and anything but JSON leave all fields unknown; a path that finds nothing, or
-null, leaves its field unknown. A body's key whose path finds nothing is left out.
+null, leaves its field unknown. A body's key whose path finds nothing is left out; a part of the URL that is not
+there keeps the call from being made.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
-from collections.abc import Callable, Mapping
+from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from adjudge.errors import did_you_mean
 from adjudge.fields import Field
@@ -38,65 +41,24 @@ from adjudge.plugin import (
     Register,
     Request,
     SignalFailed,
+    Unusable,
     hookimpl,
 )
 from adjudge_plugins.http_exchange import connect, decode_json, exchange, is_loopback
-from adjudge_plugins.settings import choice, mapping, refuse_unknown_keys, required_text
 
 if TYPE_CHECKING:
     import httpx
 
-Path = Callable[[object], object]
-"""A compiled JMESPath: a document to what it finds there, None where that is nothing."""
+    from adjudge_plugins.http_settings import Settings
+    from adjudge_plugins.json_path import Budget, JsonPath
 
-_KEYS = ("url", "method", "headers", "body", "paths")
-_HEADER_NAME = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+", re.ASCII)
-_VARIABLE = re.compile(r"\$\{([A-Za-z_][0-9A-Za-z_]*)\}", re.ASCII)
-_DEFAULT_BODY: Mapping[str, Mapping[str, str]] = {
-    "POST": {"merchant_biz_id": "merchant_biz_id", "scene_code": "scene_code", "inputs": "inputs"},
-    "GET": {"merchant_biz_id": "merchant_biz_id", "scene_code": "scene_code"},
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """The `with:` of a policy, read.
-
-    headers: with `${NAME}` still in them. body: what is sent, in the query string for GET. paths: those written out.
-    """
-
-    url: str
-    method: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: Mapping[str, Path]
-    paths: Mapping[str, Path]
-
-
-def read_settings(config: Mapping[str, Any]) -> Settings:
-    """Read a `with:`. Raises ProviderConfigError."""
-    refuse_unknown_keys(config, _KEYS)
-    url = required_text(config, "url", hint="write `url: https://risk.internal/device`")
-    try:
-        parts = urlsplit(url)
-        good = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError:
-        good = False
-    if not good or not url.isprintable() or " " in url or parts.fragment:
-        raise ProviderConfigError("`url` is an http or https URL", "url")
-    if "@" in parts.netloc:
-        raise ProviderConfigError("a URL here holds no password", "url", hint="send it in `headers`, as `${NAME}`")
-    method = choice(config, "method", ("POST", "GET")) or "POST"
-    return Settings(
-        url=url,
-        method=method,
-        headers={name: _header(name, value) for name, value in mapping(config, "headers").items()},
-        body=_paths(config if "body" in config else {"body": _DEFAULT_BODY[method]}, "body"),
-        paths=_paths(config, "paths"),
-    )
+_MUCH = 10_000
+"""Steps after which others on the event loop get their turn."""
 
 
 def resolve_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Put the environment's values for `${NAME}`. Raises SignalFailed, which names the variable, not its value."""
+    from adjudge_plugins.http_settings import VARIABLE
 
     def value(found: re.Match[str]) -> str:
         if not (secret := os.environ.get(found[1], "").strip()):
@@ -105,66 +67,22 @@ def resolve_headers(headers: Mapping[str, str]) -> dict[str, str]:
             raise SignalFailed(f"{found[1]} cannot stand in a header", reason_code="CREDENTIALS_DAMAGED")
         return secret
 
-    return {name: _VARIABLE.sub(value, template) for name, template in headers.items()}
+    return {name: VARIABLE.sub(value, template) for name, template in headers.items()}
 
 
-def _header(name: object, value: object) -> str:
-    if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-        raise ProviderConfigError(f"`{name}` is no header's name", "headers", str(name))
-    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
-        raise ProviderConfigError(f"`{name}` is a text of one line", "headers", name)
-    if "${" in _VARIABLE.sub("", value):
-        raise ProviderConfigError(
-            "`${` begins the name of an environment variable", "headers", name, hint="write `${DEVICE_RISK_TOKEN}`"
-        )
-    return value
-
-
-def _paths(config: Mapping[str, Any], key: str) -> dict[str, Path]:
-    forms = mapping(config, key)
-    return {name: _compile(required_text(forms, name, key, hint="write a JMESPath"), key, name) for name in forms}
-
-
-def _compile(expression: str, *place: str) -> Path:
-    import jmespath
-    from jmespath.exceptions import JMESPathError
-
-    try:
-        compiled = jmespath.compile(expression)
-    except JMESPathError as error:
-        position = getattr(error, "lex_position", None)  # what it says of itself would not fit a line
-        where = "" if position is None else f": look at character {min(position, len(expression) - 1) + 1}"
-        raise ProviderConfigError(f"`{expression}` is not JMESPath{where}", *place) from None
-
-    def find(document: object) -> object:
-        try:
-            found: object = compiled.search(document)
-        except (JMESPathError, RecursionError):
-            # a function met a value of another type: this field alone is unknown
-            found = None
-        return found
-
-    return find
-
-
-def _named(name: str) -> Path:
-    return lambda document: document.get(name) if isinstance(document, Mapping) else None
-
-
-def request_document(request: Request) -> Mapping[str, object]:
-    """Return what a body's paths see: merchant_biz_id, scene_code, inputs and face_digest, as JSON has them."""
+def request_document(request: Request) -> dict[str, object]:
+    """Return what paths see of a request: merchant_biz_id, scene_code and inputs, as JSON has them, and no face."""
     import msgspec
 
     document = {
         "merchant_biz_id": request.merchant_biz_id,
         "scene_code": request.scene_code,
         "inputs": dict(request.inputs),
-        "face_digest": request.face.digest if request.face else None,
     }
     try:
-        builtin: Mapping[str, object] = msgspec.to_builtins(document)
+        builtin: dict[str, object] = msgspec.to_builtins(document)
     except (TypeError, ValueError, RecursionError):
-        raise SignalFailed("an input has no form in JSON", reason_code="BAD_INPUT") from None
+        raise _not_asked("an input has no form in JSON") from None
     return builtin
 
 
@@ -175,56 +93,133 @@ class _JsonAsker:
     headers: Mapping[str, str] = field(repr=False)
 
     async def fetch(self, context: Context) -> Answer:
-        reply = await exchange(self.client, self._request(context.request), deadline=context.deadline)
+        request = self._request(context.request)
+        reply = await exchange(self.client, request, deadline=context.deadline)
         if not 200 <= reply.status < 300:
             kind = "unavailable" if reply.status >= 500 or reply.status == 429 else "error"
             raise SignalFailed(f"answered {reply.status}", kind=kind, reason_code=f"HTTP_{reply.status}")
         try:
             document = decode_json(reply.body)
-        except ValueError:
-            raise SignalFailed("the answer is not JSON", reason_code="BAD_ANSWER") from None
-        paths = {name: self.settings.paths.get(name) or _named(name) for name in context.fields}
-        return {name: path(document) for name, path in paths.items()}
+        except ValueError as error:
+            raise SignalFailed(f"the answer {error}", reason_code="BAD_ANSWER") from None
+        return {name: await self._field(name, document) for name in context.fields}
+
+    async def _field(self, name: str, document: object) -> object:
+        """Return what an answer says of a field; what one path cannot do is no other's fault."""
+        from adjudge_plugins.json_path import STEPS, Budget, PathFailed
+
+        path = self.settings.paths.get(name)
+        if path is None:
+            return document.get(name) if isinstance(document, Mapping) else None
+        budget = Budget()
+        try:
+            return path.find(document, budget)
+        except PathFailed as failed:
+            return Unusable(f"is not known: its path {failed}")
+        finally:
+            if budget.steps < STEPS - _MUCH:
+                await asyncio.sleep(0)
 
     def _request(self, request: Request) -> httpx.Request:
         import httpx
         import msgspec
 
-        document = request_document(request)
-        body = {name: found for name, path in self.settings.body.items() if (found := path(document)) is not None}
+        from adjudge_plugins.json_path import Budget
+
+        document, budget = request_document(request), Budget()
+        found = {name: _part(path, request, document, budget) for name, path in self.settings.body.items()}
+        body = {name: value for name, value in found.items() if value is not None}
         headers = {"accept": "application/json", **self.headers, "accept-encoding": "identity"}
+        url = _filled(self.settings.url, request, document)
         if self.settings.method == "POST":
             content = msgspec.json.encode(body)
-            return httpx.Request(
-                "POST", self.settings.url, content=content, headers={"content-type": "application/json", **headers}
-            )
-        query = urlencode({name: _query_value(name, value) for name, value in body.items()})
-        joint = "&" if urlsplit(self.settings.url).query else "?"
-        return httpx.Request("GET", self.settings.url + (joint + query if query else ""), headers=headers)
+            return httpx.Request("POST", url, content=content, headers={"content-type": "application/json", **headers})
+        query = _encoded({name: _single(name, value) for name, value in body.items()})
+        joint = "&" if urlsplit(url).query else "?"
+        return httpx.Request("GET", url + (joint + query if query else ""), headers=headers)
 
     async def aclose(self) -> None:
         await self.client.aclose()
 
 
-def _query_value(name: str, value: object) -> str:
+def _part(path: JsonPath, request: Request, document: Mapping[str, object], budget: Budget) -> object:
+    """Return what a body's path finds; a face is there only for a path that names it."""
+    from adjudge_plugins.http_settings import FACE_BASE64, FACE_DIGEST
+    from adjudge_plugins.json_path import PathFailed
+
+    names = path.names()
+    if FACE_BASE64 in names:
+        if request.face is None:
+            raise SignalFailed("not asked: the request has no face", reason_code="NO_FACE", billed=False)
+        if request.face.data is None:
+            raise _not_asked("the face came as a URL, not as bytes")
+        return b64encode(request.face.data).decode("ascii")
+    if FACE_DIGEST in names:
+        document = {**document, FACE_DIGEST: request.face.digest if request.face else None}
+    try:
+        return path.find(document, budget)
+    except PathFailed as failed:
+        raise _not_asked(str(failed)) from None
+
+
+def _filled(url: str, request: Request, document: Mapping[str, Any]) -> str:
+    """Put parts of a request into a URL, so that each is one part of it and nothing more."""
+    from adjudge_plugins.http_settings import FACE_DIGEST, PLACE
+
+    start = url.partition("?")[0]
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1]
+        said = document["inputs"].get(name.removeprefix("inputs.")) if "." in name else document.get(name)
+        if name == FACE_DIGEST and request.face is not None:
+            said = request.face.digest
+        if said is None:
+            raise SignalFailed(f"not asked: `{name}` is unknown", reason_code="INPUT_UNKNOWN", billed=False)
+        text = _single(name, said)
+        if found.start() < len(start) and not text.strip("."):
+            raise _not_asked(f"`{name}` is empty, or nothing but dots, which no path can hold")
+        try:
+            return quote(text, safe="")
+        except UnicodeEncodeError:
+            raise _not_asked(f"`{name}` is not valid Unicode") from None
+
+    return PLACE.sub(value, url)
+
+
+def _single(name: str, value: object) -> str:
     match value:
         case bool():
             return "true" if value else "false"
         case str() | int() | float():
             return str(value)
-    raise SignalFailed(f"`{name}` is not a single value, as a query needs", reason_code="BAD_INPUT")
+    raise _not_asked(f"`{name}` is not a single value, as a URL needs")
+
+
+def _encoded(query: Mapping[str, str]) -> str:
+    try:
+        return urlencode(query)
+    except UnicodeEncodeError:
+        raise _not_asked("a value of the query is not valid Unicode") from None
+
+
+def _not_asked(why: str) -> SignalFailed:
+    return SignalFailed(f"not asked: {why}", reason_code="BAD_INPUT", billed=False)
+
+
+def _settings(config: Mapping[str, Any]) -> Settings:
+    from adjudge_plugins.http_settings import read_settings  # which brings jmespath
+
+    return read_settings(config)
 
 
 def _open(config: Mapping[str, Any]) -> _JsonAsker:
-    settings = read_settings(config)
+    settings = _settings(config)
     headers = resolve_headers(settings.headers)
-    return _JsonAsker(
-        client=connect(loopback=is_loopback(urlsplit(settings.url).hostname or "")), settings=settings, headers=headers
-    )
+    return _JsonAsker(client=connect(loopback=is_loopback(settings.host)), settings=settings, headers=headers)
 
 
 def _check(config: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
-    settings = read_settings(config)
+    settings = _settings(config)
     for name in settings.paths:
         if name not in fields:
             hint = did_you_mean(name, fields) or f"declare it under `fields:`, which has {', '.join(fields) or 'none'}"
@@ -236,6 +231,9 @@ HTTP_JSON = Provider(
     fields=None,
     open=_open,
     check=_check,
+    uses=lambda config: _settings(config).uses(),
+    price_of=lambda config: _settings(config).price,
+    account=lambda config: _settings(config).account(),
     description="Any JSON endpoint, its answer mapped to fields by JMESPath",
 )
 

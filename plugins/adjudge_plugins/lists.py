@@ -34,6 +34,7 @@ from adjudge.plugin import (
     Register,
     Request,
     SignalFailed,
+    Uses,
     hookimpl,
 )
 from adjudge.texts import split_lines
@@ -167,6 +168,7 @@ LISTS = Provider(
     fields=None,
     derive=_derive,
     open=lambda config: _ListsAsker({name: _ListFile(each) for name, each in read_settings(config).items()}),
+    uses=lambda config: Uses(files=frozenset(str(each.file) for each in read_settings(config).values())),
     latency_s=0.001,
     description="Whether values of the request are in lists that change between policy releases",
 )

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
+from msgspec import structs
 
 from adjudge.fields import parse_fields
-from adjudge.model import Request
-from adjudge.plugin import Answer, ProviderConfigError, SignalFailed
+from adjudge.model import Face, Request
+from adjudge.plugin import Answer, ProviderConfigError, SignalFailed, Unusable, Uses
 from adjudge_plugins.http_json import HTTP_JSON
 
 Ask = Callable[..., Answer]
@@ -63,7 +66,8 @@ def test_fetch_path_that_fails_on_this_answer_leaves_its_field_alone_unknown(
 ) -> None:
     endpoint.body = b'{"score": "text", "emulator": true}'
 
-    assert fetch(paths={"score": "abs(score)"}) == {"score": None, "emulator": True, "os": None}
+    said = "is not known: its path `abs(score)` met a value of another type"
+    assert fetch(paths={"score": "abs(score)"}) == {"score": Unusable(said), "emulator": True, "os": None}
 
 
 def test_fetch_sends_ids_and_inputs_unless_told_otherwise(
@@ -114,6 +118,93 @@ def test_fetch_get_of_more_than_a_value_is_refused(
         fetch(request_of(inputs={"a": 1}), method="GET", body={"all": "inputs"})
 
     assert not endpoint.seen
+
+
+def test_fetch_url_takes_parts_of_the_request_escaped_so_that_each_is_one_part(
+    endpoint: Any, fetch: Callable[..., Answer], request_of: RequestOf
+) -> None:
+    strange = "a/../b?c=d&e#f%2Fg h\x00\n:é\\;+@"
+    template = endpoint.url + "/v1/{inputs.account}/x{inputs.n}?id={merchant_biz_id}&q={inputs.account}&f={face_digest}"
+    request = request_of(inputs={"account": strange, "n": 7, "new": True})
+    fetch(request, url=template)
+    fetch(request, url=template, method="GET", body={"new": "inputs.new"})
+
+    for seen in endpoint.seen:
+        target = urlsplit(seen.target)
+        assert [unquote(part) for part in target.path.split("/")] == ["", "v1", strange, "x7"]
+        query = parse_qs(target.query)
+        assert request.face is not None
+        assert query["q"] == [strange] and query["f"] == [request.face.digest]
+        assert query["id"] == [request.merchant_biz_id]
+    assert parse_qs(urlsplit(endpoint.seen[1].target).query)["new"] == ["true"]
+
+
+@pytest.mark.parametrize("value", ["", ".", "..", "..."])
+def test_fetch_value_that_would_be_another_path_is_not_asked(
+    endpoint: Any, fetch: Callable[..., Answer], request_of: RequestOf, value: str
+) -> None:
+    with pytest.raises(SignalFailed, match=r"not asked: `inputs\.a` is empty, or nothing but dots") as caught:
+        fetch(request_of(inputs={"a": value}), url=f"{endpoint.url}/a/{{inputs.a}}")
+
+    assert caught.value.billed is False and not endpoint.seen
+
+
+@pytest.mark.parametrize("where", ["/{inputs.a}", "/x?a={inputs.a}"])
+def test_fetch_unknown_part_of_the_url_is_not_asked(
+    endpoint: Any, fetch: Callable[..., Answer], request_of: RequestOf, where: str
+) -> None:
+    for inputs in ({}, {"a": None}):
+        with pytest.raises(SignalFailed, match=r"not asked: `inputs\.a` is unknown") as caught:
+            fetch(request_of(inputs=inputs), url=endpoint.url + where)
+
+        assert (caught.value.reason_code, caught.value.billed) == ("INPUT_UNKNOWN", False)
+    for several in ([1], {"b": 1}, "\ud800"):
+        with pytest.raises(SignalFailed) as caught:
+            fetch(request_of(inputs={"a": several}), url=endpoint.url + where)
+        assert caught.value.billed is False
+    assert not endpoint.seen
+
+
+def test_fetch_face_goes_where_the_policy_says_so_and_nowhere_else(
+    endpoint: Any, fetch: Callable[..., Answer], request_of: RequestOf, jpeg: bytes
+) -> None:
+    request = request_of(inputs={"a": 1})
+    digest = request.face.digest if request.face else ""
+
+    for body in ({"all": "@"}, {"all": "*"}, {"all": "values(@)"}, {"all": "to_string(@)"}, {"all": "[inputs, @]"}):
+        fetch(request, body=body)
+    fetch(request)
+    fetch(request, method="GET", url=f"{endpoint.url}/{{merchant_biz_id}}")
+
+    picture = base64.b64encode(jpeg)
+    for seen in endpoint.seen:
+        said = seen.body + seen.target.encode()
+        assert digest.encode() not in said and picture[:40] not in said
+
+    fetch(request, body={"picture": "face_base64", "digest": "face_digest"})
+    assert json.loads(endpoint.seen[-1].body) == {"picture": picture.decode(), "digest": digest}
+
+
+@pytest.mark.parametrize("face", [None, Face(url="https://example.com/face.jpg")])
+def test_fetch_face_that_is_not_at_hand_is_not_asked(endpoint: Any, ask: Ask, request_of: RequestOf, face: Any) -> None:
+    request = structs.replace(request_of(), face=face)
+
+    with pytest.raises(SignalFailed, match="not asked: the") as caught:
+        ask(HTTP_JSON, {"url": endpoint.url, "body": {"p": "face_base64"}}, request, fields=FIELDS)
+
+    assert caught.value.billed is False and not endpoint.seen
+
+
+def test_provider_names_what_it_uses_of_the_operators() -> None:
+    config = {"url": "https://Risk.Internal:8443/{inputs.a}", "headers": {"a": "x ${ONE}${TWO}"}, "price": 0.000063}
+
+    assert HTTP_JSON.uses(config) == Uses(
+        environment=frozenset({"ONE", "TWO"}), hosts=frozenset({"risk.internal:8443"})
+    )
+    assert HTTP_JSON.uses({"url": "http://[::1]:80/"}).hosts == {"[::1]:80"}
+    assert HTTP_JSON.price_of(config) == Decimal("0.000063")
+    assert HTTP_JSON.price_of({"url": "https://h"}) is None
+    assert HTTP_JSON.account(config) != HTTP_JSON.account({**config, "url": "https://risk.internal:8443/other"})
 
 
 def test_fetch_input_without_a_form_in_json_is_refused(
@@ -256,6 +347,46 @@ def test_secrets_stand_in_no_repr_log_or_traceback(
         ({"url": "https://h", "headers": {"a b": "x"}}, ("headers", "a b"), None),
         ({"url": "https://h", "headers": {"a": "x\ny"}}, ("headers", "a"), None),
         ({"url": "https://h", "headers": {"a": 7}}, ("headers", "a"), None),
+        ({"url": "https://h", "headers": {"a": " x"}}, ("headers", "a"), None),
+        ({"url": "https://h", "headers": {"a": "x\r\nhost: evil"}}, ("headers", "a"), None),
+        ({"url": "https://h", "headers": {"a\r\nhost": "x"}}, ("headers", "a\r\nhost"), None),
+        ({"url": "https://h", "headers": {"x-a": "1", "X-A": "2"}}, ("headers", "X-A"), None),
+        ({"url": "https://h", "headers": {"content-type": "text/plain"}}, ("headers", "content-type"), None),
+        (
+            {"url": "https://h", "method": "GET", "headers": {"content-type": "application/json"}},
+            ("headers", "content-type"),
+            None,
+        ),
+        *(
+            (
+                {"url": "https://h", "headers": {name: "x"}},
+                ("headers", name),
+                "delete it; it says how the request is sent",
+            )
+            for name in ("Host", "content-length", "Transfer-Encoding", "connection", "TE", "Upgrade", "Expect")
+        ),
+        ({"url": "https://{inputs.host}/"}, ("url",), None),
+        ({"url": "{inputs.url}"}, ("url",), None),
+        ({"url": "https://h:{inputs.port}/"}, ("url",), None),
+        ({"url": "https://h/{inputs}"}, ("url",), "inputs.<name>, merchant_biz_id, scene_code, face_digest"),
+        ({"url": "https://h/{face_base64}"}, ("url",), None),
+        ({"url": "https://h/{inputs.a"}, ("url",), "write `{inputs.account_id}`"),
+        ({"url": "https://h/inputs.a}"}, ("url",), "write `{inputs.account_id}`"),
+        ({"url": "https://h\\@evil/"}, ("url",), None),
+        ({"url": "https://h\t/"}, ("url",), None),
+        ({"url": "https://ｈ.example/"}, ("url",), None),
+        ({"url": "file:///etc/passwd"}, ("url",), None),
+        ({"url": "unix:/run/docker.sock"}, ("url",), None),
+        ({"url": "https://h", "body": {"face": "[face_base64]"}}, ("body", "face"), "write `face: face_base64`"),
+        (
+            {"url": "https://h", "method": "GET", "body": {"face": "face_base64"}},
+            ("body", "face"),
+            "write `method: POST`",
+        ),
+        ({"url": "https://h", "price": 0}, ("price",), "such as 0.05"),
+        ({"url": "https://h", "price": True}, ("price",), None),
+        ({"url": "https://h", "price": "0.05"}, ("price",), None),
+        ({"url": "https://h", "price": float("nan")}, ("price",), None),
         ({"url": "https://h", "headers": {"a": "${lower-case}"}}, ("headers", "a"), None),
         ({"url": "https://h", "paths": {"scoer": "x"}}, ("paths", "scoer"), "did you mean `score`?"),
         ({"url": "https://h", "paths": {"score": "a..b"}}, ("paths", "score"), None),

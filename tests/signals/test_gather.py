@@ -253,7 +253,7 @@ def test_ask_value_nested_past_all_bounds_is_unknown_alone() -> None:
     for _ in range(100_000):
         deep = [deep]
     _, signal = one({"os": deep, "score": 5})
-    assert signal.fields == {"score": 5}
+    assert signal.fields == {"score": 5, "os": None}
     assert signal.problems == (("device.os", "is nested too deeply"),)
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 import click
 import msgspec
 
+from adjudge.allowed import Allowed, refused
 from adjudge.cli.group import FINDINGS, FINE, render_error
 from adjudge.cli.output import JSON, decision_text, format_option, print_json
 from adjudge.cli.settings import Settings
 from adjudge.config import assemble, read_config
 from adjudge.documents import DOCUMENT_MAX_BYTES, decision_document, decode_request, error_document
 from adjudge.engine import Engine
-from adjudge.errors import AdjudgeError, AuditBroken, AuditUnavailable, RequestError
+from adjudge.errors import AdjudgeError, AuditBroken, AuditUnavailable, PolicyErrors, RequestError
 from adjudge.journal import Journal
 from adjudge.model import Face, Request
 from adjudge.registry import load_policy
@@ -31,6 +32,9 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--config", type=_file, help="An engine's configuration, in place of --policy and --audit.")
 @click.option("--face", type=_file, help="A picture or video, in place of the request's own.")
 @click.option("--audit", type=click.Path(file_okay=False, path_type=Path), help="Record the decision in this log.")
+@click.option(
+    "--allow-environment", "names", multiple=True, metavar="NAME", help="A variable that the policy may send."
+)
 @format_option
 @click.pass_obj
 def command(
@@ -40,6 +44,7 @@ def command(
     config: Path | None,
     face: Path | None,
     audit: Path | None,
+    names: tuple[str, ...],
     form: str,
 ) -> int:
     """Decide a request, or many of them.
@@ -50,18 +55,23 @@ def command(
         raise click.UsageError("give one of --policy and --config")
     if config is not None and audit is not None:
         raise click.UsageError("--audit goes with --policy; a configuration names its own log")
+    if config is not None and names:
+        raise click.UsageError("--allow-environment goes with --policy; a configuration says so under `allow:`")
+    allowed = Allowed(environment=frozenset(names))
     read = _reader(face)
     if request != STDIN:  # what is wrong with the request is found before a log is opened
         decoded = read(_bytes(Path(request)), Path(request).parent)
-        with _engine(settings, policy, config, audit) as engine:
+        with _engine(settings, policy, config, audit, allowed) as engine:
             decision = engine.decide_sync(decoded)
         print_json(decision_document(decision)) if form == JSON else click.echo(decision_text(decision))
         return FINE
-    with _engine(settings, policy, config, audit) as engine:
+    with _engine(settings, policy, config, audit, allowed) as engine:
         return _stream(engine, read, form)
 
 
-def _engine(settings: Settings, policy: Path | None, config: Path | None, audit: Path | None) -> Engine:
+def _engine(
+    settings: Settings, policy: Path | None, config: Path | None, audit: Path | None, allowed: Allowed
+) -> Engine:
     if config is not None:
         said = read_config(config)
         plugins = said.plugins if settings.plugins is None else settings.plugins
@@ -69,7 +79,10 @@ def _engine(settings: Settings, policy: Path | None, config: Path | None, audit:
     assert policy is not None
     registry = settings.registry()
     loaded = load_policy(policy, registry=registry)
-    return Engine([loaded], registry=registry, journal=Journal.open(audit) if audit is not None else None)
+    if errors := list(refused(loaded.typed, registry.catalogue().providers, allowed)):
+        raise PolicyErrors(errors)
+    journal = Journal.open(audit) if audit is not None else None
+    return Engine([loaded], registry=registry, journal=journal, allowed=allowed)
 
 
 def _reader(face: Path | None) -> Callable[[bytes, Path], Request]:

@@ -22,7 +22,7 @@ from adjudge.errors import SignalFailed
 from adjudge.events import Events
 from adjudge.fields import Field, describe
 from adjudge.model import Request, Signal, SignalStatus
-from adjudge.plugin import Answer, Asker, Context, Provider, SecretSource
+from adjudge.plugin import Answer, Asker, Context, Provider, SecretSource, Unusable
 from adjudge.policy.slots import TEXTS, novel_name
 from adjudge.policy.typed import SignalDeclaration
 from adjudge.recorded import recordable
@@ -248,8 +248,12 @@ def _understand(declaration: SignalDeclaration, answer: Answer) -> Said:
         value = answer.get(name)
         if value is not None:
             slot = f"{declaration.name}.{name}"
+            fields[name] = None  # it was answered, which `absent` must not forget
             try:
-                fields[name] = recordable(declared, value, problems, slot)
+                if isinstance(value, Unusable):
+                    problems.append((slot, _text(value.reason) or "cannot be used"))
+                else:
+                    fields[name] = recordable(declared, value, problems, slot)
             except TypeError as error:
                 problems.append((slot, f"must be a {declared.type}, not {error}"))
             except RecursionError:

@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from time import monotonic
@@ -355,12 +355,23 @@ def guards_of(
         provider = providers.get(signal.provider or "")
         if provider is not None:
             account = provider.account(signal.config)
-            guard = guards.of(provider, limits.get(provider.name, provider.limits), account)
+            limited = limits.get(provider.name, provider.limits)
+            if limited.price is None:
+                limited = replace(limited, price=provider.price_of(signal.config))
+            guard = guards.of(provider, limited, account)
             found[provider.name, account] = guard
             if provider.name in today:
                 spent = today[provider.name]
                 guard.begin_with(spent.day, spent.calls, spent.spent)
     return found
+
+
+def prices_of(
+    signals: Iterable[SignalDeclaration], providers: Mapping[str, Provider], accounts: Accounts
+) -> dict[str, Decimal]:
+    """Return what a call costs, by signal."""
+    asked = [(signal, providers[signal.provider]) for signal in signals if signal.provider is not None]
+    return {signal.name: accounts[provider.name, provider.account(signal.config)].price for signal, provider in asked}
 
 
 def usage_of(accounts: Accounts) -> dict[str, Usage]:

@@ -53,13 +53,13 @@ class Plan:
 
 
 def plan(policy: TypedPolicy, providers: Mapping[str, Provider], prices: Mapping[str, Decimal] | None = None) -> Plan:
-    """Lay out a policy's signals by price, then by typical latency. prices: by provider, in place of their own."""
-    price = {name: provider.price for name, provider in providers.items()} | dict(prices or {})
+    """Lay out a policy's signals by price, then by typical latency. prices: by signal, in place of their providers'."""
     asked = [(signal, providers[signal.provider]) for signal in policy.signals.values() if signal.provider is not None]
-    asked.sort(key=lambda pair: (price[pair[1].name], pair[1].latency_s, pair[0].name))
+    price = {signal.name: provider.price for signal, provider in asked} | dict(prices or {})
+    asked.sort(key=lambda pair: (price[pair[0].name], pair[1].latency_s, pair[0].name))
     return Plan(
         asked=tuple(signal.name for signal, _ in asked),
-        free=frozenset(signal.name for signal, provider in asked if not price[provider.name]),
+        free=frozenset(signal.name for signal, _ in asked if not price[signal.name]),
         always=frozenset(_asked_about(policy)),
         thrifty=policy.gather == "thrifty",
         explore=policy.explore,

@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from adjudge.allowed import ANY_HOST, Allowed
 from adjudge.errors import PluginError, SignalFailed
 from adjudge.events import Events
 from adjudge.plugin import Provider, SecretSource
 from adjudge.policy.policy import Policy
 from adjudge.signals.ask import Source
-from adjudge.signals.guard import Accounts
+from adjudge.signals.guard import Accounts, prices_of
 from adjudge.signals.plan import plan
 
 CLOSE_WITHIN_S = 5.0
@@ -29,6 +30,7 @@ class Sources:
         providers: Mapping[str, Provider],
         guards: Accounts,
         secrets: Mapping[str, SecretSource],
+        allowed: Allowed = ANY_HOST,
     ) -> None:
         """Plan for a policy; opens nothing. Raises PluginError where a provider is not there."""
         for signal in policy.typed.signals.values():
@@ -36,8 +38,8 @@ class Sources:
                 said = f"no plugin of this engine offers the provider that the policy {policy.name} asks"
                 raise PluginError(said, plugin=signal.provider)
         self._signals = policy.typed.signals
-        self._providers, self._guards, self._secrets = providers, guards, secrets
-        self.plan = plan(policy.typed, providers, {name: guard.price for (name, _), guard in guards.items()})
+        self._providers, self._guards, self._secrets, self._allowed = providers, guards, secrets, allowed
+        self.plan = plan(policy.typed, providers, prices_of(self._signals.values(), providers, guards))
         self.asked = self.plan.asked
         self.supplied = tuple(name for name, signal in self._signals.items() if signal.provider is None)
         self._open: dict[str, Source] = {}
@@ -55,6 +57,8 @@ class Sources:
         provider = self._providers[declaration.provider]
         asker, failure = None, None
         try:
+            for refusal, _ in self._allowed.refusals(provider.uses(declaration.config)):
+                raise SignalFailed(refusal, kind="misconfigured", reason_code="NOT_ALLOWED")
             asker = provider.open(declaration.config)
         except SignalFailed as failed:
             failure = failed

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from adjudge.fields import Field, parse_fields
-from adjudge.plugin import Answer, Context, Face, Limits, Provider, ProviderConfigError, SignalFailed
+from adjudge.plugin import Answer, Context, Face, Limits, Provider, ProviderConfigError, SignalFailed, Uses
 from adjudge_plugins.aliyun.credentials import Keyring, read_keyring
 from adjudge_plugins.aliyun.endpoint import Endpoint, parse_endpoint, read_endpoint
 from adjudge_plugins.aliyun.vocabulary import (
@@ -237,6 +237,16 @@ def _account(settings: Settings) -> str:
     return f"{settings.endpoint.url} {key}".strip()
 
 
+def _uses(config: Mapping[str, Any]) -> Uses:
+    """Name what a policy chose: its own endpoint in place of the vendor's, and a file of keys."""
+    settings = read_settings(config)
+    file = settings.keyring.file
+    return Uses(
+        hosts=frozenset({settings.endpoint.url.partition("://")[2]} if "endpoint" in config else ()),
+        files=frozenset({file} if file is not None else ()),
+    )
+
+
 def _check(config: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
     read_settings(config)
 
@@ -247,6 +257,7 @@ DEEPFAKE = Provider(
     open=_open,
     check=_check,
     reads=frozenset({"face"}),
+    uses=_uses,
     price=Decimal("0.4"),
     currency="USD",
     latency_s=1.0,

@@ -13,7 +13,7 @@ from typing import Any
 from adjudge.errors import did_you_mean
 from adjudge.expr.types import DOUBLE, STRING, EnumType, named
 from adjudge.fields import Field
-from adjudge.plugin import Answer, Context, Provider, ProviderConfigError, Request, SignalFailed
+from adjudge.plugin import Answer, Context, Provider, ProviderConfigError, Request, SignalFailed, Uses
 from adjudge_plugins.onnx_detector.model import Call, Model, load
 from adjudge_plugins.onnx_detector.picture import tensor
 from adjudge_plugins.onnx_detector.settings import OutputSettings, Settings, read_settings
@@ -101,6 +101,7 @@ ONNX_DETECTOR = Provider(
     open=_open,
     check=_check,
     reads=frozenset({"face"}),
+    uses=lambda config: Uses(files=frozenset({str(read_settings(config).model)})),
     latency_s=0.1,
     description="A model file of your own, its outputs mapped to fields",
 )
