@@ -280,7 +280,7 @@ class Engine:
             for sources in self._sources.values():
                 await sources.close()
         finally:
-            await asyncio.to_thread(self._journal.close)
+            await self._journal.aclose()
 
     def __enter__(self) -> Engine:
         home = asyncio.new_event_loop()

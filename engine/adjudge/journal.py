@@ -21,6 +21,7 @@ from adjudge.audit.file import Segments
 from adjudge.audit.log import AuditLog, Durability
 from adjudge.audit.marks import LabelBody, erasure_body
 from adjudge.audit.read import tail
+from adjudge.audit.sealing import Sealing
 from adjudge.audit.vault import Vault
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
@@ -28,9 +29,11 @@ from adjudge.model import Decision, Request, Signal
 from adjudge.plugin import AuditSink
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.policy import Policy
+from adjudge.pools import Pool
 from adjudge.store.memory import MemoryStore
 
 KEY_FILE = "fingerprint.key"
+CLOSE_S = 60.0
 WARM_RECORDS = 100_000
 WARM_BYTES = 256 * 1024 * 1024
 
@@ -48,6 +51,15 @@ class Journal:
     _recorders: dict[str, Recorder] = field(default_factory=dict)
     _gap: int = 0
     _first_use: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _seals: Sealing | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._seals = Sealing(self.vault) if self.vault is not None else None
+
+    @property
+    def _sealing(self) -> Sealing:
+        assert self._seals is not None, "a journal with a log has a vault"
+        return self._seals
 
     @classmethod
     def open(
@@ -117,12 +129,12 @@ class Journal:
         if self.log is None:
             return
         recorder = await self._recorder(policy, catalogue, self.log)
-        subject = decision.merchant_biz_id
         if recorder.is_personal:
-            body = await asyncio.to_thread(recorder.body, decision, request, inputs, self._committing(subject))
+            personal = recorder.personal(inputs, decision.signals.values())
+            async with self._sealing.sealed(decision.merchant_biz_id, personal) as sealed:
+                receipt = await self.log.write("decision", recorder.body(decision, request, inputs, sealed))
         else:
-            body = recorder.body(decision, request, inputs, self._committing(subject))
-        receipt = await self.log.write("decision", body)
+            receipt = await self.log.write("decision", recorder.body(decision, request, inputs, {}))
         self._copy(receipt.line)
 
     async def record_call(self, call: CallBody, policy: Policy, catalogue: Callable[[], Catalogue]) -> None:
@@ -134,11 +146,11 @@ class Journal:
             return
         recorder = await self._recorder(policy, catalogue, self.log)
         if call.answer is not None and recorder.is_personal:
-            committed: list[str] = []
-            committing = self._committing(call.merchant_biz_id)
-            answer = await asyncio.to_thread(recorder.signal, call.answer, committing, committed)
-            call = structs.replace(call, answer=answer, personal=tuple(committed))
-        receipt = await self.log.write("call", call)
+            async with self._sealing.sealed(call.merchant_biz_id, recorder.personal({}, [call.answer])) as sealed:
+                answer = recorder.signal(call.answer, sealed)
+                receipt = await self.log.write("call", structs.replace(call, answer=answer, personal=tuple(sealed)))
+        else:
+            receipt = await self.log.write("call", call)
         self._copy(receipt.line)
 
     async def record_label(self, label: LabelBody) -> None:
@@ -154,13 +166,13 @@ class Journal:
         The record comes first: where the process dies in between, erasing again does the rest.
         Raises AuditUnavailable and AuditBroken.
         """
-        if self.log is None or self.vault is None:
+        if self.log is None:
             return 0
-        names = await asyncio.to_thread(self.vault.names, merchant_biz_id)
-        if names:
-            receipt = await self.log.write("erasure", erasure_body(merchant_biz_id, names, reason))
-            self._copy(receipt.line)
-        return await asyncio.to_thread(self.vault.erase, merchant_biz_id)
+        async with self._sealing.erasing(merchant_biz_id) as names:
+            if names:
+                receipt = await self.log.write("erasure", erasure_body(merchant_biz_id, names, reason))
+                self._copy(receipt.line)
+        return len(names)
 
     def revealed(self, signal: Signal, personal: Collection[str]) -> Mapping[str, object] | None:
         """Return a recorded signal's fields; None where one of its `personal` ones was erased.
@@ -178,11 +190,6 @@ class Journal:
             self._gap = log.gap
             self._recorders.clear()
         return self._recorders.get(policy.digest) or await self._introduce(policy, catalogue, log)
-
-    def _committing(self, subject: str) -> Callable[[str, object], str]:
-        assert self.vault is not None
-        vault = self.vault
-        return lambda name, value: vault.commit(subject, name, value)
 
     async def _introduce(self, policy: Policy, catalogue: Callable[[], Catalogue], log: AuditLog) -> Recorder:
         """Record a policy that is used for the first time."""
@@ -231,6 +238,17 @@ class Journal:
                 said = f"{self.log.directory}: record {record.seq}: is no {record.kind}: {error}"
                 raise AuditBroken(said) from None
 
+    async def aclose(self) -> None:
+        """Close, in a thread of its own; as `close`, and AuditUnavailable too where it takes longer than a minute."""
+        pool = Pool("adjudge-close", 1)
+        try:
+            await pool.run(self.close, deadline_s=CLOSE_S)
+        except TimeoutError as error:
+            assert self.log is not None
+            raise AuditUnavailable(f"{self.log.directory}: the disk holds up the closing of the log: {error}") from None
+        finally:
+            pool.close()
+
     def close(self) -> None:
         """Close the log and the vault. Raises AuditUnavailable where the log could not keep what it took."""
         try:
@@ -239,8 +257,8 @@ class Journal:
                 for line in self._checkpoints():
                     self._hand_on(line)
         finally:
-            if self.vault is not None:
-                self.vault.close()
+            if self._seals is not None:
+                self._seals.close()
 
 
 def _read_key(path: Path) -> bytes:

@@ -6,8 +6,10 @@ import asyncio
 import hashlib
 import os
 import sqlite3
+import threading
 from base64 import b64encode
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -435,3 +437,35 @@ def test_label_without_a_log_has_no_place() -> None:
         with pytest.raises(AuditUnavailable, match="no place for labels"):
             asyncio.run(door.label("0" * 32, "1" * 32, "fraud", source="x"))
         assert asyncio.run(door.erase("1" * 32)) == 0
+
+
+def test_default_executor_that_hangs_holds_up_neither_decisions_nor_closing(tmp_path: Path) -> None:
+    gate = threading.Event()
+
+    async def main() -> str:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(1))
+        hung = loop.run_in_executor(None, gate.wait)
+        async with engine(at=tmp_path) as opened:
+            decision = await opened.decide(request())
+            assert await opened.erase(decision.merchant_biz_id, reason="asked") == 3
+        gate.set()
+        await hung
+        return decision.decision_id
+
+    decision_id = asyncio.run(main())
+    assert [body.decision_id for body in recorded(tmp_path)] == [decision_id]
+
+
+def test_disk_that_hangs_holds_up_closing_no_longer_than_its_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adjudge.journal.CLOSE_S", 0.05)
+    opened, gate = journal(tmp_path), threading.Event()
+    close = opened.log.close if opened.log is not None else None
+    assert close is not None
+    monkeypatch.setattr(opened.log, "close", gate.wait)
+    with pytest.raises(AuditUnavailable, match=r"the disk holds up the closing of the log: .* within 0\.05 s"):
+        asyncio.run(opened.aclose())
+    gate.set()
+    close()

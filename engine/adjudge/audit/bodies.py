@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -20,8 +20,8 @@ from adjudge.recorded import form_of
 
 COMMITMENT = "commitment"
 
-Commit = Callable[[str, object], str]
-"""Put a personal value, by its name, into the vault and return what stands for it."""
+Sealed = Mapping[str, str]
+"""The commitments of personal values, by their full names."""
 
 
 class FaceBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -133,12 +133,21 @@ class Recorder:
         self._signals = {name: _personal(signal.fields) for name, signal in typed.signals.items()}
         self.is_personal = any((self._inputs, *self._signals.values()))
 
-    def body(self, decision: Decision, request: Request, inputs: Mapping[str, object], commit: Commit) -> DecisionBody:
+    def personal(self, inputs: Mapping[str, object], signals: Iterable[Signal]) -> dict[str, object]:
+        """Return the personal values among inputs and signals, by full name: what is to be sealed."""
+        found = {name: inputs[name] for name in self._inputs if inputs.get(name) is not None}
+        for signal in signals:
+            for name in self._signals[signal.name]:
+                if signal.fields.get(name) is not None:
+                    found[f"{signal.name}.{name}"] = signal.fields[name]
+        return found
+
+    def body(self, decision: Decision, request: Request, inputs: Mapping[str, object], sealed: Sealed) -> DecisionBody:
         """Return the record of a decision.
 
-        inputs: of the request, in the form that the log has for them. commit: takes personal values; may write to disk.
+        inputs: of the request, in the form that the log has for them. sealed: what is `personal` in these and in the
+        decision's signals.
         """
-        committed: list[str] = []
         return DecisionBody(
             decision_id=decision.decision_id,
             merchant_biz_id=decision.merchant_biz_id,
@@ -149,10 +158,10 @@ class Recorder:
             fingerprint=decision.fingerprint,
             at=decision.decided_at,
             durability=self._durability,
-            inputs=_written(inputs, self._inputs, "", commit, committed),
-            signals={name: self.signal(signal, commit, committed) for name, signal in decision.signals.items()},
+            inputs=_written(inputs, self._inputs, "", sealed),
+            signals={name: self.signal(signal, sealed) for name, signal in decision.signals.items()},
             verdict=decision.verdict,
-            personal=tuple(committed),
+            personal=tuple(sealed),
             face=_face_body(request.face) if request.face is not None else None,
             supersedes=decision.supersedes,
             duration_ms=decision.duration_ms,
@@ -162,23 +171,20 @@ class Recorder:
             notes=decision.notes,
         )
 
-    def signal(self, signal: Signal, commit: Commit, committed: list[str]) -> Signal:
-        """Return a signal as it is recorded; the full names of its personal fields are added to `committed`."""
+    def signal(self, signal: Signal, sealed: Sealed) -> Signal:
+        """Return a signal as it is recorded."""
         personal = self._signals[signal.name]
         if not personal:
             return signal
-        return structs.replace(signal, fields=_written(signal.fields, personal, f"{signal.name}.", commit, committed))
+        return structs.replace(signal, fields=_written(signal.fields, personal, f"{signal.name}.", sealed))
 
 
-def _written(
-    fields: Mapping[str, object], names: Sequence[str], prefix: str, commit: Commit, committed: list[str]
-) -> dict[str, Any]:
+def _written(fields: Mapping[str, object], names: Sequence[str], prefix: str, sealed: Sealed) -> dict[str, Any]:
     """Return fields with commitments in place of those `names` that are known. prefix: of full names."""
     standing = dict(fields)
     for name in names:
         if standing.get(name) is not None:
-            standing[name] = {COMMITMENT: commit(prefix + name, standing[name])}
-            committed.append(prefix + name)
+            standing[name] = {COMMITMENT: sealed[prefix + name]}
     return standing
 
 

@@ -37,7 +37,8 @@ _NONCE_BYTES = 12
 Standing = Literal["held", "absent", "unreadable"]
 """Whether a value can be had; `unreadable`: it was changed, or sealed under another key than its subject's."""
 
-_canonical = msgspec.json.Encoder(order="deterministic", decimal_format="string")
+canonical = msgspec.json.Encoder(order="deterministic", decimal_format="string").encode
+"""Return a value's JSON text, the same for all that are equal. Raises TypeError where it has none."""
 
 
 class Vault:
@@ -66,25 +67,21 @@ class Vault:
         return cls.open(log if log.is_dir() else log.parent)
 
     def commit(self, subject: str, name: str, value: object) -> str:
-        """Keep one value; as `commit_all`."""
-        return self.commit_all([(subject, name, value)])[0]
+        """Keep one value; as `commit_all`. Raises TypeError where it has no JSON form."""
+        return self.commit_all([(subject, name, canonical(value))])[0]
 
-    def commit_all(self, values: Sequence[tuple[str, str, object]]) -> list[str]:
-        """Keep values, each with its subject and its name, and return their commitments `sha256:<64 hex>` in order.
+    def commit_all(self, values: Sequence[tuple[str, str, bytes]]) -> list[str]:
+        """Keep values, as (subject, name, canonical JSON), and return their commitments `sha256:<64 hex>` in order.
 
         subject: whose value it is, and what an erasure will name. The same value of the same subject and name keeps
         its commitment; two subjects never share one.
         All are on the disk when this returns; blocks for a sync where one is new, for two where a subject is.
-        Raises AuditUnavailable, and then none is kept; TypeError where one has no JSON form.
+        Raises AuditUnavailable, and then none is kept.
         """
-        texts = [_canonical.encode(value) for _, _, value in values]
         with self._writing() as database:
             keys = _keys_of(database, dict.fromkeys(subject for subject, _, _ in values))
             with _transaction(database):
-                return [
-                    _kept(database, keys[subject], subject, name, text)
-                    for (subject, name, _), text in zip(values, texts, strict=True)
-                ]
+                return [_kept(database, keys[subject], subject, name, text) for subject, name, text in values]
 
     def reveal(self, commitment: str) -> object:
         """Return the value of a commitment as its JSON reads, or None where the vault lacks it.
