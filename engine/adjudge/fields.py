@@ -258,12 +258,13 @@ class Reading:
     """What was understood of a value: None is unknown, alone or inside a list or map.
 
     problems: where inside the value (a dotted path, empty for all of it) and what was wrong there.
-    novel: members of a set, or keys of a map, that are outside its vocabulary.
+    novel: members of a set, or keys of a map, that are outside its vocabulary; None where one of them cannot be read,
+    since nobody knows then what else is new.
     """
 
     value: object
     problems: tuple[tuple[str, str], ...] = ()
-    novel: tuple[str, ...] = ()
+    novel: tuple[str, ...] | None = ()
 
 
 def read(field: Field, value: object) -> Reading:
@@ -346,16 +347,24 @@ STRAY_KEY = "has a key outside its vocabulary"
 
 
 def _read_set(type_: SetType, value: object) -> Reading:
+    """Understand a set. A member that cannot be read may be any word, known or new: both stay open for it."""
     if not isinstance(value, list | tuple | set | frozenset):
         return _wrong(f"must be a list, not {describe(value)}")
-    members = {member for member in value if isinstance(member, str)}
-    stray = [member for member in value if not isinstance(member, str)]
+    unread = next((wrong for member in value if (wrong := _unreadable(member))), None)
+    members = {str.__str__(member) for member in value if isinstance(member, str) and is_unicode(member)}
     known = tuple(name for name in type_.values if name in members)
     novel = tuple(sorted(members.difference(type_.values)))
-    problems = tuple(("", f"has a member that is {describe(member)}, not a string") for member in stray[:1])
+    problems = (("", f"has a member that {unread}"),) if unread else ()
     if novel:
         problems = (*problems, ("", STRAY_MEMBER))
-    return Reading((*known, None) if stray else known, problems, novel)
+    return Reading((*known, None), problems, None) if unread else Reading(known, problems, novel)
+
+
+def _unreadable(name: object) -> str | None:
+    """Return why a member of a set, or a key of a map, is no name at all; None where it is one."""
+    if not isinstance(name, str):
+        return f"is {describe(name)}, not a string"
+    return None if is_unicode(name) else "is not valid Unicode"
 
 
 def _read_map(field: Field, type_: MapType, value: object) -> Reading:
@@ -366,8 +375,9 @@ def _read_map(field: Field, type_: MapType, value: object) -> Reading:
     parts: list[tuple[str, Reading]] = []
     novel: list[str] = []
     for key, item in value.items():
-        if not isinstance(key, str):
-            return _wrong(f"has a key that is {describe(key)}, not a string")
+        if unread := _unreadable(key):
+            return _wrong(f"has a key that {unread}")
+        key = str.__str__(key)
         if type_.keys is not None and key not in type_.keys:
             novel.append(key)
             continue

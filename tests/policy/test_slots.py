@@ -18,12 +18,23 @@ FACE = parse_fields({"tags": {"type": "set", "values": ["x", "y"]}})
         ({"tags": ["x", "new"]}, ("x",), ("new",), STRAY),
         ({"tags": ["new"], "novel_tags": ["newer"]}, (), ("newer", "new"), STRAY),
         ({"tags": [], "novel_tags": None}, (), (), ()),
-        ({"novel_tags": ["new"]}, None, ("new",), ()),
+        # a set that is missing may hold what is new, whatever is named beside it
+        ({"novel_tags": ["new"]}, None, None, ()),
+        ({"novel_tags": []}, None, None, ()),
         ({}, None, None, ()),
         # what is named as new and cannot be read is unknown: it is not "nothing new"
         ({"tags": [], "novel_tags": 5}, (), None, (("face.novel_tags", "must be a list, not an int"),)),
         ({"tags": 5}, None, None, (("face.tags", "must be a list, not an int"),)),
-        ({"tags": ["x", 5]}, ("x", None), (), (("face.tags", "has a member that is an int, not a string"),)),
+        ({"tags": ["x", 5]}, ("x", None), None, (("face.tags", "has a member that is an int, not a string"),)),
+        ({"tags": ["x", "\ud800"]}, ("x", None), None, (("face.tags", "has a member that is not valid Unicode"),)),
+        # a name that cannot be read is one, but perhaps one of the others
+        ({"tags": [], "novel_tags": [5]}, (), (None,), (("face.novel_tags.0", "must be a string, not an int"),)),
+        (
+            {"tags": ["new"], "novel_tags": [5]},
+            (),
+            None,
+            (*STRAY, ("face.novel_tags.0", "must be a string, not an int")),
+        ),
     ],
 )
 def test_set_and_its_novel_members_are_read_together(

@@ -73,9 +73,13 @@ class Intake:
         problems = _with(problems, slot, reading.problems)
         return (reading.value if isinstance(reading.value, dict) else None), problems
 
-    def novel_keys(self, slot: str, novel: str, value: object, named: object) -> object:
+    def novel_keys(
+        self, slot: str, novel_slot: str, value: object, named: object, problems: Problems
+    ) -> tuple[object, Problems]:
         """Return the keys of a map outside its vocabulary, joined with those the provider names."""
-        return join_novel(read(self._slots[slot], value), named, read(TEXTS, named))
+        names = read(TEXTS, named)
+        found = join_novel(read(self._slots[slot], value), named, names)
+        return found, _with(problems, novel_slot, names.problems)
 
 
 class SetIntake:
@@ -361,9 +365,16 @@ class IntakeCode:
             novel = novel_name(name, declared)
             assert novel is not None
             found = pyast.call_method(
-                "intake", "novel_keys", pyast.constant(slot), pyast.constant(novel), value, _get(novel)
+                "intake",
+                "novel_keys",
+                pyast.constant(slot),
+                pyast.constant(novel_slot),
+                value,
+                _get(novel),
+                pyast.load("problems"),
             )
-            body += self._scalar(novel_slot, found)
+            body.append(pyast.assign_both("joined", "problems", found))
+            body += self._scalar(novel_slot, pyast.load("joined"))
         fallback = pyast.call_method("intake", "entries", pyast.constant(slot), value, pyast.load("problems"))
         known_keys = pyast.call(self.refer_name(frozenset(declared.type.keys).issuperset), value)
         straight: ast.expr = ast.BoolOp(ast.And(), [pyast.is_(pyast.class_of(held), pyast.load("dict")), known_keys])

@@ -91,8 +91,13 @@ def _read_fields(
 
 
 def join_novel(reading: Reading, given: object, named: Reading) -> object:
-    """Join what is outside a vocabulary with what the provider itself names as new; None is unknown."""
-    if named.value is None and (given is not None or reading.value is None):
+    """Join what is outside a vocabulary with what the provider itself names as new; None is unknown.
+
+    given: what the provider names. named: how it was read.
+    What is new is known where all of both is: a member that cannot be read may be new, and so may one that is missing.
+    """
+    if reading.value is None or reading.novel is None or (named.value is None and given is not None):
         return None
     reported = named.value if isinstance(named.value, tuple) else ()
-    return tuple(dict.fromkeys([*reported, *reading.novel]))
+    found = tuple(dict.fromkeys([*reported, *reading.novel]))
+    return None if None in found and len(found) > 1 else found  # the unknown one may be one of the others

@@ -63,8 +63,10 @@ def strays(whole: Items, seen: Items, words: dict[str, Prop]) -> Prop:
     alike = [item.value == part.value for item, part in _texts(whole, seen)]
     alike += [same(item.known, part.known) for item, part in _texts(whole, seen)]
     more = z3.Sum([z3.IntVal(0), *(z3.If(there, 1, 0) for there in words.values())])
+    unread = any_of(conj(there, neg(item.known)) for there, item in whole.items if isinstance(item, Text))
     return conj(
-        same(whole.known, seen.known),
+        implies(seen.known, whole.known),
+        implies(whole.known, disj(seen.known, conj(unread, any_of(words.values())))),  # see `join_novel`
         disj(any_of(words.values()), conj(length == most, *alike)),
         most >= length,
         most <= length + more,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adjudge.authoring.comparison.joint import is_alike, readings, strays, words_of
-from adjudge.authoring.proofs.world import Input, coded_texts, fields_of, input_of, put, value_at
+from adjudge.authoring.proofs.world import Input, coded_texts, fields_of, input_of, novel_readings, put, value_at
 from adjudge.expr.smt.terms import Items
 from adjudge.expr.smt.world import World
 from adjudge.fields import Field
@@ -60,6 +60,7 @@ def shared_worlds(old: Policy, new: Policy) -> SharedWorlds:
         _declare_novel(common, apart, slot, novel)
     common.declare({NOW: old.typed.slots[NOW]})
     apart.slots[NOW] = common.slots[NOW]
+    common.constraints += [*novel_readings(common), *novel_readings(apart)]
     ways = {slot: way for policy in (old, new) for slot, (way, _) in fields_of(policy.typed).items()}
     return SharedWorlds(
         old=common,

@@ -10,7 +10,7 @@ from adjudge.authoring.proofs.inquiry import Found, NotProved
 from adjudge.authoring.proofs.planting import guesses
 from adjudge.authoring.proofs.subject import Subject, not_proved, slots_of, span_of
 from adjudge.authoring.proofs.verdict import verdicts_of
-from adjudge.authoring.proofs.world import Input, fields_of, put, put_all, value_at
+from adjudge.authoring.proofs.world import Input, fields_of, novel_slot, put, put_all, value_at
 from adjudge.expr.smt.logic import any_of
 from adjudge.expr.smt.translate import Translator
 from adjudge.expr.smt.world import known_where
@@ -31,8 +31,12 @@ def forces(subject: Subject) -> tuple[tuple[Force, ...], tuple[Finding, ...]]:
     """Return for each field the most severe outcome that it can force alone, and which such questions are open."""
     found: list[Force] = []
     open_: list[Finding] = []
-    for slot in fields_of(subject.policy.typed):
-        kept = frozenset(slots_of(subject.policy, slot))
+    fields = fields_of(subject.policy.typed)
+    novels = {slot: novel for slot in fields if (novel := novel_slot(slot)) in fields and fields[slot][1].vocabulary}
+    for slot in fields:
+        if slot in novels.values():
+            continue  # it is known together with its field only
+        kept = frozenset((*slots_of(subject.policy, slot), *((novels[slot],) if slot in novels else ())))
         for outcome in (Outcome.REJECT, Outcome.REVIEW):
             witness = _alone(subject, kept, slot, outcome)
             if isinstance(witness, Witness):
@@ -46,12 +50,15 @@ def forces(subject: Subject) -> tuple[tuple[Force, ...], tuple[Finding, ...]]:
 
 def _alone(subject: Subject, kept: frozenset[str], slot: str, outcome: Outcome) -> Witness | NotProved | None:
     """Return an input of one field that is enough for an outcome; None where there is none."""
-    path, _ = fields_of(subject.policy.typed)[slot]
+    fields = fields_of(subject.policy.typed)
     holds = partial(_forced, outcome)
 
     def only(found: Input) -> Input:
-        value = value_at(found.given, path)
-        return Input(given=put({}, path, value) if value is not None else {}, now=found.now if slot == NOW else None)
+        given: dict[str, object] = {}
+        for path in (fields[one][0] for one in fields if one in kept):
+            value = value_at(found.given, path)
+            given = put(given, path, value) if value is not None else given
+        return Input(given=given, now=found.now if slot == NOW else None)
 
     typed = subject.policy.typed
     rules = [rule for rule in typed.rules if rule.outcome >= outcome and subject.reads(rule.condition) & kept]

@@ -8,13 +8,12 @@ from adjudge.authoring.proofs.finding import Finding, Witness
 from adjudge.authoring.proofs.inquiry import Found, NotProved
 from adjudge.authoring.proofs.shrink import shrunk
 from adjudge.authoring.proofs.subject import Subject, not_proved, slots_of, span_of
-from adjudge.authoring.proofs.world import Input, conditions_of, fields_of, put, reads, value_at
+from adjudge.authoring.proofs.world import Input, conditions_of, fields_of, novel_slot, put, reads, value_at
 from adjudge.expr.nodes import Has, Node, walk
 from adjudge.expr.printing import unparse
 from adjudge.expr.smt.logic import conj, disj, neg
 from adjudge.expr.smt.world import known_where
 from adjudge.model import Outcome, Verdict
-from adjudge.policy.slots import NOVEL
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
 
@@ -43,12 +42,7 @@ def _slots(subject: Subject, name: str) -> dict[str, None]:
 
 def _is_of(slot: str, name: str) -> bool:
     """Whether a slot is lost with a signal or a field: it is it, what is new in it, or a part."""
-    return slot in (name, _novel(name)) or slot.startswith(f"{name}.")
-
-
-def _novel(name: str) -> str:
-    owner, dot, last = name.rpartition(".")
-    return f"{owner}{dot}{NOVEL}{last}"
+    return slot in (name, novel_slot(name)) or slot.startswith(f"{name}.")
 
 
 def _asking(typed: TypedPolicy, name: str) -> Iterator[Node]:
@@ -103,7 +97,7 @@ def _can_soften(typed: TypedPolicy, name: str) -> bool:
 def without(found: Input, name: str) -> Input:
     """Return an input without a signal, an input field, or a field of a signal."""
     given = found.given
-    for lost in (name, _novel(name)):
+    for lost in (name, novel_slot(name)):
         path = tuple(lost.split("."))
         if value_at(given, path) is not None:
             given = put(given, path, None)

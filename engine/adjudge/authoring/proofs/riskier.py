@@ -10,12 +10,11 @@ from adjudge.authoring.proofs.finding import Finding, Witness
 from adjudge.authoring.proofs.inquiry import Found, NotProved
 from adjudge.authoring.proofs.shrink import shrunk
 from adjudge.authoring.proofs.subject import Subject, not_proved, span_of
-from adjudge.authoring.proofs.world import Input, fields_of, put, value_at
+from adjudge.authoring.proofs.world import Input, fields_of, novel_slot, put, value_at
 from adjudge.expr.nodes import Binary, Call, Logic, Name, Node, Unary
 from adjudge.expr.smt.logic import Prop, conj, disj, implies, neg, same
 from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth
 from adjudge.fields import Field
-from adjudge.policy.slots import NOVEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def _only_grows(subject: Subject, slot: str, declared: Field) -> bool:
             case Binary(operator=operator, left=Name(name=name), right=right) if name == slot:
                 return wanted and operator in grows and not subject.reads(right)
             case Binary(operator=">" | ">=", left=Call(function="size", arguments=(Name(name=name),)), right=right) if (
-                name == _novel(slot)
+                name == novel_slot(slot)
             ):
                 return wanted and not subject.reads(right)
             case Binary(operator="in", left=left, right=Name(name=name)) if name == slot:
@@ -119,8 +118,8 @@ def _changes(subject: Subject, slot: str, declared: Field) -> Iterator[_Change]:
 
 
 def _novel_member(subject: Subject, slot: str, before: Members) -> Iterator[_Change]:
-    """Yield that a set has one member more outside its vocabulary, which makes it unknown what else it has."""
-    novel = _novel(slot)
+    """Yield that a set has one member more outside its vocabulary."""
+    novel = novel_slot(slot)
     named = subject.world.slots.get(novel)
     other = subject.world.term(novel, subject.policy.typed.slots[novel], f"more {novel}") if named else None
     if not isinstance(named, Items) or not isinstance(other, Items):
@@ -137,17 +136,12 @@ def _novel_member(subject: Subject, slot: str, before: Members) -> Iterator[_Cha
         if isinstance(one, Text) and isinstance(two, Text)
     ]
     more = conj(before.known, named.known, other.known, other.length == named.length + 1, neg(other.beyond), *kept)
-    yield _Change(slot, f"a new member of `{slot}`", {slot: replace(before, open=True), novel: other}, more)
-
-
-def _novel(slot: str) -> str:
-    owner, dot, name = slot.rpartition(".")
-    return f"{owner}{dot}{NOVEL}{name}"
+    yield _Change(slot, f"a new member of `{slot}`", {novel: other}, more)
 
 
 def _parts(subject: Subject, slot: str) -> frozenset[str]:
     """Return the slots that change with one: its own, its map's, and what is new in a set."""
-    novel = (_novel(slot),) if isinstance(subject.world.slots[slot], Members) else ()
+    novel = (novel_slot(slot),) if isinstance(subject.world.slots[slot], Members) else ()
     return frozenset((slot, _owner(subject, slot), *novel))
 
 

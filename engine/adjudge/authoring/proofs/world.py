@@ -8,10 +8,8 @@ from datetime import datetime
 from itertools import combinations
 from typing import Any
 
-import z3
-
 from adjudge.expr.nodes import Binary, ListLiteral, Literal, Name, Node, children, walk
-from adjudge.expr.smt.logic import Prop, conj, disj, neg, same
+from adjudge.expr.smt.logic import Prop, conj, disj, implies, neg, same
 from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth, string_val
 from adjudge.expr.smt.translate import Translator
 from adjudge.expr.smt.values import holds, value_of
@@ -60,18 +58,45 @@ def world_of(*policies: Policy, name: str = "") -> tuple[World, Translator]:
         world.declare({slot: field for slot, (_, field) in fields_of(typed).items() if slot not in world.slots})
         if NOW not in world.slots:
             world.declare({NOW: typed.slots[NOW]})
-    for slot, term in world.slots.items():
-        if slot.rpartition(".")[2].startswith(NOVEL) and isinstance(term, Items):
-            world.constraints += list(_distinct(term))
+    world.constraints += novel_readings(world)
     return world, translator_of(policies[0], world)
 
 
+def novel_readings(world: World) -> list[Prop]:
+    """Return what holds of every `novel_` list by the way it is read, see `policy.slots.join_novel`."""
+    found: list[Prop] = []
+    for slot, items in world.slots.items():
+        beside = world.slots.get(_beside(slot))
+        if (
+            isinstance(items, Items)
+            and slot.rpartition(".")[2].startswith(NOVEL)
+            and isinstance(beside, Members | Entries)
+        ):
+            found.append(implies(items.known, beside.known))
+            if isinstance(beside, Members):
+                found.append(neg(conj(items.known, beside.open)))
+            found += _distinct(items)
+    return found
+
+
 def _distinct(items: Items) -> Iterator[Prop]:
-    """Yield that no item of a `novel_` list stands there twice: reading it leaves each once."""
+    """Yield that no item stands there twice, and that an unknown one stands alone."""
     for (here, one), (there, other) in combinations(items.items, 2):
-        if isinstance(one, Text) and isinstance(other, Text) and isinstance(items.known, z3.ExprRef):
-            alike = disj(conj(one.known, other.known, one.value == other.value), neg(disj(one.known, other.known)))
+        if isinstance(one, Text) and isinstance(other, Text):
+            alike = disj(neg(one.known), neg(other.known), one.value == other.value)
             yield neg(conj(items.known, here, there, alike))
+
+
+def novel_slot(slot: str) -> str:
+    """Return the slot of what is new in a field."""
+    owner, dot, name = slot.rpartition(".")
+    return f"{owner}{dot}{NOVEL}{name}"
+
+
+def _beside(slot: str) -> str:
+    """Return the field of which a `novel_` list is said."""
+    owner, dot, name = slot.rpartition(".")
+    return f"{owner}{dot}{name.removeprefix(NOVEL)}"
 
 
 def translator_of(policy: Policy, world: World) -> Translator:
@@ -150,8 +175,7 @@ def put_all(given: Mapping[str, object], values: Mapping[str, object]) -> Mappin
 
 def _is_known_beside(model: Any, world: World, slot: str) -> bool:
     """Whether the field of which a `novel_` list is said is known: then the list is too, unless it is refused."""
-    owner, dot, name = slot.rpartition(".")
-    beside = world.slots.get(f"{owner}{dot}{name.removeprefix(NOVEL)}")
+    beside = world.slots.get(_beside(slot))
     return beside is not None and holds(model, beside.known)
 
 
