@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn, cast
+from typing import cast
 
-from adjudge.errors import RequestError, did_you_mean
+from adjudge import json_reader
+from adjudge.errors import JsonError, RequestError, did_you_mean
 from adjudge.expr.values import format_timestamp
+from adjudge.fields import is_unicode
 from adjudge.model import MEDIA_MAX_BYTES, Decision, Face, MediaType, Request, Signal, Verdict
 
 DOCUMENT_MAX_BYTES = MEDIA_MAX_BYTES * 4 // 3 + 1024 * 1024
@@ -18,8 +18,6 @@ DOCUMENT_MAX_BYTES = MEDIA_MAX_BYTES * 4 // 3 + 1024 * 1024
 REQUEST_KEYS = ("merchant_biz_id", "scene_code", "policy", "face", "inputs", "signals")
 FACE_WAYS = ("file", "url", "base64")
 MEDIA_TYPES = ("image", "video")
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def decode_request(document: bytes | Mapping[str, object], *, folder: Path | None = None) -> Request:
@@ -48,20 +46,11 @@ def decode_request(document: bytes | Mapping[str, object], *, folder: Path | Non
 
 
 def read_json(data: bytes) -> object:
-    """Return what JSON says: strictly, and no key twice. Raises RequestError, which names line and column."""
-    if len(data) > DOCUMENT_MAX_BYTES:
-        raise RequestError(f"the document is larger than {DOCUMENT_MAX_BYTES // 2**20} MiB")
+    """Return what JSON says, see `json_reader`. Raises RequestError, which names line and column."""
     try:
-        return json.loads(data.decode(), object_pairs_hook=_once, parse_constant=_no_number)
-    except UnicodeDecodeError as error:
-        raise RequestError(f"byte {error.start + 1} of the document is not UTF-8") from None
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise RequestError(f"is not JSON: {error.msg[:1].lower()}{error.msg[1:]}", where=where) from None
-    except RecursionError:
-        raise RequestError("the document is nested too deeply") from None
-    except ValueError:  # Python refuses integers of thousands of digits
-        raise RequestError("the document holds a number with too many digits") from None
+        return json_reader.read_json(data, max_bytes=DOCUMENT_MAX_BYTES)
+    except JsonError as error:
+        raise RequestError(error.message, where=error.where) from None
 
 
 def decision_document(decision: Decision) -> dict[str, object]:
@@ -125,19 +114,6 @@ def _signal_document(signal: Signal) -> dict[str, object]:
     }
 
 
-def _once(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for at, key in enumerate(keys) if key in keys[:at])
-        raise RequestError(f"the key `{twice[:60]}` stands twice in one object", where=twice[:60])
-    return found
-
-
-def _no_number(constant: str) -> NoReturn:
-    raise RequestError(f"{constant} is no JSON number")
-
-
 def _known(content: Mapping[str, object], keys: Sequence[str], place: str) -> dict[str, object]:
     """Return the parts that are there. Raises RequestError for a key that means nothing."""
     for key in content:
@@ -151,7 +127,7 @@ def _text(parts: Mapping[str, object], key: str, place: str = "") -> str | None:
     value = parts.get(key)
     if value is not None and not isinstance(value, str):
         raise RequestError(f"must be a string, not {_kind(value)}", where=place + key)
-    if value is not None and _SURROGATE.search(value):
+    if value is not None and not is_unicode(value):
         raise RequestError("is not valid Unicode", where=place + key)
     return value
 

@@ -124,6 +124,18 @@ class RequestError(AdjudgeError):
         self.hint = hint
 
 
+class JsonError(AdjudgeError):
+    """A JSON document that others wrote and that is none, says a key twice, or is more than is read."""
+
+    code = "json"
+
+    def __init__(self, message: str, *, where: str = "") -> None:
+        """where: the line and column, or the key."""
+        super().__init__(f"{where}: {message}" if where else message)
+        self.message = message
+        self.where = where
+
+
 class MerchantBizIdConflict(AdjudgeError):
     """A MerchantBizId came again with another face, scene, policy or other inputs; the first decision stands."""
 

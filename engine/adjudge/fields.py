@@ -419,4 +419,10 @@ def describe(value: object) -> str:
 
 def is_unicode(text: str) -> bool:
     """Whether a text can be written as UTF-8: it has no lone surrogate."""
-    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
 
-from adjudge.errors import PluginError, SignalFailed
+from adjudge.errors import JsonError, PluginError, SignalFailed
 from adjudge.fields import Field, parse_fields
+from adjudge.json_reader import read_json
 from adjudge.model import Decision, Face, Request
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "DecisionStore",
     "Face",
     "Function",
+    "JsonError",
     "Limits",
     "PluginError",
     "PolicySource",
@@ -44,6 +46,7 @@ __all__ = [
     "hookimpl",
     "hookspec",
     "provider",
+    "read_json",
 ]
 
 hookspec = pluggy.HookspecMarker("adjudge")

@@ -1,0 +1,141 @@
+"""The one reader of JSON that others wrote: requests, answers of vendors, values on the command line.
+
+Size, depth and count are looked at before anything is built, in time that grows with the length alone. What JSON can
+say and adjudge cannot hold is kept as something that no field takes, so that its neighbours are read: a number past a
+double is an infinity, an integer of too many digits is one past 64 bits, half a character stays half of one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from itertools import accumulate
+from typing import NoReturn
+
+from adjudge.errors import JsonError
+
+TEXT_MAX_BYTES = 1024 * 1024
+"""The longest document, but for one long string in it: a face as Base64."""
+DEPTH_MAX = 100
+CONTAINERS_MAX = 20_000
+"""How many objects and lists a document may have."""
+PARTS_MAX = 200_000
+"""How many keys and values, counted by the commas and colons, those in texts among them."""
+DIGITS_MAX = 40
+"""Of an integer that is read digit by digit: reading takes time that grows with their square."""
+_PAST = 10_000_000_000_000_000_000_000_000_000_000_000_000_000
+
+_KEY_SHOWN = 60
+_STAND_IN = "\0 a long string"
+_STEP = [0] * 256
+for _bracket, _step in ((b"[", 1), (b"{", 1), (b"]", -1), (b"}", -1)):
+    _STEP[_bracket[0]] = _step
+_STRING = re.compile(rb'"[^"]*"?')
+_ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+def read_json(data: bytes, *, max_bytes: int = TEXT_MAX_BYTES) -> object:
+    """Return what a JSON document of UTF-8 says: strictly, and no key twice in one object.
+
+    max_bytes: of the whole document; only one string may make it longer than TEXT_MAX_BYTES.
+    Raises JsonError, which names the place.
+    """
+    if len(data) > max_bytes:
+        raise JsonError(f"the document is larger than {_size(max_bytes)}")
+    if len(data) <= 2 * TEXT_MAX_BYTES:
+        _refuse_too_much(data)
+        return _parsed(data, _once)
+    begins, ends = _long_string(data)
+    return _with_string(data[:begins] + data[ends:], data[begins:ends], begins)
+
+
+def _size(count: int) -> str:
+    return f"{count // 2**20} MiB" if count % 2**20 == 0 else f"{count} bytes"
+
+
+def _long_string(data: bytes) -> tuple[int, int]:
+    """Return where the one long string stands in a document of more than two TEXT_MAX_BYTES, without its quotes.
+
+    As all the rest is shorter than that, the byte right behind that length can stand in no other.
+    """
+    begins = data.rfind(b'"', 0, TEXT_MAX_BYTES + 1) + 1
+    ends = data.find(b'"', TEXT_MAX_BYTES + 1)
+    if begins == 0 or ends < 0 or len(data) - (ends - begins) > TEXT_MAX_BYTES:
+        raise JsonError(f"the document is larger than {_size(TEXT_MAX_BYTES)}, but for its longest string")
+    return begins, ends
+
+
+def _with_string(rest: bytes, long: bytes, at: int) -> object:
+    """Return a document of which the longest string was taken out, at a place, with the string put back.
+
+    What is wrong with the rest is found before the string is looked at.
+    """
+    _refuse_too_much(rest)
+    holders: list[tuple[dict[str, object], str]] = []
+
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found = _once(pairs)
+        holders.extend((found, key) for key, value in pairs if value == _STAND_IN)
+        return found
+
+    document = _parsed(rest[:at] + json.dumps(_STAND_IN)[1:-1].encode() + rest[at:], once, len(long))
+    if len(holders) != 1:
+        raise JsonError(f"only one value of a key may be longer than {_size(TEXT_MAX_BYTES)}")
+    ((holder, key),) = holders
+    try:
+        holder[key] = _parsed(b'"' + long + b'"', _once)
+    except JsonError as error:
+        raise JsonError(error.message, where=key[:_KEY_SHOWN]) from None
+    return document
+
+
+def _refuse_too_much(data: bytes) -> None:
+    """Look at the count and depth of what will be built. Raises JsonError."""
+    containers = data.count(b"[") + data.count(b"{")
+    if containers > CONTAINERS_MAX:
+        raise JsonError(f"the document has more than {CONTAINERS_MAX:,} objects and lists")
+    if data.count(b",") + data.count(b":") > PARTS_MAX:
+        raise JsonError(f"the document has more than {PARTS_MAX:,} keys and values")
+    if containers > DEPTH_MAX and _depth(data) > DEPTH_MAX:
+        raise JsonError(f"the document is nested more than {DEPTH_MAX} deep")
+
+
+def _depth(data: bytes) -> int:
+    """Return how deep objects and lists stand in one another; of no JSON, any number."""
+    plain = data.replace(b"\\\\", b"").replace(b'\\"', b"")  # no quote is left that ends no string
+    brackets = _STRING.sub(b"", plain).translate(None, _ALL_BUT_BRACKETS)
+    return max(accumulate(map(_STEP.__getitem__, brackets)), default=0)
+
+
+def _parsed(data: bytes, once: Callable[[list[tuple[str, object]]], dict[str, object]], cut: int = 0) -> object:
+    """Return what a text says. cut: how many bytes were taken out of it, so that its columns are not the document's."""
+    try:
+        return json.loads(data.decode(), object_pairs_hook=once, parse_int=_integer, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        place = "the document" if cut else f"byte {error.start + 1} of the document"
+        raise JsonError(f"{place} is not UTF-8") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}" + ("" if cut else f", column {error.colno}")
+        raise JsonError(f"is not JSON: {error.msg[:1].lower()}{error.msg[1:]}", where=where) from None
+    except RecursionError:
+        raise JsonError(f"the document is nested more than {DEPTH_MAX} deep") from None
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise JsonError(f"the key `{twice[:_KEY_SHOWN]}` stands twice in one object", where=twice[:_KEY_SHOWN])
+    return found
+
+
+def _integer(digits: str) -> int:
+    if len(digits) <= DIGITS_MAX:
+        return int(digits)
+    return -_PAST if digits[0] == "-" else _PAST
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise JsonError(f"{constant} is no JSON number")
