@@ -102,12 +102,15 @@ def sql_of(text: str, dialect: Dialect = DUCKDB) -> str:
 @pytest.mark.parametrize(
     ("text", "sql"),
     [
-        ("ratio >= 0.6", '("ratio" >= 0.6e0)'),
-        ('count > 3 && country in ["SG", "MY"]', """(("count" > 3) and ("country" in ('SG', 'MY')))"""),
-        ("!flag || has(note)", '(not "flag" or ("note" is not null))'),
-        ('face.result == "low"', """("face.result" = 'low')"""),
-        ("age > duration('24h')", '("age" > 86400000000)'),
-        ("face.score.SuspectRemake >= 0.5", '("face.score.SuspectRemake" >= 0.5e0)'),
+        ("ratio >= 0.6", '"ratio" >= 0.6e0'),
+        ('count > 3 && country in ["SG", "MY"]', """"count" > 3 and "country" in ('SG', 'MY')"""),
+        ("!flag || has(note)", 'not "flag" or "note" is not null'),
+        ("!(flag || count > 3) && flag", 'not ("flag" or "count" > 3) and "flag"'),
+        ("!flag < other.flag", '(not "flag") < "other.flag"'),
+        ("(flag == other.flag) == flag", '("flag" = "other.flag") = "flag"'),
+        ('face.result == "low"', """"face.result" = 'low'"""),
+        ("age > duration('24h')", '"age" > 86400000000'),
+        ("face.score.SuspectRemake >= 0.5", '"face.score.SuspectRemake" >= 0.5e0'),
     ],
 )
 def test_plain_conditions_are_the_sql_that_a_person_would_write(text: str, sql: str) -> None:
@@ -117,11 +120,12 @@ def test_plain_conditions_are_the_sql_that_a_person_would_write(text: str, sql: 
 @pytest.mark.parametrize(
     ("text", "sql"),
     [
-        ("ratio >= 0.6", "(`ratio` >= 0.6e0)"),
-        ("count + 1 > 3", "(try_add(bigint(`count`), bigint(1)) > 3)"),
-        ('country == "it\'s \\\\"', "(`country` = 'it\\'s \\\\')"),
+        ("ratio >= 0.6", "`ratio` >= 0.6e0"),
+        ("count + 1 > 3", "try_add(bigint(`count`), bigint(1)) > 3"),
+        ('country == "it\'s \\\\"', "`country` = 'it\\'s \\\\'"),
+        ("!flag in [other.flag]", "case when `other.flag` is null then null else (not `flag`) in (`other.flag`) end"),
         ('note.startsWith("a")', "startswith(`note`, 'a')"),
-        ("opened > now", "(unix_micros(`opened`) > unix_micros(`now`))"),
+        ("opened > now", "unix_micros(`opened`) > unix_micros(`now`)"),
     ],
 )
 def test_spark_has_its_own_words(text: str, sql: str) -> None:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from adjudge.backtest.dataset import Dataset
-from adjudge.backtest.duck import fetched, first, install
+from adjudge.backtest.duck import fetched, first
 from adjudge.backtest.knobs import Knob, held
-from adjudge.backtest.query import outcome_name, policy_sql
+from adjudge.backtest.query import outcome_name
+from adjudge.backtest.translated import Translated, answered
 from adjudge.expr.sql.dialect import DUCKDB
 from adjudge.expr.types import INT
 from adjudge.model import Outcome
@@ -57,24 +58,22 @@ def curve(
 ) -> tuple[Setting, ...]:
     """Return what becomes of all rows at each of some numbers, in ascending order. where: which rows count."""
     values = sorted(set(values))
-    variants = [policy_sql(policy, dataset.columns, prefix="n")]
-    variants += [
-        policy_sql(held(policy, knob, answer), dataset.columns, prefix=prefix)
-        for answer, prefix in ((True, "t"), (False, "f"))
-    ]
-    for sql in variants:
-        install(connection, sql, dataset.types)
+    # each severity is 0, 1 or 2; the policy as it stands counts only where the field is unknown
+    three = (policy, "n"), (held(policy, knob, True), "t"), (held(policy, knob, False), "f")
+    variants = [Translated(connection, one, dataset, prefix) for one, prefix in three]
     column = dataset.columns[knob.slot]
     bin_ = f"case when {column} is not null then {_passed(column, values, knob.operator in ('>', '<='))} end"
-    # each severity is 0, 1 or 2; the policy as it stands counts only where the field is unknown
-    unknown, true, false = (sql.outcome for sql in variants)
-    inner = ", ".join(sql.columns() for sql in variants if sql.columns())
-    rows = fetched(
-        connection,
-        f"select label, bin, case when bin is null then {unknown} end, case when bin is not null then {true} end,"
-        f" case when bin is not null then {false} end, count(*) from (select {dataset.label()} as label, {bin_} as bin"
-        f"{', ' + inner if inner else ''} from {dataset.relation} where {where}) group by all",
-    )
+
+    def query() -> str:
+        unknown, true, false = (one.sql.outcome for one in variants)
+        inner = "".join(f", {one.sql.columns()}" for one in variants if one.sql.columns())
+        return (
+            f"select label, bin, case when bin is null then {unknown} end, case when bin is not null then {true} end,"
+            f" case when bin is not null then {false} end, count(*) from (select {dataset.label()} as label,"
+            f" {bin_} as bin{inner} from {dataset.relation} where {where}) group by all"
+        )
+
+    rows = answered(connection, query, variants)
     rising = knob.operator in (">", ">=")
     found = []
     for at, value in enumerate(values):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adjudge.backtest.columns import DataError, sql_type
-from adjudge.backtest.duck import fetched, first
+from adjudge.backtest.duck import QueryFailed, fetched, first
 from adjudge.backtest.finder import Finder, entries_of
 from adjudge.backtest.roles import ROLES, find_roles
 from adjudge.backtest.sources import Source, open_source
@@ -18,7 +18,6 @@ from adjudge.expr.types import BOOL, DOUBLE, INT, is_text
 from adjudge.policy.slots import NOVEL, NOW
 from adjudge.policy.terms import slots_read
 from adjudge.policy.typed import TypedPolicy
-from adjudge.texts import split_lines
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,6 +30,7 @@ class Dataset:
     relation: what stands after `from`. columns: an SQL expression for each slot, NULL where unknown. types: of those.
     roles: expressions of those of `ROLES` that the data has. currency: of the cost, if known.
     absent: slots that the policy reads and the data has not. notes: what a reader must know.
+    refused: conditions that turned out to be too much for the database, as `policy_sql` takes them.
     """
 
     path: Path
@@ -41,6 +41,7 @@ class Dataset:
     currency: str | None = None
     absent: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    refused: dict[str, str] = field(default_factory=dict)
 
     def day(self) -> str:
         """Return an expression of the day, in UTC, of a decision."""
@@ -69,8 +70,6 @@ def open_dataset(
     What it leaves out goes by the slot's own name, or by its name in an export.
     name: of the policy whose decisions are wanted from an export; this policy's own unless given.
     """
-    import duckdb
-
     _tell_apart(policy)
     try:
         source = open_source(connection, path, name or policy.name)
@@ -88,8 +87,8 @@ def open_dataset(
             source = source.typed(_csv_types(connection, source, finder))
             finder = replace(finder, found=_described(connection, source))
         has = find_roles(connection, source.relation, finder.found, roles, is_export=source.is_export)
-    except duckdb.Error as error:
-        raise DataError(f"{path}: cannot be read: {split_lines(str(error))[0]}") from None
+    except QueryFailed as error:
+        raise DataError(f"{path}: cannot be read: {error.said}", error.hint) from None
     finder = replace(finder, at=has.at)
     columns = {slot: finder.column(slot, declared) for slot, declared in policy.slots.items()}
     types = {slot: sql_type(declared.type) for slot, declared in policy.slots.items()}

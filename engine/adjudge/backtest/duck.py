@@ -53,15 +53,37 @@ def connect(*, memory: str = MEMORY, threads: int | None = None) -> duckdb.DuckD
     return connection
 
 
+class QueryFailed(DataError):
+    """The database gives up on a query. said: the first line of what it says."""
+
+    def __init__(self, error: duckdb.Error) -> None:
+        self.said = str(error).partition("\n")[0]
+        hint = "give it more, --memory 4GB" if "Out of Memory" in self.said else None
+        super().__init__(f"the database gives up: {self.said}", hint)
+
+
+def executed(connection: Any, query: str) -> Any:
+    """Run a query, and return where its rows are fetched from. Raises QueryFailed, and nothing of DuckDB's own."""
+    import duckdb
+
+    try:
+        return connection.execute(query)
+    except duckdb.Error as error:
+        raise QueryFailed(error) from None
+
+
 def fetched(connection: Any, query: str, progress: Progress | None = None) -> list[tuple[Any, ...]]:
-    """Return the rows of a query. It runs in a thread, so that it can be watched, and Ctrl-C ends it at once."""
+    """Return the rows of a query. It runs in a thread, so that it can be watched, and Ctrl-C ends it at once.
+
+    Raises QueryFailed, and nothing of DuckDB's own.
+    """
     result: list[list[tuple[Any, ...]]] = []
     failure: list[BaseException] = []
     done = threading.Event()
 
     def work() -> None:
         try:
-            result.append(connection.execute(query).fetchall())
+            result.append(executed(connection, query).fetchall())
         except BaseException as error:
             failure.append(error)
         finally:

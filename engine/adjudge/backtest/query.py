@@ -73,10 +73,18 @@ class PolicySql:
         return ", ".join([*found, *(f"{text} as {self.prefix}u{at}" for at, text in enumerate(self.doubts))])
 
 
-def policy_sql(policy: Policy, columns: Mapping[str, str], dialect: Dialect = DUCKDB, *, prefix: str = "") -> PolicySql:
+def policy_sql(
+    policy: Policy,
+    columns: Mapping[str, str],
+    dialect: Dialect = DUCKDB,
+    *,
+    prefix: str = "",
+    refused: Mapping[str, str] | None = None,
+) -> PolicySql:
     """Translate a policy.
 
     columns: SQL expressions of the slots, NULL where unknown. prefix: of the names of the conditions' columns.
+    refused: texts of conditions that a database is known to refuse, with the reason.
     """
     typed = policy.typed
     lists = {f"lists.{name}": items for name, items in typed.lists.items()}
@@ -88,7 +96,10 @@ def policy_sql(policy: Policy, columns: Mapping[str, str], dialect: Dialect = DU
     fallbacks: list[Fallback] = []
     for at, node in enumerate(nodes):
         try:
-            conditions.append(translator.condition(node))
+            text = translator.condition(node)
+            if refused is not None and text in refused:
+                raise NotTranslatable(refused[text], node.span)
+            conditions.append(text)
         except NotTranslatable as error:
             name = f"adjudge_fallback_{prefix}{at}"
             slots = tuple(sorted(slots_read(node, typed.variables, typed.slots)))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from adjudge.audit.marks import LABELS
 from adjudge.backtest.dataset import Dataset
-from adjudge.backtest.duck import Progress, fetched, first, install
-from adjudge.backtest.query import PolicySql, outcome_name, policy_sql
+from adjudge.backtest.duck import Progress, QueryFailed, executed
+from adjudge.backtest.query import PolicySql, outcome_name
+from adjudge.backtest.translated import Translated, answered
 from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
 
@@ -99,8 +100,17 @@ class Runner:
         self.connection = connection
         self.policy = policy
         self.dataset = dataset
-        self.sql: PolicySql = policy_sql(policy, dataset.columns, prefix=prefix)
-        install(connection, self.sql, dataset.types)
+        self.translated = Translated(connection, policy, dataset, prefix)
+
+    @property
+    def sql(self) -> PolicySql:
+        """The policy as it is asked."""
+        return self.translated.sql
+
+    def _answered(
+        self, query: Callable[[], str], *others: Translated, progress: Progress | None = None
+    ) -> list[tuple[Any, ...]]:
+        return answered(self.connection, query, (self.translated, *others), progress)
 
     def relation(self, *more: str, sample: str = "") -> str:
         """Return a select of the conditions' columns, and of what else is wanted of each row."""
@@ -112,7 +122,7 @@ class Runner:
         rules = self.policy.typed.rules
         cells: list[Cell] = []
         hits = {label: [0] * (2 * len(rules)) for label in (None, *LABELS)}
-        for row in fetched(self.connection, self._counts(), progress):
+        for row in self._answered(self._counts, progress=progress):
             cells.append(_cell(row))
             counts = hits[row[1]]
             for at, count in enumerate(row[_CELL:]):
@@ -161,9 +171,12 @@ class Runner:
             f"bitstring_agg(case when {p}c{at} then place end, 0, {OVERLAP_ROWS - 1})" for at in range(len(ids))
         )
         sample = f" using sample {100 * OVERLAP_ROWS / total} percent (system, 1)" if total > OVERLAP_ROWS else ""
-        limited = f"(select * from {self.relation(sample=sample)} limit {OVERLAP_ROWS})"
-        numbered = f"(select *, row_number() over () - 1 as place from {limited})"
-        rows, *found = first(self.connection, f"select count(*), {places} from {numbered}")
+
+        def query() -> str:
+            limited = f"(select * from {self.relation(sample=sample)} limit {OVERLAP_ROWS})"
+            return f"select count(*), {places} from (select *, row_number() over () - 1 as place from {limited})"
+
+        ((rows, *found),) = self._answered(query)
         bits = [(one, int(text, 2)) for one, text in zip(ids, found, strict=True) if text is not None]
         pairs: dict[tuple[str, str], int] = {}
         for at, (one, mine) in enumerate(bits):
@@ -177,30 +190,32 @@ class Runner:
 
         before: with another prefix than this one's.
         """
-        if before is not None:
-            other, keep = before.sql.outcome, [before.sql.columns()] if before.sql.columns() else []
-        else:
-            other = "case recorded when 'reject' then 2 when 'review' then 1 when 'pass' then 0 end"
-            keep = [f"{self.dataset.roles['outcome']} as recorded"]
-        query = f"select {other}, {self.sql.outcome}, count(*) from {self.relation(*keep)} group by all"
+
+        def query() -> str:
+            if before is not None:
+                other, keep = before.sql.outcome, [before.sql.columns()] if before.sql.columns() else []
+            else:
+                other = "case recorded when 'reject' then 2 when 'review' then 1 when 'pass' then 0 end"
+                keep = [f"{self.dataset.roles['outcome']} as recorded"]
+            return f"select {other}, {self.sql.outcome}, count(*) from {self.relation(*keep)} group by all"
+
+        others = () if before is None else (before.translated,)
         found: Counter[tuple[Outcome, Outcome]] = Counter()
-        for old, new, rows in fetched(self.connection, query, progress):
+        for old, new, rows in self._answered(query, *others, progress=progress):
             if old is not None:
                 found[Outcome(outcome_name(old)), Outcome(outcome_name(new))] += rows
         return found
 
     def rows(self) -> Iterator[Row]:
         """Yield the verdict on every row, in the data's order; far slower than counting."""
-        sql, ids, p = self.sql, self.sql.ids, self.sql.prefix
-        every = ", ".join(f"{p}c{at}" for at in range(len(ids)))
-        score = f"{sql.low}, {sql.high}" if sql.low is not None else "null, null"
-        keep = (f"{self.dataset.roles.get('id', 'null')}::varchar as id",)
         self.connection.execute("set preserve_insertion_order = true")
-        cursor = self.connection
-        cursor.execute(
-            f"select id, {sql.outcome}, {sql.lower}, {sql.upper}, {score}{', ' if every else ''}{every}"
-            f" from {self.relation(*keep)}"
-        )
+        try:
+            cursor = executed(self.connection, self._every())
+        except QueryFailed:
+            if not self.translated.gives_way():
+                raise
+            cursor = executed(self.connection, self._every())
+        ids = self.sql.ids
         while batch := cursor.fetchmany(4096):
             for id_, outcome, lower, upper, low, high, *answers in batch:
                 yield Row(
@@ -212,6 +227,13 @@ class Runner:
                     unresolved=tuple(one for one, answer in zip(ids, answers, strict=True) if answer is None),
                     score=None if low is None else (low, high),
                 )
+
+    def _every(self) -> str:
+        sql, p = self.sql, self.sql.prefix
+        every = "".join(f", {p}c{at}" for at in range(len(sql.ids)))
+        score = f"{sql.low}, {sql.high}" if sql.low is not None else "null, null"
+        keep = f"{self.dataset.roles.get('id', 'null')}::varchar as id"
+        return f"select id, {sql.outcome}, {sql.lower}, {sql.upper}, {score}{every} from {self.relation(keep)}"
 
 
 def _cell(row: tuple[Any, ...]) -> Cell:

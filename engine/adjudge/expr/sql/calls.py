@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from adjudge.errors import EvaluationError
 from adjudge.expr.functions import _compiled, zone
 from adjudge.expr.nodes import Call, Literal, Node
 from adjudge.expr.sql.dialect import Dialect
-from adjudge.expr.sql.value import NotTranslatable, Sql, in_days
+from adjudge.expr.sql.value import NotTranslatable, Sql, in_days, negated
 from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, SetType, is_text
 from adjudge.expr.types import ListType as List
 
+_OWN_RE2 = re.compile(r"\(\?<|\\[pP]")
+"""What depends on the version of RE2: the newer form of named groups, and the tables of Unicode."""
 _DAY = 86_400_000_000
 _LENGTHS = {"getHours": 3_600_000_000, "getMinutes": 60_000_000, "getSeconds": 1_000_000}
 
@@ -20,7 +23,7 @@ def call(node: Call, arguments: list[Sql], dialect: Dialect) -> Sql:
     """Return the SQL of a call. Raises NotTranslatable."""
     types = [argument.type for argument in node.arguments]
     texts = [one.text for one in arguments]
-    first, of = texts[0], types[0]
+    first, whole, of = texts[0], str(arguments[0]), types[0]
     match node.function:
         case "size" if of is not None and is_text(of):
             return Sql(f"length({first})")
@@ -41,29 +44,29 @@ def call(node: Call, arguments: list[Sql], dialect: Dialect) -> Sql:
         case "double" if of == INT:
             return Sql(f"cast({first} as double)")
         case "int" if of == DOUBLE:
-            within = f"{first} > -9223372036854775808e0 and {first} < 9223372036854775808e0"
+            within = f"{whole} > -9223372036854775808e0 and {whole} < 9223372036854775808e0"
             return Sql(
-                f"case when {within} then cast(trunc({first}) as bigint) end"
+                f"case when {within} then try_cast(trunc({first}) as bigint) end"
                 if dialect.is_duckdb
                 else f"case when not isnan({first}) and {within} then cast({first} as bigint) end"
             )
         case "int" if of == TIMESTAMP:
-            return Sql(_floor(first, 1_000_000, dialect))
+            return Sql(_floor(whole, 1_000_000, dialect))
         case "timestamp" if of == INT:
-            seconds = f"case when {first} between -62135596800 and 253402300799 then {first} end"
+            seconds = f"case when {whole} between -62135596800 and 253402300799 then {whole} end"
             return Sql(f"({seconds} * 1000000)")
         case "string" if of == BOOL:
-            return Sql(f"case when {first} then 'true' when not {first} then 'false' end")
+            return Sql(f"case when {first} then 'true' when {negated(arguments[0]).text} then 'false' end")
         case "string" if of == INT:
             return Sql(f"cast({first} as {'varchar' if dialect.is_duckdb else 'string'})")
         case "string" if of is not None and is_text(of):
             return arguments[0]
         case name if of == DURATION and name in _LENGTHS:
-            return Sql(_toward_zero(first, _LENGTHS[name], dialect))
+            return Sql(_toward_zero(whole, _LENGTHS[name], dialect))
         case "getMilliseconds" if of == DURATION:
-            return Sql(_toward_zero(f"({first} % 1000000)", 1000, dialect))
+            return Sql(_toward_zero(f"({whole} % 1000000)", 1000, dialect))
         case name if of == TIMESTAMP and (name.startswith("get") or name == "timeOfDay"):
-            return Sql(_part(name, _local(first, node, dialect), dialect))
+            return Sql(_part(name, _local(whole, node, dialect), dialect))
     raise NotTranslatable(f"`{node.function}` of {' and '.join(map(str, types))}", node.span)
 
 
@@ -75,6 +78,8 @@ def _pattern(node: Node, text: str) -> str:
         _compiled(node.value)
     except EvaluationError as error:
         raise NotTranslatable(str(error), node.span) from None
+    if _OWN_RE2.search(node.value) or ("(?" in node.value and not node.value.isascii()):
+        raise NotTranslatable("a pattern that the database's RE2 may read otherwise", node.span)
     return text
 
 

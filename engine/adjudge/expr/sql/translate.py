@@ -7,7 +7,8 @@ answer otherwise is guarded; what cannot be guarded is refused as NotTranslatabl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from adjudge.expr.functions import FUNCTIONS, Overload
@@ -31,8 +32,8 @@ from adjudge.expr.nodes import (
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.expr.sql.calls import call
 from adjudge.expr.sql.dialect import DUCKDB, Dialect
-from adjudge.expr.sql.value import NotTranslatable, Sql, in_days, in_lengths
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, SCALARS, TIMESTAMP, MapType, SetType, is_text
+from adjudge.expr.sql.value import Binds, NotTranslatable, Sql, in_days, in_lengths, is_null, joined, negated
+from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, SCALARS, TIMESTAMP, MapType, SetType, Type, is_text
 from adjudge.expr.types import ListType as List
 from adjudge.expr.values import TEXT_MAX
 
@@ -79,9 +80,9 @@ class Translator:
             case Name(name=name) if name in self.lists:
                 return self._literal(self.lists[name], node)
             case Name(name=name) if name in self.columns:
-                return self._taken(self.columns[name], node)
+                return Sql(self._taken(self.columns[name], node.type))
             case Local(name=name):
-                return self._taken(scope[name], node)
+                return Sql(scope[name])
             case Has(operand=operand):
                 return self._has(operand, scope)
             case Select(operand=operand, field=key) if isinstance(operand.type, MapType):
@@ -89,19 +90,18 @@ class Translator:
             case Index():
                 return self._item(node, scope)
             case Unary(operator="!", operand=operand):
-                return Sql(f"not {self.value(operand, scope).text}")
+                return negated(self.value(operand, scope))
             case Unary(operand=operand):
                 found = self.value(operand, scope)
                 if operand.type == INT:
-                    return Sql(self.dialect.int_operation("-", "0", found.text))
-                return Sql(f"(- {found.text})", found.may_be_nan)
+                    return Sql(self.dialect.int_operation("-", "0", str(found)))
+                return Sql(f"- {found.beside(Binds.SIGN)}", found.may_be_nan, Binds.SIGN)
             case Logic(operator=operator, operands=operands):
-                word = " and " if operator == "&&" else " or "
-                return Sql("(" + word.join(self.value(one, scope).text for one in operands) + ")")
+                return joined("and" if operator == "&&" else "or", *(self.value(one, scope) for one in operands))
             case Conditional(condition=condition, then=then, otherwise=otherwise):
                 one, two = self.value(then, scope), self.value(otherwise, scope)
-                asked = self.value(condition, scope).text
-                text = f"case when {asked} then {one.text} when not {asked} then {two.text} end"
+                asked = self.value(condition, scope)
+                text = f"case when {asked.text} then {one.text} when {negated(asked).text} then {two.text} end"
                 return Sql(text, one.may_be_nan or two.may_be_nan)
             case Binary(operator="in"):
                 return self._in(node, scope)
@@ -131,24 +131,43 @@ class Translator:
 
     def _literal(self, value: object, node: Node) -> Sql:
         try:
-            return Sql(self.dialect.literal(value), isinstance(value, float) and value != value)
+            text = self.dialect.literal(value)
         except (ValueError, UnicodeEncodeError) as error:
             raise NotTranslatable(f"{error} has no SQL form", node.span) from None
+        return Sql(text, isinstance(value, float) and value != value, Binds.SIGN if text[0] == "-" else Binds.WHOLE)
 
-    def _taken(self, column: str, node: Node) -> Sql:
-        return Sql(self.dialect.micros(column) if node.type == TIMESTAMP else column)
+    def _taken(self, column: str, type_: Type | None) -> str:
+        """Return a column's value with its times as microseconds, in lists too."""
+        if type_ == TIMESTAMP:
+            return self.dialect.micros(column)
+        if not isinstance(type_, List) or not _has_times(type_.item):
+            return column
+        with self._variable() as item:
+            return self.dialect.each(column, item, self._taken(item, type_.item))
+
+    @contextmanager
+    def _variable(self) -> Iterator[str]:
+        """Name the variable of a lambda: as no column is called, which it would hide."""
+        word = "v"
+        while any(word in column.lower() for column in self.columns.values()):
+            word += "v"
+        self._depth += 1
+        try:
+            yield f"{word}{self._depth}"
+        finally:
+            self._depth -= 1
 
     def _has(self, operand: Node, scope: Mapping[str, str]) -> Sql:
         if isinstance(operand, Name) and operand.name in self.columns:
-            return Sql(f"({self.columns[operand.name]} is not null)")
+            return is_null(Sql(self.columns[operand.name]), known=True)
         if isinstance(operand, Select) and isinstance(operand.operand, Name):
-            return Sql(f"({self.value(operand, scope).text} is not null)")
+            return is_null(self.value(operand, scope), known=True)
         raise NotTranslatable("`has` of an expression", operand.span)
 
     def _entry(self, entries: Sql, key: Sql, node: Node) -> Sql:
         if node.type is None or not (is_text(node.type) or node.type in (BOOL, INT, DOUBLE)):
             raise NotTranslatable("an entry that is neither text nor number", node.span)
-        return Sql(self.dialect.entry(entries.text, key.text))
+        return Sql(self.dialect.entry(str(entries), key.text))
 
     def _item(self, node: Index, scope: Mapping[str, str]) -> Sql:
         items, key = self.value(node.operand, scope), self.value(node.key, scope)
@@ -157,9 +176,8 @@ class Translator:
             return self._entry(items, key, node)
         if not isinstance(of, List) or node.key.type != INT or isinstance(node.operand, ListLiteral):
             raise NotTranslatable("such an index", node.span)
-        found = self.dialect.item(items.text, key.text)
-        found = self.dialect.micros(found) if node.type == TIMESTAMP else found
-        return Sql(f"case when {key.text} >= 0 and {key.text} < {self.dialect.length(items.text)} then {found} end")
+        found = self.dialect.item(str(items), str(key))
+        return Sql(f"case when {key} >= 0 and {key} < {self.dialect.length(items.text)} then {found} end")
 
     # operators
 
@@ -171,13 +189,13 @@ class Translator:
         if {one, two} == {INT, DOUBLE} and not any(_is_exact(part) for part in (left, right)):
             raise NotTranslatable("an int beside a double: SQL would round it", node.span)
         a, b = self.value(left, scope), self.value(right, scope)
-        plain = f"{a.text} {_SIGNS[sign]} {b.text}"
+        plain = joined(_SIGNS[sign], a, b)
         if not a.may_be_nan and not b.may_be_nan:
-            return Sql(f"({plain})")
+            return plain
         nan = " or ".join(f"isnan({part.text})" for part in (a, b) if part.may_be_nan)
         otherwise = "true" if sign == "!=" else "false"
-        unknown = f"{a.text} is null or {b.text} is null"
-        return Sql(f"case when {unknown} then null when {nan} then {otherwise} else {plain} end")
+        unknown = joined("or", is_null(a), is_null(b)).text
+        return Sql(f"case when {unknown} then null when {nan} then {otherwise} else {plain.text} end")
 
     def _in(self, node: Binary, scope: Mapping[str, str]) -> Sql:
         item, container = self.value(node.left, scope), node.right
@@ -192,27 +210,25 @@ class Translator:
             if any(part.may_be_nan for part in items):
                 raise NotTranslatable("`in` a list of such values", node.span)
             found = self._among(item, [part.text for part in items])
-            open_ = [part.text for part, of in zip(items, container.items, strict=True) if not isinstance(of, Literal)]
+            open_ = [part for part, of in zip(items, container.items, strict=True) if not isinstance(of, Literal)]
             if open_:  # a list with an item that is unknown is unknown itself
-                missing = " or ".join(f"{one} is null" for one in open_)
+                missing = " or ".join(is_null(one).text for one in open_)
                 return Sql(f"case when {missing} then null else {found.text} end")
             return found
         if not isinstance(container.type, List | SetType) or isinstance(container, Comprehension):
             raise NotTranslatable("`in` a map", node.span)
         if not isinstance(container.type, SetType) and not _same_kind(container.type.item, node.left.type):
             raise NotTranslatable("`in` a list of another type", node.span)
-        if node.left.type == TIMESTAMP:
-            raise NotTranslatable("`in` a list of times", node.span)
-        items_ = self.value(container, scope).text
+        items_ = str(self.value(container, scope))
         dialect = self.dialect
         doubt = f"when {dialect.length(items_)} > {dialect.known(items_)} then null"
-        unknown = f"case when {item.text} is null or {items_} is null then null"
+        unknown = f"case when {item} is null or {items_} is null then null"
         return Sql(f"{unknown} when {dialect.holds(items_, item.text)} then true {doubt} else false end")
 
     def _among(self, item: Sql, values: list[str]) -> Sql:
         if not values:
-            return Sql(f"case when {item.text} is null then null else false end")
-        return Sql(f"({item.text} in ({', '.join(values)}))")
+            return Sql(f"case when {item} is null then null else false end")
+        return Sql(f"{item} in ({', '.join(values)})", binds=Binds.COMPARISON)
 
     def _arithmetic(self, node: Binary, scope: Mapping[str, str]) -> Sql:
         sign, one, two = node.operator, node.left.type, node.right.type
@@ -221,22 +237,22 @@ class Translator:
         if one == two == DOUBLE:
             if sign == "/" and not dialect.is_duckdb and not _is_nonzero(node.right):
                 raise NotTranslatable("a division of doubles: Spark has no infinity there", node.span)
-            return Sql(f"({a.text} {sign} {b.text})", may_be_nan=True)
+            return joined(sign, a, b, may_be_nan=True)
         if one == two == INT:
             if sign == "/":
-                return Sql(dialect.quotient(a.text, b.text))
+                return Sql(dialect.quotient(str(a), str(b)))
             if sign == "%":
-                limit = f"{a.text} = {dialect.literal(-(2**63))} and {b.text} = -1"
-                return Sql(f"case when {limit} then null else {a.text} % nullif({b.text}, 0) end")
-            return Sql(dialect.int_operation(sign, a.text, b.text))
+                limit = f"{a} = {dialect.literal(-(2**63))} and {b} = -1"
+                return Sql(f"case when {limit} then null else {a} % nullif({b.text}, 0) end")
+            return Sql(dialect.int_operation(sign, str(a), str(b)))
         if sign == "+" and one is not None and two is not None and is_text(one) and is_text(two):
             short = f"length({a.text}) + length({b.text}) <= {TEXT_MAX}"
-            return Sql(f"case when {short} then {a.text} || {b.text} end")
+            return Sql(f"case when {short} then {joined('||', a, b).text} end")
         if sign in "+-" and {one, two} <= {TIMESTAMP, DURATION}:
-            total = f"({a.text} {sign} {b.text})"
+            total = joined(sign, a, b)
             if one == two == TIMESTAMP:
-                return Sql(total)
-            return Sql(in_lengths(total) if one == two else in_days(total))
+                return total
+            return Sql(in_lengths(str(total)) if one == two else in_days(str(total)))
         raise NotTranslatable("such an operation on lists", node.span)
 
     # comprehensions
@@ -245,15 +261,11 @@ class Translator:
         operand, dialect = node.operand, self.dialect
         if not isinstance(operand.type, List | SetType) or isinstance(operand, ListLiteral | Comprehension):
             raise NotTranslatable("a comprehension over such a thing", node.span)
-        items = self.value(operand, scope).text
-        self._depth += 1
-        variable = f"v{self._depth}"
-        inner = {**scope, node.variable: variable}
-        try:
-            predicate = self.value(node.predicate, inner).text if node.predicate is not None else "true"
+        items = str(self.value(operand, scope))
+        with self._variable() as variable:
+            inner = {**scope, node.variable: variable}
+            predicate = str(self.value(node.predicate, inner)) if node.predicate is not None else "true"
             transform = self.value(node.transform, inner).text if node.transform is not None else None
-        finally:
-            self._depth -= 1
         is_set = isinstance(operand.type, SetType)
         if node.kind in ("all", "exists"):
             decides = "true" if node.kind == "exists" else "false"
@@ -277,8 +289,12 @@ class Translator:
         answers = dialect.each(items, variable, asked)
         kept = dialect.only(items, variable, predicate)
         if node.kind == "exists_one":
-            kept = f"({dialect.length(kept)} = 1)"
+            kept = f"{dialect.length(kept)} = 1"
         return Sql(f"case when {dialect.length(answers)} = {dialect.known(answers)} then {kept} end")
+
+
+def _has_times(type_: Type) -> bool:
+    return type_ == TIMESTAMP or (isinstance(type_, List) and _has_times(type_.item))
 
 
 def _are_scalars(*types: object) -> bool:

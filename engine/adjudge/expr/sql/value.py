@@ -1,9 +1,10 @@
-"""What a part of a condition becomes."""
+"""What a part of a condition becomes, and how tightly it holds together."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import IntEnum
 
 from adjudge.expr.values import DURATION_MAX
 from adjudge.source import Span
@@ -23,19 +24,72 @@ class NotTranslatable(Exception):
         self.span = span
 
 
+class Binds(IntEnum):
+    """How tightly an expression's outermost operator binds, the loosest first; DuckDB and Spark agree on these.
+
+    WHOLE: a name, a literal, a call, a `case … end`, or what stands in brackets.
+    """
+
+    OR = 0
+    AND = 1
+    NOT = 2
+    COMPARISON = 3
+    """Also `in`, `between` and `is null`, whose order among each other differs; so they are never chained."""
+    SUM = 4
+    """Also `||`."""
+    PRODUCT = 5
+    SIGN = 6
+    WHOLE = 7
+
+
+_OPERATORS = {
+    "or": Binds.OR, "and": Binds.AND, "=": Binds.COMPARISON, "<>": Binds.COMPARISON, "<": Binds.COMPARISON,
+    "<=": Binds.COMPARISON, ">": Binds.COMPARISON, ">=": Binds.COMPARISON, "+": Binds.SUM, "-": Binds.SUM,
+    "||": Binds.SUM, "*": Binds.PRODUCT, "/": Binds.PRODUCT, "%": Binds.PRODUCT,
+}  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Sql:
-    """An expression. may_be_nan: it may be a double that is no number, which SQL compares as CEL does not."""
+    """An expression. may_be_nan: it may be a double that is no number, which SQL compares as CEL does not.
+
+    As `text` it may stand alone, between brackets, or as an argument. Anywhere else it stands formatted, `f"{sql}"`,
+    which puts brackets around what could be torn apart.
+    """
 
     text: str
     may_be_nan: bool = False
+    binds: Binds = Binds.WHOLE
+
+    def __str__(self) -> str:
+        return self.text if self.binds is Binds.WHOLE else f"({self.text})"
+
+    def beside(self, operator: Binds) -> str:
+        """Return the text as an operand, in brackets unless it binds tighter than the operator."""
+        return self.text if self.binds > operator else f"({self.text})"
+
+
+def joined(operator: str, *operands: Sql, may_be_nan: bool = False) -> Sql:
+    """Return an operation on two operands or more, with the brackets that it needs."""
+    binds = _OPERATORS[operator]
+    return Sql(f" {operator} ".join(one.beside(binds) for one in operands), may_be_nan, binds)
+
+
+def negated(sql: Sql) -> Sql:
+    """Return `not …`."""
+    return Sql(f"not {sql.beside(Binds.NOT)}", binds=Binds.NOT)
+
+
+def is_null(sql: Sql, *, known: bool = False) -> Sql:
+    """Return `… is null`. known: `… is not null`."""
+    return Sql(f"{sql} is {'not ' if known else ''}null", binds=Binds.COMPARISON)
 
 
 def in_days(micros: str) -> str:
-    """Return a time, unknown outside the years 1 to 9999."""
+    """Return a time, unknown outside the years 1 to 9999. micros: whole, as a formatted Sql is."""
     return f"case when {micros} between {FIRST} and {LAST} then {micros} end"
 
 
 def in_lengths(micros: str) -> str:
-    """Return a length of time, unknown past about 10,000 years."""
+    """Return a length of time, unknown past about 10,000 years. micros: whole, as a formatted Sql is."""
     return f"case when {micros} between {-LONGEST} and {LONGEST} then {micros} end"
