@@ -80,6 +80,8 @@ class Engine:
         self.policies: Mapping[str, Policy] = {policy.name: policy for policy in policies}
         if not policies or len(self.policies) < len(policies):
             raise ValueError("an engine needs policies, each with a name of its own")
+        for policy in policies:
+            _ = policy.evaluate  # compiles it now, so that no request waits for that
         self.registry = registry
         self._journal = journal or Journal.nowhere()
         kept, calls = memory or MemoryStore(), OpenCalls()

@@ -20,7 +20,6 @@ from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.load import read_policy
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOVEL
-from adjudge.policy.terms import slots_read
 from adjudge.texts import split_lines
 
 Answer = Literal["identical", "different", "not replayable"]
@@ -161,9 +160,7 @@ def known_of(body: DecisionBody, reveal: Reveal) -> tuple[dict[str, object], tup
 def slots_hung_on(policy: Policy) -> frozenset[str]:
     """Return the slots that the policy's verdict hangs on."""
     typed = policy.typed
-    trees = [rule.condition for rule in typed.rules]
-    trees += [row.condition for row in typed.scorecard.rows] if typed.scorecard is not None else []
-    return frozenset().union(*(slots_read(tree, typed.variables, typed.slots) for tree in trees))
+    return frozenset().union(*map(typed.reads.slots, typed.conditions))
 
 
 def _is_part(slot: str, name: str) -> bool:

@@ -15,15 +15,14 @@ from adjudge.authoring.proofs.inquiry import Found, Inquiry, NotProved
 from adjudge.authoring.proofs.verdict import verdicts_of
 from adjudge.authoring.proofs.world import (
     Input,
-    conditions_of,
     fields_of,
     input_of,
     is_value,
     put,
-    reads,
     value_at,
     world_of,
 )
+from adjudge.expr.nodes import names_in
 from adjudge.expr.smt.logic import Prop, all_of, conj, disj, formula, neg, same
 from adjudge.expr.smt.terms import Entries, Members, Term, Text
 from adjudge.expr.smt.values import holds
@@ -191,7 +190,7 @@ class _Search:
                 return None in value or names_novel
             case Entries(is_closed=True) if isinstance(value, Mapping):
                 typed = self.policy.typed
-                return names_novel or (bool(value) and any(slot in reads(c, typed) for c in conditions_of(typed)))
+                return names_novel or (bool(value) and slot in names_in(*typed.variables.values(), *typed.conditions))
         return False
 
     def read(self, model: z3.ModelRef) -> Input:

@@ -17,7 +17,6 @@ from adjudge.fields import Field
 from adjudge.model import OUTCOMES, Verdict
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW
-from adjudge.policy.terms import slots_read
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Source, Span
 
@@ -179,7 +178,7 @@ class Tracker:
                 yield Item(kind="outcome", name="outcome", what=outcome.value, span=Span(0, 0))
 
     def _truths(self, kind: Kind, name: str, condition: Node, span: Span) -> Iterator[Item]:
-        slots = slots_read(condition, self.policy.typed.variables, self.policy.typed.slots) - {NOW}
+        slots = self.policy.typed.reads.slots(condition) - {NOW}
         for what in ("true", "false", *(("unknown",) if slots else ())):
             yield Item(kind=kind, name=name, what=what, span=span)
 
@@ -222,11 +221,8 @@ class Tracker:
 
 def _boundaries(typed: TypedPolicy) -> Iterator[Boundary]:
     """Yield the comparisons of numbers with constants in all conditions, each once."""
-    rows = typed.scorecard.rows if typed.scorecard is not None else ()
-    conditions = [*typed.variables.values(), *(rule.condition for rule in typed.rules)]
-    conditions += [row.condition for row in rows]
     seen: set[Node] = set()
-    for condition in conditions:
+    for condition in (*typed.variables.values(), *typed.conditions):
         for node in walk(condition):
             if not isinstance(node, Binary) or node.operator not in _FLIPPED or node in seen:
                 continue

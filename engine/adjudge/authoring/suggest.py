@@ -21,7 +21,6 @@ from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.explanation import shown
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW
-from adjudge.policy.terms import slots_read
 from adjudge.policy.yaml import read_yaml
 from adjudge.texts import split_lines
 
@@ -153,7 +152,7 @@ class _Searcher:
         elif item.kind in ("rule", "row"):
             node = self.condition(item)
             if item.what == "unknown":
-                slots = sorted(slots_read(node, typed.variables, typed.slots))
+                slots = sorted(typed.reads.slots(node))
                 yield from ({slot.partition(".")[0]: None} for slot in slots)
                 yield dict.fromkeys(slot.partition(".")[0] for slot in slots)
             else:

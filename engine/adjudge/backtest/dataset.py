@@ -16,7 +16,6 @@ from adjudge.errors import did_you_mean
 from adjudge.expr.sql.dialect import DUCKDB
 from adjudge.expr.types import BOOL, DOUBLE, INT, is_text
 from adjudge.policy.slots import NOVEL, NOW
-from adjudge.policy.terms import slots_read
 from adjudge.policy.typed import TypedPolicy
 
 if TYPE_CHECKING:
@@ -166,9 +165,7 @@ def _ends(
 
 def _missed(absent: Collection[str], policy: TypedPolicy) -> tuple[str, ...]:
     """Return what the policy reads of what the data has not; of a map and its entries, the map."""
-    trees = [rule.condition for rule in policy.rules]
-    trees += [row.condition for row in policy.scorecard.rows] if policy.scorecard is not None else []
-    read = {slot for tree in trees for slot in slots_read(tree, policy.variables, policy.slots)}
+    read = frozenset().union(*map(policy.reads.slots, policy.conditions))
     missed = [slot for slot in policy.slots if slot in absent and slot in read]
     owners = {slot: owner for slot, (owner, _) in entries_of(policy).items()}
     told = [slot for slot in missed if owners.get(slot) not in missed]

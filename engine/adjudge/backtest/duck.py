@@ -14,7 +14,7 @@ from adjudge.backtest.columns import DataError
 from adjudge.backtest.layout import from_arrow
 from adjudge.backtest.query import Fallback, PolicySql
 from adjudge.errors import MissingExtra
-from adjudge.expr.nodes import Name, walk
+from adjudge.expr.nodes import names_in
 from adjudge.expr.python import compile_condition
 from adjudge.expr.sql.dialect import DUCKDB
 from adjudge.policy.typed import TypedPolicy
@@ -128,12 +128,12 @@ def _function(fallback: Fallback, typed: TypedPolicy, functions: Mapping[str, An
     import pyarrow as pa
 
     lists = {f"lists.{name}": items for name, items in typed.lists.items()}
-    read = {part.name for part in walk(fallback.node) if isinstance(part, Name)}
+    read = {*names_in(fallback.node)}
     steps: list[tuple[str, Callable[[Mapping[str, object]], object]]] = []
     for name in reversed(list(typed.variables)):  # each reads only those before it
         if name in read:
             node = typed.variables[name]
-            read |= {part.name for part in walk(node) if isinstance(part, Name)}
+            read |= names_in(node).keys()
             steps.insert(0, (name, compile_condition(node, functions=functions, constants=lists)))
     condition = compile_condition(fallback.node, functions=functions, constants=lists)
     slots = [(f"s{at}", slot, typed.slots[slot].type) for at, slot in enumerate(fallback.slots)]

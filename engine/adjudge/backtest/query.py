@@ -15,7 +15,6 @@ from adjudge.expr.sql.translate import Translator
 from adjudge.expr.sql.value import NotTranslatable
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.policy.policy import Policy
-from adjudge.policy.terms import slots_read
 from adjudge.policy.typed import TypedPolicy
 
 REVIEW, REJECT = Outcome.REVIEW.severity, Outcome.REJECT.severity
@@ -90,8 +89,7 @@ def policy_sql(
     lists = {f"lists.{name}": items for name, items in typed.lists.items()}
     translator = Translator(columns, typed.variables, lists, dialect, policy.functions)
     card = typed.scorecard
-    nodes = [rule.condition for rule in typed.rules]
-    nodes += [row.condition for row in card.rows] if card is not None else []
+    nodes = typed.conditions
     conditions: list[str] = []
     fallbacks: list[Fallback] = []
     for at, node in enumerate(nodes):
@@ -102,7 +100,7 @@ def policy_sql(
             conditions.append(text)
         except NotTranslatable as error:
             name = f"adjudge_fallback_{prefix}{at}"
-            slots = tuple(sorted(slots_read(node, typed.variables, typed.slots)))
+            slots = tuple(sorted(typed.reads.slots(node)))
             fallbacks.append(Fallback(at=at, name=name, reason=str(error), node=node, slots=slots))
             parts = ", ".join(f"s{n} := {columns[slot]}" for n, slot in enumerate(slots))
             conditions.append(f"{name}({f'struct_pack({parts})' if parts else 'true'})")
@@ -129,7 +127,7 @@ class _Verdict:
         self.prefix = prefix
         self.columns = columns
         self.default = typed.when_unknown.severity
-        self.reads = [sorted(slots_read(node, typed.variables, typed.slots)) for node in nodes]
+        self.reads = [sorted(typed.reads.slots(node)) for node in nodes]
         self.rules = len(typed.rules)
         open_ = [at for at in range(len(self.reads)) if self._least(at) != self._most(at)]
         self.needed = sorted({slot for at in open_ for slot in self.reads[at]})

@@ -5,14 +5,16 @@ Values at run time are bool, int, float, str, aware `datetime`, `timedelta`, tup
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal as OneOf
+from typing import TypeVar
 
 from adjudge.expr.types import Type
 from adjudge.source import Span
 
 NOWHERE = Span(0, 0)
+T = TypeVar("T")
 
 BinaryOperator = OneOf["==", "!=", "<", "<=", ">", ">=", "in", "+", "-", "*", "/", "%"]
 ComprehensionKind = OneOf["all", "exists", "exists_one", "map", "filter"]
@@ -177,8 +179,40 @@ def children(node: Node) -> tuple[Node, ...]:
             return ()
 
 
-def walk(node: Node) -> Iterator[Node]:
-    """Yield a node and everything below it, outermost first."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+def walk(*nodes: Node) -> Iterator[Node]:
+    """Yield nodes and everything below them, outermost first, left to right. A part that is shared comes once."""
+    seen: set[int] = set()
+    ahead = [*reversed(nodes)]
+    while ahead:
+        node = ahead.pop()
+        if id(node) not in seen:
+            seen.add(id(node))
+            yield node
+            ahead += reversed(children(node))
+
+
+def names_in(*nodes: Node) -> dict[str, None]:
+    """Return the names that stand in nodes, in the order in which they do."""
+    return {node.name: None for node in walk(*nodes) if isinstance(node, Name)}
+
+
+def fold(node: Node, combine: Callable[[Node, tuple[T, ...]], T], made: dict[int, tuple[Node, T]] | None = None) -> T:
+    """Return what `combine` makes of a node and of what it made of the node's parts; of a shared part it does once.
+
+    made: what was made before, by identity, with the node itself; it grows.
+    """
+    made = made if made is not None else {}
+    ahead = [node]
+    while ahead:
+        one = ahead[-1]
+        if id(one) in made:
+            ahead.pop()
+            continue
+        parts = children(one)
+        missing = [part for part in parts if id(part) not in made]
+        if missing:
+            ahead += reversed(missing)
+        else:
+            made[id(one)] = (one, combine(one, tuple(made[id(part)][1] for part in parts)))
+            ahead.pop()
+    return made[id(node)][1]

@@ -12,11 +12,14 @@ from adjudge.expr.reference import Unknown, evaluate
 from adjudge.model import Outcome
 from adjudge.policy.explanation import HIDDEN, Explained, Explanation, Part, Told, shown
 from adjudge.policy.messages import filled, in_locale
-from adjudge.policy.terms import slots_read
 from adjudge.source import Span
 
 if TYPE_CHECKING:
     from adjudge.policy.policy import Policy
+
+
+VARIABLES_MAX = 50
+"""So many variables of one condition are taken apart."""
 
 
 def explain(
@@ -46,6 +49,7 @@ class _Explainer:
         self.constants = {f"lists.{name}": values for name, values in self.typed.lists.items()}
         self.values: dict[str, object] = {**self.constants, **read.values}
         self.lost: dict[str, Unknown] = {}
+        self.told_of: list[str] = []
         for name, node in self.typed.variables.items():
             answer = self.answer(node)
             self.values[name] = None if isinstance(answer, Unknown) else answer
@@ -128,6 +132,7 @@ class _Explainer:
         own: Outcome | None = None,
         message: str | None = None,
     ) -> Explained:
+        self.told_of = []
         condition = self.part(node)
         truth = condition.value if isinstance(condition.value, bool) else None
         counts_as = min(outcome, own or self.doubt(node)) if outcome is not None and truth is None else None
@@ -147,16 +152,20 @@ class _Explainer:
 
     def doubt(self, node: Node) -> Outcome:
         """Return the `when_unknown` of what is unknown to a condition: the most severe one, else the policy's."""
-        slots = slots_read(node, self.typed.variables, self.typed.slots)
+        slots = self.typed.reads.slots(node)
         owners = {slot.partition(".")[0] for slot in slots if self.values.get(slot) is None}
         signals = [self.typed.signals.get(owner) for owner in owners]
         owns = [signal.when_unknown if signal is not None else None for signal in signals]
         return max((own or self.typed.when_unknown for own in owns), default=self.typed.when_unknown)
 
     def part(self, node: Node) -> Part:
-        """Take a condition apart; constants stand only in the text of what holds them."""
+        """Take a condition apart; constants stand only in the text of what holds them.
+
+        A variable is taken apart where it first comes, and so are VARIABLES_MAX of a condition: whoever chains more
+        reads the others' values.
+        """
         answer = self.answer(node)
-        slots = slots_read(node, self.typed.variables, self.typed.slots)
+        slots = self.typed.reads.slots(node)
         hides = bool(slots & self.hidden) and (isinstance(node, Name) or not isinstance(answer, bool))
         return Part(
             text=unparse(node),
@@ -169,10 +178,13 @@ class _Explainer:
         """Return the parts of a condition that have a value of their own and say more than constants do."""
         parts = children(node)
         if isinstance(node, Name) and node.name in self.typed.variables:
+            if node.name in self.told_of or len(self.told_of) == VARIABLES_MAX:
+                return ()
+            self.told_of.append(node.name)
             parts = (self.typed.variables[node.name],)
         elif isinstance(node, Comprehension):  # what follows has another value for each item
             parts = (node.operand,)
-        return tuple(part for part in parts if slots_read(part, self.typed.variables, self.typed.slots))
+        return tuple(part for part in parts if self.typed.reads.slots(part))
 
     def why(self, node: Node, unknown: Unknown) -> str:
         """Say why there is no answer, as near to the reason as can be: inside a variable, or at a refused value."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
-from adjudge.expr.nodes import Binary, Conditional, Has, Literal, Logic, Name, Node, Unary, children, walk
+from adjudge.expr.nodes import Binary, Conditional, Has, Literal, Logic, Name, Node, Unary, children, names_in, walk
 from adjudge.expr.printing import unparse
 from adjudge.expr.reference import evaluate
 from adjudge.expr.types import BOOL, EnumType, SetType
@@ -33,7 +33,7 @@ class Hopeless:
 def hopeless(tree: Node, slots: Mapping[str, Field], lists: Mapping[str, tuple[str, ...]]) -> Iterator[Hopeless]:
     """Yield the parts of a typed condition that can never hold. lists: constants by their full name."""
     for part in _facts(tree):
-        names = {node.name for node in walk(part) if isinstance(node, Name)} - lists.keys()
+        names = names_in(part).keys() - lists.keys()
         if len(names) != 1 or any(isinstance(node, Has) for node in walk(part)):
             continue
         slot = names.pop()

@@ -169,7 +169,7 @@ def _scorecard(document: Document, conditions: Conditions) -> Scorecard | None:
 def _calls(conditions: list[Node], scorecard: Scorecard | None) -> set[str]:
     rows = scorecard.rows if scorecard is not None else ()
     trees = [*conditions, *(row.condition for row in rows)]
-    return {node.function for tree in trees for node in walk(tree) if isinstance(node, Call)}
+    return {node.function for node in walk(*trees) if isinstance(node, Call)}
 
 
 def _digest(text: str, texts: Mapping[str, str]) -> str:

@@ -8,14 +8,14 @@ several slots is computed. At the end, alternatives that are alive and sure are 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from adjudge.expr import pyast
 from adjudge.expr.functions import Overload
-from adjudge.expr.nodes import Binary, Has, Name, Node, Unary, walk
+from adjudge.expr.nodes import Binary, Has, Name, Node, Unary, names_in, walk
 from adjudge.expr.python import Emitter, compile_condition
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.expr.types import EnumType
@@ -24,7 +24,7 @@ from adjudge.policy.index import SlotFact, ValueTable, by_value, cut_points, cut
 from adjudge.policy.intake import IntakeCode, Tables
 from adjudge.policy.slots import NOVEL
 from adjudge.policy.straight import straight_first
-from adjudge.policy.terms import Fact, Splitter, names_read, slots_read
+from adjudge.policy.terms import Fact, Splitter
 from adjudge.policy.typed import TypedPolicy
 from adjudge.policy.verdict import Judge, with_problems
 
@@ -66,13 +66,12 @@ class _Compiler:
     def compile(self) -> Evaluate:
         policy = self.policy
         self.constants = {f"lists.{name}": values for name, values in policy.lists.items()}
-        nodes = [rule.condition for rule in policy.rules]
-        nodes += [row.condition for row in policy.scorecard.rows] if policy.scorecard else []
+        nodes = policy.conditions
         self._split(nodes)
-        reads = [self._reads(node) for node in nodes]
+        reads = [policy.reads.slots(node) for node in nodes]
         used = sorted(frozenset().union(*reads))
         by_slot, computed = self._sort_facts()
-        wanted = frozenset(slot for node in computed for slot in self._reads(node))
+        wanted = frozenset(slot for node in computed for slot in policy.reads.slots(node))
         tables = {slot: self._tables(1 << at, slot, by_slot.get(slot, [])) for at, slot in enumerate(used)}
         emitter = Emitter(self.functions, constants=dict(self.constants))
         signals = {name: signal.fields for name, signal in policy.signals.items()}
@@ -98,12 +97,9 @@ class _Compiler:
             pyast.function("verdict", ["given"], ["now"], body), "verdict", f"<policy {policy.name}>", emitter.names
         )
 
-    def _reads(self, node: Node) -> frozenset[str]:
-        return slots_read(node, self.policy.variables, self.policy.slots)
-
-    def _split(self, nodes: list[Node]) -> None:
+    def _split(self, nodes: Sequence[Node]) -> None:
         """Give every alternative a bit: the first of condition n is bit n, further ones follow after all."""
-        splitter = Splitter(self.policy.variables, self.policy.slots)
+        splitter = Splitter(self.policy.variables, self.policy.reads)
         following = len(nodes)
         for at, node in enumerate(nodes):
             numbers: list[int] = []
@@ -142,7 +138,7 @@ class _Compiler:
         return by_slot, computed
 
     def _only_slot(self, node: Node) -> str | None:
-        names = {part.name for part in walk(node) if isinstance(part, Name)} - self.constants.keys()
+        names = names_in(node).keys() - self.constants.keys()
         return names.pop() if len(names) == 1 and names <= self.policy.slots.keys() else None
 
     def _by_value(self, slot: str) -> bool:
@@ -176,7 +172,7 @@ class _Compiler:
 
     def _compute(self, emitter: Emitter, computed: list[Node]) -> None:
         """Emit the facts that read several slots, each once, and only where an alternative still hangs on it."""
-        needed = {name for node in computed for name in names_read(node, self.policy.variables)}
+        needed = {name for node in computed for name in self.policy.reads.names(node)}
         for name, node in self.policy.variables.items():
             if name in needed:
                 local = f"x{len(emitter.variables)}"

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from adjudge.expr.nodes import Literal, Logic, Name, Node, Unary, walk
+from adjudge.expr.nodes import Literal, Logic, Name, Node, Unary
 from adjudge.expr.types import BOOL
+from adjudge.policy.reads import Reads
 
 ALTERNATIVES_MAX = 8
 """A condition with more alternatives than this is cut into larger facts instead."""
@@ -32,31 +33,26 @@ NEVER: tuple[Alternative, ...] = ()
 ALWAYS: tuple[Alternative, ...] = (frozenset(),)
 
 
-def slots_read(node: Node, variables: Mapping[str, Node], slots: Mapping[str, object]) -> frozenset[str]:
-    """Return the slots that a condition reads, through variables too."""
-    return frozenset(name for name in names_read(node, variables) if name in slots and name not in variables)
-
-
-def names_read(node: Node, variables: Mapping[str, Node]) -> frozenset[str]:
-    """Return every name that a condition reads, of variables and through them; each variable is looked at once."""
-    names: set[str] = set()
-    ahead = [node]
-    while ahead:
-        read = {part.name for part in walk(ahead.pop()) if isinstance(part, Name)} - names
-        names |= read
-        ahead += [variables[name] for name in read if name in variables]
-    return frozenset(names)
-
-
-@dataclass(frozen=True, slots=True)
 class Splitter:
-    """Splits conditions; knows what stays whole because it reads one slot only."""
+    """Splits conditions; knows what stays whole because it reads one slot only. A shared part is split once."""
 
-    variables: Mapping[str, Node]
-    slots: Mapping[str, object]
+    def __init__(self, variables: Mapping[str, Node], reads: Reads) -> None:
+        """Take a policy's variables, and what its conditions read."""
+        self.variables, self.reads = variables, reads
+        self._made: dict[tuple[int, bool], tuple[Node, tuple[Alternative, ...]]] = {}
+        for node in variables.values():  # each reads only those before it, so none is split deep inside another
+            if node.type == BOOL:
+                self.split(node, True)
+                self.split(node, False)
 
     def split(self, node: Node, wanted: bool = True) -> tuple[Alternative, ...]:
         """Return the alternatives under which a condition is as wanted."""
+        key = (id(node), wanted)
+        if key not in self._made:
+            self._made[key] = (node, self._split(node, wanted))
+        return self._made[key][1]
+
+    def _split(self, node: Node, wanted: bool) -> tuple[Alternative, ...]:
         match node:
             case Literal(value=value):
                 return ALWAYS if value is wanted else NEVER
@@ -64,7 +60,7 @@ class Splitter:
                 return self.split(operand, not wanted)
             case Name(name=name) if name in self.variables and node.type == BOOL:
                 return self.split(self.variables[name], wanted)
-            case Logic(operator=operator, operands=operands) if len(slots_read(node, self.variables, self.slots)) > 1:
+            case Logic(operator=operator, operands=operands) if len(self.reads.slots(node)) > 1:
                 parts = [self.split(operand, wanted) for operand in operands]
                 if (operator == "||") is wanted:
                     alternatives = tuple(dict.fromkeys(alternative for part in parts for alternative in part))

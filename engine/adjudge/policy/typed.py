@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Literal
 
 from adjudge.expr.nodes import Node
 from adjudge.fields import Field
 from adjudge.model import Outcome
 from adjudge.plugin import Function
+from adjudge.policy.reads import Reads
 from adjudge.source import Source, Span
 
 OnInDoubt = Literal["unknown", "ask_again"]
@@ -117,7 +119,7 @@ class Scorecard:
         return Outcome.REVIEW if self.review is not None and total >= self.review else Outcome.PASS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: what is found out about it once is kept
 class TypedPolicy:
     """A policy that loaded.
 
@@ -153,3 +155,14 @@ class TypedPolicy:
     functions: Mapping[str, Function] = field(default_factory=dict)
     reasons: Mapping[str, Reason] = field(default_factory=dict)
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
+
+    @cached_property
+    def conditions(self) -> tuple[Node, ...]:
+        """The conditions of rules, then those of the scorecard's rows."""
+        rows = self.scorecard.rows if self.scorecard is not None else ()
+        return (*(rule.condition for rule in self.rules), *(row.condition for row in rows))
+
+    @cached_property
+    def reads(self) -> Reads:
+        """What conditions and variables read."""
+        return Reads(self.variables, self.slots)

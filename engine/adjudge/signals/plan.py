@@ -7,10 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from adjudge.expr.nodes import Has, Node, walk
+from adjudge.expr.nodes import Has, walk
 from adjudge.model import Verdict
 from adjudge.plugin import Provider
-from adjudge.policy.terms import slots_read
 from adjudge.policy.typed import TypedPolicy
 
 SETTLED = "the verdict is settled without it"
@@ -68,12 +67,9 @@ def plan(policy: TypedPolicy, providers: Mapping[str, Provider], prices: Mapping
 
 def _asked_about(policy: TypedPolicy) -> set[str]:
     """Return the signals that stand inside a `has()` of any condition, through variables too."""
-    trees: list[Node] = [*policy.variables.values(), *(rule.condition for rule in policy.rules)]
-    trees += [row.condition for row in policy.scorecard.rows] if policy.scorecard else []
     return {
         slot.partition(".")[0]
-        for tree in trees
-        for part in walk(tree)
+        for part in walk(*policy.variables.values(), *policy.conditions)
         if isinstance(part, Has)
-        for slot in slots_read(part.operand, policy.variables, policy.slots)
+        for slot in policy.reads.slots(part.operand)
     }

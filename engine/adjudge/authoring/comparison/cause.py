@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from adjudge.expr.nodes import Binary, BinaryOperator, Call, Literal, Logic, Name, Node, Unary, walk
+from adjudge.expr.nodes import Binary, BinaryOperator, Call, Literal, Logic, Name, Node, Unary, names_in, walk
 from adjudge.expr.printing import unparse
 from adjudge.model import Outcome
-from adjudge.policy.terms import slots_read
 from adjudge.policy.typed import Rule, TypedPolicy
 
 _OPPOSITE: Mapping[BinaryOperator, BinaryOperator] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
@@ -57,12 +56,12 @@ def reasons_of_change(
 
 
 def _names_read(node: Node, variables: Mapping[str, Node]) -> dict[str, None]:
-    found: dict[str, None] = {}
-    for part in walk(node):
-        if isinstance(part, Name) and part.name not in found:
-            found[part.name] = None
-            if part.name in variables:
-                found |= _names_read(variables[part.name], variables)
+    found = names_in(node)
+    ahead = list(found)
+    for name in ahead:  # which grows
+        further = [other for other in names_in(variables[name]) if other not in found] if name in variables else []
+        found |= dict.fromkeys(further)
+        ahead += further
     return found
 
 
@@ -70,7 +69,7 @@ def _least_doubt(rule: Rule, policy: TypedPolicy) -> Outcome:
     """Return the least that doubt about a rule may be worth."""
     if rule.when_unknown is not None:
         return rule.when_unknown
-    owners = {slot.partition(".")[0] for slot in slots_read(rule.condition, policy.variables, policy.slots)}
+    owners = {slot.partition(".")[0] for slot in policy.reads.slots(rule.condition)}
     signals = (policy.signals.get(owner) for owner in owners)
     owns = (signal.when_unknown for signal in signals if signal is not None and signal.when_unknown is not None)
     return min(policy.when_unknown, *owns, policy.when_unknown)

@@ -14,10 +14,10 @@ CODE = "shared-reason"
 def check(subject: Subject) -> Iterator[Finding]:
     """Find reason codes of rules that read no field in common, or that a rule shares with the scorecard."""
     by_code: dict[str, Rule] = {}
-    card = subject.typed.scorecard
+    card, reads = subject.typed.scorecard, subject.typed.reads.slots
     for rule in subject.typed.rules:
         first = by_code.setdefault(rule.reason, rule)
-        if first is not rule and not subject.reads(first.condition) & subject.reads(rule.condition):
+        if first is not rule and not reads(first.condition) & reads(rule.condition):
             message = f"`{rule.reason}` is the reason of `{first.id}` and of `{rule.id}`, which read nothing in common"
             yield subject.finding(CODE, "warning", message, rule.span, "give each its own `reason`")
         elif card is not None and rule.reason == card.reason:

@@ -29,19 +29,25 @@ def check(subject: Subject) -> Iterator[Finding]:
                 yield subject.finding(CODE, "warning", message, node.span, hint)
 
 
-def _needed(subject: Subject, node: Node, wanted: bool) -> Iterator[Has]:
+def _needed(subject: Subject, condition: Node, wanted: bool) -> Iterator[Has]:
     """Yield the `has` that must be true for a condition to be as wanted."""
-    match node:
-        case Has() if wanted:
-            yield node
-        case Unary(operator="!", operand=operand):
-            yield from _needed(subject, operand, not wanted)
-        case Logic(operands=operands):
-            for operand in operands:
-                yield from _needed(subject, operand, wanted)
-        case Conditional(condition=condition, then=then, otherwise=otherwise):
-            softens = otherwise != Literal(value=wanted)  # what holds without it is no softer
-            for part in (condition, then, otherwise) if softens else (then,):
-                yield from _needed(subject, part, wanted)
-        case Name(name=name) if name in subject.typed.variables:
-            yield from _needed(subject, subject.typed.variables[name], wanted)
+    variables = subject.typed.variables
+    met: set[tuple[int, bool]] = set()
+    ahead = [(condition, wanted)]
+    while ahead:
+        node, wanted = ahead.pop()
+        if (id(node), wanted) in met:
+            continue
+        met.add((id(node), wanted))
+        match node:
+            case Has() if wanted:
+                yield node
+            case Unary(operator="!", operand=operand):
+                ahead.append((operand, not wanted))
+            case Logic(operands=operands):
+                ahead += [(operand, wanted) for operand in reversed(operands)]
+            case Conditional(condition=asked, then=then, otherwise=otherwise):
+                softens = otherwise != Literal(value=wanted)  # what holds without it is no softer
+                ahead += [(part, wanted) for part in ((otherwise, then, asked) if softens else (then,))]
+            case Name(name=name) if name in variables:
+                ahead.append((variables[name], wanted))

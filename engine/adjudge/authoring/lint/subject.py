@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
 from adjudge.authoring.lint.finding import Edit, Finding, Severity
-from adjudge.expr.nodes import Name, walk
-from adjudge.expr.nodes import Node as Condition
+from adjudge.expr.nodes import names_in
 from adjudge.expr.types import MapType, SetType
 from adjudge.policy import yaml
 from adjudge.policy.messages import PLACEHOLDER
@@ -27,25 +26,9 @@ class Subject:
     has_tests: bool | None = None
 
     @cached_property
-    def conditions(self) -> tuple[Condition, ...]:
-        """The conditions of rules and rows."""
-        rows = self.typed.scorecard.rows if self.typed.scorecard is not None else ()
-        return (*(rule.condition for rule in self.typed.rules), *(row.condition for row in rows))
-
-    @cached_property
     def named(self) -> frozenset[str]:
         """Every name that a rule or row reads, through variables too, and every field in a text."""
-        found: set[str] = set()
-        for condition in self.conditions:
-            self._read(condition, found)
-        return frozenset(found | self.in_texts)
-
-    def _read(self, node: Condition, found: set[str]) -> None:
-        for part in walk(node):
-            if isinstance(part, Name) and part.name not in found:
-                found.add(part.name)
-                if part.name in self.typed.variables:
-                    self._read(self.typed.variables[part.name], found)
+        return self.in_texts.union(*map(self.typed.reads.names, self.typed.conditions))
 
     @cached_property
     def in_texts(self) -> frozenset[str]:
@@ -53,12 +36,6 @@ class Subject:
         texts = [text for rule in self.typed.rules for text in rule.message.values()]
         texts += [text for reason in self.typed.reasons.values() for text in reason.text.values()]
         return frozenset(found.group(1) for text in texts for found in PLACEHOLDER.finditer(text) if found.group(1))
-
-    def reads(self, node: Condition) -> frozenset[str]:
-        """Return the slots that a condition reads, through variables too."""
-        found: set[str] = set()
-        self._read(node, found)
-        return frozenset(found & self.typed.slots.keys())
 
     def reads_owner(self, owner: str) -> bool:
         """Whether anything of an input or signal is read."""
@@ -138,7 +115,7 @@ class Subject:
             for (of, other), (_, at) in self.declared.items()
             if of == section
         )
-        is_read = any(one.name == f"{prefix}{name}" for tree in self.typed.variables.values() for one in _names(tree))
+        is_read = f"{prefix}{name}" in names_in(*self.typed.variables.values())
         if key.end <= key.start or whole.end > len(text) or not stays or is_read:
             return ()
         start = text.rfind("\n", 0, whole.start) + 1
@@ -148,18 +125,6 @@ class Subject:
         if text[start : whole.start].strip() or (rest and not rest.startswith("#")):
             return ()
         return (Edit(span=Span(start, end), text=""),)
-
-    def names_in(self, node: Condition) -> Iterator[Name]:
-        """Yield the names in a condition, and in the variables that it reads."""
-        for part in walk(node):
-            if isinstance(part, Name):
-                yield part
-                if part.name in self.typed.variables:
-                    yield from self.names_in(self.typed.variables[part.name])
-
-
-def _names(tree: Condition) -> Iterator[Name]:
-    return (part for part in walk(tree) if isinstance(part, Name))
 
 
 def _end(text: str, node: Node) -> int:

@@ -30,7 +30,7 @@ def _mentioned(subject: Subject, field: str, vocabulary: tuple[str, ...]) -> set
     """Return the words of a field that conditions mention: all of them where it is read as a whole."""
     found = {word for word in vocabulary if f"{field}.{word}" in subject.named}
     conditions = [
-        *subject.conditions,
+        *subject.typed.conditions,
         *(subject.typed.variables[n] for n in subject.named & subject.typed.variables.keys()),
     ]
     for condition in conditions:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from adjudge.authoring.proofs.world import Input
 from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
-from adjudge.policy.terms import slots_read
 from adjudge.policy.typed import TypedPolicy
 
 
@@ -22,7 +21,7 @@ def contributions(policy: Policy, found: Input) -> dict[str, Outcome]:
         if rule.id in matched:
             outcomes[rule.id] = rule.outcome
         elif rule.id in unresolved:
-            slots = slots_read(rule.condition, typed.variables, typed.slots)
+            slots = typed.reads.slots(rule.condition)
             lost = {slot.partition(".")[0] for slot in slots if values.get(slot) is None}
             outcomes[rule.id] = min(rule.outcome, rule.when_unknown or doubt(typed, lost))
     return outcomes

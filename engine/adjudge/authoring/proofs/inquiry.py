@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import z3
 
-from adjudge.authoring.proofs.world import Input, conditions_of, fields_of, input_of, reads
+from adjudge.authoring.proofs.world import Input, fields_of, input_of
+from adjudge.expr.nodes import names_in
 from adjudge.expr.smt.calls import LOOKED_UP
 from adjudge.expr.smt.logic import Prop, conj, disj, formula, neg
 from adjudge.expr.smt.terms import Members, Number, Term, Text, Truth
@@ -97,7 +98,7 @@ class Inquiry:
     def likely(self) -> Prop:
         """Return that the clock shows a time of these days, where the world has one that conditions read."""
         moment = self.world.slots.get(NOW)
-        reading = any(NOW in reads(condition, p.typed) for p in self.policies for condition in conditions_of(p.typed))
+        reading = any(NOW in names_in(*p.typed.variables.values(), *p.typed.conditions) for p in self.policies)
         if not reading or not isinstance(moment, Number):
             return True
         first, last = LOOKED_UP

@@ -8,7 +8,7 @@ from adjudge.authoring.proofs.finding import Finding, Witness
 from adjudge.authoring.proofs.inquiry import Found, NotProved
 from adjudge.authoring.proofs.shrink import shrunk
 from adjudge.authoring.proofs.subject import Subject, not_proved, slots_of, span_of
-from adjudge.authoring.proofs.world import Input, conditions_of, fields_of, novel_slot, put, reads, value_at
+from adjudge.authoring.proofs.world import Input, fields_of, novel_slot, put, value_at
 from adjudge.expr.nodes import Has, Node, walk
 from adjudge.expr.printing import unparse
 from adjudge.expr.smt.logic import conj, disj, neg
@@ -47,10 +47,9 @@ def _is_of(slot: str, name: str) -> bool:
 
 def _asking(typed: TypedPolicy, name: str) -> Iterator[Node]:
     """Yield the `has` of what is lost, or of a variable that reads it."""
-    for condition in conditions_of(typed):
-        for node in walk(condition):
-            if isinstance(node, Has) and any(_is_of(slot, name) for slot in reads(node, typed)):
-                yield node
+    for node in walk(*typed.variables.values(), *typed.conditions):
+        if isinstance(node, Has) and any(_is_of(slot, name) for slot in typed.reads.slots(node)):
+            yield node
 
 
 def _lost(subject: Subject, name: str, slots: dict[str, None]) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ from adjudge.expr.nodes import (
     walk,
 )
 from adjudge.expr.reference import Unknown, evaluate
-from adjudge.expr.types import INT, EnumType, SetType
+from adjudge.expr.types import BOOL, INT, EnumType, SetType
 from adjudge.policy.typed import TypedPolicy
 
 GUESSES_MAX = 6
@@ -34,6 +34,8 @@ GUESSES_MAX = 6
 
 Guess = Mapping[str, object]
 """Values by slot; those of a set are members to add."""
+_Known = dict[tuple[str, bool], tuple[Guess, ...]]
+"""By variable, and whether it is to be true."""
 
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 _NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
@@ -41,26 +43,37 @@ _NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 
 def guesses(node: Node, typed: TypedPolicy, wanted: bool = True) -> Iterator[Guess]:
     """Yield values that may make a condition as wanted."""
-    yield from islice(_guesses(node, typed, wanted), GUESSES_MAX)
+    read = typed.reads.names(node)
+    known: _Known = {}
+    for name, variable in typed.variables.items():  # each reads only those before it
+        if name in read and variable.type == BOOL:
+            for side in (True, False):
+                known[name, side] = tuple(_first(variable, typed, side, known))
+    yield from _first(node, typed, wanted, known)
 
 
-def _guesses(node: Node, typed: TypedPolicy, wanted: bool) -> Iterator[Guess]:
+def _first(node: Node, typed: TypedPolicy, wanted: bool, known: _Known) -> Iterator[Guess]:
+    return islice(_guesses(node, typed, wanted, known), GUESSES_MAX)
+
+
+def _guesses(node: Node, typed: TypedPolicy, wanted: bool, known: _Known) -> Iterator[Guess]:
     match node:
         case Unary(operator="!", operand=operand):
-            yield from _guesses(operand, typed, not wanted)
+            yield from _guesses(operand, typed, not wanted, known)
         case Logic(operator=operator, operands=operands) if (operator == "&&") is wanted:
-            ways = [list(guesses(operand, typed, wanted)) or [{}] for operand in operands]
+            ways = [list(_first(operand, typed, wanted, known)) or [{}] for operand in operands]
             for parts in islice(product(*ways), GUESSES_MAX):
                 yield _joined(parts, typed)
         case Logic(operands=operands):
             for operand in operands:
-                yield from guesses(operand, typed, wanted)
+                yield from _first(operand, typed, wanted, known)
         case Conditional(condition=condition, then=then, otherwise=otherwise):
             for branch, is_then in ((then, True), (otherwise, False)):
-                for parts in product(guesses(condition, typed, is_then), guesses(branch, typed, wanted)):
+                of_branch = tuple(_first(branch, typed, wanted, known))
+                for parts in product(_first(condition, typed, is_then, known), of_branch):
                     yield _joined(parts, typed)
         case Name(name=name) if name in typed.variables:
-            yield from _guesses(typed.variables[name], typed, wanted)
+            yield from known.get((name, wanted), ())
         case Name(name=name):
             yield {name: wanted}
         case Call(function=("endsWith" | "startsWith" | "contains"), arguments=(Name(name=name), part)):
@@ -70,7 +83,7 @@ def _guesses(node: Node, typed: TypedPolicy, wanted: bool) -> Iterator[Guess]:
         case Comprehension(kind="exists", operand=operand, predicate=Node() as predicate) if wanted:
             values = _constant(operand, typed)
             for value in values[:2] if isinstance(values, tuple) else ():
-                yield from _guesses(with_local(predicate, node.variable, value), typed, wanted)
+                yield from _guesses(with_local(predicate, node.variable, value), typed, wanted, known)
         case Binary(operator="in", left=left, right=right):
             yield from _membership(left, right, typed, wanted)
         case Binary(operator=operator, left=left, right=right) if operator in _FLIPPED:

@@ -30,9 +30,7 @@ class _Change:
 def softening_changes(subject: Subject) -> Iterator[Finding]:
     """Find changes to the worse that make an outcome softer."""
     typed = subject.policy.typed
-    read = frozenset().union(*(subject.reads(rule.condition) for rule in typed.rules))
-    if typed.scorecard is not None:
-        read |= frozenset().union(*(subject.reads(row.condition) for row in typed.scorecard.rows))
+    read = frozenset().union(*map(subject.reads, typed.conditions))
     for slot, declared in typed.slots.items():
         if not _parts(subject, slot) & read:
             continue
@@ -64,8 +62,11 @@ def _only_grows(subject: Subject, slot: str, declared: Field) -> bool:
     grows = {"higher": (">", ">="), "lower": ("<", "<=")}.get(declared.riskier or "", ())
     conditions = [(rule.condition, True) for rule in typed.rules] + [(row.condition, row.points > 0) for row in rows]
 
+    parts = _parts(subject, slot)
+    found: dict[tuple[str, bool], bool] = {}
+
     def fine(node: Node, wanted: bool) -> bool:
-        if not subject.reads(node) & _parts(subject, slot):
+        if not subject.reads(node) & parts:
             return True
         match node:
             case Logic(operands=operands):
@@ -73,7 +74,7 @@ def _only_grows(subject: Subject, slot: str, declared: Field) -> bool:
             case Unary(operator="!", operand=operand):
                 return fine(operand, not wanted)
             case Name(name=name) if name in typed.variables:
-                return fine(typed.variables[name], wanted)
+                return found[name, wanted]
             case Name(name=name):
                 return wanted is (declared.riskier == "higher") and name == slot
             case Binary(operator=operator, left=Name(name=name), right=right) if name == slot:
@@ -87,6 +88,8 @@ def _only_grows(subject: Subject, slot: str, declared: Field) -> bool:
             case _:
                 return False
 
+    for name, node in typed.variables.items():  # each reads only those before it
+        found |= {(name, wanted): fine(node, wanted) for wanted in (True, False)}
     return all(fine(*condition) for condition in conditions)
 
 

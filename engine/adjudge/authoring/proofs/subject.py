@@ -11,7 +11,7 @@ from adjudge.authoring.proofs.finding import Finding, Witness
 from adjudge.authoring.proofs.inquiry import Answer, Found, Inquiry, NotProved
 from adjudge.authoring.proofs.shrink import shrunk
 from adjudge.authoring.proofs.verdict import Verdicts, verdicts_of
-from adjudge.authoring.proofs.world import Input, fields_of, reads, world_of
+from adjudge.authoring.proofs.world import Input, fields_of, world_of
 from adjudge.expr.nodes import Node
 from adjudge.expr.smt.logic import Prop, conj, neg
 from adjudge.expr.smt.terms import Opaque, Term
@@ -39,7 +39,6 @@ class Subject:
     card: Policy
     clean: Input | None = None
     seen: list[tuple[Input, Verdict]] = field(default_factory=list)
-    read: dict[Node, frozenset[str]] = field(default_factory=dict)
 
     def verdict(self, found: Input) -> Verdict:
         """Return what the engine says."""
@@ -75,9 +74,7 @@ class Subject:
 
     def reads(self, node: Node) -> frozenset[str]:
         """Return the slots that a condition reads."""
-        if node not in self.read:
-            self.read[node] = reads(node, self.policy.typed)
-        return self.read[node]
+        return self.policy.typed.reads.slots(node)
 
     def changed(self, slots: Mapping[str, Term], name: str) -> tuple[World, Verdicts]:
         """Return a world in which some slots are other terms and all the rest is as it was, and the verdict there.

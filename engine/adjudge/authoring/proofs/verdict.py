@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import z3
 
-from adjudge.authoring.proofs.world import reads
 from adjudge.expr.nodes import Node
 from adjudge.expr.smt.logic import Prop, any_of, conj, disj, formula, neg
 from adjudge.expr.smt.terms import Truth
@@ -124,7 +123,7 @@ class _Judge:
         """Return what doubt about a condition is worth: its own, or the most severe of what is unknown to it."""
         if own is not None:
             return _always(own)
-        slots = reads(condition, self.typed)
+        slots = self.typed.reads.slots(condition)
         default = self.typed.when_unknown
         unknown: dict[Outcome, list[Prop]] = {outcome: [] for outcome in Outcome}
         for slot in sorted(slots):

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import combinations
 from typing import Any
 
-from adjudge.expr.nodes import Binary, ListLiteral, Literal, Name, Node, children, walk
+from adjudge.expr.nodes import Binary, ListLiteral, Literal, Name, Node, children
 from adjudge.expr.smt.logic import Prop, conj, disj, implies, neg, same
 from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth, string_val
 from adjudge.expr.smt.translate import Translator
@@ -30,12 +30,6 @@ class Input:
 
     given: Mapping[str, object]
     now: datetime | None = None
-
-
-def conditions_of(typed: TypedPolicy) -> list[Node]:
-    """Return all conditions of a policy: variables, rules, rows."""
-    rows = typed.scorecard.rows if typed.scorecard is not None else ()
-    return [*typed.variables.values(), *(rule.condition for rule in typed.rules), *(row.condition for row in rows)]
 
 
 def fields_of(typed: TypedPolicy) -> dict[str, tuple[tuple[str, ...], Field]]:
@@ -109,7 +103,7 @@ def coded_texts(policies: list[TypedPolicy]) -> frozenset[str]:
     """Return the slots whose texts are only ever compared with constants: for those, numbers do."""
     slots = {name for typed in policies for name, field in typed.slots.items() if field.type == STRING}
     for typed in policies:
-        for condition in conditions_of(typed):
+        for condition in (*typed.variables.values(), *typed.conditions):
             used = set(_used_as_texts(condition, typed))
             slots -= used | {slot for slot in slots if slot.rpartition(".")[0] in used}  # a map's keys may be computed
     return frozenset(slots)
@@ -219,15 +213,3 @@ def is_value(term: Term, value: object, declared: Field, world: World) -> Prop:
             return conj(term.known, *entries)
         case _:
             return term.known
-
-
-def reads(node: Node, typed: TypedPolicy) -> frozenset[str]:
-    """Return the slots that a condition reads, through variables too."""
-    found: set[str] = set()
-    for part in walk(node):
-        if isinstance(part, Name):
-            if part.name in typed.variables:
-                found |= reads(typed.variables[part.name], typed)
-            elif part.name in typed.slots:
-                found.add(part.name)
-    return frozenset(found)
