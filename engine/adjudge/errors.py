@@ -46,22 +46,11 @@ class PolicyError(AdjudgeError):
 
     def render(self) -> str:
         """Return the error as a person reads it: place, message, the line with a caret, and the way out."""
-        text = self.source.line(self.line)
-        number = f"{self.line:>5}"
-        lines = [str(self)]
-        if len(text) <= 400:
-            start = self.column - 1
-            before, marked = _shown(text[:start]), _shown(text[start : start + self.span.end - self.span.start])
-            indent = "".join("\t" if char == "\t" else " " for char in before)
-            lines += [f"{number} | {_shown(text)}", f"      | {indent}{'^' * max(1, len(marked))} {self.note}".rstrip()]
+        width = self.span.end - self.span.start
+        lines = [str(self), *self.source.excerpt(self.line, self.column, width, self.note)]
         if self.hint:
             lines.append(f"   hint: {self.hint}")
         return "\n".join(lines)
-
-
-def _shown(text: str) -> str:
-    """Return a part of a line with its tabs, which move the caret below as they move the text."""
-    return "\t".join(map(one_line, text.split("\t")))
 
 
 class PolicyErrors(AdjudgeError, ExceptionGroup[PolicyError]):

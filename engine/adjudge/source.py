@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 
-from adjudge.texts import split_lines
+from adjudge.texts import one_line, split_lines
+
+EXCERPT_MAX = 400
+"""The longest line that is shown, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,19 @@ class Source:
         """Return the text of one line, numbered from 1, without its line end."""
         end = self._line_starts[number] if number < len(self._line_starts) else None
         return self.text[self._line_starts[number - 1] : end].rstrip("\r\n")
+
+    def excerpt(self, line: int, column: int, width: int, note: str = "") -> list[str]:
+        """Return a line with its number, and under it as many carets as `width` characters take; nothing if it is long.
+
+        note: a few words behind the carets.
+        """
+        text, start = self.line(line), column - 1
+        if len(text) > EXCERPT_MAX:
+            return []
+        shown = (one_line(part) for part in (text[:start], text[start : start + width], text[start + width :]))
+        before, marked, after = shown
+        carets = f"{' ' * len(before)}{'^' * max(1, len(marked))} {note}".rstrip()
+        return [f"{line:>5} | {before}{marked}{after}", f"      | {carets}"]
 
     def whole(self) -> Text:
         """Return all of this source as one text."""

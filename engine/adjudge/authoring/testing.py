@@ -10,6 +10,7 @@ from adjudge.model import Verdict
 from adjudge.policy.explanation import Explained, Explanation
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Source
+from adjudge.texts import lines_of
 
 LINES_MAX = 12
 """Lines of a policy that a failure shows of one rule."""
@@ -73,7 +74,7 @@ class Result:
         more = max((failure.more for failure in self.failures), default=0)
         if more:
             lines += ["", f"  and {more} more that are false"]
-        return "\n".join(lines)
+        return lines_of(lines)
 
     def data(self) -> dict[str, object]:
         """Return it as JSON has it."""

@@ -9,10 +9,11 @@ import click
 
 from adjudge.cli.extras import extra
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import JSON, counted, format_option, print_json
+from adjudge.cli.output import JSON, counted, format_option, print_json, say_text
 from adjudge.cli.settings import Settings
 from adjudge.policy.load import read_policy_file
 from adjudge.policy.policy import Policy
+from adjudge.texts import lines_of, one_line
 
 if TYPE_CHECKING:
     from adjudge.authoring.proofs.analyse import Analysis
@@ -40,7 +41,7 @@ def command(settings: Settings, paths: tuple[Path, ...], timeout_s: float, total
     if form == JSON:
         print_json([_data(analysis) for analysis in analyses])
     else:
-        click.echo("\n\n".join(_text(analysis) for analysis in analyses))
+        say_text("\n\n".join(_text(analysis) for analysis in analyses))
     return FINDINGS if any(analysis.warnings for analysis in analyses) else FINE
 
 
@@ -66,9 +67,9 @@ def _text(analysis: Analysis) -> str:
             f"   {force.field:<{width}}  {force.outcome:<6}  {given_text(force.witness.input)}"
             for force in analysis.forces
         ]
-        parts.append("\n".join(["fields that force an outcome alone, whatever else comes:", *lines]))
+        parts.append(lines_of(["fields that force an outcome alone, whatever else comes:", *lines]))
     notes = len(analysis.findings) - analysis.warnings
     rules = counted(len(analysis.policy.typed.rules), "rule")
     found = f"{counted(analysis.warnings, 'warning')}, {counted(notes, 'note')}"
-    parts.append(f"{analysis.policy.typed.source.name}: {rules}, {found}")
+    parts.append(one_line(f"{analysis.policy.typed.source.name}: {rules}, {found}"))
     return "\n\n".join(parts)

@@ -16,12 +16,13 @@ from adjudge.audit.verify import segments
 from adjudge.cli.extras import extra
 from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINE
-from adjudge.cli.output import JSON, TEXT, print_json
+from adjudge.cli.output import JSON, TEXT, print_exact, print_json, say
 from adjudge.cli.progress import progress_bar, size_of
 from adjudge.cli.settings import Settings
 from adjudge.policy.load import read_policy_file
 from adjudge.policy.policy import Policy
 from adjudge.registry import Registry
+from adjudge.texts import in_json
 
 if TYPE_CHECKING:
     import duckdb
@@ -89,16 +90,14 @@ def command(
         print_json(as_data.data(found))
         return FINE
     if form == JSON:
-        import json
-
-        report = json.dumps(as_data.data(found), indent=2, ensure_ascii=False) + "\n"
+        report = in_json(as_data.data(found), indent=2) + "\n"
     else:
         report = page.page(found) if form == HTML else text.text(found) + "\n"
     if output is None:
-        click.echo(report, nl=False)
+        print_exact(report)
     else:
         write_file(output, report)
-        click.echo(f"wrote {output}")
+        say(f"wrote {output}")
     return FINE
 
 

@@ -15,7 +15,7 @@ from adjudge.authoring.lint.fix import mended
 from adjudge.authoring.lint.run import lint
 from adjudge.cli.files import replace_file
 from adjudge.cli.group import FINDINGS, FINE, WRONG
-from adjudge.cli.output import JSON, counted, format_option, print_json
+from adjudge.cli.output import JSON, counted, format_option, print_json, say, say_text
 from adjudge.cli.settings import Settings
 from adjudge.errors import PolicyError, PolicyErrors
 from adjudge.policy.catalogue import Catalogue
@@ -68,13 +68,13 @@ def command(settings: Settings, paths: tuple[Path, ...], with_fixes: bool, form:
 
 def _print(found: _Found) -> None:
     for line in [*found.fixes, *found.good]:
-        click.echo(line)
+        say(line)
     parts = [error.render() for error in found.errors.values()] + [finding.render() for finding in found.findings]
     if parts:
-        click.echo("\n\n".join(parts))
+        say_text("\n\n".join(parts))
         warnings = sum(finding.severity == "warning" for finding in found.findings)
         counts = ((len(found.errors), "error"), (warnings, "warning"), (len(found.findings) - warnings, "note"))
-        click.echo("\n" + ", ".join(counted(count, what) for count, what in counts if count))
+        say("", ", ".join(counted(count, what) for count, what in counts if count))
 
 
 def _read(file: Path, catalogue: Catalogue, found: _Found, with_fixes: bool) -> str:

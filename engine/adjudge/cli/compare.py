@@ -11,7 +11,7 @@ import click
 
 from adjudge.cli.extras import extra
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import JSON, TEXT, print_json
+from adjudge.cli.output import JSON, TEXT, print_exact, print_json, say_text
 from adjudge.cli.settings import Settings
 from adjudge.policy.load import read_policy_file
 from adjudge.policy.policy import Policy
@@ -99,7 +99,7 @@ def command(
     if form == JSON:
         print_json(report.data(comparison, seen, failed))
     elif form == MARKDOWN:
-        click.echo(report.markdown(comparison, seen, failed), nl=False)
+        print_exact(report.markdown(comparison, seen, failed))
     else:
-        click.echo(report.text(comparison, seen, failed))
+        say_text(report.text(comparison, seen, failed))
     return FINDINGS if failed else FINE

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import click
 import msgspec
 
 from adjudge.allowed import Allowed, refused
 from adjudge.cli.group import FINDINGS, FINE, render_error
-from adjudge.cli.output import JSON, decision_text, format_option, print_json
+from adjudge.cli.output import JSON, decision_text, format_option, print_json, say_text
 from adjudge.cli.settings import Settings
+from adjudge.cli.streams import Undelivered, standard_input
 from adjudge.config import assemble, read_config
 from adjudge.documents import DOCUMENT_MAX_BYTES, decision_document, decode_request, error_document
 from adjudge.engine import Engine
 from adjudge.errors import AdjudgeError, AuditBroken, AuditUnavailable, PolicyErrors, RequestError
 from adjudge.journal import Journal
-from adjudge.model import Face, Request
+from adjudge.model import Decision, Face, Request
 from adjudge.registry import load_policy
 
 STDIN = "-"
@@ -63,10 +65,23 @@ def command(
         decoded = read(_bytes(Path(request)), Path(request).parent)
         with _engine(settings, policy, config, audit, allowed) as engine:
             decision = engine.decide_sync(decoded)
-        print_json(decision_document(decision)) if form == JSON else click.echo(decision_text(decision))
+        with _delivered(decision):
+            print_json(decision_document(decision)) if form == JSON else say_text(decision_text(decision))
         return FINE
     with _engine(settings, policy, config, audit, allowed) as engine:
         return _stream(engine, read, form)
+
+
+@contextmanager
+def _delivered(decision: Decision) -> Iterator[None]:
+    """Say of a decision that could not be printed whether it stands."""
+    try:
+        yield
+    except Undelivered as error:
+        is_recorded = not any(note.startswith("not recorded") for note in decision.notes)
+        stands = "stands in the log; ask again, and the answer is the same" if is_recorded else "is not recorded"
+        error.besides = f"; decision {decision.decision_id} was made and {stands}"
+        raise
 
 
 def _engine(
@@ -99,13 +114,14 @@ def _stream(engine: Engine, read: Callable[[bytes, Path], Request], form: str) -
     """Answer every line of standard input in turn; what is wrong with one line does not keep the others waiting."""
     status = FINE
     number = 0
-    while line := sys.stdin.buffer.readline(DOCUMENT_MAX_BYTES + 1):
+    lines = standard_input()
+    while line := lines.readline(DOCUMENT_MAX_BYTES + 1):
         number += 1
         if not line.strip():
             continue
         try:
             if len(line) > DOCUMENT_MAX_BYTES:
-                _skip_rest(line)
+                _skip_rest(lines, line)
             decision = engine.decide_sync(read(line, Path()))
         except (AuditBroken, AuditUnavailable):  # the next line would fare no better
             raise
@@ -114,12 +130,13 @@ def _stream(engine: Engine, read: Callable[[bytes, Path], Request], form: str) -
             if form == JSON:
                 print_json({"line": number, "error": error_document(error)}, indent=None)
             else:
-                click.echo(f"line {number}: {render_error(error)}\n")
+                say_text(f"line {number}: {render_error(error)}\n")
             continue
-        if form == JSON:
-            print_json({"line": number, **decision_document(decision)}, indent=None)
-        else:
-            click.echo(f"{decision_text(decision)}\n")
+        with _delivered(decision):
+            if form == JSON:
+                print_json({"line": number, **decision_document(decision)}, indent=None)
+            else:
+                say_text(f"{decision_text(decision)}\n")
     return status
 
 
@@ -131,7 +148,7 @@ def _bytes(path: Path) -> bytes:
         raise RequestError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _skip_rest(line: bytes) -> None:
+def _skip_rest(lines: BinaryIO, line: bytes) -> None:
     """Read on to the end of a line that is too long to be taken."""
     while line and not line.endswith(b"\n"):
-        line = sys.stdin.buffer.readline(1024 * 1024)
+        line = lines.readline(1024 * 1024)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import click
 
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import JSON, format_option, print_json
+from adjudge.cli.output import JSON, format_option, print_json, say
 from adjudge.documents import read_json
 from adjudge.errors import EvaluationError, PolicyErrors, RequestError
 from adjudge.expr import evaluate
@@ -35,14 +35,14 @@ def command(expression: str, given: str, types: str, form: str) -> int:
     try:
         value = evaluate(expression, values, types=declared)
     except EvaluationError as error:
-        print_json({"value": None, "unknown": str(error)}) if form == JSON else click.echo(f"unknown: {error}")
+        print_json({"value": None, "unknown": str(error)}) if form == JSON else say(f"unknown: {error}")
         return FINDINGS
     except PolicyErrors as errors:
         for mistake in errors.errors:
             if mistake.code == "name-unknown":
                 mistake.hint = mistake.hint or "give its value in --given, or its type in --types"
         raise
-    print_json({"value": to_json(value)}) if form == JSON else click.echo(shown(value))
+    print_json({"value": to_json(value)}) if form == JSON else say(shown(value))
     return FINE
 
 

@@ -10,7 +10,7 @@ import click
 
 from adjudge.cli.extras import extra
 from adjudge.cli.group import FINE
-from adjudge.cli.output import JSON, format_option, print_json
+from adjudge.cli.output import JSON, format_option, print_json, say_text
 from adjudge.cli.settings import Settings
 from adjudge.errors import MissingExtra
 from adjudge.model import Outcome
@@ -48,7 +48,7 @@ def command(
     if form == JSON:
         print_json(_data(found, explanation, changes, applicant, personal))
     else:
-        click.echo("\n".join(_lines(found, explanation, changes, applicant)))
+        say_text("\n".join(_lines(found, explanation, changes, applicant)))
     return FINE
 
 

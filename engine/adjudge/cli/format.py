@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +11,10 @@ from adjudge.authoring.cases import is_test_file
 from adjudge.authoring.formatting.run import formatted
 from adjudge.cli.files import replace_file
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import counted, diff_text
+from adjudge.cli.output import counted, diff_text, print_exact, say
+from adjudge.cli.streams import standard_input
 from adjudge.errors import AdjudgeError, PolicyErrors
-from adjudge.policy.load import read_source
+from adjudge.policy.load import SOURCE_MAX_BYTES, decode_source, read_source
 from adjudge.policy.yaml import Mapping, read_yaml
 
 _OURS = frozenset({"policy_language", "rules", "thresholds", "scorecard", "fragment"})
@@ -31,7 +31,7 @@ def command(paths: tuple[str, ...], only_check: bool, with_diff: bool) -> int:
     standard input and prints it. A file that does not parse is left alone; exit status 2 then.
     """
     if paths == ("-",):
-        click.echo(formatted(sys.stdin.read(), "-"), nl=False)
+        print_exact(formatted(decode_source(standard_input().read(SOURCE_MAX_BYTES + 1), "-").text, "-"))
         return FINE
     files = list(dict.fromkeys(file for path in paths for file in _documents(Path(path))))
     changed = 0
@@ -46,14 +46,14 @@ def command(paths: tuple[str, ...], only_check: bool, with_diff: bool) -> int:
         if after != before:
             changed += 1
             if with_diff:
-                click.echo(diff_text(before, after, str(file), str(file)), nl=False)
+                print_exact(diff_text(before, after, str(file), str(file)))
             elif only_check:
-                click.echo(f"{file} is not in house form")
+                say(f"{file} is not in house form")
             else:
                 replace_file(file, after)
-                click.echo(f"{file}: formatted")
+                say(f"{file}: formatted")
     if not with_diff:
-        click.echo(f"{counted(len(files) - changed - len(errors), 'file')} in house form already")
+        say(f"{counted(len(files) - changed - len(errors), 'file')} in house form already")
     if errors:
         found = [one for error in errors if isinstance(error, PolicyErrors) for one in error.errors]
         others = [error for error in errors if not isinstance(error, PolicyErrors)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-import io
+import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,9 @@ from typing import Any, NoReturn
 
 import click
 
+from adjudge.cli.output import say, say_text
 from adjudge.cli.settings import Settings
+from adjudge.cli.streams import NOT_WRITTEN, UNDELIVERED, Undelivered, standard_streams
 from adjudge.errors import (
     AdjudgeError,
     AuditBroken,
@@ -22,9 +24,13 @@ from adjudge.errors import (
     PolicyErrors,
     ReplayMismatch,
 )
+from adjudge.texts import lines_of
 
 FINE, FINDINGS, WRONG, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
-"""Exit statuses: nothing to report; findings; a mistake in what we were given; a fault of ours; Ctrl-C."""
+"""Exit statuses: nothing to report; findings; a mistake in what we were given; a fault of ours; Ctrl-C.
+
+`UNDELIVERED`, 4, is that of a result that could not be written.
+"""
 
 COMMANDS: Mapping[str, str] = {
     "demo": "Decide sample requests, then verify and replay the log.",
@@ -74,36 +80,38 @@ class Commands(click.Group):
 
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
         """Run a command and end the process: errors become one message and a status."""
-        _write_utf8()
-        extra["standalone_mode"] = False
+        with standard_streams():
+            status = self._status(args, prog_name, extra)
+        sys.exit(status)
+
+    def _status(self, args: Sequence[str] | None, prog_name: str | None, extra: dict[str, Any]) -> int:
+        """Run a command, say what went wrong, and return the exit status."""
         try:
-            status = super().main(args=args, prog_name=prog_name, **extra)
+            status = super().main(args=args, prog_name=prog_name, **{**extra, "standalone_mode": False})
+            sys.stdout.flush()
         except click.ClickException as error:
             error.show()
-            status = WRONG
+            return UNDELIVERED if isinstance(error, Undelivered) else WRONG
         except (click.Abort, KeyboardInterrupt):
-            status = INTERRUPTED
+            return INTERRUPTED
         except AdjudgeError as error:
-            click.echo(render_error(error), err=True)
-            status = status_of(error)
+            say_text(render_error(error), err=True)
+            return status_of(error)
+        except OSError as error:
+            name = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+            say(f"error[file]: {name}{(error.strerror or str(error)).lower()}", err=True)
+            return UNDELIVERED if error.errno in NOT_WRITTEN else WRONG
         except Exception:
             traceback.print_exc()
-            click.echo("this is a fault of adjudge, not yours; please report it with the lines above", err=True)
-            status = FAULT
-        sys.exit(status if isinstance(status, int) else FINE)
+            say("this is a fault of adjudge, not yours; please report it with the lines above", err=True)
+            return FAULT
+        return status if isinstance(status, int) else FINE
 
 
 def _plugins_commands(context: click.Context) -> dict[str, click.Command]:
     settings: Settings = context.ensure_object(Settings)
     offered = settings.registry().offered("command")
     return {name: command for name, command in sorted(offered.items()) if isinstance(command, click.Command)}
-
-
-def _write_utf8() -> None:
-    """Write UTF-8 whatever the locale says; what cannot be written is escaped."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def status_of(error: AdjudgeError) -> int:
@@ -116,7 +124,7 @@ def render_error(error: AdjudgeError) -> str:
     if isinstance(error, PolicyError | PolicyErrors):
         return error.render()
     hint = getattr(error, "hint", None)
-    return f"error[{error.code}]: {error}" + (f"\n   hint: {hint}" if hint else "")
+    return lines_of([f"error[{error.code}]: {error}", *([f"   hint: {hint}"] if hint else [])])
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -126,6 +134,9 @@ def render_error(error: AdjudgeError) -> str:
 @click.pass_context
 def adjudge(context: click.Context, verbose: bool, strict_plugins: bool) -> None:
     """Decide pass, review or reject from what is known and what is not, and record why.
+
+    Exit status: 0 fine, 1 findings, 2 a mistake in what was given, 3 a fault of adjudge, 4 a result that could not be
+    written.
 
     ADJUDGE_PLUGINS=a,b loads these plugins only; ADJUDGE_TRACE_PLUGINS=1 tells how each fared.
     """

@@ -9,6 +9,7 @@ import click
 
 from adjudge.authoring.scaffold.build import Answers, Build, build
 from adjudge.cli.group import FINE
+from adjudge.cli.output import say
 from adjudge.cli.settings import Settings
 
 SUPPLIED = "none"
@@ -69,7 +70,7 @@ def command(
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
-        click.echo(f"wrote {path}")
+        say(f"wrote {path}")
     policy = folder / f"{name}.yaml"
-    click.echo(f"\nnext: adjudge check {policy}; adjudge test {policy}; adjudge analyse {policy}")
+    say("", f"next: adjudge check {policy}; adjudge test {policy}; adjudge analyse {policy}")
     return FINE

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Callable
 from difflib import unified_diff
-from typing import Any
+from typing import Any, cast
 
 import click
 
+from adjudge.cli.streams import Output
 from adjudge.model import Decision, Signal, SignalStatus, Verdict
-from adjudge.texts import one_line, split_lines
+from adjudge.texts import in_json, lines_of, one_line, split_lines
 
 TEXT, JSON = "text", "json"
 
@@ -19,9 +20,28 @@ format_option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option
 )
 
 
+def say(*lines: str, err: bool = False) -> None:
+    """Print lines, each of which stays one whatever texts of others stand in it."""
+    say_text(lines_of(lines), err=err)
+
+
+def say_text(text: str, *, err: bool = False) -> None:
+    """Print a text whose lines are adjudge's own, and a line end."""
+    stream = sys.stderr if err else sys.stdout
+    stream.write(f"{text}\n")
+    stream.flush()
+
+
 def print_json(document: object, *, indent: int | None = 2) -> None:
     """Print one JSON document; with `indent=None` on one line, for streams."""
-    click.echo(json.dumps(document, indent=indent, ensure_ascii=False, default=str))
+    say_text(in_json(document, indent=indent))
+
+
+def print_exact(document: str) -> None:
+    """Print a document of a user: byte for byte to a file or a program, with what is hidden shown to a person."""
+    stream = cast(Output, sys.stdout)
+    stream.write(document) if stream.isatty() else stream.write_exact(document)
+    stream.flush()
 
 
 def diff_text(before: str, after: str, old_name: str, new_name: str) -> str:
@@ -52,7 +72,7 @@ def decision_text(decision: Decision) -> str:
     lines.append(_row("policy", f"{decision.policy} {decision.policy_digest[:12]}"))
     said = decision.status + (f" {decision.supersedes}" if decision.supersedes else "")
     lines.append(_row("decision", f"{decision.decision_id} ({said}, {decision.duration_ms:.0f} ms)"))
-    return "\n".join(lines)
+    return lines_of(lines)
 
 
 def verdict_lines(verdict: Verdict) -> list[str]:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import click
 
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import JSON, format_option, print_json
+from adjudge.cli.output import JSON, format_option, print_json, say_text
 from adjudge.cli.settings import Settings
 from adjudge.fields import Field
 from adjudge.plugin import Function, Provider
 from adjudge.recorded import form_of
 from adjudge.registry import Plugin, Registry
+from adjudge.texts import lines_of
 
 
 @click.command("plugins")
@@ -27,7 +28,7 @@ def command(settings: Settings, form: str) -> int:
     if form == JSON:
         print_json([_data(registry, plugin) for plugin in registry.plugins])
     else:
-        click.echo("\n\n".join("\n".join(_lines(registry, plugin)) for plugin in registry.plugins) or "no plugins")
+        say_text("\n\n".join(lines_of(_lines(registry, plugin)) for plugin in registry.plugins) or "no plugins")
     return FINDINGS if any(plugin.error for plugin in registry.plugins) else FINE
 
 

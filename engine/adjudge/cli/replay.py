@@ -10,7 +10,7 @@ import click
 
 from adjudge.cli.files import check_folder
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import JSON, counted, format_option, print_json
+from adjudge.cli.output import JSON, counted, format_option, print_json, say
 from adjudge.cli.progress import progress_bar, size_of
 from adjudge.cli.settings import Settings
 from adjudge.model import OUTCOMES
@@ -54,7 +54,7 @@ def command(
         if form == JSON and (new is None or one.old is not one.new or verbose):
             print_json(_decision(one) if new is None else _move(one), indent=None)
         elif new is None:
-            click.echo("\n".join(_lines(one)))
+            say(*_lines(one))
 
     with progress_bar("replaying", size_of(log)) as bar:
         tally = replay_all(
@@ -69,7 +69,7 @@ def command(
             progress=bar,
         )
     if tally.is_unfinished:
-        click.echo("the log's last line is not finished: a writer is at work, or it crashed", err=True)
+        say("the log's last line is not finished: a writer is at work, or it crashed", err=True)
     if new is None:
         return _again(tally, form)
     return _what_if(tally, form, verbose)
@@ -90,7 +90,7 @@ def _again(tally: Tally, form: str) -> int:
         print_json({"decisions": total, **{answer: answers.get(answer, 0) for answer in _ANSWERS}}, indent=None)
     else:
         others = [f"{answers[answer]} {answer}" for answer in _ANSWERS[1:] if answers.get(answer)]
-        click.echo(", ".join([f"{same} of {counted(total, 'decision')} identical", *others]))
+        say(", ".join([f"{same} of {counted(total, 'decision')} identical", *others]))
     return FINE if same == total else FINDINGS
 
 
@@ -103,7 +103,7 @@ def _what_if(tally: Tally, form: str, verbose: bool) -> int:
         rules = dict(_most(tally.by_rule))
         print_json({**facts, "matrix": matrix, "rules": rules, "cost": cost}, indent=None)
     else:
-        click.echo("\n".join(_matrix(tally, verbose)))
+        say(*_matrix(tally, verbose))
     return FINDINGS if tally.changed or lost else FINE
 
 
@@ -114,17 +114,20 @@ def _matrix(tally: Tally, verbose: bool) -> Iterator[str]:
     for old in OUTCOMES:
         yield f"  {old:<8}" + "".join(f"{tally.count(old, new) or '·':>10}" for new in OUTCOMES)
     if tally.by_rule:
-        yield "\nrules that moved them (+ came, - went, ? in doubt):"
+        yield ""
+        yield "rules that moved them (+ came, - went, ? in doubt):"
         for rule, count in _most(tally.by_rule):
             yield f"  {count:>5}  {rule}"
     yield from _cost(tally)
     for cell in sorted(tally.cells.values(), key=lambda cell: (cell.old, cell.new)):
         if cell.old is not cell.new or verbose:
-            yield f"\n{cell.old} → {cell.new}, {counted(cell.count, 'decision')}, such as:"
+            yield ""
+            yield f"{cell.old} → {cell.new}, {counted(cell.count, 'decision')}, such as:"
             for one in cell.examples:
                 yield f"  record {one.seq}, decision {one.decision_id}  {' '.join(one.rules)}".rstrip()
     if tally.lost:
-        yield f"\nnot replayable, {counted(tally.answers['not replayable'], 'decision')}:"
+        yield ""
+        yield f"not replayable, {counted(tally.answers['not replayable'], 'decision')}:"
         for one in tally.lost:
             yield f"  record {one.seq}, decision {one.decision_id}: {one.missing}"
 
@@ -133,7 +136,8 @@ def _cost(tally: Tally) -> Iterator[str]:
     if not tally.recorded_cost and not tally.cost:
         return
     then = "cannot be told: a provider of the policy is not installed" if tally.cost is None else _money(tally.cost)
-    yield f"\ncost of provider calls: recorded {_money(tally.recorded_cost)}, then {then}"
+    yield ""
+    yield f"cost of provider calls: recorded {_money(tally.recorded_cost)}, then {then}"
     if tally.untold:
         said = ", ".join(f"{signal} {count}" for signal, count in _most(tally.untold))
         yield f"  of these calls the log holds no answer, so it was unknown here: {said}"

@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import MutableMapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any
 
-import click
-
+from adjudge.cli.output import say
 from adjudge.policy.catalogue import Catalogue
 from adjudge.registry import Registry
-
-_Decorated = TypeVar("_Decorated")
+from adjudge.texts import one_line
 
 
 def _is_set(variable: str) -> bool:
@@ -44,12 +43,17 @@ class Settings:
                 for plugin in self._registry.plugins:
                     offers = ", ".join(f"{kind} {name}" for kind, name in plugin.offers) or "nothing"
                     said = f"failed: {plugin.error}" if plugin.error else f"offers {offers}"
-                    click.echo(f"plugin {plugin.name} ({plugin.distribution or 'unknown package'}) {said}", err=True)
+                    say(f"plugin {plugin.name} ({plugin.distribution or 'unknown package'}) {said}", err=True)
         return self._registry
 
     def catalogue(self) -> Catalogue:
         """Return what policies can name."""
         return self.registry().catalogue()
+
+
+def _one_line_each(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep what others wrote from beginning a line of its own."""
+    return {key: one_line(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
 def configure_logging(*, level: int) -> None:
@@ -60,7 +64,8 @@ def configure_logging(*, level: int) -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+            _one_line_each,
+            structlog.dev.ConsoleRenderer(colors=False),  # what colours a line could also forge one
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),

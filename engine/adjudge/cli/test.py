@@ -14,7 +14,7 @@ from adjudge.authoring.suggest import appended, suggest
 from adjudge.authoring.testing import Result, run
 from adjudge.cli.files import replace_file, write_file
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import JSON, counted, format_option, print_json
+from adjudge.cli.output import JSON, counted, format_option, print_exact, print_json, say, say_text
 from adjudge.cli.settings import Settings
 from adjudge.errors import PolicyError, PolicyErrors
 from adjudge.policy.catalogue import Catalogue
@@ -65,7 +65,7 @@ def command(
     else:
         _print(ran, covered, failed)
         for name in low:
-            click.echo(f"{name}: covered to {covered[name].percent:.1f}%, at least {coverage_min:g}% is asked for")
+            say(f"{name}: covered to {covered[name].percent:.1f}%, at least {coverage_min:g}% is asked for")
     return FINDINGS if failed or low else FINE
 
 
@@ -89,14 +89,14 @@ def _read(paths: tuple[Path, ...], catalogue: Catalogue) -> list[CaseFile]:
 def _print(ran: list[tuple[CaseFile, tuple[Result, ...]]], covered: dict[str, Coverage], failed: int) -> None:
     for one, results in ran:
         passed = sum(result.passed for result in results)
-        click.echo(f"{one.path}: {passed} of {counted(len(results), 'test')} passed")
+        say(f"{one.path}: {passed} of {counted(len(results), 'test')} passed")
         for result in results:
             if not result.passed:
-                click.echo(f"\n{result.render()}\n")
+                say_text(f"\n{result.render()}\n")
     if failed:
-        click.echo(f"{counted(failed, 'test')} failed")
+        say(f"{counted(failed, 'test')} failed")
     for name, coverage_ in covered.items():
-        click.echo("\n".join([f"{name}: {line}" if at == 0 else line for at, line in enumerate(coverage_.lines())]))
+        say(*(f"{name}: {line}" if at == 0 else line for at, line in enumerate(coverage_.lines())))
 
 
 def _by_policy(read: list[CaseFile]) -> dict[str, list[CaseFile]]:
@@ -113,11 +113,11 @@ def _suggest(read: list[CaseFile], catalogue: Catalogue, write: bool) -> int:
         if write and suggestions:
             replace_file(file.path, appended(file, suggestions, catalogue))
         elif suggestions:
-            click.echo("".join(f"{one.render()}\n" for one in suggestions), nl=False)
+            print_exact("".join(f"{one.render()}\n" for one in suggestions))
         for item in unfound:
-            click.echo(f"{file.path}: no input was found for {described(item)}", err=True)
+            say(f"{file.path}: no input was found for {described(item)}", err=True)
         written = "appended, each with an `expect` to fill in" if write else "suggested"
-        click.echo(f"{file.path}: {counted(len(suggestions), 'test')} {written}", err=True)
+        say(f"{file.path}: {counted(len(suggestions), 'test')} {written}", err=True)
     return FINE
 
 

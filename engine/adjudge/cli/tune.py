@@ -13,7 +13,7 @@ from adjudge.cli.compare import Share, ShareType
 from adjudge.cli.extras import extra
 from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import JSON, diff_text, format_option, print_json
+from adjudge.cli.output import JSON, diff_text, format_option, print_exact, print_json, say
 from adjudge.cli.settings import Settings
 from adjudge.policy.load import read_policy_file
 from adjudge.policy.policy import Policy
@@ -108,8 +108,8 @@ def command(
     with connect(memory=memory, threads=threads) as connection, opened(
         connection, settings.registry(), [loaded], data, mapping_of(mapped)
     ) as datasets:  # fmt: skip
-        say = (lambda name: click.echo(f"  looking at {name}", err=True)) if _is_seen() else None
-        tuned = tune(connection, loaded, datasets[0], goal, only=only, split=split.share, progress=say)
+        progress = (lambda name: say(f"  looking at {name}", err=True)) if _is_seen() else None
+        tuned = tune(connection, loaded, datasets[0], goal, only=only, split=split.share, progress=progress)
     old = loaded.typed.source.part(0)[0].text
     new = rewritten(loaded, tuned.values)
     diff = diff_text(old, new, str(policy), str(output or policy))
@@ -117,13 +117,14 @@ def command(
     if form == JSON:
         print_json({**_data(tuned, diff, met), "absent": list(datasets[0].absent)})
     else:
-        click.echo("\n".join(_text(tuned, goal, met)))
+        say(*_text(tuned, goal, met))
         if datasets[0].absent:
-            click.echo(f"not in the data, so unknown on every row: {', '.join(datasets[0].absent)}")
-        click.echo(f"\n{diff}" if diff else "\nno change: the thresholds stand where they are best", nl=not diff)
+            say(f"not in the data, so unknown on every row: {', '.join(datasets[0].absent)}")
+        say("", *([] if diff else ["no change: the thresholds stand where they are best"]))
+        print_exact(diff)
     if output is not None and diff:
         write_file(output, new)
-        click.echo(f"wrote {output}", err=form == JSON)
+        say(f"wrote {output}", err=form == JSON)
     return FINE if all(met.values()) else FINDINGS
 
 
@@ -163,7 +164,8 @@ def _text(tuned: Tuned, goal: Goal, met: dict[str, bool]) -> Iterator[str]:
             yield f"  the later rows do not keep the limit of {name}"
     frauds, genuine = tuned.now[1].miss.of, tuned.now[1].turned_away.of
     yield f"  the later rows have {frauds:,} labelled frauds and {genuine:,} genuine ones"
-    yield "\nwhat else could be had (learned from): review, frauds missed"
+    yield ""
+    yield "what else could be had (learned from): review, frauds missed"
     shown = tuned.frontier
     if len(shown) > FRONTIER_MAX:
         step = (len(shown) - 1) / (FRONTIER_MAX - 1)

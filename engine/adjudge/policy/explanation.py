@@ -12,6 +12,7 @@ from adjudge.expr.values import format_duration, format_timestamp
 from adjudge.model import Outcome, Verdict
 from adjudge.recorded import to_json
 from adjudge.source import Span
+from adjudge.texts import lines_of
 
 HIDDEN = "•••"
 """Stands for a personal value."""
@@ -153,7 +154,7 @@ class Explanation:
             lines += ["", f"{title}:"]
             for one in found:
                 lines += ["  " + line for line in one.lines()]
-        return "\n".join(lines)
+        return lines_of(lines)
 
     def data(self) -> dict[str, object]:
         """Return it as JSON has it."""

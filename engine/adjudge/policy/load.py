@@ -29,6 +29,9 @@ from adjudge.policy.typed import Row, Rule, Scorecard, TypedPolicy
 from adjudge.policy.yaml import TEXT_MAX, read_yaml
 from adjudge.source import Source, Span
 
+SOURCE_MAX_BYTES = 4 * TEXT_MAX
+"""A document longer than this is refused whatever is in it, so no more is read."""
+
 
 def read_policy_file(path: str | Path, catalogue: Catalogue | None = None) -> TypedPolicy:
     """Read a policy from its file; its lists lie under the file's folder. Raises PolicyErrors."""
@@ -40,14 +43,19 @@ def read_source(path: str | Path, what: str) -> Source:
     """Read a YAML document's text from its file. Raises PolicyErrors where that is none; `what` names it there."""
     try:
         with Path(path).open("rb") as file:
-            data = file.read(4 * TEXT_MAX + 1)
+            data = file.read(SOURCE_MAX_BYTES + 1)
     except OSError as error:
         message = f"cannot read the {what}: {(error.strerror or str(error)).lower()}"
         raise PolicyErrors([PolicyError("yaml-file", message, source=Source(str(path), ""), span=Span(0, 0))]) from None
+    return decode_source(data, str(path))
+
+
+def decode_source(data: bytes, name: str) -> Source:
+    """Return a document's text from its bytes, which are UTF-8 whatever the locale says. Raises PolicyErrors."""
     try:
-        return Source(str(path), data.decode("utf-8"))
+        return Source(name, data.decode("utf-8", "strict" if len(data) <= SOURCE_MAX_BYTES else "replace"))
     except UnicodeDecodeError as error:
-        source = Source(str(path), data.decode("utf-8", "replace"))
+        source = Source(name, data.decode("utf-8", "replace"))
         at = len(data[: error.start].decode("utf-8"))
         message = f"the byte 0x{data[error.start]:02x} is not UTF-8"
         hint = "save the file as UTF-8"

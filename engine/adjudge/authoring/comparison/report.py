@@ -8,11 +8,11 @@ from adjudge.authoring.comparison import traffic_report
 from adjudge.authoring.comparison.reasons import OtherReasons
 from adjudge.authoring.comparison.regions import Comparison, Region
 from adjudge.authoring.comparison.traffic import Traffic
-from adjudge.authoring.comparison.traffic_report import code
 from adjudge.authoring.proofs.finding import given_text
 from adjudge.authoring.proofs.world import Input
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.recorded import to_json
+from adjudge.texts import in_code, in_fence, in_markdown, lines_of, one_line
 
 _SAYS = {
     "same": "no difference: both give every input the same outcome (proved)",
@@ -30,8 +30,8 @@ def summary(comparison: Comparison) -> str:
 
 def text(comparison: Comparison, traffic: Traffic | None, failed: Sequence[str] = ()) -> str:
     """Return the comparison for a terminal. failed: gates, in words."""
-    parts = [summary(comparison), *(f"note: {note}" for note in comparison.notes)]
-    parts += [f"not proved: {question}" for question in comparison.open]
+    parts = [summary(comparison), *(one_line(f"note: {note}") for note in comparison.notes)]
+    parts += [one_line(f"not proved: {question}") for question in comparison.open]
     for (old, new), regions in _by_outcome(comparison):
         lines = [f"{old} → {new}"]
         for region in regions:
@@ -40,42 +40,48 @@ def text(comparison: Comparison, traffic: Traffic | None, failed: Sequence[str] 
                 f"    when {region.condition}",
                 f"    such as {given_text(region.witness)}",
             ]
-        parts.append("\n".join(lines))
+        parts.append(lines_of(lines))
     if comparison.is_cut:
         parts.append("there are more regions than are shown")
     if comparison.other_reasons is not None:
-        parts.append(f"note: {_reasons(comparison.other_reasons)}")
+        parts.append(one_line(f"note: {_reasons(comparison.other_reasons)}"))
     if comparison.changes:
-        parts.append("\n".join(["written differently:", *(f"  {change}" for change in comparison.changes)]))
+        parts.append(lines_of(["written differently:", *(f"  {change}" for change in comparison.changes)]))
     if traffic is not None:
-        parts.append("\n".join(traffic_report.text(traffic)))
-    parts += [f"gate failed: {gate}" for gate in failed]
+        parts.append(lines_of(traffic_report.text(traffic)))
+    parts += [one_line(f"gate failed: {gate}") for gate in failed]
     return "\n\n".join(parts)
 
 
 def markdown(comparison: Comparison, traffic: Traffic | None, failed: Sequence[str] = ()) -> str:
     """Return the comparison for a pull request. failed: gates, in words."""
-    names = f"`{comparison.old.typed.source.name}` → `{comparison.new.typed.source.name}`"
-    parts = [f"### {comparison.new.name}: {comparison.relation}", f"{names}: {summary(comparison)}."]
+    names = f"{in_code(comparison.old.typed.source.name)} → {in_code(comparison.new.typed.source.name)}"
+    parts = [f"### {in_markdown(comparison.new.name)}: {comparison.relation}", f"{names}: {summary(comparison)}."]
     if failed:
-        parts.append("\n".join(f"> **gate failed:** {gate}" for gate in failed))
-    parts += [f"> not proved: {question}" for question in comparison.open]
-    parts += [f"> {note}" for note in comparison.notes]
+        parts.append("\n".join(f"> **gate failed:** {in_markdown(gate)}" for gate in failed))
+    parts += [f"> not proved: {in_markdown(str(question))}" for question in comparison.open]
+    parts += [f"> {in_markdown(note)}" for note in comparison.notes]
     if comparison.regions:
         rows = ["| from | to | cause | when | such as |", "|---|---|---|---|---|"]
         for region in comparison.regions:
-            cells = (region.old, region.new, _cause(region), code(region.condition), code(given_text(region.witness)))
+            cells = (
+                region.old,
+                region.new,
+                in_markdown(_cause(region)),
+                in_code(region.condition),
+                in_code(given_text(region.witness)),
+            )
             rows.append("| " + " | ".join(str(cell) for cell in cells) + " |")
         parts.append("\n".join(rows))
     if comparison.is_cut:
         parts.append("> there are more regions than are shown")
     if comparison.other_reasons is not None:
-        parts.append(f"> {_reasons(comparison.other_reasons)}")
+        parts.append(f"> {in_markdown(_reasons(comparison.other_reasons))}")
     if traffic is not None:
         parts += list(traffic_report.markdown(traffic))
     if comparison.changes:
-        lines = "\n".join(f"{change}" for change in comparison.changes)
-        parts.append(f"<details><summary>written differently</summary>\n\n```diff\n{lines}\n```\n\n</details>")
+        lines = in_fence(map(str, comparison.changes), "diff")
+        parts.append(f"<details><summary>written differently</summary>\n\n{lines}\n\n</details>")
     return "\n\n".join(parts) + "\n"
 
 

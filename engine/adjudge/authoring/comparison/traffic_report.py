@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from adjudge.authoring.comparison.traffic import Side, Traffic
 from adjudge.model import OUTCOMES
+from adjudge.texts import in_code, in_markdown
 
 RULES_MAX = 12
 """How many rules of a log a person is shown."""
@@ -24,17 +25,22 @@ def text(traffic: Traffic) -> Iterator[str]:
         yield f"  {label:<24}{before:>14} → {after}"
     moved = traffic.hits_moved()
     if moved:
-        yield "\nrules that hold more or less often:"
+        yield ""
+        yield "rules that hold more or less often:"
         yield from (f"  {before:>7} → {after:<7} {rule}" for rule, before, after in moved[:RULES_MAX])
     if traffic.moved_by:
-        yield "\nrules that moved them (+ came, - went, ? in doubt):"
+        yield ""
+        yield "rules that moved them (+ came, - went, ? in doubt):"
         yield from (f"  {count:>7}  {rule}" for rule, count in traffic.moved_by.most_common(RULES_MAX))
     for (old, new), flips in sorted(traffic.examples.items()):
-        yield f"\n{old} → {new}, such as:"
+        yield ""
+        yield f"{old} → {new}, such as:"
         for one in flips:
             yield f"  record {one.seq}, MerchantBizId {one.merchant_biz_id}, decision {one.decision_id}"
             yield f"    {' '.join(one.rules)}"
-    yield from (f"\n{line}" for line in _limits(traffic))
+    for line in _limits(traffic):
+        yield ""
+        yield line
 
 
 def _flipped(traffic: Traffic) -> str:
@@ -50,21 +56,21 @@ def markdown(traffic: Traffic) -> Iterator[str]:
     ]
     yield "\n".join(rows)
     figures = ["| | old | new |", "|---|---|---|"]
-    figures += [f"| {label} | {before} | {after} |" for label, before, after in _figures(traffic)]
+    figures += [f"| {in_markdown(label)} | {before} | {after} |" for label, before, after in _figures(traffic)]
     yield "\n".join(figures)
     moved = traffic.hits_moved()
     if moved:
         lines = ["| rule holds | old | new |", "|---|---|---|"]
-        lines += [f"| {code(rule)} | {before} | {after} |" for rule, before, after in moved[:RULES_MAX]]
+        lines += [f"| {in_code(rule)} | {before} | {after} |" for rule, before, after in moved[:RULES_MAX]]
         yield "<details><summary>rules</summary>\n\n" + "\n".join(lines) + "\n\n</details>"
     if traffic.examples:
         lines = [
-            f"- {old} → {new}: decision `{one.decision_id}` (record {one.seq}): {code(' '.join(one.rules))}"
+            f"- {old} → {new}: decision `{one.decision_id}` (record {one.seq}): {in_code(' '.join(one.rules))}"
             for (old, new), flips in sorted(traffic.examples.items())
             for one in flips
         ]
         yield "<details><summary>examples</summary>\n\n" + "\n".join(lines) + "\n\n</details>"
-    yield from (f"> {line}" for line in _limits(traffic))
+    yield from (f"> {in_markdown(line)}" for line in _limits(traffic))
 
 
 def _figures(traffic: Traffic) -> Iterator[tuple[str, str, str]]:
@@ -130,8 +136,3 @@ def _side(side: Side) -> dict[str, object]:
         "cost": {currency: str(amount) for currency, amount in side.cost.items()},
         "not_in_log": dict(side.untold),
     }
-
-
-def code(said: str) -> str:
-    """Return a text as code in a Markdown table."""
-    return "`" + said.replace("|", "\\|").replace("`", "'") + "`"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from adjudge.source import Source, Span
+from adjudge.texts import lines_of
 
 Severity = Literal["warning", "note"]
 
@@ -44,13 +45,11 @@ class Finding:
         file, line, column = self.place
         part, _ = self.source.part(self.span.start)
         lines = [f"{file}:{line}:{column}: {self.severity}[{self.code}]: {self.message}"]
-        text = part.line(line)
-        if self.span.end > self.span.start and len(text) <= 400:
-            width = max(1, min(self.span.end - self.span.start, len(text) - column + 1))
-            lines += [f"{line:>5} | {text}", f"      | {' ' * (column - 1)}{'^' * width}"]
+        if self.span.end > self.span.start:
+            lines += part.excerpt(line, column, self.span.end - self.span.start)
         if self.hint:
             lines.append(f"   hint: {self.hint}")
-        return "\n".join(lines)
+        return lines_of(lines)
 
     def data(self) -> dict[str, object]:
         """Return it as JSON has it."""

@@ -11,6 +11,7 @@ from adjudge.policy.explanation import shown
 from adjudge.policy.policy import Policy
 from adjudge.recorded import to_json
 from adjudge.source import Span
+from adjudge.texts import lines_of
 
 Severity = Literal["warning", "note"]
 
@@ -86,7 +87,7 @@ class Finding:
             lines.append(f"   {witness.about}: {witness.outcome}, given {given_text(witness.input)}")
         if self.hint:
             lines.append(f"   hint: {self.hint}")
-        return "\n".join(lines)
+        return lines_of(lines)
 
 
 def given_text(found: Input) -> str:

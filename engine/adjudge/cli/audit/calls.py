@@ -12,7 +12,7 @@ from adjudge.audit.calls import Bill, CallBody
 from adjudge.audit.read import read
 from adjudge.cli.audit.records import broken, finished, log_argument
 from adjudge.cli.group import FINE
-from adjudge.cli.output import JSON, counted, format_option, print_json
+from adjudge.cli.output import JSON, counted, format_option, print_json, say
 from adjudge.expr.values import format_timestamp
 
 
@@ -36,16 +36,12 @@ def calls_command(log: Path, form: str) -> int:
         return FINE
     for (day, provider, currency), paid in sorted(bill.days.items()):
         doubt = f", {paid.in_doubt} in doubt worth up to {paid.doubtful} {currency}" if paid.in_doubt else ""
-        click.echo(
-            f"{day}  {provider}  {counted(paid.calls, 'call')}, {paid.billed} paid, {paid.paid} {currency}{doubt}"
-        )
+        say(f"{day}  {provider}  {counted(paid.calls, 'call')}, {paid.billed} paid, {paid.paid} {currency}{doubt}")
     for seq, body in bill.in_doubt.values():
         lost = "begun and never ended" if body.stage == "begun" else f"no usable answer: {body.reason}"
-        click.echo(
-            f"  in doubt: record {seq}, {format_timestamp(body.at)}, {body.merchant_biz_id}, {body.provider}, {lost}"
-        )
+        say(f"  in doubt: record {seq}, {format_timestamp(body.at)}, {body.merchant_biz_id}, {body.provider}, {lost}")
     if not bill.days:
-        click.echo("no billed calls")
+        say("no billed calls")
     return FINE
 
 

@@ -18,7 +18,7 @@ from adjudge.cli.backtest import map_option, mapping_of, memory_option, opened, 
 from adjudge.cli.extras import extra
 from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import JSON, format_option, print_json
+from adjudge.cli.output import JSON, format_option, print_json, say
 from adjudge.cli.settings import Settings
 from adjudge.policy.load import read_policy_file
 from adjudge.policy.policy import Policy
@@ -113,11 +113,11 @@ def drift_command(
         names, fields = [one.field for one in alarms], [asdict(one) for one in drifts]
         print_json({"policy": policy.name, "alarms": names, "absent": list(found[0].absent), "fields": fields})
     else:
-        click.echo("\n".join(_text(drifts, limits, verbose)))
+        say(*_text(drifts, limits, verbose))
         if found[0].absent:
-            click.echo(f"not in the data: {', '.join(found[0].absent)}")
+            say(f"not in the data: {', '.join(found[0].absent)}")
         said = f"PSI {psi:g}, KS {ks:g} or {unknown:.0%} more unknown, and more"
-        click.echo(f"{len(alarms)} of {len(drifts)} fields have drifted: {said}")
+        say(f"{len(alarms)} of {len(drifts)} fields have drifted: {said}")
     return FINDINGS if alarms else FINE
 
 

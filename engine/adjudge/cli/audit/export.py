@@ -11,7 +11,7 @@ import click
 from adjudge.cli.audit.records import log_argument
 from adjudge.cli.extras import extra
 from adjudge.cli.group import FINE
-from adjudge.cli.output import JSON, counted, format_option, print_json
+from adjudge.cli.output import JSON, counted, format_option, print_json, say
 from adjudge.cli.progress import progress_bar, size_of
 from adjudge.cli.settings import Settings
 
@@ -41,6 +41,6 @@ def export_command(settings: Settings, log: Path, out: Path, with_personal: bool
     if form == JSON:
         print_json(asdict(done))
         return FINE
-    click.echo(f"{counted(done.decisions, 'decision')} and {counted(done.labels, 'label')} more, in {out}")
-    click.echo(f"  up to record {done.seq}; policies: {', '.join(done.folders) or 'none yet'}")
+    say(f"{counted(done.decisions, 'decision')} and {counted(done.labels, 'label')} more, in {out}")
+    say(f"  up to record {done.seq}; policies: {', '.join(done.folders) or 'none yet'}")
     return FINE

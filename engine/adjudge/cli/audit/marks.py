@@ -22,7 +22,7 @@ from adjudge.audit.signing import signer_from_file
 from adjudge.audit.vault import Vault
 from adjudge.cli.audit.records import broken, finished
 from adjudge.cli.group import FINE
-from adjudge.cli.output import JSON, counted, format_option, print_json
+from adjudge.cli.output import JSON, counted, format_option, print_json, say
 
 COLUMNS = ("decision_id", "merchant_biz_id", "label", "on", "source", "note")
 _folder = click.argument("log", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -87,7 +87,7 @@ def label_command(
     if form == JSON:
         print_json([msgspec.to_builtins(body) for body in labels])
     else:
-        click.echo(counted(len(labels), "label"))
+        say(counted(len(labels), "label"))
     return FINE
 
 
@@ -168,7 +168,7 @@ def erase_command(
         held = {subject: names for subject, names in found.items() if names}
         if form != JSON:
             for subject, names in found.items():
-                click.echo(f"{subject}  {', '.join(names) or 'nothing is held'}")
+                say(f"{subject}  {', '.join(names) or 'nothing is held'}")
         if held and not dry_run:
             if not yes:
                 click.confirm(
@@ -181,7 +181,7 @@ def erase_command(
     if form == JSON:
         print_json({"erased": not dry_run, "subjects": {subject: list(names) for subject, names in found.items()}})
     else:
-        click.echo(f"{'would erase' if dry_run else 'erased'} {counted(sum(map(len, held.values())), 'value')}")
+        say(f"{'would erase' if dry_run else 'erased'} {counted(sum(map(len, held.values())), 'value')}")
     return FINE
 
 

@@ -21,7 +21,7 @@ from adjudge.audit.record import Record
 from adjudge.audit.verify import segments
 from adjudge.cli.audit.records import broken, finished, log_argument
 from adjudge.cli.group import FINE
-from adjudge.cli.output import JSON, counted, format_option, verdict_lines
+from adjudge.cli.output import JSON, counted, format_option, print_exact, say, verdict_lines
 from adjudge.errors import AuditUnavailable
 from adjudge.expr.values import format_timestamp
 from adjudge.policy.explanation import HIDDEN
@@ -46,7 +46,7 @@ def show_command(log: Path, decision_id: str | None, last: int | None, form: str
         return FINE
     for record in records:
         if record.kind == "decision" and _body(log, record).get("decision_id") == decision_id:
-            click.echo(record.line.decode().rstrip("\n") if form == JSON else "\n".join(_whole(log, record)))
+            print_exact(record.line.decode()) if form == JSON else say(*_whole(log, record))
             return FINE
     raise click.UsageError(f"there is no decision {decision_id} in {log}")
 
@@ -88,7 +88,7 @@ def _since(log: Path, seq: int) -> list[Record]:
 
 
 def _print(log: Path, record: Record, form: str) -> None:
-    click.echo(record.line.decode().rstrip("\n") if form == JSON else _summary(log, record))
+    print_exact(record.line.decode()) if form == JSON else say(_summary(log, record))
 
 
 def _body(log: Path, record: Record) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from adjudge.audit.signing import generate
 from adjudge.audit.verify import render, verify_files
 from adjudge.cli.audit.records import log_argument
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import JSON, format_option, print_json
+from adjudge.cli.output import JSON, format_option, print_json, say, say_text
 from adjudge.errors import AuditUnavailable
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -37,7 +37,7 @@ def verify_command(
         findings = verify_files(log, keys, anchors, expect_last, expect_count)
     except ValueError as error:
         raise AuditUnavailable(str(error)) from None
-    print_json(asdict(findings)) if form == JSON else click.echo(render(findings))
+    print_json(asdict(findings)) if form == JSON else say_text(render(findings))
     return FINE if findings.is_good else FINDINGS
 
 
@@ -49,5 +49,5 @@ def keygen_command(file: Path) -> int:
     The private one goes to FILE, for the configuration; the public one to FILE.pub, for the auditor.
     """
     signer = generate(file)
-    click.echo(f"key {signer.key_id}: the private one in {file}, the public one in {file}.pub")
+    say(f"key {signer.key_id}: the private one in {file}, the public one in {file}.pub")
     return FINE

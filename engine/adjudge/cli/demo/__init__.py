@@ -17,7 +17,7 @@ import click
 from adjudge.audit.verify import Findings, verify
 from adjudge.cli.demo.vendor import running_sandbox
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import JSON, counted, format_option, print_json
+from adjudge.cli.output import JSON, counted, format_option, print_json, say
 from adjudge.cli.settings import Settings, configure_logging
 from adjudge.documents import decision_document, decode_request, error_document
 from adjudge.engine import Engine
@@ -71,20 +71,20 @@ def command(settings: Settings, keep: Path | None, form: str) -> int:
     with tempfile.TemporaryDirectory(prefix="adjudge-demo-") as temporary:
         folder = keep or Path(temporary)
         lay_out(folder)
-        show = (lambda line: None) if form == JSON else click.echo
-        show("adjudge demo: one policy, six requests, and a sandbox of the vendor on this machine\n")
+        show = (lambda *lines: None) if form == JSON else say
+        show("adjudge demo: one policy, six requests, and a sandbox of the vendor on this machine", "")
         steps = []
         for number, step in enumerate(decisions(settings, folder), 1):
             show(f"{number}. {step.title}")
-            show(textwrap.indent("\n".join(step_lines(step)), "   "))
+            show(*(f"   {line}" for part in step_lines(step) for line in part.split("\n")))
             steps.append(step)
         findings = verify(folder / "audit")
         replayed = list(replay(folder / "audit"))
     identical = sum(one.answer == "identical" for one in replayed)
-    show(f"\nlog:    {_verified(findings)}")
+    show("", f"log:    {_verified(findings)}")
     show(f"replay: {identical} of {counted(len(replayed), 'decision')} identical")
     if keep is not None:
-        show(f"\nThe policy, the requests and the log are in {keep}. To go on from there:")
+        show("", f"The policy, the requests and the log are in {keep}. To go on from there:")
         show(f"  adjudge audit show {keep / 'audit'}")
         show("  adjudge sandbox   # in another terminal")
         show(f"  adjudge decide {keep / 'requests' / 'genuine.json'} --policy {keep / 'policy.yaml'}")
