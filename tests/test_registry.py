@@ -6,6 +6,7 @@ import sys
 import textwrap
 import warnings
 from collections.abc import Callable
+from decimal import Decimal
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from adjudge.errors import PluginError, PolicyErrors
-from adjudge.plugin import Function, Register, hookimpl
+from adjudge.plugin import Function, Limits, Provider, Register, hookimpl
 from adjudge.registry import Plugin, Registry, load_policy, parse_policy
 from adjudge.testing import fake_provider
 
@@ -39,7 +40,9 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
     """Write modules and load them as plugins of the same names."""
     monkeypatch.syspath_prepend(tmp_path)
 
-    def write(strict: bool = False, only: list[str] | None = None, **modules: str) -> Registry:
+    def write(
+        strict: bool = False, only: list[str] | None = None, owners: dict[str, str] | None = None, **modules: str
+    ) -> Registry:
         points = []
         for name, text in modules.items():
             module = f"plugin_{name}_{tmp_path.name.replace('-', '_')}"
@@ -47,7 +50,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
             sys.modules.pop(module, None)
             points.append(EntryPoint(name=name, value=module, group="adjudge"))
         with capture_logs():
-            return Registry.discover(found=points, strict=strict, only=only)
+            return Registry.discover(found=points, strict=strict, only=only, owners=owners)
 
     return write
 
@@ -57,6 +60,12 @@ def good(name: str) -> str:
 
 
 OPEN: Any = dict
+NEEDS_ALPHA = """
+policy_language: 1
+policy: needs
+signals: {own: {provider: alpha.signal}}
+rules: [{id: high, when: own.score > 5, then: review}]
+"""
 HOOK = "from adjudge.plugin import *\n@hookimpl\ndef register(register):\n    "
 
 
@@ -86,6 +95,11 @@ def test_registry_loads_each_plugin_and_says_what_it_offers(load: Load) -> None:
         ("def broken(:", "does not import: SyntaxError: invalid syntax"),
         (HOOK + "raise ValueError('in the hook')", "in the hook"),
         (HOOK + "raise ValueError()", "ValueError"),
+        (HOOK + "raise BaseException('left')", "BaseException: left"),
+        ("raise BaseException('left')", "does not import: BaseException: left"),
+        ("raise GeneratorExit", "does not import: GeneratorExit"),
+        ("import asyncio\nraise asyncio.CancelledError", "does not import: CancelledError"),
+        ("class E(BaseException):\n    def __str__(self): raise E\nraise E", "does not import: E: (its text raises E)"),
         (HOOK + "raise SystemExit('left')", "left"),
         ("x = 1", "has no hook: decorate its `register` with `@hookimpl`"),
         ("def register(register):\n    pass", "has no hook: decorate its `register` with `@hookimpl`"),
@@ -125,11 +139,78 @@ def test_registry_plugin_that_fails_is_skipped_by_name_and_the_others_load(load:
     assert str(refused.value).startswith("plugin `bad`: ")
 
 
-def test_registry_name_that_is_taken_refuses_all_of_the_second_plugin(load: Load) -> None:
-    thief = good("alpha").replace("alpha_double", "thief_double")
-    registry = load(alpha=good("alpha"), thief=thief)
-    assert registry.plugins[1].error == "the provider `alpha.signal` is already registered"
-    assert "thief_double" not in registry.catalogue().functions
+THIEF = good("alpha").replace("alpha_double", "thief_double")
+CONTESTED = "`alpha.signal` is offered by alpha and thief: say whose it is under `owners` of the configuration"
+
+
+def test_registry_name_that_two_plugins_offer_is_nobodys(load: Load) -> None:
+    registry = load(alpha=good("alpha"), thief=THIEF)
+    catalogue = registry.catalogue()
+    assert (set(catalogue.providers), set(catalogue.functions)) == (set(), {"alpha_double", "thief_double"})
+    assert [registry.refusal("provider", "alpha.signal", one.name) for one in registry.plugins] == [CONTESTED] * 2
+    assert [one.error for one in registry.plugins] == [None, None]
+    with pytest.raises(PolicyErrors) as refused:
+        parse_policy(NEEDS_ALPHA, registry=registry)
+    assert [(error.code, error.hint) for error in refused.value.errors] == [("name-provider", CONTESTED)]
+    with pytest.raises(PluginError, match=CONTESTED):
+        load(strict=True, alpha=good("alpha"), thief=THIEF)
+
+
+def test_registry_name_that_two_plugins_offer_is_its_owners(load: Load) -> None:
+    for owner in ("alpha", "thief"):
+        for strict in (False, True):
+            registry = load(strict=strict, owners={"alpha.signal": owner}, alpha=good("alpha"), thief=THIEF)
+            module = registry.catalogue().providers["alpha.signal"].open({}).fetch.__self__.function.__module__  # type: ignore[attr-defined]
+            assert f"plugin_{owner}_" in module
+            other = {"alpha": "thief", "thief": "alpha"}[owner]
+            said = f"`alpha.signal` is {owner}'s, by the configuration"
+            assert [registry.refusal("provider", "alpha.signal", name) for name in (owner, other)] == [None, said]
+    stranger = load(owners={"alpha.signal": "gamma"}, alpha=good("alpha"), thief=THIEF)
+    assert "alpha.signal" not in stranger.catalogue().providers, "an owner that does not offer it is none"
+
+
+def test_registry_two_packages_with_one_plugins_name_are_both_refused() -> None:
+    points = [EntryPoint(name="acme", value=value, group="adjudge") for value in ("one", "other")]
+    with capture_logs():
+        registry = Registry.discover(found=points)
+    (plugin,) = registry.plugins
+    assert plugin.error is not None and plugin.error.startswith("several packages have a plugin of this name")
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({"fields": {"a": 5}}, "its field `a` must be a Field, such as `parse_fields` makes, not `5`"),
+        ({"fields": ["a"]}, "its `fields` must be a mapping, not a list"),
+        ({"fields": {"a b": 5}}, "a name of its `fields` must be letters, digits and `_`, not `a b`"),
+        ({"price": 0.4}, "its `price` must be a Decimal of at least 0, not `0.4`"),
+        ({"price": Decimal("NaN")}, "its `price` must be a Decimal of at least 0, not a Decimal"),
+        ({"latency_s": "1s"}, "its `latency_s` must be seconds, at least 0, not `1s`"),
+        ({"latency_s": float("nan")}, "its `latency_s` must be seconds, at least 0, not `nan`"),
+        ({"open": None}, "its `open` must be something to call, not null"),
+        ({"reads": "face"}, "its `reads` must be a frozenset of texts, not `face`"),
+        ({"currency": ""}, "its `currency` must be a name, not ``"),
+        ({"version": 2}, "its `version` must be a name, not `2`"),
+        ({"limits": {"rate": 5}}, "its `limits` must be Limits, not a map"),
+        ({"limits": Limits(rate=0)}, "of its limits, its `rate` must be calls a second, above 0, or None, not `0`"),
+        ({"limits": Limits(attempts=0)}, "of its limits, its `attempts` must be an int of at least 1, not `0`"),
+        ({"limits": Limits(daily_calls=True)},
+         "of its limits, its `daily_calls` must be an int of at least 1, or None, not `True`"),
+    ],
+)  # fmt: skip
+def test_registry_part_of_a_provider_that_does_not_fit_is_named(facts: dict[str, Any], said: str) -> None:
+    """It would otherwise come up in a decision, or in the list of plugins."""
+
+    class Plugin:
+        @hookimpl
+        def register(self, register: Register) -> None:
+            register.provider(Provider(**{"name": "acme.score", "fields": None, "open": dict, **facts}))
+
+    registry = Registry()
+    with capture_logs():
+        registry.register(Plugin(), name="acme", strict=False)
+    assert registry.plugins[0].error == f"of the provider `acme.score`, {said}"
+    assert registry.catalogue().providers == {}
 
 
 def test_registry_failure_in_the_middle_of_a_hook_offers_nothing(load: Load) -> None:
@@ -179,7 +260,7 @@ def test_registry_object_registers_by_hand_and_again_after_it_failed() -> None:
                 raise ValueError("not yet")
 
     registry, plugin = Registry(), Plugin()
-    with pytest.raises(PluginError, match="plugin `mine`: not yet"):
+    with pytest.raises(PluginError, match="plugin `mine`: ValueError: not yet"):
         registry.register(plugin, name="mine")
     plugin.fails = False
     registry.register(plugin, name="mine")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         AdjudgeError,
         AuditBroken,
         AuditUnavailable,
+        EngineError,
         EvaluationError,
         MerchantBizIdConflict,
         PluginError,
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
         PolicyErrors,
         ReplayMismatch,
         RequestError,
+        SetupError,
         SignalFailed,
+        StoreUnavailable,
     )
     from adjudge.model import Decision, Face, Outcome, Request, Signal, SignalStatus, Verdict
     from adjudge.plugin import hookimpl
@@ -34,6 +37,7 @@ __all__ = [
     "AuditUnavailable",
     "Decision",
     "Engine",
+    "EngineError",
     "EvaluationError",
     "Face",
     "MerchantBizIdConflict",
@@ -46,9 +50,11 @@ __all__ = [
     "ReplayMismatch",
     "Request",
     "RequestError",
+    "SetupError",
     "Signal",
     "SignalFailed",
     "SignalStatus",
+    "StoreUnavailable",
     "Verdict",
     "hookimpl",
     "load_policy",

@@ -5,6 +5,7 @@
     cache: {store: memory, ttl: 24h, size: 100000}
     observers: [{name: webhook, with: {…}}]
     plugins: [aliyun, http_json]        # all that are installed unless named
+    owners: {acme.score: acme}          # whose a name is that several plugins offer
     strict_plugins: false
     deadline: 15s
     providers: {aliyun.deepfake: {rate: 10, daily_spend: 2000}}      # see limits.py
@@ -25,6 +26,8 @@ from adjudge.allowed import NOTHING, Allowed, read_allowed, refused
 from adjudge.audit_settings import AuditSettings, Opened, read_audit
 from adjudge.engine import DEADLINE_S, Engine
 from adjudge.errors import AdjudgeError, PluginError, PolicyError, PolicyErrors
+from adjudge.faults import is_operators, said_of
+from adjudge.fields import describe
 from adjudge.journal import Journal
 from adjudge.limits import LimitsForm, apply_limits, read_limits
 from adjudge.plugin import AuditSink, DecisionObserver, DecisionStore, Limits, PolicySource
@@ -37,7 +40,18 @@ from adjudge.source import Span
 from adjudge.store.memory import DEFAULT_SIZE, DEFAULT_TTL_S, MemoryStore
 
 MEMORY = "memory"
-_KEYS = ("policies", "audit", "cache", "observers", "plugins", "strict_plugins", "deadline", "providers", "allow")
+_KEYS = (
+    "policies",
+    "audit",
+    "cache",
+    "observers",
+    "plugins",
+    "owners",
+    "strict_plugins",
+    "deadline",
+    "providers",
+    "allow",
+)
 _LONGEST_TTL_S = 366 * 86400.0
 _LONGEST_DEADLINE_S = 300.0
 _LARGEST_CACHE = 10_000_000
@@ -48,7 +62,8 @@ class Config:
     """What stands in a configuration file, paths made whole.
 
     policies: files, or locations `scheme://…` of a plugin's policy source. ttl_s, deadline_s: seconds.
-    plugins: None for all that are installed. limits: as read from `providers:`, by name. reader: to blame them with.
+    plugins: None for all that are installed. owners: plugins, by the names that several of them offer.
+    limits: as read from `providers:`, by name. reader: to blame them with.
     """
 
     policies: tuple[Path | str, ...]
@@ -58,6 +73,7 @@ class Config:
     size: int = DEFAULT_SIZE
     observers: tuple[Opened, ...] = ()
     plugins: tuple[str, ...] | None = None
+    owners: MappingOf[str, str] = field(default_factory=dict)
     strict_plugins: bool = False
     deadline_s: float = DEADLINE_S
     limits: MappingOf[str, LimitsForm] = field(default_factory=dict)
@@ -72,7 +88,7 @@ def open_engine(path: str | Path) -> Engine:
 
 def assemble(config: Config) -> Engine:
     """Put an engine together. Raises PolicyErrors for its policies, PluginError, AuditUnavailable and AuditBroken."""
-    registry = Registry.discover(only=config.plugins, strict=config.strict_plugins)
+    registry = Registry.discover(only=config.plugins, strict=config.strict_plugins, owners=config.owners)
     catalogue = registry.catalogue()
     policies: dict[str, Policy] = {}
     errors: list[PolicyError] = []
@@ -148,9 +164,13 @@ def load_located(location: Path | str, registry: Registry, catalogue: Catalogue)
     if source is None:
         raise PluginError(f"no installed plugin offers the policy source `{scheme}`", plugin=scheme)
     try:
-        text = cast(PolicySource, source).load(location)
-    except Exception as error:  # whatever a plugin does, the place that was asked for is named
-        raise PluginError(f"cannot load {location}: {type(error).__name__}: {error}", plugin=scheme) from error
+        text: object = cast(PolicySource, source).load(location)
+    except BaseException as error:  # whatever a plugin does, the place that was asked for is named
+        if is_operators(error):
+            raise
+        raise PluginError(f"cannot load {location}: {said_of(error)}", plugin=scheme) from error
+    if not isinstance(text, str):
+        raise PluginError(f"cannot load {location}: it gave {describe(text)}, not a text", plugin=scheme)
     return parse_policy(text, location, catalogue=catalogue)
 
 
@@ -160,8 +180,10 @@ def _open(registry: Registry, kind: str, opened: Opened) -> object:
         return registry.opener(kind, name)(settings)
     except AdjudgeError:
         raise
-    except Exception as error:
-        raise PluginError(f"the {kind} `{name}` does not open: {type(error).__name__}: {error}", plugin=name) from error
+    except BaseException as error:
+        if is_operators(error):
+            raise
+        raise PluginError(f"the {kind} `{name}` does not open: {said_of(error)}", plugin=name) from error
 
 
 def read_config(path: str | Path) -> Config:
@@ -201,6 +223,7 @@ class _Config:
             size=size,
             observers=self.opened(parts.get("observers"), "observers"),
             plugins=None if plugins is None else self.texts(plugins, "`plugins`"),
+            owners=self.owners(parts.get("owners")),
             strict_plugins=strict is not None
             and reader.choice(strict, "`strict_plugins`", ("true", "false")) == "true",
             deadline_s=deadline_s or DEADLINE_S,
@@ -214,6 +237,13 @@ class _Config:
             return ()
         texts = [self.reader.text(item, "a name in " + what) for item in self.reader.items(node, what)]
         return tuple(text for text in texts if text is not None)
+
+    def owners(self, node: Node | None) -> MappingOf[str, str]:
+        if node is None:
+            return {}
+        entries = self.reader.mapping(node, "`owners`", at=node.span)
+        said = {name: self.reader.text(value, "a plugin's name") for name, (_, value) in entries.items()}
+        return {name: plugin for name, plugin in said.items() if plugin is not None}
 
     def cache(self, node: Node | None) -> tuple[Opened, float, int]:
         if node is None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
 from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
@@ -19,8 +17,8 @@ from adjudge.audit.calls import OpenCalls
 from adjudge.audit.marks import label_body
 from adjudge.callbook import CallBook
 from adjudge.case import Case, answered_before, as_taken, conclude, is_answer, supplied_signals, take, without_personal
-from adjudge.errors import RequestError, did_you_mean
-from adjudge.events import Events
+from adjudge.errors import EngineError, RequestError, SetupError, did_you_mean
+from adjudge.home import Home
 from adjudge.journal import Journal
 from adjudge.model import Decision, Request, Signal, SignalStatus, Verdict
 from adjudge.observers import Observers
@@ -31,12 +29,11 @@ from adjudge.signals.gather import gather
 from adjudge.signals.guard import PROCESS, Guards, Usage, guards_of, usage_of
 from adjudge.signals.sources import Sources
 from adjudge.store.flights import Flights, conflict
+from adjudge.store.guarded import GuardedStore
 from adjudge.store.memory import MemoryStore
 
 DEADLINE_S = 15.0
 """Seconds for gathering all signals of a decision, unless configured."""
-
-_events = Events("adjudge.engine")
 
 
 def _utc_now() -> datetime:
@@ -73,20 +70,20 @@ class Engine:
         allowed: what policies may have providers use; a signal that would use more is not asked, and says so.
         store: recalls decisions; unless given, `memory` does, for a day, and is warmed from the journal.
         clock: aware UTC, read once for each decision.
-        Raises ValueError for policies of the same name, or none, and for limits of a provider that is not there;
+        Raises SetupError for policies of the same name, or none, and for limits of a provider that is not there;
         PluginError where the registry lacks a provider; AuditUnavailable and AuditBroken where the journal cannot be
         read.
         """
         self.policies: Mapping[str, Policy] = {policy.name: policy for policy in policies}
         if not policies or len(self.policies) < len(policies):
-            raise ValueError("an engine needs policies, each with a name of its own")
+            raise SetupError("an engine needs policies, each with a name of its own")
         for policy in policies:
             _ = policy.evaluate  # compiles it now, so that no request waits for that
         self.registry = registry
         self._journal = journal or Journal.nowhere()
         kept, calls = memory or MemoryStore(), OpenCalls()
         self._journal.warm(kept if store is None else None, calls, clock())
-        self._store = kept if store is None else store
+        self._store = GuardedStore(kept if store is None else store)
         self._book = CallBook(self._journal, calls, registry.catalogue, clock)
         self._observers = Observers(observers)
         providers, secrets = registry.catalogue().providers, registry.secrets()
@@ -98,12 +95,8 @@ class Engine:
         self._deadline_s = deadline_s
         self._clock = clock
         self._flights = Flights()
-        self._ids: Random
-        self._gate = threading.Lock()  # nobody comes in while the engine closes
-        self._home: asyncio.AbstractEventLoop | None = None
-        self._is_closed = False
-        self._calls: set[Future[Decision]] = set()
-        self._thread: threading.Thread | None = None
+        self._ids = Random()  # noqa: S311  # seeded by the system in each process; unique, not secret
+        self._home = Home(self._close, self._journal.close)
 
     @classmethod
     def open(cls, config: str | Path) -> Engine:
@@ -119,31 +112,20 @@ class Engine:
         """Decide a request and return the decision once it is recorded, or the one its MerchantBizId already has.
 
         anew: decide again although there is an answer; the new decision supersedes it.
-        Raises RequestError, MerchantBizIdConflict; AuditUnavailable or AuditBroken, and then nothing is decided.
+        Raises RequestError, MerchantBizIdConflict; AuditUnavailable, AuditBroken or StoreUnavailable, and then nothing
+        is decided; EngineError where the engine is not open here. All are AdjudgeError.
         A vendor that fails raises nothing: its fields are unknown, and the policy says what that means.
         """
-        if asyncio.get_running_loop() is self._opened():
-            return await self._decide(request, anew)
-        return await asyncio.wrap_future(self._call(request, anew))
+        return await self._home.run(lambda: self._decide(request, anew))
 
     def decide_sync(self, request: Request, *, anew: bool = False) -> Decision:
         """Decide from a thread without an event loop; as `decide` otherwise."""
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return self._call(request, anew).result()
-        raise RuntimeError(
-            "decide_sync would block the event loop that it is called in: write `await engine.decide(…)`"
-        )
-
-    def _call(self, request: Request, anew: bool) -> Future[Decision]:
-        """Decide on the home loop, for a caller from elsewhere."""
-        with self._gate:
-            home = self._opened()
-            call = asyncio.run_coroutine_threadsafe(self._decide(request, anew), home)
-            self._calls.add(call)
-        call.add_done_callback(self._calls.discard)
-        return call
+            return self._home.run_blocking(lambda: self._decide(request, anew))
+        said = "decide_sync would block the event loop that it is called in: write `await engine.decide(…)`"
+        raise EngineError(said)
 
     async def _decide(self, request: Request, anew: bool) -> Decision:
         if not isinstance(request, Request):
@@ -187,10 +169,7 @@ class Engine:
         decision = conclude(case, known, verdict, now, earlier, decision_id, took_ms, self._journal.notes)
         await self._journal.record(decision, case.request, case.inputs, policy, self.registry.catalogue)
         self._book.decided(case)
-        try:
-            self._store.put(decision)
-        except Exception:  # it is recorded, and so it stands
-            _events.exception("store_failed", store=type(self._store).__name__, decision_id=decision.decision_id)
+        self._store.keep(decision)
         self._observers.tell(decision)
         return decision
 
@@ -206,18 +185,22 @@ class Engine:
     ) -> None:
         """Record what was later found out about a decision: `fraud` or `genuine`, who says so, and since which day.
 
-        found_on: today in UTC unless given. Raises ValueError; AuditUnavailable and AuditBroken.
+        found_on: today in UTC unless given. Raises RequestError, AuditUnavailable and AuditBroken.
         """
-        self._opened()
-        body = label_body(decision_id, merchant_biz_id, label, source=source, found_on=found_on, note=note)
-        await self._journal.record_label(body)
+        try:
+            body = label_body(decision_id, merchant_biz_id, label, source=source, found_on=found_on, note=note)
+        except ValueError as error:
+            raise RequestError(str(error), where="label") from None
+        await self._home.run(lambda: self._journal.record_label(body))
 
     async def erase(self, merchant_biz_id: str, *, reason: str = "") -> int:
         """Erase the personal values of a MerchantBizId, in memory and on disk, and return how many the vault held.
 
         The decision stays, and answers a retry. Raises AuditUnavailable and AuditBroken; then erase again.
         """
-        self._opened()
+        return await self._home.run(lambda: self._erase(merchant_biz_id, reason))
+
+    async def _erase(self, merchant_biz_id: str, reason: str) -> int:
         kept = self._store.get(merchant_biz_id)
         if kept is not None:
             policy = self.policies.get(kept.policy)
@@ -226,6 +209,7 @@ class Engine:
 
     def usage(self) -> dict[str, Usage]:
         """Return what this process asked of each provider and what that cost, by the provider's name."""
+        self._home.check_process()
         return usage_of(self._guards)
 
     def _is_immediate(self, case: Case) -> bool:
@@ -243,40 +227,9 @@ class Engine:
             raise RequestError(f"there is no policy `{request.policy}`", where="policy", hint=hint)
         return policy
 
-    def _opened(self) -> asyncio.AbstractEventLoop:
-        if self._home is None:
-            how = "is closed" if self._is_closed else "is not open: use it as `async with engine:` or `with engine:`"
-            raise RuntimeError(f"the engine {how}")
-        return self._home
-
-    def _open(self, home: asyncio.AbstractEventLoop) -> None:
-        with self._gate:
-            if self._home is not None or self._is_closed:
-                how = "was closed: put another one together" if self._is_closed else "is open already"
-                raise RuntimeError(f"the engine {how}")
-            self._home = home
-            self._ids = Random()  # noqa: S311  # seeded by the system, after any fork; unique, not secret
-        self._book.tell()
-
-    def _leave(self) -> asyncio.AbstractEventLoop:
-        with self._gate:
-            home, self._home, self._is_closed = self._opened(), None, True
-        return home
-
-    async def __aenter__(self) -> Engine:
-        self._open(asyncio.get_running_loop())
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._leave()
-        await self._close()
-
     async def _close(self) -> None:
         """Let what is under way end, then let go of everything."""
         try:
-            await asyncio.gather(*map(asyncio.wrap_future, tuple(self._calls)), return_exceptions=True)
             await self._flights.landed()
             await self._observers.told()
             for sources in self._sources.values():
@@ -284,25 +237,22 @@ class Engine:
         finally:
             await self._journal.aclose()
 
+    async def __aenter__(self) -> Engine:
+        self._home.open()
+        self._book.tell()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._home.close()
+
     def __enter__(self) -> Engine:
-        home = asyncio.new_event_loop()
-        try:
-            self._open(home)
-        except RuntimeError:
-            home.close()
-            raise
-        self._thread = threading.Thread(target=home.run_forever, name="adjudge-engine", daemon=True)
-        self._thread.start()
+        self._home.open_thread()
+        self._book.tell()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        home = self._leave()
-        try:
-            asyncio.run_coroutine_threadsafe(self._close(), home).result()
-        finally:
-            home.call_soon_threadsafe(home.stop)
-            assert self._thread is not None
-            self._thread.join()
-            home.close()
+        self._home.close_blocking()

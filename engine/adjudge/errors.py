@@ -1,6 +1,7 @@
-"""What goes wrong, split by who can mend it.
+"""What goes wrong, split by who can mend it: every error that adjudge raises on purpose, in one tree.
 
 Every error carries a stable `code`. Messages are lower case and without a full stop; user text stands in backticks.
+`docs/errors.md` draws the tree, and a test holds it to this file.
 """
 
 from __future__ import annotations
@@ -84,6 +85,19 @@ class PolicyErrors(AdjudgeError, ExceptionGroup[PolicyError]):
         return "\n\n".join(error.render() for error in self.errors)
 
 
+class FieldError(AdjudgeError):
+    """A declaration of a field that cannot be read; `path` leads to the wrong part of it."""
+
+    code = "field"
+
+    def __init__(self, code: str, message: str, *path: str | int, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.path = path
+        self.hint = hint
+
+
 class EvaluationError(AdjudgeError):
     """A condition has no answer: an operand is unknown, or an operation failed."""
 
@@ -101,7 +115,7 @@ class MissingExtra(AdjudgeError):
         self.hint = f"pip install 'adjudge[{extra}]'"
 
 
-class RequestError(AdjudgeError):
+class RequestError(AdjudgeError, ValueError):
     """A request that cannot be decided as it stands; for the engineer. Nothing was recorded or asked."""
 
     code = "request"
@@ -131,6 +145,24 @@ class MerchantBizIdConflict(AdjudgeError):
     code = "merchant-biz-id-conflict"
 
 
+class SetupError(AdjudgeError, ValueError):
+    """The parts that an engine is put together from do not fit; for the engineer."""
+
+    code = "setup"
+
+
+class EngineError(AdjudgeError, RuntimeError):
+    """An engine that cannot be used so: it is not open, is closed, was forked, or its event loop has ended."""
+
+    code = "engine"
+
+
+class StoreUnavailable(AdjudgeError):
+    """The store of decisions does not answer, so nothing was decided: there may be an answer already."""
+
+    code = "store-unavailable"
+
+
 class PluginError(AdjudgeError):
     """A plugin that does not load, register or keep its word; for the plugin's author."""
 
@@ -141,6 +173,18 @@ class PluginError(AdjudgeError):
         super().__init__(f"plugin `{plugin}`: {message}")
         self.plugin = plugin
         self.distribution = distribution
+
+
+class ProviderConfigError(AdjudgeError):
+    """A provider cannot work with the `with:` of a policy; `path` leads to the wrong key."""
+
+    code = "provider-config"
+
+    def __init__(self, message: str, *path: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        self.hint = hint
 
 
 class SignalFailed(AdjudgeError):
@@ -194,6 +238,49 @@ class ReplayMismatch(AdjudgeError):
     """A replayed decision differs from the recorded one."""
 
     code = "replay-mismatch"
+
+
+class DataError(AdjudgeError):
+    """Data that a backtest cannot use as it stands; the message names the column and the way out."""
+
+    code = "data"
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class StateError(AdjudgeError):
+    """A state that is not of this replay."""
+
+    code = "replay"
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class FormatFault(AdjudgeError):
+    """A document would not have said the same afterwards; nothing was changed."""
+
+    code = "format"
+
+
+class SuggestFault(AdjudgeError):
+    """A file of tests to which suggestions cannot be added; it was left as it is."""
+
+    code = "suggest"
+
+
+class ScaffoldError(AdjudgeError):
+    """An answer that no policy can be made of."""
+
+    code = "new"
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        """hint: the way out."""
+        super().__init__(message)
+        self.hint = hint
 
 
 CANDIDATES_MAX = 1000

@@ -13,6 +13,7 @@ from math import isfinite
 from typing import Literal
 
 from adjudge.errors import EvaluationError, did_you_mean
+from adjudge.errors import FieldError as FieldError
 from adjudge.expr.types import (
     BOOL,
     DOUBLE,
@@ -37,17 +38,6 @@ from adjudge.expr.values import (
 
 Number = int | float
 Bound = int | float | datetime | timedelta
-
-
-class FieldError(Exception):
-    """A declaration that cannot be read; `path` leads to the wrong part of it."""
-
-    def __init__(self, code: str, message: str, *path: str | int, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.path = path
-        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from adjudge.audit.sealing import Sealing
 from adjudge.audit.vault import Vault
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
+from adjudge.faults import is_operators
 from adjudge.model import Decision, Request, Signal
 from adjudge.plugin import AuditSink
 from adjudge.policy.catalogue import Catalogue
@@ -213,7 +214,9 @@ class Journal:
         for sink in self.sinks:
             try:
                 sink.write(line)
-            except (Exception, SystemExit):  # the log has the record; a copy that fails changes no answer
+            except BaseException as error:  # the log has the record; a copy that fails changes no answer
+                if is_operators(error):
+                    raise
                 _events.exception("sink_failed", sink=type(sink).__name__)
 
     def warm(self, store: MemoryStore | None, calls: OpenCalls, now: datetime) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from adjudge.events import Events
+from adjudge.faults import is_cancelled, is_operators
 from adjudge.model import Decision
 from adjudge.plugin import DecisionObserver
 
@@ -32,7 +33,9 @@ class Observers:
     async def _tell(self, observer: DecisionObserver, decision: Decision) -> None:
         try:
             await observer.decided(decision)
-        except (Exception, SystemExit):  # the decision stands, whatever its observers do
+        except BaseException as error:  # the decision stands, whatever its observers do
+            if is_operators(error) or is_cancelled():
+                raise
             _events.exception("observer_failed", observer=type(observer).__name__, decision_id=decision.decision_id)
 
     async def told(self) -> None:

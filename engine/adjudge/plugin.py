@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
 
-from adjudge.errors import JsonError, PluginError, SignalFailed
+from adjudge.errors import JsonError, PluginError, ProviderConfigError, SignalFailed
 from adjudge.fields import Field, parse_fields
 from adjudge.json_reader import read_json
 from adjudge.model import Decision, Face, Request
@@ -96,16 +96,6 @@ class Uses:
     environment: frozenset[str] = frozenset()
     hosts: frozenset[str] = frozenset()
     files: frozenset[str] = frozenset()
-
-
-class ProviderConfigError(Exception):
-    """A provider cannot work with the `with:` of a policy; `path` leads to the wrong key."""
-
-    def __init__(self, message: str, *path: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.path = path
-        self.hint = hint
 
 
 class Asker(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -14,6 +14,8 @@ import pluggy
 from adjudge import policy
 from adjudge.errors import PluginError
 from adjudge.events import Events
+from adjudge.faults import is_operators, said_of
+from adjudge.offers import unfit
 from adjudge.plugin import Function, Hooks, Provider, Register, SecretSource
 from adjudge.policy import Policy
 from adjudge.policy.catalogue import Catalogue
@@ -43,10 +45,14 @@ class Plugin:
 
 @dataclass(slots=True)
 class Registry:
-    """What plugins offer, by kind and name, and how each plugin fared."""
+    """What plugins offer, by kind and name, and how each plugin fared.
+
+    owners: whose a name is that several plugins offer, by the name; without an owner it is nobody's.
+    """
 
     plugins: list[Plugin] = field(default_factory=list)
-    _offers: dict[tuple[str, str], object] = field(default_factory=dict)
+    owners: Mapping[str, str] = field(default_factory=dict)
+    _offers: dict[tuple[str, str], dict[str, object]] = field(default_factory=dict)
     _manager: pluggy.PluginManager = field(default_factory=lambda: pluggy.PluginManager(GROUP))
 
     def __post_init__(self) -> None:
@@ -54,30 +60,46 @@ class Registry:
 
     @classmethod
     def discover(
-        cls, *, only: Sequence[str] | None = None, strict: bool = False, found: Sequence[EntryPoint] | None = None
+        cls,
+        *,
+        only: Sequence[str] | None = None,
+        strict: bool = False,
+        owners: Mapping[str, str] | None = None,
+        found: Sequence[EntryPoint] | None = None,
     ) -> Registry:
         """Load every installed plugin, one at a time; one that fails is noted and skipped.
 
         only: names of entry points to load, all others left alone. strict: raise PluginError for the first that fails.
-        found: entry points to use in place of the installed ones.
+        owners: whose a name is that several plugins offer. found: entry points to use in place of the installed ones.
         """
-        registry = cls()
-        points = sorted(entry_points(group=GROUP) if found is None else found, key=lambda point: point.name)
-        for point in points:
-            if only is None or point.name in only:
-                registry.load(point, strict=strict)
+        registry = cls(owners=owners or {})
+        points: dict[str, list[EntryPoint]] = {}
+        for point in sorted(entry_points(group=GROUP) if found is None else found, key=lambda point: point.name):
+            points.setdefault(point.name, []).append(point)
+        for name, those in points.items():
+            if only is not None and name not in only:
+                continue
+            if len(those) > 1:
+                said = f"several packages have a plugin of this name: {', '.join(map(_distribution, those))}"
+                registry._failed(name, "", said, None, strict)
+                continue
+            registry.load(those[0], strict=strict)
         for name in only or ():
-            if name not in {point.name for point in points}:
+            if name not in points:
                 registry._failed(name, "", "is not installed", None, strict)
+        for kind, name in registry.contested():
+            _events.warning("name_contested", kind=kind, name=name, plugins=sorted(registry._offers[kind, name]))
         return registry
 
     def load(self, point: EntryPoint, *, strict: bool = False) -> None:
         """Import one plugin and let it register."""
-        distribution = f"{point.dist.name} {point.dist.version}" if point.dist is not None else ""
+        distribution = _distribution(point)
         try:
             module = point.load()
-        except (Exception, SystemExit) as error:  # whatever a module does at import, the others still load
-            self._failed(point.name, distribution, f"does not import: {type(error).__name__}: {error}", error, strict)
+        except BaseException as error:  # whatever a module does at import, the others still load
+            if is_operators(error):
+                raise
+            self._failed(point.name, distribution, f"does not import: {said_of(error)}", error, strict)
             return
         self.register(module, name=point.name, distribution=distribution, strict=strict)
 
@@ -87,11 +109,17 @@ class Registry:
 
         def add(kind: str, offered: str, thing: object) -> None:
             key = (kind, offered)
-            if key in self._offers or key in taken:
-                raise PluginError(f"the {kind} `{offered}` is already registered", plugin=name)
             expected = _KINDS.get(kind)
             if not (isinstance(thing, expected) if expected else kind in _OBJECTS or callable(thing)):
                 raise PluginError(f"what it offers as the {kind} `{offered}` is none", plugin=name)
+            if isinstance(thing, Provider | Function) and (wrong := unfit(thing)) is not None:
+                raise PluginError(f"of the {kind} `{offered}`, {wrong}", plugin=name)
+            if not isinstance(offered, str) or not offered:
+                raise PluginError(f"the name of a {kind} must be a text", plugin=name)
+            if key in taken:
+                raise PluginError(f"the {kind} `{offered}` is already registered", plugin=name)
+            if strict and key in self._offers and self.owners.get(offered) not in {name, *self._offers[key]}:
+                raise PluginError(f"the {kind} {_claimed(offered, {name, *self._offers[key]})}", plugin=name)
             if isinstance(thing, Function):
                 Catalogue(functions={offered: thing}).overloads()  # its types are read now: it must spoil no policy
             taken[key] = thing
@@ -107,13 +135,16 @@ class Registry:
                     if inspect.iscoroutine(answer):
                         answer.close()
                     raise PluginError("its hook is to register at once, and to return nothing", plugin=name)
-        except (Exception, SystemExit) as error:  # one plugin's fault is not the others'
+        except BaseException as error:  # one plugin's fault is not the others'
+            if is_operators(error):
+                raise
             if self._manager.get_plugin(name) is module:
                 self._manager.unregister(name=name)
-            said = str(error).removeprefix(f"plugin `{name}`: ")
-            self._failed(name, distribution, said or type(error).__name__, error, strict)
+            said = str(error) if isinstance(error, PluginError) else said_of(error)
+            self._failed(name, distribution, said.removeprefix(f"plugin `{name}`: "), error, strict)
             return
-        self._offers |= taken
+        for key, thing in taken.items():
+            self._offers.setdefault(key, {})[name] = thing
         self.plugins.append(Plugin(name=name, distribution=distribution, offers=tuple(taken)))
 
     def _failed(self, name: str, distribution: str, reason: str, error: BaseException | None, strict: bool) -> None:
@@ -124,13 +155,39 @@ class Registry:
 
     def offered(self, kind: str) -> Mapping[str, object]:
         """Return what is offered of a kind (`store`, `sink`, `observer`, `policy source`, `command` …), by name."""
-        return {name: thing for (of, name), thing in self._offers.items() if of == kind}
+        return {
+            name: those[owner]
+            for (of, name), those in self._offers.items()
+            if of == kind and (owner := self._owner(name, those)) is not None
+        }
+
+    def refusal(self, kind: str, name: str, plugin: str) -> str | None:
+        """Return why what a plugin offers under a name does not count; None where it does."""
+        those = self._offers[kind, name]
+        owner = self._owner(name, those)
+        if owner is None:
+            return _claimed(name, those)
+        return None if owner == plugin else f"`{name}` is {owner}'s, by the configuration"
+
+    def contested(self) -> list[tuple[str, str]]:
+        """Return what several plugins offer and nobody owns, as (kind, name)."""
+        return [key for key, those in self._offers.items() if self._owner(key[1], those) is None]
+
+    def _owner(self, name: str, those: Mapping[str, object]) -> str | None:
+        """Return whose a name is: the only plugin that offers it, or the one that the configuration says."""
+        if len(those) == 1:
+            return next(iter(those))
+        owner = self.owners.get(name)
+        return owner if owner in those else None
 
     def opener(self, kind: str, name: str) -> Callable[[Mapping[str, object]], object]:
         """Return what opens a store, sink or observer. Raises PluginError where there is none of that name."""
-        thing = self._offers.get((kind, name))
+        known = self.offered(kind)
+        thing = known.get(name)
         if not callable(thing):
-            offered = ", ".join(self.offered(kind)) or "none is installed"
+            if (kind, name) in self._offers:
+                raise PluginError(f"the {kind} {_claimed(name, self._offers[kind, name])}", plugin=name)
+            offered = ", ".join(known) or "none is installed"
             raise PluginError(f"no installed plugin offers the {kind} `{name}`; offered: {offered}", plugin=name)
         return thing
 
@@ -142,7 +199,18 @@ class Registry:
         """Return what policies can name."""
         providers = {name: thing for name, thing in self.offered("provider").items() if isinstance(thing, Provider)}
         functions = {name: thing for name, thing in self.offered("function").items() if isinstance(thing, Function)}
-        return Catalogue(providers=providers, functions=functions)
+        contested = {name: _claimed(name, self._offers[kind, name]) for kind, name in self.contested()}
+        return Catalogue(providers=providers, functions=functions, contested=contested)
+
+
+def _claimed(name: str, those: Iterable[str]) -> str:
+    """Return the words for a name that several plugins offer."""
+    return f"`{name}` is offered by {' and '.join(sorted(those))}: say whose it is under `owners` of the configuration"
+
+
+def _distribution(point: EntryPoint) -> str:
+    """Return the package of an entry point with its version; empty where nobody knows."""
+    return f"{point.dist.name} {point.dist.version}" if point.dist is not None else ""
 
 
 def load_policy(path: str | Path, *, registry: Registry | None = None) -> Policy:

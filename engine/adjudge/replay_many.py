@@ -18,7 +18,8 @@ from adjudge.audit.read import UnfinishedLine, read
 from adjudge.audit.record import Record
 from adjudge.audit.vault import Vault
 from adjudge.authoring.comparison.traffic import Buyer, Side
-from adjudge.errors import AdjudgeError, AuditBroken
+from adjudge.errors import AuditBroken
+from adjudge.errors import StateError as StateError
 from adjudge.model import Outcome
 from adjudge.plugin import Function, Provider
 from adjudge.policy.policy import Policy
@@ -31,16 +32,6 @@ _SAVE_EVERY = 50_000
 
 Progress = Callable[[float], None]
 """Told how many bytes of the log were read."""
-
-
-class StateError(AdjudgeError):
-    """A state that is not of this replay."""
-
-    code = "replay"
-
-    def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.hint = hint
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import signal as os_signals
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,11 +16,12 @@ from structlog.testing import capture_logs
 from adjudge.engine import Engine
 from adjudge.errors import PluginError, SignalFailed
 from adjudge.model import Decision, Outcome, Request, Signal, SignalStatus
-from adjudge.plugin import Answer, Context, Provider, provider
+from adjudge.plugin import Answer, Context, Limits, Provider, provider
 from adjudge.registry import parse_policy
 from adjudge.signals import sources as sources_module
-from adjudge.signals.ask import REASON_MAX, Source, ask
+from adjudge.signals.ask import Source, ask
 from adjudge.signals.guard import Guard
+from adjudge.signals.said import REASON_MAX
 from adjudge.signals.sources import Sources
 from adjudge.testing import MERCHANT_BIZ_ID, FakeProvider, Slow, decide_once, fake_provider, registry_of
 
@@ -161,7 +164,8 @@ def test_ask_reason_that_a_log_cannot_hold_is_made_fit(said: object, expected: s
 @pytest.mark.parametrize(
     "error",
     [ValueError(SECRET), TypeError(f"the provider answered {SECRET}"), RecursionError(SECRET), StopIteration(SECRET),
-     SystemExit(SECRET), Unheard(SECRET), ExceptionGroup(SECRET, [ValueError(SECRET)])],
+     SystemExit(SECRET), KeyboardInterrupt(SECRET), GeneratorExit(SECRET), Unheard(SECRET),
+     ExceptionGroup(SECRET, [ValueError(SECRET)])],
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
 def test_ask_whatever_is_raised_becomes_unknown_and_its_text_is_nowhere(error: BaseException) -> None:
@@ -179,6 +183,31 @@ def test_ask_whatever_is_raised_becomes_unknown_and_its_text_is_nowhere(error: B
     failed = next(event for event in events if event["event"] == "provider_failed")
     assert failed["error"] == raised and failed["at"].startswith(("test_gather.py:", "ask.py:"))
     assert not failed.get("exc_info")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [{"retry_after_s": "soon"}, {"retry_after_s": float("nan")}, {"retry_after_s": True}, {"billed": "no"},
+     {"billed": 0}, {"kind": ["timeout"]}, {"kind": None, "reason": object()}, {"retry_after_s": 10**400}],
+)  # fmt: skip
+def test_ask_failure_with_strange_parts_is_a_failure_like_any_other(said: dict[str, Any]) -> None:
+    """What a plugin puts into a SignalFailed says nothing but what its words allow, and raises nothing."""
+    failure = SignalFailed(**{"reason": "down", "kind": "unavailable", **said})
+    asked = device(failure, {"score": 80}, price=Decimal(1), limits=Limits(attempts=2))
+    with capture_logs():
+        decision = decide_once(POLICY, providers=[asked])
+    found = decision.signals["device"]
+    assert (found.status is SignalStatus.OK, found.is_final, len(asked.calls)) == (False, True, 1)
+
+
+def test_ask_failure_that_raises_when_it_is_looked_at_is_the_providers_fault() -> None:
+    class Crooked(SignalFailed):
+        def __getattribute__(self, name: str) -> object:
+            if name == "retry_after_s":
+                raise ValueError(SECRET)
+            return super().__getattribute__(name)
+
+    assert one(Crooked("down"))[1].reason == "the provider raised ValueError"
 
 
 def test_ask_fetch_that_is_not_async_is_a_fault_like_any_other() -> None:
@@ -352,13 +381,22 @@ def test_ask_cancelled_by_its_caller_cancels_the_provider() -> None:
     assert heard == [True]
 
 
-def test_ask_keyboard_interrupt_is_the_operators() -> None:
-    async def main() -> None:
-        request, of = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s"), source(device(KeyboardInterrupt()))
-        await ask(of, request, NoBook(), now=datetime.now(UTC), deadline=monotonic() + 9)
+def test_ask_keyboard_interrupt_is_the_operators_only_where_python_raises_it_for_him() -> None:
+    """In the main thread while nobody handles the signal; `asyncio.run` handles it, and other threads get none."""
 
-    with pytest.raises(KeyboardInterrupt):
-        asyncio.run(main())
+    async def main() -> Signal:
+        request, of = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s"), source(device(KeyboardInterrupt()))
+        return await ask(of, request, NoBook(), now=datetime.now(UTC), deadline=monotonic() + 9)
+
+    with capture_logs():
+        assert asyncio.run(main()).reason == "the provider raised KeyboardInterrupt"
+    loop, before = asyncio.new_event_loop(), os_signals.signal(os_signals.SIGINT, os_signals.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_until_complete(main())
+    finally:
+        os_signals.signal(os_signals.SIGINT, before)
+        loop.close()
 
 
 EAGER = """

@@ -99,7 +99,7 @@ class Anchors:
                 try:
                     for one in lines:
                         sink.write(one)
-                except (Exception, SystemExit):  # the log has the checkpoint; a witness that fails changes no answer
+                except BaseException:  # the log has the checkpoint; a witness that fails changes no answer
                     missed[at] = lines[-1]
                     _events.exception("anchor_failed", anchor=type(sink).__name__)
             if line is None:

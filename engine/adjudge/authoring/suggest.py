@@ -12,7 +12,8 @@ from adjudge.authoring.coverage import Item, Tracker, coverage, described
 from adjudge.authoring.formatting.scalars import text_scalar
 from adjudge.authoring.proofs.planting import guesses
 from adjudge.authoring.testing import run_case
-from adjudge.errors import AdjudgeError, PolicyErrors
+from adjudge.errors import PolicyErrors
+from adjudge.errors import SuggestFault as SuggestFault
 from adjudge.expr.nodes import Node
 from adjudge.expr.values import format_timestamp
 from adjudge.model import Outcome
@@ -47,12 +48,6 @@ class Suggestion:
             lines.append(f"  now: {format_timestamp(self.now)}")
         lines.append(f"  expect: {'' if agreed else '# today: '}{self.today}")
         return "\n".join(indent + line for line in lines)
-
-
-class SuggestFault(AdjudgeError):
-    """A file of tests to which suggestions cannot be added; it was left as it is."""
-
-    code = "suggest"
 
 
 def suggest(file: CaseFile, others: Iterable[CaseFile] = ()) -> tuple[tuple[Suggestion, ...], tuple[Item, ...]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from adjudge.errors import AdjudgeError
+from adjudge.errors import DataError as DataError
 from adjudge.expr.sql.dialect import DUCKDB
 from adjudge.expr.types import (
     BOOL,
@@ -36,16 +36,6 @@ _TIMES = frozenset(("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "TI
 _INTS = frozenset(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"))
 NUMBERS = _INTS | {"DOUBLE", "FLOAT", "HUGEINT", "UBIGINT"}
 _NULLS = {BOOL: "BOOLEAN", INT: "BIGINT", DOUBLE: "DOUBLE", DURATION: "BIGINT", TIMESTAMP: "TIMESTAMPTZ"}
-
-
-class DataError(AdjudgeError):
-    """Data that a backtest cannot use as it stands; the message names the column and the way out."""
-
-    code = "data"
-
-    def __init__(self, message: str, hint: str | None = None) -> None:
-        super().__init__(message)
-        self.hint = hint
 
 
 def sql_type(type_: Type) -> str:

@@ -22,20 +22,23 @@ from adjudge.texts import lines_of
 def command(settings: Settings, form: str) -> int:
     """Show what is installed and what it provides.
 
-    Exit status 1 where a plugin failed to load.
+    Exit status 1 where a plugin failed to load, or several offer one name.
     """
     registry = settings.registry()
     if form == JSON:
         print_json([_data(registry, plugin) for plugin in registry.plugins])
     else:
         say_text("\n\n".join(lines_of(_lines(registry, plugin)) for plugin in registry.plugins) or "no plugins")
-    return FINDINGS if any(plugin.error for plugin in registry.plugins) else FINE
+    return FINDINGS if registry.contested() or any(plugin.error for plugin in registry.plugins) else FINE
 
 
 def _lines(registry: Registry, plugin: Plugin) -> Iterator[str]:
     package = f"  ({plugin.distribution})" if plugin.distribution else ""
     yield f"{plugin.name}{package}" + (f"  failed: {plugin.error}" if plugin.error else "")
     for kind, name in plugin.offers:
+        if (refusal := registry.refusal(kind, name, plugin.name)) is not None:
+            yield f"  {kind} {name}  refused: {refusal}"
+            continue
         thing = registry.offered(kind)[name]
         match thing:
             case Provider():
@@ -73,8 +76,9 @@ def _type(field: Field) -> str:
 def _data(registry: Registry, plugin: Plugin) -> dict[str, object]:
     offers: list[dict[str, object]] = []
     for kind, name in plugin.offers:
-        thing = registry.offered(kind)[name]
-        offer: dict[str, object] = {"kind": kind, "name": name}
+        refusal = registry.refusal(kind, name, plugin.name)
+        thing = registry.offered(kind)[name] if refusal is None else None
+        offer: dict[str, object] = {"kind": kind, "name": name, **({"refused": refusal} if refusal else {})}
         if isinstance(thing, Provider):
             fields = None if thing.fields is None else {name: form_of(field) for name, field in thing.fields.items()}
             offer |= {

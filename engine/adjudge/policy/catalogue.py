@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from adjudge.errors import EvaluationError, PluginError
 from adjudge.expr.functions import FUNCTIONS, Overload
+from adjudge.faults import is_operators, said_of
 from adjudge.fields import Field, FieldError, parse_field, read
 from adjudge.plugin import Function, Provider
 
@@ -16,10 +17,14 @@ _CONTAINER = re.compile(r"(list)\((.+)\)|(map)\(string, ?(.+)\)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
-    """The providers that signals may name and the functions that conditions may call, by name."""
+    """The providers that signals may name and the functions that conditions may call, by name.
+
+    contested: names that are nobody's, since several plugins offer them, and the words for it.
+    """
 
     providers: Mapping[str, Provider] = field(default_factory=dict)
     functions: Mapping[str, Function] = field(default_factory=dict)
+    contested: Mapping[str, str] = field(default_factory=dict)
 
     def overloads(self) -> Mapping[str, tuple[Overload, ...]]:
         """Return everything that a condition can call, the language's own functions included. Raises PluginError."""
@@ -59,8 +64,10 @@ def _guarded(call: Callable[..., object], result: Field) -> Callable[..., object
     def guarded(*arguments: object) -> object:
         try:
             reading = read(result, call(*arguments))
-        except Exception as error:
-            raise EvaluationError(f"the function failed: {type(error).__name__}: {error}") from error
+        except BaseException as error:
+            if is_operators(error):
+                raise
+            raise EvaluationError(f"the function failed: {said_of(error)}") from error
         if reading.problems or reading.value is None:
             raise EvaluationError(
                 f"the function's answer {reading.problems[0][1] if reading.problems else 'is missing'}"

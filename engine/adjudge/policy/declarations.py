@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from adjudge.errors import PluginError, did_you_mean
 from adjudge.expr.parse import MACROS
 from adjudge.expr.tokens import KEYWORDS, RESERVED
 from adjudge.expr.types import DYN, STRING, ListType, MapType, Type
+from adjudge.faults import is_operators, said_of
 from adjudge.fields import Field, FieldError, parse_field
+from adjudge.offers import unfit_fields
 from adjudge.plugin import Provider, ProviderConfigError
 from adjudge.policy import yaml
 from adjudge.policy.forms import Entries, SignalForm
@@ -27,11 +30,13 @@ DAMAGED_SIGNAL = MapType(STRING, DYN)
 class Declarations:
     """Reads what one policy declares.
 
+    contested: providers that are nobody's, as in the Catalogue.
     names: the types of what was declared wrongly, as far as anybody reads it: dyn, so that it is blamed once.
     """
 
     reader: Reader
     functions: Iterable[str]
+    contested: Mapping[str, str] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
     names: dict[str, Type] = field(default_factory=dict)
 
@@ -131,6 +136,7 @@ class Declarations:
             if hint is None:
                 known = ", ".join(sorted(providers)[:8])
                 hint = f"installed are {known}" if known else "no plugin that offers providers is installed"
+            hint = self.contested.get(name, hint)
             self.reader.blame("name-provider", f"there is no provider `{shown(name)}`", said.span, hint)
         return providers.get(name)
 
@@ -177,7 +183,14 @@ class Declarations:
             self.reader.blame("schema-provider", message, form.fields.span, "delete `fields:`")
         derive = provider.derive
         fields: dict[str, Field] = {}
-        self.guarded(provider, form, lambda: fields.update(derive(config)))
+
+        def make() -> None:
+            made: object = derive(config)
+            if (wrong := unfit_fields(made)) is not None:
+                raise TypeError(wrong)
+            fields.update(cast(Mapping[str, Field], made))
+
+        self.guarded(provider, form, make)
         for word in sorted(fields.keys() & (KEYWORDS | RESERVED)):
             message = f"`{word}` cannot be a field: it is a word of the language"
             self.reader.blame(
@@ -202,5 +215,7 @@ class Declarations:
             at = form.provider.span if form.provider is not None else form.key.span
             span = follow(form.config, error.path, at) if form.config is not None else at
             self.reader.blame("schema-provider", error.message, span, error.hint)
-        except Exception as error:
-            raise PluginError(f"its check of `with:` failed: {error!r}", plugin=provider.name) from error
+        except BaseException as error:
+            if is_operators(error):
+                raise
+            raise PluginError(f"its check of `with:` failed: {said_of(error)}", plugin=provider.name) from error

@@ -92,7 +92,7 @@ def read_policy(
 def _typed(reader: Reader, document: Document, files: Files, catalogue: Catalogue) -> TypedPolicy:
     """Return the policy, in which stand-ins take the place of what was blamed."""
     overloads = catalogue.overloads()
-    declarations = Declarations(reader, overloads)
+    declarations = Declarations(reader, overloads, catalogue.contested)
     inputs = declarations.inputs(document.inputs)
     signals = declarations.signals(document.signals, catalogue.providers)
     lists = read_lists(reader, document.lists, files)

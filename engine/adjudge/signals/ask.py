@@ -20,16 +20,15 @@ from msgspec import structs
 
 from adjudge.errors import SignalFailed
 from adjudge.events import Events
-from adjudge.fields import Field, describe
+from adjudge.faults import is_operators
+from adjudge.fields import describe
 from adjudge.model import Request, Signal, SignalStatus
-from adjudge.plugin import Answer, Asker, Context, Provider, SecretSource, Unusable
-from adjudge.policy.slots import TEXTS, novel_name
+from adjudge.plugin import Asker, Context, Provider, SecretSource
 from adjudge.policy.typed import SignalDeclaration
-from adjudge.recorded import recordable
+from adjudge.signals import said
 from adjudge.signals.guard import Guard
+from adjudge.signals.said import Said
 
-REASON_MAX = 500
-"""Characters that are kept of what a provider says of its failure."""
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 5.0
 """Seconds before the second try, twice as long before each further one, and at most; half of it is drawn by lot."""
@@ -53,15 +52,6 @@ class Book(Protocol):
     async def end(self, call_id: str, signal: Signal, billed: bool | None) -> None:
         """Record how a call ended. billed: None where nobody knows. Never raises: the answer is there already."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A provider's answer, as far as it was asked for and can be recorded."""
-
-    fields: Mapping[str, object]
-    problems: tuple[tuple[str, str], ...]
-    request_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,17 +155,16 @@ async def _try(
             guard.not_made()
             raise
     try:
-        said = await _fetched(source, request, now, until)
+        heard = await _fetched(source, request, now, until)
     except BaseException:
         guard.abandoned()
         raise
-    failure = said if isinstance(said, SignalFailed) else None
-    billed = True if failure is None else failure.billed
-    signal = (
-        _failed(source, said, started, attempt)
-        if isinstance(said, SignalFailed)
-        else _answered(source, said, started, attempt)
-    )
+    if isinstance(heard, SignalFailed):
+        failure, billed = heard, heard.billed
+        signal = _failed(source, heard, started, attempt)
+    else:
+        failure, billed = None, True
+        signal = _answered(source, heard, started, attempt)
     if source.is_billed and billed is True:
         signal = structs.replace(signal, price=paid + guard.price, currency=source.provider.currency)
     elif paid:
@@ -222,62 +211,37 @@ async def _fetched(source: Source, request: Request, now: datetime, until: float
 async def _fetch(source: Source, context: Context) -> Said | SignalFailed:
     """Return what a provider says, or its fault as data: whatever it raises, the decision goes on without it.
 
-    That goes for SystemExit too, which would end the event loop and with it every other decision; a KeyboardInterrupt
-    is the operator's. An exception's text may hold secrets: its type has to do.
+    That goes for what would end the event loop, too, and with it every other decision. An exception's text may hold
+    secrets: its type has to do.
     """
     try:
         assert source.asker is not None
-        answer: object = await source.asker.fetch(context)
+        try:
+            answer: object = await source.asker.fetch(context)
+        except SignalFailed as failure:
+            return said.failed(failure)
         if isinstance(answer, Mapping):
-            return _understand(source.declaration, answer)
+            return said.answered(source.declaration, answer)
         return SignalFailed(f"the provider answered {describe(answer)}, not a map of fields")
-    except SignalFailed as failure:
-        return failure
-    except (asyncio.CancelledError, KeyboardInterrupt, GeneratorExit):
+    except asyncio.CancelledError:
         raise
     except BaseException as error:
+        if is_operators(error):
+            raise
         _events.exception("provider_failed", signal=context.signal, provider=source.provider.name)
         return SignalFailed(f"the provider raised {type(error).__name__}")
 
 
-def _understand(declaration: SignalDeclaration, answer: Answer) -> Said:
-    """Keep what is declared: anything else that a provider sends along has no business in the log."""
-    fields: dict[str, object] = {}
-    problems: list[tuple[str, str]] = []
-    for name, declared in _readable(declaration.fields).items():
-        value = answer.get(name)
-        if value is not None:
-            slot = f"{declaration.name}.{name}"
-            fields[name] = None  # it was answered, which `absent` must not forget
-            try:
-                if isinstance(value, Unusable):
-                    problems.append((slot, _text(value.reason) or "cannot be used"))
-                else:
-                    fields[name] = recordable(declared, value, problems, slot)
-            except TypeError as error:
-                problems.append((slot, f"must be a {declared.type}, not {error}"))
-            except RecursionError:
-                problems.append((slot, "is nested too deeply"))
-    request_id = answer.get("request_id")
-    return Said(fields, tuple(problems), _text(request_id) if isinstance(request_id, str) else None)
-
-
-def _readable(fields: Mapping[str, Field]) -> dict[str, Field]:
-    """Return the fields that a signal may answer: those declared, and what each has outside its vocabulary."""
-    novel = (novel_name(name, declared) for name, declared in fields.items())
-    return {name: TEXTS for name in novel if name is not None} | dict(fields)
-
-
-def _answered(source: Source, said: Said, started: float, attempt: int) -> Signal:
+def _answered(source: Source, heard: Said, started: float, attempt: int) -> Signal:
     provider = source.provider
     return Signal(
         name=source.declaration.name,
         status=SignalStatus.OK,
-        fields=said.fields,
-        problems=said.problems,
+        fields=heard.fields,
+        problems=heard.problems,
         provider=provider.name,
         version=provider.version,
-        request_id=said.request_id,
+        request_id=heard.request_id,
         duration_ms=_since_ms(started),
         attempts=attempt,
         is_final=source.is_asked_once,
@@ -286,16 +250,16 @@ def _answered(source: Source, said: Said, started: float, attempt: int) -> Signa
 
 def _failed(source: Source, failure: SignalFailed, started: float, attempt: int) -> Signal:
     provider = source.provider
-    is_seen = _text(failure.capture_again) is not None  # the picture was looked at, and would be again
+    is_seen = failure.capture_again is not None  # the picture was looked at, and would be again
     return Signal(
         name=source.declaration.name,
         status=SignalStatus(failure.kind) if failure.kind in ("timeout", "unavailable") else SignalStatus.ERROR,
-        reason=_text(failure.reason) or "no reason given",
-        reason_code=_text(failure.reason_code),
-        capture_again=_text(failure.capture_again),
+        reason=failure.reason,
+        reason_code=failure.reason_code,
+        capture_again=failure.capture_again,
         provider=provider.name,
         version=provider.version,
-        request_id=_text(failure.request_id),
+        request_id=failure.request_id,
         duration_ms=_since_ms(started),
         attempts=attempt,
         is_final=(source.is_asked_once and failure.billed is not False) or (source.is_billed and is_seen),
@@ -304,8 +268,3 @@ def _failed(source: Source, failure: SignalFailed, started: float, attempt: int)
 
 def _since_ms(started: float) -> float:
     return round((monotonic() - started) * 1000, 3)
-
-
-def _text(said: object) -> str | None:
-    """Return a provider's words as the log can hold them; None where they are no text."""
-    return str.__str__(said)[:REASON_MAX].encode("utf-8", "replace").decode() if isinstance(said, str) else None

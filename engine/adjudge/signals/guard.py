@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import threading
 import weakref
 from collections import Counter, deque
@@ -16,10 +17,14 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from time import monotonic
+from typing import Any, cast
 
 from adjudge.audit.calls import Tally
-from adjudge.errors import SignalFailed
+from adjudge.errors import PluginError, SetupError, SignalFailed
 from adjudge.events import Events
+from adjudge.faults import is_operators, said_of
+from adjudge.fields import describe
+from adjudge.offers import is_money, unfit
 from adjudge.plugin import Limits, Provider
 from adjudge.policy.typed import SignalDeclaration
 from adjudge.signals.breaker import Breaker, State
@@ -307,6 +312,10 @@ class Guards:
     _guards: dict[int, tuple[weakref.ref[Provider], dict[str, Guard]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def begin(self) -> None:
+        """Begin from nothing, as in a process that was forked: the calls under way are its parent's."""
+        self._guards, self._lock = {}, threading.Lock()
+
     def of(self, provider: Provider, limits: Limits, account: str = "") -> Guard:
         """Return an account's guard; limits that differ from those it has make a new one, which counts from nothing."""
         with self._lock:
@@ -329,6 +338,8 @@ class Guards:
 
 PROCESS = Guards()
 """The guards of this process."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=PROCESS.begin)
 
 
 Accounts = Mapping[tuple[str, str], Guard]
@@ -346,18 +357,21 @@ def guards_of(
 
     limits: in place of what providers declare, by name. today: what the audit log knows of the day, by provider; every
     account of it begins with the whole.
-    Raises ValueError for limits of a provider that is not there.
+    Raises SetupError for limits of a provider that is not there.
     """
     if strangers := limits.keys() - providers.keys():
-        raise ValueError(f"there is no provider `{min(strangers)}` to limit")
+        raise SetupError(f"there is no provider `{min(strangers)}` to limit")
+    for name, asked in limits.items():
+        if (wrong := unfit(asked)) is not None:
+            raise SetupError(f"the limits of `{name}`: {wrong}")
     found: dict[tuple[str, str], Guard] = {}
     for signal in signals:
         provider = providers.get(signal.provider or "")
         if provider is not None:
-            account = provider.account(signal.config)
+            account = account_of(provider, signal.config)
             limited = limits.get(provider.name, provider.limits)
             if limited.price is None:
-                limited = replace(limited, price=provider.price_of(signal.config))
+                limited = replace(limited, price=price_of(provider, signal.config))
             guard = guards.of(provider, limited, account)
             found[provider.name, account] = guard
             if provider.name in today:
@@ -371,7 +385,37 @@ def prices_of(
 ) -> dict[str, Decimal]:
     """Return what a call costs, by signal."""
     asked = [(signal, providers[signal.provider]) for signal in signals if signal.provider is not None]
-    return {signal.name: accounts[provider.name, provider.account(signal.config)].price for signal, provider in asked}
+    return {
+        signal.name: accounts[provider.name, account_of(provider, signal.config)].price for signal, provider in asked
+    }
+
+
+def account_of(provider: Provider, config: Mapping[str, Any]) -> str:
+    """Return what a `with:` is billed to. Raises PluginError where the provider does not say."""
+    account = _said(provider, "account", config)
+    if not isinstance(account, str):
+        raise PluginError(f"its `account` must be a text, not {describe(account)}", plugin=provider.name)
+    return account
+
+
+def price_of(provider: Provider, config: Mapping[str, Any]) -> Decimal | None:
+    """Return the price that a `with:` states; None where it states none. Raises PluginError."""
+    price = _said(provider, "price_of", config)
+    if price is not None and not is_money(price):
+        raise PluginError(
+            f"its `price_of` must be a Decimal of at least 0, not {describe(price)}", plugin=provider.name
+        )
+    return cast(Decimal | None, price)
+
+
+def _said(provider: Provider, what: str, config: Mapping[str, Any]) -> object:
+    """Return what a provider's own code makes of a `with:`."""
+    try:
+        return getattr(provider, what)(config)
+    except BaseException as error:
+        if is_operators(error):
+            raise
+        raise PluginError(f"its `{what}` failed: {said_of(error)}", plugin=provider.name) from error
 
 
 def usage_of(accounts: Accounts) -> dict[str, Usage]:

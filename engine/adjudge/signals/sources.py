@@ -9,10 +9,12 @@ from typing import Any
 from adjudge.allowed import ANY_HOST, Allowed
 from adjudge.errors import PluginError, SignalFailed
 from adjudge.events import Events
+from adjudge.faults import is_cancelled, is_operators
 from adjudge.plugin import Provider, SecretSource
 from adjudge.policy.policy import Policy
+from adjudge.signals import said
 from adjudge.signals.ask import Source
-from adjudge.signals.guard import Accounts, prices_of
+from adjudge.signals.guard import Accounts, account_of, prices_of
 from adjudge.signals.plan import plan
 
 CLOSE_WITHIN_S = 5.0
@@ -61,13 +63,15 @@ class Sources:
                 raise SignalFailed(refusal, kind="misconfigured", reason_code="NOT_ALLOWED")
             asker = provider.open(declaration.config)
         except SignalFailed as failed:
-            failure = failed
-        except (Exception, SystemExit):  # a plugin's fault: the signal is unavailable, the decision goes on
+            failure = said.failed(failed)
+        except BaseException as error:  # a plugin's fault: the signal is unavailable, the decision goes on
+            if is_operators(error):
+                raise
             _events.exception("provider_not_opened", signal=name, provider=provider.name)
             failure = SignalFailed("the provider could not be opened", kind="unavailable")
         if failure is not None:
             failure.billed = False  # nobody was called
-        guard = self._guards[provider.name, provider.account(declaration.config)]
+        guard = self._guards[provider.name, account_of(provider, declaration.config)]
         return Source(declaration, provider, guard, asker, failure, self._secrets)
 
     async def close(self) -> None:
@@ -87,7 +91,9 @@ async def _close(source: Source) -> None:
         return
     try:
         await source.asker.aclose()
-    except (Exception, SystemExit):
+    except BaseException as error:
+        if is_operators(error) or is_cancelled():
+            raise
         _events.exception("provider_not_closed", provider=source.provider.name)
 
 

@@ -5,17 +5,12 @@ from __future__ import annotations
 from adjudge.authoring.formatting.comments import comments
 from adjudge.authoring.formatting.printer import Path, Printer, is_condition
 from adjudge.errors import AdjudgeError, PolicyErrors
+from adjudge.errors import FormatFault as FormatFault
 from adjudge.expr.nodes import Node as Condition
 from adjudge.expr.parse import parse
 from adjudge.policy import yaml
 from adjudge.policy.yaml import Mapping, Node, Scalar, read_yaml
 from adjudge.source import Source
-
-
-class FormatFault(AdjudgeError):
-    """A document would not have said the same afterwards; nothing was changed."""
-
-    code = "format"
 
 
 def formatted(text: str, name: str = "policy.yaml") -> str:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from adjudge.errors import AdjudgeError, PolicyErrors, did_you_mean
+from adjudge.errors import PolicyErrors, did_you_mean
+from adjudge.errors import ScaffoldError as ScaffoldError
 from adjudge.expr.types import BOOL, DOUBLE, INT, EnumType, MapType, SetType
 from adjudge.fields import Field
 from adjudge.plugin import Provider
@@ -17,17 +18,6 @@ from adjudge.policy.load import read_policy
 from adjudge.texts import split_lines
 
 Build = Literal["none", "github", "gitlab"]
-
-
-class ScaffoldError(AdjudgeError):
-    """An answer that no policy can be made of."""
-
-    code = "new"
-
-    def __init__(self, message: str, hint: str | None = None) -> None:
-        """hint: the way out."""
-        super().__init__(message)
-        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,200 @@
+"""Where an engine lives: the event loop that all its work runs on, who may come in, and how it ends.
+
+Whoever calls is answered. An engine that is not open, is closed, was forked, or whose loop has ended says so in an
+EngineError; nobody waits for a loop that does not run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import CancelledError, Future
+from typing import Any, TypeVar
+
+from adjudge.errors import EngineError
+from adjudge.events import Events
+
+LOOK_EVERY_S = 1.0
+"""Seconds after which a caller who waits looks whether the loop still runs."""
+EXIT_WITHIN_S = 30.0
+"""Seconds that an engine which nobody closed has for closing when the process ends."""
+
+_T = TypeVar("_T")
+Work = Callable[[], Coroutine[Any, Any, _T]]
+
+_ENDED = "the event loop that the engine was opened on has ended; what was under way may be recorded: ask again"
+_FORKED = (
+    "the engine was put together before this process was forked, and does not survive that: fork first, then put one"
+    " together in each process, with an audit folder of its own"
+)
+
+_events = Events("adjudge.engine")
+
+
+class Home:
+    """The event loop of one engine: its caller's, or one in a thread of its own."""
+
+    def __init__(self, close: Work[None], let_go: Callable[[], None]) -> None:
+        """close: what to do on the loop when the engine is closed. let_go: what is left to do where the loop ended."""
+        self._close, self._let_go = close, let_go
+        self._process = os.getpid()
+        self._gate = threading.Lock()  # nobody comes in while the engine closes
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._calls: set[Future[Any]] = set()
+        self._is_closed = self._is_over = False
+
+    def check_process(self) -> None:
+        """Raise EngineError in a process that was forked: threads are missing here, and locks may be held for ever."""
+        if self._is_elsewhere:
+            raise EngineError(_FORKED)
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Return the loop. Raises EngineError where the engine is not open here."""
+        self.check_process()
+        if self._loop is None:
+            how = "is closed" if self._is_closed else "is not open: use it as `async with engine:` or `with engine:`"
+            raise EngineError(f"the engine {how}")
+        return self._loop
+
+    async def run(self, work: Work[_T]) -> _T:
+        """Do work on the loop, for a caller on any loop. Raises EngineError, and what the work raises."""
+        if asyncio.get_running_loop() is self.loop():
+            return await work()
+        loop, call = self._call(work)
+        answer = asyncio.wrap_future(call)
+        try:
+            while not (await asyncio.wait({answer}, timeout=LOOK_EVERY_S))[0]:
+                self._look(loop)
+        except BaseException:
+            answer.cancel()  # what others wait for goes on
+            raise
+        if answer.cancelled():
+            raise EngineError(_ENDED)
+        return answer.result()
+
+    def run_blocking(self, work: Work[_T]) -> _T:
+        """Do work on the loop, for a thread that has none; as `run` otherwise."""
+        loop, call = self._call(work)
+        while True:
+            try:
+                return call.result(timeout=LOOK_EVERY_S)
+            except TimeoutError:
+                if call.done():
+                    raise  # the work's own
+                self._look(loop)
+            except CancelledError:
+                raise EngineError(_ENDED) from None
+
+    def _call(self, work: Work[_T]) -> tuple[asyncio.AbstractEventLoop, Future[_T]]:
+        self.check_process()
+        with self._gate:
+            loop = self.loop()
+            self._look(loop)
+            call = asyncio.run_coroutine_threadsafe(work(), loop)
+            self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        return loop, call
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Raise EngineError where nobody runs the loop; its own thread never lets it end."""
+        if self._thread is None and not loop.is_running():
+            raise EngineError(_ENDED)
+
+    def open(self) -> None:
+        """Live on the running loop. Raises EngineError where the engine was opened before."""
+        self._begin(asyncio.get_running_loop(), None)
+
+    def open_thread(self) -> None:
+        """Live on a loop in a thread of its own. Raises EngineError where the engine was opened before."""
+        loop = asyncio.new_event_loop()
+        thread = threading.Thread(target=self._live, args=(loop,), name="adjudge-engine", daemon=True)
+        try:
+            self._begin(loop, thread)
+        except EngineError:
+            loop.close()
+            raise
+        thread.start()
+
+    def _begin(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread | None) -> None:
+        self.check_process()
+        with self._gate:
+            if self._loop is not None or self._is_closed:
+                how = "was closed: put another one together" if self._is_closed else "is open already"
+                raise EngineError(f"the engine {how}")
+            self._loop, self._thread = loop, thread
+        atexit.register(self._at_exit)
+
+    def _live(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Run the loop until the engine has closed; what a plugin throws through it, or its `stop`, does not end it."""
+        while not self._is_over:
+            try:
+                loop.run_forever()
+            except BaseException:  # the one who waits for that task has it too; the others' work goes on
+                _events.exception("loop_interrupted")
+
+    async def close(self) -> None:
+        """Close where the caller is on some loop; in a process that was forked, nothing is this one's to close."""
+        if self._is_elsewhere:
+            return
+        loop = self._leave()
+        try:
+            if asyncio.get_running_loop() is loop:
+                await self._closing()
+            elif loop.is_running():
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._closing(), loop))
+            else:
+                self._let_go()
+        finally:
+            self._end_thread(loop, None)
+
+    def close_blocking(self, *, within_s: float | None = None) -> None:
+        """Close for a thread that has no loop. within_s: seconds after which the rest is left undone."""
+        if self._is_elsewhere:
+            return
+        loop = self._leave()
+        try:
+            if loop.is_running() or self._thread is not None:
+                asyncio.run_coroutine_threadsafe(self._closing(), loop).result(within_s)
+            else:
+                self._let_go()
+        except TimeoutError:
+            self._let_go()
+            raise
+        finally:
+            self._end_thread(loop, within_s)
+
+    async def _closing(self) -> None:
+        """Let those who came in before be answered, and close."""
+        await asyncio.gather(*map(asyncio.wrap_future, tuple(self._calls)), return_exceptions=True)
+        await self._close()
+
+    def _leave(self) -> asyncio.AbstractEventLoop:
+        """Let nobody in any more, and return the loop. Raises EngineError where the engine is not open."""
+        with self._gate:
+            loop, self._loop, self._is_closed = self.loop(), None, True
+        atexit.unregister(self._at_exit)
+        return loop
+
+    def _end_thread(self, loop: asyncio.AbstractEventLoop, within_s: float | None) -> None:
+        if self._thread is not None:
+            self._is_over = True
+            loop.call_soon_threadsafe(loop.stop)
+            self._thread.join(within_s)
+            if not self._thread.is_alive():
+                loop.close()
+
+    def _at_exit(self) -> None:
+        """Close where the process ends and nobody has closed: the log gets its closing checkpoint."""
+        try:
+            self.close_blocking(within_s=EXIT_WITHIN_S)
+        except BaseException:  # a process that ends has nobody to raise it to
+            _events.exception("not_closed")
+
+    @property
+    def _is_elsewhere(self) -> bool:
+        """Whether the engine is another process's: this one was forked from it."""
+        return os.getpid() != self._process

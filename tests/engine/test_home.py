@@ -1,0 +1,368 @@
+"""An engine's life: whoever calls is answered, whatever becomes of the loop, the process or the plugins around it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engines import device, engine, face, request
+from structlog.testing import capture_logs
+
+from adjudge import home as home_module
+from adjudge.engine import Engine
+from adjudge.errors import AdjudgeError, EngineError, StoreUnavailable
+from adjudge.model import Decision, Outcome
+from adjudge.store.memory import MemoryStore
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+
+
+def run(program: str, at: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run a program beside the tests' own helpers. at: where its log is to be."""
+    head = f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\nfrom pathlib import Path\n"
+    head += f"from engines import *\nAT = Path({str(at)!r})\n"
+    command = [sys.executable, *options, "-c", head + textwrap.dedent(program)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+FORKED = """
+import asyncio, os
+from adjudge.errors import AdjudgeError
+def tell(name, work):
+    try:
+        work()
+    except AdjudgeError as error:
+        print(name, error.code, "fork first" in str(error))
+    else:
+        print(name, "answered")
+door = engine(at=AT)
+OPEN
+sys.stdout.flush()
+if (child := os.fork()) == 0:
+    for name, work in {
+        "decide_sync": lambda: door.decide_sync(request()),
+        "decide": lambda: asyncio.run(door.decide(request())),
+        "label": lambda: asyncio.run(door.label("0" * 32, "0" * 32, "fraud", source="me")),
+        "erase": lambda: asyncio.run(door.erase("0" * 32)),
+        "usage": lambda: door.usage(),
+        "open": lambda: door.__enter__(),
+        "open on a loop": lambda: asyncio.run(door.__aenter__()),
+    }.items():
+        tell(name, work)
+    CLOSE
+    sys.stdout.flush()
+    HOW
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+with door:
+    print(door.decide_sync(request(1)).status)
+"""
+
+
+@needs_fork
+@pytest.mark.parametrize(
+    "close", ["pass", "door.__exit__(None, None, None)", "asyncio.run(door.__aexit__(None, None, None))"]
+)
+@pytest.mark.parametrize("how", ["os._exit(7)", "sys.exit(7)"])
+def test_forked_engine_says_so_at_once_in_every_method_and_the_parents_lives_on(
+    close: str, how: str, tmp_path: Path
+) -> None:
+    """Not opened, so that its `with` comes after; the log is open all the same."""
+    program = FORKED.replace("OPEN", "").replace("CLOSE", close).replace("HOW", how)
+    ended = run(program, tmp_path, "-W", "ignore")
+    said = ended.stdout.splitlines()
+    assert said[:7] == [
+        f"{name} engine True" for name in ("decide_sync", "decide", "label", "erase", "usage", "open", "open on a loop")
+    ], ended.stderr
+    assert said[7:] == ["7", "fresh"]
+    assert run("from adjudge.audit.verify import verify\nprint(verify(AT).is_good)", tmp_path).stdout == "True\n"
+
+
+@needs_fork
+def test_forked_open_engine_is_closed_by_its_parent_alone(tmp_path: Path) -> None:
+    ended = run(
+        """
+        import os
+        with engine(at=AT) as door:
+            door.decide_sync(request())
+            if (child := os.fork()) == 0:
+                try:
+                    door.decide_sync(request(1))
+                except RuntimeError as error:
+                    print(type(error).__name__)
+                sys.exit(0)  # through the `with`, which closes nothing here
+            os.waitpid(child, 0)
+            print(door.decide_sync(request(2)).status, flush=True)
+        from adjudge.audit.verify import verify
+        print(verify(AT).is_good, [body.merchant_biz_id[-1] for body in recorded(AT)])
+        """,
+        tmp_path, "-W", "ignore",
+    )  # fmt: skip
+    assert ended.stdout.splitlines() == ["EngineError", "fresh", "True ['0', '2']"], ended.stderr
+
+
+@needs_fork
+def test_forked_process_puts_an_engine_of_its_own_together(tmp_path: Path) -> None:
+    """Also where the parent's calls were under way: their places and locks are not the child's."""
+    ended = run(
+        """
+        import os, threading
+        from adjudge.plugin import Limits
+        entered, go_on = threading.Event(), threading.Event()
+        def waits(context):
+            entered.set()
+            go_on.wait(60)
+            return {"score": 0.1}
+        asked = [face(waits, limits=Limits(in_flight=1)), device()]
+        with engine(asked, at=AT / "parent") as door:
+            caller = threading.Thread(target=door.decide_sync, args=(request(),))
+            caller.start()
+            entered.wait(60)
+            sys.stdout.flush()
+            if (child := os.fork()) == 0:
+                go_on.set()
+                with engine(asked, at=AT / "child") as own:
+                    print(own.decide_sync(request(1)).outcome, flush=True)
+                os._exit(0)
+            os.waitpid(child, 0)
+            go_on.set()
+            caller.join()
+        """,
+        tmp_path, "-W", "ignore",
+    )  # fmt: skip
+    assert ended.stdout == "pass\n", ended.stderr
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "door = engine(at=AT); door.__enter__(); print(door.decide_sync(request()).status)",
+        "door = engine(at=AT); door.__enter__(); print(door.decide_sync(request()).status); raise SystemExit(0)",
+        """
+        async def main():
+            global door
+            door = await engine(at=AT).__aenter__()
+            print((await door.decide(request())).status)
+        import asyncio
+        asyncio.run(main())
+        """,
+    ],
+)
+def test_engine_that_nobody_closes_is_closed_when_the_process_ends(program: str, tmp_path: Path) -> None:
+    ended = run(program, tmp_path, "-W", "error")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "fresh\n", "")
+    shown = run(
+        "from adjudge.audit.read import read\nprint([record.kind for record in read(AT)])\n"
+        "from adjudge.audit.verify import verify\nprint(verify(AT).is_good)",
+        tmp_path,
+    )
+    assert shown.stdout.splitlines() == ["['policy', 'call', 'call', 'decision', 'checkpoint']", "True"]
+
+
+def test_engine_whose_loop_has_ended_says_so_to_every_caller() -> None:
+    door = engine()
+    asyncio.run(door.__aenter__())
+    calls: list[Callable[[], object]] = [
+        lambda: door.decide_sync(request()),
+        lambda: asyncio.run(door.decide(request())),
+        lambda: asyncio.run(door.erase("0" * 32)),
+    ]
+    for call in calls:
+        with pytest.raises(EngineError, match="the event loop that the engine was opened on has ended"):
+            call()
+    door.__exit__(None, None, None)
+    with pytest.raises(EngineError, match="the engine is closed"):
+        door.decide_sync(request())
+
+
+@pytest.mark.parametrize("how", ["cancelled", "stopped"])
+@pytest.mark.parametrize("caller", ["thread", "loop"])
+def test_engine_whose_loop_ends_under_its_callers_answers_them(
+    how: str, caller: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where its tasks are cancelled, as at the end of `asyncio.run`, and where it just stops."""
+    monkeypatch.setattr(home_module, "LOOK_EVERY_S", 0.01)
+    asked = threading.Event()
+    answers: list[object] = []
+
+    async def never(context: object) -> Any:
+        asked.set()
+        await asyncio.Event().wait()
+
+    def call() -> None:
+        try:
+            answers.append(door.decide_sync(request()) if caller == "thread" else asyncio.run(door.decide(request())))
+        except BaseException as error:
+            answers.append(error)
+
+    door, loop = engine([face(never), device()]), asyncio.new_event_loop()
+    loop.run_until_complete(door.__aenter__())
+    thread = threading.Thread(target=call)
+
+    async def wait() -> None:
+        thread.start()
+        await loop.run_in_executor(None, asked.wait, 60)
+        if how == "cancelled":
+            await cancel_all()
+
+    async def cancel_all() -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def end() -> None:
+        await cancel_all()
+        await door.__aexit__(None, None, None)
+
+    loop.run_until_complete(wait())
+    thread.join(60)
+    (answer,) = answers
+    assert isinstance(answer, EngineError) and "has ended" in str(answer)
+    with capture_logs():
+        loop.run_until_complete(end())
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
+
+
+THROWN = [KeyboardInterrupt, SystemExit, GeneratorExit, BaseException, asyncio.CancelledError, StopIteration]
+
+
+@pytest.mark.parametrize("thrown", THROWN)
+@pytest.mark.parametrize("place", ["fetch", "open", "aclose", "observer", "store.get", "store.put", "loop"])
+def test_engine_survives_whatever_a_plugin_throws(thrown: type[BaseException], place: str) -> None:
+    """Each place fails in its own way, and the next request is decided as if nothing had been."""
+    is_failing = True
+
+    def throw(here: str) -> None:
+        if is_failing and here == place:
+            raise thrown("CANARY")
+
+    class Asker:
+        async def fetch(self, context: object) -> Any:
+            if place == "loop":
+                asyncio.get_running_loop().call_soon(throw, "loop")
+            throw("fetch")
+            return {"score": 0.1}
+
+        async def aclose(self) -> None:
+            throw("aclose")
+
+    class Store(MemoryStore):
+        def get(self, merchant_biz_id: str) -> Decision | None:
+            throw("store.get")
+            return super().get(merchant_biz_id)
+
+        def put(self, decision: Decision, *, age_s: float = 0.0) -> None:
+            throw("store.put")
+            super().put(decision, age_s=age_s)
+
+    class Observer:
+        async def decided(self, decision: Decision) -> None:
+            throw("observer")
+
+    def opened(config: object) -> Asker:
+        throw("open")
+        return Asker()
+
+    asked = [face(open=opened), device()]
+    with capture_logs() as events:
+        with engine(asked, store=Store(), observers=[Observer()]) as door:
+            if place == "store.get":
+                with pytest.raises(StoreUnavailable, match=rf"^the store `Store` cannot be read: {thrown.__name__}$"):
+                    door.decide_sync(request())
+            else:
+                expected = Outcome.REVIEW if place in ("fetch", "open") else Outcome.PASS
+                assert door.decide_sync(request()).outcome is expected
+            is_failing = place == "aclose"
+            assert door.decide_sync(request(1)).outcome is Outcome.PASS
+        with pytest.raises(EngineError, match="is closed"):
+            door.decide_sync(request())
+    assert "CANARY" not in repr([event for event in events if event["event"] != "loop_interrupted"])
+
+
+def test_engine_whose_loop_a_plugin_stops_goes_on() -> None:
+    def stop(context: object) -> Any:
+        asyncio.get_running_loop().stop()
+        return {"score": 0.1}
+
+    with engine([face(stop), device()]) as door:
+        assert [door.decide_sync(request(n)).outcome for n in range(3)] == ["pass"] * 3
+
+
+@pytest.mark.parametrize("found", ["a decision", 5, "another's"])
+def test_store_that_gives_back_something_else_decides_nothing(found: object) -> None:
+    with engine() as other:
+        decision = other.decide_sync(request(1))
+
+    class Store(MemoryStore):
+        def get(self, merchant_biz_id: str) -> Any:
+            return decision if found == "another's" else found
+
+    with capture_logs() as events, engine(store=Store()) as door:
+        with pytest.raises(StoreUnavailable, match="the store `Store` cannot be read: TypeError"):
+            door.decide_sync(request())
+        with pytest.raises(StoreUnavailable):
+            asyncio.run(door.erase(f"{0:032x}"))
+    assert {event["event"] for event in events} == {"store_failed"}
+
+
+def test_erasing_in_a_store_that_fails_is_no_success(tmp_path: Path) -> None:
+    """What the store still holds was not erased."""
+
+    class Store(MemoryStore):
+        fails = False
+
+        def put(self, decision: Decision, *, age_s: float = 0.0) -> None:
+            if self.fails:
+                raise ConnectionError("redis://:CANARY@h")
+            super().put(decision, age_s=age_s)
+
+    store = Store()
+    with capture_logs() as events, engine(at=tmp_path, store=store) as door:
+        door.decide_sync(request())
+        store.fails = True
+        with pytest.raises(StoreUnavailable, match="the store `Store` cannot be written: ConnectionError"):
+            asyncio.run(door.erase(request().merchant_biz_id))
+        store.fails = False
+        assert asyncio.run(door.erase(request().merchant_biz_id)) > 0
+    assert "CANARY" not in repr(events)
+
+
+def test_everything_that_an_engine_raises_of_its_own_is_an_adjudge_error() -> None:
+    """One `except AdjudgeError` is enough, and older code that catches RuntimeError or ValueError still does."""
+    door = engine()
+    calls: list[tuple[Callable[[], object], type[Exception]]] = [
+        (lambda: door.decide_sync(request()), RuntimeError),
+        (lambda: engine(policies=[]), ValueError),
+        (lambda: engine(limits={"nobody": 5}), ValueError),
+        (lambda: asyncio.run(door.label("no id", "", "fraud", source="me")), ValueError),
+        (lambda: door.__exit__(None, None, None), RuntimeError),
+    ]
+    for call, base in calls:
+        with pytest.raises(AdjudgeError) as raised:
+            call()
+        assert isinstance(raised.value, base)
+
+
+def test_closing_from_another_loop_closes(tmp_path: Path) -> None:
+    """Such as a test's fixture whose loop is another one than its test's."""
+    before = set(threading.enumerate())
+    door: Engine = engine(at=tmp_path)
+    door.__enter__()
+    assert asyncio.run(door.decide(request())).outcome is Outcome.PASS
+    asyncio.run(door.__aexit__(None, None, None))
+    with pytest.raises(EngineError, match="is closed"):
+        door.decide_sync(request())
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)
+        assert not thread.is_alive()
+    with engine(at=tmp_path) as again:
+        assert again.decide_sync(request()).status == "duplicate"
