@@ -14,7 +14,16 @@ from adjudge import errors
 from adjudge.errors import AdjudgeError
 
 PAGE = Path(__file__).parents[1] / "docs" / "errors.md"
-INNER = {"Refused", "DoubtfulNumber", "MalformedLine", "UnfinishedLine", "_NoAnswer", "NotTranslatable"}
+INNER = {
+    "DoubtfulNumber",
+    "MalformedLine",
+    "NotTranslatable",
+    "QueryFailed",
+    "Refused",
+    "Undelivered",
+    "UnfinishedLine",
+    "_NoAnswer",
+}
 """Exceptions that are caught in the part that raises them, and that nobody outside ever meets."""
 
 
