@@ -20,6 +20,7 @@ from adjudge.audit.vault import Vault
 from adjudge.authoring.comparison.traffic import Buyer, Side
 from adjudge.errors import AuditBroken
 from adjudge.errors import StateError as StateError
+from adjudge.files import replace_file
 from adjudge.model import Outcome
 from adjudge.plugin import Function, Provider
 from adjudge.policy.policy import Policy
@@ -357,6 +358,4 @@ def _opened(state: Path | None, digest: str | None) -> _State | None:
 
 
 def _save(path: Path, state: _State) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(msgspec.json.encode(state))
-    temporary.replace(path)
+    replace_file(path, msgspec.json.encode(state))

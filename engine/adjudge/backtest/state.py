@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ import msgspec
 
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.layout import LAYOUT
+from adjudge.files import replace_file
 
 STATE = "adjudge-export.json"
 LABELS = "labels"
@@ -61,10 +61,5 @@ def read_state(out: Path) -> State:
 def save_state(out: Path, state: State) -> None:
     """Write how far an export is, as a whole or not at all."""
     out.mkdir(parents=True, exist_ok=True)
-    temporary = out / f".{STATE}"
     text = json.dumps(msgspec.to_builtins(state), indent=2, sort_keys=True)
-    with temporary.open("w") as file:
-        file.write(text + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(out / STATE)
+    replace_file(out / STATE, f"{text}\n".encode())

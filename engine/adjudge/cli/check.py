@@ -13,7 +13,7 @@ from adjudge.authoring.cases import is_test_file, read_tests
 from adjudge.authoring.lint.finding import Finding
 from adjudge.authoring.lint.fix import mended
 from adjudge.authoring.lint.run import lint
-from adjudge.cli.files import replace_file
+from adjudge.cli.files import write_file
 from adjudge.cli.group import FINDINGS, FINE, WRONG
 from adjudge.cli.output import JSON, counted, format_option, print_json, say, say_text
 from adjudge.cli.settings import Settings
@@ -100,7 +100,7 @@ def _read(file: Path, catalogue: Catalogue, found: _Found, with_fixes: bool) -> 
             lambda typed: lint(typed, has_tests=has_tests),
         )
         if count:
-            replace_file(file, text)
+            write_file(file, text)
             found.fixes.append(f"{file}: {count} {'fix' if count == 1 else 'fixes'}")
             typed = read_policy_file(file, catalogue)
     findings = lint(typed, has_tests=has_tests)

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import click
 
-
-def replace_file(file: Path, text: str) -> None:
-    """Replace a file as a whole, with the same mode, so that nobody reads half of it."""
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-        Path(name).chmod(file.stat().st_mode & 0o7777)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+from adjudge.cli.streams import Undelivered
+from adjudge.files import replace_file
 
 
 def write_file(file: Path, text: str) -> None:
-    """Write a file that the user named, as a whole. Raises click.ClickException where it cannot be written."""
-    is_plain = file.is_file() or not file.exists()  # not a pipe, and not /dev/stdout
-    target = file.with_name(f".{file.name}.{os.getpid()}") if is_plain else file
+    """Write a file that the user named, as a whole or not at all. Raises Undelivered."""
     try:
-        target.write_text(text, encoding="utf-8")
-        if is_plain:
-            target.replace(file)
+        replace_file(file, text.encode("utf-8"))
     except OSError as error:
-        if is_plain:
-            target.unlink(missing_ok=True)
-        raise click.ClickException(f"cannot write {file}: {(error.strerror or str(error)).lower()}") from None
+        raise Undelivered(file, error) from None
 
 
 def check_folder(file: Path | None) -> None:

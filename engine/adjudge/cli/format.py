@@ -9,7 +9,7 @@ import click
 
 from adjudge.authoring.cases import is_test_file
 from adjudge.authoring.formatting.run import formatted
-from adjudge.cli.files import replace_file
+from adjudge.cli.files import write_file
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import counted, diff_text, print_exact, say
 from adjudge.cli.streams import standard_input
@@ -50,7 +50,7 @@ def command(paths: tuple[str, ...], only_check: bool, with_diff: bool) -> int:
             elif only_check:
                 say(f"{file} is not in house form")
             else:
-                replace_file(file, after)
+                write_file(file, after)
                 say(f"{file}: formatted")
     if not with_diff:
         say(f"{counted(len(files) - changed - len(errors), 'file')} in house form already")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import cast
 
 import click
 
 from adjudge.authoring.scaffold.build import Answers, Build, build
+from adjudge.cli.files import write_file
 from adjudge.cli.group import FINE
 from adjudge.cli.output import say
 from adjudge.cli.settings import Settings
@@ -64,12 +66,12 @@ def command(
         build=cast(Build, build_),
     )
     files = {folder / path: text for path, text in build(answers, providers).items()}
-    there = [path for path in files if path.exists()]
+    there = [path for path in files if os.path.lexists(path)]
     if there:
         raise click.UsageError(f"{there[0]} is there already; nothing was written")
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, "utf-8")
+        write_file(path, text)
         say(f"wrote {path}")
     policy = folder / f"{name}.yaml"
     say("", f"next: adjudge check {policy}; adjudge test {policy}; adjudge analyse {policy}")

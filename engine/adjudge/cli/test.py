@@ -12,7 +12,7 @@ from adjudge.authoring.coverage import Coverage, coverage, described
 from adjudge.authoring.junit import junit
 from adjudge.authoring.suggest import appended, suggest
 from adjudge.authoring.testing import Result, run
-from adjudge.cli.files import replace_file, write_file
+from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, counted, format_option, print_exact, print_json, say, say_text
 from adjudge.cli.settings import Settings
@@ -45,6 +45,7 @@ def command(
     """
     if write and not with_suggestions:
         raise click.UsageError("--write goes with --suggest")
+    check_folder(junit_file)
     catalogue = settings.catalogue()
     read = _read(paths, catalogue)
     if with_suggestions:
@@ -111,7 +112,7 @@ def _suggest(read: list[CaseFile], catalogue: Catalogue, write: bool) -> int:
     for file, *others in _by_policy(read).values():
         suggestions, unfound = suggest(file, others)
         if write and suggestions:
-            replace_file(file.path, appended(file, suggestions, catalogue))
+            write_file(file.path, appended(file, suggestions, catalogue))
         elif suggestions:
             print_exact("".join(f"{one.render()}\n" for one in suggestions))
         for item in unfound:
