@@ -9,13 +9,18 @@ import pytest
 from adjudge.cli.streams import UNDELIVERED
 from conftest import Run
 
-UGLY = "policy_language: 1\npolicy: onboarding\ninputs: {country: string}\nrules:\n  - {id: a,   when: 'country == \"KP\"', then: reject}\n"
-UNUSED = "rules: # lint: allow unused-input\n"
+UGLY = """\
+policy_language: 1
+policy: onboarding
+inputs: {country: string}
+rules: # lint: allow unused-input
+  - {id: a,   when: 'country == "KP"', then: reject}
+"""
 
 
 def write_policy(folder: Path) -> Path:
     (folder / "real").mkdir()
-    (folder / "real" / "p.yaml").write_text(UGLY.replace("rules:\n", UNUSED))
+    (folder / "real" / "p.yaml").write_text(UGLY)
     (folder / "real" / "p_test.yaml").write_text(
         "policy: p.yaml\ntests:\n  - {name: one, given: {inputs: {country: SG}}, expect: pass}\n"
     )
