@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pluggy
 
 from adjudge.errors import JsonError, PluginError, ProviderConfigError, SignalFailed
+from adjudge.events import Events
 from adjudge.fields import Field, parse_fields
 from adjudge.json_reader import read_json
 from adjudge.model import Decision, Face, Request
@@ -29,6 +30,7 @@ __all__ = [
     "Decision",
     "DecisionObserver",
     "DecisionStore",
+    "Events",
     "Face",
     "Function",
     "JsonError",

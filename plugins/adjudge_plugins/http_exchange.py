@@ -45,11 +45,15 @@ def connect(*, loopback: bool = False) -> httpx.AsyncClient:
     """
     import httpx
 
+    from adjudge_plugins.http_proxy import Proxies, Routes
+
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
     return httpx.AsyncClient(
-        trust_env=not loopback,
+        transport=None if loopback else Routes(Proxies.of_environment(), limits),
+        trust_env=False,
         follow_redirects=False,
         timeout=None,  # noqa: S113  # `exchange` bounds the whole of it, which httpx cannot
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+        limits=limits,
     )
 
 
