@@ -413,7 +413,7 @@ def test_fetch_face_that_is_no_picture_in_memory_fails_before_the_model_is_opene
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "MEDIA_NOT_SUPPORTED", True),
         (b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4 + b"\xff\xd9", "MEDIA_NOT_SUPPORTED", True),
         ("cut", "PICTURE_DAMAGED", True),
-        ("sixteen", "MEDIA_NOT_SUPPORTED", False),
+        ("animated", "MEDIA_NOT_SUPPORTED", False),
     ],
 )
 def test_fetch_picture_that_cannot_be_read_fails(
@@ -421,8 +421,10 @@ def test_fetch_picture_that_cannot_be_read_fails(
 ) -> None:
     if data == "cut":
         data = png(numbered())[:-30]
-    elif data == "sixteen":
-        data = png(plain(60_000, mode="I;16"))
+    elif data == "animated":
+        written = io.BytesIO()
+        plain(0).save(written, "PNG", save_all=True, append_images=[plain(255)])
+        data = written.getvalue()
 
     with pytest.raises(SignalFailed) as caught:
         fetch(config(flat(), {"a": {"index": 0}}), data)

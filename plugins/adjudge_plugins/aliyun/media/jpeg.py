@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from adjudge_plugins.aliyun.media.finding import BrokenMediaError, Finding
+from adjudge_plugins.pictures import read_orientation
 
 SEGMENTS_MAX = 1000
 """More than any camera writes: an hour of scans can be packed into a small progressive file."""
@@ -20,8 +21,6 @@ _NOT_FRAMES = frozenset((0xC4, 0xC8, 0xCC))  # DHT, JPG and DAC lie among the fr
 _FILL = re.compile(rb"\xff*+")
 _END_OF_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # neither a stuffed zero, nor a restart, nor a fill byte
 _EXIF = b"Exif\x00\x00"
-_ORIENTATION = 0x0112
-_SHORT = 3
 _SEND_AGAIN = "The picture did not arrive whole. Please send it again, or take a new one."
 
 
@@ -78,25 +77,6 @@ def read_jpeg(data: bytes) -> Jpeg:
     except BrokenMediaError as error:
         fault = error.finding
     return Jpeg(frame=frame, orientation=read_orientation(exif or b""), end=end, fault=fault)
-
-
-def read_orientation(tiff: bytes) -> int:
-    """Return the orientation that EXIF declares, 1 to 8, or 1 where there is none to be found.
-
-    tiff: EXIF without the `Exif` before it: the TIFF header, and the first directory somewhere after.
-    """
-    if tiff[:4] not in (b"II*\x00", b"MM\x00*"):
-        return 1
-
-    def number(at: int, size: int) -> int:
-        return int.from_bytes(tiff[at : at + size], "little" if tiff[:2] == b"II" else "big")
-
-    directory = number(4, 4)
-    for entry in range(directory + 2, min(directory + 2 + 12 * number(directory, 2), len(tiff) - 11), 12):
-        if number(entry, 2) == _ORIENTATION:
-            value = number(entry + 8, 2)
-            return value if number(entry + 2, 2) == _SHORT and 1 <= value <= 8 else 1
-    return 1
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, int, int]]:

@@ -7,32 +7,19 @@ of a video, and `prepare`, need the extra `media`.
 from __future__ import annotations
 
 import io
-from types import MappingProxyType
 
 from adjudge_plugins.aliyun.media.clip import examine_clip
 from adjudge_plugins.aliyun.media.finding import Examined, Finding
-from adjudge_plugins.aliyun.media.jpeg import read_jpeg, read_orientation
+from adjudge_plugins.aliyun.media.jpeg import read_jpeg
 from adjudge_plugins.aliyun.media.kind import JPEG, MOV, MP4, PNG, Kind, recognise
 from adjudge_plugins.aliyun.media.picture import PREPARED_SHORT_SIDE, examine_picture
+from adjudge_plugins.pictures import PictureError, read_picture
 
 __all__ = ["Examined", "Finding", "examine", "prepare"]
 
 PREPARED_QUALITY = 80
 PREPARE_MAX_PIXELS = 64_000_000
 """More is not decoded: a progressive JPEG takes up to six bytes of memory a pixel."""
-
-_UPRIGHT = MappingProxyType(
-    {
-        2: "FLIP_LEFT_RIGHT",
-        3: "ROTATE_180",
-        4: "FLIP_TOP_BOTTOM",
-        5: "TRANSPOSE",
-        6: "ROTATE_270",
-        7: "TRANSVERSE",
-        8: "ROTATE_90",
-    }
-)
-"""How a picture of each EXIF orientation is turned, in the words of Pillow."""
 
 _USE_CAMERA = "We could not read this file. Please take a new picture with the camera."
 
@@ -60,46 +47,37 @@ def prepare(data: bytes) -> bytes:
     `media`. Cost: decodes; 50 ms for two megapixels, 80 ms for twelve.
     """
     kind = recognise(data)
-    orientation = _check_readable(data, kind)
+    _check_readable(data, kind)
     try:
         from PIL import Image
     except ImportError:
         raise ImportError("scaling a picture needs Pillow: pip install adjudge[media]") from None
     try:
-        with Image.open(io.BytesIO(data), formats=[kind.name]) as opened:
-            _check_pixels(*opened.size)  # a PNG may have a second header, and the library believes the last
-            scale = min(1.0, PREPARED_SHORT_SIDE / min(opened.size))
-            size = round(opened.width * scale), round(opened.height * scale)
-            opened.draft(None, (2 * size[0], 2 * size[1]))  # a JPEG is decoded no larger than scaling down well needs
-            opened.load()
-            if orientation is None:
-                orientation = read_orientation(opened.info.get("exif", b"").removeprefix(b"Exif\x00\x00"))
-            picture = opened.convert("RGBA" if opened.has_transparency_data else "RGB")
+        picture = read_picture(
+            data, formats=(kind.name,), pixels_max=PREPARE_MAX_PIXELS, short_side=PREPARED_SHORT_SIDE
+        )
+        scale = min(1.0, PREPARED_SHORT_SIDE / min(picture.size))
+        size = round(picture.width * scale), round(picture.height * scale)
         picture = picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-        if picture.mode == "RGBA":
-            picture = Image.alpha_composite(Image.new("RGBA", size, "white"), picture).convert("RGB")
-        if orientation in _UPRIGHT:
-            picture = picture.transpose(Image.Transpose[_UPRIGHT[orientation]])
         picture.info = {}  # what stands here would be written, a comment for one
         written = io.BytesIO()
         picture.save(written, "JPEG", quality=PREPARED_QUALITY)
-    except Exception as error:  # a decoder fails on hostile bytes in more ways than it says
-        raise ValueError(f"the picture cannot be read: {error}") from None
+    except (PictureError, MemoryError) as error:
+        raise ValueError(str(error) or "the picture takes more memory than there is") from None
     return written.getvalue()
 
 
-def _check_readable(data: bytes, kind: Kind) -> int | None:
-    """Return a JPEG's orientation, or None for a PNG, which tells it later. Raises ValueError before any decoding."""
+def _check_readable(data: bytes, kind: Kind) -> None:
+    """Raise ValueError, before any decoding, for what cannot be read whole or is too large."""
     if kind is JPEG:
         jpeg = read_jpeg(data)
         if jpeg.fault is not None or jpeg.frame is None:
             raise ValueError(jpeg.fault.message if jpeg.fault else "the JPEG is damaged")
         _check_pixels(jpeg.frame.width, jpeg.frame.height)
-        return jpeg.orientation
-    if kind is PNG:
+    elif kind is PNG:  # it may have a second header, and the library believes the last: that is looked at too
         _check_pixels(int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big"))
-        return None
-    raise ValueError(_wrong_kind(data, kind).message)
+    else:
+        raise ValueError(_wrong_kind(data, kind).message)
 
 
 def _check_pixels(width: int, height: int) -> None:
