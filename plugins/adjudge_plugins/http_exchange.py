@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from adjudge.plugin import SignalFailed
+from adjudge.plugin import JsonError, SignalFailed, read_json
 
 if TYPE_CHECKING:
     import httpx
@@ -122,22 +122,20 @@ async def _exchange(client: httpx.AsyncClient, request: httpx.Request) -> Reply:
             await response.aclose()
     except httpx.ConnectTimeout:
         raise
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, ValueError) as error:  # a length of thousands of digits is a ValueError of Python's
         reason = _transport_reason(error)
         raise SignalFailed(reason, kind="unavailable", reason_code="CONNECTION_FAILED") from None
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Reply(status=response.status_code, body=bytes(body), headers=headers)
 
 
-def decode_json(body: bytes) -> object:
-    """Read a JSON text. Raises ValueError, and nothing else, where it is none."""
-    import msgspec
-
+def read_answer(body: bytes) -> object:
+    """Return what an answer of JSON says. Raises SignalFailed, in words, where it is none or says a key twice."""
     try:
-        document: object = msgspec.json.decode(body)
-    except (ValueError, RecursionError):
-        raise ValueError("is not JSON") from None
-    return document
+        return read_json(body, max_bytes=ANSWER_MAX_BYTES)
+    except JsonError as error:
+        said = error.message if error.message.startswith("is ") else f"cannot be read: {error.message}"
+        raise SignalFailed(f"the answer {said}", reason_code="BAD_ANSWER") from None
 
 
 def _transport_reason(error: BaseException) -> str:

@@ -44,7 +44,7 @@ from adjudge.plugin import (
     Unusable,
     hookimpl,
 )
-from adjudge_plugins.http_exchange import connect, decode_json, exchange, is_loopback
+from adjudge_plugins.http_exchange import connect, exchange, is_loopback, read_answer
 
 if TYPE_CHECKING:
     import httpx
@@ -98,10 +98,7 @@ class _JsonAsker:
         if not 200 <= reply.status < 300:
             kind = "unavailable" if reply.status >= 500 or reply.status == 429 else "error"
             raise SignalFailed(f"answered {reply.status}", kind=kind, reason_code=f"HTTP_{reply.status}")
-        try:
-            document = decode_json(reply.body)
-        except ValueError as error:
-            raise SignalFailed(f"the answer {error}", reason_code="BAD_ANSWER") from None
+        document = read_answer(reply.body)
         return {name: await self._field(name, document) for name in context.fields}
 
     async def _field(self, name: str, document: object) -> object:

@@ -75,7 +75,7 @@ def read_picture(data: bytes, *, formats: Sequence[str], pixels_max: int, short_
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(data), formats=formats) as opened:
+        with Image.open(io.BytesIO(data), formats=tuple(formats)) as opened:
             if opened.width * opened.height > pixels_max:
                 raise _too_large(f"is {opened.width} by {opened.height}", pixels_max)
             if opened.format in ("PNG", "WEBP") and getattr(opened, "is_animated", False):

@@ -138,7 +138,7 @@ def test_read_answer_score_that_is_none_is_unknown_never_zero(given: object) -> 
     assert understood["score"] == {"SuspectRemake": None, "SuspectPSFace": 0.25}
 
 
-@pytest.mark.parametrize("given", [7, True, [], "not json", "[]", "7", "[" * 50_000])
+@pytest.mark.parametrize("given", [7, True, [], "not json", "[]", "7", "[" * 5_000])
 def test_read_answer_scores_of_another_type_are_unknown(given: object) -> None:
     assert "score" not in fields("0", "", given)
 
@@ -254,6 +254,37 @@ def test_read_answer_no_json_object_fails_and_may_have_been_paid(status: int, bo
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        b'{"Code":"Success","Code":"Success","ResultObject":{"Result":"0"}}',
+        b'{"Code":"Success","ResultObject":{"Result":"2","RiskTag":"","Result":"0"}}',
+        b'{"Code":"Success","ResultObject":{"Result":"2"},"ResultObject":{"Result":"0"}}',
+    ],
+)
+def test_read_answer_key_that_stands_twice_is_no_answer(body: bytes) -> None:
+    failed = failure(200, body)
+
+    assert (failed.reason_code, failed.billed) == ("BAD_ANSWER", None)
+    assert failed.reason.endswith("stands twice in one object")
+
+
+def test_read_answer_score_that_stands_twice_in_its_text_is_unknown() -> None:
+    found = fields("1", "SuspectRemake", '{"SuspectRemake": 0.9, "SuspectRemake": 0.1}')
+
+    assert found["result"] == "high" and found["tags"] == ["SuspectRemake"] and "score" not in found
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "9" * 5000, "1" + "0" * 400])
+def test_read_answer_number_past_a_double_is_unknown_alone(number: str) -> None:
+    said = f'{{"Code":"Success","Other":{number},"ResultObject":{{"Result":"1","RiskTag":"SuspectRemake","RiskScore":'
+    said += f'{{"SuspectRemake":{number},"SuspectPSFace":0.7}}}}}}'
+
+    found = dict(read_answer(Reply(status=200, body=said.encode())))
+
+    assert (found["result"], found["score"]) == ("high", {"SuspectRemake": None, "SuspectPSFace": 0.7})
+
+
+@pytest.mark.parametrize(
     ("headers", "seconds"),
     [
         ({"x-acs-retry-after": "700"}, 0.7),
@@ -280,6 +311,9 @@ def test_read_answer_clock_that_is_off_says_by_how_much(minutes: int, said: str)
         read_answer(Reply(status=400, body=body, headers={"date": theirs}))
     with pytest.raises(SignalFailed, match=r"15 minutes off$"):
         read_answer(Reply(status=400, body=body, headers={"date": "yesterday"}))
+    for date in ("Mon, 30 Nov 2026 10:00:00 +" + "9" * 12, "Mon, " + "9" * 5000 + " Nov 2026 10:00:00 GMT"):
+        with pytest.raises(SignalFailed, match=r"15 minutes off$"):
+            read_answer(Reply(status=400, body=body, headers={"date": date}))
 
 
 def test_read_answer_message_of_the_vendor_is_not_passed_on() -> None:

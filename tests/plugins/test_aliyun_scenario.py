@@ -311,6 +311,8 @@ def test_read_scenario_mistake_is_told_by_its_path() -> None:
         read_scenario([])
     with pytest.raises(ScenarioError, match=r"^shares\[0\]\.score\.x: `x` is a number"):
         read_scenario({"shares": [{"share": "1%", "result": "low", "score": {"x": -1}}]})
+    with pytest.raises(ScenarioError, match=r"^seed: `seed` has too many digits$"):
+        read_scenario({"seed": 10**5000})
     with pytest.raises(ScenarioError, match=r"^seed: `seed` is a text$"):
         read_scenario({"seed": True})
 

@@ -19,6 +19,7 @@ from msgspec import structs
 from adjudge.fields import parse_fields
 from adjudge.model import Face, Request
 from adjudge.plugin import Answer, ProviderConfigError, SignalFailed, Unusable, Uses
+from adjudge.testing import decide_once
 from adjudge_plugins.http_json import HTTP_JSON
 
 Ask = Callable[..., Answer]
@@ -233,6 +234,9 @@ def test_fetch_duration_has_a_form_in_json(endpoint: Any, fetch: Callable[..., A
         (200, b"", {}, "BAD_ANSWER", "error"),
         (200, b"[" * 100_000, {}, "BAD_ANSWER", "error"),
         (200, b'{"score": NaN}', {}, "BAD_ANSWER", "error"),
+        (200, b'{"score": 95, "emulator": false, "score": 5}', {}, "BAD_ANSWER", "error"),
+        (200, b'{"score": 5, "other": [{"a": 1, "a": 1}]}', {}, "BAD_ANSWER", "error"),
+        (200, b"{}", {"content-length": "9" * 5000}, "CONNECTION_FAILED", "unavailable"),
         (200, b'"' + b"x" * 1024 * 1024, {}, "ANSWER_TOO_LARGE", "error"),
         (200, b"{}", {"content-encoding": "gzip"}, "BAD_ANSWER", "error"),
         (200, None, {}, "CONNECTION_FAILED", "unavailable"),
@@ -254,6 +258,28 @@ def test_fetch_other_answers_are_failed_signals(
 
     assert (caught.value.reason_code, caught.value.kind) == (reason_code, kind)
     assert len(endpoint.seen) == 1
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e400", "9" * 5000, "1" + "0" * 400])
+def test_fetch_number_past_a_double_is_unknown_alone_and_named(endpoint: Any, number: str) -> None:
+    endpoint.body = f'{{"result": {{"score": {number}, "n": {number}}}, "emulator": true}}'.encode()
+    policy = f"""
+policy_language: 1
+policy: p
+signals:
+  device:
+    provider: http.json
+    with: {{url: "{endpoint.url}", paths: {{score: result.score, n: "max([result.n, `5`])"}}}}
+    fields: {{score: double, n: int, emulator: bool}}
+rules:
+  - {{id: emulator, when: device.emulator, then: reject}}
+thresholds: {{device.score: {{review: 70}}}}
+"""
+    decision = decide_once(policy, providers=[HTTP_JSON])
+
+    assert decision.outcome == "reject" and decision.signals["device"].fields["emulator"] is True
+    assert any(note.startswith("device.score ") for note in decision.notes)
+    assert decision.signals["device"].fields["score"] is None
 
 
 def test_fetch_slow_answer_is_a_timeout(endpoint: Any, fetch: Callable[..., Answer]) -> None:

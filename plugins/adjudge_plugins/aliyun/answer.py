@@ -15,10 +15,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from adjudge.plugin import Answer, SignalFailed
+from adjudge.plugin import Answer, JsonError, SignalFailed, read_json
 from adjudge_plugins.aliyun.meaning import meaning
 from adjudge_plugins.aliyun.vocabulary import RESULTS, RISK_TAGS, SUCCESS_CODES, reason_code
-from adjudge_plugins.http_exchange import Reply, decode_json
+from adjudge_plugins.http_exchange import Reply
 
 _CODE = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]{0,63}", re.ASCII)
 _REQUEST_ID = re.compile(r"[0-9A-Za-z-]{1,64}", re.ASCII)
@@ -33,13 +33,10 @@ def read_document(reply: Reply) -> Mapping[str, object]:
 
     The vendor's `Message` is not passed on: that of a refused signature quotes what was signed, a token included.
     """
-    try:
-        document = decode_json(reply.body)
-    except ValueError:
-        document = None
+    document, why = _read(reply.body)
     if not isinstance(document, Mapping):
         # a proxy's page, a cut answer: nobody knows whether the vendor saw the request
-        said = f"answered {reply.status} without a JSON object"
+        said = f"answered {reply.status} without a JSON object{why}"
         raise SignalFailed(said, kind="unavailable", reason_code="BAD_ANSWER")
     request_id = _matching(_REQUEST_ID, document.get("RequestId"))
     code = document.get("Code")
@@ -48,6 +45,14 @@ def read_document(reply: Reply) -> Mapping[str, object]:
     if reply.status >= 300 or (code is not None and code not in SUCCESS_CODES):
         raise _failure(reply, _matching(_CODE, code), request_id)
     return document
+
+
+def _read(body: bytes) -> tuple[object, str]:
+    """Return what an answer says, or None and why, where it is JSON but for that."""
+    try:
+        return read_json(body), ""
+    except JsonError as error:
+        return None, "" if error.message.startswith("is not JSON") else f": {error.message}"
 
 
 def read_answer(reply: Reply) -> Answer:
@@ -95,7 +100,7 @@ def _clock_off(reply: Reply) -> str | None:
     try:
         theirs = parsedate_to_datetime(reply.headers.get("date", ""))
         minutes = round((datetime.now(UTC) - theirs).total_seconds() / 60)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return f"{abs(minutes)} minutes {'ahead of' if minutes > 0 else 'behind'} the vendor's"
 
@@ -136,8 +141,8 @@ def _scores(value: object, *, low: bool) -> dict[str, float | None] | None:
         return {} if low else None
     if isinstance(value, str):
         try:
-            value = decode_json(value.encode())
-        except ValueError:
+            value = read_json(value.encode())
+        except (JsonError, UnicodeEncodeError):
             return None
     if not isinstance(value, Mapping):
         return None

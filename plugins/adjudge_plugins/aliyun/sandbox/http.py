@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from email.utils import format_datetime
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from adjudge_plugins.aliyun.sandbox.answers import Outgoing
 from adjudge_plugins.aliyun.sandbox.incoming import Incoming
@@ -43,17 +44,27 @@ async def read_request(
         head = _parse_head(await reader.readuntil(b"\r\n\r\n"))
     except asyncio.LimitOverrunError:
         raise BadRequest(431) from None
-    length = head.header("content-length") or "0"
-    if not length.isascii() or not length.isdigit() or head.header("transfer-encoding") is not None:
-        raise BadRequest(411)
-    if int(length) > body_max_bytes:
-        raise BadRequest(413)
+    length = _length(head, body_max_bytes)
     if (head.header("expect") or "").lower() == "100-continue":
         writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    body = await reader.readexactly(int(length))
+    body = await reader.readexactly(length)
     wish = (head.header("connection") or "").lower()
     closes = "close" in wish or (head.version == "HTTP/1.0" and "keep-alive" not in wish)
     return Incoming(method=head.method, target=head.target, headers=head.headers, body=body, is_tls=is_tls), closes
+
+
+def _length(head: _Head, most: int) -> int:
+    """Return the bytes of a body. Raises BadRequest, without reading more digits than the largest has."""
+    said = {value for name, value in head.headers if name.lower() == "content-length"} or {"0"}
+    if len(said) > 1:
+        raise BadRequest(400)
+    digits = said.pop()
+    if not digits.isascii() or not digits.isdigit() or head.header("transfer-encoding") is not None:
+        raise BadRequest(411)
+    digits = digits.lstrip("0") or "0"
+    if len(digits) > len(str(most)) or int(digits) > most:
+        raise BadRequest(413)
+    return int(digits)
 
 
 def render(outgoing: Outgoing, *, closes: bool = False, has_length: bool = True) -> tuple[bytes, bytes]:
@@ -76,6 +87,10 @@ def _parse_head(head: bytes) -> _Head:
     parts = first.split(" ")
     if len(parts) != 3 or not parts[2].startswith("HTTP/1."):
         raise BadRequest(400)
+    try:
+        urlsplit(parts[1])
+    except ValueError:  # a bracket that opens no address
+        raise BadRequest(400) from None
     headers = []
     for line in lines:
         name, colon, value = line.partition(":")

@@ -63,7 +63,10 @@ class Entry:
         """Return a text; a number is taken for the text that it was."""
         if isinstance(self.value, bool) or not isinstance(self.value, str | int | float):
             raise self.wrong(f"{self._name()} is a text")
-        return str(self.value)
+        try:
+            return str(self.value)
+        except ValueError:  # an int of thousands of digits
+            raise self.wrong(f"{self._name()} has too many digits") from None
 
     def whole(self, *, least: int) -> int:
         """Return a whole number."""
