@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,18 @@ def copy(tmp_path: Path) -> Path:
     for sources in ("engine", "plugins"):
         shutil.copytree(ROOT / sources, tmp_path / sources, ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
+
+
+def test_nobody_uses_the_event_loops_own_executor() -> None:
+    """It is one for everybody: what hangs in it stops all, and the process does not end. `adjudge.pools` has others."""
+    theirs = re.compile(r"to_thread|run_in_executor|set_default_executor|ThreadPoolExecutor")
+    found = {
+        str(file.relative_to(ROOT))
+        for folder in ("engine", "plugins")
+        for file in (ROOT / folder).rglob("*.py")
+        if theirs.search(file.read_text("utf-8"))
+    }
+    assert found <= {"engine/adjudge/testing.py"}, "which is for tests"
 
 
 def test_layers_of_the_sources_are_kept(copy: Path) -> None:

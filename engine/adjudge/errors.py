@@ -196,6 +196,7 @@ class SignalFailed(AdjudgeError):
     billed: False where nothing can have been paid, True where it was; None where nobody knows, which makes a call of a
     provider with a price one in doubt: it is made again only where the policy says so.
     retry_after_s: seconds for which the other side wants to be left alone, where it says so.
+    asked: False where the other side was not asked at all, so that nothing speaks against it.
     """
 
     code = "signal-failed"
@@ -210,6 +211,7 @@ class SignalFailed(AdjudgeError):
         request_id: str | None = None,
         billed: bool | None = None,
         retry_after_s: float | None = None,
+        asked: bool = True,
     ) -> None:
         """reason: a few words for the decision and the log; never a secret or a picture."""
         super().__init__(reason)
@@ -220,6 +222,7 @@ class SignalFailed(AdjudgeError):
         self.request_id = request_id
         self.billed = billed
         self.retry_after_s = retry_after_s
+        self.asked = asked
 
 
 class AuditUnavailable(AdjudgeError):

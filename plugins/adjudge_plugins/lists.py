@@ -18,11 +18,13 @@ have is in no list and out of none: its field is unknown. A file that cannot be 
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from errno import EINVAL
 from pathlib import Path
+from stat import S_ISREG
+from time import monotonic
 from typing import Any
 
 from adjudge.fields import Field, parse_fields
@@ -37,6 +39,7 @@ from adjudge.plugin import (
     Uses,
     hookimpl,
 )
+from adjudge.pools import Pool
 from adjudge.texts import split_lines
 from adjudge_plugins.settings import refuse_unknown_keys, required_text
 
@@ -117,13 +120,23 @@ class _ListFile:
     """A file's values, read again when the file has changed."""
 
     settings: ListSettings
+    pool: Pool
     stamp: Stamp | None = None
     values: frozenset[str] = field(default=frozenset(), repr=False)
 
-    async def current(self) -> frozenset[str]:
-        """Return the values of the file as it is now. Raises OSError, or ValueError where it is not UTF-8."""
-        if _stamp(self.settings.file.stat()) != self.stamp:
-            self.stamp, self.values = await asyncio.to_thread(self._read)
+    async def current(self, deadline: float) -> frozenset[str]:
+        """Return the values of the file as it is now. deadline: `time.monotonic()` seconds.
+
+        Raises OSError, TimeoutError among them where the file hangs, or ValueError where it is not UTF-8.
+        """
+        return await self.pool.run(self._current, deadline_s=deadline - monotonic())
+
+    def _current(self) -> frozenset[str]:
+        status = self.settings.file.stat()
+        if not S_ISREG(status.st_mode):
+            raise OSError(EINVAL, "it is no file")
+        if _stamp(status) != self.stamp:
+            self.stamp, self.values = self._read()
         return self.values
 
     def _read(self) -> tuple[Stamp, frozenset[str]]:
@@ -148,9 +161,15 @@ class _ListsAsker:
         answer: dict[str, bool] = {}
         for name, file in self.files.items():
             try:
-                values = await file.current()
+                values = await file.current(context.deadline)
             except (OSError, ValueError) as error:
-                why = error.strerror if isinstance(error, OSError) else "not UTF-8, or larger than 256 MiB"
+                match error:
+                    case TimeoutError():
+                        why = "it does not answer in time"
+                    case OSError():
+                        why = error.strerror or type(error).__name__
+                    case _:
+                        why = "not UTF-8, or larger than 256 MiB"
                 raise SignalFailed(
                     f"{file.settings.file} cannot be read: {why}", kind="unavailable", reason_code="LIST_UNREADABLE"
                 ) from None
@@ -160,14 +179,22 @@ class _ListsAsker:
         return answer
 
     async def aclose(self) -> None:
-        return None
+        for file in self.files.values():
+            file.pool.close()
+
+
+def _open(config: Mapping[str, Any]) -> _ListsAsker:
+    """Give each file a thread of its own: one that hangs, on a disk of another machine, stops no other list."""
+    return _ListsAsker(
+        {name: _ListFile(each, Pool(f"adjudge-list-{name}", 1)) for name, each in read_settings(config).items()}
+    )
 
 
 LISTS = Provider(
     name="lists",
     fields=None,
     derive=_derive,
-    open=lambda config: _ListsAsker({name: _ListFile(each) for name, each in read_settings(config).items()}),
+    open=_open,
     uses=lambda config: Uses(files=frozenset(str(each.file) for each in read_settings(config).values())),
     latency_s=0.001,
     description="Whether values of the request are in lists that change between policy releases",

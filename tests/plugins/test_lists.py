@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,11 +12,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from adjudge.engine import Engine
 from adjudge.expr.types import BOOL
-from adjudge.model import Face, Request
+from adjudge.model import Decision, Face, Request
 from adjudge.plugin import Answer, Context, ProviderConfigError, SignalFailed
+from adjudge.registry import parse_policy
+from adjudge.testing import registry_of
+from adjudge_plugins import lists
 from adjudge_plugins.lists import LISTS
+
+LISTED = """
+policy_language: 1
+policy: {name}
+inputs: {{email: string}}
+signals: {{list: {{provider: lists, timeout: {timeout}, with: {{blocked: {{file: "{file}", of: inputs.email}}}}}}}}
+rules: [{{id: blocked, when: list.blocked, then: reject}}]
+"""
 
 RequestOf = Callable[..., Request]
 
@@ -186,3 +200,51 @@ def test_derive_wrong_configuration_is_refused_at_its_key(
     assert caught.value.path == path
     if hint:
         assert caught.value.hint == hint
+
+
+def test_list_file_that_hangs_stops_no_other_and_no_closing(blocked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk of another machine that does not answer: its own list is unknown, more askers than threads or not."""
+    hung, asked = threading.Event(), []
+    real = lists._ListFile._read
+
+    def read(self: Any) -> Any:
+        if self.settings.file.name == "hung.txt":
+            asked.append(1)
+            hung.wait(60)
+        return real(self)
+
+    monkeypatch.setattr(lists._ListFile, "_read", read)
+    (blocked.parent / "hung.txt").touch()
+    registry = registry_of([LISTS])
+    policies = [
+        parse_policy(
+            LISTED.format(name=name, file=blocked.with_name(name + ".txt"), timeout=timeout), registry=registry
+        )
+        for name, timeout in (("hung", "100ms"), ("blocked", "10s"))
+    ]
+
+    async def main() -> list[Decision]:
+        async with Engine(policies, registry=registry) as engine:
+
+            async def decide(n: int, policy: str) -> Decision:
+                request = Request(merchant_biz_id=f"{n:032}", scene_code="s", policy=policy, inputs={"email": "42"})
+                return await engine.decide(request)
+
+            return await asyncio.gather(*(decide(n, "hung" if n else "blocked") for n in range(30)))
+
+    try:
+        with capture_logs():
+            found, *unknown = asyncio.run(main())
+    finally:
+        hung.set()
+    assert found.outcome == "reject"
+    assert {one.outcome for one in unknown} == {"review"}
+    assert {one.signals["list"].status for one in unknown} <= {"unavailable", "timeout"}
+    assert len(asked) <= 1, "one thread at most is lost to a file"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no FIFOs")
+def test_list_that_is_no_file_is_said_at_once(tmp_path: Path, fetch: Callable[..., Answer]) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(SignalFailed, match="fifo cannot be read: it is no file"):
+        fetch(listed(tmp_path / "fifo"), inputs={"email": "x"})

@@ -26,6 +26,7 @@ LOST = SignalFailed("lost", kind="unavailable")
 REFUSED = SignalFailed("refused", kind="unavailable", billed=False)
 MISCONFIGURED = SignalFailed("wrong key", kind="misconfigured", billed=False)
 BLURRED = SignalFailed("blurred", capture_again="Again, please.")
+OURS = SignalFailed("no time", kind="timeout", billed=False, asked=False)
 SPOILT = SignalFailed("a parameter is wrong", billed=False)
 
 
@@ -213,10 +214,10 @@ def test_begin_with_counts_the_larger_of_both(guard: Callable[..., Guard], clock
 def test_breaker_opens_after_failures_in_a_row_and_tries_again(guard: Callable[..., Guard], clock: Clock) -> None:
     kept = guard(breaker_failures=3, breaker_pause_s=30)
     with capture_logs() as events:
-        for ended in (LOST, LOST, None, LOST, LOST, SPOILT, LOST, LOST, BLURRED, LOST, LOST):
+        for ended in (LOST, LOST, None, LOST, LOST, SPOILT, LOST, LOST, BLURRED, LOST, LOST, OURS, LOST, LOST):
             assert admit(kept) is None
             kept.left(ended, in_doubt=ended is LOST)
-        assert kept.usage().breaker == "closed", "a success, a refused parameter and a blurred picture break the row"
+        assert kept.usage().breaker == "closed", "what does not speak against it breaks the row"
         admit(kept)
         kept.left(LOST, in_doubt=True)
         assert (kept.usage().breaker, admit(kept)) == ("open", "BREAKER_OPEN")

@@ -300,7 +300,7 @@ def _give(place: asyncio.Future[None]) -> None:
 
 def _is_fault(failure: SignalFailed, in_doubt: bool) -> bool:
     """Whether a failure speaks against the other side, and not against this one question."""
-    if failure.capture_again is not None:
+    if failure.capture_again is not None or not failure.asked:
         return False
     return failure.kind != "error" or in_doubt
 

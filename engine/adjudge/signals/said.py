@@ -57,6 +57,7 @@ def failed(failure: SignalFailed) -> SignalFailed:
         request_id=_text(failure.request_id),
         billed=failure.billed if failure.billed is True or failure.billed is False else None,
         retry_after_s=_seconds(failure.retry_after_s),
+        asked=failure.asked is not False,
     )
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from adjudge.fields import Field, parse_fields
 from adjudge.plugin import Answer, Context, Face, Limits, Provider, ProviderConfigError, SignalFailed, Uses
+from adjudge.pools import Pool
 from adjudge_plugins.aliyun.credentials import Keyring, read_keyring
 from adjudge_plugins.aliyun.endpoint import Endpoint, parse_endpoint, read_endpoint
 from adjudge_plugins.aliyun.vocabulary import (
@@ -196,8 +198,11 @@ def _prepared(face: Face, prepare: Any) -> Face:
 
 @dataclass(frozen=True, slots=True)
 class _DeepfakeAsker:
+    """The vendor's account, and threads of its own for looking at pictures that take long."""
+
     settings: Settings
     client: Client
+    pool: Pool
 
     async def fetch(self, context: Context) -> Answer:
         from adjudge_plugins.aliyun.client import Detection
@@ -207,7 +212,7 @@ class _DeepfakeAsker:
             raise SignalFailed("the request has no face", reason_code="NO_FACE", billed=False)
         key = await settings.keyring.read(self.client.endpoint, context.secrets)
         if _takes_long(request.face, settings):
-            face, warnings = await asyncio.to_thread(look_at, request.face, settings)
+            face, warnings = await self._looked_at(request.face, context.deadline)
         else:
             face, warnings = look_at(request.face, settings)
         detection = Detection(
@@ -218,7 +223,16 @@ class _DeepfakeAsker:
         detect = self.client.detect_uploaded if uses_upload(settings, face) else self.client.detect
         return {**await detect(detection, face, key, deadline=context.deadline), "media_warnings": warnings}
 
+    async def _looked_at(self, face: Face, deadline: float) -> tuple[Face, list[str]]:
+        work = partial(look_at, face, self.settings)
+        try:
+            return await self.pool.run(work, deadline_s=deadline - monotonic())
+        except TimeoutError:
+            said = "not sent: there was no time to look at the picture"
+            raise SignalFailed(said, kind="timeout", reason_code="NO_TIME", billed=False, asked=False) from None
+
     async def aclose(self) -> None:
+        self.pool.close()
         await self.client.http.aclose()
 
 
@@ -227,7 +241,8 @@ def _open(config: Mapping[str, Any]) -> _DeepfakeAsker:
 
     settings = read_settings(config)
     endpoint = endpoint_from_environment(settings.endpoint.region) or settings.endpoint
-    return _DeepfakeAsker(settings, Client(http=connect(loopback=endpoint.is_loopback), endpoint=endpoint))
+    pool = Pool("adjudge-media", max(2, os.cpu_count() or 1))
+    return _DeepfakeAsker(settings, Client(http=connect(loopback=endpoint.is_loopback), endpoint=endpoint), pool)
 
 
 def _account(settings: Settings) -> str:

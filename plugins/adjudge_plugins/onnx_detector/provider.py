@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from time import monotonic
 from typing import Any
 
 from adjudge.errors import did_you_mean
 from adjudge.expr.types import DOUBLE, STRING, EnumType, named
 from adjudge.fields import Field
 from adjudge.plugin import Answer, Context, Provider, ProviderConfigError, Request, SignalFailed, Uses
+from adjudge.pools import Pool
 from adjudge_plugins.onnx_detector.model import Call, Model, load
 from adjudge_plugins.onnx_detector.picture import tensor
 from adjudge_plugins.onnx_detector.settings import OutputSettings, Settings, read_settings
@@ -24,17 +25,19 @@ class _OnnxAsker:
     """A model and the threads that run it: one for each CPU, less where a picture takes several."""
 
     settings: Settings
-    pool: ThreadPoolExecutor
+    pool: Pool
     model: Model | None = None
     opening: threading.Lock = field(default_factory=threading.Lock)
 
     async def fetch(self, context: Context) -> Answer:
         data, call = _picture(context.request), Call()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self.pool, self._detect, data, call)
-        except asyncio.CancelledError:
-            call.stop()
-            raise
+            work = partial(self._detect, data, call)
+            return await self.pool.run(work, deadline_s=context.deadline - monotonic())
+        except TimeoutError:
+            raise SignalFailed("no answer in time", kind="timeout", reason_code="TIMEOUT", billed=False) from None
+        finally:
+            call.stop()  # where nobody waits any more; it says nothing to what has ended
 
     def _detect(self, data: bytes, call: Call) -> Answer:
         with self.opening:  # the first opens the file, and whoever comes meanwhile waits for it
@@ -45,7 +48,7 @@ class _OnnxAsker:
         return model.run(made, call)
 
     async def aclose(self) -> None:
-        await asyncio.to_thread(self.pool.shutdown, cancel_futures=True)
+        self.pool.close()
 
 
 def _picture(request: Request) -> bytes:
@@ -61,7 +64,7 @@ def _picture(request: Request) -> bytes:
 def _open(config: Mapping[str, Any]) -> _OnnxAsker:
     settings = read_settings(config)
     workers = max(1, (os.cpu_count() or 1) // settings.threads)
-    return _OnnxAsker(settings, ThreadPoolExecutor(workers, thread_name_prefix="adjudge-onnx"))
+    return _OnnxAsker(settings, Pool("adjudge-onnx", workers))
 
 
 def _check(config: Mapping[str, Any], fields: Mapping[str, Field]) -> None:

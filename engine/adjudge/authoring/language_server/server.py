@@ -28,10 +28,13 @@ from adjudge.authoring.language_server.navigation import (
 )
 from adjudge.errors import PolicyErrors
 from adjudge.policy.catalogue import Catalogue
+from adjudge.pools import Pool
 from adjudge.source import Span
 
 PAUSE_S = 0.05
 """After a keystroke; what is typed meanwhile starts it again."""
+CHECK_S = 3600.0
+"""Seconds after which the look at a document is given up."""
 _SEVERITIES = {
     "error": types.DiagnosticSeverity.Error,
     "warning": types.DiagnosticSeverity.Warning,
@@ -55,6 +58,7 @@ class Server(LanguageServer):
         self.catalogue = catalogue
         self.known: dict[str, Document] = {}
         self.waiting: dict[str, asyncio.Task[None]] = {}
+        self.pool = Pool("adjudge-lsp", 2)
 
     def document(self, uri: str) -> Document:
         """Return what is known of a document as it stands now."""
@@ -83,7 +87,7 @@ class Server(LanguageServer):
     async def publish(self, uri: str) -> None:
         """Tell what is wrong with a document, once the typing pauses."""
         await asyncio.sleep(PAUSE_S)
-        document = await asyncio.get_running_loop().run_in_executor(None, partial(self.document, uri))
+        document = await self.pool.run(partial(self.document, uri), deadline_s=CHECK_S)
         text = self.workspace.get_text_document(uri)
         if document.text != text.source:
             return  # an older state: a newer one is on its way
