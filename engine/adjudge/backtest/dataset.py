@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adjudge.backtest import files
+from adjudge.backtest.cells import is_cell
 from adjudge.backtest.columns import DataError, sql_type
 from adjudge.backtest.duck import QueryFailed, fetched, first
 from adjudge.backtest.finder import Finder, entries_of
+from adjudge.backtest.reading import Wanted, read_columns
 from adjudge.backtest.roles import ROLES, find_roles
 from adjudge.backtest.sources import Source, open_source
 from adjudge.errors import did_you_mean
 from adjudge.expr.sql.dialect import DUCKDB
-from adjudge.expr.types import BOOL, DOUBLE, INT, is_text
+from adjudge.expr.types import DOUBLE, TIMESTAMP
 from adjudge.policy.slots import NOVEL, NOW
 from adjudge.policy.typed import TypedPolicy
 
@@ -79,12 +82,14 @@ def open_dataset(
             mapping=slots,
             found=found,
             is_export=source.is_export,
-            ends=_ends(connection, source.files, found, policy),
+            ends=_ends(connection, source.parquet, found, policy),
             entries=entries_of(policy),
         )
-        if source.csv is not None:
-            source = source.typed(_csv_types(connection, source, finder))
-            finder = replace(finder, found=_described(connection, source))
+        notes = source.notes
+        if source.csv:
+            slots, roles, more = _read_csv(connection, source, finder, roles)
+            notes = (*notes, *more)
+            finder = replace(finder, mapping={**finder.mapping, **slots}, found=_described(connection, source))
         has = find_roles(connection, source.relation, finder.found, roles, is_export=source.is_export)
     except QueryFailed as error:
         raise DataError(f"{path}: cannot be read: {error.said}", error.hint) from None
@@ -99,7 +104,7 @@ def open_dataset(
         roles=has.texts,
         currency=has.currency,
         absent=_missed([slot for slot, column in columns.items() if column is None], policy),
-        notes=(*source.notes, *has.notes),
+        notes=(*notes, *has.notes),
     )
 
 
@@ -135,38 +140,49 @@ def _split(
     return slots, roles
 
 
-def _csv_types(connection: duckdb.DuckDBPyConnection, source: Source, finder: Finder) -> dict[str, str]:
-    """Return the types of columns that CSV cannot tell: texts that look like numbers, and columns without a value."""
-    types: dict[str, str] = {}
+def _read_csv(
+    connection: duckdb.DuckDBPyConnection, source: Source, finder: Finder, roles: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
+    """Read the cells of a CSV. Returns the columns of slots and of roles, and what a reader must know."""
+    slots: dict[str, Wanted] = {}
     for slot, declared in finder.policy.slots.items():
-        named = finder.named(slot) if slot != NOW else None
-        if named is None or named not in finder.found:
-            continue
-        if is_text(declared.type):
-            types[named] = "VARCHAR"
-        elif declared.type in (INT, DOUBLE, BOOL) and finder.found[named] == "VARCHAR":
-            (values,) = first(connection, f"select count({DUCKDB.column(named)}) from {source.relation}")
-            types |= {} if values else {named: sql_type(declared.type)}
-    return types
+        named = finder.named(slot) if slot != NOW else finder.mapping.get(NOW)
+        if named is not None and named in finder.found and is_cell(declared.type):
+            slots[slot] = Wanted(column=named, type=declared.type, days=slot == NOW, is_personal=declared.personal)
+    wanted: dict[str, Wanted] = {}
+    for role, type_ in (("at", TIMESTAMP), ("cost", DOUBLE)):
+        named = roles.get(role, role)
+        if named in finder.found:
+            is_meant = role in roles or (role == "at" and NOW in _read(finder.policy))
+            wanted[role] = Wanted(column=named, type=type_, days=role == "at", is_meant=is_meant)
+    every = (*slots.values(), *wanted.values())
+    usable, notes = read_columns(connection, source.relation, source.csv, every)
+    mapped = {role: one.name for role, one in wanted.items() if one in usable}
+    return {slot: one.name for slot, one in slots.items()}, {**roles, **mapped}, notes
 
 
 def _ends(
-    connection: duckdb.DuckDBPyConnection, files: str | None, found: Mapping[str, str], policy: TypedPolicy
+    connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], found: Mapping[str, str], policy: TypedPolicy
 ) -> Mapping[str, tuple[float, float]]:
     """Return the least and the greatest value of columns of numbers, which Parquet files tell without being read."""
     names = [name for name, type_ in found.items() if type_ in ("BIGINT", "DOUBLE")]
-    if files is None or not names or all(declared.minimum is None for declared in policy.slots.values()):
+    if not paths or not names or all(declared.minimum is None for declared in policy.slots.values()):
         return {}
     wanted = ", ".join(f"min({column}), max({column})" for column in map(DUCKDB.column, names))
-    ends = first(connection, f"select {wanted} from {files}")
+    ends = first(connection, f"select {wanted} from {files.parquet(paths)}")
     pairs = zip(names, ends[::2], ends[1::2], strict=True)
     return {name: (low, high) for name, low, high in pairs if low is not None}
 
 
 def _missed(absent: Collection[str], policy: TypedPolicy) -> tuple[str, ...]:
     """Return what the policy reads of what the data has not; of a map and its entries, the map."""
-    read = frozenset().union(*map(policy.reads.slots, policy.conditions))
+    read = _read(policy)
     missed = [slot for slot in policy.slots if slot in absent and slot in read]
     owners = {slot: owner for slot, (owner, _) in entries_of(policy).items()}
     told = [slot for slot in missed if owners.get(slot) not in missed]
     return tuple(slot for slot in told if not slot.rpartition(".")[2].startswith(NOVEL) or len(told) == 1)
+
+
+def _read(policy: TypedPolicy) -> frozenset[str]:
+    """Return the slots that a policy's conditions read."""
+    return frozenset().union(*map(policy.reads.slots, policy.conditions))

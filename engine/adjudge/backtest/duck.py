@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     import duckdb
 
 MEMORY = "1GB"
+_SETTINGS = {
+    "autoinstall_known_extensions": "false",  # nothing is fetched from anywhere
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "python_enable_replacements": "false",  # no variable of ours passes for a table
+    "default_collation": "",  # texts are compared by their code points
+    "integer_division": "false",
+    "ieee_floating_point_ops": "true",
+}
+"""What answers or reach depend on, whatever the defaults of a version are."""
 _TICK_S = 0.2
 
 Progress = Callable[[float], None]
@@ -37,8 +47,9 @@ def connect(*, memory: str = MEMORY, threads: int | None = None) -> duckdb.DuckD
         import pyarrow  # noqa: F401
     except ImportError as error:
         raise MissingExtra("backtest", error.name or "duckdb") from None
-    connection = duckdb.connect()
+    connection = duckdb.connect(config=dict(_SETTINGS))
     connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set Calendar = 'gregorian'")
     try:
         connection.execute(f"set memory_limit = {DUCKDB.text(memory)}")
     except duckdb.Error as error:

@@ -56,8 +56,11 @@ def find_roles(
             texts[role] = f"case when {column} then 'fraud' when not {column} then 'genuine' end"
         elif role in ("label", "outcome"):
             words = LABELS if role == "label" else tuple(outcome.value for outcome in OUTCOMES)
-            texts[role], more = _word(connection, relation, role, column, words)
-            notes += more
+            texts[role], strange, note = _word(connection, relation, role, column, words)
+            if strange and role in mapping:
+                said = f"no row of the column `{name}` is {_WANTED[role]}, but for example {strange}"
+                raise DataError(said, "map another column")
+            notes += note
         elif role == "cost" and type_.startswith(MAP):
             texts[role], currency, more = _money(connection, relation, column)
             notes += more
@@ -79,21 +82,27 @@ def _can_be(role: str, type_: str) -> bool:
     return True
 
 
-def _word(connection: Any, relation: str, role: str, column: str, words: tuple[str, ...]) -> tuple[str, list[str]]:
-    """Return one of some words, however it is capitalised, and a note of others that stand there."""
+def _word(
+    connection: Any, relation: str, role: str, column: str, words: tuple[str, ...]
+) -> tuple[str, str | None, list[str]]:
+    """Return one of some words, however it is capitalised; what stands there where none does; and a note of others."""
     said = f"lower({column}::varchar)"
+    if role == "label":
+        said = f"case {said} when 'true' then 'fraud' when 'false' then 'genuine' else {said} end"
     known = ", ".join(map(DUCKDB.text, words))
     rows = fetched(
         connection,
         f"select {column}::varchar, count(*) from {relation} where {said} not in ({known}) and {column}::varchar <> ''"
         " group by 1 order by count(*) desc, 1",
     )
-    notes = []
+    notes, shown = [], None
     if rows:
         shown = ", ".join(f"`{word}`" for word, _ in rows[:SHOWN]) + (", …" if len(rows) > SHOWN else "")
         total = sum(count for _, count in rows)
         notes.append(f"rows whose {role} is none of {', '.join(words)}: {total:,}, such as {shown}")
-    return f"case when {said} in ({known}) then {said} end", notes
+    if rows and fetched(connection, f"select 1 from {relation} where {said} in ({known}) limit 1"):
+        shown = None
+    return f"case when {said} in ({known}) then {said} end", shown, notes
 
 
 def _money(connection: Any, relation: str, column: str) -> tuple[str, str | None, list[str]]:

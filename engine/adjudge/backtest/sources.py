@@ -2,72 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from adjudge.backtest import files
 from adjudge.backtest.columns import DataError
+from adjudge.backtest.delimited import is_delimited, load
 from adjudge.backtest.duck import fetched
 from adjudge.backtest.state import LABELS, STATE, read_state
-from adjudge.expr.sql.dialect import DUCKDB
-
-_CSV = (".csv", ".tsv", ".gz")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Rows.
 
-    files: the Parquet files behind them, whose ends are known without reading. csv: the pattern of CSV files.
+    parquet: the files behind them, whose ends are known without reading. csv: the files behind a table of texts.
     notes: what a reader must know.
     """
 
     relation: str
-    files: str | None = None
-    csv: str | None = None
+    parquet: Sequence[Path] = ()
+    csv: Sequence[Path] = ()
     is_export: bool = False
     notes: tuple[str, ...] = ()
-
-    def typed(self, types: Mapping[str, str]) -> Source:
-        """Return CSV with types for some of its columns."""
-        assert self.csv is not None
-        return Source(relation=_csv(self.csv, types), csv=self.csv, notes=self.notes)
 
 
 def open_source(connection: Any, path: Path, policy: str) -> Source:
     """Find rows. policy: the name of the policy whose decisions are wanted from an export. Raises DataError."""
-    if path.is_dir():
-        if (path / STATE).is_file():
-            return _export(connection, path, policy)
-        if (path.parent / STATE).is_file() and path.name in read_state(path.parent).folders:
-            return _folder(connection, path.parent, path.name)
-        if any(path.rglob("*.parquet")):
-            return _parquet(f"{path}/**/*.parquet")
-        if any(path.rglob("*.csv")):
-            pattern = f"{path}/**/*.csv"
-            return Source(relation=_csv(pattern, {}), csv=pattern)
-        raise DataError(
-            f"{path}: holds no Parquet and no CSV files, and is no export", "`adjudge audit export` makes one"
-        )
-    if path.suffix.lower() in _CSV:
-        return Source(relation=_csv(str(path), {}), csv=str(path))
-    if path.suffix.lower() != ".parquet":
-        raise DataError(
-            f"{path}: is no Parquet or CSV file", "name a .parquet or .csv file, a folder of them, or a log"
-        )
-    return _parquet(str(path))
+    if not path.is_dir():
+        if is_delimited(path):
+            return _csv(connection, path, [path])
+        if not files.is_parquet(path):
+            raise DataError(
+                f"{path}: is no Parquet or CSV file", "name a .parquet or .csv file, a folder of them, or a log"
+            )
+        return _parquet([path])
+    if (path / STATE).is_file():
+        return _export(connection, path, policy)
+    if (path.parent / STATE).is_file() and path.name in read_state(path.parent).folders:
+        return _folder(connection, path.parent, path.name)
+    found = files.files_of(path)
+    if found.parquet and found.csv:
+        few = f"{len(found.parquet)} Parquet and {len(found.csv)} CSV files"
+        raise DataError(f"{path}: holds {few}", "name the files of one kind, or a folder that holds no others")
+    if not found.parquet and not found.csv:
+        hint = "`adjudge audit export` makes one"
+        raise DataError(f"{path}: holds no Parquet and no CSV files, and is no export", hint)
+    rest = f"{len(found.others):,} other files are left out, such as {found.others[0]}" if found.others else None
+    notes = (rest,) if rest is not None else ()
+    return _parquet(found.parquet, notes) if found.parquet else _csv(connection, path, found.csv, notes)
 
 
-def _parquet(pattern: str) -> Source:
-    files = f"read_parquet({DUCKDB.text(pattern)}, union_by_name = true, hive_partitioning = false)"
-    return Source(relation=files, files=files)
+def _parquet(paths: Sequence[Path], notes: tuple[str, ...] = ()) -> Source:
+    return Source(relation=files.parquet(paths), parquet=paths, notes=notes)
 
 
-def _csv(pattern: str, types: Mapping[str, str]) -> str:
-    said = ", ".join(f"{DUCKDB.text(name)}: {DUCKDB.text(type_)}" for name, type_ in types.items())
-    typed = f", types = {{{said}}}" if types else ""
-    return f"read_csv({DUCKDB.text(pattern)}, sample_size = -1, union_by_name = true{typed})"
+def _csv(connection: Any, path: Path, paths: Sequence[Path], notes: tuple[str, ...] = ()) -> Source:
+    """Return CSV as a table, which is made once however many policies are tried on it."""
+    digest = hashlib.sha256(str(path.absolute()).encode(errors="surrogateescape")).hexdigest()
+    table = f"adjudge_csv_{digest[:16]}"
+    if not fetched(connection, f"select 1 from duckdb_tables() where table_name = '{table}'"):
+        load(connection, paths, table)
+    return Source(relation=table, csv=paths, notes=notes)
 
 
 def _export(connection: Any, path: Path, policy: str) -> Source:
@@ -82,20 +81,23 @@ def _export(connection: Any, path: Path, policy: str) -> Source:
     source = _folder(connection, path, chosen)
     notes = []
     for name in own[:-1]:
-        (count,) = fetched(connection, f"select count(*) from {_parquet(f'{path}/{name}/**/*.parquet').relation}")[0]
+        ((count,),) = fetched(connection, f"select count(*) from {files.parquet(_parts(path, name))}")
         notes.append(f"{count:,} earlier decisions are left out, {name}: a field has another type since then")
-    return Source(relation=source.relation, files=source.files, is_export=True, notes=tuple(notes))
+    return Source(relation=source.relation, parquet=source.parquet, is_export=True, notes=tuple(notes))
+
+
+def _parts(path: Path, name: str) -> Sequence[Path]:
+    return files.files_of(path / name).parquet
 
 
 def _folder(connection: Any, path: Path, name: str) -> Source:
     """Return decisions without those that later ones supersede, each with the newest label of its MerchantBizId."""
-    files = _parquet(f"{path}/{name}/**/*.parquet").relation
-    rows = files
-    later = f"select supersedes as decision_id from {files} where supersedes is not null"
+    parts = _parts(path, name)
+    rows = every = files.parquet(parts)
+    later = f"select supersedes as decision_id from {every} where supersedes is not null"
     if fetched(connection, f"{later} limit 1"):
         rows = f"{rows} anti join ({later}) using (decision_id)"
-    if any((path / LABELS).glob("*.parquet")):
-        labels = _parquet(f"{path}/{LABELS}/*.parquet").relation
-        newest = f"select merchant_biz_id, arg_max(label, seq) as label from {labels} group by merchant_biz_id"
-        rows = f"{rows} left join ({newest}) using (merchant_biz_id)"
-    return Source(relation=f"(select * from {rows})", files=files, is_export=True)
+    if labels := sorted((path / LABELS).glob("*.parquet")):
+        own = f"select merchant_biz_id, arg_max(label, seq) as label from {files.parquet(labels)} group by all"
+        rows = f"{rows} left join ({own}) using (merchant_biz_id)"
+    return Source(relation=f"(select * from {rows})", parquet=parts, is_export=True)
