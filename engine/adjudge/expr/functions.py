@@ -49,9 +49,20 @@ class Overload:
     partial: bool = False
 
 
+MATCHED_MAX = 20_000
+"""Characters of a text that a pattern is looked for in: a large pattern can take microseconds for each."""
+
+
 def matches(text: str, pattern: str) -> bool:
-    """Return whether RE2 finds the pattern anywhere in the text; linear in the text's length."""
+    """Return whether RE2 finds the pattern anywhere in the text; linear in the text's length.
+
+    Raises EvaluationError for a text past MATCHED_MAX, and where the pattern is none.
+    """
+    if len(text) > MATCHED_MAX:
+        raise EvaluationError(f"the text is longer than {MATCHED_MAX:,} characters")
     compiled = _compiled(pattern)
+    if isinstance(compiled, EvaluationError):
+        raise compiled
     try:
         return compiled.search(text) is not None
     except UnicodeEncodeError:
@@ -59,7 +70,8 @@ def matches(text: str, pattern: str) -> bool:
 
 
 @lru_cache(maxsize=512)
-def _compiled(pattern: str) -> re2._Regexp:
+def _compiled(pattern: str) -> re2._Regexp | EvaluationError:
+    """Compile a pattern, or say once why it is none: finding out can take a tenth of a second."""
     import re2  # imported late: a service whose policies match no pattern never loads it
 
     options = re2.Options()
@@ -67,7 +79,7 @@ def _compiled(pattern: str) -> re2._Regexp:
     try:
         return re2.compile(pattern, options)
     except (re2.error, UnicodeEncodeError) as error:
-        raise EvaluationError(f"the text is not a pattern: {_reason(error)}") from None
+        return EvaluationError(f"the text is not a pattern: {_reason(error)}")
 
 
 def _reason(error: Exception) -> str:

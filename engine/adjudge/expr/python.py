@@ -46,6 +46,7 @@ from adjudge.expr.types import (
     accepts,
     is_text,
 )
+from adjudge.expr.work import allowance
 
 _COMPARISONS: Mapping[str, type[ast.cmpop]] = {
     "==": ast.Eq,
@@ -118,7 +119,7 @@ def compile_condition(
         emitter.variables[name] = f"v{at}"
         emitter.emit(pyast.assign(f"v{at}", pyast.method(pyast.load("values"), "get", pyast.constant(name))))
     result = emitter.truth(tree) if tree.type == BOOL else emitter.guarded(tree)
-    body = [*emitter.prologue(), *emitter.block, ast.Return(result)]
+    body = [*emitter.block, ast.Return(result)]
     definition = pyast.function("condition", ["values"], [], body)
     built = pyast.build(definition, "condition", "<condition>", emitter.names)
     assert callable(built)
@@ -159,15 +160,11 @@ class Emitter:
     _needs: set[str] = field(default_factory=set)
     _lazy: bool = False
     _count: int = 0
-    _loops: bool = False
+    _is_bounded: bool = False
 
     def emit(self, *statements: ast.stmt) -> None:
         """Add statements at the current place."""
         self.block.extend(statements)
-
-    def prologue(self) -> list[ast.stmt]:
-        """Return what must stand first in the function."""
-        return [pyast.assign("steps", pyast.constant(0))] if self._loops else []
 
     def fresh(self) -> str:
         """Return a new variable."""
@@ -209,7 +206,7 @@ class Emitter:
             case Conditional():
                 return self._either_branch(node)
             case Comprehension(kind="all" | "exists" | "exists_one"):
-                return self._quantifier(node)
+                return self._bounded_quantifier(node)
             case Binary(operator="in", left=left, right=right) if _holds_texts(right):
                 return self._text_membership(left, right)
             case _:
@@ -280,6 +277,31 @@ class Emitter:
         self.emit(pyast.branch(unknown, [pyast.assign(result, pyast.NONE)], [inner]))
         return pyast.load(result)
 
+    def _bounded_quantifier(self, node: Comprehension) -> ast.expr:
+        """Run a quantifier that stands in no other macro only where its work is within bounds, see `expr.work`."""
+        with self._within_bounds(node) as allowed:
+            if allowed is None:
+                return self._quantifier(node)
+            result = self.fresh()
+            with self.inside() as body:
+                self.emit(pyast.assign(result, self._quantifier(node)))
+            self.emit(pyast.branch(allowed, body, [pyast.assign(result, pyast.NONE)]))
+            return pyast.load(result)
+
+    @contextmanager
+    def _within_bounds(self, node: Comprehension) -> Iterator[ast.expr | None]:
+        """Emit a macro; yield the test that its work is within bounds, or None where that is known already."""
+        if self._is_bounded:
+            yield None
+            return
+        is_allowed, names, ask = allowance(node, self.constants)
+        values = [pyast.load(self.variables[name]) for name in names]
+        self._is_bounded = True
+        try:
+            yield ast.Call(self.refer(ask), values, []) if names else None if is_allowed else pyast.FALSE
+        finally:
+            self._is_bounded = False
+
     def _quantifier(self, node: Comprehension) -> ast.expr:
         """`all`, `exists`, `exists_one` as a loop over what is known, remembering what is not."""
         assert node.predicate is not None
@@ -309,13 +331,13 @@ class Emitter:
         if one:
             exactly = pyast.compare(pyast.load(count), ast.Eq(), pyast.constant(1))
             run.append(pyast.branch(pyast.is_not(pyast.load(result), pyast.NONE), [pyast.assign(result, exactly)]))
-        self.emit(self._within_steps(over, run, [pyast.assign(result, pyast.NONE)], [pyast.assign(result, pyast.NONE)]))
+        is_unknown = pyast.is_(pyast.load(over), pyast.NONE)
+        self.emit(pyast.branch(is_unknown, [pyast.assign(result, pyast.NONE)], run))
         return pyast.load(result)
 
     @contextmanager
     def _loop(self, variable: str, over: str) -> Iterator[tuple[list[ast.stmt], str]]:
         """Emit a loop's body with its variable in scope."""
-        self._loops = True
         name = self.fresh()
         outer, lazy = self._scope, self._lazy
         self._scope, self._lazy = {**outer, variable: name}, True
@@ -324,16 +346,6 @@ class Emitter:
                 yield body, name
             finally:
                 self._scope, self._lazy = outer, lazy
-
-    def _within_steps(
-        self, over: str, run: Sequence[ast.stmt], unknown: Sequence[ast.stmt], too_many: Sequence[ast.stmt]
-    ) -> ast.stmt:
-        """Run a loop if what it runs over is known and the evaluation's steps are not used up."""
-        count = pyast.add_to("steps", ast.Add(), pyast.call("len", pyast.load(over)))
-        spent = pyast.compare(pyast.load("steps"), ast.Gt(), pyast.constant(runtime.STEPS_MAX))
-        return pyast.branch(
-            pyast.is_(pyast.load(over), pyast.NONE), unknown, [count, pyast.branch(spent, too_many, run)]
-        )
 
     def guarded(self, node: Node) -> ast.expr:
         """Emit a node of any type; the expression returned is its value, or None where it is unknown."""
@@ -391,7 +403,10 @@ class Emitter:
             case Conditional() if node.type != BOOL:
                 return self._chosen(node)
             case Comprehension(kind="map" | "filter"):
-                return self._collection(node)
+                with self._within_bounds(node) as allowed:
+                    if allowed is not None:
+                        self.emit(pyast.branch(ast.UnaryOp(ast.Not(), allowed), [pyast.raising("_unknown")]))
+                    return self._collection(node)
             case _:
                 name = self.fresh()
                 self.emit(pyast.assign(name, self.truth(node)))
@@ -506,8 +521,7 @@ class Emitter:
                 part = self.fresh()
                 self.emit(pyast.assign(part, self.truth(node.predicate)))
                 self.emit(pyast.branch(self._check(part), kept))
-        run = [pyast.loop(header, pyast.load(over), body)]
-        self.emit(self._within_steps(over, run, [], [pyast.raising("_unknown")]))
+        self.emit(pyast.loop(header, pyast.load(over), body))
         return pyast.call("tuple", pyast.load(built))
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adjudge.errors import EvaluationError
+from adjudge.expr import work
 from adjudge.expr.functions import FUNCTIONS, Overload
 from adjudge.expr.nodes import (
     Binary,
@@ -35,9 +36,6 @@ from adjudge.expr.nodes import (
 from adjudge.expr.types import DYN, EnumType, ListType, MapType, SetType, Type
 from adjudge.expr.values import DURATION_MAX, INT_MAX, INT_MIN, TEXT_MAX, bounded_duration, int64
 from adjudge.source import Span
-
-STEPS_MAX = 1_000_000
-"""Items that all comprehensions of one evaluation may run over together; counted when one of them begins."""
 
 Scope = Mapping[str, object]
 """Comprehension variables; None where the item is unknown."""
@@ -87,7 +85,7 @@ class _Evaluation:
         self.values = values
         self.functions = functions
         self.admitted: dict[str, object] = {}
-        self.steps = 0
+        self.is_bounded = False
 
     def value(self, node: Node, scope: Scope) -> object:
         """Return what a node means, never None. Raises _NoAnswer, whose place is where the answer went missing."""
@@ -112,6 +110,8 @@ class _Evaluation:
                     return self.value(chosen, scope)
                 case Call():
                     return self.call(node, scope)
+                case Comprehension() if not self.is_bounded:
+                    return self.bounded(node, scope)
                 case Comprehension(kind="all" | "exists", predicate=Node() as predicate):
                     return self.quantifier(node, predicate, scope)
                 case Comprehension():
@@ -210,14 +210,25 @@ class _Evaluation:
             raise EvaluationError(f"`{name}` gave no {overload.result}")
         return result
 
+    def bounded(self, node: Comprehension, scope: Scope) -> object:
+        """Return the answer of a macro that stands in no other, unless it is too much work, see `expr.work`."""
+
+        def size(name: str) -> work.Size | None:
+            return work.size_of(_admit(self.values[name], None)) if name in self.values else None
+
+        if work.work_of(node, size) > work.WORK_MAX:
+            raise EvaluationError("too much work")
+        self.is_bounded = True
+        try:
+            return self.value(node, scope)
+        finally:
+            self.is_bounded = False
+
     def items(self, node: Comprehension, scope: Scope) -> tuple[tuple[object, ...], bool]:
         """Return what a comprehension runs over, and whether its None is any number of members."""
         container = self.value(node.operand, scope)
         if not isinstance(container, tuple | dict):
             raise EvaluationError(f"`{node.kind}` runs over a list or a map")
-        self.steps += len(container)
-        if self.steps > STEPS_MAX:
-            raise EvaluationError("too many steps")
         return tuple(container), isinstance(container, OpenSet)
 
     def quantifier(self, node: Comprehension, predicate: Node, scope: Scope) -> bool:

@@ -10,9 +10,6 @@ from typing import TypeVar
 from adjudge.errors import EvaluationError
 from adjudge.expr.values import TEXT_MAX, bounded_duration, int64
 
-STEPS_MAX = 1_000_000
-"""How many items the macros of one evaluation may run over."""
-
 UNKNOWN = EvaluationError("unknown")
 """Raised where an operand is unknown; one object, since nobody looks at its traceback."""
 
@@ -125,7 +122,7 @@ def divide_double(left: float, right: float) -> float:
 
 
 def concatenate(left: _Sequence, right: _Sequence) -> _Sequence:
-    """Join two strings or lists, up to a million characters or items."""
+    """Join two strings or lists, up to TEXT_MAX characters or items."""
     if len(left) + len(right) > TEXT_MAX:
         raise EvaluationError("too long")
     return left + right

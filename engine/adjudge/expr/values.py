@@ -13,7 +13,7 @@ from adjudge.errors import EvaluationError
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 DURATION_MAX = timedelta(seconds=315_576_000_000)
-TEXT_MAX = 1_000_000
+TEXT_MAX = 100_000
 """The longest string and list, in characters and items, that an operation may build."""
 
 _TIMESTAMP = re.compile(

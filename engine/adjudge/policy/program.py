@@ -92,7 +92,7 @@ class _Compiler:
             pyast.assign("unknown", pyast.constant(0)),
             pyast.assign("problems", pyast.NONE),
         ]
-        body = [*start, *emitter.prologue(), *taking, *emitter.block, *self._conclusion()]
+        body = [*start, *taking, *emitter.block, *self._conclusion()]
         return pyast.build(  # type: ignore[return-value]  # the function just generated
             pyast.function("verdict", ["given"], ["now"], body), "verdict", f"<policy {policy.name}>", emitter.names
         )
