@@ -21,7 +21,6 @@ from adjudge.audit.verify import verify
 
 SIGNAL = {"status": "ok", "fields": {"score": {"SuspectRemake": 0.12, "SuspectPSFace": 0.3}}, "duration_ms": 213.4}
 BODY = {
-    "decision_id": "7" * 32,
     "decided_at": "2026-01-02T03:04:05.123456Z",
     "fingerprint": hashlib.sha256(b"").hexdigest(),
     "inputs": {"country": "SG", "document_match": 0.99},

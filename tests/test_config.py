@@ -21,7 +21,7 @@ POLICY = "{policy_language: 1, policy: NAME, inputs: {n: int}, rules: [{id: r, w
 FULL = """
 policies: [one.yaml, more/two.yaml]
 audit:
-  {directory: log, durability: flush, key: {file: a.key}, checkpoint: {records: 50, every: 2s},
+  {directory: log, durability: flush, key: {file: a.key}, mac: {env: THE_MAC}, checkpoint: {records: 50, every: 2s},
    segment: {megabytes: 5, age: 1h}, anchors: [{file: elsewhere}, {name: copy}],
    sinks: [{name: copy, with: {to: [a, 1, null]}}]}
 cache: {store: memory, ttl: 1h, size: 10}
@@ -50,6 +50,7 @@ def test_config_reads_every_key_and_makes_paths_whole(tmp_path: Path) -> None:
             every=50,
             seconds=2.0,
             key_file=tmp_path / "a.key",
+            mac_variable="THE_MAC",
             segment_bytes=5 * 1024 * 1024,
             segment_s=3600.0,
             anchors=(tmp_path / "elsewhere", ("copy", {})),
@@ -100,6 +101,9 @@ def test_config_absolute_path_stays(tmp_path: Path) -> None:
         ("policies: [a]\naudit: {directory: d, key: {}}", [("schema-value", 2, 28)]),
         ("policies: [a]\naudit: {directory: d, key: {file: a, env: B}}", [("schema-value", 2, 28)]),
         ("policies: [a]\naudit: {directory: d, key: {env: 5}}", [("schema-type", 2, 34)]),
+        ("policies: [a]\naudit: {directory: d, key: {file: d/a.key}}", [("schema-value", 2, 35)]),
+        ("policies: [a]\naudit: {directory: d, mac: {file: ./d/../d/more/a.mac}}", [("schema-value", 2, 35)]),
+        ("policies: [a]\naudit: {directory: d, mac: {}}", [("schema-value", 2, 28)]),
         ("policies: [a]\naudit: {directory: d, checkpoint: {records: 0}}", [("schema-range", 2, 45)]),
         ("policies: [a]\naudit: {directory: d, checkpoint: {age: 3s}}", [("schema-unknown-key", 2, 36)]),
         ("policies: [a]\naudit: {directory: d, segment: {megabytes: 1.5}}", [("schema-type", 2, 44)]),

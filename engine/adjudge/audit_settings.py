@@ -4,7 +4,8 @@ audit:
   directory: audit
   durability: fsync                         # or flush, async
   checkpoint: {records: 1000, every: 60s}   # a checkpoint after so many records, or so long after one
-  key: {file: audit.key}                    # or {env: ADJUDGE_AUDIT_KEY}; what signs checkpoints
+  key: {file: audit.key}                    # or {env: ADJUDGE_AUDIT_KEY}; what signs checkpoints and proves records
+  mac: {file: audit.mac}                    # or {env: …}; proves records in place of the key
   segment: {megabytes: 256, age: 24h}       # when the log goes on in a new file
   anchors: [{file: /mnt/elsewhere/audit.anchors}, {name: …, with: {…}}]
   sinks: [{name: …, with: {…}}]
@@ -21,14 +22,20 @@ from typing import cast
 from adjudge.audit.checkpoints import EVERY, SECONDS, Checkpoints, FileAnchor
 from adjudge.audit.file import SEGMENT_BYTES, SEGMENT_S, Segments
 from adjudge.audit.log import Durability
-from adjudge.audit.signing import Signer, signer_from_environment, signer_from_file
+from adjudge.audit.signing import (
+    Signer,
+    mac_key_from_environment,
+    mac_key_from_file,
+    signer_from_environment,
+    signer_from_file,
+)
 from adjudge.journal import Journal
 from adjudge.plugin import AuditSink
 from adjudge.policy.reader import Reader
 from adjudge.policy.yaml import Mapping, Node
 
 DURABILITIES = ("fsync", "flush", "async")
-_KEYS = ("directory", "durability", "checkpoint", "key", "segment", "anchors", "sinks")
+_KEYS = ("directory", "durability", "checkpoint", "key", "mac", "segment", "anchors", "sinks")
 _MOST_RECORDS = 1_000_000
 _LONGEST_S = 7 * 86400.0
 _LARGEST_MB = 1_000_000
@@ -38,13 +45,17 @@ _MB = 1024 * 1024
 Opened = tuple[str, MappingOf[str, object]]
 """The name of something that a plugin offers, and its `with:`."""
 
+KeyPlace = tuple[Path | None, str | None]
+"""A key's file or its variable of the environment; neither where there is no key."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditSettings:
     """What stands under `audit:`, paths made whole.
 
-    every: records, seconds: a time, after which a checkpoint comes. key_file, key_variable: where the key is, if there
-    is one. segment_bytes, segment_s: how large and old a file grows. anchors: files, or sinks of plugins.
+    every: records, seconds: a time, after which a checkpoint comes. key_file, key_variable, mac_file, mac_variable:
+    where the keys are, if there are some. segment_bytes, segment_s: how large and old a file grows. anchors: files, or
+    sinks of plugins.
     """
 
     directory: Path
@@ -53,6 +64,8 @@ class AuditSettings:
     seconds: float = SECONDS
     key_file: Path | None = None
     key_variable: str | None = None
+    mac_file: Path | None = None
+    mac_variable: str | None = None
     segment_bytes: int = SEGMENT_BYTES
     segment_s: float = SEGMENT_S
     anchors: tuple[Path | Opened, ...] = ()
@@ -65,7 +78,9 @@ class AuditSettings:
             durability=self.durability,
             sinks=[sink(one) for one in self.sinks],
             segments=Segments(max_bytes=self.segment_bytes, max_age_s=self.segment_s),
-            checkpoints=Checkpoints(every=self.every, seconds=self.seconds, signer=self._signer()),
+            checkpoints=Checkpoints(
+                every=self.every, seconds=self.seconds, signer=self._signer(), mac_key=self._mac_key()
+            ),
             anchors=[FileAnchor(one) if isinstance(one, Path) else sink(one) for one in self.anchors],
         )
 
@@ -73,6 +88,11 @@ class AuditSettings:
         if self.key_file is not None:
             return signer_from_file(self.key_file)
         return signer_from_environment(self.key_variable) if self.key_variable is not None else None
+
+    def _mac_key(self) -> bytes | None:
+        if self.mac_file is not None:
+            return mac_key_from_file(self.mac_file)
+        return mac_key_from_environment(self.mac_variable) if self.mac_variable is not None else None
 
 
 def read_audit(
@@ -88,18 +108,22 @@ def read_audit(
     durability = reader.choice(parts["durability"], "`durability`", DURABILITIES) if "durability" in parts else None
     every, seconds = _pair(reader, parts.get("checkpoint"), "checkpoint", ("records", _MOST_RECORDS), _LONGEST_S)
     size, age = _pair(reader, parts.get("segment"), "segment", ("megabytes", _LARGEST_MB), _OLDEST_S)
-    file, variable = _key(reader, parts.get("key"), folder)
+    log = folder / directory if directory is not None else None
+    file, variable = _key(reader, parts.get("key"), "key", folder, log)
+    mac_file, mac_variable = _key(reader, parts.get("mac"), "mac", folder, log)
     anchors = tuple(_anchors(reader, parts.get("anchors"), folder, opened))
     sinks = [opened(item, "sinks") for item in reader.items(parts["sinks"], "`sinks`")] if "sinks" in parts else []
-    if directory is None:
+    if log is None:
         return None
     return AuditSettings(
-        directory=folder / directory,
+        directory=log,
         durability=cast(Durability, durability or "fsync"),
         every=every or EVERY,
         seconds=seconds or SECONDS,
         key_file=file,
         key_variable=variable,
+        mac_file=mac_file,
+        mac_variable=mac_variable,
         segment_bytes=size * _MB if size else SEGMENT_BYTES,
         segment_s=age or SEGMENT_S,
         anchors=anchors,
@@ -122,20 +146,23 @@ def _pair(
     return number, reader.seconds(entries[time][1], f"`{time}`", longest_s) if time in entries else None
 
 
-def _key(reader: Reader, node: Node | None, folder: Path) -> tuple[Path | None, str | None]:
+def _key(reader: Reader, node: Node | None, what: str, folder: Path, log: Path | None) -> KeyPlace:
+    """Read where a key is. log: the log's folder, which may not hold it."""
     if node is None:
         return None, None
-    entries = reader.mapping(node, "`key`", keys=("file", "env"), at=node.span)
+    entries = reader.mapping(node, f"`{what}`", keys=("file", "env"), at=node.span)
     if len(entries) != 1:
-        reader.blame(
-            "schema-value", "`key` names one place", node.span, "{file: audit.key} or {env: ADJUDGE_AUDIT_KEY}"
-        )
+        hint = f"{{file: audit.{what}}} or {{env: ADJUDGE_AUDIT_{what.upper()}}}"
+        reader.blame("schema-value", f"`{what}` names one place", node.span, hint)
         return None, None
     ((place, (_, value)),) = entries.items()
     said = reader.text(value, f"`{place}`")
-    if said is None:
-        return None, None
-    return (folder / said, None) if place == "file" else (None, said)
+    if said is None or place == "env":
+        return None, said
+    if log is not None and (folder / said).resolve().is_relative_to(log.resolve()):
+        why = "the key lies in the folder of the log that it proves: who can write there could change both"
+        reader.blame("schema-value", why, value.span, "keep it where only the engine can read it")
+    return folder / said, None
 
 
 def _anchors(

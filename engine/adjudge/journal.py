@@ -56,6 +56,8 @@ class Journal:
 
     def __post_init__(self) -> None:
         self._seals = Sealing(self.vault) if self.vault is not None else None
+        if self.log is not None and self.sinks:
+            self.log.on_lines = self._copy
 
     @property
     def _sealing(self) -> Sealing:
@@ -75,8 +77,8 @@ class Journal:
     ) -> Journal:
         """Open the audit log in a directory, made if needed. Raises AuditUnavailable and AuditBroken.
 
-        segments: when the log goes on in a new file. checkpoints: how often it gets some, and who signs them.
-        anchors: who is shown each checkpoint.
+        segments: when the log goes on in a new file. checkpoints: how often it gets some, and with which keys: they
+        have to prove the end of the log, of which answers are given again. anchors: who is shown each checkpoint.
         """
         directory = Path(directory)
         log = AuditLog.open(
@@ -87,6 +89,10 @@ class Journal:
             anchors=anchors,
         )
         try:
+            log.require_proof()
+            if log.seq > 0 and log.proof == "none":
+                why = "the log has no key: who can write its folder can have written its end"
+                _events.info("audit_not_proven", directory=str(directory), records=log.seq, reason=why)
             if log.seq > 0 and not (directory / KEY_FILE).exists():
                 raise AuditUnavailable(
                     f"{directory / KEY_FILE}: is missing beside a log with records; restore it from a copy. Without it"
@@ -133,10 +139,9 @@ class Journal:
         if recorder.is_personal:
             personal = recorder.personal(inputs, decision.signals.values())
             async with self._sealing.sealed(decision.merchant_biz_id, personal) as sealed:
-                receipt = await self.log.write("decision", recorder.body(decision, request, inputs, sealed))
+                await self.log.write("decision", recorder.body(decision, request, inputs, sealed))
         else:
-            receipt = await self.log.write("decision", recorder.body(decision, request, inputs, {}))
-        self._copy(receipt.line)
+            await self.log.write("decision", recorder.body(decision, request, inputs, {}))
 
     async def record_call(self, call: CallBody, policy: Policy, catalogue: Callable[[], Catalogue]) -> None:
         """Write a record of a billed call and return once it is as durable as promised.
@@ -149,17 +154,15 @@ class Journal:
         if call.answer is not None and recorder.is_personal:
             async with self._sealing.sealed(call.merchant_biz_id, recorder.personal({}, [call.answer])) as sealed:
                 answer = recorder.signal(call.answer, sealed)
-                receipt = await self.log.write("call", structs.replace(call, answer=answer, personal=tuple(sealed)))
+                await self.log.write("call", structs.replace(call, answer=answer, personal=tuple(sealed)))
         else:
-            receipt = await self.log.write("call", call)
-        self._copy(receipt.line)
+            await self.log.write("call", call)
 
     async def record_label(self, label: LabelBody) -> None:
         """Write what was found out about a decision. Raises AuditUnavailable and AuditBroken."""
         if self.log is None:
             raise AuditUnavailable("the engine has no audit log, and so no place for labels")
-        receipt = await self.log.write("label", label)
-        self._copy(receipt.line)
+        await self.log.write("label", label)
 
     async def erase(self, merchant_biz_id: str, reason: str) -> int:
         """Record that a subject is erased, and erase it from the vault; return how many values there were.
@@ -171,8 +174,7 @@ class Journal:
             return 0
         async with self._sealing.erasing(merchant_biz_id) as names:
             if names:
-                receipt = await self.log.write("erasure", erasure_body(merchant_biz_id, names, reason))
-                self._copy(receipt.line)
+                await self.log.write("erasure", erasure_body(merchant_biz_id, names, reason))
         return len(names)
 
     def revealed(self, signal: Signal, personal: Collection[str]) -> Mapping[str, object] | None:
@@ -197,27 +199,20 @@ class Journal:
         async with self._first_use:
             if policy.digest not in self._recorders:
                 body = policy_body(policy, catalogue().providers, version("adjudge"))
-                receipt = await log.write("policy", body)
-                self._copy(receipt.line)
+                await log.write("policy", body)
                 self._recorders[policy.digest] = Recorder(policy, log.durability)
         return self._recorders[policy.digest]
 
-    def _copy(self, line: bytes) -> None:
-        """Hand a record to the sinks, with the checkpoints that came meanwhile."""
-        for one in (line, *self._checkpoints()) if self.sinks else ():
-            self._hand_on(one)
-
-    def _checkpoints(self) -> list[bytes]:
-        return self.log.new_checkpoints() if self.log is not None else []
-
-    def _hand_on(self, line: bytes) -> None:
-        for sink in self.sinks:
-            try:
-                sink.write(line)
-            except BaseException as error:  # the log has the record; a copy that fails changes no answer
-                if is_operators(error):
-                    raise
-                _events.exception("sink_failed", sink=type(sink).__name__)
+    def _copy(self, lines: Sequence[bytes]) -> None:
+        """Hand records on to the sinks, as they came to stand in the log."""
+        for line in lines:
+            for sink in self.sinks:
+                try:
+                    sink.write(line)
+                except BaseException as error:  # the log has the record; a copy that fails changes no answer
+                    if is_operators(error):
+                        raise
+                    _events.exception("sink_failed", sink=type(sink).__name__)
 
     def warm(self, store: MemoryStore | None, calls: OpenCalls, now: datetime) -> None:
         """Fill a store from the end of the log, so that a retry after a crash gets the answer it was given.
@@ -227,7 +222,11 @@ class Journal:
         """
         if self.log is None or self.vault is None:
             return
+        seq, last = self.log.seq, ""
         for record in tail(self.log.directory, max_records=WARM_RECORDS, max_bytes=WARM_BYTES):
+            if record.seq > seq:
+                break  # it came after the log had been looked at
+            last = record.hash
             try:
                 if record.kind == "call":
                     calls.add(record.decode(CallBody))
@@ -240,6 +239,8 @@ class Journal:
             except msgspec.DecodeError as error:
                 said = f"{self.log.directory}: record {record.seq}: is no {record.kind}: {error}"
                 raise AuditBroken(said) from None
+        if seq and last != self.log.hash:
+            raise AuditBroken(f"{self.log.directory}: record {seq} is not the one that was found at the start")
 
     async def aclose(self) -> None:
         """Close, in a thread of its own; as `close`, and AuditUnavailable too where it takes longer than a minute."""
@@ -257,8 +258,6 @@ class Journal:
         try:
             if self.log is not None:
                 self.log.close()
-                for line in self._checkpoints():
-                    self._hand_on(line)
         finally:
             if self._seals is not None:
                 self._seals.close()

@@ -244,7 +244,11 @@ class AuditSink(Protocol):
     """A further place for audit records, after the log itself."""
 
     def write(self, line: bytes) -> None:
-        """Take one record as written to the log, with its line end."""
+        """Take one record as it stands in the log, with its line end.
+
+        Called in the log's order, one record at a time, from changing threads; until it returns, no other record is
+        written, so hand on to a thread of your own what takes long.
+        """
         ...
 
 

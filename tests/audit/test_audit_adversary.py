@@ -51,6 +51,7 @@ class World:
     log: Path
     anchors: Path
     keys: tuple[Path, Path]
+    secrets: tuple[Path, Path]
     other: Path  # a log of another writer with the same keys
     signers: tuple[Signer, Signer, Signer]  # the last one belongs to somebody else
 
@@ -63,7 +64,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     for signer, count in ((signers[0], 13), (signers[0], 4), (signers[1], 12)):
         write_some(log, signer, count, anchors)
         write_some(other, signer, count, who="them")
-    return World(root, log, anchors, (root / "old.key.pub", root / "new.key.pub"), other, signers)
+    secrets = (root / "old.key", root / "new.key")
+    return World(root, log, anchors, (root / "old.key.pub", root / "new.key.pub"), secrets, other, signers)
 
 
 @dataclass(frozen=True)
@@ -164,8 +166,12 @@ def cases(world: World) -> Iterator[Case]:
         yield Case(f"cut {at} in two", split([*lines[:at], lines[at][:-40]]), at + 1)
     for at in [at for at in near if kind(lines[at]) != "checkpoint"]:
         yield Case(f"delete {at} and chain", split(rechained([*lines[:at], *lines[at + 1 :]], at)), next_point(at) - 1)
-        extra = encode("decision", at + 1, lines[at - 1][HASH] if at else FIRST_PREV, b',"who":"nobody"')[0]
+        before = lines[at - 1][HASH] if at else FIRST_PREV
+        extra = encode("decision", at + 1, before, b',"who":"nobody","mac":"%b"' % (b"0" * 64))[0]
         yield Case(f"insert at {at} and chain", split(rechained([*lines[:at], extra, *lines[at:]], at)), next_point(at))
+        bare = encode("decision", at + 1, before, b',"who":"nobody"')[0]
+        named = at + 1 if at else next_point(at)  # records carried macs before it
+        yield Case(f"insert at {at} without a mac", split(rechained([*lines[:at], bare, *lines[at:]], at)), named)
     for one, other in pairwise(points):
         late = members(lines[one]), members(lines[other])
         again = encode("checkpoint", other + 1, lines[other - 1][HASH], late[0])[0]
@@ -242,7 +248,7 @@ def test_every_tampering_is_found_and_the_first_bad_record_named_by_both_verifie
         at = None if found.problem is None else found.count + 1
         by_end = (
             found.problem is not None
-            and found.problem.what in ("unexpected-end", "unsigned", "forked")
+            and found.problem.what in ("unexpected-end", "unsigned", "forked", "unused-key", "empty")
             and found.problem.seq == found.count
         )
         if case.first is not None and verify(folder, keys=keys).problem is None:
@@ -257,8 +263,7 @@ def test_every_tampering_is_found_and_the_first_bad_record_named_by_both_verifie
 
 
 def test_honest_log_is_never_accused_wherever_it_is_cut_short(world: World, tmp_path: Path) -> None:
-    """What a backup in the middle of a run holds: a part of the log, and the anchors of that time."""
-    keys = [key for path in world.keys for key in read_keys(path.read_text())]
+    """What a backup in the middle of a run holds: a part of the log, and the anchors and the keys of that time."""
     lines = [line for file in segments(world.log) for line in file.read_bytes().splitlines(keepends=True)]
     anchors = world.anchors.read_bytes().splitlines(keepends=True)
     asked = []
@@ -267,12 +272,18 @@ def test_honest_log_is_never_accused_wherever_it_is_cut_short(world: World, tmp_
         folder = lay(tmp_path / str(count), [lines[: count // 2], lines[count // 2 : count]])
         then = [line for line in anchors if line in lines[:count]]
         (tmp_path / f"{count}.anchors").write_bytes(b"".join(then))
-        found = verify(folder, keys=keys, anchors=then)
-        assert found.problem is None and found.count == count
-        assert (found.is_authentic, found.count - found.signed_seq) <= (True, EVERY)
-        asked.append(
-            {"log": str(folder), "keys": [str(path) for path in world.keys], "anchors": f"{tmp_path}/{count}.anchors"}
+        paths = (
+            world.keys if any(world.signers[1].key_id.encode() in line for line in lines[:count]) else world.keys[:1]
         )
+        keys = [key for path in paths for key in read_keys(path.read_text())]
+        macs = [signer.mac_key for signer in world.signers[:2]]
+        for found in (verify(folder, keys=keys, anchors=then), verify(folder, keys=keys, mac_keys=macs, anchors=then)):
+            assert found.problem is None and found.count == count
+            assert found.is_authentic and found.unsigned == found.count - found.signed_seq <= EVERY
+        asked.append(
+            {"log": str(folder), "keys": [str(path) for path in paths], "anchors": f"{tmp_path}/{count}.anchors"}
+        )
+        asked.append({**asked[-1], "macKeys": [str(path) for path in world.secrets]})
     assert all(answer["good"] for answer in in_javascript(asked))
     assert verify(world.log).problem is None and not verify(world.log).is_authentic
 

@@ -292,7 +292,7 @@ def test_log_whose_directory_cannot_be_made_is_unavailable(tmp_path: Path) -> No
 
 def test_log_whose_file_is_a_directory_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / SEGMENT).mkdir()
-    with pytest.raises(AuditUnavailable, match="Is a directory"):
+    with pytest.raises(AuditUnavailable, match="is not a regular file"):
         AuditLog.open(tmp_path)
 
 

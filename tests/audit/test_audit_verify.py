@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,10 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adjudge.audit import verify as verify_module
+from adjudge.audit.log import AuditLog
 from adjudge.audit.read import read
 from adjudge.audit.record import FIRST_PREV, encode
 from adjudge.audit.verify import Findings, main, verify
-from adjudge.errors import AuditBroken
+from adjudge.errors import AuditBroken, AuditUnavailable
 
 SOURCE = Path(verify_module.__file__)
 
@@ -94,15 +96,54 @@ def test_verify_tampered_log_names_the_first_bad_record(tmp_path: Path, name: st
 def test_verify_good_log_says_count_and_last_hash(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = write_log(tmp_path, 10)
     digest = json.loads(lines[-1])["hash"]
-    assert verify(tmp_path) == Findings(count=10, last_seq=10, last_hash=digest, problem=None)
+    assert verify(tmp_path) == Findings(count=10, last_seq=10, last_hash=digest, problem=None, unsigned=10)
     assert verify(tmp_path / SEGMENT) == verify(tmp_path)
     assert main([str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"10 records verify, last seq 10, last hash {digest}\n"
+    said = f"10 records verify, last seq 10, last hash {digest}\n"
+    assert capsys.readouterr().out == f"{said}unsigned: who can write the folder can have written any of it\n"
 
 
-def test_verify_empty_log_is_good(tmp_path: Path) -> None:
-    write_log(tmp_path, 0)
-    assert verify(tmp_path) == Findings(count=0, last_seq=0, last_hash="0" * 64, problem=None)
+def test_verify_that_read_nothing_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_log(tmp_path / "empty", 0)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    for name in ("empty", "folder", "file"):
+        problem = verify(tmp_path / name).problem
+        assert problem is not None and problem.what == "empty"
+        assert main([str(tmp_path / name)]) == 1
+        assert "error[empty]: holds no record of an audit log" in capsys.readouterr().out
+    (tmp_path / "other.jsonl").write_text('{"a": 1}\n')
+    assert main([str(tmp_path / "other.jsonl")]) == 1
+
+
+def test_what_is_no_file_is_refused_and_nobody_waits_for_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = write_log(tmp_path / "log", 3)
+    for name in ("fifo", "dangling", "folder", "device"):
+        for kind in ("first", "next", "alone", "key", "anchors"):
+            place = tmp_path / f"{name}-{kind}"
+            place.mkdir()
+            at = place / ("audit-000001.jsonl" if kind == "first" else "audit-000002.jsonl")
+            if kind == "next":
+                (place / SEGMENT).write_bytes(b"".join(lines))
+            if name == "fifo":
+                os.mkfifo(at)
+            elif name == "dangling":
+                at.symlink_to(tmp_path / "nothing")
+            elif name == "device":
+                at.symlink_to("/dev/zero")
+            else:
+                at.mkdir()
+            if name == "folder" and kind == "alone":
+                continue  # it is a log's folder, an empty one
+            log = str(tmp_path / "log")
+            arguments = {"alone": [str(at)], "key": [log, "--key", str(at)], "anchors": [log, "--anchors", str(at)]}
+            assert main(arguments.get(kind, [str(place)])) == 2
+            assert capsys.readouterr().err.startswith(str(place))
+            if kind in ("first", "next"):
+                with pytest.raises(AuditUnavailable):
+                    AuditLog.open(place)
+                with pytest.raises(AuditUnavailable):
+                    list(read(place))
 
 
 def test_verify_log_cut_at_a_record_is_found_only_by_a_witness(tmp_path: Path) -> None:
@@ -175,9 +216,8 @@ def test_verify_status_and_formats(tmp_path: Path, capsys: pytest.CaptureFixture
     found = json.loads(capsys.readouterr().out)
     assert found["count"] == 1
     assert found["problem"]["what"] == "edited"
-    for path in (tmp_path / "absent", tmp_path):
-        assert main([str(path)]) == 2
-        assert str(path) in capsys.readouterr().err
+    assert main([str(tmp_path / "absent")]) == 2
+    assert str(tmp_path / "absent") in capsys.readouterr().err
     with pytest.raises(SystemExit) as exit_info:
         main(["--unknown"])
     assert exit_info.value.code == 2

@@ -1,71 +1,67 @@
-// A second verifier of audit logs, written from the description at the top of verify.py and sharing nothing with it.
-// Reads cases from standard input, one JSON object a line: {log, keys: [PEM file], anchors: file or null}.
-// Prints for each {good, count, at}: whether it verifies, how many records do, and the first bad one's place in the log.
-import { createHash, createPublicKey, verify } from "node:crypto";
+// A second verifier of audit logs, written from docs/audit.md alone and sharing nothing with verify.py.
+// Reads cases from standard input, one JSON object a line: {log, keys: [PEM file], macKeys: [file], anchors: file or null}.
+// Prints for each {good, count}: whether it verifies, and how many records do.
+import { createHash, createHmac, createPrivateKey, createPublicKey, hkdfSync, verify } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
-const FRAME = /^\{"schema":1,"seq":([1-9]\d*),"prev":"([0-9a-f]{64})","kind":"([a-z][a-z_]*)",.*,"hash":"([0-9a-f]{64})"\}\n$/s;
-const SIGNED = /,"key":"([0-9a-f]{16})","signature":"([0-9a-f]{128})","hash":"[0-9a-f]{64}"\}\n$/;
+const LINE = /^\{"schema":1,"seq":([1-9]\d*),"prev":"([0-9a-f]{64})","kind":"([a-z][a-z_]*)",.*,"hash":"([0-9a-f]{64})"\}\n$/s;
+const MAC = /^,"mac":"([0-9a-f]{64})"$/, SIGNED = /,"key":"([0-9a-f]{16})","signature":"([0-9a-f]{128})"$/;
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
 function* lines(folder) {
   const names = readdirSync(folder).filter((name) => /^audit-\d{6,}\.jsonl$/.test(name));
-  for (const name of names.sort((a, b) => parseInt(a.slice(6)) - parseInt(b.slice(6)))) {
-    const bytes = readFileSync(join(folder, name));
-    for (let start = 0, end; start < bytes.length; start = end) {
-      end = bytes.indexOf(10, start) + 1 || bytes.length;
-      yield bytes.subarray(start, end);
-    }
-  }
+  const bytes = Buffer.concat(names.sort((a, b) => parseInt(a.slice(6)) - parseInt(b.slice(6))).map((name) => readFileSync(join(folder, name))));
+  for (let start = 0, end; start < bytes.length; start = end) yield bytes.subarray(start, (end = bytes.indexOf(10, start) + 1 || bytes.length));
 }
 
-function readKeys(files) {
-  const keys = new Map();
-  for (const file of files) {
-    const key = createPublicKey(readFileSync(file));
-    keys.set(sha256(key.export({ type: "spki", format: "der" }).subarray(-32)).slice(0, 16), key);
-  }
-  return keys;
+function parse(text) {
+  try { return JSON.parse(text); } catch { return null; }
 }
 
-function readAnchors(file) {
-  const anchors = [];
-  for (const line of readFileSync(file, "utf8").split("\n").filter(Boolean)) anchors.push(JSON.parse(line));
-  return anchors;
+const keyId = (key) => sha256(key.export({ type: "spki", format: "der" }).subarray(-32)).slice(0, 16);
+function macKey(text) {
+  if (!text.includes("PRIVATE KEY")) return Buffer.from(text.trim(), "hex");
+  return Buffer.from(hkdfSync("sha256", createPrivateKey(text).export({ type: "pkcs8", format: "der" }).subarray(-32), "", "adjudge audit mac", 32));
 }
 
-function check({ log, keys: files, anchors: file }) {
-  const keys = readKeys(files);
-  const anchors = file ? readAnchors(file) : null;
-  let seq = 0, prev = "0".repeat(64), first = prev, since = 0, every = Infinity, signed = false, gap = 0, witness = [];
-  const used = [];
+function check({ log, keys: files, macKeys: macFiles = [], anchors: file }) {
+  const keys = new Map(files.map((name) => createPublicKey(readFileSync(name))).map((key) => [keyId(key), key]));
+  const macKeys = macFiles.map((name) => macKey(readFileSync(name, "utf8")));
+  const kept = file ? readFileSync(file, "utf8").split("\n").filter(Boolean).map((line) => JSON.parse(line)) : null;
+  let seq = 0, prev = "0".repeat(64), first = prev, since = 0, every = Infinity, gap = 0, witness = [], macs = false, closed = false, doubt = null;
+  const used = [], decided = new Map(), superseded = new Set(), wrong = (count) => ({ good: false, count: Math.min(count, doubt ?? count) });
   for (const line of lines(log)) {
-    const bad = (good) => !good && { good: false, count: seq, at: seq + 1 };
-    const text = line.toString("utf8"), frame = FRAME.exec(text);
-    let wrong = bad(frame && sha256(line.subarray(0, -76)) === frame[4] && Number(frame[1]) === seq + 1 && frame[2] === prev);
-    if (wrong) return wrong;
-    if (frame[3] === "checkpoint") {
-      const point = JSON.parse(text), signature = SIGNED.exec(text);
-      wrong = bad(point.count === seq && point.last === prev && point.log === first && point.every > 0 && point.gap >= gap);
-      if (wrong) return wrong;
+    const text = line.toString("utf8"), frame = LINE.exec(text), record = frame && parse(text), point = frame?.[3] === "checkpoint";
+    if (!record || sha256(line.subarray(0, -76)) !== frame[4] || Number(frame[1]) !== seq + 1 || frame[2] !== prev) return wrong(seq);
+    const mac = MAC.exec(line.subarray(-149, -76).toString("latin1")), body = line.subarray(0, mac ? -149 : -76);
+    const signature = point && SIGNED.exec(body.toString("latin1"));
+    if (point) {
+      if (record.count !== seq || record.last !== prev || record.log !== first || !(record.every > 0) || !(record.gap >= gap)) return wrong(seq);
+      if (!signature && (used.length || "signature" in record)) return wrong(seq);
       if (signature) {
-        const [, id, hex] = signature, key = keys.get(id);
-        wrong = bad(!used.includes(id) || used.at(-1) === id);
-        if (!wrong && keys.size) wrong = bad(key && verify(null, line.subarray(0, -219), key, Buffer.from(hex, "hex")));
-        if (wrong) return wrong;
+        const [, id, hex] = signature, newest = used.at(-1) ?? id, key = keys.get(id);
+        if ((used.includes(id) && id !== newest) || (record.retires ?? newest) !== newest) return wrong(seq);
+        if (keys.size && !(key && verify(null, body.subarray(0, -143), key, Buffer.from(hex, "hex")))) return wrong(seq);
         if (!used.includes(id)) used.push(id);
-        signed = true;
-      } else if (signed || "signature" in point) return bad(false);
-      since = 0, every = point.every, gap = point.gap;
-    } else if (++since > every) return bad(false);
-    wrong = bad(witness.every((one) => one.seq !== seq + 1 || one.hash === frame[4]));
-    if (wrong) return wrong;
-    seq += 1, prev = frame[4];
-    if (seq === 1) first = prev, witness = (anchors ?? []).filter((one) => one.log === first);
+      }
+      [since, every, gap] = [0, record.every, record.gap];
+    } else if (++since > every) return wrong(seq);
+    if (witness.some((one) => one.seq === seq + 1 && one.hash !== frame[4])) return wrong(seq);
+    if (frame[3] === "decision" && record.decision_id !== undefined) {
+      const { decision_id: id, supersedes: old } = record;
+      if (decided.has(id) || (old !== undefined && (decided.get(old) !== record.merchant_biz_id || superseded.has(old)))) return wrong(seq);
+      decided.set(id, record.merchant_biz_id), superseded.add(old);
+    }
+    const holds = mac && macKeys.some((key) => createHmac("sha256", key).update(body).digest("hex") === mac[1]);
+    if (holds || (signature && (keys.size || !macKeys.length))) doubt = null;
+    else if (macKeys.length || (macs && !mac) || (closed && !(point && record.found))) doubt ??= seq;
+    [macs, closed] = [macs || Boolean(mac), point && record.closed === true], (seq += 1), (prev = frame[4]);
+    if (seq === 1) (first = prev), (witness = (kept ?? []).filter((one) => one.log === first));
   }
-  const complete = (!keys.size || signed) && (!anchors || witness.length > 0) && witness.every((one) => one.seq <= seq);
-  return { good: complete, count: seq, at: seq };
+  if (doubt !== null) return wrong(seq);
+  const complete = seq > 0 && (!keys.size || used.length > 0) && [...keys.keys()].every((id) => used.includes(id)) && (!kept || witness.length > 0);
+  return { good: complete && witness.every((one) => one.seq <= seq), count: seq };
 }
 
 for (const line of readFileSync(0, "utf8").split("\n").filter(Boolean)) console.log(JSON.stringify(check(JSON.parse(line))));

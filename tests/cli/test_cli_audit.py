@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,18 @@ def test_audit_verify_against_a_witness(run: Any, log: Path) -> None:
     assert result.exit_code == 1 and "unexpected-end" in result.stdout
 
 
-@pytest.mark.parametrize("command", ["verify", "show", "tail"])
+def test_audit_verify_that_found_no_record_is_status_1(run: Any, folder: Path) -> None:
+    for place in (".", "empty.jsonl"):
+        (folder / "empty.jsonl").touch()
+        result = run("audit", "verify", place)
+        assert result.exit_code == 1
+        assert result.stdout.endswith("error[empty]: holds no record of an audit log\n")
+    os.mkfifo(folder / "audit-000001.jsonl")
+    result = run("audit", "verify", ".")
+    assert result.exit_code == 2 and "audit-000001.jsonl is not a regular file" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["show", "tail"])
 def test_audit_of_what_is_no_log_is_status_2(run: Any, folder: Path, command: str) -> None:
     result = run("audit", command, ".")
     assert result.exit_code == 2

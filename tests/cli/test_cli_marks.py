@@ -155,3 +155,34 @@ def test_signed_log_takes_marks_only_with_its_key(run: Run, folder: Path) -> Non
     assert result.exit_code == 0 and json.loads(result.stdout)["is_authentic"]
     assert run("audit", "verify", "log", "--key", "request.json").exit_code == 2
     assert run("audit", "keygen", "a.key").exit_code == 2
+    assert run("audit", "verify", "log", "--key", "a.key.pub", "--mac-key", "a.key", "--closed").exit_code == 0
+
+
+def test_log_gets_its_first_key_and_another_one(run: Run, folder: Path) -> None:
+    for name in ("a.key", "b.key"):
+        assert run("audit", "keygen", name).exit_code == 0
+    config = "policies: [policy.yaml]\naudit: {directory: log, key: {file: KEY}}\n"
+    assert run("decide", "request.json", "--policy", "policy.yaml", "--audit", "log").exit_code == 0
+    (folder / "a.yaml").write_text(config.replace("KEY", "a.key"))
+    (folder / "b.yaml").write_text(config.replace("KEY", "b.key"))
+    result = run("decide", "request.json", "--config", "a.yaml")
+    assert result.exit_code == 1 and "record 1: it carries no mac" in result.stderr
+    result = run("audit", "rekey", "log", "--key", "a.key")
+    assert result.exit_code == 2 and "nothing proves 3 records" in result.stderr
+    assert run("audit", "rekey", "log", "--key", "a.key", "--by", "ann", input="n\n").exit_code == 130
+    result = run("audit", "rekey", "log", "--key", "a.key", "--by", "ann", "--yes")
+    assert result.exit_code == 0 and "3 records taken over without proof" in result.stdout
+    result = run("decide", "request.json", "--config", "a.yaml")
+    assert result.exit_code == 0 and "(duplicate" in result.stdout
+    result = run("decide", "request.json", "--config", "b.yaml")
+    assert result.exit_code == 1 and "this log is signed with another key" in result.stderr
+    decision_id = json.loads(run("audit", "show", "log", "--format", "json").stdout.splitlines()[1])["decision_id"]
+    label = ["audit", "label", "log", decision_id, "fraud", "--source", "x", "--key"]
+    result = run(*label, "b.key")
+    assert result.exit_code == 1 and "signed with another key" in result.stderr
+    assert run("audit", "rekey", "log", "--key", "b.key", "--old-key", "a.key").exit_code == 0
+    assert run(*label, "a.key").exit_code == 1
+    assert run(*label, "b.key").exit_code == 0
+    result = run("decide", "request.json", "--config", "b.yaml")
+    assert result.exit_code == 0 and "(duplicate" in result.stdout
+    assert run("audit", "verify", "log", "--key", "a.key.pub", "--key", "b.key.pub", "--closed").exit_code == 0

@@ -6,25 +6,38 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from adjudge.audit.disk import Disk, LocalDisk
+from adjudge.audit.proof import CHECKPOINT, Found, Proof, signature_of
 from adjudge.audit.read import unfinished
 from adjudge.audit.record import SUFFIX_LENGTH, Record, encode, encode_body, parse
-from adjudge.audit.signing import Signer
+from adjudge.audit.signing import Mac, Signer
+from adjudge.audit.verify import opened
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
 from adjudge.plugin import AuditSink
 
-CHECKPOINT = "checkpoint"
 EVERY = 1000
 SECONDS = 60.0
 _CLOSING_S = 5.0
 _events = Events("adjudge.audit")
+
+
+class FoundBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a start found the log. unsigned: records after the last checkpoint; proof: what proved the end of the log.
+
+    by: who took it over where nothing did.
+    """
+
+    unsigned: int
+    proof: Literal["mac", "signature", "none"]
+    by: str = ""
 
 
 class CheckpointBody(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -36,6 +49,9 @@ class CheckpointBody(msgspec.Struct, frozen=True, omit_defaults=True):
     last: str
     gap: int
     every: int
+    found: FoundBody | None = None
+    retires: str | None = None
+    closed: bool = False
     key: str | None = None
     signature: str | None = None
 
@@ -46,27 +62,66 @@ def _utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoints:
-    """When a log gets checkpoints, and who signs them.
+    """When a log gets checkpoints, who signs them, and what proves the records between them.
 
-    every: after so many records at the latest; seconds: and so long after a record.
+    every: after so many records at the latest; seconds: and so long after a record. mac_key: 32 bytes; derived from
+    the signer's key unless given. retiring: a signer whose place this one takes; it proves what it has written.
     """
 
     every: int = EVERY
     seconds: float = SECONDS
     signer: Signer | None = None
+    mac_key: bytes | None = None
+    retiring: Signer | None = None
     clock: Callable[[], datetime] = _utc_now
+    mac: Mac | None = field(init=False, default=None)
 
-    def encode(self, seq: int, prev: bytes, *, log: str, gap: int) -> tuple[bytes, bytes]:
-        """Return the line of a checkpoint and its hash, as `encode` does. log: the hash of the log's first record."""
+    def __post_init__(self) -> None:
+        key = self.mac_key or (self.signer.mac_key if self.signer is not None else None)
+        object.__setattr__(self, "mac", Mac(key) if key is not None else None)
+
+    @property
+    def proof(self) -> Proof | None:
+        """What proves the records of a log that goes on with these keys; None without any."""
+        signers = [one for one in (self.signer, self.retiring) if one is not None]
+        keys = ([self.mac_key] if self.mac_key is not None else []) + [one.mac_key for one in signers]
+        return Proof.by(signers, keys) if keys else None
+
+    def found(self, found: Found, by: str = "") -> tuple[FoundBody, str | None]:
+        """Return what the first checkpoint after a start says of the log that it found, and which key it retires."""
+        end, retired = found.end, None
+        assert end is not None
+        last = signature_of(found.checkpoint) if found.checkpoint is not None else None
+        if last is not None and self.signer is not None and last[0] != self.signer.key_id:
+            retired = last[0]
+        if not found.is_proven:
+            return FoundBody(end.seq - found.proven_seq, "none", by), retired
+        return FoundBody(found.unsigned, "mac" if end.has_mac else "signature", by), retired
+
+    def encode(
+        self,
+        seq: int,
+        prev: bytes,
+        *,
+        log: str,
+        gap: int,
+        found: tuple[FoundBody, str | None] | None = None,
+        closed: bool = False,
+    ) -> tuple[bytes, bytes]:
+        """Return the line of a checkpoint and its hash, as `encode` does. log: the hash of the log's first record.
+
+        found: of the first checkpoint after a start. closed: of the last one before an end.
+        """
         last = prev.decode()
-        body = CheckpointBody(self.clock(), log, seq - 1, last, gap, self.every)
+        met, retired = found or (None, None)
+        body = CheckpointBody(self.clock(), log, seq - 1, last, gap, self.every, met, retired, closed)
         members = encode_body(body)
         if self.signer is not None:
             members += b',"key":"%b"' % self.signer.key_id.encode()
             line, _ = encode(CHECKPOINT, seq, prev, members)
             signature = self.signer.sign(line[:-SUFFIX_LENGTH])
             members += b',"signature":"%b"' % signature.hex().encode()
-        return encode(CHECKPOINT, seq, prev, members)
+        return encode(CHECKPOINT, seq, prev, members, self.mac)
 
 
 class Anchors:
@@ -131,7 +186,7 @@ class FileAnchor:
         """Return the last checkpoint of a log; None where there is none yet. Raises AuditUnavailable, AuditBroken."""
         found = None
         try:
-            with self.path.open("rb") as file:
+            with opened(self.path) as file:
                 for line in file:
                     if line.endswith(b"\n") and log.encode() in line:
                         record = parse(line)

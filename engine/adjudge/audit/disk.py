@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
+import stat
 import sys
 from pathlib import Path
 from typing import Protocol
@@ -34,14 +36,14 @@ class LocalDisk:
 
     def open(self, path: Path, *, create: bool) -> int:
         """Open a file for appending; a new one is durable in its directory when this returns."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
-        if not create:
-            return os.open(path, flags)
-        file = os.open(path, flags | os.O_CREAT, 0o640)
-        if os.fstat(file).st_size:
-            return file
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe without a reader would wait for one
+        file = os.open(path, flags | os.O_CREAT if create else flags, 0o640)
         try:
-            sync_directory(path.parent)
+            found = os.fstat(file)
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError(errno.EINVAL, "is not a regular file", str(path))
+            if create and not found.st_size:
+                sync_directory(path.parent)
         except OSError:
             os.close(file)
             raise

@@ -15,9 +15,10 @@ from pathlib import Path
 from time import monotonic
 
 from adjudge.audit.disk import Disk, forget_cached, sync_directory
+from adjudge.audit.proof import Found, Proof
 from adjudge.audit.read import UnfinishedLine, tail, unfinished
-from adjudge.audit.record import FIRST_PREV, Record
-from adjudge.audit.verify import segments
+from adjudge.audit.record import FIRST_PREV
+from adjudge.audit.verify import opened, segments
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
 
@@ -68,15 +69,28 @@ class LogFile:
     sync_s: how long a sync takes these days; infinite before the first.
     is_failing: since a failure nothing has been appended.
     broken: why nothing may be appended until a person has looked.
-    checkpoint: the newest checkpoint that was found near the end at the start.
+    found: the end of the log as it was at the start.
     """
 
-    def __init__(self, directory: Path, disk: Disk, rotation: Segments | None = None) -> None:
-        """Open or start a log's file. Raises OSError, AuditUnavailable, AuditBroken."""
+    def __init__(
+        self,
+        directory: Path,
+        disk: Disk,
+        rotation: Segments | None = None,
+        *,
+        proof: Proof | None = None,
+        seeks_checkpoint: bool = False,
+    ) -> None:
+        """Open or start a log's file. Raises OSError, AuditUnavailable, AuditBroken.
+
+        proof: what proves records; whether it proved those that were found is for the user to look at.
+        seeks_checkpoint: all is read where there is none near the end.
+        """
         self.directory = directory
         self.path = next(iter(reversed(segments(directory))), directory / _name(1))
         self.rotation = rotation or Segments()
-        self.checkpoint: Record | None = None
+        self.proof = proof
+        self.found = Found(proof)
         self.written = Head()
         self.synced = Head()
         self.recovered: str | None = None
@@ -87,6 +101,7 @@ class LogFile:
         self.disk = disk
         self._file: int | None = None
         self._inode = 0
+        self._seeks_checkpoint = seeks_checkpoint
         self._start(again=False)
         self._begun = _begun(self.path, self.rotation.clock())
 
@@ -198,40 +213,51 @@ class LogFile:
         """
         file = self.disk.open(self.path, create=not again)
         try:
-            found = os.fstat(file)
-            if again and found.st_ino != self._inode:
+            status = os.fstat(file)
+            if again and status.st_ino != self._inode:
                 raise AuditBroken(f"{self.path}: another file stands in the log's place")
-            if again and found.st_size > self.written.size:
+            if again and status.st_size > self.written.size:
                 self.disk.truncate(file, self.written.size)
             self.disk.datasync(file)
             if again:
                 forget_cached(self.path)
             unproven = self.written.size - self.synced.size + _CHECKED_AGAIN if again else CHECKED_AT_OPEN
-            end: Record | None = None
-            try:
-                for end in tail(self.directory, max_bytes=unproven):
-                    if end.kind == "checkpoint":
-                        self.checkpoint = end
-            except UnfinishedLine:
-                self._cut_unfinished(file)
+            found = self._look(file, unproven)
+            if not again and self._seeks_checkpoint and found.checkpoint is None and found.first > 1:
+                found = self._look(file, inf)
+            end = found.end
             size = os.fstat(file).st_size
-            checkpoint = 0 if self.checkpoint is None else self.checkpoint.seq
+            checkpoint = 0 if found.checkpoint is None else found.checkpoint.seq
             if again:  # one that was lost must come again soon; the number of an earlier one is of no use then
                 checkpoint = self.written.checkpoint if end is not None and self.written.checkpoint <= end.seq else 0
+            else:
+                self.found = found
             head = Head(end.seq, end.hash.encode(), size, checkpoint) if end is not None else Head()
             lost = self.written.seq - head.seq if again else 0
             if again and (head.seq < self.synced.seq or (not lost and head != self.written)):
                 raise AuditBroken(f"{self.path}: record {self.written.seq} was written and is not there any more")
+            if lost:
+                found.require_proof(str(self.path))
         except BaseException:
             _close(file)
             raise
         self._file = file
-        self._inode = found.st_ino
+        self._inode = status.st_ino
         self.written = self.synced = head
         if lost:
             self.lost += lost
             raise AuditUnavailable(f"{self.path}: the disk lost {lost} records that were written and not yet synced")
         return file
+
+    def _look(self, file: int, max_bytes: float) -> Found:
+        """Read the end of the log, and cut a last line that was not finished. Raises AuditBroken."""
+        found = Found(self.proof)
+        try:
+            for record in tail(self.directory, max_bytes=max_bytes):
+                found.take(record)
+        except UnfinishedLine:
+            self._cut_unfinished(file)
+        return found
 
     def _cut_unfinished(self, file: int) -> None:
         """Move what stands after the last line end into a file beside the log, and say so."""
@@ -241,7 +267,7 @@ class LogFile:
             number += 1
         copy = self.disk.open(kept, create=True)
         try:
-            with self.path.open("rb") as torn:
+            with opened(self.path) as torn:
                 torn.seek(start)
                 while block := torn.read(1024 * 1024):
                     _write_all(self.disk, copy, block)
@@ -260,7 +286,7 @@ def _name(number: int) -> str:
 
 def _begun(path: Path, now: float) -> float:
     """Return when a segment was begun, in seconds since 1970, by the first record that says when it was written."""
-    with path.open("rb") as file:
+    with opened(path) as file:
         found = _AT.search(file.read(_LOOKED_AT))
     try:
         return now if found is None else datetime.fromisoformat(found[1].decode()).timestamp()

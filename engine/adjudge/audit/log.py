@@ -9,11 +9,12 @@ the sync.
 from __future__ import annotations
 
 import asyncio
+import atexit
+import fcntl
 import os
 import re
 import threading
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -21,12 +22,16 @@ from time import monotonic
 from types import TracebackType
 from typing import Literal
 
+import msgspec
+
 from adjudge.audit.batch import Batch
 from adjudge.audit.checkpoints import Anchors, CheckpointBody, Checkpoints, FileAnchor
 from adjudge.audit.disk import Disk, LocalDisk
 from adjudge.audit.file import Head, LogFile, Segments, take_directory
-from adjudge.audit.read import first_hash, tail
+from adjudge.audit.proof import Found
+from adjudge.audit.read import first_hash
 from adjudge.audit.record import MAX_LINE, Body, encode, encode_body
+from adjudge.audit.start import hold_against, require_key, require_proof
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.plugin import AuditSink
 
@@ -34,7 +39,6 @@ Durability = Literal["fsync", "flush", "async"]
 
 _KIND = re.compile("[a-z][a-z_]{0,63}")
 _SYNC_EVERY_S = 1.0
-_KEPT_CHECKPOINTS = 1000
 _QUEUE_MAX_BYTES = 16 * 1024 * 1024
 _ALONE_SYNC_S = 0.0005
 """A caller on an event loop syncs himself only while syncs take less than this, so that the loop is never held long."""
@@ -50,7 +54,13 @@ class Receipt:
 
 
 class AuditLog:
-    """One writer of one directory; any number of threads and event loops may share it."""
+    """One writer of one directory; any number of threads and event loops may share it.
+
+    A process that is forked from the writer's cannot write: it is told so. Who forgets `close` loses nothing: that is
+    done when the interpreter ends.
+
+    on_lines: called with the lines that came to stand in the log, in its order, by whoever wrote them: one at a time.
+    """
 
     def __init__(
         self,
@@ -61,9 +71,12 @@ class AuditLog:
         lock: int,
         checkpoints: Checkpoints | None,
         anchors: Anchors | None,
+        adopted_by: str | None = None,
     ) -> None:
         """Use `AuditLog.open`."""
         self.directory = file.directory
+        self.on_lines: Callable[[Sequence[bytes]], None] | None = None
+        self._process = os.getpid()
         self.durability: Durability = durability
         self._max_line = max_line
         self._lock_file = lock
@@ -73,17 +86,25 @@ class AuditLog:
         self._batch: Batch | None = None  # gathering; the next to be committed
         self._is_committing = False
         self._is_closed = False
-        self._dropped = 0
+        self._dropped = _last_gap(file.found)
         self._sync_due = inf
         self._checkpoints = checkpoints
         self._anchors = anchors
         self._checkpoint_due = inf
-        self._checkpoint_at_once = checkpoints is not None and _is_due_at_start(file, checkpoints)
+        self._mac = checkpoints.mac if checkpoints is not None else None
+        self._opening = None  # what the checkpoint of this start says, until it stands in the file
+        if checkpoints is not None and _is_due_at_start(file.found, checkpoints):
+            self._opening = checkpoints.found(file.found, adopted_by or "")
+        self._opening_seq = 0
+        self._found_seq = file.written.seq
+        self._is_believed = file.found.is_proven or adopted_by is not None
+        retires = self._opening is not None and self._opening[1] is not None
+        self._sealed_seq = file.written.seq if _is_sealed(file.found) and not retires else -1
         self._log_id = first_hash(file.directory) if file.written.seq else ""
         self._unseen: list[tuple[int, bytes]] = []  # checkpoints that are not on disk yet
-        self._seen: deque[bytes] = deque(maxlen=_KEPT_CHECKPOINTS)
         self._flusher = threading.Thread(target=self._run, name="adjudge-audit", daemon=True)
         self._flusher.start()
+        atexit.register(self._close_at_exit)
 
     @classmethod
     def open(
@@ -96,25 +117,41 @@ class AuditLog:
         segments: Segments | None = None,
         checkpoints: Checkpoints | None = None,
         anchors: Sequence[AuditSink] = (),
+        adopted_by: str | None = None,
     ) -> AuditLog:
         """Start a log, or go on with one; blocks for the reading of its last 8 MiB.
 
         durability: when a write returns. `fsync`: the record survives a power cut; `flush`: it survives the process;
             `async`: it is queued. The latter two sync about once a second.
         max_line: bytes of the longest record. segments: when the log goes on in a new file.
-        checkpoints: when to write some; None for never. anchors: who is shown each of them once it is durable.
+        checkpoints: when to write some, and with which keys; None for never. With a key, all that no signature vouches
+            for must have the key's mac. anchors: who is shown each of them once it is durable.
+        adopted_by: who takes over what the keys do not prove, which the next checkpoint then says; None for nobody.
         Raises AuditUnavailable where the directory cannot be used or another writer has it; AuditBroken where the
-        log's end does not verify, or an anchor remembers another log. A last line without a line end is cut and kept
-        beside the log.
+        log's end does not verify or the key does not prove it, or an anchor remembers another log. A last line without
+        a line end is cut and kept beside the log.
         """
         lock = take_directory(Path(directory))
         try:
-            file = LogFile(Path(directory), disk or LocalDisk(), segments)
+            proof = checkpoints.proof if checkpoints is not None else None
+            seeks = checkpoints is not None  # which says how many records were lost before
+            file = LogFile(Path(directory), disk or LocalDisk(), segments, proof=proof, seeks_checkpoint=seeks)
             try:
-                _require_key(file, checkpoints)
+                require_key(file, checkpoints)
+                if adopted_by is None:
+                    require_proof(file)
                 for anchor in anchors:
                     if isinstance(anchor, FileAnchor):
-                        _hold_against(file, anchor)
+                        hold_against(file, anchor)
+                return cls(
+                    file,
+                    durability=durability,
+                    max_line=min(max_line, MAX_LINE),
+                    lock=lock,
+                    checkpoints=checkpoints,
+                    anchors=Anchors(anchors) if anchors else None,
+                    adopted_by=adopted_by,
+                )
             except BaseException:
                 file.close()
                 raise
@@ -124,14 +161,6 @@ class AuditLog:
         except BaseException:
             os.close(lock)
             raise
-        return cls(
-            file,
-            durability=durability,
-            max_line=min(max_line, MAX_LINE),
-            lock=lock,
-            checkpoints=checkpoints,
-            anchors=Anchors(anchors) if anchors else None,
-        )
 
     @property
     def seq(self) -> int:
@@ -150,8 +179,21 @@ class AuditLog:
 
     @property
     def gap(self) -> int:
-        """How many records `flush` or `async` took and a failing disk then lost; always 0 with `fsync`."""
+        """How many records `flush` or `async` took and a failing disk then lost, in all runs of this log."""
         return self._dropped + self._file.lost
+
+    @property
+    def proof(self) -> Literal["mac", "signature", "none"]:
+        """What proves the log as it was at the start: `none` without a key, or where another one signed in the end."""
+        found = self._file.found
+        if found.end is None:
+            return "signature"
+        return ("mac" if found.end.has_mac else "signature") if found.is_proven else "none"
+
+    def require_proof(self) -> None:
+        """Raise AuditBroken where the log cannot be believed, because another key signed in the end."""
+        if self._file.proof is not None:
+            self._file.found.require_proof(str(self._file.path))
 
     async def write(self, kind: str, body: Body) -> Receipt:
         """Append a record, and return once it is as durable as the log promises.
@@ -162,7 +204,7 @@ class AuditLog:
         Raises AuditUnavailable, AuditBroken: the record does not stand, except where the process also ends before the
         disk lets its remains be cut; ValueError or TypeError where the body is no record.
         """
-        members = _members(kind, body)
+        members = self._members(kind, body)
         if self.durability == "flush":
             return self._write_through(kind, members)
         with self._changed:
@@ -184,7 +226,7 @@ class AuditLog:
 
     def write_blocking(self, kind: str, body: Body) -> Receipt:
         """Append a record from a thread without an event loop; as `write` otherwise."""
-        members = _members(kind, body)
+        members = self._members(kind, body)
         if self.durability == "flush":
             return self._write_through(kind, members)
         with self._changed:
@@ -199,32 +241,30 @@ class AuditLog:
         batch.raise_failure()
         return receipt
 
-    def new_checkpoints(self) -> list[bytes]:
-        """Return the checkpoints that came to stand in the log since the last call, for copies of it."""
-        with self._changed:
-            found = list(self._seen)
-            self._seen.clear()
-            return found
-
     def close(self) -> None:
         """Write and sync all that is queued, and let the directory go. Writing afterwards is AuditUnavailable.
 
+        In a process that was forked from the writer's it does nothing: the log is the writer's.
         Raises AuditUnavailable where `flush` or `async` could not keep what they took; the log is closed even so.
         """
+        if os.getpid() != self._process:
+            return
         with self._changed:
             if self._is_closed:
                 return
             gap = self.gap
-            if self._queued.seq > self._queued.checkpoint and self._file.broken is None:
-                self._put_checkpoint()
+            if self._file.broken is None and self._must_be_sealed():
+                self._put_checkpoint(closed=True)
             self._is_closed = True
             self._changed.notify_all()
+        atexit.unregister(self._close_at_exit)
         self._flusher.join()
         try:
             self._file.restore()
             self._sync()
         finally:
             self._file.close()
+            fcntl.flock(self._lock_file, fcntl.LOCK_UN)  # forked processes may hold it open
             os.close(self._lock_file)
             if self._anchors is not None:
                 self._anchors.close()
@@ -240,10 +280,48 @@ class AuditLog:
     ) -> None:
         self.close()
 
+    def _close_at_exit(self) -> None:
+        try:
+            self.close()
+        except Exception:  # noqa: S110  # what a disk did was told as an event, and nobody is left to raise it to
+            pass
+
+    def _must_be_sealed(self) -> bool:
+        """Whether a checkpoint has to say that this is the end. Under the lock."""
+        if self._mac is None:
+            return self._queued.seq > self._queued.checkpoint
+        if self._queued.seq == self._found_seq and not self._is_believed:
+            return False
+        return self._queued.seq != self._sealed_seq
+
+    def _members(self, kind: str, body: Body) -> bytes:
+        if os.getpid() != self._process:
+            raise AuditUnavailable(
+                f"{self._file.path}: this process was forked from the one that opened the audit log; open one of its"
+                " own in each process, after the fork"
+            )
+        if not _KIND.fullmatch(kind):
+            raise ValueError(f"`{kind}` is no kind of record: it takes lower-case letters and _")
+        return encode_body(body)
+
     def _enqueue(self, kind: str, members: bytes) -> tuple[Receipt, Batch]:
-        """Put a record, and a checkpoint that is due, at the end of the gathering batch. Under the lock."""
-        receipt = self._next(kind, members)
-        return receipt, self._gather([receipt.line, *self._due_checkpoint()])
+        """Put a record, and the checkpoints that are due, at the end of the gathering batch. Under the lock."""
+        receipt, lines = self._link(kind, members)
+        return receipt, self._gather(lines)
+
+    def _link(self, kind: str, members: bytes) -> tuple[Receipt, Sequence[bytes]]:
+        """Link a record to the chain, and the checkpoints that are due before and after it. Under the lock."""
+        before, unseen = self._queued, len(self._unseen)
+        opening = (self._checkpoint(),) if self._opening is not None and not self._opening_seq else ()
+        try:
+            receipt = self._next(kind, members)
+        except BaseException:
+            self._queued = before
+            if opening:
+                del self._unseen[unseen:]
+                self._opening_seq = 0
+            raise
+        return receipt, (*opening, receipt.line, *self._due_checkpoint())
 
     def _gather(self, lines: Sequence[bytes]) -> Batch:
         if self._batch is None:
@@ -261,7 +339,7 @@ class AuditLog:
         if self._file.broken is not None:
             raise AuditBroken(self._file.broken)
         before = self._queued
-        line, digest = encode(kind, before.seq + 1, before.hash, members)
+        line, digest = encode(kind, before.seq + 1, before.hash, members, self._mac)
         if len(line) > self._max_line:
             raise AuditUnavailable(f"a record of {len(line)} bytes is longer than the log takes, {self._max_line}")
         self._queued = Head(before.seq + 1, digest, checkpoint=before.checkpoint)
@@ -274,36 +352,45 @@ class AuditLog:
 
     def _due_checkpoint(self) -> tuple[bytes, ...]:
         """Link a checkpoint to the chain where so many records have gone by. Under the lock."""
-        if self._checkpoints is None:
-            return ()
-        if self._queued.seq - self._queued.checkpoint < self._checkpoints.every and not self._checkpoint_at_once:
+        if self._checkpoints is None or self._queued.seq - self._queued.checkpoint < self._checkpoints.every:
             return ()
         return (self._checkpoint(),)
 
-    def _checkpoint(self) -> bytes:
-        """Link a checkpoint to the chain and return its line. Under the lock."""
+    def _checkpoint(self, *, closed: bool = False) -> bytes:
+        """Link a checkpoint to the chain and return its line; the first says how the log was found. Under the lock."""
         assert self._checkpoints is not None
-        before = self._queued
-        line, digest = self._checkpoints.encode(before.seq + 1, before.hash, log=self._log_id, gap=self.gap)
+        before, opening = self._queued, None if self._opening_seq else self._opening
+        line, digest = self._checkpoints.encode(
+            before.seq + 1, before.hash, log=self._log_id, gap=self.gap, found=opening, closed=closed
+        )
         self._queued = Head(before.seq + 1, digest, checkpoint=before.seq + 1)
-        self._checkpoint_at_once, self._checkpoint_due = False, inf
+        self._checkpoint_due = inf
+        if opening is not None:
+            self._opening_seq = before.seq + 1
         self._unseen.append((before.seq + 1, line))
         return line
 
-    def _put_checkpoint(self) -> None:
+    def _put_checkpoint(self, *, closed: bool = False) -> None:
         """Write a checkpoint that no record asked for. Under the lock."""
         if self._checkpoints is None:
             return
         self._checkpoint_due = inf
+        lines = [self._checkpoint(closed=closed and self._mac is not None)]
         if self.durability != "flush":
-            self._gather([self._checkpoint()])
+            self._gather(lines)
             return
         try:
-            self._file.append((self._checkpoint(),), self._queued, sync=False)
+            self._file.append(lines, self._queued, sync=False)
+            self._tell_lines(lines)
         except (AuditUnavailable, AuditBroken):
             pass  # told already; the next one covers what this one would have
         finally:
             self._go_back()
+
+    def _tell_lines(self, lines: Sequence[bytes]) -> None:
+        """Tell of lines that stand in the file; nobody else writes meanwhile."""
+        if self.on_lines is not None:
+            self.on_lines(lines)
 
     def _is_taken(self, batch: Batch) -> bool:
         """Whether `async` may say yes now. While the disk fails or lags behind, that promise could not be kept."""
@@ -354,10 +441,16 @@ class AuditLog:
     def _commit(self, batch: Batch) -> None:
         """Write a batch and, for `fsync`, sync it. The caller has set `_is_committing`, and holds no lock."""
         failure: BaseException | None = None
+        interrupted: BaseException | None = None
         try:
             self._file.append(batch.lines, batch.head, sync=self.durability == "fsync")
         except BaseException as error:
             failure = error
+        else:
+            try:
+                self._tell_lines(batch.lines)
+            except BaseException as error:  # by the user; the records stand
+                interrupted = error
         failed = [batch]
         with self._changed:
             if failure is not None:
@@ -376,14 +469,16 @@ class AuditLog:
             settled.settle()
         if failure is not None and not isinstance(failure, Exception):
             raise failure
+        if interrupted is not None:
+            raise interrupted
 
     def _write_through(self, kind: str, members: bytes) -> Receipt:
         """Write a record at once, for `flush`."""
         with self._changed:
-            receipt = self._next(kind, members)
-            lines = (receipt.line, *self._due_checkpoint())
+            receipt, lines = self._link(kind, members)
             try:
                 self._file.append(lines, self._queued, sync=False)
+                self._tell_lines(lines)
             finally:
                 self._go_back()
             self._let_sync_later()
@@ -400,7 +495,6 @@ class AuditLog:
         durable = [line for seq, line in self._unseen if seq <= self._file.synced.seq]
         if durable:
             del self._unseen[: len(durable)]
-            self._seen.extend(durable)
             if self._anchors is not None:
                 self._anchors.show(durable[-1])
 
@@ -408,6 +502,8 @@ class AuditLog:
         """Go on with the chain from what stands in the file. Under the lock."""
         self._queued = self._file.written
         self._unseen = [one for one in self._unseen if one[0] <= self._queued.seq]
+        if self._opening_seq > self._queued.seq:
+            self._opening_seq = 0
 
     def _sync(self) -> None:
         """Make what `flush` and `async` have written survive a power cut, while others go on writing."""
@@ -432,45 +528,31 @@ class AuditLog:
                 os.close(duplicate)
 
 
-def _is_due_at_start(file: LogFile, checkpoints: Checkpoints) -> bool:
-    """Whether the first record is followed by a checkpoint: after a crash, or where the last promised one sooner."""
-    last = file.checkpoint
-    if last is None or last.seq != file.written.seq:
-        return file.written.seq > 0
-    return last.decode(CheckpointBody).every != checkpoints.every
+def _is_due_at_start(found: Found, checkpoints: Checkpoints) -> bool:
+    """Whether the first record stands behind a checkpoint that says how the log was found.
+
+    With a key always: what follows an orderly close is the checkpoint of another start, or forged. Without, after a
+    crash, or where the last checkpoint promised the next one sooner.
+    """
+    if found.end is None:
+        return False
+    if found.checkpoint is None or found.checkpoint.seq != found.end.seq or checkpoints.mac is not None:
+        return True
+    return found.checkpoint.decode(CheckpointBody).every != checkpoints.every
 
 
-def _require_key(file: LogFile, checkpoints: Checkpoints | None) -> None:
-    """Raise AuditUnavailable where a log that was signed would go on without signatures."""
-    last = file.checkpoint
-    is_signed = last is not None and last.decode(CheckpointBody).signature is not None
-    if is_signed and checkpoints is not None and checkpoints.signer is None:
-        raise AuditUnavailable(
-            f"{file.path}: this log is signed; without its key it would not verify any more. Give the key, or begin"
-            " another log"
-        )
+def _last_gap(found: Found) -> int:
+    """Return how many records the log says that disks have lost. Raises AuditBroken."""
+    if found.checkpoint is None:
+        return 0
+    try:
+        return found.checkpoint.decode(CheckpointBody).gap
+    except msgspec.DecodeError as error:
+        raise AuditBroken(f"record {found.checkpoint.seq} is no checkpoint: {error}") from None
 
 
-def _hold_against(file: LogFile, anchor: FileAnchor) -> None:
-    """Raise AuditBroken where an anchor remembers what the log does not hold, as after a restore of an old copy."""
-    kept = anchor.newest(first_hash(file.directory)) if file.written.seq else None
-    if kept is None:
-        return
-    back = file.written.seq - kept.seq
-    if back < 0:
-        what = f"the log ends with record {file.written.seq}"
-    else:
-        found = next(iter(tail(file.directory, max_records=back + 1)), None)
-        if found is not None and found.hash == kept.hash:
-            return
-        what = "the log has another record there"
-    raise AuditBroken(
-        f"{file.path}: {what}, but its anchor {anchor.path} remembers checkpoint {kept.seq}: the log was cut off,"
-        " written anew or restored from an old copy. Once a person has looked, put that anchor away and name a new one"
-    )
-
-
-def _members(kind: str, body: Body) -> bytes:
-    if not _KIND.fullmatch(kind):
-        raise ValueError(f"`{kind}` is no kind of record: it takes lower-case letters and _")
-    return encode_body(body)
+def _is_sealed(found: Found) -> bool:
+    """Whether a log is proven to end with the checkpoint of an orderly close, or is empty."""
+    if found.end is None:
+        return True
+    return found.is_proven and found.checkpoint is found.end and found.checkpoint.decode(CheckpointBody).closed

@@ -6,12 +6,23 @@ What a line looks like is said, for people without this program, at the top of `
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Mapping
 from typing import TypeVar, overload
 
 import msgspec
 
-from adjudge.audit.verify import CHAIN_MEMBERS, FIRST_PREV, MAX_LINE, PREFIX, SCHEMA, SUFFIX, SUFFIX_LENGTH
+from adjudge.audit.signing import Mac
+from adjudge.audit.verify import (
+    CHAIN_MEMBERS,
+    FIRST_PREV,
+    MAX_LINE,
+    PREFIX,
+    SCHEMA,
+    SUFFIX,
+    SUFFIX_LENGTH,
+    mac_start,
+)
 
 __all__ = [
     "FIRST_PREV",
@@ -63,12 +74,14 @@ def encode_body(body: Body) -> bytes:
     return b"," + members[1:-1] if members != b"{}" else b""
 
 
-def encode(kind: str, seq: int, prev: bytes, members: bytes) -> tuple[bytes, bytes]:
+def encode(kind: str, seq: int, prev: bytes, members: bytes, mac: Mac | None = None) -> tuple[bytes, bytes]:
     """Return a record's line, its newline included, and its hash in lower-case hex.
 
     members: from `encode_body`; prev: the hash of the record before, FIRST_PREV for the first.
     """
     hashed = b'{"schema":%d,"seq":%d,"prev":"%b","kind":"%b"%b' % (SCHEMA, seq, prev, kind.encode(), members)
+    if mac is not None:
+        hashed += b',"mac":"%b"' % mac.of(hashed)
     digest = hashlib.sha256(hashed).hexdigest().encode()
     return b'%b,"hash":"%b"}\n' % (hashed, digest), digest
 
@@ -76,7 +89,8 @@ def encode(kind: str, seq: int, prev: bytes, members: bytes) -> tuple[bytes, byt
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A record as it was read; its own hash has been checked.
 
-    prev, hash: lower-case hex SHA-256. line: the exact bytes, newline included.
+    prev, hash: lower-case hex SHA-256. line: the exact bytes, newline included; from `members_at` to `members_end`
+    stand its own members.
     """
 
     seq: int
@@ -85,6 +99,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     hash: str
     line: bytes
     members_at: int
+    members_end: int
 
     def __repr__(self) -> str:
         return f"<Record {self.seq} {self.kind} {self.hash[:12]}>"
@@ -92,7 +107,18 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def body(self) -> bytes:
         """The JSON object of the record's own members, without those of the chain."""
-        return b"{" + self.line[self.members_at + 1 : -SUFFIX_LENGTH] + b"}"
+        return b"{" + self.line[self.members_at + 1 : self.members_end] + b"}"
+
+    @property
+    def has_mac(self) -> bool:
+        """Whether the record carries a mac."""
+        return self.members_end + SUFFIX_LENGTH < len(self.line)
+
+    def is_by(self, mac: Mac) -> bool:
+        """Whether the record carries the mac that a key makes."""
+        return self.has_mac and hmac.compare_digest(
+            mac.of(self.line[: self.members_end]), self.line[self.members_end + 8 : self.members_end + 72]
+        )
 
     @overload
     def decode(self) -> dict[str, object]: ...
@@ -124,4 +150,5 @@ def parse(line: bytes) -> Record:
         hash=suffix[1].decode(),
         line=line,
         members_at=prefix.end(),
+        members_end=max(prefix.end(), mac_start(line)),
     )

@@ -1,23 +1,46 @@
-"""Keys that sign checkpoints: Ed25519, private ones in PEM form as `openssl genpkey -algorithm ed25519` writes them."""
+"""Keys: those that sign checkpoints, Ed25519 in PEM form as openssl writes it, and those that prove every record."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from adjudge.audit.disk import sync_directory
-from adjudge.audit.verify import key_id
+from adjudge.audit.verify import key_id, mac_key_of, opened, read_mac_key
 from adjudge.errors import AuditUnavailable
+
+_KEY_MAX = 64 * 1024
+
+
+class Mac:
+    """A key of 32 bytes that proves records: only who has it can make the `mac` that each of them carries."""
+
+    __slots__ = ("_hmac",)
+
+    def __init__(self, key: bytes) -> None:
+        self._hmac = hmac.new(key, digestmod=hashlib.sha256)
+
+    def of(self, data: bytes) -> bytes:
+        """Return the mac of a record's bytes, in lower-case hex."""
+        mac = self._hmac.copy()
+        mac.update(data)
+        return mac.hexdigest().encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signer:
-    """A private key. key_id: what checkpoints name it by; sign: returns the 64 bytes of a signature."""
+    """A private key. key_id: what checkpoints name it by; sign: returns the 64 bytes of a signature.
+
+    mac_key: derived from it, for records.
+    """
 
     key_id: str
     public: bytes
+    mac_key: bytes
     sign: Callable[[bytes], bytes]
 
 
@@ -33,25 +56,50 @@ def read_signer(text: bytes, where: str) -> Signer:
     if not isinstance(key, Ed25519PrivateKey):
         raise AuditUnavailable(f"{where}: holds another kind of key; `adjudge audit keygen` makes an Ed25519 key")
     public = key.public_key().public_bytes_raw()
-    return Signer(key_id=key_id(public), public=public, sign=key.sign)
+    return Signer(key_id=key_id(public), public=public, mac_key=mac_key_of(key.private_bytes_raw()), sign=key.sign)
 
 
 def signer_from_file(path: Path) -> Signer:
     """Read a private key that only its owner may read. Raises AuditUnavailable."""
-    try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_mode & 0o077:
-                raise AuditUnavailable(f"{path}: others may read this key; `chmod 600` it")
-            return read_signer(file.read(), str(path))
-    except OSError as error:
-        raise AuditUnavailable(f"{path}: {(error.strerror or str(error)).lower()}") from error
+    return read_signer(_secret(path), str(path))
 
 
 def signer_from_environment(name: str) -> Signer:
     """Read a private key from a variable of the environment. Raises AuditUnavailable."""
+    return read_signer(_variable(name), f"${name}")
+
+
+def mac_key_from_file(path: Path) -> bytes:
+    """Read a key of macs, 64 hex digits, that only its owner may read. Raises AuditUnavailable."""
+    return _mac_key(_secret(path), str(path))
+
+
+def mac_key_from_environment(name: str) -> bytes:
+    """Read a key of macs, 64 hex digits, from a variable of the environment. Raises AuditUnavailable."""
+    return _mac_key(_variable(name), f"${name}")
+
+
+def _mac_key(text: bytes, where: str) -> bytes:
+    try:
+        return read_mac_key(text.decode())
+    except ValueError:
+        raise AuditUnavailable(f"{where}: holds no key of 64 hex digits; `openssl rand -hex 32` makes one") from None
+
+
+def _secret(path: Path) -> bytes:
+    try:
+        with opened(path) as file:
+            if os.fstat(file.fileno()).st_mode & 0o077:
+                raise AuditUnavailable(f"{path}: others may read this key; `chmod 600` it")
+            return file.read(_KEY_MAX)
+    except OSError as error:
+        raise AuditUnavailable(f"{path}: {(error.strerror or str(error)).lower()}") from error
+
+
+def _variable(name: str) -> bytes:
     if not os.environ.get(name):
-        raise AuditUnavailable(f"the environment holds no {name}, the key that signs the audit log")
-    return read_signer(os.environ[name].encode(), f"${name}")
+        raise AuditUnavailable(f"the environment holds no {name}, a key of the audit log")
+    return os.environb[name.encode()]
 
 
 def generate(path: Path) -> Signer:

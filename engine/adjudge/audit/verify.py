@@ -3,40 +3,55 @@
 A log is a directory of segments `audit-000001.jsonl`, `audit-000002.jsonl` … that are read as one. Every line is one
 record, a JSON object without spaces between its members, ended by a newline:
 
-    {"schema":1,"seq":7,"prev":"<64 hex>","kind":"decision", … ,"hash":"<64 hex>"}
+    {"schema":1,"seq":7,"prev":"<64 hex>","kind":"decision", … ,"mac":"<64 hex>","hash":"<64 hex>"}
 
 `hash` is the SHA-256 of the line's bytes before `,"hash":"`, so of everything but its last 76 bytes (75 and the
 newline). `prev` is the hash of the record before, 64 zeros for the first. `seq` counts from 1 without gaps.
+
+`mac` is there where the writer has a key: HMAC-SHA-256 over the line's bytes before `,"mac":"`, so of everything but
+its last 149 bytes. Its key is given, 32 bytes, or derived from the private key that signs (`mac_key_of`).
 
 Every so often, and when a writer closes, comes a checkpoint. It repeats what it stands behind (`count` records, the
 `last` hash, and `log`, the hash of record 1), how many records a failing disk has lost (`gap`), and after how many
 records the next one comes at the latest (`every`). A signed one ends
 
-    … ,"key":"<16 hex>","signature":"<128 hex>","hash":"<64 hex>"}
+    … ,"key":"<16 hex>","signature":"<128 hex>","mac":"<64 hex>","hash":"<64 hex>"}
 
-where `signature` is Ed25519 over the line's bytes before `,"signature":"`, so of all but its last 219 bytes, and `key`
-is the beginning of the SHA-256 of the public key's 32 bytes.
+where `signature` is Ed25519 over the line's bytes before `,"signature":"`, and `key` is the beginning of the SHA-256 of
+the public key's 32 bytes. The one of an orderly close says `"closed":true`. What comes next is the checkpoint of
+another start; it says in `found` how many records after the last checkpoint that start met, and what
+proved them. The first one by another key says in `retires` which key it takes the place of.
+
+A record that is signed, or whose mac holds, vouches for all before it, because it holds their hash. So what has to be
+looked at is what stands after the last of these.
 
 What this proves without keys: nobody changed, removed, added or moved a record without also computing every later hash
-anew. With `--key`: nobody without the private key did so before the last signature, and no signature was taken out.
-That the log was cut off after a checkpoint, or that its writer keeps two, only an outside witness can tell: give the
-file of checkpoints that was kept elsewhere as `--anchors`, or a hash and a count as `--expect-last`, `--expect-count`.
+anew. With `--key`: nobody without the private key did so before the last signature, and no signature was taken out;
+`--closed` demands that nothing stands after it. With `--mac-key`, also after it. That the log was cut off, or that its
+writer keeps two, only an outside witness can tell: give the file of checkpoints that was kept elsewhere as `--anchors`,
+or a hash and a count as `--expect-last`, `--expect-count`.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import errno
 import hashlib
+import hmac
 import json
+import os
 import re
+import stat
 import sys
 import time
+from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 SCHEMA = 1
 FIRST_PREV = b"0" * 64
@@ -49,11 +64,15 @@ PREFIX = re.compile(
 )
 SUFFIX = re.compile(rb',"hash":"([0-9a-f]{64})"\}\n')
 SUFFIX_LENGTH = 76
+MAC = re.compile(rb',"mac":"([0-9a-f]{64})"')
+MAC_LENGTH = 73
 SIGNED = re.compile(rb',"key":"([0-9a-f]{16})","signature":"([0-9a-f]{128})"')
 SIGNATURE_LENGTH = 143
 SIGNED_LENGTH = SIGNATURE_LENGTH + 25
 CHECKPOINT = b"checkpoint"
-CHAIN_MEMBERS = frozenset({b"schema", b"seq", b"prev", b"kind", b"hash"})
+CHAIN_MEMBERS = frozenset({b"schema", b"seq", b"prev", b"kind", b"mac", b"hash"})
+_CLOSED = b',"closed":true'
+_DECISION = re.compile(rb'"decision_id":"([0-9a-f]{32})","merchant_biz_id":"([^"\\]*)"')
 
 
 _STRING = r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
@@ -89,8 +108,10 @@ class Problem:
     """The first record that is wrong.
 
     seq: as the record says, or else the one that should stand here.
-    what: `edited`, `missing`, `inserted`, `reordered`, `torn`, `not-json`, `wrong-schema`, `too-long`;
-        of checkpoints `false-checkpoint`, `no-checkpoint`, `unsigned`, `false-signature`, `foreign-key`, `retired-key`;
+    what: `edited`, `missing`, `inserted`, `reordered`, `torn`, `not-json`, `wrong-schema`, `too-long`; `empty`;
+        of checkpoints `false-checkpoint`, `no-checkpoint`, `unsigned`, `false-signature`, `foreign-key`, `retired-key`,
+        `unused-key`; of records after the last signature `false-mac`, `no-mac`, `after-close`, `not-closed`;
+        of decisions `same-decision`, `false-supersedes`;
         `unexpected-end` or `forked` where a witness remembers another log.
     """
 
@@ -106,9 +127,11 @@ class Findings:
     """What a verification found, as far as the first problem.
 
     last_seq, last_hash: of the last good record; 0 and zeros without one. checkpoints, signed: how many there are.
-    signed_seq: the last signed checkpoint, 0 without one. keys: ids of the keys that signed, in order.
-    is_authentic: every signature was held against a key that was given. gap: records lost by disks, as checkpoints
-    say. anchored: how many anchors there are of this log.
+    signed_seq: the last signed checkpoint, 0 without one; unsigned: how many records stand after it. keys: ids of the
+    keys that signed, in order. is_authentic: every signature was held against a key that was given. is_closed: the last
+    record is the checkpoint of an orderly close. proven_seq: the last record whose mac was held against a key that was
+    given. adopted: records that a checkpoint took over although nothing proved them. gap: records lost by disks, as
+    checkpoints say. anchored: how many anchors there are of this log.
     """
 
     count: int
@@ -118,8 +141,12 @@ class Findings:
     checkpoints: int = 0
     signed: int = 0
     signed_seq: int = 0
+    unsigned: int = 0
     keys: tuple[str, ...] = ()
     is_authentic: bool = False
+    is_closed: bool = False
+    proven_seq: int = 0
+    adopted: int = 0
     gap: int = 0
     anchored: int = 0
 
@@ -129,16 +156,37 @@ class Findings:
         return self.problem is None
 
 
+def opened(path: Path) -> BinaryIO:
+    """Open a file for reading; raises OSError for anything but a regular one, which might never end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    file = os.open(path, flags)  # a pipe that has come in its place meanwhile holds nobody up
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, "is not a regular file", str(path))
+    return os.fdopen(file, "rb", 1024 * 1024)
+
+
 def segments(path: Path) -> list[Path]:
     """Return the files of a log in order; a path that is a file stands for itself. Raises OSError.
 
     Empty ones are left out: a writer that dies as it begins one leaves it so, and goes on in the one before.
     """
     if not path.is_dir():
-        path.open("rb").close()
+        opened(path).close()
         return [path]
     numbered = sorted((int(match[1]), file) for file in path.iterdir() if (match := SEGMENT.fullmatch(file.name)))
-    return [file for _, file in numbered if file.stat().st_size] or [file for _, file in numbered[:1]]
+    sizes = {}
+    for _, file in numbered:
+        try:
+            found = file.stat()
+        except FileNotFoundError:
+            raise OSError(errno.EINVAL, f"{file.name} is a link to nothing", str(path)) from None
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, f"{file.name} is not a regular file", str(path))
+        sizes[file] = found.st_size
+    return [file for _, file in numbered if sizes[file]] or [file for _, file in numbered[:1]]
 
 
 def verify(
@@ -147,24 +195,26 @@ def verify(
     expect_last: str | None = None,
     expect_count: int | None = None,
     keys: Sequence[bytes] = (),
+    mac_keys: Sequence[bytes] = (),
+    closed: bool = False,
     anchors: Sequence[bytes] | None = None,
 ) -> Findings:
-    """Check every record of a log, as far as the first that is wrong, in constant memory.
+    """Check every record of a log, as far as the first that is wrong; of each decision 16 bytes are kept in memory.
 
     expect_last: the hash of the last record; expect_count: the number of records; as an outside witness has them.
-    keys: public keys of 32 bytes; from the first signed checkpoint on each must be signed by one of them.
+    keys: public keys of 32 bytes; from the first signed checkpoint on each must be signed by one of them, and each of
+    them must have signed. mac_keys: 32 bytes; what no signature vouches for must have a mac by one of them.
+    closed: nothing may stand after the last signature.
     anchors: checkpoints of this log, and perhaps of others, as they were kept elsewhere, a line each.
-    Raises OSError where a file cannot be read, FileNotFoundError where there is no segment; ValueError where an anchor
-    is no checkpoint.
+    Raises OSError where a file cannot be read; ValueError where an anchor is no checkpoint.
     """
     files = segments(path)
-    if not files:
-        raise FileNotFoundError(2, "holds no audit-000001.jsonl", str(path))
-    seals, shapes = _Seals(keys), _Shapes()
+    seals, shapes, decisions = _Seals(keys), _Shapes(), _Decisions()
+    doubts = _Doubts(mac_keys, may_sign=bool(keys) or not mac_keys)
     kept: dict[int, bytes] = {}
     witness = None if anchors is None else _Witness(anchors)
     seq, prev, problem = 0, FIRST_PREV, None
-    file, number = files[-1], 0
+    file, number = (files[-1] if files else path), 0
     for file in files:
         for number, line in _lines(file):
             plain = shapes.kind_of(line, seq + 1, prev)
@@ -184,35 +234,48 @@ def verify(
             if what:
                 problem = Problem(file=str(file), line=number, seq=said, what=what, message=message)
                 break
+            if kind == b"decision":
+                decisions.take(line)
+            doubts.take(line, kind, said, prev, (file, number), is_signed=seals.signed_seq == said)
             seq, prev = said, last
             if seq == 1:
                 seals.log = prev.decode()
                 kept = witness.of(seals.log) if witness is not None else {}
         if problem:
             break
-    ends = prev.decode()
+    if doubts.problem is not None:  # it stands before any other
+        seq, prev, problem = doubts.problem.seq - 1, doubts.before, doubts.problem
+    if decisions.is_doubtful() and (found := _first_false_decision(files, seq)):
+        problem, prev = found
+        seq = problem.seq - 1
     if problem is None:
-        what, message = "unexpected-end", ""
-        if expect_last not in (None, ends) or expect_count not in (None, seq):
-            message = f"the log ends with record {seq} and hash {ends}; the witness remembers otherwise"
-        elif keys and not seals.signed:
-            what, message = "unsigned", "no checkpoint of the log is signed, though a key was given"
-        elif witness is not None and not kept:
+        what, message = seals.at_end(seq, closed=closed)
+        if not seq:
+            what, message = "empty", "holds no record of an audit log"
+        elif expect_last not in (None, prev.decode()) or expect_count not in (None, seq):
+            what = "unexpected-end"
+            message = f"the log ends with record {seq} and hash {prev.decode()}; the witness remembers otherwise"
+        elif not what and witness is not None and not kept:
             what, message = "forked", "none of the anchors is of this log"
-        elif kept and max(kept) > seq:
+        elif not what and kept and max(kept) > seq:
+            what = "unexpected-end"
             message = f"the log ends with record {seq}; the witness remembers record {max(kept)}"
-        if message:
+        if what:
             problem = Problem(file=str(file), line=number, seq=seq, what=what, message=message)
     return Findings(
         count=seq,
         last_seq=seq,
-        last_hash=ends,
+        last_hash=prev.decode(),
         problem=problem,
         checkpoints=seals.count,
         signed=seals.signed,
         signed_seq=seals.signed_seq,
+        unsigned=seq - min(seq, seals.signed_seq),
         keys=tuple(seals.used),
         is_authentic=bool(keys and seals.signed),
+        is_closed=doubts.is_closed,
+        proven_seq=min(seq, doubts.proven_seq),
+        adopted=seals.adopted,
         gap=seals.gap,
         anchored=len(kept),
     )
@@ -225,7 +288,7 @@ class _Seals:
         self.keys = {key_id(key): key for key in keys}
         self.log = FIRST_PREV.decode()
         self.at = self.every = 0
-        self.count = self.signed = self.signed_seq = self.gap = 0
+        self.count = self.signed = self.signed_seq = self.adopted = self.gap = 0
         self.used: dict[str, None] = {}
 
     def check(self, line: bytes, kind: bytes, seq: int) -> tuple[str, str]:
@@ -240,27 +303,163 @@ class _Seals:
         every, gap = record.get("every"), record.get("gap")
         if type(every) is not int or type(gap) is not int or every < 1 or gap < self.gap:
             return "false-checkpoint", "the checkpoint's `every` or `gap` cannot be"
-        end = len(line) - SUFFIX_LENGTH
+        end = mac_start(line)
         found = SIGNED.fullmatch(line, max(0, end - SIGNED_LENGTH), end)
         if found is not None:
-            what, message = self._signature(found[1].decode(), line[: end - SIGNATURE_LENGTH], found[2].decode())
+            what, message = self._signature(
+                found[1].decode(), line[: end - SIGNATURE_LENGTH], found[2].decode(), record.get("retires")
+            )
             if what:
                 return what, message
             self.signed, self.signed_seq = self.signed + 1, seq
         elif self.signed or "signature" in record:
             return "unsigned", "the checkpoint carries no signature, though one before it does"
+        met = record.get("found")
+        if isinstance(met, dict) and met.get("proof") == "none" and type(met.get("unsigned")) is int:
+            self.adopted += met["unsigned"]
         self.at, self.every, self.count, self.gap = seq, every, self.count + 1, gap
         return "", ""
 
-    def _signature(self, key: str, signed: bytes, signature: str) -> tuple[str, str]:
+    def _signature(self, key: str, signed: bytes, signature: str, retires: object) -> tuple[str, str]:
         if self.keys and key not in self.keys:
             return "foreign-key", f"the checkpoint is signed with the key {key}, which was not given"
-        if key in self.used and key != next(reversed(self.used)):
+        newest = next(reversed(self.used), key)
+        if key in self.used and key != newest:
             return "retired-key", f"the checkpoint is signed with the key {key}, which another had replaced"
+        if retires not in (None, newest):
+            return "false-checkpoint", f"the checkpoint retires another key than {newest}, which signed before it"
         if self.keys and not signs(self.keys[key], signed, bytes.fromhex(signature)):
             return "false-signature", f"the checkpoint was not signed with the key {key}"
         self.used[key] = None
         return "", ""
+
+    def at_end(self, seq: int, *, closed: bool) -> tuple[str, str]:
+        """Look at what is missing when `seq` records are good."""
+        if self.keys and not self.signed:
+            return "unsigned", "no checkpoint of the log is signed, though a key was given"
+        if unused := [key for key in self.keys if key not in self.used]:
+            why = "the log ends before its time, or who has an older key wrote it anew"
+            return "unused-key", f"the key {unused[0]}, which was given, signed nothing: {why}"
+        if closed and seq > self.signed_seq:
+            return "not-closed", f"{_records(seq - self.signed_seq)} after the last signature"
+        return "", ""
+
+
+class _Doubts:
+    """What speaks against the records after the last one that vouches for all before it.
+
+    may_sign: whether a signature vouches, because it was checked, or nothing else can be.
+    problem: the first of them that is doubtful; before: the hash of the record before that.
+    """
+
+    def __init__(self, mac_keys: Sequence[bytes], *, may_sign: bool) -> None:
+        self.mac_keys, self.may_sign = mac_keys, may_sign
+        self.problem: Problem | None = None
+        self.before = FIRST_PREV
+        self.proven_seq = 0
+        self.has_macs = self.is_closed = False
+
+    def take(self, line: bytes, kind: bytes, seq: int, prev: bytes, at: tuple[Path, int], *, is_signed: bool) -> None:
+        """Look at a record that is good so far."""
+        end = mac_start(line)
+        has_mac, holds = end + SUFFIX_LENGTH < len(line), False
+        if has_mac and self.mac_keys:
+            holds = any(mac_of(key, line[:end]) == line[end + 8 : end + 72] for key in self.mac_keys)
+        if holds:
+            self.proven_seq = seq
+        if holds or (is_signed and self.may_sign):
+            self.problem = None
+        elif self.problem is None and (found := self._against(line, kind, has_mac=has_mac)):
+            self.problem = Problem(file=str(at[0]), line=at[1], seq=seq, what=found[0], message=found[1])
+            self.before = prev
+        self.has_macs |= has_mac
+        self.is_closed = kind == CHECKPOINT and _CLOSED in line
+
+    def _against(self, line: bytes, kind: bytes, *, has_mac: bool) -> tuple[str, str] | None:
+        if has_mac and self.mac_keys:
+            return "false-mac", "the record's `mac` was not made with the key, and no signature vouches for it"
+        if not has_mac and (self.mac_keys or self.has_macs):
+            return "no-mac", "the record carries no `mac`, and no signature vouches for it"
+        if self.is_closed and not (kind == CHECKPOINT and b',"found":{' in line):
+            return "after-close", "the record follows the checkpoint of an orderly close"
+        return None
+
+
+class _Decisions:
+    """The decisions of a log, so far, by hashes that differ from run to run: enough to suspect what cannot be.
+
+    Whether it is so is then looked at in a second reading.
+    """
+
+    def __init__(self) -> None:
+        self.ids, self.subjects = array("q"), array("q")
+        self.superseding: list[tuple[int, int, int]] = []  # where in the log, which decision, whose
+
+    def take(self, line: bytes) -> None:
+        """Take note of a decision."""
+        decision, subject, superseded = _decision(line)
+        if superseded is not None:
+            self.superseding.append((len(self.ids), hash(superseded), hash(subject)))
+        self.ids.append(hash(decision))
+        self.subjects.append(hash(subject))
+
+    def is_doubtful(self) -> bool:
+        """Whether a decision seems to stand twice, or one to supersede what it cannot."""
+        parts: list[array[int]] = [array("q") for _ in range(64)]
+        for one in self.ids:
+            parts[one & 63].append(one)
+        if any(len(set(part)) < len(part) for part in parts):
+            return True
+        wanted = {one for _, one, _ in self.superseding}
+        places = {one: at for at, one in enumerate(self.ids) if one in wanted} if wanted else {}
+        return len(wanted) < len(self.superseding) or any(
+            places.get(one, at) >= at or self.subjects[places[one]] != whose for at, one, whose in self.superseding
+        )
+
+
+def _decision(line: bytes) -> tuple[bytes, bytes, bytes | None]:
+    """Return a decision's id, whose it is, and which one it supersedes; the line itself where it says nothing of it."""
+    start = line.index(b'"kind":"decision",') + 18
+    found = _DECISION.match(line, start)
+    if found is not None and b"supersedes" not in line and b"\\u" not in line:
+        return found[1], found[2], None
+    record = json.loads(line)
+    decision, superseded = record.get("decision_id"), record.get("supersedes")
+    return (
+        decision.encode("utf-8", "surrogatepass") if isinstance(decision, str) else line,
+        str(record.get("merchant_biz_id")).encode("utf-8", "surrogatepass"),
+        superseded.encode("utf-8", "surrogatepass") if isinstance(superseded, str) else None,
+    )
+
+
+def _first_false_decision(files: list[Path], last: int) -> tuple[Problem, bytes] | None:
+    """Read the first `last` records again; return the first decision that cannot be, and the hash before it."""
+    known: dict[bytes, bytes] = {}
+    superseded: set[bytes] = set()
+    seq, prev = 0, FIRST_PREV
+    for file in files:
+        for number, line in _lines(file):
+            if seq == last:
+                return None
+            prefix = PREFIX.match(line)
+            if prefix is not None and prefix[4] == b"decision":
+                decision, subject, earlier = _decision(line)
+                what, message = "", ""
+                if decision in known:
+                    what, message = "same-decision", "a record before it has the same `decision_id`"
+                elif earlier is not None and earlier not in known:
+                    what, message = "false-supersedes", "it supersedes a decision that does not stand before it"
+                elif earlier is not None and known[earlier] != subject:
+                    what, message = "false-supersedes", "it supersedes a decision of another MerchantBizId"
+                elif earlier in superseded:
+                    what, message = "false-supersedes", "it supersedes a decision that another had superseded"
+                if what:
+                    return Problem(file=str(file), line=number, seq=seq + 1, what=what, message=message), prev
+                known[decision] = subject
+                if earlier is not None:
+                    superseded.add(earlier)
+            seq, prev = seq + 1, line[-SUFFIX_LENGTH + 9 : -3]
+    return None
 
 
 class _Witness:
@@ -282,7 +481,7 @@ class _Witness:
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    with path.open("rb", buffering=1024 * 1024) as file:
+    with opened(path) as file:
         number = 0
         while line := file.readline(MAX_LINE + 1):
             if not line.endswith(b"\n") and len(line) <= MAX_LINE:
@@ -406,6 +605,34 @@ def _stands_later(files: list[Path], file: Path, number: int, seq: int) -> bool:
     return False
 
 
+def mac_start(line: bytes) -> int:
+    """Return where a line's `,"mac":"` begins; where it has none, where its `,"hash":"` does."""
+    end = len(line) - SUFFIX_LENGTH
+    return end - MAC_LENGTH if end > MAC_LENGTH and MAC.fullmatch(line, end - MAC_LENGTH, end) else end
+
+
+def mac_of(key: bytes, line: bytes) -> bytes:
+    """Return the mac, in lower-case hex, of a line's bytes before it."""
+    return hmac.digest(key, line, "sha256").hex().encode()
+
+
+def mac_key_of(private: bytes) -> bytes:
+    """Derive the key of macs from the 32 bytes of a private key: HKDF-SHA-256 (RFC 5869) without salt."""
+    return hmac.digest(hmac.digest(bytes(32), private, "sha256"), b"adjudge audit mac\x01", "sha256")
+
+
+def read_mac_key(text: str) -> bytes:
+    """Return the key of macs from 64 hex digits, or from the private key that signs, in PEM. Raises ValueError."""
+    found = re.search(r"-----BEGIN PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END PRIVATE KEY-----", text)
+    if found is not None:
+        data = base64.b64decode("".join(found[1].split()), validate=True)
+        if len(data) == 48 and data[:16] == _PRIVATE:
+            return mac_key_of(data[16:])
+    elif re.fullmatch("[0-9a-fA-F]{64}", text.strip()):
+        return bytes.fromhex(text.strip())
+    raise ValueError("holds neither 64 hex digits nor an Ed25519 private key in PEM form")
+
+
 def key_id(public: bytes) -> str:
     """Return the id of a public key of 32 bytes."""
     return hashlib.sha256(public).hexdigest()[:16]
@@ -422,10 +649,12 @@ def read_keys(text: str) -> list[bytes]:
 
 def read_anchors(path: Path) -> list[bytes]:
     """Return the lines of a file of anchors; a last one that was not finished is left out. Raises OSError."""
-    return [line + b"\n" for line in path.read_bytes().split(b"\n")[:-1]]
+    with opened(path) as file:
+        return [line for line in file if line.endswith(b"\n")]
 
 
 _PUBLIC = bytes.fromhex("302a300506032b6570032100")
+_PRIVATE = bytes.fromhex("302e020100300506032b657004220420")
 _P = 2**255 - 19
 _ORDER = 2**252 + 27742317777372353535851937790883648493
 _D = -121665 * pow(121666, -1, _P) % _P
@@ -484,13 +713,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="verify", description="Check an audit log.")
     parser.add_argument("log", type=Path, help="the log's directory, or a copy of its only segment")
     parser.add_argument("--key", type=Path, action="append", default=[], help="a file of public keys, in PEM form")
+    parser.add_argument("--mac-key", type=Path, action="append", default=[], help="a key of macs, or one that signs")
+    parser.add_argument("--closed", action="store_true", help="demand that nothing stands after the last signature")
     parser.add_argument("--anchors", type=Path, help="a file of checkpoints that was kept elsewhere")
     parser.add_argument("--expect-last", metavar="HASH", help="the hash of the last record, from an outside witness")
     parser.add_argument("--expect-count", metavar="N", type=int, help="the number of records, from an outside witness")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     options = parser.parse_args(arguments)
     try:
-        findings = verify_files(options.log, options.key, options.anchors, options.expect_last, options.expect_count)
+        findings = verify_files(
+            options.log,
+            options.key,
+            options.anchors,
+            options.expect_last,
+            options.expect_count,
+            mac_keys=options.mac_key,
+            closed=options.closed,
+        )
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -499,44 +738,77 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def verify_files(
-    log: Path, keys: Sequence[Path], anchors: Path | None, expect_last: str | None, expect_count: int | None
+    log: Path,
+    keys: Sequence[Path],
+    anchors: Path | None,
+    expect_last: str | None,
+    expect_count: int | None,
+    *,
+    mac_keys: Sequence[Path] = (),
+    closed: bool = False,
 ) -> Findings:
     """Verify a log with keys and anchors from files. Raises ValueError for any file that cannot be used."""
     at = log
     try:
-        found = []
+        found, macs = [], []
         for at in keys:
-            found += read_keys(at.read_text())
+            found += read_keys(_text(at))
+        for at in mac_keys:
+            macs.append(read_mac_key(_text(at)))
         kept = None
         if anchors is not None:
             at = anchors
             kept = read_anchors(at)
             _Witness(kept)
         at = log
-        return verify(log, expect_last=expect_last, expect_count=expect_count, keys=found, anchors=kept)
+        return verify(
+            log,
+            expect_last=expect_last,
+            expect_count=expect_count,
+            keys=found,
+            mac_keys=macs,
+            closed=closed,
+            anchors=kept,
+        )
     except (OSError, ValueError) as error:
         raise ValueError(f"{at}: {(isinstance(error, OSError) and error.strerror) or error}") from None
 
 
+def _text(path: Path) -> str:
+    with opened(path) as file:
+        return file.read(1024 * 1024).decode()
+
+
 def render(findings: Findings) -> str:
     """Return the findings as a person reads them."""
-    counted = f"{findings.count} record{' verifies' if findings.count == 1 else 's verify'}"
-    lines = [f"{counted}, last seq {findings.last_seq}, last hash {findings.last_hash}"]
+    lines = []
     if findings.problem is not None:
         problem = findings.problem
-        lines.insert(
-            0, f"{problem.file}:{problem.line}: error[{problem.what}]: record {problem.seq}: {problem.message}"
-        )
+        at = f"{problem.file}:{problem.line}" if problem.line else problem.file
+        record = f"record {problem.seq}: " if problem.line else ""
+        lines.append(f"{at}: error[{problem.what}]: {record}{problem.message}")
+    many = f"{findings.count} record{' verifies' if findings.count == 1 else 's verify'}"
+    if findings.count:
+        lines.append(f"{many}, last seq {findings.last_seq}, last hash {findings.last_hash}")
     if findings.signed:
         how = "signed" if findings.is_authentic else "signed, as it says (give --key to check),"
-        after = findings.count - findings.signed_seq
-        rest = f"; {after} record{' stands' if after == 1 else 's stand'} after it" if after else ""
+        rest = f"; {_records(findings.unsigned)} after it, unsigned" if findings.unsigned else ""
         lines.append(f"{how} up to record {findings.signed_seq} with {', '.join(findings.keys)}{rest}")
+    if findings.proven_seq:
+        lines.append(f"macs hold up to record {findings.proven_seq}")
+    elif findings.count and not findings.signed:
+        lines.append("unsigned: who can write the folder can have written any of it")
+    if findings.adopted:
+        lines.append(f"{findings.adopted} of them were taken over without proof, say checkpoints")
     if findings.anchored and findings.is_good:
         lines.append(f"{findings.anchored} anchor{' agrees' if findings.anchored == 1 else 's agree'}")
     if findings.gap:
         lines.append(f"a failing disk lost {findings.gap} records that the writer had taken, it says")
     return "\n".join(lines)
+
+
+def _records(count: int) -> str:
+    return f"{count} record{' stands' if count == 1 else 's stand'}"
 
 
 if __name__ == "__main__":

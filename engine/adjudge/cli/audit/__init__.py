@@ -7,9 +7,10 @@ import click
 from adjudge.cli.audit.calls import calls_command
 from adjudge.cli.audit.drift import drift_command
 from adjudge.cli.audit.export import export_command
+from adjudge.cli.audit.keys import keygen_command, rekey_command
 from adjudge.cli.audit.marks import erase_command, label_command
 from adjudge.cli.audit.show import show_command, tail_command
-from adjudge.cli.audit.verify import keygen_command, verify_command
+from adjudge.cli.audit.verify import verify_command
 
 
 @click.group("audit")
@@ -30,6 +31,7 @@ _COMMANDS = (
     label_command,
     erase_command,
     keygen_command,
+    rekey_command,
 )
 for one in _COMMANDS:
     command.add_command(one)

@@ -43,6 +43,7 @@ def _writing(log: Path, key: Path | None) -> Iterator[AuditLog]:
     """Open a log that nobody else writes. Raises AuditUnavailable and AuditBroken."""
     signer = signer_from_file(key) if key is not None else None
     with AuditLog.open(log, checkpoints=Checkpoints(signer=signer)) as opened:
+        opened.require_proof()
         yield opened
 
 
