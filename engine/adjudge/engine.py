@@ -40,6 +40,13 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+def in_utc(clock: Callable[[], datetime]) -> Callable[[], datetime]:
+    """Return a clock that reads UTC, which days and records are counted in, whatever its own zone is."""
+    if clock().tzinfo is None:
+        raise SetupError("the clock must give aware times, such as `datetime.now(UTC)`")
+    return lambda: clock().astimezone(UTC)
+
+
 class Engine:
     """Decides requests by its policies, once for each MerchantBizId, and records every answer.
 
@@ -69,7 +76,7 @@ class Engine:
         process's own unless given.
         allowed: what policies may have providers use; a signal that would use more is not asked, and says so.
         store: recalls decisions; unless given, `memory` does, for a day, and is warmed from the journal.
-        clock: aware UTC, read once for each decision.
+        clock: an aware time, read once for each decision.
         Raises SetupError for policies of the same name, or none, and for limits of a provider that is not there;
         PluginError where the registry lacks a provider; AuditUnavailable and AuditBroken where the journal cannot be
         read.
@@ -80,20 +87,20 @@ class Engine:
         for policy in policies:
             _ = policy.evaluate  # compiles it now, so that no request waits for that
         self.registry = registry
+        self._clock = in_utc(clock)
         self._journal = journal or Journal.nowhere()
         kept, calls = memory or MemoryStore(), OpenCalls()
-        self._journal.warm(kept if store is None else None, calls, clock())
+        self._journal.warm(kept if store is None else None, calls, self._clock())
         self._store = GuardedStore(kept if store is None else store)
-        self._book = CallBook(self._journal, calls, registry.catalogue, clock)
+        self._book = CallBook(self._journal, calls, registry.catalogue, self._clock)
         self._observers = Observers(observers)
         providers, secrets = registry.catalogue().providers, registry.secrets()
         signals = [signal for policy in self.policies.values() for signal in policy.typed.signals.values()]
-        self._guards = guards_of(signals, providers, limits or {}, guards or PROCESS, calls.today)
+        self._guards = guards_of(signals, providers, limits or {}, guards or PROCESS, calls.spent, self._clock)
         self._sources = {
             name: Sources(policy, providers, self._guards, secrets, allowed) for name, policy in self.policies.items()
         }
         self._deadline_s = deadline_s
-        self._clock = clock
         self._flights = Flights()
         self._ids = Random()  # noqa: S311  # seeded by the system in each process; unique, not secret
         self._home = Home(self._close, self._journal.close)

@@ -244,11 +244,12 @@ class Journal:
 
     async def aclose(self) -> None:
         """Close, in a thread of its own; as `close`, and AuditUnavailable too where it takes longer than a minute."""
+        if self.log is None:
+            return
         pool = Pool("adjudge-close", 1)
         try:
             await pool.run(self.close, deadline_s=CLOSE_S)
         except TimeoutError as error:
-            assert self.log is not None
             raise AuditUnavailable(f"{self.log.directory}: the disk holds up the closing of the log: {error}") from None
         finally:
             pool.close()

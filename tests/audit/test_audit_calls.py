@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
 from msgspec import structs
 
-from adjudge.audit.calls import Bill, CallBody, OpenCalls
+from adjudge.audit.calls import Bill, CallBody, OpenCalls, Tally
 from adjudge.model import Signal, SignalStatus
 
 AT = datetime(2026, 1, 15, 23, 59, 59, tzinfo=UTC)
 NEXT_DAY = AT + timedelta(seconds=2)
+DAY = date(2026, 1, 15)
 BIZ, MARK = "a" * 32, "f" * 64
 ANSWER = Signal(name="face", status=SignalStatus.OK, fields={"score": 0.1})
 
@@ -84,18 +85,31 @@ def test_open_calls_of_a_decided_request_are_closed() -> None:
 def test_today_counts_a_call_for_the_day_on_which_it_was_begun() -> None:
     first, second, free = begun(1), begun(2), begun(3)
     calls = fed(first, second, ended(first, "yes"), free, ended(free, "no"))
-    tally = calls.today["acme.face"]
-    assert (tally.day, tally.calls, tally.spent) == (date(2026, 1, 15), 2, Decimal("0.80"))
+    assert calls.spent == {("acme.face", DAY): Tally(2, Decimal("0.80"))}
     calls.add(begun(4, at=NEXT_DAY))
     calls.add(ended(second, "no"))
-    tally = calls.today["acme.face"]
-    assert (tally.day, tally.calls, tally.spent) == (date(2026, 1, 16), 1, Decimal("0.40")), "yesterday is over"
+    assert calls.spent == {
+        ("acme.face", DAY): Tally(1, Decimal("0.40")),
+        ("acme.face", NEXT_DAY.date()): Tally(1, Decimal("0.40")),
+    }
+
+
+def test_spent_on_a_day_is_one_sum_however_often_the_clock_comes_by() -> None:
+    """A clock that steps over midnight and back, or a year ahead and back, or that has a zone, gives no new day."""
+    ahead, zoned = NEXT_DAY + timedelta(days=365), begun(5).at.astimezone(timezone(timedelta(hours=14)))
+    assert zoned.date() != DAY
+    calls = fed(begun(1), begun(2, at=NEXT_DAY), begun(3), begun(4, at=ahead), begun(5, at=zoned))
+    assert {day: tally.calls for (_, day), tally in calls.spent.items()} == {
+        DAY: 3,
+        NEXT_DAY.date(): 1,
+        ahead.date(): 1,
+    }
 
 
 def test_today_does_not_count_back_what_it_never_counted() -> None:
     """The beginning of a call may lie before the part of the log that is read."""
     calls = fed(ended(begun(1), "no"), begun(2))
-    assert calls.today["acme.face"].calls == 1
+    assert calls.spent["acme.face", DAY].calls == 1
 
 
 def test_bill_sums_by_day_provider_and_currency() -> None:

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import signal as os_signals
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from time import monotonic, sleep
 from typing import Any
 
 import pytest
+from msgspec import structs
 from structlog.testing import capture_logs
 
-from adjudge.engine import Engine
+from adjudge.engine import DEADLINE_S, Engine
 from adjudge.errors import PluginError, SignalFailed
 from adjudge.model import Decision, Outcome, Request, Signal, SignalStatus
 from adjudge.plugin import Answer, Context, Limits, Provider, provider
 from adjudge.registry import parse_policy
-from adjudge.signals import sources as sources_module
 from adjudge.signals.ask import Source, ask
 from adjudge.signals.guard import Guard
 from adjudge.signals.said import REASON_MAX
 from adjudge.signals.sources import Sources
-from adjudge.testing import MERCHANT_BIZ_ID, FakeProvider, Slow, decide_once, fake_provider, registry_of
+from adjudge.testing import MERCHANT_BIZ_ID, NOW, FakeProvider, Slow, decide_once, fake_provider, registry_of
+from virtual_time import VirtualTime
 
 POLICY = """
 policy_language: 1
@@ -43,6 +44,7 @@ FIELDS: Mapping[str, object] = {
     "scores": {"type": "map", "of": "double"},
 }
 SECRET = "hunter2-canary"
+REQUEST = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="test")
 
 
 class Unheard(BaseException):
@@ -88,11 +90,14 @@ def source(provider: Provider, *, timeout: str = "10s") -> Source:
     return Sources(policy, {provider.name: provider}, guards, {}).open()["device"]
 
 
-def ask_once(of: Source, *, within_s: float = 10.0) -> Signal:
-    request = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="test")
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    return VirtualTime(monkeypatch)
 
+
+def ask_once(of: Source, time: VirtualTime, *, within_s: float = 10.0) -> Signal:
     async def main() -> Signal:
-        signal = await ask(of, request, NoBook(), now=datetime.now(UTC), deadline=monotonic() + within_s)
+        signal = await ask(of, REQUEST, NoBook(), now=NOW, deadline=time.now() + within_s)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         if others:
             await asyncio.wait(others, timeout=5)
@@ -100,7 +105,21 @@ def ask_once(of: Source, *, within_s: float = 10.0) -> Signal:
         return signal
 
     with capture_logs():
-        return asyncio.run(main())
+        return time.run(main())
+
+
+def decide_in(
+    time: VirtualTime, policy: str, providers: Sequence[Provider], deadline_s: float = DEADLINE_S, **parts: Any
+) -> Decision:
+    """Decide one request in a time of its own."""
+    registry = registry_of(providers)
+
+    async def main() -> Decision:
+        async with Engine([parse_policy(policy, registry=registry)], registry=registry, deadline_s=deadline_s) as door:
+            return await door.decide(structs.replace(REQUEST, **parts))
+
+    with capture_logs():
+        return time.run(main())
 
 
 def bare(fetch: Callable[[Context], Awaitable[Answer]], **facts: object) -> Provider:
@@ -210,18 +229,18 @@ def test_ask_failure_that_raises_when_it_is_looked_at_is_the_providers_fault() -
     assert one(Crooked("down"))[1].reason == "the provider raised ValueError"
 
 
-def test_ask_fetch_that_is_not_async_is_a_fault_like_any_other() -> None:
+def test_ask_fetch_that_is_not_async_is_a_fault_like_any_other(time: VirtualTime) -> None:
     def raises(context: Context) -> Awaitable[Answer]:
         raise ValueError(SECRET)
 
     def answers(context: Context) -> Awaitable[Answer]:
         return {"score": 80}  # type: ignore[return-value]
 
-    assert ask_once(source(bare(raises))).reason == "the provider raised ValueError"
-    assert ask_once(source(bare(answers))).reason == "the provider raised TypeError"
+    assert ask_once(source(bare(raises)), time).reason == "the provider raised ValueError"
+    assert ask_once(source(bare(answers)), time).reason == "the provider raised TypeError"
 
 
-def test_ask_provider_that_cancels_itself_is_a_failure() -> None:
+def test_ask_provider_that_cancels_itself_is_a_failure(time: VirtualTime) -> None:
     async def cancels_its_task(context: Context) -> Answer:
         task = asyncio.current_task()
         assert task is not None
@@ -230,7 +249,7 @@ def test_ask_provider_that_cancels_itself_is_a_failure() -> None:
         return {}
 
     assert one(asyncio.CancelledError())[1].reason == "the provider cancelled itself"
-    assert ask_once(source(bare(cancels_its_task))).status is SignalStatus.ERROR
+    assert ask_once(source(bare(cancels_its_task)), time).status is SignalStatus.ERROR
 
 
 @pytest.mark.parametrize(("said", "kind"), [(None, "null"), (5, "an int"), ("x", "a string"), ([], "a list"),
@@ -291,24 +310,38 @@ def test_ask_fields_that_are_not_declared_are_dropped() -> None:
     assert signal.fields == {"score": 5, "novel_tags": ["new"]}
 
 
-def test_ask_timeout_is_the_signals_own() -> None:
-    signal = ask_once(source(device(Slow(20, {"score": 5})), timeout="20ms"))
-    assert (signal.status, signal.reason) == (SignalStatus.TIMEOUT, "no answer within 0.02 s")
+def test_ask_timeout_is_the_signals_own(time: VirtualTime) -> None:
+    signal = ask_once(source(device(Slow(20, {"score": 5})), timeout="2s"), time)
+    assert (signal.status, signal.reason) == (SignalStatus.TIMEOUT, "no answer within 2 s")
     assert signal.fields == {}
 
 
-def test_ask_deadline_of_the_decision_ends_it_sooner() -> None:
-    assert ask_once(source(device(Slow(20, {}))), within_s=0.02).status is SignalStatus.TIMEOUT
+def test_ask_deadline_of_the_decision_ends_it_sooner(time: VirtualTime) -> None:
+    signal = ask_once(source(device(Slow(20, {}))), time, within_s=3)
+    assert (signal.status, signal.reason) == (SignalStatus.TIMEOUT, "no answer within 3 s")
 
 
-def test_ask_without_time_left_asks_nobody() -> None:
-    provider = device({"score": 5}, price=Decimal(1))
-    signal = ask_once(source(provider), within_s=-1)
-    assert (signal.status, signal.reason) == (SignalStatus.TIMEOUT, "not asked: the decision's time was up")
-    assert provider.calls == [] and signal.price == 0
+@pytest.mark.parametrize("within_s", [-1, 0, 0.999])
+def test_ask_nobody_is_asked_who_usually_takes_longer_than_is_left(within_s: float, time: VirtualTime) -> None:
+    """It would be paid for, time out, and speak against the vendor, who did nothing wrong."""
+    provider = device({"score": 5}, price=Decimal(1), latency_s=1.0, limits=Limits(breaker_failures=1, attempts=3))
+    of = source(provider)
+    signal = ask_once(of, time, within_s=within_s)
+    assert (signal.status, signal.reason_code) == (SignalStatus.TIMEOUT, "NO_TIME")
+    assert signal.reason == "not asked: it usually takes 1 s, and less was left"
+    assert (provider.calls, signal.price, signal.is_final, signal.attempts) == ([], 0, False, 1)
+    assert (of.guard.usage().breaker, of.guard.usage().calls, of.guard.usage().retried) == ("closed", 0, 0)
 
 
-def test_ask_provider_that_ignores_cancellation_holds_nobody_up_and_its_answer_is_discarded() -> None:
+def test_ask_timeout_shorter_than_usual_is_the_policys_to_choose(time: VirtualTime) -> None:
+    provider = device({"score": 5}, latency_s=1.0)
+    assert ask_once(source(provider, timeout="100ms"), time, within_s=0.1).status is SignalStatus.OK
+    assert ask_once(source(provider, timeout="100ms"), time, within_s=0.09).reason_code == "NO_TIME"
+
+
+def test_ask_provider_that_ignores_cancellation_holds_nobody_up_and_its_answer_is_discarded(
+    time: VirtualTime,
+) -> None:
     ended = asyncio.Event()
 
     async def stubborn(context: Context) -> Answer:
@@ -323,19 +356,18 @@ def test_ask_provider_that_ignores_cancellation_holds_nobody_up_and_its_answer_i
     of = source(bare(stubborn), timeout="1ms")
 
     async def main() -> Signal:
-        request = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s")
-        signal = await ask(of, request, NoBook(), now=datetime.now(UTC), deadline=monotonic() + 9)
+        signal = await ask(of, REQUEST, NoBook(), now=NOW, deadline=time.now() + 9)
         assert not ended.is_set() and of.asking, "the answer is not waited for"
         await asyncio.wait(set(of.asking))
         assert ended.is_set() and not of.asking
         return signal
 
     with capture_logs():
-        signal = asyncio.run(main())
+        signal = time.run(main())
     assert signal.status is SignalStatus.TIMEOUT and signal.fields == {}
 
 
-def test_ask_late_failure_is_not_complained_about() -> None:
+def test_ask_late_failure_is_not_complained_about(time: VirtualTime) -> None:
     complaints: list[object] = []
 
     async def late(context: Context) -> Answer:
@@ -347,19 +379,19 @@ def test_ask_late_failure_is_not_complained_about() -> None:
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
         of = source(bare(late), timeout="1ms")
-        await ask(of, Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s"), NoBook(), now=datetime.now(UTC),
-                  deadline=monotonic() + 9)  # fmt: skip
+        await ask(of, REQUEST, NoBook(), now=NOW, deadline=time.now() + 9)
         await asyncio.wait(set(of.asking))
 
     with capture_logs() as events:
-        asyncio.run(main())
+        time.run(main())
     assert complaints == [] and SECRET not in repr(events)
 
 
-def test_ask_cancelled_by_its_caller_cancels_the_provider() -> None:
-    heard = []
+def test_ask_cancelled_by_its_caller_cancels_the_provider(time: VirtualTime) -> None:
+    heard, asked = [], asyncio.Event()
 
     async def patient(context: Context) -> Answer:
+        asked.set()
         try:
             await asyncio.sleep(10)
         except asyncio.CancelledError:
@@ -369,15 +401,14 @@ def test_ask_cancelled_by_its_caller_cancels_the_provider() -> None:
 
     async def main() -> None:
         of = source(bare(patient))
-        request = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s")
-        asking = asyncio.create_task(ask(of, request, NoBook(), now=datetime.now(UTC), deadline=monotonic() + 9))
-        await asyncio.sleep(0.01)
+        asking = asyncio.create_task(ask(of, REQUEST, NoBook(), now=NOW, deadline=time.now() + 9))
+        await asked.wait()
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
         await asyncio.wait(set(of.asking))
 
-    asyncio.run(main())
+    time.run(main())
     assert heard == [True]
 
 
@@ -385,8 +416,7 @@ def test_ask_keyboard_interrupt_is_the_operators_only_where_python_raises_it_for
     """In the main thread while nobody handles the signal; `asyncio.run` handles it, and other threads get none."""
 
     async def main() -> Signal:
-        request, of = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s"), source(device(KeyboardInterrupt()))
-        return await ask(of, request, NoBook(), now=datetime.now(UTC), deadline=monotonic() + 9)
+        return await ask(source(device(KeyboardInterrupt())), REQUEST, NoBook(), now=NOW, deadline=monotonic() + 60)
 
     with capture_logs():
         assert asyncio.run(main()).reason == "the provider raised KeyboardInterrupt"
@@ -433,7 +463,7 @@ def test_gather_eager_asks_everybody_at_once() -> None:
         return {"bad": False}
 
     providers = several(free=meet, cheap=meet, dear=meet)
-    decision = decide_once(EAGER + "gather: eager\n", providers=providers, deadline_s=5)
+    decision = decide_once(EAGER + "gather: eager\n", providers=providers)
     assert [signal.status for signal in decision.signals.values()] == ["not_provided", "ok", "ok", "ok"]
 
 
@@ -503,11 +533,11 @@ def test_gather_explore_asks_everybody_for_a_share_of_ids() -> None:
     assert 8 <= eager <= 34, "about a quarter of 80, and the same ones each time"
 
 
-def test_gather_deadline_of_the_decision_covers_all_signals() -> None:
+def test_gather_deadline_of_the_decision_covers_all_signals(time: VirtualTime) -> None:
     providers = several(free=Slow(20, {}), cheap=Slow(20, {}), dear=Slow(20, {}))
-    with capture_logs():
-        decision = decide_once(EAGER + "gather: thrifty\n", providers=providers, signals={"own": {"ok": True}},
-                               deadline_s=0.05)  # fmt: skip
+    began = time.now()
+    decision = decide_in(time, EAGER + "gather: thrifty\n", providers, 2.0, signals={"own": {"ok": True}})
+    assert time.now() - began < 3
     statuses = {name: signal.status for name, signal in decision.signals.items() if name != "own"}
     assert set(statuses.values()) == {SignalStatus.TIMEOUT}
     assert [len(provider.calls) for provider in providers] == [1, 1, 1], "in a hurry all are asked at once, as eagerly"
@@ -530,9 +560,9 @@ class Opening:
     async def fetch(self, context: Context) -> Answer:
         self.asking += 1
         try:
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(1)
         except asyncio.CancelledError:
-            await asyncio.sleep(0.03)  # it takes its time to end
+            await asyncio.sleep(3)  # it takes its time to end
             raise
         finally:
             self.asking -= 1
@@ -546,12 +576,17 @@ class Opening:
         await asyncio.sleep(self.close or 0)
 
 
-def test_sources_provider_that_does_not_open_is_unavailable_and_tried_again() -> None:
+def test_sources_provider_that_does_not_open_is_unavailable_and_tried_again(time: VirtualTime) -> None:
     opening = Opening(ValueError(SECRET), SystemExit(SECRET), SignalFailed("no key", kind="unavailable"))
     registry = registry_of([device(open=opening)])
     engine = Engine([parse_policy(POLICY, registry=registry)], registry=registry)
-    with capture_logs() as events, engine:
-        decisions = [engine.decide_sync(Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s")) for _ in range(5)]
+
+    async def main() -> list[Decision]:
+        async with engine:
+            return [await engine.decide(REQUEST) for _ in range(5)]
+
+    with capture_logs() as events:
+        decisions = time.run(main())
     signals = [decision.signals["device"] for decision in decisions]
     assert [signal.status for signal in signals] == ["unavailable"] * 3 + ["ok"] * 2
     assert [signal.reason for signal in signals[:3]] == ["the provider could not be opened"] * 2 + ["no key"]
@@ -561,28 +596,29 @@ def test_sources_provider_that_does_not_open_is_unavailable_and_tried_again() ->
 
 
 @pytest.mark.parametrize("fault", [ValueError(SECRET), SystemExit(SECRET), 60.0, 0.0])
-def test_sources_close_whatever_a_provider_does(fault: BaseException | float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources_module, "CLOSE_WITHIN_S", 0.1)
+def test_sources_close_whatever_a_provider_does(fault: BaseException | float, time: VirtualTime) -> None:
     bad, good = Opening(close=fault), Opening()
     policy = EAGER + "gather: eager\n"
     providers = several()
     providers[0] = fake_provider("acme.dear", {"bad": "bool"}, open=bad)
     providers[1] = fake_provider("acme.cheap", {"bad": "bool"}, open=good)
+    registry = registry_of(providers)
+
+    async def main() -> None:
+        async with Engine([parse_policy(policy, registry=registry)], registry=registry) as door:
+            await door.decide(REQUEST)
+
     with capture_logs() as events:
-        decide_once(policy, providers=providers)
+        time.run(main())
     assert (bad.closed, good.closed) == (1, 1)
     assert SECRET not in repr(events)
     assert any(event["event"] == "provider_not_closed" for event in events) == isinstance(fault, BaseException)
 
 
-def test_sources_close_waits_for_what_was_given_up() -> None:
+def test_sources_close_waits_for_what_was_given_up(time: VirtualTime) -> None:
     opening = Opening()
-    registry = registry_of([device(open=opening)])
-    with (
-        capture_logs(),
-        Engine([parse_policy(POLICY.replace("10s", "1ms"), registry=registry)], registry=registry) as e,
-    ):
-        assert e.decide_sync(Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s")).outcome is Outcome.REVIEW
+    decision = decide_in(time, POLICY.replace("10s", "500ms"), [device(open=opening)])
+    assert decision.outcome is Outcome.REVIEW
     assert (opening.asking, opening.closed) == (0, 1)
 
 
@@ -631,17 +667,17 @@ rules: [{id: held, when: held.bad, then: reject}]
 
 
 @pytest.mark.parametrize("gather", ["eager", "thrifty"])
-def test_gather_thrifty_asks_the_rest_in_time_for_its_answer(gather: str) -> None:
+def test_gather_thrifty_asks_the_rest_in_time_for_its_answer(gather: str, time: VirtualTime) -> None:
     """Two slow billed signals, one deadline: asked one after the other, the second would come too late."""
-    first = fake_provider("acme.first", {"bad": "bool"}, Slow(0.3, {"bad": False}), price=Decimal(1))
-    second = fake_provider("acme.second", {"bad": "bool"}, Slow(0.3, {"bad": True}), price=Decimal(2))
+    first = fake_provider("acme.first", {"bad": "bool"}, Slow(3, {"bad": False}), price=Decimal(1))
+    second = fake_provider("acme.second", {"bad": "bool"}, Slow(3, {"bad": True}), price=Decimal(2))
     policy = f"""
 policy_language: 1
 policy: hurry
 gather: {gather}
 signals:
-  first: {{provider: acme.first, timeout: 400ms}}
-  second: {{provider: acme.second, timeout: 400ms, when_unknown: pass}}
+  first: {{provider: acme.first, timeout: 4s}}
+  second: {{provider: acme.second, timeout: 4s, when_unknown: pass}}
 rules: [{{id: first, when: first.bad, then: reject}}, {{id: second, when: second.bad, then: reject}}]
 """
-    assert decide_once(policy, providers=[first, second], deadline_s=0.5).outcome == "reject"
+    assert decide_in(time, policy, [first, second], 5.0).outcome == "reject"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from time import monotonic
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,8 +20,9 @@ from adjudge.model import Request
 from adjudge.plugin import Answer, Context, Limits, Provider
 from adjudge.registry import parse_policy
 from adjudge.signals.breaker import Breaker
-from adjudge.signals.guard import Guard, Guards
+from adjudge.signals.guard import DAYS_KEPT, Guard, Guards
 from adjudge.testing import NOW, fake_provider, registry_of
+from virtual_time import VirtualTime
 
 LOST = SignalFailed("lost", kind="unavailable")
 REFUSED = SignalFailed("refused", kind="unavailable", billed=False)
@@ -63,6 +65,11 @@ def guard(clock: Clock) -> Callable[..., Guard]:
         return Guard(provider, Limits(**limits), timer=clock.timer, clock=clock)
 
     return make
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    return VirtualTime(monkeypatch)
 
 
 def admit(guard: Guard, deadline: float = 1e9) -> str | None:
@@ -110,16 +117,16 @@ def test_rate_without_room_before_the_deadline_refuses_at_once(guard: Callable[.
 # in flight
 
 
-def test_in_flight_waits_for_a_place_and_gives_up_at_the_deadline() -> None:
+def test_in_flight_waits_for_a_place_and_gives_up_at_the_deadline(time: VirtualTime) -> None:
     kept = Guard(fake_provider("acme.face", {}), Limits(in_flight=2))
 
     async def main() -> list[str | None]:
-        await kept.admit(monotonic() + 9)
-        await kept.admit(monotonic() + 9)
-        waiting = asyncio.create_task(kept.admit(monotonic() + 9))
+        await kept.admit(time.now() + 9)
+        await kept.admit(time.now() + 9)
+        waiting = asyncio.create_task(kept.admit(time.now() + 9))
         with pytest.raises(SignalFailed) as late:
-            await kept.admit(monotonic() + 0.02)
-        cancelled = asyncio.create_task(kept.admit(monotonic() + 9))
+            await kept.admit(time.now() + 0.02)
+        cancelled = asyncio.create_task(kept.admit(time.now() + 9))
         await asyncio.sleep(0)
         cancelled.cancel()
         await asyncio.gather(cancelled, return_exceptions=True)
@@ -129,10 +136,10 @@ def test_in_flight_waits_for_a_place_and_gives_up_at_the_deadline() -> None:
         kept.left(None)
         kept.left(None)
         for _ in range(2):
-            await kept.admit(monotonic() + 0.02)
+            await kept.admit(time.now() + 0.02)
         return [late.value.reason_code]
 
-    assert asyncio.run(main()) == ["TOO_MANY_IN_FLIGHT"]
+    assert time.run(main()) == ["TOO_MANY_IN_FLIGHT"]
 
 
 def test_in_flight_counts_over_threads_and_loops() -> None:
@@ -140,7 +147,7 @@ def test_in_flight_counts_over_threads_and_loops() -> None:
     lock, now, most = threading.Lock(), [0], [0]
 
     async def call() -> None:
-        await kept.admit(monotonic() + 30)
+        await kept.admit(monotonic() + 600)
         with lock:
             now[0] += 1
             most[0] = max(most[0], now[0])
@@ -171,6 +178,52 @@ def test_daily_calls_are_those_that_were_or_may_have_been_paid(guard: Callable[.
     assert admit(kept) == "DAILY_CALLS_MADE"
     clock.now += timedelta(days=1)
     assert admit(kept) is None, "another day of UTC"
+
+
+@pytest.mark.parametrize("budget", [{"daily_calls": 3}, {"daily_spend": Decimal("1.20")}])
+@pytest.mark.parametrize("away", [timedelta(hours=24), timedelta(days=365), timedelta(days=-1), timedelta(days=-365)])
+def test_day_has_one_budget_however_often_the_clock_comes_by(
+    guard: Callable[..., Guard], clock: Clock, budget: dict[str, Any], away: timedelta
+) -> None:
+    """A clock that steps over midnight and back, or years ahead and back, gives no new calls for a day."""
+    kept, calls = guard(**budget), {clock.now.date(): 0, (clock.now + away).date(): 0}
+    for _ in range(5):
+        for _ in range(5):
+            if admit(kept) is None:
+                kept.left(None)
+                calls[clock.now.date()] += 1
+        clock.now, away = clock.now + away, -away
+    assert set(calls.values()) == {3}
+
+
+def test_day_is_that_of_utc_whatever_the_clocks_zone(guard: Callable[..., Guard], clock: Clock) -> None:
+    """Two readings of one moment are one day, also across a change to summer time."""
+    kept = guard(daily_calls=1)
+    clock.now = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)
+    assert admit(kept) is None
+    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Berlin"):
+        clock.now = clock.now.astimezone(ZoneInfo(zone))
+        assert admit(kept) == "DAILY_CALLS_MADE"
+
+
+def test_call_that_cost_nothing_is_taken_back_from_its_own_day(guard: Callable[..., Guard], clock: Clock) -> None:
+    """One that was begun before midnight and refused after it gives the new day no call more."""
+    kept = guard(daily_calls=1)
+    late = asyncio.run(kept.admit(1e9))
+    clock.now += timedelta(days=1)
+    assert admit(kept) is None
+    kept.left(REFUSED, day=late)
+    assert admit(kept) == "DAILY_CALLS_MADE"
+    clock.now -= timedelta(days=1)
+    assert admit(kept) is None
+
+
+def test_days_that_are_remembered_are_bounded(guard: Callable[..., Guard], clock: Clock) -> None:
+    kept = guard()
+    for _ in range(2 * DAYS_KEPT):
+        admit(kept)
+        clock.now += timedelta(days=1)
+    assert len(kept._days) == DAYS_KEPT
 
 
 def test_daily_spend_is_never_passed(guard: Callable[..., Guard]) -> None:

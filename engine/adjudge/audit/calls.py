@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -56,19 +56,18 @@ class CallBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 class Tally:
     """Calls of one provider that were or may have been paid for, on one day of UTC."""
 
-    day: date
     calls: int = 0
     spent: Decimal = Decimal(0)
 
 
 @dataclass(slots=True)
 class OpenCalls:
-    """Calls that no decision has taken up yet, and what the newest day cost. Feed it a log's records in order.
+    """Calls that no decision has taken up yet, and what each day cost. Feed it a log's records in order.
 
-    today: by provider.
+    spent: by provider and day. A day has one tally, however often the clock came by.
     """
 
-    today: dict[str, Tally] = field(default_factory=dict)
+    spent: dict[tuple[str, date], Tally] = field(default_factory=dict)
     _open: dict[tuple[str, str], dict[str, CallBody]] = field(default_factory=dict)
 
     def add(self, body: CallBody) -> None:
@@ -104,13 +103,9 @@ class OpenCalls:
             yield from calls.values()
 
     def _count(self, body: CallBody, sign: int) -> None:
-        day = body.at.date()
-        tally = self.today.get(body.provider)
-        if tally is None or tally.day < day:
-            tally = self.today[body.provider] = Tally(day)
-        if tally.day == day:
-            tally.calls += sign
-            tally.spent += sign * body.price
+        tally = self.spent.setdefault((body.provider, body.at.astimezone(UTC).date()), Tally())
+        tally.calls += sign
+        tally.spent += sign * body.price
 
 
 @dataclass(slots=True)

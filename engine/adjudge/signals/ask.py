@@ -76,6 +76,12 @@ class Source:
         return self.guard.price > 0
 
     @property
+    def usual_s(self) -> float:
+        """Seconds that an answer usually takes, as far as it is given that many."""
+        given_s = (self.declaration.timeout_s, self.guard.limits.attempt_timeout_s)
+        return min(self.provider.latency_s, *(one for one in given_s if one is not None))
+
+    @property
     def is_asked_once(self) -> bool:
         """Whether a call that may have been paid for is not to be made again."""
         return self.is_billed and self.declaration.on_in_doubt == "unknown"
@@ -84,38 +90,149 @@ class Source:
 async def ask(source: Source, request: Request, book: Book, *, now: datetime, deadline: float) -> Signal:
     """Ask one provider, and return its answer or why there is none. Raises nothing but CancelledError.
 
-    deadline: `time.monotonic()` seconds; the signal's own timeout counts too.
+    deadline: `time.monotonic()` seconds by which all asking ends. The signal's own timeout begins with its first call:
+    the wait for a place among our own calls is not the provider's time.
     """
-    started = monotonic()
-    until = min(started + source.declaration.timeout_s, deadline)
-    attempt, paid = 1, Decimal(0)
-    source.guard.first_try()
-    while True:
-        signal, failure = await _try(source, request, book, now, until, started, attempt, paid)
-        if failure is None:
-            return signal
-        paid = signal.price
-        wait_s = _wait(failure, attempt)
-        if not _may_try_again(source, failure, attempt) or monotonic() + wait_s >= until:
-            break
-        if not source.guard.may_retry():
-            break
-        await asyncio.sleep(wait_s)
-        attempt += 1
-    _events.warning(
-        "signal_failed",
-        signal=signal.name,
-        provider=source.provider.name,
-        status=signal.status.value,
-        reason=signal.reason,
-    )
-    return signal
+    question = _Question(source=source, request=request, book=book, now=now, deadline=deadline, started=monotonic())
+    return await question.ask()
 
 
-def _may_try_again(source: Source, failure: SignalFailed, attempt: int) -> bool:
-    if attempt >= source.guard.limits.attempts or failure.kind not in ("timeout", "unavailable"):
-        return False
-    return failure.billed is False or not source.is_asked_once
+@dataclass(slots=True, kw_only=True)
+class _Question:
+    """One question to a provider, in one or more tries.
+
+    started: when it was put. until: when its time is up, once a call was made. paid: for the tries so far.
+    """
+
+    source: Source
+    request: Request
+    book: Book
+    now: datetime
+    deadline: float
+    started: float
+    until: float | None = None
+    attempt: int = 1
+    paid: Decimal = Decimal(0)
+
+    async def ask(self) -> Signal:
+        """Try until there is an answer, or no further try is allowed."""
+        self.source.guard.first_try()
+        while True:
+            signal, failure = await self.attempted()
+            if failure is None:
+                return signal
+            wait_s = _wait(failure, self.attempt)
+            if not self.may_try_again(failure) or monotonic() + wait_s > self.latest():
+                break
+            if not self.source.guard.may_retry():
+                break
+            await asyncio.sleep(wait_s)
+            self.attempt += 1
+        _events.warning(
+            "signal_failed",
+            signal=signal.name,
+            provider=self.source.provider.name,
+            status=signal.status.value,
+            reason=signal.reason,
+        )
+        return signal
+
+    def may_try_again(self, failure: SignalFailed) -> bool:
+        """Whether a failure may pass. What we did not ask ourselves would not be asked a moment later either."""
+        if self.attempt >= self.source.guard.limits.attempts or failure.kind not in ("timeout", "unavailable"):
+            return False
+        return failure.asked and (failure.billed is False or not self.source.is_asked_once)
+
+    def latest(self) -> float:
+        """Return by when a call must begin so that there is time for what it usually takes."""
+        until = self.deadline if self.until is None else self.until
+        return until - self.source.usual_s
+
+    async def attempted(self) -> tuple[Signal, SignalFailed | None]:
+        """Make one call, if it may be made."""
+        source, guard = self.source, self.source.guard
+        if source.failure is not None:
+            return self.failed(source.failure), source.failure
+        try:
+            self.require_time()
+            day = await guard.admit(self.latest())
+        except SignalFailed as refused:
+            return self.failed(refused), refused
+        call_id = ""
+        try:
+            self.require_time()
+            if source.is_billed:
+                call_id = await self.book.begin(source.declaration.name, source.provider, guard.price, self.attempt)
+                self.require_time()
+        except SignalFailed as refused:
+            guard.not_made(day)
+            signal = self.failed(refused)
+            if call_id:
+                await self.book.end(call_id, signal, False)
+            return signal, refused
+        except BaseException:
+            guard.not_made(day)
+            raise
+        if self.until is None:
+            self.until = min(monotonic() + source.declaration.timeout_s, self.deadline)
+        try:
+            heard = await _fetched(source, self.request, self.now, self.until)
+        except BaseException:
+            guard.abandoned()
+            raise
+        failure = heard if isinstance(heard, SignalFailed) else None
+        billed = True if failure is None else failure.billed
+        if source.is_billed and billed is True:
+            self.paid += guard.price
+        signal = self.failed(heard) if isinstance(heard, SignalFailed) else self.answered(heard)
+        guard.left(failure, in_doubt=source.is_billed and billed is None, day=day)
+        if source.is_billed:
+            await self.book.end(call_id, signal, billed)
+        return signal, failure
+
+    def require_time(self) -> None:
+        """Raise SignalFailed where a call would only be paid for: less time is left than it usually takes."""
+        if monotonic() > self.latest():
+            said = f"not asked: it usually takes {self.source.usual_s:.3g} s, and less was left"
+            raise SignalFailed(said, kind="timeout", reason_code="NO_TIME", billed=False, asked=False)
+
+    def answered(self, heard: Said) -> Signal:
+        """Return the signal of an answer."""
+        provider = self.source.provider
+        return Signal(
+            name=self.source.declaration.name,
+            status=SignalStatus.OK,
+            fields=heard.fields,
+            problems=heard.problems,
+            provider=provider.name,
+            version=provider.version,
+            request_id=heard.request_id,
+            duration_ms=_since_ms(self.started),
+            price=self.paid,
+            currency=self.source.provider.currency if self.paid else None,
+            attempts=self.attempt,
+            is_final=self.source.is_asked_once,
+        )
+
+    def failed(self, failure: SignalFailed) -> Signal:
+        """Return the signal of a failure."""
+        source, provider = self.source, self.source.provider
+        is_seen = failure.capture_again is not None  # the picture was looked at, and would be again
+        return Signal(
+            name=source.declaration.name,
+            status=SignalStatus(failure.kind) if failure.kind in ("timeout", "unavailable") else SignalStatus.ERROR,
+            reason=failure.reason,
+            reason_code=failure.reason_code,
+            capture_again=failure.capture_again,
+            provider=provider.name,
+            version=provider.version,
+            request_id=failure.request_id,
+            duration_ms=_since_ms(self.started),
+            price=self.paid,
+            currency=provider.currency if self.paid else None,
+            attempts=self.attempt,
+            is_final=(source.is_asked_once and failure.billed is not False) or (source.is_billed and is_seen),
+        )
 
 
 def _wait(failure: SignalFailed, attempt: int) -> float:
@@ -123,56 +240,6 @@ def _wait(failure: SignalFailed, attempt: int) -> float:
     longest_s = min(FIRST_WAIT_S * 2 ** (attempt - 1), LONGEST_WAIT_S)
     asked_for_s = failure.retry_after_s or 0.0
     return max(asked_for_s, _draw.uniform(longest_s / 2, longest_s))
-
-
-async def _try(
-    source: Source,
-    request: Request,
-    book: Book,
-    now: datetime,
-    until: float,
-    started: float,
-    attempt: int,
-    paid: Decimal,
-) -> tuple[Signal, SignalFailed | None]:
-    """Make one call, if it may be made. paid: for the tries before it."""
-    guard, call_id = source.guard, ""
-    try:
-        if source.failure is not None:
-            raise source.failure
-        if until <= monotonic():
-            raise SignalFailed("not asked: the decision's time was up", kind="timeout", billed=False)
-        await guard.admit(until)
-    except SignalFailed as refused:
-        return _failed(source, refused, started, attempt), refused
-    if source.is_billed:
-        try:
-            call_id = await book.begin(source.declaration.name, source.provider, guard.price, attempt)
-        except SignalFailed as refused:
-            guard.not_made()
-            return _failed(source, refused, started, attempt), refused
-        except BaseException:
-            guard.not_made()
-            raise
-    try:
-        heard = await _fetched(source, request, now, until)
-    except BaseException:
-        guard.abandoned()
-        raise
-    if isinstance(heard, SignalFailed):
-        failure, billed = heard, heard.billed
-        signal = _failed(source, heard, started, attempt)
-    else:
-        failure, billed = None, True
-        signal = _answered(source, heard, started, attempt)
-    if source.is_billed and billed is True:
-        signal = structs.replace(signal, price=paid + guard.price, currency=source.provider.currency)
-    elif paid:
-        signal = structs.replace(signal, price=paid, currency=source.provider.currency)
-    guard.left(failure, in_doubt=source.is_billed and billed is None)
-    if source.is_billed:
-        await book.end(call_id, signal, billed)
-    return signal, failure
 
 
 async def _fetched(source: Source, request: Request, now: datetime, until: float) -> Said | SignalFailed:
@@ -230,40 +297,6 @@ async def _fetch(source: Source, context: Context) -> Said | SignalFailed:
             raise
         _events.exception("provider_failed", signal=context.signal, provider=source.provider.name)
         return SignalFailed(f"the provider raised {type(error).__name__}")
-
-
-def _answered(source: Source, heard: Said, started: float, attempt: int) -> Signal:
-    provider = source.provider
-    return Signal(
-        name=source.declaration.name,
-        status=SignalStatus.OK,
-        fields=heard.fields,
-        problems=heard.problems,
-        provider=provider.name,
-        version=provider.version,
-        request_id=heard.request_id,
-        duration_ms=_since_ms(started),
-        attempts=attempt,
-        is_final=source.is_asked_once,
-    )
-
-
-def _failed(source: Source, failure: SignalFailed, started: float, attempt: int) -> Signal:
-    provider = source.provider
-    is_seen = failure.capture_again is not None  # the picture was looked at, and would be again
-    return Signal(
-        name=source.declaration.name,
-        status=SignalStatus(failure.kind) if failure.kind in ("timeout", "unavailable") else SignalStatus.ERROR,
-        reason=failure.reason,
-        reason_code=failure.reason_code,
-        capture_again=failure.capture_again,
-        provider=provider.name,
-        version=provider.version,
-        request_id=failure.request_id,
-        duration_ms=_since_ms(started),
-        attempts=attempt,
-        is_final=(source.is_asked_once and failure.billed is not False) or (source.is_billed and is_seen),
-    )
 
 
 def _since_ms(started: float) -> float:

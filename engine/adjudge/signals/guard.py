@@ -34,6 +34,9 @@ RETRIES_EARNED = 0.1
 """Retries that a guard allows at once, and what each first try adds to them: a vendor in trouble gets 10% more calls,
 and not three times as many."""
 
+DAYS_KEPT = 400
+"""Days whose calls are remembered: a clock that is set back finds what was counted for that day."""
+
 _events = Events("adjudge.signals")
 
 
@@ -62,7 +65,6 @@ class Usage:
 
 @dataclass(slots=True)
 class _Day:
-    date: date
     calls: int = 0
     spent: Decimal = Decimal(0)
 
@@ -83,7 +85,8 @@ Waiter = tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]
 class Guard:
     """Lets calls through, at the rate, number and cost that a provider's limits allow.
 
-    timer: seconds that only grow; clock: aware UTC, for the day of a budget.
+    timer: seconds that only grow; clock: aware UTC, for the day of a budget. A day has one budget, however often the
+    clock comes by.
     """
 
     def __init__(
@@ -91,30 +94,31 @@ class Guard:
         provider: Provider,
         limits: Limits,
         *,
-        timer: Callable[[], float] = monotonic,
+        timer: Callable[[], float] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.limits = limits
         self.price = limits.price if limits.price is not None else provider.price
         self._provider, self._currency = provider.name, provider.currency
-        self._timer, self._clock = timer, clock
+        self._timer, self._clock = timer or monotonic, clock
         self._lock = threading.Lock()
-        self._breaker = Breaker(limits.breaker_failures, limits.breaker_pause_s, timer)
+        self._breaker = Breaker(limits.breaker_failures, limits.breaker_pause_s, self._timer)
         self._begun: deque[float] = deque()
         self._in_flight = 0
         self._waiting: deque[Waiter] = deque()
         self._retries = RETRIES_IN_STORE
         self._counts = _Counts()
-        self._day = _Day(clock().date())
+        self._days: dict[date, _Day] = {}
 
-    async def admit(self, deadline: float) -> None:
-        """Wait until a call may be made, at most to `deadline`; every call let in must be reported by `left`.
+    async def admit(self, latest: float) -> date:
+        """Wait until a call may begin, at most to `latest`, and return the day for which it is counted.
 
-        Raises SignalFailed, of which nothing was billed, where it may not be made.
+        Every call let in must be reported by `left`, `not_made` or `abandoned`. Raises SignalFailed, of which nothing
+        was billed, where it may not be made.
         """
-        await self._enter(deadline)
+        await self._enter(latest)
         try:
-            wait_s = self._reserve(deadline)
+            wait_s, day = self._reserve(latest)
         except BaseException:
             self._leave()
             raise
@@ -122,11 +126,15 @@ class Guard:
             try:
                 await asyncio.sleep(wait_s)
             except BaseException:
-                self.not_made()
+                self.not_made(day)
                 raise
+        return day
 
-    def left(self, failure: SignalFailed | None, *, in_doubt: bool = False) -> None:
-        """Take note of how a call that was let in ended. failure: None where it was answered."""
+    def left(self, failure: SignalFailed | None, *, in_doubt: bool = False, day: date | None = None) -> None:
+        """Take note of how a call that was let in ended.
+
+        failure: None where it was answered. day: for which it was counted, today unless given.
+        """
         because = failure.reason if failure is not None else ""
         misconfigured = failure is not None and failure.kind == "misconfigured"
         is_paid = failure is None or failure.billed is True or in_doubt
@@ -141,16 +149,16 @@ class Guard:
             if is_paid:
                 self._counts.spent += self.price
             else:
-                self._refund()
+                self._refund(day)
         self._leave()
         if opened:
             tell = _events.error if misconfigured else _events.warning
             tell("breaker_opened", provider=self._provider, reason=because, pause_s=self.limits.breaker_pause_s)
 
-    def not_made(self) -> None:
-        """Take note that a call that was let in was not made after all."""
+    def not_made(self, day: date | None = None) -> None:
+        """Take note that a call that was let in was not made after all. day: as for `left`."""
         with self._lock:
-            self._refund()
+            self._refund(day)
             self._counts.calls -= 1
         self._leave()
 
@@ -178,14 +186,13 @@ class Guard:
     def begin_with(self, day: date, calls: int, spent: Decimal) -> None:
         """Count what an earlier process did on a day, as its audit log has it; less than is counted already is not."""
         with self._lock:
-            today = self._today()
-            if day == today.date:
-                today.calls, today.spent = max(today.calls, calls), max(today.spent, spent)
+            counted = self._day(day)
+            counted.calls, counted.spent = max(counted.calls, calls), max(counted.spent, spent)
 
     def usage(self) -> Usage:
         """Return what was asked so far."""
         with self._lock:
-            counts, today = self._counts, self._today()
+            counts, today = self._counts, self._day(self._today())
             return Usage(
                 provider=self._provider,
                 breaker=self._breaker.state,
@@ -200,22 +207,22 @@ class Guard:
                 spent_today=today.spent,
             )
 
-    def _reserve(self, deadline: float) -> float:
-        """Take a place in the rate and in the day's budget, and return the seconds to wait for it."""
+    def _reserve(self, latest: float) -> tuple[float, date]:
+        """Take a place in the rate and in the day's budget, and return the seconds to wait for it, and the day."""
         with self._lock:
-            now = self._timer()
+            now, day = self._timer(), self._today()
+            today = self._day(day)
             at = self._next(now)
-            refusal = self._refusal(at, deadline)
+            refusal = self._refusal(at, latest, today)
             if refusal is not None:
                 self._counts.refused += 1
                 raise refusal
             if self.limits.rate is not None:
                 self._begun.append(at)
-            today = self._today()
             today.calls += 1
             today.spent += self.price
             self._counts.calls += 1
-            return at - now
+            return at - now, day
 
     def _next(self, now: float) -> float:
         """Return when the next call may begin: never more than `rate` of them within any second."""
@@ -226,35 +233,38 @@ class Guard:
             self._begun.popleft()
         return now if len(self._begun) < at_once else max(now, self._begun[0] + at_once / self.limits.rate)
 
-    def _refusal(self, at: float, deadline: float) -> SignalFailed | None:
-        limits, today = self.limits, self._today()
+    def _refusal(self, at: float, latest: float, today: _Day) -> SignalFailed | None:
+        limits = self.limits
         if limits.daily_calls is not None and today.calls >= limits.daily_calls:
             said = f"not asked: the day's {limits.daily_calls} calls are made"
-            return SignalFailed(said, kind="unavailable", reason_code="DAILY_CALLS_MADE", billed=False)
+            return _refused(said, "DAILY_CALLS_MADE")
         if limits.daily_spend is not None and today.spent + self.price > limits.daily_spend:
             said = f"not asked: the day's {limits.daily_spend} {self._currency} are spent"
-            return SignalFailed(said, kind="unavailable", reason_code="DAILY_SPEND_REACHED", billed=False)
-        if at > deadline:
-            said = f"not asked: {limits.rate:g} calls a second leave no room before the signal's time is up"
-            return SignalFailed(said, kind="unavailable", reason_code="RATE_LIMITED", billed=False)
+            return _refused(said, "DAILY_SPEND_REACHED")
+        if at > latest:
+            said = f"not asked: {limits.rate:g} calls a second leave no room before its time is up"
+            return _refused(said, "RATE_LIMITED")
         refused = self._breaker.refusal()
-        if refused is not None:
-            return SignalFailed(refused, kind="unavailable", reason_code="BREAKER_OPEN", billed=False)
-        return None
+        return _refused(refused, "BREAKER_OPEN") if refused is not None else None
 
-    def _refund(self) -> None:
-        """Take a call that cost nothing out of the day's budget."""
-        today = self._today()
-        today.calls = max(0, today.calls - 1)
-        today.spent = max(Decimal(0), today.spent - self.price)
+    def _refund(self, day: date | None) -> None:
+        """Take a call that cost nothing out of the budget of its day."""
+        counted = self._day(day or self._today())
+        counted.calls = max(0, counted.calls - 1)
+        counted.spent = max(Decimal(0), counted.spent - self.price)
 
-    def _today(self) -> _Day:
-        date = self._clock().date()
-        if self._day.date != date:
-            self._day = _Day(date)
-        return self._day
+    def _today(self) -> date:
+        return self._clock().astimezone(UTC).date()
 
-    async def _enter(self, deadline: float) -> None:
+    def _day(self, day: date) -> _Day:
+        """Return what is counted for a day, which stays counted while the clock is elsewhere."""
+        if day not in self._days:
+            while len(self._days) >= DAYS_KEPT:
+                del self._days[next(iter(self._days))]
+            self._days[day] = _Day()
+        return self._days[day]
+
+    async def _enter(self, latest: float) -> None:
         """Take one of the places for calls in flight."""
         with self._lock:
             if self.limits.in_flight is None or self._in_flight < self.limits.in_flight:
@@ -264,7 +274,7 @@ class Guard:
             place: Waiter = (loop, loop.create_future())
             self._waiting.append(place)
         try:
-            async with asyncio.timeout(max(0.0, deadline - monotonic())):
+            async with asyncio.timeout(max(0.0, latest - self._timer())):
                 await place[1]
         except BaseException as error:
             with self._lock:
@@ -278,7 +288,7 @@ class Guard:
             with self._lock:
                 self._counts.refused += 1
             said = f"not asked: {self.limits.in_flight} calls are under way already"
-            raise SignalFailed(said, kind="unavailable", reason_code="TOO_MANY_IN_FLIGHT", billed=False) from None
+            raise _refused(said, "TOO_MANY_IN_FLIGHT") from None
 
     def _leave(self) -> None:
         """Give a place to the one who has waited longest."""
@@ -291,6 +301,10 @@ class Guard:
                 except RuntimeError:
                     pass  # the loop was closed under its waiters: nobody is left to call
             self._in_flight -= 1
+
+
+def _refused(said: str, code: str) -> SignalFailed:
+    return SignalFailed(said, kind="unavailable", reason_code=code, billed=False, asked=False)
 
 
 def _give(place: asyncio.Future[None]) -> None:
@@ -316,8 +330,18 @@ class Guards:
         """Begin from nothing, as in a process that was forked: the calls under way are its parent's."""
         self._guards, self._lock = {}, threading.Lock()
 
-    def of(self, provider: Provider, limits: Limits, account: str = "") -> Guard:
-        """Return an account's guard; limits that differ from those it has make a new one, which counts from nothing."""
+    def of(
+        self,
+        provider: Provider,
+        limits: Limits,
+        account: str = "",
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> Guard:
+        """Return an account's guard; limits that differ from those it has make a new one, which counts from nothing.
+
+        clock: of a guard that is new.
+        """
         with self._lock:
             kept = self._guards.get(id(provider))
             if kept is None or kept[0]() is not provider:
@@ -325,7 +349,7 @@ class Guards:
                 self._guards[id(provider)] = kept
             guard = kept[1].get(account)
             if guard is None or guard.limits != limits:
-                guard = kept[1][account] = Guard(provider, limits)
+                guard = kept[1][account] = Guard(provider, limits, clock=clock)
             return guard
 
     def _forgetting(self, number: int) -> Callable[[weakref.ref[Provider]], None]:
@@ -351,12 +375,13 @@ def guards_of(
     providers: Mapping[str, Provider],
     limits: Mapping[str, Limits],
     guards: Guards,
-    today: Mapping[str, Tally],
+    spent: Mapping[tuple[str, date], Tally],
+    clock: Callable[[], datetime],
 ) -> dict[tuple[str, str], Guard]:
     """Return the guards of the accounts that signals ask.
 
-    limits: in place of what providers declare, by name. today: what the audit log knows of the day, by provider; every
-    account of it begins with the whole.
+    limits: in place of what providers declare, by name. spent: what the audit log knows, by provider and day; every
+    account of a provider begins with the whole. clock: aware UTC, for the day of a budget.
     Raises SetupError for limits of a provider that is not there.
     """
     if strangers := limits.keys() - providers.keys():
@@ -372,11 +397,11 @@ def guards_of(
             limited = limits.get(provider.name, provider.limits)
             if limited.price is None:
                 limited = replace(limited, price=price_of(provider, signal.config))
-            guard = guards.of(provider, limited, account)
+            guard = guards.of(provider, limited, account, clock=clock)
             found[provider.name, account] = guard
-            if provider.name in today:
-                spent = today[provider.name]
-                guard.begin_with(spent.day, spent.calls, spent.spent)
+            for (name, day), tally in spent.items():
+                if name == provider.name:
+                    guard.begin_with(day, tally.calls, tally.spent)
     return found
 
 
