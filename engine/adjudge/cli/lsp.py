@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version
 
 import click
@@ -9,6 +10,7 @@ import click
 from adjudge.cli.extras import extra
 from adjudge.cli.group import FINE
 from adjudge.cli.settings import Settings
+from adjudge.cli.streams import standard_input
 
 
 @click.command("lsp")
@@ -20,5 +22,5 @@ def command(settings: Settings) -> int:
     """
     with extra("lsp", "pygls"):
         from adjudge.authoring.language_server.server import build_server
-    build_server(settings.catalogue(), version("adjudge")).start_io()
+    build_server(settings.catalogue(), version("adjudge")).start_io(standard_input(), sys.stdout.buffer)
     return FINE

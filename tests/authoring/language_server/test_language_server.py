@@ -218,7 +218,7 @@ def test_no_text_and_no_place_is_too_much(data: st.DataObject) -> None:
 # A real client
 
 
-def speak(talk: Callable[[Any, str, Any], Awaitable[None]], folder: Path) -> None:
+def speak(talk: Callable[[Any, str, Any], Awaitable[None]], folder: Path, encoding: str | None = None) -> None:
     """Start the command, let a language client talk to it about `shop.yaml`, and end both."""
     pygls = pytest.importorskip("pygls.lsp.client", reason="needs the extra `lsp`")
     from lsprotocol import types
@@ -235,7 +235,13 @@ def speak(talk: Callable[[Any, str, Any], Awaitable[None]], folder: Path) -> Non
         try:
             root = folder.as_uri()
             await client.initialize_async(
-                types.InitializeParams(capabilities=types.ClientCapabilities(), root_uri=root, process_id=None)
+                types.InitializeParams(
+                    capabilities=types.ClientCapabilities(
+                        general=types.GeneralClientCapabilities(position_encodings=[encoding]) if encoding else None
+                    ),
+                    root_uri=root,
+                    process_id=None,
+                )
             )
             client.initialized(types.InitializedParams())
             uri = (folder / "shop.yaml").as_uri()
@@ -352,3 +358,54 @@ def test_client_is_offered_a_fix_and_the_house_form(folder: Path) -> None:
         assert [one.name for one in symbols] == ["sanctioned", "tagged"]
 
     speak(talk, folder)
+
+
+ASTRAL = """policy_language: 1
+policy: shop
+inputs: {note: {type: string, description: "😀😀"}, country: string, idle: string}
+rules:
+  - {id: "a", when: note == "😀😀" && country == "KP", then: review}
+"""
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+def test_every_answer_is_in_the_units_that_were_agreed(folder: Path, encoding: str) -> None:
+    """Each place that the server names is cut out of the text as the client would, and holds the name."""
+    from lsprotocol import types
+
+    codec, size = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}[encoding]
+    (folder / "shop.yaml").write_text(ASTRAL, "utf-8")
+    lines = ASTRAL.split("\n")
+
+    def cut(place: Any) -> str:
+        assert place.start.line == place.end.line
+        line = lines[place.start.line].encode(codec)
+        return line[place.start.character * size : place.end.character * size].decode(codec)
+
+    def position(word: str, number: int) -> Any:
+        before = lines[number][: lines[number].rindex(word) + 1].encode(codec)
+        return types.Position(line=number, character=len(before) // size)
+
+    async def talk(client: Any, uri: str, told: Any) -> None:
+        found = {one.code: cut(one.range) for one in (await told()).diagnostics}
+        assert found["unused-input"] == "idle"
+        asked: dict[str, Any] = {
+            "text_document": types.TextDocumentIdentifier(uri=uri), "position": position("country", 4)
+        }  # fmt: skip
+        where = await client.text_document_definition_async(types.DefinitionParams(**asked))
+        assert cut(where.range) == "country"
+        hover = await client.text_document_hover_async(types.HoverParams(**asked))
+        assert cut(hover.range) == "country"
+        context = types.ReferenceContext(include_declaration=True)
+        uses_ = await client.text_document_references_async(types.ReferenceParams(**asked, context=context))
+        assert [cut(one.range) for one in uses_] == ["country"] * 2
+        edits = await client.text_document_rename_async(types.RenameParams(**asked, new_name="land"))
+        assert [cut(one.range) for one in edits.changes[uri]] == ["country"] * 2
+        completed = await client.text_document_completion_async(types.CompletionParams(**asked))
+        assert "country" in {one.label for one in completed.items}
+        symbols = await client.text_document_document_symbol_async(
+            types.DocumentSymbolParams(text_document=asked["text_document"])
+        )
+        assert [cut(one.selection_range) for one in symbols] == ['"a"']
+
+    speak(talk, folder, encoding)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from adjudge.source import Span
+from adjudge.source import Source, Span
+from adjudge.texts import split_lines
 
 _KEY = re.compile(r"^( *)(?:- +)?([\w.\-]+|\"[^\"]*\"|'[^']*') *:(?= |$)")
 _WORD = re.compile(r"[A-Za-z_][\w.\-:]*")
@@ -26,8 +27,8 @@ class Place:
 
 def place_at(text: str, offset: int) -> Place:
     """Return where an offset lies, from indentation and braces alone."""
-    start = text.rfind("\n", 0, offset) + 1
-    line = text[start:offset]
+    *lines, line = split_lines(f"{text[:offset]}$")
+    line = line.removesuffix("$")
     path: list[str] = []
     before = line
     key = _KEY.match(line)
@@ -43,7 +44,7 @@ def place_at(text: str, offset: int) -> Place:
         inner = line.lstrip(" ")[2:]
         path += _in_braces(inner)
         before = _after_braces(inner)
-    for above in reversed(text[:start].split("\n")[:-1]):
+    for above in reversed(lines):
         found = _KEY.match(above)
         if found is not None and _depth(above) < depth:
             depth = _depth(above)
@@ -112,9 +113,9 @@ def _after_braces(text: str) -> str:
 
 def word_at(text: str, offset: int) -> tuple[str, Span] | None:
     """Return the dotted word around an offset."""
-    start = text.rfind("\n", 0, offset) + 1
-    end = text.find("\n", offset)
-    line = text[start : len(text) if end < 0 else end]
+    source = Source("", text)
+    number, column = source.place(offset)
+    start, line = offset - column + 1, source.line(number)
     for found in _WORD.finditer(line):
         if start + found.start() <= offset <= start + found.end():
             word = found.group().rstrip(":.")

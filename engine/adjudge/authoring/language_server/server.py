@@ -10,10 +10,10 @@ from urllib.parse import unquote, urlparse
 from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
-from pygls.workspace import TextDocument
 
 from adjudge.authoring.cases import is_test_file, policy_of
 from adjudge.authoring.formatting.run import FormatFault, formatted
+from adjudge.authoring.language_server.buffer import Buffer, read_buffer
 from adjudge.authoring.language_server.completion import complete
 from adjudge.authoring.language_server.describe import describe
 from adjudge.authoring.language_server.document import Document, Problem, read_text
@@ -56,44 +56,43 @@ class Server(LanguageServer):
         """catalogue: the providers and functions that are installed."""
         super().__init__("adjudge", version)
         self.catalogue = catalogue
+        self.buffers: dict[str, Buffer] = {}
         self.known: dict[str, Document] = {}
         self.waiting: dict[str, asyncio.Task[None]] = {}
         self.pool = Pool("adjudge-lsp", 2)
 
+    def buffer(self, uri: str) -> Buffer:
+        """Return a document as the editor has it, or else as its file does."""
+        open_ = self.buffers.get(unquote(uri))
+        return open_ if open_ is not None else read_buffer(uri, path_of(uri), self.encoding)
+
+    @property
+    def encoding(self) -> str:
+        """Of positions, as agreed with the editor."""
+        return types.PositionEncodingKind(self.workspace.position_encoding or "utf-16").value
+
     def document(self, uri: str) -> Document:
         """Return what is known of a document as it stands now."""
-        text = self.workspace.get_text_document(uri)
+        text = self.buffer(uri).text
         before = self.known.get(uri)
-        if before is None or before.text != text.source:
-            self.known[uri] = read_text(path_of(uri), text.source, self.catalogue, before)
+        if before is None or before.text != text:
+            self.known[uri] = read_text(path_of(uri), text, self.catalogue, before)
         return self.known[uri]
 
     def offset(self, uri: str, position: types.Position) -> int:
         """Return the offset of a position."""
-        return int(self.workspace.get_text_document(uri).offset_at_position(position))
-
-    def range(self, text: TextDocument, span: Span) -> types.Range:
-        """Return a range of a document, in the units of the client."""
-        return types.Range(start=self.position(text, span.start), end=self.position(text, span.end))
-
-    def position(self, text: TextDocument, offset: int) -> types.Position:
-        """Return the position of an offset, in the units of the client."""
-        offset = min(offset, len(text.source))
-        line = text.source.count("\n", 0, offset)
-        column = offset - (text.source.rfind("\n", 0, offset) + 1)
-        position = types.Position(line=line, character=column)
-        return text.position_codec.position_to_client_units(text.lines, position)
+        return self.buffer(uri).offset(position)
 
     async def publish(self, uri: str) -> None:
         """Tell what is wrong with a document, once the typing pauses."""
         await asyncio.sleep(PAUSE_S)
         document = await self.pool.run(partial(self.document, uri), deadline_s=CHECK_S)
-        text = self.workspace.get_text_document(uri)
-        if document.text != text.source:
+        buffer = self.buffer(uri)
+        if document.text != buffer.text:
             return  # an older state: a newer one is on its way
         diagnostics = [
             types.Diagnostic(
-                range=self.range(text, problem.span),
+                range=buffer.range(problem.span),
                 message=problem.message,
                 severity=_SEVERITIES[problem.severity],
                 code=problem.code,
@@ -102,7 +101,7 @@ class Server(LanguageServer):
             for problem in document.problems
         ]
         self.text_document_publish_diagnostics(
-            types.PublishDiagnosticsParams(uri=uri, diagnostics=diagnostics, version=text.version)
+            types.PublishDiagnosticsParams(uri=uri, diagnostics=diagnostics, version=buffer.version)
         )
 
     def changed(self, uri: str) -> None:
@@ -115,7 +114,7 @@ class Server(LanguageServer):
 
 def path_of(uri: str) -> Path:
     """Return the path of a file's URI."""
-    return Path(unquote(urlparse(uri).path))
+    return Path(unquote(urlparse(uri).path, errors="surrogateescape"))
 
 
 def build_server(catalogue: Catalogue, version: str) -> Server:
@@ -124,11 +123,15 @@ def build_server(catalogue: Catalogue, version: str) -> Server:
 
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
     async def opened(params: types.DidOpenTextDocumentParams) -> None:
-        server.changed(params.text_document.uri)
+        one = params.text_document
+        server.buffers[unquote(one.uri)] = Buffer(one.uri, one.text, server.encoding, one.version)
+        server.changed(one.uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     async def changed(params: types.DidChangeTextDocumentParams) -> None:
-        server.changed(params.text_document.uri)
+        one = params.text_document
+        server.buffers[unquote(one.uri)] = server.buffer(one.uri).changed(params.content_changes, one.version)
+        server.changed(one.uri)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
     async def closed(params: types.DidCloseTextDocumentParams) -> None:
@@ -136,6 +139,7 @@ def build_server(catalogue: Catalogue, version: str) -> Server:
         if waiting is not None:
             waiting.cancel()
         server.known.pop(params.text_document.uri, None)
+        server.buffers.pop(unquote(params.text_document.uri), None)
 
     @server.feature(
         types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=[".", '"', "'", " ", ":", "{"])
@@ -158,9 +162,8 @@ def build_server(catalogue: Catalogue, version: str) -> Server:
         if found is None:
             return None
         said, span = found
-        text = server.workspace.get_text_document(uri)
         content = types.MarkupContent(kind=types.MarkupKind.Markdown, value=said)
-        return types.Hover(contents=content, range=server.range(text, span))
+        return types.Hover(contents=content, range=server.buffer(uri).range(span))
 
     @server.feature(types.TEXT_DOCUMENT_DEFINITION)
     def defined(params: types.DefinitionParams) -> types.Location | None:
@@ -171,18 +174,17 @@ def build_server(catalogue: Catalogue, version: str) -> Server:
             return None
         source, at = document.typed.source.part(symbol.declared.start)
         target = Path(source.name).resolve().as_uri()
-        place = TextDocument(target, source.text)
         span = Span(at, at + symbol.declared.end - symbol.declared.start)
-        return types.Location(uri=target, range=server.range(place, span))
+        return types.Location(uri=target, range=Buffer(target, source.text, server.encoding).range(span))
 
     @server.feature(types.TEXT_DOCUMENT_REFERENCES)
     def referred(params: types.ReferenceParams) -> list[types.Location]:
         uri = params.text_document.uri
         document = server.document(uri)
         symbol = symbol_at(document, server.offset(uri, params.position))
-        text = server.workspace.get_text_document(uri)
+        buffer = server.buffer(uri)
         spans = uses(document.text, symbol) if symbol is not None else ()
-        return [types.Location(uri=uri, range=server.range(text, span)) for span in spans]
+        return [types.Location(uri=uri, range=buffer.range(span)) for span in spans]
 
     @server.feature(types.TEXT_DOCUMENT_RENAME)
     def rename(params: types.RenameParams) -> types.WorkspaceEdit | None:
@@ -195,46 +197,46 @@ def build_server(catalogue: Catalogue, version: str) -> Server:
             return None
         edits = {}
         for other in _with_tests(path_of(uri)):
-            place = server.workspace.get_text_document(uri if other == path_of(uri) else other.as_uri())
-            spans = uses(place.source, symbol)
-            wrong = broken_by(server.document(place.uri), renamed(place.source, spans, name), server.catalogue)
+            buffer = server.buffer(uri if other == path_of(uri) else other.as_uri())
+            spans = uses(buffer.text, symbol)
+            wrong = broken_by(server.document(buffer.uri), renamed(buffer.text, spans, name), server.catalogue)
             if wrong is not None:
                 raise JsonRpcInvalidParams(f"with `{name}` for `{symbol.name}`, {other.name} would not load: {wrong}")
             if spans:
-                edits[place.uri] = [types.TextEdit(range=server.range(place, span), new_text=name) for span in spans]
+                edits[buffer.uri] = [types.TextEdit(range=buffer.range(span), new_text=name) for span in spans]
         return types.WorkspaceEdit(changes=edits)
 
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION)
     def mended(params: types.CodeActionParams) -> list[types.CodeAction]:
         uri = params.text_document.uri
-        text = server.workspace.get_text_document(uri)
+        buffer = server.buffer(uri)
         lines = range(params.range.start.line, params.range.end.line + 1)
         return [
-            _action(server, text, problem)
+            _action(buffer, problem)
             for problem in server.document(uri).problems
-            if problem.fix and server.range(text, problem.span).start.line in lines
+            if problem.fix and buffer.range(problem.span).start.line in lines
         ]
 
     @server.feature(types.TEXT_DOCUMENT_FORMATTING)
     def put_in_form(params: types.DocumentFormattingParams) -> list[types.TextEdit]:
-        text = server.workspace.get_text_document(params.text_document.uri)
+        buffer = server.buffer(params.text_document.uri)
         try:
-            result = formatted(text.source, text.uri)
+            result = formatted(buffer.text, buffer.uri)
         except (PolicyErrors, FormatFault):
             return []
-        return [types.TextEdit(range=server.range(text, Span(0, len(text.source))), new_text=result)]
+        return [types.TextEdit(range=buffer.range(Span(0, len(buffer.text))), new_text=result)]
 
     @server.feature(types.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
     def outlined(params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
         uri = params.text_document.uri
-        text = server.workspace.get_text_document(uri)
+        buffer = server.buffer(uri)
         return [
             types.DocumentSymbol(
                 name=name,
                 detail=detail,
                 kind=types.SymbolKind.Event,
-                range=server.range(text, span),
-                selection_range=server.range(text, span),
+                range=buffer.range(span),
+                selection_range=buffer.range(span),
             )
             for name, detail, span in outline(server.document(uri))
         ]
@@ -242,12 +244,12 @@ def build_server(catalogue: Catalogue, version: str) -> Server:
     return server
 
 
-def _action(server: Server, text: TextDocument, problem: Problem) -> types.CodeAction:
-    edits = [types.TextEdit(range=server.range(text, edit.span), new_text=edit.text) for edit in problem.fix]
+def _action(buffer: Buffer, problem: Problem) -> types.CodeAction:
+    edits = [types.TextEdit(range=buffer.range(edit.span), new_text=edit.text) for edit in problem.fix]
     return types.CodeAction(
         title=f"mend: {problem.message.partition(chr(10))[0]}",
         kind=types.CodeActionKind.QuickFix,
-        edit=types.WorkspaceEdit(changes={text.uri: edits}),
+        edit=types.WorkspaceEdit(changes={buffer.uri: edits}),
     )
 
 
