@@ -9,15 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from adjudge.authoring.comparison.worlds import SharedWorlds
-from adjudge.expr.nodes import Call, Name, Node, walk
+from adjudge.expr.nodes import Call, Name, Node, fold
 from adjudge.expr.smt.terms import Term
 from adjudge.policy.policy import Policy
 
 
-def terms_of_both(made: Mapping[Node, Term], old: Policy, new: Policy, worlds: SharedWorlds) -> dict[Node, Term]:
-    """Return those of the old policy's terms that the new policy's translator may take over."""
+def terms_of_both(
+    made: Mapping[int, tuple[Node, Term]], old: Policy, new: Policy, worlds: SharedWorlds
+) -> dict[int, tuple[Node, Term]]:
+    """Return those of the old policy's terms that the new policy's translator may take over, if it shares `shapes`."""
     alike = _Alike(old, new, worlds)
-    return {node: term for node, term in made.items() if alike.means_same(node)}
+    return {at: (node, term) for at, (node, term) in made.items() if alike.means_same(node)}
 
 
 @dataclass(slots=True)
@@ -26,16 +28,21 @@ class _Alike:
     new: Policy
     worlds: SharedWorlds
     names: dict[str, bool] = field(default_factory=dict)
+    nodes: dict[int, tuple[Node, bool]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.old.typed.variables:  # each reads only those before it
+            self.is_same_name(name)
 
     def means_same(self, node: Node) -> bool:
-        for part in walk(node):
-            if isinstance(part, Name) and not self.is_same_name(part.name):
-                return False
-            if isinstance(part, Call):
-                functions = (policy.functions.get(part.function) for policy in (self.old, self.new))
-                if next(functions) != next(functions):
-                    return False
-        return True
+        return fold(node, self._is_same_part, self.nodes)
+
+    def _is_same_part(self, node: Node, parts: tuple[bool, ...]) -> bool:
+        if isinstance(node, Name) and not self.is_same_name(node.name):
+            return False
+        if isinstance(node, Call) and self.old.functions.get(node.function) != self.new.functions.get(node.function):
+            return False
+        return all(parts)
 
     def is_same_name(self, name: str) -> bool:
         """Return whether a variable, a list or a field is the same in both."""

@@ -53,7 +53,7 @@ def readings(one: Term, other: Term, old: Field, new: Field, codes: Codes) -> Pr
     return True
 
 
-def strays(whole: Items, seen: Items, words: dict[str, Prop]) -> Prop:
+def strays(whole: Items, seen: Items, words: dict[str, Prop], codes: Codes) -> Prop:
     """Return what holds of a `novel_` list.
 
     whole: what is outside both vocabularies, or named as new by the provider. seen: the list as the policy sees it
@@ -70,7 +70,7 @@ def strays(whole: Items, seen: Items, words: dict[str, Prop]) -> Prop:
         disj(any_of(words.values()), conj(length == most, *alike)),
         most >= length,
         most <= length + more,
-        *(implies(there, _holds(seen, word)) for word, there in words.items()),
+        *(implies(there, _holds(seen, word, codes)) for word, there in words.items()),
     )
 
 
@@ -137,16 +137,16 @@ def _equal_texts(one: Text, other: Text, codes: Codes) -> Prop:
 
 
 def _is_word(text: Text, word: str, codes: Codes) -> Prop:
-    return text.value == (codes.code(word) if text.is_code else string_val(word))
+    return text.value == (codes.code(word) if text.is_code else string_val(word, codes))
 
 
 def _texts(one: Items, other: Items) -> list[tuple[Any, Any]]:
     return [(a, b) for (_, a), (_, b) in zip(one.items, other.items, strict=True)]
 
 
-def _holds(items: Items, word: str) -> Prop:
+def _holds(items: Items, word: str, codes: Codes) -> Prop:
     """Return whether a list holds a word, as far as its items are told apart."""
     return disj(
         items.beyond,
-        *(conj(there, item.known, item.value == string_val(word)) for there, item in items.items),  # type: ignore[union-attr]
+        *(conj(there, item.known, item.value == string_val(word, codes)) for there, item in items.items),  # type: ignore[union-attr]
     )

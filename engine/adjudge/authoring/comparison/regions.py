@@ -121,7 +121,8 @@ class _Comparer:
         self.worlds: SharedWorlds = shared_worlds(old, new)
         translators = translator_of(old, self.worlds.old), translator_of(new, self.worlds.new)
         self.before = verdicts_of(old.typed, translators[0])
-        translators[1].made |= terms_of_both(translators[0].made, old, new, self.worlds)
+        translators[1].shapes = translators[0].shapes
+        translators[1].made = terms_of_both(translators[0].made, old, new, self.worlds)
         self.after = verdicts_of(new.typed, translators[1])
         self.inquiry = Inquiry((old,), self.worlds.old, timeout_s, time.monotonic() + total_s)
         self.inquiry.read = lambda model: input_for_both(model, self.worlds, old, new)

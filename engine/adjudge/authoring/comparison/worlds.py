@@ -110,7 +110,7 @@ def _declare_novel(common: World, apart: World, slot: str, novel: str) -> None:
         assert isinstance(whole, Items) and isinstance(seen, Items)
         world.slots[novel] = seen
         world.constraints.append(
-            strays(whole, seen, {word: there for word, there in others.items() if word not in own})
+            strays(whole, seen, {word: there for word, there in others.items() if word not in own}, common.codes)
         )
 
 

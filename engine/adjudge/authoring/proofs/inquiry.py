@@ -11,7 +11,7 @@ import z3
 from adjudge.authoring.proofs.world import Input, fields_of, input_of
 from adjudge.expr.nodes import names_in
 from adjudge.expr.smt.calls import LOOKED_UP
-from adjudge.expr.smt.logic import Prop, conj, disj, formula, neg
+from adjudge.expr.smt.logic import Prop, conj, disj, formula, neg, reason
 from adjudge.expr.smt.terms import Members, Number, Term, Text, Truth
 from adjudge.expr.smt.world import World
 from adjudge.policy.policy import Policy
@@ -93,7 +93,10 @@ class Inquiry:
             if confirm(found, *rest):
                 return Found(found, tuple(rest))
             claim = conj(claim, z3.Not(z3.And(self.same(answer))))
-        return NotProved("what the solver found does not hold when it is evaluated")
+        unsaid = "".join(
+            f"; the solver does not take `{text}`: {why}" for text, why in [*self.world.unsaid.items()][:1]
+        )
+        return NotProved(f"what the solver found does not hold when it is evaluated{unsaid}")
 
     def likely(self) -> Prop:
         """Return that the clock shows a time of these days, where the world has one that conditions read."""
@@ -127,6 +130,8 @@ class Inquiry:
                 core = {name.get_id() for name in self.solver.unsat_core()}
                 return Proved(tuple(at for at, name in enumerate(names) if name.get_id() in core))
             return NotProved(f"the solver gave up: {self.solver.reason_unknown()}")
+        except z3.Z3Exception as error:
+            return NotProved(f"the solver failed: {reason(error)}")
         finally:
             self.solver.pop()
 

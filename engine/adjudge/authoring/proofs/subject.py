@@ -85,7 +85,8 @@ class Subject:
         touched = frozenset(slots)
         before = self.translator
         translator = Translator(world, before.variables, before.lists, before.functions)
-        translator.made = {node: term for node, term in before.made.items() if not self.reads(node) & touched}
+        translator.shapes = before.shapes
+        translator.made = {at: made for at, made in before.made.items() if not self.reads(made[0]) & touched}
         typed = self.policy.typed
         same = [at for at, rule in enumerate(typed.rules) if not self.reads(rule.condition) & touched]
         return world, verdicts_of(typed, translator, self.verdicts, same)

@@ -193,7 +193,7 @@ def is_value(term: Term, value: object, declared: Field, world: World) -> Prop:
         case Text(is_code=True):
             return conj(term.known, term.value == world.codes.code(str(value)))
         case Text():
-            return conj(term.known, term.value == string_val(str(value)))
+            return conj(term.known, term.value == string_val(str(value), world.codes))
         case Members():
             assert isinstance(value, tuple | list)
             members = (same(there, name in value) for name, there in term.of.items())

@@ -8,7 +8,19 @@ from typing import Any
 import z3
 
 from adjudge.expr.smt.logic import Prop, all_of, conj, disj, neg
-from adjudge.expr.smt.terms import Codes, Items, Members, Number, Opaque, Term, Text, as_string, length_of, listed
+from adjudge.expr.smt.terms import (
+    Codes,
+    Items,
+    Members,
+    Number,
+    Opaque,
+    Term,
+    Text,
+    as_string,
+    length_of,
+    listed,
+    places_of,
+)
 from adjudge.expr.smt.world import DOUBLE_MAX, LIMITS, World
 from adjudge.expr.types import DURATION, INT, TIMESTAMP, Type
 from adjudge.expr.values import INT_MIN, TEXT_MAX
@@ -105,12 +117,18 @@ def joined(left: Text, right: Text, codes: Codes, known: Prop) -> Text:
 
 
 def behind(left: Items, right: Items) -> Items:
-    """Return one list behind another; which of its items are told apart depends on where the first one ends."""
-    known = conj(left.known, right.known)
-    length = None if left.length is None and right.length is None else length_of(left) + length_of(right)
-    if length is not None:
-        known = conj(known, length <= TEXT_MAX)
-    return Items(known, (*left.items, *right.items), disj(left.beyond, right.beyond), length)
+    """Return one list behind another, whose items stand where the first one ends."""
+    items = (*left.items, *right.items)
+    length, ends = length_of(left) + length_of(right), length_of(left)
+    fits = length <= TEXT_MAX if len(items) > TEXT_MAX or not (left.beyond is right.beyond is False) else True
+    return Items(
+        conj(left.known, right.known, fits),
+        items,
+        disj(left.beyond, right.beyond),
+        length,
+        lambda: (*places_of(left), *(ends + place for place in places_of(right))),
+        disj(left.scattered, right.scattered, left.beyond),
+    )
 
 
 def all_known(items: Items) -> Prop:

@@ -115,7 +115,7 @@ def _text_test(translator: Translator, function: str, text: Text, part: Text) ->
         if pattern is not None:
             holds = z3.InRe(string, pattern)
             return Truth(conj(known, holds), conj(known, z3.Not(holds)))
-        holds = z3.Function(f"matches {part.value}", z3.StringSort(), z3.BoolSort())(string)
+        holds = z3.Function(f"matches {part.value!r}", z3.StringSort(), z3.BoolSort())(string)
         return Truth(conj(known, holds), conj(known, z3.Not(holds)))
     answer = z3.Function("matches?", z3.StringSort(), z3.StringSort(), z3.BoolSort())
     fine = z3.Function("pattern?", z3.StringSort(), z3.BoolSort())(as_string(part, codes))

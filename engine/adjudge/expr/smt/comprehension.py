@@ -10,8 +10,8 @@ import z3
 from adjudge.expr.nodes import Comprehension, Node
 from adjudge.expr.smt.comparison import with_tail
 from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, formula, neg
-from adjudge.expr.smt.terms import Entries, Items, Members, Term, Text, Truth
-from adjudge.expr.smt.world import unknown_of
+from adjudge.expr.smt.terms import Entries, Items, Members, Term, Truth, of_names, placed
+from adjudge.expr.smt.world import known_where, unknown_of
 from adjudge.expr.types import item_of
 
 if TYPE_CHECKING:
@@ -19,25 +19,36 @@ if TYPE_CHECKING:
 
 WRITTEN_OUT_MAX = 20_000
 """Longer lists than this are not written out: what is said of them is not proved."""
+ALL_WRITTEN_OUT_MAX = 10 * WRITTEN_OUT_MAX
+"""Nor are more items than these, of all comprehensions of a policy."""
 
 
 def comprehension(translator: Translator, node: Comprehension, scope: Mapping[str, Term]) -> Term:
     """Return what a comprehension gives."""
     container = translator.term(node.operand, scope)
+    answer = _written_out(translator, node, container, scope)
+    if isinstance(container, Items) and container.beyond is not False:  # more than an evaluation may look through
+        enough = z3.Bool(translator.world.fresh("enough"))
+        return known_where(answer, disj(neg(container.beyond), enough))
+    return answer
+
+
+def _written_out(translator: Translator, node: Comprehension, container: Term, scope: Mapping[str, Term]) -> Term:
     is_open: Prop = False
     match container:
         case Members():
-            items = Items(container.known, tuple((there, Text(True, name)) for name, there in container.of.items()))
+            items = placed(Items(container.known, of_names(container.of)))
             is_open = container.open
         case Items():
             items = container
         case Entries(is_closed=True):
-            items = Items(
-                container.known, tuple((there, Text(True, name)) for name, (there, _) in container.of.items())
-            )
+            names = {name: there for name, (there, _) in container.of.items()}
+            is_written = all(there is True for there in names.values())  # else in the order in which they came
+            items = placed(Items(container.known, of_names(names), scattered=len(names) > 1 and not is_written))
         case _:
             return translator.opaque(node.type, container.known)
-    if len(items.items) > WRITTEN_OUT_MAX:
+    translator.written_out += len(items.items)
+    if len(items.items) > WRITTEN_OUT_MAX or translator.written_out > ALL_WRITTEN_OUT_MAX:
         return translator.opaque(node.type, container.known)
 
     def inside(part: Node, item: Term) -> Term:
@@ -113,7 +124,9 @@ def selected(
             length = z3.Int(translator.world.fresh("length"))
             beyond = formula(items.beyond)
             translator.world.constraints.append(z3.And(length >= count, z3.Or(beyond, length == count)))
-        return Items(all_known, tuple(kept), items.beyond, length)
+        if node.predicate is None:
+            return Items(all_known, tuple(kept), items.beyond, items.length, items.places, items.scattered)
+        return placed(Items(all_known, tuple(kept), items.beyond, length, scattered=items.scattered))
     one = _count(kept) == 1
     answer = Truth(conj(all_known, one), conj(all_known, neg(one)))
     if items.beyond is False:

@@ -11,6 +11,12 @@ Prop = Any
 """A `z3.BoolRef` or a bool; z3 has no types."""
 
 
+def reason(error: z3.Z3Exception) -> str:
+    """Return what z3 says of an error, in a line."""
+    said = error.args[0] if error.args else ""
+    return " ".join((said.decode(errors="replace") if isinstance(said, bytes) else str(said)).split()) or "an error"
+
+
 def neg(prop: Prop) -> Prop:
     """Return `not prop`."""
     return not prop if isinstance(prop, bool) else z3.Not(prop)

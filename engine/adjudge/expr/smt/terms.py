@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any
 
 import z3
@@ -10,7 +12,10 @@ import z3
 from adjudge.expr.smt.logic import Prop, all_of, any_of, choose, conj, disj, neg, pick
 from adjudge.fields import Field
 
-CHARACTER_MAX = 0x2FFFF
+NEAR_MAX = 0x2FA1F
+"""Characters up to this one are the solver's own. One past it that a policy names is a variable: some character between
+here and FAR_MAX, and whatever an input holds past it is one of those, in the same order."""
+FAR_MAX = 0x2FFFF
 """The last character of the solver's texts."""
 
 
@@ -68,12 +73,20 @@ class Members:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """A list: items, each there or not. beyond: it goes on after them, and nothing is known of that part."""
+    """A list: items, each there or not, those that are there in the list's order.
+
+    beyond: it has more items, of which nothing is known. length: None where the items tell it.
+    places: where each item stands, if it is there, counted from 0; None where that is its number. Made when asked for.
+    scattered: where this holds the places are not known: some that are not told apart stand between, or the order is
+    anybody's.
+    """
 
     known: Prop
     items: tuple[tuple[Prop, Term], ...]
     beyond: Prop = False
     length: Any = None
+    places: Callable[[], Sequence[Any]] | None = None
+    scattered: Prop = False
 
     @property
     def is_fixed(self) -> bool:
@@ -106,9 +119,14 @@ Term = Truth | Number | Text | Members | Items | Entries | Opaque
 
 @dataclass(slots=True)
 class Codes:
-    """Texts as numbers, for those that are only compared with constants: one for each constant, and any other."""
+    """Texts as numbers, for those that are only compared with constants: one for each constant, and any other.
+
+    far: the characters past NEAR_MAX that were named. constraints: what holds of them; the world's.
+    """
 
     of: dict[str, int] = field(default_factory=dict)
+    far: dict[str, Any] = field(default_factory=dict)
+    constraints: list[Prop] = field(default_factory=list)
 
     def code(self, text: str) -> int:
         """Return a constant's number."""
@@ -119,11 +137,45 @@ class Codes:
         known = {number: text for text, number in self.of.items()}
         return known.get(code, f"other {code}")
 
+    def character(self, sign: str) -> Any:
+        """Return the text of one far character: any such, in the order of all that are named."""
+        if sign not in self.far:
+            variable = z3.String(f"character {ord(sign):x}")
+            self.constraints.append(z3.InRe(variable, z3.Range(chr(NEAR_MAX + 1), chr(FAR_MAX))))
+            for other, beside in self.far.items():
+                self.constraints.append(beside < variable if other < sign else variable < beside)
+            self.far[sign] = variable
+        return self.far[sign]
+
 
 def listed(members: Members) -> Items:
     """Return a set as a list; unknown where some members are."""
-    items = tuple((present, Text(True, name)) for name, present in members.of.items())
-    return Items(conj(members.known, neg(members.open)), items)
+    return placed(Items(conj(members.known, neg(members.open)), of_names(members.of)))
+
+
+def of_names(names: Mapping[str, Prop]) -> tuple[tuple[Prop, Term], ...]:
+    """Return texts as a list's items, each there or not."""
+    return tuple((there, Text(True, name)) for name, there in names.items())
+
+
+def places_of(items: Items) -> Sequence[Any]:
+    """Return where each item stands, if it is there."""
+    return items.places() if items.places is not None else range(len(items.items))
+
+
+def placed(items: Items) -> Items:
+    """Return a list each of whose items stands behind those that are there before it."""
+    if all(present is True for present, _ in items.items):
+        return items
+
+    def places() -> Sequence[Any]:
+        found: list[Any] = [0]
+        for present, _ in items.items:
+            one = int(present) if isinstance(present, bool) else z3.If(present, 1, 0)
+            found.append(found[-1] + one)
+        return found[:-1]
+
+    return replace(items, places=places)
 
 
 def every(items: Items, holds: list[Prop]) -> Prop:
@@ -136,25 +188,30 @@ def some(items: Items, holds: list[Prop]) -> Prop:
     return any_of(conj(present, hold) for (present, _), hold in zip(items.items, holds, strict=True))
 
 
-def string_val(text: str) -> Any:
+def string_val(text: str, codes: Codes) -> Any:
     """Return a text as z3's, which takes a backslash for an escape and has no characters past those of three planes."""
-    if any(ord(sign) > CHARACTER_MAX for sign in text):
-        return z3.String(f"text {text!r}")
-    return z3.StringVal(text.replace("\\", "\\u{5c}"))
+    if text.isascii() or all(ord(sign) <= NEAR_MAX for sign in text):
+        return z3.StringVal(text.replace("\\", "\\u{5c}"))
+    runs = groupby(text, lambda sign: ord(sign) > NEAR_MAX)
+    parts = [
+        codes.character(one) if is_far else one for is_far, run in runs for one in (run if is_far else ["".join(run)])
+    ]
+    parts = [string_val(part, codes) if isinstance(part, str) else part for part in parts]
+    return z3.Concat(*parts) if len(parts) > 1 else parts[0]
 
 
 def as_string(text: Text, codes: Codes) -> Any:
     """Return a text as a z3 string; of a code without a vocabulary, any text that the number may stand for."""
     if isinstance(text.value, str):
-        return string_val(text.value)
+        return string_val(text.value, codes)
     if not text.is_code:
         return text.value
     if not text.vocabulary:
         return z3.Function("text of", z3.IntSort(), z3.StringSort())(text.value)
     *most, last = text.vocabulary
-    string = string_val(last)
+    string = string_val(last, codes)
     for word in most:
-        string = z3.If(text.value == codes.code(word), string_val(word), string)
+        string = z3.If(text.value == codes.code(word), string_val(word, codes), string)
     return string
 
 
@@ -176,12 +233,19 @@ def either(condition: Prop, one: Term, other: Term, codes: Codes, given: Prop = 
         case Items(), Items():
             items = [(conj(condition, present), item) for present, item in one.items]
             items += [(conj(neg(condition), present), item) for present, item in other.items]
-            return Items(known, tuple(items), pick(condition, one.beyond, other.beyond), _length(condition, one, other))
+            return Items(
+                known,
+                tuple(items),
+                pick(condition, one.beyond, other.beyond),
+                _length(condition, one, other),
+                lambda: (*places_of(one), *places_of(other)),
+                pick(condition, one.scattered, other.scattered),
+            )
     return Opaque(known)
 
 
 def _either_text(condition: Prop, one: Text, other: Text, codes: Codes, known: Prop) -> Text:
-    if isinstance(one.value, str) and one.value == other.value:
+    if isinstance(one.value, str) and isinstance(other.value, str) and one.value == other.value:
         return Text(known, one.value)
     if (one.is_code or other.is_code) and all(text.is_code or isinstance(text.value, str) for text in (one, other)):
         values = (text.value if text.is_code else codes.code(text.value) for text in (one, other))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import z3
 
@@ -24,13 +25,15 @@ from adjudge.expr.nodes import (
     Node,
     Select,
     Unary,
-    walk,
+    names_in,
 )
+from adjudge.expr.printing import unparse
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.expr.smt import arithmetic, comparison, comprehension
 from adjudge.expr.smt.calls import call
-from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, neg
-from adjudge.expr.smt.terms import Entries, Items, Number, Opaque, Term, Text, Truth, either
+from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, neg, reason
+from adjudge.expr.smt.shapes import Shapes
+from adjudge.expr.smt.terms import Entries, Items, Number, Opaque, Term, Text, Truth, either, length_of, places_of
 from adjudge.expr.smt.world import World, constant, unknown_of
 from adjudge.expr.types import BOOL, Type
 
@@ -48,7 +51,9 @@ class Translator:
     variables: Mapping[str, Node] = field(default_factory=dict)
     lists: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     functions: Mapping[str, tuple[Overload, ...]] = field(default_factory=lambda: FUNCTIONS)
-    made: dict[Node, Term] = field(default_factory=dict)
+    made: dict[int, tuple[Node, Term]] = field(default_factory=dict)
+    shapes: Shapes = field(default_factory=Shapes)
+    written_out: int = 0
 
     def truth(self, node: Node, scope: Scope | None = None) -> Truth:
         """Return when a bool is true, and when it is false."""
@@ -61,16 +66,24 @@ class Translator:
 
     def term(self, node: Node, scope: Scope) -> Term:
         """Return what a node means; what reads no comprehension's variable is made once."""
-        if any(isinstance(part, Local) for part in walk(node)) if scope else False:
+        shape = self.shapes.of(node)
+        if shape.bound:
+            return self.said(node, scope)
+        if shape.number not in self.made:
+            term = self.folded(node) if shape.is_constant else self.said(node, {})
+            self.made[shape.number] = (node, term)
+        return self.made[shape.number][1]
+
+    def said(self, node: Node, scope: Scope) -> Term:
+        """Return what a node means; anything at all where z3 does not take it."""
+        try:
             return self.make(node, scope)
-        if node not in self.made:
-            self.made[node] = self.make(node, scope)
-        return self.made[node]
+        except z3.Z3Exception as error:
+            self.world.unsaid[unparse(node)] = reason(error)
+            return self.opaque(node.type, True)
 
     def make(self, node: Node, scope: Scope) -> Term:
-        """Return what a node means."""
-        if not isinstance(node, Name | Local | Literal) and not any(isinstance(p, Name | Local) for p in walk(node)):
-            return self.folded(node)
+        """Return what a node means. Raises Z3Exception."""
         match node:
             case Literal(value=value):
                 return constant(value, self.world)
@@ -120,10 +133,27 @@ class Translator:
     def named(self, name: str, node: Node) -> Term:
         """Return a variable, a list or a field."""
         if name in self.variables:
-            return self.term(self.variables[name], {})
+            return self.variable(name)
         if name in self.lists:
             return constant(self.lists[name], self.world, node.type)
         return self.world.slots.get(name) or unknown_of(node.type)
+
+    def variable(self, name: str) -> Term:
+        """Return what a variable means; those that it reads come first, so that a long chain is not followed deep."""
+        waiting = [name]
+        while waiting:
+            node = self.variables[waiting[-1]]
+            ahead = [
+                other
+                for other in names_in(node)
+                if other in self.variables and self.shapes.of(self.variables[other]).number not in self.made
+            ]
+            if ahead:
+                waiting += ahead
+            else:
+                self.term(node, {})
+                waiting.pop()
+        return self.term(self.variables[name], {})
 
     def binary(self, node: Binary, scope: Scope) -> Term:
         """Return a comparison, a membership or a sum."""
@@ -167,23 +197,20 @@ class Translator:
                     is_it = comparison.equal(self, key, Text(True, name)).true
                     found = either(conj(container.known, present, is_it), value, found, self.world.codes)
                 return found
-            case Items(is_fixed=True, length=None), Number(is_double=False):
-                found = unknown_of(node.type)
-                for at, (_, item) in enumerate(container.items):
-                    is_it = conj(container.known, key.known, key.value == at)
-                    found = either(is_it, item, found, self.world.codes)
-                return found
-            case Items(), Number(is_double=False) if container.length is not None:
+            case Items(), Number(is_double=False):
                 return self.item(container, key, node)
         return self.opaque(node.type, conj(container.known, key.known))
 
     def item(self, container: Items, key: Number, node: Node) -> Term:
-        """Return an item of a list of which only the first ones are told apart."""
-        beyond = conj(container.known, key.known, key.value >= len(container.items), key.value < container.length)
-        found = self.opaque(node.type, beyond)
-        for at, (present, item) in enumerate(container.items):
-            is_it = conj(container.known, key.known, present, key.value == at)
-            found = either(is_it, item, found, self.world.codes)
+        """Return the item that stands at a place: any where that is not told apart."""
+        known, at = conj(container.known, key.known), key.value
+        apart = length_of(replace(container, length=None)) if container.places is not None else len(container.items)
+        further = disj(container.scattered, conj(container.beyond, at >= apart))
+        inside = further if further is False else conj(known, further, at >= 0, at < length_of(container))
+        found = self.opaque(node.type, inside) if inside is not False else unknown_of(node.type)
+        for (present, item), place in zip(container.items, places_of(container), strict=True):
+            is_it = conj(known, neg(container.scattered), present, _same_place(at, place))
+            found = either(is_it, item, found, self.world.codes) if is_it is not False else found
         return found
 
     def entries_of(self, container: Entries, name: str, type_: Type | None) -> tuple[Prop, Term]:
@@ -209,6 +236,10 @@ class Translator:
         if len(set(names)) < len(names):
             return Opaque(False)
         return Entries(known, {name: (True, value) for name, value in zip(names, values, strict=True)})
+
+
+def _same_place(at: z3.ArithRef, place: Any) -> Prop:
+    return at.as_long() == place if isinstance(place, int) and z3.is_int_value(at) else at == place
 
 
 def _is_field(node: Node) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import timedelta
 from fractions import Fraction
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import z3
 
 from adjudge.expr.smt.logic import Prop, formula
-from adjudge.expr.smt.terms import Codes, Entries, Items, Members, Number, Term, Text, Truth
+from adjudge.expr.smt.terms import NEAR_MAX, Codes, Entries, Items, Members, Number, Term, Text, Truth
 from adjudge.expr.smt.world import EPOCH, MICROSECOND
 from adjudge.expr.types import DOUBLE, DURATION, TIMESTAMP
 from adjudge.fields import Field
@@ -83,4 +84,20 @@ def _text(model: z3.ModelRef, term: Text, codes: Codes) -> str:
     value = model.eval(term.value, model_completion=True)
     if term.is_code:
         return codes.text(value.as_long())
+    text = _unescaped(value)
+    if all(ord(sign) <= NEAR_MAX for sign in text):
+        return text
+    named = [(_unescaped(model.eval(variable, model_completion=True)), sign) for sign, variable in codes.far.items()]
+    marks = sorted((ord(stand_in), ord(sign)) for stand_in, sign in named if len(stand_in) == 1)
+    return "".join(_far(ord(sign), marks) if ord(sign) > NEAR_MAX else sign for sign in text)
+
+
+def _unescaped(value: Any) -> str:
     return _ESCAPE.sub(lambda found: chr(int(found.group(1), 16)), value.as_string())
+
+
+def _far(sign: int, marks: list[tuple[int, int]]) -> str:
+    """Return a character past NEAR_MAX: as far behind the last one that is named as its stand-in, if there is room."""
+    begin, real = max((mark for mark in marks if mark[0] <= sign), default=(NEAR_MAX, NEAR_MAX))
+    end = min((later - 1 for stand_in, later in marks if stand_in > sign), default=sys.maxunicode)
+    return chr(min(real + sign - begin, end))

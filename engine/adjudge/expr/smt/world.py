@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
+from itertools import count
 from typing import Any
 
 import z3
@@ -69,7 +70,7 @@ class World:
 
     slots: by full name. constraints: what holds of every input.
     coded: slots whose texts are only compared with constants.
-    shared: another world, and the slots that are the same there.
+    unsaid: why some parts of conditions have no term, by their text.
     """
 
     name: str = ""
@@ -77,7 +78,11 @@ class World:
     codes: Codes = field(default_factory=Codes)
     slots: dict[str, Term] = field(default_factory=dict)
     constraints: list[Prop] = field(default_factory=list)
-    fresh_names: int = 0
+    unsaid: dict[str, str] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=count)
+
+    def __post_init__(self) -> None:
+        self.codes.constraints = self.constraints
 
     def declare(self, fields: Mapping[str, Field], prefix: str = "") -> None:
         """Add the slots of some fields, as `policy.slots.declare` names them."""
@@ -97,9 +102,8 @@ class World:
         return either(present, value, constant(declared.absent, self, declared.of.type), self.codes, map_known)
 
     def fresh(self, what: str) -> str:
-        """Return a name that nothing else has."""
-        self.fresh_names += 1
-        return f"{self.name}?{what}{self.fresh_names}"
+        """Return a name that nothing else has, in this world or one that was made of it."""
+        return f"{self.name}?{what}{next(self.numbers)}"
 
     def any_truth(self, what: str) -> Truth:
         """Return an answer of which nothing is known."""
@@ -139,14 +143,15 @@ class World:
             case type_ if type_ == STRING:
                 return Text(known, z3.String(name))
             case SetType(values=values):
-                return Members(known, {value: z3.Bool(f"{name}:{value}") for value in values}, z3.Bool(f"{name}:?"))
+                return Members(known, {value: z3.Bool(f"{name}:{value!r}") for value in values}, z3.Bool(f"{name}:?"))
             case ListType():
                 return self.list(declared, name, known)
             case MapType(keys=keys) if keys is not None:
                 of = declared.of
                 assert of is not None
                 entries = {
-                    key: (z3.Bool(f"{name}.{key}!"), self.term(f"{slot}.{key}", of, f"{name}.{key}")) for key in keys
+                    key: (z3.Bool(f"{name}[{key!r}]!"), self.term(f"{slot}.{key}", of, f"{name}[{key!r}]"))
+                    for key in keys
                 }
                 return Entries(known, entries)
             case MapType():
@@ -245,7 +250,7 @@ def known_where(term: Term, condition: Prop) -> Term:
         case Members():
             return Members(conj(condition, term.known), term.of, term.open)
         case Items():
-            return Items(conj(condition, term.known), term.items, term.beyond, term.length)
+            return replace(term, known=conj(condition, term.known))
         case Entries():
             return Entries(conj(condition, term.known), term.of, term.is_closed, term.value)
         case Opaque():
