@@ -72,7 +72,8 @@ SIGNED_LENGTH = SIGNATURE_LENGTH + 25
 CHECKPOINT = b"checkpoint"
 CHAIN_MEMBERS = frozenset({b"schema", b"seq", b"prev", b"kind", b"mac", b"hash"})
 _CLOSED = b',"closed":true'
-_DECISION = re.compile(rb'"decision_id":"([0-9a-f]{32})","merchant_biz_id":"([^"\\]*)"')
+_MAC = rb',"mac":"[0-9a-f]{64}"'
+_DECISION = rb',"decision_id":"([0-9a-f]{32})","merchant_biz_id":"([^"\\\x00-\x1f]*)"'
 
 
 _STRING = r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
@@ -235,8 +236,10 @@ def verify(
                 problem = Problem(file=str(file), line=number, seq=said, what=what, message=message)
                 break
             if kind == b"decision":
-                decisions.take(line)
-            doubts.take(line, kind, said, prev, (file, number), is_signed=seals.signed_seq == said)
+                decisions.take(*(shapes.decision if plain and shapes.decision else _decision(line)))
+            has_mac = line[-149:-141] == b',"mac":"'
+            if plain is None or kind == CHECKPOINT or doubts.watches or has_mac != doubts.has_macs:
+                doubts.take(line, kind, said, prev, (file, number), is_signed=seals.signed_seq == said)
             seq, prev = said, last
             if seq == 1:
                 seals.log = prev.decode()
@@ -349,7 +352,8 @@ class _Doubts:
     """What speaks against the records after the last one that vouches for all before it.
 
     may_sign: whether a signature vouches, because it was checked, or nothing else can be.
-    problem: the first of them that is doubtful; before: the hash of the record before that.
+    problem: the first of them that is doubtful; before: the hash of the record before that. watches: whether the next
+    record matters, even one like others before it.
     """
 
     def __init__(self, mac_keys: Sequence[bytes], *, may_sign: bool) -> None:
@@ -358,6 +362,7 @@ class _Doubts:
         self.before = FIRST_PREV
         self.proven_seq = 0
         self.has_macs = self.is_closed = False
+        self.watches = bool(mac_keys)
 
     def take(self, line: bytes, kind: bytes, seq: int, prev: bytes, at: tuple[Path, int], *, is_signed: bool) -> None:
         """Look at a record that is good so far."""
@@ -374,6 +379,7 @@ class _Doubts:
             self.before = prev
         self.has_macs |= has_mac
         self.is_closed = kind == CHECKPOINT and _CLOSED in line
+        self.watches = self.is_closed or bool(self.mac_keys)
 
     def _against(self, line: bytes, kind: bytes, *, has_mac: bool) -> tuple[str, str] | None:
         if has_mac and self.mac_keys:
@@ -395,9 +401,8 @@ class _Decisions:
         self.ids, self.subjects = array("q"), array("q")
         self.superseding: list[tuple[int, int, int]] = []  # where in the log, which decision, whose
 
-    def take(self, line: bytes) -> None:
-        """Take note of a decision."""
-        decision, subject, superseded = _decision(line)
+    def take(self, decision: bytes, subject: bytes, superseded: bytes | None) -> None:
+        """Take note of a decision: its id, whose it is, and which one it supersedes."""
         if superseded is not None:
             self.superseding.append((len(self.ids), hash(superseded), hash(subject)))
         self.ids.append(hash(decision))
@@ -419,10 +424,6 @@ class _Decisions:
 
 def _decision(line: bytes) -> tuple[bytes, bytes, bytes | None]:
     """Return a decision's id, whose it is, and which one it supersedes; the line itself where it says nothing of it."""
-    start = line.index(b'"kind":"decision",') + 18
-    found = _DECISION.match(line, start)
-    if found is not None and b"supersedes" not in line and b"\\u" not in line:
-        return found[1], found[2], None
     record = json.loads(line)
     decision, superseded = record.get("decision_id"), record.get("supersedes")
     return (
@@ -492,11 +493,15 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 class _Shapes:
-    """Members that were found to be good, as patterns: what differs only in its values is good too."""
+    """Members that were found to be good, as patterns: what differs only in its values is good too.
+
+    decision: what the newest line says of itself, where it is a decision that supersedes none.
+    """
 
     def __init__(self) -> None:
         self.of: dict[bytes, list[re.Pattern[bytes]]] = {}
         self.token = re.compile(_TOKEN.encode())
+        self.decision: tuple[bytes, bytes, None] | None = None
 
     def kind_of(self, line: bytes, seq: int, prev: bytes) -> bytes | None:
         """Return the kind of a line that is good and like others before it, else None: it is to be looked at."""
@@ -513,8 +518,10 @@ class _Shapes:
             return None
         at = line.find(b'"', len(start), len(start) + 65)
         kind = line[len(start) : at]
-        if any(shape.fullmatch(line, at + 1, end) for shape in self.of.get(kind, ())):
-            return kind
+        for shape in self.of.get(kind, ()):
+            if found := shape.fullmatch(line, at + 1, end):
+                self.decision = (found[1], found[2], None) if shape.groups else None
+                return kind
         return None
 
     def learn(self, line: bytes, kind: bytes) -> None:
@@ -523,14 +530,17 @@ class _Shapes:
         if len(known) >= _SHAPES or len(line) > _SHAPE_LENGTH:
             return
         start = line.index(b'"kind":"') + 9 + len(kind)
-        parts, at, members = [], 0, line[start:-SUFFIX_LENGTH]
-        for found in self.token.finditer(members):
+        parts, at, members = [], 0, line[start : mac_start(line)]
+        if (begin := re.match(_DECISION, members)) and b"supersedes" not in line and b"\\u" not in line:
+            parts, at = [_DECISION], begin.end()
+        for found in self.token.finditer(members, at):
             name, scalars, text = found[1], found[2], found[3]
             parts.append(re.escape(members[at : found.start()]))
             value = _SCALARS if scalars else _STRING if text else _SCALAR
             parts.append(re.escape(name) if name else value.encode())
             at = found.end()
-        known.append(re.compile(b"".join([*parts, re.escape(members[at:])])))
+        mac = _MAC if start + len(members) + SUFFIX_LENGTH < len(line) else b""
+        known.append(re.compile(b"".join([*parts, re.escape(members[at:]), mac])))
 
 
 def _check(line: bytes, seq: int, prev: bytes) -> tuple[str, str, int, bytes]:
