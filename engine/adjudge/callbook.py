@@ -49,7 +49,7 @@ class CallBook:
         if case.anew:
             return {}
         found: dict[str, Signal] = {}
-        for name, body in self.calls.of(case.request.merchant_biz_id, case.mark).items():
+        for name, body in self._open(case).items():
             declared = case.policy.typed.signals.get(name)
             if name not in names or declared is None or declared.provider != body.provider:
                 continue
@@ -75,7 +75,14 @@ class CallBook:
 
     def decided(self, case: Case) -> None:
         """Take note that a decision is recorded."""
-        self.calls.decided(case.request.merchant_biz_id, case.mark)
+        for mark in (case.mark, case.former):
+            if mark is not None:
+                self.calls.decided(case.request.merchant_biz_id, mark)
+
+    def _open(self, case: Case) -> dict[str, CallBody]:
+        biz_id = case.request.merchant_biz_id
+        former = self.calls.of(biz_id, case.former) if case.former is not None else {}
+        return former | self.calls.of(biz_id, case.mark)
 
 
 @dataclass(slots=True)

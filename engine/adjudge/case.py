@@ -15,7 +15,7 @@ from adjudge.model import Decision, DecisionStatus, Outcome, Request, Signal, Si
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import novel_name
 from adjudge.policy.typed import SignalDeclaration
-from adjudge.recorded import recordable
+from adjudge.recorded import canonical, recordable
 from adjudge.store.fingerprint import fingerprint
 
 NOT_SUPPLIED = "the caller did not supply it"
@@ -26,7 +26,8 @@ class Case:
     """A request that can be decided, its values in the form that the log has for them.
 
     request: as it came; what it holds may change in its caller's hands, so `inputs` and `supplied` are used instead.
-    mark: its fingerprint. anew: decide again although there is an answer.
+    mark: its fingerprint. former: what version 0.1 gave it, which took two spellings of a value for two; None where
+    that is the same. anew: decide again although there is an answer.
     problems: of its inputs, values that no log can hold and that are unknown: (full name, what was wrong).
     supplied: the signals that it brings along.
     """
@@ -35,9 +36,15 @@ class Case:
     inputs: Mapping[str, object]
     policy: Policy
     mark: str
+    former: str | None
     anew: bool
     problems: tuple[tuple[str, str], ...]
     supplied: Mapping[str, Signal]
+
+
+def is_same(mark: str, case: Case) -> bool:
+    """Whether a fingerprint, of this version or of one before it, is that of a case."""
+    return mark == case.mark or mark == case.former
 
 
 def as_taken(case: Case) -> Request:
@@ -55,7 +62,11 @@ def take(request: Request, policy: Policy, key: bytes, *, anew: bool = False) ->
     """
     typed = policy.typed
     problems: list[tuple[str, str]] = []
-    inputs = _values(request.inputs, typed.inputs, "inputs.", "", problems)
+    written: dict[str, object] = {}
+    inputs = _values(request.inputs, typed.inputs, "inputs.", "", problems, written)
+    mark, former = fingerprint(request, inputs, policy.name, key), None
+    if written:
+        former = fingerprint(request, {**inputs, **written}, policy.name, key)
     supplied = {}
     for name, given in request.signals.items():
         declared = typed.signals.get(name)
@@ -64,13 +75,14 @@ def take(request: Request, policy: Policy, key: bytes, *, anew: bool = False) ->
         if declared.provider is not None:
             raise RequestError(f"is asked from {declared.provider}, not taken from the caller", where=f"signals.{name}")
         refused: list[tuple[str, str]] = []
-        fields = _values(given, declared.fields, f"signals.{name}.", f"{name}.", refused)
+        fields = _values(given, declared.fields, f"signals.{name}.", f"{name}.", refused, {})
         supplied[name] = Signal(name=name, status=SignalStatus.OK, fields=fields, problems=tuple(refused))
     return Case(
         request=request,
         inputs=inputs,
         policy=policy,
-        mark=fingerprint(request, inputs, policy.name, key),
+        mark=mark,
+        former=former,
         anew=anew,
         problems=tuple(problems),
         supplied=supplied,
@@ -78,9 +90,17 @@ def take(request: Request, policy: Policy, key: bytes, *, anew: bool = False) ->
 
 
 def _values(
-    given: Mapping[str, object], declared: Mapping[str, Field], where: str, prefix: str, refused: list[tuple[str, str]]
+    given: Mapping[str, object],
+    declared: Mapping[str, Field],
+    where: str,
+    prefix: str,
+    refused: list[tuple[str, str]],
+    written: dict[str, object],
 ) -> dict[str, object]:
-    """Return what was given in the form that the log has for it. where: in the request; prefix: of full names."""
+    """Return what was given in the form that the log has for it.
+
+    where: in the request; prefix: of full names. written: takes what was written in another form than that.
+    """
     values = {}
     for name, value in given.items():
         field = declared.get(name)
@@ -89,7 +109,10 @@ def _values(
         if field is None:
             raise RequestError("is not declared", where=f"{where}{name}", hint=did_you_mean(str(name), declared))
         try:
-            values[name] = recordable(field, value, refused, prefix + name)
+            said = recordable(field, value, refused, prefix + name)
+            values[name] = canonical(field, said)
+            if values[name] is not said and repr(values[name]) != repr(said):
+                written[name] = said
         except TypeError as error:
             raise RequestError(f"must be a {field.type}, not {error}", where=f"{where}{name}") from None
         except RecursionError:

@@ -16,7 +16,17 @@ from adjudge.allowed import ANY_HOST, Allowed
 from adjudge.audit.calls import OpenCalls
 from adjudge.audit.marks import label_body
 from adjudge.callbook import CallBook
-from adjudge.case import Case, answered_before, as_taken, conclude, is_answer, supplied_signals, take, without_personal
+from adjudge.case import (
+    Case,
+    answered_before,
+    as_taken,
+    conclude,
+    is_answer,
+    is_same,
+    supplied_signals,
+    take,
+    without_personal,
+)
 from adjudge.errors import EngineError, RequestError, SetupError, did_you_mean
 from adjudge.home import Home
 from adjudge.journal import Journal
@@ -145,7 +155,7 @@ class Engine:
     async def _recall(self, case: Case) -> Decision:
         """Give the answer that there is, or make one."""
         earlier = self._store.get(case.request.merchant_biz_id)
-        if earlier is not None and earlier.fingerprint != case.mark:
+        if earlier is not None and not is_same(earlier.fingerprint, case):
             raise conflict(case.request.merchant_biz_id)
         if earlier is not None and not case.anew and is_answer(earlier, case):
             return structs.replace(earlier, status="duplicate")

@@ -9,8 +9,16 @@ from math import isfinite
 
 import msgspec
 
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, TIMESTAMP, ListType, MapType, Type
-from adjudge.expr.values import INT_MAX, INT_MIN, format_duration, format_timestamp
+from adjudge.errors import EvaluationError
+from adjudge.expr.types import BOOL, DOUBLE, DURATION, TIMESTAMP, ListType, MapType, SetType, Type
+from adjudge.expr.values import (
+    INT_MAX,
+    INT_MIN,
+    format_duration,
+    format_timestamp,
+    parse_duration,
+    parse_timestamp,
+)
 from adjudge.fields import Field, describe, is_unicode
 
 
@@ -70,6 +78,36 @@ def recordable(field: Field, value: object, refused: list[tuple[str, str]], path
         refused.append((path, f"is larger than {VALUE_MAX_BYTES // 1024} KiB"))
         return None
     return found
+
+
+def canonical(field: Field, value: object) -> object:
+    """Return a recordable value in the one form that all its spellings share, and that `read` takes for the same.
+
+    The members of a set stand in order and once, times in UTC, durations in seconds, ints as doubles where such are
+    declared, and there is one zero. What cannot be read as the field's type stays as it is.
+    """
+    type_, of = field.type, field.of
+    if isinstance(value, float):
+        return value + 0.0  # which makes -0.0 the other zero
+    if isinstance(value, str):
+        return _canonical_time(type_, value) if type_ is TIMESTAMP or type_ is DURATION else value
+    if isinstance(value, int):
+        return float(value) if type_ is DOUBLE and not isinstance(value, bool) else value
+    if isinstance(value, list) and isinstance(type_, SetType):
+        texts = {item for item in value if isinstance(item, str)}
+        return sorted(texts) + sorted((item for item in value if not isinstance(item, str)), key=repr)
+    if isinstance(value, list) and isinstance(type_, ListType) and of is not None:
+        return [canonical(of, item) for item in value]
+    if isinstance(value, dict) and isinstance(type_, MapType) and of is not None:
+        return {key: canonical(of, item) for key, item in value.items()}
+    return value
+
+
+def _canonical_time(type_: Type, text: str) -> str:
+    try:
+        return format_timestamp(parse_timestamp(text)) if type_ is TIMESTAMP else format_duration(parse_duration(text))
+    except (EvaluationError, OverflowError):
+        return text
 
 
 def _recordable(field: Field, value: object, refused: list[tuple[str, str]], path: str) -> object:

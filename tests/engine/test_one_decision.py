@@ -319,3 +319,34 @@ rules: [{id: high, when: share >= 0.9, then: reject}]
         asked: list[dict[str, object]] = [{"share": 1, "country": None}, {"share": 1.0}]
         answers = [engine.decide_sync(Request(merchant_biz_id="a" * 32, scene_code="s", inputs=one)) for one in asked]
     assert [one.status for one in answers] == ["fresh", "duplicate"]
+
+
+def test_decide_retry_that_spells_its_values_in_another_way_is_a_duplicate(tmp_path: Path) -> None:
+    """A set has no order and a time no zone: clients that write one from a hash set repeat themselves like that."""
+    first = {"age": "900h", "born": "1990-01-01T08:00:00+08:00", "country": "SG"}
+    again = {"country": "SG", "born": "1990-01-01T00:00:00Z", "age": "54000m"}
+    with engine(at=tmp_path) as door:
+        decision = door.decide_sync(request(inputs=first))
+        assert door.decide_sync(request(inputs=again)).decision_id == decision.decision_id
+        with pytest.raises(MerchantBizIdConflict):
+            door.decide_sync(request(inputs=again | {"age": "54001m"}))
+    with engine(at=tmp_path) as door:
+        assert door.decide_sync(request(inputs=again)).status == "duplicate"
+
+
+def test_decide_retry_after_an_upgrade_finds_what_version_0_1_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It recorded values as they were spelt: spelt so again they are the same request, in another way another one."""
+    first = CLEAN | {"age": "900h"}
+    asked = [face(SignalFailed("lost", kind="unavailable")), device()]
+    with monkeypatch.context() as patched, capture_logs():
+        patched.setattr("adjudge.case.canonical", lambda field, value: value)
+        with engine(asked, at=tmp_path) as door:
+            decision = door.decide_sync(request(inputs=first))
+    with capture_logs(), engine(asked, at=tmp_path) as door:
+        retried = door.decide_sync(request(inputs=first))
+        assert (retried.decision_id, retried.status) == (decision.decision_id, "duplicate")
+        with pytest.raises(MerchantBizIdConflict):
+            door.decide_sync(request(inputs=first | {"age": "54000m"}))
+    assert len(asked[0].calls) == 1, "what may have been paid for is not asked again"

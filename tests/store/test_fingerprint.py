@@ -7,13 +7,20 @@ import hmac
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adjudge.case import take
+from adjudge.expr.types import DOUBLE, DURATION, TIMESTAMP, ListType, MapType, SetType
+from adjudge.fields import Field, parse_field, read
 from adjudge.model import Face, Request
 from adjudge.policy import parse_policy
+from adjudge.recorded import canonical, recordable
+from adjudge.store.fingerprint import fingerprint
 from adjudge.testing import MERCHANT_BIZ_ID
 
 KEY = b"k" * 32
@@ -26,6 +33,8 @@ inputs:
   tags: {type: set, values: [a, b, c]}
   names: {type: list, of: string}
   sizes: {type: map, of: int}
+  ratios: {type: map, of: double}
+  times: {type: list, of: timestamp}
 signals: {device: {fields: {score: int}}}
 rules: [{id: r, when: ratio > 1.0, then: review}]
 """
@@ -53,12 +62,100 @@ def test_fingerprint_order_of_inputs_and_of_a_maps_keys_does_not_matter() -> Non
         ({"age": timedelta(hours=1)}, {"age": "3600s"}),
         ({"opened": datetime(2026, 1, 1, 8, tzinfo=timezone(timedelta(hours=8)))}, {"opened": "2026-01-01T00:00:00Z"}),
         ({"opened": datetime(2026, 1, 1, tzinfo=UTC)}, {"opened": "2026-01-01T00:00:00Z"}),
+        ({"opened": "2026-01-01T08:00:00+08:00"}, {"opened": "2025-12-31T19:00:00.000-05:00"}),
+        ({"age": "1h30m"}, {"age": "5400000ms"}),
+        ({"age": "-0s"}, {"age": "0"}),
+        ({"tags": ["c", "a", "b", "a"]}, {"tags": ["a", "b", "c"]}),
+        ({"tags": [5, "a", "new"]}, {"tags": ["new", "a", 5]}),
+        ({"ratio": 1}, {"ratio": 1.0}),
+        ({"ratio": -0.0}, {"ratio": 0}),
+        ({"ratios": {"x": 1, "y": -0.0}}, {"ratios": {"y": 0.0, "x": 1.0}}),
+        ({"times": ["2026-01-01T08:00:00+08:00"]}, {"times": ["2026-01-01T00:00:00Z"]}),
     ],
 )
-def test_fingerprint_of_the_same_value_in_another_python_type_is_the_same(
+def test_fingerprint_of_the_same_value_written_in_another_way_is_the_same(
     one: Mapping[str, object], other: Mapping[str, object]
 ) -> None:
     assert mark(one) == mark(other)
+
+
+def _fields() -> list[Field]:
+    forms: list[object] = ["bool", "string", "int", "double", "duration", "timestamp"]
+    forms += [{"type": "set", "values": ["a", "b"]}, {"type": "enum", "values": ["a", "b"]}]
+    forms += [{"type": "list", "of": form} for form in forms] + [{"type": "map", "of": form} for form in forms]
+    return [parse_field(form) for form in forms]
+
+
+TIMES = st.sampled_from(
+    [
+        "0",
+        "-0s",
+        "1h",
+        "60m",
+        "3600s",
+        "1.5ms",
+        "1500us",
+        "100ns",
+        "99999999999h",
+        "soon",
+        "2026-01-01T00:00:00Z",
+        "2026-01-01T08:00:00+08:00",
+        "2026-01-01T00:00:00.000Z",
+        "0001-01-01T00:00:00+01:00",
+        "2026-02-30T00:00:00Z",
+    ]
+)
+LEAVES = st.none() | st.booleans() | st.sampled_from([-1, 0, 1, 2**53 + 1]) | st.floats(allow_nan=False)
+LEAVES |= st.sampled_from(["a", "b", "c", "é", "e\u0301"]) | TIMES
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("ab", max_size=2), inner)
+)
+
+
+@given(st.sampled_from(_fields()), VALUES, VALUES)
+def test_fingerprint_is_that_of_the_recorded_value(field: Field, one: object, other: object) -> None:
+    """Recorded alike is fingerprinted alike, and only that; and what is recorded reads as what came."""
+    said = []
+    for value in (one, other):
+        refused: list[tuple[str, str]] = []
+        written = recordable(field, value, refused, "x")
+        recorded = canonical(field, written)
+        assert canonical(field, recorded) == recorded
+        before, after = read(field, written), read(field, recorded)
+        assert (repr(after.value), after.novel) == (repr(before.value).replace("-0.0", "0.0"), before.novel)
+        request = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s")
+        said.append((json.dumps(recorded, sort_keys=True), fingerprint(request, {"x": recorded}, "p", KEY)))
+    assert (said[0][0] == said[1][0]) == (said[0][1] == said[1][1])
+
+
+@given(st.sampled_from(_fields()), VALUES, st.randoms())
+def test_fingerprint_of_any_spelling_is_the_same(field: Field, value: object, draw: Random) -> None:
+    def spelt(field: Field, value: object) -> object:
+        """Return a value in another spelling that means the same."""
+        match value:
+            case list() if isinstance(field.type, SetType):
+                members = [*value, *(one for one in value if isinstance(one, str) and draw.random() < 0.3)]
+                return draw.sample(members, len(members))
+            case list() if isinstance(field.type, ListType) and field.of is not None:
+                return [spelt(field.of, item) for item in value]
+            case dict() if isinstance(field.type, MapType) and field.of is not None:
+                entries = [(key, spelt(field.of, item)) for key, item in value.items()]
+                return dict(draw.sample(entries, len(entries)))
+            case float() if field.type is DOUBLE and value.is_integer() and abs(value) < 2**53:
+                return int(value)
+            case str() if field.type is DURATION and isinstance(understood := read(field, value).value, timedelta):
+                return f"{understood // timedelta(microseconds=1)}us"
+            case str() if field.type is TIMESTAMP and isinstance(understood := read(field, value).value, datetime):
+                return (
+                    understood.astimezone(timezone(timedelta(hours=draw.randint(-3, 3))))
+                    if understood.year > 1
+                    else value
+                )
+            case _:
+                return value
+
+    one, other = (canonical(field, recordable(field, said, [], "x")) for said in (value, spelt(field, value)))
+    assert json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
 
 
 def test_fingerprint_differs_with_scene_face_inputs_policy_and_key() -> None:
@@ -82,6 +179,13 @@ def test_fingerprint_differs_with_scene_face_inputs_policy_and_key() -> None:
         mark({"ratio": 0.5}),
         mark({"ratio": "0.5"}),
         mark({"ratio": True}),
+        mark({"country": "é"}),
+        mark({"country": "e\u0301"}),
+        mark({"opened": "2026-01-01T00:00:00Z"}),
+        mark({"opened": "2026-01-01T00:00:00.000001Z"}),
+        mark({"opened": "soon"}),
+        mark({"tags": ["a"]}),
+        mark({"tags": ["a", "new"]}),
     ]
     assert len(set(marks)) == len(marks)
 
@@ -98,7 +202,7 @@ def test_fingerprint_is_the_same_in_every_process_and_version() -> None:
         "one",
         "s",
         ["image", hashlib.sha256(b"\xff\xd8\xff").hexdigest()],
-        {"age": "24h", "country": "SG", "ratio": 0.5, "sizes": {"a": 2, "b": 1}, "tags": ["a", "b"]},
+        {"age": "86400s", "country": "SG", "ratio": 0.5, "sizes": {"a": 2, "b": 1}, "tags": ["a", "b"]},
     ]
     text = json.dumps(content, separators=(",", ":"))
     assert mark(inputs, face=face) == hmac.new(KEY, text.encode(), "sha256").hexdigest()
