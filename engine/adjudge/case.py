@@ -75,11 +75,12 @@ def take(request: Request, policy: Policy, key: bytes, *, anew: bool = False) ->
         if declared.provider is not None:
             raise RequestError(f"is asked from {declared.provider}, not taken from the caller", where=f"signals.{name}")
         refused: list[tuple[str, str]] = []
-        fields = _values(given, declared.fields, f"signals.{name}.", f"{name}.", refused, {})
+        came = _values(given, declared.fields, f"signals.{name}.", f"{name}.", refused, {})
+        fields = _filled(came, declared.fields)
         supplied[name] = Signal(name=name, status=SignalStatus.OK, fields=fields, problems=tuple(refused))
     return Case(
         request=request,
-        inputs=inputs,
+        inputs=_filled(inputs, typed.inputs),
         policy=policy,
         mark=mark,
         former=former,
@@ -118,6 +119,16 @@ def _values(
         except RecursionError:
             raise RequestError("is nested too deeply", where=f"{where}{name}") from None
     return values
+
+
+def _filled(values: dict[str, object], declared: Mapping[str, Field]) -> dict[str, object]:
+    """Return what came, with what each field means that was left out of it, in the form that the log has for it."""
+    absent = {
+        name: recordable(field, field.left_out, [], name)
+        for name, field in declared.items()
+        if name not in values and field.left_out is not None
+    }
+    return {**values, **absent} if absent else values
 
 
 def is_answer(earlier: Decision, case: Case) -> bool:

@@ -169,7 +169,7 @@ class Engine:
 
         def evaluate(signals: Mapping[str, Signal]) -> Verdict:
             fields = {name: signal.fields for name, signal in signals.items() if signal.status is SignalStatus.OK}
-            return policy.evaluate({**case.inputs, **fields}, now=now)
+            return policy.evaluate(policy.as_taken({**case.inputs, **fields}), now=now)
 
         known = supplied_signals(sources.supplied, case, kept)
         if sources.asked:

@@ -46,7 +46,10 @@ class Field:
 
     minimum, maximum: the inclusive range, of the field's own type; None where there is none.
     of: the declaration of a list's items or a map's values.
-    absent: what a missing key of a map means while the map is known; None: the key is unknown.
+    absent: what it means that a source left the field out of an object that came; of a map with keys, that it left out
+    a key of the map. None: it is unknown.
+    within: where in the source's answer that object stands, by dots; None is the whole answer. Then the provider, which
+    alone can see it, says `absent` itself.
     riskier: which direction means more risk: of a number; of an enum, whose values then run from the safest to the
     riskiest (`higher`) or the other way; of a bool, true being the higher one; of a set, where each member adds risk.
     personal: its value stands in the log only as a salted commitment.
@@ -58,10 +61,16 @@ class Field:
     maximum: Bound | None = None
     of: Field | None = None
     absent: object = None
+    within: str | None = None
     riskier: Literal["higher", "lower"] | None = None
     personal: bool = False
     actionable: bool = False
     description: str = ""
+
+    @property
+    def left_out(self) -> object:
+        """What it means that the field is not in an object that came; None is unknown."""
+        return None if self.within is not None or isinstance(self.type, MapType) else self.absent
 
     @property
     def vocabulary(self) -> tuple[str, ...] | None:
@@ -76,15 +85,15 @@ class Field:
 
 
 FIELD_FORMS = {
-    "bool": ("type", "riskier", "personal", "actionable", "description"),
-    "string": ("type", "personal", "actionable", "description"),
-    "int": ("type", "range", "riskier", "personal", "actionable", "description"),
-    "double": ("type", "range", "riskier", "personal", "actionable", "description"),
-    "duration": ("type", "range", "riskier", "personal", "actionable", "description"),
-    "timestamp": ("type", "range", "riskier", "personal", "actionable", "description"),
-    "enum": ("type", "values", "riskier", "personal", "actionable", "description"),
-    "set": ("type", "values", "riskier", "personal", "actionable", "description"),
-    "list": ("type", "of", "personal", "actionable", "description"),
+    "bool": ("type", "absent", "within", "riskier", "personal", "actionable", "description"),
+    "string": ("type", "absent", "within", "personal", "actionable", "description"),
+    "int": ("type", "range", "absent", "within", "riskier", "personal", "actionable", "description"),
+    "double": ("type", "range", "absent", "within", "riskier", "personal", "actionable", "description"),
+    "duration": ("type", "range", "absent", "within", "riskier", "personal", "actionable", "description"),
+    "timestamp": ("type", "range", "absent", "within", "riskier", "personal", "actionable", "description"),
+    "enum": ("type", "values", "absent", "within", "riskier", "personal", "actionable", "description"),
+    "set": ("type", "values", "absent", "within", "riskier", "personal", "actionable", "description"),
+    "list": ("type", "of", "absent", "within", "personal", "actionable", "description"),
     "map": ("type", "keys", "of", "absent", "personal", "actionable", "description"),
 }
 _DIRECTIONS: tuple[Literal["higher", "lower"], ...] = ("higher", "lower")
@@ -125,6 +134,33 @@ def parse_field(form: object) -> Field:
             raise FieldError(
                 "schema-unknown-key", f"`{key}` means nothing for a field of type {name}", str(key), hint=hint
             )
+    return _with_absent(_declared(form, name), form)
+
+
+def _with_absent(field: Field, form: Mapping[str, object]) -> Field:
+    """Return a field that says what its absence means, where that is declared; a map has said it already."""
+    if isinstance(field.type, MapType):
+        return field
+    within = form.get("within")
+    if within is not None and (not isinstance(within, str) or not within):
+        raise FieldError("schema-type", "`within` is the path of an object, such as result.flags", "within")
+    if "absent" not in form:
+        if within is not None:
+            hint = "write `absent: false`, or what a field means that is left out there"
+            raise FieldError("schema-absent", "`within` needs `absent`", "within", hint=hint)
+        return field
+    return replace(field, absent=_absent(field, form["absent"]), within=within)
+
+
+def _absent(field: Field, said: object) -> object:
+    reading = read(field, said)
+    if reading.problems or reading.value is None:
+        problem = reading.problems[0][1] if reading.problems else f"must be {named(field.type)}, not null"
+        raise FieldError("type-absent", f"`absent` {problem}", "absent")
+    return reading.value
+
+
+def _declared(form: Mapping[str, object], name: str) -> Field:
     personal, actionable = _flag(form, "personal"), _flag(form, "actionable")
     description = form.get("description", "")
     if not isinstance(description, str):
@@ -169,6 +205,9 @@ def _container(form: Mapping[str, object], name: str, personal: bool, descriptio
         of = parse_field(form["of"])
     except FieldError as error:
         raise FieldError(error.code, error.message, "of", *error.path, hint=error.hint) from None
+    if of.left_out is not None or of.within is not None:
+        message = f"nothing can be left out of a {name}: `absent` belongs to a field"
+        raise FieldError("schema-absent", message, "of", "absent")
     personal = personal or of.personal  # what holds something personal is personal, and so is each of its parts
     of = _made_personal(of) if personal else of
     if name == "list":
@@ -180,10 +219,7 @@ def _container(form: Mapping[str, object], name: str, personal: bool, descriptio
             raise FieldError(
                 "schema-absent", "`absent` needs `keys`: it says what a missing one of them means", "absent"
             )
-        reading = read(of, form["absent"])
-        if reading.problems:
-            raise FieldError("type-absent", f"`absent` {reading.problems[0][1]}", "absent")
-        absent = reading.value
+        absent = _absent(of, form["absent"])
     return Field(type=MapType(STRING, of.type, keys), of=of, absent=absent, personal=personal, description=description)
 
 

@@ -173,6 +173,11 @@ class Provider:
     version: str = "1"
     description: str = ""
 
+    def price_for(self, config: Mapping[str, Any]) -> Decimal:
+        """Return the price of a call with a `with:`."""
+        stated = self.price_of(config)
+        return self.price if stated is None else stated
+
     @property
     def billed(self) -> bool:
         """Whether a call costs money."""

@@ -31,6 +31,8 @@ def form_of(field: Field) -> dict[str, object]:
         form["of"] = form_of(field.of)
     if field.absent is not None:
         form["absent"] = to_json(field.absent)
+    if field.within is not None:
+        form["within"] = field.within
     if field.minimum is not None:
         form["range"] = [to_json(field.minimum), to_json(field.maximum)]
     if field.riskier is not None:

@@ -103,7 +103,7 @@ def recorded(path: Path, decision_id: str, functions: Mapping[str, Function] | N
                     if isinstance(policy, str):
                         raise AuditBroken(f"{path}: record {record.seq}: {policy}")
                     given, erased = known_of(body, vault.reveal)
-                    return Recorded(decision=body, policy=policy, given=given, erased=erased)
+                    return Recorded(decision=body, policy=policy, given=policy.as_taken(given), erased=erased)
     finally:
         vault.close()
     return None
@@ -123,7 +123,7 @@ def replay_decision(seq: int, body: DecisionBody, policy: Policy | str, reveal: 
             recorded,
             problems=tuple(one for one in recorded.problems if not any(_is_part(one[0], name) for name in erased)),
         )
-    verdict = policy.evaluate(given, now=body.at)
+    verdict = policy.evaluate(policy.as_taken(given), now=body.at)
     differences = tuple(
         (name, getattr(recorded, name), getattr(verdict, name))
         for name in Verdict.__struct_fields__

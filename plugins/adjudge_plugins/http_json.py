@@ -99,18 +99,19 @@ class _JsonAsker:
             kind = "unavailable" if reply.status >= 500 or reply.status == 429 else "error"
             raise SignalFailed(f"answered {reply.status}", kind=kind, reason_code=f"HTTP_{reply.status}")
         document = read_answer(reply.body)
-        return {name: await self._field(name, document) for name in context.fields}
+        return {name: await self._field(name, declared, document) for name, declared in context.fields.items()}
 
-    async def _field(self, name: str, document: object) -> object:
+    async def _field(self, name: str, declared: Field, document: object) -> object:
         """Return what an answer says of a field; what one path cannot do is no other's fault."""
         from adjudge_plugins.json_path import STEPS, Budget, PathFailed
 
-        path = self.settings.paths.get(name)
-        if path is None:
-            return document.get(name) if isinstance(document, Mapping) else None
-        budget = Budget()
+        path, budget = self.settings.paths.get(name), Budget()
         try:
-            return path.find(document, budget)
+            if path is not None:
+                found = path.find(document, budget)
+            else:
+                found = document.get(name) if isinstance(document, Mapping) else None
+            return found if found is not None else _left_out(declared, document, has_path=path is not None)
         except PathFailed as failed:
             return Unusable(f"is not known: its path {failed}")
         finally:
@@ -137,6 +138,20 @@ class _JsonAsker:
 
     async def aclose(self) -> None:
         await self.client.aclose()
+
+
+def _left_out(declared: Field, document: object, *, has_path: bool) -> object:
+    """Return what it means that a field was not found: its `absent`, if the object came that it was left out of.
+
+    Without a `within` that object is the whole answer; for a path, a list does as well.
+    """
+    from adjudge_plugins.json_path import read_path
+
+    if declared.within is not None:
+        return declared.absent if isinstance(read_path(declared.within).find(document), Mapping) else None
+    if declared.left_out is not None and not isinstance(document, Mapping | list if has_path else Mapping):
+        return Unusable("is not known: the answer is no object that it could be left out of")
+    return None
 
 
 def _part(path: JsonPath, request: Request, document: Mapping[str, object], budget: Budget) -> object:
@@ -221,6 +236,18 @@ def _check(config: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
         if name not in fields:
             hint = did_you_mean(name, fields) or f"declare it under `fields:`, which has {', '.join(fields) or 'none'}"
             raise ProviderConfigError(f"there is no field `{name}`", "paths", name, hint=hint)
+    for name, declared in fields.items():
+        if declared.within is not None:
+            _check_within(name, declared.within)
+
+
+def _check_within(name: str, within: str) -> None:
+    from adjudge_plugins.json_path import PathRefused, read_path
+
+    try:
+        read_path(within)
+    except PathRefused as refused:
+        raise ProviderConfigError(f"the `within` of `{name}`: {refused.message}", hint=refused.hint) from None
 
 
 HTTP_JSON = Provider(

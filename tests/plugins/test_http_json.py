@@ -282,6 +282,65 @@ thresholds: {{device.score: {{review: 70}}}}
     assert decision.signals["device"].fields["score"] is None
 
 
+ABSENT = """
+policy_language: 1
+policy: p
+signals:
+  device:
+    provider: http.json
+    with:
+      url: "{url}"
+      paths: {{vpn: result.flags.vpn, worst: "max(result.hits[*].score)", first: "abs(result.first)"}}
+    fields:
+      rooted: {{type: bool, absent: false}}
+      vpn: {{type: bool, absent: false, within: result.flags}}
+      worst: {{type: double, absent: 0, within: result}}
+      first: {{type: double, absent: 7}}
+rules: [{{id: r, when: device.rooted || device.vpn || device.worst + device.first > 9.0, then: review}}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        (
+            b'{"result": {"flags": {}, "hits": [], "first": 1}}',
+            {"rooted": False, "vpn": False, "worst": 0.0, "first": 1.0},
+        ),
+        (
+            b'{"result": {"flags": {"vpn": null}, "hits": [{"score": 4}], "first": -1}}',
+            {"rooted": False, "vpn": False, "worst": 4.0, "first": 1.0},
+        ),
+        (
+            b'{"result": {"flags": {"vpn": true}, "hits": []}, "rooted": true}',
+            {"rooted": True, "vpn": True, "worst": 0.0, "first": None},
+        ),
+        (
+            b'{"result": {"flags": [], "hits": "none", "first": "x"}, "rooted": 1}',
+            {"rooted": 1, "vpn": None, "worst": None, "first": None},
+        ),
+        (b'{"error": "quota"}', {"rooted": False, "vpn": None, "worst": None, "first": None}),
+        (b"[]", {"rooted": None, "vpn": None, "worst": None, "first": None}),
+        (b"null", {"rooted": None, "vpn": None, "worst": None, "first": None}),
+    ],
+)
+def test_fetch_field_left_out_of_its_object_is_its_absent_and_no_other_is(
+    endpoint: Any, body: bytes, fields: dict[str, object]
+) -> None:
+    endpoint.body = body
+
+    signal = decide_once(ABSENT.format(url=endpoint.url), providers=[HTTP_JSON]).signals["device"]
+
+    assert {name: signal.fields.get(name) for name in fields} == fields
+
+
+def test_check_within_that_is_no_path_is_refused() -> None:
+    declared = parse_fields({"a": {"type": "bool", "absent": False, "within": "result..flags"}})
+
+    with pytest.raises(ProviderConfigError, match=r"the `within` of `a`"):
+        HTTP_JSON.check({"url": "https://h"}, declared)
+
+
 def test_fetch_slow_answer_is_a_timeout(endpoint: Any, fetch: Callable[..., Answer]) -> None:
     endpoint.delay_s = 60
 

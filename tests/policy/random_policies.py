@@ -37,6 +37,9 @@ SIGNALS = """
       os: {{type: enum, values: [ios, android]}}
       sizes: {{type: map, of: int}}
       odd: {{type: map, keys: [k, l], of: int}}
+      rooted: {{type: bool, absent: false}}
+      visits: {{type: int, range: [-5, 50], absent: 3}}
+      marks: {{type: set, values: [m, n], absent: [m]}}
 """
 ATOMS = (
     "flag", "device.emulator", "!flag", "count >= {n}", "count < {n}", "count == {n}", "{n} != count", "count > {d}",
@@ -49,6 +52,7 @@ ATOMS = (
     "face.score.exists(k, face.score[k] > {r})", "size(face.score) > 1", "size(face.novel_score) > 0",
     "device.score >= {n}", "device.score * ratio > free", 'device.os == "ios"', 'device.sizes["k"] > {n}',
     "device.odd.k > {n}", "has(device.odd.k)", "has(country)", "has(device.sizes.k)", "count / (count - {n}) > 1",
+    "device.rooted", "!device.rooted", "device.visits > {n}", "has(device.visits)", '"m" in device.marks',
     "names.exists(n, n == country)", '"x" in names', "size(names) == {n}", "true", "false", "1 / 0 == 1", "risky",
     "total > {n}", "int(country) > {n}", "labels.exists(l, 1 / (size(l) - 1) > 5)",
     "flag ? device.emulator : ratio > {r}", "(flag ? count : {n}) > 1",

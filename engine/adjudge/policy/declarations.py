@@ -68,10 +68,18 @@ class Declarations:
             name = self.claim(key, "an input")
             declared = self.field(node, key)
             if name is not None and declared is not None:
+                self.without_within(declared, node, "an input")
                 fields[name] = declared
             elif name is not None:
                 self.names[name] = DYN
         return fields
+
+    def without_within(self, declared: Field, node: Node, what: str) -> None:
+        """Blame a `within:` where there is no answer that it could be found in."""
+        if declared.within is not None:
+            hint = "delete `within`: `absent` counts wherever the object came that the field belongs to"
+            message = f"`within` is for the answer of a provider, and this is {what}"
+            self.reader.blame("schema-absent", message, follow(node, ("within",), node.span), hint)
 
     def field(self, node: Node, key: Scalar) -> Field | None:
         """Return a field's declaration."""
@@ -167,6 +175,8 @@ class Declarations:
                 )
             declared = self.field(node, key)
             if field_name is not None and declared is not None:
+                if provider is None:
+                    self.without_within(declared, node, "a signal that the caller supplies")
                 fields[field_name] = declared
             else:
                 self.names[f"{name}.{key.text.value}"] = DYN

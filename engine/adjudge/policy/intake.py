@@ -61,11 +61,13 @@ class Intake:
         reading = read(self._slots[slot], value)
         return reading.value, _with(problems, slot, reading.problems)
 
-    def part(self, name: str, given: object, problems: Problems) -> tuple[Mapping[str, object], Problems]:
-        """Understand a signal that is not a dict."""
+    def part(
+        self, name: str, given: object, nothing: Mapping[str, object], problems: Problems
+    ) -> tuple[Mapping[str, object], Problems]:
+        """Understand a signal that is not a dict; `nothing` of it came where it is no mapping."""
         if isinstance(given, Mapping):
             return dict(given), problems
-        return {}, _with(problems, name, (("", f"must be a map of fields, not {describe(given)}"),))
+        return nothing, _with(problems, name, (("", f"must be a map of fields, not {describe(given)}"),))
 
     def entries(self, slot: str, value: object, problems: Problems) -> tuple[dict[str, object] | None, Problems]:
         """Understand a keyed map that is not a dict of known keys."""
@@ -173,13 +175,15 @@ class IntakeCode:
             if not any(slot.startswith(f"{name}.") for slot in self.used):
                 continue
             body.append(pyast.assign("part", pyast.method(pyast.load("given"), "get", pyast.constant(name))))
+            left_out = {one: None for one, declared in fields.items() if declared.left_out is not None}
+            nothing = self.refer(left_out) if left_out else pyast.load("EMPTY")
             fallback = pyast.call_method(
-                "intake", "part", pyast.constant(name), pyast.load("part"), pyast.load("problems")
+                "intake", "part", pyast.constant(name), pyast.load("part"), nothing, pyast.load("problems")
             )
             body.append(
                 pyast.branch(
                     pyast.is_(pyast.load("part"), pyast.NONE),
-                    [pyast.assign("part", pyast.load("EMPTY"))],
+                    [pyast.assign("part", nothing)],
                     [
                         pyast.branch(
                             pyast.is_not(pyast.class_of("part"), pyast.load("dict")),
@@ -207,8 +211,14 @@ class IntakeCode:
             elif isinstance(declared.type, MapType) and declared.type.keys is not None:
                 body += self._keyed_map(slot, name, declared)
             elif slot in self.used:
-                body += self._scalar(slot, _get(name))
+                body += self._scalar(slot, self._taken(name, declared))
         return body
+
+    def _taken(self, name: str, declared: Field) -> ast.expr:
+        """Take a field of what came, or what it means that it was left out."""
+        if declared.left_out is None:
+            return _get(name)
+        return ast.Call(pyast.load("get"), [pyast.constant(name), self.refer(declared.left_out)], [])
 
     # one value
 
@@ -336,7 +346,7 @@ class IntakeCode:
         )
         quick = pyast.assign(reading, pyast.method(pyast.load(remembered), "get", key))
         body = [
-            pyast.assign("value", _get(name)),
+            pyast.assign("value", self._taken(name, declared)),
             pyast.assign("named", _get(novel)),
             pyast.assign(reading, pyast.NONE),
             pyast.branch(straight, [pyast.attempt([quick], "TypeError", [ast.Pass()])]),  # a member may not hash

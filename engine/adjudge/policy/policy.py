@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from adjudge.expr.functions import FUNCTIONS, Overload
 from adjudge.policy.program import Evaluate, compile_policy
-from adjudge.policy.slots import Slots, read_slots
+from adjudge.policy.slots import Slots, never_left_out, read_slots
 from adjudge.policy.typed import TypedPolicy
 
 if TYPE_CHECKING:
@@ -38,8 +38,9 @@ class Policy:
     def evaluate(self) -> Evaluate:
         """Return the verdict on what is known: `policy.evaluate(given, now=None)`. Compiled when first used.
 
-        given: inputs by name, and each signal as a mapping of its fields; what is absent or None is unknown, and so
-        is a value outside its declared type, range or vocabulary, which `verdict.problems` then names.
+        given: inputs by name, and each signal as a mapping of its fields; what is None or not there is unknown, but for
+        a field whose `absent` says what it means to be left out of an object that came. So is a value outside its
+        declared type, range or vocabulary, which `verdict.problems` then names.
         now: the decision's clock, aware; unknown unless given.
         """
         return compile_policy(self.typed, self.functions)
@@ -48,6 +49,22 @@ class Policy:
         """Return every slot's value as the policy understands it, None where unknown, and what was refused."""
         signals = {name: signal.fields for name, signal in self.typed.signals.items()}
         return read_slots(self.typed.inputs, signals, given, now)
+
+    def as_taken(self, given: Mapping[str, object]) -> Mapping[str, object]:
+        """Return values that were taken, from a log as well, as `evaluate` takes them: none of them is left out.
+
+        What a field meant that a source left out stands among them; where it does not, as in decisions of a policy that
+        did not say so yet, the field is unknown.
+        """
+        inputs, signals = self._never_left_out
+        if not inputs and not signals:
+            return given
+        parts = {name: part for name, part in given.items() if name in signals and isinstance(part, Mapping)}
+        return {**inputs, **given, **{name: {**signals[name], **part} for name, part in parts.items()}}
+
+    @cached_property
+    def _never_left_out(self) -> tuple[Mapping[str, None], Mapping[str, Mapping[str, None]]]:
+        return never_left_out(self.typed.inputs, {name: one.fields for name, one in self.typed.signals.items()})
 
     def explain(
         self,

@@ -50,17 +50,21 @@ def read_slots(
     given: Mapping[str, object],
     now: datetime | None = None,
 ) -> Slots:
-    """Understand a nested mapping of known fields; what is absent, None or wrong is unknown."""
+    """Understand a nested mapping of known fields; what is None or wrong is unknown, and so is what is left out.
+
+    But where a field says what it means to be left out of an object that came, it is that.
+    """
     values: dict[str, object] = {NOW: now}
     problems: list[tuple[str, str]] = []
-    _read_fields(inputs, given, "", values, problems)
+    _read_fields(inputs, given, "", values, problems, came=True)
     for name, fields in signals.items():
         part = given.get(name)
         if not isinstance(part, Mapping):
             if part is not None:
                 problems.append((name, f"must be a map of fields, not {describe(part)}"))
-            part = {}
-        _read_fields(fields, part, f"{name}.", values, problems)
+            _read_fields(fields, {}, f"{name}.", values, problems, came=False)
+        else:
+            _read_fields(fields, part, f"{name}.", values, problems, came=True)
     return Slots(values, tuple(problems))
 
 
@@ -70,13 +74,15 @@ def _read_fields(
     prefix: str,
     values: dict[str, object],
     problems: list[tuple[str, str]],
+    *,
+    came: bool,
 ) -> None:
     novels = {novel_name(name, field) for name, field in fields.items()}
     for name, field in fields.items():
         if name in novels:
             continue
         slot = prefix + name
-        reading = read(field, given.get(name))
+        reading = read(field, given.get(name, field.left_out if came else None))
         values[slot] = reading.value
         problems += [(f"{slot}.{path}" if path else slot, text) for path, text in reading.problems]
         if isinstance(field.type, MapType) and field.type.keys is not None:
@@ -88,6 +94,18 @@ def _read_fields(
             named = read(TEXTS, given.get(novel))
             problems += [(f"{prefix}{novel}.{path}".rstrip("."), text) for path, text in named.problems]
             values[prefix + novel] = join_novel(reading, given.get(novel), named)
+
+
+def never_left_out(
+    inputs: Mapping[str, Field], signals: Mapping[str, Mapping[str, Field]]
+) -> tuple[Mapping[str, None], Mapping[str, Mapping[str, None]]]:
+    """Return what says that a field is unknown, and was not left out: of the inputs, and of each signal."""
+    parts = {name: _left_out(fields) for name, fields in signals.items()}
+    return _left_out(inputs), {name: unknown for name, unknown in parts.items() if unknown}
+
+
+def _left_out(fields: Mapping[str, Field]) -> dict[str, None]:
+    return {name: None for name, field in fields.items() if field.left_out is not None}
 
 
 def join_novel(reading: Reading, given: object, named: Reading) -> object:

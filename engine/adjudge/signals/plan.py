@@ -54,7 +54,7 @@ class Plan:
 def plan(policy: TypedPolicy, providers: Mapping[str, Provider], prices: Mapping[str, Decimal] | None = None) -> Plan:
     """Lay out a policy's signals by price, then by typical latency. prices: by signal, in place of their providers'."""
     asked = [(signal, providers[signal.provider]) for signal in policy.signals.values() if signal.provider is not None]
-    price = {signal.name: provider.price for signal, provider in asked} | dict(prices or {})
+    price = {signal.name: provider.price_for(signal.config) for signal, provider in asked} | dict(prices or {})
     asked.sort(key=lambda pair: (price[pair[0].name], pair[1].latency_s, pair[0].name))
     return Plan(
         asked=tuple(signal.name for signal, _ in asked),

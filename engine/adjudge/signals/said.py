@@ -32,6 +32,8 @@ def answered(declaration: SignalDeclaration, answer: Answer) -> Said:
     problems: list[tuple[str, str]] = []
     for name, declared in _readable(declaration.fields).items():
         value = answer.get(name)
+        if value is None:
+            value = declared.left_out
         if value is not None:
             slot = f"{declaration.name}.{name}"
             fields[name] = None  # it was answered, which `absent` must not forget

@@ -23,11 +23,15 @@ def is_alike(one: Field, other: Field) -> bool:
     """Return whether two declarations read every value alike; what else they say of it makes no difference."""
     if (one.type, one.minimum, one.maximum, one.absent) != (other.type, other.minimum, other.maximum, other.absent):
         return False
+    if one.within != other.within:
+        return False
     return one.of is other.of or (one.of is not None and other.of is not None and is_alike(one.of, other.of))
 
 
 def readings(one: Term, other: Term, old: Field, new: Field, codes: Codes) -> Prop:
     """Return what holds of the two readings of one value."""
+    if old.left_out != new.left_out or old.within != new.within:
+        return True  # where it is left out, each has a reading of its own
     if _kind(old.type) != _kind(new.type):
         return neg(conj(one.known, other.known))
     match one, other:

@@ -141,7 +141,7 @@ def compare_traffic(
                 continue
             verdicts = []
             for side, policy, buyer in sides:
-                verdict = policy.evaluate(given, now=body.at)
+                verdict = policy.evaluate(policy.as_taken(given), now=body.at)
                 verdicts.append(verdict)
                 _count(side, verdict)
                 buyer.buy(side, body, given)
@@ -210,6 +210,7 @@ class Buyer:
         if self.plan.is_eager(body.merchant_biz_id):
             asked = list(self.plan.asked)
         else:
+            given = self.policy.as_taken(given)
             known = {name: value for name, value in given.items() if name not in self.plan.asked}
             asked = []
             pending = set(self.plan.asked)
@@ -222,6 +223,7 @@ class Buyer:
             signal = body.signals.get(name)
             if signal is None or signal.status is SignalStatus.SKIPPED:
                 side.untold[name] += 1
-            provider = self.providers[str(self.policy.typed.signals[name].provider)]
-            if provider.price:
-                side.cost[provider.currency] = side.cost.get(provider.currency, Decimal(0)) + provider.price
+            declared = self.policy.typed.signals[name]
+            provider = self.providers[str(declared.provider)]
+            if price := provider.price_for(declared.config):
+                side.cost[provider.currency] = side.cost.get(provider.currency, Decimal(0)) + price

@@ -135,7 +135,7 @@ def input_of(model: Any, world: World, *policies: Policy) -> Input:
         value = value_of(model, world.slots[slot], declared, world.codes)
         if value is None and path[-1].startswith(NOVEL) and _is_known_beside(model, world, slot):
             value = NO_LIST
-        if value is not None:
+        if value is not None or declared.left_out is not None:  # what is not there might be taken for left out
             part = given
             for step in path[:-1]:
                 part = part.setdefault(step, {})
@@ -155,8 +155,9 @@ def put(given: object, path: tuple[str, ...], value: object) -> dict[str, object
     """Return a nested mapping with another value at the end of a path; None takes away what is there."""
     inner = dict(given) if isinstance(given, Mapping) else {}
     name, *rest = path
-    inner[name] = put(inner.get(name), tuple(rest), value) if rest else value
-    return {key: part for key, part in inner.items() if part is not None}
+    before = inner.pop(name, None)
+    new = put(before, tuple(rest), value) if rest else value
+    return inner if new is None else {**inner, name: new}
 
 
 def put_all(given: Mapping[str, object], values: Mapping[str, object]) -> Mapping[str, object]:

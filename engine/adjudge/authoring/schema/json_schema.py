@@ -71,6 +71,7 @@ def _field() -> dict[str, Any]:
         "keys": {"type": "array", "items": TEXT, "uniqueItems": True},
         "of": {"$ref": "#/$defs/field"},
         "absent": {},
+        "within": {"type": "string", "minLength": 1},
         "riskier": {"enum": ["higher", "lower", True, False]},
         "personal": {"type": "boolean"},
         "actionable": {"type": "boolean"},
