@@ -1,4 +1,7 @@
-"""Files that are replaced as a whole: whoever reads one finds the old or the new, never half, empty or another's."""
+"""Files that are replaced as a whole: whoever reads one finds the old or the new, never half, empty or another's.
+
+And files that are watched: what tells one state of a file from another.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,38 @@ import os
 import secrets
 import stat
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+
+AT_REST_NS = 1_000_000_000
+"""Longer than any tick of a file system's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What tells one state of a file from another, times in nanoseconds.
+
+    Size, inode and the time of its contents may all be those of another file that an archive unpacked in its place;
+    the time of its last change is given by the system, and to nobody to set.
+    """
+
+    device: int
+    inode: int
+    size: int
+    modified: int
+    changed: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> FileState:
+        """Return the state that `os.stat` or `os.fstat` tell."""
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+    def is_at_rest(self, now_ns: int) -> bool:
+        """Whether every later change will be seen: one within the same tick of the system's clock would not be.
+
+        now_ns: nanoseconds since 1970, from before the file was read.
+        """
+        return now_ns - self.changed > AT_REST_NS
 
 
 def replace_file(path: Path, data: bytes, *, mode: int = 0o666) -> None:

@@ -24,10 +24,11 @@ from dataclasses import dataclass, field
 from errno import EINVAL
 from pathlib import Path
 from stat import S_ISREG
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Any
 
 from adjudge.fields import Field, parse_fields
+from adjudge.files import FileState
 from adjudge.plugin import (
     Answer,
     Context,
@@ -48,9 +49,6 @@ FILE_MAX_BYTES = 256 * 1024 * 1024
 _KEYS = ("file", "of", "casefold")
 _PARTS = ("merchant_biz_id", "scene_code", "face_digest")
 _EXAMPLE = "write `email_blocked: {file: blocked.txt, of: inputs.email}`"
-
-Stamp = tuple[int, int, int]
-"""What tells one state of a file from another: its inode, size in bytes, and time of change in nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,11 +115,12 @@ def _part(request: Request, of: str) -> str | None:
 
 @dataclass(slots=True)
 class _ListFile:
-    """A file's values, read again when the file has changed."""
+    """A file's values, read again when the file has changed, and once more when what was read has come to rest."""
 
     settings: ListSettings
     pool: Pool
-    stamp: Stamp | None = None
+    state: FileState | None = None
+    is_young: bool = False
     values: frozenset[str] = field(default=frozenset(), repr=False)
 
     async def current(self, deadline: float) -> frozenset[str]:
@@ -135,22 +134,20 @@ class _ListFile:
         status = self.settings.file.stat()
         if not S_ISREG(status.st_mode):
             raise OSError(EINVAL, "it is no file")
-        if _stamp(status) != self.stamp:
-            self.stamp, self.values = self._read()
+        state, now_ns = FileState.of(status), time_ns()
+        if state != self.state or (self.is_young and state.is_at_rest(now_ns)):
+            self.state, self.values = self._read()
+            self.is_young = not self.state.is_at_rest(now_ns)
         return self.values
 
-    def _read(self) -> tuple[Stamp, frozenset[str]]:
+    def _read(self) -> tuple[FileState, frozenset[str]]:
         with self.settings.file.open("rb") as file:
-            stamp = _stamp(os.fstat(file.fileno()))
+            state = FileState.of(os.fstat(file.fileno()))
             data = file.read(FILE_MAX_BYTES + 1)
         if len(data) > FILE_MAX_BYTES:
             raise ValueError("too large")
         lines = (line.strip() for line in split_lines(data.decode("utf-8-sig")))
-        return stamp, frozenset(self.settings.normal(line) for line in lines if line and not line.startswith("#"))
-
-
-def _stamp(status: os.stat_result) -> Stamp:
-    return status.st_ino, status.st_size, status.st_mtime_ns
+        return state, frozenset(self.settings.normal(line) for line in lines if line and not line.startswith("#"))
 
 
 @dataclass(frozen=True, slots=True)

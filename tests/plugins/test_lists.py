@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 
 from adjudge.engine import Engine
 from adjudge.expr.types import BOOL
+from adjudge.files import FileState
 from adjudge.model import Decision, Face, Request
 from adjudge.plugin import Answer, Context, ProviderConfigError, SignalFailed
 from adjudge.registry import parse_policy
@@ -109,6 +110,7 @@ def test_fetch_changed_file_is_read_again_and_an_unchanged_one_is_not(
 ) -> None:
     opened = []
     path_open = Path.open
+    monkeypatch.setattr(lists, "time_ns", lambda: 0)  # the files are young throughout
     monkeypatch.setattr(Path, "open", lambda self, *mode: opened.append(self) or path_open(self, *mode))
 
     async def run() -> list[Answer]:
@@ -134,6 +136,50 @@ def test_fetch_changed_file_is_read_again_and_an_unchanged_one_is_not(
 
     assert [answer["blocked"] for answer in asyncio.run(run())] == [False, False, True, True, False]
     assert len(opened) == 3
+
+
+def test_fetch_file_that_an_archive_put_in_its_place_is_seen(
+    blocked: Path, request_of: RequestOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same size, the same time of contents and the same inode: only the system's own time tells."""
+    answers: list[bool] = []
+    clock = [0]
+    monkeypatch.setattr(lists, "time_ns", lambda: clock[0])
+
+    def put(text: str) -> None:
+        with blocked.open("r+") as file:
+            file.write(text)
+        os.utime(blocked, ns=(1, 1))
+
+    async def run() -> None:
+        asker = LISTS.open(listed(blocked))
+
+        async def ask() -> None:
+            context = Context(
+                request=request_of(inputs={"email": "KP"}),
+                signal="s",
+                deadline=time.monotonic() + 9,
+                now=datetime.now(UTC),
+            )
+            answers.append((await asker.fetch(context))["blocked"] is True)
+
+        blocked.write_text("KP\n")
+        await ask()
+        put("IR\n")
+        await ask()
+        with monkeypatch.context() as within:  # a change within the same tick: every state looks alike
+            within.setattr(FileState, "of", classmethod(lambda cls, status: cls(1, 1, 3, 1, 1)))
+            await ask()
+            put("KP\n")
+            await ask()
+            clock[0] = 10**10
+            await ask()
+            put("IR\n")
+            await ask()
+        await asker.aclose()
+
+    asyncio.run(run())
+    assert answers == [True, False, False, False, True, True], "at rest it is read once more, and then no more"
 
 
 @pytest.mark.parametrize("content", [None, b"\xff\xfe"])

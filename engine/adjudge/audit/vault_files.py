@@ -19,6 +19,7 @@ from struct import unpack, unpack_from
 from urllib.parse import quote
 
 from adjudge.audit.disk import sync_directory
+from adjudge.files import FileState
 
 _BUSY_S = 5.0
 _TABLES = {
@@ -39,7 +40,7 @@ _TRIES = 5
 _WAL_MAGIC = {0x377F0682: "<", 0x377F0683: ">"}
 _WAL_HEADER, _FRAME_HEADER = 32, 24
 
-Stamp = tuple[tuple[int, ...] | None, ...]
+Stamp = tuple[FileState | None, ...]
 """What tells one state of a file and its `-wal` from another."""
 
 
@@ -94,8 +95,8 @@ class Reader:
         for _ in range(_TRIES):
             stamp = self._stamps[path] = _stamp(path)
             file, wal = stamp
-            if wal is None or not wal[1]:
-                address = _address(path, "immutable=1") if file is not None and file[1] else ":memory:"
+            if wal is None or not wal.size:
+                address = _address(path, "immutable=1") if file is not None and file.size else ":memory:"
                 self.database.execute(f"attach ? as {schema}", (address,))
                 break
             if self._attached_beside_writer(path, schema):
@@ -146,12 +147,12 @@ def _stamp(path: Path) -> Stamp:
     return _state(path), _state(_beside(path, "-wal"))
 
 
-def _state(path: Path) -> tuple[int, ...] | None:
+def _state(path: Path) -> FileState | None:
     try:
         found = path.stat()
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    return FileState.of(found)
 
 
 def _put_together(path: Path) -> bytes:
