@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import subprocess
+import sys
 
 import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from adjudge.events import Events
+from adjudge.events import Events, bound
+from adjudge.pools import Pool
 
 events = Events("adjudge.test")
 
@@ -21,6 +25,42 @@ def test_events_carry_their_facts_and_level() -> None:
         {"event": "opened", "file": "x", "log_level": "info"},
         {"event": "late", "ms": 5, "log_level": "warning"},
     ]
+
+
+def test_events_know_what_is_bound_around_them_in_tasks_and_threads_too() -> None:
+    """Whoever reads an event finds the decision that it belongs to; nested facts go before outer ones."""
+
+    async def main() -> None:
+        with bound(decision_id="d1", of="outer"):
+            later = asyncio.create_task(tell())
+            with bound(of="inner"):
+                events.info("here")
+            pool = Pool("adjudge-events", 1)
+            await pool.run(lambda: events.info("in a thread"), deadline_s=60)
+            pool.close()
+        await later
+        events.info("outside")
+
+    async def tell() -> None:
+        await asyncio.sleep(0)
+        events.info("in a task", of="its own")
+
+    with capture_logs() as seen:
+        asyncio.run(main())
+    found = {event["event"]: (event.get("decision_id"), event.get("of")) for event in seen}
+    assert found == {
+        "here": ("d1", "inner"),
+        "in a thread": ("d1", "outer"),
+        "in a task": ("d1", "its own"),
+        "outside": (None, None),
+    }
+
+
+def test_events_print_nothing_to_standard_output_by_themselves() -> None:
+    """Warnings reach standard error through Python's logging, as a library's do, until a service configures either."""
+    program = "from adjudge.events import Events\nEvents('adjudge.test').warning('late', ms=5)\n"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    assert (ended.stdout, ended.stderr) == ("", "late ms=5\n")
 
 
 def test_events_exception_tells_kind_and_place_never_the_text() -> None:

@@ -28,6 +28,7 @@ from adjudge.case import (
     without_personal,
 )
 from adjudge.errors import EngineError, RequestError, SetupError, did_you_mean
+from adjudge.events import bound
 from adjudge.home import Home
 from adjudge.journal import Journal
 from adjudge.model import Decision, Request, Signal, SignalStatus, Verdict
@@ -154,14 +155,17 @@ class Engine:
 
     async def _recall(self, case: Case) -> Decision:
         """Give the answer that there is, or make one."""
-        earlier = self._store.get(case.request.merchant_biz_id)
-        if earlier is not None and not is_same(earlier.fingerprint, case):
-            raise conflict(case.request.merchant_biz_id)
-        if earlier is not None and not case.anew and is_answer(earlier, case):
-            return structs.replace(earlier, status="duplicate")
-        return await self._make(case, earlier)
+        with bound(merchant_biz_id=case.request.merchant_biz_id):
+            earlier = self._store.get(case.request.merchant_biz_id)
+            if earlier is not None and not is_same(earlier.fingerprint, case):
+                raise conflict(case.request.merchant_biz_id)
+            if earlier is not None and not case.anew and is_answer(earlier, case):
+                return structs.replace(earlier, status="duplicate")
+            decision_id = f"{self._ids.getrandbits(128):032x}"
+            with bound(decision_id=decision_id):
+                return await self._make(case, earlier, decision_id)
 
-    async def _make(self, case: Case, earlier: Decision | None) -> Decision:
+    async def _make(self, case: Case, earlier: Decision | None, decision_id: str) -> Decision:
         """Make a decision: plan, gather, evaluate, record. Signals that answered before are not asked again."""
         started, now = perf_counter_ns(), self._clock()
         policy = case.policy
@@ -182,7 +186,6 @@ class Engine:
             )
         verdict = evaluate(known)
         took_ms = (perf_counter_ns() - started) // 1000 / 1000
-        decision_id = f"{self._ids.getrandbits(128):032x}"
         decision = conclude(case, known, verdict, now, earlier, decision_id, took_ms, self._journal.notes)
         await self._journal.record(decision, case.request, case.inputs, policy, self.registry.catalogue)
         self._book.decided(case)

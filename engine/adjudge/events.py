@@ -9,8 +9,23 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import PurePath
+
+_bound: ContextVar[Mapping[str, object]] = ContextVar("adjudge_bound", default={})  # noqa: B039  # nobody changes it
+
+
+@contextmanager
+def bound(**facts: object) -> Iterator[None]:
+    """Add facts, such as a decision_id, to every event that is told inside, in the tasks begun there too."""
+    before = _bound.set({**_bound.get(), **facts})
+    try:
+        yield
+    finally:
+        _bound.reset(before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +60,7 @@ class Events:
         self._tell("error", event, {**facts, "error": type(error).__name__, "at": at})
 
     def _tell(self, level: str, event: str, facts: dict[str, object]) -> None:
+        facts = {**_bound.get(), **facts}
         try:
             import structlog
 

@@ -36,7 +36,7 @@ class Observers:
         except BaseException as error:  # the decision stands, whatever its observers do
             if is_operators(error) or is_cancelled():
                 raise
-            _events.exception("observer_failed", observer=type(observer).__name__, decision_id=decision.decision_id)
+            _events.exception("observer_failed", observer=type(observer).__name__)
 
     async def told(self) -> None:
         """Wait until everybody has been told; who takes longer than TOLD_WITHIN_S is left behind, and that is told."""

@@ -12,6 +12,8 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextvars import copy_context
+from functools import partial
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
@@ -59,7 +61,7 @@ class Pool:
         with self._changed:
             if self._is_closed:
                 raise RuntimeError(f"{self.name}: the pool is closed")
-            self._waiting[future] = work
+            self._waiting[future] = partial(copy_context().run, work)  # its events know of whose decision they are
             if self._idle >= len(self._waiting):
                 self._changed.notify()
             elif self._started < self.threads:

@@ -383,3 +383,19 @@ def test_engine_with_the_defaults_reads_the_real_clock() -> None:
     assert abs(datetime.now(UTC) - decision.decided_at) < timedelta(minutes=5)
     assert decision.decided_at.tzinfo is UTC and decision.decided_at != NOW
     assert isinstance(door.registry, Registry) and isinstance(request(), Request)
+
+
+def test_events_of_a_decision_name_it_and_its_request(tmp_path: Path) -> None:
+    """Whatever fails on the way: a provider, an observer, a store; and that of one decision is not another's."""
+    asked = [face(SignalFailed("down", kind="misconfigured", billed=False)), device(ValueError("fault"))]
+    parts = {"observers": [Observer(raising(ValueError("no")))], "store": FailingStore()}
+    with capture_logs() as events, engine(asked, at=tmp_path, **parts) as door:  # type: ignore[arg-type]
+        decisions = [door.decide_sync(request(n)) for n in range(2)]
+    told = {"signal_failed", "provider_failed", "breaker_opened", "observer_failed", "store_failed"}
+    known = {(one.decision_id, one.merchant_biz_id) for one in decisions}
+    named = {event["event"] for event in events if (event.get("decision_id"), event.get("merchant_biz_id")) in known}
+    assert told <= named
+    assert all("decision_id" in event for event in events if event["event"] in told)
+    assert {event["decision_id"] for event in events if event["event"] == "signal_failed"} == {
+        decision.decision_id for decision in decisions
+    }
