@@ -14,7 +14,7 @@ from msgspec import structs
 
 from adjudge.allowed import ANY_HOST, Allowed
 from adjudge.audit.calls import OpenCalls
-from adjudge.audit.marks import label_body
+from adjudge.audit.marks import check_by, label_body
 from adjudge.callbook import CallBook
 from adjudge.case import (
     Case,
@@ -202,30 +202,37 @@ class Engine:
         source: str,
         found_on: date | None = None,
         note: str = "",
+        by: str = "engine",
     ) -> None:
         """Record what was later found out about a decision: `fraud` or `genuine`, who says so, and since which day.
 
-        found_on: today in UTC unless given. Raises RequestError, AuditUnavailable and AuditBroken.
+        found_on: today in UTC unless given. by: who records it: a person, or a key's name.
+        Raises RequestError, AuditUnavailable and AuditBroken.
         """
         try:
-            body = label_body(decision_id, merchant_biz_id, label, source=source, found_on=found_on, note=note)
+            body = label_body(decision_id, merchant_biz_id, label, source=source, by=by, found_on=found_on, note=note)
         except ValueError as error:
             raise RequestError(str(error), where="label") from None
         await self._home.run(lambda: self._journal.record_label(body))
 
-    async def erase(self, merchant_biz_id: str, *, reason: str = "") -> int:
+    async def erase(self, merchant_biz_id: str, *, reason: str = "", by: str = "engine") -> int:
         """Erase the personal values of a MerchantBizId, in memory and on disk, and return how many the vault held.
 
-        The decision stays, and answers a retry. Raises AuditUnavailable and AuditBroken; then erase again.
+        The decision stays, and answers a retry. by: who asked for it: a person, or a key's name.
+        Raises RequestError; AuditUnavailable and AuditBroken, and then erase again.
         """
-        return await self._home.run(lambda: self._erase(merchant_biz_id, reason))
+        try:
+            check_by(by)
+        except ValueError as error:
+            raise RequestError(str(error), where="by") from None
+        return await self._home.run(lambda: self._erase(merchant_biz_id, reason, by))
 
-    async def _erase(self, merchant_biz_id: str, reason: str) -> int:
+    async def _erase(self, merchant_biz_id: str, reason: str, by: str) -> int:
         kept = self._store.get(merchant_biz_id)
         if kept is not None:
             policy = self.policies.get(kept.policy)
             self._store.put(without_personal(kept, policy.typed.signals if policy is not None else {}))
-        return await self._journal.erase(merchant_biz_id, reason)
+        return await self._journal.erase(merchant_biz_id, reason, by)
 
     def usage(self) -> dict[str, Usage]:
         """Return what this process asked of each provider and what that cost, by the provider's name."""

@@ -231,6 +231,12 @@ class AuditUnavailable(AdjudgeError):
     code = "audit-unavailable"
 
 
+class NothingRead(AuditUnavailable):
+    """Where a log was to be read there is none, or nothing in it of what was wanted."""
+
+    code = "nothing-read"
+
+
 class AuditBroken(AdjudgeError):
     """The audit log on disk does not verify; nothing is written to it until a person has looked."""
 

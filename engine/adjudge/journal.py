@@ -11,13 +11,13 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-import msgspec
 from msgspec import structs
 
 from adjudge.audit.bodies import DecisionBody, Recorder, policy_body, restore_decision, restore_fields
 from adjudge.audit.calls import CallBody, OpenCalls
 from adjudge.audit.checkpoints import Checkpoints
 from adjudge.audit.file import Segments
+from adjudge.audit.kinds import body_of
 from adjudge.audit.log import AuditLog, Durability
 from adjudge.audit.marks import LabelBody, erasure_body
 from adjudge.audit.read import tail
@@ -135,7 +135,7 @@ class Journal:
         """
         if self.log is None:
             return
-        recorder = await self._recorder(policy, catalogue, self.log)
+        recorder = await self._recorder(policy, catalogue, self.log, decision.decided_at)
         if recorder.is_personal:
             personal = recorder.personal(inputs, decision.signals.values())
             async with self._sealing.sealed(decision.merchant_biz_id, personal) as sealed:
@@ -150,7 +150,7 @@ class Journal:
         """
         if self.log is None:
             return
-        recorder = await self._recorder(policy, catalogue, self.log)
+        recorder = await self._recorder(policy, catalogue, self.log, call.at)
         if call.answer is not None and recorder.is_personal:
             async with self._sealing.sealed(call.merchant_biz_id, recorder.personal({}, [call.answer])) as sealed:
                 answer = recorder.signal(call.answer, sealed)
@@ -164,7 +164,7 @@ class Journal:
             raise AuditUnavailable("the engine has no audit log, and so no place for labels")
         await self.log.write("label", label)
 
-    async def erase(self, merchant_biz_id: str, reason: str) -> int:
+    async def erase(self, merchant_biz_id: str, reason: str, by: str) -> int:
         """Record that a subject is erased, and erase it from the vault; return how many values there were.
 
         The record comes first: where the process dies in between, erasing again does the rest.
@@ -174,7 +174,7 @@ class Journal:
             return 0
         async with self._sealing.erasing(merchant_biz_id) as names:
             if names:
-                await self.log.write("erasure", erasure_body(merchant_biz_id, names, reason))
+                await self.log.write("erasure", erasure_body(merchant_biz_id, names, by=by, reason=reason))
         return len(names)
 
     def revealed(self, signal: Signal, personal: Collection[str]) -> Mapping[str, object] | None:
@@ -187,18 +187,22 @@ class Journal:
         fields, erased = restore_fields(signal.fields, f"{signal.name}.", personal, self.vault.reveal)
         return None if erased else fields
 
-    async def _recorder(self, policy: Policy, catalogue: Callable[[], Catalogue], log: AuditLog) -> Recorder:
+    async def _recorder(
+        self, policy: Policy, catalogue: Callable[[], Catalogue], log: AuditLog, at: datetime
+    ) -> Recorder:
         """Return what turns a policy's decisions into records; the policy's own is written before."""
         if log.gap != self._gap:  # among the records that a failing disk lost may have been those of policies
             self._gap = log.gap
             self._recorders.clear()
-        return self._recorders.get(policy.digest) or await self._introduce(policy, catalogue, log)
+        return self._recorders.get(policy.digest) or await self._introduce(policy, catalogue, log, at)
 
-    async def _introduce(self, policy: Policy, catalogue: Callable[[], Catalogue], log: AuditLog) -> Recorder:
-        """Record a policy that is used for the first time."""
+    async def _introduce(
+        self, policy: Policy, catalogue: Callable[[], Catalogue], log: AuditLog, at: datetime
+    ) -> Recorder:
+        """Record a policy that is used for the first time. at: when, aware UTC."""
         async with self._first_use:
             if policy.digest not in self._recorders:
-                body = policy_body(policy, catalogue().providers, version("adjudge"))
+                body = policy_body(policy, catalogue().providers, version("adjudge"), at)
                 await log.write("policy", body)
                 self._recorders[policy.digest] = Recorder(policy, log.durability)
         return self._recorders[policy.digest]
@@ -227,18 +231,14 @@ class Journal:
             if record.seq > seq:
                 break  # it came after the log had been looked at
             last = record.hash
-            try:
-                if record.kind == "call":
-                    calls.add(record.decode(CallBody))
-                elif record.kind == "decision":
-                    body = record.decode(DecisionBody)
-                    calls.decided(body.merchant_biz_id, body.fingerprint)
-                    age_s = max(0.0, (now - body.at).total_seconds())
-                    if store is not None and age_s <= store.ttl_s:
-                        store.put(restore_decision(body, self.vault.reveal), age_s=age_s)
-            except msgspec.DecodeError as error:
-                said = f"{self.log.directory}: record {record.seq}: is no {record.kind}: {error}"
-                raise AuditBroken(said) from None
+            body = body_of(self.log.directory, record)
+            if isinstance(body, CallBody):
+                calls.add(body)
+            elif isinstance(body, DecisionBody):
+                calls.decided(body.merchant_biz_id, body.fingerprint)
+                age_s = max(0.0, (now - body.at).total_seconds())
+                if store is not None and age_s <= store.ttl_s:
+                    store.put(restore_decision(body, self.vault.reveal), age_s=age_s)
         if seq and last != self.log.hash:
             raise AuditBroken(f"{self.log.directory}: record {seq} is not the one that was found at the start")
 

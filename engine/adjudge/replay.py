@@ -10,7 +10,8 @@ from typing import Literal
 import msgspec
 
 from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal, restore_fields
-from adjudge.audit.read import read
+from adjudge.audit.erasures import Erasures
+from adjudge.audit.kinds import bodies
 from adjudge.audit.vault import Vault
 from adjudge.errors import AuditBroken, PluginError, PolicyErrors, ReplayMismatch
 from adjudge.fields import Field, FieldError, parse_fields
@@ -22,7 +23,8 @@ from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOVEL
 from adjudge.texts import split_lines
 
-Answer = Literal["identical", "different", "not replayable"]
+Answer = Literal["identical", "different", "erased", "not replayable"]
+"""`erased`: it cannot be evaluated, because a value was erased as a record says; that is no fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +32,7 @@ class Replayed:
     """One decision of a log, replayed.
 
     differences: (what, recorded, recomputed) for every part of the verdict that differs.
-    missing: why it is not replayable, or None.
+    missing: why it cannot be evaluated, or None.
     recomputed: the verdict that the replay came to, where it came to one.
     """
 
@@ -55,34 +57,27 @@ def replay(
 
     policy: decide with this one instead of the recorded one: what would have been.
     functions: of plugins, for policies that call them; the log holds no code.
-    Raises AuditBroken at a record that does not verify, AuditUnavailable where there is no log.
+    A last line that is not finished is left to its writer. Raises AuditBroken at a record that does not verify,
+    NothingRead where there is none.
     """
     policies = Policies(functions or {})
-    vault = Vault.of(path)
-    try:
-        for record in read(path):
-            try:
-                if record.kind == "policy":
-                    policies.add(record.decode(PolicyBody))
-                elif record.kind == "decision":
-                    body = record.decode(DecisionBody)
-                    yield replay_decision(
-                        record.seq, body, policies.get(body) if policy is None else policy, vault.reveal
-                    )
-            except msgspec.DecodeError as error:
-                raise AuditBroken(f"{path}: record {record.seq}: is no {record.kind}: {error}") from None
-    finally:
-        vault.close()
+    with Vault.of(path) as vault:
+        kept = Kept(vault, Erasures(path))
+        for record, body in bodies(path, PolicyBody, DecisionBody):
+            if isinstance(body, PolicyBody):
+                policies.add(body)
+            else:
+                yield replay_decision(record.seq, body, policies.get(body) if policy is None else policy, kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """A decision of a log with its policy and the fields as they were given; erased ones are unknown."""
+    """A decision of a log with its policy and the fields as they were given; those that the vault lacks are unknown."""
 
     decision: DecisionBody
     policy: Policy
     given: Mapping[str, object]
-    erased: tuple[str, ...]
+    lacking: tuple[str, ...]
 
 
 def recorded(path: Path, decision_id: str, functions: Mapping[str, Function] | None = None) -> Recorded | None:
@@ -91,37 +86,52 @@ def recorded(path: Path, decision_id: str, functions: Mapping[str, Function] | N
     Raises AuditBroken at a record that does not verify, or where the decision's policy is not to be had.
     """
     policies = Policies(functions or {})
-    vault = Vault.of(path)
-    try:
-        for record in read(path):
-            if record.kind == "policy":
-                policies.add(record.decode(PolicyBody))
-            elif record.kind == "decision":
-                body = record.decode(DecisionBody)
-                if body.decision_id == decision_id:
-                    policy = policies.get(body)
-                    if isinstance(policy, str):
-                        raise AuditBroken(f"{path}: record {record.seq}: {policy}")
-                    given, erased = known_of(body, vault.reveal)
-                    return Recorded(decision=body, policy=policy, given=policy.as_taken(given), erased=erased)
-    finally:
-        vault.close()
+    with Vault.of(path) as vault:
+        for record, body in bodies(path, PolicyBody, DecisionBody):
+            if isinstance(body, PolicyBody):
+                policies.add(body)
+            elif body.decision_id == decision_id:
+                policy = policies.get(body)
+                if isinstance(policy, str):
+                    raise AuditBroken(f"{path}: record {record.seq}: {policy}")
+                given, lacking = known_of(body, vault.reveal)
+                return Recorded(decision=body, policy=policy, given=policy.as_taken(given), lacking=lacking)
     return None
 
 
-def replay_decision(seq: int, body: DecisionBody, policy: Policy | str, reveal: Reveal) -> Replayed:
-    """Replay one decision. policy: or why there is none. reveal: what the vault still holds."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What there is of personal values: the vault, and what the log says was erased from it."""
+
+    vault: Vault
+    erasures: Erasures
+
+    def lack(self, policy: Policy, seq: int, body: DecisionBody, lacking: tuple[str, ...]) -> tuple[Answer, str] | None:
+        """Return why a decision cannot be evaluated for want of values; None where nothing hangs on them.
+
+        It is `erased` where the log says so of all that the policy needs, and then no fault.
+        """
+        needed = needed_of(policy, lacking)
+        for name in needed:
+            if self.erasures.of(body.merchant_biz_id, name, seq) is None:
+                said = "is not to be had, and no record says that it was erased: `adjudge audit verify --vault`"
+                return "not replayable", f"`{name}` {said}"
+        return ("erased", f"`{needed[0]}` was erased") if needed else None
+
+
+def replay_decision(seq: int, body: DecisionBody, policy: Policy | str, kept: Kept) -> Replayed:
+    """Replay one decision. policy: or why there is none."""
     if isinstance(policy, str):
         return Replayed(seq=seq, decision=body, answer="not replayable", missing=policy)
-    given, erased = known_of(body, reveal)
+    given, lacking = known_of(body, kept.vault.reveal)
     recorded = body.verdict
-    if erased:
-        missing = needs_erased(policy, erased)
-        if missing is not None:
-            return Replayed(seq=seq, decision=body, answer="not replayable", missing=missing)
+    if lacking:
+        lack = kept.lack(policy, seq, body, lacking)
+        if lack is not None:
+            return Replayed(seq=seq, decision=body, answer=lack[0], missing=lack[1])
         recorded = msgspec.structs.replace(
             recorded,
-            problems=tuple(one for one in recorded.problems if not any(_is_part(one[0], name) for name in erased)),
+            problems=tuple(one for one in recorded.problems if not any(_is_part(one[0], name) for name in lacking)),
         )
     verdict = policy.evaluate(policy.as_taken(given), now=body.at)
     differences = tuple(
@@ -140,21 +150,22 @@ def rules_moved(old: Verdict, new: Verdict) -> tuple[str, ...]:
     return (*came, *(f"-{rule}" for rule in before if rule not in after))
 
 
-def needs_erased(policy: Policy, erased: tuple[str, ...]) -> str | None:
-    """Say which erased field a policy's verdict hangs on; None where it hangs on none."""
+def needed_of(policy: Policy, lacking: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the fields, of those that the vault lacks, on which a policy's verdict hangs."""
+    if not lacking:
+        return ()
     read = slots_hung_on(policy)
-    needed = [name for name in erased if any(_is_part(slot, name) for slot in read)]
-    return f"`{needed[0]}` was erased" if needed else None
+    return tuple(name for name in lacking if any(_is_part(slot, name) for slot in read))
 
 
 def known_of(body: DecisionBody, reveal: Reveal) -> tuple[dict[str, object], tuple[str, ...]]:
-    """Return the fields as they were given, and the full names of those that were erased since."""
-    given, erased = restore_fields(body.inputs, "", body.personal, reveal)
+    """Return the fields as they were given, and the full names of those that the vault lacks."""
+    given, lacking = restore_fields(body.inputs, "", body.personal, reveal)
     for name, signal in body.signals.items():
         if signal.status is SignalStatus.OK:
             given[name], gone = restore_fields(signal.fields, f"{name}.", body.personal, reveal)
-            erased += gone
-    return given, erased
+            lacking += gone
+    return given, lacking
 
 
 def slots_hung_on(policy: Policy) -> frozenset[str]:
@@ -179,7 +190,7 @@ class Policies:
 
     def add(self, body: PolicyBody) -> None:
         """Take a policy; the same text again may come with other providers, after an upgrade of a plugin."""
-        if self._recorded.get(body.digest) != body:
+        if not body.is_same(self._recorded.get(body.digest)):
             self._recorded[body.digest] = body
             self._loaded.pop(body.digest, None)
 

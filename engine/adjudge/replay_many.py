@@ -14,17 +14,17 @@ from pathlib import Path
 import msgspec
 
 from adjudge.audit.bodies import DecisionBody, PolicyBody
-from adjudge.audit.read import UnfinishedLine, read
+from adjudge.audit.erasures import Erasures
+from adjudge.audit.kinds import decode, records
 from adjudge.audit.record import Record
 from adjudge.audit.vault import Vault
 from adjudge.authoring.comparison.traffic import Buyer, Side
-from adjudge.errors import AuditBroken
 from adjudge.errors import StateError as StateError
 from adjudge.files import replace_file
 from adjudge.model import Outcome
 from adjudge.plugin import Function, Provider
 from adjudge.policy.policy import Policy
-from adjudge.replay import Policies, Replayed, known_of, replay_decision, rules_moved
+from adjudge.replay import Kept, Policies, Replayed, known_of, replay_decision, rules_moved
 
 EXAMPLES = 3
 """How many decisions are named for each pair of outcomes, and of those that are not replayable."""
@@ -62,7 +62,6 @@ class Tally(msgspec.Struct):
 
     recorded_cost, cost: of provider calls, as the log has it and as the other policy would have bought, by currency;
     None where that policy's providers are not installed. untold: calls whose answer the log does not hold.
-    is_unfinished: the log's last line was not finished; what stands before it was replayed.
     """
 
     answers: dict[str, int] = {}
@@ -72,7 +71,6 @@ class Tally(msgspec.Struct):
     recorded_cost: dict[str, Decimal] = {}
     cost: dict[str, Decimal] | None = {}
     untold: dict[str, int] = {}
-    is_unfinished: bool = False
 
     @property
     def total(self) -> int:
@@ -93,7 +91,7 @@ class Tally(msgspec.Struct):
         """Count a decision."""
         _count(self.answers, {told.answer: 1})
         if told.new is None:
-            if len(self.lost) < EXAMPLES:
+            if told.answer != "erased" and len(self.lost) < EXAMPLES:
                 self.lost.append(told)
             return
         name = f"{told.old.value}>{told.new.value}"
@@ -145,10 +143,10 @@ class _Work:
 
     policy: Policy | None
     functions: Mapping[str, Function]
-    vault_at: Path
+    log: Path
     buyer: Buyer | None
     is_verbose: bool
-    _vault: Vault | None = None
+    _kept: Kept | None = None
     _policies: Policies = field(init=False)
 
     def __post_init__(self) -> None:
@@ -156,20 +154,17 @@ class _Work:
 
     def do(self, batch: Sequence[tuple[int, bytes]], policies: Mapping[str, PolicyBody]) -> tuple[Tally, list[Told]]:
         """Replay decisions. policies: of the log, so far."""
-        if self._vault is None:  # in each process its own
-            self._vault = Vault.open(self.vault_at)
-        reveal = self._vault.reveal
+        if self._kept is None:  # in each process its own
+            self._kept = Kept(Vault.of(self.log), Erasures(self.log))
+        kept = self._kept
         for body in policies.values():
             self._policies.add(body)
         tally, told = Tally(cost=None if self.policy is not None and self.buyer is None else {}), []
         side = Side()
         for seq, members in batch:
-            try:
-                body_ = _DECISION.decode(members)
-            except msgspec.DecodeError as error:
-                raise AuditBroken(f"record {seq}: is no decision: {error}") from None
+            body_ = decode(DecisionBody, seq, members)
             policy = self._policies.get(body_) if self.policy is None else self.policy
-            one = replay_decision(seq, body_, policy, reveal)
+            one = replay_decision(seq, body_, policy, kept)
             if self.policy is None and one.answer == "identical" and not self.is_verbose:
                 _count(tally.answers, {"identical": 1})
                 continue
@@ -178,8 +173,8 @@ class _Work:
             if self.policy is not None:
                 _join(tally.recorded_cost, body_.cost)
                 if self.buyer is not None:
-                    self.buyer.buy(side, body_, known_of(body_, reveal)[0])
-            if self.is_verbose or said.answer != "identical":
+                    self.buyer.buy(side, body_, known_of(body_, kept.vault.reveal)[0])
+            if self.is_verbose or said.answer not in ("identical", "erased"):
                 told.append(said)
         if tally.cost is not None:
             _join(tally.cost, side.cost)
@@ -188,11 +183,8 @@ class _Work:
 
     def close(self) -> None:
         """Let go of the vault."""
-        if self._vault is not None:
-            self._vault.close()
-
-
-_DECISION = msgspec.json.Decoder(DecisionBody)
+        if self._kept is not None:
+            self._kept.vault.close()
 
 
 def _told(one: Replayed) -> Told:
@@ -226,13 +218,13 @@ def replay_all(
     policy, functions: as in `replay`. providers: for the prices of what the other policy would have asked.
     jobs: processes; where none can be forked, one. state: a file to go on from, written now and then and at the end.
     tell: is told what differs, in order, or with `is_verbose` everything.
-    Raises AuditBroken, AuditUnavailable, StateError.
+    Raises AuditBroken, NothingRead, AuditUnavailable, StateError.
     """
     buyer = Buyer(policy, providers or {}) if policy is not None else None
     work = _Work(
         policy=policy,
         functions=functions or {},
-        vault_at=path if path.is_dir() else path.parent,
+        log=path,
         buyer=buyer if buyer is not None and buyer.plan is not None else None,
         is_verbose=is_verbose,
     )
@@ -258,7 +250,7 @@ def replay_all(
         batch: list[tuple[int, bytes]] = []
         record: Record | None = None
         size = 0
-        for record in _finished(read(path), tally):
+        for record in records(path):
             size += len(record.line)
             log = log or record.hash
             if earlier is not None and record.seq == done and (earlier.log, earlier.hash) != (log, record.hash):
@@ -267,7 +259,8 @@ def replay_all(
                 if batch:
                     waiting.append((submit(batch, dict(policies)), (record.seq - 1, record.prev)))
                     batch = []
-                _add(policies, path, record)
+                policy_body = decode(PolicyBody, record.seq, record.body)
+                policies[policy_body.digest] = policy_body
             elif record.kind == "decision" and record.seq > done:
                 batch.append((record.seq, record.body))
             if len(batch) >= _BATCH:
@@ -287,22 +280,6 @@ def replay_all(
     if state is not None and record is not None:
         _save(state, _State(log, digest, record.seq, record.hash, tally))
     return tally
-
-
-def _finished(records: Iterator[Record], tally: Tally) -> Iterator[Record]:
-    tally.is_unfinished = False
-    try:
-        yield from records
-    except UnfinishedLine:
-        tally.is_unfinished = True
-
-
-def _add(policies: dict[str, PolicyBody], path: Path, record: Record) -> None:
-    try:
-        body = record.decode(PolicyBody)
-    except msgspec.DecodeError as error:
-        raise AuditBroken(f"{path}: record {record.seq}: is no policy: {error}") from None
-    policies[body.digest] = body
 
 
 Submit = Callable[[Sequence[tuple[int, bytes]], Mapping[str, PolicyBody]], "Future[tuple[Tally, list[Told]]]"]

@@ -142,7 +142,8 @@ def test_an_export_goes_on_where_it_stopped(tmp_path: Path, jobs: int, monkeypat
     with AuditLog.open(log, durability="flush") as opened:
         for label in ("fraud", "genuine"):
             opened.write_blocking(
-                "label", label_body(first[0].decision_id, first[0].merchant_biz_id, label, source="chargeback")
+                "label",
+                label_body(first[0].decision_id, first[0].merchant_biz_id, label, source="chargeback", by="kim"),
             )
     done = export(log, out, jobs=jobs)
     assert (done.decisions, done.labels) == (2, 2)
@@ -272,7 +273,9 @@ def test_a_policy_may_be_called_labels(tmp_path: Path, database: duckdb.DuckDBPy
     policy = parse_policy(POLICY.replace("policy: onboarding", "policy: labels"))
     (first, *_) = decide_all(tmp_path / "log", policy, GIVEN)
     with AuditLog.open(tmp_path / "log", durability="flush") as opened:
-        opened.write_blocking("label", label_body(first.decision_id, first.merchant_biz_id, "fraud", source="s"))
+        opened.write_blocking(
+            "label", label_body(first.decision_id, first.merchant_biz_id, "fraud", source="s", by="kim")
+        )
     assert export(tmp_path / "log", tmp_path / "out").folders == ("labels~2",)
     assert len(rows_of(database, tmp_path / "out", policy)) == 8
 
@@ -281,7 +284,9 @@ def test_a_label_follows_to_the_decision_that_superseded(tmp_path: Path, databas
     log, policy = tmp_path / "log", parse_policy(POLICY)
     (first,) = decide_all(log, policy, [{"country": "SG", "amount": 10}])
     with AuditLog.open(log, durability="flush") as opened:
-        opened.write_blocking("label", label_body(first.decision_id, first.merchant_biz_id, "fraud", source="s"))
+        opened.write_blocking(
+            "label", label_body(first.decision_id, first.merchant_biz_id, "fraud", source="s", by="kim")
+        )
     decide_all(log, policy, [GIVEN[0]])
     export(log, tmp_path / "out")
     dataset = open_dataset(database, tmp_path / "out", policy.typed)

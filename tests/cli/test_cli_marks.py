@@ -65,8 +65,8 @@ def test_labels_from_a_table_by_decision_or_merchant_biz_id(run: Run, log: Path,
         ("decision_id,label,source,on\n@,fraud,x,2999-01-01\n", "2999-01-01 has not come yet"),
         ("decision_id,label,source,on\n@,fraud,x,soon\n", "Invalid isoformat"),
         ("decision_id,lable,source\n@,fraud,x\n", "there is no column `lable`"),
-        ("decision_id,label\n@,fraud\n", "the columns `label` and `source` are needed"),
-        ("", "are needed"),
+        ("decision_id,label\n@,fraud\n", "labels.csv:1: the column `source` is needed"),
+        ("", "labels.csv: holds no row"),
     ],
 )
 def test_table_with_one_bad_row_writes_nothing(run: Run, log: Path, decision: DECISION, table: str, said: str) -> None:
@@ -137,8 +137,12 @@ def test_replay_says_what_it_can_no_longer_do(run: Run, folder: Path, log: Path)
     assert run("replay", log).exit_code == 0
     assert run("audit", "erase", log, "--merchant-biz-id", f"{BIZ_ID}8", "--yes").exit_code == 0
     result = run("replay", log)
-    assert result.exit_code == 1 and "`email` was erased" in result.stdout
-    assert "4 of 5 decisions identical, 1 not replayable" in result.stdout
+    assert result.exit_code == 0 and result.stdout == "4 of 5 decisions identical, 1 erased\n"
+    assert "`email` was erased" in run("replay", log, "--verbose").stdout
+    what_if = run("replay", log, "--policy", "policy.yaml")
+    assert what_if.exit_code == 0
+    assert "1 decision cannot be told: what they hang on was erased, as the log says" in what_if.stdout
+    assert json.loads(run("replay", log, "--policy", "policy.yaml", "--format", "json").stdout)["erased"] == 1
 
 
 def test_signed_log_takes_marks_only_with_its_key(run: Run, folder: Path) -> None:

@@ -68,6 +68,7 @@ class PolicyBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """A policy as it was used: enough to load it again without its files and its plugins.
 
     lists: texts of list files by the path in the policy. providers: what each declared, by name.
+    at: when this process first used it, aware UTC; None in records of version 0.1.0.
     """
 
     policy: str
@@ -77,6 +78,11 @@ class PolicyBody(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str
     lists: dict[str, str] = {}
     providers: dict[str, ProviderBody] = {}
+    at: datetime | None = None
+
+    def is_same(self, other: PolicyBody | None) -> bool:
+        """Whether another record is of the same policy with the same providers, whenever either was first used."""
+        return other is not None and structs.replace(self, at=other.at) == other
 
 
 class ProviderBody(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -97,8 +103,8 @@ class DerivedBody(msgspec.Struct, frozen=True):
     fields: dict[str, dict[str, Any]]
 
 
-def policy_body(policy: Policy, providers: Mapping[str, Provider], engine: str) -> PolicyBody:
-    """Return the record of a policy. engine: this package's version."""
+def policy_body(policy: Policy, providers: Mapping[str, Provider], engine: str, at: datetime) -> PolicyBody:
+    """Return the record of a policy. engine: this package's version. at: when it is first used, aware UTC."""
     typed = policy.typed
     used: dict[str, ProviderBody] = {}
     for signal in typed.signals.values():
@@ -119,6 +125,7 @@ def policy_body(policy: Policy, providers: Mapping[str, Provider], engine: str) 
         text=typed.source.part(0)[0].text,
         lists=dict(typed.texts),
         providers=used,
+        at=at,
     )
 
 
@@ -202,7 +209,7 @@ def _face_body(face: Face) -> FaceBody:
 
 
 Reveal = Callable[[str], object]
-"""Return the value behind a commitment; None where it was erased."""
+"""Return the value behind a commitment; None where the vault lacks it."""
 
 
 def restore_decision(body: DecisionBody, reveal: Reveal) -> Decision:
@@ -233,15 +240,15 @@ def restore_decision(body: DecisionBody, reveal: Reveal) -> Decision:
 def restore_fields(
     fields: Mapping[str, object], prefix: str, personal: Collection[str], reveal: Reveal
 ) -> tuple[dict[str, object], tuple[str, ...]]:
-    """Return fields with the values behind their commitments, and the full names of those that were erased.
+    """Return fields with the values behind their commitments, and the full names of those that the vault lacks.
 
     prefix: of full names, `device.`, or empty for inputs. personal: as in the decision's record.
     """
     restored = dict(fields)
-    erased: list[str] = []
+    lacking: list[str] = []
     for name, value in fields.items():
         if prefix + name in personal and isinstance(value, dict):
             restored[name] = reveal(str(value.get(COMMITMENT)))
             if restored[name] is None:
-                erased.append(prefix + name)
-    return restored, tuple(erased)
+                lacking.append(prefix + name)
+    return restored, tuple(lacking)

@@ -18,7 +18,8 @@ class LabelBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was found out about a decision. The newest label of a decision counts.
 
     at: when it was written, aware UTC. found_on: the day on which it was found. source: who says so, such as
-    `chargeback` or a reviewer's name.
+    `chargeback` or a reviewer's name. by: who wrote it: a person, a key's name, or `engine`; empty in records of
+    version 0.1.0.
     """
 
     decision_id: str
@@ -28,19 +29,31 @@ class LabelBody(msgspec.Struct, frozen=True, omit_defaults=True):
     source: str
     at: datetime
     note: str = ""
+    by: str = ""
 
 
 class ErasureBody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A subject whose personal values were erased. names: of the fields that the vault held. reason: why, if said."""
+    """A subject whose personal values were erased.
+
+    names: of the fields that the vault held. reason: why, if said. by: who asked for it, as of a label.
+    """
 
     merchant_biz_id: str
     names: tuple[str, ...]
     at: datetime
     reason: str = ""
+    by: str = ""
 
 
 def label_body(
-    decision_id: str, merchant_biz_id: str, label: str, *, source: str, found_on: date | None = None, note: str = ""
+    decision_id: str,
+    merchant_biz_id: str,
+    label: str,
+    *,
+    source: str,
+    by: str,
+    found_on: date | None = None,
+    note: str = "",
 ) -> LabelBody:
     """Return the record of a label. Raises ValueError. found_on: today in UTC unless given."""
     now = datetime.now(UTC)
@@ -50,6 +63,7 @@ def label_body(
         raise ValueError(f"a label is {' or '.join(LABELS)}, not `{label}`")
     if not source.strip() or len(source) > _TEXT_MAX or len(note) > _TEXT_MAX:
         raise ValueError(f"a source is a text of 1 to {_TEXT_MAX} characters, a note of at most as many")
+    check_by(by)
     found_on = found_on or now.date()
     if found_on > now.date():
         raise ValueError(f"{found_on} has not come yet")
@@ -61,9 +75,17 @@ def label_body(
         source=source,
         at=now,
         note=note,
+        by=by,
     )
 
 
-def erasure_body(merchant_biz_id: str, names: tuple[str, ...], reason: str = "") -> ErasureBody:
-    """Return the record of an erasure."""
-    return ErasureBody(merchant_biz_id, tuple(dict.fromkeys(names)), datetime.now(UTC), reason)
+def erasure_body(merchant_biz_id: str, names: tuple[str, ...], *, by: str, reason: str = "") -> ErasureBody:
+    """Return the record of an erasure. Raises ValueError."""
+    check_by(by)
+    return ErasureBody(merchant_biz_id, tuple(dict.fromkeys(names)), datetime.now(UTC), reason, by)
+
+
+def check_by(by: str) -> None:
+    """Raise ValueError where a text says of nobody that he did it."""
+    if not by.strip() or len(by) > _TEXT_MAX:
+        raise ValueError(f"who did it is a text of 1 to {_TEXT_MAX} characters")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from adjudge.audit.record import FIRST_PREV, MAX_LINE, MalformedLine, Record, parse
 from adjudge.audit.verify import SUFFIX, segments
-from adjudge.errors import AuditBroken, AuditUnavailable
+from adjudge.errors import AuditBroken, AuditUnavailable, NothingRead
 
 _BLOCK = 256 * 1024
 
@@ -24,15 +24,15 @@ class UnfinishedLine(AuditBroken):
 def read(path: Path) -> Iterator[Record]:
     """Read a log's records in order, in constant memory: a directory's segments as one, or one file.
 
-    Raises AuditUnavailable where there is no log to read; AuditBroken, after all records before it, at a line that
-    does not verify.
+    Raises NothingRead where there is no log, AuditUnavailable where it cannot be read; AuditBroken, after all records
+    before it, at a line that does not verify.
     """
     try:
         files = segments(path)
     except OSError as error:
         raise AuditUnavailable(f"{path}: {error.strerror}") from error
     if not files:
-        raise AuditUnavailable(f"{path}: holds no audit log")
+        raise NothingRead(f"{path}: holds no audit log")
     yield from _chained([(file, 0) for file in files], is_whole=True)
 
 

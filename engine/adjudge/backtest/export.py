@@ -17,16 +17,14 @@ from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
 
-import msgspec
-
 from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal
+from adjudge.audit.kinds import decode, records
 from adjudge.audit.marks import LabelBody
-from adjudge.audit.read import UnfinishedLine, read
 from adjudge.audit.record import Record
 from adjudge.audit.vault import Vault
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.state import LABELS, STATE, State, read_state, save_state
-from adjudge.errors import AuditBroken, MissingExtra
+from adjudge.errors import MissingExtra
 from adjudge.plugin import Function
 from adjudge.replay import load_recorded
 
@@ -88,7 +86,7 @@ def export(
         with _pool(jobs) as pool:
             writer = _Writer(log, out, state, functions or {}, pool)
             try:
-                records = _feed(writer, log, out, state, progress)
+                count = _feed(writer, log, out, state, progress)
                 writer.finish()
                 state.parts += writer.written
                 save_state(out, state)
@@ -97,31 +95,28 @@ def export(
                 _clear(out, known)
                 raise
     return Exported(
-        records, writer.decisions, writer.labels, len(writer.written), state.seq, tuple(sorted(state.folders))
+        count, writer.decisions, writer.labels, len(writer.written), state.seq, tuple(sorted(state.folders))
     )
 
 
 def _feed(writer: _Writer, log: Path, out: Path, state: State, progress: Progress | None) -> int:
     """Give what is new in a log to a writer, and return how many records there are."""
     done = state.seq
-    records = size = 0
-    for record in _finished(read(log)):
-        records, size = records + 1, size + len(record.line)
-        if progress is not None and records % PROGRESS_EVERY == 0:
+    count = size = 0
+    for record in records(log):
+        count, size = count + 1, size + len(record.line)
+        if progress is not None and count % PROGRESS_EVERY == 0:
             progress(size)
         _hold(out, state, record, done)
-        try:
-            if record.kind == "policy":
-                writer.policy(record.decode(PolicyBody))
-            elif record.seq > done and record.kind == "decision":
-                writer.decision(record.seq, record.body)
-            elif record.seq > done and record.kind == "label":
-                writer.label(record.seq, record.decode(LabelBody))
-        except msgspec.DecodeError as error:
-            raise AuditBroken(f"{log}: record {record.seq} is no {record.kind}: {error}") from None
-    if records < done:
-        raise DataError(f"{out}: holds {done} records of a log that has {records} now", "has the log been cut?")
-    return records
+        if record.kind == "policy":
+            writer.policy(decode(PolicyBody, record.seq, record.body))
+        elif record.seq > done and record.kind == "decision":
+            writer.decision(record.seq, record.body)
+        elif record.seq > done and record.kind == "label":
+            writer.label(record.seq, decode(LabelBody, record.seq, record.body))
+    if count < done:
+        raise DataError(f"{out}: holds {done} records of a log that has {count} now", "has the log been cut?")
+    return count
 
 
 @contextmanager
@@ -178,13 +173,6 @@ def _clear(out: Path, known: Collection[str]) -> None:
             folder.rmdir()
 
 
-def _finished(records: Iterator[Record]) -> Iterator[Record]:
-    try:
-        yield from records
-    except UnfinishedLine:  # its writer is at work
-        return
-
-
 class _Writer:
     """Takes records and writes them as parts, in this process or in others."""
 
@@ -192,7 +180,7 @@ class _Writer:
         self, log: Path, out: Path, state: State, functions: Mapping[str, Function], pool: ProcessPoolExecutor | None
     ) -> None:
         self._out, self._state, self._functions, self._pool = out, state, functions, pool
-        self._vault = (log if log.is_dir() else log.parent) if state.personal else None
+        self._vault = log if state.personal else None
         self._policies: dict[str, PolicyBody] = {}
         self._places: dict[str, _Place] = {}
         self._rows: list[tuple[int, bytes]] = []
@@ -203,7 +191,7 @@ class _Writer:
 
     def policy(self, body: PolicyBody) -> None:
         """Take a policy: the decisions after it may be its own."""
-        if self._policies.get(body.digest) == body:
+        if body.is_same(self._policies.get(body.digest)):
             return
         self._policies[body.digest] = body
         policy = load_recorded(body, self._functions)
@@ -269,14 +257,11 @@ class _Writer:
             self.written += one.result()
 
 
-_DECISION = msgspec.json.Decoder(DecisionBody)
-
-
 def _write_decisions(
-    out: Path, rows: Sequence[tuple[int, bytes]], places: Mapping[str, _Place], vault_at: Path | None
+    out: Path, rows: Sequence[tuple[int, bytes]], places: Mapping[str, _Place], log: Path | None
 ) -> list[str]:
-    """Write decisions as parts, one for each policy and day, and return them."""
-    vault = Vault.open(vault_at) if vault_at is not None else None
+    """Write decisions as parts, one for each policy and day, and return them. log: whose vault is asked."""
+    vault = Vault.of(log) if log is not None else None
     reveal: Reveal = vault.reveal if vault is not None else lambda commitment: None
     tables: dict[tuple[str, str], list[pa.Table]] = {}
     ends: dict[tuple[str, str], list[int]] = {}
@@ -284,7 +269,7 @@ def _write_decisions(
         for at in range(0, len(rows), _CHUNK):
             groups: dict[tuple[str, date], list[tuple[int, DecisionBody]]] = {}
             for seq, members in rows[at : at + _CHUNK]:
-                body = _decoded(seq, members)
+                body = decode(DecisionBody, seq, members)
                 groups.setdefault((body.policy_digest, body.at.date()), []).append((seq, body))
             for (digest, day), group in groups.items():
                 place = places.get(digest, "the log does not hold it")
@@ -302,13 +287,6 @@ def _write_decisions(
         _write(out / part, pa.concat_tables(found).combine_chunks())
         written.append(part)
     return written
-
-
-def _decoded(seq: int, members: bytes) -> DecisionBody:
-    try:
-        return _DECISION.decode(members)
-    except msgspec.DecodeError as error:
-        raise AuditBroken(f"record {seq} is no decision: {error}") from None
 
 
 @contextmanager

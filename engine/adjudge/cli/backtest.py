@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from adjudge.audit.verify import segments
 from adjudge.cli.extras import extra
 from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINE
+from adjudge.cli.logs import is_log, told
 from adjudge.cli.output import JSON, TEXT, print_exact, print_json, say
 from adjudge.cli.progress import progress_bar, size_of
 from adjudge.cli.settings import Settings
@@ -128,15 +128,14 @@ def opened(
     from adjudge.backtest.dataset import open_dataset
     from adjudge.backtest.export import export
 
-    is_log = (data.is_dir() and bool(segments(data))) or data.suffix == ".jsonl"
     name = policies[0].name  # one set of rows for all
-    if not is_log:
+    if not is_log(data):
         yield [open_dataset(connection, data, policy.typed, mapping=mapping, name=name) for policy in policies]
         return
     personal = any(field.personal for policy in policies for field in policy.typed.slots.values())
     with _ended_by_sigterm(), tempfile.TemporaryDirectory(prefix="adjudge-backtest-") as folder:
         out = Path(folder) / "export"
-        with progress_bar("reading the log", size_of(data)) as bar:
+        with progress_bar("reading the log", size_of(told(data))) as bar:
             export(data, out, functions=registry.catalogue().functions, with_personal=personal, progress=bar)
         found = [open_dataset(connection, out, policy.typed, mapping=mapping, name=name) for policy in policies]
         yield [replace(one, path=data) for one in found]

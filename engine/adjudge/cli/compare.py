@@ -11,6 +11,7 @@ import click
 
 from adjudge.cli.extras import extra
 from adjudge.cli.group import FINDINGS, FINE
+from adjudge.cli.logs import told
 from adjudge.cli.output import JSON, TEXT, print_exact, print_json, say_text
 from adjudge.cli.settings import Settings
 from adjudge.policy.load import read_policy_file
@@ -88,7 +89,7 @@ def command(
     catalogue = settings.catalogue()
     before, after = (Policy(read_policy_file(path, catalogue), catalogue.overloads()) for path in (old, new))
     comparison = regions.compare(before, after, timeout_s=timeout_s)
-    seen = traffic.compare_traffic(logs, before, after, catalogue.providers) if logs else None
+    seen = traffic.compare_traffic(tuple(map(told, logs)), before, after, catalogue.providers) if logs else None
     more = max_reviews is not None and max_reviews.is_more
     failed = gates.Gates(
         must_be=must_be,

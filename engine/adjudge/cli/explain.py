@@ -10,6 +10,7 @@ import click
 
 from adjudge.cli.extras import extra
 from adjudge.cli.group import FINE
+from adjudge.cli.logs import log_argument
 from adjudge.cli.output import JSON, format_option, print_json, say_text
 from adjudge.cli.settings import Settings
 from adjudge.errors import MissingExtra
@@ -26,7 +27,7 @@ IN_DOUBT = "not everything that is needed could be checked"
 
 
 @click.command("explain")
-@click.argument("log", type=click.Path(exists=True, path_type=Path))
+@log_argument
 @click.argument("decision_id")
 @click.option("--locale", default="en", show_default=True, help="Of the policy's texts, such as pt-BR.")
 @click.option("--applicant", is_flag=True, help="Only what an applicant may be told: reasons, and actionable fields.")
@@ -64,8 +65,8 @@ def _changes(found: Recorded, applicant: bool) -> Counterfactual | str:
 
 def _lines(found: Recorded, explanation: Explanation, changes: Counterfactual | str, applicant: bool) -> Iterator[str]:
     yield f"decision {found.decision.decision_id} by {found.policy.name} {found.policy.digest[:12]}"
-    if found.erased:
-        yield f"erased since, so unknown here: {', '.join(found.erased)}"
+    if found.lacking:
+        yield f"not in the vault any more, so unknown here: {', '.join(found.lacking)}"
     if applicant:
         yield str(explanation.verdict.outcome)
         yield from (f"  {text}" for text in explanation.for_applicant or _untold(explanation))
@@ -98,7 +99,7 @@ def _data(
         "decision_id": found.decision.decision_id,
         "policy": found.policy.name,
         "policy_digest": found.policy.digest,
-        "erased": list(found.erased),
+        "erased": list(found.lacking),
         **shown,
         "changes": changes if isinstance(changes, str) else _ways(changes, personal),
     }

@@ -20,6 +20,7 @@ from adjudge.errors import (
     AuditBroken,
     EvaluationError,
     MerchantBizIdConflict,
+    NothingRead,
     PolicyError,
     PolicyErrors,
     ReplayMismatch,
@@ -53,7 +54,7 @@ COMMANDS: Mapping[str, str] = {
 }
 """Each is `command` in the module of its name; the text is the first line of its help."""
 
-_FINDINGS = (AuditBroken, EvaluationError, MerchantBizIdConflict, ReplayMismatch)
+_FINDINGS = (AuditBroken, EvaluationError, MerchantBizIdConflict, NothingRead, ReplayMismatch)
 
 
 class Commands(click.Group):

@@ -10,19 +10,21 @@ import click
 
 from adjudge.cli.files import check_folder
 from adjudge.cli.group import FINDINGS, FINE
+from adjudge.cli.logs import log_argument
 from adjudge.cli.output import JSON, counted, format_option, print_json, say
 from adjudge.cli.progress import progress_bar, size_of
 from adjudge.cli.settings import Settings
+from adjudge.errors import NothingRead
 from adjudge.model import OUTCOMES
 from adjudge.recorded import to_json
 from adjudge.registry import load_policy
 from adjudge.replay_many import Tally, Told, replay_all
 
-_ANSWERS = ("identical", "different", "not replayable")
+_ANSWERS = ("identical", "different", "erased", "not replayable")
 
 
 @click.command("replay")
-@click.argument("log", type=click.Path(exists=True, path_type=Path))
+@log_argument
 @click.option(
     "--policy",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -43,7 +45,8 @@ def command(
     """Decide a log's decisions again.
 
     LOG is an audit log's folder, or one of its files. Exit status 0 only if all decisions come out the same: every
-    part of the verdict, or with --policy the outcome.
+    part of the verdict, or with --policy the outcome. Those that hang on what was erased, as a record says, are
+    counted apart.
     """
     check_folder(state)
     registry = settings.registry()
@@ -68,8 +71,8 @@ def command(
             tell=tell,
             progress=bar,
         )
-    if tally.is_unfinished:
-        say("the log's last line is not finished: a writer is at work, or it crashed", err=True)
+    if not tally.total:
+        raise NothingRead(f"{log}: holds no decision")
     if new is None:
         return _again(tally, form)
     return _what_if(tally, form, verbose)
@@ -91,14 +94,15 @@ def _again(tally: Tally, form: str) -> int:
     else:
         others = [f"{answers[answer]} {answer}" for answer in _ANSWERS[1:] if answers.get(answer)]
         say(", ".join([f"{same} of {counted(total, 'decision')} identical", *others]))
-    return FINE if same == total else FINDINGS
+    return FINE if same + answers.get("erased", 0) == total else FINDINGS
 
 
 def _what_if(tally: Tally, form: str, verbose: bool) -> int:
     lost = tally.answers.get("not replayable", 0)
     if form == JSON:
         matrix = {old.value: {new.value: tally.count(old, new) for new in OUTCOMES} for old in OUTCOMES}
-        facts = {"decisions": tally.total, "changed": tally.changed, "not replayable": lost}
+        erased = tally.answers.get("erased", 0)
+        facts = {"decisions": tally.total, "changed": tally.changed, "erased": erased, "not replayable": lost}
         cost = {"recorded": tally.recorded_cost, "then": tally.cost, "untold": dict(tally.untold)}
         rules = dict(_most(tally.by_rule))
         print_json({**facts, "matrix": matrix, "rules": rules, "cost": cost}, indent=None)
@@ -125,6 +129,9 @@ def _matrix(tally: Tally, verbose: bool) -> Iterator[str]:
             yield f"{cell.old} → {cell.new}, {counted(cell.count, 'decision')}, such as:"
             for one in cell.examples:
                 yield f"  record {one.seq}, decision {one.decision_id}  {' '.join(one.rules)}".rstrip()
+    if erased := tally.answers.get("erased", 0):
+        yield ""
+        yield f"{counted(erased, 'decision')} cannot be told: what they hang on was erased, as the log says"
     if tally.lost:
         yield ""
         yield f"not replayable, {counted(tally.answers['not replayable'], 'decision')}:"

@@ -60,7 +60,8 @@ def test_figures_are_those_counted_by_hand(tmp_path: Path) -> None:
     assert [decision.outcome for decision in decisions] == [REJECT, PASS, PASS, REJECT, PASS, REVIEW, REVIEW]
     erase(tmp_path, "eve@bad")
     traffic = compared(shop, EARLIER, tmp_path)
-    assert dict(traffic.lost) == {"`email` was erased": 1}
+    lost = "is not to be had, and no record says that it was erased: `adjudge audit verify --vault`"
+    assert dict(traffic.lost) == {f"`email` {lost}": 1}
     assert dict(traffic.matrix) == {
         (REJECT, REJECT): 2, (PASS, PASS): 2, (PASS, REVIEW): 1, (REVIEW, REVIEW): 1,
     }  # fmt: skip

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-import msgspec
-
 from adjudge.audit.bodies import DecisionBody
-from adjudge.audit.read import read
+from adjudge.audit.erasures import Erasures
+from adjudge.audit.kinds import bodies
 from adjudge.audit.vault import Vault
-from adjudge.errors import AuditBroken
+from adjudge.errors import NothingRead
 from adjudge.model import Outcome, SignalStatus, Verdict
 from adjudge.plugin import Provider
 from adjudge.policy.policy import Policy
-from adjudge.replay import known_of, needs_erased, rules_moved
+from adjudge.replay import Kept, known_of, rules_moved
 from adjudge.signals.plan import Plan, plan
 
 EXAMPLES = 3
@@ -125,15 +124,14 @@ def compare_traffic(
 
     Known is what the log holds. Decisions of policies that are called otherwise than both are left out, and counted.
     providers: for the prices of their calls, by name; of a policy with one that is missing no call is counted.
-    Raises AuditBroken at a record that does not verify, AuditUnavailable where there is no log.
+    Raises AuditBroken at a record that does not verify, NothingRead where a log has no decision.
     """
     traffic = Traffic()
     sides = [
         (side, policy, Buyer(policy, providers or {})) for side, policy in ((traffic.old, old), (traffic.new, new))
     ]
     for log in logs:
-        for seq, body, given, erased in _decisions(log):
-            missing = needs_erased(old, erased) or needs_erased(new, erased)
+        for seq, body, given, missing in _decisions(log, (old, new)):
             if body.policy not in (old.name, new.name):
                 missing = f"`{body.policy}` decided, another policy"
             if missing is not None:
@@ -150,18 +148,19 @@ def compare_traffic(
     return traffic
 
 
-def _decisions(log: Path) -> Iterator[tuple[int, DecisionBody, dict[str, object], tuple[str, ...]]]:
-    vault = Vault.of(log)
-    try:
-        for record in read(log):
-            if record.kind == "decision":
-                try:
-                    body = record.decode(DecisionBody)
-                except msgspec.DecodeError as error:
-                    raise AuditBroken(f"{log}: record {record.seq}: is no decision: {error}") from None
-                yield record.seq, body, *known_of(body, vault.reveal)
-    finally:
-        vault.close()
+def _decisions(
+    log: Path, policies: Sequence[Policy]
+) -> Iterator[tuple[int, DecisionBody, dict[str, object], str | None]]:
+    """Yield decisions with what was known, and with why one of the policies cannot be told on it."""
+    with Vault.of(log) as vault:
+        kept, is_empty = Kept(vault, Erasures(log)), True
+        for record, body in bodies(log, DecisionBody):
+            is_empty = False
+            given, lacking = known_of(body, vault.reveal)
+            lacks = [kept.lack(policy, record.seq, body, lacking) for policy in policies]
+            yield record.seq, body, given, next((lack[1] for lack in lacks if lack is not None), None)
+    if is_empty:
+        raise NothingRead(f"{log}: holds no decision")
 
 
 def _count(side: Side, verdict: Verdict) -> None:

@@ -9,9 +9,9 @@ import click
 import msgspec
 
 from adjudge.audit.calls import Bill, CallBody
-from adjudge.audit.read import read
-from adjudge.cli.audit.records import broken, finished, log_argument
+from adjudge.audit.kinds import bodies
 from adjudge.cli.group import FINE
+from adjudge.cli.logs import log_argument
 from adjudge.cli.output import JSON, counted, format_option, print_json, say
 from adjudge.expr.values import format_timestamp
 
@@ -25,12 +25,8 @@ def calls_command(log: Path, form: str) -> int:
     In doubt is a call that was begun and never ended, or whose answer was lost: it may have been paid for.
     """
     bill = Bill()
-    for record in finished(read(log)):
-        if record.kind == "call":
-            try:
-                bill.add(record.seq, record.decode(CallBody))
-            except msgspec.DecodeError as error:
-                raise broken(log, record, error) from None
+    for record, body in bodies(log, CallBody):
+        bill.add(record.seq, body)
     if form == JSON:
         print_json(_bill_document(bill))
         return FINE

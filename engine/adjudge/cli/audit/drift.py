@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 import click
 
 from adjudge.audit.bodies import PolicyBody
-from adjudge.audit.read import read
-from adjudge.audit.verify import segments
-from adjudge.cli.audit.records import finished
+from adjudge.audit.kinds import bodies
 from adjudge.cli.backtest import map_option, mapping_of, memory_option, opened, threads_option
 from adjudge.cli.extras import extra
 from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINDINGS, FINE
+from adjudge.cli.logs import is_log
 from adjudge.cli.output import JSON, format_option, print_json, say
 from adjudge.cli.settings import Settings
 from adjudge.policy.load import read_policy_file
@@ -125,11 +124,11 @@ def _policy(settings: Settings, data: Path, file: Path | None) -> Policy:
     catalogue = settings.catalogue()
     if file is not None:
         return Policy(read_policy_file(file, catalogue), catalogue.overloads())
-    if not (data.is_dir() and segments(data)) and data.suffix != ".jsonl":
+    if not is_log(data):
         raise click.UsageError(f"{data} is no log: say whose fields to look at, --policy POLICY")
-    last = None
-    for record in finished(read(data)):
-        last = record.decode(PolicyBody) if record.kind == "policy" else last
+    last: PolicyBody | None = None
+    for _, body in bodies(data, PolicyBody):
+        last = body
     if last is None:
         raise click.UsageError(f"{data} has no policy yet")
     policy = load_recorded(last, catalogue.functions)

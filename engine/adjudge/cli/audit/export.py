@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from adjudge.cli.audit.records import log_argument
 from adjudge.cli.extras import extra
 from adjudge.cli.group import FINE
+from adjudge.cli.logs import log_argument
 from adjudge.cli.output import JSON, counted, format_option, print_json, say
 from adjudge.cli.progress import progress_bar, size_of
 from adjudge.cli.settings import Settings

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from adjudge.audit.checkpoints import Checkpoints
+from adjudge.audit.kinds import records
 from adjudge.audit.log import AuditLog
 from adjudge.audit.proof import Found
-from adjudge.audit.read import read
 from adjudge.audit.signing import generate, signer_from_file
 from adjudge.cli.group import FINE
 from adjudge.cli.output import counted, say
@@ -44,7 +44,7 @@ def rekey_command(log: Path, key: Path, old_key: Path | None, by: str | None, ye
     signer = signer_from_file(key)
     points = Checkpoints(signer=signer, retiring=signer_from_file(old_key) if old_key is not None else None)
     found = Found(points.proof)
-    for record in read(log):
+    for record in records(log):
         found.take(record)
     assert found.end is not None
     unproven = found.end.seq - found.proven_seq

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import json
+import os
+import pwd
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,12 +16,12 @@ import msgspec
 
 from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.checkpoints import Checkpoints
+from adjudge.audit.kinds import bodies
 from adjudge.audit.log import AuditLog
-from adjudge.audit.marks import LABELS, LabelBody, erasure_body, label_body
-from adjudge.audit.read import read
+from adjudge.audit.marks import LABELS, LabelBody, check_by, erasure_body, label_body
 from adjudge.audit.signing import signer_from_file
 from adjudge.audit.vault import Vault
-from adjudge.cli.audit.records import broken, finished
+from adjudge.cli.audit.table import read_table
 from adjudge.cli.group import FINE
 from adjudge.cli.output import JSON, counted, format_option, print_json, say
 
@@ -28,6 +29,17 @@ COLUMNS = ("decision_id", "merchant_biz_id", "label", "on", "source", "note")
 _folder = click.argument("log", type=click.Path(exists=True, file_okay=False, path_type=Path))
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 _key = click.option("--key", type=_file, help="The private key, of a log that is signed.")
+
+
+def _account() -> str:
+    """Return the name of the account that this process runs as, which no variable of the environment can change."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
+
+
+_by = click.option("--by", default=_account, show_default="your account's name", help="Who does this; it is recorded.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,7 @@ def _writing(log: Path, key: Path | None) -> Iterator[AuditLog]:
 @click.option("--on", "found_on", type=click.DateTime(["%Y-%m-%d"]), help="The day it was found; today unless given.")
 @click.option("--note", default="", help="Anything more.")
 @click.option("--from", "table", type=_file, help=f"Labels in a CSV file with the columns {', '.join(COLUMNS)}.")
+@_by
 @_key
 @format_option
 def label_command(
@@ -65,6 +78,7 @@ def label_command(
     found_on: object,
     note: str,
     table: Path | None,
+    by: str,
     key: Path | None,
     form: str,
 ) -> int:
@@ -80,8 +94,8 @@ def label_command(
         row = {"decision_id": decision_id, "label": label, "on": day, "source": source, "note": note}
         rows = [_Row("the label", row)]
     else:
-        rows = list(_rows(table))
-    labels = _labels(log, rows)
+        rows = [_Row(place, said) for place, said in read_table(table, COLUMNS, ("label", "source"))]
+    labels = _labels(log, rows, by)
     with _writing(log, key) as opened:
         for body in labels:
             opened.write_blocking("label", body)
@@ -92,34 +106,17 @@ def label_command(
     return FINE
 
 
-def _rows(table: Path) -> Iterator[_Row]:
-    with table.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        stray = set(reader.fieldnames or ()) - set(COLUMNS)
-        if stray or not {"label", "source"} <= set(reader.fieldnames or ()):
-            why = f"there is no column `{min(stray)}`" if stray else "the columns `label` and `source` are needed"
-            raise click.UsageError(f"{table}: {why}; a table has {', '.join(COLUMNS)}")
-        for row in reader:
-            said = {name: (value or "").strip() for name, value in row.items() if name in COLUMNS}
-            yield _Row(f"{table}:{reader.line_num}", said)
-
-
-def _labels(log: Path, rows: list[_Row]) -> list[LabelBody]:
+def _labels(log: Path, rows: list[_Row], by: str) -> list[LabelBody]:
     """Return the records of labels. Raises a usage error that names every row that cannot be one."""
     wanted = {row.said.get(name, "") for row in rows for name in ("decision_id", "merchant_biz_id")} - {""}
     decisions: dict[str, str] = {}
     newest: dict[str, str] = {}
-    for record in finished(read(log)):
-        if record.kind == "decision":
-            try:
-                body = record.decode(DecisionBody)
-            except msgspec.DecodeError as error:
-                raise broken(log, record, error) from None
-            if body.decision_id in wanted:
-                decisions[body.decision_id] = body.merchant_biz_id
-            if body.merchant_biz_id in wanted:
-                newest[body.merchant_biz_id] = body.decision_id
-                decisions[body.decision_id] = body.merchant_biz_id
+    for _, body in bodies(log, DecisionBody):
+        if body.decision_id in wanted:
+            decisions[body.decision_id] = body.merchant_biz_id
+        if body.merchant_biz_id in wanted:
+            newest[body.merchant_biz_id] = body.decision_id
+            decisions[body.decision_id] = body.merchant_biz_id
     labels, wrong = [], []
     for one in rows:
         row = one.said
@@ -130,7 +127,9 @@ def _labels(log: Path, rows: list[_Row]) -> list[LabelBody]:
                 raise ValueError(f"there is no decision {asked} in {log}")
             day = date.fromisoformat(row["on"]) if row.get("on") else None
             source, note = row.get("source", ""), row.get("note", "")
-            labels.append(label_body(said, decisions[said], row["label"], source=source, found_on=day, note=note))
+            labels.append(
+                label_body(said, decisions[said], row.get("label", ""), source=source, by=by, found_on=day, note=note)
+            )
         except ValueError as error:
             wrong.append(f"{one.where}: {error}")
     if wrong:
@@ -146,6 +145,7 @@ def _labels(log: Path, rows: list[_Row]) -> list[LabelBody]:
 @click.option("--reason", default="", help="Why; it is recorded.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be erased.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@_by
 @_key
 @format_option
 def erase_command(
@@ -155,6 +155,7 @@ def erase_command(
     reason: str,
     dry_run: bool,
     yes: bool,
+    by: str,
     key: Path | None,
     form: str,
 ) -> int:
@@ -164,6 +165,10 @@ def erase_command(
     """
     if not merchant_biz_id and not values:
         raise click.UsageError("say whose values: --merchant-biz-id ID, or --input NAME=VALUE")
+    try:
+        check_by(by)
+    except ValueError as error:
+        raise click.UsageError(f"--by: {error}") from None
     with Vault.open(log) as vault:
         found = {subject: vault.names(subject) for subject in (*merchant_biz_id, *_subjects(vault, values))}
         held = {subject: names for subject, names in found.items() if names}
@@ -177,7 +182,7 @@ def erase_command(
                 )
             with _writing(log, key) as opened:
                 for subject, names in held.items():
-                    opened.write_blocking("erasure", erasure_body(subject, names, reason))
+                    opened.write_blocking("erasure", erasure_body(subject, names, by=by, reason=reason))
                     vault.erase(subject)
     if form == JSON:
         print_json({"erased": not dry_run, "subjects": {subject: list(names) for subject, names in found.items()}})

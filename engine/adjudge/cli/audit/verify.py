@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 
 from adjudge.audit.verify import render, verify_files
-from adjudge.cli.audit.records import log_argument
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, format_option, print_json, say_text
 from adjudge.errors import AuditUnavailable
@@ -17,7 +16,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command("verify")
-@log_argument
+@click.argument("log", type=click.Path(exists=True, path_type=Path))
 @click.option("--key", "keys", type=_file, multiple=True, help="A file of public keys; all signatures are checked.")
 @click.option(
     "--mac-key",

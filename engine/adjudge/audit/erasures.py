@@ -1,0 +1,36 @@
+"""What a log says was erased, for whoever finds that the vault lacks a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adjudge.audit.kinds import bodies
+from adjudge.audit.marks import ErasureBody
+from adjudge.audit.verify import segments
+
+
+@dataclass(slots=True)
+class Erasures:
+    """The erasures of a log, read when one is first asked for. log: its folder, or one of its files."""
+
+    log: Path
+    _found: dict[str, list[tuple[int, ErasureBody]]] | None = field(default=None)
+
+    def of(self, subject: str, name: str, seq: int) -> ErasureBody | None:
+        """Return the record by which a value was erased that a record names; None where there is none.
+
+        seq: of the record that names it. Raises as `records`.
+        """
+        for at, body in self._all().get(subject, ()):
+            if at > seq and name in body.names:
+                return body
+        return None
+
+    def _all(self) -> dict[str, list[tuple[int, ErasureBody]]]:
+        if self._found is None:
+            self._found = {}
+            whole = self.log.parent if self.log in segments(self.log.parent) else self.log
+            for record, body in bodies(whole, ErasureBody):
+                self._found.setdefault(body.merchant_biz_id, []).append((record.seq, body))
+        return self._found

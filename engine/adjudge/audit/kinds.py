@@ -1,0 +1,120 @@
+"""The one reader of what records hold: which body a kind has, and a log's records as what they are.
+
+Everybody who reads a log does so through `records` or `bodies`, and so all do alike: a last line that its writer has
+not finished is left to the writer, a log in which there is nothing is an error, and a record that verifies and yet is
+not of its kind is one error with its number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import TypeVar, cast, overload
+
+import msgspec
+
+from adjudge.audit.bodies import DecisionBody, PolicyBody
+from adjudge.audit.calls import CallBody
+from adjudge.audit.checkpoints import CheckpointBody
+from adjudge.audit.marks import ErasureBody, LabelBody
+from adjudge.audit.read import UnfinishedLine, read, tail
+from adjudge.audit.record import Record
+from adjudge.errors import AuditBroken, NothingRead
+
+KINDS: Mapping[str, type[msgspec.Struct]] = {
+    "policy": PolicyBody,
+    "call": CallBody,
+    "decision": DecisionBody,
+    "checkpoint": CheckpointBody,
+    "label": LabelBody,
+    "erasure": ErasureBody,
+}
+"""What a record of each kind holds. A kind that is not here is of a later version, and is passed over."""
+
+_MOST = 10**15
+"""Less money than this is in any record."""
+
+_KIND_OF = {body: kind for kind, body in KINDS.items()}
+_DECODERS = {body: msgspec.json.Decoder(body) for body in KINDS.values()}
+_Body = TypeVar("_Body", bound=msgspec.Struct)
+_Other = TypeVar("_Other", bound=msgspec.Struct)
+
+
+def decode(body: type[_Body], seq: int, members: bytes) -> _Body:
+    """Return a record's own members as its kind has them. Raises AuditBroken with the record's number."""
+    try:
+        found = _DECODERS[body].decode(members)
+        _check(found)
+    except (msgspec.DecodeError, RecursionError, ValueError, OverflowError) as error:
+        raise AuditBroken(f"record {seq} is no {_KIND_OF[body]}: {error}") from None
+    return cast(_Body, found)
+
+
+def _check(found: msgspec.Struct) -> None:
+    """Raise ValueError or OverflowError for what has the right type, and yet cannot be reckoned with."""
+    at = getattr(found, "at", None)
+    if isinstance(at, datetime):
+        if at.tzinfo is None:
+            raise ValueError("its time has no zone - at `$.at`")
+        at.astimezone(UTC)
+    amounts: list[Decimal] = []
+    if isinstance(found, CallBody):
+        amounts.append(found.price)
+    elif isinstance(found, DecisionBody):
+        amounts += found.cost.values()
+        amounts += (signal.price for signal in found.signals.values())
+    if not all(amount.is_finite() and abs(amount) < _MOST for amount in amounts):
+        raise ValueError("its price or cost is no amount of money")
+
+
+def body_of(path: Path, record: Record) -> msgspec.Struct | None:
+    """Return what a record of a log holds; None where its kind is of a later version. Raises AuditBroken."""
+    body = KINDS.get(record.kind)
+    try:
+        return decode(body, record.seq, record.body) if body is not None else None
+    except AuditBroken as error:
+        raise AuditBroken(f"{path}: {error}") from None
+
+
+def records(path: Path, *, newest: int | None = None) -> Iterator[Record]:
+    """Read a log's finished records in order, of which a folder or one file may be named; or only the newest ones.
+
+    Raises AuditUnavailable; NothingRead where there is no record; AuditBroken, after all records before it, at one
+    that does not verify.
+    """
+    is_empty, is_torn = True, False
+    try:
+        for record in read(path) if newest is None else tail(path, max_records=newest):
+            is_empty = False
+            yield record
+    except UnfinishedLine:
+        is_torn = True
+    if is_empty and newest != 0:
+        said = "holds nothing but the beginning of a line" if is_torn else "holds no audit log"
+        raise NothingRead(f"{path}: {said}")
+
+
+@overload
+def bodies(
+    path: Path, one: type[_Body], /, *, of: Iterable[Record] | None = None
+) -> Iterator[tuple[Record, _Body]]: ...
+@overload
+def bodies(
+    path: Path, one: type[_Body], other: type[_Other], /, *, of: Iterable[Record] | None = None
+) -> Iterator[tuple[Record, _Body | _Other]]: ...
+@overload
+def bodies(
+    path: Path, *wanted: type[msgspec.Struct], of: Iterable[Record] | None = None
+) -> Iterator[tuple[Record, msgspec.Struct]]: ...
+def bodies(
+    path: Path, *wanted: type[msgspec.Struct], of: Iterable[Record] | None = None
+) -> Iterator[tuple[Record, msgspec.Struct]]:
+    """Read the records of some kinds, each with what it holds.
+
+    of: records of this log, in place of all. Raises as `records`.
+    """
+    for record in records(path) if of is None else of:
+        if KINDS.get(record.kind) in wanted and (body := body_of(path, record)) is not None:
+            yield record, body

@@ -1,0 +1,133 @@
+"""Everything that a log holds of one request: decisions, the calls before them, and what came afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adjudge.audit.bodies import COMMITMENT, DecisionBody
+from adjudge.audit.calls import CallBody
+from adjudge.audit.kinds import bodies
+from adjudge.audit.marks import ErasureBody, LabelBody
+from adjudge.audit.record import Record
+from adjudge.cli.audit.lines import call_said, erasure_said, label_said, milliseconds
+from adjudge.cli.output import verdict_lines
+from adjudge.expr.values import format_timestamp
+from adjudge.policy.explanation import HIDDEN
+
+_Told = DecisionBody | CallBody | LabelBody | ErasureBody
+
+
+@dataclass(slots=True)
+class Dossier:
+    """One MerchantBizId. wanted: the decision that was asked for, where one was; without it all are meant."""
+
+    merchant_biz_id: str
+    wanted: str | None = None
+    records: list[tuple[Record, _Told]] = field(default_factory=list)
+
+    @classmethod
+    def find(cls, log: Path, one_id: str) -> Dossier | None:
+        """Find a decision by its id, or a MerchantBizId; None where the log knows neither. Raises as `records`."""
+        said = _in_line(one_id)
+        found = None
+        for record, body in bodies(log, DecisionBody, CallBody):
+            if said not in record.line:
+                continue
+            if isinstance(body, DecisionBody) and body.decision_id == one_id:
+                found = cls(body.merchant_biz_id, one_id)
+                break
+            if body.merchant_biz_id == one_id and found is None:
+                found = cls(one_id)
+        if found is not None:
+            found._collect(log)
+        return found
+
+    def _collect(self, log: Path) -> None:
+        said = _in_line(self.merchant_biz_id)
+        for record, body in bodies(log, DecisionBody, CallBody, LabelBody, ErasureBody):
+            if said in record.line and isinstance(body, _Told) and body.merchant_biz_id == self.merchant_biz_id:
+                self.records.append((record, body))
+        if self.wanted is not None:
+            wanted = self.wanted
+            marks = {body.fingerprint for _, body in self._decisions() if body.decision_id == wanted}
+            self.records = [
+                (record, body)
+                for record, body in self.records
+                if isinstance(body, ErasureBody)
+                or (isinstance(body, CallBody) and body.fingerprint in marks)
+                or (isinstance(body, LabelBody) and body.decision_id == wanted)
+                or (isinstance(body, DecisionBody) and wanted in (body.decision_id, body.supersedes))
+            ]
+
+    def lines(self) -> Iterator[str]:
+        """Yield it for a person: each decision with all that stands beside it."""
+        shown = [(record, body) for record, body in self._decisions() if self.wanted in (None, body.decision_id)]
+        for at, (record, body) in enumerate(shown):
+            if at:
+                yield ""
+            yield from self._decision(record, body)
+        if not shown:
+            yield f"no decision  {self.merchant_biz_id}"
+            yield from self._calls(None)
+            yield from self._erasures(0)
+
+    def _decisions(self) -> list[tuple[Record, DecisionBody]]:
+        return [(record, body) for record, body in self.records if isinstance(body, DecisionBody)]
+
+    def _decision(self, record: Record, body: DecisionBody) -> Iterator[str]:
+        yield f"{body.verdict.outcome.value.upper()}  {body.merchant_biz_id}"
+        yield from verdict_lines(body.verdict)
+        yield from _rows("waived", body.verdict.waived)
+        yield f"  decided    {format_timestamp(body.at)}, {body.status}, {body.decision_id}"
+        yield from _rows("supersedes", [body.supersedes] if body.supersedes else [])
+        later = [other.decision_id for _, other in self._decisions() if other.supersedes == body.decision_id]
+        yield from _rows("superseded", [f"by {one}" for one in later])
+        yield f"  policy     {body.policy} {body.policy_digest}"
+        yield f"  scene      {body.scene_code}"
+        if body.face is not None:
+            size = f", {body.face.width} × {body.face.height} pixels" if body.face.width else ""
+            yield f"  face       {body.face.media_type}{size}, SHA-256 {body.face.digest}"
+        yield from _values("input", body.inputs)
+        for name, signal in body.signals.items():
+            reason = f": {signal.reason}" if signal.reason else ""
+            price = f", {signal.price} {signal.currency}" if signal.price else ""
+            yield f"  signal     {name} {signal.status.value.replace('_', ' ')}{price}{reason}"
+            yield from _values("", {f"{name}.{field}": value for field, value in signal.fields.items()})
+        yield from _rows("cost", [f"{amount} {currency}" for currency, amount in body.cost.items()])
+        yield from _rows("applicant", [body.capture_again] if body.capture_again else [])
+        yield from _rows("note", body.notes)
+        yield from self._calls(body.fingerprint)
+        for _, label in self.records:
+            if isinstance(label, LabelBody) and label.decision_id == body.decision_id:
+                yield f"  label      {milliseconds(label.at)}, {label_said(label)}"
+        yield from self._erasures(record.seq)
+        yield f"  record     {record.seq}, hash {record.hash}"
+
+    def _calls(self, fingerprint: str | None) -> Iterator[str]:
+        for record, call in self.records:
+            if isinstance(call, CallBody) and fingerprint in (None, call.fingerprint):
+                said = f"{call.provider} {call_said(call)}, attempt {call.attempt}"
+                yield f"  call       {milliseconds(call.at)}, {said}, record {record.seq}"
+
+    def _erasures(self, after: int) -> Iterator[str]:
+        for record, gone in self.records:
+            if isinstance(gone, ErasureBody) and record.seq > after:
+                yield f"  erased     {milliseconds(gone.at)}, {erasure_said(gone)}, record {record.seq}"
+
+
+def _in_line(one_id: str) -> bytes:
+    """Return what a line must have in it to be worth a look; nothing where JSON may write the id otherwise."""
+    return one_id.encode() if one_id.isascii() and one_id.isalnum() else b""
+
+
+def _rows(label: str, texts: Sequence[str]) -> Iterator[str]:
+    yield from (f"  {label:<11}{text}" for text in texts)
+
+
+def _values(label: str, values: Mapping[str, object]) -> Iterator[str]:
+    for name, value in values.items():
+        personal = isinstance(value, Mapping) and value.keys() == {COMMITMENT}
+        yield f"  {label:<11}{name} = {HIDDEN if personal else json.dumps(value, ensure_ascii=False)}"

@@ -1,0 +1,104 @@
+"""A record as one line: for a person, or as a row of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from adjudge.audit.bodies import DecisionBody, PolicyBody
+from adjudge.audit.calls import CallBody
+from adjudge.audit.checkpoints import CheckpointBody
+from adjudge.audit.marks import ErasureBody, LabelBody
+from adjudge.audit.record import Record
+from adjudge.cli.output import counted
+from adjudge.model import SignalStatus
+
+COLUMNS = (
+    "seq", "kind", "at", "decision_id", "merchant_biz_id", "policy", "policy_digest", "outcome", "status", "supersedes",
+    "reasons", "matched", "unresolved", "waived", "missing", "unknown", "cost", "signal", "provider", "stage", "billed",
+    "price", "label", "found_on", "source", "names", "by", "reason",
+)  # fmt: skip
+"""Of the table: one row for each record, in which what a kind does not have is empty."""
+
+
+def summary(record: Record, body: msgspec.Struct | None) -> str:
+    """Return a record as one line. body: None of a kind that this version does not know."""
+    match body:
+        case DecisionBody():
+            verdict = body.verdict
+            codes = (*verdict.facts, *(f"{code}?" for code in verdict.doubts))
+            because = f"  {', '.join(codes)}" if codes else ""
+            waived = f"  waived: {', '.join(verdict.waived)}" if verdict.waived else ""
+            said = f"{milliseconds(body.at)}  {body.decision_id}  {verdict.outcome.upper():<6}"
+            return f"{record.seq:>6}  decision  {said}  {body.merchant_biz_id}{because}{waived}"
+        case PolicyBody():
+            at = f"{milliseconds(body.at)}  " if body.at is not None else ""
+            return f"{record.seq:>6}  policy    {at}{body.policy} {body.digest[:12]}, engine {body.engine}"
+        case CallBody():
+            at = milliseconds(body.at)
+            return f"{record.seq:>6}  call      {at}  {body.merchant_biz_id}  {body.provider} {call_said(body)}"
+        case CheckpointBody():
+            key = f", signed with {body.key}" if body.key else ""
+            gap = f", {counted(body.gap, 'record')} lost" if body.gap else ""
+            at = milliseconds(body.at)
+            return f"{record.seq:>6}  checkpoint  {at}  after {counted(body.count, 'record')}{gap}{key}"
+        case LabelBody():
+            return f"{record.seq:>6}  label     {milliseconds(body.at)}  {body.decision_id}  {label_said(body)}"
+        case ErasureBody():
+            return f"{record.seq:>6}  erasure   {milliseconds(body.at)}  {body.merchant_biz_id}  {erasure_said(body)}"
+        case _:
+            return f"{record.seq:>6}  {record.kind}"
+
+
+def call_said(call: CallBody) -> str:
+    """Return what became of a call, and what it costs."""
+    if call.stage == "begun":
+        return f"begun, {call.price} {call.currency}"
+    paid = {"yes": "paid", "no": "not paid", "unknown": "in doubt"}[call.billed or "unknown"]
+    return f"ended {call.status} in {call.latency_ms or 0:.0f} ms, {paid}" + (f": {call.reason}" if call.reason else "")
+
+
+def label_said(label: LabelBody) -> str:
+    """Return what was found, by whom."""
+    note = f": {label.note}" if label.note else ""
+    return f"{label.label}, {label.source}, {label.found_on}{_by(label.by)}{note}"
+
+
+def erasure_said(gone: ErasureBody) -> str:
+    """Return what was erased, by whom and why."""
+    return f"{', '.join(gone.names)}{_by(gone.by)}" + (f": {gone.reason}" if gone.reason else "")
+
+
+def _by(by: str) -> str:
+    return f", by {by}" if by else ""
+
+
+def milliseconds(at: datetime) -> str:
+    """Return a time as logs show it."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def row(record: Record, body: msgspec.Struct | None) -> Mapping[str, object]:
+    """Return a record's cells by column; several of one kind in a cell are divided by a blank."""
+    cells: dict[str, object] = {}
+    if body is not None:
+        cells = {name: getattr(body, name) for name in COLUMNS if getattr(body, name, None)}
+    if isinstance(body, PolicyBody):
+        cells["policy_digest"] = body.digest
+    if isinstance(body, DecisionBody):
+        verdict = body.verdict
+        cells |= {name: getattr(verdict, name) for name in ("outcome", "reasons", "matched", "unresolved", "waived",
+                                                            "missing")}  # fmt: skip
+        lost = (SignalStatus.OK, SignalStatus.SKIPPED)
+        cells["unknown"] = tuple(name for name, signal in body.signals.items() if signal.status not in lost)
+        cells["cost"] = tuple(f"{amount} {currency}" for currency, amount in body.cost.items())
+    cells |= {"seq": record.seq, "kind": record.kind}
+    return {name: _cell(value) for name, value in cells.items()}
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, datetime):
+        return milliseconds(value)
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value

@@ -1,0 +1,146 @@
+"""Which records of a log are wanted: the filters of `adjudge audit show`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
+
+import click
+import msgspec
+
+from adjudge.audit.bodies import DecisionBody, PolicyBody
+from adjudge.audit.kinds import KINDS
+from adjudge.errors import EvaluationError, did_you_mean
+from adjudge.expr.values import parse_timestamp
+from adjudge.model import OUTCOMES, DecisionStatus, SignalStatus
+
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_ANSWERED = (SignalStatus.OK, SignalStatus.SKIPPED)
+"""A signal that was skipped was not wanted: nothing hung on it any more."""
+
+
+class TimeType(click.ParamType):  # type: ignore[type-arg]  # generic in the stubs only
+    """A day in UTC, or a time with its zone. until: the first moment after it."""
+
+    name = "time"
+
+    def __init__(self, *, until: bool = False) -> None:
+        self._day = timedelta(days=1) if until else timedelta()
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Return the time."""
+        said = str(value)
+        try:
+            if _DAY.fullmatch(said):
+                return datetime.fromisoformat(said).replace(tzinfo=UTC) + self._day
+            return parse_timestamp(said)
+        except (ValueError, OverflowError, EvaluationError):
+            self.fail(f"{said!r} is no day such as 2026-03-01, and no time such as 2026-03-01T12:00:00Z", param, ctx)
+
+
+@dataclass(slots=True)
+class Selection:
+    """What is asked for; all of it must hold. Each but the first three is said of decisions, and only they have it.
+
+    unknown: a signal that was wanted and did not answer. waived: where doubt was.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    kinds: tuple[str, ...] = ()
+    outcome: str | None = None
+    rule: str | None = None
+    policy: str | None = None
+    status: str | None = None
+    waived: bool = False
+    unknown: str | None = None
+    _signals: set[str] = field(default_factory=set)
+    _policies: set[str] = field(default_factory=set)
+
+    @property
+    def is_all(self) -> bool:
+        """Whether everything is wanted."""
+        return not self.kinds and self.since is None and self.until is None and not self._is_of_decisions
+
+    @property
+    def _is_of_decisions(self) -> bool:
+        return self.waived or any((self.outcome, self.rule, self.policy, self.status, self.unknown))
+
+    def has(self, kind: str, body: msgspec.Struct | None) -> bool:
+        """Whether a record is wanted. body: None of a kind that this version does not know."""
+        if isinstance(body, DecisionBody):
+            self._signals.update(body.signals)
+            self._policies.update((body.policy, body.policy_digest))
+        if self.kinds and kind not in self.kinds:
+            return False
+        if self.since is not None or self.until is not None:
+            at = getattr(body, "at", None)
+            if at is None or (self.since is not None and at < self.since):
+                return False
+            if self.until is not None and at >= self.until:
+                return False
+        if not self._is_of_decisions:
+            return True
+        if isinstance(body, PolicyBody) and not self.outcome and not self.rule and not self.status:
+            return self.policy is not None and not self.waived and not self.unknown and self._is_policy(
+                body.policy, body.digest)  # fmt: skip
+        return isinstance(body, DecisionBody) and self._has(body)
+
+    def _has(self, body: DecisionBody) -> bool:
+        verdict = body.verdict
+        if self.outcome is not None and verdict.outcome.value != self.outcome:
+            return False
+        if self.rule is not None and self.rule not in (*verdict.matched, *verdict.unresolved, *verdict.waived):
+            return False
+        if self.policy is not None and not self._is_policy(body.policy, body.policy_digest):
+            return False
+        if self.status is not None and body.status != self.status:
+            return False
+        if self.waived and not verdict.waived:
+            return False
+        signal = body.signals.get(self.unknown) if self.unknown is not None else None
+        return self.unknown is None or (signal is not None and signal.status not in _ANSWERED)
+
+    def _is_policy(self, name: str, digest: str) -> bool:
+        assert self.policy is not None
+        return name == self.policy or (len(self.policy) >= _DIGEST_SHOWN and digest.startswith(self.policy))
+
+    def check(self) -> None:
+        """Refuse names that no decision of the log has, once all were seen. Raises click.UsageError."""
+        if self.unknown is not None and self.unknown not in self._signals:
+            _refuse("signal", self.unknown, self._signals)
+        if self.policy is not None and not any(self._is_policy(one, one) for one in self._policies):
+            _refuse("policy", self.policy, {name for name in self._policies if not _HEX.fullmatch(name)})
+
+
+_DIGEST_SHOWN = 12
+_HEX = re.compile("[0-9a-f]{64}")
+
+
+def _refuse(what: str, name: str, known: set[str]) -> None:
+    hint = did_you_mean(name, sorted(known)) or f"it has {', '.join(sorted(known)) or 'none'}"
+    raise click.UsageError(f"no decision of this log has the {what} `{name}`; {hint}")
+
+
+def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a selection to a command."""
+    options = (
+        click.option("--since", type=TimeType(), help="From this day (UTC) or time on."),
+        click.option("--until", type=TimeType(until=True), help="Up to the end of this day, or before this time."),
+        click.option("--kind", "kinds", multiple=True, type=click.Choice([*KINDS]), help="Records of this kind; may be"
+                     " given again."),
+        click.option("--outcome", type=click.Choice([one.value for one in OUTCOMES]), help="Decisions with it."),
+        click.option("--rule", metavar="ID", help="Decisions in which this rule held, was in doubt, or was waived."),
+        click.option("--policy", metavar="NAME", help="Decisions by it, and its own records; or by its digest."),
+        click.option("--status", type=click.Choice([one for one in get_args(DecisionStatus) if one != "duplicate"]),
+                     help="Decisions that were made anew, or in place of another."),
+        click.option("--waived", is_flag=True, help="Decisions in which the policy waived a doubt."),
+        click.option("--unknown", metavar="SIGNAL", help="Decisions for which this signal was wanted and did not"
+                     " answer."),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command

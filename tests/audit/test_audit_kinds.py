@@ -1,0 +1,75 @@
+"""The one reader of records."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from adjudge.audit.calls import CallBody
+from adjudge.audit.checkpoints import CheckpointBody
+from adjudge.audit.kinds import KINDS, bodies, body_of, records
+from adjudge.audit.log import AuditLog
+from adjudge.audit.marks import ErasureBody, erasure_body
+from adjudge.errors import AuditBroken, NothingRead
+
+ENGINE = Path(__file__).parents[2] / "engine" / "adjudge"
+BELOW = {"read.py", "record.py", "file.py", "log.py", "checkpoints.py", "kinds.py", "verify.py"}
+"""The modules of `audit` that know records by their lines; `kinds.py` stands on them, and everybody else on it."""
+
+
+def logged(directory: Path) -> Path:
+    with AuditLog.open(directory) as log:
+        log.write_blocking("erasure", erasure_body("s", ("email",), by="kim"))
+        log.write_blocking("of_tomorrow", {"a": 1})
+        log.write_blocking("erasure", erasure_body("t", ("email",), by="kim"))
+    return directory / "audit-000001.jsonl"
+
+
+def test_bodies_are_those_asked_for_and_later_kinds_are_passed_over(tmp_path: Path) -> None:
+    logged(tmp_path)
+    assert [(record.seq, body.merchant_biz_id) for record, body in bodies(tmp_path, ErasureBody)] == [
+        (1, "s"),
+        (3, "t"),
+    ]
+    assert list(bodies(tmp_path, CallBody, CheckpointBody)) == []
+    assert [record.seq for record, _ in bodies(tmp_path, *KINDS.values())] == [1, 3]
+    assert [body_of(tmp_path, record) is None for record in records(tmp_path)] == [False, True, False]
+    assert [record.seq for record in records(tmp_path, newest=2)] == [2, 3]
+    assert list(records(tmp_path, newest=0)) == []
+
+
+def test_unfinished_line_ends_the_reading_and_a_broken_one_is_an_error(tmp_path: Path) -> None:
+    file = logged(tmp_path)
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-5])
+    assert [record.seq for record in records(tmp_path)] == [1, 2]
+    assert [record.seq for record in records(file, newest=9)] == [1, 2]
+    file.write_bytes(whole.replace(b'"s"', b'"x"'))
+    with pytest.raises(AuditBroken, match=r"audit-000001\.jsonl:1: "):
+        list(records(tmp_path))
+
+
+@pytest.mark.parametrize("held", [None, b"", b'{"schema":1'])
+def test_reading_nothing_is_an_error(tmp_path: Path, held: bytes | None) -> None:
+    if held is not None:
+        (tmp_path / "audit-000001.jsonl").write_bytes(held)
+    for newest in (None, 3):
+        with pytest.raises(NothingRead, match=f"{tmp_path}: holds "):
+            list(records(tmp_path, newest=newest))
+
+
+def test_everybody_reads_logs_through_the_one_reader() -> None:
+    """No other module decodes records, or deals with lines that are not finished."""
+    wrong = []
+    for path in ENGINE.rglob("*.py"):
+        if path.parent.name == "audit" and path.parent.parent == ENGINE and path.name in BELOW:
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = {one.name for one in node.names} if isinstance(node, ast.ImportFrom) else set()
+            if isinstance(node, ast.ImportFrom) and node.module == "adjudge.audit.read":
+                wrong += [f"{path}:{node.lineno} imports {name}" for name in {"read", "UnfinishedLine"} & names]
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "record.decode":
+                wrong.append(f"{path}:{node.lineno} decodes a record by itself")
+    assert wrong == []
