@@ -135,3 +135,16 @@ def test_value_too_large_to_keep_is_unknown_and_said_so(value: object) -> None:
     refused: list[tuple[str, str]] = []
     assert recordable(declared, value, refused, "note") is None
     assert refused == [("note", "is larger than 256 KiB")]
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "read_as"),
+    [
+        ("duration", "0.123456789s", timedelta(microseconds=123456)),
+        ("duration", "-0.123456789s", timedelta(microseconds=-123456)),
+        ("duration", "1500ns", timedelta(microseconds=1)),
+        ("timestamp", "2026-01-01T00:00:00.123456789Z", datetime(2026, 1, 1, microsecond=123456, tzinfo=UTC)),
+    ],
+)
+def test_time_that_others_send_is_cut_to_the_microsecond(form: str, value: str, read_as: object) -> None:
+    assert read(parse_field(form), value).value == read_as

@@ -343,11 +343,11 @@ def _read_scalar(field: Field, type_: Type, value: object) -> Reading:
 def _read_time(field: Field, type_: Type, value: object) -> Reading:
     try:
         if type_ is DURATION:
-            length = parse_duration(value) if isinstance(value, str) else value
+            length = parse_duration(value, exact=False) if isinstance(value, str) else value
             if isinstance(length, timedelta):
                 return _in_range(field, bounded_duration(length))
         else:
-            moment = parse_timestamp(value) if isinstance(value, str) else value
+            moment = parse_timestamp(value, exact=False) if isinstance(value, str) else value
             if isinstance(moment, datetime):
                 if moment.tzinfo is None:
                     return _wrong("must say its time zone")

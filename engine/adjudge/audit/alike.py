@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from unicodedata import normalize
 
 from adjudge.errors import EvaluationError
@@ -21,8 +22,16 @@ def is_held(held: object, asked: object) -> bool:
     if isinstance(held, bool) or isinstance(asked, bool):
         return held is asked
     if isinstance(held, str) and isinstance(asked, str):
-        return any(_is_same(held, asked, read) for read in (_composed, parse_timestamp, parse_duration))
+        return any(_is_same(held, asked, read) for read in (_composed, _timestamp, _duration))
     return held == asked
+
+
+def _timestamp(text: str) -> datetime:
+    return parse_timestamp(text, exact=False)
+
+
+def _duration(text: str) -> timedelta:
+    return parse_duration(text, exact=False)
 
 
 def _composed(text: str) -> str:

@@ -68,7 +68,7 @@ def install_cells(connection: Any) -> None:
 
     def length(text: str | None) -> int | None:
         try:
-            return None if text is None else parse_duration(text) // timedelta(microseconds=1)
+            return None if text is None else parse_duration(text, exact=False) // timedelta(microseconds=1)
         except EvaluationError:
             return None
 

@@ -1,13 +1,16 @@
 """Times, durations and integers: their limits and their texts.
 
-Times are kept to the microsecond, as Python's `datetime` and `timedelta` do; finer digits are cut off.
+Times are kept to the microsecond, as Python's `datetime` and `timedelta` do. What a policy writes finer than that is an
+error; of what a vendor or caller sends, finer digits are cut off.
 Source of the texts and limits: the CEL language definition and RFC 3339.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 
 from adjudge.errors import EvaluationError
 
@@ -20,7 +23,15 @@ _TIMESTAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
 )
 _DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:h|ms|m|us|µs|ns|s)", re.ASCII)
-_UNIT_NS = {"h": 3_600_000_000_000, "m": 60_000_000_000, "s": 10**9, "ms": 10**6, "us": 1000, "µs": 1000, "ns": 1}
+_UNIT_US: Mapping[str, int | Fraction] = {
+    "h": 3_600_000_000,
+    "m": 60_000_000,
+    "s": 10**6,
+    "ms": 1000,
+    "us": 1,
+    "µs": 1,
+    "ns": Fraction(1, 1000),
+}
 
 
 def int64(value: int) -> int:
@@ -37,25 +48,28 @@ def bounded_duration(value: timedelta) -> timedelta:
     raise EvaluationError("duration out of range")
 
 
-def parse_duration(text: str) -> timedelta:
-    """Read `1h30m`, `900h`, `1.5s`, `-20ms`; units h, m, s, ms, us, ns. Raises EvaluationError."""
+def parse_duration(text: str, *, exact: bool = True) -> timedelta:
+    """Read `1h30m`, `900h`, `1.5s`, `-20ms`; units h, m, s, ms, us, ns. Raises EvaluationError.
+
+    exact: whether what is finer than a microsecond is an error; else it is cut off.
+    """
     body = text[1:] if text[:1] in ("-", "+") else text
     if body == "0":
         return timedelta()
-    nanoseconds, at = 0, 0
+    microseconds, at = Fraction(), 0
     while at < len(body):
         match = _DURATION.match(body, at)
         if match is None or match.end() > 100:
             raise EvaluationError(f"`{text[:60]}` is not a duration")
         number = match.group().rstrip("hmsunµ")
-        whole, _, fraction = number.partition(".")
-        unit = _UNIT_NS[match.group()[len(number) :]]
-        nanoseconds += int(whole or "0") * unit + (int(fraction) * unit // 10 ** len(fraction) if fraction else 0)
+        microseconds += Fraction(number if number[0] != "." else f"0{number}") * _UNIT_US[match.group()[len(number) :]]
         at = match.end()
     if not body:
         raise EvaluationError(f"`{text[:60]}` is not a duration")
+    if exact and microseconds.denominator != 1:
+        raise EvaluationError(f"`{text[:60]}` is finer than a microsecond")
     try:
-        length = timedelta(microseconds=nanoseconds // 1000)
+        length = timedelta(microseconds=int(microseconds))
     except OverflowError:
         raise EvaluationError("duration out of range") from None
     return bounded_duration(-length if text[0] == "-" else length)
@@ -69,12 +83,17 @@ def format_duration(value: timedelta) -> str:
     return f"{sign}{seconds}{f'.{rest:06d}'.rstrip('0') if rest else ''}s"
 
 
-def parse_timestamp(text: str) -> datetime:
-    """Read RFC 3339, such as `2026-01-15T08:30:00Z`, as aware UTC. Raises EvaluationError."""
+def parse_timestamp(text: str, *, exact: bool = True) -> datetime:
+    """Read RFC 3339, such as `2026-01-15T08:30:00Z`, as aware UTC. Raises EvaluationError.
+
+    exact: whether what is finer than a microsecond is an error; else it is cut off.
+    """
     match = _TIMESTAMP.fullmatch(text)
     if match is None:
         raise EvaluationError(f"`{text[:60]}` is not a timestamp such as 2026-01-15T08:30:00Z")
     *digits, fraction, sign, hours, minutes = match.groups()
+    if exact and fraction and fraction[6:].strip("0"):
+        raise EvaluationError(f"`{text[:60]}` is finer than a microsecond")
     try:
         local = datetime(*(int(digit) for digit in digits), int((fraction or "0").ljust(6, "0")[:6]), UTC)  # type: ignore[call-arg, arg-type]  # six ints
         if sign is None:
