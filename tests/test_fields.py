@@ -148,3 +148,33 @@ def test_value_too_large_to_keep_is_unknown_and_said_so(value: object) -> None:
 )
 def test_time_that_others_send_is_cut_to_the_microsecond(form: str, value: str, read_as: object) -> None:
     assert read(parse_field(form), value).value == read_as
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("KP\u200b", "holds U+200B ZERO WIDTH SPACE, which cannot be seen"),
+        ("\u2066KP", "holds U+2066 LEFT-TO-RIGHT ISOLATE, which cannot be seen"),
+        ("K\u200dP", "holds U+200D ZERO WIDTH JOINER, which cannot be seen"),
+        ("KP\x00", "holds U+0000, which cannot be seen"),
+        ("KP\U000e0041", "holds U+E0041 TAG LATIN CAPITAL LETTER A, which cannot be seen"),
+    ],
+)
+def test_text_with_a_character_that_nobody_sees_is_unknown_and_said_so(value: str, problem: str) -> None:
+    assert read(parse_field("string"), value).problems == (("", problem),)
+    items = read(parse_field({"type": "list", "of": "string"}), ["KP", value])
+    assert (items.value, items.problems) == (("KP", None), (("1", problem),))
+
+
+@pytest.mark.parametrize(
+    "value", ["a\tb\r\nc", "\u0645\u06cc\u200c\u062e", "\U0001f468\u200d\U0001f469", "\u6771\u3000"]
+)
+def test_text_that_is_written_so_is_known(value: str) -> None:
+    assert read(parse_field("string"), value).value == value
+
+
+def test_text_is_read_composed() -> None:
+    assert read(parse_field("string"), "Zoe\u0308").value == "Zo\u00eb"
+    assert read(parse_field({"type": "enum", "values": ["Zoe\u0308"]}), "Zo\u00eb").value == "Zo\u00eb"
+    tags = read(parse_field({"type": "set", "values": ["Zo\u00eb"]}), ["Zoe\u0308"])
+    assert (tags.value, tags.novel) == (("Zo\u00eb",), ())

@@ -139,6 +139,12 @@ class JsonError(AdjudgeError):
         self.where = where
 
 
+class ListFileError(AdjudgeError):
+    """A list file that cannot be read as one; the message names the line."""
+
+    code = "unreadable-list"
+
+
 class MerchantBizIdConflict(AdjudgeError):
     """A MerchantBizId came again with another face, scene, policy or other inputs; the first decision stands."""
 

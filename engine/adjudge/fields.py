@@ -35,6 +35,7 @@ from adjudge.expr.values import (
     parse_duration,
     parse_timestamp,
 )
+from adjudge.texts import composed, find_unseen, name_of
 
 Number = int | float
 Bound = int | float | datetime | timedelta
@@ -258,7 +259,7 @@ def _vocabulary(form: Mapping[str, object], key: str, *, required: bool) -> tupl
             raise FieldError("schema-type", f"`{said}` is not a text", key, at, hint=f'write "{said}"')
         if value in values[:at]:
             raise FieldError("name-duplicate", f"`{value}` stands here twice", key, at)
-    return tuple(values)
+    return tuple(map(composed, values))
 
 
 def _range(form: Mapping[str, object], type_: Type) -> tuple[Bound | None, Bound | None]:
@@ -301,8 +302,8 @@ def read(field: Field, value: object) -> Reading:
     if isinstance(type_, SetType):
         return _read_set(type_, value)
     if isinstance(type_, EnumType):
-        if isinstance(value, str) and str.__str__(value) in type_.values:
-            return Reading(str.__str__(value))
+        if isinstance(value, str) and (word := composed(str.__str__(value))) in type_.values:
+            return Reading(word)
         said = "another string" if isinstance(value, str) else describe(value)  # never the value: it may be personal
         return _wrong(f"must be one of {', '.join(type_.values)}, not {said}")
     if isinstance(type_, ListType):
@@ -335,9 +336,19 @@ def _read_scalar(field: Field, type_: Type, value: object) -> Reading:
         understood = float(value)
     if understood is None:
         return _wrong(f"must be {named(type_)}, not {describe(value)}")
-    if isinstance(understood, str) and not is_unicode(understood):
-        return _wrong("is not valid Unicode")
+    if isinstance(understood, str):
+        return _read_text(understood)
     return _in_range(field, understood)
+
+
+def _read_text(text: str) -> Reading:
+    """Understand a text: composed, so that what looks the same is the same; nothing in it that nobody sees."""
+    if not is_unicode(text):
+        return _wrong("is not valid Unicode")
+    unseen = find_unseen(text)
+    if unseen is not None:
+        return _wrong(f"holds {name_of(text[unseen])}, which cannot be seen")
+    return Reading(composed(text))
 
 
 def _read_time(field: Field, type_: Type, value: object) -> Reading:
@@ -377,7 +388,7 @@ def _read_set(type_: SetType, value: object) -> Reading:
     if not isinstance(value, list | tuple | set | frozenset):
         return _wrong(f"must be a list, not {describe(value)}")
     unread = next((wrong for member in value if (wrong := _unreadable(member))), None)
-    members = {str.__str__(member) for member in value if isinstance(member, str) and is_unicode(member)}
+    members = {composed(str.__str__(member)) for member in value if isinstance(member, str) and is_unicode(member)}
     known = tuple(name for name in type_.values if name in members)
     novel = tuple(sorted(members.difference(type_.values)))
     problems = (("", f"has a member that {unread}"),) if unread else ()
@@ -403,7 +414,7 @@ def _read_map(field: Field, type_: MapType, value: object) -> Reading:
     for key, item in value.items():
         if unread := _unreadable(key):
             return _wrong(f"has a key that {unread}")
-        key = str.__str__(key)
+        key = composed(str.__str__(key))
         if type_.keys is not None and key not in type_.keys:
             novel.append(key)
             continue

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
 
-from adjudge.errors import JsonError, PluginError, ProviderConfigError, SignalFailed
+from adjudge.errors import JsonError, ListFileError, PluginError, ProviderConfigError, SignalFailed
 from adjudge.events import Events
 from adjudge.fields import Field, parse_fields
 from adjudge.json_reader import read_json
+from adjudge.list_file import read_list
 from adjudge.model import Decision, Face, Request
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ __all__ = [
     "Function",
     "JsonError",
     "Limits",
+    "ListFileError",
     "PluginError",
     "PolicySource",
     "Provider",
@@ -49,6 +51,7 @@ __all__ = [
     "hookspec",
     "provider",
     "read_json",
+    "read_list",
 ]
 
 hookspec = pluggy.HookspecMarker("adjudge")

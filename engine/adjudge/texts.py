@@ -25,6 +25,49 @@ _MARKDOWN = re.compile(r"[\\`*_\[\]<>|~&!#@]|:(?=//)|(?<=www)\.|^[-+=]")
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What makes a spreadsheet calculate; the wide forms do so in East Asian editions."""
 
+UNSEEN = (
+    ("\x00", "\x08"), ("\x0b", "\x0c"), ("\x0e", "\x1f"), ("\x7f", "\x9f"), ("\xad", "\xad"), ("\u034f", "\u034f"),
+    ("\u061c", "\u061c"), ("\u115f", "\u1160"), ("\u17b4", "\u17b5"), ("\u180b", "\u180f"), ("\u200b", "\u200b"),
+    ("\u200e", "\u200f"), ("\u2028", "\u202e"), ("\u2060", "\u206f"), ("\u2800", "\u2800"), ("\u3164", "\u3164"),
+    ("\ufe00", "\ufe0d"), ("\ufeff", "\ufeff"), ("\uffa0", "\uffa0"), ("\ufff0", "\ufffb"), ("\ufffe", "\uffff"),
+    ("\U0001bca0", "\U0001bca3"), ("\U0001d173", "\U0001d17a"), ("\U000e0000", "\U000e0fff"),
+)  # fmt: skip
+"""What nobody sees in a text that is compared, by ranges: a list of our own, so that no version of Unicode changes it.
+
+Tabs and line ends are none of it, and neither is what joins or parts the letters of some scripts, see `JOINERS`.
+"""
+JOINERS = (("\u200c", "\u200d"),)
+"""The zero-width joiner and non-joiner; seen where they stand between two characters of `JOINED`, and only there."""
+JOINED = (("\u0600", "\u1fff"), ("\u2190", "\u2bff"), ("\ufe0f", "\ufe0f"), ("\U0001f000", "\U0001faff"))
+"""Scripts from Arabic to those of South and East Asia, and the signs of emoji."""
+
+
+def _class(ranges: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"{first}-{last}" for first, last in ranges)
+
+
+_UNSEEN = re.compile(
+    f"[{_class(UNSEEN)}]|[{_class(JOINERS)}](?![{_class(JOINED)}])|(?<![{_class(JOINED)}])[{_class(JOINERS)}]"
+)
+
+
+def find_unseen(text: str) -> int | None:
+    """Return where the first character stands that nobody sees in a text; None where there is none."""
+    if text.isascii() and text.isprintable():
+        return None
+    found = _UNSEEN.search(text)
+    return found.start() if found else None
+
+
+def name_of(char: str) -> str:
+    """Return a character by number and name: `U+200B ZERO WIDTH SPACE`."""
+    return f"U+{ord(char):04X} {unicodedata.name(char, '')}".rstrip()
+
+
+def composed(text: str) -> str:
+    """Return a text in the form in which texts of people are compared: `é` is one character, however it was typed."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
 
 def split_lines(text: str, *, keep_ends: bool = False) -> list[str]:
     r"""Return the lines of a text, which end at \n, \r\n or \r and nowhere else, as editors and YAML count them.

@@ -10,10 +10,11 @@ rules:
   - {id: blocked-email, when: blocklist.email_blocked, then: reject}
 ```
 
-Each name becomes a `bool`. A file holds one value a line, UTF-8; blank lines and lines that begin with `#` do not
-count, and neither do blanks around a value. It is read again when it has changed: replace it by a rename, so that
-nobody reads half of it. A relative path starts at the process's working directory. A value that the request does not
-have is in no list and out of none: its field is unknown. A file that cannot be read leaves all fields unknown.
+Each name becomes a `bool`. A file is read as one of a policy's `lists:` is: one value a line, UTF-8; blanks around it
+do not count, and neither does what follows a `#` behind a blank. It is read again when it has changed: replace it by a
+rename, so that nobody reads half of it. A relative path starts at the process's working directory. A value that the
+request does not have, or of which not all can be seen, is in no list and out of none: its field is unknown. A file that
+cannot be read, or has a mistake in it, leaves all fields unknown.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from adjudge.files import FileState
 from adjudge.plugin import (
     Answer,
     Context,
+    ListFileError,
     Provider,
     ProviderConfigError,
     Register,
@@ -39,9 +41,10 @@ from adjudge.plugin import (
     SignalFailed,
     Uses,
     hookimpl,
+    read_list,
 )
 from adjudge.pools import Pool
-from adjudge.texts import split_lines
+from adjudge.texts import composed, find_unseen
 from adjudge_plugins.settings import refuse_unknown_keys, required_text
 
 FILE_MAX_BYTES = 256 * 1024 * 1024
@@ -61,7 +64,8 @@ class ListSettings:
 
     def normal(self, value: str) -> str:
         """Return a value, of the request or of the file, as it is compared."""
-        return value.strip().casefold() if self.casefold else value.strip()
+        value = composed(value.strip())
+        return composed(value.casefold()) if self.casefold else value
 
 
 def read_settings(config: Mapping[str, Any]) -> dict[str, ListSettings]:
@@ -99,7 +103,7 @@ def _derive(config: Mapping[str, Any]) -> dict[str, Field]:
 
 
 def _part(request: Request, of: str) -> str | None:
-    """Return a part of a request as text; None where it has none, or one that is no text."""
+    """Return a part of a request as text; None where it has none, or one of which not all can be seen."""
     match of:
         case "merchant_biz_id":
             return request.merchant_biz_id
@@ -110,7 +114,7 @@ def _part(request: Request, of: str) -> str | None:
     value = request.inputs.get(of.removeprefix("inputs."))
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    return value if isinstance(value, str) and value.strip() else None
+    return value if isinstance(value, str) and value.strip() and find_unseen(value) is None else None
 
 
 @dataclass(slots=True)
@@ -126,7 +130,7 @@ class _ListFile:
     async def current(self, deadline: float) -> frozenset[str]:
         """Return the values of the file as it is now. deadline: `time.monotonic()` seconds.
 
-        Raises OSError, TimeoutError among them where the file hangs, or ValueError where it is not UTF-8.
+        Raises OSError, TimeoutError among them where the file hangs, or ListFileError where it is none.
         """
         return await self.pool.run(self._current, deadline_s=deadline - monotonic())
 
@@ -145,9 +149,8 @@ class _ListFile:
             state = FileState.of(os.fstat(file.fileno()))
             data = file.read(FILE_MAX_BYTES + 1)
         if len(data) > FILE_MAX_BYTES:
-            raise ValueError("too large")
-        lines = (line.strip() for line in split_lines(data.decode("utf-8-sig")))
-        return state, frozenset(self.settings.normal(line) for line in lines if line and not line.startswith("#"))
+            raise ListFileError(f"it is larger than {FILE_MAX_BYTES // 2**20} MiB")
+        return state, frozenset(map(self.settings.normal, read_list(data)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +162,14 @@ class _ListsAsker:
         for name, file in self.files.items():
             try:
                 values = await file.current(context.deadline)
-            except (OSError, ValueError) as error:
+            except (OSError, ListFileError) as error:
                 match error:
                     case TimeoutError():
                         why = "it does not answer in time"
                     case OSError():
                         why = error.strerror or type(error).__name__
                     case _:
-                        why = "not UTF-8, or larger than 256 MiB"
+                        why = str(error)
                 raise SignalFailed(
                     f"{file.settings.file} cannot be read: {why}", kind="unavailable", reason_code="LIST_UNREADABLE"
                 ) from None

@@ -15,13 +15,13 @@ from adjudge.errors import PluginError, PolicyErrors
 from adjudge.expr.nodes import Binary, Call, Literal, Logic, Name, Unary
 from adjudge.expr.types import BOOL, DOUBLE, DURATION, STRING, ListType
 from adjudge.fields import Field, parse_field
+from adjudge.list_file import values_of
 from adjudge.model import Outcome
 from adjudge.plugin import Function, ProviderConfigError
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.conditions import order
 from adjudge.policy.document import upper_snake
 from adjudge.policy.files import FILE_MAX_BYTES
-from adjudge.policy.lists import parse_list
 from adjudge.policy.load import read_policy, read_policy_file
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
@@ -381,7 +381,7 @@ def policy_in(folder: Path, path: str = "lists/a.txt") -> TypedPolicy:
 
 def test_list_file_one_value_a_line() -> None:
     text = "# countries\nKP\n  IR  \n\nSY # since 2011\nKP\nB#1\r\n東京\n#\n"
-    assert parse_list(text) == ("KP", "IR", "SY", "B#1", "東京")
+    assert values_of(text) == ("KP", "IR", "SY", "B#1", "東京")
 
 
 def test_list_inline_and_from_file(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from adjudge.backtest.seen import read_text
 from adjudge.errors import DataError as DataError
 from adjudge.expr.sql.dialect import DUCKDB
 from adjudge.expr.types import (
@@ -82,7 +83,7 @@ def understood(column: str, name: str, type_: str, declared: Field, depth: int =
             changed = keys is not None or inner != f"{entry}.value"
             return f"case when {column} is not null then map_from_entries({entries}) end" if changed else column
     if is_text(wanted) and not isinstance(wanted, EnumType) and type_ == "VARCHAR":
-        return column
+        return read_text(column)
     if wanted == BOOL and type_ == "BOOLEAN":
         return column
     if wanted == INT and (type_ in _INTS):

@@ -32,6 +32,7 @@ from adjudge.expr.nodes import (
 )
 from adjudge.expr.tokens import KEYWORDS, RESERVED, Token, failure, next_token, number
 from adjudge.source import Span, Text
+from adjudge.texts import composed
 
 LENGTH_MAX = 10_000
 """Characters of a condition."""
@@ -193,7 +194,7 @@ class _Parser:
             case "number", _:
                 return self.number()
             case "string", text:
-                return Literal(span=self.advance().span, value=text)
+                return Literal(span=self.advance().span, value=composed(text))  # as what it is compared with is read
             case "name", "true" | "false":
                 return Literal(span=self.advance().span, value=token.text == "true")
             case "name", "null":

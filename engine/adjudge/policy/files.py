@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from adjudge.errors import PolicyError
+from adjudge.errors import ListFileError, PolicyError
+from adjudge.list_file import BYTE_ORDER_MARK, decode_list, mistakes_of
 from adjudge.policy.reader import Reader
 from adjudge.policy.syntax import shown
 from adjudge.policy.yaml import Node
+from adjudge.source import Source, Span
 
 FILE_MAX_BYTES = 10 * 1024 * 1024
-BYTE_ORDER_MARK = "\ufeff"
+MISTAKES_MAX = 20
+"""How many of a list file's mistakes are told."""
+_LONE_RETURN = re.compile("\r(?!\n)")
 _CODES = {
     "list": ("list-outside", "list-folder", "list-missing", "list-size", "list-encoding"),
     "include": ("include-outside", "include-folder", "include-missing", "include-size", "include-encoding"),
@@ -37,11 +43,18 @@ class Files:
     def read(self, reader: Reader, node: Node, path: str, what: Literal["list", "include"] = "list") -> str | None:
         """Return the text of a file; None where it was blamed, at `node`."""
         try:
-            self.texts[path] = _Reading(reader, node, path, what).text(self.folder, self.given)
+            text = self.texts[path] = _Reading(reader, node, path, what).text(self.folder, self.given)
         except PolicyError as error:
             reader.errors.append(error)
             return None
-        return self.texts[path]
+        if what == "list" and self.given is None:
+            source = Source(path, _LONE_RETURN.sub("\n", text))
+            for mistake in islice(mistakes_of(text), MISTAKES_MAX):
+                span = Span(mistake.at, mistake.at + 1)
+                reader.errors.append(
+                    PolicyError("list-character", mistake.message, source=source, span=span, hint=mistake.hint)
+                )
+        return text
 
     def builtin(self, name: str, text: str) -> str:
         """Return the text of a built-in list: the one that was given, so that a replay has what the decision had."""
@@ -103,11 +116,10 @@ class _Reading:
     def decoded(self, data: bytes) -> str:
         said = shown(self.path)
         try:
-            text = data.decode("utf-8")
-        except UnicodeDecodeError as error:
-            line = data.count(b"\n", 0, error.start) + 1
-            raise self.wrong(_ENCODING, f"`{said}` is not UTF-8, in line {line}", "save it as UTF-8") from None
+            text = decode_list(data)
+        except ListFileError as error:
+            raise self.wrong(_ENCODING, f"`{said}` cannot be read: {error}", "save it as UTF-8") from None
         if text.startswith(BYTE_ORDER_MARK):
-            hint = "save it as UTF-8 without a byte-order mark; it would become a part of the first value"
+            hint = "save it as UTF-8 without a byte-order mark"
             raise self.wrong(_ENCODING, f"`{said}` begins with a byte-order mark", hint)
         return text

@@ -270,7 +270,8 @@ class IntakeCode:
             bounds, python = (-DURATION_MAX, DURATION_MAX), "timedelta"
         elif declared.type == STRING:
             is_text = pyast.is_(class_, pyast.load("str"))
-            return ast.BoolOp(ast.And(), [is_text, pyast.method(value, "isascii")])
+            plain = [pyast.method(value, method) for method in ("isascii", "isprintable")]
+            return ast.BoolOp(ast.And(), [is_text, *plain])
         elif isinstance(declared.type, EnumType):
             known = pyast.compare(value, ast.In(), self.refer(frozenset(declared.type.values)))
             return ast.BoolOp(ast.And(), [pyast.is_(class_, pyast.load("str")), known])

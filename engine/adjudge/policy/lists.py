@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from adjudge.list_file import mistake_in, values_of
 from adjudge.policy import yaml
 from adjudge.policy.builtin_lists import BUILTIN
 from adjudge.policy.files import Files
 from adjudge.policy.forms import Entries
 from adjudge.policy.reader import Reader
 from adjudge.policy.yaml import Node, Scalar
-from adjudge.texts import split_lines
+from adjudge.texts import composed
 
 LIST_KEYS = ("file", "builtin")
 
@@ -42,21 +43,18 @@ def _named(reader: Reader, key: Scalar, node: Node, files: Files) -> tuple[str, 
     elif "builtin" in entries:
         name = reader.choice(entries["builtin"][1], "`builtin`", BUILTIN)
         text = files.builtin(name, "\n".join(BUILTIN[name])) if name is not None else None
-    return parse_list(text) if text is not None else ()
-
-
-def parse_list(text: str) -> tuple[str, ...]:
-    """Return the values of a list's file: one a line, stripped, each once; `#` begins a comment, as in YAML."""
-    values = []
-    for line in split_lines(text):
-        value = line.strip()
-        comment = value.find("#")
-        while comment > 0 and not value[comment - 1].isspace():
-            comment = value.find("#", comment + 1)
-        values.append(value if comment < 0 else value[:comment].rstrip())
-    return tuple(dict.fromkeys(value for value in values if value))
+    return values_of(text) if text is not None else ()
 
 
 def _inline(reader: Reader, node: yaml.Sequence) -> tuple[str, ...]:
-    values = [reader.text(item, "a list's value") for item in node.items if type(item) is not Node]
-    return tuple(dict.fromkeys(value for value in values if value is not None))
+    values = []
+    for item in node.items:
+        value = reader.text(item, "a list's value") if type(item) is not Node else None
+        if value is None:
+            continue
+        mistake = mistake_in(value)
+        if mistake is not None and isinstance(item, Scalar):
+            at, message, hint = mistake
+            reader.blame("list-character", message, item.text.span(at, at + 1), hint)
+        values.append(composed(value))
+    return tuple(dict.fromkeys(values))

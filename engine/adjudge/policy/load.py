@@ -79,7 +79,7 @@ def read_policy(
     """
     reader = Reader(Source(name, text))
     files = Files(folder, texts)
-    root, reader.errors[:] = read_yaml(reader.source)
+    root, reader.errors[:] = read_yaml(reader.source, recorded=texts is not None)
     if root is not None:
         reader, root = with_fragments(reader, root, files)
     document = read_document(reader, root) if root is not None else None

@@ -18,6 +18,7 @@ from adjudge.errors import PolicyError
 from adjudge.policy.scalars import DoubtfulNumber, Value, block_positions, flow_positions, resolve
 from adjudge.policy.syntax import explain, shown, tag_hint
 from adjudge.source import Source, Span, Text
+from adjudge.texts import find_unseen, name_of
 
 TEXT_MAX = 1024 * 1024
 """The longest document, in characters."""
@@ -68,13 +69,14 @@ class Mapping(Node):
         return next((value for name, value in self.entries if name.text.value == key), None)
 
 
-def read_yaml(source: Source) -> tuple[Node | None, list[PolicyError]]:
+def read_yaml(source: Source, *, recorded: bool = False) -> tuple[Node | None, list[PolicyError]]:
     """Return a document's tree and everything that is wrong with it as YAML.
 
+    recorded: whether it stands in a log, where decisions were made on it: nothing in it is refused for being unseen.
     The tree is None where there is nothing to go on with; else its wrong parts are left out or bare Nodes.
     Time and memory are bounded by TEXT_MAX, DEPTH_MAX and NODES_MAX.
     """
-    builder = _Builder(source)
+    builder = _Builder(source, recorded)
     try:
         return builder.document(), builder.errors
     except PolicyError as error:
@@ -84,8 +86,9 @@ def read_yaml(source: Source) -> tuple[Node | None, list[PolicyError]]:
 class _Builder:
     """Reads one document, event by event."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, recorded: bool = False) -> None:
         self.source = source
+        self.recorded = recorded
         self.errors: list[PolicyError] = []
         self.nodes = 0
         self.events: Iterator[yaml.Event] = iter(())
@@ -101,10 +104,12 @@ class _Builder:
         text = self.source.text
         if len(text) > TEXT_MAX:
             raise self.wrong("yaml-size", f"the document is longer than {TEXT_MAX:,} characters", Span(0, 0))
-        if refused := _REFUSED.search(text):
-            char = refused.group()
-            name, hint = _CHARACTERS.get(char, (f"the character U+{ord(char):04X}", "delete it; it cannot be seen"))
-            raise self.wrong("yaml-character", f"{name} stands here", Span(*refused.span()), hint)
+        refused = _REFUSED.search(text)
+        at = refused.start() if refused else None if self.recorded else find_unseen(text)
+        if at is not None:
+            char = text[at]
+            name, hint = _CHARACTERS.get(char, (f"the character {name_of(char)}", "delete it; it cannot be seen"))
+            raise self.wrong("yaml-character", f"{name} stands here", Span(at, at + 1), hint)
         self.events = _events(self.source)
         next(self.events)
         start = next(self.events)

@@ -1,0 +1,24 @@
+"""Texts of a file, read in a database as requests are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.texts import JOINED, JOINERS, UNSEEN
+
+
+def _class(ranges: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"\\x{{{ord(first):x}}}-\\x{{{ord(last):x}}}" for first, last in ranges)
+
+
+_JOINERS = _class(JOINERS)
+_UNSEEN = f"[{_class(UNSEEN)}]|[{_JOINERS}](?:[^{_class(JOINED)}]|$)|(?:^|[^{_class(JOINED)}])[{_JOINERS}]"
+"""RE2's form of what `texts.find_unseen` looks for."""
+
+
+def read_text(column: str) -> str:
+    """Return an expression of a text: composed, NULL where something in it cannot be seen."""
+    plain = f"regexp_full_match({column}, '[ -~]*')"
+    seen = f"not regexp_matches({column}, {DUCKDB.text(_UNSEEN)})"
+    return f"case when {plain} then {column} when {seen} then nfc_normalize({column}) end"

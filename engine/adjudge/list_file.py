@@ -1,0 +1,92 @@
+"""The one reader of list files: a policy's `lists:` and the provider `lists` read the same values from the same file.
+
+One value a line, UTF-8; blanks around it do not count, and neither does what follows a `#` at the line's beginning or
+behind a blank. What would make a value that no input ever equals is a mistake with its line: a character that nobody
+sees, a blank that is no plain space, quotes around a value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from adjudge.errors import ListFileError
+from adjudge.texts import composed, find_unseen, name_of, split_lines
+
+BYTE_ORDER_MARK = "\ufeff"
+_BLANKS = " \t"
+_OTHER_BLANK = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f]|^\u3000|\u3000$")
+_SUSPECT = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]|(?:^|[\r\n])[ \t]*[\"'\u201c\u201d\u201e]")
+"""What a text without any mistake has none of: asked first, since a list may have a million lines."""
+_COMMENT = re.compile("(?:^|[ \t])#.*", re.DOTALL)
+_QUOTED = re.compile('["\u201c\u201d\u201e].*["\u201c\u201d]|\'.*\'|["\u201c\u201e][^"\u201c\u201d]*', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class ListMistake:
+    """What is wrong with a line. at: where in the text the first character of it stands. line: from 1."""
+
+    at: int
+    line: int
+    message: str
+    hint: str
+
+
+def read_list(data: bytes) -> tuple[str, ...]:
+    """Return the values of a list file, each once; a byte-order mark before them is none of them.
+
+    Raises ListFileError for the first mistake in it.
+    """
+    text = decode_list(data).removeprefix(BYTE_ORDER_MARK)
+    for mistake in mistakes_of(text):
+        raise ListFileError(f"line {mistake.line}: {mistake.message}")
+    return values_of(text)
+
+
+def decode_list(data: bytes) -> str:
+    """Return the text of a list file. Raises ListFileError where it is not UTF-8."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = len(split_lines(data[: error.start].decode("utf-8") + "?"))
+        raise ListFileError(f"it is not UTF-8, in line {line}") from None
+
+
+def values_of(text: str) -> tuple[str, ...]:
+    """Return the values of a list's text, composed, each once."""
+    lines = split_lines(text)
+    if "#" in text:
+        lines = [_COMMENT.sub("", line) if "#" in line else line for line in lines]
+    values = dict.fromkeys(line.strip(_BLANKS) for line in lines)
+    values.pop("", None)
+    return tuple(values) if text.isascii() else tuple(dict.fromkeys(map(composed, values)))
+
+
+def mistakes_of(text: str) -> Iterator[ListMistake]:
+    """Yield what is wrong with the values of a list's text, line by line; comments may hold what they like."""
+    if find_unseen(text) is None and not _SUSPECT.search(text):
+        return
+    at = 0
+    for number, line in enumerate(split_lines(text, keep_ends=True), 1):
+        said = _COMMENT.sub("", line.rstrip("\r\n")) if "#" in line else line.rstrip("\r\n")
+        found = mistake_in(said.strip(_BLANKS))
+        if found is not None:
+            where, message, hint = found
+            yield ListMistake(at + said.index(said.strip(_BLANKS)) + where, number, message, hint)
+        at += len(line)
+
+
+def mistake_in(value: str) -> tuple[int, str, str] | None:
+    """Return why no input could equal a value of a list: where in it, what is wrong, and the way out."""
+    unseen = find_unseen(value)
+    if unseen is not None:
+        return unseen, f"{name_of(value[unseen])} stands here, which cannot be seen", "delete it"
+    if value.isascii():
+        if value[:1] not in "\"'":
+            return None
+    elif blank := _OTHER_BLANK.search(value):
+        return blank.start(), f"{name_of(blank.group())} stands here", "write a plain space"
+    if value and _QUOTED.fullmatch(value):
+        return 0, "quotes stand around this value, and would be a part of it", "write it without quotes"
+    return None

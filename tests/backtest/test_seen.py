@@ -1,0 +1,28 @@
+"""Texts of a file, read in a database as requests read them."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adjudge.backtest.seen import read_text
+from adjudge.fields import parse_field, read
+from adjudge.texts import JOINED, JOINERS, UNSEEN
+
+EDGES = sorted({char for ranges in (UNSEEN, JOINERS, JOINED) for pair in ranges for char in pair})
+NEAR = sorted({chr(ord(char) + step) for char in EDGES for step in (-1, 0, 1) if 0 < ord(char) + step < 0x110000})
+CHARACTERS = [char for char in NEAR if not "\ud800" <= char <= "\udfff"]
+
+
+@pytest.fixture(scope="module")
+def database() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect()
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.text(st.sampled_from(["a", "\n", "e\u0301"[1], "\u0645", *CHARACTERS]), max_size=5), max_size=20))
+def test_database_reads_a_text_as_requests_do(database: duckdb.DuckDBPyConnection, texts: list[str]) -> None:
+    found = database.execute(f"select {read_text('t')} from unnest($1::varchar[]) u(t)", [texts]).fetchall()
+    assert [value for (value,) in found] == [read(parse_field("string"), text).value for text in texts]
