@@ -13,12 +13,18 @@ import sys
 import threading
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from adjudge.audit.checkpoints import Checkpoints
 from adjudge.audit.file import Segments
 from adjudge.audit.log import AuditLog, Receipt
+from adjudge.audit.signing import read_signer
 
+_KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
+SIGNER = read_signer(_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), "the test's key")
 SMALL = Segments(max_bytes=3_000_000)
-OFTEN = Checkpoints(every=40, seconds=0.02)
+OFTEN = Checkpoints(every=40, seconds=0.02, signer=SIGNER)
 
 
 def load(directory: Path, notes: str) -> None:

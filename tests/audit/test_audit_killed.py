@@ -1,4 +1,4 @@
-"""The writer dies by SIGKILL under load, at random moments, again and again on one log."""
+"""The writer dies by SIGKILL under load, at random moments, again and again on one log; another hand writes its end."""
 
 from __future__ import annotations
 
@@ -10,15 +10,33 @@ import sys
 import time
 from pathlib import Path
 
-from audit_load import OFTEN, SMALL
-from audit_logs import assert_verifies
+import pytest
+from audit_load import OFTEN, SIGNER, SMALL
 from structlog.testing import capture_logs
 
 from adjudge.audit.log import AuditLog
 from adjudge.audit.read import read, tail
-from adjudge.audit.verify import segments
+from adjudge.audit.record import encode, encode_body
+from adjudge.audit.verify import segments, verify
+from adjudge.errors import AuditBroken
 
 ROUNDS = 50
+
+
+def assert_forged_end_is_refused(directory: Path) -> None:
+    """Put a forged record in the place of the last one, see that nobody goes on with it, and put all back."""
+    path = segments(directory)[-1]
+    data = path.read_bytes()
+    lines = data.splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith(b"\n")]
+    if len(whole) < 2:
+        return
+    seq = int(whole[-2].split(b'"seq":')[1].split(b",")[0]) + 1
+    members = encode_body({"n": "forged", "mac_of": "nobody"}) + b',"mac":"%b"' % os.urandom(32).hex().encode()
+    path.write_bytes(b"".join([*whole[:-1], encode("decision", seq, whole[-2][-67:-3], members)[0]]))
+    with capture_logs(), pytest.raises(AuditBroken, match=f"record {seq}: its mac was not made with the key"):
+        AuditLog.open(directory, segments=SMALL, checkpoints=OFTEN)
+    path.write_bytes(data)
 
 
 def test_log_killed_under_load_fifty_times_keeps_every_acknowledged_record(tmp_path: Path) -> None:
@@ -48,6 +66,7 @@ def test_log_killed_under_load_fifty_times_keeps_every_acknowledged_record(tmp_p
             os.kill(process, signal.SIGKILL)
             assert nursery.stdout.readline() == "ended\n"
 
+            assert_forged_end_is_refused(directory)
             with capture_logs(), AuditLog.open(directory, segments=SMALL, checkpoints=OFTEN) as log:
                 last = log.seq
             lines = notes.read_text().splitlines()
@@ -59,7 +78,8 @@ def test_log_killed_under_load_fifty_times_keeps_every_acknowledged_record(tmp_p
             acknowledged |= round_acknowledged
             size += grown
         nursery.stdin.close()
-    assert_verifies(directory)
+    found = verify(directory, keys=[SIGNER.public], mac_keys=[SIGNER.mac_key], closed=True)
+    assert (found.problem, found.is_closed) == (None, True)
     assert acknowledged.items() <= {record.seq: record.hash for record in read(directory)}.items()
     assert len(acknowledged) > ROUNDS
     assert len(segments(directory)) > 2

@@ -362,6 +362,18 @@ def test_decisions_that_cannot_be_are_found(tmp_path: Path, wrong: str) -> None:
         assert in_javascript(asked) == [{"good": False, "count": 6}]
 
 
+def test_decision_that_a_disk_lost_may_be_superseded(tmp_path: Path) -> None:
+    body = {"decision_id": "2" * 32, "merchant_biz_id": "a", "supersedes": "1" * 32}
+    for lost in (0, 1):
+        with AuditLog.open(tmp_path / str(lost), checkpoints=Checkpoints()) as log:
+            log._dropped = lost
+            log.write_blocking("decision", body)
+        assert verify(tmp_path / str(lost)).is_good == bool(lost)
+        if shutil.which("node") is not None:
+            asked: list[dict[str, object]] = [{"log": str(tmp_path / str(lost)), "keys": [], "anchors": None}]
+            assert in_javascript(asked)[0]["good"] == bool(lost)
+
+
 def test_verify_names_what_came_over_without_proof(tmp_path: Path, signer: Signer) -> None:
     log = lay(tmp_path / "log", [write_log(tmp_path / "bare", 3)])
     with AuditLog.open(log, checkpoints=Checkpoints(signer=signer), adopted_by="ann"):

@@ -29,8 +29,9 @@ function check({ log, keys: files, macKeys: macFiles = [], anchors: file }) {
   const keys = new Map(files.map((name) => createPublicKey(readFileSync(name))).map((key) => [keyId(key), key]));
   const macKeys = macFiles.map((name) => macKey(readFileSync(name, "utf8")));
   const kept = file ? readFileSync(file, "utf8").split("\n").filter(Boolean).map((line) => JSON.parse(line)) : null;
-  let seq = 0, prev = "0".repeat(64), first = prev, since = 0, every = Infinity, gap = 0, witness = [], macs = false, closed = false, doubt = null;
-  const used = [], decided = new Map(), superseded = new Set(), wrong = (count) => ({ good: false, count: Math.min(count, doubt ?? count) });
+  let seq = 0, prev = "0".repeat(64), first = prev, since = 0, every = Infinity, gap = 0, witness = [], macs = false, closed = false, doubt = null, absent = null;
+  const used = [], decided = new Map(), superseded = new Set(), firstOf = (count) => Math.min(count, doubt ?? count, gap ? count : (absent ?? count));
+  const wrong = (count) => ({ good: false, count: firstOf(count) });
   for (const line of lines(log)) {
     const text = line.toString("utf8"), frame = LINE.exec(text), record = frame && parse(text), point = frame?.[3] === "checkpoint";
     if (!record || sha256(line.subarray(0, -76)) !== frame[4] || Number(frame[1]) !== seq + 1 || frame[2] !== prev) return wrong(seq);
@@ -50,7 +51,9 @@ function check({ log, keys: files, macKeys: macFiles = [], anchors: file }) {
     if (witness.some((one) => one.seq === seq + 1 && one.hash !== frame[4])) return wrong(seq);
     if (frame[3] === "decision" && record.decision_id !== undefined) {
       const { decision_id: id, supersedes: old } = record;
-      if (decided.has(id) || (old !== undefined && (decided.get(old) !== record.merchant_biz_id || superseded.has(old)))) return wrong(seq);
+      const whose = decided.get(old) ?? record.merchant_biz_id;
+      if (decided.has(id) || (old !== undefined && (whose !== record.merchant_biz_id || superseded.has(old)))) return wrong(seq);
+      if (old !== undefined && !decided.has(old)) absent ??= seq;
       decided.set(id, record.merchant_biz_id), superseded.add(old);
     }
     const holds = mac && macKeys.some((key) => createHmac("sha256", key).update(body).digest("hex") === mac[1]);
@@ -59,7 +62,7 @@ function check({ log, keys: files, macKeys: macFiles = [], anchors: file }) {
     [macs, closed] = [macs || Boolean(mac), point && record.closed === true], (seq += 1), (prev = frame[4]);
     if (seq === 1) (first = prev), (witness = (kept ?? []).filter((one) => one.log === first));
   }
-  if (doubt !== null) return wrong(seq);
+  if (firstOf(seq) < seq) return wrong(seq);
   const complete = seq > 0 && (!keys.size || used.length > 0) && [...keys.keys()].every((id) => used.includes(id)) && (!kept || witness.length > 0);
   return { good: complete && witness.every((one) => one.seq <= seq), count: seq };
 }

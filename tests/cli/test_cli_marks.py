@@ -162,6 +162,28 @@ def test_signed_log_takes_marks_only_with_its_key(run: Run, folder: Path) -> Non
     assert run("audit", "verify", "log", "--key", "a.key.pub", "--mac-key", "a.key", "--closed").exit_code == 0
 
 
+def test_log_with_a_key_of_macs_alone(run: Run, folder: Path) -> None:
+    (folder / "mac").write_text("0123456789abcdef" * 4 + "\n")
+    (folder / "mac").chmod(0o600)
+    (folder / "adjudge.yaml").write_text("policies: [policy.yaml]\naudit: {directory: log, mac: {file: mac}}\n")
+    assert run("decide", "request.json", "--policy", "policy.yaml", "--audit", "log").exit_code == 0
+    assert run("audit", "rekey", "log", "--by", "ann").exit_code == 2
+    result = run("audit", "rekey", "log", "--mac-key", "mac", "--by", "ann", "--yes")
+    assert result.exit_code == 0 and result.stdout.startswith("macs prove the log from record 4 on, 3 records taken")
+    result = run("decide", "request.json", "--config", "adjudge.yaml")
+    assert result.exit_code == 0 and "(duplicate" in result.stdout
+    decision_id = json.loads(run("audit", "show", "log", "--format", "json").stdout.splitlines()[1])["decision_id"]
+    label = ["audit", "label", "log", decision_id, "fraud", "--source", "x"]
+    result = run(*label)
+    assert result.exit_code == 2 and "written with a key" in result.stderr
+    assert run(*label, "--mac-key", "mac").exit_code == 0
+    result = run("audit", "verify", "log", "--mac-key", "mac")
+    assert result.exit_code == 0 and "macs hold up to record" in result.stdout
+    (folder / "mac").write_text("no key")
+    result = run(*label, "--mac-key", "mac")
+    assert result.exit_code == 2 and "holds no key of 64 hex digits" in result.stderr
+
+
 def test_log_gets_its_first_key_and_another_one(run: Run, folder: Path) -> None:
     for name in ("a.key", "b.key"):
         assert run("audit", "keygen", name).exit_code == 0

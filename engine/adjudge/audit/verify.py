@@ -248,7 +248,7 @@ def verify(
             break
     if doubts.problem is not None:  # it stands before any other
         seq, prev, problem = doubts.problem.seq - 1, doubts.before, doubts.problem
-    if decisions.is_doubtful() and (found := _first_false_decision(files, seq)):
+    if decisions.is_doubtful() and (found := _first_false_decision(files, seq, may_lack=seals.gap > 0)):
         problem, prev = found
         seq = problem.seq - 1
     if problem is None:
@@ -433,8 +433,11 @@ def _decision(line: bytes) -> tuple[bytes, bytes, bytes | None]:
     )
 
 
-def _first_false_decision(files: list[Path], last: int) -> tuple[Problem, bytes] | None:
-    """Read the first `last` records again; return the first decision that cannot be, and the hash before it."""
+def _first_false_decision(files: list[Path], last: int, *, may_lack: bool) -> tuple[Problem, bytes] | None:
+    """Read the first `last` records again; return the first decision that cannot be, and the hash before it.
+
+    may_lack: a failing disk has lost some, it is said.
+    """
     known: dict[bytes, bytes] = {}
     superseded: set[bytes] = set()
     seq, prev = 0, FIRST_PREV
@@ -448,9 +451,9 @@ def _first_false_decision(files: list[Path], last: int) -> tuple[Problem, bytes]
                 what, message = "", ""
                 if decision in known:
                     what, message = "same-decision", "a record before it has the same `decision_id`"
-                elif earlier is not None and earlier not in known:
+                elif earlier is not None and earlier not in known and not may_lack:
                     what, message = "false-supersedes", "it supersedes a decision that does not stand before it"
-                elif earlier is not None and known[earlier] != subject:
+                elif earlier is not None and known.get(earlier, subject) != subject:
                     what, message = "false-supersedes", "it supersedes a decision of another MerchantBizId"
                 elif earlier in superseded:
                     what, message = "false-supersedes", "it supersedes a decision that another had superseded"

@@ -1,4 +1,4 @@
-"""`adjudge audit keygen` and `rekey`."""
+"""`adjudge audit keygen` and `rekey`, and the keys of commands that write into a log."""
 
 from __future__ import annotations
 
@@ -10,11 +10,22 @@ from adjudge.audit.checkpoints import Checkpoints
 from adjudge.audit.kinds import records
 from adjudge.audit.log import AuditLog
 from adjudge.audit.proof import Found
-from adjudge.audit.signing import generate, signer_from_file
+from adjudge.audit.signing import generate, mac_key_from_file, signer_from_file
 from adjudge.cli.group import FINE
 from adjudge.cli.output import counted, say
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
+key_option = click.option("--key", type=_file, help="The private key, of a log that is signed.")
+mac_key_option = click.option("--mac-key", type=_file, help="The key of macs, of a log that has one of its own.")
+
+
+def checkpoints_by(key: Path | None, mac_key: Path | None, old_key: Path | None = None) -> Checkpoints:
+    """Return how a command writes checkpoints with the keys in these files. Raises AuditUnavailable."""
+    return Checkpoints(
+        signer=signer_from_file(key) if key is not None else None,
+        mac_key=mac_key_from_file(mac_key) if mac_key is not None else None,
+        retiring=signer_from_file(old_key) if old_key is not None else None,
+    )
 
 
 @click.command("keygen")
@@ -31,18 +42,22 @@ def keygen_command(file: Path) -> int:
 
 @click.command("rekey")
 @click.argument("log", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--key", required=True, type=_file, help="The private key that is to sign from now on.")
+@click.option("--key", type=_file, help="The private key that is to sign from now on.")
+@mac_key_option
 @click.option("--old-key", type=_file, help="The private key that signed until now; it proves what it has written.")
 @click.option("--by", help="Who takes over what no key proves; it is recorded.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def rekey_command(log: Path, key: Path, old_key: Path | None, by: str | None, yes: bool) -> int:
+def rekey_command(
+    log: Path, key: Path | None, mac_key: Path | None, old_key: Path | None, by: str | None, yes: bool
+) -> int:
     """Give a log its first key, or another one in place of an old one.
 
     With the --old-key, all that it wrote is proven first. Without, records that no key proves are taken over as they
     stand, and a checkpoint says so for ever: look at them before.
     """
-    signer = signer_from_file(key)
-    points = Checkpoints(signer=signer, retiring=signer_from_file(old_key) if old_key is not None else None)
+    if key is None and mac_key is None:
+        raise click.UsageError("name the new --key, or the --mac-key of a log that nobody signs")
+    points = checkpoints_by(key, mac_key, old_key)
     found = Found(points.proof)
     for record in records(log):
         found.take(record)
@@ -62,5 +77,6 @@ def rekey_command(log: Path, key: Path, old_key: Path | None, by: str | None, ye
             opened.require_proof()
         seq = opened.seq
     taken = f", {counted(unproven, 'record')} taken over without proof" if unproven else ""
-    say(f"key {signer.key_id} signs from record {seq + 1} on{taken}")
+    whose = f"key {points.signer.key_id} signs" if points.signer is not None else "macs prove the log"
+    say(f"{whose} from record {seq + 1} on{taken}")
     return FINE

@@ -15,12 +15,11 @@ import click
 import msgspec
 
 from adjudge.audit.bodies import DecisionBody
-from adjudge.audit.checkpoints import Checkpoints
 from adjudge.audit.kinds import bodies
 from adjudge.audit.log import AuditLog
 from adjudge.audit.marks import LABELS, LabelBody, check_by, erasure_body, label_body
-from adjudge.audit.signing import signer_from_file
 from adjudge.audit.vault import Vault
+from adjudge.cli.audit.keys import checkpoints_by, key_option, mac_key_option
 from adjudge.cli.audit.table import read_table
 from adjudge.cli.group import FINE
 from adjudge.cli.output import JSON, counted, format_option, print_json, say
@@ -28,7 +27,6 @@ from adjudge.cli.output import JSON, counted, format_option, print_json, say
 COLUMNS = ("decision_id", "merchant_biz_id", "label", "on", "source", "note")
 _folder = click.argument("log", type=click.Path(exists=True, file_okay=False, path_type=Path))
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
-_key = click.option("--key", type=_file, help="The private key, of a log that is signed.")
 
 
 def _account() -> str:
@@ -51,10 +49,9 @@ class _Row:
 
 
 @contextmanager
-def _writing(log: Path, key: Path | None) -> Iterator[AuditLog]:
+def _writing(log: Path, key: Path | None, mac_key: Path | None) -> Iterator[AuditLog]:
     """Open a log that nobody else writes. Raises AuditUnavailable and AuditBroken."""
-    signer = signer_from_file(key) if key is not None else None
-    with AuditLog.open(log, checkpoints=Checkpoints(signer=signer)) as opened:
+    with AuditLog.open(log, checkpoints=checkpoints_by(key, mac_key)) as opened:
         opened.require_proof()
         yield opened
 
@@ -68,7 +65,8 @@ def _writing(log: Path, key: Path | None) -> Iterator[AuditLog]:
 @click.option("--note", default="", help="Anything more.")
 @click.option("--from", "table", type=_file, help=f"Labels in a CSV file with the columns {', '.join(COLUMNS)}.")
 @_by
-@_key
+@key_option
+@mac_key_option
 @format_option
 def label_command(
     log: Path,
@@ -80,6 +78,7 @@ def label_command(
     table: Path | None,
     by: str,
     key: Path | None,
+    mac_key: Path | None,
     form: str,
 ) -> int:
     """Record what was later found out about decisions.
@@ -96,7 +95,7 @@ def label_command(
     else:
         rows = [_Row(place, said) for place, said in read_table(table, COLUMNS, ("label", "source"))]
     labels = _labels(log, rows, by)
-    with _writing(log, key) as opened:
+    with _writing(log, key, mac_key) as opened:
         for body in labels:
             opened.write_blocking("label", body)
     if form == JSON:
@@ -146,7 +145,8 @@ def _labels(log: Path, rows: list[_Row], by: str) -> list[LabelBody]:
 @click.option("--dry-run", is_flag=True, help="Only show what would be erased.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_by
-@_key
+@key_option
+@mac_key_option
 @format_option
 def erase_command(
     log: Path,
@@ -157,6 +157,7 @@ def erase_command(
     yes: bool,
     by: str,
     key: Path | None,
+    mac_key: Path | None,
     form: str,
 ) -> int:
     """Erase personal values for good; the chain stays whole, and a record says that it was done.
@@ -180,7 +181,7 @@ def erase_command(
                 click.confirm(
                     f"erase the values of {counted(len(held), 'MerchantBizId')} for good?", abort=True, err=True
                 )
-            with _writing(log, key) as opened:
+            with _writing(log, key, mac_key) as opened:
                 for subject, names in held.items():
                     opened.write_blocking("erasure", erasure_body(subject, names, by=by, reason=reason))
                     vault.erase(subject)
