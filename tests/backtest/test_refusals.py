@@ -125,3 +125,42 @@ def test_a_damaged_file_ends_without_a_traceback(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "adjudge", "backtest", str(tmp_path / "p.yaml"), str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "Traceback" not in done.stderr, done.stderr
+
+
+WORK = """policy_language: 1
+policy: work
+inputs: {n: {type: list, of: int}, words: {type: list, of: string}, text: string, flag: bool}
+variables:
+  some: n.exists(a, n.exists(b, a + b == -1))
+rules:
+  - {id: a, when: 'n.exists(a, n.exists(b, a + b == -1))', then: reject}
+  - {id: b, when: 'n.all(a, n.all(b, a + b != -2))', then: review}
+  - {id: c, when: 'words.exists(w, words.exists(v, w + v == text))', then: review}
+  - {id: d, when: 'words.exists(w, w.matches("x+y")) || flag', then: review}
+  - {id: e, when: 'some || text.matches("q")', then: review}
+  - {id: f, when: 'n.exists(a, some && a == 7)', then: review}
+  - {id: g, when: 'text.matches("z$")', then: review}
+"""
+
+
+def test_what_is_too_much_work_for_the_engine_is_unknown_here_too(tmp_path: Path) -> None:
+    """Rows on both sides of the bound, few of them looked at one by one; no rule takes another's share."""
+    policy = parse_policy(WORK)
+    rows: list[dict[str, object]] = [
+        {"n": list(range(count)), "words": ["a" * width] * many, "text": "z" * length, "flag": False}
+        for count, many, width, length in (
+            (5, 3, 4, 3), (600, 300, 8, 20_000), (1100, 500, 40, 20_001), (1300, 700, 4, 5), (2500, 2, 30_000, 100_000),
+            (4000, 1000, 1, 1), (1, 400, 400, 99_999),
+        )
+    ]  # fmt: skip
+    rows += [{"n": None, "words": [], "text": None, "flag": True}, {"n": [], "words": None, "text": "", "flag": None}]
+    types = {"n": pa.list_(pa.int64()), "words": pa.list_(pa.string()), "text": pa.string(), "flag": pa.bool_()}
+    pq.write_table(pa.Table.from_pylist(rows, pa.schema(list(types.items()))), tmp_path / "d.parquet")
+    with connect(threads=1) as connection:
+        runner = Runner(connection, policy, open_dataset(connection, tmp_path / "d.parquet", policy.typed))
+        found, counted = list(runner.rows()), runner.backtest()
+    live = [policy.evaluate(row) for row in rows]
+    assert [(row.matched, row.unresolved) for row in found] == [(one.matched, one.unresolved) for one in live]
+    unknown = {rule.id: rule.unknown for rule in counted.rules}
+    assert all(0 < unknown[id_] < len(rows) for id_ in unknown), "each rule has rows past its bound, and rows within"
+    assert [name for name, _ in counted.by_row] == ["f"]

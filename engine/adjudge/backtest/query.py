@@ -25,6 +25,7 @@ class Fallback:
     """A condition that SQL cannot answer exactly; the engine's own evaluator answers it, row by row.
 
     at: its place among rules and rows. slots: what it reads, in the order of the parts of the function's argument.
+    is_rare: whether it answers only on rows that may be too much work, the others being SQL's.
     """
 
     at: int
@@ -32,6 +33,7 @@ class Fallback:
     reason: str
     node: Node
     slots: tuple[str, ...]
+    is_rare: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +43,7 @@ class PolicySql:
     conditions: of its rules, then of the scorecard's rows, over the data's columns.
     lower, upper, outcome: severities 0, 1, 2, over the conditions' columns, a prefix and `c0`, `c1`, …; `low`, `high`:
     totals of the scorecard, or None. doubts: columns whose being NULL decides what doubts are worth, `u0`, `u1`, …
-    fallbacks: what SQL leaves to Python.
+    fallbacks: what SQL leaves to Python. texts: of conditions that SQL answers, whatever is left on some rows.
     """
 
     policy: Policy
@@ -53,6 +55,7 @@ class PolicySql:
     high: str | None
     doubts: tuple[str, ...] = ()
     fallbacks: tuple[Fallback, ...] = ()
+    texts: tuple[str, ...] = ()
     prefix: str = ""
 
     @property
@@ -92,18 +95,27 @@ def policy_sql(
     nodes = typed.conditions
     conditions: list[str] = []
     fallbacks: list[Fallback] = []
+    texts: list[str] = []
+
+    def left_to_python(at: int, node: Node, reason: str, *, is_rare: bool) -> str:
+        name, slots = f"adjudge_fallback_{prefix}{at}", tuple(sorted(typed.reads.slots(node)))
+        fallbacks.append(Fallback(at=at, name=name, reason=reason, node=node, slots=slots, is_rare=is_rare))
+        parts = ", ".join(f"s{n} := {columns[slot]}" for n, slot in enumerate(slots))
+        return f"{name}({f'struct_pack({parts})' if parts else 'true'})"
+
     for at, node in enumerate(nodes):
         try:
-            text = translator.condition(node)
+            text, risk = translator.condition(node), translator.risk(node)
             if refused is not None and text in refused:
                 raise NotTranslatable(refused[text], node.span)
-            conditions.append(text)
         except NotTranslatable as error:
-            name = f"adjudge_fallback_{prefix}{at}"
-            slots = tuple(sorted(typed.reads.slots(node)))
-            fallbacks.append(Fallback(at=at, name=name, reason=str(error), node=node, slots=slots))
-            parts = ", ".join(f"s{n} := {columns[slot]}" for n, slot in enumerate(slots))
-            conditions.append(f"{name}({f'struct_pack({parts})' if parts else 'true'})")
+            conditions.append(left_to_python(at, node, str(error), is_rare=False))
+            continue
+        texts.append(text)
+        if risk is not None:
+            left = left_to_python(at, node, "on rows where its macros may be too much work", is_rare=True)
+            text = f"case when {risk} then {left} else {text} end"
+        conditions.append(text)
     verdict = _Verdict(typed, nodes, columns, prefix)
     return PolicySql(
         policy=policy,
@@ -115,6 +127,7 @@ def policy_sql(
         high=verdict.total("high") if card is not None else None,
         doubts=tuple(columns[slot] for slot in verdict.needed),
         fallbacks=tuple(fallbacks),
+        texts=tuple(texts),
         prefix=prefix,
     )
 

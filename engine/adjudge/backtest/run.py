@@ -147,7 +147,7 @@ class Runner:
             ),
             overlap=overlap,
             overlap_rows=overlap_rows,
-            by_row=tuple((self.sql.names[one.at], one.reason) for one in self.sql.fallbacks),
+            by_row=tuple((self.sql.names[one.at], one.reason) for one in self.sql.fallbacks if not one.is_rare),
         )
 
     def _counts(self) -> str:

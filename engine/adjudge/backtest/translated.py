@@ -33,10 +33,9 @@ class Translated:
 
     def gives_way(self) -> bool:
         """Look which conditions the database refuses, and leave them to Python; False if it refuses none."""
-        left = {one.at for one in self.sql.fallbacks}
         before = len(self._dataset.refused)
-        for at, text in enumerate(self.sql.conditions):
-            if at not in left and text not in self._dataset.refused:
+        for text in self.sql.texts:
+            if text not in self._dataset.refused:
                 try:
                     fetched(self._connection, f"select count(condition) from (select {text} as condition"
                             f" from {self._dataset.relation})")  # fmt: skip

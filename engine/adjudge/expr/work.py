@@ -113,17 +113,11 @@ def allowance(node: Node, constants: Mapping[str, object]) -> tuple[bool, tuple[
     constants: values of names that never change. The third takes the names' values in order; without names, the first
     is the answer.
     """
-    read = {part.name: part.type for part in walk(node) if isinstance(part, Name)}
-    fixed = {name: size_of(constants[name]) for name in read if name in constants}
-    names = tuple(name for name in read if name not in fixed)
-    most = {name: _most(read[name]) for name in names}
-    if None not in most.values() and work_of(node, {**fixed, **most}.get) <= WORK_MAX:
-        return True, (), bool
-    if not names:
-        return False, (), bool
-    small = WORK_MAX
-    while small and work_of(node, {**fixed, **{n: most[n] or _up_to(small, read[n]) for n in names}}.get) > WORK_MAX:
-        small //= 2
+    names, small = harmless(node, constants, WORK_MAX)
+    if small is None or not names:
+        return small is None, (), bool
+    fixed = {part.name: size_of(constants[part.name]) for part in walk(node)
+             if isinstance(part, Name) and part.name in constants}  # fmt: skip
 
     def is_allowed(*values: object) -> bool:
         sizes = dict(zip(names, map(size_of, values), strict=True))
@@ -132,6 +126,24 @@ def allowance(node: Node, constants: Mapping[str, object]) -> tuple[bool, tuple[
         return work_of(node, {**fixed, **sizes}.get) <= WORK_MAX
 
     return False, names, is_allowed
+
+
+def harmless(node: Node, constants: Mapping[str, object], most_work: int) -> tuple[tuple[str, ...], int | None]:
+    """Return the names that the work of a checked macro hangs on, and a weight of each up to which it is within bounds.
+
+    constants: values of names that never change. most_work: the bound, in units.
+    The weight is None where the work is always within the bound.
+    """
+    read = {part.name: part.type for part in walk(node) if isinstance(part, Name)}
+    fixed = {name: size_of(constants[name]) for name in read if name in constants}
+    names = tuple(name for name in read if name not in fixed)
+    most = {name: _most(read[name]) for name in names}
+    if None not in most.values() and work_of(node, {**fixed, **most}.get) <= most_work:
+        return (), None
+    small = most_work if names else 0
+    while small and work_of(node, {**fixed, **{n: most[n] or _up_to(small, read[n]) for n in names}}.get) > most_work:
+        small //= 2
+    return names, small
 
 
 def _most(type_: Type | None) -> Size | None:

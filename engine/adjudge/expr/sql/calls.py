@@ -6,11 +6,11 @@ import re
 from datetime import timedelta
 
 from adjudge.errors import EvaluationError
-from adjudge.expr.functions import _compiled, zone
+from adjudge.expr.functions import MATCHED_MAX, _compiled, zone
 from adjudge.expr.nodes import Call, Literal, Node
 from adjudge.expr.sql.dialect import Dialect
 from adjudge.expr.sql.value import NotTranslatable, Sql, in_days, negated
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, SetType, is_text
+from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, SetType, is_text
 from adjudge.expr.types import ListType as List
 
 _OWN_RE2 = re.compile(r"\(\?<|\\[pP]")
@@ -38,7 +38,10 @@ def call(node: Call, arguments: list[Sql], dialect: Dialect) -> Sql:
         case "contains":
             return Sql(f"contains({first}, {texts[1]})")
         case "matches" if dialect.is_duckdb:
-            return Sql(f"regexp_matches({first}, {_pattern(node.arguments[1], texts[1])})")
+            found = f"regexp_matches({first}, {_pattern(node.arguments[1], texts[1])})"
+            if of != STRING:
+                return Sql(found)
+            return Sql(f"case when length({first}) <= {MATCHED_MAX} then {found} end")
         case "bool" | "int" | "double" | "string" | "timestamp" | "duration" if str(of) == node.function:
             return arguments[0]
         case "double" if of == INT:
@@ -74,10 +77,9 @@ def _pattern(node: Node, text: str) -> str:
     """Return a pattern that is written out and good; another would end the whole query."""
     if not isinstance(node, Literal) or not isinstance(node.value, str):
         raise NotTranslatable("`matches` with a pattern that is not written out", node.span)
-    try:
-        _compiled(node.value)
-    except EvaluationError as error:
-        raise NotTranslatable(str(error), node.span) from None
+    compiled = _compiled(node.value)
+    if isinstance(compiled, EvaluationError):
+        raise NotTranslatable(str(compiled), node.span)
     if _OWN_RE2.search(node.value) or ("(?" in node.value and not node.value.isascii()):
         raise NotTranslatable("a pattern that the database's RE2 may read otherwise", node.span)
     return text

@@ -32,6 +32,7 @@ from adjudge.expr.nodes import (
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.expr.sql.calls import call
 from adjudge.expr.sql.dialect import DUCKDB, Dialect
+from adjudge.expr.sql.risk import risk_of
 from adjudge.expr.sql.value import Binds, NotTranslatable, Sql, in_days, in_lengths, is_null, joined, negated
 from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, SCALARS, TIMESTAMP, MapType, SetType, Type, is_text
 from adjudge.expr.types import ListType as List
@@ -63,6 +64,15 @@ class Translator:
         """Return the SQL of a condition. Raises NotTranslatable."""
         return self.value(node, {}).text
 
+    def risk(self, node: Node) -> str | None:
+        """Return SQL that is true where only the engine can say whether a condition is too much work; None for nowhere.
+
+        Spark has no engine beside it: there it is for who asks to bound lists and texts. Raises NotTranslatable.
+        """
+        if not self.dialect.is_duckdb:
+            return None
+        return risk_of(node, self.variables, self.lists, lambda name: str(self.value(name, {})), self.dialect)
+
     def value(self, node: Node, scope: Mapping[str, str]) -> Sql:
         """Return the SQL of any part. scope: the columns of comprehensions' variables."""
         found = self._value(node, scope)
@@ -76,6 +86,8 @@ class Translator:
             return folded
         match node:
             case Name(name=name) if name in self.variables:
+                if scope and any(isinstance(part, Comprehension) for part in walk(self.variables[name])):
+                    raise NotTranslatable("a macro of a variable, for each item of another", node.span)
                 return self.value(self.variables[name], scope)
             case Name(name=name) if name in self.lists:
                 return self._literal(self.lists[name], node)
