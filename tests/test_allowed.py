@@ -179,6 +179,12 @@ def test_aliyun_names_its_endpoint_and_file_only_where_the_policy_chose_them() -
     deepfake = Registry.discover().catalogue().providers["aliyun.deepfake"]
 
     assert deepfake.uses({"region": "ap-southeast-1"}) == Uses()
+    assert deepfake.uses({"endpoint": "cloudauth-intl-vpc.eu-west-1.aliyuncs.com"}) == Uses()
+    for elsewhere in ("evil.example", "evil.oss.aliyuncs.com", "cloudauth.aliyuncs.com.evil.example"):
+        assert deepfake.uses({"endpoint": elsewhere}) == Uses(
+            environment=frozenset({"ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_SECURITY_TOKEN"}),
+            hosts=frozenset({elsewhere}),
+        )
     assert deepfake.uses({"endpoint": "http://127.0.0.1:8080", "credentials": {"file": "/k.ini"}}) == Uses(
         hosts=frozenset({"127.0.0.1:8080"}), files=frozenset({"/k.ini"})
     )

@@ -22,12 +22,12 @@ there keeps the call from being made.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -44,6 +44,7 @@ from adjudge.plugin import (
     Unusable,
     hookimpl,
 )
+from adjudge.pools import Pool
 from adjudge_plugins.http_exchange import connect, exchange, is_loopback, read_answer
 
 if TYPE_CHECKING:
@@ -52,8 +53,10 @@ if TYPE_CHECKING:
     from adjudge_plugins.http_settings import Settings
     from adjudge_plugins.json_path import Budget, JsonPath
 
-_MUCH = 10_000
-"""Steps after which others on the event loop get their turn."""
+_SMALL_BYTES = 16 * 1024
+_QUICK_STEPS = 10_000
+"""What is read on the event loop: an answer of so many bytes, with so many steps for all its paths, some 10 ms."""
+_THREADS = 2
 
 
 def resolve_headers(headers: Mapping[str, str]) -> dict[str, str]:
@@ -91,6 +94,7 @@ class _JsonAsker:
     client: httpx.AsyncClient
     settings: Settings
     headers: Mapping[str, str] = field(repr=False)
+    pool: Pool
 
     async def fetch(self, context: Context) -> Answer:
         request = self._request(context.request)
@@ -98,25 +102,46 @@ class _JsonAsker:
         if not 200 <= reply.status < 300:
             kind = "unavailable" if reply.status >= 500 or reply.status == 429 else "error"
             raise SignalFailed(f"answered {reply.status}", kind=kind, reason_code=f"HTTP_{reply.status}")
-        document = read_answer(reply.body)
-        return {name: await self._field(name, declared, document) for name, declared in context.fields.items()}
+        return await self._read(reply.body, context)
 
-    async def _field(self, name: str, declared: Field, document: object) -> object:
-        """Return what an answer says of a field; what one path cannot do is no other's fault."""
-        from adjudge_plugins.json_path import STEPS, Budget, PathFailed
+    async def _read(self, body: bytes, context: Context) -> Answer:
+        """Read an answer: at once where it is small and asks for little, else in a thread."""
+        from adjudge_plugins.json_path import Budget, TooMuchWork
 
-        path, budget = self.settings.paths.get(name), Budget()
+        if len(body) <= _SMALL_BYTES:
+            try:
+                return self._fields(body, context.fields, Budget(_QUICK_STEPS))
+            except TooMuchWork:
+                pass  # not here
+        try:
+            return await self.pool.run(
+                lambda: self._fields(body, context.fields, None), deadline_s=context.deadline - monotonic()
+            )
+        except TimeoutError:
+            raise SignalFailed("no time was left to read the answer", kind="timeout", reason_code="TIMEOUT") from None
+
+    def _fields(self, body: bytes, fields: Mapping[str, Field], shared: Budget | None) -> Answer:
+        """Return what an answer says. shared: the steps for all paths, whose end is raised as TooMuchWork.
+
+        Without it each path has its own, and what one cannot do is no other's fault.
+        """
+        document = read_answer(body)
+        return {name: self._field(name, declared, document, shared) for name, declared in fields.items()}
+
+    def _field(self, name: str, declared: Field, document: object, shared: Budget | None) -> object:
+        from adjudge_plugins.json_path import Budget, PathFailed, TooMuchWork
+
+        path = self.settings.paths.get(name)
         try:
             if path is not None:
-                found = path.find(document, budget)
+                found = path.find(document, shared or Budget())
             else:
                 found = document.get(name) if isinstance(document, Mapping) else None
             return found if found is not None else _left_out(declared, document, has_path=path is not None)
         except PathFailed as failed:
+            if shared is not None and isinstance(failed, TooMuchWork):
+                raise
             return Unusable(f"is not known: its path {failed}")
-        finally:
-            if budget.steps < STEPS - _MUCH:
-                await asyncio.sleep(0)
 
     def _request(self, request: Request) -> httpx.Request:
         import httpx
@@ -137,6 +162,7 @@ class _JsonAsker:
         return httpx.Request("GET", url + (joint + query if query else ""), headers=headers)
 
     async def aclose(self) -> None:
+        self.pool.close()
         await self.client.aclose()
 
 
@@ -227,7 +253,8 @@ def _settings(config: Mapping[str, Any]) -> Settings:
 def _open(config: Mapping[str, Any]) -> _JsonAsker:
     settings = _settings(config)
     headers = resolve_headers(settings.headers)
-    return _JsonAsker(client=connect(loopback=is_loopback(settings.host)), settings=settings, headers=headers)
+    client = connect(loopback=is_loopback(settings.host))
+    return _JsonAsker(client=client, settings=settings, headers=headers, pool=Pool("adjudge-http-json", _THREADS))
 
 
 def _check(config: Mapping[str, Any], fields: Mapping[str, Field]) -> None:

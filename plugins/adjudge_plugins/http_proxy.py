@@ -81,7 +81,11 @@ class Routes(httpx.AsyncBaseTransport):
         """Send a request. Raises SignalFailed where its proxy cannot be used."""
         proxy = self._proxies.of(request.url)
         if proxy not in self._transports:
-            self._transports[proxy] = httpx.AsyncHTTPTransport(proxy=proxy, limits=self._limits)
+            try:
+                self._transports[proxy] = httpx.AsyncHTTPTransport(proxy=proxy, limits=self._limits)
+            except OSError:  # among them those of ssl
+                said = "SSL_CERT_FILE or SSL_CERT_DIR names no certificates that can be read"
+                raise SignalFailed(said, kind="misconfigured", reason_code="TLS_MISCONFIGURED") from None
         return await self._transports[proxy].handle_async_request(request)
 
     async def aclose(self) -> None:

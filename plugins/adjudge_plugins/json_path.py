@@ -24,7 +24,7 @@ DEPTH_MAX = 40
 GROWTH_MAX = 64
 """How many times as large as what it reads an expression may make it."""
 STEPS = 100_000
-"""What may be done with one document: some 100 ms."""
+"""What one expression may do with one document: some 100 ms."""
 TEXT_STEP = 64
 """Characters that are touched in one step."""
 ITEM_STEP = 8
@@ -48,9 +48,13 @@ class PathFailed(Exception):
     """An expression cannot be answered on a document: a function met another type, or there is too much to do."""
 
 
+class TooMuchWork(PathFailed):
+    """There are no steps left."""
+
+
 @dataclass(slots=True)
 class Budget:
-    """The steps that are left for one document, whatever is looked for in it."""
+    """The steps that are left, for one expression or for several."""
 
     steps: int = STEPS
 
@@ -58,7 +62,7 @@ class Budget:
         """Take steps. Raises PathFailed where there are none left."""
         self.steps -= steps
         if self.steps < 0:
-            raise PathFailed("takes too much work on a document of this size")
+            raise TooMuchWork("takes too much work on a document of this size")
 
     def touch(self, value: object) -> None:
         """Pay for every item in a value and its text, as often as it stands there."""
@@ -86,14 +90,14 @@ class JsonPath:
             found: object = _Interpreter(budget).visit(self._tree, document)
         except JMESPathError:
             raise PathFailed(f"`{self.expression}` met a value of another type") from None
-        except PathFailed as error:
-            raise PathFailed(f"`{self.expression}` {error}") from None
+        except TooMuchWork as error:
+            raise TooMuchWork(f"`{self.expression}` {error}") from None
         except Exception as error:  # the library's own: an overflow, a comparison that Python refuses
             raise PathFailed(f"`{self.expression}` failed: {type(error).__name__}") from None
         try:
             budget.touch(found)
-        except PathFailed:
-            raise PathFailed(f"`{self.expression}` finds more than can be taken") from None
+        except TooMuchWork:
+            raise TooMuchWork(f"`{self.expression}` finds more than can be taken") from None
         return found
 
     def names(self) -> frozenset[str]:

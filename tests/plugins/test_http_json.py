@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import logging
+import threading
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from adjudge.model import Face, Request
 from adjudge.plugin import Answer, ProviderConfigError, SignalFailed, Unusable, Uses
 from adjudge.testing import decide_once
 from adjudge_plugins.http_json import HTTP_JSON
+from adjudge_plugins.json_path import JsonPath
 
 Ask = Callable[..., Answer]
 RequestOf = Callable[..., Request]
@@ -280,6 +282,31 @@ thresholds: {{device.score: {{review: 70}}}}
     assert decision.outcome == "reject" and decision.signals["device"].fields["emulator"] is True
     assert any(note.startswith("device.score ") for note in decision.notes)
     assert decision.signals["device"].fields["score"] is None
+
+
+def test_fetch_what_takes_long_is_read_in_a_thread_and_each_path_has_work_of_its_own(
+    endpoint: Any, fetch: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[bool] = set()
+    find = JsonPath.find
+
+    def seen(self: JsonPath, *arguments: Any) -> object:
+        threads.add(threading.current_thread() is threading.main_thread())
+        return find(self, *arguments)
+
+    monkeypatch.setattr(JsonPath, "find", seen)
+    items = ",".join('{"a": 1}' for _ in range(1500))
+    endpoint.body = f'{{"items": [{items}]}}'.encode()
+    paths = {"score": "length(items[?a == `1`])", "emulator": "contains(to_string(items), 'x')"}
+
+    assert fetch(paths=paths, body={}) == {"score": 1500, "emulator": False, "os": None}
+    assert threads == {True, False}, "it began here, and went on elsewhere"
+    endpoint.body += b" " * 20_000
+    threads.clear()
+    paths["score"] = "length(map(&to_string([@,@,@,@]), items[].[@,@,@,@][]))"
+    answer = fetch(paths=paths, body={})
+    assert isinstance(answer["score"], Unusable) and answer["emulator"] is False
+    assert threads == {False}
 
 
 ABSENT = """

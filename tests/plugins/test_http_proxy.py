@@ -122,6 +122,17 @@ def test_fetch_goes_through_the_proxy_whatever_else_no_proxy_holds(
     assert [seen.target for seen in endpoint.seen] == ["http://risk.internal.test/x"]
 
 
+def test_fetch_certificates_that_are_not_there_are_said(
+    ask: Callable[..., Answer], request_of: Callable[..., Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/ca.pem")
+
+    with pytest.raises(SignalFailed, match="SSL_CERT_FILE") as caught:
+        ask(HTTP_JSON, {"url": "https://risk.internal.test/x"}, request_of(), fields=FIELDS)
+
+    assert (caught.value.kind, caught.value.billed) == ("misconfigured", False)
+
+
 def test_fetch_proxy_that_cannot_be_used_costs_nothing(
     ask: Callable[..., Answer], request_of: Callable[..., Request], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -30,6 +30,8 @@ from adjudge_plugins.settings import choice, flag, refuse_unknown_keys, text
 if TYPE_CHECKING:
     from adjudge_plugins.aliyun.client import Client
 
+_OF_THE_VENDOR = re.compile(r"cloudauth(-intl)?(-vpc)?(\.[a-z0-9-]+)?\.aliyuncs\.com", re.ASCII)
+_SENT = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_SECURITY_TOKEN")
 _SCENE_CODE = re.compile(r"[0-9A-Za-z_]{1,10}", re.ASCII)
 _KEYS = (
     "scene_code",
@@ -253,11 +255,17 @@ def _account(settings: Settings) -> str:
 
 
 def _uses(config: Mapping[str, Any]) -> Uses:
-    """Name what a policy chose: its own endpoint in place of the vendor's, and a file of keys."""
+    """Name what a policy chose: an address in place of the vendor's, which gets the key's id and token, a file of keys.
+
+    A sandbox on this machine is an address as others are; what it gets of the environment stays on this machine.
+    """
     settings = read_settings(config)
-    file = settings.keyring.file
+    file, address = settings.keyring.file, settings.endpoint.url.partition("://")[2]
+    is_chosen = "endpoint" in config and not _OF_THE_VENDOR.fullmatch(address)
+    sends_ours = is_chosen and not settings.endpoint.is_loopback and file is None and settings.keyring.plugin is None
     return Uses(
-        hosts=frozenset({settings.endpoint.url.partition("://")[2]} if "endpoint" in config else ()),
+        environment=frozenset(_SENT if sends_ours else ()),
+        hosts=frozenset({address} if is_chosen else ()),
         files=frozenset({file} if file is not None else ()),
     )
 
