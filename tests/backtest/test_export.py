@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -300,3 +302,20 @@ def test_a_part_that_is_gone_is_noticed(tmp_path: Path) -> None:
     next(out.rglob("part-*.parquet")).unlink()
     with pytest.raises(DataError, match="1 of its files are missing, such as onboarding/day="):
         export(log, out)
+
+
+@pytest.mark.parametrize("with_personal", [False, True])
+def test_export_is_its_owners_alone(tmp_path: Path, with_personal: bool) -> None:
+    """Whatever the umask; a folder that was there keeps its mode."""
+    decide_all(tmp_path / "log", parse_policy(POLICY), GIVEN)
+    (tmp_path / "shared").mkdir(mode=0o755)
+    before = os.umask(0)
+    try:
+        export(tmp_path / "log", tmp_path / "shared" / "new" / "out", with_personal=with_personal)
+    finally:
+        os.umask(before)
+    made = list((tmp_path / "shared").rglob("*"))
+    assert {path.suffix for path in made if path.is_file()} >= {".parquet", ".json"}
+    for path in made:
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
+    assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) & 0o055 == 0o055

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -212,3 +214,64 @@ def test_log_gets_its_first_key_and_another_one(run: Run, folder: Path) -> None:
     result = run("decide", "request.json", "--config", "b.yaml")
     assert result.exit_code == 0 and "(duplicate" in result.stdout
     assert run("audit", "verify", "log", "--key", "a.key.pub", "--key", "b.key.pub", "--closed").exit_code == 0
+
+
+LATIN = "decision_id,label,source\n@,fraud,Cr\u00e9dit\n".encode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        (LATIN, "labels.csv:2: the byte 0xe9 is not UTF-8; save the table as CSV in UTF-8"),
+        (LATIN.replace(b"\n", b"\r"), "labels.csv:2: the byte 0xe9 is not UTF-8"),
+        ("label,source\nfraud,x\n".encode("utf-16"), "labels.csv:1: is UTF-16, not UTF-8"),
+        (b"decision_id,label,source,label\n@,fraud,x,genuine\n", "labels.csv:1: the column `label` stands twice"),
+        (b"decision_id,label,source, label\n@,fraud,x,genuine\n", "labels.csv:1: the column `label` stands twice"),
+        (b"decision_id;label;source\n@;fraud;x\n", "labels.csv:1: its cells are not divided by commas"),
+        (b"decision_id,label,source\n@,fraud,x,y\n", "labels.csv:2: the row has 4 cells, and the header has 3"),
+        (b'decision_id,label,source\n@,fraud,"x\n', "labels.csv:2: is no CSV: unexpected end of data"),
+        (b"decision_id,label,source\n", "labels.csv: holds no row"),
+        (b"\n\n", "labels.csv: holds no row"),
+        (b"decision_id,label,source\n@,fraud,\x00\n", None),
+    ],
+)
+def test_table_that_cannot_be_read_is_named_with_its_line(
+    run: Run, log: Path, decision: DECISION, table: bytes, said: str | None
+) -> None:
+    Path("labels.csv").write_bytes(table.replace(b"@", decision(2).encode()))
+    result = run("audit", "label", log, "--from", "labels.csv")
+    assert "Traceback" not in result.output
+    if said is not None:
+        assert result.exit_code == 2 and said in result.stderr, result.output
+        assert labels(run, log) == []
+
+
+def test_table_of_a_spreadsheet_is_taken(run: Run, log: Path, decision: DECISION) -> None:
+    """With a byte order mark, Windows' line ends, blanks around cells, quotes, and empty lines."""
+    row = f'{decision(2)}, fraud ,"Cr\u00e9dit, Lyon","two\r\nlines"'
+    text = f"\ufeff decision_id , label,source,note\r\n\r\n{row}\r\n,,,\r\n"
+    Path("labels.csv").write_bytes(text.encode())
+    result = run("audit", "label", log, "--from", "labels.csv", "--by", "kim", "--format", "json")
+    assert result.exit_code == 0, result.output
+    (one,) = json.loads(result.stdout)
+    assert (one["label"], one["source"], one["note"], one["by"]) == (
+        "fraud",
+        "Cr\u00e9dit, Lyon",
+        "two\r\nlines",
+        "kim",
+    )
+
+
+def test_marks_say_who(run: Run, log: Path, decision: DECISION, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The account that runs the command, whatever the environment says, unless a name is given."""
+    for variable in ("USER", "LOGNAME"):
+        monkeypatch.setenv(variable, "somebody else")
+    account = pwd.getpwuid(os.getuid()).pw_name
+    assert run("audit", "label", log, decision(1), "fraud", "--source", "x").exit_code == 0
+    erased = run("audit", "erase", log, "--merchant-biz-id", f"{BIZ_ID}3", "--yes", "--by", "kim", "--reason", "asked")
+    assert erased.exit_code == 0
+    for by in (" ", "k" * 1001):
+        assert run("audit", "erase", log, "--merchant-biz-id", f"{BIZ_ID}2", "--yes", "--by", by).exit_code == 2
+        assert run("audit", "label", log, decision(1), "fraud", "--source", "x", "--by", by).exit_code == 2
+    records = [json.loads(line) for line in run("audit", "show", log, "--format", "json").stdout.splitlines()]
+    assert [one["by"] for one in records if one["kind"] in ("label", "erasure")] == [account, "kim"]

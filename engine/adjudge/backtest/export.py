@@ -23,7 +23,7 @@ from adjudge.audit.marks import LabelBody
 from adjudge.audit.record import Record
 from adjudge.audit.vault import Vault
 from adjudge.backtest.columns import DataError
-from adjudge.backtest.state import LABELS, STATE, State, read_state, save_state
+from adjudge.backtest.state import LABELS, STATE, State, make_folder, read_state, save_state
 from adjudge.errors import MissingExtra
 from adjudge.plugin import Function
 from adjudge.replay import load_recorded
@@ -123,7 +123,7 @@ def _feed(writer: _Writer, log: Path, out: Path, state: State, progress: Progres
 def _locked(out: Path) -> Iterator[None]:
     """Make a folder, and keep other exports out of it."""
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         handle = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise DataError(f"{out}: cannot be written: {error.strerror}", "name a folder that can be made") from None
@@ -299,10 +299,12 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor | None]:
 
 
 def _write(path: Path, table: pa.Table) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     temporary = path.with_name(f".{path.name}")
+    temporary.unlink(missing_ok=True)
     try:
-        pq.write_table(table, temporary, compression="zstd")
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
+            pq.write_table(table, file, compression="zstd")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -60,6 +60,13 @@ def read_state(out: Path) -> State:
 
 def save_state(out: Path, state: State) -> None:
     """Write how far an export is, as a whole or not at all."""
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     text = json.dumps(msgspec.to_builtins(state), indent=2, sort_keys=True)
-    replace_file(out / STATE, f"{text}\n".encode())
+    replace_file(out / STATE, f"{text}\n".encode(), mode=0o600)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of an export, and those above it, for their owner alone. Raises OSError."""
+    if not folder.is_dir():
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)

@@ -50,17 +50,19 @@ class Dossier:
         for record, body in bodies(log, DecisionBody, CallBody, LabelBody, ErasureBody):
             if said in record.line and isinstance(body, _Told) and body.merchant_biz_id == self.merchant_biz_id:
                 self.records.append((record, body))
-        if self.wanted is not None:
-            wanted = self.wanted
-            marks = {body.fingerprint for _, body in self._decisions() if body.decision_id == wanted}
-            self.records = [
-                (record, body)
-                for record, body in self.records
-                if isinstance(body, ErasureBody)
-                or (isinstance(body, CallBody) and body.fingerprint in marks)
-                or (isinstance(body, LabelBody) and body.decision_id == wanted)
-                or (isinstance(body, DecisionBody) and wanted in (body.decision_id, body.supersedes))
-            ]
+
+    def related(self) -> list[tuple[Record, _Told]]:
+        """Return what is meant, in the log's order: all, or the decision that is wanted with what stands beside it."""
+        if self.wanted is None:
+            return self.records
+        found = {record.seq for record, body in self._decisions() if self.wanted in (body.decision_id, body.supersedes)}
+        for record, body in self._decisions():
+            if body.decision_id == self.wanted:
+                found |= {call.seq for call, _ in self._calls_of(record, body)}
+        for record, other in self.records:
+            if isinstance(other, ErasureBody) or (isinstance(other, LabelBody) and other.decision_id == self.wanted):
+                found.add(record.seq)
+        return [one for one in self.records if one[0].seq in found]
 
     def lines(self) -> Iterator[str]:
         """Yield it for a person: each decision with all that stands beside it."""
@@ -69,10 +71,15 @@ class Dossier:
             if at:
                 yield ""
             yield from self._decision(record, body)
-        if not shown:
+        held = {call.seq for record, body in self._decisions() for call, _ in self._calls_of(record, body)}
+        left = [
+            (record, body) for record, body in self.records if isinstance(body, CallBody) and record.seq not in held
+        ]
+        if self.wanted is None and (left or not shown):
+            yield from [""] if shown else []
             yield f"no decision  {self.merchant_biz_id}"
-            yield from self._calls(None)
-            yield from self._erasures(0)
+            yield from _calls(left)
+            yield from self._erasures(0) if not shown else []
 
     def _decisions(self) -> list[tuple[Record, DecisionBody]]:
         return [(record, body) for record, body in self.records if isinstance(body, DecisionBody)]
@@ -99,18 +106,22 @@ class Dossier:
         yield from _rows("cost", [f"{amount} {currency}" for currency, amount in body.cost.items()])
         yield from _rows("applicant", [body.capture_again] if body.capture_again else [])
         yield from _rows("note", body.notes)
-        yield from self._calls(body.fingerprint)
+        yield from _calls(self._calls_of(record, body))
         for _, label in self.records:
             if isinstance(label, LabelBody) and label.decision_id == body.decision_id:
                 yield f"  label      {milliseconds(label.at)}, {label_said(label)}"
         yield from self._erasures(record.seq)
         yield f"  record     {record.seq}, hash {record.hash}"
 
-    def _calls(self, fingerprint: str | None) -> Iterator[str]:
-        for record, call in self.records:
-            if isinstance(call, CallBody) and fingerprint in (None, call.fingerprint):
-                said = f"{call.provider} {call_said(call)}, attempt {call.attempt}"
-                yield f"  call       {milliseconds(call.at)}, {said}, record {record.seq}"
+    def _calls_of(self, record: Record, body: DecisionBody) -> list[tuple[Record, CallBody]]:
+        """Return the calls that were made for a decision: those of its request since the decision before."""
+        before = max((at.seq for at, one in self._decisions()
+                      if at.seq < record.seq and one.fingerprint == body.fingerprint), default=0)  # fmt: skip
+        return [
+            (at, call)
+            for at, call in self.records
+            if isinstance(call, CallBody) and call.fingerprint == body.fingerprint and before < at.seq < record.seq
+        ]
 
     def _erasures(self, after: int) -> Iterator[str]:
         for record, gone in self.records:
@@ -121,6 +132,12 @@ class Dossier:
 def _in_line(one_id: str) -> bytes:
     """Return what a line must have in it to be worth a look; nothing where JSON may write the id otherwise."""
     return one_id.encode() if one_id.isascii() and one_id.isalnum() else b""
+
+
+def _calls(calls: Sequence[tuple[Record, CallBody]]) -> Iterator[str]:
+    for record, call in calls:
+        said = f"{call.provider} {call_said(call)}, attempt {call.attempt}"
+        yield f"  call       {milliseconds(call.at)}, {said}, record {record.seq}"
 
 
 def _rows(label: str, texts: Sequence[str]) -> Iterator[str]:

@@ -1,0 +1,162 @@
+"""`adjudge audit show`: which records, as what, and everything about one decision."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adjudge.engine import Engine
+from adjudge.errors import SignalFailed
+from adjudge.journal import Journal
+from adjudge.model import Request
+from adjudge.registry import parse_policy
+from adjudge.testing import FakeClock, fake_provider, registry_of
+
+POLICY = """
+policy_language: 1
+policy: paid
+inputs: {country: string, email: {type: string, personal: true}}
+signals: {face: {provider: acme.face}}
+rules:
+  - {id: forged, when: face.score >= 0.9, then: reject}
+  - {id: abroad, when: country != "SG", then: review, when_unknown: pass}
+"""
+SUBJECT = "a" * 31
+
+
+@pytest.fixture(name="paid")
+def _paid(folder: Path, run: Any) -> Path:
+    """A log of six decisions on three days: two while the vendor is down, one waived, one superseded."""
+    down = SignalFailed("the vendor is down", kind="unavailable", billed=False)
+    answers = [{"score": 0.1}, {"score": 0.95}, down, down, {"score": 0.2}, {"score": 0.1}, {"score": 0.1}]
+    registry = registry_of([fake_provider("acme.face", {"score": "double"}, *answers, price=Decimal("0.40"))])
+    clock = FakeClock()
+    log = folder / "paid"
+    asked = [
+        (1, {"country": "SG", "email": "a@example.com"}), (2, {"country": "SG"}), (3, {"country": "KP"}),
+        (4, {"country": "SG"}), (5, {}),
+    ]  # fmt: skip
+    with Engine([parse_policy(POLICY, registry=registry)], registry=registry, journal=Journal.open(log),
+                clock=clock) as engine:  # fmt: skip
+        for n, inputs in asked:
+            engine.decide_sync(Request(merchant_biz_id=f"{SUBJECT}{n}", scene_code="s", inputs=inputs))
+            if n in (2, 4):
+                clock.advance(86400)
+        engine.decide_sync(Request(merchant_biz_id=f"{SUBJECT}2", scene_code="s", inputs={"country": "SG"}), anew=True)
+    return log
+
+
+def rows(run: Any, *arguments: object) -> list[dict[str, str]]:
+    result = run("audit", "show", *arguments, "--format", "csv")
+    assert result.exit_code == 0, result.output
+    return list(csv.DictReader(io.StringIO(result.stdout)))
+
+
+def ids(found: list[dict[str, str]]) -> str:
+    """Return the last digits of the MerchantBizIds of decisions."""
+    return "".join(row["merchant_biz_id"][-1] for row in found if row["kind"] == "decision")
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ("", "123452"), ("--outcome reject", "2"), ("--outcome review", "34"), ("--rule forged", "234"),
+        ("--rule abroad", "35"), ("--rule forged --outcome reject", "2"), ("--waived", "5"), ("--unknown face", "34"),
+        ("--unknown face --outcome pass", ""), ("--status supersedes", "2"), ("--policy paid", "123452"),
+        ("--kind label", ""), ("--kind decision --status fresh", "12345"),
+        ("--since 2026-01-16", "3452"), ("--until 2026-01-15", "12"), ("--since 2026-01-16 --until 2026-01-16", "34"),
+        ("--since 2026-01-16T00:00:00Z --until 2026-01-17T00:00:00Z", "34"),
+        ("--since 2026-01-17T08:00:00+00:00", "52"),
+        ("--last 2 --kind decision", "52"), ("--last 1 --unknown face", "4"),
+    ],
+)  # fmt: skip
+def test_filters_select(run: Any, paid: Path, filters: str, expected: str) -> None:
+    found = rows(run, paid, *filters.split())
+    assert ids(found) == expected
+    count = run("audit", "show", paid, *filters.split(), "--count")
+    assert (count.exit_code, count.stdout) == (0, f"{len(found)}\n")
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ("--unknown fase", "no decision of this log has the signal `fase`; did you mean `face`?"),
+        ("--policy payed", "no decision of this log has the policy `payed`; did you mean `paid`?"),
+        ("--since yesterday", "is no day such as 2026-03-01"), ("--since 2026-02-30", "is no day such as"),
+        ("--until 2026-01-15T00:00:00", "is no day such as"), ("--outcome maybe", "'maybe' is not one of"),
+        ("--last 2 " + "a" * 32, "not both"), ("--waived " + "a" * 32, "not both"),
+    ],
+)  # fmt: skip
+def test_filters_that_name_nothing_are_said(run: Any, paid: Path, filters: str, said: str) -> None:
+    result = run("audit", "show", paid, *filters.split())
+    assert result.exit_code == 2 and said in result.stderr, result.output
+
+
+def test_policy_is_found_by_its_digest_and_with_its_own_records(run: Any, paid: Path) -> None:
+    (row,) = rows(run, paid, "--kind", "policy")
+    assert row["at"].startswith("2026-01-15T") and row["policy"] == "paid"
+    found = rows(run, paid, "--policy", row["policy_digest"][:12])
+    assert [one["kind"] for one in found] == ["policy", *["decision"] * 6]
+
+
+def test_table_has_a_cell_for_what_each_kind_holds(run: Any, paid: Path) -> None:
+    found = rows(run, paid)
+    decision = next(row for row in found if row["outcome"] == "reject")
+    assert (decision["matched"], decision["reasons"], decision["cost"]) == ("forged", "FORGED", "0.40 USD")
+    assert [row["unknown"] for row in found if row["kind"] == "decision"] == ["", "", "face", "face", "", ""]
+    ended = [row for row in found if row["stage"] == "ended"]
+    assert {(row["provider"], row["price"]) for row in ended} == {("acme.face", "0.40")}
+    assert {row["billed"] for row in ended} == {"yes", "no"}
+
+
+def test_one_decision_is_shown_with_all_that_stands_beside_it(
+    run: Any, paid: Path, golden: Callable[[str, str], None], steady: Callable[[str], str]
+) -> None:
+    first, second = (row["decision_id"] for row in rows(run, paid, "--kind", "decision") if ids([row]) == "2")
+    label = ("audit", "label", paid, first, "fraud", "--source", "chargeback", "--on", "2026-01-20", "--by", "kim")
+    assert run(*label, "--note", "by letter").exit_code == 0
+    subject = f"{SUBJECT}1"
+    assert (
+        run("audit", "erase", paid, "--merchant-biz-id", subject, "--yes", "--by", "kim", "--reason", "asked").exit_code
+        == 0
+    )
+    one = run("audit", "show", paid, first).stdout
+    assert f"superseded by {second}" in one and "label " in one and "by letter" in one
+    other = run("audit", "show", paid, second).stdout
+    assert f"supersedes {first}" in other and "label " not in other
+    both = run("audit", "show", paid, f"{SUBJECT}2").stdout
+    assert both.count("  decided ") == 2 and both.count("ended ok") == 2
+    gone = run("audit", "show", paid, subject)
+    golden("cli/audit_show_dossier.txt", steady(both + "\n" + gone.stdout))
+    related = run("audit", "show", paid, first, "--format", "json").stdout.splitlines()
+    assert [json.loads(line)["kind"] for line in related] == ["call", "call", "decision", "decision", "label"]
+    kinds = [
+        json.loads(line)["kind"] for line in run("audit", "show", paid, subject, "--format", "json").stdout.splitlines()
+    ]
+    assert kinds == ["call", "call", "decision", "erasure"]
+    table = rows(run, paid, subject)
+    assert [row["by"] for row in table if row["kind"] == "erasure"] == ["kim"]
+
+
+def test_request_of_which_only_calls_are_known_is_shown(run: Any, paid: Path) -> None:
+    from hostile_logs import members, write_chained
+
+    known = [(kind, held) for kind, held in members(paid) if kind == "call"]
+    write_chained(paid, known)
+    result = run("audit", "show", paid, f"{SUBJECT}4")
+    assert result.exit_code == 0
+    assert result.stdout.startswith(f"no decision  {SUBJECT}4\n  call ")
+
+
+def test_table_never_begins_a_formula(run: Any, paid: Path) -> None:
+    decision = rows(run, paid, "--outcome", "reject")[0]["decision_id"]
+    assert run("audit", "label", paid, decision, "fraud", "--source", "=1+1", "--by", "@kim").exit_code == 0
+    (row,) = rows(run, paid, "--kind", "label")
+    assert (row["source"], row["by"]) == ("'=1+1", "'@kim")
