@@ -73,7 +73,7 @@ def variants(request: dict[str, object], fields: tuple[str, ...]) -> list[dict[s
 @given(requests())
 def test_fewest_changes_are_those_that_trying_all_finds(request_: dict[str, object]) -> None:
     was = outcome(request_)
-    result = counterfactual(POLICY, request_, timeout_s=10, total_s=60)
+    result = counterfactual(POLICY, request_, timeout_s=10, total_s=60, in_process=True)
     assert result.open is None
     if was is Outcome.PASS:
         assert result.ways == ()
@@ -170,7 +170,7 @@ def test_nothing_is_promised_that_the_given_does_not_keep(
     text: str, given_: dict[str, object], actionable: bool
 ) -> None:
     policy = parse_policy(text)
-    result = counterfactual(policy, given_, actionable=actionable, timeout_s=5)
+    result = counterfactual(policy, given_, actionable=actionable, timeout_s=5, in_process=True)
     for way in result.ways:
         changed = {**given_, **{change.field: change.new for change in way.changes}}
         assert way.changes

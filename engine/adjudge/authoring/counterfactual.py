@@ -11,6 +11,7 @@ from typing import Any
 
 import z3
 
+from adjudge.authoring.proofs.apart import Ended, apart, here
 from adjudge.authoring.proofs.inquiry import Found, Inquiry, NotProved
 from adjudge.authoring.proofs.verdict import verdicts_of
 from adjudge.authoring.proofs.world import (
@@ -48,6 +49,8 @@ class Changed:
 
     is_any: whether every other text would do as well.
     is_personal: whether its values must not be shown to everybody; a text hides them.
+    is_listed: whether the new value holds an entry of one of the policy's lists. `new` is HIDDEN then: whoever is told
+    what a list lets through knows what to say next time.
     """
 
     field: str
@@ -55,6 +58,7 @@ class Changed:
     new: object
     is_any: bool = False
     is_personal: bool = False
+    is_listed: bool = False
 
     def __str__(self) -> str:
         if isinstance(self.new, Mapping) and self.old is None:
@@ -62,6 +66,8 @@ class Changed:
         old, new = (HIDDEN if self.is_personal else value for value in (self.old, self.new))
         if self.is_any:
             return f"another {self.field} than {shown(old)}" if self.old is not None else f"a {self.field}"
+        if self.is_listed:
+            return f"{self.field}: {shown(old)} → one that a list of the policy names"
         return f"{self.field}: {shown(old)} → {shown(new)}"
 
 
@@ -119,15 +125,32 @@ def counterfactual(
     actionable: bool = False,
     timeout_s: float = 2.0,
     total_s: float = 10.0,
+    in_process: bool = False,
 ) -> Counterfactual:
     """Find the fewest changes that would have made an outcome softer. given, now: as `Policy.evaluate` takes them.
 
     actionable: change only fields that the policy marks so: what an applicant may be told.
+    total_s: kept by a process that is ended when it is over, unless in_process.
     """
     outcome = policy.evaluate(given, now=now).outcome
     if outcome is Outcome.PASS:
         return Counterfactual(ways=(), is_fewest=True)
-    return _Search(policy, Input(given=given, now=now), outcome, actionable, timeout_s, total_s).result()
+    pieces = here if in_process else apart
+    was = Input(given=given, now=now)
+    try:
+        found = list(pieces(searched, policy, was=was, actionable=actionable, timeout_s=timeout_s, total_s=total_s))
+    except Ended as ended:
+        return Counterfactual(ways=(), is_fewest=False, open=str(ended))
+    one: Counterfactual = found[0]
+    return one
+
+
+def searched(
+    policy: Policy, *, was: Input, actionable: bool, timeout_s: float, total_s: float
+) -> Iterator[Counterfactual]:
+    """Yield what would have changed an outcome that is not pass."""
+    outcome = policy.evaluate(was.given, now=was.now).outcome
+    yield _Search(policy, was, outcome, actionable, timeout_s, total_s).result()
 
 
 class _Search:
@@ -136,7 +159,7 @@ class _Search:
     ) -> None:
         self.policy, self.was, self.outcome = policy, was, outcome
         self.world, translator = world_of(policy)
-        self.inquiry = Inquiry((policy,), self.world, timeout_s, time.monotonic() + total_s, read=self.read)
+        self.inquiry = Inquiry((policy,), self.world, timeout_s, time.monotonic() + total_s, read=self.read, tried=())
         self.softened = neg(verdicts_of(policy.typed, translator).outcome.of(outcome))
         self.values = policy.read(was.given, now=was.now).values
         self.units: list[_Unit] = []
@@ -257,17 +280,22 @@ class _Search:
         return self.value(found, name) != self.value(self.was, name)
 
     def way(self, found: Input, names: list[str]) -> Way:
-        changes = tuple(
-            Changed(
-                field=name,
-                old=self.value(self.was, name),
-                new=self.value(found, name),
-                is_any=self.is_any(found, name),
-                is_personal=self.is_personal(name),
-            )
-            for name in names
-        )
+        changes = tuple(self.change(found, name) for name in names)
         return Way(changes=changes, outcome=self.policy.evaluate(found.given, now=found.now).outcome)
+
+    def change(self, found: Input, name: str) -> Changed:
+        old, new = self.value(self.was, name), self.value(found, name)
+        is_listed = _holds_entry(
+            new, {entry for values in self.policy.typed.lists.values() for entry in values if entry}
+        )
+        return Changed(
+            field=name,
+            old=old,
+            new=HIDDEN if is_listed else new,
+            is_any=self.is_any(found, name),
+            is_personal=self.is_personal(name),
+            is_listed=is_listed,
+        )
 
     def is_any(self, found: Input, name: str) -> bool:
         """Whether it is proved that every other text than it was does as well in a unit's place."""
@@ -327,6 +355,17 @@ class _Search:
             if self.value(rounded, name) is not None and self.differs(rounded, name) and self.softer(rounded):
                 return rounded
         return found
+
+
+def _holds_entry(value: object, entries: Set[str]) -> bool:
+    match value:
+        case str():
+            return value in entries or any(entry in value for entry in entries)
+        case Mapping():
+            return any(_holds_entry(part, entries) for part in value.values())
+        case tuple() | list():
+            return any(_holds_entry(part, entries) for part in value)
+    return False
 
 
 def _rounder(value: object) -> Iterator[object]:

@@ -64,6 +64,8 @@ class ShareType(click.ParamType):  # type: ignore[type-arg]  # generic in the st
               help="Fail unless that is proved; what is the same is also stricter and laxer.")  # fmt: skip
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.01), default=5.0, show_default=True,
               help="Seconds for each question.")  # fmt: skip
+@click.option("--total", "total_s", type=click.FloatRange(min=0.01), default=60.0, show_default=True,
+              help="Seconds for all questions.")  # fmt: skip
 @click.option("--format", "form", type=click.Choice([TEXT, JSON, MARKDOWN]), default=TEXT, show_default=True,
               help="json is for programs, markdown for pull requests.")  # fmt: skip
 @click.pass_obj
@@ -76,6 +78,7 @@ def command(
     max_reviews: Share | None,
     must_be: MustBe | None,
     timeout_s: float,
+    total_s: float,
     form: str,
 ) -> int:
     """Say whether NEW is stricter than OLD, laxer, both or the same, where, and with which inputs.
@@ -88,7 +91,7 @@ def command(
         from adjudge.authoring.comparison import gates, regions, report, traffic
     catalogue = settings.catalogue()
     before, after = (Policy(read_policy_file(path, catalogue), catalogue.overloads()) for path in (old, new))
-    comparison = regions.compare(before, after, timeout_s=timeout_s)
+    comparison = regions.compare(before, after, timeout_s=timeout_s, total_s=total_s)
     seen = traffic.compare_traffic(tuple(map(told, logs)), before, after, catalogue.providers) if logs else None
     more = max_reviews is not None and max_reviews.is_more
     failed = gates.Gates(

@@ -24,7 +24,7 @@ def policy_text(declared: str, condition: str, outcome: str = "review") -> str:
 
 
 def both(old: str, new: str) -> Comparison:
-    comparison = compare(parse_policy(old), parse_policy(new), timeout_s=2, total_s=10)
+    comparison = compare(parse_policy(old), parse_policy(new), timeout_s=2, total_s=10, in_process=True)
     for region in comparison.regions:
         found = region.witness
         outcomes = [policy.evaluate(found.given, now=found.now).outcome for policy in (comparison.old, comparison.new)]

@@ -133,7 +133,7 @@ def pairs(draw: DrawFn) -> tuple[Policy, Policy]:
 @given(st.data())
 def test_what_is_said_holds_on_requests_of_all_kinds(data: st.DataObject) -> None:
     old, new = data.draw(pairs())
-    comparison = compare(old, new, timeout_s=2, total_s=10)
+    comparison = compare(old, new, timeout_s=2, total_s=10, in_process=True)
     assert_shown(comparison)
     for _ in range(10):
         request = data.draw(requests(old))

@@ -151,7 +151,7 @@ def _band(text: str) -> str:
 
 
 def analysis_of(text: str) -> Analysis:
-    return analyse(parse_policy(text), timeout_s=10, total_s=200)
+    return analyse(parse_policy(text), timeout_s=10, total_s=200, in_process=True)
 
 
 def shows(policy: Policy, finding: Finding) -> bool:
@@ -191,7 +191,7 @@ def test_planted_fault_is_found(fault: str, text: str) -> None:
 def test_findings_hold_on_requests_of_all_kinds(data: st.DataObject) -> None:
     """Nothing that is said never to happen happens, and nothing is said that an evaluation contradicts."""
     policy = data.draw(policies())
-    analysis = analyse(policy, timeout_s=2, total_s=20)
+    analysis = analyse(policy, timeout_s=2, total_s=20, in_process=True)
     assert all(shows(policy, finding) for finding in analysis.findings)
     for force in analysis.forces:
         assert policy.evaluate(force.witness.input.given, now=force.witness.input.now).lower >= force.outcome
@@ -223,7 +223,7 @@ def test_question_without_an_answer_is_said_to_be_open() -> None:
 def test_no_time_at_all_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inquiry.Inquiry, "left_s", lambda self: 0.0)
     text = add_rule(ONE, "when: device.score > 60 && device.score < 40, then: review")
-    codes = [finding.code for finding in analyse(parse_policy(text)).findings]
+    codes = [finding.code for finding in analyse(parse_policy(text), in_process=True).findings]
     assert codes and set(codes) == {"not-proved"}
 
 

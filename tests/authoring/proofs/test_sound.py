@@ -50,7 +50,7 @@ def test_rule_that_fires_is_never_said_not_to(name: str) -> None:
     inputs, when, given = CASES[name]
     policy = parse_policy(f"{HEAD}{inputs}rules:\n  - {{id: r, when: {_quoted(when)}, then: review}}\n")
     assert policy.evaluate(given).matched == ("r",)
-    codes = {finding.code for finding in analyse(policy, timeout_s=5).findings}
+    codes = {finding.code for finding in analyse(policy, timeout_s=5, in_process=True).findings}
     assert not codes & {"never-true", "shadowed", "idle-part"}
 
 
@@ -63,7 +63,7 @@ rules:
   - {{id: S, when: '"bad" in tags || "bad" in other', then: reject, when_unknown: pass}}
 """)
     assert policy.evaluate({"flag": True, "tags": [0], "other": []}).outcome == "review"
-    assert "shadowed" not in {finding.code for finding in analyse(policy, timeout_s=5).findings}
+    assert "shadowed" not in {finding.code for finding in analyse(policy, timeout_s=5, in_process=True).findings}
 
 
 def _quoted(condition: str) -> str:

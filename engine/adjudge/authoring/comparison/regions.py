@@ -12,6 +12,7 @@ from adjudge.authoring.comparison.cause import condition_of, reasons_of_change, 
 from adjudge.authoring.comparison.changes import Change, changes
 from adjudge.authoring.comparison.reasons import OtherReasons, other_reasons
 from adjudge.authoring.comparison.worlds import SharedWorlds, input_for_both, shared_worlds
+from adjudge.authoring.proofs.apart import Ended, apart, here
 from adjudge.authoring.proofs.contributions import contributions
 from adjudge.authoring.proofs.inquiry import Found, Inquiry, NotProved
 from adjudge.authoring.proofs.shrink import shrunk
@@ -110,9 +111,58 @@ class Comparison:
         return "laxer" if laxer and self.is_never_harder else "not proved"
 
 
-def compare(old: Policy, new: Policy, *, timeout_s: float = 5.0, total_s: float = 60.0) -> Comparison:
-    """Compare two policies on every input. timeout_s: for each question. total_s: for all together."""
-    return _Comparer(old, new, timeout_s, total_s).comparison()
+def compare(
+    old: Policy, new: Policy, *, timeout_s: float = 5.0, total_s: float = 60.0, in_process: bool = False
+) -> Comparison:
+    """Compare two policies on every input. timeout_s: for each question. total_s: for all together.
+
+    total_s is kept by a process that is ended when it is over, unless in_process.
+    """
+    pieces = here if in_process else apart
+    regions: list[Region] = []
+    questions: list[Question] = []
+    left = [(a, b) for a in OUTCOMES for b in OUTCOMES if a != b]
+    rest = _Rest()
+    try:
+        for found in pieces(differences, old, new, timeout_s=timeout_s, total_s=total_s):
+            match found:
+                case Region():
+                    regions.append(found)
+                case Question():
+                    questions.append(found)
+                case _Rest():
+                    rest = found
+                case pair:
+                    left.remove(pair)
+    except Ended as ended:
+        known = {(region.old, region.new) for region in regions}
+        questions += [Question(old=a, new=b, further=(a, b) in known, why=str(ended)) for a, b in left]
+    return Comparison(
+        old=old,
+        new=new,
+        regions=tuple(regions),
+        changes=changes(old.typed, new.typed),
+        open=tuple(questions),
+        notes=rest.notes,
+        is_cut=rest.is_cut,
+        other_reasons=rest.other_reasons,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rest:
+    """What is said of a comparison besides."""
+
+    notes: tuple[str, ...] = ()
+    is_cut: bool = False
+    other_reasons: OtherReasons | None = None
+
+
+def differences(
+    old: Policy, new: Policy, *, timeout_s: float, total_s: float
+) -> Iterator[Region | Question | tuple[Outcome, Outcome] | _Rest]:
+    """Yield regions and open questions; two outcomes, before and after, once all of theirs were; and the rest."""
+    yield from _Comparer(old, new, timeout_s, total_s).pieces()
 
 
 class _Comparer:
@@ -125,30 +175,26 @@ class _Comparer:
         translators[1].made = terms_of_both(translators[0].made, old, new, self.worlds)
         self.after = verdicts_of(new.typed, translators[1])
         self.inquiry = Inquiry((old,), self.worlds.old, timeout_s, time.monotonic() + total_s)
+        self.inquiry.tried = (old, new)
         self.inquiry.read = lambda model: input_for_both(model, self.worlds, old, new)
         self.changed = changes(old.typed, new.typed)
         self.touched = frozenset(change.rule for change in self.changed)
         self.open: list[Question] = []
 
-    def comparison(self) -> Comparison:
-        regions: list[Region] = []
+    def pieces(self) -> Iterator[Region | Question | tuple[Outcome, Outcome] | _Rest]:
+        yield _Rest(notes=self.worlds.notes)
         is_cut = False
-        for old, new in ((a, b) for a in OUTCOMES for b in OUTCOMES if a != b):
-            for number, region in enumerate(self.regions(old, new)):
+        for pair in ((a, b) for a in OUTCOMES for b in OUTCOMES if a != b):
+            for number, region in enumerate(self.regions(*pair)):
                 if number >= REGIONS_MAX:
                     is_cut = True
                     break
-                regions.append(region)
-        return Comparison(
-            old=self.old,
-            new=self.new,
-            regions=tuple(regions),
-            changes=self.changed,
-            open=tuple(self.open),
-            notes=self.worlds.notes,
-            is_cut=is_cut,
-            other_reasons=other_reasons(self.inquiry, self.before, self.after, self.verdicts),
-        )
+                yield region
+            yield from self.open
+            self.open.clear()
+            yield pair
+        others = other_reasons(self.inquiry, self.before, self.after, self.verdicts)
+        yield _Rest(notes=self.worlds.notes, is_cut=is_cut, other_reasons=others)
 
     def regions(self, old: Outcome, new: Outcome) -> Iterator[Region]:
         """Yield the causes that turn one outcome into another, each with an input; what is found is set aside."""

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
+from adjudge.authoring.proofs.apart import Ended, apart, here
 from adjudge.authoring.proofs.finding import Finding
 from adjudge.authoring.proofs.forces import Force, forces
+from adjudge.authoring.proofs.inquiry import NotProved
 from adjudge.authoring.proofs.lost import softening_losses
 from adjudge.authoring.proofs.parts import idle_parts
 from adjudge.authoring.proofs.riskier import softening_changes
 from adjudge.authoring.proofs.rules import dead_rules, shadowed_rules
 from adjudge.authoring.proofs.scorecard import scorecard_findings
-from adjudge.authoring.proofs.subject import subject_of
+from adjudge.authoring.proofs.subject import not_proved, subject_of
 from adjudge.policy.policy import Policy
+from adjudge.source import Span
 
 TIMEOUT_S = 2.0
 """For one question."""
 TOTAL_S = 60.0
+QUESTIONS = ("never-true", "shadowed", "idle-part", "band-unreachable", "not-monotone", "softened-by-loss", "force")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,20 +38,54 @@ class Analysis:
         return sum(finding.severity == "warning" for finding in self.findings)
 
 
-def analyse(policy: Policy, *, timeout_s: float = TIMEOUT_S, total_s: float = TOTAL_S) -> Analysis:
+def analyse(
+    policy: Policy, *, timeout_s: float = TIMEOUT_S, total_s: float = TOTAL_S, in_process: bool = False
+) -> Analysis:
     """Prove of a policy what can be proved.
 
-    timeout_s: for each question. total_s: for all of them; those that are left then are findings `not-proved`.
+    timeout_s: for each question. total_s: for all of them, making them included; those that are left then are findings
+    `not-proved`. It is kept by a process that is ended when it is over: in_process does without, and then total_s is
+    kept only as far as z3 keeps its own.
     """
-    subject = subject_of(policy, timeout_s=timeout_s, total_s=total_s)
-    findings = list(dead_rules(subject))
-    dead = frozenset(rule for finding in findings if finding.code != "not-proved" for rule in finding.rules)
-    findings += shadowed_rules(subject, dead)
-    findings += idle_parts(subject, dead)
-    findings += scorecard_findings(subject)
-    findings += softening_changes(subject)
-    findings += softening_losses(subject)
-    forced, open_ = forces(subject)
-    findings += open_
+    findings: list[Finding] = []
+    forced: list[Force] = []
+    left = list(QUESTIONS)
+    pieces = here if in_process else apart
+    try:
+        for found in pieces(proofs, policy, timeout_s=timeout_s, total_s=total_s):
+            if isinstance(found, Finding):
+                findings.append(found)
+            elif isinstance(found, Force):
+                forced.append(found)
+            else:
+                left.remove(found)
+    except Ended as ended:
+        named = ", ".join(f"`{one}`" for one in left)
+        open_ = not_proved(left[0], f"the rest of the questions {named}", NotProved(str(ended)), Span(0, 0))
+        findings.append(replace(open_, hint="give it more time with --total, or simplify the conditions"))
     findings.sort(key=lambda finding: finding.spans[0].start)
-    return Analysis(policy=policy, findings=tuple(findings), forces=forced)
+    return Analysis(policy=policy, findings=tuple(findings), forces=tuple(forced))
+
+
+def proofs(policy: Policy, *, timeout_s: float, total_s: float) -> Iterator[Finding | Force | str]:
+    """Yield what is found, and each of QUESTIONS when it was asked of everything."""
+    subject = subject_of(policy, timeout_s=timeout_s, total_s=total_s)
+    dead: set[str] = set()
+    for finding in dead_rules(subject):
+        dead.update(finding.rules if finding.code != "not-proved" else ())
+        yield finding
+    questions: dict[str, Callable[[], Iterable[Finding]]] = {
+        "never-true": lambda: (),
+        "shadowed": lambda: shadowed_rules(subject, frozenset(dead)),
+        "idle-part": lambda: idle_parts(subject, frozenset(dead)),
+        "band-unreachable": lambda: scorecard_findings(subject),
+        "not-monotone": lambda: softening_changes(subject),
+        "softened-by-loss": lambda: softening_losses(subject),
+    }
+    for question, ask in questions.items():
+        yield from ask()
+        yield question
+    forced, open_ = forces(subject)
+    yield from forced
+    yield from open_
+    yield "force"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import z3
 
+from adjudge.authoring.proofs.tries import tries
 from adjudge.authoring.proofs.world import Input, fields_of, input_of
 from adjudge.expr.nodes import names_in
 from adjudge.expr.smt.calls import LOOKED_UP
@@ -17,7 +18,7 @@ from adjudge.expr.smt.world import World
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW
 
-TRIES_MAX = 6
+MODELS_MAX = 6
 """How many models are looked at before a question is given up as not proved."""
 
 
@@ -63,6 +64,8 @@ class Inquiry:
     told: int = 0
     read: Callable[[z3.ModelRef], Input] | None = None
     """How to make an input of a model, where that takes more than the world."""
+    tried: tuple[Policy, ...] | None = None
+    """Whose fields get other values where the solver can neither prove nor show: all of `policies`, unless given."""
 
     def ask(
         self,
@@ -79,7 +82,29 @@ class Inquiry:
         """
         if claim is False:
             return Proved()
-        for tried in range(TRIES_MAX):
+        looked: list[tuple[Input, ...]] = []
+        answer = self.asked(claim, confirm, assuming, others, looked)
+        if isinstance(answer, NotProved):
+            for inputs in tries(
+                self.policies if self.tried is None else self.tried,
+                looked or [tuple(Input(given={}) for _ in (self.world, *others))],
+            ):
+                if self.left_s() <= 0:
+                    break
+                if confirm(*inputs):
+                    return Found(inputs[0], inputs[1:])
+        return answer
+
+    def asked(
+        self,
+        claim: Prop,
+        confirm: Confirm,
+        assuming: tuple[Prop, ...],
+        others: tuple[World, ...],
+        looked: list[tuple[Input, ...]],
+    ) -> Answer:
+        """Ask the solver until an evaluation confirms what it finds. looked: what it found is added to it."""
+        for tried in range(MODELS_MAX):
             answer = self.check(claim, assuming)
             if isinstance(answer, Proved) and tried:
                 break  # setting aside a model may have set aside more than the one input
@@ -89,9 +114,10 @@ class Inquiry:
                 usual = self.check(conj(claim, self.likely()), assuming)
                 answer = usual if isinstance(usual, z3.ModelRef) else answer
             found = self.read(answer) if self.read is not None else input_of(answer, self.world, *self.policies)
-            rest = [input_of(answer, world, *self.policies) for world in others]
-            if confirm(found, *rest):
-                return Found(found, tuple(rest))
+            inputs = (found, *(input_of(answer, world, *self.policies) for world in others))
+            if confirm(*inputs):
+                return Found(found, inputs[1:])
+            looked.append(inputs)
             claim = conj(claim, z3.Not(z3.And(self.same(answer))))
         unsaid = "".join(
             f"; the solver does not take `{text}`: {why}" for text, why in [*self.world.unsaid.items()][:1]
