@@ -23,6 +23,7 @@ from adjudge.audit.marks import LabelBody, erasure_body
 from adjudge.audit.read import tail
 from adjudge.audit.sealing import Sealing
 from adjudge.audit.vault import Vault
+from adjudge.audit.verify import opened
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
 from adjudge.faults import is_operators
@@ -270,15 +271,16 @@ def _read_key(path: Path) -> bytes:
         try:
             file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            key = path.read_bytes()
+            with opened(path) as existing:
+                key = existing.read(33)
             if len(key) != 32:
                 raise AuditUnavailable(f"{path}: is not a key of 32 bytes; restore it from a copy") from None
             return key
         key = secrets.token_bytes(32)
-        with os.fdopen(file, "wb") as opened:
-            opened.write(key)
-            opened.flush()
-            os.fsync(opened.fileno())
+        with os.fdopen(file, "wb") as made:
+            made.write(key)
+            made.flush()
+            os.fsync(made.fileno())
     except OSError as error:
         raise AuditUnavailable(f"{path}: {(error.strerror or str(error)).lower()}") from error
     return key

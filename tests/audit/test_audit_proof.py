@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -13,14 +14,22 @@ from audit_logs import SEGMENT, assert_verifies, write_log
 from structlog.testing import capture_logs
 from test_audit_adversary import HASH, in_javascript, kind, lay, members, rechained
 
-from adjudge.audit.checkpoints import CheckpointBody, Checkpoints, FoundBody
+from adjudge.audit.checkpoints import CheckpointBody, Checkpoints, FileAnchor, FoundBody
 from adjudge.audit.file import Segments
 from adjudge.audit.log import AuditLog
 from adjudge.audit.read import read
 from adjudge.audit.record import Record, encode
-from adjudge.audit.signing import Mac, Signer, generate
-from adjudge.audit.verify import Findings, segments, verify
+from adjudge.audit.signing import (
+    Mac,
+    Signer,
+    generate,
+    mac_key_from_environment,
+    mac_key_from_file,
+    signer_from_file,
+)
+from adjudge.audit.verify import Findings, render, segments, verify
 from adjudge.errors import AuditBroken, AuditUnavailable
+from adjudge.journal import Journal
 
 KINDS = ("policy", "call", "decision", "label", "erasure")
 NOBODY = b'"who":"nobody"'
@@ -378,6 +387,44 @@ def test_verify_names_what_came_over_without_proof(tmp_path: Path, signer: Signe
     log = lay(tmp_path / "log", [write_log(tmp_path / "bare", 3)])
     with AuditLog.open(log, checkpoints=Checkpoints(signer=signer), adopted_by="ann"):
         pass
-    from adjudge.audit.verify import render
-
     assert "3 of them were taken over without proof" in render(verify(log, keys=[signer.public]))
+
+
+def test_key_of_macs_from_a_file_and_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "mac"
+    path.write_text("0f" * 32 + "\n")
+    with pytest.raises(AuditUnavailable, match="chmod 600"):
+        mac_key_from_file(path)
+    path.chmod(0o600)
+    monkeypatch.setenv("THE_MAC", "0F" * 32)
+    assert mac_key_from_file(path) == mac_key_from_environment("THE_MAC") == b"\x0f" * 32
+    monkeypatch.setenv("THE_MAC", "hunter2")
+    with pytest.raises(AuditUnavailable) as error:
+        mac_key_from_environment("THE_MAC")
+    assert "hunter2" not in str(error.value) and "openssl rand -hex 32" in str(error.value)
+    monkeypatch.delenv("THE_MAC")
+    with pytest.raises(AuditUnavailable, match="holds no THE_MAC"):
+        mac_key_from_environment("THE_MAC")
+
+
+def test_nobody_waits_for_a_pipe_in_the_place_of_a_key_or_an_anchor(tmp_path: Path, signer: Signer) -> None:
+    run(tmp_path / "log", signer, 1)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe, 0o600)
+    for read_key in (signer_from_file, mac_key_from_file):
+        with pytest.raises(AuditUnavailable, match="is not a regular file"):
+            read_key(pipe)
+    with pytest.raises(AuditUnavailable, match="is not a regular file"):
+        AuditLog.open(tmp_path / "log", checkpoints=Checkpoints(signer=signer), anchors=[FileAnchor(pipe)])
+    with pytest.raises(OSError, match=r"No such device|is not a regular file"):
+        FileAnchor(pipe).write(b"a line\n")
+    os.mkfifo(tmp_path / "log" / "fingerprint.key", 0o600)
+    with pytest.raises(AuditUnavailable, match="is not a regular file"):
+        Journal.open(tmp_path / "log", checkpoints=Checkpoints(signer=signer))
+    with opened(tmp_path / "new", signer) as log:
+        write(log, 1)
+        os.mkfifo(tmp_path / "new" / "audit-000002.jsonl")
+        with capture_logs(), pytest.raises(AuditUnavailable):
+            log.write_blocking("decision", {"n": "x" * 3000})
+        os.unlink(tmp_path / "new" / "audit-000002.jsonl")
+        write(log, 1)

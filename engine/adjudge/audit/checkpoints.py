@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from adjudge.audit.disk import Disk, LocalDisk
-from adjudge.audit.proof import CHECKPOINT, Found, Proof, signature_of
+from adjudge.audit.proof import CHECKPOINT, Proof
 from adjudge.audit.read import unfinished
 from adjudge.audit.record import SUFFIX_LENGTH, Record, encode, encode_body, parse
 from adjudge.audit.signing import Mac, Signer
@@ -86,17 +86,6 @@ class Checkpoints:
         signers = [one for one in (self.signer, self.retiring) if one is not None]
         keys = ([self.mac_key] if self.mac_key is not None else []) + [one.mac_key for one in signers]
         return Proof.by(signers, keys) if keys else None
-
-    def found(self, found: Found, by: str = "") -> tuple[FoundBody, str | None]:
-        """Return what the first checkpoint after a start says of the log that it found, and which key it retires."""
-        end, retired = found.end, None
-        assert end is not None
-        last = signature_of(found.checkpoint) if found.checkpoint is not None else None
-        if last is not None and self.signer is not None and last[0] != self.signer.key_id:
-            retired = last[0]
-        if not found.is_proven:
-            return FoundBody(end.seq - found.proven_seq, "none", by), retired
-        return FoundBody(found.unsigned, "mac" if end.has_mac else "signature", by), retired
 
     def encode(
         self,

@@ -22,16 +22,13 @@ from time import monotonic
 from types import TracebackType
 from typing import Literal
 
-import msgspec
-
 from adjudge.audit.batch import Batch
-from adjudge.audit.checkpoints import Anchors, CheckpointBody, Checkpoints, FileAnchor
+from adjudge.audit.checkpoints import Anchors, Checkpoints, FileAnchor
 from adjudge.audit.disk import Disk, LocalDisk
 from adjudge.audit.file import Head, LogFile, Segments, take_directory
-from adjudge.audit.proof import Found
 from adjudge.audit.read import first_hash
 from adjudge.audit.record import MAX_LINE, Body, encode, encode_body
-from adjudge.audit.start import hold_against, require_key, require_proof
+from adjudge.audit.start import Start, hold_against, require_key, require_proof
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.plugin import AuditSink
 
@@ -71,7 +68,7 @@ class AuditLog:
         lock: int,
         checkpoints: Checkpoints | None,
         anchors: Anchors | None,
-        adopted_by: str | None = None,
+        start: Start,
     ) -> None:
         """Use `AuditLog.open`."""
         self.directory = file.directory
@@ -86,20 +83,15 @@ class AuditLog:
         self._batch: Batch | None = None  # gathering; the next to be committed
         self._is_committing = False
         self._is_closed = False
-        self._dropped = _last_gap(file.found)
+        self._start = start
+        self._dropped = start.gap
         self._sync_due = inf
         self._checkpoints = checkpoints
         self._anchors = anchors
         self._checkpoint_due = inf
         self._mac = checkpoints.mac if checkpoints is not None else None
-        self._opening = None  # what the checkpoint of this start says, until it stands in the file
-        if checkpoints is not None and _is_due_at_start(file.found, checkpoints):
-            self._opening = checkpoints.found(file.found, adopted_by or "")
-        self._opening_seq = 0
+        self._opening_seq = 0  # of the checkpoint that says how the log was found
         self._found_seq = file.written.seq
-        self._is_believed = file.found.is_proven or adopted_by is not None
-        retires = self._opening is not None and self._opening[1] is not None
-        self._sealed_seq = file.written.seq if _is_sealed(file.found) and not retires else -1
         self._log_id = first_hash(file.directory) if file.written.seq else ""
         self._unseen: list[tuple[int, bytes]] = []  # checkpoints that are not on disk yet
         self._flusher = threading.Thread(target=self._run, name="adjudge-audit", daemon=True)
@@ -143,6 +135,7 @@ class AuditLog:
                 for anchor in anchors:
                     if isinstance(anchor, FileAnchor):
                         hold_against(file, anchor)
+                start = Start.of(file.found, checkpoints, adopted_by)
                 return cls(
                     file,
                     durability=durability,
@@ -150,7 +143,7 @@ class AuditLog:
                     lock=lock,
                     checkpoints=checkpoints,
                     anchors=Anchors(anchors) if anchors else None,
-                    adopted_by=adopted_by,
+                    start=start,
                 )
             except BaseException:
                 file.close()
@@ -290,9 +283,7 @@ class AuditLog:
         """Whether a checkpoint has to say that this is the end. Under the lock."""
         if self._mac is None:
             return self._queued.seq > self._queued.checkpoint
-        if self._queued.seq == self._found_seq and not self._is_believed:
-            return False
-        return self._queued.seq != self._sealed_seq
+        return self._queued.seq != self._found_seq or self._start.is_open
 
     def _members(self, kind: str, body: Body) -> bytes:
         if os.getpid() != self._process:
@@ -312,7 +303,7 @@ class AuditLog:
     def _link(self, kind: str, members: bytes) -> tuple[Receipt, Sequence[bytes]]:
         """Link a record to the chain, and the checkpoints that are due before and after it. Under the lock."""
         before, unseen = self._queued, len(self._unseen)
-        opening = (self._checkpoint(),) if self._opening is not None and not self._opening_seq else ()
+        opening = (self._checkpoint(),) if self._start.says is not None and not self._opening_seq else ()
         try:
             receipt = self._next(kind, members)
         except BaseException:
@@ -359,7 +350,7 @@ class AuditLog:
     def _checkpoint(self, *, closed: bool = False) -> bytes:
         """Link a checkpoint to the chain and return its line; the first says how the log was found. Under the lock."""
         assert self._checkpoints is not None
-        before, opening = self._queued, None if self._opening_seq else self._opening
+        before, opening = self._queued, None if self._opening_seq else self._start.says
         line, digest = self._checkpoints.encode(
             before.seq + 1, before.hash, log=self._log_id, gap=self.gap, found=opening, closed=closed
         )
@@ -526,33 +517,3 @@ class AuditLog:
         finally:
             if duplicate is not None:
                 os.close(duplicate)
-
-
-def _is_due_at_start(found: Found, checkpoints: Checkpoints) -> bool:
-    """Whether the first record stands behind a checkpoint that says how the log was found.
-
-    With a key always: what follows an orderly close is the checkpoint of another start, or forged. Without, after a
-    crash, or where the last checkpoint promised the next one sooner.
-    """
-    if found.end is None:
-        return False
-    if found.checkpoint is None or found.checkpoint.seq != found.end.seq or checkpoints.mac is not None:
-        return True
-    return found.checkpoint.decode(CheckpointBody).every != checkpoints.every
-
-
-def _last_gap(found: Found) -> int:
-    """Return how many records the log says that disks have lost. Raises AuditBroken."""
-    if found.checkpoint is None:
-        return 0
-    try:
-        return found.checkpoint.decode(CheckpointBody).gap
-    except msgspec.DecodeError as error:
-        raise AuditBroken(f"record {found.checkpoint.seq} is no checkpoint: {error}") from None
-
-
-def _is_sealed(found: Found) -> bool:
-    """Whether a log is proven to end with the checkpoint of an orderly close, or is empty."""
-    if found.end is None:
-        return True
-    return found.is_proven and found.checkpoint is found.end and found.checkpoint.decode(CheckpointBody).closed

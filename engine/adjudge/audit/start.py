@@ -1,12 +1,62 @@
-"""What a writer looks at before it goes on with a log: whether it has the key, and what outside witnesses remember."""
+"""What a writer looks at before it goes on with a log, and what it has to say of it then."""
 
 from __future__ import annotations
 
-from adjudge.audit.checkpoints import Checkpoints, FileAnchor
+from dataclasses import dataclass
+
+import msgspec
+
+from adjudge.audit.checkpoints import CheckpointBody, Checkpoints, FileAnchor, FoundBody
 from adjudge.audit.file import LogFile
-from adjudge.audit.proof import signature_of
+from adjudge.audit.proof import Found, signature_of
 from adjudge.audit.read import first_hash, tail
 from adjudge.errors import AuditBroken, AuditUnavailable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What the log that a writer found means for what it writes.
+
+    gap: how many records disks have lost, as the log says. says: what the first checkpoint says of the log, and which
+    key it retires; None where no checkpoint has to come before the first record. is_open: whether one has to come at
+    the close, even where no record was written.
+    """
+
+    gap: int = 0
+    says: tuple[FoundBody, str | None] | None = None
+    is_open: bool = False
+
+    @classmethod
+    def of(cls, found: Found, checkpoints: Checkpoints | None, adopted_by: str | None) -> Start:
+        """Look at what was found. adopted_by: who takes over what nothing proves. Raises AuditBroken.
+
+        With a key a checkpoint always comes first: what follows an orderly close is that of another start, or forged.
+        Without, it comes after a crash, or where the last one promised the next one sooner.
+        """
+        end = found.end
+        if end is None or checkpoints is None:
+            return cls()
+        try:
+            last = found.checkpoint.decode(CheckpointBody) if found.checkpoint is not None else None
+        except msgspec.DecodeError as error:
+            raise AuditBroken(f"a checkpoint near record {end.seq} is none: {error}") from None
+        gap, is_last = (last.gap if last is not None else 0), found.checkpoint is end
+        if checkpoints.mac is None and last is not None and is_last and last.every == checkpoints.every:
+            return cls(gap=gap)
+        signature, signer = (
+            (signature_of(found.checkpoint) if found.checkpoint is not None else None),
+            checkpoints.signer,
+        )
+        retired = (
+            signature[0] if signature is not None and signer is not None and signature[0] != signer.key_id else None
+        )
+        if found.is_proven:
+            body = FoundBody(found.unsigned, "mac" if end.has_mac else "signature", adopted_by or "")
+        else:
+            body = FoundBody(end.seq - found.proven_seq, "none", adopted_by or "")
+        is_closed = found.is_proven and is_last and last is not None and last.closed and retired is None
+        may_close = found.is_proven or adopted_by is not None
+        return cls(gap=gap, says=(body, retired), is_open=may_close and not is_closed)
 
 
 def require_key(file: LogFile, checkpoints: Checkpoints | None) -> None:
