@@ -17,14 +17,14 @@ class Erasures:
     log: Path
     _found: dict[str, list[tuple[int, ErasureBody]]] | None = field(default=None)
 
-    def of(self, subject: str, name: str, seq: int) -> ErasureBody | None:
-        """Return the record by which a value was erased that a record names; None where there is none.
+    def of(self, subject: str, name: str, seq: int) -> int | None:
+        """Return the number of the record by which a value was erased that a record names; None where there is none.
 
         seq: of the record that names it. Raises as `records`.
         """
         for at, body in self._all().get(subject, ()):
             if at > seq and name in body.names:
-                return body
+                return at
         return None
 
     def _all(self) -> dict[str, list[tuple[int, ErasureBody]]]:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import click
 
+from adjudge.audit.custody import check_vault
 from adjudge.audit.verify import render, verify_files
+from adjudge.cli.audit.custody import lines
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import JSON, format_option, print_json, say_text
+from adjudge.cli.output import JSON, format_option, print_json, say, say_text
 from adjudge.errors import AuditUnavailable
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -25,6 +27,8 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
     multiple=True,
     help="The private key that signs, or the key of macs; what came after the last signature is checked.",
 )
+@click.option("--vault", is_flag=True, help="Hold the vault against the log too: does it have what it should, and"
+              " nothing that was erased?")  # fmt: skip
 @click.option("--closed", is_flag=True, help="Demand that nothing stands after the last signature.")
 @click.option("--anchors", type=_file, help="Checkpoints that were kept elsewhere.")
 @click.option("--expect-last", metavar="HASH", help="The hash of the last record, from an outside witness.")
@@ -34,6 +38,7 @@ def verify_command(
     log: Path,
     keys: tuple[Path, ...],
     mac_keys: tuple[Path, ...],
+    vault: bool,
     closed: bool,
     anchors: Path | None,
     expect_last: str | None,
@@ -45,5 +50,11 @@ def verify_command(
         findings = verify_files(log, keys, anchors, expect_last, expect_count, mac_keys=mac_keys, closed=closed)
     except ValueError as error:
         raise AuditUnavailable(str(error)) from None
-    print_json(asdict(findings)) if form == JSON else say_text(render(findings))
-    return FINE if findings.is_good else FINDINGS
+    custody = check_vault(log) if vault and findings.is_good else None
+    if form == JSON:
+        print_json(asdict(findings) | ({"vault": asdict(custody) if custody is not None else None} if vault else {}))
+    else:
+        say_text(render(findings))
+        if vault:
+            say(*lines(custody))
+    return FINE if findings.is_good and (custody is None or custody.is_good) else FINDINGS
