@@ -1,15 +1,22 @@
-"""The comments of a document, and to which part each belongs."""
+"""The comments of a document, and of what each speaks."""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from adjudge.policy import yaml
 from adjudge.policy.yaml import Mapping, Node, Scalar
+from adjudge.source import Source, Span
+from adjudge.texts import split_lines
 
-_COMMENT = re.compile(r"(?:(?<=\s)|^)#[^\n]*", re.MULTILINE)
+_COMMENT = re.compile(r"(?:(?<=\s)|^)#[^\r\n]*", re.MULTILINE)
+_DEPTH = re.compile(r"(?: *- +(?=[^{\[]))* *")
+ALLOWANCE = re.compile(r"#[ ]*lint:[ ]*allow[ ]+([a-z-]+(?:,[ ]*[a-z-]+)*)(?![a-z-])")
+"""A comment that allows findings of some codes in what it speaks of."""
+Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +26,14 @@ class Comment:
     start: int
     text: str
     starts_line: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A key with its value, or an item of a list, by the keys and numbers that lead to it."""
+
+    path: Path
+    span: Span
 
 
 def comments(text: str, root: Node) -> list[Comment]:
@@ -36,6 +51,62 @@ def comments(text: str, root: Node) -> list[Comment]:
         line = text.rfind("\n", 0, start) + 1
         found.append(Comment(start, match.group().rstrip(), not text[line:start].strip()))
     return found
+
+
+def entries(node: Node, path: Path = ()) -> Iterator[Entry]:
+    """Yield every entry of a document, the outer before the inner."""
+    if isinstance(node, Mapping):
+        for key, value in node.entries:
+            inner = (*path, key.text.value)
+            yield Entry(inner, key.span.to(value.span))
+            yield from entries(value, inner)
+    elif isinstance(node, yaml.Sequence):
+        for at, item in enumerate(node.items):
+            yield Entry((*path, at), item.span)
+            yield from entries(item, (*path, at))
+
+
+class Subjects:
+    """Finds what comments speak of, however many lines that is written on."""
+
+    def __init__(self, source: Source, root: Node) -> None:
+        """source: of a document. root: its tree."""
+        self.source = source
+        lines = [line for line in enumerate(split_lines(source.text), 1) if line[1].strip(" ")[:1] not in ("", "#")]
+        self._others = [number for number, _ in lines]
+        self._depths = [len(found.group()) if (found := _DEPTH.match(line)) else 0 for _, line in lines]
+        self._begin: dict[int, list[Entry]] = {}
+        self._end: dict[int, Entry] = {}
+        for entry in entries(root):
+            begin = self._begin.setdefault(source.place(entry.span.start)[0], [])
+            if not begin or len(begin[0].path) == len(entry.path):
+                begin.append(entry)
+            self._end[entry.span.end] = entry  # of several the innermost
+        self._starts = sorted(self._begin)
+
+    def of(self, comment: Comment) -> tuple[Entry, ...]:
+        """Return the outermost entries that begin in a comment's line, or below it where it stands alone.
+
+        Where collections only end in the line, it is the outermost that does.
+        """
+        number, column = self.source.place(comment.start)
+        before = self.source.line(number)[: column - 1]
+        if comment.starts_line:
+            at = bisect_right(self._others, number)
+            if at == len(self._others):
+                return ()
+            if at and column > self._depths[at - 1] > self._depths[at]:
+                return ()  # it ends the block above
+            number = self._others[at]
+            before = self.source.line(number).partition(" #")[0]
+        if before.strip() and not before.strip("-?{[ "):  # `-` speaks of what it opens, in the lines below
+            at = bisect_left(self._starts, number)
+            return tuple(self._begin[self._starts[at]]) if at < len(self._starts) else ()
+        if comment.starts_line or number in self._begin:
+            return tuple(self._begin.get(number, ()))
+        closing = len(before) - len(before.rstrip(" ,]}"))
+        ends = range(comment.start, comment.start - closing - 1, -1)
+        return next(((self._end[end],) for end in ends if end in self._end), ())
 
 
 def _scalars(node: Node) -> Iterator[Scalar]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from adjudge.authoring.cases import CASE_KEYS
 from adjudge.authoring.cases import KEYS as TEST_KEYS
-from adjudge.authoring.formatting.comments import Comment, comments
+from adjudge.authoring.formatting.comments import Comment, comments, entries
 from adjudge.authoring.formatting.scalars import condition_text, raw_lines
 from adjudge.policy import yaml
 from adjudge.policy.document import KEYS, RULE_KEYS, SCORECARD_KEYS
@@ -25,6 +27,9 @@ _ORDERS: dict[Path, Sequence[str]] = {
     ("scorecard", "points", "*"): ("when", "unless", "add"),
     ("tests", "*"): CASE_KEYS,
 }
+_ROWS: Sequence[Path] = (("tests", "*"), ("tests", "*", "table", "*"))
+"""What stays on one line, however long, where somebody wrote it on one."""
+_DASH = re.compile(r"#[ ]*- ")
 _NAMED = ("inputs", "signals", "lists", "variables", "thresholds", "reasons", "calibration")
 
 
@@ -47,7 +52,7 @@ class Printer:
     def document(self) -> str:
         """Return the document in house form."""
         self.left = comments(self.text, self.root)
-        self.block(self.root, "", ())
+        self.block(self.root, "", (), len(self.text))
         for comment in self.left:
             self.blank_before(comment.start)
             self.lines.append(comment.text)
@@ -57,10 +62,42 @@ class Printer:
 
     # Comments
 
-    def take(self, until: int) -> Iterator[Comment]:
-        """Yield the comments before an offset, each once."""
-        while self.left and self.left[0].start < until:
-            yield self.left.pop(0)
+    def take(self, until: int, *, after: int = 0, within: Node | None = None) -> Iterator[Comment]:
+        """Yield the comments before an offset, each once.
+
+        within: only those that are indented as its entries are, such as the last of them, commented out.
+        """
+        at = bisect_left(self.left, after, key=lambda comment: comment.start)
+        while at < len(self.left) and self.left[at].start < until:
+            if within is not None and not self.belongs(self.left[at], within):
+                return
+            yield self.left.pop(at)
+
+    def belongs(self, comment: Comment, block: Node) -> bool:
+        """Whether a comment behind the last entry of a block is indented as the block is."""
+        column = self.column(block.span.start)
+        if isinstance(block, yaml.Sequence) and self.column(comment.start) == column:
+            return column > 0 or _DASH.match(comment.text) is not None  # at 0 it may speak of the next section
+        return self.column(comment.start) >= column
+
+    def column(self, offset: int) -> int:
+        """Return how far from the left something is written, from 0."""
+        return offset - self.text.rfind("\n", 0, offset) - 1
+
+    def keeps_lines(self, node: Node) -> bool:
+        """Whether comments speak of parts of a collection in braces: inside it, or behind an entry in its last line."""
+        line = self.text.rfind("\n", 0, node.span.end) + 1
+        if node.span.start >= line:
+            return False
+        stop = self.text.find("\n", node.span.end)
+        at = bisect_left(self.left, node.span.end, key=lambda comment: comment.start)
+        behind = at < len(self.left) and self.left[at].start < (len(self.text) if stop < 0 else stop)
+        return behind or self.has_inside(node)
+
+    def has_inside(self, node: Node) -> bool:
+        """Whether comments stand in a collection, so that its entries keep their order and their lines."""
+        at = bisect_right(self.left, node.span.start, key=lambda comment: comment.start)
+        return at < len(self.left) and self.left[at].start < node.span.end
 
     def leading(self, until: int, indent: str, *, first: bool) -> None:
         """Write the comments that stand before an entry, and one blank line where there were some."""
@@ -81,25 +118,55 @@ class Printer:
         if is_blank and self.lines and self.lines[-1]:
             self.lines.append("")
 
-    def trailing(self, end: int) -> str:
-        """Return the comment that ends the line in which a part ends."""
+    def trailing(self, end: int, *, after: int = 0) -> str:
+        """Return the comment that ends the line in which a part ends; one that begins after an offset."""
         stop = self.text.find("\n", end)
         stop = len(self.text) if stop < 0 else stop
-        found = [comment.text for comment in self.take(stop + 1)]
+        found = [comment.text for comment in self.take(stop + 1, after=after)]
         return f" {found[0]}" if found else ""
+
+    def behind(self, node: Node, indent: str) -> str:
+        """Return the comment behind a collection in braces of one line, which is to be written over several.
+
+        Behind one of several lines it speaks of the entry that begins in its line, and stays with that; where none
+        does, it is written above the collection.
+        """
+        line = self.text.rfind("\n", 0, node.span.end) + 1
+        if self.is_block(node) or (node.span.start < line and any(line <= one.span.start for one in entries(node))):
+            return ""
+        said = self.trailing(node.span.end, after=node.span.end)
+        if said and node.span.start < line:
+            self.lines.append(indent + said.strip())
+            return ""
+        return said
 
     # Collections
 
-    def block(self, node: Node, indent: str, path: Path) -> None:
-        """Write a collection over several lines."""
+    def block(self, node: Node, indent: str, path: Path, stop: int) -> None:
+        """Write a collection over several lines. stop: where the next thing after it begins."""
+        is_block = self.is_block(node)
         if isinstance(node, Mapping):
-            for at, (key, value) in enumerate(self.ordered(node, path)):
+            ordered = self.ordered(node, path)
+            starts = [key.span.start for key, _ in ordered]
+            for at, (key, value) in enumerate(ordered):
                 self.leading(key.span.start, indent, first=at == 0 and bool(path))
-                self.entry(indent, key, value, (*path, self.step(path, key)))
+                self.entry(indent, key, value, (*path, self.step(path, key)), self.next(starts, at, stop))
         elif isinstance(node, yaml.Sequence):
+            starts = [item.span.start for item in node.items]
             for at, item in enumerate(node.items):
                 self.leading(item.span.start, indent, first=at == 0)
-                self.item(item, indent, (*path, "*"))
+                self.item(item, indent, (*path, "*"), self.next(starts, at, stop))
+        else:
+            return
+        if starts and path:
+            for comment in self.take(stop, within=node) if is_block else self.take(node.span.end):
+                self.blank_before(comment.start)
+                self.lines.append(indent + comment.text)
+
+    @staticmethod
+    def next(starts: Sequence[int], at: int, stop: int) -> int:
+        """Return where the part after the one `at` a place begins."""
+        return min((start for start in starts if start > starts[at]), default=stop)
 
     def step(self, path: Path, key: Scalar) -> str:
         """Return how a key's value is known in paths."""
@@ -116,13 +183,12 @@ class Printer:
             keys = {key.text.value for key, _ in node.entries}
             order = TEST_KEYS if "tests" in keys else FRAGMENT_KEYS if "fragment" in keys else KEYS
         entries = list(node.entries)
-        inside = any(node.span.start < c.start < node.span.end for c in self.left)
-        if order is None or inside:
+        if order is None or self.has_inside(node):
             return entries
         place = {name: at for at, name in enumerate(order)}
         return sorted(entries, key=lambda entry: place.get(entry[0].text.value, len(place)))
 
-    def entry(self, indent: str, key: Scalar, value: Node, path: Path) -> None:
+    def entry(self, indent: str, key: Scalar, value: Node, path: Path, stop: int) -> None:
         """Write `key: value`."""
         head = f"{indent}{self.raw(key)}:"
         one = self.one_line(value, path, flow=False)
@@ -132,24 +198,41 @@ class Printer:
             self.scalar(head, value, indent + INDENT, path)
         else:
             own_line = value.span.start > self.text.find("\n", key.span.end) >= 0
-            self.lines.append(head + (self.trailing(key.span.end) if own_line else ""))
-            self.block(value, indent + INDENT, path)
+            said = self.trailing(key.span.end) if own_line else ""
+            self.opening(value, indent, to_first=False)
+            behind = self.behind(value, indent)
+            self.lines.append(head + (said or behind))
+            self.block(value, indent + INDENT, path, stop)
 
-    def item(self, item: Node, indent: str, path: Path) -> None:
+    def item(self, item: Node, indent: str, path: Path, stop: int) -> None:
         """Write `- item`; a mapping over several lines begins in the line of its dash."""
         one = self.one_line(item, path, flow=False)
-        if one is not None and (len(indent) + 2 + len(one) <= WIDTH or isinstance(item, Scalar)):
+        fits = one is not None and (path in _ROWS or len(indent) + 2 + len(one) <= WIDTH)
+        if fits or (one is not None and isinstance(item, Scalar)):
             self.lines.append(f"{indent}- {one}{self.trailing(item.span.end)}")
         elif isinstance(item, Scalar):
             self.scalar(f"{indent}-", item, indent + INDENT, path)
-        elif isinstance(item, Mapping) and item.entries:
-            begun = len(self.lines)
-            self.block(item, indent + INDENT, path)
-            first = next(at for at in range(begun, len(self.lines)) if not self.lines[at].lstrip().startswith("#"))
-            self.lines[first] = f"{indent}- {self.lines[first].lstrip()}"
         else:
-            self.lines.append(f"{indent}-")
-            self.block(item, indent + INDENT, path)
+            self.opening(item, indent, to_first=True)
+            behind = self.behind(item, indent)
+            if isinstance(item, Mapping) and item.entries:
+                begun = len(self.lines)
+                self.block(item, indent + INDENT, path, stop)
+                self.lines[begun] = f"{indent}- {self.lines[begun].lstrip()}{behind}"
+            else:
+                self.lines.append(f"{indent}-{behind}")
+                self.block(item, indent + INDENT, path, stop)
+
+    def opening(self, node: Node, indent: str, *, to_first: bool) -> None:
+        """Write what is said behind the brace that opens a collection above it.
+
+        to_first: and what is said above its first entry, which is to begin in the line of its dash.
+        """
+        if not self.is_block(node):
+            first = min((entry.span.start for entry in entries(node)), default=node.span.end)
+            line = self.text.find("\n", node.span.start)
+            for comment in self.take(first if to_first or line < 0 else min(first, line), after=node.span.start):
+                self.lines.append(indent + comment.text)
 
     def scalar(self, head: str, node: Scalar, indent: str, path: Path) -> None:
         """Write a scalar of several lines."""
@@ -172,7 +255,7 @@ class Printer:
             if "\n" in raw or raw[:1] in ("|", ">"):
                 return None
             return condition_text(node, raw, flow=flow) if is_condition(path) else raw
-        if self.is_block(node) or any(node.span.start < c.start < node.span.end for c in self.left):
+        if self.is_block(node) or self.keeps_lines(node):
             return None
         if isinstance(node, Mapping):
             parts = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adjudge.authoring.formatting.comments import comments
+from adjudge.authoring.formatting.comments import ALLOWANCE, Subjects, comments
 from adjudge.authoring.formatting.printer import Path, Printer, is_condition
 from adjudge.errors import AdjudgeError, PolicyErrors
 from adjudge.errors import FormatFault as FormatFault
@@ -28,8 +28,19 @@ def formatted(text: str, name: str = "policy.yaml") -> str:
     same = after is not None and not errors and _meaning(after, ()) == _meaning(root, ())
     if not same or after is None or _said(source.text, root) != _said(result, after):
         raise FormatFault(f"{name}: the house form would not say the same; the file was left as it is")
+    lost = [text for text, about in _allowed(source.text, root) if (text, about) not in _allowed(result, after)]
+    if lost:
+        said = f"`{lost[0]}` would allow something else; put it above the one entry that it is about"
+        raise FormatFault(f"{name}: {said}; the file was left as it is")
     first = text.find("\n")
     return result.replace("\n", "\r\n") if text[max(first - 1, 0) : first] == "\r" else result
+
+
+def _allowed(text: str, root: Node) -> list[tuple[str, list[str]]]:
+    """Return what each comment allows, and where: no finding may come or go."""
+    subjects = Subjects(Source("", text), root)
+    allowing = (comment for comment in comments(text, root) if ALLOWANCE.match(comment.text))
+    return sorted((one.text, sorted([str(entry.path) for entry in subjects.of(one)])) for one in allowing)
 
 
 def _said(text: str, root: Node) -> list[str]:

@@ -9,8 +9,9 @@ import yaml
 from adjudge.errors import PolicyError
 from adjudge.expr.parse import parse
 from adjudge.expr.printing import unparse
+from adjudge.expr.tokens import next_token
 from adjudge.policy.yaml import Mapping, Scalar, read_yaml
-from adjudge.source import Source
+from adjudge.source import Source, Text
 
 _WORDS = re.compile(r"[A-Za-z_][\w -]*", re.ASCII)
 """A text that may stand without quotes and be no surprise."""
@@ -24,7 +25,7 @@ def condition_text(node: Scalar, raw: str, *, flow: bool) -> str:
     value = node.text.value
     try:
         tree = parse(node.text)
-        text = unparse(tree)
+        text = with_numbers_of(node.text, unparse(tree))
         if "//" in value or "\n" in text or parse(Source("", text).whole()) != tree:
             return raw
     except PolicyError:
@@ -33,6 +34,27 @@ def condition_text(node: Scalar, raw: str, *, flow: bool) -> str:
         if _reads_as(candidate, text, flow=flow):
             return candidate
     return raw
+
+
+def with_numbers_of(written: Text, text: str) -> str:
+    """Return a condition in house form with its numbers as they were written: `0.000063`, `1e3`, `0x1F`, `5.10`."""
+    before, after = _numbers(written), _numbers(Source("", text).whole())
+    if len(before) != len(after):
+        return text
+    for (_, _, number), (start, end, _) in reversed(list(zip(before, after, strict=True))):
+        text = text[:start] + number + text[end:]
+    return text
+
+
+def _numbers(text: Text) -> list[tuple[int, int, str]]:
+    """Return where a condition's numbers stand, and how they are written. Raises PolicyError where it has no words."""
+    found = []
+    token = next_token(text, 0)
+    while token.kind != "end":
+        if token.kind == "number":
+            found.append((token.end - len(token.text), token.end, token.text))
+        token = next_token(text, token.end)
+    return found
 
 
 def text_scalar(value: str) -> str:

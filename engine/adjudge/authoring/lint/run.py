@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from adjudge.authoring.formatting.comments import comments
+from adjudge.authoring.formatting.comments import ALLOWANCE, Subjects, comments
 from adjudge.authoring.lint import (
     against_riskier,
     bound_scale,
@@ -36,7 +35,6 @@ from adjudge.authoring.lint.subject import Subject
 from adjudge.policy.typed import TypedPolicy
 from adjudge.policy.yaml import Node
 from adjudge.source import Source, Span
-from adjudge.texts import split_lines
 
 UNUSED_ALLOWANCE = "unused-allowance"
 RULES: dict[str, Callable[[Subject], Iterator[Finding]]] = {
@@ -67,22 +65,24 @@ RULES: dict[str, Callable[[Subject], Iterator[Finding]]] = {
 }
 """By code; `unused-allowance` besides."""
 
-_ALLOWANCE = re.compile(r"#[ ]*lint:[ ]*allow[ ]+([a-z-]+(?:,[ ]*[a-z-]+)*)(?![a-z-])")
-
 
 @dataclass(frozen=True, slots=True)
 class _Allowance:
     """`# lint: allow code` at the end of a line, or on a line of its own before the one that it is about.
 
-    has_line: it has a line of its own. alone: the comment says nothing else.
+    about: what it covers, in the joined text. has_line: it has a line of its own. alone: it says nothing else.
     """
 
     source: Source
-    line: int
+    about: tuple[Span, ...]
     code: str
     span: Span
     has_line: bool
     alone: bool
+
+    def covers(self, span: Span) -> bool:
+        """Whether a finding at a span is about what this speaks of."""
+        return any(about.start <= span.start <= max(about.start, about.end - 1) for about in self.about)
 
 
 def lint(typed: TypedPolicy, *, today: date | None = None, has_tests: bool | None = None) -> tuple[Finding, ...]:
@@ -97,8 +97,7 @@ def lint(typed: TypedPolicy, *, today: date | None = None, has_tests: bool | Non
     used: set[_Allowance] = set()
     kept = []
     for finding in found:
-        file, line, _ = finding.place
-        allowed = [one for one in allowances if (one.source.name, one.line, one.code) == (file, line, finding.code)]
+        allowed = [one for one in allowances if one.code == finding.code and one.covers(finding.span)]
         used.update(allowed)
         if not allowed:
             kept.append(finding)
@@ -109,15 +108,11 @@ def lint(typed: TypedPolicy, *, today: date | None = None, has_tests: bool | Non
 def _allowances(begins: int, source: Source, root: Node) -> Iterator[_Allowance]:
     if "lint:" not in source.text:
         return
-    lines = split_lines(source.text)
+    subjects = Subjects(source, root)
     for comment in comments(source.text, root):
-        found = _ALLOWANCE.match(comment.text)
+        found = ALLOWANCE.match(comment.text)
         if found is not None:
-            number, _ = source.place(comment.start)
-            about = number
-            if comment.starts_line:  # it is about the next line that is no comment
-                after = enumerate(lines[number:], number + 1)
-                about = next((n for n, line in after if not line.lstrip().startswith("#")), number)
+            about = tuple(Span(begins + one.span.start, begins + one.span.end) for one in subjects.of(comment))
             span = Span(begins + comment.start, begins + comment.start + len(comment.text))
             codes = [code.strip() for code in found.group(1).split(",")]
             alone = len(codes) == 1 and found.end() == len(comment.text)
