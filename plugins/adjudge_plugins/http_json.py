@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 _SMALL_BYTES = 16 * 1024
 _QUICK_STEPS = 10_000
 """What is read on the event loop: an answer of so many bytes, with so many steps for all its paths, some 10 ms."""
+_FOUND_STEPS = 20_000
+"""What a field may hold: so many items, or 64 characters for each; the log takes 256 KiB."""
 _THREADS = 2
 
 
@@ -97,12 +99,25 @@ class _JsonAsker:
     pool: Pool
 
     async def fetch(self, context: Context) -> Answer:
-        request = self._request(context.request)
+        request = await self._built(context)
         reply = await exchange(self.client, request, deadline=context.deadline)
         if not 200 <= reply.status < 300:
             kind = "unavailable" if reply.status >= 500 or reply.status == 429 else "error"
             raise SignalFailed(f"answered {reply.status}", kind=kind, reason_code=f"HTTP_{reply.status}")
         return await self._read(reply.body, context)
+
+    async def _built(self, context: Context) -> httpx.Request:
+        """Return the request, made in a thread where it holds a large picture."""
+        face = context.request.face
+        if face is None or len(face.data or b"") <= _SMALL_BYTES or not self.settings.sends_face:
+            return self._request(context.request)
+        try:
+            return await self.pool.run(
+                lambda: self._request(context.request), deadline_s=context.deadline - monotonic()
+            )
+        except TimeoutError:
+            said = "not asked: no time was left"
+            raise SignalFailed(said, kind="timeout", reason_code="TIMEOUT", billed=False) from None
 
     async def _read(self, body: bytes, context: Context) -> Answer:
         """Read an answer: at once where it is small and asks for little, else in a thread."""
@@ -137,11 +152,14 @@ class _JsonAsker:
                 found = path.find(document, shared or Budget())
             else:
                 found = document.get(name) if isinstance(document, Mapping) else None
-            return found if found is not None else _left_out(declared, document, has_path=path is not None)
+            if found is None:
+                return _left_out(declared, document, has_path=path is not None)
+            Budget(_FOUND_STEPS).touch(found)
+            return found
         except PathFailed as failed:
             if shared is not None and isinstance(failed, TooMuchWork):
                 raise
-            return Unusable(f"is not known: its path {failed}")
+            return Unusable(f"is not known: {f'its path {failed}' if path is not None else 'it is too large'}")
 
     def _request(self, request: Request) -> httpx.Request:
         import httpx

@@ -54,6 +54,11 @@ class Settings:
     price: Decimal | None
 
     @property
+    def sends_face(self) -> bool:
+        """Whether the picture itself is sent."""
+        return any(FACE_BASE64 in path.names() for path in self.body.values())
+
+    @property
     def host(self) -> str:
         """The host that is asked, without a port."""
         return urlsplit(self.url).hostname or ""

@@ -21,6 +21,7 @@ from adjudge.fields import parse_fields
 from adjudge.model import Face, Request
 from adjudge.plugin import Answer, ProviderConfigError, SignalFailed, Unusable, Uses
 from adjudge.testing import decide_once
+from adjudge_plugins import http_json
 from adjudge_plugins.http_json import HTTP_JSON
 from adjudge_plugins.json_path import JsonPath
 
@@ -186,6 +187,33 @@ def test_fetch_face_goes_where_the_policy_says_so_and_nowhere_else(
 
     fetch(request, body={"picture": "face_base64", "digest": "face_digest"})
     assert json.loads(endpoint.seen[-1].body) == {"picture": picture.decode(), "digest": digest}
+
+
+def test_fetch_large_face_is_encoded_in_a_thread(
+    endpoint: Any, fetch: Callable[..., Answer], request_of: RequestOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+    encode = http_json.b64encode
+    monkeypatch.setattr(
+        http_json, "b64encode", lambda data: threads.append(threading.current_thread().name) or encode(data)
+    )
+    data = b"\xff\xd8" + bytes(range(256)) * 4000
+
+    fetch(request_of(face=Face(data=data)), body={"picture": "face_base64"})
+
+    assert base64.b64decode(json.loads(endpoint.seen[0].body)["picture"]) == data
+    assert all(name.startswith("adjudge-http-json") for name in threads) and threads
+
+
+@pytest.mark.parametrize("paths", [{}, {"score": "score"}, {"score": "[score, score][]"}])
+def test_fetch_value_with_more_items_than_a_field_takes_is_unknown_alone(
+    endpoint: Any, fetch: Callable[..., Answer], paths: dict[str, str]
+) -> None:
+    endpoint.body = json.dumps({"score": ["x"] * 30_000, "emulator": True}).encode()
+
+    answer = fetch(paths=paths)
+
+    assert isinstance(answer["score"], Unusable) and answer["emulator"] is True
 
 
 @pytest.mark.parametrize("face", [None, Face(url="https://example.com/face.jpg")])
