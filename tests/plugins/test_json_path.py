@@ -61,6 +61,8 @@ def test_find_work_and_size_are_bounded_whatever_gets_past_the_load(step: str, m
         "map(&to_string(@), @)",
         "max_by(@, &abs(@))",
         "[?@ == `5`]",
+        "[?@ > `5`] | length(@)",
+        "[*].abs(@) | sum(@)",
         "[?contains(to_string(@), '1')]",
         "[].[@][]",
         "@ == @",

@@ -164,6 +164,7 @@ def test_fetch_file_that_an_archive_put_in_its_place_is_seen(
             answers.append((await asker.fetch(context))["blocked"] is True)
 
         blocked.write_text("KP\n")
+        os.utime(blocked, ns=(1, 1))
         await ask()
         put("IR\n")
         await ask()

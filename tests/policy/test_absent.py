@@ -139,9 +139,9 @@ def test_compare_sees_that_absence_came_to_mean_something() -> None:
     pytest.importorskip("z3", reason='needs `pip install "adjudge[analyze]"`')
     from adjudge.authoring.comparison.regions import compare
 
-    old, new = (policy_of(form, "s.f") for form in ("bool", "bool, absent: true"))
-
-    assert compare(old, new).relation != "same"
+    for form, absent, condition in (("bool", "true", "s.f"), ("int", "3", "s.f > 1"), ("string", "x", 's.f == "x"')):
+        old, new = (policy_of(said, condition) for said in (form, f"{form}, absent: {absent}"))
+        assert compare(old, new).relation != "same"
 
 
 @pytest.mark.parametrize("told", [True, False])
