@@ -59,7 +59,8 @@ def test_decide_once_takes_a_policy_functions_a_clock_and_a_deadline() -> None:
         decision = decide_once(policy, providers=[device], functions=[calls], clock=clock, deadline_s=0.01,
                                merchant_biz_id="f" * 32, scene_code="mine", inputs={"country": "SG"})  # fmt: skip
     assert decision.outcome is Outcome.REVIEW and decision.decided_at == clock()
-    assert device.calls[0].request.scene_code == "mine"
+    assert (decision.merchant_biz_id, decision.signals["device"].status) == ("f" * 32, "timeout")
+    assert all(context.request.scene_code == "mine" for context in device.calls)
 
 
 def test_decide_once_refuses_what_an_engine_refuses() -> None:

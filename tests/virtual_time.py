@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+import threading
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import pytest
@@ -24,6 +25,46 @@ class _Selector(selectors.DefaultSelector):
         if not ready and timeout is not None:
             self.now += max(0.0, timeout)
         return ready
+
+
+class StoppedTime:
+    """A clock that stands still until something has happened, for tests with real sockets and threads.
+
+    However long a busy machine takes to send twenty requests, their time is not up before they are sent.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *others: str) -> None:
+        """others: further names that hold `time.monotonic`, such as `adjudge_plugins.lists.monotonic`."""
+        self.seconds = 1000.0
+        self.loop = asyncio.SelectorEventLoop()
+        self.loop.time = self.now  # type: ignore[method-assign]
+        for name in (*(f"adjudge.{module}.monotonic" for module in MODULES), *others):
+            monkeypatch.setattr(name, self.now)
+
+    def now(self) -> float:
+        """Return seconds that only grow."""
+        return self.seconds
+
+    def pass_when(self, happened: Callable[[], bool], seconds: float) -> None:
+        """Let time go by once something has happened; asked between two steps of the loop, so that timers are set."""
+        done = threading.Event()
+
+        def look() -> None:
+            if not done.is_set() and happened():
+                done.set()
+                self.seconds += seconds
+
+        def ask() -> None:
+            while not done.wait(0.005):
+                self.loop.call_soon_threadsafe(look)
+            self.loop.call_soon_threadsafe(lambda: None)
+
+        threading.Thread(target=ask, daemon=True).start()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine to its end."""
+        with asyncio.Runner(loop_factory=lambda: self.loop) as runner:
+            return runner.run(work)
 
 
 class VirtualTime:

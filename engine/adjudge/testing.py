@@ -75,7 +75,7 @@ def fake_provider(name: str, fields: Mapping[str, object] | None, *answers: Scri
     """Make a provider that gives its answers in order, and then the last one for ever; without any, it knows nothing.
 
     fields: as in a policy: `{"score": {"type": "double", "range": [0, 100]}, "emulator": "bool"}`.
-    facts: any other attribute of Provider, such as `price` or `latency_s`.
+    facts: any other attribute of Provider, such as `price`; `latency_s` is 0 unless given.
     """
     script: Sequence[Scripted] = answers or ({},)
     calls: list[Context] = []
@@ -99,7 +99,9 @@ def fake_provider(name: str, fields: Mapping[str, object] | None, *answers: Scri
             return None
 
     declared = parse_fields(fields) if fields is not None else None
-    return FakeProvider(name=name, fields=declared, calls=calls, **{"open": lambda config: Scripting(), **facts})
+    return FakeProvider(
+        name=name, fields=declared, calls=calls, **{"open": lambda config: Scripting(), "latency_s": 0.0, **facts}
+    )
 
 
 def registry_of(providers: Iterable[Provider] = (), functions: Iterable[Function] = ()) -> Registry:

@@ -16,13 +16,13 @@ import pytest
 from engines import CLEAN, POLICY, device, engine, face, recorded, request
 from structlog.testing import capture_logs
 
-from adjudge import observers as observers_module
 from adjudge.engine import Engine
 from adjudge.errors import AuditUnavailable, RequestError, SignalFailed
 from adjudge.model import Decision, Face, Outcome, Request
 from adjudge.registry import Registry
 from adjudge.store.memory import MemoryStore
-from adjudge.testing import NOW, FakeClock, Slow, fake_provider
+from adjudge.testing import NOW, FakeClock, fake_provider
+from virtual_time import VirtualTime
 
 OTHER = POLICY.replace("policy: onboarding", "policy: payouts")
 
@@ -170,7 +170,7 @@ class Observer:
         self.do = do
         self.wait_s = wait_s
         self.told: list[Decision] = []
-        self.cancelled = False
+        self.cancelled = self.ended = False
 
     async def decided(self, decision: Decision) -> None:
         self.told.append(decision)
@@ -179,6 +179,7 @@ class Observer:
         except asyncio.CancelledError:
             self.cancelled = True
             raise
+        self.ended = True
         self.do()
 
 
@@ -204,10 +205,18 @@ def test_observers_hear_of_every_new_decision_and_their_faults_change_nothing() 
 
 
 def test_observers_are_not_waited_for_and_left_behind_at_the_close(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observers_module, "TOLD_WITHIN_S", 0.05)
-    quick, slow = Observer(wait_s=0.01), Observer(wait_s=60)
-    with capture_logs() as events, engine(observers=[quick, slow]) as door:
-        door.decide_sync(request())
+    """Who is ready in time has been told, who is not is cancelled."""
+    clock = VirtualTime(monkeypatch)
+    quick, slow = Observer(wait_s=1), Observer(wait_s=60)
+
+    async def main() -> None:
+        async with engine(observers=[quick, slow]) as door:
+            await door.decide(request())
+            assert not quick.ended
+
+    with capture_logs() as events:
+        clock.run(main())
+    assert quick.ended
     assert [one.cancelled for one in (quick, slow)] == [False, True]
     assert {"event": "observers_left", "count": 1, "log_level": "warning"} in events
 
@@ -277,10 +286,18 @@ def test_decide_from_a_loop_while_the_engine_lives_in_a_thread() -> None:
 
 
 def test_engine_closing_waits_for_what_is_under_way_in_its_loop(tmp_path: Path) -> None:
+    asked, let_go = asyncio.Barrier(6), asyncio.Event()
+
+    async def answer(context: object) -> dict[str, float]:
+        await asked.wait()
+        await let_go.wait()
+        return {"score": 0.1}
+
     async def main() -> list[Decision]:
-        async with engine([face(Slow(0.05, {"score": 0.1})), device()], at=tmp_path) as door:
+        async with engine([face(answer), device()], at=tmp_path) as door:
             deciding = [asyncio.create_task(door.decide(request(n))) for n in range(5)]
-            await asyncio.sleep(0.01)
+            await asked.wait()  # all five wait for their answer
+            asyncio.get_running_loop().call_soon(let_go.set)
         return await asyncio.gather(*deciding)
 
     decisions = asyncio.run(main())

@@ -95,15 +95,39 @@ def test_decide_another_fingerprint_is_a_conflict_and_the_first_decision_stands(
     assert [len(provider.calls) for provider in asked] == [1, 1]
 
 
+class Held:
+    """A provider's answer that is held until it is let go; `asked` says when somebody waits for it."""
+
+    def __init__(self) -> None:
+        self.asked, self.answer = threading.Event(), asyncio.Event()
+        self.loop: asyncio.AbstractEventLoop
+
+    async def __call__(self, context: object) -> dict[str, float]:
+        self.loop = asyncio.get_running_loop()
+        self.asked.set()
+        await self.answer.wait()
+        return {"score": 0.1}
+
+    async def is_asked(self) -> None:
+        """Wait until it is asked, on the loop that it is asked on."""
+        while not self.asked.is_set():
+            await asyncio.sleep(0)
+
+    def let_go(self) -> None:
+        """Answer; from any thread."""
+        self.loop.call_soon_threadsafe(self.answer.set)
+
+
 def test_decide_conflict_with_a_decision_under_way_is_noticed_at_once() -> None:
     async def main() -> None:
-        asked = [face(Slow(0.2, {"score": 0.1})), device()]
-        async with engine(asked) as door:
+        held = Held()
+        async with engine([face(held), device()]) as door:
             first = asyncio.create_task(door.decide(request()))
-            await asyncio.sleep(0.01)
+            await held.is_asked()
             with pytest.raises(MerchantBizIdConflict):
                 await door.decide(request(face=None))
             assert not first.done()
+            held.let_go()
             assert (await first).status == "fresh"
 
     asyncio.run(main())
@@ -225,13 +249,16 @@ def test_decide_two_event_loops_and_threads_at_one_id_are_one_call() -> None:
 
 
 def test_decide_leader_cancelled_leaves_the_answer_to_the_others() -> None:
-    asked = [face(Slow(0.05, {"score": 0.1})), device()]
+    held = Held()
+    asked = [face(held), device()]
 
     async def main() -> None:
         async with engine(asked) as door:
             leader, *others = [asyncio.create_task(door.decide(request())) for _ in range(4)]
-            await asyncio.sleep(0.01)
+            await held.is_asked()
             leader.cancel()
+            await asyncio.sleep(0)
+            held.let_go()
             decisions = await asyncio.gather(*others)
             assert leader.cancelled()
             assert len({decision.decision_id for decision in decisions}) == 1
@@ -242,14 +269,19 @@ def test_decide_leader_cancelled_leaves_the_answer_to_the_others() -> None:
 
 
 def test_decide_caller_in_another_loop_who_gives_up_cancels_nobody_elses_work() -> None:
-    asked = [face(Slow(0.1, {"score": 0.1})), device()]
+    held = Held()
+    asked = [face(held), device()]
 
     async def impatient() -> None:
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(door.decide(request()), 0.02)
+        deciding = asyncio.create_task(door.decide(request()))
+        await held.is_asked()
+        deciding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await deciding
 
     with engine(asked) as door:
         asyncio.run(impatient())
+        held.let_go()
         assert door.decide_sync(request()).outcome is Outcome.PASS
     assert [len(provider.calls) for provider in asked] == [1, 1]
 

@@ -18,9 +18,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import fault_proxy as fault
+import httpx
 import pytest
 import trustme
 from fault_proxy import Fault, FaultProxy
@@ -39,6 +41,7 @@ from adjudge.signals.guard import Guard, Guards, Usage
 from adjudge_plugins.aliyun.sandbox import Sandbox, read_scenario
 from adjudge_plugins.http_exchange import ANSWER_MAX_BYTES
 from conftest import portrait
+from virtual_time import StoppedTime
 
 SECRET = "adjudge-sandbox-secret"
 POLICY = """
@@ -50,8 +53,10 @@ rules: [{id: forged, when: face.result == "high", then: reject}]
 """
 PATIENT = "20s"
 """The timeout where a fault ends by itself: no machine is so busy that it counts."""
-HASTY, BRIEF = "1s", "600ms"
-"""The timeouts where only the deadline ends a fault: time enough to send twenty requests on a busy machine, and one."""
+HASTY = "1s"
+"""The timeout where only the deadline ends a fault. Time stands still then, until the scene lets it go by."""
+TOO_LATE_S, UNCONNECTED_S = 1.2, 0.5
+"""Seconds after which a request of a HASTY signal is late, and after which its connection is."""
 PORTRAIT = portrait(64, 80)
 BIG = PORTRAIT.ljust(700_000, b"\0")
 MIB = 1024 * 1024
@@ -70,6 +75,13 @@ class Play:
 
     engine: Engine
     picture: bytes
+    time: StoppedTime | None = None
+
+    def time_is_up(self, seen: Counter[str], step: str, count: int, seconds: float = TOO_LATE_S) -> None:
+        """Let time go by as soon as so many more requests have come to a step of httpx."""
+        assert self.time is not None
+        enough = seen[step] + count
+        self.time.pass_when(lambda: seen[step] >= enough, seconds)
 
     async def ask(self, n: int) -> Decision:
         face = Face.from_bytes(self.picture)
@@ -91,7 +103,7 @@ class TimedGuards(Guards):
         self._timer = timer
         self._made: dict[str, Guard] = {}
 
-    def of(self, provider: Provider, limits: Limits, account: str = "") -> Guard:
+    def of(self, provider: Provider, limits: Limits, account: str = "", **clock: Any) -> Guard:
         return self._made.setdefault(account, Guard(provider, limits, timer=self._timer))
 
 
@@ -100,13 +112,16 @@ class Stage:
     """A sandbox that finds every face forged, a proxy before it, and a directory for the log.
 
     seconds: what the breaker takes for the time; it stands still unless a scene moves it.
+    steps: how many requests have come to each step of httpx, such as CONNECTING.
     calls, bill: of the log, after each play.
     """
 
     sandbox: Sandbox
     proxy: FaultProxy
     directory: Path
+    monkeypatch: pytest.MonkeyPatch
     seconds: float = 0.0
+    steps: Counter[str] = field(default_factory=Counter)
     events: list[Any] = field(default_factory=list)
     calls: list[CallBody] = field(default_factory=list)
     bill: Bill = field(default_factory=Bill)
@@ -128,11 +143,16 @@ class Stage:
         policy = parse_policy(POLICY % (timeout, doubt, endpoint or self.proxy.url, config), registry=registry)
         kept = {"aliyun.deepfake": Limits(**{"breaker_pause_s": 2.0, **limits})}
 
+        time = None
+        if timeout == HASTY:
+            time = StoppedTime(self.monkeypatch, "adjudge_plugins.aliyun.provider.monotonic")
+            self.monkeypatch.setattr("adjudge_plugins.http_exchange.time", SimpleNamespace(monotonic=time.now))
+
         async def main() -> Usage:
             journal = Journal.open(self.directory, durability="flush")
             guards = TimedGuards(lambda: self.seconds)
             async with Engine([policy], registry=registry, journal=journal, limits=kept, guards=guards) as engine:
-                play = Play(engine, picture)
+                play = Play(engine, picture, time)
                 await scene(play)
             left = asyncio.all_tasks() - {asyncio.current_task()}
             assert not left, "a task outlives its engine"
@@ -141,7 +161,7 @@ class Stage:
 
         before = len(self._recorded())
         with capture_logs() as self.events:
-            usage = asyncio.run(main())
+            usage = asyncio.run(main()) if time is None else time.run(main())
         assert verify(self.directory).problem is None
         self._look_at_calls(usage, before, doubt)
         self._look_for_secrets()
@@ -190,10 +210,12 @@ class Stage:
 
 
 @contextmanager
-def staged(directory: Path, **facts: Any) -> Iterator[Stage]:
+def staged(directory: Path, monkeypatch: pytest.MonkeyPatch, **facts: Any) -> Iterator[Stage]:
     with Sandbox(**facts) as sandbox, FaultProxy(sandbox.port) as proxy:
         sandbox.scenario = read_scenario({"default": {"result": "high"}})
-        yield Stage(sandbox, proxy, directory / "log")
+        stage = Stage(sandbox, proxy, directory / "log", monkeypatch)
+        _count_steps(monkeypatch, stage.steps)
+        yield stage
     gc.collect()  # what was left open warns in the test that left it
 
 
@@ -217,9 +239,29 @@ def _time_to_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
-    with staged(tmp_path) as running:
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    with staged(tmp_path, monkeypatch) as running:
         yield running
+
+
+SENT, CONNECTING, SHAKING = "send_request_headers.complete", "connect_tcp.started", "start_tls.started"
+
+
+def _count_steps(monkeypatch: pytest.MonkeyPatch, steps: Counter[str]) -> None:
+    """Count what httpx tells of its requests."""
+    send = httpx.AsyncClient.send
+
+    async def counted(client: httpx.AsyncClient, request: httpx.Request, **how: Any) -> httpx.Response:
+        told = request.extensions["trace"]
+
+        async def trace(event: str, facts: Any) -> None:
+            steps[event.partition(".")[2]] += 1
+            await told(event, facts)
+
+        request.extensions = {**request.extensions, "trace": trace}
+        return await send(client, request, **how)
+
+    monkeypatch.setattr(httpx.AsyncClient, "send", counted)
 
 
 def assert_answered(decision: Decision, *, attempts: int = 1) -> None:
@@ -259,6 +301,15 @@ class Case:
     keeps: bool = False
     picture: bytes = PORTRAIT
     config: str = ""
+
+    def wait_for(self, play: Play, stage: Stage, count: int) -> None:
+        """Let the time of so many requests be up once the fault has all of them."""
+        assert play.time is not None
+        if self.billed == "no":
+            play.time_is_up(stage.steps, CONNECTING, count, UNCONNECTED_S)
+            return
+        sent, paid = stage.steps[SENT] + count, stage.sandbox.stats()["billed"] + (count if self.works else 0)
+        play.time.pass_when(lambda: stage.steps[SENT] >= sent and stage.sandbox.stats()["billed"] >= paid, TOO_LATE_S)
 
 
 def at_once(each: Fault) -> Callable[[FaultProxy, int], None]:
@@ -347,6 +398,8 @@ def test_fault_is_unknown_for_its_reason_and_over_when_it_ends(stage: Stage, nam
     async def scene(play: Play) -> None:
         assert_answered(await play.ask(0))  # so that a connection is open when it begins
         case.begin(proxy, len(faulty))
+        if case.is_slow:
+            case.wait_for(play, stage, len(faulty))
         for decision in await play.ask_all(faulty):
             signal = assert_unknown(decision, case.status, case.reason_code, case.reason)
             assert signal.is_final == (case.billed != "no")
@@ -380,7 +433,7 @@ def test_fault_is_unknown_for_its_reason_and_over_when_it_ends(stage: Stage, nam
 IN_DOUBT = [name for name, case in CASES.items() if case.billed == "unknown" and not case.is_slow]
 
 
-@pytest.mark.parametrize(("names", "timeout"), [(IN_DOUBT, PATIENT), (["black_hole"], BRIEF)])
+@pytest.mark.parametrize(("names", "timeout"), [(IN_DOUBT, PATIENT), (["black_hole"], HASTY)])
 def test_fault_in_doubt_is_asked_again_where_the_policy_says_so(
     stage: Stage, names: Sequence[str], timeout: str
 ) -> None:
@@ -388,6 +441,8 @@ def test_fault_in_doubt_is_asked_again_where_the_policy_says_so(
         for n, name in enumerate(names):
             case = CASES[name]
             case.begin(stage.proxy, 1)
+            if case.is_slow:
+                case.wait_for(play, stage, 1)
             lost = assert_unknown(await play.ask(n), case.status, case.reason_code, case.reason)
             assert not lost.is_final
             stage.proxy.mend()
@@ -429,6 +484,7 @@ def test_answer_after_the_deadline_is_discarded(stage: Stage) -> None:
     async def scene(play: Play) -> None:
         assert_answered(await play.ask(0))
         stage.proxy.plan(then=fault.held(release))
+        play.time_is_up(stage.steps, SENT, 20)
         late = await play.ask_all(range(1, 21))
         release.set()
         await asyncio.to_thread(stage.proxy.emptied)
@@ -759,6 +815,7 @@ def test_engine_that_closes_in_a_black_hole_records_what_is_in_doubt(stage: Stag
 
     async def scene(play: Play) -> None:
         stage.proxy.plan(then=fault.black_hole)
+        play.time_is_up(stage.steps, SENT, 20)
         asking.extend(asyncio.create_task(play.ask(n)) for n in range(20))
         await asyncio.to_thread(stage.proxy.arrived, 20)
 
@@ -777,6 +834,7 @@ def test_callers_that_leave_in_a_black_hole_leave_their_doubt_in_the_log(stage: 
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
         stage.proxy.mend()
+        play.time_is_up(stage.steps, SENT, 0)
         for decision in await play.ask_all(range(20)):
             assert_unknown(decision, "timeout", "TIMEOUT", "no answer in time")
 
@@ -874,6 +932,8 @@ def test_tls_that_fails_is_no_call_and_over_when_it_ends(
             status, reason_code, reason = "timeout", "CONNECT_TIMEOUT", "no connection in time"
 
     async def scene(play: Play) -> None:
+        if kind == "black_hole":
+            play.time_is_up(stage.steps, SHAKING, 20, UNCONNECTED_S)
         for decision in await play.ask_all(range(20)):
             assert not assert_unknown(decision, status, reason_code, reason).is_final
         assert proxy.seen == []
@@ -965,6 +1025,7 @@ def test_name_that_nobody_looks_up_in_time_is_no_call(stage: Stage, resolver: Re
         assert_answered(await play.ask(0))
         stage.proxy.hang_up()
         resolver.gate.clear()
+        play.time_is_up(stage.steps, CONNECTING, 1, UNCONNECTED_S)
         stuck = assert_unknown(await play.ask(1), "timeout", "CONNECT_TIMEOUT", "no connection in time")
         assert not stuck.is_final
         resolver.gate.set()
@@ -999,12 +1060,14 @@ def test_proxy_of_the_machine_that_does_not_connect_is_no_call(
 
 
 @pytest.mark.parametrize(("off_minutes", "said"), [(20, "20 minutes behind"), (-20, "20 minutes ahead of")])
-def test_clock_that_is_twenty_minutes_off_is_named(tmp_path: Path, off_minutes: int, said: str) -> None:
+def test_clock_that_is_twenty_minutes_off_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, off_minutes: int, said: str
+) -> None:
     off = [timedelta(minutes=off_minutes)]
     reason = (
         f"answered InvalidTimeStamp.Expired: this machine's clock is more than 15 minutes off ({said} the vendor's)"
     )
-    with staged(tmp_path, clock=lambda: datetime.now(UTC) + off[0]) as stage:
+    with staged(tmp_path, monkeypatch, clock=lambda: datetime.now(UTC) + off[0]) as stage:
 
         async def scene(play: Play) -> None:
             stage.proxy.plan(then=fault.together(20, fault.passed))
@@ -1055,6 +1118,8 @@ def test_upload_that_fails_costs_nothing_and_is_made_again(
     async def scene(play: Play) -> None:
         assert_answered(await play.ask(0))
         stage.proxy.plan(*([fault.granted] if step == "PostObject" else []), each)
+        if reason_code == "TIMEOUT":
+            play.time_is_up(stage.steps, SENT, 2 if step == "PostObject" else 1)
         failed = await play.ask(1)
         assert (failed.outcome, failed.signals["face"].reason_code) == (Outcome.REVIEW, reason_code)
         assert not failed.signals["face"].is_final
@@ -1062,7 +1127,7 @@ def test_upload_that_fails_costs_nothing_and_is_made_again(
         assert_answered(again)
         assert again.status == "supersedes"
 
-    timeout = BRIEF if reason_code == "TIMEOUT" else PATIENT
+    timeout = HASTY if reason_code == "TIMEOUT" else PATIENT
     stage.play(scene, config=", upload: stream", timeout=timeout)
 
     assert stage.billed(1) == ["no", "yes"]

@@ -128,7 +128,7 @@ def test_decided_durations_are_seconds_of_the_providers_that_were_asked(metrics:
     assert seconds("signal", signal="face", provider="acme.face") == pytest.approx(
         decision.signals["face"].duration_ms / 1000
     )
-    assert 0.05 < seconds("signal", signal="face", provider="acme.face") < 5
+    assert seconds("signal", signal="face", provider="acme.face") > 0.05
     assert seconds("decision") == pytest.approx(decision.duration_ms / 1000)
     assert decision.signals["own"].status == "ok"
     assert b'duration_seconds_count{policy="selfie",provider="",signal="own"}' not in exposed(metrics)

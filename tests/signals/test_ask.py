@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
-from time import monotonic
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from adjudge.registry import parse_policy
 from adjudge.signals import ask
 from adjudge.signals.guard import Guards
 from adjudge.testing import FakeProvider, Slow, fake_provider, registry_of
+from virtual_time import VirtualTime
 
 POLICY = """
 policy_language: 1
@@ -34,6 +34,11 @@ def throttled(retry_after_s: float | None = None) -> SignalFailed:
 
 def lost() -> SignalFailed:
     return SignalFailed("the connection failed", kind="unavailable")
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
+    return VirtualTime(monkeypatch)
 
 
 @pytest.fixture
@@ -54,12 +59,24 @@ def face(*answers: object, price: str = "0.40") -> FakeProvider:
     return fake_provider("acme.face", {"score": "double"}, *answers, price=Decimal(price))  # type: ignore[arg-type]
 
 
-def decide(asked: FakeProvider, *, timeout: str = "10s", doubt: str = "unknown", n: int = 0, **limits: Any) -> Decision:
+def decide(
+    asked: FakeProvider,
+    *,
+    timeout: str = "10s",
+    doubt: str = "unknown",
+    time: VirtualTime | None = None,
+    **limits: Any,
+) -> Decision:
     registry = registry_of([asked])
     kept = {"acme.face": Limits(**{"attempts": 3, **limits})}
     policy = parse_policy(POLICY % (timeout, doubt), registry=registry)
-    with capture_logs(), Engine([policy], registry=registry, limits=kept, guards=Guards()) as door:
-        return door.decide_sync(Request(merchant_biz_id=f"{n:032}", scene_code="s"))
+
+    async def main() -> Decision:
+        async with Engine([policy], registry=registry, limits=kept, guards=Guards()) as door:
+            return await door.decide(Request(merchant_biz_id="0" * 32, scene_code="s"))
+
+    with capture_logs():
+        return asyncio.run(main()) if time is None else time.run(main())
 
 
 def test_ask_tries_again_what_may_pass(waits: list[float]) -> None:
@@ -116,23 +133,23 @@ def test_ask_never_waits_past_the_deadline(waits: list[float], retry_after_s: fl
     assert (decide(asked).outcome, len(asked.calls), waits) == ("review", 1, [])
 
 
-def test_ask_attempt_has_its_own_timeout() -> None:
+def test_ask_attempt_has_its_own_timeout(time: VirtualTime) -> None:
     asked = face(Slow(60, ANSWER), ANSWER)
 
-    signal = decide(asked, doubt="ask_again", attempt_timeout_s=0.02).signals["face"]
+    signal = decide(asked, doubt="ask_again", time=time, attempt_timeout_s=2.0).signals["face"]
 
     assert (signal.status, signal.attempts) == ("ok", 2)
     assert asked.calls[0].deadline < asked.calls[1].deadline
 
 
-def test_ask_provider_knows_best_whether_its_request_was_sent(waits: list[float]) -> None:
+def test_ask_provider_knows_best_whether_its_request_was_sent(time: VirtualTime) -> None:
     """What it says of its own timeout, a moment before ours, counts: a request that was never sent is not in doubt."""
 
     async def times_out(context: Any) -> Any:
-        await asyncio.wait({asyncio.create_task(asyncio.Event().wait())}, timeout=context.deadline - monotonic())
+        await asyncio.wait({asyncio.create_task(asyncio.Event().wait())}, timeout=context.deadline - time.now())
         raise SignalFailed("no connection in time", kind="timeout", billed=False)
 
-    signal = decide(face(times_out), timeout="30ms").signals["face"]
+    signal = decide(face(times_out), timeout="3s", time=time, attempts=1).signals["face"]
 
     assert (signal.status, signal.reason, signal.is_final) == ("timeout", "no connection in time", False)
 
