@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -22,7 +23,10 @@ PLACE = re.compile(r"\{([^{}]*)\}")
 _KEYS = ("url", "method", "headers", "body", "paths", "price")
 _PARTS = ("merchant_biz_id", "scene_code", FACE_DIGEST)
 _PART = re.compile(rf"{'|'.join(_PARTS)}|inputs\.[A-Za-z_][0-9A-Za-z_]*", re.ASCII)
-_HOST = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*", re.ASCII)
+_NETLOC = re.compile(
+    r"((?P<four>[0-9]+(\.[0-9]+){3})|[0-9a-z_-]+(\.[0-9a-z_-]+)*\.?|\[(?P<six>[0-9a-f:.]+)\])(:[0-9]{1,5})?",
+    re.ASCII | re.IGNORECASE,
+)
 _HEADER_NAME = re.compile(r"[0-9A-Za-z!#$%&'*+.^_`|~-]+", re.ASCII)
 _JSON_TYPE = re.compile(r"application/([0-9A-Za-z.-]+\+)?json(; ?charset=utf-8)?", re.ASCII | re.IGNORECASE)
 _OF_THE_EXCHANGE = frozenset(
@@ -105,10 +109,19 @@ def _url(url: str) -> str:
     if "@" in parts.netloc:
         raise ProviderConfigError("a URL here holds no password", "url", hint="send it in `headers`, as `${NAME}`")
     start = f"{parts.scheme}://{parts.netloc}"
-    if not url.lower().startswith(start.lower()) or not _HOST.fullmatch(parts.hostname or ""):
+    if not url.lower().startswith(start.lower()) or not _is_netloc(parts.netloc):
         raise ProviderConfigError("the host of `url` stands there as it is, in ASCII", "url")
     _check_places(url, parts)
     return url
+
+
+def _is_netloc(netloc: str) -> bool:
+    """Whether this is a host with a port or without, that all who read URLs read alike."""
+    found = _NETLOC.fullmatch(netloc)
+    try:
+        return found is not None and all(ip_address(one) for one in (found["four"], found["six"]) if one)
+    except ValueError:
+        return False
 
 
 def _check_places(url: str, parts: SplitResult) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import os
 import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -109,6 +110,13 @@ def test_read_file_that_is_of_no_use_says_why_without_showing_it(
     if text is not None:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
     assert said in failing(Keyring(file=str(path)))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes")
+def test_read_pipe_is_no_file_of_credentials(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        assert "is no file" in failing(Keyring(file=str(path)))
 
 
 class Vault:

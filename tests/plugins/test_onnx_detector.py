@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import math
+import os
 import sys
 import threading
 import time
@@ -454,6 +455,16 @@ def test_fetch_picture_of_too_many_pixels_is_refused_before_it_is_decoded(
 
 
 # What is refused: the model
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes")
+def test_load_pipe_or_device_is_no_model(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason=WHY)
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
+        with pytest.raises(SignalFailed, match="it is no file") as caught:
+            load(read_settings(config(path, {"a": {}})))
+        assert caught.value.reason_code == "MODEL_UNREADABLE"
 
 
 @pytest.mark.parametrize(

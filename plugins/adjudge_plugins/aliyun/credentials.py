@@ -77,6 +77,8 @@ def _from_file(path: Path, profile: str) -> Credentials:
     """Read the vendor's own form of file: INI, with `access_key_id`, `access_key_secret`, `security_token`."""
     parser = configparser.RawConfigParser(strict=True)
     try:
+        if path.exists() and not path.is_file():  # opening a pipe would wait for whoever writes to it
+            raise _missing(f"the credentials file {path} is no file")
         with path.open("rb") as file:
             parser.read_string(file.read(FILE_MAX_BYTES).decode())
         section = dict(parser.items(profile))

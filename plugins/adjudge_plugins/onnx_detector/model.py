@@ -138,6 +138,9 @@ def load(settings: Settings) -> Model:
 def _read(settings: Settings) -> bytes:
     """Return the file's bytes, the very ones that were compared with the pin."""
     try:
+        if settings.model.exists() and not settings.model.is_file():  # a pipe that nobody writes to, an endless device
+            said = f"{settings.model} cannot be read: it is no file"
+            raise SignalFailed(said, kind="unavailable", reason_code="MODEL_UNREADABLE")
         with settings.model.open("rb") as file:
             data = file.read(FILE_MAX_BYTES + 1)
     except OSError as error:
