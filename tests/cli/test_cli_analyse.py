@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("z3", reason="needs the extra `analyze`")
+pytest.importorskip("z3", reason="needs the extra `proofs`")
 
 DEAD = "  - {id: never, when: device.score > 60.0 && device.score < 40.0, then: review}\n"
 
@@ -55,4 +55,4 @@ def test_analyse_without_the_solver_names_the_extra(run: Any, folder: Path, monk
     monkeypatch.setitem(sys.modules, "z3", None)
     result = run("analyse", "policy.yaml")
     assert result.exit_code == 2
-    assert "pip install 'adjudge[analyze]'" in result.stderr
+    assert "pip install 'adjudge[proofs]'" in result.stderr

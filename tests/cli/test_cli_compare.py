@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("z3", reason="needs the extra `analyze`")
+pytest.importorskip("z3", reason="needs the extra `proofs`")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("z3", reason="needs the extra `analyze`")
+pytest.importorskip("z3", reason="needs the extra `proofs`")
 
 
 def decisions(run: Any, log: Path) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from adjudge.expr.reference import Unknown, evaluate
 from adjudge.policy import Policy, parse_policy
 from policy.random_policies import policies, requests
 
-z3 = pytest.importorskip("z3", reason="needs the extra `analyze`")
+z3 = pytest.importorskip("z3", reason="needs the extra `proofs`")
 
 from adjudge.authoring.proofs.world import fixed, world_of  # noqa: E402
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.policy import parse_policy
 
-pytest.importorskip("z3", reason="needs the extra `analyze`")
+pytest.importorskip("z3", reason="needs the extra `proofs`")
 
 from expr.conditions import EXACT, HEAD, LOOSE, NOW, inputs
 from expr.test_smt import allowed

@@ -12,7 +12,7 @@ from adjudge.expr.reference import Unknown, evaluate
 from adjudge.policy import parse_policy
 from expr.shapes import HEAD, NOW, conditions, given, rules
 
-z3 = pytest.importorskip("z3", reason="needs the extra `analyze`")
+z3 = pytest.importorskip("z3", reason="needs the extra `proofs`")
 
 from expr.fixing import Fixing  # noqa: E402
 

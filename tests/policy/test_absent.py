@@ -136,7 +136,7 @@ def test_decide_a_policy_that_says_what_a_missing_input_means_makes_no_retry_a_c
 
 
 def test_compare_sees_that_absence_came_to_mean_something() -> None:
-    pytest.importorskip("z3", reason='needs `pip install "adjudge[analyze]"`')
+    pytest.importorskip("z3", reason='needs `pip install "adjudge[proofs]"`')
     from adjudge.authoring.comparison.regions import compare
 
     for form, absent, condition in (("bool", "true", "s.f"), ("int", "3", "s.f > 1"), ("string", "x", 's.f == "x"')):

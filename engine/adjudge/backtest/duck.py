@@ -44,6 +44,7 @@ def connect(*, memory: str = MEMORY, threads: int | None = None) -> duckdb.DuckD
     """Return a database in memory that reads times as UTC. Raises MissingExtra, and DataError for the memory."""
     try:
         import duckdb
+        import numpy  # noqa: F401  # DuckDB asks for it where a function of ours answers
         import pyarrow  # noqa: F401
     except ImportError as error:
         raise MissingExtra("backtest", error.name or "duckdb") from None

@@ -33,7 +33,7 @@ def command(settings: Settings, paths: tuple[Path, ...], timeout_s: float, total
     Found are rules that never fire or never matter, parts of conditions that change nothing, bands that no total
     reaches, changes to the worse and losses that soften the outcome. Every finding has an input that shows it.
     """
-    with extra("analyze", "z3"):
+    with extra("proofs"):
         from adjudge.authoring.proofs.analyse import analyse
     catalogue = settings.catalogue()
     policies = [Policy(read_policy_file(path, catalogue), catalogue.overloads()) for path in paths]

@@ -67,7 +67,7 @@ def command(
     DATA is an export (adjudge audit export), an audit log, or a Parquet or CSV file of anybody's, or a folder of them.
     The policies are held against the first of them, and that against what was recorded.
     """
-    with extra("backtest", "duckdb"):
+    with extra("backtest"):
         from adjudge.backtest.duck import connect
         from adjudge.backtest.report import data as as_data
         from adjudge.backtest.report import page, text

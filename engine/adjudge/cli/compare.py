@@ -87,7 +87,7 @@ def command(
     """
     if (max_flips is not None or max_reviews is not None) and not logs:
         raise click.UsageError("--max-flips and --max-reviews need a --log")
-    with extra("analyze", "z3"):
+    with extra("proofs"):
         from adjudge.authoring.comparison import gates, regions, report, traffic
     catalogue = settings.catalogue()
     before, after = (Policy(read_policy_file(path, catalogue), catalogue.overloads()) for path in (old, new))

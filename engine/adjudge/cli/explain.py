@@ -56,7 +56,7 @@ def command(
 def _changes(found: Recorded, applicant: bool) -> Counterfactual | str:
     """Return what would have changed the decision, or why that cannot be said."""
     try:
-        with extra("analyze", "z3"):
+        with extra("proofs"):
             from adjudge.authoring.counterfactual import counterfactual
     except MissingExtra as missing:
         return f"{missing}: {missing.hint}"

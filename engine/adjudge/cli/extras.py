@@ -9,11 +9,12 @@ from adjudge.errors import MissingExtra
 
 
 @contextmanager
-def extra(name: str, package: str) -> Iterator[None]:
-    """Import inside what needs a package. Raises MissingExtra, which names the command that installs it."""
+def extra(name: str) -> Iterator[None]:
+    """Import inside what needs an extra. Raises MissingExtra, which names the command that installs it."""
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != package:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "adjudge", "adjudge_plugins"):
             raise
         raise MissingExtra(name, package) from None

@@ -20,7 +20,7 @@ def command(settings: Settings) -> int:
 
     Diagnostics, completion, hover, definitions, references, renaming, quick fixes, formatting and an outline.
     """
-    with extra("lsp", "pygls"):
+    with extra("lsp"):
         from adjudge.authoring.language_server.server import build_server
     build_server(settings.catalogue(), version("adjudge")).start_io(standard_input(), sys.stdout.buffer)
     return FINE

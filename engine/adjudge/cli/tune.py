@@ -89,7 +89,7 @@ def command(
     They are found on the earlier rows of DATA and judged on the later ones. DATA is as in `adjudge backtest`, with
     times and labels. Exit status 1 where the later rows miss the target.
     """
-    with extra("backtest", "duckdb"):
+    with extra("backtest"):
         from adjudge.backtest.duck import connect
         from adjudge.backtest.tune import Goal, rewritten, tune
     goal = Goal(

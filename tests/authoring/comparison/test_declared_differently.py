@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adjudge.policy import parse_policy
 
-pytest.importorskip("z3", reason="needs the extra `analyze`")
+pytest.importorskip("z3", reason="needs the extra `proofs`")
 
 from adjudge.authoring.comparison.regions import Comparison, compare
 

@@ -19,7 +19,7 @@ from adjudge.policy import Policy, parse_policy
 from authoring.comparison.region_judge import lies_in
 from policy.random_policies import NOW, policies, requests
 
-pytest.importorskip("z3", reason="needs the extra `analyze`")
+pytest.importorskip("z3", reason="needs the extra `proofs`")
 
 from adjudge.authoring.comparison import report
 from adjudge.authoring.comparison.gates import Gates, MustBe

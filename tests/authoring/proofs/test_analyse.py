@@ -17,7 +17,7 @@ from adjudge.model import Outcome
 from adjudge.policy import Policy, parse_policy
 from policy.random_policies import NOW, policies, requests
 
-pytest.importorskip("z3", reason="needs the extra `analyze`")
+pytest.importorskip("z3", reason="needs the extra `proofs`")
 
 from adjudge.authoring.proofs import inquiry
 from adjudge.authoring.proofs.analyse import Analysis, analyse

@@ -1,4 +1,4 @@
-"""Questions about a policy that are asked of all inputs at once, with z3; the extra `analyze`.
+"""Questions about a policy that are asked of all inputs at once, with z3; the extra `proofs`.
 
     world, translator = world_of(policy)       every input that there could be
     verdict = verdict_of(policy, translator)   when each rule is true, and what the verdict is

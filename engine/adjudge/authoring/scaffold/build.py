@@ -172,7 +172,7 @@ def _given(fields: Mapping[str, Field], *, risky: bool) -> str:
     return ", ".join(parts)
 
 
-_STEPS = """pip install 'adjudge[analyze]'
+_STEPS = """pip install 'adjudge[proofs]'
 adjudge format --check .
 adjudge check .
 adjudge test . --coverage --junit tests.xml

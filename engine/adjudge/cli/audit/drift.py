@@ -86,7 +86,7 @@ def drift_command(
     DATA is a log, an export, or Parquet or CSV with a time. Each window of days is held against the calibration set:
     PSI, KS, and the share of rows without the field. Exit status 1 where a field's newest window raises an alarm.
     """
-    with extra("backtest", "duckdb"):
+    with extra("backtest"):
         from adjudge.backtest.drift import drift
         from adjudge.backtest.duck import connect
     check_folder(metrics)

@@ -31,7 +31,7 @@ def export_command(settings: Settings, log: Path, out: Path, with_personal: bool
 
     OUT is a folder: OUT/POLICY/day=YYYY-MM-DD/*.parquet and OUT/labels/*.parquet. Once more, and what is new is added.
     """
-    with extra("backtest", "pyarrow"):
+    with extra("backtest"):
         from adjudge.backtest.export import export
     size = size_of(log)
     jobs = jobs or (1 if size < SMALL else os.cpu_count() or 1)

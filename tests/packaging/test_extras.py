@@ -1,0 +1,135 @@
+"""Each extra, alone in an empty environment, does what it is for; without it, the command says which one is wanted.
+
+An installation needs the packages: from a registry, or where pip is told to look. Offline these tests are skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from packaging_tools import ROOT
+
+EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+UNREACHABLE = ("No matching distribution", "Could not find a version", "Failed to establish", "Temporary failure")
+
+pytestmark = pytest.mark.xdist_group("packaging")
+
+POLICY = """policy_language: 1
+policy: small
+inputs:
+  country: string
+  score: {type: double, range: [0, 1]}
+rules:
+  - {id: high, when: score >= 0.9, then: reject}
+  - {id: named, when: 'country.matches("(?<first>K)P")', then: review}
+  - {id: never, when: score >= 0.95, then: reject}
+"""
+OTHER = POLICY.replace("0.9,", "0.8,")
+ROWS = "at,country,score,label\n" + "".join(
+    f"2026-01-{1 + at // 40:02},{'SG' if at % 9 else 'KP'},{at % 100 / 100},{'genuine' if at % 5 else 'fraud'}\n"
+    for at in range(1000)
+)
+ONNX = """
+import numpy, onnxruntime
+from adjudge_plugins.onnx_detector import model, picture, values
+"""
+MEDIA = """
+import io
+import av
+from PIL import Image
+from adjudge_plugins.aliyun.media.preflight import examine, prepare
+raw = io.BytesIO()
+Image.new("RGB", (400, 300)).save(raw, "JPEG")
+examine(prepare(raw.getvalue()))
+"""
+METRICS = """
+from adjudge_plugins.metrics import Metrics
+Metrics().close()
+"""
+WORKS: Mapping[str, list[tuple[list[str], int, str]]] = {
+    # commands, `python -c` among them, with their exit status and a part of what they say
+    "proofs": [
+        (["adjudge", "analyse", "small.yaml"], 1, "never"),
+        (["adjudge", "compare", "small.yaml", "other.yaml"], 0, "high"),
+    ],
+    "backtest": [
+        (["adjudge", "backtest", "small.yaml", "rows.csv"], 0, "1,000 rows"),
+        (
+            ["adjudge", "backtest", "small.yaml", "other.yaml", "rows.csv", "--format", "html", "-o", "r.html"],
+            0,
+            "wrote",
+        ),
+        (["adjudge", "tune", "small.yaml", "rows.csv", "--max-review", "50%"], 0, "learned from"),
+        (["adjudge", "audit", "drift", "rows.csv", "--policy", "small.yaml", "--until", "2026-01-12"], 0, ""),
+    ],
+    "lsp": [(["adjudge", "lsp"], 0, "")],
+    "media": [(["python", "-c", MEDIA], 0, "")],
+    "metrics": [(["python", "-c", METRICS], 0, "")],
+    "onnx": [(["python", "-c", ONNX], 0, "")],
+}
+WANTED = {
+    "proofs": ["adjudge", "analyse", "small.yaml"],
+    "backtest": ["adjudge", "backtest", "small.yaml", "rows.csv"],
+    "lsp": ["adjudge", "lsp"],
+}
+
+
+def test_every_extra_is_tried_and_all_has_them_all() -> None:
+    assert WORKS.keys() == EXTRAS.keys() - {"all"}
+    assert EXTRAS["all"] == [f"adjudge[{','.join(sorted(WORKS))}]"]
+
+
+class Fresh:
+    """An environment that holds nothing but what pip installs into it."""
+
+    def __init__(self, folder: Path, what: str) -> None:
+        self.folder = folder
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+        pip = [sys.executable, "-m", "pip", "--python", folder / "venv/bin/python", "--disable-pip-version-check"]
+        done = subprocess.run([*pip, "install", "--no-input", "-q", what], capture_output=True, text=True, check=False)
+        if done.returncode and any(said in done.stderr for said in UNREACHABLE):
+            pytest.skip(
+                f"needs a registry of packages, which cannot be reached: {done.stderr.strip().splitlines()[-1]}"
+            )
+        assert done.returncode == 0, done.stderr
+        for name, text in (("small.yaml", POLICY), ("other.yaml", OTHER), ("rows.csv", ROWS)):
+            (folder / name).write_text(text)
+
+    def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+        program, *arguments = command
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "MYPY"))}
+        return subprocess.run(
+            [self.folder / "venv/bin" / program, *arguments],
+            cwd=self.folder,
+            env=clean,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+
+
+@pytest.mark.parametrize("name", sorted(WORKS))
+def test_an_extra_alone_is_complete(name: str, wheel: Path, tmp_path: Path) -> None:
+    fresh = Fresh(tmp_path, f"{wheel}[{name}]")
+    for command, status, said in WORKS[name]:
+        done = fresh.run(command)
+        assert "Traceback" not in done.stderr, f"{command}\n{done.stderr}"
+        assert done.returncode == status, f"{command}\n{done.stdout}\n{done.stderr}"
+        assert said in done.stdout, f"{command}\n{done.stdout}"
+
+
+def test_without_an_extra_a_command_names_it(wheel: Path, tmp_path: Path) -> None:
+    fresh = Fresh(tmp_path, str(wheel))
+    assert fresh.run(["adjudge", "check", "small.yaml"]).returncode < 2
+    for name, command in WANTED.items():
+        done = fresh.run(command)
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+        assert f"pip install 'adjudge[{name}]'" in done.stderr
