@@ -29,6 +29,7 @@ from fault_proxy import Fault, FaultProxy
 from structlog.testing import capture_logs
 
 import adjudge_plugins.aliyun as plugin
+from adjudge.allowed import Allowed
 from adjudge.audit.calls import Bill, CallBody
 from adjudge.audit.read import read
 from adjudge.audit.verify import verify
@@ -57,6 +58,7 @@ HASTY = "1s"
 """The timeout where only the deadline ends a fault. Time stands still then, until the scene lets it go by."""
 TOO_LATE_S, UNCONNECTED_S = 1.2, 0.5
 """Seconds after which a request of a HASTY signal is late, and after which its connection is."""
+KEYS = Allowed(environment=frozenset({"ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_SECURITY_TOKEN"}))
 PORTRAIT = portrait(64, 80)
 BIG = PORTRAIT.ljust(700_000, b"\0")
 MIB = 1024 * 1024
@@ -151,7 +153,9 @@ class Stage:
         async def main() -> Usage:
             journal = Journal.open(self.directory, durability="flush")
             guards = TimedGuards(lambda: self.seconds)
-            async with Engine([policy], registry=registry, journal=journal, limits=kept, guards=guards) as engine:
+            async with Engine(
+                [policy], registry=registry, journal=journal, limits=kept, guards=guards, allowed=KEYS
+            ) as engine:
                 play = Play(engine, picture, time)
                 await scene(play)
             left = asyncio.all_tasks() - {asyncio.current_task()}
