@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Literal
 
-from adjudge.errors import EvaluationError, did_you_mean
+from adjudge.errors import EvaluationError, did_you_mean, listed
 from adjudge.errors import FieldError as FieldError
 from adjudge.expr.types import (
     BOOL,
@@ -253,13 +253,16 @@ def _vocabulary(form: Mapping[str, object], key: str, *, required: bool) -> tupl
         raise FieldError(
             "schema-missing", f"`{form['type']}` needs `{key}`, a list of names", *((key,) if key in form else ())
         )
+    words: dict[str, None] = {}
     for at, value in enumerate(values):
         if not isinstance(value, str):
             said = str(value).lower() if isinstance(value, bool) else value
             raise FieldError("schema-type", f"`{said}` is not a text", key, at, hint=f'write "{said}"')
-        if value in values[:at]:
+        word = composed(value)
+        if word in words:
             raise FieldError("name-duplicate", f"`{value}` stands here twice", key, at)
-    return tuple(map(composed, values))
+        words[word] = None
+    return tuple(words)
 
 
 def _range(form: Mapping[str, object], type_: Type) -> tuple[Bound | None, Bound | None]:
@@ -302,10 +305,10 @@ def read(field: Field, value: object) -> Reading:
     if isinstance(type_, SetType):
         return _read_set(type_, value)
     if isinstance(type_, EnumType):
-        if isinstance(value, str) and (word := composed(str.__str__(value))) in type_.values:
+        if isinstance(value, str) and (word := composed(str.__str__(value))) in type_.words:
             return Reading(word)
         said = "another string" if isinstance(value, str) else describe(value)  # never the value: it may be personal
-        return _wrong(f"must be one of {', '.join(type_.values)}, not {said}")
+        return _wrong(f"must be one of {listed(type_.values)}, not {said}")
     if isinstance(type_, ListType):
         if isinstance(value, set | frozenset):
             value = sorted(value, key=repr)
@@ -415,7 +418,7 @@ def _read_map(field: Field, type_: MapType, value: object) -> Reading:
         if unread := _unreadable(key):
             return _wrong(f"has a key that {unread}")
         key = composed(str.__str__(key))
-        if type_.keys is not None and key not in type_.keys:
+        if type_.keys is not None and key not in type_.words:
             novel.append(key)
             continue
         part = read(field.of, item)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import islice
 
-from adjudge.errors import EvaluationError, PolicyError, did_you_mean
+from adjudge.errors import CANDIDATES_MAX, EvaluationError, PolicyError, did_you_mean, listed
 from adjudge.expr.functions import FUNCTIONS, Overload
 from adjudge.expr.nodes import (
     Binary,
@@ -49,7 +51,7 @@ NESTED_MAX = 3
 """How deep `exists`, `all` and their like may stand inside each other in a policy."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Environment:
     """What a condition can name.
 
@@ -60,6 +62,21 @@ class Environment:
     names: Mapping[str, Type]
     functions: Mapping[str, tuple[Overload, ...]] = field(default_factory=lambda: FUNCTIONS)
     strict: bool = True
+
+    @cached_property
+    def fields_of(self) -> Mapping[str, tuple[str, ...]]:
+        """The names below the first part of each dotted name, without it."""
+        found: dict[str, list[str]] = {}
+        for name in self.names:
+            owner, dot, rest = name.partition(".")
+            if dot:
+                found.setdefault(owner, []).append(rest)
+        return {owner: tuple(rests) for owner, rests in found.items()}
+
+    @cached_property
+    def by_last_part(self) -> Mapping[str, str]:
+        """Dotted names by their last part."""
+        return {name.rpartition(".")[2]: name for name in self.names if "." in name}
 
 
 def check(
@@ -82,6 +99,7 @@ class _Checker:
     """One pass over one tree. A part that is wrong becomes dyn, so that it is blamed once."""
 
     def __init__(self, environment: Environment, source: Source) -> None:
+        self.environment = environment
         self.names = environment.names
         self.functions = environment.functions
         self.strict = environment.strict
@@ -169,34 +187,34 @@ class _Checker:
 
     def unknown_name(self, root: Name, chain: list[Select], parts: list[str], scope: Mapping[str, Type]) -> Node:
         whole = chain[-1] if chain else root
-        if any(name.startswith(f"{root.name}.") for name in self.names):
-            if not chain:
-                fields = [name for name in self.names if name.startswith(f"{root.name}.") and name.count(".") == 1]
-                hint = f"name one of its fields: {', '.join(sorted(fields)[:6])}"
-                self.error("name-unknown", f"`{root.name}` is not a value itself", root.span, hint=hint)
-            else:
-                first = chain[0]
-                field_span = Span(first.span.end - len(first.field), first.span.end)
-                known = [name.split(".")[1] for name in self.names if name.startswith(f"{root.name}.")]
-                hint = did_you_mean(first.field, known) or f"it has {', '.join(dict.fromkeys(known))}"
-                self.error("name-unknown", f"`{root.name}` has no field `{first.field}`", field_span, hint=hint)
+        below = self.environment.fields_of.get(root.name)
+        if below and not chain:
+            fields = [f"{root.name}.{name}" for name in below if "." not in name]
+            hint: str | None = f"name one of its fields: {', '.join(sorted(fields)[:6])}"
+            self.error("name-unknown", f"`{root.name}` is not a value itself", root.span, hint=hint)
+        elif below:
+            first = chain[0]
+            field_span = Span(first.span.end - len(first.field), first.span.end)
+            known = dict.fromkeys(name.partition(".")[0] for name in islice(below, CANDIDATES_MAX))
+            hint = did_you_mean(first.field, known) or f"it has {listed(known)}"
+            self.error("name-unknown", f"`{root.name}` has no field `{first.field}`", field_span, hint=hint)
         else:
-            full = ".".join(parts)
-            last = {name.rsplit(".", 1)[1]: name for name in self.names if "." in name}
-            guess = did_you_mean(full, self.names) or did_you_mean(root.name, [*self.names, *scope])
-            if guess is None and root.name in last:
-                guess = f"did you mean `{last[root.name]}`?"
-            self.error("name-unknown", f"`{root.name}` is not declared", root.span, hint=guess)
+            hint = did_you_mean(".".join(parts), (*islice(self.names, CANDIDATES_MAX), *scope))
+            if hint is None and chain:
+                hint = did_you_mean(root.name, (*islice(self.names, CANDIDATES_MAX), *scope))
+            if hint is None and root.name in self.environment.by_last_part:
+                hint = f"did you mean `{self.environment.by_last_part[root.name]}`?"
+            self.error("name-unknown", f"`{root.name}` is not declared", root.span, hint=hint)
         return replace(whole, type=DYN)
 
     def select(self, node: Select) -> Node:
         """Type a map's entry; an entry of a declared vocabulary of keys is a name of its own."""
         operand = node.operand
         match operand.type:
-            case MapType(keys=keys, value=value) if keys is not None and isinstance(operand, Name):
-                if node.field in keys:
+            case MapType(keys=keys, value=value, words=words) if keys is not None and isinstance(operand, Name):
+                if node.field in words:
                     return Name(name=f"{operand.name}.{node.field}", span=node.span, type=value)
-                hint = did_you_mean(node.field, keys) or f"its keys are {', '.join(keys)}"
+                hint = did_you_mean(node.field, keys) or f"its keys are {listed(keys)}"
                 span = Span(max(operand.span.end, node.span.end - len(node.field)), node.span.end)
                 return replace(
                     node, type=self.error("name-key", f"`{operand.name}` has no key `{node.field}`", span, hint=hint)
@@ -268,7 +286,7 @@ class _Checker:
         slip = vocabulary_slip(node.operator, left, right)
         if slip is not None:
             literal, known = slip
-            hint = did_you_mean(str(literal.value), known) or f"it holds {', '.join(known)}"
+            hint = did_you_mean(str(literal.value), known) or f"it holds {listed(known)}"
             self.error("name-vocabulary", f"`{literal.value}` is not in the vocabulary", literal.span, hint=hint)
         return replace(typed, type=self.judged(node, result))
 

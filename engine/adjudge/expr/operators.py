@@ -148,24 +148,24 @@ def negation(operand: Type) -> Type | Mismatch:
 
 def vocabulary_slip(operator: str, left: Node, right: Node) -> tuple[Literal, tuple[str, ...]] | None:
     """Return a literal that the other side's vocabulary can never hold, with that vocabulary."""
-    for literal, values in _compared(operator, left, right):
-        if isinstance(literal, Literal) and isinstance(literal.value, str) and literal.value not in values:
+    for literal, values, words in _compared(operator, left, right):
+        if isinstance(literal, Literal) and isinstance(literal.value, str) and literal.value not in words:
             return literal, values
     return None
 
 
-def _compared(operator: str, left: Node, right: Node) -> Iterator[tuple[Node, tuple[str, ...]]]:
+def _compared(operator: str, left: Node, right: Node) -> Iterator[tuple[Node, tuple[str, ...], frozenset[str]]]:
     if operator in ("==", "!="):
         for one, other in ((left, right), (right, left)):
             if isinstance(other.type, EnumType):
-                yield one, other.type.values
+                yield one, other.type.values, other.type.words
     elif operator == "in":
         if isinstance(left.type, EnumType) and isinstance(right, ListLiteral):
             for item in right.items:
-                yield item, left.type.values
+                yield item, left.type.values, left.type.words
         if isinstance(right.type, SetType):
-            yield left, right.type.values
+            yield left, right.type.values, right.type.words
         if isinstance(right.type, MapType) and right.type.keys is not None:
-            yield left, right.type.keys
+            yield left, right.type.keys, right.type.words
         if isinstance(right.type, ListType) and isinstance(right.type.item, EnumType):
-            yield left, right.type.item.values
+            yield left, right.type.item.values, right.type.item.words

@@ -1,11 +1,14 @@
 """The types of the condition language.
 
-`enum(...)` and `set(...)` carry a vendor's vocabulary; everywhere else they read as `string` and `list(string)`.
+`enum(...)` and `set(...)` carry a vendor's vocabulary; everywhere else they read as `string` and `list(string)`. A
+vocabulary can have tens of thousands of words, so a type hashes by its name, and holds its `words` to look them up.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from adjudge.errors import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,9 @@ class ListType(Type):
         object.__setattr__(self, "name", f"list({item})")
         object.__setattr__(self, "item", item)
 
+    def __hash__(self) -> int:
+        return hash(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class MapType(Type):
@@ -36,12 +42,17 @@ class MapType(Type):
     key: Type
     value: Type
     keys: tuple[str, ...] | None
+    words: frozenset[str] = field(compare=False, repr=False)
 
     def __init__(self, key: Type, value: Type, keys: tuple[str, ...] | None = None) -> None:
         object.__setattr__(self, "name", f"map({key}, {value})")
         object.__setattr__(self, "key", key)
         object.__setattr__(self, "value", value)
         object.__setattr__(self, "keys", keys)
+        object.__setattr__(self, "words", frozenset(keys or ()))
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +60,15 @@ class EnumType(Type):
     """One of a vocabulary; reads as `string`."""
 
     values: tuple[str, ...]
+    words: frozenset[str] = field(compare=False, repr=False)
 
     def __init__(self, values: tuple[str, ...]) -> None:
-        object.__setattr__(self, "name", f"enum({', '.join(values)})")
+        object.__setattr__(self, "name", f"enum({listed(values)})")
         object.__setattr__(self, "values", values)
+        object.__setattr__(self, "words", frozenset(values))
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +76,15 @@ class SetType(Type):
     """Some of a vocabulary; reads as `list(string)`, its value is a tuple in the vocabulary's order."""
 
     values: tuple[str, ...]
+    words: frozenset[str] = field(compare=False, repr=False)
 
     def __init__(self, values: tuple[str, ...]) -> None:
-        object.__setattr__(self, "name", f"set({', '.join(values)})")
+        object.__setattr__(self, "name", f"set({listed(values)})")
         object.__setattr__(self, "values", values)
+        object.__setattr__(self, "words", frozenset(values))
+
+    def __hash__(self) -> int:
+        return hash(self.name)
 
 
 BOOL = Type("bool")

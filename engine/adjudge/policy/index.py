@@ -8,7 +8,6 @@ with; texts, bools and sets by the value itself.
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -138,16 +137,33 @@ def _around(constant: object, type_: Type) -> tuple[object, ...] | None:
 
 def cut_table(facts: Sequence[tuple[SlotFact, tuple[object, ...]]], type_: Type, every: int) -> CutTable:
     """Build the table of a slot from its facts and each one's cut points."""
-    cuts = sorted({point for _, points in facts for point in points})  # type: ignore[type-var]
-    masks = [every] * (len(cuts) + 1)
-    starts = [_below(type_), *cuts]
+    cuts = sorted({point for _, points in facts for point in points})  # type: ignore[type-var]  # all of one type
+    places = {cut: at for at, cut in enumerate(cuts, 1)}
+    turns: list[list[tuple[int, int]]] = [[] for _ in range(len(cuts) + 1)]  # of alternatives, by place: one more false
     for fact, points in facts:
-        holds = [fact.condition(value) for value in (_below(type_), *points)]
-        for at, start in enumerate(starts):
-            if not holds[bisect_right(points, start)]:  # type: ignore[call-overload]  # all of one ordered type
-                masks[at] &= ~fact.alternatives
+        held = True
+        for value, at in ((_below(type_), 0), *((point, places[point]) for point in points)):
+            holds = bool(fact.condition(value))
+            if holds is not held:
+                turns[at] += [(number, -1 if holds else 1) for number in _bits(fact.alternatives)]
+            held = holds
+    false: dict[int, int] = {}
+    mask, masks = every, []
+    for turned in turns:
+        for number, step in turned:
+            count = false[number] = false.get(number, 0) + step
+            mask = mask & ~(1 << number) if count else mask | 1 << number
+        masks.append(mask)
     kept = [at for at, (before, after) in enumerate(pairwise(masks)) if before != after]
     return CutTable(tuple([cuts[at] for at in kept]), (masks[0], *(masks[at + 1] for at in kept)))  # type: ignore[misc]  # all of one ordered type
+
+
+def _bits(mask: int) -> Iterable[int]:
+    """Yield the numbers of the bits of a mask."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest
 
 
 def _below(type_: Type) -> object:

@@ -28,6 +28,9 @@ from adjudge.policy.terms import Fact, Splitter
 from adjudge.policy.typed import TypedPolicy
 from adjudge.policy.verdict import Judge, with_problems
 
+LOOKED_UP_MAX = 100_000
+"""How many answers of facts are looked up when a policy is compiled; more are, word by word, as they come."""
+
 
 class Evaluate(Protocol):
     """A compiled policy."""
@@ -164,8 +167,9 @@ class _Compiler:
         if self._by_value(slot):
             values = ValueTable(plain, self.every)
             type_ = self.policy.slots[slot].type
-            for word in type_.values if isinstance(type_, EnumType) else ():
-                values.look(word)
+            if isinstance(type_, EnumType) and len(type_.values) * len(plain) <= LOOKED_UP_MAX:
+                for word in type_.values:
+                    values.look(word)
             return Tables(bit, unknown, values=values)
         type_ = self.policy.slots[slot].type
         return Tables(bit, unknown, cuts=cut_table([(fact, points or ()) for fact, points in facts], type_, self.every))

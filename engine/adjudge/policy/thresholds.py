@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from adjudge.errors import did_you_mean
+from adjudge.errors import did_you_mean, listed
 from adjudge.expr.nodes import Binary, BinaryOperator, Call, Literal, Name, Node
 from adjudge.expr.types import (
     BOOL,
@@ -87,12 +87,12 @@ class Thresholds:
     def entry(self, path: str, declared: Field, key: Scalar, node: yaml.Node) -> None:
         """Read one field's part of the table; its shape follows the field's type."""
         match declared.type:
-            case MapType(keys=keys) if keys is not None and declared.of is not None:
+            case MapType(keys=keys, words=words) if keys is not None and declared.of is not None:
                 for name, (inner, value) in self.reader.mapping(node, f"`{path}`", at=key.span).items():
-                    if name in keys:
+                    if name in words:
                         self.entry(f"{path}.{name}", declared.of, inner, value)
                     else:
-                        hint = did_you_mean(name, keys) or f"its keys are {', '.join(keys)}"
+                        hint = did_you_mean(name, keys) or f"its keys are {listed(keys)}"
                         self.reader.blame("name-key", f"`{path}` has no key `{shown(name)}`", inner.span, hint)
             case EnumType(values=values) | SetType(values=values):
                 self.vocabulary(path, declared, values, key, node)
@@ -108,9 +108,10 @@ class Thresholds:
 
     def vocabulary(self, path: str, declared: Field, values: tuple[str, ...], key: Scalar, node: yaml.Node) -> None:
         """Read `{value: outcome}`."""
+        words = frozenset(values)
         for value, (inner, outcome_node) in self.reader.mapping(node, f"`{path}`", at=key.span).items():
-            if value not in values:
-                hint = did_you_mean(value, values) or f"it holds {', '.join(values)}"
+            if value not in words:
+                hint = did_you_mean(value, values) or f"it holds {listed(values)}"
                 message = f"`{shown(value)}` is not in the vocabulary of `{path}`"
                 self.reader.blame("name-vocabulary", message, inner.span, hint)
                 continue
