@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from adjudge.pools import Pool
+from adjudge.pools import NoThread, Pool
 
 
 def test_pool_returns_and_raises_what_the_work_does() -> None:
@@ -130,3 +130,22 @@ def test_pool_works_in_a_process_that_was_forked() -> None:
     )
     command = [sys.executable, "-W", "ignore", "-c", code]
     assert subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout == "0\n"
+
+
+def test_pool_without_a_thread_says_so_and_one_with_some_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    pool, other, gate = Pool("adjudge-test", 2), Pool("adjudge-other", 1), threading.Event()
+    first = pool.submit(gate.wait)
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    second = pool.submit(lambda: 2)  # for which another thread would have been started
+    with pytest.raises(NoThread, match="adjudge-other: can't create new thread"):
+        other.submit(lambda: 3)
+    assert not other._waiting
+    gate.set()
+    assert (first.result(60), second.result(60)) == (True, 2)
+    monkeypatch.undo()
+    assert other.submit(lambda: 4).result(60) == 4
+    pool.close()
+    other.close()

@@ -31,7 +31,7 @@ from adjudge.model import Decision, Request, Signal
 from adjudge.plugin import AuditSink
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.policy import Policy
-from adjudge.pools import Pool
+from adjudge.pools import NoThread, Pool
 from adjudge.store.memory import MemoryStore
 
 KEY_FILE = "fingerprint.key"
@@ -250,6 +250,8 @@ class Journal:
         pool = Pool("adjudge-close", 1)
         try:
             await pool.run(self.close, deadline_s=CLOSE_S)
+        except NoThread:
+            self.close()
         except TimeoutError as error:
             raise AuditUnavailable(f"{self.log.directory}: the disk holds up the closing of the log: {error}") from None
         finally:

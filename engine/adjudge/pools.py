@@ -19,6 +19,10 @@ from typing import Any, TypeVar
 _T = TypeVar("_T")
 
 
+class NoThread(RuntimeError):
+    """The system starts no thread any more, as when the process ends."""
+
+
 class Pool:
     """At most `threads` threads, made when they are needed. Any number of threads and event loops may share it."""
 
@@ -41,7 +45,7 @@ class Pool:
 
         deadline_s: seconds from now, the wait for a thread among them. Work that has not begun by then is dropped, and
         so is that of a caller who is cancelled; work that has begun goes on, and its result is lost.
-        Raises TimeoutError after the deadline, RuntimeError where the pool is closed.
+        Raises TimeoutError after the deadline, RuntimeError as `submit`.
         """
         future = self.submit(work)
         try:
@@ -53,7 +57,10 @@ class Pool:
             raise TimeoutError(f"{self.name}: no answer within {deadline_s:g} s") from None
 
     def submit(self, work: Callable[[], _T]) -> Future[_T]:
-        """Queue work. A future that is cancelled before its work has begun leaves the queue."""
+        """Queue work. A future that is cancelled before its work has begun leaves the queue.
+
+        Raises RuntimeError where the pool is closed, NoThread where it has no thread and can start none.
+        """
         if self._process != os.getpid():  # a fork has none of the threads
             self._begin()
         future: Future[_T] = Future()
@@ -65,8 +72,15 @@ class Pool:
             if self._idle >= len(self._waiting):
                 self._changed.notify()
             elif self._started < self.threads:
-                self._started += 1
-                threading.Thread(target=self._work, name=f"{self.name}-{self._started}", daemon=True).start()
+                name = f"{self.name}-{self._started + 1}"
+                try:
+                    threading.Thread(target=self._work, name=name, daemon=True).start()
+                except RuntimeError as error:
+                    if not self._started:
+                        del self._waiting[future]
+                        raise NoThread(f"{self.name}: {error}") from None
+                else:
+                    self._started += 1
         return future
 
     def close(self) -> None:

@@ -186,7 +186,7 @@ def test_vault_that_fails_between_its_files_is_whole_when_the_disk_is(tmp_path: 
     with Vault.open(tmp_path) as vault:
         _before(table)(vault, tmp_path)
         with pytest.raises(AuditUnavailable, match="disk full"):
-            vault.commit_all([("s-1", "email", "a@example.com"), ("s-2", "email", "b@example.com")])
+            vault.commit_all([("s-1", "email", b'"a@example.com"'), ("s-2", "email", b'"b@example.com"')])
         assert vault.names("s-1") == vault.names("s-2") == (), "all of them, or none"
         assert vault._writer
         vault._writer.execute("drop trigger full")
@@ -214,7 +214,7 @@ def test_vault_never_has_a_value_on_the_disk_before_its_key(tmp_path: Path) -> N
         vault.commit("s-0", "email", "opens the files")
         assert vault._writer
         vault._writer.set_trace_callback(look)
-        vault.commit_all([(f"s-{n}", "email", "a@example.com") for n in range(3)])
+        vault.commit_all([(f"s-{n}", "email", b'"a@example.com"') for n in range(3)])
         vault._writer.set_trace_callback(None)
     assert (1, 1) in seen and (1, 3) in seen
 
@@ -271,3 +271,13 @@ def test_vault_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / VAULT).write_bytes(b"no database at all" * 100)
     with Vault.open(tmp_path) as vault, pytest.raises(AuditUnavailable, match=r"vault\.sqlite: .*not a database"):
         vault.reveal("sha256:" + "0" * 64)
+
+
+def test_vault_that_was_put_back_for_everybody_is_its_owners_again(tmp_path: Path) -> None:
+    with Vault.open(tmp_path) as vault:
+        vault.commit("s-1", "email", "a@example.com")
+    for name in (VAULT, KEYS):
+        (tmp_path / name).chmod(0o644)
+    with Vault.open(tmp_path) as vault:
+        vault.commit("s-1", "email", "b@example.com")
+        assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}

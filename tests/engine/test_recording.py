@@ -26,6 +26,7 @@ from adjudge.engine import Engine
 from adjudge.errors import AuditBroken, AuditUnavailable, MerchantBizIdConflict, SignalFailed
 from adjudge.journal import Journal
 from adjudge.model import Decision, Face, Outcome
+from adjudge.pools import NoThread, Pool
 from adjudge.replay import replay
 from adjudge.store.memory import MemoryStore
 from adjudge.testing import FakeClock, FakeProvider, SinkContract, fake_provider
@@ -469,3 +470,14 @@ def test_disk_that_hangs_holds_up_closing_no_longer_than_its_deadline(
         asyncio.run(opened.aclose())
     gate.set()
     close()
+
+
+def test_journal_closes_although_no_thread_can_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = journal(tmp_path)
+
+    def refuse(pool: Pool, work: object) -> None:
+        raise NoThread("the process ends")
+
+    monkeypatch.setattr(Pool, "submit", refuse)
+    asyncio.run(opened.aclose())
+    journal(tmp_path).close()

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from struct import unpack, unpack_from
@@ -51,7 +52,13 @@ def open_to_write(values: Path, keys: Path) -> sqlite3.Connection:
     """
     for path in (keys, values):
         # SQLite would make the file readable by everybody; its journals take over the file's permissions
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if os.fstat(file).st_mode & 0o077:  # a copy that was put back may have come with any
+                with suppress(PermissionError):
+                    os.fchmod(file, 0o600)
+        finally:
+            os.close(file)
     sync_directory(values.parent)
     database = _connected(_address(values, "mode=rw"))
     try:
