@@ -27,9 +27,38 @@ def prints_past_the_streams(tree: ast.AST) -> list[int]:
     return echoes + [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "print"]
 
 
+TEXT_MODES = {"open": 1, "read_text": 0, "write_text": 1, "TextIOWrapper": 1, "fdopen": 2, "reconfigure": 0}
+"""Calls that read or write text, and which argument the encoding could be where it has no name."""
+OF_OURS = ("Journal", "Vault", "AuditLog", "Engine", "Reader", "Image", "av", "os", "cls", "audit", "disk", "_disk", "provider")
+"""Whose `open` opens no text."""
+
+
+def leaves_the_encoding_to_the_locale(tree: ast.AST) -> list[int]:
+    """Lines that open, read or write a text without saying in which encoding."""
+    found = []
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        owner = getattr(call.func, "value", None)
+        of = getattr(owner, "attr", getattr(owner, "id", ""))
+        if name not in TEXT_MODES or (name == "open" and of in OF_OURS):
+            continue
+        says = any(keyword.arg == "encoding" for keyword in call.keywords) or len(call.args) > TEXT_MODES[name]
+        if name in ("open", "fdopen"):
+            words = [one.value for one in call.args if isinstance(one, ast.Constant)]
+            mode = next((str(word) for word in words if set(str(word)) <= set("rwaxbt+")), "r")
+            says = "b" in mode or any(keyword.arg == "encoding" for keyword in call.keywords)
+            says = says or (
+                name == "open" and not call.args and not call.keywords and owner is not None
+            )  # not a file's
+        if not says:
+            found.append(call.lineno)
+    return found
+
+
 Rule = tuple[Callable[[ast.AST], list[int]], str, tuple[str, ...]]
 RULES: dict[str, Rule] = {
     "splitlines": (splits_lines_anyhow, "use adjudge.texts.split_lines", ()),
+    "encoding": (leaves_the_encoding_to_the_locale, "say encoding='utf-8', or read bytes", ()),
     "print": (
         prints_past_the_streams,
         "use adjudge.cli.output.say",
@@ -58,6 +87,10 @@ def test_modules_keep_the_rule(rule: str) -> None:
         ("splitlines", "map(str.splitlines, a)"),
         ("print", "click.echo(text)"),
         ("print", "print(text)"),
+        ("encoding", "path.read_text()"),
+        ("encoding", "path.open('w')"),
+        ("encoding", "open(path)"),
+        ("encoding", "os.fdopen(handle, 'w')"),
     ],
 )
 def test_the_rule_sees_what_it_forbids(rule: str, text: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from adjudge.plugin import ProviderConfigError, SecretSource, SignalFailed
+from adjudge.texts import split_lines
 from adjudge_plugins.aliyun.endpoint import Endpoint
 from adjudge_plugins.aliyun.signing import SANDBOX_CREDENTIALS, Credentials
 from adjudge_plugins.settings import mapping, refuse_unknown_keys, text
@@ -80,7 +81,8 @@ def _from_file(path: Path, profile: str) -> Credentials:
         if path.exists() and not path.is_file():  # opening a pipe would wait for whoever writes to it
             raise _missing(f"the credentials file {path} is no file")
         with path.open("rb") as file:
-            parser.read_string(file.read(FILE_MAX_BYTES).decode())
+            text = file.read(FILE_MAX_BYTES).decode("utf-8-sig")
+        parser.read_string("\n".join(split_lines(text)))
         section = dict(parser.items(profile))
     except OSError as error:
         raise _missing(f"the credentials file {path} cannot be read: {(error.strerror or '').lower()}") from None

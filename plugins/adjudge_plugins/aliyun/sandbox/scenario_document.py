@@ -107,7 +107,7 @@ def load_document(path: str | Path) -> tuple[object, yaml.Node | None]:
     import yaml
 
     try:
-        with Path(path).open(encoding="utf-8") as file:
+        with Path(path).open(encoding="utf-8-sig") as file:
             loader = _loader()(file)
             try:
                 node = loader.get_single_node()
