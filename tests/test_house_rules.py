@@ -29,8 +29,30 @@ def prints_past_the_streams(tree: ast.AST) -> list[int]:
 
 TEXT_MODES = {"open": 1, "read_text": 0, "write_text": 1, "TextIOWrapper": 1, "fdopen": 2, "reconfigure": 0}
 """Calls that read or write text, and which argument the encoding could be where it has no name."""
-OF_OURS = ("Journal", "Vault", "AuditLog", "Engine", "Reader", "Image", "av", "os", "cls", "audit", "disk", "_disk", "provider")
+OF_OURS = (
+    "Journal",
+    "Vault",
+    "AuditLog",
+    "Engine",
+    "Reader",
+    "Image",
+    "av",
+    "os",
+    "cls",
+    "audit",
+    "disk",
+    "_disk",
+    "provider",
+)
 """Whose `open` opens no text."""
+
+
+def escapes_by_itself(tree: ast.AST) -> list[int]:
+    """Lines that take `escape` of `html`, which leaves in what reorders and hides a text."""
+    found = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "html")
+    return [node.lineno for node in found] + [
+        node.lineno for node in ast.walk(tree) if isinstance(node, ast.Import) and node.names[0].name == "html"
+    ]
 
 
 def leaves_the_encoding_to_the_locale(tree: ast.AST) -> list[int]:
@@ -58,6 +80,7 @@ def leaves_the_encoding_to_the_locale(tree: ast.AST) -> list[int]:
 Rule = tuple[Callable[[ast.AST], list[int]], str, tuple[str, ...]]
 RULES: dict[str, Rule] = {
     "splitlines": (splits_lines_anyhow, "use adjudge.texts.split_lines", ()),
+    "html": (escapes_by_itself, "use adjudge.texts.in_html", ("adjudge/texts.py",)),
     "encoding": (leaves_the_encoding_to_the_locale, "say encoding='utf-8', or read bytes", ()),
     "print": (
         prints_past_the_streams,
@@ -87,6 +110,7 @@ def test_modules_keep_the_rule(rule: str) -> None:
         ("splitlines", "map(str.splitlines, a)"),
         ("print", "click.echo(text)"),
         ("print", "print(text)"),
+        ("html", "from html import escape"),
         ("encoding", "path.read_text()"),
         ("encoding", "path.open('w')"),
         ("encoding", "open(path)"),

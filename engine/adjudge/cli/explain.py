@@ -11,7 +11,7 @@ import click
 from adjudge.cli.extras import extra
 from adjudge.cli.group import FINE
 from adjudge.cli.logs import log_argument
-from adjudge.cli.output import JSON, format_option, print_json, say_text
+from adjudge.cli.output import JSON, format_option, print_json, say
 from adjudge.cli.settings import Settings
 from adjudge.errors import MissingExtra
 from adjudge.model import Outcome
@@ -49,7 +49,7 @@ def command(
     if form == JSON:
         print_json(_data(found, explanation, changes, applicant, personal))
     else:
-        say_text("\n".join(_lines(found, explanation, changes, applicant)))
+        say(*_lines(found, explanation, changes, applicant))
     return FINE
 
 
@@ -71,7 +71,7 @@ def _lines(found: Recorded, explanation: Explanation, changes: Counterfactual | 
         yield str(explanation.verdict.outcome)
         yield from (f"  {text}" for text in explanation.for_applicant or _untold(explanation))
     else:
-        yield explanation.render()
+        yield from explanation.render().split("\n")
     if explanation.verdict.outcome is Outcome.PASS:
         return
     yield ""

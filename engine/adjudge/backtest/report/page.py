@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
 
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report import plots
 from adjudge.backtest.report.study import Moves, Study
 from adjudge.backtest.report.words import RULES_MAX, pairs, percent, period, remarks
 from adjudge.model import OUTCOMES
+from adjudge.texts import in_html
 
 _STYLE = """
 :root { --ink: #1c2126; --soft: #5b6670; --line: #d8dee3; --paper: #fff; --all: #9aa7b2;
@@ -41,11 +41,11 @@ def page(study: Study) -> str:
     when = period(first)
     said = f"{first.rows:,} rows{f', {when}' if when else ''}, from {first.dataset.path.name}"
     title = f"Backtest of {', '.join(study.titles)}"
-    body = [f"<h1>{escape(title)}</h1>", f'<p class="note">{escape(said)}</p>', *_body(study)]
+    body = [f"<h1>{in_html(title)}</h1>", f'<p class="note">{in_html(said)}</p>', *_body(study)]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{_STYLE}</style></head>\n<body>\n"
+        f"<title>{in_html(title)}</title><style>{_STYLE}</style></head>\n<body>\n"
         + "\n".join(body)
         + "\n</body></html>\n"
     )
@@ -61,19 +61,19 @@ def _body(study: Study) -> Iterator[str]:
         yield "<h2>Over time</h2>"
         yield _figure(trend, f"The shares of rows that are reviewed and rejected.{dashes}")
     for moves in study.moves:
-        yield f"<h2>{escape(moves.before)} → {escape(moves.after)}</h2>"
+        yield f"<h2>{in_html(moves.before)} → {in_html(moves.after)}</h2>"
         yield _figure(plots.flow(moves), "Every row by its outcome before and after.")
         yield _matrix(moves)
     for at, title in enumerate(study.titles):
-        yield f"<h2>Rules of {escape(title)}</h2>"
+        yield f"<h2>Rules of {in_html(title)}</h2>"
         yield _rules(study, at)
     if study.plotted:
-        yield f"<h2>Thresholds of {escape(study.titles[-1])}</h2>"
+        yield f"<h2>Thresholds of {in_html(study.titles[-1])}</h2>"
         if study.left_out:
             yield f'<p class="note">{study.left_out} more thresholds are not drawn.</p>'
         for plotted in study.plotted:
             shape = plotted.histogram
-            yield f"<h3>{escape(shape.slot)}</h3>"
+            yield f"<h3>{in_html(shape.slot)}</h3>"
             said = f"Rows by value, unknown on {shape.unknown:,}; dashed: the thresholds that stand."
             yield _figure(plots.distribution(shape, list(plotted.curves)), said)
             for knob, settings in plotted.curves.items():
@@ -82,12 +82,12 @@ def _body(study: Study) -> Iterator[str]:
 
 
 def _figure(svg: str, said: str) -> str:
-    return f"<figure>{svg}<figcaption>{escape(said)}</figcaption></figure>"
+    return f"<figure>{svg}<figcaption>{in_html(said)}</figcaption></figure>"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     def row(cells: Sequence[str], tag: str) -> str:
-        return "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
+        return "<tr>" + "".join(f"<{tag}>{in_html(cell)}</{tag}>" for cell in cells) + "</tr>"
 
     return f'<div class="wide"><table>{row(head, "th")}{"".join(row(one, "td") for one in rows)}</table></div>'
 
@@ -97,7 +97,7 @@ def _side_by_side(study: Study) -> Iterator[str]:
         measures = study.measures[at]
         currency = study.backtests[at].dataset.currency or ""
         has_cost = any(one.costed for one in measures.outcomes.values())
-        yield f"<h2>{escape(title)}</h2>"
+        yield f"<h2>{in_html(title)}</h2>"
         head = [
             "",
             "rows",
@@ -114,7 +114,7 @@ def _side_by_side(study: Study) -> Iterator[str]:
             cells = [outcome.value, f"{one.rows:,}", share, f"{one.fraud:,}", f"{one.genuine:,}", f"{one.unlabelled:,}"]
             rows.append([*cells, *([f"{one.cost:,.2f}"] if has_cost else [])])
         yield _table(head, rows)
-        yield "<ul>" + "".join(f"<li>{escape(one.strip())}</li>" for one in remarks(study, at)) + "</ul>"
+        yield "<ul>" + "".join(f"<li>{in_html(one.strip())}</li>" for one in remarks(study, at)) + "</ul>"
 
 
 def _matrix(moves: Moves) -> str:
@@ -137,4 +137,4 @@ def _rules(study: Study, at: int) -> str:
     more += (
         [f"True together, of {backtest.overlap_rows:,} rows: {'; '.join(pairs(backtest))}."] if pairs(backtest) else []
     )
-    return said + "".join(f'<p class="note">{escape(one)}</p>' for one in more)
+    return said + "".join(f'<p class="note">{in_html(one)}</p>' for one in more)

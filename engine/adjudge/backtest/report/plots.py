@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from html import escape
 
 from adjudge.backtest.curves import Histogram, Setting
 from adjudge.backtest.knobs import Knob
@@ -13,6 +12,7 @@ from adjudge.backtest.report.study import Moves
 from adjudge.backtest.report.words import percent, ratio
 from adjudge.backtest.run import Backtest
 from adjudge.model import OUTCOMES, Outcome
+from adjudge.texts import in_html
 
 WIDTH, HEIGHT = 720, 240
 LEFT, RIGHT, TOP, BOTTOM = 56, 16, 14, 34
@@ -21,12 +21,12 @@ POINTS_MAX = 90
 
 
 def _svg(body: Sequence[str], label: str, height: int = HEIGHT) -> str:
-    box = f'viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}"'
+    box = f'viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{in_html(label)}"'
     return f"<svg {box}>{''.join(body)}</svg>"
 
 
 def _text(x: float, y: float, said: str, anchor: str = "middle", kind: str = "") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{kind}">{escape(said)}</text>'
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{kind}">{in_html(said)}</text>'
 
 
 def _line(points: Sequence[tuple[float, float]], kind: str, dash: str = "") -> str:
@@ -35,7 +35,7 @@ def _line(points: Sequence[tuple[float, float]], kind: str, dash: str = "") -> s
 
 
 def _dot(x: float, y: float, kind: str, said: str) -> str:
-    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" class="{kind}"><title>{escape(said)}</title></circle>'
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" class="{kind}"><title>{in_html(said)}</title></circle>'
 
 
 def _shares(top: float) -> list[str]:
@@ -116,7 +116,7 @@ def flow(moves: Moves) -> str:
                     f"C{middle} {z + size:.1f} {middle} {y + size:.1f} {left + 14} {y + size:.1f} Z"
                 )
                 said = f"{old} → {new}: {rows:,} rows, {percent(rows / total)}"
-                body.append(f'<path d="{path}" class="ribbon {new.value}"><title>{escape(said)}</title></path>')
+                body.append(f'<path d="{path}" class="ribbon {new.value}"><title>{in_html(said)}</title></path>')
     for side, x in ((0, left), (1, right)):
         at = _stacks(moves, side, room, total, gap)
         for outcome in OUTCOMES:
@@ -159,7 +159,7 @@ def distribution(shape: Histogram, knobs: Sequence[Knob]) -> str:
     for knob in knobs:
         x = LEFT + (WIDTH - LEFT - RIGHT) * (knob.value - shape.low) / (shape.high - shape.low)
         if LEFT <= x <= WIDTH - RIGHT:
-            title = f"<title>{escape(knob.name)}</title>"
+            title = f"<title>{in_html(knob.name)}</title>"
             body.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" class="now">{title}</line>')
             body.append(_text(x, TOP - 3, f"{knob.value:g}"))
     body += _ends(shape.low, shape.high)
@@ -172,7 +172,7 @@ def _ends(low: float, high: float) -> list[str]:
 
 def _bar(x: float, y: float, width: float, height: float, kind: str, said: str) -> str:
     box = f'x="{x + 0.5:.1f}" y="{y:.1f}" width="{max(0.5, width - 1):.1f}" height="{height:.1f}"'
-    return f'<rect {box} class="{kind}"><title>{escape(said)}</title></rect>'
+    return f'<rect {box} class="{kind}"><title>{in_html(said)}</title></rect>'
 
 
 def trade_off(knob: Knob, settings: Sequence[Setting]) -> str:
