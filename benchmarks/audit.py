@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
+from adjudge.audit.checkpoints import Checkpoints
 from adjudge.audit.log import AuditLog
 from adjudge.audit.record import encode_body
 from adjudge.audit.verify import verify
@@ -71,11 +72,11 @@ async def together(log: AuditLog, bare: Path, writers: int, rounds: int) -> None
     print(f"the rest {(each - sync / writers - encoding) * 1e6:.1f} us")
 
 
-def inline(log: AuditLog, records: int) -> None:
+def inline(log: AuditLog, records: int, said: str = "") -> None:
     """Measure a write that only reaches the operating system, or only the queue."""
     encoding = seconds(lambda: [encode_body(BODY) for _ in range(records)]) / records
     each = seconds(lambda: [log.write_blocking("decision", BODY) for _ in range(records)]) / records
-    print(f"{log.durability}: {each * 1e6:.1f} us a record, of which JSON {encoding * 1e6:.1f} us")
+    print(f"{log.durability}{said}: {each * 1e6:.1f} us a record, of which JSON {encoding * 1e6:.1f} us")
 
 
 def main() -> None:
@@ -87,6 +88,9 @@ def main() -> None:
             asyncio.run(together(log, place / "bare", 64, 50))
         with AuditLog.open(place / "flush", durability="flush") as log:
             inline(log, 20_000)
+        keys = Checkpoints(mac_key=bytes(32))
+        with AuditLog.open(place / "proven", durability="flush", checkpoints=keys) as log:
+            inline(log, 20_000, " with a key")
         with AuditLog.open(place / "async", durability="async") as log:
             inline(log, 10_000)
         size = (place / "flush" / "audit-000001.jsonl").stat().st_size

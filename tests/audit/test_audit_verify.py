@@ -288,6 +288,23 @@ def test_verify_record_with_a_right_hash_and_wrong_members_is_found(
     assert (problem and problem.what) == what
 
 
+def test_numbers_that_no_integer_holds_are_no_traceback(tmp_path: Path) -> None:
+    long = b"9" * 5000
+    members = b',"decision_id":"a","n":%b' % long
+    assert _single(tmp_path, members).is_good
+    line, last = encode("decision", 1, FIRST_PREV, members)
+    point = b',"log":"%b","count":1,"last":"%b","gap":0,"every":' % (last, last)
+    for every, what in (
+        (b"5", None),
+        (long, "false-checkpoint"),
+        (b"1.5", "false-checkpoint"),
+        (b"0", "false-checkpoint"),
+    ):
+        (tmp_path / SEGMENT).write_bytes(line + encode("checkpoint", 2, last, point + every)[0])
+        problem = verify(tmp_path).problem
+        assert (problem and problem.what) == what
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),

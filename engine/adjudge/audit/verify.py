@@ -300,7 +300,7 @@ class _Seals:
             if not self.count:
                 return "", ""
             return "no-checkpoint", f"record {self.at} says that a checkpoint stands here at the latest"
-        record = json.loads(line)
+        record = _members(line)
         if (record.get("count"), record.get("last"), record.get("log")) != (seq - 1, record["prev"], self.log):
             return "false-checkpoint", "what the checkpoint says of the log is not so"
         every, gap = record.get("every"), record.get("gap")
@@ -422,9 +422,16 @@ class _Decisions:
         )
 
 
+def _members(line: bytes) -> dict[str, object]:
+    """Return a record's members; a number that is no whole one of at most 18 digits stays a text."""
+    record = json.loads(line, parse_int=lambda digits: int(digits) if len(digits) < 19 else digits, parse_float=str)
+    assert isinstance(record, dict)
+    return record
+
+
 def _decision(line: bytes) -> tuple[bytes, bytes, bytes | None]:
     """Return a decision's id, whose it is, and which one it supersedes; the line itself where it says nothing of it."""
-    record = json.loads(line)
+    record = _members(line)
     decision, superseded = record.get("decision_id"), record.get("supersedes")
     return (
         decision.encode("utf-8", "surrogatepass") if isinstance(decision, str) else line,
@@ -476,7 +483,7 @@ class _Witness:
             if prefix is None or prefix[4] != CHECKPOINT or _check(line, int(prefix[2]), prefix[3])[0]:
                 raise ValueError(f"line {number} is no checkpoint")
             seq, found = int(prefix[2]), line[-SUFFIX_LENGTH + 9 : -3]
-            kept = self.kept.setdefault(str(json.loads(line).get("log")), {})
+            kept = self.kept.setdefault(str(_members(line).get("log")), {})
             kept[seq] = found if kept.get(seq, found) == found else b""
 
     def of(self, log: str) -> dict[int, bytes]:
