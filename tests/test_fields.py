@@ -178,3 +178,15 @@ def test_text_is_read_composed() -> None:
     assert read(parse_field({"type": "enum", "values": ["Zoe\u0308"]}), "Zo\u00eb").value == "Zo\u00eb"
     tags = read(parse_field({"type": "set", "values": ["Zo\u00eb"]}), ["Zoe\u0308"])
     assert (tags.value, tags.novel) == (("Zo\u00eb",), ())
+
+
+def test_many_problems_of_one_value_are_told_by_the_first() -> None:
+    reading = read(parse_field({"type": "list", "of": {"type": "list", "of": "int"}}), [["x"] * 100] * 100)
+    assert len(reading.problems) == 21
+    assert reading.problems[0] == ("0.0", "must be an int, not a string")
+    assert reading.problems[-1][1].endswith("more parts that cannot be read")
+    refused: list[tuple[str, str]] = []
+    recordable(parse_field({"type": "list", "of": "double"}), [float("inf")] * 1000, refused, "x")
+    assert (len(refused), refused[-1]) == (21, ("x", "has 980 more parts that cannot be read"))
+    recordable(parse_field("string"), "é" * 300_000, refused, "y")
+    assert refused[-1] == ("y", "is larger than 256 KiB")

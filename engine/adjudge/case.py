@@ -224,6 +224,7 @@ def conclude(
         capture_reason=capture_reason if again else None,
         duration_ms=took_ms,
         notes=(*notes, *said),
+        problems=case.problems,
     )
 
 

@@ -61,6 +61,7 @@ def decision_document(decision: Decision) -> dict[str, object]:
         "merchant_biz_id": decision.merchant_biz_id,
         "status": decision.status,
         **verdict,
+        "problems": _problems(problems_of(decision)),
         "policy": decision.policy,
         "policy_digest": decision.policy_digest,
         "decided_at": format_timestamp(decision.decided_at),
@@ -87,8 +88,18 @@ def verdict_document(verdict: Verdict) -> dict[str, object]:
         "missing": list(verdict.missing),
         "score": list(verdict.score) if verdict.score is not None else None,
         "waived": list(verdict.waived),
-        "problems": [{"field": name, "problem": problem} for name, problem in verdict.problems],
+        "problems": _problems(verdict.problems),
     }
+
+
+def problems_of(decision: Decision) -> tuple[tuple[str, str], ...]:
+    """Return every value that was refused, wherever it came from: (full name, what was wrong)."""
+    signals = (one for signal in decision.signals.values() for one in signal.problems)
+    return tuple(dict.fromkeys((*decision.problems, *signals, *decision.verdict.problems)))
+
+
+def _problems(found: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"field": name, "problem": problem} for name, problem in found]
 
 
 def error_document(error: Exception) -> dict[str, object]:

@@ -6,7 +6,7 @@ a double is declared, and the texts that JSON has for times and durations.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import isfinite
@@ -37,6 +37,8 @@ from adjudge.expr.values import (
 )
 from adjudge.texts import composed, find_unseen, name_of
 
+PROBLEMS_MAX = 20
+"""How many problems of one value are told."""
 Number = int | float
 Bound = int | float | datetime | timedelta
 
@@ -429,7 +431,16 @@ def _read_map(field: Field, type_: MapType, value: object) -> Reading:
 
 
 def _inner(parts: Iterable[tuple[str, Reading]]) -> tuple[tuple[str, str], ...]:
-    return tuple((f"{name}.{path}".strip("."), text) for name, part in parts for path, text in part.problems)
+    """Return the problems of parts, under their names; of very many the first, and how many more there are."""
+    found = [(f"{name}.{path}".strip("."), text) for name, part in parts for path, text in part.problems]
+    return bounded_problems(found, "")
+
+
+def bounded_problems(found: Sequence[tuple[str, str]], path: str) -> tuple[tuple[str, str], ...]:
+    """Return the first of very many problems, and how many more there are. path: of what they are parts of."""
+    if len(found) <= PROBLEMS_MAX:
+        return tuple(found)
+    return (*found[:PROBLEMS_MAX], (path, f"has {len(found) - PROBLEMS_MAX:,} more parts that cannot be read"))
 
 
 def _wrong(text: str) -> Reading:

@@ -106,6 +106,8 @@ class Face:
     @classmethod
     def from_base64(cls, text: str, *, media_type: MediaType | None = None) -> Face:
         """Decode plain Base64, without a data-URI prefix. Raises RequestError where it is none."""
+        if len(text) > MEDIA_MAX_BYTES * 4 // 3 + 4:  # before it is decoded
+            raise RequestError(f"the face is larger than {MEDIA_MAX_BYTES // 2**20} MiB", where="face")
         try:
             data = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
@@ -266,6 +268,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     capture_reason: the reason code behind it, such as NO_FACE_DETECTED.
     cost: what its provider calls cost, by currency.
     notes: what a person should know, such as a waiver used or a field that was refused.
+    problems: inputs with a value that no log can hold, such as an int past 64 bits: (name, what was wrong). They are
+    unknown, and so none of the verdict's own problems.
     """
 
     decision_id: str
@@ -283,6 +287,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     capture_again: str | None = None
     capture_reason: str | None = None
     notes: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
 
     @property
     def outcome(self) -> Outcome:

@@ -19,7 +19,7 @@ from adjudge.expr.values import (
     parse_duration,
     parse_timestamp,
 )
-from adjudge.fields import Field, describe, is_unicode
+from adjudge.fields import Field, bounded_problems, describe, is_unicode
 
 
 def form_of(field: Field) -> dict[str, object]:
@@ -75,7 +75,12 @@ def recordable(field: Field, value: object, refused: list[tuple[str, str]], path
     """
     if _is_plain(value):
         return value
-    found = _recordable(field, value, refused, path)
+    if isinstance(value, str) and len(value) > VALUE_MAX_BYTES:  # before anything looks at each character
+        refused.append((path, f"is larger than {VALUE_MAX_BYTES // 1024} KiB"))
+        return None
+    told: list[tuple[str, str]] = []
+    found = _recordable(field, value, told, path)
+    refused += bounded_problems(told, path)
     if isinstance(found, str | list | dict) and len(msgspec.json.encode(found)) > VALUE_MAX_BYTES:
         refused.append((path, f"is larger than {VALUE_MAX_BYTES // 1024} KiB"))
         return None

@@ -62,6 +62,7 @@ class DecisionBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     capture_again: str | None = None
     capture_reason: str | None = None
     notes: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
 
 
 class PolicyBody(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -176,6 +177,7 @@ class Recorder:
             capture_again=decision.capture_again,
             capture_reason=decision.capture_reason,
             notes=decision.notes,
+            problems=decision.problems,
         )
 
     def signal(self, signal: Signal, sealed: Sealed) -> Signal:
@@ -234,6 +236,7 @@ def restore_decision(body: DecisionBody, reveal: Reveal) -> Decision:
         capture_again=body.capture_again,
         capture_reason=body.capture_reason,
         notes=body.notes,
+        problems=body.problems,
     )
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import islice
 
 from adjudge.errors import CANDIDATES_MAX, EvaluationError, PolicyError, did_you_mean, listed
+from adjudge.expr.extensions import NAMESPACES, way_out
 from adjudge.expr.functions import FUNCTIONS, Overload
 from adjudge.expr.nodes import (
     Binary,
@@ -307,6 +308,11 @@ class _Checker:
     # calls and macros
 
     def call(self, node: Call, scope: Mapping[str, Type]) -> Node:
+        extension = self.extension(node, scope)
+        if extension is not None:
+            name, way = extension
+            message = f"there is no function `{name}`"
+            return replace(node, type=self.error("name-function", message, node.span, hint=way))
         arguments = tuple(self.visit(argument, scope) for argument in node.arguments)
         typed = replace(node, arguments=arguments)
         overloads = self.functions.get(node.function)
@@ -334,6 +340,21 @@ class _Checker:
         self.constant_call(node, fitting[0], arguments)
         results = {overload.result for overload in fitting}
         return replace(typed, type=results.pop() if len(results) == 1 or not any(map(is_dynamic, types)) else DYN)
+
+    def extension(self, node: Call, scope: Mapping[str, Type]) -> tuple[str, str] | None:
+        """Return the name of a function of CEL's extensions and the way out; None for any other call."""
+        before = node.arguments[0] if node.method and node.arguments else None
+        namespace = before.name if isinstance(before, Name) else None
+        if namespace is not None and (
+            namespace in self.names or namespace in scope or f"{namespace}.{node.function}" in self.functions
+        ):
+            namespace = None
+        if node.function in self.functions and namespace is None:
+            return None
+        hint = way_out(node.function, namespace)
+        if hint is None:
+            return None
+        return (f"{namespace}.{node.function}" if namespace in NAMESPACES else node.function), hint
 
     def constant_call(self, node: Call, overload: Overload, arguments: tuple[Node, ...]) -> None:
         """Refuse a call that can be seen to fail: `duration("24x")`, or a pattern that is none."""

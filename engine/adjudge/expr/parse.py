@@ -259,6 +259,8 @@ class _Parser:
         if len(arguments) != 2 and not (kind == "map" and len(arguments) == 3):
             body = "expression" if kind == "map" else "condition"
             message, hint = f"`{kind}` takes a variable and one {body}", f"such as `tags.{kind}(tag, …)`"
+            if len(arguments) > 2 and isinstance(arguments[1], Name):
+                hint = f"there is no index beside the item: write `tags.{kind}(tag, …)`"
             raise self.fail("macro", message, span, hint)
         variable, *rest = arguments
         if not isinstance(variable, Name) or variable.absolute:
