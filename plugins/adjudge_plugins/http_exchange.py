@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import socket
 import ssl
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,8 @@ CONNECT_MAX_S = 5.0
 CONNECT_SHARE = 0.45
 """Seconds for a connection, and again for its TLS, at most; and as a share of the time that there is for all."""
 SLICED_ABOVE_BYTES = 256 * 1024
+
+_is_ours: ContextVar[bool] = ContextVar("adjudge_exchange", default=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,7 @@ def connect(*, loopback: bool = False) -> httpx.AsyncClient:
 
     from adjudge_plugins.http_proxy import Proxies, Routes
 
+    logging.getLogger("httpx").addFilter(_is_of_others)
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
     return httpx.AsyncClient(
         transport=None if loopback else Routes(Proxies.of_environment(), limits),
@@ -55,6 +60,11 @@ def connect(*, loopback: bool = False) -> httpx.AsyncClient:
         timeout=None,  # noqa: S113  # `exchange` bounds the whole of it, which httpx cannot
         limits=limits,
     )
+
+
+def _is_of_others(record: logging.LogRecord) -> bool:
+    """Whether httpx tells of somebody else's request: of ours it would tell the URL, with what applicants said."""
+    return not _is_ours.get()
 
 
 def is_loopback(host: str) -> bool:
@@ -93,6 +103,7 @@ async def exchange(client: httpx.AsyncClient, request: httpx.Request, *, deadlin
         from adjudge_plugins.http_slices import Slices
 
         request.stream = Slices(request.content)
+    ours = _is_ours.set(True)
     try:
         async with asyncio.timeout(remaining_s):
             return await _exchange(client, request)
@@ -101,6 +112,8 @@ async def exchange(client: httpx.AsyncClient, request: httpx.Request, *, deadlin
         failure = SignalFailed(said, kind="timeout", reason_code="TIMEOUT" if sent else "CONNECT_TIMEOUT")
     except SignalFailed as failed:
         failure = failed
+    finally:
+        _is_ours.reset(ours)
     failure.billed = None if sent else False
     raise failure
 

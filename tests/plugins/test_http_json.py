@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import httpx
 import pytest
 from msgspec import structs
 
@@ -469,6 +470,18 @@ def test_secrets_stand_in_no_repr_log_or_traceback(
     said = asyncio.run(shown()) + "".join(traceback.format_exception(caught.value)) + caplog.text
     assert endpoint.seen[0].headers["authorization"] == "canary"
     assert "canary" not in said
+
+
+def test_what_an_applicant_said_stands_in_no_log_of_the_client(
+    endpoint: Any, fetch: Callable[..., Answer], request_of: RequestOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+
+    fetch(request_of(inputs={"email": "canary"}), url=f"{endpoint.url}/{{inputs.email}}?q={{inputs.email}}")
+    assert endpoint.seen[0].target == "/canary?q=canary"
+    assert "canary" not in caplog.text
+    httpx.get(endpoint.url + "/others", trust_env=False)
+    assert "/others" in caplog.text, "what others ask is theirs to log"
 
 
 @pytest.mark.parametrize(
