@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adjudge.audit.verify import MAX_LINE
 from adjudge.errors import ListFileError, PolicyErrors
 from adjudge.list_file import mistakes_of, read_list, values_of
 from adjudge.policy import load_policy
+from adjudge.policy.files import RECORDED_MAX_BYTES
+from adjudge.policy.load import read_policy
 
 POLICY = """
 policy_language: 1
@@ -103,3 +106,34 @@ def test_quick_look_misses_no_mistake(lines: list[str], end: str) -> None:
     alone = [number for number, line in enumerate(lines, 1) if list(mistakes_of(f"{line} \u200b"[: len(line)]))]
     assert [mistake.line for mistake in mistakes_of(text)] == alone
     assert set(values_of(text)) == {value for line in lines for value in values_of(line)}
+
+
+def test_files_of_a_policy_are_no_larger_than_a_record_of_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adjudge.policy.files.RECORDED_MAX_BYTES", 100)
+    text = POLICY.replace("{bad: {file: bad.txt}}", "{bad: {file: bad.txt}, other: {file: other.txt}}")
+    (tmp_path / "p.yaml").write_text(text, "utf-8")
+    (tmp_path / "bad.txt").write_text("a" * 60, "utf-8")
+    (tmp_path / "other.txt").write_text("b" * 10, "utf-8")
+    policy = load_policy(tmp_path / "p.yaml")
+    (tmp_path / "other.txt").write_text("\n" * 150, "utf-8")  # 300 bytes as JSON
+    with pytest.raises(PolicyErrors) as errors:
+        load_policy(tmp_path / "p.yaml")
+    assert [error.code for error in errors.value.errors] == ["list-size"]
+    monkeypatch.setattr("adjudge.policy.files.RECORDED_MAX_BYTES", 1)
+    typed = policy.typed
+    assert read_policy(typed.source.text, texts=typed.texts).lists == typed.lists, "a replay reads what was recorded"
+
+
+def test_largest_policy_fits_into_a_record() -> None:
+    assert RECORDED_MAX_BYTES + 2 * 1024 * 1024 <= MAX_LINE
+
+
+def test_file_that_is_named_twice_is_read_and_held_once(tmp_path: Path) -> None:
+    names = ", ".join(f"l{at}: {{file: bad.txt}}" for at in range(50))
+    (tmp_path / "p.yaml").write_text(POLICY.replace("{bad: {file: bad.txt}}", f"{{bad: {{file: bad.txt}}, {names}}}"))
+    (tmp_path / "bad.txt").write_text("KP\nIR\n", "utf-8")
+    lists = load_policy(tmp_path / "p.yaml").typed.lists
+    assert len(lists) == 51
+    assert len({id(values) for values in lists.values()}) == 1

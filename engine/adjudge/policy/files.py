@@ -9,14 +9,18 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+import msgspec
+
 from adjudge.errors import ListFileError, PolicyError
-from adjudge.list_file import BYTE_ORDER_MARK, decode_list, mistakes_of
+from adjudge.list_file import BYTE_ORDER_MARK, decode_list, mistakes_of, values_of
 from adjudge.policy.reader import Reader
 from adjudge.policy.syntax import shown
 from adjudge.policy.yaml import Node
 from adjudge.source import Source, Span
 
 FILE_MAX_BYTES = 10 * 1024 * 1024
+RECORDED_MAX_BYTES = 14 * 1024 * 1024
+"""Of a policy's text and files as JSON: the log holds them in one record of at most 16 MiB, beside its providers' fields."""
 MISTAKES_MAX = 20
 """How many of a list file's mistakes are told."""
 _LONE_RETURN = re.compile("\r(?!\n)")
@@ -33,20 +37,27 @@ class Files:
     """Reads the files of one policy.
 
     folder: where the policy lies; None where it is only a text. given: texts by path, in place of files.
-    texts: what was read, by path.
+    texts: what was read, by path. lists: values of list files, by path.
     """
 
     folder: Path | None = None
     given: Mapping[str, str] | None = None
     texts: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def read(self, reader: Reader, node: Node, path: str, what: Literal["list", "include"] = "list") -> str | None:
-        """Return the text of a file; None where it was blamed, at `node`."""
+        """Return the text of a file; None where it was blamed, at `node`. A file that is named again is read once."""
+        if path in self.texts:
+            return self.texts[path]
+        reading = _Reading(reader, node, path, what)
         try:
-            text = self.texts[path] = _Reading(reader, node, path, what).text(self.folder, self.given)
+            text = reading.text(self.folder, self.given)
+            if self.given is None:
+                self.refuse_too_much(reading, text)
         except PolicyError as error:
             reader.errors.append(error)
             return None
+        self.texts[path] = text
         if what == "list" and self.given is None:
             source = Source(path, _LONE_RETURN.sub("\n", text))
             for mistake in islice(mistakes_of(text), MISTAKES_MAX):
@@ -55,6 +66,21 @@ class Files:
                     PolicyError("list-character", mistake.message, source=source, span=span, hint=mistake.hint)
                 )
         return text
+
+    def refuse_too_much(self, reading: _Reading, text: str) -> None:
+        """Raise PolicyError where a log could not hold the policy with all its files as one record."""
+        texts = (reading.reader.source.text, *self.texts.values(), text)
+        size = sum(len(msgspec.json.encode(one)) for one in texts)
+        if size > RECORDED_MAX_BYTES:
+            way = "ask a provider instead" if reading.what == "list" else None
+            most = f"{RECORDED_MAX_BYTES // 2**20} MB"
+            raise reading.wrong(_SIZE, f"with `{shown(reading.path)}` the policy is larger than {most} in the log", way)
+
+    def values(self, path: str, text: str) -> tuple[str, ...]:
+        """Return the values of a list's file, which all lists of that file share."""
+        if path not in self.lists:
+            self.lists[path] = values_of(text)
+        return self.lists[path]
 
     def builtin(self, name: str, text: str) -> str:
         """Return the text of a built-in list: the one that was given, so that a replay has what the decision had."""

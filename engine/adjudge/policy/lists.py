@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adjudge.list_file import mistake_in, values_of
+from adjudge.list_file import mistake_in
 from adjudge.policy import yaml
 from adjudge.policy.builtin_lists import BUILTIN
 from adjudge.policy.files import Files
@@ -36,14 +36,15 @@ def _named(reader: Reader, key: Scalar, node: Node, files: Files) -> tuple[str, 
         if len(node.entries) != 1:
             reader.blame("schema-missing", "a list needs `file` or `builtin`, one of the two", key.span)
         return ()
-    text = None
+    text, path = None, ""
     if "file" in entries:
-        path = reader.text(entries["file"][1], "the list's file")
-        text = files.read(reader, entries["file"][1], path) if path is not None else None
+        path = reader.text(entries["file"][1], "the list's file") or ""
+        text = files.read(reader, entries["file"][1], path) if path else None
     elif "builtin" in entries:
         name = reader.choice(entries["builtin"][1], "`builtin`", BUILTIN)
+        path = f"builtin:{name}"
         text = files.builtin(name, "\n".join(BUILTIN[name])) if name is not None else None
-    return values_of(text) if text is not None else ()
+    return files.values(path, text) if text is not None else ()
 
 
 def _inline(reader: Reader, node: yaml.Sequence) -> tuple[str, ...]:
