@@ -111,13 +111,13 @@ def test_quick_look_misses_no_mistake(lines: list[str], end: str) -> None:
 def test_files_of_a_policy_are_no_larger_than_a_record_of_the_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adjudge.policy.files.RECORDED_MAX_BYTES", 100)
+    monkeypatch.setattr("adjudge.policy.files.RECORDED_MAX_BYTES", 1000)
     text = POLICY.replace("{bad: {file: bad.txt}}", "{bad: {file: bad.txt}, other: {file: other.txt}}")
     (tmp_path / "p.yaml").write_text(text, "utf-8")
     (tmp_path / "bad.txt").write_text("a" * 60, "utf-8")
     (tmp_path / "other.txt").write_text("b" * 10, "utf-8")
     policy = load_policy(tmp_path / "p.yaml")
-    (tmp_path / "other.txt").write_text("\n" * 150, "utf-8")  # 300 bytes as JSON
+    (tmp_path / "other.txt").write_text("\n" * 500, "utf-8")  # 1,000 bytes as JSON
     with pytest.raises(PolicyErrors) as errors:
         load_policy(tmp_path / "p.yaml")
     assert [error.code for error in errors.value.errors] == ["list-size"]

@@ -20,7 +20,7 @@ from adjudge.source import Source, Span
 
 FILE_MAX_BYTES = 10 * 1024 * 1024
 RECORDED_MAX_BYTES = 14 * 1024 * 1024
-"""Of a policy's text and files as JSON: the log holds them in one record of at most 16 MiB, beside its providers' fields."""
+"""Of a policy's text and files as JSON: a record of the log, at most 16 MiB, holds them and the fields of providers."""
 MISTAKES_MAX = 20
 """How many of a list file's mistakes are told."""
 _LONE_RETURN = re.compile("\r(?!\n)")
