@@ -170,6 +170,10 @@ def test_log_with_a_key_of_macs_alone(run: Run, folder: Path) -> None:
     (folder / "adjudge.yaml").write_text("policies: [policy.yaml]\naudit: {directory: log, mac: {file: mac}}\n")
     assert run("decide", "request.json", "--policy", "policy.yaml", "--audit", "log").exit_code == 0
     assert run("audit", "rekey", "log", "--by", "ann").exit_code == 2
+    (folder / "empty").mkdir()
+    (folder / "empty" / "audit-000001.jsonl").touch()
+    result = run("audit", "rekey", "empty", "--mac-key", "mac", "--by", "ann")
+    assert result.exit_code == 1 and "holds no audit log" in result.stderr
     result = run("audit", "rekey", "log", "--mac-key", "mac", "--by", "ann", "--yes")
     assert result.exit_code == 0 and result.stdout.startswith("macs prove the log from record 4 on, 3 records taken")
     result = run("decide", "request.json", "--config", "adjudge.yaml")
@@ -200,6 +204,8 @@ def test_log_gets_its_first_key_and_another_one(run: Run, folder: Path) -> None:
     assert run("audit", "rekey", "log", "--key", "a.key", "--by", "ann", input="n\n").exit_code == 130
     result = run("audit", "rekey", "log", "--key", "a.key", "--by", "ann", "--yes")
     assert result.exit_code == 0 and "3 records taken over without proof" in result.stdout
+    result = run("audit", "show", "log")
+    assert "after 3 records, closed, 3 records taken over without proof by ann, signed with " in result.stdout
     result = run("decide", "request.json", "--config", "a.yaml")
     assert result.exit_code == 0 and "(duplicate" in result.stdout
     result = run("decide", "request.json", "--config", "b.yaml")

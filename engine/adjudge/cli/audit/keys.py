@@ -61,7 +61,7 @@ def rekey_command(
     found = Found(points.proof)
     for record in records(log):
         found.take(record)
-    assert found.end is not None
+    assert found.end is not None, "a log without records is read as none"
     unproven = found.end.seq - found.proven_seq
     if unproven and old_key is None:
         if by is None:

@@ -42,14 +42,25 @@ def summary(record: Record, body: msgspec.Struct | None) -> str:
         case CheckpointBody():
             key = f", signed with {body.key}" if body.key else ""
             gap = f", {counted(body.gap, 'record')} lost" if body.gap else ""
-            at = milliseconds(body.at)
-            return f"{record.seq:>6}  checkpoint  {at}  after {counted(body.count, 'record')}{gap}{key}"
+            at, closed = milliseconds(body.at), ", closed" if body.closed else ""
+            said = f"{closed}{found_said(body)}{gap}{key}"
+            return f"{record.seq:>6}  checkpoint  {at}  after {counted(body.count, 'record')}{said}"
         case LabelBody():
             return f"{record.seq:>6}  label     {milliseconds(body.at)}  {body.decision_id}  {label_said(body)}"
         case ErasureBody():
             return f"{record.seq:>6}  erasure   {milliseconds(body.at)}  {body.merchant_biz_id}  {erasure_said(body)}"
         case _:
             return f"{record.seq:>6}  {record.kind}"
+
+
+def found_said(point: CheckpointBody) -> str:
+    """Return how a start found the log; nothing after an orderly close."""
+    found = point.found
+    retires = f", in place of {point.retires}" if point.retires is not None else ""
+    if found is None or (not found.unsigned and found.proof != "none"):
+        return retires
+    proof = "taken over without proof" if found.proof == "none" else f"found unsigned, proven by {found.proof}"
+    return f", {counted(found.unsigned, 'record')} {proof}{f' by {found.by}' if found.by else ''}{retires}"
 
 
 def call_said(call: CallBody) -> str:
