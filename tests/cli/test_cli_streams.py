@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from cli_documents import BIZ_ID
 
 from adjudge.audit.read import read
 from adjudge.cli.group import COMMANDS
@@ -115,10 +116,20 @@ def test_decision_that_nobody_got_and_nothing_recorded_is_said(work: Path) -> No
     assert "was made and is not recorded" in said
 
 
-@pytest.mark.parametrize("command", [["decide", "-", "--policy", "policy.yaml"], ["format", "-"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["decide", "-", "--policy", "policy.yaml"],
+        ["format", "-"],
+        ["new"],
+        ["audit", "erase", "log", "--merchant-biz-id", f"{BIZ_ID}3"],
+        ["lsp"],
+    ],
+)
 def test_closed_standard_input_is_not_an_empty_one(work: Path, command: list[str]) -> None:
     status, out, said = shell('exec "$@" <&-', *command)
-    assert (status, out) == (2, "")
+    assert (status, "Traceback" in said) == (2, False)
+    assert not out.strip().endswith("}")
     assert "the standard input is closed" in said
 
 

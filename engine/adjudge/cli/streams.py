@@ -23,6 +23,7 @@ UNDELIVERED = 4
 NOT_WRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.EPIPE})
 """What keeps a file from being written, whoever asked for it."""
 CLOSED = "it is closed"
+NO_INPUT = "the standard input is closed, and there is nothing to read"
 
 
 class Undelivered(click.ClickException):
@@ -107,19 +108,43 @@ class Output(io.TextIOBase):
         return True
 
 
+class ClosedInput(io.TextIOBase):
+    """A standard input that is closed: whoever reads it is told so."""
+
+    encoding = "utf-8"
+    errors = "replace"
+
+    @property
+    def buffer(self) -> BinaryIO:
+        """Raise click.UsageError."""
+        raise click.UsageError(NO_INPUT)
+
+    def read(self, size: int | None = -1) -> str:
+        """Raise click.UsageError."""
+        raise click.UsageError(NO_INPUT)
+
+    def readline(self, size: int = -1) -> str:  # type: ignore[override]
+        """Raise click.UsageError."""
+        return self.read()
+
+
 @contextmanager
 def standard_streams() -> Iterator[None]:
     """Put our streams in the place of the process's own, which come back at the end."""
-    before = sys.stdout, sys.stderr
-    for stream in before:
+    before = sys.stdin, sys.stdout, sys.stderr
+    for stream in before[1:]:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
-    sys.stdout = Output(before[0], "the standard output", needed=True)
-    sys.stderr = Output(before[1], "the standard error", needed=False)
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        with suppress(io.UnsupportedOperation):  # somebody has read from it
+            sys.stdin.reconfigure(encoding="utf-8", errors="replace")
+    sys.stdin = before[0] if before[0] is not None else ClosedInput()
+    sys.stdout = Output(before[1], "the standard output", needed=True)
+    sys.stderr = Output(before[2], "the standard error", needed=False)
     try:
         yield
     finally:
-        sys.stdout, sys.stderr = before
+        sys.stdin, sys.stdout, sys.stderr = before
 
 
 def hold_descriptors() -> None:
@@ -136,6 +161,4 @@ def hold_descriptors() -> None:
 
 def standard_input() -> BinaryIO:
     """Return the bytes that come in. Raises click.UsageError where nothing can."""
-    if sys.stdin is None:
-        raise click.UsageError("the standard input is closed, and there is nothing to read")
     return sys.stdin.buffer
