@@ -28,6 +28,7 @@ cache: {store: memory, ttl: 1h, size: 10}
 observers: [{name: hook, with: {url: "https://h.example"}}, {name: plain}]
 plugins: [aliyun, lists]
 strict_plugins: true
+owners: {acme.score: acme}
 deadline: 2500ms
 """
 
@@ -61,6 +62,7 @@ def test_config_reads_every_key_and_makes_paths_whole(tmp_path: Path) -> None:
         size=10,
         observers=(("hook", {"url": "https://h.example"}), ("plain", {})),
         plugins=("aliyun", "lists"),
+        owners={"acme.score": "acme"},
         strict_plugins=True,
         deadline_s=2.5,
     )
@@ -295,3 +297,12 @@ def test_open_engine_names_of_plugins_are_those_that_load(tmp_path: Path) -> Non
     ]
     with pytest.raises(PluginError, match="plugin `gone`: is not installed"):
         open_engine(write(tmp_path, "policies: [one.yaml]\nplugins: [lists, gone]\nstrict_plugins: true"))
+
+
+def test_open_engine_owner_that_does_not_offer_the_name_is_said(tmp_path: Path) -> None:
+    wrong = (("lists: list", "`list`: does not offer `lists`"), ("lsits: lists", "`lists`: does not offer `lsits`"))
+    for owners, said in wrong:
+        with pytest.raises(PluginError, match=said):
+            open_engine(write(tmp_path, f"policies: [one.yaml]\nowners: {{{owners}}}"))
+    with open_engine(write(tmp_path, "policies: [one.yaml]\nowners: {lists: lists}")) as engine:
+        assert "lists" in engine.registry.catalogue().providers

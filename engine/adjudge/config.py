@@ -89,6 +89,7 @@ def open_engine(path: str | Path) -> Engine:
 def assemble(config: Config) -> Engine:
     """Put an engine together. Raises PolicyErrors for its policies, PluginError, AuditUnavailable and AuditBroken."""
     registry = Registry.discover(only=config.plugins, strict=config.strict_plugins, owners=config.owners)
+    registry.require_owners()
     catalogue = registry.catalogue()
     policies: dict[str, Policy] = {}
     errors: list[PolicyError] = []

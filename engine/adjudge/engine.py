@@ -55,7 +55,7 @@ def in_utc(clock: Callable[[], datetime]) -> Callable[[], datetime]:
     """Return a clock that reads UTC, which days and records are counted in, whatever its own zone is."""
     if clock().tzinfo is None:
         raise SetupError("the clock must give aware times, such as `datetime.now(UTC)`")
-    return lambda: clock().astimezone(UTC)
+    return clock if clock is _utc_now else lambda: clock().astimezone(UTC)
 
 
 class Engine:
@@ -134,6 +134,8 @@ class Engine:
         is decided; EngineError where the engine is not open here. All are AdjudgeError.
         A vendor that fails raises nothing: its fields are unknown, and the policy says what that means.
         """
+        if asyncio.get_running_loop() is self._home.loop():
+            return await self._decide(request, anew)
         return await self._home.run(lambda: self._decide(request, anew))
 
     def decide_sync(self, request: Request, *, anew: bool = False) -> Decision:
@@ -155,15 +157,14 @@ class Engine:
 
     async def _recall(self, case: Case) -> Decision:
         """Give the answer that there is, or make one."""
-        with bound(merchant_biz_id=case.request.merchant_biz_id):
+        decision_id = f"{self._ids.getrandbits(128):032x}"
+        with bound(decision_id=decision_id, merchant_biz_id=case.request.merchant_biz_id):
             earlier = self._store.get(case.request.merchant_biz_id)
             if earlier is not None and not is_same(earlier.fingerprint, case):
                 raise conflict(case.request.merchant_biz_id)
             if earlier is not None and not case.anew and is_answer(earlier, case):
                 return structs.replace(earlier, status="duplicate")
-            decision_id = f"{self._ids.getrandbits(128):032x}"
-            with bound(decision_id=decision_id):
-                return await self._make(case, earlier, decision_id)
+            return await self._make(case, earlier, decision_id)
 
     async def _make(self, case: Case, earlier: Decision | None, decision_id: str) -> Decision:
         """Make a decision: plan, gather, evaluate, record. Signals that answered before are not asked again."""

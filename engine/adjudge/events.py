@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -18,14 +17,20 @@ from pathlib import PurePath
 _bound: ContextVar[Mapping[str, object]] = ContextVar("adjudge_bound", default={})  # noqa: B039  # nobody changes it
 
 
-@contextmanager
-def bound(**facts: object) -> Iterator[None]:
+class bound:  # noqa: N801  # it is used as a function is, and twice as fast as one of contextlib
     """Add facts, such as a decision_id, to every event that is told inside, in the tasks begun there too."""
-    before = _bound.set({**_bound.get(), **facts})
-    try:
-        yield
-    finally:
-        _bound.reset(before)
+
+    __slots__ = ("_before", "_facts")
+
+    def __init__(self, **facts: object) -> None:
+        self._facts = facts
+
+    def __enter__(self) -> None:
+        outer = _bound.get()
+        self._before = _bound.set({**outer, **self._facts} if outer else self._facts)
+
+    def __exit__(self, *how: object) -> None:
+        _bound.reset(self._before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,8 @@ class Home:
 
     def loop(self) -> asyncio.AbstractEventLoop:
         """Return the loop. Raises EngineError where the engine is not open here."""
-        self.check_process()
+        if os.getpid() != self._process:
+            raise EngineError(_FORKED)
         if self._loop is None:
             how = "is closed" if self._is_closed else "is not open: use it as `async with engine:` or `with engine:`"
             raise EngineError(f"the engine {how}")

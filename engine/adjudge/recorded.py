@@ -10,7 +10,7 @@ from math import isfinite
 import msgspec
 
 from adjudge.errors import EvaluationError
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, TIMESTAMP, ListType, MapType, SetType, Type
+from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, ListType, MapType, SetType, Type
 from adjudge.expr.values import (
     INT_MAX,
     INT_MIN,
@@ -94,12 +94,14 @@ def canonical(field: Field, value: object) -> object:
     declared, and there is one zero. What cannot be read as the field's type stays as it is.
     """
     type_, of = field.type, field.of
-    if isinstance(value, float):
-        return value + 0.0  # which makes -0.0 the other zero
-    if isinstance(value, str):
-        return _canonical_time(type_, value) if type_ is TIMESTAMP or type_ is DURATION else value
-    if isinstance(value, int):
-        return float(value) if type_ is DOUBLE and not isinstance(value, bool) else value
+    if type_ is STRING or type_ is INT or type_ is BOOL:
+        return value
+    if type_ is DOUBLE:
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        return 0.0 if value.__class__ is float and value == 0 else value  # there are two zeros
+    if type_ is TIMESTAMP or type_ is DURATION:
+        return _canonical_time(type_, value) if isinstance(value, str) else value
     if isinstance(value, list) and isinstance(type_, SetType):
         texts = {item for item in value if isinstance(item, str)}
         return sorted(texts) + sorted((item for item in value if not isinstance(item, str)), key=repr)

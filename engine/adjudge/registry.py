@@ -169,6 +169,14 @@ class Registry:
             return _claimed(name, those)
         return None if owner == plugin else f"`{name}` is {owner}'s, by the configuration"
 
+    def require_owners(self) -> None:
+        """Raise PluginError where an owner does not offer what is its own: a typo is not to be silent."""
+        for name, owner in self.owners.items():
+            if not any(owner in those for (_, offered), those in self._offers.items() if offered == name):
+                raise PluginError(
+                    f"does not offer `{name}`, which is its by `owners` of the configuration", plugin=owner
+                )
+
     def contested(self) -> list[tuple[str, str]]:
         """Return what several plugins offer and nobody owns, as (kind, name)."""
         return [key for key, those in self._offers.items() if self._owner(key[1], those) is None]

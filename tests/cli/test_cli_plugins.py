@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -44,3 +45,21 @@ def test_plugins_that_are_none_are_said_to_be(run: Any, monkeypatch: pytest.Monk
     monkeypatch.setenv("ADJUDGE_PLUGINS", "")
     result = run("plugins")
     assert (result.exit_code, result.stdout) == (0, "no plugins\n")
+
+
+def test_plugins_that_offer_one_name_are_a_finding(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "from adjudge.plugin import hookimpl\n@hookimpl\ndef register(register):\n    register.sink('copy', print)\n"
+    for name in ("plugin_one", "plugin_other"):
+        (tmp_path / f"{name}.py").write_text(text, "utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    points = [EntryPoint(name=name[7:], value=name, group="adjudge") for name in ("plugin_one", "plugin_other")]
+    monkeypatch.setattr("adjudge.registry.entry_points", lambda group: points)
+
+    result = run("plugins")
+
+    said = "`copy` is offered by one and other: say whose it is under `owners` of the configuration"
+    assert (result.exit_code, result.stdout) == (
+        1,
+        f"one\n  sink copy  refused: {said}\n\nother\n  sink copy  refused: {said}\n",
+    )
+    assert json.loads(run("plugins", "--format", "json").stdout)[0]["offers"][0]["refused"] == said
