@@ -48,7 +48,7 @@ def decode_request(document: bytes | Mapping[str, object], *, folder: Path | Non
 def read_json(data: bytes) -> object:
     """Return what JSON says, see `json_reader`. Raises RequestError, which names line and column."""
     try:
-        return json_reader.read_json(data, max_bytes=DOCUMENT_MAX_BYTES)
+        return json_reader.read_json(data, max_bytes=DOCUMENT_MAX_BYTES, long_key="base64")
     except JsonError as error:
         raise RequestError(error.message, where=error.where) from None
 

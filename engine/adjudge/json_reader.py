@@ -35,10 +35,11 @@ _STRING = re.compile(rb'"[^"]*"?')
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-def read_json(data: bytes, *, max_bytes: int = TEXT_MAX_BYTES) -> object:
+def read_json(data: bytes, *, max_bytes: int = TEXT_MAX_BYTES, long_key: str = "") -> object:
     """Return what a JSON document of UTF-8 says: strictly, and no key twice in one object.
 
-    max_bytes: of the whole document; only one string may make it longer than TEXT_MAX_BYTES.
+    max_bytes: of the whole document; only one string may make it longer than twice TEXT_MAX_BYTES, and only as the
+    value of the key `long_key`, of whatever object.
     Raises JsonError, which names the place.
     """
     if len(data) > max_bytes:
@@ -47,7 +48,7 @@ def read_json(data: bytes, *, max_bytes: int = TEXT_MAX_BYTES) -> object:
         _refuse_too_much(data)
         return _parsed(data, _once)
     begins, ends = _long_string(data)
-    return _with_string(data[:begins] + data[ends:], data[begins:ends], begins)
+    return _with_string(data[:begins] + data[ends:], data[begins:ends], begins, long_key)
 
 
 def _size(count: int) -> str:
@@ -66,7 +67,7 @@ def _long_string(data: bytes) -> tuple[int, int]:
     return begins, ends
 
 
-def _with_string(rest: bytes, long: bytes, at: int) -> object:
+def _with_string(rest: bytes, long: bytes, at: int, long_key: str) -> object:
     """Return a document of which the longest string was taken out, at a place, with the string put back.
 
     What is wrong with the rest is found before the string is looked at.
@@ -80,8 +81,9 @@ def _with_string(rest: bytes, long: bytes, at: int) -> object:
         return found
 
     document = _parsed(rest[:at] + json.dumps(_STAND_IN)[1:-1].encode() + rest[at:], once, len(long))
-    if len(holders) != 1:
-        raise JsonError(f"only one value of a key may be longer than {_size(TEXT_MAX_BYTES)}")
+    if len(holders) != 1 or holders[0][1] != long_key:
+        where = holders[0][1][:_KEY_SHOWN] if len(holders) == 1 else ""
+        raise JsonError(f"a text is longer than {_size(TEXT_MAX_BYTES)}", where=where)
     ((holder, key),) = holders
     try:
         holder[key] = _parsed(b'"' + long + b'"', _once)

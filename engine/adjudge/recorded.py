@@ -159,7 +159,10 @@ def _recordable(field: Field, value: object, refused: list[tuple[str, str]], pat
         case set() | frozenset():
             return sorted((_recordable(field, item, refused, path) for item in value), key=repr)
         case list() | tuple():
-            return [_recordable(field, item, refused, f"{path}.{at}") for at, item in enumerate(value)]
+            return [
+                item if _is_plain(item) else _recordable(field, item, refused, f"{path}.{at}")
+                for at, item in enumerate(value)
+            ]
         case _:
             raise TypeError(describe(value))
     refused.append((path, wrong))
