@@ -17,6 +17,7 @@ from adjudge.expr.smt.terms import (
     Term,
     Text,
     as_string,
+    bounded,
     length_of,
     listed,
     places_of,
@@ -121,13 +122,15 @@ def behind(left: Items, right: Items) -> Items:
     items = (*left.items, *right.items)
     length, ends = length_of(left) + length_of(right), length_of(left)
     fits = length <= TEXT_MAX if len(items) > TEXT_MAX or not (left.beyond is right.beyond is False) else True
-    return Items(
-        conj(left.known, right.known, fits),
-        items,
-        disj(left.beyond, right.beyond),
-        length,
-        lambda: (*places_of(left), *(ends + place for place in places_of(right))),
-        disj(left.scattered, right.scattered, left.beyond),
+    return bounded(
+        Items(
+            conj(left.known, right.known, fits),
+            items,
+            disj(left.beyond, right.beyond),
+            length,
+            lambda: (*places_of(left), *(ends + place for place in places_of(right))),
+            disj(left.scattered, right.scattered, left.beyond),
+        )
     )
 
 

@@ -15,6 +15,8 @@ from adjudge.fields import Field
 NEAR_MAX = 0x2FA1F
 """Characters up to this one are the solver's own. One past it that a policy names is a variable: some character between
 here and FAR_MAX, and whatever an input holds past it is one of those, in the same order."""
+APART_MAX = 10_000
+"""So many items of a list are told apart; of a longer one that is put together, only how many there are."""
 FAR_MAX = 0x2FFFF
 """The last character of the solver's texts."""
 
@@ -163,6 +165,14 @@ def places_of(items: Items) -> Sequence[Any]:
     return items.places() if items.places is not None else range(len(items.items))
 
 
+def bounded(items: Items) -> Items:
+    """Return a list of which only the length is known, where it has more than APART_MAX items."""
+    if len(items.items) <= APART_MAX:
+        return items
+    length = length_of(items)
+    return Items(items.known, (), length > 0, length, scattered=True)
+
+
 def placed(items: Items) -> Items:
     """Return a list each of whose items stands behind those that are there before it."""
     if all(present is True for present, _ in items.items):
@@ -233,13 +243,15 @@ def either(condition: Prop, one: Term, other: Term, codes: Codes, given: Prop = 
         case Items(), Items():
             items = [(conj(condition, present), item) for present, item in one.items]
             items += [(conj(neg(condition), present), item) for present, item in other.items]
-            return Items(
-                known,
-                tuple(items),
-                pick(condition, one.beyond, other.beyond),
-                _length(condition, one, other),
-                lambda: (*places_of(one), *places_of(other)),
-                pick(condition, one.scattered, other.scattered),
+            return bounded(
+                Items(
+                    known,
+                    tuple(items),
+                    pick(condition, one.beyond, other.beyond),
+                    _length(condition, one, other),
+                    lambda: (*places_of(one), *places_of(other)),
+                    pick(condition, one.scattered, other.scattered),
+                )
             )
     return Opaque(known)
 
