@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import z3
@@ -128,7 +129,7 @@ def behind(left: Items, right: Items) -> Items:
             items,
             disj(left.beyond, right.beyond),
             length,
-            lambda: (*places_of(left), *(ends + place for place in places_of(right))),
+            cache(lambda: (*places_of(left), *(ends + place for place in places_of(right)))),
             disj(left.scattered, right.scattered, left.beyond),
         )
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -185,7 +186,7 @@ def placed(items: Items) -> Items:
             found.append(found[-1] + one)
         return found[:-1]
 
-    return replace(items, places=places)
+    return replace(items, places=cache(places))
 
 
 def every(items: Items, holds: list[Prop]) -> Prop:
@@ -249,7 +250,7 @@ def either(condition: Prop, one: Term, other: Term, codes: Codes, given: Prop = 
                     tuple(items),
                     pick(condition, one.beyond, other.beyond),
                     _length(condition, one, other),
-                    lambda: (*places_of(one), *places_of(other)),
+                    cache(lambda: (*places_of(one), *places_of(other))),
                     pick(condition, one.scattered, other.scattered),
                 )
             )
