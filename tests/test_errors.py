@@ -18,6 +18,7 @@ INNER = {
     "DoubtfulNumber",
     "Ended",
     "MalformedLine",
+    "NoThread",
     "NotTranslatable",
     "QueryFailed",
     "Refused",

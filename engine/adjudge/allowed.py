@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adjudge.errors import PluginError, PolicyError
+from adjudge.faults import is_operators, said_of
 from adjudge.plugin import Provider, Uses
 from adjudge.policy.reader import Reader
 from adjudge.policy.typed import TypedPolicy
@@ -108,8 +109,10 @@ def refused(policy: TypedPolicy, providers: Mapping[str, Provider], allowed: All
         if provider is not None:
             try:
                 uses = provider.uses(signal.config)
-            except Exception as error:
-                raise PluginError(f"its `uses` of `with:` failed: {error!r}", plugin=provider.name) from error
+            except BaseException as error:
+                if is_operators(error):
+                    raise
+                raise PluginError(f"its `uses` of `with:` failed: {said_of(error)}", plugin=provider.name) from error
             for message, hint in allowed.refusals(uses):
                 yield PolicyError("not-allowed", message, source=policy.source, span=signal.span, hint=hint)
 

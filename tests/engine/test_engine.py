@@ -311,7 +311,7 @@ def test_engine_closing_answers_every_thread_that_came_in_before(tmp_path: Path)
         started = threading.Barrier(9)
 
         def call(n: int, door: Engine, answers: list[object] = answers, started: threading.Barrier = started) -> None:
-            started.wait(10)
+            started.wait(120)
             while True:
                 try:
                     answers.append(door.decide_sync(request(n, face=None)))
@@ -324,10 +324,10 @@ def test_engine_closing_answers_every_thread_that_came_in_before(tmp_path: Path)
         with ThreadPoolExecutor(8) as threads:
             with engine(at=directory) as door:
                 calls = [threads.submit(call, n, door) for n in range(8)]
-                started.wait(10)
+                started.wait(120)
                 time.sleep(0.002 * (round_ % 5))
             for one in calls:
-                one.result(timeout=10)
+                one.result(timeout=120)
         decided = {one.decision_id for one in answers if isinstance(one, Decision)}
         assert {one for one in answers if isinstance(one, str)} == {"the engine is closed"}
         assert decided == {one.decision_id for one in recorded(directory)}
@@ -347,8 +347,8 @@ def test_engine_closing_waits_for_a_caller_who_is_just_coming_in(monkeypatch: py
     with ThreadPoolExecutor(1, thread_name_prefix="caller") as threads:
         with engine() as door:
             call = threads.submit(door.decide_sync, request())
-            assert entered.wait(10)
-        assert call.result(timeout=10).outcome is Outcome.PASS
+            assert entered.wait(120)
+        assert call.result(timeout=120).outcome is Outcome.PASS
 
 
 def test_engine_closing_lets_go_of_the_log_even_where_a_plugin_fails(tmp_path: Path) -> None:

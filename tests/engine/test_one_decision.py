@@ -200,7 +200,7 @@ def test_decide_two_hundred_threads_at_one_id_are_one_call(tmp_path: Path) -> No
     together = threading.Barrier(CALLERS)
 
     def call(_: int) -> Decision:
-        together.wait(20)
+        together.wait(120)
         return door.decide_sync(request())
 
     with engine(asked, at=tmp_path) as door, ThreadPoolExecutor(CALLERS) as threads:
