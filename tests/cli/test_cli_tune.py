@@ -64,7 +64,7 @@ def test_the_new_policy_does_what_is_said_of_it(tune: Any, data: Rows) -> None:
         assert said(results["learned"]) == shares(text, earlier)
         assert said(results["judged"]) == shares(text, later)
     assert found["then"]["learned"]["review"]["share"] <= 0.14 < found["now"]["learned"]["review"]["share"]
-    assert found["then"]["learned"]["miss"]["share"] < found["now"]["learned"]["miss"]["share"]
+    assert found["then"]["learned"]["miss"]["share"] <= found["now"]["learned"]["miss"]["share"]
     removed = [line for line in found["diff"].splitlines() if line.startswith("-") and not line.startswith("---")]
     assert 0 < len(removed) <= 3
     assert parse_policy(new).typed.name == "before"

@@ -93,7 +93,7 @@ class Result:
 class Tuned:
     """What a tuning found.
 
-    values: of each threshold that moves. split: rows before it were learned from, the others judged. now, then: the
+    values: of each threshold that moves. split: rows up to it were learned from, the others judged. now, then: the
     policy as it stands and as it would be, each on what was learned from and on what was judged.
     frontier: what else could be had, on what was learned from: review share against miss rate, best first.
     fixed: thresholds that were left alone, with the reason.
@@ -276,15 +276,16 @@ class _Search:
     def worth(self, result: Result) -> tuple[float, ...]:
         """Return what is to be made small, the most important first."""
         goal = self.goal
-        over = max(0.0, (result.turned_away.share or 0.0) - self._turned_away)
+        # never traded for anything: rejecting instead of reviewing would keep any share of reviews
+        broken = max(0.0, (result.turned_away.share or 0.0) - self._turned_away)
         review, miss = result.review.share or 0.0, result.miss.share or 0.0
-        over += max(0.0, review - goal.max_review) if goal.max_review is not None else 0.0
+        over = max(0.0, review - goal.max_review) if goal.max_review is not None else 0.0
         over += max(0.0, miss - goal.max_miss) if goal.max_miss is not None else 0.0
         if goal.has_costs:
-            return over, result.cost(goal), review, miss
+            return broken, over, result.cost(goal), review, miss
         if goal.max_miss is not None:
-            return over, review, miss, result.reject.share or 0.0
-        return over, miss, review, result.reject.share or 0.0
+            return broken, over, review, miss, result.reject.share or 0.0
+        return broken, over, miss, review, result.reject.share or 0.0
 
     def frontier(self) -> tuple[tuple[Mapping[Knob, float], Result], ...]:
         """Return what was seen that nothing seen beats in both the share of reviews and the miss rate."""
@@ -296,7 +297,7 @@ class _Search:
         return tuple(found)
 
     def _candidates(self, knob: Knob) -> list[float]:
-        """Return numbers to try: where the data lie, evenly and by how many rows."""
+        """Return numbers to try: where the data lie, evenly and by how many rows; with none is it true on no row."""
         column, relation = self.dataset.columns[knob.slot], f"{self.dataset.relation} where {self.where}"
         shares = ", ".join(repr(at / _QUANTILES) for at in range(_QUANTILES + 1))
         frauds = f"(select * from {relation} and {self.dataset.label()} = 'fraud')"
@@ -305,11 +306,29 @@ class _Search:
             found = first(self.connection, f"select quantile_disc({column}, [{shares}]) from {rows}")
             tried.update(found[0] or ())
         low, high = min(tried), max(tried)
+        ends = first(self.connection, f"select min({column}), max({column}) from {relation}")
         tried.update(low + (high - low) * at / _QUANTILES for at in range(_QUANTILES + 1))
         if isinstance(knob.value, int):
-            return sorted({round(value) for value in tried})
+            return sorted({n for value in tried if _fires(knob, n := round(value), ends)} | {knob.value})
         digits = digits_for(low, high)
-        return sorted({round(float(value), digits) for value in tried if math.isfinite(value)} | {float(knob.value)})
+        rounded = {round(float(value), digits) for value in tried if math.isfinite(value)}
+        return sorted({value for value in rounded if _fires(knob, value, ends)} | {float(knob.value)})
+
+
+def _fires(knob: Knob, value: float, ends: tuple[float | None, float | None]) -> bool:
+    """Whether a threshold at a number is passed by some row. ends: the least and the greatest value of its field."""
+    low, high = ends
+    if low is None or high is None:
+        return False
+    match knob.operator:
+        case ">=":
+            return value <= high
+        case ">":
+            return value < high
+        case "<=":
+            return value >= low
+        case _:
+            return value > low
 
 
 def _moved(values: Mapping[Knob, float]) -> int:
@@ -318,12 +337,17 @@ def _moved(values: Mapping[Knob, float]) -> int:
 
 
 def _keeps_order(knob: Knob, value: float, values: Mapping[Knob, float]) -> bool:
-    """Whether thresholds of one field stay in the order that they were written in, review below reject."""
+    """Whether thresholds of one field stay in the order that they were written in, and apart.
+
+    At the same number as its reject a review would never decide; and what lies between two thresholds of one rule must
+    stay there, or the rule could never be true.
+    """
     for other, standing in values.items():
-        if other is not knob and other.slot == knob.slot and other.operator == knob.operator:
-            if other.value > knob.value and value > standing:
+        is_near = other.operator == knob.operator or other.where == knob.where
+        if other is not knob and other.slot == knob.slot and is_near:
+            if other.value > knob.value and value >= standing:
                 return False
-            if other.value < knob.value and value < standing:
+            if other.value < knob.value and value <= standing:
                 return False
     return True
 

@@ -135,10 +135,11 @@ def _is_seen() -> bool:
 
 
 def _met(goal: Goal, tuned: Tuned) -> dict[str, bool]:
-    """Return whether the later rows keep each limit."""
+    """Return whether the later rows keep each limit; that of the genuine ones turned away is today's unless given."""
     judged = tuned.then[1]
+    today = tuned.now[1].turned_away.share or 0.0
     limits = {"review": (judged.review, goal.max_review), "miss": (judged.miss, goal.max_miss)}
-    limits["turned away"] = (judged.turned_away, goal.max_turned_away)
+    limits["turned away"] = (judged.turned_away, today if goal.max_turned_away is None else goal.max_turned_away)
     return {name: (one.share or 0.0) <= limit for name, (one, limit) in limits.items() if limit is not None}
 
 

@@ -1,0 +1,118 @@
+"""What tuning promises: genuine ones are not traded for reviews, and what it proposes can still happen."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adjudge.policy import parse_policy
+
+duckdb = pytest.importorskip("duckdb", reason="needs the extra `backtest`")
+pa = pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
+
+import pyarrow.parquet as pq  # noqa: E402
+
+from adjudge.backtest import tune as tuning  # noqa: E402
+from adjudge.backtest.dataset import open_dataset  # noqa: E402
+from adjudge.backtest.duck import connect  # noqa: E402
+from adjudge.backtest.knobs import knobs_of  # noqa: E402
+from adjudge.backtest.tune import Goal, Tuned, rewritten, tune  # noqa: E402
+
+POLICY = """policy_language: 1
+policy: tuned
+inputs:
+  score: {type: double, range: [0, 1]}
+  trust: {type: int, range: [0, 100]}
+thresholds:
+  score: {review: 0.6, reject: 0.9}
+rules:
+  - {id: between, when: score > 0.3 && score <= 0.5 && trust < 40, then: review}
+"""
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def rows_of(seed: int, count: int = 400) -> list[dict[str, Any]]:
+    draw = random.Random(seed)
+    rows = []
+    for at in range(count):
+        fraud = draw.random() < 0.2
+        rows.append(
+            {
+                "score": min(1.0, max(0.0, round(draw.gauss(0.7 if fraud else 0.45, 0.2), 3))),
+                "trust": draw.randrange(101) if draw.random() < 0.95 else None,
+                "at": START + timedelta(hours=at),
+                "label": draw.choice((None, "fraud" if fraud else "genuine")),
+            }
+        )
+    return rows
+
+
+def tuned_on(folder: Path, rows: list[dict[str, Any]], goal: Goal) -> Tuned:
+    schema = pa.schema([("score", pa.float64()), ("trust", pa.int64()), ("at", pa.timestamp("us", "UTC")),
+                        ("label", pa.string())])  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows, schema), folder / "rows.parquet")
+    policy = parse_policy(POLICY)
+    with connect(threads=1) as connection:
+        return tune(connection, policy, open_dataset(connection, folder / "rows.parquet", policy.typed), goal)
+
+
+def turned_away(text: str, rows: list[dict[str, Any]]) -> Counter[bool]:
+    """Count genuine rows, and those among them that the engine rejects."""
+    policy = parse_policy(text)
+    genuine = [row for row in rows if row["label"] == "genuine"]
+    return Counter(str(policy.evaluate({n: row[n] for n in ("score", "trust")}).outcome) == "reject" for row in genuine)
+
+
+@pytest.fixture(autouse=True)
+def _short_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "_PRICES", (2.0, 0.2))
+    monkeypatch.setattr(tuning, "_QUANTILES", 10)
+    monkeypatch.setattr(tuning, "ROUNDS_MAX", 1)
+
+
+GOALS = (Goal(max_review=0.02), Goal(max_review=0.05, max_miss=0.05), Goal(review_cost=1.0, miss_cost=30.0))
+
+
+@pytest.mark.parametrize(("seed", "goal"), list(enumerate(GOALS)))
+def test_no_more_genuine_ones_are_turned_away_and_every_rule_can_still_decide(
+    tmp_path: Path, seed: int, goal: Goal
+) -> None:
+    rows = rows_of(seed)
+    tuned = tuned_on(tmp_path, rows, goal)
+    text = rewritten(parse_policy(POLICY), tuned.values)
+    learned = [row for row in rows if row["at"].replace(tzinfo=None) <= tuned.split]
+    later = [row for row in rows if row["at"].replace(tzinfo=None) > tuned.split]
+    assert turned_away(text, learned)[True] <= turned_away(POLICY, learned)[True]
+    for at, side in enumerate((learned, later)):  # what is told of each side is what the engine makes of it
+        for told, policy in ((tuned.now[at], POLICY), (tuned.then[at], text)):
+            counted = turned_away(policy, side)
+            assert (told.turned_away.hits, told.turned_away.of) == (counted[True], counted.total())
+    proposal = parse_policy(text)
+    before, after = parse_policy(POLICY), proposal
+    for rule in before.typed.rules:
+        fired = [
+            sum(rule.id in policy.evaluate({n: row[n] for n in ("score", "trust")}).matched for row in learned)
+            for policy in (before, after)
+        ]
+        assert fired[1] or not fired[0] or rule.id == "between", f"{rule.id} could never fire with {tuned.values}"
+    numbers = {(knob.where, knob.operator): knob.value for knob in knobs_of(proposal.typed)}
+    assert numbers["between", ">"] < numbers["between", "<="]
+    assert numbers["threshold:score:review", ">="] < numbers["threshold:score:reject", ">="]
+    for values, result in tuned.frontier:
+        assert result.turned_away.hits <= tuned.now[0].turned_away.hits, values
+
+
+def test_rejecting_is_no_way_to_fewer_reviews(tmp_path: Path) -> None:
+    """Genuine rows in review: a share of reviews that only rejecting them would keep."""
+    rows: list[dict[str, Any]] = [
+        {"score": 0.7 + at % 10 / 100, "trust": 50, "at": START + timedelta(hours=at),
+         "label": "fraud" if at % 25 == 0 else "genuine"}
+        for at in range(300)
+    ]  # fmt: skip
+    tuned = tuned_on(tmp_path, rows, Goal(max_review=0.0, max_miss=0.0))
+    assert tuned.then[0].turned_away.hits == 0 == tuned.now[0].turned_away.hits
