@@ -55,17 +55,22 @@ def decode(body: type[_Body], seq: int, members: bytes) -> _Body:
 def _check(found: msgspec.Struct) -> None:
     """Raise ValueError or OverflowError for what has the right type, and yet cannot be reckoned with."""
     at = getattr(found, "at", None)
-    if isinstance(at, datetime):
+    if isinstance(at, datetime) and at.tzinfo is not UTC:
         if at.tzinfo is None:
             raise ValueError("its time has no zone - at `$.at`")
         at.astimezone(UTC)
-    amounts: list[Decimal] = []
-    if isinstance(found, CallBody):
-        amounts.append(found.price)
-    elif isinstance(found, DecisionBody):
-        amounts += found.cost.values()
-        amounts += (signal.price for signal in found.signals.values())
-    if not all(amount.is_finite() and abs(amount) < _MOST for amount in amounts):
+    if isinstance(found, DecisionBody):
+        for amount in found.cost.values():
+            _check_amount(amount)
+        for signal in found.signals.values():
+            if signal.price:
+                _check_amount(signal.price)
+    elif isinstance(found, CallBody):
+        _check_amount(found.price)
+
+
+def _check_amount(amount: Decimal) -> None:
+    if not amount.is_finite() or abs(amount) >= _MOST:
         raise ValueError("its price or cost is no amount of money")
 
 
