@@ -23,7 +23,7 @@ from adjudge.audit.signing import read_signer
 
 _KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 SIGNER = read_signer(_KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), "the test's key")
-SMALL = Segments(max_bytes=3_000_000)
+SMALL = Segments(max_bytes=300_000)
 OFTEN = Checkpoints(every=40, seconds=0.02, signer=SIGNER)
 
 
