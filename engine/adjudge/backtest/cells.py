@@ -53,7 +53,7 @@ def read_cell(column: str, type_: Type, *, days: bool = False) -> str:
         is_time = f"{_is(said, f'{_DAY}[T ]{_CLOCK}{_ZONE}')} and {column} not like '0000%'"
         return f"case when {is_time} then try_cast({said} as timestamptz){at_zero} end"
     if type_ == DURATION:
-        return f"{READ_DURATION}({column})"
+        return f"to_microseconds({READ_DURATION}({column}))"
     return column
 
 

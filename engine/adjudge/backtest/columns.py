@@ -6,6 +6,7 @@ vocabulary, a double that is none. A column of another type is an error, never a
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from adjudge.backtest.seen import read_text
@@ -28,15 +29,30 @@ from adjudge.expr.values import DURATION_MAX
 from adjudge.fields import Field
 
 MAP = "MAP(VARCHAR, "
-SHADOW = "adjudge_item"
-"""The variable of a lambda: a column of its name would be hidden."""
 NOTHING = '"NULL"'
 """The type of a column that has no value at all."""
+TEXTS = ("VARCHAR[]", f"{NOTHING}[]")
+"""The types of a list of texts, which may be empty on every row."""
 _MOMENTS = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC))
-_TIMES = frozenset(("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"))
-_INTS = frozenset(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"))
-NUMBERS = _INTS | {"DOUBLE", "FLOAT", "HUGEINT", "UBIGINT"}
+_TIMES = frozenset(
+    ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "TIMESTAMPTZ_NS", "TIMESTAMP_MS", "TIMESTAMP_S")
+)
+_SMALL = frozenset(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER"))
+_LARGE = frozenset(("UBIGINT", "HUGEINT", "UHUGEINT"))
+NUMBERS = _SMALL | _LARGE | {"DOUBLE", "FLOAT"}
+_MICROS = {"DURATION_S": "{} * 1000000", "DURATION_MS": "{} * 1000", "DURATION_US": "{}", "DURATION_NS": "{} // 1000"}
+"""Whole numbers of a unit as microseconds; finer digits are cut off, as they are everywhere."""
+_NO_UNIT = "a whole number has no unit: write an Arrow duration, or a text such as 36h in a CSV"
+_NAME = re.compile(r'("(?:[^"]|"")*"|\S+) ')
 _NULLS = {BOOL: "BOOLEAN", INT: "BIGINT", DOUBLE: "DOUBLE", DURATION: "BIGINT", TIMESTAMP: "TIMESTAMPTZ"}
+
+
+def variable(column: str, depth: int = 0) -> str:
+    """Name the variable of a lambda over an expression: as no column in it is called, which it would hide."""
+    word = "item"
+    while word in column.lower():
+        word += "_"
+    return f"{word}{depth}"
 
 
 def sql_type(type_: Type) -> str:
@@ -62,18 +78,19 @@ def understood(column: str, name: str, type_: str, declared: Field, depth: int =
         return f"cast(null as {sql_type(wanted)})"
     plain = type_.partition("(")[0]
     match wanted:
-        case SetType(values=values) if type_ == "VARCHAR[]":
-            members = f"list_filter({DUCKDB.literal(values)}, lambda {SHADOW}: list_contains({column}, {SHADOW}))"
+        case SetType(values=values) if type_ in TEXTS:
+            item, members = variable(column), f"{column}::varchar[]"
+            known = f"list_filter({DUCKDB.literal(values)}, lambda {item}: list_contains({members}, {item}))"
             stray = f"case when len({column}) > list_count({column}) then [null::varchar] else [] end"
-            return f"case when {column} is not null then {members} || {stray} end"
+            return f"case when {column} is not null then {known} || {stray} end"
         case EnumType(values=values) if type_ == "VARCHAR" or plain == "ENUM":
             return f"case when {column} in ({', '.join(map(DUCKDB.literal, values))}) then {column}::varchar end"
         case ListType() if type_.endswith("[]") and declared.of is not None:
-            item = f"{SHADOW}{depth}"
+            item = variable(column, depth)
             inner = understood(item, f"{name}[]", type_[:-2], declared.of, depth + 1)
             return column if inner == item else f"list_transform({column}, lambda {item}: {inner})"
         case MapType(keys=keys) if type_.startswith(MAP) and declared.of is not None:
-            entry = f"{SHADOW}{depth}"
+            entry = variable(column, depth)
             inner = understood(f"{entry}.value", f"{name}.*", type_[len(MAP) : -1], declared.of, depth + 1)
             entries = f"map_entries({column})"
             if keys is not None:
@@ -86,23 +103,67 @@ def understood(column: str, name: str, type_: str, declared: Field, depth: int =
         return read_text(column)
     if wanted == BOOL and type_ == "BOOLEAN":
         return column
-    if wanted == INT and (type_ in _INTS):
+    if wanted == INT and type_ in _SMALL:
         return _ranged(column if type_ == "BIGINT" else f"{column}::bigint", declared)
-    if wanted == DOUBLE and (type_ in NUMBERS or plain == "DECIMAL"):
+    if wanted == INT and type_ in _LARGE:
+        return _ranged(f"try_cast({column} as bigint)", declared)
+    if wanted == DOUBLE and type_ in _LARGE:  # an int past 64 bits is refused, as it is in a request
+        return _ranged(f"try_cast({column} as bigint)::double", declared)
+    if wanted == DOUBLE and type_ in NUMBERS:
         return _ranged(column if type_ == "DOUBLE" else f"{column}::double", declared)
-    if wanted == DURATION and type_ == "BIGINT":
-        return _ranged(column, declared)
-    if wanted == DURATION and type_ == "INTERVAL":
-        return _ranged(f"epoch_us({column})", declared)
+    if wanted == DOUBLE and plain == "DECIMAL":  # by way of its text, which is rounded once
+        return _ranged(f"{column}::varchar::double", declared)
+    if wanted == DURATION and type_ in _MICROS:
+        return _ranged(f"try_cast({_MICROS[type_].format(f'{column}::hugeint')} as bigint)", declared)
+    if wanted == DURATION and type_ == "BIGINT" and name.startswith(("inputs.", "signals.")):
+        return _ranged(column, declared)  # an export's, in microseconds
+    if wanted == DURATION and type_ == "INTERVAL":  # a month is no length of time
+        lasting = f"case when extract(year from {column}) = 0 and extract(month from {column}) = 0 then {column} end"
+        return _ranged(f"epoch_us({lasting})", declared)
     if wanted == TIMESTAMP and type_ in _TIMES:
         low, high = (own or end for own, end in zip((declared.minimum, declared.maximum), _MOMENTS, strict=True))
-        moment = column if type_ == "TIMESTAMP WITH TIME ZONE" else f"make_timestamptz(epoch_us({column}))"
-        within = f"epoch_us({column}) between {DUCKDB.literal(low)} and {DUCKDB.literal(high)}"
+        micros = micros_of(column, type_)
+        moment = column if type_ == "TIMESTAMP WITH TIME ZONE" else f"make_timestamptz({micros})"
+        within = f"{micros} between {DUCKDB.literal(low)} and {DUCKDB.literal(high)}"
         return f"case when {within} then {moment} end"
     hint = "give it the right type where the data is made, or map another column; a list or a map needs Parquet"
     if wanted == TIMESTAMP and type_ == "VARCHAR":
         hint = "write it as a TIMESTAMP in UTC"
+    if wanted == DURATION:
+        hint = _NO_UNIT if type_ in NUMBERS else hint
+        raise DataError(f"the column `{name}` is {type_}, and the policy wants a length of time", hint)
     raise DataError(f"the column `{name}` is {type_}, and the policy wants {sql_type(wanted)}", hint)
+
+
+def micros_of(column: str, type_: str) -> str:
+    """Return the microseconds since 1970 of a column of times; finer digits are cut off."""
+    return f"epoch_us({column}::timestamp_ns)" if type_ == "TIMESTAMPTZ_NS" else f"epoch_us({column})"
+
+
+def struct_fields(struct: str) -> dict[str, str]:
+    """Return the fields of `STRUCT(a DOUBLE, "b c" MAP(VARCHAR, BIGINT))`, with their types. Raises DataError."""
+    found: dict[str, str] = {}
+    for part in _parts(struct.removeprefix("STRUCT(").removesuffix(")")):
+        name = _NAME.match(part)
+        assert name is not None
+        said = name.group(1)
+        if said == '""':
+            raise DataError("a struct has a field without a name, which DuckDB cannot read", "give it a name")
+        found[said[1:-1].replace('""', '"') if said[0] == '"' else said] = part[name.end() :]
+    return found
+
+
+def _parts(text: str) -> list[str]:
+    """Cut at the commas that are in no brackets and no quotes."""
+    parts, depth, quoted = [""], 0, False
+    for char in text:
+        quoted ^= char == '"'
+        depth += (char == "(") - (char == ")") if not quoted else 0
+        if char == "," and not depth and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _ranged(column: str, declared: Field) -> str:

@@ -12,6 +12,7 @@ from adjudge.backtest.cells import is_cell
 from adjudge.backtest.columns import DataError, sql_type
 from adjudge.backtest.duck import QueryFailed, fetched, first
 from adjudge.backtest.finder import Finder, entries_of
+from adjudge.backtest.parquet_types import told_by_arrow
 from adjudge.backtest.reading import Wanted, read_columns
 from adjudge.backtest.roles import ROLES, find_roles
 from adjudge.backtest.sources import Source, open_source
@@ -76,6 +77,8 @@ def open_dataset(
     try:
         source = open_source(connection, path, name or policy.name)
         found = _described(connection, source)
+        if source.parquet and not source.is_export:
+            found = told_by_arrow(source.parquet, found)
         slots, roles = _split(mapping or {}, found, policy)
         finder = Finder(
             policy=policy,
@@ -109,7 +112,8 @@ def open_dataset(
 
 
 def _described(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[str, str]:
-    return {row[0]: row[1] for row in fetched(connection, f"describe select * from {source.relation}")}
+    rows = fetched(connection, f"describe select * from {source.relation}")
+    return {row[0]: row[1] for row in rows if row[0]}  # SQL has no way to say a column without a name
 
 
 def _tell_apart(policy: TypedPolicy) -> None:

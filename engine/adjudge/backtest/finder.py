@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from adjudge.backtest.columns import MAP, SHADOW, understood
+from adjudge.backtest.columns import MAP, TEXTS, struct_fields, understood, variable
 from adjudge.backtest.layout import column_of
 from adjudge.expr.sql.dialect import DUCKDB
-from adjudge.expr.types import DOUBLE, MapType
+from adjudge.expr.types import DOUBLE, MapType, SetType
 from adjudge.fields import Field
 from adjudge.policy.slots import NOVEL, NOW, novel_name
 from adjudge.policy.typed import TypedPolicy
@@ -52,7 +51,7 @@ class Finder:
         if last.startswith(NOVEL):
             whole = f"{owner}.{last.removeprefix(NOVEL)}" if owner else last.removeprefix(NOVEL)
             if whole in self.policy.slots and novel_name(last.removeprefix(NOVEL), self.policy.slots[whole]) == last:
-                return self._novel(whole, named)
+                return self._novel(whole, named, declared)
         if named is not None and isinstance(declared.type, MapType) and self.found[named].startswith("STRUCT("):
             return self._struct(named, declared)
         return self._understood(named, declared) if named is not None else None
@@ -90,15 +89,16 @@ class Finder:
         """Return a struct as a map: a field that is NULL is a key that is not there."""
         column, entries = DUCKDB.column(named), []
         assert isinstance(declared.type, MapType) and declared.of is not None
-        for key, type_ in _fields_of(self.found[named]).items():
+        for key, type_ in struct_fields(self.found[named]).items():
             if declared.type.keys is None or key in declared.type.keys:
-                raw = f"{column}.{DUCKDB.column(key)}"
+                raw = f"{column}[{DUCKDB.text(key)}]"
                 value = understood(raw, f"{named}.{key}", type_, declared.of)
                 entries.append(f"{{'key': {DUCKDB.text(key)}, 'value': {value}, 'there': {raw} is not null}}")
         if not entries:
             return f"case when {column} is not null then map([], []) end"
-        there = f"list_filter([{', '.join(entries)}], lambda {SHADOW}: {SHADOW}.there)"
-        pairs = f"list_transform({there}, lambda {SHADOW}: {{'key': {SHADOW}.key, 'value': {SHADOW}.value}})"
+        v = variable(", ".join(entries))
+        there = f"list_filter([{', '.join(entries)}], lambda {v}: {v}.there)"
+        pairs = f"list_transform({there}, lambda {v}: {{'key': {v}.key, 'value': {v}.value}})"
         return f"case when {column} is not null then map_from_entries({pairs}) end"
 
     def _entry(self, owner: str, key: str, flat: str | None, declared: Field) -> str | None:
@@ -112,8 +112,9 @@ class Finder:
             entry, of = f"{column}[{text}]", type_[len(MAP) : -1]
             gone = f"not map_contains({column}, {text})"
         elif type_.startswith("STRUCT("):
-            of = _fields_of(type_).get(key, "")
-            entry, gone = f"{column}.{DUCKDB.column(key)}", f"{column}.{DUCKDB.column(key)} is null" if of else "true"
+            of = struct_fields(type_).get(key, "")
+            entry = f"{column}[{text}]"
+            gone = f"{entry} is null" if of else "true"
         else:
             return alone
         value = alone or (understood(entry, f"{whole}.{key}", of, declared) if of else "null")
@@ -123,28 +124,48 @@ class Finder:
         filled = f"case when {column} is null then null when {gone} then {DUCKDB.literal(absent)} end"
         return f"coalesce({value}, {filled})"
 
-    def _novel(self, name: str, named: str | None) -> str | None:
-        """Return what is outside a vocabulary: what a provider said is, or what the whole has."""
-        whole, v = self.named(name), SHADOW
-        vocabulary = DUCKDB.literal(self.policy.slots[name].vocabulary or ())
-        said = DUCKDB.column(named) if named is not None else None
-        if whole is None or not self.found[whole].startswith(("VARCHAR[]", MAP)):
-            return said
-        items = DUCKDB.column(whole) if self.found[whole] == "VARCHAR[]" else f"map_keys({DUCKDB.column(whole)})"
-        outside = f"list_filter({items}, lambda {v}: {v} is not null and not list_contains({vocabulary}, {v}))"
-        if said is None:
-            return f"case when {items} is not null then list_sort(list_distinct({outside})) end"
-        if not self.is_export:
-            return said
-        # both are of the vocabulary that the log's policy had
-        is_kept = f"not list_contains({vocabulary}, {v}) or not list_contains({items}, {v})"
-        kept = f"list_filter({said}, lambda {v}: {is_kept})"
-        more = f"list_filter(list_distinct({outside}), lambda {v}: not list_contains({said}, {v}))"
-        joined = f"{kept} || {more}"
-        return f"case when {said} is null then null when {items} is null then {said} else {joined} end"
+    def _novel(self, name: str, named: str | None, declared: Field) -> str | None:
+        """Return what is outside a vocabulary, as `policy.slots.join_novel` does: None is unknown.
 
+        What the data say is new comes first, then what the whole has; both are known, or neither is.
+        """
+        whole = self.named(name)
+        keys = self._keys(whole) if whole is not None else None
+        if whole is None or keys is None:
+            return None
+        said = "[]::varchar[]"
+        if named is not None:
+            said = f"coalesce({understood(DUCKDB.column(named), named, self.found[named], declared)}, {said})"
+        v = variable(f"{said} {keys}")
+        vocabulary = f"{DUCKDB.literal(self.policy.slots[name].vocabulary or ())}::varchar[]"
+        outside = f"list_filter({keys}, lambda {v}: not list_contains({vocabulary}, {v}))"
+        if isinstance(self.policy.slots[name].type, SetType):
+            outside = f"list_sort(list_distinct({outside}))"
+        if named is not None and self.is_export:  # both are of the vocabulary that the log's policy had
+            is_kept = f"not list_contains({vocabulary}, {v}) or not list_contains({keys}, {v})"
+            said = f"list_filter({said}, lambda {v}: {is_kept})"
+        first = f"list_filter({said}, lambda {v}, place: list_position({said}, {v}) = place)"
+        joined = f"({first} || list_filter({outside}, lambda {v}: not list_contains({said}, {v})))"
+        alone = f"case when list_count({joined}) = 0 then [null::varchar] end"
+        one = f"case when len({said}) > list_count({said}) then {alone}"
+        is_open = f"{keys} is null or len({keys}) > list_count({keys})"
+        if named is not None and self.is_export:
+            is_open += f" or {DUCKDB.column(named)} is null"
+        return f"case when {is_open} then null else {one} else {joined} end end"
 
-def _fields_of(struct: str) -> dict[str, str]:
-    """Return the fields of `STRUCT(a DOUBLE, "b c" VARCHAR)`, with their types; only of plain types."""
-    parts = re.findall(r'("(?:[^"]|"")*"|\w+) (\w+(?:\[\])?)', struct.removeprefix("STRUCT(").removesuffix(")"))
-    return {name.strip('"').replace('""', '"'): type_ for name, type_ in parts}
+    def _keys(self, whole: str) -> str | None:
+        """Return the members of a set or the keys of a map, in their order; None where a column is neither."""
+        column, type_ = DUCKDB.column(whole), self.found[whole]
+        if type_ in TEXTS:
+            return f"{column}::varchar[]"
+        if type_.startswith(MAP):
+            return f"map_keys({column})"
+        if not type_.startswith("STRUCT("):
+            return None
+        there = [
+            f"case when {column}[{DUCKDB.text(key)}] is not null then {DUCKDB.text(key)} end"
+            for key in struct_fields(type_)
+        ]
+        v = variable(column)
+        known = f"list_filter([{', '.join(there)}]::varchar[], lambda {v}: {v} is not null)"
+        return f"case when {column} is not null then {known} end"

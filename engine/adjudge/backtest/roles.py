@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from adjudge.audit.marks import LABELS
-from adjudge.backtest.columns import MAP, NUMBERS, DataError
+from adjudge.backtest.columns import MAP, NUMBERS, DataError, micros_of
 from adjudge.backtest.duck import fetched
 from adjudge.expr.sql.dialect import DUCKDB
 from adjudge.model import OUTCOMES
@@ -51,7 +51,7 @@ def find_roles(
     for role, name in named.items():
         column, type_ = DUCKDB.column(name), found[name]
         if role == "at":
-            texts[role] = f"{column}::timestamp" if type_ == "DATE" else f"make_timestamp(epoch_us({column}))"
+            texts[role] = f"{column}::timestamp" if type_ == "DATE" else f"make_timestamp({micros_of(column, type_)})"
         elif role == "label" and type_ == "BOOLEAN":
             texts[role] = f"case when {column} then 'fraud' when not {column} then 'genuine' end"
         elif role in ("label", "outcome"):
