@@ -70,6 +70,13 @@ def test_read_file_has_the_vendors_own_form_and_profiles(file: Path) -> None:
     assert shown(read(Keyring(file=str(file), profile="night"))) == ("STSnight", "canary-night", "canary-token")
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_read_file_of_any_editor(file: Path, end: str) -> None:
+    plain = read(Keyring(file=str(file)))
+    file.write_bytes(b"\xef\xbb\xbf" + FILE.replace("\n", end).encode())
+    assert shown(read(Keyring(file=str(file)))) == shown(plain)
+
+
 def test_read_file_that_changed_counts_at_once(file: Path) -> None:
     keyring = Keyring(file=str(file))
     read(keyring)

@@ -17,7 +17,7 @@ from adjudge.authoring.language_server.describe import describe
 from adjudge.authoring.language_server.document import Document, read_text
 from adjudge.authoring.language_server.naming import uses
 from adjudge.authoring.language_server.navigation import broken_by, outline, renamed, symbol_at
-from adjudge.authoring.language_server.places import place_at
+from adjudge.authoring.language_server.places import place_at, word_at
 from adjudge.registry import Registry
 
 CATALOGUE = Registry.discover().catalogue()
@@ -91,6 +91,14 @@ def test_place_is_found_from_indentation_and_braces() -> None:
     assert (place_at(text, offset).path, place_at(text, offset).before) == (("rules", "when"), "x && ")
     text, offset = at("signals:\n  device: {fields: {score: {type: ▮")
     assert place_at(text, offset).path == ("signals", "device", "fields", "score", "type")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_place_is_the_same_whatever_ends_the_lines(end: str) -> None:
+    text, offset = at("thresholds:\n  device.score:\n    re▮\nrules: []\n".replace("\n", end))
+    assert place_at(text, offset).path == ("thresholds", "device.score")
+    found = word_at(text, offset)
+    assert found is not None and text[found[1].start : found[1].end] == "re"
 
 
 @pytest.mark.parametrize(
