@@ -11,13 +11,15 @@ from adjudge.authoring.lint.subject import Subject
 from adjudge.expr.printing import unparse
 
 CODE = "overlapping-points"
+ROWS_MAX = 200
+"""How many rows are held against each other."""
 
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Find rows with the same condition, or that compare one field with two bounds in one direction."""
     card = subject.typed.scorecard
-    for one, other in combinations(card.rows if card is not None else (), 2):
-        a, b = comparison_of(one.condition), comparison_of(other.condition)
+    rows = [(row, comparison_of(row.condition)) for row in (card.rows[:ROWS_MAX] if card is not None else ())]
+    for (one, a), (other, b) in combinations(rows, 2):
         in_line = a is not None and b is not None and (a.slot, a.rises) == (b.slot, b.rises)
         if (in_line or one.condition == other.condition) and (one.points > 0) == (other.points > 0):
             both = one.points + other.points

@@ -12,15 +12,21 @@ from adjudge.model import Outcome
 from adjudge.policy.typed import Rule
 
 CODE = "review-past-reject"
+REJECTS_MAX = 200
+"""How many rejects of one field a review is held against."""
 
 
 def check(subject: Subject) -> Iterator[Finding]:
     """Compare rules that are one comparison of one field; the table's own thresholds are errors already."""
     found = [(rule, one) for rule in subject.typed.rules if (one := comparison_of(rule.condition)) is not None]
+    rejects: dict[tuple[str, bool], list[tuple[Rule, Comparison]]] = {}
+    for rule, one in found:
+        if rule.outcome is Outcome.REJECT:
+            rejects.setdefault((one.slot, one.rises), []).append((rule, one))
     for rule, one in found:
         if rule.outcome is Outcome.REVIEW:
-            for other, bound in found:
-                if other.outcome is Outcome.REJECT and _covers(bound, one) and "rule" in (rule.origin, other.origin):
+            for other, bound in rejects.get((one.slot, one.rises), ())[:REJECTS_MAX]:
+                if _covers(bound, one) and "rule" in (rule.origin, other.origin):
                     yield _finding(subject, rule, other)
                     break
 
