@@ -134,3 +134,13 @@ def test_vault_is_not_looked_at_where_the_log_is_broken(log: Path) -> None:
     status, said = run("verify", log, "--vault")
     assert status == 1 and said.endswith("vault: not looked at, since the log is not as it should be\n")
     assert json.loads(run("verify", log, "--vault", "--format", "json")[1])["vault"] is None
+
+
+def test_value_that_came_after_an_erasure_is_held_and_not_present_in_spite_of_it(log: Path) -> None:
+    provider = fake_provider("acme.device", {"owner": {"type": "string", "personal": True}}, {"owner": "bob"})
+    registry = registry_of([provider])
+    with Engine([parse_policy(POLICY, registry=registry)], registry=registry, journal=Journal.open(log)) as engine:
+        inputs = {"email": "1@example.com"}
+        engine.decide_sync(Request(merchant_biz_id=subject(1), scene_code="s", inputs=inputs), anew=True)
+    found = check_vault(log)
+    assert (found.is_good, found.held, found.erased) == (True, 8, 3)
