@@ -329,7 +329,7 @@ def test_a_folder_is_read_whole_each_file_once(database: Any, tmp_path: Path) ->
     (folder / "a.csv").write_text("f,n\n1,2\n")
     (folder / "B.CSV").write_text("n\n3\n4\n")
     (folder / "deep" / "c.tsv").write_text("n\tf\n5\t6\n")
-    (folder / "deep" / "n=9" / "d.csv.gz").write_bytes(gzip.compress(b"f\n7\n"))
+    (folder / "deep" / "n=9" / "d.csv.gz").write_bytes(gzip.compress(b"f\n7\n", mtime=0))
     (folder / "e.csv.bz2").write_bytes(bz2.compress(b"f\n8\n"))
     (folder / ".hidden.csv").write_text("f\n9\n")
     (folder / "_SUCCESS").write_text("")
@@ -349,7 +349,7 @@ def test_a_folder_of_two_kinds_is_refused(database: Any, tmp_path: Path) -> None
         count(database, tmp_path)
 
 
-@pytest.mark.parametrize(("name", "raw"), [("d.csv.gz", gzip.compress(b"f\n1\n")[:-9]), ("d.gz", b"f\n1\n"),
+@pytest.mark.parametrize(("name", "raw"), [("d.csv.gz", gzip.compress(b"f\n1\n", mtime=0)[:-9]), ("d.gz", b"f\n1\n"),
                                            ("d.csv.zst", b"f\n1\n")])  # fmt: skip
 def test_a_packed_file_that_is_damaged_is_refused(database: Any, tmp_path: Path, name: str, raw: bytes) -> None:
     (tmp_path / name).write_bytes(raw)
