@@ -180,6 +180,16 @@ def test_text_is_read_composed() -> None:
     assert (tags.value, tags.novel) == (("Zo\u00eb",), ())
 
 
+@pytest.mark.parametrize("keys", [None, ["é", "b"]])
+@pytest.mark.parametrize("spellings", [("é", "e\u0301"), ("e\u0301", "é")])
+def test_key_of_a_map_in_two_spellings_is_unknown_alone(keys: object, spellings: tuple[str, str]) -> None:
+    form = {"type": "map", "of": "double"} | ({"keys": keys} if keys else {})
+    reading = read(parse_field(form), {spellings[0]: 0.9, "b": 0.5, spellings[1]: 0.1})
+
+    assert reading.value == {"é": None, "b": 0.5}
+    assert reading.problems == (("é", "stands there twice, in two spellings"),)
+
+
 def test_many_problems_of_one_value_are_told_by_the_first() -> None:
     reading = read(parse_field({"type": "list", "of": {"type": "list", "of": "int"}}), [["x"] * 100] * 100)
     assert len(reading.problems) == 21

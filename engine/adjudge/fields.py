@@ -423,7 +423,7 @@ def _read_map(field: Field, type_: MapType, value: object) -> Reading:
         if type_.keys is not None and key not in type_.words:
             novel.append(key)
             continue
-        part = read(field.of, item)
+        part = read(field.of, item) if key not in entries else _wrong("stands there twice, in two spellings")
         entries[key] = part.value
         parts.append(("" if field.personal else key, part))
     strange = (("", STRAY_KEY),) if novel else ()

@@ -24,7 +24,8 @@ PARTS_MAX = 200_000
 """How many keys and values, counted by the commas and colons, those in texts among them."""
 DIGITS_MAX = 40
 """Of an integer that is read digit by digit: reading takes time that grows with their square."""
-_PAST = 10_000_000_000_000_000_000_000_000_000_000_000_000_000
+_PAST: int = 10**400
+"""Past every double, too: whoever reckons with it gets no number."""
 
 _KEY_SHOWN = 60
 _STAND_IN = "\0 a long string"

@@ -10,7 +10,19 @@ from math import isfinite
 import msgspec
 
 from adjudge.errors import EvaluationError
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, ListType, MapType, SetType, Type
+from adjudge.expr.types import (
+    BOOL,
+    DOUBLE,
+    DURATION,
+    INT,
+    STRING,
+    TIMESTAMP,
+    EnumType,
+    ListType,
+    MapType,
+    SetType,
+    Type,
+)
 from adjudge.expr.values import (
     INT_MAX,
     INT_MIN,
@@ -20,6 +32,7 @@ from adjudge.expr.values import (
     parse_timestamp,
 )
 from adjudge.fields import Field, bounded_problems, describe, is_unicode
+from adjudge.texts import composed
 
 
 def form_of(field: Field) -> dict[str, object]:
@@ -90,11 +103,13 @@ def recordable(field: Field, value: object, refused: list[tuple[str, str]], path
 def canonical(field: Field, value: object) -> object:
     """Return a recordable value in the one form that all its spellings share, and that `read` takes for the same.
 
-    The members of a set stand in order and once, times in UTC, durations in seconds, ints as doubles where such are
-    declared, and there is one zero. What cannot be read as the field's type stays as it is.
+    Texts are composed, the members of a set stand in order and once, times in UTC, durations in seconds, ints as
+    doubles where such are declared, and there is one zero. What cannot be read as the field's type stays as it is.
     """
     type_, of = field.type, field.of
-    if type_ is STRING or type_ is INT or type_ is BOOL:
+    if type_ is STRING or isinstance(type_, EnumType):
+        return composed(value) if isinstance(value, str) else value
+    if type_ is INT or type_ is BOOL:
         return value
     if type_ is DOUBLE:
         if isinstance(value, int) and not isinstance(value, bool):
@@ -103,12 +118,13 @@ def canonical(field: Field, value: object) -> object:
     if type_ is TIMESTAMP or type_ is DURATION:
         return _canonical_time(type_, value) if isinstance(value, str) else value
     if isinstance(value, list) and isinstance(type_, SetType):
-        texts = {item for item in value if isinstance(item, str)}
+        texts = {composed(item) for item in value if isinstance(item, str)}
         return sorted(texts) + sorted((item for item in value if not isinstance(item, str)), key=repr)
     if isinstance(value, list) and isinstance(type_, ListType) and of is not None:
         return [canonical(of, item) for item in value]
     if isinstance(value, dict) and isinstance(type_, MapType) and of is not None:
-        return {key: canonical(of, item) for key, item in value.items()}
+        is_one = len(set(map(composed, value))) == len(value)  # a key in two spellings is read as neither
+        return {composed(key) if is_one else key: canonical(of, item) for key, item in value.items()}
     return value
 
 

@@ -313,6 +313,22 @@ thresholds: {{device.score: {{review: 70}}}}
     assert decision.signals["device"].fields["score"] is None
 
 
+@pytest.mark.parametrize("path", ["sum([n, `0.5`])", "avg([n])", "max([n, `5`])", "abs(n)", "floor(n)"])
+def test_fetch_integer_of_too_many_digits_makes_no_number(
+    endpoint: Any, fetch: Callable[..., Answer], path: str
+) -> None:
+    """It is read as one that is past every number, and what is reckoned from it is not to look like a smaller one."""
+    endpoint.body = f'{{"n": {"9" * 500}}}'.encode()
+    policy = f"""
+policy_language: 1
+policy: p
+signals: {{d: {{provider: http.json, with: {{url: "{endpoint.url}", paths: {{x: "{path}"}}}}, fields: {{x: double}}}}}}
+thresholds: {{d.x: {{review: 70}}}}
+"""
+    signal = decide_once(policy, providers=[HTTP_JSON]).signals["d"]
+    assert signal.fields == {"x": None} and signal.problems
+
+
 def test_fetch_what_takes_long_is_read_in_a_thread_and_each_path_has_work_of_its_own(
     endpoint: Any, fetch: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
