@@ -18,7 +18,7 @@ from adjudge.audit.checkpoints import CheckpointBody, Checkpoints, FileAnchor, F
 from adjudge.audit.file import Segments
 from adjudge.audit.log import AuditLog
 from adjudge.audit.read import read
-from adjudge.audit.record import Record, encode
+from adjudge.audit.record import Record, encode, encode_body
 from adjudge.audit.signing import (
     Mac,
     Signer,
@@ -337,7 +337,7 @@ def test_key_that_takes_the_place_of_another_proves_what_that_one_left_unsigned(
     assert verify(log, keys=[old.public, signer.public], closed=True).is_good
 
 
-@pytest.mark.parametrize("wrong", ["twice", "absent", "later", "another's", "again"])
+@pytest.mark.parametrize("wrong", ["twice", "absent", "later", "another's", "again", "a number"])
 def test_decisions_that_cannot_be_are_found(tmp_path: Path, wrong: str) -> None:
     def decision(number: int, whose: str = "a", old: int | None = None) -> dict[str, object]:
         body: dict[str, object] = {"decision_id": f"{number:032x}", "merchant_biz_id": whose, "scene_code": "s"}
@@ -350,6 +350,7 @@ def test_decisions_that_cannot_be_are_found(tmp_path: Path, wrong: str) -> None:
         "later": [decision(5, "a", 6), decision(6)],
         "another's": [decision(5, "b", 4)],
         "again": [decision(5, "a", 3)],
+        "a number": [decision(5, "a") | {"supersedes": 5}],
     }[wrong]
     with AuditLog.open(tmp_path / "log") as log:
         for body in honest:
@@ -381,6 +382,19 @@ def test_decision_that_a_disk_lost_may_be_superseded(tmp_path: Path) -> None:
         if shutil.which("node") is not None:
             asked: list[dict[str, object]] = [{"log": str(tmp_path / str(lost)), "keys": [], "anchors": None}]
             assert in_javascript(asked)[0]["good"] == bool(lost)
+
+
+def test_signature_that_is_only_a_member_of_that_name_is_found(tmp_path: Path) -> None:
+    write_log(tmp_path / "log", 2)
+    first, second = lines_of(tmp_path / "log")
+    log, last = first[HASH].decode(), second[HASH].decode()
+    says = {"log": log, "count": 2, "last": last, "gap": 0, "every": 5, "signature": "x"}
+    put(tmp_path / "log", [first, second, encode("checkpoint", 3, last.encode(), encode_body(says))[0]])
+    problem = verify(tmp_path / "log").problem
+    assert problem is not None and (problem.seq, problem.what) == (3, "unsigned")
+    if shutil.which("node") is not None:
+        asked: list[dict[str, object]] = [{"log": str(tmp_path / "log"), "keys": [], "anchors": None}]
+        assert in_javascript(asked) == [{"good": False, "count": 2}]
 
 
 def test_verify_names_what_came_over_without_proof(tmp_path: Path, signer: Signer) -> None:

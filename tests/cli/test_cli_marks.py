@@ -281,3 +281,27 @@ def test_marks_say_who(run: Run, log: Path, decision: DECISION, monkeypatch: pyt
         assert run("audit", "label", log, decision(1), "fraud", "--source", "x", "--by", by).exit_code == 2
     records = [json.loads(line) for line in run("audit", "show", log, "--format", "json").stdout.splitlines()]
     assert [one["by"] for one in records if one["kind"] in ("label", "erasure")] == [account, "kim"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("label", "LOG", "DECISION", "fraud", "--source", "\udcff"),
+        ("label", "LOG", "DECISION", "fraud", "--source", "x", "--by", "\udcff"),
+        ("label", "LOG", "DECISION", "fraud", "--source", "x", "--note", "\udcff"),
+        ("erase", "LOG", "--merchant-biz-id", f"{BIZ_ID}3", "--yes", "--reason", "\udcff"),
+        ("erase", "LOG", "--merchant-biz-id", "\udcff", "--yes"),
+        ("erase", "LOG", "--input", "\udcff=x", "--yes"),
+        ("rekey", "LOG", "--key", "audit.key", "--by", "\udcff", "--yes"),
+    ],
+)
+def test_text_that_is_not_utf8_is_the_callers_mistake_and_nothing_is_written(
+    run: Run, log: Path, decision: DECISION, arguments: tuple[str, ...]
+) -> None:
+    run("audit", "keygen", "audit.key")
+    before = (log / "audit-000001.jsonl").read_bytes()
+    made = {"LOG": str(log), "DECISION": decision(1)}
+    done = run("audit", *(made.get(one, one) for one in arguments))
+    assert done.exit_code == 2
+    assert "is not UTF-8" in done.stderr and "Traceback" not in done.stderr
+    assert (log / "audit-000001.jsonl").read_bytes() == before

@@ -26,6 +26,7 @@ inputs: {country: string, email: {type: string, personal: true}}
 signals: {face: {provider: acme.face}}
 rules:
   - {id: forged, when: face.score >= 0.9, then: reject}
+  - {id: quiet, when: "false", then: review}
   - {id: abroad, when: country != "SG", then: review, when_unknown: pass}
 """
 SUBJECT = "a" * 31
@@ -74,6 +75,7 @@ def ids(found: list[dict[str, str]]) -> str:
         ("--since 2026-01-16", "3452"), ("--until 2026-01-15", "12"), ("--since 2026-01-16 --until 2026-01-16", "34"),
         ("--since 2026-01-16T00:00:00Z --until 2026-01-17T00:00:00Z", "34"),
         ("--since 2026-01-17T08:00:00+00:00", "52"),
+        ("--since 2026-01-17 --until 9999-12-31", "52"), ("--rule quiet", ""),
         ("--last 2 --kind decision", "52"), ("--last 1 --unknown face", "4"),
     ],
 )  # fmt: skip
@@ -89,6 +91,9 @@ def test_filters_select(run: Any, paid: Path, filters: str, expected: str) -> No
     [
         ("--unknown fase", "no decision of this log has the signal `fase`; did you mean `face`?"),
         ("--policy payed", "no decision of this log has the policy `payed`; did you mean `paid`?"),
+        ("--rule forgd", "no decision of this log has the rule `forgd`; did you mean `forged`?"),
+        ("--rule threshold:face.scor:review", "no decision of this log has the rule"),
+        ("--since 2026-01-17 --until 2026-01-16", "--until is not after --since"),
         ("--since yesterday", "is no day such as 2026-03-01"), ("--since 2026-02-30", "is no day such as"),
         ("--until 2026-01-15T00:00:00", "is no day such as"), ("--outcome maybe", "'maybe' is not one of"),
         ("--last 2 " + "a" * 32, "not both"), ("--waived " + "a" * 32, "not both"),

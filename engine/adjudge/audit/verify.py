@@ -316,7 +316,8 @@ class _Seals:
                 return what, message
             self.signed, self.signed_seq = self.signed + 1, seq
         elif self.signed or "signature" in record:
-            return "unsigned", "the checkpoint carries no signature, though one before it does"
+            before = "though one before it does" if self.signed else "only a member of that name"
+            return "unsigned", f"the checkpoint carries no signature, {before}"
         met = record.get("found")
         if isinstance(met, dict) and met.get("proof") == "none" and type(met.get("unsigned")) is int:
             self.adopted += met["unsigned"]
@@ -436,7 +437,7 @@ def _decision(line: bytes) -> tuple[bytes, bytes, bytes | None]:
     return (
         decision.encode("utf-8", "surrogatepass") if isinstance(decision, str) else line,
         str(record.get("merchant_biz_id")).encode("utf-8", "surrogatepass"),
-        superseded.encode("utf-8", "surrogatepass") if isinstance(superseded, str) else None,
+        None if superseded is None else str(superseded).encode("utf-8", "surrogatepass"),
     )
 
 

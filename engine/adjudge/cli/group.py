@@ -25,6 +25,7 @@ from adjudge.errors import (
     PolicyErrors,
     ReplayMismatch,
 )
+from adjudge.fields import is_unicode
 from adjudge.texts import lines_of
 
 FINE, FINDINGS, WRONG, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
@@ -102,7 +103,11 @@ class Commands(click.Group):
             name = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
             say(f"error[file]: {name}{(error.strerror or str(error)).lower()}", err=True)
             return UNDELIVERED if error.errno in NOT_WRITTEN else WRONG
-        except Exception:
+        except Exception as error:
+            odd = [one for one in (sys.argv[1:] if args is None else args) if not is_unicode(one)]
+            if isinstance(error, UnicodeEncodeError) and odd:  # paths may be; texts that are written may not
+                say(f"Error: the argument {odd[0]} is not UTF-8", err=True)
+                return WRONG
             traceback.print_exc()
             say("this is a fault of adjudge, not yours; please report it with the lines above", err=True)
             return FAULT

@@ -17,6 +17,7 @@ from adjudge.errors import EvaluationError, did_you_mean
 from adjudge.expr.values import parse_timestamp
 from adjudge.model import OUTCOMES, DecisionStatus, SignalStatus
 
+_END = datetime.max.replace(tzinfo=UTC)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ANSWERED = (SignalStatus.OK, SignalStatus.SKIPPED)
 """A signal that was skipped was not wanted: nothing hung on it any more."""
@@ -35,9 +36,10 @@ class TimeType(click.ParamType):  # type: ignore[type-arg]  # generic in the stu
         said = str(value)
         try:
             if _DAY.fullmatch(said):
-                return datetime.fromisoformat(said).replace(tzinfo=UTC) + self._day
+                day = datetime.fromisoformat(said).replace(tzinfo=UTC)
+                return _END if _END - day < self._day else day + self._day
             return parse_timestamp(said)
-        except (ValueError, OverflowError, EvaluationError):
+        except (ValueError, EvaluationError):
             self.fail(f"{said!r} is no day such as 2026-03-01, and no time such as 2026-03-01T12:00:00Z", param, ctx)
 
 
@@ -59,6 +61,13 @@ class Selection:
     unknown: str | None = None
     _signals: set[str] = field(default_factory=set)
     _policies: set[str] = field(default_factory=set)
+    _rules: set[str] = field(default_factory=set)
+    _texts: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Refuse what no record can be. Raises click.UsageError."""
+        if self.since is not None and self.until is not None and self.since >= self.until:
+            raise click.UsageError("--until is not after --since: no record can be of such a time")
 
     @property
     def is_all(self) -> bool:
@@ -74,6 +83,10 @@ class Selection:
         if isinstance(body, DecisionBody):
             self._signals.update(body.signals)
             self._policies.update((body.policy, body.policy_digest))
+            self._rules.update(body.verdict.matched, body.verdict.unresolved, body.verdict.waived)
+        elif isinstance(body, PolicyBody):
+            self._policies.update((body.policy, body.digest))
+            self._texts.add(body.text)
         if self.kinds and kind not in self.kinds:
             return False
         if self.since is not None or self.until is not None:
@@ -109,11 +122,19 @@ class Selection:
         return name == self.policy or (len(self.policy) >= _DIGEST_SHOWN and digest.startswith(self.policy))
 
     def check(self) -> None:
-        """Refuse names that no decision of the log has, once all were seen. Raises click.UsageError."""
+        """Refuse names that no decision and no policy of the log has, once all were seen. Raises click.UsageError."""
         if self.unknown is not None and self.unknown not in self._signals:
             _refuse("signal", self.unknown, self._signals)
         if self.policy is not None and not any(self._is_policy(one, one) for one in self._policies):
             _refuse("policy", self.policy, {name for name in self._policies if not _HEX.fullmatch(name)})
+        if self.rule is not None and self.rule not in self._rules and not self._is_in_a_policy(self.rule):
+            _refuse("rule", self.rule, self._rules)
+
+    def _is_in_a_policy(self, rule: str) -> bool:
+        """Whether a recorded policy may have a rule of this name, which then never mattered to a decision."""
+        kind, colon, rest = rule.partition(":")  # such as threshold:device.score:review
+        words = [re.compile(rf"(?<!\w){re.escape(word)}(?!\w)") for word in (rest.split(":") if colon else [kind])]
+        return any(all(word.search(text) for word in words) for text in self._texts)
 
 
 _DIGEST_SHOWN = 12
