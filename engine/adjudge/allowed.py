@@ -13,7 +13,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -124,7 +124,7 @@ def read_allowed(reader: Reader, node: Node | None, folder: Path) -> Allowed:
     parts = {name: value for name, (_, value) in reader.mapping(node, "`allow`", keys=KEYS, at=node.span).items()}
     names = _texts(reader, parts.get("environment"), "environment")
     hosts = [(text.lower(), span) for text, span in _texts(reader, parts.get("hosts"), "hosts")]
-    files = _texts(reader, parts.get("files"), "files")
+    files = _texts(reader, parts.get("files"), "files", reader.path)
     for name, span in names:
         if not _NAME.fullmatch(name):
             reader.blame("schema-value", f"`{name}` is no name of an environment variable", span)
@@ -139,7 +139,9 @@ def read_allowed(reader: Reader, node: Node | None, folder: Path) -> Allowed:
     )
 
 
-def _texts(reader: Reader, node: Node | None, key: str) -> list[tuple[str, Span]]:
+def _texts(
+    reader: Reader, node: Node | None, key: str, one: Callable[[Node, str], str | None] | None = None
+) -> list[tuple[str, Span]]:
     items: Iterable[Node] = reader.items(node, f"`{key}`") if node is not None else ()
-    read = [(reader.text(item, f"a name in `{key}`"), item.span) for item in items]
+    read = [((one or reader.text)(item, f"a name in `{key}`"), item.span) for item in items]
     return [(text, span) for text, span in read if text is not None]

@@ -104,7 +104,7 @@ def read_audit(
     """
     entries = reader.mapping(node, "`audit`", keys=_KEYS, required=("directory",), at=node.span)
     parts = {name: value for name, (_, value) in entries.items()}
-    directory = reader.text(parts["directory"], "`directory`") if "directory" in parts else None
+    directory = reader.path(parts["directory"], "`directory`") if "directory" in parts else None
     durability = reader.choice(parts["durability"], "`durability`", DURABILITIES) if "durability" in parts else None
     every, seconds = _pair(reader, parts.get("checkpoint"), "checkpoint", ("records", _MOST_RECORDS), _LONGEST_S)
     size, age = _pair(reader, parts.get("segment"), "segment", ("megabytes", _LARGEST_MB), _OLDEST_S)
@@ -156,7 +156,7 @@ def _key(reader: Reader, node: Node | None, what: str, folder: Path, log: Path |
         reader.blame("schema-value", f"`{what}` names one place", node.span, hint)
         return None, None
     ((place, (_, value)),) = entries.items()
-    said = reader.text(value, f"`{place}`")
+    said = (reader.path if place == "file" else reader.text)(value, f"`{place}`")
     if said is None or place == "env":
         return None, said
     if log is not None and (folder / said).resolve().is_relative_to(log.resolve()):
@@ -170,7 +170,7 @@ def _anchors(
 ) -> Iterator[Path | Opened]:
     for item in reader.items(node, "`anchors`") if node is not None else ():
         if isinstance(item, Mapping) and [key.text.value for key, _ in item.entries] == ["file"]:
-            said = reader.text(item.entries[0][1], "`file`")
+            said = reader.path(item.entries[0][1], "`file`")
             one: Path | Opened | None = folder / said if said is not None else None
         else:
             one = opened(item, "anchors")

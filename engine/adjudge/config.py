@@ -16,8 +16,8 @@ Paths are relative to the file's folder.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from collections.abc import Mapping as MappingOf
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -32,7 +32,7 @@ from adjudge.journal import Journal
 from adjudge.limits import LimitsForm, apply_limits, read_limits
 from adjudge.plugin import AuditSink, DecisionObserver, DecisionStore, Limits, PolicySource
 from adjudge.policy import Catalogue, Policy, load_policy, parse_policy
-from adjudge.policy.load import read_policy_file, read_source
+from adjudge.policy.load import read_source
 from adjudge.policy.reader import Reader, Refused
 from adjudge.policy.yaml import Mapping, Node, read_yaml
 from adjudge.registry import Registry
@@ -88,29 +88,7 @@ def open_engine(path: str | Path) -> Engine:
 
 def assemble(config: Config) -> Engine:
     """Put an engine together. Raises PolicyErrors for its policies, PluginError, AuditUnavailable and AuditBroken."""
-    registry = Registry.discover(only=config.plugins, strict=config.strict_plugins, owners=config.owners)
-    registry.require_owners()
-    catalogue = registry.catalogue()
-    policies: dict[str, Policy] = {}
-    errors: list[PolicyError] = []
-    for file in config.policies:
-        try:
-            policy = load_located(file, registry, catalogue)
-        except PolicyErrors as found:
-            errors += found.errors
-            continue
-        other = policies.setdefault(policy.name, policy)
-        if other is not policy:
-            message = f"`{policy.name}` is also the name of the policy in {other.typed.source.name}"
-            errors.append(PolicyError("name-duplicate", message, source=policy.typed.source, span=Span(0, 0)))
-        errors += refused(policy.typed, catalogue.providers, config.allowed)
-    limits: dict[str, Limits] = {}
-    try:
-        limits = limits_of(config, catalogue)
-    except PolicyErrors as found:
-        errors += found.errors
-    if errors:
-        raise PolicyErrors(errors)
+    registry, policies, limits = _prepared(config)
     observers = [cast(DecisionObserver, _open(registry, "observer", observer)) for observer in config.observers]
     store = None if config.store[0] == MEMORY else cast(DecisionStore, _open(registry, "store", config.store))
     journal = (
@@ -145,27 +123,73 @@ def limits_of(config: Config, catalogue: Catalogue) -> dict[str, Limits]:
     return limits
 
 
-def require_allowed(config: Config, catalogue: Catalogue) -> None:
-    """Raise PolicyErrors for what policies in files would use and may not; one that does not load says so itself."""
+def require_sound(config: Config) -> None:
+    """Raise PolicyErrors where what is written there keeps an engine from opening; opens, asks and makes nothing.
+
+    What the machine has to have, the log's folder and the keys, is not looked at.
+    """
+    try:
+        _prepared(config, fetch=False)
+    except PluginError as error:
+        assert config.reader is not None
+        wrong = PolicyError("name-plugin", str(error), source=config.reader.source, span=Span(0, 0))
+        raise PolicyErrors([wrong]) from None
+
+
+def _prepared(config: Config, *, fetch: bool = True) -> tuple[Registry, dict[str, Policy], dict[str, Limits]]:
+    """Return the plugins, policies and limits of an engine, of which nothing is opened yet.
+
+    fetch: whether to load policies that are not in files.
+    Raises PolicyErrors for its policies, and PluginError where a plugin does not offer what is wanted of it.
+    """
+    registry = Registry.discover(only=config.plugins, strict=config.strict_plugins, owners=config.owners)
+    registry.require_owners()
+    catalogue = registry.catalogue()
+    policies: dict[str, Policy] = {}
     errors: list[PolicyError] = []
-    for file in config.policies:
-        if isinstance(file, Path):
-            with suppress(PolicyErrors):
-                errors += refused(read_policy_file(file, catalogue), catalogue.providers, config.allowed)
+    for location in config.policies:
+        if not (fetch or isinstance(location, Path)):
+            _source_of(location, registry)
+            continue
+        try:
+            policy = load_located(location, registry, catalogue)
+        except PolicyErrors as found:
+            errors += found.errors
+            continue
+        other = policies.setdefault(policy.name, policy)
+        if other is not policy:
+            message = f"`{policy.name}` is also the name of the policy in {other.typed.source.name}"
+            errors.append(PolicyError("name-duplicate", message, source=policy.typed.source, span=Span(0, 0)))
+        errors += refused(policy.typed, catalogue.providers, config.allowed)
+    limits: dict[str, Limits] = {}
+    try:
+        limits = limits_of(config, catalogue)
+    except PolicyErrors as found:
+        errors += found.errors
     if errors:
         raise PolicyErrors(errors)
+    for kind, name in _wanted(config):
+        registry.opener(kind, name)
+    return registry, policies, limits
+
+
+def _wanted(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield what plugins are to open, as (kind, name)."""
+    yield from (("observer", name) for name, _ in config.observers)
+    if config.store[0] != MEMORY:
+        yield "store", config.store[0]
+    if config.audit is not None:
+        anchors = (one for one in config.audit.anchors if not isinstance(one, Path))
+        yield from (("sink", name) for name, _ in (*config.audit.sinks, *anchors))
 
 
 def load_located(location: Path | str, registry: Registry, catalogue: Catalogue) -> Policy:
     """Load a policy from its file, or through the plugin that offers the scheme of its location."""
     if isinstance(location, Path):
         return load_policy(location, catalogue=catalogue)
-    scheme = location.partition("://")[0]
-    source = registry.offered("policy source").get(scheme)
-    if source is None:
-        raise PluginError(f"no installed plugin offers the policy source `{scheme}`", plugin=scheme)
+    scheme, source = _source_of(location, registry)
     try:
-        text: object = cast(PolicySource, source).load(location)
+        text: object = source.load(location)
     except BaseException as error:  # whatever a plugin does, the place that was asked for is named
         if is_operators(error):
             raise
@@ -173,6 +197,15 @@ def load_located(location: Path | str, registry: Registry, catalogue: Catalogue)
     if not isinstance(text, str):
         raise PluginError(f"cannot load {location}: it gave {describe(text)}, not a text", plugin=scheme)
     return parse_policy(text, location, catalogue=catalogue)
+
+
+def _source_of(location: str, registry: Registry) -> tuple[str, PolicySource]:
+    """Return the scheme of a location, and what loads it. Raises PluginError where no plugin does."""
+    scheme = location.partition("://")[0]
+    source = registry.offered("policy source").get(scheme)
+    if source is None:
+        raise PluginError(f"no installed plugin offers the policy source `{scheme}`", plugin=scheme)
+    return scheme, cast(PolicySource, source)
 
 
 def _open(registry: Registry, kind: str, opened: Opened) -> object:
@@ -207,7 +240,7 @@ class _Config:
         reader = self.reader
         entries = reader.mapping(root, "a configuration", keys=_KEYS, required=("policies",), at=Span(0, 0))
         parts = {name: value for name, (_, value) in entries.items()}
-        policies = self.texts(parts.get("policies"), "`policies`")
+        policies = self.texts(parts.get("policies"), "`policies`", reader.path)
         if "policies" in parts and not policies and not reader.errors:
             reader.blame("schema-empty", "`policies` names none", parts["policies"].span, "name a policy's file")
         store, ttl_s, size = self.cache(parts.get("cache"))
@@ -233,10 +266,12 @@ class _Config:
             reader=reader,
         )
 
-    def texts(self, node: Node | None, what: str) -> tuple[str, ...]:
+    def texts(
+        self, node: Node | None, what: str, one: Callable[[Node, str], str | None] | None = None
+    ) -> tuple[str, ...]:
         if node is None:
             return ()
-        texts = [self.reader.text(item, "a name in " + what) for item in self.reader.items(node, what)]
+        texts = [(one or self.reader.text)(item, "a name in " + what) for item in self.reader.items(node, what)]
         return tuple(text for text in texts if text is not None)
 
     def owners(self, node: Node | None) -> MappingOf[str, str]:

@@ -25,6 +25,8 @@ def text(config: Mapping[str, Any], key: str, *path: str) -> str | None:
         return None
     if not isinstance(value, str) or not value:
         raise ProviderConfigError(f"`{key}` is a text", *path, key)
+    if "\0" in value:
+        raise ProviderConfigError(f"the character U+0000 stands in `{key}`", *path, key)
     return value
 
 

@@ -5,7 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from cli_documents import POLICY
+
+from adjudge import AdjudgeError, Engine
 
 BROKEN = POLICY.replace("device.score: {review: 70, reject: 90}", "device.scoer: {review: 70, reject: 90}").replace(
     "when: device.emulator, then: review", "when: device.emulatr, then: reveiw"
@@ -74,6 +77,52 @@ def test_check_configuration_with_limits_of_a_stranger_is_status_2(run: Any, fol
     assert result.exit_code == 2
     assert "adjudge.yaml:2:13: error[name-provider]: there is no provider `aliyun.deepfaek`" in result.stdout
     assert "did you mean `aliyun.deepfake`?" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("said", "wrong"),
+    [
+        ("policies: [polcy.yaml]", "polcy.yaml:1:1: error[yaml-file]: cannot read the policy"),
+        ("policies: [adjudge.yaml]", "adjudge.yaml:1:1: error[schema-missing]: a policy needs `policy`"),
+        ("policies: [policy.yaml, policy.yaml]", "error[name-duplicate]"),
+        ('policies: ["a\\0b"]', "adjudge.yaml:1:12: error[schema-value]: `a\\u0000b` is no path"),
+        ('policies: [policy.yaml]\naudit: {directory: "a\\0b"}', "adjudge.yaml:2:20: error[schema-value]"),
+        (
+            'policies: [policy.yaml]\naudit: {directory: a, key: {file: "\\0"}}',
+            "adjudge.yaml:2:35: error[schema-value]",
+        ),
+        ('policies: [policy.yaml]\nallow: {files: ["\\0"]}', "adjudge.yaml:2:17: error[schema-value]"),
+        ("policies: ['shelf://x']", "error[name-plugin]: plugin `shelf`: no installed plugin offers the policy source"),
+        ("policies: [policy.yaml]\nobservers: [{name: gone}]", "no installed plugin offers the observer `gone`"),
+        ("policies: [policy.yaml]\ncache: {store: gone}", "no installed plugin offers the store `gone`"),
+        ("policies: [policy.yaml]\naudit: {directory: a, sinks: [{name: gone}]}", "offers the sink `gone`"),
+        ("policies: [policy.yaml]\naudit: {directory: a, anchors: [{name: gone}]}", "offers the sink `gone`"),
+        ("policies: [policy.yaml]\nowners: {lists: gone}", "plugin `gone`: does not offer `lists`"),
+        ("policies: [policy.yaml]\nplugins: [gone]\nstrict_plugins: true", "plugin `gone`: is not installed"),
+    ],
+)
+def test_check_configuration_finds_what_keeps_an_engine_from_opening(
+    run: Any, folder: Path, said: str, wrong: str
+) -> None:
+    (folder / "adjudge.yaml").write_text(f"{said}\n")
+    result = run("check", "adjudge.yaml")
+    assert result.exit_code == 2
+    assert wrong in result.stdout
+    with pytest.raises(AdjudgeError):
+        Engine.open("adjudge.yaml")
+    assert not (folder / "a").exists()
+
+
+def test_check_configuration_reads_policies_with_its_own_plugins(run: Any, folder: Path) -> None:
+    (folder / "lists.yaml").write_text(
+        "{policy_language: 1, policy: p, inputs: {a: string},"
+        " signals: {s: {provider: lists, with: {x: {file: x.txt, of: inputs.a}}}},"
+        " rules: [{id: x, when: s.x, then: reject}]}\n"
+    )
+    (folder / "adjudge.yaml").write_text("policies: [lists.yaml]\n")
+    assert run("check", "adjudge.yaml").exit_code == 0
+    (folder / "adjudge.yaml").write_text("policies: [lists.yaml]\nplugins: [http_json]\n")
+    assert "error[name-provider]" in run("check", "adjudge.yaml").stdout
 
 
 def test_check_fix_replaces_the_file_and_says_how_often(run: Any, folder: Path) -> None:

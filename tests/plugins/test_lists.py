@@ -231,6 +231,7 @@ def test_derive_every_name_is_a_bool(blocked: Path) -> None:
         ({"a": {"file": "f"}}, ("a",), "write `of: inputs.email`"),
         ({"a": {"of": "scene_code"}}, ("a",), "write `file: blocked.txt`"),
         ({"a": {"file": 7, "of": "scene_code"}}, ("a", "file"), None),
+        ({"a": {"file": "f\0", "of": "scene_code"}}, ("a", "file"), None),
         ({"a": {"file": "f", "of": "email"}}, ("a", "of"), None),
         ({"a": {"file": "f", "of": "inputs."}}, ("a", "of"), None),
         ({"a": {"file": "f", "of": "scene_code", "case_fold": True}}, ("a", "case_fold"), "did you mean `casefold`?"),

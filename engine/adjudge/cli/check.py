@@ -85,11 +85,10 @@ def _read(file: Path, catalogue: Catalogue, found: _Found, with_fixes: bool) -> 
     if "fragment" in keys:
         return "a fragment; it is checked in the policies that include it"
     if "policies" in keys and not keys & _OF_A_POLICY:
-        from adjudge.config import limits_of, read_config, require_allowed  # which brings the whole engine
+        from adjudge.config import read_config, require_sound  # which brings the whole engine
 
         config = read_config(file)
-        limits_of(config, catalogue)
-        require_allowed(config, catalogue)
+        require_sound(config)
         return counted(len(config.policies), "policy").replace("policys", "policies")
     typed = read_policy_file(file, catalogue)
     has_tests = _has_tests(file)

@@ -81,6 +81,14 @@ class Reader:
             return node.value
         return None
 
+    def path(self, node: Node, what: str) -> str | None:
+        """Return a text that can name a file."""
+        said = self.text(node, what)
+        if said is not None and "\0" in said:
+            self.blame("schema-value", f"`{shown(said)}` is no path: the character U+0000 stands in it", node.span)
+            return None
+        return said
+
     def condition(self, node: Node, what: str) -> Scalar | None:
         """Return a scalar whose text is a condition; a plain number or bool is one too."""
         if isinstance(node, Scalar) and node.text.value.strip() and node.value is not None:
