@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from adjudge.documents import decision_document, decode_request, read_json
 from adjudge.errors import RequestError
-from adjudge.model import Request
+from adjudge.model import Face, Request
 
 DOCUMENT = {
     "merchant_biz_id": "0123456789abcdef0123456789abcdef",
@@ -52,6 +52,15 @@ def test_decode_request_face_from_base64_finds_its_type() -> None:
     assert decode(face={"base64": "AAAA"}).face.media_type == "image"  # type: ignore[union-attr]
     assert decode(face={"base64": "AAAA", "type": "video"}).face.media_type == "video"  # type: ignore[union-attr]
     assert decode(face={"url": "http://x.example/a", "type": "video"}).face.media_type == "video"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("changes", [{"merchant_biz_id": "short"}, {"scene_code": "-"}, {"inputs": []}, {"signals": 1}])
+def test_decode_request_looks_at_its_face_last(monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]) -> None:
+    """Decoding one may take a second: a request that is wrong in another way is refused before."""
+    monkeypatch.setattr(Face, "from_base64", lambda *_, **__: pytest.fail("decoded the face"))
+    with pytest.raises(RequestError) as caught:
+        decode(face={"base64": "AAAA"}, **changes)
+    assert caught.value.where == next(iter(changes))
 
 
 def test_decode_request_file_is_read_from_the_folder_only_where_there_is_one(tmp_path: Path) -> None:

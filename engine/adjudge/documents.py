@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
+from msgspec import structs
+
 from adjudge import json_reader
 from adjudge.errors import JsonError, RequestError, did_you_mean
 from adjudge.expr.values import format_timestamp
@@ -35,14 +37,18 @@ def decode_request(document: bytes | Mapping[str, object], *, folder: Path | Non
         if key not in parts:
             raise RequestError("is missing", where=key)
     signals = _object(parts, "signals")
-    return Request(
+    request = Request(
         merchant_biz_id=_text(parts, "merchant_biz_id") or "",
         scene_code=_text(parts, "scene_code") or "",
         policy=_text(parts, "policy"),
-        face=_face(_object(parts, "face"), folder) if "face" in parts else None,
         inputs=_object(parts, "inputs"),
         signals={name: _object(signals, name, "signals.") for name, said in signals.items() if said is not None},
     )
+    if "face" not in parts:
+        return request
+    return structs.replace(
+        request, face=_face(_object(parts, "face"), folder)
+    )  # the costly part, when all else is good
 
 
 def read_json(data: bytes) -> object:

@@ -101,11 +101,15 @@ class Face:
                 data = file.read(MEDIA_MAX_BYTES + 1)
         except OSError as error:
             raise RequestError(f"cannot read {path}: {error.strerror}", where="face.file") from None
+        except (TypeError, ValueError):  # a NUL in it, or half a character
+            raise RequestError("is no path", where="face.file") from None
         return cls.from_bytes(data, media_type=media_type)
 
     @classmethod
     def from_base64(cls, text: str, *, media_type: MediaType | None = None) -> Face:
         """Decode plain Base64, without a data-URI prefix. Raises RequestError where it is none."""
+        if not isinstance(text, str | bytes):
+            raise RequestError("must be a text", where="face.base64")
         if len(text) > MEDIA_MAX_BYTES * 4 // 3 + 4:  # before it is decoded
             raise RequestError(f"the face is larger than {MEDIA_MAX_BYTES // 2**20} MiB", where="face")
         try:
@@ -122,8 +126,8 @@ class Face:
 
 def _check_url(url: object) -> None:
     try:
-        parts = urlsplit(url) if isinstance(url, str) else None
-        good = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
+        parts = urlsplit(url) if isinstance(url, str) and url.isprintable() and " " not in url else None
+        good = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         good = False
     if not good:

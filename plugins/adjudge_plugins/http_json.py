@@ -171,13 +171,15 @@ class _JsonAsker:
         found = {name: _part(path, request, document, budget) for name, path in self.settings.body.items()}
         body = {name: value for name, value in found.items() if value is not None}
         headers = {"accept": "application/json", **self.headers, "accept-encoding": "identity"}
-        url = _filled(self.settings.url, request, document)
+        url, content = _filled(self.settings.url, request, document), None
         if self.settings.method == "POST":
-            content = msgspec.json.encode(body)
-            return httpx.Request("POST", url, content=content, headers={"content-type": "application/json", **headers})
-        query = _encoded({name: _single(name, value) for name, value in body.items()})
-        joint = "&" if urlsplit(url).query else "?"
-        return httpx.Request("GET", url + (joint + query if query else ""), headers=headers)
+            content, headers = msgspec.json.encode(body), {"content-type": "application/json", **headers}
+        elif query := _encoded({name: _single(name, value) for name, value in body.items()}):
+            url += ("&" if urlsplit(url).query else "?") + query
+        try:
+            return httpx.Request(self.settings.method, url, content=content, headers=headers)
+        except httpx.InvalidURL:
+            raise _not_asked("its URL would be too long") from None
 
     async def aclose(self) -> None:
         self.pool.close()

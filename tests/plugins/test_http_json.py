@@ -154,6 +154,19 @@ def test_fetch_value_that_would_be_another_path_is_not_asked(
     assert caught.value.billed is False and not endpoint.seen
 
 
+@pytest.mark.parametrize(
+    "config", [{"url": "/{inputs.a}"}, {"url": "/x?a={inputs.a}"}, {"method": "GET", "body": {"a": "inputs.a"}}]
+)
+def test_fetch_value_too_long_for_a_url_is_not_asked(
+    endpoint: Any, fetch: Callable[..., Answer], request_of: RequestOf, config: dict[str, Any]
+) -> None:
+    """An applicant's long text costs nothing: as a call in doubt it would count as paid for."""
+    with pytest.raises(SignalFailed, match="not asked: its URL would be too long") as caught:
+        fetch(request_of(inputs={"a": "é" * 20_000}), **{**config, "url": endpoint.url + config.get("url", "")})
+
+    assert (caught.value.reason_code, caught.value.billed) == ("BAD_INPUT", False) and not endpoint.seen
+
+
 @pytest.mark.parametrize("where", ["/{inputs.a}", "/x?a={inputs.a}"])
 def test_fetch_unknown_part_of_the_url_is_not_asked(
     endpoint: Any, fetch: Callable[..., Answer], request_of: RequestOf, where: str
