@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from adjudge.authoring.lint.finding import Edit, Finding
 from adjudge.authoring.lint.fix import fixed, mended
 from adjudge.authoring.lint.run import RULES, UNUSED_ALLOWANCE, lint
-from adjudge.policy import parse_policy
+from adjudge.policy import Catalogue, parse_policy
 from adjudge.policy.load import read_policy, read_policy_file
 from adjudge.source import Span
+from adjudge_plugins.lists import LISTS
 from policy.random_policies import NOW, policies, requests
 
 ROOT = Path(__file__).parents[3]
@@ -50,7 +51,8 @@ USES = """rules:
 
 
 def found(text: str, **asked: object) -> list[Finding]:
-    return list(lint(read_policy(text, "linted.yaml"), today=TODAY, **asked))  # type: ignore[arg-type]
+    typed = read_policy(text, "linted.yaml", catalogue=Catalogue(providers={"lists": LISTS}))
+    return list(lint(typed, today=TODAY, **asked))  # type: ignore[arg-type]
 
 
 def codes(text: str, **asked: object) -> list[str]:
@@ -69,6 +71,11 @@ def rule(text: str, uses: str = USES) -> str:
 def card(*rows: str) -> str:
     points = "".join(f"    - {{{row}}}\n" for row in rows)
     return HEAD + USES + f"scorecard:\n  points:\n{points}  bands: {{review: 10}}\n"
+
+
+def asking(of: str) -> str:
+    signal = f"  block:\n    provider: lists\n    with: {{hit: {{file: x.txt, of: {of}}}}}\n"
+    return HEAD.replace("lists:\n", f"{signal}lists:\n") + USES + "  - {id: more, when: block.hit, then: reject}\n"
 
 
 def flags(condition: str) -> str:
@@ -144,6 +151,7 @@ EXAMPLES: list[tuple[str, str, str]] = [
         HEAD.replace("[KP]", '["Smith, Ann", "Doe, Jo", KP]') + USES,
     ),
     ("unused-input", without("  - {id: u3, when: 'email == \"x\"', then: review}\n"), HEAD + USES),
+    ("undeclared-input", asking("inputs.emial"), asking("inputs.email")),
     ("unused-signal", HEAD + USES.split("  - {id: u4")[0], HEAD + USES),
     ("unused-list", (HEAD + USES).replace(" || country in lists.worse", ""), HEAD + USES),
     ("unused-variable", (HEAD + USES).replace("when: odder", "when: odd && share > 0.2"), HEAD + USES),
@@ -375,6 +383,13 @@ def test_lists_and_variables_of_a_fragment_may_be_for_another_policy(tmp_path: P
     (tmp_path / "part.yaml").write_text(f"{PART}lists:\n  none: [A]\nvariables:\n  never: 1 > 2\n")
     (tmp_path / "whole.yaml").write_text("policy_language: 1\npolicy: whole\ninclude: [part.yaml]\n")
     assert lint(read_policy_file(tmp_path / "whole.yaml"), today=TODAY) == ()
+
+
+def test_input_that_a_with_reads_is_used() -> None:
+    reader = "  - {id: u3, when: 'email == \"x\"', then: review}\n"
+    assert "unused-input" not in codes(asking("inputs.email").replace(reader, ""))
+    (finding,) = [one for one in found(asking("face_digest").replace(reader, "")) if one.code == "unused-input"]
+    assert finding.hint == "delete it, unless a provider reads it, or write the rule that needs it"
 
 
 def test_finding_reads_well(golden: Callable[[str, str], None]) -> None:

@@ -22,6 +22,7 @@ from adjudge.authoring.lint import (
     threshold_order,
     two_in_one_entry,
     uncalibrated_threshold,
+    undeclared_input,
     unhandled_novel,
     unmentioned_tag,
     unused_input,
@@ -41,6 +42,7 @@ RULES: dict[str, Callable[[Subject], Iterator[Finding]]] = {
     module.CODE: module.check
     for module in (
         unused_input,
+        undeclared_input,
         unused_signal,
         unused_list,
         unused_variable,

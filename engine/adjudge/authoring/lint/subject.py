@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -15,6 +16,8 @@ from adjudge.policy.messages import PLACEHOLDER
 from adjudge.policy.typed import TypedPolicy
 from adjudge.policy.yaml import Node, read_yaml
 from adjudge.source import Joined, Source, Span
+
+_INPUT = re.compile(r"(?<![\w.])inputs\.([A-Za-z_]\w*)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,14 @@ class Subject:
         texts = [text for rule in self.typed.rules for text in rule.message.values()]
         texts += [text for reason in self.typed.reasons.values() for text in reason.text.values()]
         return frozenset(found.group(1) for text in texts for found in PLACEHOLDER.finditer(text) if found.group(1))
+
+    @cached_property
+    def in_withs(self) -> Mapping[str, frozenset[str]]:
+        """The inputs that stand in the `with:` of signals, such as `inputs.email`, by signal."""
+        return {
+            name: frozenset(found for text in _texts(signal.config) for found in _INPUT.findall(text))
+            for name, signal in self.typed.signals.items()
+        }
 
     def reads_owner(self, owner: str) -> bool:
         """Whether anything of an input or signal is read."""
@@ -125,6 +136,20 @@ class Subject:
         if text[start : whole.start].strip() or (rest and not rest.startswith("#")):
             return ()
         return (Edit(span=Span(start, end), text=""),)
+
+
+def _texts(config: object) -> Iterator[str]:
+    """Yield the texts of a `with:`, but those under `paths`, which look into an answer."""
+    match config:
+        case str():
+            yield config
+        case Mapping():
+            for key, value in config.items():
+                if key != "paths":
+                    yield from _texts(value)
+        case list() | tuple():
+            for item in config:
+                yield from _texts(item)
 
 
 def _end(text: str, node: Node) -> int:

@@ -11,10 +11,13 @@ CODE = "unused-input"
 
 
 def check(subject: Subject) -> Iterator[Finding]:
-    """Find inputs that no rule, row or text reads."""
+    """Find inputs that no rule, row, text or `with:` reads."""
+    in_withs = frozenset().union(*subject.in_withs.values())
+    asks = any(signal.provider is not None for signal in subject.typed.signals.values())
+    unless = ", unless a provider reads it," if asks else ","
     for name in subject.typed.inputs:
-        if not subject.reads_owner(name):
-            hint = "delete it, or write the rule that needs it"
+        if not subject.reads_owner(name) and name not in in_withs:
+            hint = f"delete it{unless} or write the rule that needs it"
             yield subject.finding(
                 CODE, "warning", f"no rule reads the input `{name}`", subject.at("inputs", name), hint
             )
