@@ -156,3 +156,24 @@ def test_stream_of_requests_stops_where_answers_are_lost(work: Path) -> None:
     assert status == UNDELIVERED
     assert said.count("error[undelivered]") == 1
     assert sum(record.kind == "decision" for record in read(Path("new-log"))) == 1
+
+
+HELLO = b'{"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"capabilities": {}}}'
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="there is no /dev/full here")
+def test_language_server_ends_where_its_answers_are_lost(work: Path) -> None:
+    Path("hello").write_bytes(b"Content-Length: %d\r\n\r\n%b" % (len(HELLO), HELLO))
+    status, _, said = shell('exec "$@" < hello > /dev/full', "lsp")
+    assert (status, said) == (
+        UNDELIVERED,
+        "error[undelivered]: cannot write the standard output: no space left on device\n",
+    )
+
+
+@pytest.mark.parametrize("length", [b"99999999999999", b"9" * 5000])
+def test_language_server_reads_no_message_without_a_bound(work: Path, length: bytes) -> None:
+    Path("hello").write_bytes(b"Content-Length: " + length + b"\r\n\r\n{}")
+    status, out, said = shell('exec "$@" < hello', "lsp")
+    assert (status, out, "Traceback" in said) == (2, "", False)
+    assert "of the editor is longer than" in said

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from difflib import unified_diff
-from typing import Any, cast
+from typing import Any
 
 import click
 
-from adjudge.cli.streams import Output
+from adjudge.cli.streams import standard_output
 from adjudge.model import Decision, Signal, SignalStatus, Verdict
 from adjudge.texts import in_json, lines_of, one_line, split_lines
 
@@ -39,7 +39,7 @@ def print_json(document: object, *, indent: int | None = 2) -> None:
 
 def print_exact(document: str) -> None:
     """Print a document of a user: byte for byte to a file or a program, with what is hidden shown to a person."""
-    stream = cast(Output, sys.stdout)
+    stream = standard_output()
     stream.write(document) if stream.isatty() else stream.write_exact(document)
     stream.flush()
 

@@ -10,9 +10,9 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import IO, Any, BinaryIO, TextIO
+from typing import IO, Any, BinaryIO, TextIO, cast
 
 import click
 
@@ -57,13 +57,6 @@ class Output(io.TextIOBase):
         self.needed = needed
         self.lost: OSError | None = OSError(errno.EBADF, CLOSED) if stream is None else None
 
-    @property
-    def buffer(self) -> BinaryIO:
-        """The bytes below. Raises Undelivered where there are none."""
-        if self.stream is None:
-            raise Undelivered(self.name, OSError(errno.EBADF, CLOSED))
-        return self.stream.buffer
-
     def write(self, text: str) -> int:
         """Write a text as a terminal may get it. Raises Undelivered."""
         self.write_exact(on_terminal(text))
@@ -72,18 +65,23 @@ class Output(io.TextIOBase):
     def write_exact(self, text: str) -> None:
         """Write a text as it is. Raises Undelivered."""
         if text:
-            self._try("write", text)
+            self._try(lambda stream: stream.write(text))
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write bytes as they are, and hand them on. Raises Undelivered."""
+        self._try(lambda stream: stream.buffer.write(data))
+        self.flush()
 
     def flush(self) -> None:
         """Hand on what was written. Raises Undelivered."""
         if self.stream is not None and not self.stream.closed:
-            self._try("flush")
+            self._try(lambda stream: stream.flush())
 
-    def _try(self, method: str, *texts: str) -> None:
+    def _try(self, action: Callable[[TextIO], object]) -> None:
         """Do something with the stream. What is lost once is lost: it is written to nowhere from there on."""
         if self.stream is not None and self.lost is None:
             try:
-                getattr(self.stream, method)(*texts)
+                action(self.stream)
             except OSError as error:
                 self.lost = error
                 with suppress(OSError):  # else what is left in buffers would raise again at the process's end
@@ -162,3 +160,8 @@ def hold_descriptors() -> None:
 def standard_input() -> BinaryIO:
     """Return the bytes that come in. Raises click.UsageError where nothing can."""
     return sys.stdin.buffer
+
+
+def standard_output() -> Output:
+    """Return what a command's results are written to."""
+    return cast(Output, sys.stdout)
