@@ -34,6 +34,18 @@ def test_format_leaves_what_does_not_parse(run: Any, folder: Path) -> None:
     assert run("format", "nowhere.yaml").exit_code == 2
 
 
+def test_format_of_a_folder_passes_over_nothing(run: Any, folder: Path) -> None:
+    (folder / "empty").mkdir()
+    result = run("format", "--check", "empty")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no policy and no test file in empty" in result.stderr
+    (folder / "broken.yaml").write_text("policy_language: 1\npolicy: x\nrules: [\n")
+    (folder / "latin.yaml").write_bytes(b"policy: caf\xe9\n")
+    result = run("format", "--check", ".")
+    assert result.exit_code == 2
+    assert "broken.yaml:" in result.stderr and "latin.yaml:" in result.stderr
+
+
 def test_format_keeps_the_line_ends_of_windows(run: Any, folder: Path) -> None:
     ugly = folder / "ugly.yaml"
     ugly.write_bytes(UGLY.replace("\n", "\r\n").encode())
