@@ -83,6 +83,15 @@ def test_what_another_policy_would_have_moved_and_paid(log: Path) -> None:
     assert unknown.cost is None, "without the provider nobody knows its price"
 
 
+def test_scorecard_that_moves_decisions_is_said_to(log: Path) -> None:
+    card = "scorecard: {points: [{when: n >= 10, add: 3}], bands: {review: 3}}\n"
+    policy = parse_policy(TEXT.replace("GATHER", "thrifty") + card, registry=registry_of([provider(0)]))
+    tally, told = replayed(log, policy=policy)
+    assert tally.changed == 20
+    assert tally.by_rule == {"+scorecard:review": 20}
+    assert {one.rules for one in told if one.old is not one.new} == {("+scorecard:review",)}
+
+
 def test_a_replay_goes_on_where_it_stopped(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(many, "_BATCH", 7)
     monkeypatch.setattr(many, "_SAVE_EVERY", 1)

@@ -24,7 +24,7 @@ from adjudge.files import replace_file
 from adjudge.model import Outcome
 from adjudge.plugin import Function, Provider
 from adjudge.policy.policy import Policy
-from adjudge.replay import Kept, Policies, Replayed, known_of, replay_decision, rules_moved
+from adjudge.replay import Kept, Policies, Replayed, causes, causes_moved, known_of, replay_decision
 
 EXAMPLES = 3
 """How many decisions are named for each pair of outcomes, and of those that are not replayable."""
@@ -168,7 +168,7 @@ class _Work:
             if self.policy is None and one.answer == "identical" and not self.is_verbose:
                 _count(tally.answers, {"identical": 1})
                 continue
-            said = _told(one)
+            said = _told(one, self._moved(one, policy))
             tally.add(said)
             if self.policy is not None:
                 _join(tally.recorded_cost, body_.cost)
@@ -181,13 +181,22 @@ class _Work:
         _count(tally.untold, side.untold)
         return tally, told
 
+    def _moved(self, one: Replayed, policy: Policy | str) -> tuple[str, ...]:
+        """Return what came and went where the outcome moved."""
+        body, new = one.decision, one.recomputed
+        if new is None or body.verdict.outcome is new.outcome:
+            return ()
+        recorded = self._policies.get(body)
+        cards = [None if isinstance(each, str) else each.typed.scorecard for each in (recorded, policy)]
+        return causes_moved(causes(body.verdict, cards[0]), causes(new, cards[1]))
+
     def close(self) -> None:
         """Let go of the vault."""
         if self._kept is not None:
             self._kept.vault.close()
 
 
-def _told(one: Replayed) -> Told:
+def _told(one: Replayed, moved: tuple[str, ...]) -> Told:
     old, new = one.decision.verdict, one.recomputed
     return Told(
         seq=one.seq,
@@ -197,7 +206,7 @@ def _told(one: Replayed) -> Told:
         new=new.outcome if new is not None else None,
         missing=one.missing,
         differences=one.differences,
-        rules=rules_moved(old, new) if new is not None and old.outcome is not new.outcome else (),
+        rules=moved,
     )
 
 

@@ -66,9 +66,15 @@ def test_every_row_has_the_verdict_that_the_engine_gives(data: st.DataObject) ->
     assert result.rows == 12
     cells = Counter({(cell.outcome, cell.lower, cell.upper): cell.rows for cell in result.cells})
     assert cells == Counter((verdict.outcome, verdict.lower, verdict.upper) for verdict in expected)
-    for hits in result.rules:
+    rules = len(policy.typed.rules)
+    for hits in result.rules[:rules]:
         assert hits.true == sum(hits.id in verdict.matched for verdict in expected)
         assert hits.unknown == sum(hits.id in verdict.unresolved for verdict in expected)
+    card = policy.typed.scorecard
+    for hits in result.rules[rules:]:
+        assert card is not None and hits.id == f"scorecard:{hits.outcome.value}"
+        ends = [[card.outcome_of(end) >= hits.outcome for end in verdict.score or ()] for verdict in expected]
+        assert (hits.true, hits.unknown) == (ends.count([True, True]), ends.count([False, True]))
     for (one_, other), count in result.overlap.items():
         assert count == sum(one_ in verdict.matched and other in verdict.matched for verdict in expected)
 

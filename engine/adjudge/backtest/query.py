@@ -69,6 +69,23 @@ class PolicySql:
         rows = range(1, len(self.conditions) - len(self.ids) + 1)
         return (*self.ids, *(f"scorecard row {number}" for number in rows))
 
+    @property
+    def bands(self) -> tuple[tuple[str, Outcome, str, str], ...]:
+        """The scorecard's bands: name, outcome, whether the total reaches it for certain, whether that is known."""
+        card = self.policy.typed.scorecard
+        if card is None:
+            return ()
+        return tuple(
+            (
+                f"scorecard:{outcome.value}",
+                outcome,
+                f"{self.low} >= {bound}",
+                f"({self.low} >= {bound} or {self.high} < {bound})",
+            )
+            for outcome, bound in ((Outcome.REVIEW, card.review), (Outcome.REJECT, card.reject))
+            if bound is not None
+        )
+
     def columns(self) -> str:
         """Return the conditions, and the slots that doubts hang on, as columns of a select."""
         found = [f"{text} as {self.prefix}c{at}" for at, text in enumerate(self.conditions)]

@@ -44,7 +44,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleHits:
-    """What became of one rule. fraud, genuine: of the rows on which it was true, how many have the label."""
+    """What became of one rule, or of one band of the scorecard.
+
+    fraud, genuine: of the rows on which it was true, how many have the label.
+    """
 
     id: str
     outcome: Outcome
@@ -58,8 +61,8 @@ class RuleHits:
 class Backtest:
     """What a policy made of a dataset.
 
-    cells: counts by day, label and verdict. rules: in policy order. overlap: of pairs of rules, on how many of
-    `overlap_rows` rows both were true: all, or a sample.
+    cells: counts by day, label and verdict. rules: in policy order, then the
+    scorecard's bands. overlap: of pairs of rules, on how many of `overlap_rows` rows both were true: all, or a sample.
     by_row: rules and rows of the scorecard that SQL could not answer, with the reason.
     """
 
@@ -119,9 +122,10 @@ class Runner:
 
     def backtest(self, progress: Progress | None = None) -> Backtest:
         """Count, in one pass. Interrupted, it leaves nothing behind."""
-        rules = self.policy.typed.rules
+        looked = [(rule.id, rule.outcome) for rule in self.policy.typed.rules]
+        looked += [(name, outcome) for name, outcome, _, _ in self.sql.bands]
         cells: list[Cell] = []
-        hits = {label: [0] * (2 * len(rules)) for label in (None, *LABELS)}
+        hits = {label: [0] * (2 * len(looked)) for label in (None, *LABELS)}
         for row in self._answered(self._counts, progress=progress):
             cells.append(_cell(row))
             counts = hits[row[1]]
@@ -136,14 +140,14 @@ class Runner:
             cells=tuple(cells),
             rules=tuple(
                 RuleHits(
-                    id=rule.id,
-                    outcome=rule.outcome,
+                    id=name,
+                    outcome=outcome,
                     true=sum(counts[2 * at] for counts in hits.values()),
                     unknown=total - sum(counts[2 * at + 1] for counts in hits.values()),
                     fraud=hits["fraud"][2 * at],
                     genuine=hits["genuine"][2 * at],
                 )
-                for at, rule in enumerate(rules)
+                for at, (name, outcome) in enumerate(looked)
             ),
             overlap=overlap,
             overlap_rows=overlap_rows,
@@ -156,6 +160,7 @@ class Runner:
         sql, p = self.sql, self.sql.prefix
         verdict = f"9 * {sql.outcome} + 3 * {sql.lower} + {sql.upper}"
         counts = "".join(f", coalesce(count_if({p}c{at}), 0), count({p}c{at})" for at in range(len(sql.ids)))
+        counts += "".join(f", count_if({is_true}), count_if({is_known})" for _, _, is_true, is_known in sql.bands)
         return (
             f"select day, label, verdict, count(*), coalesce(sum(cost), 0), count(cost){counts} from"
             f" (select *, ({verdict})::utinyint as verdict from {self.relation(*keep)})"

@@ -186,3 +186,14 @@ def test_providers_that_are_not_there_are_not_charged(tmp_path: Path) -> None:
     assert traffic.last is not None and traffic.first is not None
     assert traffic.last - traffic.first == timedelta(hours=60)
     assert sum(traffic.new.cost.values(), Decimal(0)) == 0
+
+
+def test_scorecard_is_a_cause_like_a_rule(tmp_path: Path) -> None:
+    shop = Shop()
+    card = "scorecard:\n  points:\n    - {when: cheap.score >= 30, add: 3}\n  bands: {review: BOUND}\n"
+    shop.decide(tmp_path, REQUESTS[:6])
+    traffic = compared(shop, POLICY + card.replace("BOUND", "2"), tmp_path, old=POLICY + card.replace("BOUND", "9"))
+    assert traffic.flips > 0
+    assert dict(traffic.moved_by) == {"+scorecard:review": traffic.flips}
+    assert ("scorecard:review", 0, traffic.new.hits["scorecard:review"]) in traffic.hits_moved()
+    assert all(flip.rules for flips in traffic.examples.values() for flip in flips)

@@ -17,7 +17,7 @@ from adjudge.errors import NothingRead
 from adjudge.model import Outcome, SignalStatus, Verdict
 from adjudge.plugin import Provider
 from adjudge.policy.policy import Policy
-from adjudge.replay import Kept, known_of, rules_moved
+from adjudge.replay import Kept, causes, causes_moved, known_of
 from adjudge.signals.plan import Plan, plan
 
 EXAMPLES = 3
@@ -137,14 +137,16 @@ def compare_traffic(
             if missing is not None:
                 traffic.lost[missing] += 1
                 continue
-            verdicts = []
+            verdicts: list[Verdict] = []
+            speaking: list[list[str]] = []
             for side, policy, buyer in sides:
                 verdict = policy.evaluate(policy.as_taken(given), now=body.at)
                 verdicts.append(verdict)
-                _count(side, verdict)
+                speaking.append(causes(verdict, policy.typed.scorecard))
+                _count(side, verdict, speaking[-1])
                 buyer.buy(side, body, given)
             traffic.unlike += body.verdict.outcome != verdicts[0].outcome
-            _flip(traffic, seq, body, *verdicts)
+            _flip(traffic, seq, body, verdicts[0], verdicts[1], causes_moved(*speaking))
     return traffic
 
 
@@ -163,21 +165,20 @@ def _decisions(
         raise NothingRead(f"{log}: holds no decision")
 
 
-def _count(side: Side, verdict: Verdict) -> None:
+def _count(side: Side, verdict: Verdict, speaking: list[str]) -> None:
     side.outcomes[verdict.outcome] += 1
     side.unsettled += not verdict.settled
-    side.hits.update(verdict.matched)
+    side.hits.update(cause for cause in speaking if not cause.endswith("?"))
 
 
-def _flip(traffic: Traffic, seq: int, body: DecisionBody, old: Verdict, new: Verdict) -> None:
+def _flip(traffic: Traffic, seq: int, body: DecisionBody, old: Verdict, new: Verdict, moved: tuple[str, ...]) -> None:
     cell = old.outcome, new.outcome
     traffic.matrix[cell] += 1
     traffic.first = min(traffic.first or body.at, body.at)
     traffic.last = max(traffic.last or body.at, body.at)
     if old.outcome == new.outcome:
         return
-    rules = rules_moved(old, new)
-    traffic.moved_by.update(rules)
+    traffic.moved_by.update(moved)
     kept = traffic.examples.setdefault(cell, [])
     if len(kept) < EXAMPLES:
         kept.append(
@@ -187,7 +188,7 @@ def _flip(traffic: Traffic, seq: int, body: DecisionBody, old: Verdict, new: Ver
                 merchant_biz_id=body.merchant_biz_id,
                 old=old.outcome,
                 new=new.outcome,
-                rules=rules,
+                rules=moved,
             )
         )
 
