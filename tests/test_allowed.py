@@ -117,6 +117,10 @@ def test_check_says_what_opening_would_refuse(folder: Callable[..., Path]) -> No
         ("*.vendor.example", "a.vendor.example", True),
         ("*.vendor.example", "a.b.vendor.example:9", True),
         ("*.vendor.example", "vendor.example", False),
+        ("*.vendor.example:8443", "a.vendor.example:8443", True),
+        ("*.vendor.example:8443", "a.vendor.example", False),
+        ("*.vendor.example:8443", "a.vendor.example:443", False),
+        ("*.vendor.example:8443", "vendor.example:8443", False),
         ("*.vendor.example", "evilvendor.example", False),
         ("127.0.0.1", "2130706433", False),
         ("[::1]", "[::1]", True),
@@ -134,7 +138,8 @@ def test_allowed_hosts(pattern: str, host: str, taken: bool) -> None:
     [
         *("169.254.169.254", "169.254.0.1:80", "2852039166", "0xa9fea9fe", "0251.0376.169.254", "169.254.43518"),
         *("[fe80::1]", "[fe80::1]:80", "[::ffff:169.254.169.254]", "[fd00:ec2::254]", "100.100.100.200"),
-        *("metadata.google.internal", "metadata.google.internal."),
+        *("metadata.google.internal", "metadata.google.internal.", "169.254.169.254.", "169.254.169.254.:80"),
+        *("[64:ff9b::a9fe:a9fe]", "[::169.254.169.254]", "[2002:a9fe:a9fe::]", "168.63.129.16", "192.0.0.192"),
     ],
 )
 def test_any_host_is_none_that_hands_out_the_machines_keys(host: str) -> None:
@@ -144,7 +149,7 @@ def test_any_host_is_none_that_hands_out_the_machines_keys(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "host", ["risk.internal", "127.0.0.1", "10.1.2.3:80", "[::1]", "localhost", "metadata.example"]
+    "host", ["risk.internal", "127.0.0.1", "10.1.2.3:80", "[::1]", "[2001:db8::1]", "localhost", "metadata.example"]
 )
 def test_any_host_is_every_other(host: str) -> None:
     assert not list(ANY_HOST.refusals(Uses(hosts=frozenset({host}))))

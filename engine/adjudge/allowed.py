@@ -28,8 +28,15 @@ from adjudge.source import Span
 KEYS = ("environment", "hosts", "files")
 _NAME = re.compile(r"[A-Za-z_][0-9A-Za-z_]*", re.ASCII)
 _HOST = re.compile(r"(\*\.)?[0-9a-z_-]+(\.[0-9a-z_-]+)*(:[0-9]{1,5})?|\[[0-9a-f:.]+\](:[0-9]{1,5})?", re.ASCII)
-_METADATA = frozenset({"metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"})
-"""Names that clouds give the service that hands out a machine's own keys."""
+_METADATA = frozenset(
+    (
+        *("metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"),
+        *("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"),
+    )
+)
+"""Names and addresses that clouds give the service that hands out a machine's own keys."""
+_TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
+"""Networks of version 6 whose last four bytes are an address of version 4."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +72,8 @@ class Allowed:
         if self.hosts is None:
             return not _hands_out_keys(name)
         return any(
-            pattern in (host, name) or (pattern.startswith("*.") and name.endswith(pattern[1:]))
+            pattern in (host, name)
+            or (pattern.startswith("*.") and (host.endswith(pattern[1:]) or name.endswith(pattern[1:])))
             for pattern in self.hosts
         )
 
@@ -87,19 +95,28 @@ ANY_HOST = Allowed()
 
 def _hands_out_keys(name: str) -> bool:
     """Whether a host is link-local, or named as a cloud names the service that gives a machine its keys."""
-    if name.strip("[]").rstrip(".") in _METADATA:
+    name = name.strip("[]").rstrip(".")
+    if name in _METADATA:
         return True
     try:
-        address = ipaddress.ip_address(name.strip("[]"))
+        address = ipaddress.ip_address(name)
     except ValueError:
         try:
-            address = ipaddress.ip_address(
-                socket.inet_aton(name)
-            )  # the forms that resolvers take: 0xa9fe.1, 2852039166
+            packed = socket.inet_aton(name)  # the forms that resolvers take: 0xa9fe.1, 2852039166
         except (OSError, UnicodeError):
             return False
-    address = getattr(address, "ipv4_mapped", None) or address
-    return address.is_link_local or str(address) in ("fd00:ec2::254", "100.100.100.200")
+        address = ipaddress.ip_address(packed)
+    if isinstance(address, ipaddress.IPv6Address):
+        address = _within(address) or address
+    return address.is_link_local or str(address) in _METADATA
+
+
+def _within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the address of version 4 that one of version 6 leads to."""
+    if address.ipv4_mapped or address.sixtofour:
+        return address.ipv4_mapped or address.sixtofour
+    is_translated = any(address in network for network in _TRANSLATED)
+    return ipaddress.IPv4Address(address.packed[-4:]) if is_translated else None
 
 
 def refused(policy: TypedPolicy, providers: Mapping[str, Provider], allowed: Allowed) -> Iterator[PolicyError]:
