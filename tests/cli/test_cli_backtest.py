@@ -177,6 +177,13 @@ def test_backtest_of_what_is_no_data(run: Any, data: list[dict[str, str]]) -> No
         assert said in result.stderr
 
 
+def test_backtest_of_no_rows_is_no_success(run: Any, folder: Path) -> None:
+    (folder / "empty.csv").write_text("id,at,label\n")
+    result = run("backtest", "policy.yaml", "empty.csv")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "error[nothing-read]: empty.csv: holds no rows\n"
+
+
 def test_policies_of_one_export_are_judged_on_the_same_rows(run: Any, folder: Path, log: Path) -> None:
     text = (folder / "policy.yaml").read_text()
     (folder / "other.yaml").write_text(text.replace("policy: onboarding", "policy: other"))

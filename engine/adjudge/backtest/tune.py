@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -202,8 +203,8 @@ def rewritten(policy: Policy, values: Mapping[Knob, float]) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number as a person writes it."""
-    return f"{value:.15f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    """Return a number as a person writes it: the shortest that is read as the same, without an exponent."""
+    return f"{Decimal(repr(value)):f}".removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 @dataclass(slots=True)

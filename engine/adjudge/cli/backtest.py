@@ -19,6 +19,7 @@ from adjudge.cli.logs import is_log, told
 from adjudge.cli.output import JSON, TEXT, print_exact, print_json, say
 from adjudge.cli.progress import progress_bar, size_of
 from adjudge.cli.settings import Settings
+from adjudge.errors import NothingRead
 from adjudge.policy.load import read_policy_file
 from adjudge.policy.policy import Policy
 from adjudge.registry import Registry
@@ -86,6 +87,8 @@ def command(
             plots=plots or form == HTML,
             progress=bar,
         )
+    if not found.backtests[0].rows:
+        raise NothingRead(f"{data}: holds no rows")
     if form == JSON and output is None:
         print_json(as_data.data(found))
         return FINE

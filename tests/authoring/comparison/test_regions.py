@@ -22,6 +22,7 @@ from policy.random_policies import NOW, policies, requests
 pytest.importorskip("z3", reason="needs the extra `proofs`")
 
 from adjudge.authoring.comparison import report
+from adjudge.authoring.comparison.changes import changes
 from adjudge.authoring.comparison.gates import Gates, MustBe
 from adjudge.authoring.comparison.regions import Comparison, Region, compare
 from adjudge.authoring.proofs import inquiry
@@ -271,7 +272,8 @@ def test_question_of_one_direction_leaves_the_other_proved(monkeypatch: pytest.M
         return inquiry.NotProved("the test has no time") if isinstance(answer, inquiry.Found) else answer
 
     monkeypatch.setattr(inquiry.Inquiry, "ask", asked)
-    comparison = compare(parse_policy(BASE), parse_policy(BASE.replace("review: 0.5", "review: 0.4")))
+    old, new = parse_policy(BASE), parse_policy(BASE.replace("review: 0.5", "review: 0.4"))
+    comparison = compare(old, new, in_process=True)  # where the patch is
     assert comparison.relation == "not proved"
     assert [str(question) for question in comparison.open] == ["whether pass becomes review: the test has no time"]
     assert Gates(must_be="stricter").failed(comparison, None) == ()
@@ -281,7 +283,7 @@ def test_question_of_one_direction_leaves_the_other_proved(monkeypatch: pytest.M
 
 def test_nothing_is_said_without_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inquiry.Inquiry, "left_s", lambda self: 0.0)
-    comparison = compare(parse_policy(BASE), parse_policy(BASE.replace("0.5", "0.4")))
+    comparison = compare(parse_policy(BASE), parse_policy(BASE.replace("0.5", "0.4")), in_process=True)
     assert comparison.relation == "not proved"
     assert comparison.open
 
@@ -298,3 +300,20 @@ def test_comparison_reads_well(form: str, tmp_path: Path, golden: Callable[[str,
     )
     assert (done.returncode, done.stderr) == (1, "")
     golden(f"compare/{'text.txt' if form == 'text' else 'markdown.md'}", done.stdout)
+
+
+def test_one_changed_row_of_a_scorecard_is_one_change() -> None:
+    card = "scorecard:\n  points: [{when: score > 1, add: 3}, {when: score > 2, add: 5}, ROW]\n  bands: {review: 5}\n"
+    text = "policy_language: 1\npolicy: p\ninputs: {score: int}\nrules: []\n" + card
+    old = parse_policy(text.replace("ROW", "{when: score > 3, add: 7}"))
+    for row, said in (
+        ("{when: score > 3, add: 6}", ["~ scorecard, score > 3: +7 → +6"]),
+        ("{when: score > 4, add: 7}", ["+ scorecard, score > 4: +7", "- scorecard, score > 3: +7"]),
+        ("{when: score > 2, add: 5}", ["~ scorecard, score > 2: +5 → +5, +5", "- scorecard, score > 3: +7"]),
+    ):
+        new = parse_policy(text.replace("ROW", row))
+        assert [str(change) for change in changes(old.typed, new.typed)] == said
+    bands = parse_policy(old.typed.source.text.replace("review: 5", "review: 6"))
+    assert [str(change) for change in changes(old.typed, bands.typed)] == [
+        "~ scorecard: review 5, SCORECARD → review 6, SCORECARD"
+    ]

@@ -63,6 +63,9 @@ def _parts(old: TypedPolicy, new: TypedPolicy) -> Iterator[tuple[str, str | None
     yield "gather", old.gather, new.gather
     yield "explore", f"{old.explore:.2%}", f"{new.explore:.2%}"
     yield "scorecard", _card(old), _card(new)
+    rows, others = _rows(old), _rows(new)
+    for condition in dict.fromkeys([*others, *rows]):
+        yield f"scorecard, {condition}", rows.get(condition), others.get(condition)
     for name in dict.fromkeys([*old.variables, *new.variables]):
         yield f"variable {name}", _variable(old, name), _variable(new, name)
     for name in dict.fromkeys([*old.lists, *new.lists]):
@@ -101,14 +104,24 @@ def _flow(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _rows(policy: TypedPolicy) -> dict[str, str]:
+    """Return a scorecard's points by their conditions, in order: each row is looked at for itself."""
+    rows: dict[str, str] = {}
+    for row in policy.scorecard.rows if policy.scorecard is not None else ():
+        condition = unparse(row.condition)
+        before = rows.get(condition)
+        rows[condition] = f"{before}, {row.points:+d}" if before else f"{row.points:+d}"
+    return rows
+
+
 def _card(policy: TypedPolicy) -> str | None:
+    """Return what is said of a scorecard beside its rows."""
     card = policy.scorecard
     if card is None:
         return None
-    rows = ", ".join(f"{row.points:+d} when {unparse(row.condition)}" for row in card.rows)
     doubt = f", in doubt {card.when_unknown}" if card.when_unknown is not None else ""
     bands = [f"{name} {band}" for name, band in (("review", card.review), ("reject", card.reject)) if band is not None]
-    return f"{rows}; {', '.join(bands)}{doubt}, {card.reason}"
+    return f"{', '.join(bands)}{doubt}, {card.reason}"
 
 
 def _listed(values: tuple[str, ...] | None, other: tuple[str, ...] | None) -> str | None:
