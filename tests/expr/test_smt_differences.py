@@ -176,6 +176,8 @@ def patterns() -> None:
     allowed(r'text.matches("\\s")', {"text": "\v"}, exact=True)
     allowed(r'text.matches("\\w")', {"text": "é"}, exact=True)
     allowed('text.matches("(?i)SS")', {"text": "ß"}, exact=False)
+    for length in (10_000, 10_001):
+        allowed('(text + text).matches("x")', {"text": "x" * length}, exact=True)
     allowed("text.matches(other)", {"text": "a", "other": "("}, exact=False)
 
 
@@ -195,6 +197,26 @@ def lists_and_loops_of_very_many_items() -> None:
     node = policy.typed.rules[0].condition
     (answers,) = Fixing(policy, [node]).allowed(dict(policy.read({"text": "v7"}).values))
     assert answers == {True, False, None}
+
+
+def macros_that_may_be_too_much_work() -> None:
+    loop = f'lists.known.all(a, [{", ".join(map(str, range(1_500)))}].all(i, i >= 0 && a + {{}} != "c"))'
+    cases: tuple[tuple[int, str, str, set[bool | None]], ...] = (
+        (3, "text", "b", {True}),
+        (20_000, "text", "b", {None, True}),  # work hangs on an input, and is too much beside it
+        (30_000, '"b"', "b", {None}),
+        (3, '"b"', "b", {True}),
+        (3, "text", "b" * 30_000, {None, True}),
+    )
+    for long, added, given, answers in cases:
+        text = policy_of(loop.format(added)).typed.source.text.replace("[a, b]", f"[{'x' * long}, a]")
+        policy = parse_policy(text)
+        node = policy.typed.rules[0].condition
+        values = dict(policy.read({"text": given}).values)
+        expected = evaluate(node, {**values, "lists.known": policy.typed.lists["known"]})
+        (found,) = Fixing(policy, [node]).allowed(values)
+        assert (None if isinstance(expected, Unknown) else expected) in found
+        assert found == answers, (long, added)
 
 
 LINES: dict[str, Callable[[], None]] = {
@@ -217,6 +239,7 @@ LINES: dict[str, Callable[[], None]] = {
     "patterns": patterns,
     "functions of plugins": functions_of_plugins,
     "lists and loops of very many items": lists_and_loops_of_very_many_items,
+    "macros that may be too much work": macros_that_may_be_too_much_work,
 }
 
 

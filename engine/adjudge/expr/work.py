@@ -94,7 +94,7 @@ def size_of(value: object) -> Size:
         return Size(1 + len(value) // CHARACTERS)
     if isinstance(value, dict):
         parts = [*map(size_of, value), *map(size_of, value.values())]
-        return Size(1 + sum(part.weight for part in parts), len(value), _largest(parts), is_map=True)
+        return Size(1 + sum(part.weight for part in parts), len(value), largest(parts), is_map=True)
     if not isinstance(value, tuple | list) or not value:
         return ONE
     kinds = set(map(type, value))
@@ -104,7 +104,7 @@ def size_of(value: object) -> Size:
         weights = [1 + len(text) // CHARACTERS for text in value]
         return Size(1 + sum(weights), len(value), Size(max(weights)))
     parts = list(map(size_of, value))
-    return Size(1 + sum(part.weight for part in parts), len(value), _largest(parts))
+    return Size(1 + sum(part.weight for part in parts), len(value), largest(parts))
 
 
 def allowance(node: Node, constants: Mapping[str, object]) -> tuple[bool, tuple[str, ...], Callable[..., bool]]:
@@ -150,12 +150,12 @@ def _most(type_: Type | None) -> Size | None:
     """Return what no value of a type is larger than; None where a type has no bound."""
     match type_:
         case EnumType(values=values):
-            return _largest(map(size_of, values)) or ONE
+            return largest(map(size_of, values)) or ONE
         case SetType(values=values):
             return size_of((*values, None))
         case MapType(keys=keys, value=value) if keys is not None and (of := _most(value)) is not None:
             weight = size_of(keys).weight + len(keys) * of.weight
-            return Size(weight, len(keys), _largest([*map(size_of, keys), of]), is_map=True)
+            return Size(weight, len(keys), largest([*map(size_of, keys), of]), is_map=True)
         case ListType() | MapType() | None:
             return None
         case _:
@@ -168,12 +168,12 @@ def _up_to(weight: int, type_: Type | None) -> Size:
         case ListType(item=item):
             return Size(weight, weight, _most(item) or _up_to(weight, item))
         case MapType(value=value):
-            return Size(weight, weight, _largest([Size(weight), _most(value) or _up_to(weight, value)]), is_map=True)
+            return Size(weight, weight, largest([Size(weight), _most(value) or _up_to(weight, value)]), is_map=True)
         case _:
             return Size(weight)
 
 
-def _largest(sizes: Iterable[Size | None]) -> Size | None:
+def largest(sizes: Iterable[Size | None]) -> Size | None:
     """Return a size that is at least each of some."""
 
     def join(one: Size | None, other: Size | None) -> Size | None:
@@ -204,7 +204,7 @@ def _measure(node: Node, sizes: Sizes, scope: Mapping[str, Size]) -> tuple[int, 
     work = 1 + sum(one for one, _ in parts)
     given = [size for _, size in parts]
     weight = sum(size.weight for size in given)
-    joined = Size(weight, sum(size.count for size in given), _largest(size.item for size in given))
+    joined = Size(weight, sum(size.count for size in given), largest(size.item for size in given))
     match node:
         case Binary(operator="in", right=right):
             is_looked_up = given[1].is_map or _is_constant(right, scope)
@@ -214,15 +214,15 @@ def _measure(node: Node, sizes: Sizes, scope: Mapping[str, Size]) -> tuple[int, 
         case Binary():
             return work + weight, ONE
         case ListLiteral():
-            return work + weight, Size(1 + weight, len(given), _largest(given))
+            return work + weight, Size(1 + weight, len(given), largest(given))
         case MapLiteral():
-            return work + weight, Size(1 + weight, len(given) // 2, _largest(given), is_map=True)
+            return work + weight, Size(1 + weight, len(given) // 2, largest(given), is_map=True)
         case Call(function=function, arguments=arguments):
             if function == "matches":
                 work += MATCH_WORK * given[0].weight + PATTERN_WORK * (not isinstance(arguments[-1], Literal))
             return work + weight, Size(16 + weight, joined.count, joined.item)
         case Conditional():
-            return work, _largest(given[1:]) or ONE
+            return work, largest(given[1:]) or ONE
         case Select():
             return work, given[0].item or ONE
         case Index():

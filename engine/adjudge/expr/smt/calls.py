@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import z3
 
 from adjudge.errors import EvaluationError
-from adjudge.expr.functions import bool_of_string, matches, zone
+from adjudge.expr.functions import MATCHED_MAX, bool_of_string, matches, zone
 from adjudge.expr.nodes import Call
 from adjudge.expr.smt.arithmetic import all_known, rounded, toward_zero
 from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, formula, neg
@@ -92,6 +92,16 @@ def _size(translator: Translator, argument: Term) -> Term:
     return Number(argument.known, count)
 
 
+def _is_short(text: Text, string: Any) -> Prop:
+    """Return whether a text is not too long for patterns; an input that is, is left out, see docs/proofs.md."""
+    if isinstance(text.value, str):
+        return len(text.value) <= MATCHED_MAX
+    if z3.is_const(string) and not z3.is_string_value(string):
+        return True
+    fits = z3.simplify(z3.Length(string) <= MATCHED_MAX)
+    return True if z3.is_true(fits) else False if z3.is_false(fits) else fits
+
+
 def _text_test(translator: Translator, function: str, text: Text, part: Text) -> Term:
     known = conj(text.known, part.known)
     codes = translator.world.codes
@@ -106,6 +116,7 @@ def _text_test(translator: Translator, function: str, text: Text, part: Text) ->
     if function in _SEQUENCE_TESTS:
         holds = _SEQUENCE_TESTS[function](string, as_string(part, codes))
         return Truth(conj(known, holds), conj(known, z3.Not(holds)))
+    known = conj(known, _is_short(text, string))
     if isinstance(part.value, str):
         try:
             matches("", part.value)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import z3
 
 from adjudge.expr.nodes import Comprehension, Node
+from adjudge.expr.smt.allowance import allowed
 from adjudge.expr.smt.comparison import with_tail
 from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, formula, neg
 from adjudge.expr.smt.terms import Entries, Items, Members, Term, Truth, of_names, placed
@@ -24,9 +25,12 @@ ALL_WRITTEN_OUT_MAX = 10 * WRITTEN_OUT_MAX
 
 
 def comprehension(translator: Translator, node: Comprehension, scope: Mapping[str, Term]) -> Term:
-    """Return what a comprehension gives."""
+    """Return what a comprehension gives: of one that stands in no other, as far as its work is within bounds."""
+    within = True if scope else allowed(translator, node)
+    if within is False:
+        return unknown_of(node.type)
     container = translator.term(node.operand, scope)
-    answer = _written_out(translator, node, container, scope)
+    answer = known_where(_written_out(translator, node, container, scope), within)
     if isinstance(container, Items) and container.beyond is not False:  # more than an evaluation may look through
         enough = z3.Bool(translator.world.fresh("enough"))
         return known_where(answer, disj(neg(container.beyond), enough))
