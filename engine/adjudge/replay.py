@@ -15,13 +15,12 @@ from adjudge.audit.kinds import bodies
 from adjudge.audit.vault import Vault
 from adjudge.errors import AuditBroken, PluginError, PolicyErrors, ReplayMismatch
 from adjudge.fields import Field, FieldError, parse_fields
-from adjudge.model import Outcome, SignalStatus, Verdict
+from adjudge.model import SignalStatus, Verdict
 from adjudge.plugin import Asker, Function, Provider
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.load import read_policy
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOVEL
-from adjudge.policy.typed import Scorecard
 from adjudge.texts import split_lines
 
 Answer = Literal["identical", "different", "erased", "not replayable"]
@@ -144,20 +143,11 @@ def replay_decision(seq: int, body: DecisionBody, policy: Policy | str, kept: Ke
     return Replayed(seq=seq, decision=body, answer=answer, differences=differences, recomputed=verdict)
 
 
-def causes(verdict: Verdict, card: Scorecard | None) -> list[str]:
-    """Return what speaks in a verdict: rules by their ids, the scorecard by its band; a doubt ends in `?`."""
-    found = [*verdict.matched, *(f"{rule}?" for rule in verdict.unresolved)]
-    if card is not None and verdict.score is not None:
-        low, high = map(card.outcome_of, verdict.score)
-        found += [f"scorecard:{low.value}"] if low is not Outcome.PASS else []
-        found += [f"scorecard:{high.value}?"] if high is not low else []
-    return found
-
-
-def causes_moved(before: list[str], after: list[str]) -> tuple[str, ...]:
-    """Return which causes came into a verdict (`+rule`) and which left it (`-rule`)."""
-    came = (f"+{cause}" for cause in after if cause not in before)
-    return (*came, *(f"-{cause}" for cause in before if cause not in after))
+def rules_moved(old: Verdict, new: Verdict) -> tuple[str, ...]:
+    """Return what came into a verdict (`+rule`) and what left it (`-rule`), in doubt (`rule?`) or not."""
+    before, after = ([*verdict.matched, *(f"{rule}?" for rule in verdict.unresolved)] for verdict in (old, new))
+    came = (f"+{rule}" for rule in after if rule not in before)
+    return (*came, *(f"-{rule}" for rule in before if rule not in after))
 
 
 def needed_of(policy: Policy, lacking: tuple[str, ...]) -> tuple[str, ...]:

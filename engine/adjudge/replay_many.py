@@ -24,7 +24,8 @@ from adjudge.files import replace_file
 from adjudge.model import Outcome
 from adjudge.plugin import Function, Provider
 from adjudge.policy.policy import Policy
-from adjudge.replay import Kept, Policies, Replayed, causes, causes_moved, known_of, replay_decision
+from adjudge.policy.scorecard_moves import ScorecardMove, ScorecardMoves, by_totals
+from adjudge.replay import Kept, Policies, Replayed, known_of, replay_decision, rules_moved
 
 EXAMPLES = 3
 """How many decisions are named for each pair of outcomes, and of those that are not replayable."""
@@ -36,7 +37,10 @@ Progress = Callable[[float], None]
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """A replayed decision, as reports name it. rules: what came into the verdict (`+`) and what left it (`-`)."""
+    """A replayed decision, as reports name it.
+
+    rules: what came into the verdict (`+`) and what left it (`-`). scorecard: how that moved it, if it did.
+    """
 
     seq: int
     decision_id: str
@@ -46,6 +50,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     missing: str | None = None
     differences: tuple[tuple[str, object, object], ...] = ()
     rules: tuple[str, ...] = ()
+    scorecard: ScorecardMove | None = None
 
 
 class Cell(msgspec.Struct):
@@ -58,8 +63,9 @@ class Cell(msgspec.Struct):
 
 
 class Tally(msgspec.Struct):
-    """What a replay came to. by_rule: how often a rule came or went where the outcome moved.
+    """What a replay came to.
 
+    by_rule: how often a rule came or went where the outcome moved. by_scorecard: what in the scorecard moved it.
     recorded_cost, cost: of provider calls, as the log has it and as the other policy would have bought, by currency;
     None where that policy's providers are not installed. untold: calls whose answer the log does not hold.
     """
@@ -67,6 +73,7 @@ class Tally(msgspec.Struct):
     answers: dict[str, int] = {}
     cells: dict[str, Cell] = {}
     by_rule: dict[str, int] = {}
+    by_scorecard: dict[str, int] = {}
     lost: list[Told] = []
     recorded_cost: dict[str, Decimal] = {}
     cost: dict[str, Decimal] | None = {}
@@ -101,11 +108,14 @@ class Tally(msgspec.Struct):
             cell.examples.append(told)
         if told.old is not told.new:
             _count(self.by_rule, dict.fromkeys(told.rules, 1))
+            if told.scorecard is not None:
+                _count(self.by_scorecard, dict.fromkeys(told.scorecard.labels, 1))
 
     def merge(self, other: Tally) -> None:
         """Add what another part of the log came to."""
         _count(self.answers, other.answers)
         _count(self.by_rule, other.by_rule)
+        _count(self.by_scorecard, other.by_scorecard)
         _count(self.untold, other.untold)
         self.lost = [*self.lost, *other.lost][:EXAMPLES]
         for name, cell in other.cells.items():
@@ -148,6 +158,7 @@ class _Work:
     is_verbose: bool
     _kept: Kept | None = None
     _policies: Policies = field(init=False)
+    _moves: dict[int, ScorecardMoves] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._policies = Policies(self.functions)
@@ -168,7 +179,7 @@ class _Work:
             if self.policy is None and one.answer == "identical" and not self.is_verbose:
                 _count(tally.answers, {"identical": 1})
                 continue
-            said = _told(one, self._moved(one, policy))
+            said = _told(one, self._scorecard(one, kept))
             tally.add(said)
             if self.policy is not None:
                 _join(tally.recorded_cost, body_.cost)
@@ -181,14 +192,20 @@ class _Work:
         _count(tally.untold, side.untold)
         return tally, told
 
-    def _moved(self, one: Replayed, policy: Policy | str) -> tuple[str, ...]:
-        """Return what came and went where the outcome moved."""
+    def _scorecard(self, one: Replayed, kept: Kept) -> ScorecardMove | None:
+        """Return how the scorecard moved a decision: from the policy that decided it to the other."""
         body, new = one.decision, one.recomputed
-        if new is None or body.verdict.outcome is new.outcome:
-            return ()
-        recorded = self._policies.get(body)
-        cards = [None if isinstance(each, str) else each.typed.scorecard for each in (recorded, policy)]
-        return causes_moved(causes(body.verdict, cards[0]), causes(new, cards[1]))
+        if self.policy is None or new is None or new.outcome is body.verdict.outcome:
+            return None
+        old = self._policies.get(body)
+        if isinstance(old, str):
+            return by_totals(body.verdict, new)
+        given, _ = known_of(body, kept.vault.reveal)
+        before = old.as_taken(given)
+        if old.evaluate(before, now=body.at).score != body.verdict.score:  # what was known then is not known now
+            return by_totals(body.verdict, new)
+        moves = self._moves.setdefault(id(old), ScorecardMoves(old, self.policy))  # which keeps it
+        return moves.of(before, self.policy.as_taken(given), now=body.at)
 
     def close(self) -> None:
         """Let go of the vault."""
@@ -196,7 +213,7 @@ class _Work:
             self._kept.vault.close()
 
 
-def _told(one: Replayed, moved: tuple[str, ...]) -> Told:
+def _told(one: Replayed, scorecard: ScorecardMove | None) -> Told:
     old, new = one.decision.verdict, one.recomputed
     return Told(
         seq=one.seq,
@@ -206,7 +223,8 @@ def _told(one: Replayed, moved: tuple[str, ...]) -> Told:
         new=new.outcome if new is not None else None,
         missing=one.missing,
         differences=one.differences,
-        rules=moved,
+        rules=rules_moved(old, new) if new is not None and old.outcome is not new.outcome else (),
+        scorecard=scorecard,
     )
 
 

@@ -16,6 +16,7 @@ from adjudge.cli.progress import progress_bar, size_of
 from adjudge.cli.settings import Settings
 from adjudge.errors import NothingRead
 from adjudge.model import OUTCOMES
+from adjudge.policy.scorecard_moves import MOVED_BY, causes, most
 from adjudge.recorded import to_json
 from adjudge.registry import load_policy
 from adjudge.replay_many import Tally, Told, replay_all
@@ -105,7 +106,8 @@ def _what_if(tally: Tally, form: str, verbose: bool) -> int:
         facts = {"decisions": tally.total, "changed": tally.changed, "erased": erased, "not replayable": lost}
         cost = {"recorded": tally.recorded_cost, "then": tally.cost, "untold": dict(tally.untold)}
         rules = dict(_most(tally.by_rule))
-        print_json({**facts, "matrix": matrix, "rules": rules, "cost": cost}, indent=None)
+        card = dict(_most(tally.by_scorecard))
+        print_json({**facts, "matrix": matrix, "rules": rules, "scorecard": card, "cost": cost}, indent=None)
     else:
         say(*_matrix(tally, verbose))
     return FINDINGS if tally.changed or lost else FINE
@@ -117,18 +119,18 @@ def _matrix(tally: Tally, verbose: bool) -> Iterator[str]:
     yield f"  {'old':<8}" + "".join(f"{f'→ {new}':>10}" for new in OUTCOMES)
     for old in OUTCOMES:
         yield f"  {old:<8}" + "".join(f"{tally.count(old, new) or '·':>10}" for new in OUTCOMES)
-    if tally.by_rule:
+    if moved_by := most(tally.by_rule, tally.by_scorecard):
         yield ""
-        yield "rules that moved them (+ came, - went, ? in doubt):"
-        for rule, count in _most(tally.by_rule):
-            yield f"  {count:>5}  {rule}"
+        yield MOVED_BY
+        for cause, count in moved_by:
+            yield f"  {count:>5}  {cause}"
     yield from _cost(tally)
     for cell in sorted(tally.cells.values(), key=lambda cell: (cell.old, cell.new)):
         if cell.old is not cell.new or verbose:
             yield ""
             yield f"{cell.old} → {cell.new}, {counted(cell.count, 'decision')}, such as:"
             for one in cell.examples:
-                yield f"  record {one.seq}, decision {one.decision_id}  {' '.join(one.rules)}".rstrip()
+                yield f"  record {one.seq}, decision {one.decision_id}  {causes(one.rules, one.scorecard)}".rstrip()
     if erased := tally.answers.get("erased", 0):
         yield ""
         yield f"{counted(erased, 'decision')} cannot be told: what they hang on was erased, as the log says"
@@ -161,7 +163,8 @@ def _money(amounts: Mapping[str, Decimal]) -> str:
 def _move(one: Told) -> dict[str, object]:
     new = one.new.value if one.new is not None else None
     data = {"seq": one.seq, "decision_id": one.decision_id, "old": one.old.value, "new": new}
-    return {**data, "rules": list(one.rules), "missing": one.missing}
+    card = one.scorecard.data() if one.scorecard is not None else None
+    return {**data, "rules": list(one.rules), "scorecard": card, "missing": one.missing}
 
 
 def _decision(one: Told) -> dict[str, object]:

@@ -13,6 +13,7 @@ import pytest
 from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.read import read
 from adjudge.audit.vault import Vault
+from adjudge.authoring.comparison import traffic_report
 from adjudge.authoring.comparison.traffic import EXAMPLES, Traffic, compare_traffic
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.model import Outcome
@@ -194,6 +195,10 @@ def test_scorecard_is_a_cause_like_a_rule(tmp_path: Path) -> None:
     shop.decide(tmp_path, REQUESTS[:6])
     traffic = compared(shop, POLICY + card.replace("BOUND", "2"), tmp_path, old=POLICY + card.replace("BOUND", "9"))
     assert traffic.flips > 0
-    assert dict(traffic.moved_by) == {"+scorecard:review": traffic.flips}
+    assert not traffic.moved_by
+    assert dict(traffic.moved_by_scorecard) == {"band review 9 → 2": traffic.flips}
     assert ("scorecard:review", 0, traffic.new.hits["scorecard:review"]) in traffic.hits_moved()
-    assert all(flip.rules for flips in traffic.examples.values() for flip in flips)
+    told = {str(flip.scorecard) for flips in traffic.examples.values() for flip in flips}
+    assert told == {"scorecard band review 9 → 2"}
+    assert "    scorecard band review 9 → 2" in list(traffic_report.text(traffic))
+    assert any("| `scorecard band review 9 → 2` |" in part for part in traffic_report.markdown(traffic))

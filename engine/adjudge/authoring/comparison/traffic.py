@@ -17,7 +17,9 @@ from adjudge.errors import NothingRead
 from adjudge.model import Outcome, SignalStatus, Verdict
 from adjudge.plugin import Provider
 from adjudge.policy.policy import Policy
-from adjudge.replay import Kept, causes, causes_moved, known_of
+from adjudge.policy.scorecard_moves import ScorecardMove, ScorecardMoves
+from adjudge.policy.typed import Scorecard
+from adjudge.replay import Kept, known_of, rules_moved
 from adjudge.signals.plan import Plan, plan
 
 EXAMPLES = 3
@@ -27,7 +29,10 @@ _DAY_S = 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flip:
-    """A decision that would come out otherwise. rules: what came (`+`) and went (`-`), in doubt (`?`) or not."""
+    """A decision that would come out otherwise.
+
+    rules: what came (`+`) and went (`-`), in doubt (`?`) or not. scorecard: how that moved it, if it did.
+    """
 
     seq: int
     decision_id: str
@@ -35,6 +40,7 @@ class Flip:
     old: Outcome
     new: Outcome
     rules: tuple[str, ...]
+    scorecard: ScorecardMove | None = None
 
 
 @dataclass(slots=True)
@@ -69,6 +75,7 @@ class Traffic:
     """What two policies make of a log.
 
     matrix: counts by old and new outcome. moved_by: rules that came (`+`) or went (`-`) where that changed the outcome.
+    moved_by_scorecard: what in the scorecard changed the outcome, and how often.
     lost: decisions that cannot be told, by why. unlike: of those that can, how many the log has with another outcome
     than the old policy's; then it was not this policy that decided them.
     first, last: when the earliest and the latest were decided.
@@ -79,6 +86,7 @@ class Traffic:
     matrix: Counter[tuple[Outcome, Outcome]] = field(default_factory=Counter)
     examples: dict[tuple[Outcome, Outcome], list[Flip]] = field(default_factory=dict)
     moved_by: Counter[str] = field(default_factory=Counter)
+    moved_by_scorecard: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
     unlike: int = 0
     first: datetime | None = None
@@ -130,6 +138,7 @@ def compare_traffic(
     sides = [
         (side, policy, Buyer(policy, providers or {})) for side, policy in ((traffic.old, old), (traffic.new, new))
     ]
+    moves = ScorecardMoves(old, new)
     for log in logs:
         for seq, body, given, missing in _decisions(log, (old, new)):
             if body.policy not in (old.name, new.name):
@@ -138,15 +147,18 @@ def compare_traffic(
                 traffic.lost[missing] += 1
                 continue
             verdicts: list[Verdict] = []
-            speaking: list[list[str]] = []
             for side, policy, buyer in sides:
                 verdict = policy.evaluate(policy.as_taken(given), now=body.at)
                 verdicts.append(verdict)
-                speaking.append(causes(verdict, policy.typed.scorecard))
-                _count(side, verdict, speaking[-1])
+                _count(side, verdict, policy.typed.scorecard)
                 buyer.buy(side, body, given)
+            traffic.matrix[verdicts[0].outcome, verdicts[1].outcome] += 1
+            traffic.first = min(traffic.first or body.at, body.at)
+            traffic.last = max(traffic.last or body.at, body.at)
             traffic.unlike += body.verdict.outcome != verdicts[0].outcome
-            _flip(traffic, seq, body, verdicts[0], verdicts[1], causes_moved(*speaking))
+            if verdicts[0].outcome != verdicts[1].outcome:
+                move = moves.of(old.as_taken(given), new.as_taken(given), now=body.at)
+                _flip(traffic, seq, body, verdicts[0], verdicts[1], move)
     return traffic
 
 
@@ -165,20 +177,22 @@ def _decisions(
         raise NothingRead(f"{log}: holds no decision")
 
 
-def _count(side: Side, verdict: Verdict, speaking: list[str]) -> None:
+def _count(side: Side, verdict: Verdict, card: Scorecard | None) -> None:
     side.outcomes[verdict.outcome] += 1
     side.unsettled += not verdict.settled
-    side.hits.update(cause for cause in speaking if not cause.endswith("?"))
+    side.hits.update(verdict.matched)
+    band = card.outcome_of(verdict.score[0]) if card is not None and verdict.score is not None else Outcome.PASS
+    if band is not Outcome.PASS:
+        side.hits[f"scorecard:{band}"] += 1
 
 
-def _flip(traffic: Traffic, seq: int, body: DecisionBody, old: Verdict, new: Verdict, moved: tuple[str, ...]) -> None:
+def _flip(
+    traffic: Traffic, seq: int, body: DecisionBody, old: Verdict, new: Verdict, scorecard: ScorecardMove | None
+) -> None:
     cell = old.outcome, new.outcome
-    traffic.matrix[cell] += 1
-    traffic.first = min(traffic.first or body.at, body.at)
-    traffic.last = max(traffic.last or body.at, body.at)
-    if old.outcome == new.outcome:
-        return
-    traffic.moved_by.update(moved)
+    rules = rules_moved(old, new)
+    traffic.moved_by.update(rules)
+    traffic.moved_by_scorecard.update(scorecard.labels if scorecard is not None else ())
     kept = traffic.examples.setdefault(cell, [])
     if len(kept) < EXAMPLES:
         kept.append(
@@ -188,7 +202,8 @@ def _flip(traffic: Traffic, seq: int, body: DecisionBody, old: Verdict, new: Ver
                 merchant_biz_id=body.merchant_biz_id,
                 old=old.outcome,
                 new=new.outcome,
-                rules=moved,
+                rules=rules,
+                scorecard=scorecard,
             )
         )
 

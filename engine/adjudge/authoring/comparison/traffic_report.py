@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from adjudge.authoring.comparison.traffic import Side, Traffic
 from adjudge.model import OUTCOMES
+from adjudge.policy.scorecard_moves import MOVED_BY, causes, most
 from adjudge.texts import in_code, in_markdown
 
 RULES_MAX = 12
@@ -28,16 +29,17 @@ def text(traffic: Traffic) -> Iterator[str]:
         yield ""
         yield "rules that hold more or less often:"
         yield from (f"  {before:>7} → {after:<7} {rule}" for rule, before, after in moved[:RULES_MAX])
-    if traffic.moved_by:
+    moved_by = most(traffic.moved_by, traffic.moved_by_scorecard)
+    if moved_by:
         yield ""
-        yield "rules that moved them (+ came, - went, ? in doubt):"
-        yield from (f"  {count:>7}  {rule}" for rule, count in traffic.moved_by.most_common(RULES_MAX))
+        yield MOVED_BY
+        yield from (f"  {count:>7}  {cause}" for cause, count in moved_by[:RULES_MAX])
     for (old, new), flips in sorted(traffic.examples.items()):
         yield ""
         yield f"{old} → {new}, such as:"
         for one in flips:
             yield f"  record {one.seq}, MerchantBizId {one.merchant_biz_id}, decision {one.decision_id}"
-            yield f"    {' '.join(one.rules)}"
+            yield f"    {causes(one.rules, one.scorecard)}"
     for line in _limits(traffic):
         yield ""
         yield line
@@ -63,9 +65,15 @@ def markdown(traffic: Traffic) -> Iterator[str]:
         lines = ["| rule holds | old | new |", "|---|---|---|"]
         lines += [f"| {in_code(rule)} | {before} | {after} |" for rule, before, after in moved[:RULES_MAX]]
         yield "<details><summary>rules</summary>\n\n" + "\n".join(lines) + "\n\n</details>"
+    moved_by = most(traffic.moved_by, traffic.moved_by_scorecard)
+    if moved_by:
+        lines = ["| what moved them | decisions |", "|---|---|"]
+        lines += [f"| {in_code(cause)} | {count} |" for cause, count in moved_by[:RULES_MAX]]
+        yield "\n".join(lines)
     if traffic.examples:
         lines = [
-            f"- {old} → {new}: decision `{one.decision_id}` (record {one.seq}): {in_code(' '.join(one.rules))}"
+            f"- {old} → {new}: decision `{one.decision_id}` (record {one.seq}): "
+            + in_code(causes(one.rules, one.scorecard))
             for (old, new), flips in sorted(traffic.examples.items())
             for one in flips
         ]
@@ -108,6 +116,7 @@ def data(traffic: Traffic) -> dict[str, object]:
         "old": _side(traffic.old),
         "new": _side(traffic.new),
         "rules": dict(traffic.moved_by.most_common()),
+        "scorecard": dict(traffic.moved_by_scorecard.most_common()),
         "examples": [
             {
                 "seq": one.seq,
@@ -116,6 +125,7 @@ def data(traffic: Traffic) -> dict[str, object]:
                 "old": one.old.value,
                 "new": one.new.value,
                 "rules": list(one.rules),
+                "scorecard": one.scorecard.data() if one.scorecard is not None else None,
             }
             for flips in traffic.examples.values()
             for one in flips
