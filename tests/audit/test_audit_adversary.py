@@ -164,6 +164,9 @@ def cases(world: World) -> Iterator[Case]:
         swapped = [*lines[:at], lines[at + 1], lines[at], *lines[at + 2 :]]
         yield Case(f"swap {at}", split(swapped), at + 1)
         yield Case(f"cut {at} in two", split([*lines[:at], lines[at][:-40]]), at + 1)
+        yield Case(
+            f"{at} over two segments", [[*lines[:at], lines[at][:-40]], [lines[at][-40:], *lines[at + 1 :]]], at + 1
+        )
     for at in [at for at in near if kind(lines[at]) != "checkpoint"]:
         yield Case(f"delete {at} and chain", split(rechained([*lines[:at], *lines[at + 1 :]], at)), next_point(at) - 1)
         before = lines[at - 1][HASH] if at else FIRST_PREV

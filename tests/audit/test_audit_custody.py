@@ -84,6 +84,9 @@ def test_vault_that_is_as_the_log_says_is_good(log: Path) -> None:
         (f"update keys set key = zeroblob(32) where subject = '{subject(0)}'", "unreadable", NAMES),
         (f"update personal set sealed = zeroblob(60) where subject = '{subject(0)}' and name = 'email'",
          "unreadable", ["email"]),
+        (f"update personal set name = 'phone' where subject = '{subject(0)}' and name = 'email'",
+         "misfiled", ["email"]),
+        (f"update personal set subject = '{subject(2)}' where subject = '{subject(0)}'", "unreadable", NAMES),
     ],
 )  # fmt: skip
 def test_what_was_taken_away_without_a_record_is_found(log: Path, change: str, what: str, named: list[str]) -> None:
@@ -117,11 +120,24 @@ def test_what_was_erased_and_is_there_is_found(log: Path) -> None:
     assert check_vault(log).is_good
 
 
+def test_value_that_was_filed_as_anothers_is_found(log: Path) -> None:
+    """Who has the folder has both keys, and can seal one's value as another's: then no erasure would find it."""
+    with closing(sqlite3.connect(log / KEYS)) as database:
+        database.execute(
+            "update keys set key = (select key from keys where subject = ?) where subject = ?", (subject(0), subject(2))
+        )
+        database.commit()
+    sql(log, f"delete from personal where subject = '{subject(2)}'")
+    sql(log, f"update personal set subject = '{subject(2)}' where subject = '{subject(0)}'")
+    found = {(one.what, one.merchant_biz_id) for one in check_vault(log).strays}
+    assert found == {("misfiled", subject(0)), ("missing", subject(2))}
+
+
 def test_vault_that_is_gone_is_all_missing_and_not_all_named(log: Path) -> None:
     for name in (VAULT, KEYS):
         (log / name).unlink()
     found = check_vault(log)
-    assert found.counts == {"missing": 6, "unreadable": 0, "present": 0} and found.erased == 3
+    assert found.counts == {"missing": 6, "unreadable": 0, "misfiled": 0, "present": 0} and found.erased == 3
     assert len(found.strays) <= SHOWN
     assert (
         "vault: the log names 9 commitments: 0 held, 3 erased, 6 not as it says\n" in run("verify", log, "--vault")[1]

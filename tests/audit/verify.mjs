@@ -11,8 +11,10 @@ const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
 function* lines(folder) {
   const names = readdirSync(folder).filter((name) => /^audit-\d{6,}\.jsonl$/.test(name));
-  const bytes = Buffer.concat(names.sort((a, b) => parseInt(a.slice(6)) - parseInt(b.slice(6))).map((name) => readFileSync(join(folder, name))));
-  for (let start = 0, end; start < bytes.length; start = end) yield bytes.subarray(start, (end = bytes.indexOf(10, start) + 1 || bytes.length));
+  for (const name of names.sort((a, b) => parseInt(a.slice(6)) - parseInt(b.slice(6)))) {
+    const bytes = readFileSync(join(folder, name));
+    for (let start = 0, end; start < bytes.length; start = end) yield bytes.subarray(start, (end = bytes.indexOf(10, start) + 1 || bytes.length));
+  }
 }
 
 function parse(text) {

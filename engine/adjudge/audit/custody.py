@@ -14,12 +14,14 @@ from adjudge.audit.bodies import COMMITMENT, DecisionBody
 from adjudge.audit.calls import CallBody
 from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import bodies
-from adjudge.audit.vault import Vault
+from adjudge.audit.vault import Standing, Vault
 
 SHOWN = 20
 """How many of a kind are named; all are counted."""
 
-What = Literal["missing", "unreadable", "present"]
+What = Literal["missing", "unreadable", "misfiled", "present"]
+
+_WHAT: dict[Standing, What] = {"absent": "missing", "unreadable": "unreadable", "misfiled": "misfiled"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +29,8 @@ class Stray:
     """A value that is not as the log says.
 
     missing: the vault lacks it, and no record says that it was erased. unreadable: it is there and its key does not
-    open it: it was changed, or the key is not the one that sealed it. present: it is there in spite of the record.
+    open it: it was changed, or the key is not the one that sealed it. misfiled: it is there under another name or
+    MerchantBizId, where an erasure does not find it. present: it is there in spite of the record.
     seq: of the first record that names it. erased_seq: of that record.
     """
 
@@ -47,7 +50,7 @@ class Custody:
 
     held: int = 0
     erased: int = 0
-    counts: dict[What, int] = field(default_factory=lambda: {"missing": 0, "unreadable": 0, "present": 0})
+    counts: dict[What, int] = field(default_factory=lambda: {"missing": 0, "unreadable": 0, "misfiled": 0, "present": 0})
     strays: list[Stray] = field(default_factory=list)
 
     @property
@@ -68,14 +71,14 @@ def check_vault(log: Path) -> Custody:
     with Vault.of(log) as vault:
         for record, body in bodies(log, DecisionBody, CallBody):
             for name, commitment in _named(body):
-                standing = vault.standing(commitment)
+                standing = vault.standing(commitment, body.merchant_biz_id, name)
                 gone = erasures.of(body.merchant_biz_id, name, record.seq)
                 if gone is None and standing == "held":
                     found.held += 1
-                elif gone is not None and standing != "held":  # a restored copy without its key tells nothing
+                elif gone is not None and standing in ("absent", "unreadable"):  # a copy without its key tells nothing
                     found.erased += 1
                 else:
-                    what: What = "present" if gone is not None else "missing" if standing == "absent" else "unreadable"
+                    what: What = "present" if gone is not None else _WHAT[standing]
                     found.add(
                         Stray(
                             what=what,

@@ -34,8 +34,9 @@ VAULT, KEYS = "vault.sqlite", "vault-keys.sqlite"
 _SALT_BYTES = 16
 _NONCE_BYTES = 12
 
-Standing = Literal["held", "absent", "unreadable"]
-"""Whether a value can be had; `unreadable`: it was changed, or sealed under another key than its subject's."""
+Standing = Literal["held", "misfiled", "absent", "unreadable"]
+"""Whether a value can be had; `unreadable`: it was changed, or sealed under another key than its subject's; `misfiled`:
+it stands under another subject or name, where an erasure passes it over."""
 
 canonical = msgspec.json.Encoder(order="deterministic", decimal_format="string").encode
 """Return a value's JSON text, the same for all that are equal. Raises TypeError where it has none."""
@@ -91,10 +92,18 @@ class Vault:
         text = self._text(commitment)
         return msgspec.json.decode(text) if isinstance(text, bytes) else None
 
-    def standing(self, commitment: str) -> Standing:
-        """Return whether the value of a commitment can be had. Raises AuditUnavailable."""
+    def standing(self, commitment: str, subject: str, name: str) -> Standing:
+        """Return whether the value of a commitment can be had, and where an erasure of the subject finds it.
+
+        Raises AuditUnavailable.
+        """
         text = self._text(commitment)
-        return "held" if isinstance(text, bytes) else text
+        if not isinstance(text, bytes):
+            return text
+        with self._reading() as database:
+            wanted = "select 1 from personal where commitment = ? and subject = ? and name = ?"
+            is_found = database.execute(wanted, (commitment, subject, name)).fetchone() is not None
+        return "held" if is_found else "misfiled"
 
     def names(self, subject: str) -> tuple[str, ...]:
         """Return the names of the values that the vault holds of a subject, one for each value, in order.

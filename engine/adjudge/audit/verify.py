@@ -559,7 +559,7 @@ def _check(line: bytes, seq: int, prev: bytes) -> tuple[str, str, int, bytes]:
     if len(line) > MAX_LINE:
         return "too-long", f"the line is longer than {MAX_LINE} bytes", seq, b""
     if not line.endswith(b"\n"):
-        return "torn", "the last line is not finished: a crash, a cut, or a writer at work", seq, b""
+        return "torn", "the file's last line is not finished: a crash, a cut, or a writer at work", seq, b""
     prefix, suffix = PREFIX.match(line), SUFFIX.fullmatch(line, max(0, len(line) - SUFFIX_LENGTH))
     if not prefix or not suffix or prefix.end() > suffix.start():
         return *_misshapen(line), seq, b""

@@ -32,5 +32,7 @@ def _said(stray: Stray) -> str:
             return "is not in the vault, and no record says that it was erased"
         case "unreadable":
             return "cannot be opened: it was changed, or its key is not the one that sealed it"
+        case "misfiled":
+            return "is filed in the vault as another's or under another name, where no erasure would find it"
         case "present":
             return f"is in the vault, though record {stray.erased_seq} says that it was erased; erase it again"
