@@ -305,3 +305,17 @@ def test_text_that_is_not_utf8_is_the_callers_mistake_and_nothing_is_written(
     assert done.exit_code == 2
     assert "is not UTF-8" in done.stderr and "Traceback" not in done.stderr
     assert (log / "audit-000001.jsonl").read_bytes() == before
+
+
+def test_retired_key_never_comes_back(run: Run, log: Path) -> None:
+    """A log in which it signed again would never verify any more."""
+    for name in ("one.key", "two.key"):
+        run("audit", "keygen", name)
+    assert run("audit", "rekey", log, "--key", "one.key", "--by", "kim", "--yes").exit_code == 0
+    assert run("audit", "rekey", log, "--key", "two.key", "--old-key", "one.key").exit_code == 0
+    before = (log / "audit-000001.jsonl").read_bytes()
+    for how in (("--old-key", "two.key"), ("--by", "kim", "--yes")):
+        back = run("audit", "rekey", log, "--key", "one.key", *how)
+        assert back.exit_code == 2 and "a key that is retired stays so" in back.stderr
+    assert (log / "audit-000001.jsonl").read_bytes() == before
+    assert run("audit", "verify", log, "--key", "one.key.pub", "--key", "two.key.pub").exit_code == 0

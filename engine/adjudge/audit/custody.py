@@ -50,7 +50,9 @@ class Custody:
 
     held: int = 0
     erased: int = 0
-    counts: dict[What, int] = field(default_factory=lambda: {"missing": 0, "unreadable": 0, "misfiled": 0, "present": 0})
+    counts: dict[What, int] = field(
+        default_factory=lambda: {"missing": 0, "unreadable": 0, "misfiled": 0, "present": 0}
+    )
     strays: list[Stray] = field(default_factory=list)
 
     @property

@@ -9,7 +9,7 @@ import click
 from adjudge.audit.checkpoints import Checkpoints
 from adjudge.audit.kinds import records
 from adjudge.audit.log import AuditLog
-from adjudge.audit.proof import Found
+from adjudge.audit.proof import Found, signature_of
 from adjudge.audit.signing import generate, mac_key_from_file, signer_from_file
 from adjudge.cli.group import FINE
 from adjudge.cli.output import counted, say
@@ -58,10 +58,17 @@ def rekey_command(
     if key is None and mac_key is None:
         raise click.UsageError("name the new --key, or the --mac-key of a log that nobody signs")
     points = checkpoints_by(key, mac_key, old_key)
-    found = Found(points.proof)
+    found, signed = Found(points.proof), dict[str, None]()
     for record in records(log):
         found.take(record)
+        if (signature := signature_of(record)) is not None:
+            signed[signature[0]] = None
     assert found.end is not None, "a log without records is read as none"
+    if points.signer is not None and points.signer.key_id in [*signed][:-1]:
+        raise click.UsageError(
+            f"the key {points.signer.key_id} signed this log before another took its place: a key that is retired stays"
+            " so. Make a new one with `adjudge audit keygen`"
+        )
     unproven = found.end.seq - found.proven_seq
     if unproven and old_key is None:
         if by is None:
