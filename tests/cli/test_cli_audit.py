@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cli_documents import BIZ_ID, request_document
 
+from adjudge.audit.verify import verify
 from adjudge.documents import decode_request
 from adjudge.engine import Engine
 from adjudge.journal import Journal
@@ -34,6 +35,11 @@ def test_audit_verify_against_a_witness(run: Any, log: Path) -> None:
     assert run("audit", "verify", log, "--expect-count", "6").exit_code == 0
     result = run("audit", "verify", log, "--expect-count", "5")
     assert result.exit_code == 1 and "unexpected-end" in result.stdout
+    last = verify(log).last_hash
+    assert run("audit", "verify", log, "--expect-last", last.upper()).exit_code == 0, "in capitals too"
+    for cut_short in ("", last[:-1], last[:12], "x" * 64):
+        result = run("audit", "verify", log, "--expect-last", cut_short)
+        assert result.exit_code == 2 and "is not 64 hex digits" in result.stderr, "a slip, not a log that was changed"
 
 
 def test_audit_verify_that_found_no_record_is_status_1(run: Any, folder: Path) -> None:

@@ -768,7 +768,9 @@ def verify_files(
     mac_keys: Sequence[Path] = (),
     closed: bool = False,
 ) -> Findings:
-    """Verify a log with keys and anchors from files. Raises ValueError for any file that cannot be used."""
+    """Verify a log with keys and anchors from files. Raises ValueError for any file that cannot be used, or no hash."""
+    if expect_last is not None and not re.fullmatch("[0-9a-fA-F]{64}", expect_last):
+        raise ValueError("the hash of the last record, as the witness has it, is not 64 hex digits")
     at = log
     try:
         found, macs = [], []
@@ -784,7 +786,7 @@ def verify_files(
         at = log
         return verify(
             log,
-            expect_last=expect_last,
+            expect_last=expect_last and expect_last.lower(),
             expect_count=expect_count,
             keys=found,
             mac_keys=macs,
