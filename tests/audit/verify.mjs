@@ -9,18 +9,13 @@ const LINE = /^\{"schema":1,"seq":([1-9]\d*),"prev":"([0-9a-f]{64})","kind":"([a
 const MAC = /^,"mac":"([0-9a-f]{64})"$/, SIGNED = /,"key":"([0-9a-f]{16})","signature":"([0-9a-f]{128})"$/;
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
-function* lines(folder) {
-  const names = readdirSync(folder).filter((name) => /^audit-\d{6,}\.jsonl$/.test(name));
-  for (const name of names.sort((a, b) => parseInt(a.slice(6)) - parseInt(b.slice(6)))) {
-    const bytes = readFileSync(join(folder, name));
-    for (let start = 0, end; start < bytes.length; start = end) yield bytes.subarray(start, (end = bytes.indexOf(10, start) + 1 || bytes.length));
-  }
+function lines(folder) {
+  const names = readdirSync(folder).filter((name) => /^audit-\d{6,}\.jsonl$/.test(name)).sort((a, b) => parseInt(a.slice(6)) - parseInt(b.slice(6)));
+  const split = (text) => text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+  return names.flatMap((name) => split(readFileSync(join(folder, name), "latin1")).map((line) => Buffer.from(line, "latin1")));
 }
 
-function parse(text) {
-  try { return JSON.parse(text); } catch { return null; }
-}
-
+const parse = (text) => { try { return JSON.parse(text); } catch { return null; } };
 const keyId = (key) => sha256(key.export({ type: "spki", format: "der" }).subarray(-32)).slice(0, 16);
 function macKey(text) {
   if (!text.includes("PRIVATE KEY")) return Buffer.from(text.trim(), "hex");

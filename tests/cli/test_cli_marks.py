@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -319,3 +321,17 @@ def test_retired_key_never_comes_back(run: Run, log: Path) -> None:
         assert back.exit_code == 2 and "a key that is retired stays so" in back.stderr
     assert (log / "audit-000001.jsonl").read_bytes() == before
     assert run("audit", "verify", log, "--key", "one.key.pub", "--key", "two.key.pub").exit_code == 0
+
+
+def test_erase_deletes_a_key_whose_values_are_gone(run: Run, log: Path) -> None:
+    """With the key somebody could read the values from a copy of the vault."""
+    asked = ("audit", "erase", log, "--merchant-biz-id", f"{BIZ_ID}3")
+    with closing(sqlite3.connect(log / "vault.sqlite")) as database:
+        assert database.execute("delete from personal").rowcount
+        database.commit()
+    before = (log / "audit-000001.jsonl").read_bytes()
+    with closing(sqlite3.connect(log / "vault-keys.sqlite")) as database:
+        for how, keys in (("--dry-run", 1), ("--yes", 0)):
+            assert run(*asked, how).stdout.startswith(f"{BIZ_ID}3  nothing is held\n")
+            assert database.execute("select count(*) from keys").fetchone() == (keys,)
+    assert (log / "audit-000001.jsonl").read_bytes() == before, "no value was erased: no record says so"

@@ -114,6 +114,11 @@ class Vault:
             rows = database.execute("select name from personal where subject = ? order by name", (subject,))
             return tuple(str(name) for (name,) in rows)
 
+    def has_key(self, subject: str) -> bool:
+        """Whether the vault holds a key of a subject, be there a value or not. Raises AuditUnavailable."""
+        with self._reading() as database:
+            return database.execute("select 1 from keys where subject = ?", (subject,)).fetchone() is not None
+
     def subjects(self, name: str, value: object) -> tuple[str, ...]:
         """Return the subjects of which the vault holds a value under a name; opens every value of that name.
 

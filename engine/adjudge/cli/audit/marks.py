@@ -176,14 +176,17 @@ def erase_command(
         if form != JSON:
             for subject, names in found.items():
                 say(f"{subject}  {', '.join(names) or 'nothing is held'}")
-        if held and not dry_run:
-            if not yes:
+        # A key alone goes too: the values in a copy of the vault open with it.
+        left = [subject for subject in found if subject in held or vault.has_key(subject)]
+        if left and not dry_run:
+            if held and not yes:
                 click.confirm(
                     f"erase the values of {counted(len(held), 'MerchantBizId')} for good?", abort=True, err=True
                 )
             with _writing(log, key, mac_key) as opened:
-                for subject, names in held.items():
-                    opened.write_blocking("erasure", erasure_body(subject, names, by=by, reason=reason))
+                for subject in left:
+                    if subject in held:
+                        opened.write_blocking("erasure", erasure_body(subject, held[subject], by=by, reason=reason))
                     vault.erase(subject)
     if form == JSON:
         print_json({"erased": not dry_run, "subjects": {subject: list(names) for subject, names in found.items()}})
