@@ -61,6 +61,7 @@ def loaded(database: Any, path: Path) -> list[tuple[str | None, ...]]:
         (b"a,b\n1,\n,2\n", [("1", None), (None, "2")]),
         (b'a,b\n"",2\n1,""\n', [(None, "2"), ("1", None)]),
         (b"a,b\n\n1,2\n\n\n3,4\n\n", [("1", "2"), ("3", "4")]),
+        (b'a\n1\n\n""\n2\n', [("1",), (None,), ("2",)]),
         (b"a,b\n", []),
         (b"a,b", []),
         (b"a,b\nx\\,2\n'q,3\n#c,4\n", [("x\\", "2"), ("'q", "3"), ("#c", "4")]),
