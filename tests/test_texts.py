@@ -13,7 +13,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adjudge.source import Source
-from adjudge.texts import in_code, in_csv, in_fence, in_html, in_json, in_markdown, lines_of, on_terminal, one_line
+from adjudge.texts import (
+    about,
+    in_code,
+    in_csv,
+    in_digits,
+    in_fence,
+    in_html,
+    in_json,
+    in_markdown,
+    lines_of,
+    on_terminal,
+    one_line,
+)
 from adjudge.texts import split_lines as split
 
 SPLITTERS = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
@@ -128,3 +140,26 @@ def test_code_ends_where_we_end_it(text: str) -> None:
     fenced = in_fence(["+ a", text], "diff").split("\n")
     assert fenced[0] == fenced[-1] + "diff"
     assert fenced[-1] not in "\n".join(fenced[1:-1])
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (78.4, "78.4"),
+        (99.99, "99.99"),
+        (70.0, "70"),
+        (5, "5"),
+        (1234567.0, "1234567"),
+        (0.000063, "0.000063"),
+        (1e-20, "0." + "0" * 19 + "1"),
+        (-0.1, "-0.1"),
+    ],
+)
+def test_number_is_written_as_a_person_would(value: float, written: str) -> None:
+    assert in_digits(value) == written
+    assert float(written) == value
+
+
+def test_number_that_was_reckoned_has_no_rest() -> None:
+    assert about(0.07 * 100) == "7"
+    assert about(1234567.25) == "1234567.25"

@@ -11,6 +11,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable
+from decimal import Decimal
 from html import escape
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -154,3 +155,13 @@ def _shown(found: re.Match[str]) -> str:
         return char
     units = char.encode("utf-16-be", "surrogatepass").hex()
     return _SHORT.get(char) or "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+def in_digits(value: float) -> str:
+    """Return a number as a person writes it: the shortest that is read as the same, without an exponent."""
+    return f"{Decimal(repr(value)):f}".removesuffix(".0")
+
+
+def about(value: float) -> str:
+    """Return a number that was reckoned as a person writes it, without what the reckoning left behind its digits."""
+    return in_digits(float(f"{value:.12g}"))

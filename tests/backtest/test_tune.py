@@ -21,7 +21,7 @@ from adjudge.backtest import tune as tuning  # noqa: E402
 from adjudge.backtest.dataset import open_dataset  # noqa: E402
 from adjudge.backtest.duck import connect  # noqa: E402
 from adjudge.backtest.knobs import knobs_of  # noqa: E402
-from adjudge.backtest.tune import Goal, Tuned, number, rewritten, tune  # noqa: E402
+from adjudge.backtest.tune import Goal, Tuned, rewritten, tune  # noqa: E402
 
 POLICY = """policy_language: 1
 policy: tuned
@@ -116,12 +116,3 @@ def test_rejecting_is_no_way_to_fewer_reviews(tmp_path: Path) -> None:
     ]  # fmt: skip
     tuned = tuned_on(tmp_path, rows, Goal(max_review=0.0, max_miss=0.0))
     assert tuned.then[0].turned_away.hits == 0 == tuned.now[0].turned_away.hits
-
-
-@pytest.mark.parametrize(
-    ("value", "written"),
-    [(78.4, "78.4"), (99.99, "99.99"), (70.0, "70"), (5, "5"), (1e-20, "0." + "0" * 19 + "1"), (-0.1, "-0.1")],
-)
-def test_number_is_written_as_a_person_would(value: float, written: str) -> None:
-    assert number(value) == written
-    assert float(written) == value

@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +20,7 @@ from adjudge.backtest.knobs import Knob, knobs_of, turned
 from adjudge.backtest.measures import Ratio
 from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
+from adjudge.texts import in_digits
 
 if TYPE_CHECKING:
     import duckdb
@@ -198,13 +198,8 @@ def rewritten(policy: Policy, values: Mapping[Knob, float]) -> str:
     text = policy.typed.source.part(0)[0].text
     for knob in sorted(values, key=lambda one: -one.span.start):
         start = policy.typed.source.part(knob.span.start)[1]
-        text = text[:start] + number(values[knob]) + text[start + knob.span.end - knob.span.start :]
+        text = text[:start] + in_digits(values[knob]) + text[start + knob.span.end - knob.span.start :]
     return text
-
-
-def number(value: float) -> str:
-    """Return a number as a person writes it: the shortest that is read as the same, without an exponent."""
-    return f"{Decimal(repr(value)):f}".removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 @dataclass(slots=True)

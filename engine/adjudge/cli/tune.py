@@ -17,6 +17,7 @@ from adjudge.cli.output import JSON, diff_text, format_option, print_exact, prin
 from adjudge.cli.settings import Settings
 from adjudge.policy.load import read_policy_file
 from adjudge.policy.policy import Policy
+from adjudge.texts import in_digits
 
 if TYPE_CHECKING:
     from adjudge.backtest.knobs import Knob
@@ -145,7 +146,6 @@ def _met(goal: Goal, tuned: Tuned) -> dict[str, bool]:
 
 def _text(tuned: Tuned, goal: Goal, met: dict[str, bool]) -> Iterator[str]:
     from adjudge.backtest.report.words import percent
-    from adjudge.backtest.tune import number
 
     def told(one: Ratio) -> str:
         low, high = one.interval or (0.0, 0.0)
@@ -172,7 +172,7 @@ def _text(tuned: Tuned, goal: Goal, met: dict[str, bool]) -> Iterator[str]:
         step = (len(shown) - 1) / (FRONTIER_MAX - 1)
         shown = tuple(shown[round(at * step)] for at in range(FRONTIER_MAX))
     for values, result in shown:
-        moved = [f"{_name(knob, values)} {number(value)}" for knob, value in values.items() if value != knob.value]
+        moved = [f"{_name(knob, values)} {in_digits(value)}" for knob, value in values.items() if value != knob.value]
         said = ", ".join(moved) or "as it is"
         yield f"  {percent(result.review.share):>8}{percent(result.miss.share):>9}  {said}"
     for knob, why in tuned.fixed:

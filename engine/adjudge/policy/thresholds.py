@@ -34,6 +34,7 @@ from adjudge.policy.syntax import shown
 from adjudge.policy.typed import Rule
 from adjudge.policy.yaml import Scalar
 from adjudge.source import Span
+from adjudge.texts import about, in_digits
 
 _NUMBERS = (INT, DOUBLE, DURATION, TIMESTAMP)
 _PER_CENT = 100
@@ -225,7 +226,7 @@ def _range_hint(path: str, bound: Bound, low: Bound | None, high: Bound | None) 
     if isinstance(bound, int | float) and isinstance(low, int | float) and isinstance(high, int | float):
         for meant in (bound / _PER_CENT, bound * _PER_CENT):
             if low < meant <= high:
-                return f"{said}; did you mean {meant:g}?"
+                return f"{said}; did you mean {about(meant)}?"
     return said
 
 
@@ -235,7 +236,7 @@ def _said(bound: Bound | None) -> str:
             return format_duration(bound)
         case datetime():
             return format_timestamp(bound)
-        case int():
-            return str(bound)
+        case None:
+            return ""
         case _:
-            return f"{bound:g}"
+            return in_digits(bound)

@@ -9,6 +9,7 @@ from adjudge.authoring.lint.finding import Finding
 from adjudge.authoring.lint.subject import Subject
 from adjudge.expr.nodes import walk
 from adjudge.source import Span
+from adjudge.texts import about, in_digits
 
 CODE = "bound-scale"
 _RANGE_MIN = 10
@@ -38,6 +39,6 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _finding(subject: Subject, what: str, slot: str, bound: float, highest: float, span: Span) -> Finding:
-    message = f"{what} compares `{slot}`, which goes up to {highest:g}, with {bound:g}"
-    hint = f"write {bound * highest:g} if {bound:g} was meant as a share of the range, or allow it"
+    message = f"{what} compares `{slot}`, which goes up to {in_digits(highest)}, with {in_digits(bound)}"
+    hint = f"write {about(bound * highest)} if {in_digits(bound)} was meant as a share of the range, or allow it"
     return subject.finding(CODE, "warning", message, span, hint)
