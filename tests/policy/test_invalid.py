@@ -16,9 +16,10 @@ ROOT = Path(__file__).parent.parent.parent
 FILES = sorted((Path(__file__).parent / "invalid").glob("*.yaml"))
 WITHOUT_A_FILE = {"yaml-file", "yaml-size", "list-folder", "list-size", "list-encoding", "syntax-length"} | {
     "include-folder",
+    "name-plugin",
     "include-size",
 }
-"""What no small file beside its lists can show; `test_load` and `test_yaml` do."""
+"""What no small file beside its lists can show; `test_load`, `test_yaml` and the tests of configurations do."""
 
 
 def code_of(path: Path) -> str:
