@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from adjudge.model import Outcome
 from adjudge.policy import parse_policy
 
 pytest.importorskip("z3", reason="needs the extra `proofs`")
@@ -127,3 +128,17 @@ def test_what_is_proved_of_any_two_declarations_holds_of_every_value(data: st.Da
             old, new = (policy.evaluate(request).outcome for policy in (comparison.old, comparison.new))
             assert new <= old or not comparison.is_never_harder, (request, texts)
             assert new >= old or not comparison.is_never_softer, (request, texts)
+
+
+@pytest.mark.parametrize("words", ["[a, b]", "[a, b, c]"])
+def test_what_is_new_in_a_set_hangs_on_what_its_absence_means(words: str) -> None:
+    text = """policy_language: 1
+policy: x
+signals: {s: {fields: {t: {type: set, values: [a, b], absent: []}}}}
+rules:
+  - {id: r, when: size(s.novel_t) > 0, then: reject}
+"""
+    old, new = parse_policy(text), parse_policy(text.replace("[a, b], absent: []", words))
+    assert (old.evaluate({"s": {}}).outcome, new.evaluate({"s": {}}).outcome) == (Outcome.PASS, Outcome.REVIEW)
+    assert not compare(old, new, in_process=True).is_never_harder
+    assert not compare(new, old, in_process=True).is_never_softer

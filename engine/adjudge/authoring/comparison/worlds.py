@@ -81,12 +81,16 @@ def _is_read_alike(slot: str, old: Mapping[str, Field], new: Mapping[str, Field]
         return True
     whose = f"{owner}{dot}{name.removeprefix(NOVEL)}"
     kinds = [
-        (type(fields[whose].type), fields[whose].vocabulary)
+        (type(fields[whose].type), fields[whose].vocabulary, *_left_out(fields[whose]))
         if whose in fields and novel_name(whose, fields[whose]) is not None
         else None
         for fields in (old, new)
     ]
     return kinds[0] == kinds[1]
+
+
+def _left_out(field: Field) -> tuple[object, str | None]:
+    return field.left_out, field.within
 
 
 def _vocabularies(old: Mapping[str, Field], new: Mapping[str, Field]) -> Iterator[tuple[str, str]]:
@@ -95,6 +99,8 @@ def _vocabularies(old: Mapping[str, Field], new: Mapping[str, Field]) -> Iterato
         words = old[slot].vocabulary, new[slot].vocabulary
         if words[0] == words[1] or type(old[slot].type) is not type(new[slot].type):
             continue
+        if _left_out(old[slot]) != _left_out(new[slot]):
+            continue  # where the field is left out, what is new in it is known to one of them alone
         owner, dot, name = slot.rpartition(".")
         novels = {novel_name(name, field) for field in (old[slot], new[slot])}
         if len(novels) == 1 and None not in novels:
