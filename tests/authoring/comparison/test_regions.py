@@ -22,7 +22,6 @@ from policy.random_policies import NOW, policies, requests
 pytest.importorskip("z3", reason="needs the extra `proofs`")
 
 from adjudge.authoring.comparison import report
-from adjudge.authoring.comparison.changes import changes
 from adjudge.authoring.comparison.gates import Gates, MustBe
 from adjudge.authoring.comparison.regions import Comparison, Region, compare
 from adjudge.authoring.proofs import inquiry
@@ -300,20 +299,3 @@ def test_comparison_reads_well(form: str, tmp_path: Path, golden: Callable[[str,
     )
     assert (done.returncode, done.stderr) == (1, "")
     golden(f"compare/{'text.txt' if form == 'text' else 'markdown.md'}", done.stdout)
-
-
-def test_one_changed_row_of_a_scorecard_is_one_change() -> None:
-    card = "scorecard:\n  points: [{when: score > 1, add: 3}, {when: score > 2, add: 5}, ROW]\n  bands: {review: 5}\n"
-    text = "policy_language: 1\npolicy: p\ninputs: {score: int}\nrules: []\n" + card
-    old = parse_policy(text.replace("ROW", "{when: score > 3, add: 7}"))
-    for row, said in (
-        ("{when: score > 3, add: 6}", ["~ scorecard, score > 3: +7 → +6"]),
-        ("{when: score > 4, add: 7}", ["+ scorecard, score > 4: +7", "- scorecard, score > 3: +7"]),
-        ("{when: score > 2, add: 5}", ["~ scorecard, score > 2: +5 → +5, +5", "- scorecard, score > 3: +7"]),
-    ):
-        new = parse_policy(text.replace("ROW", row))
-        assert [str(change) for change in changes(old.typed, new.typed)] == said
-    bands = parse_policy(old.typed.source.text.replace("review: 5", "review: 6"))
-    assert [str(change) for change in changes(old.typed, bands.typed)] == [
-        "~ scorecard: review 5, SCORECARD → review 6, SCORECARD"
-    ]

@@ -8,7 +8,8 @@ from typing import Literal
 
 from adjudge.expr.printing import unparse
 from adjudge.fields import Field
-from adjudge.policy.typed import Rule, TypedPolicy
+from adjudge.policy.scorecard_moves import bands_changed, paired
+from adjudge.policy.typed import Row, Rule, Scorecard, TypedPolicy
 from adjudge.recorded import form_of
 
 _LISTED_MAX = 5
@@ -62,10 +63,7 @@ def _parts(old: TypedPolicy, new: TypedPolicy) -> Iterator[tuple[str, str | None
     yield "when_unknown", str(old.when_unknown), str(new.when_unknown)
     yield "gather", old.gather, new.gather
     yield "explore", f"{old.explore:.2%}", f"{new.explore:.2%}"
-    yield "scorecard", _card(old), _card(new)
-    rows, others = _rows(old), _rows(new)
-    for condition in dict.fromkeys([*others, *rows]):
-        yield f"scorecard, {condition}", rows.get(condition), others.get(condition)
+    yield from _scorecard(old.scorecard, new.scorecard)
     for name in dict.fromkeys([*old.variables, *new.variables]):
         yield f"variable {name}", _variable(old, name), _variable(new, name)
     for name in dict.fromkeys([*old.lists, *new.lists]):
@@ -104,24 +102,30 @@ def _flow(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _rows(policy: TypedPolicy) -> dict[str, str]:
-    """Return a scorecard's points by their conditions, in order: each row is looked at for itself."""
-    rows: dict[str, str] = {}
-    for row in policy.scorecard.rows if policy.scorecard is not None else ():
-        condition = unparse(row.condition)
-        before = rows.get(condition)
-        rows[condition] = f"{before}, {row.points:+d}" if before else f"{row.points:+d}"
-    return rows
+def _scorecard(old: Scorecard | None, new: Scorecard | None) -> Iterator[tuple[str, str | None, str | None]]:
+    """Yield a scorecard's rows and the rest of it; one that came or went as a whole."""
+    if old is None or new is None:
+        yield "scorecard", _card(old), _card(new)
+        return
+    for pair in paired(old, new):
+        yield f"scorecard {pair.name}", _row(pair.old), _row(pair.new)
+    for name, before, after in bands_changed(old, new):
+        yield f"scorecard band {name}", *(None if start is None else str(start) for start in (before, after))  # type: ignore[misc]
+    yield "scorecard when_unknown", old.when_unknown, new.when_unknown
+    yield "scorecard reason", old.reason, new.reason
 
 
-def _card(policy: TypedPolicy) -> str | None:
-    """Return what is said of a scorecard beside its rows."""
-    card = policy.scorecard
+def _row(row: Row | None) -> str | None:
+    return None if row is None else f"{row.points:+d} when {unparse(row.condition)}"
+
+
+def _card(card: Scorecard | None) -> str | None:
     if card is None:
         return None
+    rows = ", ".join(f"{row.points:+d} when {unparse(row.condition)}" for row in card.rows)
     doubt = f", in doubt {card.when_unknown}" if card.when_unknown is not None else ""
     bands = [f"{name} {band}" for name, band in (("review", card.review), ("reject", card.reject)) if band is not None]
-    return f"{', '.join(bands)}{doubt}, {card.reason}"
+    return f"{rows}; {', '.join(bands)}{doubt}, {card.reason}"
 
 
 def _listed(values: tuple[str, ...] | None, other: tuple[str, ...] | None) -> str | None:

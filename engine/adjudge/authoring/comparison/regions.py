@@ -21,7 +21,8 @@ from adjudge.authoring.proofs.world import Input, translator_of
 from adjudge.expr.smt.logic import Prop, conj, neg
 from adjudge.model import OUTCOMES, Outcome, Verdict
 from adjudge.policy.policy import Policy
-from adjudge.policy.typed import Rule
+from adjudge.policy.scorecard_moves import ScorecardMove, ScorecardMoves
+from adjudge.policy.typed import Rule, Scorecard
 
 Relation = Literal["same", "stricter", "laxer", "both", "not proved"]
 REGIONS_MAX = 15
@@ -37,6 +38,7 @@ class Region:
     in_doubt: whether it is unknown there, so that what doubt is worth decides.
     condition: when, as a condition. because: what it reads that was changed.
     place: the rule's file and line. witness: an input, evaluated by both.
+    scorecard: how the scorecard moves the witness, where it is the cause.
     """
 
     old: Outcome
@@ -49,6 +51,7 @@ class Region:
     because: tuple[str, ...]
     place: str | None
     witness: Input
+    scorecard: ScorecardMove | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +183,7 @@ class _Comparer:
         self.changed = changes(old.typed, new.typed)
         self.touched = frozenset(change.rule for change in self.changed)
         self.open: list[Question] = []
+        self.moves = ScorecardMoves(old, new)
 
     def pieces(self) -> Iterator[Region | Question | tuple[Outcome, Outcome] | _Rest]:
         yield _Rest(notes=self.worlds.notes)
@@ -253,9 +257,11 @@ class _Comparer:
         policy, other = (self.new.typed, self.old.typed) if is_new else (self.old.typed, self.new.typed)
         because: tuple[str, ...] = ()
         place: str | None = None
+        move: ScorecardMove | None = None
         if rule is None:
-            cause, condition = SCORECARD, "the scorecard's total"
+            cause, condition = SCORECARD, _reached(policy.scorecard, max(old, new), in_doubt=in_doubt)
             twin = max(old, new) if other.scorecard is not None else None
+            move = self.moves.of(found.given, found.given, now=found.now)
         else:
             source, at = policy.source.part(rule.span.start)
             cause, place = rule.id, f"{source.name}:{source.place(at)[0]}"
@@ -274,4 +280,13 @@ class _Comparer:
             because=because,
             place=place,
             witness=found,
+            scorecard=move,
         )
+
+
+def _reached(card: Scorecard | None, level: Outcome, *, in_doubt: bool) -> str:
+    """Return when a scorecard makes an outcome, or a more severe one."""
+    assert card is not None
+    bands = (card.review, card.reject) if level is Outcome.REVIEW else (card.reject,)
+    start = min((band for band in bands if band is not None), default=None)
+    return f"the scorecard's total {'may reach' if in_doubt else 'reaches'} {start}"

@@ -102,6 +102,7 @@ def data(comparison: Comparison, traffic: Traffic | None, failed: Sequence[str] 
                 "in_doubt": region.in_doubt,
                 "condition": region.condition,
                 "because": list(region.because),
+                "scorecard": region.scorecard.data() if region.scorecard is not None else None,
                 "place": region.place,
                 "witness": _witness(region.witness),
             }
@@ -142,6 +143,8 @@ def _by_outcome(comparison: Comparison) -> Iterator[tuple[tuple[Outcome, Outcome
 
 
 def _cause(region: Region) -> str:
+    if region.scorecard is not None:
+        return str(region.scorecard)
     doubt = " in doubt" if region.in_doubt else ""
     place = f" ({region.place})" if region.place is not None else ""
     because = f", as {' and '.join(region.because)} changed" if region.because else ""
