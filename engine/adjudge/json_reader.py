@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable
 from itertools import accumulate
 from typing import NoReturn
@@ -113,6 +114,8 @@ def _depth(data: bytes) -> int:
 
 def _parsed(data: bytes, once: Callable[[list[tuple[str, object]]], dict[str, object]], cut: int = 0) -> object:
     """Return what a text says. cut: how many bytes were taken out of it, so that its columns are not the document's."""
+    if data.startswith(BOM_UTF8):
+        raise JsonError("a byte-order mark stands before the document: save it as UTF-8 without one")
     try:
         return json.loads(data.decode(), object_pairs_hook=once, parse_int=_integer, parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
