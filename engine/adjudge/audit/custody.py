@@ -21,7 +21,7 @@ SHOWN = 20
 
 What = Literal["missing", "unreadable", "misfiled", "present"]
 
-_WHAT: dict[Standing, What] = {"absent": "missing", "unreadable": "unreadable", "misfiled": "misfiled"}
+_WHAT: dict[Standing, What] = {"held": "misfiled", "absent": "missing", "unreadable": "unreadable"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,11 +73,11 @@ def check_vault(log: Path) -> Custody:
     with Vault.of(log) as vault:
         for record, body in bodies(log, DecisionBody, CallBody):
             for name, commitment in _named(body):
-                standing = vault.standing(commitment, body.merchant_biz_id, name)
+                standing = vault.standing(commitment)
                 gone = erasures.of(body.merchant_biz_id, name, record.seq)
-                if gone is None and standing == "held":
+                if gone is None and standing == "held" and vault.is_filed(commitment, body.merchant_biz_id, name):
                     found.held += 1
-                elif gone is not None and standing in ("absent", "unreadable"):  # a copy without its key tells nothing
+                elif gone is not None and standing != "held":  # a copy without its key tells nothing
                     found.erased += 1
                 else:
                     what: What = "present" if gone is not None else _WHAT[standing]

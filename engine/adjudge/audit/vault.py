@@ -34,9 +34,8 @@ VAULT, KEYS = "vault.sqlite", "vault-keys.sqlite"
 _SALT_BYTES = 16
 _NONCE_BYTES = 12
 
-Standing = Literal["held", "misfiled", "absent", "unreadable"]
-"""Whether a value can be had; `unreadable`: it was changed, or sealed under another key than its subject's; `misfiled`:
-it stands under another subject or name, where an erasure passes it over."""
+Standing = Literal["held", "absent", "unreadable"]
+"""Whether a value can be had; `unreadable`: it was changed, or sealed under another key than its subject's."""
 
 canonical = msgspec.json.Encoder(order="deterministic", decimal_format="string").encode
 """Return a value's JSON text, the same for all that are equal. Raises TypeError where it has none."""
@@ -92,18 +91,16 @@ class Vault:
         text = self._text(commitment)
         return msgspec.json.decode(text) if isinstance(text, bytes) else None
 
-    def standing(self, commitment: str, subject: str, name: str) -> Standing:
-        """Return whether the value of a commitment can be had, and where an erasure of the subject finds it.
-
-        Raises AuditUnavailable.
-        """
+    def standing(self, commitment: str) -> Standing:
+        """Return whether the value of a commitment can be had. Raises AuditUnavailable."""
         text = self._text(commitment)
-        if not isinstance(text, bytes):
-            return text
+        return "held" if isinstance(text, bytes) else text
+
+    def is_filed(self, commitment: str, subject: str, name: str) -> bool:
+        """Whether a value stands where an erasure of its subject, or of its name, finds it. Raises AuditUnavailable."""
+        wanted = "select 1 from personal where commitment = ? and subject = ? and name = ?"
         with self._reading() as database:
-            wanted = "select 1 from personal where commitment = ? and subject = ? and name = ?"
-            is_found = database.execute(wanted, (commitment, subject, name)).fetchone() is not None
-        return "held" if is_found else "misfiled"
+            return database.execute(wanted, (commitment, subject, name)).fetchone() is not None
 
     def names(self, subject: str) -> tuple[str, ...]:
         """Return the names of the values that the vault holds of a subject, one for each value, in order.
