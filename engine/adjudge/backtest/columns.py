@@ -68,6 +68,32 @@ def sql_type(type_: Type) -> str:
             return _NULLS.get(type_, "VARCHAR")
 
 
+def _is_ascii(declared: Field) -> bool:
+    """Whether a vocabulary is written in one way only; no matter how the data are, they can be compared as they are."""
+    return declared.vocabulary is not None and all(word.isascii() for word in declared.vocabulary)
+
+
+def composed_names(names: str, declared: Field) -> str:
+    """Return the members of a set, or the keys of a map, as a request's are read: however they were typed."""
+    if _is_ascii(declared):
+        return names
+    item = variable(names)
+    return f"list_transform({names}, lambda {item}: nfc_normalize({item}))"
+
+
+def composed_map(column: str, declared: Field) -> str:
+    """Return a map with its keys as a request's are read: one that stands there in two spellings is unknown."""
+    if _is_ascii(declared):
+        return column
+    names = f"map_keys({column})"
+    composed, key, other = composed_names(names, declared), variable(column, 8), variable(column, 9)
+    is_one = f"len(list_filter({composed}, lambda {other}: {other} = {key})) = 1"
+    value = f"case when {is_one} then map_values({column})[list_position({composed}, {key})] end"
+    entries = f"list_transform(list_distinct({composed}), lambda {key}: {{'key': {key}, 'value': {value}}})"
+    plain = f"regexp_full_match(coalesce(array_to_string({names}, ''), ''), '[ -~]*')"
+    return f"(case when {plain} then {column} else map_from_entries({entries}) end)"
+
+
 def understood(column: str, name: str, type_: str, declared: Field, depth: int = 0) -> str:
     """Return a column's value as the engine would take it, NULL where it would not. Raises DataError.
 
@@ -79,17 +105,19 @@ def understood(column: str, name: str, type_: str, declared: Field, depth: int =
     plain = type_.partition("(")[0]
     match wanted:
         case SetType(values=values) if type_ in TEXTS:
-            item, members = variable(column), f"{column}::varchar[]"
+            item, members = variable(column), composed_names(f"{column}::varchar[]", declared)
             known = f"list_filter({DUCKDB.literal(values)}, lambda {item}: list_contains({members}, {item}))"
             stray = f"case when len({column}) > list_count({column}) then [null::varchar] else [] end"
             return f"case when {column} is not null then {known} || {stray} end"
         case EnumType(values=values) if type_ == "VARCHAR" or plain == "ENUM":
-            return f"case when {column} in ({', '.join(map(DUCKDB.literal, values))}) then {column}::varchar end"
+            word = f"{column}::varchar" if _is_ascii(declared) else f"nfc_normalize({column}::varchar)"
+            return f"case when {word} in ({', '.join(map(DUCKDB.literal, values))}) then {word} end"
         case ListType() if type_.endswith("[]") and declared.of is not None:
             item = variable(column, depth)
             inner = understood(item, f"{name}[]", type_[:-2], declared.of, depth + 1)
             return column if inner == item else f"list_transform({column}, lambda {item}: {inner})"
         case MapType(keys=keys) if type_.startswith(MAP) and declared.of is not None:
+            column = composed_map(column, declared)
             entry = variable(column, depth)
             inner = understood(f"{entry}.value", f"{name}.*", type_[len(MAP) : -1], declared.of, depth + 1)
             entries = f"map_entries({column})"

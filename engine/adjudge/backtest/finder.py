@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from adjudge.backtest.columns import MAP, TEXTS, struct_fields, understood, variable
+from adjudge.backtest.columns import MAP, TEXTS, composed_map, composed_names, struct_fields, understood, variable
 from adjudge.backtest.layout import column_of
 from adjudge.expr.sql.dialect import DUCKDB
 from adjudge.expr.types import DOUBLE, MapType, SetType
@@ -109,6 +109,7 @@ class Finder:
             return alone
         column, type_, text = DUCKDB.column(whole), self.found[whole], DUCKDB.text(key)
         if type_.startswith(MAP):
+            column = composed_map(column, self.policy.slots[owner])
             entry, of = f"{column}[{text}]", type_[len(MAP) : -1]
             gone = f"not map_contains({column}, {text})"
         elif type_.startswith("STRUCT("):
@@ -130,7 +131,7 @@ class Finder:
         What the data say is new comes first, then what the whole has; both are known, or neither is.
         """
         whole = self.named(name)
-        keys = self._keys(whole) if whole is not None else None
+        keys = self._keys(whole, self.policy.slots[name]) if whole is not None else None
         if whole is None or keys is None:
             return None
         said = "[]::varchar[]"
@@ -153,13 +154,13 @@ class Finder:
             is_open += f" or {DUCKDB.column(named)} is null"
         return f"case when {is_open} then null else {one} else {joined} end end"
 
-    def _keys(self, whole: str) -> str | None:
+    def _keys(self, whole: str, declared: Field) -> str | None:
         """Return the members of a set or the keys of a map, in their order; None where a column is neither."""
         column, type_ = DUCKDB.column(whole), self.found[whole]
         if type_ in TEXTS:
-            return f"{column}::varchar[]"
+            return composed_names(f"{column}::varchar[]", declared)
         if type_.startswith(MAP):
-            return f"map_keys({column})"
+            return f"map_keys({composed_map(column, declared)})"
         if not type_.startswith("STRUCT("):
             return None
         there = [
