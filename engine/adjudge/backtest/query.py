@@ -42,7 +42,8 @@ class PolicySql:
 
     conditions: of its rules, then of the scorecard's rows, over the data's columns.
     lower, upper, outcome: severities 0, 1, 2, over the conditions' columns, a prefix and `c0`, `c1`, …; `low`, `high`:
-    totals of the scorecard, or None. doubts: columns whose being NULL decides what doubts are worth, `u0`, `u1`, …
+    totals of the scorecard, or None; `card`: what it alone makes, lower, upper and outcome, or None.
+    doubts: columns whose being NULL decides what doubts are worth, `u0`, `u1`, …
     fallbacks: what SQL leaves to Python. texts: of conditions that SQL answers, whatever is left on some rows.
     """
 
@@ -53,6 +54,7 @@ class PolicySql:
     outcome: str
     low: str | None
     high: str | None
+    card: tuple[str, str, str] | None = None
     doubts: tuple[str, ...] = ()
     fallbacks: tuple[Fallback, ...] = ()
     texts: tuple[str, ...] = ()
@@ -142,6 +144,7 @@ def policy_sql(
         outcome=verdict.outcome(),
         low=verdict.total("low") if card is not None else None,
         high=verdict.total("high") if card is not None else None,
+        card=verdict.card() if card is not None else None,
         doubts=tuple(columns[slot] for slot in verdict.needed),
         fallbacks=tuple(fallbacks),
         texts=tuple(texts),
@@ -262,6 +265,10 @@ class _Verdict:
         steps = [f"when {total} >= {card.reject} then 2"] if card.reject is not None else []
         steps += [f"when {total} >= {card.review} then 1"] if card.review is not None else []
         return f"case {' '.join(steps)} else 0 end" if steps else "0"
+
+    def card(self) -> tuple[str, str, str]:
+        """What the scorecard alone makes."""
+        return self._band(self.total("low")), self._band(self.total("high")), self._card_outcome()
 
     def _card_outcome(self) -> str:
         rows = list(range(self.rules, len(self.reads)))

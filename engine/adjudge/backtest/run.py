@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from adjudge.audit.marks import LABELS
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import Progress, QueryFailed, executed
+from adjudge.backtest.moved import causes_query
 from adjudge.backtest.query import PolicySql, outcome_name
 from adjudge.backtest.translated import Translated, answered
 from adjudge.model import Outcome
@@ -209,6 +210,23 @@ class Runner:
         for old, new, rows in self._answered(query, *others, progress=progress):
             if old is not None:
                 found[Outcome(outcome_name(old)), Outcome(outcome_name(new))] += rows
+        return found
+
+    def causes(self, before: Runner) -> tuple[Counter[str], Counter[str]]:
+        """Count what moves rows: rules that came or went, and what in the scorecard. before: as `flow` takes it."""
+        causes: tuple[tuple[bool, str], ...] = ()
+
+        def query() -> str:
+            nonlocal causes
+            keep = [before.sql.columns()] if before.sql.columns() else []
+            text, causes = causes_query(before.sql, self.sql, self.relation(*keep))
+            return text
+
+        ((_, *counts),) = self._answered(query, before.translated)
+        found: tuple[Counter[str], Counter[str]] = (Counter(), Counter())
+        for (is_card, said), rows in zip(causes, counts, strict=True):
+            if rows:
+                found[is_card][said] += rows
         return found
 
     def rows(self) -> Iterator[Row]:

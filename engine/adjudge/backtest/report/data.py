@@ -107,4 +107,5 @@ def _cell(cell: Cell) -> Mapping[str, Any]:
 
 def _moves(moves: Moves) -> dict[str, Any]:
     matrix = {old.value: {new.value: moves.rows.get((old, new), 0) for new in OUTCOMES} for old in OUTCOMES}
-    return {"before": moves.before, "after": moves.after, "matrix": matrix}
+    causes = {"rules": dict(moves.rules), "scorecard": dict(moves.scorecard)}
+    return {"before": moves.before, "after": moves.after, "matrix": matrix, **causes}

@@ -9,6 +9,7 @@ from adjudge.backtest.report import plots
 from adjudge.backtest.report.study import Moves, Study
 from adjudge.backtest.report.words import RULES_MAX, pairs, percent, period, remarks
 from adjudge.model import OUTCOMES
+from adjudge.policy.scorecard_moves import MOVED_BY, most
 from adjudge.texts import in_html
 
 _STYLE = """
@@ -64,6 +65,8 @@ def _body(study: Study) -> Iterator[str]:
         yield f"<h2>{in_html(moves.before)} → {in_html(moves.after)}</h2>"
         yield _figure(plots.flow(moves), "Every row by its outcome before and after.")
         yield _matrix(moves)
+        if causes := most(moves.rules, moves.scorecard):
+            yield _table([MOVED_BY.rstrip(":"), "rows"], [[cause, f"{rows:,}"] for cause, rows in causes[:RULES_MAX]])
     for at, title in enumerate(study.titles):
         yield f"<h2>Rules of {in_html(title)}</h2>"
         yield _rules(study, at)

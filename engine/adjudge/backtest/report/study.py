@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from adjudge.backtest.curves import Histogram, Setting, curve, histogram, settings_for
@@ -23,11 +23,16 @@ KNOBS_MAX = 12
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """Rows by outcome before and after. before: a policy's title, or `as recorded`."""
+    """Rows by outcome before and after.
+
+    before: a policy's title, or `as recorded`. rules, scorecard: what moves rows between policies, and how many.
+    """
 
     before: str
     after: str
     rows: Flow
+    rules: Mapping[str, int] = field(default_factory=dict)
+    scorecard: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,9 @@ def study(
     if "outcome" in datasets[0].roles:
         moves += [Moves("as recorded", titles[0], runners[0].flow(progress=part(len(runners))))]
     for at, runner in enumerate(runners[1:], 1):
-        moves.append(Moves(titles[0], titles[at], runner.flow(runners[0], part(len(runners) + at))))
+        rows = runner.flow(runners[0], part(len(runners) + at))
+        is_moved = any(count and old is not new for (old, new), count in rows.items())
+        moves.append(Moves(titles[0], titles[at], rows, *(runner.causes(runners[0]) if is_moved else ())))
     plotted: Sequence[Plotted] = ()
     left_out = 0
     if plots:

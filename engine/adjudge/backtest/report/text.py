@@ -9,6 +9,7 @@ from adjudge.backtest.report.study import Moves, Study
 from adjudge.backtest.report.words import RULES_MAX, pairs, percent, period, remarks
 from adjudge.backtest.run import Backtest
 from adjudge.model import OUTCOMES
+from adjudge.policy.scorecard_moves import MOVED_BY, most
 
 
 def text(study: Study) -> str:
@@ -69,3 +70,6 @@ def _moves(moves: Moves) -> Iterator[str]:
     for old in OUTCOMES:
         cells = (moves.rows.get((old, new), 0) for new in OUTCOMES)
         yield f"  {old:<8}" + "".join(f"{f'{rows:,}' if rows else '·':>13}" for rows in cells)
+    if causes := most(moves.rules, moves.scorecard):
+        yield f"  {MOVED_BY}"
+        yield from (f"    {rows:>9,}  {cause}" for cause, rows in causes[:RULES_MAX])

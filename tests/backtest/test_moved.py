@@ -1,0 +1,61 @@
+"""What moves rows in a backtest is what the engine's own verdicts say, cause by cause."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from adjudge.policy import parse_policy
+from adjudge.policy.scorecard_moves import ScorecardMoves
+from adjudge.replay import rules_moved
+from policy.scorecard_pairs import known, scorecard_pairs
+
+pytest.importorskip("duckdb", reason="needs the extra `backtest`")
+pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
+
+from adjudge.backtest.duck import connect
+from adjudge.backtest.report.data import data
+from adjudge.backtest.report.page import page
+from adjudge.backtest.report.study import study
+from adjudge.backtest.report.text import text
+from adjudge.backtest.run import Runner
+from backtest.test_query import dataset
+
+
+@settings(max_examples=25, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+@given(drawn=st.data())
+def test_causes_are_counted_as_the_engine_tells_them(drawn: st.DataObject) -> None:
+    old, new = drawn.draw(scorecard_pairs())
+    rules, scorecard = Counter[str](), Counter[str]()
+    moves, given_ = ScorecardMoves(old, new), [drawn.draw(known()) for _ in range(20)]
+    for one in given_:
+        before, after = old.evaluate(one), new.evaluate(one)
+        if before.outcome is not after.outcome:
+            rules.update(rules_moved(before, after))
+            move = moves.of(one, one, now=None)
+            assert move is not None
+            scorecard.update(move.labels)
+    with connect(threads=1) as connection:
+        rows = dataset(connection, old, given_)
+        found = Runner(connection, new, rows, "p1_").causes(Runner(connection, old, rows, "p0_"))
+    assert found == (rules, scorecard)
+
+
+def test_rules_that_came_or_went_are_counted_and_told() -> None:
+    head = "policy_language: 1\npolicy: p\ninputs: {n: int}\nrules:\n  - {id: kept, when: n > 8, then: reject}\n"
+    rule = "  - {id: RULE, when: n > LEAST, then: review}\n"
+    old = parse_policy(head + rule.replace("RULE", "some").replace("LEAST", "4"))
+    more = rule.replace("RULE", "some").replace("LEAST", "2") + rule.replace("RULE", "more").replace("LEAST", "1")
+    new = parse_policy(head + more)
+    with connect(threads=1) as connection:
+        rows = dataset(connection, old, [{"n": n} for n in range(10)])
+        found = study(connection, [("old", old), ("new", new)], [rows, rows])
+    (moves,) = found.moves
+    assert (moves.rules, moves.scorecard) == ({"+some": 2, "+more": 3}, {})
+    assert text(found).splitlines()[-3:] == [
+        "  what moved them (+ came, - went, ? in doubt):", "            3  +more", "            2  +some"]  # fmt: skip
+    assert data(found)["moves"][0]["rules"] == {"+some": 2, "+more": 3}
+    assert "<td>+more</td><td>3</td>" in page(found)
