@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,16 @@ def shared() -> Path:
     if not path.is_dir():
         pytest.skip("needs ../shared, the reference data beside the checkout, which is not here")
     return path
+
+
+@pytest.fixture(autouse=True)
+def _events_as_in_a_new_process() -> Iterator[None]:
+    """Leave structlog unconfigured: a command that configures it in one test must not do so for the next."""
+    yield
+    if "structlog" in sys.modules:
+        import structlog
+
+        structlog.reset_defaults()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

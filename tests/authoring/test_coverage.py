@@ -154,7 +154,7 @@ rules:
   - {id: tab, when: 'name == "a\tb"', then: review}
   - {id: apostrophe, when: "name == \"it's\"", then: review}
   - {id: smile, when: 'name == "😀"', then: review}
-  - {id: control, when: 'name == "\u0001"', then: review}
+  - {id: private, when: 'name == "\U000F0001"', then: review}
   - {id: empty, when: 'name == ""', then: review}
   - {id: unknown, when: 'name == "unknown"', then: review}
 """
@@ -266,7 +266,7 @@ def test_junit_skips_gaps_where_as_much_is_covered_as_was_asked_for(folder: Path
 
 
 def test_junit_is_xml_whatever_a_test_holds(folder: Path) -> None:
-    given = r'{inputs: {country: "\b\x01\uFFFF"}}'
+    given = r'{inputs: {country: "\t]]>"}}'
     file = beside(folder, f'  - {{name: "q\\a <&> \\uFFFE😀", given: {given}, expect: {{rules: [new], score: 9}}}}\n')
     root = ElementTree.fromstring(junit([("shop_test.yaml", run(file))]))
     (failure,) = root.iter("failure")

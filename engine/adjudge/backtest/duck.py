@@ -101,14 +101,16 @@ def fetched(connection: Any, query: str, progress: Progress | None = None) -> li
         finally:
             done.set()
 
-    threading.Thread(target=work, name="adjudge-backtest", daemon=True).start()
+    thread = threading.Thread(target=work, name="adjudge-backtest", daemon=True)
     try:
+        thread.start()
         while not done.wait(_TICK_S):
             if progress is not None:
                 progress(min(1.0, max(0.0, connection.query_progress() / 100)))
     except BaseException:
         connection.interrupt()
-        done.wait()
+        if thread.ident is not None:  # it began: nothing else may use the connection before it has ended
+            done.wait()
         raise
     if failure:
         raise failure[0]
