@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from random import Random
 
@@ -17,6 +18,8 @@ z3 = pytest.importorskip("z3", reason="needs the extra `proofs`")
 from expr.fixing import Fixing  # noqa: E402
 
 PARTS = 16
+MACRO = re.compile(r"\.(all|exists|exists_one|filter|map)\(")
+"""Where the terms may leave open whether the engine gives up on the work."""
 ANY_ORDER = "keyed.map("
 """The keys of a map come in the order in which they were sent: where one stands, the terms leave open."""
 
@@ -53,7 +56,8 @@ def test_terms_say_what_the_reference_says_and_nothing_else(part: int) -> None:
             expected = evaluate(node, everything)
             answer = None if isinstance(expected, Unknown) else expected
             assert answer in answers, (text, values, answer, answers)
-            assert len(answers) == 1 or long or ANY_ORDER in text, (text, values, answers)
+            in_doubt = answers == {answer, None} and MACRO.search(text)  # it may be more work than is allowed
+            assert len(answers) == 1 or long or ANY_ORDER in text or in_doubt, (text, values, answers)
 
 
 @pytest.mark.parametrize("part", range(PARTS))
