@@ -42,7 +42,8 @@ def test_nearly_every_condition_loads() -> None:
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_terms_say_what_the_reference_says_and_nothing_else(part: int) -> None:
-    asked = [text for text in texts()[part::PARTS] if not (MACRO.search(text) and " + " in text)]  # no end of work
+    # A macro over a sum may be too much work or not, and z3 takes minutes and gigabytes to tell: only sound there.
+    asked = [text for text in texts()[part::PARTS] if not (MACRO.search(text) and " + " in text)]
     policy = parse_policy(rules(asked))
     nodes = [rule.condition for rule in policy.typed.rules]
     fixing = Fixing(policy, nodes)
