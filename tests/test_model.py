@@ -89,7 +89,8 @@ def test_face_kind_is_found_from_the_first_bytes_unless_given(data: bytes, expec
         (lambda: Face.from_url("https://"), "face.url: must be an http or https URL"),
         (lambda: Face.from_url("https://h/\ud800"), "face.url: must be an http or https URL"),
         (lambda: Face.from_url("https://h/a\r\nb"), "face.url: must be an http or https URL"),
-        (lambda: Face.from_url("https://h/a b"), "face.url: must be an http or https URL"),
+        (lambda: Face.from_url("https://h /a"), "face.url: must be an http or https URL"),
+        (lambda: Face.from_url("https://h/a "), "face.url: must be an http or https URL"),
         (lambda: Face.from_url("https://h:99999/"), "face.url: must be an http or https URL"),
         (lambda: Face.from_base64(None), "face.base64: must be a text"),  # type: ignore[arg-type]
         (lambda: Face.from_file("a\0b"), "face.file: is no path"),

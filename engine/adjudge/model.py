@@ -126,8 +126,10 @@ class Face:
 
 def _check_url(url: object) -> None:
     try:
-        parts = urlsplit(url) if isinstance(url, str) and url.isprintable() and " " not in url else None
-        good = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        # a space in a file's name is as the vendor's own SDK sends it; one in a host or at an end is a slip
+        parts = urlsplit(url) if isinstance(url, str) and url.isprintable() and url == url.strip() else None
+        host = parts.hostname if parts is not None and parts.scheme in ("http", "https") and parts.port != 0 else None
+        good = bool(host) and " " not in str(host)
     except ValueError:
         good = False
     if not good:

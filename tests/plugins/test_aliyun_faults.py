@@ -292,6 +292,7 @@ class Case:
 
     begin: brings it about, for so many requests. billed: what the log must say.
     works: whether the vendor does its work, and is paid. is_slow: only the deadline ends it.
+    is_heard: whether the proxy reads the requests; one that it reads after the fault is over would be passed on.
     keeps: whether the connection is good for another request.
     """
 
@@ -302,6 +303,7 @@ class Case:
     billed: str = "unknown"
     works: bool = False
     is_slow: bool = False
+    is_heard: bool = True
     keeps: bool = False
     picture: bytes = PORTRAIT
     config: str = ""
@@ -313,7 +315,13 @@ class Case:
             play.time_is_up(stage.steps, CONNECTING, count, UNCONNECTED_S)
             return
         sent, paid = stage.steps[SENT] + count, stage.sandbox.stats()["billed"] + (count if self.works else 0)
-        play.time.pass_when(lambda: stage.steps[SENT] >= sent and stage.sandbox.stats()["billed"] >= paid, TOO_LATE_S)
+        seen = len(stage.proxy.seen) + (count if self.is_heard else 0)
+
+        def is_late() -> bool:
+            is_there = stage.steps[SENT] >= sent and len(stage.proxy.seen) >= seen
+            return is_there and stage.sandbox.stats()["billed"] >= paid
+
+        play.time.pass_when(is_late, TOO_LATE_S)
 
 
 def at_once(each: Fault) -> Callable[[FaultProxy, int], None]:
@@ -346,7 +354,7 @@ CASES: dict[str, Case] = {
     "closed_without_answer": Case(begin=at_once(fault.hung_up)),
     "black_hole": Case(begin=to_each(fault.black_hole), **LATE),
     "black_hole_that_reads_nothing": Case(begin=to_each(fault.unread), picture=BIG, config=", preflight: off", **LATE),
-    "never_accepted": Case(begin=lambda proxy, _: proxy.ignore(), **LATE),
+    "never_accepted": Case(begin=lambda proxy, _: proxy.ignore(), is_heard=False, **LATE),
     "never_accepted_and_full": Case(begin=lambda proxy, _: proxy.deafen(), billed="no", is_slow=True, **UNCONNECTED),
     "drip": Case(begin=to_each(fault.dripped(0.05)), works=True, **LATE),
     "early_hints_for_ever": Case(begin=to_each(fault.early_hints(0.05)), **LATE),
