@@ -48,10 +48,10 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import cache
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 SCHEMA = 1
 FIRST_PREV = b"0" * 64
@@ -64,44 +64,16 @@ PREFIX = re.compile(
 )
 SUFFIX = re.compile(rb',"hash":"([0-9a-f]{64})"\}\n')
 SUFFIX_LENGTH = 76
-MAC = re.compile(rb',"mac":"([0-9a-f]{64})"')
+HASH = slice(-67, -3)
+"""Where in a line its own hash stands."""
+
+MAC = re.compile(rb',"mac":"[0-9a-f]{64}"')
 MAC_LENGTH = 73
 SIGNED = re.compile(rb',"key":"([0-9a-f]{16})","signature":"([0-9a-f]{128})"')
 SIGNATURE_LENGTH = 143
 SIGNED_LENGTH = SIGNATURE_LENGTH + 25
-CHECKPOINT = b"checkpoint"
+CHECKPOINT, DECISION = b"checkpoint", b"decision"
 CHAIN_MEMBERS = frozenset({b"schema", b"seq", b"prev", b"kind", b"mac", b"hash"})
-_CLOSED = b',"closed":true'
-_MAC = rb',"mac":"[0-9a-f]{64}"'
-_DECISION = rb',"decision_id":"([0-9a-f]{32})","merchant_biz_id":"([^"\\\x00-\x1f]*)"'
-
-
-_STRING = r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
-_NUMBER = r"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
-_SCALAR = f"(?>{_STRING}|{_NUMBER}|true|false|null)"
-_SCALARS = rf"\[(?:{_SCALAR}(?:,{_SCALAR})*+)?+\]"
-_TOKEN = f"({_STRING}(?=:))|({_SCALARS})|({_STRING})|({_SCALAR})"
-_SHAPES, _SHAPE_LENGTH = 8, 65_536
-"""So many shapes are remembered of each kind of record, of members of so many bytes."""
-
-
-def _value(depth: int) -> str:
-    """Return a pattern of a JSON value nested at most `depth` deep, as RFC 8259 has it, without spaces."""
-    nested = ""
-    if depth:
-        inner = _value(depth - 1)
-        nested = rf"\{{(?:{_STRING}:{inner}(?:,(?!\}})|(?=\}})))*+\}}|\[(?:{inner}(?:,(?!\])|(?=\])))*+\]|"
-    return f"(?>{_STRING}|{nested}true|false|null|{_NUMBER})"
-
-
-@cache
-def _member() -> re.Pattern[bytes]:
-    """Return the pattern of one member of a record, compiled when first needed.
-
-    A whole JSON parser takes four times as long as all other checks together; lines that this pattern does not cover,
-    because they nest deeper or are no JSON, go to the parser.
-    """
-    return re.compile(rf',"([0-9A-Za-z_.-]++)":{_value(5)}'.encode())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,9 +95,9 @@ class Problem:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Findings:
-    """What a verification found, as far as the first problem.
+    """What a verification found, as far as the first problem; it grows as the log is read.
 
     last_seq, last_hash: of the last good record; 0 and zeros without one. checkpoints, signed: how many there are.
     signed_seq: the last signed checkpoint, 0 without one; unsigned: how many records stand after it. keys: ids of the
@@ -135,10 +107,10 @@ class Findings:
     checkpoints say. anchored: how many anchors there are of this log.
     """
 
-    count: int
-    last_seq: int
-    last_hash: str
-    problem: Problem | None
+    count: int = 0
+    last_seq: int = 0
+    last_hash: str = FIRST_PREV.decode()
+    problem: Problem | None = None
     checkpoints: int = 0
     signed: int = 0
     signed_seq: int = 0
@@ -210,224 +182,272 @@ def verify(
     Raises OSError where a file cannot be read; ValueError where an anchor is no checkpoint.
     """
     files = segments(path)
-    seals, shapes, decisions = _Seals(keys), _Shapes(), _Decisions()
-    doubts = _Doubts(mac_keys, may_sign=bool(keys) or not mac_keys)
-    kept: dict[int, bytes] = {}
-    witness = None if anchors is None else _Witness(anchors)
-    seq, prev, problem = 0, FIRST_PREV, None
-    file, number = (files[-1] if files else path), 0
-    for file in files:
-        for number, line in _lines(file):
-            plain = shapes.kind_of(line, seq + 1, prev)
-            if plain is not None:
-                what, message, said, kind = "", "", seq + 1, plain
-            else:
-                what, message, said, kind = _check(line, seq + 1, prev)
-                if not what:
-                    shapes.learn(line, kind)
-            last = line[-SUFFIX_LENGTH + 9 : -3]
-            if what == "missing" and _stands_later(files, file, number, seq + 1):
-                what, message = "reordered", f"record {said} stands where record {seq + 1} belongs, which comes later"
-            if not what and (kind == CHECKPOINT or seq - seals.at == seals.every):
-                what, message = seals.check(line, kind, said)
-            if not what and kept and kept.get(said, last) != last:
-                what, message = "forked", "the witness remembers another record here"
-            if what:
-                problem = Problem(file=str(file), line=number, seq=said, what=what, message=message)
-                break
-            if kind == b"decision":
-                decisions.take(*(shapes.decision if plain and shapes.decision else _decision(line)))
-            has_mac = line[-149:-141] == b',"mac":"'
-            if plain is None or kind == CHECKPOINT or doubts.watches or has_mac != doubts.has_macs:
-                doubts.take(line, kind, said, prev, (file, number), is_signed=seals.signed_seq == said)
-            seq, prev = said, last
-            if seq == 1:
-                seals.log = prev.decode()
-                kept = witness.of(seals.log) if witness is not None else {}
-        if problem:
+    log = _Log(keys, mac_keys, None if anchors is None else _hashes_by_log(anchors))
+    problem, file, number = None, (files[-1] if files else path), 0
+    lines = _lines(files)
+    for file, number, line in lines:
+        try:
+            log.take(file, number, line)
+        except _Wrong as wrong:
+            problem = wrong.problem(file, number, log.seq + 1)
+            if problem.what == "missing" and any(_says_seq(later, log.seq + 1) for _, _, later in lines):
+                said = f"record {problem.seq} stands where record {log.seq + 1} belongs, which comes later"
+                problem = replace(problem, what="reordered", message=said)
             break
-    if doubts.problem is not None:  # it stands before any other
-        seq, prev, problem = doubts.problem.seq - 1, doubts.before, doubts.problem
-    if decisions.is_doubtful() and (found := _first_false_decision(files, seq, may_lack=seals.gap > 0)):
-        problem, prev = found
+    seq, last = log.seq, log.last
+    if log.doubt is not None:  # it stands before any other
+        problem, last = log.doubt
+        seq = problem.seq - 1
+    if log.decisions.is_doubtful() and (false := _first_false_decision(files, seq, may_lack=log.found.gap > 0)):
+        problem, last = false
         seq = problem.seq - 1
     if problem is None:
-        what, message = seals.at_end(seq, closed=closed)
-        if not seq:
-            what, message = "empty", "holds no record of an audit log"
-        elif expect_last not in (None, prev.decode()) or expect_count not in (None, seq):
-            what = "unexpected-end"
-            message = f"the log ends with record {seq} and hash {prev.decode()}; the witness remembers otherwise"
-        elif not what and witness is not None and not kept:
-            what, message = "forked", "none of the anchors is of this log"
-        elif not what and kept and max(kept) > seq:
-            what = "unexpected-end"
-            message = f"the log ends with record {seq}; the witness remembers record {max(kept)}"
-        if what:
-            problem = Problem(file=str(file), line=number, seq=seq, what=what, message=message)
-    return Findings(
-        count=seq,
-        last_seq=seq,
-        last_hash=prev.decode(),
-        problem=problem,
-        checkpoints=seals.count,
-        signed=seals.signed,
-        signed_seq=seals.signed_seq,
-        unsigned=seq - min(seq, seals.signed_seq),
-        keys=tuple(seals.used),
-        is_authentic=bool(keys and seals.signed),
-        is_closed=doubts.is_closed,
-        proven_seq=min(seq, doubts.proven_seq),
-        adopted=seals.adopted,
-        gap=seals.gap,
-        anchored=len(kept),
-    )
+        try:
+            log.end(expect_last=expect_last, expect_count=expect_count, closed=closed)
+        except _Wrong as wrong:
+            problem = wrong.problem(file, number, seq)
+    found = log.found
+    found.count, found.last_seq, found.last_hash, found.problem = seq, seq, last.decode(), problem
+    found.unsigned = max(0, seq - found.signed_seq)
+    found.is_authentic = bool(keys and found.signed)
+    found.proven_seq = min(seq, found.proven_seq)
+    found.anchored = len(log.kept)
+    return found
 
 
-class _Seals:
-    """The checkpoints of a log, so far. at: where the last one stands; every: after how many records the next comes."""
+class _Wrong(Exception):
+    """What is wrong with a record, in words, and the seq that it claims; None where it is the one that belongs here."""
 
-    def __init__(self, keys: Sequence[bytes]) -> None:
-        self.keys = {key_id(key): key for key in keys}
-        self.log = FIRST_PREV.decode()
-        self.at = self.every = 0
-        self.count = self.signed = self.signed_seq = self.adopted = self.gap = 0
-        self.used: dict[str, None] = {}
+    def __init__(self, what: str, message: str, said: int | None = None) -> None:
+        super().__init__(what, message)
+        self.what, self.message, self.said = what, message, said
 
-    def check(self, line: bytes, kind: bytes, seq: int) -> tuple[str, str]:
-        """Look at a checkpoint, or at what stands where one belongs."""
-        if kind != CHECKPOINT:
-            if not self.count:
-                return "", ""
-            return "no-checkpoint", f"record {self.at} says that a checkpoint stands here at the latest"
-        record = _members(line)
-        if (record.get("count"), record.get("last"), record.get("log")) != (seq - 1, record["prev"], self.log):
-            return "false-checkpoint", "what the checkpoint says of the log is not so"
+    def problem(self, file: Path, line: int, seq: int) -> Problem:
+        """Say where it stands."""
+        return Problem(file=str(file), line=line, seq=self.said or seq, what=self.what, message=self.message)
+
+
+class _Log:
+    """What a log has said so far. What is checked, in this order:
+
+    | of | in | that |
+    |---|---|---|
+    | every record | `_read` | its frame, hash, seq and prev are right, and it is JSON without a member twice |
+    | a checkpoint | `_check_checkpoint` | it says of the log what is so, and is signed as those before it |
+    | one where a checkpoint is due | `take` | it is one |
+    | every record | `take` | a witness remembers no other here |
+    | a decision | `_Decisions` | its id is new, and it supersedes one that it may |
+    | every record | `_look_for_proof` | it is proven, or so is one after it; it does not follow an orderly close |
+    | the end | `end` | it is where the witnesses and the keys have it |
+    """
+
+    def __init__(
+        self, keys: Sequence[bytes], mac_keys: Sequence[bytes], witness: dict[str, dict[int, bytes]] | None
+    ) -> None:
+        self.keys, self.mac_keys, self.witness = {key_id(key): key for key in keys}, mac_keys, witness
+        self.found, self.shapes, self.decisions = Findings(), _Shapes(), _Decisions()
+        self.seq, self.last = 0, FIRST_PREV
+        self.log = FIRST_PREV.decode()  # the hash of record 1
+        self.kept: dict[int, bytes] = {}  # what the witness remembers of this log: hashes by seq
+        self.checkpoint_seq = self.every = 0  # of the newest checkpoint
+        self.has_macs = False
+        self.doubt: tuple[Problem, bytes] | None = None  # the first record that nothing proves, and the hash before it
+
+    def take(self, file: Path, number: int, line: bytes) -> None:
+        """Check the next line. Raises _Wrong."""
+        seq, last = self.seq + 1, line[HASH]
+        kind, decision = self.shapes.find(line, seq, self.last)
+        is_new = not kind
+        if is_new:
+            kind = _read(line, seq, self.last)
+            self.shapes.learn(line, kind)
+        if kind == CHECKPOINT:
+            self._check_checkpoint(line, seq)
+        elif 0 < self.every < seq - self.checkpoint_seq:
+            due = f"record {self.checkpoint_seq} says that a checkpoint stands here at the latest"
+            raise _Wrong("no-checkpoint", due)
+        if self.kept and self.kept.get(seq, last) != last:
+            raise _Wrong("forked", "the witness remembers another record here")
+        if kind == DECISION:
+            self.decisions.take(*(decision or _decision(line)))
+        has_mac = line[-149:-141] == b',"mac":"'
+        if is_new or kind == CHECKPOINT or self.mac_keys or self.found.is_closed or has_mac != self.has_macs:
+            self._look_for_proof(file, number, line, kind)  # any other is as good as the one before it
+        self.seq, self.last = seq, last
+        if seq == 1:
+            self.log = last.decode()
+            self.kept = (self.witness or {}).get(self.log, {})
+
+    def _check_checkpoint(self, line: bytes, seq: int) -> None:
+        record, found = _members(line), self.found
+        if (record.get("count"), record.get("last"), record.get("log")) != (seq - 1, self.last.decode(), self.log):
+            raise _Wrong("false-checkpoint", "what the checkpoint says of the log is not so")
         every, gap = record.get("every"), record.get("gap")
-        if type(every) is not int or type(gap) is not int or every < 1 or gap < self.gap:
-            return "false-checkpoint", "the checkpoint's `every` or `gap` cannot be"
+        if type(every) is not int or type(gap) is not int or every < 1 or gap < found.gap:
+            raise _Wrong("false-checkpoint", "the checkpoint's `every` or `gap` cannot be")
         end = mac_start(line)
-        found = SIGNED.fullmatch(line, max(0, end - SIGNED_LENGTH), end)
-        if found is not None:
-            what, message = self._signature(
-                found[1].decode(), line[: end - SIGNATURE_LENGTH], found[2].decode(), record.get("retires")
-            )
-            if what:
-                return what, message
-            self.signed, self.signed_seq = self.signed + 1, seq
-        elif self.signed or "signature" in record:
-            before = "though one before it does" if self.signed else "only a member of that name"
-            return "unsigned", f"the checkpoint carries no signature, {before}"
-        met = record.get("found")
-        if isinstance(met, dict) and met.get("proof") == "none" and type(met.get("unsigned")) is int:
-            self.adopted += met["unsigned"]
-        self.at, self.every, self.count, self.gap = seq, every, self.count + 1, gap
-        return "", ""
+        signature = SIGNED.fullmatch(line, max(0, end - SIGNED_LENGTH), end)
+        if signature is not None:
+            self._check_signature(signature, line[: end - SIGNATURE_LENGTH], record.get("retires"))
+            found.signed, found.signed_seq = found.signed + 1, seq
+        elif found.signed or "signature" in record:
+            before = "though one before it does" if found.signed else "only a member of that name"
+            raise _Wrong("unsigned", f"the checkpoint carries no signature, {before}")
+        met = dict(record["found"]) if isinstance(record.get("found"), tuple) else {}
+        if met.get("proof") == "none" and type(met.get("unsigned")) is int:
+            found.adopted += met["unsigned"]
+        self.checkpoint_seq, self.every, found.gap = seq, every, gap
+        found.checkpoints += 1
 
-    def _signature(self, key: str, signed: bytes, signature: str, retires: object) -> tuple[str, str]:
+    def _check_signature(self, signature: re.Match[bytes], signed: bytes, retires: object) -> None:
+        key, used = signature[1].decode(), self.found.keys
         if self.keys and key not in self.keys:
-            return "foreign-key", f"the checkpoint is signed with the key {key}, which was not given"
-        newest = next(reversed(self.used), key)
-        if key in self.used and key != newest:
-            return "retired-key", f"the checkpoint is signed with the key {key}, which another had replaced"
+            raise _Wrong("foreign-key", f"the checkpoint is signed with the key {key}, which was not given")
+        if key in used[:-1]:
+            raise _Wrong("retired-key", f"the checkpoint is signed with the key {key}, which another had replaced")
+        newest = used[-1] if used else key
         if retires not in (None, newest):
-            return "false-checkpoint", f"the checkpoint retires another key than {newest}, which signed before it"
-        if self.keys and not signs(self.keys[key], signed, bytes.fromhex(signature)):
-            return "false-signature", f"the checkpoint was not signed with the key {key}"
-        self.used[key] = None
-        return "", ""
+            why = f"the checkpoint retires another key than {newest}, which signed before it"
+            raise _Wrong("false-checkpoint", why)
+        if self.keys and not signs(self.keys[key], signed, bytes.fromhex(signature[2].decode())):
+            raise _Wrong("false-signature", f"the checkpoint was not signed with the key {key}")
+        self.found.keys = used if key in used else (*used, key)
 
-    def at_end(self, seq: int, *, closed: bool) -> tuple[str, str]:
-        """Look at what is missing when `seq` records are good."""
-        if self.keys and not self.signed:
-            return "unsigned", "no checkpoint of the log is signed, though a key was given"
-        if unused := [key for key in self.keys if key not in self.used]:
-            why = "the log ends before its time, or who has an older key wrote it anew"
-            return "unused-key", f"the key {unused[0]}, which was given, signed nothing: {why}"
-        if closed and seq > self.signed_seq:
-            return "not-closed", f"{_records(seq - self.signed_seq)} after the last signature"
-        return "", ""
-
-
-class _Doubts:
-    """What speaks against the records after the last one that vouches for all before it.
-
-    may_sign: whether a signature vouches, because it was checked, or nothing else can be.
-    problem: the first of them that is doubtful; before: the hash of the record before that. watches: whether the next
-    record matters, even one like others before it.
-    """
-
-    def __init__(self, mac_keys: Sequence[bytes], *, may_sign: bool) -> None:
-        self.mac_keys, self.may_sign = mac_keys, may_sign
-        self.problem: Problem | None = None
-        self.before = FIRST_PREV
-        self.proven_seq = 0
-        self.has_macs = self.is_closed = False
-        self.watches = bool(mac_keys)
-
-    def take(self, line: bytes, kind: bytes, seq: int, prev: bytes, at: tuple[Path, int], *, is_signed: bool) -> None:
-        """Look at a record that is good so far."""
-        end = mac_start(line)
-        has_mac, holds = end + SUFFIX_LENGTH < len(line), False
+    def _look_for_proof(self, file: Path, number: int, line: bytes, kind: bytes) -> None:
+        """Look what vouches for a record, and so for all before it, or else speaks against it."""
+        seq, end, found = self.seq + 1, mac_start(line), self.found
+        has_mac, wrong = end + SUFFIX_LENGTH < len(line), None
+        holds = has_mac and any(mac_of(key, line[:end]) == line[end + 8 : end + 72] for key in self.mac_keys)
+        is_signed = found.signed_seq == seq and bool(self.keys or not self.mac_keys)  # checked, or nothing else can be
         if has_mac and self.mac_keys:
-            holds = any(mac_of(key, line[:end]) == line[end + 8 : end + 72] for key in self.mac_keys)
-        if holds:
-            self.proven_seq = seq
-        if holds or (is_signed and self.may_sign):
-            self.problem = None
-        elif self.problem is None and (found := self._against(line, kind, has_mac=has_mac)):
-            self.problem = Problem(file=str(at[0]), line=at[1], seq=seq, what=found[0], message=found[1])
-            self.before = prev
+            wrong = _Wrong("false-mac", "the record's `mac` was not made with the key, and no signature vouches for it")
+        elif not has_mac and (self.mac_keys or self.has_macs):
+            wrong = _Wrong("no-mac", "the record carries no `mac`, and no signature vouches for it")
+        elif found.is_closed and not (kind == CHECKPOINT and b',"found":{' in line):
+            wrong = _Wrong("after-close", "the record follows the checkpoint of an orderly close")
+        if holds or is_signed:
+            self.doubt = None
+        elif wrong is not None and self.doubt is None:
+            self.doubt = (wrong.problem(file, number, seq), self.last)
+        found.proven_seq = seq if holds else found.proven_seq
+        found.is_closed = kind == CHECKPOINT and b',"closed":true' in line
         self.has_macs |= has_mac
-        self.is_closed = kind == CHECKPOINT and _CLOSED in line
-        self.watches = self.is_closed or bool(self.mac_keys)
 
-    def _against(self, line: bytes, kind: bytes, *, has_mac: bool) -> tuple[str, str] | None:
-        if has_mac and self.mac_keys:
-            return "false-mac", "the record's `mac` was not made with the key, and no signature vouches for it"
-        if not has_mac and (self.mac_keys or self.has_macs):
-            return "no-mac", "the record carries no `mac`, and no signature vouches for it"
-        if self.is_closed and not (kind == CHECKPOINT and b',"found":{' in line):
-            return "after-close", "the record follows the checkpoint of an orderly close"
-        return None
-
-
-class _Decisions:
-    """The decisions of a log, so far, by hashes that differ from run to run: enough to suspect what cannot be.
-
-    Whether it is so is then looked at in a second reading.
-    """
-
-    def __init__(self) -> None:
-        self.ids, self.subjects = array("q"), array("q")
-        self.superseding: list[tuple[int, int, int]] = []  # where in the log, which decision, whose
-
-    def take(self, decision: bytes, subject: bytes, superseded: bytes | None) -> None:
-        """Take note of a decision: its id, whose it is, and which one it supersedes."""
-        if superseded is not None:
-            self.superseding.append((len(self.ids), hash(superseded), hash(subject)))
-        self.ids.append(hash(decision))
-        self.subjects.append(hash(subject))
-
-    def is_doubtful(self) -> bool:
-        """Whether a decision seems to stand twice, or one to supersede what it cannot."""
-        parts: list[array[int]] = [array("q") for _ in range(64)]
-        for one in self.ids:
-            parts[one & 63].append(one)
-        if any(len(set(part)) < len(part) for part in parts):
-            return True
-        wanted = {one for _, one, _ in self.superseding}
-        places = {one: at for at, one in enumerate(self.ids) if one in wanted} if wanted else {}
-        return len(wanted) < len(self.superseding) or any(
-            places.get(one, at) >= at or self.subjects[places[one]] != whose for at, one, whose in self.superseding
+    def end(self, *, expect_last: str | None, expect_count: int | None, closed: bool) -> None:
+        """Check that nothing is missing where the log ends. Raises _Wrong."""
+        ends, newest, unsigned = (
+            f"the log ends with record {self.seq}",
+            self.last.decode(),
+            self.seq - self.found.signed_seq,
         )
+        if not self.seq:
+            raise _Wrong("empty", "holds no record of an audit log")
+        if expect_last not in (None, newest) or expect_count not in (None, self.seq):
+            raise _Wrong("unexpected-end", f"{ends} and hash {newest}; the witness remembers otherwise")
+        if self.keys and not self.found.signed:
+            raise _Wrong("unsigned", "no checkpoint of the log is signed, though a key was given")
+        if unused := [key for key in self.keys if key not in self.found.keys]:
+            why = "the log ends before its time, or who has an older key wrote it anew"
+            raise _Wrong("unused-key", f"the key {unused[0]}, which was given, signed nothing: {why}")
+        if closed and unsigned:
+            raise _Wrong("not-closed", f"{_records(unsigned)} after the last signature")
+        if self.witness is not None and not self.kept:
+            raise _Wrong("forked", "none of the anchors is of this log")
+        if self.kept and max(self.kept) > self.seq:
+            raise _Wrong("unexpected-end", f"{ends}; the witness remembers record {max(self.kept)}")
 
 
-def _members(line: bytes) -> dict[str, object]:
-    """Return a record's members; a number that is no whole one of at most 18 digits stays a text."""
-    record = json.loads(line, parse_int=lambda digits: int(digits) if len(digits) < 19 else digits, parse_float=str)
-    assert isinstance(record, dict)
-    return record
+def _lines(files: Sequence[Path]) -> Iterator[tuple[Path, int, bytes]]:
+    """Read files line by line, with the number of each; a longer line than there may be is not read to its end."""
+    for path in files:
+        with opened(path) as file:
+            number = 0
+            while line := file.readline(MAX_LINE + 1):
+                if not line.endswith(b"\n") and len(line) <= MAX_LINE:
+                    time.sleep(0.1)  # a writer at work may be in the middle of this line
+                    line += file.readline(MAX_LINE + 1 - len(line))
+                number += 1
+                yield path, number, line
+
+
+def _read(line: bytes, seq: int, prev: bytes) -> bytes:
+    """Return the kind of a line that may follow the record with the hash `prev`. Raises _Wrong."""
+    if len(line) > MAX_LINE:
+        raise _Wrong("too-long", f"the line is longer than {MAX_LINE} bytes")
+    if not line.endswith(b"\n"):
+        raise _Wrong("torn", "the file's last line is not finished: a crash, a cut, or a writer at work")
+    prefix, suffix = PREFIX.match(line), SUFFIX.fullmatch(line, max(0, len(line) - SUFFIX_LENGTH))
+    if not prefix or not suffix or prefix.end() > suffix.start():
+        _members(line)
+        frame = '{"schema":…,"seq":…,"prev":…,"kind":…, and end ,"hash":…}'
+        raise _Wrong("wrong-schema", f"the line does not begin {frame}")
+    schema, said = int(prefix[1]), int(prefix[2])
+    if schema != SCHEMA:
+        raise _Wrong("wrong-schema", f"schema {schema}; this program knows schema {SCHEMA}", said)
+    if hashlib.sha256(line[:-SUFFIX_LENGTH]).hexdigest().encode() != suffix[1]:
+        raise _Wrong("edited", "the record's bytes do not have the hash that it carries", said)
+    if said > seq:
+        raise _Wrong("missing", f"records {seq} to {said - 1} are missing before this one", said)
+    if said < seq:
+        raise _Wrong("inserted", f"record {said} stands where record {seq} belongs", said)
+    if prefix[3] != prev:
+        why = f"one of records {seq - 1} and {seq} is false"
+        raise _Wrong("edited", f"`prev` is not the hash of the record before: {why}")
+    _members(line)
+    return prefix[4]
+
+
+def _whole(digits: str) -> int | str:
+    return int(digits) if len(digits) < 19 else digits
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
+
+
+_json = json.JSONDecoder(object_pairs_hook=tuple, parse_int=_whole, parse_float=str, parse_constant=_refuse)
+
+
+def _members(line: bytes) -> dict[str, Any]:
+    """Return a record's members; objects inside are pairs, numbers that no machine holds are texts. Raises _Wrong."""
+    try:
+        pairs = _json.decode(line.decode())
+    except UnicodeDecodeError:
+        raise _Wrong("not-json", "the line is not UTF-8") from None
+    except (ValueError, RecursionError):
+        raise _Wrong("not-json", "the line is not JSON") from None
+    if not isinstance(pairs, tuple):
+        return {}
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
+        raise _Wrong("not-json", f"the member `{twice}` comes twice")
+    return members
+
+
+def _says_seq(line: bytes, seq: int) -> bool:
+    return re.match(rb'\{"schema":[0-9]+,"seq":%d,' % seq, line) is not None
+
+
+def mac_start(line: bytes) -> int:
+    """Return where a line's `,"mac":"` begins; where it has none, where its `,"hash":"` does."""
+    end = len(line) - SUFFIX_LENGTH
+    return end - MAC_LENGTH if end > MAC_LENGTH and MAC.fullmatch(line, end - MAC_LENGTH, end) else end
+
+
+def _hashes_by_log(anchors: Sequence[bytes]) -> dict[str, dict[int, bytes]]:
+    """Return what a witness remembers: hashes by log and seq, none where two differ. Raises ValueError."""
+    logs: dict[str, dict[int, bytes]] = {}
+    for number, line in enumerate(anchors, 1):
+        prefix = PREFIX.match(line)
+        try:
+            if prefix is None or _read(line, int(prefix[2]), prefix[3]) != CHECKPOINT:
+                raise ValueError(f"line {number} is no checkpoint")
+        except _Wrong:
+            raise ValueError(f"line {number} is no checkpoint") from None
+        kept, seq = logs.setdefault(str(_members(line).get("log")), {}), int(prefix[2])
+        kept[seq] = line[HASH] if kept.get(seq, line[HASH]) == line[HASH] else b""
+    return logs
 
 
 def _decision(line: bytes) -> tuple[bytes, bytes, bytes | None]:
@@ -441,195 +461,121 @@ def _decision(line: bytes) -> tuple[bytes, bytes, bytes | None]:
     )
 
 
-def _first_false_decision(files: list[Path], last: int, *, may_lack: bool) -> tuple[Problem, bytes] | None:
-    """Read the first `last` records again; return the first decision that cannot be, and the hash before it.
+class _Decisions:
+    """The decisions of a log, so far, by hashes that differ from run to run: enough to suspect what cannot be.
+
+    Whether it is so is then looked at in a second reading.
+    """
+
+    def __init__(self) -> None:
+        self.ids, self.owned = array("q"), array("q")
+        self.superseding: list[tuple[int, int]] = []  # where in the log; which decision, with whose it has to be
+
+    def take(self, decision: bytes, subject: bytes, superseded: bytes | None = None) -> None:
+        """Take note of a decision: its id, whose it is, and which one it supersedes."""
+        if superseded is not None:
+            self.superseding.append((len(self.ids), hash((superseded, subject))))
+        self.ids.append(hash(decision))
+        self.owned.append(hash((decision, subject)))
+
+    def is_doubtful(self) -> bool:
+        """Whether a decision seems to stand twice, or one to supersede what it cannot."""
+        parts: list[array[int]] = [array("q") for _ in range(64)]  # a set of all would take ten times the memory
+        for one in self.ids:
+            parts[one & 63].append(one)
+        if any(len(set(part)) < len(part) for part in parts):
+            return True
+        wanted = {one for _, one in self.superseding}
+        places = {one: at for at, one in enumerate(self.owned) if one in wanted} if wanted else {}
+        return len(wanted) < len(self.superseding) or any(places.get(one, at) >= at for at, one in self.superseding)
+
+
+def _first_false_decision(files: list[Path], count: int, *, may_lack: bool) -> tuple[Problem, bytes] | None:
+    """Read the first `count` records again; return the first decision that cannot be, and the hash before it.
 
     may_lack: a failing disk has lost some, it is said.
     """
     known: dict[bytes, bytes] = {}
     superseded: set[bytes] = set()
-    seq, prev = 0, FIRST_PREV
-    for file in files:
-        for number, line in _lines(file):
-            if seq == last:
-                return None
-            prefix = PREFIX.match(line)
-            if prefix is not None and prefix[4] == b"decision":
-                decision, subject, earlier = _decision(line)
-                what, message = "", ""
-                if decision in known:
-                    what, message = "same-decision", "a record before it has the same `decision_id`"
-                elif earlier is not None and earlier not in known and not may_lack:
-                    what, message = "false-supersedes", "it supersedes a decision that does not stand before it"
-                elif earlier is not None and known.get(earlier, subject) != subject:
-                    what, message = "false-supersedes", "it supersedes a decision of another MerchantBizId"
-                elif earlier in superseded:
-                    what, message = "false-supersedes", "it supersedes a decision that another had superseded"
-                if what:
-                    return Problem(file=str(file), line=number, seq=seq + 1, what=what, message=message), prev
-                known[decision] = subject
-                if earlier is not None:
-                    superseded.add(earlier)
-            seq, prev = seq + 1, line[-SUFFIX_LENGTH + 9 : -3]
+    prev = FIRST_PREV
+    for seq, (file, number, line) in enumerate(islice(_lines(files), count), 1):
+        prefix = PREFIX.match(line)
+        if prefix is not None and prefix[4] == DECISION:
+            decision, subject, earlier = _decision(line)
+            wrong = None
+            if decision in known:
+                wrong = _Wrong("same-decision", "a record before it has the same `decision_id`")
+            elif earlier is not None and earlier not in known and not may_lack:
+                wrong = _Wrong("false-supersedes", "it supersedes a decision that does not stand before it")
+            elif earlier is not None and known.get(earlier, subject) != subject:
+                wrong = _Wrong("false-supersedes", "it supersedes a decision of another MerchantBizId")
+            elif earlier in superseded:
+                wrong = _Wrong("false-supersedes", "it supersedes a decision that another had superseded")
+            if wrong is not None:
+                return wrong.problem(file, number, seq), prev
+            known[decision] = subject
+            if earlier is not None:
+                superseded.add(earlier)
+        prev = line[HASH]
     return None
 
 
-class _Witness:
-    """Checkpoints that were kept elsewhere: hashes by log and number, none where two differ. Raises ValueError."""
-
-    def __init__(self, anchors: Sequence[bytes]) -> None:
-        self.kept: dict[str, dict[int, bytes]] = {}
-        for number, line in enumerate(anchors, 1):
-            prefix = PREFIX.match(line)
-            if prefix is None or prefix[4] != CHECKPOINT or _check(line, int(prefix[2]), prefix[3])[0]:
-                raise ValueError(f"line {number} is no checkpoint")
-            seq, found = int(prefix[2]), line[-SUFFIX_LENGTH + 9 : -3]
-            kept = self.kept.setdefault(str(_members(line).get("log")), {})
-            kept[seq] = found if kept.get(seq, found) == found else b""
-
-    def of(self, log: str) -> dict[int, bytes]:
-        """Return the hashes of a log, by the number of their record."""
-        return self.kept.get(log, {})
-
-
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    with opened(path) as file:
-        number = 0
-        while line := file.readline(MAX_LINE + 1):
-            if not line.endswith(b"\n") and len(line) <= MAX_LINE:
-                time.sleep(0.1)  # a writer at work may be in the middle of this line
-                line += file.readline(MAX_LINE + 1 - len(line))
-            number += 1
-            yield number, line
+_STRING = r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
+_NUMBER = r"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
+_SCALAR = f"(?>{_STRING}|{_NUMBER}|true|false|null)"
+_SCALARS = rf"\[(?:{_SCALAR}(?:,{_SCALAR})*+)?+\]"
+_DECISION = rb',"decision_id":"([0-9a-f]{32})","merchant_biz_id":"([^"\\\x00-\x1f]*)"'
+_TOKEN = re.compile(f"(?s:{_STRING}(?=:)|({_SCALARS})|({_STRING})|({_SCALAR})|.)".encode())
+_SHAPES, _SHAPE_LENGTH = 8, 65_536
+"""So many shapes are remembered of each kind of record, of members of so many bytes."""
 
 
 class _Shapes:
-    """Members that were found to be good, as patterns: what differs only in its values is good too.
+    """Records that were found to be good, as patterns: one that differs only in its values is good too.
 
-    decision: what the newest line says of itself, where it is a decision that supersedes none.
+    They save time and decide nothing: to parse every line takes half as long again as all checks together.
     """
 
     def __init__(self) -> None:
-        self.of: dict[bytes, list[re.Pattern[bytes]]] = {}
-        self.token = re.compile(_TOKEN.encode())
-        self.decision: tuple[bytes, bytes, None] | None = None
+        self.by_kind: dict[bytes, list[re.Pattern[bytes]]] = {}
 
-    def kind_of(self, line: bytes, seq: int, prev: bytes) -> bytes | None:
-        """Return the kind of a line that is good and like others before it, else None: it is to be looked at."""
+    def find(self, line: bytes, seq: int, prev: bytes) -> tuple[bytes, tuple[bytes, ...]]:
+        """Return the kind of a line that is good and like others before it, and of most decisions id and subject.
+
+        The kind is empty for a line that has to be read.
+        """
         start = b'{"schema":%d,"seq":%d,"prev":"%b","kind":"' % (SCHEMA, seq, prev)
         end = len(line) - SUFFIX_LENGTH
-        if (
-            len(line) > MAX_LINE
-            or not line.startswith(start)
-            or line[end : end + 9] != b',"hash":"'
-            or line[-3:] != b'"}\n'
-        ):
-            return None
-        if hashlib.sha256(line[:end]).hexdigest().encode() != line[end + 9 : -3] or not line.isascii():
-            return None
-        at = line.find(b'"', len(start), len(start) + 65)
-        kind = line[len(start) : at]
-        for shape in self.of.get(kind, ()):
-            if found := shape.fullmatch(line, at + 1, end):
-                self.decision = (found[1], found[2], None) if shape.groups else None
-                return kind
-        return None
+        is_framed = line.startswith(start) and line[end : end + 9] == b',"hash":"' and line[-3:] == b'"}\n'
+        if is_framed and len(line) <= MAX_LINE and hashlib.sha256(line[:end]).hexdigest().encode() == line[HASH]:
+            at = line.find(b'"', len(start), len(start) + 65)
+            kind = line[len(start) : at]
+            for shape in self.by_kind.get(kind, ()):
+                if (like := shape.fullmatch(line, at + 1, end)) and _is_utf8(line):
+                    return kind, like.groups()
+        return b"", ()
 
     def learn(self, line: bytes, kind: bytes) -> None:
         """Remember the shape of a line that is good."""
-        known = self.of.setdefault(kind, [])
-        if len(known) >= _SHAPES or len(line) > _SHAPE_LENGTH:
-            return
-        start = line.index(b'"kind":"') + 9 + len(kind)
-        parts, at, members = [], 0, line[start : mac_start(line)]
-        if (begin := re.match(_DECISION, members)) and b"supersedes" not in line and b"\\u" not in line:
-            parts, at = [_DECISION], begin.end()
-        for found in self.token.finditer(members, at):
-            name, scalars, text = found[1], found[2], found[3]
-            parts.append(re.escape(members[at : found.start()]))
-            value = _SCALARS if scalars else _STRING if text else _SCALAR
-            parts.append(re.escape(name) if name else value.encode())
-            at = found.end()
-        mac = _MAC if start + len(members) + SUFFIX_LENGTH < len(line) else b""
-        known.append(re.compile(b"".join([*parts, re.escape(members[at:]), mac])))
+        known = self.by_kind.setdefault(kind, [])
+        if len(known) < _SHAPES and len(line) <= _SHAPE_LENGTH:
+            start, end = line.index(b'"kind":"') + 9 + len(kind), mac_start(line)
+            decision = None if "supersedes" in _members(line) else re.compile(_DECISION).match(line, start)
+            start, shape = (decision.end(), _DECISION) if decision else (start, b"")
+            mac = MAC.pattern if end + SUFFIX_LENGTH < len(line) else b""
+            known.append(re.compile(shape + _TOKEN.sub(_any_like_it, line[start:end]) + mac))
 
 
-def _check(line: bytes, seq: int, prev: bytes) -> tuple[str, str, int, bytes]:
-    """Return what is wrong with a line (empty if nothing is), in words, the seq it claims, and its kind."""
-    if len(line) > MAX_LINE:
-        return "too-long", f"the line is longer than {MAX_LINE} bytes", seq, b""
-    if not line.endswith(b"\n"):
-        return "torn", "the file's last line is not finished: a crash, a cut, or a writer at work", seq, b""
-    prefix, suffix = PREFIX.match(line), SUFFIX.fullmatch(line, max(0, len(line) - SUFFIX_LENGTH))
-    if not prefix or not suffix or prefix.end() > suffix.start():
-        return *_misshapen(line), seq, b""
-    said, kind = int(prefix[2]), prefix[4]
-    if int(prefix[1]) != SCHEMA:
-        return "wrong-schema", f"schema {int(prefix[1])}; this program knows schema {SCHEMA}", said, kind
-    if hashlib.sha256(line[:-SUFFIX_LENGTH]).hexdigest().encode() != suffix[1]:
-        return "edited", "the record's bytes do not have the hash that it carries", said, kind
-    if said > seq:
-        return "missing", f"records {seq} to {said - 1} are missing before this one", said, kind
-    if said < seq:
-        return "inserted", f"record {said} stands where record {seq} belongs", said, kind
-    if prefix[3] != prev:
-        return (
-            "edited",
-            f"`prev` is not the hash of the record before: one of records {seq - 1} and {seq} is false",
-            said,
-            kind,
-        )
-    return *_check_members(line, prefix.end(), suffix.start()), said, kind
-
-
-def _check_members(line: bytes, start: int, end: int) -> tuple[str, str]:
-    """Look for members that are no JSON or come twice; objects deeper inside may repeat a name."""
-    parts = _member().split(line[start:end])
-    names = set(parts[1::2])
-    if any(parts[::2]) or len(names) != len(parts) // 2 or names & CHAIN_MEMBERS:
-        return _misshapen(line, well_framed=True)
+def _is_utf8(line: bytes) -> bool:
     try:
-        line.isascii() or line.decode()
+        return line.isascii() or bool(line.decode())
     except UnicodeDecodeError:
-        return "not-json", "the line is not UTF-8"
-    return "", ""
+        return False
 
 
-def _misshapen(line: bytes, *, well_framed: bool = False) -> tuple[str, str]:
-    """Parse the whole line to say what is wrong with it."""
-    twice: list[str] = []
-
-    def once(pairs: list[tuple[str, object]]) -> None:
-        names = Counter(name for name, _ in pairs)
-        twice[:] = [name for name, count in names.items() if count > 1]  # the outermost object comes last
-
-    def refuse(constant: str) -> object:
-        raise ValueError(constant)
-
-    try:
-        json.loads(line.decode(), object_pairs_hook=once, parse_constant=refuse, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
-        return "not-json", "the line is not JSON"
-    if twice:
-        return "not-json", f"the member `{twice[0]}` comes twice"
-    if well_framed:
-        return "", ""
-    return "wrong-schema", 'the line does not begin {"schema":…,"seq":…,"prev":…,"kind":…, and end ,"hash":…}'
-
-
-def _stands_later(files: list[Path], file: Path, number: int, seq: int) -> bool:
-    """Look for a record in the lines after a given one."""
-    begin = re.compile(rb'\{"schema":[0-9]+,"seq":%d,' % seq)
-    for later in files[files.index(file) :]:
-        if any(begin.match(line) for at, line in _lines(later) if later != file or at > number):
-            return True
-    return False
-
-
-def mac_start(line: bytes) -> int:
-    """Return where a line's `,"mac":"` begins; where it has none, where its `,"hash":"` does."""
-    end = len(line) - SUFFIX_LENGTH
-    return end - MAC_LENGTH if end > MAC_LENGTH and MAC.fullmatch(line, end - MAC_LENGTH, end) else end
+def _any_like_it(token: re.Match[bytes]) -> bytes:
+    """Return a pattern of the values that may stand in the place of one; of names and brackets only themselves."""
+    return (re.escape(token[0]), _SCALARS.encode(), _STRING.encode(), _SCALAR.encode())[token.lastindex or 0]
 
 
 def mac_of(key: bytes, line: bytes) -> bytes:
@@ -740,56 +686,48 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--expect-last", metavar="HASH", help="the hash of the last record, from an outside witness")
     parser.add_argument("--expect-count", metavar="N", type=int, help="the number of records, from an outside witness")
     parser.add_argument("--format", choices=("text", "json"), default="text")
-    options = parser.parse_args(arguments)
+    options = vars(parser.parse_args(arguments))
+    form = options.pop("format")
     try:
-        findings = verify_files(
-            options.log,
-            options.key,
-            options.anchors,
-            options.expect_last,
-            options.expect_count,
-            mac_keys=options.mac_key,
-            closed=options.closed,
-        )
+        findings = verify_files(**options)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    print(json.dumps(asdict(findings)) if options.format == "json" else render(findings))
+    print(json.dumps(asdict(findings)) if form == "json" else render(findings))
     return 0 if findings.is_good else 1
 
 
 def verify_files(
     log: Path,
-    keys: Sequence[Path],
-    anchors: Path | None,
-    expect_last: str | None,
-    expect_count: int | None,
     *,
-    mac_keys: Sequence[Path] = (),
+    key: Sequence[Path] = (),
+    mac_key: Sequence[Path] = (),
     closed: bool = False,
+    anchors: Path | None = None,
+    expect_last: str | None = None,
+    expect_count: int | None = None,
 ) -> Findings:
     """Verify a log with keys and anchors from files. Raises ValueError for any file that cannot be used, or no hash."""
     if expect_last is not None and not re.fullmatch("[0-9a-fA-F]{64}", expect_last):
         raise ValueError("the hash of the last record, as the witness has it, is not 64 hex digits")
     at = log
     try:
-        found, macs = [], []
-        for at in keys:
-            found += read_keys(_text(at))
-        for at in mac_keys:
-            macs.append(read_mac_key(_text(at)))
-        kept = None
+        keys, mac_keys, kept = [], [], None
+        for at in key:
+            keys += read_keys(_text(at))
+        for at in mac_key:
+            mac_keys.append(read_mac_key(_text(at)))
         if anchors is not None:
             at = anchors
             kept = read_anchors(at)
-            _Witness(kept)
+            _hashes_by_log(kept)
         at = log
         return verify(
             log,
             expect_last=expect_last and expect_last.lower(),
             expect_count=expect_count,
-            keys=found,
-            mac_keys=macs,
+            keys=keys,
+            mac_keys=mac_keys,
             closed=closed,
             anchors=kept,
         )

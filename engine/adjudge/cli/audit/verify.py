@@ -47,7 +47,15 @@ def verify_command(
 ) -> int:
     """Check every record, and name the first that is wrong."""
     try:
-        findings = verify_files(log, keys, anchors, expect_last, expect_count, mac_keys=mac_keys, closed=closed)
+        findings = verify_files(
+            log,
+            key=keys,
+            mac_key=mac_keys,
+            closed=closed,
+            anchors=anchors,
+            expect_last=expect_last,
+            expect_count=expect_count,
+        )
     except ValueError as error:
         raise AuditUnavailable(str(error)) from None
     custody = check_vault(log) if vault and findings.is_good else None
