@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,8 +23,9 @@ def shared() -> Path:
 
 @pytest.fixture(autouse=True)
 def _events_as_in_a_new_process() -> Iterator[None]:
-    """Leave structlog unconfigured: a command that configures it in one test must not do so for the next."""
+    """Leave logging and structlog unconfigured: what one test configures must not be so for the next."""
     yield
+    logging.getLogger("adjudge").setLevel(logging.NOTSET)
     if "structlog" in sys.modules:
         import structlog
 
