@@ -15,7 +15,7 @@ from adjudge.model import Decision, DecisionStatus, Outcome, Request, Signal, Si
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import novel_name
 from adjudge.policy.typed import SignalDeclaration
-from adjudge.recorded import canonical, recordable
+from adjudge.recorded import as_it_came, canonical, recordable
 from adjudge.store.fingerprint import fingerprint
 
 NOT_SUPPLIED = "the caller did not supply it"
@@ -67,6 +67,7 @@ def take(request: Request, policy: Policy, key: bytes, *, anew: bool = False) ->
     mark, former = fingerprint(request, inputs, policy.name, key), None
     if written:
         former = fingerprint(request, {**inputs, **written}, policy.name, key)
+    inputs_lack, signals_lack = policy.may_lack
     supplied = {}
     for name, given in request.signals.items():
         declared = typed.signals.get(name)
@@ -76,11 +77,11 @@ def take(request: Request, policy: Policy, key: bytes, *, anew: bool = False) ->
             raise RequestError(f"is asked from {declared.provider}, not taken from the caller", where=f"signals.{name}")
         refused: list[tuple[str, str]] = []
         came = _values(given, declared.fields, f"signals.{name}.", f"{name}.", refused, {})
-        fields = _filled(came, declared.fields)
+        fields = _filled(came, signals_lack[name]) if name in signals_lack else came
         supplied[name] = Signal(name=name, status=SignalStatus.OK, fields=fields, problems=tuple(refused))
     return Case(
         request=request,
-        inputs=_filled(inputs, typed.inputs),
+        inputs=_filled(inputs, inputs_lack) if inputs_lack else inputs,
         policy=policy,
         mark=mark,
         former=former,
@@ -109,6 +110,9 @@ def _values(
             continue  # a JSON null is absence
         if field is None:
             raise RequestError("is not declared", where=f"{where}{name}", hint=did_you_mean(str(name), declared))
+        if (found := as_it_came(field, value)) is not None:
+            values[name] = found
+            continue
         try:
             said = recordable(field, value, refused, prefix + name)
             values[name] = canonical(field, said)
@@ -121,12 +125,13 @@ def _values(
     return values
 
 
-def _filled(values: dict[str, object], declared: Mapping[str, Field]) -> dict[str, object]:
-    """Return what came, with what each field means that was left out of it, in the form that the log has for it."""
+def _filled(values: dict[str, object], may_lack: Mapping[str, Field]) -> dict[str, object]:
+    """Return what came, with what each field means that was left out of it, in the form that the log has for it.
+
+    may_lack: the fields of which it is declared what that means.
+    """
     absent = {
-        name: recordable(field, field.left_out, [], name)
-        for name, field in declared.items()
-        if name not in values and field.left_out is not None
+        name: recordable(field, field.left_out, [], name) for name, field in may_lack.items() if name not in values
     }
     return {**values, **absent} if absent else values
 

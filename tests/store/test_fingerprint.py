@@ -20,7 +20,7 @@ from adjudge.expr.types import DOUBLE, DURATION, STRING, TIMESTAMP, EnumType, Li
 from adjudge.fields import Field, parse_field, read
 from adjudge.model import Face, Request
 from adjudge.policy import parse_policy
-from adjudge.recorded import canonical, recordable
+from adjudge.recorded import VALUE_MAX_BYTES, as_it_came, canonical, recordable
 from adjudge.store.fingerprint import fingerprint
 from adjudge.testing import MERCHANT_BIZ_ID
 
@@ -133,6 +133,31 @@ def test_fingerprint_is_that_of_the_recorded_value(field: Field, one: object, ot
         request = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s")
         said.append((json.dumps(recorded, sort_keys=True), fingerprint(request, {"x": recorded}, "p", KEY)))
     assert (said[0][0] == said[1][0]) == (said[0][1] == said[1][1])
+
+
+@given(st.sampled_from(_fields()), VALUES | st.dictionaries(st.text(max_size=3) | st.booleans(), LEAVES))
+def test_value_taken_as_it_came_is_the_recorded_one(field: Field, value: object) -> None:
+    found = as_it_came(field, value)
+    if found is not None:
+        refused: list[tuple[str, str]] = []
+        assert repr(found) == repr(canonical(field, recordable(field, value, refused, "x")))
+        assert not refused
+        assert found is not value or not isinstance(value, list | dict), "what its caller may change is copied"
+
+
+def test_values_that_are_often_right_are_taken_as_they_came() -> None:
+    """These pay for no closer look; what is large or has other spellings does."""
+    numbers, texts = parse_field({"type": "map", "of": "double"}), parse_field({"type": "map", "of": "string"})
+    for form, value in [("string", "SG"), ("double", 0.5), ("double", -1.5), ("bool", False), ("int", 0)]:
+        assert as_it_came(parse_field(form), value) is value
+    assert as_it_came(numbers, {"a": 0.5, "b": 1.0}) == {"a": 0.5, "b": 1.0}
+    for number in (-0.0, 0, float("inf"), float("nan"), True + 1):
+        assert as_it_came(parse_field("double"), number) is None
+    assert as_it_came(parse_field("int"), 2**63) is None
+    assert as_it_came(parse_field("duration"), "60m") is None
+    assert as_it_came(parse_field("string"), "e\u0301") is None
+    large = {"\0" * 999 + chr(at): "\0" * 999 for at in range(64, 64 + 25)}
+    assert len(json.dumps(large)) > VALUE_MAX_BYTES and as_it_came(texts, large) is None
 
 
 @given(st.sampled_from(_fields()), VALUES, st.randoms())

@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from adjudge.expr.functions import FUNCTIONS, Overload
+from adjudge.fields import Field
 from adjudge.policy.program import Evaluate, compile_policy
-from adjudge.policy.slots import Slots, never_left_out, read_slots
+from adjudge.policy.slots import Slots, read_slots
 from adjudge.policy.typed import TypedPolicy
 
 if TYPE_CHECKING:
@@ -56,15 +57,18 @@ class Policy:
         What a field meant that a source left out stands among them; where it does not, as in decisions of a policy that
         did not say so yet, the field is unknown.
         """
-        inputs, signals = self._never_left_out
+        inputs, signals = self.may_lack
         if not inputs and not signals:
             return given
         parts = {name: part for name, part in given.items() if name in signals and isinstance(part, Mapping)}
-        return {**inputs, **given, **{name: {**signals[name], **part} for name, part in parts.items()}}
+        filled = {name: {**dict.fromkeys(signals[name]), **part} for name, part in parts.items()}
+        return {**dict.fromkeys(inputs), **given, **filled}
 
     @cached_property
-    def _never_left_out(self) -> tuple[Mapping[str, None], Mapping[str, Mapping[str, None]]]:
-        return never_left_out(self.typed.inputs, {name: one.fields for name, one in self.typed.signals.items()})
+    def may_lack(self) -> tuple[Mapping[str, Field], Mapping[str, Mapping[str, Field]]]:
+        """The inputs of which it is declared what it means that they are left out, and such fields of each signal."""
+        parts = {name: _may_lack(signal.fields) for name, signal in self.typed.signals.items()}
+        return _may_lack(self.typed.inputs), {name: fields for name, fields in parts.items() if fields}
 
     def explain(
         self,
@@ -85,3 +89,7 @@ class Policy:
 
     def __repr__(self) -> str:
         return f"<Policy {self.name} {self.digest[:12]}>"
+
+
+def _may_lack(fields: Mapping[str, Field]) -> dict[str, Field]:
+    return {name: field for name, field in fields.items() if field.left_out is not None}

@@ -96,18 +96,6 @@ def _read_fields(
             values[prefix + novel] = join_novel(reading, given.get(novel), named)
 
 
-def never_left_out(
-    inputs: Mapping[str, Field], signals: Mapping[str, Mapping[str, Field]]
-) -> tuple[Mapping[str, None], Mapping[str, Mapping[str, None]]]:
-    """Return what says that a field is unknown, and was not left out: of the inputs, and of each signal."""
-    parts = {name: _left_out(fields) for name, fields in signals.items()}
-    return _left_out(inputs), {name: unknown for name, unknown in parts.items() if unknown}
-
-
-def _left_out(fields: Mapping[str, Field]) -> dict[str, None]:
-    return {name: None for name, field in fields.items() if field.left_out is not None}
-
-
 def join_novel(reading: Reading, given: object, named: Reading) -> object:
     """Join what is outside a vocabulary with what the provider itself names as new; None is unknown.
 
