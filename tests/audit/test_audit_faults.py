@@ -15,6 +15,7 @@ import structlog
 from audit_logs import SEGMENT, FaultyDisk, assert_verifies, names, write_log
 from structlog.testing import capture_logs
 
+from adjudge.audit import commit as commit_module
 from adjudge.audit import log as log_module
 from adjudge.audit.checkpoints import Checkpoints
 from adjudge.audit.file import Segments
@@ -256,11 +257,11 @@ def test_flush_records_dropped_by_a_failing_sync_are_admitted_as_a_gap(tmp_path:
     with capture_logs(), AuditLog.open(tmp_path, durability="flush", disk=disk) as log:
         for n in range(synced):
             log.write_blocking("decision", {"n": n})
-        log._sync()
+        log._committer.sync()
         for n in range(synced, synced + 3):
             log.write_blocking("decision", {"n": n})
         disk.failing = frozenset({len(disk.calls) + 1})
-        log._sync()
+        log._committer.sync()
         assert log.gap == 3
         assert log.seq == synced
         log.write_blocking("decision", {"n": 9})
@@ -282,11 +283,11 @@ def test_flush_record_that_only_the_page_cache_still_had_is_admitted_as_a_gap(
     monkeypatch.setattr("adjudge.audit.file.forget_cached", forget)
     with capture_logs(), AuditLog.open(tmp_path, durability="flush", disk=disk) as log:
         log.write_blocking("decision", {"n": 1})
-        log._sync()
+        log._committer.sync()
         synced = (tmp_path / SEGMENT).stat().st_size
         log.write_blocking("decision", {"n": 2})
         disk.failing = frozenset({len(disk.calls) + 1})
-        log._sync()
+        log._committer.sync()
         assert log.gap == 1
         log.write_blocking("decision", {"n": 3})
     assert names(tmp_path) == [1, 3]
@@ -302,12 +303,12 @@ def test_flush_synced_records_gone_after_a_failing_sync_stop_the_writer(tmp_path
         log.close()
         log = AuditLog.open(tmp_path, durability="flush", disk=disk)
     else:
-        log._sync()
+        log._committer.sync()
     log.write_blocking("decision", {"n": 2})
     disk.synced_sizes = dict.fromkeys(disk.synced_sizes, 10)
     disk.failing = frozenset({len(disk.calls) + 1})
     with capture_logs():
-        log._sync()
+        log._committer.sync()
         with pytest.raises(AuditBroken, match="was written and is not there any more"):
             log.write_blocking("decision", {"n": 3})
         with pytest.raises(AuditUnavailable, match="did not reach the disk"):
@@ -365,7 +366,7 @@ def test_async_queue_that_grows_too_long_makes_its_writers_wait(
 
     async def main() -> None:
         await log.write("decision", {"n": 0})
-        monkeypatch.setattr(log_module, "_QUEUE_MAX_BYTES", 0)
+        monkeypatch.setattr(commit_module, "_QUEUE_MAX_BYTES", 0)
         task = asyncio.create_task(log.write("decision", {"n": 1}))
         for _ in range(20):
             await asyncio.sleep(0)

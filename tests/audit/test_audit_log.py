@@ -12,6 +12,7 @@ import pytest
 from audit_logs import SEGMENT, FaultyDisk, GatedDisk, assert_verifies, names, write_log
 from structlog.testing import capture_logs
 
+from adjudge.audit import commit as commit_module
 from adjudge.audit import log as log_module
 from adjudge.audit.disk import LocalDisk
 from adjudge.audit.log import AuditLog, Durability
@@ -265,7 +266,7 @@ def test_close_syncs_what_was_only_written(tmp_path: Path, durability: Durabilit
 def test_log_that_does_not_sync_each_record_syncs_soon_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durability: Durability
 ) -> None:
-    monkeypatch.setattr(log_module, "_SYNC_EVERY_S", 0.001)
+    monkeypatch.setattr(commit_module, "_SYNC_EVERY_S", 0.001)
     disk = GatedDisk(free=1)
     disk.gate.set()
     with AuditLog.open(tmp_path, durability=durability, disk=disk) as log:

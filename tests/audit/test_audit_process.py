@@ -50,7 +50,7 @@ def test_forked_process_is_told_and_writes_nothing(tmp_path: Path, durability: D
 
     with AuditLog.open(tmp_path, durability=durability, checkpoints=Checkpoints()) as log:
         log.write_blocking("decision", {"n": 1})
-        with log._changed:  # as where another thread holds it while this one forks
+        with log._committer.changed:  # as where another thread holds it while this one forks
             assert in_child(work) == 0
         log.write_blocking("decision", {"n": 3})
     assert [record.kind for record in read(tmp_path)] == ["decision", "decision", "checkpoint"]
@@ -114,7 +114,7 @@ def test_count_of_lost_records_goes_on_over_a_restart(tmp_path: Path, durability
                 try:
                     log.write_blocking("decision", {"n": n})
                     if n % 7 == 0:
-                        log._sync()
+                        log._committer.sync()
                 except AdjudgeError:
                     pass
             disk.failing = frozenset()
@@ -265,7 +265,7 @@ def test_what_a_failing_disk_left_is_held_against_the_key(tmp_path: Path, forges
         for n in range(3):
             log.write_blocking("decision", {"n": n})
         disk.instead = instead
-        log._sync()
+        log._committer.sync()
         if forges:
             with pytest.raises(AuditBroken, match="record 2: its mac"):
                 log.write_blocking("decision", {"n": 3})

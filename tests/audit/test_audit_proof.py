@@ -376,7 +376,7 @@ def test_decision_that_a_disk_lost_may_be_superseded(tmp_path: Path) -> None:
     body = {"decision_id": "2" * 32, "merchant_biz_id": "a", "supersedes": "1" * 32}
     for lost in (0, 1):
         with AuditLog.open(tmp_path / str(lost), checkpoints=Checkpoints()) as log:
-            log._dropped = lost
+            log._committer.chain.dropped = lost
             log.write_blocking("decision", body)
         assert verify(tmp_path / str(lost)).is_good == bool(lost)
         if shutil.which("node") is not None:

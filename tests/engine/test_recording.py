@@ -154,7 +154,7 @@ def test_log_that_lost_a_policys_record_gets_it_again(tmp_path: Path) -> None:
         with engine(journal=book) as door:
             door.decide_sync(request())
             assert book.log is not None
-            book.log._dropped += 2  # as the log says when it lost two records
+            book.log._committer.chain.dropped += 2  # as the log says when it lost two records
             door.decide_sync(request(1))
             door.decide_sync(request(2))
     calls = ["call", "call", "decision"]
