@@ -45,7 +45,8 @@ layers: $(DEV)
 bench: $(DEV) ## Measure; the table in the docs comes from here
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-docs: $(DEV) ## Run the examples in the documentation
+docs: $(DEV) ## Build the documentation into build/site, check its links, and run its examples
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@$(BIN)/python -m pytest tests/docs $(ARGS)
 
 lock: $(BIN)/python ## Pin the dependencies again; ARGS=--upgrade takes newer releases
