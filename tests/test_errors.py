@@ -61,4 +61,4 @@ def test_errors_page_draws_the_tree_as_it_is() -> None:
     for name, _, words in drawn:
         first, *others = getattr(errors, name).__bases__
         assert first is AdjudgeError or first.__name__ in words
-        assert all(base is ExceptionGroup or f"a {base.__name__}, too" in words for base in others)
+        assert all(base is ExceptionGroup or f"(also a {base.__name__})" in words for base in others)
