@@ -73,6 +73,7 @@ def lines_of(directory: Path) -> list[bytes]:
 
 def put(directory: Path, lines: list[bytes]) -> None:
     """Lay lines into one segment in the place of all others."""
+    directory.mkdir(exist_ok=True)
     for file in segments(directory):
         file.unlink()
     (directory / SEGMENT).write_bytes(b"".join(lines))
@@ -204,6 +205,54 @@ def test_closed_demands_that_all_is_signed(tmp_path: Path, signer: Signer) -> No
     write_log(tmp_path / "bare", 2)
     problem = verify(tmp_path / "bare", closed=True).problem
     assert problem is not None and problem.what == "not-closed"
+
+
+def test_closed_of_a_log_that_nobody_signs_is_told_by_its_macs(tmp_path: Path) -> None:
+    log, key = tmp_path / "log", b"k" * 32
+    with AuditLog.open(log, checkpoints=Checkpoints(mac_key=key)) as writer:
+        write(writer, 3)
+        shutil.copytree(log, tmp_path / "dead")
+    assert verify(log, mac_keys=[key], closed=True).is_good
+    lines = lines_of(log)
+    put(tmp_path / "forged", [*lines[:3], forged(lines[3], 4, lines[2][HASH])])
+    for place, keys, what, said in (
+        (log, [], "not-closed", "nothing is signed, and only `--mac-key` tells"),
+        (tmp_path / "dead", [key], "not-closed", "it does not end with the checkpoint of an orderly close"),
+        (tmp_path / "forged", [key], "false-mac", "was not made with the key"),
+    ):
+        problem = verify(place, mac_keys=keys, closed=True).problem
+        assert problem is not None and problem.what == what and said in problem.message
+
+
+def test_retired_key_of_macs_proves_nothing_more(tmp_path: Path) -> None:
+    """Each verdict is given by both verifiers."""
+    keys, log = {"old": b"o" * 32, "new": b"n" * 32}, tmp_path / "log"
+    for name, key in keys.items():
+        (tmp_path / name).write_text(key.hex())
+    old, new = (Checkpoints(every=3, mac_key=key) for key in keys.values())
+
+    def found(place: Path) -> str | None:
+        problem = verify(place, mac_keys=[*keys.values()]).problem
+        if shutil.which("node") is not None:
+            ask: dict[str, object] = {"log": str(place), "keys": [], "macKeys": [str(tmp_path / name) for name in keys]}
+            assert in_javascript([ask])[0]["good"] is (problem is None)
+        return None if problem is None else problem.what
+
+    with AuditLog.open(log, checkpoints=old) as writer:
+        write(writer, 4)
+    assert found(log) == "unused-key"
+    stolen, anew = tmp_path / "stolen", tmp_path / "anew"
+    with AuditLog.open(log, checkpoints=Checkpoints(mac_key=keys["new"], retiring_mac_key=keys["old"])) as writer:
+        writer.require_proof()
+    assert points(log)[-1][1].closed and points(log)[-1][1].found == FoundBody(0, "mac")
+    with AuditLog.open(log, checkpoints=new) as writer:
+        write(writer, 2)
+    assert found(log) is None
+    shutil.copytree(log, stolen)
+    for place in (stolen, anew):
+        with AuditLog.open(place, checkpoints=old, adopted_by="a thief") as thief:
+            write(thief, 1)
+    assert (found(stolen), found(anew)) == ("retired-key", "unused-key")
 
 
 def test_log_of_another_key_is_not_believed(tmp_path: Path, signer: Signer) -> None:

@@ -27,7 +27,7 @@ function check({ log, keys: files, macKeys: macFiles = [], anchors: file }) {
   const macKeys = macFiles.map((name) => macKey(readFileSync(name, "utf8")));
   const kept = file ? readFileSync(file, "utf8").split("\n").filter(Boolean).map((line) => JSON.parse(line)) : null;
   let seq = 0, prev = "0".repeat(64), first = prev, since = 0, every = Infinity, gap = 0, witness = [], macs = false, closed = false, doubt = null, absent = null;
-  const used = [], decided = new Map(), superseded = new Set(), firstOf = (count) => Math.min(count, doubt ?? count, gap ? count : (absent ?? count));
+  const used = [], usedMacs = [], decided = new Map(), superseded = new Set(), firstOf = (count) => Math.min(count, doubt ?? count, gap ? count : (absent ?? count));
   const wrong = (count) => ({ good: false, count: firstOf(count) });
   for (const line of lines(log)) {
     const text = line.toString("utf8"), frame = LINE.exec(text), record = frame && parse(text), point = frame?.[3] === "checkpoint";
@@ -53,14 +53,16 @@ function check({ log, keys: files, macKeys: macFiles = [], anchors: file }) {
       if (old !== undefined && !decided.has(old)) absent ??= seq;
       decided.set(id, record.merchant_biz_id), superseded.add(old);
     }
-    const holds = mac && macKeys.some((key) => createHmac("sha256", key).update(body).digest("hex") === mac[1]);
+    const by = mac ? macKeys.findIndex((key) => createHmac("sha256", key).update(body).digest("hex") === mac[1]) : -1;
+    const holds = by >= 0 && !usedMacs.slice(0, -1).includes(by);
+    if (by >= 0 && !usedMacs.includes(by)) usedMacs.push(by);
     if (holds || (signature && (keys.size || !macKeys.length))) doubt = null;
     else if (macKeys.length || (macs && !mac) || (closed && !(point && record.found))) doubt ??= seq;
     [macs, closed] = [macs || Boolean(mac), point && record.closed === true], (seq += 1), (prev = frame[4]);
     if (seq === 1) (first = prev), (witness = (kept ?? []).filter((one) => one.log === first));
   }
   if (firstOf(seq) < seq) return wrong(seq);
-  const complete = seq > 0 && (!keys.size || used.length > 0) && [...keys.keys()].every((id) => used.includes(id)) && (!kept || witness.length > 0);
+  const complete = seq > 0 && (!keys.size || used.length > 0) && [...keys.keys()].every((id) => used.includes(id)) && (!kept || witness.length > 0) && (macKeys.length < 2 || usedMacs.length === macKeys.length);
   return { good: complete && witness.every((one) => one.seq <= seq), count: seq };
 }
 

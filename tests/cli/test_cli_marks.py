@@ -323,6 +323,23 @@ def test_retired_key_never_comes_back(run: Run, log: Path) -> None:
     assert run("audit", "verify", log, "--key", "one.key.pub", "--key", "two.key.pub").exit_code == 0
 
 
+def test_key_of_macs_is_replaced_and_never_comes_back(run: Run, log: Path) -> None:
+    for name in "ab":
+        (log.parent / f"{name}.mac").write_text(name * 64)
+        (log.parent / f"{name}.mac").chmod(0o600)
+    files = {name: str(log.parent / f"{name}.mac") for name in "ab"}
+    assert run("audit", "rekey", log, "--mac-key", files["a"], "--by", "kim", "--yes").exit_code == 0
+    done = run("audit", "rekey", log, "--mac-key", files["b"])
+    assert done.exit_code == 2 and "give the --old-key or the --old-mac-key" in done.stderr
+    done = run("audit", "rekey", log, "--mac-key", files["b"], "--old-mac-key", files["a"])
+    assert done.exit_code == 0 and "without proof" not in done.stdout
+    done = run("audit", "rekey", log, "--mac-key", files["a"], "--old-mac-key", files["b"])
+    assert done.exit_code == 2 and "a key that is retired stays so" in done.stderr
+    both = ("--mac-key", files["a"], "--mac-key", files["b"])
+    assert run("audit", "verify", log, *both, "--closed").exit_code == 0
+    assert run("audit", "verify", log, *both[:2], "--closed").exit_code == 1
+
+
 def test_erase_deletes_a_key_whose_values_are_gone(run: Run, log: Path) -> None:
     """With the key somebody could read the values from a copy of the vault."""
     asked = ("audit", "erase", log, "--merchant-biz-id", f"{BIZ_ID}3")

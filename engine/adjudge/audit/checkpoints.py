@@ -65,7 +65,8 @@ class Checkpoints:
     """When a log gets checkpoints, who signs them, and what proves the records between them.
 
     every: after so many records at the latest; seconds: and so long after a record. mac_key: 32 bytes; derived from
-    the signer's key unless given. retiring: a signer whose place this one takes; it proves what it has written.
+    the signer's key unless given. retiring, retiring_mac_key: a signer and a key of macs whose place these take; they
+    prove what they have written.
     """
 
     every: int = EVERY
@@ -73,6 +74,7 @@ class Checkpoints:
     signer: Signer | None = None
     mac_key: bytes | None = None
     retiring: Signer | None = None
+    retiring_mac_key: bytes | None = None
     clock: Callable[[], datetime] = _utc_now
     mac: Mac | None = field(init=False, default=None)
 
@@ -84,7 +86,8 @@ class Checkpoints:
     def proof(self) -> Proof | None:
         """What proves the records of a log that goes on with these keys; None without any."""
         signers = [one for one in (self.signer, self.retiring) if one is not None]
-        keys = ([self.mac_key] if self.mac_key is not None else []) + [one.mac_key for one in signers]
+        keys = [key for key in (self.mac_key, self.retiring_mac_key) if key is not None]
+        keys += [one.mac_key for one in signers]
         return Proof.by(signers, keys) if keys else None
 
     def encode(

@@ -27,9 +27,10 @@ looked at is what stands after the last of these.
 
 What this proves without keys: nobody changed, removed, added or moved a record without also computing every later hash
 anew. With `--key`: nobody without the private key did so before the last signature, and no signature was taken out;
-`--closed` demands that nothing stands after it. With `--mac-key`, also after it. That the log was cut off, or that its
-writer keeps two, only an outside witness can tell: give the file of checkpoints that was kept elsewhere as `--anchors`,
-or a hash and a count as `--expect-last`, `--expect-count`.
+`--closed` demands that nothing stands after it. With `--mac-key`, also after it; where nothing is signed, `--closed`
+then demands that the log ends with an orderly close. That the log was cut off, or that its writer keeps two, only an
+outside witness can tell: give the file of checkpoints that was kept elsewhere as `--anchors`, or a hash and a count as
+`--expect-last`, `--expect-count`.
 """
 
 from __future__ import annotations
@@ -176,8 +177,10 @@ def verify(
 
     expect_last: the hash of the last record; expect_count: the number of records; as an outside witness has them.
     keys: public keys of 32 bytes; from the first signed checkpoint on each must be signed by one of them, and each of
-    them must have signed. mac_keys: 32 bytes; what no signature vouches for must have a mac by one of them.
-    closed: nothing may stand after the last signature.
+    them must have signed. mac_keys: 32 bytes; what no signature vouches for must have a mac by one of them. Of several
+    each must have made one, and none makes any more once another has.
+    closed: nothing may stand after the last signature; where nothing is
+    signed, after the checkpoint of an orderly close, whose mac must hold.
     anchors: checkpoints of this log, and perhaps of others, as they were kept elsewhere, a line each.
     Raises OSError where a file cannot be read; ValueError where an anchor is no checkpoint.
     """
@@ -244,12 +247,13 @@ class _Log:
     def __init__(
         self, keys: Sequence[bytes], mac_keys: Sequence[bytes], witness: dict[str, dict[int, bytes]] | None
     ) -> None:
-        self.keys, self.mac_keys, self.witness = {key_id(key): key for key in keys}, mac_keys, witness
+        self.keys, self.mac_keys, self.witness = {key_id(key): key for key in keys}, [*dict.fromkeys(mac_keys)], witness
         self.found, self.shapes, self.decisions = Findings(), _Shapes(), _Decisions()
         self.seq, self.last = 0, FIRST_PREV
         self.log = FIRST_PREV.decode()  # the hash of record 1
         self.kept: dict[int, bytes] = {}  # what the witness remembers of this log: hashes by seq
         self.checkpoint_seq = self.every = 0  # of the newest checkpoint
+        self.used_mac_keys: list[bytes] = []
         self.has_macs = False
         self.doubt: tuple[Problem, bytes] | None = None  # the first record that nothing proves, and the hash before it
 
@@ -317,14 +321,24 @@ class _Log:
         """Look what vouches for a record, and so for all before it, or else speaks against it."""
         seq, end, found = self.seq + 1, mac_start(line), self.found
         has_mac, wrong = end + SUFFIX_LENGTH < len(line), None
-        holds = has_mac and any(mac_of(key, line[:end]) == line[end + 8 : end + 72] for key in self.mac_keys)
+        mac = line[end + 8 : end + 72] if has_mac else b""
+        by = next((key for key in self.mac_keys if mac_of(key, line[:end]) == mac), None) if mac else None
+        is_retired = by in self.used_mac_keys[:-1]
+        holds = by is not None and not is_retired
         is_signed = found.signed_seq == seq and bool(self.keys or not self.mac_keys)  # checked, or nothing else can be
-        if has_mac and self.mac_keys:
+        if is_retired:
+            wrong = _Wrong(
+                "retired-key",
+                "the record's `mac` was made with a key that another had replaced, and no signature vouches for it",
+            )
+        elif has_mac and self.mac_keys:
             wrong = _Wrong("false-mac", "the record's `mac` was not made with the key, and no signature vouches for it")
         elif not has_mac and (self.mac_keys or self.has_macs):
             wrong = _Wrong("no-mac", "the record carries no `mac`, and no signature vouches for it")
         elif found.is_closed and not (kind == CHECKPOINT and b',"found":{' in line):
             wrong = _Wrong("after-close", "the record follows the checkpoint of an orderly close")
+        if by is not None and by not in self.used_mac_keys:
+            self.used_mac_keys.append(by)
         if holds or is_signed:
             self.doubt = None
         elif wrong is not None and self.doubt is None:
@@ -335,22 +349,29 @@ class _Log:
 
     def end(self, *, expect_last: str | None, expect_count: int | None, closed: bool) -> None:
         """Check that nothing is missing where the log ends. Raises _Wrong."""
-        ends, newest, unsigned = (
-            f"the log ends with record {self.seq}",
-            self.last.decode(),
-            self.seq - self.found.signed_seq,
-        )
+        found, newest, ends = self.found, self.last.decode(), f"the log ends with record {self.seq}"
+        unsigned = self.seq - found.signed_seq
         if not self.seq:
             raise _Wrong("empty", "holds no record of an audit log")
         if expect_last not in (None, newest) or expect_count not in (None, self.seq):
             raise _Wrong("unexpected-end", f"{ends} and hash {newest}; the witness remembers otherwise")
-        if self.keys and not self.found.signed:
+        if self.keys and not found.signed:
             raise _Wrong("unsigned", "no checkpoint of the log is signed, though a key was given")
-        if unused := [key for key in self.keys if key not in self.found.keys]:
-            why = "the log ends before its time, or who has an older key wrote it anew"
+        why = "the log ends before its time, or who has an older key wrote it anew"
+        if unused := [key for key in self.keys if key not in found.keys]:
             raise _Wrong("unused-key", f"the key {unused[0]}, which was given, signed nothing: {why}")
-        if closed and unsigned:
-            raise _Wrong("not-closed", f"{_records(unsigned)} after the last signature")
+        if len(self.mac_keys) > len(self.used_mac_keys) and len(self.mac_keys) > 1:
+            number = [key in self.used_mac_keys for key in self.mac_keys].index(False) + 1
+            raise _Wrong("unused-key", f"key {number} of the {len(self.mac_keys)} of macs made none: {why}")
+        if closed and unsigned and not (found.is_closed and found.proven_seq == self.seq and not found.signed):
+            if found.signed:
+                raise _Wrong("not-closed", f"{_records(unsigned)} after the last signature")
+            if not self.has_macs:
+                raise _Wrong("not-closed", "neither a signature nor a mac proves where the log ends")
+            said = (
+                "it does not end with the checkpoint of an orderly close" if self.mac_keys else "only `--mac-key` tells"
+            )
+            raise _Wrong("not-closed", f"nothing is signed, and {said}")
         if self.witness is not None and not self.kept:
             raise _Wrong("forked", "none of the anchors is of this log")
         if self.kept and max(self.kept) > self.seq:
@@ -681,7 +702,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("log", type=Path, help="the log's directory, or a copy of its only segment")
     parser.add_argument("--key", type=Path, action="append", default=[], help="a file of public keys, in PEM form")
     parser.add_argument("--mac-key", type=Path, action="append", default=[], help="a key of macs, or one that signs")
-    parser.add_argument("--closed", action="store_true", help="demand that nothing stands after the last signature")
+    parser.add_argument("--closed", action="store_true", help="demand that nothing follows an orderly close")
     parser.add_argument("--anchors", type=Path, help="a file of checkpoints that was kept elsewhere")
     parser.add_argument("--expect-last", metavar="HASH", help="the hash of the last record, from an outside witness")
     parser.add_argument("--expect-count", metavar="N", type=int, help="the number of records, from an outside witness")

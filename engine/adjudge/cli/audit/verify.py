@@ -29,7 +29,11 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option("--vault", is_flag=True, help="Hold the vault against the log too: does it have what it should, and"
               " nothing that was erased?")  # fmt: skip
-@click.option("--closed", is_flag=True, help="Demand that nothing stands after the last signature.")
+@click.option(
+    "--closed",
+    is_flag=True,
+    help="Demand that nothing follows the last signature, or an orderly close that a mac proves.",
+)
 @click.option("--anchors", type=_file, help="Checkpoints that were kept elsewhere.")
 @click.option("--expect-last", metavar="HASH", help="The hash of the last record, from an outside witness.")
 @click.option("--expect-count", metavar="N", type=int, help="The number of records, from an outside witness.")
