@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,12 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
-    """Run `adjudge` with some arguments."""
+    """Run `adjudge` with some arguments. Its proofs are made here: a process for each would start a second long."""
+    if find_spec("z3") is not None:
+        from adjudge.authoring.proofs.apart import here
+
+        for module in ("proofs.analyse", "comparison.regions", "counterfactual"):
+            monkeypatch.setattr(f"adjudge.authoring.{module}.apart", here)
     for variable in ("ADJUDGE_PLUGINS", "ADJUDGE_STRICT_PLUGINS", "ADJUDGE_TRACE_PLUGINS"):
         monkeypatch.delenv(variable, raising=False)
 
