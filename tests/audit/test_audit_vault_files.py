@@ -101,13 +101,8 @@ def test_vault_of_somebody_else_is_read(copies: dict[str, tuple[Path, dict[str, 
         "if os.geteuid() == 0: os.setuid(65534)\n"
         f"with Vault.open({str(folder)!r}) as vault: print(vault.reveal({commitment!r}))\n"
     )
-    uncovered = {
-        name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")
-    }  # it would write
     try:
-        ended = subprocess.run(
-            [sys.executable, "-c", code], env=uncovered, capture_output=True, text=True, timeout=120, check=False
-        )
+        ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
     finally:
         folder.chmod(0o755)
     if "Permission denied" in ended.stderr and "adjudge" not in ended.stderr.splitlines()[-1]:

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.xdist_group("packaging")  # one worker builds and insta
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     environment = Environment(tmp_path_factory.mktemp("installed") / "venv")
+    environment.see_libraries()
     environment.install(wheel)
     return environment
 
@@ -28,6 +29,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environm
 @pytest.fixture(scope="module")
 def editable(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     environment = Environment(tmp_path_factory.mktemp("editable") / "venv")
+    environment.see_libraries()
     environment.install("--editable", ROOT)
     return environment
 
