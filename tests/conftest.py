@@ -32,6 +32,13 @@ def _events_as_in_a_new_process() -> Iterator[None]:
         structlog.reset_defaults()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave property tests unmeasured: they take half the time, and no line counts that was reached by chance."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker("no_cover")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-golden",
