@@ -541,12 +541,18 @@ def _first_false_decision(files: list[Path], count: int, *, may_lack: bool) -> t
     return None
 
 
+_PLAIN = r'"[^"\\\x00-\x1f]*+"'
 _STRING = r'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
 _NUMBER = r"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
-_SCALAR = f"(?>{_STRING}|{_NUMBER}|true|false|null)"
+_SCALAR = f"(?>{_NUMBER}|true|false|null|{_STRING})"
+_PLAINS = rf"\[(?:{_PLAIN}(?:,{_PLAIN})*+)?+\]"
 _SCALARS = rf"\[(?:{_SCALAR}(?:,{_SCALAR})*+)?+\]"
-_DECISION = rb',"decision_id":"([0-9a-f]{32})","merchant_biz_id":"([^"\\\x00-\x1f]*)"'
-_TOKEN = re.compile(f"(?s:{_STRING}(?=:)|({_SCALARS})|({_STRING})|({_SCALAR})|.)".encode())
+_DECISION = rb',"decision_id":"([0-9a-f]{32})","merchant_biz_id":"([^"\\\x00-\x1f]*+)"'
+_TOKEN = re.compile(
+    rf"(?s:{_STRING}(?=:)|((?!\[\]){_PLAINS})|({_SCALARS})|({_PLAIN})|({_STRING})|({_SCALAR})|.)".encode()
+)
+_LIKE = tuple(pattern.encode() for pattern in (_PLAINS, _SCALARS, _PLAIN, _STRING, _SCALAR))
+"""What may stand in the place of each of these; a text without escapes is matched much faster than any text."""
 _SHAPES, _SHAPE_LENGTH = 8, 65_536
 """So many shapes are remembered of each kind of record, of members of so many bytes."""
 
@@ -566,13 +572,14 @@ class _Shapes:
         The kind is empty for a line that has to be read.
         """
         start = b'{"schema":%d,"seq":%d,"prev":"%b","kind":"' % (SCHEMA, seq, prev)
-        end = len(line) - SUFFIX_LENGTH
-        is_framed = line.startswith(start) and line[end : end + 9] == b',"hash":"' and line[-3:] == b'"}\n'
-        if is_framed and len(line) <= MAX_LINE and hashlib.sha256(line[:end]).hexdigest().encode() == line[HASH]:
+        if len(line) > MAX_LINE or not line.startswith(start):
+            return b"", ()
+        if line.endswith(b',"hash":"%b"}\n' % hashlib.sha256(line[:-SUFFIX_LENGTH]).hexdigest().encode()):
             at = line.find(b'"', len(start), len(start) + 65)
             kind = line[len(start) : at]
             for shape in self.by_kind.get(kind, ()):
-                if (like := shape.fullmatch(line, at + 1, end)) and _is_utf8(line):
+                like = shape.fullmatch(line, at + 1, len(line) - SUFFIX_LENGTH)
+                if like is not None and (line.isascii() or _is_utf8(line)):
                     return kind, like.groups()
         return b"", ()
 
@@ -589,14 +596,14 @@ class _Shapes:
 
 def _is_utf8(line: bytes) -> bool:
     try:
-        return line.isascii() or bool(line.decode())
+        return bool(line.decode())
     except UnicodeDecodeError:
         return False
 
 
 def _any_like_it(token: re.Match[bytes]) -> bytes:
     """Return a pattern of the values that may stand in the place of one; of names and brackets only themselves."""
-    return (re.escape(token[0]), _SCALARS.encode(), _STRING.encode(), _SCALAR.encode())[token.lastindex or 0]
+    return _LIKE[token.lastindex - 1] if token.lastindex else re.escape(token[0])
 
 
 def mac_of(key: bytes, line: bytes) -> bytes:
