@@ -31,6 +31,10 @@ anew. With `--key`: nobody without the private key did so before the last signat
 then demands that the log ends with an orderly close. That the log was cut off, or that its writer keeps two, only an
 outside witness can tell: give the file of checkpoints that was kept elsewhere as `--anchors`, or a hash and a count as
 `--expect-last`, `--expect-count`.
+
+To judge this program, read `_Log`: it says what is checked, and in which order. The rest is how a line is read
+(`_read`), what saves time and memory but decides nothing (`_Shapes`, `_Decisions`), Ed25519 (`signs`), and a command
+line.
 """
 
 from __future__ import annotations
@@ -151,7 +155,7 @@ def segments(path: Path) -> list[Path]:
         opened(path).close()
         return [path]
     numbered = sorted((int(match[1]), file) for file in path.iterdir() if (match := SEGMENT.fullmatch(file.name)))
-    sizes = {}
+    filled = []
     for _, file in numbered:
         try:
             found = file.stat()
@@ -159,8 +163,8 @@ def segments(path: Path) -> list[Path]:
             raise OSError(errno.EINVAL, f"{file.name} is a link to nothing", str(path)) from None
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, f"{file.name} is not a regular file", str(path))
-        sizes[file] = found.st_size
-    return [file for _, file in numbered if sizes[file]] or [file for _, file in numbered[:1]]
+        filled += [file] if found.st_size else []
+    return filled or [file for _, file in numbered[:1]]
 
 
 def verify(
@@ -193,7 +197,8 @@ def verify(
             log.take(file, number, line)
         except _Wrong as wrong:
             problem = wrong.problem(file, number, log.seq + 1)
-            if problem.what == "missing" and any(_says_seq(later, log.seq + 1) for _, _, later in lines):
+            begin = re.compile(rb'\{"schema":[0-9]+,"seq":%d,' % (log.seq + 1))
+            if problem.what == "missing" and any(begin.match(later) for _, _, later in lines):
                 said = f"record {problem.seq} stands where record {log.seq + 1} belongs, which comes later"
                 problem = replace(problem, what="reordered", message=said)
             break
@@ -319,31 +324,34 @@ class _Log:
 
     def _look_for_proof(self, file: Path, number: int, line: bytes, kind: bytes) -> None:
         """Look what vouches for a record, and so for all before it, or else speaks against it."""
-        seq, end, found = self.seq + 1, mac_start(line), self.found
-        has_mac, wrong = end + SUFFIX_LENGTH < len(line), None
-        mac = line[end + 8 : end + 72] if has_mac else b""
-        by = next((key for key in self.mac_keys if mac_of(key, line[:end]) == mac), None) if mac else None
+        seq, end, found, by = self.seq + 1, mac_start(line), self.found, None
+        has_mac = end + SUFFIX_LENGTH < len(line)
+        for key in self.mac_keys if has_mac else ():
+            if hmac.digest(key, line[:end], "sha256").hex().encode() == line[end + 8 : end + 72]:
+                by = key
+                if key not in self.used_mac_keys:
+                    self.used_mac_keys.append(key)
+                break
         is_retired = by in self.used_mac_keys[:-1]
-        holds = by is not None and not is_retired
         is_signed = found.signed_seq == seq and bool(self.keys or not self.mac_keys)  # checked, or nothing else can be
-        if is_retired:
-            wrong = _Wrong(
-                "retired-key",
-                "the record's `mac` was made with a key that another had replaced, and no signature vouches for it",
-            )
-        elif has_mac and self.mac_keys:
-            wrong = _Wrong("false-mac", "the record's `mac` was not made with the key, and no signature vouches for it")
-        elif not has_mac and (self.mac_keys or self.has_macs):
-            wrong = _Wrong("no-mac", "the record carries no `mac`, and no signature vouches for it")
-        elif found.is_closed and not (kind == CHECKPOINT and b',"found":{' in line):
-            wrong = _Wrong("after-close", "the record follows the checkpoint of an orderly close")
-        if by is not None and by not in self.used_mac_keys:
-            self.used_mac_keys.append(by)
-        if holds or is_signed:
+        if by is not None and not is_retired:
+            found.proven_seq, self.doubt = seq, None
+        elif is_signed:
             self.doubt = None
-        elif wrong is not None and self.doubt is None:
-            self.doubt = (wrong.problem(file, number, seq), self.last)
-        found.proven_seq = seq if holds else found.proven_seq
+        elif self.doubt is None:
+            what = ""
+            if is_retired:
+                what, message = "retired-key", "the record's `mac` was made with a key that another had replaced"
+            elif has_mac and self.mac_keys:
+                what, message = "false-mac", "the record's `mac` was not made with the key"
+            elif not has_mac and (self.mac_keys or self.has_macs):
+                what, message = "no-mac", "the record carries no `mac`"
+            if what:
+                message += ", and no signature vouches for it"
+            elif found.is_closed and not (kind == CHECKPOINT and b',"found":{' in line):
+                what, message = "after-close", "the record follows the checkpoint of an orderly close"
+            if what:
+                self.doubt = (_Wrong(what, message).problem(file, number, seq), self.last)
         found.is_closed = kind == CHECKPOINT and b',"closed":true' in line
         self.has_macs |= has_mac
 
@@ -363,15 +371,15 @@ class _Log:
         if len(self.mac_keys) > len(self.used_mac_keys) and len(self.mac_keys) > 1:
             number = [key in self.used_mac_keys for key in self.mac_keys].index(False) + 1
             raise _Wrong("unused-key", f"key {number} of the {len(self.mac_keys)} of macs made none: {why}")
-        if closed and unsigned and not (found.is_closed and found.proven_seq == self.seq and not found.signed):
+        if closed and unsigned and (found.signed or not found.is_closed or found.proven_seq < self.seq):
+            said = "neither a signature nor a mac proves where the log ends"
             if found.signed:
-                raise _Wrong("not-closed", f"{_records(unsigned)} after the last signature")
-            if not self.has_macs:
-                raise _Wrong("not-closed", "neither a signature nor a mac proves where the log ends")
-            said = (
-                "it does not end with the checkpoint of an orderly close" if self.mac_keys else "only `--mac-key` tells"
-            )
-            raise _Wrong("not-closed", f"nothing is signed, and {said}")
+                said = f"{_records(unsigned)} after the last signature"
+            elif self.mac_keys:
+                said = "nothing is signed, and it does not end with the checkpoint of an orderly close"
+            elif self.has_macs:
+                said = "nothing is signed, and only `--mac-key` tells"
+            raise _Wrong("not-closed", said)
         if self.witness is not None and not self.kept:
             raise _Wrong("forked", "none of the anchors is of this log")
         if self.kept and max(self.kept) > self.seq:
@@ -418,15 +426,12 @@ def _read(line: bytes, seq: int, prev: bytes) -> bytes:
     return prefix[4]
 
 
-def _whole(digits: str) -> int | str:
-    return int(digits) if len(digits) < 19 else digits
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON")
-
-
-_json = json.JSONDecoder(object_pairs_hook=tuple, parse_int=_whole, parse_float=str, parse_constant=_refuse)
+_json = json.JSONDecoder(
+    object_pairs_hook=tuple,
+    parse_int=lambda digits: int(digits) if len(digits) < 19 else digits,
+    parse_float=str,
+    parse_constant=int,  # which refuses NaN and Infinity, as JSON does
+)
 
 
 def _members(line: bytes) -> dict[str, Any]:
@@ -446,10 +451,6 @@ def _members(line: bytes) -> dict[str, Any]:
     return members
 
 
-def _says_seq(line: bytes, seq: int) -> bool:
-    return re.match(rb'\{"schema":[0-9]+,"seq":%d,' % seq, line) is not None
-
-
 def mac_start(line: bytes) -> int:
     """Return where a line's `,"mac":"` begins; where it has none, where its `,"hash":"` does."""
     end = len(line) - SUFFIX_LENGTH
@@ -462,10 +463,11 @@ def _hashes_by_log(anchors: Sequence[bytes]) -> dict[str, dict[int, bytes]]:
     for number, line in enumerate(anchors, 1):
         prefix = PREFIX.match(line)
         try:
-            if prefix is None or _read(line, int(prefix[2]), prefix[3]) != CHECKPOINT:
-                raise ValueError(f"line {number} is no checkpoint")
+            is_checkpoint = prefix is not None and _read(line, int(prefix[2]), prefix[3]) == CHECKPOINT
         except _Wrong:
-            raise ValueError(f"line {number} is no checkpoint") from None
+            is_checkpoint = False
+        if prefix is None or not is_checkpoint:
+            raise ValueError(f"line {number} is no checkpoint")
         kept, seq = logs.setdefault(str(_members(line).get("log")), {}), int(prefix[2])
         kept[seq] = line[HASH] if kept.get(seq, line[HASH]) == line[HASH] else b""
     return logs
@@ -606,11 +608,6 @@ def _any_like_it(token: re.Match[bytes]) -> bytes:
     return _LIKE[token.lastindex - 1] if token.lastindex else re.escape(token[0])
 
 
-def mac_of(key: bytes, line: bytes) -> bytes:
-    """Return the mac, in lower-case hex, of a line's bytes before it."""
-    return hmac.digest(key, line, "sha256").hex().encode()
-
-
 def mac_key_of(private: bytes) -> bytes:
     """Derive the key of macs from the 32 bytes of a private key: HKDF-SHA-256 (RFC 5869) without salt."""
     return hmac.digest(hmac.digest(bytes(32), private, "sha256"), b"adjudge audit mac\x01", "sha256")
@@ -640,12 +637,6 @@ def read_keys(text: str) -> list[bytes]:
     if not keys or any(len(key) != 44 or key[:12] != _PUBLIC for key in keys):
         raise ValueError("holds no Ed25519 public key in PEM form")
     return [key[12:] for key in keys]
-
-
-def read_anchors(path: Path) -> list[bytes]:
-    """Return the lines of a file of anchors; a last one that was not finished is left out. Raises OSError."""
-    with opened(path) as file:
-        return [line for line in file if line.endswith(b"\n")]
 
 
 _PUBLIC = bytes.fromhex("302a300506032b6570032100")
@@ -746,8 +737,8 @@ def verify_files(
         for at in mac_key:
             mac_keys.append(read_mac_key(_text(at)))
         if anchors is not None:
-            at = anchors
-            kept = read_anchors(at)
+            with opened(at := anchors) as file:
+                kept = [line for line in file if line.endswith(b"\n")]  # a last one may not be finished
             _hashes_by_log(kept)
         at = log
         return verify(
