@@ -54,6 +54,7 @@ class Start:
             body = FoundBody(found.unsigned, "mac" if end.has_mac else "signature", adopted_by or "")
         else:
             body = FoundBody(end.seq - found.proven_seq, "none", adopted_by or "")
+        # a key of macs that takes another's place makes one at once, or nothing would tell that it has
         is_own = signature is not None or (checkpoints.mac is not None and end.is_by(checkpoints.mac))
         is_closed = found.is_proven and is_last and last is not None and last.closed and retired is None and is_own
         may_close = found.is_proven or adopted_by is not None

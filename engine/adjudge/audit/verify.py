@@ -183,8 +183,8 @@ def verify(
     keys: public keys of 32 bytes; from the first signed checkpoint on each must be signed by one of them, and each of
     them must have signed. mac_keys: 32 bytes; what no signature vouches for must have a mac by one of them. Of several
     each must have made one, and none makes any more once another has.
-    closed: nothing may stand after the last signature; where nothing is
-    signed, after the checkpoint of an orderly close, whose mac must hold.
+    closed: nothing may stand after the last signature; where nothing is signed, after the checkpoint of an orderly
+    close, whose mac must hold.
     anchors: checkpoints of this log, and perhaps of others, as they were kept elsewhere, a line each.
     Raises OSError where a file cannot be read; ValueError where an anchor is no checkpoint.
     """
