@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adjudge import plain_base64
 from adjudge.documents import decision_document, decode_request, read_json
 from adjudge.errors import RequestError
 from adjudge.model import Face, Request
@@ -131,11 +133,40 @@ def test_read_json_refuses_what_is_none(data: bytes, said: str) -> None:
     assert str(caught.value) == said
 
 
-def test_read_json_refuses_what_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_document_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RequestError, match=r"the document is larger than 1 MiB$"):
+        read_json(b'"' + b"a" * 2**20 + b'"')
     monkeypatch.setattr("adjudge.documents.DOCUMENT_MAX_BYTES", 10)
-    assert read_json(b'"12345678"') == "12345678"
-    with pytest.raises(RequestError, match="larger than"):
-        read_json(b'"123456789"')
+    with pytest.raises(RequestError, match="the document is larger than 10 bytes"):
+        decode_request(b'{"123456789"')
+
+
+@pytest.mark.parametrize("escaped", ["/", "\\/", "\\u002f"])
+def test_face_of_megabytes_is_decoded(escaped: str) -> None:
+    face = hashlib.sha512(b"face").digest() * 40_000
+    text = base64.b64encode(face).decode().replace("/", escaped)
+    document = json.dumps({**DOCUMENT, "face": {"base64": "%s"}}).replace("%s", text)
+    assert decode_request(document.encode()).face == Face.from_bytes(face)
+    assert decode_request(json.loads(document)).face == Face.from_bytes(face)
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "said"),
+    [
+        ("A" * 3 * 2**20 + "!", "face.base64", "is not plain Base64"),
+        ("A" * 3 * 2**20 + "\\ud800", "face.base64", "has characters that are not ASCII"),
+        ("\\u0041" * 3 * 2**20, "face.base64", "has more escapes than plain text needs"),
+        ("A" * (64 * 2**20 // 3 * 4 + 8), "face", "the face is larger than 64 MiB"),
+    ],
+)
+def test_face_of_megabytes_that_is_none_is_refused_before_it_is_decoded(
+    text: str, where: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plain_base64, "_decode", lambda _: pytest.fail("decoded it"))
+    document = json.dumps({**DOCUMENT, "face": {"base64": "%s"}}).replace("%s", text)
+    with pytest.raises(RequestError) as caught:
+        decode_request(document.encode())
+    assert str(caught.value) == f"{where}: {said}"
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))

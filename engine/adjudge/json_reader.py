@@ -3,6 +3,7 @@
 Size, depth and count are looked at before anything is built, in time that grows with the length alone. What JSON can
 say and adjudge cannot hold is kept as something that no field takes, so that its neighbours are read: a number past a
 double is an infinity, an integer of too many digits is one past 64 bits, half a character stays half of one.
+A text of megabytes, where one may stand, is not read at all: whoever it is for does that piece by piece.
 """
 
 from __future__ import annotations
@@ -10,9 +11,14 @@ from __future__ import annotations
 import json
 import re
 from codecs import BOM_UTF8
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
+from operator import itemgetter
 from typing import NoReturn
+
+import msgspec
 
 from adjudge.errors import JsonError
 
@@ -21,12 +27,19 @@ TEXT_MAX_BYTES = 1024 * 1024
 DEPTH_MAX = 100
 CONTAINERS_MAX = 20_000
 """How many objects and lists a document may have."""
-PARTS_MAX = 200_000
+PARTS_MAX = 100_000
 """How many keys and values, counted by the commas and colons, those in texts among them."""
 DIGITS_MAX = 40
 """Of an integer that is read digit by digit: reading takes time that grows with their square."""
 _PAST: int = 10**400
 """Past every double, too: whoever reckons with it gets no number."""
+
+PIECE = 1024 * 1024
+"""Bytes of a long text that are read in one step."""
+ESCAPED_MAX = 16
+"""Of so many characters of a long text one may be escaped; writers escape the `/` and `+` of Base64, one in 32."""
+_ESCAPE_MAX = 6
+_text = msgspec.json.Decoder(str)
 
 _KEY_SHOWN = 60
 _STAND_IN = "\0 a long string"
@@ -37,11 +50,48 @@ _STRING = re.compile(rb'"[^"]*"?')
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-def read_json(data: bytes, *, max_bytes: int = TEXT_MAX_BYTES, long_key: str = "") -> object:
+@dataclass(frozen=True, slots=True)
+class LongText:
+    """A text of megabytes as it stands in a document between its quotes; nothing of it has been looked at."""
+
+    document: bytes = field(repr=False)
+    begins: int
+    ends: int
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield what it says, which has to be ASCII, in pieces of at most PIECE bytes.
+
+        Raises JsonError where it says anything else, or is no text of JSON.
+        """
+        at, escapes_left = self.begins, PIECE
+        while at < self.ends:
+            ends = self._before_escape(at, min(at + PIECE, self.ends))
+            piece = self.document[at:ends]
+            if b"\\" in piece:
+                escapes_left += len(piece) // ESCAPED_MAX - (len(piece) - len(piece.translate(None, b"\\")))
+                if escapes_left < 0:
+                    raise JsonError("has more escapes than plain text needs")
+                piece = _unescaped(piece)
+            if not piece.isascii():
+                raise JsonError("has characters that are not ASCII")
+            yield piece
+            at = ends
+
+    def _before_escape(self, at: int, ends: int) -> int:
+        """Return where a piece ends, so that it cuts through no escape."""
+        last = self.document.rfind(b"\\", at + 1, ends) if ends < self.ends else -1
+        if last < ends - _ESCAPE_MAX:
+            return ends
+        before = self.document[at:last]
+        is_escaped = (len(before) - len(before.rstrip(b"\\"))) % 2 == 1
+        return ends if is_escaped else last
+
+
+def read_json(data: bytes, *, max_bytes: int = TEXT_MAX_BYTES, long_at: Sequence[str] = ()) -> object:
     """Return what a JSON document of UTF-8 says: strictly, and no key twice in one object.
 
-    max_bytes: of the whole document; only one string may make it longer than twice TEXT_MAX_BYTES, and only as the
-    value of the key `long_key`, of whatever object.
+    max_bytes: of the whole document; only the text at `long_at`, a path of keys, may make it longer than twice
+    TEXT_MAX_BYTES, and is a LongText then.
     Raises JsonError, which names the place.
     """
     if len(data) > max_bytes:
@@ -49,8 +99,7 @@ def read_json(data: bytes, *, max_bytes: int = TEXT_MAX_BYTES, long_key: str = "
     if len(data) <= 2 * TEXT_MAX_BYTES:
         _refuse_too_much(data)
         return _parsed(data, _once)
-    begins, ends = _long_string(data)
-    return _with_string(data[:begins] + data[ends:], data[begins:ends], begins, long_key)
+    return _with_long_text(LongText(data, *_long_string(data)), long_at)
 
 
 def _size(count: int) -> str:
@@ -69,11 +118,9 @@ def _long_string(data: bytes) -> tuple[int, int]:
     return begins, ends
 
 
-def _with_string(rest: bytes, long: bytes, at: int, long_key: str) -> object:
-    """Return a document of which the longest string was taken out, at a place, with the string put back.
-
-    What is wrong with the rest is found before the string is looked at.
-    """
+def _with_long_text(long: LongText, path: Sequence[str]) -> object:
+    """Return a document with its longest string, unread, in the one place where it may stand."""
+    rest = long.document[: long.begins] + long.document[long.ends :]
     _refuse_too_much(rest)
     holders: list[tuple[dict[str, object], str]] = []
 
@@ -82,16 +129,27 @@ def _with_string(rest: bytes, long: bytes, at: int, long_key: str) -> object:
         holders.extend((found, key) for key, value in pairs if value == _STAND_IN)
         return found
 
-    document = _parsed(rest[:at] + json.dumps(_STAND_IN)[1:-1].encode() + rest[at:], once, len(long))
-    if len(holders) != 1 or holders[0][1] != long_key:
+    stand_in = json.dumps(_STAND_IN)[1:-1].encode()
+    document = _parsed(rest[: long.begins] + stand_in + rest[long.begins :], once, long.ends - long.begins)
+    if len(holders) != 1 or _at(document, path) != _STAND_IN:
         where = holders[0][1][:_KEY_SHOWN] if len(holders) == 1 else ""
         raise JsonError(f"a text is longer than {_size(TEXT_MAX_BYTES)}", where=where)
     ((holder, key),) = holders
-    try:
-        holder[key] = _parsed(b'"' + long + b'"', _once)
-    except JsonError as error:
-        raise JsonError(error.message, where=key[:_KEY_SHOWN]) from None
+    holder[key] = long
     return document
+
+
+def _at(document: object, path: Sequence[str]) -> object:
+    for key in path:
+        document = document.get(key) if isinstance(document, Mapping) else None
+    return document
+
+
+def _unescaped(piece: bytes) -> bytes:
+    try:
+        return _text.decode(b'"%b"' % piece).encode()
+    except msgspec.MsgspecError:  # half a character, or what is no JSON: the strict reader has the words for it
+        return str(_parsed(b'"%b"' % piece, _once, len(piece))).encode("utf-8", "surrogatepass")
 
 
 def _refuse_too_much(data: bytes) -> None:
@@ -131,8 +189,7 @@ def _parsed(data: bytes, once: Callable[[list[tuple[str, object]]], dict[str, ob
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        twice = next(key for key, times in Counter(map(itemgetter(0), pairs)).items() if times > 1)
         raise JsonError(f"the key `{twice[:_KEY_SHOWN]}` stands twice in one object", where=twice[:_KEY_SHOWN])
     return found
 

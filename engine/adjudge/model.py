@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -17,10 +15,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from adjudge import plain_base64
 from adjudge.errors import RequestError
 
 MEDIA_MAX_BYTES = 64 * 1024 * 1024
 """The largest picture or video that is taken into memory; what a vendor accepts is its provider's business."""
+URL_MAX_CHARS = 8192
+"""Of a face's URL, the signature in it among them."""
 
 _MERCHANT_BIZ_ID = re.compile(r"[0-9A-Za-z]{32}", re.ASCII)
 _SCENE_CODE = re.compile(r"[0-9A-Za-z_]{1,10}", re.ASCII)
@@ -81,7 +82,7 @@ class Face:
         if self.data is not None and not self.data:
             raise RequestError("the face is empty, 0 bytes", where="face")
         if self.data is not None and len(self.data) > MEDIA_MAX_BYTES:
-            raise RequestError(f"the face is larger than {MEDIA_MAX_BYTES // 2**20} MiB", where="face")
+            raise _too_large()
         content = self.data if self.data is not None else (self.url or "").encode()
         object.__setattr__(self, "digest", hashlib.sha256(content).hexdigest())
 
@@ -90,6 +91,8 @@ class Face:
         """Take a picture or video from memory; its kind is found from its first bytes unless given."""
         if not isinstance(data, bytes | bytearray | memoryview):
             raise RequestError("must be bytes", where="face")
+        if memoryview(data).nbytes > MEDIA_MAX_BYTES:  # before it is copied
+            raise _too_large()
         data = bytes(data)
         return cls(data=data, media_type=media_type or _sniff(data))
 
@@ -110,13 +113,9 @@ class Face:
         """Decode plain Base64, without a data-URI prefix. Raises RequestError where it is none."""
         if not isinstance(text, str | bytes):
             raise RequestError("must be a text", where="face.base64")
-        if len(text) > MEDIA_MAX_BYTES * 4 // 3 + 4:  # before it is decoded
-            raise RequestError(f"the face is larger than {MEDIA_MAX_BYTES // 2**20} MiB", where="face")
-        try:
-            data = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
-            raise RequestError("is not plain Base64", where="face.base64") from None
-        return cls.from_bytes(data, media_type=media_type)
+        if len(text) > MEDIA_MAX_BYTES * 4 // 3 + 4:  # before it is looked at
+            raise _too_large()
+        return face_of_base64(lambda: plain_base64.pieces_of(text), media_type=media_type)
 
     @classmethod
     def from_url(cls, url: str, *, media_type: MediaType = "image") -> Face:
@@ -124,7 +123,24 @@ class Face:
         return cls(url=url, media_type=media_type)
 
 
+def face_of_base64(pieces: Callable[[], Iterable[bytes]], *, media_type: MediaType | None) -> Face:
+    """Decode plain Base64 that comes in pieces, see `plain_base64`. Raises RequestError where it is none."""
+    try:
+        data = plain_base64.decode(pieces, max_bytes=MEDIA_MAX_BYTES)
+    except plain_base64.NotBase64 as error:
+        if error.is_too_long:
+            raise _too_large() from None
+        raise RequestError("is not plain Base64", where="face.base64") from None
+    return Face.from_bytes(data, media_type=media_type)
+
+
+def _too_large() -> RequestError:
+    return RequestError(f"the face is larger than {MEDIA_MAX_BYTES // 2**20} MiB", where="face")
+
+
 def _check_url(url: object) -> None:
+    if isinstance(url, str) and len(url) > URL_MAX_CHARS:
+        raise RequestError(f"is longer than {URL_MAX_CHARS:,} characters", where="face.url")
     try:
         # a space in a file's name is as the vendor's own SDK sends it; one in a host or at an end is a slip
         parts = urlsplit(url) if isinstance(url, str) and url.isprintable() and url == url.strip() else None
