@@ -12,6 +12,7 @@ import pytest
 
 from adjudge.fields import parse_field, read
 from adjudge.recorded import recordable
+from work import at_most
 
 
 class Word(str, Enum):  # noqa: UP042  # the older kind, whose str() is another text
@@ -200,3 +201,41 @@ def test_many_problems_of_one_value_are_told_by_the_first() -> None:
     assert (len(refused), refused[-1]) == (21, ("x", "has 980 more parts that cannot be read"))
     recordable(parse_field("string"), "é" * 300_000, refused, "y")
     assert refused[-1] == ("y", "is larger than 256 KiB")
+
+
+def _of_itself(depth: int) -> object:
+    value: object = ["x"]
+    for _ in range(depth):
+        value = [value, value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("form", "value"),
+    [
+        ({"type": "list", "of": "double"}, [1] * 1_000_000),
+        ({"type": "list", "of": "double"}, [1.0] * 1_000_000 + [float("nan")]),
+        ({"type": "list", "of": "string"}, ["a" * 999] * 1_000_000),
+        ({"type": "list", "of": "string"}, ["é" * 200_000] * 2),
+        ({"type": "set", "values": ["a"]}, {f"{at}" for at in range(600_000)}),
+        ({"type": "map", "of": "double"}, {f"{at}": 1 for at in range(600_000)}),
+        ({"type": "map", "of": "double"}, {"é" * 300_000: 1}),
+        ({"type": "map", "of": "string"}, {"a": "é" * 300_000}),
+        ({"type": "list", "of": {"type": "list", "of": "string"}}, [["a" * 999] * 8] * 100_000),
+        ({"type": "list", "of": {"type": "list", "of": "string"}}, _of_itself(60)),
+    ],
+    ids=["ints", "late nan", "texts", "long texts", "set", "map", "long key", "long value", "nested", "of itself"],
+)
+def test_recordable_value_that_is_too_large_is_refused_before_it_is_walked(form: object, value: object) -> None:
+    refused: list[tuple[str, str]] = []
+    with at_most(500_000):
+        assert recordable(parse_field(form), value, refused, "x") is None
+    assert refused == [("x", "is larger than 256 KiB")]
+
+
+def test_recordable_value_of_very_many_parts_that_cannot_be_read_is_unknown() -> None:
+    declared = parse_field({"type": "list", "of": "double"})
+    refused: list[tuple[str, str]] = []
+    with at_most(120_000):
+        assert recordable(declared, [float("inf")] * 100_000, refused, "x") is None
+    assert refused == [("x", "has more than 1,000 parts that cannot be read")]

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from adjudge.errors import RequestError, did_you_mean
-from adjudge.fields import Field
+from adjudge.errors import NAME_SHOWN, RequestError, did_you_mean
+from adjudge.fields import Field, describe
 from adjudge.model import Decision, DecisionStatus, Outcome, Request, Signal, SignalStatus, Verdict
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import novel_name
@@ -72,7 +72,7 @@ def take(request: Request, policy: Policy, key: bytes, *, anew: bool = False) ->
     for name, given in request.signals.items():
         declared = typed.signals.get(name)
         if declared is None:
-            raise RequestError("is not declared", where=f"signals.{name}", hint=did_you_mean(str(name), typed.signals))
+            raise _not_declared("signals.", name, typed.signals)
         if declared.provider is not None:
             raise RequestError(f"is asked from {declared.provider}, not taken from the caller", where=f"signals.{name}")
         refused: list[tuple[str, str]] = []
@@ -109,7 +109,7 @@ def _values(
         if value is None and field is not None:
             continue  # a JSON null is absence
         if field is None:
-            raise RequestError("is not declared", where=f"{where}{name}", hint=did_you_mean(str(name), declared))
+            raise _not_declared(where, name, declared)
         if (found := as_it_came(field, value)) is not None:
             values[name] = found
             continue
@@ -123,6 +123,11 @@ def _values(
         except RecursionError:
             raise RequestError("is nested too deeply", where=f"{where}{name}") from None
     return values
+
+
+def _not_declared(where: str, name: object, declared: Mapping[str, object]) -> RequestError:
+    said = name[:NAME_SHOWN] if isinstance(name, str) else describe(name)
+    return RequestError("is not declared", where=f"{where}{said}", hint=did_you_mean(said, declared))
 
 
 def _filled(values: dict[str, object], may_lack: Mapping[str, Field]) -> dict[str, object]:

@@ -9,9 +9,9 @@ from typing import cast
 from msgspec import structs
 
 from adjudge import json_reader
-from adjudge.errors import JsonError, RequestError, did_you_mean
+from adjudge.errors import NAME_SHOWN, JsonError, RequestError, did_you_mean
 from adjudge.expr.values import format_timestamp
-from adjudge.fields import is_unicode
+from adjudge.fields import describe, is_unicode
 from adjudge.model import MEDIA_MAX_BYTES, Decision, Face, MediaType, Request, Signal, Verdict, face_of_base64
 
 DOCUMENT_MAX_BYTES = MEDIA_MAX_BYTES * 4 // 3 + 1024 * 1024
@@ -139,8 +139,9 @@ def _known(content: Mapping[str, object], keys: Sequence[str], place: str) -> di
     """Return the parts that are there. Raises RequestError for a key that means nothing."""
     for key in content:
         if key not in keys:
-            hint = did_you_mean(str(key), keys) or f"it takes {', '.join(keys)}"
-            raise RequestError("means nothing here", where=f"{place}{str(key)[:60]}", hint=hint)
+            said = key[:NAME_SHOWN] if isinstance(key, str) else describe(key)
+            hint = did_you_mean(said, keys) or f"it takes {', '.join(keys)}"
+            raise RequestError("means nothing here", where=f"{place}{said}", hint=hint)
     return {key: value for key, value in content.items() if value is not None}
 
 
@@ -170,7 +171,7 @@ def _face(form: Mapping[str, object], folder: Path | None) -> Face:
         raise RequestError(f"takes one of file, url and base64, {said}", where="face")
     media_type = _text(parts, "type", "face.")
     if media_type not in (None, *MEDIA_TYPES):
-        raise RequestError(f"is image or video, not `{media_type[:60]}`", where="face.type")
+        raise RequestError(f"is image or video, not `{media_type[:NAME_SHOWN]}`", where="face.type")
     kind = cast(MediaType | None, media_type)
     match ways[0], parts[ways[0]]:
         case "base64", json_reader.LongText() as long:

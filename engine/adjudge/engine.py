@@ -27,7 +27,7 @@ from adjudge.case import (
     take,
     without_personal,
 )
-from adjudge.errors import EngineError, RequestError, SetupError, did_you_mean
+from adjudge.errors import NAME_SHOWN, EngineError, RequestError, SetupError, did_you_mean
 from adjudge.events import bound
 from adjudge.home import Home
 from adjudge.journal import Journal
@@ -251,8 +251,9 @@ class Engine:
             raise RequestError(f"name one of {', '.join(self.policies)}", where="policy")
         policy = self.policies.get(request.policy)
         if policy is None:
-            hint = did_you_mean(str(request.policy), self.policies)
-            raise RequestError(f"there is no policy `{request.policy}`", where="policy", hint=hint)
+            said = request.policy[:NAME_SHOWN]
+            hint = did_you_mean(said, self.policies)
+            raise RequestError(f"there is no policy `{said}`", where="policy", hint=hint)
         return policy
 
     async def _close(self) -> None:

@@ -303,6 +303,8 @@ class ScaffoldError(AdjudgeError):
 
 CANDIDATES_MAX = 1000
 """How many known names are compared with a misspelled one; a policy has fewer, and a hint must not cost seconds."""
+NAME_SHOWN = 60
+"""How much is told of a name that means nothing."""
 NAME_MAX = 64
 """Nobody misspells a longer name by hand."""
 _JUDGED_MAX = 3

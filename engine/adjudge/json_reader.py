@@ -20,7 +20,7 @@ from typing import NoReturn
 
 import msgspec
 
-from adjudge.errors import JsonError
+from adjudge.errors import NAME_SHOWN, JsonError
 
 TEXT_MAX_BYTES = 1024 * 1024
 """The longest document, but for one long string in it: a face as Base64."""
@@ -41,7 +41,6 @@ ESCAPED_MAX = 16
 _ESCAPE_MAX = 6
 _text = msgspec.json.Decoder(str)
 
-_KEY_SHOWN = 60
 _STAND_IN = "\0 a long string"
 _STEP = [0] * 256
 for _bracket, _step in ((b"[", 1), (b"{", 1), (b"]", -1), (b"}", -1)):
@@ -132,7 +131,7 @@ def _with_long_text(long: LongText, path: Sequence[str]) -> object:
     stand_in = json.dumps(_STAND_IN)[1:-1].encode()
     document = _parsed(rest[: long.begins] + stand_in + rest[long.begins :], once, long.ends - long.begins)
     if len(holders) != 1 or _at(document, path) != _STAND_IN:
-        where = holders[0][1][:_KEY_SHOWN] if len(holders) == 1 else ""
+        where = holders[0][1][:NAME_SHOWN] if len(holders) == 1 else ""
         raise JsonError(f"a text is longer than {_size(TEXT_MAX_BYTES)}", where=where)
     ((holder, key),) = holders
     holder[key] = long
@@ -190,7 +189,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(key for key, times in Counter(map(itemgetter(0), pairs)).items() if times > 1)
-        raise JsonError(f"the key `{twice[:_KEY_SHOWN]}` stands twice in one object", where=twice[:_KEY_SHOWN])
+        raise JsonError(f"the key `{twice[:NAME_SHOWN]}` stands twice in one object", where=twice[:NAME_SHOWN])
     return found
 
 

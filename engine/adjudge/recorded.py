@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from math import isfinite
 
@@ -77,6 +77,32 @@ def to_json(value: object) -> object:
 DOUBLE_MAX = sys.float_info.max
 VALUE_MAX_BYTES = 256 * 1024
 """The largest value that a decision is made on and a log keeps, as JSON."""
+REFUSED_MAX = 1000
+"""How many parts of one value may be such that no log can hold them."""
+
+
+class _TooMuch(Exception):
+    """A value is more than a log keeps, in words."""
+
+
+class _Room:
+    """What a value may still take of the log, charged before its parts are looked at, at less than they will take."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = VALUE_MAX_BYTES
+
+    def take(self, parts: Collection[object]) -> None:
+        """Charge for parts: each takes two bytes, a text those of its characters too. Raises _TooMuch."""
+        self.left -= 2 * len(parts) + 1
+        if self.left >= 0:
+            self.left -= sum(len(part) for part in parts if isinstance(part, str))
+        if self.left < 0:
+            raise _TooMuch(_TOO_LARGE)
+
+
+_TOO_LARGE = f"is larger than {VALUE_MAX_BYTES // 1024} KiB"
 
 
 _SMALL = 16
@@ -109,14 +135,17 @@ def recordable(field: Field, value: object, refused: list[tuple[str, str]], path
     if _is_plain(value):
         return value
     if isinstance(value, str) and len(value) > VALUE_MAX_BYTES:  # before anything looks at each character
-        refused.append((path, f"is larger than {VALUE_MAX_BYTES // 1024} KiB"))
+        refused.append((path, _TOO_LARGE))
         return None
     told: list[tuple[str, str]] = []
-    found = _recordable(field, value, told, path)
-    refused += bounded_problems(told, path)
-    if isinstance(found, str | list | dict) and len(msgspec.json.encode(found)) > VALUE_MAX_BYTES:
-        refused.append((path, f"is larger than {VALUE_MAX_BYTES // 1024} KiB"))
+    try:
+        found = _recordable(field, value, told, path, _Room())
+        if isinstance(found, str | list | dict) and len(msgspec.json.encode(found)) > VALUE_MAX_BYTES:
+            raise _TooMuch(_TOO_LARGE)
+    except _TooMuch as error:
+        refused.append((path, str(error)))
         return None
+    refused += bounded_problems(told, path)
     return found
 
 
@@ -155,7 +184,7 @@ def _canonical_time(type_: Type, text: str) -> str:
         return text
 
 
-def _recordable(field: Field, value: object, refused: list[tuple[str, str]], path: str) -> object:
+def _recordable(field: Field, value: object, refused: list[tuple[str, str]], path: str, room: _Room) -> object:
     match value:
         case None | bool():
             return value
@@ -172,6 +201,12 @@ def _recordable(field: Field, value: object, refused: list[tuple[str, str]], pat
             if isfinite(value):
                 return float(value)
             wrong = f"must be a finite number, not {value}"
+        case list() | tuple():
+            room.take(value)
+            return [
+                item if _is_plain_part(item) else _recordable(field, item, refused, f"{path}.{at}", room)
+                for at, item in enumerate(value)
+            ]
         case timedelta() if _has_times(field.type):
             return format_duration(value)
         case datetime() if _has_times(field.type):
@@ -182,26 +217,26 @@ def _recordable(field: Field, value: object, refused: list[tuple[str, str]], pat
             except OverflowError:
                 wrong = "is no such time in UTC"
         case Mapping():
+            room.take(value)  # its keys
+            room.take(value.values())
             stray = [key for key in value if not isinstance(key, str) or not is_unicode(key)]
             if not stray:
                 return {
                     str.__str__(key): item
-                    if _is_plain(item)
-                    else _recordable(field, item, refused, path if field.personal else f"{path}.{key}")
+                    if _is_plain_part(item)
+                    else _recordable(field, item, refused, path if field.personal else f"{path}.{key}", room)
                     for key, item in value.items()
                 }
             said = "is not valid Unicode" if isinstance(stray[0], str) else f"is {describe(stray[0])}, not a string"
             wrong = f"has a key that {said}"
         case set() | frozenset():
-            return sorted((_recordable(field, item, refused, path) for item in value), key=repr)
-        case list() | tuple():
-            return [
-                item if _is_plain(item) else _recordable(field, item, refused, f"{path}.{at}")
-                for at, item in enumerate(value)
-            ]
+            room.take(value)
+            return sorted((_recordable(field, item, refused, path, room) for item in value), key=repr)
         case _:
             raise TypeError(describe(value))
     refused.append((path, wrong))
+    if len(refused) > REFUSED_MAX:
+        raise _TooMuch(f"has more than {REFUSED_MAX:,} parts that cannot be read")
     return None
 
 
@@ -222,6 +257,11 @@ def _is_plain(value: object) -> bool:
     if kind is float:
         return -DOUBLE_MAX <= value <= DOUBLE_MAX  # type: ignore[operator]  # no infinity, no NaN
     return kind is bool or (kind is str and len(value) < 1000 and value.isascii())  # type: ignore[arg-type, attr-defined]
+
+
+def _is_plain_part(value: object) -> bool:
+    """Whether a part of a list or map is at once what the log has for it: an int stays one there."""
+    return _is_plain(value) or (value.__class__ is int and INT_MIN <= value <= INT_MAX)
 
 
 def _has_times(type_: Type) -> bool:

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import cache
 from html import escape
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
@@ -47,6 +48,9 @@ def _class(ranges: Iterable[tuple[str, str]]) -> str:
     return "".join(f"{first}-{last}" for first, last in ranges)
 
 
+MARKS_MAX = 30
+"""As in the stream-safe format of Unicode's annex 15."""
+
 _UNSEEN = re.compile(
     f"[{_class(UNSEEN)}]|[{_class(JOINERS)}](?![{_class(JOINED)}])|(?<![{_class(JOINED)}])[{_class(JOINERS)}]"
 )
@@ -66,8 +70,30 @@ def name_of(char: str) -> str:
 
 
 def composed(text: str) -> str:
-    """Return a text in the form in which texts of people are compared: `é` is one character, however it was typed."""
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    """Return a text in the form in which texts of people are compared: `é` is one character, however it was typed.
+
+    One with more than MARKS_MAX marks on one letter, which no language has, stays as it is: sorting them takes time
+    that grows with the square of their number.
+    """
+    if text.isascii() or (len(text) > MARKS_MAX and _many_marks().search(text)):
+        return text
+    return unicodedata.normalize("NFC", text)
+
+
+@cache
+def marks() -> tuple[tuple[str, str], ...]:
+    """Return, by ranges, what combines with the letter before it, and what is taken apart into such."""
+    ranges: list[tuple[str, str]] = []
+    for char in map(chr, range(0x300, 0x20000)):
+        if unicodedata.combining(char) or char in "\u0f73\u0f75\u0f81":
+            follows = ranges and ord(ranges[-1][1]) + 1 == ord(char)
+            ranges[-1:] = [(ranges[-1][0], char)] if follows else [*ranges[-1:], (char, char)]
+    return tuple(ranges)
+
+
+@cache
+def _many_marks() -> re.Pattern[str]:
+    return re.compile(f"[{_class(marks())}]{{{MARKS_MAX + 1}}}")
 
 
 def split_lines(text: str, *, keep_ends: bool = False) -> list[str]:

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adjudge.backtest.seen import read_text
+from adjudge.backtest.seen import composed, read_text
 from adjudge.fields import parse_field, read
 from adjudge.texts import JOINED, JOINERS, UNSEEN
+from adjudge.texts import composed as texts_composed
 
 EDGES = sorted({char for ranges in (UNSEEN, JOINERS, JOINED) for pair in ranges for char in pair})
 NEAR = sorted({chr(ord(char) + step) for char in EDGES for step in (-1, 0, 1) if 0 < ord(char) + step < 0x110000})
@@ -26,3 +27,15 @@ def database() -> duckdb.DuckDBPyConnection:
 def test_database_reads_a_text_as_requests_do(database: duckdb.DuckDBPyConnection, texts: list[str]) -> None:
     found = database.execute(f"select {read_text('t')} from unnest($1::varchar[]) u(t)", [texts]).fetchall()
     assert [value for (value,) in found] == [read(parse_field("string"), text).value for text in texts]
+
+
+many_marks = st.text(st.sampled_from("\u0301\u0316\u0344\u0f73"), min_size=29, max_size=32).map("ae\u0301{}z".format)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(many_marks))
+def test_database_composes_what_requests_do_and_leaves_what_they_leave(
+    database: duckdb.DuckDBPyConnection, texts: list[str]
+) -> None:
+    found = database.execute(f"select {composed('t')} from unnest($1::varchar[]) u(t)", [texts]).fetchall()
+    assert [value for (value,) in found] == [texts_composed(text) for text in texts]

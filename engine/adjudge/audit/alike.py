@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from unicodedata import normalize
 
 from adjudge.errors import EvaluationError
 from adjudge.expr.values import parse_duration, parse_timestamp
+from adjudge.texts import composed
 
 
 def is_held(held: object, asked: object) -> bool:
@@ -22,7 +22,7 @@ def is_held(held: object, asked: object) -> bool:
     if isinstance(held, bool) or isinstance(asked, bool):
         return held is asked
     if isinstance(held, str) and isinstance(asked, str):
-        return any(_is_same(held, asked, read) for read in (_composed, _timestamp, _duration))
+        return any(_is_same(held, asked, read) for read in (composed, _timestamp, _duration))
     return held == asked
 
 
@@ -32,10 +32,6 @@ def _timestamp(text: str) -> datetime:
 
 def _duration(text: str) -> timedelta:
     return parse_duration(text, exact=False)
-
-
-def _composed(text: str) -> str:
-    return normalize("NFC", text)
 
 
 def _is_same(held: str, asked: str, read: Callable[[str], object]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from adjudge.backtest.seen import read_text
+from adjudge.backtest.seen import composed, read_text
 from adjudge.errors import DataError as DataError
 from adjudge.expr.sql.dialect import DUCKDB
 from adjudge.expr.types import (
@@ -78,7 +78,7 @@ def composed_names(names: str, declared: Field) -> str:
     if _is_ascii(declared):
         return names
     item = variable(names)
-    return f"list_transform({names}, lambda {item}: nfc_normalize({item}))"
+    return f"list_transform({names}, lambda {item}: {composed(item)})"
 
 
 def composed_map(column: str, declared: Field) -> str:
@@ -86,10 +86,10 @@ def composed_map(column: str, declared: Field) -> str:
     if _is_ascii(declared):
         return column
     names = f"map_keys({column})"
-    composed, key, other = composed_names(names, declared), variable(column, 8), variable(column, 9)
-    is_one = f"len(list_filter({composed}, lambda {other}: {other} = {key})) = 1"
-    value = f"case when {is_one} then map_values({column})[list_position({composed}, {key})] end"
-    entries = f"list_transform(list_distinct({composed}), lambda {key}: {{'key': {key}, 'value': {value}}})"
+    found, key, other = composed_names(names, declared), variable(column, 8), variable(column, 9)
+    is_one = f"len(list_filter({found}, lambda {other}: {other} = {key})) = 1"
+    value = f"case when {is_one} then map_values({column})[list_position({found}, {key})] end"
+    entries = f"list_transform(list_distinct({found}), lambda {key}: {{'key': {key}, 'value': {value}}})"
     plain = f"regexp_full_match(coalesce(array_to_string({names}, ''), ''), '[ -~]*')"
     return f"(case when {plain} then {column} else map_from_entries({entries}) end)"
 
@@ -110,7 +110,7 @@ def understood(column: str, name: str, type_: str, declared: Field, depth: int =
             stray = f"case when len({column}) > list_count({column}) then [null::varchar] else [] end"
             return f"case when {column} is not null then {known} || {stray} end"
         case EnumType(values=values) if type_ == "VARCHAR" or plain == "ENUM":
-            word = f"{column}::varchar" if _is_ascii(declared) else f"nfc_normalize({column}::varchar)"
+            word = f"{column}::varchar" if _is_ascii(declared) else composed(f"{column}::varchar")
             return f"case when {word} in ({', '.join(map(DUCKDB.literal, values))}) then {word} end"
         case ListType() if type_.endswith("[]") and declared.of is not None:
             item = variable(column, depth)

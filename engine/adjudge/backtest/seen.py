@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from adjudge.expr.sql.dialect import DUCKDB
-from adjudge.texts import JOINED, JOINERS, UNSEEN
+from adjudge.texts import JOINED, JOINERS, MARKS_MAX, UNSEEN, marks
 
 
 def _class(ranges: Iterable[tuple[str, str]]) -> str:
@@ -17,8 +17,14 @@ _UNSEEN = f"[{_class(UNSEEN)}]|[{_JOINERS}](?:[^{_class(JOINED)}]|$)|(?:^|[^{_cl
 """RE2's form of what `texts.find_unseen` looks for."""
 
 
+def composed(column: str) -> str:
+    """Return an expression of a text as `texts.composed` has it."""
+    many_marks = DUCKDB.text(f"[{_class(marks())}]{{{MARKS_MAX + 1}}}")
+    return f"case when regexp_matches({column}, {many_marks}) then {column} else nfc_normalize({column}) end"
+
+
 def read_text(column: str) -> str:
     """Return an expression of a text: composed, NULL where something in it cannot be seen."""
     plain = f"regexp_full_match({column}, '[ -~]*')"
     seen = f"not regexp_matches({column}, {DUCKDB.text(_UNSEEN)})"
-    return f"case when {plain} then {column} when {seen} then nfc_normalize({column}) end"
+    return f"case when {plain} then {column} when {seen} then {composed(column)} end"
