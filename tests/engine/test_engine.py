@@ -31,7 +31,7 @@ OTHER = POLICY.replace("policy: onboarding", "policy: payouts")
     ("parts", "said", "hint"),
     [
         ({"inputs": {"contry": "SG"}}, "inputs.contry: is not declared", "did you mean `country`?"),
-        ({"inputs": {5: "SG"}}, "inputs.5: is not declared", None),
+        ({"inputs": {5: "SG"}}, "inputs.an int: is not declared", None),
         ({"signals": {"ovn": {}}}, "signals.ovn: is not declared", "did you mean `own`?"),
         ({"signals": {"own": {"okay": True}}}, "signals.own.okay: is not declared", "did you mean `ok`?"),
         ({"signals": {"device": {"emulator": False}}},

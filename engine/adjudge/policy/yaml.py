@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeGuard
 
 import yaml
@@ -74,13 +75,20 @@ def read_yaml(source: Source, *, recorded: bool = False) -> tuple[Node | None, l
 
     recorded: whether it stands in a log, where decisions were made on it: nothing in it is refused for being unseen.
     The tree is None where there is nothing to go on with; else its wrong parts are left out or bare Nodes.
-    Time and memory are bounded by TEXT_MAX, DEPTH_MAX and NODES_MAX.
+    Time and memory are bounded by TEXT_MAX, DEPTH_MAX and NODES_MAX; what was read last is remembered, as a command
+    reads a document for its kind, its rules and its findings.
     """
+    tree, errors = _read(source, recorded)
+    return tree, list(errors)
+
+
+@lru_cache(maxsize=2)
+def _read(source: Source, recorded: bool) -> tuple[Node | None, tuple[PolicyError, ...]]:
     builder = _Builder(source, recorded)
     try:
-        return builder.document(), builder.errors
+        return builder.document(), tuple(builder.errors)
     except PolicyError as error:
-        return None, [*builder.errors, error]
+        return None, (*builder.errors, error.with_traceback(None))
 
 
 class _Builder:
