@@ -6,11 +6,12 @@ Every error carries a stable `code`. Messages are lower case and without a full 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
 from heapq import nlargest
 from itertools import islice, pairwise
+from operator import sub
 
 from adjudge.source import Source, Span
 from adjudge.texts import one_line
@@ -325,17 +326,25 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     """
     if len(name) > NAME_MAX:
         return None
-    candidates = list(islice(known, CANDIDATES_MAX))
-    folded = name.casefold()
-    for candidate in candidates:
-        if len(candidate) == len(name) and candidate.casefold() == folded:
-            return candidate
+    candidates = tuple(islice(known, CANDIDATES_MAX))
+    by_fold, parts, halves = _vocabulary(candidates)
+    same = by_fold.get(name.casefold(), "")
+    if len(same) == len(name):
+        return same or None
     if len(candidates) > _JUDGED_MAX:
-        own = _parts(name)
-        likeness = [2 * (own & parts).bit_count() - parts.bit_count() for parts in map(_parts, candidates)]
-        candidates = [candidates[at] for at in nlargest(_JUDGED_MAX, range(len(candidates)), likeness.__getitem__)]
+        shared = map(int.bit_count, map(_parts(name).__and__, parts))
+        likeness = zip(map(sub, shared, halves), range(0, -len(candidates), -1), strict=True)
+        candidates = tuple(candidates[-at] for _, at in nlargest(_JUDGED_MAX, likeness))
     close = get_close_matches(name, [one for one in candidates if len(one) <= NAME_MAX], n=1, cutoff=0.6)
     return close[0] if close else None
+
+
+@lru_cache(maxsize=64)
+def _vocabulary(names: tuple[str, ...]) -> tuple[Mapping[str, str], Sequence[int], Sequence[float]]:
+    """Return names by their case-folded form, the parts of each, and half of how many those are."""
+    by_fold = {name.casefold(): name for name in reversed(names)}
+    parts = [_parts(name) for name in names]
+    return by_fold, parts, [one.bit_count() / 2 for one in parts]
 
 
 @lru_cache(maxsize=4096)
