@@ -19,12 +19,15 @@ INNER = {
     "Ended",
     "MalformedLine",
     "NoThread",
+    "NotBase64",
     "NotTranslatable",
     "QueryFailed",
     "Refused",
     "Undelivered",
     "UnfinishedLine",
     "_NoAnswer",
+    "_TooMuch",
+    "_Wrong",
 }
 """Exceptions that are caught in the part that raises them, and that nobody outside ever meets."""
 
