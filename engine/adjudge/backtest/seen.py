@@ -25,6 +25,6 @@ def composed(column: str) -> str:
 
 def read_text(column: str) -> str:
     """Return an expression of a text: composed, NULL where something in it cannot be seen."""
-    plain = f"regexp_full_match({column}, '[ -~]*')"
+    plain = f"regexp_extract({column}, '^[ -~]*') = {column}"  # unlike a match, done once for a word of a dictionary
     seen = f"not regexp_matches({column}, {DUCKDB.text(_UNSEEN)})"
     return f"case when {plain} then {column} when {seen} then {composed(column)} end"
