@@ -62,8 +62,8 @@ class Sealing:
         self._vault.close()
 
     async def _run(self) -> None:
+        """Commit what waits. As a task it begins after everybody who was ready, and so has them all."""
         while self._waiting:
-            await asyncio.sleep(0)  # everybody who is ready comes along
             batch, self._waiting = self._waiting, []
             rows = [(one.subject, name, text) for one in batch for name, text in one.texts.items()]
             try:
