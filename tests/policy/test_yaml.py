@@ -313,3 +313,13 @@ def test_node_tree_is_frozen() -> None:
     node = scalar("k: v\n")
     with pytest.raises(AttributeError):
         node.value = "w"  # type: ignore[misc]
+
+
+def test_document_that_was_just_read_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check reads one for its kind, its rules and its findings, and reading is half of its work."""
+    tree, errors = read_yaml(Source("just-read.yaml", "a: 1\na: 2\n"))
+    errors.clear()
+    monkeypatch.setattr("adjudge.policy.yaml._events", lambda _: pytest.fail("read it again"))
+    again, same = read_yaml(Source("just-read.yaml", "a: 1\na: 2\n"))
+    assert again is tree
+    assert [error.code for error in same] == ["yaml-duplicate-key"]

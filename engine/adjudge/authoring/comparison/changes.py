@@ -110,7 +110,8 @@ def _scorecard(old: Scorecard | None, new: Scorecard | None) -> Iterator[tuple[s
     for pair in paired(old, new):
         yield f"scorecard {pair.name}", _row(pair.old), _row(pair.new)
     for name, before, after in bands_changed(old, new):
-        yield f"scorecard band {name}", *(None if start is None else str(start) for start in (before, after))  # type: ignore[misc]
+        old_start, new_start = (None if start is None else str(start) for start in (before, after))
+        yield f"scorecard band {name}", old_start, new_start
     yield "scorecard when_unknown", old.when_unknown, new.when_unknown
     yield "scorecard reason", old.reason, new.reason
 

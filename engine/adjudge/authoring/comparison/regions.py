@@ -222,7 +222,7 @@ class _Comparer:
                 self.open.append(Question(old=old, new=new, further=True, why=why))
                 return
             seen.add(name)
-            small = shrunk(answer.input, lambda one, cause=cause: holds(one) and self.cause(old, new, one) == cause)  # type: ignore[misc]
+            small = shrunk(answer.input, lambda one, cause=cause: holds(one) and self.cause(old, new, one) == cause)  # type: ignore[misc]  # no type is inferred for a default
             yield self.described(old, new, rule, in_doubt, small)
             claim = conj(claim, neg(self.aside(old, new, rule, in_doubt)))
 

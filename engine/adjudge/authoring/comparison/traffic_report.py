@@ -82,16 +82,17 @@ def markdown(traffic: Traffic) -> Iterator[str]:
 
 
 def _figures(traffic: Traffic) -> Iterator[tuple[str, str, str]]:
-    sides = traffic.old, traffic.new
+    old, new = traffic.old, traffic.new
     for outcome in OUTCOMES:
-        yield f"{outcome} share", *(f"{side.share(outcome):.2%}" for side in sides)  # type: ignore[misc]
-    yield "reviews a day", *(f"{traffic.reviews_a_day(side):.1f}" for side in sides)  # type: ignore[misc]
-    yield "not settled", *(f"{side.unsettled_share:.2%}" for side in sides)  # type: ignore[misc]
-    names = dict.fromkeys([*traffic.old.calls, *traffic.new.calls])
+        yield f"{outcome} share", f"{old.share(outcome):.2%}", f"{new.share(outcome):.2%}"
+    yield "reviews a day", f"{traffic.reviews_a_day(old):.1f}", f"{traffic.reviews_a_day(new):.1f}"
+    yield "not settled", f"{old.unsettled_share:.2%}", f"{new.unsettled_share:.2%}"
+    names = dict.fromkeys([*old.calls, *new.calls])
     for name in names:
-        yield f"calls for {name}", *(str(side.calls[name]) for side in sides)  # type: ignore[misc]
-    for currency in dict.fromkeys([*traffic.old.cost, *traffic.new.cost]):
-        yield f"cost, {currency}", *(f"{side.cost.get(currency, Decimal(0)):.2f}" for side in sides)  # type: ignore[misc]
+        yield f"calls for {name}", str(old.calls[name]), str(new.calls[name])
+    for currency in dict.fromkeys([*old.cost, *new.cost]):
+        before, after = (side.cost.get(currency, Decimal(0)) for side in (old, new))
+        yield f"cost, {currency}", f"{before:.2f}", f"{after:.2f}"
 
 
 def _limits(traffic: Traffic) -> Iterator[str]:

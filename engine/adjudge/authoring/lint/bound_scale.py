@@ -20,12 +20,10 @@ def check(subject: Subject) -> Iterator[Finding]:
     """Look at every comparison of a field with a number, wherever it stands in a condition."""
     typed = subject.typed
     rows = typed.scorecard.rows if typed.scorecard is not None else ()
-    conditions = [(f"`{rule.id}`", rule.condition, rule.span) for rule in typed.rules]
-    conditions += [(f"row {at} of the scorecard", row.condition, row.span) for at, row in enumerate(rows, 1)]
-    conditions += [
-        (f"the variable `{name}`", node, subject.at("variables", name)) for name, node in typed.variables.items()
-    ]
-    for what, condition, span in conditions:
+    conditions = [(f"`{rule.id}`", rule.condition) for rule in typed.rules]
+    conditions += [(f"row {at} of the scorecard", row.condition) for at, row in enumerate(rows, 1)]
+    conditions += [(f"the variable `{name}`", node) for name, node in typed.variables.items()]
+    for what, condition in conditions:
         for node in walk(condition):
             one = comparison_of(node)
             if one is None or not isinstance(one.bound, int | float) or not 0 < one.bound < 1:
@@ -35,7 +33,7 @@ def check(subject: Subject) -> Iterator[Finding]:
                 continue
             low = declared.minimum if isinstance(declared.minimum, int | float) else 0
             if low >= 0:
-                yield _finding(subject, what, one.slot, one.bound, float(declared.maximum), span)
+                yield _finding(subject, what, one.slot, one.bound, float(declared.maximum), node.span)
 
 
 def _finding(subject: Subject, what: str, slot: str, bound: float, highest: float, span: Span) -> Finding:
