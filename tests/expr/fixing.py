@@ -9,6 +9,7 @@ import z3
 
 from adjudge.authoring.proofs.world import fixed, world_of
 from adjudge.expr.nodes import Node
+from adjudge.expr.smt.logic import formula, neg
 from adjudge.expr.smt.terms import NEAR_MAX, Truth
 from adjudge.expr.smt.translate import Translator
 from adjudge.expr.smt.world import World
@@ -37,32 +38,25 @@ class Fixing:
         pairs = [(variable, z3.simplify(z3.substitute(value, *pairs))) for variable, value in pairs]
         solver = z3.SimpleSolver()
         solver.set("timeout", 1000 * SECONDS)
-        for constraint in [*self.world.constraints, *values_of]:
-            left = _filled(constraint, pairs)
+        holding = [*self.world.constraints, *values_of]
+        for constraint, left in zip(holding, _filled(holding, pairs), strict=True):
             assert left is not False, f"the input is not in the world: {constraint}"
             if left is not True:
                 solver.add(left)
         for truth in self.truths:
+            props = (truth.true, truth.false, neg(truth.known))
             yield {
                 answer
-                for answer, prop in (
-                    (True, _filled(truth.true, pairs)),
-                    (False, _filled(truth.false, pairs)),
-                    (None, _filled(z3.Not(z3.Or(_formula(truth.true), _formula(truth.false))), pairs)),
-                )
+                for answer, prop in zip((True, False, None), _filled(props, pairs), strict=True)
                 if prop is True or (prop is not False and solver.check(prop) != z3.unsat)
             }
 
 
-def _formula(prop: Any) -> Any:
-    return z3.BoolVal(prop) if isinstance(prop, bool) else prop
-
-
-def _filled(prop: Any, pairs: list[tuple[Any, Any]]) -> Any:
-    if isinstance(prop, bool):
-        return prop
-    left = z3.simplify(z3.substitute(prop, *pairs))
-    return True if z3.is_true(left) else False if z3.is_false(left) else left
+def _filled(props: Sequence[Any], pairs: list[tuple[Any, Any]]) -> Iterator[Any]:
+    """Yield propositions with values in place: put there at once, since making the pairs takes longer than that."""
+    whole = z3.substitute(z3.And(*map(formula, props), True, True), *pairs)
+    for left in map(z3.simplify, whole.children()[: len(props)]):
+        yield True if z3.is_true(left) else False if z3.is_false(left) else left
 
 
 def _pairs(prop: Any) -> Iterator[tuple[Any, Any]]:

@@ -15,7 +15,8 @@ The work of a part is that of its operands and, for the part itself:
 |---|---|
 | a literal, a name, `m.key`, `!`, `-`, `has`, `&&`, `||`, `?:` | 1 |
 | `+`, a comparison, a list or map that is written out, a call of a function | 1 and the weights of the operands |
-| `in` a policy's list, a list of literals, or a map; `m[key]`, `l[i]` | 1 and the weight of what is looked for |
+| `m[key]`, `l[i]` | 1 and the weight of what is looked for |
+| `in` a policy's list, a list of literals, or a map | 2 and the weight of what is looked for |
 | `in` another list or set | 1 and the weights of both |
 | `text.matches(pattern)` | the same, and 128 for each unit of the text's weight |
 | … and the pattern is no literal | 20,000 more |
@@ -33,6 +34,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
+from typing import Any
 
 from adjudge.expr.nodes import (
     Binary,
@@ -64,6 +66,10 @@ PATTERN_WORK = 20_000
 _PLAIN = {bool, int, float, datetime, timedelta, type(None)}
 
 
+Units = Any
+"""An int, or what a back end reckons with instead: it adds and multiplies like one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Size:
     """How large a value is, or at most is.
@@ -72,8 +78,8 @@ class Size:
     together; None where it holds nothing.
     """
 
-    weight: int
-    count: int = 0
+    weight: Units
+    count: Units = 0
     item: Size | None = None
     is_map: bool = False
 
@@ -81,11 +87,12 @@ class Size:
 ONE = Size(1)
 Sizes = Callable[[str], Size | None]
 """The size of what a full dotted name stands for; None where it is no name."""
+Larger = Callable[[Units, Units], Units]
 
 
-def work_of(node: Node, sizes: Sizes) -> int:
+def work_of(node: Node, sizes: Sizes, larger: Larger = max) -> Units:
     """Return the units that a part of a condition takes at most, checked or as parsed."""
-    return _measure(node, sizes, {})[0]
+    return _Reckoner(sizes, larger).measure(node, {})[0]
 
 
 def size_of(value: object) -> Size:
@@ -123,7 +130,7 @@ def allowance(node: Node, constants: Mapping[str, object]) -> tuple[bool, tuple[
         sizes = dict(zip(names, map(size_of, values), strict=True))
         if all(size.weight <= small for size in sizes.values()):
             return True
-        return work_of(node, {**fixed, **sizes}.get) <= WORK_MAX
+        return bool(work_of(node, {**fixed, **sizes}.get) <= WORK_MAX)
 
     return False, names, is_allowed
 
@@ -173,78 +180,90 @@ def _up_to(weight: int, type_: Type | None) -> Size:
             return Size(weight)
 
 
-def largest(sizes: Iterable[Size | None]) -> Size | None:
+def largest(sizes: Iterable[Size | None], larger: Larger = max) -> Size | None:
     """Return a size that is at least each of some."""
 
     def join(one: Size | None, other: Size | None) -> Size | None:
-        if one is None or other is None or one == other:
+        if one is None or other is None or one is other:
             return one or other
         item = join(one.item, other.item)
-        return Size(max(one.weight, other.weight), max(one.count, other.count), item, one.is_map or other.is_map)
+        weight, count = larger(one.weight, other.weight), larger(one.count, other.count)
+        return Size(weight, count, item, one.is_map or other.is_map)
 
     return reduce(join, sizes, None)
 
 
-def _measure(node: Node, sizes: Sizes, scope: Mapping[str, Size]) -> tuple[int, Size]:
-    """Return the work of a node, and the size of its value. scope: of the variables of macros around it."""
-    match node:
-        case Literal(value=value):
-            return 1, size_of(value)
-        case Local(name=name):
-            return 1, scope[name]
-        case Name(name=name) if name in scope and node.type is None and not node.absolute:
-            return 1, scope[name]
-        case Name(name=name):
-            return 1, sizes(name) or ONE
-        case Select() if (path := _path(node, scope)) and (named := sizes(path)) is not None:
-            return 1, named
-        case Comprehension():
-            return _macro(node, sizes, scope)
-    parts = [_measure(child, sizes, scope) for child in children(node)]
-    work = 1 + sum(one for one, _ in parts)
-    given = [size for _, size in parts]
-    weight = sum(size.weight for size in given)
-    joined = Size(weight, sum(size.count for size in given), largest(size.item for size in given))
-    match node:
-        case Binary(operator="in", right=right):
-            is_looked_up = given[1].is_map or _is_constant(right, scope)
-            return work + (given[0].weight if is_looked_up else weight), ONE
-        case Binary(operator="+"):
-            return work + weight, joined
-        case Binary():
-            return work + weight, ONE
-        case ListLiteral():
-            return work + weight, Size(1 + weight, len(given), largest(given))
-        case MapLiteral():
-            return work + weight, Size(1 + weight, len(given) // 2, largest(given), is_map=True)
-        case Call(function=function, arguments=arguments):
-            if function == "matches":
-                work += MATCH_WORK * given[0].weight + PATTERN_WORK * (not isinstance(arguments[-1], Literal))
-            return work + weight, Size(16 + weight, joined.count, joined.item)
-        case Conditional():
-            return work, largest(given[1:]) or ONE
-        case Select():
-            return work, given[0].item or ONE
-        case Index():
-            return work + given[1].weight, given[0].item or ONE
-        case _:
+@dataclass(frozen=True, slots=True)
+class _Reckoner:
+    """Reckons by the table above. larger: returns the larger one of two counts of units."""
+
+    sizes: Sizes
+    larger: Larger
+
+    def measure(self, node: Node, scope: Mapping[str, Size]) -> tuple[Units, Size]:
+        """Return the work of a node, and the size of its value. scope: of the variables of macros around it."""
+        match node:
+            case Literal(value=value):
+                return 1, size_of(value)
+            case Local(name=name):
+                return 1, scope[name]
+            case Name(name=name) if name in scope and node.type is None and not node.absolute:
+                return 1, scope[name]
+            case Name(name=name):
+                return 1, self.sizes(name) or ONE
+            case Select() if (path := _path(node, scope)) and (named := self.sizes(path)) is not None:
+                return 1, named
+            case Comprehension():
+                return self.macro(node, scope)
+        parts = [self.measure(child, scope) for child in children(node)]
+        work = 1 + sum(one for one, _ in parts)
+        given = [size for _, size in parts]
+        weight = sum(size.weight for size in given)
+        count = sum(size.count for size in given)
+        match node:
+            case Binary(operator="in", right=right):
+                is_looked_up = given[1].is_map or _is_constant(right, scope)
+                return work + (1 + given[0].weight if is_looked_up else weight), ONE
+            case Binary(operator="+"):
+                return work + weight, Size(weight, count, self.largest(size.item for size in given))
+            case Binary():
+                return work + weight, ONE
+            case ListLiteral():
+                return work + weight, Size(1 + weight, len(given), self.largest(given))
+            case MapLiteral():
+                return work + weight, Size(1 + weight, len(given) // 2, self.largest(given), is_map=True)
+            case Call(function=function, arguments=arguments):
+                if function == "matches":
+                    work += MATCH_WORK * given[0].weight + PATTERN_WORK * (not isinstance(arguments[-1], Literal))
+                return work + weight, Size(16 + weight, count, self.largest(size.item for size in given))
+            case Conditional():
+                return work, self.largest(given[1:]) or ONE
+            case Select():
+                return work, given[0].item or ONE
+            case Index():
+                return work + given[1].weight, given[0].item or ONE
+            case _:
+                return work, ONE
+
+    def macro(self, node: Comprehension, scope: Mapping[str, Size]) -> tuple[Units, Size]:
+        """Return the work of a macro, with all that it does for each item, and the size of what it gives."""
+        work, over = self.measure(node.operand, scope)
+        item = over.item or ONE
+        inner = {**scope, node.variable: item}
+        each = 1
+        if node.predicate is not None:
+            each += self.measure(node.predicate, inner)[0]
+        if node.transform is not None:
+            making, item = self.measure(node.transform, inner)
+            each += making
+        work += 1 + over.count * each
+        if node.kind not in ("map", "filter"):
             return work, ONE
+        return work, Size(1 + over.count * item.weight, over.count, item)
 
-
-def _macro(node: Comprehension, sizes: Sizes, scope: Mapping[str, Size]) -> tuple[int, Size]:
-    work, over = _measure(node.operand, sizes, scope)
-    item = over.item or ONE
-    inner = {**scope, node.variable: item}
-    each = 1
-    if node.predicate is not None:
-        each += _measure(node.predicate, sizes, inner)[0]
-    if node.transform is not None:
-        making, item = _measure(node.transform, sizes, inner)
-        each += making
-    work += 1 + over.count * each
-    if node.kind not in ("map", "filter"):
-        return work, ONE
-    return work, Size(1 + over.count * item.weight, over.count, item)
+    def largest(self, sizes: Iterable[Size | None]) -> Size | None:
+        """Return a size that is at least each of some."""
+        return largest(sizes, self.larger)
 
 
 def _path(node: Node, scope: Mapping[str, Size]) -> str:

@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import Any
 
 from adjudge.expr.nodes import Binary, ListLiteral, Literal, Name, Node, children
+from adjudge.expr.smt.lengths import is_length
 from adjudge.expr.smt.logic import Prop, conj, disj, implies, neg, same
 from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth, string_val
 from adjudge.expr.smt.translate import Translator
@@ -192,9 +193,11 @@ def is_value(term: Term, value: object, declared: Field, world: World) -> Prop:
         case Number():
             return conj(term.known, term.value == number_val(as_number(value), is_double=term.is_double))
         case Text(is_code=True):
-            return conj(term.known, term.value == world.codes.code(str(value)))
+            is_it = term.value == world.codes.code(str(value))
+            return conj(term.known, is_it, is_length(term, len(str(value)), world.codes))
         case Text():
-            return conj(term.known, term.value == string_val(str(value), world.codes))
+            is_it = term.value == string_val(str(value), world.codes)
+            return conj(term.known, is_it, is_length(term, len(str(value)), world.codes))
         case Members():
             assert isinstance(value, tuple | list)
             members = (same(there, name in value) for name, there in term.of.items())

@@ -1,67 +1,102 @@
-"""Where a macro has an answer although work is bounded, see `expr.work`: as far as a world can tell."""
+"""Where a macro has an answer although work is bounded: reckoned as `expr.work` says, from sizes that are terms."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import z3
 
+from adjudge.expr import work
 from adjudge.expr.nodes import Comprehension, Name, walk
-from adjudge.expr.smt.logic import Prop, all_of, conj, disj, neg
-from adjudge.expr.smt.terms import Entries, Items, Members, Term, Text
-from adjudge.expr.work import CHARACTERS, ONE, WORK_MAX, Size, harmless, largest, size_of, work_of
+from adjudge.expr.smt.amounts import is_at_most, larger, total, where
+from adjudge.expr.smt.lengths import LENGTH_MAX, length_in
+from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, neg
+from adjudge.expr.smt.terms import Codes, Entries, Items, Members, Opaque, Term, Text
+from adjudge.expr.work import CHARACTERS, ONE, Size, harmless, largest, size_of, work_of
 
 if TYPE_CHECKING:
     from adjudge.expr.smt.translate import Translator
 
-ORDINARY_MAX = 4_000
-"""Characters of a text with which work is reckoned exactly; with a longer one it may be too much, or not."""
-HUGE = 1_000_000 // CHARACTERS
-"""A macro that only values past this weight could make too much has an answer. In units."""
-
 
 def allowed(translator: Translator, node: Comprehension) -> Prop:
-    """Return where a macro that stands in no other is within its bound of work."""
-    names, small = harmless(node, translator.lists, WORK_MAX)
-    if small is None or small > HUGE:
+    """Return where a macro that stands in no other is within its bound of work.
+
+    Exact where all items of the lists that it reads are told apart; elsewhere it may be within, or not.
+    """
+    _, small = harmless(node, translator.lists, work.WORK_MAX)
+    if small is None or small > LENGTH_MAX // CHARACTERS:
         return True
-    if not names:
-        return False
-    read = {part.name: part for part in walk(node) if isinstance(part, Name)}
-    terms = {name: translator.term(part, {}) for name, part in read.items()}
-    sizes = {name: _size(term) for name, term in terms.items()}
-    enough = z3.Bool(translator.world.fresh("enough"))
-    if work_of(node, sizes.get) > WORK_MAX:
-        return enough
-    return disj(enough, all_of(_is_ordinary(terms[name]) for name in names))
+    sized = {part.name: _sized(translator, part) for part in walk(node) if isinstance(part, Name)}
+    sizes = {name: size for name, (size, _) in sized.items()}
+    within = is_at_most(work_of(node, sizes.get, larger), work.WORK_MAX)
+    apart = all_of(is_apart for _, is_apart in sized.values())
+    if apart is True:
+        return within
+    return disj(conj(apart, within), conj(neg(apart), z3.Bool(translator.world.fresh("enough"))))
 
 
-def _size(term: Term) -> Size:
-    """Return the most that a term weighs where it is ordinary."""
+def _sized(translator: Translator, name: Name) -> tuple[Size, Prop]:
+    """Return the size of what a name stands for, and whether that is exact."""
+    if name.name not in translator.sizes:
+        if name.name in translator.lists:
+            translator.sizes[name.name] = size_of(translator.lists[name.name]), True
+        else:
+            term = translator.term(name, {})
+            translator.sizes[name.name] = _size(term, True, translator.world.codes), _is_told_apart(term)
+    return translator.sizes[name.name]
+
+
+def _size(term: Term, there: Prop, codes: Codes) -> Size:
+    """Return how large a value is where it is there and known; elsewhere it counts as an unknown."""
+    there = conj(there, term.known)
+    if there is False:
+        return ONE
     match term:
-        case Text(value=str(text)):
-            return size_of(text)
-        case Text(vocabulary=words):
-            return largest(map(size_of, words or ())) or Size(1 + ORDINARY_MAX // CHARACTERS)
-        case Members(of=of):
-            return size_of((*of, None))
+        case Text():
+            return Size(where(there, 1 + length_in(term, codes) // CHARACTERS, 1))
+        case Members(of=of, open=is_open):
+            members = [(conj(there, member), size_of(word)) for word, member in of.items()]
+            return _holding(there, [*members, (conj(there, is_open), ONE)])
         case Items(items=items):
-            parts = [_size(item) for _, item in items]
-            return Size(1 + sum(part.weight for part in parts), len(parts), largest(parts))
+            held = [(conj(there, present), item) for present, item in items]
+            return _holding(there, [(is_held, _size(item, is_held, codes)) for is_held, item in held])
         case Entries(of=of):
-            parts = [*map(size_of, of), *(_size(value) for _, value in of.values())]
-            return Size(1 + sum(part.weight for part in parts), len(of), largest(parts), is_map=True)
+            values = [(conj(there, present), key, value) for key, (present, value) in of.items()]
+            keys = [(is_held, size_of(key)) for is_held, key, _ in values]
+            parts = [*keys, *((is_held, _size(value, is_held, codes)) for is_held, _, value in values)]
+            size = _holding(there, parts)
+            return Size(size.weight, total([where(is_held, 1, 0) for is_held, _ in keys]), size.item, is_map=True)
         case _:
             return ONE
 
 
-def _is_ordinary(term: Term) -> Prop:
+def _holding(there: Prop, parts: Iterable[tuple[Prop, Size]]) -> Size:
+    """Return the size of what holds some parts, each there or not."""
+    held = list(parts)
+    weight = total([where(there, 1, 1), *(where(is_held, size.weight, 0) for is_held, size in held)])
+    alike: dict[Size, list[Prop]] = {}  # words by the hundred weigh the same
+    for is_held, size in held:
+        alike.setdefault(size, []).append(is_held)
+    masked = (_where(any_of(ones), size) for size, ones in alike.items())
+    return Size(weight, total([where(is_held, 1, 0) for is_held, _ in held]), largest(masked, larger))
+
+
+def _where(held: Prop, size: Size) -> Size:
+    """Return a size where something is there; else that of nothing, which is the least."""
+    return Size(where(held, size.weight, 1), where(held, size.count, 0), size.item, size.is_map)
+
+
+def _is_told_apart(term: Term) -> Prop:
+    """Return whether all that a value holds is told apart: else its size is not known."""
     match term:
-        case Text(value=value, is_code=False) if not isinstance(value, str):
-            return z3.Length(value) <= ORDINARY_MAX
         case Items(items=items, beyond=beyond):
-            return conj(neg(beyond), all_of(disj(neg(there), _is_ordinary(item)) for there, item in items))
+            parts = all_of(disj(neg(there), _is_told_apart(item)) for there, item in items)
         case Entries(of=of, is_closed=is_closed):
-            return conj(is_closed, all_of(disj(neg(there), _is_ordinary(value)) for there, value in of.values()))
+            parts = conj(is_closed, all_of(disj(neg(there), _is_told_apart(value)) for there, value in of.values()))
+            beyond = False
+        case Opaque():
+            parts, beyond = False, False
         case _:
             return True
+    return disj(neg(term.known), conj(neg(beyond), parts))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 from typing import Any
 
 import z3
 
+from adjudge.expr.smt.amounts import is_at_most
+from adjudge.expr.smt.lengths import length_in
 from adjudge.expr.smt.logic import Prop, all_of, conj, disj, neg
 from adjudge.expr.smt.terms import (
     Codes,
@@ -114,8 +117,8 @@ def rounded(world: World, exact: Any, known: Prop, odd: Prop) -> Number:
 
 def joined(left: Text, right: Text, codes: Codes, known: Prop) -> Text:
     """Return one text behind another."""
-    value = z3.Concat(as_string(left, codes), as_string(right, codes))
-    return Text(conj(known, z3.Length(value) <= TEXT_MAX), value)
+    made = Text(known, z3.Concat(as_string(left, codes), as_string(right, codes)))
+    return replace(made, known=conj(known, is_at_most(length_in(made, codes), TEXT_MAX)))
 
 
 def behind(left: Items, right: Items) -> Items:

@@ -13,10 +13,24 @@ import z3
 from adjudge.errors import EvaluationError
 from adjudge.expr.functions import MATCHED_MAX, bool_of_string, matches, zone
 from adjudge.expr.nodes import Call
+from adjudge.expr.smt.amounts import is_at_most
 from adjudge.expr.smt.arithmetic import all_known, rounded, toward_zero
+from adjudge.expr.smt.lengths import length_in
 from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, formula, neg
 from adjudge.expr.smt.patterns import pattern_of
-from adjudge.expr.smt.terms import Entries, Items, Members, Number, Opaque, Term, Text, Truth, as_string, length_of
+from adjudge.expr.smt.terms import (
+    Codes,
+    Entries,
+    Items,
+    Members,
+    Number,
+    Opaque,
+    Term,
+    Text,
+    Truth,
+    as_string,
+    length_of,
+)
 from adjudge.expr.smt.world import EPOCH, LIMITS
 from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, Type, is_dynamic, is_text
 from adjudge.expr.values import INT_MAX, INT_MIN
@@ -92,14 +106,10 @@ def _size(translator: Translator, argument: Term) -> Term:
     return Number(argument.known, count)
 
 
-def _is_short(text: Text, string: Any) -> Prop:
+def _is_short(text: Text, codes: Codes) -> Prop:
     """Return whether a text is not too long for patterns; an input that is, is left out, see docs/proofs.md."""
-    if isinstance(text.value, str):
-        return len(text.value) <= MATCHED_MAX
-    if z3.is_const(string) and not z3.is_string_value(string):
-        return True
-    fits = z3.simplify(z3.Length(string) <= MATCHED_MAX)
-    return True if z3.is_true(fits) else False if z3.is_false(fits) else fits
+    is_input = not isinstance(text.value, str) and z3.is_const(text.value) and not z3.is_string_value(text.value)
+    return True if is_input else is_at_most(length_in(text, codes), MATCHED_MAX)
 
 
 def _text_test(translator: Translator, function: str, text: Text, part: Text) -> Term:
@@ -116,7 +126,7 @@ def _text_test(translator: Translator, function: str, text: Text, part: Text) ->
     if function in _SEQUENCE_TESTS:
         holds = _SEQUENCE_TESTS[function](string, as_string(part, codes))
         return Truth(conj(known, holds), conj(known, z3.Not(holds)))
-    known = conj(known, _is_short(text, string))
+    known = conj(known, _is_short(text, codes))
     if isinstance(part.value, str):
         try:
             matches("", part.value)

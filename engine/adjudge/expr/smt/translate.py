@@ -36,6 +36,7 @@ from adjudge.expr.smt.shapes import Shapes
 from adjudge.expr.smt.terms import Entries, Items, Number, Opaque, Term, Text, Truth, either, length_of, places_of
 from adjudge.expr.smt.world import World, constant, unknown_of
 from adjudge.expr.types import BOOL, Type
+from adjudge.expr.work import Size
 
 Scope = Mapping[str, Term]
 
@@ -44,7 +45,8 @@ Scope = Mapping[str, Term]
 class Translator:
     """Translates the conditions of one policy in one world.
 
-    variables: conditions by name. lists: constants by full name.
+    variables: conditions by name. lists: constants by full name. sizes: of names, and whether that is exact, see
+    `allowance`.
     """
 
     world: World
@@ -53,6 +55,7 @@ class Translator:
     functions: Mapping[str, tuple[Overload, ...]] = field(default_factory=lambda: FUNCTIONS)
     made: dict[int, tuple[Node, Term]] = field(default_factory=dict)
     shapes: Shapes = field(default_factory=Shapes)
+    sizes: dict[str, tuple[Size, Prop]] = field(default_factory=dict)
     written_out: int = 0
 
     def truth(self, node: Node, scope: Scope | None = None) -> Truth:

@@ -10,6 +10,7 @@ from typing import Any
 
 import z3
 
+from adjudge.expr.smt.lengths import filled
 from adjudge.expr.smt.logic import Prop, formula
 from adjudge.expr.smt.terms import NEAR_MAX, Codes, Entries, Items, Members, Number, Term, Text, Truth
 from adjudge.expr.smt.world import EPOCH, MICROSECOND
@@ -83,8 +84,8 @@ def _text(model: z3.ModelRef, term: Text, codes: Codes) -> str:
         return term.value
     value = model.eval(term.value, model_completion=True)
     if term.is_code:
-        return codes.text(value.as_long())
-    text = _unescaped(value)
+        return filled(codes.text(value.as_long()), model, term, codes)
+    text = filled(_unescaped(value), model, term, codes)
     if all(ord(sign) <= NEAR_MAX for sign in text):
         return text
     named = [(_unescaped(model.eval(variable, model_completion=True)), sign) for sign, variable in codes.far.items()]
