@@ -41,29 +41,49 @@ def length_in(text: Text, codes: Codes) -> int | Amount:
 def is_length(text: Text, length: int, codes: Codes) -> Prop:
     """Return whether a field's text has a length, as far as anything asks."""
     beside = codes.lengths.get(text.value.get_id())
-    return True if beside is None else beside[1] == length
+    return True if beside is None else beside[1].term == length
 
 
 def filled(text: str, model: z3.ModelRef, term: Text, codes: Codes) -> str:
-    """Return a text that a model has, as long as it is meant to be."""
+    """Return a field's text that a model has, as long as it is meant to be."""
     beside = codes.lengths.get(term.value.get_id())
     if beside is None:
         return text
-    length = int(model.eval(beside[1], model_completion=True).as_long())
+    length = int(model.eval(beside[1].term, model_completion=True).as_long())
     return text + FILLING * (length - len(text))
 
 
 def _of_string(string: Any, codes: Codes) -> int | Amount:
-    if z3.is_string_value(string):
-        return int(z3.simplify(z3.Length(string)).as_long())
+    """Return the length of a z3 string, each part of which is looked at once."""
+    lengths = codes.lengths
+    ahead = [string]
+    while ahead:
+        parts = _parts(ahead[-1])
+        missing = [part for part in parts if part.get_id() not in lengths]
+        if missing:
+            ahead += missing
+            continue
+        one = ahead.pop()
+        of_parts = [lengths[part.get_id()][1] for part in parts]
+        if z3.is_app_of(one, z3.Z3_OP_SEQ_CONCAT):
+            lengths[one.get_id()] = one, total(of_parts)
+        elif parts:
+            lengths[one.get_id()] = one, where(one.arg(0), *of_parts)
+        elif z3.is_string_value(one):
+            lengths[one.get_id()] = one, int(z3.simplify(z3.Length(one)).as_long())
+        elif any(one.eq(sign) for sign in codes.far.values()):
+            lengths[one.get_id()] = one, 1
+        else:
+            _beside(one, codes)
+    found: int | Amount = lengths[string.get_id()][1]
+    return found
+
+
+def _parts(string: Any) -> list[Any]:
+    """Return what a text is joined of, or the two between which it is chosen."""
     if z3.is_app_of(string, z3.Z3_OP_SEQ_CONCAT):
-        return total([_of_string(part, codes) for part in string.children()])
-    if z3.is_app_of(string, z3.Z3_OP_ITE):
-        condition, one, other = string.children()
-        return where(condition, _of_string(one, codes), _of_string(other, codes))
-    if any(string.eq(sign) for sign in codes.far.values()):
-        return 1
-    return _beside(string, codes)
+        return list(string.children())
+    return list(string.children()[1:]) if z3.is_app_of(string, z3.Z3_OP_ITE) else []
 
 
 def _beside(value: Any, codes: Codes) -> Amount:
@@ -72,9 +92,10 @@ def _beside(value: Any, codes: Codes) -> Amount:
         is_variable = z3.is_const(value) and value.decl().kind() == z3.Z3_OP_UNINTERPRETED
         of = value.decl().name() if is_variable else f"text {len(codes.lengths)}"
         length = z3.Int(f"length of {of}")
-        codes.lengths[value.get_id()] = (value, length)
+        codes.lengths[value.get_id()] = value, Amount(length, 0, LENGTH_MAX)
         codes.constraints.append(z3.And(length >= 0, length <= LENGTH_MAX))
         if z3.is_string(value):
             true = z3.Length(value)
             codes.constraints.append(z3.Or(length == true, z3.And(true > SHORT_MAX, length > true)))
-    return Amount(codes.lengths[value.get_id()][1], 0, LENGTH_MAX)
+    found: Amount = codes.lengths[value.get_id()][1]
+    return found

@@ -124,8 +124,8 @@ Term = Truth | Number | Text | Members | Items | Entries | Opaque
 class Codes:
     """Texts as numbers, for those that are only compared with constants: one for each constant, and any other.
 
-    far: the characters past NEAR_MAX that were named. lengths: of texts, by z3's number of each, with itself, see
-    `lengths`. constraints: what holds of them; the world's.
+    far: the characters past NEAR_MAX that were named. lengths: of texts, by z3's number of each, beside the
+    text itself, see `lengths`. constraints: what holds of them; the world's.
     """
 
     of: dict[str, int] = field(default_factory=dict)
