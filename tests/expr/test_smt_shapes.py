@@ -48,8 +48,8 @@ def test_terms_say_what_the_reference_says_and_nothing_else(part: int) -> None:
 
 @pytest.mark.parametrize("bound", [10, 30, 60, 120, 250])
 def test_terms_give_up_at_the_same_work_as_the_reference(bound: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    macros = [text for text in texts() if MACRO.search(text)]  # those that load with the bound as it is
     monkeypatch.setattr(work, "WORK_MAX", bound)
-    macros = [text for text in texts() if MACRO.search(text)]
     hold(macros[bound % 4 :: 4], bound)
 
 
