@@ -237,6 +237,7 @@ def in_javascript(asked: list[dict[str, object]]) -> list[dict[str, object]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.no_cover  # hundreds of logs over the same lines
 def test_every_tampering_is_found_and_the_first_bad_record_named_by_both_verifiers(
     world: World, tmp_path: Path
 ) -> None:

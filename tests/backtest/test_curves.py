@@ -53,6 +53,7 @@ def write(path: Path) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.no_cover  # as many policies as settings, at random
 def test_a_curve_has_at_each_setting_what_the_turned_policy_does(tmp_path: Path) -> None:
     write(tmp_path / "data.csv")
     policy = parse_policy(POLICY)

@@ -143,6 +143,7 @@ rules:
 """
 
 
+@pytest.mark.no_cover  # much work over the same few lines
 def test_what_is_too_much_work_for_the_engine_is_unknown_here_too(tmp_path: Path) -> None:
     """Rows on both sides of the bound, few of them looked at one by one; no rule takes another's share."""
     policy = parse_policy(WORK)

@@ -9,7 +9,8 @@ import yaml as pyyaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge.policy.yaml import DEPTH_MAX, NODES_MAX, TEXT_MAX, Mapping, Node, Scalar, Sequence, read_yaml
+from adjudge.policy import yaml
+from adjudge.policy.yaml import DEPTH_MAX, TEXT_MAX, Mapping, Node, Scalar, Sequence, read_yaml
 from adjudge.source import Source
 
 
@@ -141,7 +142,6 @@ def test_scalar_that_looks_like_a_number_is_refused(written: str) -> None:
         ("[" * (DEPTH_MAX + 1), "yaml-depth"),
         ("a: " * 5 + "1\n", "yaml-syntax"),
         ("- " * (DEPTH_MAX + 1) + "1\n", "yaml-depth"),
-        (f"[{'a,' * NODES_MAX}]", "yaml-size"),
         ("a" * (TEXT_MAX + 1), "yaml-size"),
     ],
 )
@@ -149,6 +149,14 @@ def test_document_with_what_is_not_used_here_is_refused(text: str, code: str) ->
     _, errors = read_yaml(Source("t.yaml", text))
     assert [error.code for error in errors] == [code]
     assert errors[0].render().encode()
+
+
+@pytest.mark.parametrize(("text", "codes"), [("[a, b]", []), ("[a, b, c]", ["yaml-size"])])
+def test_document_of_too_many_parts_is_refused(text: str, codes: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as there may be are tried in `test_fuzz`; the list itself is a part."""
+    monkeypatch.setattr(yaml, "NODES_MAX", 3)
+    _, errors = read_yaml(Source("t.yaml", text))
+    assert [error.code for error in errors] == codes
 
 
 def test_document_several_mistakes_all_reported() -> None:
