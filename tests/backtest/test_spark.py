@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from adjudge.model import OUTCOMES
 from adjudge.policy import Policy, parse_policy
 from adjudge.policy.slots import NOW as NOW_SLOT
 from policy.random_policies import NOW, policies, requests
@@ -24,7 +25,7 @@ pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
 import pyarrow.parquet as pq  # noqa: E402
 
 from adjudge.backtest.export import export  # noqa: E402
-from adjudge.backtest.query import outcome_name, policy_sql  # noqa: E402
+from adjudge.backtest.query import policy_sql  # noqa: E402
 from adjudge.expr.reference import Unknown, evaluate  # noqa: E402
 from adjudge.expr.sql.dialect import SPARK  # noqa: E402
 from adjudge.expr.sql.translate import Translator  # noqa: E402
@@ -119,7 +120,7 @@ def test_every_row_has_the_verdict_that_the_engine_gives(
     ).collect()
     for row, one in zip(found, given_, strict=True):
         verdict = policy.evaluate(one, now=NOW)
-        said = tuple(outcome_name(severity) for severity in row)
+        said = tuple(OUTCOMES[severity] for severity in row)
         assert said == (verdict.outcome, verdict.lower, verdict.upper), f"{policy.typed.source.text}\n{one}"
 
 
@@ -140,4 +141,4 @@ def test_spark_reads_an_export(spark: Any, tmp_path: Path) -> None:
         f"select outcome, {sql.outcome} from (select *, {sql.columns()} from decisions) order by seq"
     ).collect()
     assert [row[0] for row in found] == [decision.outcome for decision in decisions] == ["pass", "review", "review"]
-    assert [outcome_name(row[1]) for row in found] == ["pass", "review", "review"]
+    assert [OUTCOMES[row[1]] for row in found] == ["pass", "review", "review"]

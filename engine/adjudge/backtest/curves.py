@@ -7,6 +7,7 @@ whatever the setting; counted by where the field stands among the settings, they
 from __future__ import annotations
 
 import math
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,11 +15,10 @@ from typing import TYPE_CHECKING
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import fetched, first
 from adjudge.backtest.knobs import Knob, held
-from adjudge.backtest.query import outcome_name
 from adjudge.backtest.translated import Translated, answered
 from adjudge.expr.sql.dialect import DUCKDB
 from adjudge.expr.types import INT
-from adjudge.model import Outcome
+from adjudge.model import OUTCOMES, Outcome
 from adjudge.policy.policy import Policy
 
 if TYPE_CHECKING:
@@ -75,14 +75,21 @@ def curve(
 
     rows = answered(connection, query, variants)
     rising = knob.operator in (">", ">=")
+    counts: Counter[tuple[str | None, Outcome]] = Counter()  # at a number below all values; then each bin changes sides
+    moving: defaultdict[int, list[tuple[str | None, Outcome, Outcome, int]]] = defaultdict(list)
+    for label, bin_of, unknown, true, false, number in rows:
+        if bin_of is None:
+            counts[label, OUTCOMES[unknown]] += number
+            continue
+        above, below = (OUTCOMES[true], OUTCOMES[false]) if rising else (OUTCOMES[false], OUTCOMES[true])
+        counts[label, above] += number
+        moving[bin_of].append((label, above, below, number))
     found = []
     for at, value in enumerate(values):
-        counts: dict[tuple[str | None, Outcome], int] = {}
-        for label, bin_of, unknown_, true_, false_, number in rows:
-            known = true_ if bin_of is not None and (bin_of > at) == rising else false_
-            key = (label, Outcome(outcome_name(unknown_ if bin_of is None else known)))
-            counts[key] = counts.get(key, 0) + number
-        found.append(Setting(value, counts))
+        for label, above, below, number in moving[at]:
+            counts[label, above] -= number
+            counts[label, below] += number
+        found.append(Setting(value, {key: number for key, number in counts.items() if number}))
     return tuple(found)
 
 

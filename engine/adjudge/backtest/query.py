@@ -13,7 +13,7 @@ from adjudge.expr.nodes import Node
 from adjudge.expr.sql.dialect import DUCKDB, Dialect
 from adjudge.expr.sql.translate import Translator
 from adjudge.expr.sql.value import NotTranslatable
-from adjudge.model import OUTCOMES, Outcome
+from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
 from adjudge.policy.typed import TypedPolicy
 
@@ -279,8 +279,3 @@ class _Verdict:
             steps += [f"when {' or '.join(tests)} then {worth}"] if tests else []
         doubt = f"case {' '.join(steps)} else 0 end" if steps else "0"
         return f"greatest({low}, least({high}, {doubt}))"
-
-
-def outcome_name(severity: int) -> str:
-    """Return `pass`, `review` or `reject`."""
-    return OUTCOMES[severity].value

@@ -12,9 +12,9 @@ from adjudge.audit.marks import LABELS
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import Progress, QueryFailed, executed
 from adjudge.backtest.moved import causes_query
-from adjudge.backtest.query import PolicySql, outcome_name
+from adjudge.backtest.query import PolicySql
 from adjudge.backtest.translated import Translated, answered
-from adjudge.model import Outcome
+from adjudge.model import OUTCOMES, Outcome
 from adjudge.policy.policy import Policy
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ class Runner:
         found: Counter[tuple[Outcome, Outcome]] = Counter()
         for old, new, rows in self._answered(query, *others, progress=progress):
             if old is not None:
-                found[Outcome(outcome_name(old)), Outcome(outcome_name(new))] += rows
+                found[OUTCOMES[old], OUTCOMES[new]] += rows
         return found
 
     def causes(self, before: Runner) -> tuple[Counter[str], Counter[str]]:
@@ -243,9 +243,9 @@ class Runner:
             for id_, outcome, lower, upper, low, high, *answers in batch:
                 yield Row(
                     id=id_,
-                    outcome=Outcome(outcome_name(outcome)),
-                    lower=Outcome(outcome_name(lower)),
-                    upper=Outcome(outcome_name(upper)),
+                    outcome=OUTCOMES[outcome],
+                    lower=OUTCOMES[lower],
+                    upper=OUTCOMES[upper],
                     matched=tuple(one for one, answer in zip(ids, answers, strict=True) if answer),
                     unresolved=tuple(one for one, answer in zip(ids, answers, strict=True) if answer is None),
                     score=None if low is None else (low, high),
@@ -264,9 +264,9 @@ def _cell(row: tuple[Any, ...]) -> Cell:
     return Cell(
         day=day,
         label=label,
-        outcome=Outcome(outcome_name(verdict // 9)),
-        lower=Outcome(outcome_name(verdict // 3 % 3)),
-        upper=Outcome(outcome_name(verdict % 3)),
+        outcome=OUTCOMES[verdict // 9],
+        lower=OUTCOMES[verdict // 3 % 3],
+        upper=OUTCOMES[verdict % 3],
         rows=rows,
         cost=float(cost),
         costed=costed,
