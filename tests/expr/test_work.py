@@ -21,6 +21,7 @@ from adjudge.policy import parse_policy
 from expr.conformance import same
 from expr.strategies import typed_conditions
 from expr.test_python import RESULTS, checked
+from work import at_most
 
 BOUNDS = (0, 3, 10, 30, 60, 120)
 
@@ -93,6 +94,21 @@ TYPES = {"names": ListType(STRING), "n": ListType(INT), "text": STRING, "m": Map
 def test_work_is_reckoned_from_sizes(text: str, values: dict[str, object], units: int) -> None:
     tree = checked(text, {**TYPES, "lists.bad": ListType(STRING)})
     assert work_of(tree, {name: size_of(value) for name, value in values.items()}.get) == units
+
+
+def test_a_list_that_holds_another_one_twice_is_sized_once() -> None:
+    value: object = ("a",)
+    for _ in range(60):
+        value = (value, value)
+    with at_most(2_000):
+        assert size_of(value).weight > 2**60
+    held = "".join(f"  v{at + 1}: '[v{at}, v{at}]'\n" for at in range(60))
+    policy = parse_policy(
+        "policy_language: 1\npolicy: p\ninputs: {a: int}\nvariables:\n  v0: '[a]'\n"
+        f"{held}rules: [{{id: r, when: 'v60.exists(x, size(x) == 3)', then: review}}]\n"
+    )
+    with at_most(100_000):
+        assert policy.evaluate({"a": 1}).unresolved == ("r",)
 
 
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=30), lambda of: st.lists(of, max_size=4).map(tuple)))

@@ -97,11 +97,19 @@ def work_of(node: Node, sizes: Sizes, larger: Larger = max) -> Units:
 
 def size_of(value: object) -> Size:
     """Return the size of a value; None, an unknown, counts one."""
+    return _size(value, {})
+
+
+def _size(value: object, made: dict[int, Size]) -> Size:
+    """Return the size of a value. made: of lists and maps within it, by identity: a shared one is sized once."""
     if isinstance(value, str):
         return Size(1 + len(value) // CHARACTERS)
+    if id(value) in made:
+        return made[id(value)]
     if isinstance(value, dict):
-        parts = [*map(size_of, value), *map(size_of, value.values())]
-        return Size(1 + sum(part.weight for part in parts), len(value), largest(parts), is_map=True)
+        parts = [_size(part, made) for part in (*value, *value.values())]
+        made[id(value)] = Size(1 + sum(part.weight for part in parts), len(value), largest(parts), is_map=True)
+        return made[id(value)]
     if not isinstance(value, tuple | list) or not value:
         return ONE
     kinds = set(map(type, value))
@@ -110,8 +118,9 @@ def size_of(value: object) -> Size:
     if kinds == {str}:
         weights = [1 + len(text) // CHARACTERS for text in value]
         return Size(1 + sum(weights), len(value), Size(max(weights)))
-    parts = list(map(size_of, value))
-    return Size(1 + sum(part.weight for part in parts), len(value), largest(parts))
+    parts = [_size(part, made) for part in value]
+    made[id(value)] = Size(1 + sum(part.weight for part in parts), len(value), largest(parts))
+    return made[id(value)]
 
 
 def allowance(node: Node, constants: Mapping[str, object]) -> tuple[bool, tuple[str, ...], Callable[..., bool]]:

@@ -62,6 +62,18 @@ def test_a_list_that_doubles_is_told_apart_no_further(link: str) -> None:
     assert truth.false is not False
 
 
+@pytest.mark.parametrize("first", ["[a]", "[a].filter(i, i > 1)"])
+def test_a_list_that_holds_another_one_twice_is_sized_once(first: str) -> None:
+    held = "".join(f"  v{at + 1}: '[v{at}, v{at}]'\n" for at in range(40))
+    policy = parse_policy(
+        f"policy_language: 1\npolicy: p\ninputs: {{a: int}}\nvariables:\n  v0: '{first}'\n{held}"
+        "rules:\n  - {id: r, when: 'v40.exists(i, size(i) == 3)', then: review}\n"
+    )
+    with at_most(CALLS_MAX):
+        _, translator = world_of(policy)
+        verdicts_of(policy.typed, translator)
+
+
 def test_a_long_chain_of_variables_is_not_followed_deep() -> None:
     policy = parse_policy(chained("once", 900))
     _, translator = world_of(policy)

@@ -43,15 +43,28 @@ def _sized(translator: Translator, name: Name) -> tuple[Size, Prop]:
             translator.sizes[name.name] = size_of(translator.lists[name.name]), True
         else:
             term = translator.term(name, {})
-            translator.sizes[name.name] = _size(term, True, translator.world.codes), _is_told_apart(term)
+            translator.sizes[name.name] = _size(term, True, translator.world.codes, {}), _is_told_apart(term, {})
     return translator.sizes[name.name]
 
 
-def _size(term: Term, there: Prop, codes: Codes) -> Size:
-    """Return how large a value is where it is there and known; elsewhere it counts as an unknown."""
+_Sized = dict[tuple[int, object], tuple[Term, Prop, Size]]
+
+
+def _size(term: Term, there: Prop, codes: Codes, made: _Sized) -> Size:
+    """Return how large a value is where it is there and known; elsewhere it counts as an unknown.
+
+    made: what was sized before, for a list that holds another one several times; it grows.
+    """
     there = conj(there, term.known)
     if there is False:
         return ONE
+    key = (id(term), there if isinstance(there, bool) else there.get_id())
+    if key not in made:
+        made[key] = term, there, _made(term, there, codes, made)
+    return made[key][2]
+
+
+def _made(term: Term, there: Prop, codes: Codes, made: _Sized) -> Size:
     match term:
         case Text():
             return Size(where(there, 1 + length_in(term, codes) // CHARACTERS, 1))
@@ -60,11 +73,11 @@ def _size(term: Term, there: Prop, codes: Codes) -> Size:
             return _holding(there, [*members, (conj(there, is_open), ONE)])
         case Items(items=items):
             held = [(conj(there, present), item) for present, item in items]
-            return _holding(there, [(is_held, _size(item, is_held, codes)) for is_held, item in held])
+            return _holding(there, [(is_held, _size(item, is_held, codes, made)) for is_held, item in held])
         case Entries(of=of):
             values = [(conj(there, present), key, value) for key, (present, value) in of.items()]
             keys = [(is_held, size_of(key)) for is_held, key, _ in values]
-            parts = [*keys, *((is_held, _size(value, is_held, codes)) for is_held, _, value in values)]
+            parts = [*keys, *((is_held, _size(value, is_held, codes, made)) for is_held, _, value in values)]
             size = _holding(there, parts)
             return Size(size.weight, total([where(is_held, 1, 0) for is_held, _ in keys]), size.item, is_map=True)
         case _:
@@ -87,16 +100,18 @@ def _where(held: Prop, size: Size) -> Size:
     return Size(where(held, size.weight, 1), where(held, size.count, 0), size.item, size.is_map)
 
 
-def _is_told_apart(term: Term) -> Prop:
-    """Return whether all that a value holds is told apart: else its size is not known."""
+def _is_told_apart(term: Term, made: dict[int, Prop]) -> Prop:
+    """Return whether all that a value holds is told apart: else its size is not known. made: as in `_size`."""
+    if id(term) in made:
+        return made[id(term)]
     match term:
         case Items(items=items, beyond=beyond):
-            parts = all_of(disj(neg(there), _is_told_apart(item)) for there, item in items)
+            parts = conj(neg(beyond), *(disj(neg(there), _is_told_apart(item, made)) for there, item in items))
         case Entries(of=of, is_closed=is_closed):
-            parts = conj(is_closed, all_of(disj(neg(there), _is_told_apart(value)) for there, value in of.values()))
-            beyond = False
+            parts = conj(is_closed, *(disj(neg(there), _is_told_apart(one, made)) for there, one in of.values()))
         case Opaque():
-            parts, beyond = False, False
+            parts = False
         case _:
-            return True
-    return disj(neg(term.known), conj(neg(beyond), parts))
+            parts = True
+    made[id(term)] = True if parts is True else disj(neg(term.known), parts)
+    return made[id(term)]
