@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Any, Literal
 
 from adjudge import Engine, Policy, Registry, Request, parse_policy
-from adjudge.journal import Journal
+from adjudge.audit.trail import AuditTrail
 from benchmarks.workload import workload
 
 Durability = Literal["fsync", "flush", "async"]
@@ -34,8 +34,8 @@ async def decide(policy: Policy, registry: Registry, durability: Durability, cal
     asked = workload(50).requests
     took = []
     with tempfile.TemporaryDirectory() as directory:
-        journal = Journal.open(directory, durability=durability)
-        async with Engine([policy], registry=registry, journal=journal) as engine:
+        trail = AuditTrail.open(directory, durability=durability)
+        async with Engine([policy], registry=registry, trail=trail) as engine:
             for turn in range(rounds):
                 requests = iter([request(turn * COUNT + at, asked[at % len(asked)]) for at in range(COUNT)])
 

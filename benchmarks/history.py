@@ -15,9 +15,9 @@ from statistics import median
 from time import perf_counter
 
 from adjudge import Engine, Registry, parse_policy
+from adjudge.audit.trail import AuditTrail
 from adjudge.audit.verify import verify
-from adjudge.journal import Journal
-from adjudge.replay_many import replay_all
+from adjudge.replay.logs import replay_all
 from benchmarks.decide import request
 from benchmarks.workload import COUNTRIES, NUMBERS, workload
 
@@ -33,8 +33,8 @@ def make_log(directory: Path, decisions: int, rules: int = 20) -> Path:
     numbers = iter(range(decisions))
 
     async def run() -> None:
-        journal = Journal.open(str(directory), durability="flush")
-        async with Engine([policy], registry=Registry(), journal=journal) as engine:
+        trail = AuditTrail.open(str(directory), durability="flush")
+        async with Engine([policy], registry=Registry(), trail=trail) as engine:
             while batch := list(islice(numbers, 1000)):
                 await asyncio.gather(
                     *(engine.decide(request(at, work.requests[at % len(work.requests)])) for at in batch)

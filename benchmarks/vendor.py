@@ -20,8 +20,8 @@ from typing import Any
 import httpx
 
 from adjudge import Engine, Face, Request, parse_policy
-from adjudge.journal import Journal
-from adjudge.plugin import Asker, Context, Limits
+from adjudge.audit.trail import AuditTrail
+from adjudge.plugin import Context, Limits, ProviderClient
 from adjudge.testing import registry_of
 from adjudge_plugins.aliyun.client import Client, Detection
 from adjudge_plugins.aliyun.endpoint import parse_endpoint
@@ -125,21 +125,19 @@ def context_of(number: int, face: Face) -> Context:
     return Context(request=request, signal="face", deadline=monotonic() + DEADLINE_S, now=datetime.now(UTC))
 
 
-def engine_of(url: str, journal: Journal | None = None) -> Engine:
+def engine_of(url: str, trail: AuditTrail | None = None) -> Engine:
     """Put an engine together that asks the vendor at a URL, without limits."""
     registry = registry_of([DEEPFAKE])
     policy = parse_policy(POLICY.format(url=url), registry=registry)
-    return Engine(
-        [policy], registry=registry, journal=journal, deadline_s=DEADLINE_S, limits={DEEPFAKE.name: UNLIMITED}
-    )
+    return Engine([policy], registry=registry, trail=trail, deadline_s=DEADLINE_S, limits={DEEPFAKE.name: UNLIMITED})
 
 
 async def overhead(url: str, face: Face) -> list[float]:
     """Return microseconds of a bare post, `Client.detect`, the provider's fetch, and a recorded decision."""
     numbers = count()
     with tempfile.TemporaryDirectory() as directory:
-        journal = Journal.open(directory, durability="flush")
-        async with connect(loopback=True) as bare, connect(loopback=True) as http, engine_of(url, journal) as engine:
+        trail = AuditTrail.open(directory, durability="flush")
+        async with connect(loopback=True) as bare, connect(loopback=True) as http, engine_of(url, trail) as engine:
             client, asker = Client(http=http, endpoint=parse_endpoint(url)), DEEPFAKE.open({"endpoint": url})
             prepared = client.request(DETECTION, face, SANDBOX_CREDENTIALS)
             target, headers, content = str(prepared.url), dict(prepared.headers), prepared.content
@@ -182,14 +180,14 @@ def memory_bytes(what: str) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{what}:"))
 
 
-async def fly(url: str, through: str) -> dict[str, float]:
+async def run(url: str, through: str) -> dict[str, float]:
     """Ask for many faces at once, and return how many failed, and by how many bytes memory grew at its peak.
 
     through: `provider` or `engine`. The growth is that of the peak over what was held when all faces were there and
     one call had been made. To be run in a process that has done nothing else.
     """
     async with engine_of(url) as engine:
-        asker: Asker = DEEPFAKE.open({"endpoint": url})
+        asker: ProviderClient = DEEPFAKE.open({"endpoint": url})
 
         async def ask(number: int, face: Face) -> bool:
             if through == "engine":
@@ -250,7 +248,7 @@ if __name__ == "__main__":
         case ["serve"]:
             asyncio.run(serve_bare())
         case ["fly", address, way]:
-            print(json.dumps(asyncio.run(fly(address, way))))
+            print(json.dumps(asyncio.run(run(address, way))))
         case _:
             for what, figure, most in rows():
                 print(f"| {what} | {figure} | {most} |")

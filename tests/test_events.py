@@ -12,7 +12,7 @@ import structlog
 from structlog.testing import capture_logs
 
 from adjudge.events import Events, bound
-from adjudge.pools import Pool
+from adjudge.system.pools import Pool
 
 events = Events("adjudge.test")
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from adjudge import model
+from adjudge.audit.media import jpeg_size
 from adjudge.errors import RequestError
-from adjudge.media import jpeg_size
 from adjudge.model import Face, MediaType, Outcome, Request
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xff\xc2\x00\x0b\x08\x01\x90\x02\x80\x03\x01\x11\x00"

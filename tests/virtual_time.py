@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import pytest
 
 T = TypeVar("T")
-MODULES = ("engine", "signals.ask", "signals.gather", "signals.guard")
+MODULES = ("engine", "signals.ask", "signals.gather", "signals.admission")
 
 
 class _Selector(selectors.DefaultSelector):

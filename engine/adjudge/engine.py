@@ -12,36 +12,29 @@ from types import TracebackType
 
 from msgspec import structs
 
-from adjudge.allowed import ANY_HOST, Allowed
+from adjudge.audit.annotations import check_by, label_body
 from adjudge.audit.calls import OpenCalls
-from adjudge.audit.marks import check_by, label_body
-from adjudge.callbook import CallBook
-from adjudge.case import (
-    Case,
-    answered_before,
-    as_taken,
-    conclude,
-    is_answer,
-    is_same,
-    supplied_signals,
-    take,
-    without_personal,
-)
+from adjudge.audit.trail import AuditTrail
+from adjudge.decision.conclude import conclude, without_personal
+from adjudge.decision.home import Home
+from adjudge.decision.observers import Observers
+from adjudge.decision.prepared import PreparedRequest, answered_before, as_taken, is_answer, prepare, supplied_signals
+from adjudge.decision.single_flight import SingleFlight, conflict
 from adjudge.errors import NAME_SHOWN, EngineError, RequestError, SetupError, did_you_mean
 from adjudge.events import bound
-from adjudge.home import Home
-from adjudge.journal import Journal
+from adjudge.ledger.calls import CallLedger
+from adjudge.ledger.guarded import GuardedStore
+from adjudge.ledger.memory import MemoryStore
+from adjudge.ledger.warm import warm
 from adjudge.model import Decision, Request, Signal, SignalStatus, Verdict
-from adjudge.observers import Observers
 from adjudge.plugin import DecisionObserver, DecisionStore, Limits
 from adjudge.policy.policy import Policy
 from adjudge.registry import Registry
+from adjudge.signals.admission import PROCESS, Guards, Usage, guards_of, usage_of
+from adjudge.signals.allowed import ANY_HOST, Allowed
+from adjudge.signals.ask import Asking
 from adjudge.signals.gather import gather
-from adjudge.signals.guard import PROCESS, Guards, Usage, guards_of, usage_of
-from adjudge.signals.sources import Sources
-from adjudge.store.flights import Flights, conflict
-from adjudge.store.guarded import GuardedStore
-from adjudge.store.memory import MemoryStore
+from adjudge.signals.sources import OpenedSignals
 
 DEADLINE_S = 15.0
 """Seconds for gathering all signals of a decision, unless configured."""
@@ -70,7 +63,7 @@ class Engine:
         policies: Sequence[Policy],
         *,
         registry: Registry,
-        journal: Journal | None = None,
+        trail: AuditTrail | None = None,
         store: DecisionStore | None = None,
         memory: MemoryStore | None = None,
         observers: Sequence[DecisionObserver] = (),
@@ -82,14 +75,14 @@ class Engine:
     ) -> None:
         """Put an engine together; `Engine.open` does it from a configuration file.
 
-        journal: where answers are recorded; without one they are not, and each decision's notes say so.
+        trail: where answers are recorded; without one they are not, and each decision's notes say so.
         limits: how providers may be asked, by name, in place of what they declare. guards: what keeps to them, the
         process's own unless given.
         allowed: what policies may have providers use; a signal that would use more is not asked, and says so.
-        store: recalls decisions; unless given, `memory` does, for a day, and is warmed from the journal.
+        store: recalls decisions; unless given, `memory` does, for a day, and is warmed from the trail.
         clock: an aware time, read once for each decision.
         Raises SetupError for policies of the same name, or none, and for limits of a provider that is not there;
-        PluginError where the registry lacks a provider; AuditUnavailable and AuditBroken where the journal cannot be
+        PluginError where the registry lacks a provider; AuditUnavailable and AuditBroken where the trail cannot be
         read.
         """
         self.policies: Mapping[str, Policy] = {policy.name: policy for policy in policies}
@@ -99,22 +92,24 @@ class Engine:
             _ = policy.evaluate  # compiles it now, so that no request waits for that
         self.registry = registry
         self._clock = in_utc(clock)
-        self._journal = journal or Journal.nowhere()
+        self._trail = trail or AuditTrail.nowhere()
         kept, calls = memory or MemoryStore(), OpenCalls()
-        self._journal.warm(kept if store is None else None, calls, self._clock())
+        self._trail.catalogue = registry.catalogue
+        warm(self._trail, kept if store is None else None, calls, self._clock())
         self._store = GuardedStore(kept if store is None else store)
-        self._book = CallBook(self._journal, calls, registry.catalogue, self._clock)
+        self._calls = CallLedger(self._trail, calls, self._clock)
         self._observers = Observers(observers)
         providers, secrets = registry.catalogue().providers, registry.secrets()
         signals = [signal for policy in self.policies.values() for signal in policy.typed.signals.values()]
         self._guards = guards_of(signals, providers, limits or {}, guards or PROCESS, calls.spent, self._clock)
         self._sources = {
-            name: Sources(policy, providers, self._guards, secrets, allowed) for name, policy in self.policies.items()
+            name: OpenedSignals(policy, providers, self._guards, secrets, allowed)
+            for name, policy in self.policies.items()
         }
         self._deadline_s = deadline_s
-        self._flights = Flights()
+        self._single_flight = SingleFlight()
         self._ids = Random()  # noqa: S311  # seeded by the system in each process; unique, not secret
-        self._home = Home(self._close, self._journal.close)
+        self._home = Home(self._close, self._trail.close)
 
     @classmethod
     def open(cls, config: str | Path) -> Engine:
@@ -122,7 +117,7 @@ class Engine:
 
         Raises PolicyErrors for the file and its policies, PluginError, AuditUnavailable and AuditBroken.
         """
-        from adjudge.config import open_engine
+        from adjudge.config.file import open_engine
 
         return open_engine(config)
 
@@ -150,46 +145,44 @@ class Engine:
     async def _decide(self, request: Request, anew: bool) -> Decision:
         if not isinstance(request, Request):
             raise RequestError("must be a Request", where="request")
-        case = take(request, self._policy(request), self._journal.key, anew=anew)
-        if self._is_immediate(case) and not self._flights.has(request.merchant_biz_id):
-            return await self._recall(case)  # it never waits, so nobody comes in between
-        return await self._flights.fly(request.merchant_biz_id, case.mark, lambda: self._recall(case), anew=anew)
+        prepared = prepare(request, self._policy(request), self._trail.key, anew=anew)
+        if self._is_immediate(prepared) and not self._single_flight.has(request.merchant_biz_id):
+            return await self._recall(prepared)  # it never waits, so nobody comes in between
+        return await self._single_flight.run(prepared.key, lambda: self._recall(prepared), anew=anew)
 
-    async def _recall(self, case: Case) -> Decision:
+    async def _recall(self, prepared: PreparedRequest) -> Decision:
         """Give the answer that there is, or make one."""
         decision_id = f"{self._ids.getrandbits(128):032x}"
-        with bound(decision_id=decision_id, merchant_biz_id=case.request.merchant_biz_id):
-            earlier = self._store.get(case.request.merchant_biz_id)
-            if earlier is not None and not is_same(earlier.fingerprint, case):
-                raise conflict(case.request.merchant_biz_id)
-            if earlier is not None and not case.anew and is_answer(earlier, case):
+        with bound(decision_id=decision_id, merchant_biz_id=prepared.request.merchant_biz_id):
+            earlier = self._store.get(prepared.request.merchant_biz_id)
+            if earlier is not None and not prepared.key.has(earlier.fingerprint):
+                raise conflict(prepared.request.merchant_biz_id)
+            if earlier is not None and not prepared.anew and is_answer(earlier, prepared):
                 return structs.replace(earlier, status="duplicate")
-            return await self._make(case, earlier, decision_id)
+            return await self._make(prepared, earlier, decision_id)
 
-    async def _make(self, case: Case, earlier: Decision | None, decision_id: str) -> Decision:
+    async def _make(self, prepared: PreparedRequest, earlier: Decision | None, decision_id: str) -> Decision:
         """Make a decision: plan, gather, evaluate, record. Signals that answered before are not asked again."""
         started, now = perf_counter_ns(), self._clock()
-        policy = case.policy
-        sources, kept = self._sources[policy.name], None if case.anew else earlier
+        policy = prepared.policy
+        sources, kept = self._sources[policy.name], None if prepared.anew else earlier
 
         def evaluate(signals: Mapping[str, Signal]) -> Verdict:
             fields = {name: signal.fields for name, signal in signals.items() if signal.status is SignalStatus.OK}
-            return policy.evaluate(policy.as_taken({**case.inputs, **fields}), now=now)
+            return policy.evaluate(policy.as_taken({**prepared.inputs, **fields}), now=now)
 
-        known = supplied_signals(sources.supplied, case, kept)
+        known = supplied_signals(sources.supplied, prepared, kept)
         if sources.asked:
-            known |= answered_before(sources.asked, policy, kept) | self._book.recall(case, sources.asked)
-            deadline = monotonic() + self._deadline_s
-            opened = sources.open()
-            request, book = as_taken(case), self._book.of(case)
-            known = await gather(
-                sources.plan, opened, request, book, known=known, evaluate=evaluate, now=now, deadline=deadline
-            )
+            known |= answered_before(sources.asked, policy, kept)
+            known |= {} if prepared.anew else self._calls.recall(prepared.key, policy, sources.asked)
+            calls, deadline = self._calls.of(prepared.key, policy), monotonic() + self._deadline_s
+            asking = Asking(as_taken(prepared), calls, now, deadline)
+            known = await gather(sources.plan, sources.open(), asking, known=known, evaluate=evaluate)
         verdict = evaluate(known)
         took_ms = (perf_counter_ns() - started) // 1000 / 1000
-        decision = conclude(case, known, verdict, now, earlier, decision_id, took_ms, self._journal.notes)
-        await self._journal.record(decision, case.request, case.inputs, policy, self.registry.catalogue)
-        self._book.decided(case)
+        decision = conclude(prepared, known, verdict, now, earlier, decision_id, took_ms, self._trail.notes)
+        await self._trail.record(decision, prepared.request, prepared.inputs, policy)
+        self._calls.decided(prepared.key)
         self._store.keep(decision)
         self._observers.tell(decision)
         return decision
@@ -214,7 +207,7 @@ class Engine:
             body = label_body(decision_id, merchant_biz_id, label, source=source, by=by, found_on=found_on, note=note)
         except ValueError as error:
             raise RequestError(str(error), where="label") from None
-        await self._home.run(lambda: self._journal.record_label(body))
+        await self._home.run(lambda: self._trail.record_label(body))
 
     async def erase(self, merchant_biz_id: str, *, reason: str = "", by: str = "engine") -> int:
         """Erase the personal values of a MerchantBizId, in memory and on disk, and return how many the vault held.
@@ -233,16 +226,16 @@ class Engine:
         if kept is not None:
             policy = self.policies.get(kept.policy)
             self._store.put(without_personal(kept, policy.typed.signals if policy is not None else {}))
-        return await self._journal.erase(merchant_biz_id, reason, by)
+        return await self._trail.erase(merchant_biz_id, reason, by)
 
     def usage(self) -> dict[str, Usage]:
         """Return what this process asked of each provider and what that cost, by the provider's name."""
         self._home.check_process()
         return usage_of(self._guards)
 
-    def _is_immediate(self, case: Case) -> bool:
+    def _is_immediate(self, prepared: PreparedRequest) -> bool:
         """Whether deciding waits for nobody: no provider is asked, and the log writes at once."""
-        return not self._sources[case.policy.name].asked and self._journal.is_immediate(case.policy)
+        return not self._sources[prepared.policy.name].asked and self._trail.is_immediate(prepared.policy)
 
     def _policy(self, request: Request) -> Policy:
         if request.policy is None:
@@ -259,16 +252,16 @@ class Engine:
     async def _close(self) -> None:
         """Let what is under way end, then let go of everything."""
         try:
-            await self._flights.landed()
+            await self._single_flight.wait()
             await self._observers.told()
             for sources in self._sources.values():
                 await sources.close()
         finally:
-            await self._journal.aclose()
+            await self._trail.aclose()
 
     async def __aenter__(self) -> Engine:
         self._home.open()
-        self._book.tell()
+        self._calls.tell()
         return self
 
     async def __aexit__(
@@ -278,7 +271,7 @@ class Engine:
 
     def __enter__(self) -> Engine:
         self._home.open_thread()
-        self._book.tell()
+        self._calls.tell()
         return self
 
     def __exit__(

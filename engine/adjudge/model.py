@@ -322,9 +322,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
         A provider that failed has not, and neither has one of whose answer something had to be refused.
         """
-        return self.verdict.settled or not any(self.is_spoilt(signal) for signal in self.signals.values())
+        return self.verdict.settled or not any(self.should_retry(signal) for signal in self.signals.values())
 
-    def is_spoilt(self, signal: Signal) -> bool:
+    def should_retry(self, signal: Signal) -> bool:
         """Whether a provider is to be asked again: it failed, or a value was refused that a rule still needs."""
         if signal.provider is None or signal.status in (SignalStatus.SKIPPED, SignalStatus.NOT_PROVIDED):
             return False

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from math import isfinite
 
-from adjudge.fields import Field, describe, is_unicode
 from adjudge.plugin import Function, Limits, Provider
+from adjudge.values.fields import Field, describe, is_unicode
 
 _Rule = tuple[Callable[[object], bool], str]
 

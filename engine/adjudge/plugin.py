@@ -17,10 +17,10 @@ import pluggy
 
 from adjudge.errors import JsonError, ListFileError, PluginError, ProviderConfigError, SignalFailed
 from adjudge.events import Events
-from adjudge.fields import Field, parse_fields
-from adjudge.json_reader import read_json
-from adjudge.list_file import read_list
 from adjudge.model import Decision, Face, Request
+from adjudge.values.fields import Field, parse_fields
+from adjudge.values.json_reader import read_json
+from adjudge.values.list_file import read_list
 
 if TYPE_CHECKING:
     import click
@@ -103,7 +103,7 @@ class Uses:
     files: frozenset[str] = frozenset()
 
 
-class Asker(Protocol):
+class ProviderClient(Protocol):
     """A provider opened for one engine; holds connections. May be asked from many tasks at once."""
 
     async def fetch(self, context: Context) -> Answer:
@@ -149,7 +149,7 @@ class Provider:
     fields: what it answers; None where the policy declares them under the signal's `fields:`, or `derive` does.
     derive: names the fields that a `with:` makes, for a provider that answers what it is configured to; `fields` is
     then None and the policy declares none. Raises ProviderConfigError.
-    open: makes an Asker from the policy's `with:`; called on the engine's event loop, at first use. May raise
+    open: makes a ProviderClient from the policy's `with:`; called on the engine's event loop, at first use. May raise
     SignalFailed, as a fetch may: the next request tries again.
     check: looks at `with:` when a policy is loaded, without network; raises ProviderConfigError.
     reads: parts of the request that it needs: `face`, `inputs.<name>`.
@@ -162,7 +162,7 @@ class Provider:
 
     name: str
     fields: Mapping[str, Field] | None
-    open: Callable[[Mapping[str, Any]], Asker]
+    open: Callable[[Mapping[str, Any]], ProviderClient]
     check: Callable[[Mapping[str, Any], Mapping[str, Field]], None] = lambda config, fields: None
     derive: Callable[[Mapping[str, Any]], Mapping[str, Field]] | None = None
     reads: frozenset[str] = frozenset()
@@ -188,7 +188,7 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
-class _FunctionAsker:
+class _FunctionClient:
     function: Callable[[Context], Awaitable[Answer]]
 
     async def fetch(self, context: Context) -> Answer:
@@ -213,7 +213,7 @@ def provider(
         return Provider(
             name=name,
             fields=declared,
-            open=lambda config: _FunctionAsker(function),
+            open=lambda config: _FunctionClient(function),
             description=description,
             **facts,
         )

@@ -14,11 +14,11 @@ import pluggy
 from adjudge import policy
 from adjudge.errors import PluginError
 from adjudge.events import Events
-from adjudge.faults import is_operators, said_of
 from adjudge.offers import unfit
 from adjudge.plugin import Function, Hooks, Provider, Register, SecretSource
 from adjudge.policy import Policy
 from adjudge.policy.catalogue import Catalogue
+from adjudge.system.faults import is_operators, said_of
 
 GROUP = "adjudge"
 

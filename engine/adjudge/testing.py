@@ -20,11 +20,11 @@ from typing import Any
 from msgspec import structs
 
 from adjudge.engine import DEADLINE_S, Engine
-from adjudge.fields import parse_fields
 from adjudge.model import Decision, Request
 from adjudge.plugin import Answer, AuditSink, Context, DecisionStore, Function, Provider, Register, hookimpl
 from adjudge.policy import Policy
 from adjudge.registry import Registry, parse_policy
+from adjudge.values.fields import parse_fields
 
 NOW = datetime(2026, 1, 15, 8, 30, tzinfo=UTC)
 MERCHANT_BIZ_ID = "0123456789abcdef0123456789abcdef"

@@ -32,7 +32,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from adjudge.errors import did_you_mean
-from adjudge.fields import Field
 from adjudge.plugin import (
     Answer,
     Context,
@@ -44,7 +43,8 @@ from adjudge.plugin import (
     Unusable,
     hookimpl,
 )
-from adjudge.pools import Pool
+from adjudge.system.pools import Pool
+from adjudge.values.fields import Field
 from adjudge_plugins.http_exchange import connect, exchange, is_loopback, read_answer
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def request_document(request: Request) -> dict[str, object]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _JsonAsker:
+class _JsonClient:
     client: httpx.AsyncClient
     settings: Settings
     headers: Mapping[str, str] = field(repr=False)
@@ -270,11 +270,11 @@ def _settings(config: Mapping[str, Any]) -> Settings:
     return read_settings(config)
 
 
-def _open(config: Mapping[str, Any]) -> _JsonAsker:
+def _open(config: Mapping[str, Any]) -> _JsonClient:
     settings = _settings(config)
     headers = resolve_headers(settings.headers)
     client = connect(loopback=is_loopback(settings.host))
-    return _JsonAsker(client=client, settings=settings, headers=headers, pool=Pool("adjudge-http-json", _THREADS))
+    return _JsonClient(client=client, settings=settings, headers=headers, pool=Pool("adjudge-http-json", _THREADS))
 
 
 def _check(config: Mapping[str, Any], fields: Mapping[str, Field]) -> None:

@@ -28,8 +28,6 @@ from stat import S_ISREG
 from time import monotonic, time_ns
 from typing import Any
 
-from adjudge.fields import Field, parse_fields
-from adjudge.files import FileState
 from adjudge.plugin import (
     Answer,
     Context,
@@ -43,8 +41,10 @@ from adjudge.plugin import (
     hookimpl,
     read_list,
 )
-from adjudge.pools import Pool
+from adjudge.system.files import FileState
+from adjudge.system.pools import Pool
 from adjudge.texts import composed, find_unseen
+from adjudge.values.fields import Field, parse_fields
 from adjudge_plugins.settings import refuse_unknown_keys, required_text
 
 FILE_MAX_BYTES = 256 * 1024 * 1024
@@ -154,7 +154,7 @@ class _ListFile:
 
 
 @dataclass(frozen=True, slots=True)
-class _ListsAsker:
+class _ListsClient:
     files: Mapping[str, _ListFile]
 
     async def fetch(self, context: Context) -> Answer:
@@ -183,9 +183,9 @@ class _ListsAsker:
             file.pool.close()
 
 
-def _open(config: Mapping[str, Any]) -> _ListsAsker:
+def _open(config: Mapping[str, Any]) -> _ListsClient:
     """Give each file a thread of its own: one that hangs, on a disk of another machine, stops no other list."""
-    return _ListsAsker(
+    return _ListsClient(
         {name: _ListFile(each, Pool(f"adjudge-list-{name}", 1)) for name, each in read_settings(config).items()}
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import structs
 
-from adjudge.audit.calls import Bill, CallBody, OpenCalls, Tally
+from adjudge.audit.calls import Bill, CallBody, DaySpend, OpenCalls
 from adjudge.model import Signal, SignalStatus
 
 AT = datetime(2026, 1, 15, 23, 59, 59, tzinfo=UTC)
@@ -85,12 +85,12 @@ def test_open_calls_of_a_decided_request_are_closed() -> None:
 def test_today_counts_a_call_for_the_day_on_which_it_was_begun() -> None:
     first, second, free = begun(1), begun(2), begun(3)
     calls = fed(first, second, ended(first, "yes"), free, ended(free, "no"))
-    assert calls.spent == {("acme.face", DAY): Tally(2, Decimal("0.80"))}
+    assert calls.spent == {("acme.face", DAY): DaySpend(2, Decimal("0.80"))}
     calls.add(begun(4, at=NEXT_DAY))
     calls.add(ended(second, "no"))
     assert calls.spent == {
-        ("acme.face", DAY): Tally(1, Decimal("0.40")),
-        ("acme.face", NEXT_DAY.date()): Tally(1, Decimal("0.40")),
+        ("acme.face", DAY): DaySpend(1, Decimal("0.40")),
+        ("acme.face", NEXT_DAY.date()): DaySpend(1, Decimal("0.40")),
     }
 
 

@@ -14,10 +14,10 @@ import pytest
 from click.testing import CliRunner
 
 from adjudge.audit.custody import SHOWN, check_vault
+from adjudge.audit.trail import AuditTrail
 from adjudge.audit.vault import KEYS, VAULT
 from adjudge.cli.group import adjudge
 from adjudge.engine import Engine
-from adjudge.journal import Journal
 from adjudge.model import Request
 from adjudge.registry import parse_policy
 from adjudge.testing import fake_provider, registry_of
@@ -43,7 +43,7 @@ def _log(tmp_path: Path) -> Path:
     fields = {"owner": {"type": "string", "personal": True}}
     provider = fake_provider("acme.device", fields, {"owner": "bob"}, price=Decimal("0.1"))
     registry = registry_of([provider])
-    with Engine([parse_policy(POLICY, registry=registry)], registry=registry, journal=Journal.open(log)) as engine:
+    with Engine([parse_policy(POLICY, registry=registry)], registry=registry, trail=AuditTrail.open(log)) as engine:
         for n in range(3):
             inputs = {"email": f"{n}@example.com"}
             engine.decide_sync(Request(merchant_biz_id=subject(n), scene_code="s", inputs=inputs))
@@ -155,7 +155,7 @@ def test_vault_is_not_looked_at_where_the_log_is_broken(log: Path) -> None:
 def test_value_that_came_after_an_erasure_is_held_and_not_present_in_spite_of_it(log: Path) -> None:
     provider = fake_provider("acme.device", {"owner": {"type": "string", "personal": True}}, {"owner": "bob"})
     registry = registry_of([provider])
-    with Engine([parse_policy(POLICY, registry=registry)], registry=registry, journal=Journal.open(log)) as engine:
+    with Engine([parse_policy(POLICY, registry=registry)], registry=registry, trail=AuditTrail.open(log)) as engine:
         inputs = {"email": "1@example.com"}
         engine.decide_sync(Request(merchant_biz_id=subject(1), scene_code="s", inputs=inputs), anew=True)
     found = check_vault(log)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from adjudge.audit.annotations import ErasureBody, erasure_body
 from adjudge.audit.calls import CallBody
 from adjudge.audit.checkpoints import CheckpointBody
 from adjudge.audit.kinds import KINDS, bodies, body_of, records
 from adjudge.audit.log import AuditLog
-from adjudge.audit.marks import ErasureBody, erasure_body
 from adjudge.errors import AuditBroken, NothingRead
 
 ENGINE = Path(__file__).parents[2] / "engine" / "adjudge"

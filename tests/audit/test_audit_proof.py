@@ -27,9 +27,9 @@ from adjudge.audit.signing import (
     mac_key_from_file,
     signer_from_file,
 )
+from adjudge.audit.trail import AuditTrail
 from adjudge.audit.verify import Findings, render, segments, verify
 from adjudge.errors import AuditBroken, AuditUnavailable
-from adjudge.journal import Journal
 
 KINDS = ("policy", "call", "decision", "label", "erasure")
 NOBODY = b'"who":"nobody"'
@@ -483,7 +483,7 @@ def test_nobody_waits_for_a_pipe_in_the_place_of_a_key_or_an_anchor(tmp_path: Pa
         FileAnchor(pipe).write(b"a line\n")
     os.mkfifo(tmp_path / "log" / "fingerprint.key", 0o600)
     with pytest.raises(AuditUnavailable, match="is not a regular file"):
-        Journal.open(tmp_path / "log", checkpoints=Checkpoints(signer=signer))
+        AuditTrail.open(tmp_path / "log", checkpoints=Checkpoints(signer=signer))
     with opened(tmp_path / "new", signer) as log:
         write(log, 1)
         os.mkfifo(tmp_path / "new" / "audit-000002.jsonl")

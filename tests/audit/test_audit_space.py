@@ -69,7 +69,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 WORKS = {
     "verify": "from adjudge.audit.verify import verify\nassert verify(Path(sys.argv[1])).problem is None",
     "read": "from adjudge.audit.read import read\nassert sum(1 for _ in read(Path(sys.argv[1]))) > 0",
-    "replay": "from adjudge.replay_many import replay_all\nreplay_all(Path(sys.argv[1]))",
+    "replay": "from adjudge.replay.logs import replay_all\nreplay_all(Path(sys.argv[1]))",
     "tail": "from adjudge.audit.read import tail\nassert len(list(tail(Path(sys.argv[1]), max_records=5))) == 5",
 }
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from adjudge import Decision, Engine, Policy, Registry, Request, RequestError
-from adjudge.journal import Journal
+from adjudge.audit.trail import AuditTrail
 
 
 def decide_all(
@@ -17,8 +17,8 @@ def decide_all(
     """Decide requests, all known fields given, into a log."""
 
     async def run() -> list[Decision]:
-        journal = Journal.open(str(directory), durability="flush")
-        async with Engine([policy], registry=Registry(), journal=journal) as engine:
+        trail = AuditTrail.open(str(directory), durability="flush")
+        async with Engine([policy], registry=Registry(), trail=trail) as engine:
             decisions = []
             for at, one in enumerate(given, first):
                 with suppress(RequestError):  # what no request can be

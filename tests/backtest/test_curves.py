@@ -17,8 +17,8 @@ pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
 from adjudge.backtest.curves import curve, histogram, settings_for  # noqa: E402
 from adjudge.backtest.dataset import open_dataset  # noqa: E402
 from adjudge.backtest.duck import connect  # noqa: E402
-from adjudge.backtest.knobs import knobs_of, turned  # noqa: E402
 from adjudge.backtest.run import Runner  # noqa: E402
+from adjudge.backtest.tunable_thresholds import tunable_thresholds, turned  # noqa: E402
 
 POLICY = """policy_language: 1
 policy: turned
@@ -57,8 +57,8 @@ def write(path: Path) -> None:
 def test_a_curve_has_at_each_setting_what_the_turned_policy_does(tmp_path: Path) -> None:
     write(tmp_path / "data.csv")
     policy = parse_policy(POLICY)
-    knobs = knobs_of(policy.typed)
-    assert [knob.name for knob in knobs] == [
+    thresholds = tunable_thresholds(policy.typed)
+    assert [threshold.name for threshold in thresholds] == [
         "x < 0.25 (variable near)", "x >= 0.5 (threshold:x:review)", "x >= 0.9 (threshold:x:reject)",
         "y <= -1 (threshold:y:reject)",
         "n >= 7 (both)", "y <= 0.5 (both)", "n > 3 (odd)", "y < 0.125 (odd)", "n > 12 (scorecard row 1)",
@@ -66,15 +66,15 @@ def test_a_curve_has_at_each_setting_what_the_turned_policy_does(tmp_path: Path)
     ]  # fmt: skip
     with connect(threads=1) as connection:
         dataset = open_dataset(connection, tmp_path / "data.csv", policy.typed)
-        for knob in knobs:
-            shape = histogram(connection, policy, dataset, knob.slot)
+        for threshold in thresholds:
+            shape = histogram(connection, policy, dataset, threshold.slot)
             assert shape is not None
             assert sum(map(sum, shape.bins.values())) + shape.unknown == 400
-            values = settings_for(knob, shape, 8)
-            assert knob.value in values
-            for setting in curve(connection, policy, dataset, knob, values):
-                result = Runner(connection, turned(policy, {knob: setting.value}), dataset).backtest()
+            values = settings_for(threshold, shape, 8)
+            assert threshold.value in values
+            for setting in curve(connection, policy, dataset, threshold, values):
+                result = Runner(connection, turned(policy, {threshold: setting.value}), dataset).backtest()
                 expected: Counter[tuple[str | None, Outcome]] = Counter()
                 for cell in result.cells:
                     expected[cell.label, cell.outcome] += cell.rows
-                assert setting.counts == expected, f"{knob.name} at {setting.value}"
+                assert setting.counts == expected, f"{threshold.name} at {setting.value}"

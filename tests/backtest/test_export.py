@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from adjudge import AuditBroken, Decision, Policy
+from adjudge.audit.annotations import label_body
 from adjudge.audit.log import AuditLog
-from adjudge.audit.marks import label_body
 from adjudge.policy import parse_policy
 from policy.random_policies import policies, requests
 

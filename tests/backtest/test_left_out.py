@@ -10,12 +10,12 @@ pytest.importorskip("duckdb", reason='needs `pip install "adjudge[backtest]"`')
 pq = pytest.importorskip("pyarrow.parquet", reason='needs `pip install "adjudge[backtest]"`')
 
 from adjudge import Engine, Request, parse_policy  # noqa: E402
+from adjudge.audit.trail import AuditTrail  # noqa: E402
 from adjudge.backtest.dataset import open_dataset  # noqa: E402
 from adjudge.backtest.duck import connect  # noqa: E402
 from adjudge.backtest.export import export  # noqa: E402
 from adjudge.backtest.run import Runner  # noqa: E402
-from adjudge.journal import Journal  # noqa: E402
-from adjudge.replay import replay  # noqa: E402
+from adjudge.replay.decisions import replay  # noqa: E402
 from adjudge.testing import registry_of  # noqa: E402
 
 POLICY = """
@@ -43,7 +43,7 @@ SAID = [
 def test_backtest_and_replay_agree_on_what_was_left_out(tmp_path: Path, text: str, candidate: str) -> None:
     registry, decided = registry_of(), {}
     with Engine(
-        [parse_policy(text, registry=registry)], registry=registry, journal=Journal.open(tmp_path / "log")
+        [parse_policy(text, registry=registry)], registry=registry, trail=AuditTrail.open(tmp_path / "log")
     ) as engine:
         for at, said in enumerate(SAID):
             signals = {"own": said} if said is not None else {}

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from adjudge.policy import parse_policy
-from adjudge.policy.scorecard_moves import ScorecardMoves
-from adjudge.replay import rules_moved
+from adjudge.policy.explaining.scorecard_moves import ScorecardMoves
+from adjudge.replay.decisions import rules_moved
 from policy.scorecard_pairs import known, scorecard_pairs
 
 pytest.importorskip("duckdb", reason="needs the extra `backtest`")

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq  # noqa: E402
 from adjudge.backtest import tune as tuning  # noqa: E402
 from adjudge.backtest.dataset import open_dataset  # noqa: E402
 from adjudge.backtest.duck import connect  # noqa: E402
-from adjudge.backtest.knobs import knobs_of  # noqa: E402
+from adjudge.backtest.tunable_thresholds import tunable_thresholds  # noqa: E402
 from adjudge.backtest.tune import Goal, Tuned, rewritten, tune  # noqa: E402
 
 POLICY = """policy_language: 1
@@ -100,7 +100,9 @@ def test_no_more_genuine_ones_are_turned_away_and_every_rule_can_still_decide(
             for policy in (before, after)
         ]
         assert fired[1] or not fired[0] or rule.id == "between", f"{rule.id} could never fire with {tuned.values}"
-    numbers = {(knob.where, knob.operator): knob.value for knob in knobs_of(proposal.typed)}
+    numbers = {
+        (threshold.where, threshold.operator): threshold.value for threshold in tunable_thresholds(proposal.typed)
+    }
     assert numbers["between", ">"] < numbers["between", "<="]
     assert numbers["threshold:score:review", ">="] < numbers["threshold:score:reject", ">="]
     for values, result in tuned.frontier:

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from adjudge.fields import Field, parse_fields
-from adjudge.plugin import Answer, Asker, Context, Function, Provider, Register, hookimpl, provider
+from adjudge.plugin import Answer, Context, Function, Provider, ProviderClient, Register, hookimpl, provider
+from adjudge.values.fields import Field, parse_fields
 
 
 @provider(
@@ -27,7 +27,7 @@ async def face(context: Context) -> Answer:
     return {}
 
 
-def _open(config: Mapping[str, Any]) -> Asker:
+def _open(config: Mapping[str, Any]) -> ProviderClient:
     raise AssertionError("nobody is asked here")
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from cli_documents import BIZ_ID, request_document
 
+from adjudge.audit.trail import AuditTrail
 from adjudge.audit.verify import verify
 from adjudge.documents import decode_request
 from adjudge.engine import Engine
-from adjudge.journal import Journal
 from adjudge.registry import Registry, load_policy
 
 
@@ -116,7 +116,7 @@ def test_audit_tail_follows_new_records(run: Any, log: Path, monkeypatch: pytest
         if len(waited) == 1:
             registry = Registry()
             policy = load_policy("policy.yaml", registry=registry)
-            with Engine([policy], registry=registry, journal=Journal.open(log)) as engine:
+            with Engine([policy], registry=registry, trail=AuditTrail.open(log)) as engine:
                 for number in (5, 6):
                     engine.decide_sync(decode_request(request_document(number)))
 

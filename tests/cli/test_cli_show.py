@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from adjudge.audit.trail import AuditTrail
 from adjudge.engine import Engine
 from adjudge.errors import SignalFailed
-from adjudge.journal import Journal
 from adjudge.model import Request
 from adjudge.registry import parse_policy
 from adjudge.testing import FakeClock, fake_provider, registry_of
@@ -44,7 +44,7 @@ def _paid(folder: Path, run: Any) -> Path:
         (1, {"country": "SG", "email": "a@example.com"}), (2, {"country": "SG"}), (3, {"country": "KP"}),
         (4, {"country": "SG"}), (5, {}),
     ]  # fmt: skip
-    with Engine([parse_policy(POLICY, registry=registry)], registry=registry, journal=Journal.open(log),
+    with Engine([parse_policy(POLICY, registry=registry)], registry=registry, trail=AuditTrail.open(log),
                 clock=clock) as engine:  # fmt: skip
         for n, inputs in asked:
             engine.decide_sync(Request(merchant_biz_id=f"{SUBJECT}{n}", scene_code="s", inputs=inputs))

@@ -37,11 +37,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adjudge import PolicyErrors, load_policy, parse_policy
-from adjudge.authoring.cases import is_test_file, read_tests
-from adjudge.authoring.testing import run
-from adjudge.config import read_config
+from adjudge.authoring.policy_tests.cases import is_test_file, read_tests
+from adjudge.authoring.policy_tests.testing import run
+from adjudge.config.file import read_config
 from adjudge.documents import decode_request
-from adjudge.policy.document import DECLARATIONS
+from adjudge.policy.loading.document import DECLARATIONS
 from adjudge.registry import Registry
 from adjudge_plugins.aliyun.sandbox.scenario import load_scenario
 

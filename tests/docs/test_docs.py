@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 import structlog
 
-from adjudge.authoring import cases, expected
+from adjudge.authoring.policy_tests import cases, expected
 from adjudge.cli.group import COMMANDS
-from adjudge.config import _KEYS as CONFIG_KEYS
+from adjudge.config.file import _KEYS as CONFIG_KEYS
 from adjudge.errors import EvaluationError
 from adjudge.expr import evaluate
 from adjudge.expr.functions import FUNCTIONS
 from adjudge.expr.parse import MACROS, PRECEDENCE
-from adjudge.fields import FIELD_FORMS
-from adjudge.policy import document
+from adjudge.policy.loading import document
+from adjudge.values.fields import FIELD_FORMS
 from docs.pages import PAGES, ROOT, Page, blocks, shows
 from expr.test_conformance import LEFT_OUT
 

@@ -11,9 +11,9 @@ from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.disk import Disk
 from adjudge.audit.log import AuditLog, Durability
 from adjudge.audit.read import read
+from adjudge.audit.trail import AuditTrail
 from adjudge.audit.vault import Vault
 from adjudge.engine import Engine
-from adjudge.journal import Journal
 from adjudge.model import Face, Request
 from adjudge.plugin import AuditSink, Provider
 from adjudge.registry import parse_policy
@@ -60,15 +60,15 @@ def request(n: int = 0, **parts: Any) -> Request:
     return Request(**{"merchant_biz_id": f"{n:032x}", "scene_code": "onboard001", **parts})
 
 
-def journal(
+def trail(
     directory: Path, *, disk: Disk | None = None, durability: Durability = "fsync", sinks: Sequence[AuditSink] = ()
-) -> Journal:
-    """Open a journal, on a disk of one's own where wanted."""
+) -> AuditTrail:
+    """Open an audit trail, on a disk of one's own where wanted."""
     if disk is None:
-        return Journal.open(directory, durability=durability, sinks=sinks)
-    Journal.open(directory).close()  # for its key
+        return AuditTrail.open(directory, durability=durability, sinks=sinks)
+    AuditTrail.open(directory).close()  # for its key
     key = (directory / "fingerprint.key").read_bytes()
-    return Journal(AuditLog.open(directory, durability=durability, disk=disk), Vault.open(directory), key, sinks)
+    return AuditTrail(AuditLog.open(directory, durability=durability, disk=disk), Vault.open(directory), key, sinks)
 
 
 def engine(
@@ -81,7 +81,7 @@ def engine(
     """Put an engine together. at: the directory of its audit log; without one, nothing is recorded."""
     registry = registry_of([face(), device()] if providers is None else providers)
     if at is not None:
-        parts["journal"] = journal(at)
+        parts["trail"] = trail(at)
     loaded = [parse_policy(policy, registry=registry) for policy in policies]
     return Engine(loaded, registry=registry, **parts)
 

@@ -10,9 +10,9 @@ from engines import engine, request
 
 from adjudge.audit.checkpoints import Checkpoints
 from adjudge.audit.signing import Signer, generate
+from adjudge.audit.trail import AuditTrail
 from adjudge.engine import Engine
 from adjudge.errors import AuditBroken
-from adjudge.journal import Journal
 
 SEGMENT = "audit-000001.jsonl"
 
@@ -23,7 +23,7 @@ def signer(tmp_path: Path) -> Signer:
 
 
 def opened(place: Path, signer: Signer | None) -> Engine:
-    return engine(journal=Journal.open(place / "log", checkpoints=Checkpoints(signer=signer)))
+    return engine(trail=AuditTrail.open(place / "log", checkpoints=Checkpoints(signer=signer)))
 
 
 def forge(place: Path) -> None:
@@ -62,19 +62,19 @@ def test_log_that_was_changed_after_it_was_looked_at_is_not_believed(tmp_path: P
         first = door.decide_sync(request())
     file = tmp_path / "log" / SEGMENT
     honest = file.read_bytes()
-    journal = Journal.open(tmp_path / "log", checkpoints=Checkpoints(signer=signer))
+    trail = AuditTrail.open(tmp_path / "log", checkpoints=Checkpoints(signer=signer))
     forge(tmp_path)
-    with engine(journal=journal) as door:
+    with engine(trail=trail) as door:
         with pytest.raises(AuditBroken, match="another program changed this file"):
             door.decide_sync(request(1))
         assert door.decide_sync(request()).verdict == first.verdict
     file.write_bytes(honest)
-    journal = Journal.open(tmp_path / "log", checkpoints=Checkpoints(signer=signer))
+    trail = AuditTrail.open(tmp_path / "log", checkpoints=Checkpoints(signer=signer))
     file.write_bytes(b"".join(honest.splitlines(keepends=True)[:-1]))
     with pytest.raises(AuditBroken, match="is not the one that was found at the start"):
-        engine(journal=journal)
+        engine(trail=trail)
     file.write_bytes(honest)
-    journal.close()
+    trail.close()
 
 
 def test_log_without_a_key_is_believed_and_that_is_told(tmp_path: Path) -> None:

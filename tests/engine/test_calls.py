@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import POLICY, device, engine, face, journal, recorded, request
+from engines import POLICY, device, engine, face, recorded, request, trail
 from structlog.testing import capture_logs
 
 from adjudge.audit.calls import CallBody
 from adjudge.audit.read import read
+from adjudge.audit.trail import AuditTrail
 from adjudge.errors import AuditUnavailable, SignalFailed
-from adjudge.journal import Journal
 from adjudge.model import SignalStatus
 from adjudge.plugin import Answer, Context, Limits
-from adjudge.replay import replay
-from adjudge.signals.guard import Guards
+from adjudge.replay.decisions import replay
+from adjudge.signals.admission import Guards
 from adjudge.testing import FakeProvider, Slow
 from audit.audit_logs import assert_verifies
 from engine.test_recording import SwitchedDisk
@@ -175,7 +175,7 @@ def die_before_the_decision(directory: Path, *asked: FakeProvider) -> None:
         raise RuntimeError("the process ends here")
 
     with pytest.MonkeyPatch.context() as patch, capture_logs(), engine(asked, at=directory) as door:
-        patch.setattr(Journal, "record", died)
+        patch.setattr(AuditTrail, "record", died)
         with pytest.raises(RuntimeError, match="ends here"):
             door.decide_sync(request())
 
@@ -200,7 +200,7 @@ def test_answer_is_kept_while_the_log_cannot_be_written(tmp_path: Path) -> None:
         return {"score": 0.95}
 
     asked = face(answer)
-    with capture_logs(), engine([asked, device()], journal=journal(tmp_path, disk=disk)) as door:
+    with capture_logs(), engine([asked, device()], trail=trail(tmp_path, disk=disk)) as door:
         with pytest.raises(AuditUnavailable):
             door.decide_sync(request())
         disk.is_off = False

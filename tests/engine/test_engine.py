@@ -18,9 +18,9 @@ from structlog.testing import capture_logs
 
 from adjudge.engine import Engine
 from adjudge.errors import AuditUnavailable, RequestError, SignalFailed
+from adjudge.ledger.memory import MemoryStore
 from adjudge.model import Decision, Face, Outcome, Request
 from adjudge.registry import Registry
-from adjudge.store.memory import MemoryStore
 from adjudge.testing import NOW, FakeClock, fake_provider
 from virtual_time import VirtualTime
 

@@ -14,7 +14,7 @@ from engine_load import TASKS
 from engines import engine, recorded, request
 from structlog.testing import capture_logs
 
-from adjudge.replay import replay
+from adjudge.replay.decisions import replay
 from audit.audit_logs import assert_verifies
 
 ROUNDS = 8

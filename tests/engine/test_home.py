@@ -16,11 +16,11 @@ import pytest
 from engines import device, engine, face, request
 from structlog.testing import capture_logs
 
-from adjudge import home as home_module
+from adjudge.decision import home as home_module
 from adjudge.engine import Engine
 from adjudge.errors import AdjudgeError, EngineError, StoreUnavailable
+from adjudge.ledger.memory import MemoryStore
 from adjudge.model import Decision, Outcome
-from adjudge.store.memory import MemoryStore
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
 

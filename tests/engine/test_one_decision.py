@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import CLEAN, MEDIA, POLICY, device, engine, face, journal, recorded, request
+from engines import CLEAN, MEDIA, POLICY, device, engine, face, recorded, request, trail
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from adjudge.audit.log import Durability
 from adjudge.engine import Engine
 from adjudge.errors import MerchantBizIdConflict, SignalFailed
+from adjudge.ledger.memory import MemoryStore
 from adjudge.model import Decision, Face, Outcome, Request, SignalStatus
 from adjudge.registry import parse_policy
-from adjudge.store.memory import MemoryStore
 from adjudge.testing import FakeClock, Slow, fake_provider, registry_of
 
 CALLERS = 200
@@ -217,7 +217,7 @@ def test_decide_two_hundred_tasks_at_one_id_without_providers_are_one_record(
     policy = "{policy_language: 1, policy: p, inputs: {n: int}, rules: [{id: r, when: n > 1, then: review}]}"
 
     async def main() -> None:
-        async with engine([], policies=[policy], journal=journal(tmp_path, durability=durability)) as door:
+        async with engine([], policies=[policy], trail=trail(tmp_path, durability=durability)) as door:
             for n in range(3):
                 given = request(n, inputs={"n": n})
                 one_answer(await asyncio.gather(*(door.decide(given) for _ in range(CALLERS))))
@@ -373,7 +373,7 @@ def test_decide_retry_after_an_upgrade_finds_what_version_0_1_recorded(
     first = CLEAN | {"age": "900h"}
     asked = [face(SignalFailed("lost", kind="unavailable")), device()]
     with monkeypatch.context() as patched, capture_logs():
-        patched.setattr("adjudge.case.canonical", lambda field, value: value)
+        patched.setattr("adjudge.decision.prepared.canonical", lambda field, value: value)
         with engine(asked, at=tmp_path) as door:
             decision = door.decide_sync(request(inputs=first))
     with capture_logs(), engine(asked, at=tmp_path) as door:

@@ -14,21 +14,21 @@ from pathlib import Path
 
 import pytest
 import structlog
-from engines import CLEAN, FACE_FIELDS, MEDIA, POLICY, device, engine, face, journal, recorded, request
+from engines import CLEAN, FACE_FIELDS, MEDIA, POLICY, device, engine, face, recorded, request, trail
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from adjudge.audit.bodies import FaceBody
 from adjudge.audit.log import AuditLog, Durability
 from adjudge.audit.read import read
+from adjudge.audit.trail import AuditTrail
 from adjudge.audit.vault import Vault
 from adjudge.engine import Engine
 from adjudge.errors import AuditBroken, AuditUnavailable, MerchantBizIdConflict, SignalFailed
-from adjudge.journal import Journal
+from adjudge.ledger.memory import MemoryStore
 from adjudge.model import Decision, Face, Outcome
-from adjudge.pools import NoThread, Pool
-from adjudge.replay import replay
-from adjudge.store.memory import MemoryStore
+from adjudge.replay.decisions import replay
+from adjudge.system.pools import NoThread, Pool
 from adjudge.testing import FakeClock, FakeProvider, SinkContract, fake_provider
 from audit.audit_logs import FaultyDisk, assert_verifies
 
@@ -89,7 +89,7 @@ def test_decide_returns_when_policy_and_decision_are_recorded(tmp_path: Path) ->
 
 @pytest.mark.parametrize("durability", ["flush", "async"])
 def test_decision_names_its_durability(durability: Durability, tmp_path: Path) -> None:
-    with engine(journal=journal(tmp_path, durability=durability)) as door:
+    with engine(trail=trail(tmp_path, durability=durability)) as door:
         door.decide_sync(request(face=Face.from_url("https://cdn.example/face.jpg")))
     assert [one.durability for one in recorded(tmp_path)] == [durability]
     digest = hashlib.sha256(b"https://cdn.example/face.jpg").hexdigest()
@@ -99,7 +99,7 @@ def test_decision_names_its_durability(durability: Durability, tmp_path: Path) -
 def test_log_that_cannot_be_written_decides_nothing_and_recovers_by_itself(tmp_path: Path) -> None:
     disk = SwitchedDisk()
     asked, sink = [face(), device()], Sink()
-    with capture_logs(), engine(asked, journal=journal(tmp_path, disk=disk, sinks=[sink])) as door:
+    with capture_logs(), engine(asked, trail=trail(tmp_path, disk=disk, sinks=[sink])) as door:
         disk.is_off = True
         for _ in range(3):
             with pytest.raises(AuditUnavailable):
@@ -139,7 +139,7 @@ def test_log_that_fails_under_load_keeps_the_two_in_step(tmp_path: Path) -> None
                 await asyncio.gather(*(call(group * 100 + n) for n in range(10)))
 
     with capture_logs():
-        door = engine(journal=journal(tmp_path, disk=disk))
+        door = engine(trail=trail(tmp_path, disk=disk))
         asyncio.run(main())
     assert refused and decisions
     assert sorted(ids(tmp_path)) == sorted(decision.decision_id for decision in decisions)
@@ -150,8 +150,8 @@ def test_log_that_fails_under_load_keeps_the_two_in_step(tmp_path: Path) -> None
 def test_log_that_lost_a_policys_record_gets_it_again(tmp_path: Path) -> None:
     """With `flush` a failed sync may take the policy's record along; later decisions must still replay."""
     with capture_logs():
-        book = journal(tmp_path, durability="flush")
-        with engine(journal=book) as door:
+        book = trail(tmp_path, durability="flush")
+        with engine(trail=book) as door:
             door.decide_sync(request())
             assert book.log is not None
             book.log._committer.chain.dropped += 2  # as the log says when it lost two records
@@ -186,7 +186,7 @@ def test_log_changed_by_another_hand_stops_the_engine(tmp_path: Path) -> None:
 def test_sink_gets_every_line_and_its_faults_change_nothing(tmp_path: Path) -> None:
     good = Sink()
     sinks = [Sink(ValueError("hunter2")), Sink(SystemExit("hunter2")), good]
-    with capture_logs() as events, engine(journal=journal(tmp_path, sinks=sinks)) as door:
+    with capture_logs() as events, engine(trail=trail(tmp_path, sinks=sinks)) as door:
         door.decide_sync(request())
     assert b"".join(good.taken) == (tmp_path / SEGMENT).read_bytes()
     assert [event["event"] for event in events] == ["sink_failed"] * 10, "two sinks, five records"
@@ -281,7 +281,7 @@ def test_restart_with_an_erased_value_gives_the_answer_without_it(tmp_path: Path
 
 
 def test_restart_on_a_decision_of_another_shape_says_which(tmp_path: Path) -> None:
-    Journal.open(tmp_path).close()
+    AuditTrail.open(tmp_path).close()
     with AuditLog.open(tmp_path) as log:
         log.write_blocking("decision", {"decision_id": 5})
     with pytest.raises(AuditBroken, match=r"record 1 is no decision: .*decision_id"):
@@ -291,16 +291,16 @@ def test_restart_on_a_decision_of_another_shape_says_which(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "spoil", [lambda key: key.write_bytes(b"short"), lambda key: (key.unlink(), key.mkdir())], ids=["short", "folder"]
 )
-def test_journal_with_a_key_that_is_none_is_refused_and_lets_the_log_go(
+def test_audit_trail_with_a_key_that_is_none_is_refused_and_lets_the_log_go(
     spoil: Callable[[Path], object], tmp_path: Path
 ) -> None:
-    engine(at=tmp_path)._journal.close()
+    engine(at=tmp_path)._trail.close()
     key = tmp_path / "fingerprint.key"
     kept = key.read_bytes()
     assert (len(kept), key.stat().st_mode & 0o777) == (32, 0o600)
     spoil(key)
     with pytest.raises(AuditUnavailable, match=r"fingerprint\.key"):
-        Journal.open(tmp_path)
+        AuditTrail.open(tmp_path)
     if key.is_dir():
         key.rmdir()
     key.write_bytes(kept)
@@ -393,18 +393,18 @@ def test_personal_values_secrets_and_faces_are_in_no_byte_but_the_vaults(
     assert os.stat(tmp_path / "fingerprint.key").st_mode & 0o077 == 0
 
 
-def test_journal_without_its_key_beside_records_is_refused_and_lets_the_log_go(tmp_path: Path) -> None:
-    Journal.open(tmp_path).close()
+def test_audit_trail_without_its_key_beside_records_is_refused_and_lets_the_log_go(tmp_path: Path) -> None:
+    AuditTrail.open(tmp_path).close()
     with AuditLog.open(tmp_path) as log:
         log.write_blocking("decision", {"decision_id": "x"})
     key = tmp_path / "fingerprint.key"
     kept = key.read_bytes()
     key.unlink()
     with pytest.raises(AuditUnavailable, match=r"fingerprint\.key: is missing beside a log with records"):
-        Journal.open(tmp_path)
+        AuditTrail.open(tmp_path)
     assert not key.exists(), "no other key takes its place"
     key.write_bytes(kept)
-    Journal.open(tmp_path).close()
+    AuditTrail.open(tmp_path).close()
 
 
 PERSONAL_POLICY = """
@@ -461,8 +461,8 @@ def test_default_executor_that_hangs_holds_up_neither_decisions_nor_closing(tmp_
 def test_disk_that_hangs_holds_up_closing_no_longer_than_its_deadline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("adjudge.journal.CLOSE_S", 0.05)
-    opened, gate = journal(tmp_path), threading.Event()
+    monkeypatch.setattr("adjudge.audit.trail.CLOSE_S", 0.05)
+    opened, gate = trail(tmp_path), threading.Event()
     close = opened.log.close if opened.log is not None else None
     assert close is not None
     monkeypatch.setattr(opened.log, "close", gate.wait)
@@ -472,12 +472,12 @@ def test_disk_that_hangs_holds_up_closing_no_longer_than_its_deadline(
     close()
 
 
-def test_journal_closes_although_no_thread_can_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    opened = journal(tmp_path)
+def test_audit_trail_closes_although_no_thread_can_be_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = trail(tmp_path)
 
     def refuse(pool: Pool, work: object) -> None:
         raise NoThread("the process ends")
 
     monkeypatch.setattr(Pool, "submit", refuse)
     asyncio.run(opened.aclose())
-    journal(tmp_path).close()
+    trail(tmp_path).close()

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, DYN, INT, STRING, TIMESTAMP, ListType, MapType, Type
-from adjudge.expr.values import parse_duration, parse_timestamp
+from adjudge.values.literals import parse_duration, parse_timestamp
+from adjudge.values.types import BOOL, DOUBLE, DURATION, DYN, INT, STRING, TIMESTAMP, ListType, MapType, Type
 
 SCALARS = {type_.name: type_ for type_ in (BOOL, INT, DOUBLE, STRING, TIMESTAMP, DURATION, DYN)}
 

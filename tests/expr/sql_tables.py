@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, ListType, MapType, SetType, Type
+from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, ListType, MapType, SetType, Type
 
 _SCALARS = {BOOL: pa.bool_(), INT: pa.int64(), DOUBLE: pa.float64(), DURATION: pa.int64()}
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from adjudge.expr.types import (
+from adjudge.values.types import (
     BOOL,
     DOUBLE,
     DURATION,

@@ -18,7 +18,8 @@ from adjudge.expr.check import Environment, check
 from adjudge.expr.parse import parse
 from adjudge.expr.python import compile_condition, has_dynamic_parts
 from adjudge.expr.reference import Unknown, evaluate
-from adjudge.expr.types import (
+from adjudge.source import Source
+from adjudge.values.types import (
     BOOL,
     DOUBLE,
     DURATION,
@@ -31,7 +32,6 @@ from adjudge.expr.types import (
     SetType,
     Type,
 )
-from adjudge.source import Source
 from expr.conformance import same
 from expr.strategies import ENUM, TYPES, typed_conditions
 

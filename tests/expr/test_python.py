@@ -15,8 +15,8 @@ from adjudge.expr.nodes import Node
 from adjudge.expr.parse import parse
 from adjudge.expr.python import compile_condition, has_dynamic_parts
 from adjudge.expr.reference import Unknown, evaluate
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, ListType, MapType, Type
 from adjudge.source import Source
+from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, ListType, MapType, Type
 from expr.conformance import same
 from expr.strategies import ENUM, TYPES, typed_conditions
 

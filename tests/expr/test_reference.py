@@ -16,8 +16,8 @@ from adjudge.expr.functions import Overload
 from adjudge.expr.nodes import Call, Comprehension, Has, Index, Literal, Local, Name, Node, Select
 from adjudge.expr.parse import parse
 from adjudge.expr.reference import Unknown, evaluate
-from adjudge.expr.types import DYN, INT, STRING, ListType, MapType, SetType, Type
 from adjudge.source import Source, Span
+from adjudge.values.types import DYN, INT, STRING, ListType, MapType, SetType, Type
 from expr.conformance import same
 from expr.strategies import typed_conditions, values_of
 

@@ -21,7 +21,7 @@ from adjudge.policy.catalogue import Catalogue
 pytest.importorskip("z3", reason="needs the extra `analyze`")
 
 from adjudge.authoring.proofs.analyse import analyse
-from adjudge.authoring.proofs.inquiry import Answer, Found, Inquiry, NotProved, Proved
+from adjudge.authoring.proofs.inquiry import Found, Inquiry, NotProved, ProofResult, Proved
 from adjudge.authoring.proofs.world import Input, world_of
 from adjudge.expr.smt.logic import conj, neg
 from expr.fixing import Fixing
@@ -91,7 +91,7 @@ def surrogates() -> None:
 
 
 def lengths_of_strings_beyond_20_characters() -> None:
-    def asked(condition: str, **lengths: int) -> Answer:
+    def asked(condition: str, **lengths: int) -> ProofResult:
         policy = policy_of(condition, *(f"size({name}) == {length}" for name, length in lengths.items()))
         world, translator = world_of(policy)
         truth, *sizes = (translator.truth(rule.condition) for rule in policy.typed.rules)

@@ -14,8 +14,8 @@ from adjudge.expr.reference import Unknown, evaluate
 from adjudge.expr.sql.dialect import DUCKDB, SPARK, Dialect
 from adjudge.expr.sql.translate import Translator
 from adjudge.expr.sql.value import NotTranslatable
-from adjudge.expr.types import BOOL, DOUBLE, Type
 from adjudge.policy import Policy, parse_policy
+from adjudge.values.types import BOOL, DOUBLE, Type
 from expr.strategies import SCORED, TYPES, environments, typed_conditions
 from expr.test_python import checked
 

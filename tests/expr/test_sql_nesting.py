@@ -13,7 +13,7 @@ from adjudge.expr.reference import Unknown, evaluate
 from adjudge.expr.sql.dialect import DUCKDB, SPARK
 from adjudge.expr.sql.translate import Translator
 from adjudge.expr.sql.value import NotTranslatable
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, ListType, SetType, Type
+from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, ListType, SetType, Type
 from expr.test_python import checked
 
 duckdb = pytest.importorskip("duckdb", reason="needs the extra `backtest`")

@@ -15,9 +15,9 @@ from adjudge.expr.functions import FUNCTIONS, _compiled
 from adjudge.expr.nodes import Binary, Comprehension
 from adjudge.expr.python import compile_condition, has_dynamic_parts
 from adjudge.expr.reference import Unknown, _Evaluation, _NoAnswer, evaluate
-from adjudge.expr.types import BOOL, INT, STRING, ListType, MapType, Type
 from adjudge.expr.work import ONE, Size, allowance, size_of, work_of
 from adjudge.policy import parse_policy
+from adjudge.values.types import BOOL, INT, STRING, ListType, MapType, Type
 from expr.conformance import same
 from expr.strategies import typed_conditions
 from expr.test_python import RESULTS, checked

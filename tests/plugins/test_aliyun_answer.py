@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from adjudge.fields import read
 from adjudge.plugin import SignalFailed
+from adjudge.values.fields import read
 from adjudge_plugins.aliyun.answer import read_answer
 from adjudge_plugins.aliyun.meaning import MEANINGS
 from adjudge_plugins.aliyun.provider import FIELDS

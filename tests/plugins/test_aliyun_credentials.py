@@ -18,7 +18,7 @@ from adjudge.engine import Engine
 from adjudge.model import Face
 from adjudge.plugin import Register, SignalFailed, hookimpl
 from adjudge.registry import Registry, parse_policy
-from adjudge.signals.guard import Guards
+from adjudge.signals.admission import Guards
 from adjudge_plugins import aliyun
 from adjudge_plugins.aliyun.credentials import Keyring, read_keyring
 from adjudge_plugins.aliyun.endpoint import parse_endpoint

@@ -29,16 +29,16 @@ from fault_proxy import Fault, FaultProxy
 from structlog.testing import capture_logs
 
 import adjudge_plugins.aliyun as plugin
-from adjudge.allowed import Allowed
 from adjudge.audit.calls import Bill, CallBody
 from adjudge.audit.read import read
+from adjudge.audit.trail import AuditTrail
 from adjudge.audit.verify import verify
 from adjudge.engine import Engine
-from adjudge.journal import Journal
 from adjudge.model import Decision, Face, Outcome, Request, Signal
 from adjudge.plugin import Limits, Provider
 from adjudge.registry import Registry, parse_policy
-from adjudge.signals.guard import Guard, Guards, Usage
+from adjudge.signals.admission import Guard, Guards, Usage
+from adjudge.signals.allowed import Allowed
 from adjudge_plugins.aliyun.sandbox import Sandbox, read_scenario
 from adjudge_plugins.http_exchange import ANSWER_MAX_BYTES
 from conftest import portrait
@@ -151,10 +151,10 @@ class Stage:
             self.monkeypatch.setattr("adjudge_plugins.http_exchange.time", SimpleNamespace(monotonic=time.now))
 
         async def main() -> Usage:
-            journal = Journal.open(self.directory, durability="flush")
+            trail = AuditTrail.open(self.directory, durability="flush")
             guards = TimedGuards(lambda: self.seconds)
             async with Engine(
-                [policy], registry=registry, journal=journal, limits=kept, guards=guards, allowed=KEYS
+                [policy], registry=registry, trail=trail, limits=kept, guards=guards, allowed=KEYS
             ) as engine:
                 play = Play(engine, picture, time)
                 await scene(play)

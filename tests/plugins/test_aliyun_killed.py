@@ -18,7 +18,7 @@ from vendor_load import CALLERS, IDS, NOTE_BYTES, merchant_biz_id
 from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.calls import Bill, CallBody
 from adjudge.audit.read import read
-from adjudge.replay import replay
+from adjudge.replay.decisions import replay
 from adjudge_plugins.aliyun.sandbox import Sandbox, read_scenario
 from audit.audit_logs import assert_verifies
 
@@ -70,11 +70,11 @@ class Nursery:
             assert kept == decision_id, "a retry gets the answer it had"
 
 
-def decide_under_kills(directory: Path, sandbox: Sandbox, on_in_doubt: str) -> dict[str, str]:
+def decide_under_kills(directory: Path, sandbox: Sandbox, when_billing_unknown: str) -> dict[str, str]:
     """Return the decision_id that callers were given for each MerchantBizId; none was ever given another one."""
     draw = random.Random()
     with subprocess.Popen(
-        [sys.executable, Path(__file__).with_name("vendor_load.py"), sandbox.url, on_in_doubt],
+        [sys.executable, Path(__file__).with_name("vendor_load.py"), sandbox.url, when_billing_unknown],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -94,11 +94,11 @@ def decide_under_kills(directory: Path, sandbox: Sandbox, on_in_doubt: str) -> d
 
 @pytest.mark.parametrize("on_in_doubt", ["unknown", "ask_again"])
 def test_billed_calls_are_at_most_one_for_each_id_and_one_for_each_call_in_doubt(
-    tmp_path: Path, on_in_doubt: str
+    tmp_path: Path, when_billing_unknown: str
 ) -> None:
     with Sandbox() as sandbox:
         sandbox.scenario = read_scenario(SCENARIO)
-        answered = decide_under_kills(tmp_path, sandbox, on_in_doubt)
+        answered = decide_under_kills(tmp_path, sandbox, when_billing_unknown)
         # asked over the wire, it has read before what killed engines had sent
         stats = httpx.get(f"{sandbox.url}/_sandbox/stats", trust_env=False).json()
     billed = Counter({biz: count["billed"] for biz, count in stats["by_merchant_biz_id"].items()})
@@ -119,7 +119,7 @@ def test_billed_calls_are_at_most_one_for_each_id_and_one_for_each_call_in_doubt
     assert paid <= stats["billed"] <= paid + in_doubt.total(), "what was paid for is answered, or in doubt in the log"
     assert in_doubt.total(), "no kill came while a call was under way"
     doubted = {body.merchant_biz_id for body in decisions if body.signals["face"].reason_code == "IN_DOUBT"}
-    if on_in_doubt == "unknown":
+    if when_billing_unknown == "unknown":
         assert max(billed.values()) == 1, "nothing is paid for twice"
         assert doubted == set(in_doubt)
     else:

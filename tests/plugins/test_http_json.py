@@ -18,10 +18,10 @@ import httpx
 import pytest
 from msgspec import structs
 
-from adjudge.fields import parse_fields
 from adjudge.model import Face, Request
 from adjudge.plugin import Answer, ProviderConfigError, SignalFailed, Unusable, Uses
 from adjudge.testing import decide_once
+from adjudge.values.fields import parse_fields
 from adjudge_plugins import http_json
 from adjudge_plugins.http_json import HTTP_JSON
 from adjudge_plugins.json_path import JsonPath

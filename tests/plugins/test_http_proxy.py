@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from adjudge.fields import parse_fields
 from adjudge.model import Request
 from adjudge.plugin import Answer, SignalFailed
+from adjudge.values.fields import parse_fields
 from adjudge_plugins.http_json import HTTP_JSON
 from adjudge_plugins.http_proxy import Proxies
 

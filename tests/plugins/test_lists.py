@@ -15,12 +15,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from adjudge.engine import Engine
-from adjudge.expr.types import BOOL
-from adjudge.files import FileState
 from adjudge.model import Decision, Face, Request
 from adjudge.plugin import Answer, Context, ProviderConfigError, SignalFailed
 from adjudge.registry import parse_policy
+from adjudge.system.files import FileState
 from adjudge.testing import registry_of
+from adjudge.values.types import BOOL
 from adjudge_plugins import lists
 from adjudge_plugins.lists import LISTS
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from adjudge.audit.trail import AuditTrail
 from adjudge.engine import Engine
-from adjudge.journal import Journal
 from adjudge.model import Face, Request
 from adjudge.plugin import Limits
 from adjudge.registry import parse_policy
@@ -64,7 +64,7 @@ async def load(policy: str, asked: list[Request], directory: Path, notes: str, s
     engine = Engine(
         [parse_policy(policy, registry=registry)],
         registry=registry,
-        journal=Journal.open(directory),
+        trail=AuditTrail.open(directory),
         limits={DEEPFAKE.name: LIMITS},
     )
 
@@ -86,9 +86,9 @@ async def import_all(url: str) -> None:
 
 
 def main() -> None:
-    url, on_in_doubt = sys.argv[1:]
+    url, when_billing_unknown = sys.argv[1:]
     asyncio.run(import_all(url))
-    policy, asked = POLICY.format(url=url, on_in_doubt=on_in_doubt), requests()
+    policy, asked = POLICY.format(url=url, when_billing_unknown=when_billing_unknown), requests()
     for line in sys.stdin:
         directory, notes, spread_s = line.split()
         process = os.fork()

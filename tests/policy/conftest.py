@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from adjudge.fields import Field, parse_fields
-from adjudge.plugin import Asker, Function, Provider, ProviderConfigError
+from adjudge.plugin import Function, Provider, ProviderClient, ProviderConfigError
 from adjudge.policy.catalogue import Catalogue
+from adjudge.values.fields import Field, parse_fields
 
 TAGS = ["SuspectDeepForgery", "SuspectRemake", "SuspectWarterMark", "SuspectPSFace"]
 
 
-def _open(config: Mapping[str, Any]) -> Asker:
+def _open(config: Mapping[str, Any]) -> ProviderClient:
     raise AssertionError("loading a policy opens no provider")
 
 

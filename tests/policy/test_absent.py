@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from adjudge import Engine, Outcome, Registry, Request, parse_policy
-from adjudge.journal import Journal
+from adjudge.audit.trail import AuditTrail
 from adjudge.plugin import Unusable
 from adjudge.policy import Policy
-from adjudge.replay import replay
+from adjudge.replay.decisions import replay
 from adjudge.testing import decide_once, fake_provider, registry_of
 
 DECLARED = {
@@ -112,7 +112,7 @@ def test_replay_takes_what_was_recorded_and_lets_no_other_policy_fill_it(tmp_pat
     offered = registry({"score": 1})
     for folder, absent in (("with", ", absent: false"), ("without", "")):
         policy = parse_policy(rooted(absent), registry=offered)
-        with Engine([policy], registry=offered, journal=Journal.open(tmp_path / folder)) as engine:
+        with Engine([policy], registry=offered, trail=AuditTrail.open(tmp_path / folder)) as engine:
             request = Request(merchant_biz_id="0" * 32, scene_code="a", signals={"own": {"other": 1}})
             outcome = engine.decide_sync(request).outcome
         assert outcome is (Outcome.PASS if absent else Outcome.REVIEW)
@@ -131,7 +131,7 @@ def test_decide_a_policy_that_says_what_a_missing_input_means_makes_no_retry_a_c
     request = Request(merchant_biz_id="0" * 32, scene_code="a", signals={"own": {"other": 1}})
     for absent in ("", ", absent: false"):
         policy = parse_policy(rooted(absent), registry=offered)
-        with Engine([policy], registry=offered, journal=Journal.open(tmp_path / "log")) as engine:
+        with Engine([policy], registry=offered, trail=AuditTrail.open(tmp_path / "log")) as engine:
             engine.decide_sync(request)  # raises no MerchantBizIdConflict
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from adjudge.authoring.cases import is_test_file, read_tests
 from adjudge.authoring.formatting.run import formatted
 from adjudge.authoring.lint.run import lint
-from adjudge.authoring.testing import run
+from adjudge.authoring.policy_tests.cases import is_test_file, read_tests
+from adjudge.authoring.policy_tests.testing import run
 from adjudge.model import Outcome
 from adjudge.registry import Registry
 

@@ -11,7 +11,7 @@ import pytest
 
 from adjudge.model import Outcome
 from adjudge.policy import Policy, parse_policy
-from adjudge.policy.explanation import HIDDEN, Part
+from adjudge.policy.explaining.explanation import HIDDEN, Part
 
 POLICY = """\
 policy_language: 1

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adjudge.errors import PolicyErrors
-from adjudge.policy.load import read_policy
-from adjudge.policy.yaml import NODES_MAX, TEXT_MAX
+from adjudge.policy.loading.load import read_policy
+from adjudge.policy.text.yaml import NODES_MAX, TEXT_MAX
 
 VALID = """\
 policy_language: 1

@@ -9,7 +9,7 @@ import pytest
 from adjudge.errors import PolicyErrors
 from adjudge.model import Outcome
 from adjudge.policy import Policy, load_policy
-from adjudge.policy.load import read_policy, read_policy_file
+from adjudge.policy.loading.load import read_policy, read_policy_file
 
 ROOT = """policy_language: 1
 policy: shop

@@ -10,7 +10,7 @@ import pytest
 
 from adjudge.errors import PolicyErrors
 from adjudge.policy.catalogue import Catalogue
-from adjudge.policy.load import read_policy_file
+from adjudge.policy.loading.load import read_policy_file
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted((Path(__file__).parent / "invalid").glob("*.yaml"))

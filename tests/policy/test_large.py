@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from adjudge import errors
 from adjudge.errors import PolicyErrors, did_you_mean, listed, nearest
-from adjudge.expr.types import DOUBLE, INT, EnumType, MapType, SetType
-from adjudge.fields import parse_field, read
-from adjudge.policy import hopeless, parse_policy
-from adjudge.policy.index import SlotFact, cut_table
+from adjudge.policy import parse_policy
+from adjudge.policy.loading import unsatisfiable as hopeless
+from adjudge.policy.program.index import SlotFact, cut_table
+from adjudge.values.fields import parse_field, read
+from adjudge.values.types import DOUBLE, INT, EnumType, MapType, SetType
 
 HEAD = "policy_language: 1\npolicy: large\n"
 

@@ -13,18 +13,18 @@ import pytest
 
 from adjudge.errors import PluginError, PolicyErrors
 from adjudge.expr.nodes import Binary, Call, Literal, Logic, Name, Unary
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, STRING, ListType
-from adjudge.fields import Field, parse_field
-from adjudge.list_file import values_of
 from adjudge.model import Outcome
 from adjudge.plugin import Function, ProviderConfigError
 from adjudge.policy.catalogue import Catalogue
-from adjudge.policy.conditions import order
-from adjudge.policy.document import upper_snake
-from adjudge.policy.files import FILE_MAX_BYTES
-from adjudge.policy.load import read_policy, read_policy_file
+from adjudge.policy.loading.conditions import order
+from adjudge.policy.loading.document import upper_snake
+from adjudge.policy.loading.load import read_policy, read_policy_file
+from adjudge.policy.text.files import FILE_MAX_BYTES
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
+from adjudge.values.fields import Field, parse_field
+from adjudge.values.list_file import values_of
+from adjudge.values.types import BOOL, DOUBLE, DURATION, STRING, ListType
 
 HEAD = "policy_language: 1\npolicy: example\n"
 INPUTS = (

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adjudge.authoring.cases import CaseFile, read_tests
-from adjudge.authoring.testing import run
+from adjudge.authoring.policy_tests.cases import PolicyTestFile, read_tests
+from adjudge.authoring.policy_tests.testing import run
 from adjudge.registry import Registry
 from adjudge_plugins.aliyun.vocabulary import RESULTS, RISK_TAGS
 
@@ -15,17 +15,17 @@ POLICIES = Path(__file__).parents[2] / "policies"
 
 
 @pytest.fixture(scope="module")
-def tests() -> CaseFile:
+def tests() -> PolicyTestFile:
     return read_tests(POLICIES / "onboarding_test.yaml", Registry.discover().catalogue())
 
 
-def test_onboarding_own_tests_pass(tests: CaseFile) -> None:
+def test_onboarding_own_tests_pass(tests: PolicyTestFile) -> None:
     failed = [result.render() for result in run(tests) if not result.passed]
 
     assert tests.cases and not failed, "\n\n".join(failed)
 
 
-def test_onboarding_every_rule_and_row_is_seen_true_false_and_unknown(tests: CaseFile) -> None:
+def test_onboarding_every_rule_and_row_is_seen_true_false_and_unknown(tests: PolicyTestFile) -> None:
     seen: dict[str, set[bool | None]] = {}
     for case in tests.cases:
         explanation = tests.policy.explain(case.given, now=case.now)
@@ -35,7 +35,7 @@ def test_onboarding_every_rule_and_row_is_seen_true_false_and_unknown(tests: Cas
     assert {id_: truths for id_, truths in seen.items() if truths != {True, False, None}} == {}
 
 
-def test_onboarding_every_rule_is_named_where_it_must_be_true(tests: CaseFile) -> None:
+def test_onboarding_every_rule_is_named_where_it_must_be_true(tests: PolicyTestFile) -> None:
     by_reason = {rule.reason: rule.id for rule in tests.policy.typed.rules}
     named = {rule for case in tests.cases for rule in case.expected.rules or ()}
     named |= {
@@ -45,7 +45,7 @@ def test_onboarding_every_rule_is_named_where_it_must_be_true(tests: CaseFile) -
     assert {rule.id for rule in tests.policy.typed.rules} - named == set()
 
 
-def test_onboarding_names_every_tag_and_every_bad_result_of_the_vendor(tests: CaseFile) -> None:
+def test_onboarding_names_every_tag_and_every_bad_result_of_the_vendor(tests: PolicyTestFile) -> None:
     ids = {rule.id for rule in tests.policy.typed.rules}
 
     assert len(RISK_TAGS) == 6
@@ -56,7 +56,7 @@ def test_onboarding_names_every_tag_and_every_bad_result_of_the_vendor(tests: Ca
         assert f"threshold:deepfake.result:{result}" in ids
 
 
-def test_onboarding_lists_say_that_they_must_be_replaced(tests: CaseFile) -> None:
+def test_onboarding_lists_say_that_they_must_be_replaced(tests: PolicyTestFile) -> None:
     assert tests.policy.typed.texts
     for text in tests.policy.typed.texts.values():
         comments = " ".join(line for line in text.splitlines() if line.startswith("#"))

@@ -10,9 +10,9 @@ import pytest
 from adjudge.errors import PolicyErrors
 from adjudge.model import Outcome
 from adjudge.policy import Policy, parse_policy
-from adjudge.policy.builtin_lists import BUILTIN
-from adjudge.policy.load import read_policy
-from adjudge.policy.messages import in_locale
+from adjudge.policy.explaining.messages import in_locale
+from adjudge.policy.loading.builtin_lists import BUILTIN
+from adjudge.policy.loading.load import read_policy
 
 HEAD = """policy_language: 1
 policy: remarks

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adjudge.policy import Policy, parse_policy
-from adjudge.policy.scorecard_moves import ScorecardMove, ScorecardMoves, by_totals, causes, most, paired
+from adjudge.policy.explaining.scorecard_moves import ScorecardMove, ScorecardMoves, by_totals, causes, most, paired
 from policy.scorecard_pairs import known, scorecard_pairs
 
 TEXT = """policy_language: 1

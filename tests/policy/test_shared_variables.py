@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from adjudge import parse_policy
-from adjudge.authoring.cases import read_tests
-from adjudge.authoring.coverage import coverage
 from adjudge.authoring.formatting.run import formatted
 from adjudge.authoring.language_server.document import read_text
 from adjudge.authoring.lint.run import lint
-from adjudge.authoring.suggest import suggest
+from adjudge.authoring.policy_tests.cases import read_tests
+from adjudge.authoring.policy_tests.coverage import coverage
+from adjudge.authoring.policy_tests.suggest import suggest
 from adjudge.engine import Engine
 from adjudge.expr.nodes import Binary, Literal, Name, Node, fold, names_in, walk
 from adjudge.policy import Policy

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from adjudge.fields import parse_fields
 from adjudge.policy.slots import read_slots
+from adjudge.values.fields import parse_fields
 
 STRAY = (("face.tags", "has a member outside its vocabulary"),)
 FACE = parse_fields({"tags": {"type": "set", "values": ["x", "y"]}})

@@ -9,12 +9,12 @@ import yaml as pyyaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge.policy import yaml
-from adjudge.policy.yaml import DEPTH_MAX, TEXT_MAX, Mapping, Node, Scalar, Sequence, read_yaml
+from adjudge.policy.text import yaml
+from adjudge.policy.text.yaml import DEPTH_MAX, TEXT_MAX, Mapping, Scalar, Sequence, YamlNode, read_yaml
 from adjudge.source import Source
 
 
-def read(text: str) -> tuple[Node | None, list[str]]:
+def read(text: str) -> tuple[YamlNode | None, list[str]]:
     root, errors = read_yaml(Source("t.yaml", text))
     return root, [error.code for error in errors]
 
@@ -190,7 +190,7 @@ def test_document_of_the_largest_depth_is_read() -> None:
     ],
 )
 def test_node_span_covers_what_was_written(text: str, pieces: list[str]) -> None:
-    def nodes(node: Node) -> Iterator[Node]:
+    def nodes(node: YamlNode) -> Iterator[YamlNode]:
         yield node
         for item in getattr(node, "items", ()):
             yield from nodes(item)
@@ -327,7 +327,7 @@ def test_document_that_was_just_read_is_not_read_again(monkeypatch: pytest.Monke
     """A check reads one for its kind, its rules and its findings, and reading is half of its work."""
     tree, errors = read_yaml(Source("just-read.yaml", "a: 1\na: 2\n"))
     errors.clear()
-    monkeypatch.setattr("adjudge.policy.yaml._events", lambda _: pytest.fail("read it again"))
+    monkeypatch.setattr("adjudge.policy.text.yaml._events", lambda _: pytest.fail("read it again"))
     again, same = read_yaml(Source("just-read.yaml", "a: 1\na: 2\n"))
     assert again is tree
     assert [error.code for error in same] == ["yaml-duplicate-key"]

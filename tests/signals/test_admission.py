@@ -16,9 +16,9 @@ from adjudge.errors import SignalFailed
 from adjudge.model import Decision, Request, Signal, SignalStatus
 from adjudge.plugin import Limits, Provider
 from adjudge.registry import parse_policy
-from adjudge.signals.ask import ask
-from adjudge.signals.guard import Guard, Guards, Usage
-from adjudge.signals.sources import Sources
+from adjudge.signals.admission import Guard, Guards, Usage
+from adjudge.signals.ask import Asking, ask
+from adjudge.signals.sources import OpenedSignals
 from adjudge.testing import NOW, FakeProvider, Slow, fake_provider, registry_of
 from virtual_time import VirtualTime
 
@@ -121,11 +121,11 @@ def test_log_that_takes_its_time_takes_none_of_the_providers(
     asked, book = vendor(1.0, daily_calls=1), SlowBook(takes_s)
     policy = parse_policy(POLICY % "2s", registry=registry_of([asked]))
     guard = Guard(asked, asked.limits)
-    source = Sources(policy, {asked.name: asked}, {(asked.name, ""): guard}, {}).open()["face"]
+    source = OpenedSignals(policy, {asked.name: asked}, {(asked.name, ""): guard}, {}).open()["face"]
     request = Request(merchant_biz_id="0" * 32, scene_code="s")
 
     async def main() -> Signal:
-        return await ask(source, request, book, now=NOW, deadline=time.now() + 10)
+        return await ask(source, Asking(request, book, NOW, time.now() + 10))
 
     with capture_logs():
         signal = time.run(main())

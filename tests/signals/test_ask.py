@@ -15,7 +15,7 @@ from adjudge.model import Decision, Request
 from adjudge.plugin import Limits
 from adjudge.registry import parse_policy
 from adjudge.signals import ask
-from adjudge.signals.guard import Guards
+from adjudge.signals.admission import Guards
 from adjudge.testing import FakeProvider, Slow, fake_provider, registry_of
 from virtual_time import VirtualTime
 

@@ -19,10 +19,10 @@ from adjudge.errors import PluginError, SignalFailed
 from adjudge.model import Decision, Outcome, Request, Signal, SignalStatus
 from adjudge.plugin import Answer, Context, Limits, Provider, provider
 from adjudge.registry import parse_policy
-from adjudge.signals.ask import Source, ask
-from adjudge.signals.guard import Guard
-from adjudge.signals.said import REASON_MAX
-from adjudge.signals.sources import Sources
+from adjudge.signals.admission import Guard
+from adjudge.signals.answers import REASON_MAX
+from adjudge.signals.ask import Asking, OpenedSignal, ask
+from adjudge.signals.sources import OpenedSignals
 from adjudge.testing import MERCHANT_BIZ_ID, NOW, FakeProvider, Slow, decide_once, fake_provider, registry_of
 from virtual_time import VirtualTime
 
@@ -84,10 +84,10 @@ def one(*answers: object) -> tuple[Decision, Signal]:
     return decision, decision.signals["device"]
 
 
-def source(provider: Provider, *, timeout: str = "10s") -> Source:
+def source(provider: Provider, *, timeout: str = "10s") -> OpenedSignal:
     policy = parse_policy(POLICY.replace("10s", timeout), registry=registry_of([provider]))
     guards = {(provider.name, ""): Guard(provider, provider.limits)}
-    return Sources(policy, {provider.name: provider}, guards, {}).open()["device"]
+    return OpenedSignals(policy, {provider.name: provider}, guards, {}).open()["device"]
 
 
 @pytest.fixture
@@ -95,9 +95,9 @@ def time(monkeypatch: pytest.MonkeyPatch) -> VirtualTime:
     return VirtualTime(monkeypatch)
 
 
-def ask_once(of: Source, time: VirtualTime, *, within_s: float = 10.0) -> Signal:
+def ask_once(of: OpenedSignal, time: VirtualTime, *, within_s: float = 10.0) -> Signal:
     async def main() -> Signal:
-        signal = await ask(of, REQUEST, NoBook(), now=NOW, deadline=time.now() + within_s)
+        signal = await ask(of, Asking(REQUEST, NoBook(), NOW, time.now() + within_s))
         others = asyncio.all_tasks() - {asyncio.current_task()}
         if others:
             await asyncio.wait(others, timeout=5)
@@ -356,7 +356,7 @@ def test_ask_provider_that_ignores_cancellation_holds_nobody_up_and_its_answer_i
     of = source(bare(stubborn), timeout="1ms")
 
     async def main() -> Signal:
-        signal = await ask(of, REQUEST, NoBook(), now=NOW, deadline=time.now() + 9)
+        signal = await ask(of, Asking(REQUEST, NoBook(), NOW, time.now() + 9))
         assert not ended.is_set() and of.asking, "the answer is not waited for"
         await asyncio.wait(set(of.asking))
         assert ended.is_set() and not of.asking
@@ -379,7 +379,7 @@ def test_ask_late_failure_is_not_complained_about(time: VirtualTime) -> None:
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
         of = source(bare(late), timeout="1ms")
-        await ask(of, REQUEST, NoBook(), now=NOW, deadline=time.now() + 9)
+        await ask(of, Asking(REQUEST, NoBook(), NOW, time.now() + 9))
         await asyncio.wait(set(of.asking))
 
     with capture_logs() as events:
@@ -401,7 +401,7 @@ def test_ask_cancelled_by_its_caller_cancels_the_provider(time: VirtualTime) -> 
 
     async def main() -> None:
         of = source(bare(patient))
-        asking = asyncio.create_task(ask(of, REQUEST, NoBook(), now=NOW, deadline=time.now() + 9))
+        asking = asyncio.create_task(ask(of, Asking(REQUEST, NoBook(), NOW, time.now() + 9)))
         await asked.wait()
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -416,7 +416,7 @@ def test_ask_keyboard_interrupt_is_the_operators_only_where_python_raises_it_for
     """In the main thread while nobody handles the signal; `asyncio.run` handles it, and other threads get none."""
 
     async def main() -> Signal:
-        return await ask(source(device(KeyboardInterrupt())), REQUEST, NoBook(), now=NOW, deadline=monotonic() + 60)
+        return await ask(source(device(KeyboardInterrupt())), Asking(REQUEST, NoBook(), NOW, monotonic() + 60))
 
     with capture_logs():
         assert asyncio.run(main()).reason == "the provider raised KeyboardInterrupt"

@@ -19,8 +19,8 @@ from adjudge.errors import SignalFailed
 from adjudge.model import Request
 from adjudge.plugin import Answer, Context, Limits, Provider
 from adjudge.registry import parse_policy
+from adjudge.signals.admission import DAYS_KEPT, Guard, Guards
 from adjudge.signals.breaker import Breaker
-from adjudge.signals.guard import DAYS_KEPT, Guard, Guards
 from adjudge.testing import NOW, fake_provider, registry_of
 from virtual_time import VirtualTime
 
@@ -44,7 +44,7 @@ class Clock:
             await real(0)
             self.seconds += seconds
 
-        monkeypatch.setattr("adjudge.signals.guard.asyncio.sleep", sleep)
+        monkeypatch.setattr("adjudge.signals.admission.asyncio.sleep", sleep)
 
     def timer(self) -> float:
         return self.seconds

@@ -10,9 +10,9 @@ import pytest
 
 from adjudge import Engine, Request, parse_policy
 from adjudge.audit.read import read
-from adjudge.journal import Journal
+from adjudge.audit.trail import AuditTrail
 from adjudge.plugin import Limits
-from adjudge.signals.guard import Guards
+from adjudge.signals.admission import Guards
 from adjudge.testing import FakeProvider, fake_provider, registry_of
 
 POLICY = """
@@ -43,7 +43,7 @@ def decided(tmp_path: Path, offered: FakeProvider, **facts: Any) -> Any:
     engine = Engine(
         [parse_policy(POLICY, registry=registry)],
         registry=registry,
-        journal=Journal.open(tmp_path / "log"),
+        trail=AuditTrail.open(tmp_path / "log"),
         guards=Guards(),
         **facts,
     )

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from adjudge.errors import EvaluationError
-from adjudge.expr.values import parse_duration, parse_timestamp
 from adjudge.texts import composed
+from adjudge.values.literals import parse_duration, parse_timestamp
 
 
 def is_held(held: object, asked: object) -> bool:

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from adjudge.fields import Field
-from adjudge.media import jpeg_size
+from adjudge.audit.media import jpeg_size
 from adjudge.model import Decision, DecisionStatus, Face, Request, Signal, Verdict
 from adjudge.plugin import Provider
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import novel_name
-from adjudge.recorded import form_of
+from adjudge.values.fields import Field
+from adjudge.values.recorded import form_of
 
 COMMITMENT = "commitment"
 

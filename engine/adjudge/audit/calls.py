@@ -53,7 +53,7 @@ class CallBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 @dataclass(slots=True)
-class Tally:
+class DaySpend:
     """Calls of one provider that were or may have been paid for, on one day of UTC."""
 
     calls: int = 0
@@ -67,7 +67,7 @@ class OpenCalls:
     spent: by provider and day. A day has one tally, however often the clock came by.
     """
 
-    spent: dict[tuple[str, date], Tally] = field(default_factory=dict)
+    spent: dict[tuple[str, date], DaySpend] = field(default_factory=dict)
     _open: dict[tuple[str, str], dict[str, CallBody]] = field(default_factory=dict)
 
     def add(self, body: CallBody) -> None:
@@ -103,7 +103,7 @@ class OpenCalls:
             yield from calls.values()
 
     def _count(self, body: CallBody, sign: int) -> None:
-        tally = self.spent.setdefault((body.provider, body.at.astimezone(UTC).date()), Tally())
+        tally = self.spent.setdefault((body.provider, body.at.astimezone(UTC).date()), DaySpend())
         tally.calls += sign
         tally.spent += sign * body.price
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adjudge.audit.annotations import ErasureBody
 from adjudge.audit.kinds import bodies
-from adjudge.audit.marks import ErasureBody
 from adjudge.audit.verify import segments
 
 

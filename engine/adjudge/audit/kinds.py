@@ -15,10 +15,10 @@ from typing import TypeVar, cast, overload
 
 import msgspec
 
+from adjudge.audit.annotations import ErasureBody, LabelBody
 from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.calls import CallBody
 from adjudge.audit.checkpoints import CheckpointBody
-from adjudge.audit.marks import ErasureBody, LabelBody
 from adjudge.audit.read import UnfinishedLine, read, tail
 from adjudge.audit.record import Record
 from adjudge.errors import AuditBroken, NothingRead

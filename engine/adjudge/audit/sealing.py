@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from adjudge.audit.vault import Vault, canonical
 from adjudge.errors import AuditUnavailable
-from adjudge.pools import Pool
+from adjudge.system.pools import Pool
 
 DEADLINE_S = 10.0
 """Seconds that anybody waits for the vault; SQLite itself waits five for another program."""

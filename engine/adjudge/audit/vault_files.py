@@ -20,7 +20,7 @@ from struct import unpack, unpack_from
 from urllib.parse import quote
 
 from adjudge.audit.disk import sync_directory
-from adjudge.files import FileState
+from adjudge.system.files import FileState
 
 _BUSY_S = 5.0
 _TABLES = {

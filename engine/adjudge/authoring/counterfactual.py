@@ -28,12 +28,12 @@ from adjudge.expr.smt.logic import Prop, all_of, conj, disj, formula, neg, same
 from adjudge.expr.smt.terms import Entries, Members, Term, Text
 from adjudge.expr.smt.values import holds
 from adjudge.expr.smt.world import EPOCH, World
-from adjudge.expr.types import STRING
-from adjudge.fields import Field
 from adjudge.model import Outcome
-from adjudge.policy.explanation import HIDDEN, shown
+from adjudge.policy.explaining.explanation import HIDDEN, shown
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOVEL, NOW
+from adjudge.values.fields import Field
+from adjudge.values.types import STRING
 
 CHANGES_MAX = 4
 """How many fields at once are looked at."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from adjudge.errors import EvaluationError
 from adjudge.expr.sql.dialect import DUCKDB
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, Type, is_text
-from adjudge.expr.values import parse_duration
+from adjudge.values.literals import parse_duration
+from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, Type, is_text
 
 READ_DURATION = "adjudge_read_duration"
 _WHOLE = "-?[0-9]+"

@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 from adjudge.backtest.seen import composed, read_text
 from adjudge.errors import DataError as DataError
 from adjudge.expr.sql.dialect import DUCKDB
-from adjudge.expr.types import (
+from adjudge.values.fields import Field
+from adjudge.values.literals import DURATION_MAX
+from adjudge.values.types import (
     BOOL,
     DOUBLE,
     DURATION,
@@ -25,8 +27,6 @@ from adjudge.expr.types import (
     Type,
     is_text,
 )
-from adjudge.expr.values import DURATION_MAX
-from adjudge.fields import Field
 
 MAP = "MAP(VARCHAR, "
 NOTHING = '"NULL"'

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import fetched, first
-from adjudge.backtest.knobs import Knob, held
 from adjudge.backtest.translated import Translated, answered
+from adjudge.backtest.tunable_thresholds import TunableThreshold, held
 from adjudge.expr.sql.dialect import DUCKDB
-from adjudge.expr.types import INT
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.policy.policy import Policy
+from adjudge.values.types import INT
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,17 +52,17 @@ def curve(
     connection: duckdb.DuckDBPyConnection,
     policy: Policy,
     dataset: Dataset,
-    knob: Knob,
+    threshold: TunableThreshold,
     values: Sequence[float],
     where: str = "true",
 ) -> tuple[Setting, ...]:
     """Return what becomes of all rows at each of some numbers, in ascending order. where: which rows count."""
     values = sorted(set(values))
     # each severity is 0, 1 or 2; the policy as it stands counts only where the field is unknown
-    three = (policy, "n"), (held(policy, knob, True), "t"), (held(policy, knob, False), "f")
+    three = (policy, "n"), (held(policy, threshold, True), "t"), (held(policy, threshold, False), "f")
     variants = [Translated(connection, one, dataset, prefix) for one, prefix in three]
-    column = dataset.columns[knob.slot]
-    bin_ = f"case when {column} is not null then {_passed(column, values, knob.operator in ('>', '<='))} end"
+    column = dataset.columns[threshold.slot]
+    bin_ = f"case when {column} is not null then {_passed(column, values, threshold.operator in ('>', '<='))} end"
 
     def query() -> str:
         unknown, true, false = (one.sql.outcome for one in variants)
@@ -74,7 +74,7 @@ def curve(
         )
 
     rows = answered(connection, query, variants)
-    rising = knob.operator in (">", ">=")
+    rising = threshold.operator in (">", ">=")
     counts: Counter[tuple[str | None, Outcome]] = Counter()  # at a number below all values; then each bin changes sides
     moving: defaultdict[int, list[tuple[str | None, Outcome, Outcome, int]]] = defaultdict(list)
     for label, bin_of, unknown, true, false, number in rows:
@@ -147,13 +147,13 @@ def digits_for(low: float, high: float) -> int:
     return max(3, 3 - math.floor(math.log10(high - low))) if high > low else 3
 
 
-def settings_for(knob: Knob, histogram: Histogram, count: int = BINS) -> list[float]:
+def settings_for(threshold: TunableThreshold, histogram: Histogram, count: int = BINS) -> list[float]:
     """Return numbers to try for a threshold: across what the data holds, and the one that stands."""
     step = (histogram.high - histogram.low) / count
-    if isinstance(knob.value, int):
+    if isinstance(threshold.value, int):
         whole = max(1, round(step))
         tried: list[float] = list(range(math.floor(histogram.low), math.ceil(histogram.high) + whole, whole))
     else:
         digits = digits_for(histogram.low, histogram.high)
         tried = [round(histogram.low + step * at, digits) for at in range(count + 1)]
-    return sorted({*tried, knob.value})
+    return sorted({*tried, threshold.value})

@@ -15,12 +15,12 @@ from adjudge.backtest.finder import Finder, entries_of
 from adjudge.backtest.parquet_types import told_by_arrow
 from adjudge.backtest.reading import Wanted, read_columns
 from adjudge.backtest.roles import ROLES, find_roles
-from adjudge.backtest.sources import Source, open_source
+from adjudge.backtest.sources import RowSource, open_source
 from adjudge.errors import did_you_mean
 from adjudge.expr.sql.dialect import DUCKDB
-from adjudge.expr.types import DOUBLE, TIMESTAMP
 from adjudge.policy.slots import NOVEL, NOW
 from adjudge.policy.typed import TypedPolicy
+from adjudge.values.types import DOUBLE, TIMESTAMP
 
 if TYPE_CHECKING:
     import duckdb
@@ -111,7 +111,7 @@ def open_dataset(
     )
 
 
-def _described(connection: duckdb.DuckDBPyConnection, source: Source) -> dict[str, str]:
+def _described(connection: duckdb.DuckDBPyConnection, source: RowSource) -> dict[str, str]:
     rows = fetched(connection, f"describe select * from {source.relation}")
     return {row[0]: row[1] for row in rows if row[0]}  # SQL has no way to say a column without a name
 
@@ -145,7 +145,7 @@ def _split(
 
 
 def _read_csv(
-    connection: duckdb.DuckDBPyConnection, source: Source, finder: Finder, roles: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection, source: RowSource, finder: Finder, roles: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str], tuple[str, ...]]:
     """Read the cells of a CSV. Returns the columns of slots and of roles, and what a reader must know."""
     slots: dict[str, Wanted] = {}

@@ -18,9 +18,9 @@ from adjudge.backtest.columns import DataError
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import fetched, first
 from adjudge.expr.sql.dialect import DUCKDB
-from adjudge.expr.types import BOOL, DOUBLE, INT, EnumType, SetType
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
+from adjudge.values.types import BOOL, DOUBLE, INT, EnumType, SetType
 
 if TYPE_CHECKING:
     import duckdb

@@ -17,16 +17,16 @@ from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
 
+from adjudge.audit.annotations import LabelBody
 from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal
 from adjudge.audit.kinds import decode, records
-from adjudge.audit.marks import LabelBody
 from adjudge.audit.record import Record
 from adjudge.audit.vault import Vault
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.state import LABELS, STATE, State, make_folder, read_state, save_state
 from adjudge.errors import MissingExtra
 from adjudge.plugin import Function
-from adjudge.replay import load_recorded
+from adjudge.replay.decisions import load_recorded
 
 try:
     import pyarrow as pa

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from adjudge.backtest.columns import MAP, TEXTS, composed_map, composed_names, struct_fields, understood, variable
 from adjudge.backtest.layout import column_of
 from adjudge.expr.sql.dialect import DUCKDB
-from adjudge.expr.types import DOUBLE, MapType, SetType
-from adjudge.fields import Field
 from adjudge.policy.slots import NOVEL, NOW, novel_name
 from adjudge.policy.typed import TypedPolicy
+from adjudge.values.fields import Field
+from adjudge.values.types import DOUBLE, MapType, SetType
 
 
 def entries_of(policy: TypedPolicy) -> Mapping[str, tuple[str, str]]:

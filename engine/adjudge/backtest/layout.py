@@ -15,7 +15,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from adjudge.expr.types import (
+from adjudge.policy.slots import NOW
+from adjudge.policy.typed import TypedPolicy
+from adjudge.values.fields import Field
+from adjudge.values.types import (
     BOOL,
     DOUBLE,
     DURATION,
@@ -28,9 +31,6 @@ from adjudge.expr.types import (
     SetType,
     Type,
 )
-from adjudge.fields import Field
-from adjudge.policy.slots import NOW
-from adjudge.policy.typed import TypedPolicy
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import sqrt
 
-from adjudge.backtest.run import Backtest, Cell
+from adjudge.backtest.run import Backtest, VerdictCount
 from adjudge.model import OUTCOMES, Outcome
 
 _Z = 1.959964
@@ -98,11 +98,11 @@ def measure(backtest: Backtest) -> Measures:
     )
 
 
-def _rows(cells: Iterable[Cell]) -> int:
+def _rows(cells: Iterable[VerdictCount]) -> int:
     return sum(cell.rows for cell in cells)
 
 
-def _count(cells: Iterable[Cell]) -> OutcomeCount:
+def _count(cells: Iterable[VerdictCount]) -> OutcomeCount:
     found = list(cells)
     return OutcomeCount(
         rows=_rows(found),

@@ -7,9 +7,18 @@ from itertools import product
 
 from adjudge.backtest.query import PolicySql
 from adjudge.model import OUTCOMES
-from adjudge.policy.scorecard_moves import GONE, NEW, Answer, RowPair, band_said, bands_changed, doubt_said, paired
+from adjudge.policy.explaining.scorecard_moves import (
+    GONE,
+    NEW,
+    RowPair,
+    Truth,
+    band_said,
+    bands_changed,
+    doubt_said,
+    paired,
+)
 
-ANSWERS: Sequence[Answer] = (True, False, None)
+ANSWERS: Sequence[Truth] = (True, False, None)
 
 
 def causes_query(old: PolicySql, new: PolicySql, relation: str) -> tuple[str, tuple[tuple[bool, str], ...]]:
@@ -80,7 +89,7 @@ def _condition(sql: PolicySql, at: int | None) -> str | None:
     return None if at is None else f"{sql.prefix}c{len(sql.ids) + at}"
 
 
-def _sql(answer: Answer) -> str:
+def _sql(answer: Truth) -> str:
     return "null" if answer is None else str(answer).lower()
 
 

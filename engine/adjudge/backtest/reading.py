@@ -12,7 +12,7 @@ from adjudge.backtest.columns import DataError
 from adjudge.backtest.delimited import FILE, RECORD, line_of
 from adjudge.backtest.duck import executed, fetched
 from adjudge.expr.sql.dialect import DUCKDB
-from adjudge.expr.types import DURATION, Type
+from adjudge.values.types import DURATION, Type
 
 _SHOWN = 40
 _LIKE_NOTHING = ("null", "none", "nan", "n/a", "#n/a", "\\n")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from adjudge.audit.marks import LABELS
+from adjudge.audit.annotations import LABELS
 from adjudge.backtest.columns import MAP, NUMBERS, DataError, micros_of
 from adjudge.backtest.duck import fetched
 from adjudge.expr.sql.dialect import DUCKDB

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from adjudge.audit.marks import LABELS
+from adjudge.audit.annotations import LABELS
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import Progress, QueryFailed, executed
 from adjudge.backtest.moved import causes_query
@@ -27,7 +27,7 @@ _CELL = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
+class VerdictCount:
     """Rows with the same day, label and verdict.
 
     day, label: None where the data has none. cost: the sum over `costed` rows, those whose cost is known.
@@ -70,7 +70,7 @@ class Backtest:
     policy: Policy
     dataset: Dataset
     rows: int
-    cells: tuple[Cell, ...]
+    cells: tuple[VerdictCount, ...]
     rules: tuple[RuleHits, ...]
     overlap: Mapping[tuple[str, str], int]
     overlap_rows: int
@@ -125,7 +125,7 @@ class Runner:
         """Count, in one pass. Interrupted, it leaves nothing behind."""
         looked = [(rule.id, rule.outcome) for rule in self.policy.typed.rules]
         looked += [(name, outcome) for name, outcome, _, _ in self.sql.bands]
-        cells: list[Cell] = []
+        cells: list[VerdictCount] = []
         hits = {label: [0] * (2 * len(looked)) for label in (None, *LABELS)}
         for row in self._answered(self._counts, progress=progress):
             cells.append(_cell(row))
@@ -259,9 +259,9 @@ class Runner:
         return f"select id, {sql.outcome}, {sql.lower}, {sql.upper}, {score}{every} from {self.relation(keep)}"
 
 
-def _cell(row: tuple[Any, ...]) -> Cell:
+def _cell(row: tuple[Any, ...]) -> VerdictCount:
     day, label, verdict, rows, cost, costed = row[:_CELL]
-    return Cell(
+    return VerdictCount(
         day=day,
         label=label,
         outcome=OUTCOMES[verdict // 9],

@@ -16,7 +16,7 @@ from adjudge.backtest.state import LABELS, STATE, read_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class RowSource:
     """Rows.
 
     parquet: the files behind them, whose ends are known without reading. csv: the files behind a table of texts.
@@ -30,7 +30,7 @@ class Source:
     notes: tuple[str, ...] = ()
 
 
-def open_source(connection: Any, path: Path, policy: str) -> Source:
+def open_source(connection: Any, path: Path, policy: str) -> RowSource:
     """Find rows. policy: the name of the policy whose decisions are wanted from an export. Raises DataError."""
     if not path.is_dir():
         if is_delimited(path):
@@ -56,20 +56,20 @@ def open_source(connection: Any, path: Path, policy: str) -> Source:
     return _parquet(found.parquet, notes) if found.parquet else _csv(connection, path, found.csv, notes)
 
 
-def _parquet(paths: Sequence[Path], notes: tuple[str, ...] = ()) -> Source:
-    return Source(relation=files.parquet(paths), parquet=paths, notes=notes)
+def _parquet(paths: Sequence[Path], notes: tuple[str, ...] = ()) -> RowSource:
+    return RowSource(relation=files.parquet(paths), parquet=paths, notes=notes)
 
 
-def _csv(connection: Any, path: Path, paths: Sequence[Path], notes: tuple[str, ...] = ()) -> Source:
+def _csv(connection: Any, path: Path, paths: Sequence[Path], notes: tuple[str, ...] = ()) -> RowSource:
     """Return CSV as a table, which is made once however many policies are tried on it."""
     digest = hashlib.sha256(str(path.absolute()).encode(errors="surrogateescape")).hexdigest()
     table = f"adjudge_csv_{digest[:16]}"
     if not fetched(connection, f"select 1 from duckdb_tables() where table_name = '{table}'"):
         load(connection, paths, table)
-    return Source(relation=table, csv=paths, notes=notes)
+    return RowSource(relation=table, csv=paths, notes=notes)
 
 
-def _export(connection: Any, path: Path, policy: str) -> Source:
+def _export(connection: Any, path: Path, policy: str) -> RowSource:
     """Return an export's decisions of a policy; of its folders the newest, in which fields have the types of today."""
     folders = sorted(read_state(path).folders, key=lambda name: (name.partition("~")[0], len(name), name))
     own = [name for name in folders if name.partition("~")[0] == policy]
@@ -83,14 +83,14 @@ def _export(connection: Any, path: Path, policy: str) -> Source:
     for name in own[:-1]:
         ((count,),) = fetched(connection, f"select count(*) from {files.parquet(_parts(path, name))}")
         notes.append(f"{count:,} earlier decisions are left out, {name}: a field has another type since then")
-    return Source(relation=source.relation, parquet=source.parquet, is_export=True, notes=tuple(notes))
+    return RowSource(relation=source.relation, parquet=source.parquet, is_export=True, notes=tuple(notes))
 
 
 def _parts(path: Path, name: str) -> Sequence[Path]:
     return files.files_of(path / name).parquet
 
 
-def _folder(connection: Any, path: Path, name: str) -> Source:
+def _folder(connection: Any, path: Path, name: str) -> RowSource:
     """Return decisions without those that later ones supersede, each with the newest label of its MerchantBizId."""
     parts = _parts(path, name)
     rows = every = files.parquet(parts)
@@ -100,4 +100,4 @@ def _folder(connection: Any, path: Path, name: str) -> Source:
     if labels := sorted((path / LABELS).glob("*.parquet")):
         own = f"select merchant_biz_id, arg_max(label, seq) as label from {files.parquet(labels)} group by all"
         rows = f"{rows} left join ({own}) using (merchant_biz_id)"
-    return Source(relation=f"(select * from {rows})", parquet=parts, is_export=True)
+    return RowSource(relation=f"(select * from {rows})", parquet=parts, is_export=True)

@@ -11,7 +11,7 @@ import msgspec
 
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.layout import LAYOUT
-from adjudge.files import replace_file
+from adjudge.system.files import replace_file
 
 STATE = "adjudge-export.json"
 LABELS = "labels"

@@ -12,11 +12,11 @@ import pyarrow.compute as pc
 
 from adjudge.audit.bodies import DecisionBody, Reveal, restore_fields
 from adjudge.backtest.layout import arrow_type, open_field, to_arrow
-from adjudge.expr.types import BOOL, DOUBLE, INT, STRING, ListType, MapType, Type
-from adjudge.fields import Field, read
 from adjudge.model import SignalStatus
 from adjudge.policy.slots import TEXTS, join_novel, novel_name
 from adjudge.policy.typed import TypedPolicy
+from adjudge.values.fields import Field, read
+from adjudge.values.types import BOOL, DOUBLE, INT, STRING, ListType, MapType, Type
 
 if TYPE_CHECKING:
     Raw = Sequence[Any]

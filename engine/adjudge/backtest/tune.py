@@ -16,8 +16,8 @@ from adjudge.backtest.columns import DataError
 from adjudge.backtest.curves import Counts, curve, digits_for
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import first
-from adjudge.backtest.knobs import Knob, knobs_of, turned
 from adjudge.backtest.measures import Ratio
+from adjudge.backtest.tunable_thresholds import TunableThreshold, tunable_thresholds, turned
 from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
 from adjudge.texts import in_digits
@@ -100,12 +100,12 @@ class Tuned:
     fixed: thresholds that were left alone, with the reason.
     """
 
-    values: Mapping[Knob, float]
+    values: Mapping[TunableThreshold, float]
     split: datetime
     now: tuple[Result, Result]
     then: tuple[Result, Result]
-    frontier: tuple[tuple[Mapping[Knob, float], Result], ...]
-    fixed: tuple[tuple[Knob, str], ...] = ()
+    frontier: tuple[tuple[Mapping[TunableThreshold, float], Result], ...]
+    fixed: tuple[tuple[TunableThreshold, str], ...] = ()
     policy: Policy
 
 
@@ -124,12 +124,12 @@ def tune(
     Raises DataError where there are no times, no labels on both sides of the split, or no such thresholds.
     """
     earlier, later, moment = _split(connection, dataset, split)
-    knobs, fixed = _free(policy, dataset, only)
-    search = _Search(connection, policy, dataset, goal, knobs, earlier)
+    thresholds, fixed = _free(policy, dataset, only)
+    search = _Search(connection, policy, dataset, goal, thresholds, earlier)
     values = search.run(progress)
-    judged = [_result(connection, one, dataset, knobs[0], later) for one in (policy, turned(policy, values))]
+    judged = [_result(connection, one, dataset, thresholds[0], later) for one in (policy, turned(policy, values))]
     return Tuned(
-        values={knob: value for knob, value in values.items() if value != knob.value},
+        values={threshold: value for threshold, value in values.items() if value != threshold.value},
         split=moment,
         now=(search.first, judged[0]),
         then=(search.best, judged[1]),
@@ -161,20 +161,20 @@ def _split(connection: duckdb.DuckDBPyConnection, dataset: Dataset, share: float
 
 def _free(
     policy: Policy, dataset: Dataset, only: Sequence[str]
-) -> tuple[tuple[Knob, ...], tuple[tuple[Knob, str], ...]]:
+) -> tuple[tuple[TunableThreshold, ...], tuple[tuple[TunableThreshold, str], ...]]:
     """Return the thresholds that can be turned, and those that are left alone."""
     free, fixed = [], []
-    for knob in knobs_of(policy.typed):
-        if only and knob.slot not in only:
-            fixed.append((knob, "not asked for"))
-        elif dataset.columns[knob.slot].startswith("cast(null as "):
-            fixed.append((knob, "the data has no such field"))
-        elif not is_written(policy, knob):
-            fixed.append((knob, "stands in an included file, or is written otherwise than as a number"))
+    for threshold in tunable_thresholds(policy.typed):
+        if only and threshold.slot not in only:
+            fixed.append((threshold, "not asked for"))
+        elif dataset.columns[threshold.slot].startswith("cast(null as "):
+            fixed.append((threshold, "the data has no such field"))
+        elif not is_written(policy, threshold):
+            fixed.append((threshold, "stands in an included file, or is written otherwise than as a number"))
         else:
-            free.append(knob)
+            free.append(threshold)
     if not free:
-        names = sorted({f"{knob.slot} ({why})" for knob, why in fixed})
+        names = sorted({f"{threshold.slot} ({why})" for threshold, why in fixed})
         raise DataError(
             f"the policy {policy.name} has no threshold of {', '.join(only)}" if only else
             f"the policy {policy.name} has no thresholds to turn",
@@ -183,22 +183,25 @@ def _free(
     return tuple(free), tuple(fixed)
 
 
-def is_written(policy: Policy, knob: Knob) -> bool:
+def is_written(policy: Policy, threshold: TunableThreshold) -> bool:
     """Whether a threshold stands as a plain number in the policy's own file."""
-    source, start = policy.typed.source.part(knob.span.start)
+    source, start = policy.typed.source.part(threshold.span.start)
     own = policy.typed.source.part(0)[0]
     try:
-        return source is own and float(own.text[start : start + knob.span.end - knob.span.start]) == knob.value
+        return (
+            source is own
+            and float(own.text[start : start + threshold.span.end - threshold.span.start]) == threshold.value
+        )
     except ValueError:
         return False
 
 
-def rewritten(policy: Policy, values: Mapping[Knob, float]) -> str:
+def rewritten(policy: Policy, values: Mapping[TunableThreshold, float]) -> str:
     """Return the policy's own text with other numbers in it."""
     text = policy.typed.source.part(0)[0].text
-    for knob in sorted(values, key=lambda one: -one.span.start):
-        start = policy.typed.source.part(knob.span.start)[1]
-        text = text[:start] + in_digits(values[knob]) + text[start + knob.span.end - knob.span.start :]
+    for threshold in sorted(values, key=lambda one: -one.span.start):
+        start = policy.typed.source.part(threshold.span.start)[1]
+        text = text[:start] + in_digits(values[threshold]) + text[start + threshold.span.end - threshold.span.start :]
     return text
 
 
@@ -210,21 +213,21 @@ class _Search:
     policy: Policy
     dataset: Dataset
     goal: Goal
-    knobs: tuple[Knob, ...]
+    thresholds: tuple[TunableThreshold, ...]
     where: str
-    seen: list[tuple[dict[Knob, float], Result]] = field(default_factory=list)
+    seen: list[tuple[dict[TunableThreshold, float], Result]] = field(default_factory=list)
     first: Result = field(init=False)
     best: Result = field(init=False)
 
-    def run(self, progress: Progress | None) -> dict[Knob, float]:
+    def run(self, progress: Progress | None) -> dict[TunableThreshold, float]:
         """Return the best numbers that were found.
 
         One threshold at a time finds no way that leads through something worse. So the search first follows a price
         of reviews against misses, from dear to cheap, and then the goal from the best of all it has seen.
         """
-        values = {knob: knob.value for knob in self.knobs}
-        tried = {knob: self._candidates(knob) for knob in self.knobs}
-        self.first = _result(self.connection, self.policy, self.dataset, self.knobs[0], self.where)
+        values = {threshold: threshold.value for threshold in self.thresholds}
+        tried = {threshold: self._candidates(threshold) for threshold in self.thresholds}
+        self.first = _result(self.connection, self.policy, self.dataset, self.thresholds[0], self.where)
         self.seen.append((dict(values), self.first))
         for price in _PRICES:
             values = self._descend(values, tried, partial(self._priced, price), progress)
@@ -235,23 +238,25 @@ class _Search:
 
     def _descend(
         self,
-        values: dict[Knob, float],
-        tried: Mapping[Knob, Sequence[float]],
+        values: dict[TunableThreshold, float],
+        tried: Mapping[TunableThreshold, Sequence[float]],
         worth: Callable[[Result], tuple[float, ...]],
         progress: Progress | None,
-    ) -> dict[Knob, float]:
+    ) -> dict[TunableThreshold, float]:
         """Turn one threshold after another until none makes it better."""
         values, best = dict(values), None
         for _ in range(ROUNDS_MAX):
             before = dict(values)
-            for knob in self.knobs:
+            for threshold in self.thresholds:
                 if progress is not None:
-                    progress(knob.name)
-                inner = turned(self.policy, {one: value for one, value in values.items() if one is not knob})
-                (standing,) = (one for one in knobs_of(inner.typed) if one.span == knob.span)
-                allowed = {value for value in tried[knob] if _keeps_order(knob, value, values)} | {values[knob]}
+                    progress(threshold.name)
+                inner = turned(self.policy, {one: value for one, value in values.items() if one is not threshold})
+                (standing,) = (one for one in tunable_thresholds(inner.typed) if one.span == threshold.span)
+                allowed = {value for value in tried[threshold] if _keeps_order(threshold, value, values)} | {
+                    values[threshold]
+                }
                 settings = curve(self.connection, inner, self.dataset, standing, sorted(allowed), self.where)
-                found = [({**values, knob: one.value}, Result.of(one.counts)) for one in settings]
+                found = [({**values, threshold: one.value}, Result.of(one.counts)) for one in settings]
                 self.seen += found
                 winner, result = min(found, key=lambda one: (worth(one[1]), _moved(one[0])))
                 if best is None or worth(result) < best:
@@ -283,40 +288,40 @@ class _Search:
             return broken, over, review, miss, result.reject.share or 0.0
         return broken, over, miss, review, result.reject.share or 0.0
 
-    def frontier(self) -> tuple[tuple[Mapping[Knob, float], Result], ...]:
+    def frontier(self) -> tuple[tuple[Mapping[TunableThreshold, float], Result], ...]:
         """Return what was seen that nothing seen beats in both the share of reviews and the miss rate."""
         fine = [one for one in self.seen if (one[1].turned_away.share or 0.0) <= self._turned_away]
-        found: list[tuple[Mapping[Knob, float], Result]] = []
+        found: list[tuple[Mapping[TunableThreshold, float], Result]] = []
         for values, result in sorted(fine, key=lambda one: (one[1].review.share or 0, one[1].miss.share or 0)):
             if not found or (result.miss.share or 0) < (found[-1][1].miss.share or 0):
                 found.append((values, result))
         return tuple(found)
 
-    def _candidates(self, knob: Knob) -> list[float]:
+    def _candidates(self, threshold: TunableThreshold) -> list[float]:
         """Return numbers to try: where the data lie, evenly and by how many rows; with none is it true on no row."""
-        column, relation = self.dataset.columns[knob.slot], f"{self.dataset.relation} where {self.where}"
+        column, relation = self.dataset.columns[threshold.slot], f"{self.dataset.relation} where {self.where}"
         shares = ", ".join(repr(at / _QUANTILES) for at in range(_QUANTILES + 1))
         frauds = f"(select * from {relation} and {self.dataset.label()} = 'fraud')"
-        tried: set[float] = {knob.value}
+        tried: set[float] = {threshold.value}
         for rows in (relation, frauds):
             found = first(self.connection, f"select quantile_disc({column}, [{shares}]) from {rows}")
             tried.update(found[0] or ())
         low, high = min(tried), max(tried)
         ends = first(self.connection, f"select min({column}), max({column}) from {relation}")
         tried.update(low + (high - low) * at / _QUANTILES for at in range(_QUANTILES + 1))
-        if isinstance(knob.value, int):
-            return sorted({n for value in tried if _fires(knob, n := round(value), ends)} | {knob.value})
+        if isinstance(threshold.value, int):
+            return sorted({n for value in tried if _fires(threshold, n := round(value), ends)} | {threshold.value})
         digits = digits_for(low, high)
         rounded = {round(float(value), digits) for value in tried if math.isfinite(value)}
-        return sorted({value for value in rounded if _fires(knob, value, ends)} | {float(knob.value)})
+        return sorted({value for value in rounded if _fires(threshold, value, ends)} | {float(threshold.value)})
 
 
-def _fires(knob: Knob, value: float, ends: tuple[float | None, float | None]) -> bool:
+def _fires(threshold: TunableThreshold, value: float, ends: tuple[float | None, float | None]) -> bool:
     """Whether a threshold at a number is passed by some row. ends: the least and the greatest value of its field."""
     low, high = ends
     if low is None or high is None:
         return False
-    match knob.operator:
+    match threshold.operator:
         case ">=":
             return value <= high
         case ">":
@@ -327,29 +332,31 @@ def _fires(knob: Knob, value: float, ends: tuple[float | None, float | None]) ->
             return value > low
 
 
-def _moved(values: Mapping[Knob, float]) -> int:
+def _moved(values: Mapping[TunableThreshold, float]) -> int:
     """Return how many thresholds do not stand where they stood: the fewer the better, where nothing else tells."""
-    return sum(value != knob.value for knob, value in values.items())
+    return sum(value != threshold.value for threshold, value in values.items())
 
 
-def _keeps_order(knob: Knob, value: float, values: Mapping[Knob, float]) -> bool:
+def _keeps_order(threshold: TunableThreshold, value: float, values: Mapping[TunableThreshold, float]) -> bool:
     """Whether thresholds of one field stay in the order that they were written in, and apart.
 
     At the same number as its reject a review would never decide; and what lies between two thresholds of one rule must
     stay there, or the rule could never be true.
     """
     for other, standing in values.items():
-        is_near = other.operator == knob.operator or other.where == knob.where
-        if other is not knob and other.slot == knob.slot and is_near:
-            if other.value > knob.value and value >= standing:
+        is_near = other.operator == threshold.operator or other.where == threshold.where
+        if other is not threshold and other.slot == threshold.slot and is_near:
+            if other.value > threshold.value and value >= standing:
                 return False
-            if other.value < knob.value and value <= standing:
+            if other.value < threshold.value and value <= standing:
                 return False
     return True
 
 
-def _result(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset, knob: Knob, where: str) -> Result:
+def _result(
+    connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset, threshold: TunableThreshold, where: str
+) -> Result:
     """Return what a policy does on some rows; any of its thresholds serves."""
-    (standing,) = (one for one in knobs_of(policy.typed) if one.span == knob.span)
+    (standing,) = (one for one in tunable_thresholds(policy.typed) if one.span == threshold.span)
     (setting,) = curve(connection, policy, dataset, standing, [standing.value], where)
     return Result.of(setting.counts)

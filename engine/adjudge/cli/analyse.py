@@ -11,7 +11,7 @@ from adjudge.cli.extras import extra
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, counted, format_option, print_json, say_text
 from adjudge.cli.settings import Settings
-from adjudge.policy.load import read_policy_file
+from adjudge.policy.loading.load import read_policy_file
 from adjudge.policy.policy import Policy
 from adjudge.texts import lines_of, one_line
 

@@ -20,7 +20,7 @@ from adjudge.cli.output import JSON, TEXT, print_exact, print_json, say
 from adjudge.cli.progress import progress_bar, size_of
 from adjudge.cli.settings import Settings
 from adjudge.errors import NothingRead
-from adjudge.policy.load import read_policy_file
+from adjudge.policy.loading.load import read_policy_file
 from adjudge.policy.policy import Policy
 from adjudge.registry import Registry
 from adjudge.texts import in_json

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import click
 
-from adjudge.authoring.cases import is_test_file, read_tests
-from adjudge.authoring.lint.finding import Finding
+from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.fix import mended
 from adjudge.authoring.lint.run import lint
+from adjudge.authoring.policy_tests.cases import is_test_file, read_tests
 from adjudge.cli.files import write_file
 from adjudge.cli.group import FINDINGS, FINE, WRONG
 from adjudge.cli.output import JSON, counted, format_option, print_json, say, say_text
 from adjudge.cli.settings import Settings
 from adjudge.errors import PolicyError, PolicyErrors
 from adjudge.policy.catalogue import Catalogue
-from adjudge.policy.load import read_policy, read_policy_file, read_source
-from adjudge.policy.yaml import Mapping, read_yaml
+from adjudge.policy.loading.load import read_policy, read_policy_file, read_source
+from adjudge.policy.text.yaml import Mapping, read_yaml
 
 ENDINGS = (".yaml", ".yml")
 _TESTED = re.compile(r"""^policy:[ ]*["']?([^"'#\n\0]*[^"'#\s\0])""", re.MULTILINE)
@@ -33,7 +33,7 @@ class _Found:
 
     good: list[str] = field(default_factory=list)
     errors: dict[tuple[object, ...], PolicyError] = field(default_factory=dict)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[LintFinding] = field(default_factory=list)
     fixes: list[str] = field(default_factory=list)
 
 
@@ -85,7 +85,7 @@ def _read(file: Path, catalogue: Catalogue, found: _Found, with_fixes: bool) -> 
     if "fragment" in keys:
         return "a fragment; it is checked in the policies that include it"
     if "policies" in keys and not keys & _OF_A_POLICY:
-        from adjudge.config import read_config, require_sound  # which brings the whole engine
+        from adjudge.config.file import read_config, require_sound  # which brings the whole engine
 
         config = read_config(file)
         require_sound(config)

@@ -14,7 +14,7 @@ from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.logs import told
 from adjudge.cli.output import JSON, TEXT, print_exact, print_json, say_text
 from adjudge.cli.settings import Settings
-from adjudge.policy.load import read_policy_file
+from adjudge.policy.loading.load import read_policy_file
 from adjudge.policy.policy import Policy
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ def command(
     if (max_flips is not None or max_reviews is not None) and not logs:
         raise click.UsageError("--max-flips and --max-reviews need a --log")
     with extra("proofs"):
-        from adjudge.authoring.comparison import gates, regions, report, traffic
+        from adjudge.authoring.comparison import gates, regions, report
+        from adjudge.replay import traffic
     catalogue = settings.catalogue()
     before, after = (Policy(read_policy_file(path, catalogue), catalogue.overloads()) for path in (old, new))
     comparison = regions.compare(before, after, timeout_s=timeout_s, total_s=total_s)

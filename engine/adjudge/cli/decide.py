@@ -11,18 +11,18 @@ from typing import BinaryIO
 import click
 import msgspec
 
-from adjudge.allowed import Allowed, refused
+from adjudge.audit.trail import AuditTrail
 from adjudge.cli.group import FINDINGS, FINE, render_error
 from adjudge.cli.output import JSON, decision_text, format_option, print_json, say_text
 from adjudge.cli.settings import Settings
 from adjudge.cli.streams import Undelivered, standard_input
-from adjudge.config import assemble, read_config
+from adjudge.config.file import assemble, read_config
 from adjudge.documents import DOCUMENT_MAX_BYTES, decision_document, decode_request, error_document
 from adjudge.engine import Engine
 from adjudge.errors import AdjudgeError, AuditBroken, AuditUnavailable, PolicyErrors, RequestError
-from adjudge.journal import Journal
 from adjudge.model import Decision, Face, Request
 from adjudge.registry import load_policy
+from adjudge.signals.allowed import Allowed, refused
 
 STDIN = "-"
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -96,8 +96,8 @@ def _engine(
     loaded = load_policy(policy, registry=registry)
     if errors := list(refused(loaded.typed, registry.catalogue().providers, allowed)):
         raise PolicyErrors(errors)
-    journal = Journal.open(audit) if audit is not None else None
-    return Engine([loaded], registry=registry, journal=journal, allowed=allowed)
+    trail = AuditTrail.open(audit) if audit is not None else None
+    return Engine([loaded], registry=registry, trail=trail, allowed=allowed)
 
 
 def _reader(face: Path | None) -> Callable[[bytes, Path], Request]:

@@ -12,10 +12,10 @@ from adjudge.documents import read_json
 from adjudge.errors import EvaluationError, PolicyErrors, RequestError
 from adjudge.expr import evaluate
 from adjudge.expr.standalone import parse_type
-from adjudge.expr.types import DURATION, TIMESTAMP, ListType, MapType, Type
-from adjudge.expr.values import parse_duration, parse_timestamp
-from adjudge.policy.explanation import shown
-from adjudge.recorded import to_json
+from adjudge.policy.explaining.explanation import shown
+from adjudge.values.literals import parse_duration, parse_timestamp
+from adjudge.values.recorded import to_json
+from adjudge.values.types import DURATION, TIMESTAMP, ListType, MapType, Type
 
 
 @click.command("eval", context_settings={"ignore_unknown_options": True})  # `-7 / 2` is no option

@@ -15,9 +15,9 @@ from adjudge.cli.output import JSON, format_option, print_json, say
 from adjudge.cli.settings import Settings
 from adjudge.errors import MissingExtra
 from adjudge.model import Outcome
-from adjudge.policy.explanation import HIDDEN, Explanation
-from adjudge.recorded import to_json
-from adjudge.replay import Recorded, recorded
+from adjudge.policy.explaining.explanation import HIDDEN, Explanation
+from adjudge.replay.decisions import Recorded, recorded
+from adjudge.values.recorded import to_json
 
 if TYPE_CHECKING:
     from adjudge.authoring.counterfactual import Changed, Counterfactual

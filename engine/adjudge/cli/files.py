@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from adjudge.cli.streams import Undelivered
-from adjudge.files import replace_file
+from adjudge.system.files import replace_file
 
 
 def write_file(file: Path, text: str) -> None:

@@ -25,8 +25,8 @@ from adjudge.errors import (
     PolicyErrors,
     ReplayMismatch,
 )
-from adjudge.fields import is_unicode
 from adjudge.texts import lines_of
+from adjudge.values.fields import is_unicode
 
 FINE, FINDINGS, WRONG, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit statuses: nothing to report; findings; a mistake in what we were given; a fault of ours; Ctrl-C.

@@ -9,11 +9,11 @@ import click
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, format_option, print_json, say_text
 from adjudge.cli.settings import Settings
-from adjudge.fields import Field
 from adjudge.plugin import Function, Provider
-from adjudge.recorded import form_of
 from adjudge.registry import Plugin, Registry
 from adjudge.texts import lines_of
+from adjudge.values.fields import Field
+from adjudge.values.recorded import form_of
 
 
 @click.command("plugins")

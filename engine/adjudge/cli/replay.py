@@ -16,10 +16,10 @@ from adjudge.cli.progress import progress_bar, size_of
 from adjudge.cli.settings import Settings
 from adjudge.errors import NothingRead
 from adjudge.model import OUTCOMES
-from adjudge.policy.scorecard_moves import MOVED_BY, causes, most
-from adjudge.recorded import to_json
+from adjudge.policy.explaining.scorecard_moves import MOVED_BY, causes, most
 from adjudge.registry import load_policy
-from adjudge.replay_many import Tally, Told, replay_all
+from adjudge.replay.logs import ReplayedLine, ReplayTally, replay_all
+from adjudge.values.recorded import to_json
 
 _ANSWERS = ("identical", "different", "erased", "not replayable")
 
@@ -54,7 +54,7 @@ def command(
     new = load_policy(policy, registry=registry) if policy is not None else None
     catalogue = registry.catalogue()
 
-    def tell(one: Told) -> None:
+    def tell(one: ReplayedLine) -> None:
         if form == JSON and (new is None or one.old is not one.new or verbose):
             print_json(_decision(one) if new is None else _move(one), indent=None)
         elif new is None:
@@ -79,7 +79,7 @@ def command(
     return _what_if(tally, form, verbose)
 
 
-def _lines(one: Told) -> Iterator[str]:
+def _lines(one: ReplayedLine) -> Iterator[str]:
     yield f"record {one.seq}, decision {one.decision_id}: {one.answer}"
     if one.missing:
         yield f"  {one.missing}"
@@ -87,7 +87,7 @@ def _lines(one: Told) -> Iterator[str]:
         yield f"  {name}: recorded {_said(recorded)}, recomputed {_said(recomputed)}"
 
 
-def _again(tally: Tally, form: str) -> int:
+def _again(tally: ReplayTally, form: str) -> int:
     total, answers = tally.total, tally.answers
     same = answers.get("identical", 0)
     if form == JSON:
@@ -98,7 +98,7 @@ def _again(tally: Tally, form: str) -> int:
     return FINE if same + answers.get("erased", 0) == total else FINDINGS
 
 
-def _what_if(tally: Tally, form: str, verbose: bool) -> int:
+def _what_if(tally: ReplayTally, form: str, verbose: bool) -> int:
     lost = tally.answers.get("not replayable", 0)
     if form == JSON:
         matrix = {old.value: {new.value: tally.count(old, new) for new in OUTCOMES} for old in OUTCOMES}
@@ -113,7 +113,7 @@ def _what_if(tally: Tally, form: str, verbose: bool) -> int:
     return FINDINGS if tally.changed or lost else FINE
 
 
-def _matrix(tally: Tally, verbose: bool) -> Iterator[str]:
+def _matrix(tally: ReplayTally, verbose: bool) -> Iterator[str]:
     yield f"{tally.changed} of {counted(tally.total, 'decision')} would change"
     yield ""
     yield f"  {'old':<8}" + "".join(f"{f'→ {new}':>10}" for new in OUTCOMES)
@@ -141,7 +141,7 @@ def _matrix(tally: Tally, verbose: bool) -> Iterator[str]:
             yield f"  record {one.seq}, decision {one.decision_id}: {one.missing}"
 
 
-def _cost(tally: Tally) -> Iterator[str]:
+def _cost(tally: ReplayTally) -> Iterator[str]:
     if not tally.recorded_cost and not tally.cost:
         return
     then = "cannot be told: a provider of the policy is not installed" if tally.cost is None else _money(tally.cost)
@@ -160,14 +160,14 @@ def _money(amounts: Mapping[str, Decimal]) -> str:
     return ", ".join(f"{amount} {currency}" for currency, amount in sorted(amounts.items())) or "nothing"
 
 
-def _move(one: Told) -> dict[str, object]:
+def _move(one: ReplayedLine) -> dict[str, object]:
     new = one.new.value if one.new is not None else None
     data = {"seq": one.seq, "decision_id": one.decision_id, "old": one.old.value, "new": new}
     card = one.scorecard.data() if one.scorecard is not None else None
     return {**data, "rules": list(one.rules), "scorecard": card, "missing": one.missing}
 
 
-def _decision(one: Told) -> dict[str, object]:
+def _decision(one: ReplayedLine) -> dict[str, object]:
     return {
         "seq": one.seq,
         "decision_id": one.decision_id,

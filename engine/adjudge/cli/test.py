@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from adjudge.authoring.cases import CaseFile, is_test_file, policy_of, read_tests
-from adjudge.authoring.coverage import Coverage, coverage, described
-from adjudge.authoring.junit import junit
-from adjudge.authoring.suggest import appended, suggest
-from adjudge.authoring.testing import Result, run
+from adjudge.authoring.policy_tests.cases import PolicyTestFile, is_test_file, policy_of, read_tests
+from adjudge.authoring.policy_tests.coverage import Coverage, coverage, described
+from adjudge.authoring.policy_tests.junit import junit
+from adjudge.authoring.policy_tests.suggest import appended, suggest
+from adjudge.authoring.policy_tests.testing import Result, run
 from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, counted, format_option, print_exact, print_json, say, say_text
@@ -70,7 +70,7 @@ def command(
     return FINDINGS if failed or low else FINE
 
 
-def _read(paths: tuple[Path, ...], catalogue: Catalogue) -> list[CaseFile]:
+def _read(paths: tuple[Path, ...], catalogue: Catalogue) -> list[PolicyTestFile]:
     """Read the test files. Raises PolicyErrors with everything that is wrong with them."""
     files = list(dict.fromkeys(file for path in paths for file in _test_files(path)))
     if not files:
@@ -87,7 +87,7 @@ def _read(paths: tuple[Path, ...], catalogue: Catalogue) -> list[CaseFile]:
     return read
 
 
-def _print(ran: list[tuple[CaseFile, tuple[Result, ...]]], covered: dict[str, Coverage], failed: int) -> None:
+def _print(ran: list[tuple[PolicyTestFile, tuple[Result, ...]]], covered: dict[str, Coverage], failed: int) -> None:
     for one, results in ran:
         passed = sum(result.passed for result in results)
         say(f"{one.path}: {passed} of {counted(len(results), 'test')} passed")
@@ -100,14 +100,14 @@ def _print(ran: list[tuple[CaseFile, tuple[Result, ...]]], covered: dict[str, Co
         say(*(f"{name}: {line}" if at == 0 else line for at, line in enumerate(coverage_.lines())))
 
 
-def _by_policy(read: list[CaseFile]) -> dict[str, list[CaseFile]]:
-    by_policy: dict[str, list[CaseFile]] = {}
+def _by_policy(read: list[PolicyTestFile]) -> dict[str, list[PolicyTestFile]]:
+    by_policy: dict[str, list[PolicyTestFile]] = {}
     for file in read:
         by_policy.setdefault(file.policy.typed.source.name, []).append(file)
     return by_policy
 
 
-def _suggest(read: list[CaseFile], catalogue: Catalogue, write: bool) -> int:
+def _suggest(read: list[PolicyTestFile], catalogue: Catalogue, write: bool) -> int:
     """Suggest what the tests of a policy have not tried, for the first of its files."""
     for file, *others in _by_policy(read).values():
         suggestions, unfound = suggest(file, others)

@@ -15,13 +15,13 @@ from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, diff_text, format_option, print_exact, print_json, say
 from adjudge.cli.settings import Settings
-from adjudge.policy.load import read_policy_file
+from adjudge.policy.loading.load import read_policy_file
 from adjudge.policy.policy import Policy
 from adjudge.texts import in_digits
 
 if TYPE_CHECKING:
-    from adjudge.backtest.knobs import Knob
     from adjudge.backtest.measures import Ratio
+    from adjudge.backtest.tunable_thresholds import TunableThreshold
     from adjudge.backtest.tune import Goal, Tuned
 
 FRONTIER_MAX = 12
@@ -172,22 +172,26 @@ def _text(tuned: Tuned, goal: Goal, met: dict[str, bool]) -> Iterator[str]:
         step = (len(shown) - 1) / (FRONTIER_MAX - 1)
         shown = tuple(shown[round(at * step)] for at in range(FRONTIER_MAX))
     for values, result in shown:
-        moved = [f"{_name(knob, values)} {in_digits(value)}" for knob, value in values.items() if value != knob.value]
+        moved = [
+            f"{_name(threshold, values)} {in_digits(value)}"
+            for threshold, value in values.items()
+            if value != threshold.value
+        ]
         said = ", ".join(moved) or "as it is"
         yield f"  {percent(result.review.share):>8}{percent(result.miss.share):>9}  {said}"
-    for knob, why in tuned.fixed:
-        yield f"left alone: {knob.name}: {why}"
+    for threshold, why in tuned.fixed:
+        yield f"left alone: {threshold.name}: {why}"
 
 
 _TOLD = {"review": "review", "reject": "reject", "miss": "frauds missed", "turned_away": "turned away"}
 
 
-def _name(knob: Knob, among: Iterable[Knob]) -> str:
+def _name(threshold: TunableThreshold, among: Iterable[TunableThreshold]) -> str:
     """Return a threshold's name, with its place where another one reads the same field."""
-    if knob.where.startswith("threshold:"):
-        return f"{knob.where.removeprefix('threshold:')} {knob.operator}"
-    place = f"{knob.where}: " if sum(one.slot == knob.slot for one in among) > 1 else ""
-    return f"{place}{knob.slot} {knob.operator}"
+    if threshold.where.startswith("threshold:"):
+        return f"{threshold.where.removeprefix('threshold:')} {threshold.operator}"
+    place = f"{threshold.where}: " if sum(one.slot == threshold.slot for one in among) > 1 else ""
+    return f"{place}{threshold.slot} {threshold.operator}"
 
 
 def _data(tuned: Tuned, diff: str, met: dict[str, bool]) -> dict[str, Any]:
@@ -197,20 +201,23 @@ def _data(tuned: Tuned, diff: str, met: dict[str, bool]) -> dict[str, Any]:
     return {
         "split": tuned.split.isoformat(),
         "met": met,
-        "thresholds": [{**_knob(knob), "value": value} for knob, value in tuned.values.items()],
+        "thresholds": [{**_threshold(threshold), "value": value} for threshold, value in tuned.values.items()],
         "now": results(tuned.now),
         "then": results(tuned.then),
         "frontier": [
-            {"thresholds": [{**_knob(knob), "value": value} for knob, value in values.items()], **_result(result)}
+            {
+                "thresholds": [{**_threshold(threshold), "value": value} for threshold, value in values.items()],
+                **_result(result),
+            }
             for values, result in tuned.frontier
         ],
-        "left_alone": [{**_knob(knob), "why": why} for knob, why in tuned.fixed],
+        "left_alone": [{**_threshold(threshold), "why": why} for threshold, why in tuned.fixed],
         "diff": diff,
     }
 
 
-def _knob(knob: Knob) -> dict[str, Any]:
-    return {"where": knob.where, "field": knob.slot, "operator": knob.operator, "was": knob.value}
+def _threshold(threshold: TunableThreshold) -> dict[str, Any]:
+    return {"where": threshold.where, "field": threshold.slot, "operator": threshold.operator, "was": threshold.value}
 
 
 def _result(result: Any) -> dict[str, Any]:

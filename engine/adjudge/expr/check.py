@@ -28,7 +28,8 @@ from adjudge.expr.nodes import (
     Unary,
 )
 from adjudge.expr.operators import Mismatch, arithmetic, equality, membership, negation, ordering, vocabulary_slip
-from adjudge.expr.types import (
+from adjudge.source import Source, Span
+from adjudge.values.types import (
     BOOL,
     DOUBLE,
     DYN,
@@ -46,7 +47,6 @@ from adjudge.expr.types import (
     join,
     named,
 )
-from adjudge.source import Source, Span
 
 NESTED_MAX = 3
 """How deep `exists`, `all` and their like may stand inside each other in a policy."""

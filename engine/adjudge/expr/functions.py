@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from adjudge.errors import EvaluationError
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, DYN, INT, STRING, TIMESTAMP, ListType, MapType, SetType, Type
-from adjudge.expr.values import format_duration, format_timestamp, int64, parse_duration, parse_timestamp
+from adjudge.values.literals import format_duration, format_timestamp, int64, parse_duration, parse_timestamp
+from adjudge.values.types import BOOL, DOUBLE, DURATION, DYN, INT, STRING, TIMESTAMP, ListType, MapType, SetType, Type
 
 if TYPE_CHECKING:
     import re2

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Literal as OneOf
 from typing import TypeVar
 
-from adjudge.expr.types import Type
 from adjudge.source import Span
+from adjudge.values.types import Type
 
 NOWHERE = Span(0, 0)
 T = TypeVar("T")

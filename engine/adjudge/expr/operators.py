@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from adjudge.expr.nodes import ListLiteral, Literal, Node
-from adjudge.expr.types import (
+from adjudge.source import Span
+from adjudge.values.types import (
     BOOL,
     DOUBLE,
     DURATION,
@@ -24,7 +25,6 @@ from adjudge.expr.types import (
     join,
     named,
 )
-from adjudge.source import Span
 
 _ORDERED = (BOOL, INT, DOUBLE, STRING, TIMESTAMP, DURATION)
 _SUMS = {

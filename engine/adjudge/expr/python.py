@@ -32,7 +32,8 @@ from adjudge.expr.nodes import (
     Unary,
     walk,
 )
-from adjudge.expr.types import (
+from adjudge.expr.work import allowance
+from adjudge.values.types import (
     BOOL,
     DOUBLE,
     DURATION,
@@ -46,7 +47,6 @@ from adjudge.expr.types import (
     accepts,
     is_text,
 )
-from adjudge.expr.work import allowance
 
 _COMPARISONS: Mapping[str, type[ast.cmpop]] = {
     "==": ast.Eq,

@@ -33,9 +33,9 @@ from adjudge.expr.nodes import (
     Select,
     Unary,
 )
-from adjudge.expr.types import DYN, EnumType, ListType, MapType, SetType, Type
-from adjudge.expr.values import DURATION_MAX, INT_MAX, INT_MIN, TEXT_MAX, bounded_duration, int64
 from adjudge.source import Span
+from adjudge.values.literals import DURATION_MAX, INT_MAX, INT_MIN, TEXT_MAX, bounded_duration, int64
+from adjudge.values.types import DYN, EnumType, ListType, MapType, SetType, Type
 
 Scope = Mapping[str, object]
 """Comprehension variables; None where the item is unknown."""

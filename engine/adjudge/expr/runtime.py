@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from adjudge.errors import EvaluationError
-from adjudge.expr.values import TEXT_MAX, bounded_duration, int64
+from adjudge.values.literals import TEXT_MAX, bounded_duration, int64
 
 UNKNOWN = EvaluationError("unknown")
 """Raised where an operand is unknown; one object, since nobody looks at its traceback."""

@@ -11,7 +11,9 @@ from adjudge.expr.check import Environment, check
 from adjudge.expr.nodes import Node
 from adjudge.expr.parse import parse
 from adjudge.expr.python import compile_condition, has_dynamic_parts
-from adjudge.expr.types import (
+from adjudge.source import Source
+from adjudge.values.literals import INT_MAX, INT_MIN
+from adjudge.values.types import (
     BOOL,
     DOUBLE,
     DURATION,
@@ -27,8 +29,6 @@ from adjudge.expr.types import (
     is_dynamic,
     join,
 )
-from adjudge.expr.values import INT_MAX, INT_MIN
-from adjudge.source import Source
 
 check_tree = check
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal as OneOf
 
 from adjudge.errors import PolicyError
-from adjudge.expr.values import INT_MAX, INT_MIN
 from adjudge.source import Span, Text
+from adjudge.values.literals import INT_MAX, INT_MIN
 
 KEYWORDS = frozenset({"true", "false", "null", "in"})
 RESERVED = frozenset(

@@ -52,7 +52,7 @@ from adjudge.expr.nodes import (
     children,
     walk,
 )
-from adjudge.expr.types import EnumType, ListType, MapType, SetType, Type, is_text
+from adjudge.values.types import EnumType, ListType, MapType, SetType, Type, is_text
 
 WORK_MAX = 10_000_000
 """Units that one outermost macro may take; some tenths of a second."""

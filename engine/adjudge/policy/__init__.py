@@ -16,7 +16,7 @@ def load_policy(path: str | Path, *, catalogue: Catalogue | None = None) -> Poli
     catalogue: the providers and functions it may name; none unless given.
     Raises PolicyErrors with everything that is wrong with it.
     """
-    from adjudge.policy.load import read_policy_file
+    from adjudge.policy.loading.load import read_policy_file
 
     catalogue = catalogue or Catalogue()
     return Policy(read_policy_file(path, catalogue), catalogue.overloads())
@@ -30,7 +30,7 @@ def parse_policy(
     name: what to call it in errors. folder: where the files of its lists lie; without it there are none.
     Raises PolicyErrors with everything that is wrong with it.
     """
-    from adjudge.policy.load import read_policy
+    from adjudge.policy.loading.load import read_policy
 
     catalogue = catalogue or Catalogue()
     typed = read_policy(text, name, folder=Path(folder) if folder is not None else None, catalogue=catalogue)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from adjudge.errors import EvaluationError, PluginError
 from adjudge.expr.functions import FUNCTIONS, Overload
-from adjudge.faults import is_operators, said_of
-from adjudge.fields import Field, FieldError, parse_field, read
 from adjudge.plugin import Function, Provider
+from adjudge.system.faults import is_operators, said_of
+from adjudge.values.fields import Field, FieldError, parse_field, read
 
 _CONTAINER = re.compile(r"(list)\((.+)\)|(map)\(string, ?(.+)\)")
 

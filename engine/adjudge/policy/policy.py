@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from adjudge.expr.functions import FUNCTIONS, Overload
-from adjudge.fields import Field
-from adjudge.policy.program import Evaluate, compile_policy
+from adjudge.policy.program.program import Evaluate, compile_policy
 from adjudge.policy.slots import Slots, read_slots
 from adjudge.policy.typed import TypedPolicy
+from adjudge.values.fields import Field
 
 if TYPE_CHECKING:
-    from adjudge.policy.explanation import Explanation
+    from adjudge.policy.explaining.explanation import Explanation
 
 
 class Policy:
@@ -83,7 +83,7 @@ class Policy:
         given, now: as `evaluate` takes them. personal: show the values of personal fields, which are hidden otherwise.
         locale: of the texts, such as `pt-BR`; the nearest that the policy has is taken.
         """
-        from adjudge.policy.explain import explain
+        from adjudge.policy.explaining.explain import explain
 
         return explain(self, given, now=now, personal=personal, locale=locale)
 

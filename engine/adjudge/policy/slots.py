@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from adjudge.expr.types import STRING, EnumType, ListType, MapType
-from adjudge.fields import Field, Reading, describe, read
+from adjudge.values.fields import Field, Reading, describe, read
+from adjudge.values.types import STRING, EnumType, ListType, MapType
 
 NOW = "now"
 NOVEL = "novel_"

@@ -9,13 +9,13 @@ from functools import cached_property
 from typing import Literal
 
 from adjudge.expr.nodes import Node
-from adjudge.fields import Field
 from adjudge.model import Outcome
 from adjudge.plugin import Function
 from adjudge.policy.reads import Reads
 from adjudge.source import Source, Span
+from adjudge.values.fields import Field
 
-OnInDoubt = Literal["unknown", "ask_again"]
+WhenBillingUnknown = Literal["unknown", "ask_again"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class SignalDeclaration:
     fields: Mapping[str, Field]
     timeout_s: float = 10.0
     when_unknown: Outcome | None = None
-    on_in_doubt: OnInDoubt = "unknown"
+    when_billing_unknown: WhenBillingUnknown = "unknown"
     span: Span
 
 

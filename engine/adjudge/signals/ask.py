@@ -14,20 +14,20 @@ from datetime import datetime
 from decimal import Decimal
 from random import Random
 from time import monotonic
-from typing import Protocol
 
 from msgspec import structs
 
 from adjudge.errors import SignalFailed
 from adjudge.events import Events
-from adjudge.faults import is_operators
-from adjudge.fields import describe
+from adjudge.ledger.calls import RequestLedger
 from adjudge.model import Request, Signal, SignalStatus
-from adjudge.plugin import Asker, Context, Provider, SecretSource
+from adjudge.plugin import Context, Provider, ProviderClient, SecretSource
 from adjudge.policy.typed import SignalDeclaration
-from adjudge.signals import said
-from adjudge.signals.guard import Guard
-from adjudge.signals.said import Said
+from adjudge.signals import answers as said
+from adjudge.signals.admission import Guard
+from adjudge.signals.answers import ProviderAnswer
+from adjudge.system.faults import is_operators
+from adjudge.values.fields import describe
 
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 5.0
@@ -39,36 +39,35 @@ _events = Events("adjudge.signals")
 _draw = Random()  # noqa: S311  # spreads retries, hides nothing
 
 
-class Book(Protocol):
-    """Where the billed calls of one decision are recorded."""
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """For what, and until when, the providers of one decision are asked.
 
-    async def begin(self, signal: str, provider: Provider, price: Decimal, attempt: int) -> str:
-        """Record that a call is about to be made, and return its id once that is on disk.
+    ledger: where billed calls are recorded. now: of the decision, aware UTC.
+    deadline: `time.monotonic()` seconds by which all asking ends; each signal also has its own timeout.
+    """
 
-        Raises SignalFailed where it cannot be recorded: then it must not be made.
-        """
-        ...
-
-    async def end(self, call_id: str, signal: Signal, billed: bool | None) -> None:
-        """Record how a call ended. billed: None where nobody knows. Never raises: the answer is there already."""
-        ...
+    request: Request
+    ledger: RequestLedger
+    now: datetime
+    deadline: float
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class OpenedSignal:
     """A signal's declaration with the provider that answers it, opened.
 
-    asker: None where it could not be opened, for the reason in `failure`.
+    client: None where it could not be opened, for the reason in `failure`.
     asking: the tasks under way, those included that were given up and have not ended.
     """
 
     declaration: SignalDeclaration
     provider: Provider
     guard: Guard
-    asker: Asker | None
+    client: ProviderClient | None
     failure: SignalFailed | None = None
     secrets: Mapping[str, SecretSource] = field(default_factory=dict)
-    asking: set[asyncio.Task[Said | SignalFailed]] = field(default_factory=set)
+    asking: set[asyncio.Task[ProviderAnswer | SignalFailed]] = field(default_factory=set)
 
     @property
     def is_billed(self) -> bool:
@@ -84,17 +83,16 @@ class Source:
     @property
     def is_asked_once(self) -> bool:
         """Whether a call that may have been paid for is not to be made again."""
-        return self.is_billed and self.declaration.on_in_doubt == "unknown"
+        return self.is_billed and self.declaration.when_billing_unknown == "unknown"
 
 
-async def ask(source: Source, request: Request, book: Book, *, now: datetime, deadline: float) -> Signal:
+async def ask(source: OpenedSignal, asking: Asking) -> Signal:
     """Ask one provider, and return its answer or why there is none. Raises nothing but CancelledError.
 
-    deadline: `time.monotonic()` seconds by which all asking ends. The signal's own timeout begins with its first call:
-    the wait for a place among our own calls is not the provider's time.
+    The signal's own timeout begins with its first call: the wait for a place among our own calls is not the provider's
+    time.
     """
-    question = _Question(source=source, request=request, book=book, now=now, deadline=deadline, started=monotonic())
-    return await question.ask()
+    return await _Question(source=source, asking=asking, started=monotonic()).ask()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -104,11 +102,8 @@ class _Question:
     started: when it was put. until: when its time is up, once a call was made. paid: for the tries so far.
     """
 
-    source: Source
-    request: Request
-    book: Book
-    now: datetime
-    deadline: float
+    source: OpenedSignal
+    asking: Asking
     started: float
     until: float | None = None
     attempt: int = 1
@@ -145,7 +140,7 @@ class _Question:
 
     def latest(self) -> float:
         """Return by when a call must begin so that there is time for what it usually takes."""
-        until = self.deadline if self.until is None else self.until
+        until = self.asking.deadline if self.until is None else self.until
         return until - self.source.usual_s
 
     async def attempted(self) -> tuple[Signal, SignalFailed | None]:
@@ -162,21 +157,23 @@ class _Question:
         try:
             self.require_time()
             if source.is_billed:
-                call_id = await self.book.begin(source.declaration.name, source.provider, guard.price, self.attempt)
+                call_id = await self.asking.ledger.begin(
+                    source.declaration.name, source.provider, guard.price, self.attempt
+                )
                 self.require_time()
         except SignalFailed as refused:
             guard.not_made(day)
             signal = self.failed(refused)
             if call_id:
-                await self.book.end(call_id, signal, False)
+                await self.asking.ledger.end(call_id, signal, False)
             return signal, refused
         except BaseException:
             guard.not_made(day)
             raise
         if self.until is None:
-            self.until = min(monotonic() + source.declaration.timeout_s, self.deadline)
+            self.until = min(monotonic() + source.declaration.timeout_s, self.asking.deadline)
         try:
-            heard = await _fetched(source, self.request, self.now, self.until)
+            heard = await _fetched(source, self.asking.request, self.asking.now, self.until)
         except BaseException:
             guard.abandoned()
             raise
@@ -187,7 +184,7 @@ class _Question:
         signal = self.failed(heard) if isinstance(heard, SignalFailed) else self.answered(heard)
         guard.left(failure, in_doubt=source.is_billed and billed is None, day=day)
         if source.is_billed:
-            await self.book.end(call_id, signal, billed)
+            await self.asking.ledger.end(call_id, signal, billed)
         return signal, failure
 
     def require_time(self) -> None:
@@ -196,7 +193,7 @@ class _Question:
             said = f"not asked: it usually takes {self.source.usual_s:.3g} s, and less was left"
             raise SignalFailed(said, kind="timeout", reason_code="NO_TIME", billed=False, asked=False)
 
-    def answered(self, heard: Said) -> Signal:
+    def answered(self, heard: ProviderAnswer) -> Signal:
         """Return the signal of an answer."""
         provider = self.source.provider
         return Signal(
@@ -242,7 +239,9 @@ def _wait(failure: SignalFailed, attempt: int) -> float:
     return max(asked_for_s, _draw.uniform(longest_s / 2, longest_s))
 
 
-async def _fetched(source: Source, request: Request, now: datetime, until: float) -> Said | SignalFailed:
+async def _fetched(
+    source: OpenedSignal, request: Request, now: datetime, until: float
+) -> ProviderAnswer | SignalFailed:
     """Run one call in a task of its own.
 
     A provider that does not heed its cancellation holds nobody up: it is left behind, and its answer discarded.
@@ -275,16 +274,16 @@ async def _fetched(source: Source, request: Request, now: datetime, until: float
     return SignalFailed("the provider cancelled itself") if task.cancelled() else task.result()
 
 
-async def _fetch(source: Source, context: Context) -> Said | SignalFailed:
+async def _fetch(source: OpenedSignal, context: Context) -> ProviderAnswer | SignalFailed:
     """Return what a provider says, or its fault as data: whatever it raises, the decision goes on without it.
 
     That goes for what would end the event loop, too, and with it every other decision. An exception's text may hold
     secrets: its type has to do.
     """
     try:
-        assert source.asker is not None
+        assert source.client is not None
         try:
-            answer: object = await source.asker.fetch(context)
+            answer: object = await source.client.fetch(context)
         except SignalFailed as failure:
             return said.failed(failure)
         if isinstance(answer, Mapping):

@@ -6,16 +6,16 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from adjudge.allowed import ANY_HOST, Allowed
 from adjudge.errors import PluginError, SignalFailed
 from adjudge.events import Events
-from adjudge.faults import is_cancelled, is_operators
 from adjudge.plugin import Provider, SecretSource
 from adjudge.policy.policy import Policy
-from adjudge.signals import said
-from adjudge.signals.ask import Source
-from adjudge.signals.guard import Accounts, account_of, prices_of
+from adjudge.signals import answers as said
+from adjudge.signals.admission import Accounts, account_of, prices_of
+from adjudge.signals.allowed import ANY_HOST, Allowed
+from adjudge.signals.ask import OpenedSignal
 from adjudge.signals.plan import plan
+from adjudge.system.faults import is_cancelled, is_operators
 
 CLOSE_WITHIN_S = 5.0
 """Seconds that providers have for ending what they do, and for closing."""
@@ -23,7 +23,7 @@ CLOSE_WITHIN_S = 5.0
 _events = Events("adjudge.signals")
 
 
-class Sources:
+class OpenedSignals:
     """What a policy asks. All methods run on the engine's home loop."""
 
     def __init__(
@@ -44,24 +44,24 @@ class Sources:
         self.plan = plan(policy.typed, providers, prices_of(self._signals.values(), providers, guards))
         self.asked = self.plan.asked
         self.supplied = tuple(name for name, signal in self._signals.items() if signal.provider is None)
-        self._open: dict[str, Source] = {}
+        self._open: dict[str, OpenedSignal] = {}
 
-    def open(self) -> Mapping[str, Source]:
+    def open(self) -> Mapping[str, OpenedSignal]:
         """Return every asked signal's source; opens those that are not yet. Never raises."""
         for name in self.asked:
-            if name not in self._open or self._open[name].asker is None:
+            if name not in self._open or self._open[name].client is None:
                 self._open[name] = self._opened(name)
         return self._open
 
-    def _opened(self, name: str) -> Source:
+    def _opened(self, name: str) -> OpenedSignal:
         declaration = self._signals[name]
         assert declaration.provider is not None
         provider = self._providers[declaration.provider]
-        asker, failure = None, None
+        client, failure = None, None
         try:
             for refusal, _ in self._allowed.refusals(provider.uses(declaration.config)):
                 raise SignalFailed(refusal, kind="misconfigured", reason_code="NOT_ALLOWED")
-            asker = provider.open(declaration.config)
+            client = provider.open(declaration.config)
         except SignalFailed as failed:
             failure = said.failed(failed)
         except BaseException as error:  # a plugin's fault: the signal is unavailable, the decision goes on
@@ -72,7 +72,7 @@ class Sources:
         if failure is not None:
             failure.billed = False  # nobody was called
         guard = self._guards[provider.name, account_of(provider, declaration.config)]
-        return Source(declaration, provider, guard, asker, failure, self._secrets)
+        return OpenedSignal(declaration, provider, guard, client, failure, self._secrets)
 
     async def close(self) -> None:
         """Close every provider that was opened, after its last fetch; a fault of one keeps no other open.
@@ -86,11 +86,11 @@ class Sources:
             task.cancel()
 
 
-async def _close(source: Source) -> None:
-    if source.asker is None:
+async def _close(source: OpenedSignal) -> None:
+    if source.client is None:
         return
     try:
-        await source.asker.aclose()
+        await source.client.aclose()
     except BaseException as error:
         if is_operators(error) or is_cancelled():
             raise

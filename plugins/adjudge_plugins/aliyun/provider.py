@@ -11,9 +11,9 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from adjudge.fields import Field, parse_fields
 from adjudge.plugin import Answer, Context, Face, Limits, Provider, ProviderConfigError, SignalFailed, Uses
-from adjudge.pools import Pool
+from adjudge.system.pools import Pool
+from adjudge.values.fields import Field, parse_fields
 from adjudge_plugins.aliyun.credentials import Keyring, read_keyring
 from adjudge_plugins.aliyun.endpoint import Endpoint, parse_endpoint, read_endpoint
 from adjudge_plugins.aliyun.vocabulary import (
@@ -199,7 +199,7 @@ def _prepared(face: Face, prepare: Any) -> Face:
 
 
 @dataclass(frozen=True, slots=True)
-class _DeepfakeAsker:
+class _DeepfakeClient:
     """The vendor's account, and threads of its own for looking at pictures that take long."""
 
     settings: Settings
@@ -238,13 +238,13 @@ class _DeepfakeAsker:
         await self.client.http.aclose()
 
 
-def _open(config: Mapping[str, Any]) -> _DeepfakeAsker:
+def _open(config: Mapping[str, Any]) -> _DeepfakeClient:
     from adjudge_plugins.aliyun.client import Client
 
     settings = read_settings(config)
     endpoint = endpoint_from_environment(settings.endpoint.region) or settings.endpoint
     pool = Pool("adjudge-media", max(2, os.cpu_count() or 1))
-    return _DeepfakeAsker(settings, Client(http=connect(loopback=endpoint.is_loopback), endpoint=endpoint), pool)
+    return _DeepfakeClient(settings, Client(http=connect(loopback=endpoint.is_loopback), endpoint=endpoint), pool)
 
 
 def _account(settings: Settings) -> str:

@@ -11,17 +11,17 @@ from time import monotonic
 from typing import Any
 
 from adjudge.errors import did_you_mean
-from adjudge.expr.types import DOUBLE, STRING, EnumType, named
-from adjudge.fields import Field
 from adjudge.plugin import Answer, Context, Provider, ProviderConfigError, Request, SignalFailed, Uses
-from adjudge.pools import Pool
+from adjudge.system.pools import Pool
+from adjudge.values.fields import Field
+from adjudge.values.types import DOUBLE, STRING, EnumType, named
 from adjudge_plugins.onnx_detector.model import Call, Model, load
 from adjudge_plugins.onnx_detector.picture import tensor
 from adjudge_plugins.onnx_detector.settings import OutputSettings, Settings, read_settings
 
 
 @dataclass(slots=True)
-class _OnnxAsker:
+class _OnnxClient:
     """A model and the threads that run it: one for each CPU, less where a picture takes several."""
 
     settings: Settings
@@ -61,10 +61,10 @@ def _picture(request: Request) -> bytes:
     return request.face.data
 
 
-def _open(config: Mapping[str, Any]) -> _OnnxAsker:
+def _open(config: Mapping[str, Any]) -> _OnnxClient:
     settings = read_settings(config)
     workers = max(1, (os.cpu_count() or 1) // settings.threads)
-    return _OnnxAsker(settings, Pool("adjudge-onnx", workers))
+    return _OnnxClient(settings, Pool("adjudge-onnx", workers))
 
 
 def _check(config: Mapping[str, Any], fields: Mapping[str, Field]) -> None:

@@ -9,8 +9,8 @@ from adjudge.authoring.comparison.regions import SCORECARD, Comparison, Region
 from adjudge.expr.check import Environment, check
 from adjudge.expr.parse import parse
 from adjudge.expr.reference import Unknown, evaluate
-from adjudge.expr.types import BOOL, STRING, ListType
 from adjudge.source import Source
+from adjudge.values.types import BOOL, STRING, ListType
 from policy.judge import truths
 
 

@@ -266,7 +266,7 @@ def test_question_of_one_direction_leaves_the_other_proved(monkeypatch: pytest.M
     """Nothing is known of what becomes more severe; that nothing becomes softer is proved all the same."""
     ask = inquiry.Inquiry.ask
 
-    def asked(self: inquiry.Inquiry, *arguments: object, **options: object) -> inquiry.Answer:
+    def asked(self: inquiry.Inquiry, *arguments: object, **options: object) -> inquiry.ProofResult:
         answer = ask(self, *arguments, **options)  # type: ignore[arg-type]
         return inquiry.NotProved("the test has no time") if isinstance(answer, inquiry.Found) else answer
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from adjudge.policy import yaml
-from adjudge.policy.yaml import Mapping, Node, Scalar, read_yaml
+from adjudge.policy.text import yaml
+from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode, read_yaml
 from adjudge.source import Source
 
 CODES = ("unused-input", "unused-signal", "waiver", "softening-has", "uncalibrated-threshold")
@@ -42,13 +42,13 @@ class Styler:
         end = self.end()
         return f"{line} {self.comment()}" if "#" in end else line + end
 
-    def raw(self, node: Node) -> str:
+    def raw(self, node: YamlNode) -> str:
         return self.text[node.span.start : node.span.end].rstrip()
 
-    def is_one_line(self, node: Node) -> bool:
+    def is_one_line(self, node: YamlNode) -> bool:
         return "\n" not in self.raw(node) or not isinstance(node, Scalar)
 
-    def can_flow(self, node: Node) -> bool:
+    def can_flow(self, node: YamlNode) -> bool:
         """Whether no scalar in it needs lines of its own, or would mean something else in braces."""
         match node:
             case Scalar():
@@ -85,7 +85,7 @@ class Styler:
             lines.pop(0)
         return lines
 
-    def below(self, head: str, value: Node, deeper: int, zero: int | None) -> list[str]:
+    def below(self, head: str, value: YamlNode, deeper: int, zero: int | None) -> list[str]:
         if isinstance(value, Scalar):
             first, *rest = self.raw(value).split("\n")
             if rest:
@@ -102,7 +102,7 @@ class Styler:
             deeper = zero
         return [self.ended(head), *self.block(value, deeper)]
 
-    def flow(self, head: str, node: Node, indent: int) -> list[tuple[str, str]]:
+    def flow(self, head: str, node: YamlNode, indent: int) -> list[tuple[str, str]]:
         """Braces in one line, or over several with comments in them; each line with whether one may follow it."""
         if not self.draw(st.sampled_from((False, False, True))):
             return [("end", f"{head} {self.inline(node)}")]
@@ -121,7 +121,7 @@ class Styler:
         how, last = lines.pop()
         return [*lines, (how, last + closing)]
 
-    def inline(self, node: Node) -> str:
+    def inline(self, node: YamlNode) -> str:
         match node:
             case Mapping(entries=entries):
                 return "{" + ", ".join(f"{self.raw(key)}: {self.inline(value)}" for key, value in entries) + "}"

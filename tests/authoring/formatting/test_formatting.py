@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from adjudge.authoring.formatting.run import formatted
 from adjudge.errors import PolicyErrors
 from adjudge.policy import parse_policy
-from adjudge.policy.load import read_policy
+from adjudge.policy.loading.load import read_policy
 from policy.random_policies import NOW, policies, requests
 
 ROOT = Path(__file__).parents[3]

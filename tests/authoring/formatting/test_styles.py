@@ -14,8 +14,8 @@ from styles import styled
 from adjudge.authoring.formatting.comments import Path, Subjects, comments
 from adjudge.authoring.formatting.run import FormatFault, formatted
 from adjudge.authoring.lint.run import lint
-from adjudge.policy.load import read_policy
-from adjudge.policy.yaml import read_yaml
+from adjudge.policy.loading.load import read_policy
+from adjudge.policy.text.yaml import read_yaml
 from adjudge.source import Source
 from policy.random_policies import policies
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adjudge.authoring.lint.finding import Edit, Finding
+from adjudge.authoring.lint.finding import Edit, LintFinding
 from adjudge.authoring.lint.fix import fixed, mended
 from adjudge.authoring.lint.run import RULES, UNUSED_ALLOWANCE, lint
 from adjudge.policy import Catalogue, parse_policy
-from adjudge.policy.load import read_policy, read_policy_file
+from adjudge.policy.loading.load import read_policy, read_policy_file
 from adjudge.source import Span
 from adjudge_plugins.lists import LISTS
 from policy.random_policies import NOW, policies, requests
@@ -50,7 +50,7 @@ USES = """rules:
 """
 
 
-def found(text: str, **asked: object) -> list[Finding]:
+def found(text: str, **asked: object) -> list[LintFinding]:
     typed = read_policy(text, "linted.yaml", catalogue=Catalogue(providers={"lists": LISTS}))
     return list(lint(typed, today=TODAY, **asked))  # type: ignore[arg-type]
 
@@ -359,7 +359,7 @@ def test_round_of_fixes_that_would_say_something_else_is_not_made() -> None:
 
     def wrong(new: str) -> tuple[str, int]:
         edit = Edit(span=Span(start, start + len("review")), text=new)
-        one = Finding(code="x", severity="note", message="", source=typed.source, span=edit.span, fix=(edit,))
+        one = LintFinding(code="x", severity="note", message="", source=typed.source, span=edit.span, fix=(edit,))
         return mended(text, read_policy, lambda typed: (one,))
 
     assert wrong("reject") == wrong("nonsense") == (text, 0)

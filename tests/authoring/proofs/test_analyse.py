@@ -21,7 +21,7 @@ pytest.importorskip("z3", reason="needs the extra `proofs`")
 
 from adjudge.authoring.proofs import inquiry
 from adjudge.authoring.proofs.analyse import Analysis, analyse
-from adjudge.authoring.proofs.finding import Finding, Witness
+from adjudge.authoring.proofs.finding import ProofFinding, Witness
 from adjudge.authoring.proofs.world import Input
 
 CLEAN = """policy_language: 1
@@ -154,7 +154,7 @@ def analysis_of(text: str) -> Analysis:
     return analyse(parse_policy(text), timeout_s=10, total_s=200, in_process=True)
 
 
-def shows(policy: Policy, finding: Finding) -> bool:
+def shows(policy: Policy, finding: ProofFinding) -> bool:
     """Whether the engine says of a finding's witnesses what the finding says."""
     return all(
         str(policy.evaluate(one.input.given, now=one.input.now).outcome) == one.outcome for one in finding.witnesses

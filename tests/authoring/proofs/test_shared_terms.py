@@ -13,7 +13,7 @@ pytest.importorskip("z3", reason="needs the extra `analyze`")
 from adjudge.authoring.comparison.alike import terms_of_both
 from adjudge.authoring.comparison.cause import reasons_of_change
 from adjudge.authoring.comparison.worlds import shared_worlds
-from adjudge.authoring.proofs.planting import guesses
+from adjudge.authoring.proofs.guesses import guesses
 from adjudge.authoring.proofs.verdict import verdicts_of
 from adjudge.authoring.proofs.world import translator_of, world_of
 from policy.test_shared_variables import LINKS, chained

@@ -9,14 +9,15 @@ import jsonschema
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from adjudge.authoring import cases
+from adjudge.authoring.policy_tests import cases
 from adjudge.authoring.schema.json_schema import schema_of_policies, schema_of_tests
 from adjudge.authoring.schema.keys import OBJECTS
 from adjudge.authoring.schema.reference import reference
-from adjudge.policy import Policy, calibration, document, lists, remarks
-from adjudge.policy.load import read_source
-from adjudge.policy.reader import Reader
-from adjudge.policy.yaml import read_yaml
+from adjudge.policy import Policy
+from adjudge.policy.loading import calibration, document, lists, remarks
+from adjudge.policy.loading.load import read_source
+from adjudge.policy.loading.reader import Reader
+from adjudge.policy.text.yaml import read_yaml
 from adjudge.registry import Registry
 from adjudge.source import Source
 from policy.random_policies import policies

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from adjudge.expr.printing import unparse
-from adjudge.fields import Field
-from adjudge.policy.scorecard_moves import bands_changed, paired
+from adjudge.policy.explaining.scorecard_moves import bands_changed, paired
 from adjudge.policy.typed import Row, Rule, Scorecard, TypedPolicy
-from adjudge.recorded import form_of
+from adjudge.values.fields import Field
+from adjudge.values.recorded import form_of
 
 _LISTED_MAX = 5
 _BESIDE = ("description", "personal", "actionable", "riskier")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from adjudge.authoring.comparison.regions import Comparison
-from adjudge.authoring.comparison.traffic import Traffic
 from adjudge.model import Outcome
+from adjudge.replay.traffic import Traffic
 
 MustBe = Literal["same", "stricter", "laxer"]
 

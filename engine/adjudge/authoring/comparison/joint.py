@@ -13,8 +13,8 @@ from adjudge.expr.smt.comparison import as_real
 from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, implies, neg, same
 from adjudge.expr.smt.terms import Codes, Entries, Items, Members, Number, Term, Text, length_of, string_val
 from adjudge.expr.smt.world import as_number, number_val
-from adjudge.expr.types import BOOL, DOUBLE, INT, EnumType, ListType, MapType, SetType, Type
-from adjudge.fields import Field
+from adjudge.values.fields import Field
+from adjudge.values.types import BOOL, DOUBLE, INT, EnumType, ListType, MapType, SetType, Type
 
 Kind = Literal["bool", "number", "text", "many", "map"]
 

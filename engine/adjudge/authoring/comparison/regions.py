@@ -20,8 +20,8 @@ from adjudge.authoring.proofs.verdict import exactly, verdicts_of
 from adjudge.authoring.proofs.world import Input, translator_of
 from adjudge.expr.smt.logic import Prop, conj, neg
 from adjudge.model import OUTCOMES, Outcome, Verdict
+from adjudge.policy.explaining.scorecard_moves import ScorecardMove, ScorecardMoves
 from adjudge.policy.policy import Policy
-from adjudge.policy.scorecard_moves import ScorecardMove, ScorecardMoves
 from adjudge.policy.typed import Rule, Scorecard
 
 Relation = Literal["same", "stricter", "laxer", "both", "not proved"]

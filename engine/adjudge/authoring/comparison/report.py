@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from adjudge.authoring.comparison import traffic_report
 from adjudge.authoring.comparison.reasons import OtherReasons
 from adjudge.authoring.comparison.regions import Comparison, Region
-from adjudge.authoring.comparison.traffic import Traffic
 from adjudge.authoring.proofs.finding import given_text
 from adjudge.authoring.proofs.world import Input
 from adjudge.model import OUTCOMES, Outcome
-from adjudge.recorded import to_json
+from adjudge.replay.traffic import Traffic
 from adjudge.texts import in_code, in_fence, in_markdown, lines_of, one_line
+from adjudge.values.recorded import to_json
 
 _SAYS = {
     "same": "no difference: both give every input the same outcome (proved)",

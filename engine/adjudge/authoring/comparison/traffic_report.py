@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
-from adjudge.authoring.comparison.traffic import Side, Traffic
 from adjudge.model import OUTCOMES
-from adjudge.policy.scorecard_moves import MOVED_BY, causes, most
+from adjudge.policy.explaining.scorecard_moves import MOVED_BY, causes, most
+from adjudge.replay.traffic import Side, Traffic
 from adjudge.texts import in_code, in_markdown
 
 RULES_MAX = 12

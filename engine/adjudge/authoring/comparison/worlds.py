@@ -10,9 +10,9 @@ from adjudge.authoring.comparison.joint import is_alike, readings, strays, words
 from adjudge.authoring.proofs.world import Input, coded_texts, fields_of, input_of, novel_readings, put, value_at
 from adjudge.expr.smt.terms import Items
 from adjudge.expr.smt.world import World
-from adjudge.fields import Field
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOVEL, NOW, TEXTS, novel_name
+from adjudge.values.fields import Field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from adjudge.policy import yaml
-from adjudge.policy.yaml import Mapping, Node, Scalar
+from adjudge.policy.text import yaml
+from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode
 from adjudge.source import Source, Span
 from adjudge.texts import split_lines
 
@@ -36,7 +36,7 @@ class Entry:
     span: Span
 
 
-def comments(text: str, root: Node) -> list[Comment]:
+def comments(text: str, root: YamlNode) -> list[Comment]:
     """Return the comments of a document: every `#` after a blank that is not inside a scalar."""
     inside = sorted((scalar.span.start, scalar.span.end) for scalar in _scalars(root))
     found: list[Comment] = []
@@ -53,7 +53,7 @@ def comments(text: str, root: Node) -> list[Comment]:
     return found
 
 
-def entries(node: Node, path: Path = ()) -> Iterator[Entry]:
+def entries(node: YamlNode, path: Path = ()) -> Iterator[Entry]:
     """Yield every entry of a document, the outer before the inner."""
     if isinstance(node, Mapping):
         for key, value in node.entries:
@@ -69,7 +69,7 @@ def entries(node: Node, path: Path = ()) -> Iterator[Entry]:
 class Subjects:
     """Finds what comments speak of, however many lines that is written on."""
 
-    def __init__(self, source: Source, root: Node) -> None:
+    def __init__(self, source: Source, root: YamlNode) -> None:
         """source: of a document. root: its tree."""
         self.source = source
         lines = [line for line in enumerate(split_lines(source.text), 1) if line[1].strip(" ")[:1] not in ("", "#")]
@@ -109,7 +109,7 @@ class Subjects:
         return next(((self._end[end],) for end in ends if end in self._end), ())
 
 
-def _scalars(node: Node) -> Iterator[Scalar]:
+def _scalars(node: YamlNode) -> Iterator[Scalar]:
     match node:
         case Scalar():
             yield node

@@ -7,14 +7,14 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from adjudge.authoring.cases import CASE_KEYS
-from adjudge.authoring.cases import KEYS as TEST_KEYS
 from adjudge.authoring.formatting.comments import Comment, comments, entries
 from adjudge.authoring.formatting.scalars import condition_text, raw_lines
-from adjudge.policy import yaml
-from adjudge.policy.document import KEYS, RULE_KEYS, SCORECARD_KEYS
-from adjudge.policy.includes import FRAGMENT_KEYS
-from adjudge.policy.yaml import Mapping, Node, Scalar
+from adjudge.authoring.policy_tests.cases import CASE_KEYS
+from adjudge.authoring.policy_tests.cases import KEYS as TEST_KEYS
+from adjudge.policy.loading.document import KEYS, RULE_KEYS, SCORECARD_KEYS
+from adjudge.policy.text import yaml
+from adjudge.policy.text.includes import FRAGMENT_KEYS
+from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode
 
 WIDTH = 120
 INDENT = "  "
@@ -45,7 +45,7 @@ class Printer:
     """Prints one document. text: as written. root: its tree."""
 
     text: str
-    root: Node
+    root: YamlNode
     left: list[Comment] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
@@ -62,7 +62,7 @@ class Printer:
 
     # Comments
 
-    def take(self, until: int, *, after: int = 0, within: Node | None = None) -> Iterator[Comment]:
+    def take(self, until: int, *, after: int = 0, within: YamlNode | None = None) -> Iterator[Comment]:
         """Yield the comments before an offset, each once.
 
         within: only those that are indented as its entries are, such as the last of them, commented out.
@@ -73,7 +73,7 @@ class Printer:
                 return
             yield self.left.pop(at)
 
-    def belongs(self, comment: Comment, block: Node) -> bool:
+    def belongs(self, comment: Comment, block: YamlNode) -> bool:
         """Whether a comment behind the last entry of a block is indented as the block is."""
         column = self.column(block.span.start)
         if isinstance(block, yaml.Sequence) and self.column(comment.start) == column:
@@ -84,7 +84,7 @@ class Printer:
         """Return how far from the left something is written, from 0."""
         return offset - self.text.rfind("\n", 0, offset) - 1
 
-    def keeps_lines(self, node: Node) -> bool:
+    def keeps_lines(self, node: YamlNode) -> bool:
         """Whether comments speak of parts of a collection in braces: inside it, or behind an entry in its last line."""
         line = self.text.rfind("\n", 0, node.span.end) + 1
         if node.span.start >= line:
@@ -94,7 +94,7 @@ class Printer:
         behind = at < len(self.left) and self.left[at].start < (len(self.text) if stop < 0 else stop)
         return behind or self.has_inside(node)
 
-    def has_inside(self, node: Node) -> bool:
+    def has_inside(self, node: YamlNode) -> bool:
         """Whether comments stand in a collection, so that its entries keep their order and their lines."""
         at = bisect_right(self.left, node.span.start, key=lambda comment: comment.start)
         return at < len(self.left) and self.left[at].start < node.span.end
@@ -125,7 +125,7 @@ class Printer:
         found = [comment.text for comment in self.take(stop + 1, after=after)]
         return f" {found[0]}" if found else ""
 
-    def behind(self, node: Node, indent: str) -> str:
+    def behind(self, node: YamlNode, indent: str) -> str:
         """Return the comment behind a collection in braces of one line, which is to be written over several.
 
         Behind one of several lines it speaks of the entry that begins in its line, and stays with that; where none
@@ -142,7 +142,7 @@ class Printer:
 
     # Collections
 
-    def block(self, node: Node, indent: str, path: Path, stop: int) -> None:
+    def block(self, node: YamlNode, indent: str, path: Path, stop: int) -> None:
         """Write a collection over several lines. stop: where the next thing after it begins."""
         is_block = self.is_block(node)
         if isinstance(node, Mapping):
@@ -173,7 +173,7 @@ class Printer:
         named = len(path) == 1 and path[0] in _NAMED and path[0] != "variables"
         return "*" if named else key.text.value
 
-    def ordered(self, node: Mapping, path: Path) -> list[tuple[Scalar, Node]]:
+    def ordered(self, node: Mapping, path: Path) -> list[tuple[Scalar, YamlNode]]:
         """Return entries in the order of the house; what has none stays as it is.
 
         A mapping with comments between its entries keeps its order: they may speak of what stands around them.
@@ -188,7 +188,7 @@ class Printer:
         place = {name: at for at, name in enumerate(order)}
         return sorted(entries, key=lambda entry: place.get(entry[0].text.value, len(place)))
 
-    def entry(self, indent: str, key: Scalar, value: Node, path: Path, stop: int) -> None:
+    def entry(self, indent: str, key: Scalar, value: YamlNode, path: Path, stop: int) -> None:
         """Write `key: value`."""
         head = f"{indent}{self.raw(key)}:"
         one = self.one_line(value, path, flow=False)
@@ -204,7 +204,7 @@ class Printer:
             self.lines.append(head + (said or behind))
             self.block(value, indent + INDENT, path, stop)
 
-    def item(self, item: Node, indent: str, path: Path, stop: int) -> None:
+    def item(self, item: YamlNode, indent: str, path: Path, stop: int) -> None:
         """Write `- item`; a mapping over several lines begins in the line of its dash."""
         one = self.one_line(item, path, flow=False)
         fits = one is not None and (path in _ROWS or len(indent) + 2 + len(one) <= WIDTH)
@@ -223,7 +223,7 @@ class Printer:
                 self.lines.append(f"{indent}-{behind}")
                 self.block(item, indent + INDENT, path, stop)
 
-    def opening(self, node: Node, indent: str, *, to_first: bool) -> None:
+    def opening(self, node: YamlNode, indent: str, *, to_first: bool) -> None:
         """Write what is said behind the brace that opens a collection above it.
 
         to_first: and what is said above its first entry, which is to begin in the line of its dash.
@@ -242,13 +242,13 @@ class Printer:
         end = self.trailing(node.span.end - 1 if self.text[node.span.start] in "|>" else node.span.end)
         self.lines[-1] += end
 
-    def is_block(self, node: Node) -> bool:
+    def is_block(self, node: YamlNode) -> bool:
         """Whether a collection is written over lines by indentation."""
         return not isinstance(node, Scalar) and self.text[node.span.start : node.span.start + 1] not in ("{", "[")
 
     # Single lines
 
-    def one_line(self, node: Node, path: Path, *, flow: bool) -> str | None:
+    def one_line(self, node: YamlNode, path: Path, *, flow: bool) -> str | None:
         """Return a node in one line, or None where it has, or needs, several."""
         if isinstance(node, Scalar):
             raw = self.text[node.span.start : node.span.end]

@@ -8,8 +8,8 @@ from adjudge.errors import AdjudgeError, PolicyErrors
 from adjudge.errors import FormatFault as FormatFault
 from adjudge.expr.nodes import Node as Condition
 from adjudge.expr.parse import parse
-from adjudge.policy import yaml
-from adjudge.policy.yaml import Mapping, Node, Scalar, read_yaml
+from adjudge.policy.text import yaml
+from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode, read_yaml
 from adjudge.source import Source
 
 
@@ -36,18 +36,18 @@ def formatted(text: str, name: str = "policy.yaml") -> str:
     return result.replace("\n", "\r\n") if text[max(first - 1, 0) : first] == "\r" else result
 
 
-def _allowed(text: str, root: Node) -> list[tuple[str, list[str]]]:
+def _allowed(text: str, root: YamlNode) -> list[tuple[str, list[str]]]:
     """Return what each comment allows, and where: no finding may come or go."""
     subjects = Subjects(Source("", text), root)
     allowing = (comment for comment in comments(text, root) if ALLOWANCE.match(comment.text))
     return sorted((one.text, sorted([str(entry.path) for entry in subjects.of(one)])) for one in allowing)
 
 
-def _said(text: str, root: Node) -> list[str]:
+def _said(text: str, root: YamlNode) -> list[str]:
     return sorted(comment.text for comment in comments(text, root))
 
 
-def _meaning(node: Node, path: Path) -> object:
+def _meaning(node: YamlNode, path: Path) -> object:
     """Return what a document says: values, with conditions as trees."""
     match node:
         case Scalar(value=value):

@@ -10,7 +10,7 @@ from adjudge.errors import PolicyError
 from adjudge.expr.parse import parse
 from adjudge.expr.printing import unparse
 from adjudge.expr.tokens import next_token
-from adjudge.policy.yaml import Mapping, Scalar, read_yaml
+from adjudge.policy.text.yaml import Mapping, Scalar, read_yaml
 from adjudge.source import Source, Text
 
 _WORDS = re.compile(r"[A-Za-z_][\w -]*", re.ASCII)

@@ -12,11 +12,11 @@ from adjudge.authoring.language_server.document import Document
 from adjudge.authoring.language_server.places import Place, place_at
 from adjudge.authoring.schema.keys import OBJECTS, Key
 from adjudge.expr.parse import MACROS
-from adjudge.expr.types import BOOL, EnumType, MapType, SetType
-from adjudge.fields import FIELD_FORMS
-from adjudge.policy.builtin_lists import BUILTIN
 from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.loading.builtin_lists import BUILTIN
 from adjudge.policy.typed import TypedPolicy
+from adjudge.values.fields import FIELD_FORMS
+from adjudge.values.types import BOOL, EnumType, MapType, SetType
 
 Kind = Literal["key", "field", "value", "function", "name"]
 _OPEN_STRING = re.compile(r"""["']([\w ]*)$""")

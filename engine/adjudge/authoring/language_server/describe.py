@@ -8,10 +8,10 @@ from adjudge.authoring.language_server.document import Document
 from adjudge.authoring.language_server.places import word_at
 from adjudge.expr.functions import Overload
 from adjudge.expr.printing import unparse
-from adjudge.fields import Field
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
+from adjudge.values.fields import Field
 
 
 def described_field(declared: Field) -> str:

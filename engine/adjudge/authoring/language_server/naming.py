@@ -11,9 +11,9 @@ from adjudge.errors import PolicyError
 from adjudge.expr.nodes import Comprehension, Name, Select, children
 from adjudge.expr.nodes import Node as Condition
 from adjudge.expr.parse import parse
-from adjudge.policy import yaml
-from adjudge.policy.messages import PLACEHOLDER
-from adjudge.policy.yaml import Mapping, Node, Scalar, read_yaml
+from adjudge.policy.explaining.messages import PLACEHOLDER
+from adjudge.policy.text import yaml
+from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode, read_yaml
 from adjudge.source import Source, Span, Text
 
 Kind = Literal["rule", "variables", "inputs", "signals", "lists"]
@@ -49,7 +49,7 @@ def uses(text: str, symbol: Symbol) -> list[Span]:
     return sorted(set(found), key=lambda span: span.start)
 
 
-def _in_node(node: Node, path: Path, symbol: Symbol) -> Iterator[Span]:
+def _in_node(node: YamlNode, path: Path, symbol: Symbol) -> Iterator[Span]:
     match node:
         case Mapping(entries=entries):
             for key, value in entries:

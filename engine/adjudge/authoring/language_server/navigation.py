@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from adjudge.authoring.language_server.document import Document, read_text
 from adjudge.authoring.language_server.naming import Kind, Symbol, uses
 from adjudge.authoring.language_server.places import word_at
-from adjudge.authoring.lint.subject import Subject
+from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
@@ -38,7 +38,7 @@ def _symbols(typed: TypedPolicy, word: str) -> Iterator[Symbol]:
     for rule in typed.rules:
         if rule.id == word and rule.origin == "rule":
             yield Symbol("rule", word, rule.span)
-    declared = Subject(typed, datetime.now(UTC).date()).declared
+    declared = LintedPolicy(typed, datetime.now(UTC).date()).declared
     if word.startswith("lists."):
         word = word.removeprefix("lists.")
         place = declared.get(("lists", word))

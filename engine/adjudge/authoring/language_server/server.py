@@ -11,7 +11,6 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 from pygls.lsp.server import LanguageServer
 
-from adjudge.authoring.cases import is_test_file, policy_of
 from adjudge.authoring.formatting.run import FormatFault, formatted
 from adjudge.authoring.language_server.buffer import Buffer, read_buffer
 from adjudge.authoring.language_server.completion import complete
@@ -26,10 +25,11 @@ from adjudge.authoring.language_server.navigation import (
     renamed,
     symbol_at,
 )
+from adjudge.authoring.policy_tests.cases import is_test_file, policy_of
 from adjudge.errors import PolicyErrors
 from adjudge.policy.catalogue import Catalogue
-from adjudge.pools import Pool
 from adjudge.source import Span
+from adjudge.system.pools import Pool
 
 PAUSE_S = 0.05
 """After a keystroke; what is typed meanwhile starts it again."""

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from adjudge.authoring.lint.comparisons import comparison_of
-from adjudge.authoring.lint.finding import Finding
-from adjudge.authoring.lint.subject import Subject
+from adjudge.authoring.lint.finding import LintFinding
+from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.expr.nodes import Binary, Literal, Name, Node, Unary
-from adjudge.expr.types import BOOL, EnumType
 from adjudge.policy.typed import Rule
+from adjudge.values.types import BOOL, EnumType
 
 CODE = "against-riskier"
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Look at rules that are one comparison of one field, and at values of an enum whose outcomes go the other way."""
     by_enum: dict[str, list[tuple[int, Rule]]] = {}
     for rule in subject.typed.rules:
@@ -54,6 +54,6 @@ def _side(condition: Node) -> tuple[str, bool | str] | None:
     return (one.slot, one.rises) if one is not None else None
 
 
-def _word(subject: Subject, slot: str) -> str:
+def _word(subject: LintedPolicy, slot: str) -> str:
     declared = subject.typed.slots[slot]
     return str(declared.riskier == "higher").lower() if declared.type == BOOL else str(declared.riskier)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adjudge.authoring.lint.comparisons import comparison_of
-from adjudge.authoring.lint.finding import Finding
-from adjudge.authoring.lint.subject import Subject
+from adjudge.authoring.lint.finding import LintFinding
+from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.expr.nodes import walk
 from adjudge.source import Span
 from adjudge.texts import about, in_digits
@@ -16,7 +16,7 @@ _RANGE_MIN = 10
 """From this end of a range on, a bound between 0 and 1 is taken for a share."""
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Look at every comparison of a field with a number, wherever it stands in a condition."""
     typed = subject.typed
     rows = typed.scorecard.rows if typed.scorecard is not None else ()
@@ -36,7 +36,7 @@ def check(subject: Subject) -> Iterator[Finding]:
                 yield _finding(subject, what, one.slot, one.bound, float(declared.maximum), node.span)
 
 
-def _finding(subject: Subject, what: str, slot: str, bound: float, highest: float, span: Span) -> Finding:
+def _finding(subject: LintedPolicy, what: str, slot: str, bound: float, highest: float, span: Span) -> LintFinding:
     message = f"{what} compares `{slot}`, which goes up to {in_digits(highest)}, with {in_digits(bound)}"
     hint = f"write {about(bound * highest)} if {in_digits(bound)} was meant as a share of the range, or allow it"
     return subject.finding(CODE, "warning", message, span, hint)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adjudge.authoring.lint.finding import Finding
-from adjudge.authoring.lint.subject import Subject
+from adjudge.authoring.lint.finding import LintFinding
+from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.expr.nodes import Node
 from adjudge.model import Outcome
 from adjudge.policy.typed import Rule
@@ -13,7 +13,7 @@ from adjudge.policy.typed import Rule
 CODE = "duplicate-rule"
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Find rules with one condition and one outcome."""
     seen: dict[tuple[Node, Outcome], Rule] = {}
     for rule in subject.typed.rules:

@@ -20,7 +20,7 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class LintFinding:
     """One thing that loads and is worth a look.
 
     span: in `source`. fix: edits that change no verdict, or none.

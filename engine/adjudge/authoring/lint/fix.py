@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from adjudge.authoring.lint.finding import Finding
+from adjudge.authoring.lint.finding import LintFinding
 from adjudge.errors import PolicyErrors
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Source, Span
@@ -14,7 +14,7 @@ ROUNDS_MAX = 100
 """How often fixes are sought again, since one can make room for the next."""
 
 
-def fixed(text: str, findings: tuple[Finding, ...]) -> tuple[str, int]:
+def fixed(text: str, findings: tuple[LintFinding, ...]) -> tuple[str, int]:
     """Return a policy's own text with all fixes made, and how many there were; of two that overlap, only the later."""
     edits = sorted({edit for finding in findings for edit in finding.fix}, key=lambda edit: -edit.span.start)
     begins, made = len(text), 0
@@ -26,7 +26,7 @@ def fixed(text: str, findings: tuple[Finding, ...]) -> tuple[str, int]:
 
 
 def mended(
-    text: str, read: Callable[[str], TypedPolicy], look: Callable[[TypedPolicy], tuple[Finding, ...]]
+    text: str, read: Callable[[str], TypedPolicy], look: Callable[[TypedPolicy], tuple[LintFinding, ...]]
 ) -> tuple[str, int]:
     """Return a policy's text after all fixes, and their number.
 

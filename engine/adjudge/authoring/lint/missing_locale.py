@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adjudge.authoring.lint.finding import Finding
-from adjudge.authoring.lint.subject import Subject
+from adjudge.authoring.lint.finding import LintFinding
+from adjudge.authoring.lint.subject import LintedPolicy
 
 CODE = "missing-locale"
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Find texts by locale that lack one which another text of their kind has."""
     typed = subject.typed
     kinds = [

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adjudge.authoring.lint.finding import Finding
-from adjudge.authoring.lint.subject import Subject
+from adjudge.authoring.lint.finding import LintFinding
+from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.source import Span
 
 CODE = "no-tests"
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Say so where no test file stands beside the policy."""
     if subject.has_tests is False and (subject.typed.rules or subject.typed.scorecard is not None):
         hint = "write a file that ends in _test.yaml beside it; `adjudge test --suggest` begins one"

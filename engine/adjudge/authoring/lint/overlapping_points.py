@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from adjudge.authoring.lint.comparisons import comparison_of
-from adjudge.authoring.lint.finding import Finding
-from adjudge.authoring.lint.subject import Subject
+from adjudge.authoring.lint.finding import LintFinding
+from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.expr.printing import unparse
 
 CODE = "overlapping-points"
@@ -15,7 +15,7 @@ ROWS_MAX = 200
 """How many rows are held against each other."""
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Find rows with the same condition, or that compare one field with two bounds in one direction."""
     card = subject.typed.scorecard
     rows = [(row, comparison_of(row.condition)) for row in (card.rows[:ROWS_MAX] if card is not None else ())]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from adjudge.authoring.lint.finding import Finding
-from adjudge.authoring.lint.subject import Subject
-from adjudge.policy.messages import PLACEHOLDER
+from adjudge.authoring.lint.finding import LintFinding
+from adjudge.authoring.lint.subject import LintedPolicy
+from adjudge.policy.explaining.messages import PLACEHOLDER
 from adjudge.source import Span
 
 CODE = "personal-in-message"
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Find placeholders of personal fields in messages and reasons' texts."""
     for rule in subject.typed.rules:
         yield from _in(subject, rule.message, f"the message of `{rule.id}`", rule.span)
@@ -20,7 +20,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield from _in(subject, reason.text, f"the text of `{code}`", reason.span)
 
 
-def _in(subject: Subject, texts: Mapping[str, str], what: str, span: Span) -> Iterator[Finding]:
+def _in(subject: LintedPolicy, texts: Mapping[str, str], what: str, span: Span) -> Iterator[LintFinding]:
     names = dict.fromkeys(found.group(1) for text in texts.values() for found in PLACEHOLDER.finditer(text))
     for name in names:
         if name in subject.typed.slots and subject.typed.slots[name].personal:

@@ -19,7 +19,6 @@ from adjudge.authoring.lint import (
     shared_reason,
     softening_has,
     stale_calibration,
-    threshold_order,
     two_in_one_entry,
     uncalibrated_threshold,
     undeclared_input,
@@ -31,14 +30,15 @@ from adjudge.authoring.lint import (
     unused_variable,
     waiver,
 )
-from adjudge.authoring.lint.finding import Edit, Finding
-from adjudge.authoring.lint.subject import Subject
+from adjudge.authoring.lint import review_past_reject as threshold_order
+from adjudge.authoring.lint.finding import Edit, LintFinding
+from adjudge.authoring.lint.subject import LintedPolicy
+from adjudge.policy.text.yaml import YamlNode
 from adjudge.policy.typed import TypedPolicy
-from adjudge.policy.yaml import Node
 from adjudge.source import Source, Span
 
 UNUSED_ALLOWANCE = "unused-allowance"
-RULES: dict[str, Callable[[Subject], Iterator[Finding]]] = {
+RULES: dict[str, Callable[[LintedPolicy], Iterator[LintFinding]]] = {
     module.CODE: module.check
     for module in (
         unused_input,
@@ -87,13 +87,13 @@ class _Allowance:
         return any(about.start <= span.start <= max(about.start, about.end - 1) for about in self.about)
 
 
-def lint(typed: TypedPolicy, *, today: date | None = None, has_tests: bool | None = None) -> tuple[Finding, ...]:
+def lint(typed: TypedPolicy, *, today: date | None = None, has_tests: bool | None = None) -> tuple[LintFinding, ...]:
     """Return what is worth a look, in order of its place.
 
     today: for what runs out; the present day in UTC unless given. has_tests: whether tests stand beside the policy;
     None to leave that question out.
     """
-    subject = Subject(typed, today or datetime.now(UTC).date(), has_tests)
+    subject = LintedPolicy(typed, today or datetime.now(UTC).date(), has_tests)
     found = [finding for check in RULES.values() for finding in check(subject)]
     allowances = [one for document in subject.documents for one in _allowances(*document)]
     used: set[_Allowance] = set()
@@ -107,7 +107,7 @@ def lint(typed: TypedPolicy, *, today: date | None = None, has_tests: bool | Non
     return tuple(sorted(kept, key=lambda finding: (finding.span.start, finding.code)))
 
 
-def _allowances(begins: int, source: Source, root: Node) -> Iterator[_Allowance]:
+def _allowances(begins: int, source: Source, root: YamlNode) -> Iterator[_Allowance]:
     if "lint:" not in source.text:
         return
     subjects = Subjects(source, root)
@@ -122,7 +122,7 @@ def _allowances(begins: int, source: Source, root: Node) -> Iterator[_Allowance]
                 yield _Allowance(source, about, code, span, comment.starts_line, alone)
 
 
-def _unused(subject: Subject, one: _Allowance) -> Finding:
+def _unused(subject: LintedPolicy, one: _Allowance) -> LintFinding:
     known = one.code in RULES
     message = f"nothing is found here that `{one.code}` allows" if known else f"there is no lint rule `{one.code}`"
     text = subject.sources[0][1].text

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adjudge.authoring.lint.finding import Finding
-from adjudge.authoring.lint.subject import Subject
+from adjudge.authoring.lint.finding import LintFinding
+from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.policy.typed import Rule
 
 CODE = "shared-reason"
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Find reason codes of rules that read no field in common, or that a rule shares with the scorecard."""
     by_code: dict[str, Rule] = {}
     card, reads = subject.typed.scorecard, subject.typed.reads.slots

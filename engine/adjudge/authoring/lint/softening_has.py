@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adjudge.authoring.lint.finding import Finding
-from adjudge.authoring.lint.subject import Subject
+from adjudge.authoring.lint.finding import LintFinding
+from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.expr.nodes import Conditional, Has, Literal, Logic, Name, Node, Unary
 from adjudge.expr.printing import unparse
 
 CODE = "softening-has"
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Find every `has` that a rule, or a row of points, needs to be true."""
     typed = subject.typed
     seen: set[int] = set()
@@ -29,7 +29,7 @@ def check(subject: Subject) -> Iterator[Finding]:
                 yield subject.finding(CODE, "warning", message, node.span, hint)
 
 
-def _needed(subject: Subject, condition: Node, wanted: bool) -> Iterator[Has]:
+def _needed(subject: LintedPolicy, condition: Node, wanted: bool) -> Iterator[Has]:
     """Yield the `has` that must be true for a condition to be as wanted."""
     variables = subject.typed.variables
     met: set[tuple[int, bool]] = set()

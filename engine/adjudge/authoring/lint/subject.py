@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from adjudge.authoring.lint.finding import Edit, Finding, Severity
+from adjudge.authoring.lint.finding import Edit, LintFinding, Severity
 from adjudge.expr.nodes import names_in
-from adjudge.expr.types import MapType, SetType
-from adjudge.policy import yaml
-from adjudge.policy.messages import PLACEHOLDER
+from adjudge.policy.explaining.messages import PLACEHOLDER
+from adjudge.policy.text import yaml
+from adjudge.policy.text.yaml import YamlNode, read_yaml
 from adjudge.policy.typed import TypedPolicy
-from adjudge.policy.yaml import Node, read_yaml
 from adjudge.source import Joined, Source, Span
+from adjudge.values.types import MapType, SetType
 
 _INPUT = re.compile(r"(?<![\w.])inputs\.([A-Za-z_]\w*)", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Subject:
+class LintedPolicy:
     """What is looked at. has_tests: whether tests stand beside the policy; None where nobody looked."""
 
     typed: TypedPolicy
@@ -73,7 +73,7 @@ class Subject:
         return source.parts if isinstance(source, Joined) else ((0, source),)
 
     @cached_property
-    def documents(self) -> tuple[tuple[int, Source, Node], ...]:
+    def documents(self) -> tuple[tuple[int, Source, YamlNode], ...]:
         """The policy's files with where each begins and what stands in it."""
         read = ((begins, source, read_yaml(source)[0]) for begins, source in self.sources)
         return tuple((begins, source, root) for begins, source, root in read if root is not None)
@@ -98,9 +98,9 @@ class Subject:
         span: Span,
         hint: str | None = None,
         fix: tuple[Edit, ...] = (),
-    ) -> Finding:
+    ) -> LintFinding:
         """Return a finding in this policy."""
-        return Finding(
+        return LintFinding(
             code=code, severity=severity, message=message, source=self.typed.source, span=span, hint=hint, fix=fix
         )
 
@@ -152,7 +152,7 @@ def _texts(config: object) -> Iterator[str]:
                 yield from _texts(item)
 
 
-def _end(text: str, node: Node) -> int:
+def _end(text: str, node: YamlNode) -> int:
     """Return where a value ends; the parser lets one in block style reach to what follows, over comments too."""
     match node:
         case yaml.Mapping(entries=entries) if entries and text[node.span.start] != "{":

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from adjudge.authoring.lint.finding import Finding
-from adjudge.authoring.lint.subject import Subject
+from adjudge.authoring.lint.finding import LintFinding
+from adjudge.authoring.lint.subject import LintedPolicy
 
 CODE = "two-in-one-entry"
 _SEPARATOR = re.compile(r"\s*[,;|\t\u060c\u061b\u3001\uff0c\uff1b\uff5c]\s*")
 _SHOWN_MAX = 3
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Find entries that a separator parts, in lists where most entries have none; `Smith, Ann` in all is a form."""
     for name, values in subject.typed.lists.items():
         parted = [value for value in values if sum(map(bool, _SEPARATOR.split(value))) > 1]

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adjudge.authoring.lint.comparisons import comparison_of
-from adjudge.authoring.lint.finding import Finding
-from adjudge.authoring.lint.subject import Subject
-from adjudge.expr.types import DOUBLE
+from adjudge.authoring.lint.finding import LintFinding
+from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.policy.typed import Rule
+from adjudge.values.types import DOUBLE
 
 CODE = "uncalibrated-threshold"
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Find scores in the table of thresholds that no `calibration` covers; a policy that has none gets one note."""
     open_: dict[str, Rule] = {}
     for rule in subject.typed.rules:
@@ -35,5 +35,5 @@ def check(subject: Subject) -> Iterator[Finding]:
         yield subject.finding(CODE, "warning", message, rule.span, f"add `{slot}` under `calibration`")
 
 
-def _covered(subject: Subject, slot: str) -> bool:
+def _covered(subject: LintedPolicy, slot: str) -> bool:
     return any(slot == name or slot.startswith(f"{name}.") for name in subject.typed.calibration)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adjudge.authoring.lint.finding import Finding
-from adjudge.authoring.lint.subject import Subject
+from adjudge.authoring.lint.finding import LintFinding
+from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.errors import did_you_mean
 
 CODE = "undeclared-input"
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Find inputs that stand in a signal's `with:` and not under `inputs:`."""
     for signal, names in subject.in_withs.items():
         for name in sorted(names - subject.typed.inputs.keys()):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adjudge.authoring.lint.finding import Finding
-from adjudge.authoring.lint.subject import Subject
+from adjudge.authoring.lint.finding import LintFinding
+from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.expr.nodes import Binary, Has, Literal, Name, Node, walk
 
 CODE = "unmentioned-tag"
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Find members of sets and keys of maps that no condition mentions; fields of one vocabulary count together."""
     for owner, span, vocabularies in subject.vocabularies:
         if not subject.reads_owner(owner):
@@ -26,7 +26,7 @@ def check(subject: Subject) -> Iterator[Finding]:
                 yield subject.finding(CODE, "warning" if mentioned else "note", message, span, hint)
 
 
-def _mentioned(subject: Subject, field: str, vocabulary: tuple[str, ...]) -> set[str]:
+def _mentioned(subject: LintedPolicy, field: str, vocabulary: tuple[str, ...]) -> set[str]:
     """Return the words of a field that conditions mention: all of them where it is read as a whole."""
     found = {word for word in vocabulary if f"{field}.{word}" in subject.named}
     conditions = [

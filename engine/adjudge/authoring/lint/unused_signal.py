@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adjudge.authoring.lint.finding import Finding
-from adjudge.authoring.lint.subject import Subject
+from adjudge.authoring.lint.finding import LintFinding
+from adjudge.authoring.lint.subject import LintedPolicy
 
 CODE = "unused-signal"
 
 
-def check(subject: Subject) -> Iterator[Finding]:
+def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Find signals of which no rule, row or text reads a field."""
     for name, signal in subject.typed.signals.items():
         if not subject.reads_owner(name):

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from adjudge.authoring.proofs.apart import Ended, apart, here
-from adjudge.authoring.proofs.finding import Finding
+from adjudge.authoring.proofs.finding import ProofFinding
 from adjudge.authoring.proofs.forces import Force, forces
+from adjudge.authoring.proofs.idle_part import idle_parts
 from adjudge.authoring.proofs.inquiry import NotProved
-from adjudge.authoring.proofs.lost import softening_losses
-from adjudge.authoring.proofs.parts import idle_parts
-from adjudge.authoring.proofs.riskier import softening_changes
+from adjudge.authoring.proofs.not_monotone import softening_changes
 from adjudge.authoring.proofs.rules import dead_rules, shadowed_rules
 from adjudge.authoring.proofs.scorecard import scorecard_findings
+from adjudge.authoring.proofs.softened_by_loss import softening_losses
 from adjudge.authoring.proofs.subject import not_proved, subject_of
 from adjudge.policy.policy import Policy
 from adjudge.source import Span
@@ -29,7 +29,7 @@ class Analysis:
     """What was proved. findings: in order of their place; a question without an answer is a finding too."""
 
     policy: Policy
-    findings: tuple[Finding, ...]
+    findings: tuple[ProofFinding, ...]
     forces: tuple[Force, ...]
 
     @property
@@ -47,13 +47,13 @@ def analyse(
     `not-proved`. It is kept by a process that is ended when it is over: in_process does without, and then total_s is
     kept only as far as z3 keeps its own.
     """
-    findings: list[Finding] = []
+    findings: list[ProofFinding] = []
     forced: list[Force] = []
     left = list(QUESTIONS)
     pieces = here if in_process else apart
     try:
         for found in pieces(proofs, policy, timeout_s=timeout_s, total_s=total_s):
-            if isinstance(found, Finding):
+            if isinstance(found, ProofFinding):
                 findings.append(found)
             elif isinstance(found, Force):
                 forced.append(found)
@@ -67,14 +67,14 @@ def analyse(
     return Analysis(policy=policy, findings=tuple(findings), forces=tuple(forced))
 
 
-def proofs(policy: Policy, *, timeout_s: float, total_s: float) -> Iterator[Finding | Force | str]:
+def proofs(policy: Policy, *, timeout_s: float, total_s: float) -> Iterator[ProofFinding | Force | str]:
     """Yield what is found, and each of QUESTIONS when it was asked of everything."""
     subject = subject_of(policy, timeout_s=timeout_s, total_s=total_s)
     dead: set[str] = set()
     for finding in dead_rules(subject):
         dead.update(finding.rules if finding.code != "not-proved" else ())
         yield finding
-    questions: dict[str, Callable[[], Iterable[Finding]]] = {
+    questions: dict[str, Callable[[], Iterable[ProofFinding]]] = {
         "never-true": lambda: (),
         "shadowed": lambda: shadowed_rules(subject, frozenset(dead)),
         "idle-part": lambda: idle_parts(subject, frozenset(dead)),

@@ -22,9 +22,9 @@ from typing import IO, Any
 import z3
 
 from adjudge.expr.smt.logic import reason
-from adjudge.expr.types import DYN, NOTHING, SCALARS, Type
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.policy import Policy
+from adjudge.values.types import DYN, NOTHING, SCALARS, Type
 
 STARTING_S = 60.0
 """For the process to start and to read what it is given."""

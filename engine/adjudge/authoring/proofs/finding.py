@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from adjudge.authoring.proofs.world import Input
-from adjudge.policy.explanation import shown
+from adjudge.policy.explaining.explanation import shown
 from adjudge.policy.policy import Policy
-from adjudge.recorded import to_json
 from adjudge.source import Span
 from adjudge.texts import lines_of
+from adjudge.values.recorded import to_json
 
 Severity = Literal["warning", "note"]
 
@@ -31,7 +31,7 @@ class Witness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class ProofFinding:
     """One thing that was found.
 
     spans: in the policy's source; the first is where the finding stands.

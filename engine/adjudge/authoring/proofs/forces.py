@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import partial
 
-from adjudge.authoring.proofs.finding import Finding, Witness
+from adjudge.authoring.proofs.finding import ProofFinding, Witness
+from adjudge.authoring.proofs.guesses import guesses
 from adjudge.authoring.proofs.inquiry import Found, NotProved
-from adjudge.authoring.proofs.planting import guesses
-from adjudge.authoring.proofs.subject import Subject, not_proved, slots_of, span_of
+from adjudge.authoring.proofs.subject import ProvedPolicy, not_proved, slots_of, span_of
 from adjudge.authoring.proofs.verdict import verdicts_of
 from adjudge.authoring.proofs.world import Input, fields_of, novel_slot, put, put_all, value_at
 from adjudge.expr.smt.logic import any_of
@@ -27,10 +27,10 @@ class Force:
     witness: Witness
 
 
-def forces(subject: Subject) -> tuple[tuple[Force, ...], tuple[Finding, ...]]:
+def forces(subject: ProvedPolicy) -> tuple[tuple[Force, ...], tuple[ProofFinding, ...]]:
     """Return for each field the most severe outcome that it can force alone, and which such questions are open."""
     found: list[Force] = []
-    open_: list[Finding] = []
+    open_: list[ProofFinding] = []
     fields = fields_of(subject.policy.typed)
     novels = {slot: novel for slot in fields if (novel := novel_slot(slot)) in fields and fields[slot][1].vocabulary}
     for slot in fields:
@@ -48,7 +48,7 @@ def forces(subject: Subject) -> tuple[tuple[Force, ...], tuple[Finding, ...]]:
     return tuple(found), tuple(open_)
 
 
-def _alone(subject: Subject, kept: frozenset[str], slot: str, outcome: Outcome) -> Witness | NotProved | None:
+def _alone(subject: ProvedPolicy, kept: frozenset[str], slot: str, outcome: Outcome) -> Witness | NotProved | None:
     """Return an input of one field that is enough for an outcome; None where there is none."""
     fields = fields_of(subject.policy.typed)
     holds = partial(_forced, outcome)

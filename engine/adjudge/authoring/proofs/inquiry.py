@@ -44,7 +44,7 @@ class NotProved:
     why: str
 
 
-Answer = Proved | Found | NotProved
+ProofResult = Proved | Found | NotProved
 Confirm = Callable[..., bool]
 """Takes an input of each world."""
 
@@ -74,7 +74,7 @@ class Inquiry:
         *,
         assuming: tuple[Prop, ...] = (),
         others: tuple[World, ...] = (),
-    ) -> Answer:
+    ) -> ProofResult:
         """Return whether some input makes a claim true. confirm: whether an input does, by evaluation.
 
         assuming: what must hold besides; a proof names those that it needed.
@@ -102,7 +102,7 @@ class Inquiry:
         assuming: tuple[Prop, ...],
         others: tuple[World, ...],
         looked: list[tuple[Input, ...]],
-    ) -> Answer:
+    ) -> ProofResult:
         """Ask the solver until an evaluation confirms what it finds. looked: what it found is added to it."""
         for tried in range(MODELS_MAX):
             answer = self.check(claim, assuming)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from functools import partial
 
-from adjudge.authoring.proofs.finding import Finding
+from adjudge.authoring.proofs.finding import ProofFinding
+from adjudge.authoring.proofs.guesses import guesses
 from adjudge.authoring.proofs.inquiry import NotProved, Proved
-from adjudge.authoring.proofs.planting import guesses
-from adjudge.authoring.proofs.subject import Subject, not_proved
+from adjudge.authoring.proofs.subject import ProvedPolicy, not_proved
 from adjudge.authoring.proofs.verdict import AtLeast, worst
 from adjudge.authoring.proofs.world import Input, put_all, value_at
 from adjudge.expr.smt.logic import conj, disj, neg
@@ -18,13 +18,13 @@ from adjudge.policy.slots import NOW
 from adjudge.policy.typed import Rule
 
 
-def dead_rules(subject: Subject) -> Iterator[Finding]:
+def dead_rules(subject: ProvedPolicy) -> Iterator[ProofFinding]:
     """Find rules that no input makes true, and rules that no input makes false."""
     for rule, truth in zip(subject.policy.typed.rules, subject.verdicts.rules, strict=True):
         _plant(subject, rule)
         fires = subject.ask(truth.true, partial(_is_true, rule.id))
         if isinstance(fires, Proved):
-            yield Finding(
+            yield ProofFinding(
                 code="never-true",
                 severity="warning",
                 message=f"no input makes `{rule.id}` true",
@@ -37,7 +37,7 @@ def dead_rules(subject: Subject) -> Iterator[Finding]:
             yield not_proved("never-true", f"whether `{rule.id}` can be true", fires, rule.span)
         rests = subject.ask(truth.false, partial(_is_false, rule.id))
         if isinstance(rests, Proved):
-            yield Finding(
+            yield ProofFinding(
                 code="always-true",
                 severity="warning",
                 message=f"no input makes `{rule.id}` false: it is true wherever what it reads is known",
@@ -49,7 +49,7 @@ def dead_rules(subject: Subject) -> Iterator[Finding]:
             yield not_proved("always-true", f"whether `{rule.id}` can be false", rests, rule.span)
 
 
-def _plant(subject: Subject, rule: Rule) -> None:
+def _plant(subject: ProvedPolicy, rule: Rule) -> None:
     """Look at inputs that may show a rule true, and nothing else: guesses, put into one that passes."""
     if subject.clean is None:
         return
@@ -67,7 +67,7 @@ def _is_false(rule: str, verdict: Verdict) -> bool:
     return rule not in verdict.matched and rule not in verdict.unresolved
 
 
-def shadowed_rules(subject: Subject, dead: frozenset[str]) -> Iterator[Finding]:
+def shadowed_rules(subject: ProvedPolicy, dead: frozenset[str]) -> Iterator[ProofFinding]:
     """Find rules without which every outcome would be the same, and what covers them. dead: rules that never fire."""
     verdicts = subject.verdicts
     others = _others([*verdicts.parts, verdicts.card])
@@ -83,7 +83,7 @@ def shadowed_rules(subject: Subject, dead: frozenset[str]) -> Iterator[Finding]:
             yield not_proved("shadowed", f"whether `{rule.id}` ever matters", answer, rule.span)
 
 
-def _decides_alone(subject: Subject, rule: Rule) -> bool:
+def _decides_alone(subject: ProvedPolicy, rule: Rule) -> bool:
     """Whether an input that was looked at shows that a rule matters: nothing is in doubt, and all else is softer."""
     return any(
         rule.id in verdict.matched
@@ -95,7 +95,7 @@ def _decides_alone(subject: Subject, rule: Rule) -> bool:
     )
 
 
-def _decides_transplanted(subject: Subject, rule: Rule) -> bool:
+def _decides_transplanted(subject: ProvedPolicy, rule: Rule) -> bool:
     """Whether it shows once what a rule reads is taken from an input that made it true into one that passes."""
     firing = next((found for found, verdict in subject.seen if rule.id in verdict.matched), None)
     if firing is None or subject.clean is None:
@@ -106,7 +106,7 @@ def _decides_transplanted(subject: Subject, rule: Rule) -> bool:
     return _decides_alone(subject, rule)
 
 
-def _others_outcome(subject: Subject, rule: Rule, verdict: Verdict) -> Outcome:
+def _others_outcome(subject: ProvedPolicy, rule: Rule, verdict: Verdict) -> Outcome:
     """Return what a verdict without doubt would be without one of its rules."""
     matched = set(verdict.matched) - {rule.id}
     outcomes = [other.outcome for other in subject.policy.typed.rules if other.id in matched]
@@ -116,7 +116,7 @@ def _others_outcome(subject: Subject, rule: Rule, verdict: Verdict) -> Outcome:
     return max(outcomes, default=Outcome.PASS)
 
 
-def _matters(subject: Subject, at: int, found: Input) -> bool:
+def _matters(subject: ProvedPolicy, at: int, found: Input) -> bool:
     """Whether the outcome of an input is another without a rule."""
     return subject.look(found).outcome != subject.outcome_without(at, found)
 
@@ -132,7 +132,7 @@ def _others(parts: list[AtLeast]) -> list[AtLeast]:
     return [worst([before[at], after[at + 1]]) for at in range(len(parts))]
 
 
-def _alone_decides(subject: Subject, at: int) -> bool:
+def _alone_decides(subject: ProvedPolicy, at: int) -> bool:
     """Whether an input that was found before shows that a rule matters: nothing else is as severe, or in doubt."""
     rule = subject.policy.typed.rules[at]
     outcomes = {other.id: other.outcome for other in subject.policy.typed.rules}
@@ -145,7 +145,7 @@ def _alone_decides(subject: Subject, at: int) -> bool:
     )
 
 
-def _covering(subject: Subject, at: int) -> list[Rule | None]:
+def _covering(subject: ProvedPolicy, at: int) -> list[Rule | None]:
     """Return rules which are as severe wherever one is: those that the proof needed; None is the scorecard.
 
     Looked for first among the rules that read the same fields, which are few.
@@ -159,7 +159,7 @@ def _covering(subject: Subject, at: int) -> list[Rule | None]:
     return [rules[n] if n is not None else None for n in needed or ()]
 
 
-def _needed(subject: Subject, at: int, among: list[int]) -> list[int | None] | None:
+def _needed(subject: ProvedPolicy, at: int, among: list[int]) -> list[int | None] | None:
     """Return those of some rules that a proof needs to cover one; None where they do not."""
     needed: list[int | None] = []
     for outcome in (Outcome.REJECT, Outcome.REVIEW):
@@ -172,7 +172,7 @@ def _needed(subject: Subject, at: int, among: list[int]) -> list[int | None] | N
     return needed
 
 
-def _cover(subject: Subject, at: int, outcome: Outcome, among: list[int | None]) -> list[int | None] | None:
+def _cover(subject: ProvedPolicy, at: int, outcome: Outcome, among: list[int | None]) -> list[int | None] | None:
     """Return those of some rules that make an outcome wherever one rule does; None where they do not."""
     verdicts = subject.verdicts
     parts = [verdicts.parts[n] if n is not None else verdicts.card for n in among]
@@ -180,13 +180,13 @@ def _cover(subject: Subject, at: int, outcome: Outcome, among: list[int | None])
     return [among[n] for n in proof.core] if proof is not None else None
 
 
-def _shadowed(rule: Rule, covering: list[Rule | None]) -> Finding:
+def _shadowed(rule: Rule, covering: list[Rule | None]) -> ProofFinding:
     named = [f"`{other.id}`" if other is not None else "the scorecard" for other in covering[:4]]
     names = " and ".join(filter(None, (", ".join(named[:-1]), *named[-1:]))) or "the rest"
     others = [other for other in covering if other is not None]
     more = f", with {len(covering) - 4} more," if len(covering) > 4 else ""
     says = "says" if len(covering) == 1 else "say"
-    return Finding(
+    return ProofFinding(
         code="shadowed",
         severity="warning",
         message=f"`{rule.id}` never matters: wherever it speaks, {names}{more} {says} as much or more",

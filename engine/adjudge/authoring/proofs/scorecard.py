@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-from adjudge.authoring.proofs.finding import Finding
+from adjudge.authoring.proofs.finding import ProofFinding
 from adjudge.authoring.proofs.inquiry import NotProved, Proved
-from adjudge.authoring.proofs.subject import Subject, not_proved
+from adjudge.authoring.proofs.subject import ProvedPolicy, not_proved
 from adjudge.authoring.proofs.verdict import exactly
 from adjudge.authoring.proofs.world import Input
 from adjudge.model import Outcome, Verdict
@@ -16,7 +16,7 @@ from adjudge.policy.policy import Policy
 from adjudge.policy.typed import Row, Scorecard
 
 
-def scorecard_findings(subject: Subject) -> Iterator[Finding]:
+def scorecard_findings(subject: ProvedPolicy) -> Iterator[ProofFinding]:
     """Find bands that cannot be reached, and rows that never count."""
     card = subject.policy.typed.scorecard
     if card is None:
@@ -28,7 +28,7 @@ def scorecard_findings(subject: Subject) -> Iterator[Finding]:
         if isinstance(fires, NotProved):
             yield not_proved("never-true", f"whether {_named(card, row)} can be true", fires, row.span)
         if isinstance(fires, Proved):
-            yield Finding(
+            yield ProofFinding(
                 code="never-true",
                 severity="warning",
                 message=f"no input makes this row true: its {row.points:+d} points are never given",
@@ -42,7 +42,7 @@ def scorecard_findings(subject: Subject) -> Iterator[Finding]:
         what = f"the band `{outcome}` of the scorecard"
         if isinstance(answer, Proved):
             most = sum(row.points for row in card.rows if row.points > 0)
-            yield Finding(
+            yield ProofFinding(
                 code="band-unreachable",
                 severity="warning",
                 message=f"{what} begins at {begins}, and no input has a total in it",

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from adjudge.authoring.proofs.contributions import contributions
-from adjudge.authoring.proofs.finding import Finding, Witness
-from adjudge.authoring.proofs.inquiry import Answer, Found, Inquiry, NotProved
+from adjudge.authoring.proofs.finding import ProofFinding, Witness
+from adjudge.authoring.proofs.inquiry import Found, Inquiry, NotProved, ProofResult
 from adjudge.authoring.proofs.shrink import shrunk
 from adjudge.authoring.proofs.verdict import Verdicts, verdicts_of
 from adjudge.authoring.proofs.world import Input, fields_of, world_of
@@ -23,7 +23,7 @@ from adjudge.source import Span
 
 
 @dataclass(slots=True)
-class Subject:
+class ProvedPolicy:
     """What is asked about.
 
     card: the policy with its scorecard only.
@@ -50,7 +50,7 @@ class Subject:
         self.seen.append((found, verdict))
         return verdict
 
-    def ask(self, claim: Prop, holds: Callable[[Verdict], bool], *, assuming: tuple[Prop, ...] = ()) -> Answer:
+    def ask(self, claim: Prop, holds: Callable[[Verdict], bool], *, assuming: tuple[Prop, ...] = ()) -> ProofResult:
         """Return whether some input makes a claim true; `holds` says it of an input's verdict."""
         for found, verdict in self.seen:
             if holds(verdict):
@@ -92,9 +92,9 @@ class Subject:
         return world, verdicts_of(typed, translator, self.verdicts, same)
 
 
-def not_proved(code: str, what: str, answer: NotProved, span: Span) -> Finding:
+def not_proved(code: str, what: str, answer: NotProved, span: Span) -> ProofFinding:
     """Return the finding that a question has no answer."""
-    return Finding(
+    return ProofFinding(
         code="not-proved",
         severity="warning",
         message=f"not proved: {what} ({answer.why})",
@@ -103,13 +103,13 @@ def not_proved(code: str, what: str, answer: NotProved, span: Span) -> Finding:
     )
 
 
-def subject_of(policy: Policy, *, timeout_s: float, total_s: float) -> Subject:
+def subject_of(policy: Policy, *, timeout_s: float, total_s: float) -> ProvedPolicy:
     """Prepare a policy for questions. timeout_s: for each. total_s: for all together."""
     world, translator = world_of(policy)
     verdicts = verdicts_of(policy.typed, translator)
     inquiry = Inquiry((policy,), world, timeout_s, time.monotonic() + total_s)
     card = Policy(replace(policy.typed, rules=()), policy.functions)
-    subject = Subject(policy, world, translator, verdicts, inquiry, card)
+    subject = ProvedPolicy(policy, world, translator, verdicts, inquiry, card)
     quiet = conj(*(truth.false for truth in verdicts.rules), *(truth.known for truth in verdicts.rows))
     known = conj(*(term.known for term in world.slots.values() if not isinstance(term, Opaque)))
     still = conj(*(truth.false for truth in verdicts.rows))
@@ -131,7 +131,7 @@ def slots_of(policy: Policy, slot: str) -> tuple[str, ...]:
     return (slot, *(f"{slot}.{key}" for key in declared.vocabulary or () if f"{slot}.{key}" in policy.typed.slots))
 
 
-def span_of(subject: Subject, slot: str) -> Span:
+def span_of(subject: ProvedPolicy, slot: str) -> Span:
     """Return where a field is first read, or else where the policy begins."""
     typed = subject.policy.typed
     return next((rule.span for rule in typed.rules if slot in subject.reads(rule.condition)), Span(0, 0))

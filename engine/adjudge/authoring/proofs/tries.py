@@ -16,9 +16,9 @@ from typing import Any
 from adjudge.authoring.proofs.world import Input, fields_of, put
 from adjudge.expr.nodes import Call, Literal, names_in, walk
 from adjudge.expr.reference import Unknown, evaluate
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, EnumType, ListType, MapType, SetType
-from adjudge.fields import Field
 from adjudge.policy.policy import Policy
+from adjudge.values.fields import Field
+from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, EnumType, ListType, MapType, SetType
 
 TRIES_MAX = 600
 _VALUES_MAX = 24

@@ -15,11 +15,11 @@ from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, 
 from adjudge.expr.smt.translate import Translator
 from adjudge.expr.smt.values import holds, value_of
 from adjudge.expr.smt.world import World, as_number, number_val
-from adjudge.expr.types import STRING
-from adjudge.fields import Field
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOVEL, NOW
 from adjudge.policy.typed import TypedPolicy
+from adjudge.values.fields import Field
+from adjudge.values.types import STRING
 
 NO_LIST = 0
 """Given for a list that is to be refused."""

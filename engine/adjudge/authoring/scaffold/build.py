@@ -9,13 +9,13 @@ from typing import Literal
 
 from adjudge.errors import PolicyErrors, did_you_mean
 from adjudge.errors import ScaffoldError as ScaffoldError
-from adjudge.expr.types import BOOL, DOUBLE, INT, EnumType, MapType, SetType
-from adjudge.fields import Field
 from adjudge.plugin import Provider
 from adjudge.policy.catalogue import Catalogue
-from adjudge.policy.document import POLICY_NAME
-from adjudge.policy.load import read_policy
+from adjudge.policy.loading.document import POLICY_NAME
+from adjudge.policy.loading.load import read_policy
 from adjudge.texts import split_lines
+from adjudge.values.fields import Field
+from adjudge.values.types import BOOL, DOUBLE, INT, EnumType, MapType, SetType
 
 Build = Literal["none", "github", "gitlab"]
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from adjudge.authoring.schema.keys import OBJECTS, POLICY, TESTS, TEXT, Key
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, EnumType, MapType, SetType
-from adjudge.fields import FIELD_FORMS, Field
-from adjudge.policy.builtin_lists import BUILTIN
 from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.loading.builtin_lists import BUILTIN
+from adjudge.values.fields import FIELD_FORMS, Field
+from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, EnumType, MapType, SetType
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CAUGHT = {"enum": ["review", "reject"]}

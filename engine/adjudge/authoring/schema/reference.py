@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from adjudge.authoring.schema.keys import OBJECTS
 from adjudge.expr.functions import FUNCTIONS
-from adjudge.fields import FIELD_FORMS
-from adjudge.policy.builtin_lists import BUILTIN
+from adjudge.policy.loading.builtin_lists import BUILTIN
+from adjudge.values.fields import FIELD_FORMS
 
 _HEAD = """# Policy reference
 

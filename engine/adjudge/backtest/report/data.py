@@ -7,7 +7,7 @@ from typing import Any
 
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report.study import Moves, Study
-from adjudge.backtest.run import Cell
+from adjudge.backtest.run import VerdictCount
 from adjudge.model import OUTCOMES
 
 
@@ -21,10 +21,10 @@ def data(study: Study) -> dict[str, Any]:
         "moves": [_moves(moves) for moves in study.moves],
         "thresholds": [
             {
-                "field": knob.slot,
-                "operator": knob.operator,
-                "value": knob.value,
-                "where": knob.where,
+                "field": threshold.slot,
+                "operator": threshold.operator,
+                "value": threshold.value,
+                "where": threshold.where,
                 "settings": [
                     {
                         "value": one.value,
@@ -37,7 +37,7 @@ def data(study: Study) -> dict[str, Any]:
                 ],
             }
             for plotted in study.plotted
-            for knob, settings in plotted.curves.items()
+            for threshold, settings in plotted.curves.items()
         ],
     }
 
@@ -93,7 +93,7 @@ def _ratio(one: Ratio) -> dict[str, Any]:
     return {"hits": one.hits, "of": one.of, "share": one.share, "interval": one.interval}
 
 
-def _cell(cell: Cell) -> Mapping[str, Any]:
+def _cell(cell: VerdictCount) -> Mapping[str, Any]:
     return {
         "day": cell.day.isoformat() if cell.day is not None else None,
         "label": cell.label,

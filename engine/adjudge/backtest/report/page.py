@@ -9,7 +9,7 @@ from adjudge.backtest.report import plots
 from adjudge.backtest.report.study import Moves, Study
 from adjudge.backtest.report.words import RULES_MAX, pairs, percent, period, remarks
 from adjudge.model import OUTCOMES
-from adjudge.policy.scorecard_moves import MOVED_BY, most
+from adjudge.policy.explaining.scorecard_moves import MOVED_BY, most
 from adjudge.texts import in_html
 
 _STYLE = """
@@ -79,9 +79,11 @@ def _body(study: Study) -> Iterator[str]:
             yield f"<h3>{in_html(shape.slot)}</h3>"
             said = f"Rows by value, unknown on {shape.unknown:,}; dashed: the thresholds that stand."
             yield _figure(plots.distribution(shape, list(plotted.curves)), said)
-            for knob, settings in plotted.curves.items():
-                said = f"{knob.name}, turned alone. Whole: the share that does not pass. Dashed: of labelled frauds."
-                yield _figure(plots.trade_off(knob, settings), said)
+            for threshold, settings in plotted.curves.items():
+                said = (
+                    f"{threshold.name}, turned alone. Whole: the share that does not pass. Dashed: of labelled frauds."
+                )
+                yield _figure(plots.trade_off(threshold, settings), said)
 
 
 def _figure(svg: str, said: str) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 from adjudge.backtest.curves import Histogram, Setting
-from adjudge.backtest.knobs import Knob
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report.study import Moves
 from adjudge.backtest.report.words import percent, ratio
 from adjudge.backtest.run import Backtest
+from adjudge.backtest.tunable_thresholds import TunableThreshold
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.texts import in_html
 
@@ -137,7 +137,7 @@ def _stacks(moves: Moves, side: int, room: float, total: int, gap: int) -> dict[
     return found
 
 
-def distribution(shape: Histogram, knobs: Sequence[Knob]) -> str:
+def distribution(shape: Histogram, thresholds: Sequence[TunableThreshold]) -> str:
     """Draw how a field is distributed, all rows upward and frauds downward, with its thresholds."""
     count = max(len(bins) for bins in shape.bins.values())
     every = [sum(bins[at] for bins in shape.bins.values()) for at in range(count)]
@@ -156,12 +156,12 @@ def distribution(shape: Histogram, knobs: Sequence[Knob]) -> str:
     body.append(_text(LEFT - 6, TOP + 10, f"{max(every):,}", "end"))
     if any(frauds):
         body += [_text(LEFT - 6, base + 62, f"{max(frauds):,}", "end"), _text(LEFT + 4, base + 64, "frauds", "start")]
-    for knob in knobs:
-        x = LEFT + (WIDTH - LEFT - RIGHT) * (knob.value - shape.low) / (shape.high - shape.low)
+    for threshold in thresholds:
+        x = LEFT + (WIDTH - LEFT - RIGHT) * (threshold.value - shape.low) / (shape.high - shape.low)
         if LEFT <= x <= WIDTH - RIGHT:
-            title = f"<title>{in_html(knob.name)}</title>"
+            title = f"<title>{in_html(threshold.name)}</title>"
             body.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" class="now">{title}</line>')
-            body.append(_text(x, TOP - 3, f"{knob.value:g}"))
+            body.append(_text(x, TOP - 3, f"{threshold.value:g}"))
     body += _ends(shape.low, shape.high)
     return _svg(body, f"Distribution of {shape.slot}")
 
@@ -175,7 +175,7 @@ def _bar(x: float, y: float, width: float, height: float, kind: str, said: str) 
     return f'<rect {box} class="{kind}"><title>{in_html(said)}</title></rect>'
 
 
-def trade_off(knob: Knob, settings: Sequence[Setting]) -> str:
+def trade_off(threshold: TunableThreshold, settings: Sequence[Setting]) -> str:
     """Draw what each setting of a threshold would stop, and what share of the frauds."""
     low, high = settings[0].value, settings[-1].value
     lines: dict[str, list[tuple[float, Ratio]]] = {"review": [], "caught": []}
@@ -194,11 +194,13 @@ def trade_off(knob: Knob, settings: Sequence[Setting]) -> str:
         points = [(_x(value, low, high), _y(share.share or 0.0, 1.0)) for value, share in found]
         body.append(_line(points, name, DASHES[0] if name == "review" else DASHES[1]))
         for (x, y), (value, share) in zip(points, found, strict=True):
-            body.append(_dot(x, y, name, f"{knob.slot} {knob.operator} {value:g}: {words[name]} {ratio(share)}"))
-    x = _x(knob.value, low, high)
+            body.append(
+                _dot(x, y, name, f"{threshold.slot} {threshold.operator} {value:g}: {words[name]} {ratio(share)}")
+            )
+    x = _x(threshold.value, low, high)
     body.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" class="now"/>')
-    body += [_text(x, TOP - 3, f"{knob.value:g}"), *_ends(low, high)]
-    return _svg(body, f"Trade-off of {knob.name}")
+    body += [_text(x, TOP - 3, f"{threshold.value:g}"), *_ends(low, high)]
+    return _svg(body, f"Trade-off of {threshold.name}")
 
 
 def _x(value: float, low: float, high: float) -> float:

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from adjudge.backtest.curves import Histogram, Setting, curve, histogram, settings_for
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import Progress
-from adjudge.backtest.knobs import Knob, knobs_of
 from adjudge.backtest.measures import Measures, measure
 from adjudge.backtest.run import Backtest, Flow, Runner
+from adjudge.backtest.tunable_thresholds import TunableThreshold, tunable_thresholds
 from adjudge.policy.policy import Policy
 
 if TYPE_CHECKING:
     import duckdb
 
-KNOBS_MAX = 12
+THRESHOLDS_MAX = 12
 """Curves are drawn of so many thresholds."""
 
 
@@ -40,7 +40,7 @@ class Plotted:
     """A field whose thresholds are shown: its values, and what each threshold would do elsewhere."""
 
     histogram: Histogram
-    curves: Mapping[Knob, Sequence[Setting]]
+    curves: Mapping[TunableThreshold, Sequence[Setting]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,14 +100,17 @@ def study(
 
 
 def _plots(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset) -> tuple[tuple[Plotted, ...], int]:
-    by_slot: dict[str, list[Knob]] = {}
-    knobs = knobs_of(policy.typed)
-    for knob in knobs[:KNOBS_MAX]:
-        by_slot.setdefault(knob.slot, []).append(knob)
+    by_slot: dict[str, list[TunableThreshold]] = {}
+    thresholds = tunable_thresholds(policy.typed)
+    for threshold in thresholds[:THRESHOLDS_MAX]:
+        by_slot.setdefault(threshold.slot, []).append(threshold)
     found = []
     for slot, of in by_slot.items():
         shape = histogram(connection, policy, dataset, slot)
         if shape is not None:
-            curves = {knob: curve(connection, policy, dataset, knob, settings_for(knob, shape)) for knob in of}
+            curves = {
+                threshold: curve(connection, policy, dataset, threshold, settings_for(threshold, shape))
+                for threshold in of
+            }
             found.append(Plotted(shape, curves))
-    return tuple(found), max(0, len(knobs) - KNOBS_MAX)
+    return tuple(found), max(0, len(thresholds) - THRESHOLDS_MAX)

@@ -9,7 +9,7 @@ from adjudge.backtest.report.study import Moves, Study
 from adjudge.backtest.report.words import RULES_MAX, pairs, percent, period, remarks
 from adjudge.backtest.run import Backtest
 from adjudge.model import OUTCOMES
-from adjudge.policy.scorecard_moves import MOVED_BY, most
+from adjudge.policy.explaining.scorecard_moves import MOVED_BY, most
 
 
 def text(study: Study) -> str:

@@ -13,7 +13,7 @@ from adjudge.audit.kinds import bodies
 from adjudge.cli.group import FINE
 from adjudge.cli.logs import log_argument
 from adjudge.cli.output import JSON, counted, format_option, print_json, say
-from adjudge.expr.values import format_timestamp
+from adjudge.values.literals import format_timestamp
 
 
 @click.command("calls")

@@ -7,15 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from adjudge.audit.annotations import ErasureBody, LabelBody
 from adjudge.audit.bodies import COMMITMENT, DecisionBody
 from adjudge.audit.calls import CallBody
 from adjudge.audit.kinds import bodies
-from adjudge.audit.marks import ErasureBody, LabelBody
 from adjudge.audit.record import Record
 from adjudge.cli.audit.lines import call_said, erasure_said, label_said, milliseconds
 from adjudge.cli.output import verdict_lines
-from adjudge.expr.values import format_timestamp
-from adjudge.policy.explanation import HIDDEN
+from adjudge.policy.explaining.explanation import HIDDEN
+from adjudge.values.literals import format_timestamp
 
 _Told = DecisionBody | CallBody | LabelBody | ErasureBody
 

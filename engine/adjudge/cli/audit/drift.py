@@ -19,9 +19,9 @@ from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.logs import is_log
 from adjudge.cli.output import JSON, format_option, print_json, say
 from adjudge.cli.settings import Settings
-from adjudge.policy.load import read_policy_file
+from adjudge.policy.loading.load import read_policy_file
 from adjudge.policy.policy import Policy
-from adjudge.replay import load_recorded
+from adjudge.replay.decisions import load_recorded
 
 if TYPE_CHECKING:
     from adjudge.backtest.drift import Drift, Window

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from adjudge.audit.annotations import ErasureBody, LabelBody
 from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.calls import CallBody
 from adjudge.audit.checkpoints import CheckpointBody
-from adjudge.audit.marks import ErasureBody, LabelBody
 from adjudge.audit.record import Record
 from adjudge.cli.output import counted
 from adjudge.model import SignalStatus

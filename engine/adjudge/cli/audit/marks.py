@@ -14,10 +14,10 @@ from pathlib import Path
 import click
 import msgspec
 
+from adjudge.audit.annotations import LABELS, LabelBody, check_by, erasure_body, label_body
 from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.kinds import bodies
 from adjudge.audit.log import AuditLog
-from adjudge.audit.marks import LABELS, LabelBody, check_by, erasure_body, label_body
 from adjudge.audit.vault import Vault
 from adjudge.cli.audit.keys import checkpoints_by, key_option, mac_key_option
 from adjudge.cli.audit.table import read_table

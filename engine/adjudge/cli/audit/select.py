@@ -14,8 +14,8 @@ import msgspec
 from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.kinds import KINDS
 from adjudge.errors import EvaluationError, did_you_mean
-from adjudge.expr.values import parse_timestamp
 from adjudge.model import OUTCOMES, DecisionStatus, SignalStatus
+from adjudge.values.literals import parse_timestamp
 
 _END = datetime.max.replace(tzinfo=UTC)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)

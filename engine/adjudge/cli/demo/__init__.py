@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from adjudge.audit.trail import AuditTrail
 from adjudge.audit.verify import Findings, verify
 from adjudge.cli.demo.vendor import running_sandbox
 from adjudge.cli.group import FINDINGS, FINE
@@ -22,10 +23,9 @@ from adjudge.cli.settings import Settings, configure_logging
 from adjudge.documents import decision_document, decode_request, error_document
 from adjudge.engine import Engine
 from adjudge.errors import MerchantBizIdConflict
-from adjudge.journal import Journal
 from adjudge.model import Decision, SignalStatus, Verdict
 from adjudge.registry import load_policy
-from adjudge.replay import Replayed, replay
+from adjudge.replay.decisions import Replayed, replay
 
 ENDPOINT = "ADJUDGE_ALIYUN_ENDPOINT"
 KEYS = ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN")
@@ -109,8 +109,8 @@ def decisions(settings: Settings, folder: Path) -> Iterator[Step]:
     policy = load_policy(folder / "policy.yaml", registry=registry)
     with running_sandbox(folder / "sandbox.yaml", offered=registry.offered("command")) as vendor:
         environment = {ENDPOINT: vendor.url, **dict.fromkeys(KEYS)}
-        journal = Journal.open(folder / "audit")
-        with _environment(environment), Engine([policy], registry=registry, journal=journal) as engine:
+        trail = AuditTrail.open(folder / "audit")
+        with _environment(environment), Engine([policy], registry=registry, trail=trail) as engine:
             for title, name in STEPS:
                 if (title, name) == STEPS[-1]:
                     vendor.stop()

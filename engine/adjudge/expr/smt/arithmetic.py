@@ -27,8 +27,8 @@ from adjudge.expr.smt.terms import (
     places_of,
 )
 from adjudge.expr.smt.world import DOUBLE_MAX, LIMITS, World
-from adjudge.expr.types import DURATION, INT, TIMESTAMP, Type
-from adjudge.expr.values import INT_MIN, TEXT_MAX
+from adjudge.values.literals import INT_MIN, TEXT_MAX
+from adjudge.values.types import DURATION, INT, TIMESTAMP, Type
 
 ROUNDING = Fraction(1, 2**53)
 SMALLEST = Fraction(1, 2**1074)

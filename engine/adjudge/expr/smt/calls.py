@@ -32,8 +32,8 @@ from adjudge.expr.smt.terms import (
     length_of,
 )
 from adjudge.expr.smt.world import EPOCH, LIMITS
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, Type, is_dynamic, is_text
-from adjudge.expr.values import INT_MAX, INT_MIN
+from adjudge.values.literals import INT_MAX, INT_MIN
+from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, Type, is_dynamic, is_text
 
 if TYPE_CHECKING:
     from adjudge.expr.smt.translate import Translator

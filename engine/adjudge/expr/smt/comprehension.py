@@ -13,7 +13,7 @@ from adjudge.expr.smt.comparison import with_tail
 from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, formula, neg
 from adjudge.expr.smt.terms import Entries, Items, Members, Term, Truth, of_names, placed
 from adjudge.expr.smt.world import known_where, unknown_of
-from adjudge.expr.types import item_of
+from adjudge.values.types import item_of
 
 if TYPE_CHECKING:
     from adjudge.expr.smt.translate import Translator

@@ -11,7 +11,7 @@ from typing import Any
 import z3
 
 from adjudge.expr.smt.logic import Prop, all_of, any_of, choose, conj, disj, neg, pick
-from adjudge.fields import Field
+from adjudge.values.fields import Field
 
 NEAR_MAX = 0x2FA1F
 """Characters up to this one are the solver's own. One past it that a policy names is a variable: some character between

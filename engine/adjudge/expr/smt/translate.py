@@ -35,8 +35,8 @@ from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, neg, reason
 from adjudge.expr.smt.shapes import Shapes
 from adjudge.expr.smt.terms import Entries, Items, Number, Opaque, Term, Text, Truth, either, length_of, places_of
 from adjudge.expr.smt.world import World, constant, unknown_of
-from adjudge.expr.types import BOOL, Type
 from adjudge.expr.work import Size
+from adjudge.values.types import BOOL, Type
 
 Scope = Mapping[str, Term]
 

@@ -14,8 +14,8 @@ from adjudge.expr.smt.lengths import filled
 from adjudge.expr.smt.logic import Prop, formula
 from adjudge.expr.smt.terms import NEAR_MAX, Codes, Entries, Items, Members, Number, Term, Text, Truth
 from adjudge.expr.smt.world import EPOCH, MICROSECOND
-from adjudge.expr.types import DOUBLE, DURATION, TIMESTAMP
-from adjudge.fields import Field
+from adjudge.values.fields import Field
+from adjudge.values.types import DOUBLE, DURATION, TIMESTAMP
 
 LENGTH_MAX = 1000
 """Of a list in a witness."""

@@ -13,7 +13,9 @@ import z3
 
 from adjudge.expr.smt.logic import Prop, conj
 from adjudge.expr.smt.terms import Codes, Entries, Items, Members, Number, Opaque, Term, Text, Truth, either
-from adjudge.expr.types import (
+from adjudge.values.fields import Bound, Field
+from adjudge.values.literals import DURATION_MAX, INT_MAX, INT_MIN
+from adjudge.values.types import (
     BOOL,
     DOUBLE,
     DURATION,
@@ -27,8 +29,6 @@ from adjudge.expr.types import (
     Type,
     is_text,
 )
-from adjudge.expr.values import DURATION_MAX, INT_MAX, INT_MIN
-from adjudge.fields import Bound, Field
 
 ITEMS_MAX = 3
 """Of a list, so many items are looked at one by one."""

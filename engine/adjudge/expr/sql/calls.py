@@ -10,8 +10,8 @@ from adjudge.expr.functions import MATCHED_MAX, _compiled, zone
 from adjudge.expr.nodes import Call, Literal, Node
 from adjudge.expr.sql.dialect import Dialect
 from adjudge.expr.sql.value import NotTranslatable, Sql, in_days, negated
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, SetType, is_text
-from adjudge.expr.types import ListType as List
+from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, SetType, is_text
+from adjudge.values.types import ListType as List
 
 _OWN_RE2 = re.compile(r"\(\?<|\\[pP]")
 """What depends on the version of RE2: the newer form of named groups, and the tables of Unicode."""

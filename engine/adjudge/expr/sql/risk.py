@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from adjudge.expr.nodes import Comprehension, Name, Node, children, walk
 from adjudge.expr.sql.dialect import Dialect
 from adjudge.expr.sql.value import NotTranslatable
-from adjudge.expr.types import STRING, EnumType, ListType, MapType, Type
 from adjudge.expr.work import CHARACTERS, WORK_MAX, harmless, size_of
+from adjudge.values.types import STRING, EnumType, ListType, MapType, Type
 
 MOST = WORK_MAX // 100
 """Units that a macro may take in SQL: a database does it for thousands of rows at once, and keeps what is between."""

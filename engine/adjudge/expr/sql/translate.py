@@ -34,9 +34,9 @@ from adjudge.expr.sql.calls import call
 from adjudge.expr.sql.dialect import DUCKDB, Dialect
 from adjudge.expr.sql.risk import risk_of
 from adjudge.expr.sql.value import Binds, NotTranslatable, Sql, in_days, in_lengths, is_null, joined, negated
-from adjudge.expr.types import BOOL, DOUBLE, DURATION, INT, SCALARS, TIMESTAMP, MapType, SetType, Type, is_text
-from adjudge.expr.types import ListType as List
-from adjudge.expr.values import TEXT_MAX
+from adjudge.values.literals import TEXT_MAX
+from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, SCALARS, TIMESTAMP, MapType, SetType, Type, is_text
+from adjudge.values.types import ListType as List
 
 _EXACT = 2**53
 _SIGNS = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
-from adjudge.expr.values import DURATION_MAX
 from adjudge.source import Span
+from adjudge.values.literals import DURATION_MAX
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)

@@ -14,7 +14,7 @@ from adjudge_plugins.aliyun.media.finding import (
     ADVISED_SHORT_SIDE,
     BrokenMediaError,
     Examined,
-    Finding,
+    MediaFinding,
     better_by_url,
     few_pixels,
     too_large,
@@ -72,7 +72,7 @@ def examine_clip(data: bytes) -> Examined:
         errors.append(error.finding)
     except ImportError:
         message = "length and frame rate were not looked at: install adjudge[media]"
-        warnings.append(Finding(code="MEDIA_NOT_EXAMINED", message=message))
+        warnings.append(MediaFinding(code="MEDIA_NOT_EXAMINED", message=message))
     width, height = _seen(track)
     if track is not None and width and height:
         warnings += few_pixels(width, height, "video", f"The video is very small. {_TWO_SECONDS}")
@@ -94,32 +94,34 @@ def _seen(track: Track | None) -> tuple[int | None, int | None]:
     return (track.height, track.width) if track.is_on_its_side else (track.width, track.height)
 
 
-def _size_errors(size: int) -> Iterator[Finding]:
+def _size_errors(size: int) -> Iterator[MediaFinding]:
     yield from too_large(size, "video", f"The video is too large. {_TWO_SECONDS}")
     if size <= FILE_ABOVE_BYTES:
         message = f"the video has {size:,} bytes, more than {FILE_ABOVE_BYTES:,} are needed"
-        yield Finding(code="MEDIA_TOO_SMALL", message=message, capture_again=f"The video is too small. {_TWO_SECONDS}")
+        yield MediaFinding(
+            code="MEDIA_TOO_SMALL", message=message, capture_again=f"The video is too small. {_TWO_SECONDS}"
+        )
 
 
-def _size_warnings(size: int) -> Iterator[Finding]:
+def _size_warnings(size: int) -> Iterator[MediaFinding]:
     if FILE_ABOVE_BYTES < size <= FILE_SURELY_ABOVE_BYTES:
         message = f"the video has {size:,} bytes, too few if the vendor's 100 KB are {FILE_SURELY_ABOVE_BYTES:,}"
-        yield Finding(code="MEDIA_BARELY_LARGE_ENOUGH", message=message)
+        yield MediaFinding(code="MEDIA_BARELY_LARGE_ENOUGH", message=message)
     yield from better_by_url(size, "video")
 
 
-def _orientation_warnings(track: Track, width: int, height: int) -> Iterator[Finding]:
+def _orientation_warnings(track: Track, width: int, height: int) -> Iterator[MediaFinding]:
     if width >= height:
         message = (
             f"the video is {width} wide and {height} high, {ADVISED_SHORT_SIDE} by {ADVISED_LONG_SIDE} is recommended"
         )
-        yield Finding(code="MEDIA_VIDEO_NOT_PORTRAIT", message=message)
+        yield MediaFinding(code="MEDIA_VIDEO_NOT_PORTRAIT", message=message)
     if track.is_turned:
         message = f"the video is stored {track.width} by {track.height} and turned when it is shown; the vendor may not"
-        yield Finding(code="MEDIA_STORED_TURNED", message=message)
+        yield MediaFinding(code="MEDIA_STORED_TURNED", message=message)
 
 
-def _time_errors(measured: Measured) -> Iterator[Finding]:
+def _time_errors(measured: Measured) -> Iterator[MediaFinding]:
     """Yield what is wrong with length and rate.
 
     A file's two lengths differ by its sound, or where one is wrong. Which the vendor reads is not known: both must do.
@@ -129,22 +131,26 @@ def _time_errors(measured: Measured) -> Iterator[Finding]:
             f"the video's track declares {float(measured.by_track):.3f} s, "
             f"but the file holds frames of {float(measured.by_frames):.3f} s"
         )
-        yield Finding(code="MEDIA_TRUNCATED", message=message, capture_again=_AGAIN)
+        yield MediaFinding(code="MEDIA_TRUNCATED", message=message, capture_again=_AGAIN)
     least, most = LENGTH_S
     lengths = [length for length in (measured.by_frames, measured.by_file) if length is not None]
     if min(lengths) < least:
         message = f"the video lasts {float(min(lengths)):.3f} s, at least {least} s are needed"
-        yield Finding(code="MEDIA_TOO_SHORT", message=message, capture_again=f"The video is too short. {_TWO_SECONDS}")
+        yield MediaFinding(
+            code="MEDIA_TOO_SHORT", message=message, capture_again=f"The video is too short. {_TWO_SECONDS}"
+        )
     if max(lengths) > most:
         message = f"the video lasts {float(max(lengths)):.3f} s, at most {most} s are taken"
-        yield Finding(code="MEDIA_TOO_LONG", message=message, capture_again=f"The video is too long. {_TWO_SECONDS}")
+        yield MediaFinding(
+            code="MEDIA_TOO_LONG", message=message, capture_again=f"The video is too long. {_TWO_SECONDS}"
+        )
     rate = measured.frames / measured.by_frames if measured.by_frames > 0 else None
     if rate is not None and rate < RATE_MIN:
         message = f"the video has {float(rate):.2f} frames a second, at least {RATE_MIN} are needed"
-        yield Finding(code="MEDIA_FRAME_RATE", message=message, capture_again=_SMOOTHER)
+        yield MediaFinding(code="MEDIA_FRAME_RATE", message=message, capture_again=_SMOOTHER)
     if rate is not None and rate > RATE_MAX:
         message = f"the video has {float(rate):,.0f} frames a second, which no camera records"
-        yield Finding(code="MEDIA_FRAME_RATE", message=message, capture_again=_AGAIN)
+        yield MediaFinding(code="MEDIA_FRAME_RATE", message=message, capture_again=_AGAIN)
 
 
 def _measure(data: bytes, track: Track) -> Measured:

@@ -17,7 +17,7 @@ ADVISED_SHORT_SIDE = 480
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class MediaFinding:
     """One thing that is wrong with media, or not as recommended.
 
     message: for the operator, with the figure and the limit.
@@ -40,8 +40,8 @@ class Examined:
     """
 
     media_type: Literal["image", "video"]
-    errors: tuple[Finding, ...]
-    warnings: tuple[Finding, ...]
+    errors: tuple[MediaFinding, ...]
+    warnings: tuple[MediaFinding, ...]
     width: int | None = None
     height: int | None = None
     duration_s: float | None = None
@@ -53,28 +53,28 @@ class BrokenMediaError(Exception):
 
     def __init__(self, code: str, message: str, capture_again: str | None = None) -> None:
         super().__init__(message)
-        self.finding = Finding(code=code, message=message, capture_again=capture_again)
+        self.finding = MediaFinding(code=code, message=message, capture_again=capture_again)
 
 
-def too_large(size: int, what: str, capture_again: str | None = None) -> Iterator[Finding]:
+def too_large(size: int, what: str, capture_again: str | None = None) -> Iterator[MediaFinding]:
     """Yield the error of a file above the limit."""
     if size > FILE_MAX_BYTES:
         message = f"the {what} has {size:,} bytes, at most {FILE_MAX_BYTES:,} are taken"
-        yield Finding(code="MEDIA_TOO_LARGE", message=message, capture_again=capture_again)
+        yield MediaFinding(code="MEDIA_TOO_LARGE", message=message, capture_again=capture_again)
 
 
-def better_by_url(size: int, what: str) -> Iterator[Finding]:
+def better_by_url(size: int, what: str) -> Iterator[MediaFinding]:
     """Yield the warning of a file that should not travel as Base64."""
     if size > URL_ABOVE_BYTES:
         message = f"the {what} has {size:,} bytes, above {URL_ABOVE_BYTES:,} a URL or an upload is recommended"
-        yield Finding(code="MEDIA_BETTER_BY_URL", message=message)
+        yield MediaFinding(code="MEDIA_BETTER_BY_URL", message=message)
 
 
-def few_pixels(width: int, height: int, what: str, capture_again: str) -> Iterator[Finding]:
+def few_pixels(width: int, height: int, what: str, capture_again: str) -> Iterator[MediaFinding]:
     """Yield the warning of a picture or video below the recommended size, whichever way it is turned."""
     if max(width, height) < ADVISED_LONG_SIDE or min(width, height) < ADVISED_SHORT_SIDE:
         message = (
             f"the {what} is {width} wide and {height} high, "
             f"at least {ADVISED_SHORT_SIDE} by {ADVISED_LONG_SIDE} are recommended"
         )
-        yield Finding(code="MEDIA_FEW_PIXELS", message=message, capture_again=capture_again)
+        yield MediaFinding(code="MEDIA_FEW_PIXELS", message=message, capture_again=capture_again)

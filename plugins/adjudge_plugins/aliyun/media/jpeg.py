@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from adjudge_plugins.aliyun.media.finding import BrokenMediaError, Finding
+from adjudge_plugins.aliyun.media.finding import BrokenMediaError, MediaFinding
 from adjudge_plugins.pictures import read_orientation
 
 SEGMENTS_MAX = 1000
@@ -47,7 +47,7 @@ class Jpeg:
     frame: Frame | None
     orientation: int
     end: int | None
-    fault: Finding | None
+    fault: MediaFinding | None
 
 
 def read_jpeg(data: bytes) -> Jpeg:
@@ -55,7 +55,7 @@ def read_jpeg(data: bytes) -> Jpeg:
     frame: Frame | None = None
     exif: bytes | None = None
     end: int | None = None
-    fault: Finding | None = None
+    fault: MediaFinding | None = None
     seen: set[int] = set()
     try:
         for marker, start, stop in _segments(data):

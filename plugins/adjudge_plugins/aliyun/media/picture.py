@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from adjudge_plugins.aliyun.media.finding import Examined, Finding, better_by_url, few_pixels, too_large
+from adjudge_plugins.aliyun.media.finding import Examined, MediaFinding, better_by_url, few_pixels, too_large
 from adjudge_plugins.aliyun.media.jpeg import Frame, Jpeg, read_jpeg
 from adjudge_plugins.aliyun.media.kind import recognise
 
@@ -38,7 +38,7 @@ def _seen(jpeg: Jpeg) -> tuple[int | None, int | None]:
     return sides[::-1] if jpeg.orientation >= 5 else sides
 
 
-def _errors(jpeg: Jpeg) -> Iterator[Finding]:
+def _errors(jpeg: Jpeg) -> Iterator[MediaFinding]:
     if jpeg.fault is not None:
         yield jpeg.fault
     if jpeg.frame is None:
@@ -46,38 +46,38 @@ def _errors(jpeg: Jpeg) -> Iterator[Finding]:
     width, height = jpeg.frame.width, jpeg.frame.height
     if max(width, height) > LONG_SIDE_MAX or min(width, height) > SHORT_SIDE_MAX:
         message = f"the picture is {width} by {height}, at most {SHORT_SIDE_MAX} by {LONG_SIDE_MAX} are taken"
-        yield Finding(code="MEDIA_TOO_MANY_PIXELS", message=message)
+        yield MediaFinding(code="MEDIA_TOO_MANY_PIXELS", message=message)
     if not _is_portrait(jpeg.frame, turned=False) and not _is_portrait(jpeg.frame, turned=jpeg.orientation >= 5):
         wide, high = _seen(jpeg)
         message = f"the picture is {wide} wide and {high} high, it must be higher than wide"
-        yield Finding(code="MEDIA_NOT_PORTRAIT", message=message, capture_again=_HOLD_UPRIGHT)
+        yield MediaFinding(code="MEDIA_NOT_PORTRAIT", message=message, capture_again=_HOLD_UPRIGHT)
 
 
 def _is_portrait(frame: Frame, *, turned: bool) -> bool:
     return frame.width > frame.height if turned else frame.height > frame.width
 
 
-def _of_size(size: int) -> Iterator[Finding]:
+def _of_size(size: int) -> Iterator[MediaFinding]:
     least, most = ADVISED_BYTES
     if size < least:
         message = f"the picture has {size:,} bytes, {least:,} to {most:,} are recommended"
-        yield Finding(code="MEDIA_FEW_BYTES", message=message)
+        yield MediaFinding(code="MEDIA_FEW_BYTES", message=message)
     if size > most:
         message = f"the picture has {size:,} bytes, {least:,} to {most:,} are recommended"
-        yield Finding(code="MEDIA_MANY_BYTES", message=message)
+        yield MediaFinding(code="MEDIA_MANY_BYTES", message=message)
     yield from better_by_url(size, "picture")
 
 
-def _of_structure(data: bytes, jpeg: Jpeg) -> Iterator[Finding]:
+def _of_structure(data: bytes, jpeg: Jpeg) -> Iterator[MediaFinding]:
     if jpeg.end is not None and jpeg.end < len(data):
         after = data[jpeg.end :]
         message = f"{len(after):,} bytes follow the end of the picture, {recognise(after).name}"
-        yield Finding(code="MEDIA_TRAILING_DATA", message=message)
+        yield MediaFinding(code="MEDIA_TRAILING_DATA", message=message)
     if jpeg.frame is not None:
         oddities = tuple(_oddities(jpeg.frame))
         if oddities:
             message = f"the JPEG is {' and '.join(oddities)}, which not every reader takes"
-            yield Finding(code="MEDIA_UNUSUAL_JPEG", message=message)
+            yield MediaFinding(code="MEDIA_UNUSUAL_JPEG", message=message)
 
 
 def _oddities(frame: Frame) -> Iterator[str]:
@@ -89,7 +89,7 @@ def _oddities(frame: Frame) -> Iterator[str]:
         yield f"of {frame.components} colour components"
 
 
-def _of_pixels(jpeg: Jpeg) -> Iterator[Finding]:
+def _of_pixels(jpeg: Jpeg) -> Iterator[MediaFinding]:
     """Yield what is recommended of the pixels.
 
     Whether the vendor turns a picture by its EXIF before it looks is not known. Portrait must hold both ways to be
@@ -101,11 +101,11 @@ def _of_pixels(jpeg: Jpeg) -> Iterator[Finding]:
     yield from few_pixels(width, height, "picture", _USE_CAMERA)
     if min(width, height) > PREPARED_SHORT_SIDE:
         message = f"the picture's short side has {min(width, height)} pixels, {PREPARED_SHORT_SIDE} are recommended"
-        yield Finding(code="MEDIA_SCALE_DOWN", message=message)
+        yield MediaFinding(code="MEDIA_SCALE_DOWN", message=message)
     if jpeg.orientation != 1:
         stored, seen = _is_portrait(jpeg.frame, turned=False), _is_portrait(jpeg.frame, turned=jpeg.orientation >= 5)
         portrait = "" if stored == seen else f", and is portrait only as {'stored' if stored else 'seen'}"
         message = (
             f"the picture is stored turned (EXIF orientation {jpeg.orientation}){portrait}; `prepare` sets it upright"
         )
-        yield Finding(code="MEDIA_STORED_TURNED", message=message)
+        yield MediaFinding(code="MEDIA_STORED_TURNED", message=message)

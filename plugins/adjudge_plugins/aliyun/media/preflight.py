@@ -9,13 +9,13 @@ from __future__ import annotations
 import io
 
 from adjudge_plugins.aliyun.media.clip import examine_clip
-from adjudge_plugins.aliyun.media.finding import Examined, Finding
+from adjudge_plugins.aliyun.media.finding import Examined, MediaFinding
 from adjudge_plugins.aliyun.media.jpeg import read_jpeg
 from adjudge_plugins.aliyun.media.kind import JPEG, MOV, MP4, PNG, Kind, recognise
 from adjudge_plugins.aliyun.media.picture import PREPARED_SHORT_SIDE, examine_picture
 from adjudge_plugins.pictures import PictureError, read_picture
 
-__all__ = ["Examined", "Finding", "examine", "prepare"]
+__all__ = ["Examined", "MediaFinding", "examine", "prepare"]
 
 PREPARED_QUALITY = 80
 PREPARE_MAX_PIXELS = 64_000_000
@@ -85,9 +85,9 @@ def _check_pixels(width: int, height: int) -> None:
         raise ValueError(f"the picture is {width} by {height}, at most {PREPARE_MAX_PIXELS:,} pixels are decoded")
 
 
-def _wrong_kind(data: bytes, kind: Kind) -> Finding:
+def _wrong_kind(data: bytes, kind: Kind) -> MediaFinding:
     if not data:
-        return Finding(code="MEDIA_EMPTY", message="the file is empty, 0 bytes", capture_again=_USE_CAMERA)
+        return MediaFinding(code="MEDIA_EMPTY", message="the file is empty, 0 bytes", capture_again=_USE_CAMERA)
     code = "MEDIA_NOT_JPEG" if kind.media_type == "image" else "MEDIA_NOT_MP4"
     message = f"the file is {kind.name}; a picture must be JPEG, a video MP4 or MOV"
-    return Finding(code=code, message=message, capture_again=_USE_CAMERA)
+    return MediaFinding(code=code, message=message, capture_again=_USE_CAMERA)

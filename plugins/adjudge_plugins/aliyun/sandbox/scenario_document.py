@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adjudge.errors import EvaluationError, did_you_mean
-from adjudge.expr.values import parse_duration
+from adjudge.values.literals import parse_duration
 from adjudge_plugins.aliyun.sandbox.reaction import check_delay
 
 if TYPE_CHECKING:

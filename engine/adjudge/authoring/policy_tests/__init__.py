@@ -1,0 +1,1 @@
+"""The tests that a policy carries: run, measured and suggested."""

@@ -1,0 +1,133 @@
+"""What a test expects of a verdict, checked against the policy's own names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from adjudge.errors import did_you_mean
+from adjudge.model import OUTCOMES, Outcome
+from adjudge.policy.loading.forms import Entries
+from adjudge.policy.loading.reader import Reader
+from adjudge.policy.text import yaml
+from adjudge.policy.text.syntax import shown
+from adjudge.policy.text.yaml import Scalar, YamlNode
+from adjudge.policy.typed import TypedPolicy
+
+KEYS = (
+    "outcome",
+    "lower",
+    "upper",
+    "settled",
+    "rules",
+    "unresolved",
+    "reasons",
+    "score",
+    "waived",
+    "problems",
+)
+SCORECARD = "scorecard"
+POINTS_MAX = 10**9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What a verdict must be; None for what the test does not say.
+
+    rules, unresolved, waived: ids that must be among the verdict's; none at all where empty.
+    reasons: exactly these codes, in any order. score: lowest and highest total.
+    problems: full names of the given values that must be refused.
+    """
+
+    outcome: Outcome | None = None
+    lower: Outcome | None = None
+    upper: Outcome | None = None
+    settled: bool | None = None
+    rules: tuple[str, ...] | None = None
+    unresolved: tuple[str, ...] | None = None
+    reasons: tuple[str, ...] | None = None
+    score: tuple[int, int] | None = None
+    waived: tuple[str, ...] | None = None
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedReader:
+    """Reads what the tests of one policy expect. fields: full names of all that can be given."""
+
+    reader: Reader
+    policy: TypedPolicy
+    fields: Collection[str]
+
+    def read(self, key: Scalar, node: YamlNode) -> Expected:
+        """Return what stands under `expect`."""
+        if isinstance(node, Scalar):
+            return Expected(outcome=self.reader.outcome(node, "`expect`"))
+        entries = self.reader.mapping(node, "`expect`", keys=KEYS, at=key.span)
+        if isinstance(node, yaml.Mapping) and not node.entries:
+            self.reader.blame("test-empty", "`expect` says nothing", key.span, f"one of {', '.join(OUTCOMES)}")
+        typed = self.policy
+        ids = [rule.id for rule in typed.rules]
+        codes = [rule.reason for rule in typed.rules] + ([typed.scorecard.reason] if typed.scorecard else [])
+        return Expected(
+            outcome=self.outcome(entries, "outcome"),
+            lower=self.outcome(entries, "lower"),
+            upper=self.outcome(entries, "upper"),
+            settled=self.settled(entries["settled"][1]) if "settled" in entries else None,
+            rules=self.names(entries, "rules", ids, "test-rule", "rule"),
+            unresolved=self.names(entries, "unresolved", ids, "test-rule", "rule"),
+            reasons=self.names(entries, "reasons", codes, "test-reason", "reason code"),
+            score=self.score(entries["score"][1]) if "score" in entries else None,
+            waived=self.names(entries, "waived", [*ids, SCORECARD], "test-rule", "rule"),
+            problems=self.problems(entries),
+        )
+
+    def outcome(self, entries: Entries, key: str) -> Outcome | None:
+        """Return the outcome under a key, if it is there."""
+        return self.reader.outcome(entries[key][1], f"`{key}`") if key in entries else None
+
+    def settled(self, node: YamlNode) -> bool | None:
+        """Return whether the verdict is to be settled."""
+        said = self.reader.choice(node, "`settled`", ("true", "false"))
+        return None if said is None else said == "true"
+
+    def names(self, entries: Entries, key: str, known: Iterable[str], code: str, what: str) -> tuple[str, ...] | None:
+        """Return a list of names that the policy has; None where the key is not there."""
+        if key not in entries:
+            return None
+        found = []
+        known = tuple(dict.fromkeys(known))
+        for item in self.reader.items(entries[key][1], f"`{key}`"):
+            name = self.reader.text(item, f"a {what}")
+            if name is not None and name not in known:
+                hint = did_you_mean(name, known)
+                self.reader.blame(code, f"the policy has no {what} `{shown(name)}`", item.span, hint)
+            elif name is not None:
+                found.append(name)
+        return tuple(found)
+
+    def problems(self, entries: Entries) -> tuple[str, ...]:
+        """Return the fields whose values are to be refused, a part inside a field by its dotted path."""
+        if "problems" not in entries:
+            return ()
+        found = []
+        for item in self.reader.items(entries["problems"][1], "`problems`"):
+            name = self.reader.text(item, "a field")
+            if name is not None and not any(name == one or name.startswith(f"{one}.") for one in self.fields):
+                hint = did_you_mean(name, self.fields)
+                self.reader.blame("test-field", f"the policy has no field `{shown(name)}`", item.span, hint)
+            elif name is not None:
+                found.append(name)
+        return tuple(found)
+
+    def score(self, node: YamlNode) -> tuple[int, int] | None:
+        """Return the lowest and highest total; one number stands for both."""
+        if self.policy.scorecard is None:
+            self.reader.blame("test-score", "the policy has no scorecard", node.span)
+            return None
+        ends = node.items if isinstance(node, yaml.Sequence) else (node, node)
+        if len(ends) != 2:
+            self.reader.unfit(node, "`score`", "a number of points, or [lowest, highest]")
+            return None
+        low, high = (self.reader.integer(end, "`score`", POINTS_MAX) for end in ends)
+        return None if low is None or high is None else (low, high)

@@ -1,0 +1,240 @@
+"""Tests that are missing, for an author to fill in: inputs that try what no test has tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from adjudge.authoring.formatting.scalars import text_scalar
+from adjudge.authoring.policy_tests.cases import PolicyTest, PolicyTestFile, read_tests
+from adjudge.authoring.policy_tests.coverage import Item, Tracker, coverage, described
+from adjudge.authoring.policy_tests.testing import run_case
+from adjudge.authoring.proofs.guesses import guesses
+from adjudge.errors import PolicyErrors
+from adjudge.errors import SuggestFault as SuggestFault
+from adjudge.expr.nodes import Node
+from adjudge.model import Outcome
+from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.explaining.explanation import shown
+from adjudge.policy.policy import Policy
+from adjudge.policy.slots import NOW
+from adjudge.policy.text import yaml
+from adjudge.policy.text.yaml import read_yaml
+from adjudge.texts import split_lines
+from adjudge.values.literals import format_timestamp
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """A test that tries some items. given: what differs from the file's defaults; None for a signal that is lost.
+
+    today: what the policy says now, for the author to agree with or not.
+    """
+
+    name: str
+    given: Mapping[str, object]
+    now: datetime | None
+    items: tuple[Item, ...]
+    today: Outcome
+
+    def render(self, indent: str = "  ", *, agreed: bool = False) -> str:
+        """Return it as an entry of `tests`; its `expect` is for the author to fill in, unless they have agreed."""
+        lines = [f"- name: {text_scalar(self.name)}"]
+        if self.given:
+            lines.append(f"  given: {_flow(self.given)}")
+        if self.now is not None:
+            lines.append(f"  now: {format_timestamp(self.now)}")
+        lines.append(f"  expect: {'' if agreed else '# today: '}{self.today}")
+        return "\n".join(indent + line for line in lines)
+
+
+def suggest(
+    file: PolicyTestFile, others: Iterable[PolicyTestFile] = ()
+) -> tuple[tuple[Suggestion, ...], tuple[Item, ...]]:
+    """Return tests that try what is missing, fewest first, and what no input was found for.
+
+    others: more tests of the same policy, in files of their own; what they try is not missing.
+    """
+    others = tuple(others)
+    searcher = _Searcher(file, others)
+    left = list(coverage([file, *others]).missing)
+    found: list[Suggestion] = []
+    names = {case.name for case in file.cases}
+    unfound: list[Item] = []
+    while left:
+        item = left[0]
+        suggestion = searcher.find(item, left)
+        if suggestion is None:
+            unfound.append(left.pop(0))
+            continue
+        name = suggestion.name
+        number = 2
+        while name in names:
+            name, number = f"{suggestion.name} ({number})", number + 1
+        names.add(name)
+        found.append(replace(suggestion, name=name))
+        left = [one for one in left if one not in suggestion.items]
+    return tuple(found), tuple(unfound)
+
+
+def appended(file: PolicyTestFile, suggestions: Sequence[Suggestion], catalogue: Catalogue) -> str:
+    """Return a file's text with suggestions behind its last test, each with an `expect` to fill in.
+
+    Raises SuggestFault where the file would not load, or a test would fail, once they are filled in as of today.
+    """
+    text = file.source.text
+    root, _ = read_yaml(file.source)
+    tests = root.get("tests") if isinstance(root, yaml.Mapping) else None
+    assert tests is not None
+    indent = text[text.rfind("\n", 0, tests.span.start) + 1 : tests.span.start]
+    if indent.strip():
+        raise SuggestFault(f"{file.path}: `tests` stands in brackets; write each test behind a dash first")
+    at = _line_after(text, tests.span.end)
+    line_end = "\r\n" if "\r\n" in text else "\n"
+
+    def joined(*, agreed: bool) -> str:
+        entries = "".join(f"{one.render(indent, agreed=agreed)}\n" for one in suggestions).replace("\n", line_end)
+        return text[:at] + ("" if text[:at].endswith("\n") else line_end) + entries + text[at:]
+
+    names = {one.name for one in suggestions}
+    try:
+        again = read_tests(file.path, catalogue, joined(agreed=True))
+    except PolicyErrors as errors:
+        said = errors.errors[0].message
+        raise SuggestFault(f"{file.path}: it would not load with the tests suggested: {said}") from None
+    results = [run_case(again, case) for case in again.cases if case.name in names]
+    if len(results) != len(names) or not all(result.passed for result in results):
+        raise SuggestFault(f"{file.path}: the tests suggested would not say there what they are meant to")
+    return joined(agreed=False)
+
+
+def _line_after(text: str, end: int) -> int:
+    """Return where the line after a part begins; the end of the text where nothing but comments is left."""
+    at = end if text[:end].endswith("\n") else (text.find("\n", end) + 1 or len(text))
+    left = (line.strip() for line in split_lines(text[at:]))
+    return len(text) if all(not line or line.startswith("#") for line in left) else at
+
+
+class _Searcher:
+    def __init__(self, file: PolicyTestFile, others: Iterable[PolicyTestFile]) -> None:
+        self.file, self.policy = file, file.policy
+        self.tracker = Tracker(file.policy)
+        self.bases: list[PolicyTest] = [file.defaults, *file.cases, *(case for other in others for case in other.cases)]
+
+    def find(self, item: Item, left: list[Item]) -> Suggestion | None:
+        """Return a test that tries an item, and what else it tries of those that are left."""
+        for base in self.bases:
+            for changes in self.changes(item):
+                given, now = _changed(base.given, changes), changes.get(NOW, base.now)
+                moment = now if isinstance(now, datetime) else None
+                tried = self.tracker.tried(given, moment)
+                if item in tried:
+                    return Suggestion(
+                        name=described(item),
+                        given=_difference(self.file.defaults.given, given, self.policy),
+                        now=moment if moment != self.file.defaults.now else None,
+                        items=tuple(one for one in left if one in tried),
+                        today=self.policy.evaluate(given, now=moment).outcome,
+                    )
+        return None
+
+    def changes(self, item: Item) -> Iterator[Mapping[str, object]]:
+        """Yield values by slot that may try an item."""
+        typed = self.policy.typed
+        if item.kind == "threshold":
+            one = next(b for b in self.tracker.boundaries if (b.name, b.span) == (item.name, item.span))
+            yield {one.slot: one.beside(item.what)}
+        elif item.kind in ("rule", "row"):
+            node = self.condition(item)
+            if item.what == "unknown":
+                slots = sorted(typed.reads.slots(node))
+                yield from ({slot.partition(".")[0]: None} for slot in slots)
+                yield dict.fromkeys(slot.partition(".")[0] for slot in slots)
+            else:
+                for guess in guesses(node, typed, item.what == "true"):
+                    yield {slot: _rounder(value) for slot, value in guess.items()}
+                    yield guess
+        elif item.kind == "outcome":
+            yield {}
+            for rule in typed.rules:
+                if rule.outcome.value == item.what:
+                    yield from guesses(rule.condition, typed)
+        else:
+            yield {}
+            rows = typed.scorecard.rows if typed.scorecard is not None else ()
+            joined: dict[str, object] = {}
+            for row in sorted(rows, key=lambda row: -row.points):
+                joined |= next(iter(guesses(row.condition, typed)), {})
+                yield dict(joined)
+
+    def condition(self, item: Item) -> Node:
+        """Return the condition of a rule or row."""
+        typed = self.policy.typed
+        if item.kind == "rule":
+            return next(rule.condition for rule in typed.rules if rule.id == item.name)
+        assert typed.scorecard is not None
+        return typed.scorecard.rows[int(item.name.removeprefix("row ")) - 1].condition
+
+
+def _rounder(value: object) -> object:
+    """Return a value that is easier to read than one at the very edge of a condition, if it needs to be."""
+    match value:
+        case float() if len(repr(value)) > 8:
+            return round(value - 0.005, 2) if value < round(value, 2) else round(value + 0.005, 2)
+        case timedelta() if value.microseconds:
+            minutes = value // timedelta(minutes=1) + (value.microseconds == 1)
+            return timedelta(minutes=minutes)
+    return value
+
+
+def _changed(given: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, Any]:
+    changed: dict[str, Any] = dict(given)
+    for slot, value in changes.items():
+        if slot == NOW:
+            continue
+        owner, *path = slot.split(".")
+        if not path:
+            changed[owner] = value
+            continue
+        part = changed[owner] = dict(changed.get(owner) or {})
+        for step in path[:-1]:
+            inner = part.get(step)
+            part[step] = dict(inner) if isinstance(inner, Mapping) else {}
+            part = part[step]
+        part[path[-1]] = value
+    return {name: value for name, value in changed.items() if value is not None}
+
+
+def _difference(defaults: Mapping[str, Any], given: Mapping[str, Any], policy: Policy) -> dict[str, object]:
+    """Return what a test must say for its `given` to come to this; unknown is None."""
+    said: dict[str, object] = {}
+    inputs = {name: given.get(name) for name in policy.typed.inputs if given.get(name) != defaults.get(name)}
+    if inputs:
+        said["inputs"] = inputs
+    for name in policy.typed.signals:
+        before, after = defaults.get(name), given.get(name)
+        if before == after:
+            continue
+        if after is None:
+            said[name] = None
+            continue
+        before = before if isinstance(before, Mapping) else {}
+        fields = {key: after.get(key) for key in {**before, **after} if after.get(key) != before.get(key)}
+        said[name] = fields
+    return said
+
+
+def _flow(value: object) -> str:
+    match value:
+        case None:
+            return "unknown"
+        case Mapping():
+            return "{" + ", ".join(f"{text_scalar(str(key))}: {_flow(part)}" for key, part in value.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(_flow(part) for part in value) + "]"
+        case str():
+            return text_scalar(value)
+        case _:
+            return shown(value)

@@ -1,0 +1,163 @@
+"""Running the tests that stand beside a policy, and saying what failed and why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from adjudge.authoring.policy_tests.cases import PolicyTest, PolicyTestFile
+from adjudge.model import Verdict
+from adjudge.policy.explaining.explanation import Explained, Explanation
+from adjudge.policy.typed import TypedPolicy
+from adjudge.source import Source
+from adjudge.texts import lines_of
+
+LINES_MAX = 12
+"""Lines of a policy that a failure shows of one rule."""
+RULES_MAX = 5
+"""Rules that a failure shows where none decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One expectation that was not met. what: its key. rules: ids of the rules that explain it.
+
+    more: how many others do so as well.
+    """
+
+    what: str
+    expected: str
+    actual: str
+    rules: tuple[str, ...] = ()
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One test that was run. explanation: only where it failed."""
+
+    case: PolicyTest
+    file: PolicyTestFile = field(repr=False)
+    verdict: Verdict
+    failures: tuple[Failure, ...]
+    explanation: Explanation | None = field(default=None, repr=False)
+
+    @property
+    def passed(self) -> bool:
+        """Whether every expectation was met."""
+        return not self.failures
+
+    @property
+    def line(self) -> int:
+        """Where the test stands in its file."""
+        return self.file.source.place(self.case.span.start)[0]
+
+    def concerned(self) -> tuple[Explained, ...]:
+        """Return the rules and rows that a failure is about, in the policy's order."""
+        if self.explanation is None:
+            return ()
+        named = {rule for failure in self.failures for rule in failure.rules}
+        about_score = any(failure.what == "score" for failure in self.failures)
+        rows = [row for row in self.explanation.rows if about_score or row.truth is not False]
+        return (*(rule for rule in self.explanation.rules if rule.id in named), *rows)
+
+    def render(self) -> str:
+        """Return a failure as a person reads it: what was expected, what came, and the rules concerned."""
+        lines = [f"{self.file.source.name}:{self.line}: failed: {self.case.name}"]
+        for failure in self.failures:
+            lines.append(f"  {failure.what}: expected {failure.expected}, got {failure.actual}")
+        source = self.file.policy.typed.source
+        for one in self.concerned():
+            lines.append("")
+            lines += ["  " + line for line in _quoted(source, one)]
+            lines += ["    " + line for line in one.lines()]
+        more = max((failure.more for failure in self.failures), default=0)
+        if more:
+            lines += ["", f"  and {more} more that are false"]
+        return lines_of(lines)
+
+    def data(self) -> dict[str, object]:
+        """Return it as JSON has it."""
+        return {
+            "name": self.case.name,
+            "line": self.line,
+            "passed": self.passed,
+            "outcome": self.verdict.outcome.value,
+            "failures": [
+                {"what": failure.what, "expected": failure.expected, "actual": failure.actual}
+                for failure in self.failures
+            ],
+            "explanation": [one.data() for one in self.concerned()],
+        }
+
+
+def run(file: PolicyTestFile) -> tuple[Result, ...]:
+    """Run the tests of a file, in its order."""
+    return tuple(run_case(file, case) for case in file.cases)
+
+
+def run_case(file: PolicyTestFile, case: PolicyTest) -> Result:
+    """Run one test."""
+    verdict = file.policy.evaluate(case.given, now=case.now)
+    refused = [name for name, _ in file.policy.read(case.given, now=case.now).problems]
+    failures = tuple(_failures(file.policy.typed, case, verdict, refused))
+    explanation = file.policy.explain(case.given, now=case.now, personal=True) if failures else None
+    return Result(case=case, file=file, verdict=verdict, failures=failures, explanation=explanation)
+
+
+def _failures(policy: TypedPolicy, case: PolicyTest, verdict: Verdict, refused: Collection[str]) -> Iterable[Failure]:
+    expected = case.expected
+    deciding = (*verdict.matched, *verdict.unresolved)
+
+    def unmet(what: str, wanted: str, got: str, meant: Iterable[str]) -> Failure:
+        """Return one that the rules explain which decided; where none did, those that are meant and are false."""
+        false = tuple(meant) if not deciding else ()
+        rules, more = deciding or false[:RULES_MAX], len(false[RULES_MAX:])
+        return Failure(what=what, expected=wanted, actual=got, rules=rules, more=more)
+
+    for what in ("outcome", "lower", "upper", "settled"):
+        wanted, got = getattr(expected, what), getattr(verdict, what)
+        if wanted is not None and wanted != got:
+            meant = (rule.id for rule in policy.rules if rule.outcome == wanted)
+            yield unmet(what, _said(wanted), _said(got), meant)
+    for what, had in (("rules", verdict.matched), ("unresolved", verdict.unresolved), ("waived", verdict.waived)):
+        ids: tuple[str, ...] | None = getattr(expected, what)
+        if ids == () and had:
+            yield Failure(what=what, expected="none", actual=_listed(had), rules=had)
+        lacking = tuple(name for name in ids or () if name not in had)
+        if lacking:
+            yield Failure(what=what, expected=_listed(lacking), actual=_listed(had), rules=lacking)
+    if expected.reasons is not None and set(expected.reasons) != set(verdict.reasons):
+        meant = (rule.id for rule in policy.rules if rule.reason in expected.reasons)
+        yield unmet("reasons", _listed(expected.reasons), _listed(verdict.reasons), meant)
+    if expected.score is not None and expected.score != verdict.score:
+        yield Failure(what="score", expected=_range(expected.score), actual=_range(verdict.score or (0, 0)))
+    taken = [
+        name for name in expected.problems if not any(one == name or one.startswith(f"{name}.") for one in refused)
+    ]
+    if taken:
+        yield Failure(what="problems", expected=_listed(taken), actual=f"{_listed(refused)} refused")
+
+
+def _said(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
+
+
+def _range(score: tuple[int, int]) -> str:
+    low, high = score
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _quoted(source: Source, one: Explained) -> list[str]:
+    """Return the lines of the policy in which a rule stands."""
+    part, begins = source.part(one.spans[0].start)
+    offset = one.spans[0].start - begins
+    places = [span for span in one.spans if source.part(span.start)[0] is part]  # a variable may stand in another file
+    first = min(part.place(span.start - offset)[0] for span in places)
+    last = max(part.place(max(span.start, span.end - 1) - offset)[0] for span in places)
+    numbers = range(first, min(last, first + LINES_MAX - 1) + 1)
+    return [f"{number:>5} | {part.line(number)}" for number in numbers]

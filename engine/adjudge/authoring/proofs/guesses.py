@@ -1,0 +1,196 @@
+"""Guessing inputs that make a condition true, at the very edge of it: cheaper than asking a solver, and often right.
+
+Nothing rests on a guess: each is evaluated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import islice, product
+
+from adjudge.expr.nodes import (
+    Binary,
+    Call,
+    Comprehension,
+    Conditional,
+    ListLiteral,
+    Literal,
+    Local,
+    Logic,
+    Name,
+    Node,
+    Unary,
+    walk,
+)
+from adjudge.expr.reference import Unknown, evaluate
+from adjudge.policy.typed import TypedPolicy
+from adjudge.values.types import BOOL, INT, EnumType, SetType
+
+GUESSES_MAX = 6
+"""How many ways to make one condition true are tried."""
+
+Guess = Mapping[str, object]
+"""Values by slot; those of a set are members to add."""
+_Known = dict[tuple[str, bool], tuple[Guess, ...]]
+"""By variable, and whether it is to be true."""
+
+_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+_NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+
+
+def guesses(node: Node, typed: TypedPolicy, wanted: bool = True) -> Iterator[Guess]:
+    """Yield values that may make a condition as wanted."""
+    read = typed.reads.names(node)
+    known: _Known = {}
+    for name, variable in typed.variables.items():  # each reads only those before it
+        if name in read and variable.type == BOOL:
+            for side in (True, False):
+                known[name, side] = tuple(_first(variable, typed, side, known))
+    yield from _first(node, typed, wanted, known)
+
+
+def _first(node: Node, typed: TypedPolicy, wanted: bool, known: _Known) -> Iterator[Guess]:
+    return islice(_guesses(node, typed, wanted, known), GUESSES_MAX)
+
+
+def _guesses(node: Node, typed: TypedPolicy, wanted: bool, known: _Known) -> Iterator[Guess]:
+    match node:
+        case Unary(operator="!", operand=operand):
+            yield from _guesses(operand, typed, not wanted, known)
+        case Logic(operator=operator, operands=operands) if (operator == "&&") is wanted:
+            ways = [list(_first(operand, typed, wanted, known)) or [{}] for operand in operands]
+            for parts in islice(product(*ways), GUESSES_MAX):
+                yield _joined(parts, typed)
+        case Logic(operands=operands):
+            for operand in operands:
+                yield from _first(operand, typed, wanted, known)
+        case Conditional(condition=condition, then=then, otherwise=otherwise):
+            for branch, is_then in ((then, True), (otherwise, False)):
+                of_branch = tuple(_first(branch, typed, wanted, known))
+                for parts in product(_first(condition, typed, is_then, known), of_branch):
+                    yield _joined(parts, typed)
+        case Name(name=name) if name in typed.variables:
+            yield from known.get((name, wanted), ())
+        case Name(name=name):
+            yield {name: wanted}
+        case Call(function=("endsWith" | "startsWith" | "contains"), arguments=(Name(name=name), part)):
+            text = _constant(part, typed)
+            if isinstance(text, str):
+                yield {name: text if wanted else ""}
+        case Comprehension(kind="exists", operand=operand, predicate=Node() as predicate) if wanted:
+            values = _constant(operand, typed)
+            for value in values[:2] if isinstance(values, tuple) else ():
+                yield from _guesses(with_local(predicate, node.variable, value), typed, wanted, known)
+        case Binary(operator="in", left=left, right=right):
+            yield from _membership(left, right, typed, wanted)
+        case Binary(operator=operator, left=left, right=right) if operator in _FLIPPED:
+            yield from _comparison(operator, left, right, typed, wanted)
+
+
+def with_local(node: Node, variable: str, value: object) -> Node:
+    """Return a predicate with a constant in place of its variable, as far as comparisons and calls go."""
+
+    def inner(part: Node) -> Node:
+        return with_local(part, variable, value)
+
+    match node:
+        case Local(name=name) if name == variable and isinstance(value, bool | int | float | str):
+            return Literal(value=value, type=node.type)
+        case Binary(left=left, right=right):
+            return replace(node, left=inner(left), right=inner(right))
+        case Logic(operands=operands):
+            return replace(node, operands=tuple(map(inner, operands)))
+        case Call(arguments=arguments):
+            return replace(node, arguments=tuple(map(inner, arguments)))
+        case Unary(operand=operand):
+            return replace(node, operand=inner(operand))
+        case _:
+            return node
+
+
+def _joined(parts: Iterable[Guess], typed: TypedPolicy) -> Guess:
+    joined: dict[str, object] = {}
+    for part in parts:
+        for slot, value in part.items():
+            before = joined.get(slot)
+            if isinstance(before, list) and isinstance(value, list):
+                joined[slot] = [*before, *value]
+            else:
+                joined[slot] = value
+    return joined
+
+
+def _constant(node: Node, typed: TypedPolicy) -> object:
+    """Return the value of a part that reads no field; None where it reads one, or has none."""
+    lists: dict[str, object] = {f"lists.{name}": values for name, values in typed.lists.items()}
+    if any(isinstance(part, Local) or (isinstance(part, Name) and part.name not in lists) for part in walk(node)):
+        return None
+    value = evaluate(node, lists)
+    return None if isinstance(value, Unknown) else value
+
+
+def _comparison(operator: str, left: Node, right: Node, typed: TypedPolicy, wanted: bool) -> Iterator[Guess]:
+    if not (isinstance(left, Name) and left.name in typed.slots):
+        left, right, operator = right, left, _FLIPPED[operator]
+    if not (isinstance(left, Name) and left.name in typed.slots):
+        return
+    value = _constant(right, typed)
+    operator = operator if wanted else _NEGATED[operator]
+    if value is None:
+        return
+    if isinstance(value, float) and math.isfinite(value) and typed.slots[left.name].type == INT:
+        value, operator = _for_int(value, operator)
+    if operator in ("==", "<=", ">="):
+        yield {left.name: value}
+    elif operator == "!=":
+        yield from ({left.name: other} for other in _others(left, value))
+    else:
+        beside = _beside(value, 1 if operator == ">" else -1)
+        if beside is not None:
+            yield {left.name: beside}
+
+
+def _for_int(bound: float, operator: str) -> tuple[int, str]:
+    """Return how an int is compared with a double."""
+    if bound.is_integer():
+        return int(bound), operator
+    return (math.ceil(bound), ">=") if operator in (">", ">=") else (math.floor(bound), "<=")
+
+
+def _others(slot: Name, value: object) -> list[object]:
+    """Return values that differ from one."""
+    if isinstance(slot.type, EnumType):
+        return [word for word in slot.type.values if word != value]
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, str):
+        return [f"{value}x"]
+    return [other for step in (1, -1) if (other := _beside(value, step)) is not None]
+
+
+def _beside(value: object, step: int) -> object:
+    """Return the next value above, or with -1 below."""
+    match value:
+        case bool() | str():
+            return None
+        case int():
+            return value + step
+        case float():
+            return math.nextafter(value, math.inf * step)
+        case timedelta() | datetime():
+            return value + step * timedelta(microseconds=1)
+    return None
+
+
+def _membership(left: Node, right: Node, typed: TypedPolicy, wanted: bool) -> Iterator[Guess]:
+    if isinstance(right, Name) and isinstance(right.type, SetType):
+        member = _constant(left, typed)
+        if isinstance(member, str):
+            yield {right.name: [member] if wanted else []}
+    elif isinstance(left, Name) and left.name in typed.slots and isinstance(right, Name | ListLiteral | Literal):
+        values = _constant(right, typed)
+        if isinstance(values, tuple) and values:
+            yield {left.name: values[0]} if wanted else {left.name: f"{values[0]}x"}

@@ -1,0 +1,73 @@
+"""Parts of a condition that make no difference in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from adjudge.authoring.proofs.finding import ProofFinding
+from adjudge.authoring.proofs.inquiry import NotProved, Proved
+from adjudge.authoring.proofs.subject import ProvedPolicy, not_proved
+from adjudge.expr.nodes import Comprehension, Logic, Node, Unary, children
+from adjudge.expr.printing import unparse
+from adjudge.expr.smt.logic import Prop, conj, disj, neg
+from adjudge.policy.typed import Rule
+
+
+def idle_parts(subject: ProvedPolicy, dead: frozenset[str]) -> Iterator[ProofFinding]:
+    """Find operands that are always true where they matter, or add nothing. dead: rules that are found already."""
+    typed = subject.policy.typed
+    for rule in typed.rules:
+        if rule.id not in dead and rule.origin == "rule":
+            yield from _in(subject, rule.condition, f"`{rule.id}`", rule)
+    for at, row in enumerate(typed.scorecard.rows if typed.scorecard is not None else (), 1):
+        yield from _in(subject, row.condition, f"row {at} of the scorecard", None)
+
+
+def _in(subject: ProvedPolicy, node: Node, where: str, rule: Rule | None) -> Iterator[ProofFinding]:
+    if isinstance(node, Logic):
+        found = False
+        for at, operand in enumerate(node.operands):
+            answer = subject.inquiry.check(_idles(subject, node, at), ())
+            if isinstance(answer, Proved):
+                found = True
+                yield _finding(node, operand, where, rule)
+            elif isinstance(answer, NotProved):
+                what = f"that `{unparse(operand)}` makes a difference in {where}"
+                yield not_proved("idle-part", what, answer, operand.span)
+        if found:
+            return
+    if isinstance(node, Comprehension):
+        return  # what stands inside means nothing without its variable
+    for child in children(node):
+        if isinstance(child, Logic | Unary):
+            yield from _in(subject, child, where, rule)
+
+
+def _idles(subject: ProvedPolicy, node: Logic, at: int) -> Prop:
+    """Return that the answer, true, false or unknown, is another without an operand."""
+    truths = [subject.translator.truth(operand) for operand in node.operands]
+    this = truths.pop(at)
+    if node.operator == "&&":
+        decides = disj(this.false, conj(neg(this.true), *(other.true for other in truths)))
+        return conj(decides, *(neg(other.false) for other in truths))
+    decides = disj(this.true, conj(neg(this.false), *(other.false for other in truths)))
+    return conj(decides, *(neg(other.true) for other in truths))
+
+
+def _finding(node: Logic, operand: Node, where: str, rule: Rule | None) -> ProofFinding:
+    exception = isinstance(operand, Unary) and node.operator == "&&" and operand is node.operands[-1]
+    text = unparse(operand)
+    if exception and isinstance(operand, Unary):
+        message = f"in {where} the exception `{unparse(operand.operand)}` never applies"
+    elif node.operator == "&&":
+        message = f"in {where} `{text}` is true whenever the rest is, and changes nothing"
+    else:
+        message = f"in {where} `{text}` is only true where another part is, and adds nothing"
+    return ProofFinding(
+        code="idle-part",
+        severity="warning",
+        message=message,
+        spans=(operand.span,),
+        rules=(rule.id,) if rule is not None else (),
+        hint="delete it, or look for the slip that made it so",
+    )

@@ -1,0 +1,151 @@
+"""The thresholds in a policy's conditions, each one that can be tuned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal as OneOf
+from typing import cast
+
+from adjudge.expr.nodes import Binary, Conditional, Literal, Logic, Name, Node, Unary
+from adjudge.policy.policy import Policy
+from adjudge.policy.typed import TypedPolicy
+from adjudge.source import Span
+from adjudge.values.fields import Field
+from adjudge.values.types import BOOL, DOUBLE, INT
+
+Operator = OneOf["<", "<=", ">", ">="]
+_FLIPPED: Mapping[str, Operator] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_SAME: Mapping[str, Operator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunableThreshold:
+    """A number that a field is compared with, `slot operator value`.
+
+    where: the rule, row of the scorecard or variable it stands in. span: of the number, as it is written.
+    """
+
+    slot: str
+    operator: Operator
+    value: float
+    where: str
+    fact: Node
+    span: Span
+
+    @property
+    def name(self) -> str:
+        """What people call it: `device.score >= 80 (shared-device)`."""
+        return f"{self.slot} {self.operator} {self.value:g} ({self.where})"
+
+
+def tunable_thresholds(policy: TypedPolicy) -> tuple[TunableThreshold, ...]:
+    """Return the thresholds of a policy, in its order: those that decide by themselves, not inside a calculation."""
+    places: list[tuple[str, Node]] = [(f"variable {name}", node) for name, node in policy.variables.items()]
+    places += [(rule.id, rule.condition) for rule in policy.rules]
+    if policy.scorecard is not None:
+        places += [(f"scorecard row {at}", row.condition) for at, row in enumerate(policy.scorecard.rows, 1)]
+    found: list[TunableThreshold] = []
+    for where, tree in places:
+        for fact in _facts(tree):
+            threshold = _threshold(fact, where, policy.slots)
+            if threshold is not None:
+                found.append(threshold)
+    return tuple(found)
+
+
+def _facts(node: Node) -> list[Node]:
+    """Return the parts of a condition that are put together by logic alone."""
+    match node:
+        case Logic(operands=operands):
+            return [fact for one in operands for fact in _facts(one)]
+        case Unary(operator="!", operand=operand):
+            return _facts(operand)
+        case Conditional(condition=condition, then=then, otherwise=otherwise):
+            return [fact for one in (condition, then, otherwise) for fact in _facts(one)]
+        case _:
+            return [node]
+
+
+def _threshold(fact: Node, where: str, slots: Mapping[str, Field]) -> TunableThreshold | None:
+    match fact:
+        case Binary(operator=operator, left=Name(name=slot), right=other):
+            kind = _SAME.get(operator)
+        case Binary(operator=operator, left=other, right=Name(name=slot)):
+            kind = _FLIPPED.get(operator)
+        case _:
+            return None
+    value = _value(other)
+    if kind is None or value is None or slot not in slots or slots[slot].type not in (INT, DOUBLE):
+        return None
+    return TunableThreshold(slot=slot, operator=kind, value=value, where=where, fact=fact, span=other.span)
+
+
+def _value(node: Node) -> float | None:
+    match node:
+        case Literal(value=int() | float() as value) if not isinstance(value, bool):
+            return value
+        case Unary(operator="-", operand=Literal(value=int() | float() as value)) if not isinstance(value, bool):
+            return -value
+        case _:
+            return None
+
+
+def held(policy: Policy, threshold: TunableThreshold, answer: bool) -> Policy:
+    """Return the policy with the answer of one threshold fixed."""
+    fixed = Literal(value=answer, type=BOOL, span=threshold.fact.span)
+    return changed(policy, lambda node: fixed if node is threshold.fact else None)
+
+
+def turned(policy: Policy, thresholds: Mapping[TunableThreshold, float]) -> Policy:
+    """Return the policy with other numbers in its thresholds; its text stays as it was."""
+    facts = {id(threshold.fact): value for threshold, value in thresholds.items()}
+
+    def other(node: Node) -> Node | None:
+        if id(node) not in facts:
+            return None
+        fact, value = cast("Binary", node), facts[id(node)]
+        if isinstance(fact.left, Name):
+            return replace(fact, right=_number(fact.right, value))
+        return replace(fact, left=_number(fact.left, value))
+
+    return changed(policy, other)
+
+
+def _number(before: Node, value: float) -> Literal:
+    is_int = isinstance(_value(before), int)
+    return Literal(value=round(value) if is_int else float(value), span=before.span, type=before.type)
+
+
+def changed(policy: Policy, change: Callable[[Node], Node | None]) -> Policy:
+    """Return a policy with some facts exchanged. change: returns what a fact becomes, or None."""
+    typed = policy.typed
+    card = typed.scorecard
+    if card is not None:
+        rows = tuple(replace(row, condition=_exchanged(row.condition, change)) for row in card.rows)
+        card = replace(card, rows=rows)
+    other = replace(
+        typed,
+        variables={name: _exchanged(node, change) for name, node in typed.variables.items()},
+        rules=tuple(replace(rule, condition=_exchanged(rule.condition, change)) for rule in typed.rules),
+        scorecard=card,
+    )
+    return Policy(other, policy.functions)
+
+
+def _exchanged(node: Node, change: Callable[[Node], Node | None]) -> Node:
+    match node:
+        case Logic(operands=operands):
+            return replace(node, operands=tuple(_exchanged(one, change) for one in operands))
+        case Unary(operator="!", operand=operand):
+            return replace(node, operand=_exchanged(operand, change))
+        case Conditional(condition=condition, then=then, otherwise=otherwise):
+            return replace(
+                node,
+                condition=_exchanged(condition, change),
+                then=_exchanged(then, change),
+                otherwise=_exchanged(otherwise, change),
+            )
+        case _:
+            found = change(node)
+            return node if found is None else found

@@ -1,0 +1,1 @@
+"""The operator's configuration file, and the engine put together from it."""

@@ -1,0 +1,178 @@
+"""The `audit:` of a configuration: where the log lies, what it promises, who signs it and who remembers it elsewhere.
+
+audit:
+  directory: audit
+  durability: fsync                         # or flush, async
+  checkpoint: {records: 1000, every: 60s}   # a checkpoint after so many records, or so long after one
+  key: {file: audit.key}                    # or {env: ADJUDGE_AUDIT_KEY}; what signs checkpoints and proves records
+  mac: {file: audit.mac}                    # or {env: …}; proves records in place of the key
+  segment: {megabytes: 256, age: 24h}       # when the log goes on in a new file
+  anchors: [{file: /mnt/elsewhere/audit.anchors}, {name: …, with: {…}}]
+  sinks: [{name: …, with: {…}}]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from adjudge.audit.checkpoints import EVERY, SECONDS, Checkpoints, FileAnchor
+from adjudge.audit.file import SEGMENT_BYTES, SEGMENT_S, Segments
+from adjudge.audit.log import Durability
+from adjudge.audit.signing import (
+    Signer,
+    mac_key_from_environment,
+    mac_key_from_file,
+    signer_from_environment,
+    signer_from_file,
+)
+from adjudge.audit.trail import AuditTrail
+from adjudge.plugin import AuditSink
+from adjudge.policy.loading.reader import Reader
+from adjudge.policy.text.yaml import Mapping, YamlNode
+
+DURABILITIES = ("fsync", "flush", "async")
+_KEYS = ("directory", "durability", "checkpoint", "key", "mac", "segment", "anchors", "sinks")
+_MOST_RECORDS = 1_000_000
+_LONGEST_S = 7 * 86400.0
+_LARGEST_MB = 1_000_000
+_OLDEST_S = 366 * 86400.0
+_MB = 1024 * 1024
+
+Opened = tuple[str, MappingOf[str, object]]
+"""The name of something that a plugin offers, and its `with:`."""
+
+KeyPlace = tuple[Path | None, str | None]
+"""A key's file or its variable of the environment; neither where there is no key."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditSettings:
+    """What stands under `audit:`, paths made whole.
+
+    every: records, seconds: a time, after which a checkpoint comes. key_file, key_variable, mac_file, mac_variable:
+    where the keys are, if there are some. segment_bytes, segment_s: how large and old a file grows. anchors: files, or
+    sinks of plugins.
+    """
+
+    directory: Path
+    durability: Durability = "fsync"
+    every: int = EVERY
+    seconds: float = SECONDS
+    key_file: Path | None = None
+    key_variable: str | None = None
+    mac_file: Path | None = None
+    mac_variable: str | None = None
+    segment_bytes: int = SEGMENT_BYTES
+    segment_s: float = SEGMENT_S
+    anchors: tuple[Path | Opened, ...] = ()
+    sinks: tuple[Opened, ...] = ()
+
+    def open(self, sink: Callable[[Opened], AuditSink]) -> AuditTrail:
+        """Open the log. sink: opens one of a plugin. Raises AuditUnavailable and AuditBroken."""
+        return AuditTrail.open(
+            self.directory,
+            durability=self.durability,
+            sinks=[sink(one) for one in self.sinks],
+            segments=Segments(max_bytes=self.segment_bytes, max_age_s=self.segment_s),
+            checkpoints=Checkpoints(
+                every=self.every, seconds=self.seconds, signer=self._signer(), mac_key=self._mac_key()
+            ),
+            anchors=[FileAnchor(one) if isinstance(one, Path) else sink(one) for one in self.anchors],
+        )
+
+    def _signer(self) -> Signer | None:
+        if self.key_file is not None:
+            return signer_from_file(self.key_file)
+        return signer_from_environment(self.key_variable) if self.key_variable is not None else None
+
+    def _mac_key(self) -> bytes | None:
+        if self.mac_file is not None:
+            return mac_key_from_file(self.mac_file)
+        return mac_key_from_environment(self.mac_variable) if self.mac_variable is not None else None
+
+
+def read_audit(
+    reader: Reader, node: YamlNode, folder: Path, opened: Callable[[YamlNode, str], Opened | None]
+) -> AuditSettings | None:
+    """Read `audit:`; what is wrong is blamed in the reader.
+
+    folder: what paths are relative to. opened: reads one of a list of things that plugins offer.
+    """
+    entries = reader.mapping(node, "`audit`", keys=_KEYS, required=("directory",), at=node.span)
+    parts = {name: value for name, (_, value) in entries.items()}
+    directory = reader.path(parts["directory"], "`directory`") if "directory" in parts else None
+    durability = reader.choice(parts["durability"], "`durability`", DURABILITIES) if "durability" in parts else None
+    every, seconds = _pair(reader, parts.get("checkpoint"), "checkpoint", ("records", _MOST_RECORDS), _LONGEST_S)
+    size, age = _pair(reader, parts.get("segment"), "segment", ("megabytes", _LARGEST_MB), _OLDEST_S)
+    log = folder / directory if directory is not None else None
+    file, variable = _key(reader, parts.get("key"), "key", folder, log)
+    mac_file, mac_variable = _key(reader, parts.get("mac"), "mac", folder, log)
+    anchors = tuple(_anchors(reader, parts.get("anchors"), folder, opened))
+    sinks = [opened(item, "sinks") for item in reader.items(parts["sinks"], "`sinks`")] if "sinks" in parts else []
+    if log is None:
+        return None
+    return AuditSettings(
+        directory=log,
+        durability=cast(Durability, durability or "fsync"),
+        every=every or EVERY,
+        seconds=seconds or SECONDS,
+        key_file=file,
+        key_variable=variable,
+        mac_file=mac_file,
+        mac_variable=mac_variable,
+        segment_bytes=size * _MB if size else SEGMENT_BYTES,
+        segment_s=age or SEGMENT_S,
+        anchors=anchors,
+        sinks=tuple(one for one in sinks if one is not None),
+    )
+
+
+def _pair(
+    reader: Reader, node: YamlNode | None, what: str, count: tuple[str, int], longest_s: float
+) -> tuple[int | None, float | None]:
+    """Read a mapping of a number of things and a length of time."""
+    if node is None:
+        return None, None
+    key, most = count
+    time = "every" if what == "checkpoint" else "age"
+    entries = reader.mapping(node, f"`{what}`", keys=(key, time), at=node.span)
+    number = reader.integer(entries[key][1], f"`{key}`", most) if key in entries else None
+    if number is not None and number < 1:
+        reader.blame("schema-range", f"`{key}` is at least 1", entries[key][1].span)
+    return number, reader.seconds(entries[time][1], f"`{time}`", longest_s) if time in entries else None
+
+
+def _key(reader: Reader, node: YamlNode | None, what: str, folder: Path, log: Path | None) -> KeyPlace:
+    """Read where a key is. log: the log's folder, which may not hold it."""
+    if node is None:
+        return None, None
+    entries = reader.mapping(node, f"`{what}`", keys=("file", "env"), at=node.span)
+    if len(entries) != 1:
+        hint = f"{{file: audit.{what}}} or {{env: ADJUDGE_AUDIT_{what.upper()}}}"
+        reader.blame("schema-value", f"`{what}` names one place", node.span, hint)
+        return None, None
+    ((place, (_, value)),) = entries.items()
+    said = (reader.path if place == "file" else reader.text)(value, f"`{place}`")
+    if said is None or place == "env":
+        return None, said
+    if log is not None and (folder / said).resolve().is_relative_to(log.resolve()):
+        why = "the key lies in the folder of the log that it proves: who can write there could change both"
+        reader.blame("schema-value", why, value.span, "keep it where only the engine can read it")
+    return folder / said, None
+
+
+def _anchors(
+    reader: Reader, node: YamlNode | None, folder: Path, opened: Callable[[YamlNode, str], Opened | None]
+) -> Iterator[Path | Opened]:
+    for item in reader.items(node, "`anchors`") if node is not None else ():
+        if isinstance(item, Mapping) and [key.text.value for key, _ in item.entries] == ["file"]:
+            said = reader.path(item.entries[0][1], "`file`")
+            one: Path | Opened | None = folder / said if said is not None else None
+        else:
+            one = opened(item, "anchors")
+        if one is not None:
+            yield one

@@ -1,0 +1,323 @@
+"""The configuration of an engine: one YAML file, read as strictly as a policy.
+
+    policies: [policies/onboarding.yaml]
+    audit: {directory: audit, durability: fsync, key: {file: audit.key}}      # see audit_settings.py
+    cache: {store: memory, ttl: 24h, size: 100000}
+    observers: [{name: webhook, with: {…}}]
+    plugins: [aliyun, http_json]        # all that are installed unless named
+    owners: {acme.score: acme}          # whose a name is that several plugins offer
+    strict_plugins: false
+    deadline: 15s
+    providers: {aliyun.deepfake: {rate: 10, daily_spend: 2000}}      # see limits.py
+    allow: {environment: [DEVICE_RISK_TOKEN], hosts: [risk.internal]}      # see allowed.py
+
+Paths are relative to the file's folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from adjudge.audit.trail import AuditTrail
+from adjudge.config.audit import AuditSettings, Opened, read_audit
+from adjudge.config.providers import LimitsForm, apply_limits, read_limits
+from adjudge.engine import DEADLINE_S, Engine
+from adjudge.errors import AdjudgeError, PluginError, PolicyError, PolicyErrors
+from adjudge.ledger.memory import DEFAULT_SIZE, DEFAULT_TTL_S, MemoryStore
+from adjudge.plugin import AuditSink, DecisionObserver, DecisionStore, Limits, PolicySource
+from adjudge.policy import Catalogue, Policy, load_policy, parse_policy
+from adjudge.policy.loading.load import read_source
+from adjudge.policy.loading.reader import Reader, Refused
+from adjudge.policy.text.yaml import Mapping, YamlNode, read_yaml
+from adjudge.registry import Registry
+from adjudge.signals.allowed import NOTHING, Allowed, read_allowed, refused
+from adjudge.source import Span
+from adjudge.system.faults import is_operators, said_of
+from adjudge.values.fields import describe
+
+MEMORY = "memory"
+_KEYS = (
+    "policies",
+    "audit",
+    "cache",
+    "observers",
+    "plugins",
+    "owners",
+    "strict_plugins",
+    "deadline",
+    "providers",
+    "allow",
+)
+_LONGEST_TTL_S = 366 * 86400.0
+_LONGEST_DEADLINE_S = 300.0
+_LARGEST_CACHE = 10_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What stands in a configuration file, paths made whole.
+
+    policies: files, or locations `scheme://…` of a plugin's policy source. ttl_s, deadline_s: seconds.
+    plugins: None for all that are installed. owners: plugins, by the names that several of them offer.
+    limits: as read from `providers:`, by name. reader: to blame them with.
+    """
+
+    policies: tuple[Path | str, ...]
+    audit: AuditSettings | None = None
+    store: Opened = (MEMORY, {})
+    ttl_s: float = DEFAULT_TTL_S
+    size: int = DEFAULT_SIZE
+    observers: tuple[Opened, ...] = ()
+    plugins: tuple[str, ...] | None = None
+    owners: MappingOf[str, str] = field(default_factory=dict)
+    strict_plugins: bool = False
+    deadline_s: float = DEADLINE_S
+    limits: MappingOf[str, LimitsForm] = field(default_factory=dict)
+    allowed: Allowed = NOTHING
+    reader: Reader | None = field(default=None, compare=False, repr=False)
+
+
+def open_engine(path: str | Path) -> Engine:
+    """Put an engine together from a configuration file; see `Engine.open`."""
+    return assemble(read_config(path))
+
+
+def assemble(config: Config) -> Engine:
+    """Put an engine together. Raises PolicyErrors for its policies, PluginError, AuditUnavailable and AuditBroken."""
+    registry, policies, limits = _prepared(config)
+    observers = [cast(DecisionObserver, _open(registry, "observer", observer)) for observer in config.observers]
+    store = None if config.store[0] == MEMORY else cast(DecisionStore, _open(registry, "store", config.store))
+    trail = (
+        config.audit.open(lambda sink: cast(AuditSink, _open(registry, "sink", sink)))
+        if config.audit is not None
+        else AuditTrail.nowhere()
+    )
+    try:
+        return Engine(
+            tuple(policies.values()),
+            registry=registry,
+            trail=trail,
+            store=store,
+            memory=MemoryStore(ttl_s=config.ttl_s, size=config.size),
+            observers=observers,
+            deadline_s=config.deadline_s,
+            limits=limits,
+            allowed=config.allowed,
+        )
+    except BaseException:
+        trail.close()
+        raise
+
+
+def limits_of(config: Config, catalogue: Catalogue) -> dict[str, Limits]:
+    """Return how providers may be asked, by name. Raises PolicyErrors for providers that are not installed."""
+    if config.reader is None:
+        return {}
+    limits = apply_limits(config.reader, config.limits, catalogue.providers)
+    if config.reader.errors:
+        raise PolicyErrors(config.reader.errors)
+    return limits
+
+
+def require_sound(config: Config) -> None:
+    """Raise PolicyErrors where what is written there keeps an engine from opening; opens, asks and makes nothing.
+
+    What the machine has to have, the log's folder and the keys, is not looked at.
+    """
+    try:
+        _prepared(config, fetch=False)
+    except PluginError as error:
+        assert config.reader is not None
+        wrong = PolicyError("name-plugin", str(error), source=config.reader.source, span=Span(0, 0))
+        raise PolicyErrors([wrong]) from None
+
+
+def _prepared(config: Config, *, fetch: bool = True) -> tuple[Registry, dict[str, Policy], dict[str, Limits]]:
+    """Return the plugins, policies and limits of an engine, of which nothing is opened yet.
+
+    fetch: whether to load policies that are not in files.
+    Raises PolicyErrors for its policies, and PluginError where a plugin does not offer what is wanted of it.
+    """
+    registry = Registry.discover(only=config.plugins, strict=config.strict_plugins, owners=config.owners)
+    registry.require_owners()
+    catalogue = registry.catalogue()
+    policies: dict[str, Policy] = {}
+    errors: list[PolicyError] = []
+    for location in config.policies:
+        if not (fetch or isinstance(location, Path)):
+            _source_of(location, registry)
+            continue
+        try:
+            policy = load_located(location, registry, catalogue)
+        except PolicyErrors as found:
+            errors += found.errors
+            continue
+        other = policies.setdefault(policy.name, policy)
+        if other is not policy:
+            message = f"`{policy.name}` is also the name of the policy in {other.typed.source.name}"
+            errors.append(PolicyError("name-duplicate", message, source=policy.typed.source, span=Span(0, 0)))
+        errors += refused(policy.typed, catalogue.providers, config.allowed)
+    limits: dict[str, Limits] = {}
+    try:
+        limits = limits_of(config, catalogue)
+    except PolicyErrors as found:
+        errors += found.errors
+    if errors:
+        raise PolicyErrors(errors)
+    for kind, name in _wanted(config):
+        registry.opener(kind, name)
+    return registry, policies, limits
+
+
+def _wanted(config: Config) -> Iterator[tuple[str, str]]:
+    """Yield what plugins are to open, as (kind, name)."""
+    yield from (("observer", name) for name, _ in config.observers)
+    if config.store[0] != MEMORY:
+        yield "store", config.store[0]
+    if config.audit is not None:
+        anchors = (one for one in config.audit.anchors if not isinstance(one, Path))
+        yield from (("sink", name) for name, _ in (*config.audit.sinks, *anchors))
+
+
+def load_located(location: Path | str, registry: Registry, catalogue: Catalogue) -> Policy:
+    """Load a policy from its file, or through the plugin that offers the scheme of its location."""
+    if isinstance(location, Path):
+        return load_policy(location, catalogue=catalogue)
+    scheme, source = _source_of(location, registry)
+    try:
+        text: object = source.load(location)
+    except BaseException as error:  # whatever a plugin does, the place that was asked for is named
+        if is_operators(error):
+            raise
+        raise PluginError(f"cannot load {location}: {said_of(error)}", plugin=scheme) from error
+    if not isinstance(text, str):
+        raise PluginError(f"cannot load {location}: it gave {describe(text)}, not a text", plugin=scheme)
+    return parse_policy(text, location, catalogue=catalogue)
+
+
+def _source_of(location: str, registry: Registry) -> tuple[str, PolicySource]:
+    """Return the scheme of a location, and what loads it. Raises PluginError where no plugin does."""
+    scheme = location.partition("://")[0]
+    source = registry.offered("policy source").get(scheme)
+    if source is None:
+        raise PluginError(f"no installed plugin offers the policy source `{scheme}`", plugin=scheme)
+    return scheme, cast(PolicySource, source)
+
+
+def _open(registry: Registry, kind: str, opened: Opened) -> object:
+    name, settings = opened
+    try:
+        return registry.opener(kind, name)(settings)
+    except AdjudgeError:
+        raise
+    except BaseException as error:
+        if is_operators(error):
+            raise
+        raise PluginError(f"the {kind} `{name}` does not open: {said_of(error)}", plugin=name) from error
+
+
+def read_config(path: str | Path) -> Config:
+    """Read a configuration file. Raises PolicyErrors with everything that is wrong with it."""
+    path = Path(path)
+    reader = Reader(read_source(path, "configuration"))
+    root, reader.errors[:] = read_yaml(reader.source)
+    config = _Config(reader, path.parent).read(root) if root is not None else None
+    if config is None or reader.errors:
+        raise PolicyErrors(reader.errors)
+    return config
+
+
+@dataclass(slots=True)
+class _Config:
+    reader: Reader
+    folder: Path
+
+    def read(self, root: YamlNode) -> Config | None:
+        reader = self.reader
+        entries = reader.mapping(root, "a configuration", keys=_KEYS, required=("policies",), at=Span(0, 0))
+        parts = {name: value for name, (_, value) in entries.items()}
+        policies = self.texts(parts.get("policies"), "`policies`", reader.path)
+        if "policies" in parts and not policies and not reader.errors:
+            reader.blame("schema-empty", "`policies` names none", parts["policies"].span, "name a policy's file")
+        store, ttl_s, size = self.cache(parts.get("cache"))
+        plugins = parts.get("plugins")
+        strict = parts.get("strict_plugins")
+        deadline = parts.get("deadline")
+        limits = read_limits(reader, parts["providers"]) if "providers" in parts else ()
+        deadline_s = reader.seconds(deadline, "`deadline`", _LONGEST_DEADLINE_S) if deadline else None
+        return Config(
+            policies=tuple(policy if "://" in policy else self.folder / policy for policy in policies),
+            audit=read_audit(reader, parts["audit"], self.folder, self.one) if "audit" in parts else None,
+            store=store,
+            ttl_s=ttl_s,
+            size=size,
+            observers=self.opened(parts.get("observers"), "observers"),
+            plugins=None if plugins is None else self.texts(plugins, "`plugins`"),
+            owners=self.owners(parts.get("owners")),
+            strict_plugins=strict is not None
+            and reader.choice(strict, "`strict_plugins`", ("true", "false")) == "true",
+            deadline_s=deadline_s or DEADLINE_S,
+            limits={form.name.text.value: form for form in limits},
+            allowed=read_allowed(reader, parts.get("allow"), self.folder),
+            reader=reader,
+        )
+
+    def texts(
+        self, node: YamlNode | None, what: str, one: Callable[[YamlNode, str], str | None] | None = None
+    ) -> tuple[str, ...]:
+        if node is None:
+            return ()
+        texts = [(one or self.reader.text)(item, "a name in " + what) for item in self.reader.items(node, what)]
+        return tuple(text for text in texts if text is not None)
+
+    def owners(self, node: YamlNode | None) -> MappingOf[str, str]:
+        if node is None:
+            return {}
+        entries = self.reader.mapping(node, "`owners`", at=node.span)
+        said = {name: self.reader.text(value, "a plugin's name") for name, (_, value) in entries.items()}
+        return {name: plugin for name, plugin in said.items() if plugin is not None}
+
+    def cache(self, node: YamlNode | None) -> tuple[Opened, float, int]:
+        if node is None:
+            return (MEMORY, {}), DEFAULT_TTL_S, DEFAULT_SIZE
+        keys = ("store", "with", "ttl", "size")
+        entries = self.reader.mapping(node, "`cache`", keys=keys, at=node.span)
+        parts = {name: value for name, (_, value) in entries.items()}
+        store = (self.reader.text(parts["store"], "`store`") if "store" in parts else None) or MEMORY
+        foreign = ("with",) if store == MEMORY else ("ttl", "size")
+        for key in [key for key in foreign if key in entries]:
+            hint = (
+                f"it takes ttl and size, not `{key}`" if store == MEMORY else f"say so under `with:`, as {store} has it"
+            )
+            self.reader.blame("schema-unknown-key", f"`{key}` means nothing to {store}", entries[key][0].span, hint)
+        ttl_s = self.reader.seconds(parts["ttl"], "`ttl`", _LONGEST_TTL_S) if "ttl" in parts else None
+        size = self.reader.integer(parts["size"], "`size`", _LARGEST_CACHE) if "size" in parts else None
+        if size is not None and size < 1:
+            self.reader.blame("schema-range", "`size` is at least 1", parts["size"].span)
+        return (store, self.settings(parts.get("with"))), ttl_s or DEFAULT_TTL_S, size or DEFAULT_SIZE
+
+    def opened(self, node: YamlNode | None, what: str) -> tuple[Opened, ...]:
+        items = self.reader.items(node, f"`{what}`") if node is not None else ()
+        return tuple(one for one in (self.one(item, what) for item in items) if one is not None)
+
+    def one(self, item: YamlNode, what: str) -> Opened | None:
+        """Read one of a list of things that plugins offer: its `name`, and `with`."""
+        entries = self.reader.mapping(item, f"one of `{what}`", keys=("name", "with"), required=("name",), at=item.span)
+        name = self.reader.text(entries["name"][1], "`name`") if "name" in entries else None
+        settings = self.settings(entries["with"][1] if "with" in entries else None)
+        return (name, settings) if name is not None else None
+
+    def settings(self, node: YamlNode | None) -> MappingOf[str, object]:
+        if node is None:
+            return {}
+        if not isinstance(node, Mapping):
+            self.reader.unfit(node, "`with`", "a mapping")
+            return {}
+        try:
+            return cast(MappingOf[str, object], self.reader.plain(node, nulls=True))
+        except Refused:
+            return {}

@@ -1,0 +1,1 @@
+"""One decision in the making: the request prepared, answered once, and concluded."""

@@ -1,0 +1,78 @@
+"""The decision that a request comes to, from its signals and its verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import structs
+
+from adjudge.decision.prepared import PreparedRequest
+from adjudge.model import Decision, DecisionStatus, Outcome, Signal, SignalStatus, Verdict
+from adjudge.policy.slots import novel_name
+from adjudge.policy.typed import SignalDeclaration
+
+
+def conclude(
+    prepared: PreparedRequest,
+    signals: Mapping[str, Signal],
+    verdict: Verdict,
+    now: datetime,
+    earlier: Decision | None,
+    decision_id: str,
+    took_ms: float,
+    notes: tuple[str, ...],
+) -> Decision:
+    """Return the decision on a request.
+
+    earlier: the decision that it supersedes, if there is one. took_ms: milliseconds so far. notes: to begin with.
+    """
+    again = verdict.outcome is not Outcome.PASS
+    status: DecisionStatus = "fresh" if earlier is None else "supersedes"
+    cost: dict[str, Decimal] = {}
+    capture_again = capture_reason = None
+    for signal in signals.values():
+        if signal.price and signal.currency is not None:
+            cost[signal.currency] = cost.get(signal.currency, Decimal(0)) + signal.price
+        if capture_again is None and signal.capture_again is not None:
+            capture_again, capture_reason = signal.capture_again, signal.reason_code
+    problems = [*prepared.problems, *(one for signal in signals.values() for one in signal.problems), *verdict.problems]
+    said = [f"{name} {what}" for name, what in problems]
+    said += [
+        f"{signal.name} may have been paid for without an answer, and is not asked again"
+        for signal in signals.values()
+        if signal.is_final and signal.status is not SignalStatus.OK and signal.capture_again is None
+    ]
+    said += [f"the doubt about `{rule}` was waived by the policy" for rule in verdict.waived]
+    return Decision(
+        decision_id=decision_id,
+        merchant_biz_id=prepared.request.merchant_biz_id,
+        status=status,
+        verdict=verdict,
+        policy=prepared.policy.name,
+        policy_digest=prepared.policy.digest,
+        fingerprint=prepared.key.fingerprint,
+        decided_at=now,
+        signals=signals,
+        supersedes=earlier.decision_id if earlier is not None else None,
+        cost=cost,
+        capture_again=capture_again if again else None,
+        capture_reason=capture_reason if again else None,
+        duration_ms=took_ms,
+        notes=(*notes, *said),
+        problems=prepared.problems,
+    )
+
+
+def without_personal(decision: Decision, declared: Mapping[str, SignalDeclaration]) -> Decision:
+    """Return a decision without the personal values of its signals; of one that is not declared, without all."""
+
+    def kept(signal: Signal) -> Signal:
+        fields = declared[signal.name].fields if signal.name in declared else {}
+        open_ = {
+            name for field, said in fields.items() if not said.personal for name in (field, novel_name(field, said))
+        }
+        return structs.replace(signal, fields={name: value for name, value in signal.fields.items() if name in open_})
+
+    return structs.replace(decision, signals={name: kept(signal) for name, signal in decision.signals.items()})

@@ -1,0 +1,177 @@
+"""A request prepared: its values as the log has them, and what is known of it before anybody is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from msgspec import structs
+
+from adjudge.decision.fingerprint import fingerprint
+from adjudge.errors import NAME_SHOWN, RequestError, did_you_mean
+from adjudge.ledger.calls import RequestKey
+from adjudge.model import Decision, Request, Signal, SignalStatus
+from adjudge.policy.policy import Policy
+from adjudge.values.fields import Field, describe
+from adjudge.values.recorded import as_it_came, canonical, recordable
+
+NOT_SUPPLIED = "the caller did not supply it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedRequest:
+    """A request that can be decided, its values in the form that the log has for them.
+
+    request: as it came; what it holds may change in its caller's hands, so `inputs` and `supplied` are used instead.
+    key: what it is known by. anew: decide again although there is an answer.
+    problems: of its inputs, values that no log can hold and that are unknown: (full name, what was wrong).
+    supplied: the signals that it brings along.
+    """
+
+    request: Request
+    inputs: Mapping[str, object]
+    policy: Policy
+    key: RequestKey
+    anew: bool
+    problems: tuple[tuple[str, str], ...]
+    supplied: Mapping[str, Signal]
+
+
+def as_taken(prepared: PreparedRequest) -> Request:
+    """Return the request as providers are to see it."""
+    signals = {name: signal.fields for name, signal in prepared.supplied.items()}
+    return structs.replace(prepared.request, inputs=prepared.inputs, signals=signals)
+
+
+def prepare(request: Request, policy: Policy, key: bytes, *, anew: bool = False) -> PreparedRequest:
+    """Prepare a request.
+
+    key: the secret behind its fingerprint. anew: whether to decide again although there is an answer.
+    Raises RequestError for a name that the policy does not declare, since a typo is not to become unknown in silence,
+    and for a kind of value that JSON does not have.
+    """
+    typed = policy.typed
+    problems: list[tuple[str, str]] = []
+    written: dict[str, object] = {}
+    inputs = _values(request.inputs, typed.inputs, "inputs.", "", problems, written)
+    now, former = fingerprint(request, inputs, policy.name, key), None
+    if written:
+        former = fingerprint(request, {**inputs, **written}, policy.name, key)
+    inputs_lack, signals_lack = policy.may_lack
+    supplied = {}
+    for name, given in request.signals.items():
+        declared = typed.signals.get(name)
+        if declared is None:
+            raise _not_declared("signals.", name, typed.signals)
+        if declared.provider is not None:
+            raise RequestError(f"is asked from {declared.provider}, not taken from the caller", where=f"signals.{name}")
+        refused: list[tuple[str, str]] = []
+        came = _values(given, declared.fields, f"signals.{name}.", f"{name}.", refused, {})
+        fields = _filled(came, signals_lack[name]) if name in signals_lack else came
+        supplied[name] = Signal(name=name, status=SignalStatus.OK, fields=fields, problems=tuple(refused))
+    return PreparedRequest(
+        request=request,
+        inputs=_filled(inputs, inputs_lack) if inputs_lack else inputs,
+        policy=policy,
+        key=RequestKey(request.merchant_biz_id, now, former),
+        anew=anew,
+        problems=tuple(problems),
+        supplied=supplied,
+    )
+
+
+def _values(
+    given: Mapping[str, object],
+    declared: Mapping[str, Field],
+    where: str,
+    prefix: str,
+    refused: list[tuple[str, str]],
+    written: dict[str, object],
+) -> dict[str, object]:
+    """Return what was given in the form that the log has for it.
+
+    where: in the request; prefix: of full names. written: takes what was written in another form than that.
+    """
+    values = {}
+    for name, value in given.items():
+        field = declared.get(name)
+        if value is None and field is not None:
+            continue  # a JSON null is absence
+        if field is None:
+            raise _not_declared(where, name, declared)
+        if (found := as_it_came(field, value)) is not None:
+            values[name] = found
+            continue
+        try:
+            said = recordable(field, value, refused, prefix + name)
+            values[name] = canonical(field, said)
+            if values[name] is not said and repr(values[name]) != repr(said):
+                written[name] = said
+        except TypeError as error:
+            raise RequestError(f"must be a {field.type}, not {error}", where=f"{where}{name}") from None
+        except RecursionError:
+            raise RequestError("is nested too deeply", where=f"{where}{name}") from None
+    return values
+
+
+def _not_declared(where: str, name: object, declared: Mapping[str, object]) -> RequestError:
+    said = name[:NAME_SHOWN] if isinstance(name, str) else describe(name)
+    return RequestError("is not declared", where=f"{where}{said}", hint=did_you_mean(said, declared))
+
+
+def _filled(values: dict[str, object], may_lack: Mapping[str, Field]) -> dict[str, object]:
+    """Return what came, with what each field means that was left out of it, in the form that the log has for it.
+
+    may_lack: the fields of which it is declared what that means.
+    """
+    absent = {
+        name: recordable(field, field.left_out, [], name) for name, field in may_lack.items() if name not in values
+    }
+    return {**values, **absent} if absent else values
+
+
+def is_answer(earlier: Decision, prepared: PreparedRequest) -> bool:
+    """Whether an earlier decision is the answer: nothing failed, and the caller brings nothing that was missing."""
+    brings = any(
+        _completed(name, given, earlier).fields != earlier.signals[name].fields
+        for name, given in prepared.supplied.items()
+        if name in earlier.signals
+    )
+    return earlier.complete and (earlier.verdict.settled or not brings)
+
+
+def supplied_signals(names: Sequence[str], prepared: PreparedRequest, kept: Decision | None) -> dict[str, Signal]:
+    """Return the signals that callers supply: as given first, completed by what was missing then."""
+    return {name: _completed(name, prepared.supplied.get(name), kept) for name in names}
+
+
+def _completed(name: str, given: Signal | None, kept: Decision | None) -> Signal:
+    """Return a supplied signal; a retry adds what was not known, and takes nothing back: it is no second chance."""
+    before = kept.signals.get(name) if kept is not None else None
+    if before is None or before.status is not SignalStatus.OK or kept is None:
+        return given or before or Signal(name=name, status=SignalStatus.NOT_PROVIDED, reason=NOT_SUPPLIED)
+    if given is None:
+        return before
+    lacking = set(kept.verdict.missing)
+    added = {
+        field: value
+        for field, value in given.fields.items()
+        if name in lacking or f"{name}.{field}" in lacking or field not in before.fields
+    }
+    return structs.replace(
+        before, fields={**before.fields, **added}, problems=given.problems if added else before.problems
+    )
+
+
+def answered_before(names: Sequence[str], policy: Policy, kept: Decision | None) -> dict[str, Signal]:
+    """Return what the same providers said before, now for nothing; only those that may say more are asked again."""
+    before = kept.signals if kept is not None else {}
+    return {
+        name: structs.replace(before[name], price=Decimal(0))
+        for name in names
+        if name in before
+        and (before[name].status is SignalStatus.OK or before[name].is_final)
+        and not (kept is not None and kept.should_retry(before[name]))
+        and before[name].provider == policy.typed.signals[name].provider
+    }

@@ -1,0 +1,74 @@
+"""One answer in the making for each MerchantBizId: the first caller works, the others wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import structs
+
+from adjudge.errors import MerchantBizIdConflict
+from adjudge.ledger.calls import RequestKey
+from adjudge.model import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    fingerprint: str
+    anew: bool
+    task: asyncio.Task[Decision]
+
+
+@dataclass(slots=True)
+class SingleFlight:
+    """Decisions under way on one event loop."""
+
+    _under_way: dict[str, _Flight] = field(default_factory=dict)
+
+    def has(self, merchant_biz_id: str) -> bool:
+        """Whether an answer for an id is under way."""
+        return merchant_biz_id in self._under_way
+
+    async def run(
+        self,
+        key: RequestKey,
+        work: Callable[[], Coroutine[Any, Any, Decision]],
+        *,
+        anew: bool = False,
+    ) -> Decision:
+        """Return the answer of the work under way for an id, or of this work.
+
+        anew: an answer is wanted that was not under way before, unless that one was wanted so too.
+        The work goes on when its caller is cancelled: it may have been paid for, and others may wait for it.
+        Raises MerchantBizIdConflict where another fingerprint is under way, and whatever the work raises.
+        """
+        while (flight := self._under_way.get(key.merchant_biz_id)) is not None:
+            if not key.has(flight.fingerprint):
+                raise conflict(key.merchant_biz_id)
+            if flight.anew or not anew:
+                return structs.replace(await asyncio.shield(flight.task), status="duplicate")
+            await asyncio.wait({flight.task})
+        task = asyncio.get_running_loop().create_task(work())
+        self._under_way[key.merchant_biz_id] = _Flight(key.fingerprint, anew, task)
+        task.add_done_callback(lambda done: self._ended(key.merchant_biz_id, done))
+        return await asyncio.shield(task)
+
+    def _ended(self, merchant_biz_id: str, task: asyncio.Task[Decision]) -> None:
+        del self._under_way[merchant_biz_id]
+        if not task.cancelled():
+            task.exception()  # looked at, since its caller may be gone
+
+    async def wait(self) -> None:
+        """Wait until nothing is under way."""
+        while self._under_way:
+            await asyncio.wait([flight.task for flight in self._under_way.values()])
+
+
+def conflict(merchant_biz_id: str) -> MerchantBizIdConflict:
+    """Return the error for an id that came with another fingerprint."""
+    return MerchantBizIdConflict(
+        f"MerchantBizId {merchant_biz_id} came before with another face, scene, policy or other inputs;"
+        " its first decision stands. Use a new id for a new check"
+    )

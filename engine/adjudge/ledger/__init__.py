@@ -1,0 +1,1 @@
+"""What one MerchantBizId is and was: its decision, and the calls made for it."""

@@ -1,0 +1,1 @@
+"""Why a policy says what it says, and for whom."""

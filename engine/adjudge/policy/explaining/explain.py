@@ -1,0 +1,201 @@
+"""Taking a verdict apart, on demand and with the reference interpreter; never while deciding."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from adjudge.expr.nodes import Comprehension, Name, Node, children, walk
+from adjudge.expr.printing import unparse
+from adjudge.expr.reference import Unknown, evaluate
+from adjudge.model import Outcome
+from adjudge.policy.explaining.explanation import HIDDEN, Explained, Explanation, GivenReason, Part, shown
+from adjudge.policy.explaining.messages import filled, in_locale
+from adjudge.source import Span
+
+if TYPE_CHECKING:
+    from adjudge.policy.policy import Policy
+
+
+VARIABLES_MAX = 50
+"""So many variables of one condition are taken apart."""
+
+
+def explain(
+    policy: Policy,
+    given: Mapping[str, object],
+    *,
+    now: datetime | None = None,
+    personal: bool = False,
+    locale: str = "en",
+) -> Explanation:
+    """Explain the verdict on what is known. given, now: as `Policy.evaluate` takes them.
+
+    personal: show the values of personal fields too, which are hidden otherwise.
+    locale: of the reader, such as `pt-BR`; where the policy has no text for it, the nearest one is taken.
+    """
+    return _Explainer(policy, given, now, personal, locale).explanation()
+
+
+class _Explainer:
+    def __init__(
+        self, policy: Policy, given: Mapping[str, object], now: datetime | None, personal: bool, locale: str
+    ) -> None:
+        self.policy, self.typed, self.locale = policy, policy.typed, locale
+        self.verdict = policy.evaluate(given, now=now)
+        read = policy.read(given, now=now)
+        self.refused = dict(read.problems)
+        self.constants = {f"lists.{name}": values for name, values in self.typed.lists.items()}
+        self.values: dict[str, object] = {**self.constants, **read.values}
+        self.lost: dict[str, Unknown] = {}
+        self.told_of: list[str] = []
+        for name, node in self.typed.variables.items():
+            answer = self.answer(node)
+            self.values[name] = None if isinstance(answer, Unknown) else answer
+            if isinstance(answer, Unknown):
+                self.lost[f"`{name}` is unknown"] = answer
+        self.hidden = frozenset(
+            ()
+            if personal
+            else (name for name, slot in self.typed.slots.items() if self.is_personal(name, slot.personal))
+        )
+
+    def is_personal(self, slot: str, declared: bool) -> bool:
+        """Whether a slot, or the field of which it is a part, is personal."""
+        owner, _, rest = slot.partition(".")
+        fields = self.typed.signals[owner].fields if owner in self.typed.signals else self.typed.inputs
+        name = (rest if owner in self.typed.signals else slot).removeprefix("novel_").partition(".")[0]
+        return declared or (name in fields and fields[name].personal)
+
+    def answer(self, node: Node) -> object:
+        return evaluate(node, self.values, functions=self.policy.functions)
+
+    def explanation(self) -> Explanation:
+        card = self.typed.scorecard
+        return Explanation(
+            verdict=self.verdict,
+            reasons=self.reasons(),
+            rules=tuple(
+                self.explained(
+                    rule.id,
+                    rule.origin,
+                    rule.condition,
+                    rule.span,
+                    outcome=rule.outcome,
+                    reason=rule.reason,
+                    own=rule.when_unknown,
+                    message=self.text(rule.message),
+                )
+                for rule in self.typed.rules
+            ),
+            rows=tuple(
+                self.explained(f"row {at}", "row", row.condition, row.span, points=row.points)
+                for at, row in enumerate(card.rows if card else (), 1)
+            ),
+        )
+
+    def reasons(self) -> tuple[GivenReason, ...]:
+        """Return the codes of what decided, the heaviest first."""
+        said = self.typed.reasons
+        codes = sorted(self.verdict.reasons, key=lambda code: -said[code].weight if code in said else 0)
+        return tuple(
+            GivenReason(
+                code=code,
+                text=self.text(said[code].text) if code in said else None,
+                in_doubt=bool(self.verdict.doubts),
+            )
+            for code in codes
+        )
+
+    def text(self, texts: Mapping[str, str]) -> str | None:
+        """Return the text for the reader, with values in it."""
+        text = in_locale(texts, self.locale)
+        return filled(text, self.told) if text is not None else None
+
+    def told(self, slot: str) -> str:
+        """Return a field's value as a text has it."""
+        value = HIDDEN if slot in self.hidden else self.values.get(slot)
+        items = value if isinstance(value, list | tuple) else (value,)
+        return ", ".join(item if isinstance(item, str) else shown(item) for item in items) or "none"
+
+    def explained(
+        self,
+        name: str,
+        kind: Literal["rule", "threshold", "row"],
+        node: Node,
+        span: Span,
+        *,
+        outcome: Outcome | None = None,
+        points: int | None = None,
+        reason: str | None = None,
+        own: Outcome | None = None,
+        message: str | None = None,
+    ) -> Explained:
+        self.told_of = []
+        condition = self.part(node)
+        truth = condition.value if isinstance(condition.value, bool) else None
+        counts_as = min(outcome, own or self.doubt(node)) if outcome is not None and truth is None else None
+        return Explained(
+            id=name,
+            kind=kind,
+            outcome=outcome,
+            points=points,
+            reason=reason,
+            truth=truth,
+            counts_as=counts_as,
+            message=message,
+            condition=condition,
+            place=self.place(span),
+            spans=(span, *(part.span for part in walk(node) if part.span.end > 0)),
+        )
+
+    def doubt(self, node: Node) -> Outcome:
+        """Return the `when_unknown` of what is unknown to a condition: the most severe one, else the policy's."""
+        slots = self.typed.reads.slots(node)
+        owners = {slot.partition(".")[0] for slot in slots if self.values.get(slot) is None}
+        signals = [self.typed.signals.get(owner) for owner in owners]
+        owns = [signal.when_unknown if signal is not None else None for signal in signals]
+        return max((own or self.typed.when_unknown for own in owns), default=self.typed.when_unknown)
+
+    def part(self, node: Node) -> Part:
+        """Take a condition apart; constants stand only in the text of what holds them.
+
+        A variable is taken apart where it first comes, and so are VARIABLES_MAX of a condition: whoever chains more
+        reads the others' values.
+        """
+        answer = self.answer(node)
+        slots = self.typed.reads.slots(node)
+        hides = bool(slots & self.hidden) and (isinstance(node, Name) or not isinstance(answer, bool))
+        return Part(
+            text=unparse(node),
+            value=None if isinstance(answer, Unknown) else HIDDEN if hides else answer,
+            why=self.why(node, answer) if isinstance(answer, Unknown) else None,
+            parts=tuple(self.part(inner) for inner in self.inside(node)),
+        )
+
+    def inside(self, node: Node) -> tuple[Node, ...]:
+        """Return the parts of a condition that have a value of their own and say more than constants do."""
+        parts = children(node)
+        if isinstance(node, Name) and node.name in self.typed.variables:
+            if node.name in self.told_of or len(self.told_of) == VARIABLES_MAX:
+                return ()
+            self.told_of.append(node.name)
+            parts = (self.typed.variables[node.name],)
+        elif isinstance(node, Comprehension):  # what follows has another value for each item
+            parts = (node.operand,)
+        return tuple(part for part in parts if self.typed.reads.slots(part))
+
+    def why(self, node: Node, unknown: Unknown) -> str:
+        """Say why there is no answer, as near to the reason as can be: inside a variable, or at a refused value."""
+        if isinstance(node, Name) and node.name in self.typed.slots:
+            return self.refused.get(node.name, "not given")
+        while unknown.reason in self.lost:
+            unknown = self.lost[unknown.reason]
+        slot = unknown.reason.removesuffix("` is unknown").removeprefix("`")
+        refusal = f": it {self.refused[slot]}" if slot in self.refused else ""
+        return f"{unknown.reason}{refusal} ({self.place(unknown.span)})"
+
+    def place(self, span: Span) -> str:
+        source, at = self.typed.source.part(span.start)
+        return f"{source.name}:{source.place(at)[0]}"

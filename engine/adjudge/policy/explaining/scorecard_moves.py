@@ -1,0 +1,257 @@
+"""How a scorecard moved a decision, in words: the one place that tells it, for replay, compare and backtest alike."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+import msgspec
+
+from adjudge.expr.printing import unparse
+from adjudge.model import Outcome, Verdict
+from adjudge.policy.policy import Policy
+from adjudge.policy.typed import Row, Rule, Scorecard
+
+Truth = bool | None
+"""Whether a row holds; None where that is unknown."""
+Score = tuple[int, int]
+
+NEW, GONE, TOTAL = "is new", "is gone", "total"
+
+
+class ScorecardMove(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a scorecard makes another outcome of one decision.
+
+    old, new: its total as (lowest, highest) in points; None without a scorecard.
+    parts: what makes the difference, each once: `row 3 +25 → +40`, `band review 40 → 30`, `in doubt pass → review`.
+    """
+
+    old: Score | None
+    new: Score | None
+    parts: tuple[str, ...] = ()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The parts, or `total` where only the totals are known: what is counted over many decisions."""
+        return self.parts or (TOTAL,)
+
+    def data(self) -> dict[str, object]:
+        """Return it as JSON has it."""
+        return {"old": self.old, "new": self.new, "parts": list(self.parts)}
+
+    def __str__(self) -> str:
+        why = "; ".join(self.parts)
+        if self.old is None or self.new is None:
+            return f"scorecard {why}: {_total(self.old or self.new)}"
+        if self.old == self.new:
+            return f"scorecard {why}"
+        return f"scorecard {_total(self.old)} → {_total(self.new)}{f' ({why})' if why else ''}"
+
+
+def causes(rules: Sequence[str], scorecard: ScorecardMove | None) -> str:
+    """Return what moved one decision: rules that came (`+`) or went (`-`), and the scorecard."""
+    found = [" ".join(rules), str(scorecard) if scorecard is not None else ""]
+    return ", ".join(filter(None, found))
+
+
+def most(by_rule: Mapping[str, int], by_scorecard: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return what moved decisions and how many, the most first. by_scorecard: counts of `ScorecardMove.labels`."""
+    counts = {**by_rule, **{f"scorecard {label}": count for label, count in by_scorecard.items()}}
+    return sorted(counts.items(), key=lambda one: -one[1])
+
+
+MOVED_BY = "what moved them (+ came, - went, ? in doubt):"
+"""The heading over `most`."""
+
+
+def _total(score: Score | None) -> str:
+    if score is None:
+        return "none"
+    low, high = score
+    return str(low) if low == high else f"{low} to {high}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowPair:
+    """A row of the old scorecard and what became of it in the new one. old_at, new_at: its places, from 0."""
+
+    old_at: int | None
+    new_at: int | None
+    old: Row | None
+    new: Row | None
+
+    @property
+    def name(self) -> str:
+        """What people call it: by its number in the new policy, or in the old one, where it is gone."""
+        if self.new_at is not None:
+            return f"row {self.new_at + 1}"
+        assert self.old_at is not None
+        return f"old row {self.old_at + 1}"
+
+    def said(self, before: Truth, after: Truth) -> str | None:
+        """Return what it adds before and after; None where that is the same."""
+        one, other = _points(self.old, before), _points(self.new, after)
+        if one == other:
+            return None
+        if self.old is None:
+            return f"{self.name} {NEW}, {other}"
+        return f"{self.name} {GONE}, {one}" if self.new is None else f"{self.name} {one} → {other}"
+
+
+def _points(row: Row | None, answer: Truth) -> str:
+    """Return what a row adds: `+25`, in doubt `+25?`, or 0."""
+    if row is None or answer is False or not row.points:
+        return "0"
+    return f"{row.points:+d}{'?' if answer is None else ''}"
+
+
+def paired(old: Scorecard | None, new: Scorecard | None) -> tuple[RowPair, ...]:
+    """Return the rows of both, in the new one's order, then those that are gone.
+
+    A row is found again by its condition, wherever it stands now; what is left, by its place between those.
+    """
+    before, after = (card.rows if card is not None else () for card in (old, new))
+    found: dict[int, int] = {}  # the old row by the new one
+    texts = {id(row): unparse(row.condition) for row in (*before, *after)}
+
+    def match(key_of_old: Callable[[int], Hashable], key_of_new: Callable[[int], Hashable]) -> None:
+        waiting: dict[Hashable, list[int]] = defaultdict(list)
+        taken = set(found.values())
+        for at in range(len(before)):
+            if at not in taken:
+                waiting[key_of_old(at)].append(at)
+        for at in range(len(after)):
+            if at not in found and (same := waiting.get(key_of_new(at))):
+                found[at] = same.pop(0)
+
+    match(lambda at: (texts[id(before[at])], before[at].points), lambda at: (texts[id(after[at])], after[at].points))
+    match(lambda at: texts[id(before[at])], lambda at: texts[id(after[at])])
+    news = {old_at: new_at for new_at, old_at in found.items()}
+    gaps = _gaps(len(before), lambda at: news.get(at)), _gaps(len(after), lambda at: at if at in found else None)
+    match(gaps[0].__getitem__, gaps[1].__getitem__)
+    gone = [at for at in range(len(before)) if at not in found.values()]
+    return (
+        *(
+            RowPair(old_at=found.get(at), new_at=at, old=before[found[at]] if at in found else None, new=row)
+            for at, row in enumerate(after)
+        ),
+        *(RowPair(old_at=at, new_at=None, old=before[at], new=None) for at in gone),
+    )
+
+
+def _gaps(rows: int, new_place: Callable[[int], int | None]) -> list[int]:
+    """Return for each row the new place of the nearest row before it that was found again; -1 where there is none."""
+    gaps, last = [], -1
+    for at in range(rows):
+        place = new_place(at)
+        last = place if place is not None else last
+        gaps.append(last)
+    return gaps
+
+
+def bands_changed(old: Scorecard, new: Scorecard) -> Iterator[tuple[str, int | None, int | None]]:
+    """Yield the bands that begin at another total: `review` or `reject`, from where before and after."""
+    for name, before, after in (("review", old.review, new.review), ("reject", old.reject, new.reject)):
+        if before != after:
+            yield name, before, after
+
+
+def band_said(name: str, before: int | None, after: int | None) -> str:
+    """Return where a band began and where it begins."""
+    one, other = (start if start is not None else "none" for start in (before, after))
+    return f"band {name} {one} → {other}"
+
+
+def doubt_said(before: Outcome, after: Outcome) -> str:
+    """Return what a scorecard in doubt gave and gives."""
+    return f"in doubt {before} → {after}"
+
+
+class ScorecardMoves:
+    """Tells of two policies how their scorecards move a decision; compiled when first asked."""
+
+    def __init__(self, old: Policy, new: Policy) -> None:
+        """Hold two policies."""
+        self._cards = old.typed.scorecard, new.typed.scorecard
+        self._old, self._new = _Side(old), _Side(new)
+
+    def of(
+        self, before: Mapping[str, object], after: Mapping[str, object], *, now: datetime | None
+    ) -> ScorecardMove | None:
+        """Return how; None where both make the same outcome of what is known, whatever the rules say.
+
+        before, after: what is known, as each policy's `evaluate` takes it.
+        """
+        old, new = self._cards
+        if old is None and new is None:
+            return None
+        one, other = self._old.alone.evaluate(before, now=now), self._new.alone.evaluate(after, now=now)
+        if one.outcome is other.outcome:
+            return None
+        if old is None or new is None:
+            return ScorecardMove(old=one.score, new=other.score, parts=(NEW if old is None else GONE,))
+        parts = [*self._rows(before, after, now)] if one.score != other.score else []
+        parts += [band_said(*band) for band in bands_changed(old, new) if _is_crossed(band[1:], other.score)]
+        if not one.settled and not other.settled:
+            parts.append(doubt_said(one.outcome, other.outcome))
+        return ScorecardMove(old=one.score, new=other.score, parts=tuple(parts))
+
+    def _rows(self, before: Mapping[str, object], after: Mapping[str, object], now: datetime | None) -> Iterator[str]:
+        old, new = self._old.answers(before, now), self._new.answers(after, now)
+        for pair in self._pairs:
+            said = pair.said(
+                old[pair.old_at] if pair.old_at is not None else False,
+                new[pair.new_at] if pair.new_at is not None else False,
+            )
+            if said is not None:
+                yield said
+
+    @cached_property
+    def _pairs(self) -> tuple[RowPair, ...]:
+        return paired(*self._cards)
+
+
+def by_totals(old: Verdict, new: Verdict) -> ScorecardMove | None:
+    """Return what verdicts alone tell of their scorecards, where the old policy is not to be had."""
+    if old.score == new.score:
+        return None
+    parts = (NEW,) if old.score is None else (GONE,) if new.score is None else ()
+    return ScorecardMove(old=old.score, new=new.score, parts=parts)
+
+
+def _is_crossed(band: tuple[int | None, int | None], score: Score | None) -> bool:
+    """Whether an end of a total lies in a band by one of its starts and not by the other."""
+    reached = [[start is not None and total >= start for start in band] for total in score or ()]
+    return any(one != other for one, other in reached)
+
+
+class _Side:
+    """One policy's scorecard."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    @cached_property
+    def alone(self) -> Policy:
+        """The policy without its rules."""
+        return Policy(replace(self._policy.typed, rules=()), self._policy.functions)
+
+    @cached_property
+    def _rows(self) -> Policy:
+        """The policy with the scorecard's rows for rules."""
+        card = self._policy.typed.scorecard
+        rules = tuple(
+            Rule(id=str(at), condition=row.condition, outcome=Outcome.REVIEW, reason="ROW", span=row.span)
+            for at, row in enumerate(card.rows if card is not None else ())
+        )
+        return Policy(replace(self._policy.typed, rules=rules, scorecard=None), self._policy.functions)
+
+    def answers(self, given: Mapping[str, object], now: datetime | None) -> Sequence[Truth]:
+        """Return whether each row holds."""
+        verdict = self._rows.evaluate(given, now=now)
+        true, open_ = set(verdict.matched), set(verdict.unresolved)
+        rows = range(len(self._rows.typed.rules))
+        return [None if str(at) in open_ else str(at) in true for at in rows]

@@ -1,0 +1,1 @@
+"""From a document to a typed policy, or to everything that is wrong with it."""

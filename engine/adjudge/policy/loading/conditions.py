@@ -1,0 +1,136 @@
+"""Conditions of a policy: parsed, typed against what the policy declares, and variables put in order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from adjudge.errors import PolicyError
+from adjudge.expr.check import Environment, check
+from adjudge.expr.nodes import Comprehension, Literal, Logic, Name, Node, Unary, children
+from adjudge.expr.parse import parse
+from adjudge.policy.loading.forms import WhenUnless
+from adjudge.policy.loading.reader import Reader
+from adjudge.policy.loading.unsatisfiable import unsatisfiable
+from adjudge.policy.text.yaml import Scalar
+from adjudge.values.fields import Field
+from adjudge.values.types import BOOL, DYN, Type
+
+STAND_IN = Literal(value=False, type=BOOL)
+"""Stands for a condition that was blamed."""
+
+_COMMENT = re.compile(r"[ ]+#")
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Reads conditions of one policy.
+
+    names: types of everything that a condition can name; DYN for what was declared wrongly, so that it is blamed once.
+    slots: what the fields among them are declared as. lists: constants by their full name.
+    complete: whether a name that is missing from `names` is a mistake of its own.
+    """
+
+    reader: Reader
+    names: dict[str, Type]
+    environment: Environment
+    slots: Mapping[str, Field]
+    lists: Mapping[str, tuple[str, ...]]
+    complete: bool = True
+
+    def parsed(self, scalar: Scalar) -> Node | None:
+        """Return the untyped tree of a condition."""
+        try:
+            return parse(scalar.text)
+        except PolicyError as error:
+            self.reader.errors.append(_with_comment_hint(error, scalar))
+            return None
+
+    def typed(self, tree: Node, expect: Type | None) -> Node | None:
+        """Return the typed tree."""
+        typed, errors = check(tree, self.environment, source=self.reader.source, expect=expect)
+        self.reader.errors.extend(error for error in errors if self.complete or error.code != "name-unknown")
+        for found in unsatisfiable(typed, self.slots, self.lists) if typed is not None else ():
+            self.reader.blame(found.code, found.message, found.part.span, found.hint)
+        return typed
+
+    def guard(self, guard: WhenUnless) -> Node:
+        """Return `when && !unless`, a bool."""
+        parts = []
+        for scalar in (guard.when, guard.unless):
+            tree = self.parsed(scalar) if scalar is not None else None
+            parts.append(self.typed(tree, BOOL) if tree is not None else None)
+        when, unless = parts[0] or STAND_IN, parts[1]
+        if unless is None:
+            return when
+        exception = Unary(operator="!", operand=unless, span=unless.span, type=BOOL)
+        return Logic(operator="&&", operands=(when, exception), span=when.span, type=BOOL)
+
+    def variables(self, forms: Mapping[str, tuple[Scalar, Scalar | None]]) -> dict[str, Node]:
+        """Return typed variables, each after those that it reads; their types join `names`."""
+        trees = {name: self.parsed(scalar) if scalar is not None else None for name, (_, scalar) in forms.items()}
+        reads = {
+            name: [read for read in dict.fromkeys(free_names(tree)) if read in trees] if tree is not None else []
+            for name, tree in trees.items()
+        }
+        ordered, cycles = order(reads)
+        for cycle in cycles:
+            key, _ = forms[cycle[0]]
+            way = " → ".join(f"`{name}`" for name in (*cycle, cycle[0]))
+            hint = "a variable reads fields, lists and other variables, but not itself in the end"
+            self.reader.blame("name-cycle", f"this variable reads itself: {way}", key.span, hint)
+        in_cycle = {name for cycle in cycles for name in cycle}
+        variables: dict[str, Node] = {}
+        self.names.update(dict.fromkeys(in_cycle, DYN))
+        for name in ordered:
+            tree = trees[name]
+            typed = self.typed(tree, None) if tree is not None else None
+            if typed is not None and name not in in_cycle:
+                variables[name] = typed
+            self.names[name] = (typed.type if typed is not None and name not in in_cycle else None) or DYN
+        return variables
+
+
+def free_names(node: Node, bound: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Yield the names that an untyped tree reads, without those of comprehensions' own variables."""
+    match node:
+        case Name(name=name, absolute=absolute):
+            if absolute or name not in bound:
+                yield name
+        case Comprehension(operand=operand, variable=variable):
+            yield from free_names(operand, bound)
+            for part in children(node)[1:]:
+                yield from free_names(part, bound | {variable})
+        case _:
+            for child in children(node):
+                yield from free_names(child, bound)
+
+
+def order(reads: Mapping[str, list[str]]) -> tuple[list[str], list[tuple[str, ...]]]:
+    """Return names with each after those that it reads, and the cycles that were found on the way."""
+    ordered: dict[str, None] = {}
+    cycles: list[tuple[str, ...]] = []
+    for start in reads:
+        path: dict[str, Iterator[str]] = {} if start in ordered else {start: iter(reads[start])}
+        while path:
+            name = next(reversed(path))
+            for read in path[name]:
+                if read in path:
+                    names = list(path)
+                    cycles.append(tuple(names[names.index(read) :]))
+                elif read not in ordered:
+                    path[read] = iter(reads[read])
+                    break
+            else:
+                ordered[name] = None
+                del path[name]
+    return list(ordered), cycles
+
+
+def _with_comment_hint(error: PolicyError, scalar: Scalar) -> PolicyError:
+    """Say that YAML cut a condition at ` #`, where it did."""
+    line = scalar.text.source.text[scalar.span.end :].partition("\n")[0]
+    if _COMMENT.match(line):
+        error.hint = "YAML takes what follows ` #` for a comment; quote the whole condition"
+    return error

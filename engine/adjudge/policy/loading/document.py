@@ -1,0 +1,290 @@
+"""The shape of a policy document: its keys, and what stands under each, before any name is looked up.
+
+What was blamed is left out or has a stand-in: a document is for reading on and finding more, and nobody evaluates it
+once there are errors.
+"""
+
+from __future__ import annotations
+
+import re
+
+from adjudge.errors import nearest
+from adjudge.model import Outcome
+from adjudge.policy.loading.forms import Document, Entries, RowForm, RuleForm, ScorecardForm, SignalForm, WhenUnless
+from adjudge.policy.loading.period import read_period
+from adjudge.policy.loading.reader import Reader
+from adjudge.policy.loading.remarks import read_tags, read_texts
+from adjudge.policy.text import yaml
+from adjudge.policy.text.syntax import shown
+from adjudge.policy.text.yaml import Scalar, YamlNode
+from adjudge.source import Span
+
+POLICY_LANGUAGE = 1
+POINTS_MAX = 1_000_000
+TIMEOUT_MAX_S = 600.0
+TIMEOUT_S = 10.0
+KEYS = (
+    "policy_language",
+    "policy",
+    "description",
+    "include",
+    "inputs",
+    "signals",
+    "lists",
+    "variables",
+    "when_unknown",
+    "gather",
+    "explore",
+    "thresholds",
+    "rules",
+    "scorecard",
+    "reasons",
+    "calibration",
+)
+DECLARATIONS = ("inputs", "signals", "lists", "variables")
+SIGNAL_KEYS = ("provider", "with", "fields", "timeout", "when_unknown", "on_in_doubt")
+RULE_KEYS = (
+    "id",
+    "description",
+    "when",
+    "unless",
+    "then",
+    "reason",
+    "when_unknown",
+    "from",
+    "until",
+    "message",
+    "tags",
+)
+PERIOD_KEYS = ("from", "until")
+SCORECARD_KEYS = ("points", "bands", "reason", "when_unknown")
+ROW_KEYS = ("when", "unless", "add")
+BAND_KEYS = ("review", "reject")
+WHEN_BILLING_UNKNOWN = ("unknown", "ask_again")
+CAUGHT = (Outcome.REVIEW, Outcome.REJECT)
+
+POLICY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
+_RULE_ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
+_REASON = re.compile(r"[A-Z][A-Z0-9_]{0,99}", re.ASCII)
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%", re.ASCII)
+_WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+def read_document(reader: Reader, root: YamlNode) -> Document | None:
+    """Return the document's parts; None where it is none, or is of another policy language."""
+    if isinstance(root, yaml.Mapping) and not _is_our_language(reader, root.get("policy_language")):
+        return None
+    entries = reader.mapping(root, "a policy", keys=KEYS, required=KEYS[:2], at=_head(root))
+    if not isinstance(root, yaml.Mapping):
+        return None
+
+    def section(key: str, what: str) -> Entries:
+        return reader.mapping(entries[key][1], what, at=entries[key][0].span) if key in entries else {}
+
+    inputs, lists = section("inputs", "`inputs`"), section("lists", "`lists`")
+    signals, variables = section("signals", "`signals`"), section("variables", "`variables`")
+    return Document(
+        name=_policy_name(reader, entries),
+        description=(_text(reader, entries, "description", "the description") or "").strip(),
+        inputs=inputs,
+        signals=tuple(_signal(reader, key, node) for key, node in signals.values()),
+        lists=lists,
+        variables={name: (key, reader.condition(node, f"`{name}`")) for name, (key, node) in variables.items()},
+        when_unknown=_when_unknown(reader, entries) or Outcome.REVIEW,
+        gather=_choice(reader, entries, "gather", ("eager", "thrifty")) or "eager",
+        explore=_explore(reader, entries["explore"][1]) if "explore" in entries else 0.0,
+        thresholds=section("thresholds", "`thresholds`"),
+        rules=_rules(reader, entries["rules"][1]) if "rules" in entries else (),
+        scorecard=_scorecard(reader, *entries["scorecard"]) if "scorecard" in entries else None,
+        reasons=section("reasons", "`reasons`"),
+        calibration=section("calibration", "`calibration`"),
+        complete=not any(_hides_names(key.text.value, node) for key, node in root.entries),
+    )
+
+
+def _hides_names(key: str, node: YamlNode) -> bool:
+    """Whether names may be declared here that nobody could read."""
+    if key in DECLARATIONS:
+        return not isinstance(node, yaml.Mapping)
+    return key not in KEYS and nearest(key, DECLARATIONS) is not None
+
+
+def upper_snake(text: str) -> str:
+    """Return a reason code that reads as `text`: `deepfake.score.SuspectRemake` is DEEPFAKE_SCORE_SUSPECT_REMAKE."""
+    return re.sub(r"[^A-Z0-9]+", "_", _WORD_STARTS.sub("_", text).upper()).strip("_")
+
+
+def _is_our_language(reader: Reader, node: YamlNode | None) -> bool:
+    said = reader.integer(node, "`policy_language`", 10**6) if node is not None else None
+    if node is None or said is None or said == POLICY_LANGUAGE:
+        return True
+    hint = f"write {POLICY_LANGUAGE}, or install the version of adjudge that the policy was written for"
+    reader.blame(
+        "schema-policy-language", f"this is policy language {said}; {POLICY_LANGUAGE} is known", node.span, hint
+    )
+    return False
+
+
+def _policy_name(reader: Reader, entries: Entries) -> str:
+    name = _text(reader, entries, "policy", "the policy's name")
+    if name is not None and not POLICY_NAME.fullmatch(name):
+        hint = "letters, digits, - and _, at most 100"
+        reader.blame("name-invalid", f"`{shown(name)}` cannot be a policy's name", entries["policy"][1].span, hint)
+    return name or ""
+
+
+def _text(reader: Reader, entries: Entries, key: str, what: str) -> str | None:
+    return reader.text(entries[key][1], what) if key in entries else None
+
+
+def _choice(reader: Reader, entries: Entries, key: str, values: tuple[str, ...]) -> str | None:
+    return reader.choice(entries[key][1], f"`{key}`", values) if key in entries else None
+
+
+def _when_unknown(reader: Reader, entries: Entries) -> Outcome | None:
+    return reader.outcome(entries["when_unknown"][1], "`when_unknown`") if "when_unknown" in entries else None
+
+
+def _explore(reader: Reader, node: YamlNode) -> float:
+    share: object = node.value if isinstance(node, Scalar) else None
+    if isinstance(share, str) and (percent := _PERCENT.fullmatch(share)):
+        share = float(percent.group(1)) / 100
+    if not isinstance(share, int | float) or isinstance(share, bool):
+        reader.unfit(node, "`explore`", "a share of requests", "for example 2%")
+    elif not 0 <= share <= 1:
+        hint = f"did you mean {share:g}%?" if share <= 100 else None
+        reader.blame("schema-range", "`explore` is a share between 0% and 100%", node.span, hint)
+    else:
+        return float(share)
+    return 0.0
+
+
+def _signal(reader: Reader, key: Scalar, node: YamlNode) -> SignalForm:
+    before = len(reader.errors)
+    entries = reader.mapping(node, "a signal", keys=SIGNAL_KEYS, at=key.span)
+    provider = entries["provider"][1] if "provider" in entries else None
+    is_named = provider is not None and reader.text(provider, "a provider's name") is not None
+    if not isinstance(node, yaml.Mapping) or len(reader.errors) > before:
+        pass
+    elif provider is None and "fields" not in entries:
+        hint = "`provider:` where adjudge asks for it, `fields:` where the caller supplies it"
+        reader.blame("schema-missing", "a signal needs `provider` or `fields`", key.span, hint)
+    elif provider is None:
+        for name in ("with", "timeout", "on_in_doubt"):
+            if name in entries:
+                hint = "name the `provider:`, or delete it: the caller supplies this signal"
+                reader.blame("schema-provider", f"`{name}` is for a provider", entries[name][0].span, hint)
+    damaged = len(reader.errors) > before or not isinstance(node, yaml.Mapping)
+    return SignalForm(
+        key=key,
+        provider=provider if is_named and isinstance(provider, Scalar) else None,
+        config=entries["with"][1] if "with" in entries else None,
+        fields=entries["fields"][1] if "fields" in entries else None,
+        timeout_s=(reader.seconds(entries["timeout"][1], "`timeout`", TIMEOUT_MAX_S) if "timeout" in entries else None)
+        or TIMEOUT_S,
+        when_unknown=_when_unknown(reader, entries),
+        when_billing_unknown="ask_again"
+        if _choice(reader, entries, "on_in_doubt", WHEN_BILLING_UNKNOWN) == "ask_again"
+        else "unknown",
+        damaged=damaged,
+    )
+
+
+def _guard(reader: Reader, entries: Entries) -> WhenUnless:
+    return WhenUnless(
+        when=reader.condition(entries["when"][1], "`when`") if "when" in entries else None,
+        unless=reader.condition(entries["unless"][1], "`unless`") if "unless" in entries else None,
+    )
+
+
+def _rules(reader: Reader, node: YamlNode) -> tuple[RuleForm, ...]:
+    rules: list[RuleForm] = []
+    lines: dict[str, str] = {}
+    for item in reader.items(node, "`rules`"):
+        entries = reader.mapping(item, "a rule", keys=RULE_KEYS, required=("id", "when", "then"), at=_head(item))
+        rule_id = _rule_id(reader, entries, lines)
+        span = entries["id"][1].span if "id" in entries else item.span
+        first, last = (entries[key][1] if key in entries else None for key in PERIOD_KEYS)
+        rules.append(
+            RuleForm(
+                id=rule_id,
+                guard=_guard(reader, entries),
+                outcome=(reader.outcome(entries["then"][1], "`then`", CAUGHT) if "then" in entries else None)
+                or Outcome.REVIEW,
+                reason=_reason(reader, entries) or upper_snake(rule_id),
+                when_unknown=_when_unknown(reader, entries),
+                description=(_text(reader, entries, "description", "the description") or "").strip(),
+                period=read_period(reader, first, last, span),
+                message=read_texts(reader, entries["message"][1], "the message") if "message" in entries else {},
+                tags=read_tags(reader, entries["tags"][1]) if "tags" in entries else (),
+                span=span,
+            )
+        )
+    return tuple(rules)
+
+
+def _head(node: YamlNode) -> Span:
+    """Return where a mapping's first key stands."""
+    return node.entries[0][0].span if isinstance(node, yaml.Mapping) and node.entries else node.span
+
+
+def _rule_id(reader: Reader, entries: Entries, lines: dict[str, str]) -> str:
+    rule_id = _text(reader, entries, "id", "the rule's id")
+    if rule_id is None:
+        return ""
+    span = entries["id"][1].span
+    if not _RULE_ID.fullmatch(rule_id):
+        hint = "begin with a letter; then letters, digits, - _ and ., at most 100"
+        reader.blame("name-invalid", f"`{shown(rule_id)}` cannot be a rule's id", span, hint)
+    elif rule_id in lines:
+        hint = f"it is the id of the rule in {lines[rule_id]} already"
+        reader.blame("name-duplicate", f"there are two rules `{shown(rule_id)}`", span, hint)
+    lines.setdefault(rule_id, reader.source.line_at(span.start))
+    return rule_id
+
+
+def _reason(reader: Reader, entries: Entries) -> str | None:
+    reason = _text(reader, entries, "reason", "the reason code")
+    if reason is not None and not _REASON.fullmatch(reason):
+        code = upper_snake(reason)
+        hint = "capital letters, digits and _" + (f", such as {code}" if _REASON.fullmatch(code) else "")
+        reader.blame("name-invalid", f"`{shown(reason)}` cannot be a reason code", entries["reason"][1].span, hint)
+    return reason
+
+
+def _scorecard(reader: Reader, key: Scalar, node: YamlNode) -> ScorecardForm:
+    entries = reader.mapping(node, "the scorecard", keys=SCORECARD_KEYS, required=("points", "bands"), at=key.span)
+    review, reject = _bands(reader, *entries["bands"]) if "bands" in entries else (None, None)
+    return ScorecardForm(
+        rows=_rows(reader, *entries["points"]) if "points" in entries else (),
+        review=review,
+        reject=reject,
+        reason=_reason(reader, entries) or "SCORECARD",
+        when_unknown=_when_unknown(reader, entries),
+    )
+
+
+def _rows(reader: Reader, key: Scalar, node: YamlNode) -> tuple[RowForm, ...]:
+    rows: list[RowForm] = []
+    items = reader.items(node, "`points`")
+    if isinstance(node, yaml.Sequence) and not items:
+        reader.blame("schema-empty", "`points` is empty", key.span, "add a row, or leave the scorecard out")
+    for item in items:
+        entries = reader.mapping(item, "a row", keys=ROW_KEYS, required=("when", "add"), at=_head(item))
+        points = reader.integer(entries["add"][1], "`add`", POINTS_MAX) if "add" in entries else None
+        guard = _guard(reader, entries)
+        rows.append(RowForm(guard=guard, points=points or 0, span=guard.when.span if guard.when else item.span))
+    return tuple(rows)
+
+
+def _bands(reader: Reader, key: Scalar, node: YamlNode) -> tuple[int | None, int | None]:
+    entries = reader.mapping(node, "`bands`", keys=BAND_KEYS, at=key.span)
+    if isinstance(node, yaml.Mapping) and not node.entries:
+        reader.blame("schema-missing", "`bands` needs `review` or `reject`", key.span)
+    review, reject = (
+        reader.integer(entries[band][1], f"`{band}`", 10**9) if band in entries else None for band in BAND_KEYS
+    )
+    if review is not None and reject is not None and review > reject:
+        message = f"review begins at {review}, above reject at {reject}, and could never be the answer"
+        reader.blame("threshold-order", message, entries["review"][1].span, "swap the two")
+    return review, reject

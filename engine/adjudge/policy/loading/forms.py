@@ -1,0 +1,96 @@
+"""The parts of a policy document as written, before any name is looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from adjudge.model import Outcome
+from adjudge.policy.loading.period import Period
+from adjudge.policy.text.yaml import Scalar, YamlNode
+from adjudge.policy.typed import WhenBillingUnknown
+from adjudge.source import Span
+
+Entries = Mapping[str, tuple[Scalar, YamlNode]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalForm:
+    """A signal as written; `damaged` where its fields cannot be known."""
+
+    key: Scalar
+    provider: Scalar | None
+    config: YamlNode | None
+    fields: YamlNode | None
+    timeout_s: float
+    when_unknown: Outcome | None
+    when_billing_unknown: WhenBillingUnknown
+    damaged: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhenUnless:
+    """`when` and `unless` as written; None for what was blamed or is not there."""
+
+    when: Scalar | None
+    unless: Scalar | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleForm:
+    """A rule as written; `span` is where its id stands."""
+
+    id: str
+    guard: WhenUnless
+    outcome: Outcome
+    reason: str
+    when_unknown: Outcome | None
+    description: str
+    period: Period
+    message: Mapping[str, Scalar]
+    tags: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowForm:
+    """A row of the scorecard as written."""
+
+    guard: WhenUnless
+    points: int
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScorecardForm:
+    """The scorecard as written."""
+
+    rows: tuple[RowForm, ...]
+    review: int | None
+    reject: int | None
+    reason: str
+    when_unknown: Outcome | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A policy as written.
+
+    complete: every declaration was found; where not, a name that is missing is no mistake of its own.
+    """
+
+    name: str
+    description: str
+    inputs: Entries
+    signals: tuple[SignalForm, ...]
+    lists: Entries
+    variables: Mapping[str, tuple[Scalar, Scalar | None]]
+    when_unknown: Outcome
+    gather: str
+    explore: float
+    thresholds: Entries
+    rules: tuple[RuleForm, ...]
+    scorecard: ScorecardForm | None
+    reasons: Entries
+    calibration: Entries
+    complete: bool

@@ -1,0 +1,61 @@
+"""Lists of a policy: written inline, read from a file under the policy's own folder, or built in."""
+
+from __future__ import annotations
+
+from adjudge.policy.loading.builtin_lists import BUILTIN
+from adjudge.policy.loading.forms import Entries
+from adjudge.policy.loading.reader import Reader
+from adjudge.policy.text import yaml
+from adjudge.policy.text.files import Files
+from adjudge.policy.text.yaml import Scalar, YamlNode
+from adjudge.texts import composed
+from adjudge.values.list_file import mistake_in
+
+LIST_KEYS = ("file", "builtin")
+
+
+def read_lists(reader: Reader, entries: Entries, files: Files) -> dict[str, tuple[str, ...]]:
+    """Return each list's values by its name; a list that was blamed is empty."""
+    lists: dict[str, tuple[str, ...]] = {}
+    for key, node in entries.values():
+        name = reader.name(key, "a list")
+        values = _inline(reader, node) if isinstance(node, yaml.Sequence) else _named(reader, key, node, files)
+        if name is not None:
+            lists[name] = values
+    return lists
+
+
+def _named(reader: Reader, key: Scalar, node: YamlNode, files: Files) -> tuple[str, ...]:
+    """Return the values of `{file: …}` or `{builtin: …}`."""
+    if isinstance(node, Scalar):
+        hint = "for a file write {file: lists/sanctioned.txt}"
+        reader.unfit(node, "a list", "[a, b], {file: …} or {builtin: …}", hint)
+        return ()
+    entries = reader.mapping(node, "a list", keys=LIST_KEYS, at=key.span)
+    if isinstance(node, yaml.Mapping) and len(entries) != 1:
+        if len(node.entries) != 1:
+            reader.blame("schema-missing", "a list needs `file` or `builtin`, one of the two", key.span)
+        return ()
+    text, path = None, ""
+    if "file" in entries:
+        path = reader.text(entries["file"][1], "the list's file") or ""
+        text = files.read(reader, entries["file"][1], path) if path else None
+    elif "builtin" in entries:
+        name = reader.choice(entries["builtin"][1], "`builtin`", BUILTIN)
+        path = f"builtin:{name}"
+        text = files.builtin(name, "\n".join(BUILTIN[name])) if name is not None else None
+    return files.values(path, text) if text is not None else ()
+
+
+def _inline(reader: Reader, node: yaml.Sequence) -> tuple[str, ...]:
+    values = []
+    for item in node.items:
+        value = reader.text(item, "a list's value") if type(item) is not YamlNode else None
+        if value is None:
+            continue
+        mistake = mistake_in(value)
+        if mistake is not None and isinstance(item, Scalar):
+            at, message, hint = mistake
+            reader.blame("list-character", message, item.text.span(at, at + 1), hint)
+        values.append(composed(value))
+    return tuple(dict.fromkeys(values))

@@ -1,0 +1,190 @@
+"""From a policy's text to a policy understood, or everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, cast
+
+from adjudge.errors import PolicyError, PolicyErrors
+from adjudge.expr.check import Environment
+from adjudge.expr.nodes import Call, Node, walk
+from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.loading.calibration import Calibrations
+from adjudge.policy.loading.conditions import Conditions
+from adjudge.policy.loading.declarations import LISTS, TEXTS, Declarations
+from adjudge.policy.loading.document import POLICY_LANGUAGE, read_document
+from adjudge.policy.loading.forms import Document
+from adjudge.policy.loading.lists import read_lists
+from adjudge.policy.loading.reader import Reader
+from adjudge.policy.loading.remarks import check_texts, read_reasons
+from adjudge.policy.loading.thresholds import Thresholds
+from adjudge.policy.slots import NOW, declare
+from adjudge.policy.text.files import Files
+from adjudge.policy.text.includes import with_fragments
+from adjudge.policy.text.yaml import TEXT_MAX, read_yaml
+from adjudge.policy.typed import Row, Rule, Scorecard, TypedPolicy
+from adjudge.source import Source, Span
+from adjudge.values.fields import Field
+from adjudge.values.types import TIMESTAMP
+
+SOURCE_MAX_BYTES = 4 * TEXT_MAX
+"""A document longer than this is refused whatever is in it, so no more is read."""
+
+
+def read_policy_file(path: str | Path, catalogue: Catalogue | None = None) -> TypedPolicy:
+    """Read a policy from its file; its lists lie under the file's folder. Raises PolicyErrors."""
+    source = read_source(path, "policy")
+    return read_policy(source.text, source.name, folder=Path(path).parent, catalogue=catalogue)
+
+
+def read_source(path: str | Path, what: str) -> Source:
+    """Read a YAML document's text from its file. Raises PolicyErrors where that is none; `what` names it there."""
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(SOURCE_MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # a NUL, or half a character
+        why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "this is no path"
+        message = f"cannot read the {what}: {why}"
+        raise PolicyErrors([PolicyError("yaml-file", message, source=Source(str(path), ""), span=Span(0, 0))]) from None
+    return decode_source(data, str(path))
+
+
+def decode_source(data: bytes, name: str) -> Source:
+    """Return a document's text from its bytes, which are UTF-8 whatever the locale says. Raises PolicyErrors."""
+    try:
+        return Source(name, data.decode("utf-8", "strict" if len(data) <= SOURCE_MAX_BYTES else "replace"))
+    except UnicodeDecodeError as error:
+        source = Source(name, data.decode("utf-8", "replace"))
+        at = len(data[: error.start].decode("utf-8"))
+        message = f"the byte 0x{data[error.start]:02x} is not UTF-8"
+        hint = "save the file as UTF-8"
+        raise PolicyErrors(
+            [PolicyError("yaml-encoding", message, source=source, span=Span(at, at + 1), hint=hint)]
+        ) from None
+
+
+def read_policy(
+    text: str,
+    name: str = "policy.yaml",
+    *,
+    folder: Path | None = None,
+    texts: Mapping[str, str] | None = None,
+    catalogue: Catalogue | None = None,
+) -> TypedPolicy:
+    """Read a policy from its text. Raises PolicyErrors with everything that is wrong with it.
+
+    name: what to call the text in errors. folder: where the files of its lists are, and what it includes.
+    texts: `TypedPolicy.texts` of another time, in place of the files: for replays.
+    """
+    reader = Reader(Source(name, text))
+    files = Files(folder, texts)
+    root, reader.errors[:] = read_yaml(reader.source, recorded=texts is not None)
+    if root is not None:
+        reader, root = with_fragments(reader, root, files)
+    document = read_document(reader, root) if root is not None else None
+    policy = _typed(reader, document, files, catalogue or Catalogue()) if document is not None else None
+    if policy is None or reader.errors:
+        raise PolicyErrors(reader.errors)
+    return policy
+
+
+def _typed(reader: Reader, document: Document, files: Files, catalogue: Catalogue) -> TypedPolicy:
+    """Return the policy, in which stand-ins take the place of what was blamed."""
+    overloads = catalogue.overloads()
+    declarations = Declarations(reader, overloads, catalogue.contested)
+    inputs = declarations.inputs(document.inputs)
+    signals = declarations.signals(document.signals, catalogue.providers)
+    lists = read_lists(reader, document.lists, files)
+
+    slots = declare(inputs)
+    for name in slots.keys() - inputs.keys():
+        declarations.taken.setdefault(name.partition(".")[0], "the list of an input's new values")
+    for signal in signals.values():
+        slots |= declare(signal.fields, f"{signal.name}.")
+    slots[NOW] = Field(type=TIMESTAMP)
+    names = {
+        **declarations.names,
+        **{name: field.type for name, field in slots.items()},
+        **{f"{LISTS}.{name}": TEXTS for name in lists},
+    }
+
+    constants = {f"{LISTS}.{name}": values for name, values in lists.items()}
+    conditions = Conditions(reader, names, Environment(names, overloads), slots, constants, document.complete)
+    variables = conditions.variables(
+        {
+            name: form
+            for name, form in document.variables.items()
+            if declarations.claim(form[0], "a variable") is not None
+        }
+    )
+    thresholds = Thresholds(reader, slots, names, document.complete).read(document.thresholds)
+    rules = tuple(
+        Rule(
+            id=form.id,
+            condition=form.period.joined(conditions.guard(form.guard)),
+            outcome=form.outcome,
+            reason=form.reason,
+            when_unknown=form.when_unknown,
+            description=form.description,
+            message=check_texts(reader, form.message, slots),
+            tags=form.tags,
+            starts=form.period.starts,
+            ends=form.period.ends,
+            span=form.span,
+        )
+        for form in document.rules
+    )
+    scorecard = _scorecard(document, conditions)
+    codes = {rule.reason for rule in (*thresholds, *rules)} | ({scorecard.reason} if scorecard is not None else set())
+    used = _calls([*variables.values(), *(rule.condition for rule in rules)], scorecard)
+    return TypedPolicy(
+        name=document.name,
+        policy_language=POLICY_LANGUAGE,
+        description=document.description,
+        source=reader.source,
+        digest=_digest(reader.source.part(0)[0].text, files.texts),
+        inputs=inputs,
+        signals=signals,
+        lists=lists,
+        texts=files.texts,
+        variables=variables,
+        rules=(*thresholds, *rules),
+        scorecard=scorecard,
+        when_unknown=document.when_unknown,
+        gather=cast(Literal["eager", "thrifty"], document.gather),
+        explore=document.explore,
+        slots=slots,
+        functions={name: function for name, function in catalogue.functions.items() if name in used},
+        reasons=read_reasons(reader, document.reasons, codes, slots),
+        calibration=Calibrations(reader, {*slots, *signals}).read(document.calibration),
+    )
+
+
+def _scorecard(document: Document, conditions: Conditions) -> Scorecard | None:
+    form = document.scorecard
+    if form is None:
+        return None
+    return Scorecard(
+        rows=tuple(Row(condition=conditions.guard(row.guard), points=row.points, span=row.span) for row in form.rows),
+        review=form.review,
+        reject=form.reject,
+        reason=form.reason,
+        when_unknown=form.when_unknown,
+    )
+
+
+def _calls(conditions: list[Node], scorecard: Scorecard | None) -> set[str]:
+    rows = scorecard.rows if scorecard is not None else ()
+    trees = [*conditions, *(row.condition for row in rows)]
+    return {node.function for node in walk(*trees) if isinstance(node, Call)}
+
+
+def _digest(text: str, texts: Mapping[str, str]) -> str:
+    """Hash every text behind its length, so that nothing can move from one to the next."""
+    digest = hashlib.sha256()
+    for part in (text, *(part for path in sorted(texts) for part in (path, texts[path]))):
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "big") + data)
+    return digest.hexdigest()

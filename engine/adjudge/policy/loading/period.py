@@ -1,0 +1,71 @@
+"""When a rule is in force: `from` and `until`, which become a part of its condition."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from adjudge.errors import EvaluationError
+from adjudge.expr.nodes import Binary, BinaryOperator, Call, Literal, Logic, Name
+from adjudge.expr.nodes import Node as Expression
+from adjudge.policy.loading.reader import Reader
+from adjudge.policy.slots import NOW
+from adjudge.policy.text.yaml import YamlNode
+from adjudge.source import Span
+from adjudge.values.literals import format_timestamp, parse_timestamp
+from adjudge.values.types import BOOL, STRING, TIMESTAMP
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Period:
+    """When a rule is in force, `starts <= now < ends`, and where that is written."""
+
+    starts: datetime | None = None
+    ends: datetime | None = None
+    span: Span
+
+    def joined(self, condition: Expression) -> Expression:
+        """Return a rule's condition within the period."""
+        bounds: list[tuple[BinaryOperator, datetime | None]] = [(">=", self.starts), ("<", self.ends)]
+        parts = [self._compared(operator, moment) for operator, moment in bounds if moment is not None]
+        if not parts:
+            return condition
+        rest = condition.operands if isinstance(condition, Logic) and condition.operator == "&&" else (condition,)
+        return Logic(operator="&&", operands=(*parts, *rest), span=condition.span, type=BOOL)
+
+    def _compared(self, operator: BinaryOperator, moment: datetime) -> Expression:
+        span = self.span
+        text = Literal(value=format_timestamp(moment), span=span, type=STRING)
+        constant = Call(function="timestamp", arguments=(text,), span=span, type=TIMESTAMP)
+        return Binary(
+            operator=operator, left=Name(name=NOW, span=span, type=TIMESTAMP), right=constant, span=span, type=BOOL
+        )
+
+
+def read_period(reader: Reader, first: YamlNode | None, last: YamlNode | None, at: Span) -> Period:
+    """Return a rule's `from` and `until`. at: where the rule stands."""
+    starts = _moment(reader, first, "`from`") if first is not None else None
+    ends = _moment(reader, last, "`until`") if last is not None else None
+    if starts is not None and ends is not None and last is not None and starts >= ends:
+        hint = "`from` is the first moment, `until` the first one after the last"
+        reader.blame("schema-range", "the rule ends before it begins", last.span, hint)
+    written = first or last
+    return Period(starts=starts, ends=ends, span=written.span if written is not None else at)
+
+
+def _moment(reader: Reader, node: YamlNode, what: str) -> datetime | None:
+    """Read a day, which begins at midnight UTC, or a time with its zone."""
+    said = reader.text(node, what)
+    if said is None:
+        return None
+    try:
+        if _DATE.fullmatch(said):
+            return datetime.combine(date.fromisoformat(said), datetime.min.time(), UTC)
+        return parse_timestamp(said)
+    except (EvaluationError, ValueError):
+        hint = "for example 2026-03-01, which begins at midnight UTC, or 2026-03-01T08:00:00+08:00"
+        reader.blame("schema-value", f"{what} is a date or a time with its zone", node.span, hint)
+        return None

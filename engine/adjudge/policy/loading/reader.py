@@ -1,0 +1,223 @@
+"""The shape of a document: each part is what its place asks for, or is blamed once and left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from adjudge.errors import EvaluationError, PolicyError, did_you_mean
+from adjudge.model import OUTCOMES, Outcome
+from adjudge.policy.text import yaml
+from adjudge.policy.text.syntax import shown
+from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode
+from adjudge.source import Source, Span
+from adjudge.values.fields import FieldError
+from adjudge.values.literals import parse_duration
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads one source and gathers what is wrong with it. Every method that answers None has said why."""
+
+    source: Source
+    errors: list[PolicyError] = field(default_factory=list)
+
+    def blame(self, code: str, message: str, span: Span, hint: str | None = None, note: str = "") -> None:
+        """Keep an error."""
+        self.errors.append(PolicyError(code, message, source=self.source, span=span, hint=hint, note=note))
+
+    def unfit(self, node: YamlNode, what: str, expected: str, hint: str | None = None) -> None:
+        """Blame a node for being of another kind than its place asks for."""
+        if isinstance(node, Scalar) and node.value is None:
+            self.blame("schema-empty", f"{what} is empty", node.span, hint or "write a value, or leave the key out")
+        elif isinstance(node, Scalar | yaml.Sequence | Mapping):
+            self.blame(
+                "schema-type", f"{what} is {expected}, not {kind(node)}", node.span, hint, f"expected {expected}"
+            )
+
+    def mapping(
+        self, node: YamlNode, what: str, *, keys: Sequence[str] | None = None, required: Sequence[str] = (), at: Span
+    ) -> dict[str, tuple[Scalar, YamlNode]]:
+        """Return the entries of a mapping by key: those with a key that is known and a value that is there.
+
+        keys: the known ones; None where the author names them. at: where to put a missing key's blame.
+        """
+        if not isinstance(node, Mapping):
+            self.unfit(node, what, "a mapping")
+            return {}
+        entries = {}
+        for key, value in node.entries:
+            name = key.text.value
+            if keys is not None and name not in keys:
+                hint = did_you_mean(name, keys) or f"{what} takes {', '.join(keys)}"
+                self.blame("schema-unknown-key", f"`{shown(name)}` means nothing in {what}", key.span, hint)
+            elif isinstance(value, Scalar) and value.value is None:
+                self.blame("schema-empty", f"`{shown(name)}` is empty", key.span, "write a value, or leave the key out")
+            else:
+                entries[name] = (key, value)
+        for name in required:
+            if node.get(name) is None:
+                self.blame("schema-missing", f"{what} needs `{name}`", at, f"add `{name}: …`")
+        return entries
+
+    def items(self, node: YamlNode, what: str) -> tuple[YamlNode, ...]:
+        """Return the items of a list."""
+        if isinstance(node, yaml.Sequence):
+            return node.items
+        self.unfit(node, what, "a list")
+        return ()
+
+    def text(self, node: YamlNode, what: str) -> str | None:
+        """Return a text that says something."""
+        if not isinstance(node, Scalar) or not isinstance(node.value, str):
+            hint = f'write "{shown(node.text.value)}"' if isinstance(node, Scalar) and node.value is not None else None
+            self.unfit(node, what, "a text", hint)
+        elif not node.value.strip():
+            self.blame("schema-empty", f"{what} is empty", node.span)
+        else:
+            return node.value
+        return None
+
+    def path(self, node: YamlNode, what: str) -> str | None:
+        """Return a text that can name a file."""
+        said = self.text(node, what)
+        if said is not None and "\0" in said:
+            self.blame("schema-value", f"`{shown(said)}` is no path: the character U+0000 stands in it", node.span)
+            return None
+        return said
+
+    def condition(self, node: YamlNode, what: str) -> Scalar | None:
+        """Return a scalar whose text is a condition; a plain number or bool is one too."""
+        if isinstance(node, Scalar) and node.text.value.strip() and node.value is not None:
+            return node
+        if isinstance(node, Scalar):
+            self.blame("schema-empty", f"{what} is empty", node.span)
+        else:
+            self.unfit(node, what, "a condition", "quote the whole condition")
+        return None
+
+    def choice(self, node: YamlNode, what: str, values: Iterable[str], why: str | None = None) -> str | None:
+        """Return one of a few words; `why` is the hint where it is none."""
+        known = list(values)
+        if isinstance(node, Scalar) and node.value is not None:
+            if node.text.value in known:
+                return node.text.value
+            hint = why or did_you_mean(node.text.value, known)
+            one_of = f"{', '.join(known[:-1])} or {known[-1]}"
+            self.blame("schema-value", f"{what} is {one_of}, not `{shown(node.text.value)}`", node.span, hint)
+        else:
+            self.unfit(node, what, " or ".join(known))
+        return None
+
+    def outcome(self, node: YamlNode, what: str, among: Sequence[Outcome] = OUTCOMES) -> Outcome | None:
+        """Return an outcome."""
+        unheard = isinstance(node, Scalar) and node.text.value == Outcome.PASS and Outcome.PASS not in among
+        why = "leave it out: what nothing catches passes; for an exception write `unless:`" if unheard else None
+        said = self.choice(node, what, among, why)
+        return Outcome(said) if said else None
+
+    def integer(self, node: YamlNode, what: str, limit: int) -> int | None:
+        """Return a whole number between `-limit` and `limit`."""
+        if not isinstance(node, Scalar) or not isinstance(node.value, int) or isinstance(node.value, bool):
+            self.unfit(node, what, "a whole number")
+        elif abs(node.value) > limit:
+            self.blame("schema-range", f"{what} lies between -{limit:,} and {limit:,}", node.span)
+        else:
+            return node.value
+        return None
+
+    def seconds(self, node: YamlNode, what: str, longest_s: float) -> float | None:
+        """Return the seconds of a duration such as `300ms`, more than none and at most `longest_s`."""
+        if isinstance(node, Scalar) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+            self.unfit(node, what, "a duration", f"say the unit: {node.text.value}s or {node.text.value}ms")
+            return None
+        said = self.text(node, what)
+        if said is None:
+            return None
+        try:
+            length = parse_duration(said).total_seconds()
+        except EvaluationError as error:
+            self.blame("schema-value", str(error), node.span, "for example 300ms or 3s")
+            return None
+        if not 0 < length <= longest_s:
+            self.blame("schema-range", f"{what} is more than 0s and at most {longest_s:g}s", node.span)
+            return None
+        return length
+
+    def name(self, key: Scalar, what: str) -> str | None:
+        """Return a name that a condition can spell."""
+        name = key.text.value
+        if _NAME.fullmatch(name) and len(name) <= 100:
+            return name
+        hint = "letters, digits and _, not starting with a digit"
+        suggestion = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
+        if _NAME.fullmatch(suggestion) and len(suggestion) <= 100:
+            hint += f", such as `{suggestion}`"
+        self.blame("name-invalid", f"`{shown(name)}` cannot be the name of {what}", key.span, hint)
+        return None
+
+    def plain(self, node: YamlNode, *, nulls: bool = False) -> object:
+        """Return a part as the strings, numbers, lists and dicts that it stands for.
+
+        Raises Refused where it holds something that was blamed, or is blamed here: without `nulls`, an empty value.
+        """
+        match node:
+            case Scalar(value=value):
+                if value is None and not nulls:
+                    self.blame("schema-empty", "a value is empty", node.span, "write a value, or leave the key out")
+                    raise Refused
+                return value
+            case yaml.Sequence(items=items):
+                return [self.plain(item, nulls=nulls) for item in items]
+            case Mapping(entries=entries):
+                return {key.text.value: self.plain(value, nulls=nulls) for key, value in entries}
+            case _:
+                raise Refused
+
+    def field_error(self, error: FieldError, node: YamlNode, at: Span) -> None:
+        """Keep what is wrong with a field's declaration at the part that its path leads to."""
+        span = follow(node, error.path, at, key=error.code == "schema-unknown-key")
+        self.blame(error.code, error.message, span, error.hint)
+
+
+class Refused(Exception):
+    """A part holds something that was blamed already."""
+
+
+def follow(node: YamlNode, path: Iterable[str | int], at: Span, *, key: bool = False) -> Span:
+    """Return where a path leads: to a single value itself, to the key of a list or mapping, or always to the key.
+
+    at: where the node's own key stands. A path that leads nowhere stops at the last part that is there.
+    """
+    for step in path:
+        if isinstance(node, Mapping):
+            found = next(((key, value) for key, value in node.entries if key.text.value == str(step)), None)
+            if found is None:
+                break
+            at, node = found[0].span, found[1]
+        elif isinstance(node, yaml.Sequence) and str(step).isdigit() and int(step) < len(node.items):
+            node = node.items[int(step)]
+            at = node.span
+        else:
+            break
+    return node.span if isinstance(node, Scalar) and node.span.end > node.span.start and not key else at
+
+
+def kind(node: YamlNode) -> str:
+    """Return what a node is, in an author's words."""
+    match node:
+        case Scalar(value=None):
+            return "empty"
+        case Scalar(value=bool()):
+            return f"the bool {node.text.value}"
+        case Scalar(value=int() | float()):
+            return f"the number {shown(node.text.value)}"
+        case Scalar():
+            return "a text"
+        case yaml.Sequence():
+            return "a list"
+        case _:
+            return "a mapping"

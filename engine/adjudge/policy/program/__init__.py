@@ -1,0 +1,1 @@
+"""From a typed policy to one generated function, and to a verdict."""

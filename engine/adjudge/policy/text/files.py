@@ -1,0 +1,151 @@
+"""The files that a policy names: they lie under its own folder, and the log keeps their text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import msgspec
+
+from adjudge.errors import ListFileError, PolicyError
+from adjudge.policy.loading.reader import Reader
+from adjudge.policy.text.syntax import shown
+from adjudge.policy.text.yaml import YamlNode
+from adjudge.source import Source, Span
+from adjudge.values.list_file import BYTE_ORDER_MARK, decode_list, mistakes_of, values_of
+
+FILE_MAX_BYTES = 10 * 1024 * 1024
+RECORDED_MAX_BYTES = 14 * 1024 * 1024
+"""Of a policy's text and files as JSON: a record of the log, at most 16 MiB, holds them and the fields of providers."""
+MISTAKES_MAX = 20
+"""How many of a list file's mistakes are told."""
+_LONE_RETURN = re.compile("\r(?!\n)")
+_CODES = {
+    "list": ("list-outside", "list-folder", "list-missing", "list-size", "list-encoding"),
+    "include": ("include-outside", "include-folder", "include-missing", "include-size", "include-encoding"),
+}
+_OUTSIDE, _FOLDER, _MISSING, _SIZE, _ENCODING = range(5)
+_EXAMPLES = {"list": "lists/sanctioned.txt", "include": "shared/device.yaml"}
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Reads the files of one policy.
+
+    folder: where the policy lies; None where it is only a text. given: texts by path, in place of files.
+    texts: what was read, by path. lists: values of list files, by path.
+    """
+
+    folder: Path | None = None
+    given: Mapping[str, str] | None = None
+    texts: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def read(self, reader: Reader, node: YamlNode, path: str, what: Literal["list", "include"] = "list") -> str | None:
+        """Return the text of a file; None where it was blamed, at `node`. A file that is named again is read once."""
+        if path in self.texts:
+            return self.texts[path]
+        reading = _Reading(reader, node, path, what)
+        try:
+            text = reading.text(self.folder, self.given)
+            if self.given is None:
+                self.refuse_too_much(reading, text)
+        except PolicyError as error:
+            reader.errors.append(error)
+            return None
+        self.texts[path] = text
+        if what == "list" and self.given is None:
+            source = Source(path, _LONE_RETURN.sub("\n", text))
+            for mistake in islice(mistakes_of(text), MISTAKES_MAX):
+                span = Span(mistake.at, mistake.at + 1)
+                reader.errors.append(
+                    PolicyError("list-character", mistake.message, source=source, span=span, hint=mistake.hint)
+                )
+        return text
+
+    def refuse_too_much(self, reading: _Reading, text: str) -> None:
+        """Raise PolicyError where a log could not hold the policy with all its files as one record."""
+        texts = (reading.reader.source.text, *self.texts.values(), text)
+        size = sum(len(msgspec.json.encode(one)) for one in texts)
+        if size > RECORDED_MAX_BYTES:
+            way = "ask a provider instead" if reading.what == "list" else None
+            most = f"{RECORDED_MAX_BYTES // 2**20} MB"
+            raise reading.wrong(_SIZE, f"with `{shown(reading.path)}` the policy is larger than {most} in the log", way)
+
+    def values(self, path: str, text: str) -> tuple[str, ...]:
+        """Return the values of a list's file, which all lists of that file share."""
+        if path not in self.lists:
+            self.lists[path] = values_of(text)
+        return self.lists[path]
+
+    def builtin(self, name: str, text: str) -> str:
+        """Return the text of a built-in list: the one that was given, so that a replay has what the decision had."""
+        path = f"builtin:{name}"
+        self.texts[path] = text if self.given is None else self.given.get(path, text)
+        return self.texts[path]
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    reader: Reader
+    node: YamlNode
+    path: str
+    what: Literal["list", "include"]
+
+    def wrong(self, code: int, message: str, hint: str | None = None) -> PolicyError:
+        return PolicyError(_CODES[self.what][code], message, source=self.reader.source, span=self.node.span, hint=hint)
+
+    def text(self, folder: Path | None, given: Mapping[str, str] | None) -> str:
+        """Return the file's text. Raises PolicyError."""
+        path, said = self.path, shown(self.path)
+        if "\\" in path or "\0" in path or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+            raise self.wrong(
+                _OUTSIDE,
+                f"`{said}` leaves the policy's folder",
+                f"write a path below that folder, such as {_EXAMPLES[self.what]}",
+            )
+        if given is not None:
+            if path not in given:
+                raise self.wrong(_MISSING, f"the text of `{said}` was not given")
+            return given[path]
+        if folder is None:
+            way = "load the policy from its file" + (
+                ", or write the values inline: [a, b]" if self.what == "list" else ""
+            )
+            raise self.wrong(_FOLDER, f"a policy that is only a text has no folder to read {self.what}s from", way)
+        return self.decoded(self.data(folder))
+
+    def data(self, folder: Path) -> bytes:
+        said = shown(self.path)
+        try:
+            home = folder.resolve(strict=True)
+            file = (home / self.path).resolve(strict=True)
+            if not file.is_relative_to(home):
+                raise self.wrong(_OUTSIDE, f"`{said}` is a link that leaves the policy's folder", "copy the file")
+            if not file.is_file():
+                raise self.wrong(_MISSING, f"`{said}` is not a file")
+            with file.open("rb") as stream:
+                data = stream.read(FILE_MAX_BYTES + 1)
+        except (OSError, RuntimeError) as error:
+            reason = getattr(error, "strerror", None) or "the path runs in a circle"
+            hint = "a path starts at the policy's folder"
+            raise self.wrong(_MISSING, f"cannot read `{said}`: {reason.lower()}", hint) from None
+        if len(data) > FILE_MAX_BYTES:
+            way = "ask a provider instead" if self.what == "list" else None
+            raise self.wrong(_SIZE, f"`{said}` is larger than {FILE_MAX_BYTES // 2**20} MB", way)
+        return data
+
+    def decoded(self, data: bytes) -> str:
+        said = shown(self.path)
+        try:
+            text = decode_list(data)
+        except ListFileError as error:
+            raise self.wrong(_ENCODING, f"`{said}` cannot be read: {error}", "save it as UTF-8") from None
+        if text.startswith(BYTE_ORDER_MARK):
+            hint = "save it as UTF-8 without a byte-order mark"
+            raise self.wrong(_ENCODING, f"`{said}` begins with a byte-order mark", hint)
+        return text

@@ -1,0 +1,185 @@
+"""Fragments: parts of policies that several of them include, merged before anything is understood.
+
+The policy and its fragments become one text with one tree, so that whatever is said later of a part of it, be it an
+error or the place of a rule, names the file in which that part stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import PurePosixPath
+
+from adjudge.policy.loading.reader import Reader
+from adjudge.policy.text import yaml
+from adjudge.policy.text.files import Files
+from adjudge.policy.text.syntax import shown
+from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode, read_yaml
+from adjudge.source import Joined, Source, Span, Text, join
+
+MERGED = ("inputs", "signals", "lists", "variables", "thresholds", "reasons", "calibration")
+"""Sections that are put together by name."""
+FRAGMENT_KEYS = ("policy_language", "fragment", "description", *MERGED, "rules")
+FRAGMENTS_MAX = 50
+
+
+def with_fragments(reader: Reader, root: YamlNode, files: Files) -> tuple[Reader, YamlNode]:
+    """Return the document with what it includes, and a reader for both; what is wrong is blamed.
+
+    A fragment that cannot be read is left out.
+    """
+    included = root.get("include") if isinstance(root, Mapping) else None
+    if included is None or not isinstance(root, Mapping):
+        return reader, root
+    sources = [reader.source]
+    fragments: list[tuple[Mapping, Source, str]] = []
+    for path, node in _paths(reader, included):
+        text = files.read(reader, node, path, "include")
+        if text is None:
+            continue
+        source = Source(_shown_path(reader.source.name, path, files), text)
+        tree, errors = read_yaml(source, recorded=files.given is not None)
+        reader.errors.extend(errors)
+        if isinstance(tree, Mapping):
+            fragments.append((tree, source, path))
+            sources.append(source)
+        elif not errors:
+            reader.blame("include-fragment", f"`{shown(path)}` is no fragment", node.span, _WAY)
+    joined = join(sources)
+    joint = replace(reader, source=joined)
+    trees = [
+        _moved_mapping(_with_paths_below(tree, PurePosixPath(path).parent), begins, joined)
+        for (tree, _, path), (begins, _) in zip(fragments, joined.parts[1:], strict=True)
+    ]
+    good = [tree for tree in trees if _is_fragment(joint, tree)]
+    return joint, _merged(joint, root, good)
+
+
+_WAY = "a fragment is a document with `policy_language: 1` and `fragment: its-name`"
+
+
+def _paths(reader: Reader, included: YamlNode) -> Iterator[tuple[str, YamlNode]]:
+    before: set[str] = set()
+    items = reader.items(included, "`include`")
+    for node in items[:FRAGMENTS_MAX]:
+        path = reader.text(node, "a fragment's path") if type(node) is not YamlNode else None
+        if path in before:
+            reader.blame("name-duplicate", f"`{shown(path or '')}` is included twice", node.span, "keep one of the two")
+        elif path is not None:
+            before.add(path)
+            yield path, node
+    if len(items) > FRAGMENTS_MAX:
+        message = f"a policy includes at most {FRAGMENTS_MAX} fragments"
+        reader.blame("schema-range", message, items[FRAGMENTS_MAX].span)
+
+
+def _shown_path(policy: str, path: str, files: Files) -> str:
+    """Return a fragment's name as messages show it: beside its policy, where that is a file."""
+    folder = PurePosixPath(policy).parent if files.folder is not None else PurePosixPath()
+    return str(folder / path)
+
+
+def _is_fragment(reader: Reader, tree: Mapping) -> bool:
+    """Blame what is wrong with a fragment's head; whether it is one."""
+    before = len(reader.errors)
+    at = tree.entries[0][0].span if tree.entries else tree.span
+    if tree.get("policy") is not None:
+        key = next(key for key, _ in tree.entries if key.text.value == "policy")
+        reader.blame("include-fragment", "a whole policy cannot be included", key.span, _WAY)
+        return False
+    if tree.get("include") is not None:
+        key = next(key for key, _ in tree.entries if key.text.value == "include")
+        hint = "name it in the policy's own `include`"
+        reader.blame("include-fragment", "a fragment cannot include another", key.span, hint)
+        return False
+    entries = reader.mapping(tree, "a fragment", keys=FRAGMENT_KEYS, required=FRAGMENT_KEYS[:2], at=at)
+    if "fragment" in entries:
+        reader.text(entries["fragment"][1], "the fragment's name")
+    if "description" in entries:
+        reader.text(entries["description"][1], "the description")
+    said = entries.get("policy_language")
+    if said is not None and reader.integer(said[1], "`policy_language`", 10**6) not in (None, 1):
+        reader.blame("schema-policy-language", "a fragment is of another policy language than 1", said[1].span)
+    return len(reader.errors) == before
+
+
+def _merged(reader: Reader, root: Mapping, fragments: list[Mapping]) -> Mapping:
+    """Return the document without `include`, its sections with those of the fragments behind them."""
+    entries = {key.text.value: (key, node) for key, node in root.entries if key.text.value != "include"}
+    for tree in fragments:
+        for key, node in tree.entries:
+            name = key.text.value
+            if name not in (*MERGED, "rules") or (isinstance(node, Scalar) and node.value is None):
+                continue
+            if name not in entries:
+                entries[name] = (key, node)
+                continue
+            own_key, own = entries[name]
+            if isinstance(own, Mapping) and isinstance(node, Mapping):
+                entries[name] = own_key, _both(reader, own, node)
+            elif isinstance(own, yaml.Sequence) and isinstance(node, yaml.Sequence):
+                entries[name] = own_key, replace(own, items=(*own.items, *node.items))
+            elif isinstance(own, Mapping | yaml.Sequence):  # the other one is blamed here, as the reader sees only this
+                reader.unfit(node, f"`{name}`", "a list" if name == "rules" else "a mapping")
+    return replace(root, entries=tuple(entries.values()))
+
+
+def _both(reader: Reader, own: Mapping, other: Mapping) -> Mapping:
+    places = {key.text.value: key.span for key, _ in own.entries}
+    added = []
+    for key, node in other.entries:
+        name = key.text.value
+        if name in places:
+            hint = f"it stands in {reader.source.line_at(places[name].start)} already; keep one of the two"
+            reader.blame("name-duplicate", f"`{shown(name)}` stands in two files", key.span, hint)
+        else:
+            added.append((key, node))
+    return replace(own, entries=(*own.entries, *added))
+
+
+def _with_paths_below(tree: Mapping, folder: PurePosixPath) -> Mapping:
+    """Return a fragment whose lists' files start at the policy's folder; it writes them from its own."""
+    lists = tree.get("lists")
+    if folder == PurePosixPath() or not isinstance(lists, Mapping):
+        return tree
+
+    def below(node: YamlNode) -> YamlNode:
+        if not isinstance(node, Scalar) or not isinstance(node.value, str) or PurePosixPath(node.value).is_absolute():
+            return node
+        return replace(node, value=str(folder / node.value))
+
+    def rebased(node: YamlNode) -> YamlNode:
+        if not isinstance(node, Mapping):
+            return node
+        parts = ((key, below(value) if key.text.value == "file" else value) for key, value in node.entries)
+        return replace(node, entries=tuple(parts))
+
+    moved = replace(lists, entries=tuple((key, rebased(node)) for key, node in lists.entries))
+    return replace(tree, entries=tuple((key, moved if node is lists else node) for key, node in tree.entries))
+
+
+def _moved_mapping(node: Mapping, by: int, source: Joined) -> Mapping:
+    entries = ((_moved_scalar(key, by, source), _moved(value, by, source)) for key, value in node.entries)
+    return Mapping(span=_moved_span(node.span, by), entries=tuple(entries))
+
+
+def _moved(node: YamlNode, by: int, source: Joined) -> YamlNode:
+    """Return a tree with its places counted in the joined text."""
+    match node:
+        case Mapping():
+            return _moved_mapping(node, by, source)
+        case yaml.Sequence(items=items):
+            return replace(node, span=_moved_span(node.span, by), items=tuple(_moved(i, by, source) for i in items))
+        case Scalar():
+            return _moved_scalar(node, by, source)
+        case _:
+            return replace(node, span=_moved_span(node.span, by))
+
+
+def _moved_scalar(node: Scalar, by: int, source: Joined) -> Scalar:
+    positions = tuple(at + by for at in node.text.positions)
+    return replace(node, span=_moved_span(node.span, by), text=Text(node.text.value, source, positions))
+
+
+def _moved_span(span: Span, by: int) -> Span:
+    return Span(span.start + by, span.end + by)

@@ -1,0 +1,259 @@
+"""Strict YAML: the plain decimal scalars of version 1.2, and nothing that a reviewer could misread.
+
+PyYAML's own reader (never its C twin, whose messages differ) turns text into events; what stands here turns events
+into a small frozen tree that knows where every character came from. Refused: aliases, tags, merge keys, directives,
+several documents, keys twice, keys that are no text, tabs, control characters, and numbers in any form but decimal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TypeGuard
+
+import yaml
+
+from adjudge.errors import PolicyError
+from adjudge.policy.text.scalars import DoubtfulNumber, Value, block_positions, flow_positions, resolve
+from adjudge.policy.text.syntax import explain, shown, tag_hint
+from adjudge.source import Source, Span, Text
+from adjudge.texts import find_unseen, name_of
+
+TEXT_MAX = 1024 * 1024
+"""The longest document, in characters."""
+DEPTH_MAX = 32
+NODES_MAX = 100_000
+
+_REFUSED = re.compile(
+    "[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]|\r(?!\n)"
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CHARACTERS = {
+    "\t": ("a tab", "indent with spaces; inside double quotes write \\t"),
+    "\ufeff": ("a byte-order mark", "save the file as UTF-8 without a byte-order mark"),
+    "\r": ("a carriage return that ends no line", "save the file with the line ends of Unix or Windows"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YamlNode:
+    """A part of a document; a bare Node is one that was refused, and blamed already."""
+
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scalar(YamlNode):
+    """A single value, and its text with the way back to the document; the two are equal where the value is a string."""
+
+    value: Value
+    text: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sequence(YamlNode):
+    """A list."""
+
+    items: tuple[YamlNode, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapping(YamlNode):
+    """Keys and values as written; no key stands twice. The value of a key is a string, or for `true:` a bool."""
+
+    entries: tuple[tuple[Scalar, YamlNode], ...]
+
+    def get(self, key: str) -> YamlNode | None:
+        """Return the value of a key, or None."""
+        return next((value for name, value in self.entries if name.text.value == key), None)
+
+
+def read_yaml(source: Source, *, recorded: bool = False) -> tuple[YamlNode | None, list[PolicyError]]:
+    """Return a document's tree and everything that is wrong with it as YAML.
+
+    recorded: whether it stands in a log, where decisions were made on it: nothing in it is refused for being unseen.
+    The tree is None where there is nothing to go on with; else its wrong parts are left out or bare Nodes.
+    Time and memory are bounded by TEXT_MAX, DEPTH_MAX and NODES_MAX; what was read last is remembered, as a command
+    reads a document for its kind, its rules and its findings.
+    """
+    tree, errors = _read(source, recorded)
+    return tree, list(errors)
+
+
+@lru_cache(maxsize=2)
+def _read(source: Source, recorded: bool) -> tuple[YamlNode | None, tuple[PolicyError, ...]]:
+    builder = _Builder(source, recorded)
+    try:
+        return builder.document(), tuple(builder.errors)
+    except PolicyError as error:
+        return None, (*builder.errors, error.with_traceback(None))
+
+
+class _Builder:
+    """Reads one document, event by event."""
+
+    def __init__(self, source: Source, recorded: bool = False) -> None:
+        self.source = source
+        self.recorded = recorded
+        self.errors: list[PolicyError] = []
+        self.nodes = 0
+        self.events: Iterator[yaml.Event] = iter(())
+
+    def wrong(self, code: str, message: str, span: Span, hint: str | None = None) -> PolicyError:
+        return PolicyError(code, message, source=self.source, span=span, hint=hint)
+
+    def blame(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
+        self.errors.append(self.wrong(code, message, span, hint))
+
+    def document(self) -> YamlNode:
+        """Read the text's one document. Raises PolicyError where nothing can be made of it."""
+        text = self.source.text
+        if len(text) > TEXT_MAX:
+            raise self.wrong("yaml-size", f"the document is longer than {TEXT_MAX:,} characters", Span(0, 0))
+        refused = _REFUSED.search(text)
+        at = refused.start() if refused else None if self.recorded else find_unseen(text)
+        if at is not None:
+            char = text[at]
+            name, hint = _CHARACTERS.get(char, (f"the character {name_of(char)}", "delete it; it cannot be seen"))
+            raise self.wrong("yaml-character", f"{name} stands here", Span(at, at + 1), hint)
+        self.events = _events(self.source)
+        next(self.events)
+        start = next(self.events)
+        if not isinstance(start, yaml.DocumentStartEvent):
+            raise self.wrong("yaml-empty", "the document is empty", Span(0, 0))
+        if start.version or start.tags:
+            self.blame("yaml-directive", "directives are not used here", _span(start), "delete the lines with `%`")
+        root = self.node(next(self.events), 1)
+        next(self.events)
+        another = next(self.events)
+        if isinstance(another, yaml.DocumentStartEvent):
+            hint = "put each document into a file of its own"
+            self.blame("yaml-documents", "a second document begins here", _span(another), hint)
+        return root
+
+    def node(self, event: yaml.Event, depth: int) -> YamlNode:
+        span = _span(event)
+        self.nodes += 1
+        if self.nodes > NODES_MAX:
+            raise self.wrong("yaml-size", f"the document has more than {NODES_MAX:,} parts", span)
+        if depth > DEPTH_MAX:
+            raise self.wrong("yaml-depth", f"this is nested more than {DEPTH_MAX} deep", span)
+        decorated = isinstance(event, yaml.NodeEvent) and self.decorations(event, span.start)
+        match event:
+            case yaml.ScalarEvent():
+                return YamlNode(span=span) if decorated else self.scalar(event, span)
+            case yaml.SequenceStartEvent():
+                return self.sequence(span, depth)
+            case yaml.MappingStartEvent():
+                return self.mapping(span, depth)
+            case _:
+                return YamlNode(span=span)
+
+    def decorations(self, event: yaml.NodeEvent, start: int) -> bool:
+        """Refuse an anchor, alias or tag; return whether there was one."""
+        text = self.source.text
+        tag = getattr(event, "tag", None)
+        if event.anchor is not None:
+            sign = "*" if isinstance(event, yaml.AliasEvent) else "&"
+            at = text.index(sign + event.anchor, start)
+            hint = "write it out, or name it under `variables`; quote a text that starts with `&` or `*`"
+            span = Span(at, at + 1 + len(event.anchor))
+            self.blame("yaml-alias", "anchors and aliases are not used here", span, hint)
+        if tag is not None:
+            at = text.index("!", start)
+            end = at + len(text[at:].split(maxsplit=1)[0])
+            self.blame("yaml-tag", "tags are not used here", Span(at, end), tag_hint(self.source, at))
+        return event.anchor is not None or tag is not None
+
+    def scalar(self, event: yaml.ScalarEvent, span: Span) -> YamlNode:
+        raw, value = self.source.text, event.value
+        if event.style in ("|", ">"):
+            positions = block_positions(raw, span.start, span.end, value, folded=event.style == ">")
+        else:
+            positions = flow_positions(raw, span.start, span.end, event.style)
+        if found := _SURROGATE.search(value):
+            at = positions[found.start()]
+            self.blame(
+                "yaml-character", "half of a character stands here", Span(at, at + 1), "write it as \\U and 8 digits"
+            )
+            return YamlNode(span=span)
+        text = Text(value, self.source, positions)
+        if event.style is not None:
+            return Scalar(span=span, value=value, text=text)
+        try:
+            return Scalar(span=span, value=resolve(value), text=text)
+        except DoubtfulNumber as error:
+            hint = f'write "{shown(value)}" for the text, or a plain decimal number'
+            self.blame("yaml-number", f"`{shown(value)}` {error}", span, hint)
+            return YamlNode(span=span)
+
+    def sequence(self, opened: Span, depth: int) -> Sequence:
+        items: list[YamlNode] = []
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            items.append(self.node(event, depth + 1))
+        end = items[-1].span.end if items else opened.end
+        return Sequence(span=self.collection(opened.start, end, event), items=tuple(items))
+
+    def mapping(self, opened: Span, depth: int) -> Mapping:
+        entries: dict[str, tuple[Scalar, YamlNode]] = {}
+        end = opened.end
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key = self.node(event, depth + 1)
+            value = self.node(next(self.events), depth + 1)
+            end = max(end, value.span.end)
+            if self.is_name(key, entries):
+                entries[key.text.value] = (key, value)
+        return Mapping(span=self.collection(opened.start, end, event), entries=tuple(entries.values()))
+
+    def is_name(self, key: YamlNode, before: dict[str, tuple[Scalar, YamlNode]]) -> TypeGuard[Scalar]:
+        """Whether a key can be taken; blames one that cannot."""
+        if isinstance(key, Sequence | Mapping):
+            hint = "quote the whole text if it is a condition"
+            self.blame("yaml-key", "a list or a mapping cannot be a key", key.span, hint)
+        if not isinstance(key, Scalar):
+            return False
+        name = key.text.value
+        if not name:
+            self.blame("yaml-key", "a key is missing before the `:`", key.span)
+        elif not isinstance(key.value, str | bool):
+            self.blame(
+                "yaml-key", f"`{shown(name)}` is no text, and cannot be a key", key.span, f'write "{shown(name)}"'
+            )
+        elif name == "<<":
+            self.blame("yaml-merge", "merge keys are not used here", key.span, "write out the keys that are meant")
+        elif name in before:
+            line, _ = self.source.place(before[name][0].span.start)
+            hint = f"it stands in line {line} already; keep one of the two"
+            self.blame("yaml-duplicate-key", f"the key `{shown(name)}` stands here twice", key.span, hint)
+        else:
+            return True
+        return False
+
+    def collection(self, start: int, end: int, last: yaml.Event) -> Span:
+        """Return a collection's span: to its closing bracket, or else to the end of the last thing in it."""
+        closed = _span(last)
+        return Span(start, max(start, end if closed.start == closed.end else closed.end))
+
+
+def _span(event: yaml.Event) -> Span:
+    return Span(event.start_mark.index, event.end_mark.index)  # type: ignore[union-attr]  # the parser marks all
+
+
+def _events(source: Source) -> Iterator[yaml.Event]:
+    """Yield PyYAML's events. Raises PolicyError where it finds no YAML."""
+    loader = yaml.SafeLoader(source.text)
+    while True:
+        try:
+            event = loader.get_event()  # type: ignore[no-untyped-call]
+        except yaml.MarkedYAMLError as error:
+            raise explain(error, source) from None
+        except (ValueError, OverflowError):
+            # PyYAML hands an escape such as "\UFFFFFFFF", and a directive's digits, unchecked to chr() and int()
+            at = loader.index
+            message = "there is no such character or number"
+            raise PolicyError("yaml-syntax", message, source=source, span=Span(at, at + 1)) from None
+        if event is None:
+            return
+        yield event

@@ -1,0 +1,1 @@
+"""Recorded decisions, evaluated again."""

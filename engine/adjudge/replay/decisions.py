@@ -1,0 +1,240 @@
+"""Replay: each decision again from its own record, and whether it comes out as recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal, restore_fields
+from adjudge.audit.erasures import Erasures
+from adjudge.audit.kinds import bodies
+from adjudge.audit.vault import Vault
+from adjudge.errors import AuditBroken, PluginError, PolicyErrors, ReplayMismatch
+from adjudge.model import SignalStatus, Verdict
+from adjudge.plugin import Function, Provider, ProviderClient
+from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.loading.load import read_policy
+from adjudge.policy.policy import Policy
+from adjudge.policy.slots import NOVEL
+from adjudge.texts import split_lines
+from adjudge.values.fields import Field, FieldError, parse_fields
+
+ReplayResult = Literal["identical", "different", "erased", "not replayable"]
+"""`erased`: it cannot be evaluated, because a value was erased as a record says; that is no fault."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """One decision of a log, replayed.
+
+    differences: (what, recorded, recomputed) for every part of the verdict that differs.
+    missing: why it cannot be evaluated, or None.
+    recomputed: the verdict that the replay came to, where it came to one.
+    """
+
+    seq: int
+    decision: DecisionBody
+    answer: ReplayResult
+    differences: tuple[tuple[str, object, object], ...] = ()
+    missing: str | None = None
+    recomputed: Verdict | None = None
+
+    def require_identical(self) -> None:
+        """Raise ReplayMismatch unless the replay came out as recorded."""
+        if self.answer != "identical":
+            said = self.missing or "; ".join(f"{what}: {old} → {new}" for what, old, new in self.differences)
+            raise ReplayMismatch(f"decision {self.decision.decision_id} (record {self.seq}): {said}")
+
+
+def replay(
+    path: Path, *, policy: Policy | None = None, functions: Mapping[str, Function] | None = None
+) -> Iterator[Replayed]:
+    """Replay every decision of a log, in order, in constant memory.
+
+    policy: decide with this one instead of the recorded one: what would have been.
+    functions: of plugins, for policies that call them; the log holds no code.
+    A last line that is not finished is left to its writer. Raises AuditBroken at a record that does not verify,
+    NothingRead where there is none.
+    """
+    policies = Policies(functions or {})
+    with Vault.of(path) as vault:
+        kept = Kept(vault, Erasures(path))
+        for record, body in bodies(path, PolicyBody, DecisionBody):
+            if isinstance(body, PolicyBody):
+                policies.add(body)
+            else:
+                yield replay_decision(record.seq, body, policies.get(body) if policy is None else policy, kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A decision of a log with its policy and the fields as they were given; those that the vault lacks are unknown."""
+
+    decision: DecisionBody
+    policy: Policy
+    given: Mapping[str, object]
+    lacking: tuple[str, ...]
+
+
+def recorded(path: Path, decision_id: str, functions: Mapping[str, Function] | None = None) -> Recorded | None:
+    """Find a decision in a log; None where it is not there.
+
+    Raises AuditBroken at a record that does not verify, or where the decision's policy is not to be had.
+    """
+    policies = Policies(functions or {})
+    with Vault.of(path) as vault:
+        for record, body in bodies(path, PolicyBody, DecisionBody):
+            if isinstance(body, PolicyBody):
+                policies.add(body)
+            elif body.decision_id == decision_id:
+                policy = policies.get(body)
+                if isinstance(policy, str):
+                    raise AuditBroken(f"{path}: record {record.seq}: {policy}")
+                given, lacking = known_of(body, vault.reveal)
+                return Recorded(decision=body, policy=policy, given=policy.as_taken(given), lacking=lacking)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What there is of personal values: the vault, and what the log says was erased from it."""
+
+    vault: Vault
+    erasures: Erasures
+
+    def lack(
+        self, policy: Policy, seq: int, body: DecisionBody, lacking: tuple[str, ...]
+    ) -> tuple[ReplayResult, str] | None:
+        """Return why a decision cannot be evaluated for want of values; None where nothing hangs on them.
+
+        It is `erased` where the log says so of all that the policy needs, and then no fault.
+        """
+        needed = needed_of(policy, lacking)
+        for name in needed:
+            if self.erasures.of(body.merchant_biz_id, name, seq) is None:
+                said = "is not to be had, and no record says that it was erased: `adjudge audit verify --vault`"
+                return "not replayable", f"`{name}` {said}"
+        return ("erased", f"`{needed[0]}` was erased") if needed else None
+
+
+def replay_decision(seq: int, body: DecisionBody, policy: Policy | str, kept: Kept) -> Replayed:
+    """Replay one decision. policy: or why there is none."""
+    if isinstance(policy, str):
+        return Replayed(seq=seq, decision=body, answer="not replayable", missing=policy)
+    given, lacking = known_of(body, kept.vault.reveal)
+    recorded = body.verdict
+    if lacking:
+        lack = kept.lack(policy, seq, body, lacking)
+        if lack is not None:
+            return Replayed(seq=seq, decision=body, answer=lack[0], missing=lack[1])
+        recorded = msgspec.structs.replace(
+            recorded,
+            problems=tuple(one for one in recorded.problems if not any(_is_part(one[0], name) for name in lacking)),
+        )
+    verdict = policy.evaluate(policy.as_taken(given), now=body.at)
+    differences = tuple(
+        (name, getattr(recorded, name), getattr(verdict, name))
+        for name in Verdict.__struct_fields__
+        if getattr(recorded, name) != getattr(verdict, name)
+    )
+    answer: ReplayResult = "different" if differences else "identical"
+    return Replayed(seq=seq, decision=body, answer=answer, differences=differences, recomputed=verdict)
+
+
+def rules_moved(old: Verdict, new: Verdict) -> tuple[str, ...]:
+    """Return what came into a verdict (`+rule`) and what left it (`-rule`), in doubt (`rule?`) or not."""
+    before, after = ([*verdict.matched, *(f"{rule}?" for rule in verdict.unresolved)] for verdict in (old, new))
+    came = (f"+{rule}" for rule in after if rule not in before)
+    return (*came, *(f"-{rule}" for rule in before if rule not in after))
+
+
+def needed_of(policy: Policy, lacking: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the fields, of those that the vault lacks, on which a policy's verdict hangs."""
+    if not lacking:
+        return ()
+    read = slots_hung_on(policy)
+    return tuple(name for name in lacking if any(_is_part(slot, name) for slot in read))
+
+
+def known_of(body: DecisionBody, reveal: Reveal) -> tuple[dict[str, object], tuple[str, ...]]:
+    """Return the fields as they were given, and the full names of those that the vault lacks."""
+    given, lacking = restore_fields(body.inputs, "", body.personal, reveal)
+    for name, signal in body.signals.items():
+        if signal.status is SignalStatus.OK:
+            given[name], gone = restore_fields(signal.fields, f"{name}.", body.personal, reveal)
+            lacking += gone
+    return given, lacking
+
+
+def slots_hung_on(policy: Policy) -> frozenset[str]:
+    """Return the slots that the policy's verdict hangs on."""
+    typed = policy.typed
+    return frozenset().union(*map(typed.reads.slots, typed.conditions))
+
+
+def _is_part(slot: str, name: str) -> bool:
+    """Whether a slot is a field, an entry of it, or what it has outside its vocabulary."""
+    owner, dot, field = name.rpartition(".")
+    return slot in (name, f"{owner}{dot}{NOVEL}{field}") or slot.startswith(f"{name}.")
+
+
+@dataclass(slots=True)
+class Policies:
+    """The policies of a log, loaded from their records."""
+
+    functions: Mapping[str, Function]
+    _recorded: dict[str, PolicyBody] = field(default_factory=dict)
+    _loaded: dict[str, Policy | str] = field(default_factory=dict)
+
+    def add(self, body: PolicyBody) -> None:
+        """Take a policy; the same text again may come with other providers, after an upgrade of a plugin."""
+        if not body.is_same(self._recorded.get(body.digest)):
+            self._recorded[body.digest] = body
+            self._loaded.pop(body.digest, None)
+
+    def get(self, body: DecisionBody) -> Policy | str:
+        """Return the policy of a decision, or why it cannot be had."""
+        digest = body.policy_digest
+        if digest not in self._loaded:
+            recorded = self._recorded.get(digest)
+            self._loaded[digest] = (
+                load_recorded(recorded, self.functions)
+                if recorded is not None
+                else f"the log does not hold the policy {body.policy} {digest[:12]}"
+            )
+        return self._loaded[digest]
+
+
+def load_recorded(body: PolicyBody, functions: Mapping[str, Function]) -> Policy | str:
+    """Load a policy from its record, without its files and plugins, or say why that cannot be."""
+    try:
+        providers = {name: _recorded_provider(name, body) for name in body.providers}
+        catalogue = Catalogue(providers=providers, functions=functions)
+        typed = read_policy(body.text, f"{body.policy}@{body.digest[:12]}", texts=body.lists, catalogue=catalogue)
+    except (PolicyErrors, PluginError, FieldError) as error:
+        return f"its policy {body.policy} {body.digest[:12]} does not load: {split_lines(str(error))[0]}"
+    if typed.digest != body.digest:
+        return f"its policy {body.policy} {body.digest[:12]} is recorded with another text"
+    return Policy(typed, catalogue.overloads())
+
+
+def _recorded_provider(name: str, body: PolicyBody) -> Provider:
+    recorded = body.providers[name]
+
+    def open_(config: Mapping[str, object]) -> ProviderClient:
+        raise PluginError("a replay asks nobody", plugin=name)
+
+    def derive(config: Mapping[str, object]) -> Mapping[str, Field]:
+        return next((parse_fields(one.fields) for one in recorded.derived if one.config == config), {})
+
+    return Provider(
+        name=name,
+        fields=parse_fields(recorded.fields) if recorded.fields is not None else None,
+        derive=derive if recorded.derived else None,
+        open=open_,
+        version=recorded.version,
+    )

@@ -1,0 +1,371 @@
+"""Whole logs replayed: on several processors, with sums, and going on where an earlier run stopped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from multiprocessing import get_context
+from pathlib import Path
+
+import msgspec
+
+from adjudge.audit.bodies import DecisionBody, PolicyBody
+from adjudge.audit.erasures import Erasures
+from adjudge.audit.kinds import decode, records
+from adjudge.audit.record import Record
+from adjudge.audit.vault import Vault
+from adjudge.errors import StateError as StateError
+from adjudge.model import Outcome
+from adjudge.plugin import Function, Provider
+from adjudge.policy.explaining.scorecard_moves import ScorecardMove, ScorecardMoves, by_totals
+from adjudge.policy.policy import Policy
+from adjudge.replay.decisions import Kept, Policies, Replayed, known_of, replay_decision, rules_moved
+from adjudge.replay.traffic import Buyer, Side
+from adjudge.system.files import replace_file
+
+EXAMPLES = 3
+"""How many decisions are named for each pair of outcomes, and of those that are not replayable."""
+_BATCH = 1000
+_SAVE_EVERY = 50_000
+
+Progress = Callable[[float], None]
+"""Told how many bytes of the log were read."""
+
+
+class ReplayedLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A replayed decision, as reports name it.
+
+    rules: what came into the verdict (`+`) and what left it (`-`). scorecard: how that moved it, if it did.
+    """
+
+    seq: int
+    decision_id: str
+    answer: str
+    old: Outcome
+    new: Outcome | None = None
+    missing: str | None = None
+    differences: tuple[tuple[str, object, object], ...] = ()
+    rules: tuple[str, ...] = ()
+    scorecard: ScorecardMove | None = None
+
+
+class OutcomeMove(msgspec.Struct):
+    """Decisions with one pair of outcomes, and some of them."""
+
+    old: Outcome
+    new: Outcome
+    count: int = 0
+    examples: list[ReplayedLine] = []
+
+
+class ReplayTally(msgspec.Struct):
+    """What a replay came to.
+
+    by_rule: how often a rule came or went where the outcome moved. by_scorecard: what in the scorecard moved it.
+    recorded_cost, cost: of provider calls, as the log has it and as the other policy would have bought, by currency;
+    None where that policy's providers are not installed. untold: calls whose answer the log does not hold.
+    """
+
+    answers: dict[str, int] = {}
+    cells: dict[str, OutcomeMove] = {}
+    by_rule: dict[str, int] = {}
+    by_scorecard: dict[str, int] = {}
+    lost: list[ReplayedLine] = []
+    recorded_cost: dict[str, Decimal] = {}
+    cost: dict[str, Decimal] | None = {}
+    untold: dict[str, int] = {}
+
+    @property
+    def total(self) -> int:
+        """How many decisions were looked at."""
+        return sum(self.answers.values())
+
+    @property
+    def changed(self) -> int:
+        """How many came out with another outcome."""
+        return sum(cell.count for cell in self.cells.values() if cell.old is not cell.new)
+
+    def count(self, old: Outcome, new: Outcome) -> int:
+        """Return how many went from one outcome to another."""
+        found = self.cells.get(f"{old.value}>{new.value}")
+        return found.count if found is not None else 0
+
+    def add(self, told: ReplayedLine) -> None:
+        """Count a decision."""
+        _count(self.answers, {told.answer: 1})
+        if told.new is None:
+            if told.answer != "erased" and len(self.lost) < EXAMPLES:
+                self.lost.append(told)
+            return
+        name = f"{told.old.value}>{told.new.value}"
+        cell = self.cells.setdefault(name, OutcomeMove(told.old, told.new))
+        cell.count += 1
+        if len(cell.examples) < EXAMPLES:
+            cell.examples.append(told)
+        if told.old is not told.new:
+            _count(self.by_rule, dict.fromkeys(told.rules, 1))
+            if told.scorecard is not None:
+                _count(self.by_scorecard, dict.fromkeys(told.scorecard.labels, 1))
+
+    def merge(self, other: ReplayTally) -> None:
+        """Add what another part of the log came to."""
+        _count(self.answers, other.answers)
+        _count(self.by_rule, other.by_rule)
+        _count(self.by_scorecard, other.by_scorecard)
+        _count(self.untold, other.untold)
+        self.lost = [*self.lost, *other.lost][:EXAMPLES]
+        for name, cell in other.cells.items():
+            mine = self.cells.setdefault(name, OutcomeMove(cell.old, cell.new))
+            mine.count += cell.count
+            mine.examples = [*mine.examples, *cell.examples][:EXAMPLES]
+        _join(self.recorded_cost, other.recorded_cost)
+        if other.cost is None:
+            self.cost = None
+        elif self.cost is not None:
+            _join(self.cost, other.cost)
+
+
+def _count(counts: dict[str, int], more: Mapping[str, int]) -> None:
+    for name, number in more.items():
+        counts[name] = counts.get(name, 0) + number
+
+
+def _join(sums: dict[str, Decimal], more: Mapping[str, Decimal]) -> None:
+    for currency, amount in more.items():
+        sums[currency] = sums.get(currency, Decimal(0)) + amount
+
+
+class _State(msgspec.Struct):
+    log: str
+    policy: str | None
+    seq: int
+    hash: str
+    tally: ReplayTally
+
+
+@dataclass(slots=True)
+class _Work:
+    """What replays a batch: in this process, or in those that are forked from it."""
+
+    policy: Policy | None
+    functions: Mapping[str, Function]
+    log: Path
+    buyer: Buyer | None
+    is_verbose: bool
+    _kept: Kept | None = None
+    _policies: Policies = field(init=False)
+    _moves: dict[int, ScorecardMoves] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._policies = Policies(self.functions)
+
+    def do(
+        self, batch: Sequence[tuple[int, bytes]], policies: Mapping[str, PolicyBody]
+    ) -> tuple[ReplayTally, list[ReplayedLine]]:
+        """Replay decisions. policies: of the log, so far."""
+        if self._kept is None:  # in each process its own
+            self._kept = Kept(Vault.of(self.log), Erasures(self.log))
+        kept = self._kept
+        for body in policies.values():
+            self._policies.add(body)
+        tally, told = ReplayTally(cost=None if self.policy is not None and self.buyer is None else {}), []
+        side = Side()
+        for seq, members in batch:
+            body_ = decode(DecisionBody, seq, members)
+            policy = self._policies.get(body_) if self.policy is None else self.policy
+            one = replay_decision(seq, body_, policy, kept)
+            if self.policy is None and one.answer == "identical" and not self.is_verbose:
+                _count(tally.answers, {"identical": 1})
+                continue
+            said = _told(one, self._scorecard(one, kept))
+            tally.add(said)
+            if self.policy is not None:
+                _join(tally.recorded_cost, body_.cost)
+                if self.buyer is not None:
+                    self.buyer.buy(side, body_, known_of(body_, kept.vault.reveal)[0])
+            if self.is_verbose or said.answer not in ("identical", "erased"):
+                told.append(said)
+        if tally.cost is not None:
+            _join(tally.cost, side.cost)
+        _count(tally.untold, side.untold)
+        return tally, told
+
+    def _scorecard(self, one: Replayed, kept: Kept) -> ScorecardMove | None:
+        """Return how the scorecard moved a decision: from the policy that decided it to the other."""
+        body, new = one.decision, one.recomputed
+        if self.policy is None or new is None or new.outcome is body.verdict.outcome:
+            return None
+        old = self._policies.get(body)
+        if isinstance(old, str):
+            return by_totals(body.verdict, new)
+        given, _ = known_of(body, kept.vault.reveal)
+        before = old.as_taken(given)
+        if old.evaluate(before, now=body.at).score != body.verdict.score:  # what was known then is not known now
+            return by_totals(body.verdict, new)
+        moves = self._moves.setdefault(id(old), ScorecardMoves(old, self.policy))  # which keeps it
+        return moves.of(before, self.policy.as_taken(given), now=body.at)
+
+    def close(self) -> None:
+        """Let go of the vault."""
+        if self._kept is not None:
+            self._kept.vault.close()
+
+
+def _told(one: Replayed, scorecard: ScorecardMove | None) -> ReplayedLine:
+    old, new = one.decision.verdict, one.recomputed
+    return ReplayedLine(
+        seq=one.seq,
+        decision_id=one.decision.decision_id,
+        answer=one.answer,
+        old=old.outcome,
+        new=new.outcome if new is not None else None,
+        missing=one.missing,
+        differences=one.differences,
+        rules=rules_moved(old, new) if new is not None and old.outcome is not new.outcome else (),
+        scorecard=scorecard,
+    )
+
+
+def replay_all(
+    path: Path,
+    *,
+    policy: Policy | None = None,
+    functions: Mapping[str, Function] | None = None,
+    providers: Mapping[str, Provider] | None = None,
+    jobs: int = 1,
+    state: Path | None = None,
+    is_verbose: bool = False,
+    tell: Callable[[ReplayedLine], None] = lambda told: None,
+    progress: Progress | None = None,
+) -> ReplayTally:
+    """Replay a log, and return what it came to, in constant memory.
+
+    policy, functions: as in `replay`. providers: for the prices of what the other policy would have asked.
+    jobs: processes; where none can be forked, one. state: a file to go on from, written now and then and at the end.
+    tell: is told what differs, in order, or with `is_verbose` everything.
+    Raises AuditBroken, NothingRead, AuditUnavailable, StateError.
+    """
+    buyer = Buyer(policy, providers or {}) if policy is not None else None
+    work = _Work(
+        policy=policy,
+        functions=functions or {},
+        log=path,
+        buyer=buyer if buyer is not None and buyer.plan is not None else None,
+        is_verbose=is_verbose,
+    )
+    digest = policy.digest if policy is not None else None
+    earlier = _opened(state, digest)
+    tally = earlier.tally if earlier is not None else ReplayTally()
+    done, log, last = earlier.seq if earlier is not None else 0, "", (0, "")
+    saved = done
+    with _pool(jobs, work) as submit:
+        waiting: list[tuple[Future[tuple[ReplayTally, list[ReplayedLine]]], tuple[int, str]]] = []
+
+        def collect(until: int) -> None:
+            nonlocal last
+            while len(waiting) > until:
+                future, end = waiting.pop(0)
+                part, told = future.result()
+                for one in told:
+                    tell(one)
+                tally.merge(part)
+                last = end
+
+        policies: dict[str, PolicyBody] = {}
+        batch: list[tuple[int, bytes]] = []
+        record: Record | None = None
+        size = 0
+        for record in records(path):
+            size += len(record.line)
+            log = log or record.hash
+            if earlier is not None and record.seq == done and (earlier.log, earlier.hash) != (log, record.hash):
+                raise StateError(f"{state}: is of another log", "name another file")
+            if record.kind == "policy":
+                if batch:
+                    waiting.append((submit(batch, dict(policies)), (record.seq - 1, record.prev)))
+                    batch = []
+                policy_body = decode(PolicyBody, record.seq, record.body)
+                policies[policy_body.digest] = policy_body
+            elif record.kind == "decision" and record.seq > done:
+                batch.append((record.seq, record.body))
+            if len(batch) >= _BATCH:
+                waiting.append((submit(batch, dict(policies)), (record.seq, record.hash)))
+                batch = []
+                collect(2 * jobs)
+                if progress is not None:
+                    progress(size)
+                if state is not None and last[0] - saved >= _SAVE_EVERY:
+                    saved = last[0]
+                    _save(state, _State(log, digest, *last, tally))
+        if earlier is not None and (record is None or record.seq < done):
+            raise StateError(f"{state}: is of a log with {done} records or more", "has the log been cut?")
+        if batch and record is not None:
+            waiting.append((submit(batch, policies), (record.seq, record.hash)))
+        collect(0)
+    if state is not None and record is not None:
+        _save(state, _State(log, digest, record.seq, record.hash, tally))
+    return tally
+
+
+Submit = Callable[
+    [Sequence[tuple[int, bytes]], Mapping[str, PolicyBody]], "Future[tuple[ReplayTally, list[ReplayedLine]]]"
+]
+
+_work: _Work | None = None
+"""What forked processes do; they find it here."""
+
+
+def _do(
+    batch: Sequence[tuple[int, bytes]], policies: Mapping[str, PolicyBody]
+) -> tuple[ReplayTally, list[ReplayedLine]]:
+    assert _work is not None
+    return _work.do(batch, policies)
+
+
+@contextmanager
+def _pool(jobs: int, work: _Work) -> Iterator[Submit]:
+    global _work
+    if jobs <= 1 or not hasattr(os, "fork"):
+
+        def now(
+            batch: Sequence[tuple[int, bytes]], policies: Mapping[str, PolicyBody]
+        ) -> Future[tuple[ReplayTally, list[ReplayedLine]]]:
+            future: Future[tuple[ReplayTally, list[ReplayedLine]]] = Future()
+            future.set_result(work.do(batch, policies))
+            return future
+
+        try:
+            yield now
+        finally:
+            work.close()
+        return
+    _work = work  # policies and plugins' functions cannot be sent to another process, but a fork has them
+    try:
+        with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+            try:
+                yield lambda batch, policies: pool.submit(_do, batch, policies)
+            except BaseException:
+                pool.shutdown(wait=True, cancel_futures=True)
+                raise
+    finally:
+        _work = None
+
+
+def _opened(state: Path | None, digest: str | None) -> _State | None:
+    if state is None or not state.exists():
+        return None
+    try:
+        found = msgspec.json.decode(state.read_bytes(), type=_State)
+    except (OSError, msgspec.DecodeError) as error:
+        raise StateError(f"{state}: is no state of a replay: {error}", "name another file") from None
+    if found.policy != digest:
+        raise StateError(f"{state}: is of a replay with another policy", "name another file")
+    return found
+
+
+def _save(path: Path, state: _State) -> None:
+    replace_file(path, msgspec.json.encode(state))

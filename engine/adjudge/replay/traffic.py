@@ -1,0 +1,244 @@
+"""Two policies on the traffic of a log: what would have been decided, at what cost, and whom it would move."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from adjudge.audit.bodies import DecisionBody
+from adjudge.audit.erasures import Erasures
+from adjudge.audit.kinds import bodies
+from adjudge.audit.vault import Vault
+from adjudge.errors import NothingRead
+from adjudge.model import Outcome, SignalStatus, Verdict
+from adjudge.plugin import Provider
+from adjudge.policy.explaining.scorecard_moves import ScorecardMove, ScorecardMoves
+from adjudge.policy.policy import Policy
+from adjudge.policy.typed import Scorecard
+from adjudge.replay.decisions import Kept, known_of, rules_moved
+from adjudge.signals.plan import Plan, plan
+
+EXAMPLES = 3
+"""How many decisions are named for each pair of outcomes."""
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flip:
+    """A decision that would come out otherwise.
+
+    rules: what came (`+`) and went (`-`), in doubt (`?`) or not. scorecard: how that moved it, if it did.
+    """
+
+    seq: int
+    decision_id: str
+    merchant_biz_id: str
+    old: Outcome
+    new: Outcome
+    rules: tuple[str, ...]
+    scorecard: ScorecardMove | None = None
+
+
+@dataclass(slots=True)
+class Side:
+    """One policy on the traffic.
+
+    calls: of providers, by signal. cost: by currency. untold: calls whose answer the log does not hold, so that what
+    they would have said is unknown.
+    """
+
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    unsettled: int = 0
+    hits: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
+    cost: dict[str, Decimal] = field(default_factory=dict)
+    untold: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def unsettled_share(self) -> float:
+        """The share of decisions that a missing signal could change, 0 to 1."""
+        total = self.outcomes.total()
+        return self.unsettled / total if total else 0.0
+
+    def share(self, outcome: Outcome) -> float:
+        """Return the share of decisions with an outcome, 0 to 1."""
+        total = self.outcomes.total()
+        return self.outcomes[outcome] / total if total else 0.0
+
+
+@dataclass(slots=True)
+class Traffic:
+    """What two policies make of a log.
+
+    matrix: counts by old and new outcome. moved_by: rules that came (`+`) or went (`-`) where that changed the outcome.
+    moved_by_scorecard: what in the scorecard changed the outcome, and how often.
+    lost: decisions that cannot be told, by why. unlike: of those that can, how many the log has with another outcome
+    than the old policy's; then it was not this policy that decided them.
+    first, last: when the earliest and the latest were decided.
+    """
+
+    old: Side = field(default_factory=Side)
+    new: Side = field(default_factory=Side)
+    matrix: Counter[tuple[Outcome, Outcome]] = field(default_factory=Counter)
+    examples: dict[tuple[Outcome, Outcome], list[Flip]] = field(default_factory=dict)
+    moved_by: Counter[str] = field(default_factory=Counter)
+    moved_by_scorecard: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
+    unlike: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+
+    @property
+    def decisions(self) -> int:
+        """How many decisions were compared."""
+        return self.matrix.total()
+
+    @property
+    def flips(self) -> int:
+        """How many would come out otherwise."""
+        return sum(count for (old, new), count in self.matrix.items() if old != new)
+
+    @property
+    def flip_share(self) -> float:
+        """The share of decisions that would come out otherwise, 0 to 1."""
+        return self.flips / self.decisions if self.decisions else 0.0
+
+    @property
+    def days(self) -> float:
+        """The days from the first decision to the last, at least one."""
+        if self.first is None or self.last is None:
+            return 1.0
+        return max((self.last - self.first).total_seconds() / _DAY_S, 1.0)
+
+    def reviews_a_day(self, side: Side) -> float:
+        """How many decisions a day one of the policies gives to people."""
+        return side.outcomes[Outcome.REVIEW] / self.days
+
+    def hits_moved(self) -> list[tuple[str, int, int]]:
+        """Return the rules that hold more or less often now: id, before, after; the largest change first."""
+        before, after = self.old.hits, self.new.hits
+        moved = [(rule, before[rule], after[rule]) for rule in {**before, **after} if before[rule] != after[rule]]
+        return sorted(moved, key=lambda one: (-abs(one[2] - one[1]), one[0]))
+
+
+def compare_traffic(
+    logs: tuple[Path, ...], old: Policy, new: Policy, providers: Mapping[str, Provider] | None = None
+) -> Traffic:
+    """Decide every decision of some logs by both policies, in constant memory.
+
+    Known is what the log holds. Decisions of policies that are called otherwise than both are left out, and counted.
+    providers: for the prices of their calls, by name; of a policy with one that is missing no call is counted.
+    Raises AuditBroken at a record that does not verify, NothingRead where a log has no decision.
+    """
+    traffic = Traffic()
+    sides = [
+        (side, policy, Buyer(policy, providers or {})) for side, policy in ((traffic.old, old), (traffic.new, new))
+    ]
+    moves = ScorecardMoves(old, new)
+    for log in logs:
+        for seq, body, given, missing in _decisions(log, (old, new)):
+            if body.policy not in (old.name, new.name):
+                missing = f"`{body.policy}` decided, another policy"
+            if missing is not None:
+                traffic.lost[missing] += 1
+                continue
+            verdicts: list[Verdict] = []
+            for side, policy, buyer in sides:
+                verdict = policy.evaluate(policy.as_taken(given), now=body.at)
+                verdicts.append(verdict)
+                _count(side, verdict, policy.typed.scorecard)
+                buyer.buy(side, body, given)
+            traffic.matrix[verdicts[0].outcome, verdicts[1].outcome] += 1
+            traffic.first = min(traffic.first or body.at, body.at)
+            traffic.last = max(traffic.last or body.at, body.at)
+            traffic.unlike += body.verdict.outcome != verdicts[0].outcome
+            if verdicts[0].outcome != verdicts[1].outcome:
+                move = moves.of(old.as_taken(given), new.as_taken(given), now=body.at)
+                _flip(traffic, seq, body, verdicts[0], verdicts[1], move)
+    return traffic
+
+
+def _decisions(
+    log: Path, policies: Sequence[Policy]
+) -> Iterator[tuple[int, DecisionBody, dict[str, object], str | None]]:
+    """Yield decisions with what was known, and with why one of the policies cannot be told on it."""
+    with Vault.of(log) as vault:
+        kept, is_empty = Kept(vault, Erasures(log)), True
+        for record, body in bodies(log, DecisionBody):
+            is_empty = False
+            given, lacking = known_of(body, vault.reveal)
+            lacks = [kept.lack(policy, record.seq, body, lacking) for policy in policies]
+            yield record.seq, body, given, next((lack[1] for lack in lacks if lack is not None), None)
+    if is_empty:
+        raise NothingRead(f"{log}: holds no decision")
+
+
+def _count(side: Side, verdict: Verdict, card: Scorecard | None) -> None:
+    side.outcomes[verdict.outcome] += 1
+    side.unsettled += not verdict.settled
+    side.hits.update(verdict.matched)
+    band = card.outcome_of(verdict.score[0]) if card is not None and verdict.score is not None else Outcome.PASS
+    if band is not Outcome.PASS:
+        side.hits[f"scorecard:{band}"] += 1
+
+
+def _flip(
+    traffic: Traffic, seq: int, body: DecisionBody, old: Verdict, new: Verdict, scorecard: ScorecardMove | None
+) -> None:
+    cell = old.outcome, new.outcome
+    rules = rules_moved(old, new)
+    traffic.moved_by.update(rules)
+    traffic.moved_by_scorecard.update(scorecard.labels if scorecard is not None else ())
+    kept = traffic.examples.setdefault(cell, [])
+    if len(kept) < EXAMPLES:
+        kept.append(
+            Flip(
+                seq=seq,
+                decision_id=body.decision_id,
+                merchant_biz_id=body.merchant_biz_id,
+                old=old.outcome,
+                new=new.outcome,
+                rules=rules,
+                scorecard=scorecard,
+            )
+        )
+
+
+class Buyer:
+    """Works out which signals a policy would have asked for, as its plan does, with the answers that the log holds."""
+
+    def __init__(self, policy: Policy, providers: Mapping[str, Provider]) -> None:
+        """Plan. `plan` is None where a provider is missing: then nothing is counted."""
+        self.policy = policy
+        used = {signal.provider for signal in policy.typed.signals.values() if signal.provider is not None}
+        self.providers = {name: provider for name, provider in providers.items() if name in used}
+        self.plan: Plan | None = plan(policy.typed, self.providers) if used <= self.providers.keys() else None
+
+    def buy(self, side: Side, body: DecisionBody, given: Mapping[str, object]) -> None:
+        """Count the calls for one decision."""
+        if self.plan is None:
+            return
+        if self.plan.is_eager(body.merchant_biz_id):
+            asked = list(self.plan.asked)
+        else:
+            given = self.policy.as_taken(given)
+            known = {name: value for name, value in given.items() if name not in self.plan.asked}
+            asked = []
+            pending = set(self.plan.asked)
+            while following := self.plan.next(self.policy.evaluate(known, now=body.at), pending):
+                asked += following
+                pending -= set(following)
+                known |= {name: given[name] for name in following if name in given}
+        for name in asked:
+            side.calls[name] += 1
+            signal = body.signals.get(name)
+            if signal is None or signal.status is SignalStatus.SKIPPED:
+                side.untold[name] += 1
+            declared = self.policy.typed.signals[name]
+            provider = self.providers[str(declared.provider)]
+            if price := provider.price_for(declared.config):
+                side.cost[provider.currency] = side.cost.get(provider.currency, Decimal(0)) + price

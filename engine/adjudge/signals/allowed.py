@@ -1,0 +1,164 @@
+"""What policies may have providers use of the operator's: variables of the environment, hosts, files.
+
+A policy is written by a risk team, which is not to reach the key that signs the log, nor any machine of the network.
+
+    allow:
+      environment: [DEVICE_RISK_TOKEN]
+      hosts: [risk.internal, "*.vendor.example", "127.0.0.1:8080"]
+      files: [/etc/adjudge/lists]
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from adjudge.errors import PluginError, PolicyError
+from adjudge.plugin import Provider, Uses
+from adjudge.policy.loading.reader import Reader
+from adjudge.policy.text.yaml import YamlNode
+from adjudge.policy.typed import TypedPolicy
+from adjudge.source import Span
+from adjudge.system.faults import is_operators, said_of
+
+KEYS = ("environment", "hosts", "files")
+_NAME = re.compile(r"[A-Za-z_][0-9A-Za-z_]*", re.ASCII)
+_HOST = re.compile(r"(\*\.)?[0-9a-z_-]+(\.[0-9a-z_-]+)*(:[0-9]{1,5})?|\[[0-9a-f:.]+\](:[0-9]{1,5})?", re.ASCII)
+_METADATA = frozenset(
+    (
+        *("metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"),
+        *("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"),
+    )
+)
+"""Names and addresses that clouds give the service that hands out a machine's own keys."""
+_TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
+"""Networks of version 6 whose last four bytes are an address of version 4."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """What policies may use.
+
+    hosts: `host` is every port of it, `host:port` that one, `*.domain` every name below a domain. files: what lies
+    there or below. None is any; of hosts, any but those where a cloud hands out a machine's keys.
+    """
+
+    environment: frozenset[str] = frozenset()
+    hosts: tuple[str, ...] | None = None
+    files: tuple[Path, ...] | None = None
+
+    def refusals(self, uses: Uses) -> Iterator[tuple[str, str]]:
+        """Yield what is not allowed, and the way out."""
+        for name in sorted(uses.environment - self.environment):
+            yield (
+                f"policies may not send the environment variable {name}",
+                f"if they may: `allow: {{environment: [{name}]}}` in adjudge.yaml, or --allow-environment {name}",
+            )
+        for host in sorted(uses.hosts):
+            if not self._is_host_allowed(host):
+                hint = f"if they may: `allow: {{hosts: [{host}]}}` in adjudge.yaml"
+                yield f"policies may not ask the host {host}", hint
+        for file in sorted(uses.files):
+            if not self._is_file_allowed(Path(file)):
+                hint = f"if they may: `allow: {{files: [{Path(file).parent}]}}` in adjudge.yaml"
+                yield f"policies may not read the file {file}", hint
+
+    def _is_host_allowed(self, host: str) -> bool:
+        name = host.rpartition(":")[0] if re.search(r":[0-9]+$", host.rpartition("]")[2]) else host
+        if self.hosts is None:
+            return not _hands_out_keys(name)
+        return any(
+            pattern in (host, name)
+            or (pattern.startswith("*.") and (host.endswith(pattern[1:]) or name.endswith(pattern[1:])))
+            for pattern in self.hosts
+        )
+
+    def _is_file_allowed(self, file: Path) -> bool:
+        if self.files is None:
+            return True
+        try:
+            real = file.resolve()
+            return any(real.is_relative_to(folder.resolve()) for folder in self.files)
+        except (OSError, RuntimeError, ValueError):  # a circle of links, a NUL
+            return False
+
+
+NOTHING = Allowed(hosts=())
+"""What a configuration allows that says nothing: no host and no variable."""
+ANY_HOST = Allowed()
+"""What goes without a configuration, where whoever runs adjudge has named the policy: any host and no secret."""
+
+
+def _hands_out_keys(name: str) -> bool:
+    """Whether a host is link-local, or named as a cloud names the service that gives a machine its keys."""
+    name = name.strip("[]").rstrip(".")
+    if name in _METADATA:
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        try:
+            packed = socket.inet_aton(name)  # the forms that resolvers take: 0xa9fe.1, 2852039166
+        except (OSError, UnicodeError):
+            return False
+        address = ipaddress.ip_address(packed)
+    if isinstance(address, ipaddress.IPv6Address):
+        address = _within(address) or address
+    return address.is_link_local or str(address) in _METADATA
+
+
+def _within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """Return the address of version 4 that one of version 6 leads to."""
+    if address.ipv4_mapped or address.sixtofour:
+        return address.ipv4_mapped or address.sixtofour
+    is_translated = any(address in network for network in _TRANSLATED)
+    return ipaddress.IPv4Address(address.packed[-4:]) if is_translated else None
+
+
+def refused(policy: TypedPolicy, providers: Mapping[str, Provider], allowed: Allowed) -> Iterator[PolicyError]:
+    """Yield an error for each thing that a policy would use and may not, at its signal."""
+    for signal in policy.signals.values():
+        provider = providers.get(signal.provider or "")
+        if provider is not None:
+            try:
+                uses = provider.uses(signal.config)
+            except BaseException as error:
+                if is_operators(error):
+                    raise
+                raise PluginError(f"its `uses` of `with:` failed: {said_of(error)}", plugin=provider.name) from error
+            for message, hint in allowed.refusals(uses):
+                yield PolicyError("not-allowed", message, source=policy.source, span=signal.span, hint=hint)
+
+
+def read_allowed(reader: Reader, node: YamlNode | None, folder: Path) -> Allowed:
+    """Read `allow:`; what is wrong is blamed in the reader. Where it names no hosts or variables, none is allowed."""
+    if node is None:
+        return NOTHING
+    parts = {name: value for name, (_, value) in reader.mapping(node, "`allow`", keys=KEYS, at=node.span).items()}
+    names = _texts(reader, parts.get("environment"), "environment")
+    hosts = [(text.lower(), span) for text, span in _texts(reader, parts.get("hosts"), "hosts")]
+    files = _texts(reader, parts.get("files"), "files", reader.path)
+    for name, span in names:
+        if not _NAME.fullmatch(name):
+            reader.blame("schema-value", f"`{name}` is no name of an environment variable", span)
+    for host, span in hosts:
+        if not _HOST.fullmatch(host):
+            hint = "write risk.internal, risk.internal:8443, *.vendor.example or [2001:db8::1]"
+            reader.blame("schema-value", f"`{host}` is no host", span, hint)
+    return Allowed(
+        environment=frozenset(name for name, _ in names),
+        hosts=tuple(host for host, _ in hosts),
+        files=tuple(folder / file for file, _ in files) if "files" in parts else None,
+    )
+
+
+def _texts(
+    reader: Reader, node: YamlNode | None, key: str, one: Callable[[YamlNode, str], str | None] | None = None
+) -> list[tuple[str, Span]]:
+    items: Iterable[YamlNode] = reader.items(node, f"`{key}`") if node is not None else ()
+    read = [((one or reader.text)(item, f"a name in `{key}`"), item.span) for item in items]
+    return [(text, span) for text, span in read if text is not None]

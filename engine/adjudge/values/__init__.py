@@ -1,0 +1,1 @@
+"""What a value may be, how it is read, and how it is written."""

@@ -1,0 +1,479 @@
+"""Fields: what a value may be, as a provider or a policy declares it, and the reading of values that come in.
+
+A value outside its type, range or vocabulary is unknown, alone, and said so; nothing is converted but an int where
+a double is declared, and the texts that JSON has for times and durations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from math import isfinite
+from typing import Literal
+
+from adjudge.errors import EvaluationError, did_you_mean, listed
+from adjudge.errors import FieldError as FieldError
+from adjudge.texts import composed, find_unseen, name_of
+from adjudge.values.literals import (
+    INT_MAX,
+    INT_MIN,
+    bounded_duration,
+    parse_duration,
+    parse_timestamp,
+)
+from adjudge.values.types import (
+    BOOL,
+    DOUBLE,
+    DURATION,
+    SCALARS,
+    STRING,
+    TIMESTAMP,
+    EnumType,
+    ListType,
+    MapType,
+    SetType,
+    Type,
+    named,
+)
+
+PROBLEMS_MAX = 20
+"""How many problems of one value are told."""
+Number = int | float
+Bound = int | float | datetime | timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A declared field.
+
+    minimum, maximum: the inclusive range, of the field's own type; None where there is none.
+    of: the declaration of a list's items or a map's values.
+    absent: what it means that a source left the field out of an object that came; of a map with keys, that it left out
+    a key of the map. None: it is unknown.
+    within: where in the source's answer that object stands, by dots; None is the whole answer. Then the provider, which
+    alone can see it, says `absent` itself.
+    riskier: which direction means more risk: of a number; of an enum, whose values then run from the safest to the
+    riskiest (`higher`) or the other way; of a bool, true being the higher one; of a set, where each member adds risk.
+    personal: its value stands in the log only as a salted commitment.
+    actionable: the applicant can change it, so that an explanation may tell what a change would bring.
+    """
+
+    type: Type
+    minimum: Bound | None = None
+    maximum: Bound | None = None
+    of: Field | None = None
+    absent: object = None
+    within: str | None = None
+    riskier: Literal["higher", "lower"] | None = None
+    personal: bool = False
+    actionable: bool = False
+    description: str = ""
+
+    @property
+    def left_out(self) -> object:
+        """What it means that the field is not in an object that came; None is unknown."""
+        return None if self.within is not None or isinstance(self.type, MapType) else self.absent
+
+    @property
+    def vocabulary(self) -> tuple[str, ...] | None:
+        """The declared values of an enum or set, or keys of a map."""
+        match self.type:
+            case EnumType(values=values) | SetType(values=values):
+                return values
+            case MapType(keys=keys):
+                return keys
+            case _:
+                return None
+
+
+FIELD_FORMS = {
+    "bool": ("type", "absent", "within", "riskier", "personal", "actionable", "description"),
+    "string": ("type", "absent", "within", "personal", "actionable", "description"),
+    "int": ("type", "range", "absent", "within", "riskier", "personal", "actionable", "description"),
+    "double": ("type", "range", "absent", "within", "riskier", "personal", "actionable", "description"),
+    "duration": ("type", "range", "absent", "within", "riskier", "personal", "actionable", "description"),
+    "timestamp": ("type", "range", "absent", "within", "riskier", "personal", "actionable", "description"),
+    "enum": ("type", "values", "absent", "within", "riskier", "personal", "actionable", "description"),
+    "set": ("type", "values", "absent", "within", "riskier", "personal", "actionable", "description"),
+    "list": ("type", "of", "absent", "within", "personal", "actionable", "description"),
+    "map": ("type", "keys", "of", "absent", "personal", "actionable", "description"),
+}
+_DIRECTIONS: tuple[Literal["higher", "lower"], ...] = ("higher", "lower")
+_REFUSED = {
+    "bytes": "a policy has no bytes; declare a string",
+    "uint": "a policy has no unsigned integers; declare an int with a range",
+    "dyn": "a policy knows the type of every field; declare it",
+    "null": "a policy has no null: what is missing is unknown",
+    "any": "a policy knows the type of every field; declare it",
+    "float": "write double",
+    "number": "write int or double",
+    "str": "write string",
+    "boolean": "write bool",
+    "integer": "write int",
+}
+
+
+def parse_field(form: object) -> Field:
+    """Read a declaration: a type's name, or a mapping with `type` and what that type takes.
+
+    Raises FieldError, whose path leads into `form`.
+    """
+    if isinstance(form, str):
+        form = {"type": form}
+    if not isinstance(form, Mapping):
+        raise FieldError(
+            "schema-type", "a field is a type's name or a mapping with `type`", hint="write `country: string`"
+        )
+    if "type" not in form:
+        raise FieldError("schema-missing", "a field needs `type`", hint=f"one of {', '.join(FIELD_FORMS)}")
+    name = form["type"]
+    if not isinstance(name, str) or name not in FIELD_FORMS:
+        hint = _REFUSED.get(str(name)) or did_you_mean(str(name), FIELD_FORMS) or f"one of {', '.join(FIELD_FORMS)}"
+        raise FieldError("name-type", f"there is no field type `{name}`", "type", hint=hint)
+    for key in form:
+        if key not in FIELD_FORMS[name]:
+            hint = did_you_mean(str(key), FIELD_FORMS[name]) or f"`{name}` takes {', '.join(FIELD_FORMS[name])}"
+            raise FieldError(
+                "schema-unknown-key", f"`{key}` means nothing for a field of type {name}", str(key), hint=hint
+            )
+    return _with_absent(_declared(form, name), form)
+
+
+def _with_absent(field: Field, form: Mapping[str, object]) -> Field:
+    """Return a field that says what its absence means, where that is declared; a map has said it already."""
+    if isinstance(field.type, MapType):
+        return field
+    within = form.get("within")
+    if within is not None and (not isinstance(within, str) or not within):
+        raise FieldError("schema-type", "`within` is the path of an object, such as result.flags", "within")
+    if "absent" not in form:
+        if within is not None:
+            hint = "write `absent: false`, or what a field means that is left out there"
+            raise FieldError("schema-absent", "`within` needs `absent`", "within", hint=hint)
+        return field
+    return replace(field, absent=_absent(field, form["absent"]), within=within)
+
+
+def _absent(field: Field, said: object) -> object:
+    reading = read(field, said)
+    if reading.problems or reading.value is None:
+        problem = reading.problems[0][1] if reading.problems else f"must be {named(field.type)}, not null"
+        raise FieldError("type-absent", f"`absent` {problem}", "absent")
+    return reading.value
+
+
+def _declared(form: Mapping[str, object], name: str) -> Field:
+    personal, actionable = _flag(form, "personal"), _flag(form, "actionable")
+    description = form.get("description", "")
+    if not isinstance(description, str):
+        raise FieldError("schema-type", "a description is a text", "description")
+    if name in ("enum", "set"):
+        values = _vocabulary(form, "values", required=True)
+        type_: Type = EnumType(values) if name == "enum" else SetType(values)
+        riskier = _riskier(form, ("higher", "lower") if name == "enum" else ("higher",))
+        return Field(type=type_, riskier=riskier, personal=personal, actionable=actionable, description=description)
+    if name in ("list", "map"):
+        return replace(_container(form, name, personal, description), actionable=actionable)
+    scalar = SCALARS[name]
+    minimum, maximum = _range(form, scalar)
+    return Field(
+        type=scalar,
+        minimum=minimum,
+        maximum=maximum,
+        riskier=_riskier(form, (True, False) if name == "bool" else ("higher", "lower")),
+        personal=personal,
+        actionable=actionable,
+        description=description,
+    )
+
+
+def parse_fields(forms: Mapping[str, object]) -> dict[str, Field]:
+    """Read the declarations of a provider, name by name. Raises FieldError."""
+    fields = {}
+    for name, form in forms.items():
+        try:
+            fields[name] = parse_field(form)
+        except FieldError as error:
+            raise FieldError(error.code, error.message, name, *error.path, hint=error.hint) from None
+    return fields
+
+
+def _container(form: Mapping[str, object], name: str, personal: bool, description: str) -> Field:
+    if "of" not in form:
+        raise FieldError(
+            "schema-missing", f"a {name} needs `of`, the type of what it holds", hint="for example `of: string`"
+        )
+    try:
+        of = parse_field(form["of"])
+    except FieldError as error:
+        raise FieldError(error.code, error.message, "of", *error.path, hint=error.hint) from None
+    if of.left_out is not None or of.within is not None:
+        message = f"nothing can be left out of a {name}: `absent` belongs to a field"
+        raise FieldError("schema-absent", message, "of", "absent")
+    personal = personal or of.personal  # what holds something personal is personal, and so is each of its parts
+    of = _made_personal(of) if personal else of
+    if name == "list":
+        return Field(type=ListType(of.type), of=of, personal=personal, description=description)
+    keys = _vocabulary(form, "keys", required=False) if "keys" in form else None
+    absent = None
+    if "absent" in form:
+        if keys is None:
+            raise FieldError(
+                "schema-absent", "`absent` needs `keys`: it says what a missing one of them means", "absent"
+            )
+        absent = _absent(of, form["absent"])
+    return Field(type=MapType(STRING, of.type, keys), of=of, absent=absent, personal=personal, description=description)
+
+
+def _made_personal(field: Field) -> Field:
+    return replace(field, personal=True, of=_made_personal(field.of) if field.of is not None else None)
+
+
+def _flag(form: Mapping[str, object], key: str) -> bool:
+    value = form.get(key, False)
+    if not isinstance(value, bool):
+        raise FieldError("schema-type", f"`{key}` is true or false", key)
+    return value
+
+
+def _riskier(form: Mapping[str, object], words: tuple[str | bool, ...]) -> Literal["higher", "lower"] | None:
+    """Return the direction of risk. words: how the type says `higher`, and then how it says `lower`."""
+    said = form.get("riskier")
+    if said is None:
+        return None
+    for word, direction in zip(words, _DIRECTIONS, strict=False):
+        if said is word or (said == word and isinstance(word, str)):
+            return direction
+    expected = " or ".join(str(word).lower() for word in words)
+    raise FieldError("schema-value", f"`riskier` is {expected}, not `{str(said).lower()}`", "riskier")
+
+
+def _vocabulary(form: Mapping[str, object], key: str, *, required: bool) -> tuple[str, ...]:
+    values = form.get(key)
+    if not isinstance(values, list | tuple) or (required and not values):
+        raise FieldError(
+            "schema-missing", f"`{form['type']}` needs `{key}`, a list of names", *((key,) if key in form else ())
+        )
+    words: dict[str, None] = {}
+    for at, value in enumerate(values):
+        if not isinstance(value, str):
+            said = str(value).lower() if isinstance(value, bool) else value
+            raise FieldError("schema-type", f"`{said}` is not a text", key, at, hint=f'write "{said}"')
+        word = composed(value)
+        if word in words:
+            raise FieldError("name-duplicate", f"`{value}` stands here twice", key, at)
+        words[word] = None
+    return tuple(words)
+
+
+def _range(form: Mapping[str, object], type_: Type) -> tuple[Bound | None, Bound | None]:
+    if "range" not in form:
+        return None, None
+    bounds = form["range"]
+    if not isinstance(bounds, list | tuple) or len(bounds) != 2:
+        raise FieldError("schema-type", "a range is two values, lowest and highest", "range", hint="for example [0, 1]")
+    read_bounds: list[Bound] = []
+    for at, bound in enumerate(bounds):
+        reading = read(Field(type=type_), bound)
+        if reading.problems or not isinstance(reading.value, int | float | datetime | timedelta):
+            raise FieldError("type-range", f"`{bound}` is not a {type_}", "range", at)
+        read_bounds.append(reading.value)
+    low, high = read_bounds
+    if low > high:  # type: ignore[operator]  # both were read as the same type
+        raise FieldError("schema-range", "a range runs from the lowest to the highest", "range")
+    return low, high
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was understood of a value: None is unknown, alone or inside a list or map.
+
+    problems: where inside the value (a dotted path, empty for all of it) and what was wrong there.
+    novel: members of a set, or keys of a map, that are outside its vocabulary; None where one of them cannot be read,
+    since nobody knows then what else is new.
+    """
+
+    value: object
+    problems: tuple[tuple[str, str], ...] = ()
+    novel: tuple[str, ...] | None = ()
+
+
+def read(field: Field, value: object) -> Reading:
+    """Understand a value that came from outside as one of the field's type; never raises."""
+    if value is None:
+        return Reading(None)
+    type_ = field.type
+    if isinstance(type_, SetType):
+        return _read_set(type_, value)
+    if isinstance(type_, EnumType):
+        if isinstance(value, str) and (word := composed(str.__str__(value))) in type_.words:
+            return Reading(word)
+        said = "another string" if isinstance(value, str) else describe(value)  # never the value: it may be personal
+        return _wrong(f"must be one of {listed(type_.values)}, not {said}")
+    if isinstance(type_, ListType):
+        if isinstance(value, set | frozenset):
+            value = sorted(value, key=repr)
+        if not isinstance(value, list | tuple):
+            return _wrong(f"must be a list, not {describe(value)}")
+        assert field.of is not None
+        parts = [read(field.of, item) for item in value]
+        return Reading(tuple(part.value for part in parts), _inner((str(at), part) for at, part in enumerate(parts)))
+    if isinstance(type_, MapType):
+        return _read_map(field, type_, value)
+    return _read_scalar(field, type_, value)
+
+
+def _read_scalar(field: Field, type_: Type, value: object) -> Reading:
+    understood: object = None
+    if type_ is BOOL or type_ is STRING:
+        if isinstance(value, bool if type_ is BOOL else str):
+            understood = value if type(value) in (bool, str) else str.__str__(value)
+    elif type_ is DURATION or type_ is TIMESTAMP:
+        return _read_time(field, type_, value)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        if not INT_MIN <= value <= INT_MAX:
+            return _wrong("is an integer past 64 bits")
+        understood = float(value) if type_ is DOUBLE else int(value)
+    elif isinstance(value, float) and type_ is DOUBLE:
+        if not isfinite(value):
+            return _wrong(f"must be a finite number, not {value}")
+        understood = float(value)
+    if understood is None:
+        return _wrong(f"must be {named(type_)}, not {describe(value)}")
+    if isinstance(understood, str):
+        return _read_text(understood)
+    return _in_range(field, understood)
+
+
+def _read_text(text: str) -> Reading:
+    """Understand a text: composed, so that what looks the same is the same; nothing in it that nobody sees."""
+    if not is_unicode(text):
+        return _wrong("is not valid Unicode")
+    unseen = find_unseen(text)
+    if unseen is not None:
+        return _wrong(f"holds {name_of(text[unseen])}, which cannot be seen")
+    return Reading(composed(text))
+
+
+def _read_time(field: Field, type_: Type, value: object) -> Reading:
+    try:
+        if type_ is DURATION:
+            length = parse_duration(value, exact=False) if isinstance(value, str) else value
+            if isinstance(length, timedelta):
+                return _in_range(field, bounded_duration(length))
+        else:
+            moment = parse_timestamp(value, exact=False) if isinstance(value, str) else value
+            if isinstance(moment, datetime):
+                if moment.tzinfo is None:
+                    return _wrong("must say its time zone")
+                moment.astimezone(UTC)  # which the first and the last days may not have
+                return _in_range(field, moment)
+    except OverflowError:
+        return _wrong("is no such time in UTC")
+    except EvaluationError as error:  # which quotes the text
+        return _wrong(f"must be a {type_}, not another string" if field.personal else f"must be a {type_}: {error}")
+    return _wrong(f"must be {named(type_)}, not {describe(value)}")
+
+
+def _in_range(field: Field, value: object) -> Reading:
+    low, high = field.minimum, field.maximum
+    if (low is not None and value < low) or (high is not None and value > high):  # type: ignore[operator]
+        said = "is outside its range" if field.personal else f"is {value}, outside its range"
+        return _wrong(f"{said} [{low}, {high}]")
+    return Reading(value)
+
+
+STRAY_MEMBER = "has a member outside its vocabulary"
+STRAY_KEY = "has a key outside its vocabulary"
+
+
+def _read_set(type_: SetType, value: object) -> Reading:
+    """Understand a set. A member that cannot be read may be any word, known or new: both stay open for it."""
+    if not isinstance(value, list | tuple | set | frozenset):
+        return _wrong(f"must be a list, not {describe(value)}")
+    unread = next((wrong for member in value if (wrong := _unreadable(member))), None)
+    members = {composed(str.__str__(member)) for member in value if isinstance(member, str) and is_unicode(member)}
+    known = tuple(name for name in type_.values if name in members)
+    novel = tuple(sorted(members.difference(type_.values)))
+    problems = (("", f"has a member that {unread}"),) if unread else ()
+    if novel:
+        problems = (*problems, ("", STRAY_MEMBER))
+    return Reading((*known, None), problems, None) if unread else Reading(known, problems, novel)
+
+
+def _unreadable(name: object) -> str | None:
+    """Return why a member of a set, or a key of a map, is no name at all; None where it is one."""
+    if not isinstance(name, str):
+        return f"is {describe(name)}, not a string"
+    return None if is_unicode(name) else "is not valid Unicode"
+
+
+def _read_map(field: Field, type_: MapType, value: object) -> Reading:
+    if not isinstance(value, Mapping):
+        return _wrong(f"must be a map, not {describe(value)}")
+    assert field.of is not None
+    entries: dict[str, object] = {}
+    parts: list[tuple[str, Reading]] = []
+    novel: list[str] = []
+    for key, item in value.items():
+        if unread := _unreadable(key):
+            return _wrong(f"has a key that {unread}")
+        key = composed(str.__str__(key))
+        if type_.keys is not None and key not in type_.words:
+            novel.append(key)
+            continue
+        part = read(field.of, item) if key not in entries else _wrong("stands there twice, in two spellings")
+        entries[key] = part.value
+        parts.append(("" if field.personal else key, part))
+    strange = (("", STRAY_KEY),) if novel else ()
+    return Reading(entries, (*strange, *_inner(parts)), tuple(novel))
+
+
+def _inner(parts: Iterable[tuple[str, Reading]]) -> tuple[tuple[str, str], ...]:
+    """Return the problems of parts, under their names; of very many the first, and how many more there are."""
+    found = [(f"{name}.{path}".strip("."), text) for name, part in parts for path, text in part.problems]
+    return bounded_problems(found, "")
+
+
+def bounded_problems(found: Sequence[tuple[str, str]], path: str) -> tuple[tuple[str, str], ...]:
+    """Return the first of very many problems, and how many more there are. path: of what they are parts of."""
+    if len(found) <= PROBLEMS_MAX:
+        return tuple(found)
+    return (*found[:PROBLEMS_MAX], (path, f"has {len(found) - PROBLEMS_MAX:,} more parts that cannot be read"))
+
+
+def _wrong(text: str) -> Reading:
+    return Reading(None, (("", text),))
+
+
+def describe(value: object) -> str:
+    """Return a value's type in a policy author's words; never the value itself, which may be personal."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "a bool"
+        case int():
+            return "an int"
+        case float():
+            return "a double"
+        case str():
+            return "a string"
+        case list() | tuple() | set() | frozenset():
+            return "a list"
+        case Mapping():
+            return "a map"
+        case _:
+            return f"a {type(value).__name__}"
+
+
+def is_unicode(text: str) -> bool:
+    """Whether a text can be written as UTF-8: it has no lone surrogate."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,308 @@
+"""The configuration of an engine: one file, read as strictly as a policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from adjudge.config.audit import AuditSettings
+from adjudge.config.file import Config, open_engine, read_config
+from adjudge.engine import Engine
+from adjudge.errors import AuditUnavailable, PluginError, PolicyErrors
+from adjudge.model import Decision, Request
+from adjudge.plugin import Register, hookimpl
+from adjudge.registry import Registry
+from adjudge.testing import MERCHANT_BIZ_ID
+
+POLICY = "{policy_language: 1, policy: NAME, inputs: {n: int}, rules: [{id: r, when: n > 1, then: review}]}"
+FULL = """
+policies: [one.yaml, more/two.yaml]
+audit:
+  {directory: log, durability: flush, key: {file: a.key}, mac: {env: THE_MAC}, checkpoint: {records: 50, every: 2s},
+   segment: {megabytes: 5, age: 1h}, anchors: [{file: elsewhere}, {name: copy}],
+   sinks: [{name: copy, with: {to: [a, 1, null]}}]}
+cache: {store: memory, ttl: 1h, size: 10}
+observers: [{name: hook, with: {url: "https://h.example"}}, {name: plain}]
+plugins: [aliyun, lists]
+strict_plugins: true
+owners: {acme.score: acme}
+deadline: 2500ms
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    (folder / "more").mkdir(exist_ok=True)
+    (folder / "one.yaml").write_text(POLICY.replace("NAME", "one"))
+    (folder / "more" / "two.yaml").write_text(POLICY.replace("NAME", "two"))
+    path = folder / "adjudge.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_config_reads_every_key_and_makes_paths_whole(tmp_path: Path) -> None:
+    assert read_config(write(tmp_path, FULL)) == Config(
+        policies=(tmp_path / "one.yaml", tmp_path / "more" / "two.yaml"),
+        audit=AuditSettings(
+            directory=tmp_path / "log",
+            durability="flush",
+            every=50,
+            seconds=2.0,
+            key_file=tmp_path / "a.key",
+            mac_variable="THE_MAC",
+            segment_bytes=5 * 1024 * 1024,
+            segment_s=3600.0,
+            anchors=(tmp_path / "elsewhere", ("copy", {})),
+            sinks=(("copy", {"to": ["a", 1, None]}),),
+        ),
+        store=("memory", {}),
+        ttl_s=3600.0,
+        size=10,
+        observers=(("hook", {"url": "https://h.example"}), ("plain", {})),
+        plugins=("aliyun", "lists"),
+        owners={"acme.score": "acme"},
+        strict_plugins=True,
+        deadline_s=2.5,
+    )
+
+
+def test_config_of_one_line_has_the_defaults(tmp_path: Path) -> None:
+    config = read_config(write(tmp_path, "policies: [one.yaml]"))
+    assert config == Config(policies=(tmp_path / "one.yaml",))
+    assert (config.audit, config.ttl_s, config.size) == (None, 86400.0, 100_000)
+    assert (config.plugins, config.strict_plugins, config.deadline_s) == (None, False, 15.0)
+
+
+def test_config_absolute_path_stays(tmp_path: Path) -> None:
+    assert read_config(write(tmp_path, "policies: [/etc/p.yaml]")).policies == (Path("/etc/p.yaml"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "errors"),
+    [
+        ("", [("yaml-empty", 1, 1)]),
+        ("[]", [("schema-type", 1, 1)]),
+        ("policies", [("schema-type", 1, 1)]),
+        ("{}", [("schema-missing", 1, 1)]),
+        ("policies: []", [("schema-empty", 1, 11)]),
+        ("policies:", [("schema-empty", 1, 1)]),
+        ("policies: one.yaml", [("schema-type", 1, 11)]),
+        ("policies: [1, '']", [("schema-type", 1, 12), ("schema-empty", 1, 15)]),
+        ("policies: [a]\npolices: [b]", [("schema-unknown-key", 2, 1)]),
+        ("policies: [a]\npolicies: [b]", [("yaml-duplicate-key", 2, 1)]),
+        ("policies: [a]\naudit: log", [("schema-type", 2, 8)]),
+        ("policies: [a]\naudit: {}", [("schema-missing", 2, 8)]),
+        ("policies: [a]\naudit: {directory: 5}", [("schema-type", 2, 20)]),
+        ("policies: [a]\naudit: {directory: d, durability: fsnyc}", [("schema-value", 2, 35)]),
+        ("policies: [a]\naudit: {directory: d, sinks: {}}", [("schema-type", 2, 30)]),
+        ("policies: [a]\naudit: {directory: d, sinks: [{with: {}}]}", [("schema-missing", 2, 31)]),
+        ("policies: [a]\naudit: {directory: d, sinks: [{name: s, with: []}]}", [("schema-type", 2, 47)]),
+        ("policies: [a]\naudit: {directory: d, sinks: [{name: s, url: x}]}", [("schema-unknown-key", 2, 41)]),
+        ("policies: [a]\naudit: {directory: d, key: {}}", [("schema-value", 2, 28)]),
+        ("policies: [a]\naudit: {directory: d, key: {file: a, env: B}}", [("schema-value", 2, 28)]),
+        ("policies: [a]\naudit: {directory: d, key: {env: 5}}", [("schema-type", 2, 34)]),
+        ("policies: [a]\naudit: {directory: d, key: {file: d/a.key}}", [("schema-value", 2, 35)]),
+        ("policies: [a]\naudit: {directory: d, mac: {file: ./d/../d/more/a.mac}}", [("schema-value", 2, 35)]),
+        ("policies: [a]\naudit: {directory: d, mac: {}}", [("schema-value", 2, 28)]),
+        ("policies: [a]\naudit: {directory: d, checkpoint: {records: 0}}", [("schema-range", 2, 45)]),
+        ("policies: [a]\naudit: {directory: d, checkpoint: {age: 3s}}", [("schema-unknown-key", 2, 36)]),
+        ("policies: [a]\naudit: {directory: d, segment: {megabytes: 1.5}}", [("schema-type", 2, 44)]),
+        ("policies: [a]\naudit: {directory: d, segment: {age: 3}}", [("schema-type", 2, 38)]),
+        ("policies: [a]\naudit: {directory: d, anchors: [{file: 5}]}", [("schema-type", 2, 40)]),
+        ("policies: [a]\naudit: {directory: d, anchors: [{file: a, name: b}]}", [("schema-unknown-key", 2, 34)]),
+        ("policies: [a]\naudit: {directory: d, sinks: [s]}", [("schema-type", 2, 31)]),
+        ("policies: [a]\ncache: {ttl: 60}", [("schema-type", 2, 14)]),
+        ("policies: [a]\ncache: {ttl: 0s}", [("schema-range", 2, 14)]),
+        ("policies: [a]\ncache: {ttl: 9000h}", [("schema-range", 2, 14)]),
+        ("policies: [a]\ncache: {size: 0}", [("schema-range", 2, 15)]),
+        ("policies: [a]\ncache: {size: -1}", [("schema-range", 2, 15)]),
+        ("policies: [a]\ncache: {size: 10000001}", [("schema-range", 2, 15)]),
+        ("policies: [a]\ncache: {size: 1.5}", [("schema-type", 2, 15)]),
+        ("policies: [a]\ncache: {with: {url: x}}", [("schema-unknown-key", 2, 9)]),
+        ("policies: [a]\ncache: {store: redis, ttl: 1h, size: 5}", [("schema-unknown-key", 2, 23),
+                                                                     ("schema-unknown-key", 2, 32)]),
+        ("policies: [a]\nobservers: [{name: 5}]", [("schema-type", 2, 20)]),
+        ("policies: [a]\nobservers: [{name: n, with: {age: 012}}]", [("yaml-number", 2, 35)]),
+        ("policies: [a]\nplugins: aliyun", [("schema-type", 2, 10)]),
+        ("policies: [a]\nstrict_plugins: yes", [("schema-value", 2, 17)]),
+        ("policies: [a]\nstrict_plugins: [true]", [("schema-type", 2, 17)]),
+        ("policies: [a]\ndeadline: 15", [("schema-type", 2, 11)]),
+        ("policies: [a]\ndeadline: 6m", [("schema-range", 2, 11)]),
+        ("policies: [a]\ndeadline: soon", [("schema-value", 2, 11)]),
+        ("policies: [a]\ndeadline: -1s\nplugins: [1]\ncache: []", [("schema-range", 2, 11), ("schema-type", 3, 11),
+                                                                    ("schema-type", 4, 8)]),
+        ("policies: [a", [("yaml-syntax", 1, 11)]),
+        ("policies: &a [a]", [("yaml-alias", 1, 11)]),
+    ],
+)  # fmt: skip
+def test_config_mistakes_are_found_together_each_at_its_place(
+    tmp_path: Path, text: str, errors: list[tuple[str, int, int]]
+) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(PolicyErrors) as found:
+        read_config(path)
+    assert [(one.code, one.line, one.column) for one in found.value.errors] == errors
+    assert {one.file for one in found.value.errors} == {str(path)}
+
+
+def test_config_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(PolicyErrors) as found:
+        read_config(tmp_path / "adjudge.yaml")
+    assert "cannot read the configuration: no such file or directory" in str(found.value)
+
+
+def test_open_engine_reports_the_mistakes_of_all_policies_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path, "policies: [one.yaml, more/two.yaml, gone.yaml]")
+    for name in ("one.yaml", "more/two.yaml"):
+        (tmp_path / name).write_text((tmp_path / name).read_text().replace("n > 1", "m > 1"))
+    with pytest.raises(PolicyErrors) as found:
+        Engine.open(path)
+    assert [one.code for one in found.value.errors] == ["yaml-file", "name-unknown", "name-unknown"]
+
+
+def test_open_engine_policies_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(PolicyErrors) as found:
+        Engine.open(write(tmp_path, "policies: [one.yaml, one.yaml]"))
+    assert [one.code for one in found.value.errors] == ["name-duplicate"]
+    assert "`one` is also the name of the policy in" in str(found.value)
+
+
+class Store:
+    """A store that keeps everything, and what it was opened with."""
+
+    def __init__(self, settings: Mapping[str, object]) -> None:
+        self.settings = settings
+        self.kept: dict[str, Decision] = {}
+
+    def get(self, merchant_biz_id: str) -> Decision | None:
+        return self.kept.get(merchant_biz_id)
+
+    def put(self, decision: Decision) -> None:
+        self.kept[decision.merchant_biz_id] = decision
+
+
+class Offering:
+    """A plugin with one of each, and what it opened."""
+
+    def __init__(self) -> None:
+        self.opened: dict[str, object] = {}
+        self.lines: list[bytes] = []
+        self.decided: list[Decision] = []
+
+    @hookimpl
+    def register(self, register: Register) -> None:
+        plugin = self
+
+        class Sink:
+            def write(self, line: bytes) -> None:
+                plugin.lines.append(line)
+
+        class Observer:
+            async def decided(self, decision: Decision) -> None:
+                plugin.decided.append(decision)
+
+        def opening(kind: str, thing: object) -> object:
+            def open_(settings: Mapping[str, object]) -> object:
+                if settings.get("fail"):
+                    raise KeyError("url")
+                if settings.get("refuse"):
+                    raise PluginError("needs a url", plugin=kind)
+                plugin.opened[kind] = settings
+                return thing if thing is not None else Store(settings)
+
+            return open_
+
+        register.store("shelf", opening("store", None))  # type: ignore[arg-type]
+        register.sink("copy", opening("sink", Sink()))  # type: ignore[arg-type]
+        register.observer("hook", opening("observer", Observer()))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def offering(monkeypatch: pytest.MonkeyPatch) -> Offering:
+    plugin = Offering()
+    registry = Registry()
+    registry.register(plugin, name="offering")
+    monkeypatch.setattr(Registry, "discover", lambda **options: registry)
+    return plugin
+
+
+PLUGGED = """
+policies: [one.yaml]
+audit: {directory: log, sinks: [{name: copy, with: {to: here}}]}
+cache: {store: shelf, with: {room: 3}}
+observers: [{name: hook, with: {url: x}}]
+deadline: 3s
+"""
+
+
+def test_open_engine_puts_stores_sinks_and_observers_in_their_places(tmp_path: Path, offering: Offering) -> None:
+    request = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s", inputs={"n": 5})
+    with open_engine(write(tmp_path, PLUGGED)) as engine:
+        decision = engine.decide_sync(request)
+        assert engine.decide_sync(request).status == "duplicate"
+    assert offering.opened == {"store": {"room": 3}, "sink": {"to": "here"}, "observer": {"url": "x"}}
+    assert offering.decided == [decision]
+    assert b"".join(offering.lines) == (tmp_path / "log" / "audit-000001.jsonl").read_bytes()
+    assert engine._deadline_s == 3.0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("name: copy", "name: cpoy", "no installed plugin offers the sink `cpoy`; offered: copy"),
+        ("name: hook", "name: hok", "no installed plugin offers the observer `hok`"),
+        ("store: shelf", "store: redis", "no installed plugin offers the store `redis`; offered: shelf"),
+        ("to: here", "fail: 1", "the sink `copy` does not open: KeyError: 'url'"),
+        ("room: 3", "fail: 1", "the store `shelf` does not open"),
+        ("url: x", "refuse: 1", "plugin `observer`: needs a url"),
+    ],
+)
+def test_open_engine_plugin_that_is_not_there_or_does_not_open_is_named(
+    tmp_path: Path, offering: Offering, old: str, new: str, said: str
+) -> None:
+    with pytest.raises(PluginError) as found:
+        open_engine(write(tmp_path, PLUGGED.replace(old, new)))
+    assert said in str(found.value)
+    assert not (tmp_path / "log").exists()
+
+
+def test_open_engine_that_fails_lets_the_log_go(
+    tmp_path: Path, offering: Offering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, PLUGGED)
+    (tmp_path / "log").touch()
+    with pytest.raises(AuditUnavailable, match="is not a directory"):
+        open_engine(path)
+    (tmp_path / "log").unlink()
+
+    def fail(*parts: object, **named: object) -> None:
+        raise ValueError("no")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Engine, "__init__", fail)
+        with pytest.raises(ValueError, match="no"):
+            open_engine(path)
+    with open_engine(path) as engine:
+        assert set(engine.policies) == {"one"}
+
+
+def test_open_engine_names_of_plugins_are_those_that_load(tmp_path: Path) -> None:
+    with capture_logs():
+        engine = open_engine(write(tmp_path, "policies: [one.yaml]\nplugins: [lists, gone]"))
+    assert [(plugin.name, plugin.error) for plugin in engine.registry.plugins] == [
+        ("lists", None),
+        ("gone", "is not installed"),
+    ]
+    with pytest.raises(PluginError, match="plugin `gone`: is not installed"):
+        open_engine(write(tmp_path, "policies: [one.yaml]\nplugins: [lists, gone]\nstrict_plugins: true"))
+
+
+def test_open_engine_owner_that_does_not_offer_the_name_is_said(tmp_path: Path) -> None:
+    wrong = (("lists: list", "`list`: does not offer `lists`"), ("lsits: lists", "`lists`: does not offer `lsits`"))
+    for owners, said in wrong:
+        with pytest.raises(PluginError, match=said):
+            open_engine(write(tmp_path, f"policies: [one.yaml]\nowners: {{{owners}}}"))
+    with open_engine(write(tmp_path, "policies: [one.yaml]\nowners: {lists: lists}")) as engine:
+        assert "lists" in engine.registry.catalogue().providers
