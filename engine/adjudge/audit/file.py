@@ -119,7 +119,7 @@ class LogFile:
             if failure is error:
                 raise
             raise failure from error
-        self.written = replace(head, size=self.written.size + len(data))
+        self.written = Head(head.seq, head.hash, self.written.size + len(data), head.checkpoint)
         if sync:
             self.synced = self.written
         if self.is_failing:
