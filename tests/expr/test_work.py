@@ -111,6 +111,18 @@ def test_a_list_that_holds_another_one_twice_is_sized_once() -> None:
         assert policy.evaluate({"a": 1}).unresolved == ("r",)
 
 
+def test_lists_that_hold_another_one_twice_are_compared_once() -> None:
+    held = "".join(f"  {name}{at + 1}: '[{name}{at}, {name}{at}]'\n" for name in "vw" for at in range(60))
+    policy = parse_policy(
+        f"policy_language: 1\npolicy: p\ninputs: {{a: int, b: int}}\nvariables:\n  v0: '[a]'\n  w0: '[b]'\n{held}"
+        "rules:\n  - {id: r, when: 'v60 == w60', then: review}\n  - {id: s, when: 'v60 in [w60]', then: review}\n"
+    )
+    with at_most(100_000):
+        assert policy.evaluate({"a": 1, "b": 1}).matched == ("r", "s")
+        assert policy.evaluate({"a": 1, "b": 2}).matched == ()
+        assert policy.evaluate({"a": 1}).unresolved == ("r", "s")
+
+
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=30), lambda of: st.lists(of, max_size=4).map(tuple)))
 def test_size_of_a_list_is_that_of_its_items(value: Any) -> None:
     size = size_of(value)

@@ -38,23 +38,35 @@ def element(items: tuple[object, ...], index: int) -> object:
 
 def equal(left: object, right: object) -> bool | None:
     """Compare two values of one type; None where an unknown inside could decide it."""
+    return _equal(left, right, {})
+
+
+def _equal(left: object, right: object, made: dict[tuple[int, int], bool | None]) -> bool | None:
+    """Compare two values. made: of lists and maps within them, by identity: a shared one is compared once."""
     if left is None or right is None:
         return None
     if isinstance(left, tuple) and isinstance(right, tuple):
         if len(left) != len(right):
             return False
-        return _all_equal(zip(left, right, strict=True))
+        return _all_equal(zip(left, right, strict=True), made)
     if isinstance(left, dict) and isinstance(right, dict):
         if left.keys() != right.keys():
             return False
-        return _all_equal((value, right[key]) for key, value in left.items())
+        return _all_equal(((value, right[key]) for key, value in left.items()), made)
     return left == right
 
 
-def _all_equal(pairs: object) -> bool | None:
+def _all_equal(pairs: object, made: dict[tuple[int, int], bool | None]) -> bool | None:
     answer: bool | None = True
     for left, right in pairs:  # type: ignore[attr-defined]  # an iterable of pairs
-        same = equal(left, right)
+        same: bool | None
+        if isinstance(left, tuple | dict):
+            key = (id(left), id(right))
+            if key not in made:
+                made[key] = _equal(left, right, made)
+            same = made[key]
+        else:
+            same = _equal(left, right, made)
         if same is False:
             return False
         if same is None:
@@ -65,8 +77,9 @@ def _all_equal(pairs: object) -> bool | None:
 def contains(items: tuple[object, ...], wanted: object) -> bool | None:
     """Whether a list or set holds a value; None where only an unknown item could be it."""
     answer: bool | None = False
+    made: dict[tuple[int, int], bool | None] = {}
     for found in items:
-        same = equal(found, wanted)
+        same = _equal(found, wanted, made)
         if same is True:
             return True
         if same is None:
