@@ -30,7 +30,7 @@ def prints_past_the_streams(tree: ast.AST) -> list[int]:
 TEXT_MODES = {"open": 1, "read_text": 0, "write_text": 1, "TextIOWrapper": 1, "fdopen": 2, "reconfigure": 0}
 """Calls that read or write text, and which argument the encoding could be where it has no name."""
 OF_OURS = (
-    "Journal",
+    "AuditTrail",
     "Vault",
     "AuditLog",
     "Engine",

@@ -46,7 +46,7 @@ OTHER = parse_policy(f"policy_language: 1\npolicy: other\n{INPUTS}")
 def mark(inputs: Mapping[str, object] | None = None, *, key: bytes = KEY, **parts: Any) -> str:
     policy = parts.pop("of", POLICY)
     request = Request(**{"merchant_biz_id": MERCHANT_BIZ_ID, "scene_code": "s", "inputs": inputs or {}, **parts})
-    return prepare(request, policy, key).mark
+    return prepare(request, policy, key).key.fingerprint
 
 
 def test_fingerprint_order_of_inputs_and_of_a_maps_keys_does_not_matter() -> None:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from adjudge.decision.single_flight import SingleFlight
 from adjudge.errors import MerchantBizIdConflict
+from adjudge.ledger.calls import RequestKey
 from adjudge.model import Decision
 from adjudge.testing import decide_once
 
@@ -38,29 +39,31 @@ async def soon(*tasks: asyncio.Task[Decision]) -> None:
         await asyncio.sleep(0)
 
 
-def test_flights_followers_get_the_leaders_answer_as_a_duplicate() -> None:
+def test_single_flight_followers_get_the_leaders_answer_as_a_duplicate() -> None:
     async def main() -> None:
-        flights, work = SingleFlight(), Work()
-        callers = [asyncio.create_task(flights.run("id", "f", work)) for _ in range(5)]
+        single, work = SingleFlight(), Work()
+        callers = [asyncio.create_task(single.run(RequestKey("id", "f"), work)) for _ in range(5)]
         await soon()
         work.go_on.set()
         answers = await asyncio.gather(*callers)
         assert work.begun == 1
         assert [answer.status for answer in answers] == ["fresh", *["duplicate"] * 4]
         assert {answer.decision_id for answer in answers} == {f"{1:032x}"}
-        await flights.landed()
-        assert (await flights.run("id", "f", work)).status == "fresh", "what has landed is the store's business"
+        await single.wait()
+        assert (await single.run(RequestKey("id", "f"), work)).status == "fresh", (
+            "what has landed is the store's business"
+        )
 
     asyncio.run(main())
 
 
-def test_flights_other_ids_do_not_wait() -> None:
+def test_single_flight_other_ids_do_not_wait() -> None:
     async def main() -> None:
-        flights, slow, quick = SingleFlight(), Work(), Work()
-        waiting = asyncio.create_task(flights.run("id", "f", slow))
+        single, slow, quick = SingleFlight(), Work(), Work()
+        waiting = asyncio.create_task(single.run(RequestKey("id", "f"), slow))
         await soon()
         quick.go_on.set()
-        await flights.run("other", "f", quick)
+        await single.run(RequestKey("other", "f"), quick)
         assert not waiting.done()
         slow.go_on.set()
         await waiting
@@ -68,14 +71,14 @@ def test_flights_other_ids_do_not_wait() -> None:
     asyncio.run(main())
 
 
-def test_flights_another_fingerprint_is_a_conflict_at_once() -> None:
+def test_single_flight_another_fingerprint_is_a_conflict_at_once() -> None:
     async def main() -> None:
-        flights, work = SingleFlight(), Work()
-        leader = asyncio.create_task(flights.run("id", "f", work))
+        single, work = SingleFlight(), Work()
+        leader = asyncio.create_task(single.run(RequestKey("id", "f"), work))
         await soon()
         for anew in (False, True):
             with pytest.raises(MerchantBizIdConflict, match=r"id came before with another face.*Use a new id"):
-                await flights.run("id", "g", work, anew=anew)
+                await single.run(RequestKey("id", "g"), work, anew=anew)
         work.go_on.set()
         await leader
         assert work.begun == 1
@@ -83,16 +86,16 @@ def test_flights_another_fingerprint_is_a_conflict_at_once() -> None:
     asyncio.run(main())
 
 
-def test_flights_cancelled_callers_leave_the_work_to_the_others() -> None:
+def test_single_flight_cancelled_callers_leave_the_work_to_the_others() -> None:
     async def main() -> None:
-        flights, work = SingleFlight(), Work()
-        leader, *followers = [asyncio.create_task(flights.run("id", "f", work)) for _ in range(3)]
+        single, work = SingleFlight(), Work()
+        leader, *followers = [asyncio.create_task(single.run(RequestKey("id", "f"), work)) for _ in range(3)]
         await soon()
         leader.cancel()
         followers[0].cancel()
         await soon()
         assert leader.cancelled() and followers[0].cancelled()
-        late = asyncio.create_task(flights.run("id", "f", work))
+        late = asyncio.create_task(single.run(RequestKey("id", "f"), work))
         await soon()
         work.go_on.set()
         assert (await followers[1]).decision_id == (await late).decision_id
@@ -101,32 +104,32 @@ def test_flights_cancelled_callers_leave_the_work_to_the_others() -> None:
     asyncio.run(main())
 
 
-def test_flights_failure_goes_to_all_who_wait_and_is_not_kept() -> None:
+def test_single_flight_failure_goes_to_all_who_wait_and_is_not_kept() -> None:
     complaints: list[object] = []
 
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
-        flights, work = SingleFlight(), Work(ValueError("no"))
-        callers = [asyncio.create_task(flights.run("id", "f", work)) for _ in range(3)]
-        gone = asyncio.create_task(flights.run("alone", "f", work))
+        single, work = SingleFlight(), Work(ValueError("no"))
+        callers = [asyncio.create_task(single.run(RequestKey("id", "f"), work)) for _ in range(3)]
+        gone = asyncio.create_task(single.run(RequestKey("alone", "f"), work))
         await soon()
         gone.cancel()
         work.go_on.set()
         assert all(isinstance(said, ValueError) for said in await asyncio.gather(*callers, return_exceptions=True))
-        await flights.landed()
+        await single.wait()
         work.error = None
-        assert (await flights.run("id", "f", work)).status == "fresh"
+        assert (await single.run(RequestKey("id", "f"), work)).status == "fresh"
 
     asyncio.run(main())
     assert complaints == []
 
 
-def test_flights_anew_does_not_take_an_answer_that_was_under_way_but_shares_one_made_anew() -> None:
+def test_single_flight_anew_does_not_take_an_answer_that_was_under_way_but_shares_one_made_anew() -> None:
     async def main() -> None:
-        flights, work = SingleFlight(), Work()
-        plain = asyncio.create_task(flights.run("id", "f", work))
+        single, work = SingleFlight(), Work()
+        plain = asyncio.create_task(single.run(RequestKey("id", "f"), work))
         await soon()
-        anew = [asyncio.create_task(flights.run("id", "f", work, anew=True)) for _ in range(3)]
+        anew = [asyncio.create_task(single.run(RequestKey("id", "f"), work, anew=True)) for _ in range(3)]
         await soon()
         assert work.begun == 1, "one at a time"
         work.go_on.set()
@@ -138,13 +141,13 @@ def test_flights_anew_does_not_take_an_answer_that_was_under_way_but_shares_one_
     asyncio.run(main())
 
 
-def test_flights_landed_waits_for_work_whose_caller_is_gone() -> None:
+def test_single_flight_wait_waits_for_work_whose_caller_is_gone() -> None:
     async def main() -> None:
-        flights, work = SingleFlight(), Work()
-        caller = asyncio.create_task(flights.run("id", "f", work))
+        single, work = SingleFlight(), Work()
+        caller = asyncio.create_task(single.run(RequestKey("id", "f"), work))
         await soon()
         caller.cancel()
-        landed = asyncio.create_task(flights.landed())
+        landed = asyncio.create_task(single.wait())
         await soon()
         assert not landed.done()
         work.go_on.set()

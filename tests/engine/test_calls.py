@@ -46,7 +46,7 @@ def die(directory: Path, asked: FakeProvider, policy: str = POLICY) -> None:
             task = asyncio.create_task(door.decide(request()))
             while not asked.calls:
                 await asyncio.sleep(0.001)
-            for flight in door._flights._under_way.values():
+            for flight in door._single_flight._under_way.values():
                 flight.task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
