@@ -26,7 +26,7 @@ class ProviderAnswer:
     request_id: str | None
 
 
-def answered(declaration: SignalDeclaration, answer: Answer) -> ProviderAnswer:
+def provider_answer(declaration: SignalDeclaration, answer: Answer) -> ProviderAnswer:
     """Keep what is declared: anything else that a provider sends along has no business in the log."""
     fields: dict[str, object] = {}
     problems: list[tuple[str, str]] = []
@@ -49,7 +49,7 @@ def answered(declaration: SignalDeclaration, answer: Answer) -> ProviderAnswer:
     return ProviderAnswer(fields, tuple(problems), _text(answer.get("request_id")))
 
 
-def failed(failure: SignalFailed) -> SignalFailed:
+def cleaned_failure(failure: SignalFailed) -> SignalFailed:
     """Return a plugin's failure with nothing in it but what its words allow, whatever stood there."""
     return SignalFailed(
         _text(failure.reason) or "no reason given",

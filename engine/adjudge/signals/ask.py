@@ -23,9 +23,8 @@ from adjudge.ledger.calls import RequestLedger
 from adjudge.model import Request, Signal, SignalStatus
 from adjudge.plugin import Context, Provider, ProviderClient, SecretSource
 from adjudge.policy.typed import SignalDeclaration
-from adjudge.signals import answers as said
 from adjudge.signals.admission import Guard
-from adjudge.signals.answers import ProviderAnswer
+from adjudge.signals.answers import ProviderAnswer, cleaned_failure, provider_answer
 from adjudge.system.faults import is_operators
 from adjudge.values.fields import describe
 
@@ -285,9 +284,9 @@ async def _fetch(source: OpenedSignal, context: Context) -> ProviderAnswer | Sig
         try:
             answer: object = await source.client.fetch(context)
         except SignalFailed as failure:
-            return said.failed(failure)
+            return cleaned_failure(failure)
         if isinstance(answer, Mapping):
-            return said.answered(source.declaration, answer)
+            return provider_answer(source.declaration, answer)
         return SignalFailed(f"the provider answered {describe(answer)}, not a map of fields")
     except asyncio.CancelledError:
         raise

@@ -10,9 +10,9 @@ from adjudge.errors import PluginError, SignalFailed
 from adjudge.events import Events
 from adjudge.plugin import Provider, SecretSource
 from adjudge.policy.policy import Policy
-from adjudge.signals import answers as said
 from adjudge.signals.admission import Accounts, account_of, prices_of
 from adjudge.signals.allowed import ANY_HOST, Allowed
+from adjudge.signals.answers import cleaned_failure
 from adjudge.signals.ask import OpenedSignal
 from adjudge.signals.plan import plan
 from adjudge.system.faults import is_cancelled, is_operators
@@ -63,7 +63,7 @@ class OpenedSignals:
                 raise SignalFailed(refusal, kind="misconfigured", reason_code="NOT_ALLOWED")
             client = provider.open(declaration.config)
         except SignalFailed as failed:
-            failure = said.failed(failed)
+            failure = cleaned_failure(failed)
         except BaseException as error:  # a plugin's fault: the signal is unavailable, the decision goes on
             if is_operators(error):
                 raise

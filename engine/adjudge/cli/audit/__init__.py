@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
+from adjudge.cli.audit.annotations import erase_command, label_command
 from adjudge.cli.audit.calls import calls_command
 from adjudge.cli.audit.drift import drift_command
 from adjudge.cli.audit.export import export_command
 from adjudge.cli.audit.keys import keygen_command, rekey_command
-from adjudge.cli.audit.marks import erase_command, label_command
 from adjudge.cli.audit.show import show_command, tail_command
 from adjudge.cli.audit.verify import verify_command
 
