@@ -11,9 +11,10 @@ from click.testing import CliRunner
 
 from adjudge import Engine, PluginError, PolicyErrors, Registry, Request, parse_policy
 from adjudge.cli.group import adjudge
+from adjudge.config.allowed import NOTHING
 from adjudge.config.file import open_engine, read_config
 from adjudge.plugin import Provider, Uses
-from adjudge.signals.allowed import ANY_HOST, NOTHING, Allowed, refused
+from adjudge.signals.allowed import ANY_HOST, Allowed, refused
 from adjudge.testing import registry_of
 
 POLICY = """

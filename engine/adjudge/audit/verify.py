@@ -39,7 +39,6 @@ line.
 
 from __future__ import annotations
 
-import argparse
 import base64
 import errno
 import hashlib
@@ -696,6 +695,8 @@ def _point(encoded: bytes) -> Point | None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line. Returns the exit status: 0 good, 1 something is wrong, 2 nothing to verify."""
+    import argparse  # for the command alone: whoever imports the functions does not need it
+
     parser = argparse.ArgumentParser(prog="verify", description="Check an audit log.")
     parser.add_argument("log", type=Path, help="the log's directory, or a copy of its only segment")
     parser.add_argument("--key", type=Path, action="append", default=[], help="a file of public keys, in PEM form")

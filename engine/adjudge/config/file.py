@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import cast
 
 from adjudge.audit.trail import AuditTrail
+from adjudge.config.allowed import NOTHING, read_allowed
 from adjudge.config.audit import AuditSettings, Opened, read_audit
 from adjudge.config.providers import LimitsForm, apply_limits, read_limits
 from adjudge.engine import DEADLINE_S, Engine
@@ -34,7 +35,7 @@ from adjudge.policy.loading.load import read_source
 from adjudge.policy.loading.reader import Reader, Refused
 from adjudge.policy.text.yaml import Mapping, YamlNode, read_yaml
 from adjudge.registry import Registry
-from adjudge.signals.allowed import NOTHING, Allowed, read_allowed, refused
+from adjudge.signals.allowed import Allowed, refused
 from adjudge.source import Span
 from adjudge.system.faults import is_operators, said_of
 from adjudge.values.fields import describe

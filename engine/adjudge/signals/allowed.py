@@ -1,11 +1,6 @@
 """What policies may have providers use of the operator's: variables of the environment, hosts, files.
 
 A policy is written by a risk team, which is not to reach the key that signs the log, nor any machine of the network.
-
-    allow:
-      environment: [DEVICE_RISK_TOKEN]
-      hosts: [risk.internal, "*.vendor.example", "127.0.0.1:8080"]
-      files: [/etc/adjudge/lists]
 """
 
 from __future__ import annotations
@@ -13,21 +8,15 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from adjudge.errors import PluginError, PolicyError
 from adjudge.plugin import Provider, Uses
-from adjudge.policy.loading.reader import Reader
-from adjudge.policy.text.yaml import YamlNode
 from adjudge.policy.typed import TypedPolicy
-from adjudge.source import Span
 from adjudge.system.faults import is_operators, said_of
 
-KEYS = ("environment", "hosts", "files")
-_NAME = re.compile(r"[A-Za-z_][0-9A-Za-z_]*", re.ASCII)
-_HOST = re.compile(r"(\*\.)?[0-9a-z_-]+(\.[0-9a-z_-]+)*(:[0-9]{1,5})?|\[[0-9a-f:.]+\](:[0-9]{1,5})?", re.ASCII)
 _METADATA = frozenset(
     (
         *("metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"),
@@ -87,8 +76,6 @@ class Allowed:
             return False
 
 
-NOTHING = Allowed(hosts=())
-"""What a configuration allows that says nothing: no host and no variable."""
 ANY_HOST = Allowed()
 """What goes without a configuration, where whoever runs adjudge has named the policy: any host and no secret."""
 
@@ -132,33 +119,3 @@ def refused(policy: TypedPolicy, providers: Mapping[str, Provider], allowed: All
                 raise PluginError(f"its `uses` of `with:` failed: {said_of(error)}", plugin=provider.name) from error
             for message, hint in allowed.refusals(uses):
                 yield PolicyError("not-allowed", message, source=policy.source, span=signal.span, hint=hint)
-
-
-def read_allowed(reader: Reader, node: YamlNode | None, folder: Path) -> Allowed:
-    """Read `allow:`; what is wrong is blamed in the reader. Where it names no hosts or variables, none is allowed."""
-    if node is None:
-        return NOTHING
-    parts = {name: value for name, (_, value) in reader.mapping(node, "`allow`", keys=KEYS, at=node.span).items()}
-    names = _texts(reader, parts.get("environment"), "environment")
-    hosts = [(text.lower(), span) for text, span in _texts(reader, parts.get("hosts"), "hosts")]
-    files = _texts(reader, parts.get("files"), "files", reader.path)
-    for name, span in names:
-        if not _NAME.fullmatch(name):
-            reader.blame("schema-value", f"`{name}` is no name of an environment variable", span)
-    for host, span in hosts:
-        if not _HOST.fullmatch(host):
-            hint = "write risk.internal, risk.internal:8443, *.vendor.example or [2001:db8::1]"
-            reader.blame("schema-value", f"`{host}` is no host", span, hint)
-    return Allowed(
-        environment=frozenset(name for name, _ in names),
-        hosts=tuple(host for host, _ in hosts),
-        files=tuple(folder / file for file, _ in files) if "files" in parts else None,
-    )
-
-
-def _texts(
-    reader: Reader, node: YamlNode | None, key: str, one: Callable[[YamlNode, str], str | None] | None = None
-) -> list[tuple[str, Span]]:
-    items: Iterable[YamlNode] = reader.items(node, f"`{key}`") if node is not None else ()
-    read = [((one or reader.text)(item, f"a name in `{key}`"), item.span) for item in items]
-    return [(text, span) for text, span in read if text is not None]
