@@ -23,7 +23,7 @@ from adjudge.testing import FakeProvider, Slow
 from audit.audit_logs import assert_verifies
 from engine.test_recording import SwitchedDisk
 
-ASK_AGAIN = POLICY.replace("{provider: acme.face}", "{provider: acme.face, on_in_doubt: ask_again}")
+ASK_AGAIN = POLICY.replace("{provider: acme.face}", "{provider: acme.face, when_billing_unknown: ask_again}")
 LOST = SignalFailed("the connection failed", kind="unavailable", reason_code="CONNECTION_FAILED")
 NEVER_SENT = SignalFailed("the connection was refused", kind="unavailable", billed=False)
 

@@ -49,7 +49,7 @@ POLICY = """
 policy_language: 1
 policy: onboarding
 signals:
-  face: {provider: aliyun.deepfake, timeout: %s, on_in_doubt: %s, with: {endpoint: "%s"%s}}
+  face: {provider: aliyun.deepfake, timeout: %s, when_billing_unknown: %s, with: {endpoint: "%s"%s}}
 rules: [{id: forged, when: face.result == "high", then: reject}]
 """
 PATIENT = "20s"

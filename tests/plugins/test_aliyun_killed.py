@@ -92,7 +92,7 @@ def decide_under_kills(directory: Path, sandbox: Sandbox, when_billing_unknown: 
     return nursery.answered
 
 
-@pytest.mark.parametrize("on_in_doubt", ["unknown", "ask_again"])
+@pytest.mark.parametrize("when_billing_unknown", ["unknown", "ask_again"])
 def test_billed_calls_are_at_most_one_for_each_id_and_one_for_each_call_in_doubt(
     tmp_path: Path, when_billing_unknown: str
 ) -> None:

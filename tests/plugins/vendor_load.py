@@ -35,7 +35,11 @@ POLICY = """
 policy_language: 1
 policy: onboarding
 signals:
-  face: {{provider: aliyun.deepfake, on_in_doubt: {on_in_doubt}, timeout: 15s, with: {{endpoint: "{url}"}}}}
+  face:
+    provider: aliyun.deepfake
+    when_billing_unknown: {when_billing_unknown}
+    timeout: 15s
+    with: {{endpoint: "{url}"}}
 rules:
   - {{id: forged, when: face.result == "high", then: reject}}
 """

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from adjudge.audit.annotations import erasure_body
-from adjudge.audit.bodies import DecisionBody
+from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.file import Segments
 from adjudge.audit.kinds import bodies
 from adjudge.audit.log import AuditLog
@@ -28,7 +28,7 @@ from adjudge.model import Decision, Request
 from adjudge.plugin import Function, Provider
 from adjudge.policy import Policy
 from adjudge.registry import Registry, load_policy, parse_policy
-from adjudge.replay.decisions import Replayed, replay
+from adjudge.replay.decisions import Replayed, load_recorded, replay
 from adjudge.testing import NOW, FakeClock, fake_provider, registry_of
 from adjudge.values.fields import parse_fields
 
@@ -474,6 +474,19 @@ def test_replay_of_a_provider_whose_fields_changed_takes_each_decision_with_its_
     before, after = replay(tmp_path)
     assert (before.answer, after.answer) == ("identical", "identical")
     assert (before.decision.verdict.settled, after.decision.verdict.settled) == (False, True)
+
+
+def test_replay_reads_what_a_recorded_policy_says_by_an_old_name() -> None:
+    """A log from when `when_billing_unknown` was called `on_in_doubt`, in a policy and in a fragment of it."""
+    log = Path(__file__).parent.parent / "golden" / "logs" / "on_in_doubt"
+    replayed = list(replay(log))
+    assert answers(replayed) == ["identical"] * 3
+    (body,) = (record_.decode(PolicyBody) for record_ in read(log) if record_.kind == "policy")
+    assert "on_in_doubt" in body.text and "on_in_doubt" in body.lists["shared/device.yaml"]
+    policy = load_recorded(body, {})
+    assert isinstance(policy, Policy)
+    declared = {name: signal.when_billing_unknown for name, signal in policy.typed.signals.items()}
+    assert declared == {"face": "ask_again", "device": "unknown"}
 
 
 def test_replay_with_another_policy_is_what_would_have_been(tmp_path: Path) -> None:

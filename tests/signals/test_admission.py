@@ -140,7 +140,7 @@ def test_tries_before_a_refusal_stay_paid(time: VirtualTime) -> None:
         "acme.face", {"score": "double"}, lost, CLEAN, price=Decimal("0.40"), limits=Limits(attempts=2, daily_calls=1)
     )
     registry = registry_of([asked])
-    text = (POLICY % "5s").replace("timeout: 5s", "timeout: 5s, on_in_doubt: ask_again")
+    text = (POLICY % "5s").replace("timeout: 5s", "timeout: 5s, when_billing_unknown: ask_again")
 
     async def main() -> Sequence[Signal]:
         async with Engine([parse_policy(text, registry=registry)], registry=registry, guards=Guards()) as door:

@@ -22,7 +22,7 @@ from virtual_time import VirtualTime
 POLICY = """
 policy_language: 1
 policy: asking
-signals: {face: {provider: acme.face, timeout: %s, on_in_doubt: %s}}
+signals: {face: {provider: acme.face, timeout: %s, when_billing_unknown: %s}}
 rules: [{id: forged, when: face.score > 0.5, then: reject}]
 """
 ANSWER = {"score": 0.9}

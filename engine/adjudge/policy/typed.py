@@ -26,7 +26,7 @@ class SignalDeclaration:
     config: the `with:` of the policy, passed to the provider as it stands.
     fields: what can be known of it, declared by the provider or by the policy.
     when_unknown: this signal's own, or None for the policy's.
-    on_in_doubt: whether a call that may have been paid for, and whose answer was lost, is made again.
+    when_billing_unknown: whether a call that may have been paid for, and whose answer was lost, is made again.
     """
 
     name: str

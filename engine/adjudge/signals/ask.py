@@ -1,7 +1,7 @@
 """Asking one provider: tries, each with its own deadline and, where it costs money, a record before and after it.
 
-Nothing is tried again that may have been paid for, unless the policy says `on_in_doubt: ask_again`; and no second try
-begins before the first was given up.
+Nothing is tried again that may have been paid for, unless the policy says `when_billing_unknown: ask_again`; and no
+second try begins before the first was given up.
 """
 
 from __future__ import annotations

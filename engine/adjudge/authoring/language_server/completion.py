@@ -37,7 +37,7 @@ _OUTCOMES: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("when_unknown", "expect", "outcome", "lower", "upper"), _OUTCOME_WORDS),
     **dict.fromkeys(("personal", "actionable", "settled"), _BOOLS),
     "gather": ("eager", "thrifty"),
-    "on_in_doubt": ("unknown", "ask_again"),
+    "when_billing_unknown": ("unknown", "ask_again"),
     "riskier": ("higher", "lower"),
     "type": tuple(FIELD_FORMS),
 }

@@ -199,7 +199,7 @@ SIGNAL: Mapping[str, Key] = {
     "when_unknown": Key(
         said="outcome", schema=OUTCOME, meaning="what doubt about this signal is worth", example="review"
     ),
-    "on_in_doubt": Key(
+    "when_billing_unknown": Key(
         said="`unknown`, `ask_again`",
         schema={"enum": ["unknown", "ask_again"]},
         meaning="what becomes of a call that may have been paid for and has no answer",

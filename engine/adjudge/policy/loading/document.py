@@ -42,7 +42,7 @@ KEYS = (
     "calibration",
 )
 DECLARATIONS = ("inputs", "signals", "lists", "variables")
-SIGNAL_KEYS = ("provider", "with", "fields", "timeout", "when_unknown", "on_in_doubt")
+SIGNAL_KEYS = ("provider", "with", "fields", "timeout", "when_unknown", "when_billing_unknown")
 RULE_KEYS = (
     "id",
     "description",
@@ -170,7 +170,7 @@ def _signal(reader: Reader, key: Scalar, node: YamlNode) -> SignalForm:
         hint = "`provider:` where adjudge asks for it, `fields:` where the caller supplies it"
         reader.blame("schema-missing", "a signal needs `provider` or `fields`", key.span, hint)
     elif provider is None:
-        for name in ("with", "timeout", "on_in_doubt"):
+        for name in ("with", "timeout", "when_billing_unknown"):
             if name in entries:
                 hint = "name the `provider:`, or delete it: the caller supplies this signal"
                 reader.blame("schema-provider", f"`{name}` is for a provider", entries[name][0].span, hint)
@@ -184,7 +184,7 @@ def _signal(reader: Reader, key: Scalar, node: YamlNode) -> SignalForm:
         or TIMEOUT_S,
         when_unknown=_when_unknown(reader, entries),
         when_billing_unknown="ask_again"
-        if _choice(reader, entries, "on_in_doubt", WHEN_BILLING_UNKNOWN) == "ask_again"
+        if _choice(reader, entries, "when_billing_unknown", WHEN_BILLING_UNKNOWN) == "ask_again"
         else "unknown",
         damaged=damaged,
     )

@@ -78,9 +78,9 @@ def read_policy(
     name: what to call the text in errors. folder: where the files of its lists are, and what it includes.
     texts: `TypedPolicy.texts` of another time, in place of the files: for replays.
     """
-    reader = Reader(Source(name, text))
+    reader = Reader(Source(name, text), recorded=texts is not None)
     files = Files(folder, texts)
-    root, reader.errors[:] = read_yaml(reader.source, recorded=texts is not None)
+    root, reader.errors[:] = read_yaml(reader.source, recorded=reader.recorded)
     if root is not None:
         reader, root = with_fragments(reader, root, files)
     document = read_document(reader, root) if root is not None else None

@@ -18,12 +18,20 @@ from adjudge.values.literals import parse_duration
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
+RENAMED_KEYS = {"on_in_doubt": "when_billing_unknown"}
+"""What keys were called before. A policy in a log may have an old one for ever, a policy in a file may not."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Reads one source and gathers what is wrong with it. Every method that answers None has said why."""
+    """Reads one source and gathers what is wrong with it. Every method that answers None has said why.
+
+    recorded: whether it stands in a log, where decisions were made on it: what it says by an old name still counts.
+    """
 
     source: Source
     errors: list[PolicyError] = field(default_factory=list)
+    recorded: bool = False
 
     def blame(self, code: str, message: str, span: Span, hint: str | None = None, note: str = "") -> None:
         """Keep an error."""
@@ -51,6 +59,13 @@ class Reader:
         entries = {}
         for key, value in node.entries:
             name = key.text.value
+            new = RENAMED_KEYS.get(name, name)
+            if new != name and keys is not None and new in keys:
+                if not self.recorded:
+                    message = f"`{name}` is now called `{new}`"
+                    self.blame("schema-unknown-key", message, key.span, f"write {new}")
+                    continue
+                name = new
             if keys is not None and name not in keys:
                 hint = did_you_mean(name, keys) or f"{what} takes {', '.join(keys)}"
                 self.blame("schema-unknown-key", f"`{shown(name)}` means nothing in {what}", key.span, hint)

@@ -38,7 +38,7 @@ def with_fragments(reader: Reader, root: YamlNode, files: Files) -> tuple[Reader
         if text is None:
             continue
         source = Source(_shown_path(reader.source.name, path, files), text)
-        tree, errors = read_yaml(source, recorded=files.given is not None)
+        tree, errors = read_yaml(source, recorded=reader.recorded)
         reader.errors.extend(errors)
         if isinstance(tree, Mapping):
             fragments.append((tree, source, path))
