@@ -18,9 +18,16 @@ _UNSEEN = f"[{_class(UNSEEN)}]|[{_JOINERS}](?:[^{_class(JOINED)}]|$)|(?:^|[^{_cl
 
 
 def composed(column: str) -> str:
-    """Return an expression of a text as `texts.composed` has it."""
-    many_marks = DUCKDB.text(f"[{_class(marks())}]{{{MARKS_MAX + 1}}}")
-    return f"case when regexp_matches({column}, {many_marks}) then {column} else nfc_normalize({column}) end"
+    """Return an expression of a text as `texts.composed` has it.
+
+    The pattern of many marks in a row takes RE2 long to compile: it is put together, which a database does late, where
+    a text has so many marks at all.
+    """
+    marked = _class(marks())
+    few = f"length(regexp_replace({column}, {DUCKDB.text(f'[^{marked}]+')}, '', 'g')) <= {MARKS_MAX}"
+    in_a_row = f"regexp_matches({column}, {DUCKDB.text(f'[{marked}]{{{MARKS_MAX + 1}}}')} || left({column}, 0))"
+    short = f"length({column}) <= {MARKS_MAX}"
+    return f"case when {short} or {few} or not {in_a_row} then nfc_normalize({column}) else {column} end"
 
 
 def read_text(column: str) -> str:
