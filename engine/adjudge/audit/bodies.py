@@ -248,6 +248,8 @@ def restore_fields(
     prefix: of full names, `device.`, or empty for inputs. personal: as in the decision's record.
     """
     restored = dict(fields)
+    if not personal:
+        return restored, ()
     lacking: list[str] = []
     for name, value in fields.items():
         if prefix + name in personal and isinstance(value, dict):

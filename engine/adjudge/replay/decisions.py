@@ -136,11 +136,10 @@ def replay_decision(seq: int, body: DecisionBody, policy: Policy | str, kept: Ke
             problems=tuple(one for one in recorded.problems if not any(_is_part(one[0], name) for name in lacking)),
         )
     verdict = policy.evaluate(policy.as_taken(given), now=body.at)
-    differences = tuple(
-        (name, getattr(recorded, name), getattr(verdict, name))
-        for name in Verdict.__struct_fields__
-        if getattr(recorded, name) != getattr(verdict, name)
-    )
+    differences: tuple[tuple[str, object, object], ...] = ()
+    if recorded != verdict:
+        both = ((name, getattr(recorded, name), getattr(verdict, name)) for name in Verdict.__struct_fields__)
+        differences = tuple((name, old, new) for name, old, new in both if old != new)
     answer: ReplayResult = "different" if differences else "identical"
     return Replayed(seq=seq, decision=body, answer=answer, differences=differences, recomputed=verdict)
 
