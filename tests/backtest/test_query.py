@@ -21,7 +21,7 @@ from adjudge.backtest.dataset import Dataset  # noqa: E402
 from adjudge.backtest.duck import connect  # noqa: E402
 from adjudge.backtest.layout import arrow_type, to_arrow  # noqa: E402
 from adjudge.backtest.run import Runner  # noqa: E402
-from adjudge.expr.sql.dialect import DUCKDB  # noqa: E402
+from adjudge.expr.sql.dialects.duckdb import DUCKDB  # noqa: E402
 from adjudge.policy import Policy  # noqa: E402
 
 

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq  # noqa: E402
 from adjudge.backtest.export import export  # noqa: E402
 from adjudge.backtest.query import policy_sql  # noqa: E402
 from adjudge.expr.reference import Unknown, evaluate  # noqa: E402
-from adjudge.expr.sql.dialect import SPARK  # noqa: E402
+from adjudge.expr.sql.dialects.spark import SPARK  # noqa: E402
 from adjudge.expr.sql.translate import Translator  # noqa: E402
 from adjudge.expr.sql.value import NotTranslatable  # noqa: E402
 from backtest.backtest_logs import decide_all  # noqa: E402

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from adjudge.expr.nodes import Node
 from adjudge.expr.reference import Unknown, evaluate
-from adjudge.expr.sql.dialect import DUCKDB, SPARK, Dialect
+from adjudge.expr.sql.dialects.dialect import Dialect
+from adjudge.expr.sql.dialects.duckdb import DUCKDB
+from adjudge.expr.sql.dialects.spark import SPARK
 from adjudge.expr.sql.translate import Translator
 from adjudge.expr.sql.value import NotTranslatable
 from adjudge.policy import Policy, parse_policy

@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from adjudge.expr.reference import Unknown, evaluate
-from adjudge.expr.sql.dialect import DUCKDB, SPARK
+from adjudge.expr.sql.dialects.duckdb import DUCKDB
+from adjudge.expr.sql.dialects.spark import SPARK
 from adjudge.expr.sql.translate import Translator
 from adjudge.expr.sql.value import NotTranslatable
 from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, ListType, SetType, Type

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from adjudge.errors import EvaluationError
-from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.values.literals import parse_duration
 from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, Type, is_text
 

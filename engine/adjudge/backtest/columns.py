@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from adjudge.backtest.seen import composed, read_text
 from adjudge.errors import DataError as DataError
-from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.values.fields import Field
 from adjudge.values.literals import DURATION_MAX
 from adjudge.values.types import (

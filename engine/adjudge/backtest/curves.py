@@ -16,7 +16,7 @@ from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import fetched, first
 from adjudge.backtest.translated import Translated, answered
 from adjudge.backtest.tunable_thresholds import TunableThreshold, held
-from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.policy.policy import Policy
 from adjudge.values.types import INT

@@ -17,7 +17,7 @@ from adjudge.backtest.reading import Wanted, read_columns
 from adjudge.backtest.roles import ROLES, find_roles
 from adjudge.backtest.sources import RowSource, open_source
 from adjudge.errors import did_you_mean
-from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.policy.slots import NOVEL, NOW
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.types import DOUBLE, TIMESTAMP

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.duck import executed
-from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.texts import split_lines
 
 PACKED = (".gz", ".bz2", ".zst")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import fetched, first
-from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.types import BOOL, DOUBLE, INT, EnumType, SetType

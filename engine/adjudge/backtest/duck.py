@@ -16,7 +16,7 @@ from adjudge.backtest.query import Fallback, PolicySql
 from adjudge.errors import MissingExtra
 from adjudge.expr.nodes import names_in
 from adjudge.expr.python import compile_condition
-from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.policy.typed import TypedPolicy
 from adjudge.texts import split_lines
 

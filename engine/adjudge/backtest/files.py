@@ -10,7 +10,7 @@ from pathlib import Path
 
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.delimited import is_delimited
-from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.expr.sql.dialects.duckdb import DUCKDB
 
 _PATTERN = re.compile(r"[*?[]")
 

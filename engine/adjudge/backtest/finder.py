@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from adjudge.backtest.columns import MAP, TEXTS, composed_map, composed_names, struct_fields, understood, variable
 from adjudge.backtest.layout import column_of
-from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.policy.slots import NOVEL, NOW, novel_name
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import Field

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from adjudge.backtest.columns import DataError, struct_fields
-from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.texts import split_lines
 
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from adjudge.expr.nodes import Node
-from adjudge.expr.sql.dialect import DUCKDB, Dialect
+from adjudge.expr.sql.dialects.dialect import Dialect
+from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.expr.sql.translate import Translator
 from adjudge.expr.sql.value import NotTranslatable
 from adjudge.model import Outcome

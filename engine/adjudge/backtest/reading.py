@@ -11,7 +11,7 @@ from adjudge.backtest.cells import FORMS, install_cells, read_cell
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.delimited import FILE, RECORD, line_of
 from adjudge.backtest.duck import executed, fetched
-from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.values.types import DURATION, Type
 
 _SHOWN = 40

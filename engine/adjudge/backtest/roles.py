@@ -9,7 +9,7 @@ from typing import Any
 from adjudge.audit.annotations import LABELS
 from adjudge.backtest.columns import MAP, NUMBERS, DataError, micros_of
 from adjudge.backtest.duck import fetched
-from adjudge.expr.sql.dialect import DUCKDB
+from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.model import OUTCOMES
 
 ROLES = ("id", "at", "label", "cost", "outcome")

@@ -8,7 +8,7 @@ from datetime import timedelta
 from adjudge.errors import EvaluationError
 from adjudge.expr.functions import MATCHED_MAX, _compiled, zone
 from adjudge.expr.nodes import Call, Literal, Node
-from adjudge.expr.sql.dialect import Dialect
+from adjudge.expr.sql.dialects.dialect import Dialect
 from adjudge.expr.sql.value import NotTranslatable, Sql, in_days, negated
 from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, SetType, is_text
 from adjudge.values.types import ListType as List
@@ -37,8 +37,10 @@ def call(node: Call, arguments: list[Sql], dialect: Dialect) -> Sql:
             return Sql(dialect.ends(first, texts[1]))
         case "contains":
             return Sql(f"contains({first}, {texts[1]})")
-        case "matches" if dialect.is_duckdb:
-            found = f"regexp_matches({first}, {_pattern(node.arguments[1], texts[1])})"
+        case "matches":
+            found = dialect.matches(first, _pattern(node.arguments[1], texts[1]))
+            if found is None:
+                raise NotTranslatable(f"`matches`: the patterns of {dialect.name} are not RE2's", node.span)
             if of != STRING:
                 return Sql(found)
             return Sql(f"case when length({first}) <= {MATCHED_MAX} then {found} end")
@@ -48,11 +50,7 @@ def call(node: Call, arguments: list[Sql], dialect: Dialect) -> Sql:
             return Sql(f"cast({first} as double)")
         case "int" if of == DOUBLE:
             within = f"{whole} > -9223372036854775808e0 and {whole} < 9223372036854775808e0"
-            return Sql(
-                f"case when {within} then try_cast(trunc({first}) as bigint) end"
-                if dialect.is_duckdb
-                else f"case when not isnan({first}) and {within} then cast({first} as bigint) end"
-            )
+            return Sql(dialect.int_of_double(first, within))
         case "int" if of == TIMESTAMP:
             return Sql(_floor(whole, 1_000_000, dialect))
         case "timestamp" if of == INT:
@@ -61,7 +59,7 @@ def call(node: Call, arguments: list[Sql], dialect: Dialect) -> Sql:
         case "string" if of == BOOL:
             return Sql(f"case when {first} then 'true' when {negated(arguments[0]).text} then 'false' end")
         case "string" if of == INT:
-            return Sql(f"cast({first} as {'varchar' if dialect.is_duckdb else 'string'})")
+            return Sql(dialect.text_of_int(first))
         case "string" if of is not None and is_text(of):
             return arguments[0]
         case name if of == DURATION and name in _LENGTHS:
@@ -131,7 +129,7 @@ def _part(name: str, micros: str, dialect: Dialect) -> str:
 
 
 def _toward_zero(number: str, by: int, dialect: Dialect) -> str:
-    return f"({number} // {by})" if dialect.is_duckdb else f"({number} div {by})"
+    return f"({dialect.part_of(number, by)})"
 
 
 def _floor(number: str, by: int, dialect: Dialect) -> str:

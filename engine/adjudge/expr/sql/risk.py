@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from adjudge.expr.nodes import Comprehension, Name, Node, children, walk
-from adjudge.expr.sql.dialect import Dialect
+from adjudge.expr.sql.dialects.dialect import Dialect
 from adjudge.expr.sql.value import NotTranslatable
 from adjudge.expr.work import CHARACTERS, WORK_MAX, harmless, size_of
 from adjudge.values.types import STRING, EnumType, ListType, MapType, Type
@@ -65,7 +65,7 @@ def _risks(
 def _weight(value: str, type_: Type | None, dialect: Dialect, node: Name, depth: int = 0) -> str | None:
     """Return an upper bound of a value's weight; None for a type that has a bound of its own."""
     if type_ == STRING:
-        return f"1 + length({value}) // {CHARACTERS}"
+        return f"1 + {dialect.part_of(f'length({value})', CHARACTERS)}"
     if isinstance(type_, MapType):
         raise NotTranslatable("a macro that reads a map", node.span)
     if not isinstance(type_, ListType):
@@ -73,6 +73,6 @@ def _weight(value: str, type_: Type | None, dialect: Dialect, node: Name, depth:
     item = f"adjudge_weighed{depth}"
     inner = _weight(item, type_.item, dialect, node, depth + 1)
     if inner is not None:
-        return f"1 + {dialect.length(value)} + coalesce(list_sum({dialect.each(value, item, inner)}), 0)"
+        return f"1 + {dialect.length(value)} + coalesce({dialect.total(dialect.each(value, item, inner))}, 0)"
     each = max(size_of(word).weight for word in type_.item.values) if isinstance(type_.item, EnumType) else 1
     return f"1 + {each} * {dialect.length(value)}"

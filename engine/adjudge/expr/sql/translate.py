@@ -31,7 +31,8 @@ from adjudge.expr.nodes import (
 )
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.expr.sql.calls import call
-from adjudge.expr.sql.dialect import DUCKDB, Dialect
+from adjudge.expr.sql.dialects.dialect import Dialect
+from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.expr.sql.risk import risk_of
 from adjudge.expr.sql.value import Binds, NotTranslatable, Sql, in_days, in_lengths, is_null, joined, negated
 from adjudge.values.literals import TEXT_MAX
@@ -67,9 +68,9 @@ class Translator:
     def risk(self, node: Node) -> str | None:
         """Return SQL that is true where only the engine can say whether a condition is too much work; None for nowhere.
 
-        Spark has no engine beside it: there it is for who asks to bound lists and texts. Raises NotTranslatable.
+        Without the engine beside the database, it is for who asks to bound lists and texts. Raises NotTranslatable.
         """
-        if not self.dialect.is_duckdb:
+        if not self.dialect.has_engine_beside:
             return None
         return risk_of(node, self.variables, self.lists, lambda name: str(self.value(name, {})), self.dialect)
 
@@ -247,8 +248,8 @@ class Translator:
         a, b = self.value(node.left, scope), self.value(node.right, scope)
         dialect = self.dialect
         if one == two == DOUBLE:
-            if sign == "/" and not dialect.is_duckdb and not _is_nonzero(node.right):
-                raise NotTranslatable("a division of doubles: Spark has no infinity there", node.span)
+            if sign == "/" and not dialect.divides_doubles_by_zero and not _is_nonzero(node.right):
+                raise NotTranslatable(f"a division of doubles: {dialect.name} has no infinity there", node.span)
             return joined(sign, a, b, may_be_nan=True)
         if one == two == INT:
             if sign == "/":

@@ -1,0 +1,86 @@
+"""The SQL of DuckDB, in which backtests run."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from adjudge.expr.sql.dialects.dialect import Dialect
+
+
+class DuckDb(Dialect):
+    """DuckDB, in the engine's own process."""
+
+    __slots__ = ()
+
+    name: ClassVar = "duckdb"
+    divides_doubles_by_zero: ClassVar = True
+    has_engine_beside: ClassVar = True
+
+    def column(self, name: str) -> str:
+        return '"' + name.replace('"', '""') + '"'
+
+    def _quoted(self, text: str) -> str:
+        return "'" + text.replace("'", "''") + "'"
+
+    def _not_finite(self, value: float) -> str:
+        return f"'{value}'::double"
+
+    def _list(self, items: str) -> str:
+        return f"[{items}]"
+
+    def int_operation(self, sign: str, left: str, right: str) -> str:
+        return f"try_cast({left}::hugeint {sign} {right}::hugeint as bigint)"
+
+    def quotient(self, left: str, right: str) -> str:
+        return f"try_cast({left}::hugeint // nullif({right}, 0)::hugeint as bigint)"
+
+    def part_of(self, number: str, by: int) -> str:
+        return f"{number} // {by}"
+
+    def int_of_double(self, number: str, within: str) -> str:
+        return f"case when {within} then try_cast(trunc({number}) as bigint) end"
+
+    def text_of_int(self, number: str) -> str:
+        return f"cast({number} as varchar)"
+
+    def starts(self, text: str, part: str) -> str:
+        return f"starts_with({text}, {part})"
+
+    def ends(self, text: str, part: str) -> str:
+        return f"ends_with({text}, {part})"
+
+    def matches(self, text: str, pattern: str) -> str | None:
+        return f"regexp_matches({text}, {pattern})"
+
+    def micros(self, moment: str) -> str:
+        return f"epoch_us({moment})"
+
+    def moment(self, micros: str) -> str:
+        return f"make_timestamp({micros})"
+
+    def holds(self, items: str, item: str) -> str:
+        return f"list_contains({items}, {item})"
+
+    def length(self, items: str) -> str:
+        return f"len({items})"
+
+    def known(self, items: str) -> str:
+        return f"list_count({items})"
+
+    def item(self, items: str, position: str) -> str:
+        return f"{items}[{position} + 1]"
+
+    def entry(self, entries: str, key: str) -> str:
+        return f"{entries}[{key}]"
+
+    def each(self, items: str, variable: str, body: str) -> str:
+        return f"list_transform({items}, lambda {variable}: {body})"
+
+    def only(self, items: str, variable: str, condition: str) -> str:
+        return f"list_filter({items}, lambda {variable}: {condition})"
+
+    def total(self, numbers: str) -> str:
+        return f"list_sum({numbers})"
+
+
+DUCKDB = DuckDb()
