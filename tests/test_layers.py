@@ -67,9 +67,14 @@ def test_layers_of_the_sources_are_kept(copy: Path) -> None:
         (
             "plugins/adjudge_plugins/planted.py",
             "from adjudge.policy.typed import Rule",
-            "plugins import only the engine's public face",
+            "plugins import adjudge.plugin alone",
         ),
-        ("plugins/adjudge_plugins/planted.py", "import adjudge", "plugins import only the engine's public face"),
+        ("plugins/adjudge_plugins/planted.py", "import adjudge", "plugins import adjudge.plugin alone"),
+        (
+            "plugins/adjudge_plugins/planted.py",
+            "from adjudge.errors import did_you_mean",
+            "plugins import adjudge.plugin alone",
+        ),
         ("engine/adjudge/audit/verify.py", "import adjudge.errors", "the verifier of logs stands alone"),
     ],
 )

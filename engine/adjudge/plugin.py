@@ -1,4 +1,4 @@
-"""All that a plugin's author imports.
+"""All that a plugin imports: its hooks, what it can register, and what it needs of the engine for that.
 
 A plugin is a module behind an entry point of group `adjudge`. Its hooks only register, at once and cheaply; the
 engine runs what was registered, each call in its own task with its own deadline. Import what is heavy when first
@@ -7,218 +7,115 @@ used. Hello world stands in `docs/plugins.md`.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
 
-from adjudge.errors import JsonError, ListFileError, PluginError, ProviderConfigError, SignalFailed
+from adjudge.errors import (
+    EvaluationError,
+    FieldError,
+    JsonError,
+    ListFileError,
+    PluginError,
+    ProviderConfigError,
+    SignalFailed,
+    did_you_mean,
+)
 from adjudge.events import Events
-from adjudge.model import Decision, Face, Request
+from adjudge.model import Decision, Face, Outcome, Request, Signal, SignalStatus, Verdict
+from adjudge.providers import Answer, Context, Limits, Provider, ProviderClient, SecretSource, Unusable, Uses, provider
+from adjudge.system.files import FileState, replace_file
+from adjudge.system.pools import Pool
+from adjudge.texts import composed, find_unseen, one_line, split_lines
 from adjudge.values.fields import Field, parse_fields
 from adjudge.values.json_reader import read_json
 from adjudge.values.list_file import read_list
+from adjudge.values.literals import format_duration, format_timestamp, parse_duration, parse_timestamp
+from adjudge.values.types import (
+    BOOL,
+    DOUBLE,
+    DURATION,
+    INT,
+    STRING,
+    TIMESTAMP,
+    EnumType,
+    ListType,
+    MapType,
+    SetType,
+    Type,
+    named,
+)
 
 if TYPE_CHECKING:
     import click
 
 __all__ = [
+    "BOOL",
+    "DOUBLE",
+    "DURATION",
+    "INT",
+    "STRING",
+    "TIMESTAMP",
+    "Answer",
     "AuditSink",
     "Context",
     "Decision",
     "DecisionObserver",
     "DecisionStore",
+    "EnumType",
+    "EvaluationError",
     "Events",
     "Face",
+    "Field",
+    "FieldError",
+    "FileState",
     "Function",
     "JsonError",
     "Limits",
     "ListFileError",
+    "ListType",
+    "MapType",
+    "Outcome",
     "PluginError",
     "PolicySource",
+    "Pool",
     "Provider",
+    "ProviderClient",
     "ProviderConfigError",
     "Register",
     "Request",
     "SecretSource",
+    "SetType",
+    "Signal",
     "SignalFailed",
+    "SignalStatus",
+    "Type",
     "Unusable",
     "Uses",
+    "Verdict",
+    "composed",
+    "did_you_mean",
+    "find_unseen",
+    "format_duration",
+    "format_timestamp",
     "hookimpl",
     "hookspec",
+    "named",
+    "one_line",
+    "parse_duration",
+    "parse_fields",
+    "parse_timestamp",
     "provider",
     "read_json",
     "read_list",
+    "replace_file",
+    "split_lines",
 ]
 
 hookspec = pluggy.HookspecMarker("adjudge")
 hookimpl = pluggy.HookimplMarker("adjudge")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Context:
-    """What a provider is given for one request.
-
-    deadline: `time.monotonic()` seconds by which an answer still counts; the engine cancels the task after it.
-    now: aware UTC, the decision's clock.
-    fields: what the policy can read of this signal; more than that need not be answered.
-    secrets: what plugins offer to read keys from, by name.
-    """
-
-    request: Request
-    signal: str
-    deadline: float
-    now: datetime
-    fields: Mapping[str, Field] = field(default_factory=dict)
-    secrets: Mapping[str, SecretSource] = field(default_factory=dict, repr=False)
-
-
-Answer = Mapping[str, object]
-"""Fields by name. What a provider leaves out, or gives as None, is unknown."""
-
-
-@dataclass(frozen=True, slots=True)
-class Unusable:
-    """What a provider gives for a field that was answered with something it cannot use: unknown, for this reason.
-
-    reason: a few words for the decision and the log, that continue the field's name: `is not a number`.
-    """
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Uses:
-    """What a `with:` has a provider use of the operator's, who allows it in `adjudge.yaml`.
-
-    environment: variables whose values are sent. hosts: that are asked, `host` or `host:port`, lower case.
-    files: that are read, as they stand there.
-    """
-
-    environment: frozenset[str] = frozenset()
-    hosts: frozenset[str] = frozenset()
-    files: frozenset[str] = frozenset()
-
-
-class ProviderClient(Protocol):
-    """A provider opened for one engine; holds connections. May be asked from many tasks at once."""
-
-    async def fetch(self, context: Context) -> Answer:
-        """Ask. Raises SignalFailed where there is no answer; any other exception is a fault of the plugin."""
-        ...
-
-    async def aclose(self) -> None:
-        """Let go of connections. Called once, after the last fetch."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How one process may ask a provider: what protects the account behind it.
-
-    rate: calls begun within any second, over all policies and engines of the process; None for no bound.
-    in_flight: calls at once; None for no bound.
-    daily_calls, daily_spend: of calls that were or may have been paid for, in a day of UTC; spend in the provider's
-    currency; None for no bound.
-    attempts: tries of one question in all, 1 to 10, each with a wait before it that doubles and is drawn by lot.
-    attempt_timeout_s: seconds for one try; None leaves it what the signal has.
-    breaker_failures: failures in a row after which nobody is asked for breaker_pause_s seconds, and then one call
-    tries; None never stops for them. A `misconfigured` failure stops all calls at once.
-    price: of one call, in place of the provider's own.
-    """
-
-    rate: float | None = None
-    in_flight: int | None = None
-    daily_calls: int | None = None
-    daily_spend: Decimal | None = None
-    attempts: int = 1
-    attempt_timeout_s: float | None = None
-    breaker_failures: int | None = None
-    breaker_pause_s: float = 30.0
-    price: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, weakref_slot=True)
-class Provider:
-    """A kind of signal that policies can name.
-
-    name: dotted, such as `aliyun.deepfake`.
-    fields: what it answers; None where the policy declares them under the signal's `fields:`, or `derive` does.
-    derive: names the fields that a `with:` makes, for a provider that answers what it is configured to; `fields` is
-    then None and the policy declares none. Raises ProviderConfigError.
-    open: makes a ProviderClient from the policy's `with:`; called on the engine's event loop, at first use. May raise
-    SignalFailed, as a fetch may: the next request tries again.
-    check: looks at `with:` when a policy is loaded, without network; raises ProviderConfigError.
-    reads: parts of the request that it needs: `face`, `inputs.<name>`.
-    uses: names what a `with:` takes of the operator's; the provider is not opened where that is not allowed.
-    price, currency: per billed call; latency_s: typical; both steer `gather: thrifty`. price_of: the price that a
-    `with:` states, in place of `price`; None where it states none.
-    account: names what a `with:` is billed to and limited by, such as an endpoint, and never a key; signals of the same
-    account share their limits. limits: how it may be asked, unless the engine's configuration says otherwise.
-    """
-
-    name: str
-    fields: Mapping[str, Field] | None
-    open: Callable[[Mapping[str, Any]], ProviderClient]
-    check: Callable[[Mapping[str, Any], Mapping[str, Field]], None] = lambda config, fields: None
-    derive: Callable[[Mapping[str, Any]], Mapping[str, Field]] | None = None
-    reads: frozenset[str] = frozenset()
-    uses: Callable[[Mapping[str, Any]], Uses] = lambda config: Uses()
-    price: Decimal = Decimal(0)
-    price_of: Callable[[Mapping[str, Any]], Decimal | None] = lambda config: None
-    currency: str = "USD"
-    latency_s: float = 0.1
-    account: Callable[[Mapping[str, Any]], str] = lambda config: ""
-    limits: Limits = Limits()
-    version: str = "1"
-    description: str = ""
-
-    def price_for(self, config: Mapping[str, Any]) -> Decimal:
-        """Return the price of a call with a `with:`."""
-        stated = self.price_of(config)
-        return self.price if stated is None else stated
-
-    @property
-    def billed(self) -> bool:
-        """Whether a call costs money."""
-        return self.price > 0
-
-
-@dataclass(frozen=True, slots=True)
-class _FunctionClient:
-    function: Callable[[Context], Awaitable[Answer]]
-
-    async def fetch(self, context: Context) -> Answer:
-        return await self.function(context)
-
-    async def aclose(self) -> None:
-        return None
-
-
-def provider(
-    name: str, *, fields: Mapping[str, object], **facts: Any
-) -> Callable[[Callable[[Context], Awaitable[Answer]]], Provider]:
-    """Make a provider of one async function that takes the Context and returns fields by name.
-
-    fields: as in a policy: `{"score": {"type": "double", "range": [0, 100]}, "emulator": "bool"}`.
-    facts: any other attribute of Provider, such as `price` or `latency_s`.
-    """
-    declared = parse_fields(fields)
-
-    def make(function: Callable[[Context], Awaitable[Answer]]) -> Provider:
-        description = (function.__doc__ or "").strip().partition("\n")[0]
-        return Provider(
-            name=name,
-            fields=declared,
-            open=lambda config: _FunctionClient(function),
-            description=description,
-            **facts,
-        )
-
-    return make
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,17 +162,6 @@ class DecisionObserver(Protocol):
 
     async def decided(self, decision: Decision) -> None:
         """Take note of a decision."""
-        ...
-
-
-class SecretSource(Protocol):
-    """A place that keys come from, such as a vault that changes them; providers name it in their `with:`."""
-
-    async def read(self) -> Mapping[str, str]:
-        """Return the keys that count now, by the asking provider's names for them; called for every call.
-
-        Whatever it raises makes the signal fail as `misconfigured`; the exception's text is not passed on.
-        """
         ...
 
 

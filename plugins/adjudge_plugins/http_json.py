@@ -31,20 +31,20 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from adjudge.errors import did_you_mean
 from adjudge.plugin import (
     Answer,
     Context,
+    Field,
+    Pool,
     Provider,
     ProviderConfigError,
     Register,
     Request,
     SignalFailed,
     Unusable,
+    did_you_mean,
     hookimpl,
 )
-from adjudge.system.pools import Pool
-from adjudge.values.fields import Field
 from adjudge_plugins.http_exchange import connect, exchange, is_loopback, read_answer
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from jmespath.exceptions import JMESPathError
 from jmespath.functions import Functions, signature
 from jmespath.visitor import Options, TreeInterpreter
 
-from adjudge.errors import did_you_mean
+from adjudge.plugin import did_you_mean
 
 EXPRESSION_MAX_CHARS = 1000
 DEPTH_MAX = 40

@@ -31,20 +31,22 @@ from typing import Any
 from adjudge.plugin import (
     Answer,
     Context,
+    Field,
+    FileState,
     ListFileError,
+    Pool,
     Provider,
     ProviderConfigError,
     Register,
     Request,
     SignalFailed,
     Uses,
+    composed,
+    find_unseen,
     hookimpl,
+    parse_fields,
     read_list,
 )
-from adjudge.system.files import FileState
-from adjudge.system.pools import Pool
-from adjudge.texts import composed, find_unseen
-from adjudge.values.fields import Field, parse_fields
 from adjudge_plugins.settings import refuse_unknown_keys, required_text
 
 FILE_MAX_BYTES = 256 * 1024 * 1024

@@ -18,9 +18,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from adjudge.errors import did_you_mean
-from adjudge.model import Decision, Signal, SignalStatus
-from adjudge.plugin import PluginError, Register, hookimpl
+from adjudge.plugin import Decision, PluginError, Register, Signal, SignalStatus, did_you_mean, hookimpl
 
 if TYPE_CHECKING:
     from threading import Thread

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from adjudge.errors import did_you_mean
-from adjudge.plugin import ProviderConfigError
+from adjudge.plugin import ProviderConfigError, did_you_mean
 
 
 def refuse_unknown_keys(config: Mapping[str, Any], known: Iterable[str], *path: str) -> None:

@@ -6,9 +6,22 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, assert_type
 
-from adjudge.model import Decision, Face, Outcome, Request, Verdict
-from adjudge.plugin import Context, Function, Provider, Register, SignalFailed, hookimpl, provider
-from adjudge.values.fields import Field, parse_fields
+from adjudge.plugin import (
+    Context,
+    Decision,
+    Face,
+    Field,
+    Function,
+    Outcome,
+    Provider,
+    Register,
+    Request,
+    SignalFailed,
+    Verdict,
+    hookimpl,
+    parse_fields,
+    provider,
+)
 
 request = Request(
     merchant_biz_id="0123456789abcdef0123456789abcdef",

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adjudge.plugin import ProviderConfigError, SecretSource, SignalFailed
-from adjudge.texts import split_lines
+from adjudge.plugin import ProviderConfigError, SecretSource, SignalFailed, split_lines
 from adjudge_plugins.aliyun.endpoint import Endpoint
 from adjudge_plugins.aliyun.signing import SANDBOX_CREDENTIALS, Credentials
 from adjudge_plugins.settings import mapping, refuse_unknown_keys, text

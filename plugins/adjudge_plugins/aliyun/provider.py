@@ -11,9 +11,19 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from adjudge.plugin import Answer, Context, Face, Limits, Provider, ProviderConfigError, SignalFailed, Uses
-from adjudge.system.pools import Pool
-from adjudge.values.fields import Field, parse_fields
+from adjudge.plugin import (
+    Answer,
+    Context,
+    Face,
+    Field,
+    Limits,
+    Pool,
+    Provider,
+    ProviderConfigError,
+    SignalFailed,
+    Uses,
+    parse_fields,
+)
 from adjudge_plugins.aliyun.credentials import Keyring, read_keyring
 from adjudge_plugins.aliyun.endpoint import Endpoint, parse_endpoint, read_endpoint
 from adjudge_plugins.aliyun.vocabulary import (

@@ -8,9 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adjudge.errors import did_you_mean
-from adjudge.plugin import SignalFailed
-from adjudge.texts import one_line
+from adjudge.plugin import SignalFailed, did_you_mean, one_line
 from adjudge_plugins.onnx_detector.settings import OutputSettings, Settings
 from adjudge_plugins.onnx_detector.values import Shape, count, expected, value, written
 

@@ -10,11 +10,22 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from adjudge.errors import did_you_mean
-from adjudge.plugin import Answer, Context, Provider, ProviderConfigError, Request, SignalFailed, Uses
-from adjudge.system.pools import Pool
-from adjudge.values.fields import Field
-from adjudge.values.types import DOUBLE, STRING, EnumType, named
+from adjudge.plugin import (
+    DOUBLE,
+    STRING,
+    Answer,
+    Context,
+    EnumType,
+    Field,
+    Pool,
+    Provider,
+    ProviderConfigError,
+    Request,
+    SignalFailed,
+    Uses,
+    did_you_mean,
+    named,
+)
 from adjudge_plugins.onnx_detector.model import Call, Model, load
 from adjudge_plugins.onnx_detector.picture import tensor
 from adjudge_plugins.onnx_detector.settings import OutputSettings, Settings, read_settings

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adjudge.errors import did_you_mean
-from adjudge.plugin import ProviderConfigError
+from adjudge.plugin import ProviderConfigError, did_you_mean
 from adjudge_plugins.settings import mapping, refuse_unknown_keys, required_text, text
 
 SIDE_MAX = 2048

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from adjudge.errors import did_you_mean
+from adjudge.plugin import did_you_mean
 from adjudge_plugins.aliyun.vocabulary import RESULTS, RETURN_CODES, RISK_TAGS
 
 DELAY_MAX_S = 3600.0

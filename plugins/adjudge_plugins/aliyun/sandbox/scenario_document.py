@@ -9,8 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adjudge.errors import EvaluationError, did_you_mean
-from adjudge.values.literals import parse_duration
+from adjudge.plugin import EvaluationError, did_you_mean, parse_duration
 from adjudge_plugins.aliyun.sandbox.reaction import check_delay
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Literal, get_args, get_type_hints
 
-from adjudge.errors import did_you_mean
+from adjudge.plugin import did_you_mean
 
 OnOff = Literal["on", "off"]
 
