@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from adjudge.policy.slots import read_slots
+from adjudge.model import Outcome
+from adjudge.policy.loading.load import read_policy
+from adjudge.policy.policy import Policy
+from adjudge.policy.slots import Slot, declare, read_slots
 from adjudge.values.fields import parse_fields
 
 STRAY = (("face.tags", "has a member outside its vocabulary"),)
@@ -42,3 +45,74 @@ def test_set_and_its_novel_members_are_read_together(
 ) -> None:
     slots = read_slots({}, {"face": FACE}, {"face": given})
     assert (slots.values["face.tags"], slots.values["face.novel_tags"], slots.problems) == (tags, novel, problems)
+
+
+AWKWARD = """
+policy: awkward
+policy_language: 1
+inputs:
+  limits: {type: map, keys: ["a.b", novel_x, ""], of: double}
+  email: {type: string, personal: true}
+signals:
+  face:
+    when_unknown: pass
+    fields:
+      tags: {type: set, values: [x]}
+      novel_os: string
+      level: {type: enum, values: [low, high]}
+      novel_level: {type: list, of: string}
+rules:
+  - {id: a, when: 'limits["a.b"] > 1.0 || limits.novel_x > 1.0', then: reject}
+  - {id: b, when: 'face.novel_os == "x" || size(face.novel_tags) > 0', then: reject}
+when_unknown: review
+"""
+
+
+def test_slots_of_a_policy_are_taken_apart_as_they_were_declared() -> None:
+    typed = read_policy(AWKWARD)
+    assert typed.parts == {
+        "now": Slot("", "now"),
+        "limits": Slot("", "limits"),
+        "limits.a.b": Slot("", "limits", "a.b"),
+        "limits.novel_x": Slot("", "limits", "novel_x"),
+        "limits.": Slot("", "limits", ""),
+        "novel_limits": Slot("", "limits", novel=True),
+        "email": Slot("", "email"),
+        "face.tags": Slot("face", "tags"),
+        "face.novel_tags": Slot("face", "tags", novel=True),
+        "face.novel_os": Slot("face", "novel_os"),
+        "face.level": Slot("face", "level"),
+        "face.novel_level": Slot("face", "novel_level"),
+    }
+    assert typed.parts.keys() == typed.slots.keys()
+    assert all(str(slot) == name for name, slot in typed.parts.items())
+
+
+def test_slot_leads_to_its_value_its_field_and_what_is_new_in_it() -> None:
+    slot = Slot("face", "score", "a.b")
+    assert (slot.path, slot.whole, str(slot.news)) == (
+        ("face", "score", "a.b"),
+        Slot("face", "score"),
+        "face.novel_score",
+    )
+    assert slot.news.path == ("face", "novel_score")
+    assert Slot("", "tags", novel=True).path == ("novel_tags",)
+
+
+def test_slots_are_sorted_by_their_full_names() -> None:
+    slots = [*declare(FACE, "face"), *declare(FACE), Slot("face", "score", "x")]
+    assert [str(slot) for slot in sorted(slots)] == sorted(map(str, slots))
+
+
+@pytest.mark.parametrize(
+    ("given", "outcome"),
+    [
+        ({"limits": {"a.b": 2.0}}, Outcome.REJECT),
+        ({"limits": {"novel_x": 2.0}}, Outcome.REJECT),
+        ({"limits": {"a.b": 0.0, "novel_x": 0.0}, "face": {"tags": [], "novel_os": "x"}}, Outcome.REJECT),
+        ({"limits": {"a.b": 0.0, "novel_x": 0.0}}, Outcome.PASS),  # the signal's own `when_unknown`
+        ({"limits": {"a.b": 0.0}, "face": {"tags": [], "novel_os": "y"}}, Outcome.REVIEW),
+    ],
+)
+def test_policy_reads_keys_and_fields_that_look_like_other_names(given: dict[str, object], outcome: Outcome) -> None:
+    assert Policy(read_policy(AWKWARD)).evaluate(given).outcome is outcome

@@ -31,7 +31,7 @@ from adjudge.expr.smt.world import EPOCH, World
 from adjudge.model import Outcome
 from adjudge.policy.explaining.explanation import HIDDEN, shown
 from adjudge.policy.policy import Policy
-from adjudge.policy.slots import NOVEL, NOW
+from adjudge.policy.slots import NOW, source_of
 from adjudge.values.fields import Field
 from adjudge.values.types import STRING
 
@@ -168,14 +168,14 @@ class _Search:
         lost = self.lost_signals()
         paths = {slot: path for slot, (path, _) in fields_of(policy.typed).items()}
         for slot, declared in self.fields().items():
-            if slot.partition(".")[0] in lost:
+            if source_of(slot) in lost:
                 continue
             path = paths.get(slot, (slot,))
             units = list(_units(slot, path, self.world.slots[slot], declared, self.values.get(slot), self.world))
             can_change = slot != NOW and (declared.actionable or not actionable)
             self.units += [unit for unit in units if can_change and unit.name]
             fixed += [unit.fixed for unit in units if not can_change or not unit.name]
-            if can_change and self.is_partly(slot, path, actionable):
+            if can_change and self.is_partly(slot, actionable):
                 self.partly.append(slot)
         for name, terms in lost.items():
             unknown = all_of(neg(term.known) for term in terms)
@@ -204,10 +204,10 @@ class _Search:
             if of and all(self.values.get(slot) is None for slot in of)
         }
 
-    def is_partly(self, slot: str, path: tuple[str, ...], actionable: bool) -> bool:
+    def is_partly(self, slot: str, actionable: bool) -> bool:
         """Whether a field could change in ways that are not looked for: unknown members, and keys that go away."""
         value = self.values.get(slot)
-        names_novel = actionable and bool(self.values.get(".".join((*path[:-1], f"{NOVEL}{path[-1]}"))))
+        names_novel = actionable and bool(self.values.get(str(self.policy.typed.parts[slot].news)))
         match self.world.slots[slot]:
             case Members() if isinstance(value, tuple):
                 return None in value or names_novel
@@ -232,12 +232,10 @@ class _Search:
             before, there = value_at(given, unit.path), isinstance(new, list) and unit.member in new
             others = [one for one in before if one != unit.member] if isinstance(before, list | tuple | Set) else []
             return put(given, unit.path, [*others, unit.member] if there else others)
-        *owner, name = unit.path
-        if name.startswith(NOVEL):  # what is no word stands in the field itself too
-            base = (*owner, name.removeprefix(NOVEL))
-            declared = self.fields().get(".".join(base))
-            if declared is not None:
-                given = put(given, base, _words_only(value_at(given, base), declared.vocabulary or ()))
+        slot = self.policy.typed.parts.get(unit.name)
+        if slot is not None and slot.novel:  # what is no word stands in the field itself too
+            base, declared = slot.whole.path, self.fields()[str(slot.whole)]
+            given = put(given, base, _words_only(value_at(given, base), declared.vocabulary or ()))
         return put(given, unit.path, new)
 
     def softer(self, found: Input) -> bool:
@@ -322,15 +320,14 @@ class _Search:
 
     def is_personal(self, name: str) -> bool:
         """Whether a unit is personal, or a part of something that is."""
-        slots = self.policy.typed.slots
-        whole = name.partition(":")[0]
-        parts = [whole, whole.rpartition(".")[0]]
-        return any(part in slots and slots[part].personal for part in parts)
+        typed = self.policy.typed
+        slot = typed.parts.get(name if name in typed.parts else name.partition(":")[0])
+        return slot is not None and any(typed.slots[str(one)].personal for one in (slot, slot.whole))
 
     def nearest(self, found: Input, names: list[str]) -> Input:
         """Return an input that is still softer, with each changed number as near as can be to what it was."""
         for name in names:
-            path = tuple(name.split("."))
+            path = self.policy.typed.path_of(name)
             old, new = self.value(self.was, name), value_at(found.given, path)
             if new is None or old is None or isinstance(new, bool) or type(old) is not type(self.value(found, name)):
                 continue

@@ -11,14 +11,14 @@ from adjudge.backtest import files
 from adjudge.backtest.cells import is_cell
 from adjudge.backtest.columns import DataError, sql_type
 from adjudge.backtest.duck import QueryFailed, fetched, first
-from adjudge.backtest.finder import Finder, entries_of
+from adjudge.backtest.finder import Finder
 from adjudge.backtest.parquet_types import told_by_arrow
 from adjudge.backtest.reading import Wanted, read_columns
 from adjudge.backtest.roles import ROLES, find_roles
 from adjudge.backtest.sources import RowSource, open_source
 from adjudge.errors import did_you_mean
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
-from adjudge.policy.slots import NOVEL, NOW
+from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.types import DOUBLE, TIMESTAMP
 
@@ -86,7 +86,6 @@ def open_dataset(
             found=found,
             is_export=source.is_export,
             ends=_ends(connection, source.parquet, found, policy),
-            entries=entries_of(policy),
         )
         notes = source.notes
         if source.csv:
@@ -182,9 +181,9 @@ def _missed(absent: Collection[str], policy: TypedPolicy) -> tuple[str, ...]:
     """Return what the policy reads of what the data has not; of a map and its entries, the map."""
     read = _read(policy)
     missed = [slot for slot in policy.slots if slot in absent and slot in read]
-    owners = {slot: owner for slot, (owner, _) in entries_of(policy).items()}
-    told = [slot for slot in missed if owners.get(slot) not in missed]
-    return tuple(slot for slot in told if not slot.rpartition(".")[2].startswith(NOVEL) or len(told) == 1)
+    parts = policy.parts
+    told = [slot for slot in missed if parts[slot].key is None or str(parts[slot].whole) not in missed]
+    return tuple(slot for slot in told if not parts[slot].novel or len(told) == 1)
 
 
 def _read(policy: TypedPolicy) -> frozenset[str]:

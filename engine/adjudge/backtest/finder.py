@@ -8,20 +8,10 @@ from dataclasses import dataclass
 from adjudge.backtest.columns import MAP, TEXTS, composed_map, composed_names, struct_fields, understood, variable
 from adjudge.backtest.layout import column_of
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
-from adjudge.policy.slots import NOVEL, NOW, novel_name
+from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import Field
 from adjudge.values.types import DOUBLE, MapType, SetType
-
-
-def entries_of(policy: TypedPolicy) -> Mapping[str, tuple[str, str]]:
-    """Return the slots that are entries of a map, with the map's slot and the key; either may have dots."""
-    return {
-        f"{slot}.{key}": (slot, key)
-        for slot, declared in policy.slots.items()
-        if isinstance(declared.type, MapType) and declared.type.keys is not None
-        for key in declared.type.keys
-    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +19,7 @@ class Finder:
     """Finds the column of each slot.
 
     mapping: columns by slot. found: types by column. ends: the least and greatest value of numbers, where known.
-    entries: as `entries_of` has them. at: the column of a decision's time, if there is one.
+    at: the column of a decision's time, if there is one.
     """
 
     policy: TypedPolicy
@@ -37,7 +27,6 @@ class Finder:
     found: Mapping[str, str]
     is_export: bool
     ends: Mapping[str, tuple[float, float]]
-    entries: Mapping[str, tuple[str, str]]
     at: str | None = None
 
     def column(self, slot: str, declared: Field) -> str | None:
@@ -45,13 +34,11 @@ class Finder:
         if slot == NOW:
             return self._now(declared)
         named = self.named(slot)
-        if slot in self.entries:
-            return self._entry(*self.entries[slot], named, declared)
-        owner, _, last = slot.rpartition(".")
-        if last.startswith(NOVEL):
-            whole = f"{owner}.{last.removeprefix(NOVEL)}" if owner else last.removeprefix(NOVEL)
-            if whole in self.policy.slots and novel_name(last.removeprefix(NOVEL), self.policy.slots[whole]) == last:
-                return self._novel(whole, named, declared)
+        part = self.policy.parts[slot]
+        if part.key is not None:
+            return self._entry(str(part.whole), part.key, named, declared)
+        if part.novel:
+            return self._novel(str(part.whole), named, declared)
         if named is not None and isinstance(declared.type, MapType) and self.found[named].startswith("STRUCT("):
             return self._struct(named, declared)
         return self._understood(named, declared) if named is not None else None

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from adjudge.policy.slots import NOW
+from adjudge.policy.slots import NOW, source_of
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import Field
 from adjudge.values.types import (
@@ -43,8 +43,7 @@ def column_of(slot: str, policy: TypedPolicy) -> str:
     """Return the column of a slot."""
     if slot == NOW:
         return "at"
-    owner = slot.partition(".")[0]
-    return f"signals.{slot}" if owner in policy.signals else f"inputs.{slot}"
+    return f"signals.{slot}" if source_of(slot) in policy.signals else f"inputs.{slot}"
 
 
 def open_field(field: Field) -> Field:

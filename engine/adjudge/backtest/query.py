@@ -218,9 +218,7 @@ class _Verdict:
 
     def _worth_of(self, slot: str) -> int:
         """What a slot that is unknown is worth."""
-        signal = self.typed.signals.get(slot.partition(".")[0])
-        own = signal.when_unknown if signal is not None else None
-        return own.severity if own is not None else self.default
+        return self.typed.worth_of(slot).severity
 
     def _worths(self, at: int) -> set[int]:
         """Return what a doubt may be worth: of any slot that it reads, or the policy's where none is unknown."""

@@ -6,7 +6,7 @@ tests hold the two together.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,8 +14,68 @@ from adjudge.values.fields import Field, Reading, describe, read
 from adjudge.values.types import STRING, EnumType, ListType, MapType
 
 NOW = "now"
-NOVEL = "novel_"
+_NOVEL = "novel_"
 TEXTS = Field(type=ListType(STRING), of=Field(type=STRING))
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One thing that a condition can read. Its text is its full name, such as `country` or `face.novel_tags`.
+
+    A name is not taken apart without its policy (`TypedPolicy.parts`): a key may hold dots, or begin as a novel list
+    does, and a provider may call a plain field so.
+
+    owner: the signal; empty of an input and of `now`. field: as it is declared. key: of an entry of a keyed map.
+    novel: whether it is the list of what is outside the field's vocabulary.
+    """
+
+    owner: str
+    field: str
+    key: str | None = None
+    novel: bool = False
+
+    def __str__(self) -> str:
+        return ".".join(self.path)
+
+    def __lt__(self, other: Slot) -> bool:
+        return str(self) < str(other)
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The way to its value in the nested mapping that a policy is given."""
+        name = novel_of(self.field) if self.novel else self.field
+        return (*((self.owner,) if self.owner else ()), name, *((self.key,) if self.key is not None else ()))
+
+    @property
+    def source(self) -> str:
+        """The signal or the input that it comes from."""
+        return self.owner or self.field
+
+    @property
+    def whole(self) -> Slot:
+        """The field that it is a part of, or which it is."""
+        return Slot(self.owner, self.field)
+
+    @property
+    def news(self) -> Slot:
+        """The list of what is outside its field's vocabulary."""
+        return Slot(self.owner, self.field, novel=True)
+
+
+def source_of(name: str) -> str:
+    """Return the signal or the input with which a full name begins."""
+    return name.partition(".")[0]
+
+
+def beginnings(name: str) -> Iterator[str]:
+    """Yield every name with which a dotted name begins, the shortest first; the last is the name itself."""
+    parts = name.split(".")
+    yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
+
+
+def is_within(name: str, whole: str) -> bool:
+    """Whether a full name is that of a whole, or of a part of it."""
+    return name == whole or name.startswith(f"{whole}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +86,31 @@ class Slots:
     problems: tuple[tuple[str, str], ...]
 
 
-def declare(fields: Mapping[str, Field], prefix: str = "") -> dict[str, Field]:
-    """Return the slots of some fields: themselves, the entries of keyed maps, and what is outside a vocabulary."""
-    slots: dict[str, Field] = {}
+def declare(fields: Mapping[str, Field], owner: str = "") -> dict[Slot, Field]:
+    """Return the slots of some fields: themselves, the entries of keyed maps, and what is outside a vocabulary.
+
+    owner: the signal whose fields they are; empty for inputs.
+    """
+    of = {novel: name for name, field in fields.items() if (novel := novel_name(name, field)) is not None}
+    slots: dict[Slot, Field] = {}
     for name, field in fields.items():
-        slots[prefix + name] = field
+        slots[Slot(owner, of[name], novel=True) if name in of else Slot(owner, name)] = field
         if isinstance(field.type, MapType) and field.type.keys is not None and field.of is not None:
-            slots |= {f"{prefix}{name}.{key}": field.of for key in field.type.keys}
+            slots |= {Slot(owner, name, key): field.of for key in field.type.keys}
         novel = novel_name(name, field)
         if novel is not None and novel not in fields:
-            slots[prefix + novel] = TEXTS
+            slots[Slot(owner, name, novel=True)] = TEXTS
     return slots
+
+
+def novel_of(name: str) -> str:
+    """Return the name of the list of what is outside a field's vocabulary."""
+    return _NOVEL + name
 
 
 def novel_name(name: str, field: Field) -> str | None:
     """Return the name under which members outside a field's vocabulary appear, if it has a vocabulary of many."""
-    return NOVEL + name if field.vocabulary is not None and not isinstance(field.type, EnumType) else None
+    return novel_of(name) if field.vocabulary is not None and not isinstance(field.type, EnumType) else None
 
 
 def read_slots(

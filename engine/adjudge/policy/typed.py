@@ -12,6 +12,7 @@ from adjudge.expr.nodes import Node
 from adjudge.model import Outcome
 from adjudge.plugin import Function
 from adjudge.policy.reads import Reads
+from adjudge.policy.slots import NOW, Slot, declare, source_of
 from adjudge.source import Source, Span
 from adjudge.values.fields import Field
 
@@ -166,3 +167,19 @@ class TypedPolicy:
     def reads(self) -> Reads:
         """What conditions and variables read."""
         return Reads(self.variables, self.slots)
+
+    @cached_property
+    def parts(self) -> Mapping[str, Slot]:
+        """The slots taken apart, by full name."""
+        declared = [declare(self.inputs), *(declare(signal.fields, name) for name, signal in self.signals.items())]
+        return {NOW: Slot("", NOW), **{str(slot): slot for slots in declared for slot in slots}}
+
+    def path_of(self, name: str) -> tuple[str, ...]:
+        """Return the way to a slot in the nested mapping that the policy is given; to a signal, its name."""
+        return self.parts[name].path if name in self.parts else (name,)
+
+    def worth_of(self, name: str) -> Outcome:
+        """Return what it is worth that a slot, an input or a signal is unknown: its signal's own, else the policy's."""
+        signal = self.signals.get(source_of(name))
+        own = signal.when_unknown if signal is not None else None
+        return self.when_unknown if own is None else own

@@ -19,7 +19,7 @@ from adjudge.plugin import Function, Provider, ProviderClient
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.load import read_policy
 from adjudge.policy.policy import Policy
-from adjudge.policy.slots import NOVEL
+from adjudge.policy.slots import is_within
 from adjudge.texts import split_lines
 from adjudge.values.fields import Field, FieldError, parse_fields
 
@@ -131,10 +131,13 @@ def replay_decision(seq: int, body: DecisionBody, policy: Policy | str, kept: Ke
         lack = kept.lack(policy, seq, body, lacking)
         if lack is not None:
             return Replayed(seq=seq, decision=body, answer=lack[0], missing=lack[1])
-        recorded = msgspec.structs.replace(
-            recorded,
-            problems=tuple(one for one in recorded.problems if not any(_is_part(one[0], name) for name in lacking)),
+        novels = {str(policy.typed.parts[name].news) for name in lacking if name in policy.typed.parts}
+        problems = (
+            (name, what)
+            for name, what in recorded.problems
+            if name not in novels and not any(is_within(name, lost) for lost in lacking)
         )
+        recorded = msgspec.structs.replace(recorded, problems=tuple(problems))
     verdict = policy.evaluate(policy.as_taken(given), now=body.at)
     differences: tuple[tuple[str, object, object], ...] = ()
     if recorded != verdict:
@@ -149,7 +152,8 @@ def needed_of(policy: Policy, lacking: tuple[str, ...]) -> tuple[str, ...]:
     if not lacking:
         return ()
     read = slots_hung_on(policy)
-    return tuple(name for name in lacking if any(_is_part(slot, name) for slot in read))
+    hung_on = {*read, *(str(policy.typed.parts[slot].whole) for slot in read)}
+    return tuple(name for name in lacking if name in hung_on)
 
 
 def known_of(body: DecisionBody, reveal: Reveal) -> tuple[dict[str, object], tuple[str, ...]]:
@@ -166,12 +170,6 @@ def slots_hung_on(policy: Policy) -> frozenset[str]:
     """Return the slots that the policy's verdict hangs on."""
     typed = policy.typed
     return frozenset().union(*map(typed.reads.slots, typed.conditions))
-
-
-def _is_part(slot: str, name: str) -> bool:
-    """Whether a slot is a field, an entry of it, or what it has outside its vocabulary."""
-    owner, dot, field = name.rpartition(".")
-    return slot in (name, f"{owner}{dot}{NOVEL}{field}") or slot.startswith(f"{name}.")
 
 
 @dataclass(slots=True)

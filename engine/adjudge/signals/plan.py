@@ -10,6 +10,7 @@ from decimal import Decimal
 from adjudge.expr.nodes import Has, walk
 from adjudge.model import Verdict
 from adjudge.plugin import Provider
+from adjudge.policy.slots import source_of
 from adjudge.policy.typed import TypedPolicy
 
 SETTLED = "the verdict is settled without it"
@@ -68,7 +69,7 @@ def plan(policy: TypedPolicy, providers: Mapping[str, Provider], prices: Mapping
 def _asked_about(policy: TypedPolicy) -> set[str]:
     """Return the signals that stand inside a `has()` of any condition, through variables too."""
     return {
-        slot.partition(".")[0]
+        source_of(slot)
         for part in walk(*policy.variables.values(), *policy.conditions)
         if isinstance(part, Has)
         for slot in policy.reads.slots(part.operand)

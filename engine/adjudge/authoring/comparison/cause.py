@@ -8,6 +8,7 @@ from dataclasses import replace
 from adjudge.expr.nodes import Binary, BinaryOperator, Call, Literal, Logic, Name, Node, Unary, names_in, walk
 from adjudge.expr.printing import unparse
 from adjudge.model import Outcome
+from adjudge.policy.slots import source_of
 from adjudge.policy.typed import Rule, TypedPolicy
 
 _OPPOSITE: Mapping[BinaryOperator, BinaryOperator] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
@@ -41,7 +42,7 @@ def reasons_of_change(
 ) -> Iterator[str]:
     """Yield what a rule reads, directly or not, that means something else now. changed: as `Change.rule` names it."""
     names = _names_read(rule.condition, {**old.variables, **new.variables})
-    owners = dict.fromkeys(name.partition(".")[0] for name in names)
+    owners = dict.fromkeys(map(source_of, names))
     for what in (
         *(f"variable {name}" for name in names),
         *(f"list {name.removeprefix('lists.')}" for name in names if name.startswith("lists.")),
@@ -69,10 +70,7 @@ def _least_doubt(rule: Rule, policy: TypedPolicy) -> Outcome:
     """Return the least that doubt about a rule may be worth."""
     if rule.when_unknown is not None:
         return rule.when_unknown
-    owners = {slot.partition(".")[0] for slot in policy.reads.slots(rule.condition)}
-    signals = (policy.signals.get(owner) for owner in owners)
-    owns = (signal.when_unknown for signal in signals if signal is not None and signal.when_unknown is not None)
-    return min(policy.when_unknown, *owns, policy.when_unknown)
+    return min(policy.when_unknown, *map(policy.worth_of, policy.reads.slots(rule.condition)), policy.when_unknown)
 
 
 def _is_same_bound(one: Node, other: Node) -> bool:

@@ -58,7 +58,7 @@ def readings(one: Term, other: Term, old: Field, new: Field, codes: Codes) -> Pr
 
 
 def strays(whole: Items, seen: Items, words: dict[str, Prop], codes: Codes) -> Prop:
-    """Return what holds of a `novel_` list.
+    """Return what holds of a list of what is outside a vocabulary.
 
     whole: what is outside both vocabularies, or named as new by the provider. seen: the list as the policy sees it
     whose vocabulary lacks some `words`, which are there or not.

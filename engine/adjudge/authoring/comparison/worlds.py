@@ -11,7 +11,8 @@ from adjudge.authoring.proofs.world import Input, coded_texts, fields_of, input_
 from adjudge.expr.smt.terms import Items
 from adjudge.expr.smt.world import World
 from adjudge.policy.policy import Policy
-from adjudge.policy.slots import NOVEL, NOW, TEXTS, novel_name
+from adjudge.policy.slots import NOW, TEXTS, is_within
+from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import Field
 
 
@@ -37,7 +38,7 @@ def shared_worlds(old: Policy, new: Policy) -> SharedWorlds:
     common = World(coded=coded_texts([old.typed, new.typed]))
     apart = replace(common, slots={}, name="new ")
     fields = [{slot: field for slot, (_, field) in fields_of(policy.typed).items()} for policy in (old, new)]
-    vocabularies = dict(_vocabularies(*fields))
+    vocabularies = dict(_vocabularies(old.typed, new.typed))
     notes = []
     for slot in dict.fromkeys([*fields[0], *fields[1]]):
         before, after = fields[0].get(slot), fields[1].get(slot)
@@ -47,9 +48,9 @@ def shared_worlds(old: Policy, new: Policy) -> SharedWorlds:
                     world.declare({slot: declared})
         elif slot in vocabularies.values():
             continue  # below, once both vocabularies are there
-        elif is_alike(before, after) and _is_read_alike(slot, *fields):
+        elif is_alike(before, after) and _is_read_alike(slot, old.typed, new.typed):
             common.declare({slot: before})
-            apart.slots |= {name: term for name, term in common.slots.items() if _belongs(name, slot)}
+            apart.slots |= {name: term for name, term in common.slots.items() if is_within(name, slot)}
         else:
             if not is_alike(before, after):
                 notes.append(f"`{slot}` is declared differently: what only one of them reads is unknown to the other")
@@ -60,7 +61,7 @@ def shared_worlds(old: Policy, new: Policy) -> SharedWorlds:
         _declare_novel(common, apart, slot, novel)
     common.declare({NOW: old.typed.slots[NOW]})
     apart.slots[NOW] = common.slots[NOW]
-    common.constraints += [*novel_readings(common), *novel_readings(apart)]
+    common.constraints += [*novel_readings(common, old.typed.parts), *novel_readings(apart, new.typed.parts)]
     ways = {slot: way for policy in (old, new) for slot, (way, _) in fields_of(policy.typed).items()}
     return SharedWorlds(
         old=common,
@@ -70,22 +71,10 @@ def shared_worlds(old: Policy, new: Policy) -> SharedWorlds:
     )
 
 
-def _belongs(name: str, slot: str) -> bool:
-    return name == slot or name.startswith(f"{slot}.")
-
-
-def _is_read_alike(slot: str, old: Mapping[str, Field], new: Mapping[str, Field]) -> bool:
+def _is_read_alike(slot: str, *policies: TypedPolicy) -> bool:
     """Return whether both find the same in a list: what is outside a vocabulary hangs on the field that has it."""
-    owner, dot, name = slot.rpartition(".")
-    if not name.startswith(NOVEL):
-        return True
-    whose = f"{owner}{dot}{name.removeprefix(NOVEL)}"
-    kinds = [
-        (type(fields[whose].type), fields[whose].vocabulary, *_left_out(fields[whose]))
-        if whose in fields and novel_name(whose, fields[whose]) is not None
-        else None
-        for fields in (old, new)
-    ]
+    wholes = [typed.slots[str(typed.parts[slot].whole)] if typed.parts[slot].novel else None for typed in policies]
+    kinds = [(type(of.type), of.vocabulary, *_left_out(of)) if of is not None else None for of in wholes]
     return kinds[0] == kinds[1]
 
 
@@ -93,18 +82,15 @@ def _left_out(field: Field) -> tuple[object, str | None]:
     return field.left_out, field.within
 
 
-def _vocabularies(old: Mapping[str, Field], new: Mapping[str, Field]) -> Iterator[tuple[str, str]]:
+def _vocabularies(old: TypedPolicy, new: TypedPolicy) -> Iterator[tuple[str, str]]:
     """Yield the sets and keyed maps whose words differ, each with its list of what is outside them."""
-    for slot in (slot for slot in old if slot in new):
-        words = old[slot].vocabulary, new[slot].vocabulary
-        if words[0] == words[1] or type(old[slot].type) is not type(new[slot].type):
+    for novel in (name for name, slot in old.parts.items() if slot.novel and new.parts.get(name) == slot):
+        whole = str(old.parts[novel].whole)
+        before, after = old.slots[whole], new.slots[whole]
+        if before.vocabulary == after.vocabulary or type(before.type) is not type(after.type):
             continue
-        if _left_out(old[slot]) != _left_out(new[slot]):
-            continue  # where the field is left out, what is new in it is known to one of them alone
-        owner, dot, name = slot.rpartition(".")
-        novels = {novel_name(name, field) for field in (old[slot], new[slot])}
-        if len(novels) == 1 and None not in novels:
-            yield slot, f"{owner}{dot}{novels.pop()}"
+        if _left_out(before) == _left_out(after):  # else what is new in it is known to one of them alone
+            yield whole, novel
 
 
 def _declare_novel(common: World, apart: World, slot: str, novel: str) -> None:

@@ -14,6 +14,7 @@ from adjudge.authoring.schema.keys import OBJECTS, Key
 from adjudge.expr.parse import MACROS
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.builtin_lists import BUILTIN
+from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import FIELD_FORMS
 from adjudge.values.types import BOOL, EnumType, MapType, SetType
@@ -21,7 +22,8 @@ from adjudge.values.types import BOOL, EnumType, MapType, SetType
 Kind = Literal["key", "field", "value", "function", "name"]
 _OPEN_STRING = re.compile(r"""["']([\w ]*)$""")
 _COMPARED = re.compile(r"""([\w.]+)\s*(?:==|!=|in)\s*\[?(?:\s*["']\w*["']\s*,)*\s*["'][\w ]*$""")
-_NAME = re.compile(r"([A-Za-z_][\w.]*)?$")
+_NAME = re.compile(r"(?:([A-Za-z_][\w.]*)\.)?\w*$")
+"""What a name is begun with, and what it is a part of."""
 _OBJECT_AT: Mapping[tuple[str, ...], str] = {
     (): "policy",
     ("rules",): "rule",
@@ -72,12 +74,11 @@ def _in_condition(typed: TypedPolicy, before: str, after: str, catalogue: Catalo
         yield from _words(typed, before, after)
         return
     name = _NAME.search(before)
-    owner, dot, _ = (name.group(1) or "").rpartition(".") if name is not None else ("", "", "")
-    if dot:
-        yield from _below(typed, owner)
+    if name is not None and name.group(1):
+        yield from _below(typed, name.group(1))
         return
     for slot, declared in typed.slots.items():
-        if "." not in slot:
+        if typed.parts[slot].path == (slot,):
             yield Candidate(label=slot, kind="field", detail=str(declared.type), about=declared.description)
     yield from (Candidate(label=name, kind="name", detail="signal") for name in typed.signals)
     yield from (Candidate(label=name, kind="name", detail=str(node.type)) for name, node in typed.variables.items())
@@ -94,9 +95,12 @@ def _below(typed: TypedPolicy, owner: str) -> Iterator[Candidate]:
         yield from (Candidate(label=name, kind="name", detail=f"{len(of)} values") for name, of in typed.lists.items())
         return
     for slot, declared in typed.slots.items():
-        above, dot, name = slot.rpartition(".")
-        if dot and above == owner:
-            yield Candidate(label=name, kind="field", detail=described_field(declared), about=declared.description)
+        part = typed.parts[slot]
+        above = str(part.whole) if part.key is not None else part.owner
+        if above == owner:
+            yield Candidate(
+                label=part.path[-1], kind="field", detail=described_field(declared), about=declared.description
+            )
     if owner in typed.slots and isinstance(typed.slots[owner].type, MapType | SetType):
         yield from (Candidate(label=macro, kind="function", detail="macro") for macro in sorted(MACROS))
 
@@ -137,7 +141,7 @@ def _in_thresholds(typed: TypedPolicy, path: str) -> Iterator[Candidate]:
     declared = typed.slots.get(path)
     if not path:
         for slot, field in typed.slots.items():
-            if slot != "now" and not slot.rpartition(".")[2].startswith("novel_"):
+            if slot != NOW and not typed.parts[slot].novel:
                 yield Candidate(label=slot, kind="field", detail=described_field(field))
     elif declared is None:
         yield from (Candidate(label=word, kind="value") for word in ("review", "reject"))

@@ -9,6 +9,7 @@ from adjudge.authoring.language_server.places import word_at
 from adjudge.expr.functions import Overload
 from adjudge.expr.printing import unparse
 from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.slots import beginnings
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
 from adjudge.values.fields import Field
@@ -46,21 +47,15 @@ def describe(document: Document, offset: int, catalogue: Catalogue) -> tuple[str
     word, span = found
     said = _said(document.typed, word, catalogue.overloads())
     if said is None and "." in word:  # the part up to the cursor, such as the signal of a field
-        parts = word.split(".")
-        upto = offset - span.start
-        length = 0
-        for at, part in enumerate(parts):
-            length += len(part) + 1
-            if length > upto:
-                said = _said(document.typed, ".".join(parts[: at + 1]), catalogue.overloads())
-                break
+        upto = next((name for name in beginnings(word) if len(name) >= offset - span.start), word)
+        said = _said(document.typed, upto, catalogue.overloads())
     return (said, span) if said is not None else None
 
 
 def _said(typed: TypedPolicy, word: str, functions: Mapping[str, Sequence[Overload]]) -> str | None:
     if word in typed.slots:
         declared = typed.slots[word]
-        owner = typed.signals.get(word.partition(".")[0])
+        owner = typed.signals.get(typed.parts[word].owner)
         source = (
             "an input" if owner is None else f"from `{owner.provider}`" if owner.provider else "supplied by the caller"
         )

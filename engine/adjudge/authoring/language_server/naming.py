@@ -12,6 +12,7 @@ from adjudge.expr.nodes import Comprehension, Name, Select, children
 from adjudge.expr.nodes import Node as Condition
 from adjudge.expr.parse import parse
 from adjudge.policy.explaining.messages import PLACEHOLDER
+from adjudge.policy.slots import novel_of, source_of
 from adjudge.policy.text import yaml
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode, read_yaml
 from adjudge.source import Source, Span, Text
@@ -30,7 +31,6 @@ _KEYS: dict[Kind, tuple[Path, ...]] = {
 """By kind: whose keys begin with a name."""
 _OF_RULES = ("rules", "unresolved", "waived")
 _OF_ROWS = ("expect", "now")
-_NOVEL = "novel_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +86,9 @@ def _expecting(keys: tuple[str, ...]) -> list[Path]:
 
 def _head(text: Text, at: int, path: str, symbol: Symbol) -> Iterator[Span]:
     """Yield where a name begins a dotted path; of an input, also what was new of it."""
-    head = path.partition(".")[0]
-    if symbol.kind == "inputs" and head == _NOVEL + symbol.name:
-        at += len(_NOVEL)
+    head = source_of(path)
+    if symbol.kind == "inputs" and head == novel_of(symbol.name):
+        at += len(head) - len(symbol.name)
     elif head != symbol.name:
         return
     yield text.span(at, at + len(symbol.name))
@@ -103,7 +103,7 @@ def _in_condition(text: Text, symbol: Symbol) -> Iterator[Span]:
     for end, name in _names(tree, frozenset()):
         is_list = name.startswith("lists.")
         name = name.removeprefix("lists.")
-        meant = (symbol.name, _NOVEL + symbol.name) if symbol.kind == "inputs" else (symbol.name,)
+        meant = (symbol.name, novel_of(symbol.name)) if symbol.kind == "inputs" else (symbol.name,)
         span = Span(end - len(symbol.name), end)
         if is_list == (symbol.kind == "lists") and name in meant and raw[span.start : span.end] == symbol.name:
             yield span

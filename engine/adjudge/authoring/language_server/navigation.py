@@ -11,6 +11,7 @@ from adjudge.authoring.language_server.naming import Kind, Symbol, uses
 from adjudge.authoring.language_server.places import word_at
 from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.slots import source_of
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
 
@@ -45,7 +46,7 @@ def _symbols(typed: TypedPolicy, word: str) -> Iterator[Symbol]:
         if place is not None:
             yield Symbol("lists", word, place[0])
         return
-    head = word.partition(".")[0]
+    head = source_of(word)
     for section in _SECTIONS:
         if (section, head) in declared:
             yield Symbol(section, head, declared[section, head][0])

@@ -11,6 +11,7 @@ from functools import cached_property
 from adjudge.authoring.lint.finding import Edit, LintFinding, Severity
 from adjudge.expr.nodes import names_in
 from adjudge.policy.explaining.messages import PLACEHOLDER
+from adjudge.policy.slots import is_within
 from adjudge.policy.text import yaml
 from adjudge.policy.text.yaml import YamlNode, read_yaml
 from adjudge.policy.typed import TypedPolicy
@@ -50,7 +51,8 @@ class LintedPolicy:
 
     def reads_owner(self, owner: str) -> bool:
         """Whether anything of an input or signal is read."""
-        return any(name == owner or name.startswith(f"{owner}.") or name == f"novel_{owner}" for name in self.named)
+        parts = self.typed.parts
+        return any(is_within(name, owner) or (name in parts and str(parts[name].whole) == owner) for name in self.named)
 
     @cached_property
     def vocabularies(self) -> tuple[tuple[str, Span, Mapping[tuple[str, ...], list[str]]], ...]:

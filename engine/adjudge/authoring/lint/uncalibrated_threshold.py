@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from adjudge.authoring.lint.comparisons import comparison_of
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
+from adjudge.policy.slots import is_within
 from adjudge.policy.typed import Rule
 from adjudge.values.types import DOUBLE
 
@@ -36,4 +37,4 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
 
 
 def _covered(subject: LintedPolicy, slot: str) -> bool:
-    return any(slot == name or slot.startswith(f"{name}.") for name in subject.typed.calibration)
+    return any(is_within(slot, name) for name in subject.typed.calibration)

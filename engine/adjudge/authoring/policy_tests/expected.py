@@ -9,6 +9,7 @@ from adjudge.errors import did_you_mean
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.reader import Reader
+from adjudge.policy.slots import is_within
 from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
@@ -113,7 +114,7 @@ class ExpectedReader:
         found = []
         for item in self.reader.items(entries["problems"][1], "`problems`"):
             name = self.reader.text(item, "a field")
-            if name is not None and not any(name == one or name.startswith(f"{one}.") for one in self.fields):
+            if name is not None and not any(is_within(name, one) for one in self.fields):
                 hint = did_you_mean(name, self.fields)
                 self.reader.blame("test-field", f"the policy has no field `{shown(name)}`", item.span, hint)
             elif name is not None:

@@ -9,7 +9,7 @@ from typing import cast
 
 from adjudge.errors import did_you_mean
 from adjudge.policy.loading.reader import Reader, Refused
-from adjudge.policy.slots import TEXTS, novel_name
+from adjudge.policy.slots import TEXTS, is_within, novel_name
 from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
@@ -111,7 +111,7 @@ class GivenReader:
         for part, values in given.items():
             for name, (value, node) in (values or {}).items():
                 full = name if part == INPUTS else f"{part}.{name}"
-                if any(one == full or one.startswith(f"{full}.") for one in refused):
+                if any(is_within(one, full) for one in refused):
                     continue
                 declared = self.fields[part][name]
                 reading = read(declared, value)

@@ -19,9 +19,10 @@ from adjudge.model import Outcome
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.explaining.explanation import shown
 from adjudge.policy.policy import Policy
-from adjudge.policy.slots import NOW
+from adjudge.policy.slots import NOW, source_of
 from adjudge.policy.text import yaml
 from adjudge.policy.text.yaml import read_yaml
+from adjudge.policy.typed import TypedPolicy
 from adjudge.texts import split_lines
 from adjudge.values.literals import format_timestamp
 
@@ -127,7 +128,7 @@ class _Searcher:
         """Return a test that tries an item, and what else it tries of those that are left."""
         for base in self.bases:
             for changes in self.changes(item):
-                given, now = _changed(base.given, changes), changes.get(NOW, base.now)
+                given, now = _changed(base.given, changes, self.policy.typed), changes.get(NOW, base.now)
                 moment = now if isinstance(now, datetime) else None
                 tried = self.tracker.tried(given, moment)
                 if item in tried:
@@ -150,8 +151,8 @@ class _Searcher:
             node = self.condition(item)
             if item.what == "unknown":
                 slots = sorted(typed.reads.slots(node))
-                yield from ({slot.partition(".")[0]: None} for slot in slots)
-                yield dict.fromkeys(slot.partition(".")[0] for slot in slots)
+                yield from ({source_of(slot): None} for slot in slots)
+                yield dict.fromkeys(map(source_of, slots))
             else:
                 for guess in guesses(node, typed, item.what == "true"):
                     yield {slot: _rounder(value) for slot, value in guess.items()}
@@ -189,12 +190,12 @@ def _rounder(value: object) -> object:
     return value
 
 
-def _changed(given: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, Any]:
+def _changed(given: Mapping[str, object], changes: Mapping[str, object], typed: TypedPolicy) -> dict[str, Any]:
     changed: dict[str, Any] = dict(given)
     for slot, value in changes.items():
         if slot == NOW:
             continue
-        owner, *path = slot.split(".")
+        owner, *path = typed.path_of(slot)
         if not path:
             changed[owner] = value
             continue

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from adjudge.authoring.policy_tests.cases import PolicyTest, PolicyTestFile
 from adjudge.model import Verdict
 from adjudge.policy.explaining.explanation import Explained, Explanation
+from adjudge.policy.slots import is_within
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Source
 from adjudge.texts import lines_of
@@ -132,9 +133,7 @@ def _failures(policy: TypedPolicy, case: PolicyTest, verdict: Verdict, refused: 
         yield unmet("reasons", _listed(expected.reasons), _listed(verdict.reasons), meant)
     if expected.score is not None and expected.score != verdict.score:
         yield Failure(what="score", expected=_range(expected.score), actual=_range(verdict.score or (0, 0)))
-    taken = [
-        name for name in expected.problems if not any(one == name or one.startswith(f"{name}.") for one in refused)
-    ]
+    taken = [name for name in expected.problems if not any(is_within(one, name) for one in refused)]
     if taken:
         yield Failure(what="problems", expected=_listed(taken), actual=f"{_listed(refused)} refused")
 

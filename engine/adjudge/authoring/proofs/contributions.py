@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from adjudge.authoring.proofs.world import Input
 from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
-from adjudge.policy.typed import TypedPolicy
 
 
 def contributions(policy: Policy, found: Input) -> dict[str, Outcome]:
@@ -22,13 +19,7 @@ def contributions(policy: Policy, found: Input) -> dict[str, Outcome]:
             outcomes[rule.id] = rule.outcome
         elif rule.id in unresolved:
             slots = typed.reads.slots(rule.condition)
-            lost = {slot.partition(".")[0] for slot in slots if values.get(slot) is None}
-            outcomes[rule.id] = min(rule.outcome, rule.when_unknown or doubt(typed, lost))
+            worths = (typed.worth_of(slot) for slot in slots if values.get(slot) is None)
+            doubt = rule.when_unknown if rule.when_unknown is not None else max(worths, default=typed.when_unknown)
+            outcomes[rule.id] = min(rule.outcome, doubt)
     return outcomes
-
-
-def doubt(typed: TypedPolicy, lost: Iterable[str]) -> Outcome:
-    """Return what doubt is worth where some inputs and signals are unknown."""
-    signals = [typed.signals.get(owner) for owner in lost]
-    owns = [signal.when_unknown if signal is not None else None for signal in signals]
-    return max((own or typed.when_unknown for own in owns), default=typed.when_unknown)

@@ -10,7 +10,7 @@ from adjudge.authoring.proofs.guesses import guesses
 from adjudge.authoring.proofs.inquiry import Found, NotProved
 from adjudge.authoring.proofs.subject import ProvedPolicy, not_proved, slots_of, span_of
 from adjudge.authoring.proofs.verdict import verdicts_of
-from adjudge.authoring.proofs.world import Input, fields_of, novel_slot, put, put_all, value_at
+from adjudge.authoring.proofs.world import Input, fields_of, put, put_all, value_at
 from adjudge.expr.smt.logic import any_of
 from adjudge.expr.smt.translate import Translator
 from adjudge.expr.smt.world import known_where
@@ -32,11 +32,11 @@ def forces(subject: ProvedPolicy) -> tuple[tuple[Force, ...], tuple[ProofFinding
     found: list[Force] = []
     open_: list[ProofFinding] = []
     fields = fields_of(subject.policy.typed)
-    novels = {slot: novel for slot in fields if (novel := novel_slot(slot)) in fields and fields[slot][1].vocabulary}
+    parts = subject.policy.typed.parts
     for slot in fields:
-        if slot in novels.values():
+        if parts[slot].novel:
             continue  # it is known together with its field only
-        kept = frozenset((*slots_of(subject.policy, slot), *((novels[slot],) if slot in novels else ())))
+        kept = frozenset((*slots_of(subject.policy, slot), *({str(parts[slot].news)} & fields.keys())))
         for outcome in (Outcome.REJECT, Outcome.REVIEW):
             witness = _alone(subject, kept, slot, outcome)
             if isinstance(witness, Witness):
@@ -64,7 +64,7 @@ def _alone(subject: ProvedPolicy, kept: frozenset[str], slot: str, outcome: Outc
     rules = [rule for rule in typed.rules if rule.outcome >= outcome and subject.reads(rule.condition) & kept]
     for rule in rules:
         for guess in guesses(rule.condition, typed):
-            one = Input(given=put_all({}, guess), now=None)
+            one = Input(given=put_all({}, guess, typed), now=None)
             if holds(subject.verdict(only(one))):
                 return subject.witness("alone", only(one), holds)
     slots = {slot: term if slot in kept else known_where(term, False) for slot, term in subject.world.slots.items()}

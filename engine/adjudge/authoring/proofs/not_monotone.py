@@ -10,10 +10,11 @@ from adjudge.authoring.proofs.finding import ProofFinding, Witness
 from adjudge.authoring.proofs.inquiry import Found, NotProved
 from adjudge.authoring.proofs.shrink import shrunk
 from adjudge.authoring.proofs.subject import ProvedPolicy, not_proved, span_of
-from adjudge.authoring.proofs.world import Input, fields_of, novel_slot, put, value_at
+from adjudge.authoring.proofs.world import Input, fields_of, put, value_at
 from adjudge.expr.nodes import Binary, Call, Logic, Name, Node, Unary
 from adjudge.expr.smt.logic import Prop, conj, disj, implies, neg, same
 from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth
+from adjudge.policy.slots import Slot
 from adjudge.values.fields import Field
 
 
@@ -80,7 +81,7 @@ def _only_grows(subject: ProvedPolicy, slot: str, declared: Field) -> bool:
             case Binary(operator=operator, left=Name(name=name), right=right) if name == slot:
                 return wanted and operator in grows and not subject.reads(right)
             case Binary(operator=">" | ">=", left=Call(function="size", arguments=(Name(name=name),)), right=right) if (
-                name == novel_slot(slot)
+                name == str(typed.parts[slot].news)
             ):
                 return wanted and not subject.reads(right)
             case Binary(operator="in", left=left, right=Name(name=name)) if name == slot:
@@ -122,7 +123,7 @@ def _changes(subject: ProvedPolicy, slot: str, declared: Field) -> Iterator[_Cha
 
 def _novel_member(subject: ProvedPolicy, slot: str, before: Members) -> Iterator[_Change]:
     """Yield that a set has one member more outside its vocabulary."""
-    novel = novel_slot(slot)
+    novel = str(subject.policy.typed.parts[slot].news)
     named = subject.world.slots.get(novel)
     other = subject.world.term(novel, subject.policy.typed.slots[novel], f"more {novel}") if named else None
     if not isinstance(named, Items) or not isinstance(other, Items):
@@ -144,18 +145,19 @@ def _novel_member(subject: ProvedPolicy, slot: str, before: Members) -> Iterator
 
 def _parts(subject: ProvedPolicy, slot: str) -> frozenset[str]:
     """Return the slots that change with one: its own, its map's, and what is new in a set."""
-    novel = (novel_slot(slot),) if isinstance(subject.world.slots[slot], Members) else ()
-    return frozenset((slot, _owner(subject, slot), *novel))
+    part = subject.policy.typed.parts[slot]
+    novel = (str(part.news),) if isinstance(subject.world.slots[slot], Members) else ()
+    return frozenset((slot, _owner(part), *novel))
 
 
 def _with_map(subject: ProvedPolicy, slot: str, after: Term) -> dict[str, Term]:
     """Return the slots that change with one: a key's change is one of its map too."""
-    owner = _owner(subject, slot)
+    part = subject.policy.typed.parts[slot]
+    owner = _owner(part)
     whole = subject.world.slots[owner]
-    if owner == slot or not isinstance(whole, Entries):
+    if part.key is None or not isinstance(whole, Entries):
         return {slot: after}
-    key = slot.removeprefix(f"{owner}.")
-    return {slot: after, owner: replace(whole, of={**whole.of, key: (True, after)})}
+    return {slot: after, owner: replace(whole, of={**whole.of, part.key: (True, after)})}
 
 
 def _softens(subject: ProvedPolicy, change: _Change) -> Iterator[ProofFinding]:
@@ -194,7 +196,8 @@ def _finding(subject: ProvedPolicy, change: _Change, one: Input, other: Input) -
 
 def _shrunk(subject: ProvedPolicy, slot: str, one: Input, other: Input) -> tuple[Input, Input]:
     """Return a smaller pair, which differs in the same field only."""
-    path, _ = fields_of(subject.policy.typed)[_owner(subject, slot)]
+    typed = subject.policy.typed
+    path, _ = fields_of(typed)[_owner(typed.parts[slot])]
     sooner, later = value_at(one.given, path), value_at(other.given, path)
 
     def after(before: Input) -> Input:
@@ -209,6 +212,6 @@ def _shrunk(subject: ProvedPolicy, slot: str, one: Input, other: Input) -> tuple
     return (small, after(small)) if holds(small) else (one, other)
 
 
-def _owner(subject: ProvedPolicy, slot: str) -> str:
-    """Return the field of which a slot is a part: a map's key belongs to the map."""
-    return slot if slot in fields_of(subject.policy.typed) else slot.rpartition(".")[0]
+def _owner(slot: Slot) -> str:
+    """Return what is given of which a slot is a part: a map's key belongs to the map."""
+    return str(slot.whole if slot.key is not None else slot)

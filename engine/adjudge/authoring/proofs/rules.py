@@ -54,7 +54,7 @@ def _plant(subject: ProvedPolicy, rule: Rule) -> None:
     if subject.clean is None:
         return
     for guess in guesses(rule.condition, subject.policy.typed):
-        given = put_all(subject.clean.given, guess)
+        given = put_all(subject.clean.given, guess, subject.policy.typed)
         moment = guess.get(NOW, subject.clean.now)
         subject.look(Input(given=given, now=moment if isinstance(moment, datetime) else None))
 
@@ -100,9 +100,10 @@ def _decides_transplanted(subject: ProvedPolicy, rule: Rule) -> bool:
     firing = next((found for found, verdict in subject.seen if rule.id in verdict.matched), None)
     if firing is None or subject.clean is None:
         return False
-    values = {slot: value_at(firing.given, tuple(slot.split("."))) for slot in sorted(subject.reads(rule.condition))}
+    typed = subject.policy.typed
+    values = {slot: value_at(firing.given, typed.path_of(slot)) for slot in sorted(subject.reads(rule.condition))}
     known = {slot: value for slot, value in values.items() if value is not None}
-    subject.look(Input(given=put_all(subject.clean.given, known), now=firing.now or subject.clean.now))
+    subject.look(Input(given=put_all(subject.clean.given, known, typed), now=firing.now or subject.clean.now))
     return _decides_alone(subject, rule)
 
 

@@ -8,12 +8,13 @@ from adjudge.authoring.proofs.finding import ProofFinding, Witness
 from adjudge.authoring.proofs.inquiry import Found, NotProved
 from adjudge.authoring.proofs.shrink import shrunk
 from adjudge.authoring.proofs.subject import ProvedPolicy, not_proved, slots_of, span_of
-from adjudge.authoring.proofs.world import Input, fields_of, novel_slot, put, value_at
+from adjudge.authoring.proofs.world import Input, fields_of, put, value_at
 from adjudge.expr.nodes import Has, Node, walk
 from adjudge.expr.printing import unparse
 from adjudge.expr.smt.logic import conj, disj, neg
 from adjudge.expr.smt.world import known_where
 from adjudge.model import Outcome, Verdict
+from adjudge.policy.slots import Slot
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
 
@@ -30,25 +31,26 @@ def softening_losses(subject: ProvedPolicy) -> Iterator[ProofFinding]:
         found = list(_lost(subject, name, _slots(subject, name)))
         yield from found
         for slot in fields if name in typed.signals and not found else ():
-            if slot.startswith(f"{name}.") and any(_asking(typed, slot)):
+            if typed.parts[slot].owner == name and any(_asking(typed, slot)):
                 yield from _lost(subject, slot, _slots(subject, slot))
 
 
 def _slots(subject: ProvedPolicy, name: str) -> dict[str, None]:
     """Return what is lost with a signal, an input, or a field of a signal."""
-    owned = [slot for slot in fields_of(subject.policy.typed) if _is_of(slot, name)]
+    typed = subject.policy.typed
+    owned = [slot for slot in fields_of(typed) if _is_of(typed.parts[slot], name)]
     return dict.fromkeys(part for slot in owned for part in slots_of(subject.policy, slot))
 
 
-def _is_of(slot: str, name: str) -> bool:
-    """Whether a slot is lost with a signal or a field: it is it, what is new in it, or a part."""
-    return slot in (name, novel_slot(name)) or slot.startswith(f"{name}.")
+def _is_of(slot: Slot, name: str) -> bool:
+    """Whether a slot is lost with a signal or a field: it is it, what is novel in it, or a part."""
+    return name in (slot.owner, str(slot), str(slot.whole))
 
 
 def _asking(typed: TypedPolicy, name: str) -> Iterator[Node]:
     """Yield the `has` of what is lost, or of a variable that reads it."""
     for node in walk(*typed.variables.values(), *typed.conditions):
-        if isinstance(node, Has) and any(_is_of(slot, name) for slot in typed.reads.slots(node)):
+        if isinstance(node, Has) and any(_is_of(typed.parts[slot], name) for slot in typed.reads.slots(node)):
             yield node
 
 
@@ -57,7 +59,7 @@ def _lost(subject: ProvedPolicy, name: str, slots: dict[str, None]) -> Iterator[
     if not _can_soften(typed, name):
         return
     for found, verdict in subject.seen:
-        if subject.verdict(without(found, name)).outcome < min(_floor(typed), verdict.outcome):
+        if subject.verdict(without(found, name, typed)).outcome < min(_floor(typed), verdict.outcome):
             yield _finding(subject, name, found)
             return
     unknown = {slot: known_where(subject.world.slots[slot], False) for slot in slots}
@@ -93,11 +95,10 @@ def _can_soften(typed: TypedPolicy, name: str) -> bool:
     return typed.when_unknown is Outcome.PASS or any(_asking(typed, name))
 
 
-def without(found: Input, name: str) -> Input:
+def without(found: Input, name: str, typed: TypedPolicy) -> Input:
     """Return an input without a signal, an input field, or a field of a signal."""
     given = found.given
-    for lost in (name, novel_slot(name)):
-        path = tuple(lost.split("."))
+    for path in (typed.path_of(name), *((typed.parts[name].news.path,) if name in typed.parts else ())):
         if value_at(given, path) is not None:
             given = put(given, path, None)
     return Input(given=given, now=found.now)
@@ -109,13 +110,14 @@ def _floor(typed: TypedPolicy) -> Outcome:
 
 
 def _finding(subject: ProvedPolicy, name: str, found: Input) -> ProofFinding:
-    default = _floor(subject.policy.typed)
+    typed = subject.policy.typed
+    default = _floor(typed)
 
     def holds(one: Input) -> bool:
-        return subject.verdict(without(one, name)).outcome < min(default, subject.verdict(one).outcome)
+        return subject.verdict(without(one, name, typed)).outcome < min(default, subject.verdict(one).outcome)
 
     one = shrunk(found, holds)
-    other = without(one, name)
+    other = without(one, name, typed)
     before, after = subject.verdict(one), subject.verdict(other)
     because, spans, is_said = _cause(subject, name, after)
     return ProofFinding(
@@ -155,4 +157,5 @@ def _cause(subject: ProvedPolicy, name: str, after: Verdict) -> tuple[str, tuple
 
 
 def _owned(subject: ProvedPolicy, condition: Node, name: str) -> bool:
-    return any(_is_of(slot, name) for slot in subject.reads(condition))
+    parts = subject.policy.typed.parts
+    return any(_is_of(parts[slot], name) for slot in subject.reads(condition))

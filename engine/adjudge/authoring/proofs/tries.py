@@ -17,6 +17,7 @@ from adjudge.authoring.proofs.world import Input, fields_of, put
 from adjudge.expr.nodes import Call, Literal, names_in, walk
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.policy.policy import Policy
+from adjudge.policy.slots import is_within
 from adjudge.values.fields import Field
 from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, EnumType, ListType, MapType, SetType
 
@@ -66,7 +67,7 @@ def _read(policies: Sequence[Policy]) -> dict[tuple[str, ...], Field]:
         typed = policy.typed
         read = names_in(*typed.variables.values(), *typed.conditions)
         for slot, (path, declared) in fields_of(typed).items():
-            if any(name == slot or name.startswith(f"{slot}.") for name in read):
+            if any(is_within(name, slot) for name in read):
                 found[path] = declared
     return found
 

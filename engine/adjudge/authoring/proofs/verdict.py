@@ -127,9 +127,7 @@ class _Judge:
         default = self.typed.when_unknown
         unknown: dict[Outcome, list[Prop]] = {outcome: [] for outcome in Outcome}
         for slot in sorted(slots):
-            signal = self.typed.signals.get(slot.partition(".")[0])
-            worth = signal.when_unknown if signal is not None and signal.when_unknown is not None else default
-            unknown[worth].append(neg(self.translator.world.slots[slot].known))
+            unknown[self.typed.worth_of(slot)].append(neg(self.translator.world.slots[slot].known))
         nothing = neg(any_of(prop for props in unknown.values() for prop in props))
 
         def at_least(outcome: Outcome) -> Prop:

@@ -16,7 +16,7 @@ from adjudge.expr.smt.translate import Translator
 from adjudge.expr.smt.values import holds, value_of
 from adjudge.expr.smt.world import World, as_number, number_val
 from adjudge.policy.policy import Policy
-from adjudge.policy.slots import NOVEL, NOW
+from adjudge.policy.slots import NOW, Slot
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import Field
 from adjudge.values.types import STRING
@@ -38,10 +38,9 @@ def fields_of(typed: TypedPolicy) -> dict[str, tuple[tuple[str, ...], Field]]:
     fields: dict[str, tuple[tuple[str, ...], Field]] = {name: ((name,), f) for name, f in typed.inputs.items()}
     for signal in typed.signals.values():
         fields |= {f"{signal.name}.{name}": ((signal.name, name), field) for name, field in signal.fields.items()}
-    keys = {f"{slot}.{key}" for slot, (_, field) in fields.items() for key in field.vocabulary or ()}
-    for slot, field in typed.slots.items():
-        if slot not in fields and slot not in keys and slot != NOW:
-            fields[slot] = (tuple(slot.split(".")), field)
+    for name, slot in typed.parts.items():
+        if name not in fields and slot.key is None and name != NOW:
+            fields[name] = (slot.path, typed.slots[name])
     return fields
 
 
@@ -53,20 +52,22 @@ def world_of(*policies: Policy, name: str = "") -> tuple[World, Translator]:
         world.declare({slot: field for slot, (_, field) in fields_of(typed).items() if slot not in world.slots})
         if NOW not in world.slots:
             world.declare({NOW: typed.slots[NOW]})
-    world.constraints += novel_readings(world)
+    parts = {name: slot for policy in reversed(policies) for name, slot in policy.typed.parts.items()}
+    world.constraints += novel_readings(world, parts)
     return world, translator_of(policies[0], world)
 
 
-def novel_readings(world: World) -> list[Prop]:
-    """Return what holds of every `novel_` list by the way it is read, see `policy.slots.join_novel`."""
+def novel_readings(world: World, parts: Mapping[str, Slot]) -> list[Prop]:
+    """Return what holds of every list of novel words by the way it is read, see `policy.slots.join_novel`.
+
+    parts: the slots of who reads them, by full name.
+    """
     found: list[Prop] = []
-    for slot, items in world.slots.items():
-        beside = world.slots.get(_beside(slot))
-        if (
-            isinstance(items, Items)
-            and slot.rpartition(".")[2].startswith(NOVEL)
-            and isinstance(beside, Members | Entries)
-        ):
+    for name, items in world.slots.items():
+        if name not in parts or not parts[name].novel:
+            continue
+        beside = world.slots.get(str(parts[name].whole))
+        if isinstance(items, Items) and isinstance(beside, Members | Entries):
             found.append(implies(items.known, beside.known))
             if isinstance(beside, Members):
                 found.append(neg(conj(items.known, beside.open)))
@@ -82,18 +83,6 @@ def _distinct(items: Items) -> Iterator[Prop]:
             yield neg(conj(items.known, here, there, alike))
 
 
-def novel_slot(slot: str) -> str:
-    """Return the slot of what is new in a field."""
-    owner, dot, name = slot.rpartition(".")
-    return f"{owner}{dot}{NOVEL}{name}"
-
-
-def _beside(slot: str) -> str:
-    """Return the field of which a `novel_` list is said."""
-    owner, dot, name = slot.rpartition(".")
-    return f"{owner}{dot}{name.removeprefix(NOVEL)}"
-
-
 def translator_of(policy: Policy, world: World) -> Translator:
     """Return a translator of a policy's conditions in a world."""
     lists: dict[str, tuple[object, ...]] = {f"lists.{name}": values for name, values in policy.typed.lists.items()}
@@ -103,10 +92,11 @@ def translator_of(policy: Policy, world: World) -> Translator:
 def coded_texts(policies: list[TypedPolicy]) -> frozenset[str]:
     """Return the slots whose texts are only ever compared with constants: for those, numbers do."""
     slots = {name for typed in policies for name, field in typed.slots.items() if field.type == STRING}
+    wholes = [(name, str(slot.whole)) for typed in policies for name, slot in typed.parts.items()]
     for typed in policies:
         for condition in (*typed.variables.values(), *typed.conditions):
             used = set(_used_as_texts(condition, typed))
-            slots -= used | {slot for slot in slots if slot.rpartition(".")[0] in used}  # a map's keys may be computed
+            slots -= used | {name for name, whole in wholes if whole in used}  # a map's keys may be computed
     return frozenset(slots)
 
 
@@ -132,9 +122,10 @@ def input_of(model: Any, world: World, *policies: Policy) -> Input:
     """Return the input that a model stands for: only what is known."""
     given: dict[str, Any] = {}
     fields = {slot: found for policy in policies for slot, found in fields_of(policy.typed).items()}
+    parts = {name: slot for policy in policies for name, slot in policy.typed.parts.items()}
     for slot, (path, declared) in fields.items():
         value = value_of(model, world.slots[slot], declared, world.codes)
-        if value is None and path[-1].startswith(NOVEL) and _is_known_beside(model, world, slot):
+        if value is None and parts[slot].novel and _is_known(model, world, parts[slot].whole):
             value = NO_LIST
         if value is not None or declared.left_out is not None:  # what is not there might be taken for left out
             part = given
@@ -161,18 +152,18 @@ def put(given: object, path: tuple[str, ...], value: object) -> dict[str, object
     return inner if new is None else {**inner, name: new}
 
 
-def put_all(given: Mapping[str, object], values: Mapping[str, object]) -> Mapping[str, object]:
+def put_all(given: Mapping[str, object], values: Mapping[str, object], typed: TypedPolicy) -> Mapping[str, object]:
     """Return a nested mapping with other values of some slots; `now` stands elsewhere."""
     for slot, value in values.items():
         if slot != NOW:
-            given = put(given, tuple(slot.split(".")), value)
+            given = put(given, typed.path_of(slot), value)
     return given
 
 
-def _is_known_beside(model: Any, world: World, slot: str) -> bool:
-    """Whether the field of which a `novel_` list is said is known: then the list is too, unless it is refused."""
-    beside = world.slots.get(_beside(slot))
-    return beside is not None and holds(model, beside.known)
+def _is_known(model: Any, world: World, whole: Slot) -> bool:
+    """Whether a field is known: then what is novel in it is too, unless it is refused."""
+    term = world.slots.get(str(whole))
+    return term is not None and holds(model, term.known)
 
 
 def fixed(world: World, policy: Policy, values: Mapping[str, object]) -> list[Any]:

@@ -13,6 +13,7 @@ from adjudge.plugin import Provider
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.document import POLICY_NAME
 from adjudge.policy.loading.load import read_policy
+from adjudge.policy.slots import novel_of
 from adjudge.texts import split_lines
 from adjudge.values.fields import Field
 from adjudge.values.types import BOOL, DOUBLE, INT, EnumType, MapType, SetType
@@ -96,7 +97,7 @@ def _policy(answers: Answers, fields: Mapping[str, Field]) -> str:
         rules += [
             "  - id: new-risk",
             "    description: The vendor has learnt a risk that this policy does not know yet",
-            f"    when: size({answers.signal}.novel_{novel[0]}) > 0",
+            f"    when: size({answers.signal}.{novel_of(novel[0])}) > 0",
             "    then: review",
         ]
     if answers.inputs:

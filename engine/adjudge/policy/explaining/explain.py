@@ -58,18 +58,12 @@ class _Explainer:
             self.values[name] = None if isinstance(answer, Unknown) else answer
             if isinstance(answer, Unknown):
                 self.lost[f"`{name}` is unknown"] = answer
-        self.hidden = frozenset(
-            ()
-            if personal
-            else (name for name, slot in self.typed.slots.items() if self.is_personal(name, slot.personal))
-        )
+        self.hidden = frozenset(() if personal else (name for name in self.typed.slots if self.is_personal(name)))
 
-    def is_personal(self, slot: str, declared: bool) -> bool:
+    def is_personal(self, slot: str) -> bool:
         """Whether a slot, or the field of which it is a part, is personal."""
-        owner, _, rest = slot.partition(".")
-        fields = self.typed.signals[owner].fields if owner in self.typed.signals else self.typed.inputs
-        name = (rest if owner in self.typed.signals else slot).removeprefix("novel_").partition(".")[0]
-        return declared or (name in fields and fields[name].personal)
+        slots = self.typed.slots
+        return slots[slot].personal or slots[str(self.typed.parts[slot].whole)].personal
 
     def answer(self, node: Node) -> object:
         return evaluate(node, self.values, functions=self.functions)
@@ -156,10 +150,8 @@ class _Explainer:
     def doubt(self, node: Node) -> Outcome:
         """Return the `when_unknown` of what is unknown to a condition: the most severe one, else the policy's."""
         slots = self.typed.reads.slots(node)
-        owners = {slot.partition(".")[0] for slot in slots if self.values.get(slot) is None}
-        signals = [self.typed.signals.get(owner) for owner in owners]
-        owns = [signal.when_unknown if signal is not None else None for signal in signals]
-        return max((own or self.typed.when_unknown for own in owns), default=self.typed.when_unknown)
+        worths = (self.typed.worth_of(slot) for slot in slots if self.values.get(slot) is None)
+        return max(worths, default=self.typed.when_unknown)
 
     def part(self, node: Node) -> Part:
         """Take a condition apart; constants stand only in the text of what holds them.

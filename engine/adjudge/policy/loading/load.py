@@ -98,11 +98,11 @@ def _typed(reader: Reader, document: Document, files: Files, catalogue: Catalogu
     signals = declarations.signals(document.signals, catalogue.providers)
     lists = read_lists(reader, document.lists, files)
 
-    slots = declare(inputs)
-    for name in slots.keys() - inputs.keys():
-        declarations.taken.setdefault(name.partition(".")[0], "the list of an input's new values")
-    for signal in signals.values():
-        slots |= declare(signal.fields, f"{signal.name}.")
+    of_inputs = declare(inputs)
+    for name in (str(slot) for slot in of_inputs if slot.novel and str(slot) not in inputs):
+        declarations.taken.setdefault(name, "the list of an input's new values")
+    of_signals = [declare(signal.fields, signal.name) for signal in signals.values()]
+    slots = {str(slot): field for declared in (of_inputs, *of_signals) for slot, field in declared.items()}
     slots[NOW] = Field(type=TIMESTAMP)
     names = {
         **declarations.names,
@@ -119,7 +119,7 @@ def _typed(reader: Reader, document: Document, files: Files, catalogue: Catalogu
             if declarations.claim(form[0], "a variable") is not None
         }
     )
-    thresholds = Thresholds(reader, slots, names, document.complete).read(document.thresholds)
+    thresholds = Thresholds(reader, slots, signals, names, document.complete).read(document.thresholds)
     rules = tuple(
         Rule(
             id=form.id,

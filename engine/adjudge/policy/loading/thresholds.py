@@ -13,10 +13,11 @@ from adjudge.policy.loading.declarations import DAMAGED_SIGNAL
 from adjudge.policy.loading.document import BAND_KEYS, CAUGHT, upper_snake
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.reader import Reader
+from adjudge.policy.slots import beginnings
 from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar
-from adjudge.policy.typed import Rule
+from adjudge.policy.typed import Rule, SignalDeclaration
 from adjudge.source import Span
 from adjudge.texts import about, in_digits
 from adjudge.values.fields import Bound, Field, read
@@ -44,11 +45,13 @@ _PER_CENT = 100
 class Thresholds:
     """Reads the table of one policy.
 
-    slots: every field by its full name. names: all that conditions can name; what only stands there has no threshold.
+    slots: every field by its full name. signals: by name. names: all that conditions can name; what only stands there
+    has no threshold.
     """
 
     reader: Reader
     slots: Mapping[str, Field]
+    signals: Mapping[str, SignalDeclaration]
     names: Mapping[str, Type]
     complete: bool = True
     rules: dict[str, Rule] = field(default_factory=dict)
@@ -64,11 +67,8 @@ class Thresholds:
 
     def unknown(self, path: str, key: Scalar) -> None:
         """Blame a path that leads to no field, unless it was its declaration that failed."""
-        fields = [
-            name
-            for name, declared in self.slots.items()
-            if name.rpartition(".")[0] == path and not isinstance(declared.type, ListType)
-        ]
+        declared = self.signals[path].fields if path in self.signals else {}
+        fields = [f"{path}.{name}" for name, one in declared.items() if not isinstance(one.type, ListType)]
         if fields:
             hint = f"name one of its fields: {', '.join(fields[:6])}"
             self.reader.blame("type-threshold", f"`{shown(path)}` is a signal", key.span, hint)
@@ -81,9 +81,7 @@ class Thresholds:
 
     def is_damaged(self, path: str) -> bool:
         """Whether the declaration of a field, or of all its signal, was blamed."""
-        parts = path.split(".")
-        above = (".".join(parts[: at + 1]) for at in range(len(parts)))
-        return any(self.names.get(name) in (DYN, DAMAGED_SIGNAL) for name in above)
+        return any(self.names.get(name) in (DYN, DAMAGED_SIGNAL) for name in beginnings(path))
 
     def entry(self, path: str, declared: Field, key: Scalar, node: yaml.YamlNode) -> None:
         """Read one field's part of the table; its shape follows the field's type."""

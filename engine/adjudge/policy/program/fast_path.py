@@ -71,14 +71,14 @@ class _Path:
         asked = {name: fields for name, fields in signals.items() if self._uses(f"{name}.")}
         read = sum(self._is_read(name, declared) for name, declared in inputs.items())
         self._mapping("given", read + len(asked))
-        if not all(self._slot(name, name, "given", declared) for name, declared in inputs.items()):
+        if not all(self._slot("", name, "given", declared) for name, declared in inputs.items()):
             return False
         self._level()
         for name, fields in asked.items():
             part = f"p{name}"
             self.takes.append(pyast.assign(part, _item("given", name)))
             self._mapping(part, sum(self._is_read(f"{name}.{one}", declared) for one, declared in fields.items()))
-            if not all(self._slot(f"{name}.{one}", one, part, declared) for one, declared in fields.items()):
+            if not all(self._slot(f"{name}.", one, part, declared) for one, declared in fields.items()):
                 return False
             self._level()
         return True
@@ -103,14 +103,14 @@ class _Path:
             self.tests.append(enough)
         self._level()
 
-    def _slot(self, slot: str, key: str, mapping: str, declared: Field) -> bool:
-        used = self.reader.used
+    def _slot(self, prefix: str, key: str, mapping: str, declared: Field) -> bool:
+        slot, used = prefix + key, self.reader.used
         novel = novel_name(key, declared)
-        if novel is not None and slot.removesuffix(key) + novel in used and not isinstance(declared.type, SetType):
+        if novel is not None and prefix + novel in used and not isinstance(declared.type, SetType):
             return False
         if isinstance(declared.type, SetType):
             assert novel is not None
-            return self._set(slot, key, slot.removesuffix(key) + novel, novel, mapping)
+            return self._set(slot, key, prefix + novel, novel, mapping)
         if isinstance(declared.type, MapType) and declared.type.keys is not None:
             return slot not in used and (not self._uses(f"{slot}.") or self._keyed(slot, key, mapping, declared))
         return slot not in used or self._scalar(slot, _item(mapping, key), declared)

@@ -24,7 +24,6 @@ from adjudge.policy.program.index import SlotFact, ValueTable, by_value, cut_poi
 from adjudge.policy.program.slot_code import SlotCode, Tables
 from adjudge.policy.program.terms import Fact, Splitter
 from adjudge.policy.program.verdict import VerdictBuilder, with_problems
-from adjudge.policy.slots import NOVEL
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.types import EnumType
 
@@ -145,7 +144,7 @@ class _Compiler:
         return names.pop() if len(names) == 1 and names <= self.policy.slots.keys() else None
 
     def _by_value(self, slot: str) -> bool:
-        return by_value(self.policy.slots[slot].type) or slot.rpartition(".")[2].startswith(NOVEL)
+        return by_value(self.policy.slots[slot].type) or self.policy.parts[slot].novel
 
     def _asking(self, node: Node, slot: str, *, quick: bool) -> Callable[[object], bool | None]:
         """Return a fact as a function of its slot's value: compiled where it is asked while deciding."""

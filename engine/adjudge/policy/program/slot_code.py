@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from adjudge.expr import pyast
 from adjudge.policy.program.index import VALUE_LENGTH_MAX, VALUES_MAX, CutTable, Unsure, ValueTable
-from adjudge.policy.slots import TEXTS, join_novel, novel_name
+from adjudge.policy.slots import NOW, TEXTS, is_within, join_novel, novel_name
 from adjudge.values.fields import Field, describe, read
 from adjudge.values.literals import DURATION_MAX, INT_MAX, INT_MIN
 from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, EnumType, MapType, SetType
@@ -174,12 +174,12 @@ class SlotCode:
                 [pyast.assign("given", pyast.call("dict", pyast.load("given")))],
             ),
         ]
-        if "now" in self.used:
-            body += self._scalar("now", pyast.load("now"))
+        if NOW in self.used:
+            body += self._scalar(NOW, pyast.load("now"))
         body.append(pyast.assign("get", pyast.attribute(pyast.load("given"), "get")))
         body += self._fields(inputs, "")
         for name, fields in signals.items():
-            if not any(slot.startswith(f"{name}.") for slot in self.used):
+            if not any(is_within(slot, name) for slot in self.used):
                 continue
             body.append(pyast.assign("part", pyast.method(pyast.load("given"), "get", pyast.constant(name))))
             left_out = {one: None for one, declared in fields.items() if declared.left_out is not None}
@@ -216,7 +216,8 @@ class SlotCode:
                 if slot in self.used or prefix + novel in self.used:
                     body += self._set(slot, name, prefix + novel, novel, declared)
             elif isinstance(declared.type, MapType) and declared.type.keys is not None:
-                body += self._keyed_map(slot, name, declared)
+                assert novel is not None
+                body += self._keyed_map(slot, name, prefix + novel, novel, declared)
             elif slot in self.used:
                 body += self._scalar(slot, self._taken(name, declared))
         return body
@@ -370,18 +371,15 @@ class SlotCode:
                 body.append(pyast.assign(self.variable(of), pyast.attribute(pyast.load(reading), part)))
         return body
 
-    def _keyed_map(self, slot: str, name: str, declared: Field) -> list[ast.stmt]:
+    def _keyed_map(self, slot: str, name: str, novel_slot: str, novel: str, declared: Field) -> list[ast.stmt]:
         assert isinstance(declared.type, MapType) and declared.type.keys is not None
         keys = [key for key in declared.type.keys if f"{slot}.{key}" in self.used]
-        novel_slot = f"{slot.rpartition('.')[0]}.{novel_name(name, declared)}".lstrip(".")
         if not keys and slot not in self.used and novel_slot not in self.used:
             return []
         held = self.variable(slot)
         value = pyast.load(held)
         body = [pyast.assign(held, _get(name))]
         if novel_slot in self.used:
-            novel = novel_name(name, declared)
-            assert novel is not None
             found = pyast.call_method(
                 "reader",
                 "novel_keys",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import msgspec
 
 from adjudge.model import OUTCOMES, Outcome, Verdict
+from adjudge.policy.slots import source_of
 from adjudge.policy.typed import Row, TypedPolicy
 
 MEMO_MAX = 8192
@@ -97,11 +98,11 @@ class VerdictBuilder:
         self._rows: tuple[Row, ...] = card.rows if card is not None else ()
         self._default = policy.when_unknown.severity
         self._slots = slots
-        self._owners = [name.partition(".")[0] for name in slots]
+        self._owners = [source_of(name) for name in slots]
         self._owned_slots = {
             owner: _mask(at for at, other in enumerate(self._owners) if other == owner) for owner in self._owners
         }
-        self._worth = [_slot_worth(policy, owner) for owner in self._owners]
+        self._worth = [policy.worth_of(name).severity for name in slots]
         self._readers = [_mask(at for at, read in enumerate(reads) if name in read) for name in slots]
         owns = [rule.when_unknown for rule in policy.rules]
         owns += [card.when_unknown if card is not None else None] * len(self._rows)
@@ -232,10 +233,3 @@ def with_problems(verdict: Verdict, problems: Sequence[tuple[str, str]]) -> Verd
 
 def _mask(numbers: Iterator[int]) -> int:
     return sum(1 << number for number in numbers)
-
-
-def _slot_worth(policy: TypedPolicy, owner: str) -> int:
-    """What an unknown slot of a signal or input is worth: an input has no `when_unknown` of its own."""
-    signal = policy.signals.get(owner)
-    own = signal.when_unknown if signal is not None else None
-    return (policy.when_unknown if own is None else own).severity
