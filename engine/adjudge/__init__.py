@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from adjudge import moved
+
 if TYPE_CHECKING:
     from adjudge.engine import Engine
     from adjudge.errors import (
@@ -69,6 +71,9 @@ _HOMES = {
     **dict.fromkeys(("Decision", "Face", "Outcome", "Request", "Signal", "SignalStatus", "Verdict"), "model"),
 }
 """Modules of the public names; what is not here is an error."""
+
+
+moved.install()
 
 
 def __getattr__(name: str) -> object:

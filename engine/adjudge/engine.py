@@ -27,6 +27,7 @@ from adjudge.ledger.guarded import GuardedStore
 from adjudge.ledger.memory import MemoryStore
 from adjudge.ledger.warm import warm
 from adjudge.model import Decision, Request, Signal, SignalStatus, Verdict
+from adjudge.moved import warn as warn_of_old_name
 from adjudge.plugin import DecisionObserver, DecisionStore, Limits
 from adjudge.policy.policy import Policy
 from adjudge.registry import Registry
@@ -72,6 +73,7 @@ class Engine:
         guards: Guards | None = None,
         allowed: Allowed = ANY_HOST,
         clock: Callable[[], datetime] = _utc_now,
+        journal: AuditTrail | None = None,
     ) -> None:
         """Put an engine together; `Engine.open` does it from a configuration file.
 
@@ -80,11 +82,16 @@ class Engine:
         process's own unless given.
         allowed: what policies may have providers use; a signal that would use more is not asked, and says so.
         store: recalls decisions; unless given, `memory` does, for a day, and is warmed from the trail.
-        clock: an aware time, read once for each decision.
+        clock: an aware time, read once for each decision. journal: what `trail` was called before.
         Raises SetupError for policies of the same name, or none, and for limits of a provider that is not there;
         PluginError where the registry lacks a provider; AuditUnavailable and AuditBroken where the trail cannot be
         read.
         """
+        if journal is not None:
+            warn_of_old_name("Engine(journal=…)", "Engine(trail=…)", stacklevel=2)
+            if trail is not None:
+                raise SetupError("`journal` is the old name of `trail`: give one of the two")
+            trail = journal
         self.policies: Mapping[str, Policy] = {policy.name: policy for policy in policies}
         if not policies or len(self.policies) < len(policies):
             raise SetupError("an engine needs policies, each with a name of its own")

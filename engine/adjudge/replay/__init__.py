@@ -1,1 +1,8 @@
 """Recorded decisions, evaluated again."""
+
+from typing import TYPE_CHECKING
+
+from adjudge.moved import names_of
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of(__name__)
