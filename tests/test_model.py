@@ -92,10 +92,10 @@ def test_face_kind_is_found_from_the_first_bytes_unless_given(data: bytes, expec
         (lambda: Face.from_url("https://h /a"), "face.url: must be an http or https URL"),
         (lambda: Face.from_url("https://h/a "), "face.url: must be an http or https URL"),
         (lambda: Face.from_url("https://h:99999/"), "face.url: must be an http or https URL"),
-        (lambda: Face.from_base64(None), "face.base64: must be a text"),  # type: ignore[arg-type]
-        (lambda: Face.from_file("a\0b"), "face.file: is no path"),
-        (lambda: Face.from_file("\ud800"), "face.file: is no path"),
-        (lambda: Face.from_file(None), "face.file: is no path"),  # type: ignore[arg-type]
+        (lambda: Face.from_base64(None), "face.base64: must be a string"),  # type: ignore[arg-type]
+        (lambda: Face.from_file("a\0b"), "face.file: is not a path"),
+        (lambda: Face.from_file("\ud800"), "face.file: is not a path"),
+        (lambda: Face.from_file(None), "face.file: is not a path"),  # type: ignore[arg-type]
         (lambda: Face.from_file("gone.jpg"), "face.file: cannot read gone.jpg: No such file or directory"),
     ],
 )

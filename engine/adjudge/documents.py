@@ -141,7 +141,7 @@ def _known(content: Mapping[str, object], keys: Sequence[str], place: str) -> di
         if key not in keys:
             said = key[:NAME_SHOWN] if isinstance(key, str) else describe(key)
             hint = did_you_mean(said, keys) or f"it takes {', '.join(keys)}"
-            raise RequestError("means nothing here", where=f"{place}{said}", hint=hint)
+            raise RequestError("unknown key", where=f"{place}{said}", hint=hint)
     return {key: value for key, value in content.items() if value is not None}
 
 
@@ -184,7 +184,7 @@ def _face(form: Mapping[str, object], folder: Path | None) -> Face:
     if folder is None:
         raise RequestError("files are not read here", where="face.file", hint="send the face as base64, or its url")
     if "\0" in said or not said:
-        raise RequestError("is no path", where="face.file")
+        raise RequestError("is not a path", where="face.file")
     return Face.from_file(folder / said, media_type=kind)
 
 

@@ -94,7 +94,7 @@ class Engine:
             trail = journal
         self.policies: Mapping[str, Policy] = {policy.name: policy for policy in policies}
         if not policies or len(self.policies) < len(policies):
-            raise SetupError("an engine needs policies, each with a name of its own")
+            raise SetupError("an engine needs policies, each with its own name")
         for policy in policies:
             _ = policy.evaluate  # compiles it now, so that no request waits for that
         self.registry = registry

@@ -105,14 +105,14 @@ class Face:
         except OSError as error:
             raise RequestError(f"cannot read {path}: {error.strerror}", where="face.file") from None
         except (TypeError, ValueError):  # a NUL in it, or half a character
-            raise RequestError("is no path", where="face.file") from None
+            raise RequestError("is not a path", where="face.file") from None
         return cls.from_bytes(data, media_type=media_type)
 
     @classmethod
     def from_base64(cls, text: str, *, media_type: MediaType | None = None) -> Face:
         """Decode plain Base64, without a data-URI prefix. Raises RequestError where it is none."""
         if not isinstance(text, str | bytes):
-            raise RequestError("must be a text", where="face.base64")
+            raise RequestError("must be a string", where="face.base64")
         if len(text) > MEDIA_MAX_BYTES * 4 // 3 + 4:  # before it is looked at
             raise _too_large()
         return face_of_base64(lambda: plain_base64.pieces_of(text), media_type=media_type)

@@ -75,7 +75,7 @@ def _texts(kind: type | tuple[type, ...]) -> Callable[[object], bool]:
 
 
 _NAME: _Rule = (_is_name, "a name")
-_TEXT: _Rule = (_is_text, "a text")
+_TEXT: _Rule = (_is_text, "a string")
 _CALL: _Rule = (callable, "something to call")
 _AMOUNT = "a Decimal of at least 0"
 _COUNT: _Rule = (_or_none(_number(1, integer=True)), "an int of at least 1, or None")

@@ -111,11 +111,11 @@ class Registry:
             key = (kind, offered)
             expected = _KINDS.get(kind)
             if not (isinstance(thing, expected) if expected else kind in _OBJECTS or callable(thing)):
-                raise PluginError(f"what it offers as the {kind} `{offered}` is none", plugin=name)
+                raise PluginError(f"what it offers as the {kind} `{offered}` is not one", plugin=name)
             if isinstance(thing, Provider | Function) and (wrong := unfit(thing)) is not None:
                 raise PluginError(f"of the {kind} `{offered}`, {wrong}", plugin=name)
             if not isinstance(offered, str) or not offered:
-                raise PluginError(f"the name of a {kind} must be a text", plugin=name)
+                raise PluginError(f"the name of a {kind} must be a string", plugin=name)
             if key in taken:
                 raise PluginError(f"the {kind} `{offered}` is already registered", plugin=name)
             if strict and key in self._offers and self.owners.get(offered) not in {name, *self._offers[key]}:

@@ -69,7 +69,7 @@ def resolve_headers(headers: Mapping[str, str]) -> dict[str, str]:
         if not (secret := os.environ.get(found[1], "").strip()):
             raise SignalFailed(f"the environment has no {found[1]}", reason_code="CREDENTIALS_MISSING")
         if not secret.isascii() or not secret.isprintable():
-            raise SignalFailed(f"{found[1]} cannot stand in a header", reason_code="CREDENTIALS_DAMAGED")
+            raise SignalFailed(f"{found[1]} cannot be sent in a header", reason_code="CREDENTIALS_DAMAGED")
         return secret
 
     return {name: VARIABLE.sub(value, template) for name, template in headers.items()}
@@ -196,7 +196,7 @@ def _left_out(declared: Field, document: object, *, has_path: bool) -> object:
     if declared.within is not None:
         return declared.absent if isinstance(read_path(declared.within).find(document), Mapping) else None
     if declared.left_out is not None and not isinstance(document, Mapping | list if has_path else Mapping):
-        return Unusable("is not known: the answer is no object that it could be left out of")
+        return Unusable("is not known: the answer is not an object that it could be left out of")
     return None
 
 

@@ -65,7 +65,7 @@ class Proxies:
         except (ValueError, httpx.InvalidURL):
             good = False
         if not good:  # its value may hold a password
-            said = f"{name.upper()}_PROXY is no URL of an http or https proxy"
+            said = f"{name.upper()}_PROXY is not the URL of an http or https proxy"
             raise SignalFailed(said, kind="misconfigured", reason_code="PROXY_WRONG")
         return whole
 

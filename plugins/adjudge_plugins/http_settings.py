@@ -105,12 +105,12 @@ def _url(url: str) -> str:
     except ValueError:
         good = False
     if not good or not url.isascii() or not url.isprintable() or set(url) & set(' \\"<>^`|') or "#" in url:
-        raise ProviderConfigError("`url` is an http or https URL", "url")
+        raise ProviderConfigError("`url` must be an http or https URL", "url")
     if "@" in parts.netloc:
         raise ProviderConfigError("a URL here holds no password", "url", hint="send it in `headers`, as `${NAME}`")
     start = f"{parts.scheme}://{parts.netloc}"
     if not url.lower().startswith(start.lower()) or not _is_netloc(parts.netloc):
-        raise ProviderConfigError("the host of `url` stands there as it is, in ASCII", "url")
+        raise ProviderConfigError("the host of `url` must be written out, in ASCII", "url")
     _check_places(url, parts)
     return url
 
@@ -128,7 +128,7 @@ def _check_places(url: str, parts: SplitResult) -> None:
     for said in PLACE.findall(url):
         if not _PART.fullmatch(said):
             hint = f"inputs.<name>, {', '.join(_PARTS)}"
-            raise ProviderConfigError(f"`{{{said}}}` is no part of a request", "url", hint=hint)
+            raise ProviderConfigError(f"`{{{said}}}` is not a part of a request", "url", hint=hint)
     if set(parts.path + parts.query) & set("{}"):
         raise ProviderConfigError("a brace in `url` is not closed", "url", hint="write `{inputs.account_id}`")
 
@@ -137,21 +137,21 @@ def _headers(given: Mapping[str, Any], method: str) -> dict[str, str]:
     headers: dict[str, str] = {}
     for name, value in given.items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise ProviderConfigError(f"`{name}` is no header's name", "headers", str(name))
+            raise ProviderConfigError(f"`{name}` is not the name of a header", "headers", str(name))
         lower = name.lower()
         if lower in headers:
-            raise ProviderConfigError(f"the header `{name}` stands here twice", "headers", name)
+            raise ProviderConfigError(f"duplicate header `{name}`", "headers", name)
         if lower in _OF_THE_EXCHANGE or (lower == "content-type" and method == "GET"):
             hint = "delete it; it says how the request is sent"
             raise ProviderConfigError(f"the header `{name}` is set by the exchange itself", "headers", name, hint=hint)
         if not isinstance(value, str) or not value.isascii() or not value.isprintable() or value != value.strip():
-            raise ProviderConfigError(f"`{name}` is a text of one line", "headers", name)
+            raise ProviderConfigError(f"`{name}` must be a string of one line", "headers", name)
         if "${" in VARIABLE.sub("", value):
             hint = "write `${DEVICE_RISK_TOKEN}`"
             raise ProviderConfigError("`${` begins the name of an environment variable", "headers", name, hint=hint)
         if lower == "content-type" and not _JSON_TYPE.fullmatch(value):
             hint = "what is sent is JSON: write a type such as application/risk+json, or delete it"
-            raise ProviderConfigError(f"`{value}` is no type of JSON", "headers", name, hint=hint)
+            raise ProviderConfigError(f"`{value}` is not a type of JSON", "headers", name, hint=hint)
         headers[lower] = value
     return headers
 
@@ -172,7 +172,7 @@ def _check_face(path: JsonPath, name: str, method: str) -> None:
         return
     if path.expression != FACE_BASE64:
         hint = f"write `{name}: {FACE_BASE64}`"
-        raise ProviderConfigError(f"`{FACE_BASE64}` stands alone", "body", name, hint=hint)
+        raise ProviderConfigError(f"`{FACE_BASE64}` must be a path of its own", "body", name, hint=hint)
     if method == "GET":
         raise ProviderConfigError("a query has no room for a picture", "body", name, hint="write `method: POST`")
 
@@ -181,5 +181,5 @@ def _price(value: object) -> Decimal | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _DEAREST:
-        raise ProviderConfigError("`price` is a number above 0, of one call in USD", "price", hint="such as 0.05")
+        raise ProviderConfigError("`price` must be a number above 0, for one call in USD", "price", hint="such as 0.05")
     return Decimal(repr(value))

@@ -86,11 +86,11 @@ def _read_list(name: str, form: object) -> ListSettings:
     of = required_text(form, "of", name, hint="write `of: inputs.email`")
     if of not in _PARTS and not (of.startswith("inputs.") and of.removeprefix("inputs.").isidentifier()):
         raise ProviderConfigError(
-            f"`{of}` is no part of a request", name, "of", hint=f"inputs.<name>, {', '.join(_PARTS)}"
+            f"`{of}` is not a part of a request", name, "of", hint=f"inputs.<name>, {', '.join(_PARTS)}"
         )
     casefold = form.get("casefold", False)
     if not isinstance(casefold, bool):
-        raise ProviderConfigError("`casefold` is true or false", name, "casefold")
+        raise ProviderConfigError("`casefold` must be true or false", name, "casefold")
     file = Path(required_text(form, "file", name, hint="write `file: blocked.txt`"))
     return ListSettings(file=file, of=of, casefold=casefold)
 
@@ -139,7 +139,7 @@ class _ListFile:
     def _current(self) -> frozenset[str]:
         status = self.settings.file.stat()
         if not S_ISREG(status.st_mode):
-            raise OSError(EINVAL, "it is no file")
+            raise OSError(EINVAL, "it is not a file")
         state, now_ns = FileState.of(status), time_ns()
         if state != self.state or (self.is_young and state.is_at_rest(now_ns)):
             self.state, self.values = self._read()

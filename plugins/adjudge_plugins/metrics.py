@@ -143,12 +143,12 @@ def open_metrics(config: Mapping[str, Any]) -> Metrics:
     for key in config:
         if key not in _KEYS:
             hint = did_you_mean(str(key), _KEYS) or f"it takes {', '.join(_KEYS)}"
-            raise PluginError(f"`{key}` means nothing here: {hint}", plugin=OBSERVER)
+            raise PluginError(f"unknown key `{key}`: {hint}", plugin=OBSERVER)
     port, address = config.get("port", PORT), config.get("address", ADDRESS)
     if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= 65535:
-        raise PluginError("`port` is a whole number from 0 to 65535", plugin=OBSERVER)
+        raise PluginError("`port` must be an integer from 0 to 65535", plugin=OBSERVER)
     if not isinstance(address, str) or not address:
-        raise PluginError("`address` is a text, such as 127.0.0.1", plugin=OBSERVER)
+        raise PluginError("`address` must be a string, such as 127.0.0.1", plugin=OBSERVER)
     metrics = Metrics()
     if port:
         metrics.serve(port, address)

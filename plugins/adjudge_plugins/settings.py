@@ -14,7 +14,7 @@ def refuse_unknown_keys(config: Mapping[str, Any], known: Iterable[str], *path: 
     for key in config:
         if key not in names:
             hint = did_you_mean(str(key), names) or f"the keys here are {', '.join(names)}"
-            raise ProviderConfigError(f"`{key}` means nothing here", *path, str(key), hint=hint)
+            raise ProviderConfigError(f"unknown key `{key}`", *path, str(key), hint=hint)
 
 
 def text(config: Mapping[str, Any], key: str, *path: str) -> str | None:
@@ -23,9 +23,9 @@ def text(config: Mapping[str, Any], key: str, *path: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not value:
-        raise ProviderConfigError(f"`{key}` is a text", *path, key)
+        raise ProviderConfigError(f"`{key}` must be a string", *path, key)
     if "\0" in value:
-        raise ProviderConfigError(f"the character U+0000 stands in `{key}`", *path, key)
+        raise ProviderConfigError(f"`{key}` contains the character U+0000", *path, key)
     return value
 
 
@@ -62,5 +62,5 @@ def flag(config: Mapping[str, Any], key: str) -> bool:
     if value is None:
         return False
     if not isinstance(value, bool):
-        raise ProviderConfigError(f"`{key}` is true or false", key)
+        raise ProviderConfigError(f"`{key}` must be true or false", key)
     return value

@@ -324,7 +324,7 @@ def test_fsync_file_replaced_while_the_disk_failed_stops_the_writer(tmp_path: Pa
         assert disk.calls[-2:] == ["datasync", "open"]
         (tmp_path / "copy").write_bytes((tmp_path / SEGMENT).read_bytes())
         (tmp_path / "copy").rename(tmp_path / SEGMENT)
-        with pytest.raises(AuditBroken, match="another file stands in the log's place"):
+        with pytest.raises(AuditBroken, match="another file has taken the log's place"):
             log.write_blocking("decision", {"n": 3})
 
 

@@ -337,12 +337,12 @@ Damage = Callable[[list[bytes]], list[bytes]]
     [
         (lambda lines: [*lines, b'{"half\n'], 5, "is not an audit record"),
         (lambda lines: [*lines[:3], lines[3].replace(b"pass", b"fail"), b"torn"], 4, "do not have the hash"),
-        (lambda lines: lines[1:], 1, "record 2 stands where record 1 belongs"),
+        (lambda lines: lines[1:], 1, "record 2 is where record 1 belongs"),
         (lambda lines: [*lines[:3], lines[3].replace(b"pass", b"fail")], 4, "do not have the hash"),
         (lambda lines: [lines[0], lines[1].replace(b"pass", b"fail"), *lines[2:]], 2, "do not have the hash"),
-        (lambda lines: [lines[0], *lines[2:]], 2, "record 3 stands where record 2 belongs"),
-        (lambda lines: [lines[0], lines[2], lines[1], lines[3]], 2, "record 3 stands where record 2 belongs"),
-        (lambda lines: [*lines, lines[3]], 5, "record 4 stands where record 5 belongs"),
+        (lambda lines: [lines[0], *lines[2:]], 2, "record 3 is where record 2 belongs"),
+        (lambda lines: [lines[0], lines[2], lines[1], lines[3]], 2, "record 3 is where record 2 belongs"),
+        (lambda lines: [*lines, lines[3]], 5, "record 4 is where record 5 belongs"),
     ],
 )
 def test_log_that_does_not_verify_at_its_end_is_not_opened(

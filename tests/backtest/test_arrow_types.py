@@ -178,7 +178,7 @@ def test_whole_numbers_are_lengths_only_where_an_export_wrote_them(database: Any
     pq.write_table(pa.table({"age": [999_999, 1_000_000]}), tmp_path / "a.parquet")
     with pytest.raises(DataError) as error:
         open_dataset(database, tmp_path / "a.parquet", policy.typed)
-    assert error.value.hint == "a whole number has no unit: write an Arrow duration, or a text such as 36h in a CSV"
+    assert error.value.hint == "an integer has no unit: write an Arrow duration, or a string such as 36h in a CSV"
     pq.write_table(pa.table({"inputs.age": [999_999, 1_000_000]}), tmp_path / "b.parquet")
     runner = Runner(database, policy, open_dataset(database, tmp_path / "b.parquet", policy.typed))
     assert runner.backtest().rules[0].true == 1

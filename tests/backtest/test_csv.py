@@ -86,12 +86,12 @@ def test_files_are_read_as_they_stand(database: Any, tmp_path: Path, raw: bytes,
         (b"a,b\n1,2\n1,2,\n", "d.csv:3: the record has 3 fields"),
         (b"a,b\n1,2\n1\n", "d.csv:3: the record has 1 fields"),
         (b'a,b\n"x\ny",2\n1\n', "d.csv:4: the record has 1 fields"),
-        (b'a,b\n1,2\n"x"y,2\n', "d.csv:3: the record is no CSV"),
-        (b'a,b\n1,2\n"x,2\n3,4\n', "d.csv:3: the record is no CSV"),
+        (b'a,b\n1,2\n"x"y,2\n', "d.csv:3: the record is not CSV"),
+        (b'a,b\n1,2\n"x,2\n3,4\n', "d.csv:3: the record is not CSV"),
         (b"a,b\n1,2\ncaf\xe9,4\n", "d.csv:3: the line is not UTF-8"),
         (b"caf\xe9,b\n1,2\n", "d.csv:1: the line is not UTF-8"),
         ("a,b\n1,2\n".encode("utf-16"), "d.csv:1: the line is not UTF-8"),
-        (b"a,a\n1,2\n", "the column `a` stands there twice"),
+        (b"a,a\n1,2\n", "the column `a` appears twice"),
         (b"a,A\n1,2\n", "the columns `a` and `A` differ in case only"),
         (b'"a\nb",c\n1,2\n', "control character"),
         (b"a;b\n1;2\n", "separated by semicolons"),
@@ -245,7 +245,7 @@ def test_cells_that_cannot_be_read_are_counted_with_the_first_line(database: Any
     found = dataset(database, path, "  f: double\n  g: string\n  h: {type: int, personal: true}\n")
     assert found.notes == (
         "2 of 3 cells of `f` are unknown, being not a number such as `0.5` or `1e-3`: first `N/A` in line 5",
-        "1 of 3 cells of `h` are unknown, being not a whole number such as `-12`, of 64 bits: first line 5",
+        "1 of 3 cells of `h` are unknown, being not an integer such as `-12`, of 64 bits: first line 5",
         "1 cells of `g` are the text `NULL`; leave a cell empty where it is unknown",
     )
 
@@ -361,7 +361,7 @@ def test_a_packed_file_that_is_damaged_is_refused(database: Any, tmp_path: Path,
 @pytest.mark.parametrize("name", ["d.zip", "d.xlsx", "d.json", "d"])
 def test_other_files_are_refused_in_words(database: Any, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("f\n1\n")
-    with pytest.raises(DataError, match="is no Parquet or CSV file"):
+    with pytest.raises(DataError, match="is not a Parquet or CSV file"):
         count(database, tmp_path / name)
     broken = tmp_path / "all"
     broken.mkdir()

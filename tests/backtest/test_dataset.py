@@ -213,8 +213,8 @@ def test_labels_that_are_none_are_counted_and_told(tmp_path: Path) -> None:
     with connect() as connection:
         notes = open_dataset(connection, path, policy.typed).notes
     assert notes == (
-        "rows whose label is none of fraud, genuine: 2, such as `bad`, `ok`",
-        "rows whose outcome is none of pass, review, reject: 1, such as `declined`",
+        "rows whose label is not one of fraud, genuine: 2, such as `bad`, `ok`",
+        "rows whose outcome is not one of pass, review, reject: 1, such as `declined`",
     )
 
 

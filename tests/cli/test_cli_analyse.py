@@ -23,7 +23,7 @@ def faulty(folder: Path) -> Path:
 def test_analyse_of_a_fine_policy_says_what_forces_an_outcome(run: Any, folder: Path) -> None:
     result = run("analyse", "policy.yaml")
     assert result.exit_code == 0, result.stdout
-    assert "fields that force an outcome alone" in result.stdout
+    assert "fields that can force an outcome on their own" in result.stdout
     assert result.stdout.rstrip().splitlines()[-1].startswith("policy.yaml: ")
 
 

@@ -65,7 +65,7 @@ def test_labels_from_a_table_by_decision_or_merchant_biz_id(run: Run, log: Path,
     [
         ("label,source\nfraud,x\n", "labels.csv:2: there is no decision  in log"),
         ("decision_id,label,source\n@,frod,x\n", "a label is fraud or genuine, not `frod`"),
-        ("decision_id,label,source\n@,fraud,\n", "a source is a text of 1"),
+        ("decision_id,label,source\n@,fraud,\n", "a source must be a string of 1"),
         ("decision_id,label,source,on\n@,fraud,x,2999-01-01\n", "2999-01-01 has not come yet"),
         ("decision_id,label,source,on\n@,fraud,x,soon\n", "Invalid isoformat"),
         ("decision_id,lable,source\n@,fraud,x\n", "there is no column `lable`"),
@@ -145,7 +145,7 @@ def test_replay_says_what_it_can_no_longer_do(run: Run, folder: Path, log: Path)
     assert "`email` was erased" in run("replay", log, "--verbose").stdout
     what_if = run("replay", log, "--policy", "policy.yaml")
     assert what_if.exit_code == 0
-    assert "1 decision cannot be told: what they hang on was erased, as the log says" in what_if.stdout
+    assert "1 decision cannot be decided: what they depend on was erased, as the log says" in what_if.stdout
     assert json.loads(run("replay", log, "--policy", "policy.yaml", "--format", "json").stdout)["erased"] == 1
 
 
@@ -233,11 +233,11 @@ LATIN = "decision_id,label,source\n@,fraud,Cr\u00e9dit\n".encode("latin-1")
         (LATIN, "labels.csv:2: the byte 0xe9 is not UTF-8; save the table as CSV in UTF-8"),
         (LATIN.replace(b"\n", b"\r"), "labels.csv:2: the byte 0xe9 is not UTF-8"),
         ("label,source\nfraud,x\n".encode("utf-16"), "labels.csv:1: is UTF-16, not UTF-8"),
-        (b"decision_id,label,source,label\n@,fraud,x,genuine\n", "labels.csv:1: the column `label` stands twice"),
-        (b"decision_id,label,source, label\n@,fraud,x,genuine\n", "labels.csv:1: the column `label` stands twice"),
+        (b"decision_id,label,source,label\n@,fraud,x,genuine\n", "labels.csv:1: the column `label` appears twice"),
+        (b"decision_id,label,source, label\n@,fraud,x,genuine\n", "labels.csv:1: the column `label` appears twice"),
         (b"decision_id;label;source\n@;fraud;x\n", "labels.csv:1: its cells are not divided by commas"),
         (b"decision_id,label,source\n@,fraud,x,y\n", "labels.csv:2: the row has 4 cells, and the header has 3"),
-        (b'decision_id,label,source\n@,fraud,"x\n', "labels.csv:2: is no CSV: unexpected end of data"),
+        (b'decision_id,label,source\n@,fraud,"x\n', "labels.csv:2: is not a CSV: unexpected end of data"),
         (b"decision_id,label,source\n", "labels.csv: holds no row"),
         (b"\n\n", "labels.csv: holds no row"),
         (b"decision_id,label,source\n@,fraud,\x00\n", None),

@@ -85,7 +85,7 @@ def test_audit_show_one_decision_hides_what_is_personal(
 def test_audit_show_unknown_decision_is_status_2(run: Any, log: Path) -> None:
     result = run("audit", "show", log, "0" * 32)
     assert result.exit_code == 2
-    assert "there is no decision and no MerchantBizId 00000000000000000000000000000000 in log" in result.stderr
+    assert "there is no decision or MerchantBizId 00000000000000000000000000000000 in log" in result.stderr
 
 
 def test_audit_show_broken_log_shows_what_is_good_and_then_the_error(run: Any, log: Path) -> None:

@@ -142,7 +142,7 @@ def test_backtest_of_a_log(run: Any, folder: Path, log: Path) -> None:
         (["--map", "device.score=devicescore"], "there is no column `devicescore`, to which `device.score` is mapped"),
         (
             ["--map", "device.score=country"],
-            "no cell of the column `country` is a whole number such as `-12`, of 64 bits: first `DE` in line 2",
+            "no cell of the column `country` is an integer such as `-12`, of 64 bits: first `DE` in line 2",
         ),
         (["--map", "at=country"], "no cell of the column `country` is a time such as"),
         (["--map", "device.score"], "write SLOT=COLUMN"),
@@ -150,7 +150,7 @@ def test_backtest_of_a_log(run: Any, folder: Path, log: Path) -> None:
             ["--map", "label=device_score"],
             "no row of the column `device_score` is `fraud` or `genuine`, or a bool, but for example",
         ),
-        (["--memory", "lots"], "lots is no amount of memory"),
+        (["--memory", "lots"], "lots is not an amount of memory"),
         (["-o", "nowhere/report.txt"], "there is no folder nowhere"),
     ],
 )
@@ -167,8 +167,8 @@ def test_backtest_of_what_is_no_data(run: Any, data: list[dict[str, str]]) -> No
     Path("odd.txt").write_text("x")
     Path("odd.parquet").write_text("x")
     cases = {
-        "empty": "holds no Parquet and no CSV files",
-        "odd.txt": "is no Parquet or CSV file",
+        "empty": "holds no Parquet or CSV files",
+        "odd.txt": "is not a Parquet or CSV file",
         "odd.parquet": "cannot be read",
     }
     for name, said in cases.items():

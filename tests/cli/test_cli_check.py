@@ -61,7 +61,7 @@ def test_check_folder_without_documents_is_status_2(run: Any, folder: Path) -> N
     (folder / "empty").mkdir()
     result = run("check", "empty")
     assert result.exit_code == 2
-    assert "no policy and no test file in empty" in result.stderr
+    assert "no policy or test file in empty" in result.stderr
 
 
 def test_check_damaged_yaml_in_a_folder_is_found(run: Any, folder: Path) -> None:
@@ -85,7 +85,7 @@ def test_check_configuration_with_limits_of_a_stranger_is_status_2(run: Any, fol
         ("policies: [polcy.yaml]", "polcy.yaml:1:1: error[yaml-file]: cannot read the policy"),
         ("policies: [adjudge.yaml]", "adjudge.yaml:1:1: error[schema-missing]: a policy needs `policy`"),
         ("policies: [policy.yaml, policy.yaml]", "error[name-duplicate]"),
-        ('policies: ["a\\0b"]', "adjudge.yaml:1:12: error[schema-value]: `a\\u0000b` is no path"),
+        ('policies: ["a\\0b"]', "adjudge.yaml:1:12: error[schema-value]: `a\\u0000b` is not a path"),
         ('policies: [policy.yaml]\naudit: {directory: "a\\0b"}', "adjudge.yaml:2:20: error[schema-value]"),
         (
             'policies: [policy.yaml]\naudit: {directory: a, key: {file: "\\0"}}',

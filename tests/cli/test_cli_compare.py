@@ -28,7 +28,7 @@ def test_compare_names_the_rule_and_an_input(run: Any, new: Path) -> None:
     result = run("compare", "policy.yaml", "new.yaml")
     assert result.exit_code == 0
     assert result.stdout.startswith("laxer:")
-    assert "no longer speaks" in result.stdout
+    assert "no longer applies" in result.stdout
 
 
 def test_compare_gate_that_fails_is_named(run: Any, new: Path) -> None:
@@ -78,8 +78,8 @@ def test_compare_gate_on_a_log_of_another_policy_fails(run: Any, folder: Path, n
         (folder / name).write_text((folder / name).read_text().replace("policy: onboarding", "policy: payout"))
     result = run("compare", "policy.yaml", "new.yaml", "--log", log, "--max-flips", "100%")
     assert result.exit_code == 1
-    assert "left out, since it cannot be told: `onboarding` decided, another policy (4)" in result.stdout
-    assert "gate failed: no decision of the log can be told" in result.stdout
+    assert "left out, because it cannot be compared: `onboarding` decided, another policy (4)" in result.stdout
+    assert "gate failed: no decision of the log can be compared" in result.stdout
 
 
 def test_compare_broken_log_is_a_finding(run: Any, new: Path, log: Path) -> None:

@@ -102,12 +102,12 @@ def test_decide_by_configuration(run: Any, folder: Path) -> None:
         ("[]", "a request is a JSON object"),
         (request_document(merchant_biz_id="short"), "merchant_biz_id: must be 32 letters or digits"),
         (request_document(merchant_biz_id=7), "merchant_biz_id: must be a string, not a number"),
-        (request_document(scenecode="x"), "scenecode: means nothing here\n   hint: did you mean `scene_code`?"),
+        (request_document(scenecode="x"), "scenecode: unknown key\n   hint: did you mean `scene_code`?"),
         (request_document(inputs=[]), "inputs: must be an object, not a list"),
         (request_document(inputs={"contry": "SG"}), "inputs.contry: is not declared"),
         (request_document(signals={"device": 3}), "signals.device: must be an object, not a number"),
         (request_document(signals={"devise": {}}), "did you mean `device`?"),
-        (request_document(face={"fiel": "x"}), "face.fiel: means nothing here\n   hint: did you mean `file`?"),
+        (request_document(face={"fiel": "x"}), "face.fiel: unknown key\n   hint: did you mean `file`?"),
         (request_document(face={"file": "nowhere.jpg"}), "face.file: cannot read nowhere.jpg: No such file"),
         (request_document(face={"file": "."}), "face.file: cannot read .: Is a directory"),
         (request_document(face={"base64": "???"}), "face.base64: is not plain Base64"),
@@ -158,7 +158,7 @@ def test_decide_stream_answers_every_line_and_names_the_bad_one(run: Any, folder
     assert answers[1]["error"]["where"] == "line 1, column 2"
     assert answers[3]["error"] == {
         "code": "request",
-        "message": "x: means nothing here",
+        "message": "x: unknown key",
         "where": "x",
         "hint": "it takes merchant_biz_id, scene_code, policy, face, inputs, signals",
     }

@@ -134,7 +134,7 @@ def test_drift_of_a_log_looks_at_its_policy(run: Any, folder: Path, log: Path) -
     ("arguments", "said"),
     [
         (["--policy", "policy.yaml"], "say what the calibration set is: --reference DATA or --until DAY"),
-        (["--until", "2026-04-01"], "is no log: say whose fields to look at, --policy POLICY"),
+        (["--until", "2026-04-01"], "is not a log: say whose fields to check, --policy POLICY"),
     ],
 )
 def test_what_drift_needs_to_know(run: Any, data: Rows, arguments: list[str], said: str) -> None:

@@ -38,7 +38,7 @@ def test_format_of_a_folder_passes_over_nothing(run: Any, folder: Path) -> None:
     (folder / "empty").mkdir()
     result = run("format", "--check", "empty")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "no policy and no test file in empty" in result.stderr
+    assert "no policy or test file in empty" in result.stderr
     (folder / "broken.yaml").write_text("policy_language: 1\npolicy: x\nrules: [\n")
     (folder / "latin.yaml").write_bytes(b"policy: caf\xe9\n")
     result = run("format", "--check", ".")

@@ -127,7 +127,7 @@ def test_unexpected_exception_keeps_its_traceback_and_asks_for_a_report(
     result = run("check", "policy.yaml")
     assert result.exit_code == 3
     assert "Traceback" in result.stderr and "ZeroDivisionError: oops" in result.stderr
-    assert result.stderr.endswith("this is a fault of adjudge, not yours; please report it with the lines above\n")
+    assert result.stderr.endswith("this is a bug in adjudge; please report it with the lines above\n")
 
 
 def test_plugins_named_in_the_environment_are_the_only_ones(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

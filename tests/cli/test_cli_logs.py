@@ -46,7 +46,7 @@ def test_log_in_which_there_is_nothing_is_no_success(run: Any, log: Path, reader
     result = run(*arguments(reader, log))
     assert result.exit_code in (1, 2), result.output
     assert result.exit_code == 1 or left == "no file" or reader == "label"
-    assert "log: holds " in result.stderr or "log is no log" in result.stderr, result.output
+    assert "log: holds " in result.stderr or "log is not a log" in result.stderr, result.output
     assert "Traceback" not in result.output
 
 
@@ -96,7 +96,7 @@ def test_record_that_is_chained_and_misshapen_is_one_error_with_its_number(
             assert result.exit_code == 0, (reader, result.output)
             continue
         assert result.exit_code == 1, (reader, result.output)
-        said = f"record {at + 1} is no {records[at][0]}: "
+        said = f"record {at + 1} is not a valid {records[at][0]}: "
         assert said in result.stderr and result.stderr.count("error[audit-broken]") == 1, (reader, result.output)
         assert "\x1b" not in result.output
 

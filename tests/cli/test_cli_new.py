@@ -54,7 +54,7 @@ def test_new_overwrites_nothing(run: Any, empty: Path) -> None:
     [
         (("no name",), "cannot be a policy's name"),
         (("shop", "--provider", "aliyun.deepfaek"), "did you mean `aliyun.deepfake`?"),
-        (("shop", "--provider", "http.json"), "leaves its fields to the policy"),
+        (("shop", "--provider", "http.json"), "a policy must declare the fields of"),
         (("shop", "--signal", "my-signal"), "cannot be a name in conditions"),
         (("shop", "--input", "dup", "--input", "dup"), "`dup` is asked for twice"),
         (("shop", "--signal", "face", "--input", "face"), "`face` is asked for twice"),

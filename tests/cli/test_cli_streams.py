@@ -81,7 +81,7 @@ def test_result_that_nobody_got_is_no_success(work: Path, name: str, stream: str
     assert status == UNDELIVERED, said
     assert "error[undelivered]: cannot write the standard output: " in said
     assert "Traceback" not in said
-    assert "fault of adjudge" not in said
+    assert "bug in adjudge" not in said
     assert not out
 
 
@@ -104,7 +104,7 @@ def test_decision_that_nobody_got_stands_in_the_log(work: Path) -> None:
     status, _, said = shell('exec "$@" > /dev/full', *arguments("decide"))
     assert status == UNDELIVERED
     (record,) = [record for record in read(Path("new-log")) if record.kind == "decision"]
-    assert f"decision {record.decode()['decision_id']} was made and stands in the log" in said
+    assert f"decision {record.decode()['decision_id']} was made and is in the log" in said
     status, out, _ = shell('exec "$@"', *arguments("decide"))
     assert status == 0
     assert f"{record.decode()['decision_id']} (duplicate" in out

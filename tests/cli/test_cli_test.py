@@ -49,7 +49,7 @@ def test_test_without_tests_is_status_2(run: Any, folder: Path) -> None:
     for path in (".", "policy.yaml"):
         result = run("test", path)
         assert result.exit_code == 2
-        assert f"no tests for {path}: they stand in files named …_test.yaml" in result.stderr
+        assert f"no tests for {path}: tests are in files named …_test.yaml" in result.stderr
 
 
 def test_test_bad_test_file_is_status_2_and_every_error_stands_once(run: Any, folder: Path) -> None:
@@ -113,7 +113,7 @@ def test_test_suggestions_leave_a_file_alone_that_would_not_load(run: Any, folde
     (folder / "policy_test.yaml").write_text(text)
     result = run("test", ".", "--suggest", "--write")
     assert result.exit_code == 2
-    assert "write each test behind a dash first" in result.stderr
+    assert "write each test after a dash first" in result.stderr
     assert (folder / "policy_test.yaml").read_text() == text
 
 

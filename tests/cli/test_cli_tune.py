@@ -113,7 +113,7 @@ def test_tune_as_text(run: Any, data: Rows, golden: Callable[[str, str], None]) 
     [
         ([], "say what is wanted: --max-review, --max-miss, or costs"),
         (["--max-review", "5%", "--threshold", "country"], "has no threshold of country"),
-        (["--max-review", "500%"], "is no share such as 1%"),
+        (["--max-review", "500%"], "is not a share such as 1%"),
         (["--max-review", "5%", "--split", "0.01%"], "has no row labelled fraud before"),
     ],
 )

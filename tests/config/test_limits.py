@@ -80,7 +80,7 @@ def test_limits_keep_what_the_provider_declares_where_they_say_nothing(folder: P
         ("aliyun.deepfake: {attempts: 11}", "schema-range", "11", None),
         ("aliyun.deepfake: {in_flight: 0}", "schema-range", "0}", None),
         ("aliyun.deepfake: {daily_calls: many}", "schema-type", "many", None),
-        ("aliyun.deepfake: {attempt_timeout: 3}", "schema-type", "3}", "say the unit: 3s or 3ms"),
+        ("aliyun.deepfake: {attempt_timeout: 3}", "schema-type", "3}", "add the unit: 3s or 3ms"),
         ("aliyun.deepfake: {breaker: {after: 3}}", "schema-unknown-key", "after", None),
         ("aliyun.deepfake: {breaker: 5}", "schema-type", "5}", None),
     ],

@@ -250,7 +250,7 @@ def test_engine_closed_says_so() -> None:
         pass
     with pytest.raises(RuntimeError, match="the engine is closed"):
         door.decide_sync(request())
-    with pytest.raises(RuntimeError, match="was closed: put another one together"), door:
+    with pytest.raises(RuntimeError, match="was closed: create another one"), door:
         pass
     with pytest.raises(RuntimeError, match="is closed"):
         door.__exit__(None, None, None)

@@ -284,7 +284,7 @@ def test_restart_on_a_decision_of_another_shape_says_which(tmp_path: Path) -> No
     AuditTrail.open(tmp_path).close()
     with AuditLog.open(tmp_path) as log:
         log.write_blocking("decision", {"decision_id": 5})
-    with pytest.raises(AuditBroken, match=r"record 1 is no decision: .*decision_id"):
+    with pytest.raises(AuditBroken, match=r"record 1 is not a valid decision: .*decision_id"):
         engine(at=tmp_path)
 
 

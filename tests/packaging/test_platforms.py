@@ -76,6 +76,14 @@ def test_command_that_writes_no_log_needs_no_posix(folder: Path, command: str) -
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["decide request.json --policy shop.yaml", "audit verify log", "replay log"])
+def test_command_with_a_log_says_which_systems_it_needs(folder: Path, command: str) -> None:
+    done = run(folder, "-m", "adjudge", *command.split())
+
+    assert done.returncode == 2
+    assert done.stderr == "Error: an audit log needs Linux or macOS; on Windows, use WSL 2\n"
+
+
 def test_policy_is_loaded_and_evaluated_without_posix(folder: Path) -> None:
     code = "from adjudge import load_policy; print(load_policy('shop.yaml').evaluate({'country': 'KP'}).outcome)"
 

@@ -265,7 +265,7 @@ def test_read_answer_key_that_stands_twice_is_no_answer(body: bytes) -> None:
     failed = failure(200, body)
 
     assert (failed.reason_code, failed.billed) == ("BAD_ANSWER", None)
-    assert failed.reason.endswith("stands twice in one object")
+    assert failed.reason.endswith("appears twice in one object")
 
 
 def test_read_answer_score_that_stands_twice_in_its_text_is_unknown() -> None:

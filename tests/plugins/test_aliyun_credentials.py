@@ -102,12 +102,12 @@ def test_read_sandbox_has_its_own_key_unless_one_is_given(file: Path) -> None:
     ("text", "said"),
     [
         (None, "cannot be read: no such file or directory"),
-        ("canary", "is no INI file"),
-        ("[default]\naccess_key_id = canary\naccess_key_id = canary\n", "is no INI file"),
+        ("canary", "is not an INI file"),
+        ("[default]\naccess_key_id = canary\naccess_key_id = canary\n", "is not an INI file"),
         ("[other]\naccess_key_id = canary\n", "has no section [default]"),
         ("[default]\naccess_key_id = canary\n", "lacks access_key_id or access_key_secret"),
         ("[default]\naccess_key_id = a\naccess_key_secret = canaryé\n", "is damaged"),
-        (b"\xff\xfecanary", "is no INI file"),
+        (b"\xff\xfecanary", "is not an INI file"),
     ],
 )
 def test_read_file_that_is_of_no_use_says_why_without_showing_it(
@@ -123,7 +123,7 @@ def test_read_file_that_is_of_no_use_says_why_without_showing_it(
 def test_read_pipe_is_no_file_of_credentials(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
-        assert "is no file" in failing(Keyring(file=str(path)))
+        assert "is not a file" in failing(Keyring(file=str(path)))
 
 
 class Vault:

@@ -460,10 +460,10 @@ def test_sandbox_command_prints_where_it_listens() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--scenario", "s.yaml"], "s.yaml:1:1: `x` means nothing here"),
+        (["--scenario", "s.yaml"], "s.yaml:1:1: unknown key `x`"),
         (["--switch", "error=body"], "there is no switch `error`, did you mean `errors`?"),
         (["--switch", "errors=boddy"], "`errors` cannot be `boddy`, did you mean `body`?"),
-        (["--switch", "errors"], "`errors` is no switch, write `name=value`"),
+        (["--switch", "errors"], "`errors` is not a switch, write `name=value`"),
     ],
 )
 def test_sandbox_command_mistake_is_a_usage_error(

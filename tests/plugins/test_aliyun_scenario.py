@@ -204,7 +204,7 @@ def test_load_scenario_short_id_is_allowed_where_the_sandbox_takes_it() -> None:
     document = {"merchant_biz_id": {"order-1".replace("-", ""): {"result": "high"}}}
 
     assert read_scenario({"switches": {"merchant_biz_id": "at_most"}, **document}).reaction("order1", "").result
-    with pytest.raises(ScenarioError, match=r"^merchant_biz_id\.order1: `order1` is no MerchantBizId"):
+    with pytest.raises(ScenarioError, match=r"^merchant_biz_id\.order1: `order1` is not a MerchantBizId"):
         read_scenario(document)
 
 
@@ -214,10 +214,10 @@ FAULT_NAMES = ", ".join(FAULTS)
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("defualt: {result: low}", "1:1: `defualt` means nothing here, did you mean `default`?"),
-        ("zzz: 1", f"1:1: `zzz` means nothing here, the keys here are {', '.join(KEYS)}"),
-        ("default:\n  reslut: low", "2:3: `reslut` means nothing here, did you mean `result`?"),
-        ("default: {result: low, delay_s: 1}", "1:24: `delay_s` means nothing here, did you mean `delay`?"),
+        ("defualt: {result: low}", "1:1: unknown key `defualt`, did you mean `default`?"),
+        ("zzz: 1", f"1:1: unknown key `zzz`, the keys here are {', '.join(KEYS)}"),
+        ("default:\n  reslut: low", "2:3: unknown key `reslut`, did you mean `result`?"),
+        ("default: {result: low, delay_s: 1}", "1:24: unknown key `delay_s`, did you mean `delay`?"),
         ("default: {result: medium}", "1:1: there is no result `medium`, there are low, suspicious, high"),
         (
             "default: {code: NoFaceDetectd}",
@@ -244,22 +244,22 @@ FAULT_NAMES = ", ".join(FAULTS)
         ("default: {result: high, tags: SuspectRemake}", "1:25: `tags` is a list"),
         (
             "default: {result: high, novel_tags: ['a,b']}",
-            "1:1: `a,b` is no tag: on the wire a comma stands between two of them",
+            "1:1: `a,b` is not a tag: on the wire a comma separates them",
         ),
         ("default: {result: high, code: InternalError}", "1:1: give one of `result`, `code` and `fault`"),
         ("default: {tags: [SuspectRemake]}", "1:1: tags and scores need a `result` beside them"),
         ("default: low", "1:1: `default` is a mapping"),
-        ("default: {result: [low]}", "1:11: `result` is a text"),
+        ("default: {result: [low]}", "1:11: `result` must be a string"),
         ("default: {delay: 1}", "1:11: `delay` is a duration from 0s to 1h, such as 200ms or 1.5s"),
         ("default: {delay: -1s}", "1:11: `delay` is a duration from 0s to 1h, such as 200ms or 1.5s"),
         ("latency: 61m", "1:1: `latency` is a duration from 0s to 1h, such as 200ms or 1.5s"),
         (
             "merchant_biz_id: {short: {result: low}}",
-            "1:19: `short` is no MerchantBizId, which has 32 letters and digits",
+            "1:19: `short` is not a MerchantBizId, which has 32 letters and digits",
         ),
         (
             f"media: {{{'A' * 64}: {{result: low}}}}",
-            f"1:9: `{'A' * 64}` is no SHA-256, which has 64 hexadecimal digits in lower case",
+            f"1:9: `{'A' * 64}` is not a SHA-256, which has 64 hexadecimal digits in lower case",
         ),
         (
             "default: {result: low}\nshares:\n- {share: 60%, result: high}\n- {share: 40.5%, result: low}",
@@ -270,15 +270,15 @@ FAULT_NAMES = ", ".join(FAULTS)
         ("shares:\n- {result: high}", "2:3: `share` is missing, such as `share: 5%`"),
         ("shares: {share: 5%}", "1:1: `shares` is a list"),
         ("random: {}", "1:1: `seed` is missing"),
-        ("random: {seed: x}", "1:10: `seed` is a whole number from 0"),
-        ("throttle: {per_second: 0}", "1:12: `per_second` is a whole number from 1"),
-        ("throttle: {per_minute: 1}", "1:12: `per_minute` means nothing here, the keys here are per_second"),
+        ("random: {seed: x}", "1:10: `seed` must be an integer from 0"),
+        ("throttle: {per_second: 0}", "1:12: `per_second` must be an integer from 1"),
+        ("throttle: {per_minute: 1}", "1:12: unknown key `per_minute`, the keys here are per_second"),
         ("switches: {error: body}", "1:12: there is no switch `error`, did you mean `errors`?"),
         ("switches: {errors: boddy}", "1:12: `errors` cannot be `boddy`, did you mean `body`?"),
-        ("default: {result: low}\ndefault: {result: high}", "2:1: `default` stands here twice"),
+        ("default: {result: low}\ndefault: {result: high}", "2:1: duplicate key `default`"),
         (
             f"merchant_biz_id:\n  {BIZ}: {{}}\n  {BIZ}: {{}}",
-            f"3:3: `{BIZ}` stands here twice",
+            f"3:3: duplicate key `{BIZ}`",
         ),
         ("- a", "1:1: a scenario is a mapping"),
         ("default: [", "1:11: expected the node content, but found '<stream end>'"),
@@ -313,7 +313,7 @@ def test_read_scenario_mistake_is_told_by_its_path() -> None:
         read_scenario({"shares": [{"share": "1%", "result": "low", "score": {"x": -1}}]})
     with pytest.raises(ScenarioError, match=r"^seed: `seed` has too many digits$"):
         read_scenario({"seed": 10**5000})
-    with pytest.raises(ScenarioError, match=r"^seed: `seed` is a text$"):
+    with pytest.raises(ScenarioError, match=r"^seed: `seed` must be a string$"):
         read_scenario({"seed": True})
 
 

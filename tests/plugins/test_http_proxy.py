@@ -95,7 +95,7 @@ def test_of_proxy_that_cannot_be_used_is_said_without_its_value(monkeypatch: pyt
     monkeypatch.setenv("HTTP_PROXY", said)
     proxies = Proxies.of_environment()
 
-    with pytest.raises(SignalFailed, match="HTTP_PROXY is no URL of an http or https proxy") as caught:
+    with pytest.raises(SignalFailed, match="HTTP_PROXY is not the URL of an http or https proxy") as caught:
         proxies.of(httpx.URL("http://a.example"))
 
     assert "canary" not in str(caught.value) and caught.value.kind == "misconfigured"

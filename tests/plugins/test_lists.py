@@ -294,5 +294,5 @@ def test_list_file_that_hangs_stops_no_other_and_no_closing(blocked: Path, monke
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no FIFOs")
 def test_list_that_is_no_file_is_said_at_once(tmp_path: Path, fetch: Callable[..., Answer]) -> None:
     os.mkfifo(tmp_path / "fifo")
-    with pytest.raises(SignalFailed, match="fifo cannot be read: it is no file"):
+    with pytest.raises(SignalFailed, match="fifo cannot be read: it is not a file"):
         fetch(listed(tmp_path / "fifo"), inputs={"email": "x"})

@@ -315,14 +315,14 @@ def test_open_without_the_extra_says_how_to_install_it(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("config", "said"),
     [
-        ({"prot": 1}, "`prot` means nothing here: did you mean `port`?"),
-        ({"path": "/"}, "`path` means nothing here: it takes port, address"),
-        ({"port": "9464"}, "`port` is a whole number from 0 to 65535"),
-        ({"port": True}, "`port` is a whole number from 0 to 65535"),
-        ({"port": -1}, "`port` is a whole number from 0 to 65535"),
-        ({"port": 65536}, "`port` is a whole number from 0 to 65535"),
-        ({"address": 127}, "`address` is a text, such as 127.0.0.1"),
-        ({"address": ""}, "`address` is a text, such as 127.0.0.1"),
+        ({"prot": 1}, "unknown key `prot`: did you mean `port`?"),
+        ({"path": "/"}, "unknown key `path`: it takes port, address"),
+        ({"port": "9464"}, "`port` must be an integer from 0 to 65535"),
+        ({"port": True}, "`port` must be an integer from 0 to 65535"),
+        ({"port": -1}, "`port` must be an integer from 0 to 65535"),
+        ({"port": 65536}, "`port` must be an integer from 0 to 65535"),
+        ({"address": 127}, "`address` must be a string, such as 127.0.0.1"),
+        ({"address": ""}, "`address` must be a string, such as 127.0.0.1"),
     ],
 )
 def test_open_wrong_configuration_is_refused(config: dict[str, Any], said: str) -> None:

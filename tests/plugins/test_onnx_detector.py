@@ -462,7 +462,7 @@ def test_load_pipe_or_device_is_no_model(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason=WHY)
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, Path("/dev/zero")):
-        with pytest.raises(SignalFailed, match="it is no file") as caught:
+        with pytest.raises(SignalFailed, match="it is not a file") as caught:
             load(read_settings(config(path, {"a": {}})))
         assert caught.value.reason_code == "MODEL_UNREADABLE"
 

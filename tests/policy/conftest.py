@@ -22,7 +22,7 @@ def _open(config: Mapping[str, Any]) -> ProviderClient:
 def _check_scene(config: Mapping[str, Any], fields: Mapping[str, Field]) -> None:
     if not re.fullmatch(r"\w{1,10}", str(config.get("scene_code", ""))):
         raise ProviderConfigError(
-            "a scene code is 1 to 10 letters, digits or _", "scene_code", hint="as in the console"
+            "a scene code must be 1 to 10 letters, digits or _", "scene_code", hint="as in the console"
         )
 
 

@@ -611,7 +611,7 @@ def test_threshold_of_a_field_that_is_not_there_is_refused(path: str) -> None:
 def test_threshold_range_hint_offers_the_share() -> None:
     with pytest.raises(PolicyErrors) as caught:
         load(INPUTS + "thresholds:\n  match: {review: 60}\n")
-    assert caught.value.errors[0].hint == "it runs from 0 to 1; did you mean 0.6?"
+    assert caught.value.errors[0].hint == "it ranges from 0 to 1; did you mean 0.6?"
 
 
 def test_error_message_never_holds_what_a_terminal_would_obey() -> None:

@@ -284,7 +284,7 @@ def test_replay_with_another_text_under_the_policys_digest_says_so(tmp_path: Pat
 def test_replay_of_a_record_of_another_shape_is_refused(tmp_path: Path, kind: str, body: dict[str, object]) -> None:
     with AuditLog.open(tmp_path) as log:
         log.write_blocking(kind, body)
-    with pytest.raises(AuditBroken, match=rf"record 1 is no {kind}: .*"):
+    with pytest.raises(AuditBroken, match=rf"record 1 is not a valid {kind}: .*"):
         list(replay(tmp_path))
 
 

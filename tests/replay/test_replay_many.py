@@ -131,7 +131,7 @@ def test_a_state_of_another_replay_is_refused(log: Path, tmp_path: Path) -> None
     with pytest.raises(StateError, match="is of a log with 10000 records or more"):
         replay_all(log, state=state)
     state.write_text("x")
-    with pytest.raises(StateError, match="is no state of a replay"):
+    with pytest.raises(StateError, match="is not the state of a replay"):
         replay_all(log, state=state)
 
 

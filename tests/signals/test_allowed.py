@@ -200,10 +200,10 @@ def test_aliyun_names_its_endpoint_and_file_only_where_the_policy_chose_them() -
     ("allow", "said"),
     [
         ("allow: {hots: [a]}", "did you mean `hosts`?"),
-        ("allow: {hosts: ['https://a']}", "`https://a` is no host"),
-        ("allow: {hosts: ['*']}", "`*` is no host"),
+        ("allow: {hosts: ['https://a']}", "`https://a` is not a host"),
+        ("allow: {hosts: ['*']}", "`*` is not a host"),
         ("allow: {hosts: [7]}", "7"),
-        ("allow: {environment: ['A B']}", "`A B` is no name of an environment variable"),
+        ("allow: {environment: ['A B']}", "`A B` is not the name of an environment variable"),
         ("allow: [a]", "`allow`"),
     ],
 )

@@ -54,11 +54,11 @@ def test_value_that_no_field_takes_keeps_its_neighbours(data: bytes, kept: objec
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b'{"a": 1, "b": 2, "a": 1}', "a: the key `a` stands twice in one object"),
-        (b'{"x": [{"k": {"": 1, "": 2}}]}', "the key `` stands twice in one object"),
-        (b'{"a": 1, "\\u0061": 2}', "a: the key `a` stands twice in one object"),
-        (b"Infinity", "Infinity is no JSON number"),
-        (b'\xef\xbb\xbf{"a": 1}', "a byte-order mark stands before the document: save it as UTF-8 without one"),
+        (b'{"a": 1, "b": 2, "a": 1}', "a: the key `a` appears twice in one object"),
+        (b'{"x": [{"k": {"": 1, "": 2}}]}', "the key `` appears twice in one object"),
+        (b'{"a": 1, "\\u0061": 2}', "a: the key `a` appears twice in one object"),
+        (b"Infinity", "Infinity is not a JSON number"),
+        (b'\xef\xbb\xbf{"a": 1}', "the document begins with a byte-order mark: save it as UTF-8 without one"),
         ("{}".encode("utf-16"), "byte 1 of the document is not UTF-8"),
         (b"{'a': 1}", "line 1, column 2: is not JSON: expecting property name enclosed in double quotes"),
     ],
@@ -94,7 +94,7 @@ def test_document_of_too_much_is_refused_before_anything_is_built(name: str, mon
 def test_document_of_keys_that_stand_twice_at_its_end_is_one_look_at_each() -> None:
     pairs: list[tuple[str, object]] = [(Counted(f"k{at}"), at) for at in range(20_000)]
     Counted.compared = 0
-    with pytest.raises(JsonError, match="`k19999` stands twice"):
+    with pytest.raises(JsonError, match="`k19999` appears twice"):
         json_reader._once([*pairs, ("k19999", 1)])
     assert Counted.compared < 100
 
@@ -172,13 +172,13 @@ def test_long_text_of_escapes_is_refused_after_a_few_pieces() -> None:
     ("data", "said"),
     [
         (b'{"face": "%s", "n": }', "line 1: is not JSON: expecting value"),
-        (b'{"face": "%s", "n": 1, "n": 2}', "n: the key `n` stands twice in one object"),
+        (b'{"face": "%s", "n": 1, "n": 2}', "n: the key `n` appears twice in one object"),
         (b'{"face": "%s", "n": "\xff"}', "the document is not UTF-8"),
-        (b'{"face": {"face": "%s"}}', "face: a text is longer than 1 MiB"),
-        (b'{"face": "%s", "n": "\\u0000 a long string"}', "a text is longer than 1 MiB"),
-        (b'{"%s": 1}', "a text is longer than 1 MiB"),
-        (b'["%s"]', "a text is longer than 1 MiB"),
-        (b'{"other": "%s"}', "other: a text is longer than 1 MiB"),
+        (b'{"face": {"face": "%s"}}', "face: a string is longer than 1 MiB"),
+        (b'{"face": "%s", "n": "\\u0000 a long string"}', "a string is longer than 1 MiB"),
+        (b'{"%s": 1}', "a string is longer than 1 MiB"),
+        (b'["%s"]', "a string is longer than 1 MiB"),
+        (b'{"other": "%s"}', "other: a string is longer than 1 MiB"),
     ],
 )
 def test_document_with_a_long_string_and_a_mistake_is_refused(data: bytes, said: str) -> None:

@@ -62,7 +62,7 @@ def label_body(
     if label not in LABELS:
         raise ValueError(f"a label is {' or '.join(LABELS)}, not `{label}`")
     if not source.strip() or len(source) > _TEXT_MAX or len(note) > _TEXT_MAX:
-        raise ValueError(f"a source is a text of 1 to {_TEXT_MAX} characters, a note of at most as many")
+        raise ValueError(f"a source must be a string of 1 to {_TEXT_MAX} characters, a note of at most as many")
     check_by(by)
     found_on = found_on or now.date()
     if found_on > now.date():
@@ -88,4 +88,4 @@ def erasure_body(merchant_biz_id: str, names: tuple[str, ...], *, by: str, reaso
 def check_by(by: str) -> None:
     """Raise ValueError where a text says of nobody that he did it."""
     if not by.strip() or len(by) > _TEXT_MAX:
-        raise ValueError(f"who did it is a text of 1 to {_TEXT_MAX} characters")
+        raise ValueError(f"who did it must be a string of 1 to {_TEXT_MAX} characters")

@@ -189,5 +189,5 @@ class FileAnchor:
         except OSError as error:
             raise AuditUnavailable(f"{self.path}: {error.strerror}") from error
         except Exception as error:
-            raise AuditBroken(f"{self.path}: holds something that is no checkpoint: {error}") from None
+            raise AuditBroken(f"{self.path}: holds something that is not a checkpoint: {error}") from None
         return found

@@ -196,7 +196,7 @@ class LogFile:
         found = os.fstat(new)
         if found.st_size:
             _close(new)
-            raise AuditBroken(f"{path}: stands where the log was about to go on")
+            raise AuditBroken(f"{path}: is where the log was about to continue")
         _close(file)
         self.path, self._file, self._inode = path, new, found.st_ino
         self._begun = self.rotation.clock()
@@ -215,7 +215,7 @@ class LogFile:
         try:
             status = os.fstat(file)
             if again and status.st_ino != self._inode:
-                raise AuditBroken(f"{self.path}: another file stands in the log's place")
+                raise AuditBroken(f"{self.path}: another file has taken the log's place")
             if again and status.st_size > self.written.size:
                 self.disk.truncate(file, self.written.size)
             self.disk.datasync(file)

@@ -48,7 +48,7 @@ def decode(body: type[_Body], seq: int, members: bytes) -> _Body:
         found = _DECODERS[body].decode(members)
         _check(found)
     except (msgspec.DecodeError, RecursionError, ValueError, OverflowError) as error:
-        raise AuditBroken(f"record {seq} is no {_KIND_OF[body]}: {error}") from None
+        raise AuditBroken(f"record {seq} is not a valid {_KIND_OF[body]}: {error}") from None
     return cast(_Body, found)
 
 
@@ -71,7 +71,7 @@ def _check(found: msgspec.Struct) -> None:
 
 def _check_amount(amount: Decimal) -> None:
     if not amount.is_finite() or abs(amount) >= _MOST:
-        raise ValueError("its price or cost is no amount of money")
+        raise ValueError("its price or cost is not an amount of money")
 
 
 def body_of(path: Path, record: Record) -> msgspec.Struct | None:

@@ -252,5 +252,5 @@ class AuditLog:
                 " own in each process, after the fork"
             )
         if not _KIND.fullmatch(kind):
-            raise ValueError(f"`{kind}` is no kind of record: it takes lower-case letters and _")
+            raise ValueError(f"`{kind}` is not a kind of record: it takes lower-case letters and _")
         return encode_body(body)

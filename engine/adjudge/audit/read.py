@@ -71,7 +71,7 @@ def first_hash(path: Path) -> str:
     except OSError as error:
         raise AuditUnavailable(f"{file}: {error.strerror}") from error
     if found is None:
-        raise AuditBroken(f"{file}:1: is no audit record")
+        raise AuditBroken(f"{file}:1: is not an audit record")
     return found[1].decode()
 
 
@@ -94,7 +94,7 @@ def _chained(starts: list[tuple[Path, int]], *, is_whole: bool) -> Iterator[Reco
                         raise UnfinishedLine(f"{path}:{_line_number(path, offset)}: the line is not finished")
                     record = parse(line)
                     if seq not in (None, record.seq):
-                        raise MalformedLine(f"record {record.seq} stands where record {seq} belongs")
+                        raise MalformedLine(f"record {record.seq} is where record {seq} belongs")
                     if prev not in (None, record.prev):
                         raise MalformedLine(f"the `prev` of record {record.seq} is not the hash of the record before")
                     yield record

@@ -70,7 +70,7 @@ def encode_body(body: Body) -> bytes:
         raise ValueError(f"`{min(taken)}` is a name of the chain's own")
     members = _encoder.encode(body)
     if members[:1] != b"{":
-        raise TypeError("an audit record is an object, not an array")
+        raise TypeError("an audit record must be an object, not an array")
     return b"," + members[1:-1] if members != b"{}" else b""
 
 

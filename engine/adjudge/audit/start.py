@@ -39,7 +39,7 @@ class Start:
         try:
             last = found.checkpoint.decode(CheckpointBody) if found.checkpoint is not None else None
         except msgspec.DecodeError as error:
-            raise AuditBroken(f"a checkpoint near record {end.seq} is none: {error}") from None
+            raise AuditBroken(f"a checkpoint near record {end.seq} is invalid: {error}") from None
         gap, is_last = (last.gap if last is not None else 0), found.checkpoint is end
         if checkpoints.mac is None and last is not None and is_last and last.every == checkpoints.every:
             return cls(gap=gap)

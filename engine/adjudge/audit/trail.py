@@ -96,12 +96,12 @@ class AuditTrail:
         try:
             log.require_proof()
             if log.seq > 0 and log.proof == "none":
-                why = "the log has no key: who can write its folder can have written its end"
+                why = "the log has no key: anybody who can write to its folder can have written its end"
                 _events.info("audit_not_proven", directory=str(directory), records=log.seq, reason=why)
             if log.seq > 0 and not (directory / KEY_FILE).exists():
                 raise AuditUnavailable(
                     f"{directory / KEY_FILE}: is missing beside a log with records; restore it from a copy. Without it"
-                    " every MerchantBizId that comes again would look like another request"
+                    " every repeated MerchantBizId would look like another request"
                 )
             return cls(log, Vault.open(directory), _read_key(directory / KEY_FILE), sinks)
         except BaseException:

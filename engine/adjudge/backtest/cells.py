@@ -24,10 +24,10 @@ _ZONE = "(Z| UTC|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?"
 
 FORMS: Mapping[Type, str] = {
     BOOL: "`true` or `false`",
-    INT: "a whole number such as `-12`, of 64 bits",
+    INT: "an integer such as `-12`, of 64 bits",
     DOUBLE: "a number such as `0.5` or `1e-3`",
     TIMESTAMP: "a time such as `2026-01-31 10:00:00`, in UTC, or `2026-01-31T18:00:00+08:00`",
-    DURATION: "a length of time such as `36h` or `1h30m`",
+    DURATION: "a duration such as `36h` or `1h30m`",
 }
 """What cells must look like, by type."""
 

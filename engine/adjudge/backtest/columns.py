@@ -42,7 +42,7 @@ _LARGE = frozenset(("UBIGINT", "HUGEINT", "UHUGEINT"))
 NUMBERS = _SMALL | _LARGE | {"DOUBLE", "FLOAT"}
 _MICROS = {"DURATION_S": "{} * 1000000", "DURATION_MS": "{} * 1000", "DURATION_US": "{}", "DURATION_NS": "{} // 1000"}
 """Whole numbers of a unit as microseconds; finer digits are cut off, as they are everywhere."""
-_NO_UNIT = "a whole number has no unit: write an Arrow duration, or a text such as 36h in a CSV"
+_NO_UNIT = "an integer has no unit: write an Arrow duration, or a string such as 36h in a CSV"
 _NAME = re.compile(r'("(?:[^"]|"")*"|\S+) ')
 _NULLS = {BOOL: "BOOLEAN", INT: "BIGINT", DOUBLE: "DOUBLE", DURATION: "BIGINT", TIMESTAMP: "TIMESTAMPTZ"}
 

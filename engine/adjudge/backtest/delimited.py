@@ -136,7 +136,7 @@ def header(path: Path) -> list[str]:
                 raise DataError(f"{path}: the columns are separated by {said}", f"write it with {wanted}")
     for at, name in enumerate(names):
         if name != _UNNAMED and name in names[:at]:
-            raise DataError(f"{path}: the column `{name}` stands there twice", "rename one")
+            raise DataError(f"{path}: the column `{name}` appears twice", "rename one")
         if any(char < " " for char in name):
             raise DataError(f"{path}: the column `{name}` has a line's end or another control character in its name")
     return names
@@ -188,7 +188,7 @@ def _split(path: Path, text: IO[str]) -> Iterator[tuple[int, list[str]]]:
             line = reader.line_num + 1
     except csv.Error as error:
         hint = 'a quote inside a field is doubled, and the field quoted: "a ""b"" c"'
-        raise DataError(f"{path}:{line}: the record is no CSV: {error}", hint) from None
+        raise DataError(f"{path}:{line}: the record is not CSV: {error}", hint) from None
     except UnicodeDecodeError:
         raise DataError(f"{path}:{_first_foreign(path)}: the line is not UTF-8", "save the file as UTF-8") from None
 

@@ -55,7 +55,7 @@ def connect(*, memory: str = MEMORY, threads: int | None = None) -> duckdb.DuckD
         connection.execute(f"set memory_limit = {DUCKDB.text(memory)}")
     except duckdb.Error as error:
         raise DataError(
-            f"{memory} is no amount of memory: {split_lines(str(error))[0]}", "write 2GB or 500MB"
+            f"{memory} is not an amount of memory: {split_lines(str(error))[0]}", "write 2GB or 500MB"
         ) from None
     connection.execute("set preserve_insertion_order = false")
     spill = Path(tempfile.gettempdir()) / f"adjudge-duckdb-{os.getpid()}"  # made when needed, removed at the end

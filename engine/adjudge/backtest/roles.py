@@ -99,7 +99,7 @@ def _word(
     if rows:
         shown = ", ".join(f"`{word}`" for word, _ in rows[:SHOWN]) + (", …" if len(rows) > SHOWN else "")
         total = sum(count for _, count in rows)
-        notes.append(f"rows whose {role} is none of {', '.join(words)}: {total:,}, such as {shown}")
+        notes.append(f"rows whose {role} is not one of {', '.join(words)}: {total:,}, such as {shown}")
     if rows and fetched(connection, f"select 1 from {relation} where {said} in ({known}) limit 1"):
         shown = None
     return f"case when {said} in ({known}) then {said} end", shown, notes
@@ -113,7 +113,7 @@ def _money(connection: Any, relation: str, column: str) -> tuple[str, str | None
         return f"case when {column} is not null then 0e0 end", None, []
     currency = str(rows[0][0])
     others = ", ".join(f"{name} in {count:,} rows" for name, count in rows[1:])
-    notes = [f"costs are told in {currency}; left out: {others}"] if others else []
+    notes = [f"costs are in {currency}; left out: {others}"] if others else []
     return (
         f"case when {column} is not null then coalesce({column}[{DUCKDB.text(currency)}]::double, 0) end",
         currency,

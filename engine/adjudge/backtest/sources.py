@@ -37,7 +37,7 @@ def open_source(connection: Any, path: Path, policy: str) -> RowSource:
             return _csv(connection, path, [path])
         if not files.is_parquet(path):
             raise DataError(
-                f"{path}: is no Parquet or CSV file", "name a .parquet or .csv file, a folder of them, or a log"
+                f"{path}: is not a Parquet or CSV file", "name a .parquet or .csv file, a folder of them, or a log"
             )
         return _parquet([path])
     if (path / STATE).is_file():
@@ -50,7 +50,7 @@ def open_source(connection: Any, path: Path, policy: str) -> RowSource:
         raise DataError(f"{path}: holds {few}", "name the files of one kind, or a folder that holds no others")
     if not found.parquet and not found.csv:
         hint = "`adjudge audit export` makes one"
-        raise DataError(f"{path}: holds no Parquet and no CSV files, and is no export", hint)
+        raise DataError(f"{path}: holds no Parquet or CSV files, and is not an export", hint)
     rest = f"{len(found.others):,} other files are left out, such as {found.others[0]}" if found.others else None
     notes = (rest,) if rest is not None else ()
     return _parquet(found.parquet, notes) if found.parquet else _csv(connection, path, found.csv, notes)

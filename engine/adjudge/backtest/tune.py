@@ -170,7 +170,7 @@ def _free(
         elif dataset.columns[threshold.slot].startswith("cast(null as "):
             fixed.append((threshold, "the data has no such field"))
         elif not is_written(policy, threshold):
-            fixed.append((threshold, "stands in an included file, or is written otherwise than as a number"))
+            fixed.append((threshold, "is in an included file, or is not written as a number"))
         else:
             free.append(threshold)
     if not free:

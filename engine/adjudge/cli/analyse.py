@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @format_option
 @click.pass_obj
 def command(settings: Settings, paths: tuple[Path, ...], timeout_s: float, total_s: float, form: str) -> int:
-    """Prove what a policy can and cannot do, over every input that there could be.
+    """Prove what a policy can and cannot do, over every possible input.
 
     Found are rules that never fire or never matter, parts of conditions that change nothing, bands that no total
     reaches, changes to the worse and losses that soften the outcome. Every finding has an input that shows it.
@@ -67,7 +67,7 @@ def _text(analysis: Analysis) -> str:
             f"   {force.field:<{width}}  {force.outcome:<6}  {given_text(force.witness.input)}"
             for force in analysis.forces
         ]
-        parts.append(lines_of(["fields that force an outcome alone, whatever else comes:", *lines]))
+        parts.append(lines_of(["fields that can force an outcome on their own:", *lines]))
     notes = len(analysis.findings) - analysis.warnings
     rules = counted(len(analysis.policy.typed.rules), "rule")
     found = f"{counted(analysis.warnings, 'warning')}, {counted(notes, 'note')}"

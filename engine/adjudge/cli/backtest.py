@@ -63,7 +63,7 @@ def command(
     form: str,
     output: Path | None,
 ) -> int:
-    """Say what policies make of logged decisions: counts, what was caught, what moves.
+    """Run policies over past decisions: counts, frauds caught, what changes.
 
     DATA is an export (adjudge audit export), an audit log, or a Parquet or CSV file of anybody's, or a folder of them.
     The policies are held against the first of them, and that against what was recorded.

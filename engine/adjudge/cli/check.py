@@ -43,7 +43,7 @@ class _Found:
 @format_option
 @click.pass_obj
 def command(settings: Settings, paths: tuple[Path, ...], with_fixes: bool, form: str) -> int:
-    """Find what is wrong with policies and their tests, and what is worth a look.
+    """Find mistakes in policies and their tests, and what deserves a look.
 
     PATHS are policies, test files, configurations, or folders that are searched for them. Exit status 2 where something
     is wrong, 1 where there are warnings. A comment `# lint: allow CODE` on a line, or above it, allows a finding.
@@ -57,7 +57,7 @@ def command(settings: Settings, paths: tuple[Path, ...], with_fixes: bool, form:
             except PolicyErrors as errors:
                 found.errors |= {(e.file, e.line, e.column, e.code, e.message): e for e in errors.errors}
     if not found.good and not found.errors:
-        raise click.UsageError(f"no policy and no test file in {', '.join(map(str, paths))}")
+        raise click.UsageError(f"no policy or test file in {', '.join(map(str, paths))}")
     if form == JSON:
         print_json([*(_data(error) for error in found.errors.values()), *(one.data() for one in found.findings)])
     else:

@@ -48,7 +48,7 @@ class ShareType(click.ParamType):  # type: ignore[type-arg]  # generic in the st
         share = float(said[2]) / (100 if said[3] else 1) if said else -1.0
         is_more = said is not None and said[1] == "+"
         if not 0 <= share <= 1 or (is_more and not self.more):
-            self.fail(f"{value!r} is no share such as 1% or 0.01{', or +1%' if self.more else ''}", param, ctx)
+            self.fail(f"{value!r} is not a share such as 1% or 0.01{', or +1%' if self.more else ''}", param, ctx)
         return Share(share=share, is_more=is_more)
 
 
@@ -56,12 +56,12 @@ class ShareType(click.ParamType):  # type: ignore[type-arg]  # generic in the st
 @click.argument("old", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("new", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--log", "logs", multiple=True, type=click.Path(exists=True, path_type=Path),
-              help="Compare them on this log's decisions too; may be given several times.")  # fmt: skip
+              help="Also compare them on this log's decisions; may be given several times.")  # fmt: skip
 @click.option("--max-flips", type=ShareType(), help="Fail where more of the log's decisions come out otherwise: 1%.")
 @click.option("--max-reviews", type=ShareType(more=True),
-              help="Fail where the new policy sends more to review: 5% of all, or +1% than the old one.")  # fmt: skip
+              help="Fail if the new policy sends more to review: 5% of all, or +1% on the old.")  # fmt: skip
 @click.option("--must-be", type=click.Choice(["same", "stricter", "laxer"]),
-              help="Fail unless that is proved; what is the same is also stricter and laxer.")  # fmt: skip
+              help="Fail unless this is proved; the same also counts as stricter and as laxer.")  # fmt: skip
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.01), default=5.0, show_default=True,
               help="Seconds for each question.")  # fmt: skip
 @click.option("--total", "total_s", type=click.FloatRange(min=0.01), default=60.0, show_default=True,

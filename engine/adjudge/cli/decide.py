@@ -79,7 +79,7 @@ def _delivered(decision: Decision) -> Iterator[None]:
         yield
     except Undelivered as error:
         is_recorded = not any(note.startswith("not recorded") for note in decision.notes)
-        stands = "stands in the log; ask again, and the answer is the same" if is_recorded else "is not recorded"
+        stands = "is in the log; ask again, and the answer is the same" if is_recorded else "is not recorded"
         error.besides = f"; decision {decision.decision_id} was made and {stands}"
         raise
 

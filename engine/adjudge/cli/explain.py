@@ -37,7 +37,7 @@ IN_DOUBT = "not everything that is needed could be checked"
 def command(
     settings: Settings, log: Path, decision_id: str, locale: str, applicant: bool, personal: bool, form: str
 ) -> int:
-    """Say why a decision of a log came out as it did, and the fewest changes that would have softened it.
+    """Say why a logged decision came out as it did, and the smallest changes that would have softened it.
 
     The policy is the one in the log, as it was when the decision was made.
     """

@@ -22,10 +22,10 @@ _OURS = frozenset({"policy_language", "rules", "thresholds", "scorecard", "fragm
 
 @click.command("format")
 @click.argument("paths", nargs=-1, required=True)
-@click.option("--check", "only_check", is_flag=True, help="Write nothing; fail where a file is not in house form.")
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; fail where a file is not formatted.")
 @click.option("--diff", "with_diff", is_flag=True, help="Write nothing; show what would change.")
 def command(paths: tuple[str, ...], only_check: bool, with_diff: bool) -> int:
-    """Write policies and their tests in house form.
+    """Format policies and their tests.
 
     Comments stay, meaning stays. PATHS are files, folders that are searched for them, or `-`, which reads one from the
     standard input and prints it. A file that does not parse is left alone; exit status 2 then.
@@ -35,7 +35,7 @@ def command(paths: tuple[str, ...], only_check: bool, with_diff: bool) -> int:
         return FINE
     files = list(dict.fromkeys(file for path in paths for file in _documents(Path(path))))
     if not files:
-        raise click.UsageError(f"no policy and no test file in {', '.join(paths)}")
+        raise click.UsageError(f"no policy or test file in {', '.join(paths)}")
     changed = 0
     errors: list[AdjudgeError] = []
     for file in files:
@@ -50,12 +50,12 @@ def command(paths: tuple[str, ...], only_check: bool, with_diff: bool) -> int:
             if with_diff:
                 print_exact(diff_text(before, after, str(file), str(file)))
             elif only_check:
-                say(f"{file} is not in house form")
+                say(f"{file} is not formatted")
             else:
                 write_file(file, after)
                 say(f"{file}: formatted")
     if not with_diff:
-        say(f"{counted(len(files) - changed - len(errors), 'file')} in house form already")
+        say(f"{counted(len(files) - changed - len(errors), 'file')} already formatted")
     if errors:
         found = [one for error in errors if isinstance(error, PolicyErrors) for one in error.errors]
         others = [error for error in errors if not isinstance(error, PolicyErrors)]

@@ -38,22 +38,25 @@ COMMANDS: Mapping[str, str] = {
     "demo": "Decide sample requests, then verify and replay the log.",
     "decide": "Decide a request, or many of them.",
     "eval": "Evaluate a condition.",
-    "check": "Find what is wrong with policies and their tests, and what is worth a look.",
-    "test": "Run the tests that stand beside policies.",
-    "new": "Begin a policy: the policy, its tests, and a check for pull requests.",
+    "check": "Find mistakes in policies and their tests, and what deserves a look.",
+    "test": "Run the tests beside policies.",
+    "new": "Start a policy: the policy, its tests, and a check for pull requests.",
     "schema": "Print the JSON Schema of a policy, with the providers that are installed here.",
-    "format": "Write policies and their tests in house form.",
-    "lsp": "Serve an editor that writes policies, over the standard input and output.",
-    "analyse": "Prove what a policy can and cannot do, over every input that there could be.",
+    "format": "Format policies and their tests.",
+    "lsp": "Serve an editor over standard input and output, for writing policies.",
+    "analyse": "Prove what a policy can and cannot do, over every possible input.",
     "compare": "Say whether NEW is stricter than OLD, laxer, both or the same, where, and with which inputs.",
-    "explain": "Say why a decision of a log came out as it did, and the fewest changes that would have softened it.",
-    "backtest": "Say what policies make of logged decisions: counts, what was caught, what moves.",
+    "explain": "Say why a logged decision came out as it did, and the smallest changes that would have softened it.",
+    "backtest": "Run policies over past decisions: counts, frauds caught, what changes.",
     "tune": "Find thresholds for a target, and show them as a change for a person to accept.",
-    "replay": "Decide a log's decisions again.",
-    "audit": "Verify, read, export, label, erase in an audit log, and say what drifts.",
+    "replay": "Make a log's decisions again.",
+    "audit": "Verify, read, export, label and erase in an audit log, and find what drifts.",
     "plugins": "Show what is installed and what it provides.",
 }
 """Each is `command` in the module of its name; the text is the first line of its help."""
+
+POSIX_ONLY = frozenset({"fcntl", "pwd"})
+"""Modules that the audit log imports, and that Windows lacks."""
 
 _FINDINGS = (AuditBroken, EvaluationError, MerchantBizIdConflict, NothingRead, ReplayMismatch)
 
@@ -108,8 +111,11 @@ class Commands(click.Group):
             if isinstance(error, UnicodeEncodeError) and odd:  # paths may be; texts that are written may not
                 say(f"Error: the argument {odd[0]} is not UTF-8", err=True)
                 return WRONG
+            if isinstance(error, ModuleNotFoundError) and error.name in POSIX_ONLY:
+                say("Error: an audit log needs Linux or macOS; on Windows, use WSL 2", err=True)
+                return WRONG
             traceback.print_exc()
-            say("this is a fault of adjudge, not yours; please report it with the lines above", err=True)
+            say("this is a bug in adjudge; please report it with the lines above", err=True)
             return FAULT
         return status if isinstance(status, int) else FINE
 

@@ -23,7 +23,7 @@ HEADER_MAX_BYTES = 1024
 @click.command("lsp")
 @click.pass_obj
 def command(settings: Settings) -> int:
-    """Serve an editor that writes policies, over the standard input and output.
+    """Serve an editor over standard input and output, for writing policies.
 
     Diagnostics, completion, hover, definitions, references, renaming, quick fixes, formatting and an outline.
     """

@@ -39,7 +39,7 @@ def command(
     folder: Path,
     yes: bool,
 ) -> int:
-    """Begin a policy: the policy, its tests, and a check for pull requests.
+    """Start a policy: the policy, its tests, and a check for pull requests.
 
     What is not said is asked for. Nothing is overwritten.
     """
@@ -57,7 +57,7 @@ def command(
         inputs = tuple(part.strip() for part in said.split(",") if part.strip())
     build_ = build_ or ask("a check for pull requests (none, github, gitlab)", "none")
     if build_ not in BUILDS:
-        raise click.UsageError(f"a check for pull requests is none, github or gitlab, not {build_}")
+        raise click.UsageError(f"a check for pull requests must be none, github or gitlab, not {build_}")
     answers = Answers(
         name=name,
         provider=None if provider == SUPPLIED else provider,

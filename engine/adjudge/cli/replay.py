@@ -29,21 +29,21 @@ _ANSWERS = ("identical", "different", "erased", "not replayable")
 @click.option(
     "--policy",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Decide by this policy instead: what would have been.",
+    help="Decide by this policy instead: what would have happened.",
 )
 @click.option("--verbose", is_flag=True, help="Show every decision, not only those that differ.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that decide.")
 @click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Go on where an earlier replay with this file stopped, and note there how far this one came.",
+    help="Continue where an earlier replay with this file stopped, and save how far this one got.",
 )
 @format_option
 @click.pass_obj
 def command(
     settings: Settings, log: Path, policy: Path | None, verbose: bool, jobs: int, state: Path | None, form: str
 ) -> int:
-    """Decide a log's decisions again.
+    """Make a log's decisions again.
 
     LOG is an audit log's folder, or one of its files. Exit status 0 only if all decisions come out the same: every
     part of the verdict, or with --policy the outcome. Those that hang on what was erased, as a record says, are
@@ -133,7 +133,7 @@ def _matrix(tally: ReplayTally, verbose: bool) -> Iterator[str]:
                 yield f"  record {one.seq}, decision {one.decision_id}  {causes(one.rules, one.scorecard)}".rstrip()
     if erased := tally.answers.get("erased", 0):
         yield ""
-        yield f"{counted(erased, 'decision')} cannot be told: what they hang on was erased, as the log says"
+        yield f"{counted(erased, 'decision')} cannot be decided: what they depend on was erased, as the log says"
     if tally.lost:
         yield ""
         yield f"not replayable, {counted(tally.answers['not replayable'], 'decision')}:"
@@ -144,7 +144,7 @@ def _matrix(tally: ReplayTally, verbose: bool) -> Iterator[str]:
 def _cost(tally: ReplayTally) -> Iterator[str]:
     if not tally.recorded_cost and not tally.cost:
         return
-    then = "cannot be told: a provider of the policy is not installed" if tally.cost is None else _money(tally.cost)
+    then = "unknown: a provider of the policy is not installed" if tally.cost is None else _money(tally.cost)
     yield ""
     yield f"cost of provider calls: recorded {_money(tally.recorded_cost)}, then {then}"
     if tally.untold:

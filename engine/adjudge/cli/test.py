@@ -23,9 +23,9 @@ from adjudge.policy.catalogue import Catalogue
 @click.command("test")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--coverage", "with_coverage", is_flag=True, help="Show what no test tries.")
-@click.option("--coverage-min", type=click.FloatRange(0, 100), help="Fail below so many per cent.")
+@click.option("--coverage-min", type=click.FloatRange(0, 100), help="Fail below this percentage.")
 @click.option("--junit", "junit_file", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML, too.")
-@click.option("--suggest", "with_suggestions", is_flag=True, help="Show tests to fill in, for what no test tries.")
+@click.option("--suggest", "with_suggestions", is_flag=True, help="Print tests to fill in, for what no test tries.")
 @click.option("--write", is_flag=True, help="With --suggest: append them to the test file.")
 @format_option
 @click.pass_obj
@@ -39,7 +39,7 @@ def command(
     write: bool,
     form: str,
 ) -> int:
-    """Run the tests that stand beside policies.
+    """Run the tests beside policies.
 
     PATHS are `…_test.yaml` files, folders that are searched for them, or policies, whose own tests are run.
     """
@@ -74,7 +74,7 @@ def _read(paths: tuple[Path, ...], catalogue: Catalogue) -> list[PolicyTestFile]
     """Read the test files. Raises PolicyErrors with everything that is wrong with them."""
     files = list(dict.fromkeys(file for path in paths for file in _test_files(path)))
     if not files:
-        raise click.UsageError(f"no tests for {', '.join(map(str, paths))}: they stand in files named …_test.yaml")
+        raise click.UsageError(f"no tests for {', '.join(map(str, paths))}: tests are in files named …_test.yaml")
     errors: dict[tuple[object, ...], PolicyError] = {}
     read = []
     for file in files:

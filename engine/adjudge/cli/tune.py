@@ -47,14 +47,14 @@ FRONTIER_MAX = 12
     "only",
     multiple=True,
     metavar="FIELD",
-    help="Turn thresholds of this field only; may be given several times.",
+    help="Change thresholds of this field only; may be given several times.",
 )
 @click.option(
     "--split",
     type=ShareType(),
     default="70%",
     show_default=True,
-    help="The earliest rows, so many, are learned from; the others judge.",
+    help="The share of earliest rows to learn from; the others judge.",
 )
 @click.option(
     "-o",

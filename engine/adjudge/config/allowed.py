@@ -34,11 +34,11 @@ def read_allowed(reader: Reader, node: YamlNode | None, folder: Path) -> Allowed
     files = _texts(reader, parts.get("files"), "files", reader.path)
     for name, span in names:
         if not _NAME.fullmatch(name):
-            reader.blame("schema-value", f"`{name}` is no name of an environment variable", span)
+            reader.blame("schema-value", f"`{name}` is not the name of an environment variable", span)
     for host, span in hosts:
         if not _HOST.fullmatch(host):
             hint = "write risk.internal, risk.internal:8443, *.vendor.example or [2001:db8::1]"
-            reader.blame("schema-value", f"`{host}` is no host", span, hint)
+            reader.blame("schema-value", f"`{host}` is not a host", span, hint)
     return Allowed(
         environment=frozenset(name for name, _ in names),
         hosts=tuple(host for host, _ in hosts),

@@ -142,7 +142,7 @@ def _pair(
     entries = reader.mapping(node, f"`{what}`", keys=(key, time), at=node.span)
     number = reader.integer(entries[key][1], f"`{key}`", most) if key in entries else None
     if number is not None and number < 1:
-        reader.blame("schema-range", f"`{key}` is at least 1", entries[key][1].span)
+        reader.blame("schema-range", f"`{key}` must be at least 1", entries[key][1].span)
     return number, reader.seconds(entries[time][1], f"`{time}`", longest_s) if time in entries else None
 
 
@@ -160,7 +160,7 @@ def _key(reader: Reader, node: YamlNode | None, what: str, folder: Path, log: Pa
     if said is None or place == "env":
         return None, said
     if log is not None and (folder / said).resolve().is_relative_to(log.resolve()):
-        why = "the key lies in the folder of the log that it proves: who can write there could change both"
+        why = "the key is in the folder of the log that it proves: anybody who can write there could change both"
         reader.blame("schema-value", why, value.span, "keep it where only the engine can read it")
     return folder / said, None
 

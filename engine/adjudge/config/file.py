@@ -196,7 +196,7 @@ def load_located(location: Path | str, registry: Registry, catalogue: Catalogue)
             raise
         raise PluginError(f"cannot load {location}: {said_of(error)}", plugin=scheme) from error
     if not isinstance(text, str):
-        raise PluginError(f"cannot load {location}: it gave {describe(text)}, not a text", plugin=scheme)
+        raise PluginError(f"cannot load {location}: it gave {describe(text)}, not a string", plugin=scheme)
     return parse_policy(text, location, catalogue=catalogue)
 
 
@@ -294,11 +294,11 @@ class _Config:
             hint = (
                 f"it takes ttl and size, not `{key}`" if store == MEMORY else f"say so under `with:`, as {store} has it"
             )
-            self.reader.blame("schema-unknown-key", f"`{key}` means nothing to {store}", entries[key][0].span, hint)
+            self.reader.blame("schema-unknown-key", f"unknown key `{key}` for {store}", entries[key][0].span, hint)
         ttl_s = self.reader.seconds(parts["ttl"], "`ttl`", _LONGEST_TTL_S) if "ttl" in parts else None
         size = self.reader.integer(parts["size"], "`size`", _LARGEST_CACHE) if "size" in parts else None
         if size is not None and size < 1:
-            self.reader.blame("schema-range", "`size` is at least 1", parts["size"].span)
+            self.reader.blame("schema-range", "`size` must be at least 1", parts["size"].span)
         return (store, self.settings(parts.get("with"))), ttl_s or DEFAULT_TTL_S, size or DEFAULT_SIZE
 
     def opened(self, node: YamlNode | None, what: str) -> tuple[Opened, ...]:

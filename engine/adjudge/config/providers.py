@@ -94,7 +94,7 @@ def _breaker(reader: Reader, node: YamlNode) -> dict[str, object]:
 def _count(reader: Reader, node: YamlNode, what: str, most: int) -> int | None:
     number = reader.integer(node, what, _LARGEST)
     if number is not None and not 1 <= number <= most:
-        reader.blame("schema-range", f"{what} lies between 1 and {most:,}", node.span)
+        reader.blame("schema-range", f"{what} must be between 1 and {most:,}", node.span)
         return None
     return number
 

@@ -27,8 +27,8 @@ Work = Callable[[], Coroutine[Any, Any, _T]]
 
 _ENDED = "the event loop that the engine was opened on has ended; what was under way may be recorded: ask again"
 _FORKED = (
-    "the engine was put together before this process was forked, and does not survive that: fork first, then put one"
-    " together in each process, with an audit folder of its own"
+    "the engine was created before this process was forked, and does not survive that: fork first, then create one"
+    " in each process, with an audit folder of its own"
 )
 
 _events = Events("adjudge.engine")
@@ -124,7 +124,7 @@ class Home:
         self.check_process()
         with self._gate:
             if self._loop is not None or self._is_closed:
-                how = "was closed: put another one together" if self._is_closed else "is open already"
+                how = "was closed: create another one" if self._is_closed else "is open already"
                 raise EngineError(f"the engine {how}")
             self._loop, self._thread = loop, thread
         atexit.register(self._at_exit)

@@ -92,7 +92,7 @@ def check(
     if expect is not None and not checker.errors and not accepts(expect, checker.type(typed)):
         found = checker.type(typed)
         hint = "compare it with something, for example `… > 0`" if expect is BOOL else None
-        checker.error("type-mismatch", f"this is {named(found)}, where {named(expect)} is needed", tree.span, hint=hint)
+        checker.error("type-mismatch", f"this must be {named(expect)}, not {named(found)}", tree.span, hint=hint)
     return (None if checker.errors else typed), checker.errors
 
 
@@ -152,7 +152,7 @@ class _Checker:
         typed = self.visit(node, scope)
         if not accepts(BOOL, self.type(typed)):
             self.error(
-                "type-mismatch", f"this is {named(typed.type)}, where a bool is needed", node.span, note="expected bool"
+                "type-mismatch", f"this must be a bool, not {named(typed.type)}", node.span, note="expected bool"
             )
         return typed
 
@@ -234,7 +234,7 @@ class _Checker:
         if not isinstance(operand, Name | Select | Index):
             self.error(
                 "type-has",
-                "`has` asks whether a field or a map's entry is known",
+                "`has` takes a field or a map's entry",
                 node.span,
                 hint="for example has(device.score)",
             )
@@ -252,7 +252,7 @@ class _Checker:
                 return replace(typed, type=value)
             case ListType(item=item):
                 if not accepts(INT, self.type(key)):
-                    self.error("type-mismatch", f"a list is indexed by an int, not {named(key.type)}", node.key.span)
+                    self.error("type-mismatch", f"a list's index must be an int, not {named(key.type)}", node.key.span)
                 return replace(typed, type=item)
             case SetType():
                 hint = 'ask whether it holds a member: `"…" in …`'
@@ -335,7 +335,7 @@ class _Checker:
         ]
         if not fitting:
             takes = " or ".join(dict.fromkeys(f"({', '.join(map(str, overload.parameters))})" for overload in form))
-            message = f"`{node.function}` does not take ({', '.join(map(str, types))})"
+            message = f"`{node.function}` does not accept ({', '.join(map(str, types))})"
             return replace(typed, type=self.error("type-call", message, node.span, hint=f"it takes {takes}"))
         self.constant_call(node, fitting[0], arguments)
         results = {overload.result for overload in fitting}
@@ -392,7 +392,9 @@ class _Checker:
         entries = tuple((self.visit(key, scope), self.visit(value, scope)) for key, value in node.entries)
         for key, _ in entries:
             if self.type(key) == DOUBLE or isinstance(self.type(key), ListType | MapType | SetType):
-                self.error("type-key", f"a map's key is a string, an int or a bool, not {named(key.type)}", key.span)
+                self.error(
+                    "type-key", f"a map's key must be a string, an int or a bool, not {named(key.type)}", key.span
+                )
         keys = self.common([key for key, _ in entries], "map's keys")
         values = self.common([value for _, value in entries], "map")
         return replace(node, entries=entries, type=MapType(keys, values))
@@ -406,7 +408,7 @@ class _Checker:
                 if not self.strict:
                     return DYN
                 hint = "write 1.0 for 1 among doubles" if {common, node.type} == {INT, DOUBLE} else None
-                message = f"a {what} holds values of one type: {common} before, {node.type} here"
+                message = f"all values of a {what} must have one type: {common} before, {node.type} here"
                 return self.error("type-mixed", message, node.span, hint=hint, note=f"expected {common}")
             common = joined
         if common != NOTHING and is_text(common) and all(isinstance(node, Literal) for node in nodes):

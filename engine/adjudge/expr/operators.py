@@ -68,7 +68,7 @@ def equality(left: Node, right: Node) -> Type | Mismatch:
         return BOOL
     if isinstance(a, SetType) or isinstance(b, SetType):
         hint = 'ask for members: `"…" in tags`, or `size(tags) == 0`'
-        return Mismatch("type-set", "sets are not compared as a whole", hint=hint)
+        return Mismatch("type-set", "sets cannot be compared as a whole", hint=hint)
     if {a, b} == {INT, DOUBLE}:
         return Mismatch("type-mismatch", "an int is compared with a double", hint=_number_hint(left, right))
     if join(a, b) is None:
@@ -82,7 +82,7 @@ def ordering(left: Node, right: Node) -> Type | Mismatch:
     if is_dynamic(a) or is_dynamic(b) or {a, b} == {INT, DOUBLE}:
         return BOOL
     if isinstance(a, EnumType) or isinstance(b, EnumType):
-        return Mismatch("type-order", "a vocabulary has no order", hint='compare with ==, or `in ["…", "…"]`')
+        return Mismatch("type-order", "enum values have no order", hint='compare with ==, or `in ["…", "…"]`')
     if a != b:
         return Mismatch("type-mismatch", f"{named(a)} is compared with {named(b)}", right.span, note=f"expected {a}")
     if a not in _ORDERED:

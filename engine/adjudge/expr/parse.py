@@ -119,7 +119,7 @@ class _Parser:
             return self.fail("expected", f"{token} closes nothing", token.span)
         for word in (token, self.previous):
             if word.kind == "name" and word.text.lower() in _WAY_OUT and (word is token or word.text == "not"):
-                return self.fail("token", f"{word} is no operator", word.span, _WAY_OUT[word.text.lower()])
+                return self.fail("token", f"{word} is not an operator", word.span, _WAY_OUT[word.text.lower()])
         return self.fail("expected", f"expected {wanted}, found {token}", token.span, hint)
 
     def expression(self) -> Node:
@@ -169,7 +169,9 @@ class _Parser:
         while self.at(".", "["):
             dot = self.advance()
             if self.at("?"):
-                raise self.fail("refused", "a condition has no optional values", self.token.span, "ask `has(…)` first")
+                raise self.fail(
+                    "refused", "optional values are not supported in conditions", self.token.span, "ask `has(…)` first"
+                )
             if dot.text == "[":
                 key, end = self.closed("]", self.expression)
                 node = Index(span=node.span.to(end), operand=node, key=key)
@@ -185,7 +187,7 @@ class _Parser:
                 node = Select(span=node.span.to(field.span), operand=node, field=field.text)
         if isinstance(node, Name | Select) and self.at("{"):
             hint = 'a map is written `{"key": value}`'
-            raise self.fail("refused", "a condition makes no messages", node.span.to(self.token.span), hint)
+            raise self.fail("refused", "messages are not supported in conditions", node.span.to(self.token.span), hint)
         return node
 
     def primary(self) -> Node:
@@ -198,8 +200,8 @@ class _Parser:
             case "name", "true" | "false":
                 return Literal(span=self.advance().span, value=token.text == "true")
             case "name", "null":
-                hint = "what is missing is unknown: ask `has(…)`"
-                raise self.fail("refused", "a condition has no null", token.span, hint)
+                hint = "whatever is missing is unknown: ask `has(…)`"
+                raise self.fail("refused", "null is not supported in conditions", token.span, hint)
             case "name", word if word != "in":
                 return self.name()
             case "operator", ".":
@@ -253,19 +255,19 @@ class _Parser:
             case (Name() | Select() | Index(key=Literal()) as operand,):
                 return Has(span=span, operand=operand)
         where = arguments[0].span if len(arguments) == 1 else span
-        raise self.fail("macro", "`has` asks for one field", where, "such as `has(device.score)`")
+        raise self.fail("macro", "`has` takes one field", where, "such as `has(device.score)`")
 
     def comprehension(self, span: Span, kind: ComprehensionKind, operand: Node, arguments: tuple[Node, ...]) -> Node:
         if len(arguments) != 2 and not (kind == "map" and len(arguments) == 3):
             body = "expression" if kind == "map" else "condition"
             message, hint = f"`{kind}` takes a variable and one {body}", f"such as `tags.{kind}(tag, …)`"
             if len(arguments) > 2 and isinstance(arguments[1], Name):
-                hint = f"there is no index beside the item: write `tags.{kind}(tag, …)`"
+                hint = f"there is no index, only the item: write `tags.{kind}(tag, …)`"
             raise self.fail("macro", message, span, hint)
         variable, *rest = arguments
         if not isinstance(variable, Name) or variable.absolute:
             hint = f"such as `tags.{kind}(tag, …)`"
-            raise self.fail("macro", f"the first argument of `{kind}` is a new name", variable.span, hint)
+            raise self.fail("macro", f"the first argument of `{kind}` must be a new name", variable.span, hint)
         transform = rest.pop() if kind == "map" else None
         predicate = rest[0] if rest else None
         return Comprehension(
@@ -274,7 +276,9 @@ class _Parser:
 
     def item(self) -> Node:
         if self.at("?"):
-            raise self.fail("refused", "a condition has no optional values", self.token.span, "write `c ? [a] : []`")
+            raise self.fail(
+                "refused", "optional values are not supported in conditions", self.token.span, "write `c ? [a] : []`"
+            )
         return self.expression()
 
     def entry(self) -> tuple[Node, Node]:
@@ -286,7 +290,7 @@ class _Parser:
     def closed(self, closing: str, read: Callable[[], T]) -> tuple[T, Span]:
         """Read what stands in a bracket that was just opened, and the closing one; return its span too."""
         if len(self.open) == NESTING_MAX:
-            message = f"more than {NESTING_MAX} brackets stand within each other"
+            message = f"more than {NESTING_MAX} nested brackets"
             raise self.fail("depth", message, self.previous.span, "split it with `variables:`")
         self.open.append(self.previous)
         inner = read()

@@ -55,7 +55,7 @@ _WAY_OUT = {
     "|": "write `||`",
     "#": "a comment begins with `//`",
     ";": "a condition is one expression; join two with `&&` or `||`",
-    "`": "a quoted field stands after a dot: `` headers.`content-type` ``",
+    "`": "a quoted field follows a dot: `` headers.`content-type` ``",
 } | dict.fromkeys("“”„‘’", 'write straight quotes: `"text"`')
 _ESCAPES = {
     "a": "\a",
@@ -115,13 +115,13 @@ def next_token(text: Text, at: int) -> Token:
         if quoted := _QUOTED.match(value, start):
             return Token("quoted", quoted.group(1), text.span(start, quoted.end()), quoted.end())
         word = match.group()
-        raise failure("token", f"`{word}` means nothing here", text, text.span(*match.span()), _WAY_OUT.get(word))
+        raise failure("token", f"unexpected `{word}`", text, text.span(*match.span()), _WAY_OUT.get(word))
     if match := _OPERATOR.match(value, start):
         return Token("operator", match.group(), text.span(start, match.end()), match.end())
     char = value[start]
-    shown = f"`{char}`" if char.isprintable() and not char.isspace() else f"the character U+{ord(char):04X}"
+    shown = f"`{char}`" if char.isprintable() and not char.isspace() else f"character U+{ord(char):04X}"
     hint = "names are made of the letters a to z, digits and `_`" if char.isalnum() else None
-    raise failure("token", f"{shown} means nothing here", text, text.span(start, start + 1), hint)
+    raise failure("token", f"unexpected {shown}", text, text.span(start, start + 1), hint)
 
 
 def _end(pattern: re.Pattern[str], value: str, at: int) -> int:
@@ -135,8 +135,10 @@ def _number(text: Text, match: re.Match[str]) -> Token:
     if word_end > end:
         tail, span = text.value[end:word_end], text.span(start, word_end)
         if tail in ("u", "U"):
-            raise failure("refused", "a condition has no unsigned integers", text, span, f"write `{match.group()}`")
-        hint = "digits stand without `_`" if tail[0] == "_" else None
+            raise failure(
+                "refused", "unsigned integers are not supported in conditions", text, span, f"write `{match.group()}`"
+            )
+        hint = "write digits without `_`" if tail[0] == "_" else None
         raise failure("number", f"`{text.value[start:word_end][:60]}` is not a number", text, span, hint)
     return Token("number", match.group(), text.span(start, end), end)
 
@@ -155,7 +157,7 @@ def number(text: Text, token: Token, *, negative: bool, span: Span) -> int | flo
     magnitude = int(digits or "0", base) if len(digits) <= 20 else INT_MAX + 2
     integer = -magnitude if negative else magnitude
     if not INT_MIN <= integer <= INT_MAX:
-        hint = f"an int lies between {INT_MIN} and {INT_MAX}"
+        hint = f"an int is between {INT_MIN} and {INT_MAX}"
         raise failure("number", "the number does not fit into 64 bits", text, span, hint)
     return integer
 
@@ -164,7 +166,9 @@ def _string(text: Text, quote: re.Match[str]) -> Token:
     value, start, at = text.value, quote.start(), quote.end()
     prefix, mark = quote.group(1).lower(), quote.group(2)
     if "b" in prefix:
-        raise failure("refused", "a condition has no bytes", text, text.span(start, at), 'write a string: `"text"`')
+        raise failure(
+            "refused", "bytes are not supported in conditions", text, text.span(start, at), 'write a string: `"text"`'
+        )
     parts: list[str] = []
     while not value.startswith(mark, at):
         if at == len(value) or (value[at] in "\r\n" and len(mark) == 1):
@@ -191,7 +195,7 @@ def _escape(text: Text, at: int) -> tuple[str, int]:
         if point <= 0x10FFFF:
             return chr(point), code.end()
     end = min(at + 2, len(value))
-    message = f"`{value[at:end]}` is no escape in a string"
+    message = f"`{value[at:end]}` is not an escape in a string"
     raise failure(
         "string", message, text, text.span(at, end), 'write `\\\\` for a backslash, or a raw string: `r"\\d"`'
     )

@@ -24,7 +24,7 @@ class GuardedStore:
         try:
             found: object = self.store.get(merchant_biz_id)
             if found is not None and not (isinstance(found, Decision) and found.merchant_biz_id == merchant_biz_id):
-                raise TypeError("what it gave back is no decision of that id")
+                raise TypeError("what it returned is not a decision of that id")
         except BaseException as error:
             raise self._failed("read", error) from None
         return found

@@ -47,7 +47,7 @@ def _declared(name: str, type_name: str) -> Field:
     try:
         return parse_field(_form(type_name))
     except FieldError as error:
-        raise PluginError(f"`{type_name}` is no type: {error.message}", plugin=name) from None
+        raise PluginError(f"`{type_name}` is not a type: {error.message}", plugin=name) from None
 
 
 def _form(type_name: str) -> object:

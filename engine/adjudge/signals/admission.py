@@ -419,7 +419,7 @@ def account_of(provider: Provider, config: Mapping[str, Any]) -> str:
     """Return what a `with:` is billed to. Raises PluginError where the provider does not say."""
     account = _said(provider, "account", config)
     if not isinstance(account, str):
-        raise PluginError(f"its `account` must be a text, not {describe(account)}", plugin=provider.name)
+        raise PluginError(f"its `account` must be a string, not {describe(account)}", plugin=provider.name)
     return account
 
 

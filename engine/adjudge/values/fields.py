@@ -123,7 +123,7 @@ def parse_field(form: object) -> Field:
         form = {"type": form}
     if not isinstance(form, Mapping):
         raise FieldError(
-            "schema-type", "a field is a type's name or a mapping with `type`", hint="write `country: string`"
+            "schema-type", "a field must be a type's name, or a mapping with `type`", hint="write `country: string`"
         )
     if "type" not in form:
         raise FieldError("schema-missing", "a field needs `type`", hint=f"one of {', '.join(FIELD_FORMS)}")
@@ -135,7 +135,7 @@ def parse_field(form: object) -> Field:
         if key not in FIELD_FORMS[name]:
             hint = did_you_mean(str(key), FIELD_FORMS[name]) or f"`{name}` takes {', '.join(FIELD_FORMS[name])}"
             raise FieldError(
-                "schema-unknown-key", f"`{key}` means nothing for a field of type {name}", str(key), hint=hint
+                "schema-unknown-key", f"unknown key `{key}` for a field of type {name}", str(key), hint=hint
             )
     return _with_absent(_declared(form, name), form)
 
@@ -146,10 +146,10 @@ def _with_absent(field: Field, form: Mapping[str, object]) -> Field:
         return field
     within = form.get("within")
     if within is not None and (not isinstance(within, str) or not within):
-        raise FieldError("schema-type", "`within` is the path of an object, such as result.flags", "within")
+        raise FieldError("schema-type", "`within` must be the path of an object, such as result.flags", "within")
     if "absent" not in form:
         if within is not None:
-            hint = "write `absent: false`, or what a field means that is left out there"
+            hint = "write `absent: false`, or whatever a missing field means"
             raise FieldError("schema-absent", "`within` needs `absent`", "within", hint=hint)
         return field
     return replace(field, absent=_absent(field, form["absent"]), within=within)
@@ -167,7 +167,7 @@ def _declared(form: Mapping[str, object], name: str) -> Field:
     personal, actionable = _flag(form, "personal"), _flag(form, "actionable")
     description = form.get("description", "")
     if not isinstance(description, str):
-        raise FieldError("schema-type", "a description is a text", "description")
+        raise FieldError("schema-type", "a description must be a string", "description")
     if name in ("enum", "set"):
         values = _vocabulary(form, "values", required=True)
         type_: Type = EnumType(values) if name == "enum" else SetType(values)
@@ -219,9 +219,7 @@ def _container(form: Mapping[str, object], name: str, personal: bool, descriptio
     absent = None
     if "absent" in form:
         if keys is None:
-            raise FieldError(
-                "schema-absent", "`absent` needs `keys`: it says what a missing one of them means", "absent"
-            )
+            raise FieldError("schema-absent", "`absent` needs `keys`: it says what a missing key means", "absent")
         absent = _absent(of, form["absent"])
     return Field(type=MapType(STRING, of.type, keys), of=of, absent=absent, personal=personal, description=description)
 
@@ -233,7 +231,7 @@ def _made_personal(field: Field) -> Field:
 def _flag(form: Mapping[str, object], key: str) -> bool:
     value = form.get(key, False)
     if not isinstance(value, bool):
-        raise FieldError("schema-type", f"`{key}` is true or false", key)
+        raise FieldError("schema-type", f"`{key}` must be true or false", key)
     return value
 
 
@@ -246,7 +244,7 @@ def _riskier(form: Mapping[str, object], words: tuple[str | bool, ...]) -> Liter
         if said is word or (said == word and isinstance(word, str)):
             return direction
     expected = " or ".join(str(word).lower() for word in words)
-    raise FieldError("schema-value", f"`riskier` is {expected}, not `{str(said).lower()}`", "riskier")
+    raise FieldError("schema-value", f"`riskier` must be {expected}, not `{str(said).lower()}`", "riskier")
 
 
 def _vocabulary(form: Mapping[str, object], key: str, *, required: bool) -> tuple[str, ...]:
@@ -259,10 +257,10 @@ def _vocabulary(form: Mapping[str, object], key: str, *, required: bool) -> tupl
     for at, value in enumerate(values):
         if not isinstance(value, str):
             said = str(value).lower() if isinstance(value, bool) else value
-            raise FieldError("schema-type", f"`{said}` is not a text", key, at, hint=f'write "{said}"')
+            raise FieldError("schema-type", f"`{said}` is not a string", key, at, hint=f'write "{said}"')
         word = composed(value)
         if word in words:
-            raise FieldError("name-duplicate", f"`{value}` stands here twice", key, at)
+            raise FieldError("name-duplicate", f"duplicate value `{value}`", key, at)
         words[word] = None
     return tuple(words)
 
@@ -272,7 +270,9 @@ def _range(form: Mapping[str, object], type_: Type) -> tuple[Bound | None, Bound
         return None, None
     bounds = form["range"]
     if not isinstance(bounds, list | tuple) or len(bounds) != 2:
-        raise FieldError("schema-type", "a range is two values, lowest and highest", "range", hint="for example [0, 1]")
+        raise FieldError(
+            "schema-type", "a range must be two values, the lowest and the highest", "range", hint="for example [0, 1]"
+        )
     read_bounds: list[Bound] = []
     for at, bound in enumerate(bounds):
         reading = read(Field(type=type_), bound)
@@ -281,7 +281,7 @@ def _range(form: Mapping[str, object], type_: Type) -> tuple[Bound | None, Bound
         read_bounds.append(reading.value)
     low, high = read_bounds
     if low > high:  # type: ignore[operator]  # both were read as the same type
-        raise FieldError("schema-range", "a range runs from the lowest to the highest", "range")
+        raise FieldError("schema-range", "a range must run from the lowest to the highest value", "range")
     return low, high
 
 

@@ -132,7 +132,7 @@ def _with_long_text(long: LongText, path: Sequence[str]) -> object:
     document = _parsed(rest[: long.begins] + stand_in + rest[long.begins :], once, long.ends - long.begins)
     if len(holders) != 1 or _at(document, path) != _STAND_IN:
         where = holders[0][1][:NAME_SHOWN] if len(holders) == 1 else ""
-        raise JsonError(f"a text is longer than {_size(TEXT_MAX_BYTES)}", where=where)
+        raise JsonError(f"a string is longer than {_size(TEXT_MAX_BYTES)}", where=where)
     ((holder, key),) = holders
     holder[key] = long
     return document
@@ -172,7 +172,7 @@ def _depth(data: bytes) -> int:
 def _parsed(data: bytes, once: Callable[[list[tuple[str, object]]], dict[str, object]], cut: int = 0) -> object:
     """Return what a text says. cut: how many bytes were taken out of it, so that its columns are not the document's."""
     if data.startswith(BOM_UTF8):
-        raise JsonError("a byte-order mark stands before the document: save it as UTF-8 without one")
+        raise JsonError("the document begins with a byte-order mark: save it as UTF-8 without one")
     try:
         return json.loads(data.decode(), object_pairs_hook=once, parse_int=_integer, parse_constant=_refuse_constant)
     except UnicodeDecodeError as error:
@@ -189,7 +189,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         twice = next(key for key, times in Counter(map(itemgetter(0), pairs)).items() if times > 1)
-        raise JsonError(f"the key `{twice[:NAME_SHOWN]}` stands twice in one object", where=twice[:NAME_SHOWN])
+        raise JsonError(f"the key `{twice[:NAME_SHOWN]}` appears twice in one object", where=twice[:NAME_SHOWN])
     return found
 
 
@@ -200,4 +200,4 @@ def _integer(digits: str) -> int:
 
 
 def _refuse_constant(constant: str) -> NoReturn:
-    raise JsonError(f"{constant} is no JSON number")
+    raise JsonError(f"{constant} is not a JSON number")

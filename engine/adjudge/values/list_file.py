@@ -81,12 +81,12 @@ def mistake_in(value: str) -> tuple[int, str, str] | None:
     """Return why no input could equal a value of a list: where in it, what is wrong, and the way out."""
     unseen = find_unseen(value)
     if unseen is not None:
-        return unseen, f"{name_of(value[unseen])} stands here, which cannot be seen", "delete it"
+        return unseen, f"{name_of(value[unseen])} is invisible", "delete it"
     if value.isascii():
         if value[:1] not in "\"'":
             return None
     elif blank := _OTHER_BLANK.search(value):
-        return blank.start(), f"{name_of(blank.group())} stands here", "write a plain space"
+        return blank.start(), f"{name_of(blank.group())} is not a plain space", "write a plain space"
     if value and _QUOTED.fullmatch(value):
-        return 0, "quotes stand around this value, and would be a part of it", "write it without quotes"
+        return 0, "this value is in quotes, which would be part of it", "write it without quotes"
     return None

@@ -55,7 +55,7 @@ def read_keyring(config: Mapping[str, Any]) -> Keyring:
     for key in ("access_key_id", "access_key_secret", "security_token"):
         if key in form:
             hint = "name a `file:` or a `plugin:`, or use the environment; change this key, it has been seen"
-            raise ProviderConfigError("a policy is no place for keys", "credentials", key, hint=hint)
+            raise ProviderConfigError("a policy is not a place for keys", "credentials", key, hint=hint)
     refuse_unknown_keys(form, KEYS, "credentials")
     file, plugin = text(form, "file", "credentials"), text(form, "plugin", "credentials")
     if file is not None and plugin is not None:
@@ -78,7 +78,7 @@ def _from_file(path: Path, profile: str) -> Credentials:
     parser = configparser.RawConfigParser(strict=True)
     try:
         if path.exists() and not path.is_file():  # opening a pipe would wait for whoever writes to it
-            raise _missing(f"the credentials file {path} is no file")
+            raise _missing(f"the credentials file {path} is not a file")
         with path.open("rb") as file:
             text = file.read(FILE_MAX_BYTES).decode("utf-8-sig")
         parser.read_string("\n".join(split_lines(text)))
@@ -88,7 +88,7 @@ def _from_file(path: Path, profile: str) -> Credentials:
     except configparser.NoSectionError:
         raise _missing(f"the credentials file {path} has no section [{profile}]") from None
     except (configparser.Error, UnicodeDecodeError):  # what it says may quote the key
-        raise _missing(f"the credentials file {path} is no INI file") from None
+        raise _missing(f"the credentials file {path} is not an INI file") from None
     if not section.get("access_key_id") or not section.get("access_key_secret"):
         raise _missing(f"[{profile}] of {path} lacks access_key_id or access_key_secret")
     return _checked(

@@ -40,7 +40,9 @@ def parse_endpoint(address: str, region: str = _REGION) -> Endpoint:
     bare = host and parts.path in ("", "/") and not parts.query and not parts.fragment and "@" not in parts.netloc
     if not bare or parts.scheme not in ("https", "http"):
         raise ProviderConfigError(
-            "`endpoint` is a host, or a URL without a path", "endpoint", hint="such as https://host.example or a host"
+            "`endpoint` must be a host, or a URL without a path",
+            "endpoint",
+            hint="such as https://host.example or a host",
         )
     assert host is not None
     loopback = is_loopback(host)

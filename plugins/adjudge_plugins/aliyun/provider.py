@@ -115,7 +115,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     refuse_unknown_keys(config, _KEYS)
     scene_code = text(config, "scene_code")
     if scene_code is not None and not _SCENE_CODE.fullmatch(scene_code):
-        raise ProviderConfigError("`scene_code` is 1 to 10 letters, digits or `_`", "scene_code")
+        raise ProviderConfigError("`scene_code` must be 1 to 10 letters, digits or `_`", "scene_code")
     operation = choice(config, "operation", OPERATIONS)
     upload = choice(config, "upload", ("auto", "base64", "stream")) or "auto"
     if operation in (DETECT, DETECT_MAINLAND) and upload == "stream":

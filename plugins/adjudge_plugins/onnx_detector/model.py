@@ -55,7 +55,7 @@ class Call:
     def go_on(self) -> None:
         """Raise SignalFailed, which nobody hears, where the run was given up."""
         if self.is_stopped:
-            raise SignalFailed("nobody waits for it any more")
+            raise SignalFailed("nothing waits for it any more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,7 @@ def _read(settings: Settings) -> bytes:
     """Return the file's bytes, the very ones that were compared with the pin."""
     try:
         if settings.model.exists() and not settings.model.is_file():  # a pipe that nobody writes to, an endless device
-            said = f"{settings.model} cannot be read: it is no file"
+            said = f"{settings.model} cannot be read: it is not a file"
             raise SignalFailed(said, kind="unavailable", reason_code="MODEL_UNREADABLE")
         with settings.model.open("rb") as file:
             data = file.read(FILE_MAX_BYTES + 1)

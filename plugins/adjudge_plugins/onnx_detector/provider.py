@@ -101,11 +101,11 @@ def _require_type(name: str, output: OutputSettings, declared: Field) -> None:
         for at, label in enumerate(output.labels):
             if label not in declared.type.values:
                 hint = did_you_mean(label, declared.type.values) or f"it has {', '.join(declared.type.values)}"
-                said = f"`{label}` is none of the values of `{name}`"
+                said = f"`{label}` is not one of the values of `{name}`"
                 raise ProviderConfigError(said, "outputs", name, "labels", str(at), hint=hint)
     elif declared.type != STRING:
         hint = f"declare `{name}: {{type: enum, values: [{', '.join(output.labels)}]}}`"
-        said = f"a label is a text, and `{name}` is declared as {named(declared.type)}"
+        said = f"a label is a string, and `{name}` is declared as {named(declared.type)}"
         raise ProviderConfigError(said, "outputs", name, "labels", hint=hint)
 
 

@@ -91,7 +91,7 @@ def read_settings(config: Mapping[str, Any]) -> Settings:
     sha256 = text(config, "sha256")
     if sha256 is not None and not _SHA256.fullmatch(sha256):
         hint = "what `sha256sum` prints of the model's file"
-        raise ProviderConfigError("`sha256` is 64 hexadecimal digits", "sha256", hint=hint)
+        raise ProviderConfigError("`sha256` must be 64 hexadecimal digits", "sha256", hint=hint)
     if "input" not in config:
         raise ProviderConfigError("`input` is missing", hint=_INPUT_EXAMPLE)
     outputs = mapping(config, "outputs")
@@ -142,7 +142,7 @@ def _read_output(name: str, form: object) -> OutputSettings:
     refuse_unknown_keys(form, _OUTPUT_KEYS, *path)
     output = form.get("output")
     if isinstance(output, bool) or not (output is None or isinstance(output, str | int)) or output == "":
-        raise ProviderConfigError("`output` is a name, or a place from 0", *path, "output")
+        raise ProviderConfigError("`output` must be a name, or a position from 0", *path, "output")
     if isinstance(output, int) and output < 0:
         raise ProviderConfigError("outputs count from 0", *path, "output")
     index = _integer(form, "index", 0, None, *path)
@@ -151,7 +151,7 @@ def _read_output(name: str, form: object) -> OutputSettings:
     if labels:
         for key in ("index", "length", "activation"):
             if form.get(key) is not None:
-                message = f"`labels` takes the largest of all values, so `{key}` means nothing here"
+                message = f"`labels` takes the largest of all values, so `{key}` has no meaning here"
                 raise ProviderConfigError(message, *path, key, hint=f"delete `{key}`, or `labels`")
     activation = _choice({"activation": "none"} | _given(form, "activation"), "activation", _ACTIVATIONS, *path)
     if activation == "softmax" and index is None:
@@ -170,12 +170,12 @@ def _labels(form: Mapping[str, Any], *path: str) -> tuple[str, ...]:
         return ()
     if not isinstance(labels, list | tuple) or len(labels) < 2:
         hint = "write `labels: [real, print, screen]`, in the order of the model's values"
-        raise ProviderConfigError("`labels` is a list of two texts or more", *path, "labels", hint=hint)
+        raise ProviderConfigError("`labels` must be a list of two or more strings", *path, "labels", hint=hint)
     for at, label in enumerate(labels):
         if not isinstance(label, str):
-            raise ProviderConfigError("a label is a text", *path, "labels", str(at))
+            raise ProviderConfigError("a label must be a string", *path, "labels", str(at))
         if label in labels[:at]:
-            raise ProviderConfigError(f"`{label}` stands here twice", *path, "labels", str(at))
+            raise ProviderConfigError(f"duplicate label `{label}`", *path, "labels", str(at))
     return tuple(labels)
 
 
@@ -197,7 +197,7 @@ def _integer(form: Mapping[str, Any], key: str, lowest: int, highest: int | None
         return None
     if not isinstance(value, int) or isinstance(value, bool) or value < lowest or (highest and value > highest):
         said = f"from {lowest} to {highest}" if highest else f"of at least {lowest}"
-        raise ProviderConfigError(f"`{key}` is a whole number {said}", *path, key)
+        raise ProviderConfigError(f"`{key}` must be an integer {said}", *path, key)
     return value
 
 

@@ -25,7 +25,7 @@ def count(shape: Shape) -> int | None:
         raise ValueError(f"is for {shape[0]} pictures at once")
     longer = [axis for axis in axes if axis != 1]
     if len([axis for axis in longer if isinstance(axis, int)]) > 1:
-        raise ValueError(f"has the shape {written(shape)}, which is no list of values")
+        raise ValueError(f"has the shape {written(shape)}, which is not a list of values")
     if len(longer) > 1 or any(not isinstance(axis, int) for axis in longer):
         return None
     return next((axis for axis in longer if isinstance(axis, int)), 1)

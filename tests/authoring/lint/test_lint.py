@@ -252,7 +252,7 @@ def test_allowance_that_allows_nothing_is_found_and_mended() -> None:
     text = HEAD + USES.replace("rules:\n", "rules: # lint: allow waiver\n  # lint: allow no-such-thing\n")
     findings = found(text)
     assert [finding.message for finding in findings] == [
-        "nothing is found here that `waiver` allows",
+        "`waiver` finds nothing here to allow",
         "there is no lint rule `no-such-thing`",
     ]
     mended, count = fixed(text, tuple(findings))

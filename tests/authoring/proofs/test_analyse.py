@@ -331,4 +331,4 @@ def test_more_risk_that_softens_is_told(name: str) -> None:
 def test_risk_that_is_not_asked_about_is_said_to_be_open(declared: str, when: str) -> None:
     text = f"{HEAD}inputs: {{{declared}}}\nrules: [{{id: r, when: '{when}', then: review}}]\n"
     said = [finding.message for finding in analysis_of(text).findings]
-    assert "not proved: that more risk in `m` never softens the outcome (its items are not told apart)" in said
+    assert "not proved: that more risk in `m` never softens the outcome (its items cannot be told apart)" in said

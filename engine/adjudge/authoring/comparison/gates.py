@@ -36,7 +36,7 @@ class Gates:
         """Return a sentence for each gate that is not kept, or of which a log without decisions says nothing."""
         failed = list(self._relation(comparison))
         if self.need_traffic and (traffic is None or not traffic.decisions):
-            failed.append("no decision of the log can be told")
+            failed.append("no decision of the log can be compared")
         elif traffic is not None:
             failed += self._shares(traffic)
         return tuple(failed)

@@ -157,4 +157,4 @@ def _change(region: Region) -> str:
         return "is new" if region.is_new else "is gone"
     if region.twin < level:
         return f"now says {level}, not {region.twin}" if region.is_new else f"now says {region.twin}, not {level}"
-    return "now speaks" if region.is_new else "no longer speaks"
+    return "now applies" if region.is_new else "no longer applies"

@@ -7,8 +7,7 @@ from decimal import Decimal
 
 from adjudge.model import OUTCOMES
 from adjudge.policy.explaining.scorecard_moves import MOVED_BY, causes, most
-from adjudge.replay.traffic import Traffic
-from adjudge.replay.what_if import Side
+from adjudge.replay.traffic import Side, Traffic
 from adjudge.texts import in_code, in_markdown
 
 RULES_MAX = 12
@@ -98,7 +97,7 @@ def _figures(traffic: Traffic) -> Iterator[tuple[str, str, str]]:
 
 def _limits(traffic: Traffic) -> Iterator[str]:
     for reason, count in traffic.lost.most_common():
-        yield f"left out, since it cannot be told: {reason} ({count})"
+        yield f"left out, because it cannot be compared: {reason} ({count})"
     if traffic.unlike:
         yield f"in the log with another outcome than the old policy gives: {traffic.unlike}"
     for which, side in (("old", traffic.old), ("new", traffic.new)):

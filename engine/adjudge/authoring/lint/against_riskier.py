@@ -31,13 +31,13 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
         elif isinstance(rises, bool) and rises != (declared.riskier == "higher"):
             said = f"riskier: {_word(subject, slot)}"
             message = f"`{rule.id}` catches the side of `{slot}` that is declared the safer one, {said}"
-            hint = "turn the comparison round, or the field's `riskier`"
+            hint = "reverse the comparison, or the field's `riskier`"
             yield subject.finding(CODE, "warning", message, rule.span, hint)
     for slot, found in by_enum.items():
         for (low, softer), (high, other) in combinations(sorted(found, key=lambda one: one[0]), 2):
             if low < high and softer.outcome > other.outcome:
                 message = f"`{other.id}` is softer than `{softer.id}`, but `{slot}` declares its value the riskier one"
-                hint = "swap the two outcomes, or turn the field's `riskier` round"
+                hint = "swap the two outcomes, or reverse the field's `riskier`"
                 yield subject.finding(CODE, "warning", message, other.span, hint)
 
 

@@ -16,5 +16,5 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     today = datetime.combine(subject.today, time(), UTC)
     for rule in subject.typed.rules:
         if rule.ends is not None and rule.ends <= today:
-            message = f"`{rule.id}` is in force no more, since {rule.ends.date()}"
+            message = f"`{rule.id}` expired on {rule.ends.date()}"
             yield subject.finding(CODE, "warning", message, rule.span, "delete it, or move its `until`")

@@ -22,4 +22,6 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
         for what, text, span in texts:
             missing = [locale for locale in wanted if locale not in text]
             if missing and "" not in text:
-                yield subject.finding(CODE, "note", f"{what} has no {', '.join(missing)}", span, "translate it")
+                yield subject.finding(
+                    CODE, "note", f"{what} has no text for {', '.join(missing)}", span, "translate it"
+                )

@@ -15,4 +15,4 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Say so where no test file stands beside the policy."""
     if subject.has_tests is False and (subject.typed.rules or subject.typed.scorecard is not None):
         hint = "write a file that ends in _test.yaml beside it; `adjudge test --suggest` begins one"
-        yield subject.finding(CODE, "warning", "no tests stand beside this policy", Span(0, 0), hint)
+        yield subject.finding(CODE, "warning", "there are no tests beside this policy", Span(0, 0), hint)

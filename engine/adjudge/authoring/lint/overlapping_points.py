@@ -26,5 +26,5 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
             message = (
                 f"`{unparse(other.condition)}` and `{unparse(one.condition)}` can both hold: {both:+d} points then"
             )
-            hint = "give the second only what it adds, and say so with an allowance; or part the two with `unless`"
+            hint = "give the second only what it adds, and allow it; or separate the two with `unless`"
             yield subject.finding(CODE, "warning", message, other.span, hint)

@@ -24,7 +24,7 @@ def _in(subject: LintedPolicy, texts: Mapping[str, str], what: str, span: Span) 
     names = dict.fromkeys(found.group(1) for text in texts.values() for found in PLACEHOLDER.finditer(text))
     for name in names:
         if name in subject.typed.slots and subject.typed.slots[name].personal:
-            message = f"{what} holds the personal field `{name}`"
+            message = f"{what} contains the personal field `{name}`"
             yield subject.finding(
                 CODE, "warning", message, span, "say it without the value; it is hidden unless asked for"
             )

@@ -44,6 +44,6 @@ def _covers(reject: Comparison, review: Comparison) -> bool:
 
 
 def _finding(subject: LintedPolicy, rule: Rule, other: Rule) -> LintFinding:
-    message = f"`{rule.id}` never makes a review: `{other.id}` rejects all that it catches"
+    message = f"`{rule.id}` never leads to a review: `{other.id}` rejects everything it catches"
     hint = "swap the two, or narrow the reject"
     return subject.finding(CODE, "warning", message, rule.span, hint)

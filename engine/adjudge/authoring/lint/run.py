@@ -124,7 +124,7 @@ def _allowances(begins: int, source: Source, root: YamlNode) -> Iterator[_Allowa
 
 def _unused(subject: LintedPolicy, one: _Allowance) -> LintFinding:
     known = one.code in RULES
-    message = f"nothing is found here that `{one.code}` allows" if known else f"there is no lint rule `{one.code}`"
+    message = f"`{one.code}` finds nothing here to allow" if known else f"there is no lint rule `{one.code}`"
     text = subject.sources[0][1].text
     fix: tuple[Edit, ...] = ()
     if one.source is subject.sources[0][1] and one.alone:

@@ -25,7 +25,7 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
                 seen.add(node.span.start)
                 asked = unparse(node.operand)
                 message = f"without `{asked}`, {where} does not apply: losing it softens the outcome"
-                hint = f"leave out the `has`: an unknown `{asked}` then counts by `when_unknown`"
+                hint = f"remove the `has`: `when_unknown` then decides if `{asked}` is unknown"
                 yield subject.finding(CODE, "warning", message, node.span, hint)
 
 

@@ -14,6 +14,6 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Find calibrations whose `valid_for` has passed."""
     for name, one in subject.typed.calibration.items():
         if one.valid_for is not None and one.on + one.valid_for < subject.today:
-            message = f"the calibration of `{name}` ran out on {one.on + one.valid_for}"
-            hint = "look at what reviewers found since, set the thresholds anew, and write the new date"
+            message = f"the calibration of `{name}` expired on {one.on + one.valid_for}"
+            hint = "look at what reviewers have found since, set the thresholds again, and write the new date"
             yield subject.finding(CODE, "warning", message, one.span, hint)

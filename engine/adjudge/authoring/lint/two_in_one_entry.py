@@ -22,5 +22,5 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
             more = f" and {len(parted) - _SHOWN_MAX} more" if len(parted) > _SHOWN_MAX else ""
             looks = "look" if len(parted) > 1 else "looks"
             message = f"in the list `{name}` {named}{more} {looks} like two entries in one"
-            hint = "write one entry a line; an entry is compared as a whole, its comma too"
+            hint = "write one entry per line; an entry is compared as a whole, comma included"
             yield subject.finding(CODE, "warning", message, subject.at("lists", name), hint)

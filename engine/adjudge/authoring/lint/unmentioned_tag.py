@@ -22,7 +22,7 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
             if left:
                 what = " and ".join(f"`{field}`" for field in fields)
                 message = f"no rule mentions {', '.join(f'`{word}`' for word in left)} of {what}"
-                hint = "add a threshold for each, or say with an allowance why it does not matter"
+                hint = "add a threshold for each, or allow it and say why it does not matter"
                 yield subject.finding(CODE, "warning" if mentioned else "note", message, span, hint)
 
 

@@ -16,13 +16,11 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Find the waivers of the policy, its signals, rules and scorecard."""
     typed = subject.typed
     if typed.when_unknown is Outcome.PASS:
-        message = "doubt about anything passes: the policy's `when_unknown` is pass"
+        message = "any doubt passes: the policy's `when_unknown` is pass"
         yield subject.finding(CODE, "warning", message, Span(0, 0), "write review, and waive single signals by name")
     for name, signal in typed.signals.items():
         if signal.when_unknown is Outcome.PASS:
-            yield subject.finding(
-                CODE, "note", f"nobody waits for `{name}`: where it is lost, doubt passes", signal.span
-            )
+            yield subject.finding(CODE, "note", f"nothing waits for `{name}`: if it is lost, doubt passes", signal.span)
     for rule in typed.rules:
         if rule.when_unknown is Outcome.PASS:
             yield subject.finding(CODE, "note", f"doubt about `{rule.id}` passes", rule.span)

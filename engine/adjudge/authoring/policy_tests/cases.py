@@ -143,7 +143,7 @@ class _Cases:
             key, node = entries["tests"]
             items = self.reader.items(node, "`tests`")
             if isinstance(node, yaml.Sequence) and not items:
-                self.reader.blame("test-empty", "there are no tests here", key.span, "add a test, or delete the file")
+                self.reader.blame("test-empty", "there are no tests", key.span, "add a test, or delete the file")
             for item in items:
                 cases += self.cases(item, defaults, now, lines)
         given = self.given.merged(defaults, {})
@@ -163,7 +163,7 @@ class _Cases:
         now = self.given.now(entries[NOW][1]) if NOW in entries else default_now
         if "table" in entries:
             if "expect" in entries:
-                hint = "each row of the table says its own"
+                hint = "each row of the table has its own"
                 reader.blame("schema-value", "a test with a `table` has no `expect`", entries["expect"][0].span, hint)
             yield from self.rows(entries["table"], name, defaults, given, now)
             return
@@ -188,7 +188,7 @@ class _Cases:
             self.given.check(row.given, expected.problems)
             moment = self.given.now(row.now) if row.now is not None else now
             if row.label in labels:
-                self.reader.blame("test-duplicate", "this row stands in the table already", row.span)
+                self.reader.blame("test-duplicate", "this row is already in the table", row.span)
             labels.add(row.label)
             if name is not None:
                 merged = self.given.merged(base, row.given)
@@ -202,8 +202,8 @@ class _Cases:
         if name is not None:
             span = entries["name"][1].span
             if name in lines:
-                hint = f"it is the name of the test in line {lines[name]} already"
-                self.reader.blame("test-duplicate", f"there are two tests `{shown(name)}`", span, hint)
+                hint = f"the test in line {lines[name]} already has this name"
+                self.reader.blame("test-duplicate", f"duplicate test name `{shown(name)}`", span, hint)
             lines.setdefault(name, self.reader.source.place(span.start)[0])
         return name
 

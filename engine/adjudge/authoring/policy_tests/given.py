@@ -65,7 +65,7 @@ class GivenReader:
         """Blame a name that is no signal."""
         if name in self.fields[INPUTS]:
             hint = f"`{name}` is an input; write it under `inputs:`"
-            self.reader.blame("test-input", f"`{shown(name)}` means nothing in {what}", key.span, hint)
+            self.reader.blame("test-input", f"unknown key `{shown(name)}` in {what}", key.span, hint)
             return
         hint = did_you_mean(name, self.fields) or f"{what} takes {', '.join(self.fields)}"
         self.reader.blame("test-signal", f"the policy has no signal `{shown(name)}`", key.span, hint)
@@ -119,11 +119,11 @@ class GivenReader:
                     if problem in (STRAY_MEMBER, STRAY_KEY):
                         continue  # said below, by name
                     place = f"{full}.{path}" if path else full
-                    hint = f"for a value that the policy is to refuse, say `problems: [{place}]` in `expect`"
+                    hint = f"for a value that the policy must refuse, write `problems: [{place}]` in `expect`"
                     self.reader.blame("test-value", f"`{place}` {problem}", _within(node, path), hint)
                 if reading.novel and not isinstance(declared.type, EnumType):
                     stray = reading.novel[0]
-                    more = f"a new one stands in `{novel_name(name, declared)}`"
+                    more = f"a new one goes into `{novel_name(name, declared)}`"
                     hint = did_you_mean(stray, declared.vocabulary or ()) or more
                     message = f"`{shown(stray)}` is not in the vocabulary of `{full}`"
                     self.reader.blame("test-value", message, _within(node, stray), hint)

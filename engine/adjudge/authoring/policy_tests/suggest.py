@@ -91,7 +91,7 @@ def appended(file: PolicyTestFile, suggestions: Sequence[Suggestion], catalogue:
     assert tests is not None
     indent = text[text.rfind("\n", 0, tests.span.start) + 1 : tests.span.start]
     if indent.strip():
-        raise SuggestFault(f"{file.path}: `tests` stands in brackets; write each test behind a dash first")
+        raise SuggestFault(f"{file.path}: `tests` is in brackets; write each test after a dash first")
     at = _line_after(text, tests.span.end)
     line_end = "\r\n" if "\r\n" in text else "\n"
 

@@ -32,7 +32,7 @@ class TableRow:
 def read_table(reader: Reader, given: GivenReader, node: YamlNode, base: Given, at: Span) -> Iterator[TableRow]:
     """Yield the rows of a table. base: what the test gives in every row."""
     if isinstance(node, yaml.Sequence) and not node.items:
-        reader.blame("test-empty", "there are no rows here", at, "add a row, or say `expect` without a table")
+        reader.blame("test-empty", "the table has no rows", at, "add a row, or write `expect` without a table")
     for item in reader.items(node, "`table`"):
         entries = reader.mapping(item, "a row of a table", required=(EXPECT,), at=item.span)
         changes: Given = {}

@@ -69,5 +69,5 @@ def _finding(node: Logic, operand: Node, where: str, rule: Rule | None) -> Proof
         message=message,
         spans=(operand.span,),
         rules=(rule.id,) if rule is not None else (),
-        hint="delete it, or look for the slip that made it so",
+        hint="delete it, or look for the mistake behind it",
     )

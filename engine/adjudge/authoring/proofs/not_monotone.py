@@ -36,7 +36,7 @@ def softening_changes(subject: ProvedPolicy) -> Iterator[ProofFinding]:
         if not _parts(subject, slot) & read:
             continue
         if _is_untold(declared):
-            why = NotProved("its items are not told apart")
+            why = NotProved("its items cannot be told apart")
             yield replace(
                 not_proved("not-monotone", _promise(f"more risk in `{slot}`"), why, span_of(subject, slot)),
                 severity="note",
@@ -190,7 +190,7 @@ def _finding(subject: ProvedPolicy, change: _Change, one: Input, other: Input) -
             Witness(about="before", input=one, outcome=str(before.outcome)),
             Witness(about="with more risk", input=other, outcome=str(after.outcome)),
         ),
-        hint="an `unless`, a `!`, a `<` or points below 0 let more risk excuse something; turn it round, or narrow it",
+        hint="an `unless`, a `!`, a `<` or points below 0 let more risk excuse something; reverse it, or narrow it",
     )
 
 

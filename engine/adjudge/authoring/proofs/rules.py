@@ -190,8 +190,8 @@ def _shadowed(rule: Rule, covering: list[Rule | None]) -> ProofFinding:
     return ProofFinding(
         code="shadowed",
         severity="warning",
-        message=f"`{rule.id}` never matters: wherever it speaks, {names}{more} {says} as much or more",
+        message=f"`{rule.id}` never matters: whenever it is true, {names}{more} {says} at least as severe an outcome",
         spans=(rule.span, *(other.span for other in others[:4])),
         rules=(rule.id, *(other.id for other in others)),
-        hint="delete it, or make it more severe, or narrow what covers it; its reason code is still told",
+        hint="delete it, or make it more severe, or narrow what covers it; its reason code is still reported",
     )

@@ -67,7 +67,7 @@ def _fields(answers: Answers, providers: Mapping[str, Provider]) -> Mapping[str,
     fields = providers[answers.provider].fields
     if fields is None:
         hint = "begin without a provider, and name it in the policy with its `with:` and `fields:`"
-        raise ScaffoldError(f"`{answers.provider}` leaves its fields to the policy", hint)
+        raise ScaffoldError(f"a policy must declare the fields of `{answers.provider}`", hint)
     return fields
 
 

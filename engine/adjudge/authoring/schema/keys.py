@@ -64,7 +64,7 @@ POLICY: Mapping[str, Key] = {
     "signals": Key(
         said="signals by name",
         schema=_by_name(_ref("signal")),
-        meaning="what providers are asked, or the caller supplies",
+        meaning="what providers are asked, or what the caller supplies",
         example="{deepfake: {provider: aliyun.deepfake}}",
     ),
     "lists": Key(
@@ -80,7 +80,7 @@ POLICY: Mapping[str, Key] = {
         example="{risky: device.score >= 70.0}",
     ),
     "when_unknown": Key(
-        said="outcome", schema=OUTCOME, meaning="what doubt is worth; `review` unless said", example="review"
+        said="outcome", schema=OUTCOME, meaning="the outcome when in doubt; `review` by default", example="review"
     ),
     "gather": Key(
         said="`eager`, `thrifty`",
@@ -96,7 +96,7 @@ POLICY: Mapping[str, Key] = {
                 {"type": "string", "pattern": "^\\d+(\\.\\d+)? ?%$"},
             ]
         },
-        meaning="how many requests ask for everything all the same",
+        meaning="how many requests ask for every signal even if it is not needed",
         example="2%",
     ),
     "thresholds": Key(
@@ -114,7 +114,7 @@ POLICY: Mapping[str, Key] = {
     "scorecard": Key(
         said="mapping",
         schema=_ref("scorecard"),
-        meaning="small signs that only count together",
+        meaning="small signs that count only together",
         example='{points: [{when: country == "KP", add: 40}], bands: {review: 40}}',
     ),
     "reasons": Key(
@@ -126,7 +126,7 @@ POLICY: Mapping[str, Key] = {
     "calibration": Key(
         said="by field",
         schema=_by_name(_ref("calibration")),
-        meaning="when thresholds were last set by data",
+        meaning="when thresholds were last set from data",
         example="{deepfake.score: {on: 2026-08-01, valid_for: 180d}}",
     ),
 }
@@ -147,20 +147,20 @@ RULE: Mapping[str, Key] = {
     "then": Key(
         said="`review`, `reject`",
         schema=CAUGHT,
-        meaning="the outcome where the rule is true",
+        meaning="the outcome if the rule is true",
         example="reject",
         needed=True,
     ),
-    "reason": Key(said="code", schema=REASON, meaning="the id in capitals unless given", example="SANCTIONED_COUNTRY"),
+    "reason": Key(said="code", schema=REASON, meaning="the id in capitals by default", example="SANCTIONED_COUNTRY"),
     "when_unknown": Key(
-        said="outcome", schema=OUTCOME, meaning="what doubt about this rule is worth", example="review"
+        said="outcome", schema=OUTCOME, meaning="the outcome when this rule is in doubt", example="review"
     ),
-    "from": Key(said="date or time", schema=MOMENT, meaning="in force from here, included", example="2026-03-01"),
-    "until": Key(said="date or time", schema=MOMENT, meaning="in force until here, excluded", example="2026-04-01"),
+    "from": Key(said="date or time", schema=MOMENT, meaning="in force from here, inclusive", example="2026-03-01"),
+    "until": Key(said="date or time", schema=MOMENT, meaning="in force until here, exclusive", example="2026-04-01"),
     "message": Key(
         said="text, or by locale",
         schema=TEXTS,
-        meaning="what a reviewer is told; `{field}` is a value",
+        meaning="what reviewers are told; `{field}` is a value",
         example="from {country}",
     ),
     "tags": Key(
@@ -175,7 +175,7 @@ SIGNAL: Mapping[str, Key] = {
     "provider": Key(
         said="name",
         schema=TEXT,
-        meaning="who is asked; without one the caller supplies the signal",
+        meaning="who is asked; without one, the caller supplies the signal",
         example="aliyun.deepfake",
     ),
     "with": Key(
@@ -187,22 +187,22 @@ SIGNAL: Mapping[str, Key] = {
     "fields": Key(
         said="fields by name",
         schema=_by_name(_ref("field")),
-        meaning="what it says, unless the provider declares that",
+        meaning="what it says, if the provider does not declare that",
         example="{score: double}",
     ),
     "timeout": Key(
         said="duration, up to 600 s",
         schema=DURATION,
-        meaning="how long an answer is waited for; 10 s unless given",
+        meaning="how long to wait for an answer; 10 s by default",
         example="3s",
     ),
     "when_unknown": Key(
-        said="outcome", schema=OUTCOME, meaning="what doubt about this signal is worth", example="review"
+        said="outcome", schema=OUTCOME, meaning="the outcome when this signal is in doubt", example="review"
     ),
     "when_billing_unknown": Key(
         said="`unknown`, `ask_again`",
         schema={"enum": ["unknown", "ask_again"]},
-        meaning="what becomes of a call that may have been paid for and has no answer",
+        meaning="what happens to a call that may have been paid for and has no answer",
         example="unknown",
     ),
 }
@@ -222,7 +222,7 @@ SCORECARD: Mapping[str, Key] = {
         example="{review: 40}",
         needed=True,
     ),
-    "reason": Key(said="code", schema=REASON, meaning="`SCORECARD` unless given", example="SMALL_SIGNS"),
+    "reason": Key(said="code", schema=REASON, meaning="`SCORECARD` by default", example="SMALL_SIGNS"),
     "when_unknown": Key(said="outcome", schema=OUTCOME, meaning="as for a rule", example="review"),
 }
 
@@ -230,7 +230,7 @@ ROW: Mapping[str, Key] = {
     "when": Key(said="condition", schema=CONDITION, meaning="a bool", example="share > 0.5", needed=True),
     "unless": Key(said="condition", schema=CONDITION, meaning="the exception", example='country == "SG"'),
     "add": Key(
-        said="whole number",
+        said="integer",
         schema={"type": "integer", "minimum": -1_000_000, "maximum": 1_000_000},
         meaning="points, also negative",
         example="40",
@@ -239,25 +239,21 @@ ROW: Mapping[str, Key] = {
 }
 
 BANDS: Mapping[str, Key] = {
-    "review": Key(
-        said="whole number", schema={"type": "integer"}, meaning="the total at which review begins", example="40"
-    ),
-    "reject": Key(
-        said="whole number", schema={"type": "integer"}, meaning="the total at which reject begins", example="80"
-    ),
+    "review": Key(said="integer", schema={"type": "integer"}, meaning="the total at which review begins", example="40"),
+    "reject": Key(said="integer", schema={"type": "integer"}, meaning="the total at which reject begins", example="80"),
 }
 
 REASON_KEYS: Mapping[str, Key] = {
     "weight": Key(
-        said="whole number",
+        said="integer",
         schema={"type": "integer", "minimum": -1000, "maximum": 1000},
-        meaning="the heaviest is told first; 0 unless given",
+        meaning="the heaviest comes first; 0 by default",
         example="10",
     ),
     "text": Key(
         said="text, or by locale",
         schema=TEXTS,
-        meaning="what an applicant is told",
+        meaning="what applicants are told",
         example="{en: Not yet., de: Noch nicht.}",
     ),
 }
@@ -270,7 +266,7 @@ CALIBRATION: Mapping[str, Key] = {
 
 LIST: Mapping[str, Key] = {
     "file": Key(
-        said="path", schema=TEXT, meaning="a file below the policy's folder, one value a line", example="lists/bad.txt"
+        said="path", schema=TEXT, meaning="a file in the policy's folder, one value per line", example="lists/bad.txt"
     ),
     "builtin": Key(said="name", schema=TEXT, meaning="a list that comes with adjudge", example="eea"),
 }
@@ -305,7 +301,7 @@ TEST: Mapping[str, Key] = {
     "given": Key(
         said="mapping",
         schema={"type": "object"},
-        meaning="what differs from the defaults; `unknown` takes away",
+        meaning="what differs from the defaults; `unknown` removes a value",
         example="{device: unknown}",
     ),
     "now": Key(said="time", schema=MOMENT, meaning="the decision's clock", example="2026-01-15T08:30:00Z"),
@@ -318,7 +314,7 @@ TEST: Mapping[str, Key] = {
     "table": Key(
         said="rows",
         schema={"type": "array", "items": {"type": "object", "required": ["expect"]}},
-        meaning="one test a row, in place of `expect`",
+        meaning="one test per row, in place of `expect`",
         example="[{country: KP, expect: reject}]",
     ),
 }

@@ -9,8 +9,8 @@ from adjudge.values.fields import FIELD_FORMS
 
 _HEAD = """# Policy reference
 
-Every key of a policy and of a test file. This page and `adjudge schema` are made from one source; what the keys are
-for is told in [policy.md](policy.md), conditions in [conditions.md](conditions.md).
+Every key of a policy and of a test file. This page and `adjudge schema` are generated from one source. What the keys
+are for is explained in [policy.md](policy.md), conditions in [conditions.md](conditions.md).
 
 """
 
@@ -21,7 +21,7 @@ def reference() -> str:
     for heading, keys in OBJECTS.values():
         rows = ["| key | type | meaning | example |", "|---|---|---|---|"]
         for name, key in keys.items():
-            needed = " (needed)" if key.needed else ""
+            needed = " (required)" if key.needed else ""
             example = key.example.replace("|", "\\|")
             rows.append(f"| `{name}` | {key.said}{needed} | {key.meaning} | `{name}: {example}` |")
         parts.append(f"## {heading}\n\n" + "\n".join(rows))

@@ -40,7 +40,7 @@ def remarks(study: Study, at: int) -> Iterator[str]:
     """Yield what a reader must know of one backtest."""
     backtest, measures = study.backtests[at], study.measures[at]
     unsettled = Ratio(measures.settled.of - measures.settled.hits, measures.settled.of)
-    yield f"settled {ratio(measures.settled)}; {percent(unsettled.share)} hang on what is unknown"
+    yield f"settled {ratio(measures.settled)}; {percent(unsettled.share)} depend on what is unknown"
     if measures.labelled.hits:
         yield f"labelled {ratio(measures.labelled)}"
         yield f"frauds caught {ratio(measures.caught, interval=True)}"

@@ -15,7 +15,7 @@ from adjudge.cli.audit.verify import verify_command
 
 @click.group("audit")
 def command() -> None:
-    """Verify, read, export, label, erase in an audit log, and say what drifts.
+    """Verify, read, export, label and erase in an audit log, and find what drifts.
 
     LOG is the log's folder, or one of its files.
     """

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     "--policy",
     "policy_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Whose fields to look at.  [default: the log's last policy]",
+    help="Whose fields to check.  [default: the log's last policy]",
 )
 @click.option(
     "--reference", type=click.Path(exists=True, path_type=Path), help="The calibration set, as data of the same kind."
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 1),
     default=0.1,
     show_default=True,
-    help="Alarm where so much more of the rows lack the field.",
+    help="Raise an alarm if this share more of the rows lack the field.",
 )
 @click.option("--verbose", is_flag=True, help="Show every window, not only the newest.")
 @click.option(
@@ -125,7 +125,7 @@ def _policy(settings: Settings, data: Path, file: Path | None) -> Policy:
     if file is not None:
         return Policy(read_policy_file(file, catalogue), catalogue.overloads())
     if not is_log(data):
-        raise click.UsageError(f"{data} is no log: say whose fields to look at, --policy POLICY")
+        raise click.UsageError(f"{data} is not a log: say whose fields to check, --policy POLICY")
     last: PolicyBody | None = None
     for _, body in bodies(data, PolicyBody):
         last = body

@@ -49,7 +49,7 @@ def keygen_command(file: Path) -> int:
 @mac_key_option
 @click.option("--old-key", type=_file, help="The private key that signed until now; it proves what it has written.")
 @click.option("--old-mac-key", type=_file, help="The key of macs until now, where it had one of its own.")
-@click.option("--by", help="Who takes over what no key proves; it is recorded.")
+@click.option("--by", help="Who adopts what no key proves; it is recorded.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def rekey_command(
     log: Path,

@@ -40,7 +40,7 @@ class TimeType(click.ParamType):  # type: ignore[type-arg]  # generic in the stu
                 return _END if _END - day < self._day else day + self._day
             return parse_timestamp(said)
         except (ValueError, EvaluationError):
-            self.fail(f"{said!r} is no day such as 2026-03-01, and no time such as 2026-03-01T12:00:00Z", param, ctx)
+            self.fail(f"{said!r} is not a day such as 2026-03-01, or a time such as 2026-03-01T12:00:00Z", param, ctx)
 
 
 @dataclass(slots=True)

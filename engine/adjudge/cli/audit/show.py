@@ -46,7 +46,7 @@ def show_command(log: Path, one_id: str | None, last: int | None, count: bool, f
             raise click.UsageError("name a decision or a request, or say which records: not both")
         dossier = Dossier.find(log, one_id)
         if dossier is None:
-            raise click.UsageError(f"there is no decision and no MerchantBizId {one_id} in {log}")
+            raise click.UsageError(f"there is no decision or MerchantBizId {one_id} in {log}")
         say(*dossier.lines()) if form == TEXT else _print(dossier.related(), form)
         return FINE
     if last is not None and selection.is_all:

@@ -39,7 +39,7 @@ def read_table(
             is_empty = False
             yield place, {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
     except csv.Error as error:
-        raise click.UsageError(f"{table}:{reader.line_num}: is no CSV: {error}") from None
+        raise click.UsageError(f"{table}:{reader.line_num}: is not a CSV: {error}") from None
     if is_empty:
         raise click.UsageError(f"{table}: holds no row")
 
@@ -62,7 +62,7 @@ def _check_header(place: str, header: list[str], columns: Collection[str], neede
     stray = [name for name in header if name not in columns]
     lacking = [name for name in needed if name not in header]
     if twice:
-        why = f"the column `{twice[0]}` stands twice"
+        why = f"the column `{twice[0]}` appears twice"
     elif len(header) == 1 and any(sign in header[0] for sign in ";\t"):
         why = "its cells are not divided by commas"
     elif stray:

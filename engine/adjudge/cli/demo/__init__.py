@@ -144,7 +144,7 @@ def _because(verdict: Verdict) -> str:
     if verdict.doubts:
         doubted, lost = counted(len(verdict.unresolved), "rule"), ", ".join(verdict.missing)
         return f"{doubted} cannot be answered without {lost}, and the policy wants a person to look then"
-    return f"because of {', '.join(verdict.facts)}" if verdict.facts else "no rule speaks against it"
+    return f"because of {', '.join(verdict.facts)}" if verdict.facts else "no rule matches"
 
 
 def _line(label: str, text: str) -> str:

@@ -63,7 +63,7 @@ class Calibrations:
         except ValueError:
             pass
         if said is not None:
-            self.reader.blame("schema-value", "a calibration's day is a date", node.span, "for example 2026-08-01")
+            self.reader.blame("schema-value", "a calibration's day must be a date", node.span, "for example 2026-08-01")
         return None
 
     def length(self, node: YamlNode) -> timedelta | None:
@@ -77,6 +77,6 @@ class Calibrations:
         except EvaluationError:
             length = timedelta()
         if length <= timedelta():
-            self.reader.blame("schema-value", "`valid_for` is a length of time", node.span, "for example 180d")
+            self.reader.blame("schema-value", "`valid_for` must be a duration", node.span, "for example 180d")
             return None
         return length

@@ -78,7 +78,7 @@ class Conditions:
         for cycle in cycles:
             key, _ = forms[cycle[0]]
             way = " → ".join(f"`{name}`" for name in (*cycle, cycle[0]))
-            hint = "a variable reads fields, lists and other variables, but not itself in the end"
+            hint = "a variable can read fields, lists and other variables, but not itself, even indirectly"
             self.reader.blame("name-cycle", f"this variable reads itself: {way}", key.span, hint)
         in_cycle = {name for cycle in cycles for name in cycle}
         variables: dict[str, Node] = {}

@@ -77,8 +77,8 @@ class Declarations:
     def without_within(self, declared: Field, node: YamlNode, what: str) -> None:
         """Blame a `within:` where there is no answer that it could be found in."""
         if declared.within is not None:
-            hint = "delete `within`: `absent` counts wherever the object came that the field belongs to"
-            message = f"`within` is for the answer of a provider, and this is {what}"
+            hint = "delete `within`: `absent` applies whenever the field's object came"
+            message = f"`within` needs a provider's answer, and this is {what}"
             self.reader.blame("schema-absent", message, follow(node, ("within",), node.span), hint)
 
     def field(self, node: YamlNode, key: Scalar) -> Field | None:
@@ -159,7 +159,7 @@ class Declarations:
         if form.fields is None:
             if provider is not None and not form.damaged:
                 hint = "write `fields:` with what its answer holds"
-                message = f"`{provider.name}` leaves its fields to the policy"
+                message = f"the policy must declare the fields of `{provider.name}`"
                 self.reader.blame("schema-missing", message, form.key.span, hint)
             return None
         if isinstance(form.fields, yaml.Mapping) and not form.fields.entries:

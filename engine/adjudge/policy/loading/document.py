@@ -120,7 +120,10 @@ def _is_our_language(reader: Reader, node: YamlNode | None) -> bool:
         return True
     hint = f"write {POLICY_LANGUAGE}, or install the version of adjudge that the policy was written for"
     reader.blame(
-        "schema-policy-language", f"this is policy language {said}; {POLICY_LANGUAGE} is known", node.span, hint
+        "schema-policy-language",
+        f"policy language {said} is not supported; this version knows {POLICY_LANGUAGE}",
+        node.span,
+        hint,
     )
     return False
 
@@ -153,7 +156,7 @@ def _explore(reader: Reader, node: YamlNode) -> float:
         reader.unfit(node, "`explore`", "a share of requests", "for example 2%")
     elif not 0 <= share <= 1:
         hint = f"did you mean {share:g}%?" if share <= 100 else None
-        reader.blame("schema-range", "`explore` is a share between 0% and 100%", node.span, hint)
+        reader.blame("schema-range", "`explore` must be a share between 0% and 100%", node.span, hint)
     else:
         return float(share)
     return 0.0
@@ -167,13 +170,13 @@ def _signal(reader: Reader, key: Scalar, node: YamlNode) -> SignalForm:
     if not isinstance(node, yaml.Mapping) or len(reader.errors) > before:
         pass
     elif provider is None and "fields" not in entries:
-        hint = "`provider:` where adjudge asks for it, `fields:` where the caller supplies it"
+        hint = "`provider:` if adjudge asks for it, `fields:` if the caller supplies it"
         reader.blame("schema-missing", "a signal needs `provider` or `fields`", key.span, hint)
     elif provider is None:
         for name in ("with", "timeout", "when_billing_unknown"):
             if name in entries:
                 hint = "name the `provider:`, or delete it: the caller supplies this signal"
-                reader.blame("schema-provider", f"`{name}` is for a provider", entries[name][0].span, hint)
+                reader.blame("schema-provider", f"`{name}` needs a provider", entries[name][0].span, hint)
     damaged = len(reader.errors) > before or not isinstance(node, yaml.Mapping)
     return SignalForm(
         key=key,
@@ -237,8 +240,8 @@ def _rule_id(reader: Reader, entries: Entries, lines: dict[str, str]) -> str:
         hint = "begin with a letter; then letters, digits, - _ and ., at most 100"
         reader.blame("name-invalid", f"`{shown(rule_id)}` cannot be a rule's id", span, hint)
     elif rule_id in lines:
-        hint = f"it is the id of the rule in {lines[rule_id]} already"
-        reader.blame("name-duplicate", f"there are two rules `{shown(rule_id)}`", span, hint)
+        hint = f"the rule in {lines[rule_id]} already has this id"
+        reader.blame("name-duplicate", f"duplicate rule id `{shown(rule_id)}`", span, hint)
     lines.setdefault(rule_id, reader.source.line_at(span.start))
     return rule_id
 
@@ -285,6 +288,6 @@ def _bands(reader: Reader, key: Scalar, node: YamlNode) -> tuple[int | None, int
         reader.integer(entries[band][1], f"`{band}`", 10**9) if band in entries else None for band in BAND_KEYS
     )
     if review is not None and reject is not None and review > reject:
-        message = f"review begins at {review}, above reject at {reject}, and could never be the answer"
+        message = f"review begins at {review}, above reject at {reject}, so it could never be the outcome"
         reader.blame("threshold-order", message, entries["review"][1].span, "swap the two")
     return review, reject

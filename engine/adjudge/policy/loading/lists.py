@@ -34,7 +34,7 @@ def _named(reader: Reader, key: Scalar, node: YamlNode, files: Files) -> tuple[s
     entries = reader.mapping(node, "a list", keys=LIST_KEYS, at=key.span)
     if isinstance(node, yaml.Mapping) and len(entries) != 1:
         if len(node.entries) != 1:
-            reader.blame("schema-missing", "a list needs `file` or `builtin`, one of the two", key.span)
+            reader.blame("schema-missing", "a list needs either `file` or `builtin`", key.span)
         return ()
     text, path = None, ""
     if "file" in entries:

@@ -50,7 +50,7 @@ def read_period(reader: Reader, first: YamlNode | None, last: YamlNode | None, a
     starts = _moment(reader, first, "`from`") if first is not None else None
     ends = _moment(reader, last, "`until`") if last is not None else None
     if starts is not None and ends is not None and last is not None and starts >= ends:
-        hint = "`from` is the first moment, `until` the first one after the last"
+        hint = "`from` is the first moment, `until` the first one after the end"
         reader.blame("schema-range", "the rule ends before it begins", last.span, hint)
     written = first or last
     return Period(starts=starts, ends=ends, span=written.span if written is not None else at)
@@ -67,5 +67,5 @@ def _moment(reader: Reader, node: YamlNode, what: str) -> datetime | None:
         return parse_timestamp(said)
     except (EvaluationError, ValueError):
         hint = "for example 2026-03-01, which begins at midnight UTC, or 2026-03-01T08:00:00+08:00"
-        reader.blame("schema-value", f"{what} is a date or a time with its zone", node.span, hint)
+        reader.blame("schema-value", f"{what} must be a date, or a time with its zone", node.span, hint)
         return None

@@ -43,7 +43,7 @@ class Reader:
             self.blame("schema-empty", f"{what} is empty", node.span, hint or "write a value, or leave the key out")
         elif isinstance(node, Scalar | yaml.Sequence | Mapping):
             self.blame(
-                "schema-type", f"{what} is {expected}, not {kind(node)}", node.span, hint, f"expected {expected}"
+                "schema-type", f"{what} must be {expected}, not {kind(node)}", node.span, hint, f"expected {expected}"
             )
 
     def mapping(
@@ -68,7 +68,7 @@ class Reader:
                 name = new
             if keys is not None and name not in keys:
                 hint = did_you_mean(name, keys) or f"{what} takes {', '.join(keys)}"
-                self.blame("schema-unknown-key", f"`{shown(name)}` means nothing in {what}", key.span, hint)
+                self.blame("schema-unknown-key", f"unknown key `{shown(name)}` in {what}", key.span, hint)
             elif isinstance(value, Scalar) and value.value is None:
                 self.blame("schema-empty", f"`{shown(name)}` is empty", key.span, "write a value, or leave the key out")
             else:
@@ -89,7 +89,7 @@ class Reader:
         """Return a text that says something."""
         if not isinstance(node, Scalar) or not isinstance(node.value, str):
             hint = f'write "{shown(node.text.value)}"' if isinstance(node, Scalar) and node.value is not None else None
-            self.unfit(node, what, "a text", hint)
+            self.unfit(node, what, "a string", hint)
         elif not node.value.strip():
             self.blame("schema-empty", f"{what} is empty", node.span)
         else:
@@ -100,7 +100,7 @@ class Reader:
         """Return a text that can name a file."""
         said = self.text(node, what)
         if said is not None and "\0" in said:
-            self.blame("schema-value", f"`{shown(said)}` is no path: the character U+0000 stands in it", node.span)
+            self.blame("schema-value", f"`{shown(said)}` is not a path: it contains the character U+0000", node.span)
             return None
         return said
 
@@ -122,7 +122,7 @@ class Reader:
                 return node.text.value
             hint = why or did_you_mean(node.text.value, known)
             one_of = f"{', '.join(known[:-1])} or {known[-1]}"
-            self.blame("schema-value", f"{what} is {one_of}, not `{shown(node.text.value)}`", node.span, hint)
+            self.blame("schema-value", f"{what} must be {one_of}, not `{shown(node.text.value)}`", node.span, hint)
         else:
             self.unfit(node, what, " or ".join(known))
         return None
@@ -130,16 +130,16 @@ class Reader:
     def outcome(self, node: YamlNode, what: str, among: Sequence[Outcome] = OUTCOMES) -> Outcome | None:
         """Return an outcome."""
         unheard = isinstance(node, Scalar) and node.text.value == Outcome.PASS and Outcome.PASS not in among
-        why = "leave it out: what nothing catches passes; for an exception write `unless:`" if unheard else None
+        why = "leave it out: whatever no rule catches passes; for an exception write `unless:`" if unheard else None
         said = self.choice(node, what, among, why)
         return Outcome(said) if said else None
 
     def integer(self, node: YamlNode, what: str, limit: int) -> int | None:
         """Return a whole number between `-limit` and `limit`."""
         if not isinstance(node, Scalar) or not isinstance(node.value, int) or isinstance(node.value, bool):
-            self.unfit(node, what, "a whole number")
+            self.unfit(node, what, "an integer")
         elif abs(node.value) > limit:
-            self.blame("schema-range", f"{what} lies between -{limit:,} and {limit:,}", node.span)
+            self.blame("schema-range", f"{what} must be between -{limit:,} and {limit:,}", node.span)
         else:
             return node.value
         return None
@@ -147,7 +147,7 @@ class Reader:
     def seconds(self, node: YamlNode, what: str, longest_s: float) -> float | None:
         """Return the seconds of a duration such as `300ms`, more than none and at most `longest_s`."""
         if isinstance(node, Scalar) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
-            self.unfit(node, what, "a duration", f"say the unit: {node.text.value}s or {node.text.value}ms")
+            self.unfit(node, what, "a duration", f"add the unit: {node.text.value}s or {node.text.value}ms")
             return None
         said = self.text(node, what)
         if said is None:
@@ -158,7 +158,7 @@ class Reader:
             self.blame("schema-value", str(error), node.span, "for example 300ms or 3s")
             return None
         if not 0 < length <= longest_s:
-            self.blame("schema-range", f"{what} is more than 0s and at most {longest_s:g}s", node.span)
+            self.blame("schema-range", f"{what} must be more than 0s and at most {longest_s:g}s", node.span)
             return None
         return length
 
@@ -231,7 +231,7 @@ def kind(node: YamlNode) -> str:
         case Scalar(value=int() | float()):
             return f"the number {shown(node.text.value)}"
         case Scalar():
-            return "a text"
+            return "a string"
         case yaml.Sequence():
             return "a list"
         case _:

@@ -41,12 +41,12 @@ def read_texts(reader: Reader, node: yaml.YamlNode, what: str) -> dict[str, Scal
         return {ANY_LOCALE: node} if reader.text(node, what) is not None else {}
     texts: dict[str, Scalar] = {}
     if isinstance(node, yaml.Sequence):
-        reader.unfit(node, what, "a text, or texts by locale", "for example {en: …, de: …}")
+        reader.unfit(node, what, "a string, or strings by locale", "for example {en: …, de: …}")
         return texts
     for locale, (key, value) in reader.mapping(node, what, at=node.span).items():
         if not _LOCALE.fullmatch(locale):
             hint = "a language tag such as en, pt-BR or zh-Hans"
-            reader.blame("name-invalid", f"`{shown(locale)}` is no locale", key.span, hint)
+            reader.blame("name-invalid", f"`{shown(locale)}` is not a locale", key.span, hint)
         elif reader.text(value, what) is not None and isinstance(value, Scalar):
             texts[locale] = value
     return texts
@@ -60,10 +60,10 @@ def check_texts(reader: Reader, texts: Mapping[str, Scalar], fields: Collection[
             if found.group() in ("{{", "}}") or name in fields:
                 continue
             if name is None:
-                hint = "write {{ or }} for the sign itself"
-                reader.blame("type-message", f"`{found.group()}` stands alone", span, hint)
+                hint = "write {{ or }} for the brace itself"
+                reader.blame("type-message", f"unpaired `{found.group()}`", span, hint)
             else:
-                hint = did_you_mean(name, fields) or "between braces stands an input, or a field as `signal.field`"
+                hint = did_you_mean(name, fields) or "write an input between the braces, or a field as `signal.field`"
                 reader.blame("name-unknown", f"there is no field `{shown(name)}`", span, hint)
     return {locale: str(scalar.text.value) for locale, scalar in texts.items()}
 
@@ -76,7 +76,7 @@ def read_reasons(
     for code, (key, node) in entries.items():
         if code not in codes:
             hint = did_you_mean(code, codes) or "reason codes are those of rules, thresholds and the scorecard"
-            reader.blame("name-reason", f"no rule gives the reason `{shown(code)}`", key.span, hint)
+            reader.blame("name-reason", f"no rule has the reason `{shown(code)}`", key.span, hint)
         parts = reader.mapping(node, "a reason", keys=REASON_KEYS, at=key.span)
         weight = reader.integer(parts["weight"][1], "`weight`", WEIGHT_MAX) if "weight" in parts else None
         texts = read_texts(reader, parts["text"][1], "a reason's text") if "text" in parts else {}

@@ -71,10 +71,10 @@ class Thresholds:
         fields = [f"{path}.{name}" for name, one in declared.items() if not isinstance(one.type, ListType)]
         if fields:
             hint = f"name one of its fields: {', '.join(fields[:6])}"
-            self.reader.blame("type-threshold", f"`{shown(path)}` is a signal", key.span, hint)
+            self.reader.blame("type-threshold", f"`{shown(path)}` is a signal, not a field", key.span, hint)
         elif path in self.names and not self.is_damaged(path):
             hint = "write a rule that reads it"
-            self.reader.blame("type-threshold", f"`{shown(path)}` is no field", key.span, hint)
+            self.reader.blame("type-threshold", f"`{shown(path)}` is not a field", key.span, hint)
         elif self.complete and not self.is_damaged(path):
             nearest = did_you_mean(path, self.slots)
             self.reader.blame("name-unknown", f"there is no field `{shown(path)}`", key.span, nearest)
@@ -102,7 +102,7 @@ class Thresholds:
             case type_:
                 way_out = "write a rule; or declare an enum, a set, or the map's keys"
                 self.reader.blame(
-                    "type-threshold", f"`{path}` is a {type_}, which has no thresholds", key.span, way_out
+                    "type-threshold", f"`{path}` is a {type_}, which cannot have thresholds", key.span, way_out
                 )
 
     def vocabulary(self, path: str, declared: Field, values: tuple[str, ...], key: Scalar, node: yaml.YamlNode) -> None:
@@ -181,7 +181,7 @@ class Thresholds:
         if (review < reject) if below else (review > reject):  # type: ignore[operator]
             side, other = ("below", "above") if below else ("above", "below")
             message = (
-                f"review begins at {_said(review)}, {side} reject at {_said(reject)}, and could never be the answer"
+                f"review begins at {_said(review)}, {side} reject at {_said(reject)}, so it could never be the outcome"
             )
             hint = f"swap the two{'' if below else f', or nest them under `{other}:` if low values are the risky ones'}"
             self.reader.blame("threshold-order", message, span, hint)
@@ -190,7 +190,7 @@ class Thresholds:
         """Keep a rule of the table; a field's entry and the whole field's may name the same one."""
         rule_id = f"threshold:{name}"
         if rule_id in self.rules:
-            message = f"`{name.rpartition(':')[0]}` has this threshold already"
+            message = f"`{name.rpartition(':')[0]}` already has this threshold"
             self.reader.blame("name-duplicate", message, span, "keep one of the two")
             return
         self.rules[rule_id] = Rule(
@@ -218,7 +218,7 @@ def _comparison(path: str, type_: Type, operator: BinaryOperator, bound: Bound, 
 def _range_hint(path: str, bound: Bound, low: Bound | None, high: Bound | None) -> str:
     """Say the range, and the same number as a share or in per cent where that lies inside."""
     if low is not None and high is not None:
-        said = f"it runs from {_said(low)} to {_said(high)}"
+        said = f"it ranges from {_said(low)} to {_said(high)}"
     else:
         said = f"it is {_said(low)} or more" if low is not None else f"it is {_said(high)} or less"
     if isinstance(bound, int | float) and isinstance(low, int | float) and isinstance(high, int | float):

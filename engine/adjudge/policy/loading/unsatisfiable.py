@@ -99,5 +99,5 @@ def _beyond_range(part: Node, slot: str, field: Field) -> Unsatisfiable | None:
         low, high = field.minimum, field.maximum
         if (low is not None and value < low) or (high is not None and value > high):  # type: ignore[operator]
             message = f"`{slot}` can never be {value}"
-            return Unsatisfiable("threshold-range", message, f"it runs from {low} to {high}", other)
+            return Unsatisfiable("threshold-range", message, f"it ranges from {low} to {high}", other)
     return None

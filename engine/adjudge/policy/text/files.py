@@ -116,7 +116,7 @@ class _Reading:
             way = "load the policy from its file" + (
                 ", or write the values inline: [a, b]" if self.what == "list" else ""
             )
-            raise self.wrong(_FOLDER, f"a policy that is only a text has no folder to read {self.what}s from", way)
+            raise self.wrong(_FOLDER, f"a policy given as a string has no folder to read {self.what}s from", way)
         return self.decoded(self.data(folder))
 
     def data(self, folder: Path) -> bytes:

@@ -44,7 +44,7 @@ def with_fragments(reader: Reader, root: YamlNode, files: Files) -> tuple[Reader
             fragments.append((tree, source, path))
             sources.append(source)
         elif not errors:
-            reader.blame("include-fragment", f"`{shown(path)}` is no fragment", node.span, _WAY)
+            reader.blame("include-fragment", f"`{shown(path)}` is not a fragment", node.span, _WAY)
     joined = join(sources)
     joint = replace(reader, source=joined)
     trees = [
@@ -99,7 +99,7 @@ def _is_fragment(reader: Reader, tree: Mapping) -> bool:
         reader.text(entries["description"][1], "the description")
     said = entries.get("policy_language")
     if said is not None and reader.integer(said[1], "`policy_language`", 10**6) not in (None, 1):
-        reader.blame("schema-policy-language", "a fragment is of another policy language than 1", said[1].span)
+        reader.blame("schema-policy-language", "a fragment must be in policy language 1", said[1].span)
     return len(reader.errors) == before
 
 
@@ -130,8 +130,8 @@ def _both(reader: Reader, own: Mapping, other: Mapping) -> Mapping:
     for key, node in other.entries:
         name = key.text.value
         if name in places:
-            hint = f"it stands in {reader.source.line_at(places[name].start)} already; keep one of the two"
-            reader.blame("name-duplicate", f"`{shown(name)}` stands in two files", key.span, hint)
+            hint = f"it is already in {reader.source.line_at(places[name].start)}; keep one of the two"
+            reader.blame("name-duplicate", f"`{shown(name)}` is declared in two files", key.span, hint)
         else:
             added.append((key, node))
     return replace(own, entries=(*own.entries, *added))

@@ -41,14 +41,14 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
 
     if "quoted scalar" in context:
         if "unexpected" in problem:
-            return wrong("this quote is never closed", begun, begun + 1, "close it, or quote the whole text")
-        hint = r"write \\ for a backslash, or put the text into single quotes, where it needs no escape"
-        return wrong("there is no such escape inside double quotes", at - 1, at + 1, hint)
+            return wrong("this quote is never closed", begun, begun + 1, "close it, or quote the whole string")
+        hint = r"write \\ for a backslash, or put the string in single quotes, where it needs no escape"
+        return wrong("unknown escape inside double quotes", at - 1, at + 1, hint)
     for place in (at, begun):
         if misread := _misread_value(source, place):
             start, end = misread
             text = source.text[start:end]
-            message = f"a text that starts with `{text[0]}` must be quoted as a whole"
+            message = f"a string that starts with `{text[0]}` must be quoted as a whole"
             return wrong(message, start, end, f"write {quoted(text)}" if len(text) <= _HINT_MAX else None)
     match problem:
         case "mapping values are not allowed here":
@@ -56,10 +56,10 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
             if before is None:
                 line, column = source.place(at)
                 key = at - column + 1 + len(source.line(line)) - len(source.line(line).lstrip())
-                hint = "keys of one mapping begin in one column; quote a text that goes on over lines"
-                return wrong("this key does not fit the line above it", key, at, hint)
+                hint = "keys of one mapping start in the same column; quote a string that spans lines"
+                return wrong("this key does not line up with the line above", key, at, hint)
             text = source.text[before[1] : before[2]]
-            hint = "if the `:` belongs to the text, quote it all" + (
+            hint = "if the `:` belongs to the string, quote it all" + (
                 f": {quoted(text)}" if len(text) <= _HINT_MAX else ""
             )
             return wrong("a second key ends here, in the middle of a value", at, at + 1, hint)
@@ -70,21 +70,23 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
                 f"line {line} is neither `key: value` nor `- item`", begun, end, "a `:` needs a space after it"
             )
         case "sequence entries are not allowed here" | "mapping keys are not allowed here":
-            return wrong("an item cannot begin here", at, at + 1, "begin each item of a list on a line of its own")
+            return wrong("an item cannot begin here", at, at + 1, "begin each item of a list on its own line")
     if "flow node" in context:
-        return wrong("a value is missing here", at, at + 1, "quote a text that holds any of { } [ ] , ?")
+        return wrong("a value is missing here", at, at + 1, "quote a string that contains any of { } [ ] , ?")
     if "flow" in context:
         if at >= len(source.text.rstrip()):
             return wrong(f"this `{source.text[begun]}` is never closed", begun, begun + 1)
-        hint = "quote a text that holds any of { } [ ] , ?"
+        hint = "quote a string that contains any of { } [ ] , ?"
         return wrong(f"expected `,` or `{'}' if 'mapping' in context else ']'}`", at, at + 1, hint)
     if "block scalar" in context:
-        return wrong("only the text's own lines may follow `|` or `>`", at, at + 1, "begin the text on the next line")
+        return wrong(
+            "only the string's own lines may follow `|` or `>`", at, at + 1, "begin the string on the next line"
+        )
     if "block end" in problem and source.text[at : at + 1] == ":":
         return wrong("a key is missing before this `:`", at, at + 1)
     if "block end" in problem:
-        hint = "keys of one mapping, and items of one list, begin in one column"
-        return wrong("this does not fit the lines above it", at, at + 1, hint)
+        hint = "keys of one mapping, and items of one list, start in the same column"
+        return wrong("this does not line up with the lines above", at, at + 1, hint)
     said = problem.replace("'", "`")
     return wrong(f"this is not valid YAML: {said}", at, at + 1)
 
@@ -94,7 +96,7 @@ def tag_hint(source: Source, at: int) -> str:
     if source.text.startswith("!!", at):
         return "delete it; what a value is follows from where it stands"
     line = source.text[at:].partition("\n")[0].rstrip()
-    return f"a text that starts with `!` must be quoted as a whole: {quoted(line)}"
+    return f"a string that starts with `!` must be quoted as a whole: {quoted(line)}"
 
 
 def _value_before(source: Source, at: int) -> tuple[str, int, int] | None:

@@ -117,19 +117,19 @@ class _Builder:
         if at is not None:
             char = text[at]
             name, hint = _CHARACTERS.get(char, (f"the character {name_of(char)}", "delete it; it cannot be seen"))
-            raise self.wrong("yaml-character", f"{name} stands here", Span(at, at + 1), hint)
+            raise self.wrong("yaml-character", f"{name} is not allowed here", Span(at, at + 1), hint)
         self.events = _events(self.source)
         next(self.events)
         start = next(self.events)
         if not isinstance(start, yaml.DocumentStartEvent):
             raise self.wrong("yaml-empty", "the document is empty", Span(0, 0))
         if start.version or start.tags:
-            self.blame("yaml-directive", "directives are not used here", _span(start), "delete the lines with `%`")
+            self.blame("yaml-directive", "directives are not allowed", _span(start), "delete the lines with `%`")
         root = self.node(next(self.events), 1)
         next(self.events)
         another = next(self.events)
         if isinstance(another, yaml.DocumentStartEvent):
-            hint = "put each document into a file of its own"
+            hint = "put each document into its own file"
             self.blame("yaml-documents", "a second document begins here", _span(another), hint)
         return root
 
@@ -139,7 +139,7 @@ class _Builder:
         if self.nodes > NODES_MAX:
             raise self.wrong("yaml-size", f"the document has more than {NODES_MAX:,} parts", span)
         if depth > DEPTH_MAX:
-            raise self.wrong("yaml-depth", f"this is nested more than {DEPTH_MAX} deep", span)
+            raise self.wrong("yaml-depth", f"this is nested more than {DEPTH_MAX} levels deep", span)
         decorated = isinstance(event, yaml.NodeEvent) and self.decorations(event, span.start)
         match event:
             case yaml.ScalarEvent():
@@ -158,13 +158,13 @@ class _Builder:
         if event.anchor is not None:
             sign = "*" if isinstance(event, yaml.AliasEvent) else "&"
             at = text.index(sign + event.anchor, start)
-            hint = "write it out, or name it under `variables`; quote a text that starts with `&` or `*`"
+            hint = "write it out, or name it under `variables`; quote a string that starts with `&` or `*`"
             span = Span(at, at + 1 + len(event.anchor))
-            self.blame("yaml-alias", "anchors and aliases are not used here", span, hint)
+            self.blame("yaml-alias", "anchors and aliases are not allowed", span, hint)
         if tag is not None:
             at = text.index("!", start)
             end = at + len(text[at:].split(maxsplit=1)[0])
-            self.blame("yaml-tag", "tags are not used here", Span(at, end), tag_hint(self.source, at))
+            self.blame("yaml-tag", "tags are not allowed", Span(at, end), tag_hint(self.source, at))
         return event.anchor is not None or tag is not None
 
     def scalar(self, event: yaml.ScalarEvent, span: Span) -> YamlNode:
@@ -176,7 +176,10 @@ class _Builder:
         if found := _SURROGATE.search(value):
             at = positions[found.start()]
             self.blame(
-                "yaml-character", "half of a character stands here", Span(at, at + 1), "write it as \\U and 8 digits"
+                "yaml-character",
+                "half of a character is not allowed here",
+                Span(at, at + 1),
+                "write it as \\U and 8 digits",
             )
             return YamlNode(span=span)
         text = Text(value, self.source, positions)
@@ -210,7 +213,7 @@ class _Builder:
     def is_name(self, key: YamlNode, before: dict[str, tuple[Scalar, YamlNode]]) -> TypeGuard[Scalar]:
         """Whether a key can be taken; blames one that cannot."""
         if isinstance(key, Sequence | Mapping):
-            hint = "quote the whole text if it is a condition"
+            hint = "quote the whole string if it is a condition"
             self.blame("yaml-key", "a list or a mapping cannot be a key", key.span, hint)
         if not isinstance(key, Scalar):
             return False
@@ -218,15 +221,13 @@ class _Builder:
         if not name:
             self.blame("yaml-key", "a key is missing before the `:`", key.span)
         elif not isinstance(key.value, str | bool):
-            self.blame(
-                "yaml-key", f"`{shown(name)}` is no text, and cannot be a key", key.span, f'write "{shown(name)}"'
-            )
+            self.blame("yaml-key", f"a key must be a string, not `{shown(name)}`", key.span, f'write "{shown(name)}"')
         elif name == "<<":
-            self.blame("yaml-merge", "merge keys are not used here", key.span, "write out the keys that are meant")
+            self.blame("yaml-merge", "merge keys are not allowed", key.span, "write the keys out")
         elif name in before:
             line, _ = self.source.place(before[name][0].span.start)
-            hint = f"it stands in line {line} already; keep one of the two"
-            self.blame("yaml-duplicate-key", f"the key `{shown(name)}` stands here twice", key.span, hint)
+            hint = f"it is already in line {line}; keep one of the two"
+            self.blame("yaml-duplicate-key", f"duplicate key `{shown(name)}`", key.span, hint)
         else:
             return True
         return False
@@ -252,7 +253,7 @@ def _events(source: Source) -> Iterator[yaml.Event]:
         except (ValueError, OverflowError):
             # PyYAML hands an escape such as "\UFFFFFFFF", and a directive's digits, unchecked to chr() and int()
             at = loader.index
-            message = "there is no such character or number"
+            message = "invalid escape"
             raise PolicyError("yaml-syntax", message, source=source, span=Span(at, at + 1)) from None
         if event is None:
             return

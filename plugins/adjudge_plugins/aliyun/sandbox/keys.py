@@ -60,7 +60,7 @@ def token_refusal(account: Account, token: str) -> tuple[str, str] | None:
     if expected is None:
         if not token or account.takes_any_token:
             return None
-        return "InvalidSecurityToken.MismatchWithAccessKey", "this key is no temporary one, it has no token"
+        return "InvalidSecurityToken.MismatchWithAccessKey", "this key is not a temporary one, it has no token"
     if token == expected:
         return None
     if not token:

@@ -59,7 +59,7 @@ class Reaction:
                 _known("tag", tag, RISK_TAGS)
         for tag in (*self.tags, *self.novel_tags):
             if not tag or "," in tag:
-                raise ValueError(f"`{tag}` is no tag: on the wire a comma stands between two of them")
+                raise ValueError(f"`{tag}` is not a tag: on the wire a comma separates them")
         for tag, score in self.score.items():
             if not 0 <= score <= 1:
                 raise ValueError(f"the score of `{tag}` is {score:g}, scores are from 0 to 1")

@@ -165,7 +165,7 @@ def _reactions(entry: Entry, pattern: re.Pattern[str], rule: str) -> dict[str, R
     reactions = {}
     for name, value in entry.mapping().items():
         if not pattern.fullmatch(name):
-            raise value.wrong(f"`{name}` is no {rule}")
+            raise value.wrong(f"`{name}` is not a {rule}")
         reactions[name] = _reaction(value)
     return reactions
 

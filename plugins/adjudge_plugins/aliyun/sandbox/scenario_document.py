@@ -48,7 +48,7 @@ class Entry:
             for key, entry in entries.items():
                 if key not in names:
                     hint = did_you_mean(key, names) or f"the keys here are {', '.join(names)}"
-                    raise entry.wrong(f"`{key}` means nothing here, {hint}")
+                    raise entry.wrong(f"unknown key `{key}`, {hint}")
         return entries
 
     def items(self) -> Iterator[Entry]:
@@ -61,7 +61,7 @@ class Entry:
     def text(self) -> str:
         """Return a text; a number is taken for the text that it was."""
         if isinstance(self.value, bool) or not isinstance(self.value, str | int | float):
-            raise self.wrong(f"{self._name()} is a text")
+            raise self.wrong(f"{self._name()} must be a string")
         try:
             return str(self.value)
         except ValueError:  # an int of thousands of digits
@@ -71,7 +71,7 @@ class Entry:
         """Return a whole number."""
         text = self.text()
         if not re.fullmatch(r"[0-9]{1,15}", text, re.ASCII) or int(text) < least:
-            raise self.wrong(f"{self._name()} is a whole number from {least}")
+            raise self.wrong(f"{self._name()} must be an integer from {least}")
         return int(text)
 
     def number(self) -> float:
@@ -154,7 +154,7 @@ def _loader() -> type[yaml.BaseLoader]:
                 if isinstance(key.value, str):
                     if key.value in seen:
                         raise yaml.constructor.ConstructorError(
-                            None, None, f"`{key.value}` stands here twice", key.start_mark
+                            None, None, f"duplicate key `{key.value}`", key.start_mark
                         )
                     seen.add(key.value)
             return super().construct_mapping(node, deep)

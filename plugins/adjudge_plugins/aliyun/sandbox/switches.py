@@ -71,6 +71,6 @@ def turn_all(switches: Switches, settings: tuple[str, ...]) -> Switches:
     for setting in settings:
         name, equals, value = setting.partition("=")
         if not equals:
-            raise SwitchError(f"`{setting}` is no switch, write `name=value`")
+            raise SwitchError(f"`{setting}` is not a switch, write `name=value`")
         switches = turn(switches, name, value)
     return switches
