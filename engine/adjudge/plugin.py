@@ -26,6 +26,7 @@ from adjudge.errors import (
 from adjudge.events import Events
 from adjudge.model import Decision, Face, Outcome, Request, Signal, SignalStatus, Verdict
 from adjudge.providers import Answer, Context, Limits, Provider, ProviderClient, SecretSource, Unusable, Uses, provider
+from adjudge.system.cloud_metadata import leads_to_keys
 from adjudge.system.files import FileState, replace_file
 from adjudge.system.pools import Pool
 from adjudge.texts import composed, find_unseen, one_line, split_lines
@@ -102,6 +103,7 @@ __all__ = [
     "format_timestamp",
     "hookimpl",
     "hookspec",
+    "leads_to_keys",
     "named",
     "one_line",
     "parse_duration",

@@ -16,7 +16,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from adjudge.plugin import JsonError, SignalFailed, read_json
+from adjudge.plugin import JsonError, SignalFailed, leads_to_keys, read_json
 
 if TYPE_CHECKING:
     import httpx
@@ -93,6 +93,8 @@ async def exchange(client: httpx.AsyncClient, request: httpx.Request, *, deadlin
         # a CONNECT goes to a proxy, and says nothing of the request behind it
         if event.endswith("send_request_headers.started") and facts["request"].method != b"CONNECT":
             sent = True
+        elif event.endswith("connect_tcp.complete"):
+            await _refuse_metadata(request.url.host, facts["return_value"])
 
     remaining_s = max(0.0, deadline - time.monotonic())
     # connecting, and then TLS, have a time each that ends them: httpcore leaves a handshake open that is cancelled
@@ -140,6 +142,21 @@ async def _exchange(client: httpx.AsyncClient, request: httpx.Request) -> Reply:
         raise SignalFailed(reason, kind="unavailable", reason_code="CONNECTION_FAILED") from None
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Reply(status=response.status_code, body=bytes(body), headers=headers)
+
+
+async def _refuse_metadata(host: str, stream: Any) -> None:
+    """Close a new connection to where a cloud hands out keys, before anything is sent. Raises SignalFailed.
+
+    A policy names a host, and a resolver says where it is, at any time something else.
+    """
+    try:
+        peer = stream.get_extra_info("server_addr")
+    except OSError:  # it is closed already
+        return
+    if isinstance(peer, tuple) and leads_to_keys(host, str(peer[0])):
+        await stream.aclose()
+        said = f"the name {host} leads to the address where a cloud hands out this machine's keys"
+        raise SignalFailed(said, kind="misconfigured", reason_code="NOT_ALLOWED")
 
 
 def read_answer(body: bytes) -> object:

@@ -20,6 +20,7 @@ from msgspec import structs
 
 from adjudge.model import Face, Request
 from adjudge.plugin import Answer, ProviderConfigError, SignalFailed, Unusable, Uses
+from adjudge.system import cloud_metadata
 from adjudge.testing import decide_once
 from adjudge.values.fields import parse_fields
 from adjudge_plugins import http_json
@@ -440,6 +441,21 @@ def test_fetch_name_that_does_not_resolve_is_unavailable(ask: Ask, request_of: R
         ask(HTTP_JSON, {"url": "http://nowhere.invalid/"}, request_of(), fields=FIELDS)
 
     assert caught.value.kind == "unavailable"
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_fetch_name_that_leads_to_where_a_cloud_hands_out_keys_is_sent_nothing(
+    endpoint: Any, ask: Ask, request_of: RequestOf, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setattr(cloud_metadata, "ADDRESSES", frozenset({"127.0.0.1"}))
+    url = endpoint.url.replace("127.0.0.1", "localhost").replace("http:", f"{scheme}:")
+    with pytest.raises(SignalFailed) as caught:
+        ask(HTTP_JSON, {"url": url}, request_of(), fields=FIELDS)
+    assert (caught.value.kind, caught.value.reason_code, caught.value.billed) == ("misconfigured", "NOT_ALLOWED", False)
+    assert endpoint.seen == []
+    if scheme == "http":
+        ask(HTTP_JSON, {"url": endpoint.url}, request_of(), fields=FIELDS)
+        assert len(endpoint.seen) == 1, "an address itself is allowed, or refused, before it is asked"
 
 
 def test_fetch_plain_http_answer_to_https_is_unavailable(endpoint: Any, ask: Ask, request_of: RequestOf) -> None:

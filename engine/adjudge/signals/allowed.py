@@ -5,9 +5,7 @@ A policy is written by a risk team, which is not to reach the key that signs the
 
 from __future__ import annotations
 
-import ipaddress
 import re
-import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +13,8 @@ from pathlib import Path
 from adjudge.errors import PluginError, PolicyError
 from adjudge.plugin import Provider, Uses
 from adjudge.policy.typed import TypedPolicy
+from adjudge.system.cloud_metadata import hands_out_keys
 from adjudge.system.faults import is_operators, said_of
-
-_METADATA = frozenset(
-    (
-        *("metadata", "metadata.google.internal", "instance-data", "instance-data.ec2.internal"),
-        *("fd00:ec2::254", "fd20:ce::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"),
-    )
-)
-"""Names and addresses that clouds give the service that hands out a machine's own keys."""
-_TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
-"""Networks of version 6 whose last four bytes are an address of version 4."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +48,7 @@ class Allowed:
     def _is_host_allowed(self, host: str) -> bool:
         name = host.rpartition(":")[0] if re.search(r":[0-9]+$", host.rpartition("]")[2]) else host
         if self.hosts is None:
-            return not _hands_out_keys(name)
+            return not hands_out_keys(name)
         return any(
             pattern in (host, name)
             or (pattern.startswith("*.") and (host.endswith(pattern[1:]) or name.endswith(pattern[1:])))
@@ -78,32 +67,6 @@ class Allowed:
 
 ANY_HOST = Allowed()
 """What goes without a configuration, where whoever runs adjudge has named the policy: any host and no secret."""
-
-
-def _hands_out_keys(name: str) -> bool:
-    """Whether a host is link-local, or named as a cloud names the service that gives a machine its keys."""
-    name = name.strip("[]").rstrip(".")
-    if name in _METADATA:
-        return True
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        try:
-            packed = socket.inet_aton(name)  # the forms that resolvers take: 0xa9fe.1, 2852039166
-        except (OSError, UnicodeError):
-            return False
-        address = ipaddress.ip_address(packed)
-    if isinstance(address, ipaddress.IPv6Address):
-        address = _within(address) or address
-    return address.is_link_local or str(address) in _METADATA
-
-
-def _within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """Return the address of version 4 that one of version 6 leads to."""
-    if address.ipv4_mapped or address.sixtofour:
-        return address.ipv4_mapped or address.sixtofour
-    is_translated = any(address in network for network in _TRANSLATED)
-    return ipaddress.IPv4Address(address.packed[-4:]) if is_translated else None
 
 
 def refused(policy: TypedPolicy, providers: Mapping[str, Provider], allowed: Allowed) -> Iterator[PolicyError]:
