@@ -30,6 +30,11 @@ POLICY = "policy_language: 1\npolicy: p\ninputs: {n: int}\nrules:\n  - {id: r, w
         ("adjudge.journal", "Journal", "adjudge.audit.trail", "AuditTrail"),
         ("adjudge.replay", "replay", "adjudge.replay.decisions", "replay"),
         ("adjudge.replay", "Answer", "adjudge.replay.decisions", "ReplayResult"),
+        ("adjudge.plugin", "Asker", "adjudge.plugin", "ProviderClient"),
+        ("adjudge.allowed", "Allowed", "adjudge.signals.allowed", "Allowed"),
+        ("adjudge.expr.sql.dialect", "SPARK", "adjudge.expr.sql.dialects.spark", "SPARK"),
+        ("adjudge.expr.sql.dialect", "DUCKDB", "adjudge.expr.sql.dialects.duckdb", "DUCKDB"),
+        ("adjudge.authoring.comparison.traffic", "compare_traffic", "adjudge.replay.traffic", "compare_traffic"),
         ("adjudge.config", "open_engine", "adjudge.config.file", "open_engine"),
     ],
 )

@@ -15,16 +15,21 @@ from types import ModuleType
 from typing import Any, cast
 
 MOVED: Mapping[str, tuple[str, ...]] = {
+    "adjudge.allowed": ("adjudge.signals.allowed",),
+    "adjudge.authoring.comparison.traffic": ("adjudge.replay.traffic",),
     "adjudge.config": ("adjudge.config.file",),
+    "adjudge.expr.sql.dialect": tuple(f"adjudge.expr.sql.dialects.{each}" for each in ("dialect", "duckdb", "spark")),
     "adjudge.expr.types": ("adjudge.plugin", "adjudge.values.types"),
     "adjudge.expr.values": ("adjudge.plugin", "adjudge.values.literals"),
     "adjudge.fields": ("adjudge.plugin", "adjudge.values.fields"),
     "adjudge.journal": ("adjudge.audit.trail",),
+    "adjudge.plugin": ("adjudge.plugin",),
     "adjudge.replay": ("adjudge.replay.decisions",),
 }
 """Where a module's names are now: the first of the places that has one."""
 RENAMED: Mapping[str, str] = {
     "adjudge.journal.Journal": "AuditTrail",
+    "adjudge.plugin.Asker": "ProviderClient",
     "adjudge.replay.Answer": "ReplayResult",
 }
 

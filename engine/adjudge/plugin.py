@@ -25,6 +25,7 @@ from adjudge.errors import (
 )
 from adjudge.events import Events
 from adjudge.model import Decision, Face, Outcome, Request, Signal, SignalStatus, Verdict
+from adjudge.moved import names_of
 from adjudge.providers import Answer, Context, Limits, Provider, ProviderClient, SecretSource, Unusable, Uses, provider
 from adjudge.system.cloud_metadata import leads_to_keys
 from adjudge.system.files import FileState, replace_file
@@ -221,3 +222,7 @@ class Hooks:
     @hookspec
     def register(self, register: Register) -> None:
         """Offer what this plugin has, by calls of `register.provider(…)` and its like."""
+
+
+if not TYPE_CHECKING:
+    __getattr__ = names_of(__name__)
