@@ -55,6 +55,20 @@ def escapes_by_itself(tree: ast.AST) -> list[int]:
     ]
 
 
+def takes_slots_apart_by_itself(tree: ast.AST) -> list[int]:
+    """Lines that cut a name by its dots, or spell how the list of what is outside a vocabulary is called."""
+    cuts = (
+        call.lineno
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and call.func.attr in ("partition", "rpartition", "split", "rsplit")
+        and any(isinstance(given, ast.Constant) and given.value == "." for given in call.args)
+    )
+    texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return [*cuts, *(text.lineno for text in texts if text.value.endswith("novel_"))]
+
+
 def leaves_the_encoding_to_the_locale(tree: ast.AST) -> list[int]:
     """Lines that open, read or write a text without saying in which encoding."""
     found = []
@@ -82,6 +96,19 @@ RULES: dict[str, Rule] = {
     "splitlines": (splits_lines_anyhow, "use adjudge.texts.split_lines", ()),
     "html": (escapes_by_itself, "use adjudge.texts.in_html", ("adjudge/texts.py",)),
     "encoding": (leaves_the_encoding_to_the_locale, "say encoding='utf-8', or read bytes", ()),
+    "slots": (
+        takes_slots_apart_by_itself,
+        "use TypedPolicy.parts, or what adjudge.policy.slots has",
+        (
+            "policy/slots.py",
+            "adjudge/model.py",  # which stands below it, as the language of conditions does
+            "expr/check.py",
+            "expr/printing.py",
+            "policy_tests/given.py",  # the way to a part of a value
+            "cli/extras.py",  # modules of Python
+            "onnx_detector/model.py",
+        ),
+    ),
     "print": (
         prints_past_the_streams,
         "use adjudge.cli.output.say",
@@ -111,6 +138,11 @@ def test_modules_keep_the_rule(rule: str) -> None:
         ("print", "click.echo(text)"),
         ("print", "print(text)"),
         ("html", "from html import escape"),
+        ("slots", "owner = name.partition('.')[0]"),
+        ("slots", "owner, *path = name.split('.', 1)"),
+        ("slots", "last = slot.rpartition('.')[2]"),
+        ("slots", "found = name.startswith('novel_')"),
+        ("slots", "name = f'{owner}.novel_{field}'"),
         ("encoding", "path.read_text()"),
         ("encoding", "path.open('w')"),
         ("encoding", "open(path)"),

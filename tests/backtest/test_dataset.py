@@ -275,3 +275,22 @@ def test_what_is_new_is_what_the_engine_finds_new(tmp_path: Path, data: st.DataO
             row = {**row, "f": {name: 1 for name in ("x", "a", "y", "b") if name in row["f"]}}
         judged = policy.read(row).values["novel_f"]
         assert novel == (None if judged is None else list(judged)), (kind, row)
+
+
+def test_field_that_is_called_as_a_novel_list_is_told_where_the_data_has_it_not(tmp_path: Path) -> None:
+    policy = parse_policy("""policy_language: 1
+policy: odd
+signals:
+  face:
+    fields:
+      novel_os: string
+      tags: {type: set, values: [x]}
+      score: {type: map, keys: [a.b, c], of: double}
+rules:
+  - {id: os, when: 'face.novel_os == "x" || size(face.novel_tags) > 0', then: reject}
+  - {id: score, when: 'face.score["a.b"] > 1.0', then: reject}
+""")
+    pq.write_table(pa.table({"other": [1]}), tmp_path / "data.parquet")
+    with connect(threads=1) as connection:
+        absent = open_dataset(connection, tmp_path / "data.parquet", policy.typed).absent
+    assert absent == ("face.novel_os", "face.score.a.b")

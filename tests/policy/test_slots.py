@@ -88,15 +88,37 @@ def test_slots_of_a_policy_are_taken_apart_as_they_were_declared() -> None:
     assert all(str(slot) == name for name, slot in typed.parts.items())
 
 
-def test_slot_leads_to_its_value_its_field_and_what_is_new_in_it() -> None:
+def test_slot_leads_to_its_value_and_its_field() -> None:
     slot = Slot("face", "score", "a.b")
-    assert (slot.path, slot.whole, str(slot.news)) == (
-        ("face", "score", "a.b"),
-        Slot("face", "score"),
-        "face.novel_score",
-    )
-    assert slot.news.path == ("face", "novel_score")
+    assert (slot.path, slot.whole) == (("face", "score", "a.b"), Slot("face", "score"))
     assert Slot("", "tags", novel=True).path == ("novel_tags",)
+
+
+def test_only_what_has_a_vocabulary_of_many_words_has_news() -> None:
+    typed = read_policy(AWKWARD)
+    assert {name: news for name in typed.parts if (news := typed.news_of(name)) is not None} == {
+        **dict.fromkeys(["limits", "limits.a.b", "limits.novel_x", "limits.", "novel_limits"], "novel_limits"),
+        **dict.fromkeys(["face.tags", "face.novel_tags"], "face.novel_tags"),
+    }
+    assert typed.news_of("face") is None
+    assert (typed.path_of("face"), typed.path_of("limits.a.b")) == (("face",), ("limits", "a.b"))
+
+
+@pytest.mark.parametrize(
+    ("name", "slot"),
+    [
+        ("country", Slot("", "country")),
+        ("limits.a.b", Slot("", "limits", "a.b")),
+        ("limits.", Slot("", "limits", "")),
+        ("face", Slot("face", "")),
+        ("face.score", Slot("face", "score")),
+        ("face.score.a.b", Slot("face", "score", "a.b")),
+        ("face.score.", Slot("face", "score", "")),
+        ("face.novel_tags", Slot("face", "novel_tags")),
+    ],
+)
+def test_slot_is_read_from_what_somebody_wrote(name: str, slot: Slot) -> None:
+    assert Slot.parse(name, {"face"}) == slot
 
 
 def test_slots_are_sorted_by_their_full_names() -> None:

@@ -207,7 +207,7 @@ class _Search:
     def is_partly(self, slot: str, actionable: bool) -> bool:
         """Whether a field could change in ways that are not looked for: unknown members, and keys that go away."""
         value = self.values.get(slot)
-        names_novel = actionable and bool(self.values.get(str(self.policy.typed.parts[slot].news)))
+        names_novel = actionable and bool(self.values.get(self.policy.typed.news_of(slot) or ""))
         match self.world.slots[slot]:
             case Members() if isinstance(value, tuple):
                 return None in value or names_novel

@@ -6,7 +6,7 @@ tests hold the two together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -23,7 +23,7 @@ class Slot:
     """One thing that a condition can read. Its text is its full name, such as `country` or `face.novel_tags`.
 
     A name is not taken apart without its policy (`TypedPolicy.parts`): a key may hold dots, or begin as a novel list
-    does, and a provider may call a plain field so.
+    does, and a provider may call a plain field so. Nobody else cuts one, or knows how a novel list is called.
 
     owner: the signal; empty of an input and of `now`. field: as it is declared. key: of an entry of a keyed map.
     novel: whether it is the list of what is outside the field's vocabulary.
@@ -33,6 +33,18 @@ class Slot:
     field: str
     key: str | None = None
     novel: bool = False
+
+    @classmethod
+    def parse(cls, name: str, owners: Container[str]) -> Slot:
+        """Read a name that somebody wrote: `field` or `owner.field`, and perhaps `.key` of a map whose keys are open.
+
+        owners: the signals. What is declared novel is in `TypedPolicy.parts`: here it is a field like others.
+        """
+        first, *rest = name.split(".", 2)
+        if first in owners:
+            field, key = (rest[0] if rest else ""), (rest[1] if len(rest) > 1 else None)
+            return cls(first, field, key)
+        return cls("", first, ".".join(rest) if rest else None)
 
     def __str__(self) -> str:
         return ".".join(self.path)
@@ -55,11 +67,6 @@ class Slot:
     def whole(self) -> Slot:
         """The field that it is a part of, or which it is."""
         return Slot(self.owner, self.field)
-
-    @property
-    def news(self) -> Slot:
-        """The list of what is outside its field's vocabulary."""
-        return Slot(self.owner, self.field, novel=True)
 
 
 def source_of(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Literal
@@ -173,6 +173,12 @@ class TypedPolicy:
         """The slots taken apart, by full name."""
         declared = [declare(self.inputs), *(declare(signal.fields, name) for name, signal in self.signals.items())]
         return {NOW: Slot("", NOW), **{str(slot): slot for slots in declared for slot in slots}}
+
+    def news_of(self, name: str) -> str | None:
+        """Return the slot of what is outside the vocabulary of a field, where it has one of many words."""
+        slot = self.parts.get(name)
+        news = str(replace(slot.whole, novel=True)) if slot is not None else ""
+        return news if news in self.parts and self.parts[news].novel else None
 
     def path_of(self, name: str) -> tuple[str, ...]:
         """Return the way to a slot in the nested mapping that the policy is given; to a signal, its name."""

@@ -131,7 +131,7 @@ def replay_decision(seq: int, body: DecisionBody, policy: Policy | str, kept: Ke
         lack = kept.lack(policy, seq, body, lacking)
         if lack is not None:
             return Replayed(seq=seq, decision=body, answer=lack[0], missing=lack[1])
-        novels = {str(policy.typed.parts[name].news) for name in lacking if name in policy.typed.parts}
+        novels = {policy.typed.news_of(name) for name in lacking}
         problems = (
             (name, what)
             for name, what in recorded.problems

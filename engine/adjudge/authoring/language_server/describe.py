@@ -76,5 +76,5 @@ def _said(typed: TypedPolicy, word: str, functions: Mapping[str, Sequence[Overlo
     for rule in typed.rules:
         if rule.id == word:
             return f"rule `{word}` → {rule.outcome}, {rule.reason}\n\n`{unparse(rule.condition)}`"
-    name = word.rpartition(".")[2]
-    return f"`{signature(name, functions[name])}`" if name in functions else None
+    called = next((name for name in functions if f".{word}".endswith(f".{name}")), None)
+    return f"`{signature(called, functions[called])}`" if called is not None else None

@@ -9,6 +9,7 @@ from adjudge.authoring.policy_tests.given import INPUTS, NOW, Given, GivenReader
 from adjudge.errors import did_you_mean
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.reader import Reader, Refused
+from adjudge.policy.slots import Slot
 from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
@@ -58,22 +59,21 @@ def _label(reader: Reader, entries: Entries) -> str:
 def _put(reader: Reader, given: GivenReader, base: Given, changes: Given, key: Scalar, node: YamlNode) -> None:
     """Keep one column's value: of an input, a signal's field, a key of a map, or a whole signal that is unknown."""
     path = key.text.value
-    part, _, rest = path.partition(".")
-    if part in given.fields and part != INPUTS and not rest and given.is_unknown(node):
-        changes[part] = None
+    if path in given.fields and path != INPUTS and given.is_unknown(node):
+        changes[path] = None
         return
-    if path in given.fields[INPUTS]:
-        part, name, inner = INPUTS, path, ""
-    else:
-        name, _, inner = rest.partition(".")
-    declared = given.fields.get(part, {}).get(name)
-    keyed = declared is not None and isinstance(declared.type, MapType)
-    if declared is None or (inner and not keyed):
+    slot = Slot.parse(path, given.fields)
+    part, name = slot.owner or INPUTS, slot.field
+    declared = given.fields[part].get(name)
+    if declared is None or (slot.key is not None and not isinstance(declared.type, MapType)):
         names = [*given.fields[INPUTS]]
         names += [
             f"{signal}.{field}" for signal, fields in given.fields.items() if signal != INPUTS for field in fields
         ]
-        hint = did_you_mean(path, names) or "a column is an input, `signal.field` or `signal.field.key`"
+        hint = (
+            did_you_mean(path, names)
+            or "a column is an input, `signal.field`, or the key of a map in either: `field.key`"
+        )
         reader.blame("test-field", f"there is no field `{shown(path)}`", key.span, hint)
         return
     try:
@@ -82,7 +82,7 @@ def _put(reader: Reader, given: GivenReader, base: Given, changes: Given, key: S
         return
     of_part = changes.setdefault(part, {})
     assert of_part is not None
-    if inner:
+    if slot.key is not None:
         before = of_part.get(name) or (base.get(part) or {}).get(name) or ({}, node)
-        value = {**(before[0] if isinstance(before[0], dict) else {}), inner: value}
+        value = {**(before[0] if isinstance(before[0], dict) else {}), slot.key: value}
     of_part[name] = (value, node)

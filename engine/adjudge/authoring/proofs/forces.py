@@ -31,12 +31,12 @@ def forces(subject: ProvedPolicy) -> tuple[tuple[Force, ...], tuple[ProofFinding
     """Return for each field the most severe outcome that it can force alone, and which such questions are open."""
     found: list[Force] = []
     open_: list[ProofFinding] = []
-    fields = fields_of(subject.policy.typed)
-    parts = subject.policy.typed.parts
-    for slot in fields:
-        if parts[slot].novel:
+    typed = subject.policy.typed
+    for slot in fields_of(typed):
+        if typed.parts[slot].novel:
             continue  # it is known together with its field only
-        kept = frozenset((*slots_of(subject.policy, slot), *({str(parts[slot].news)} & fields.keys())))
+        news = typed.news_of(slot)
+        kept = frozenset((*slots_of(subject.policy, slot), *((news,) if news is not None else ())))
         for outcome in (Outcome.REJECT, Outcome.REVIEW):
             witness = _alone(subject, kept, slot, outcome)
             if isinstance(witness, Witness):

@@ -81,7 +81,7 @@ def _only_grows(subject: ProvedPolicy, slot: str, declared: Field) -> bool:
             case Binary(operator=operator, left=Name(name=name), right=right) if name == slot:
                 return wanted and operator in grows and not subject.reads(right)
             case Binary(operator=">" | ">=", left=Call(function="size", arguments=(Name(name=name),)), right=right) if (
-                name == str(typed.parts[slot].news)
+                name == typed.news_of(slot)
             ):
                 return wanted and not subject.reads(right)
             case Binary(operator="in", left=left, right=Name(name=name)) if name == slot:
@@ -123,9 +123,11 @@ def _changes(subject: ProvedPolicy, slot: str, declared: Field) -> Iterator[_Cha
 
 def _novel_member(subject: ProvedPolicy, slot: str, before: Members) -> Iterator[_Change]:
     """Yield that a set has one member more outside its vocabulary."""
-    novel = str(subject.policy.typed.parts[slot].news)
-    named = subject.world.slots.get(novel)
-    other = subject.world.term(novel, subject.policy.typed.slots[novel], f"more {novel}") if named else None
+    novel = subject.policy.typed.news_of(slot)
+    if novel is None:
+        return
+    named = subject.world.slots[novel]
+    other = subject.world.term(novel, subject.policy.typed.slots[novel], f"more {novel}")
     if not isinstance(named, Items) or not isinstance(other, Items):
         return
     kept = [
@@ -145,9 +147,9 @@ def _novel_member(subject: ProvedPolicy, slot: str, before: Members) -> Iterator
 
 def _parts(subject: ProvedPolicy, slot: str) -> frozenset[str]:
     """Return the slots that change with one: its own, its map's, and what is new in a set."""
-    part = subject.policy.typed.parts[slot]
-    novel = (str(part.news),) if isinstance(subject.world.slots[slot], Members) else ()
-    return frozenset((slot, _owner(part), *novel))
+    typed = subject.policy.typed
+    novel = typed.news_of(slot) if isinstance(subject.world.slots[slot], Members) else None
+    return frozenset((slot, _owner(typed.parts[slot]), *((novel,) if novel is not None else ())))
 
 
 def _with_map(subject: ProvedPolicy, slot: str, after: Term) -> dict[str, Term]:

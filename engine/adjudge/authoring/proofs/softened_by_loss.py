@@ -98,7 +98,7 @@ def _can_soften(typed: TypedPolicy, name: str) -> bool:
 def without(found: Input, name: str, typed: TypedPolicy) -> Input:
     """Return an input without a signal, an input field, or a field of a signal."""
     given = found.given
-    for path in (typed.path_of(name), *((typed.parts[name].news.path,) if name in typed.parts else ())):
+    for path in (typed.path_of(lost) for lost in (name, typed.news_of(name)) if lost is not None):
         if value_at(given, path) is not None:
             given = put(given, path, None)
     return Input(given=given, now=found.now)
