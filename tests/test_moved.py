@@ -13,7 +13,9 @@ from adjudge import moved
 from adjudge.audit.trail import AuditTrail
 from adjudge.engine import Engine
 from adjudge.errors import AdjudgeError
+from adjudge.model import Signal, SignalStatus
 from adjudge.registry import Registry, parse_policy
+from adjudge.testing import decide_once
 
 POLICY = "policy_language: 1\npolicy: p\ninputs: {n: int}\nrules:\n  - {id: r, when: n > 50, then: reject}\n"
 
@@ -111,3 +113,10 @@ def test_engine_with_a_trail_by_both_names_is_refused(tmp_path: Path) -> None:
         pytest.raises(AdjudgeError, match="`journal` is the old name of `trail`"),
     ):
         Engine([policy], registry=registry, trail=trail, journal=AuditTrail.nowhere())
+
+
+def test_decision_tells_by_the_old_name_whether_to_ask_again() -> None:
+    decision = decide_once(POLICY, inputs={"n": 1})
+    signal = Signal(name="s", status=SignalStatus.UNAVAILABLE, provider="acme.s")
+    with pytest.warns(DeprecationWarning, match=r"^`Decision\.is_spoilt` is now `Decision\.should_retry`$"):
+        assert decision.is_spoilt(signal) is decision.should_retry(signal) is True

@@ -17,6 +17,7 @@ import msgspec
 
 from adjudge import plain_base64
 from adjudge.errors import RequestError
+from adjudge.moved import warn as warn_of_old_name
 
 MEDIA_MAX_BYTES = 64 * 1024 * 1024
 """The largest picture or video that is taken into memory; what a vendor accepts is its provider's business."""
@@ -335,3 +336,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         needed = {name.partition(".")[0] for name in self.verdict.missing}
         refused = {name.partition(".")[0] for name, _ in (*signal.problems, *self.verdict.problems)}
         return signal.name in needed & refused
+
+    def is_spoilt(self, signal: Signal) -> bool:
+        """What `should_retry` was called before."""
+        warn_of_old_name("Decision.is_spoilt", "Decision.should_retry", stacklevel=2)
+        return self.should_retry(signal)
