@@ -245,7 +245,7 @@ def test_verifier_in_a_process_without_packages_reads_keys_and_anchors(tmp_path:
         assert (done.returncode, done.stdout) == (2, "") and done.stderr.startswith(f"{tmp_path}/{bad}: ")
     (tmp_path / "wrong").write_text("{}\n")
     done = subprocess.run([*asked, "--anchors", tmp_path / "wrong"], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (2, f"{tmp_path}/wrong: line 1 is no checkpoint\n")
+    assert (done.returncode, done.stderr) == (2, f"{tmp_path}/wrong: line 1 is not a checkpoint\n")
 
 
 @settings(max_examples=40, deadline=None)

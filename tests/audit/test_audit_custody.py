@@ -148,7 +148,7 @@ def test_vault_is_not_looked_at_where_the_log_is_broken(log: Path) -> None:
     file = log / "audit-000001.jsonl"
     file.write_bytes(file.read_bytes().replace(b'"scene_code":"s"', b'"scene_code":"t"'))
     status, said = run("verify", log, "--vault")
-    assert status == 1 and said.endswith("vault: not looked at, since the log is not as it should be\n")
+    assert status == 1 and said.endswith("vault: not checked, because the log is not as it should be\n")
     assert json.loads(run("verify", log, "--vault", "--format", "json")[1])["vault"] is None
 
 

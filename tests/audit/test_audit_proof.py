@@ -450,7 +450,7 @@ def test_verify_names_what_came_over_without_proof(tmp_path: Path, signer: Signe
     log = lay(tmp_path / "log", [write_log(tmp_path / "bare", 3)])
     with AuditLog.open(log, checkpoints=Checkpoints(signer=signer), adopted_by="ann"):
         pass
-    assert "3 of them were taken over without proof" in render(verify(log, keys=[signer.public]))
+    assert "3 of them were adopted without proof" in render(verify(log, keys=[signer.public]))
 
 
 def test_key_of_macs_from_a_file_and_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,9 @@ def test_verify_good_log_says_count_and_last_hash(tmp_path: Path, capsys: pytest
     assert verify(tmp_path / SEGMENT) == verify(tmp_path)
     assert main([str(tmp_path)]) == 0
     said = f"10 records verify, last seq 10, last hash {digest}\n"
-    assert capsys.readouterr().out == f"{said}unsigned: who can write the folder can have written any of it\n"
+    assert (
+        capsys.readouterr().out == f"{said}unsigned: anybody who can write to the folder can have written any of it\n"
+    )
 
 
 def test_verify_that_read_nothing_is_no_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,7 +113,7 @@ def test_verify_that_read_nothing_is_no_success(tmp_path: Path, capsys: pytest.C
         problem = verify(tmp_path / name).problem
         assert problem is not None and problem.what == "empty"
         assert main([str(tmp_path / name)]) == 1
-        assert "error[empty]: holds no record of an audit log" in capsys.readouterr().out
+        assert "error[empty]: contains no record of an audit log" in capsys.readouterr().out
     (tmp_path / "other.jsonl").write_text('{"a": 1}\n')
     assert main([str(tmp_path / "other.jsonl")]) == 1
 

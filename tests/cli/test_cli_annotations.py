@@ -177,7 +177,7 @@ def test_log_with_a_key_of_macs_alone(run: Run, folder: Path) -> None:
     result = run("audit", "rekey", "empty", "--mac-key", "mac", "--by", "ann")
     assert result.exit_code == 1 and "holds no audit log" in result.stderr
     result = run("audit", "rekey", "log", "--mac-key", "mac", "--by", "ann", "--yes")
-    assert result.exit_code == 0 and result.stdout.startswith("macs prove the log from record 4 on, 3 records taken")
+    assert result.exit_code == 0 and result.stdout.startswith("macs prove the log from record 4 on, 3 records adopted")
     result = run("decide", "request.json", "--config", "adjudge.yaml")
     assert result.exit_code == 0 and "(duplicate" in result.stdout
     decision_id = json.loads(run("audit", "show", "log", "--format", "json").stdout.splitlines()[1])["decision_id"]
@@ -205,9 +205,9 @@ def test_log_gets_its_first_key_and_another_one(run: Run, folder: Path) -> None:
     assert result.exit_code == 2 and "nothing proves 3 records" in result.stderr
     assert run("audit", "rekey", "log", "--key", "a.key", "--by", "ann", input="n\n").exit_code == 130
     result = run("audit", "rekey", "log", "--key", "a.key", "--by", "ann", "--yes")
-    assert result.exit_code == 0 and "3 records taken over without proof" in result.stdout
+    assert result.exit_code == 0 and "3 records adopted without proof" in result.stdout
     result = run("audit", "show", "log")
-    assert "after 3 records, closed, 3 records taken over without proof by ann, signed with " in result.stdout
+    assert "after 3 records, closed, 3 records adopted without proof by ann, signed with " in result.stdout
     result = run("decide", "request.json", "--config", "a.yaml")
     assert result.exit_code == 0 and "(duplicate" in result.stdout
     result = run("decide", "request.json", "--config", "b.yaml")

@@ -47,7 +47,7 @@ def test_audit_verify_that_found_no_record_is_status_1(run: Any, folder: Path) -
         (folder / "empty.jsonl").touch()
         result = run("audit", "verify", place)
         assert result.exit_code == 1
-        assert result.stdout.endswith("error[empty]: holds no record of an audit log\n")
+        assert result.stdout.endswith("error[empty]: contains no record of an audit log\n")
     os.mkfifo(folder / "audit-000001.jsonl")
     result = run("audit", "verify", ".")
     assert result.exit_code == 2 and "audit-000001.jsonl is not a regular file" in result.stderr

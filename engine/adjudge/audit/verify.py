@@ -198,7 +198,7 @@ def verify(
             problem = wrong.problem(file, number, log.seq + 1)
             begin = re.compile(rb'\{"schema":[0-9]+,"seq":%d,' % (log.seq + 1))
             if problem.what == "missing" and any(begin.match(later) for _, _, later in lines):
-                said = f"record {problem.seq} stands where record {log.seq + 1} belongs, which comes later"
+                said = f"record {problem.seq} is where record {log.seq + 1} belongs, which comes later"
                 problem = replace(problem, what="reordered", message=said)
             break
     seq, last = log.seq, log.last
@@ -272,7 +272,7 @@ class _Log:
         if kind == CHECKPOINT:
             self._check_checkpoint(line, seq)
         elif 0 < self.every < seq - self.checkpoint_seq:
-            due = f"record {self.checkpoint_seq} says that a checkpoint stands here at the latest"
+            due = f"record {self.checkpoint_seq} says that a checkpoint comes here at the latest"
             raise _Wrong("no-checkpoint", due)
         if self.kept and self.kept.get(seq, last) != last:
             raise _Wrong("forked", "the witness remembers another record here")
@@ -289,10 +289,10 @@ class _Log:
     def _check_checkpoint(self, line: bytes, seq: int) -> None:
         record, found = _members(line), self.found
         if (record.get("count"), record.get("last"), record.get("log")) != (seq - 1, self.last.decode(), self.log):
-            raise _Wrong("false-checkpoint", "what the checkpoint says of the log is not so")
+            raise _Wrong("false-checkpoint", "what the checkpoint says about the log is wrong")
         every, gap = record.get("every"), record.get("gap")
         if type(every) is not int or type(gap) is not int or every < 1 or gap < found.gap:
-            raise _Wrong("false-checkpoint", "the checkpoint's `every` or `gap` cannot be")
+            raise _Wrong("false-checkpoint", "the checkpoint's `every` or `gap` is impossible")
         end = mac_start(line)
         signature = SIGNED.fullmatch(line, max(0, end - SIGNED_LENGTH), end)
         if signature is not None:
@@ -359,17 +359,17 @@ class _Log:
         found, newest, ends = self.found, self.last.decode(), f"the log ends with record {self.seq}"
         unsigned = self.seq - found.signed_seq
         if not self.seq:
-            raise _Wrong("empty", "holds no record of an audit log")
+            raise _Wrong("empty", "contains no record of an audit log")
         if expect_last not in (None, newest) or expect_count not in (None, self.seq):
             raise _Wrong("unexpected-end", f"{ends} and hash {newest}; the witness remembers otherwise")
         if self.keys and not found.signed:
             raise _Wrong("unsigned", "no checkpoint of the log is signed, though a key was given")
-        why = "the log ends before its time, or who has an older key wrote it anew"
+        why = "the log ends too early, or somebody with an older key rewrote it"
         if unused := [key for key in self.keys if key not in found.keys]:
             raise _Wrong("unused-key", f"the key {unused[0]}, which was given, signed nothing: {why}")
         if len(self.mac_keys) > len(self.used_mac_keys) and len(self.mac_keys) > 1:
             number = [key in self.used_mac_keys for key in self.mac_keys].index(False) + 1
-            raise _Wrong("unused-key", f"key {number} of the {len(self.mac_keys)} of macs made none: {why}")
+            raise _Wrong("unused-key", f"key {number} of the {len(self.mac_keys)} for macs made none: {why}")
         if closed and unsigned and (found.signed or not found.is_closed or found.proven_seq < self.seq):
             said = "neither a signature nor a mac proves where the log ends"
             if found.signed:
@@ -417,7 +417,7 @@ def _read(line: bytes, seq: int, prev: bytes) -> bytes:
     if said > seq:
         raise _Wrong("missing", f"records {seq} to {said - 1} are missing before this one", said)
     if said < seq:
-        raise _Wrong("inserted", f"record {said} stands where record {seq} belongs", said)
+        raise _Wrong("inserted", f"record {said} is where record {seq} belongs", said)
     if prefix[3] != prev:
         why = f"one of records {seq - 1} and {seq} is false"
         raise _Wrong("edited", f"`prev` is not the hash of the record before: {why}")
@@ -446,7 +446,7 @@ def _members(line: bytes) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) < len(pairs):
         twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
-        raise _Wrong("not-json", f"the member `{twice}` comes twice")
+        raise _Wrong("not-json", f"the member `{twice}` appears twice")
     return members
 
 
@@ -466,7 +466,7 @@ def _hashes_by_log(anchors: Sequence[bytes]) -> dict[str, dict[int, bytes]]:
         except _Wrong:
             is_checkpoint = False
         if prefix is None or not is_checkpoint:
-            raise ValueError(f"line {number} is no checkpoint")
+            raise ValueError(f"line {number} is not a checkpoint")
         kept, seq = logs.setdefault(str(_members(line).get("log")), {}), int(prefix[2])
         kept[seq] = line[HASH] if kept.get(seq, line[HASH]) == line[HASH] else b""
     return logs
@@ -526,9 +526,9 @@ def _first_false_decision(files: list[Path], count: int, *, may_lack: bool) -> t
             decision, subject, earlier = _decision(line)
             wrong = None
             if decision in known:
-                wrong = _Wrong("same-decision", "a record before it has the same `decision_id`")
+                wrong = _Wrong("same-decision", "an earlier record has the same `decision_id`")
             elif earlier is not None and earlier not in known and not may_lack:
-                wrong = _Wrong("false-supersedes", "it supersedes a decision that does not stand before it")
+                wrong = _Wrong("false-supersedes", "it supersedes a decision that is not before it")
             elif earlier is not None and known.get(earlier, subject) != subject:
                 wrong = _Wrong("false-supersedes", "it supersedes a decision of another MerchantBizId")
             elif earlier in superseded:
@@ -698,10 +698,10 @@ def main(arguments: list[str] | None = None) -> int:
     import argparse  # for the command alone: whoever imports the functions does not need it
 
     parser = argparse.ArgumentParser(prog="verify", description="Check an audit log.")
-    parser.add_argument("log", type=Path, help="the log's directory, or a copy of its only segment")
+    parser.add_argument("log", type=Path, help="the log's folder, or a copy of its only segment")
     parser.add_argument("--key", type=Path, action="append", default=[], help="a file of public keys, in PEM form")
-    parser.add_argument("--mac-key", type=Path, action="append", default=[], help="a key of macs, or one that signs")
-    parser.add_argument("--closed", action="store_true", help="demand that nothing follows an orderly close")
+    parser.add_argument("--mac-key", type=Path, action="append", default=[], help="a key for macs, or one that signs")
+    parser.add_argument("--closed", action="store_true", help="require that nothing follows an orderly close")
     parser.add_argument("--anchors", type=Path, help="a file of checkpoints that was kept elsewhere")
     parser.add_argument("--expect-last", metavar="HASH", help="the hash of the last record, from an outside witness")
     parser.add_argument("--expect-count", metavar="N", type=int, help="the number of records, from an outside witness")
@@ -778,13 +778,13 @@ def render(findings: Findings) -> str:
     if findings.proven_seq:
         lines.append(f"macs hold up to record {findings.proven_seq}")
     elif findings.count and not findings.signed:
-        lines.append("unsigned: who can write the folder can have written any of it")
+        lines.append("unsigned: anybody who can write to the folder can have written any of it")
     if findings.adopted:
-        lines.append(f"{findings.adopted} of them were taken over without proof, say checkpoints")
+        lines.append(f"{findings.adopted} of them were adopted without proof, according to checkpoints")
     if findings.anchored and findings.is_good:
         lines.append(f"{findings.anchored} anchor{' agrees' if findings.anchored == 1 else 's agree'}")
     if findings.gap:
-        lines.append(f"a failing disk lost {findings.gap} records that the writer had taken, it says")
+        lines.append(f"according to the log, a failing disk lost {findings.gap} records that the writer had accepted")
     return "\n".join(lines)
 
 

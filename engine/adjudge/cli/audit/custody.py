@@ -14,7 +14,7 @@ def lines(custody: Custody | None) -> Iterator[str]:
     custody: None where the log itself is not as it should be.
     """
     if custody is None:
-        yield "vault: not looked at, since the log is not as it should be"
+        yield "vault: not checked, because the log is not as it should be"
         return
     for stray in custody.strays:
         whose = f"`{stray.name}` of {stray.merchant_biz_id}"

@@ -63,7 +63,7 @@ def rekey_command(
     """Give a log its first key, or another one in place of an old one.
 
     With the --old-key, or the --old-mac-key, all that it wrote is proven first. Without, records that no key proves are
-    taken over as they stand, and a checkpoint says so for ever: look at them before.
+    adopted as they are, and a checkpoint says so for ever: look at them first.
     """
     if key is None and mac_key is None:
         raise click.UsageError("name the new --key, or the --mac-key of a log that nobody signs")
@@ -94,16 +94,16 @@ def rekey_command(
         if by is None:
             raise click.UsageError(
                 f"nothing proves {counted(unproven, 'record')} of this log: give the --old-key or the --old-mac-key, or"
-                " say --by whom they are taken over as they stand"
+                " say --by whom they are adopted as they are"
             )
         if not yes:
-            asked = f"take over {counted(unproven, 'record')} that nothing proves, up to hash {found.end.hash}?"
+            asked = f"adopt {counted(unproven, 'record')} that nothing proves, up to hash {found.end.hash}?"
             click.confirm(asked, abort=True, err=True)
     with AuditLog.open(log, checkpoints=points, adopted_by=None if has_old else by) as opened:
         if has_old:
             opened.require_proof()
         seq = opened.seq
-    taken = f", {counted(unproven, 'record')} taken over without proof" if unproven else ""
+    taken = f", {counted(unproven, 'record')} adopted without proof" if unproven else ""
     whose = f"key {points.signer.key_id} signs" if points.signer is not None else "macs prove the log"
     say(f"{whose} from record {seq + 1} on{taken}")
     return FINE

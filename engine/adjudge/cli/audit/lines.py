@@ -59,7 +59,7 @@ def found_said(point: CheckpointBody) -> str:
     retires = f", in place of {point.retires}" if point.retires is not None else ""
     if found is None or (not found.unsigned and found.proof != "none"):
         return retires
-    proof = "taken over without proof" if found.proof == "none" else f"found unsigned, proven by {found.proof}"
+    proof = "adopted without proof" if found.proof == "none" else f"found unsigned, proven by {found.proof}"
     return f", {counted(found.unsigned, 'record')} {proof}{f' by {found.by}' if found.by else ''}{retires}"
 
 
