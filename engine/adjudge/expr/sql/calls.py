@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 from adjudge.errors import EvaluationError
+from adjudge.expr import gaps
 from adjudge.expr.functions import MATCHED_MAX, _compiled, zone
 from adjudge.expr.nodes import Call, Literal, Node
 from adjudge.expr.sql.dialects.dialect import Dialect
@@ -40,7 +41,7 @@ def call(node: Call, arguments: list[Sql], dialect: Dialect) -> Sql:
         case "matches":
             found = dialect.matches(first, _pattern(node.arguments[1], texts[1]))
             if found is None:
-                raise NotTranslatable(f"`matches`: the patterns of {dialect.name} are not RE2's", node.span)
+                raise NotTranslatable(gaps.PATTERNS.said, node.span)
             if of != STRING:
                 return Sql(found)
             return Sql(f"case when length({first}) <= {MATCHED_MAX} then {found} end")
@@ -68,13 +69,17 @@ def call(node: Call, arguments: list[Sql], dialect: Dialect) -> Sql:
             return Sql(_toward_zero(f"({whole} % 1000000)", 1000, dialect))
         case name if of == TIMESTAMP and (name.startswith("get") or name == "timeOfDay"):
             return Sql(_part(name, _local(whole, node, dialect), dialect))
+        case "size":
+            raise NotTranslatable(gaps.SIZE_OF_MAP.said, node.span)
+        case "bool" | "int" | "double" | "string" | "timestamp" | "duration":
+            raise NotTranslatable(f"`{node.function}` of {of}: {gaps.TEXTS_READ.reason}", node.span)
     raise NotTranslatable(f"`{node.function}` of {' and '.join(map(str, types))}", node.span)
 
 
 def _pattern(node: Node, text: str) -> str:
     """Return a pattern that is written out and good; another would end the whole query."""
     if not isinstance(node, Literal) or not isinstance(node.value, str):
-        raise NotTranslatable("`matches` with a pattern that is not written out", node.span)
+        raise NotTranslatable(gaps.PATTERN_READ.said, node.span)
     compiled = _compiled(node.value)
     if isinstance(compiled, EvaluationError):
         raise NotTranslatable(str(compiled), node.span)
@@ -89,13 +94,13 @@ def _local(micros: str, node: Call, dialect: Dialect) -> str:
         return micros
     named = node.arguments[1]
     if not isinstance(named, Literal) or not isinstance(named.value, str):
-        raise NotTranslatable("a zone that is not written out", node.span)
+        raise NotTranslatable(gaps.ZONE_READ.said, node.span)
     try:
         offset = zone(named.value).utcoffset(None)
     except EvaluationError as error:
         raise NotTranslatable(str(error), node.span) from None
     if offset is None:
-        raise NotTranslatable(f"the clocks of {named.value}", node.span)
+        raise NotTranslatable(f"the clocks of {named.value}: {gaps.ZONE_NAMED.reason}", node.span)
     ahead = offset // timedelta(microseconds=1)
     return in_days(f"({micros} + {ahead})") if ahead else micros
 

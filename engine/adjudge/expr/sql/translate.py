@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from adjudge.expr import gaps
 from adjudge.expr.functions import FUNCTIONS, Overload
 from adjudge.expr.nodes import (
     Binary,
@@ -127,7 +128,7 @@ class Translator:
                 return call(node, arguments, self.dialect)
             case Comprehension():
                 return self._comprehension(node, scope)
-        raise NotTranslatable("this has no SQL form", node.span)
+        raise NotTranslatable(gaps.WRITTEN_OUT.said, node.span)
 
     # leaves
 
@@ -175,7 +176,7 @@ class Translator:
             return is_null(Sql(self.columns[operand.name]), known=True)
         if isinstance(operand, Select) and isinstance(operand.operand, Name):
             return is_null(self.value(operand, scope), known=True)
-        raise NotTranslatable("`has` of an expression", operand.span)
+        raise NotTranslatable(gaps.HAS_ITEM.said, operand.span)
 
     def _entry(self, entries: Sql, key: Sql, node: Node) -> Sql:
         if node.type is None or not (is_text(node.type) or node.type in (BOOL, INT, DOUBLE)):
@@ -198,9 +199,9 @@ class Translator:
         sign, left, right = node.operator, node.left, node.right
         one, two = left.type, right.type
         if one is None or two is None or not _are_scalars(one, two):
-            raise NotTranslatable("a comparison of lists or maps", node.span)
+            raise NotTranslatable(gaps.COMPARED_WHOLE.said, node.span)
         if {one, two} == {INT, DOUBLE} and not any(_is_exact(part) for part in (left, right)):
-            raise NotTranslatable("an int beside a double: SQL would round it", node.span)
+            raise NotTranslatable(gaps.INT_BESIDE_DOUBLE.said, node.span)
         a, b = self.value(left, scope), self.value(right, scope)
         plain = joined(_SIGNS[sign], a, b)
         if not a.may_be_nan and not b.may_be_nan:
@@ -213,7 +214,7 @@ class Translator:
     def _in(self, node: Binary, scope: Mapping[str, str]) -> Sql:
         item, container = self.value(node.left, scope), node.right
         if item.may_be_nan or node.left.type is None or not _are_scalars(node.left.type):
-            raise NotTranslatable("`in` of such a value", node.span)
+            raise NotTranslatable(gaps.IN_VALUE.said, node.span)
         if isinstance(container, Name) and container.name in self.lists:
             return self._among(item, [self._literal(value, container).text for value in self.lists[container.name]])
         if isinstance(container, ListLiteral):
@@ -229,7 +230,7 @@ class Translator:
                 return Sql(f"case when {missing} then null else {found.text} end")
             return found
         if not isinstance(container.type, List | SetType) or isinstance(container, Comprehension):
-            raise NotTranslatable("`in` a map", node.span)
+            raise NotTranslatable(gaps.IN_MAP.said, node.span)
         if not isinstance(container.type, SetType) and not _same_kind(container.type.item, node.left.type):
             raise NotTranslatable("`in` a list of another type", node.span)
         items_ = str(self.value(container, scope))
@@ -249,7 +250,7 @@ class Translator:
         dialect = self.dialect
         if one == two == DOUBLE:
             if sign == "/" and not dialect.divides_doubles_by_zero and not _is_nonzero(node.right):
-                raise NotTranslatable(f"a division of doubles: {dialect.name} has no infinity there", node.span)
+                raise NotTranslatable(gaps.DIVISION.said, node.span)
             return joined(sign, a, b, may_be_nan=True)
         if one == two == INT:
             if sign == "/":
@@ -266,14 +267,14 @@ class Translator:
             if one == two == TIMESTAMP:
                 return total
             return Sql(in_lengths(str(total)) if one == two else in_days(str(total)))
-        raise NotTranslatable("such an operation on lists", node.span)
+        raise NotTranslatable(gaps.LISTS_ADDED.said, node.span)
 
     # comprehensions
 
     def _comprehension(self, node: Comprehension, scope: Mapping[str, str]) -> Sql:
         operand, dialect = node.operand, self.dialect
         if not isinstance(operand.type, List | SetType) or isinstance(operand, ListLiteral | Comprehension):
-            raise NotTranslatable("a comprehension over such a thing", node.span)
+            raise NotTranslatable(gaps.MACRO_OVER.said, node.span)
         items = str(self.value(operand, scope))
         with self._variable() as variable:
             inner = {**scope, node.variable: variable}
@@ -289,7 +290,7 @@ class Translator:
             decided = f"case when {items} is null then null when {dialect.holds(answers, decides)} then {decides}"
             return Sql(f"{decided} when {doubt} then null else {'false' if decides == 'true' else 'true'} end")
         if transform is not None and (node.predicate is not None or node.type is None):
-            raise NotTranslatable("`map` with a condition", node.span)
+            raise NotTranslatable(gaps.MAP_IF.said, node.span)
         if transform is not None:
             if is_set:
                 transform = f"case when {variable} is null then null else {transform} end"

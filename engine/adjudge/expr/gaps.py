@@ -1,0 +1,207 @@
+"""What a back end does not answer exactly, with the reason: the whole list, for every function, operator and macro.
+
+The reference interpreter and the generated Python answer everything. What stands here for a SQL dialect is left to the
+engine, row by row. What stands here for the solver has more answers there than the engine gives, and a proof that hangs
+on it is `not-proved`. A test holds each back end to this list: it has an exact form for whatever is not on it, and none
+for what is. The page docs/conditions.md shows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+BackEnd = Literal["duckdb", "spark", "solver"]
+
+_SQL: tuple[BackEnd, ...] = ("duckdb", "spark")
+_SPARK: tuple[BackEnd, ...] = ("spark",)
+_SOLVER: tuple[BackEnd, ...] = ("solver",)
+_NO_FORM = "it has no SQL form"
+_SAME = "anything, the same for the same arguments"
+_MACROS = ("all(x, …)", "exists(x, …)", "exists_one(x, …)", "map(x, …)", "filter(x, …)", "map(x, …, …)")
+_SCALARS = ("bool", "int", "double", "string", "timestamp", "duration")
+_MAPS = ("map", "open map")
+_CALENDAR = ("getFullYear", "getMonth", "getDayOfMonth", "getDayOfYear", "getDate")
+_CLOCK = ("getDayOfWeek", "timeOfDay", "getHours", "getMinutes", "getSeconds", "getMilliseconds")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """What some back ends do not answer exactly.
+
+    what, reason: as the documentation says it. of: signatures, such as `list == list` and `size(map)`. An enum counts
+    as a string, `map` has declared keys and `open map` any, `…` is what is written out.
+    """
+
+    what: str
+    back_ends: tuple[BackEnd, ...]
+    reason: str
+    of: tuple[str, ...]
+
+    @property
+    def said(self) -> str:
+        """What SQL could not say, and why."""
+        return f"{self.what}: {self.reason}"
+
+
+COMPARED_WHOLE = Gap(
+    what="`==` and `!=` of lists and maps",
+    back_ends=_SQL,
+    reason="an unknown item would not make SQL's answer unknown",
+    of=tuple(
+        f"{a} {sign} {b}"
+        for sign in ("==", "!=")
+        for a, b in (("list", "list"), *((one, other) for one in _MAPS for other in _MAPS))
+    ),
+)
+INT_BESIDE_DOUBLE = Gap(
+    what="an int compared with a double that is not written out",
+    back_ends=_SQL,
+    reason="SQL would round the int",
+    of=tuple(f"{a} {sign} {b}" for sign in ("<", "<=", ">", ">=") for a, b in (("int", "double"), ("double", "int"))),
+)
+IN_VALUE = Gap(
+    what="a list, a set, a map, or a double that may be no number, which `in` looks for",
+    back_ends=_SQL,
+    reason="SQL compares them otherwise",
+    of=("list in […]", "set in […]", "map in […]", "open map in […]"),
+)
+IN_MAP = Gap(
+    what="`in` a map, or in what a macro gives",
+    back_ends=_SQL,
+    reason=_NO_FORM,
+    of=("string in map", "string in open map"),
+)
+LISTS_ADDED = Gap(
+    what="`+` of lists and sets",
+    back_ends=_SQL,
+    reason=_NO_FORM,
+    of=("list + list", "list + set", "set + list", "set + set"),
+)
+WRITTEN_OUT = Gap(
+    what="a list or a map that is written out, with fields in it",
+    back_ends=_SQL,
+    reason=_NO_FORM,
+    of=(*(f"[{of}]" for of in (*_SCALARS, "list", "set", *_MAPS)), "{…: int}.…"),
+)
+MACRO_OVER = Gap(
+    what="a macro over a map, a list that is written out, or what another macro gives",
+    back_ends=_SQL,
+    reason=_NO_FORM,
+    of=(*(f"{one}.{macro}" for one in _MAPS for macro in _MACROS), "[string].exists(x, …)"),
+)
+MAP_IF = Gap(
+    what="`map` with a condition",
+    back_ends=_SQL,
+    reason=_NO_FORM,
+    of=("list.map(x, …, …)", "set.map(x, …, …)"),
+)
+HAS_ITEM = Gap(what="`has` of a list's item", back_ends=_SQL, reason=_NO_FORM, of=("has(list[0])",))
+SIZE_OF_MAP = Gap(what="`size` of a map", back_ends=_SQL, reason=_NO_FORM, of=("size(map)", "size(open map)"))
+TEXTS_READ = Gap(
+    what="conversions between strings and other types, except `string` of a bool or an int",
+    back_ends=_SQL,
+    reason="SQL reads and writes other texts than CEL",
+    of=(
+        *(f"{name}(string)" for name in ("bool", "int", "double", "timestamp", "duration")),
+        *(f"string({type_})" for type_ in ("double", "timestamp", "duration")),
+    ),
+)
+ZONE_READ = Gap(
+    what="a part of a time in a zone that is not written out",
+    back_ends=_SQL,
+    reason="it may be no zone, or one of which the database has clocks of its own",
+    of=tuple(f"{name}(timestamp, string)" for name in (*_CALENDAR, *_CLOCK)),
+)
+ZONE_NAMED = Gap(
+    what="a part of a time in a named zone",
+    back_ends=_SQL,
+    reason="the database has clocks of its own",
+    of=tuple(f"{name}(timestamp, …/…)" for name in (*_CALENDAR, *_CLOCK)),
+)
+PATTERN_READ = Gap(
+    what="`matches` with a pattern that is not written out",
+    back_ends=_SQL,
+    reason="one that is no pattern would end the whole query",
+    of=("matches(string, string)",),
+)
+PATTERNS = Gap(
+    what="`matches`", back_ends=_SPARK, reason="its patterns are Java's, not RE2's", of=("matches(string, …)",)
+)
+DIVISION = Gap(
+    what="`/` of doubles by what is not written out",
+    back_ends=_SPARK,
+    reason="a divisor of 0 gives no infinity",
+    of=("double / double",),
+)
+
+GAPS: tuple[Gap, ...] = (
+    COMPARED_WHOLE, INT_BESIDE_DOUBLE, IN_VALUE, IN_MAP, LISTS_ADDED, WRITTEN_OUT, MACRO_OVER, MAP_IF, HAS_ITEM,
+    SIZE_OF_MAP, TEXTS_READ, ZONE_READ, ZONE_NAMED, PATTERN_READ, PATTERNS, DIVISION,
+    Gap(
+        what="comparisons, indexes and macros of lists",
+        back_ends=_SOLVER,
+        reason="three items are told apart; of the rest, anything",
+        of=(
+            "list == list", "list != list", "string in list", "list in […]", "list[int]", "list[0]", "has(list[0])",
+            *(f"list.{macro}" for macro in _MACROS),
+        ),
+    ),
+    Gap(
+        what="comparisons of maps, and a set or a map that `in` looks for",
+        back_ends=_SOLVER,
+        reason="anything",
+        of=(
+            *(f"{a} {sign} {b}" for sign in ("==", "!=") for a in _MAPS for b in _MAPS),
+            "set in […]", "map in […]", "open map in […]",
+        ),
+    ),
+    Gap(
+        what="a map that declares no keys",
+        back_ends=_SOLVER,
+        reason="exact for keys that conditions name; for others, anything",
+        of=(
+            "string in open map", "open map[string]", "open map[…]", "open map.…", "has(open map.…)", "size(open map)",
+            *(f"open map.{macro}" for macro in _MACROS),
+        ),
+    ),
+    Gap(
+        what="arithmetic on doubles, and `double` of an int",
+        back_ends=_SOLVER,
+        reason="to some number within the error of rounding",
+        of=("double + double", "double - double", "double * double", "double / double", "double(int)"),
+    ),
+    Gap(
+        what="`int` of a double", back_ends=_SOLVER, reason="exact but for infinity, which is any number",
+        of=("int(double)",),
+    ),
+    Gap(
+        what="parts of the calendar",
+        back_ends=_SOLVER,
+        reason="some day within range, the same for the same time",
+        of=tuple(f"{name}(timestamp{zone})" for name in _CALENDAR for zone in ("", ", +…", ", …/…")),
+    ),
+    Gap(
+        what="a time on the clocks of a named zone",
+        back_ends=_SOLVER,
+        reason="exact from 2000 to 2039; else anything that a clock can show",
+        of=tuple(f"{name}(timestamp, …/…)" for name in _CLOCK),
+    ),
+    Gap(
+        what="a part of a time in a zone that is not written out",
+        back_ends=_SOLVER,
+        reason=_SAME,
+        of=ZONE_READ.of,
+    ),
+    Gap(
+        what="conversions between strings and numbers or times, and `timestamp` of an int",
+        back_ends=_SOLVER,
+        reason=_SAME,
+        of=(
+            *(signature for signature in TEXTS_READ.of if signature != "bool(string)"), "string(int)", "timestamp(int)",
+        ),
+    ),
+    Gap(
+        what="`matches` with a pattern that is not written out", back_ends=_SOLVER, reason=_SAME, of=PATTERN_READ.of
+    ),
+)  # fmt: skip
