@@ -147,13 +147,6 @@ def replay_decision(seq: int, body: DecisionBody, policy: Policy | str, kept: Ke
     return Replayed(seq=seq, decision=body, answer=answer, differences=differences, recomputed=verdict)
 
 
-def rules_moved(old: Verdict, new: Verdict) -> tuple[str, ...]:
-    """Return what came into a verdict (`+rule`) and what left it (`-rule`), in doubt (`rule?`) or not."""
-    before, after = ([*verdict.matched, *(f"{rule}?" for rule in verdict.unresolved)] for verdict in (old, new))
-    came = (f"+{rule}" for rule in after if rule not in before)
-    return (*came, *(f"-{rule}" for rule in before if rule not in after))
-
-
 def needed_of(policy: Policy, lacking: tuple[str, ...]) -> tuple[str, ...]:
     """Return the fields, of those that the vault lacks, on which a policy's verdict hangs."""
     if not lacking:

@@ -21,10 +21,10 @@ from adjudge.audit.vault import Vault
 from adjudge.errors import StateError as StateError
 from adjudge.model import Outcome
 from adjudge.plugin import Function, Provider
-from adjudge.policy.explaining.scorecard_moves import ScorecardMove, ScorecardMoves, by_totals
+from adjudge.policy.explaining.scorecard_moves import ScorecardMove
 from adjudge.policy.policy import Policy
-from adjudge.replay.decisions import Kept, Policies, Replayed, known_of, replay_decision, rules_moved
-from adjudge.replay.traffic import Buyer, Side
+from adjudge.replay.decisions import Kept, Policies, Replayed, known_of, replay_decision
+from adjudge.replay.what_if import Side, WhatIf, rules_moved
 from adjudge.system.files import replace_file
 
 EXAMPLES = 3
@@ -151,14 +151,12 @@ class _State(msgspec.Struct):
 class _Work:
     """What replays a batch: in this process, or in those that are forked from it."""
 
-    policy: Policy | None
+    what_if: WhatIf | None
     functions: Mapping[str, Function]
     log: Path
-    buyer: Buyer | None
     is_verbose: bool
     _kept: Kept | None = None
     _policies: Policies = field(init=False)
-    _moves: dict[int, ScorecardMoves] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._policies = Policies(self.functions)
@@ -172,42 +170,38 @@ class _Work:
         kept = self._kept
         for body in policies.values():
             self._policies.add(body)
-        tally, told = ReplayTally(cost=None if self.policy is not None and self.buyer is None else {}), []
-        side = Side()
+        what_if, told = self.what_if, []
+        tally = ReplayTally(cost=None if what_if is not None and not what_if.counts_calls else {})
+        if what_if is not None:
+            what_if.side = Side()
         for seq, members in batch:
             body_ = decode(DecisionBody, seq, members)
-            policy = self._policies.get(body_) if self.policy is None else self.policy
+            policy = self._policies.get(body_) if what_if is None else what_if.policy
             one = replay_decision(seq, body_, policy, kept)
-            if self.policy is None and one.answer == "identical" and not self.is_verbose:
+            if what_if is None and one.answer == "identical" and not self.is_verbose:
                 _count(tally.answers, {"identical": 1})
                 continue
             said = _told(one, self._scorecard(one, kept))
             tally.add(said)
-            if self.policy is not None:
+            if what_if is not None:
                 _join(tally.recorded_cost, body_.cost)
-                if self.buyer is not None:
-                    self.buyer.buy(side, body_, known_of(body_, kept.vault.reveal)[0])
+                what_if.buy(body_, known_of(body_, kept.vault.reveal)[0])
             if self.is_verbose or said.answer not in ("identical", "erased"):
                 told.append(said)
-        if tally.cost is not None:
-            _join(tally.cost, side.cost)
-        _count(tally.untold, side.untold)
+        if what_if is not None:
+            _count(tally.untold, what_if.side.untold)
+            if tally.cost is not None:
+                _join(tally.cost, what_if.side.cost)
         return tally, told
 
     def _scorecard(self, one: Replayed, kept: Kept) -> ScorecardMove | None:
         """Return how the scorecard moved a decision: from the policy that decided it to the other."""
         body, new = one.decision, one.recomputed
-        if self.policy is None or new is None or new.outcome is body.verdict.outcome:
+        if self.what_if is None or new is None or new.outcome is body.verdict.outcome:
             return None
         old = self._policies.get(body)
-        if isinstance(old, str):
-            return by_totals(body.verdict, new)
         given, _ = known_of(body, kept.vault.reveal)
-        before = old.as_taken(given)
-        if old.evaluate(before, now=body.at).score != body.verdict.score:  # what was known then is not known now
-            return by_totals(body.verdict, new)
-        moves = self._moves.setdefault(id(old), ScorecardMoves(old, self.policy))  # which keeps it
-        return moves.of(before, self.policy.as_taken(given), now=body.at)
+        return self.what_if.scorecard_move(None if isinstance(old, str) else old, body.verdict, new, given, body.at)
 
     def close(self) -> None:
         """Let go of the vault."""
@@ -249,12 +243,10 @@ def replay_all(
     tell: is told what differs, in order, or with `is_verbose` everything.
     Raises AuditBroken, NothingRead, AuditUnavailable, StateError.
     """
-    buyer = Buyer(policy, providers or {}) if policy is not None else None
     work = _Work(
-        policy=policy,
+        what_if=WhatIf(policy, providers) if policy is not None else None,
         functions=functions or {},
         log=path,
-        buyer=buyer if buyer is not None and buyer.plan is not None else None,
         is_verbose=is_verbose,
     )
     digest = policy.digest if policy is not None else None

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 
 from adjudge.audit.bodies import DecisionBody
@@ -14,13 +13,13 @@ from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import bodies
 from adjudge.audit.vault import Vault
 from adjudge.errors import NothingRead
-from adjudge.model import Outcome, SignalStatus, Verdict
+from adjudge.model import Outcome, Verdict
 from adjudge.plugin import Provider
-from adjudge.policy.explaining.scorecard_moves import ScorecardMove, ScorecardMoves
+from adjudge.policy.explaining.scorecard_moves import ScorecardMove
 from adjudge.policy.policy import Policy
 from adjudge.policy.typed import Scorecard
-from adjudge.replay.decisions import Kept, known_of, rules_moved
-from adjudge.signals.plan import Plan, plan
+from adjudge.replay.decisions import Kept, known_of
+from adjudge.replay.what_if import Side, WhatIf, rules_moved
 
 EXAMPLES = 3
 """How many decisions are named for each pair of outcomes."""
@@ -41,33 +40,6 @@ class Flip:
     new: Outcome
     rules: tuple[str, ...]
     scorecard: ScorecardMove | None = None
-
-
-@dataclass(slots=True)
-class Side:
-    """One policy on the traffic.
-
-    calls: of providers, by signal. cost: by currency. untold: calls whose answer the log does not hold, so that what
-    they would have said is unknown.
-    """
-
-    outcomes: Counter[Outcome] = field(default_factory=Counter)
-    unsettled: int = 0
-    hits: Counter[str] = field(default_factory=Counter)
-    calls: Counter[str] = field(default_factory=Counter)
-    cost: dict[str, Decimal] = field(default_factory=dict)
-    untold: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def unsettled_share(self) -> float:
-        """The share of decisions that a missing signal could change, 0 to 1."""
-        total = self.outcomes.total()
-        return self.unsettled / total if total else 0.0
-
-    def share(self, outcome: Outcome) -> float:
-        """Return the share of decisions with an outcome, 0 to 1."""
-        total = self.outcomes.total()
-        return self.outcomes[outcome] / total if total else 0.0
 
 
 @dataclass(slots=True)
@@ -134,11 +106,8 @@ def compare_traffic(
     providers: for the prices of their calls, by name; of a policy with one that is missing no call is counted.
     Raises AuditBroken at a record that does not verify, NothingRead where a log has no decision.
     """
-    traffic = Traffic()
-    sides = [
-        (side, policy, Buyer(policy, providers or {})) for side, policy in ((traffic.old, old), (traffic.new, new))
-    ]
-    moves = ScorecardMoves(old, new)
+    before, after = WhatIf(old, providers), WhatIf(new, providers)
+    traffic = Traffic(old=before.side, new=after.side)
     for log in logs:
         for seq, body, given, missing in _decisions(log, (old, new)):
             if body.policy not in (old.name, new.name):
@@ -146,19 +115,16 @@ def compare_traffic(
             if missing is not None:
                 traffic.lost[missing] += 1
                 continue
-            verdicts: list[Verdict] = []
-            for side, policy, buyer in sides:
-                verdict = policy.evaluate(policy.as_taken(given), now=body.at)
-                verdicts.append(verdict)
-                _count(side, verdict, policy.typed.scorecard)
-                buyer.buy(side, body, given)
-            traffic.matrix[verdicts[0].outcome, verdicts[1].outcome] += 1
+            one, other = before.verdict(given, body.at), after.verdict(given, body.at)
+            for what_if, verdict in ((before, one), (after, other)):
+                _count(what_if.side, verdict, what_if.policy.typed.scorecard)
+                what_if.buy(body, given)
+            traffic.matrix[one.outcome, other.outcome] += 1
             traffic.first = min(traffic.first or body.at, body.at)
             traffic.last = max(traffic.last or body.at, body.at)
-            traffic.unlike += body.verdict.outcome != verdicts[0].outcome
-            if verdicts[0].outcome != verdicts[1].outcome:
-                move = moves.of(old.as_taken(given), new.as_taken(given), now=body.at)
-                _flip(traffic, seq, body, verdicts[0], verdicts[1], move)
+            traffic.unlike += body.verdict.outcome != one.outcome
+            if one.outcome != other.outcome:
+                _flip(traffic, seq, body, one, other, after.scorecard_move(old, one, other, given, body.at))
     return traffic
 
 
@@ -206,39 +172,3 @@ def _flip(
                 scorecard=scorecard,
             )
         )
-
-
-class Buyer:
-    """Works out which signals a policy would have asked for, as its plan does, with the answers that the log holds."""
-
-    def __init__(self, policy: Policy, providers: Mapping[str, Provider]) -> None:
-        """Plan. `plan` is None where a provider is missing: then nothing is counted."""
-        self.policy = policy
-        used = {signal.provider for signal in policy.typed.signals.values() if signal.provider is not None}
-        self.providers = {name: provider for name, provider in providers.items() if name in used}
-        self.plan: Plan | None = plan(policy.typed, self.providers) if used <= self.providers.keys() else None
-
-    def buy(self, side: Side, body: DecisionBody, given: Mapping[str, object]) -> None:
-        """Count the calls for one decision."""
-        if self.plan is None:
-            return
-        if self.plan.is_eager(body.merchant_biz_id):
-            asked = list(self.plan.asked)
-        else:
-            given = self.policy.as_taken(given)
-            known = {name: value for name, value in given.items() if name not in self.plan.asked}
-            asked = []
-            pending = set(self.plan.asked)
-            while following := self.plan.next(self.policy.evaluate(known, now=body.at), pending):
-                asked += following
-                pending -= set(following)
-                known |= {name: given[name] for name in following if name in given}
-        for name in asked:
-            side.calls[name] += 1
-            signal = body.signals.get(name)
-            if signal is None or signal.status is SignalStatus.SKIPPED:
-                side.untold[name] += 1
-            declared = self.policy.typed.signals[name]
-            provider = self.providers[str(declared.provider)]
-            if price := provider.price_for(declared.config):
-                side.cost[provider.currency] = side.cost.get(provider.currency, Decimal(0)) + price

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from adjudge.model import OUTCOMES
 from adjudge.policy.explaining.scorecard_moves import MOVED_BY, causes, most
-from adjudge.replay.traffic import Side, Traffic
+from adjudge.replay.traffic import Traffic
+from adjudge.replay.what_if import Side
 from adjudge.texts import in_code, in_markdown
 
 RULES_MAX = 12
