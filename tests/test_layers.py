@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -89,3 +92,82 @@ def test_layers_module_without_a_layer_is_refused(copy: Path) -> None:
     result = lint(copy)
     assert result.returncode == 1
     assert "adjudge.planted" in result.stdout
+
+
+BACK = {("adjudge.engine", "adjudge.config.file"): "`Engine.open` is a convenience over what stands above it"}
+"""Imports that run up, imported when called, with the reason for each."""
+
+
+def modules_in(root: Path) -> dict[str, Path]:
+    """Return the modules of the sources under `root`, by name."""
+    found = {}
+    for sources in ("engine", "plugins"):
+        for file in (root / sources).rglob("*.py"):
+            parts = file.relative_to(root / sources).with_suffix("").parts
+            found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = file
+    return found
+
+
+def imports(name: str, file: Path, modules: Mapping[str, Path]) -> Iterator[str]:
+    """Yield what a module imports of ours, anywhere in it: in functions, and for types alone, too."""
+    package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.rsplit(".", node.level - 1)[0] + "." if node.level else ""
+            base = (above + (node.module or "")).rstrip(".")
+            for alias in node.names:
+                whole = f"{base}.{alias.name}"
+                target = whole if whole in modules else base
+                if target in modules and target != name:
+                    yield target
+
+
+def circle(root: Path) -> list[str] | None:
+    """Return modules that import each other in a ring; None where none do."""
+    modules = modules_in(root)
+    graph = {
+        name: {other for other in imports(name, file, modules) if (name, other) not in BACK}
+        for name, file in modules.items()
+    }
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        found: list[str] = error.args[1]
+        return found
+    return None
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert circle(ROOT) is None
+
+
+def test_what_runs_up_is_still_there() -> None:
+    modules = modules_in(ROOT)
+    for name, other in BACK:
+        assert other in imports(name, modules[name], modules), f"take {name} -> {other} off the list"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import adjudge.expr.python",
+        "from adjudge.expr import python",
+        "from adjudge.expr.python import compile_condition",
+        "from . import python",
+        "from .python import compile_condition",
+        "def f():\n    from adjudge.expr.python import compile_condition",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from adjudge.expr.python import compile_condition",
+    ],
+)
+def test_a_circle_inside_a_room_is_found(tmp_path: Path, line: str) -> None:
+    room = tmp_path / "engine/adjudge/expr"
+    room.mkdir(parents=True)
+    (room / "__init__.py").touch()
+    (room / "python.py").write_text("from adjudge.expr.runtime import run\n", "utf-8")
+    (room / "runtime.py").write_text("", "utf-8")
+    assert circle(tmp_path) is None
+    (room / "runtime.py").write_text(f"{line}\n", "utf-8")
+    found = circle(tmp_path)
+    assert found is not None and {"adjudge.expr.runtime", "adjudge.expr.python"} <= set(found)

@@ -85,7 +85,8 @@ class Policy:
         """
         from adjudge.policy.explaining.explain import explain
 
-        return explain(self, given, now=now, personal=personal, locale=locale)
+        verdict, read = self.evaluate(given, now=now), self.read(given, now=now)
+        return explain(self.typed, self.functions, verdict, read, personal=personal, locale=locale)
 
     def __repr__(self) -> str:
         return f"<Policy {self.name} {self.digest[:12]}>"

@@ -2,49 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 import z3
 
 from adjudge.expr import work
-from adjudge.expr.nodes import Comprehension, Name, walk
+from adjudge.expr.nodes import Comprehension, Name, Node, walk
 from adjudge.expr.smt.amounts import is_at_most, larger, total, where
 from adjudge.expr.smt.lengths import LENGTH_MAX, length_in
 from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, neg
 from adjudge.expr.smt.terms import Codes, Entries, Items, Members, Opaque, Term, Text
+from adjudge.expr.smt.world import World
 from adjudge.expr.work import CHARACTERS, ONE, Size, harmless, largest, size_of, work_of
 
-if TYPE_CHECKING:
-    from adjudge.expr.smt.translate import Translator
 
+@dataclass(slots=True)
+class Sizes:
+    """How large the values are that a policy's macros read. lists: constants by full name."""
 
-def allowed(translator: Translator, node: Comprehension) -> Prop:
-    """Return where a macro that stands in no other is within its bound of work.
+    world: World
+    lists: Mapping[str, tuple[object, ...]]
+    found: dict[str, tuple[Size, Prop]] = field(default_factory=dict)
+    """By name: the size, and whether that is exact."""
 
-    Exact where all items of the lists that it reads are told apart; elsewhere it may be within, or not.
-    """
-    _, small = harmless(node, translator.lists, work.WORK_MAX)
-    if small is None or small > LENGTH_MAX // CHARACTERS:
-        return True
-    sized = {part.name: _sized(translator, part) for part in walk(node) if isinstance(part, Name)}
-    sizes = {name: size for name, (size, _) in sized.items()}
-    within = is_at_most(work_of(node, sizes.get, larger), work.WORK_MAX)
-    apart = all_of(is_apart for _, is_apart in sized.values())
-    if apart is True:
-        return within
-    return disj(conj(apart, within), conj(neg(apart), z3.Bool(translator.world.fresh("enough"))))
+    def allow(self, node: Comprehension, term: Callable[[Node], Term]) -> Prop:
+        """Return where a macro that stands in no other is within its bound of work. term: says what a name means.
 
+        Exact where all items of the lists that it reads are told apart; elsewhere it may be within, or not.
+        """
+        _, small = harmless(node, self.lists, work.WORK_MAX)
+        if small is None or small > LENGTH_MAX // CHARACTERS:
+            return True
+        sized = {part.name: self._sized(part, term) for part in walk(node) if isinstance(part, Name)}
+        sizes = {name: size for name, (size, _) in sized.items()}
+        within = is_at_most(work_of(node, sizes.get, larger), work.WORK_MAX)
+        apart = all_of(is_apart for _, is_apart in sized.values())
+        if apart is True:
+            return within
+        return disj(conj(apart, within), conj(neg(apart), z3.Bool(self.world.fresh("enough"))))
 
-def _sized(translator: Translator, name: Name) -> tuple[Size, Prop]:
-    """Return the size of what a name stands for, and whether that is exact."""
-    if name.name not in translator.sizes:
-        if name.name in translator.lists:
-            translator.sizes[name.name] = size_of(translator.lists[name.name]), True
-        else:
-            term = translator.term(name, {})
-            translator.sizes[name.name] = _size(term, True, translator.world.codes, {}), _is_told_apart(term, {})
-    return translator.sizes[name.name]
+    def _sized(self, name: Name, term: Callable[[Node], Term]) -> tuple[Size, Prop]:
+        if name.name not in self.found:
+            if name.name in self.lists:
+                self.found[name.name] = size_of(self.lists[name.name]), True
+            else:
+                value = term(name)
+                self.found[name.name] = _size(value, True, self.world.codes, {}), _is_told_apart(value, {})
+        return self.found[name.name]
 
 
 _Sized = dict[tuple[int, object], tuple[Term, Prop, Size]]

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import z3
 
@@ -31,12 +31,9 @@ from adjudge.expr.smt.terms import (
     as_string,
     length_of,
 )
-from adjudge.expr.smt.world import EPOCH, LIMITS
+from adjudge.expr.smt.world import EPOCH, LIMITS, World
 from adjudge.values.literals import INT_MAX, INT_MIN
 from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, Type, is_dynamic, is_text
-
-if TYPE_CHECKING:
-    from adjudge.expr.smt.translate import Translator
 
 _SECOND, _DAY = 10**6, 86_400 * 10**6
 _TEXT_TESTS: dict[str, Callable[[str, str], bool]] = {
@@ -60,22 +57,22 @@ _RANGES = {
 }  # fmt: skip
 
 
-def call(translator: Translator, function: str, node: Call, arguments: Sequence[Term]) -> Term:
+def call(world: World, function: str, node: Call, arguments: Sequence[Term]) -> Term:
     """Return what a function gives."""
     known = all_of(argument.known for argument in arguments)
     first, *rest = arguments
     made: Term | None = None
     if function == "size" and not rest:
-        made = _size(translator, first)
+        made = _size(world, first)
     elif function in _TEXT_TESTS and isinstance(first, Text) and isinstance(rest[0], Text):
-        made = _text_test(translator, function, first, rest[0])
+        made = _text_test(world, function, first, rest[0])
     elif function in _CONVERSIONS:
-        made = _converted(translator, function, first, node.arguments[0].type)
+        made = _converted(world, function, first, node.arguments[0].type)
     elif function in _RANGES and isinstance(first, Number) and node.arguments[0].type == TIMESTAMP:
-        made = _part(translator, function, first, rest)
+        made = _part(world, function, first, rest)
     elif function in _OF_THE_DAY and isinstance(first, Number):
         made = _units(function, first)
-    return made if made is not None else _any(translator, function, node, arguments, known)
+    return made if made is not None else _any(world, function, node, arguments, known)
 
 
 def _units(function: str, length: Number) -> Number:
@@ -87,12 +84,12 @@ def _units(function: str, length: Number) -> Number:
     return Number(length.known, toward_zero(length.value, z3.IntVal(_OF_THE_DAY[function][0])))
 
 
-def _size(translator: Translator, argument: Term) -> Term:
+def _size(world: World, argument: Term) -> Term:
     match argument:
         case Text(value=str(text)):
             return Number(argument.known, z3.IntVal(len(text)))
         case Text():
-            return Number(argument.known, z3.Length(as_string(argument, translator.world.codes)))
+            return Number(argument.known, z3.Length(as_string(argument, world.codes)))
         case Members():
             count = z3.Sum([z3.IntVal(0), *(z3.If(formula(there), 1, 0) for there in argument.of.values())])
             return Number(conj(argument.known, neg(argument.open)), count)
@@ -101,8 +98,8 @@ def _size(translator: Translator, argument: Term) -> Term:
         case Entries(is_closed=True):
             count = z3.Sum([z3.IntVal(0), *(z3.If(formula(there), 1, 0) for there, _ in argument.of.values())])
             return Number(argument.known, count)
-    count = z3.Int(translator.world.fresh("size"))
-    translator.world.constraints.append(count >= 0)
+    count = z3.Int(world.fresh("size"))
+    world.constraints.append(count >= 0)
     return Number(argument.known, count)
 
 
@@ -112,9 +109,9 @@ def _is_short(text: Text, codes: Codes) -> Prop:
     return True if is_input else is_at_most(length_in(text, codes), MATCHED_MAX)
 
 
-def _text_test(translator: Translator, function: str, text: Text, part: Text) -> Term:
+def _text_test(world: World, function: str, text: Text, part: Text) -> Term:
     known = conj(text.known, part.known)
-    codes = translator.world.codes
+    codes = world.codes
     if text.vocabulary is not None and text.is_code and isinstance(part.value, str):
         try:
             words = [word for word in text.vocabulary if _TEXT_TESTS[function](word, part.value)]
@@ -144,18 +141,18 @@ def _text_test(translator: Translator, function: str, text: Text, part: Text) ->
     return Truth(conj(known, fine, holds), conj(known, fine, z3.Not(holds)))
 
 
-def _converted(translator: Translator, function: str, argument: Term, of: Type | None) -> Term | None:
+def _converted(world: World, function: str, argument: Term, of: Type | None) -> Term | None:
     """Return a conversion that the solver has; None for the others. of: the argument's type."""
     known = argument.known
     if function == "int":
-        return _int(translator, argument, of)
+        return _int(world, argument, of)
     match function, argument:
         case (("timestamp" | "duration"), Number()) if of in (TIMESTAMP, DURATION):
             return argument
         case "bool", Truth():
             return argument
         case "bool", Text(value=value) if not isinstance(value, str):
-            string = as_string(argument, translator.world.codes)
+            string = as_string(argument, world.codes)
             words: dict[bool, list[str]] = {True: [], False: []}
             for word in ("1", "t", "true", "TRUE", "True", "0", "f", "false", "FALSE", "False"):
                 words[bool_of_string(word)].append(word)
@@ -170,21 +167,21 @@ def _converted(translator: Translator, function: str, argument: Term, of: Type |
             exact = z3.ToReal(argument.value)
             if z3.is_int_value(argument.value):
                 return Number(known, z3.RealVal(float(argument.value.as_long())), is_double=True)
-            near = rounded(translator.world, exact, known, False)
-            translator.world.constraints.append(
+            near = rounded(world, exact, known, False)
+            world.constraints.append(
                 z3.Implies(z3.And(argument.value <= 2**53, argument.value >= -(2**53)), near.value == exact)
             )
             return near
     return None
 
 
-def _int(translator: Translator, argument: Term, of: Type | None) -> Term | None:
+def _int(world: World, argument: Term, of: Type | None) -> Term | None:
     known = argument.known
     match argument:
         case Number(is_double=True, value=value):
             size = z3.ToInt(z3.If(value >= 0, value, -value))
             inside = z3.And(value > -(2**63), value < 2**63)
-            free = z3.Bool(translator.world.fresh("odd"))  # infinity has no int; nor does what overflowed
+            free = z3.Bool(world.fresh("odd"))  # infinity has no int; nor does what overflowed
             fits = conj(disj(neg(argument.odd), free), inside)
             return Number(conj(known, fits), z3.If(value >= 0, size, -size))
         case Number(value=value) if of == TIMESTAMP:
@@ -194,13 +191,13 @@ def _int(translator: Translator, argument: Term, of: Type | None) -> Term | None
     return None
 
 
-def _part(translator: Translator, function: str, moment: Number, rest: Sequence[Term]) -> Term | None:
+def _part(world: World, function: str, moment: Number, rest: Sequence[Term]) -> Term | None:
     """Return a part of a timestamp: exact with a fixed offset, and in a zone as far as its offsets were looked up.
 
     Elsewhere, and for the calendar, it is some number in its range.
     """
     if not rest:
-        return _local(translator, function, moment, 0, "")
+        return _local(world, function, moment, 0, "")
     name = rest[0].value if isinstance(rest[0], Text) else None
     if not isinstance(name, str):
         return None
@@ -213,19 +210,19 @@ def _part(translator: Translator, function: str, moment: Number, rest: Sequence[
     if fixed is not None:
         offset = fixed // timedelta(microseconds=1)
         local = Number(conj(moment.known, moment.value + offset >= low, moment.value + offset <= high), moment.value)
-        return _local(translator, function, local, offset, name)
+        return _local(world, function, local, offset, name)
     pieces = offsets(name)
     (first, offset_), *later = pieces
     shift: Any = z3.IntVal(offset_)
     for begins, offset_ in later:
         shift = z3.If(moment.value >= begins, offset_, shift)
-    exact = _local(translator, function, moment, shift, name)
-    somewhere = _somewhere(translator, function, moment, name)
+    exact = _local(world, function, moment, shift, name)
+    somewhere = _somewhere(world, function, moment, name)
     inside = z3.And(moment.value >= first, moment.value < LOOKED_UP[1])
     return Number(disj(conj(inside, moment.known), somewhere.known), z3.If(inside, exact.value, somewhere.value))
 
 
-def _local(translator: Translator, function: str, moment: Number, offset: Any, where: str) -> Number:
+def _local(world: World, function: str, moment: Number, offset: Any, where: str) -> Number:
     local = moment.value + offset
     if function == "timeOfDay":
         return Number(moment.known, local % _DAY)
@@ -234,7 +231,7 @@ def _local(translator: Translator, function: str, moment: Number, offset: Any, w
         return Number(moment.known, (local / unit) % count)
     if function == "getDayOfWeek":
         return Number(moment.known, (local / _DAY + EPOCH.isoweekday()) % 7)
-    return _somewhere(translator, function, Number(moment.known, local), where if isinstance(offset, int) else "local")
+    return _somewhere(world, function, Number(moment.known, local), where if isinstance(offset, int) else "local")
 
 
 LOOKED_UP = tuple((datetime(year, 1, 1, tzinfo=UTC) - EPOCH) // timedelta(microseconds=1) for year in (2000, 2040))
@@ -268,27 +265,25 @@ def unknown(function: str) -> Number:
     return Number(False, z3.IntVal(_RANGES[function][0]))
 
 
-def _somewhere(translator: Translator, function: str, moment: Number, where: str) -> Number:
+def _somewhere(world: World, function: str, moment: Number, where: str) -> Number:
     value = z3.Function(f"{function} {where}", z3.IntSort(), z3.IntSort())(moment.value)
     low, high = _RANGES[function]
-    translator.world.constraints.append(z3.And(value >= low, value <= high))
+    world.constraints.append(z3.And(value >= low, value <= high))
     at_the_ends = z3.Function(f"{function} {where}?", z3.IntSort(), z3.BoolSort())(moment.value)
     first, last = (limit + sign * _DAY for limit, sign in zip(LIMITS[TIMESTAMP], (1, -1), strict=True))
     inside = z3.And(moment.value >= first, moment.value <= last)
     return Number(conj(moment.known, True if not where else z3.Or(inside, at_the_ends)), value)
 
 
-def _any(translator: Translator, function: str, node: Call, arguments: Sequence[Term], known: Prop) -> Term:
+def _any(world: World, function: str, node: Call, arguments: Sequence[Term], known: Prop) -> Term:
     """Return the answer of a function of which nothing is known, the same for the same arguments."""
     partly = [argument for argument in arguments if isinstance(argument, Members | Items | Entries | Opaque)]
     result = _sort(node.type)
     types = [argument.type for argument in node.arguments]
     if partly or result is None or any(map(is_dynamic, types)):
-        return translator.opaque(node.type, conj(known, *(all_known(a) for a in partly if isinstance(a, Items))))
-    values = [_value(argument, translator) for argument in arguments]
-    values += [
-        _which(argument, translator) for argument in arguments if isinstance(argument, Number) and argument.is_double
-    ]
+        return world.opaque(node.type, conj(known, *(all_known(a) for a in partly if isinstance(a, Items))))
+    values = [_value(argument, world) for argument in arguments]
+    values += [_which(argument, world) for argument in arguments if isinstance(argument, Number) and argument.is_double]
     sorts = [value.sort() for value in values]
     name = f"{function}({', '.join(map(str, types))})"
     known = conj(known, z3.Function(f"{name}?", *sorts, z3.BoolSort())(*values))
@@ -299,17 +294,17 @@ def _any(translator: Translator, function: str, node: Call, arguments: Sequence[
         return Text(known, value)
     is_double = node.type == DOUBLE
     if is_double:
-        return Number(known, value, is_double=True, odd=z3.Bool(translator.world.fresh("odd")))
+        return Number(known, value, is_double=True, odd=z3.Bool(world.fresh("odd")))
     low, high = LIMITS.get(node.type or INT, (INT_MIN, INT_MAX))
-    translator.world.constraints.append(z3.And(value >= low, value <= high))
+    world.constraints.append(z3.And(value >= low, value <= high))
     return Number(known, value)
 
 
-def _which(double: Number, translator: Translator) -> Any:
+def _which(double: Number, world: World) -> Any:
     """Return a number that tells doubles apart which the solver has as one: the two zeros, and what is odd."""
     value = double.value
     is_variable = z3.is_const(value) and value.decl().kind() == z3.Z3_OP_UNINTERPRETED
-    which = z3.Int(f"which {value.decl().name()}" if is_variable else translator.world.fresh("which"))
+    which = z3.Int(f"which {value.decl().name()}" if is_variable else world.fresh("which"))
     return z3.If(formula(disj(double.odd, value == 0)), which, 0)
 
 
@@ -323,12 +318,12 @@ def _sort(type_: Type | None) -> Any:
     return z3.StringSort() if (type_ is not None and is_text(type_)) or type_ == STRING else None
 
 
-def _value(term: Term, translator: Translator) -> Any:
+def _value(term: Term, world: World) -> Any:
     match term:
         case Truth():
             return formula(term.true)
         case Number():
             return term.value
         case Text():
-            return as_string(term, translator.world.codes)
+            return as_string(term, world.codes)
     raise TypeError(f"{term!r} has no value")

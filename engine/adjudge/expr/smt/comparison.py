@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import z3
 
 from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, neg, same
 from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth, as_string
-
-if TYPE_CHECKING:
-    from adjudge.expr.smt.translate import Translator
+from adjudge.expr.smt.world import World
 
 
-def equal(translator: Translator, left: Term, right: Term) -> Truth:
+def equal(world: World, left: Term, right: Term) -> Truth:
     """Return `left == right`."""
     known = conj(left.known, right.known)
     match left, right:
@@ -22,26 +18,26 @@ def equal(translator: Translator, left: Term, right: Term) -> Truth:
         case Number(), Number():
             mixed = left.is_double or right.is_double
             answer = decided(as_real(left) == as_real(right) if mixed else left.value == right.value, known)
-            return unless_odd(translator, answer, left, right)
+            return unless_odd(world, answer, left, right)
         case Text(), Text():
-            return decided(texts_equal(translator, left, right), known)
+            return decided(texts_equal(world, left, right), known)
         case Items(), Items() if left.is_fixed and right.is_fixed:
-            return lists_equal(translator, left, right)
-    return translator.any_truth(known)
+            return lists_equal(world, left, right)
+    return world.any_truth(known)
 
 
-def lists_equal(translator: Translator, left: Items, right: Items) -> Truth:
+def lists_equal(world: World, left: Items, right: Items) -> Truth:
     """Return whether two lists, all of whose items are told apart, are the same."""
     known = conj(left.known, right.known)
     if len(left.items) != len(right.items):
         return Truth(False, known)
-    pairs = [equal(translator, a, b) for (_, a), (_, b) in zip(left.items, right.items, strict=True)]
+    pairs = [equal(world, a, b) for (_, a), (_, b) in zip(left.items, right.items, strict=True)]
     return Truth(conj(known, *(pair.true for pair in pairs)), conj(known, any_of(pair.false for pair in pairs)))
 
 
-def texts_equal(translator: Translator, left: Text, right: Text) -> Prop:
+def texts_equal(world: World, left: Text, right: Text) -> Prop:
     """Return whether two texts are the same."""
-    codes = translator.world.codes
+    codes = world.codes
     if isinstance(left.value, str) and isinstance(right.value, str):
         return left.value == right.value
     if left.is_code and isinstance(right.value, str):
@@ -53,7 +49,7 @@ def texts_equal(translator: Translator, left: Text, right: Text) -> Prop:
     return as_string(left, codes) == as_string(right, codes)
 
 
-def ordered(translator: Translator, operator: str, left: Term, right: Term) -> Truth:
+def ordered(world: World, operator: str, left: Term, right: Term) -> Truth:
     """Return `left < right` and its like."""
     known = conj(left.known, right.known)
     match left, right:
@@ -63,48 +59,47 @@ def ordered(translator: Translator, operator: str, left: Term, right: Term) -> T
         case Number(), Number():
             a, b = (as_real(left), as_real(right)) if left.is_double or right.is_double else (left.value, right.value)
             answers = {"<": lambda: a < b, ">": lambda: a > b, "<=": lambda: a <= b, ">=": lambda: a >= b}
-            return unless_odd(translator, decided(answers[operator](), known), left, right)
+            return unless_odd(world, decided(answers[operator](), known), left, right)
         case Text(), Text():
-            codes = translator.world.codes
+            codes = world.codes
             c, d = as_string(left, codes), as_string(right, codes)
             texts = {"<": lambda: c < d, ">": lambda: d < c, "<=": lambda: c <= d, ">=": lambda: d <= c}
             return decided(texts[operator](), known)
-    return translator.any_truth(known)
+    return world.any_truth(known)
 
 
-def within(translator: Translator, item: Term, container: Term) -> Truth:
+def within(world: World, item: Term, container: Term) -> Truth:
     """Return `item in container`."""
     known = conj(item.known, container.known)
     match container:
         case Members():
             if not isinstance(item, Text):
-                return translator.any_truth(known)
+                return world.any_truth(known)
             found = any_of(
-                conj(present, texts_equal(translator, item, Text(True, name))) for name, present in container.of.items()
+                conj(present, texts_equal(world, item, Text(True, name))) for name, present in container.of.items()
             )
             return Truth(conj(known, found), conj(known, neg(found), neg(container.open)))
         case Items():
-            pairs = [(present, equal(translator, item, other)) for present, other in container.items]
+            pairs = [(present, equal(world, item, other)) for present, other in container.items]
             found = any_of(conj(present, pair.true) for present, pair in pairs)
             differs = all_of(disj(neg(present), pair.false) for present, pair in pairs)
-            return with_tail(translator, Truth(conj(known, found), conj(known, differs)), container, "exists")
+            return with_tail(world, Truth(conj(known, found), conj(known, differs)), container, "exists")
         case Entries() if isinstance(item, Text) and isinstance(item.value, str):
-            present, _ = translator.entries_of(container, item.value, None)
+            present, _ = world.entries_of(container, item.value, None)
             return Truth(conj(known, present), conj(known, neg(present)))
         case Entries(is_closed=True) if isinstance(item, Text):
             has = any_of(
-                conj(present, texts_equal(translator, item, Text(True, name)))
-                for name, (present, _) in container.of.items()
+                conj(present, texts_equal(world, item, Text(True, name))) for name, (present, _) in container.of.items()
             )
             return Truth(conj(known, has), conj(known, neg(has)))
-    return translator.any_truth(known)
+    return world.any_truth(known)
 
 
-def with_tail(translator: Translator, answer: Truth, items: Items, kind: str) -> Truth:
+def with_tail(world: World, answer: Truth, items: Items, kind: str) -> Truth:
     """Return what `exists` or `all` answers where the list goes on: as found, or anything that the rest allows."""
     if items.beyond is False:
         return answer
-    rest = translator.any_truth(True)
+    rest = world.any_truth()
     beyond = items.beyond
     if kind == "exists":
         true = disj(answer.true, conj(items.known, beyond, rest.true))
@@ -118,13 +113,13 @@ def decided(answer: Prop, known: Prop) -> Truth:
     return Truth(conj(known, answer), conj(known, neg(answer)))
 
 
-def unless_odd(translator: Translator, answer: Truth, left: Number, right: Number) -> Truth:
+def unless_odd(world: World, answer: Truth, left: Number, right: Number) -> Truth:
     """Return a comparison, which can be either where a double is infinite or no number."""
     odd = disj(left.odd, right.odd)
     if odd is False:
         return answer
     known = conj(left.known, right.known)
-    free = z3.Bool(translator.world.fresh("odd"))
+    free = z3.Bool(world.fresh("odd"))
     return Truth(
         disj(conj(neg(odd), answer.true), conj(odd, known, free)),
         disj(conj(neg(odd), answer.false), conj(odd, known, neg(free))),

@@ -3,78 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import z3
 
 from adjudge.expr.nodes import Comprehension, Node
-from adjudge.expr.smt.allowance import allowed
+from adjudge.expr.smt.allowance import Sizes
 from adjudge.expr.smt.comparison import with_tail
 from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, formula, neg
 from adjudge.expr.smt.terms import Entries, Items, Members, Term, Truth, of_names, placed
-from adjudge.expr.smt.world import known_where, unknown_of
+from adjudge.expr.smt.world import World, known_where, unknown_of
 from adjudge.values.types import item_of
 
-if TYPE_CHECKING:
-    from adjudge.expr.smt.translate import Translator
-
+Scope = Mapping[str, Term]
+"""What the variables of the comprehensions around a part mean."""
 WRITTEN_OUT_MAX = 20_000
 """Longer lists than this are not written out: what is said of them is not proved."""
 ALL_WRITTEN_OUT_MAX = 10 * WRITTEN_OUT_MAX
 """Nor are more items than these, of all comprehensions of a policy."""
 
 
-def comprehension(translator: Translator, node: Comprehension, scope: Mapping[str, Term]) -> Term:
-    """Return what a comprehension gives: of one that stands in no other, as far as its work is within bounds."""
-    within = True if scope else allowed(translator, node)
-    if within is False:
-        return unknown_of(node.type)
-    container = translator.term(node.operand, scope)
-    answer = known_where(_written_out(translator, node, container, scope), within)
-    if isinstance(container, Items) and container.beyond is not False:  # more than an evaluation may look through
-        enough = z3.Bool(translator.world.fresh("enough"))
-        return known_where(answer, disj(neg(container.beyond), enough))
-    return answer
+@dataclass(slots=True)
+class Comprehensions:
+    """Writes out the comprehensions of one policy."""
+
+    world: World
+    sizes: Sizes
+    written_out: int = 0
+
+    def term(self, node: Comprehension, scope: Scope, term: Callable[[Node, Scope], Term]) -> Term:
+        """Return what a comprehension gives: of one that stands in no other, as far as its work is within bounds.
+
+        term: says what another part means.
+        """
+        within = True if scope else self.sizes.allow(node, lambda name: term(name, {}))
+        if within is False:
+            return unknown_of(node.type)
+        container = term(node.operand, scope)
+        answer = known_where(self._written_out(node, container, scope, term), within)
+        if isinstance(container, Items) and container.beyond is not False:  # more than an evaluation may look through
+            enough = z3.Bool(self.world.fresh("enough"))
+            return known_where(answer, disj(neg(container.beyond), enough))
+        return answer
+
+    def _written_out(
+        self, node: Comprehension, container: Term, scope: Scope, term: Callable[[Node, Scope], Term]
+    ) -> Term:
+        world = self.world
+        is_open: Prop = False
+        match container:
+            case Members():
+                items = placed(Items(container.known, of_names(container.of)))
+                is_open = container.open
+            case Items():
+                items = container
+            case Entries(is_closed=True):
+                names = {name: there for name, (there, _) in container.of.items()}
+                is_written = all(there is True for there in names.values())  # else in the order in which they came
+                items = placed(Items(container.known, of_names(names), scattered=len(names) > 1 and not is_written))
+            case _:
+                return world.opaque(node.type, container.known)
+        self.written_out += len(items.items)
+        if len(items.items) > WRITTEN_OUT_MAX or self.written_out > ALL_WRITTEN_OUT_MAX:
+            return world.opaque(node.type, container.known)
+
+        def inside(part: Node, item: Term) -> Term:
+            return term(part, {**scope, node.variable: item})
+
+        unknown = unknown_of(item_of(node.operand.type) if node.operand.type is not None else None)
+        if node.kind in ("all", "exists") and node.predicate is not None:
+            truths = [_truth(world, inside(node.predicate, item)) for _, item in items.items]
+            of_unknown = _truth(world, inside(node.predicate, unknown)) if is_open is not False else Truth(False, False)
+            return quantified(world, node.kind, items, truths, is_open, of_unknown)
+        return selected(world, node, items, is_open, inside, unknown)
 
 
-def _written_out(translator: Translator, node: Comprehension, container: Term, scope: Mapping[str, Term]) -> Term:
-    is_open: Prop = False
-    match container:
-        case Members():
-            items = placed(Items(container.known, of_names(container.of)))
-            is_open = container.open
-        case Items():
-            items = container
-        case Entries(is_closed=True):
-            names = {name: there for name, (there, _) in container.of.items()}
-            is_written = all(there is True for there in names.values())  # else in the order in which they came
-            items = placed(Items(container.known, of_names(names), scattered=len(names) > 1 and not is_written))
-        case _:
-            return translator.opaque(node.type, container.known)
-    translator.written_out += len(items.items)
-    if len(items.items) > WRITTEN_OUT_MAX or translator.written_out > ALL_WRITTEN_OUT_MAX:
-        return translator.opaque(node.type, container.known)
-
-    def inside(part: Node, item: Term) -> Term:
-        return translator.term(part, {**scope, node.variable: item})
-
-    unknown = unknown_of(item_of(node.operand.type) if node.operand.type is not None else None)
-    if node.kind in ("all", "exists") and node.predicate is not None:
-        truths = [_truth(translator, inside(node.predicate, item)) for _, item in items.items]
-        of_unknown = (
-            _truth(translator, inside(node.predicate, unknown)) if is_open is not False else Truth(False, False)
-        )
-        return quantified(translator, node.kind, items, truths, is_open, of_unknown)
-    return selected(translator, node, items, is_open, inside, unknown)
+def _truth(world: World, term: Term) -> Truth:
+    return term if isinstance(term, Truth) else world.any_truth(term.known)
 
 
-def _truth(translator: Translator, term: Term) -> Truth:
-    return term if isinstance(term, Truth) else translator.any_truth(term.known)
-
-
-def quantified(
-    translator: Translator, kind: str, items: Items, truths: list[Truth], is_open: Prop, of_unknown: Truth
-) -> Truth:
+def quantified(world: World, kind: str, items: Items, truths: list[Truth], is_open: Prop, of_unknown: Truth) -> Truth:
     """Return `all` or `exists`. A member that is unknown can keep a set from deciding, and cannot decide."""
     pairs = list(zip((there for there, _ in items.items), truths, strict=True))
     if kind == "exists":
@@ -85,11 +93,11 @@ def quantified(
         true = all_of(disj(neg(there), truth.true) for there, truth in pairs)
         false = any_of(conj(there, truth.false) for there, truth in pairs)
         answer = Truth(conj(items.known, true, disj(neg(is_open), of_unknown.true)), conj(items.known, false))
-    return with_tail(translator, answer, items, kind)
+    return with_tail(world, answer, items, kind)
 
 
 def selected(
-    translator: Translator,
+    world: World,
     node: Comprehension,
     items: Items,
     is_open: Prop,
@@ -105,7 +113,7 @@ def selected(
     for at, (there, item) in enumerate(candidates):
         is_kept: Prop = there
         if node.predicate is not None:
-            truth = _truth(translator, inside(node.predicate, item))
+            truth = _truth(world, inside(node.predicate, item))
             known.append(disj(neg(there), truth.known))
             is_kept = conj(there, truth.true)
         is_unknown_member = is_open is not False and at == len(candidates) - 1
@@ -120,14 +128,14 @@ def selected(
         kept.append((is_kept, value))
     all_known = all_of(known)
     if items.beyond is not False:  # the rest may be unknown, or hold more
-        all_known = conj(all_known, disj(neg(items.beyond), z3.Bool(translator.world.fresh("known"))))
+        all_known = conj(all_known, disj(neg(items.beyond), z3.Bool(world.fresh("known"))))
     if node.kind != "exists_one":
         length = None
         if items.beyond is not False:
             count = _count(kept)
-            length = z3.Int(translator.world.fresh("length"))
+            length = z3.Int(world.fresh("length"))
             beyond = formula(items.beyond)
-            translator.world.constraints.append(z3.And(length >= count, z3.Or(beyond, length == count)))
+            world.constraints.append(z3.And(length >= count, z3.Or(beyond, length == count)))
         if node.predicate is None:
             return Items(all_known, tuple(kept), items.beyond, items.length, items.places, items.scattered)
         return placed(Items(all_known, tuple(kept), items.beyond, length, scattered=items.scattered))
@@ -135,7 +143,7 @@ def selected(
     answer = Truth(conj(all_known, one), conj(all_known, neg(one)))
     if items.beyond is False:
         return answer
-    free = translator.any_truth(all_known)
+    free = world.any_truth(all_known)
     beyond = items.beyond
     return Truth(
         disj(conj(neg(beyond), answer.true), conj(beyond, free.true)),

@@ -29,24 +29,21 @@ from adjudge.expr.nodes import (
 )
 from adjudge.expr.printing import unparse
 from adjudge.expr.reference import Unknown, evaluate
-from adjudge.expr.smt import arithmetic, comparison, comprehension
+from adjudge.expr.smt import arithmetic, comparison
+from adjudge.expr.smt.allowance import Sizes
 from adjudge.expr.smt.calls import call
+from adjudge.expr.smt.comprehension import Comprehensions, Scope
 from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, neg, reason
 from adjudge.expr.smt.shapes import Shapes
 from adjudge.expr.smt.terms import Entries, Items, Number, Opaque, Term, Text, Truth, either, length_of, places_of
 from adjudge.expr.smt.world import World, constant, unknown_of
-from adjudge.expr.work import Size
-from adjudge.values.types import BOOL, Type
-
-Scope = Mapping[str, Term]
 
 
 @dataclass(slots=True)
 class Translator:
     """Translates the conditions of one policy in one world.
 
-    variables: conditions by name. lists: constants by full name. sizes: of names, and whether that is exact, see
-    `allowance`.
+    variables: conditions by name. lists: constants by full name.
     """
 
     world: World
@@ -55,17 +52,15 @@ class Translator:
     functions: Mapping[str, tuple[Overload, ...]] = field(default_factory=lambda: FUNCTIONS)
     made: dict[int, tuple[Node, Term]] = field(default_factory=dict)
     shapes: Shapes = field(default_factory=Shapes)
-    sizes: dict[str, tuple[Size, Prop]] = field(default_factory=dict)
-    written_out: int = 0
+    comprehensions: Comprehensions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.comprehensions = Comprehensions(self.world, Sizes(self.world, self.lists))
 
     def truth(self, node: Node, scope: Scope | None = None) -> Truth:
         """Return when a bool is true, and when it is false."""
         term = self.term(node, scope or {})
-        return term if isinstance(term, Truth) else self.any_truth(term.known)
-
-    def any_truth(self, known: Prop = True) -> Truth:
-        """Return an answer of which nothing can be told, but that it is unknown where `known` does not hold."""
-        return self.world.any_truth("answer").given(known)
+        return term if isinstance(term, Truth) else self.world.any_truth(term.known)
 
     def term(self, node: Node, scope: Scope) -> Term:
         """Return what a node means; what reads no comprehension's variable is made once."""
@@ -83,7 +78,7 @@ class Translator:
             return self.make(node, scope)
         except z3.Z3Exception as error:
             self.world.unsaid[unparse(node)] = reason(error)
-            return self.opaque(node.type, True)
+            return self.world.opaque(node.type, True)
 
     def make(self, node: Node, scope: Scope) -> Term:
         """Return what a node means. Raises Z3Exception."""
@@ -117,9 +112,9 @@ class Translator:
                 parts = self.term(then, scope), self.term(otherwise, scope)
                 return either(chosen.true, *parts, self.world.codes, chosen.known)
             case Call(function=function, arguments=arguments):
-                return call(self, function, node, [self.term(argument, scope) for argument in arguments])
+                return call(self.world, function, node, [self.term(argument, scope) for argument in arguments])
             case Comprehension():
-                return comprehension.comprehension(self, node, scope)
+                return self.comprehensions.term(node, scope, self.term)
             case ListLiteral(items=items):
                 terms = [self.term(item, scope) for item in items]
                 return Items(all_of(term.known for term in terms), tuple((True, term) for term in terms))
@@ -163,14 +158,14 @@ class Translator:
         left, right = self.term(node.left, scope), self.term(node.right, scope)
         match node.operator:
             case "==":
-                return comparison.equal(self, left, right)
+                return comparison.equal(self.world, left, right)
             case "!=":
-                truth = comparison.equal(self, left, right)
+                truth = comparison.equal(self.world, left, right)
                 return Truth(truth.false, truth.true)
             case "in":
-                return comparison.within(self, left, right)
+                return comparison.within(self.world, left, right)
             case "<" | "<=" | ">" | ">=":
-                return comparison.ordered(self, node.operator, left, right)
+                return comparison.ordered(self.world, node.operator, left, right)
             case operator:
                 return arithmetic.operate(self.world, operator, left, right, node.type)
 
@@ -192,17 +187,17 @@ class Translator:
         """Return a map's entry or a list's item; unknown where there is none."""
         match container, key:
             case Entries(), Text(value=str(name)):
-                present, value = self.entries_of(container, name, node.type)
+                present, value = self.world.entries_of(container, name, node.type)
                 return either(conj(container.known, key.known, present), value, unknown_of(node.type), self.world.codes)
             case Entries(is_closed=True), Text():
                 found: Term = unknown_of(node.type)
                 for name, (present, value) in container.of.items():
-                    is_it = comparison.equal(self, key, Text(True, name)).true
+                    is_it = comparison.equal(self.world, key, Text(True, name)).true
                     found = either(conj(container.known, present, is_it), value, found, self.world.codes)
                 return found
             case Items(), Number(is_double=False):
                 return self.item(container, key, node)
-        return self.opaque(node.type, conj(container.known, key.known))
+        return self.world.opaque(node.type, conj(container.known, key.known))
 
     def item(self, container: Items, key: Number, node: Node) -> Term:
         """Return the item that stands at a place: any where that is not told apart."""
@@ -210,23 +205,11 @@ class Translator:
         apart = length_of(replace(container, length=None)) if container.places is not None else len(container.items)
         further = disj(container.scattered, conj(container.beyond, at >= apart))
         inside = further if further is False else conj(known, further, at >= 0, at < length_of(container))
-        found = self.opaque(node.type, inside) if inside is not False else unknown_of(node.type)
+        found = self.world.opaque(node.type, inside) if inside is not False else unknown_of(node.type)
         for (present, item), place in zip(container.items, places_of(container), strict=True):
             is_it = conj(known, neg(container.scattered), present, _same_place(at, place))
             found = either(is_it, item, found, self.world.codes) if is_it is not False else found
         return found
-
-    def entries_of(self, container: Entries, name: str, type_: Type | None) -> tuple[Prop, Term]:
-        """Return whether a map has a key, and its value; type_: the value's."""
-        if name not in container.of and not container.is_closed:
-            container.of[name] = self.world.key(container, name, type_)
-        return container.of.get(name, (False, unknown_of(type_)))
-
-    def opaque(self, type_: Type | None, known: Prop) -> Term:
-        """Return any value of a type, known only where `known` holds, if at all."""
-        name = self.world.fresh("any")
-        known = conj(known, z3.Bool(f"{name}?"))
-        return self.any_truth(known) if type_ == BOOL else self.world.any_of(type_, name, known)
 
     def map(self, entries: tuple[tuple[Node, Node], ...], scope: Scope) -> Term:
         """Return a map literal."""

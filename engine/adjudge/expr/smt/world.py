@@ -105,12 +105,18 @@ class World:
         """Return a name that nothing else has, in this world or one that was made of it."""
         return f"{self.name}?{what}{next(self.numbers)}"
 
-    def any_truth(self, what: str) -> Truth:
-        """Return an answer of which nothing is known."""
-        name = self.fresh(what)
+    def any_truth(self, known: Prop = True) -> Truth:
+        """Return an answer of which nothing can be told, but that it is unknown where `known` does not hold."""
+        name = self.fresh("answer")
         true, false = z3.Bool(f"{name}.t"), z3.Bool(f"{name}.f")
         self.constraints.append(z3.Not(z3.And(true, false)))
-        return Truth(true, false)
+        return Truth(true, false).given(known)
+
+    def opaque(self, type_: Type | None, known: Prop) -> Term:
+        """Return any value of a type, known only where `known` holds, if at all."""
+        name = self.fresh("any")
+        known = conj(known, z3.Bool(f"{name}?"))
+        return self.any_truth(known) if type_ == BOOL else self.any_of(type_, name, known)
 
     def any_of(self, type_: Type | None, name: str, known: Prop) -> Term:
         """Return any value of a type, known only where `known` holds."""
@@ -175,6 +181,12 @@ class World:
         assert of is not None
         items = tuple((length > at, self.term(f"{name}[]", of, f"{name}[{at}]")) for at in range(ITEMS_MAX))
         return Items(known, items, length > ITEMS_MAX, length)
+
+    def entries_of(self, container: Entries, name: str, type_: Type | None) -> tuple[Prop, Term]:
+        """Return whether a map has a key, and its value; type_: the value's."""
+        if name not in container.of and not container.is_closed:
+            container.of[name] = self.key(container, name, type_)
+        return container.of.get(name, (False, unknown_of(type_)))
 
     def key(self, container: Entries, key: str, type_: Type | None) -> tuple[Prop, Term]:
         """Return an entry of a map whose keys are not declared: there or not, known or not."""

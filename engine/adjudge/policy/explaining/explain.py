@@ -3,48 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from adjudge.expr.functions import Overload
 from adjudge.expr.nodes import Comprehension, Name, Node, children, walk
 from adjudge.expr.printing import unparse
 from adjudge.expr.reference import Unknown, evaluate
-from adjudge.model import Outcome
+from adjudge.model import Outcome, Verdict
 from adjudge.policy.explaining.explanation import HIDDEN, Explained, Explanation, GivenReason, Part, shown
 from adjudge.policy.explaining.messages import filled, in_locale
+from adjudge.policy.slots import Slots
+from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
-
-if TYPE_CHECKING:
-    from adjudge.policy.policy import Policy
-
 
 VARIABLES_MAX = 50
 """So many variables of one condition are taken apart."""
 
 
 def explain(
-    policy: Policy,
-    given: Mapping[str, object],
+    typed: TypedPolicy,
+    functions: Mapping[str, tuple[Overload, ...]],
+    verdict: Verdict,
+    read: Slots,
     *,
-    now: datetime | None = None,
     personal: bool = False,
     locale: str = "en",
 ) -> Explanation:
-    """Explain the verdict on what is known. given, now: as `Policy.evaluate` takes them.
+    """Explain a policy's verdict. functions: what its conditions can call. read: what the verdict was given.
 
     personal: show the values of personal fields too, which are hidden otherwise.
     locale: of the reader, such as `pt-BR`; where the policy has no text for it, the nearest one is taken.
     """
-    return _Explainer(policy, given, now, personal, locale).explanation()
+    return _Explainer(typed, functions, verdict, read, personal, locale).explanation()
 
 
 class _Explainer:
     def __init__(
-        self, policy: Policy, given: Mapping[str, object], now: datetime | None, personal: bool, locale: str
+        self,
+        typed: TypedPolicy,
+        functions: Mapping[str, tuple[Overload, ...]],
+        verdict: Verdict,
+        read: Slots,
+        personal: bool,
+        locale: str,
     ) -> None:
-        self.policy, self.typed, self.locale = policy, policy.typed, locale
-        self.verdict = policy.evaluate(given, now=now)
-        read = policy.read(given, now=now)
+        self.typed, self.functions, self.verdict, self.locale = typed, functions, verdict, locale
         self.refused = dict(read.problems)
         self.constants = {f"lists.{name}": values for name, values in self.typed.lists.items()}
         self.values: dict[str, object] = {**self.constants, **read.values}
@@ -63,7 +66,7 @@ class _Explainer:
         return slots[slot].personal or slots[str(self.typed.parts[slot].whole)].personal
 
     def answer(self, node: Node) -> object:
-        return evaluate(node, self.values, functions=self.policy.functions)
+        return evaluate(node, self.values, functions=self.functions)
 
     def explanation(self) -> Explanation:
         card = self.typed.scorecard
