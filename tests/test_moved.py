@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
@@ -54,6 +55,12 @@ def test_every_place_of_an_old_name_is_there() -> None:
     for old, new in moved.RENAMED.items():
         places = moved.MOVED[old.rpartition(".")[0]]
         assert any(hasattr(import_module(place), new) for place in places)
+
+
+@pytest.mark.parametrize("room", ["adjudge.config", "adjudge.replay"])
+def test_old_names_of_a_room_hide_none_of_its_modules(room: str) -> None:
+    modules = {module.name for module in iter_modules(import_module(room).__path__)}
+    assert not {name for place in moved.MOVED[room] for name in vars(import_module(place))} & modules
 
 
 @pytest.mark.parametrize("module", sorted(moved.MOVED))

@@ -26,3 +26,11 @@ def test_door_brings_nothing_heavy() -> None:
     script = f"import sys; import adjudge.plugin; print(sorted({heavy!r} & set(sys.modules)))"
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
     assert said.stdout.strip() == "[]"
+
+
+def test_what_plugin_authors_are_shown_imports_the_door_and_the_tools_for_tests_alone() -> None:
+    shown = [ROOT / "docs" / "plugins.md", *(ROOT / "examples" / "hello_plugin").glob("*.py")]
+    used = {
+        module for path in shown for module in re.findall(r"^(?:from|import) (adjudge[.\w]*)", path.read_text(), re.M)
+    }
+    assert used - {"adjudge_hello"} == {"adjudge.plugin", "adjudge.testing"}
