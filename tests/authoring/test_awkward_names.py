@@ -26,24 +26,44 @@ inputs:
 signals:
   face:
     fields:
-      score: {type: map, keys: ["a.b", novel_x], of: {type: int, range: [0, 9], riskier: higher}}
+      score: {type: map, keys: ["a.b", novel_x, "p:q"], of: {type: int, range: [0, 9], riskier: higher}}
       names: {type: map, keys: ["a.b", b], of: string, personal: true}
       novel_os: string
+      flags: {type: set, values: ["f.g", "f:g"]}
       level: {type: enum, values: [low, high], riskier: higher}
       novel_level: {type: list, of: string}
 thresholds:
-  face.score: {a.b: {review: 3}, novel_x: {review: 3}}
+  face.score: {a.b: {review: 3}, novel_x: {review: 3}, "p:q": {review: 3}}
+  face.flags: {"f:g": review}
 rules:
   - {id: named, when: 'face.names["a.b"] == "x"', then: reject}
   - {id: os, when: 'face.novel_os == "bad"', then: reject}
   - {id: levels, when: 'size(face.novel_level) > 2', then: reject}
   - {id: limit, when: 'limits["1.5"] > 1.0', then: review}
 """
+TESTS = """policy: odd.yaml
+defaults:
+  inputs: {limits: {"1.5": 0, other: 0}}
+  face:
+    score: {a.b: 0, novel_x: 0, "p:q": 0}
+    flags: []
+    names: {a.b: "", b: ""}
+    novel_os: ""
+    level: low
+    novel_level: []
+tests:
+  - name: columns
+    table:
+      - {face.score.a.b: 5, expect: review}
+      - {limits.1.5: 2, expect: review}
+      - {face.novel_os: bad, expect: reject}
+"""
 POLICY = parse_policy(TEXT)
 CLEAN = {
     "limits": {"1.5": 0.0, "other": 0.0},
     "face": {
-        "score": {"a.b": 0, "novel_x": 0},
+        "score": {"a.b": 0, "novel_x": 0, "p:q": 0},
+        "flags": [],
         "names": {"a.b": "", "b": ""},
         "novel_os": "",
         "level": "low",
@@ -77,8 +97,10 @@ def test_more_risk_in_such_a_key_that_softens_the_outcome_is_found() -> None:
 @pytest.mark.parametrize(
     ("given", "field"),
     [
-        (changed("score", {"a.b": 5, "novel_x": 0}), "face.score.a.b"),
-        (changed("score", {"a.b": 0, "novel_x": 5}), "face.score.novel_x"),
+        (changed("score", {"a.b": 5, "novel_x": 0, "p:q": 0}), "face.score.a.b"),
+        (changed("score", {"a.b": 0, "novel_x": 5, "p:q": 0}), "face.score.novel_x"),
+        (changed("score", {"a.b": 0, "novel_x": 0, "p:q": 5}), "face.score.p:q"),
+        (changed("flags", ["f:g"]), "face.flags:f:g"),
         (changed("names", {"a.b": "x", "b": ""}), "face.names.a.b"),
         (changed("novel_os", "bad"), "face.novel_os"),
     ],
@@ -101,19 +123,14 @@ def test_lint_asks_for_the_novel_lists_of_the_maps_alone() -> None:
         "a new word in `limits` passes: no rule reads `novel_limits`",
         "a new word in `face.score` passes: no rule reads `face.novel_score`",
         "a new word in `face.names` passes: no rule reads `face.novel_names`",
+        "a new word in `face.flags` passes: no rule reads `face.novel_flags`",
     ]
 
 
 def test_tests_that_are_suggested_and_columns_of_tables_reach_such_names(tmp_path: Path) -> None:
     (tmp_path / "odd.yaml").write_text(TEXT, encoding="utf-8")
     path = tmp_path / "odd_test.yaml"
-    path.write_text(
-        "policy: odd.yaml\ndefaults:\n  inputs: {limits: {'1.5': 0, other: 0}}\n  face: {score: {a.b: 0, novel_x: 0},"
-        " names: {a.b: '', b: ''}, novel_os: '', level: low, novel_level: []}\ntests:\n"
-        "  - name: columns\n    table:\n      - {face.score.a.b: 5, expect: review}\n"
-        "      - {limits.1.5: 2, expect: review}\n      - {face.novel_os: bad, expect: reject}\n",
-        encoding="utf-8",
-    )
+    path.write_text(TESTS, encoding="utf-8")
     file = read_tests(path)
     assert all(result.passed for result in run(file))
     found, unfound = suggest(file)

@@ -108,12 +108,14 @@ class _Unit:
     """What changes as one: a field, a key of a map, or a member of a set; without a name, what does not change.
 
     fixed: that it is as it was. known: that it is known. path: to it in what is given, or to the set of a member.
+    slot, member: of a set and its member.
     """
 
     name: str
     fixed: Prop
     known: Prop
     path: tuple[str, ...] = ()
+    slot: str = ""
     member: str | None = None
 
 
@@ -183,6 +185,7 @@ class _Search:
                 fixed.append(unknown)
             else:
                 self.units.append(_Unit(name, unknown, all_of(term.known for term in terms), (name,)))
+        self.members = {unit.name: (unit.slot, unit.member) for unit in self.units if unit.member is not None}
         self.changed = [z3.Bool(f"changed {unit.name}") for unit in self.units]
         kept = [disj(change, unit.fixed) for change, unit in zip(self.changed, self.units, strict=True)]
         known = [disj(z3.Not(change), unit.known) for change, unit in zip(self.changed, self.units, strict=True)]
@@ -312,16 +315,16 @@ class _Search:
         if name in self.policy.typed.signals:
             return found.given.get(name)
         values = self.policy.read(found.given, now=found.now).values
-        slot, colon, member = name.partition(":")
+        if name not in self.members:
+            return values.get(name)
+        slot, member = self.members[name]
         members = values.get(slot)
-        if colon:
-            return member in members if isinstance(members, tuple) else None
-        return members
+        return member in members if isinstance(members, tuple) else None
 
     def is_personal(self, name: str) -> bool:
         """Whether a unit is personal, or a part of something that is."""
         typed = self.policy.typed
-        slot = typed.parts.get(name if name in typed.parts else name.partition(":")[0])
+        slot = typed.parts.get(self.members[name][0] if name in self.members else name)
         return slot is not None and any(typed.slots[str(one)].personal for one in (slot, slot.whole))
 
     def nearest(self, found: Input, names: list[str]) -> Input:
@@ -415,7 +418,7 @@ def _units(
         case Members() if isinstance(value, tuple):
             yield _Unit("", conj(term.known, same(term.open, None in value)), True)
             for name, there in term.of.items():
-                yield _Unit(f"{slot}:{name}", same(there, name in value), term.known, path, name)
+                yield _Unit(f"{slot}:{name}", same(there, name in value), term.known, path, slot, name)
         case Entries(is_closed=True) if isinstance(value, Mapping) and declared.of is not None:
             for key, (there, item) in term.of.items():
                 is_there = key in value
