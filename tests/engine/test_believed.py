@@ -85,4 +85,4 @@ def test_log_without_a_key_is_believed_and_that_is_told(tmp_path: Path) -> None:
     with capture_logs() as events, opened(tmp_path, None) as door:
         assert door.decide_sync(request()).status == "duplicate"
     assert [event["event"] for event in events] == ["audit_not_proven"]
-    assert "who can write its folder can have written its end" in events[0]["reason"]
+    assert "anybody who can write to its folder can have written its end" in events[0]["reason"]

@@ -110,7 +110,7 @@ def test_decide_policy_is_the_only_one_or_named() -> None:
 
 @pytest.mark.parametrize("policies", [[], [POLICY, POLICY]])
 def test_engine_without_policies_or_with_two_of_one_name_is_refused(policies: list[str]) -> None:
-    with pytest.raises(ValueError, match="policies, each with a name of its own"):
+    with pytest.raises(ValueError, match="policies, each with its own name"):
         engine(policies=policies)
 
 
