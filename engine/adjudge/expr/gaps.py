@@ -55,19 +55,19 @@ COMPARED_WHOLE = Gap(
     ),
 )
 INT_BESIDE_DOUBLE = Gap(
-    what="an int compared with a double that is not written out",
+    what="an int compared with a double that is not a literal",
     back_ends=_SQL,
     reason="SQL would round the int",
     of=tuple(f"{a} {sign} {b}" for sign in ("<", "<=", ">", ">=") for a, b in (("int", "double"), ("double", "int"))),
 )
 IN_VALUE = Gap(
-    what="a list, a set, a map, or a double that may be no number, which `in` looks for",
+    what="a list, a set, a map, or a double that may be NaN, looked for by `in`",
     back_ends=_SQL,
-    reason="SQL compares them otherwise",
+    reason="SQL compares them differently",
     of=("list in […]", "set in […]", "map in […]", "open map in […]"),
 )
 IN_MAP = Gap(
-    what="`in` a map, or in what a macro gives",
+    what="`in` a map, or in the result of a macro",
     back_ends=_SQL,
     reason=_NO_FORM,
     of=("string in map", "string in open map"),
@@ -79,13 +79,13 @@ LISTS_ADDED = Gap(
     of=("list + list", "list + set", "set + list", "set + set"),
 )
 WRITTEN_OUT = Gap(
-    what="a list or a map that is written out, with fields in it",
+    what="a list or map literal that contains fields",
     back_ends=_SQL,
     reason=_NO_FORM,
     of=(*(f"[{of}]" for of in (*_SCALARS, "list", "set", *_MAPS)), "{…: int}.…"),
 )
 MACRO_OVER = Gap(
-    what="a macro over a map, a list that is written out, or what another macro gives",
+    what="a macro over a map, a list literal, or the result of another macro",
     back_ends=_SQL,
     reason=_NO_FORM,
     of=(*(f"{one}.{macro}" for one in _MAPS for macro in _MACROS), "[string].exists(x, …)"),
@@ -101,37 +101,37 @@ SIZE_OF_MAP = Gap(what="`size` of a map", back_ends=_SQL, reason=_NO_FORM, of=("
 TEXTS_READ = Gap(
     what="conversions between strings and other types, except `string` of a bool or an int",
     back_ends=_SQL,
-    reason="SQL reads and writes other texts than CEL",
+    reason="SQL reads and writes them differently from CEL",
     of=(
         *(f"{name}(string)" for name in ("bool", "int", "double", "timestamp", "duration")),
         *(f"string({type_})" for type_ in ("double", "timestamp", "duration")),
     ),
 )
 ZONE_READ = Gap(
-    what="a part of a time in a zone that is not written out",
+    what="a part of a time in a zone that is not a literal",
     back_ends=_SQL,
-    reason="it may be no zone, or one of which the database has clocks of its own",
+    reason="it may not be a zone, or the database may have its own rules for it",
     of=tuple(f"{name}(timestamp, string)" for name in (*_CALENDAR, *_CLOCK)),
 )
 ZONE_NAMED = Gap(
     what="a part of a time in a named zone",
     back_ends=_SQL,
-    reason="the database has clocks of its own",
+    reason="the database has its own rules for zones",
     of=tuple(f"{name}(timestamp, …/…)" for name in (*_CALENDAR, *_CLOCK)),
 )
 PATTERN_READ = Gap(
-    what="`matches` with a pattern that is not written out",
+    what="`matches` with a pattern that is not a literal",
     back_ends=_SQL,
-    reason="one that is no pattern would end the whole query",
+    reason="an invalid pattern would end the whole query",
     of=("matches(string, string)",),
 )
 PATTERNS = Gap(
     what="`matches`", back_ends=_SPARK, reason="its patterns are Java's, not RE2's", of=("matches(string, …)",)
 )
 DIVISION = Gap(
-    what="`/` of doubles by what is not written out",
+    what="`/` of doubles by anything but a literal",
     back_ends=_SPARK,
-    reason="a divisor of 0 gives no infinity",
+    reason="dividing by 0 does not give infinity",
     of=("double / double",),
 )
 
@@ -148,7 +148,7 @@ GAPS: tuple[Gap, ...] = (
         ),
     ),
     Gap(
-        what="comparisons of maps, and a set or a map that `in` looks for",
+        what="comparisons of maps, and a set or a map looked for by `in`",
         back_ends=_SOLVER,
         reason="anything",
         of=(
@@ -188,7 +188,7 @@ GAPS: tuple[Gap, ...] = (
         of=tuple(f"{name}(timestamp, …/…)" for name in _CLOCK),
     ),
     Gap(
-        what="a part of a time in a zone that is not written out",
+        what="a part of a time in a zone that is not a literal",
         back_ends=_SOLVER,
         reason=_SAME,
         of=ZONE_READ.of,
@@ -202,6 +202,6 @@ GAPS: tuple[Gap, ...] = (
         ),
     ),
     Gap(
-        what="`matches` with a pattern that is not written out", back_ends=_SOLVER, reason=_SAME, of=PATTERN_READ.of
+        what="`matches` with a pattern that is not a literal", back_ends=_SOLVER, reason=_SAME, of=PATTERN_READ.of
     ),
 )  # fmt: skip
