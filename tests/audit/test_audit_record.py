@@ -106,7 +106,7 @@ def test_body_that_is_no_object_is_refused() -> None:
 
 @pytest.mark.parametrize("kind", ["", "Decision", "a-b", 'x","seq":1', "a" * 65])
 def test_write_a_kind_that_is_no_word_is_refused(tmp_path: Path, kind: str) -> None:
-    with AuditLog.open(tmp_path) as log, pytest.raises(ValueError, match="is no kind"):
+    with AuditLog.open(tmp_path) as log, pytest.raises(ValueError, match="is not a kind"):
         log.write_blocking(kind, {"a": 1})
 
 

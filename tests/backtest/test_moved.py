@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adjudge.policy import parse_policy
 from adjudge.policy.explaining.scorecard_moves import ScorecardMoves
-from adjudge.replay.decisions import rules_moved
+from adjudge.replay.what_if import rules_moved
 from policy.scorecard_pairs import known, scorecard_pairs
 
 pytest.importorskip("duckdb", reason="needs the extra `backtest`")
