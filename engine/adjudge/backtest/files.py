@@ -70,7 +70,5 @@ def _as_it_is(path: Path) -> str:
     except UnicodeEncodeError:
         raise DataError(f"{path}: the name is not UTF-8, and DuckDB takes no other", "rename it") from None
     if "\\" in text and _PATTERN.search(text):
-        raise DataError(
-            f"{path}: the name has a backslash beside one of `*?[`, which DuckDB cannot be told", "rename it"
-        )
+        raise DataError(f"{path}: the name has a backslash beside one of `*?[`, which DuckDB cannot read", "rename it")
     return _PATTERN.sub(lambda found: f"[{found.group()}]", text)

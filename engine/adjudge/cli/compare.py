@@ -57,7 +57,7 @@ class ShareType(click.ParamType):  # type: ignore[type-arg]  # generic in the st
 @click.argument("new", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--log", "logs", multiple=True, type=click.Path(exists=True, path_type=Path),
               help="Also compare them on this log's decisions; may be given several times.")  # fmt: skip
-@click.option("--max-flips", type=ShareType(), help="Fail where more of the log's decisions come out otherwise: 1%.")
+@click.option("--max-flips", type=ShareType(), help="Fail if more of the log's decisions change: 1%.")
 @click.option("--max-reviews", type=ShareType(more=True),
               help="Fail if the new policy sends more to review: 5% of all, or +1% on the old.")  # fmt: skip
 @click.option("--must-be", type=click.Choice(["same", "stricter", "laxer"]),

@@ -121,7 +121,7 @@ def command(
         say(*_text(tuned, goal, met))
         if datasets[0].absent:
             say(f"not in the data, so unknown on every row: {', '.join(datasets[0].absent)}")
-        say("", *([] if diff else ["no change: the thresholds stand where they are best"]))
+        say("", *([] if diff else ["no change: the thresholds are already where they are best"]))
         print_exact(diff)
     if output is not None and diff:
         write_file(output, new)

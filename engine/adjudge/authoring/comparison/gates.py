@@ -54,7 +54,7 @@ class Gates:
 
     def _shares(self, traffic: Traffic) -> Iterator[str]:
         if self.max_flips is not None and traffic.flip_share > self.max_flips:
-            yield f"{traffic.flip_share:.2%} of the decisions come out otherwise; at most {self.max_flips:.2%} may"
+            yield f"{traffic.flip_share:.2%} of the decisions change; at most {self.max_flips:.2%} may"
         before, after = (side.share(Outcome.REVIEW) for side in (traffic.old, traffic.new))
         if self.max_reviews is not None and after > self.max_reviews:
             yield f"{after:.2%} of the decisions go to review; at most {self.max_reviews:.2%} may"

@@ -17,7 +17,7 @@ RULES_MAX = 12
 
 def text(traffic: Traffic) -> Iterator[str]:
     """Yield the lines for a terminal."""
-    yield f"{_flipped(traffic)} would come out otherwise"
+    yield f"{_flipped(traffic)} would change"
     yield ""
     yield f"  {'old':<8}" + "".join(f"{f'→ {new}':>10}" for new in OUTCOMES)
     for old in OUTCOMES:
@@ -52,7 +52,7 @@ def _flipped(traffic: Traffic) -> str:
 
 def markdown(traffic: Traffic) -> Iterator[str]:
     """Yield the paragraphs for a pull request, without any MerchantBizId."""
-    yield f"**{_flipped(traffic)} would come out otherwise.**"
+    yield f"**{_flipped(traffic)} would change.**"
     rows = ["| old \\ new | " + " | ".join(OUTCOMES) + " |", "|---" * 4 + "|"]
     rows += [
         f"| **{old}** | " + " | ".join(str(traffic.matrix[old, new]) for new in OUTCOMES) + " |" for old in OUTCOMES

@@ -45,7 +45,7 @@ def read_source(path: str | Path, what: str) -> Source:
         with Path(path).open("rb") as file:
             data = file.read(SOURCE_MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # a NUL, or half a character
-        why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "this is no path"
+        why = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "this is not a path"
         message = f"cannot read the {what}: {why}"
         raise PolicyErrors([PolicyError("yaml-file", message, source=Source(str(path), ""), span=Span(0, 0))]) from None
     return decode_source(data, str(path))

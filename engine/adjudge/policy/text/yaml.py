@@ -116,7 +116,7 @@ class _Builder:
         at = refused.start() if refused else None if self.recorded else find_unseen(text)
         if at is not None:
             char = text[at]
-            name, hint = _CHARACTERS.get(char, (f"the character {name_of(char)}", "delete it; it cannot be seen"))
+            name, hint = _CHARACTERS.get(char, (f"the character {name_of(char)}", "delete it; it is invisible"))
             raise self.wrong("yaml-character", f"{name} is not allowed here", Span(at, at + 1), hint)
         self.events = _events(self.source)
         next(self.events)
