@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adjudge.backtest.duck import connect
 from adjudge.backtest.seen import composed, read_text
 from adjudge.texts import JOINED, JOINERS, UNSEEN
 from adjudge.texts import composed as texts_composed
@@ -19,7 +20,7 @@ CHARACTERS = [char for char in NEAR if not "\ud800" <= char <= "\udfff"]
 
 @pytest.fixture(scope="module")
 def database() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect()
+    return connect()
 
 
 @settings(max_examples=150, deadline=None)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.layout import from_arrow
 from adjudge.backtest.query import Fallback, PolicySql
+from adjudge.backtest.seen import MACROS
 from adjudge.errors import MissingExtra
 from adjudge.expr.nodes import names_in
 from adjudge.expr.python import compile_condition
@@ -57,6 +58,8 @@ def connect(*, memory: str = MEMORY, threads: int | None = None) -> duckdb.DuckD
         raise DataError(
             f"{memory} is not an amount of memory: {split_lines(str(error))[0]}", "write 2GB or 500MB"
         ) from None
+    for macro in MACROS:
+        connection.execute(macro)
     connection.execute("set preserve_insertion_order = false")
     spill = Path(tempfile.gettempdir()) / f"adjudge-duckdb-{os.getpid()}"  # made when needed, removed at the end
     connection.execute(f"set temp_directory = {DUCKDB.text(str(spill))}")

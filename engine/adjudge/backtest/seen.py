@@ -17,8 +17,8 @@ _UNSEEN = f"[{_class(UNSEEN)}]|[{_JOINERS}](?:[^{_class(JOINED)}]|$)|(?:^|[^{_cl
 """RE2's form of what `texts.find_unseen` looks for."""
 
 
-def composed(column: str) -> str:
-    """Return an expression of a text as `texts.composed` has it.
+def _composed(column: str) -> str:
+    """Write out `composed`.
 
     The pattern of many marks in a row takes RE2 long to compile: it is put together, which a database does late, where
     a text has so many marks at all.
@@ -30,8 +30,25 @@ def composed(column: str) -> str:
     return f"case when {short} or {few} or not {in_a_row} then nfc_normalize({column}) else {column} end"
 
 
-def read_text(column: str) -> str:
-    """Return an expression of a text: composed, NULL where something in it cannot be seen."""
+def _read_text(column: str) -> str:
+    """Write out `read_text`."""
     plain = f"regexp_extract({column}, '^[ -~]*') = {column}"  # unlike a match, done once for a word of a dictionary
     seen = f"not regexp_matches({column}, {DUCKDB.text(_UNSEEN)})"
-    return f"case when {plain} then {column} when {seen} then {composed(column)} end"
+    return f"case when {plain} then {column} when {seen} then {_composed(column)} end"
+
+
+MACROS = (
+    f"create or replace temp macro adjudge_composed(given) as {_composed('given')}",
+    f"create or replace temp macro adjudge_text(given) as {_read_text('given')}",
+)
+"""What a connection is told once: conditions repeat a column as often as they name it, and the words stay short."""
+
+
+def composed(column: str) -> str:
+    """Return an expression of a text as `texts.composed` has it. The connection knows MACROS."""
+    return f"adjudge_composed({column})"
+
+
+def read_text(column: str) -> str:
+    """Return an expression of a text: composed, NULL where something in it cannot be seen. As `composed`."""
+    return f"adjudge_text({column})"
