@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge import plain_base64
 from adjudge.documents import decision_document, decode_request, read_json
 from adjudge.errors import RequestError
 from adjudge.model import Face, Request
+from adjudge.system import plain_base64
 
 DOCUMENT = {
     "merchant_biz_id": "0123456789abcdef0123456789abcdef",

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from adjudge import plain_base64
 from adjudge.errors import RequestError
 from adjudge.moved import warn as warn_of_old_name
+from adjudge.system import plain_base64
 
 MEDIA_MAX_BYTES = 64 * 1024 * 1024
 """The largest picture or video that is taken into memory; what a vendor accepts is its provider's business."""

@@ -1,1 +1,1 @@
-"""What the operating system gives: files, threads, and signals to the process."""
+"""What lies under the domain: files, threads, signals to the process, bytes of megabytes, addresses of clouds."""

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from adjudge import plain_base64
-from adjudge.plain_base64 import NotBase64, decode, pieces_of
+from adjudge.system import plain_base64
+from adjudge.system.plain_base64 import NotBase64, decode, pieces_of
 
 _texts = st.binary(max_size=40).map(base64.b64encode) | st.text("Ab9+/=-_ \n", max_size=16).map(str.encode)
 

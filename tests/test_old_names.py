@@ -45,7 +45,7 @@ def test_old_name_gives_the_thing_itself_and_says_where_it_is(module: str, old: 
     with pytest.warns(DeprecationWarning, match=rf"^`{module}\.{old}` is now `{place}\.{new}`$") as caught:
         found = getattr(import_module(module), old)
     assert found is getattr(import_module(place), new)
-    assert [Path(warning.filename).name for warning in caught] == ["test_moved.py"], "it names the line to change"
+    assert [Path(warning.filename).name for warning in caught] == ["test_old_names.py"], "it names the line to change"
 
 
 def test_every_place_of_an_old_name_is_there() -> None:
@@ -106,7 +106,7 @@ def test_engine_takes_a_trail_by_its_old_name(tmp_path: Path) -> None:
     trail = AuditTrail.open(tmp_path)
     with pytest.warns(DeprecationWarning, match=r"^`Engine\(journal=…\)` is now `Engine\(trail=…\)`$") as caught:
         engine = Engine([parse_policy(POLICY, registry=registry)], registry=registry, journal=trail)
-    assert Path(caught[0].filename).name == "test_moved.py"
+    assert Path(caught[0].filename).name == "test_old_names.py"
     with engine:
         assert engine._trail is trail
 
