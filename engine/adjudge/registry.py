@@ -5,9 +5,8 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pluggy
 
@@ -19,6 +18,9 @@ from adjudge.plugin import Function, Hooks, Provider, Register, SecretSource
 from adjudge.policy import Policy
 from adjudge.policy.catalogue import Catalogue
 from adjudge.system.faults import is_operators, said_of
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "adjudge"
 
@@ -72,6 +74,8 @@ class Registry:
         only: names of entry points to load, all others left alone. strict: raise PluginError for the first that fails.
         owners: whose a name is that several plugins offer. found: entry points to use in place of the installed ones.
         """
+        from importlib.metadata import entry_points  # brings much along
+
         registry = cls(owners=owners or {})
         points: dict[str, list[EntryPoint]] = {}
         for point in sorted(entry_points(group=GROUP) if found is None else found, key=lambda point: point.name):

@@ -13,7 +13,6 @@ import unicodedata
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import cache
-from html import escape
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -158,6 +157,8 @@ def in_fence(lines: Iterable[str], language: str = "") -> str:
 
 def in_html(text: str) -> str:
     """Return a text as HTML shows it, in elements and in quoted attributes."""
+    from html import escape  # its table of names is large
+
     return escape(one_line(text))
 
 

@@ -139,7 +139,7 @@ def test_plugins_named_in_the_environment_are_the_only_ones(run: Any, monkeypatc
 
 def test_plugin_that_fails_is_a_warning_and_strictly_an_error(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = EntryPoint(name="broken", value="adjudge_no_such_module", group="adjudge")
-    monkeypatch.setattr("adjudge.registry.entry_points", lambda group: [broken])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [broken])
     lenient = run("check", "policy.yaml")
     assert lenient.exit_code == 0
     assert "plugin_skipped" in lenient.stderr and "broken" in lenient.stderr

@@ -13,7 +13,7 @@ def test_plugins_shows_what_each_provides(
     run: Any, golden: Callable[[str, str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     point = EntryPoint(name="sample", value="cli_plugin", group="adjudge")
-    monkeypatch.setattr("adjudge.registry.entry_points", lambda group: [point])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [point])
     result = run("plugins")
     assert result.exit_code == 0
     golden("cli/plugins.txt", result.stdout)
@@ -34,7 +34,7 @@ def test_plugins_json_has_fields_of_providers(run: Any) -> None:
 
 def test_plugins_that_failed_are_a_finding(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = EntryPoint(name="broken", value="adjudge_no_such_module", group="adjudge")
-    monkeypatch.setattr("adjudge.registry.entry_points", lambda group: [broken])
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [broken])
     result = run("plugins")
     assert result.exit_code == 1
     assert result.stdout.startswith("broken  failed: does not import: ModuleNotFoundError: ")
@@ -53,7 +53,7 @@ def test_plugins_that_offer_one_name_are_a_finding(run: Any, tmp_path: Path, mon
         (tmp_path / f"{name}.py").write_text(text, "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
     points = [EntryPoint(name=name[7:], value=name, group="adjudge") for name in ("plugin_one", "plugin_other")]
-    monkeypatch.setattr("adjudge.registry.entry_points", lambda group: points)
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: points)
 
     result = run("plugins")
 

@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from msgspec import structs
@@ -194,6 +193,8 @@ class AuditTrail:
 
     async def _introduce(self, policy: Policy, log: AuditLog, at: datetime) -> Recorder:
         """Record a policy that is used for the first time. at: when, aware UTC."""
+        from importlib.metadata import version  # brings much along
+
         async with self._first_use:
             if policy.digest not in self._recorders:
                 body = policy_body(policy, self.catalogue().providers, version("adjudge"), at)
