@@ -71,7 +71,7 @@ def _or_none(fits: Callable[[object], bool]) -> Callable[[object], bool]:
 
 
 def _texts(kind: type | tuple[type, ...]) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, kind) and all(isinstance(one, str) for one in value)  # type: ignore[attr-defined]
+    return lambda value: isinstance(value, kind) and all(isinstance(one, str) for one in value)  # type: ignore[attr-defined]  # a kind of texts can be gone through
 
 
 _NAME: _Rule = (_is_name, "a name")

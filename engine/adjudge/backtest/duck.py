@@ -46,7 +46,7 @@ def connect(*, memory: str = MEMORY, threads: int | None = None) -> duckdb.DuckD
     try:
         import duckdb
         import numpy  # noqa: F401  # DuckDB asks for it where a function of ours answers
-        import pyarrow  # noqa: F401
+        import pyarrow  # noqa: F401  # looked for, so that a missing extra is told here
     except ImportError as error:
         raise MissingExtra("backtest", error.name or "duckdb") from None
     connection = duckdb.connect(config=dict(_SETTINGS))

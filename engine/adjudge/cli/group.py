@@ -83,7 +83,7 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
-    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]
+    def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any) -> NoReturn:  # type: ignore[override]  # it never returns, whatever it is asked for
         """Run a command and end the process: errors become one message and a status."""
         with standard_streams():
             status = self._status(args, prog_name, extra)

@@ -70,7 +70,7 @@ class Answers(io.BufferedIOBase):
         self._write = write
         self.lost: Undelivered | None = None
 
-    def write(self, data: bytes) -> int:  # type: ignore[override]
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # the server writes nothing but bytes
         """Write all and hand it on. Raises SystemExit where it cannot be written."""
         try:
             self._write(data)

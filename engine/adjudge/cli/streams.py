@@ -121,7 +121,7 @@ class ClosedInput(io.TextIOBase):
         """Raise click.UsageError."""
         raise click.UsageError(NO_INPUT)
 
-    def readline(self, size: int = -1) -> str:  # type: ignore[override]
+    def readline(self, size: int = -1) -> str:  # type: ignore[override]  # a text stream, for which the standard library has no base to fill in
         """Raise click.UsageError."""
         return self.read()
 

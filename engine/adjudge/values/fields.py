@@ -378,7 +378,7 @@ def _read_time(field: Field, type_: Type, value: object) -> Reading:
 
 def _in_range(field: Field, value: object) -> Reading:
     low, high = field.minimum, field.maximum
-    if (low is not None and value < low) or (high is not None and value > high):  # type: ignore[operator]
+    if (low is not None and value < low) or (high is not None and value > high):  # type: ignore[operator]  # a range has bounds of its field's type
         said = "is outside its range" if field.personal else f"is {value}, outside its range"
         return _wrong(f"{said} [{low}, {high}]")
     return Reading(value)

@@ -244,11 +244,11 @@ def _is_final(type_: Type, value: object) -> bool:
     """Whether a value is at once what the log has for it, and spelt as all its like are."""
     kind = value.__class__
     if kind is float:  # there are two zeros
-        return 0.0 < value <= DOUBLE_MAX or -DOUBLE_MAX <= value < 0.0  # type: ignore[operator]
+        return 0.0 < value <= DOUBLE_MAX or -DOUBLE_MAX <= value < 0.0  # type: ignore[operator]  # its class was compared before
     if kind is str:
         is_short = len(value) < 1000 and value.isascii()  # type: ignore[arg-type, attr-defined]
         return is_short and type_ is not TIMESTAMP and type_ is not DURATION
-    return kind is bool or (kind is int and type_ is INT and INT_MIN <= value <= INT_MAX)  # type: ignore[operator]
+    return kind is bool or (kind is int and type_ is INT and INT_MIN <= value <= INT_MAX)  # type: ignore[operator]  # its class was compared before
 
 
 def _is_plain(value: object) -> bool:

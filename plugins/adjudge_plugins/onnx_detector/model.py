@@ -107,7 +107,7 @@ def load(settings: Settings) -> Model:
     try:
         import numpy  # noqa: F401  # an extra that is half there is said at once
         import onnxruntime
-        from PIL import Image  # noqa: F401
+        from PIL import Image  # noqa: F401  # as numpy
     except ImportError as error:
         said = f'{(error.name or "onnxruntime").partition(".")[0]} cannot be imported: pip install "adjudge[onnx]"'
         raise SignalFailed(said, kind="misconfigured", reason_code="EXTRA_MISSING") from None

@@ -152,5 +152,5 @@ def _holds(items: Items, word: str, codes: Codes) -> Prop:
     """Return whether a list holds a word, as far as its items are told apart."""
     return disj(
         items.beyond,
-        *(conj(there, item.known, item.value == string_val(word, codes)) for there, item in items.items),  # type: ignore[union-attr]
+        *(conj(there, item.known, item.value == string_val(word, codes)) for there, item in items.items),  # type: ignore[union-attr]  # the items of a list of texts are texts
     )

@@ -53,7 +53,7 @@ class Step:
     def data(self) -> dict[str, object]:
         """Return it as JSON has it."""
         conflict = isinstance(self.answer, MerchantBizIdConflict)
-        said = {"error": error_document(self.answer)} if conflict else decision_document(self.answer)  # type: ignore[arg-type]
+        said = {"error": error_document(self.answer)} if conflict else decision_document(self.answer)  # type: ignore[arg-type]  # `conflict` says which it is
         return {"title": self.title, "request": self.request, **said}
 
 

@@ -6,7 +6,7 @@ import re
 import warnings
 from functools import lru_cache
 from re import _constants as codes  # type: ignore[attr-defined]  # the standard library's own reader of patterns
-from re import _parser as parser  # type: ignore[attr-defined]
+from re import _parser as parser  # type: ignore[attr-defined]  # the standard library's own parser, which its stubs leave out
 from typing import Any
 
 import z3

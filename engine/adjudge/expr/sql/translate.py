@@ -312,11 +312,11 @@ def _has_times(type_: Type) -> bool:
 
 
 def _are_scalars(*types: object) -> bool:
-    return all(type_ in SCALARS.values() or is_text(type_) for type_ in types)  # type: ignore[arg-type]
+    return all(type_ in SCALARS.values() or is_text(type_) for type_ in types)  # type: ignore[arg-type]  # what is asked about is a type
 
 
 def _same_kind(one: object, other: object) -> bool:
-    return one == other or (is_text(one) and is_text(other))  # type: ignore[arg-type]
+    return one == other or (is_text(one) and is_text(other))  # type: ignore[arg-type]  # what is asked about is a type
 
 
 def _are_texts(one: Node, other: Node) -> bool:

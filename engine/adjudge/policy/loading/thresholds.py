@@ -167,7 +167,7 @@ class Thresholds:
             self.reader.blame("type-threshold", f"a threshold of `{path}` {said}", node.span, hint)
             return None
         low, high = declared.minimum, declared.maximum
-        if (low is not None and bound < low) or (high is not None and bound > high):  # type: ignore[operator]
+        if (low is not None and bound < low) or (high is not None and bound > high):  # type: ignore[operator]  # both are numbers of one type, as was looked at
             hint = _range_hint(path, bound, low, high)
             self.reader.blame("threshold-range", f"`{path}` can never be {_said(bound)}", node.span, hint)
             return None
@@ -178,7 +178,7 @@ class Thresholds:
         if len(bounds) < len(BAND_KEYS):
             return
         (review, span), (reject, _) = (bounds[band] for band in BAND_KEYS)
-        if (review < reject) if below else (review > reject):  # type: ignore[operator]
+        if (review < reject) if below else (review > reject):  # type: ignore[operator]  # both are numbers of one type, as was looked at
             side, other = ("below", "above") if below else ("above", "below")
             message = (
                 f"review begins at {_said(review)}, {side} reject at {_said(reject)}, so it could never be the outcome"

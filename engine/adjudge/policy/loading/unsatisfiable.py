@@ -97,7 +97,7 @@ def _beyond_range(part: Node, slot: str, field: Field) -> Unsatisfiable | None:
         if not isinstance(one, Name) or isinstance(value, bool | str | None):
             continue
         low, high = field.minimum, field.maximum
-        if (low is not None and value < low) or (high is not None and value > high):  # type: ignore[operator]
+        if (low is not None and value < low) or (high is not None and value > high):  # type: ignore[operator]  # numbers of one type, as was looked at
             message = f"`{slot}` can never be {value}"
             return Unsatisfiable("threshold-range", message, f"it ranges from {low} to {high}", other)
     return None

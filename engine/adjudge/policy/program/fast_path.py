@@ -202,7 +202,7 @@ class _Path:
         table = cuts or CutTable((), (self.reader.every,))
         pairs = zip(table.cuts, table.masks[1:], strict=True)
         below = [cut <= low for cut in table.cuts]  # type: ignore[operator]  # all of one type
-        inside = [(cut, mask) for cut, mask in pairs if low < cut <= high]  # type: ignore[operator]
+        inside = [(cut, mask) for cut, mask in pairs if low < cut <= high]  # type: ignore[operator]  # bounds and cuts are of the field's type
         lowest = table.masks[below.count(True)]
         if len(inside) > _COMPARED_MAX:
             at = pyast.call("bisect_right", self.reader.refer((low, *(cut for cut, _ in inside))), value)

@@ -247,7 +247,7 @@ def _events(source: Source) -> Iterator[yaml.Event]:
     loader = yaml.SafeLoader(source.text)
     while True:
         try:
-            event = loader.get_event()  # type: ignore[no-untyped-call]
+            event = loader.get_event()  # type: ignore[no-untyped-call]  # PyYAML has no types
         except yaml.MarkedYAMLError as error:
             raise explain(error, source) from None
         except (ValueError, OverflowError):

@@ -10,7 +10,7 @@ from adjudge_plugins.aliyun.signing import SANDBOX_CREDENTIALS, Credentials
 SANDBOX_STS_CREDENTIALS = Credentials(
     access_key_id="adjudge-sandbox-sts",
     access_key_secret="adjudge-sandbox-sts-secret",  # noqa: S106  # opens nothing but a sandbox
-    security_token="adjudge-sandbox-token",  # noqa: S106
+    security_token="adjudge-sandbox-token",  # noqa: S106  # as the secret
 )
 """A temporary key, as STS gives out: good together with its token only."""
 
