@@ -58,6 +58,17 @@ METRICS = """
 from adjudge_plugins.metrics import Metrics
 Metrics().close()
 """
+SHEETS = """
+import io
+import python_calamine
+import xlsxwriter
+raw = io.BytesIO()
+book = xlsxwriter.Workbook(raw, {"in_memory": True})
+book.add_worksheet().write_string(0, 0, "country")
+book.close()
+raw.seek(0)
+print(python_calamine.CalamineWorkbook.from_filelike(raw).get_sheet_by_index(0).to_python())
+"""
 WORKS: Mapping[str, list[tuple[list[str], int, str]]] = {
     # commands, `python -c` among them, with their exit status and a part of what they say
     "proofs": [
@@ -78,6 +89,7 @@ WORKS: Mapping[str, list[tuple[list[str], int, str]]] = {
     "media": [(["python", "-c", MEDIA], 0, "")],
     "metrics": [(["python", "-c", METRICS], 0, "")],
     "onnx": [(["python", "-c", ONNX], 0, "(1, 3, 32, 32)")],
+    "sheets": [(["python", "-c", SHEETS], 0, "[['country']]")],
 }
 WANTED = {
     "proofs": ["adjudge", "analyse", "small.yaml"],
