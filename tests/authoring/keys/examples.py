@@ -1,0 +1,444 @@
+"""A small policy for every key that decides: with it, without it, and a request for which that is the difference."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+HEAD = "policy_language: 1\npolicy: shop\n"
+NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A key at work.
+
+    text: a policy without its head. A line that ends in `#+` is there with the key only; one in `#-` without it only.
+    shown: a request that the two policies answer differently. now: its clock.
+    files: what lies beside the policy, by path.
+    differ: what of the verdict differs: its outcome, unless said otherwise (`reasons`, `ask`).
+    apart: why a tool has nothing to do with the key, by tool; the docs' table says the same.
+    """
+
+    text: str
+    shown: Mapping[str, object]
+    now: datetime = NOW
+    files: Mapping[str, str] = field(default_factory=dict)
+    differ: str = "outcome"
+    apart: Mapping[str, str] = field(default_factory=dict)
+
+    def policy(self, *, has_key: bool = True) -> str:
+        """Return the policy's text, with or without the key."""
+        left_out = "#-" if has_key else "#+"
+        lines = [line for line in self.text.strip("\n").split("\n") if not line.endswith(left_out)]
+        return HEAD + "\n".join(re.sub(r" *#[+-]$", "", line) for line in lines) + "\n"
+
+    def write(self, folder: Path, *, has_key: bool = True) -> Path:
+        """Write the policy and what lies beside it into a folder."""
+        for name, text in self.files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+        path = folder / ("shop.yaml" if has_key else "without.yaml")
+        path.write_text(self.policy(has_key=has_key), encoding="utf-8")
+        return path
+
+
+ORDER = "its words are put in order for proofs; it decides nothing by itself"
+
+EXAMPLES: Mapping[str, Example] = {
+    "inputs": Example(
+        text="""
+inputs: {flag: bool}
+rules:
+  - {id: a, when: flag, then: review}  #+
+  - {id: a, when: '!flag', then: review}  #-
+""",
+        shown={"flag": True},
+    ),
+    "signals": Example(
+        text="""
+signals:
+  device: {fields: {score: {type: double, range: [0, 100]}}}
+rules:
+  - {id: a, when: device.score > 70.0, then: reject}  #+
+  - {id: a, when: device.score > 90.0, then: reject}  #-
+""",
+        shown={"device": {"score": 80.0}},
+    ),
+    "lists": Example(
+        text="""
+inputs: {country: string}
+lists:
+  bad: [KP, IR]  #+
+  bad: [KP]  #-
+rules:
+  - {id: a, when: country in lists.bad, then: reject}
+""",
+        shown={"country": "IR"},
+    ),
+    "list.file": Example(
+        text="""
+inputs: {country: string}
+lists:
+  bad: {file: lists/bad.txt}  #+
+  bad: [KP]  #-
+rules:
+  - {id: a, when: country in lists.bad, then: reject}
+""",
+        shown={"country": "IR"},
+        files={"lists/bad.txt": "KP\nIR\n"},
+    ),
+    "list.builtin": Example(
+        text="""
+inputs: {country: string}
+lists:
+  near: {builtin: eea}  #+
+  near: [DE]  #-
+rules:
+  - {id: a, when: '!(country in lists.near)', then: reject}
+""",
+        shown={"country": "FR"},
+    ),
+    "include": Example(
+        text="""
+include: [more.yaml]  #+
+inputs: {country: string}
+rules: []
+""",
+        shown={"country": "KP"},
+        files={
+            "more.yaml": 'fragment: more\npolicy_language: 1\nrules:\n  - {id: a, when: country != "SG", then: reject}\n'
+        },
+    ),
+    "variables": Example(
+        text="""
+inputs: {share: {type: double, range: [0, 1]}}
+variables:
+  big: share > 0.5  #+
+  big: share > 0.9  #-
+rules:
+  - {id: a, when: big, then: review}
+""",
+        shown={"share": 0.7},
+    ),
+    "when_unknown": Example(
+        text="""
+inputs: {flag: bool}
+when_unknown: reject  #+
+rules:
+  - {id: a, when: flag, then: reject}
+""",
+        shown={},
+    ),
+    "rule.when_unknown": Example(
+        text="""
+inputs: {flag: bool}
+rules:
+  - id: a
+    when: flag
+    when_unknown: pass  #+
+    then: reject
+""",
+        shown={},
+    ),
+    "signal.when_unknown": Example(
+        text="""
+signals:
+  device:
+    when_unknown: pass  #+
+    fields: {ok: bool}
+rules:
+  - {id: a, when: '!device.ok', then: reject}
+""",
+        shown={},
+    ),
+    "signal.fields": Example(
+        text="""
+signals:
+  device:
+    fields: {ok: bool, n: {type: int, range: [0, 9]}}  #+
+    fields: {ok: bool, n: {type: int, range: [0, 5]}}  #-
+rules:
+  - {id: a, when: '!device.ok || device.n > 3', then: reject}
+""",
+        shown={"device": {"ok": True, "n": 7}},
+    ),
+    "thresholds": Example(
+        text="""
+inputs: {share: {type: double, range: [0, 1]}}
+thresholds:  #+
+  share: {review: 0.5, reject: 0.9}  #+
+rules: []
+""",
+        shown={"share": 0.6},
+    ),
+    "threshold.below": Example(
+        text="""
+inputs: {match: {type: double, range: [0, 1]}}
+thresholds:
+  match: {below: {review: 0.8, reject: 0.5}}  #+
+  match: {below: {review: 0.7, reject: 0.5}}  #-
+""",
+        shown={"match": 0.75},
+    ),
+    "threshold of a key": Example(
+        text="""
+signals:
+  face: {fields: {score: {type: map, keys: [A, B], of: {type: double, range: [0, 1]}, absent: 0}}}
+thresholds:
+  face.score:
+    A: {review: 0.5, reject: 0.9}
+    B: {review: 0.6}  #+
+""",
+        shown={"face": {"score": {"B": 0.7}}},
+    ),
+    "threshold of a word": Example(
+        text="""
+signals:
+  face: {fields: {result: {type: enum, values: [low, suspicious, high]}}}
+thresholds:
+  face.result: {suspicious: review, high: reject}  #+
+  face.result: {high: reject}  #-
+""",
+        shown={"face": {"result": "suspicious"}},
+    ),
+    "rules": Example(
+        text="""
+inputs: {flag: bool}
+rules:
+  - {id: a, when: flag, then: review}
+  - {id: b, when: flag, then: reject}  #+
+""",
+        shown={"flag": True},
+    ),
+    "rule.when": Example(
+        text="""
+inputs: {flag: bool, share: {type: double, range: [0, 1]}}
+rules:
+  - id: a
+    when: flag || share > 0.5  #+
+    when: flag  #-
+    then: review
+""",
+        shown={"flag": False, "share": 0.6},
+    ),
+    "rule.unless": Example(
+        text="""
+inputs: {flag: bool, trusted: bool}
+rules:
+  - id: a
+    when: flag
+    unless: trusted  #+
+    then: review
+""",
+        shown={"flag": True, "trusted": True},
+    ),
+    "rule.then": Example(
+        text="""
+inputs: {flag: bool}
+rules:
+  - id: a
+    when: flag
+    then: reject  #+
+    then: review  #-
+""",
+        shown={"flag": True},
+    ),
+    "rule.reason": Example(
+        text="""
+inputs: {flag: bool}
+rules:
+  - id: a
+    when: flag
+    then: reject
+    reason: OTHER  #+
+""",
+        shown={"flag": True},
+        differ="reasons",
+    ),
+    "rule.from": Example(
+        text="""
+inputs: {flag: bool}
+rules:
+  - id: a
+    when: flag
+    from: 2026-12-01  #+
+    then: reject
+""",
+        shown={"flag": True},
+    ),
+    "rule.until": Example(
+        text="""
+inputs: {flag: bool}
+rules:
+  - id: a
+    when: flag
+    until: 2026-11-01  #+
+    then: reject
+""",
+        shown={"flag": True},
+    ),
+    "scorecard": Example(
+        text="""
+inputs: {flag: bool, share: {type: double, range: [0, 1]}}
+scorecard:
+  points:
+    - {when: flag, add: 30}
+    - {when: share > 0.5, add: 20}  #+
+  bands: {review: 20, reject: 40}
+""",
+        shown={"flag": True, "share": 0.6},
+    ),
+    "scorecard.reason": Example(
+        text="""
+inputs: {flag: bool}
+scorecard:
+  points: [{when: flag, add: 50}]
+  bands: {review: 40}
+  reason: SMALL_SIGNS  #+
+""",
+        shown={"flag": True},
+        differ="reasons",
+    ),
+    "scorecard.when_unknown": Example(
+        text="""
+inputs: {flag: bool}
+scorecard:
+  points: [{when: flag, add: 50}]
+  bands: {reject: 40}
+  when_unknown: reject  #+
+""",
+        shown={},
+    ),
+    "row.unless": Example(
+        text="""
+inputs: {flag: bool, trusted: bool}
+scorecard:
+  points:
+    - when: flag
+      unless: trusted  #+
+      add: 50
+  bands: {review: 40}
+""",
+        shown={"flag": True, "trusted": True},
+    ),
+    "row.add": Example(
+        text="""
+inputs: {flag: bool, trusted: bool}
+scorecard:
+  points:
+    - {when: flag, add: 50}
+    - when: trusted
+      add: -20  #+
+      add: -5  #-
+  bands: {review: 40}
+""",
+        shown={"flag": True, "trusted": True},
+    ),
+    "bands.reject": Example(
+        text="""
+inputs: {flag: bool, trusted: bool}
+scorecard:
+  points: [{when: flag, add: 50}, {when: trusted, add: -5}]
+  bands: {review: 40, reject: 50}  #+
+  bands: {review: 40}  #-
+""",
+        shown={"flag": True, "trusted": False},
+    ),
+    "field.range": Example(
+        text="""
+inputs:
+  n: {type: int, range: [0, 10]}  #+
+  n: {type: int, range: [0, 5]}  #-
+rules:
+  - {id: a, when: n > 3, then: reject}
+""",
+        shown={"n": 7},
+    ),
+    "field.values": Example(
+        text="""
+inputs:
+  os: {type: enum, values: [ios, android, web]}  #+
+  os: {type: enum, values: [ios, android]}  #-
+rules:
+  - {id: a, when: os != "ios", then: reject}
+""",
+        shown={"os": "web"},
+    ),
+    "field.keys": Example(
+        text="""
+signals:
+  face:
+    fields:
+      score: {type: map, keys: [A, B], of: {type: double, range: [0, 1]}, absent: 0}  #+
+      score: {type: map, keys: [A], of: {type: double, range: [0, 1]}, absent: 0}  #-
+rules:
+  - {id: a, when: 'size(face.novel_score) > 0', then: reject}
+""",
+        shown={"face": {"score": {"B": 0.5}}},
+    ),
+    "field.of": Example(
+        text="""
+inputs:
+  names: {type: list, of: {type: int, range: [0, 9]}}  #+
+  names: {type: list, of: {type: int, range: [0, 5]}}  #-
+rules:
+  - {id: a, when: 'names.exists(n, n > 3)', then: reject}
+""",
+        shown={"names": [7]},
+    ),
+    "field.absent": Example(
+        text="""
+signals:
+  device:
+    fields:
+      rooted: {type: bool, absent: false}  #+
+      rooted: bool  #-
+      ok: bool
+rules:
+  - {id: a, when: device.rooted || !device.ok, then: reject}
+""",
+        shown={"device": {"ok": True}},
+    ),
+}
+
+LIVE_ONLY: Mapping[str, str] = {
+    "gather": "when signals are asked for; `tests/signals` holds thrifty to eager",
+    "explore": "how many requests ask for everything",
+    "signal.provider": "who is asked",
+    "signal.with": "how it is asked",
+    "signal.timeout": "how long it may take",
+    "signal.when_billing_unknown": "whether a call is made again",
+}
+"""Keys of a live decision: what is known hangs on them, and what follows from what is known does not."""
+
+TOLD: Mapping[str, str] = {
+    "policy_language": "the version of the language",
+    "policy": "the policy's name",
+    "description": "for people",
+    "reasons": "what codes mean",
+    "reason.weight": "the order of reasons in explanations",
+    "reason.text": "what applicants are told",
+    "rule.id": "how the rule is called",
+    "rule.description": "for people",
+    "rule.message": "what reviewers are told",
+    "rule.tags": "for reports",
+    "row.when": "shown with `scorecard`",
+    "scorecard.points": "shown with `scorecard`",
+    "scorecard.bands": "shown with `scorecard`",
+    "bands.review": "shown with `scorecard`",
+    "calibration": "when thresholds were last set",
+    "calibration.on": "the day",
+    "calibration.valid_for": "how long it holds",
+    "calibration.source": "what data",
+    "field.type": "shown with `inputs`",
+    "field.within": "where a provider finds the field",
+    "field.riskier": "which direction is asked about in proofs and lint",
+    "field.personal": "how the value stands in the log",
+    "field.actionable": "what an applicant can change",
+    "field.description": "for people",
+}
+"""Keys that tell people something, or are part of one that is shown above."""
