@@ -110,7 +110,7 @@ rules: []
 """,
         shown={"country": "KP"},
         files={
-            "more.yaml": 'fragment: more\npolicy_language: 1\nrules:\n  - {id: a, when: country != "SG", then: reject}\n'
+            "more.yaml": 'fragment: more\npolicy_language: 1\nrules: [{id: a, when: country != "SG", then: reject}]\n'
         },
     ),
     "variables": Example(
