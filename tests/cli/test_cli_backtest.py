@@ -196,7 +196,7 @@ def test_policies_of_one_export_are_judged_on_the_same_rows(run: Any, folder: Pa
 
 
 def test_sigterm_ends_the_reading_of_a_log_as_ctrl_c_does() -> None:
-    from adjudge.cli.backtest import _ended_by_sigterm
+    from adjudge.cli.tables import _ended_by_sigterm
 
     with pytest.raises(KeyboardInterrupt), _ended_by_sigterm():
         signal.raise_signal(signal.SIGTERM)

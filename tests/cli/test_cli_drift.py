@@ -16,7 +16,7 @@ pytest.importorskip("duckdb", reason="needs the extra `backtest`")
 pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
 
 Rows = list[dict[str, str]]
-UNTIL = ("--until", "2026-04-01", "--window", "30")
+UNTIL = ("--before", "2026-04-01", "--window", "30")
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_drift_as_text_and_as_metrics(run: Any, data: Rows) -> None:
 
 
 def test_drift_of_a_log_looks_at_its_policy(run: Any, folder: Path, log: Path) -> None:
-    result = run("audit", "drift", log, "--until", "2026-01-01")
+    result = run("audit", "drift", log, "--before", "2026-01-01")
     assert result.exit_code == 2
     assert "the calibration set has 0 rows, and needs 200" in result.stderr
 
@@ -133,8 +133,8 @@ def test_drift_of_a_log_looks_at_its_policy(run: Any, folder: Path, log: Path) -
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--policy", "policy.yaml"], "say what the calibration set is: --reference DATA or --until DAY"),
-        (["--until", "2026-04-01"], "is not a log: say whose fields to check, --policy POLICY"),
+        (["--policy", "policy.yaml"], "say what the calibration set is: --reference DATA or --before DAY"),
+        (["--before", "2026-04-01"], "is not a log: say whose fields to check, --policy POLICY"),
     ],
 )
 def test_what_drift_needs_to_know(run: Any, data: Rows, arguments: list[str], said: str) -> None:

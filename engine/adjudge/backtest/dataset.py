@@ -27,6 +27,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sliced:
+    """What a slice took.
+
+    said: what was asked for. rows: that are in it, of `of`. unknown: rows left out because it is unknown whether the
+    condition holds; untimed: because they have no time.
+    """
+
+    said: str
+    rows: int
+    of: int
+    unknown: int
+    untimed: int
+
+    def __str__(self) -> str:
+        text = f"{self.said}: {self.rows:,} of {self.of:,} rows"
+        if self.unknown:
+            text += f"; on {self.unknown:,} more it is unknown whether the condition holds, and they are left out"
+        return text + (f"; {self.untimed:,} have no time, and are left out" if self.untimed else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """Rows for one policy.
 
@@ -34,6 +55,7 @@ class Dataset:
     roles: expressions of those of `ROLES` that the data has. currency: of the cost, if known.
     absent: slots that the policy reads and the data has not. notes: what a reader must know.
     refused: conditions that turned out to be too much for the database, as `policy_sql` takes them.
+    sliced: which rows these are, where not all of the table are.
     """
 
     path: Path
@@ -45,6 +67,7 @@ class Dataset:
     absent: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     refused: dict[str, str] = field(default_factory=dict)
+    sliced: Sliced | None = None
 
     def day(self) -> str:
         """Return an expression of the day, in UTC, of a decision."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from math import log
 from typing import TYPE_CHECKING
@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import fetched, first
+from adjudge.backtest.segments import only, title_of, values_of
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
+from adjudge.policy.slices import segment_of
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.types import BOOL, DOUBLE, INT, EnumType, SetType
@@ -51,35 +53,37 @@ class Drift:
     windows: tuple[Window, ...]
 
 
-def drift(
-    connection: duckdb.DuckDBPyConnection,
-    policy: TypedPolicy,
-    dataset: Dataset,
-    *,
-    reference: Dataset | None = None,
-    until: date | None = None,
-    days: int = 7,
-) -> tuple[Drift, ...]:
-    """Hold each window of some days against the calibration set. Raises DataError.
+@dataclass(frozen=True, slots=True)
+class Sets:
+    """What is held against what: windows of `days` of a dataset, against the calibration set.
 
-    reference: the calibration set; else it is the rows before `until`, and windows begin there.
+    That is all of `before` where it is a reference of its own, else its rows before `until`; windows begin there.
     """
-    at = dataset.roles.get("at")
-    if at is None:
+
+    dataset: Dataset
+    before: Dataset
+    until: date | None = None
+    has_reference: bool = False
+    days: int = 7
+
+
+def drift(connection: duckdb.DuckDBPyConnection, policy: TypedPolicy, sets: Sets) -> tuple[Drift, ...]:
+    """Hold each window against the calibration set. Raises DataError."""
+    dataset, before, days = sets.dataset, sets.before, sets.days
+    if "at" not in dataset.roles:
         raise DataError(f"{dataset.path}: has no times", "map a column to `at`")
-    begin = until
+    begin = sets.until
     if begin is None:
         (begin,) = first(connection, f"select min({dataset.day()}) from {dataset.relation}")
     if begin is None:
         raise DataError(f"{dataset.path}: has no rows")
     window = f"cast(floor(({dataset.day()} - date '{begin.isoformat()}') / {days}.0) as int)"
-    before = reference if reference is not None else dataset
-    known = "true" if reference is not None else f"{dataset.day()} < date '{begin.isoformat()}'"
+    known = "true" if sets.has_reference else f"{before.day()} < date '{begin.isoformat()}'"
     (rows,) = first(connection, f"select count(*) from {before.relation} where {known}")
     if rows < ROWS_MIN:
-        raise DataError(
+        raise TooFewRows(
             f"{before.path}: the calibration set has {rows} rows, and needs {ROWS_MIN}",
-            "name another one with --reference, or another day with --until",
+            "name another one with --reference, or another day with --before",
         )
     found = []
     for name, here, there in _fields(policy, dataset, before):
@@ -94,6 +98,26 @@ def drift(
         total = sum(bins)
         found.append(Drift(field=name, rows=total, unknown=bins[-1] / total, windows=tuple(windows)))
     return tuple(found)
+
+
+class TooFewRows(DataError):
+    """A calibration set that is too small to say anything."""
+
+
+def drift_by(
+    connection: duckdb.DuckDBPyConnection, policy: TypedPolicy, sets: Sets, slot: str
+) -> dict[str, tuple[Drift, ...]]:
+    """Return the drift of each segment against its own calibration set, by title; nothing where that is too small."""
+    shown, _ = values_of(connection, sets.dataset, slot)
+    found: dict[str, tuple[Drift, ...]] = {}
+    for value in [*shown, None]:
+        parts = replace(sets, dataset=only(sets.dataset, slot, value), before=only(sets.before, slot, value))
+        try:
+            found[title_of(segment_of(value))] = drift(connection, policy, parts)
+        except TooFewRows:
+            if value is not None:
+                found[title_of(segment_of(value))] = ()
+    return found
 
 
 def _fields(policy: TypedPolicy, here: Dataset, there: Dataset) -> Iterator[tuple[str, str, str]]:

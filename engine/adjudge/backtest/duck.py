@@ -15,10 +15,9 @@ from adjudge.backtest.layout import from_arrow
 from adjudge.backtest.query import Fallback, PolicySql
 from adjudge.backtest.seen import MACROS
 from adjudge.errors import MissingExtra
-from adjudge.expr.nodes import names_in
-from adjudge.expr.python import compile_condition
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
-from adjudge.policy.typed import TypedPolicy
+from adjudge.policy.asked import answering
+from adjudge.policy.policy import Policy
 from adjudge.texts import split_lines
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ def install(connection: Any, sql: PolicySql, types: Mapping[str, str]) -> None:
     import duckdb
 
     for fallback in sql.fallbacks:
-        function = _function(fallback, sql.policy.typed, sql.policy.functions)
+        function = _function(fallback, sql.policy)
         parts = ", ".join(f"s{at} {types[slot]}" for at, slot in enumerate(fallback.slots))
         parameter = f"STRUCT({parts})" if parts else "BOOLEAN"
         with suppress(duckdb.Error):  # of an earlier query, under the same name
@@ -140,28 +139,17 @@ def install(connection: Any, sql: PolicySql, types: Mapping[str, str]) -> None:
         )
 
 
-def _function(fallback: Fallback, typed: TypedPolicy, functions: Mapping[str, Any]) -> Any:
+def _function(fallback: Fallback, policy: Policy) -> Any:
     """Return a function of columns that answers a condition by the engine's own evaluator."""
     import pyarrow as pa
 
-    lists = {f"lists.{name}": items for name, items in typed.lists.items()}
-    read = {*names_in(fallback.node)}
-    steps: list[tuple[str, Callable[[Mapping[str, object]], object]]] = []
-    for name in reversed(list(typed.variables)):  # each reads only those before it
-        if name in read:
-            node = typed.variables[name]
-            read |= names_in(node).keys()
-            steps.insert(0, (name, compile_condition(node, functions=functions, constants=lists)))
-    condition = compile_condition(fallback.node, functions=functions, constants=lists)
-    slots = [(f"s{at}", slot, typed.slots[slot].type) for at, slot in enumerate(fallback.slots)]
+    condition = answering(policy, fallback.node)
+    slots = [(f"s{at}", slot, policy.typed.slots[slot].type) for at, slot in enumerate(fallback.slots)]
 
     def answer(column: Any) -> Any:  # DuckDB looks annotations up
         answers = []
         for row in column.to_pylist():
-            known = {slot: from_arrow(row[part], type_) for part, slot, type_ in slots}
-            for name, step in steps:
-                known[name] = step(known)
-            answers.append(condition(known))
+            answers.append(condition({slot: from_arrow(row[part], type_) for part, slot, type_ in slots}))
         return pa.array(answers, pa.bool_())
 
     return answer

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
-from adjudge.backtest.run import Backtest, VerdictCount
+from adjudge.backtest.run import VerdictCount
 from adjudge.model import OUTCOMES, Outcome
 
 _Z = 1.959964
@@ -72,10 +72,14 @@ class Measures:
     turned_away: Ratio
     labelled: Ratio
 
+    def share(self, outcome: Outcome) -> Ratio:
+        """Return the rows with an outcome, of all."""
+        return Ratio(self.outcomes[outcome].rows, self.rows)
 
-def measure(backtest: Backtest) -> Measures:
-    """Return what a backtest comes to."""
-    cells = backtest.cells
+
+def measure(cells: Sequence[VerdictCount]) -> Measures:
+    """Return what counts come to."""
+    rows = _rows(cells)
     outcomes = {outcome: _count(cell for cell in cells if cell.outcome is outcome) for outcome in OUTCOMES}
     fraud = [cell for cell in cells if cell.label == "fraud"]
     frauds = _rows(fraud)
@@ -85,16 +89,16 @@ def measure(backtest: Backtest) -> Measures:
         for one in (Outcome.REVIEW, Outcome.REJECT)
     }
     return Measures(
-        rows=backtest.rows,
+        rows=rows,
         outcomes=outcomes,
-        settled=Ratio(_rows(cell for cell in cells if cell.lower is cell.upper), backtest.rows),
+        settled=Ratio(_rows(cell for cell in cells if cell.lower is cell.upper), rows),
         caught=Ratio(_rows(cell for cell in fraud if cell.outcome is not Outcome.PASS), frauds),
         caught_low=Ratio(_rows(cell for cell in fraud if cell.lower is not Outcome.PASS), frauds),
         caught_high=Ratio(_rows(cell for cell in fraud if cell.upper is not Outcome.PASS), frauds),
         precision=Ratio(sum(one.hits for one in precisions.values()), sum(one.of for one in precisions.values())),
         precisions=precisions,
         turned_away=Ratio(outcomes[Outcome.REJECT].genuine, genuine),
-        labelled=Ratio(frauds + genuine, backtest.rows),
+        labelled=Ratio(frauds + genuine, rows),
     )
 
 

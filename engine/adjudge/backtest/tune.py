@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,6 +17,8 @@ from adjudge.backtest.curves import Counts, curve, digits_for
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import first
 from adjudge.backtest.measures import Ratio
+from adjudge.backtest.run import Runner
+from adjudge.backtest.segments import Segment, segments
 from adjudge.backtest.tunable_thresholds import TunableThreshold, tunable_thresholds, turned
 from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
@@ -137,6 +139,17 @@ def tune(
         fixed=fixed,
         policy=turned(policy, values),
     )
+
+
+def judged_by(
+    connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset, tuned: Tuned, slot: str
+) -> list[tuple[Segment, Segment]]:
+    """Return what the policy does now, and then, on the rows that judge, by the values of a field."""
+    later = f"{dataset.roles['at']} > timestamp '{tuned.split.isoformat(sep=' ')}'"
+    judging = replace(dataset, relation=f"(select * from {dataset.relation} where {later})")
+    both = (Runner(connection, policy, judging, "n_"), Runner(connection, tuned.policy, judging, "t_"))
+    now, then = (segments(runner, judging, slot) for runner in both)
+    return list(zip(now, then, strict=True))
 
 
 def _split(connection: duckdb.DuckDBPyConnection, dataset: Dataset, share: float) -> tuple[str, str, datetime]:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from adjudge.cli.backtest import map_option, mapping_of, memory_option, opened, threads_option
 from adjudge.cli.compare import Share, ShareType
 from adjudge.cli.extras import extra
 from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, diff_text, format_option, print_exact, print_json, say
 from adjudge.cli.settings import Settings
+from adjudge.cli.slices import slice_options
+from adjudge.cli.tables import Table, table_options
+from adjudge.model import Outcome
 from adjudge.policy.loading.load import read_policy_file
 from adjudge.policy.policy import Policy
+from adjudge.policy.slices import Slice, segment_slot
 from adjudge.texts import in_digits
 
 if TYPE_CHECKING:
     from adjudge.backtest.measures import Ratio
+    from adjudge.backtest.segments import Segment
     from adjudge.backtest.tunable_thresholds import TunableThreshold
     from adjudge.backtest.tune import Goal, Tuned
 
@@ -62,9 +66,8 @@ FRONTIER_MAX = 12
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the policy with the new numbers here.",
 )
-@map_option
-@memory_option
-@threads_option
+@table_options
+@slice_options
 @format_option
 @click.pass_obj
 def command(
@@ -80,9 +83,8 @@ def command(
     only: tuple[str, ...],
     split: Share,
     output: Path | None,
-    mapped: tuple[str, ...],
-    memory: str,
-    threads: int | None,
+    table: Table,
+    wanted: Slice,
     form: str,
 ) -> int:
     """Find thresholds for a target, and show them as a change for a person to accept.
@@ -91,8 +93,8 @@ def command(
     times and labels. Exit status 1 where the later rows miss the target.
     """
     with extra("backtest"):
-        from adjudge.backtest.duck import connect
-        from adjudge.backtest.tune import Goal, rewritten, tune
+        from adjudge.backtest.report.data import slice_data
+        from adjudge.backtest.tune import Goal, judged_by, rewritten, tune
     goal = Goal(
         max_review=max_review.share if max_review is not None else None,
         max_miss=max_miss.share if max_miss is not None else None,
@@ -106,19 +108,26 @@ def command(
     check_folder(output)
     catalogue = settings.catalogue()
     loaded = Policy(read_policy_file(policy, catalogue), catalogue.overloads())
-    with connect(memory=memory, threads=threads) as connection, opened(
-        connection, settings.registry(), [loaded], data, mapping_of(mapped)
+    with table.connected() as connection, table.opened(
+        connection, settings.registry(), [loaded], data, wanted
     ) as datasets:  # fmt: skip
         progress = (lambda name: say(f"  looking at {name}", err=True)) if _is_seen() else None
+        slot = segment_slot(loaded, wanted.by) if wanted.by is not None else None
         tuned = tune(connection, loaded, datasets[0], goal, only=only, split=split.share, progress=progress)
+        judged = judged_by(connection, loaded, datasets[0], tuned, slot) if slot is not None else None
     old = loaded.typed.source.part(0)[0].text
     new = rewritten(loaded, tuned.values)
     diff = diff_text(old, new, str(policy), str(output or policy))
     met = _met(goal, tuned)
     if form == JSON:
-        print_json({**_data(tuned, diff, met), "absent": list(datasets[0].absent)})
+        by = {"by": wanted.by, "segments": [_segment(*pair) for pair in judged]} if judged is not None else {}
+        print_json({**_data(tuned, diff, met), "absent": list(datasets[0].absent), **slice_data(datasets[0]), **by})
     else:
+        if datasets[0].sliced is not None:
+            say(f"slice {datasets[0].sliced}")
         say(*_text(tuned, goal, met))
+        if judged is not None:
+            say("", *_by(str(wanted.by), judged))
         if datasets[0].absent:
             say(f"not in the data, so unknown on every row: {', '.join(datasets[0].absent)}")
         say("", *([] if diff else ["no change: the thresholds are already where they are best"]))
@@ -181,6 +190,30 @@ def _text(tuned: Tuned, goal: Goal, met: dict[str, bool]) -> Iterator[str]:
         yield f"  {percent(result.review.share):>8}{percent(result.miss.share):>9}  {said}"
     for threshold, why in tuned.fixed:
         yield f"left alone: {threshold.name}: {why}"
+
+
+def _by(name: str, judged: Sequence[tuple[Segment, Segment]]) -> Iterator[str]:
+    from adjudge.backtest.report.words import columns, percent, short
+
+    def pair(now: Ratio, then: Ratio) -> str:
+        return f"{percent(now.share)} → {percent(then.share)}"
+
+    head = [f"judged, by {name}", "rows", "review", "reject", "frauds caught", "turned away"]
+    rows = []
+    for now, then in judged:
+        cells = [now.title, f"{now.measures.rows:,}"]
+        cells += [pair(*(one.measures.share(outcome) for one in (now, then)))
+                  for outcome in (Outcome.REVIEW, Outcome.REJECT)]  # fmt: skip
+        for what in ("caught", "turned_away"):
+            cells.append(" → ".join(short(getattr(one.measures, what)) for one in (now, then)))
+        rows.append(cells)
+    yield from columns([head, *rows])
+
+
+def _segment(now: Segment, then: Segment) -> dict[str, Any]:
+    from adjudge.backtest.report.data import segment_data
+
+    return {"value": now.value, "others": now.others, "now": segment_data(now), "then": segment_data(then)}
 
 
 _TOLD = {"review": "review", "reject": "reject", "miss": "frauds missed", "turned_away": "turned away"}

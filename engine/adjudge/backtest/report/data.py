@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
+from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report.study import Moves, Study
 from adjudge.backtest.run import VerdictCount
+from adjudge.backtest.segments import Segment
 from adjudge.model import OUTCOMES
 
 
@@ -17,6 +20,8 @@ def data(study: Study) -> dict[str, Any]:
     return {
         "data": str(first.dataset.path),
         "rows": first.rows,
+        **slice_data(first.dataset),
+        "by": study.by,
         "policies": [_policy(study, at) for at in range(len(study.titles))],
         "moves": [_moves(moves) for moves in study.moves],
         "thresholds": [
@@ -40,6 +45,11 @@ def data(study: Study) -> dict[str, Any]:
             for threshold, settings in plotted.curves.items()
         ],
     }
+
+
+def slice_data(dataset: Dataset) -> dict[str, Any]:
+    """Return which rows were looked at; null of all."""
+    return {"slice": asdict(dataset.sliced) if dataset.sliced is not None else None}
 
 
 def _policy(study: Study, at: int) -> dict[str, Any]:
@@ -85,7 +95,22 @@ def _policy(study: Study, at: int) -> dict[str, Any]:
             "rows": backtest.overlap_rows,
             "pairs": [{"rules": list(pair), "rows": rows} for pair, rows in sorted(backtest.overlap.items())],
         },
+        **({"segments": [segment_data(one) for one in study.segments[at]]} if study.by is not None else {}),
         "cells": [_cell(cell) for cell in backtest.cells],
+    }
+
+
+def segment_data(one: Segment) -> dict[str, Any]:
+    """Return what is told of a segment."""
+    measures = one.measures
+    names = ("settled", "labelled", "caught", "turned_away")
+    return {
+        "value": one.value,
+        "others": one.others,
+        "rows": measures.rows,
+        "outcomes": {outcome.value: count.rows for outcome, count in measures.outcomes.items()},
+        "measures": {name: _ratio(getattr(measures, name)) for name in names},
+        "moved": _ratio(one.moved) if one.moved is not None else None,
     }
 
 

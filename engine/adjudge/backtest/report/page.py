@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report import plots
 from adjudge.backtest.report.study import Moves, Study
-from adjudge.backtest.report.words import RULES_MAX, pairs, percent, period, remarks
+from adjudge.backtest.report.words import RULES_MAX, pairs, percent, period, remarks, segment_table
 from adjudge.model import OUTCOMES
 from adjudge.policy.explaining.scorecard_moves import MOVED_BY, most
 from adjudge.texts import in_html
@@ -54,6 +54,10 @@ def page(study: Study) -> str:
 
 def _body(study: Study) -> Iterator[str]:
     yield from _side_by_side(study)
+    if study.by is not None:
+        for at, title in enumerate(study.titles):
+            yield f"<h2>{in_html(title)} by {in_html(study.by)}</h2>"
+            yield _table(*segment_table(study, at))
     trend = plots.over_time(study.titles, study.backtests)
     if trend is not None:
         dashes = (

@@ -11,8 +11,10 @@ from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import Progress
 from adjudge.backtest.measures import Measures, measure
 from adjudge.backtest.run import Backtest, Flow, Runner
+from adjudge.backtest.segments import Segment, segments
 from adjudge.backtest.tunable_thresholds import TunableThreshold, tunable_thresholds
 from adjudge.policy.policy import Policy
+from adjudge.policy.slices import segment_slot
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,6 +49,7 @@ class Plotted:
 class Study:
     """One dataset under some policies, the first of which the others are held against.
 
+    by: the field whose values make `segments`, a set of them for each policy.
     plotted: fields with thresholds in the last policy, where plots were wanted; left_out: how many thresholds had none.
     """
 
@@ -56,6 +59,8 @@ class Study:
     moves: Sequence[Moves]
     plotted: Sequence[Plotted] = ()
     left_out: int = 0
+    by: str | None = None
+    segments: Sequence[Sequence[Segment]] = ()
 
 
 def study(
@@ -64,9 +69,14 @@ def study(
     datasets: Sequence[Dataset],
     *,
     plots: bool = False,
+    by: str | None = None,
     progress: Progress | None = None,
 ) -> Study:
-    """Run policies over data. policies: with their titles. datasets: the same data, as each policy reads it."""
+    """Run policies over data. Raises DataError where `by` is no field whose values make segments.
+
+    policies: with their titles. datasets: the same data, as each policy reads it. by: a field of the first policy.
+    """
+    slot = segment_slot(policies[0][1], by) if by is not None else None
     runners = [
         Runner(connection, policy, dataset, prefix=f"p{at}_")
         for at, ((_, policy), dataset) in enumerate(zip(policies, datasets, strict=True))
@@ -92,11 +102,15 @@ def study(
     return Study(
         titles=titles,
         backtests=backtests,
-        measures=[measure(one) for one in backtests],
+        measures=[measure(one.cells) for one in backtests],
         moves=moves,
         plotted=plotted,
         left_out=left_out,
-    )
+        by=by,
+        segments=[
+            segments(runner, datasets[0], slot, runners[0] if at else None) for at, runner in enumerate(runners)
+        ] if slot is not None else (),
+    )  # fmt: skip
 
 
 def _plots(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset) -> tuple[tuple[Plotted, ...], int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report.study import Moves, Study
-from adjudge.backtest.report.words import RULES_MAX, pairs, percent, period, remarks
+from adjudge.backtest.report.words import RULES_MAX, columns, pairs, percent, period, remarks, segment_table
 from adjudge.backtest.run import Backtest
 from adjudge.model import OUTCOMES
 from adjudge.policy.explaining.scorecard_moves import MOVED_BY, most
@@ -18,7 +18,14 @@ def text(study: Study) -> str:
     when = period(first)
     lines = [f"{first.rows:,} rows{f', {when}' if when else ''}, from {first.dataset.path}"]
     for at, title in enumerate(study.titles):
-        lines += ["", title, *_outcomes(study, at), *(f"  {one}" for one in remarks(study, at)), *_rules(study, at)]
+        lines += [
+            "",
+            title,
+            *_outcomes(study, at),
+            *(f"  {one}" for one in remarks(study, at)),
+            *_segments(study, at),
+            *_rules(study, at),
+        ]
     for moves in study.moves:
         lines += ["", *_moves(moves)]
     return "\n".join(lines)
@@ -36,6 +43,13 @@ def _outcomes(study: Study, at: int) -> Iterator[str]:
         line = f"  {outcome:<8}{one.rows:>13,}{percent(Ratio(one.rows, measures.rows).share):>9}"
         line += f"{one.fraud:>10,}{one.genuine:>10,}{one.unlabelled:>12,}" if has_labels else ""
         yield line + (f"{one.cost:>16,.2f}" if has_cost else "")
+
+
+def _segments(study: Study, at: int) -> Iterator[str]:
+    if study.by is None:
+        return
+    head, rows = segment_table(study, at)
+    yield from columns([head, *rows])
 
 
 def _rules(study: Study, at: int) -> Iterator[str]:

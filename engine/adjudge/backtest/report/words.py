@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report.study import Study
 from adjudge.backtest.run import Backtest
+from adjudge.model import OUTCOMES
 
 RULES_MAX = 40
 PAIRS_MAX = 8
@@ -56,6 +57,8 @@ def remarks(study: Study, at: int) -> Iterator[str]:
         yield f"genuine ones turned away {ratio(measures.turned_away)}"
     else:
         yield "no labels: nothing can be said of what was caught"
+    if backtest.dataset.sliced is not None:
+        yield f"slice {backtest.dataset.sliced}"
     if backtest.dataset.absent:
         yield f"not in the data, so unknown on every row: {', '.join(backtest.dataset.absent)}"
     yield from backtest.dataset.notes
@@ -67,3 +70,37 @@ def pairs(backtest: Backtest) -> Sequence[str]:
     """Return the rules that are most often true together."""
     found = sorted(backtest.overlap.items(), key=lambda item: (-item[1], item[0]))[:PAIRS_MAX]
     return [f"{one} and {other}: {rows:,}" for (one, other), rows in found]
+
+
+def segment_table(study: Study, at: int) -> tuple[list[str], list[list[str]]]:
+    """Return the head and the rows of the table by segment; shares are of the segment's rows, frauds of its frauds."""
+    found = study.segments[at]
+    has_labels, has_moved = study.measures[at].labelled.hits > 0, any(one.moved is not None for one in found)
+    head = ["by " + str(study.by), "rows", *(outcome.value for outcome in OUTCOMES), "settled"]
+    head += ["frauds caught", "turned away"] if has_labels else []
+    head += ["moved"] if has_moved else []
+    rows = []
+    for one in found:
+        measures = one.measures
+        row = [one.title, f"{measures.rows:,}"]
+        row += [percent(measures.share(outcome).share) for outcome in OUTCOMES]
+        row.append(percent(measures.settled.share))
+        if has_labels:
+            row += [short(measures.caught), short(measures.turned_away)]
+        if has_moved:
+            row.append(percent(one.moved.share) if one.moved is not None else "–")
+        rows.append(row)
+    return head, rows
+
+
+def short(one: Ratio) -> str:
+    """Return `88 of 100`."""
+    return f"{one.hits:,} of {one.of:,}" if one.of else "–"
+
+
+def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield rows as lines, the first cell of each at the left and the others at the right of their columns."""
+    widths = [max(len(row[at]) for row in rows) + 2 for at in range(len(rows[0]))]
+    for first, *others in rows:
+        cells = (f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))
+        yield f"  {first:<{widths[0]}}" + "".join(cells)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,19 +13,23 @@ import click
 
 from adjudge.audit.bodies import PolicyBody
 from adjudge.audit.kinds import bodies
-from adjudge.cli.backtest import map_option, mapping_of, memory_option, opened, threads_option
 from adjudge.cli.extras import extra
 from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.logs import is_log
 from adjudge.cli.output import JSON, format_option, print_json, say
 from adjudge.cli.settings import Settings
+from adjudge.cli.slices import slice_options
+from adjudge.cli.tables import Table, table_options
 from adjudge.policy.loading.load import read_policy_file
 from adjudge.policy.policy import Policy
+from adjudge.policy.slices import Slice, segment_slot
 from adjudge.replay.decisions import load_recorded
 
 if TYPE_CHECKING:
     from adjudge.backtest.drift import Drift, Window
+
+TOO_FEW = "its calibration set has too few rows"
 
 
 @click.command("drift")
@@ -39,7 +44,7 @@ if TYPE_CHECKING:
     "--reference", type=click.Path(exists=True, path_type=Path), help="The calibration set, as data of the same kind."
 )
 @click.option(
-    "--until",
+    "--before",
     type=click.DateTime(["%Y-%m-%d"]),
     help="The calibration set is what came before this day.  [default: the policy's newest `calibration`]",
 )
@@ -59,9 +64,8 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the newest window's numbers to this file, for Prometheus' textfile collector.",
 )
-@map_option
-@memory_option
-@threads_option
+@table_options
+@slice_options
 @format_option
 @click.pass_obj
 def drift_command(
@@ -69,52 +73,65 @@ def drift_command(
     data: Path,
     policy_file: Path | None,
     reference: Path | None,
-    until: datetime | None,
+    before: datetime | None,
     days: int,
     psi: float,
     ks: float,
     unknown: float,
     verbose: bool,
     metrics: Path | None,
-    mapped: tuple[str, ...],
-    memory: str,
-    threads: int | None,
+    table: Table,
+    wanted: Slice,
     form: str,
 ) -> int:
     """Say which fields have moved away from what the thresholds were set on.
 
     DATA is a log, an export, or Parquet or CSV with a time. Each window of days is held against the calibration set:
-    PSI, KS, and the share of rows without the field. Exit status 1 where a field's newest window raises an alarm.
+    PSI, KS, and the share of rows without the field. Exit status 1 where a field's newest window raises an alarm;
+    segments (--by) are shown, and raise none. --since and --until say which windows, --where which rows of both sets.
     """
     with extra("backtest"):
-        from adjudge.backtest.drift import drift
-        from adjudge.backtest.duck import connect
+        from adjudge.backtest.drift import Sets, drift, drift_by
+        from adjudge.backtest.slices import sliced
     check_folder(metrics)
     policy = _policy(settings, data, policy_file)
-    day = until.date() if until is not None else None
+    day = before.date() if before is not None else None
     if day is None and reference is None:
         day = max((one.on for one in policy.typed.calibration.values()), default=None)
         if day is None:
-            raise click.UsageError("say what the calibration set is: --reference DATA or --until DAY")
-    mapping, registry = mapping_of(mapped), settings.registry()
-    with connect(memory=memory, threads=threads) as connection, opened(
-        connection, registry, [policy], data, mapping) as found:  # fmt: skip
-        if reference is None:
-            drifts = drift(connection, policy.typed, found[0], until=day, days=days)
-        else:
-            with opened(connection, registry, [policy], reference, mapping) as before:
-                drifts = drift(connection, policy.typed, found[0], reference=before[0], until=day, days=days)
+            raise click.UsageError("say what the calibration set is: --reference DATA or --before DAY")
+    registry = settings.registry()
+    slot = segment_slot(policy, wanted.by) if wanted.by is not None else None
+    always = replace(wanted, since=None, until=None)  # times are of the windows; the calibration set has its own
+    with ExitStack() as stack:
+        connection = stack.enter_context(table.connected())
+        (whole,) = stack.enter_context(table.opened(connection, registry, [policy], data, always))
+        (found,) = sliced(connection, [whole], policy, replace(wanted, where=None))
+        before_ = whole
+        if reference is not None:
+            (before_,) = stack.enter_context(table.opened(connection, registry, [policy], reference, always))
+        sets = Sets(found, before_, until=day, has_reference=reference is not None, days=days)
+        drifts = drift(connection, policy.typed, sets)
+        by = drift_by(connection, policy.typed, sets, slot) if slot is not None else {}
     limits = _Limits(psi, ks, unknown)
     alarms = [one for one in drifts if one.windows and limits.are_passed(one.windows[-1], one)]
     if metrics is not None:
         write_file(metrics, "".join(f"{line}\n" for line in _metrics(policy.name, drifts, limits)))
     if form == JSON:
         names, fields = [one.field for one in alarms], [asdict(one) for one in drifts]
-        print_json({"policy": policy.name, "alarms": names, "absent": list(found[0].absent), "fields": fields})
+        more: dict[str, object] = {"slice": str(wanted) if not wanted.is_all else None}
+        if slot is not None:
+            more |= {"by": slot, "segments": {name: [asdict(one) for one in part] for name, part in by.items()}}
+        print_json({"policy": policy.name, "alarms": names, "absent": list(found.absent), "fields": fields, **more})
     else:
+        for one in (whole.sliced, found.sliced):
+            if one is not None:
+                say(f"slice {one}")
         say(*_text(drifts, limits, verbose))
-        if found[0].absent:
-            say(f"not in the data: {', '.join(found[0].absent)}")
+        for name, part in by.items():
+            say("", f"{slot}: {name}", *(_text(part, limits, verbose) if part else [TOO_FEW]))
+        if found.absent:
+            say(f"not in the data: {', '.join(found.absent)}")
         said = f"PSI {psi:g}, KS {ks:g} or {unknown:.0%} more unknown, and more"
         say(f"{len(alarms)} of {len(drifts)} fields have drifted: {said}")
     return FINDINGS if alarms else FINE

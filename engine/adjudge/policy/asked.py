@@ -1,0 +1,58 @@
+"""Conditions that are asked of a policy's fields from outside it, such as which decisions somebody wants to see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from adjudge.errors import PolicyError, PolicyErrors
+from adjudge.expr.check import Environment, check
+from adjudge.expr.nodes import Node, names_in
+from adjudge.expr.parse import parse
+from adjudge.expr.python import compile_condition
+from adjudge.policy.policy import Policy
+from adjudge.source import Source
+from adjudge.values.types import BOOL, STRING, ListType, Type
+
+Answer = Callable[[Mapping[str, object]], object]
+"""Returns a condition's value for known slots by full name, as `Policy.read` has them; None where it is unknown."""
+
+
+def asked(policy: Policy, text: str, name: str) -> Node:
+    """Return a condition over a policy's fields, variables and lists, typed. Raises PolicyErrors.
+
+    name: what to call the text in errors, such as `--where`.
+    """
+    typed, source = policy.typed, Source(name, text)
+    names: dict[str, Type] = {slot: field.type for slot, field in typed.slots.items()}
+    names |= {variable: node.type for variable, node in typed.variables.items() if node.type is not None}
+    names |= {f"lists.{one}": ListType(STRING) for one in typed.lists}
+    try:
+        tree = parse(source.whole())
+    except PolicyError as error:
+        raise PolicyErrors([error]) from None
+    node, errors = check(tree, Environment(names, policy.functions), source=source, expect=BOOL)
+    if node is None:
+        raise PolicyErrors(errors)
+    return node
+
+
+def answering(policy: Policy, node: Node) -> Answer:
+    """Compile a typed condition over a policy's slots, through the variables that it reads."""
+    typed, functions = policy.typed, policy.functions
+    lists = {f"lists.{name}": items for name, items in typed.lists.items()}
+    read = {*names_in(node)}
+    steps: list[tuple[str, Answer]] = []
+    for name in reversed(list(typed.variables)):  # each reads only those before it
+        if name in read:
+            variable = typed.variables[name]
+            read |= names_in(variable).keys()
+            steps.insert(0, (name, compile_condition(variable, functions=functions, constants=lists)))
+    condition = compile_condition(node, functions=functions, constants=lists)
+
+    def answer(slots: Mapping[str, object]) -> object:
+        known = dict(slots)
+        for name, step in steps:
+            known[name] = step(known)
+        return condition(known)
+
+    return answer

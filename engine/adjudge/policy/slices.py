@@ -1,0 +1,82 @@
+"""Slices: which decisions of a log, or which rows of a table, are looked at, and by what they are told apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from adjudge.errors import DataError, did_you_mean
+from adjudge.policy.policy import Policy
+from adjudge.values.types import BOOL, DOUBLE, INT, is_text
+
+UNKNOWN = "unknown"
+"""What the segment is called in which a field is unknown. It is shown without quotes, and is no text of the data's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """What is asked for; all of it must hold.
+
+    since: the first moment; until: the first moment after it, both aware. where: a condition over a policy's fields; a
+    decision of which it is unknown whether it holds is not in the slice, and is counted. by: a field whose values make
+    the segments, of which unknown is one.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    where: str | None = None
+    by: str | None = None
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is left out."""
+        return self.since is None and self.until is None and self.where is None
+
+    @property
+    def has_times(self) -> bool:
+        """Whether it begins or ends at a time."""
+        return self.since is not None or self.until is not None
+
+    def holds_at(self, at: datetime | None) -> bool:
+        """Whether a moment is within it; an unknown one is only where no time is asked for."""
+        if at is None:
+            return not self.has_times
+        return (self.since is None or at >= self.since) and (self.until is None or at < self.until)
+
+    def __str__(self) -> str:
+        parts = [f"since {said_time(self.since)}"] if self.since is not None else []
+        parts += [f"before {said_time(self.until)}"] if self.until is not None else []
+        parts += [f"where {self.where}"] if self.where is not None else []
+        return ", ".join(parts)
+
+
+def said_time(at: datetime) -> str:
+    """Return a moment as reports say it, with its zone."""
+    utc = at.astimezone(UTC)
+    return f"{utc:%Y-%m-%d %H:%M:%S} UTC" if utc.second or utc.microsecond else f"{utc:%Y-%m-%d %H:%M} UTC"
+
+
+def segment_slot(policy: Policy, name: str) -> str:
+    """Return the slot whose values make segments. Raises DataError where it is none of which they can be made."""
+    slots = policy.typed.slots
+    if name not in slots:
+        raise DataError(f"--by {name}: the policy {policy.name} has no such field", did_you_mean(name, slots))
+    field = slots[name]
+    if field.personal:
+        hint = "name a field that is not, such as a country; --where can read it"
+        raise DataError(f"--by {name}: the field is personal, and its values stand in no report", hint)
+    if field.type not in (BOOL, INT, DOUBLE) and not is_text(field.type):
+        hint = "name a text, an enum, a bool or a number; of the others --where can ask"
+        raise DataError(f"--by {name}: a field of the type {field.type} makes no segments", hint)
+    return name
+
+
+def segment_of(value: object) -> str | None:
+    """Return the segment of a value; None where it is unknown."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return repr(value).removesuffix(".0")
+    return str(value)
