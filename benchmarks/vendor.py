@@ -138,7 +138,7 @@ async def overhead(url: str, face: Face) -> list[float]:
     with tempfile.TemporaryDirectory() as directory:
         trail = AuditTrail.open(directory, durability="flush")
         async with connect(loopback=True) as bare, connect(loopback=True) as http, engine_of(url, trail) as engine:
-            client, asker = Client(http=http, endpoint=parse_endpoint(url)), DEEPFAKE.open({"endpoint": url})
+            client, plugged = Client(http=http, endpoint=parse_endpoint(url)), DEEPFAKE.open({"endpoint": url})
             prepared = client.request(DETECTION, face, SANDBOX_CREDENTIALS)
             target, headers, content = str(prepared.url), dict(prepared.headers), prepared.content
 
@@ -151,7 +151,7 @@ async def overhead(url: str, face: Face) -> list[float]:
                 await client.detect(DETECTION, face, SANDBOX_CREDENTIALS, deadline=monotonic() + DEADLINE_S)
 
             async def fetch() -> None:
-                await asker.fetch(context_of(next(numbers), face))
+                await plugged.fetch(context_of(next(numbers), face))
 
             async def decide() -> None:
                 request = Request(merchant_biz_id=f"{next(numbers):032d}", scene_code="bench00001", face=face)
@@ -161,7 +161,7 @@ async def overhead(url: str, face: Face) -> list[float]:
             try:
                 return await in_turn_us([post, detect, fetch, decide])
             finally:
-                await asker.aclose()
+                await plugged.aclose()
 
 
 def faces(number: int) -> list[Face]:
@@ -187,13 +187,13 @@ async def run(url: str, through: str) -> dict[str, float]:
     one call had been made. To be run in a process that has done nothing else.
     """
     async with engine_of(url) as engine:
-        asker: ProviderClient = DEEPFAKE.open({"endpoint": url})
+        plugged: ProviderClient = DEEPFAKE.open({"endpoint": url})
 
         async def ask(number: int, face: Face) -> bool:
             if through == "engine":
                 request = Request(merchant_biz_id=f"{number:032d}", scene_code="bench00001", face=face)
                 return (await engine.decide(request)).verdict.settled
-            return (await asker.fetch(context_of(number, face)))["result"] == "low"
+            return (await plugged.fetch(context_of(number, face)))["result"] == "low"
 
         try:
             asked = faces(FLYING + 1)
@@ -204,7 +204,7 @@ async def run(url: str, through: str) -> dict[str, float]:
             took_s = perf_counter() - start
             peak = memory_bytes("VmHWM")
         finally:
-            await asker.aclose()
+            await plugged.aclose()
     async with connect(loopback=True) as http:
         client = Client(http=http, endpoint=parse_endpoint(url))
         body = len(client.request(DETECTION, asked[0], SANDBOX_CREDENTIALS).content)

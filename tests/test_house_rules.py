@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,19 +13,28 @@ ROOT = Path(__file__).parents[1]
 MODULES = sorted(path for root in ("engine", "plugins") for path in (ROOT / root).rglob("*.py"))
 
 
-def attributes(tree: ast.AST) -> Iterator[ast.Attribute]:
-    return (node for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+Nodes = Sequence[ast.AST]
 
 
-def splits_lines_anyhow(tree: ast.AST) -> list[int]:
+@cache
+def nodes_of(path: Path) -> Nodes:
+    """Everything in a module: read and taken apart once for all rules."""
+    return list(ast.walk(ast.parse(path.read_text("utf-8"))))
+
+
+def attributes(nodes: Nodes) -> Iterator[ast.Attribute]:
+    return (node for node in nodes if isinstance(node, ast.Attribute))
+
+
+def splits_lines_anyhow(nodes: Nodes) -> list[int]:
     """Lines that use `str.splitlines` or `bytes.splitlines`: they cut at U+2028, form feeds and more."""
-    return [node.lineno for node in attributes(tree) if node.attr == "splitlines"]
+    return [node.lineno for node in attributes(nodes) if node.attr == "splitlines"]
 
 
-def prints_past_the_streams(tree: ast.AST) -> list[int]:
+def prints_past_the_streams(nodes: Nodes) -> list[int]:
     """Lines that print by other ways than those that show what is hidden, and say what could not be written."""
-    echoes = [node.lineno for node in attributes(tree) if node.attr in ("echo", "secho", "echo_via_pager")]
-    return echoes + [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "print"]
+    echoes = [node.lineno for node in attributes(nodes) if node.attr in ("echo", "secho", "echo_via_pager")]
+    return echoes + [node.lineno for node in nodes if isinstance(node, ast.Name) and node.id == "print"]
 
 
 TEXT_MODES = {"open": 1, "read_text": 0, "write_text": 1, "TextIOWrapper": 1, "fdopen": 2, "reconfigure": 0}
@@ -47,32 +57,32 @@ OF_OURS = (
 """Whose `open` opens no text."""
 
 
-def escapes_by_itself(tree: ast.AST) -> list[int]:
+def escapes_by_itself(nodes: Nodes) -> list[int]:
     """Lines that take `escape` of `html`, which leaves in what reorders and hides a text."""
-    found = (node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == "html")
+    found = (node for node in nodes if isinstance(node, ast.ImportFrom) and node.module == "html")
     return [node.lineno for node in found] + [
-        node.lineno for node in ast.walk(tree) if isinstance(node, ast.Import) and node.names[0].name == "html"
+        node.lineno for node in nodes if isinstance(node, ast.Import) and node.names[0].name == "html"
     ]
 
 
-def takes_slots_apart_by_itself(tree: ast.AST) -> list[int]:
-    """Lines that cut a name by its dots, or spell how the list of what is outside a vocabulary is called."""
+def takes_slots_apart_by_itself(nodes: Nodes) -> list[int]:
+    """Lines that cut a name by its dots, or spell the name of a policy's list, or of what is outside a vocabulary."""
     cuts = (
         call.lineno
-        for call in ast.walk(tree)
+        for call in nodes
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)
         and call.func.attr in ("partition", "rpartition", "split", "rsplit")
         and any(isinstance(given, ast.Constant) and given.value == "." for given in call.args)
     )
-    texts = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
-    return [*cuts, *(text.lineno for text in texts if text.value.endswith("novel_"))]
+    texts = (node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return [*cuts, *(text.lineno for text in texts if text.value == "lists." or text.value.endswith("novel_"))]
 
 
-def leaves_the_encoding_to_the_locale(tree: ast.AST) -> list[int]:
+def leaves_the_encoding_to_the_locale(nodes: Nodes) -> list[int]:
     """Lines that open, read or write a text without saying in which encoding."""
     found = []
-    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+    for call in (node for node in nodes if isinstance(node, ast.Call)):
         name = getattr(call.func, "attr", getattr(call.func, "id", ""))
         owner = getattr(call.func, "value", None)
         of = getattr(owner, "attr", getattr(owner, "id", ""))
@@ -91,14 +101,14 @@ def leaves_the_encoding_to_the_locale(tree: ast.AST) -> list[int]:
     return found
 
 
-Rule = tuple[Callable[[ast.AST], list[int]], str, tuple[str, ...]]
+Rule = tuple[Callable[[Nodes], list[int]], str, tuple[str, ...]]
 RULES: dict[str, Rule] = {
     "splitlines": (splits_lines_anyhow, "use adjudge.texts.split_lines", ()),
     "html": (escapes_by_itself, "use adjudge.texts.in_html", ("adjudge/texts.py",)),
     "encoding": (leaves_the_encoding_to_the_locale, "say encoding='utf-8', or read bytes", ()),
     "slots": (
         takes_slots_apart_by_itself,
-        "use TypedPolicy.parts, or what adjudge.policy.slots has",
+        "use TypedPolicy.parts or .constants, or what adjudge.policy.slots and adjudge.expr.nodes have",
         (
             "policy/slots.py",
             "adjudge/model.py",  # which stands below it, as the language of conditions does
@@ -118,6 +128,7 @@ RULES: dict[str, Rule] = {
 """Each: what finds it, what to do, and the modules that may."""
 
 
+@pytest.mark.xdist_group("house rules")
 @pytest.mark.parametrize("rule", RULES)
 def test_modules_keep_the_rule(rule: str) -> None:
     find, instead, excepted = RULES[rule]
@@ -125,7 +136,7 @@ def test_modules_keep_the_rule(rule: str) -> None:
         f"{path.relative_to(ROOT)}:{line}"
         for path in MODULES
         if not path.as_posix().endswith(excepted)
-        for line in find(ast.parse(path.read_text("utf-8")))
+        for line in find(nodes_of(path))
     ]
     assert not found, f"{rule}: {instead}: {', '.join(found)}"
 
@@ -143,6 +154,8 @@ def test_modules_keep_the_rule(rule: str) -> None:
         ("slots", "last = slot.rpartition('.')[2]"),
         ("slots", "found = name.startswith('novel_')"),
         ("slots", "name = f'{owner}.novel_{field}'"),
+        ("slots", "constants = {f'lists.{name}': values for name, values in lists.items()}"),
+        ("slots", "is_listed = name.startswith('lists.')"),
         ("encoding", "path.read_text()"),
         ("encoding", "path.open('w')"),
         ("encoding", "open(path)"),
@@ -150,4 +163,4 @@ def test_modules_keep_the_rule(rule: str) -> None:
     ],
 )
 def test_the_rule_sees_what_it_forbids(rule: str, text: str) -> None:
-    assert RULES[rule][0](ast.parse(text)) == [1]
+    assert RULES[rule][0](list(ast.walk(ast.parse(text)))) == [1]

@@ -245,7 +245,7 @@ def test_engine_survives_whatever_a_plugin_throws(thrown: type[BaseException], p
         if is_failing and here == place:
             raise thrown("CANARY")
 
-    class Asker:
+    class Client:
         async def fetch(self, context: object) -> Any:
             if place == "loop":
                 asyncio.get_running_loop().call_soon(throw, "loop")
@@ -268,9 +268,9 @@ def test_engine_survives_whatever_a_plugin_throws(thrown: type[BaseException], p
         async def decided(self, decision: Decision) -> None:
             throw("observer")
 
-    def opened(config: object) -> Asker:
+    def opened(config: object) -> Client:
         throw("open")
-        return Asker()
+        return Client()
 
     asked = [face(open=opened), device()]
     with capture_logs() as events:

@@ -18,7 +18,7 @@ from adjudge.plugin import Function
 from adjudge.policy import Policy, parse_policy
 from adjudge.policy.catalogue import Catalogue
 
-pytest.importorskip("z3", reason="needs the extra `analyze`")
+pytest.importorskip("z3", reason="needs the extra `proofs`")
 
 from adjudge.authoring.proofs.analyse import analyse
 from adjudge.authoring.proofs.inquiry import Found, Inquiry, NotProved, ProofResult, Proved

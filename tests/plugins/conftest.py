@@ -65,14 +65,14 @@ def ask() -> Callable[..., Answer]:
         provider: Provider, config: Mapping[str, Any], request: Request, *, seconds: float = 10.0, **facts: Any
     ) -> Answer:
         async def once() -> Answer:
-            asker = provider.open(config)
+            client = provider.open(config)
             context = Context(
                 request=request, signal="s", deadline=time.monotonic() + seconds, now=datetime.now(UTC), **facts
             )
             try:
-                return await asker.fetch(context)
+                return await client.fetch(context)
             finally:
-                await asker.aclose()
+                await client.aclose()
 
         return asyncio.run(once())
 

@@ -255,7 +255,7 @@ def test_fetch_clock_twenty_minutes_off_says_so(failing: Callable[..., SignalFai
 
 def test_fetch_many_at_once_share_one_client(sandbox: Sandbox, request_of: RequestOf) -> None:
     async def all_of_them() -> list[Answer]:
-        asker = DEEPFAKE.open({"endpoint": sandbox.url})
+        client = DEEPFAKE.open({"endpoint": sandbox.url})
         contexts = [
             Context(
                 request=request_of(merchant_biz_id=f"{number:032}"),
@@ -266,9 +266,9 @@ def test_fetch_many_at_once_share_one_client(sandbox: Sandbox, request_of: Reque
             for number in range(60)
         ]
         try:
-            return list(await asyncio.gather(*(asker.fetch(context) for context in contexts)))
+            return list(await asyncio.gather(*(client.fetch(context) for context in contexts)))
         finally:
-            await asker.aclose()
+            await client.aclose()
 
     sandbox.scenario = Scenario(merchant_biz_id={f"{7:032}": read_scenario({"default": FORGED}).default})
 
@@ -390,16 +390,16 @@ def test_secrets_and_pictures_stand_in_no_repr_log_or_traceback(
     said = []
 
     async def run() -> None:
-        asker = DEEPFAKE.open({"endpoint": endpoint.url})
+        client = DEEPFAKE.open({"endpoint": endpoint.url})
         context = Context(request=request_of(face), signal="s", deadline=time.monotonic() + 10, now=datetime.now(UTC))
         for body in (endpoint.body, None):
             endpoint.body = body
             try:
-                await asker.fetch(context)
+                await client.fetch(context)
             except SignalFailed as failed:
                 said.append("".join(traceback.format_exception(failed)))
-        said.append(f"{asker!r} {asker}")
-        await asker.aclose()
+        said.append(f"{client!r} {client}")
+        await client.aclose()
 
     asyncio.run(run())
 

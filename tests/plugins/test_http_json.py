@@ -504,9 +504,9 @@ def test_secrets_stand_in_no_repr_log_or_traceback(
     config = {"url": endpoint.url, "headers": {"authorization": "${DEVICE_TOKEN}"}}
 
     async def shown() -> str:
-        asker = HTTP_JSON.open(config)
-        await asker.aclose()
-        return repr(asker)
+        client = HTTP_JSON.open(config)
+        await client.aclose()
+        return repr(client)
 
     endpoint.body = None
     with pytest.raises(SignalFailed) as caught:

@@ -114,24 +114,24 @@ def test_fetch_changed_file_is_read_again_and_an_unchanged_one_is_not(
     monkeypatch.setattr(Path, "open", lambda self, *mode: opened.append(self) or path_open(self, *mode))
 
     async def run() -> list[Answer]:
-        asker = LISTS.open(listed(blocked))
+        client = LISTS.open(listed(blocked))
         context = Context(
             request=request_of(inputs={"email": "new"}),
             signal="s",
             deadline=time.monotonic() + 9,
             now=datetime.now(UTC),
         )
-        answers = [await asker.fetch(context), await asker.fetch(context)]
+        answers = [await client.fetch(context), await client.fetch(context)]
         replacement = blocked.with_suffix(".new")
         with path_open(replacement, "w") as file:
             file.write("new\n")
         replacement.replace(blocked)
-        answers += [await asker.fetch(context), await asker.fetch(context)]
+        answers += [await client.fetch(context), await client.fetch(context)]
         with path_open(blocked, "w") as file:
             file.write("old\n")
         os.utime(blocked, ns=(1, 1))
-        answers.append(await asker.fetch(context))
-        await asker.aclose()
+        answers.append(await client.fetch(context))
+        await client.aclose()
         return answers
 
     assert [answer["blocked"] for answer in asyncio.run(run())] == [False, False, True, True, False]
@@ -152,7 +152,7 @@ def test_fetch_file_that_an_archive_put_in_its_place_is_seen(
         os.utime(blocked, ns=(1, 1))
 
     async def run() -> None:
-        asker = LISTS.open(listed(blocked))
+        client = LISTS.open(listed(blocked))
 
         async def ask() -> None:
             context = Context(
@@ -161,7 +161,7 @@ def test_fetch_file_that_an_archive_put_in_its_place_is_seen(
                 deadline=time.monotonic() + 9,
                 now=datetime.now(UTC),
             )
-            answers.append((await asker.fetch(context))["blocked"] is True)
+            answers.append((await client.fetch(context))["blocked"] is True)
 
         blocked.write_text("KP\n")
         os.utime(blocked, ns=(1, 1))
@@ -177,7 +177,7 @@ def test_fetch_file_that_an_archive_put_in_its_place_is_seen(
             await ask()
             put("IR\n")
             await ask()
-        await asker.aclose()
+        await client.aclose()
 
     asyncio.run(run())
     assert answers == [True, False, False, False, True, True], "at rest it is read once more, and then no more"
@@ -199,18 +199,18 @@ def test_fetch_unreadable_file_is_unavailable(
 
 def test_fetch_file_that_vanishes_is_unavailable_until_it_is_back(blocked: Path, request_of: RequestOf) -> None:
     async def run() -> list[object]:
-        asker = LISTS.open(listed(blocked))
+        client = LISTS.open(listed(blocked))
         context = Context(
             request=request_of(inputs={"email": "42"}), signal="s", deadline=time.monotonic() + 9, now=datetime.now(UTC)
         )
-        seen: list[object] = [await asker.fetch(context)]
+        seen: list[object] = [await client.fetch(context)]
         away = blocked.rename(blocked.with_suffix(".away"))
         try:
-            await asker.fetch(context)
+            await client.fetch(context)
         except SignalFailed as failed:
             seen.append(failed.kind)
         away.rename(blocked)
-        return [*seen, await asker.fetch(context)]
+        return [*seen, await client.fetch(context)]
 
     assert asyncio.run(run()) == [{"blocked": True}, "unavailable", {"blocked": True}]
 
@@ -251,7 +251,7 @@ def test_derive_wrong_configuration_is_refused_at_its_key(
 
 
 def test_list_file_that_hangs_stops_no_other_and_no_closing(blocked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk of another machine that does not answer: its own list is unknown, more askers than threads or not."""
+    """A disk of another machine that does not answer: its own list is unknown, more calls than threads or not."""
     hung, asked = threading.Event(), []
     real = lists._ListFile._read
 

@@ -670,9 +670,9 @@ def test_fetch_many_tasks_share_one_session_and_keep_their_answers_apart(
     pictures = [png(plain(at, 0, 255 - at, size=(3, 2))) for at in range(64)]
 
     async def run() -> list[Answer]:
-        asker = ONNX_DETECTOR.open(said)
-        answers = await asyncio.gather(*(asker.fetch(context_of(data)) for data in pictures))
-        await asker.aclose()
+        client = ONNX_DETECTOR.open(said)
+        answers = await asyncio.gather(*(client.fetch(context_of(data)) for data in pictures))
+        await client.aclose()
         return answers
 
     assert asyncio.run(run()) == [{"red": at, "blue": 255 - at} for at in range(64)]
@@ -692,15 +692,15 @@ def test_fetch_model_that_was_missing_is_opened_when_it_is_there(flat: Build) ->
     away = model.rename(model.with_suffix(".away"))
 
     async def run() -> list[object]:
-        asker = ONNX_DETECTOR.open(config(model, {"a": {"index": 5}}))
+        client = ONNX_DETECTOR.open(config(model, {"a": {"index": 5}}))
         seen: list[object] = []
         for _ in range(2):
             try:
-                seen.append(await asker.fetch(context_of(png(numbered()))))
+                seen.append(await client.fetch(context_of(png(numbered()))))
             except SignalFailed as failed:
                 seen.append(failed.reason_code)
                 away.rename(model)
-        await asker.aclose()
+        await client.aclose()
         return seen
 
     assert asyncio.run(run()) == ["MODEL_UNREADABLE", {"a": 5}]
@@ -739,8 +739,8 @@ def test_fetch_leaves_the_event_loop_free_and_endedwhen_it_is_cancelled(
     endless: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     async def run() -> tuple[int, float]:
-        asker = ONNX_DETECTOR.open(config(endless, {"a": {}}))
-        tasks = [asyncio.create_task(asker.fetch(context_of(png(numbered())))) for _ in range(8)]
+        client = ONNX_DETECTOR.open(config(endless, {"a": {}}))
+        tasks = [asyncio.create_task(client.fetch(context_of(png(numbered())))) for _ in range(8)]
         ticks = 0
         ends = time.monotonic() + 1.0
         while time.monotonic() < ends:
@@ -751,7 +751,7 @@ def test_fetch_leaves_the_event_loop_free_and_endedwhen_it_is_cancelled(
         for task in tasks:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
-        await asker.aclose()
+        await client.aclose()
         assert all(isinstance(end, asyncio.CancelledError) for end in ended)
         return ticks, time.monotonic() - began
 
@@ -776,16 +776,16 @@ def test_fetch_cancelled_while_the_model_opens_leaves_it_to_the_others(
     said = config(flat(), {"a": {"index": 5}})
 
     async def run() -> Answer:
-        asker = ONNX_DETECTOR.open(said)
-        first = asyncio.create_task(asker.fetch(context_of(png(numbered()))))
-        second = asyncio.create_task(asker.fetch(context_of(png(numbered()))))
+        client = ONNX_DETECTOR.open(said)
+        first = asyncio.create_task(client.fetch(context_of(png(numbered()))))
+        second = asyncio.create_task(client.fetch(context_of(png(numbered()))))
         while not opened:
             await asyncio.sleep(0.01)
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
         opens.set()
         answer = await second
-        await asker.aclose()
+        await client.aclose()
         return answer
 
     assert asyncio.run(run()) == {"a": 5}

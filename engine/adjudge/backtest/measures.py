@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 from adjudge.backtest.run import VerdictCount
 from adjudge.model import OUTCOMES, Outcome
@@ -34,6 +35,10 @@ class Ratio:
         middle = (share + squared / (2 * self.of)) / (1 + squared / self.of)
         half = _Z * sqrt(share * (1 - share) / self.of + squared / (4 * self.of**2)) / (1 + squared / self.of)
         return max(0.0, middle - half), min(1.0, middle + half)
+
+    def document(self) -> dict[str, Any]:
+        """Return it as JSON has it."""
+        return {"hits": self.hits, "of": self.of, "share": self.share, "interval": self.interval}
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,8 +109,7 @@ def policy_sql(
     refused: texts of conditions that a database is known to refuse, with the reason.
     """
     typed = policy.typed
-    lists = {f"lists.{name}": items for name, items in typed.lists.items()}
-    translator = Translator(columns, typed.variables, lists, dialect, policy.functions)
+    translator = Translator(columns, typed.variables, typed.constants, dialect, policy.functions)
     card = typed.scorecard
     nodes = typed.conditions
     conditions: list[str] = []
@@ -154,7 +153,7 @@ def policy_sql(
 
 
 class _Verdict:
-    """Says the verdict over the columns of conditions, as `policy.verdict.Judge` does over masks."""
+    """Says the verdict over the columns of conditions, as `policy.program.verdict.VerdictBuilder` does over masks."""
 
     def __init__(self, typed: TypedPolicy, nodes: Sequence[Node], columns: Mapping[str, str], prefix: str) -> None:
         self.typed = typed

@@ -54,8 +54,6 @@ _META: Mapping[str, tuple[pa.DataType, Callable[[DecisionBody], object]]] = {
     "face.width": (pa.int64(), lambda body: body.face and body.face.width),
     "face.height": (pa.int64(), lambda body: body.face and body.face.height),
 }
-META = ("seq", *_META)
-"""Columns that every export has; what they hold is told in `docs/backtest.md`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal as OneOf
 from typing import cast
 
-from adjudge.expr.nodes import Binary, Conditional, Literal, Logic, Name, Node, Unary
+from adjudge.expr.nodes import Binary, Conditional, Literal, Logic, Name, Node, OrderOperator, Unary
+from adjudge.expr.operators import FLIPPED
 from adjudge.policy.policy import Policy
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
 from adjudge.values.fields import Field
 from adjudge.values.types import BOOL, DOUBLE, INT
 
-Operator = OneOf["<", "<=", ">", ">="]
-_FLIPPED: Mapping[str, Operator] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_SAME: Mapping[str, Operator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_SAME: Mapping[str, OrderOperator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +25,7 @@ class TunableThreshold:
     """
 
     slot: str
-    operator: Operator
+    operator: OrderOperator
     value: float
     where: str
     fact: Node
@@ -72,7 +70,7 @@ def _threshold(fact: Node, where: str, slots: Mapping[str, Field]) -> TunableThr
         case Binary(operator=operator, left=Name(name=slot), right=other):
             kind = _SAME.get(operator)
         case Binary(operator=operator, left=other, right=Name(name=slot)):
-            kind = _FLIPPED.get(operator)
+            kind = FLIPPED.get(operator)
         case _:
             return None
     value = _value(other)

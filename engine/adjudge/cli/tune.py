@@ -254,7 +254,4 @@ def _threshold(threshold: TunableThreshold) -> dict[str, Any]:
 
 
 def _result(result: Any) -> dict[str, Any]:
-    def told(one: Ratio) -> dict[str, Any]:
-        return {"hits": one.hits, "of": one.of, "share": one.share, "interval": one.interval}
-
-    return {name: told(getattr(result, name)) for name in _TOLD}
+    return {name: getattr(result, name).document() for name in _TOLD}

@@ -16,6 +16,7 @@ from adjudge.values.types import Type
 NOWHERE = Span(0, 0)
 T = TypeVar("T")
 
+OrderOperator = OneOf["<", "<=", ">", ">="]
 BinaryOperator = OneOf["==", "!=", "<", "<=", ">", ">=", "in", "+", "-", "*", "/", "%"]
 ComprehensionKind = OneOf["all", "exists", "exists_one", "map", "filter"]
 
@@ -152,6 +153,27 @@ class MapLiteral(Node):
     """`{key: value}`, entries in the order written."""
 
     entries: tuple[tuple[Node, Node], ...]
+
+
+LISTS = "lists"
+"""What the constants of a policy stand under: `lists.sanctioned`."""
+
+
+def list_name(name: str) -> str:
+    """Return the full name of a policy's list."""
+    return f"{LISTS}.{name}"
+
+
+def list_of(name: str) -> str | None:
+    """Return the list that a full name is of; None where it is another thing's."""
+    return name.removeprefix(f"{LISTS}.") if name.startswith(f"{LISTS}.") else None
+
+
+def is_field(node: Node) -> bool:
+    """Whether a node is a field, or an entry of one: has() of it is never unknown."""
+    while isinstance(node, Select | Index):
+        node = node.operand
+    return isinstance(node, Name)
 
 
 def children(node: Node) -> tuple[Node, ...]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from adjudge.expr.nodes import ListLiteral, Literal, Node
+from adjudge.expr.nodes import BinaryOperator, ListLiteral, Literal, Node, OrderOperator
 from adjudge.source import Span
 from adjudge.values.types import (
     BOOL,
@@ -26,6 +26,10 @@ from adjudge.values.types import (
     named,
 )
 
+FLIPPED: Mapping[str, OrderOperator] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+"""The same order with its sides exchanged."""
+NEGATED: Mapping[str, BinaryOperator] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
+"""The comparison that is true where another is false."""
 _ORDERED = (BOOL, INT, DOUBLE, STRING, TIMESTAMP, DURATION)
 _SUMS = {
     ("+", TIMESTAMP, DURATION): TIMESTAMP,

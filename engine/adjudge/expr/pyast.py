@@ -6,7 +6,6 @@ import ast
 from collections.abc import Sequence
 
 Expression = ast.expr
-Statement = ast.stmt
 
 
 def load(name: str) -> ast.expr:

@@ -30,6 +30,7 @@ from adjudge.expr.nodes import (
     Node,
     Select,
     Unary,
+    is_field,
     walk,
 )
 from adjudge.expr.work import allowance
@@ -260,7 +261,7 @@ class Emitter:
             inside = ast.Compare(pyast.constant(0), [ast.LtE(), ast.Lt()], [pyast.load(at), length])
             present = pyast.is_not(pyast.item(pyast.load(found), pyast.load(at)), pyast.NONE)
             there = ast.BoolOp(ast.And(), [inside, present])
-        missing = pyast.FALSE if _is_field(mapping) else pyast.NONE
+        missing = pyast.FALSE if is_field(mapping) else pyast.NONE
         unknown_key = pyast.choose(pyast.is_(pyast.load(at), pyast.NONE), pyast.NONE, there)
         return pyast.choose(pyast.is_(pyast.load(found), pyast.NONE), missing, unknown_key)
 
@@ -537,13 +538,6 @@ def _holds_texts(node: Node) -> bool:
     if not isinstance(node, Name | Local):
         return False
     return isinstance(node.type, SetType) or (isinstance(node.type, ListType) and is_text(node.type.item))
-
-
-def _is_field(node: Node) -> bool:
-    """Whether a node is a field, or an entry of one: has() of it is never unknown."""
-    while isinstance(node, Select | Index):
-        node = node.operand
-    return isinstance(node, Name)
 
 
 def _can_fail(body: Sequence[ast.stmt]) -> bool:

@@ -6,7 +6,7 @@ the condition and on what it reads alone, never on the order of rules or operand
 
 - A macro that stands in no other has no answer where its work, all that is inside it included, is past WORK_MAX.
   A variable that it reads counts as its value; the work of making that is the variable's own.
-- Outside macros there are no loops, and each operation is bounded by what it makes and touches: `values.TEXT_MAX` for
+- Outside macros there are no loops, and each operation is bounded by what it makes and touches: `TEXT_MAX` for
   texts and lists that `+` makes, `MATCHED_MAX` for a text that a pattern is looked for in.
 
 The work of a part is that of its operands and, for the part itself:
@@ -50,6 +50,7 @@ from adjudge.expr.nodes import (
     Node,
     Select,
     children,
+    list_of,
     walk,
 )
 from adjudge.values.types import EnumType, ListType, MapType, SetType, Type, is_text
@@ -290,4 +291,4 @@ def _is_constant(node: Node, scope: Mapping[str, Size]) -> bool:
     """Whether a list is a policy's, or one of literals: a value is found in it without looking at each."""
     if isinstance(node, ListLiteral):
         return all(isinstance(item, Literal) for item in node.items)
-    return _path(node, scope).startswith("lists.")
+    return list_of(_path(node, scope)) is not None

@@ -25,7 +25,7 @@ def asked(policy: Policy, text: str, name: str) -> Node:
     typed, source = policy.typed, Source(name, text)
     names: dict[str, Type] = {slot: field.type for slot, field in typed.slots.items()}
     names |= {variable: node.type for variable, node in typed.variables.items() if node.type is not None}
-    names |= {f"lists.{one}": ListType(STRING) for one in typed.lists}
+    names |= dict.fromkeys(typed.constants, ListType(STRING))
     try:
         tree = parse(source.whole())
     except PolicyError as error:
@@ -39,15 +39,14 @@ def asked(policy: Policy, text: str, name: str) -> Node:
 def answering(policy: Policy, node: Node) -> Answer:
     """Compile a typed condition over a policy's slots, through the variables that it reads."""
     typed, functions = policy.typed, policy.functions
-    lists = {f"lists.{name}": items for name, items in typed.lists.items()}
     read = {*names_in(node)}
     steps: list[tuple[str, Answer]] = []
     for name in reversed(list(typed.variables)):  # each reads only those before it
         if name in read:
             variable = typed.variables[name]
             read |= names_in(variable).keys()
-            steps.insert(0, (name, compile_condition(variable, functions=functions, constants=lists)))
-    condition = compile_condition(node, functions=functions, constants=lists)
+            steps.insert(0, (name, compile_condition(variable, functions=functions, constants=typed.constants)))
+    condition = compile_condition(node, functions=functions, constants=typed.constants)
 
     def answer(slots: Mapping[str, object]) -> object:
         known = dict(slots)

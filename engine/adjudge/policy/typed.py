@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Literal
 
-from adjudge.expr.nodes import Node
+from adjudge.expr.nodes import Node, list_name
 from adjudge.model import Outcome
 from adjudge.plugin import Function
 from adjudge.policy.reads import Reads
@@ -162,6 +162,11 @@ class TypedPolicy:
         """The conditions of rules, then those of the scorecard's rows."""
         rows = self.scorecard.rows if self.scorecard is not None else ()
         return (*(rule.condition for rule in self.rules), *(row.condition for row in rows))
+
+    @cached_property
+    def constants(self) -> Mapping[str, tuple[str, ...]]:
+        """The lists, by the full names that conditions have for them."""
+        return {list_name(name): values for name, values in self.lists.items()}
 
     @cached_property
     def reads(self) -> Reads:

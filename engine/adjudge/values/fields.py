@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from math import isfinite
-from typing import Literal
+from typing import Any, Literal
 
 from adjudge.errors import EvaluationError, did_you_mean, listed
 from adjudge.errors import FieldError as FieldError
@@ -74,6 +74,12 @@ class Field:
     def left_out(self) -> object:
         """What it means that the field is not in an object that came; None is unknown."""
         return None if self.within is not None or isinstance(self.type, MapType) else self.absent
+
+    def is_within_range(self, value: Any) -> bool:
+        """Whether a value of the field's own type is within its range, if it has one."""
+        low: Any = self.minimum
+        high: Any = self.maximum
+        return (low is None or value >= low) and (high is None or value <= high)
 
     @property
     def vocabulary(self) -> tuple[str, ...] | None:

@@ -8,7 +8,7 @@ import pytest
 
 from adjudge.policy import parse_policy
 
-pytest.importorskip("z3", reason="needs the extra `analyze`")
+pytest.importorskip("z3", reason="needs the extra `proofs`")
 
 from adjudge.authoring.comparison.alike import terms_of_both
 from adjudge.authoring.comparison.cause import reasons_of_change

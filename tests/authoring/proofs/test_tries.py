@@ -6,7 +6,7 @@ import pytest
 
 from adjudge.policy import Policy, parse_policy
 
-pytest.importorskip("z3", reason="needs the extra `analyze`")
+pytest.importorskip("z3", reason="needs the extra `proofs`")
 
 from adjudge.authoring.comparison.regions import compare
 from adjudge.authoring.counterfactual import counterfactual

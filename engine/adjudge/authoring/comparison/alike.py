@@ -55,8 +55,7 @@ class _Alike:
         if name in old.variables or name in new.variables:
             node = old.variables.get(name)
             return node is not None and node == new.variables.get(name) and self.means_same(node)
-        values = name.removeprefix("lists.")
-        if values != name:
-            return old.lists.get(values) == new.lists.get(values)
+        if name in old.constants or name in new.constants:
+            return old.constants.get(name) == new.constants.get(name)
         term = self.worlds.old.slots.get(name)
         return term is not None and term is self.worlds.new.slots.get(name)

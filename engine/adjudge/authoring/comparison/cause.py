@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from adjudge.expr.nodes import Binary, BinaryOperator, Call, Literal, Logic, Name, Node, Unary, names_in, walk
+from adjudge.expr.nodes import Binary, Call, Literal, Logic, Name, Node, Unary, list_of, names_in, walk
+from adjudge.expr.operators import FLIPPED, NEGATED
 from adjudge.expr.printing import unparse
 from adjudge.model import Outcome
 from adjudge.policy.slots import source_of
 from adjudge.policy.typed import Rule, TypedPolicy
-
-_OPPOSITE: Mapping[BinaryOperator, BinaryOperator] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
 def twin_of(rule: Rule, other: TypedPolicy) -> Rule | None:
@@ -45,7 +44,7 @@ def reasons_of_change(
     owners = dict.fromkeys(map(source_of, names))
     for what in (
         *(f"variable {name}" for name in names),
-        *(f"list {name.removeprefix('lists.')}" for name in names if name.startswith("lists.")),
+        *(f"list {name}" for name in map(list_of, names) if name is not None),
         *(f"input {name}" for name in names),
         *(f"field {name}" for name in names),
         *(f"signal {owner}" for owner in owners if in_doubt),
@@ -93,8 +92,8 @@ def _negated(conjuncts: Sequence[Node]) -> Node:
     if len(conjuncts) > 1:
         return Unary(operator="!", operand=Logic(operator="&&", operands=tuple(conjuncts)))
     match conjuncts[0]:
-        case Binary(operator=operator) as node if operator in _OPPOSITE:
-            return replace(node, operator=_OPPOSITE[operator])
+        case Binary(operator=operator) as node if operator in FLIPPED:
+            return replace(node, operator=NEGATED[operator])
         case Unary(operator="!", operand=operand):
             return operand
         case node:

@@ -70,8 +70,8 @@ def _said(typed: TypedPolicy, word: str, functions: Mapping[str, Sequence[Overlo
         fields = "".join(f"\n- `{name}`: {described_field(field)}" for name, field in signal.fields.items())
         doubt = signal.when_unknown or typed.when_unknown
         return f"signal `{word}`, {signal.provider or 'supplied by the caller'}; in doubt {doubt}\n{fields}"
-    if word.startswith("lists.") and word.removeprefix("lists.") in typed.lists:
-        values = typed.lists[word.removeprefix("lists.")]
+    if word in typed.constants:
+        values = typed.constants[word]
         return f"`{word}`: {len(values)} values: {', '.join(values[:8])}{', …' if len(values) > 8 else ''}"
     for rule in typed.rules:
         if rule.id == word:

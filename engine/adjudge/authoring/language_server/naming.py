@@ -8,7 +8,7 @@ from typing import Literal
 
 from adjudge.authoring.formatting.printer import Path, is_condition
 from adjudge.errors import PolicyError
-from adjudge.expr.nodes import Comprehension, Name, Select, children
+from adjudge.expr.nodes import LISTS, Comprehension, Name, Select, children, list_name, list_of
 from adjudge.expr.nodes import Node as Condition
 from adjudge.expr.parse import parse
 from adjudge.policy.explaining.messages import PLACEHOLDER
@@ -101,18 +101,18 @@ def _in_condition(text: Text, symbol: Symbol) -> Iterator[Span]:
         return
     raw = text.source.text
     for end, name in _names(tree, frozenset()):
-        is_list = name.startswith("lists.")
-        name = name.removeprefix("lists.")
+        listed = list_of(name)
         meant = (symbol.name, novel_of(symbol.name)) if symbol.kind == "inputs" else (symbol.name,)
         span = Span(end - len(symbol.name), end)
-        if is_list == (symbol.kind == "lists") and name in meant and raw[span.start : span.end] == symbol.name:
+        is_meant = listed == symbol.name if symbol.kind == "lists" else listed is None and name in meant
+        if is_meant and raw[span.start : span.end] == symbol.name:
             yield span
 
 
 def _names(node: Condition, local: frozenset[str]) -> Iterator[tuple[int, str]]:
     """Yield the names of a condition as parsed, `lists.` with what follows, each with the offset of its end."""
-    if isinstance(node, Select) and node.operand == Name(name="lists"):
-        yield node.span.end, f"lists.{node.field}"
+    if isinstance(node, Select) and node.operand == Name(name=LISTS):
+        yield node.span.end, list_name(node.field)
         return
     if isinstance(node, Name) and (node.absolute or node.name not in local):
         yield node.span.end, node.name

@@ -10,6 +10,7 @@ from adjudge.authoring.language_server.document import Document, read_text
 from adjudge.authoring.language_server.naming import Kind, Symbol, uses
 from adjudge.authoring.language_server.places import word_at
 from adjudge.authoring.lint.subject import LintedPolicy
+from adjudge.expr.nodes import LISTS, list_of
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.slots import source_of
 from adjudge.policy.typed import TypedPolicy
@@ -40,11 +41,11 @@ def _symbols(typed: TypedPolicy, word: str) -> Iterator[Symbol]:
         if rule.id == word and rule.origin == "rule":
             yield Symbol("rule", word, rule.span)
     declared = LintedPolicy(typed, datetime.now(UTC).date()).declared
-    if word.startswith("lists."):
-        word = word.removeprefix("lists.")
-        place = declared.get(("lists", word))
+    listed = list_of(word)
+    if listed is not None:
+        place = declared.get((LISTS, listed))
         if place is not None:
-            yield Symbol("lists", word, place[0])
+            yield Symbol("lists", listed, place[0])
         return
     head = source_of(word)
     for section in _SECTIONS:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from adjudge.expr.nodes import Binary, Name, Node, walk
+from adjudge.expr.operators import FLIPPED
 from adjudge.expr.reference import Unknown, evaluate
-
-_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class BoundComparison:
     """`slot >= bound` and its like. rises: above the bound rather than below. inclusive: at it too."""
 
     slot: str
@@ -20,16 +19,16 @@ class Comparison:
     inclusive: bool
 
 
-def comparison_of(node: Node) -> Comparison | None:
+def comparison_of(node: Node) -> BoundComparison | None:
     """Return the comparison that a condition is, whichever side the field stands on; None where it is another thing."""
-    if not isinstance(node, Binary) or node.operator not in _FLIPPED:
+    if not isinstance(node, Binary) or node.operator not in FLIPPED:
         return None
     left, right, operator = node.left, node.right, str(node.operator)
     if not isinstance(left, Name):
-        left, right, operator = right, left, _FLIPPED[operator]
+        left, right, operator = right, left, FLIPPED[operator]
     if not isinstance(left, Name) or any(isinstance(part, Name) for part in walk(right)):
         return None
     bound = evaluate(right, {})
     if isinstance(bound, Unknown):
         return None
-    return Comparison(slot=left.name, bound=bound, rises=operator[0] == ">", inclusive=operator.endswith("="))
+    return BoundComparison(slot=left.name, bound=bound, rises=operator[0] == ">", inclusive=operator.endswith("="))

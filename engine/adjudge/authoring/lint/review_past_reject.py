@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from adjudge.authoring.lint.comparisons import Comparison, comparison_of
+from adjudge.authoring.lint.comparisons import BoundComparison, comparison_of
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.model import Outcome
@@ -19,7 +19,7 @@ REJECTS_MAX = 200
 def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Compare rules that are one comparison of one field; the table's own thresholds are errors already."""
     found = [(rule, one) for rule in subject.typed.rules if (one := comparison_of(rule.condition)) is not None]
-    rejects: dict[tuple[str, bool], list[tuple[Rule, Comparison]]] = {}
+    rejects: dict[tuple[str, bool], list[tuple[Rule, BoundComparison]]] = {}
     for rule, one in found:
         if rule.outcome is Outcome.REJECT:
             rejects.setdefault((one.slot, one.rises), []).append((rule, one))
@@ -31,7 +31,7 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
                     break
 
 
-def _covers(reject: Comparison, review: Comparison) -> bool:
+def _covers(reject: BoundComparison, review: BoundComparison) -> bool:
     """Whether whatever is at or past the review's bound is past the reject's too."""
     if (reject.slot, reject.rises) != (review.slot, review.rises):
         return False

@@ -9,7 +9,7 @@ from datetime import date
 from functools import cached_property
 
 from adjudge.authoring.lint.finding import Edit, LintFinding, Severity
-from adjudge.expr.nodes import names_in
+from adjudge.expr.nodes import LISTS, list_name, names_in
 from adjudge.policy.explaining.messages import PLACEHOLDER
 from adjudge.policy.slots import is_within
 from adjudge.policy.text import yaml
@@ -122,13 +122,13 @@ class LintedPolicy:
         """
         text = self.sources[0][1].text
         key, whole = self.declared.get((section, name), (Span(0, 0), Span(0, 0)))
-        prefix = "lists." if section == "lists" else ""
+        full = list_name if section == LISTS else str
         stays = any(
-            f"{prefix}{other}" in self.named and at.end <= len(text)
+            full(other) in self.named and at.end <= len(text)
             for (of, other), (_, at) in self.declared.items()
             if of == section
         )
-        is_read = f"{prefix}{name}" in names_in(*self.typed.variables.values())
+        is_read = full(name) in names_in(*self.typed.variables.values())
         if key.end <= key.start or whole.end > len(text) or not stays or is_read:
             return ()
         start = text.rfind("\n", 0, whole.start) + 1

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from adjudge.authoring.policy_tests.cases import PolicyTestFile
 from adjudge.expr.nodes import Binary, Name, Node, walk
+from adjudge.expr.operators import FLIPPED
 from adjudge.expr.printing import unparse
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.model import OUTCOMES, Verdict
@@ -21,7 +22,6 @@ from adjudge.values.fields import Field
 from adjudge.values.types import DOUBLE, INT
 
 Kind = Literal["rule", "row", "threshold", "band", "outcome"]
-_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _NEAR = 0.01
 """Just below or above a threshold is within this share of the field's range, or else of the threshold."""
 
@@ -167,7 +167,7 @@ class Tracker:
             yield from self._truths("row", f"row {at}", row.condition, row.span)
         for one in self.boundaries:
             for side in ("just below", *(() if one.between else ("at",)), "just above"):
-                if _is_inside(typed.slots[one.slot], one.beside(side)):
+                if typed.slots[one.slot].is_within_range(one.beside(side)):
                     yield Item(kind="threshold", name=one.name, what=side, span=one.span)
         if card is not None:
             for outcome in OUTCOMES:
@@ -206,7 +206,7 @@ class Tracker:
     def _of_rows(self, values: dict[str, object], verdict: Verdict) -> Iterator[Item]:
         typed, card = self.policy.typed, self.policy.typed.scorecard
         assert card is not None
-        values |= {f"lists.{name}": members for name, members in typed.lists.items()}
+        values |= typed.constants
         for name, node in typed.variables.items():
             answer = evaluate(node, values, functions=self.policy.functions)
             values[name] = None if isinstance(answer, Unknown) else answer
@@ -224,7 +224,7 @@ def _boundaries(typed: TypedPolicy) -> Iterator[Boundary]:
     seen: set[Node] = set()
     for condition in (*typed.variables.values(), *typed.conditions):
         for node in walk(condition):
-            if not isinstance(node, Binary) or node.operator not in _FLIPPED or node in seen:
+            if not isinstance(node, Binary) or node.operator not in FLIPPED or node in seen:
                 continue
             seen.add(node)
             left, right = node.left, node.right
@@ -261,12 +261,6 @@ def _near(bound: object, declared: Field) -> int | float | timedelta:
             return float(f"{length * _NEAR:.6g}") or _NEAR
         case _:
             return 1
-
-
-def _is_inside(declared: Field, value: Any) -> bool:
-    low: Any = declared.minimum
-    high: Any = declared.maximum
-    return (low is None or value >= low) and (high is None or value <= high)
 
 
 def described(item: Item) -> str:

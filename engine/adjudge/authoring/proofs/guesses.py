@@ -25,6 +25,7 @@ from adjudge.expr.nodes import (
     Unary,
     walk,
 )
+from adjudge.expr.operators import FLIPPED, NEGATED
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.types import BOOL, INT, EnumType, SetType
@@ -36,9 +37,6 @@ Guess = Mapping[str, object]
 """Values by slot; those of a set are members to add."""
 _Known = dict[tuple[str, bool], tuple[Guess, ...]]
 """By variable, and whether it is to be true."""
-
-_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
-_NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 
 
 def guesses(node: Node, typed: TypedPolicy, wanted: bool = True) -> Iterator[Guess]:
@@ -86,7 +84,7 @@ def _guesses(node: Node, typed: TypedPolicy, wanted: bool, known: _Known) -> Ite
                 yield from _guesses(with_local(predicate, node.variable, value), typed, wanted, known)
         case Binary(operator="in", left=left, right=right):
             yield from _membership(left, right, typed, wanted)
-        case Binary(operator=operator, left=left, right=right) if operator in _FLIPPED:
+        case Binary(operator=operator, left=left, right=right) if operator in NEGATED:
             yield from _comparison(operator, left, right, typed, wanted)
 
 
@@ -125,7 +123,7 @@ def _joined(parts: Iterable[Guess], typed: TypedPolicy) -> Guess:
 
 def _constant(node: Node, typed: TypedPolicy) -> object:
     """Return the value of a part that reads no field; None where it reads one, or has none."""
-    lists: dict[str, object] = {f"lists.{name}": values for name, values in typed.lists.items()}
+    lists = typed.constants
     if any(isinstance(part, Local) or (isinstance(part, Name) and part.name not in lists) for part in walk(node)):
         return None
     value = evaluate(node, lists)
@@ -134,11 +132,11 @@ def _constant(node: Node, typed: TypedPolicy) -> object:
 
 def _comparison(operator: str, left: Node, right: Node, typed: TypedPolicy, wanted: bool) -> Iterator[Guess]:
     if not (isinstance(left, Name) and left.name in typed.slots):
-        left, right, operator = right, left, _FLIPPED[operator]
+        left, right, operator = right, left, FLIPPED.get(operator, operator)
     if not (isinstance(left, Name) and left.name in typed.slots):
         return
     value = _constant(right, typed)
-    operator = operator if wanted else _NEGATED[operator]
+    operator = operator if wanted else NEGATED[operator]
     if value is None:
         return
     if isinstance(value, float) and math.isfinite(value) and typed.slots[left.name].type == INT:

@@ -133,19 +133,6 @@ def _others(parts: list[AtLeast]) -> list[AtLeast]:
     return [worst([before[at], after[at + 1]]) for at in range(len(parts))]
 
 
-def _alone_decides(subject: ProvedPolicy, at: int) -> bool:
-    """Whether an input that was found before shows that a rule matters: nothing else is as severe, or in doubt."""
-    rule = subject.policy.typed.rules[at]
-    outcomes = {other.id: other.outcome for other in subject.policy.typed.rules}
-    return any(
-        rule.id in verdict.matched
-        and not verdict.unresolved
-        and verdict.score is None
-        and all(outcomes[other] < rule.outcome for other in verdict.matched if other != rule.id)
-        for _, verdict in subject.seen
-    )
-
-
 def _covering(subject: ProvedPolicy, at: int) -> list[Rule | None]:
     """Return rules which are as severe wherever one is: those that the proof needed; None is the scorecard.
 

@@ -112,7 +112,7 @@ def _values(declared: Field, named: Sequence[object], random: Random) -> Iterato
             ones = [one for one in named if type(one) is kind]
             if kind is float and isinstance(low, int | float) and isinstance(high, int | float):
                 ones += [random.uniform(low, high) for _ in range(4)]
-            yield from (near for one in ones for near in _near(one) if _is_inside(declared, near))
+            yield from (near for one in ones for near in _near(one) if declared.is_within_range(near))
 
 
 def _near(value: object) -> Iterator[Any]:
@@ -124,9 +124,3 @@ def _near(value: object) -> Iterator[Any]:
             yield from (math.nextafter(value, math.inf), math.nextafter(value, -math.inf))
         case timedelta():
             yield from (value + timedelta(microseconds=1), value - timedelta(microseconds=1))
-
-
-def _is_inside(declared: Field, value: Any) -> bool:
-    low: Any = declared.minimum
-    high: Any = declared.maximum
-    return (low is None or value >= low) and (high is None or value <= high)

@@ -8,7 +8,7 @@ from datetime import datetime
 from itertools import combinations
 from typing import Any
 
-from adjudge.expr.nodes import Binary, ListLiteral, Literal, Name, Node, children
+from adjudge.expr.nodes import Binary, ListLiteral, Literal, Name, Node, children, list_of
 from adjudge.expr.smt.lengths import is_length
 from adjudge.expr.smt.logic import Prop, conj, disj, implies, neg, same
 from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth, string_val
@@ -85,8 +85,7 @@ def _distinct(items: Items) -> Iterator[Prop]:
 
 def translator_of(policy: Policy, world: World) -> Translator:
     """Return a translator of a policy's conditions in a world."""
-    lists: dict[str, tuple[object, ...]] = {f"lists.{name}": values for name, values in policy.typed.lists.items()}
-    return Translator(world, policy.typed.variables, lists, policy.functions)
+    return Translator(world, policy.typed.variables, policy.typed.constants, policy.functions)
 
 
 def coded_texts(policies: list[TypedPolicy]) -> frozenset[str]:
@@ -115,7 +114,7 @@ def _used_as_texts(node: Node, typed: TypedPolicy) -> Iterator[str]:
 def _is_constant(node: Node, typed: TypedPolicy) -> bool:
     if isinstance(node, ListLiteral):
         return all(isinstance(item, Literal) for item in node.items)
-    return isinstance(node, Literal) or (isinstance(node, Name) and node.name.startswith("lists."))
+    return isinstance(node, Literal) or (isinstance(node, Name) and list_of(node.name) is not None)
 
 
 def input_of(model: Any, world: World, *policies: Policy) -> Input:

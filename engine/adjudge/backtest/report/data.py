@@ -76,8 +76,8 @@ def _policy(study: Study, at: int) -> dict[str, Any]:
             }
             for outcome, one in measures.outcomes.items()
         },
-        "measures": {name: _ratio(getattr(measures, name)) for name in names},
-        "precisions": {outcome.value: _ratio(one) for outcome, one in measures.precisions.items()},
+        "measures": {name: getattr(measures, name).document() for name in names},
+        "precisions": {outcome.value: one.document() for outcome, one in measures.precisions.items()},
         "rules": [
             {
                 "id": rule.id,
@@ -86,8 +86,8 @@ def _policy(study: Study, at: int) -> dict[str, Any]:
                 "unknown": rule.unknown,
                 "fraud": rule.fraud,
                 "genuine": rule.genuine,
-                "precision": _ratio(Ratio(rule.fraud, rule.fraud + rule.genuine)),
-                "recall": _ratio(Ratio(rule.fraud, measures.caught.of)),
+                "precision": Ratio(rule.fraud, rule.fraud + rule.genuine).document(),
+                "recall": Ratio(rule.fraud, measures.caught.of).document(),
             }
             for rule in backtest.rules
         ],
@@ -109,13 +109,9 @@ def segment_data(one: Segment) -> dict[str, Any]:
         "others": one.others,
         "rows": measures.rows,
         "outcomes": {outcome.value: count.rows for outcome, count in measures.outcomes.items()},
-        "measures": {name: _ratio(getattr(measures, name)) for name in names},
-        "moved": _ratio(one.moved) if one.moved is not None else None,
+        "measures": {name: getattr(measures, name).document() for name in names},
+        "moved": one.moved.document() if one.moved is not None else None,
     }
-
-
-def _ratio(one: Ratio) -> dict[str, Any]:
-    return {"hits": one.hits, "of": one.of, "share": one.share, "interval": one.interval}
 
 
 def _cell(cell: VerdictCount) -> Mapping[str, Any]:

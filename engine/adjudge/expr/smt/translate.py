@@ -25,6 +25,7 @@ from adjudge.expr.nodes import (
     Node,
     Select,
     Unary,
+    is_field,
     names_in,
 )
 from adjudge.expr.printing import unparse
@@ -175,7 +176,7 @@ class Translator:
             container = self.term(operand.operand, scope)
             key = Text(True, operand.field) if isinstance(operand, Select) else self.term(operand.key, scope)
             held = self.entry(container, key, operand).known
-            if _is_field(operand.operand):
+            if is_field(operand.operand):
                 holds = conj(container.known, key.known, held)
                 return Truth(holds, disj(neg(container.known), conj(key.known, neg(held))))
             both = conj(container.known, key.known)
@@ -226,9 +227,3 @@ class Translator:
 
 def _same_place(at: z3.ArithRef, place: Any) -> Prop:
     return at.as_long() == place if isinstance(place, int) and z3.is_int_value(at) else at == place
-
-
-def _is_field(node: Node) -> bool:
-    while isinstance(node, Select | Index):
-        node = node.operand
-    return isinstance(node, Name)

@@ -49,7 +49,7 @@ class _Explainer:
     ) -> None:
         self.typed, self.functions, self.verdict, self.locale = typed, functions, verdict, locale
         self.refused = dict(read.problems)
-        self.constants = {f"lists.{name}": values for name, values in self.typed.lists.items()}
+        self.constants = self.typed.constants
         self.values: dict[str, object] = {**self.constants, **read.values}
         self.lost: dict[str, Unknown] = {}
         self.told_of: list[str] = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from adjudge.errors import PluginError, did_you_mean
+from adjudge.expr.nodes import LISTS
 from adjudge.expr.parse import MACROS
 from adjudge.expr.tokens import KEYWORDS, RESERVED
 from adjudge.offers import unfit_fields
@@ -21,7 +22,6 @@ from adjudge.system.faults import is_operators, said_of
 from adjudge.values.fields import Field, FieldError, parse_field
 from adjudge.values.types import DYN, STRING, ListType, MapType, Type
 
-LISTS = "lists"
 TEXTS = ListType(STRING)
 DAMAGED_SIGNAL = MapType(STRING, DYN)
 

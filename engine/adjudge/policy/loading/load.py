@@ -9,11 +9,11 @@ from typing import Literal, cast
 
 from adjudge.errors import PolicyError, PolicyErrors
 from adjudge.expr.check import Environment
-from adjudge.expr.nodes import Call, Node, walk
+from adjudge.expr.nodes import Call, Node, list_name, walk
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.calibration import Calibrations
 from adjudge.policy.loading.conditions import Conditions
-from adjudge.policy.loading.declarations import LISTS, TEXTS, Declarations
+from adjudge.policy.loading.declarations import TEXTS, Declarations
 from adjudge.policy.loading.document import POLICY_LANGUAGE, read_document
 from adjudge.policy.loading.forms import Document
 from adjudge.policy.loading.lists import read_lists
@@ -107,10 +107,10 @@ def _typed(reader: Reader, document: Document, files: Files, catalogue: Catalogu
     names = {
         **declarations.names,
         **{name: field.type for name, field in slots.items()},
-        **{f"{LISTS}.{name}": TEXTS for name in lists},
+        **{list_name(name): TEXTS for name in lists},
     }
 
-    constants = {f"{LISTS}.{name}": values for name, values in lists.items()}
+    constants = {list_name(name): values for name, values in lists.items()}
     conditions = Conditions(reader, names, Environment(names, overloads), slots, constants, document.complete)
     variables = conditions.variables(
         {

@@ -15,6 +15,7 @@ from itertools import pairwise
 
 from adjudge.expr.nodes import Binary, Has, ListLiteral, Literal, Logic, Name, Node, Unary, walk
 from adjudge.expr.reference import Unknown, evaluate
+from adjudge.policy.program.verdict import bits
 from adjudge.values.literals import DURATION_MAX, INT_MIN
 from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, EnumType, SetType, Type
 
@@ -145,7 +146,7 @@ def cut_table(facts: Sequence[tuple[SlotFact, tuple[object, ...]]], type_: Type,
         for value, at in ((_below(type_), 0), *((point, places[point]) for point in points)):
             holds = bool(fact.condition(value))
             if holds is not held:
-                turns[at] += [(number, -1 if holds else 1) for number in _bits(fact.alternatives)]
+                turns[at] += [(number, -1 if holds else 1) for number in bits(fact.alternatives)]
             held = holds
     false: dict[int, int] = {}
     mask, masks = every, []
@@ -156,14 +157,6 @@ def cut_table(facts: Sequence[tuple[SlotFact, tuple[object, ...]]], type_: Type,
         masks.append(mask)
     kept = [at for at, (before, after) in enumerate(pairwise(masks)) if before != after]
     return CutTable(tuple([cuts[at] for at in kept]), (masks[0], *(masks[at + 1] for at in kept)))  # type: ignore[misc]  # all of one ordered type
-
-
-def _bits(mask: int) -> Iterable[int]:
-    """Yield the numbers of the bits of a mask."""
-    while mask:
-        lowest = mask & -mask
-        yield lowest.bit_length() - 1
-        mask ^= lowest
 
 
 def _below(type_: Type) -> object:

@@ -63,11 +63,11 @@ class _Compiler:
     conditions: list[tuple[int, ...]] = field(default_factory=list)
     every: int = 0
     dead: int = 0
-    constants: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    constants: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
 
     def compile(self) -> Evaluate:
         policy = self.policy
-        self.constants = {f"lists.{name}": values for name, values in policy.lists.items()}
+        self.constants = policy.constants
         nodes = policy.conditions
         self._split(nodes)
         reads = [policy.reads.slots(node) for node in nodes]
@@ -82,10 +82,10 @@ class _Compiler:
         taking = fast_path_first(reader, policy.inputs, signals, [] if computed else self._if_remembered())
         emitter.variables.update(reader.variables)
         self._compute(emitter, computed)
-        judge = VerdictBuilder(policy, used, reads)
+        builder = VerdictBuilder(policy, used, reads)
         emitter.names |= {
-            "conclude": judge.verdict,
-            "remembered": judge.remembered.get,
+            "conclude": builder.verdict,
+            "remembered": builder.remembered.get,
             "gather": self._gatherer(),
             "with_problems": with_problems,
         }
