@@ -136,6 +136,18 @@ free.k == free.l
 n in [1, m]
 size(tags + tags) == 2
 {"a": n, "b": m}.a > 1
+atLeast(2, [flag, n > 1, text == "a"])
+atLeast(n, [flag, flag2, m > 1])
+!atLeast(1, [flag, n > 1]) || atLeast(3, [flag, flag2, m > 1])
+atLeast(2, names.map(v, v == text))
+atLeast(1, [])
+[flag, n > 1, text == "a"].exists(c, c)
+[flag, n > 1, text == "a"].all(c, c)
+[flag, n > 1, text == "a"].exists_one(c, c)
+[flag, n > 1, text == "a"].exists_one(c, !c)
+[n, m, 3].exists_one(v, v / m > 1)
+[x, y, x / y].exists(v, v > 0.25)
+[text, other].all(v, v.startsWith("a") || [n, m].exists(w, size(v) == w))
 bool(text)
 string(flag) == "true"
 tags.exists(t, has(keyed.a) && t in names)

@@ -264,8 +264,13 @@ class _Writer:
     # what one type has
 
     def bool(self, depth: int) -> str:
-        forms = (self.logic, self.compare, self.equal, self.member, self.has, self.quantifier, self.text_test)
-        return self.pick(*forms)(depth)
+        forms = [self.logic, self.compare, self.equal, self.member, self.has, self.quantifier, self.text_test]
+        return self.pick(*forms, *(() if self.standard else (self.counted,)))(depth)
+
+    def counted(self, depth: int) -> str:
+        wanted = self.pick("0", "1", "2", "2", "3", self.expression(INT, depth - 1))
+        items = ", ".join(self.expression(BOOL, depth) for _ in range(self.pick(1, 2, 3, 4)))
+        return f"atLeast({wanted}, {self.pick(f'[{items}]', self.expression(ListType(BOOL), depth))})"
 
     def logic(self, depth: int) -> str:
         if self.pick(True, False, False):

@@ -65,9 +65,12 @@ def candidates() -> Iterator[tuple[str, str]]:
         yield f"{name}.map(x, …, …)", f'{one}.map(x, x == "a", x)'
     yield from ((f"bool {sign} bool", f"bool_1 {sign} bool_2") for sign in ("&&", "||"))
     yield "{…: int}.…", '{"a": int_1}.a'
-    yield "[string].exists(x, …)", '[string_1].exists(x, x == "a")'
+    for kind in get_args(ComprehensionKind):
+        yield f"[string].{kind}(x, …)", f'[string_1].{kind}(x, x == "a")'
+    yield "atLeast(int, […])", "atLeast(int_1, [bool_1, bool_2])"
+    yield "atLeast(int, list)", 'atLeast(int_1, list_1.map(x, x == "a"))'
     for function, overloads in FUNCTIONS.items():
-        for overload in overloads:
+        for overload in overloads if function != "atLeast" else ():
             yield from calls(function, overload)
 
 

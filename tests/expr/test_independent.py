@@ -3,7 +3,8 @@
 Left out, because the two differ on purpose: `has` of a plain name (our extension), `has` below an index that is past
 the end (false here, an error there), an int ordered with a double (their checker refuses it), times written as strings
 (they pad the fraction to three, six or nine digits), NaN written with its sign (they do), durations past 292 years
-(an overflow there), and white space around the digits that `int` and `double` read (they allow it).
+(an overflow there), white space around the digits that `int` and `double` read (they allow it), and a list that is
+written out with an item that fails (an error there; here the others are known).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from adjudge.expr.check import Environment, check
+from adjudge.expr.nodes import ListLiteral, walk
 from adjudge.expr.parse import parse
 from adjudge.expr.python import compile_condition, has_dynamic_parts
 from adjudge.expr.reference import Unknown, evaluate
@@ -117,13 +119,15 @@ def compiled(text: str, values: dict[str, object]) -> object:
 def test_reference_and_live_code_agree_with_google_cel(case: tuple[str, dict[str, Type], dict[str, object]]) -> None:
     text, _, values = case
     values = {name: tamed(value) for name, value in values.items()}
-    judged = evaluate(parse(Source("case", text).whole()), values)
+    tree = parse(Source("case", text).whole())
+    judged = evaluate(tree, values)
     answer = None if isinstance(judged, Unknown) else judged
     data = {name: theirs(value) for name, value in values.items() if name in TYPES}
     result = ENVIRONMENT.compile(text).eval(data=data)
     error = result.type() == cel.Type.ERROR
     has_times = any(word in text for word in ("age", "now", "opened", "times", "duration(", "timestamp("))
     assume(not (error and answer is not None and has_times and "integer overflow" in result.plain_value()))
+    assume(not (error and answer is not None and any(isinstance(part, ListLiteral) for part in walk(tree))))
     expected = None if error else ours(result.plain_value())
     assert same(answer, expected), f"{text}\n{values}\nours {judged!r}\ntheirs {result!r}"
     live = compiled(text, values)

@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
-from adjudge.expr.nodes import Binary, Conditional, Literal, Logic, Name, Node, OrderOperator, Unary
+from adjudge.expr.nodes import (
+    Binary,
+    Conditional,
+    Literal,
+    Name,
+    Node,
+    OrderOperator,
+    Unary,
+    joined_conditions,
+    with_joined,
+)
 from adjudge.expr.operators import FLIPPED
 from adjudge.policy.policy import Policy
 from adjudge.policy.typed import TypedPolicy
@@ -54,9 +64,9 @@ def tunable_thresholds(policy: TypedPolicy) -> tuple[TunableThreshold, ...]:
 
 def _facts(node: Node) -> list[Node]:
     """Return the parts of a condition that are put together by logic alone."""
+    if joined := joined_conditions(node):
+        return [fact for one in joined for fact in _facts(one)]
     match node:
-        case Logic(operands=operands):
-            return [fact for one in operands for fact in _facts(one)]
         case Unary(operator="!", operand=operand):
             return _facts(operand)
         case Conditional(condition=condition, then=then, otherwise=otherwise):
@@ -132,9 +142,9 @@ def changed(policy: Policy, change: Callable[[Node], Node | None]) -> Policy:
 
 
 def _exchanged(node: Node, change: Callable[[Node], Node | None]) -> Node:
+    if joined := joined_conditions(node):
+        return with_joined(node, tuple(_exchanged(one, change) for one in joined))
     match node:
-        case Logic(operands=operands):
-            return replace(node, operands=tuple(_exchanged(one, change) for one in operands))
         case Unary(operator="!", operand=operand):
             return replace(node, operand=_exchanged(operand, change))
         case Conditional(condition=condition, then=then, otherwise=otherwise):

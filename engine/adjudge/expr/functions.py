@@ -216,7 +216,17 @@ def _size(parameter: Type, *, partial: bool) -> Overload:
     return Overload(parameters=(parameter,), result=INT, call=size, form="both", partial=partial)
 
 
+def at_least(count: int, conditions: Sequence[bool | None]) -> bool:
+    """Return whether so many conditions are true. Raises EvaluationError where it hangs on those that are unknown."""
+    if conditions.count(True) >= count:
+        return True
+    if len(conditions) - conditions.count(False) < count:
+        return False
+    raise EvaluationError("too many of the conditions are unknown")
+
+
 FUNCTIONS: Mapping[str, tuple[Overload, ...]] = {
+    "atLeast": (Overload(parameters=(INT, ListType(BOOL)), result=BOOL, call=at_least, form="function", partial=True),),
     # An unknown item of a list counts; an unknown member of a set may be none, or one of those that are known.
     "size": (
         _size(STRING, partial=False),

@@ -85,10 +85,10 @@ WRITTEN_OUT = Gap(
     of=(*(f"[{of}]" for of in (*_SCALARS, "list", "set", *_MAPS)), "{…: int}.…"),
 )
 MACRO_OVER = Gap(
-    what="a macro over a map, a list literal, or the result of another macro",
+    what="a macro over a map or the result of another macro, `map` and `filter` of a list literal",
     back_ends=_SQL,
     reason=_NO_FORM,
-    of=(*(f"{one}.{macro}" for one in _MAPS for macro in _MACROS), "[string].exists(x, …)"),
+    of=(*(f"{one}.{macro}" for one in _MAPS for macro in _MACROS), "[string].map(x, …)", "[string].filter(x, …)"),
 )
 MAP_IF = Gap(
     what="`map` with a condition",
@@ -144,7 +144,7 @@ GAPS: tuple[Gap, ...] = (
         reason="three items are told apart; of the rest, anything",
         of=(
             "list == list", "list != list", "string in list", "list in […]", "list[int]", "list[0]", "has(list[0])",
-            *(f"list.{macro}" for macro in _MACROS),
+            *(f"list.{macro}" for macro in _MACROS), "atLeast(int, list)",
         ),
     ),
     Gap(

@@ -6,7 +6,7 @@ Values at run time are bool, int, float, str, aware `datetime`, `timedelta`, tup
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal as OneOf
 from typing import TypeVar
 
@@ -199,6 +199,28 @@ def children(node: Node) -> tuple[Node, ...]:
             return tuple(part for entry in entries for part in entry)
         case _:
             return ()
+
+
+def joined_conditions(node: Node) -> tuple[Node, ...]:
+    """Return the conditions that a node joins: of `&&`, `||`, and `atLeast` where all is written out."""
+    match node:
+        case Logic(operands=operands):
+            return operands
+        case Call(function="atLeast", arguments=(Literal(), ListLiteral(items=items))):
+            return items
+        case _:
+            return ()
+
+
+def with_joined(node: Node, conditions: tuple[Node, ...]) -> Node:
+    """Return a node that joins other conditions than it did, as many."""
+    match node:
+        case Logic():
+            return replace(node, operands=conditions)
+        case Call(arguments=(count, ListLiteral() as written)):
+            return replace(node, arguments=(count, replace(written, items=conditions)))
+        case _:
+            raise TypeError(f"{type(node).__name__} joins no conditions")
 
 
 def walk(*nodes: Node) -> Iterator[Node]:

@@ -319,7 +319,11 @@ class Emitter:
             unknown = pyast.branch(pyast.is_(pyast.load(part), pyast.NONE), [pyast.assign(result, pyast.NONE)])
             if node.kind == "exists_one":
                 hit = pyast.branch(pyast.load(part), [pyast.add_to(count, ast.Add(), pyast.constant(1))])
-                self.emit(unknown, hit)
+                # two known hits are enough to say no, but an item that is known has to have an answer
+                lost = [pyast.assign(count, pyast.constant(0)), pyast.assign(result, pyast.NONE), ast.Break()]
+                doubt = [pyast.assign(result, pyast.NONE)]
+                of_known = pyast.branch(pyast.is_not(pyast.load(header), pyast.NONE), lost, doubt)
+                self.emit(pyast.branch(pyast.is_(pyast.load(part), pyast.NONE), [of_known]), hit)
             else:
                 decisive = pyast.FALSE if node.kind == "all" else pyast.TRUE
                 found = [pyast.assign(result, decisive), ast.Break()]
@@ -331,7 +335,9 @@ class Emitter:
         run = [*start, pyast.loop(header, pyast.load(over), body)]
         if one:
             exactly = pyast.compare(pyast.load(count), ast.Eq(), pyast.constant(1))
-            run.append(pyast.branch(pyast.is_not(pyast.load(result), pyast.NONE), [pyast.assign(result, exactly)]))
+            open_ = pyast.choose(pyast.is_(pyast.load(result), pyast.NONE), pyast.NONE, exactly)
+            several = pyast.compare(pyast.load(count), ast.Gt(), pyast.constant(1))
+            run.append(pyast.assign(result, pyast.choose(several, pyast.FALSE, open_)))
         is_unknown = pyast.is_(pyast.load(over), pyast.NONE)
         self.emit(pyast.branch(is_unknown, [pyast.assign(result, pyast.NONE)], run))
         return pyast.load(result)
@@ -398,7 +404,7 @@ class Emitter:
                 given = [self._argument(argument, overload) for argument in arguments]
                 return ast.Call(self.refer(overload.call), given, [])
             case ListLiteral(items=items):
-                return ast.Tuple([self.value(item) for item in items], ast.Load())
+                return ast.Tuple([self.guarded(item) for item in items], ast.Load())
             case MapLiteral(entries=entries):
                 return pyast.call("mapping", *(self.value(part) for entry in entries for part in entry))
             case Conditional() if node.type != BOOL:

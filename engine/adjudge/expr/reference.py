@@ -114,15 +114,24 @@ class _Evaluation:
                     return self.bounded(node, scope)
                 case Comprehension(kind="all" | "exists", predicate=Node() as predicate):
                     return self.quantifier(node, predicate, scope)
+                case Comprehension(kind="exists_one", predicate=Node() as predicate):
+                    return self.exactly_one(node, predicate, scope)
                 case Comprehension():
                     return self.selection(node, scope)
                 case ListLiteral(items=items):
-                    return tuple([self.value(item, scope) for item in items])
+                    return tuple([self.part(item, scope) for item in items])
                 case MapLiteral(entries=entries):
                     return _map([(self.value(key, scope), self.value(value, scope)) for key, value in entries])
         except EvaluationError as error:
             raise _NoAnswer(str(error), node) from None
         raise _NoAnswer("no part of a condition", node)
+
+    def part(self, node: Node, scope: Scope) -> object:
+        """Return what an item of a list means, None where it is unknown: the others are known all the same."""
+        try:
+            return self.value(node, scope)
+        except _NoAnswer:
+            return None
 
     def field(self, node: Node, scope: Scope) -> object:
         """Return the value of a name, or of a map's entry: the longest dotted name that has a value counts."""
@@ -238,10 +247,8 @@ class _Evaluation:
         for item in items:
             try:
                 result = _truth(self.value(predicate, {**scope, node.variable: item}))
-            except EvaluationError as error:
-                doubt = doubt or _NoAnswer(str(error), predicate)
-            except _NoAnswer as no_answer:
-                doubt = doubt or no_answer
+            except (_NoAnswer, EvaluationError) as error:
+                doubt = doubt or _no_answer(error, predicate)
             else:
                 if result is decides and not (is_open and item is None):
                     return decides
@@ -252,7 +259,7 @@ class _Evaluation:
         return not decides
 
     def selection(self, node: Comprehension, scope: Scope) -> object:
-        """Return the answer of `exists_one`, `map` or `filter`, which need to know all they keep."""
+        """Return the answer of `map` or `filter`, which need to know all they keep."""
         kept: list[object] = []
         items, is_open = self.items(node, scope)
         for item in items:
@@ -262,7 +269,32 @@ class _Evaluation:
             if item is None and (is_open or node.kind == "filter"):
                 raise _NoAnswer("an item is unknown", node.operand)
             kept.append(item if node.transform is None else self.value(node.transform, inner))
-        return len(kept) == 1 if node.kind == "exists_one" else tuple(kept)
+        return tuple(kept)
+
+    def exactly_one(self, node: Comprehension, predicate: Node, scope: Scope) -> bool:
+        """Return `exists_one`: two known items are enough to say no. An item that is known has to have an answer."""
+        doubt: _NoAnswer | None = None
+        hits = 0
+        items, is_open = self.items(node, scope)
+        for item in items:
+            try:
+                is_hit = _truth(self.value(predicate, {**scope, node.variable: item}))
+            except (_NoAnswer, EvaluationError) as error:
+                if item is not None:
+                    raise
+                doubt = doubt or _no_answer(error, predicate)
+            else:
+                if is_hit and is_open and item is None:
+                    doubt = doubt or _NoAnswer("a member is unknown", node.operand)
+                else:
+                    hits += is_hit
+        if doubt and hits < 2:
+            raise doubt
+        return hits == 1
+
+
+def _no_answer(error: _NoAnswer | EvaluationError, node: Node) -> _NoAnswer:
+    return error if isinstance(error, _NoAnswer) else _NoAnswer(str(error), node)
 
 
 def _path(node: Node, scope: Scope) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from adjudge.errors import EvaluationError, PolicyError, PolicyErrors
-from adjudge.expr import reference
+from adjudge.expr import reference, runtime
 from adjudge.expr.check import Environment, check
 from adjudge.expr.nodes import Node
 from adjudge.expr.parse import parse
@@ -74,14 +74,12 @@ def evaluate(
 
 def answer(tree: Node, given: Mapping[str, object], *, compiled: bool) -> object:
     """Evaluate a tree on known values, compiled where its types are known. Raises EvaluationError."""
-    if compiled and not has_dynamic_parts(tree):
-        value = compile_condition(tree)(given)
-        if value is not None:
-            return value
-    judged = reference.evaluate(tree, given)
-    if isinstance(judged, reference.Unknown):
-        raise EvaluationError(judged.reason)
-    return judged
+    value = compile_condition(tree)(given) if compiled and not has_dynamic_parts(tree) else None
+    if value is None:
+        value = reference.evaluate(tree, given)
+    if isinstance(value, reference.Unknown):
+        raise EvaluationError(value.reason)
+    return runtime.whole(value)
 
 
 def parse_type(form: object) -> Type:

@@ -208,6 +208,21 @@ EXAMPLES: list[tuple[str, str, str]] = [
         rule("when: share > 0.7, then: review, message: {en: a, de: b}")
         + "  - {id: x, when: share > 0.8, then: review, message: c}\n",
     ),
+    (
+        "counted-conditions",
+        rule("when: '[odd, odder, share > 0.2].filter(c, c).size() > 1', then: review"),
+        rule("when: '[odd, odder, share > 0.2].filter(c, !c).size() > 1', then: review"),
+    ),
+    (
+        "counted-conditions",
+        rule("when: 'atLeast(4, [odd, odder, share > 0.2])', then: review"),
+        rule("when: 'atLeast(3, [odd, odder, share > 0.2])', then: review"),
+    ),
+    (
+        "counted-conditions",
+        rule("when: 'atLeast(0, [odd, share > 0.2])', then: review"),
+        rule("when: 'atLeast(1, [odd, share > 0.2])', then: review"),
+    ),
     ("duplicate-rule", rule("when: odder, then: review"), rule("when: odder, then: reject")),
     (
         "expired-rule",

@@ -125,6 +125,9 @@ FAULTS = {
     "idle operand": rule(
         """when: 'device.score > 95 && device.score > 50 && age > duration("9h")', then: reject""", "idle-part"
     ),
+    "idle part of a count": rule(
+        "when: 'atLeast(1, [device.score > 95, device.score > 97])', then: reject", "idle-part"
+    ),
     "idle alternative": rule("when: 'device.score > 95 || device.score > 97', then: reject", "idle-part"),
     "exception that never applies": rule(
         "when: device.score > 95, unless: device.score < 90, then: reject", "idle-part"

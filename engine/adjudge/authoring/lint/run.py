@@ -10,6 +10,7 @@ from adjudge.authoring.formatting.comments import ALLOWANCE, Subjects, comments
 from adjudge.authoring.lint import (
     against_riskier,
     bound_scale,
+    counted_conditions,
     duplicate_rule,
     expired_rule,
     missing_locale,
@@ -62,6 +63,7 @@ RULES: dict[str, Callable[[LintedPolicy], Iterator[LintFinding]]] = {
         no_tests,
         duplicate_rule,
         two_in_one_entry,
+        counted_conditions,
         expired_rule,
     )
 }

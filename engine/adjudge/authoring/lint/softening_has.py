@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
-from adjudge.expr.nodes import Conditional, Has, Literal, Logic, Name, Node, Unary
+from adjudge.expr.nodes import Conditional, Has, Literal, Name, Node, Unary, joined_conditions
 from adjudge.expr.printing import unparse
 
 CODE = "softening-has"
@@ -39,13 +39,12 @@ def _needed(subject: LintedPolicy, condition: Node, wanted: bool) -> Iterator[Ha
         if (id(node), wanted) in met:
             continue
         met.add((id(node), wanted))
+        ahead += [(one, wanted) for one in reversed(joined_conditions(node))]
         match node:
             case Has() if wanted:
                 yield node
             case Unary(operator="!", operand=operand):
                 ahead.append((operand, not wanted))
-            case Logic(operands=operands):
-                ahead += [(operand, wanted) for operand in reversed(operands)]
             case Conditional(condition=asked, then=then, otherwise=otherwise):
                 softens = otherwise != Literal(value=wanted)  # what holds without it is no softer
                 ahead += [(part, wanted) for part in ((otherwise, then, asked) if softens else (then,))]

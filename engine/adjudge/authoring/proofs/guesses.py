@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import islice, product
+from itertools import combinations, islice, product
 
 from adjudge.expr.nodes import (
     Binary,
@@ -65,6 +65,10 @@ def _guesses(node: Node, typed: TypedPolicy, wanted: bool, known: _Known) -> Ite
         case Logic(operands=operands):
             for operand in operands:
                 yield from _first(operand, typed, wanted, known)
+        case Call(function="atLeast", arguments=(Literal(value=int(count)), ListLiteral(items=items))):
+            enough = count if wanted else len(items) - count + 1
+            for chosen in islice(combinations(items, enough), GUESSES_MAX) if 0 < enough <= len(items) else ():
+                yield _joined((next(_first(one, typed, wanted, known), {}) for one in chosen), typed)
         case Conditional(condition=condition, then=then, otherwise=otherwise):
             for branch, is_then in ((then, True), (otherwise, False)):
                 of_branch = tuple(_first(branch, typed, wanted, known))
@@ -103,6 +107,8 @@ def with_local(node: Node, variable: str, value: object) -> Node:
             return replace(node, operands=tuple(map(inner, operands)))
         case Call(arguments=arguments):
             return replace(node, arguments=tuple(map(inner, arguments)))
+        case ListLiteral(items=items):
+            return replace(node, items=tuple(map(inner, items)))
         case Unary(operand=operand):
             return replace(node, operand=inner(operand))
         case _:

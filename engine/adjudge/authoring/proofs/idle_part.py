@@ -7,9 +7,19 @@ from collections.abc import Iterator
 from adjudge.authoring.proofs.finding import ProofFinding
 from adjudge.authoring.proofs.inquiry import NotProved, Proved
 from adjudge.authoring.proofs.subject import ProvedPolicy, not_proved
-from adjudge.expr.nodes import Comprehension, Logic, Node, Unary, children
+from adjudge.expr.nodes import (
+    Call,
+    Comprehension,
+    ListLiteral,
+    Literal,
+    Logic,
+    Node,
+    Unary,
+    children,
+    joined_conditions,
+)
 from adjudge.expr.printing import unparse
-from adjudge.expr.smt.logic import Prop, conj, disj, neg
+from adjudge.expr.smt.logic import Prop, at_least, conj, disj, neg
 from adjudge.policy.typed import Rule
 
 
@@ -24,9 +34,9 @@ def idle_parts(subject: ProvedPolicy, dead: frozenset[str]) -> Iterator[ProofFin
 
 
 def _in(subject: ProvedPolicy, node: Node, where: str, rule: Rule | None) -> Iterator[ProofFinding]:
-    if isinstance(node, Logic):
+    if joined := joined_conditions(node):
         found = False
-        for at, operand in enumerate(node.operands):
+        for at, operand in enumerate(joined):
             answer = subject.inquiry.check(_idles(subject, node, at), ())
             if isinstance(answer, Proved):
                 found = True
@@ -39,28 +49,39 @@ def _in(subject: ProvedPolicy, node: Node, where: str, rule: Rule | None) -> Ite
     if isinstance(node, Comprehension):
         return  # what stands inside means nothing without its variable
     for child in children(node):
-        if isinstance(child, Logic | Unary):
+        if isinstance(child, Logic | Unary | Call | ListLiteral):
             yield from _in(subject, child, where, rule)
 
 
-def _idles(subject: ProvedPolicy, node: Logic, at: int) -> Prop:
+def _idles(subject: ProvedPolicy, node: Node, at: int) -> Prop:
     """Return that the answer, true, false or unknown, is another without an operand."""
-    truths = [subject.translator.truth(operand) for operand in node.operands]
+    truths = [subject.translator.truth(operand) for operand in joined_conditions(node)]
     this = truths.pop(at)
-    if node.operator == "&&":
+    if isinstance(node, Call) and isinstance(node.arguments[0], Literal):
+        others = int(node.arguments[0].value) - 1
+        tips = conj(this.true, _exactly(others, [other.true for other in truths]))
+        return disj(tips, conj(neg(this.false), _exactly(others, [neg(other.false) for other in truths])))
+    if isinstance(node, Logic) and node.operator == "&&":
         decides = disj(this.false, conj(neg(this.true), *(other.true for other in truths)))
         return conj(decides, *(neg(other.false) for other in truths))
     decides = disj(this.true, conj(neg(this.false), *(other.false for other in truths)))
     return conj(decides, *(neg(other.true) for other in truths))
 
 
-def _finding(node: Logic, operand: Node, where: str, rule: Rule | None) -> ProofFinding:
-    exception = isinstance(operand, Unary) and node.operator == "&&" and operand is node.operands[-1]
+def _exactly(count: int, props: list[Prop]) -> Prop:
+    return conj(at_least(count, props), neg(at_least(count + 1, props)))
+
+
+def _finding(node: Node, operand: Node, where: str, rule: Rule | None) -> ProofFinding:
+    is_and = isinstance(node, Logic) and node.operator == "&&"
+    exception = isinstance(operand, Unary) and is_and and operand is joined_conditions(node)[-1]
     text = unparse(operand)
     if exception and isinstance(operand, Unary):
         message = f"in {where} the exception `{unparse(operand.operand)}` never applies"
-    elif node.operator == "&&":
+    elif is_and:
         message = f"in {where} `{text}` is true whenever the rest is, and changes nothing"
+    elif isinstance(node, Call):
+        message = f"in {where} `{text}` never makes the count enough, and adds nothing"
     else:
         message = f"in {where} `{text}` is only true where another part is, and adds nothing"
     return ProofFinding(

@@ -11,7 +11,7 @@ from adjudge.authoring.proofs.inquiry import Found, NotProved
 from adjudge.authoring.proofs.shrink import shrunk
 from adjudge.authoring.proofs.subject import ProvedPolicy, not_proved, span_of
 from adjudge.authoring.proofs.world import Input, fields_of, put, value_at
-from adjudge.expr.nodes import Binary, Call, Logic, Name, Node, Unary
+from adjudge.expr.nodes import Binary, Call, Name, Node, Unary, joined_conditions
 from adjudge.expr.smt.logic import Prop, conj, disj, implies, neg, same
 from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth
 from adjudge.policy.slots import Slot
@@ -69,9 +69,9 @@ def _only_grows(subject: ProvedPolicy, slot: str, declared: Field) -> bool:
     def fine(node: Node, wanted: bool) -> bool:
         if not subject.reads(node) & parts:
             return True
+        if joined := joined_conditions(node):
+            return all(fine(one, wanted) for one in joined)
         match node:
-            case Logic(operands=operands):
-                return all(fine(operand, wanted) for operand in operands)
             case Unary(operator="!", operand=operand):
                 return fine(operand, not wanted)
             case Name(name=name) if name in typed.variables:

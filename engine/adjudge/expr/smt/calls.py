@@ -4,6 +4,7 @@ but that the same arguments give the same answer."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -15,8 +16,9 @@ from adjudge.expr.functions import MATCHED_MAX, bool_of_string, matches, zone
 from adjudge.expr.nodes import Call
 from adjudge.expr.smt.amounts import is_at_most
 from adjudge.expr.smt.arithmetic import all_known, rounded, toward_zero
+from adjudge.expr.smt.comparison import with_tail
 from adjudge.expr.smt.lengths import length_in
-from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, formula, neg
+from adjudge.expr.smt.logic import Prop, all_of, any_of, at_least, conj, disj, formula, neg, number_of
 from adjudge.expr.smt.patterns import pattern_of
 from adjudge.expr.smt.terms import (
     Codes,
@@ -62,7 +64,9 @@ def call(world: World, function: str, node: Call, arguments: Sequence[Term]) -> 
     known = all_of(argument.known for argument in arguments)
     first, *rest = arguments
     made: Term | None = None
-    if function == "size" and not rest:
+    if function == "atLeast" and isinstance(first, Number) and isinstance(rest[0], Items):
+        made = _at_least(world, first, rest[0])
+    elif function == "size" and not rest:
         made = _size(world, first)
     elif function in _TEXT_TESTS and isinstance(first, Text) and isinstance(rest[0], Text):
         made = _text_test(world, function, first, rest[0])
@@ -73,6 +77,20 @@ def call(world: World, function: str, node: Call, arguments: Sequence[Term]) -> 
     elif function in _OF_THE_DAY and isinstance(first, Number):
         made = _units(function, first)
     return made if made is not None else _any(world, function, node, arguments, known)
+
+
+def _at_least(world: World, count: Number, conditions: Items) -> Truth:
+    """Return whether so many conditions are true; of a list that goes on, as far as the rest allows."""
+    held = [(there, item) for there, item in conditions.items if isinstance(item, Truth)]
+    true = [conj(there, truth.true) for there, truth in held]
+    open_ = [conj(there, neg(truth.false)) for there, truth in held]
+    known = conj(count.known, conditions.known)
+    if z3.is_int_value(count.value):
+        least = count.value.as_long()
+        answer = Truth(conj(known, at_least(least, true)), conj(known, neg(at_least(least, open_))))
+    else:
+        answer = Truth(conj(known, number_of(true) >= count.value), conj(known, number_of(open_) < count.value))
+    return with_tail(world, answer, replace(conditions, known=known), "exists")
 
 
 def _units(function: str, length: Number) -> Number:

@@ -10,7 +10,7 @@ import z3
 from adjudge.expr.nodes import Comprehension, Node
 from adjudge.expr.smt.allowance import Sizes
 from adjudge.expr.smt.comparison import with_tail
-from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, formula, neg
+from adjudge.expr.smt.logic import Prop, all_of, any_of, at_least, conj, disj, formula, neg, number_of
 from adjudge.expr.smt.terms import Entries, Items, Members, Term, Truth, of_names, placed
 from adjudge.expr.smt.world import World, known_where, unknown_of
 from adjudge.values.types import item_of
@@ -75,6 +75,10 @@ class Comprehensions:
             truths = [_truth(world, inside(node.predicate, item)) for _, item in items.items]
             of_unknown = _truth(world, inside(node.predicate, unknown)) if is_open is not False else Truth(False, False)
             return quantified(world, node.kind, items, truths, is_open, of_unknown)
+        if node.kind == "exists_one" and node.predicate is not None:
+            truths = [_truth(world, inside(node.predicate, item)) for _, item in items.items]
+            of_unknown = _truth(world, inside(node.predicate, unknown)) if is_open is not False else Truth(False, True)
+            return exactly_one(world, items, truths, is_open, of_unknown)
         return selected(world, node, items, is_open, inside, unknown)
 
 
@@ -96,6 +100,26 @@ def quantified(world: World, kind: str, items: Items, truths: list[Truth], is_op
     return with_tail(world, answer, items, kind)
 
 
+def exactly_one(world: World, items: Items, truths: list[Truth], is_open: Prop, of_unknown: Truth) -> Truth:
+    """Return `exists_one`: two known items are enough to say no. An item that is known has to have an answer."""
+    pairs = list(zip(items.items, truths, strict=True))
+    lost = any_of(conj(there, item.known, neg(truth.known)) for (there, item), truth in pairs)
+    doubt = any_of(conj(there, neg(item.known), neg(truth.known)) for (there, item), truth in pairs)
+    doubt = disj(doubt, conj(is_open, neg(of_unknown.false)))
+    hits = [conj(there, truth.true) for (there, _), truth in pairs]
+    known = conj(items.known, neg(lost))
+    one, several = at_least(1, hits), at_least(2, hits)
+    answer = Truth(conj(known, neg(doubt), one, neg(several)), conj(known, disj(several, conj(neg(doubt), neg(one)))))
+    if items.beyond is False:
+        return answer
+    free = world.any_truth(conj(items.known, z3.Bool(world.fresh("known"))))  # the rest may be unknown, or hold more
+    beyond = items.beyond
+    return Truth(
+        disj(conj(neg(beyond), answer.true), conj(beyond, free.true)),
+        disj(conj(neg(beyond), answer.false), conj(beyond, free.false)),
+    )
+
+
 def selected(
     world: World,
     node: Comprehension,
@@ -104,7 +128,7 @@ def selected(
     inside: Callable[[Node, Term], Term],
     unknown: Term,
 ) -> Term:
-    """Return `exists_one`, `map` or `filter`, which need to know all that they keep."""
+    """Return `map` or `filter`, which need to know all that they keep."""
     kept: list[tuple[Prop, Term]] = []
     known: list[Prop] = [items.known]
     candidates = list(items.items)
@@ -129,27 +153,12 @@ def selected(
     all_known = all_of(known)
     if items.beyond is not False:  # the rest may be unknown, or hold more
         all_known = conj(all_known, disj(neg(items.beyond), z3.Bool(world.fresh("known"))))
-    if node.kind != "exists_one":
-        length = None
-        if items.beyond is not False:
-            count = _count(kept)
-            length = z3.Int(world.fresh("length"))
-            beyond = formula(items.beyond)
-            world.constraints.append(z3.And(length >= count, z3.Or(beyond, length == count)))
-        if node.predicate is None:
-            return Items(all_known, tuple(kept), items.beyond, items.length, items.places, items.scattered)
-        return placed(Items(all_known, tuple(kept), items.beyond, length, scattered=items.scattered))
-    one = _count(kept) == 1
-    answer = Truth(conj(all_known, one), conj(all_known, neg(one)))
-    if items.beyond is False:
-        return answer
-    free = world.any_truth(all_known)
-    beyond = items.beyond
-    return Truth(
-        disj(conj(neg(beyond), answer.true), conj(beyond, free.true)),
-        disj(conj(neg(beyond), answer.false), conj(beyond, free.false)),
-    )
-
-
-def _count(kept: list[tuple[Prop, Term]]) -> z3.ArithRef:
-    return z3.Sum([z3.IntVal(0), *(z3.If(formula(there), 1, 0) for there, _ in kept)])
+    length = None
+    if items.beyond is not False:
+        count = number_of(there for there, _ in kept)
+        length = z3.Int(world.fresh("length"))
+        beyond = formula(items.beyond)
+        world.constraints.append(z3.And(length >= count, z3.Or(beyond, length == count)))
+    if node.predicate is None:
+        return Items(all_known, tuple(kept), items.beyond, items.length, items.places, items.scattered)
+    return placed(Items(all_known, tuple(kept), items.beyond, length, scattered=items.scattered))

@@ -54,6 +54,21 @@ def any_of(props: Iterable[Prop]) -> Prop:
     return False if not open_ else open_[0] if len(open_) == 1 else _joined(z3.Z3_mk_or, open_)
 
 
+def at_least(count: int, props: Iterable[Prop]) -> Prop:
+    """Return whether so many hold."""
+    open_ = [prop for prop in props if prop is not False]
+    wanted = count - sum(prop is True for prop in open_)
+    open_ = [prop for prop in open_ if prop is not True]
+    if wanted <= 1 or wanted >= len(open_):
+        return wanted <= 0 or (wanted <= len(open_) and (any_of(open_) if wanted == 1 else all_of(open_)))
+    return z3.AtLeast(*open_, wanted)
+
+
+def number_of(props: Iterable[Prop]) -> z3.ArithRef:
+    """Return how many hold."""
+    return z3.Sum([z3.IntVal(0), *(z3.If(formula(prop), 1, 0) for prop in props)])
+
+
 def _joined(make: Callable[..., Any], props: list[Prop]) -> z3.BoolRef:
     """Join propositions; z3's own `And` and `Or` look at the sort of each, which takes ten times as long."""
     context = props[0].ctx

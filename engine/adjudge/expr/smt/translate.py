@@ -118,7 +118,7 @@ class Translator:
                 return self.comprehensions.term(node, scope, self.term)
             case ListLiteral(items=items):
                 terms = [self.term(item, scope) for item in items]
-                return Items(all_of(term.known for term in terms), tuple((True, term) for term in terms))
+                return Items(True, tuple((True, term) for term in terms))
             case MapLiteral(entries=entries):
                 return self.map(entries, scope)
             case _:

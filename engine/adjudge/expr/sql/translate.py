@@ -75,14 +75,14 @@ class Translator:
             return None
         return risk_of(node, self.variables, self.lists, lambda name: str(self.value(name, {})), self.dialect)
 
-    def value(self, node: Node, scope: Mapping[str, str]) -> Sql:
+    def value(self, node: Node, scope: Mapping[str, Sql]) -> Sql:
         """Return the SQL of any part. scope: the columns of comprehensions' variables."""
         found = self._value(node, scope)
         if len(found.text) > LENGTH_MAX:  # variables stand there each time that they are named
             raise NotTranslatable(f"more than {LENGTH_MAX:,} characters of SQL", node.span)
         return found
 
-    def _value(self, node: Node, scope: Mapping[str, str]) -> Sql:
+    def _value(self, node: Node, scope: Mapping[str, Sql]) -> Sql:
         folded = self._folded(node)
         if folded is not None:
             return folded
@@ -96,7 +96,7 @@ class Translator:
             case Name(name=name) if name in self.columns:
                 return Sql(self._taken(self.columns[name], node.type))
             case Local(name=name):
-                return Sql(scope[name])
+                return scope[name]
             case Has(operand=operand):
                 return self._has(operand, scope)
             case Select(operand=operand, field=key) if isinstance(operand.type, MapType):
@@ -123,6 +123,8 @@ class Translator:
                 return self._compared(node, scope)
             case Binary():
                 return self._arithmetic(node, scope)
+            case Call(function="atLeast"):
+                return self._at_least(node, scope)
             case Call():
                 arguments = [self.value(argument, scope) for argument in node.arguments]
                 return call(node, arguments, self.dialect)
@@ -171,7 +173,7 @@ class Translator:
         finally:
             self._depth -= 1
 
-    def _has(self, operand: Node, scope: Mapping[str, str]) -> Sql:
+    def _has(self, operand: Node, scope: Mapping[str, Sql]) -> Sql:
         if isinstance(operand, Name) and operand.name in self.columns:
             return is_null(Sql(self.columns[operand.name]), known=True)
         if isinstance(operand, Select) and isinstance(operand.operand, Name):
@@ -183,7 +185,7 @@ class Translator:
             raise NotTranslatable("an entry that is neither text nor number", node.span)
         return Sql(self.dialect.entry(str(entries), key.text))
 
-    def _item(self, node: Index, scope: Mapping[str, str]) -> Sql:
+    def _item(self, node: Index, scope: Mapping[str, Sql]) -> Sql:
         items, key = self.value(node.operand, scope), self.value(node.key, scope)
         of = node.operand.type
         if isinstance(of, MapType) and node.key.type is not None and is_text(node.key.type):
@@ -195,7 +197,7 @@ class Translator:
 
     # operators
 
-    def _compared(self, node: Binary, scope: Mapping[str, str]) -> Sql:
+    def _compared(self, node: Binary, scope: Mapping[str, Sql]) -> Sql:
         sign, left, right = node.operator, node.left, node.right
         one, two = left.type, right.type
         if one is None or two is None or not _are_scalars(one, two):
@@ -211,8 +213,8 @@ class Translator:
         unknown = joined("or", is_null(a), is_null(b)).text
         return Sql(f"case when {unknown} then null when {nan} then {otherwise} else {plain.text} end")
 
-    def _in(self, node: Binary, scope: Mapping[str, str]) -> Sql:
-        item, container = self.value(node.left, scope), node.right
+    def _in(self, node: Binary, scope: Mapping[str, Sql]) -> Sql:
+        item, container = self.value(node.left, scope), self._written_out(node.right)
         if item.may_be_nan or node.left.type is None or not _are_scalars(node.left.type):
             raise NotTranslatable(gaps.IN_VALUE.said, node.span)
         if isinstance(container, Name) and container.name in self.lists:
@@ -223,12 +225,7 @@ class Translator:
             items = [self.value(part, scope) for part in container.items]
             if any(part.may_be_nan for part in items):
                 raise NotTranslatable("`in` a list of such values", node.span)
-            found = self._among(item, [part.text for part in items])
-            open_ = [part for part, of in zip(items, container.items, strict=True) if not isinstance(of, Literal)]
-            if open_:  # a list with an item that is unknown is unknown itself
-                missing = " or ".join(is_null(one).text for one in open_)
-                return Sql(f"case when {missing} then null else {found.text} end")
-            return found
+            return self._among(item, [part.text for part in items])
         if not isinstance(container.type, List | SetType) or isinstance(container, Comprehension):
             raise NotTranslatable(gaps.IN_MAP.said, node.span)
         if not isinstance(container.type, SetType) and not _same_kind(container.type.item, node.left.type):
@@ -244,7 +241,7 @@ class Translator:
             return Sql(f"case when {item} is null then null else false end")
         return Sql(f"{item} in ({', '.join(values)})", binds=Binds.COMPARISON)
 
-    def _arithmetic(self, node: Binary, scope: Mapping[str, str]) -> Sql:
+    def _arithmetic(self, node: Binary, scope: Mapping[str, Sql]) -> Sql:
         sign, one, two = node.operator, node.left.type, node.right.type
         a, b = self.value(node.left, scope), self.value(node.right, scope)
         dialect = self.dialect
@@ -271,13 +268,15 @@ class Translator:
 
     # comprehensions
 
-    def _comprehension(self, node: Comprehension, scope: Mapping[str, str]) -> Sql:
-        operand, dialect = node.operand, self.dialect
+    def _comprehension(self, node: Comprehension, scope: Mapping[str, Sql]) -> Sql:
+        operand, dialect = self._written_out(node.operand), self.dialect
+        if isinstance(operand, ListLiteral) and node.kind in ("all", "exists", "exists_one"):
+            return self._each_written_out(node, operand, scope)
         if not isinstance(operand.type, List | SetType) or isinstance(operand, ListLiteral | Comprehension):
             raise NotTranslatable(gaps.MACRO_OVER.said, node.span)
         items = str(self.value(operand, scope))
         with self._variable() as variable:
-            inner = {**scope, node.variable: variable}
+            inner = {**scope, node.variable: Sql(variable)}
             predicate = str(self.value(node.predicate, inner)) if node.predicate is not None else "true"
             transform = self.value(node.transform, inner).text if node.transform is not None else None
         is_set = isinstance(operand.type, SetType)
@@ -301,10 +300,59 @@ class Translator:
         else:
             asked = predicate
         answers = dialect.each(items, variable, asked)
-        kept = dialect.only(items, variable, predicate)
         if node.kind == "exists_one":
-            kept = f"{dialect.length(kept)} = 1"
+            lost = dialect.only(items, variable, f"{variable} is not null and ({asked}) is null")
+            hits = dialect.length(dialect.only(answers, variable, variable))
+            doubt = f"{dialect.length(answers)} > {dialect.known(answers)}"
+            lost = f"case when {dialect.length(lost)} > 0 then null"
+            return Sql(f"{lost} when {hits} > 1 then false when {doubt} then null else {hits} = 1 end")
+        kept = dialect.only(items, variable, predicate)
         return Sql(f"case when {dialect.length(answers)} = {dialect.known(answers)} then {kept} end")
+
+    def _each_written_out(self, node: Comprehension, operand: ListLiteral, scope: Mapping[str, Sql]) -> Sql:
+        """Return a question about each item of a list that is written out: the question, for one after another."""
+        assert node.predicate is not None
+        items = [self.value(item, scope) for item in operand.items]
+        asked = [self.value(node.predicate, {**scope, node.variable: item}) for item in items]
+        if node.kind != "exists_one":
+            if len(asked) > 1:
+                return joined("or" if node.kind == "exists" else "and", *asked)
+            return asked[0] if asked else self._literal(node.kind == "all", node)
+        if not asked:
+            return self._literal(False, node)
+        pairs = zip(items, asked, strict=True)
+        lost = [joined("and", is_null(item, known=True), is_null(one)) for item, one in pairs]
+        hits, open_ = _counted(asked)
+        answer = f"when {hits} > 1 then false when {open_} > {hits} then null else {hits} = 1"
+        return Sql(f"case when {' or '.join(one.beside(Binds.OR) for one in lost)} then null {answer} end")
+
+    def _at_least(self, node: Call, scope: Mapping[str, Sql]) -> Sql:
+        """Return whether so many conditions are true: of those written out, or of a list."""
+        wanted, conditions = self.value(node.arguments[0], scope), self._written_out(node.arguments[1])
+        if isinstance(conditions, ListLiteral):
+            asked = [self.value(item, scope) for item in conditions.items]
+            hits, open_ = _counted(asked) if asked else ("0", "0")
+            return Sql(f"case when {hits} >= {wanted} then true when {open_} < {wanted} then false end")
+        items, dialect = str(self.value(conditions, scope)), self.dialect
+        with self._variable() as variable:
+            hits = dialect.length(dialect.only(items, variable, variable))
+            misses = dialect.length(dialect.only(items, variable, f"not {variable}"))
+        least = f"{dialect.length(items)} - {misses} < {wanted}"
+        return Sql(f"case when {hits} >= {wanted} then true when {least} then false end")
+
+    def _written_out(self, node: Node) -> Node:
+        """Return what a variable stands for, where that is a list that is written out."""
+        found = node
+        while isinstance(found, Name) and found.name in self.variables:
+            found = self.variables[found.name]
+        return found if isinstance(found, ListLiteral) else node
+
+
+def _counted(asked: list[Sql]) -> tuple[str, str]:
+    """Return how many of some truths are true, and how many are not false; one at least."""
+    hits = " + ".join(f"case when {one.text} then 1 else 0 end" for one in asked)
+    open_ = " + ".join(f"case when {negated(one).text} then 0 else 1 end" for one in asked)
+    return f"({hits})", f"({open_})"
 
 
 def _has_times(type_: Type) -> bool:

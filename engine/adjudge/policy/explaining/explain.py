@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from adjudge.expr.functions import Overload
-from adjudge.expr.nodes import Comprehension, Name, Node, children, walk
+from adjudge.expr.nodes import Comprehension, Name, Node, children, joined_conditions, walk
 from adjudge.expr.printing import unparse
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.model import Outcome, Verdict
@@ -171,7 +171,7 @@ class _Explainer:
 
     def inside(self, node: Node) -> tuple[Node, ...]:
         """Return the parts of a condition that have a value of their own and say more than constants do."""
-        parts = children(node)
+        parts = joined_conditions(node) or children(node)
         if isinstance(node, Name) and node.name in self.typed.variables:
             if node.name in self.told_of or len(self.told_of) == VARIABLES_MAX:
                 return ()

@@ -11,7 +11,19 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from adjudge.errors import listed
-from adjudge.expr.nodes import Binary, Conditional, Has, Literal, Logic, Name, Node, Unary, children, names_in, walk
+from adjudge.expr.nodes import (
+    Binary,
+    Conditional,
+    Has,
+    Literal,
+    Name,
+    Node,
+    Unary,
+    children,
+    joined_conditions,
+    names_in,
+    walk,
+)
 from adjudge.expr.printing import unparse
 from adjudge.expr.reference import evaluate
 from adjudge.values.fields import Field
@@ -56,8 +68,12 @@ def unsatisfiable(
 
 def _facts(node: Node) -> Iterator[Node]:
     """Yield the bool parts below `&&`, `||`, `!` and `?:`."""
+    if joined := joined_conditions(node):
+        for one in joined:
+            yield from _facts(one)
+        return
     match node:
-        case Logic() | Unary(operator="!") | Conditional():
+        case Unary(operator="!") | Conditional():
             for child in children(node):
                 yield from _facts(child)
         case Literal() | Name():
