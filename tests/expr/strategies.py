@@ -62,6 +62,10 @@ PATTERNS = ("^a", "a+b*$", "[0-9]+", "", "(?i)SUS", "^.$", "é|ß", r"\\bu\\b", 
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "+02:00", "-09:30", "00:00")
 TIMES = ("2024-02-29T12:30:45.678Z", "1970-01-01T00:00:00Z", "2026-12-31T23:59:59+05:30", "1999-06-15T01:02:03Z")
 LENGTHS = ("0s", "1h30m", "-20ms", "900h", "1.5s", "250us", "-24h")
+OWN_TIMES = (*TIMES, "1970-01-01T00:00:00.000000001Z", "2024-02-29T12:30:45.678000999Z")
+"""Times for our own back ends: the other implementation gives no nanoseconds back."""
+OWN_LENGTHS = (*LENGTHS, "30d", "-1.5w2d", "1ns", "-999ns", "20ms1ns", "106751d")
+"""Durations for our own back ends: the other implementation has no days."""
 PARTS = ["getFullYear", "getMonth", "getDayOfMonth", "getDayOfYear", "getDate", "getDayOfWeek"]
 PARTS += ["getHours", "getMinutes", "getSeconds", "getMilliseconds"]
 
@@ -90,7 +94,7 @@ _times = st.one_of(
 )
 _durations = st.one_of(
     st.timedeltas(timedelta(days=-400), timedelta(days=400)),
-    st.sampled_from((timedelta(), timedelta(hours=24), timedelta(milliseconds=-1), timedelta(days=3652500))),
+    st.sampled_from((timedelta(), timedelta(hours=24), timedelta(milliseconds=-1), timedelta(days=106751))),
 )
 
 
@@ -228,9 +232,9 @@ class _Writer:
                 return string_literal(self.pick(*words))
             case _:
                 if type_ == TIMESTAMP:
-                    return f'timestamp("{self.pick(*TIMES)}")'
+                    return f'timestamp("{self.pick(*(TIMES if self.standard else OWN_TIMES))}")'
                 if type_ == DURATION:
-                    return f'duration("{self.pick(*LENGTHS)}")'
+                    return f'duration("{self.pick(*(LENGTHS if self.standard else OWN_LENGTHS))}")'
                 return literal(self.draw(values_of(type_, known=True)))
 
     def chosen(self, type_: Type, depth: int) -> str:

@@ -15,6 +15,7 @@ from adjudge.expr.functions import FUNCTIONS, string_of_double, zone
 from adjudge.expr.parse import parse
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.source import Source
+from adjudge.values.nanoseconds import duration_of
 from expr.conformance import same
 
 MOMENT = datetime(2024, 3, 10, 7, 8, 9, 123456, tzinfo=UTC)
@@ -137,21 +138,51 @@ def value_of(text: str) -> object:
         ('bool("T")', None),
         ('bool("yes")', None),
         ('timestamp("2024-03-10T09:08:09.123456000+02:00") == t', True),
-        ('timestamp("2024-03-10T09:08:09.123456789+02:00") == t', None),
+        ('timestamp("2024-03-10T09:08:09.123456789+02:00") == t', False),
         ('timestamp("2024-03-10")', None),
         ("timestamp(-62135596800) == first", True),
         ("timestamp(-62135596801)", None),
         ("timestamp(253402300800)", None),
         ("timestamp(9223372036854775807)", None),
         ('duration("1h2m3.321456s") == d', True),
-        ('duration("100ns")', None),
-        ('duration("0.0000001s")', None),
-        ('duration("1us500ns")', None),
+        ('duration("100ns")', duration_of(100)),
+        ('duration("0.0000001s") == duration("100ns")', True),
+        ('duration("1us500ns")', duration_of(1500)),
+        ('duration("0.1ns")', None),
         ('duration("0.5us500ns") == duration("1us")', True),
         ('duration("1000ns") == duration("1us")', True),
         ('duration("0.00000000000000000001h")', None),
         ('duration("315576000001s")', None),
-        ('duration("1d")', None),
+        ('duration("1d") == duration("24h")', True),
+        ('duration("2w1.5d") == duration("372h")', True),
+        ('duration("1y")', None),
+        # nanoseconds, and the ends of times and durations
+        ('string(timestamp("9999-12-31T23:59:59.999999999Z"))', "9999-12-31T23:59:59.999999999Z"),
+        ('string(duration("1m1ms1ns"))', "60.001000001s"),
+        ('timestamp("2009-02-13T23:31:20.123456789Z").getMilliseconds()', 123),
+        ('timestamp("1969-12-31T23:59:59.999999999Z").getSeconds()', 59),
+        ('int(timestamp("1969-12-31T23:59:59.999999999Z"))', -1),
+        ('duration("-1ns").getSeconds()', 0),
+        ('duration("-1000000001ns").getSeconds()', -1),
+        ('timestamp("2026-01-01T00:00:00.000000001Z").timeOfDay("+08:00") == duration("8h1ns")', True),
+        (
+            'timestamp("0001-01-01T00:00:01.000000001Z") + duration("-999999999ns")'
+            ' == timestamp("0001-01-01T00:00:00.000000002Z")',
+            True,
+        ),
+        ('duration("1ns") + first == timestamp("0001-01-01T00:00:00.000000001Z")', True),
+        ('first - duration("-1ns") == timestamp("0001-01-01T00:00:00.000000001Z")', True),
+        ('timestamp("9999-12-31T23:59:59.999999999Z") + duration("1ns")', None),
+        ('first + duration("-1ns")', None),
+        ("last - first", None),
+        ("first - last", None),
+        ('duration("9223372036.854775807s") > duration("292y")', None),
+        ('string(duration("9223372036.854775807s"))', "9223372036.854775807s"),
+        ('string(duration("-9223372036.854775808s"))', "-9223372036.854775808s"),
+        ('duration("9223372036.854775808s")', None),
+        ('duration("200000000000s") + duration("200000000000s")', None),
+        ('duration("9223372036s") + duration("1s")', None),
+        ('duration("9223372036.854775807s") + duration("1ns")', None),
         # forms and types that are none
         ('contains("a", "b")', None),
         ('"a".int()', None),

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from adjudge.errors import EvaluationError
 from adjudge.values.literals import format_duration, format_timestamp, int64, parse_duration, parse_timestamp
+from adjudge.values.nanoseconds import finer
 from adjudge.values.types import BOOL, DOUBLE, DURATION, DYN, INT, STRING, TIMESTAMP, ListType, MapType, SetType, Type
 
 if TYPE_CHECKING:
@@ -133,7 +134,8 @@ def time_of_day(moment: datetime, name: str) -> timedelta:
         local = moment.astimezone(zone(name))
     except OverflowError:
         raise EvaluationError("timestamp out of range") from None
-    return timedelta(hours=local.hour, minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+    shown = timedelta(hours=local.hour, minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+    return shown + finer(local)
 
 
 def _length(unit: timedelta, within: timedelta | None = None) -> Overload:

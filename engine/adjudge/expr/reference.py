@@ -34,7 +34,8 @@ from adjudge.expr.nodes import (
     Unary,
 )
 from adjudge.source import Span
-from adjudge.values.literals import DURATION_MAX, INT_MAX, INT_MIN, TEXT_MAX, bounded_duration, int64
+from adjudge.values.literals import INT_MAX, INT_MIN, TEXT_MAX, bounded_duration, int64
+from adjudge.values.nanoseconds import moved
 from adjudge.values.types import DYN, EnumType, ListType, MapType, SetType, Type
 
 Scope = Mapping[str, object]
@@ -328,7 +329,10 @@ def _admit(value: object, type_: Type | None) -> object:
             except OverflowError:
                 return None
         case timedelta():
-            return value if -DURATION_MAX <= value <= DURATION_MAX else None
+            try:
+                return bounded_duration(value)
+            except EvaluationError:
+                return None
         case list() | tuple():
             of = type_.item if isinstance(type_, ListType) else None
             items = [_admit(item, of) for item in value]
@@ -575,8 +579,8 @@ _BINARY: Mapping[str, Callable[[object, object], object]] = {
             ("double", "double"): operator.add,
             ("string", "string"): _joined,
             ("list", "list"): _joined,
-            ("timestamp", "duration"): operator.add,
-            ("duration", "timestamp"): operator.add,
+            ("timestamp", "duration"): moved,
+            ("duration", "timestamp"): lambda left, right: moved(right, left),
             ("duration", "duration"): lambda left, right: bounded_duration(left + right),
         },
     ),
@@ -585,8 +589,8 @@ _BINARY: Mapping[str, Callable[[object, object], object]] = {
         {
             ("int", "int"): lambda left, right: int64(left - right),
             ("double", "double"): operator.sub,
-            ("timestamp", "duration"): operator.sub,
-            ("timestamp", "timestamp"): operator.sub,
+            ("timestamp", "duration"): lambda left, right: moved(left, -right),
+            ("timestamp", "timestamp"): lambda left, right: bounded_duration(left - right),
             ("duration", "duration"): lambda left, right: bounded_duration(left - right),
         },
     ),

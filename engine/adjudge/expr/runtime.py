@@ -143,12 +143,12 @@ def concatenate(left: _Sequence, right: _Sequence) -> _Sequence:
 
 def shift(moment: datetime, length: timedelta) -> datetime:
     """Move a time; unknown outside the years 1 to 9999, in UTC."""
-    return moment.astimezone(UTC) + length
+    return length + moment.astimezone(UTC)  # in this order: a duration that is finer than a microsecond adds itself
 
 
 def shift_back(moment: datetime, length: timedelta) -> datetime:
     """Move a time back."""
-    return moment.astimezone(UTC) - length
+    return -length + moment.astimezone(UTC)
 
 
 def add_duration(left: timedelta, right: timedelta) -> timedelta:

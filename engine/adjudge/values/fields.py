@@ -22,6 +22,7 @@ from adjudge.values.literals import (
     parse_duration,
     parse_timestamp,
 )
+from adjudge.values.nanoseconds import cut
 from adjudge.values.types import (
     BOOL,
     DOUBLE,
@@ -365,11 +366,11 @@ def _read_text(text: str) -> Reading:
 def _read_time(field: Field, type_: Type, value: object) -> Reading:
     try:
         if type_ is DURATION:
-            length = parse_duration(value, exact=False) if isinstance(value, str) else value
+            length = parse_duration(value, exact=False) if isinstance(value, str) else cut(value)
             if isinstance(length, timedelta):
                 return _in_range(field, bounded_duration(length))
         else:
-            moment = parse_timestamp(value, exact=False) if isinstance(value, str) else value
+            moment = parse_timestamp(value, exact=False) if isinstance(value, str) else cut(value)
             if isinstance(moment, datetime):
                 if moment.tzinfo is None:
                     return _wrong("must say its time zone")

@@ -17,6 +17,7 @@ from adjudge.values.literals import (
     INT_MIN,
     format_duration,
     format_timestamp,
+    is_nano,
     parse_duration,
     parse_timestamp,
 )
@@ -179,7 +180,10 @@ def canonical(field: Field, value: object) -> object:
 
 def _canonical_time(type_: Type, text: str) -> str:
     try:
-        return format_timestamp(parse_timestamp(text)) if type_ is TIMESTAMP else format_duration(parse_duration(text))
+        time = parse_timestamp(text) if type_ is TIMESTAMP else parse_duration(text)
+        if is_nano(time):  # `read` cuts it; the log keeps what was said
+            return text
+        return format_timestamp(time) if isinstance(time, datetime) else format_duration(time)
     except (EvaluationError, OverflowError):
         return text
 

@@ -14,7 +14,7 @@ import z3
 from adjudge.expr.smt.logic import Prop, conj
 from adjudge.expr.smt.terms import Codes, Entries, Items, Members, Number, Opaque, Term, Text, Truth, either
 from adjudge.values.fields import Bound, Field
-from adjudge.values.literals import DURATION_MAX, INT_MAX, INT_MIN
+from adjudge.values.literals import DURATION_MAX, INT_MAX, INT_MIN, is_nano
 from adjudge.values.types import (
     BOOL,
     DOUBLE,
@@ -219,6 +219,8 @@ def constant(value: object, world: World, type_: Type | None = None) -> Term:
             if type_ == DOUBLE:
                 return Number(True, number_val(Fraction(value), is_double=True), is_double=True)
             return Number(True, z3.IntVal(value))
+        case datetime() | timedelta() if is_nano(value):
+            return Opaque(True)
         case datetime() | timedelta():
             return Number(True, z3.IntVal(as_number(value)))
         case str():

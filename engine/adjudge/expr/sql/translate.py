@@ -261,8 +261,6 @@ class Translator:
             return Sql(f"case when {short} then {joined('||', a, b).text} end")
         if sign in "+-" and {one, two} <= {TIMESTAMP, DURATION}:
             total = joined(sign, a, b)
-            if one == two == TIMESTAMP:
-                return total
             return Sql(in_lengths(str(total)) if one == two else in_days(str(total)))
         raise NotTranslatable(gaps.LISTS_ADDED.said, node.span)
 

@@ -91,5 +91,5 @@ def in_days(micros: str) -> str:
 
 
 def in_lengths(micros: str) -> str:
-    """Return a length of time, unknown past about 10,000 years. micros: whole, as a formatted Sql is."""
+    """Return a length of time, unknown past 292 years. micros: whole, as a formatted Sql is."""
     return f"case when {micros} between {-LONGEST} and {LONGEST} then {micros} end"

@@ -18,7 +18,6 @@ from adjudge.values.literals import parse_duration
 CALIBRATION_KEYS = ("on", "valid_for", "source")
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +70,8 @@ class Calibrations:
         said = self.reader.text(node, "`valid_for`")
         if said is None:
             return None
-        days = _DAYS.fullmatch(said)
         try:
-            length = timedelta(days=int(days.group(1))) if days else parse_duration(said)
+            length = parse_duration(said)
         except EvaluationError:
             length = timedelta()
         if length <= timedelta():

@@ -24,6 +24,8 @@ from abc import ABC, abstractmethod
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
+from adjudge.values.literals import is_nano
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 
@@ -67,6 +69,8 @@ class Dialect(ABC):
                 return said if "e" in said else f"{said}e0"
             case str():
                 return self.text(value)
+            case datetime() | timedelta() if is_nano(value):
+                raise ValueError("a time or duration finer than a microsecond")
             case datetime():
                 return str((value - _EPOCH) // _US)
             case timedelta():
