@@ -31,7 +31,7 @@ from adjudge.expr.sql.dialects.spark import SPARK  # noqa: E402
 from adjudge.expr.sql.translate import Translator  # noqa: E402
 from adjudge.expr.sql.value import NotTranslatable  # noqa: E402
 from backtest.backtest_logs import decide_all  # noqa: E402
-from expr.conditions import EXACT, HEAD, LOOSE, inputs  # noqa: E402
+from expr.conditions import EXACT, HEAD, LOOSE, WRITTEN, inputs  # noqa: E402
 from expr.sql_tables import table  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of Spark's own
@@ -80,7 +80,7 @@ def _drawn(count: int) -> list[dict[str, object]]:
 
 
 def test_every_kind_of_condition_agrees(spark: Any, tmp_path: Path) -> None:
-    texts = [*EXACT, *LOOSE]
+    texts = [*EXACT, *LOOSE, *WRITTEN]
     rule = "  - {{id: r{}, when: '{}', then: review}}\n"
     rules = "".join(rule.format(at, text.replace("'", "''")) for at, text in enumerate(texts))
     policy = parse_policy(HEAD + "rules:\n" + rules)

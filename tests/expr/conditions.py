@@ -188,6 +188,52 @@ names.map(v, size(v)) == numbers
 at.getHours(text) == 1
 1.0 / x > 0.0
 """.strip().splitlines()
+WRITTEN = r"""
+{"a": 1.5, "ab": 2.5}[text] > 2.0
+{"a": x, "ab": y}[text] >= 0.5
+{"a": n, text: m}["a"] > 1
+{"low": 1, "high": 2}[word] == 2
+{1: "a", 2: "b"}[n] == text
+{"a": x / y}["a"] > 1.0
+{"a": at, "b": at + age}[text] > at
+text in {"a": n, "b": m}
+{"a": n}.exists(k, k == text)
+[x, y].exists(v, v >= 0.5)
+[x, y / x].exists(v, v != 0.5)
+[x / y, y].all(v, v > 0.0)
+[flag, flag2, n > 1].filter(v, v).size() >= 2
+size([flag, flag2].filter(v, !v)) == 1
+[n, m, 3].exists_one(v, v > 2)
+[n, m].map(v, v + 1).exists(v, v == 3)
+[n, m].map(v, v > 0, v * 2)[0] == 2
+[n, m][n] == 1
+[x, y][0] > y
+x / y in [x, y]
+names.map(v, v != "a", v + text).exists(v, v == "bb")
+tags.map(t, t != "a", t + "x")[0] == "bx"
+names.filter(v, v != "a").map(v, v + "z").exists_one(v, v == "bz")
+has(names[1])
+has(numbers[2])
+(names + names).exists(v, v == text)
+size(names + [text, other]) > 2
+(tags + names)[0] == "a"
+keyed.map(k, k + "x").exists(v, v == "ax")
+keyed.exists_one(k, k == text)
+keyed.filter(k, k != text).size() == 1
+free.map(k, free[k] > 1, k).exists(v, v == "k")
+n < x
+n <= x / y
+x > n
+n >= x * 1e18
+!(x <= n)
+at.timeOfDay("America/New_York") > duration("3h")
+at.getHours("Asia/Singapore") == 16
+at.getDayOfWeek("Australia/Lord_Howe") == 1
+at.getDate("Europe/Dublin") == 23
+at.getFullYear("Africa/Casablanca") == 2026
+(at - age).getMinutes("Asia/Kolkata") == 30
+""".strip().splitlines()
+"""What contains a list, a map or a zone that is written out, and macros of macros."""
 TEXTS = st.sampled_from(("", "a", "b", "ab", "abb", "A1 ", "SG", "12", "zz", "low", "true", "q", "é💥", r"\u0041"))
 
 

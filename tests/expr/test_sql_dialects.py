@@ -9,13 +9,13 @@ from adjudge.expr.sql.dialects.dialect import Dialect
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.expr.sql.dialects.spark import SPARK
 from adjudge.policy import Policy, parse_policy
-from expr.conditions import EXACT, HEAD, LOOSE
+from expr.conditions import EXACT, HEAD, LOOSE, WRITTEN
 
 
 @pytest.fixture(scope="module")
 def policy() -> Policy:
     rule = "  - {{id: r{}, when: '{}', then: review}}\n"
-    rules = [rule.format(at, text.replace("'", "''")) for at, text in enumerate([*EXACT, *LOOSE])]
+    rules = [rule.format(at, text.replace("'", "''")) for at, text in enumerate([*EXACT, *LOOSE, *WRITTEN])]
     return parse_policy(HEAD + "rules:\n" + "".join(rules))
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
 from adjudge.errors import EvaluationError
 from adjudge.expr import gaps
+from adjudge.expr.clocks import clocks_of
 from adjudge.expr.functions import MATCHED_MAX, _compiled, zone
 from adjudge.expr.nodes import Call, Literal, Node
+from adjudge.expr.sql.clocks import local_micros
 from adjudge.expr.sql.dialects.dialect import Dialect
 from adjudge.expr.sql.value import NotTranslatable, Sql, in_days, negated
-from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, SetType, is_text
+from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, MapType, SetType, is_text
 from adjudge.values.types import ListType as List
 
 _OWN_RE2 = re.compile(r"\(\?<|\\[pP]")
@@ -20,8 +23,8 @@ _DAY = 86_400_000_000
 _LENGTHS = {"getHours": 3_600_000_000, "getMinutes": 60_000_000, "getSeconds": 1_000_000}
 
 
-def call(node: Call, arguments: list[Sql], dialect: Dialect) -> Sql:
-    """Return the SQL of a call. Raises NotTranslatable."""
+def call(node: Call, arguments: list[Sql], dialect: Dialect, short: Callable[[Sql], Sql]) -> Sql:
+    """Return the SQL of a call. short: makes a column of what stands in several places. Raises NotTranslatable."""
     types = [argument.type for argument in node.arguments]
     texts = [one.text for one in arguments]
     first, whole, of = texts[0], str(arguments[0]), types[0]
@@ -68,9 +71,9 @@ def call(node: Call, arguments: list[Sql], dialect: Dialect) -> Sql:
         case "getMilliseconds" if of == DURATION:
             return Sql(_toward_zero(f"({whole} % 1000000)", 1000, dialect))
         case name if of == TIMESTAMP and (name.startswith("get") or name == "timeOfDay"):
-            return Sql(_part(name, _local(whole, node, dialect), dialect))
-        case "size":
-            raise NotTranslatable(gaps.SIZE_OF_MAP.said, node.span)
+            return Sql(_part(name, _local(whole, node, dialect, short), dialect))
+        case "size" if isinstance(of, MapType):
+            return Sql(dialect.size_of_map(first))
         case "bool" | "int" | "double" | "string" | "timestamp" | "duration":
             raise NotTranslatable(f"`{node.function}` of {of}: {gaps.TEXTS_READ.reason}", node.span)
     raise NotTranslatable(f"`{node.function}` of {' and '.join(map(str, types))}", node.span)
@@ -88,8 +91,8 @@ def _pattern(node: Node, text: str) -> str:
     return text
 
 
-def _local(micros: str, node: Call, dialect: Dialect) -> str:
-    """Return a time as the clocks of a zone with a fixed offset show it, in microseconds."""
+def _local(micros: str, node: Call, dialect: Dialect, short: Callable[[Sql], Sql]) -> str:
+    """Return a time as the clocks of a zone show it, in microseconds."""
     if len(node.arguments) == 1:
         return micros
     named = node.arguments[1]
@@ -100,7 +103,10 @@ def _local(micros: str, node: Call, dialect: Dialect) -> str:
     except EvaluationError as error:
         raise NotTranslatable(str(error), node.span) from None
     if offset is None:
-        raise NotTranslatable(f"the clocks of {named.value}: {gaps.ZONE_NAMED.reason}", node.span)
+        clocks = clocks_of(named.value)
+        if clocks is None:
+            raise NotTranslatable(f"the clocks of {named.value}: they have a rule of their own", node.span)
+        return str(short(Sql(local_micros(str(short(Sql(micros))), clocks, dialect))))
     ahead = offset // timedelta(microseconds=1)
     return in_days(f"({micros} + {ahead})") if ahead else micros
 

@@ -7,8 +7,9 @@ evaluator, on those rows alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from adjudge.expr.nodes import Comprehension, Name, Node, children, walk
+from adjudge.expr.nodes import Comprehension, ListLiteral, Name, Node, children, walk
 from adjudge.expr.sql.dialects.dialect import Dialect
 from adjudge.expr.sql.value import NotTranslatable
 from adjudge.expr.work import CHARACTERS, WORK_MAX, harmless, size_of
@@ -34,6 +35,7 @@ def risk_of(
 
     def look(part: Node) -> None:
         if isinstance(part, Comprehension):
+            part = _written_out(part, variables)
             found.update(dict.fromkeys(_risks(part, lists, value, dialect)))
             for inner in walk(part):  # a variable is worked out by itself, wherever it stands
                 if isinstance(inner, Name):
@@ -47,6 +49,14 @@ def risk_of(
 
     look(node)
     return " or ".join(found) or None
+
+
+def _written_out(node: Comprehension, variables: Mapping[str, Node]) -> Comprehension:
+    """Return a macro over a variable that is a list with that list in its place: how long it is can be seen there."""
+    operand = node.operand
+    while isinstance(operand, Name) and operand.name in variables:
+        operand = variables[operand.name]
+    return replace(node, operand=operand) if isinstance(operand, ListLiteral) else node
 
 
 def _risks(
@@ -67,12 +77,23 @@ def _weight(value: str, type_: Type | None, dialect: Dialect, node: Name, depth:
     if type_ == STRING:
         return f"1 + {dialect.part_of(f'length({value})', CHARACTERS)}"
     if isinstance(type_, MapType):
-        raise NotTranslatable("a macro that reads a map", node.span)
+        keys = _weight(dialect.keys(value), ListType(STRING), dialect, node, depth)
+        item, values = f"adjudge_weighed{depth}", dialect.values(value)
+        inner = _weight(item, type_.value, dialect, node, depth + 1)
+        each = max(1, _most(type_.value))
+        total = (
+            f"{each} * {dialect.length(values)}" if inner is None else dialect.total(dialect.each(values, item, inner))
+        )
+        return f"{keys} + coalesce({total}, 0)"
     if not isinstance(type_, ListType):
         return None
     item = f"adjudge_weighed{depth}"
     inner = _weight(item, type_.item, dialect, node, depth + 1)
     if inner is not None:
         return f"1 + {dialect.length(value)} + coalesce({dialect.total(dialect.each(value, item, inner))}, 0)"
-    each = max(size_of(word).weight for word in type_.item.values) if isinstance(type_.item, EnumType) else 1
-    return f"1 + {each} * {dialect.length(value)}"
+    return f"1 + {_most(type_.item)} * {dialect.length(value)}"
+
+
+def _most(type_: Type) -> int:
+    """Return the weight of the heaviest value of a type that has a bound of its own."""
+    return max(size_of(word).weight for word in type_.values) if isinstance(type_, EnumType) else 1

@@ -7,7 +7,7 @@ answer otherwise is guarded; what cannot be guarded is refused as NotTranslatabl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -24,10 +24,12 @@ from adjudge.expr.nodes import (
     Literal,
     Local,
     Logic,
+    MapLiteral,
     Name,
     Node,
     Select,
     Unary,
+    children,
     walk,
 )
 from adjudge.expr.reference import Unknown, evaluate
@@ -37,15 +39,36 @@ from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.expr.sql.risk import risk_of
 from adjudge.expr.sql.value import Binds, NotTranslatable, Sql, in_days, in_lengths, is_null, joined, negated
 from adjudge.values.literals import TEXT_MAX
-from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, SCALARS, TIMESTAMP, MapType, SetType, Type, is_text
+from adjudge.values.types import (
+    BOOL,
+    DOUBLE,
+    DURATION,
+    INT,
+    SCALARS,
+    STRING,
+    TIMESTAMP,
+    MapType,
+    SetType,
+    Type,
+    is_text,
+)
 from adjudge.values.types import ListType as List
 
 _EXACT = 2**53
+_TURNED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _SIGNS = {"==": "=", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
 LENGTH_MAX = 50_000
 """Characters of a condition: a database takes longer to read more than the engine takes to answer."""
+UNROLLED_MAX = 100
+"""A macro over a list that is written out is written out itself, up to so many items."""
+SHORT = 48
+"""An expression of fewer characters may stand in several places as it is."""
+LISTED_MAX = 100
+"""A longer list of the policy stands in a table, where there can be one."""
+
+Scope = Mapping[str, Sql]
 
 
 @dataclass(slots=True)
@@ -53,6 +76,9 @@ class Translator:
     """Translates the conditions of one policy.
 
     columns: of slots, by full name. variables: conditions by name. lists: constants by full name, `lists.x`.
+    made: variables that are columns already, times in them as microseconds. shared: makes a column of an expression
+    and returns its name; None where each stands in full. tables: returns a table whose column `value` holds a list's
+    values; None where there can be none.
     """
 
     columns: Mapping[str, str]
@@ -60,6 +86,9 @@ class Translator:
     lists: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
     dialect: Dialect = DUCKDB
     functions: Mapping[str, tuple[Overload, ...]] = field(default_factory=lambda: FUNCTIONS)
+    made: Mapping[str, Sql] = field(default_factory=dict)
+    shared: Callable[[str], str] | None = None
+    tables: Callable[[str], str] | None = None
     _depth: int = 0
 
     def condition(self, node: Node) -> str:
@@ -75,18 +104,20 @@ class Translator:
             return None
         return risk_of(node, self.variables, self.lists, lambda name: str(self.value(name, {})), self.dialect)
 
-    def value(self, node: Node, scope: Mapping[str, Sql]) -> Sql:
+    def value(self, node: Node, scope: Scope) -> Sql:
         """Return the SQL of any part. scope: the columns of comprehensions' variables."""
         found = self._value(node, scope)
         if len(found.text) > LENGTH_MAX:  # variables stand there each time that they are named
             raise NotTranslatable(f"more than {LENGTH_MAX:,} characters of SQL", node.span)
         return found
 
-    def _value(self, node: Node, scope: Mapping[str, Sql]) -> Sql:
+    def _value(self, node: Node, scope: Scope) -> Sql:
         folded = self._folded(node)
         if folded is not None:
             return folded
         match node:
+            case Name(name=name) if name in self.made:
+                return self.made[name]
             case Name(name=name) if name in self.variables:
                 if scope and any(isinstance(part, Comprehension) for part in walk(self.variables[name])):
                     raise NotTranslatable("a macro of a variable, for each item of another", node.span)
@@ -100,7 +131,7 @@ class Translator:
             case Has(operand=operand):
                 return self._has(operand, scope)
             case Select(operand=operand, field=key) if isinstance(operand.type, MapType):
-                return self._entry(self.value(operand, scope), self._literal(key, node), node)
+                return self._entry(operand, Literal(span=node.span, type=STRING, value=key), node, scope)
             case Index():
                 return self._item(node, scope)
             case Unary(operator="!", operand=operand):
@@ -125,12 +156,26 @@ class Translator:
                 return self._arithmetic(node, scope)
             case Call(function="atLeast"):
                 return self._at_least(node, scope)
+            case Call(function="size", arguments=(Comprehension(kind="filter") as over,)) if self._unrolls(over):
+                return self._unrolled(over, scope)
             case Call():
                 arguments = [self.value(argument, scope) for argument in node.arguments]
-                return call(node, arguments, self.dialect)
+                return call(node, arguments, self.dialect, lambda sql: self._short(sql, scope))
+            case Comprehension() if self._unrolls(node) and node.kind != "filter":
+                return self._unrolled(node, scope)
             case Comprehension():
                 return self._comprehension(node, scope)
-        raise NotTranslatable(gaps.WRITTEN_OUT.said, node.span)
+            case ListLiteral(items=items) if items:
+                parts = [self.value(item, scope) for item in items]
+                made = self.dialect.list_of(", ".join(part.text for part in parts))
+                return Sql(made, any(part.may_be_nan for part in parts))
+        raise NotTranslatable("such a part", node.span)
+
+    def _short(self, sql: Sql, scope: Scope) -> Sql:
+        """Return a part that is to stand in several places, as a column if it can be one."""
+        if self.shared is None or scope or len(sql.text) < SHORT:
+            return sql
+        return Sql(self.shared(sql.text), sql.may_be_nan)
 
     # leaves
 
@@ -138,7 +183,9 @@ class Translator:
         """Return what a part without fields always is."""
         if isinstance(node, Literal):
             return self._literal(node.value, node)
-        if any(isinstance(part, Name | Local | Comprehension) for part in walk(node)) or isinstance(node, ListLiteral):
+        if any(isinstance(part, Name | Local | Comprehension) for part in walk(node)):
+            return None
+        if isinstance(node, ListLiteral | MapLiteral):
             return None
         found = evaluate(node, {}, functions=self.functions)
         if isinstance(found, Unknown):
@@ -173,75 +220,167 @@ class Translator:
         finally:
             self._depth -= 1
 
-    def _has(self, operand: Node, scope: Mapping[str, Sql]) -> Sql:
+    def _has(self, operand: Node, scope: Scope) -> Sql:
         if isinstance(operand, Name) and operand.name in self.columns:
             return is_null(Sql(self.columns[operand.name]), known=True)
         if isinstance(operand, Select) and isinstance(operand.operand, Name):
             return is_null(self.value(operand, scope), known=True)
-        raise NotTranslatable(gaps.HAS_ITEM.said, operand.span)
+        if not isinstance(operand, Select | Index):
+            raise NotTranslatable("such a part", operand.span)
+        container = operand.operand
+        key_node = operand.key if isinstance(operand, Index) else None
+        key = self.value(key_node, scope) if key_node is not None else self._literal(operand.field, operand)
+        if self._written(container) is not None or not isinstance(container.type, MapType | List):
+            raise NotTranslatable("`has` of such a part", operand.span)
+        items = self._short(self.value(container, scope), scope)
+        if isinstance(container.type, MapType):
+            there = is_null(Sql(self.dialect.entry(str(items), key.text)), known=True)
+        elif key_node is None or key_node.type != INT:
+            raise NotTranslatable("`has` of such a part", operand.span)
+        else:
+            there = is_null(self._within(items, key), known=True)
+        otherwise = "false" if _is_field(container) else "null"
+        lost = f"case when {is_null(items).text} then {otherwise} when {is_null(key).text} then null"
+        return Sql(f"{lost} else {there.text} end")
 
-    def _entry(self, entries: Sql, key: Sql, node: Node) -> Sql:
-        if node.type is None or not (is_text(node.type) or node.type in (BOOL, INT, DOUBLE)):
-            raise NotTranslatable("an entry that is neither text nor number", node.span)
-        return Sql(self.dialect.entry(str(entries), key.text))
+    def _entry(self, entries: Node, key: Node, node: Node, scope: Scope) -> Sql:
+        """Return an entry of a map."""
+        written = self._written(entries)
+        if isinstance(written, MapLiteral):
+            return self._chosen(written, key, scope)
+        found = self.dialect.entry(str(self.value(entries, scope)), self.value(key, scope).text)
+        if entries.type is not None and node.type is not None and not self._is_made(entries):
+            found = self._taken(found, node.type)
+        return Sql(found)
 
-    def _item(self, node: Index, scope: Mapping[str, Sql]) -> Sql:
-        items, key = self.value(node.operand, scope), self.value(node.key, scope)
-        of = node.operand.type
-        if isinstance(of, MapType) and node.key.type is not None and is_text(node.key.type):
-            return self._entry(items, key, node)
-        if not isinstance(of, List) or node.key.type != INT or isinstance(node.operand, ListLiteral):
+    def _chosen(self, written: MapLiteral, key: Node, scope: Scope) -> Sql:
+        """Return an entry of a map that is written out, which is unknown where any part of it is."""
+        keys = [self.value(one, scope) for one, _ in written.entries]
+        values = [self._short(self.value(one, scope), scope) for _, one in written.entries]
+        if not keys or key.type is None or not _same_kind(written.entries[0][0].type, key.type):
+            raise NotTranslatable("such a part", written.span)
+        arms = " ".join(f"when {one.text} then {two.text}" for one, two in zip(keys, values, strict=True))
+        chosen = f"case {self.value(key, scope)} {arms} end"
+        lost = [*_lost([one for one, _ in written.entries], keys), *_lost([one for _, one in written.entries], values)]
+        lost += _twice([one for one, _ in written.entries], keys)
+        may_be_nan = any(one.may_be_nan for one in values)
+        return Sql(f"case when {' or '.join(lost)} then null else {chosen} end" if lost else chosen, may_be_nan)
+
+    def _item(self, node: Index, scope: Scope) -> Sql:
+        of, key = node.operand.type, node.key
+        if isinstance(of, MapType) and key.type is not None and (is_text(key.type) or self._written(node.operand)):
+            return self._entry(node.operand, key, node, scope)
+        if not isinstance(of, List) or key.type != INT:
             raise NotTranslatable("such an index", node.span)
+        items = self._short(self.value(node.operand, scope), scope)
+        return self._within(items, self._short(self.value(key, scope), scope))
+
+    def _within(self, items: Sql, key: Sql) -> Sql:
+        """Return a list's item, NULL past its ends."""
         found = self.dialect.item(str(items), str(key))
-        return Sql(f"case when {key} >= 0 and {key} < {self.dialect.length(items.text)} then {found} end")
+        within = f"{key} >= 0 and {key} < {self.dialect.length(items.text)}"
+        return Sql(f"case when {within} then {found} end", items.may_be_nan)
+
+    def _written(self, node: Node) -> ListLiteral | MapLiteral | None:
+        """Return the list or map that is written out here, or as a variable; None where it is none."""
+        while isinstance(node, Name) and node.name in self.variables:
+            node = self.variables[node.name]
+        return node if isinstance(node, ListLiteral | MapLiteral) else None
+
+    def _is_made(self, node: Node) -> bool:
+        return isinstance(node, Name) and node.name in self.made
 
     # operators
 
-    def _compared(self, node: Binary, scope: Mapping[str, Sql]) -> Sql:
+    def _compared(self, node: Binary, scope: Scope) -> Sql:
         sign, left, right = node.operator, node.left, node.right
         one, two = left.type, right.type
         if one is None or two is None or not _are_scalars(one, two):
             raise NotTranslatable(gaps.COMPARED_WHOLE.said, node.span)
-        if {one, two} == {INT, DOUBLE} and not any(_is_exact(part) for part in (left, right)):
-            raise NotTranslatable(gaps.INT_BESIDE_DOUBLE.said, node.span)
         a, b = self.value(left, scope), self.value(right, scope)
-        plain = joined(_SIGNS[sign], a, b)
-        if not a.may_be_nan and not b.may_be_nan:
-            return plain
-        nan = " or ".join(f"isnan({part.text})" for part in (a, b) if part.may_be_nan)
-        otherwise = "true" if sign == "!=" else "false"
-        unknown = joined("or", is_null(a), is_null(b)).text
-        return Sql(f"case when {unknown} then null when {nan} then {otherwise} else {plain.text} end")
+        if {one, two} == {INT, DOUBLE} and not any(_is_exact(part) for part in (left, right)):
+            return self._int_beside_double(sign, self._short(a, scope), self._short(b, scope), is_first=one == INT)
+        return _ordered(sign, a, b)
 
-    def _in(self, node: Binary, scope: Mapping[str, Sql]) -> Sql:
-        item, container = self.value(node.left, scope), self._written_out(node.right)
-        if item.may_be_nan or node.left.type is None or not _are_scalars(node.left.type):
+    def _int_beside_double(self, sign: str, a: Sql, b: Sql, *, is_first: bool) -> Sql:
+        """Compare an int with a double, neither of which is rounded. is_first: whether the int is on the left."""
+        number, double = (a, b) if is_first else (b, a)
+        sign = sign if is_first else _TURNED[sign]
+        within = f"{double} >= -9223372036854775808e0 and {double} < 9223372036854775808e0"
+        up, down = (self.dialect.int_of_double(f"{name}({double.text})", within) for name in ("ceil", "floor"))
+        if sign in ("==", "!="):
+            same = f"coalesce({double} = floor({double.text}) and {number} = {down}, false)"
+            answer = same if sign == "==" else f"not {same}"
+        else:
+            bound = up if sign in ("<", ">=") else down
+            is_over = "true" if sign in ("<", "<=") else "false"
+            is_under = "false" if sign in ("<", "<=") else "true"
+            high, low = f"{double} >= 9223372036854775808e0", f"{double} < -9223372036854775808e0"
+            compared = f"{number} {_SIGNS[sign]} ({bound})"
+            answer = f"case when {high} then {is_over} when {low} then {is_under} else {compared} end"
+        nan = f" when isnan({double.text}) then {'true' if sign == '!=' else 'false'}" if double.may_be_nan else ""
+        unknown = joined("or", is_null(number), is_null(double)).text
+        return Sql(f"case when {unknown} then null{nan} else {answer} end")
+
+    def _in(self, node: Binary, scope: Scope) -> Sql:
+        item, container = self.value(node.left, scope), node.right
+        if node.left.type is None or not _are_scalars(node.left.type):
             raise NotTranslatable(gaps.IN_VALUE.said, node.span)
         if isinstance(container, Name) and container.name in self.lists:
-            return self._among(item, [self._literal(value, container).text for value in self.lists[container.name]])
-        if isinstance(container, ListLiteral):
-            if any(part.type != node.left.type and not _are_texts(part, node.left) for part in container.items):
-                raise NotTranslatable("`in` a list of another type", node.span)
-            items = [self.value(part, scope) for part in container.items]
-            if any(part.may_be_nan for part in items):
-                raise NotTranslatable("`in` a list of such values", node.span)
-            return self._among(item, [part.text for part in items])
-        if not isinstance(container.type, List | SetType) or isinstance(container, Comprehension):
-            raise NotTranslatable(gaps.IN_MAP.said, node.span)
+            return self._listed(item, container, scope)
+        written = self._written(container)
+        if isinstance(written, ListLiteral):
+            return self._in_written(node, item, written.items, scope)
+        if isinstance(written, MapLiteral):
+            keys = [key for key, _ in written.entries]
+            parts = [self.value(part, scope) for part in keys]
+            values = [value for _, value in written.entries]
+            lost = [*_lost(values, [self.value(value, scope) for value in values]), *_twice(keys, parts)]
+            found = self._in_written(node, item, keys, scope)
+            return Sql(f"case when {' or '.join(lost)} then null else {found.text} end") if lost else found
+        if isinstance(container.type, MapType):
+            if node.left.type is None or not is_text(node.left.type):
+                raise NotTranslatable("`in` such a part", node.span)
+            entries = self._short(self.value(container, scope), scope)
+            unknown = joined("or", is_null(item), is_null(entries)).text
+            return Sql(f"case when {unknown} then null else {self.dialect.has_key(entries.text, item.text)} end")
+        if not isinstance(container.type, List | SetType):
+            raise NotTranslatable("`in` such a part", node.span)
         if not isinstance(container.type, SetType) and not _same_kind(container.type.item, node.left.type):
             raise NotTranslatable("`in` a list of another type", node.span)
-        items_ = str(self.value(container, scope))
-        dialect = self.dialect
+        many = self._short(self.value(container, scope), scope)
+        if item.may_be_nan or many.may_be_nan:
+            raise NotTranslatable(gaps.IN_VALUE.said, node.span)
+        items_, dialect = str(many), self.dialect
         doubt = f"when {dialect.length(items_)} > {dialect.known(items_)} then null"
         unknown = f"case when {item} is null or {items_} is null then null"
         return Sql(f"{unknown} when {dialect.holds(items_, item.text)} then true {doubt} else false end")
+
+    def _listed(self, item: Sql, container: Name, scope: Scope) -> Sql:
+        """Whether a value is in a list of the policy."""
+        values = self.lists[container.name]
+        if self.tables is not None and not scope and len(values) > LISTED_MAX:
+            return Sql(self.dialect.in_table(str(item), self.tables(container.name)))
+        if len(values) * 2 > LENGTH_MAX:
+            raise NotTranslatable(f"more than {LENGTH_MAX:,} characters of SQL", container.span)
+        return self._among(item, [self._literal(value, container).text for value in values])
+
+    def _in_written(self, node: Binary, item: Sql, items: Sequence[Node], scope: Scope) -> Sql:
+        """Whether a value is in a list that is written out."""
+        if any(not _same_kind(part.type, node.left.type) for part in items):
+            raise NotTranslatable("`in` a list of another type", node.span)
+        parts = [self.value(part, scope) for part in items]
+        if parts and (item.may_be_nan or any(part.may_be_nan for part in parts)):
+            item = self._short(item, scope)
+            return joined("or", *(_ordered("==", item, part) for part in parts))
+        return self._among(item, [part.text for part in parts])
 
     def _among(self, item: Sql, values: list[str]) -> Sql:
         if not values:
             return Sql(f"case when {item} is null then null else false end")
         return Sql(f"{item} in ({', '.join(values)})", binds=Binds.COMPARISON)
 
-    def _arithmetic(self, node: Binary, scope: Mapping[str, Sql]) -> Sql:
+    def _arithmetic(self, node: Binary, scope: Scope) -> Sql:
         sign, one, two = node.operator, node.left.type, node.right.type
         a, b = self.value(node.left, scope), self.value(node.right, scope)
         dialect = self.dialect
@@ -262,21 +401,83 @@ class Translator:
         if sign in "+-" and {one, two} <= {TIMESTAMP, DURATION}:
             total = joined(sign, a, b)
             return Sql(in_lengths(str(total)) if one == two else in_days(str(total)))
-        raise NotTranslatable(gaps.LISTS_ADDED.said, node.span)
+        if sign == "+" and isinstance(one, List | SetType) and isinstance(two, List | SetType):
+            a, b = self._short(a, scope), self._short(b, scope)
+            short = f"{dialect.length(a.text)} + {dialect.length(b.text)} <= {TEXT_MAX}"
+            known = [f"{dialect.length(part.text)} = {dialect.known(part.text)}"
+                     for part, of in ((a, one), (b, two)) if isinstance(of, SetType)]  # fmt: skip
+            found = joined("||", a, b, may_be_nan=a.may_be_nan or b.may_be_nan)
+            return Sql(f"case when {' and '.join([short, *known])} then {found.text} end", found.may_be_nan)
+        raise NotTranslatable("such an operation", node.span)
 
     # comprehensions
 
-    def _comprehension(self, node: Comprehension, scope: Mapping[str, Sql]) -> Sql:
-        operand, dialect = self._written_out(node.operand), self.dialect
-        if isinstance(operand, ListLiteral) and node.kind in ("all", "exists", "exists_one"):
-            return self._each_written_out(node, operand, scope)
-        if not isinstance(operand.type, List | SetType) or isinstance(operand, ListLiteral | Comprehension):
-            raise NotTranslatable(gaps.MACRO_OVER.said, node.span)
-        items = str(self.value(operand, scope))
+    def _unrolls(self, node: Comprehension) -> bool:
+        """Whether a macro can be written out for each item."""
+        written = self._written(node.operand)
+        is_filtered = node.kind == "map" and node.predicate is not None
+        return written is not None and 0 < len(children(written)) <= UNROLLED_MAX and not is_filtered
+
+    def _unrolled(self, node: Comprehension, scope: Scope) -> Sql:
+        """Return a macro over a list or map that is written out; of `filter`, how many items it keeps."""
+        written = self._written(node.operand)
+        assert written is not None
+        parts = [self._short(self.value(part, scope), scope) for part in children(written)]
+        items, lost = parts, []
+        if isinstance(written, MapLiteral):  # which is unknown where a part of it is
+            items = parts[::2]
+            lost = [*_lost(children(written), parts), *_twice([key for key, _ in written.entries], items)]
+        inner = [{**scope, node.variable: item} for item in items]
+        asked = [self.value(node.predicate, one) for one in inner] if node.predicate is not None else []
+        if node.kind in ("all", "exists"):
+            answer = joined("or" if node.kind == "exists" else "and", *asked)
+        elif node.kind == "map":
+            assert node.transform is not None
+            made = [self.value(node.transform, one) for one in inner]
+            lost += _lost([node.transform] * len(made), made)
+            listed = self.dialect.list_of(", ".join(one.text for one in made))
+            answer = Sql(listed, any(one.may_be_nan for one in made))
+        elif node.kind == "filter":  # an item that is kept must be known
+            kept = [one if written_out else joined("and", one, is_null(item, known=True)) for one, item, written_out in
+                    zip(asked, items, [isinstance(part, Literal) for part in children(written)], strict=False)]  # fmt: skip
+            each = [f"case when {one.text} then 1 when {negated(was).text} then 0 end"
+                    for one, was in zip(kept, asked, strict=True)]  # fmt: skip
+            answer = Sql(" + ".join(each), binds=Binds.SUM)
+        else:
+            hits, open_ = _counted(asked)
+            pairs = zip(items, asked, strict=True)
+            lost += [f"({joined('and', is_null(item, known=True), is_null(one)).text})" for item, one in pairs]
+            answer = Sql(f"case when {hits} > 1 then false when {open_} > {hits} then null else {hits} = 1 end")
+        if not lost:
+            return answer
+        return Sql(f"case when {' or '.join(lost)} then null else {answer.text} end", answer.may_be_nan)
+
+    def _at_least(self, node: Call, scope: Scope) -> Sql:
+        """Return whether so many conditions are true: of those written out, or of a list."""
+        wanted, conditions = self.value(node.arguments[0], scope), self._written(node.arguments[1])
+        if isinstance(conditions, ListLiteral):
+            asked = [self._short(self.value(item, scope), scope) for item in conditions.items]
+            hits, open_ = _counted(asked) if asked else ("0", "0")
+            return Sql(f"case when {hits} >= {wanted} then true when {open_} < {wanted} then false end")
+        items, dialect = str(self._short(self.value(node.arguments[1], scope), scope)), self.dialect
         with self._variable() as variable:
-            inner = {**scope, node.variable: Sql(variable)}
+            hits = dialect.length(dialect.only(items, variable, variable))
+            misses = dialect.length(dialect.only(items, variable, f"not {variable}"))
+        least = f"{dialect.length(items)} - {misses} < {wanted}"
+        return Sql(f"case when {hits} >= {wanted} then true when {least} then false end")
+
+    def _comprehension(self, node: Comprehension, scope: Scope) -> Sql:
+        operand, dialect = node.operand, self.dialect
+        over = self._short(self.value(operand, scope), scope)
+        items, is_map = str(over), isinstance(operand.type, MapType)
+        if is_map:
+            items = dialect.keys(items)
+        elif not isinstance(operand.type, List | SetType):
+            raise NotTranslatable("a macro over such a part", node.span)
+        with self._variable() as variable:
+            inner = {**scope, node.variable: Sql(variable, over.may_be_nan and not is_map)}
             predicate = str(self.value(node.predicate, inner)) if node.predicate is not None else "true"
-            transform = self.value(node.transform, inner).text if node.transform is not None else None
+            made = self.value(node.transform, inner) if node.transform is not None else None
         is_set = isinstance(operand.type, SetType)
         if node.kind in ("all", "exists"):
             decides = "true" if node.kind == "exists" else "false"
@@ -286,64 +487,26 @@ class Translator:
             doubt = f"{dialect.length(answers)} > {dialect.known(answers)}"
             decided = f"case when {items} is null then null when {dialect.holds(answers, decides)} then {decides}"
             return Sql(f"{decided} when {doubt} then null else {'false' if decides == 'true' else 'true'} end")
-        if transform is not None and (node.predicate is not None or node.type is None):
-            raise NotTranslatable(gaps.MAP_IF.said, node.span)
-        if transform is not None:
-            if is_set:
-                transform = f"case when {variable} is null then null else {transform} end"
-            made = dialect.each(items, variable, transform)
-            return Sql(f"case when {dialect.length(made)} = {dialect.known(made)} then {made} end")
         if node.kind == "filter" or is_set:  # what is kept must be known
             asked = f"case when {variable} is null and coalesce({predicate}, true) then null else {predicate} end"
         else:
             asked = predicate
         answers = dialect.each(items, variable, asked)
+        is_known = f"{dialect.length(answers)} = {dialect.known(answers)}"
+        kept = dialect.only(items, variable, predicate) if node.predicate is not None else items
+        if made is not None:
+            transform = f"case when {variable} is null then null else {made.text} end" if is_set else made.text
+            found = dialect.each(kept, variable, transform)
+            is_made = f"{dialect.length(found)} = {dialect.known(found)}"
+            all_known = f"{is_known} and {is_made}" if node.predicate is not None else is_made
+            return Sql(f"case when {all_known} then {found} end", made.may_be_nan)
         if node.kind == "exists_one":
             lost = dialect.only(items, variable, f"{variable} is not null and ({asked}) is null")
             hits = dialect.length(dialect.only(answers, variable, variable))
             doubt = f"{dialect.length(answers)} > {dialect.known(answers)}"
             lost = f"case when {dialect.length(lost)} > 0 then null"
             return Sql(f"{lost} when {hits} > 1 then false when {doubt} then null else {hits} = 1 end")
-        kept = dialect.only(items, variable, predicate)
-        return Sql(f"case when {dialect.length(answers)} = {dialect.known(answers)} then {kept} end")
-
-    def _each_written_out(self, node: Comprehension, operand: ListLiteral, scope: Mapping[str, Sql]) -> Sql:
-        """Return a question about each item of a list that is written out: the question, for one after another."""
-        assert node.predicate is not None
-        items = [self.value(item, scope) for item in operand.items]
-        asked = [self.value(node.predicate, {**scope, node.variable: item}) for item in items]
-        if node.kind != "exists_one":
-            if len(asked) > 1:
-                return joined("or" if node.kind == "exists" else "and", *asked)
-            return asked[0] if asked else self._literal(node.kind == "all", node)
-        if not asked:
-            return self._literal(False, node)
-        pairs = zip(items, asked, strict=True)
-        lost = [joined("and", is_null(item, known=True), is_null(one)) for item, one in pairs]
-        hits, open_ = _counted(asked)
-        answer = f"when {hits} > 1 then false when {open_} > {hits} then null else {hits} = 1"
-        return Sql(f"case when {' or '.join(one.beside(Binds.OR) for one in lost)} then null {answer} end")
-
-    def _at_least(self, node: Call, scope: Mapping[str, Sql]) -> Sql:
-        """Return whether so many conditions are true: of those written out, or of a list."""
-        wanted, conditions = self.value(node.arguments[0], scope), self._written_out(node.arguments[1])
-        if isinstance(conditions, ListLiteral):
-            asked = [self.value(item, scope) for item in conditions.items]
-            hits, open_ = _counted(asked) if asked else ("0", "0")
-            return Sql(f"case when {hits} >= {wanted} then true when {open_} < {wanted} then false end")
-        items, dialect = str(self.value(conditions, scope)), self.dialect
-        with self._variable() as variable:
-            hits = dialect.length(dialect.only(items, variable, variable))
-            misses = dialect.length(dialect.only(items, variable, f"not {variable}"))
-        least = f"{dialect.length(items)} - {misses} < {wanted}"
-        return Sql(f"case when {hits} >= {wanted} then true when {least} then false end")
-
-    def _written_out(self, node: Node) -> Node:
-        """Return what a variable stands for, where that is a list that is written out."""
-        found = node
-        while isinstance(found, Name) and found.name in self.variables:
-            found = self.variables[found.name]
-        return found if isinstance(found, ListLiteral) else node
+        return Sql(f"case when {is_known} then {kept} end", over.may_be_nan)
 
 
 def _counted(asked: list[Sql]) -> tuple[str, str]:
@@ -351,6 +514,43 @@ def _counted(asked: list[Sql]) -> tuple[str, str]:
     hits = " + ".join(f"case when {one.text} then 1 else 0 end" for one in asked)
     open_ = " + ".join(f"case when {negated(one).text} then 0 else 1 end" for one in asked)
     return f"({hits})", f"({open_})"
+
+
+def _ordered(sign: str, a: Sql, b: Sql) -> Sql:
+    """Compare two values of one type, or a number with one that is written out."""
+    plain = joined(_SIGNS[sign], a, b)
+    if not a.may_be_nan and not b.may_be_nan:
+        return plain
+    nan = " or ".join(f"isnan({part.text})" for part in (a, b) if part.may_be_nan)
+    otherwise = "true" if sign == "!=" else "false"
+    unknown = joined("or", is_null(a), is_null(b)).text
+    return Sql(f"case when {unknown} then null when {nan} then {otherwise} else {plain.text} end")
+
+
+def _lost(nodes: Sequence[Node], parts: Sequence[Sql]) -> list[str]:
+    """Return tests that one of some parts is unknown; what is written out never is."""
+    tests = (is_null(one).text for one, of in zip(parts, nodes, strict=True) if not isinstance(of, Literal))
+    return list(dict.fromkeys(tests))
+
+
+def _twice(nodes: Sequence[Node], keys: Sequence[Sql]) -> list[str]:
+    """Return tests that a key stands twice in a map; two that are written out were told apart before."""
+    written = [node.value for node in nodes if isinstance(node, Literal)]
+    if len(set(written)) < len(written):
+        return ["true"]
+    return [
+        joined("=", keys[at], keys[other]).text
+        for at in range(len(keys))
+        for other in range(at)
+        if not (isinstance(nodes[at], Literal) and isinstance(nodes[other], Literal))
+    ]
+
+
+def _is_field(node: Node) -> bool:
+    """Whether a part is a name, or an entry within one."""
+    while isinstance(node, Select | Index):
+        node = node.operand
+    return isinstance(node, Name)
 
 
 def _has_times(type_: Type) -> bool:
@@ -363,10 +563,6 @@ def _are_scalars(*types: object) -> bool:
 
 def _same_kind(one: object, other: object) -> bool:
     return one == other or (is_text(one) and is_text(other))  # type: ignore[arg-type]  # what is asked about is a type
-
-
-def _are_texts(one: Node, other: Node) -> bool:
-    return one.type is not None and other.type is not None and is_text(one.type) and is_text(other.type)
 
 
 def _is_exact(node: Node) -> bool:

@@ -79,7 +79,7 @@ class Dialect(ABC):
                 items = ", ".join(map(self.literal, value))
                 if not items:
                     raise ValueError("an empty list")
-                return self._list(items)
+                return self.list_of(items)
             case _:
                 raise ValueError(f"a {type(value).__name__}")
 
@@ -91,9 +91,9 @@ class Dialect(ABC):
     def _not_finite(self, value: float) -> str:
         """Write an infinity, or what is no number."""
 
-    @abstractmethod
-    def _list(self, items: str) -> str:
-        """Write a list. items: one at least, with commas between."""
+    def in_table(self, item: str, table: str) -> str:
+        """Whether the column `value` of a table, which has rows and no NULL, holds an item; NULL for NULL."""
+        return f"({item} in (select value from {table}))"
 
     # ints of 64 bits: what does not fit is NULL
 
@@ -144,6 +144,26 @@ class Dialect(ABC):
         return f"extract({name} from {self.moment(micros)})"
 
     # lists and maps
+
+    @abstractmethod
+    def list_of(self, items: str) -> str:
+        """Write a list. items: one at least, with commas between."""
+
+    @abstractmethod
+    def keys(self, entries: str) -> str:
+        """Return a map's keys as a list, in their order."""
+
+    @abstractmethod
+    def values(self, entries: str) -> str:
+        """Return a map's values as a list, in the order of its keys."""
+
+    @abstractmethod
+    def has_key(self, entries: str, key: str) -> str:
+        """Whether a map has a key, whose value may be unknown."""
+
+    @abstractmethod
+    def size_of_map(self, entries: str) -> str:
+        """Return how many keys a map has; NULL for none at all."""
 
     @abstractmethod
     def holds(self, items: str, item: str) -> str:

@@ -25,7 +25,7 @@ class DuckDb(Dialect):
     def _not_finite(self, value: float) -> str:
         return f"'{value}'::double"
 
-    def _list(self, items: str) -> str:
+    def list_of(self, items: str) -> str:
         return f"[{items}]"
 
     def int_operation(self, sign: str, left: str, right: str) -> str:
@@ -57,6 +57,18 @@ class DuckDb(Dialect):
 
     def moment(self, micros: str) -> str:
         return f"make_timestamp({micros})"
+
+    def keys(self, entries: str) -> str:
+        return f"map_keys({entries})"
+
+    def values(self, entries: str) -> str:
+        return f"map_values({entries})"
+
+    def has_key(self, entries: str, key: str) -> str:
+        return f"map_contains({entries}, {key})"
+
+    def size_of_map(self, entries: str) -> str:
+        return f"cast(cardinality({entries}) as bigint)"
 
     def holds(self, items: str, item: str) -> str:
         return f"list_contains({items}, {item})"

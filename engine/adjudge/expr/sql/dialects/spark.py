@@ -25,7 +25,7 @@ class Spark(Dialect):
     def _not_finite(self, value: float) -> str:
         return f"double('{value}')"
 
-    def _list(self, items: str) -> str:
+    def list_of(self, items: str) -> str:
         return f"array({items})"
 
     def int_operation(self, sign: str, left: str, right: str) -> str:
@@ -58,6 +58,18 @@ class Spark(Dialect):
 
     def moment(self, micros: str) -> str:
         return f"timestamp_micros({micros})"
+
+    def keys(self, entries: str) -> str:
+        return f"map_keys({entries})"
+
+    def values(self, entries: str) -> str:
+        return f"map_values({entries})"
+
+    def has_key(self, entries: str, key: str) -> str:
+        return f"map_contains_key({entries}, {key})"
+
+    def size_of_map(self, entries: str) -> str:
+        return f"nullif(size({entries}), -1)"
 
     def holds(self, items: str, item: str) -> str:
         return f"array_contains({items}, {item})"
