@@ -1,9 +1,9 @@
 """What a back end does not answer exactly, with the reason: the whole list, for every function, operator and macro.
 
 The reference interpreter and the generated Python answer everything. What stands here for a SQL dialect is left to the
-engine, once for each combination of what it reads. What stands here for the solver has more answers there than the engine gives, and a proof that hangs
-on it is `not-proved`. A test holds each back end to this list: it has an exact form for whatever is not on it, and none
-for what is. The page docs/conditions.md shows it.
+engine, once for each combination of values that it reads. What stands here for the solver has more answers there than
+the engine gives, and a proof that hangs on it is `not-proved`. A test holds each back end to this list: it has an exact
+form for whatever is not on it, and none for what is. The page docs/conditions.md shows it.
 """
 
 from __future__ import annotations

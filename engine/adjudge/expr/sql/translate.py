@@ -228,14 +228,14 @@ class Translator:
         if not isinstance(operand, Select | Index):
             raise NotTranslatable("such a part", operand.span)
         container = operand.operand
-        key_node = operand.key if isinstance(operand, Index) else None
-        key = self.value(key_node, scope) if key_node is not None else self._literal(operand.field, operand)
+        key_node = operand.key if isinstance(operand, Index) else Literal(type=STRING, value=operand.field)
+        key = self.value(key_node, scope)
         if self._written(container) is not None or not isinstance(container.type, MapType | List):
             raise NotTranslatable("`has` of such a part", operand.span)
         items = self._short(self.value(container, scope), scope)
         if isinstance(container.type, MapType):
             there = is_null(Sql(self.dialect.entry(str(items), key.text)), known=True)
-        elif key_node is None or key_node.type != INT:
+        elif key_node.type != INT:
             raise NotTranslatable("`has` of such a part", operand.span)
         else:
             there = is_null(self._within(items, key), known=True)
@@ -438,10 +438,11 @@ class Translator:
             listed = self.dialect.list_of(", ".join(one.text for one in made))
             answer = Sql(listed, any(one.may_be_nan for one in made))
         elif node.kind == "filter":  # an item that is kept must be known
-            kept = [one if written_out else joined("and", one, is_null(item, known=True)) for one, item, written_out in
-                    zip(asked, items, [isinstance(part, Literal) for part in children(written)], strict=False)]  # fmt: skip
-            each = [f"case when {one.text} then 1 when {negated(was).text} then 0 end"
-                    for one, was in zip(kept, asked, strict=True)]  # fmt: skip
+            pairs = zip(items, asked, strict=True)
+            each = [
+                f"case when {one.beside(Binds.AND)} and {item} is not null then 1 when {negated(one).text} then 0 end"
+                for item, one in pairs
+            ]
             answer = Sql(" + ".join(each), binds=Binds.SUM)
         else:
             hits, open_ = _counted(asked)
