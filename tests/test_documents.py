@@ -100,7 +100,7 @@ def test_decode_request_file_is_read_from_the_folder_only_where_there_is_one(tmp
         ({"face": {"file": "absent.jpg"}}, "face.file", "cannot read", None),
         ({"face": {"url": "http://x/\ud800"}}, "face.url", "is not valid Unicode", None),
         ({"face": {"file": "\ud800"}}, "face.file", "is not valid Unicode", None),
-        ({"face": {"url": "http://x", "type": "gif"}}, "face.type", "is image or video, not `gif`", None),
+        ({"face": {"url": "http://x", "type": "gif"}}, "face.type", "must be image or video, not `gif`", None),
         ({"face": {"url": "http://x", "typ": "image"}}, "face.typ", "unknown key", "did you mean `type`?"),
     ],
 )

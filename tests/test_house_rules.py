@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -101,10 +102,24 @@ def leaves_the_encoding_to_the_locale(nodes: Nodes) -> list[int]:
     return found
 
 
+def says_a_before_any_type(nodes: Nodes) -> list[int]:
+    """Lines that put `a` before a type, which may be an int."""
+    return [
+        text.lineno
+        for text in nodes
+        if isinstance(text, ast.JoinedStr)
+        for before, part in pairwise(text.values)
+        if isinstance(before, ast.Constant) and str(before.value).endswith((" a ", "`a "))
+        if isinstance(part, ast.FormattedValue)
+        and getattr(part.value, "attr", getattr(part.value, "id", "")) in ("type", "type_", "result")
+    ]
+
+
 Rule = tuple[Callable[[Nodes], list[int]], str, tuple[str, ...]]
 RULES: dict[str, Rule] = {
     "splitlines": (splits_lines_anyhow, "use adjudge.texts.split_lines", ()),
     "html": (escapes_by_itself, "use adjudge.texts.in_html", ("adjudge/texts.py",)),
+    "articles": (says_a_before_any_type, "use adjudge.values.types.named", ()),
     "encoding": (leaves_the_encoding_to_the_locale, "say encoding='utf-8', or read bytes", ()),
     "slots": (
         takes_slots_apart_by_itself,
@@ -156,6 +171,8 @@ def test_modules_keep_the_rule(rule: str) -> None:
         ("slots", "name = f'{owner}.novel_{field}'"),
         ("slots", "constants = {f'lists.{name}': values for name, values in lists.items()}"),
         ("slots", "is_listed = name.startswith('lists.')"),
+        ("articles", "said = f'must be a {field.type}, not {error}'"),
+        ("articles", "said = f'`{bound}` is not a {type_}'"),
         ("encoding", "path.read_text()"),
         ("encoding", "path.open('w')"),
         ("encoding", "open(path)"),

@@ -89,17 +89,17 @@ def test_registry_loads_each_plugin_and_says_what_it_offers(load: Load) -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("import nothing_of_this_name", "does not import: ModuleNotFoundError: No module named 'nothing_of_this_name'"),
-        ("raise ValueError('at import')", "does not import: ValueError: at import"),
-        ("raise SystemExit('needs an extra')", "does not import: SystemExit: needs an extra"),
-        ("def broken(:", "does not import: SyntaxError: invalid syntax"),
+        ("import nothing_here", "cannot be imported: ModuleNotFoundError: No module named 'nothing_here'"),
+        ("raise ValueError('at import')", "cannot be imported: ValueError: at import"),
+        ("raise SystemExit('needs an extra')", "cannot be imported: SystemExit: needs an extra"),
+        ("def broken(:", "cannot be imported: SyntaxError: invalid syntax"),
         (HOOK + "raise ValueError('in the hook')", "in the hook"),
         (HOOK + "raise ValueError()", "ValueError"),
         (HOOK + "raise BaseException('left')", "BaseException: left"),
-        ("raise BaseException('left')", "does not import: BaseException: left"),
-        ("raise GeneratorExit", "does not import: GeneratorExit"),
-        ("import asyncio\nraise asyncio.CancelledError", "does not import: CancelledError"),
-        ("class E(BaseException):\n    def __str__(self): raise E\nraise E", "does not import: E: (its text raises E)"),
+        ("raise BaseException('left')", "cannot be imported: BaseException: left"),
+        ("raise GeneratorExit", "cannot be imported: GeneratorExit"),
+        ("import asyncio\nraise asyncio.CancelledError", "cannot be imported: CancelledError"),
+        ("class E(BaseException):\n def __str__(self): raise E\nraise E", "cannot be imported: E: (its text raises E)"),
         (HOOK + "raise SystemExit('left')", "left"),
         ("x = 1", "has no hook: decorate its `register` with `@hookimpl`"),
         ("def register(register):\n    pass", "has no hook: decorate its `register` with `@hookimpl`"),
@@ -108,9 +108,9 @@ def test_registry_loads_each_plugin_and_says_what_it_offers(load: Load) -> None:
         ("from adjudge.plugin import hookimpl\n@hookimpl\ndef register(register, session):\n    pass",
          "hook 'register'"),
         ("from adjudge.plugin import hookimpl\n@hookimpl\nasync def register(register):\n    pass",
-         "its hook is to register at once, and to return nothing"),
+         "its hook must register at once and return nothing"),
         ("from adjudge.plugin import hookimpl\n@hookimpl\ndef register(register):\n    yield",
-         "its hook is to register at once, and to return nothing"),
+         "its hook must register at once and return nothing"),
         (HOOK + "register.provider('acme')", "'str' object has no attribute 'name'"),
         (HOOK + "register.provider(Function(name='f', parameters=(), result='int', call=int))",
          "what it offers as the provider `f` is not one"),
@@ -192,10 +192,10 @@ def test_registry_two_packages_with_one_plugins_name_are_both_refused() -> None:
         ({"currency": ""}, "its `currency` must be a name, not ``"),
         ({"version": 2}, "its `version` must be a name, not `2`"),
         ({"limits": {"rate": 5}}, "its `limits` must be Limits, not a map"),
-        ({"limits": Limits(rate=0)}, "of its limits, its `rate` must be calls a second, above 0, or None, not `0`"),
-        ({"limits": Limits(attempts=0)}, "of its limits, its `attempts` must be an int of at least 1, not `0`"),
+        ({"limits": Limits(rate=0)}, "its limits: its `rate` must be calls a second, above 0, or None, not `0`"),
+        ({"limits": Limits(attempts=0)}, "its limits: its `attempts` must be an int of at least 1, not `0`"),
         ({"limits": Limits(daily_calls=True)},
-         "of its limits, its `daily_calls` must be an int of at least 1, or None, not `True`"),
+         "its limits: its `daily_calls` must be an int of at least 1, or None, not `True`"),
     ],
 )  # fmt: skip
 def test_registry_part_of_a_provider_that_does_not_fit_is_named(facts: dict[str, Any], said: str) -> None:
@@ -209,7 +209,7 @@ def test_registry_part_of_a_provider_that_does_not_fit_is_named(facts: dict[str,
     registry = Registry()
     with capture_logs():
         registry.register(Plugin(), name="acme", strict=False)
-    assert registry.plugins[0].error == f"of the provider `acme.score`, {said}"
+    assert registry.plugins[0].error == f"the provider `acme.score`: {said}"
     assert registry.catalogue().providers == {}
 
 

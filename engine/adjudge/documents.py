@@ -35,7 +35,7 @@ def decode_request(document: bytes | Mapping[str, object], *, folder: Path | Non
     else:
         content = read_json(document, max_bytes=DOCUMENT_MAX_BYTES, long_at=("face", "base64"))
     if not isinstance(content, Mapping):
-        raise RequestError('a request is a JSON object, such as {"merchant_biz_id": …}')
+        raise RequestError('a request must be a JSON object, such as {"merchant_biz_id": …}')
     parts = _known(content, REQUEST_KEYS, "")
     for key in REQUEST_KEYS[:2]:
         if key not in parts:
@@ -171,7 +171,7 @@ def _face(form: Mapping[str, object], folder: Path | None) -> Face:
         raise RequestError(f"takes one of file, url and base64, {said}", where="face")
     media_type = _text(parts, "type", "face.")
     if media_type not in (None, *MEDIA_TYPES):
-        raise RequestError(f"is image or video, not `{media_type[:NAME_SHOWN]}`", where="face.type")
+        raise RequestError(f"must be image or video, not `{media_type[:NAME_SHOWN]}`", where="face.type")
     kind = cast(MediaType | None, media_type)
     match ways[0], parts[ways[0]]:
         case "base64", json_reader.LongText() as long:

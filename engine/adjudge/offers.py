@@ -21,7 +21,7 @@ def unfit(thing: Provider | Function | Limits) -> str | None:
             return f"its `{name}` must be {expected}, not {_shown(value)}"
     if isinstance(thing, Provider):
         wrong = unfit(thing.limits)
-        return f"of its limits, {wrong}" if wrong else unfit_fields(thing.fields)
+        return f"its limits: {wrong}" if wrong else unfit_fields(thing.fields)
     return None
 
 

@@ -103,7 +103,7 @@ class Registry:
         except BaseException as error:  # whatever a module does at import, the others still load
             if is_operators(error):
                 raise
-            self._failed(point.name, distribution, f"does not import: {said_of(error)}", error, strict)
+            self._failed(point.name, distribution, f"cannot be imported: {said_of(error)}", error, strict)
             return
         self.register(module, name=point.name, distribution=distribution, strict=strict)
 
@@ -117,7 +117,7 @@ class Registry:
             if not (isinstance(thing, expected) if expected else kind in _OBJECTS or callable(thing)):
                 raise PluginError(f"what it offers as the {kind} `{offered}` is not one", plugin=name)
             if isinstance(thing, Provider | Function) and (wrong := unfit(thing)) is not None:
-                raise PluginError(f"of the {kind} `{offered}`, {wrong}", plugin=name)
+                raise PluginError(f"the {kind} `{offered}`: {wrong}", plugin=name)
             if not isinstance(offered, str) or not offered:
                 raise PluginError(f"the name of a {kind} must be a string", plugin=name)
             if key in taken:
@@ -138,7 +138,7 @@ class Registry:
                 if answer is not None:
                     if inspect.iscoroutine(answer):
                         answer.close()
-                    raise PluginError("its hook is to register at once, and to return nothing", plugin=name)
+                    raise PluginError("its hook must register at once and return nothing", plugin=name)
         except BaseException as error:  # one plugin's fault is not the others'
             if is_operators(error):
                 raise

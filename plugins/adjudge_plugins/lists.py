@@ -81,7 +81,7 @@ def _read_list(name: str, form: object) -> ListSettings:
     if not name.isidentifier() or not name.isascii():
         raise ProviderConfigError(f"`{name}` cannot be a field's name", name, hint="letters, digits and `_`")
     if not isinstance(form, Mapping):
-        raise ProviderConfigError("a list is a mapping with `file` and `of`", name, hint=_EXAMPLE)
+        raise ProviderConfigError("a list must be a mapping with `file` and `of`", name, hint=_EXAMPLE)
     refuse_unknown_keys(form, _KEYS, name)
     of = required_text(form, "of", name, hint="write `of: inputs.email`")
     if of not in _PARTS and not (of.startswith("inputs.") and of.removeprefix("inputs.").isidentifier()):

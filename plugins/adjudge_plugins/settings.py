@@ -52,7 +52,7 @@ def mapping(config: Mapping[str, Any], key: str, *path: str) -> Mapping[str, Any
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise ProviderConfigError(f"`{key}` is a mapping", *path, key)
+        raise ProviderConfigError(f"`{key}` must be a mapping", *path, key)
     return value
 
 

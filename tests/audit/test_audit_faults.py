@@ -309,7 +309,7 @@ def test_flush_synced_records_gone_after_a_failing_sync_stop_the_writer(tmp_path
     disk.failing = frozenset({len(disk.calls) + 1})
     with capture_logs():
         log._committer.sync()
-        with pytest.raises(AuditBroken, match="was written and is not there any more"):
+        with pytest.raises(AuditBroken, match="was written and is gone"):
             log.write_blocking("decision", {"n": 3})
         with pytest.raises(AuditUnavailable, match="did not reach the disk"):
             log.close()

@@ -145,7 +145,7 @@ def test_plugin_that_fails_is_a_warning_and_strictly_an_error(run: Any, monkeypa
     assert "plugin_skipped" in lenient.stderr and "broken" in lenient.stderr
     strict = run("--strict-plugins", "check", "policy.yaml")
     assert strict.exit_code == 2
-    assert strict.stderr.startswith("error[plugin]: plugin `broken`: does not import: ")
+    assert strict.stderr.startswith("error[plugin]: plugin `broken`: cannot be imported: ")
     monkeypatch.setenv("ADJUDGE_STRICT_PLUGINS", "1")
     assert run("check", "policy.yaml").exit_code == 2
 

@@ -37,8 +37,8 @@ def test_plugins_that_failed_are_a_finding(run: Any, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [broken])
     result = run("plugins")
     assert result.exit_code == 1
-    assert result.stdout.startswith("broken  failed: does not import: ModuleNotFoundError: ")
-    assert json.loads(run("plugins", "--format", "json").stdout)[0]["error"].startswith("does not import")
+    assert result.stdout.startswith("broken  failed: cannot be imported: ModuleNotFoundError: ")
+    assert json.loads(run("plugins", "--format", "json").stdout)[0]["error"].startswith("cannot be imported")
 
 
 def test_plugins_that_are_none_are_said_to_be(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -254,8 +254,8 @@ def test_open_engine_puts_stores_sinks_and_observers_in_their_places(tmp_path: P
         ("name: copy", "name: cpoy", "no installed plugin offers the sink `cpoy`; offered: copy"),
         ("name: hook", "name: hok", "no installed plugin offers the observer `hok`"),
         ("store: shelf", "store: redis", "no installed plugin offers the store `redis`; offered: shelf"),
-        ("to: here", "fail: 1", "the sink `copy` does not open: KeyError: 'url'"),
-        ("room: 3", "fail: 1", "the store `shelf` does not open"),
+        ("to: here", "fail: 1", "the sink `copy` cannot be opened: KeyError: 'url'"),
+        ("room: 3", "fail: 1", "the store `shelf` cannot be opened"),
         ("url: x", "refuse: 1", "plugin `observer`: needs a url"),
     ],
 )

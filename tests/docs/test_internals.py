@@ -33,6 +33,14 @@ def test_name_that_the_page_finds_in_a_file_is_there() -> None:
     assert [(name, path) for name, path in named if not re.search(rf"\b{name}\b", found(path).read_text("utf-8"))] == []  # type: ignore[union-attr]
 
 
+def test_mutation_checks_are_shown_on_modules_and_tests_that_are_there() -> None:
+    texts = [(ROOT / name).read_text("utf-8") for name in ("CONTRIBUTING.md", ".ci/mutants")]
+    shown = re.findall(r"\.ci/mutants '([\w./]+)' (tests/[\w./]+)", " ".join(texts))
+
+    assert len(shown) == 2
+    assert all((ENGINE / module).exists() and (ROOT / test).exists() for module, test in shown)
+
+
 def test_every_room_of_the_engine_is_in_the_table() -> None:
     table = PAGE.partition("| room | holds |")[2].partition("\n\n")[0]
     told = set(re.findall(r"`([\w.]+?)/?`", "".join(line.split("|")[1] for line in table.splitlines()[2:])))

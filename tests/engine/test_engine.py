@@ -35,7 +35,7 @@ OTHER = POLICY.replace("policy: onboarding", "policy: payouts")
         ({"signals": {"ovn": {}}}, "signals.ovn: is not declared", "did you mean `own`?"),
         ({"signals": {"own": {"okay": True}}}, "signals.own.okay: is not declared", "did you mean `ok`?"),
         ({"signals": {"device": {"emulator": False}}},
-         "signals.device: is asked from acme.device, not taken from the caller", None),
+         "signals.device: comes from acme.device, not from the caller", None),
         ({"policy": "onbording"}, "policy: there is no policy `onbording`", "did you mean `onboarding`?"),
         ({"policy": 5}, "policy: must be a policy's name", None),
         ({"inputs": {"country": b"SG"}}, "inputs.country: must be a string, not a bytes", None),

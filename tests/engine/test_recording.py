@@ -425,7 +425,7 @@ def test_engine_labels_and_erases_while_it_runs(tmp_path: Path) -> None:
         again = door.decide_sync(given)
         assert again.status == "duplicate" and "canary" not in repr(again.signals["own"].fields)
         asyncio.run(door.label(decision.decision_id, decision.merchant_biz_id, "fraud", source="chargeback"))
-        with pytest.raises(ValueError, match="a label is"):
+        with pytest.raises(ValueError, match="a label must be"):
             asyncio.run(door.label(decision.decision_id, decision.merchant_biz_id, "frod", source="chargeback"))
         assert asyncio.run(door.erase("f" * 32)) == 0
     assert [record.kind for record in read(tmp_path)] == ["policy", "decision", "erasure", "label", "checkpoint"]

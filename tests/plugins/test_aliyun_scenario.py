@@ -239,20 +239,20 @@ FAULT_NAMES = ", ".join(FAULTS)
         ),
         (
             "default: {result: high, score: {SuspectRemake: high}}",
-            "1:33: `SuspectRemake` is a number such as 0.93",
+            "1:33: `SuspectRemake` must be a number such as 0.93",
         ),
-        ("default: {result: high, tags: SuspectRemake}", "1:25: `tags` is a list"),
+        ("default: {result: high, tags: SuspectRemake}", "1:25: `tags` must be a list"),
         (
             "default: {result: high, novel_tags: ['a,b']}",
             "1:1: `a,b` is not a tag: on the wire a comma separates them",
         ),
         ("default: {result: high, code: InternalError}", "1:1: give one of `result`, `code` and `fault`"),
         ("default: {tags: [SuspectRemake]}", "1:1: tags and scores need a `result` beside them"),
-        ("default: low", "1:1: `default` is a mapping"),
+        ("default: low", "1:1: `default` must be a mapping"),
         ("default: {result: [low]}", "1:11: `result` must be a string"),
-        ("default: {delay: 1}", "1:11: `delay` is a duration from 0s to 1h, such as 200ms or 1.5s"),
-        ("default: {delay: -1s}", "1:11: `delay` is a duration from 0s to 1h, such as 200ms or 1.5s"),
-        ("latency: 61m", "1:1: `latency` is a duration from 0s to 1h, such as 200ms or 1.5s"),
+        ("default: {delay: 1}", "1:11: `delay` must be a duration from 0s to 1h, such as 200ms or 1.5s"),
+        ("default: {delay: -1s}", "1:11: `delay` must be a duration from 0s to 1h, such as 200ms or 1.5s"),
+        ("latency: 61m", "1:1: `latency` must be a duration from 0s to 1h, such as 200ms or 1.5s"),
         (
             "merchant_biz_id: {short: {result: low}}",
             "1:19: `short` is not a MerchantBizId, which has 32 letters and digits",
@@ -265,10 +265,10 @@ FAULT_NAMES = ", ".join(FAULTS)
             "default: {result: low}\nshares:\n- {share: 60%, result: high}\n- {share: 40.5%, result: low}",
             "2:1: the shares add up to 100.5%, which is more than 100%",
         ),
-        ("shares:\n- {share: 101%}", "2:4: `share` is a percentage from 0% to 100%, such as 5%"),
-        ("shares:\n- {share: 0.05}", "2:4: `share` is a percentage from 0% to 100%, such as 5%"),
+        ("shares:\n- {share: 101%}", "2:4: `share` must be a percentage from 0% to 100%, such as 5%"),
+        ("shares:\n- {share: 0.05}", "2:4: `share` must be a percentage from 0% to 100%, such as 5%"),
         ("shares:\n- {result: high}", "2:3: `share` is missing, such as `share: 5%`"),
-        ("shares: {share: 5%}", "1:1: `shares` is a list"),
+        ("shares: {share: 5%}", "1:1: `shares` must be a list"),
         ("random: {}", "1:1: `seed` is missing"),
         ("random: {seed: x}", "1:10: `seed` must be an integer from 0"),
         ("throttle: {per_second: 0}", "1:12: `per_second` must be an integer from 1"),
@@ -280,7 +280,7 @@ FAULT_NAMES = ", ".join(FAULTS)
             f"merchant_biz_id:\n  {BIZ}: {{}}\n  {BIZ}: {{}}",
             f"3:3: duplicate key `{BIZ}`",
         ),
-        ("- a", "1:1: a scenario is a mapping"),
+        ("- a", "1:1: a scenario must be a mapping"),
         ("default: [", "1:11: expected the node content, but found '<stream end>'"),
         ("default: {result: low}\n---\n{}", "2:1: but found another document"),
     ],
@@ -305,11 +305,11 @@ def test_load_scenario_file_that_is_none_is_told(tmp_path: Path) -> None:
 
 
 def test_read_scenario_mistake_is_told_by_its_path() -> None:
-    with pytest.raises(ScenarioError, match=r"^order\[1\]\.delay: `delay` is a duration"):
+    with pytest.raises(ScenarioError, match=r"^order\[1\]\.delay: `delay` must be a duration"):
         read_scenario({"order": [{}, {"delay": 5}]})
-    with pytest.raises(ScenarioError, match=r"^a scenario is a mapping$"):
+    with pytest.raises(ScenarioError, match=r"^a scenario must be a mapping$"):
         read_scenario([])
-    with pytest.raises(ScenarioError, match=r"^shares\[0\]\.score\.x: `x` is a number"):
+    with pytest.raises(ScenarioError, match=r"^shares\[0\]\.score\.x: `x` must be a number"):
         read_scenario({"shares": [{"share": "1%", "result": "low", "score": {"x": -1}}]})
     with pytest.raises(ScenarioError, match=r"^seed: `seed` has too many digits$"):
         read_scenario({"seed": 10**5000})

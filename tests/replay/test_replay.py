@@ -313,7 +313,7 @@ def erase(directory: Path, *names: str) -> None:
         lose(directory, name)
 
 
-LOST = "is not to be had, and no record says that it was erased: `adjudge audit verify --vault`"
+LOST = "is missing, and no record says that it was erased: `adjudge audit verify --vault`"
 
 
 @pytest.mark.parametrize("name", ["email", "asked.born", "given.email"])

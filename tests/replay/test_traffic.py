@@ -61,7 +61,7 @@ def test_figures_are_those_counted_by_hand(tmp_path: Path) -> None:
     assert [decision.outcome for decision in decisions] == [REJECT, PASS, PASS, REJECT, PASS, REVIEW, REVIEW]
     erase(tmp_path, "eve@bad")
     traffic = compared(shop, EARLIER, tmp_path)
-    lost = "is not to be had, and no record says that it was erased: `adjudge audit verify --vault`"
+    lost = "is missing, and no record says that it was erased: `adjudge audit verify --vault`"
     assert dict(traffic.lost) == {f"`email` {lost}": 1}
     assert dict(traffic.matrix) == {
         (REJECT, REJECT): 2, (PASS, PASS): 2, (PASS, REVIEW): 1, (REVIEW, REVIEW): 1,

@@ -188,7 +188,7 @@ def test_key_of_a_map_in_two_spellings_is_unknown_alone(keys: object, spellings:
     reading = read(parse_field(form), {spellings[0]: 0.9, "b": 0.5, spellings[1]: 0.1})
 
     assert reading.value == {"é": None, "b": 0.5}
-    assert reading.problems == (("é", "stands there twice, in two spellings"),)
+    assert reading.problems == (("é", "appears twice, in two spellings"),)
 
 
 def test_many_problems_of_one_value_are_told_by_the_first() -> None:

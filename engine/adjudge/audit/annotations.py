@@ -58,15 +58,15 @@ def label_body(
     """Return the record of a label. Raises ValueError. found_on: today in UTC unless given."""
     now = datetime.now(UTC)
     if not _ID.fullmatch(decision_id):
-        raise ValueError("a decision_id is 32 lower-case hex digits")
+        raise ValueError("a decision_id must be 32 lower-case hex digits")
     if label not in LABELS:
-        raise ValueError(f"a label is {' or '.join(LABELS)}, not `{label}`")
+        raise ValueError(f"a label must be {' or '.join(LABELS)}, not `{label}`")
     if not source.strip() or len(source) > _TEXT_MAX or len(note) > _TEXT_MAX:
         raise ValueError(f"a source must be a string of 1 to {_TEXT_MAX} characters, a note of at most as many")
     check_by(by)
     found_on = found_on or now.date()
     if found_on > now.date():
-        raise ValueError(f"{found_on} has not come yet")
+        raise ValueError(f"{found_on} is in the future")
     return LabelBody(
         decision_id=decision_id,
         merchant_biz_id=merchant_biz_id,

@@ -196,7 +196,7 @@ class LogFile:
         found = os.fstat(new)
         if found.st_size:
             _close(new)
-            raise AuditBroken(f"{path}: is where the log was about to continue")
+            raise AuditBroken(f"{path}: already exists, where the log would continue")
         _close(file)
         self.path, self._file, self._inode = path, new, found.st_ino
         self._begun = self.rotation.clock()
@@ -235,7 +235,7 @@ class LogFile:
             head = Head(end.seq, end.hash.encode(), size, checkpoint) if end is not None else Head()
             lost = self.written.seq - head.seq if again else 0
             if again and (head.seq < self.synced.seq or (not lost and head != self.written)):
-                raise AuditBroken(f"{self.path}: record {self.written.seq} was written and is not there any more")
+                raise AuditBroken(f"{self.path}: record {self.written.seq} was written and is gone")
             if lost:
                 found.require_proof(str(self.path))
         except BaseException:
@@ -324,7 +324,7 @@ def _write_all(disk: Disk, file: int, data: bytes) -> None:
     while rest:
         taken = disk.write(file, rest)
         if taken <= 0:
-            raise OSError(errno.EIO, "the disk took nothing of a write")
+            raise OSError(errno.EIO, "the disk accepted none of a write")
         rest = rest[taken:]
 
 

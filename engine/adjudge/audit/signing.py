@@ -98,7 +98,7 @@ def _secret(path: Path) -> bytes:
 
 def _variable(name: str) -> bytes:
     if not os.environ.get(name):
-        raise AuditUnavailable(f"the environment holds no {name}, a key of the audit log")
+        raise AuditUnavailable(f"the environment variable {name}, a key of the audit log, is not set")
     return os.environb[name.encode()]
 
 
@@ -115,7 +115,7 @@ def generate(path: Path) -> Signer:
         _write_new(path.with_name(f"{path.name}.pub"), public, 0o644)
         sync_directory(path.parent)
     except FileExistsError as error:
-        raise AuditUnavailable(f"{error.filename}: is there already; a key is never overwritten") from None
+        raise AuditUnavailable(f"{error.filename}: already exists; a key is never overwritten") from None
     except OSError as error:
         raise AuditUnavailable(f"{path}: {(error.strerror or str(error)).lower()}") from error
     return read_signer(private, str(path))

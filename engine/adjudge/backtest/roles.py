@@ -43,7 +43,7 @@ def find_roles(
     for role, name in named.items():
         if not _can_be(role, found[name]):
             raise DataError(
-                f"the column `{name}` is {found[name]}, and `{role}` is {_WANTED[role]}", "map another column"
+                f"the column `{name}` is {found[name]}, and `{role}` must be {_WANTED[role]}", "map another column"
             )
     texts: dict[str, str] = {}
     notes: list[str] = []

@@ -39,7 +39,7 @@ class _Found:
 
 @click.command("check")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--fix", "with_fixes", is_flag=True, help="Mend what can be mended without changing a verdict.")
+@click.option("--fix", "with_fixes", is_flag=True, help="Fix what can be fixed without changing a verdict.")
 @format_option
 @click.pass_obj
 def command(settings: Settings, paths: tuple[Path, ...], with_fixes: bool, form: str) -> int:

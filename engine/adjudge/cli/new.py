@@ -68,7 +68,7 @@ def command(
     files = {folder / path: text for path, text in build(answers, providers).items()}
     there = [path for path in files if os.path.lexists(path)]
     if there:
-        raise click.UsageError(f"{there[0]} is there already; nothing was written")
+        raise click.UsageError(f"{there[0]} already exists; nothing was written")
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_file(path, text)

@@ -175,7 +175,7 @@ def _text(tuned: Tuned, goal: Goal, met: dict[str, bool]) -> Iterator[str]:
     frauds, genuine = tuned.now[1].miss.of, tuned.now[1].turned_away.of
     yield f"  the later rows have {frauds:,} labelled frauds and {genuine:,} genuine ones"
     yield ""
-    yield "what else could be had (learned from): review, frauds missed"
+    yield "other trade-offs, on the rows learned from: review, frauds missed"
     shown = tuned.frontier
     if len(shown) > FRONTIER_MAX:
         step = (len(shown) - 1) / (FRONTIER_MAX - 1)

@@ -218,7 +218,7 @@ def _open(registry: Registry, kind: str, opened: Opened) -> object:
     except BaseException as error:
         if is_operators(error):
             raise
-        raise PluginError(f"the {kind} `{name}` does not open: {said_of(error)}", plugin=name) from error
+        raise PluginError(f"the {kind} `{name}` cannot be opened: {said_of(error)}", plugin=name) from error
 
 
 def read_config(path: str | Path) -> Config:

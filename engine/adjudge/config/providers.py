@@ -103,6 +103,6 @@ def _money(reader: Reader, node: YamlNode, what: str) -> Decimal | None:
     """Return a number above 0 exactly as it is written."""
     text = node.text.value if isinstance(node, Scalar) and node.value is not None else ""
     if not _DECIMAL.fullmatch(text) or Decimal(text) == 0:
-        reader.blame("schema-range", f"{what} is a number above 0, such as 0.40", node.span)
+        reader.blame("schema-range", f"{what} must be a number above 0, such as 0.40", node.span)
         return None
     return Decimal(text)

@@ -15,6 +15,7 @@ from adjudge.model import Decision, Request, Signal, SignalStatus
 from adjudge.policy.policy import Policy
 from adjudge.values.fields import Field, describe
 from adjudge.values.recorded import as_it_came, canonical, recordable
+from adjudge.values.types import named
 
 NOT_SUPPLIED = "the caller did not supply it"
 
@@ -65,7 +66,7 @@ def prepare(request: Request, policy: Policy, key: bytes, *, anew: bool = False)
         if declared is None:
             raise _not_declared("signals.", name, typed.signals)
         if declared.provider is not None:
-            raise RequestError(f"is asked from {declared.provider}, not taken from the caller", where=f"signals.{name}")
+            raise RequestError(f"comes from {declared.provider}, not from the caller", where=f"signals.{name}")
         refused: list[tuple[str, str]] = []
         came = _values(given, declared.fields, f"signals.{name}.", f"{name}.", refused, {})
         fields = _filled(came, signals_lack[name]) if name in signals_lack else came
@@ -109,7 +110,7 @@ def _values(
             if values[name] is not said and repr(values[name]) != repr(said):
                 written[name] = said
         except TypeError as error:
-            raise RequestError(f"must be a {field.type}, not {error}", where=f"{where}{name}") from None
+            raise RequestError(f"must be {named(field.type)}, not {error}", where=f"{where}{name}") from None
         except RecursionError:
             raise RequestError("is nested too deeply", where=f"{where}{name}") from None
     return values

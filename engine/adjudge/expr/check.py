@@ -248,7 +248,7 @@ class _Checker:
                 return self.select(Select(operand=operand, field=key.value, span=node.span))
             case MapType(key=expected, value=value):
                 if not accepts(expected, self.type(key)):
-                    self.error("type-mismatch", f"the keys are {expected}s, not {key.type}", node.key.span)
+                    self.error("type-mismatch", f"the keys are {expected}s, not {key.type}s", node.key.span)
                 return replace(typed, type=value)
             case ListType(item=item):
                 if not accepts(INT, self.type(key)):

@@ -396,17 +396,17 @@ def _is_partial(value: object) -> bool:
 def _truth(value: object) -> bool:
     if isinstance(value, bool):
         return value
-    raise EvaluationError("a condition is true or false")
+    raise EvaluationError("a condition must be true or false")
 
 
 def _map(entries: list[tuple[object, object]]) -> dict[object, object]:
     result: dict[object, object] = {}
     for key, value in entries:
         if not isinstance(key, bool | int | str):
-            raise EvaluationError("a map's key is a bool, an int or a string")
+            raise EvaluationError("a map's key must be a bool, an int or a string")
         if key in result:
             # 1 and true count as one key here; CEL would keep both.
-            raise EvaluationError("a key stands twice in the map")
+            raise EvaluationError("the map has a key twice")
         result[key] = value
     return result
 
@@ -414,7 +414,7 @@ def _map(entries: list[tuple[object, object]]) -> dict[object, object]:
 def _find(container: dict[object, object], key: object) -> tuple[bool, object]:
     """Return whether a map has the key, and its value; 1 finds 1.0 and the other way round, but never true."""
     if not isinstance(key, bool | int | float | str):
-        raise EvaluationError("a map's key is a bool, an int or a string")
+        raise EvaluationError("a map's key must be a bool, an int or a string")
     if key in container:
         stored = next(name for name in container if name == key)
         if isinstance(stored, bool) == isinstance(key, bool):
@@ -427,7 +427,7 @@ def _position(items: tuple[object, ...], key: object) -> int | None:
     if isinstance(items, OpenSet):
         raise EvaluationError("a member is unknown")
     if isinstance(key, bool) or not isinstance(key, int | float) or key % 1 != 0:
-        raise EvaluationError("a list's index is an int")
+        raise EvaluationError("a list's index must be an int")
     return int(key) if 0 <= key < len(items) else None
 
 

@@ -116,7 +116,7 @@ class Kept:
         needed = needed_of(policy, lacking)
         for name in needed:
             if self.erasures.of(body.merchant_biz_id, name, seq) is None:
-                said = "is not to be had, and no record says that it was erased: `adjudge audit verify --vault`"
+                said = "is missing, and no record says that it was erased: `adjudge audit verify --vault`"
                 return "not replayable", f"`{name}` {said}"
         return ("erased", f"`{needed[0]}` was erased") if needed else None
 

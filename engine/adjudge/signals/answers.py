@@ -11,6 +11,7 @@ from adjudge.policy.slots import TEXTS, novel_name
 from adjudge.policy.typed import SignalDeclaration
 from adjudge.values.fields import Field
 from adjudge.values.recorded import recordable
+from adjudge.values.types import named
 
 REASON_MAX = 500
 """Characters that are kept of what a provider says of its failure."""
@@ -43,7 +44,7 @@ def provider_answer(declaration: SignalDeclaration, answer: Answer) -> ProviderA
                 else:
                     fields[name] = recordable(declared, value, problems, slot)
             except TypeError as error:
-                problems.append((slot, f"must be a {declared.type}, not {error}"))
+                problems.append((slot, f"must be {named(declared.type)}, not {error}"))
             except RecursionError:
                 problems.append((slot, "is nested too deeply"))
     return ProviderAnswer(fields, tuple(problems), _text(answer.get("request_id")))

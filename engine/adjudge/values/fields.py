@@ -284,7 +284,7 @@ def _range(form: Mapping[str, object], type_: Type) -> tuple[Bound | None, Bound
     for at, bound in enumerate(bounds):
         reading = read(Field(type=type_), bound)
         if reading.problems or not isinstance(reading.value, int | float | datetime | timedelta):
-            raise FieldError("type-range", f"`{bound}` is not a {type_}", "range", at)
+            raise FieldError("type-range", f"`{bound}` is not {named(type_)}", "range", at)
         read_bounds.append(reading.value)
     low, high = read_bounds
     if low > high:  # type: ignore[operator]  # both were read as the same type
@@ -379,7 +379,7 @@ def _read_time(field: Field, type_: Type, value: object) -> Reading:
     except OverflowError:
         return _wrong("is no such time in UTC")
     except EvaluationError as error:  # which quotes the text
-        return _wrong(f"must be a {type_}, not another string" if field.personal else f"must be a {type_}: {error}")
+        return _wrong(f"must be {named(type_)}{', not another string' if field.personal else f': {error}'}")
     return _wrong(f"must be {named(type_)}, not {describe(value)}")
 
 
@@ -430,7 +430,7 @@ def _read_map(field: Field, type_: MapType, value: object) -> Reading:
         if type_.keys is not None and key not in type_.words:
             novel.append(key)
             continue
-        part = read(field.of, item) if key not in entries else _wrong("stands there twice, in two spellings")
+        part = read(field.of, item) if key not in entries else _wrong("appears twice, in two spellings")
         entries[key] = part.value
         parts.append(("" if field.personal else key, part))
     strange = (("", STRAY_KEY),) if novel else ()

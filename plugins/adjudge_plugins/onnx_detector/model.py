@@ -187,7 +187,7 @@ def _output(file: Path, field: str, settings: OutputSettings, outputs: Sequence[
         raise _mismatch(file, said)
     found = outputs[names.index(settings.output) if isinstance(settings.output, str) else settings.output or 0]
     if found.type not in _OUTPUT_TYPES:
-        raise _mismatch(file, f"its output `{found.name}` is a {found.type}, not a tensor of numbers")
+        raise _mismatch(file, f"its output `{found.name}` is {found.type}, not a tensor of numbers")
     try:
         return Output(
             name=found.name,

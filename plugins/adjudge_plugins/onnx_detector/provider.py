@@ -95,7 +95,7 @@ def _require_type(name: str, output: OutputSettings, declared: Field) -> None:
     if not output.labels:
         if declared.type != DOUBLE:
             hint = f"declare `{name}: {{type: double, range: [0, 1]}}`, or give the output `labels`"
-            said = f"an output is a double, and `{name}` is declared as {named(declared.type)}"
+            said = f"an output is a double, but `{name}` is declared as {named(declared.type)}"
             raise ProviderConfigError(said, "outputs", name, hint=hint)
     elif isinstance(declared.type, EnumType):
         for at, label in enumerate(output.labels):
@@ -105,7 +105,7 @@ def _require_type(name: str, output: OutputSettings, declared: Field) -> None:
                 raise ProviderConfigError(said, "outputs", name, "labels", str(at), hint=hint)
     elif declared.type != STRING:
         hint = f"declare `{name}: {{type: enum, values: [{', '.join(output.labels)}]}}`"
-        said = f"a label is a string, and `{name}` is declared as {named(declared.type)}"
+        said = f"a label is a string, but `{name}` is declared as {named(declared.type)}"
         raise ProviderConfigError(said, "outputs", name, "labels", hint=hint)
 
 

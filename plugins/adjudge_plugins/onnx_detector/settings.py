@@ -113,7 +113,7 @@ def _read_input(form: Mapping[str, Any]) -> InputSettings:
     sides = _list(form, "size", 2, hint="write `size: [224, 224]`, height and width in pixels")
     for at, side in enumerate(sides):
         if not isinstance(side, int) or isinstance(side, bool) or not 1 <= side <= SIDE_MAX:
-            raise ProviderConfigError(f"a side has 1 to {SIDE_MAX} pixels", "input", "size", str(at))
+            raise ProviderConfigError(f"a side must have 1 to {SIDE_MAX} pixels", "input", "size", str(at))
     layout = _choice(form, "layout", _LAYOUTS, "input")
     colour = _choice(form, "colour", tuple(_CHANNELS), "input")
     resize = _choice(form, "resize", _RESIZES, "input")
@@ -138,7 +138,7 @@ def _read_input(form: Mapping[str, Any]) -> InputSettings:
 def _read_output(name: str, form: object) -> OutputSettings:
     path = ("outputs", name)
     if not isinstance(form, Mapping):
-        raise ProviderConfigError("an output is a mapping", *path, hint=_OUTPUT_EXAMPLE)
+        raise ProviderConfigError("an output must be a mapping", *path, hint=_OUTPUT_EXAMPLE)
     refuse_unknown_keys(form, _OUTPUT_KEYS, *path)
     output = form.get("output")
     if isinstance(output, bool) or not (output is None or isinstance(output, str | int)) or output == "":
@@ -208,12 +208,12 @@ def _list(form: Mapping[str, Any], key: str, count: int, *, hint: str) -> tuple[
         raise ProviderConfigError(f"`{key}` is missing", "input", hint=hint)
     if not isinstance(values, list | tuple) or len(values) != count:
         said = f"{count} numbers" if count > 1 else "one number"
-        raise ProviderConfigError(f"`{key}` is a list of {said}", "input", key, hint=hint)
+        raise ProviderConfigError(f"`{key}` must be a list of {said}", "input", key, hint=hint)
     return tuple(values)
 
 
 def _number(value: object, *path: str, lowest: float) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not lowest <= value <= _LARGEST:
         said = f"from {lowest:g} to {_LARGEST:g}"
-        raise ProviderConfigError(f"this is a number {said}", *path)
+        raise ProviderConfigError(f"this must be a number {said}", *path)
     return value

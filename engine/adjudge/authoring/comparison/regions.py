@@ -218,7 +218,7 @@ class _Comparer:
             cause = rule, in_doubt = self.cause(old, new, answer.input)
             name = (rule.id if rule is not None else SCORECARD, in_doubt)
             if name in seen:  # evaluated, the input is another than the solver thought
-                why = "the solver does not tell them from those that were found"
+                why = "the solver cannot tell them from those already found"
                 self.open.append(Question(old=old, new=new, further=True, why=why))
                 return
             seen.add(name)

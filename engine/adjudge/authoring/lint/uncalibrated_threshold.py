@@ -25,9 +25,8 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
         return
     if not subject.typed.calibration:
         first = next(iter(open_.values()))
-        message = (
-            f"no threshold says when it was calibrated; {len(open_)} score{'s have' if len(open_) > 1 else ' has'} one"
-        )
+        scores = f"{len(open_)} scores have" if len(open_) > 1 else "1 score has"
+        message = f"the policy declares no calibration, and {scores} thresholds"
         hint = "add `calibration: {field: {on: 2026-08-01, valid_for: 180d}}` once the numbers come from data"
         yield subject.finding(CODE, "note", message, first.span, hint)
         return

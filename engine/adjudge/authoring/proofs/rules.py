@@ -173,11 +173,11 @@ def _shadowed(rule: Rule, covering: list[Rule | None]) -> ProofFinding:
     names = " and ".join(filter(None, (", ".join(named[:-1]), *named[-1:]))) or "the rest"
     others = [other for other in covering if other is not None]
     more = f", with {len(covering) - 4} more," if len(covering) > 4 else ""
-    says = "says" if len(covering) == 1 else "say"
+    give = "gives" if len(covering) == 1 else "give"
     return ProofFinding(
         code="shadowed",
         severity="warning",
-        message=f"`{rule.id}` never matters: whenever it is true, {names}{more} {says} at least as severe an outcome",
+        message=f"`{rule.id}` never matters: whenever it is true, {names}{more} {give} an outcome at least as severe",
         spans=(rule.span, *(other.span for other in others[:4])),
         rules=(rule.id, *(other.id for other in others)),
         hint="delete it, or make it more severe, or narrow what covers it; its reason code is still reported",

@@ -153,7 +153,7 @@ def _cause(subject: ProvedPolicy, name: str, after: Verdict) -> tuple[str, tuple
     asking = list(_asking(typed, name))
     if asking:
         return f"`{unparse(asking[0])}` asks whether it is known", tuple(node.span for node in asking), False
-    return "it is not said why", (), False
+    return "no reason was found", (), False
 
 
 def _owned(subject: ProvedPolicy, condition: Node, name: str) -> bool:

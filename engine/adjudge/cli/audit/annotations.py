@@ -139,7 +139,7 @@ def _labels(log: Path, rows: list[_Row], by: str) -> list[LabelBody]:
 
 @click.command("erase")
 @_folder
-@click.option("--merchant-biz-id", multiple=True, metavar="ID", help="Whose values; may be given again.")
+@click.option("--merchant-biz-id", multiple=True, metavar="ID", help="Whose values; may be given several times.")
 @click.option("--input", "values", multiple=True, metavar="NAME=VALUE", help="Everybody with this personal value.")
 @click.option("--reason", default="", help="Why; it is recorded.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be erased.")

@@ -49,14 +49,16 @@ TOO_FEW = "its calibration set has too few rows"
     help="The calibration set is what came before this day.  [default: the policy's newest `calibration`]",
 )
 @click.option("--window", "days", type=click.IntRange(1, 366), default=7, show_default=True, help="Days of a window.")
-@click.option("--psi", type=click.FloatRange(min=0), default=0.25, show_default=True, help="Alarm from this PSI on.")
-@click.option("--ks", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Alarm from this KS on.")
+@click.option(
+    "--psi", type=click.FloatRange(min=0), default=0.25, show_default=True, help="Alarm at this PSI or above."
+)
+@click.option("--ks", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Alarm at this KS or above.")
 @click.option(
     "--unknown",
     type=click.FloatRange(0, 1),
     default=0.1,
     show_default=True,
-    help="Raise an alarm if this share more of the rows lack the field.",
+    help="Alarm if the field is missing from this share more of the rows.",
 )
 @click.option("--verbose", is_flag=True, help="Show every window, not only the newest.")
 @click.option(
@@ -150,7 +152,7 @@ def _policy(settings: Settings, data: Path, file: Path | None) -> Policy:
         raise click.UsageError(f"{data} has no policy yet")
     policy = load_recorded(last, catalogue.functions)
     if isinstance(policy, str):
-        raise click.UsageError(f"the log's policy {last.policy} cannot be had ({policy}): name one, --policy POLICY")
+        raise click.UsageError(f"the log's policy {last.policy} is not available ({policy}): name one, --policy POLICY")
     return policy
 
 
@@ -179,7 +181,7 @@ def _text(drifts: Sequence[Drift], limits: _Limits, verbose: bool) -> Iterator[s
             line = f"{one.field:<{width}}{window.begins!s:<13}{window.rows:>10,}{numbers}"
             yield f"{line}{window.unknown:>10.1%}{one.unknown:>9.1%}{alarm}"
         if not one.windows:
-            yield f"{one.field:<{width}}no window has rows enough"
+            yield f"{one.field:<{width}}no window has enough rows"
 
 
 def _label(text: str) -> str:

@@ -35,6 +35,7 @@ from adjudge.values.types import (
     MapType,
     SetType,
     Type,
+    named,
 )
 
 _NUMBERS = (INT, DOUBLE, DURATION, TIMESTAMP)
@@ -102,7 +103,7 @@ class Thresholds:
             case type_:
                 way_out = "write a rule; or declare an enum, a set, or the map's keys"
                 self.reader.blame(
-                    "type-threshold", f"`{path}` is a {type_}, which cannot have thresholds", key.span, way_out
+                    "type-threshold", f"`{path}` is {named(type_)}, which cannot have thresholds", key.span, way_out
                 )
 
     def vocabulary(self, path: str, declared: Field, values: tuple[str, ...], key: Scalar, node: yaml.YamlNode) -> None:

@@ -67,9 +67,9 @@ class Parameters:
             if not re.fullmatch(pattern, value, re.ASCII):
                 raise Refused("InvalidParameter", f"{name} is invalid")
         if self._kind not in ("IMAGE", "VIDEO"):
-            raise Refused("InvalidParameter", "FaceInputType is IMAGE or VIDEO")
+            raise Refused("InvalidParameter", "FaceInputType must be IMAGE or VIDEO")
         if self._kind == "VIDEO" and self.operation == DETECT and switches.intl_video == "refuse":
-            raise Refused("InvalidParameter", f"FaceInputType is IMAGE for {DETECT}")
+            raise Refused("InvalidParameter", f"FaceInputType must be IMAGE for {DETECT}")
 
     def media(self, find_upload: Callable[[str], bytes | None], switches: Switches) -> Media:
         """Return the one input. find_upload: returns an uploaded object by its URL. Raises Refused."""

@@ -74,7 +74,7 @@ class Reaction:
 def check_delay(*seconds: float | None) -> None:
     """Raise ValueError where a delay is negative or longer than an hour."""
     if not all(each is None or 0 <= each <= DELAY_MAX_S for each in seconds):
-        raise ValueError("a delay is from 0s to 1h")
+        raise ValueError("a delay must be from 0s to 1h")
 
 
 def _known(kind: str, name: str | None, known: tuple[str, ...]) -> None:

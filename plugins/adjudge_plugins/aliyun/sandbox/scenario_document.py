@@ -41,7 +41,7 @@ class Entry:
     def mapping(self, known: Iterable[str] | None = None) -> dict[str, Entry]:
         """Return the entries of a mapping. known: its keys, where not just any may stand here."""
         if not isinstance(self.value, Mapping):
-            raise self.wrong(f"{self._name()} is a mapping")
+            raise self.wrong(f"{self._name()} must be a mapping")
         entries = {str(key): Entry(value, (*self.path, str(key))) for key, value in self.value.items()}
         if known is not None:
             names = tuple(known)
@@ -54,7 +54,7 @@ class Entry:
     def items(self) -> Iterator[Entry]:
         """Yield the entries of a list."""
         if not isinstance(self.value, list | tuple):
-            raise self.wrong(f"{self._name()} is a list")
+            raise self.wrong(f"{self._name()} must be a list")
         for index, value in enumerate(self.value):
             yield Entry(value, (*self.path, index))
 
@@ -77,14 +77,14 @@ class Entry:
     def number(self) -> float:
         """Return a number that is not negative."""
         if not _NUMBER.fullmatch(self.text()):
-            raise self.wrong(f"{self._name()} is a number such as 0.93")
+            raise self.wrong(f"{self._name()} must be a number such as 0.93")
         return float(self.text())
 
     def percentage(self) -> Decimal:
         """Return a percentage, from 0 to 100."""
         found = _PERCENTAGE.fullmatch(self.text())
         if not found or Decimal(found[1]) > 100:
-            raise self.wrong(f"{self._name()} is a percentage from 0% to 100%, such as 5%")
+            raise self.wrong(f"{self._name()} must be a percentage from 0% to 100%, such as 5%")
         return Decimal(found[1])
 
     def seconds(self) -> float:
@@ -93,7 +93,7 @@ class Entry:
             seconds = parse_duration(self.text()).total_seconds()
             check_delay(seconds)
         except (EvaluationError, ValueError):
-            raise self.wrong(f"{self._name()} is a duration from 0s to 1h, such as 200ms or 1.5s") from None
+            raise self.wrong(f"{self._name()} must be a duration from 0s to 1h, such as 200ms or 1.5s") from None
         return seconds
 
     def _name(self) -> str:
