@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
@@ -102,16 +103,15 @@ def leaves_the_encoding_to_the_locale(nodes: Nodes) -> list[int]:
     return found
 
 
-def says_a_before_any_type(nodes: Nodes) -> list[int]:
-    """Lines that put `a` before a type, which may be an int."""
+def puts_an_article_before_any_word(nodes: Nodes) -> list[int]:
+    """Lines that put `a` or `an` before a word that is not known yet, such as a type, which may be an int."""
     return [
         text.lineno
         for text in nodes
         if isinstance(text, ast.JoinedStr)
-        for before, part in pairwise(text.values)
-        if isinstance(before, ast.Constant) and str(before.value).endswith((" a ", "`a "))
-        if isinstance(part, ast.FormattedValue)
-        and getattr(part.value, "attr", getattr(part.value, "id", "")) in ("type", "type_", "result")
+        for before, word in pairwise(text.values)
+        if isinstance(before, ast.Constant) and re.search(r"(?i)(^|[ `])an? $", str(before.value))
+        if isinstance(word, ast.FormattedValue)
     ]
 
 
@@ -119,7 +119,11 @@ Rule = tuple[Callable[[Nodes], list[int]], str, tuple[str, ...]]
 RULES: dict[str, Rule] = {
     "splitlines": (splits_lines_anyhow, "use adjudge.texts.split_lines", ()),
     "html": (escapes_by_itself, "use adjudge.texts.in_html", ("adjudge/texts.py",)),
-    "articles": (says_a_before_any_type, "use adjudge.values.types.named", ()),
+    "articles": (
+        puts_an_article_before_any_word,
+        "use adjudge.texts.with_article, or named of adjudge.values.types",
+        ("proofs/not_monotone.py", "sandbox/scenario.py"),  # whose words are known
+    ),
     "encoding": (leaves_the_encoding_to_the_locale, "say encoding='utf-8', or read bytes", ()),
     "slots": (
         takes_slots_apart_by_itself,
@@ -173,6 +177,7 @@ def test_modules_keep_the_rule(rule: str) -> None:
         ("slots", "is_listed = name.startswith('lists.')"),
         ("articles", "said = f'must be a {field.type}, not {error}'"),
         ("articles", "said = f'`{bound}` is not a {type_}'"),
+        ("articles", "said = f'a {type(value).__name__}'"),
         ("encoding", "path.read_text()"),
         ("encoding", "path.open('w')"),
         ("encoding", "open(path)"),

@@ -18,6 +18,7 @@ from adjudge.plugin import Function, Hooks, Provider, Register, SecretSource
 from adjudge.policy import Policy
 from adjudge.policy.catalogue import Catalogue
 from adjudge.system.faults import is_operators, said_of
+from adjudge.texts import with_article
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -119,7 +120,7 @@ class Registry:
             if isinstance(thing, Provider | Function) and (wrong := unfit(thing)) is not None:
                 raise PluginError(f"the {kind} `{offered}`: {wrong}", plugin=name)
             if not isinstance(offered, str) or not offered:
-                raise PluginError(f"the name of a {kind} must be a string", plugin=name)
+                raise PluginError(f"the name of {with_article(kind)} must be a string", plugin=name)
             if key in taken:
                 raise PluginError(f"the {kind} `{offered}` is already registered", plugin=name)
             if strict and key in self._offers and self.owners.get(offered) not in {name, *self._offers[key]}:

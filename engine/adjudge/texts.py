@@ -95,6 +95,11 @@ def _many_marks() -> re.Pattern[str]:
     return re.compile(f"[{_class(marks())}]{{{MARKS_MAX + 1}}}")
 
 
+def with_article(word: str) -> str:
+    """Return a word with its article, as a sentence has it: `an int`."""
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"
+
+
 def split_lines(text: str, *, keep_ends: bool = False) -> list[str]:
     r"""Return the lines of a text, which end at \n, \r\n or \r and nowhere else, as editors and YAML count them.
 

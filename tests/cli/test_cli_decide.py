@@ -99,7 +99,7 @@ def test_decide_by_configuration(run: Any, folder: Path) -> None:
     [
         ("", "line 1, column 1: is not JSON: expecting value"),
         ('{"merchant_biz_id": "x",\n "scene_code" "y"}', "line 2, column 15: is not JSON: expecting ':' delimiter"),
-        ("[]", "a request is a JSON object"),
+        ("[]", "a request must be a JSON object"),
         (request_document(merchant_biz_id="short"), "merchant_biz_id: must be 32 letters or digits"),
         (request_document(merchant_biz_id=7), "merchant_biz_id: must be a string, not a number"),
         (request_document(scenecode="x"), "scenecode: unknown key\n   hint: did you mean `scene_code`?"),

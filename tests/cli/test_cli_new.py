@@ -45,7 +45,7 @@ def test_new_overwrites_nothing(run: Any, empty: Path) -> None:
     (empty / "shop_test.yaml").write_text("mine\n")
     result = run("new", "shop", "--yes")
     assert result.exit_code == 2
-    assert "shop_test.yaml is there already" in result.stderr
+    assert "shop_test.yaml already exists" in result.stderr
     assert [path.name for path in empty.iterdir()] == ["shop_test.yaml"]
 
 

@@ -42,7 +42,7 @@ OTHER = POLICY.replace("policy: onboarding", "policy: payouts")
         ({"inputs": {"age": Decimal(5)}}, "inputs.age: must be a duration, not a Decimal", None),
         ({"inputs": {"born": date(2026, 1, 1)}}, "inputs.born: must be a timestamp, not a date", None),
         ({"inputs": {"country": NOW}}, "inputs.country: must be a string, not a datetime", None),
-        ({"signals": {"own": {"score": object()}}}, "signals.own.score: must be a int, not a object", None),
+        ({"signals": {"own": {"score": object()}}}, "signals.own.score: must be an int, not an object", None),
     ],
 )  # fmt: skip
 def test_decide_request_that_cannot_be_right_is_refused_and_nobody_is_asked(

@@ -253,7 +253,7 @@ def test_ask_provider_that_cancels_itself_is_a_failure(time: VirtualTime) -> Non
 
 
 @pytest.mark.parametrize(("said", "kind"), [(None, "null"), (5, "an int"), ("x", "a string"), ([], "a list"),
-                                           (b"x", "a bytes"), (object(), "a object")])  # fmt: skip
+                                           (b"x", "a bytes"), (object(), "an object")])  # fmt: skip
 def test_ask_answer_that_is_no_mapping_is_a_failure(said: object, kind: str) -> None:
     _, signal = one(lambda context: said)
     assert (signal.status, signal.reason) == (

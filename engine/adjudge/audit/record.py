@@ -23,6 +23,7 @@ from adjudge.audit.verify import (
     SUFFIX_LENGTH,
     mac_start,
 )
+from adjudge.texts import with_article
 
 __all__ = [
     "FIRST_PREV",
@@ -50,7 +51,7 @@ class MalformedLine(Exception):
 def _encode_other(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
-    raise TypeError(f"an audit record cannot hold a {type(value).__name__}")
+    raise TypeError(f"an audit record cannot hold {with_article(type(value).__name__)}")
 
 
 _encoder = msgspec.json.Encoder(decimal_format="string", enc_hook=_encode_other)

@@ -65,7 +65,7 @@ class Changed:
             return f"an answer of {self.field}"
         old, new = (HIDDEN if self.is_personal else value for value in (self.old, self.new))
         if self.is_any:
-            return f"another {self.field} than {shown(old)}" if self.old is not None else f"a {self.field}"
+            return f"another {self.field} than {shown(old)}" if self.old is not None else f"any {self.field}"
         if self.is_listed:
             return f"{self.field}: {shown(old)} → one that a list of the policy names"
         return f"{self.field}: {shown(old)} → {shown(new)}"

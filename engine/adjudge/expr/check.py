@@ -29,6 +29,7 @@ from adjudge.expr.nodes import (
 )
 from adjudge.expr.operators import Mismatch, arithmetic, equality, membership, negation, ordering, vocabulary_slip
 from adjudge.source import Source, Span
+from adjudge.texts import with_article
 from adjudge.values.types import (
     BOOL,
     DOUBLE,
@@ -408,7 +409,7 @@ class _Checker:
                 if not self.strict:
                     return DYN
                 hint = "write 1.0 for 1 among doubles" if {common, node.type} == {INT, DOUBLE} else None
-                message = f"all values of a {what} must have one type: {common} before, {node.type} here"
+                message = f"all values of {with_article(what)} must have one type: {common} before, {node.type} here"
                 return self.error("type-mixed", message, node.span, hint=hint, note=f"expected {common}")
             common = joined
         if common != NOTHING and is_text(common) and all(isinstance(node, Literal) for node in nodes):

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from adjudge.errors import EvaluationError, did_you_mean, listed
 from adjudge.errors import FieldError as FieldError
-from adjudge.texts import composed, find_unseen, name_of
+from adjudge.texts import composed, find_unseen, name_of, with_article
 from adjudge.values.literals import (
     INT_MAX,
     INT_MIN,
@@ -209,14 +209,16 @@ def parse_fields(forms: Mapping[str, object]) -> dict[str, Field]:
 def _container(form: Mapping[str, object], name: str, personal: bool, description: str) -> Field:
     if "of" not in form:
         raise FieldError(
-            "schema-missing", f"a {name} needs `of`, the type of what it holds", hint="for example `of: string`"
+            "schema-missing",
+            f"{with_article(name)} needs `of`, the type of what it holds",
+            hint="for example `of: string`",
         )
     try:
         of = parse_field(form["of"])
     except FieldError as error:
         raise FieldError(error.code, error.message, "of", *error.path, hint=error.hint) from None
     if of.left_out is not None or of.within is not None:
-        message = f"nothing can be left out of a {name}: `absent` belongs to a field"
+        message = f"nothing can be left out of {with_article(name)}: `absent` belongs to a field"
         raise FieldError("schema-absent", message, "of", "absent")
     personal = personal or of.personal  # what holds something personal is personal, and so is each of its parts
     of = _made_personal(of) if personal else of
@@ -472,7 +474,7 @@ def describe(value: object) -> str:
         case Mapping():
             return "a map"
         case _:
-            return f"a {type(value).__name__}"
+            return with_article(type(value).__name__)
 
 
 def is_unicode(text: str) -> bool:

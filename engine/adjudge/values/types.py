@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from adjudge.errors import listed
+from adjudge.texts import with_article
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,7 @@ def is_dynamic(type_: Type | None) -> bool:
 
 def named(type_: Type | None) -> str:
     """Return a type with its article, as a sentence has it."""
-    return f"{'an' if str(type_)[0] in 'aeiou' else 'a'} {type_}"
+    return with_article(str(type_))
 
 
 def is_text(type_: Type) -> bool:

@@ -14,6 +14,7 @@ from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.policy.typed import TypedPolicy
+from adjudge.texts import with_article
 
 KEYS = (
     "outcome",
@@ -99,7 +100,7 @@ class ExpectedReader:
         found = []
         known = tuple(dict.fromkeys(known))
         for item in self.reader.items(entries[key][1], f"`{key}`"):
-            name = self.reader.text(item, f"a {what}")
+            name = self.reader.text(item, with_article(what))
             if name is not None and name not in known:
                 hint = did_you_mean(name, known)
                 self.reader.blame(code, f"the policy has no {what} `{shown(name)}`", item.span, hint)

@@ -24,6 +24,7 @@ from abc import ABC, abstractmethod
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
+from adjudge.texts import with_article
 from adjudge.values.literals import is_nano
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,7 +82,7 @@ class Dialect(ABC):
                     raise ValueError("an empty list")
                 return self.list_of(items)
             case _:
-                raise ValueError(f"a {type(value).__name__}")
+                raise ValueError(with_article(type(value).__name__))
 
     @abstractmethod
     def _quoted(self, text: str) -> str:
