@@ -12,6 +12,7 @@ from adjudge.authoring.formatting.scalars import condition_text, raw_lines
 from adjudge.authoring.policy_tests.cases import CASE_KEYS
 from adjudge.authoring.policy_tests.cases import KEYS as TEST_KEYS
 from adjudge.policy.loading.document import KEYS, RULE_KEYS, SCORECARD_KEYS
+from adjudge.policy.loading.excuses import KEYS as EXCUSE_KEYS
 from adjudge.policy.text import yaml
 from adjudge.policy.text.includes import FRAGMENT_KEYS
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode
@@ -25,18 +26,20 @@ _ORDERS: dict[Path, Sequence[str]] = {
     ("rules", "*"): RULE_KEYS,
     ("scorecard",): SCORECARD_KEYS,
     ("scorecard", "points", "*"): ("when", "unless", "add"),
+    ("excuse",): EXCUSE_KEYS,
+    ("excuse", "*"): EXCUSE_KEYS,
     ("tests", "*"): CASE_KEYS,
 }
 _ROWS: Sequence[Path] = (("tests", "*"), ("tests", "*", "table", "*"))
 """What stays on one line, however long, where somebody wrote it on one."""
 _DASH = re.compile(r"#[ ]*- ")
-_NAMED = ("inputs", "signals", "lists", "variables", "thresholds", "reasons", "calibration")
+_NAMED = ("inputs", "signals", "lists", "variables", "thresholds", "steps", "reasons", "calibration")
 
 
 def is_condition(path: Path) -> bool:
     """Whether a scalar at a path is a condition; inputs, fields and parameters may be called `when`, too."""
     if path[-1:] in (("when",), ("unless",)):
-        return path[:-1] in (("rules", "*"), ("scorecard", "points", "*"))
+        return path[:-1] in (("rules", "*"), ("scorecard", "points", "*"), ("excuse",), ("excuse", "*"))
     return len(path) == 2 and path[0] == "variables"
 
 
