@@ -232,7 +232,7 @@ TOOLS: Mapping[str, Tool] = {
 
 OPEN: frozenset[tuple[str, str]] = frozenset(
     {
-        *((key, "compare") for key in ("field.keys", "field.of", "field.absent")),
+        *((key, "compare") for key in ("field.of",)),
         *((key, "test") for key in ("scorecard", "row.add", "bands.reject", "field.keys", "field.of")),
     }
 )

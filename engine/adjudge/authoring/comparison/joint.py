@@ -11,7 +11,7 @@ import z3
 
 from adjudge.expr.smt.comparison import as_real
 from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, implies, neg, same
-from adjudge.expr.smt.terms import Codes, Entries, Items, Members, Number, Term, Text, length_of, string_val
+from adjudge.expr.smt.terms import Codes, Entries, Items, Members, Number, Term, Text, Truth, length_of, string_val
 from adjudge.expr.smt.world import as_number, number_val
 from adjudge.values.fields import Field
 from adjudge.values.types import BOOL, DOUBLE, INT, EnumType, ListType, MapType, SetType, Type
@@ -30,11 +30,13 @@ def is_alike(one: Field, other: Field) -> bool:
 
 def readings(one: Term, other: Term, old: Field, new: Field, codes: Codes) -> Prop:
     """Return what holds of the two readings of one value."""
-    if old.left_out != new.left_out or old.within != new.within:
-        return True  # where it is left out, each has a reading of its own
+    if old.within != new.within:
+        return True  # where it is left out, each provider has a reading of its own
     if _kind(old.type) != _kind(new.type):
         return neg(conj(one.known, other.known))
     match one, other:
+        case Truth(), Truth():
+            return conj(same(one.true, other.true), same(one.false, other.false))
         case Number(), Number() if _is_comparable(old.type, new.type):
             mixed = one.is_double or other.is_double
             equal = as_real(one) == as_real(other) if mixed else one.value == other.value
@@ -53,6 +55,11 @@ def readings(one: Term, other: Term, old: Field, new: Field, codes: Codes) -> Pr
                     continue
                 there, beside = other.of[key]
                 parts += [same(here, there), implies(here, readings(value, beside, old.of, new.of, codes))]
+            return all_of(parts)
+        case Items(), Items() if old.of is not None and new.of is not None:
+            parts = [same(one.known, other.known), length_of(one) == length_of(other)]
+            for (here, value), (_, beside) in zip(one.items, other.items, strict=True):
+                parts.append(implies(here, readings(value, beside, old.of, new.of, codes)))
             return all_of(parts)
     return True
 
