@@ -75,6 +75,20 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Sheet(Source):
+    """The rows of a table: its lines are its records, though a cell may hold a line break.
+
+    records: where each record begins, the first at 0.
+    """
+
+    records: tuple[int, ...] = field(default=(0,), repr=False)
+
+    @cached_property
+    def _line_starts(self) -> tuple[int, ...]:
+        return self.records
+
+
+@dataclass(frozen=True)
 class Joined(Source):
     """Several sources behind one another, so that one span says both the file and the place in it.
 

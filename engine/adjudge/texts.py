@@ -23,7 +23,7 @@ _SUSPECT = re.compile(f"[^ -~\u00a1-\u00ac\u00ae-\u02ff\u4e00-\u9fff]|[{_BLANK}]
 _IS_BLANK = re.compile(f"[{_BLANK}]")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>|~&!#@]|:(?=//)|(?<=www)\.|^[-+=]")
-_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+FORMULA_SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What makes a spreadsheet calculate; the wide forms do so in East Asian editions."""
 
 UNSEEN = (
@@ -173,7 +173,7 @@ def in_csv(text: str) -> str:
     Quoting is the CSV writer's.
     """
     shown = one_line(text)
-    return f"'{shown}" if text.lstrip().startswith(_FORMULA) else shown
+    return f"'{shown}" if text.lstrip().startswith(FORMULA_SIGNS) else shown
 
 
 def _escaped(found: re.Match[str]) -> str:

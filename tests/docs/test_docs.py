@@ -18,7 +18,7 @@ from adjudge.errors import EvaluationError
 from adjudge.expr import evaluate
 from adjudge.expr.functions import FUNCTIONS
 from adjudge.expr.parse import MACROS, PRECEDENCE
-from adjudge.policy.loading import document
+from adjudge.policy.loading import document, lookups, tables
 from adjudge.values.fields import FIELD_FORMS
 from docs.pages import PAGES, ROOT, Page, blocks, shows
 from expr.test_conformance import LEFT_OUT
@@ -130,6 +130,7 @@ def test_hello_world_of_the_page_is_the_example() -> None:
     ("page", "words"),
     [
         ("policy.md", {*document.KEYS, *document.SIGNAL_KEYS, *document.RULE_KEYS, *document.SCORECARD_KEYS}),
+        ("policy.md", {*tables.TABLE_KEYS, *tables.SAYING, *lookups.LOOKUP_KEYS}),
         ("policy.md", {*document.ROW_KEYS, *FIELD_FORMS, *(key for keys in FIELD_FORMS.values() for key in keys)}),
         ("policy.md", {*cases.KEYS, *cases.CASE_KEYS, *expected.KEYS}),
         ("conditions.md", {*FUNCTIONS, *MACROS, *PRECEDENCE, "has"}),

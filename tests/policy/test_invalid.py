@@ -18,6 +18,8 @@ WITHOUT_A_FILE = {"yaml-file", "yaml-size", "list-folder", "list-size", "list-en
     "include-folder",
     "name-plugin",
     "include-size",
+    "table-folder",
+    "table-size",
 }
 """What no small file beside its lists can show; `test_load`, `test_yaml` and the tests of configurations do."""
 
@@ -46,7 +48,7 @@ def test_error_codes_of_the_corpus_are_those_of_the_documentation() -> None:
 
 def test_error_codes_of_the_documentation_are_those_of_the_code() -> None:
     """Whatever code the engine can give stands in the documentation, and nothing else."""
-    families = "yaml|schema|name|type|threshold|list|include"
+    families = "yaml|schema|name|type|threshold|list|include|table"
     given = set()
     for path in (ROOT / "engine" / "adjudge").rglob("*.py"):
         text = path.read_text("utf-8")

@@ -205,6 +205,135 @@ thresholds:
 """,
         shown={"face": {"result": "suspicious"}},
     ),
+    "threshold by": Example(
+        text="""
+inputs: {country: {type: enum, values: [SG, ID, PH]}, share: {type: double, range: [0, 1]}}
+thresholds:
+  share: {by: country, SG: {review: 0.5, reject: 0.9}, ID: {review: 0.3}, else: {review: 0.7}}  #+
+  share: {review: 0.5, reject: 0.9}  #-
+""",
+        shown={"country": "ID", "share": 0.4},
+    ),
+    "threshold by, without else": Example(
+        text="""
+inputs: {country: {type: enum, values: [SG, ID, PH]}, share: {type: double, range: [0, 1]}}
+thresholds:
+  share: {by: country, SG: {review: 0.5}, ID: {review: 0.5}}  #+
+  share: {review: 0.5}  #-
+""",
+        shown={"country": "PH", "share": 0.4},
+    ),
+    "tables": Example(
+        text="""
+inputs: {country: {type: enum, values: [SG, ID, PH]}, share: {type: double, range: [0, 1]}}
+tables:  #+
+  limits: {file: tables/limits.csv, reason: LIMIT}  #+
+rules: []
+""",
+        shown={"country": "ID", "share": 0.4},
+        files={
+            "tables/limits.csv": 'country in,share >=,share <,then\n"ID, PH",.3,,review\nSG,.5,.9,review\n,.9,,reject\n'
+        },
+    ),
+    "table.rows": Example(
+        text="""
+inputs: {country: {type: enum, values: [SG, ID, PH]}, share: {type: double, range: [0, 1]}}
+tables:
+  limits:
+    then: review
+    rows:
+      - {country: SG, share >=: 0.5}
+      - {country: ID, share >=: 0.3, then: reject}  #+
+""",
+        shown={"country": "ID", "share": 0.4},
+    ),
+    "table.then": Example(
+        text="""
+inputs: {country: string}
+tables:
+  bad:
+    then: reject  #+
+    then: review  #-
+    rows: [{country: KP}]
+""",
+        shown={"country": "KP"},
+    ),
+    "table.reason": Example(
+        text="""
+inputs: {country: string}
+tables:
+  bad:
+    then: reject
+    reason: SANCTIONED  #+
+    rows: [{country: KP}]
+""",
+        shown={"country": "KP"},
+        differ="reasons",
+    ),
+    "table.when_unknown": Example(
+        text="""
+inputs: {country: string}
+tables:
+  bad:
+    then: reject
+    when_unknown: pass  #+
+    rows: [{country: KP}]
+""",
+        shown={},
+    ),
+    "lookup": Example(
+        text="""
+inputs: {country: {type: enum, values: [SG, ID, PH]}, share: {type: double, range: [0, 1]}}
+lookup:
+  limit: {by: country, values: {SG: 0.5, ID: 0.3}}  #+
+  limit: {by: country, values: {SG: 0.5, ID: 0.7}}  #-
+rules:
+  - {id: a, when: share >= limit, then: review}
+""",
+        shown={"country": "ID", "share": 0.4},
+    ),
+    "lookup.else": Example(
+        text="""
+inputs: {country: {type: enum, values: [SG, ID, PH]}, share: {type: double, range: [0, 1]}}
+lookup:
+  limit:
+    by: country
+    values: {SG: 0.5, ID: 0.3}
+    else: 0.4  #+
+rules:
+  - {id: a, when: share >= limit, then: review}
+""",
+        shown={"country": "PH", "share": 0.1},
+    ),
+    "lookup.rows": Example(
+        text="""
+inputs: {country: {type: enum, values: [SG, ID]}, web: bool, share: {type: double, range: [0, 1]}}
+lookup:
+  limits:
+    by: [country, web]
+    rows:
+      - {country: SG, web: true, low: 0.5, high: 0.9}
+      - {country: SG, web: false, low: 0.4, high: 0.9}
+      - {country: ID, web: true, low: 0.3, high: 0.9}  #+
+      - {country: ID, web: true, low: 0.7, high: 0.9}  #-
+rules:
+  - {id: a, when: share >= limits.low, then: review}
+  - {id: b, when: share >= limits.high, then: reject}
+""",
+        shown={"country": "ID", "web": True, "share": 0.4},
+    ),
+    "lookup.file": Example(
+        text="""
+inputs: {country: {type: enum, values: [SG, ID]}, share: {type: double, range: [0, 1]}}
+lookup:
+  limits: {by: country, file: tables/limits.csv}  #+
+  limits: {by: country, rows: [{country: SG, low: 0.5}, {country: ID, low: 0.5}]}  #-
+rules:
+  - {id: a, when: share >= limits.low, then: review}
+""",
+        shown={"country": "ID", "share": 0.4},
+        files={"tables/limits.csv": "country,low\nSG,0.5\nID,0.3\n"},
+    ),
     "rules": Example(
         text="""
 inputs: {flag: bool}
@@ -348,92 +477,6 @@ scorecard:
 """,
         shown={"flag": True, "trusted": False},
     ),
-    "bands.review": Example(
-        text="""
-inputs: {share: {type: double, range: [0, 1]}}
-scorecard:
-  points: [{when: share > 0.5, add: 20}]
-  bands: {review: {at: 20}}  #+
-  bands: {review: 30}  #-
-""",
-        shown={"share": 0.6},
-    ),
-    "excuse": Example(
-        text="""
-inputs: {flag: bool, good: bool}
-rules:
-  - {id: a, when: flag, then: review}
-scorecard:
-  points: [{when: flag, add: 20}]
-  bands: {review: 20}
-excuse: {when: good, from: review}  #+
-""",
-        shown={"flag": True, "good": True},
-    ),
-    "excuse.unless": Example(
-        text="""
-inputs: {flag: bool, good: bool, share: {type: double, range: [0, 1]}}
-rules:
-  - {id: a, when: flag, then: review}
-excuse:
-  - id: known
-    when: good
-    unless: share > 0.5  #+
-    from: review
-""",
-        shown={"flag": True, "good": True, "share": 0.6},
-    ),
-    "excuse.rules": Example(
-        text="""
-inputs: {flag: bool, good: bool}
-rules:
-  - {id: a, when: flag, then: review}
-  - {id: b, when: flag || good, then: review}
-excuse:
-  when: good
-  from: review
-  rules: [a]  #+
-""",
-        shown={"flag": True, "good": True},
-    ),
-    "excuse.tags": Example(
-        text="""
-inputs: {flag: bool, good: bool}
-rules:
-  - {id: a, when: flag, then: review, tags: [mild]}
-  - {id: b, when: flag || good, then: review}
-excuse:
-  when: good
-  from: review
-  tags: [mild]  #+
-""",
-        shown={"flag": True, "good": True},
-    ),
-    "rule.ask": Example(
-        text="""
-inputs: {flag: bool}
-steps: {document: {en: Please take a picture of your document.}}
-rules:
-  - id: a
-    when: flag
-    then: review
-    ask: [document]  #+
-""",
-        shown={"flag": True},
-        differ="ask",
-    ),
-    "band.ask": Example(
-        text="""
-inputs: {flag: bool}
-steps: {document: Please take a picture of your document., call: We will call you.}
-scorecard:
-  points: [{when: flag, add: 50}]
-  bands: {review: {at: 40, ask: [document, call]}}  #+
-  bands: {review: {at: 40, ask: [call]}}  #-
-""",
-        shown={"flag": True},
-        differ="ask",
-    ),
     "field.range": Example(
         text="""
 inputs:
@@ -512,15 +555,17 @@ TOLD: Mapping[str, str] = {
     "rule.description": "for people",
     "rule.message": "what reviewers are told",
     "rule.tags": "for reports",
+    "table.description": "for people",
+    "table.sheet": "which sheet of a workbook; `tests/policy/test_tables.py` reads one",
+    "lookup.description": "for people",
+    "lookup.by": "shown with `lookup`",
+    "lookup.values": "shown with `lookup`",
+    "lookup.sheet": "which sheet of a workbook",
+    "lookup.type": "what type the values have",
     "row.when": "shown with `scorecard`",
     "scorecard.points": "shown with `scorecard`",
     "scorecard.bands": "shown with `scorecard`",
-    "band.at": "shown with `bands.review`",
-    "excuse.id": "how the excuse is called",
-    "excuse.description": "for people",
-    "excuse.when": "shown with `excuse`",
-    "excuse.from": "shown with `excuse`",
-    "steps": "what can be asked for, and in which order; shown with `rule.ask`",
+    "bands.review": "shown with `scorecard`",
     "calibration": "when thresholds were last set",
     "calibration.on": "the day",
     "calibration.valid_for": "how long it holds",

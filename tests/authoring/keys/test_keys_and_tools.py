@@ -232,6 +232,9 @@ TOOLS: Mapping[str, Tool] = {
 
 OPEN: frozenset[tuple[str, str]] = frozenset(
     {
+        *((f"threshold by{end}", "test") for end in ("", ", without else")),
+        *((f"lookup{end}", "test") for end in ("", ".else", ".rows", ".file")),
+        *(("lookup.rows", tool) for tool in ("backtest", "compare")),
         *((key, "compare") for key in ("field.of",)),
         *((key, "test") for key in ("scorecard", "row.add", "bands.reject", "field.keys", "field.of")),
     }
@@ -260,7 +263,7 @@ def test_every_key_has_an_example_or_decides_nothing() -> None:
     named = {name if group == "policy" else f"{group}.{name}" for group, (_, keys) in OBJECTS.items()
              if group not in ("tests", "test") for name in keys}  # fmt: skip
     named |= {f"field.{key}" for takes in FIELD_FORMS.values() for key in takes}
-    shown = {"rule.when", "list.file", *EXAMPLES, *LIVE_ONLY, *TOLD}
+    shown = {"rule.when", "list.file", "table.file", *EXAMPLES, *LIVE_ONLY, *TOLD}
     assert named - shown == set()
     assert {*LIVE_ONLY, *TOLD} <= named
 

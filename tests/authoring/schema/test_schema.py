@@ -14,7 +14,7 @@ from adjudge.authoring.schema.json_schema import schema_of_policies, schema_of_t
 from adjudge.authoring.schema.keys import OBJECTS
 from adjudge.authoring.schema.reference import reference
 from adjudge.policy import Policy
-from adjudge.policy.loading import calibration, document, lists, remarks
+from adjudge.policy.loading import calibration, document, lists, lookups, remarks, tables
 from adjudge.policy.loading.load import read_source
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text.yaml import read_yaml
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[3]
 CATALOGUE = Registry.discover().catalogue()
 POLICY_SCHEMA = schema_of_policies(CATALOGUE)
 VALIDATOR = jsonschema.Draft202012Validator(POLICY_SCHEMA)
-BEYOND = {"include", "list", "name", "type", "threshold", "syntax", "yaml"}
+BEYOND = {"include", "list", "table", "name", "type", "threshold", "syntax", "yaml"}
 """Families of mistakes that take more than the shape of a document to see."""
 
 
@@ -53,6 +53,8 @@ def test_schema_is_one() -> None:
         ("reason", remarks.REASON_KEYS),
         ("calibration", calibration.CALIBRATION_KEYS),
         ("list", lists.LIST_KEYS),
+        ("table", tables.TABLE_KEYS),
+        ("lookup", lookups.LOOKUP_KEYS),
         ("tests", cases.KEYS),
         ("test", cases.CASE_KEYS),
     ],
@@ -93,7 +95,6 @@ TAKEN = [
     "calibration_day",
     "calibration_length",
     "condition_empty",
-    "excuse_of_a_reject",
     "field_absent_of_item",
     "field_absent_without_keys",
     "field_range_reversed",
@@ -108,6 +109,8 @@ TAKEN = [
     "signal_fields_missing",
     "signal_timeout_without_provider",
     "signal_without_source",
+    "table_without_outcome",
+    "threshold_by_without_case",
     "threshold_in_both_directions",
     "threshold_that_passes",
     "threshold_without_outcome",

@@ -12,9 +12,10 @@ from adjudge.authoring.formatting.scalars import condition_text, raw_lines
 from adjudge.authoring.policy_tests.cases import CASE_KEYS
 from adjudge.authoring.policy_tests.cases import KEYS as TEST_KEYS
 from adjudge.policy.loading.document import KEYS, RULE_KEYS, SCORECARD_KEYS
-from adjudge.policy.loading.excuses import KEYS as EXCUSE_KEYS
+from adjudge.policy.loading.lookups import LOOKUP_KEYS
+from adjudge.policy.loading.tables import TABLE_KEYS
 from adjudge.policy.text import yaml
-from adjudge.policy.text.includes import FRAGMENT_KEYS
+from adjudge.policy.text.includes import FRAGMENT_KEYS, MERGED
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode
 
 WIDTH = 120
@@ -26,20 +27,25 @@ _ORDERS: dict[Path, Sequence[str]] = {
     ("rules", "*"): RULE_KEYS,
     ("scorecard",): SCORECARD_KEYS,
     ("scorecard", "points", "*"): ("when", "unless", "add"),
-    ("excuse",): EXCUSE_KEYS,
-    ("excuse", "*"): EXCUSE_KEYS,
+    ("tables", "*"): TABLE_KEYS,
+    ("lookup", "*"): LOOKUP_KEYS,
     ("tests", "*"): CASE_KEYS,
 }
-_ROWS: Sequence[Path] = (("tests", "*"), ("tests", "*", "table", "*"))
+_ROWS: Sequence[Path] = (
+    ("tests", "*"),
+    ("tests", "*", "table", "*"),
+    ("tables", "*", "rows", "*"),
+    ("lookup", "*", "rows", "*"),
+)
 """What stays on one line, however long, where somebody wrote it on one."""
 _DASH = re.compile(r"#[ ]*- ")
-_NAMED = ("inputs", "signals", "lists", "variables", "thresholds", "steps", "reasons", "calibration")
+_NAMED = MERGED
 
 
 def is_condition(path: Path) -> bool:
     """Whether a scalar at a path is a condition; inputs, fields and parameters may be called `when`, too."""
     if path[-1:] in (("when",), ("unless",)):
-        return path[:-1] in (("rules", "*"), ("scorecard", "points", "*"), ("excuse",), ("excuse", "*"))
+        return path[:-1] in (("rules", "*"), ("scorecard", "points", "*"))
     return len(path) == 2 and path[0] == "variables"
 
 

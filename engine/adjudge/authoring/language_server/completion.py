@@ -12,13 +12,13 @@ from adjudge.authoring.language_server.document import Document
 from adjudge.authoring.language_server.places import Place, place_at
 from adjudge.authoring.schema.keys import OBJECTS, Key
 from adjudge.expr.parse import MACROS
-from adjudge.model import Outcome
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.builtin_lists import BUILTIN
+from adjudge.policy.loading.tables import SAYING
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import FIELD_FORMS
-from adjudge.values.types import BOOL, EnumType, MapType, SetType
+from adjudge.values.types import BOOL, INT, STRING, EnumType, MapType, SetType
 
 Kind = Literal["key", "field", "value", "function", "name"]
 _OPEN_STRING = re.compile(r"""["']([\w ]*)$""")
@@ -31,10 +31,15 @@ _OBJECT_AT: Mapping[tuple[str, ...], str] = {
     ("scorecard",): "scorecard",
     ("scorecard", "points"): "row",
     ("scorecard", "bands"): "bands",
-    ("scorecard", "bands", "review"): "band",
-    ("scorecard", "bands", "reject"): "band",
-    ("excuse",): "excuse",
     ("tests",): "test",
+}
+_OBJECT_BELOW: Mapping[str, str] = {
+    "signals": "signal",
+    "reasons": "reason",
+    "calibration": "calibration",
+    "lists": "list",
+    "tables": "table",
+    "lookup": "lookup",
 }
 _OUTCOME_WORDS = ("pass", "review", "reject")
 _BOOLS = ("true", "false")
@@ -134,24 +139,29 @@ def _values(place: Place, typed: TypedPolicy | None, catalogue: Catalogue, *, is
             yield Candidate(label=name, kind="value", detail=f"{provider.price} {provider.currency} a call")
     elif key == "builtin":
         yield from (Candidate(label=name, kind="value", detail=f"{len(of)} values") for name, of in BUILTIN.items())
-    elif key == "from" and inside == ("excuse",):
-        yield Candidate(label="review", kind="value")
-    elif key == "ask" and typed is not None:
-        yield from (Candidate(label=step, kind="value", detail="step") for step in typed.steps)
-    elif inside == ("excuse",) and key in ("rules", "tags") and typed is not None:
-        reviews = [rule for rule in typed.rules if rule.outcome is Outcome.REVIEW]
-        names = [rule.id for rule in reviews] if key == "rules" else [tag for rule in reviews for tag in rule.tags]
-        yield from (Candidate(label=name, kind="value") for name in dict.fromkeys(names))
-    elif (
-        key in ("rules", "unresolved", "waived", "excused", "reasons")
-        and is_test
-        and len(place.path) > 1
-        and typed is not None
-    ):
+    elif key in ("rules", "unresolved", "waived", "reasons") and is_test and len(place.path) > 1 and typed is not None:
         names = [rule.reason if key == "reasons" else rule.id for rule in typed.rules]
         yield from (Candidate(label=name, kind="value") for name in dict.fromkeys(names))
+    elif key == "by" and inside in (("thresholds",), ("lookup",)) and typed is not None:
+        yield from _choosers(typed)
     elif inside == ("thresholds",) and typed is not None:
         yield from _in_thresholds(typed, ".".join(place.path[1:]))
+
+
+def _choosers(typed: TypedPolicy) -> Iterator[Candidate]:
+    """Yield what `by` can name: fields of single values."""
+    for slot, declared in typed.slots.items():
+        if declared.type in (BOOL, INT, STRING) or isinstance(declared.type, EnumType):
+            yield Candidate(label=slot, kind="field", detail=described_field(declared), about=declared.description)
+
+
+def _headers(typed: TypedPolicy, *, is_rule: bool) -> Iterator[Candidate]:
+    """Yield what a table's row can have as headers."""
+    if is_rule:
+        yield from (Candidate(label=word, kind="key") for word in SAYING)
+    for slot, declared in typed.slots.items():
+        if not isinstance(declared.type, MapType) and slot != NOW:
+            yield Candidate(label=slot, kind="field", detail=described_field(declared), about=declared.description)
 
 
 def _in_thresholds(typed: TypedPolicy, path: str) -> Iterator[Candidate]:
@@ -167,14 +177,16 @@ def _in_thresholds(typed: TypedPolicy, path: str) -> Iterator[Candidate]:
     elif declared.type == BOOL:
         yield from (Candidate(label=word, kind="value") for word in ("true", "false"))
     elif not isinstance(declared.type, EnumType):
-        yield from (Candidate(label=word, kind="key") for word in ("review", "reject", "below"))
+        yield from (Candidate(label=word, kind="key") for word in ("review", "reject", "below", "by"))
 
 
 def _keys(place: Place, typed: TypedPolicy | None, *, is_test: bool) -> Iterator[Candidate]:
     path = place.path
     name = "tests" if is_test and not path else _OBJECT_AT.get(path)
-    if len(path) == 2 and path[0] in ("signals", "reasons", "calibration", "lists"):
-        name = {"signals": "signal", "reasons": "reason", "calibration": "calibration", "lists": "list"}[path[0]]
+    if len(path) == 2:
+        name = _OBJECT_BELOW.get(path[0])
+    if path[2:] == ("rows",) and path[0] in ("tables", "lookup") and typed is not None:
+        yield from _headers(typed, is_rule=path[0] == "tables")
     if name is not None:
         keys: Mapping[str, Key] = OBJECTS[name][1]
         yield from (Candidate(label=key, kind="key", detail=one.said, about=one.meaning) for key, one in keys.items())

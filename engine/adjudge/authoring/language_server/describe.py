@@ -14,6 +14,8 @@ from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
 from adjudge.values.fields import Field
 
+CONDITION_MAX = 600
+
 
 def described_field(declared: Field) -> str:
     """Return a field's type with what it takes."""
@@ -52,6 +54,11 @@ def describe(document: Document, offset: int, catalogue: Catalogue) -> tuple[str
     return (said, span) if said is not None else None
 
 
+def _short(condition: str) -> str:
+    """Return a condition as a hover can show it: a lookup table may be one of thousands of entries."""
+    return condition if len(condition) <= CONDITION_MAX else f"{condition[: CONDITION_MAX - 1]}…"
+
+
 def _said(typed: TypedPolicy, word: str, functions: Mapping[str, Sequence[Overload]]) -> str | None:
     if word in typed.slots:
         declared = typed.slots[word]
@@ -64,7 +71,7 @@ def _said(typed: TypedPolicy, word: str, functions: Mapping[str, Sequence[Overlo
             f"`{word}`: {described_field(declared)}, {source if word != 'now' else 'the clock of the decision'}{about}"
         )
     if word in typed.variables:
-        return f"`{word}`: {typed.variables[word].type}\n\n`{unparse(typed.variables[word])}`"
+        return f"`{word}`: {typed.variables[word].type}\n\n`{_short(unparse(typed.variables[word]))}`"
     if word in typed.signals:
         signal = typed.signals[word]
         fields = "".join(f"\n- `{name}`: {described_field(field)}" for name, field in signal.fields.items())

@@ -16,7 +16,7 @@ from adjudge.policy.slots import source_of
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
 
-_SECTIONS: tuple[Kind, ...] = ("variables", "inputs", "signals", "lists")
+_SECTIONS: tuple[Kind, ...] = ("variables", "lookup", "inputs", "signals", "lists")
 _RULE_ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}", re.ASCII)
 

@@ -26,7 +26,7 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     for rule, one in found:
         if rule.outcome is Outcome.REVIEW:
             for other, bound in rejects.get((one.slot, one.rises), ())[:REJECTS_MAX]:
-                if _covers(bound, one) and "rule" in (rule.origin, other.origin):
+                if _covers(bound, one) and {rule.origin, other.origin} != {"threshold"}:
                     yield _finding(subject, rule, other)
                     break
 

@@ -15,7 +15,7 @@ from adjudge.policy.slots import is_within
 from adjudge.policy.text import yaml
 from adjudge.policy.text.yaml import YamlNode, read_yaml
 from adjudge.policy.typed import TypedPolicy
-from adjudge.source import Joined, Source, Span
+from adjudge.source import Joined, Sheet, Source, Span
 from adjudge.values.types import MapType, SetType
 
 _INPUT = re.compile(r"(?<![\w.])inputs\.([A-Za-z_]\w*)", re.ASCII)
@@ -77,7 +77,9 @@ class LintedPolicy:
     @cached_property
     def documents(self) -> tuple[tuple[int, Source, YamlNode], ...]:
         """The policy's files with where each begins and what stands in it."""
-        read = ((begins, source, read_yaml(source)[0]) for begins, source in self.sources)
+        read = (
+            (begins, source, read_yaml(source)[0]) for begins, source in self.sources if not isinstance(source, Sheet)
+        )
         return tuple((begins, source, root) for begins, source, root in read if root is not None)
 
     @cached_property

@@ -47,6 +47,8 @@ def _definitions(catalogue: Catalogue) -> dict[str, Any]:
     listed["properties"]["builtin"] = {"enum": sorted(BUILTIN)}
     listed |= {"minProperties": 1, "maxProperties": 1}
     definitions["list"] = {"oneOf": [{"type": "array", "items": TEXT}, listed]}
+    for name, sources in (("table", ("file", "rows")), ("lookup", ("file", "rows", "values"))):
+        definitions[name]["oneOf"] = [{"required": [source]} for source in sources]
     definitions["calibration"] = {"oneOf": [{"type": "string"}, definitions["calibration"]]}
     return definitions
 

@@ -14,7 +14,6 @@ TEXTS: Mapping[str, Any] = {
     "oneOf": [TEXT, {"type": "object", "additionalProperties": TEXT, "propertyNames": {"pattern": "^[a-z]{2,3}(-|$)"}}]
 }
 REASON: Mapping[str, Any] = {"type": "string", "pattern": "^[A-Z][A-Z0-9_]{0,99}$"}
-STEPS: Mapping[str, Any] = {"type": "array", "items": TEXT, "minItems": 1}
 DURATION: Mapping[str, Any] = {"type": "string"}
 MOMENT: Mapping[str, Any] = {"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}"}
 
@@ -74,6 +73,12 @@ POLICY: Mapping[str, Key] = {
         meaning="values for `in lists.NAME`",
         example="{bad: [KP, IR]}",
     ),
+    "lookup": Key(
+        said="tables of values by name",
+        schema=_by_name(_ref("lookup")),
+        meaning="limits, rates and weights by country, category and the like",
+        example="{limit: {by: country, values: {SG: 50000, ID: 20000}}}",
+    ),
     "variables": Key(
         said="conditions by name",
         schema=_by_name(CONDITION),
@@ -106,6 +111,12 @@ POLICY: Mapping[str, Key] = {
         meaning="the table that is edited daily; the shape follows the field's type",
         example="{deepfake.result: {high: reject}}",
     ),
+    "tables": Key(
+        said="tables of rules by name",
+        schema=_by_name(_ref("table")),
+        meaning="rules as rows, here or in a CSV or XLSX file",
+        example="{limits: {file: tables/limits.csv}}",
+    ),
     "rules": Key(
         said="rules",
         schema={"type": "array", "items": _ref("rule")},
@@ -117,18 +128,6 @@ POLICY: Mapping[str, Key] = {
         schema=_ref("scorecard"),
         meaning="small signs that count only together",
         example='{points: [{when: country == "KP", add: 40}], bands: {review: 40}}',
-    ),
-    "excuse": Key(
-        said="excuse, or list of them",
-        schema={"anyOf": [_ref("excuse"), {"type": "array", "items": _ref("excuse")}]},
-        meaning="what takes back reviews, and never a reject",
-        example="{when: share < 0.1, from: review}",
-    ),
-    "steps": Key(
-        said="texts by name",
-        schema={**_by_name(TEXTS), "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}},
-        meaning="what can be asked of an applicant next, in this order; a text, or texts by locale",
-        example="{document: {en: Please take a picture of your document.}}",
     ),
     "reasons": Key(
         said="by reason code",
@@ -175,12 +174,6 @@ RULE: Mapping[str, Key] = {
         schema=TEXTS,
         meaning="what reviewers are told; `{field}` is a value",
         example="from {country}",
-    ),
-    "ask": Key(
-        said="steps",
-        schema=STEPS,
-        meaning="what to ask for next, where the rule decides; never changes the outcome",
-        example="[document]",
     ),
     "tags": Key(
         said="names",
@@ -257,50 +250,9 @@ ROW: Mapping[str, Key] = {
     ),
 }
 
-_BEGINS: Mapping[str, Any] = {"anyOf": [{"type": "integer"}, _ref("band")]}
-
 BANDS: Mapping[str, Key] = {
-    "review": Key(said="integer, or band", schema=_BEGINS, meaning="the total at which review begins", example="40"),
-    "reject": Key(said="integer, or band", schema=_BEGINS, meaning="the total at which reject begins", example="80"),
-}
-
-BAND: Mapping[str, Key] = {
-    "at": Key(said="integer", schema={"type": "integer"}, meaning="the total", example="40", needed=True),
-    "ask": Key(said="steps", schema=STEPS, meaning="as for a rule", example="[document]"),
-}
-
-EXCUSE: Mapping[str, Key] = {
-    "id": Key(
-        said="name",
-        schema={"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9._-]{0,99}$"},
-        meaning="unique among excuses; `excuse`, or `excuse-1` and so on, by default",
-        example="known-good",
-    ),
-    "description": Key(said="text", schema=TEXT, meaning="for people", example="Why it is there"),
-    "when": Key(
-        said="condition",
-        schema=CONDITION,
-        meaning="a bool; unknown, it excuses nothing",
-        example="share < 0.1",
-        needed=True,
-    ),
-    "unless": Key(
-        said="condition", schema=CONDITION, meaning="the exception: `when && !unless`", example='country == "KP"'
-    ),
-    "from": Key(
-        said="`review`",
-        schema={"const": "review"},
-        meaning="what it takes back: reviews, and never a reject",
-        example="review",
-        needed=True,
-    ),
-    "rules": Key(
-        said="ids",
-        schema=STEPS,
-        meaning="for these rules only; `scorecard` is the scorecard's band of review",
-        example="[small-share]",
-    ),
-    "tags": Key(said="tags", schema=STEPS, meaning="for rules with one of these tags only", example="[aml]"),
+    "review": Key(said="integer", schema={"type": "integer"}, meaning="the total at which review begins", example="40"),
+    "reject": Key(said="integer", schema={"type": "integer"}, meaning="the total at which reject begins", example="80"),
 }
 
 REASON_KEYS: Mapping[str, Key] = {
@@ -329,6 +281,74 @@ LIST: Mapping[str, Key] = {
         said="path", schema=TEXT, meaning="a file in the policy's folder, one value per line", example="lists/bad.txt"
     ),
     "builtin": Key(said="name", schema=TEXT, meaning="a list that comes with adjudge", example="eea"),
+}
+
+ROWS: Mapping[str, Any] = {"type": "array", "items": {"type": "object"}, "minItems": 1}
+
+TABLE: Mapping[str, Key] = {
+    "description": Key(said="text", schema=TEXT, meaning="for people", example="Agreed with finance"),
+    "file": Key(
+        said="path",
+        schema=TEXT,
+        meaning="a CSV or XLSX file in the policy's folder; its first row holds the headers",
+        example="tables/limits.csv",
+    ),
+    "sheet": Key(said="name", schema=TEXT, meaning="the sheet of an XLSX file; the first by default", example="Limits"),
+    "rows": Key(
+        said="rows",
+        schema=ROWS,
+        meaning="the rows, in place of a file",
+        example="[{country: SG, share >=: 0.5, then: review}]",
+    ),
+    "then": Key(
+        said="`review`, `reject`", schema=CAUGHT, meaning="the outcome of a row that says none", example="review"
+    ),
+    "reason": Key(
+        said="code", schema=REASON, meaning="of a row that says none; the table's name by default", example="LIMITS"
+    ),
+    "when_unknown": Key(said="outcome", schema=OUTCOME, meaning="the outcome when a row is in doubt", example="review"),
+}
+
+LOOKUP: Mapping[str, Key] = {
+    "description": Key(said="text", schema=TEXT, meaning="for people", example="Agreed with finance"),
+    "by": Key(
+        said="field, or fields",
+        schema={"oneOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]},
+        meaning="what is looked up: an enum, a string, an int or a bool",
+        example="country",
+        needed=True,
+    ),
+    "values": Key(
+        said="values by key",
+        schema=_by_name({"type": ["string", "number", "boolean"]}),
+        meaning="what each key leads to; conditions read it by the table's name",
+        example="{SG: 50000, ID: 20000}",
+    ),
+    "file": Key(
+        said="path",
+        schema=TEXT,
+        meaning="a CSV or XLSX file in the policy's folder; conditions read `TABLE.COLUMN`",
+        example="tables/rates.csv",
+    ),
+    "sheet": Key(said="name", schema=TEXT, meaning="the sheet of an XLSX file; the first by default", example="Rates"),
+    "rows": Key(
+        said="rows",
+        schema=ROWS,
+        meaning="the rows, in place of a file",
+        example="[{country: SG, review: 0.6, reject: 0.9}]",
+    ),
+    "else": Key(
+        said="value, or by column",
+        schema={"type": ["string", "number", "boolean", "object"]},
+        meaning="what every other key leads to; without it that is unknown",
+        example="10000",
+    ),
+    "type": Key(
+        said="type, or by column",
+        schema={"oneOf": [TEXT, _by_name(TEXT)]},
+        meaning="of the values; by default what all of them read as",
+        example="double",
+    ),
 }
 
 TESTS: Mapping[str, Key] = {
@@ -386,11 +406,11 @@ OBJECTS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
     "scorecard": ("The scorecard", SCORECARD),
     "row": ("A row, under `points`", ROW),
     "bands": ("The bands", BANDS),
-    "band": ("A band, under `bands`", BAND),
-    "excuse": ("An excuse, under `excuse`", EXCUSE),
     "reason": ("A reason, under `reasons`", REASON_KEYS),
     "calibration": ("A calibration, under `calibration`", CALIBRATION),
     "list": ("A list, under `lists`; or `[a, b]`", LIST),
+    "table": ("A table of rules, under `tables`", TABLE),
+    "lookup": ("A table of values, under `lookup`", LOOKUP),
     "tests": ("A test file", TESTS),
     "test": ("A test, under `tests`", TEST),
 }

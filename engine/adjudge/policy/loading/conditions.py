@@ -11,6 +11,7 @@ from adjudge.expr.check import Environment, check
 from adjudge.expr.nodes import Comprehension, Literal, Logic, Name, Node, Unary, children
 from adjudge.expr.parse import parse
 from adjudge.policy.loading.forms import WhenUnless
+from adjudge.policy.loading.lookups import Lookup
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.loading.unsatisfiable import unsatisfiable
 from adjudge.policy.text.yaml import Scalar
@@ -67,16 +68,26 @@ class Conditions:
         exception = Unary(operator="!", operand=unless, span=unless.span, type=BOOL)
         return Logic(operator="&&", operands=(when, exception), span=when.span, type=BOOL)
 
-    def variables(self, forms: Mapping[str, tuple[Scalar, Scalar | None]]) -> dict[str, Node]:
-        """Return typed variables, each after those that it reads; their types join `names`."""
+    def variables(
+        self, forms: Mapping[str, tuple[Scalar, Scalar | None]], lookups: Mapping[str, Lookup]
+    ) -> dict[str, Node]:
+        """Return typed variables, each after those that it reads; their types join `names`.
+
+        lookups: tables by name; each becomes a variable of its name, or one for each of its columns.
+        """
         trees = {name: self.parsed(scalar) if scalar is not None else None for name, (_, scalar) in forms.items()}
         reads = {
-            name: [read for read in dict.fromkeys(free_names(tree)) if read in trees] if tree is not None else []
+            name: [read for read in dict.fromkeys(free_names(tree)) if read in trees or read in lookups]
+            if tree is not None
+            else []
             for name, tree in trees.items()
         }
+        for name, lookup in lookups.items():
+            roots = (read.partition(".")[0] for read in lookup.reads)
+            reads[name] = [read for read in dict.fromkeys(roots) if read in trees or read in lookups]
         ordered, cycles = order(reads)
         for cycle in cycles:
-            key, _ = forms[cycle[0]]
+            key = lookups[cycle[0]].key if cycle[0] in lookups else forms[cycle[0]][0]
             way = " → ".join(f"`{name}`" for name in (*cycle, cycle[0]))
             hint = "a variable can read fields, lists and other variables, but not itself, even indirectly"
             self.reader.blame("name-cycle", f"this variable reads itself: {way}", key.span, hint)
@@ -84,6 +95,11 @@ class Conditions:
         variables: dict[str, Node] = {}
         self.names.update(dict.fromkeys(in_cycle, DYN))
         for name in ordered:
+            if name in lookups:
+                found = lookups[name].build(self.names) if name not in in_cycle else {}
+                variables |= found
+                self.names.update({one: node.type or DYN for one, node in found.items()} or {name: DYN})
+                continue
             tree = trees[name]
             typed = self.typed(tree, None) if tree is not None else None
             if typed is not None and name not in in_cycle:

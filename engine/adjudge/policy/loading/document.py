@@ -7,16 +7,13 @@ once there are errors.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 
 from adjudge.errors import nearest
 from adjudge.model import Outcome
-from adjudge.policy.loading.excuses import read_excuses
 from adjudge.policy.loading.forms import Document, Entries, RowForm, RuleForm, ScorecardForm, SignalForm, WhenUnless
 from adjudge.policy.loading.period import read_period
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.loading.remarks import read_tags, read_texts
-from adjudge.policy.loading.steps import read_ask
 from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
@@ -34,19 +31,19 @@ KEYS = (
     "inputs",
     "signals",
     "lists",
+    "lookup",
     "variables",
     "when_unknown",
     "gather",
     "explore",
     "thresholds",
+    "tables",
     "rules",
     "scorecard",
-    "excuse",
-    "steps",
     "reasons",
     "calibration",
 )
-DECLARATIONS = ("inputs", "signals", "lists", "variables")
+DECLARATIONS = ("inputs", "signals", "lists", "lookup", "variables")
 SIGNAL_KEYS = ("provider", "with", "fields", "timeout", "when_unknown", "when_billing_unknown")
 RULE_KEYS = (
     "id",
@@ -59,20 +56,18 @@ RULE_KEYS = (
     "from",
     "until",
     "message",
-    "ask",
     "tags",
 )
 PERIOD_KEYS = ("from", "until")
 SCORECARD_KEYS = ("points", "bands", "reason", "when_unknown")
 ROW_KEYS = ("when", "unless", "add")
 BAND_KEYS = ("review", "reject")
-BAND_PARTS = ("at", "ask")
 WHEN_BILLING_UNKNOWN = ("unknown", "ask_again")
 CAUGHT = (Outcome.REVIEW, Outcome.REJECT)
 
 POLICY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
-_RULE_ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
-_REASON = re.compile(r"[A-Z][A-Z0-9_]{0,99}", re.ASCII)
+RULE_ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
+REASON_CODE = re.compile(r"[A-Z][A-Z0-9_]{0,99}", re.ASCII)
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%", re.ASCII)
 _WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -96,15 +91,15 @@ def read_document(reader: Reader, root: YamlNode) -> Document | None:
         inputs=inputs,
         signals=tuple(_signal(reader, key, node) for key, node in signals.values()),
         lists=lists,
+        lookups=section("lookup", "`lookup`"),
         variables={name: (key, reader.condition(node, f"`{name}`")) for name, (key, node) in variables.items()},
         when_unknown=_when_unknown(reader, entries) or Outcome.REVIEW,
         gather=_choice(reader, entries, "gather", ("eager", "thrifty")) or "eager",
         explore=_explore(reader, entries["explore"][1]) if "explore" in entries else 0.0,
         thresholds=section("thresholds", "`thresholds`"),
+        tables=section("tables", "`tables`"),
         rules=_rules(reader, entries["rules"][1]) if "rules" in entries else (),
         scorecard=_scorecard(reader, *entries["scorecard"]) if "scorecard" in entries else None,
-        excuses=read_excuses(reader, *entries["excuse"]) if "excuse" in entries else (),
-        steps=section("steps", "`steps`"),
         reasons=section("reasons", "`reasons`"),
         calibration=section("calibration", "`calibration`"),
         complete=not any(_hides_names(key.text.value, node) for key, node in root.entries),
@@ -229,7 +224,6 @@ def _rules(reader: Reader, node: YamlNode) -> tuple[RuleForm, ...]:
                 period=read_period(reader, first, last, span),
                 message=read_texts(reader, entries["message"][1], "the message") if "message" in entries else {},
                 tags=read_tags(reader, entries["tags"][1]) if "tags" in entries else (),
-                ask=read_ask(reader, entries["ask"][1]) if "ask" in entries else (),
                 span=span,
             )
         )
@@ -246,7 +240,7 @@ def _rule_id(reader: Reader, entries: Entries, lines: dict[str, str]) -> str:
     if rule_id is None:
         return ""
     span = entries["id"][1].span
-    if not _RULE_ID.fullmatch(rule_id):
+    if not RULE_ID.fullmatch(rule_id):
         hint = "begin with a letter; then letters, digits, - _ and ., at most 100"
         reader.blame("name-invalid", f"`{shown(rule_id)}` cannot be a rule's id", span, hint)
     elif rule_id in lines:
@@ -258,23 +252,22 @@ def _rule_id(reader: Reader, entries: Entries, lines: dict[str, str]) -> str:
 
 def _reason(reader: Reader, entries: Entries) -> str | None:
     reason = _text(reader, entries, "reason", "the reason code")
-    if reason is not None and not _REASON.fullmatch(reason):
+    if reason is not None and not REASON_CODE.fullmatch(reason):
         code = upper_snake(reason)
-        hint = "capital letters, digits and _" + (f", such as {code}" if _REASON.fullmatch(code) else "")
+        hint = "capital letters, digits and _" + (f", such as {code}" if REASON_CODE.fullmatch(code) else "")
         reader.blame("name-invalid", f"`{shown(reason)}` cannot be a reason code", entries["reason"][1].span, hint)
     return reason
 
 
 def _scorecard(reader: Reader, key: Scalar, node: YamlNode) -> ScorecardForm:
     entries = reader.mapping(node, "the scorecard", keys=SCORECARD_KEYS, required=("points", "bands"), at=key.span)
-    review, reject, ask = _bands(reader, *entries["bands"]) if "bands" in entries else (None, None, {})
+    review, reject = _bands(reader, *entries["bands"]) if "bands" in entries else (None, None)
     return ScorecardForm(
         rows=_rows(reader, *entries["points"]) if "points" in entries else (),
         review=review,
         reject=reject,
         reason=_reason(reader, entries) or "SCORECARD",
         when_unknown=_when_unknown(reader, entries),
-        ask=ask,
     )
 
 
@@ -291,25 +284,14 @@ def _rows(reader: Reader, key: Scalar, node: YamlNode) -> tuple[RowForm, ...]:
     return tuple(rows)
 
 
-def _bands(
-    reader: Reader, key: Scalar, node: YamlNode
-) -> tuple[int | None, int | None, Mapping[Outcome, tuple[Scalar, ...]]]:
-    """Return where review and reject begin, and what each band asks for."""
+def _bands(reader: Reader, key: Scalar, node: YamlNode) -> tuple[int | None, int | None]:
     entries = reader.mapping(node, "`bands`", keys=BAND_KEYS, at=key.span)
     if isinstance(node, yaml.Mapping) and not node.entries:
         reader.blame("schema-missing", "`bands` needs `review` or `reject`", key.span)
-    begins: dict[str, int | None] = dict.fromkeys(BAND_KEYS)
-    ask: dict[Outcome, tuple[Scalar, ...]] = {}
-    for band, (name, part) in entries.items():
-        start: YamlNode | None = part
-        if isinstance(part, yaml.Mapping):
-            parts = reader.mapping(part, f"`{band}`", keys=BAND_PARTS, required=("at",), at=name.span)
-            start = parts["at"][1] if "at" in parts else None
-            if "ask" in parts:
-                ask[Outcome(band)] = read_ask(reader, parts["ask"][1])
-        begins[band] = reader.integer(start, f"`{band}`", 10**9) if start is not None else None
-    review, reject = begins["review"], begins["reject"]
+    review, reject = (
+        reader.integer(entries[band][1], f"`{band}`", 10**9) if band in entries else None for band in BAND_KEYS
+    )
     if review is not None and reject is not None and review > reject:
         message = f"review begins at {review}, above reject at {reject}, so it could never be the outcome"
         reader.blame("threshold-order", message, entries["review"][1].span, "swap the two")
-    return review, reject, ask
+    return review, reject

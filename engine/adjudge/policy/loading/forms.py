@@ -49,7 +49,6 @@ class RuleForm:
     period: Period
     message: Mapping[str, Scalar]
     tags: tuple[str, ...]
-    ask: tuple[Scalar, ...]
     span: Span
 
 
@@ -71,19 +70,6 @@ class ScorecardForm:
     reject: int | None
     reason: str
     when_unknown: Outcome | None
-    ask: Mapping[Outcome, tuple[Scalar, ...]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExcuseForm:
-    """An excuse as written; `rules` and `tags` are None where it is for all."""
-
-    id: str
-    guard: WhenUnless
-    rules: tuple[Scalar, ...] | None
-    tags: tuple[Scalar, ...] | None
-    description: str
-    span: Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,15 +84,15 @@ class Document:
     inputs: Entries
     signals: tuple[SignalForm, ...]
     lists: Entries
+    lookups: Entries
     variables: Mapping[str, tuple[Scalar, Scalar | None]]
     when_unknown: Outcome
     gather: str
     explore: float
     thresholds: Entries
+    tables: Entries
     rules: tuple[RuleForm, ...]
     scorecard: ScorecardForm | None
-    excuses: tuple[ExcuseForm, ...]
-    steps: Entries
     reasons: Entries
     calibration: Entries
     complete: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, cast
 
@@ -15,16 +15,17 @@ from adjudge.policy.loading.calibration import Calibrations
 from adjudge.policy.loading.conditions import Conditions
 from adjudge.policy.loading.declarations import TEXTS, Declarations
 from adjudge.policy.loading.document import POLICY_LANGUAGE, read_document
-from adjudge.policy.loading.excuses import typed_excuses
 from adjudge.policy.loading.forms import Document
 from adjudge.policy.loading.lists import read_lists
+from adjudge.policy.loading.lookups import read_lookups
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.loading.remarks import check_texts, read_reasons
-from adjudge.policy.loading.steps import asked, read_steps
+from adjudge.policy.loading.tables import Tables
 from adjudge.policy.loading.thresholds import Thresholds
 from adjudge.policy.slots import NOW, declare
 from adjudge.policy.text.files import Files
 from adjudge.policy.text.includes import with_fragments
+from adjudge.policy.text.sheets import Placed, with_sheets
 from adjudge.policy.text.yaml import TEXT_MAX, read_yaml
 from adjudge.policy.typed import Row, Rule, Scorecard, TypedPolicy
 from adjudge.source import Source, Span
@@ -85,14 +86,17 @@ def read_policy(
     root, reader.errors[:] = read_yaml(reader.source, recorded=reader.recorded)
     if root is not None:
         reader, root = with_fragments(reader, root, files)
+    reader, sheets = with_sheets(reader, root, files) if root is not None else (reader, {})
     document = read_document(reader, root) if root is not None else None
-    policy = _typed(reader, document, files, catalogue or Catalogue()) if document is not None else None
+    policy = _typed(reader, document, files, sheets, catalogue or Catalogue()) if document is not None else None
     if policy is None or reader.errors:
         raise PolicyErrors(reader.errors)
     return policy
 
 
-def _typed(reader: Reader, document: Document, files: Files, catalogue: Catalogue) -> TypedPolicy:
+def _typed(
+    reader: Reader, document: Document, files: Files, sheets: Mapping[str, Placed], catalogue: Catalogue
+) -> TypedPolicy:
     """Return the policy, in which stand-ins take the place of what was blamed."""
     overloads = catalogue.overloads()
     declarations = Declarations(reader, overloads, catalogue.contested)
@@ -119,10 +123,15 @@ def _typed(reader: Reader, document: Document, files: Files, catalogue: Catalogu
             name: form
             for name, form in document.variables.items()
             if declarations.claim(form[0], "a variable") is not None
-        }
+        },
+        {
+            name: lookup
+            for name, lookup in read_lookups(reader, document.lookups, slots, sheets).items()
+            if declarations.claim(lookup.key, "a lookup table") is not None
+        },
     )
     thresholds = Thresholds(reader, slots, signals, names, document.complete).read(document.thresholds)
-    steps = read_steps(reader, document.steps, slots)
+    rows = Tables(reader, slots, names, sheets, document.complete).read(document.tables)
     rules = tuple(
         Rule(
             id=form.id,
@@ -133,18 +142,17 @@ def _typed(reader: Reader, document: Document, files: Files, catalogue: Catalogu
             description=form.description,
             message=check_texts(reader, form.message, slots),
             tags=form.tags,
-            ask=asked(reader, form.ask, steps),
             starts=form.period.starts,
             ends=form.period.ends,
             span=form.span,
         )
         for form in document.rules
     )
-    scorecard = _scorecard(reader, document, conditions, steps)
-    excuses = typed_excuses(reader, document.excuses, conditions, (*thresholds, *rules), scorecard)
-    codes = {rule.reason for rule in (*thresholds, *rules)} | ({scorecard.reason} if scorecard is not None else set())
-    trees = (*variables.values(), *(rule.condition for rule in rules), *(excuse.condition for excuse in excuses))
-    used = _calls(trees, scorecard)
+    scorecard = _scorecard(document, conditions)
+    codes = {rule.reason for rule in (*thresholds, *rows, *rules)} | (
+        {scorecard.reason} if scorecard is not None else set()
+    )
+    used = _calls([*variables.values(), *(rule.condition for rule in rules)], scorecard)
     return TypedPolicy(
         name=document.name,
         policy_language=POLICY_LANGUAGE,
@@ -156,7 +164,7 @@ def _typed(reader: Reader, document: Document, files: Files, catalogue: Catalogu
         lists=lists,
         texts=files.texts,
         variables=variables,
-        rules=(*thresholds, *rules),
+        rules=(*thresholds, *rows, *rules),
         scorecard=scorecard,
         when_unknown=document.when_unknown,
         gather=cast(Literal["eager", "thrifty"], document.gather),
@@ -165,12 +173,10 @@ def _typed(reader: Reader, document: Document, files: Files, catalogue: Catalogu
         functions={name: function for name, function in catalogue.functions.items() if name in used},
         reasons=read_reasons(reader, document.reasons, codes, slots),
         calibration=Calibrations(reader, {*slots, *signals}).read(document.calibration),
-        excuses=excuses,
-        steps=steps,
     )
 
 
-def _scorecard(reader: Reader, document: Document, conditions: Conditions, steps: Collection[str]) -> Scorecard | None:
+def _scorecard(document: Document, conditions: Conditions) -> Scorecard | None:
     form = document.scorecard
     if form is None:
         return None
@@ -180,11 +186,10 @@ def _scorecard(reader: Reader, document: Document, conditions: Conditions, steps
         reject=form.reject,
         reason=form.reason,
         when_unknown=form.when_unknown,
-        ask={outcome: asked(reader, names, steps) for outcome, names in form.ask.items()},
     )
 
 
-def _calls(conditions: Iterable[Node], scorecard: Scorecard | None) -> set[str]:
+def _calls(conditions: list[Node], scorecard: Scorecard | None) -> set[str]:
     rows = scorecard.rows if scorecard is not None else ()
     trees = [*conditions, *(row.condition for row in rows)]
     return {node.function for node in walk(*trees) if isinstance(node, Call)}

@@ -57,15 +57,17 @@ def read_period(reader: Reader, first: YamlNode | None, last: YamlNode | None, a
 
 
 def _moment(reader: Reader, node: YamlNode, what: str) -> datetime | None:
-    """Read a day, which begins at midnight UTC, or a time with its zone."""
     said = reader.text(node, what)
-    if said is None:
-        return None
+    return read_moment(reader, said, what, node.span) if said is not None else None
+
+
+def read_moment(reader: Reader, said: str, what: str, at: Span) -> datetime | None:
+    """Read a day, which begins at midnight UTC, or a time with its zone."""
     try:
         if _DATE.fullmatch(said):
             return datetime.combine(date.fromisoformat(said), datetime.min.time(), UTC)
         return parse_timestamp(said)
     except (EvaluationError, ValueError):
         hint = "for example 2026-03-01, which begins at midnight UTC, or 2026-03-01T08:00:00+08:00"
-        reader.blame("schema-value", f"{what} must be a date, or a time with its zone", node.span, hint)
+        reader.blame("schema-value", f"{what} must be a date, or a time with its zone", at, hint)
         return None

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from adjudge.errors import did_you_mean, listed
-from adjudge.expr.nodes import Binary, BinaryOperator, Call, Literal, Name, Node
+from adjudge.expr.nodes import (
+    Binary,
+    BinaryOperator,
+    Call,
+    Index,
+    ListLiteral,
+    Literal,
+    Logic,
+    MapLiteral,
+    Name,
+    Node,
+    Unary,
+)
 from adjudge.model import Outcome
+from adjudge.policy.loading.cells import Unfit, Value, constant, range_hint, said, value_of
 from adjudge.policy.loading.declarations import DAMAGED_SIGNAL
 from adjudge.policy.loading.document import BAND_KEYS, CAUGHT, upper_snake
 from adjudge.policy.loading.forms import Entries
+from adjudge.policy.loading.lookups import chooser
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.slots import beginnings
 from adjudge.policy.text import yaml
@@ -19,9 +33,7 @@ from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar
 from adjudge.policy.typed import Rule, SignalDeclaration
 from adjudge.source import Span
-from adjudge.texts import about, in_digits
 from adjudge.values.fields import Bound, Field, read
-from adjudge.values.literals import format_duration, format_timestamp
 from adjudge.values.types import (
     BOOL,
     DOUBLE,
@@ -39,7 +51,24 @@ from adjudge.values.types import (
 )
 
 _NUMBERS = (INT, DOUBLE, DURATION, TIMESTAMP)
-_PER_CENT = 100
+BY, ELSE = "by", "else"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The case of a `by` in which an entry stands. guards: what holds in it. name: its values, for the rules' ids."""
+
+    guards: tuple[Node, ...] = ()
+    name: str = ""
+
+    def joined(self, condition: Node) -> Node:
+        """Return a condition that holds in this case only."""
+        if not self.guards:
+            return condition
+        return Logic(operator="&&", operands=(*self.guards, condition), span=condition.span, type=BOOL)
+
+
+EVERYWHERE = Case()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,29 +113,106 @@ class Thresholds:
         """Whether the declaration of a field, or of all its signal, was blamed."""
         return any(self.names.get(name) in (DYN, DAMAGED_SIGNAL) for name in beginnings(path))
 
-    def entry(self, path: str, declared: Field, key: Scalar, node: yaml.YamlNode) -> None:
+    def entry(self, path: str, declared: Field, key: Scalar, node: yaml.YamlNode, case: Case = EVERYWHERE) -> None:
         """Read one field's part of the table; its shape follows the field's type."""
+        if isinstance(node, yaml.Mapping) and self.is_by(declared, node):
+            self.by(path, declared, key, node, case)
+            return
         match declared.type:
             case MapType(keys=keys, words=words) if keys is not None and declared.of is not None:
                 for name, (inner, value) in self.reader.mapping(node, f"`{path}`", at=key.span).items():
                     if name in words:
-                        self.entry(f"{path}.{name}", declared.of, inner, value)
+                        self.entry(f"{path}.{name}", declared.of, inner, value, case)
                     else:
                         hint = did_you_mean(name, keys) or f"its keys are {listed(keys)}"
                         self.reader.blame("name-key", f"`{path}` has no key `{shown(name)}`", inner.span, hint)
             case EnumType(values=values) | SetType(values=values):
-                self.vocabulary(path, declared, values, key, node)
+                self.vocabulary(path, declared, values, key, node, case)
             case type_ if type_ == BOOL:
-                self.vocabulary(path, declared, ("true", "false"), key, node)
+                self.vocabulary(path, declared, ("true", "false"), key, node, case)
             case type_ if type_ in _NUMBERS:
-                self.number(path, declared, key, node)
+                self.number(path, declared, key, node, case)
             case type_:
                 way_out = "write a rule; or declare an enum, a set, or the map's keys"
                 self.reader.blame(
                     "type-threshold", f"`{path}` is {named(type_)}, which cannot have thresholds", key.span, way_out
                 )
 
-    def vocabulary(self, path: str, declared: Field, values: tuple[str, ...], key: Scalar, node: yaml.YamlNode) -> None:
+    @staticmethod
+    def is_by(declared: Field, node: yaml.Mapping) -> bool:
+        """Whether an entry has cases; `by` may also be a word of the field's own vocabulary, with its outcome."""
+        said_by = node.get(BY)
+        own = declared.vocabulary is not None and BY in declared.vocabulary
+        is_outcome = isinstance(said_by, Scalar) and said_by.text.value in BAND_KEYS
+        return said_by is not None and not (own and (is_outcome or isinstance(said_by, yaml.Mapping)))
+
+    def by(self, path: str, declared: Field, key: Scalar, node: yaml.Mapping, case: Case) -> None:
+        """Read `{by: country, SG: …, else: …}`, or `{by: [country, channel], SG: {web: …}}`."""
+        entries = self.reader.mapping(node, f"`{path}`", at=key.span)
+        _, names = entries.pop(BY, (key, node))
+        items = names.items if isinstance(names, yaml.Sequence) else (names,)
+        choosers = [
+            chooser(self.reader, item, self.names, self.slots)
+            for item in items
+            if isinstance(item, Scalar) and self.reader.text(item, "`by`") is not None
+        ]
+        if choosers and len(choosers) == len(items) and all(choosers):
+            self.cases(path, declared, key, entries, case, [one for one in choosers if one is not None])
+        elif not items:
+            self.reader.blame("schema-empty", "`by` is empty", names.span, "name the field, such as country")
+
+    def cases(
+        self,
+        path: str,
+        declared: Field,
+        key: Scalar,
+        entries: Entries,
+        case: Case,
+        choosers: Sequence[tuple[Name, Field]],
+    ) -> None:
+        """Read the cases of a field, the first of `choosers`, and inside each those of the others."""
+        (name, of), *others = choosers
+        before = len(self.rules)
+        covered: dict[Value, Node] = {}
+
+        def inside(inner: Scalar, node: yaml.YamlNode, deeper: Case) -> None:
+            if others:
+                parts = self.reader.mapping(node, f"`{inner.text.value}`", at=inner.span)
+                self.cases(path, declared, inner, parts, deeper, others)
+            else:
+                self.entry(path, declared, inner, node, deeper)
+
+        for word, (inner, node) in entries.items():
+            if word == ELSE:
+                continue
+            try:
+                value = value_of(word, of, name.name)
+            except Unfit as unfit:
+                self.reader.blame(unfit.code, unfit.message, inner.span, unfit.hint)
+                continue
+            if value in covered:
+                self.reader.blame(
+                    "name-duplicate", f"`{shown(word)}` is there twice", inner.span, "keep one of the two"
+                )
+                continue
+            covered[value] = constant(value, of.type, inner.span)
+            guard = Binary(operator="==", left=name, right=covered[value], span=inner.span, type=BOOL)
+            inside(inner, node, Case((*case.guards, guard), f"{case.name}:{word}"))
+        if not covered and ELSE not in entries:
+            self.reader.blame("schema-missing", f"`{path}` has no case", key.span, f"add one, such as `{ELSE}: …`")
+        elif ELSE in entries:
+            inner, node = entries[ELSE]
+            others_only = (_none_of(name, covered.values(), inner.span),) if covered else ()
+            inside(inner, node, Case((*case.guards, *others_only), f"{case.name}:{ELSE}"))
+        elif not _covers(of.type, covered):
+            outcomes = [rule.outcome for rule in list(self.rules.values())[before:]]
+            if outcomes:
+                self.rule(f"{path}{case.name}:uncovered", _unknown_beyond(name, covered.values()), max(outcomes), path,
+                          key.span, case)  # fmt: skip
+
+    def vocabulary(
+        self, path: str, declared: Field, values: tuple[str, ...], key: Scalar, node: yaml.YamlNode, case: Case
+    ) -> None:
         """Read `{value: outcome}`."""
         words = frozenset(values)
         for value, (inner, outcome_node) in self.reader.mapping(node, f"`{path}`", at=key.span).items():
@@ -130,9 +236,9 @@ class Thresholds:
             else:
                 member = Literal(value=value, span=span, type=STRING)
                 condition = Binary(operator="==", left=name, right=member, span=span, type=BOOL)
-            self.rule(f"{path}:{value}", condition, outcome, f"{path}.{value}", span)
+            self.rule(f"{path}{case.name}:{value}", condition, outcome, f"{path}.{value}", span, case)
 
-    def number(self, path: str, declared: Field, key: Scalar, node: yaml.YamlNode) -> None:
+    def number(self, path: str, declared: Field, key: Scalar, node: yaml.YamlNode, case: Case) -> None:
         """Read `{review: x, reject: y}`, at or above, or the same under `below:`, at or below."""
         entries = self.reader.mapping(node, f"`{path}`", keys=(*BAND_KEYS, "below"), at=key.span)
         below = "below" in entries
@@ -143,7 +249,7 @@ class Thresholds:
                 self.reader.blame("schema-value", f"`{path}` has thresholds in both directions", inner.span, hint)
             entries = self.reader.mapping(low, "`below`", keys=BAND_KEYS, at=inner.span)
             node, key = low, inner
-        if isinstance(node, yaml.Mapping) and not node.entries:
+        if isinstance(node, yaml.Mapping) and not node.entries and not case.name:
             self.reader.blame("schema-missing", f"`{path}` needs `review` or `reject`", key.span)
         bounds: dict[str, tuple[Bound, Span]] = {}
         for band, (inner, value) in entries.items():
@@ -152,7 +258,7 @@ class Thresholds:
                 continue
             bounds[band] = bound, value.span
             condition = _comparison(path, declared.type, "<=" if below else ">=", bound, value)
-            self.rule(f"{path}:{band}", condition, Outcome(band), path, inner.span.to(value.span))
+            self.rule(f"{path}{case.name}:{band}", condition, Outcome(band), path, inner.span.to(value.span), case)
         self.ordered(bounds, below)
 
     def bound(self, path: str, declared: Field, node: yaml.YamlNode) -> Bound | None:
@@ -163,14 +269,14 @@ class Thresholds:
         reading = read(Field(type=declared.type), value)
         bound = reading.value
         if not isinstance(bound, int | float | datetime | timedelta):
-            said = reading.problems[0][1]
+            problem = reading.problems[0][1]
             hint = {DURATION: "for example 168h", TIMESTAMP: "for example 2026-01-15T08:30:00Z"}.get(declared.type)
-            self.reader.blame("type-threshold", f"a threshold of `{path}` {said}", node.span, hint)
+            self.reader.blame("type-threshold", f"a threshold of `{path}` {problem}", node.span, hint)
             return None
         low, high = declared.minimum, declared.maximum
         if (low is not None and bound < low) or (high is not None and bound > high):  # type: ignore[operator]  # both are numbers of one type, as was looked at
-            hint = _range_hint(path, bound, low, high)
-            self.reader.blame("threshold-range", f"`{path}` can never be {_said(bound)}", node.span, hint)
+            hint = range_hint(bound, low, high)
+            self.reader.blame("threshold-range", f"`{path}` can never be {said(bound)}", node.span, hint)
             return None
         return bound
 
@@ -182,12 +288,12 @@ class Thresholds:
         if (review < reject) if below else (review > reject):  # type: ignore[operator]  # both are numbers of one type, as was looked at
             side, other = ("below", "above") if below else ("above", "below")
             message = (
-                f"review begins at {_said(review)}, {side} reject at {_said(reject)}, so it could never be the outcome"
+                f"review begins at {said(review)}, {side} reject at {said(reject)}, so it could never be the outcome"
             )
             hint = f"swap the two{'' if below else f', or nest them under `{other}:` if low values are the risky ones'}"
             self.reader.blame("threshold-order", message, span, hint)
 
-    def rule(self, name: str, condition: Node, outcome: Outcome, reason: str, span: Span) -> None:
+    def rule(self, name: str, condition: Node, outcome: Outcome, reason: str, span: Span, case: Case) -> None:
         """Keep a rule of the table; a field's entry and the whole field's may name the same one."""
         rule_id = f"threshold:{name}"
         if rule_id in self.rules:
@@ -196,7 +302,7 @@ class Thresholds:
             return
         self.rules[rule_id] = Rule(
             id=rule_id,
-            condition=condition,
+            condition=case.joined(condition),
             outcome=outcome,
             reason=upper_snake(reason),
             origin="threshold",
@@ -204,38 +310,35 @@ class Thresholds:
         )
 
 
+def _none_of(name: Name, values: Iterable[Node], span: Span) -> Node:
+    items = ListLiteral(items=tuple(values), span=span, type=ListType(name.type or STRING))
+    among = Binary(operator="in", left=name, right=items, span=span, type=BOOL)
+    return Unary(operator="!", operand=among, span=span, type=BOOL)
+
+
+def _unknown_beyond(name: Name, values: Iterable[Node]) -> Node:
+    """Return a condition that is false for these values and unknown for every other, `{"SG": false}[country]`."""
+    no = Literal(value=False, span=name.span, type=BOOL)
+    key = STRING if isinstance(name.type, EnumType) else name.type
+    entries = MapLiteral(
+        entries=tuple((value, no) for value in values), span=name.span, type=MapType(key or STRING, BOOL)
+    )
+    return Index(operand=entries, key=name, span=name.span, type=BOOL)
+
+
+def _covers(type_: Type, values: Collection[Value]) -> bool:
+    """Whether values are all that a field can have."""
+    words = type_.values if isinstance(type_, EnumType) else (True, False) if type_ == BOOL else None
+    return words is not None and set(words) <= set(values)
+
+
 def _comparison(path: str, type_: Type, operator: BinaryOperator, bound: Bound, node: yaml.YamlNode) -> Node:
     span = node.span
     if isinstance(bound, int | float):
         constant: Node = Literal(value=bound, span=span, type=type_)
     else:
-        said = node.text.value if isinstance(node, Scalar) else ""
+        written = node.text.value if isinstance(node, Scalar) else ""
         constant = Call(
-            function=type_.name, arguments=(Literal(value=said, span=span, type=STRING),), span=span, type=type_
+            function=type_.name, arguments=(Literal(value=written, span=span, type=STRING),), span=span, type=type_
         )
     return Binary(operator=operator, left=Name(name=path, span=span, type=type_), right=constant, span=span, type=BOOL)
-
-
-def _range_hint(path: str, bound: Bound, low: Bound | None, high: Bound | None) -> str:
-    """Say the range, and the same number as a share or in per cent where that lies inside."""
-    if low is not None and high is not None:
-        said = f"it ranges from {_said(low)} to {_said(high)}"
-    else:
-        said = f"it is {_said(low)} or more" if low is not None else f"it is {_said(high)} or less"
-    if isinstance(bound, int | float) and isinstance(low, int | float) and isinstance(high, int | float):
-        for meant in (bound / _PER_CENT, bound * _PER_CENT):
-            if low < meant <= high:
-                return f"{said}; did you mean {about(meant)}?"
-    return said
-
-
-def _said(bound: Bound | None) -> str:
-    match bound:
-        case timedelta():
-            return format_duration(bound)
-        case datetime():
-            return format_timestamp(bound)
-        case None:
-            return ""
-        case _:
-            return in_digits(bound)

@@ -11,9 +11,10 @@ from typing import Literal
 
 import msgspec
 
-from adjudge.errors import ListFileError, PolicyError
+from adjudge.errors import ListFileError, MissingExtra, PolicyError
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text.syntax import shown
+from adjudge.policy.text.workbook import SUFFIXES, WorkbookFault, sheet_text
 from adjudge.policy.text.yaml import YamlNode
 from adjudge.source import Source, Span
 from adjudge.values.list_file import BYTE_ORDER_MARK, decode_list, mistakes_of, values_of
@@ -27,9 +28,11 @@ _LONE_RETURN = re.compile("\r(?!\n)")
 _CODES = {
     "list": ("list-outside", "list-folder", "list-missing", "list-size", "list-encoding"),
     "include": ("include-outside", "include-folder", "include-missing", "include-size", "include-encoding"),
+    "table": ("table-outside", "table-folder", "table-missing", "table-size", "table-encoding"),
 }
 _OUTSIDE, _FOLDER, _MISSING, _SIZE, _ENCODING = range(5)
-_EXAMPLES = {"list": "lists/sanctioned.txt", "include": "shared/device.yaml"}
+_EXAMPLES = {"list": "lists/sanctioned.txt", "include": "shared/device.yaml", "table": "tables/limits.csv"}
+What = Literal["list", "include", "table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,17 @@ class Files:
     texts: dict[str, str] = field(default_factory=dict)
     lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def read(self, reader: Reader, node: YamlNode, path: str, what: Literal["list", "include"] = "list") -> str | None:
-        """Return the text of a file; None where it was blamed, at `node`. A file that is named again is read once."""
-        if path in self.texts:
-            return self.texts[path]
-        reading = _Reading(reader, node, path, what)
+    def read(
+        self, reader: Reader, node: YamlNode, path: str, what: What = "list", sheet: str | None = None
+    ) -> str | None:
+        """Return the text of a file; None where it was blamed, at `node`. A file that is named again is read once.
+
+        sheet: of a workbook, the one whose cells are wanted; they come as delimited text.
+        """
+        name = path if sheet is None else f"{path}#{sheet}"
+        if name in self.texts:
+            return self.texts[name]
+        reading = _Reading(reader, node, path, what, sheet)
         try:
             text = reading.text(self.folder, self.given)
             if self.given is None:
@@ -57,7 +66,7 @@ class Files:
         except PolicyError as error:
             reader.errors.append(error)
             return None
-        self.texts[path] = text
+        self.texts[name] = text
         if what == "list" and self.given is None:
             source = Source(path, _LONE_RETURN.sub("\n", text))
             for mistake in islice(mistakes_of(text), MISTAKES_MAX):
@@ -94,7 +103,8 @@ class _Reading:
     reader: Reader
     node: YamlNode
     path: str
-    what: Literal["list", "include"]
+    what: What
+    sheet: str | None = None
 
     def wrong(self, code: int, message: str, hint: str | None = None) -> PolicyError:
         return PolicyError(_CODES[self.what][code], message, source=self.reader.source, span=self.node.span, hint=hint)
@@ -109,15 +119,24 @@ class _Reading:
                 f"write a path below that folder, such as {_EXAMPLES[self.what]}",
             )
         if given is not None:
-            if path not in given:
+            name = path if self.sheet is None else f"{path}#{self.sheet}"
+            if name not in given:
                 raise self.wrong(_MISSING, f"the text of `{said}` was not given")
-            return given[path]
+            return given[name]
         if folder is None:
-            way = "load the policy from its file" + (
-                ", or write the values inline: [a, b]" if self.what == "list" else ""
-            )
+            inline = {"list": ", or write the values inline: [a, b]", "table": ", or write the rows under `rows`"}
+            way = "load the policy from its file" + inline.get(self.what, "")
             raise self.wrong(_FOLDER, f"a policy given as a string has no folder to read {self.what}s from", way)
-        return self.decoded(self.data(folder))
+        data = self.data(folder)
+        if path.lower().endswith(SUFFIXES) and self.what == "table":
+            try:
+                return sheet_text(data, self.sheet)
+            except WorkbookFault as fault:
+                message = f"`{said}` cannot be read: {fault.message}"
+                raise self.wrong(_ENCODING, message, fault.hint) from None
+            except MissingExtra as missing:
+                raise self.wrong(_ENCODING, f"`{said}` needs a package that is not installed", missing.hint) from None
+        return self.decoded(data)
 
     def data(self, folder: Path) -> bytes:
         said = shown(self.path)
@@ -145,6 +164,8 @@ class _Reading:
             text = decode_list(data)
         except ListFileError as error:
             raise self.wrong(_ENCODING, f"`{said}` cannot be read: {error}", "save it as UTF-8") from None
+        if self.what == "table":
+            return text.removeprefix(BYTE_ORDER_MARK)  # which a spreadsheet writes
         if text.startswith(BYTE_ORDER_MARK):
             hint = "save it as UTF-8 without a byte-order mark"
             raise self.wrong(_ENCODING, f"`{said}` begins with a byte-order mark", hint)

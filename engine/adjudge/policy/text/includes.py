@@ -17,10 +17,12 @@ from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode, read_yaml
 from adjudge.source import Joined, Source, Span, Text, join
 
-MERGED = ("inputs", "signals", "lists", "variables", "thresholds", "reasons", "calibration")
+MERGED = ("inputs", "signals", "lists", "lookup", "variables", "thresholds", "tables", "reasons", "calibration")
 """Sections that are put together by name."""
 FRAGMENT_KEYS = ("policy_language", "fragment", "description", *MERGED, "rules")
 FRAGMENTS_MAX = 50
+WITH_FILES = ("tables", "lookup")
+"""Sections whose entries may name a table's file."""
 
 
 def with_fragments(reader: Reader, root: YamlNode, files: Files) -> tuple[Reader, YamlNode]:
@@ -37,7 +39,7 @@ def with_fragments(reader: Reader, root: YamlNode, files: Files) -> tuple[Reader
         text = files.read(reader, node, path, "include")
         if text is None:
             continue
-        source = Source(_shown_path(reader.source.name, path, files), text)
+        source = Source(shown_path(reader.source.name, path, files), text)
         tree, errors = read_yaml(source, recorded=reader.recorded)
         reader.errors.extend(errors)
         if isinstance(tree, Mapping):
@@ -73,7 +75,7 @@ def _paths(reader: Reader, included: YamlNode) -> Iterator[tuple[str, YamlNode]]
         reader.blame("schema-range", message, items[FRAGMENTS_MAX].span)
 
 
-def _shown_path(policy: str, path: str, files: Files) -> str:
+def shown_path(policy: str, path: str, files: Files) -> str:
     """Return a fragment's name as messages show it: beside its policy, where that is a file."""
     folder = PurePosixPath(policy).parent if files.folder is not None else PurePosixPath()
     return str(folder / path)
@@ -138,9 +140,8 @@ def _both(reader: Reader, own: Mapping, other: Mapping) -> Mapping:
 
 
 def _with_paths_below(tree: Mapping, folder: PurePosixPath) -> Mapping:
-    """Return a fragment whose lists' files start at the policy's folder; it writes them from its own."""
-    lists = tree.get("lists")
-    if folder == PurePosixPath() or not isinstance(lists, Mapping):
+    """Return a fragment whose files start at the policy's folder; it writes them from its own."""
+    if folder == PurePosixPath():
         return tree
 
     def below(node: YamlNode) -> YamlNode:
@@ -154,8 +155,14 @@ def _with_paths_below(tree: Mapping, folder: PurePosixPath) -> Mapping:
         parts = ((key, below(value) if key.text.value == "file" else value) for key, value in node.entries)
         return replace(node, entries=tuple(parts))
 
-    moved = replace(lists, entries=tuple((key, rebased(node)) for key, node in lists.entries))
-    return replace(tree, entries=tuple((key, moved if node is lists else node) for key, node in tree.entries))
+    def moved(node: YamlNode) -> YamlNode:
+        if not isinstance(node, Mapping):
+            return node
+        return replace(node, entries=tuple((key, rebased(value)) for key, value in node.entries))
+
+    with_files = ("lists", *WITH_FILES)
+    entries = ((key, moved(node) if key.text.value in with_files else node) for key, node in tree.entries)
+    return replace(tree, entries=tuple(entries))
 
 
 def _moved_mapping(node: Mapping, by: int, source: Joined) -> Mapping:

@@ -1,0 +1,182 @@
+"""What a text means as a value of a type, be it a table's cell or a key under `by`; what to type where it is none."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from adjudge.errors import EvaluationError, did_you_mean, listed
+from adjudge.expr.nodes import Call, Literal, Node
+from adjudge.policy.text.syntax import shown
+from adjudge.source import Span
+from adjudge.texts import about, composed, in_digits
+from adjudge.values.fields import Bound, Field
+from adjudge.values.list_file import mistake_in
+from adjudge.values.literals import INT_MAX, INT_MIN, format_duration, format_timestamp, parse_duration, parse_timestamp
+from adjudge.values.types import (
+    BOOL,
+    DOUBLE,
+    DURATION,
+    INT,
+    STRING,
+    TIMESTAMP,
+    EnumType,
+    ListType,
+    SetType,
+    Type,
+    named,
+)
+
+_INT = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_DOUBLE = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[,' _][0-9]{3})+(?:\.[0-9]+)?", re.ASCII)
+_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+", re.ASCII)
+_PERCENT = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?) ?%", re.ASCII)
+_PER_CENT = 100
+_EXAMPLES = {DURATION: "for example 168h", TIMESTAMP: "for example 2026-01-15T08:30:00Z"}
+Value = bool | int | float | str | datetime | timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit(Exception):
+    """Why a text is no value of a type: an error's code, message and hint."""
+
+    code: str
+    message: str
+    hint: str | None = None
+
+
+def value_of(text: str, declared: Field, name: str) -> Value:
+    """Return the value that a text stands for, of the field's type; of a set or a list, of its members.
+
+    Nothing is guessed: `NO` is a string, `0012` keeps its zeros, and `12%` is no number. Raises Unfit.
+    name: what to call the field in messages.
+    """
+    match declared.type:
+        case EnumType(values=words) | SetType(values=words):
+            return _word(text, words, name)
+        case ListType(item=item):
+            return value_of(text, declared.of or Field(type=item), name)
+        case type_ if type_ == BOOL:
+            return _bool(text, name)
+        case type_ if type_ == STRING:
+            return _text(text)
+        case type_ if type_ in (INT, DOUBLE, DURATION, TIMESTAMP):
+            return _in_range(_ordered(text, type_, name), declared, name)
+        case type_:
+            raise Unfit("type-mismatch", f"`{name}` is {named(type_)}, which no cell can hold")
+
+
+def constant(value: Value, type_: Type, span: Span) -> Node:
+    """Return a value as a condition writes it, typed."""
+    if isinstance(value, timedelta | datetime):
+        said = format_duration(value) if isinstance(value, timedelta) else format_timestamp(value)
+        inner = Literal(value=said, span=span, type=STRING)
+        return Call(function=type_.name, arguments=(inner,), span=span, type=type_)
+    types: dict[type, Type] = {bool: BOOL, int: INT, float: DOUBLE, str: STRING}
+    return Literal(value=value, span=span, type=types[type(value)])
+
+
+def _word(text: str, words: tuple[str, ...], name: str) -> str:
+    word = composed(text)
+    if word in words:
+        return word
+    hint = did_you_mean(text, words) or f"it holds {listed(words)}"
+    raise Unfit("name-vocabulary", f"`{shown(text)}` is not in the vocabulary of `{name}`", hint)
+
+
+def _bool(text: str, name: str) -> bool:
+    if text in ("true", "false", "TRUE", "FALSE"):  # a spreadsheet writes capitals
+        return text.lower() == "true"
+    meant = {"yes": "true", "y": "true", "1": "true", "no": "false", "n": "false", "0": "false"}
+    word = meant.get(text.lower(), text.lower())
+    hint = f"write {word}" if word in ("true", "false") else "write true or false"
+    raise Unfit("table-cell", f"`{name}` is true or false, not `{shown(text)}`", hint)
+
+
+def _text(text: str) -> str:
+    mistake = mistake_in(text)
+    if mistake is not None:
+        _, message, hint = mistake
+        raise Unfit("table-cell", message, hint)
+    return composed(text)
+
+
+def _ordered(text: str, type_: Type, name: str) -> Bound:
+    try:
+        if type_ == INT and _INT.fullmatch(text):
+            whole = int(text) if len(text) <= len(str(INT_MIN)) + 1 else INT_MAX + 1
+            if INT_MIN <= whole <= INT_MAX:
+                return whole
+            raise Unfit("table-cell", f"`{shown(text)}` is an integer past 64 bits")
+        if type_ == DOUBLE and _DOUBLE.fullmatch(text):
+            number = float(text)
+            if abs(number) != float("inf"):
+                return number
+            raise Unfit("table-cell", f"`{shown(text)}` is too large a number")
+        if type_ == DURATION:
+            return parse_duration(text)
+        if type_ == TIMESTAMP:
+            if _DAY.fullmatch(text):
+                return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+            return parse_timestamp(text)
+    except (EvaluationError, ValueError):
+        pass
+    raise Unfit("table-cell", f"`{name}` is {named(type_)}, not `{shown(text)}`", _way_out(text, type_))
+
+
+def _way_out(text: str, type_: Type) -> str | None:
+    """Return what was meant, where that is plain, and else an example."""
+    plain = unicodedata.normalize("NFKC", text).strip().strip("'\"“”")
+    number = None
+    if percent := _PERCENT.fullmatch(plain):
+        number = about(float(percent.group(1)) / _PER_CENT)
+    elif _GROUPED.fullmatch(plain):
+        number = re.sub(r"[,' _]", "", plain)
+    elif _COMMA.fullmatch(plain):
+        number = plain.replace(",", ".")
+    elif _DOUBLE.fullmatch(plain):
+        number = plain
+    if type_ == DURATION:
+        return f"add the unit: {number}s or {number}h" if number is not None else _EXAMPLES[type_]
+    if type_ == TIMESTAMP:
+        return _EXAMPLES[type_]
+    if number is None or (type_ == INT and not _INT.fullmatch(number)):
+        return "a number, such as 12" if type_ == INT else "a number, such as 0.85"
+    return f"write {number}"
+
+
+def _in_range(value: Bound, declared: Field, name: str) -> Bound:
+    low, high = declared.minimum, declared.maximum
+    if (low is not None and value < low) or (high is not None and value > high):  # type: ignore[operator]  # of one type
+        raise Unfit("threshold-range", f"`{name}` can never be {said(value)}", range_hint(value, low, high))
+    return value
+
+
+def range_hint(bound: Bound, low: Bound | None, high: Bound | None) -> str:
+    """Say the range, and the same number as a share or in per cent where that lies inside."""
+    if low is not None and high is not None:
+        about_it = f"it ranges from {said(low)} to {said(high)}"
+    else:
+        about_it = f"it is {said(low)} or more" if low is not None else f"it is {said(high)} or less"
+    if isinstance(bound, int | float) and isinstance(low, int | float) and isinstance(high, int | float):
+        for meant in (bound / _PER_CENT, bound * _PER_CENT):
+            if low < meant <= high:
+                return f"{about_it}; did you mean {about(meant)}?"
+    return about_it
+
+
+def said(bound: Bound | None) -> str:
+    """Return a bound as an author writes it."""
+    match bound:
+        case timedelta():
+            return format_duration(bound)
+        case datetime():
+            return format_timestamp(bound)
+        case None:
+            return ""
+        case _:
+            return in_digits(bound)

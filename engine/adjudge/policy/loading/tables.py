@@ -1,0 +1,427 @@
+"""Tables of rules: headers are conditions, and each row is an ordinary rule with its own place."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from adjudge.errors import did_you_mean
+from adjudge.expr.nodes import LISTS, Binary, BinaryOperator, ListLiteral, Logic, Name, Node, Unary
+from adjudge.model import OUTCOMES, Outcome
+from adjudge.policy.loading.cells import Unfit, constant, value_of
+from adjudge.policy.loading.declarations import DAMAGED_SIGNAL
+from adjudge.policy.loading.document import CAUGHT, REASON_CODE, RULE_ID, upper_snake
+from adjudge.policy.loading.forms import Entries
+from adjudge.policy.loading.period import Period, read_moment
+from adjudge.policy.loading.reader import Reader
+from adjudge.policy.slots import beginnings
+from adjudge.policy.text import yaml
+from adjudge.policy.text.sheets import Placed, file_of
+from adjudge.policy.text.syntax import shown
+from adjudge.policy.text.yaml import Scalar, YamlNode
+from adjudge.policy.typed import Rule
+from adjudge.source import Span
+from adjudge.values.fields import Field
+from adjudge.values.types import (
+    BOOL,
+    DOUBLE,
+    DURATION,
+    DYN,
+    INT,
+    STRING,
+    TIMESTAMP,
+    ListType,
+    MapType,
+    SetType,
+    Type,
+    is_text,
+    named,
+)
+
+TABLE_KEYS = ("description", "file", "sheet", "rows", "then", "reason", "when_unknown")
+SAYING = ("id", "then", "reason", "from", "until", "note", "when_unknown")
+"""Columns that are no conditions."""
+ROWS_MAX = 100_000
+MISTAKES_MAX = 50
+"""So many mistakes of one table are told."""
+_ORDERS = ("<", "<=", ">", ">=")
+_OPERATORS = ("==", "!=", *_ORDERS, "in", "not in")
+_ORDERED = (INT, DOUBLE, DURATION, TIMESTAMP)
+_HEADER = re.compile(r"(?P<name>.*?)\s*(?P<operator>==|!=|<=|>=|<|>|(?<=\s)in|(?<=\s)not\s+in)")
+_SLIPS = {"=": "==", "<>": "!=", "≠": "!=", "≥": ">=", "≤": "<=", "=>": ">=", "=<": "<=", "is": "==", "min": ">=",
+          "max": "<=", "from": ">=", "to": "<", "until": "<", "＝": "==", "＞": ">", "＜": "<"}  # fmt: skip
+_SLIP = re.compile(rf"(?P<name>.*?)\s*(?P<operator>{'|'.join(map(re.escape, _SLIPS))})")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A cell as written, in a file or in YAML. parts: of a YAML list, its texts."""
+
+    text: str
+    span: Span
+    parts: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row as written: its cells by header, those that are there; where it begins, and where each header stands."""
+
+    cells: Mapping[str, Given]
+    span: Span
+    headers: Mapping[str, Span]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A header that is a condition: what it reads, and how each cell is compared with that."""
+
+    name: Name
+    declared: Field
+    operator: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """Reads the tables of one policy.
+
+    slots: every field by its full name. names: the types of all that a header can name, lists and variables included.
+    sheets: the cells of tables' files. complete: whether a name that is missing is a mistake of its own.
+    """
+
+    reader: Reader
+    slots: Mapping[str, Field]
+    names: Mapping[str, Type]
+    sheets: Mapping[str, Placed]
+    complete: bool = True
+    taken: dict[str, Span] = field(default_factory=dict)
+
+    def read(self, entries: Entries) -> tuple[Rule, ...]:
+        """Return the rules of all tables, in their order."""
+        return tuple(rule for key, node in entries.values() for rule in self.table(key, node))
+
+    def table(self, key: Scalar, node: YamlNode) -> Iterator[Rule]:
+        """Yield the rules of one table."""
+        name = key.text.value
+        if not RULE_ID.fullmatch(name) or name == "threshold":
+            hint = "begin with a letter; then letters, digits, - _ and ., at most 100"
+            self.reader.blame("name-invalid", f"`{shown(name)}` cannot be the name of a table", key.span, hint)
+            return
+        parts = self.reader.mapping(node, f"`{name}`", keys=TABLE_KEYS, at=key.span)
+        if not isinstance(node, yaml.Mapping):
+            return
+        for text in ("description", "reason"):
+            if text in parts:
+                self.reader.text(parts[text][1], f"`{text}`")
+        usual = _Usual(
+            then=self.reader.outcome(parts["then"][1], "`then`", CAUGHT) if "then" in parts else None,
+            reason=self.reason(Given(parts["reason"][1].text.value, parts["reason"][1].span))
+            if "reason" in parts and isinstance(parts["reason"][1], Scalar)
+            else upper_snake(name),
+            when_unknown=self.reader.outcome(parts["when_unknown"][1], "`when_unknown`")
+            if "when_unknown" in parts
+            else None,
+        )
+        yield from self.rules(name, records_of(self.reader, self.sheets, key, node, parts), usual)
+
+    def rules(self, table: str, records: Iterator[Record], usual: _Usual) -> Iterator[Rule]:
+        """Yield the rule of each row."""
+        columns: dict[str, Column | None] = dict.fromkeys(SAYING)
+        before = len(self.reader.errors)
+        for number, record in enumerate(records, 1):
+            if len(self.reader.errors) - before > MISTAKES_MAX:
+                return
+            if record.headers.keys() - columns.keys():
+                columns |= {
+                    header: self.column(header, span)
+                    for header, span in record.headers.items()
+                    if header not in columns
+                }
+            parts: list[Node] = []
+            asks = False
+            for header, given in record.cells.items():
+                if header in SAYING:
+                    continue
+                asks = True
+                column = columns[header]
+                part = self.part(column, given) if column is not None else None
+                if part is not None:
+                    parts.append(part)
+            rule = self.rule(table, number, record, parts, usual)
+            if not asks:
+                hint = "fill in a condition, or delete the row"
+                self.reader.blame("table-row", "this row asks nothing, so it would be true of everybody",
+                                  record.span, hint)  # fmt: skip
+            elif rule is not None and parts:
+                yield rule
+
+    def rule(self, table: str, number: int, record: Record, parts: Sequence[Node], usual: _Usual) -> Rule | None:
+        """Return a row's rule; what its cells say goes before what the table says."""
+        cells = record.cells
+        outcome = self.outcome(cells["then"], CAUGHT) if "then" in cells else usual.then
+        if outcome is None:
+            if "then" not in cells:
+                hint = "add a column `then`, or `then:` to the table"
+                self.reader.blame("schema-missing", "this row has no outcome", record.span, hint)
+            return None
+        first, last = (
+            read_moment(self.reader, cells[key].text, f"`{key}`", cells[key].span) if key in cells else None
+            for key in ("from", "until")
+        )
+        if first is not None and last is not None and first >= last:
+            hint = "`from` is the first moment, `until` the first one after the end"
+            self.reader.blame("schema-range", "the rule ends before it begins", cells["until"].span, hint)
+        own = cells.get("id")
+        name = f"{table}:{self.row_id(own) if own is not None else number}"
+        if name in self.taken:
+            line = self.reader.source.line_at(self.taken[name].start)
+            hint = f"the row in {line} already has this id"
+            self.reader.blame("name-duplicate", f"duplicate row id `{shown(name)}`",
+                              (own or Given("", record.span)).span, hint)  # fmt: skip
+        self.taken.setdefault(name, record.span)
+        condition = (
+            parts[0] if len(parts) == 1 else Logic(operator="&&", operands=tuple(parts), span=record.span, type=BOOL)
+        )
+        period = (
+            Period(starts=first, ends=last, span=cells["from" if "from" in cells else "until"].span)
+            if (first is not None or last is not None)
+            else None
+        )
+        return Rule(
+            id=name,
+            condition=condition if period is None else period.joined(condition),
+            outcome=outcome,
+            reason=self.reason(cells["reason"]) if "reason" in cells else usual.reason,
+            when_unknown=self.outcome(cells["when_unknown"], OUTCOMES)
+            if "when_unknown" in cells
+            else usual.when_unknown,
+            origin="table",
+            description=cells["note"].text if "note" in cells else "",
+            starts=first,
+            ends=last,
+            span=record.span,
+        )
+
+    # headers
+
+    def column(self, header: str, at: Span) -> Column | None:
+        """Return what a header asks; None where it was blamed. at: where it stands."""
+        found = _HEADER.fullmatch(header) if header not in self.names else None
+        name, operator = (found["name"], " ".join(found["operator"].split())) if found else (header, "")
+        type_ = self.names.get(name)
+        if type_ is None:
+            self.unknown(header, name, at)
+            return None
+        if type_ in (DYN, DAMAGED_SIGNAL):
+            return None
+        simple = type_ in (*_ORDERED, BOOL) or is_text(type_)
+        holds = isinstance(type_, SetType) or (isinstance(type_, ListType) and not name.startswith(f"{LISTS}."))
+        if not (simple or holds) or name.startswith(f"{LISTS}."):
+            keys = type_.keys if isinstance(type_, MapType) else None
+            hint = f"name one of its keys: {name}.{keys[0]}" if keys else "write a rule that reads it"
+            self.reader.blame("table-column", f"`{shown(name)}` is {named(type_)}, which no cell can hold", at, hint)
+            return None
+        allowed = [*(() if holds else ("==", "!=")), *(_ORDERS if type_ in _ORDERED else ())]
+        allowed += () if type_ == BOOL else ("in", "not in")
+        if operator and operator not in allowed:
+            hint = f"write `{name}`, or one of {', '.join(f'`{name} {one}`' for one in allowed)}"
+            self.reader.blame("table-column", f"`{name}` is {named(type_)}, which `{operator}` does not take", at, hint)
+            return None
+        return Column(Name(name=name, span=at, type=type_), self.slots.get(name) or Field(type=type_), operator or "==")
+
+    def unknown(self, header: str, name: str, at: Span) -> None:
+        """Blame a header that names nothing."""
+        slip = _SLIP.fullmatch(header)
+        if slip is not None and slip["name"] in self.names:
+            hint = f"write `{slip['name']} {_SLIPS[slip['operator']]}`"
+            self.reader.blame("table-column", f"`{shown(header)}` is no condition", at, hint)
+        elif self.complete and not any(self.names.get(one) in (DYN, DAMAGED_SIGNAL) for one in beginnings(name)):
+            nearest = did_you_mean(name, (*self.names, *SAYING))
+            hint = nearest or f"a header is a field, perhaps with one of {' '.join(_OPERATORS)}; or {', '.join(SAYING)}"
+            self.reader.blame("table-column", f"there is no field `{shown(name)}`", at, hint)
+
+    # cells
+
+    def part(self, column: Column, given: Given) -> Node | None:
+        """Return what a cell asks; None where it was blamed."""
+        several = column.operator in ("in", "not in")
+        try:
+            if several:
+                return self.among(column, given)
+            if given.parts is not None:
+                hint = f"write `{column.name.name} in` above the column"
+                raise Unfit("table-cell", "a cell of this column holds one value, not a list", hint)
+            value = value_of(given.text, column.declared, column.name.name)
+        except Unfit as unfit:
+            self.reader.blame(unfit.code, unfit.message, given.span, unfit.hint)
+            return None
+        type_ = column.declared.type
+        if isinstance(type_, SetType | ListType):
+            member = constant(value, STRING, given.span)
+            return Binary(operator="in", left=member, right=column.name, span=given.span, type=BOOL)
+        operator = cast("BinaryOperator", column.operator)
+        right = constant(value, type_, given.span)
+        return Binary(operator=operator, left=column.name, right=right, span=given.span, type=BOOL)
+
+    def among(self, column: Column, given: Given) -> Node:
+        """Return what a cell of several values asks: `SG, ID`, or `lists.NAME`. Raises Unfit."""
+        type_, span = column.declared.type, given.span
+        if given.parts is None and given.text.startswith(f"{LISTS}."):
+            if given.text not in self.names or not is_text(type_):
+                known = [name for name in self.names if name.startswith(f"{LISTS}.")]
+                hint = did_you_mean(given.text, known) if is_text(type_) else "a list holds texts"
+                raise Unfit("table-cell", f"there is no such list, `{shown(given.text)}`", hint)
+            right: Node = Name(name=given.text, span=span, type=self.names[given.text])
+            found: Node = Binary(operator="in", left=column.name, right=right, span=span, type=BOOL)
+        else:
+            texts = given.parts if given.parts is not None else _split(given.text)
+            values = dict.fromkeys(value_of(text, column.declared, column.name.name) for text in texts)
+            if isinstance(type_, SetType | ListType):
+                held: list[Node] = [
+                    Binary(operator="in", left=constant(value, STRING, span), right=column.name, span=span, type=BOOL)
+                    for value in values
+                ]
+                found = held[0] if len(held) == 1 else Logic(operator="||", operands=tuple(held), span=span, type=BOOL)
+            else:
+                inner = STRING if is_text(type_) else type_
+                items = tuple(constant(value, type_, span) for value in values)
+                right = ListLiteral(items=items, span=span, type=ListType(inner))
+                found = Binary(operator="in", left=column.name, right=right, span=span, type=BOOL)
+        return found if column.operator == "in" else Unary(operator="!", operand=found, span=span, type=BOOL)
+
+    def outcome(self, given: Given, among: Collection[Outcome]) -> Outcome | None:
+        """Return an outcome's cell."""
+        word = given.text
+        if word in among:
+            return Outcome(word)
+        if word == Outcome.PASS:
+            hint = "delete the row: whatever no rule catches passes"
+        else:
+            hint = did_you_mean(word, list(among)) or f"write {' or '.join(among)}"
+        self.reader.blame("schema-value", f"`{shown(word)}` is no outcome here", given.span, hint)
+        return None
+
+    def reason(self, given: Given) -> str:
+        """Return a reason code's cell."""
+        if not REASON_CODE.fullmatch(given.text):
+            code = upper_snake(given.text)
+            hint = "capital letters, digits and _" + (f", such as {code}" if REASON_CODE.fullmatch(code) else "")
+            self.reader.blame("name-invalid", f"`{shown(given.text)}` cannot be a reason code", given.span, hint)
+        return given.text
+
+    def row_id(self, given: Given) -> str:
+        """Return the cell that names a row."""
+        if not ROW_ID.fullmatch(given.text):
+            hint = "letters, digits, - _ and ., at most 100"
+            self.reader.blame("name-invalid", f"`{shown(given.text)}` cannot be a row's id", given.span, hint)
+        return given.text
+
+
+ROW_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """What a table says of each row that says nothing else."""
+
+    then: Outcome | None
+    reason: str
+    when_unknown: Outcome | None
+
+
+def _split(text: str) -> list[str]:
+    """Return the values of `SG, ID`; one that holds a comma stands in quotes."""
+    texts = [one.strip() for one in next(csv.reader([text], skipinitialspace=True), [])]
+    if "" in texts:
+        raise Unfit("table-cell", "a value is missing between two commas", "write the values as in SG, ID, PH")
+    return texts
+
+
+def records_of(
+    reader: Reader, sheets: Mapping[str, Placed], key: Scalar, node: YamlNode, parts: Entries
+) -> Iterator[Record]:
+    """Yield the rows of a table's file, or those under `rows`."""
+    if ("file" in parts) is ("rows" in parts):
+        both = "file" in parts
+        way = "keep one of the two" if both else "add `file: tables/limits.csv`, or write the rows under `rows`"
+        said = "both `file` and `rows`" if both else "no rows"
+        reader.blame("schema-missing", f"`{shown(key.text.value)}` has {said}", key.span, way)
+    elif "rows" in parts:
+        yield from _written_rows(reader, *parts["rows"])
+    else:
+        if reader.path(parts["file"][1], "the table's file") is None:
+            return
+        named_file = file_of(reader, node)
+        placed = sheets.get(named_file[0]) if named_file is not None else None
+        if placed is not None:
+            yield from _rows_of_file(reader, placed)
+
+
+def _written_rows(reader: Reader, key: Scalar, node: YamlNode) -> Iterator[Record]:
+    items = reader.items(node, "`rows`")
+    if isinstance(node, yaml.Sequence) and not items:
+        reader.blame("schema-empty", "`rows` is empty", key.span, "add a row, or leave the table out")
+    for item in items:
+        entries = reader.mapping(item, "a row", at=item.span)
+        cells: dict[str, Given] = {}
+        for header, (inner, value) in entries.items():
+            if isinstance(value, yaml.Sequence):
+                texts = [one.text.value if isinstance(one, Scalar) else None for one in value.items]
+                if None in texts or not texts:
+                    reader.unfit(value, f"`{shown(header)}`", "a value or a list of values")
+                    continue
+                cells[header] = Given("", inner.span, tuple(text for text in texts if text is not None))
+            elif isinstance(value, Scalar):
+                if value.text.value.strip():
+                    cells[header] = Given(value.text.value.strip(), value.span)
+            elif isinstance(value, yaml.Mapping):
+                reader.unfit(value, f"`{shown(header)}`", "a value or a list of values")
+        if entries or not isinstance(item, yaml.Mapping):
+            first = next(iter(entries.values()), None)
+            if first is not None:
+                yield Record(cells, first[0].span, {header: inner.span for header, (inner, _) in entries.items()})
+        else:
+            reader.blame("table-row", "this row is empty", item.span, "fill it in, or delete it")
+
+
+def _rows_of_file(reader: Reader, placed: Placed) -> Iterator[Record]:
+    begins, all_records = placed.begins, placed.records
+    at = next((at for at, record in enumerate(all_records) if any(cell.text for cell in record)), None)
+    if at is None:
+        reader.blame("table-row", "the table is empty", Span(begins, begins), "its first row holds the headers")
+        return
+    head = all_records[at]
+    headers = [cell.text for cell in head]
+    seen: dict[str, int] = {}
+    for number, cell in enumerate(head):
+        if cell.text and cell.text in seen:
+            hint = "delete one of the two, or merge them with `in`"
+            reader.blame("name-duplicate", f"the header `{shown(cell.text)}` is there twice",
+                         Span(begins + cell.start, begins + cell.end), hint)  # fmt: skip
+        seen.setdefault(cell.text, number)
+    places = {
+        text: Span(begins + head[number].start, begins + head[number].end) for text, number in seen.items() if text
+    }
+    count = 0
+    for record in all_records[at + 1 :]:
+        cells: dict[str, Given] = {}
+        for number, cell in enumerate(record):
+            if not cell.text:
+                continue
+            span = Span(begins + cell.start, begins + cell.end)
+            header = headers[number] if number < len(headers) else ""
+            if not header:  # and so the cells before it may stand in the wrong places
+                hint = "put a cell that holds a comma in quotes, or name the column"
+                reader.blame("table-row", f"`{shown(cell.text)}` stands under no header", span, hint)
+                cells = {}
+                break
+            cells.setdefault(header, Given(cell.text, span))
+        if cells:
+            count += 1
+            if count > ROWS_MAX:
+                first = next(iter(cells.values()))
+                reader.blame("table-row", f"a table has at most {ROWS_MAX:,} rows", first.span, "split it")
+                return
+            yield Record(cells, next(iter(cells.values())).span, places)
