@@ -243,20 +243,18 @@ def test_cells_that_cannot_be_read_are_counted_with_the_first_line(database: Any
     path = tmp_path / "d.csv"
     path.write_text('f,g,h\n0.5,"two\nlines",1\n\nN/A,NULL,x\n93%,a,2\n')
     found = dataset(database, path, "  f: double\n  g: string\n  h: {type: int, personal: true}\n")
-    assert found.notes == (
-        "2 of 3 cells of `f` are unknown, being not a number such as `0.5` or `1e-3`: first `N/A` in line 5",
-        "1 of 3 cells of `h` are unknown, being not an integer such as `-12`, of 64 bits: first line 5",
-        "1 cells of `g` are the text `NULL`; leave a cell empty where it is unknown",
-    )
+    assert [str(one) for one in found.unreadable] == [
+        "2 of 3 cells of `f` cannot be read, and are unknown in their rows: not a number such as `0.5` or `1e-3`, but"
+        " `93%` (1), `N/A` (1); the first in line 5 of d.csv",
+    ]  # and `h` is read by no rule
+    assert found.notes == ("1 cells of `g` are the text `NULL`; leave a cell empty where it is unknown",)
 
 
-def test_a_column_of_which_nothing_can_be_read_is_an_error(database: Any, tmp_path: Path) -> None:
+def test_a_column_of_which_nothing_can_be_read_is_unknown_in_every_row(database: Any, tmp_path: Path) -> None:
     path = tmp_path / "d.csv"
     path.write_text("f,at,cost\n01/02/2026 10:00:00,01/02/2026,cheap\n")
-    with pytest.raises(
-        DataError, match=r"no cell of the column `f` is a time .* first `01/02/2026 10:00:00` in line 2"
-    ):
-        dataset(database, path, "  f: timestamp\n")
+    (said,) = dataset(database, path, "  f: timestamp\n").unreadable
+    assert (said.column, said.count, said.cells, said.line) == ("f", 1, 1, 2)
     found = dataset(database, path, "  f: string\n")
     assert [note.partition(":")[0] for note in found.notes] == [
         "the column `at` is left out", "the column `cost` is left out"]  # fmt: skip

@@ -211,11 +211,11 @@ def test_labels_that_are_none_are_counted_and_told(tmp_path: Path) -> None:
     path = csv(tmp_path, "n,label,outcome\n1,bad,PASS\n1,fraud,pass\n1,ok,declined\n")
     policy = parse_policy(f"{HEAD}  n: int\nrules:\n  - {{id: r, when: n > 0, then: review}}\n")
     with connect() as connection:
-        notes = open_dataset(connection, path, policy.typed).notes
-    assert notes == (
-        "rows whose label is not one of fraud, genuine: 2, such as `bad`, `ok`",
-        "rows whose outcome is not one of pass, review, reject: 1, such as `declined`",
-    )
+        found = open_dataset(connection, path, policy.typed).unreadable
+    assert [(one.column, one.wanted, one.count, one.examples) for one in found] == [
+        ("label", "one of `fraud`, `genuine`", 2, (("bad", 1), ("ok", 1))),
+        ("outcome", "one of `pass`, `review`, `reject`", 1, (("declined", 1),)),
+    ]
 
 
 def test_fields_that_differ_in_case_only_are_refused(tmp_path: Path) -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from adjudge.backtest import files
+from adjudge.backtest.assumed import assumed_columns
 from adjudge.backtest.cells import is_cell
 from adjudge.backtest.columns import DataError, sql_type
 from adjudge.backtest.duck import QueryFailed, fetched, first
 from adjudge.backtest.finder import Finder
 from adjudge.backtest.parquet_types import told_by_arrow
 from adjudge.backtest.reading import Wanted, read_columns
-from adjudge.backtest.roles import ROLES, find_roles
+from adjudge.backtest.roles import ROLES, find_roles, unreadable_roles
 from adjudge.backtest.sources import RowSource, open_source
+from adjudge.backtest.unreadable import Asked, Unreadable, unreadable, wanted_of
 from adjudge.errors import did_you_mean
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.policy.slots import NOW
@@ -52,8 +54,11 @@ class Dataset:
     """Rows for one policy.
 
     relation: what stands after `from`. columns: an SQL expression for each slot, NULL where unknown. types: of those.
-    roles: expressions of those of `ROLES` that the data has. currency: of the cost, if known.
-    absent: slots that the policy reads and the data has not. notes: what a reader must know.
+    roles: expressions of those of `ROLES` that the data has. named: the column that a slot is read from.
+    currency: of the cost, if known.
+    absent: slots that the policy reads and the data has not. assumed: what is assumed on every row, by slot.
+    unreadable: cells that are unknown for what stands there.
+    notes: what a reader must know.
     refused: conditions that turned out to be too much for the database, as `policy_sql` takes them.
     sliced: which rows these are, where not all of the table are.
     """
@@ -63,11 +68,18 @@ class Dataset:
     columns: Mapping[str, str]
     types: Mapping[str, str]
     roles: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, str] = field(default_factory=dict)
     currency: str | None = None
     absent: tuple[str, ...] = ()
+    assumed: Mapping[str, str] = field(default_factory=dict)
+    unreadable: tuple[Unreadable, ...] = ()
     notes: tuple[str, ...] = ()
     refused: dict[str, str] = field(default_factory=dict)
     sliced: Sliced | None = None
+
+    def lacks(self, slot: str) -> bool:
+        """Whether the data has nothing for a slot, which is then unknown on every row."""
+        return self.columns[slot] == _nothing(self.types[slot])
 
     def day(self) -> str:
         """Return an expression of the day, in UTC, of a decision."""
@@ -89,12 +101,16 @@ def open_dataset(
     *,
     mapping: Mapping[str, str] | None = None,
     name: str | None = None,
+    assumed: Mapping[str, str] | None = None,
+    is_strict: bool = False,
 ) -> Dataset:
     """Open Parquet, CSV or an export. Raises DataError.
 
     mapping: columns by slot, by a name of `ROLES`, or by `@` and such a name where the policy has a slot of that name.
     What it leaves out goes by the slot's own name, or by its name in an export.
     name: of the policy whose decisions are wanted from an export; this policy's own unless given.
+    assumed: values by slot, as texts, of what the data lacks.
+    is_strict: whether a cell that cannot be read is an error.
     """
     _tell_apart(policy)
     try:
@@ -110,27 +126,65 @@ def open_dataset(
             is_export=source.is_export,
             ends=_ends(connection, source.parquet, found, policy),
         )
-        notes = source.notes
+        notes, typed = source.notes, finder
+        read_roles: Mapping[str, str] = roles
         if source.csv:
-            slots, roles, more = _read_csv(connection, source, finder, roles)
+            read_slots, read_roles, more = _read_csv(connection, source, finder, roles)
             notes = (*notes, *more)
-            finder = replace(finder, mapping={**finder.mapping, **slots}, found=_described(connection, source))
-        has = find_roles(connection, source.relation, finder.found, roles, is_export=source.is_export)
+            typed = replace(finder, mapping={**finder.mapping, **read_slots}, found=_described(connection, source))
+        has = find_roles(connection, source.relation, typed.found, read_roles, is_export=source.is_export)
+        dirt, has = unreadable_roles(connection, source, has, roles)
+        typed = replace(typed, at=has.at)
+        columns = {slot: typed.column(slot, declared) for slot, declared in policy.slots.items()}
+        for slot in assumed or {}:
+            if columns[slot] is not None:
+                there = finder.named(slot) or finder.named(str(policy.parts[slot].whole)) or "at"
+                raise DataError(
+                    f"--assume {slot}: the data has it, in the column `{there}`", "assume what the data lacks only"
+                )
+        columns |= assumed_columns(policy, assumed or {})
+        dirt += unreadable(connection, source.relation, source.csv, list(_asked(finder, columns)))
     except QueryFailed as error:
         raise DataError(f"{path}: cannot be read: {error.said}", error.hint) from None
-    finder = replace(finder, at=has.at)
-    columns = {slot: finder.column(slot, declared) for slot, declared in policy.slots.items()}
+    if is_strict and dirt:
+        raise min(dirt, key=lambda one: (one.file, one.line)).refusal()
     types = {slot: sql_type(declared.type) for slot, declared in policy.slots.items()}
     return Dataset(
         path=path,
         relation=source.relation,
-        columns={slot: column or f"cast(null as {types[slot]})" for slot, column in columns.items()},
+        columns={slot: column or _nothing(types[slot]) for slot, column in columns.items()},
         types=types,
         roles=has.texts,
+        named={slot: named for slot in policy.slots if (named := finder.named(slot)) is not None},
         currency=has.currency,
         absent=_missed([slot for slot, column in columns.items() if column is None], policy),
+        assumed=dict(assumed or {}),
+        unreadable=dirt,
         notes=(*notes, *has.notes),
     )
+
+
+def _nothing(type_: str) -> str:
+    return f"cast(null as {type_})"
+
+
+def _asked(finder: Finder, columns: Mapping[str, str | None]) -> Iterator[Asked]:
+    """Yield the columns of single values that the policy reads. finder: as the columns are called in the data."""
+    policy = finder.policy
+    read = read_slots(policy)
+    for slot, value in columns.items():
+        part, declared, named = policy.parts[slot], policy.slots[slot], finder.named(slot)
+        if slot == NOW or slot not in read or value is None or named is None or not is_cell(declared.type):
+            continue
+        if part.novel or (part.key is not None and finder.named(str(part.whole)) is not None):
+            continue
+        yield Asked(
+            column=named,
+            cell=DUCKDB.column(named),
+            value=value,
+            wanted=wanted_of(declared),
+            is_personal=declared.personal,
+        )
 
 
 def _described(connection: duckdb.DuckDBPyConnection, source: RowSource) -> dict[str, str]:
@@ -174,17 +228,21 @@ def _read_csv(
     for slot, declared in finder.policy.slots.items():
         named = finder.named(slot) if slot != NOW else finder.mapping.get(NOW)
         if named is not None and named in finder.found and is_cell(declared.type):
-            slots[slot] = Wanted(column=named, type=declared.type, days=slot == NOW, is_personal=declared.personal)
+            slots[slot] = Wanted(column=named, type=declared.type, days=slot == NOW)
     wanted: dict[str, Wanted] = {}
     for role, type_ in (("at", TIMESTAMP), ("cost", DOUBLE)):
         named = roles.get(role, role)
         if named in finder.found:
-            is_meant = role in roles or (role == "at" and NOW in _read(finder.policy))
-            wanted[role] = Wanted(column=named, type=type_, days=role == "at", is_meant=is_meant)
-    every = (*slots.values(), *wanted.values())
-    usable, notes = read_columns(connection, source.relation, source.csv, every)
-    mapped = {role: one.name for role, one in wanted.items() if one in usable}
-    return {slot: one.name for slot, one in slots.items()}, {**roles, **mapped}, notes
+            wanted[role] = Wanted(column=named, type=type_, days=role == "at")
+    notes = read_columns(connection, source.relation, [*slots.values(), *wanted.values()])
+    return (
+        {slot: one.name for slot, one in slots.items()},
+        {
+            **roles,
+            **{role: one.name for role, one in wanted.items()},
+        },
+        notes,
+    )
 
 
 def _ends(
@@ -202,13 +260,13 @@ def _ends(
 
 def _missed(absent: Collection[str], policy: TypedPolicy) -> tuple[str, ...]:
     """Return what the policy reads of what the data has not; of a map and its entries, the map."""
-    read = _read(policy)
+    read = read_slots(policy)
     missed = [slot for slot in policy.slots if slot in absent and slot in read]
     parts = policy.parts
     told = [slot for slot in missed if parts[slot].key is None or str(parts[slot].whole) not in missed]
     return tuple(slot for slot in told if not parts[slot].novel or len(told) == 1)
 
 
-def _read(policy: TypedPolicy) -> frozenset[str]:
+def read_slots(policy: TypedPolicy) -> frozenset[str]:
     """Return the slots that a policy's conditions read."""
     return frozenset().union(*map(policy.reads.slots, policy.conditions))

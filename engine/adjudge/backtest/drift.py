@@ -123,11 +123,9 @@ def drift_by(
 def _fields(policy: TypedPolicy, here: Dataset, there: Dataset) -> Iterator[tuple[str, str, str]]:
     """Yield the fields that both have, as numbers: name, and expressions on either side."""
     for slot, declared in policy.slots.items():
-        if slot == NOW or slot in here.absent or slot in there.absent:
+        if slot == NOW or here.lacks(slot) or there.lacks(slot):
             continue
         columns = here.columns[slot], there.columns[slot]
-        if any(column.startswith("cast(null as ") for column in columns):
-            continue
         match declared.type:
             case type_ if type_ in (INT, DOUBLE):
                 forms = {slot: "({})::double"}

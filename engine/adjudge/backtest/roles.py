@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from adjudge.audit.annotations import LABELS
+from adjudge.backtest.cells import FORMS
 from adjudge.backtest.columns import MAP, NUMBERS, DataError, micros_of
 from adjudge.backtest.duck import fetched
+from adjudge.backtest.sources import RowSource
+from adjudge.backtest.unreadable import Asked, Unreadable, unreadable
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.model import OUTCOMES
+from adjudge.values.types import DOUBLE, TIMESTAMP
 
 ROLES = ("id", "at", "label", "cost", "outcome")
-SHOWN = 3
-_WANTED = {
+WORDS = {"label": LABELS, "outcome": tuple(outcome.value for outcome in OUTCOMES)}
+WANTED = {
     "at": "a TIMESTAMP in UTC, or a DATE",
     "cost": "a number",
     "label": "`fraud` or `genuine`, or a bool",
@@ -24,9 +28,10 @@ _WANTED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roles:
-    """Expressions by role, the column of the time, the currency of costs, and what a reader must know."""
+    """Expressions by role, the columns that they read, the time's own, the currency of costs, and what to know."""
 
     texts: Mapping[str, str]
+    named: Mapping[str, str]
     at: str | None = None
     currency: str | None = None
     notes: tuple[str, ...] = ()
@@ -43,7 +48,7 @@ def find_roles(
     for role, name in named.items():
         if not _can_be(role, found[name]):
             raise DataError(
-                f"the column `{name}` is {found[name]}, and `{role}` must be {_WANTED[role]}", "map another column"
+                f"the column `{name}` is {found[name]}, and `{role}` must be {WANTED[role]}", "map another column"
             )
     texts: dict[str, str] = {}
     notes: list[str] = []
@@ -54,13 +59,8 @@ def find_roles(
             texts[role] = f"{column}::timestamp" if type_ == "DATE" else f"make_timestamp({micros_of(column, type_)})"
         elif role == "label" and type_ == "BOOLEAN":
             texts[role] = f"case when {column} then 'fraud' when not {column} then 'genuine' end"
-        elif role in ("label", "outcome"):
-            words = LABELS if role == "label" else tuple(outcome.value for outcome in OUTCOMES)
-            texts[role], strange, note = _word(connection, relation, role, column, words)
-            if strange and role in mapping:
-                said = f"no row of the column `{name}` is {_WANTED[role]}, but for example {strange}"
-                raise DataError(said, "map another column")
-            notes += note
+        elif role in WORDS:
+            texts[role] = _word(role, column)
         elif role == "cost" and type_.startswith(MAP):
             texts[role], currency, more = _money(connection, relation, column)
             notes += more
@@ -68,7 +68,44 @@ def find_roles(
             texts[role] = f"case when isfinite({column}::double) then {column}::double end"
         else:
             texts[role] = f"{column}::varchar"
-    return Roles(texts=texts, at=named.get("at"), currency=currency, notes=tuple(notes))
+    return Roles(texts=texts, named=named, at=named.get("at"), currency=currency, notes=tuple(notes))
+
+
+def unreadable_roles(
+    connection: Any, source: RowSource, has: Roles, mapped: Mapping[str, str]
+) -> tuple[tuple[Unreadable, ...], Roles]:
+    """Return the cells of roles that cannot be read, and the roles without those of which nothing can.
+
+    mapped: columns by role, as they are called in the data. Raises DataError where one of them is of no use.
+    """
+    asked: dict[str, Asked] = {}
+    for role, value in has.texts.items():
+        column = mapped.get(role) or has.named[role].partition("\x1f")[0]
+        cell = DUCKDB.column(column)
+        if role in WORDS:
+            words = ", ".join(f"`{word}`" for word in WORDS[role])
+            asked[role] = Asked(
+                column=column, cell=f"nullif({cell}::varchar, '')", value=value, wanted=f"one of {words}"
+            )
+        elif role in ("at", "cost") and source.csv:
+            wanted = FORMS[TIMESTAMP if role == "at" else DOUBLE]
+            asked[role] = Asked(column=column, cell=cell, value=value, wanted=wanted)
+    found = {one.column: one for one in unreadable(connection, source.relation, source.csv, list(asked.values()))}
+    kept, left, notes = dict(has.texts), [], []
+    for role, one in asked.items():
+        dirt = found.get(one.column)
+        if dirt is None or dirt.wanted != one.wanted or dirt.count < dirt.cells:
+            continue
+        said = f"no cell of the column `{one.column}` is {one.wanted}, but for example {dirt.instead}"
+        if role in mapped:
+            raise DataError(said, "map another column")
+        kept.pop(role)
+        left.append(dirt)
+        notes.append(f"the column `{one.column}` is left out: {said}")
+    at = has.at if "at" in kept else None
+    return tuple(one for one in found.values() if one not in left), replace(
+        has, texts=kept, at=at, notes=(*has.notes, *notes)
+    )
 
 
 def _can_be(role: str, type_: str) -> bool:
@@ -82,27 +119,13 @@ def _can_be(role: str, type_: str) -> bool:
     return True
 
 
-def _word(
-    connection: Any, relation: str, role: str, column: str, words: tuple[str, ...]
-) -> tuple[str, str | None, list[str]]:
-    """Return one of some words, however it is capitalised; what stands there where none does; and a note of others."""
+def _word(role: str, column: str) -> str:
+    """Return one of some words, however it is capitalised."""
     said = f"lower({column}::varchar)"
     if role == "label":
         said = f"case {said} when 'true' then 'fraud' when 'false' then 'genuine' else {said} end"
-    known = ", ".join(map(DUCKDB.text, words))
-    rows = fetched(
-        connection,
-        f"select {column}::varchar, count(*) from {relation} where {said} not in ({known}) and {column}::varchar <> ''"
-        " group by 1 order by count(*) desc, 1",
-    )
-    notes, shown = [], None
-    if rows:
-        shown = ", ".join(f"`{word}`" for word, _ in rows[:SHOWN]) + (", …" if len(rows) > SHOWN else "")
-        total = sum(count for _, count in rows)
-        notes.append(f"rows whose {role} is not one of {', '.join(words)}: {total:,}, such as {shown}")
-    if rows and fetched(connection, f"select 1 from {relation} where {said} in ({known}) limit 1"):
-        shown = None
-    return f"case when {said} in ({known}) then {said} end", shown, notes
+    known = ", ".join(map(DUCKDB.text, WORDS[role]))
+    return f"case when {said} in ({known}) then {said} end"
 
 
 def _money(connection: Any, relation: str, column: str) -> tuple[str, str | None, list[str]]:

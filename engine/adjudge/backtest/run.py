@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -167,6 +167,26 @@ class Runner:
             f" (select *, ({verdict})::utinyint as verdict from {self.relation(*keep)})"
             " group by day, label, verdict order by day, label, verdict"
         )
+
+    def doubts(self, readers: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, int]]:
+        """Count for each slot the reviews that come from doubt about it, and the rows in which it is unknown.
+
+        readers: the conditions that read a slot, by their numbers; one of them is in doubt where the doubt is about it.
+        """
+        p, slots = self.sql.prefix, list(readers)
+        keep = [f"{self.dataset.columns[slot]} is null as {p}n{at}" for at, slot in enumerate(slots)]
+
+        def query() -> str:
+            sql = self.sql
+            parts = []
+            for at, slot in enumerate(slots):
+                open_ = " or ".join(f"{p}c{number} is null" for number in readers[slot])
+                parts += [f"count_if(doubted and {p}n{at} and ({open_}))", f"count_if({p}n{at})"]
+            doubted = f"{sql.outcome} = 1 and {sql.lower} = 0"
+            return f"select {', '.join(parts)} from (select *, {doubted} as doubted from {self.relation(*keep)})"
+
+        ((*counts,),) = self._answered(query)
+        return {slot: (counts[2 * at], counts[2 * at + 1]) for at, slot in enumerate(slots)}
 
     def cells_by(self, place: str, before: Runner | None) -> Iterator[tuple[int | None, VerdictCount, int, int]]:
         """Yield counts by an expression: its value, the counts, how many of them move, and of how many that is known.

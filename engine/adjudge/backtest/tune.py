@@ -180,7 +180,7 @@ def _free(
     for threshold in tunable_thresholds(policy.typed):
         if only and threshold.slot not in only:
             fixed.append((threshold, "not asked for"))
-        elif dataset.columns[threshold.slot].startswith("cast(null as "):
+        elif dataset.lacks(threshold.slot):
             fixed.append((threshold, "the data has no such field"))
         elif not is_written(policy, threshold):
             fixed.append((threshold, "is in an included file, or is not written as a number"))

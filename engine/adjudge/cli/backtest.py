@@ -10,6 +10,8 @@ import click
 from adjudge.cli.extras import extra
 from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINE
+from adjudge.cli.logs import is_log
+from adjudge.cli.mapping import mapping_text
 from adjudge.cli.output import JSON, TEXT, print_exact, print_json, say
 from adjudge.cli.progress import progress_bar
 from adjudge.cli.settings import Settings
@@ -25,8 +27,11 @@ HTML = "html"
 
 
 @click.command("backtest")
-@click.argument("policies", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("data", type=click.Path(exists=True, path_type=Path))
+@click.argument(
+    "paths", metavar="POLICY... DATA", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+)
+@click.option("--map-from", type=click.Path(exists=True, path_type=Path), metavar="DATA",
+              help="Print a guess of the mapping of DATA's columns, to save as map.yaml, and run nothing.")  # fmt: skip
 @table_options
 @slice_options
 @click.option("--plots", is_flag=True, help="Also what each threshold would do elsewhere; html always has it.")
@@ -36,8 +41,8 @@ HTML = "html"
 @click.pass_obj
 def command(
     settings: Settings,
-    policies: tuple[Path, ...],
-    data: Path,
+    paths: tuple[Path, ...],
+    map_from: Path | None,
     table: Table,
     wanted: Slice,
     plots: bool,
@@ -53,6 +58,13 @@ def command(
         from adjudge.backtest.report import data as as_data
         from adjudge.backtest.report import page, text
         from adjudge.backtest.report.study import study
+    if map_from is not None:
+        policies = [path for path in paths if path != map_from]
+        print_exact(_guessed(settings, table, policies, map_from))
+        return FINE
+    *policies, data = paths
+    if not policies:
+        raise click.UsageError(f"name a policy, and then the data: adjudge backtest POLICY {data}")
     check_folder(output)
     catalogue = settings.catalogue()
     loaded = [Policy(read_policy_file(path, catalogue), catalogue.overloads()) for path in policies]
@@ -84,6 +96,20 @@ def command(
         write_file(output, report)
         say(f"wrote {output}")
     return FINE
+
+
+def _guessed(settings: Settings, table: Table, paths: Sequence[Path], data: Path) -> str:
+    """Return a mapping of data for policies, as a file."""
+    from adjudge.backtest.guess import guess
+
+    if not paths:
+        raise click.UsageError(f"name the policy too: adjudge backtest POLICY --map-from {data}")
+    if is_log(data):
+        raise click.UsageError(f"{data} is a log: it needs no mapping")
+    catalogue = settings.catalogue()
+    policies = [read_policy_file(path, catalogue) for path in paths]
+    with table.connected() as connection:
+        return mapping_text(guess(connection, data, policies), " ".join(map(str, paths)), data)
 
 
 def titled(paths: Sequence[Path], policies: Sequence[Policy]) -> list[str]:

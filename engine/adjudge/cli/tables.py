@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from adjudge.cli.logs import is_log, told
+from adjudge.cli.mapping import read_mapping
 from adjudge.cli.progress import progress_bar, size_of
 from adjudge.policy.policy import Policy
 from adjudge.policy.slices import Slice
@@ -27,9 +28,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """How a table is read. mapping: columns by field or role. memory, threads: what the database may use."""
+    """How a table is read.
+
+    mapping: columns by field or role. assumed: values by field, as texts. is_strict: whether a cell that cannot be read
+    is an error. memory, threads: what the database may use.
+    """
 
     mapping: Mapping[str, str]
+    assumed: Mapping[str, str]
+    is_strict: bool
     memory: str
     threads: int | None
 
@@ -54,16 +61,33 @@ class Table:
 
         wanted: which rows, as the first policy reads them.
         """
+        from adjudge.backtest.assumed import check_assumed
         from adjudge.backtest.dataset import open_dataset
         from adjudge.backtest.export import export
         from adjudge.backtest.slices import sliced
 
         name = policies[0].name  # one set of rows for all
+        check_assumed([policy.typed for policy in policies], self.assumed)
+
+        slots = [frozenset(policy.typed.slots) for policy in policies]
+        every = frozenset().union(*slots)
+
+        def opened(path: Path, policy: Policy, own: frozenset[str]) -> Dataset:
+            """Open data for one policy, which needs no column for a field that only others have."""
+            mapping = {slot: column for slot, column in self.mapping.items() if slot in own or slot not in every}
+            assumed = {slot: value for slot, value in self.assumed.items() if slot in own}
+            return open_dataset(
+                connection,
+                path,
+                policy.typed,
+                mapping=mapping,
+                name=name,
+                assumed=assumed,
+                is_strict=self.is_strict,
+            )
 
         def datasets(path: Path) -> list[Dataset]:
-            found = [
-                open_dataset(connection, path, policy.typed, mapping=self.mapping, name=name) for policy in policies
-            ]
+            found = [opened(path, policy, own) for policy, own in zip(policies, slots, strict=True)]
             return sliced(connection, found, policies[0], wanted)
 
         if not is_log(data):
@@ -81,17 +105,34 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a table, which the command takes as one argument, `table`."""
     options = (
         click.option(
-            "--map", "mapped", multiple=True, metavar="SLOT=COLUMN",
+            "--map", "mapped", multiple=True, metavar="FIELD=COLUMN|FILE",
             help="Read a field, or id, at, label, cost, outcome (@id … where a field has that name), from this column;"
-            " may be given several times.",
+            " or a file of such lines, map.yaml, as backtest --map-from writes it. May be given several times.",
         ),
+        click.option(
+            "--assume", "assumed", multiple=True, metavar="FIELD=VALUE",
+            help="Take a field that the data lacks to be this on every row; may be given several times.",
+        ),
+        click.option("--strict", "is_strict", is_flag=True,
+                     help="Stop at a cell that cannot be read; else it is unknown in its row."),
         click.option("--memory", default="1GB", show_default=True, help="As much as the database may use."),
         click.option("--threads", type=click.IntRange(min=1), help="[default: one for each processor]"),
     )  # fmt: skip
 
     @wraps(command)
-    def with_table(*given: Any, mapped: tuple[str, ...], memory: str, threads: int | None, **others: Any) -> Any:
-        return command(*given, table=Table(mapping=mapping_of(mapped), memory=memory, threads=threads), **others)
+    def with_table(
+        *given: Any,
+        mapped: Sequence[str],
+        assumed: Sequence[str],
+        is_strict: bool,
+        memory: str,
+        threads: int | None,
+        **others: Any,
+    ) -> Any:
+        table = Table(
+            mapping=_mapping(mapped), assumed=_assumed(assumed), is_strict=is_strict, memory=memory, threads=threads
+        )
+        return command(*given, table=table, **others)
 
     decorated: Callable[..., Any] = with_table
     for option in reversed(options):
@@ -99,13 +140,29 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return decorated
 
 
-def mapping_of(mapped: Sequence[str]) -> dict[str, str]:
-    """Return `slot=column` texts as a mapping."""
-    pairs = [one.partition("=") for one in mapped]
-    for slot, sign, column in pairs:
-        if not (slot and sign and column):
-            raise click.UsageError(f"--map {slot}{sign}{column}: write SLOT=COLUMN, such as --map amount=AMT_TOTAL")
-    return {slot: column for slot, _, column in pairs}
+def _mapping(mapped: Sequence[str]) -> dict[str, str]:
+    """Return `field=column` texts, and the lines of files, as one mapping; what comes later counts."""
+    found: dict[str, str] = {}
+    for one in mapped:
+        field, sign, column = one.partition("=")
+        if not sign and Path(one).is_file():
+            found |= read_mapping(Path(one))
+        elif field and column:
+            found[field] = column
+        else:
+            ways = "write FIELD=COLUMN, such as --map amount=AMT_TOTAL, or the name of a file, such as --map map.yaml"
+            raise click.UsageError(f"--map {one}: {ways}")
+    return found
+
+
+def _assumed(assumed: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for one in assumed:
+        field, sign, value = one.partition("=")
+        if not field or not sign:
+            raise click.UsageError(f"--assume {one}: write FIELD=VALUE, such as --assume country=SG")
+        found[field] = value
+    return found
 
 
 @contextmanager

@@ -7,10 +7,12 @@ from dataclasses import asdict
 from typing import Any
 
 from adjudge.backtest.dataset import Dataset
+from adjudge.backtest.doubt import MainDoubt
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report.study import Moves, Study
 from adjudge.backtest.run import VerdictCount
 from adjudge.backtest.segments import Segment
+from adjudge.backtest.unreadable import Unreadable
 from adjudge.model import OUTCOMES
 
 
@@ -62,6 +64,9 @@ def _policy(study: Study, at: int) -> dict[str, Any]:
         "digest": typed.digest,
         "currency": backtest.dataset.currency,
         "absent": list(backtest.dataset.absent),
+        "assumed": dict(backtest.dataset.assumed),
+        "main_doubt": _doubt(study.doubts[at]),
+        "unreadable": [_unreadable(one) for one in backtest.dataset.unreadable],
         "notes": list(backtest.dataset.notes),
         "by_row": [{"condition": name, "reason": reason} for name, reason in backtest.by_row],
         "outcomes": {
@@ -98,6 +103,17 @@ def _policy(study: Study, at: int) -> dict[str, Any]:
         **({"segments": [segment_data(one) for one in study.segments[at]]} if study.by is not None else {}),
         "cells": [_cell(cell) for cell in backtest.cells],
     }
+
+
+def _doubt(one: MainDoubt | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    return {"name": one.name, "reviews": one.reviews.document(), "unknown": one.unknown.document(), "why": one.why}
+
+
+def _unreadable(one: Unreadable) -> dict[str, Any]:
+    examples = [{"cell": text, "rows": rows} for text, rows in one.examples]
+    return {**asdict(one), "examples": examples, "file": one.file or None, "line": one.line or None}
 
 
 def segment_data(one: Segment) -> dict[str, Any]:

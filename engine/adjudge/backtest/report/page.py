@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report import plots
 from adjudge.backtest.report.study import Moves, Study
-from adjudge.backtest.report.words import RULES_MAX, pairs, percent, period, remarks, segment_table
+from adjudge.backtest.report.words import RULES_MAX, headline, pairs, percent, period, remarks, segment_table
 from adjudge.model import OUTCOMES
 from adjudge.policy.explaining.scorecard_moves import MOVED_BY, most
 from adjudge.texts import in_html
@@ -25,6 +25,7 @@ p.note, figcaption, ul { color: var(--soft); } ul { padding-left: 1.2rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .8rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; } th { font-weight: 600; }
+p.headline { font-weight: 600; }
 figure { margin: 1rem 0; } svg { width: 100%; height: auto; } svg text { font-size: 11px; fill: var(--soft); }
 .grid, .axis { stroke: var(--line); } .now { stroke: var(--ink); stroke-width: 1.5; stroke-dasharray: 3 3; }
 .line { fill: none; stroke-width: 2; } rect.all { fill: var(--all); }
@@ -107,6 +108,9 @@ def _side_by_side(study: Study) -> Iterator[str]:
         currency = study.backtests[at].dataset.currency or ""
         has_cost = any(one.costed for one in measures.outcomes.values())
         yield f"<h2>{in_html(title)}</h2>"
+        doubt = study.doubts[at]
+        if doubt is not None:
+            yield f'<p class="headline">{in_html(headline(doubt))}</p>'
         head = [
             "",
             "rows",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from adjudge.backtest.curves import Histogram, Setting, curve, histogram, settings_for
 from adjudge.backtest.dataset import Dataset
+from adjudge.backtest.doubt import MainDoubt, main_doubt
 from adjudge.backtest.duck import Progress
 from adjudge.backtest.measures import Measures, measure
 from adjudge.backtest.run import Backtest, Flow, Runner
@@ -49,6 +50,7 @@ class Plotted:
 class Study:
     """One dataset under some policies, the first of which the others are held against.
 
+    doubts: the main cause of doubt in each policy, where there is one.
     by: the field whose values make `segments`, a set of them for each policy.
     plotted: fields with thresholds in the last policy, where plots were wanted; left_out: how many thresholds had none.
     """
@@ -59,6 +61,7 @@ class Study:
     moves: Sequence[Moves]
     plotted: Sequence[Plotted] = ()
     left_out: int = 0
+    doubts: Sequence[MainDoubt | None] = ()
     by: str | None = None
     segments: Sequence[Sequence[Segment]] = ()
 
@@ -106,6 +109,7 @@ def study(
         moves=moves,
         plotted=plotted,
         left_out=left_out,
+        doubts=[main_doubt(one, one.dataset, found.cells) for one, found in zip(runners, backtests, strict=True)],
         by=by,
         segments=[
             segments(runner, datasets[0], slot, runners[0] if at else None) for at, runner in enumerate(runners)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report.study import Moves, Study
-from adjudge.backtest.report.words import RULES_MAX, columns, pairs, percent, period, remarks, segment_table
+from adjudge.backtest.report.words import RULES_MAX, columns, headline, pairs, percent, period, remarks, segment_table
 from adjudge.backtest.run import Backtest
 from adjudge.model import OUTCOMES
 from adjudge.policy.explaining.scorecard_moves import MOVED_BY, most
@@ -18,9 +18,11 @@ def text(study: Study) -> str:
     when = period(first)
     lines = [f"{first.rows:,} rows{f', {when}' if when else ''}, from {first.dataset.path}"]
     for at, title in enumerate(study.titles):
+        doubt = study.doubts[at]
         lines += [
             "",
             title,
+            *([f"  {headline(doubt)}"] if doubt is not None else []),
             *_outcomes(study, at),
             *(f"  {one}" for one in remarks(study, at)),
             *_segments(study, at),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from adjudge.backtest.doubt import MainDoubt
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report.study import Study
 from adjudge.backtest.run import Backtest
@@ -37,6 +38,12 @@ def period(backtest: Backtest) -> str:
     return f"{min(days)} to {max(days)}" if days else ""
 
 
+def headline(one: MainDoubt) -> str:
+    """Return what a reader must know before any number: what most of the reviews are for want of."""
+    share, unknown = percent(one.reviews.share), percent(one.unknown.share)
+    return f"{share} of the reviews come from `{one.name}`, which is unknown in {unknown} of the rows: {one.why}"
+
+
 def remarks(study: Study, at: int) -> Iterator[str]:
     """Yield what a reader must know of one backtest."""
     backtest, measures = study.backtests[at], study.measures[at]
@@ -59,8 +66,12 @@ def remarks(study: Study, at: int) -> Iterator[str]:
         yield "no labels: nothing can be said of what was caught"
     if backtest.dataset.sliced is not None:
         yield f"slice {backtest.dataset.sliced}"
+    if backtest.dataset.assumed:
+        said = ", ".join(f"{slot} = {value}" for slot, value in backtest.dataset.assumed.items())
+        yield f"assumed on every row, for the data lacks it: {said}"
     if backtest.dataset.absent:
         yield f"not in the data, so unknown on every row: {', '.join(backtest.dataset.absent)}"
+    yield from map(str, backtest.dataset.unreadable)
     yield from backtest.dataset.notes
     for name, reason in backtest.by_row:
         yield f"{name} was evaluated in Python, row by row: {reason}"

@@ -1,0 +1,148 @@
+"""Cells that cannot be read: each is unknown in its row, and counted, with what stands there instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from adjudge.backtest.cells import FORMS
+from adjudge.backtest.columns import DataError
+from adjudge.backtest.delimited import FILE, RECORD, line_of
+from adjudge.backtest.duck import fetched
+from adjudge.texts import in_digits
+from adjudge.values.fields import Field
+from adjudge.values.literals import format_duration
+from adjudge.values.types import DOUBLE, DURATION, INT, TIMESTAMP, EnumType, is_text
+
+SHOWN = 3
+CUT = 40
+WORDS = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A column of which cells are read. cell, value: expressions, NULL where there is none, and where it is unknown.
+
+    wanted: what a cell must be, as it stands after `not`. is_personal: whether no cell may be shown.
+    """
+
+    column: str
+    cell: str
+    value: str
+    wanted: str
+    is_personal: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """Cells of one column that cannot be read.
+
+    cells: how many are not empty. count: how many of them cannot be read. examples: the most frequent of these, each
+    with how often it stands there; none of a personal field. file, line: of the first, in a CSV; else empty and 0.
+    """
+
+    column: str
+    wanted: str
+    cells: int
+    count: int
+    examples: tuple[tuple[str, int], ...] = ()
+    file: str = ""
+    line: int = 0
+
+    @property
+    def instead(self) -> str:
+        """What stands there: "`N/A` (20), `93%` (3), …"; empty of a personal field."""
+        shown = [f"`{text}` ({count:,})" for text, count in self.examples]
+        return ", ".join([*shown, *(["…"] if shown and sum(n for _, n in self.examples) < self.count else [])])
+
+    def __str__(self) -> str:
+        instead = f", but {self.instead}" if self.examples else ""
+        first = f"; the first in line {self.line:,} of {self.file}" if self.line else ""
+        few = f"{self.count:,} of {self.cells:,} cells of `{self.column}` cannot be read, and are unknown in their rows"
+        return f"{few}: not {self.wanted}{instead}{first}"
+
+    def refusal(self) -> DataError:
+        """Return the error that is raised where such cells are not to be passed over."""
+        place = f"{self.file}:{self.line}: " if self.line else ""
+        cell = f"`{self.examples[0][0]}`" if self.examples else "a cell"
+        more = f", one of {self.count:,} such cells" if self.count > 1 else ""
+        written = self.examples[0][0] if self.examples else ""
+        way = (
+            "write 0.93 for 93%" if "%" in written else "write 1234.5 for 1,234.5" if "," in written else "write it so"
+        )
+        hint = f"{way}, or leave the cell empty where it is unknown; without --strict it is unknown in its row"
+        return DataError(f"{place}{cell} in the column `{self.column}` is not {self.wanted}{more}", hint)
+
+
+def unreadable(connection: Any, relation: str, paths: Sequence[Path], every: Sequence[Asked]) -> tuple[Unreadable, ...]:
+    """Count the cells that cannot be read, in one pass. paths: the CSV files behind a relation, if it has such."""
+    every = [one for one in dict.fromkeys(every) if one.cell != one.value]
+    if not every:
+        return ()
+    place = f"struct_pack(file := {FILE}, record := {RECORD}, cell := {{}})" if paths else "{}"
+    parts = []
+    for one in every:
+        is_strange = f"{one.cell} is not null and {one.value} is null"
+        cell = f"({one.cell})::varchar"
+        parts += [f"count({one.cell})", f"count_if({is_strange})"]
+        parts += [f"min({place.format(cell)}) filter (where {is_strange})"]
+    ((*counts,),) = fetched(connection, f"select {', '.join(parts)} from {relation}")
+    found = []
+    for at, one in enumerate(every):
+        cells, count, first = counts[3 * at : 3 * at + 3]
+        if count:
+            found.append(_shown(connection, relation, paths, one, cells, count, first))
+    return tuple(sorted(found, key=lambda one: (one.file, one.line)))
+
+
+def _shown(
+    connection: Any, relation: str, paths: Sequence[Path], one: Asked, cells: int, count: int, first: Any
+) -> Unreadable:
+    examples: tuple[tuple[str, int], ...] = ()
+    if not one.is_personal:
+        rows = fetched(
+            connection,
+            f"select ({one.cell})::varchar, count(*) from {relation}"
+            f" where {one.cell} is not null and {one.value} is null group by 1 order by 2 desc, 1 limit {SHOWN}",
+        )
+        examples = tuple((text if len(text) <= CUT else f"{text[:CUT]}…", number) for text, number in rows)
+    path = paths[first["file"]] if paths else None
+    return Unreadable(
+        column=one.column,
+        wanted=one.wanted,
+        cells=cells,
+        count=count,
+        examples=examples,
+        file=path.name if path is not None else "",
+        line=line_of(path, first["record"]) if path is not None else 0,
+    )
+
+
+def wanted_of(declared: Field) -> str:
+    """Return what a cell of a field must be, such as `a number from 0 to 1, such as `0.5``."""
+    low, high = declared.minimum, declared.maximum
+    if isinstance(declared.type, EnumType):
+        words = ", ".join(f"`{word}`" for word in declared.type.values[:WORDS])
+        return f"one of {words}{', …' if len(declared.type.values) > WORDS else ''}"
+    if is_text(declared.type):
+        return "a text of characters that can be seen"
+    form = FORMS.get(declared.type, f"a {declared.type}")
+    if low is None and high is None:
+        return form
+    ends = [_said(end) if end is not None else None for end in (low, high)]
+    within = (
+        f"from {ends[0]} to {ends[1]}" if None not in ends else f"from {ends[0]} on" if ends[0] else f"up to {ends[1]}"
+    )
+    noun = {INT: "an integer", DOUBLE: "a number", TIMESTAMP: "a time", DURATION: "a duration"}.get(
+        declared.type, f"a {declared.type}"
+    )
+    return f"{noun} {within}"
+
+
+def _said(end: Any) -> str:
+    return (
+        format_duration(end) if isinstance(end, timedelta) else in_digits(end) if isinstance(end, float) else str(end)
+    )
