@@ -15,6 +15,7 @@ from adjudge.errors import AdjudgeError
 
 PAGE = Path(__file__).parents[1] / "docs" / "errors.md"
 INNER = {
+    "Doubtful",
     "DoubtfulNumber",
     "Ended",
     "MalformedLine",

@@ -13,7 +13,7 @@ from heapq import nlargest
 from itertools import islice, pairwise
 from operator import sub
 
-from adjudge.source import Source, Span
+from adjudge.source import Edit, Source, Span
 from adjudge.texts import one_line
 
 
@@ -27,11 +27,22 @@ class PolicyError(AdjudgeError):
     """One mistake in a policy, a condition or a test file, with its place; for the policy's author."""
 
     def __init__(
-        self, code: str, message: str, *, source: Source, span: Span, hint: str | None = None, note: str = ""
+        self,
+        code: str,
+        message: str,
+        *,
+        source: Source,
+        span: Span,
+        hint: str | None = None,
+        note: str = "",
+        fix: Iterable[Edit] = (),
+        is_sure: bool = False,
     ) -> None:
         """Place a mistake.
 
-        note: a few words that stand beside the caret, such as what was expected.
+        note: a few words that stand beside the caret, such as what was expected. fix: edits of `source` that mend it,
+        as the hint says in words; after them it loads, as far as this mistake goes. is_sure: whether nothing else can
+        have been meant, so that they may be made without asking.
         """
         message = one_line(message)
         super().__init__(message)
@@ -39,8 +50,11 @@ class PolicyError(AdjudgeError):
         self.message = message
         self.hint = one_line(hint) if hint else None
         self.note = one_line(note)
+        self.fix = tuple(edit for one in fix if (edit := _in_own_text(source, one, span)) is not None)
+        self.is_sure = is_sure and bool(self.fix)
         part, start = source.part(span.start)
-        source, span = part, Span(start, start + span.end - span.start)
+        whole, end = source.part(span.end)
+        source, span = part, Span(start, end if whole is part and end >= start else start + span.end - span.start)
         self.source = source
         self.span = span
         self.file = source.name
@@ -56,6 +70,15 @@ class PolicyError(AdjudgeError):
         if self.hint:
             lines.append(f"   hint: {self.hint}")
         return "\n".join(lines)
+
+
+def _in_own_text(source: Source, edit: Edit, at: Span) -> Edit | None:
+    """Return an edit with its range counted in the file that a person wrote; None for one of another file."""
+    part, start = source.part(edit.span.start)
+    own, end = source.part(edit.span.end)
+    if part is not source.part(at.start)[0] or own is not part:
+        return None
+    return Edit(span=Span(start, end), text=edit.text)
 
 
 class PolicyErrors(AdjudgeError, ExceptionGroup[PolicyError]):

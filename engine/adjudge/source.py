@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -26,6 +26,14 @@ class Span:
         return Span(self.start, other.end)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A replacement of one range of a document's own text."""
+
+    span: Span
+    text: str
+
+
 @dataclass(frozen=True)
 class Source:
     """A named text; turns offsets into the lines and columns that an editor shows."""
@@ -42,6 +50,10 @@ class Source:
         offset = max(0, min(offset, len(self.text)))
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
+
+    def offset(self, number: int) -> int:
+        """Return where a line begins, numbered from 1."""
+        return self._line_starts[number - 1]
 
     def line(self, number: int) -> str:
         """Return the text of one line, numbered from 1, without its line end."""
@@ -100,7 +112,7 @@ class Joined(Source):
     def part(self, offset: int) -> tuple[Source, int]:
         """Return the file in which an offset lies, and the offset there."""
         begins, source = self.parts[bisect_right(self.parts, offset, key=lambda part: part[0]) - 1]
-        return source, offset - begins
+        return source.part(offset - begins)
 
     def place(self, offset: int) -> tuple[int, int]:
         """Return line and column in the offset's own file, both from 1."""
@@ -111,6 +123,50 @@ class Joined(Source):
         """Return the line and the file."""
         source, at = self.part(offset)
         return f"{source.line_at(at)} of {source.name}"
+
+
+@dataclass(frozen=True)
+class Mended(Source):
+    """A text after edits, so that it can be read on; places are those of the original, which a person wrote.
+
+    pieces: where each stretch of it begins in `text`, and where in the original.
+    """
+
+    original: Source = field(default=Source("", ""), repr=False)
+    pieces: tuple[tuple[int, int], ...] = field(default=((0, 0),), repr=False)
+
+    def part(self, offset: int) -> tuple[Source, int]:
+        """Return the original and the offset there; what was put in counts as the place where it was."""
+        at = bisect_right(self.pieces, offset, key=lambda piece: piece[0]) - 1
+        begins, origin = self.pieces[at]
+        last = self.pieces[at + 1][1] if at + 1 < len(self.pieces) else len(self.original.text)
+        return self.original.part(min(origin + offset - begins, last))
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Return line and column in the original, both from 1."""
+        source, at = self.part(offset)
+        return source.place(at)
+
+    def line_at(self, offset: int) -> str:
+        """Return the line in the original."""
+        source, at = self.part(offset)
+        return source.line_at(at)
+
+
+def mended(original: Source, edits: Iterable[Edit]) -> Mended:
+    """Return a text after edits that do not overlap, in the original's own offsets."""
+    parts: list[str] = []
+    pieces = [(0, 0)]
+    at = length = 0
+    for edit in sorted(edits, key=lambda one: one.span.start):
+        parts += (original.text[at : edit.span.start], edit.text)
+        length += edit.span.start - at
+        pieces.append((length, edit.span.start))
+        length += len(edit.text)
+        at = edit.span.end
+        pieces.append((length, at))
+    parts.append(original.text[at:])
+    return Mended(original.name, "".join(parts), original, tuple(pieces))
 
 
 def join(sources: Sequence[Source]) -> Joined:

@@ -11,6 +11,8 @@ _LIST = "`filter`, `map`, `exists` and `all` are there; sort and cut lists where
 _ONE_VARIABLE = "macros have one variable, the item: `l.exists(item, …)`, `l.map(item, …)`; of a map it is the key"
 _OPTIONAL = "what is missing is unknown: ask `has(x)`, or write `has(x) ? x : other`"
 _NUMBER = "`a > b ? a : b` is the greatest, `x < 0 ? -x : x` the absolute value, `int(x)` cuts the fraction"
+_CHANCE = "nothing in a condition is random, so that every decision can be made again as it was"
+_APART = 'subtract them: how far two moments are apart is a duration, such as `duration("24h")`'
 _SET = "`a.all(x, x in b)` is whether b holds all of a, `a.exists(x, x in b)` whether it holds one"
 _ADDRESS = f'match the text, `address.startsWith("10.")`, or let a signal say it; {_PLUGIN}'
 _PATTERN = f"`text.matches(pattern)` says whether it is there; {_PLUGIN}"
@@ -30,6 +32,9 @@ HINTS: Mapping[str, str] = {
     ),
     **dict.fromkeys(("ip", "cidr", "isIP", "isCIDR", "containsIP", "containsCIDR"), _ADDRESS),
     **dict.fromkeys(("find", "findAll", "extract", "extractAll"), _PATTERN),
+    **dict.fromkeys(("random", "rand", "randint", "uuid"), _CHANCE),
+    **dict.fromkeys(("toLowerCase", "toUpperCase", "lowercase", "uppercase", "LOWER", "UPPER"), _CASE),
+    **dict.fromkeys(("datediff", "DATEDIFF", "date_diff", "timestampdiff"), _APART),
     "type": "each field has one type, which the policy declares; nothing needs to ask for it",
     "dyn": "each field has one type, which the policy declares; nothing needs to hide it",
     "uint": "write an int, and declare the field with a `range`",

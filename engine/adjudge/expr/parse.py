@@ -87,16 +87,23 @@ def _check_depth(text: Text, root: Node) -> None:
 
 
 class _Parser:
-    """Reads with one token of lookahead; operators go through stacks, only brackets recurse."""
+    """Reads with one token of lookahead; operators go through stacks, only brackets recurse.
+
+    `foreign/grammar.py` extends it by what the language does not have.
+    """
 
     def __init__(self, text: Text) -> None:
         self.text = text
-        self.token = self.previous = next_token(text, 0)
         self.open: list[Token] = []
+        self.token = self.previous = self.word(0)
+
+    def word(self, at: int) -> Token:
+        """Return the first word at or after a character."""
+        return next_token(self.text, at)
 
     def advance(self) -> Token:
         self.previous = self.token
-        self.token = next_token(self.text, self.token.end)
+        self.token = self.word(self.token.end)
         return self.previous
 
     def at(self, *operators: str) -> bool:

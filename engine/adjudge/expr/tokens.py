@@ -77,9 +77,12 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word: `text` is what was written, or for a string or a quoted field what it means."""
+    """A word: `text` is what was written, or for a string or a quoted field what it means.
 
-    kind: OneOf["name", "quoted", "number", "string", "operator", "end"]
+    The last three kinds are of conditions that were written in another way.
+    """
+
+    kind: OneOf["name", "quoted", "number", "string", "operator", "end", "amount", "moment", "clock"]
     text: str
     span: Span
     end: int

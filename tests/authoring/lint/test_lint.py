@@ -11,12 +11,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from adjudge.authoring.lint.finding import Edit, LintFinding
+from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.fix import fixed, mended
 from adjudge.authoring.lint.run import RULES, UNUSED_ALLOWANCE, lint
 from adjudge.policy import Catalogue, parse_policy
 from adjudge.policy.loading.load import read_policy, read_policy_file
-from adjudge.source import Span
+from adjudge.source import Edit, Span
 from adjudge_plugins.lists import LISTS
 from policy.random_policies import NOW, policies, requests
 

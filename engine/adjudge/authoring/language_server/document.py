@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from adjudge.authoring.lint.finding import Edit
 from adjudge.authoring.lint.run import lint
 from adjudge.authoring.policy_tests.cases import is_test_file, read_tests
 from adjudge.errors import PolicyErrors
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.load import read_policy
 from adjudge.policy.typed import TypedPolicy
-from adjudge.source import Span
+from adjudge.source import Edit, Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

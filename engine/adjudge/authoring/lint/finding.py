@@ -5,18 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from adjudge.source import Source, Span
+from adjudge.source import Edit, Source, Span
 from adjudge.texts import lines_of
 
 Severity = Literal["warning", "note"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
-    """A replacement of one range of a policy's own text."""
-
-    span: Span
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,11 +32,11 @@ from adjudge.authoring.lint import (
     waiver,
 )
 from adjudge.authoring.lint import review_past_reject as threshold_order
-from adjudge.authoring.lint.finding import Edit, LintFinding
+from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.policy.text.yaml import YamlNode
 from adjudge.policy.typed import TypedPolicy
-from adjudge.source import Source, Span
+from adjudge.source import Edit, Source, Span
 
 UNUSED_ALLOWANCE = "unused-allowance"
 RULES: dict[str, Callable[[LintedPolicy], Iterator[LintFinding]]] = {

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from adjudge.authoring.lint.finding import Edit, LintFinding, Severity
+from adjudge.authoring.lint.finding import LintFinding, Severity
 from adjudge.expr.nodes import LISTS, list_name, names_in
 from adjudge.policy.explaining.messages import PLACEHOLDER
 from adjudge.policy.slots import is_within
 from adjudge.policy.text import yaml
 from adjudge.policy.text.yaml import YamlNode, read_yaml
 from adjudge.policy.typed import TypedPolicy
-from adjudge.source import Joined, Sheet, Source, Span
+from adjudge.source import Edit, Joined, Sheet, Source, Span
 from adjudge.values.types import MapType, SetType
 
 _INPUT = re.compile(r"(?<![\w.])inputs\.([A-Za-z_]\w*)", re.ASCII)

@@ -17,6 +17,7 @@ from adjudge.policy.loading.load import read_policy_file, read_source
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.policy import Policy
 from adjudge.policy.text import yaml
+from adjudge.policy.text.recovery import read_on
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode, read_yaml
 from adjudge.source import Source, Span
@@ -72,8 +73,9 @@ def read_tests(path: str | Path, catalogue: Catalogue | None = None, text: str |
     Raises PolicyErrors with everything that is wrong with either.
     """
     path = Path(path)
-    reader = Reader(Source(str(path), text) if text is not None else read_source(path, "test file"))
-    root, reader.errors[:] = read_yaml(reader.source)
+    own = Source(str(path), text) if text is not None else read_source(path, "test file")
+    source, root, errors, is_whole = read_on(own)
+    reader = Reader(source, errors, is_whole=is_whole)
     entries = (
         reader.mapping(root, "a test file", keys=KEYS, required=("policy", "tests"), at=_head(root)) if root else {}
     )

@@ -15,6 +15,7 @@ from adjudge.texts import about, composed, in_digits
 from adjudge.values.fields import Bound, Field
 from adjudge.values.list_file import mistake_in
 from adjudge.values.literals import INT_MAX, INT_MIN, format_duration, format_timestamp, parse_duration, parse_timestamp
+from adjudge.values.meant import on_scale
 from adjudge.values.types import (
     BOOL,
     DOUBLE,
@@ -162,11 +163,8 @@ def range_hint(bound: Bound, low: Bound | None, high: Bound | None) -> str:
         about_it = f"it ranges from {said(low)} to {said(high)}"
     else:
         about_it = f"it is {said(low)} or more" if low is not None else f"it is {said(high)} or less"
-    if isinstance(bound, int | float) and isinstance(low, int | float) and isinstance(high, int | float):
-        for meant in (bound / _PER_CENT, bound * _PER_CENT):
-            if low < meant <= high:
-                return f"{about_it}; did you mean {about(meant)}?"
-    return about_it
+    meant = on_scale(bound, low, high)
+    return f"{about_it}; did you mean {meant}?" if meant else about_it
 
 
 def said(bound: Bound | None) -> str:

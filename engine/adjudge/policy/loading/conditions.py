@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from adjudge.errors import PolicyError
 from adjudge.expr.check import Environment, check
+from adjudge.expr.foreign.mend import mend
 from adjudge.expr.nodes import Comprehension, Literal, Logic, Name, Node, Unary, children
 from adjudge.expr.parse import parse
 from adjudge.policy.loading.forms import WhenUnless
 from adjudge.policy.loading.lookups import Lookup
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.loading.unsatisfiable import unsatisfiable
+from adjudge.policy.text.syntax import as_value
 from adjudge.policy.text.yaml import Scalar
+from adjudge.source import Edit, Span
 from adjudge.values.fields import Field
 from adjudge.values.types import BOOL, DYN, Type
 
@@ -40,28 +43,77 @@ class Conditions:
     lists: Mapping[str, tuple[str, ...]]
     complete: bool = True
 
-    def parsed(self, scalar: Scalar) -> Node | None:
-        """Return the untyped tree of a condition."""
+    def parsed(self, scalar: Scalar, variables: Mapping[str, object] | None = None) -> Node | None:
+        """Return the untyped tree of a condition. variables: those that stand beside it, where it is one of them."""
         try:
             return parse(scalar.text)
         except PolicyError as error:
-            self.reader.errors.append(_with_comment_hint(error, scalar))
+            self.blame(scalar, [error], BOOL if variables is None else None, variables or {})
             return None
 
-    def typed(self, tree: Node, expect: Type | None) -> Node | None:
+    def typed(self, scalar: Scalar, tree: Node, expect: Type | None) -> Node | None:
         """Return the typed tree."""
         typed, errors = check(tree, self.environment, source=self.reader.source, expect=expect)
-        self.reader.errors.extend(error for error in errors if self.complete or error.code != "name-unknown")
+        if errors:
+            self.blame(scalar, errors, expect)
         for found in unsatisfiable(typed, self.slots, self.lists) if typed is not None else ():
-            self.reader.blame(found.code, found.message, found.part.span, found.hint)
+            fix = (Edit(span=found.part.span, text=found.meant),) if found.meant else ()
+            self.reader.blame(found.code, found.message, found.part.span, found.hint, fix=fix)
         return typed
+
+    def blame(
+        self,
+        scalar: Scalar,
+        errors: list[PolicyError],
+        expect: Type | None,
+        variables: Mapping[str, object] | None = None,
+    ) -> None:
+        """Keep what is wrong with a condition: one mistake, with what to type, where it is of another language."""
+        if _is_cut_by_comment(scalar):
+            for error in errors:
+                error.hint = "YAML takes what follows ` #` for a comment; quote the whole condition"
+        elif (mended := self.mended(scalar, errors, expect, variables or {})) is not None:
+            errors = mended
+        self.reader.errors.extend(error for error in errors if self.complete or error.code != "name-unknown")
+
+    def mended(
+        self, scalar: Scalar, errors: list[PolicyError], expect: Type | None, variables: Mapping[str, object]
+    ) -> list[PolicyError] | None:
+        """Return what to say of a condition that was written in the manner of another language; None for any other."""
+        names = {**dict.fromkeys(variables, DYN), **self.environment.names}
+        environment = replace(self.environment, names=names)
+        meant = mend(scalar.text, environment, fields=self.slots, expect=expect, found=errors)
+        if meant is None:
+            return None
+        slip = meant.slips[0]
+        hint = slip.more
+        fix: tuple[Edit, ...] = ()
+        if meant.text:
+            source = self.reader.source
+            line = source.text.rfind("\n", 0, scalar.span.start) + 1
+            raw, before = source.text[scalar.span.start : scalar.span.end], source.text[line : scalar.span.start]
+            value = as_value(meant.text, raw, before)
+            hint = f"write `{value}`" + (f"; {slip.more}" if slip.more else "")
+            fix = (Edit(span=_own_span(scalar, raw), text=value),)
+        is_sure = all(one.is_sure for one in meant.slips)
+        said = PolicyError(
+            errors[0].code,
+            slip.message,
+            source=self.reader.source,
+            span=slip.span,
+            hint=hint,
+            note=errors[0].note if errors[0].span == slip.span else "",
+            fix=fix,
+            is_sure=is_sure,
+        )
+        return [said, *meant.errors]
 
     def guard(self, guard: WhenUnless) -> Node:
         """Return `when && !unless`, a bool."""
         parts = []
         for scalar in (guard.when, guard.unless):
             tree = self.parsed(scalar) if scalar is not None else None
-            parts.append(self.typed(tree, BOOL) if tree is not None else None)
+            parts.append(self.typed(scalar, tree, BOOL) if scalar is not None and tree is not None else None)
         when, unless = parts[0] or STAND_IN, parts[1]
         if unless is None:
             return when
@@ -75,7 +127,10 @@ class Conditions:
 
         lookups: tables by name; each becomes a variable of its name, or one for each of its columns.
         """
-        trees = {name: self.parsed(scalar) if scalar is not None else None for name, (_, scalar) in forms.items()}
+        beside = {**forms, **lookups}
+        trees = {
+            name: self.parsed(scalar, beside) if scalar is not None else None for name, (_, scalar) in forms.items()
+        }
         reads = {
             name: [read for read in dict.fromkeys(free_names(tree)) if read in trees or read in lookups]
             if tree is not None
@@ -100,8 +155,8 @@ class Conditions:
                 variables |= found
                 self.names.update({one: node.type or DYN for one, node in found.items()} or {name: DYN})
                 continue
-            tree = trees[name]
-            typed = self.typed(tree, None) if tree is not None else None
+            tree, (_, scalar) = trees[name], forms[name]
+            typed = self.typed(scalar, tree, None) if tree is not None and scalar is not None else None
             if typed is not None and name not in in_cycle:
                 variables[name] = typed
             self.names[name] = (typed.type if typed is not None and name not in in_cycle else None) or DYN
@@ -144,9 +199,12 @@ def order(reads: Mapping[str, list[str]]) -> tuple[list[str], list[tuple[str, ..
     return list(ordered), cycles
 
 
-def _with_comment_hint(error: PolicyError, scalar: Scalar) -> PolicyError:
-    """Say that YAML cut a condition at ` #`, where it did."""
+def _is_cut_by_comment(scalar: Scalar) -> bool:
+    """Whether YAML cut a condition at ` #`."""
     line = scalar.text.source.text[scalar.span.end :].partition("\n")[0]
-    if _COMMENT.match(line):
-        error.hint = "YAML takes what follows ` #` for a comment; quote the whole condition"
-    return error
+    return _COMMENT.match(line) is not None
+
+
+def _own_span(scalar: Scalar, raw: str) -> Span:
+    """Return where a value stands, without the line end of a block."""
+    return Span(scalar.span.start, scalar.span.start + len(raw.rstrip()))

@@ -102,7 +102,7 @@ def read_document(reader: Reader, root: YamlNode) -> Document | None:
         scorecard=_scorecard(reader, *entries["scorecard"]) if "scorecard" in entries else None,
         reasons=section("reasons", "`reasons`"),
         calibration=section("calibration", "`calibration`"),
-        complete=not any(_hides_names(key.text.value, node) for key, node in root.entries),
+        complete=reader.is_whole and not any(_hides_names(key.text.value, node) for key, node in root.entries),
     )
 
 

@@ -25,8 +25,9 @@ from adjudge.policy.loading.thresholds import Thresholds
 from adjudge.policy.slots import NOW, declare
 from adjudge.policy.text.files import Files
 from adjudge.policy.text.includes import with_fragments
+from adjudge.policy.text.recovery import read_on
 from adjudge.policy.text.sheets import Placed, with_sheets
-from adjudge.policy.text.yaml import TEXT_MAX, read_yaml
+from adjudge.policy.text.yaml import TEXT_MAX
 from adjudge.policy.typed import Row, Rule, Scorecard, TypedPolicy
 from adjudge.source import Source, Span
 from adjudge.values.fields import Field
@@ -81,9 +82,10 @@ def read_policy(
     name: what to call the text in errors. folder: where the files of its lists are, and what it includes.
     texts: `TypedPolicy.texts` of another time, in place of the files: for replays.
     """
-    reader = Reader(Source(name, text), recorded=texts is not None)
+    recorded = texts is not None
+    source, root, errors, is_whole = read_on(Source(name, text), recorded=recorded)
+    reader = Reader(source, errors, recorded=recorded, is_whole=is_whole)
     files = Files(folder, texts)
-    root, reader.errors[:] = read_yaml(reader.source, recorded=reader.recorded)
     if root is not None:
         reader, root = with_fragments(reader, root, files)
     reader, sheets = with_sheets(reader, root, files) if root is not None else (reader, {})

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from adjudge.errors import EvaluationError, PolicyError, did_you_mean
 from adjudge.model import OUTCOMES, Outcome
+from adjudge.policy.loading.meant_values import value_meant
+from adjudge.policy.loading.other_words import choice_meant, key_meant
 from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode
-from adjudge.source import Source, Span
+from adjudge.source import Edit, Source, Span
 from adjudge.values.fields import FieldError
 from adjudge.values.literals import parse_duration
+from adjudge.values.look_alikes import first_look_alike, plainly, said_of
+from adjudge.values.types import DURATION, INT, Type
 
+_EXAMPLES = {"policy_language": "1", "then": "review"}
+"""What to write behind a key that is missing, where that is more than a name."""
+_GLUED = re.compile(r"([^:：]+?)\s*([:：])\s*(.+)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -27,24 +34,51 @@ class Reader:
     """Reads one source and gathers what is wrong with it. Every method that answers None has said why.
 
     recorded: whether it stands in a log, where decisions were made on it: what it says by an old name still counts.
+    is_whole: whether all of it could be read; where not, what is missing is no mistake of its own.
     """
 
     source: Source
     errors: list[PolicyError] = field(default_factory=list)
     recorded: bool = False
+    is_whole: bool = True
 
-    def blame(self, code: str, message: str, span: Span, hint: str | None = None, note: str = "") -> None:
-        """Keep an error."""
-        self.errors.append(PolicyError(code, message, source=self.source, span=span, hint=hint, note=note))
+    def blame(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        hint: str | None = None,
+        note: str = "",
+        *,
+        fix: Iterable[Edit] = (),
+        is_sure: bool = False,
+    ) -> None:
+        """Keep an error. fix: edits that do what the hint says, see PolicyError."""
+        self.errors.append(
+            PolicyError(code, message, source=self.source, span=span, hint=hint, note=note, fix=fix, is_sure=is_sure)
+        )
 
     def unfit(self, node: YamlNode, what: str, expected: str, hint: str | None = None) -> None:
         """Blame a node for being of another kind than its place asks for."""
         if isinstance(node, Scalar) and node.value is None:
+            if not self.is_whole:
+                return
             self.blame("schema-empty", f"{what} is empty", node.span, hint or "write a value, or leave the key out")
         elif isinstance(node, Scalar | yaml.Sequence | Mapping):
             self.blame(
                 "schema-type", f"{what} must be {expected}, not {kind(node)}", node.span, hint, f"expected {expected}"
             )
+
+    def unfit_value(self, node: YamlNode, what: str, expected: str, type_: Type, otherwise: str | None = None) -> None:
+        """Blame a value for not being one of a type, with what was most likely meant. otherwise: the hint, if not."""
+        meant = value_meant(node, type_) if isinstance(node, Scalar) and node.value is not None else None
+        if meant is None or not isinstance(node, Scalar):
+            self.unfit(node, what, expected, otherwise)
+            return
+        said = self.source.text[node.span.start : node.span.end]
+        message = f"{what} must be {expected}, not `{shown(said)}`: {meant.why}"
+        fix = (Edit(span=node.span, text=meant.text),)
+        self.blame("schema-type", message, node.span, f"write {meant.text}", fix=fix, is_sure=meant.is_sure)
 
     def mapping(
         self, node: YamlNode, what: str, *, keys: Sequence[str] | None = None, required: Sequence[str] = (), at: Span
@@ -57,26 +91,62 @@ class Reader:
             self.unfit(node, what, "a mapping")
             return {}
         entries = {}
+        there = {key.text.value for key, _ in node.entries}
         for key, value in node.entries:
             name = key.text.value
             new = RENAMED_KEYS.get(name, name)
             if new != name and keys is not None and new in keys:
                 if not self.recorded:
                     message = f"`{name}` is now called `{new}`"
-                    self.blame("schema-unknown-key", message, key.span, f"write {new}")
-                    continue
+                    fix = (Edit(span=key.span, text=new),)
+                    self.blame("schema-unknown-key", message, key.span, f"write {new}", fix=fix, is_sure=True)
                 name = new
             if keys is not None and name not in keys:
-                hint = did_you_mean(name, keys) or f"{what} takes {', '.join(keys)}"
-                self.blame("schema-unknown-key", f"unknown key `{shown(name)}` in {what}", key.span, hint)
-            elif isinstance(value, Scalar) and value.value is None:
-                self.blame("schema-empty", f"`{shown(name)}` is empty", key.span, "write a value, or leave the key out")
+                meant = self.unknown_key(key, value, what, keys, there)
+                if meant is None or meant in entries:
+                    continue
+                name = meant
+                there.add(name)
+            if isinstance(value, Scalar) and value.value is None:
+                if key.text.value == name and self.is_whole:
+                    hint = "write a value, or leave the key out"
+                    self.blame("schema-empty", f"`{shown(name)}` is empty", key.span, hint)
             else:
                 entries[name] = (key, value)
         for name in required:
-            if node.get(name) is None:
-                self.blame("schema-missing", f"{what} needs `{name}`", at, f"add `{name}: …`")
+            if name not in there and self.is_whole:
+                self.blame("schema-missing", f"{what} needs `{name}`", at, f"add `{name}: {_EXAMPLES.get(name, '…')}`")
         return entries
+
+    def unknown_key(
+        self, key: Scalar, value: YamlNode, what: str, keys: Sequence[str], there: Collection[str]
+    ) -> str | None:
+        """Blame a key that is none of those known, and return the one that it was most likely meant to be."""
+        name = key.text.value
+        is_empty = isinstance(value, Scalar) and value.value is None
+        glued = _GLUED.fullmatch(name) if is_empty else None
+        if glued is not None and (plainly(glued.group(1)).strip() in keys):
+            sign, rest = glued.group(2), glued.group(3).strip()
+            written = f"{plainly(glued.group(1)).strip()}: {rest}"
+            message = f"there is {said_of(sign)} here" if sign != ":" else "a `:` needs a space after it"
+            fix = (Edit(span=key.span, text=written),)
+            self.blame("schema-unknown-key", message, key.span, f"write `{written}`", fix=fix, is_sure=True)
+            return plainly(glued.group(1)).strip()
+        meant = key_meant(name, keys, there)
+        if meant is not None and isinstance(value, yaml.Sequence) and not meant[0].endswith("s"):
+            meant = None  # several of something stand under a key in the plural
+        if meant is None:
+            hint = did_you_mean(name, keys) or f"{what} takes {', '.join(keys)}"
+            self.blame("schema-unknown-key", f"unknown key `{shown(name)}` in {what}", key.span, hint)
+            return None
+        at = first_look_alike(name)
+        message = f"unknown key `{shown(name)}` in {what}" + (
+            f": there is {said_of(name[at])} in it" if at is not None else ""
+        )
+        fix = (Edit(span=key.span, text=meant[0]),)
+        hint = f"did you mean `{meant[0]}`?"
+        self.blame("schema-unknown-key", message, key.span, hint, fix=fix, is_sure=meant[1])
+        return meant[0]
 
     def items(self, node: YamlNode, what: str) -> tuple[YamlNode, ...]:
         """Return the items of a list."""
@@ -120,16 +190,30 @@ class Reader:
         if isinstance(node, Scalar) and node.value is not None:
             if node.text.value in known:
                 return node.text.value
-            hint = why or did_you_mean(node.text.value, known)
+            said = node.text.value
+            meant = choice_meant(said, known) if why is None else None
+            hint = why or (f"did you mean `{meant[0]}`?" if meant is not None else None)
             one_of = f"{', '.join(known[:-1])} or {known[-1]}"
-            self.blame("schema-value", f"{what} must be {one_of}, not `{shown(node.text.value)}`", node.span, hint)
+            at = first_look_alike(said)
+            also = f": there is {said_of(said[at])} in it" if at is not None else ""
+            self.blame(
+                "schema-value",
+                f"{what} must be {one_of}, not `{shown(said)}`{also}",
+                node.span,
+                hint,
+                fix=(Edit(span=node.span, text=meant[0]),) if meant is not None else (),
+                is_sure=meant is not None and meant[1],
+            )
         else:
             self.unfit(node, what, " or ".join(known))
         return None
 
     def outcome(self, node: YamlNode, what: str, among: Sequence[Outcome] = OUTCOMES) -> Outcome | None:
         """Return an outcome."""
-        unheard = isinstance(node, Scalar) and node.text.value == Outcome.PASS and Outcome.PASS not in among
+        unheard = False
+        if isinstance(node, Scalar) and Outcome.PASS not in among and choice_meant(node.text.value, among) is None:
+            meant = choice_meant(node.text.value, OUTCOMES)
+            unheard = meant is not None and meant[0] == Outcome.PASS
         why = "leave it out: whatever no rule catches passes; for an exception write `unless:`" if unheard else None
         said = self.choice(node, what, among, why)
         return Outcome(said) if said else None
@@ -137,7 +221,7 @@ class Reader:
     def integer(self, node: YamlNode, what: str, limit: int) -> int | None:
         """Return a whole number between `-limit` and `limit`."""
         if not isinstance(node, Scalar) or not isinstance(node.value, int) or isinstance(node.value, bool):
-            self.unfit(node, what, "an integer")
+            self.unfit_value(node, what, "an integer", INT)
         elif abs(node.value) > limit:
             self.blame("schema-range", f"{what} must be between -{limit:,} and {limit:,}", node.span)
         else:
@@ -155,7 +239,10 @@ class Reader:
         try:
             length = parse_duration(said).total_seconds()
         except EvaluationError as error:
-            self.blame("schema-value", str(error), node.span, "for example 300ms or 3s")
+            meant = value_meant(node, DURATION) if isinstance(node, Scalar) else None
+            hint = f"write {meant.text}" if meant is not None else "for example 300ms or 3s"
+            fix = (Edit(span=node.span, text=meant.text),) if meant is not None else ()
+            self.blame("schema-value", str(error), node.span, hint, fix=fix)
             return None
         if not 0 < length <= longest_s:
             self.blame("schema-range", f"{what} must be more than 0s and at most {longest_s:g}s", node.span)

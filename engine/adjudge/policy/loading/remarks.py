@@ -74,7 +74,7 @@ def read_reasons(
     """Return what a policy says of its reason codes. codes: those that it can give."""
     reasons = {}
     for code, (key, node) in entries.items():
-        if code not in codes:
+        if code not in codes and reader.is_whole:
             hint = did_you_mean(code, codes) or "reason codes are those of rules, thresholds and the scorecard"
             reader.blame("name-reason", f"no rule has the reason `{shown(code)}`", key.span, hint)
         parts = reader.mapping(node, "a reason", keys=REASON_KEYS, at=key.span)

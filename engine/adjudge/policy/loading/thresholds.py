@@ -26,14 +26,16 @@ from adjudge.policy.loading.declarations import DAMAGED_SIGNAL
 from adjudge.policy.loading.document import BAND_KEYS, CAUGHT, upper_snake
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.lookups import chooser
+from adjudge.policy.loading.meant_values import value_meant
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.slots import beginnings
 from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar
 from adjudge.policy.typed import Rule, SignalDeclaration
-from adjudge.source import Span
+from adjudge.source import Edit, Span
 from adjudge.values.fields import Bound, Field, read
+from adjudge.values.meant import on_scale
 from adjudge.values.types import (
     BOOL,
     DOUBLE,
@@ -271,12 +273,21 @@ class Thresholds:
         if not isinstance(bound, int | float | datetime | timedelta):
             problem = reading.problems[0][1]
             hint = {DURATION: "for example 168h", TIMESTAMP: "for example 2026-01-15T08:30:00Z"}.get(declared.type)
-            self.reader.blame("type-threshold", f"a threshold of `{path}` {problem}", node.span, hint)
+            meant = value_meant(node, declared.type, _scale(declared)) if isinstance(node, Scalar) else None
+            fix: tuple[Edit, ...] = ()
+            if meant is not None and isinstance(node, Scalar):
+                written = self.reader.source.text[node.span.start : node.span.end]
+                problem = f"must be {named(declared.type)}, not `{shown(written)}`: {meant.why}"
+                hint, fix = f"write {meant.text}", (Edit(span=node.span, text=meant.text),)
+            is_sure = meant is not None and meant.is_sure
+            message = f"a threshold of `{path}` {problem}"
+            self.reader.blame("type-threshold", message, node.span, hint, fix=fix, is_sure=is_sure)
             return None
         low, high = declared.minimum, declared.maximum
         if (low is not None and bound < low) or (high is not None and bound > high):  # type: ignore[operator]  # both are numbers of one type, as was looked at
-            hint = range_hint(bound, low, high)
-            self.reader.blame("threshold-range", f"`{path}` can never be {said(bound)}", node.span, hint)
+            hint, share = range_hint(bound, low, high), on_scale(bound, low, high)
+            fix = (Edit(span=node.span, text=share),) if share else ()
+            self.reader.blame("threshold-range", f"`{path}` can never be {said(bound)}", node.span, hint, fix=fix)
             return None
         return bound
 
@@ -342,3 +353,9 @@ def _comparison(path: str, type_: Type, operator: BinaryOperator, bound: Bound, 
             function=type_.name, arguments=(Literal(value=written, span=span, type=STRING),), span=span, type=type_
         )
     return Binary(operator=operator, left=Name(name=path, span=span, type=type_), right=constant, span=span, type=BOOL)
+
+
+def _scale(declared: Field) -> tuple[float, float] | None:
+    """Return the range of a number that has one."""
+    low, high = declared.minimum, declared.maximum
+    return (low, high) if isinstance(low, int | float) and isinstance(high, int | float) else None

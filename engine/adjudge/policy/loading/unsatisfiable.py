@@ -27,6 +27,7 @@ from adjudge.expr.nodes import (
 from adjudge.expr.printing import unparse
 from adjudge.expr.reference import evaluate
 from adjudge.values.fields import Field
+from adjudge.values.meant import on_scale
 from adjudge.values.types import BOOL, EnumType, SetType
 
 _SUBSETS_MAX = 8
@@ -39,12 +40,13 @@ VALUES_MAX = 256
 
 @dataclass(frozen=True, slots=True)
 class Unsatisfiable:
-    """A part that is always false, with what to say of it."""
+    """A part that is always false, with what to say of it. meant: what to write in its place, where that is known."""
 
     code: str
     message: str
     hint: str
     part: Node
+    meant: str = ""
 
 
 def unsatisfiable(
@@ -115,5 +117,7 @@ def _beyond_range(part: Node, slot: str, field: Field) -> Unsatisfiable | None:
         low, high = field.minimum, field.maximum
         if (low is not None and value < low) or (high is not None and value > high):  # type: ignore[operator]  # numbers of one type, as was looked at
             message = f"`{slot}` can never be {value}"
-            return Unsatisfiable("threshold-range", message, f"it ranges from {low} to {high}", other)
+            meant = on_scale(value, low, high)
+            hint = f"it ranges from {low} to {high}" + (f"; did you mean {meant}?" if meant else "")
+            return Unsatisfiable("threshold-range", message, hint, other, meant or "")
     return None

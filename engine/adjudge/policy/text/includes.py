@@ -13,8 +13,9 @@ from pathlib import PurePosixPath
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text import yaml
 from adjudge.policy.text.files import Files
+from adjudge.policy.text.recovery import read_on
 from adjudge.policy.text.syntax import shown
-from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode, read_yaml
+from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode
 from adjudge.source import Joined, Source, Span, Text, join
 
 MERGED = ("inputs", "signals", "lists", "lookup", "variables", "thresholds", "tables", "reasons", "calibration")
@@ -39,9 +40,10 @@ def with_fragments(reader: Reader, root: YamlNode, files: Files) -> tuple[Reader
         text = files.read(reader, node, path, "include")
         if text is None:
             continue
-        source = Source(shown_path(reader.source.name, path, files), text)
-        tree, errors = read_yaml(source, recorded=reader.recorded)
+        own = Source(shown_path(reader.source.name, path, files), text)
+        source, tree, errors, is_whole = read_on(own, recorded=reader.recorded)
         reader.errors.extend(errors)
+        reader = replace(reader, is_whole=reader.is_whole and is_whole)
         if isinstance(tree, Mapping):
             fragments.append((tree, source, path))
             sources.append(source)

@@ -7,13 +7,19 @@ import re
 import yaml
 
 from adjudge.errors import PolicyError
-from adjudge.source import Source, Span
+from adjudge.policy.text.repairs import repair_near
+from adjudge.source import Edit, Source, Span
 
 _VALUE = re.compile(r"(?:^|(?<=[\s{,]))[\w.-]+:[ ]+(?=\S)|^[ ]*-[ ]+(?=[^\s-])")
 _CONDITION_KEYS = ("when", "unless")
 _SIGNS = "!&*%@`|>#]}"
 """A plain text cannot start with these."""
+_DOUBLE_QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
+_OWN_ESCAPE = re.compile(r"(?<!\\)\\([^\\abfnrtvxuU?\"'`0-7])")
+_FLOW_CONDITION = re.compile(r"\b(?:when|unless): +(.+?)(?=, *[a-z_]+ *:|\}\s*(?:#.*)?$)")
 _HINT_MAX = 100
+_OFF_MAX = 3
+"""Columns by which a line can be off and still be meant to line up."""
 
 
 def shown(text: str) -> str:
@@ -29,6 +35,26 @@ def quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
+def as_value(text: str, raw: str, before: str) -> str:
+    """Return a text as a YAML value in one line, in the quotes that it had or in those that it needs.
+
+    raw: how it was written until now. before: what stands before it in its line, which tells a mapping in braces.
+    """
+    if raw[:1] == '"' and not set(text) & set('"\\'):
+        return f'"{text}"'
+    in_flow = "{" in before or "[" in before
+    if raw[:1] not in ("'", '"') and _is_plain(text, in_flow=in_flow):
+        return text
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _is_plain(text: str, *, in_flow: bool) -> bool:
+    """Whether a text of one line reads as itself without quotes."""
+    if not text or text[0] in _SIGNS or text[0] in "\"'[{,?:-" or ": " in text or " #" in text or text[-1] == ":":
+        return False
+    return not (in_flow and set(text) & set(",[]{}"))
+
+
 def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
     """Return PyYAML's error as ours: with its place, and the way out that an author needs most often."""
     problem, context = error.problem or "", error.context or ""
@@ -36,33 +62,47 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
     at = min(mark.index if mark else 0, len(source.text))
     begun = error.context_mark.index if error.context_mark else at
 
-    def wrong(message: str, start: int, end: int, hint: str | None = None) -> PolicyError:
-        return PolicyError("yaml-syntax", message, source=source, span=Span(start, end), hint=hint)
+    def wrong(message: str, start: int, end: int, hint: str | None = None, fix: tuple[Edit, ...] = ()) -> PolicyError:
+        return PolicyError("yaml-syntax", message, source=source, span=Span(start, end), hint=hint, fix=fix)
 
+    plain = Source(source.name, source.text)  # whose lines are those of this text, whatever was mended before
+    if (repair := repair_near(plain, at, begun)) is not None:
+        return PolicyError(
+            "yaml-syntax",
+            repair.message,
+            source=source,
+            span=repair.span,
+            hint=repair.hint,
+            fix=repair.edits,
+            is_sure=repair.is_sure,
+        )
     if "quoted scalar" in context:
         if "unexpected" in problem:
-            return wrong("this quote is never closed", begun, begun + 1, "close it, or quote the whole string")
+            closed = _closed_quote(plain, begun)
+            return wrong("this quote is never closed", begun, begun + 1, "close it, or quote the whole string", closed)
         hint = r"write \\ for a backslash, or put the string in single quotes, where it needs no escape"
-        return wrong("unknown escape inside double quotes", at - 1, at + 1, hint)
+        return wrong("unknown escape inside double quotes", at - 1, at + 1, hint, _in_single_quotes(plain, begun))
     for place in (at, begun):
-        if misread := _misread_value(source, place):
+        if misread := _misread_value(plain, place):
             start, end = misread
             text = source.text[start:end]
             message = f"a string that starts with `{text[0]}` must be quoted as a whole"
-            return wrong(message, start, end, f"write {quoted(text)}" if len(text) <= _HINT_MAX else None)
+            whole = (Edit(span=Span(start, end), text=quoted(text)),)
+            return wrong(message, start, end, f"write {quoted(text)}" if len(text) <= _HINT_MAX else None, whole)
     match problem:
         case "mapping values are not allowed here":
-            before = _value_before(source, at)
+            before = _value_before(plain, at)
             if before is None:
-                line, column = source.place(at)
-                key = at - column + 1 + len(source.line(line)) - len(source.line(line).lstrip())
+                line, column = plain.place(at)
+                key = at - column + 1 + len(plain.line(line)) - len(plain.line(line).lstrip())
                 hint = "keys of one mapping start in the same column; quote a string that spans lines"
-                return wrong("this key does not line up with the line above", key, at, hint)
+                return wrong("this key does not line up with the line above", key, at, hint, _lined_up(plain, line))
             text = source.text[before[1] : before[2]]
             hint = "if the `:` belongs to the string, quote it all" + (
                 f": {quoted(text)}" if len(text) <= _HINT_MAX else ""
             )
-            return wrong("a second key ends here, in the middle of a value", at, at + 1, hint)
+            whole = (Edit(span=Span(*before[1:]), text=quoted(text)),)
+            return wrong("a second key ends here, in the middle of a value", at, at + 1, hint, whole)
         case "could not find expected ':'":
             line, _ = source.place(begun)
             end = begun + len(source.text[begun:].partition("\n")[0].rstrip())
@@ -75,8 +115,14 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
         return wrong("a value is missing here", at, at + 1, "quote a string that contains any of { } [ ] , ?")
     if "flow" in context:
         if at >= len(source.text.rstrip()):
-            return wrong(f"this `{source.text[begun]}` is never closed", begun, begun + 1)
+            closed = _closed_bracket(plain, begun)
+            return wrong(f"this `{source.text[begun]}` is never closed", begun, begun + 1, None, closed)
         hint = "quote a string that contains any of { } [ ] , ?"
+        if (condition := _condition_in_flow(plain, at)) is not None:
+            text = quoted(source.text[condition.start : condition.end])
+            said = f"write {text}" if len(text) <= _HINT_MAX else hint
+            message = "a condition with brackets or commas must be quoted inside braces"
+            return wrong(message, condition.start, condition.end, said, (Edit(span=condition, text=text),))
         return wrong(f"expected `,` or `{'}' if 'mapping' in context else ']'}`", at, at + 1, hint)
     if "block scalar" in context:
         return wrong(
@@ -86,9 +132,97 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
         return wrong("a key is missing before this `:`", at, at + 1)
     if "block end" in problem:
         hint = "keys of one mapping, and items of one list, start in the same column"
-        return wrong("this does not line up with the lines above", at, at + 1, hint)
+        fix = _lined_up(plain, plain.place(at)[0])
+        return wrong("this does not line up with the lines above", at, at + 1, hint, fix)
     said = problem.replace("'", "`")
     return wrong(f"this is not valid YAML: {said}", at, at + 1)
+
+
+def _lined_up(source: Source, number: int) -> tuple[Edit, ...]:
+    """Return the edits that move a line, and what stands below it, under what it was meant to line up with.
+
+    None where it is off by more than a few columns.
+    """
+    line = source.line(number)
+    indent = _indent(line)
+    is_item = line.lstrip().startswith("- ")
+    columns = []
+    for other in range(number - 1, 0, -1):
+        above = source.line(other)
+        if not above.strip() or above.lstrip().startswith("#"):
+            continue
+        if above.lstrip().startswith("- "):
+            columns += [_indent(above)] if is_item else [_indent(above) + 2]
+        elif not is_item:
+            columns.append(_indent(above))
+        if _indent(above) == 0:
+            break
+    near = min(columns, key=lambda column: abs(column - indent), default=None)
+    if near is None or near == indent or abs(near - indent) > _OFF_MAX:
+        return ()
+    edits = []
+    last = source.place(len(source.text))[0]
+    while True:
+        begin, own = source.offset(number), _indent(line)
+        if line.strip():
+            edits.append(Edit(span=Span(begin, begin + own), text=" " * (own + near - indent)))
+        number += 1
+        line = source.line(number) if number <= last else ""
+        if number > last or (line.strip() and _indent(line) <= indent):
+            return tuple(edits)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def _rest_of_line(source: Source, at: int) -> Span:
+    """Return what stands from a character to the end of its line, without blanks."""
+    return Span(at, at + len(source.text[at:].partition("\n")[0].rstrip()))
+
+
+def _closed_quote(source: Source, begun: int) -> tuple[Edit, ...]:
+    """Return the edit that closes a quote at the end of its line, where nothing else can end there."""
+    rest = _rest_of_line(source, begun)
+    line, _ = source.place(begun)
+    mark = source.text[begun]
+    if "{" in source.line(line)[: begun - source.offset(line)] or mark in source.text[begun + 1 : rest.end]:
+        return ()
+    return (Edit(span=Span(rest.end, rest.end), text=mark),)
+
+
+def _in_single_quotes(source: Source, begun: int) -> tuple[Edit, ...]:
+    """Return the edit that puts a string of one line from double quotes into single ones, where a `\\` is itself."""
+    found = _DOUBLE_QUOTED.match(source.text, begun)
+    if found is None:
+        return ()
+    text = found.group(1).replace('\\"', '"').replace("'", "''")
+    before = _value_before(source, begun)
+    if before is not None and before[0].strip(" :-") in _CONDITION_KEYS:  # where a backslash is one only twice
+        text = _OWN_ESCAPE.sub(r"\\\\\1", text)
+    return (Edit(span=Span(*found.span()), text=f"'{text}'"),)
+
+
+def _closed_bracket(source: Source, begun: int) -> tuple[Edit, ...]:
+    """Return the edit that closes brackets at the end of the line in which they were opened."""
+    rest = _rest_of_line(source, begun)
+    open_: list[str] = []
+    for char in source.text[begun : rest.end]:
+        if char in "{[":
+            open_.append("}" if char == "{" else "]")
+        elif open_ and char == open_[-1]:
+            open_.pop()
+    return (Edit(span=Span(rest.end, rest.end), text="".join(reversed(open_))),) if open_ else ()
+
+
+def _condition_in_flow(source: Source, at: int) -> Span | None:
+    """Return where a condition without quotes stands in braces, if it is the likely reason of an error in its line."""
+    number, _ = source.place(at)
+    begin = source.offset(number)
+    for found in _FLOW_CONDITION.finditer(source.line(number)):
+        if found.group(1)[0] not in "'\"" and begin + found.start(1) <= at <= begin + found.end(1):
+            return Span(begin + found.start(1), begin + found.end(1))
+    return None
 
 
 def tag_hint(source: Source, at: int) -> str:

@@ -11,20 +11,27 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice, pairwise
 from typing import TypeGuard
 
 import yaml
 
 from adjudge.errors import PolicyError
+from adjudge.policy.text.repairs import indentation
 from adjudge.policy.text.scalars import DoubtfulNumber, Value, block_positions, flow_positions, resolve
-from adjudge.policy.text.syntax import explain, shown, tag_hint
-from adjudge.source import Source, Span, Text
+from adjudge.policy.text.syntax import explain, quoted, shown, tag_hint
+from adjudge.source import Edit, Source, Span, Text
 from adjudge.texts import find_unseen, name_of
 
 TEXT_MAX = 1024 * 1024
 """The longest document, in characters."""
 DEPTH_MAX = 32
 NODES_MAX = 100_000
+EDITS_MAX = 10_000
+"""How often one character is taken out of a document."""
+
+_REPEATED_MIN = 2
+"""How many keys must come again before a dash is taken to be missing, and no key to be there twice."""
 
 _REFUSED = re.compile(
     "[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]|\r(?!\n)"
@@ -100,12 +107,15 @@ class _Builder:
         self.errors: list[PolicyError] = []
         self.nodes = 0
         self.events: Iterator[yaml.Event] = iter(())
+        self.parted: list[Mapping] = []  # what was read as one item with the one before, for want of a dash
 
-    def wrong(self, code: str, message: str, span: Span, hint: str | None = None) -> PolicyError:
-        return PolicyError(code, message, source=self.source, span=span, hint=hint)
+    def wrong(
+        self, code: str, message: str, span: Span, hint: str | None = None, fix: tuple[Edit, ...] = ()
+    ) -> PolicyError:
+        return PolicyError(code, message, source=self.source, span=span, hint=hint, fix=fix)
 
-    def blame(self, code: str, message: str, span: Span, hint: str | None = None) -> None:
-        self.errors.append(self.wrong(code, message, span, hint))
+    def blame(self, code: str, message: str, span: Span, hint: str | None = None, fix: tuple[Edit, ...] = ()) -> None:
+        self.errors.append(self.wrong(code, message, span, hint, fix))
 
     def document(self) -> YamlNode:
         """Read the text's one document. Raises PolicyError where nothing can be made of it."""
@@ -115,9 +125,7 @@ class _Builder:
         refused = _REFUSED.search(text)
         at = refused.start() if refused else None if self.recorded else find_unseen(text)
         if at is not None:
-            char = text[at]
-            name, hint = _CHARACTERS.get(char, (f"the character {name_of(char)}", "delete it; it is invisible"))
-            raise self.wrong("yaml-character", f"{name} is not allowed here", Span(at, at + 1), hint)
+            raise self.foreign_character(at)
         self.events = _events(self.source)
         next(self.events)
         start = next(self.events)
@@ -132,6 +140,37 @@ class _Builder:
             hint = "put each document into its own file"
             self.blame("yaml-documents", "a second document begins here", _span(another), hint)
         return root
+
+    def foreign_character(self, at: int) -> PolicyError:
+        """Return what to say of a character that no document may have, and the edits that take it out everywhere."""
+        text, char = self.source.text, self.source.text[at]
+        name, hint = _CHARACTERS.get(char, (f"the character {name_of(char)}", "delete it; it is invisible"))
+        edits = []
+        plain = Source(self.source.name, text)  # whose lines are those of this text, whatever was mended before
+        if char != "\r" and not _SURROGATE.match(char):
+            lines: set[int] = set()
+            for found in islice(re.finditer(re.escape(char), text), EDITS_MAX):
+                start, number = found.start(), plain.place(found.start())[0]
+                begin = plain.offset(number)
+                indent = text[begin:start]
+                if char == "\t" and not indent.strip():
+                    if number not in lines:
+                        line = plain.line(number)
+                        blank = line[: len(line) - len(line.lstrip(" \t"))]
+                        spaces = " " * indentation(plain, number, blank)
+                        edits.append(Edit(span=Span(begin, begin + len(blank)), text=spaces))
+                    lines.add(number)
+                else:
+                    edits.append(Edit(span=Span(start, start + 1), text=" " if char == "\t" else ""))
+        return PolicyError(
+            "yaml-character",
+            f"{name} is not allowed here",
+            source=self.source,
+            span=Span(at, at + 1),
+            hint=hint,
+            fix=edits,
+            is_sure=True,
+        )
 
     def node(self, event: yaml.Event, depth: int) -> YamlNode:
         span = _span(event)
@@ -164,7 +203,8 @@ class _Builder:
         if tag is not None:
             at = text.index("!", start)
             end = at + len(text[at:].split(maxsplit=1)[0])
-            self.blame("yaml-tag", "tags are not allowed", Span(at, end), tag_hint(self.source, at))
+            fix = () if text.startswith("!!", at) else (_quoted_line(self.source, at),)
+            self.blame("yaml-tag", "tags are not allowed", Span(at, end), tag_hint(self.source, at), fix)
         return event.anchor is not None or tag is not None
 
     def scalar(self, event: yaml.ScalarEvent, span: Span) -> YamlNode:
@@ -196,19 +236,49 @@ class _Builder:
         items: list[YamlNode] = []
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
             items.append(self.node(event, depth + 1))
+            items += self.parted
+            self.parted = []
         end = items[-1].span.end if items else opened.end
         return Sequence(span=self.collection(opened.start, end, event), items=tuple(items))
 
     def mapping(self, opened: Span, depth: int) -> Mapping:
-        entries: dict[str, tuple[Scalar, YamlNode]] = {}
+        entries: list[tuple[YamlNode, YamlNode]] = []
         end = opened.end
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
             key = self.node(event, depth + 1)
             value = self.node(next(self.events), depth + 1)
             end = max(end, value.span.end)
-            if self.is_name(key, entries):
-                entries[key.text.value] = (key, value)
-        return Mapping(span=self.collection(opened.start, end, event), entries=tuple(entries.values()))
+            entries.append((key, value))
+        first, *others = self.without_dash(entries)
+        self.parted = [self.named(span_of(other), other) for other in others]
+        return self.named(self.collection(opened.start, end, event), first)
+
+    def named(self, span: Span, entries: list[tuple[YamlNode, YamlNode]]) -> Mapping:
+        """Return a mapping of the entries whose key can be taken; blames the others."""
+        taken: dict[str, tuple[Scalar, YamlNode]] = {}
+        for key, value in entries:
+            if self.is_name(key, taken):
+                taken[key.text.value] = (key, value)
+        return Mapping(span=span, entries=tuple(taken.values()))
+
+    def without_dash(self, entries: list[tuple[YamlNode, YamlNode]]) -> list[list[tuple[YamlNode, YamlNode]]]:
+        """Part the entries where an item's first key comes again with others of its own: a `- ` is missing there."""
+        names = [key.text.value if isinstance(key, Scalar) else "" for key, _ in entries]
+        repeated = len(names) - len(set(names))
+        begins = [at for at, name in enumerate(names) if at and name and name == names[0]]
+        if repeated < _REPEATED_MIN or not begins or not self.is_item(entries[0][0]):
+            return [entries]
+        for at in begins:
+            key = entries[at][0]
+            line = self.source.text[key.span.start :].partition("\n")[0].rstrip()
+            fix = (Edit(span=Span(key.span.start - 2, key.span.start), text="- "),)
+            message = "another item begins here, and the `- ` before it is missing"
+            self.blame("yaml-item", message, key.span, f"write `- {line}`", fix)
+        return [entries[start:end] for start, end in pairwise([0, *begins, len(entries)])]
+
+    def is_item(self, key: YamlNode) -> bool:
+        """Whether a key is the first one behind a dash."""
+        return self.source.text[max(0, key.span.start - 2) : key.span.start] == "- "
 
     def is_name(self, key: YamlNode, before: dict[str, tuple[Scalar, YamlNode]]) -> TypeGuard[Scalar]:
         """Whether a key can be taken; blames one that cannot."""
@@ -236,6 +306,17 @@ class _Builder:
         """Return a collection's span: to its closing bracket, or else to the end of the last thing in it."""
         closed = _span(last)
         return Span(start, max(start, end if closed.start == closed.end else closed.end))
+
+
+def span_of(entries: list[tuple[YamlNode, YamlNode]]) -> Span:
+    """Return where entries that follow each other stand."""
+    return Span(entries[0][0].span.start, max(value.span.end for _, value in entries))
+
+
+def _quoted_line(source: Source, at: int) -> Edit:
+    """Return the edit that quotes a line from a character on."""
+    line = source.text[at:].partition("\n")[0].rstrip()
+    return Edit(span=Span(at, at + len(line)), text=quoted(line))
 
 
 def _span(event: yaml.Event) -> Span:

@@ -1,0 +1,343 @@
+"""Functions of spreadsheets, SQL, Python and others, each as the part of a condition that says the same here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal as OneOf
+
+from adjudge.expr.foreign.grammar import within
+from adjudge.expr.functions import Overload
+from adjudge.expr.nodes import Binary, Call, Conditional, Has, ListLiteral, Literal, Logic, Name, Node, Unary
+from adjudge.values.types import BOOL, DURATION, TIMESTAMP, ListType, MapType, SetType, Type, is_dynamic, is_text
+
+Operator = OneOf["&&", "||"]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A call that is none of ours. namespace: an undeclared name before its dot, such as `math`."""
+
+    call: Call
+    type: Callable[[Node], Type]
+    namespace: str | None
+    functions: Mapping[str, tuple[Overload, ...]]
+
+    @property
+    def arguments(self) -> tuple[Node, ...]:
+        """The arguments without the namespace."""
+        return self.call.arguments[1:] if self.namespace is not None and self.call.method else self.call.arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a call is written as. is_done: whether its parts were all looked at."""
+
+    node: Node
+    message: str
+    more: str = ""
+    is_done: bool = True
+
+
+def ours(said: Said) -> Made | None:
+    """Return what a foreign call is written as; None where nothing says the same."""
+    word = said.call.function.lower().replace("_", "")
+    make = _BY_WORD.get(word)
+    return make(said) if make is not None else None
+
+
+def _named(said: Said, ours: str) -> str:
+    return f"`{said.call.function}` is written `{ours}`"
+
+
+def _call(said: Said, name: str, *arguments: Node) -> Call | None:
+    """Return a call of a function of ours in the form that it has; None where there is none of that name."""
+    overloads = said.functions.get(name)
+    if not overloads or not arguments:
+        return None
+    method = all(overload.form == "method" for overload in overloads)
+    if not method and all(overload.form == "both" for overload in overloads):
+        method = said.call.method
+    return Call(span=said.call.span, function=name, arguments=arguments, method=method)
+
+
+def _renamed(*names: str) -> Callable[[Said], Made | None]:
+    """Read a function that only has another name here: the first that there is."""
+
+    def make(said: Said) -> Made | None:
+        for name in names:
+            made = _call(said, name, *said.arguments)
+            if made is not None and any(len(one.parameters) == len(said.arguments) for one in said.functions[name]):
+                return Made(made, _named(said, f"x.{name}(…)" if made.method else f"{name}(…)"))
+        return None
+
+    return make
+
+
+def _if(said: Said) -> Made | None:
+    if len(said.arguments) not in (2, 3):
+        return None
+    condition, then, *rest = said.arguments
+    otherwise = rest[0] if rest else Literal(span=said.call.span, value=False)
+    node = Conditional(span=said.call.span, condition=condition, then=then, otherwise=otherwise)
+    return Made(node, f"a choice is written `condition ? a : b`, without `{said.call.function}`")
+
+
+def _joined(operator: str) -> Callable[[Said], Made | None]:
+    def make(said: Said) -> Made | None:
+        parts = said.arguments
+        if len(parts) == 1 and isinstance(parts[0], ListLiteral):
+            parts = parts[0].items
+        if not parts:
+            return None
+        node = (
+            parts[0]
+            if len(parts) == 1
+            else Logic(span=said.call.span, operator="&&" if operator == "&&" else "||", operands=parts)
+        )
+        return Made(node, _named(said, operator))
+
+    return make
+
+
+def _not(said: Said) -> Made | None:
+    if len(said.arguments) != 1:
+        return None
+    return Made(Unary(span=said.call.span, operator="!", operand=said.arguments[0]), _named(said, "!"))
+
+
+def _has(known: bool) -> Callable[[Said], Made | None]:
+    def make(said: Said) -> Made | None:
+        if len(said.arguments) != 1:
+            return None
+        if said.call.method and is_text(said.type(said.arguments[0])):
+            return _empty(said) if not known else None
+        has = Has(span=said.call.span, operand=said.arguments[0])
+        node = has if known else Unary(span=said.call.span, operator="!", operand=has)
+        return Made(node, "whether something is known is asked with `has(…)`")
+
+    return make
+
+
+def _or_else(said: Said) -> Made | None:
+    if len(said.arguments) != 2:
+        return None
+    value, otherwise = said.arguments
+    node = Conditional(
+        span=said.call.span, condition=Has(span=value.span, operand=value), then=value, otherwise=otherwise
+    )
+    return Made(node, f"`{said.call.function}` is written as a choice: `has(x) ? x : other`")
+
+
+def _size(said: Said) -> Made | None:
+    if len(said.arguments) > 1 or (said.arguments and said.type(said.arguments[0]) == BOOL):
+        return _count(said)
+    if len(said.arguments) != 1:
+        return None
+    argument = said.arguments[0]
+    if isinstance(argument, ListLiteral) and argument.items and all(said.type(item) == BOOL for item in argument.items):
+        return _count(said)
+    type_ = said.type(argument)
+    if not (is_text(type_) or is_dynamic(type_) or isinstance(type_, ListType | SetType | MapType)):
+        return None
+    return Made(Call(span=said.call.span, function="size", arguments=(argument,)), _named(said, "size(…)"))
+
+
+def _count(said: Said) -> Made | None:
+    """Read a count of conditions as a sum of ones; its comparison may become `atLeast`."""
+    parts = said.arguments
+    if len(parts) == 1 and isinstance(parts[0], ListLiteral):
+        parts = parts[0].items
+    if not parts or any(said.type(part) != BOOL for part in parts):
+        return None
+    span = said.call.span
+    one, none = Literal(span=span, value=1), Literal(span=span, value=0)
+    node: Node | None = None
+    for part in parts:
+        counted = Conditional(span=part.span, condition=part, then=one, otherwise=none)
+        node = counted if node is None else Binary(span=span, operator="+", left=node, right=counted)
+    assert node is not None
+    return Made(node, f"there is no `{said.call.function}` that counts conditions")
+
+
+def _sum(said: Said) -> Made | None:
+    parts = said.arguments
+    if len(parts) == 1 and isinstance(parts[0], ListLiteral):
+        parts = parts[0].items
+    if len(parts) < 2:
+        return None
+    node = parts[0]
+    for part in parts[1:]:
+        node = Binary(span=said.call.span, operator="+", left=node, right=part)
+    return Made(node, _named(said, "+"))
+
+
+def _extreme(operator: str) -> Callable[[Said], Made | None]:
+    def make(said: Said) -> Made | None:
+        name = "max" if operator == ">" else "min"
+        made = _call(said, name, *said.arguments)
+        if made is not None:
+            return Made(made, _named(said, f"{name}(…)"))
+        if len(said.arguments) != 2:
+            return None
+        one, other = said.arguments
+        condition = Binary(span=said.call.span, operator=">" if operator == ">" else "<", left=one, right=other)
+        node = Conditional(span=said.call.span, condition=condition, then=one, otherwise=other)
+        return Made(node, f"`{said.call.function}` is written as a choice")
+
+    return make
+
+
+def _absolute(said: Said) -> Made | None:
+    made = _call(said, "abs", *said.arguments)
+    if made is not None:
+        return Made(made, _named(said, "abs(…)"))
+    if len(said.arguments) != 1:
+        return None
+    value = said.arguments[0]
+    zero: Node = Literal(span=value.span, value=0)
+    condition = Binary(span=said.call.span, operator="<", left=value, right=zero)
+    node = Conditional(
+        span=said.call.span,
+        condition=condition,
+        then=Unary(span=value.span, operator="-", operand=value),
+        otherwise=value,
+    )
+    return Made(node, f"`{said.call.function}` is written as a choice")
+
+
+def _now(said: Said) -> Made | None:
+    if said.arguments and said.namespace is None:
+        return None
+    return Made(Name(span=said.call.span, name="now"), f"`{said.call.function}()` is written `now`")
+
+
+def _method(name: str, *, turned: bool = False) -> Callable[[Said], Made | None]:
+    """Read a call that stands behind its text here. turned: what is looked for comes first there."""
+
+    def make(said: Said) -> Made | None:
+        if len(said.arguments) != 2:
+            return None
+        first, second = reversed(said.arguments) if turned and not said.call.method else said.arguments
+        if said.namespace is not None and turned:
+            second, first = said.arguments
+        node = Call(span=said.call.span, function=name, arguments=(first, second), method=True)
+        return Made(node, _named(said, f"text.{name}(part)"))
+
+    return make
+
+
+def _case(name: str) -> Callable[[Said], Made | None]:
+    def make(said: Said) -> Made | None:
+        if len(said.arguments) != 1:
+            return None
+        made = _call(said, name, said.arguments[0])
+        if made is None:
+            return None
+        return Made(made, _named(said, f"x.{name}()" if made.method else f"{name}(x)"))
+
+    return make
+
+
+def _part(name: str, ahead: int = 0) -> Callable[[Said], Made | None]:
+    def make(said: Said) -> Made | None:
+        if len(said.arguments) != 1 or said.type(said.arguments[0]) not in (TIMESTAMP, DURATION):
+            return None
+        part: Node = Call(span=said.call.span, function=name, arguments=said.arguments, method=True)
+        if ahead:
+            part = Binary(span=said.call.span, operator="+", left=part, right=Literal(span=said.call.span, value=ahead))
+        return Made(part, _named(said, f"x.{name}()"), 'name the zone whose clocks count, such as "Asia/Singapore"')
+
+    return make
+
+
+def _between(said: Said) -> Made | None:
+    if len(said.arguments) != 3:
+        return None
+    return Made(within(*said.arguments), f"`{said.call.function}` is written as two comparisons")
+
+
+def _equals(said: Said) -> Made | None:
+    if len(said.arguments) != 2:
+        return None
+    left, right = said.arguments
+    return Made(Binary(span=said.call.span, operator="==", left=left, right=right), _named(said, "=="), is_done=False)
+
+
+def _in(said: Said) -> Made | None:
+    if len(said.arguments) < 2:
+        return None
+    left, *rest = said.arguments
+    right = rest[0] if len(rest) == 1 else ListLiteral(span=said.call.span, items=tuple(rest))
+    return Made(Binary(span=said.call.span, operator="in", left=left, right=right), _named(said, "in"), is_done=False)
+
+
+def _empty(said: Said) -> Made | None:
+    if len(said.arguments) != 1:
+        return None
+    size = Call(span=said.call.span, function="size", arguments=said.arguments)
+    node = Binary(span=said.call.span, operator="==", left=size, right=Literal(span=said.call.span, value=0))
+    return Made(node, f"`{said.call.function}` is written `size(x) == 0`")
+
+
+def _beginning(name: str) -> Callable[[Said], Made | None]:
+    """Read `LEFT(x, 3)`: the text's beginning or end."""
+
+    def make(said: Said) -> Made | None:
+        if len(said.arguments) != 2 or name != "left":
+            return None
+        text, count = said.arguments
+        made = _call(said, "substring", text, Literal(span=count.span, value=0), count)
+        return Made(made, _named(said, "x.substring(0, n)")) if made is not None else None
+
+    return make
+
+
+_BY_WORD: Mapping[str, Callable[[Said], Made | None]] = {
+    **dict.fromkeys(("if", "iif", "ifelse", "ifthenelse", "where"), _if),
+    **dict.fromkeys(("and", "allof"), _joined("&&")),
+    **dict.fromkeys(("or", "anyof", "any"), _joined("||")),
+    "all": _joined("&&"),
+    "not": _not,
+    **dict.fromkeys(
+        ("isblank", "isnull", "isempty", "isna", "isnan", "isnone", "ismissing", "isunknown", "empty"), _has(False)
+    ),
+    **dict.fromkeys(("notnull", "isnotnull", "exists", "defined", "isdefined", "isknown", "notblank"), _has(True)),
+    **dict.fromkeys(("coalesce", "ifnull", "nvl", "iferror", "ifna", "default", "isnullor"), _or_else),
+    **dict.fromkeys(("len", "length", "count", "charlength", "arraylength", "cardinality", "counta"), _size),
+    **dict.fromkeys(("countif", "countiftrue", "counttrue"), _count),
+    **dict.fromkeys(("sum",), _sum),
+    **dict.fromkeys(("max", "greatest"), _extreme(">")),
+    **dict.fromkeys(("min", "least"), _extreme("<")),
+    "abs": _absolute,
+    **dict.fromkeys(
+        ("today", "now", "getdate", "currentdate", "currenttimestamp", "sysdate", "utcnow", "currenttime"), _now
+    ),
+    **dict.fromkeys(("contains", "includes", "instr", "strcontains"), _method("contains")),
+    **dict.fromkeys(("search", "find", "charindex", "position"), _method("contains", turned=True)),
+    **dict.fromkeys(("startswith", "beginswith", "hasprefix"), _method("startsWith")),
+    **dict.fromkeys(("endswith", "hassuffix"), _method("endsWith")),
+    **dict.fromkeys(
+        ("matches", "match", "regexpmatch", "regexmatch", "regexplike", "rlike", "test"), _method("matches")
+    ),
+    **dict.fromkeys(("lower", "lcase", "tolower", "tolowercase", "lowerascii", "casefold"), _case("lower")),
+    **dict.fromkeys(("upper", "ucase", "toupper", "touppercase", "upperascii"), _case("upper")),
+    **dict.fromkeys(("trim", "strip", "ltrim", "rtrim"), _case("trim")),
+    "left": _beginning("left"),
+    **dict.fromkeys(("float", "todouble", "tonumber", "number", "value", "numeric"), _renamed("double")),
+    **dict.fromkeys(("integer", "toint", "trunc", "parseint"), _renamed("int")),
+    **dict.fromkeys(("str", "text", "tostring", "varchar"), _renamed("string")),
+    **dict.fromkeys(("datetime", "todate", "date", "totimestamp", "datevalue"), _renamed("timestamp")),
+    **dict.fromkeys(("interval", "timedelta"), _renamed("duration")),
+    **dict.fromkeys(("substr", "mid"), _renamed("substring")),
+    **dict.fromkeys(("round",), _renamed("round")),
+    "year": _part("getFullYear"),
+    "month": _part("getMonth", 1),
+    "day": _part("getDate"),
+    "hour": _part("getHours"),
+    "minute": _part("getMinutes"),
+    "weekday": _part("getDayOfWeek"),
+    "between": _between,
+    **dict.fromkeys(("equals", "eq", "equalsignorecase"), _equals),
+    **dict.fromkeys(("in", "inlist", "oneof", "isin"), _in),
+}

@@ -1,0 +1,756 @@
+"""What the parts of a condition mean by the types of what they stand beside: bare words, dates, shares, functions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import cast
+
+from adjudge.errors import nearest
+from adjudge.expr.check import Environment, check
+from adjudge.expr.foreign.calls import Said, ours
+from adjudge.expr.foreign.grammar import NOTHING
+from adjudge.expr.foreign.slips import Amount, Clock, Doubtful, Moment, Slip
+from adjudge.expr.nodes import (
+    Binary,
+    BinaryOperator,
+    Call,
+    Comprehension,
+    Conditional,
+    Has,
+    Index,
+    ListLiteral,
+    Literal,
+    Logic,
+    MapLiteral,
+    Name,
+    Node,
+    Select,
+    Unary,
+    walk,
+)
+from adjudge.source import Source, Span
+from adjudge.values.fields import Field
+from adjudge.values.meant import (
+    INEXACT,
+    Quantity,
+    duration_meant,
+    duration_text,
+    is_two_days,
+    length_text,
+    plain_number,
+    quantity,
+    timestamp_meant,
+)
+from adjudge.values.types import (
+    BOOL,
+    DOUBLE,
+    DURATION,
+    DYN,
+    INT,
+    STRING,
+    TIMESTAMP,
+    EnumType,
+    ListType,
+    SetType,
+    Type,
+    is_text,
+)
+
+_ORDER = ("<", "<=", ">", ">=")
+_COMPARISONS = (*_ORDER, "==", "!=")
+_MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_OWNERS = ("inputs", "input", "signals", "signal", "fields", "request", "data", "variables", "policy", "event")
+_TYPED_MAX = 200
+"""Nodes of a part whose type is asked for; a larger one is left as it is."""
+_YES, _NO = ("true", "yes", "y", "1"), ("false", "no", "n", "0")
+
+
+def with_meaning(
+    tree: Node, environment: Environment, fields: Mapping[str, Field], source: Source, slips: list[Slip]
+) -> Node:
+    """Return an untyped tree in which each part means what it does by its types, and note what is written otherwise.
+
+    Raises Doubtful where a part can be meant in two ways.
+    """
+    meaning = _Meaning(environment, fields, source, slips)
+    return meaning.settled(meaning.of(tree))
+
+
+@dataclass(slots=True)
+class _Meaning:
+    """Gives the parts of one condition their meaning.
+
+    fields: the declared fields by full name, for their ranges. source: of the condition.
+    """
+
+    environment: Environment
+    fields: Mapping[str, Field]
+    source: Source
+    slips: list[Slip]
+    bound: frozenset[str] = frozenset()
+
+    def slip(self, span: Span, message: str, more: str = "", *, is_sure: bool = False) -> None:
+        self.slips.append(Slip(span, message, is_sure, more))
+
+    def of(self, node: Node) -> Node:
+        """Return a part as it is written here, its own parts first."""
+        match node:
+            case Amount():
+                return node
+            case Name() | Select():
+                return self.name(node)
+            case Has(operand=operand):
+                return replace(node, operand=self.of(operand))
+            case Index(operand=operand, key=key):
+                return replace(node, operand=self.of(operand), key=self.of(key))
+            case Unary():
+                return self.unary(node)
+            case Binary():
+                return self.binary(node)
+            case Logic():
+                return self.logic(node)
+            case Conditional(condition=condition, then=then, otherwise=otherwise):
+                return replace(node, condition=self.of(condition), then=self.of(then), otherwise=self.of(otherwise))
+            case Call():
+                return self.call(node)
+            case Comprehension(variable=variable):
+                return self.comprehension(node, variable)
+            case ListLiteral(items=items):
+                return replace(node, items=tuple(self.of(item) for item in items))
+            case MapLiteral(entries=entries):
+                return replace(node, entries=tuple((self.of(key), self.of(value)) for key, value in entries))
+            case _:
+                return node
+
+    def comprehension(self, node: Comprehension, variable: str) -> Node:
+        operand = self.of(node.operand)
+        outer, self.bound = self.bound, self.bound | {variable}
+        predicate = self.of(node.predicate) if node.predicate is not None else None
+        transform = self.of(node.transform) if node.transform is not None else None
+        self.bound = outer
+        return replace(node, operand=operand, predicate=predicate, transform=transform)
+
+    # types
+
+    def type(self, node: Node) -> Type:
+        """Return a part's type as far as it has one of its own."""
+        match node:
+            case Literal(value=str() as value) if value == NOTHING:
+                return DYN
+            case Moment():
+                return TIMESTAMP
+            case Clock():
+                return DURATION
+            case Amount():
+                return DYN
+        parts = list(walk(node))
+        if len(parts) > _TYPED_MAX or any(isinstance(part, Amount | Moment | Clock) for part in parts):
+            return DYN
+        typed, _ = check(node, self.environment, source=self.source)
+        return (typed.type if typed is not None else None) or DYN
+
+    def range(self, node: Node) -> tuple[float, float] | None:
+        """Return the range of the field that a part is."""
+        declared = self.fields.get(path_of(node) or "")
+        if declared is None and isinstance(node, Select):
+            owner = self.fields.get(path_of(node.operand) or "")
+            declared = owner.of if owner is not None else None
+        if declared is not None and isinstance(declared.maximum, int | float):
+            low = declared.minimum if isinstance(declared.minimum, int | float) else 0
+            return float(low), float(declared.maximum)
+        return None
+
+    # names
+
+    def is_known(self, path: str) -> bool:
+        first = path.partition(".")[0]
+        names = self.environment.names
+        return (
+            first in self.bound
+            or path in names
+            or any(".".join(path.split(".")[:count]) in names for count in range(1, path.count(".") + 1))
+        )
+
+    def name(self, node: Name | Select) -> Node:
+        path = path_of(node)
+        if path is None:
+            return replace(node, operand=self.of(node.operand)) if isinstance(node, Select) else node
+        if self.is_known(path):
+            return self.part_of_moment(node)
+        first, _, rest = path.partition(".")
+        names = self.environment.names
+        if first.lower() in _OWNERS and rest and self.is_known(rest):
+            self.slip(node.span, f"`{path}` is written `{rest}`", is_sure=True)
+            return Name(name=rest, span=node.span)
+        if f"lists.{path}" in names:
+            self.slip(node.span, f"the list `{path}` is written `lists.{path}`", is_sure=True)
+            return Name(name=f"lists.{path}", span=node.span)
+        folded = [name for name in names if name.casefold() == path.casefold()]
+        if len(folded) == 1:
+            self.slip(node.span, f"`{path}` is written `{folded[0]}`", is_sure=True)
+            return Name(name=folded[0], span=node.span)
+        owned = [name for name in names if name.rpartition(".")[2] == path and "." in name]
+        if len(owned) == 1:
+            self.slip(node.span, f"`{path}` is written `{owned[0]}`")
+            return Name(name=owned[0], span=node.span)
+        if isinstance(node, Select):
+            operand = self.of(node.operand)
+            if operand != node.operand or isinstance(operand, Name):
+                return self.part_of_moment(replace(node, operand=operand))
+        return node
+
+    def part_of_moment(self, node: Name | Select) -> Node:
+        """Return `now.hour`, `account_age.days`, `name.length` as the calls that they are here."""
+        if not isinstance(node, Select) or self.is_declared(node):
+            return node
+        operand = self.name(node.operand) if isinstance(node.operand, Name | Select) else self.of(node.operand)
+        type_ = self.type(operand)
+        word = node.field.lower()
+        message = f"`.{node.field}` is asked for with a call"
+        if type_ == TIMESTAMP and word in _PARTS_OF_MOMENTS:
+            function, ahead = _PARTS_OF_MOMENTS[word]
+            self.slip(node.span, message, _ZONE)
+            part: Node = Call(span=node.span, function=function, arguments=(operand,), method=True)
+            return (
+                Binary(span=node.span, operator="+", left=part, right=Literal(span=node.span, value=1))
+                if ahead
+                else part
+            )
+        if type_ == DURATION and word in _PARTS_OF_LENGTHS:
+            function, divisor = _PARTS_OF_LENGTHS[word]
+            self.slip(node.span, message)
+            part = Call(span=node.span, function=function, arguments=(operand,), method=True)
+            whole = Literal(span=node.span, value=divisor)
+            return part if divisor == 1 else Binary(span=node.span, operator="/", left=part, right=whole)
+        if word in ("length", "size", "count", "len") and (is_text(type_) or isinstance(type_, ListType | SetType)):
+            self.slip(node.span, f"`.{node.field}` is written `size(…)`")
+            return Call(span=node.span, function="size", arguments=(operand,))
+        return replace(node, operand=operand)
+
+    def is_declared(self, node: Node) -> bool:
+        path = path_of(node)
+        if path is None or path.partition(".")[0] in self.bound:
+            return False
+        return path in self.environment.names
+
+    # operators
+
+    def unary(self, node: Unary) -> Node:
+        operand = self.of(node.operand)
+        if node.operator == "-" and isinstance(operand, Amount):
+            return replace(operand, number=-operand.number, span=node.span)
+        if node.operator == "!" and isinstance(operand, Unary) and operand.operator == "!":
+            return operand.operand
+        return replace(node, operand=operand)
+
+    def binary(self, node: Binary) -> Node:
+        left, right = self.of(node.left), self.of(node.right)
+        node = replace(node, left=left, right=right)
+        if isinstance(left, Unary) and left.operator == "!" and self.type(left.operand) not in (BOOL, DYN):
+            self.slip(left.span, "`!` belongs before the whole comparison")
+            inner = self.binary_of(replace(node, left=left.operand))
+            if node.operator == "==":
+                return replace(inner, operator="!=") if isinstance(inner, Binary) else inner
+            return Unary(span=node.span, operator="!", operand=inner)
+        return self.binary_of(node)
+
+    def binary_of(self, node: Binary) -> Node:
+        left, right, operator = node.left, node.right, node.operator
+        if (
+            operator in _COMPARISONS
+            and isinstance(left, Binary)
+            and left.operator in _COMPARISONS
+            and self.is_chain(node, left)
+        ):
+            self.slip(node.span, "a comparison has two sides; two comparisons are joined with `&&`")
+            second = self.binary_of(replace(node, left=left.right))
+            return Logic(span=node.span, operator="&&", operands=(left, second))
+        if operator in _COMPARISONS and isinstance(left, Logic):  # `a < b < c`, whose first half has become two already
+            last = left.operands[-1]
+            if isinstance(last, Binary) and last.operator in _COMPARISONS and self.is_chain(node, last):
+                second = self.binary_of(replace(node, left=last.right))
+                return replace(left, operands=(*left.operands, second), span=node.span)
+        if operator == "in":
+            return self.membership(node)
+        if operator in ("+", "-", "*", "/", "%"):
+            return self.arithmetic(node)
+        if (known := self.null(node)) is not None:
+            return known
+        if operator in ("==", "!=") and (held := self.held(node)) is not None:
+            return held
+        one, other = self.beside(left, right, operator), self.beside(right, left, operator)
+        node = replace(node, left=other, right=one)
+        if (clock := self.clock(node)) is not None:
+            return clock
+        return node
+
+    def is_chain(self, node: Binary, left: Binary) -> bool:
+        return node.operator in _ORDER or (left.operator in _ORDER and self.type(node.right) != BOOL)
+
+    def null(self, node: Binary) -> Node | None:
+        """Return what is asked where one side is `null`."""
+        for side, other in ((node.left, node.right), (node.right, node.left)):
+            if isinstance(side, Literal) and side.value == NOTHING and node.operator in ("==", "!="):
+                message = "there is no `null`: what is missing is unknown, and asked for with `has(…)`"
+                self.slip(node.span, message)
+                known = Has(span=node.span, operand=other)
+                return Unary(span=node.span, operator="!", operand=known) if node.operator == "==" else known
+        return None
+
+    def held(self, node: Binary) -> Node | None:
+        """Return `"A" in tags` where a set or list is compared with one text."""
+        for many, one in ((node.left, node.right), (node.right, node.left)):
+            type_ = self.type(many)
+            if isinstance(type_, SetType | ListType) and path_of(many) is not None:
+                values = EnumType(type_.values) if isinstance(type_, SetType) else STRING
+                word = self.word(one, values) or one
+                if isinstance(word, Literal) and isinstance(word.value, str):
+                    self.slip(node.span, "whether a value is among others is asked with `in`")
+                    found = Binary(span=node.span, operator="in", left=word, right=many)
+                    return found if node.operator == "==" else Unary(span=node.span, operator="!", operand=found)
+        return None
+
+    def beside(self, value: Node, part: Node, operator: str) -> Node:
+        """Return a part as what it means beside a value."""
+        type_ = self.type(value)
+        if isinstance(part, Amount):
+            return self.amount(part, type_, self.range(value))
+        if isinstance(part, ListLiteral):
+            return part
+        if is_text(type_) and (word := self.word(part, type_, value)) is not None:
+            return word
+        if (
+            isinstance(part, Moment)
+            or (type_ == TIMESTAMP and isinstance(part, Literal | Binary))
+            or type_.name == "date"
+        ):
+            return self.moment(part, type_)
+        if type_ == DURATION and isinstance(part, Literal):
+            return self.length(part)
+        if type_ in (INT, DOUBLE) and isinstance(part, Literal):
+            return self.number(part, type_, self.range(value), operator)
+        if type_ == BOOL and isinstance(part, Literal) and not isinstance(part.value, bool):
+            return self.bool(part)
+        if (
+            is_text(type_)
+            and isinstance(part, Literal)
+            and isinstance(part.value, int | float)
+            and not isinstance(part.value, bool)
+        ):
+            said = self.said(part)
+            self.slip(part.span, f"`{said}` is compared with a text, and stands in quotes then")
+            return Literal(span=part.span, value=said)
+        return part
+
+    def said(self, node: Node) -> str:
+        """Return a part as it was written."""
+        return self.source.text[node.span.start : node.span.end]
+
+    def word(self, part: Node, type_: Type, value: Node | None = None) -> Node | None:
+        """Return a bare word as the text that it is beside a text; None where it is none."""
+        if (
+            isinstance(part, Literal)
+            and isinstance(part.value, str)
+            and isinstance(type_, EnumType)
+            and part.value != NOTHING
+        ):
+            known = _in_vocabulary(part.value, type_)
+            if known is not None and known != part.value:
+                self.slip(part.span, f"`{part.value}` is written `{known}` in this vocabulary")
+                return replace(part, value=known)
+            return None
+        if isinstance(value, Literal):
+            return None
+        names = [path for one in walk(part) if isinstance(one, Name | Select) and (path := path_of(one)) is not None]
+        said = self.said(part)
+        if not names or any(self.is_known(name) for name in names) or not re.fullmatch(r"[\w.@+/-]{1,100}", said):
+            return None
+        if isinstance(type_, EnumType):
+            known = _in_vocabulary(said, type_) or nearest(said, type_.values)
+        else:
+            known = None if nearest(said, self.environment.names) is not None else said
+        if known is None:
+            return None
+        self.slip(part.span, f'`{said}` is a text, and stands in quotes: "{known}"')
+        return Literal(span=part.span, value=known)
+
+    def amount(self, part: Amount, type_: Type, within: tuple[float, float] | None) -> Node:
+        said = Quantity(part.number, part.unit)
+        if part.unit in ("m", "mo") and type_ in (INT, DOUBLE):
+            said = Quantity(part.number, "m")
+        length = duration_text(said)
+        if type_ == DURATION and length is not None:
+            return self.duration(part.span, length, f"`{part.said}` is not how a length of time is written", part.unit)
+        text = plain_number(said, within=within)
+        self.slip(part.span, _about_amount(part, text, within, type_))
+        return _number(part.span, text, type_)
+
+    def duration(self, span: Span, text: str, message: str, unit: str = "") -> Node:
+        more = f"a {unit.rstrip('s')} has no fixed length" if unit in INEXACT and len(unit) > 2 else ""
+        self.slip(span, message, more)
+        return Call(span=span, function="duration", arguments=(Literal(span=span, value=text),))
+
+    def moment(self, part: Node, type_: Type) -> Node:
+        """Return a day as a moment."""
+        said = part.said if isinstance(part, Moment) else part.value if isinstance(part, Literal) else None
+        if not isinstance(said, str):
+            return part
+        two = is_two_days(said)
+        if two is not None:
+            ways = [f'timestamp("{day}T00:00:00Z")' if type_ == TIMESTAMP else f'date("{day}")' for day in two]
+            raise Doubtful(Slip(part.span, f"`{said}` can be two days", more=f"write `{ways[0]}` or `{ways[1]}`"))
+        meant = timestamp_meant(said)
+        if meant is None:
+            return part
+        if type_.name == "date":
+            self.slip(part.span, f"`{said}` is not how a day is written here")
+            day = Literal(span=part.span, value=meant[:10])
+            return Call(span=part.span, function="date", arguments=(day,))
+        self.slip(part.span, f"`{said}` is not how a moment is written here")
+        return Call(span=part.span, function="timestamp", arguments=(Literal(span=part.span, value=meant),))
+
+    def length(self, part: Literal) -> Node:
+        """Return a text or number beside a duration as one."""
+        if isinstance(part.value, str):
+            meant = duration_meant(part.value)
+            if meant is not None:
+                return self.duration(part.span, meant, f"`{part.value}` is not how a length of time is written")
+        if isinstance(part.value, int | float) and not isinstance(part.value, bool) and part.value:
+            hours, days = (length_text(timedelta(hours=part.value * many)) for many in (1, 24))
+            more = f'write `duration("{hours}")` for hours, `duration("{days}")` for days'
+            raise Doubtful(
+                Slip(part.span, f"a length of time needs its unit, and `{self.said(part)}` has none", more=more)
+            )
+        return part
+
+    def number(self, part: Literal, type_: Type, within: tuple[float, float] | None, operator: str) -> Node:
+        """Return a text beside a number as one, and an int beside a double where both must be alike."""
+        value = part.value
+        if isinstance(value, str) and value != NOTHING:
+            said = quantity(value)
+            if said is None:
+                return part
+            text = plain_number(said, within=within)
+            self.slip(part.span, f"a number stands without quotes: {text}")
+            return _number(part.span, text, type_)
+        if isinstance(value, bool) or operator in _ORDER:
+            return part
+        if type_ == DOUBLE and isinstance(value, int):
+            self.slip(part.span, "a double is compared with a double", is_sure=True)
+            return replace(part, value=float(value))
+        if type_ == INT and isinstance(value, float) and value.is_integer():
+            self.slip(part.span, "an int is compared with an int", is_sure=True)
+            return replace(part, value=int(value))
+        return part
+
+    def bool(self, part: Literal) -> Node:
+        said = str(part.value).lower()
+        if said not in (*_YES, *_NO):
+            return part
+        meant = "true" if said in _YES else "false"
+        self.slip(part.span, f"a field that is true or false is compared with neither texts nor numbers: `{meant}`")
+        return replace(part, value=said in _YES)
+
+    def clock(self, node: Binary) -> Node | None:
+        """Return what a part of the day is compared with: `now.hour >= 22`, `now > 22:00`."""
+        for side, other, operator in (
+            (node.left, node.right, node.operator),
+            (node.right, node.left, _MIRROR.get(node.operator, node.operator)),
+        ):
+            is_hour = isinstance(side, Call) and side.function == "getHours" and len(side.arguments) == 1
+            hour = other.value if isinstance(other, Literal) and isinstance(other.value, int) else None
+            if (
+                is_hour
+                and isinstance(side, Call)
+                and hour is not None
+                and operator in _ORDER
+                and self.type(side.arguments[0]) == TIMESTAMP
+            ):
+                if operator in (">", "<="):
+                    hour, operator = hour + 1, ">=" if operator == ">" else "<"
+                return self.time_of_day(node, side.arguments[0], operator, hour * 3600)
+            if isinstance(other, Clock):
+                moment = side if self.type(side) == TIMESTAMP else None
+                if moment is not None:
+                    self.slip(other.span, "a time of day is compared with `timeOfDay`", _ZONE)
+                    return self.time_of_day(node, moment, operator, other.seconds)
+                if self.type(side) == DURATION:
+                    text = length_text_of(other.seconds)
+                    self.slip(other.span, "a time of day is the duration since midnight")
+                    length = Call(
+                        span=other.span, function="duration", arguments=(Literal(span=other.span, value=text),)
+                    )
+                    return replace(node, left=side, right=length, operator=cast(BinaryOperator, operator))
+        return None
+
+    def time_of_day(self, node: Binary, moment: Node, operator: str, seconds: int) -> Node:
+        span = node.span
+        zone = Literal(span=span, value="UTC")
+        shown = Call(span=span, function="timeOfDay", arguments=(moment, zone), method=True)
+        length = Call(span=span, function="duration", arguments=(Literal(span=span, value=length_text_of(seconds)),))
+        return replace(node, left=shown, right=length, operator=cast(BinaryOperator, operator))
+
+    def arithmetic(self, node: Binary) -> Node:
+        left, right = node.left, node.right
+        types = self.type(left), self.type(right)
+        for at, part in enumerate((left, right)):
+            beside = types[1 - at]
+            if isinstance(part, Amount):
+                timed = beside in (TIMESTAMP, DURATION) or beside.name == "date"
+                changed = self.amount(part, DURATION if timed else beside, None)
+            elif isinstance(part, Moment) or (
+                isinstance(part, Literal) and isinstance(part.value, str) and beside == TIMESTAMP
+            ):
+                changed = self.moment(part, TIMESTAMP)
+            elif (
+                beside == TIMESTAMP
+                and isinstance(part, Literal)
+                and type(part.value) is int
+                and node.operator in ("+", "-")
+            ):
+                days = length_text(timedelta(days=part.value))
+                changed = self.duration(
+                    part.span, days, "a length of time needs its unit: a number alone is no number of days"
+                )
+            elif types[at] == BOOL and node.operator == "+":
+                self.slip(part.span, "a condition is counted as `condition ? 1 : 0`")
+                one, none = Literal(span=part.span, value=1), Literal(span=part.span, value=0)
+                changed = Conditional(span=part.span, condition=part, then=one, otherwise=none)
+            elif isinstance(part, Literal) and beside == DOUBLE and type(part.value) is int:
+                self.slip(part.span, "doubles are reckoned with doubles", is_sure=True)
+                changed = replace(part, value=float(part.value))
+            else:
+                continue
+            node = replace(node, left=changed) if at == 0 else replace(node, right=changed)
+        return node
+
+    def membership(self, node: Binary) -> Node:
+        left, right = node.left, node.right
+        items: list[Node] = []
+        type_, within = self.type(left), self.type(right)
+        if isinstance(right, ListLiteral):
+            if isinstance(type_, SetType):
+                self.slip(node.span, "whether a set holds one of several is asked with `exists`")
+                member = Binary(span=node.span, operator="in", left=Name(name="member"), right=right)
+                return Comprehension(span=node.span, kind="exists", operand=left, variable="member", predicate=member)
+            for item in right.items:
+                parts = item.operands if isinstance(item, Logic) else (item,)
+                if isinstance(item, Logic):
+                    self.slip(item.span, "the values of a list are separated by commas")
+                items += [self.beside(left, part, "==") for part in parts]
+            return replace(node, right=replace(right, items=tuple(items)))
+        if isinstance(right, Literal) and isinstance(right.value, str) and right.value != NOTHING:
+            values = [part.strip() for part in re.split(r"[,;|]", right.value) if part.strip()]
+            if is_text(type_):
+                self.slip(right.span, "a list stands in square brackets, each text in quotes")
+                items = [self.beside(left, Literal(span=right.span, value=value), "==") for value in values]
+                return replace(node, right=ListLiteral(span=right.span, items=tuple(items)))
+        if is_text(within) and is_text(type_) and path_of(right) is not None:
+            self.slip(node.span, "a text is looked for in a text with `contains`")
+            return Call(span=node.span, function="contains", arguments=(right, left), method=True)
+        if isinstance(within, SetType) and (word := self.word(left, EnumType(within.values))) is not None:
+            return replace(node, left=word)
+        if is_text(type_) and (word := self.word(right, type_)) is not None:
+            return replace(node, right=ListLiteral(span=right.span, items=(word,)))
+        return node
+
+    def logic(self, node: Logic) -> Node:
+        """Join what was left of `x == "A" || "B"` into one `in`."""
+        parts: list[Node] = []
+        for operand in node.operands:
+            part = self.of(operand)
+            before = parts[-1] if parts else None
+            compared = self.repeated(before, part) if before is not None else None
+            if compared is None and isinstance(part, Logic) and before is not None and node.operator == "||":
+                first = self.repeated(before, part.operands[0])  # `x == "A" || "B" && y`
+                compared = replace(part, operands=(first, *part.operands[1:])) if first is not None else None
+            if compared is not None:
+                parts[-1] = compared
+            elif isinstance(part, Logic) and part.operator == node.operator:
+                parts += part.operands
+            else:
+                parts.append(part)
+        return parts[0] if len(parts) == 1 else replace(node, operands=tuple(parts))
+
+    def repeated(self, before: Node | None, part: Node) -> Node | None:
+        """Return `x in [a, b]` where a bare value follows `x == a`; None for anything else."""
+        denied = isinstance(before, Unary) and before.operator == "!"
+        inner = before.operand if isinstance(before, Unary) and denied else before
+        if not isinstance(inner, Binary) or inner.operator not in ("==", "!=", "in"):
+            return None
+        if self.type(inner.left) in (BOOL, DYN):
+            return None
+        value = self.beside(inner.left, part, "==")
+        if not isinstance(value, Literal | Call) or (isinstance(value, Literal) and isinstance(value.value, bool)):
+            return None
+        if isinstance(value, Call) and self.type(value) == BOOL:
+            return None
+        if inner.operator == "in":
+            if not isinstance(inner.right, ListLiteral):
+                return None
+            items = (*inner.right.items, value)
+        else:
+            items = (inner.right, value)
+        name = path_of(inner.left) or "x"
+        self.slip(
+            part.span, f"`{self.said(part)}` alone is no condition: several values of `{name}` are asked for with `in`"
+        )
+        span = before.span.to(part.span) if before is not None else part.span
+        right = ListLiteral(span=inner.right.span.to(part.span), items=items)
+        found = Binary(span=span, operator="in", left=inner.left, right=right)
+        return Unary(span=span, operator="!", operand=found) if denied or inner.operator == "!=" else found
+
+    # calls
+
+    def call(self, node: Call) -> Node:
+        arguments = tuple(self.of(argument) for argument in node.arguments)
+        node = replace(node, arguments=arguments)
+        functions = self.environment.functions
+        namespace = path_of(arguments[0]) if node.method and arguments else None
+        is_ours = node.function in functions and (
+            namespace is None or not _is_module(namespace) or self.is_known(namespace)
+        )
+        if is_ours:
+            return self.constant(node)
+        said = Said(
+            node, self.type, namespace if namespace is not None and not self.is_known(namespace) else None, functions
+        )
+        made = ours(said)
+        if made is None:
+            return node
+        self.slip(node.span, made.message, made.more)
+        return made.node if made.is_done else self.of(made.node)
+
+    def constant(self, node: Call) -> Node:
+        """Return `duration("7d")`, `timestamp("2026-11-30")`, and calls in the other form, as they are written here."""
+        overloads = self.environment.functions[node.function]
+        forms = {overload.form for overload in overloads}
+        if node.arguments and forms == {"method"} and not node.method:
+            self.slip(node.span, f"`{node.function}` stands behind its value: `x.{node.function}(…)`", is_sure=True)
+            node = replace(node, method=True)
+        elif forms == {"function"} and node.method:
+            self.slip(node.span, f"`{node.function}` stands before its value: `{node.function}(x)`", is_sure=True)
+            node = replace(node, method=False)
+        match node:
+            case Call(function="duration", arguments=(Literal(value=str() as text) as literal,)):
+                meant = duration_meant(text)
+                if meant is not None and _fails(node, self.environment, self.source):
+                    self.slip(literal.span, f"`{text}` is not how a length of time is written")
+                    return replace(node, arguments=(replace(literal, value=meant),))
+            case Call(function="duration", arguments=(Amount(unit=unit) as amount,)):
+                meant = duration_text(Quantity(amount.number, unit))
+                if meant is not None:
+                    return self.duration(amount.span, meant, "a length of time stands in quotes", unit)
+            case Call(function="timestamp", arguments=(Literal(value=str()) | Moment() as literal,)):
+                made = self.moment(literal, TIMESTAMP) if _fails(node, self.environment, self.source) else literal
+                return made if isinstance(made, Call) else node
+            case Call(function="contains", arguments=(receiver, part)) if isinstance(
+                self.type(receiver), SetType | ListType
+            ):
+                type_ = self.type(receiver)
+                self.slip(node.span, "whether a value is among others is asked with `in`")
+                word = self.word(part, EnumType(type_.values) if isinstance(type_, SetType) else STRING) or part
+                return Binary(span=node.span, operator="in", left=word, right=receiver)
+            case Call(function=_, arguments=(receiver, *rest)) if rest and is_text(self.type(receiver)):
+                words = [self.word(part, STRING) or part for part in rest]
+                return replace(node, arguments=(receiver, *words))
+        return node
+
+    def settled(self, node: Node) -> Node:
+        """Return a part in which nothing waits for a type any more: what stood beside none has its plain meaning."""
+        match node:
+            case Amount():
+                length = duration_text(Quantity(node.number, node.unit))
+                if length is not None and node.unit not in ("m", "k", "b"):
+                    return self.duration(
+                        node.span, length, f"`{node.said}` is not how a length of time is written", node.unit
+                    )
+                return self.amount(node, DYN, None)
+            case Moment():
+                return self.moment(node, TIMESTAMP)
+            case Unary(operand=operand):
+                return replace(node, operand=self.settled(operand))
+            case Binary(left=left, right=right):
+                return replace(node, left=self.settled(left), right=self.settled(right))
+            case Logic(operands=operands):
+                return replace(node, operands=tuple(self.settled(one) for one in operands))
+            case Conditional(condition=condition, then=then, otherwise=otherwise):
+                return replace(
+                    node, condition=self.settled(condition), then=self.settled(then), otherwise=self.settled(otherwise)
+                )
+            case Call(arguments=arguments):
+                return replace(node, arguments=tuple(self.settled(one) for one in arguments))
+            case ListLiteral(items=items):
+                return replace(node, items=tuple(self.settled(one) for one in items))
+            case _:
+                return node
+
+
+_ZONE = 'name the zone whose clocks count, such as "Asia/Singapore"'
+_PARTS_OF_MOMENTS = {
+    "hour": ("getHours", False),
+    "hours": ("getHours", False),
+    "minute": ("getMinutes", False),
+    "minutes": ("getMinutes", False),
+    "second": ("getSeconds", False),
+    "year": ("getFullYear", False),
+    "month": ("getMonth", True),
+    "day": ("getDate", False),
+    "weekday": ("getDayOfWeek", False),
+    "dayofweek": ("getDayOfWeek", False),
+    "day_of_week": ("getDayOfWeek", False),
+}
+_PARTS_OF_LENGTHS = {
+    "weeks": ("getHours", 168), "days": ("getHours", 24), "day": ("getHours", 24), "hours": ("getHours", 1),
+    "hour": ("getHours", 1), "minutes": ("getMinutes", 1), "seconds": ("getSeconds", 1),
+}  # fmt: skip
+_MODULES = frozenset({"math", "datetime", "date", "np", "re", "pd", "string", "str", "sets", "Math", "regex"})
+
+
+def _is_module(name: str) -> bool:
+    return name in _MODULES
+
+
+def path_of(node: Node) -> str | None:
+    """Return a dotted path as one text; None for anything else."""
+    parts: list[str] = []
+    while isinstance(node, Select):
+        parts.append(node.field)
+        node = node.operand
+    return ".".join([node.name, *reversed(parts)]) if isinstance(node, Name) else None
+
+
+def length_text_of(seconds: int) -> str:
+    """Return seconds since midnight as a duration."""
+    return length_text(timedelta(seconds=seconds))
+
+
+def _in_vocabulary(word: str, type_: EnumType) -> str | None:
+    folded = [value for value in type_.values if value.casefold() == word.casefold()]
+    return word if word in type_.words else folded[0] if len(folded) == 1 else None
+
+
+def _number(span: Span, text: str, type_: Type) -> Node:
+    value: int | float = float(text) if "." in text or type_ == DOUBLE else int(text)
+    if type_ == INT and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, float) and value.is_integer() and "." not in text:
+        return Literal(span=span, value=int(text))
+    return Literal(span=span, value=value)
+
+
+def _about_amount(part: Amount, text: str, within: tuple[float, float] | None, type_: Type) -> str:
+    if part.unit == "%":
+        scale = f"this field runs from {within[0]:g} to {within[1]:g}, so" if within is not None else "as a fraction,"
+        return f"a percent sign is not written in conditions: {scale} `{part.said}` is {text}"
+    if part.unit == "currency":
+        return f"an amount stands without its currency: {text}"
+    return f"`{part.said}` is written {text}"
+
+
+def _fails(node: Call, environment: Environment, source: Source) -> bool:
+    typed, _ = check(node, environment, source=source)
+    return typed is None

@@ -1,0 +1,84 @@
+"""What a single value was meant to be that is not of the type which its place asks for."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from adjudge.policy.text.yaml import Scalar
+from adjudge.values.look_alikes import first_look_alike, plainly, said_of
+from adjudge.values.meant import (
+    duration_meant,
+    is_two_days,
+    plain_number,
+    quantity,
+    timestamp_meant,
+)
+from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, Type
+
+_COMPARED = re.compile(r"(?:[<>]=?|=+|≥|≤|at least|at most|from|min|max|above|below|over|under)\s*", re.IGNORECASE)
+_YES, _NO = ("yes", "y", "on", "1", "true"), ("no", "n", "off", "0", "false")
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """What to write in place of a value, and why it is not read as it stands."""
+
+    text: str
+    why: str
+    is_sure: bool = False
+
+
+def value_meant(node: Scalar, type_: Type, within: tuple[float, float] | None = None) -> Meant | None:
+    """Return what a value was meant to be as one of a type; None where nobody can tell. within: the field's range."""
+    said = node.text.value.strip()
+    if type_ in (INT, DOUBLE):
+        return _number(node, said, type_, within)
+    if type_ == DURATION:
+        meant = duration_meant(said)
+        return (
+            Meant(meant, _why(said, f"a length of time is one number and its unit, such as {meant}")) if meant else None
+        )
+    if type_ == TIMESTAMP:
+        meant = timestamp_meant(said)
+        return Meant(meant, _why(said, "a moment is a day, a time and a zone; Z is UTC")) if meant else None
+    if type_ == BOOL:
+        word = plainly(said).casefold()
+        meant = "true" if word in _YES else "false" if word in _NO else None
+        return Meant(meant, "it is either true or false") if meant else None
+    return None
+
+
+def two_ways(said: str) -> str | None:
+    """Return the hint for a day that could be two."""
+    days = is_two_days(said)
+    return f"write {days[0]}T00:00:00Z or {days[1]}T00:00:00Z" if days is not None else None
+
+
+def _number(node: Scalar, said: str, type_: Type, within: tuple[float, float] | None) -> Meant | None:
+    compared = _COMPARED.match(plainly(said))
+    rest = plainly(said)[compared.end() :] if compared is not None else said.removesuffix("+")
+    quantity_said = quantity(rest)
+    if quantity_said is None:
+        return None
+    text = plain_number(quantity_said, within=within)
+    if type_ == INT and "." in text:
+        return None
+    if compared is not None:
+        return Meant(text, "the place says how it is compared, so only the number stands here")
+    if first_look_alike(said) is not None:
+        return Meant(text, _why(said, ""), is_sure=True)
+    if quantity_said.unit == "%":
+        if within is not None:
+            return Meant(text, f"there are no percent signs, and this field runs from {within[0]:g} to {within[1]:g}")
+        return Meant(text, "there are no percent signs")
+    if quantity_said.unit:
+        return Meant(text, "a number stands without a unit")
+    plain = re.fullmatch(r"[-+]?(?:\d+\.?\d*|\.\d+)", said) is not None
+    quoted = "a number stands without quotes" if plain else "a number has digits and at most one point"
+    return Meant(text, quoted, is_sure=plain)
+
+
+def _why(said: str, otherwise: str) -> str:
+    at = first_look_alike(said)
+    return f"there is {said_of(said[at])} in it" if at is not None else otherwise

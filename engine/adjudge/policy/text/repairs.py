@@ -1,0 +1,190 @@
+"""What a line of YAML was meant to be: indentation, dashes and colons that people type otherwise.
+
+Asked for only where a document is no YAML. Each repair is an edit of the document, so that an author can be told what
+to type, and the rest of the document can be read as if it had been typed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from adjudge.source import Edit, Source, Span
+from adjudge.values.look_alikes import first_look_alike, is_quote, plain, plainly, said_of
+
+_KEY = r"[A-Za-z_\uff21-\uff5a][\w.\-\uff0d\uff0e]*"
+_WIDE_KEY = re.compile(rf"(\s*(?:-\s+)?)({_KEY})\s*([\uff1a\u2236\ufe55])\s*")
+_TIGHT_KEY = re.compile(rf"(\s*(?:- +)?)({_KEY}):(?=[^\s:/])")
+_TIGHT_DASH = re.compile(rf"(\s*)-(?={_KEY}\s*:)")
+_OTHER_DASH = re.compile(r"(\s*)([\u2010-\u2015\u2212\ufe63\uff0d\u2022\xb7*+])\s*(?=[\w{\uff5b])")
+_EQUALS = re.compile(rf"(\s*(?:- +)?)({_KEY})\s*=(?!=)\s*(?=\S)")
+_WITHOUT_COLON = re.compile(r"(\s*(?:- +)?)(id|when|unless|then|reason|add|policy|description)( +)(?=[^\s:=])")
+_TWO_COLONS = re.compile(rf"(\s*(?:- +)?)({_KEY})\s*(?:::|:=|=>|->)\s*(?=\S)")
+_INDENT = re.compile(r"[ \t\xa0\u2000-\u200a\u202f\u205f\u3000]*")
+_FLOW = "{}[],:"
+_FLOW_OPENS = "{[\uff5b\uff3b\u3010\u3014"
+_LINES_BACK = 3
+"""How far above the place where a reader gives up the mistake may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A mistake in a line: where it is, what to say, and the edits that mend it."""
+
+    span: Span
+    message: str
+    hint: str
+    edits: tuple[Edit, ...]
+    is_sure: bool = True
+
+
+def repair_near(source: Source, *places: int) -> Repair | None:
+    """Return the first repair of the lines around the places at which reading stopped."""
+    lines = {source.place(at)[0] for at in places}
+    first = max(1, min(lines) - _LINES_BACK)
+    for number in range(first, max(lines) + 1):
+        if (found := repair_of(source, number)) is not None:
+            return found
+    return None
+
+
+def repair_of(source: Source, number: int) -> Repair | None:
+    """Return what is to be mended in one line, as far as it is of the kinds that are known here."""
+    line, begin = source.line(number), source.offset(number)
+    if not line.strip() or line.lstrip().startswith("#"):
+        return None
+    return (
+        _look_alikes(source, number, line, begin)
+        or _sign(line, begin, _OTHER_DASH, 2, "- ", "an item of a list begins with `- `")
+        or _sign(line, begin, _TIGHT_DASH, None, " ", "a `-` needs a space after it")
+        or _sign(line, begin, _TWO_COLONS, None, ": ", "a key ends with one `:` and a space", keep=2)
+        or _sign(line, begin, _TIGHT_KEY, None, " ", "a `:` needs a space after it")
+        or (
+            _sign(line, begin, _EQUALS, None, ": ", "a key ends with `:`, not with `=`", keep=2)
+            if ": " not in line
+            else None
+        )
+        or (
+            _sign(line, begin, _WITHOUT_COLON, 3, ": ", "a `:` is missing after this key") if ": " not in line else None
+        )
+    )
+
+
+def _sign(
+    line: str, begin: int, pattern: re.Pattern[str], group: int | None, text: str, message: str, *, keep: int = 0
+) -> Repair | None:
+    """Return the repair that puts `text` in the place of a group, behind the match, or behind the group `keep`."""
+    found = pattern.match(line)
+    if found is None:
+        return None
+    if group is not None:
+        start, end = found.span(group)
+        end = max(end, found.end()) if text == "- " else end
+    elif keep:
+        start, end = found.end(keep), found.end()
+    else:
+        start = end = found.end()
+    after = line[:start] + text + line[end:]
+    place = Span(begin + start - (start == end), begin + max(end, start + 1) - (start == end))
+    if start == end:
+        place = Span(begin + start - 1, begin + start)
+    return Repair(place, message, _hint(after), (Edit(span=Span(begin + start, begin + end), text=text),))
+
+
+def _hint(line: str) -> str:
+    said = line.strip()
+    return f"write `{said}`" if len(said) <= 120 else "write it so in this line"
+
+
+def _look_alikes(source: Source, number: int, line: str, begin: int) -> Repair | None:
+    """Return the repair of what looks like a space, a dash, a colon or a bracket of YAML and is none."""
+    edits = list(_edits(source, number, line, begin))
+    if not edits:
+        return None
+    first = edits[0].span.start
+    char = source.text[first]
+    what = "the line begins with" if first == begin and plain(char) == " " else "there is"
+    after = line
+    for edit in reversed(edits):
+        after = after[: edit.span.start - begin] + edit.text + after[edit.span.end - begin :]
+    hint = "indent with plain spaces" if what.startswith("the line") and len(edits) == 1 else _hint(after)
+    message = f"{what} {said_of(char)}" + ("" if what.startswith("the line") else " here")
+    return Repair(Span(first, first + 1), message, hint, tuple(edits))
+
+
+def _edits(source: Source, number: int, line: str, begin: int) -> Iterator[Edit]:
+    found = _INDENT.match(line)
+    indent = found.group() if found is not None else ""
+    if first_look_alike(indent) is not None or "\t" in indent:
+        yield Edit(span=Span(begin, begin + len(indent)), text=" " * indentation(source, number, indent))
+    at = len(indent)
+    if dash := _OTHER_DASH.match(line, at):
+        sign = dash.group(2)
+        if plain(sign) == "-":
+            yield Edit(span=Span(begin + at, begin + dash.end()), text="- ")
+            at = dash.end()
+    elif line.startswith("-\u3000", at) or line.startswith("-\xa0", at):
+        yield Edit(span=Span(begin + at, begin + at + 2), text="- ")
+        at += 2
+    if key := _WIDE_KEY.match(line, at):
+        if (name := plainly(key.group(2))) != key.group(2):
+            yield Edit(span=Span(begin + key.start(2), begin + key.end(2)), text=name)
+        yield Edit(span=Span(begin + key.end(2), begin + key.end()), text=": ")
+        at = key.end()
+    elif key := re.compile(rf"(?:- +)?{_KEY}\s*:[\s\u3000\xa0]*").match(line, at):
+        start = line.index(":", key.start()) + 1
+        gap = line[start : key.end()]
+        if first_look_alike(gap) is not None:
+            yield Edit(span=Span(begin + start, begin + key.end()), text=" ")
+        at = key.end()
+    if line[at : at + 1] and line[at] in _FLOW_OPENS:
+        yield from _in_flow(line, at, begin)
+    elif line[at : at + 1] and is_quote(line[at]):
+        yield from _quotes(line, at, begin)
+
+
+def _in_flow(line: str, at: int, begin: int) -> Iterator[Edit]:
+    """Yield the edits of brackets, commas and colons that look like YAML's, outside of quotes."""
+    quote = ""
+    for here in range(at, len(line)):
+        char = line[here]
+        meant = plain(char)
+        mark = meant or char
+        if mark in ("'", '"') and (not quote or quote == mark):
+            quote = "" if quote else mark
+            if meant is not None:
+                yield Edit(span=Span(begin + here, begin + here + 1), text=meant)
+        elif not quote and meant is not None and (meant in _FLOW or meant == " "):
+            spaced = meant in ":," and not line[here + 1 : here + 2].isspace()
+            yield Edit(span=Span(begin + here, begin + here + 1), text=f"{meant} " if spaced else meant)
+
+
+def _quotes(line: str, at: int, begin: int) -> Iterator[Edit]:
+    for here in range(at, len(line)):
+        if is_quote(line[here]):
+            yield Edit(span=Span(begin + here, begin + here + 1), text=plain(line[here]) or "")
+
+
+def indentation(source: Source, number: int, indent: str) -> int:
+    """Return how many plain spaces an indentation was meant to be: what lines up with a line near by, else its width.
+
+    A full-width space is as wide as two, a tab as two, four or eight.
+    """
+    near = {_column(source.line(other)) for other in range(max(1, number - 6), number)}
+    near |= {column + 2 for column in near}
+    widths = [
+        sum(tab if char == "\t" else wide if char == "\u3000" else 1 for char in indent)
+        for wide in (2, 1)
+        for tab in (2, 4, 8)
+    ]
+    above = next((_column(source.line(other)) for other in range(number - 1, 0, -1) if source.line(other).strip()), 0)
+    return next((width for width in widths if width == above), None) or next(
+        (width for width in widths if width in near), widths[0]
+    )
+
+
+def _column(line: str) -> int:
+    """Return where a line's first key begins, behind the dash of an item."""
+    found = re.match(r" *(?:- +)?", line)
+    return found.end() if found is not None else 0
