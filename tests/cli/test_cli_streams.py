@@ -36,8 +36,8 @@ RESULTS = {
     "new": ["new", "fresh", "--yes"],
 }
 """A run of each command that prints a result."""
-ELSEWHERE = {"lsp", "tune"}
-"""The first speaks to an editor; the second needs more data than stands here, and prints by the same functions."""
+ELSEWHERE = {"lsp", "table", "tune"}
+"""The first speaks to an editor; the others need more than stands here, and print by the same functions."""
 
 
 @pytest.fixture

@@ -58,17 +58,7 @@ METRICS = """
 from adjudge_plugins.metrics import Metrics
 Metrics().close()
 """
-SHEETS = """
-import io
-import python_calamine
-import xlsxwriter
-raw = io.BytesIO()
-book = xlsxwriter.Workbook(raw, {"in_memory": True})
-book.add_worksheet().write_string(0, 0, "country")
-book.close()
-raw.seek(0)
-print(python_calamine.CalamineWorkbook.from_filelike(raw).get_sheet_by_index(0).to_python())
-"""
+TABLES = POLICY + "tables:\n  limits: {rows: [{country: SG, score >=: 0.60, then: review}]}\n"
 WORKS: Mapping[str, list[tuple[list[str], int, str]]] = {
     # commands, `python -c` among them, with their exit status and a part of what they say
     "proofs": [
@@ -89,12 +79,16 @@ WORKS: Mapping[str, list[tuple[list[str], int, str]]] = {
     "media": [(["python", "-c", MEDIA], 0, "")],
     "metrics": [(["python", "-c", METRICS], 0, "")],
     "onnx": [(["python", "-c", ONNX], 0, "(1, 3, 32, 32)")],
-    "sheets": [(["python", "-c", SHEETS], 0, "[['country']]")],
+    "sheets": [
+        (["adjudge", "table", "export", "tables.yaml", "-o", "tables.xlsx"], 0, "wrote 1 row of limits"),
+        (["adjudge", "table", "import", "tables.yaml", "limits", "tables.xlsx"], 0, ""),
+    ],
 }
 WANTED = {
     "proofs": ["adjudge", "analyse", "small.yaml"],
     "backtest": ["adjudge", "backtest", "small.yaml", "rows.csv"],
     "lsp": ["adjudge", "lsp"],
+    "sheets": ["adjudge", "table", "export", "tables.yaml", "-o", "tables.xlsx"],
 }
 
 
@@ -113,7 +107,12 @@ class Fresh:
         assert extra in ("", *(adjudge.metadata.get_all("Provides-Extra") or ()))
         for library in asked_for(adjudge, extra):
             environment.link(library)
-        for name, text in (("small.yaml", POLICY), ("other.yaml", OTHER), ("rows.csv", ROWS)):
+        for name, text in (
+            ("small.yaml", POLICY),
+            ("other.yaml", OTHER),
+            ("tables.yaml", TABLES),
+            ("rows.csv", ROWS),
+        ):
             (folder / name).write_text(text)
 
     def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:

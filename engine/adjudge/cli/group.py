@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, str] = {
     "new": "Start a policy: the policy, its tests, and a check for pull requests.",
     "schema": "Print the JSON Schema of a policy, with the providers that are installed here.",
     "format": "Format policies and their tests.",
+    "table": "Bring a policy's tables into spreadsheets, and back.",
     "lsp": "Serve an editor over standard input and output, for writing policies.",
     "analyse": "Prove what a policy can and cannot do, over every possible input.",
     "compare": "Say whether NEW is stricter than OLD, laxer, both or the same, where, and with which inputs.",

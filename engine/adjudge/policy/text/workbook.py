@@ -64,6 +64,18 @@ def sheet_text(data: bytes, sheet: str | None) -> str:
     return delimited([_text(cell) for cell in _trimmed(row)] for row in rows)
 
 
+def sheet_names(data: bytes) -> tuple[str, ...]:
+    """Return the names of a workbook's sheets. Raises WorkbookFault, and MissingExtra without the extra `sheets`."""
+    try:
+        import python_calamine
+    except ImportError:
+        raise MissingExtra("sheets", "python-calamine") from None
+    try:
+        return tuple(python_calamine.CalamineWorkbook.from_filelike(BytesIO(data)).sheet_names)
+    except python_calamine.CalamineError as error:
+        raise WorkbookFault(f"it is no workbook: {str(error).lower()}", "save it as XLSX again") from None
+
+
 def _trimmed(row: Sequence[object]) -> Sequence[object]:
     """Return a row without the empty cells at its end."""
     end = len(row)
