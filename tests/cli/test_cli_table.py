@@ -101,6 +101,16 @@ def test_new_rows_are_taken(run: Any) -> None:
     assert "is empty" in run("table", "import", "p.yaml", "limits", "new.csv").stderr
 
 
+def test_table_in_braces_stays_in_them(run: Any) -> None:
+    text = POLICY.replace("    by: country\n    values: {SG: 0.50, NO: 1}\n", "").replace(
+        "  rate:", "  rate: {by: country, values: {SG: 1}}"
+    )
+    Path("p.yaml").write_text(text)
+    Path("new.csv").write_text("country,value\nNO,2.50\nID,'=x\n")
+    assert run("table", "import", "p.yaml", "rate", "new.csv").exit_code == 0
+    assert "  rate: {by: country, values: {NO: 2.50, ID: '=x'}}\n" in Path("p.yaml").read_text()
+
+
 def test_table_of_a_fragment_can_be_brought_too(run: Any) -> None:
     Path("f.yaml").write_text("policy_language: 1\nfragment: f\ntables:\n  t:\n    rows:\n      - {country: SG}\n")
     Path("new.csv").write_text("country\nNO\n")

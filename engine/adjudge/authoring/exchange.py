@@ -188,14 +188,14 @@ def _with_rows(table: Written, rows: Rows) -> str:
         raise TableFault(f"`{table.name}` has no rows to replace", "add `rows: []`, or a `file`")
     line = text.rfind("\n", 0, key.span.start) + 1
     before = text[line : key.span.start]
-    if before.strip(" "):
-        hint = f"write `{key.text.value}:` on a line of its own"
-        raise TableFault(f"`{table.name}` stands in braces", hint)
-    lines = list(_entries(key.text.value, rows))
-    block = "".join(f"{before}  {entry}\n" for entry in lines)
+    entries = list(_entries(key.text.value, rows))
     end = node.span.start + len(text[node.span.start : node.span.end].rstrip())
-    rest = text[end:]
-    return f"{text[: key.span.end]}:\n{block.rstrip()}{rest}"
+    if before.strip(" "):  # in braces, and so in one line
+        joined = ", ".join(entry.removeprefix("- ") for entry in entries)
+        opens, closes = "{}" if key.text.value == "values" else "[]"
+        return f"{text[: key.span.end]}: {opens}{joined}{closes}{text[end:]}"
+    block = "\n".join(f"{before}  {entry}" for entry in entries)
+    return f"{text[: key.span.end]}:\n{block}{text[end:]}"
 
 
 def _entries(key: str, rows: Rows) -> Iterator[str]:
