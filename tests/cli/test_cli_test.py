@@ -41,7 +41,11 @@ def test_test_json_holds_every_test(run: Any, folder: Path) -> None:
     assert file["file"] == "policy_test.yaml"
     assert [test["passed"] for test in file["tests"]] == [True, True, False]
     assert file["tests"][2]["failures"] == [{"what": "outcome", "expected": "reject", "actual": "review"}]
-    assert [rule["id"] for rule in file["tests"][2]["explanation"]] == ["emulator"]
+    assert [rule["id"] for rule in file["tests"][2]["explanation"]] == [
+        "threshold:device.score:reject",  # what was expected, and why it is not true
+        "sanctioned-country",
+        "emulator",  # what decided
+    ]
 
 
 def test_test_without_tests_is_status_2(run: Any, folder: Path) -> None:

@@ -183,7 +183,44 @@ def test_suggestion_that_is_not_filled_in_is_an_error(folder: Path) -> None:
     suggestions, _ = suggest(beside(folder))
     with pytest.raises(PolicyErrors) as caught:
         beside(folder, suggestions[0].render() + "\n")
-    assert [error.code for error in caught.value.errors] == ["schema-empty"]
+    assert [error.code for error in caught.value.errors] == ["schema-missing"]
+
+
+HARD = """policy_language: 1
+policy: shop
+inputs:
+  a: {type: int, range: [0, 100]}
+  b: {type: double, range: [0, 10]}
+  opened: timestamp
+  zone_free: duration
+signals:
+  face: {fields: {tags: {type: set, values: [A, B]}}}
+rules:
+  - {id: product, when: b * 3.5 > 30.0 && b < 9.0, then: review}
+  - {id: night, when: 'now.getHours() >= 22 && now - opened < duration("1h")', then: review}
+  - {id: new-words, when: size(face.novel_tags) > 1, then: reject}
+scorecard:
+  points:
+    - {when: a > 10, add: 10}
+    - {when: a > 20, add: -10}
+    - {when: b > 1.0, add: 15}
+  bands: {review: 20, reject: 25}
+"""
+
+
+def test_inputs_are_found_for_products_times_words_and_bands(folder: Path) -> None:
+    """What no guess tries is asked of the solver, which sets the clock too."""
+    pytest.importorskip("z3", reason="needs the extra `proofs`")
+    (folder / "shop.yaml").write_text(HARD)
+    (folder / "shop_test.yaml").write_text("policy: shop.yaml\ntests:\n  - {name: nothing, expect: review}\n")
+    file = read_tests(folder / "shop_test.yaml")
+    suggestions, unfound = suggest(file)
+    assert [(item.name, item.what) for item in unfound] == [("scorecard", "in review")]  # 20 to 24 cannot be reached
+    text = file.source.text + "".join(one.render(agreed=True) + "\n" for one in suggestions)
+    filled = read_tests(folder / "shop_test.yaml", text=text)
+    assert all(result.passed for result in run(filled))
+    assert [(item.name, item.what) for item in coverage([filled]).missing] == [("scorecard", "in review")]
+    assert any(one.now is not None for one in suggestions)
 
 
 def test_coverage_reads_well(folder: Path, golden: Callable[[str, str], None]) -> None:

@@ -24,6 +24,8 @@ from adjudge.source import Source, Span
 
 ENDINGS = ("_test.yaml", "_test.yml")
 KEYS = ("policy", "description", "defaults", "tests")
+LINES_MAX = 10
+"""So many lines are named of tests that expect nothing yet."""
 CASE_KEYS = ("name", "description", "given", "now", "expect", "table")
 
 
@@ -121,6 +123,10 @@ def _head(node: YamlNode | None) -> Span:
     return node.span if node is not None else Span(0, 0)
 
 
+def _is_empty(node: YamlNode) -> bool:
+    return isinstance(node, Scalar) and node.value is None
+
+
 class _Cases:
     """Reads the tests of one file."""
 
@@ -130,6 +136,7 @@ class _Cases:
         fields = [(part, name) for part, fields in self.given.fields.items() for name in fields]
         names = [name if part == INPUTS else f"{part}.{name}" for part, name in fields]
         self.expected = ExpectedReader(reader, policy.typed, names)
+        self.unfilled: list[Span] = []
 
     def read(self, entries: Entries) -> tuple[tuple[PolicyTest, ...], PolicyTest]:
         """Return the tests, and one that gives the defaults only."""
@@ -148,6 +155,7 @@ class _Cases:
                 self.reader.blame("test-empty", "there are no tests", key.span, "add a test, or delete the file")
             for item in items:
                 cases += self.cases(item, defaults, now, lines)
+            self.blame_unfilled()
         given = self.given.merged(defaults, {})
         return tuple(cases), PolicyTest(name="defaults", given=given, now=now, expected=Expected(), span=Span(0, 0))
 
@@ -156,7 +164,9 @@ class _Cases:
     ) -> Iterator[PolicyTest]:
         """Yield a test, or one for each row of its table."""
         reader = self.reader
-        entries = reader.mapping(item, "a test", keys=CASE_KEYS, required=("name",), at=_head(item))
+        entries = reader.mapping(
+            item, "a test", keys=CASE_KEYS, required=("name",), may_be_empty=("expect",), at=_head(item)
+        )
         name = self.name(entries, lines)
         given: Given = {}
         if "given" in entries:
@@ -169,9 +179,12 @@ class _Cases:
                 reader.blame("schema-value", "a test with a `table` has no `expect`", entries["expect"][0].span, hint)
             yield from self.rows(entries["table"], name, defaults, given, now)
             return
-        if isinstance(item, yaml.Mapping) and item.get("expect") is None:
-            reader.blame("schema-missing", "a test needs `expect`", _head(item), "add `expect: …`")
-        expected = self.expected.read(*entries["expect"]) if "expect" in entries else Expected()
+        if "expect" in entries and not _is_empty(entries["expect"][1]):
+            expected = self.expected.read(*entries["expect"])
+        else:
+            expected = Expected()
+            if isinstance(item, yaml.Mapping):
+                self.unfilled.append(entries["expect"][0].span if "expect" in entries else _head(item))
         self.given.check(given, expected.problems)
         if name is not None:
             merged = self.given.merged(defaults, given)
@@ -197,6 +210,22 @@ class _Cases:
                 yield PolicyTest(
                     name=f"{name}: {row.label}", given=merged, now=moment, expected=expected, span=row.span
                 )
+
+    def blame_unfilled(self) -> None:
+        """Say once which tests expect nothing yet, as suggested ones do."""
+        if not self.unfilled:
+            return
+        first, *more = self.unfilled
+        hint = "write the outcome that each must have: `expect: review`"
+        if not more:
+            self.reader.blame("schema-missing", "a test needs `expect`", first, "add `expect: …`")
+            return
+        numbers = [str(self.reader.source.place(span.start)[0]) for span in more]
+        left = len(numbers) - LINES_MAX
+        lines = ", ".join(numbers[:LINES_MAX]) + (f" and {left} more" if left > 0 else "")
+        where = "that in line" if len(numbers) == 1 else "those in lines"
+        message = f"{len(self.unfilled)} tests have no `expect` yet: this one, and {where} {lines}"
+        self.reader.blame("schema-missing", message, first, hint)
 
     def name(self, entries: Entries, lines: dict[str, int]) -> str | None:
         """Return a test's name, which no other has."""

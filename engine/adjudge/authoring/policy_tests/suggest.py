@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from adjudge.authoring.formatting.scalars import text_scalar
 from adjudge.authoring.policy_tests.cases import PolicyTest, PolicyTestFile, read_tests
@@ -25,6 +26,10 @@ from adjudge.policy.text.yaml import read_yaml
 from adjudge.policy.typed import TypedPolicy
 from adjudge.texts import split_lines
 from adjudge.values.literals import format_timestamp
+
+if TYPE_CHECKING:
+    from adjudge.authoring.proofs.inputs import InputSearch
+    from adjudge.authoring.proofs.world import Input
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +123,10 @@ def _line_after(text: str, end: int) -> int:
     return len(text) if all(not line or line.startswith("#") for line in left) else at
 
 
+SEARCH_S = 20.0
+"""For all that the solver is asked of one policy."""
+
+
 class _Searcher:
     def __init__(self, file: PolicyTestFile, others: Iterable[PolicyTestFile]) -> None:
         self.file, self.policy = file, file.policy
@@ -132,14 +141,46 @@ class _Searcher:
                 moment = now if isinstance(now, datetime) else None
                 tried = self.tracker.tried(given, moment)
                 if item in tried:
-                    return Suggestion(
-                        name=described(item),
-                        given=_difference(self.file.defaults.given, given, self.policy),
-                        now=moment if moment != self.file.defaults.now else None,
-                        items=tuple(one for one in left if one in tried),
-                        today=self.policy.evaluate(given, now=moment).outcome,
-                    )
-        return None
+                    return self.suggestion(item, left, given, moment)
+        found = self.solved(item)
+        return self.suggestion(item, left, found.given, found.now) if found is not None else None
+
+    def suggestion(self, item: Item, left: list[Item], given: Mapping[str, object], now: datetime | None) -> Suggestion:
+        """Return a test of an input."""
+        tried = self.tracker.tried(given, now)
+        return Suggestion(
+            name=described(item),
+            given=_difference(self.file.defaults.given, given, self.policy),
+            now=now if now != self.file.defaults.now else None,
+            items=tuple(one for one in left if one in tried),
+            today=self.policy.evaluate(given, now=now).outcome,
+        )
+
+    def solved(self, item: Item) -> Input | None:
+        """Return an input that tries what no guess does."""
+        search = self.search
+        if search is None or item.kind == "threshold":
+            return None
+
+        def tries(found: Input) -> bool:
+            return item in self.tracker.tried(found.given, found.now)
+
+        match item.kind, item.what:
+            case "rule" | "row", ("true" | "false" | "unknown") as truth:
+                return search.where(self.condition(item), truth, tries)
+            case "band", what:
+                return search.band(Outcome(what.removeprefix("in ")), tries)
+        return search.outcome(Outcome(item.what), tries)
+
+    @cached_property
+    def search(self) -> InputSearch | None:
+        """What finds the rest; without the extra `proofs`, guesses are all there is."""
+        try:
+            from adjudge.authoring.proofs.inputs import InputSearch
+        except ModuleNotFoundError:
+            return None
+        base = self.file.defaults
+        return InputSearch.of(self.policy, base.given, base.now, total_s=SEARCH_S)
 
     def changes(self, item: Item) -> Iterator[Mapping[str, object]]:
         """Yield values by slot that may try an item."""

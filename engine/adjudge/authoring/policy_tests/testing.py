@@ -111,15 +111,16 @@ def _failures(policy: TypedPolicy, case: PolicyTest, verdict: Verdict, refused: 
     deciding = (*verdict.matched, *verdict.unresolved)
 
     def unmet(what: str, wanted: str, got: str, meant: Iterable[str]) -> Failure:
-        """Return one that the rules explain which decided; where none did, those that are meant and are false."""
-        false = tuple(meant) if not deciding else ()
-        rules, more = deciding or false[:RULES_MAX], len(false[RULES_MAX:])
+        """Return one that the rules explain which decided, and those that are meant and are false."""
+        false = tuple(rule for rule in meant if rule not in deciding)
+        rules, more = (*deciding, *false[:RULES_MAX]), len(false[RULES_MAX:])
         return Failure(what=what, expected=wanted, actual=got, rules=rules, more=more)
 
     for what in ("outcome", "lower", "upper", "settled"):
         wanted, got = getattr(expected, what), getattr(verdict, what)
         if wanted is not None and wanted != got:
-            meant = (rule.id for rule in policy.rules if rule.outcome == wanted)
+            harder = what != "settled" and wanted > got
+            meant = (rule.id for rule in policy.rules if harder and rule.outcome == wanted)
             yield unmet(what, _said(wanted), _said(got), meant)
     for what, had in (("rules", verdict.matched), ("unresolved", verdict.unresolved), ("waived", verdict.waived)):
         ids: tuple[str, ...] | None = getattr(expected, what)
@@ -129,7 +130,8 @@ def _failures(policy: TypedPolicy, case: PolicyTest, verdict: Verdict, refused: 
         if lacking:
             yield Failure(what=what, expected=_listed(lacking), actual=_listed(had), rules=lacking)
     if expected.reasons is not None and set(expected.reasons) != set(verdict.reasons):
-        meant = (rule.id for rule in policy.rules if rule.reason in expected.reasons)
+        lacking_reasons = set(expected.reasons) - set(verdict.reasons)
+        meant = (rule.id for rule in policy.rules if rule.reason in lacking_reasons)
         yield unmet("reasons", _listed(expected.reasons), _listed(verdict.reasons), meant)
     if expected.score is not None and expected.score != verdict.score:
         yield Failure(what="score", expected=_range(expected.score), actual=_range(verdict.score or (0, 0)))

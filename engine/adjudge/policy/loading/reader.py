@@ -81,11 +81,19 @@ class Reader:
         self.blame("schema-type", message, node.span, f"write {meant.text}", fix=fix, is_sure=meant.is_sure)
 
     def mapping(
-        self, node: YamlNode, what: str, *, keys: Sequence[str] | None = None, required: Sequence[str] = (), at: Span
+        self,
+        node: YamlNode,
+        what: str,
+        *,
+        keys: Sequence[str] | None = None,
+        required: Sequence[str] = (),
+        may_be_empty: Sequence[str] = (),
+        at: Span,
     ) -> dict[str, tuple[Scalar, YamlNode]]:
         """Return the entries of a mapping by key: those with a key that is known and a value that is there.
 
-        keys: the known ones; None where the author names them. at: where to put a missing key's blame.
+        keys: the known ones; None where the author names them. may_be_empty: of which the caller says more where the
+        value is not there. at: where to put a missing key's blame.
         """
         if not isinstance(node, Mapping):
             self.unfit(node, what, "a mapping")
@@ -107,7 +115,7 @@ class Reader:
                     continue
                 name = meant
                 there.add(name)
-            if isinstance(value, Scalar) and value.value is None:
+            if isinstance(value, Scalar) and value.value is None and name not in may_be_empty:
                 if key.text.value == name and self.is_whole:
                     hint = "write a value, or leave the key out"
                     self.blame("schema-empty", f"`{shown(name)}` is empty", key.span, hint)
