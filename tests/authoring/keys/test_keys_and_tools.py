@@ -232,8 +232,7 @@ TOOLS: Mapping[str, Tool] = {
 
 OPEN: frozenset[tuple[str, str]] = frozenset(
     {
-        *((f"threshold by{end}", "test") for end in ("", ", without else")),
-        *((f"lookup{end}", "test") for end in ("", ".else", ".rows", ".file")),
+        ("threshold by, without else", "test"),
         *(("lookup.rows", tool) for tool in ("backtest", "compare")),
         ("field.of", "compare"),
     }
