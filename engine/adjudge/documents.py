@@ -98,6 +98,8 @@ def verdict_document(verdict: Verdict) -> dict[str, object]:
         "missing": list(verdict.missing),
         "score": list(verdict.score) if verdict.score is not None else None,
         "waived": list(verdict.waived),
+        "excused": list(verdict.excused),
+        "ask": list(verdict.ask),
         "problems": _problems(verdict.problems),
     }
 

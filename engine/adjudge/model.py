@@ -242,13 +242,17 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     outcome: what is to happen. lower, upper: what could, whatever the unknown fields turn out to be.
     matched, unresolved: ids of the rules that are true, and of those that are unknown, in policy order.
     reasons: codes of the rules that decided the outcome, without repeats, in policy order. They are all true (`facts`)
-    or all in doubt (`doubts`): a doubt decides only where it makes the outcome more severe than what is certain.
-    missing: what unresolved rules and rows read and nobody knows: inputs, fields such as `device.score`, and signals of
-    which nothing is known that a rule reads.
+    or all in doubt (`doubts`): a doubt decides only where it makes the outcome more severe than what is certain. A rule
+    that is true is in doubt where an excuse of it is unknown.
+    missing: what unresolved rules and rows, and unknown excuses of what would count, read and nobody knows: inputs,
+    fields such as `device.score`, and signals of which nothing is known that a rule reads.
     score: the scorecard's total as (lowest, highest) in points, None without a scorecard.
     waived: what would have made the outcome worse by the policy's `when_unknown`, but for a waiver: ids of unresolved
     rules, and `scorecard`.
     problems: fields that came with a value of the wrong type, range or vocabulary: (name, what was wrong).
+    excused: what does not count because an excuse is true: ids of rules that are true or unknown, and `scorecard` where
+    its total is, or may be, in the band of review.
+    ask: the steps that what decided asks for next, in the order of the policy's `steps:`; no part of the outcome.
     """
 
     outcome: Outcome
@@ -261,6 +265,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     score: tuple[int, int] | None = None
     waived: tuple[str, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
+    excused: tuple[str, ...] = ()
+    ask: tuple[str, ...] = ()
 
     @property
     def settled(self) -> bool:

@@ -14,7 +14,7 @@ PASS, REVIEW, REJECT = Outcome
 
 
 def truths(policy: Policy, given: Mapping[str, object], now: datetime | None) -> tuple[dict[str, object], list[object]]:
-    """Return every slot's and variable's value, and the truth of each rule, then each row."""
+    """Return every slot's and variable's value, and the truth of each rule, then each row, then each excuse."""
     typed = policy.typed
     values = dict(policy.read(given, now=now).values)
     values |= {f"lists.{name}": members for name, members in typed.lists.items()}
@@ -22,6 +22,7 @@ def truths(policy: Policy, given: Mapping[str, object], now: datetime | None) ->
         values[name] = _value(node, values)
     rows = typed.scorecard.rows if typed.scorecard else ()
     conditions = [rule.condition for rule in typed.rules] + [row.condition for row in rows]
+    conditions += [excuse.condition for excuse in typed.excuses]
     return values, [_value(node, values) for node in conditions]
 
 
@@ -52,18 +53,33 @@ def verdict(policy: Policy, given: Mapping[str, object], now: datetime | None = 
         signals = [typed.signals[owner].when_unknown if owner in typed.signals else None for owner in owners]
         return max((typed.when_unknown if said is None else said for said in signals), default=typed.when_unknown)
 
-    rules = list(zip(typed.rules, answers, strict=False))
-    lower = max((rule.outcome for rule, truth in rules if truth is True), default=PASS)
+    every = list(zip(typed.rules, answers, strict=False))
+    excuses = list(zip(typed.excuses, answers[len(answers) - len(typed.excuses) :], strict=True))
+
+    def excuse_of(covered: list[object]) -> object:
+        """Return whether something is excused: True, False, or None where it is unknown."""
+        return True if True in covered else None if None in covered else False
+
+    excusing = {
+        rule.id: excuse_of([truth for excuse, truth in excuses if rule.id in excuse.covers]) for rule in typed.rules
+    }
+    excused = [rule.id for rule, truth in every if truth is not False and excusing[rule.id] is True]
+    rules = [(rule, truth) for rule, truth in every if rule.id not in excused]
+    counting = [rule for rule, truth in rules if truth is True]
+    lower = max((rule.outcome for rule in counting if excusing[rule.id] is False), default=PASS)
     upper = max((rule.outcome for rule, truth in rules if truth is not False), default=PASS)
     doubts = [(rule, in_force(rule.when_unknown, rule.condition)) for rule, truth in rules if truth is None]
-    outcome = max([lower, *(min(rule.outcome, doubt) for rule, doubt in doubts)])
+    outcome = max([PASS, *(rule.outcome for rule in counting), *(min(rule.outcome, doubt) for rule, doubt in doubts)])
     score = None
     doubted = [rule.condition for rule, _ in doubts]
+    touched = {rule.id for rule, truth in rules if truth is not False and excusing[rule.id] is None}
+    band_excuse: object = excuse_of([truth for excuse, truth in excuses if excuse.band])
+    is_band = False
     reasons: list[str] = []
     card_outcome = PASS
     card = typed.scorecard
     if card is not None:
-        rows = list(zip(card.rows, answers[len(typed.rules) :], strict=True))
+        rows = list(zip(card.rows, answers[len(typed.rules) :], strict=False))
         sure = sum(row.points for row, truth in rows if truth is True)
         open_rows = [row for row, truth in rows if truth is None]
         score = (
@@ -76,11 +92,19 @@ def verdict(policy: Policy, given: Mapping[str, object], now: datetime | None = 
                 return REJECT
             return REVIEW if card.review is not None and total >= card.review else PASS
 
-        low, high = band(score[0]), band(score[1])
+        is_band = REVIEW in {band(total) for total in range(score[0], score[1] + 1)}
+        if is_band and band_excuse is True:
+            excused.append("scorecard")
+
+        def with_excuse(one: Outcome) -> Outcome:
+            return PASS if one == REVIEW and band_excuse is True else one
+
+        low, high = with_excuse(band(score[0])), with_excuse(band(score[1]))
         card_outcome = low
         if low != high:
             worth = max(in_force(card.when_unknown, row.condition) for row in open_rows)
             card_outcome = max(low, min(high, worth))
+        low = PASS if low == REVIEW and band_excuse is None else low
         lower, upper, outcome = max(lower, low), max(upper, high), max(outcome, card_outcome)
         doubted += [row.condition for row in open_rows]
         card_decides = card_outcome == outcome and (low == outcome or lower < outcome)
@@ -88,13 +112,27 @@ def verdict(policy: Policy, given: Mapping[str, object], now: datetime | None = 
     if card is not None and outcome < min(high, typed.when_unknown):
         waived.append("scorecard")
     if outcome > PASS:
-        sure_rules = [rule for rule, truth in rules if truth is True and rule.outcome == outcome]
+        sure_rules = [
+            rule for rule in counting if rule.outcome == outcome and (excusing[rule.id] is False or outcome > lower)
+        ]
         open_rules = [rule for rule, doubt in doubts if min(rule.outcome, doubt) == outcome and outcome > lower]
         deciding = {id(rule) for rule in sure_rules + open_rules}
         reasons = [rule.reason for rule in typed.rules if id(rule) in deciding]
         if card is not None and card_decides:
             reasons.append(card.reason)
-    conditions = [rule.condition for rule in typed.rules] + [row.condition for row in (card.rows if card else ())]
+    doubted += [
+        excuse.condition
+        for excuse, truth in excuses
+        if truth is None and (excuse.covers & touched or (excuse.band and is_band and band_excuse is None))
+    ]
+    ask: set[str] = set()
+    if outcome > PASS:
+        for rule in sure_rules + open_rules:
+            ask |= set(rule.ask)
+        if card is not None and card_decides:
+            certain = {outcome} if outcome == low else {one for one in (REVIEW, REJECT) if low < one <= high}
+            ask |= {step for one in certain for step in card.ask.get(one, ())}
+    conditions = [part.condition for part in (*typed.rules, *(card.rows if card else ()), *typed.excuses)]
     read = set().union(*(_slots(policy, node) for node in conditions))
     lost = set().union(*(_slots(policy, node) & unknown for node in doubted), set())
     wholly = {slot.split(".")[0] for slot in lost} - {slot.split(".")[0] for slot in read - unknown}
@@ -103,10 +141,12 @@ def verdict(policy: Policy, given: Mapping[str, object], now: datetime | None = 
         outcome=outcome,
         lower=lower,
         upper=upper,
-        matched=tuple(rule.id for rule, truth in rules if truth is True),
-        unresolved=tuple(rule.id for rule, truth in rules if truth is None),
+        matched=tuple(rule.id for rule, truth in every if truth is True),
+        unresolved=tuple(rule.id for rule, truth in every if truth is None),
         reasons=tuple(dict.fromkeys(reasons)),
         missing=tuple(sorted(missing)),
         score=score,
         waived=tuple(waived),
+        excused=tuple(excused),
+        ask=tuple(step for step in typed.steps if step in ask),
     )

@@ -95,18 +95,39 @@ def policies(draw: DrawFn, *, waivers: bool = True) -> Policy:
     text += '  total: "count + (risky ? 1 : 2)"\nrules:\n'
     few = draw(st.lists(st.sampled_from(ATOMS), min_size=1, max_size=6))
     condition = conditions(draw(st.sampled_from((few, few, few, list(ATOMS)))))
+    covered: list[str] = []
+    steps = draw(st.lists(st.sampled_from(("document", "liveness", "call")), max_size=3, unique=True))
+    text = text.replace("rules:\n", f"steps: {{{', '.join(f'{step}: Next' for step in steps)}}}\nrules:\n")
+
+    def ask() -> str:
+        asked = draw(st.lists(st.sampled_from(steps), max_size=2)) if steps and waivers else []
+        return f"[{', '.join(asked)}]" if asked else ""
+
     for at in range(draw(st.integers(1, 8))):
         outcome = draw(st.sampled_from(("review", "reject")))
+        covered += [f"r{at}"] if outcome == "review" else []
         text += f"  - id: r{at}\n    when: '{draw(condition)}'\n    then: {outcome}\n"
         if draw(st.integers(0, 3)) == 0:
             text += f"    unless: '{draw(condition)}'\n"
         text += f"   {when()}\n" if waivers else ""
+        text += f"    ask: {asked}\n" if (asked := ask()) else ""
     if draw(st.booleans()):
+        covered.append("scorecard")
         text += "scorecard:\n  points:\n"
         for _ in range(draw(st.integers(1, 4))):
             text += f"    - when: '{draw(condition)}'\n      add: {draw(st.integers(-3, 5))}\n"
-        text += f"  bands: {{review: {draw(st.integers(-1, 4))}, reject: {draw(st.integers(4, 8))}}}\n"
+        review, asked = str(draw(st.integers(-1, 4))), ask()
+        review = f"{{at: {review}, ask: {asked}}}" if asked else review
+        reject, asked = str(draw(st.integers(4, 8))), ask()
+        reject = f"{{at: {reject}, ask: {asked}}}" if asked else reject
+        text += f"  bands: {{review: {review}, reject: {reject}}}\n"
         text += f" {when()}\n" if waivers else ""
+    if draw(st.integers(0, 2)) == 0:
+        text += "excuse:\n"
+        for at in range(draw(st.integers(1, 3))):
+            text += f"  - id: e{at}\n    when: '{draw(condition)}'\n    from: review\n"
+            named = draw(st.lists(st.sampled_from(covered), max_size=2, unique=True)) if covered else []
+            text += f"    rules: [{', '.join(named)}]\n" if named else ""
     return parse_policy(text)
 
 

@@ -190,6 +190,7 @@ def test_explain_data_is_json(policy: Policy) -> None:
         "reason": "FACE_SCORE_FORGERY",
         "truth": True,
         "counts_as": None,
+        "excused": False,
         "unknown": None,
         "message": None,
         "place": "onboarding.yaml:21",

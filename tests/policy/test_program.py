@@ -80,6 +80,8 @@ def small_policies(draw: DrawFn) -> Policy:
         points = draw(st.lists(st.tuples(small_conditions(1), st.integers(-3, 3)), min_size=1, max_size=4))
         rows = ", ".join(f"{{when: '{condition}', add: {add}}}" for condition, add in points)
         text += f"scorecard: {{points: [{rows}], bands: {{review: 1, reject: 3}}}}\n"
+    if draw(st.booleans()):
+        text += f"excuse: {{when: '{draw(small_conditions())}', from: review}}\n"
     return parse_policy(text)
 
 

@@ -19,6 +19,13 @@ from adjudge.policy.policy import Policy
 from adjudge.policy.typed import TypedPolicy
 
 REVIEW, REJECT = Outcome.REVIEW.severity, Outcome.REJECT.severity
+_NONE = "false"
+"""One of no conditions."""
+
+
+def excuse_name(excuse: str) -> str:
+    """Return what reports call an excuse."""
+    return f"excuse:{excuse}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +48,7 @@ class Fallback:
 class PolicySql:
     """A policy in SQL.
 
-    conditions: of its rules, then of the scorecard's rows, over the data's columns.
+    conditions: of its rules, then of the scorecard's rows, then of excuses, over the data's columns.
     lower, upper, outcome: severities 0, 1, 2, over the conditions' columns, a prefix and `c0`, `c1`, …; `low`, `high`:
     totals of the scorecard, or None; `card`: what it alone makes, lower, upper and outcome, or None.
     doubts: columns whose being NULL decides what doubts are worth, `u0`, `u1`, …
@@ -68,9 +75,11 @@ class PolicySql:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What people call the conditions: rules by their ids, rows of the scorecard by their numbers from 1."""
-        rows = range(1, len(self.conditions) - len(self.ids) + 1)
-        return (*self.ids, *(f"scorecard row {number}" for number in rows))
+        """What people call the conditions: rules and excuses by their ids, rows of the scorecard by their numbers."""
+        typed = self.policy.typed
+        rows = range(1, len(typed.scorecard.rows if typed.scorecard is not None else ()) + 1)
+        excuses = (excuse_name(excuse.id) for excuse in typed.excuses)
+        return (*self.ids, *(f"scorecard row {number}" for number in rows), *excuses)
 
     @property
     def bands(self) -> tuple[tuple[str, Outcome, str, str], ...]:
@@ -162,33 +171,62 @@ class _Verdict:
         self.default = typed.when_unknown.severity
         self.reads = [sorted(typed.reads.slots(node)) for node in nodes]
         self.rules = len(typed.rules)
-        open_ = [at for at in range(len(self.reads)) if self._least(at) != self._most(at)]
+        self.rows = len(typed.scorecard.rows) if typed.scorecard is not None else 0
+        open_ = [at for at in range(self.rules + self.rows) if self._least(at) != self._most(at)]
         self.needed = sorted({slot for at in open_ for slot in self.reads[at]})
 
     def any(self, numbers: Iterable[int]) -> str:
         """Whether one of some conditions is true; NULL where none is and one is unknown."""
         texts = [f"{self.prefix}c{at}" for at in numbers]
-        return "(" + " or ".join(texts) + ")" if texts else "false"
+        return "(" + " or ".join(texts) + ")" if texts else _NONE
 
     def of(self, outcome: Outcome) -> list[int]:
         return [at for at, rule in enumerate(self.typed.rules) if rule.outcome is outcome]
 
+    def reviews(self) -> list[tuple[list[int], str]]:
+        """Return the rules of outcome review, together where the same excuses are for them, which follow as SQL."""
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for at in self.of(Outcome.REVIEW):
+            rule = self.typed.rules[at].id
+            groups.setdefault(self._excusing(rule in one.covers for one in self.typed.excuses), []).append(at)
+        return [(rules, self.any(excuses)) for excuses, rules in groups.items()]
+
+    def _excusing(self, covering: Iterable[bool]) -> tuple[int, ...]:
+        """Return the numbers of some excuses. covering: of each, whether it is one of them."""
+        return tuple(at for at, covers in enumerate(covering, self.rules + self.rows) if covers)
+
+    def band_excuse(self) -> str:
+        """Whether the scorecard's band of review is excused; NULL where that is unknown."""
+        return self.any(self._excusing(one.band for one in self.typed.excuses))
+
+    def reviewing(self) -> str:
+        """Whether a rule of outcome review counts; NULL where none does for certain, and one may."""
+        parts = [
+            self.any(rules) if excuse == _NONE else f"({self.any(rules)} and not {excuse})"
+            for rules, excuse in self.reviews()
+        ]
+        return parts[0] if len(parts) == 1 else f"({' or '.join(parts)})" if parts else _NONE
+
     def lower(self) -> str:
-        rejecting, reviewing = self.any(self.of(Outcome.REJECT)), self.any(self.of(Outcome.REVIEW))
-        rules = f"case when {rejecting} then 2 when {reviewing} then 1 else 0 end"
-        return self._with_card(rules, self._band(self.total("low")))
+        rules = f"case when {self.any(self.of(Outcome.REJECT))} then 2 when {self.reviewing()} then 1 else 0 end"
+        return self._with_card(rules, self._card_lower())
 
     def upper(self) -> str:
-        rejecting, reviewing = self.any(self.of(Outcome.REJECT)), self.any(self.of(Outcome.REVIEW))
-        rules = f"case when {rejecting} is not false then 2 when {reviewing} is not false then 1 else 0 end"
-        return self._with_card(rules, self._band(self.total("high")))
+        rejecting = self.any(self.of(Outcome.REJECT))
+        rules = f"case when {rejecting} is not false then 2 when {self.reviewing()} is not false then 1 else 0 end"
+        return self._with_card(rules, self._card_upper())
 
     def outcome(self) -> str:
-        """The worst of what is certain and of what each doubt is worth."""
-        rejecting, reviewing = self.any(self.of(Outcome.REJECT)), self.any(self.of(Outcome.REVIEW))
+        """The worst of what is certain and of what each doubt is worth; an excuse that is unknown excuses nothing."""
+        rejecting = self.any(self.of(Outcome.REJECT))
         steps = [f"when {rejecting} then 2"]
         doubts = {severity: self._doubted(self.of(Outcome.REJECT), severity) for severity in (REVIEW, REJECT)}
-        some = [*doubts[REVIEW], *self._doubted(self.of(Outcome.REVIEW), REVIEW)]
+        some, counting = list(doubts[REVIEW]), []
+        for at, excuse in self.reviews():
+            doubted, open_ = self._doubted(at, REVIEW), "" if excuse == _NONE else f" and {excuse} is not true"
+            counting.append(f"({self.any(at)}{open_})" if open_ else self.any(at))
+            some += [f"(({' or '.join(doubted)}){open_})"] if doubted and open_ else doubted
+        reviewing = counting[0] if len(counting) == 1 else f"({' or '.join(counting)})" if counting else _NONE
         steps += [f"when {' or '.join(doubts[REJECT])} then 2"] if doubts[REJECT] else []
         steps += [f"when {reviewing} then 1"]
         steps += [f"when {' or '.join(some)} then 1"] if some else []
@@ -266,11 +304,23 @@ class _Verdict:
 
     def card(self) -> tuple[str, str, str]:
         """What the scorecard alone makes."""
-        return self._band(self.total("low")), self._band(self.total("high")), self._card_outcome()
+        return self._card_lower(), self._card_upper(), self._card_outcome()
+
+    def _card_lower(self) -> str:
+        """What its lowest total makes, for certain: a review does only where no excuse of it is true or unknown."""
+        low, excuse = self._band(self.total("low")), self.band_excuse()
+        return low if excuse == _NONE else f"case when {low} = 1 and {excuse} is not false then 0 else {low} end"
+
+    def _card_upper(self) -> str:
+        return self._not_excused(self._band(self.total("high")))
+
+    def _not_excused(self, band: str) -> str:
+        excuse = self.band_excuse()
+        return band if excuse == _NONE else f"case when {band} = 1 and {excuse} then 0 else {band} end"
 
     def _card_outcome(self) -> str:
-        rows = list(range(self.rules, len(self.reads)))
-        low, high = self._band(self.total("low")), self._band(self.total("high"))
+        rows = list(range(self.rules, self.rules + self.rows))
+        low, high = self._not_excused(self._band(self.total("low"))), self._card_upper()
         steps = []
         for worth in (REJECT, REVIEW):
             tests = self._doubted(rows, worth)

@@ -47,6 +47,8 @@ _META: Mapping[str, tuple[pa.DataType, Callable[[DecisionBody], object]]] = {
     "reasons": (_TEXTS, attrgetter("verdict.reasons")),
     "missing": (_TEXTS, attrgetter("verdict.missing")),
     "waived": (_TEXTS, attrgetter("verdict.waived")),
+    "excused": (_TEXTS, attrgetter("verdict.excused")),
+    "ask": (_TEXTS, attrgetter("verdict.ask")),
     "duration_ms": (pa.float64(), attrgetter("duration_ms")),
     "cost": (_MONEY, lambda body: body.cost and [(name, float(amount)) for name, amount in body.cost.items()]),
     "face.media_type": (_TEXT, lambda body: body.face and body.face.media_type),

@@ -70,6 +70,7 @@ def _lines(found: Recorded, explanation: Explanation, changes: Counterfactual | 
     if applicant:
         yield str(explanation.verdict.outcome)
         yield from (f"  {text}" for text in explanation.for_applicant or _untold(explanation))
+        yield from (f"  next: {step.text}" for step in explanation.ask if step.text)
     else:
         yield from explanation.render().split("\n")
     if explanation.verdict.outcome is Outcome.PASS:
@@ -95,6 +96,7 @@ def _data(
     if applicant:
         reasons = [{"text": text} for text in explanation.for_applicant]
         shown = {"outcome": whole["outcome"], "in_doubt": bool(explanation.verdict.doubts), "reasons": reasons}
+        shown |= {"ask": whole["ask"]}
     return {
         "decision_id": found.decision.decision_id,
         "policy": found.policy.name,

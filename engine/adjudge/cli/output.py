@@ -83,6 +83,7 @@ def verdict_lines(verdict: Verdict) -> list[str]:
     lines += [_row("unresolved", rule) for rule in verdict.unresolved[:SHOWN_MAX]]
     if len(verdict.unresolved) > SHOWN_MAX:
         lines.append(_row("", f"and {counted(len(verdict.unresolved) - SHOWN_MAX, 'more rule')}"))
+    lines += [_row("excused", rule) for rule in verdict.excused]
     if verdict.missing:
         lines.append(_row("missing", ", ".join(verdict.missing)))
     if not verdict.settled:
@@ -90,6 +91,7 @@ def verdict_lines(verdict: Verdict) -> list[str]:
     if verdict.score is not None:
         low, high = verdict.score
         lines.append(_row("score", str(low) if low == high else f"{low} to {high}"))
+    lines += [_row("next", ", ".join(verdict.ask))] if verdict.ask else []
     return lines
 
 

@@ -45,6 +45,7 @@ def conclude(
         if signal.is_final and signal.status is not SignalStatus.OK and signal.capture_again is None
     ]
     said += [f"the doubt about `{rule}` was waived by the policy" for rule in verdict.waived]
+    said += [f"`{rule}` does not count: the policy excuses it" for rule in verdict.excused]
     return Decision(
         decision_id=decision_id,
         merchant_biz_id=prepared.request.merchant_biz_id,

@@ -49,6 +49,7 @@ class Rule:
     message: what to tell a reviewer, by locale (`en`, `pt-BR`; `""` where the policy names none); `{country}` in it
     stands for the value of a field.
     starts, ends: when the rule is in force, `starts <= now < ends`, aware; None where it always was or will be.
+    ask: names of the steps that it asks for where it decides.
     """
 
     id: str
@@ -62,6 +63,16 @@ class Rule:
     tags: tuple[str, ...] = ()
     starts: datetime | None = None
     ends: datetime | None = None
+    ask: tuple[str, ...] = ()
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What the flow can ask an applicant for next. text: what to tell them, by locale as in `Rule.message`."""
+
+    name: str
+    text: Mapping[str, str] = field(default_factory=dict)
     span: Span
 
 
@@ -105,19 +116,39 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorecard:
-    """Rows of points and the totals from which review and reject begin; None where a band is not used."""
+    """Rows of points and the totals from which review and reject begin; None where a band is not used.
+
+    ask: names of the steps that each band asks for where it decides.
+    """
 
     rows: tuple[Row, ...]
     review: int | None
     reject: int | None
     reason: str = "SCORECARD"
     when_unknown: Outcome | None = None
+    ask: Mapping[Outcome, tuple[str, ...]] = field(default_factory=dict)
 
     def outcome_of(self, total: int) -> Outcome:
         """Return the outcome of the band in which a total lies."""
         if self.reject is not None and total >= self.reject:
             return Outcome.REJECT
         return Outcome.REVIEW if self.review is not None and total >= self.review else Outcome.PASS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excuse:
+    """A condition that takes back reviews while it is true; unknown, it takes back nothing.
+
+    covers: ids of the rules of outcome review that it takes back. band: whether it takes back the scorecard's band of
+    review, too.
+    """
+
+    id: str
+    condition: Node
+    covers: frozenset[str]
+    band: bool
+    description: str = ""
+    span: Span
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: what is found out about it once is kept
@@ -135,6 +166,8 @@ class TypedPolicy:
     built-in lists, by `builtin:` and their name; the log keeps them, so that the policy loads again without them.
     reasons: what the policy says of its reason codes, by code; a code need not be there.
     calibration: by field.
+    excuses: what takes back reviews, in the order of the document.
+    steps: what rules and bands can ask for, by name, in the order of the document.
     """
 
     name: str
@@ -156,12 +189,15 @@ class TypedPolicy:
     functions: Mapping[str, Function] = field(default_factory=dict)
     reasons: Mapping[str, Reason] = field(default_factory=dict)
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
+    excuses: tuple[Excuse, ...] = ()
+    steps: Mapping[str, Step] = field(default_factory=dict)
 
     @cached_property
     def conditions(self) -> tuple[Node, ...]:
-        """The conditions of rules, then those of the scorecard's rows."""
+        """The conditions of rules, then those of the scorecard's rows, then those of excuses."""
         rows = self.scorecard.rows if self.scorecard is not None else ()
-        return (*(rule.condition for rule in self.rules), *(row.condition for row in rows))
+        excuses = (excuse.condition for excuse in self.excuses)
+        return (*(rule.condition for rule in self.rules), *(row.condition for row in rows), *excuses)
 
     @cached_property
     def constants(self) -> Mapping[str, tuple[str, ...]]:

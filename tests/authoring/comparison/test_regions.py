@@ -150,7 +150,7 @@ def rewritten(policy: Policy) -> Policy:
     head, rules = policy.typed.source.text.split("rules:\n", 1)
     rules = re.sub(r"\brisky\b", "(device.score > 70.0 || device.emulator)", rules)
     rules = re.sub(r"\btotal\b", "(count + (device.score > 70.0 || device.emulator ? 1 : 2))", rules)
-    new = parse_policy(f"{head}rules:\n{rules.replace('id: r', 'id: other')}")
+    new = parse_policy(head + "rules:\n" + re.sub(r"\br(\d)\b", r"other\1", rules))
     return Policy(replace(new.typed, rules=new.typed.rules[::-1]), new.functions)
 
 

@@ -477,6 +477,92 @@ scorecard:
 """,
         shown={"flag": True, "trusted": False},
     ),
+    "bands.review": Example(
+        text="""
+inputs: {share: {type: double, range: [0, 1]}}
+scorecard:
+  points: [{when: share > 0.5, add: 20}]
+  bands: {review: {at: 20}}  #+
+  bands: {review: 30}  #-
+""",
+        shown={"share": 0.6},
+    ),
+    "excuse": Example(
+        text="""
+inputs: {flag: bool, good: bool}
+rules:
+  - {id: a, when: flag, then: review}
+scorecard:
+  points: [{when: flag, add: 20}]
+  bands: {review: 20}
+excuse: {when: good, from: review}  #+
+""",
+        shown={"flag": True, "good": True},
+    ),
+    "excuse.unless": Example(
+        text="""
+inputs: {flag: bool, good: bool, share: {type: double, range: [0, 1]}}
+rules:
+  - {id: a, when: flag, then: review}
+excuse:
+  - id: known
+    when: good
+    unless: share > 0.5  #+
+    from: review
+""",
+        shown={"flag": True, "good": True, "share": 0.6},
+    ),
+    "excuse.rules": Example(
+        text="""
+inputs: {flag: bool, good: bool}
+rules:
+  - {id: a, when: flag, then: review}
+  - {id: b, when: flag || good, then: review}
+excuse:
+  when: good
+  from: review
+  rules: [a]  #+
+""",
+        shown={"flag": True, "good": True},
+    ),
+    "excuse.tags": Example(
+        text="""
+inputs: {flag: bool, good: bool}
+rules:
+  - {id: a, when: flag, then: review, tags: [mild]}
+  - {id: b, when: flag || good, then: review}
+excuse:
+  when: good
+  from: review
+  tags: [mild]  #+
+""",
+        shown={"flag": True, "good": True},
+    ),
+    "rule.ask": Example(
+        text="""
+inputs: {flag: bool}
+steps: {document: {en: Please take a picture of your document.}}
+rules:
+  - id: a
+    when: flag
+    then: review
+    ask: [document]  #+
+""",
+        shown={"flag": True},
+        differ="ask",
+    ),
+    "band.ask": Example(
+        text="""
+inputs: {flag: bool}
+steps: {document: Please take a picture of your document., call: We will call you.}
+scorecard:
+  points: [{when: flag, add: 50}]
+  bands: {review: {at: 40, ask: [document, call]}}  #+
+  bands: {review: {at: 40, ask: [call]}}  #-
+""",
+        shown={"flag": True},
+        differ="ask",
+    ),
     "field.range": Example(
         text="""
 inputs:
@@ -565,7 +651,12 @@ TOLD: Mapping[str, str] = {
     "row.when": "shown with `scorecard`",
     "scorecard.points": "shown with `scorecard`",
     "scorecard.bands": "shown with `scorecard`",
-    "bands.review": "shown with `scorecard`",
+    "band.at": "shown with `bands.review`",
+    "excuse.id": "how the excuse is called",
+    "excuse.description": "for people",
+    "excuse.when": "shown with `excuse`",
+    "excuse.from": "shown with `excuse`",
+    "steps": "what can be asked for, and in which order; shown with `rule.ask`",
     "calibration": "when thresholds were last set",
     "calibration.on": "the day",
     "calibration.valid_for": "how long it holds",

@@ -68,6 +68,10 @@ def rule(text: str, uses: str = USES) -> str:
     return HEAD + uses + f"  - {{id: more, {text}}}\n"
 
 
+def excuse(when: str) -> str:
+    return HEAD + USES + f"excuse: {{when: {when}, from: review}}\n"
+
+
 def card(*rows: str) -> str:
     points = "".join(f"    - {{{row}}}\n" for row in rows)
     return HEAD + USES + f"scorecard:\n  points:\n{points}  bands: {{review: 10}}\n"
@@ -178,6 +182,13 @@ EXAMPLES: list[tuple[str, str, str]] = [
         rule("when: count > 3, unless: '!has(share)', then: review"),
         rule("when: count > 3, unless: has(share), then: review"),
     ),
+    (
+        "softening-has",
+        rule("when: '!has(share) ? false : share > 0.5', then: review"),
+        rule("when: '!has(share) ? true : share > 0.5', then: review"),
+    ),
+    ("excuse-of-unknown", excuse("'!has(share)'"), excuse("has(share) && share < 0.1")),
+    ("excuse-of-unknown", excuse("'has(share) ? share < 0.1 : true'"), excuse("'has(share) ? share < 0.1 : false'")),
     ("softening-has", card("when: has(share), add: 5"), card("when: has(share), add: -5")),
     (
         "waiver",

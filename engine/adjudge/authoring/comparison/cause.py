@@ -10,7 +10,7 @@ from adjudge.expr.operators import FLIPPED, NEGATED
 from adjudge.expr.printing import unparse
 from adjudge.model import Outcome
 from adjudge.policy.slots import source_of
-from adjudge.policy.typed import Rule, TypedPolicy
+from adjudge.policy.typed import Excuse, Rule, TypedPolicy
 
 
 def twin_of(rule: Rule, other: TypedPolicy) -> Rule | None:
@@ -41,18 +41,39 @@ def reasons_of_change(
 ) -> Iterator[str]:
     """Yield what a rule reads, directly or not, that means something else now. changed: as `Change.rule` names it."""
     names = _names_read(rule.condition, {**old.variables, **new.variables})
+    yield from (what for what in _parts_read(names) if what in changed)
     owners = dict.fromkeys(map(source_of, names))
-    for what in (
-        *(f"variable {name}" for name in names),
-        *(f"list {name}" for name in map(list_of, names) if name is not None),
-        *(f"input {name}" for name in names),
-        *(f"field {name}" for name in names),
-        *(f"signal {owner}" for owner in owners if in_doubt),
-    ):
-        if what in changed:
-            yield what
+    yield from (what for what in (f"signal {owner}" for owner in owners if in_doubt) if what in changed)
     if in_doubt and rule.when_unknown is None and "when_unknown" in changed:
         yield "when_unknown"
+
+
+def excuses_of(rule: Rule | None, policy: TypedPolicy) -> Iterator[Excuse]:
+    """Yield the excuses of a policy that are for a rule, or for the scorecard's band of review."""
+    for excuse in policy.excuses:
+        if excuse.band if rule is None else rule.id in excuse.covers:
+            yield excuse
+
+
+def excuses_changed(rule: Rule | None, old: TypedPolicy, new: TypedPolicy, changed: Collection[str]) -> Iterator[str]:
+    """Yield the excuses of a rule, or of the scorecard, that came, went, or mean something else now.
+
+    changed: as `Change.rule` names it.
+    """
+    variables = {**old.variables, **new.variables}
+    for excuse in {one.id: one for policy in (old, new) for one in excuses_of(rule, policy)}.values():
+        reads = _parts_read(_names_read(excuse.condition, variables))
+        is_for_both = all(excuse.id in {one.id for one in excuses_of(rule, policy)} for policy in (old, new))
+        if f"excuse {excuse.id}" in changed or not is_for_both or any(what in changed for what in reads):
+            yield f"excuse {excuse.id}"
+
+
+def _parts_read(names: Collection[str]) -> Iterator[str]:
+    """Yield the parts of a policy that some names are of, as `Change.rule` names them."""
+    yield from (f"variable {name}" for name in names)
+    yield from (f"list {name}" for name in map(list_of, names) if name is not None)
+    yield from (f"input {name}" for name in names)
+    yield from (f"field {name}" for name in names)
 
 
 def _names_read(node: Node, variables: Mapping[str, Node]) -> dict[str, None]:

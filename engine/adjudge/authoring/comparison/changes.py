@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from adjudge.expr.printing import unparse
+from adjudge.model import Outcome
 from adjudge.policy.explaining.scorecard_moves import bands_changed, paired
-from adjudge.policy.typed import Row, Rule, Scorecard, TypedPolicy
+from adjudge.policy.typed import Excuse, Row, Rule, Scorecard, TypedPolicy
 from adjudge.values.fields import Field
 from adjudge.values.recorded import form_of
 
@@ -56,19 +57,24 @@ def _changes(old: TypedPolicy, new: TypedPolicy) -> Iterator[Change]:
 
 def _said(rule: Rule) -> str:
     doubt = f", in doubt {rule.when_unknown}" if rule.when_unknown is not None else ""
-    return f"{rule.outcome} when {unparse(rule.condition)}{doubt}, {rule.reason}"
+    asks = f", asks for {', '.join(rule.ask)}" if rule.ask else ""
+    return f"{rule.outcome} when {unparse(rule.condition)}{doubt}, {rule.reason}{asks}"
 
 
 def _parts(old: TypedPolicy, new: TypedPolicy) -> Iterator[tuple[str, str | None, str | None]]:
     yield "when_unknown", str(old.when_unknown), str(new.when_unknown)
     yield "gather", old.gather, new.gather
     yield "explore", f"{old.explore:.2%}", f"{new.explore:.2%}"
+    yield "steps", ", ".join(old.steps) or None, ", ".join(new.steps) or None
     yield from _scorecard(old.scorecard, new.scorecard)
+    one, other = ({excuse.id: _excuse(excuse, policy) for excuse in policy.excuses} for policy in (old, new))
+    for name in dict.fromkeys([*one, *other]):
+        yield f"excuse {name}", one.get(name), other.get(name)
     for name in dict.fromkeys([*old.variables, *new.variables]):
         yield f"variable {name}", _variable(old, name), _variable(new, name)
     for name in dict.fromkeys([*old.lists, *new.lists]):
-        one, other = old.lists.get(name), new.lists.get(name)
-        yield f"list {name}", _listed(one, other), _listed(other, one)
+        here, there = old.lists.get(name), new.lists.get(name)
+        yield f"list {name}", _listed(here, there), _listed(there, here)
     for name in dict.fromkeys([*old.inputs, *new.inputs]):
         yield f"input {name}", _declared(old.inputs, name), _declared(new.inputs, name)
     for name in dict.fromkeys([*old.signals, *new.signals]):
@@ -113,7 +119,13 @@ def _scorecard(old: Scorecard | None, new: Scorecard | None) -> Iterator[tuple[s
         old_start, new_start = (None if start is None else str(start) for start in (before, after))
         yield f"scorecard band {name}", old_start, new_start
     yield "scorecard when_unknown", old.when_unknown, new.when_unknown
+    for band in (Outcome.REVIEW, Outcome.REJECT):
+        yield f"scorecard band {band} asks for", _asked(old, band), _asked(new, band)
     yield "scorecard reason", old.reason, new.reason
+
+
+def _asked(card: Scorecard, band: Outcome) -> str | None:
+    return ", ".join(card.ask[band]) if card.ask.get(band) else None
 
 
 def _row(row: Row | None) -> str | None:
@@ -127,6 +139,15 @@ def _card(card: Scorecard | None) -> str | None:
     doubt = f", in doubt {card.when_unknown}" if card.when_unknown is not None else ""
     bands = [f"{name} {band}" for name, band in (("review", card.review), ("reject", card.reject)) if band is not None]
     return f"{rows}; {', '.join(bands)}{doubt}, {card.reason}"
+
+
+def _excuse(excuse: Excuse, policy: TypedPolicy) -> str:
+    """Return an excuse in words: when it applies, and for what, where not for all."""
+    reviews = {rule.id for rule in policy.rules if rule.outcome is Outcome.REVIEW}
+    band = policy.scorecard is not None and policy.scorecard.review is not None
+    names = [*sorted(excuse.covers), *(["scorecard"] if excuse.band else [])]
+    is_for_all = excuse.covers >= reviews and excuse.band == band
+    return f"when {unparse(excuse.condition)}" + ("" if is_for_all else f", for {', '.join(names) or 'nothing'}")
 
 
 def _listed(values: tuple[str, ...] | None, other: tuple[str, ...] | None) -> str | None:

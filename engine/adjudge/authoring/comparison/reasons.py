@@ -51,10 +51,12 @@ def _differ(before: Verdicts, after: Verdicts, outcome: Outcome) -> Prop:
 def _codes(side: Verdicts, outcome: Outcome) -> dict[str, Prop]:
     """Return the reason codes of an outcome, and whether each is given."""
     given: dict[str, Prop] = {}
-    for rule, truth in zip(side.typed.rules, side.rules, strict=True):
+    for rule, truth, excuse in zip(side.typed.rules, side.rules, side.excusing, strict=True):
         if rule.outcome is outcome:
-            given[rule.reason] = disj(given.get(rule.reason, False), truth.true)
+            given[rule.reason] = disj(given.get(rule.reason, False), conj(truth.true, excuse.false))
     card = side.typed.scorecard
     if card is not None:
-        given[card.reason] = disj(given.get(card.reason, False), exactly(side.total, outcome))
+        total = exactly(side.total, outcome)
+        counts = conj(total, side.band_excuse.false) if outcome is REVIEW else total
+        given[card.reason] = disj(given.get(card.reason, False), counts)
     return given

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from adjudge.authoring.comparison.alike import terms_of_both
-from adjudge.authoring.comparison.cause import condition_of, reasons_of_change, twin_of
+from adjudge.authoring.comparison.cause import condition_of, excuses_changed, reasons_of_change, twin_of
 from adjudge.authoring.comparison.changes import Change, changes
 from adjudge.authoring.comparison.reasons import OtherReasons, other_reasons
 from adjudge.authoring.comparison.worlds import SharedWorlds, input_for_both, shared_worlds
@@ -269,6 +269,8 @@ class _Comparer:
             because = tuple(reasons_of_change(rule, self.old.typed, self.new.typed, self.touched, in_doubt=in_doubt))
             namesake = twin_of(rule, other)
             twin = namesake.outcome if namesake is not None else None
+        if max(old, new) is Outcome.REVIEW:
+            because += tuple(excuses_changed(rule, self.old.typed, self.new.typed, self.touched))
         return Region(
             old=old,
             new=new,

@@ -14,6 +14,7 @@ from adjudge.authoring.policy_tests.cases import KEYS as TEST_KEYS
 from adjudge.policy.loading.document import KEYS, RULE_KEYS, SCORECARD_KEYS
 from adjudge.policy.loading.lookups import LOOKUP_KEYS
 from adjudge.policy.loading.tables import TABLE_KEYS
+from adjudge.policy.loading.excuses import KEYS as EXCUSE_KEYS
 from adjudge.policy.text import yaml
 from adjudge.policy.text.includes import FRAGMENT_KEYS, MERGED
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode
@@ -29,6 +30,8 @@ _ORDERS: dict[Path, Sequence[str]] = {
     ("scorecard", "points", "*"): ("when", "unless", "add"),
     ("tables", "*"): TABLE_KEYS,
     ("lookup", "*"): LOOKUP_KEYS,
+    ("excuse",): EXCUSE_KEYS,
+    ("excuse", "*"): EXCUSE_KEYS,
     ("tests", "*"): CASE_KEYS,
 }
 _ROWS: Sequence[Path] = (
@@ -39,13 +42,13 @@ _ROWS: Sequence[Path] = (
 )
 """What stays on one line, however long, where somebody wrote it on one."""
 _DASH = re.compile(r"#[ ]*- ")
-_NAMED = MERGED
+_NAMED = (*MERGED, "steps")
 
 
 def is_condition(path: Path) -> bool:
     """Whether a scalar at a path is a condition; inputs, fields and parameters may be called `when`, too."""
     if path[-1:] in (("when",), ("unless",)):
-        return path[:-1] in (("rules", "*"), ("scorecard", "points", "*"))
+        return path[:-1] in (("rules", "*"), ("scorecard", "points", "*"), ("excuse",), ("excuse", "*"))
     return len(path) == 2 and path[0] == "variables"
 
 

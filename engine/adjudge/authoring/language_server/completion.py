@@ -12,6 +12,7 @@ from adjudge.authoring.language_server.document import Document
 from adjudge.authoring.language_server.places import Place, place_at
 from adjudge.authoring.schema.keys import OBJECTS, Key
 from adjudge.expr.parse import MACROS
+from adjudge.model import Outcome
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.builtin_lists import BUILTIN
 from adjudge.policy.loading.tables import SAYING
@@ -31,6 +32,9 @@ _OBJECT_AT: Mapping[tuple[str, ...], str] = {
     ("scorecard",): "scorecard",
     ("scorecard", "points"): "row",
     ("scorecard", "bands"): "bands",
+    ("scorecard", "bands", "review"): "band",
+    ("scorecard", "bands", "reject"): "band",
+    ("excuse",): "excuse",
     ("tests",): "test",
 }
 _OBJECT_BELOW: Mapping[str, str] = {
@@ -139,7 +143,20 @@ def _values(place: Place, typed: TypedPolicy | None, catalogue: Catalogue, *, is
             yield Candidate(label=name, kind="value", detail=f"{provider.price} {provider.currency} a call")
     elif key == "builtin":
         yield from (Candidate(label=name, kind="value", detail=f"{len(of)} values") for name, of in BUILTIN.items())
-    elif key in ("rules", "unresolved", "waived", "reasons") and is_test and len(place.path) > 1 and typed is not None:
+    elif key == "from" and inside == ("excuse",):
+        yield Candidate(label="review", kind="value")
+    elif key == "ask" and typed is not None:
+        yield from (Candidate(label=step, kind="value", detail="step") for step in typed.steps)
+    elif inside == ("excuse",) and key in ("rules", "tags") and typed is not None:
+        reviews = [rule for rule in typed.rules if rule.outcome is Outcome.REVIEW]
+        names = [rule.id for rule in reviews] if key == "rules" else [tag for rule in reviews for tag in rule.tags]
+        yield from (Candidate(label=name, kind="value") for name in dict.fromkeys(names))
+    elif (
+        key in ("rules", "unresolved", "waived", "excused", "reasons")
+        and is_test
+        and len(place.path) > 1
+        and typed is not None
+    ):
         names = [rule.reason if key == "reasons" else rule.id for rule in typed.rules]
         yield from (Candidate(label=name, kind="value") for name in dict.fromkeys(names))
     elif key == "by" and inside in (("thresholds",), ("lookup",)) and typed is not None:

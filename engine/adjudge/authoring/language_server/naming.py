@@ -33,7 +33,8 @@ _KEYS: dict[Kind, tuple[Path, ...]] = {
     "signals": (("signals",), ("defaults",), ("tests", "*", "given"), *_FIELDS),
 }
 """By kind: whose keys begin with a name."""
-_OF_RULES = ("rules", "unresolved", "waived")
+_OF_RULES = ("rules", "unresolved", "waived", "excused")
+_RULE_IDS: tuple[Path, ...] = (("rules", "*", "id"), ("excuse", "rules", "*"), ("excuse", "*", "rules", "*"))
 _OF_ROWS = ("expect", "now")
 
 
@@ -79,12 +80,12 @@ def _in_scalar(text: Text, path: Path, symbol: Symbol) -> Iterator[Span]:
     elif _is_row(path[:-1]) and symbol.kind == "lists" and text.value == f"lists.{symbol.name}":
         yield text.span(len("lists."), len(text.value))
     elif symbol.kind == "rule":
-        named = path == ("rules", "*", "id") or (path[:1] == ("tests",) and path[-3:-1] in _expecting(_OF_RULES))
+        named = path in _RULE_IDS or (path[:1] == ("tests",) and path[-3:-1] in _expecting(_OF_RULES))
         if named and text.value == symbol.name:
             yield text.span(0, len(text.value))
     elif is_field and path[:1] == ("tests",) and path[-3:-1] in _expecting(("problems",)):
         yield from _head(text, 0, text.value, symbol)
-    elif is_field and (path[:1] == ("reasons",) or path[:3] == ("rules", "*", "message")):
+    elif is_field and (path[:1] in (("reasons",), ("steps",)) or path[:3] == ("rules", "*", "message")):
         for found in PLACEHOLDER.finditer(text.value):
             if found.group(1):
                 yield from _head(text, found.start(1), found.group(1), symbol)

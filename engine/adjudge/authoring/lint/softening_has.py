@@ -20,7 +20,7 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     rows = typed.scorecard.rows if typed.scorecard is not None else ()
     places += [(row.condition, f"row {at} of the scorecard", row.points > 0) for at, row in enumerate(rows, 1)]
     for condition, where, wanted in places:
-        for node in _needed(subject, condition, wanted):
+        for node in needed(subject, condition, wanted):
             if node.span.start not in seen:
                 seen.add(node.span.start)
                 asked = unparse(node.operand)
@@ -29,7 +29,7 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
                 yield subject.finding(CODE, "warning", message, node.span, hint)
 
 
-def _needed(subject: LintedPolicy, condition: Node, wanted: bool) -> Iterator[Has]:
+def needed(subject: LintedPolicy, condition: Node, wanted: bool) -> Iterator[Has]:
     """Yield the `has` that must be true for a condition to be as wanted."""
     variables = subject.typed.variables
     met: set[tuple[int, bool]] = set()
@@ -46,7 +46,8 @@ def _needed(subject: LintedPolicy, condition: Node, wanted: bool) -> Iterator[Ha
             case Unary(operator="!", operand=operand):
                 ahead.append((operand, not wanted))
             case Conditional(condition=asked, then=then, otherwise=otherwise):
-                softens = otherwise != Literal(value=wanted)  # what holds without it is no softer
-                ahead += [(part, wanted) for part in ((otherwise, then, asked) if softens else (then,))]
+                ahead += [(otherwise, wanted), (then, wanted)]
+                sides = ((then, False), (otherwise, True))  # what holds without it, and how it is asked about then
+                ahead += [(asked, side) for part, side in sides if part != Literal(value=wanted)]
             case Name(name=name) if name in variables:
                 ahead.append((variables[name], wanted))

@@ -21,7 +21,7 @@ from adjudge.source import Source, Span
 from adjudge.values.fields import Field
 from adjudge.values.types import DOUBLE, INT
 
-Kind = Literal["rule", "row", "threshold", "band", "outcome"]
+Kind = Literal["rule", "row", "excuse", "threshold", "band", "outcome"]
 _NEAR = 0.01
 """Just below or above a threshold is within this share of the field's range, or else of the threshold."""
 
@@ -165,6 +165,8 @@ class Tracker:
         card = typed.scorecard
         for at, row in enumerate(card.rows if card is not None else (), 1):
             yield from self._truths("row", f"row {at}", row.condition, row.span)
+        for excuse in typed.excuses:
+            yield from self._truths("excuse", excuse.id, excuse.condition, excuse.span)
         for one in self.boundaries:
             for side in ("just below", *(() if one.between else ("at",)), "just above"):
                 if typed.slots[one.slot].is_within_range(one.beside(side)):
@@ -188,8 +190,8 @@ class Tracker:
         verdict = self.policy.evaluate(given, now=now)
         values = dict(self.policy.read(given, now=now).values)
         found = set(self._of_verdict(verdict))
-        if typed.scorecard is not None:
-            found |= set(self._of_rows(values, verdict))
+        if typed.scorecard is not None or typed.excuses:
+            found |= set(self._of_parts(values, verdict))
         for one in self.boundaries:
             side = one.side(values.get(one.slot))
             if side is not None:
@@ -203,18 +205,23 @@ class Tracker:
             yield Item(kind="rule", name=rule.id, what=what, span=rule.span)
         yield Item(kind="outcome", name="outcome", what=verdict.outcome.value, span=Span(0, 0))
 
-    def _of_rows(self, values: dict[str, object], verdict: Verdict) -> Iterator[Item]:
+    def _of_parts(self, values: dict[str, object], verdict: Verdict) -> Iterator[Item]:
+        """Yield what is tried of rows and excuses, whose truth no verdict tells."""
         typed, card = self.policy.typed, self.policy.typed.scorecard
-        assert card is not None
         values |= typed.constants
         for name, node in typed.variables.items():
             answer = evaluate(node, values, functions=self.policy.functions)
             values[name] = None if isinstance(answer, Unknown) else answer
-        for at, row in enumerate(card.rows, 1):
-            answer = evaluate(row.condition, values, functions=self.policy.functions)
+        parts: list[tuple[Kind, str, Node, Span]] = [
+            ("row", f"row {at}", row.condition, row.span)
+            for at, row in enumerate(card.rows if card is not None else (), 1)
+        ]
+        parts += [("excuse", excuse.id, excuse.condition, excuse.span) for excuse in typed.excuses]
+        for kind, name, condition, span in parts:
+            answer = evaluate(condition, values, functions=self.policy.functions)
             what = "unknown" if isinstance(answer, Unknown) else "true" if answer is True else "false"
-            yield Item(kind="row", name=f"row {at}", what=what, span=row.span)
-        if verdict.score is not None and verdict.score[0] == verdict.score[1]:
+            yield Item(kind=kind, name=name, what=what, span=span)
+        if card is not None and verdict.score is not None and verdict.score[0] == verdict.score[1]:
             band = card.outcome_of(verdict.score[0])
             yield Item(kind="band", name="scorecard", what=f"in {band}", span=card.rows[0].span)
 
@@ -265,4 +272,6 @@ def _near(bound: object, declared: Field) -> int | float | timedelta:
 
 def described(item: Item) -> str:
     """Return an item as the name of a test."""
-    return f"{item.name} {item.what}" if item.kind != "outcome" else f"the outcome {item.what}"
+    if item.kind == "outcome":
+        return f"the outcome {item.what}"
+    return f"the excuse {item.name} {item.what}" if item.kind == "excuse" else f"{item.name} {item.what}"

@@ -26,6 +26,8 @@ KEYS = (
     "reasons",
     "score",
     "waived",
+    "excused",
+    "ask",
     "problems",
 )
 SCORECARD = "scorecard"
@@ -36,7 +38,8 @@ POINTS_MAX = 10**9
 class Expected:
     """What a verdict must be; None for what the test does not say.
 
-    rules, unresolved, waived: ids that must be among the verdict's; none at all where empty.
+    rules, unresolved, waived, excused: ids that must be among the verdict's; none at all where empty.
+    ask: exactly these steps.
     reasons: exactly these codes, in any order. score: lowest and highest total.
     problems: full names of the given values that must be refused.
     """
@@ -50,6 +53,8 @@ class Expected:
     reasons: tuple[str, ...] | None = None
     score: tuple[int, int] | None = None
     waived: tuple[str, ...] | None = None
+    excused: tuple[str, ...] | None = None
+    ask: tuple[str, ...] | None = None
     problems: tuple[str, ...] = ()
 
 
@@ -81,6 +86,8 @@ class ExpectedReader:
             reasons=self.names(entries, "reasons", codes, "test-reason", "reason code"),
             score=self.score(entries["score"][1]) if "score" in entries else None,
             waived=self.names(entries, "waived", [*ids, SCORECARD], "test-rule", "rule"),
+            excused=self.names(entries, "excused", [*ids, SCORECARD], "test-rule", "rule"),
+            ask=self.names(entries, "ask", typed.steps, "test-step", "step"),
             problems=self.problems(entries),
         )
 

@@ -188,7 +188,7 @@ class _Searcher:
         if item.kind == "threshold":
             one = next(b for b in self.tracker.boundaries if (b.name, b.span) == (item.name, item.span))
             yield {one.slot: one.beside(item.what)}
-        elif item.kind in ("rule", "row"):
+        elif item.kind in ("rule", "row", "excuse"):
             node = self.condition(item)
             if item.what == "unknown":
                 slots = sorted(typed.reads.slots(node))
@@ -216,6 +216,8 @@ class _Searcher:
         typed = self.policy.typed
         if item.kind == "rule":
             return next(rule.condition for rule in typed.rules if rule.id == item.name)
+        if item.kind == "excuse":
+            return next(excuse.condition for excuse in typed.excuses if excuse.id == item.name)
         assert typed.scorecard is not None
         return typed.scorecard.rows[int(item.name.removeprefix("row ")) - 1].condition
 

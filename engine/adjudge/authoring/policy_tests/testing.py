@@ -122,7 +122,12 @@ def _failures(policy: TypedPolicy, case: PolicyTest, verdict: Verdict, refused: 
             harder = what != "settled" and wanted > got
             meant = (rule.id for rule in policy.rules if harder and rule.outcome == wanted)
             yield unmet(what, _said(wanted), _said(got), meant)
-    for what, had in (("rules", verdict.matched), ("unresolved", verdict.unresolved), ("waived", verdict.waived)):
+    for what, had in (
+        ("rules", verdict.matched),
+        ("unresolved", verdict.unresolved),
+        ("waived", verdict.waived),
+        ("excused", verdict.excused),
+    ):
         ids: tuple[str, ...] | None = getattr(expected, what)
         if ids == () and had:
             yield Failure(what=what, expected="none", actual=_listed(had), rules=had)
@@ -133,6 +138,8 @@ def _failures(policy: TypedPolicy, case: PolicyTest, verdict: Verdict, refused: 
         lacking_reasons = set(expected.reasons) - set(verdict.reasons)
         meant = (rule.id for rule in policy.rules if rule.reason in lacking_reasons)
         yield unmet("reasons", _listed(expected.reasons), _listed(verdict.reasons), meant)
+    if expected.ask is not None and set(expected.ask) != set(verdict.ask):
+        yield unmet("ask", _listed(expected.ask), _listed(verdict.ask), ())
     if expected.score is not None and expected.score != verdict.score:
         yield Failure(what="score", expected=_range(expected.score), actual=_range(verdict.score or (0, 0)))
     taken = [name for name in expected.problems if not any(is_within(one, name) for one in refused)]

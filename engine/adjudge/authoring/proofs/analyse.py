@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from adjudge.authoring.proofs.apart import Ended, apart, here
+from adjudge.authoring.proofs.excuses import excuse_findings
 from adjudge.authoring.proofs.finding import ProofFinding
 from adjudge.authoring.proofs.forces import Force, forces
 from adjudge.authoring.proofs.idle_part import idle_parts
@@ -75,7 +76,7 @@ def proofs(policy: Policy, *, timeout_s: float, total_s: float) -> Iterator[Proo
         dead.update(finding.rules if finding.code != "not-proved" else ())
         yield finding
     questions: dict[str, Callable[[], Iterable[ProofFinding]]] = {
-        "never-true": lambda: (),
+        "never-true": lambda: excuse_findings(subject),
         "shadowed": lambda: shadowed_rules(subject, frozenset(dead)),
         "idle-part": lambda: idle_parts(subject, frozenset(dead)),
         "band-unreachable": lambda: scorecard_findings(subject),

@@ -8,10 +8,11 @@ from adjudge.policy.policy import Policy
 
 
 def contributions(policy: Policy, found: Input) -> dict[str, Outcome]:
-    """Return the outcomes of the rules that are true or in doubt: in doubt, what the doubt is worth."""
+    """Return the outcomes of the rules that count: of those that are in doubt, what the doubt is worth."""
     typed = policy.typed
     verdict = policy.evaluate(found.given, now=found.now)
-    matched, unresolved = set(verdict.matched), set(verdict.unresolved)
+    excused = frozenset(verdict.excused)
+    matched, unresolved = set(verdict.matched) - excused, set(verdict.unresolved) - excused
     values = policy.read(found.given, now=found.now).values if unresolved else {}
     outcomes = {}
     for rule in typed.rules:

@@ -72,8 +72,8 @@ def _alone(subject: ProvedPolicy, kept: frozenset[str], slot: str, outcome: Outc
     alone = Translator(
         replace(subject.world, slots=slots, name=f"only {slot} "), before.variables, before.lists, before.functions
     )
-    card = typed.scorecard
-    if card is not None and any(subject.reads(row.condition) & kept for row in card.rows):
+    rows = typed.scorecard.rows if typed.scorecard is not None else ()
+    if typed.excuses or any(subject.reads(row.condition) & kept for row in rows):
         claim = verdicts_of(typed, alone).lower.of(outcome)
     else:
         claim = any_of(alone.truth(rule.condition).true for rule in rules)  # mostly False already, without a solver

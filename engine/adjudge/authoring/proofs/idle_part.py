@@ -31,6 +31,8 @@ def idle_parts(subject: ProvedPolicy, dead: frozenset[str]) -> Iterator[ProofFin
             yield from _in(subject, rule.condition, f"`{rule.id}`", rule)
     for at, row in enumerate(typed.scorecard.rows if typed.scorecard is not None else (), 1):
         yield from _in(subject, row.condition, f"row {at} of the scorecard", None)
+    for excuse in typed.excuses:
+        yield from _in(subject, excuse.condition, f"the excuse `{excuse.id}`", None)
 
 
 def _in(subject: ProvedPolicy, node: Node, where: str, rule: Rule | None) -> Iterator[ProofFinding]:

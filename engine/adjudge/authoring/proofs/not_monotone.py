@@ -62,6 +62,7 @@ def _only_grows(subject: ProvedPolicy, slot: str, declared: Field) -> bool:
     rows = typed.scorecard.rows if typed.scorecard is not None else ()
     grows = {"higher": (">", ">="), "lower": ("<", "<=")}.get(declared.riskier or "", ())
     conditions = [(rule.condition, True) for rule in typed.rules] + [(row.condition, row.points > 0) for row in rows]
+    conditions += [(excuse.condition, False) for excuse in typed.excuses]
 
     parts = _parts(subject, slot)
     found: dict[tuple[str, bool], bool] = {}

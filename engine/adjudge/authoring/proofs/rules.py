@@ -87,6 +87,7 @@ def _decides_alone(subject: ProvedPolicy, rule: Rule) -> bool:
     """Whether an input that was looked at shows that a rule matters: nothing is in doubt, and all else is softer."""
     return any(
         rule.id in verdict.matched
+        and not verdict.excused
         and verdict.settled
         and not verdict.unresolved
         and verdict.outcome is rule.outcome

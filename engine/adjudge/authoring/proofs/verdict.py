@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import z3
 
 from adjudge.expr.nodes import Node
-from adjudge.expr.smt.logic import Prop, any_of, conj, disj, formula, neg
+from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, formula, neg
 from adjudge.expr.smt.terms import Truth
 from adjudge.expr.smt.translate import Translator
 from adjudge.model import Outcome
@@ -34,6 +34,8 @@ class AtLeast:
 
 
 NOTHING = AtLeast(False, False)
+NOT_EXCUSED = Truth(False, True)
+"""That no excuse is for something."""
 
 
 def worst(outcomes: Iterable[AtLeast]) -> AtLeast:
@@ -46,13 +48,17 @@ def worst(outcomes: Iterable[AtLeast]) -> AtLeast:
 class Verdicts:
     """What a policy says, in one world.
 
-    rules, rows: their truth. parts: what each rule alone makes of the outcome; `card` what the scorecard does, and
-    `total` what its lowest total comes to.
+    rules, rows, excuses: their truth. excusing: of each rule, whether it is excused; `band_excuse` of the scorecard's
+    band of review. parts: what each rule alone makes of the outcome; `card` what the scorecard does, and `total` what
+    its lowest total comes to, excused or not.
     """
 
     typed: TypedPolicy
     rules: tuple[Truth, ...]
     rows: tuple[Truth, ...]
+    excuses: tuple[Truth, ...]
+    excusing: tuple[Truth, ...]
+    band_excuse: Truth
     parts: tuple[AtLeast, ...]
     card: AtLeast
     total: AtLeast
@@ -65,8 +71,10 @@ class Verdicts:
     @property
     def lower(self) -> AtLeast:
         """The most severe outcome that is certain."""
-        certain = [_where(truth.true, rule.outcome) for rule, truth in zip(self.typed.rules, self.rules, strict=True)]
-        return worst([*certain, self.total])
+        parts = zip(self.typed.rules, self.rules, self.excusing, strict=True)
+        certain = [_where(conj(truth.true, excuse.false), rule.outcome) for rule, truth, excuse in parts]
+        total = AtLeast(disj(self.total.reject, conj(self.total.review, self.band_excuse.false)), self.total.reject)
+        return worst([*certain, total])
 
 
 def verdicts_of(
@@ -92,30 +100,39 @@ class _Judge:
             like.rules[at] if like is not None and at in self.same else self.translator.truth(rule.condition)
             for at, rule in enumerate(typed.rules)
         )
+        excuses = tuple(self.translator.truth(excuse.condition) for excuse in typed.excuses)
+        excusing = tuple(_any(excuses, (rule.id in one.covers for one in typed.excuses)) for rule in typed.rules)
+        band_excuse = _any(excuses, (one.band for one in typed.excuses))
         parts = tuple(
             like.parts[at]
-            if like is not None and at in self.same
-            else self.part(rule.outcome, rules[at], self.worth(rule.when_unknown, rule.condition))
+            if like is not None and at in self.same and excusing[at] is NOT_EXCUSED
+            else self.part(rule.outcome, rules[at], excusing[at], self.worth(rule.when_unknown, rule.condition))
             for at, rule in enumerate(typed.rules)
         )
         rows: tuple[Truth, ...] = ()
         card = low = NOTHING
         if typed.scorecard is not None:
             rows = tuple(self.translator.truth(row.condition) for row in typed.scorecard.rows)
-            low, card = self.scorecard(typed.scorecard.rows, rows)
+            low, card = self.scorecard(typed.scorecard.rows, rows, band_excuse)
         return Verdicts(
             typed=typed,
             rules=rules,
             rows=rows,
+            excuses=excuses,
+            excusing=excusing,
+            band_excuse=band_excuse,
             parts=parts,
             card=card,
             total=low,
         )
 
-    def part(self, outcome: Outcome, truth: Truth, worth: AtLeast) -> AtLeast:
-        """Return what a rule makes of the outcome: its own where it is true, in doubt what doubt is worth."""
+    def part(self, outcome: Outcome, truth: Truth, excuse: Truth, worth: AtLeast) -> AtLeast:
+        """Return what a rule makes of the outcome: its own where it is true, in doubt what doubt is worth.
+
+        Nothing where it is excused for certain; an excuse that is unknown excuses nothing.
+        """
         doubt = neg(truth.known)
-        review = disj(truth.true, conj(doubt, worth.review))
+        review = conj(disj(truth.true, conj(doubt, worth.review)), neg(excuse.true))
         reject = disj(truth.true, conj(doubt, worth.reject)) if outcome is REJECT else False
         return AtLeast(review, reject)
 
@@ -136,7 +153,7 @@ class _Judge:
 
         return AtLeast(at_least(REVIEW), at_least(REJECT))
 
-    def scorecard(self, rows: tuple[Row, ...], truths: tuple[Truth, ...]) -> tuple[AtLeast, AtLeast]:
+    def scorecard(self, rows: tuple[Row, ...], truths: tuple[Truth, ...], excuse: Truth) -> tuple[AtLeast, AtLeast]:
         """Return the outcome of the lowest total, and what the scorecard makes of the verdict's."""
         card = self.typed.scorecard
         assert card is not None
@@ -154,8 +171,11 @@ class _Judge:
             for truth, worth in zip(truths, worths, strict=True)
         ]
         doubt = worst(doubts)
-        capped = AtLeast(conj(upper.review, doubt.review), conj(upper.reject, doubt.reject))
-        return lower, worst([lower, capped])
+        counted, may_count = (
+            AtLeast(disj(end.reject, conj(end.review, neg(excuse.true))), end.reject) for end in (lower, upper)
+        )
+        capped = AtLeast(conj(may_count.review, doubt.review), conj(may_count.reject, doubt.reject))
+        return lower, worst([counted, capped])
 
 
 def _total(rows: tuple[Row, ...], truths: tuple[Truth, ...], *, lowest: bool) -> z3.ArithRef:
@@ -165,6 +185,14 @@ def _total(rows: tuple[Row, ...], truths: tuple[Truth, ...], *, lowest: bool) ->
         counts = neg(truth.false) if counts_in_doubt else truth.true
         terms.append(z3.If(formula(counts), row.points, 0))
     return z3.Sum(terms)
+
+
+def _any(excuses: tuple[Truth, ...], covering: Iterable[bool]) -> Truth:
+    """Return whether one of some excuses is true. covering: of each, whether it is one of them."""
+    some = [excuse for excuse, covers in zip(excuses, covering, strict=True) if covers]
+    if not some:
+        return NOT_EXCUSED
+    return Truth(any_of(excuse.true for excuse in some), all_of(excuse.false for excuse in some))
 
 
 def _where(condition: Prop, outcome: Outcome) -> AtLeast:

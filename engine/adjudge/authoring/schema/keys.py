@@ -14,6 +14,7 @@ TEXTS: Mapping[str, Any] = {
     "oneOf": [TEXT, {"type": "object", "additionalProperties": TEXT, "propertyNames": {"pattern": "^[a-z]{2,3}(-|$)"}}]
 }
 REASON: Mapping[str, Any] = {"type": "string", "pattern": "^[A-Z][A-Z0-9_]{0,99}$"}
+STEPS: Mapping[str, Any] = {"type": "array", "items": TEXT, "minItems": 1}
 DURATION: Mapping[str, Any] = {"type": "string"}
 MOMENT: Mapping[str, Any] = {"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}"}
 
@@ -129,6 +130,18 @@ POLICY: Mapping[str, Key] = {
         meaning="small signs that count only together",
         example='{points: [{when: country == "KP", add: 40}], bands: {review: 40}}',
     ),
+    "excuse": Key(
+        said="excuse, or list of them",
+        schema={"anyOf": [_ref("excuse"), {"type": "array", "items": _ref("excuse")}]},
+        meaning="what takes back reviews, and never a reject",
+        example="{when: share < 0.1, from: review}",
+    ),
+    "steps": Key(
+        said="texts by name",
+        schema={**_by_name(TEXTS), "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]*$"}},
+        meaning="what can be asked of an applicant next, in this order; a text, or texts by locale",
+        example="{document: {en: Please take a picture of your document.}}",
+    ),
     "reasons": Key(
         said="by reason code",
         schema={**_by_name(_ref("reason")), "propertyNames": REASON},
@@ -174,6 +187,12 @@ RULE: Mapping[str, Key] = {
         schema=TEXTS,
         meaning="what reviewers are told; `{field}` is a value",
         example="from {country}",
+    ),
+    "ask": Key(
+        said="steps",
+        schema=STEPS,
+        meaning="what to ask for next, where the rule decides; never changes the outcome",
+        example="[document]",
     ),
     "tags": Key(
         said="names",
@@ -250,9 +269,50 @@ ROW: Mapping[str, Key] = {
     ),
 }
 
+_BEGINS: Mapping[str, Any] = {"anyOf": [{"type": "integer"}, _ref("band")]}
+
 BANDS: Mapping[str, Key] = {
-    "review": Key(said="integer", schema={"type": "integer"}, meaning="the total at which review begins", example="40"),
-    "reject": Key(said="integer", schema={"type": "integer"}, meaning="the total at which reject begins", example="80"),
+    "review": Key(said="integer, or band", schema=_BEGINS, meaning="the total at which review begins", example="40"),
+    "reject": Key(said="integer, or band", schema=_BEGINS, meaning="the total at which reject begins", example="80"),
+}
+
+BAND: Mapping[str, Key] = {
+    "at": Key(said="integer", schema={"type": "integer"}, meaning="the total", example="40", needed=True),
+    "ask": Key(said="steps", schema=STEPS, meaning="as for a rule", example="[document]"),
+}
+
+EXCUSE: Mapping[str, Key] = {
+    "id": Key(
+        said="name",
+        schema={"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9._-]{0,99}$"},
+        meaning="unique among excuses; `excuse`, or `excuse-1` and so on, by default",
+        example="known-good",
+    ),
+    "description": Key(said="text", schema=TEXT, meaning="for people", example="Why it is there"),
+    "when": Key(
+        said="condition",
+        schema=CONDITION,
+        meaning="a bool; unknown, it excuses nothing",
+        example="share < 0.1",
+        needed=True,
+    ),
+    "unless": Key(
+        said="condition", schema=CONDITION, meaning="the exception: `when && !unless`", example='country == "KP"'
+    ),
+    "from": Key(
+        said="`review`",
+        schema={"const": "review"},
+        meaning="what it takes back: reviews, and never a reject",
+        example="review",
+        needed=True,
+    ),
+    "rules": Key(
+        said="ids",
+        schema=STEPS,
+        meaning="for these rules only; `scorecard` is the scorecard's band of review",
+        example="[small-share]",
+    ),
+    "tags": Key(said="tags", schema=STEPS, meaning="for rules with one of these tags only", example="[aml]"),
 }
 
 REASON_KEYS: Mapping[str, Key] = {
@@ -406,6 +466,8 @@ OBJECTS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
     "scorecard": ("The scorecard", SCORECARD),
     "row": ("A row, under `points`", ROW),
     "bands": ("The bands", BANDS),
+    "band": ("A band, under `bands`", BAND),
+    "excuse": ("An excuse, under `excuse`", EXCUSE),
     "reason": ("A reason, under `reasons`", REASON_KEYS),
     "calibration": ("A calibration, under `calibration`", CALIBRATION),
     "list": ("A list, under `lists`; or `[a, b]`", LIST),

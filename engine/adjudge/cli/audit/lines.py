@@ -17,8 +17,8 @@ from adjudge.model import SignalStatus
 
 COLUMNS = (
     "seq", "kind", "at", "decision_id", "merchant_biz_id", "policy", "policy_digest", "outcome", "status", "supersedes",
-    "reasons", "matched", "unresolved", "waived", "missing", "unknown", "cost", "signal", "provider", "stage", "billed",
-    "price", "label", "found_on", "source", "names", "by", "reason",
+    "reasons", "matched", "unresolved", "waived", "excused", "missing", "unknown", "cost", "signal", "provider",
+    "stage", "billed", "price", "label", "found_on", "source", "names", "by", "reason",
 )  # fmt: skip
 """Of the table: one row for each record, in which what a kind does not have is empty."""
 
@@ -101,7 +101,7 @@ def row(record: Record, body: msgspec.Struct | None) -> Mapping[str, object]:
     if isinstance(body, DecisionBody):
         verdict = body.verdict
         cells |= {name: getattr(verdict, name) for name in ("outcome", "reasons", "matched", "unresolved", "waived",
-                                                            "missing")}  # fmt: skip
+                                                            "excused", "missing")}  # fmt: skip
         lost = (SignalStatus.OK, SignalStatus.SKIPPED)
         cells["unknown"] = tuple(name for name, signal in body.signals.items() if signal.status not in lost)
         cells["cost"] = tuple(f"{amount} {currency}" for currency, amount in body.cost.items())

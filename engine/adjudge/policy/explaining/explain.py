@@ -10,7 +10,15 @@ from adjudge.expr.nodes import Comprehension, Name, Node, children, joined_condi
 from adjudge.expr.printing import unparse
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.model import Outcome, Verdict
-from adjudge.policy.explaining.explanation import HIDDEN, Explained, Explanation, GivenReason, Part, shown
+from adjudge.policy.explaining.explanation import (
+    HIDDEN,
+    Explained,
+    Explanation,
+    GivenReason,
+    GivenStep,
+    Part,
+    shown,
+)
 from adjudge.policy.explaining.messages import filled, in_locale
 from adjudge.policy.slots import Slots
 from adjudge.policy.typed import TypedPolicy
@@ -90,6 +98,10 @@ class _Explainer:
                 self.explained(f"row {at}", "row", row.condition, row.span, points=row.points)
                 for at, row in enumerate(card.rows if card else (), 1)
             ),
+            excuses=tuple(
+                self.explained(excuse.id, "excuse", excuse.condition, excuse.span) for excuse in self.typed.excuses
+            ),
+            ask=tuple(GivenStep(name=name, text=self.text(self.typed.steps[name].text)) for name in self.verdict.ask),
         )
 
     def reasons(self) -> tuple[GivenReason, ...]:
@@ -119,7 +131,7 @@ class _Explainer:
     def explained(
         self,
         name: str,
-        kind: Literal["rule", "threshold", "table", "row"],
+        kind: Literal["rule", "threshold", "table", "row", "excuse"],
         node: Node,
         span: Span,
         *,
@@ -132,7 +144,10 @@ class _Explainer:
         self.told_of = []
         condition = self.part(node)
         truth = condition.value if isinstance(condition.value, bool) else None
-        counts_as = min(outcome, own or self.doubt(node)) if outcome is not None and truth is None else None
+        excused = outcome is not None and name in self.verdict.excused
+        counts_as = None
+        if outcome is not None and truth is None and not excused:
+            counts_as = min(outcome, own or self.doubt(node))
         return Explained(
             id=name,
             kind=kind,
@@ -141,6 +156,7 @@ class _Explainer:
             reason=reason,
             truth=truth,
             counts_as=counts_as,
+            excused=excused,
             message=message,
             condition=condition,
             place=self.place(span),

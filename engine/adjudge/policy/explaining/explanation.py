@@ -45,21 +45,23 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """A rule, or a row of the scorecard.
+    """A rule, a row of the scorecard, or an excuse.
 
-    id: of a rule; `row 1` and so on for rows. outcome: a rule's. points: a row's.
+    id: of a rule or an excuse; `row 1` and so on for rows. outcome: a rule's. points: a row's.
     truth: None where unknown. counts_as: the outcome that an unknown rule is taken for.
+    excused: whether a rule does not count because an excuse of it is true.
     message: what the policy tells a reviewer where the rule is true or in doubt, in the reader's locale.
     place: file and line. spans: where it stands in the policy.
     """
 
     id: str
-    kind: Literal["rule", "threshold", "table", "row"]
+    kind: Literal["rule", "threshold", "table", "row", "excuse"]
     outcome: Outcome | None = None
     points: int | None = None
     reason: str | None = None
     truth: bool | None
     counts_as: Outcome | None = None
+    excused: bool = False
     message: str | None = None
     condition: Part
     place: str
@@ -80,6 +82,7 @@ class Explained:
             "reason": self.reason,
             "truth": self.truth,
             "counts_as": self.counts_as.value if self.counts_as else None,
+            "excused": self.excused,
             "unknown": self.why,
             "message": self.message,
             "place": self.place,
@@ -88,8 +91,8 @@ class Explained:
 
     def lines(self) -> Iterator[str]:
         """Yield it as a person reads it: what it is worth, then its condition, deeper parts further in."""
-        worth = f"{self.points:+d} points" if self.points is not None else self.outcome
-        taken = f", taken as {self.counts_as}" if self.counts_as is not None else ""
+        worth = f"{self.points:+d} points" if self.points is not None else self.outcome or "excuses from review"
+        taken = f", taken as {self.counts_as}" if self.counts_as is not None else ", excused" if self.excused else ""
         yield f"{self.id} → {worth}{taken}  ({self.place})"
         if self.message is not None and self.truth is not False:
             yield f"  “{self.message}”" if self.truth else f"  if it is so: “{self.message}”"
@@ -109,16 +112,27 @@ class GivenReason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GivenStep:
+    """A step that is asked for, and what the policy tells an applicant of it in the reader's locale."""
+
+    name: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """A verdict and what led to it.
 
-    reasons: of what decided, the heaviest first. rules, rows: all of them, in the policy's order.
+    reasons: of what decided, the heaviest first. rules, rows, excuses: all of them, in the policy's order.
+    ask: the steps that are asked for next, in the policy's order.
     """
 
     verdict: Verdict
     reasons: tuple[GivenReason, ...] = ()
     rules: tuple[Explained, ...]
     rows: tuple[Explained, ...]
+    excuses: tuple[Explained, ...] = ()
+    ask: tuple[GivenStep, ...] = ()
 
     @property
     def for_applicant(self) -> tuple[str, ...]:
@@ -143,7 +157,8 @@ class Explanation:
         if verdict.score is not None:
             low, high = verdict.score
             lines.append(f"scorecard: {low} points" if low == high else f"scorecard: {low} to {high} points")
-        everything = (*self.rules, *self.rows)
+        lines += [f"next: {step.name}" + (f": {step.text}" if step.text else "") for step in self.ask]
+        everything = (*self.rules, *self.rows, *self.excuses)
         for title, truth in (("true", True), ("unknown", None), ("false", False)):
             found = [one for one in everything if one.truth is truth]
             if not found:
@@ -166,6 +181,8 @@ class Explanation:
             "score": list(self.verdict.score) if self.verdict.score is not None else None,
             "rules": [rule.data() for rule in self.rules],
             "rows": [row.data() for row in self.rows],
+            "excuses": [excuse.data() for excuse in self.excuses],
+            "ask": [{"step": step.name, "text": step.text} for step in self.ask],
         }
 
 

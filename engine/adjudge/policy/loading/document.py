@@ -7,13 +7,16 @@ once there are errors.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from adjudge.errors import nearest
 from adjudge.model import Outcome
+from adjudge.policy.loading.excuses import read_excuses
 from adjudge.policy.loading.forms import Document, Entries, RowForm, RuleForm, ScorecardForm, SignalForm, WhenUnless
 from adjudge.policy.loading.period import read_period
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.loading.remarks import read_tags, read_texts
+from adjudge.policy.loading.steps import read_ask
 from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
@@ -40,6 +43,8 @@ KEYS = (
     "tables",
     "rules",
     "scorecard",
+    "excuse",
+    "steps",
     "reasons",
     "calibration",
 )
@@ -56,12 +61,14 @@ RULE_KEYS = (
     "from",
     "until",
     "message",
+    "ask",
     "tags",
 )
 PERIOD_KEYS = ("from", "until")
 SCORECARD_KEYS = ("points", "bands", "reason", "when_unknown")
 ROW_KEYS = ("when", "unless", "add")
 BAND_KEYS = ("review", "reject")
+BAND_PARTS = ("at", "ask")
 WHEN_BILLING_UNKNOWN = ("unknown", "ask_again")
 CAUGHT = (Outcome.REVIEW, Outcome.REJECT)
 
@@ -100,6 +107,8 @@ def read_document(reader: Reader, root: YamlNode) -> Document | None:
         tables=section("tables", "`tables`"),
         rules=_rules(reader, entries["rules"][1]) if "rules" in entries else (),
         scorecard=_scorecard(reader, *entries["scorecard"]) if "scorecard" in entries else None,
+        excuses=read_excuses(reader, *entries["excuse"]) if "excuse" in entries else (),
+        steps=section("steps", "`steps`"),
         reasons=section("reasons", "`reasons`"),
         calibration=section("calibration", "`calibration`"),
         complete=reader.is_whole and not any(_hides_names(key.text.value, node) for key, node in root.entries),
@@ -224,6 +233,7 @@ def _rules(reader: Reader, node: YamlNode) -> tuple[RuleForm, ...]:
                 period=read_period(reader, first, last, span),
                 message=read_texts(reader, entries["message"][1], "the message") if "message" in entries else {},
                 tags=read_tags(reader, entries["tags"][1]) if "tags" in entries else (),
+                ask=read_ask(reader, entries["ask"][1]) if "ask" in entries else (),
                 span=span,
             )
         )
@@ -261,13 +271,14 @@ def _reason(reader: Reader, entries: Entries) -> str | None:
 
 def _scorecard(reader: Reader, key: Scalar, node: YamlNode) -> ScorecardForm:
     entries = reader.mapping(node, "the scorecard", keys=SCORECARD_KEYS, required=("points", "bands"), at=key.span)
-    review, reject = _bands(reader, *entries["bands"]) if "bands" in entries else (None, None)
+    review, reject, ask = _bands(reader, *entries["bands"]) if "bands" in entries else (None, None, {})
     return ScorecardForm(
         rows=_rows(reader, *entries["points"]) if "points" in entries else (),
         review=review,
         reject=reject,
         reason=_reason(reader, entries) or "SCORECARD",
         when_unknown=_when_unknown(reader, entries),
+        ask=ask,
     )
 
 
@@ -284,14 +295,25 @@ def _rows(reader: Reader, key: Scalar, node: YamlNode) -> tuple[RowForm, ...]:
     return tuple(rows)
 
 
-def _bands(reader: Reader, key: Scalar, node: YamlNode) -> tuple[int | None, int | None]:
+def _bands(
+    reader: Reader, key: Scalar, node: YamlNode
+) -> tuple[int | None, int | None, Mapping[Outcome, tuple[Scalar, ...]]]:
+    """Return where review and reject begin, and what each band asks for."""
     entries = reader.mapping(node, "`bands`", keys=BAND_KEYS, at=key.span)
     if isinstance(node, yaml.Mapping) and not node.entries:
         reader.blame("schema-missing", "`bands` needs `review` or `reject`", key.span)
-    review, reject = (
-        reader.integer(entries[band][1], f"`{band}`", 10**9) if band in entries else None for band in BAND_KEYS
-    )
+    begins: dict[str, int | None] = dict.fromkeys(BAND_KEYS)
+    ask: dict[Outcome, tuple[Scalar, ...]] = {}
+    for band, (name, part) in entries.items():
+        start: YamlNode | None = part
+        if isinstance(part, yaml.Mapping):
+            parts = reader.mapping(part, f"`{band}`", keys=BAND_PARTS, required=("at",), at=name.span)
+            start = parts["at"][1] if "at" in parts else None
+            if "ask" in parts:
+                ask[Outcome(band)] = read_ask(reader, parts["ask"][1])
+        begins[band] = reader.integer(start, f"`{band}`", 10**9) if start is not None else None
+    review, reject = begins["review"], begins["reject"]
     if review is not None and reject is not None and review > reject:
         message = f"review begins at {review}, above reject at {reject}, so it could never be the outcome"
         reader.blame("threshold-order", message, entries["review"][1].span, "swap the two")
-    return review, reject
+    return review, reject, ask

@@ -49,6 +49,7 @@ class RuleForm:
     period: Period
     message: Mapping[str, Scalar]
     tags: tuple[str, ...]
+    ask: tuple[Scalar, ...]
     span: Span
 
 
@@ -70,6 +71,19 @@ class ScorecardForm:
     reject: int | None
     reason: str
     when_unknown: Outcome | None
+    ask: Mapping[Outcome, tuple[Scalar, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExcuseForm:
+    """An excuse as written; `rules` and `tags` are None where it is for all."""
+
+    id: str
+    guard: WhenUnless
+    rules: tuple[Scalar, ...] | None
+    tags: tuple[Scalar, ...] | None
+    description: str
+    span: Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +107,8 @@ class Document:
     tables: Entries
     rules: tuple[RuleForm, ...]
     scorecard: ScorecardForm | None
+    excuses: tuple[ExcuseForm, ...]
+    steps: Entries
     reasons: Entries
     calibration: Entries
     complete: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Literal, cast
 
@@ -15,12 +15,14 @@ from adjudge.policy.loading.calibration import Calibrations
 from adjudge.policy.loading.conditions import Conditions
 from adjudge.policy.loading.declarations import TEXTS, Declarations
 from adjudge.policy.loading.document import POLICY_LANGUAGE, read_document
+from adjudge.policy.loading.excuses import typed_excuses
 from adjudge.policy.loading.forms import Document
 from adjudge.policy.loading.lists import read_lists
 from adjudge.policy.loading.lookups import read_lookups
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.loading.remarks import check_texts, read_reasons
 from adjudge.policy.loading.tables import Tables
+from adjudge.policy.loading.steps import asked, read_steps
 from adjudge.policy.loading.thresholds import Thresholds
 from adjudge.policy.slots import NOW, declare
 from adjudge.policy.text.files import Files
@@ -134,6 +136,7 @@ def _typed(
     )
     thresholds = Thresholds(reader, slots, signals, names, document.complete).read(document.thresholds)
     rows = Tables(reader, slots, names, sheets, document.complete).read(document.tables)
+    steps = read_steps(reader, document.steps, slots)
     rules = tuple(
         Rule(
             id=form.id,
@@ -144,17 +147,19 @@ def _typed(
             description=form.description,
             message=check_texts(reader, form.message, slots),
             tags=form.tags,
+            ask=asked(reader, form.ask, steps),
             starts=form.period.starts,
             ends=form.period.ends,
             span=form.span,
         )
         for form in document.rules
     )
-    scorecard = _scorecard(document, conditions)
-    codes = {rule.reason for rule in (*thresholds, *rows, *rules)} | (
-        {scorecard.reason} if scorecard is not None else set()
-    )
-    used = _calls([*variables.values(), *(rule.condition for rule in rules)], scorecard)
+    scorecard = _scorecard(reader, document, conditions, steps)
+    written = (*thresholds, *rows, *rules)
+    excuses = typed_excuses(reader, document.excuses, conditions, written, scorecard)
+    codes = {rule.reason for rule in written} | ({scorecard.reason} if scorecard is not None else set())
+    trees = (*variables.values(), *(rule.condition for rule in rules), *(excuse.condition for excuse in excuses))
+    used = _calls(trees, scorecard)
     return TypedPolicy(
         name=document.name,
         policy_language=POLICY_LANGUAGE,
@@ -166,7 +171,7 @@ def _typed(
         lists=lists,
         texts=files.texts,
         variables=variables,
-        rules=(*thresholds, *rows, *rules),
+        rules=written,
         scorecard=scorecard,
         when_unknown=document.when_unknown,
         gather=cast(Literal["eager", "thrifty"], document.gather),
@@ -175,10 +180,12 @@ def _typed(
         functions={name: function for name, function in catalogue.functions.items() if name in used},
         reasons=read_reasons(reader, document.reasons, codes, slots),
         calibration=Calibrations(reader, {*slots, *signals}).read(document.calibration),
+        excuses=excuses,
+        steps=steps,
     )
 
 
-def _scorecard(document: Document, conditions: Conditions) -> Scorecard | None:
+def _scorecard(reader: Reader, document: Document, conditions: Conditions, steps: Collection[str]) -> Scorecard | None:
     form = document.scorecard
     if form is None:
         return None
@@ -188,10 +195,11 @@ def _scorecard(document: Document, conditions: Conditions) -> Scorecard | None:
         reject=form.reject,
         reason=form.reason,
         when_unknown=form.when_unknown,
+        ask={outcome: asked(reader, names, steps) for outcome, names in form.ask.items()},
     )
 
 
-def _calls(conditions: list[Node], scorecard: Scorecard | None) -> set[str]:
+def _calls(conditions: Iterable[Node], scorecard: Scorecard | None) -> set[str]:
     rows = scorecard.rows if scorecard is not None else ()
     trees = [*conditions, *(row.condition for row in rows)]
     return {node.function for node in walk(*trees) if isinstance(node, Call)}

@@ -1,12 +1,13 @@
 """From rules that are true, false or unknown to a verdict.
 
-Rules and scorecard rows are bits of a mask: rules first, in policy order, then rows. `true` holds those that are true,
-`open` those that are not false. Whatever would be a loop over rules is an operation on masks.
+Rules, scorecard rows and excuses are bits of a mask: rules first, in policy order, then rows, then excuses. `true`
+holds those that are true, `open` those that are not false. Whatever would be a loop over rules is an operation on
+masks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -68,13 +69,30 @@ class _Doubts:
 
 
 @dataclass(frozen=True, slots=True)
+class _Excused:
+    """What excuses take back: masks of rules, and whether of the scorecard's band of review.
+
+    rules, band: an excuse of it is true. doubted, doubted_band: none is true, and one is unknown.
+    """
+
+    rules: int = 0
+    doubted: int = 0
+    band: bool = False
+    doubted_band: bool = False
+
+
+_NOTHING = _Excused()
+
+
+@dataclass(frozen=True, slots=True)
 class _Card:
-    """What a scorecard comes to: severities, and the total's interval."""
+    """What a scorecard comes to: severities, and the total's interval. reviews: whether its total may mean review."""
 
     outcome: int
     lower: int
     upper: int
     score: tuple[int, int]
+    reviews: bool
 
 
 class VerdictBuilder:
@@ -84,7 +102,7 @@ class VerdictBuilder:
         """Prepare for a policy.
 
         slots: names of slots; a mask of unknown slots has their bits.
-        reads: the slots that each rule reads, then each row.
+        reads: the slots that each rule reads, then each row, then each excuse.
         """
         card = policy.scorecard
         rules = len(policy.rules)
@@ -106,6 +124,21 @@ class VerdictBuilder:
         self._readers = [_mask(at for at, read in enumerate(reads) if name in read) for name in slots]
         owns = [rule.when_unknown for rule in policy.rules]
         owns += [card.when_unknown if card is not None else None] * len(self._rows)
+        self._excuses = tuple(
+            (1 << at, _mask(n for n, rule in enumerate(policy.rules) if rule.id in excuse.covers), excuse.band)
+            for at, excuse in enumerate(policy.excuses, rules + len(self._rows))
+        )
+        self._asks = tuple(
+            (
+                step,
+                _mask(at for at, rule in enumerate(policy.rules) if step in rule.ask),
+                {outcome.severity for outcome, asked in card.ask.items() if step in asked}
+                if card is not None
+                else set(),
+            )
+            for step in policy.steps
+        )
+        self._only_rows = (1 << rules + len(self._rows)) - 1 & ~self._only_rules
         self._own = tuple(
             _mask(at for at, own in enumerate(owns) if own is not None and own.severity == severity)
             for severity in (PASS, REVIEW, REJECT)
@@ -125,33 +158,39 @@ class VerdictBuilder:
         return verdict
 
     def _judge(self, true: int, doubted: int, unknown: int) -> Verdict:
+        excused = self._excused(true, doubted) if self._excuses else _NOTHING
         matched = true & self._only_rules
-        lower = self._worst(matched)
+        counted = matched & ~excused.rules
+        certain = counted & ~excused.doubted
+        lower = self._worst(certain)
         if not doubted and self._card is None:
-            deciding = matched & self._rejecting if lower == REJECT else matched
+            deciding = certain & self._rejecting if lower == REJECT else certain
             return Verdict(
                 outcome=OUTCOMES[lower],
                 lower=OUTCOMES[lower],
                 upper=OUTCOMES[lower],
                 matched=self._ids.of(matched),
                 reasons=self._codes(deciding, card_decides=False) if lower else (),
+                excused=self._ids.of(matched & excused.rules),
+                ask=self._ask(deciding, ()) if lower and self._asks else (),
             )
         doubts = self._doubts(doubted, unknown)
         unresolved = doubted & self._only_rules
-        upper = max(lower, self._worst(unresolved))
-        rejected = unresolved & doubts.reject & self._rejecting
-        reviewed = unresolved & (doubts.review | doubts.reject) & ~rejected
+        open_ = unresolved & ~excused.rules
+        upper = max(self._worst(counted), self._worst(open_))
+        rejected = open_ & doubts.reject & self._rejecting
+        reviewed = (open_ & (doubts.review | doubts.reject) & ~rejected) | (counted & excused.doubted)
         outcome = max(lower, REJECT if rejected else REVIEW if reviewed else PASS)
-        card = self._weigh(true, doubted, doubts) if self._card is not None else None
+        card = self._weigh(true, doubted, doubts, excused) if self._card is not None else None
         if card is not None:
             lower, upper, outcome = max(lower, card.lower), max(upper, card.upper), max(outcome, card.outcome)
         if outcome == lower:
-            deciding = matched & self._rejecting if lower == REJECT else matched
+            deciding = certain & self._rejecting if lower == REJECT else certain
             card_decides = card is not None and card.lower == outcome
         else:
             deciding = rejected if outcome == REJECT else reviewed
             card_decides = card is not None and card.outcome == outcome
-        waived = self._ids.of(self._waived(unresolved, doubts, outcome))
+        waived = self._ids.of(self._waived(open_, doubts, outcome))
         card_waived = card is not None and outcome < min(card.upper, self._default)
         return Verdict(
             outcome=OUTCOMES[outcome],
@@ -160,10 +199,43 @@ class VerdictBuilder:
             matched=self._ids.of(matched),
             unresolved=self._ids.of(unresolved),
             reasons=self._codes(deciding, card_decides=card_decides) if outcome else (),
-            missing=self._missing(doubted, unknown),
+            missing=self._missing(self._hung_on(doubted, counted | open_, excused, card), unknown),
             score=card.score if card is not None else None,
             waived=(*waived, "scorecard") if card_waived else waived,
+            excused=self._names_excused(matched | unresolved, excused, card),
+            ask=self._ask(deciding, _bands(card) if card_decides else ()) if outcome and self._asks else (),
         )
+
+    def _ask(self, deciding: int, bands: Collection[int]) -> tuple[str, ...]:
+        """Return the steps that what decided asks for. bands: severities of those of the scorecard that did."""
+        return tuple(step for step, rules, of in self._asks if rules & deciding or not of.isdisjoint(bands))
+
+    def _excused(self, true: int, doubted: int) -> _Excused:
+        """Return what excuses take back that are true, and what those may that are unknown."""
+        rules = open_ = 0
+        band = open_band = False
+        for bit, covers, covers_band in self._excuses:
+            if true & bit:
+                rules, band = rules | covers, band or covers_band
+            elif doubted & bit:
+                open_, open_band = open_ | covers, open_band or covers_band
+        return _Excused(rules, open_ & ~rules, band, open_band and not band)
+
+    def _names_excused(self, speaking: int, excused: _Excused, card: _Card | None) -> tuple[str, ...]:
+        """Return what does not count for an excuse. speaking: the rules that are not false."""
+        names = self._ids.of(speaking & excused.rules)
+        return (*names, "scorecard") if card is not None and card.reviews and excused.band else names
+
+    def _hung_on(self, doubted: int, counting: int, excused: _Excused, card: _Card | None) -> int:
+        """Return the doubted rules, rows and excuses on which something hangs. counting: rules that count, or may."""
+        if not self._excuses:
+            return doubted
+        found = doubted & (counting | self._only_rows)
+        touched, is_band = counting & excused.doubted, card is not None and card.reviews and excused.doubted_band
+        for bit, covers, covers_band in self._excuses:
+            if doubted & bit and (covers & touched or (covers_band and is_band)):
+                found |= bit
+        return found
 
     def _worst(self, rules: int) -> int:
         return REJECT if rules & self._rejecting else REVIEW if rules else PASS
@@ -190,8 +262,11 @@ class VerdictBuilder:
         waived = unresolved & ~doubts.reject
         return waived & self._rejecting if outcome == REVIEW else waived & ~doubts.review | waived & self._rejecting
 
-    def _weigh(self, true: int, doubted: int, doubts: _Doubts) -> _Card:
-        """Add up the scorecard: its bands turn the interval of totals into one of outcomes."""
+    def _weigh(self, true: int, doubted: int, doubts: _Doubts, excused: _Excused) -> _Card:
+        """Add up the scorecard: its bands turn the interval of totals into one of outcomes.
+
+        Where its band of review is excused, what lies in it is a pass; while that is in doubt, it is no longer certain.
+        """
         low = high = 0
         for at, row in enumerate(self._rows, self._rules):
             if true >> at & 1:
@@ -199,9 +274,27 @@ class VerdictBuilder:
             elif doubted >> at & 1:
                 low, high = low + min(row.points, 0), high + max(row.points, 0)
         lower, upper = self._band(low), self._band(high)
-        worth = REJECT if doubts.reject >> self._rules else REVIEW if doubts.review >> self._rules else PASS
+        worth = PASS
+        if doubts.reject & self._only_rows:
+            worth = REJECT
+        elif doubts.review & self._only_rows:
+            worth = REVIEW
+        reviews = self._may_review(low, high)
+        if excused.band:
+            lower, upper = (REJECT if end == REJECT else PASS for end in (lower, upper))
         outcome = max(lower, min(upper, worth))
-        return _Card(outcome, lower, upper, (low, high))
+        if excused.doubted_band and lower == REVIEW:
+            lower = PASS
+        return _Card(outcome, lower, upper, (low, high), reviews)
+
+    def _may_review(self, low: int, high: int) -> bool:
+        """Whether some total of an interval lies in the band of review."""
+        card = self._card
+        assert card is not None
+        if card.review is None:
+            return False
+        least = max(low, card.review)
+        return least <= high and (card.reject is None or least < card.reject)
 
     def _band(self, total: int) -> int:
         card = self._card
@@ -224,6 +317,13 @@ class VerdictBuilder:
         """Return a slot's name, or its signal's where all that rules read of that is unknown."""
         owner = self._owners[slot]
         return owner if self._owned_slots[owner] & ~unknown == 0 else self._slots[slot]
+
+
+def _bands(card: _Card | None) -> Collection[int]:
+    """Return the bands of a scorecard that decides: the one that its total is in, or in doubt those it may reach."""
+    if card is None:
+        return ()
+    return (card.outcome,) if card.outcome == card.lower else range(card.lower + 1, card.upper + 1)
 
 
 def with_problems(verdict: Verdict, problems: Sequence[tuple[str, str]]) -> Verdict:

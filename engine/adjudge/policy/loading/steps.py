@@ -1,0 +1,46 @@
+"""Next steps: what a flow can ask an applicant for, and which rules and bands ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from adjudge.errors import did_you_mean
+from adjudge.policy.loading.forms import Entries
+from adjudge.policy.loading.reader import Reader
+from adjudge.policy.loading.remarks import check_texts, read_texts
+from adjudge.policy.text import yaml
+from adjudge.policy.text.syntax import shown
+from adjudge.policy.text.yaml import Scalar, YamlNode
+from adjudge.policy.typed import Step
+
+
+def read_ask(reader: Reader, node: YamlNode) -> tuple[Scalar, ...]:
+    """Return the names of steps under an `ask`."""
+    if isinstance(node, Scalar) and isinstance(node.value, str):
+        reader.unfit(node, "`ask`", "a list", f"write [{shown(node.text.value)}]")
+        return ()
+    items = reader.items(node, "`ask`")
+    if isinstance(node, yaml.Sequence) and not items:
+        reader.blame("schema-empty", "`ask` is empty", node.span, "name a step, or leave the key out")
+    return tuple(item for item in items if reader.text(item, "a step") is not None and isinstance(item, Scalar))
+
+
+def asked(reader: Reader, names: Sequence[Scalar], steps: Collection[str]) -> tuple[str, ...]:
+    """Return the steps of an `ask`, each once; blames those that are not declared."""
+    for scalar in names:
+        name = scalar.text.value
+        if name not in steps:
+            hint = did_you_mean(name, steps) or f"declare it under `steps:`, such as `steps: {{{shown(name)}: …}}`"
+            reader.blame("name-unknown", f"there is no step `{shown(name)}`", scalar.span, hint)
+    return tuple(dict.fromkeys(scalar.text.value for scalar in names))
+
+
+def read_steps(reader: Reader, entries: Entries, fields: Collection[str]) -> Mapping[str, Step]:
+    """Return the steps that a policy declares, in its order. fields: what a text may name between braces."""
+    steps = {}
+    for key, node in entries.values():
+        name = reader.name(key, "a step")
+        text = check_texts(reader, read_texts(reader, node, "the text of a step"), fields)
+        if name is not None:
+            steps[name] = Step(name=name, text=text, span=key.span)
+    return steps
