@@ -17,7 +17,7 @@ from adjudge.values.literals import format_timestamp
 DOCUMENT_MAX_BYTES = MEDIA_MAX_BYTES * 4 // 3 + 1024 * 1024
 """The longest request document: the largest face as Base64, and a MiB for all else."""
 
-REQUEST_KEYS = ("merchant_biz_id", "scene_code", "policy", "face", "inputs", "signals")
+REQUEST_KEYS = ("merchant_biz_id", "scene_code", "policy", "face", "inputs", "signals", "application_id", "attempts")
 FACE_WAYS = ("file", "url", "base64")
 MEDIA_TYPES = ("image", "video")
 
@@ -47,6 +47,8 @@ def decode_request(document: bytes | Mapping[str, object], *, folder: Path | Non
         policy=_text(parts, "policy"),
         inputs=_object(parts, "inputs"),
         signals={name: _object(signals, name, "signals.") for name, said in signals.items() if said is not None},
+        application_id=_text(parts, "application_id"),
+        attempts=cast(int | None, parts.get("attempts")),  # which Request looks at
     )
     if "face" not in parts:
         return request

@@ -176,7 +176,8 @@ class Engine:
 
         def evaluate(signals: Mapping[str, Signal]) -> Verdict:
             fields = {name: signal.fields for name, signal in signals.items() if signal.status is SignalStatus.OK}
-            return policy.evaluate(policy.as_taken({**prepared.inputs, **fields}), now=now)
+            given = {**prepared.inputs, **prepared.of_request, **fields}
+            return policy.evaluate(policy.as_taken(given), now=now)
 
         known = supplied_signals(sources.supplied, prepared, kept)
         if sources.asked:

@@ -24,7 +24,10 @@ MEDIA_MAX_BYTES = 64 * 1024 * 1024
 URL_MAX_CHARS = 8192
 """Of a face's URL, the signature in it among them."""
 
+ATTEMPTS_MAX = 1_000_000
+
 _MERCHANT_BIZ_ID = re.compile(r"[0-9A-Za-z]{32}", re.ASCII)
+_APPLICATION_ID = re.compile(r"[!-~]{1,128}", re.ASCII)
 _SCENE_CODE = re.compile(r"[0-9A-Za-z_]{1,10}", re.ASCII)
 
 
@@ -164,6 +167,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     scene_code: 1 to 10 letters, digits or `_`.
     policy: the policy's name where an engine holds several.
     inputs, signals: what the caller knows, by the policy's names; what is left out is unknown.
+    application_id: what the check is a part of, 1 to 128 printable characters without blanks: each try has a
+    MerchantBizId of its own, and the application stays. attempts: which try this is, from 1.
     """
 
     merchant_biz_id: str
@@ -172,6 +177,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     policy: str | None = None
     inputs: Mapping[str, object] = {}
     signals: Mapping[str, Mapping[str, object]] = {}
+    application_id: str | None = None
+    attempts: int | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.merchant_biz_id, str) or not _MERCHANT_BIZ_ID.fullmatch(self.merchant_biz_id):
@@ -186,6 +193,12 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             raise RequestError("must be a mapping", where="inputs")
         if not isinstance(self.signals, Mapping) or not all(isinstance(s, Mapping) for s in self.signals.values()):
             raise RequestError("must map each signal to a mapping of its fields", where="signals")
+        if self.application_id is not None and not (
+            isinstance(self.application_id, str) and _APPLICATION_ID.fullmatch(self.application_id)
+        ):
+            raise RequestError("must be 1 to 128 printable characters without blanks", where="application_id")
+        if self.attempts is not None and not (type(self.attempts) is int and 1 <= self.attempts <= ATTEMPTS_MAX):
+            raise RequestError(f"must be a whole number from 1 to {ATTEMPTS_MAX:,}", where="attempts")
 
     def __repr__(self) -> str:
         return f"<Request {self.merchant_biz_id} {self.scene_code}>"  # never its values: some are personal

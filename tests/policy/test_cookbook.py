@@ -19,10 +19,10 @@ PAGE = (ROOT / "docs" / "cookbook.md").read_text("utf-8")
 RECIPES = sorted(path for path in (ROOT / "policies" / "cookbook").glob("*.yaml") if not is_test_file(path))
 
 
-def test_there_are_twenty_recipes_each_on_the_page() -> None:
+def test_every_recipe_is_on_the_page_under_a_heading_of_its_own() -> None:
     titles = re.findall(r'```yaml title="([\w-]+\.yaml)"', PAGE)
     assert sorted(titles) == [path.name for path in RECIPES]
-    assert len(RECIPES) == len(re.findall(r"(?m)^## ", PAGE)) == 20
+    assert len(RECIPES) == len(re.findall(r"(?m)^## ", PAGE))
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

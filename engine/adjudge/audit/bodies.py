@@ -63,6 +63,8 @@ class DecisionBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     capture_reason: str | None = None
     notes: tuple[str, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
+    application_id: str | None = None
+    attempts: int | None = None
 
 
 class PolicyBody(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -178,6 +180,8 @@ class Recorder:
             capture_reason=decision.capture_reason,
             notes=decision.notes,
             problems=decision.problems,
+            application_id=request.application_id,
+            attempts=request.attempts,
         )
 
     def signal(self, signal: Signal, sealed: Sealed) -> Signal:

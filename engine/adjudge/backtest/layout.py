@@ -43,6 +43,8 @@ def column_of(slot: str, policy: TypedPolicy) -> str:
     """Return the column of a slot."""
     if slot == NOW:
         return "at"
+    if slot in policy.of_request:
+        return slot
     return f"signals.{slot}" if source_of(slot) in policy.signals else f"inputs.{slot}"
 
 

@@ -31,6 +31,8 @@ _META: Mapping[str, tuple[pa.DataType, Callable[[DecisionBody], object]]] = {
     "decision_id": (_TEXT, attrgetter("decision_id")),
     "merchant_biz_id": (_TEXT, attrgetter("merchant_biz_id")),
     "scene_code": (_TEXT, attrgetter("scene_code")),
+    "application_id": (_TEXT, attrgetter("application_id")),
+    "attempts": (pa.int64(), attrgetter("attempts")),
     "at": (_TIME, attrgetter("at")),
     "policy": (_TEXT, attrgetter("policy")),
     "policy_digest": (_TEXT, attrgetter("policy_digest")),
@@ -69,7 +71,7 @@ class Columns:
     def of(cls, policy: TypedPolicy, *, with_personal: bool) -> Columns:
         """Return those of a policy; personal ones only if wanted."""
         return cls(
-            _chosen(policy.inputs, with_personal),
+            _chosen({k: field for k, field in policy.inputs.items() if k not in policy.of_request}, with_personal),
             {name: _chosen(signal.fields, with_personal) for name, signal in policy.signals.items()},
         )
 

@@ -15,9 +15,13 @@ _canonical = msgspec.json.Encoder(order="deterministic")
 def fingerprint(request: Request, inputs: Mapping[str, object], policy: str, key: bytes) -> str:
     """Return a digest of the scene, the media's SHA-256, the inputs and the policy's name, as lower-case hex.
 
+    The application and the attempt count where they are given: another attempt is another check, with a MerchantBizId
+    of its own.
     inputs: in the form that the log has for them. Their order does not matter, nor that of the members of a set.
     key: a secret of this installation, so that nobody can guess inputs from the log by trying them.
     """
     face = request.face
-    content = [policy, request.scene_code, face and [face.media_type, face.digest], inputs]
+    content: list[object] = [policy, request.scene_code, face and [face.media_type, face.digest], inputs]
+    if request.application_id is not None or request.attempts is not None:
+        content.append([request.application_id, request.attempts])
     return hmac.digest(key, _canonical.encode(content), "sha256").hex()

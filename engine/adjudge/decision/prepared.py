@@ -13,6 +13,7 @@ from adjudge.errors import NAME_SHOWN, RequestError, did_you_mean
 from adjudge.ledger.calls import RequestKey
 from adjudge.model import Decision, Request, Signal, SignalStatus
 from adjudge.policy.policy import Policy
+from adjudge.policy.slots import parts_of
 from adjudge.values.fields import Field, describe
 from adjudge.values.recorded import as_it_came, canonical, recordable
 from adjudge.values.types import named
@@ -27,7 +28,7 @@ class PreparedRequest:
     request: as it came; what it holds may change in its caller's hands, so `inputs` and `supplied` are used instead.
     key: what it is known by. anew: decide again although there is an answer.
     problems: of its inputs, values that no log can hold and that are unknown: (full name, what was wrong).
-    supplied: the signals that it brings along.
+    supplied: the signals that it brings along. of_request: its own parts that the policy reads, such as `attempts`.
     """
 
     request: Request
@@ -37,6 +38,7 @@ class PreparedRequest:
     anew: bool
     problems: tuple[tuple[str, str], ...]
     supplied: Mapping[str, Signal]
+    of_request: Mapping[str, object]
 
 
 def as_taken(prepared: PreparedRequest) -> Request:
@@ -55,6 +57,8 @@ def prepare(request: Request, policy: Policy, key: bytes, *, anew: bool = False)
     typed = policy.typed
     problems: list[tuple[str, str]] = []
     written: dict[str, object] = {}
+    for name in typed.of_request & request.inputs.keys():
+        raise RequestError(f"is a part of the request itself: give its `{name}`", where=f"inputs.{name}")
     inputs = _values(request.inputs, typed.inputs, "inputs.", "", problems, written)
     now, former = fingerprint(request, inputs, policy.name, key), None
     if written:
@@ -79,6 +83,9 @@ def prepare(request: Request, policy: Policy, key: bytes, *, anew: bool = False)
         anew=anew,
         problems=tuple(problems),
         supplied=supplied,
+        of_request={name: part for name, part in parts_of(request).items() if name in typed.of_request}
+        if typed.of_request
+        else {},
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from adjudge.expr.functions import FUNCTIONS, Overload
 from adjudge.policy.program.program import Evaluate, compile_policy
-from adjudge.policy.slots import Slots, read_slots
+from adjudge.policy.slots import REQUEST, Slots, read_slots
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import Field
 
@@ -54,9 +54,13 @@ class Policy:
     def as_taken(self, given: Mapping[str, object]) -> Mapping[str, object]:
         """Return values that were taken, from a log as well, as `evaluate` takes them: none of them is left out.
 
+        What stands under REQUEST are parts of the request itself; those that the policy reads are inputs of it.
         What a field meant that a source left out stands among them; where it does not, as in decisions of a policy that
         did not say so yet, the field is unknown.
         """
+        if isinstance(parts := given.get(REQUEST), Mapping):
+            read = {name: value for name, value in parts.items() if name in self.typed.of_request}
+            given = {**{name: value for name, value in given.items() if name != REQUEST}, **read}
         inputs, signals = self.may_lack
         if not inputs and not signals:
             return given

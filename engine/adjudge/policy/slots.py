@@ -10,11 +10,24 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from adjudge.model import ATTEMPTS_MAX
 from adjudge.values.fields import Field, Reading, describe, read
-from adjudge.values.types import STRING, EnumType, ListType, MapType
+from adjudge.values.types import INT, STRING, EnumType, ListType, MapType
 
 NOW = "now"
 _NOVEL = "novel_"
+OF_REQUEST: Mapping[str, Field] = {
+    "scene_code": Field(type=STRING, description="the scene of the request"),
+    "merchant_biz_id": Field(type=STRING, description="the id of the check"),
+    "application_id": Field(type=STRING, description="what the check is a part of"),
+    "attempts": Field(type=INT, minimum=1, maximum=ATTEMPTS_MAX, description="which try this is, from 1"),
+}
+"""What a condition can read of a request without declaring it: an input for each that a policy reads.
+
+Who declares an input, a signal or a variable of that name means that one.
+"""
+REQUEST = ""
+"""The name, which nothing else can have, under which values that were taken hold the parts of their request."""
 TEXTS = Field(type=ListType(STRING), of=Field(type=STRING))
 
 
@@ -67,6 +80,11 @@ class Slot:
     def whole(self) -> Slot:
         """The field that it is a part of, or which it is."""
         return Slot(self.owner, self.field)
+
+
+def parts_of(request: object) -> dict[str, object]:
+    """Return what conditions can read of a request, or of the record of its decision; what it lacks is not there."""
+    return {name: value for name in OF_REQUEST if (value := getattr(request, name)) is not None}
 
 
 def source_of(name: str) -> str:

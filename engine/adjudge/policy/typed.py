@@ -167,6 +167,7 @@ class TypedPolicy:
     reasons: what the policy says of its reason codes, by code; a code need not be there.
     calibration: by field.
     excuses: what takes back reviews, in the order of the document.
+    of_request: the inputs that nobody declared, for they are parts of a request, such as `attempts`.
     steps: what rules and bands can ask for, by name, in the order of the document.
     """
 
@@ -191,6 +192,7 @@ class TypedPolicy:
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
     excuses: tuple[Excuse, ...] = ()
     steps: Mapping[str, Step] = field(default_factory=dict)
+    of_request: frozenset[str] = frozenset()
 
     @cached_property
     def conditions(self) -> tuple[Node, ...]:

@@ -19,7 +19,7 @@ from adjudge.plugin import Function, Provider, ProviderClient
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.load import read_policy
 from adjudge.policy.policy import Policy
-from adjudge.policy.slots import is_within
+from adjudge.policy.slots import REQUEST, is_within, parts_of
 from adjudge.texts import split_lines
 from adjudge.values.fields import Field, FieldError, parse_fields
 
@@ -157,8 +157,9 @@ def needed_of(policy: Policy, lacking: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def known_of(body: DecisionBody, reveal: Reveal) -> tuple[dict[str, object], tuple[str, ...]]:
-    """Return the fields as they were given, and the full names of those that the vault lacks."""
+    """Return the fields as they were given, for `Policy.as_taken`, and the full names of those that the vault lacks."""
     given, lacking = restore_fields(body.inputs, "", body.personal, reveal)
+    given[REQUEST] = parts_of(body)
     for name, signal in body.signals.items():
         if signal.status is SignalStatus.OK:
             given[name], gone = restore_fields(signal.fields, f"{name}.", body.personal, reveal)

@@ -563,6 +563,17 @@ scorecard:
         shown={"flag": True},
         differ="ask",
     ),
+    "names of a request": Example(
+        text="""
+inputs: {flag: bool}
+rules:
+  - id: a
+    when: flag
+    unless: scene_code == "kiosk" && attempts < 3  #+
+    then: reject
+""",
+        shown={"flag": True, "scene_code": "kiosk", "attempts": 1},
+    ),
     "field.range": Example(
         text="""
 inputs:

@@ -12,9 +12,9 @@ from adjudge.authoring.formatting.scalars import condition_text, raw_lines
 from adjudge.authoring.policy_tests.cases import CASE_KEYS
 from adjudge.authoring.policy_tests.cases import KEYS as TEST_KEYS
 from adjudge.policy.loading.document import KEYS, RULE_KEYS, SCORECARD_KEYS
+from adjudge.policy.loading.excuses import KEYS as EXCUSE_KEYS
 from adjudge.policy.loading.lookups import LOOKUP_KEYS
 from adjudge.policy.loading.tables import TABLE_KEYS
-from adjudge.policy.loading.excuses import KEYS as EXCUSE_KEYS
 from adjudge.policy.text import yaml
 from adjudge.policy.text.includes import FRAGMENT_KEYS, MERGED
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode

@@ -16,7 +16,7 @@ from adjudge.model import Outcome
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.builtin_lists import BUILTIN
 from adjudge.policy.loading.tables import SAYING
-from adjudge.policy.slots import NOW
+from adjudge.policy.slots import NOW, OF_REQUEST
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import FIELD_FORMS
 from adjudge.values.types import BOOL, INT, STRING, EnumType, MapType, SetType
@@ -93,6 +93,9 @@ def _in_condition(typed: TypedPolicy, before: str, after: str, catalogue: Catalo
     for slot, declared in typed.slots.items():
         if typed.parts[slot].path == (slot,):
             yield Candidate(label=slot, kind="field", detail=str(declared.type), about=declared.description)
+    for part, declared in OF_REQUEST.items():
+        if part not in typed.slots and part not in typed.signals and part not in typed.variables:
+            yield Candidate(label=part, kind="field", detail=str(declared.type), about=declared.description)
     yield from (Candidate(label=name, kind="name", detail="signal") for name in typed.signals)
     yield from (Candidate(label=name, kind="name", detail=str(node.type)) for name, node in typed.variables.items())
     if typed.lists:

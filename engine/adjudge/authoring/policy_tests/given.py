@@ -53,12 +53,14 @@ class GivenReader:
         for name, (key, value) in self.reader.mapping(node, what, at=at).items():
             if name == NOW and with_now:
                 now = self.now(value)
+            elif name in self.policy.of_request:
+                given[INPUTS] = {**(given.get(INPUTS) or {}), **self.part(INPUTS, key, _entry(key, value))}
             elif name not in self.fields:
                 self.unknown_part(name, key, what)
             elif self.is_unknown(value) and name != INPUTS:
                 given[name] = None
             else:
-                given[name] = self.part(name, key, value)
+                given[name] = {**(given.get(name) or {}), **self.part(name, key, value)}
         return given, now
 
     def unknown_part(self, name: str, key: Scalar, what: str) -> None:
@@ -141,6 +143,11 @@ class GivenReader:
             elif part in defaults or part in given:
                 merged[part] = values
         return merged
+
+
+def _entry(key: Scalar, value: YamlNode) -> yaml.Mapping:
+    """Return a mapping of one entry."""
+    return yaml.Mapping(span=value.span, entries=((key, value),))
 
 
 def _novel(fields: Mapping[str, Field]) -> dict[str, Field]:

@@ -94,6 +94,8 @@ class Dossier:
         yield from _rows("superseded", [f"by {one}" for one in later])
         yield f"  policy     {body.policy} {body.policy_digest}"
         yield f"  scene      {body.scene_code}"
+        yield from _rows("part of", [body.application_id] if body.application_id else [])
+        yield from _rows("attempt", [str(body.attempts)] if body.attempts is not None else [])
         if body.face is not None:
             size = f", {body.face.width} × {body.face.height} pixels" if body.face.width else ""
             yield f"  face       {body.face.media_type}{size}, SHA-256 {body.face.digest}"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from adjudge.errors import did_you_mean
+from adjudge.expr.nodes import Node
 from adjudge.model import Outcome
-from adjudge.policy.loading.conditions import Conditions
 from adjudge.policy.loading.forms import Entries, ExcuseForm, WhenUnless
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text import yaml
@@ -94,11 +94,11 @@ def _names(reader: Reader, entries: Entries, key: str) -> tuple[Scalar, ...] | N
 def typed_excuses(
     reader: Reader,
     forms: Sequence[ExcuseForm],
-    conditions: Conditions,
+    typed: Callable[[WhenUnless], Node],
     rules: Sequence[Rule],
     card: Scorecard | None,
 ) -> tuple[Excuse, ...]:
-    """Return the excuses with their conditions typed, and the rules that each is for."""
+    """Return the excuses with the rules that each is for. typed: what a condition as written means."""
     outcomes = {rule.id: rule.outcome for rule in rules}
     found = []
     for form in forms:
@@ -114,7 +114,7 @@ def typed_excuses(
         found.append(
             Excuse(
                 id=form.id,
-                condition=conditions.guard(form.guard),
+                condition=typed(form.guard),
                 covers=covers,
                 band=band,
                 description=form.description,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
 
@@ -11,6 +12,7 @@ from adjudge.errors import PolicyError, PolicyErrors
 from adjudge.expr.check import Environment
 from adjudge.expr.nodes import Call, Node, list_name, walk
 from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.explaining.messages import PLACEHOLDER
 from adjudge.policy.loading.calibration import Calibrations
 from adjudge.policy.loading.conditions import Conditions
 from adjudge.policy.loading.declarations import TEXTS, Declarations
@@ -21,10 +23,10 @@ from adjudge.policy.loading.lists import read_lists
 from adjudge.policy.loading.lookups import read_lookups
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.loading.remarks import check_texts, read_reasons
-from adjudge.policy.loading.tables import Tables
 from adjudge.policy.loading.steps import asked, read_steps
+from adjudge.policy.loading.tables import Tables
 from adjudge.policy.loading.thresholds import Thresholds
-from adjudge.policy.slots import NOW, declare
+from adjudge.policy.slots import NOW, OF_REQUEST, declare
 from adjudge.policy.text.files import Files
 from adjudge.policy.text.includes import with_fragments
 from adjudge.policy.text.recovery import read_on
@@ -114,6 +116,9 @@ def _typed(
     of_signals = [declare(signal.fields, signal.name) for signal in signals.values()]
     slots = {str(slot): field for declared in (of_inputs, *of_signals) for slot, field in declared.items()}
     slots[NOW] = Field(type=TIMESTAMP)
+    taken = {*declarations.taken, *declarations.names, *document.variables, *document.lookups}
+    offered = {name: field for name, field in OF_REQUEST.items() if name not in taken}
+    slots |= offered
     names = {
         **declarations.names,
         **{name: field.type for name, field in slots.items()},
@@ -156,11 +161,11 @@ def _typed(
     )
     scorecard = _scorecard(reader, document, conditions, steps)
     written = (*thresholds, *rows, *rules)
-    excuses = typed_excuses(reader, document.excuses, conditions, written, scorecard)
+    excuses = typed_excuses(reader, document.excuses, conditions.guard, written, scorecard)
     codes = {rule.reason for rule in written} | ({scorecard.reason} if scorecard is not None else set())
     trees = (*variables.values(), *(rule.condition for rule in rules), *(excuse.condition for excuse in excuses))
     used = _calls(trees, scorecard)
-    return TypedPolicy(
+    typed = TypedPolicy(
         name=document.name,
         policy_language=POLICY_LANGUAGE,
         description=document.description,
@@ -183,6 +188,28 @@ def _typed(
         excuses=excuses,
         steps=steps,
     )
+    return _with_what_is_read(typed, offered)
+
+
+def _with_what_is_read(typed: TypedPolicy, offered: Mapping[str, Field]) -> TypedPolicy:
+    """Return a policy with those parts of a request for inputs that it reads. offered: those that it can."""
+    texts = (typed.source.text, *typed.texts.values())
+    read: set[str] = {name for name in offered if any(name in text for text in texts)}
+    if read:
+        conditions = (*typed.conditions, *typed.variables.values())
+        said = (found.group(1) for text in _texts(typed) for found in PLACEHOLDER.finditer(text))
+        read &= frozenset(said).union(*map(typed.reads.names, conditions))
+    used = {name: field for name, field in offered.items() if name in read}
+    slots = {name: field for name, field in typed.slots.items() if name not in offered or name in used}
+    return replace(typed, inputs={**typed.inputs, **used}, slots=slots, of_request=frozenset(used))
+
+
+def _texts(typed: TypedPolicy) -> Iterator[str]:
+    """Yield the texts for people in which fields may stand."""
+    for rule in typed.rules:
+        yield from rule.message.values()
+    for text in (*(reason.text for reason in typed.reasons.values()), *(step.text for step in typed.steps.values())):
+        yield from text.values()
 
 
 def _scorecard(reader: Reader, document: Document, conditions: Conditions, steps: Collection[str]) -> Scorecard | None:
