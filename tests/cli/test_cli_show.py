@@ -94,8 +94,8 @@ def test_filters_select(run: Any, paid: Path, filters: str, expected: str) -> No
         ("--rule forgd", "no decision of this log has the rule `forgd`; did you mean `forged`?"),
         ("--rule threshold:face.scor:review", "no decision of this log has the rule"),
         ("--since 2026-01-17 --until 2026-01-16", "--until is not after --since"),
-        ("--since yesterday", "is not a day such as 2026-03-01"), ("--since 2026-02-30", "is not a day such as"),
-        ("--until 2026-01-15T00:00:00", "is not a day such as"), ("--outcome maybe", "'maybe' is not one of"),
+        ("--since yesterday", "is not a time such as 2026-03-01"), ("--since 2026-02-30", "is not a time such as"),
+        ("--until 2026-01-15T00:00:00", "is not a time such as"), ("--outcome maybe", "'maybe' is not one of"),
         ("--last 2 " + "a" * 32, "not both"), ("--waived " + "a" * 32, "not both"),
     ],
 )  # fmt: skip

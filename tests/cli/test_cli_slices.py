@@ -56,11 +56,11 @@ SINGAPORE = timezone(timedelta(hours=8))
     [
         (["--since", "2026-03-01"], lambda t: t >= datetime(2026, 3, 1, tzinfo=UTC)),
         (["--until", "2026-03-01"], lambda t: t < datetime(2026, 3, 2, tzinfo=UTC)),
-        (["--until", "2026-03-01T00:00"], lambda t: t < datetime(2026, 3, 1, tzinfo=UTC)),
+        (["--until", "2026-03-01T00:00Z"], lambda t: t < datetime(2026, 3, 1, tzinfo=UTC)),
         (["--since", "2026-03-01 Asia/Singapore"], lambda t: t >= datetime(2026, 3, 1, tzinfo=SINGAPORE)),
         (["--until", "2026-03-01 Asia/Singapore"], lambda t: t < datetime(2026, 3, 2, tzinfo=SINGAPORE)),
         (
-            ["--since", "2026-03-01T12:30:00+08:00", "--until", "2026-04-01 18:00"],
+            ["--since", "2026-03-01T12:30:00+08:00", "--until", "2026-04-01 18:00 UTC"],
             lambda t: datetime(2026, 3, 1, 4, 30, tzinfo=UTC) <= t < datetime(2026, 4, 1, 18, tzinfo=UTC),
         ),
     ],
@@ -86,7 +86,8 @@ def test_a_length_of_time_is_before_now(run: Any, data: Rows) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["yesterday", "2026-13-01", "01/02/2026", "2026-03-01 Mars/Crater", "7", "7y", "2026-3-1"]
+    "said",
+    ["yesterday", "2026-13-01", "01/02/2026", "2026-03-01 Mars/Crater", "7", "7y", "2026-3-1", "2026-03-01 12:00"],
 )
 def test_what_is_no_time_is_said_with_the_forms(run: Any, data: Rows, said: str) -> None:
     result = run("backtest", "before.yaml", "data.csv", *MAP, "--since", said)

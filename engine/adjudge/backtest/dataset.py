@@ -20,33 +20,13 @@ from adjudge.backtest.sources import RowSource, open_source
 from adjudge.backtest.unreadable import Asked, Unreadable, unreadable, wanted_of
 from adjudge.errors import did_you_mean
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
+from adjudge.policy.slices import Sliced
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.types import DOUBLE, TIMESTAMP
 
 if TYPE_CHECKING:
     import duckdb
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sliced:
-    """What a slice took.
-
-    said: what was asked for. rows: that are in it, of `of`. unknown: rows left out because it is unknown whether the
-    condition holds; untimed: because they have no time.
-    """
-
-    said: str
-    rows: int
-    of: int
-    unknown: int
-    untimed: int
-
-    def __str__(self) -> str:
-        text = f"{self.said}: {self.rows:,} of {self.of:,} rows"
-        if self.unknown:
-            text += f"; on {self.unknown:,} more it is unknown whether the condition holds, and they are left out"
-        return text + (f"; {self.untimed:,} have no time, and are left out" if self.untimed else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import fetched, first
-from adjudge.backtest.segments import only, title_of, values_of
+from adjudge.backtest.segments import only, values_of
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
-from adjudge.policy.slices import segment_of
+from adjudge.policy.slices import segment_of, title_of
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.types import BOOL, DOUBLE, INT, EnumType, SetType

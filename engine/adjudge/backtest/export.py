@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
@@ -26,7 +26,9 @@ from adjudge.backtest.columns import DataError
 from adjudge.backtest.state import LABELS, STATE, State, make_folder, read_state, save_state
 from adjudge.errors import MissingExtra
 from adjudge.plugin import Function
-from adjudge.replay.decisions import load_recorded
+from adjudge.policy.slices import ALL, Slice, Sliced
+from adjudge.replay.decisions import known_of, load_recorded
+from adjudge.replay.slices import LogSlice, Segments, check_fits
 
 try:
     import pyarrow as pa
@@ -56,7 +58,10 @@ _Place = tuple[Columns, str] | str
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What one export added. records: read, those of earlier exports too. seq: of the last record that is exported."""
+    """What one export added. records: read, those of earlier exports too. seq: of the last record that is exported.
+
+    sliced: which decisions were asked for, where not all were. segments: of these, where they were asked for.
+    """
 
     records: int
     decisions: int
@@ -64,6 +69,8 @@ class Exported:
     parts: int
     seq: int
     folders: tuple[str, ...]
+    sliced: Sliced | None = None
+    segments: Segments = field(default_factory=dict)
 
 
 def export(
@@ -73,20 +80,25 @@ def export(
     functions: Mapping[str, Function] | None = None,
     with_personal: bool = False,
     jobs: int = 1,
+    wanted: Slice = ALL,
     progress: Progress | None = None,
 ) -> Exported:
     """Write what a log holds beyond an earlier export of it. Raises AuditBroken, AuditUnavailable, DataError.
+
+    wanted: which decisions; labels are written all the same.
 
     functions: of plugins, for policies that call them. with_personal: what the vault still holds too.
     jobs: processes that write parts.
     """
     with _locked(out):
-        state = _opened(out, with_personal)
+        state = _opened(out, with_personal, str(wanted))
+        slice_ = LogSlice(wanted, functions or {}) if not wanted.is_all or wanted.by is not None else None
         known = frozenset(state.parts)
         with _pool(jobs) as pool:
-            writer = _Writer(log, out, state, functions or {}, pool)
+            writer = _Writer(log, out, state, functions or {}, pool, slice_)
             try:
                 count = _feed(writer, log, out, state, progress)
+                check_fits(wanted, writer.policies.values(), functions or {})
                 writer.finish()
                 state.parts += writer.written
                 save_state(out, state)
@@ -94,8 +106,17 @@ def export(
                 writer.stop()
                 _clear(out, known)
                 raise
+            finally:
+                writer.close()
     return Exported(
-        count, writer.decisions, writer.labels, len(writer.written), state.seq, tuple(sorted(state.folders))
+        count,
+        writer.decisions,
+        writer.labels,
+        len(writer.written),
+        state.seq,
+        tuple(sorted(state.folders)),
+        slice_.count.sliced(wanted) if slice_ is not None and not wanted.is_all else None,
+        slice_.segments if slice_ is not None else {},
     )
 
 
@@ -148,16 +169,19 @@ def _hold(out: Path, state: State, record: Record, done: int) -> None:
         state.seq, state.hash = record.seq, record.hash
 
 
-def _opened(out: Path, with_personal: bool) -> State:
+def _opened(out: Path, with_personal: bool, wanted: str) -> State:
     """Return the state of an export, and clear away what an interrupted one left."""
     if not (out / STATE).exists():
         if out.is_dir() and any(out.iterdir()):
             raise DataError(f"{out}: is not empty, and no export", "name a new folder")
-        return State(personal=with_personal)
+        return State(personal=with_personal, slice=wanted)
     state = read_state(out)
     if state.personal != with_personal:
         said = "holds" if state.personal else "does not hold"
         raise DataError(f"{out}: {said} personal fields", "name another folder for an export that is otherwise")
+    if state.slice != wanted:
+        said = f"holds {state.slice or 'all decisions'}"
+        raise DataError(f"{out}: {said}", "name a folder of its own for each slice")
     _clear(out, frozenset(state.parts))
     return state
 
@@ -177,11 +201,19 @@ class _Writer:
     """Takes records and writes them as parts, in this process or in others."""
 
     def __init__(
-        self, log: Path, out: Path, state: State, functions: Mapping[str, Function], pool: ProcessPoolExecutor | None
+        self,
+        log: Path,
+        out: Path,
+        state: State,
+        functions: Mapping[str, Function],
+        pool: ProcessPoolExecutor | None,
+        slice_: LogSlice | None,
     ) -> None:
         self._out, self._state, self._functions, self._pool = out, state, functions, pool
         self._vault = log if state.personal else None
-        self._policies: dict[str, PolicyBody] = {}
+        self._slice = slice_
+        self._own_vault = Vault.of(log) if slice_ is not None else None
+        self.policies: dict[str, PolicyBody] = {}
         self._places: dict[str, _Place] = {}
         self._rows: list[tuple[int, bytes]] = []
         self._labels: list[tuple[int, LabelBody]] = []
@@ -191,9 +223,11 @@ class _Writer:
 
     def policy(self, body: PolicyBody) -> None:
         """Take a policy: the decisions after it may be its own."""
-        if body.is_same(self._policies.get(body.digest)):
+        if body.is_same(self.policies.get(body.digest)):
             return
-        self._policies[body.digest] = body
+        self.policies[body.digest] = body
+        if self._slice is not None:
+            self._slice.learn(body)
         policy = load_recorded(body, self._functions)
         if isinstance(policy, str):
             self._places[body.digest] = policy
@@ -203,11 +237,26 @@ class _Writer:
         self._places[body.digest] = (columns, folder)
 
     def decision(self, seq: int, body: bytes) -> None:
-        """Take a decision."""
+        """Take a decision, if it is wanted."""
+        if self._slice is not None and not self._is_wanted(self._slice, decode(DecisionBody, seq, body)):
+            return
         self.decisions += 1
         self._rows.append((seq, body))
         if len(self._rows) >= PART_ROWS:
             self._flush()
+
+    def _is_wanted(self, slice_: LogSlice, body: DecisionBody) -> bool:
+        assert self._own_vault is not None
+        given, _ = known_of(body, self._own_vault.reveal)
+        is_wanted = slice_.takes(body, given)
+        if is_wanted:
+            slice_.put(body, given, body.verdict.outcome, body.verdict.outcome)
+        return is_wanted
+
+    def close(self) -> None:
+        """Let go of the vault."""
+        if self._own_vault is not None:
+            self._own_vault.close()
 
     def label(self, seq: int, body: LabelBody) -> None:
         """Take a label."""

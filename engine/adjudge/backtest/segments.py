@@ -11,10 +11,7 @@ from adjudge.backtest.duck import fetched
 from adjudge.backtest.measures import Measures, Ratio, measure
 from adjudge.backtest.run import Runner, VerdictCount
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
-from adjudge.policy.slices import UNKNOWN, segment_of
-
-SEGMENTS_MAX = 50
-"""So many values are told apart, those of the most rows; the others are one segment."""
+from adjudge.policy.slices import SEGMENTS_MAX, segment_of, title_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,12 +30,7 @@ class Segment:
     @property
     def title(self) -> str:
         """What reports call it."""
-        return f"{self.others:,} others" if self.others else title_of(self.value)
-
-
-def title_of(value: str | None) -> str:
-    """Return what reports call a value: those that could be taken for something else in quotes."""
-    return UNKNOWN if value is None else f'"{value}"' if value in ("", UNKNOWN) else value
+        return title_of(self.value, self.others)
 
 
 def values_of(connection: Any, dataset: Dataset, slot: str) -> tuple[list[Any], int]:

@@ -8,12 +8,12 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 
 from adjudge.backtest.columns import DataError
-from adjudge.backtest.dataset import Dataset, Sliced
+from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.translated import Translated, answered
 from adjudge.model import Outcome
 from adjudge.policy.asked import asked
 from adjudge.policy.policy import Policy
-from adjudge.policy.slices import Slice
+from adjudge.policy.slices import Slice, Sliced
 from adjudge.policy.typed import Rule
 
 if TYPE_CHECKING:

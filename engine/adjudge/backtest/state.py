@@ -22,6 +22,7 @@ class State:
     """How far an export is.
 
     log: its first record's hash. folders: columns with their types, by folder. parts: files, from the export's folder.
+    slice: which decisions it holds, where not all.
     """
 
     log: str = ""
@@ -30,6 +31,7 @@ class State:
     personal: bool = False
     folders: dict[str, dict[str, str]] = field(default_factory=dict)
     parts: list[str] = field(default_factory=list)
+    slice: str = ""
     layout: int = LAYOUT
 
     def folder(self, policy: str, columns: Mapping[str, str]) -> str:

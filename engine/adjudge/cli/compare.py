@@ -14,8 +14,10 @@ from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.logs import told
 from adjudge.cli.output import JSON, TEXT, print_exact, print_json, say_text
 from adjudge.cli.settings import Settings
+from adjudge.cli.slices import slice_options
 from adjudge.policy.loading.load import read_policy_file
 from adjudge.policy.policy import Policy
+from adjudge.policy.slices import Slice
 
 if TYPE_CHECKING:
     from adjudge.authoring.comparison.gates import MustBe
@@ -62,6 +64,7 @@ class ShareType(click.ParamType):  # type: ignore[type-arg]  # generic in the st
               help="Fail if the new policy sends more to review: 5% of all, or +1% on the old.")  # fmt: skip
 @click.option("--must-be", type=click.Choice(["same", "stricter", "laxer"]),
               help="Fail unless this is proved; the same also counts as stricter and as laxer.")  # fmt: skip
+@slice_options
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.01), default=5.0, show_default=True,
               help="Seconds for each question.")  # fmt: skip
 @click.option("--total", "total_s", type=click.FloatRange(min=0.01), default=60.0, show_default=True,
@@ -77,6 +80,7 @@ def command(
     max_flips: Share | None,
     max_reviews: Share | None,
     must_be: MustBe | None,
+    wanted: Slice,
     timeout_s: float,
     total_s: float,
     form: str,
@@ -87,13 +91,18 @@ def command(
     """
     if (max_flips is not None or max_reviews is not None) and not logs:
         raise click.UsageError("--max-flips and --max-reviews need a --log")
+    if (not wanted.is_all or wanted.by is not None) and not logs:
+        raise click.UsageError("--since, --until, --where and --by are said of a log: they need a --log")
     with extra("proofs"):
         from adjudge.authoring.comparison import gates, regions, report
         from adjudge.replay import traffic
     catalogue = settings.catalogue()
     before, after = (Policy(read_policy_file(path, catalogue), catalogue.overloads()) for path in (old, new))
     comparison = regions.compare(before, after, timeout_s=timeout_s, total_s=total_s)
-    seen = traffic.compare_traffic(tuple(map(told, logs)), before, after, catalogue.providers) if logs else None
+    seen = None
+    if logs:
+        paths, functions = tuple(map(told, logs)), catalogue.functions
+        seen = traffic.compare_traffic(paths, before, after, catalogue.providers, wanted=wanted, functions=functions)
     more = max_reviews is not None and max_reviews.is_more
     failed = gates.Gates(
         must_be=must_be,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,11 +15,14 @@ from adjudge.cli.logs import log_argument
 from adjudge.cli.output import JSON, counted, format_option, print_json, say
 from adjudge.cli.progress import progress_bar, size_of
 from adjudge.cli.settings import Settings
+from adjudge.cli.slices import slice_options
 from adjudge.errors import NothingRead
 from adjudge.model import OUTCOMES
 from adjudge.policy.explaining.scorecard_moves import MOVED_BY, causes, most
+from adjudge.policy.slices import Slice
 from adjudge.registry import load_policy
 from adjudge.replay.logs import ReplayedLine, ReplayTally, replay_all
+from adjudge.replay.segment_report import segment_data, segment_lines
 from adjudge.values.recorded import to_json
 
 _ANSWERS = ("identical", "different", "erased", "not replayable")
@@ -38,10 +42,18 @@ _ANSWERS = ("identical", "different", "erased", "not replayable")
     type=click.Path(dir_okay=False, path_type=Path),
     help="Continue where an earlier replay with this file stopped, and save how far this one got.",
 )
+@slice_options
 @format_option
 @click.pass_obj
 def command(
-    settings: Settings, log: Path, policy: Path | None, verbose: bool, jobs: int, state: Path | None, form: str
+    settings: Settings,
+    log: Path,
+    policy: Path | None,
+    verbose: bool,
+    jobs: int,
+    state: Path | None,
+    wanted: Slice,
+    form: str,
 ) -> int:
     """Make a log's decisions again.
 
@@ -69,14 +81,23 @@ def command(
             jobs=jobs,
             state=state,
             is_verbose=verbose,
+            wanted=wanted,
             tell=tell,
             progress=bar,
         )
+    told = tally.sliced.sliced(wanted) if not wanted.is_all else None
     if not tally.total:
-        raise NothingRead(f"{log}: holds no decision")
-    if new is None:
-        return _again(tally, form)
-    return _what_if(tally, form, verbose)
+        raise NothingRead(
+            f"{log}: holds no decision" if told is None or not told.of else f"{log}: no decision is in the slice {told}"
+        )
+    if form != JSON and told is not None:
+        say(f"slice {told}")
+    more: dict[str, object] = {"slice": asdict(told)} if told is not None else {}
+    more |= {"by": wanted.by, "segments": segment_data(tally.segments)} if wanted.by is not None else {}
+    status = _again(tally, form, more) if new is None else _what_if(tally, form, verbose, more)
+    if form != JSON and wanted.by is not None:
+        say("", *segment_lines(wanted.by, tally.segments, has_moved=new is not None))
+    return status
 
 
 def _lines(one: ReplayedLine) -> Iterator[str]:
@@ -87,18 +108,18 @@ def _lines(one: ReplayedLine) -> Iterator[str]:
         yield f"  {name}: recorded {_said(recorded)}, recomputed {_said(recomputed)}"
 
 
-def _again(tally: ReplayTally, form: str) -> int:
+def _again(tally: ReplayTally, form: str, more: Mapping[str, object]) -> int:
     total, answers = tally.total, tally.answers
     same = answers.get("identical", 0)
     if form == JSON:
-        print_json({"decisions": total, **{answer: answers.get(answer, 0) for answer in _ANSWERS}}, indent=None)
+        print_json({"decisions": total, **{answer: answers.get(answer, 0) for answer in _ANSWERS}, **more}, indent=None)
     else:
         others = [f"{answers[answer]} {answer}" for answer in _ANSWERS[1:] if answers.get(answer)]
         say(", ".join([f"{same} of {counted(total, 'decision')} identical", *others]))
     return FINE if same + answers.get("erased", 0) == total else FINDINGS
 
 
-def _what_if(tally: ReplayTally, form: str, verbose: bool) -> int:
+def _what_if(tally: ReplayTally, form: str, verbose: bool, more: Mapping[str, object]) -> int:
     lost = tally.answers.get("not replayable", 0)
     if form == JSON:
         matrix = {old.value: {new.value: tally.count(old, new) for new in OUTCOMES} for old in OUTCOMES}
@@ -107,7 +128,7 @@ def _what_if(tally: ReplayTally, form: str, verbose: bool) -> int:
         cost = {"recorded": tally.recorded_cost, "then": tally.cost, "untold": dict(tally.untold)}
         rules = dict(_most(tally.by_rule))
         card = dict(_most(tally.by_scorecard))
-        print_json({**facts, "matrix": matrix, "rules": rules, "scorecard": card, "cost": cost}, indent=None)
+        print_json({**facts, "matrix": matrix, "rules": rules, "scorecard": card, "cost": cost, **more}, indent=None)
     else:
         say(*_matrix(tally, verbose))
     return FINDINGS if tally.changed or lost else FINE

@@ -22,7 +22,10 @@ _TIME = re.compile(
 )
 _AGO = re.compile(r"(\d{1,6})(m|h|d|w)", re.ASCII)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_FORMS = "2026-03-01 (a day in UTC), 2026-03-01T12:00+08:00, 2026-03-01 Asia/Singapore, or 7d (before now)"
+_FORMS = (
+    "2026-03-01 (a day in UTC), 2026-03-01T12:00+08:00 (a time says its zone), 2026-03-01 Asia/Singapore,"
+    " or 7d (before now)"
+)
 
 
 class TimeType(click.ParamType):  # type: ignore[type-arg]  # generic in the stubs only
@@ -49,6 +52,8 @@ class TimeType(click.ParamType):  # type: ignore[type-arg]  # generic in the stu
         found = _TIME.fullmatch(said)
         if found is None:
             raise ValueError(said)
+        if found["clock"] is not None and found["zone"] is None:
+            raise ValueError("it says no zone")
         zone = UTC if found["zone"] in (None, "Z") else zone_of(found["zone"])
         if found["clock"] is not None:
             return datetime.fromisoformat(f"{found['day']}T{found['clock']}").replace(tzinfo=zone).astimezone(UTC)

@@ -12,6 +12,9 @@ from adjudge.values.types import BOOL, DOUBLE, INT, is_text
 UNKNOWN = "unknown"
 """What the segment is called in which a field is unknown. It is shown without quotes, and is no text of the data's."""
 
+SEGMENTS_MAX = 50
+"""So many values of a field are told apart, those of the most rows; the others are one segment."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slice:
@@ -50,6 +53,35 @@ class Slice:
         return ", ".join(parts)
 
 
+ALL = Slice()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sliced:
+    """What a slice took.
+
+    said: what was asked for. rows: that are in it, of `of`; `thing` says what a row is. Left out are `unknown`, on
+    which it is unknown whether the condition holds, `untimed`, which have no time, and `foreign`, decisions of policies
+    that do not have the condition's fields.
+    """
+
+    said: str
+    rows: int
+    of: int
+    unknown: int = 0
+    untimed: int = 0
+    foreign: int = 0
+    thing: str = "rows"
+
+    def __str__(self) -> str:
+        text = f"{self.said}: {self.rows:,} of {self.of:,} {self.thing}"
+        if self.unknown:
+            text += f"; on {self.unknown:,} more it is unknown whether the condition holds, and they are left out"
+        if self.foreign:
+            text += f"; {self.foreign:,} of policies without its fields are left out"
+        return text + (f"; {self.untimed:,} have no time, and are left out" if self.untimed else "")
+
+
 def said_time(at: datetime) -> str:
     """Return a moment as reports say it, with its zone."""
     utc = at.astimezone(UTC)
@@ -80,3 +112,10 @@ def segment_of(value: object) -> str | None:
     if isinstance(value, float):
         return repr(value).removesuffix(".0")
     return str(value)
+
+
+def title_of(value: str | None, others: int = 0) -> str:
+    """Return what reports call a segment: a text that could be taken for something else stands in quotes."""
+    if others:
+        return f"{others:,} others"
+    return UNKNOWN if value is None else f'"{value}"' if value in ("", UNKNOWN) else value

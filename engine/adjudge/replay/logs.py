@@ -23,7 +23,9 @@ from adjudge.model import Outcome
 from adjudge.plugin import Function, Provider
 from adjudge.policy.explaining.scorecard_moves import ScorecardMove
 from adjudge.policy.policy import Policy
+from adjudge.policy.slices import ALL, Slice
 from adjudge.replay.decisions import Kept, Policies, Replayed, known_of, replay_decision
+from adjudge.replay.slices import LogSlice, Segments, SliceCount, check_fits, merge_segments
 from adjudge.replay.what_if import Side, WhatIf, rules_moved
 from adjudge.system.files import replace_file
 
@@ -68,6 +70,7 @@ class ReplayTally(msgspec.Struct):
     by_rule: how often a rule came or went where the outcome moved. by_scorecard: what in the scorecard moved it.
     recorded_cost, cost: of provider calls, as the log has it and as the other policy would have bought, by currency;
     None where that policy's providers are not installed. untold: calls whose answer the log does not hold.
+    sliced: what was left out, where a slice was asked for. segments: where those were.
     """
 
     answers: dict[str, int] = {}
@@ -78,6 +81,8 @@ class ReplayTally(msgspec.Struct):
     recorded_cost: dict[str, Decimal] = {}
     cost: dict[str, Decimal] | None = {}
     untold: dict[str, int] = {}
+    sliced: SliceCount = msgspec.field(default_factory=SliceCount)
+    segments: Segments = {}
 
     @property
     def total(self) -> int:
@@ -117,6 +122,8 @@ class ReplayTally(msgspec.Struct):
         _count(self.by_rule, other.by_rule)
         _count(self.by_scorecard, other.by_scorecard)
         _count(self.untold, other.untold)
+        self.sliced.merge(other.sliced)
+        merge_segments(self.segments, other.segments)
         self.lost = [*self.lost, *other.lost][:EXAMPLES]
         for name, cell in other.cells.items():
             mine = self.cells.setdefault(name, OutcomeMove(cell.old, cell.new))
@@ -145,6 +152,7 @@ class _State(msgspec.Struct):
     seq: int
     hash: str
     tally: ReplayTally
+    slice: str = ""
 
 
 @dataclass(slots=True)
@@ -155,7 +163,9 @@ class _Work:
     functions: Mapping[str, Function]
     log: Path
     is_verbose: bool
+    wanted: Slice
     _kept: Kept | None = None
+    _slice: LogSlice | None = None
     _policies: Policies = field(init=False)
 
     def __post_init__(self) -> None:
@@ -170,14 +180,24 @@ class _Work:
         kept = self._kept
         for body in policies.values():
             self._policies.add(body)
-        what_if, told = self.what_if, []
+        if self._slice is None and (not self.wanted.is_all or self.wanted.by is not None):
+            self._slice = LogSlice(self.wanted, self.functions, self._policies)
+        slice_, what_if, told = self._slice, self.what_if, []
+        if slice_ is not None:
+            slice_.count, slice_.segments = SliceCount(), {}
         tally = ReplayTally(cost=None if what_if is not None and not what_if.counts_calls else {})
         if what_if is not None:
             what_if.side = Side()
         for seq, members in batch:
             body_ = decode(DecisionBody, seq, members)
+            given = known_of(body_, kept.vault.reveal)[0] if slice_ is not None or what_if is not None else {}
+            if slice_ is not None and not slice_.takes(body_, given):
+                continue
             policy = self._policies.get(body_) if what_if is None else what_if.policy
             one = replay_decision(seq, body_, policy, kept)
+            if slice_ is not None:
+                old = body_.verdict.outcome
+                slice_.put(body_, given, old, one.recomputed.outcome if one.recomputed is not None else old)
             if what_if is None and one.answer == "identical" and not self.is_verbose:
                 _count(tally.answers, {"identical": 1})
                 continue
@@ -185,9 +205,11 @@ class _Work:
             tally.add(said)
             if what_if is not None:
                 _join(tally.recorded_cost, body_.cost)
-                what_if.buy(body_, known_of(body_, kept.vault.reveal)[0])
+                what_if.buy(body_, given)
             if self.is_verbose or said.answer not in ("identical", "erased"):
                 told.append(said)
+        if slice_ is not None:
+            tally.sliced, tally.segments = slice_.count, slice_.segments
         if what_if is not None:
             _count(tally.untold, what_if.side.untold)
             if tally.cost is not None:
@@ -233,6 +255,7 @@ def replay_all(
     jobs: int = 1,
     state: Path | None = None,
     is_verbose: bool = False,
+    wanted: Slice = ALL,
     tell: Callable[[ReplayedLine], None] = lambda told: None,
     progress: Progress | None = None,
 ) -> ReplayTally:
@@ -240,7 +263,7 @@ def replay_all(
 
     policy, functions: as in `replay`. providers: for the prices of what the other policy would have asked.
     jobs: processes; where none can be forked, one. state: a file to go on from, written now and then and at the end.
-    tell: is told what differs, in order, or with `is_verbose` everything.
+    wanted: which decisions are looked at. tell: is told what differs, in order, or with `is_verbose` everything.
     Raises AuditBroken, NothingRead, AuditUnavailable, StateError.
     """
     work = _Work(
@@ -248,12 +271,14 @@ def replay_all(
         functions=functions or {},
         log=path,
         is_verbose=is_verbose,
+        wanted=wanted,
     )
     digest = policy.digest if policy is not None else None
-    earlier = _opened(state, digest)
+    earlier = _opened(state, digest, wanted)
     tally = earlier.tally if earlier is not None else ReplayTally()
     done, log, last = earlier.seq if earlier is not None else 0, "", (0, "")
     saved = done
+    policies: dict[str, PolicyBody] = {}
     with _pool(jobs, work) as submit:
         waiting: list[tuple[Future[tuple[ReplayTally, list[ReplayedLine]]], tuple[int, str]]] = []
 
@@ -267,7 +292,6 @@ def replay_all(
                 tally.merge(part)
                 last = end
 
-        policies: dict[str, PolicyBody] = {}
         batch: list[tuple[int, bytes]] = []
         record: Record | None = None
         size = 0
@@ -292,14 +316,15 @@ def replay_all(
                     progress(size)
                 if state is not None and last[0] - saved >= _SAVE_EVERY:
                     saved = last[0]
-                    _save(state, _State(log, digest, *last, tally))
+                    _save(state, _State(log, digest, *last, tally, _said(wanted)))
         if earlier is not None and (record is None or record.seq < done):
             raise StateError(f"{state}: is of a log with {done} records or more", "has the log been cut?")
         if batch and record is not None:
             waiting.append((submit(batch, policies), (record.seq, record.hash)))
         collect(0)
+    check_fits(wanted, policies.values(), functions or {})
     if state is not None and record is not None:
-        _save(state, _State(log, digest, record.seq, record.hash, tally))
+        _save(state, _State(log, digest, record.seq, record.hash, tally, _said(wanted)))
     return tally
 
 
@@ -347,7 +372,7 @@ def _pool(jobs: int, work: _Work) -> Iterator[Submit]:
         _work = None
 
 
-def _opened(state: Path | None, digest: str | None) -> _State | None:
+def _opened(state: Path | None, digest: str | None, wanted: Slice) -> _State | None:
     if state is None or not state.exists():
         return None
     try:
@@ -356,7 +381,16 @@ def _opened(state: Path | None, digest: str | None) -> _State | None:
         raise StateError(f"{state}: is not the state of a replay: {error}", "name another file") from None
     if found.policy != digest:
         raise StateError(f"{state}: is of a replay with another policy", "name another file")
+    if found.slice != _said(wanted):
+        raise StateError(
+            f"{state}: is of a replay of another slice: {found.slice or 'all decisions'}", "name another file"
+        )
     return found
+
+
+def _said(wanted: Slice) -> str:
+    """Return what a slice asks for, segments included: sums of one cannot go on with another."""
+    return ", ".join([*([str(wanted)] if not wanted.is_all else []), *([f"by {wanted.by}"] if wanted.by else [])])
 
 
 def _save(path: Path, state: _State) -> None:

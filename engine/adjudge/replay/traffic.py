@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from adjudge.audit.bodies import DecisionBody
+from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import bodies
 from adjudge.audit.vault import Vault
 from adjudge.errors import NothingRead
 from adjudge.model import Outcome, Verdict
-from adjudge.plugin import Provider
+from adjudge.plugin import Function, Provider
 from adjudge.policy.explaining.scorecard_moves import ScorecardMove
 from adjudge.policy.policy import Policy
+from adjudge.policy.slices import ALL, Slice, Sliced
 from adjudge.policy.typed import Scorecard
 from adjudge.replay.decisions import Kept, known_of
+from adjudge.replay.slices import LogSlice, Segments, check_fits
 from adjudge.replay.what_if import Side, WhatIf, rules_moved
 
 EXAMPLES = 3
@@ -50,7 +52,8 @@ class Traffic:
     moved_by_scorecard: what in the scorecard changed the outcome, and how often.
     lost: decisions that cannot be told, by why. unlike: of those that can, how many the log has with another outcome
     than the old policy's; then it was not this policy that decided them.
-    first, last: when the earliest and the latest were decided.
+    first, last: when the earliest and the latest were decided. sliced: which were asked for, where not all were.
+    segments: by the values of the field `by`, where one was asked for.
     """
 
     old: Side = field(default_factory=Side)
@@ -63,6 +66,9 @@ class Traffic:
     unlike: int = 0
     first: datetime | None = None
     last: datetime | None = None
+    sliced: Sliced | None = None
+    by: str | None = None
+    segments: Segments = field(default_factory=dict)
 
     @property
     def decisions(self) -> int:
@@ -98,18 +104,27 @@ class Traffic:
 
 
 def compare_traffic(
-    logs: tuple[Path, ...], old: Policy, new: Policy, providers: Mapping[str, Provider] | None = None
+    logs: tuple[Path, ...],
+    old: Policy,
+    new: Policy,
+    providers: Mapping[str, Provider] | None = None,
+    *,
+    wanted: Slice = ALL,
+    functions: Mapping[str, Function] | None = None,
 ) -> Traffic:
     """Decide every decision of some logs by both policies, in constant memory.
 
     Known is what the log holds. Decisions of policies that are called otherwise than both are left out, and counted.
     providers: for the prices of their calls, by name; of a policy with one that is missing no call is counted.
+    wanted: which decisions; functions: of plugins, for the policies in the log that read its condition.
     Raises AuditBroken at a record that does not verify, NothingRead where a log has no decision.
     """
     before, after = WhatIf(old, providers), WhatIf(new, providers)
     traffic = Traffic(old=before.side, new=after.side)
+    slice_ = LogSlice(wanted, functions or {})
+    policies: dict[str, PolicyBody] = {}
     for log in logs:
-        for seq, body, given, missing in _decisions(log, (old, new)):
+        for seq, body, given, missing in _decisions(log, (old, new), slice_, policies):
             if body.policy not in (old.name, new.name):
                 missing = f"`{body.policy}` decided, another policy"
             if missing is not None:
@@ -119,26 +134,38 @@ def compare_traffic(
             for what_if, verdict in ((before, one), (after, other)):
                 _count(what_if.side, verdict, what_if.policy.typed.scorecard)
                 what_if.buy(body, given)
+            slice_.put(body, given, one.outcome, other.outcome)
             traffic.matrix[one.outcome, other.outcome] += 1
             traffic.first = min(traffic.first or body.at, body.at)
             traffic.last = max(traffic.last or body.at, body.at)
             traffic.unlike += body.verdict.outcome != one.outcome
             if one.outcome != other.outcome:
                 _flip(traffic, seq, body, one, other, after.scorecard_move(old, one, other, given, body.at))
+    check_fits(wanted, policies.values(), functions or {})
+    traffic.sliced = slice_.count.sliced(wanted) if not wanted.is_all else None
+    traffic.by, traffic.segments = wanted.by, slice_.segments
     return traffic
 
 
 def _decisions(
-    log: Path, policies: Sequence[Policy]
+    log: Path, both: Sequence[Policy], slice_: LogSlice, policies: dict[str, PolicyBody]
 ) -> Iterator[tuple[int, DecisionBody, dict[str, object], str | None]]:
-    """Yield decisions with what was known, and with why one of the policies cannot be told on it."""
+    """Yield decisions with what was known, and with why one of two policies cannot be told on it.
+
+    policies: is told those of the log.
+    """
     with Vault.of(log) as vault:
         kept, is_empty = Kept(vault, Erasures(log)), True
-        for record, body in bodies(log, DecisionBody):
+        for record, body in bodies(log, PolicyBody, DecisionBody):
+            if isinstance(body, PolicyBody):
+                policies[body.digest] = body
+                slice_.learn(body)
+                continue
             is_empty = False
             given, lacking = known_of(body, vault.reveal)
-            lacks = [kept.lack(policy, record.seq, body, lacking) for policy in policies]
-            yield record.seq, body, given, next((lack[1] for lack in lacks if lack is not None), None)
+            if slice_.takes(body, given):
+                lacks = [kept.lack(policy, record.seq, body, lacking) for policy in both]
+                yield record.seq, body, given, next((lack[1] for lack in lacks if lack is not None), None)
     if is_empty:
         raise NothingRead(f"{log}: holds no decision")
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from decimal import Decimal
 
 from adjudge.model import OUTCOMES
 from adjudge.policy.explaining.scorecard_moves import MOVED_BY, causes, most
+from adjudge.policy.slices import title_of
+from adjudge.replay.segment_report import segment_data, segment_lines
+from adjudge.replay.slices import told_segments
 from adjudge.replay.traffic import Traffic
 from adjudge.replay.what_if import Side
 from adjudge.texts import in_code, in_markdown
@@ -25,6 +29,9 @@ def text(traffic: Traffic) -> Iterator[str]:
     yield ""
     for label, before, after in _figures(traffic):
         yield f"  {label:<24}{before:>14} → {after}"
+    if traffic.by is not None:
+        yield ""
+        yield from segment_lines(traffic.by, traffic.segments, has_moved=True)
     moved = traffic.hits_moved()
     if moved:
         yield ""
@@ -61,6 +68,12 @@ def markdown(traffic: Traffic) -> Iterator[str]:
     figures = ["| | old | new |", "|---|---|---|"]
     figures += [f"| {in_markdown(label)} | {before} | {after} |" for label, before, after in _figures(traffic)]
     yield "\n".join(figures)
+    if traffic.by is not None:
+        lines = [f"| {in_markdown(traffic.by)} | decisions | " + " | ".join(OUTCOMES) + " | moved |", "|---" * 6 + "|"]
+        for value, others, one in told_segments(traffic.segments):
+            shares = " | ".join(f"{one.count(new=outcome) / one.total:.2%}" for outcome in OUTCOMES)
+            lines.append(f"| {in_code(title_of(value, others))} | {one.total} | {shares} | {one.moved} |")
+        yield "\n".join(lines)
     moved = traffic.hits_moved()
     if moved:
         lines = ["| rule holds | old | new |", "|---|---|---|"]
@@ -97,6 +110,8 @@ def _figures(traffic: Traffic) -> Iterator[tuple[str, str, str]]:
 
 
 def _limits(traffic: Traffic) -> Iterator[str]:
+    if traffic.sliced is not None:
+        yield f"slice {traffic.sliced}"
     for reason, count in traffic.lost.most_common():
         yield f"left out, because it cannot be compared: {reason} ({count})"
     if traffic.unlike:
@@ -134,6 +149,9 @@ def data(traffic: Traffic) -> dict[str, object]:
         ],
         "not_told": dict(traffic.lost),
         "unlike_the_log": traffic.unlike,
+        "slice": asdict(traffic.sliced) if traffic.sliced is not None else None,
+        "by": traffic.by,
+        "segments": segment_data(traffic.segments),
     }
 
 

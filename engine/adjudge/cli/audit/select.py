@@ -3,55 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import click
 import msgspec
 
-from adjudge.audit.bodies import DecisionBody, PolicyBody
+from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal
 from adjudge.audit.kinds import KINDS
-from adjudge.errors import EvaluationError, did_you_mean
+from adjudge.errors import did_you_mean
 from adjudge.model import OUTCOMES, DecisionStatus, SignalStatus
-from adjudge.values.literals import parse_timestamp
+from adjudge.plugin import Function
+from adjudge.policy.slices import ALL, Slice
+from adjudge.replay.decisions import known_of
+from adjudge.replay.slices import LogSlice, check_fits
 
-_END = datetime.max.replace(tzinfo=UTC)
-_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _ANSWERED = (SignalStatus.OK, SignalStatus.SKIPPED)
 """A signal that was skipped was not wanted: nothing hung on it any more."""
 
 
-class TimeType(click.ParamType):  # type: ignore[type-arg]  # generic in the stubs only
-    """A day in UTC, or a time with its zone. until: the first moment after it."""
-
-    name = "time"
-
-    def __init__(self, *, until: bool = False) -> None:
-        self._day = timedelta(days=1) if until else timedelta()
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Return the time."""
-        said = str(value)
-        try:
-            if _DAY.fullmatch(said):
-                day = datetime.fromisoformat(said).replace(tzinfo=UTC)
-                return _END if _END - day < self._day else day + self._day
-            return parse_timestamp(said)
-        except (ValueError, EvaluationError):
-            self.fail(f"{said!r} is not a day such as 2026-03-01, or a time such as 2026-03-01T12:00:00Z", param, ctx)
-
-
 @dataclass(slots=True)
 class Selection:
-    """What is asked for; all of it must hold. Each but the first three is said of decisions, and only they have it.
+    """What is asked for; all of it must hold. Times and kinds are said of every record, all else of decisions alone.
 
-    unknown: a signal that was wanted and did not answer. waived: where doubt was.
+    wanted: which decisions, and between which times; slice: says so of each. unknown: a signal that was wanted and did
+    not answer. waived: where doubt was. reveal: of personal values. functions: of plugins.
     """
 
-    since: datetime | None = None
-    until: datetime | None = None
+    wanted: Slice = ALL
+    slice: LogSlice | None = None
+    reveal: Reveal = lambda commitment: None
+    functions: Mapping[str, Function] = field(default_factory=dict)
     kinds: tuple[str, ...] = ()
     outcome: str | None = None
     rule: str | None = None
@@ -63,20 +46,20 @@ class Selection:
     _policies: set[str] = field(default_factory=set)
     _rules: set[str] = field(default_factory=set)
     _texts: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        """Refuse what no record can be. Raises click.UsageError."""
-        if self.since is not None and self.until is not None and self.since >= self.until:
-            raise click.UsageError("--until is not after --since: no record can be of such a time")
+    _bodies: dict[str, PolicyBody] = field(default_factory=dict)
 
     @property
     def is_all(self) -> bool:
         """Whether everything is wanted."""
-        return not self.kinds and self.since is None and self.until is None and not self._is_of_decisions
+        return not self.kinds and self.wanted.is_all and not self._is_of_decisions
 
     @property
     def _is_of_decisions(self) -> bool:
-        return self.waived or any((self.outcome, self.rule, self.policy, self.status, self.unknown))
+        return (
+            self.waived
+            or self.wanted.where is not None
+            or any((self.outcome, self.rule, self.policy, self.status, self.unknown))
+        )
 
     def has(self, kind: str, body: msgspec.Struct | None) -> bool:
         """Whether a record is wanted. body: None of a kind that this version does not know."""
@@ -87,17 +70,16 @@ class Selection:
         elif isinstance(body, PolicyBody):
             self._policies.update((body.policy, body.digest))
             self._texts.add(body.text)
+            self._bodies[body.digest] = body
+            if self.slice is not None:
+                self.slice.learn(body)
         if self.kinds and kind not in self.kinds:
             return False
-        if self.since is not None or self.until is not None:
-            at = getattr(body, "at", None)
-            if at is None or (self.since is not None and at < self.since):
-                return False
-            if self.until is not None and at >= self.until:
-                return False
+        if self.wanted.has_times and not self.wanted.holds_at(getattr(body, "at", None)):
+            return False
         if not self._is_of_decisions:
             return True
-        if isinstance(body, PolicyBody) and not self.outcome and not self.rule and not self.status:
+        if isinstance(body, PolicyBody) and not any((self.outcome, self.rule, self.status, self.wanted.where)):
             return self.policy is not None and not self.waived and not self.unknown and self._is_policy(
                 body.policy, body.digest)  # fmt: skip
         return isinstance(body, DecisionBody) and self._has(body)
@@ -115,14 +97,24 @@ class Selection:
         if self.waived and not verdict.waived:
             return False
         signal = body.signals.get(self.unknown) if self.unknown is not None else None
-        return self.unknown is None or (signal is not None and signal.status not in _ANSWERED)
+        if self.unknown is not None and (signal is None or signal.status in _ANSWERED):
+            return False
+        return self.wanted.where is None or (self.slice is not None and self.slice.takes(body, self.given(body)))
+
+    def given(self, body: DecisionBody) -> Mapping[str, object]:
+        """Return what was known to a decision, as far as it is known still."""
+        return known_of(body, self.reveal)[0]
 
     def _is_policy(self, name: str, digest: str) -> bool:
         assert self.policy is not None
         return name == self.policy or (len(self.policy) >= _DIGEST_SHOWN and digest.startswith(self.policy))
 
     def check(self) -> None:
-        """Refuse names that no decision and no policy of the log has, once all were seen. Raises click.UsageError."""
+        """Refuse names that no decision and no policy of the log has, once all were seen.
+
+        Raises click.UsageError; PolicyErrors and DataError for those of the slice.
+        """
+        check_fits(self.wanted, self._bodies.values(), self.functions)
         if self.unknown is not None and self.unknown not in self._signals:
             _refuse("signal", self.unknown, self._signals)
         if self.policy is not None and not any(self._is_policy(one, one) for one in self._policies):
@@ -149,8 +141,6 @@ def _refuse(what: str, name: str, known: set[str]) -> None:
 def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of a selection to a command."""
     options = (
-        click.option("--since", type=TimeType(), help="From this day (UTC) or time on."),
-        click.option("--until", type=TimeType(until=True), help="Up to the end of this day, or before this time."),
         click.option("--kind", "kinds", multiple=True, type=click.Choice([*KINDS]), help="Records of this kind; may be"
                      " given again."),
         click.option("--outcome", type=click.Choice([one.value for one in OUTCOMES]), help="Decisions with it."),
