@@ -9,7 +9,7 @@ import io
 import os
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,14 @@ def dataset(database: Any, path: Path, inputs: str, **mapping: str) -> Dataset:
 
 def values(database: Any, folder: Path, type_: str, cells: list[str]) -> list[object]:
     """Return what a column of cells is taken for; one more that is certainly good stands at its end."""
-    good = {"int": "1", "double": "1", "bool": "true", "timestamp": "2026-01-01T00:00:00Z", "duration": "1h"}
+    good = {
+        "int": "1",
+        "double": "1",
+        "bool": "true",
+        "timestamp": "2026-01-01T00:00:00Z",
+        "duration": "1h",
+        "date": "2026-01-01",
+    }
     path = folder / f"v{len(list(folder.iterdir()))}.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, quoting=csv.QUOTE_ALL)
@@ -184,9 +191,13 @@ CELLS = {
         "0001-01-01 00:00:00": "0001-01-01T00:00:00", "0001-01-01 00:00:00+08": None, "epoch": None,
         "9999-12-31 23:59:59.999999": "9999-12-31T23:59:59.999999", "now": None, "2026-01-31 10:00:00 PST": None,
     },
+    "date": {
+        "2026-01-31": date(2026, 1, 31), "2026-02-30": None, "31.01.2026": None, "2026-1-31": None, "0000-01-01": None,
+        "2026-01-31T00:00:00Z": None, "9999-12-31": date.max, "": None,
+    },
     "duration": {
         "24h": timedelta(hours=24), "1h30m": timedelta(minutes=90), "-1.5s": timedelta(seconds=-1.5), "7200": None,
-        "02:00:00": None, "2 days": None, "P1D": None, "0": timedelta(),
+        "2w1d": timedelta(days=15), "02:00:00": None, "2 days": None, "P1D": None, "0": timedelta(),
     },
     "string": {"NO": "NO", "007": "007", "NULL": "NULL", " x ": " x ", "1e5": "1e5", "": None, "2026-1-1": "2026-1-1"},
 }  # fmt: skip

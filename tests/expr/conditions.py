@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import strategies as st
 
@@ -20,6 +20,8 @@ inputs:
   flag2: bool
   age: duration
   at: timestamp
+  day: date
+  due: date
   word: {type: enum, values: [low, high, middle]}
   tags: {type: set, values: [a, ab, b]}
   marks: {type: set, values: [a, ab, b]}
@@ -92,6 +94,20 @@ at.getHours("Nowhere") == 1
 int(at) > 1700000000
 timestamp(at) == at
 duration(age) == age
+day < due
+day == due
+day != date("2026-11-23")
+day in [due, date("2026-11-23")]
+day - due > duration("1d")
+day + duration("30d") >= due
+day - duration("1d") < due
+duration("2w") + day < due
+day + age == due
+date(at, "+08:00") == day
+date(at, "-00:00") < due
+date(day) == day
+day.getDayOfWeek() == 1
+(flag ? day : due) > date("2026-11-01")
 "a" in tags
 "a" in (flag ? tags : marks)
 (flag ? tags : marks).exists(t, t == "ab")
@@ -175,6 +191,18 @@ string(x) == string(y)
 string(n) == string(age)
 string(at) == text
 at.getFullYear() == 2026
+at > timestamp("2026-01-15T08:30:00.000000001Z")
+age < duration("3600000000001ns")
+day.getFullYear() == 2026
+day.getMonth() + day.getDate() == 33
+day.getDayOfYear() == day.getDayOfMonth()
+today("Asia/Singapore") == day
+date(at, "Europe/Berlin") <= due
+date(at, text) == day
+date(text) == day
+string(day) == text
+timestamp(day, "Asia/Singapore") > at
+timestamp(day, "-03:00") <= at
 at.getMonth() == 10
 at.getDayOfYear("Asia/Tokyo") == 1
 text.matches(other)
@@ -234,6 +262,9 @@ at.getFullYear("Africa/Casablanca") == 2026
 (at - age).getMinutes("Asia/Kolkata") == 30
 """.strip().splitlines()
 """What contains a list, a map or a zone that is written out, and macros of macros."""
+DAYS = st.sampled_from(
+    tuple(date(*parts) for parts in ((2026, 11, 23), (2026, 11, 24), (2026, 10, 24), (1, 1, 1), (9999, 12, 31)))
+)
 TEXTS = st.sampled_from(("", "a", "b", "ab", "abb", "A1 ", "SG", "12", "zz", "low", "true", "q", "é💥", r"\u0041"))
 
 
@@ -248,6 +279,7 @@ def inputs(draw: st.DrawFn) -> dict[str, object]:
         "x": st.sampled_from((0.0, -0.0, 0.5, 2.7, -1.5, 1e300)), "y": st.sampled_from((0.0, -0.0, 0.5, 1.0, 1e300)),
         "flag": st.booleans(), "flag2": st.booleans(), "age": times,
         "at": st.sampled_from((NOW, datetime(1969, 7, 20, 20, 17, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC))),
+        "day": DAYS, "due": DAYS,
         "word": st.sampled_from(("low", "high", "middle", "none")),
         "tags": st.lists(st.sampled_from(("a", "ab", "b", "q", None)), max_size=3),
         "marks": st.lists(st.sampled_from(("a", "ab", "q", None)), max_size=2),

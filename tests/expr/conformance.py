@@ -7,7 +7,7 @@ import math
 import struct
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -102,5 +102,5 @@ def same(left: object, right: object) -> bool:
         return len(left) == len(right) and all(
             any(same(key, other) and same(value, right[other]) for other in right) for key, value in left.items()
         )
-    assert isinstance(left, bool | int | str | datetime | timedelta | None)
+    assert isinstance(left, bool | int | str | date | timedelta | None)
     return left == right

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 import pyarrow as pa
 
-from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, ListType, MapType, SetType, Type
+from adjudge.values.types import BOOL, DATE, DOUBLE, DURATION, INT, TIMESTAMP, ListType, MapType, SetType, Type
 
-_SCALARS = {BOOL: pa.bool_(), INT: pa.int64(), DOUBLE: pa.float64(), DURATION: pa.int64()}
+_SCALARS = {BOOL: pa.bool_(), INT: pa.int64(), DOUBLE: pa.float64(), DURATION: pa.int64(), DATE: pa.date32()}
 
 
 def arrow_type(type_: Type) -> pa.DataType:

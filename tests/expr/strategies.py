@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
 from hypothesis import strategies as st
@@ -11,6 +11,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from adjudge.values.types import (
     BOOL,
+    DATE,
     DOUBLE,
     DURATION,
     INT,
@@ -41,6 +42,7 @@ TYPES: Mapping[str, Type] = {
     "opened": TIMESTAMP,
     "now": TIMESTAMP,
     "age": DURATION,
+    "born": DATE,
     "face.result": ENUM,
     "face.tags": SET,
     "face.score": SCORES,
@@ -57,7 +59,10 @@ TYPES: Mapping[str, Type] = {
     "devices": ListType(MapType(STRING, INT)),
 }
 ORDERED = (BOOL, INT, DOUBLE, STRING, TIMESTAMP, DURATION)
+OWN_ORDERED = (*ORDERED, DATE)
+"""With what CEL does not have."""
 ITEMS = (*ORDERED, ENUM)
+DAYS = ("2024-02-29", "1970-01-01", "0001-01-01", "9999-12-31", "2026-11-30")
 PATTERNS = ("^a", "a+b*$", "[0-9]+", "", "(?i)SUS", "^.$", "é|ß", r"\\bu\\b", "x{2,3}")
 ZONES = ("UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York", "+02:00", "-09:30", "00:00")
 TIMES = ("2024-02-29T12:30:45.678Z", "1970-01-01T00:00:00Z", "2026-12-31T23:59:59+05:30", "1999-06-15T01:02:03Z")
@@ -105,6 +110,7 @@ _SCALARS: Mapping[str, SearchStrategy[object]] = {
     "string": _strings,
     "timestamp": _times,
     "duration": _durations,
+    "date": st.one_of(st.sampled_from(tuple(map(date.fromisoformat, DAYS))), st.dates()),
 }
 
 
@@ -189,6 +195,7 @@ class _Writer:
     def __init__(self, draw: DrawFn, standard: bool) -> None:
         self.draw = draw
         self.standard = standard
+        self.ordered = ORDERED if standard else OWN_ORDERED
         self.locals: list[tuple[str, Type]] = []
 
     def pick(self, *choices: T) -> T:
@@ -233,6 +240,8 @@ class _Writer:
             case _:
                 if type_ == TIMESTAMP:
                     return f'timestamp("{self.pick(*(TIMES if self.standard else OWN_TIMES))}")'
+                if type_ == DATE:
+                    return f'date("{self.pick(*DAYS)}")'
                 if type_ == DURATION:
                     return f'duration("{self.pick(*(LENGTHS if self.standard else OWN_LENGTHS))}")'
                 return literal(self.draw(values_of(type_, known=True)))
@@ -283,13 +292,15 @@ class _Writer:
         return "(" + sign.join(self.expression(BOOL, depth) for _ in range(self.pick(2, 2, 3))) + ")"
 
     def compare(self, depth: int) -> str:
-        left = right = self.pick(*ORDERED)
+        left = right = self.pick(*self.ordered)
         if not self.standard and {left} <= {INT, DOUBLE}:
             right = self.pick(INT, DOUBLE)
         return f"({self.expression(left, depth)} {self.pick('<', '<=', '>', '>=')} {self.expression(right, depth)})"
 
     def equal(self, depth: int) -> str:
-        type_ = self.pick(*ITEMS, ListType(INT), ListType(DOUBLE), MapType(STRING, INT), ListType(ListType(INT)))
+        type_ = self.pick(
+            *self.ordered, ENUM, ListType(INT), ListType(DOUBLE), MapType(STRING, INT), ListType(ListType(INT))
+        )
         words = [own for _, own in self.locals if isinstance(own, EnumType)]
         if words and self.pick(True, False):
             type_ = self.pick(*words)
@@ -299,7 +310,7 @@ class _Writer:
     def member(self, depth: int) -> str:
         match self.pick("list", "set", "map", "enum"):
             case "list":
-                item = self.pick(*ORDERED, ListType(INT))
+                item = self.pick(*self.ordered, ListType(INT))
                 return f"({self.expression(item, depth)} in {self.expression(ListType(item), depth)})"
             case "set":
                 return f"({self.pick(*map(string_literal, TAGS), 'note')} in {self.expression(SET, depth)})"
@@ -347,6 +358,8 @@ class _Writer:
             case "size":
                 sized = self.pick(STRING, SET, ListType(INT), ListType(STRING), MapType(STRING, INT))
                 return self.pick("size({})", "{}.size()").format(self.expression(sized, depth))
+            case "time" if not self.standard and self.pick(True, False, False):
+                return f"{self.expression(DATE, depth)}.{self.pick(*PARTS[:6])}()"
             case "time":
                 zone = self.pick("", f'"{self.pick(*ZONES)}"', "country")
                 return f"{self.expression(TIMESTAMP, depth)}.{self.pick(*PARTS)}({zone})"
@@ -372,7 +385,7 @@ class _Writer:
             case "enum":
                 return f"string({self.leaf(ENUM)})"
             case _:
-                types = (BOOL, INT, STRING) if self.standard else ORDERED
+                types = (BOOL, INT, STRING) if self.standard else self.ordered
                 return f"string({self.expression(self.pick(*types), depth)})"
 
     def timestamp(self, depth: int) -> str:
@@ -386,7 +399,24 @@ class _Writer:
             case _:
                 return f"timestamp({self.pick('note', 'count', self.expression(TIMESTAMP, depth))})"
 
+    def date(self, depth: int) -> str:
+        match self.pick("later", "sooner", "earlier", "convert", "of a time", "today"):
+            case "later":
+                return f"({self.expression(DATE, depth)} + {self.expression(DURATION, depth)})"
+            case "sooner":
+                return f"({self.expression(DURATION, depth)} + {self.expression(DATE, depth)})"
+            case "earlier":
+                return f"({self.expression(DATE, depth)} - {self.expression(DURATION, depth)})"
+            case "convert":
+                return f"date({self.pick('note', self.expression(DATE, depth))})"
+            case "today":
+                return f'(has(now) ? today("{self.pick(*ZONES)}") : born)'
+            case _:
+                return f'date({self.expression(TIMESTAMP, depth)}, "{self.pick(*ZONES)}")'
+
     def duration(self, depth: int) -> str:
+        if not self.standard and self.pick(True, False, False):
+            return f"({self.expression(DATE, depth)} - {self.expression(DATE, depth)})"
         match self.pick("sum", "between", "convert"):
             case "sum":
                 return f"({self.expression(DURATION, depth)} {self.pick(*'+-')} {self.expression(DURATION, depth)})"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given, settings
@@ -183,6 +183,34 @@ def value_of(text: str) -> object:
         ('duration("200000000000s") + duration("200000000000s")', None),
         ('duration("9223372036s") + duration("1s")', None),
         ('duration("9223372036.854775807s") + duration("1ns")', None),
+        # dates
+        ('date("2026-11-30")', date(2026, 11, 30)),
+        ('date("2026-02-29")', None),
+        ('date("2026-2-3")', None),
+        ('date("2026-11-30T00:00:00Z")', None),
+        ('string(date("0001-01-01"))', "0001-01-01"),
+        ('date(t, "Pacific/Auckland")', date(2024, 3, 10)),
+        ('date(t, "America/Los_Angeles")', date(2024, 3, 9)),
+        ('date(t, "Nowhere")', None),
+        ('date(last, "+01:00")', None),
+        ('date("2024-02-28") + duration("1d")', date(2024, 2, 29)),
+        ('duration("2w") + date("2024-02-28")', date(2024, 3, 13)),
+        ('date("2024-03-01") - duration("24h")', date(2024, 2, 29)),
+        ('date("2024-03-01") + duration("23h")', None),
+        ('date("2024-03-01") + duration("86400000000001ns")', None),
+        ('date("9999-12-31") + duration("1d")', None),
+        ('date("2024-03-01") - date("2024-02-28") == duration("2d")', True),
+        ('date("9999-12-31") - date("0001-01-01")', None),
+        ('date("2026-11-30").getDayOfWeek()', 1),
+        ('date("2026-11-30").getDate()', 30),
+        ('date("2024-12-31").getDayOfYear()', 365),
+        ('date("2026-11-30").getHours()', None),
+        ('date("2026-11-30").getFullYear("UTC")', None),
+        ('timestamp(date("2026-11-30"), "Asia/Singapore") == timestamp("2026-11-29T16:00:00Z")', True),
+        ('timestamp(date("2018-11-04"), "America/Sao_Paulo") == timestamp("2018-11-04T03:00:00Z")', True),  # from 01:00
+        ('timestamp(date("0001-01-01"), "+01:00")', None),
+        ('date("2026-11-30") < t', None),
+        ('date(timestamp(date("2011-12-29"), "Pacific/Apia"), "Pacific/Apia")', date(2011, 12, 29)),
         # forms and types that are none
         ('contains("a", "b")', None),
         ('"a".int()', None),
@@ -204,7 +232,7 @@ def test_functions_never_repeat_a_value_in_a_message() -> None:
 
 def test_functions_raise_nothing_but_evaluation_errors_for_their_own_types() -> None:
     known = {"string": "x", "int": 2**63 - 1, "double": math.nan, "bool": True, "timestamp": VALUES["last"]}
-    known |= {"duration": timedelta(days=3652500)}
+    known |= {"duration": timedelta(days=106751), "date": date.max}
     for name, overloads in FUNCTIONS.items():
         for overload in overloads:
             arguments = [known.get(parameter.name, ()) for parameter in overload.parameters]

@@ -29,7 +29,7 @@ from adjudge.values.types import ListType, MapType, SetType
 
 DECLARED = {
     "bool": "bool", "int": "int", "double": "double", "string": "string", "enum": "{type: enum, values: [a, b]}",
-    "timestamp": "timestamp", "duration": "duration", "list": "{type: list, of: string}",
+    "timestamp": "timestamp", "duration": "duration", "date": "date", "list": "{type: list, of: string}",
     "set": "{type: set, values: [a, b]}", "map": "{type: map, keys: [a, b], of: int}",
     "open map": "{type: map, of: int}",
 }  # fmt: skip

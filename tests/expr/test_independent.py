@@ -2,9 +2,9 @@
 
 Left out, because the two differ on purpose: `has` of a plain name (our extension), `has` below an index that is past
 the end (false here, an error there), an int ordered with a double (their checker refuses it), times written as strings
-(they pad the fraction to three, six or nine digits), NaN written with its sign (they do), durations past 292 years
-(an overflow there), white space around the digits that `int` and `double` read (they allow it), and a list that is
-written out with an item that fails (an error there; here the others are known).
+(they pad the fraction to three, six or nine digits), NaN written with its sign (they do), what is finer than a
+microsecond (their binding cuts it), dates, days and weeks (they have none), and white space around the digits that
+`int` and `double` read (they allow it).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from adjudge.expr.reference import Unknown, evaluate
 from adjudge.source import Source
 from adjudge.values.types import (
     BOOL,
+    DATE,
     DOUBLE,
     DURATION,
     INT,
@@ -100,7 +101,7 @@ def ours(value: object) -> object:
     return value
 
 
-ENVIRONMENT = cel.NewEnv(variables={name: their_type(type_) for name, type_ in TYPES.items()})
+ENVIRONMENT = cel.NewEnv(variables={name: their_type(type_) for name, type_ in TYPES.items() if type_ != DATE})
 
 
 def compiled(text: str, values: dict[str, object]) -> object:

@@ -250,6 +250,12 @@ def macros_that_may_be_too_much_work() -> None:
         assert list(Fixing(policy, [node]).allowed(values)) == [{answer}], (long, added, length)
 
 
+def times_to_the_nanosecond() -> None:
+    policy = policy_of('age > duration("1ns")')
+    (answers,) = Fixing(policy, [policy.typed.rules[0].condition]).allowed(dict(policy.read({"age": "1s"}).values))
+    assert answers == {True, False, None}
+
+
 LINES: dict[str, Callable[[], None]] = {
     "characters": characters,
     "surrogates": surrogates,
@@ -262,6 +268,7 @@ LINES: dict[str, Callable[[], None]] = {
     "a double made from a large int": a_double_of_a_large_int,
     "int past 64 bits": int_past_64_bits,
     "times and durations outside their range": times_and_durations_past_their_ends,
+    "a time or duration that is written to the nanosecond": times_to_the_nanosecond,
     "clocks of a named zone": clocks_of_a_named_zone,
     "calendar": calendar,
     "lists": lists,

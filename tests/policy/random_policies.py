@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
@@ -21,6 +21,7 @@ INPUTS = """
   country: string
   age: duration
   opened: timestamp
+  expiry: date
   names: {type: list, of: string}
   labels: {type: set, values: [a, b, bc]}
 """
@@ -46,7 +47,10 @@ ATOMS = (
     "ratio >= {r}", "ratio > {r}", "ratio <= {r}", "free == {d}", "free in [0.5, 1.0]", "count in [1, 2, {n}]",
     'country == "SG"', 'country in ["SG", "KP"]', "country in lists.bad", 'country.startsWith("S")', 'country != "é"',
     'age < duration("24h")', 'age >= duration("{n}h")', 'opened < timestamp("2026-01-01T00:00:00Z")',
-    "now - opened > age", 'face.result == "high"', 'face.result in ["low", "high"]', 'face.result != "low"',
+    "now - opened > age", 'age < duration("{n}d")', 'age > duration("1ns")', 'age == duration("1500ns")',
+    'opened >= timestamp("2026-01-01T00:00:00.000000001Z")', 'expiry < today("Asia/Singapore")',
+    'expiry >= date("2026-11-23")', 'expiry == date("2026-11-23")', 'expiry - today("-03:00") <= duration("30d")',
+    'face.result == "high"', 'face.result in ["low", "high"]', 'face.result != "low"',
     '"SuspectRemake" in face.tags', "size(face.tags) > 1", "size(face.novel_tags) > 0", '"a" in labels',
     'labels.exists(l, l != "a")', "face.score.SuspectRemake >= {r}", "face.score.SuspectPSFace < {r}",
     "face.score.exists(k, face.score[k] > {r})", "size(face.score) > 1", "size(face.novel_score) > 0",
@@ -172,10 +176,13 @@ def near(name: str, type_: object) -> st.SearchStrategy[object]:
         "ratio": st.sampled_from((0, 0.0, 0.25, 0.2500000001, 0.5, 1, 1.0, 1.1, True)),
         "free": st.sampled_from((0, -0.0, 0.5, 1.0, 2.5, 1e300, True)),
         "country": st.sampled_from(("SG", "KP", "S", "", "é", "7", "DE" * 40)),
-        "age": st.sampled_from((timedelta(), timedelta(hours=24), timedelta(hours=3, microseconds=1), "48h", "x")),
+        "age": st.sampled_from(
+            (timedelta(), timedelta(hours=24), timedelta(microseconds=1), timedelta(microseconds=2), "48h", "x", "2d")
+        ),
         "opened": st.sampled_from(
             (NOW, datetime(2026, 1, 1, tzinfo=UTC), "2025-06-01T00:00:00Z", datetime(2026, 1, 1))
         ),
+        "expiry": st.sampled_from((date(2026, 11, 23), date(2026, 11, 24), "2026-11-22", "2026-02-30", NOW, date.max)),
         "score": st.one_of(
             st.sampled_from((0, 2.0, 70.0, 70.1, 101)),
             st.dictionaries(

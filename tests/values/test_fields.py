@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from enum import Enum, IntEnum, StrEnum
 from types import MappingProxyType
 
@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from adjudge.values.fields import parse_field, read
-from adjudge.values.recorded import recordable
+from adjudge.values.recorded import canonical, form_of, recordable
 from work import at_most
 
 
@@ -149,6 +149,30 @@ def test_value_too_large_to_keep_is_unknown_and_said_so(value: object) -> None:
 )
 def test_time_that_others_send_is_cut_to_the_microsecond(form: str, value: str, read_as: object) -> None:
     assert read(parse_field(form), value).value == read_as
+
+
+@pytest.mark.parametrize(
+    ("value", "read_as", "problem"),
+    [
+        ("2026-11-30", date(2026, 11, 30), None),
+        (date(2026, 11, 30), date(2026, 11, 30), None),
+        ("2026-02-30", None, "must be a date: `2026-02-30` is no such day"),
+        ("30.11.2026", None, "must be a date: `30.11.2026` is not a date such as 2026-11-30"),
+        ("2026-11-30T00:00:00Z", None, "must be a date: `2026-11-30T00:00:00Z` is not a date such as 2026-11-30"),
+        (datetime(2026, 11, 30, tzinfo=UTC), None, "must be a date, not a datetime"),
+        (20261130, None, "must be a date, not an int"),
+        ("2027-01-01", None, "is 2027-01-01, outside its range [2000-01-01, 2026-12-31]"),
+    ],
+)
+def test_date_is_a_day_and_nothing_else(value: object, read_as: object, problem: str | None) -> None:
+    declared = parse_field({"type": "date", "range": ["2000-01-01", "2026-12-31"]})
+    reading = read(declared, value)
+    assert reading.value == read_as
+    assert [text for _, text in reading.problems] == ([problem] if problem else [])
+    refused: list[tuple[str, str]] = []
+    kept = recordable(declared, value, refused, "") if not isinstance(value, datetime) else value
+    assert read(declared, canonical(declared, kept)).value == read_as
+    assert parse_field(form_of(declared)) == declared
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import z3
@@ -396,6 +396,8 @@ def _between(old: Any, new: Any) -> Any:
             middle = (old + new) / 2
         case (timedelta(), timedelta()) | (datetime(), datetime()):
             middle = old + (new - old) // timedelta(seconds=1) // 2 * timedelta(seconds=1)
+        case date(), date():
+            middle = old + (new - old) // 2
         case _:
             return None
     return middle if middle not in (old, new) else None

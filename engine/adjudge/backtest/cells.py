@@ -13,7 +13,7 @@ from typing import Any
 from adjudge.errors import EvaluationError
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.values.literals import parse_duration
-from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, Type, is_text
+from adjudge.values.types import BOOL, DATE, DOUBLE, DURATION, INT, TIMESTAMP, Type, is_text
 
 READ_DURATION = "adjudge_read_duration"
 _WHOLE = "-?[0-9]+"
@@ -27,6 +27,7 @@ FORMS: Mapping[Type, str] = {
     INT: "an integer such as `-12`, of 64 bits",
     DOUBLE: "a number such as `0.5` or `1e-3`",
     TIMESTAMP: "a time such as `2026-01-31 10:00:00`, in UTC, or `2026-01-31T18:00:00+08:00`",
+    DATE: "a date such as `2026-01-31`",
     DURATION: "a duration such as `36h` or `1h30m`",
 }
 """What cells must look like, by type."""
@@ -52,6 +53,8 @@ def read_cell(column: str, type_: Type, *, days: bool = False) -> str:
         at_zero = f" when {_is(column, _DAY)} then try_cast({column} || ' 00:00' as timestamptz)" if days else ""
         is_time = f"{_is(said, f'{_DAY}[T ]{_CLOCK}{_ZONE}')} and {column} not like '0000%'"
         return f"case when {is_time} then try_cast({said} as timestamptz){at_zero} end"
+    if type_ == DATE:
+        return f"case when {_is(column, _DAY)} and {column} not like '0000%' then try_cast({column} as date) end"
     if type_ == DURATION:
         return f"to_microseconds({READ_DURATION}({column}))"
     return column

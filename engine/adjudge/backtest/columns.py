@@ -7,7 +7,7 @@ vocabulary, a double that is none. A column of another type is an error, never a
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from adjudge.backtest.seen import composed, read_text
 from adjudge.errors import DataError as DataError
@@ -16,6 +16,7 @@ from adjudge.values.fields import Field
 from adjudge.values.literals import DURATION_MAX
 from adjudge.values.types import (
     BOOL,
+    DATE,
     DOUBLE,
     DURATION,
     INT,
@@ -34,6 +35,7 @@ NOTHING = '"NULL"'
 TEXTS = ("VARCHAR[]", f"{NOTHING}[]")
 """The types of a list of texts, which may be empty on every row."""
 _MOMENTS = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC))
+_DAYS = (date.min, date.max)
 _TIMES = frozenset(
     ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "TIMESTAMPTZ_NS", "TIMESTAMP_MS", "TIMESTAMP_S")
 )
@@ -44,7 +46,7 @@ _MICROS = {"DURATION_S": "{} * 1000000", "DURATION_MS": "{} * 1000", "DURATION_U
 """Whole numbers of a unit as microseconds; finer digits are cut off, as they are everywhere."""
 _NO_UNIT = "an integer has no unit: write an Arrow duration, or a string such as 36h in a CSV"
 _NAME = re.compile(r'("(?:[^"]|"")*"|\S+) ')
-_NULLS = {BOOL: "BOOLEAN", INT: "BIGINT", DOUBLE: "DOUBLE", DURATION: "BIGINT", TIMESTAMP: "TIMESTAMPTZ"}
+_NULLS = {BOOL: "BOOLEAN", INT: "BIGINT", DOUBLE: "DOUBLE", DURATION: "BIGINT", TIMESTAMP: "TIMESTAMPTZ", DATE: "DATE"}
 
 
 def variable(column: str, depth: int = 0) -> str:
@@ -154,9 +156,14 @@ def understood(column: str, name: str, type_: str, declared: Field, depth: int =
         moment = column if type_ == "TIMESTAMP WITH TIME ZONE" else f"make_timestamptz({micros})"
         within = f"{micros} between {DUCKDB.literal(low)} and {DUCKDB.literal(high)}"
         return f"case when {within} then {moment} end"
+    if wanted == DATE and type_ == "DATE":
+        first, last = (own or end for own, end in zip((declared.minimum, declared.maximum), _DAYS, strict=True))
+        return f"case when {column} between date '{first}' and date '{last}' then {column} end"
     hint = "give it the right type where the data is made, or map another column; a list or a map needs Parquet"
     if wanted == TIMESTAMP and type_ == "VARCHAR":
         hint = "write it as a TIMESTAMP in UTC"
+    if wanted == DATE and type_ in _TIMES:
+        hint = "a time is another day in each zone: make it a DATE where the data is made"
     if wanted == DURATION:
         hint = _NO_UNIT if type_ in NUMBERS else hint
         raise DataError(f"the column `{name}` is {type_}, and the policy wants a length of time", hint)

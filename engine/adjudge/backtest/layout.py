@@ -3,7 +3,7 @@
 The layout is version 1 of what `adjudge audit export` writes. An input is `inputs.country`; a field of a signal is
 `signals.device.score`; a map with declared keys has a column for the map and one for each key; what is outside a
 vocabulary is `signals.deepfake.novel_tags`. NULL is unknown. Times are microseconds in UTC, lengths
-of time are whole microseconds as BIGINT, sets and lists are lists.
+of time are whole microseconds as BIGINT, dates are DATE, sets and lists are lists.
 
 A column holds what was given, of the declared type: ranges, vocabularies and `absent` are applied by whoever reads it,
 so that a policy with a wider one finds what an older policy refused.
@@ -20,6 +20,7 @@ from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import Field
 from adjudge.values.types import (
     BOOL,
+    DATE,
     DOUBLE,
     DURATION,
     INT,
@@ -77,7 +78,7 @@ def arrow_type(type_: Type) -> pa.DataType:
         case MapType(value=value):
             return pa.map_(pa.string(), arrow_type(value))
         case _:
-            scalars = {BOOL: pa.bool_(), INT: pa.int64(), DOUBLE: pa.float64(), DURATION: pa.int64()}
+            scalars = {BOOL: pa.bool_(), INT: pa.int64(), DOUBLE: pa.float64(), DURATION: pa.int64(), DATE: pa.date32()}
             return pa.timestamp("us", "UTC") if type_ == TIMESTAMP else scalars.get(type_, pa.string())
 
 

@@ -13,9 +13,9 @@ from adjudge.errors import EvaluationError, PolicyErrors, RequestError
 from adjudge.expr import evaluate
 from adjudge.expr.standalone import parse_type
 from adjudge.policy.explaining.explanation import shown
-from adjudge.values.literals import parse_duration, parse_timestamp
+from adjudge.values.literals import parse_date, parse_duration, parse_timestamp
 from adjudge.values.recorded import to_json
-from adjudge.values.types import DURATION, TIMESTAMP, ListType, MapType, Type
+from adjudge.values.types import DATE, DURATION, TIMESTAMP, ListType, MapType, Type
 
 
 @click.command("eval", context_settings={"ignore_unknown_options": True})  # `-7 / 2` is no option
@@ -71,6 +71,8 @@ def _value(name: str, value: object, type_: Type | None) -> object:
                 return parse_duration(value)
             case Type(name=TIMESTAMP.name), str():
                 return parse_timestamp(value)
+            case Type(name=DATE.name), str():
+                return parse_date(value)
             case ListType(item=item), list():
                 return [_value(name, part, item) for part in value]
             case MapType(value=of), dict():

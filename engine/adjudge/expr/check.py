@@ -9,7 +9,7 @@ from itertools import islice
 
 from adjudge.errors import CANDIDATES_MAX, EvaluationError, PolicyError, did_you_mean, listed
 from adjudge.expr.extensions import NAMESPACES, way_out
-from adjudge.expr.functions import FUNCTIONS, Overload
+from adjudge.expr.functions import FUNCTIONS, Overload, spelled_out
 from adjudge.expr.nodes import (
     Binary,
     Call,
@@ -314,6 +314,7 @@ class _Checker:
             name, way = extension
             message = f"there is no function `{name}`"
             return replace(node, type=self.error("name-function", message, node.span, hint=way))
+        node = spelled_out(node)
         arguments = tuple(self.visit(argument, scope) for argument in node.arguments)
         typed = replace(node, arguments=arguments)
         overloads = self.functions.get(node.function)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from functools import lru_cache
 from importlib import resources
@@ -17,9 +17,30 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from adjudge.errors import EvaluationError
-from adjudge.values.literals import format_duration, format_timestamp, int64, parse_duration, parse_timestamp
+from adjudge.expr.nodes import Call, Name
+from adjudge.values.literals import (
+    format_duration,
+    format_timestamp,
+    int64,
+    parse_date,
+    parse_duration,
+    parse_timestamp,
+)
 from adjudge.values.nanoseconds import finer
-from adjudge.values.types import BOOL, DOUBLE, DURATION, DYN, INT, STRING, TIMESTAMP, ListType, MapType, SetType, Type
+from adjudge.values.types import (
+    BOOL,
+    DATE,
+    DOUBLE,
+    DURATION,
+    DYN,
+    INT,
+    STRING,
+    TIMESTAMP,
+    ListType,
+    MapType,
+    SetType,
+    Type,
+)
 
 if TYPE_CHECKING:
     import re2
@@ -113,7 +134,7 @@ def _zone_names() -> frozenset[str]:
     return frozenset(resources.files("tzdata").joinpath("zones").read_text("utf-8").split())
 
 
-def _part(read: Callable[[datetime], int]) -> tuple[Overload, Overload]:
+def _part(read: Callable[[datetime], int]) -> tuple[Overload, ...]:
     """Return both forms of a timestamp's part: in UTC, and in a zone by name."""
 
     def part(moment: datetime, name: str | None = None) -> int:
@@ -123,6 +144,41 @@ def _part(read: Callable[[datetime], int]) -> tuple[Overload, Overload]:
             raise EvaluationError("timestamp out of range") from None
 
     return _method(part, INT, TIMESTAMP), _method(part, INT, TIMESTAMP, STRING)
+
+
+def _part_of_day(read: Callable[[date], int]) -> tuple[Overload, ...]:
+    """Return the forms of a part that a date has too."""
+    return *_part(read), _method(read, INT, DATE)
+
+
+def date_of(moment: datetime, name: str) -> date:
+    """Return the day that a zone's calendar shows. Raises EvaluationError for what is no zone."""
+    try:
+        return moment.astimezone(zone(name)).date()
+    except OverflowError:
+        raise EvaluationError("timestamp out of range") from None
+
+
+def start_of_day(day: date, name: str) -> datetime:
+    """Return the first moment of a day in a zone: midnight, or where the clocks skip it the moment when they do.
+
+    Raises EvaluationError for what is no zone.
+    """
+    try:
+        return datetime.combine(day, time(), zone(name)).astimezone(UTC)
+    except OverflowError:
+        raise EvaluationError("timestamp out of range") from None
+
+
+def _today(name: str) -> date:
+    raise EvaluationError("`today` reads `now`")
+
+
+def spelled_out(node: Call) -> Call:
+    """Return `today(zone)` as `date(now, zone)`, which it is short for; any other call as it is."""
+    if node.function != "today" or node.method or len(node.arguments) != 1:
+        return node
+    return replace(node, function="date", arguments=(Name(name="now", span=node.span), *node.arguments))
 
 
 def time_of_day(moment: datetime, name: str) -> timedelta:
@@ -240,12 +296,12 @@ FUNCTIONS: Mapping[str, tuple[Overload, ...]] = {
     "startsWith": (_method(lambda text, part: text.startswith(part), BOOL, STRING, STRING),),
     "endsWith": (_method(lambda text, part: text.endswith(part), BOOL, STRING, STRING),),
     "matches": (Overload(parameters=(STRING, STRING), result=BOOL, call=matches, form="both"),),
-    "getFullYear": _part(lambda moment: moment.year),
-    "getMonth": _part(lambda moment: moment.month - 1),
-    "getDayOfMonth": _part(lambda moment: moment.day - 1),
-    "getDayOfYear": _part(lambda moment: moment.timetuple().tm_yday - 1),
-    "getDate": _part(lambda moment: moment.day),
-    "getDayOfWeek": _part(lambda moment: moment.isoweekday() % 7),
+    "getFullYear": _part_of_day(lambda moment: moment.year),
+    "getMonth": _part_of_day(lambda moment: moment.month - 1),
+    "getDayOfMonth": _part_of_day(lambda moment: moment.day - 1),
+    "getDayOfYear": _part_of_day(lambda moment: moment.timetuple().tm_yday - 1),
+    "getDate": _part_of_day(lambda moment: moment.day),
+    "getDayOfWeek": _part_of_day(lambda moment: moment.isoweekday() % 7),
     "timeOfDay": (_method(time_of_day, DURATION, TIMESTAMP, STRING),),
     "getHours": (*_part(lambda moment: moment.hour), _length(timedelta(hours=1))),
     "getMinutes": (*_part(lambda moment: moment.minute), _length(timedelta(minutes=1))),
@@ -273,11 +329,19 @@ FUNCTIONS: Mapping[str, tuple[Overload, ...]] = {
         _function(string_of_double, STRING, DOUBLE),
         _function(format_timestamp, STRING, TIMESTAMP),
         _function(format_duration, STRING, DURATION),
+        _function(lambda day: day.isoformat(), STRING, DATE),
     ),
+    "date": (
+        _function(_same, DATE, DATE),
+        _function(parse_date, DATE, STRING),
+        _function(date_of, DATE, TIMESTAMP, STRING),
+    ),
+    "today": (_function(_today, DATE, STRING),),
     "timestamp": (
         _function(_same, TIMESTAMP, TIMESTAMP),
         _function(parse_timestamp, TIMESTAMP, STRING),
         _function(timestamp_of_int, TIMESTAMP, INT),
+        _function(start_of_day, TIMESTAMP, DATE, STRING),
     ),
     "duration": (_function(_same, DURATION, DURATION), _function(parse_duration, DURATION, STRING)),
 }

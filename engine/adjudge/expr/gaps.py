@@ -63,16 +63,20 @@ TEXTS_READ = Gap(
     back_ends=_SQL,
     reason="SQL reads and writes them differently from CEL",
     of=(
-        *(f"{name}(string)" for name in ("bool", "int", "double", "timestamp", "duration")),
-        *(f"string({type_})" for type_ in ("double", "timestamp", "duration")),
+        *(f"{name}(string)" for name in ("bool", "int", "double", "timestamp", "duration", "date")),
+        *(f"string({type_})" for type_ in ("double", "timestamp", "duration", "date")),
     ),
 )
 ZONE_READ = Gap(
     what="a part of a time in a zone that is not a literal",
     back_ends=_SQL,
     reason="it may not be a zone, or the database may have its own rules for it",
-    of=tuple(f"{name}(timestamp, string)" for name in (*_CALENDAR, *_CLOCK)),
+    of=(*(f"{name}(timestamp, string)" for name in (*_CALENDAR, *_CLOCK, "date")), "today(string)"),
 )
+DAY_BEGINS = Gap(
+    what="the timestamp at which a day begins", back_ends=_SQL, reason="it has no SQL form",
+    of=("timestamp(date, string)",),
+)  # fmt: skip
 PATTERN_READ = Gap(
     what="`matches` with a pattern that is not a literal",
     back_ends=_SQL,
@@ -90,7 +94,7 @@ DIVISION = Gap(
 )
 
 GAPS: tuple[Gap, ...] = (
-    COMPARED_WHOLE, IN_VALUE, TEXTS_READ, ZONE_READ, PATTERN_READ, PATTERNS, DIVISION,
+    COMPARED_WHOLE, IN_VALUE, TEXTS_READ, ZONE_READ, DAY_BEGINS, PATTERN_READ, PATTERNS, DIVISION,
     Gap(
         what="comparisons, indexes and macros of lists",
         back_ends=_SOLVER,
@@ -132,13 +136,15 @@ GAPS: tuple[Gap, ...] = (
         what="parts of the calendar",
         back_ends=_SOLVER,
         reason="some day within range, the same for the same time",
-        of=tuple(f"{name}(timestamp{zone})" for name in _CALENDAR for zone in ("", ", +…", ", …/…")),
+        of=tuple(
+            f"{name}({of})" for name in _CALENDAR for of in ("timestamp", "timestamp, +…", "timestamp, …/…", "date")
+        ),
     ),
     Gap(
         what="a time on the clocks of a named zone",
         back_ends=_SOLVER,
         reason="exact from 2000 to 2039; else anything that a clock can show",
-        of=tuple(f"{name}(timestamp, …/…)" for name in _CLOCK),
+        of=tuple(f"{name}(timestamp, …/…)" for name in (*_CLOCK, "date")),
     ),
     Gap(
         what="a part of a time in a zone that is not a literal",
@@ -147,11 +153,12 @@ GAPS: tuple[Gap, ...] = (
         of=ZONE_READ.of,
     ),
     Gap(
-        what="conversions between strings and numbers or times, and `timestamp` of an int",
+        what="conversions between strings and numbers or times, and `timestamp` of an int or a date",
         back_ends=_SOLVER,
         reason=_SAME,
         of=(
             *(signature for signature in TEXTS_READ.of if signature != "bool(string)"), "string(int)", "timestamp(int)",
+            "timestamp(date, string)",
         ),
     ),
     Gap(

@@ -9,6 +9,7 @@ from adjudge.expr.nodes import BinaryOperator, ListLiteral, Literal, Node, Order
 from adjudge.source import Span
 from adjudge.values.types import (
     BOOL,
+    DATE,
     DOUBLE,
     DURATION,
     DYN,
@@ -30,7 +31,7 @@ FLIPPED: Mapping[str, OrderOperator] = {"<": ">", "<=": ">=", ">": "<", ">=": "<
 """The same order with its sides exchanged."""
 NEGATED: Mapping[str, BinaryOperator] = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "!=", "!=": "=="}
 """The comparison that is true where another is false."""
-_ORDERED = (BOOL, INT, DOUBLE, STRING, TIMESTAMP, DURATION)
+_ORDERED = (BOOL, INT, DOUBLE, STRING, TIMESTAMP, DURATION, DATE)
 _SUMS = {
     ("+", TIMESTAMP, DURATION): TIMESTAMP,
     ("+", DURATION, TIMESTAMP): TIMESTAMP,
@@ -38,6 +39,10 @@ _SUMS = {
     ("-", TIMESTAMP, TIMESTAMP): DURATION,
     ("-", TIMESTAMP, DURATION): TIMESTAMP,
     ("-", DURATION, DURATION): DURATION,
+    ("+", DATE, DURATION): DATE,
+    ("+", DURATION, DATE): DATE,
+    ("-", DATE, DURATION): DATE,
+    ("-", DATE, DATE): DURATION,
 }
 
 
@@ -65,6 +70,19 @@ def _number_hint(left: Node, right: Node) -> str | None:
     return None
 
 
+def _unlike(left: Node, right: Node) -> Mismatch:
+    """Say that two types are not compared, and how what is a day comes together with what is none."""
+    a, b = _types(left, right)
+    hint = None
+    for one, node in ((a, right), (b, left)):
+        if one == DATE and node.type == TIMESTAMP:
+            hint = 'a timestamp is another day in each zone: write `date(…, "Asia/Singapore")` around it'
+        elif one in (DATE, TIMESTAMP, DURATION) and isinstance(node, Literal) and isinstance(node.value, str):
+            hint = f'write `{one}("{node.value}")`'
+    message = f"{named(a)} is compared with {named(b)}"
+    return Mismatch("type-mismatch", message, right.span, hint, f"expected {a}")
+
+
 def equality(left: Node, right: Node) -> Type | Mismatch:
     """`==` and `!=`: two values of one type."""
     a, b = _types(left, right)
@@ -76,7 +94,7 @@ def equality(left: Node, right: Node) -> Type | Mismatch:
     if {a, b} == {INT, DOUBLE}:
         return Mismatch("type-mismatch", "an int is compared with a double", hint=_number_hint(left, right))
     if join(a, b) is None:
-        return Mismatch("type-mismatch", f"{named(a)} is compared with {named(b)}", right.span, note=f"expected {a}")
+        return _unlike(left, right)
     return BOOL
 
 
@@ -88,7 +106,7 @@ def ordering(left: Node, right: Node) -> Type | Mismatch:
     if isinstance(a, EnumType) or isinstance(b, EnumType):
         return Mismatch("type-order", "enum values have no order", hint='compare with ==, or `in ["…", "…"]`')
     if a != b:
-        return Mismatch("type-mismatch", f"{named(a)} is compared with {named(b)}", right.span, note=f"expected {a}")
+        return _unlike(left, right)
     if a not in _ORDERED:
         return Mismatch("type-order", f"{named(a)} has no order")
     return BOOL

@@ -36,6 +36,7 @@ from adjudge.expr.nodes import (
 from adjudge.expr.work import allowance
 from adjudge.values.types import (
     BOOL,
+    DATE,
     DOUBLE,
     DURATION,
     DYN,
@@ -77,6 +78,9 @@ _RUNTIME: Mapping[str, object] = {
             runtime.concatenate,
             runtime.shift,
             runtime.shift_back,
+            runtime.shift_day,
+            runtime.shift_day_back,
+            runtime.days_between,
             runtime.add_duration,
             runtime.subtract_duration,
             runtime.between,
@@ -96,6 +100,9 @@ _ARITHMETIC: Mapping[tuple[str, Type, Type], str] = {
     ("+", TIMESTAMP, DURATION): "shift",
     ("-", TIMESTAMP, DURATION): "shift_back",
     ("-", TIMESTAMP, TIMESTAMP): "between",
+    ("+", DATE, DURATION): "shift_day",
+    ("-", DATE, DURATION): "shift_day_back",
+    ("-", DATE, DATE): "days_between",
     ("+", DURATION, DURATION): "add_duration",
     ("-", DURATION, DURATION): "subtract_duration",
 }
@@ -456,6 +463,8 @@ class Emitter:
             return pyast.compare(a, _COMPARISONS[operator](), b)
         if (operator, left.type, right.type) == ("+", DURATION, TIMESTAMP):
             return pyast.call("shift", b, a)
+        if (operator, left.type, right.type) == ("+", DURATION, DATE):
+            return pyast.call("shift_day", b, a)
         if left.type == DOUBLE and operator in _DOUBLE_OPERATORS:
             return ast.BinOp(a, _DOUBLE_OPERATORS[operator](), b)
         return pyast.call(_ARITHMETIC.get((operator, left.type, right.type), "concatenate"), a, b)

@@ -10,12 +10,12 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from adjudge.errors import EvaluationError
 from adjudge.expr import work
-from adjudge.expr.functions import FUNCTIONS, Overload
+from adjudge.expr.functions import FUNCTIONS, Overload, spelled_out
 from adjudge.expr.nodes import (
     Binary,
     Call,
@@ -34,7 +34,7 @@ from adjudge.expr.nodes import (
     Unary,
 )
 from adjudge.source import Span
-from adjudge.values.literals import INT_MAX, INT_MIN, TEXT_MAX, bounded_duration, int64
+from adjudge.values.literals import INT_MAX, INT_MIN, TEXT_MAX, bounded_duration, int64, moved_day
 from adjudge.values.nanoseconds import moved
 from adjudge.values.types import DYN, EnumType, ListType, MapType, SetType, Type
 
@@ -194,6 +194,7 @@ class _Evaluation:
         return not decides
 
     def call(self, node: Call, scope: Scope) -> object:
+        node = spelled_out(node)
         name, arguments, method = node.function, node.arguments, node.method
         if method and (path := _path(arguments[0], scope)):
             qualified = ".".join((*path, name))
@@ -333,6 +334,8 @@ def _admit(value: object, type_: Type | None) -> object:
                 return bounded_duration(value)
             except EvaluationError:
                 return None
+        case date():
+            return value
         case list() | tuple():
             of = type_.item if isinstance(type_, ListType) else None
             items = [_admit(item, of) for item in value]
@@ -359,6 +362,8 @@ def _kind(value: object) -> str:
             return "string"
         case datetime():
             return "timestamp"
+        case date():
+            return "date"
         case timedelta():
             return "duration"
         case tuple():
@@ -581,6 +586,8 @@ _BINARY: Mapping[str, Callable[[object, object], object]] = {
             ("list", "list"): _joined,
             ("timestamp", "duration"): moved,
             ("duration", "timestamp"): lambda left, right: moved(right, left),
+            ("date", "duration"): moved_day,
+            ("duration", "date"): lambda left, right: moved_day(right, left),
             ("duration", "duration"): lambda left, right: bounded_duration(left + right),
         },
     ),
@@ -591,6 +598,8 @@ _BINARY: Mapping[str, Callable[[object, object], object]] = {
             ("double", "double"): operator.sub,
             ("timestamp", "duration"): lambda left, right: moved(left, -right),
             ("timestamp", "timestamp"): lambda left, right: bounded_duration(left - right),
+            ("date", "duration"): lambda left, right: moved_day(left, -right),
+            ("date", "date"): lambda left, right: bounded_duration(left - right),
             ("duration", "duration"): lambda left, right: bounded_duration(left - right),
         },
     ),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TypeVar
 
 from adjudge.errors import EvaluationError
-from adjudge.values.literals import TEXT_MAX, bounded_duration, int64
+from adjudge.values.literals import TEXT_MAX, bounded_duration, int64, moved_day
 
 UNKNOWN = EvaluationError("unknown")
 """Raised where an operand is unknown; one object, since nobody looks at its traceback."""
@@ -149,6 +149,21 @@ def shift(moment: datetime, length: timedelta) -> datetime:
 def shift_back(moment: datetime, length: timedelta) -> datetime:
     """Move a time back."""
     return -length + moment.astimezone(UTC)
+
+
+def shift_day(day: date, length: timedelta) -> date:
+    """Move a day; unknown for what is no whole days."""
+    return moved_day(day, length)
+
+
+def shift_day_back(day: date, length: timedelta) -> date:
+    """Move a day back."""
+    return moved_day(day, -length)
+
+
+def days_between(later: date, earlier: date) -> timedelta:
+    """Return the days from `earlier` to `later`, of 24 hours each."""
+    return bounded_duration(later - earlier)
 
 
 def add_duration(left: timedelta, right: timedelta) -> timedelta:

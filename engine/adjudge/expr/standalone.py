@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from adjudge.errors import EvaluationError, PolicyError, PolicyErrors
 from adjudge.expr import reference, runtime
@@ -15,6 +15,7 @@ from adjudge.source import Source
 from adjudge.values.literals import INT_MAX, INT_MIN
 from adjudge.values.types import (
     BOOL,
+    DATE,
     DOUBLE,
     DURATION,
     DYN,
@@ -117,6 +118,8 @@ def type_of(value: object) -> Type:
             return STRING
         case datetime():
             return TIMESTAMP
+        case date():
+            return DATE
         case timedelta():
             return DURATION
         case tuple():
@@ -161,7 +164,7 @@ def _inward(value: object) -> object:
             return {key: _inward(item) for key, item in value.items()}
         case datetime() if value.tzinfo is None:
             return None
-        case bool() | int() | float() | str() | datetime() | timedelta():
+        case bool() | int() | float() | str() | date() | timedelta():
             return value
         case _:
             return None

@@ -32,7 +32,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import reduce
 from typing import Any
 
@@ -64,7 +64,7 @@ MATCH_WORK = 128
 PATTERN_WORK = 20_000
 """Units for a pattern that is no literal, and so is compiled while deciding."""
 
-_PLAIN = {bool, int, float, datetime, timedelta, type(None)}
+_PLAIN = {bool, int, float, date, datetime, timedelta, type(None)}
 
 
 Units = Any

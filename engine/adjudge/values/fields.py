@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from math import isfinite
 from typing import Any, Literal
 
@@ -19,12 +19,14 @@ from adjudge.values.literals import (
     INT_MAX,
     INT_MIN,
     bounded_duration,
+    parse_date,
     parse_duration,
     parse_timestamp,
 )
 from adjudge.values.nanoseconds import cut
 from adjudge.values.types import (
     BOOL,
+    DATE,
     DOUBLE,
     DURATION,
     SCALARS,
@@ -41,7 +43,7 @@ from adjudge.values.types import (
 PROBLEMS_MAX = 20
 """How many problems of one value are told."""
 Number = int | float
-Bound = int | float | datetime | timedelta
+Bound = int | float | datetime | timedelta | date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +103,7 @@ FIELD_FORMS = {
     "double": ("type", "range", "absent", "within", "riskier", "personal", "actionable", "description"),
     "duration": ("type", "range", "absent", "within", "riskier", "personal", "actionable", "description"),
     "timestamp": ("type", "range", "absent", "within", "riskier", "personal", "actionable", "description"),
+    "date": ("type", "range", "absent", "within", "riskier", "personal", "actionable", "description"),
     "enum": ("type", "values", "absent", "within", "riskier", "personal", "actionable", "description"),
     "set": ("type", "values", "absent", "within", "riskier", "personal", "actionable", "description"),
     "list": ("type", "of", "absent", "within", "personal", "actionable", "description"),
@@ -285,7 +288,7 @@ def _range(form: Mapping[str, object], type_: Type) -> tuple[Bound | None, Bound
     read_bounds: list[Bound] = []
     for at, bound in enumerate(bounds):
         reading = read(Field(type=type_), bound)
-        if reading.problems or not isinstance(reading.value, int | float | datetime | timedelta):
+        if reading.problems or not isinstance(reading.value, int | float | timedelta | date):
             raise FieldError("type-range", f"`{bound}` is not {named(type_)}", "range", at)
         read_bounds.append(reading.value)
     low, high = read_bounds
@@ -338,7 +341,7 @@ def _read_scalar(field: Field, type_: Type, value: object) -> Reading:
     if type_ is BOOL or type_ is STRING:
         if isinstance(value, bool if type_ is BOOL else str):
             understood = value if type(value) in (bool, str) else str.__str__(value)
-    elif type_ is DURATION or type_ is TIMESTAMP:
+    elif type_ is DURATION or type_ is TIMESTAMP or type_ is DATE:
         return _read_time(field, type_, value)
     elif isinstance(value, int) and not isinstance(value, bool):
         if not INT_MIN <= value <= INT_MAX:
@@ -371,6 +374,10 @@ def _read_time(field: Field, type_: Type, value: object) -> Reading:
             length = parse_duration(value, exact=False) if isinstance(value, str) else cut(value)
             if isinstance(length, timedelta):
                 return _in_range(field, bounded_duration(length))
+        elif type_ is DATE:
+            day = parse_date(value) if isinstance(value, str) else value
+            if isinstance(day, date) and not isinstance(day, datetime):
+                return _in_range(field, day)
         else:
             moment = parse_timestamp(value, exact=False) if isinstance(value, str) else cut(value)
             if isinstance(moment, datetime):

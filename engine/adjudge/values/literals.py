@@ -1,4 +1,4 @@
-"""Times, durations and integers: their limits and their texts.
+"""Times, dates, durations and integers: their limits and their texts.
 
 Conditions compute to the nanosecond, see `nanoseconds`. Fields are kept to the microsecond, as Python's `datetime` and
 `timedelta` do: of what a vendor or caller sends, finer digits are cut off.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
 from adjudge.errors import EvaluationError
@@ -24,6 +24,7 @@ TEXT_MAX = 100_000
 _TIMESTAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
 )
+_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:w|d|h|ms|m|us|µs|ns|s)", re.ASCII)
 _UNIT_NS: Mapping[str, int] = {
     "w": 604_800 * 10**9,
@@ -118,6 +119,26 @@ def format_timestamp(value: datetime) -> str:
     utc = whole_micros(value).astimezone(UTC).replace(tzinfo=None)
     beyond = value.beyond if isinstance(value, NanoTimestamp) else 0
     return f"{utc.replace(microsecond=0).isoformat()}{_fraction(utc.microsecond * 1000 + beyond)}Z"
+
+
+def parse_date(text: str) -> date:
+    """Read a calendar day, such as `2026-11-30`. Raises EvaluationError."""
+    try:
+        if _DATE.fullmatch(text):
+            return date.fromisoformat(text)
+    except ValueError:
+        raise EvaluationError(f"`{text[:60]}` is no such day") from None
+    raise EvaluationError(f"`{text[:60]}` is not a date such as 2026-11-30")
+
+
+def moved_day(day: date, length: timedelta) -> date:
+    """Return a day so much later. Raises EvaluationError for no whole days, and outside the years 1 to 9999."""
+    if is_nano(length) or length % timedelta(days=1):
+        raise EvaluationError("a date moves by whole days")
+    try:
+        return day + length
+    except OverflowError:
+        raise EvaluationError("date out of range") from None
 
 
 def is_nano(value: object) -> bool:

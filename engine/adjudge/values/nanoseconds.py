@@ -184,6 +184,13 @@ def _beyond(moment: datetime) -> int:
     return moment.beyond if isinstance(moment, NanoTimestamp) else 0
 
 
+def whole_after(value: datetime | timedelta) -> datetime | timedelta:
+    """Return the first whole microsecond after a time or duration. Raises OverflowError."""
+    if isinstance(value, NanoDuration):
+        return timedelta(microseconds=nanoseconds_of(value) // 1000 + 1)
+    return (value.before if isinstance(value, NanoTimestamp) else value) + _US
+
+
 def finer(moment: datetime) -> timedelta:
     """Return the part of a time that is finer than a microsecond."""
     return duration_of(_beyond(moment))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from math import isfinite
 
 import msgspec
@@ -23,6 +23,7 @@ from adjudge.values.literals import (
 )
 from adjudge.values.types import (
     BOOL,
+    DATE,
     DOUBLE,
     DURATION,
     INT,
@@ -67,6 +68,8 @@ def to_json(value: object) -> object:
             return format_duration(value)
         case datetime():
             return format_timestamp(value)
+        case date():
+            return value.isoformat()
         case Mapping():
             return {key: to_json(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():
@@ -220,6 +223,8 @@ def _recordable(field: Field, value: object, refused: list[tuple[str, str]], pat
                 wrong = "must say its time zone"
             except OverflowError:
                 wrong = "is no such time in UTC"
+        case date() if _has_times(field.type) and not isinstance(value, datetime):
+            return value.isoformat()
         case Mapping():
             room.take(value)  # its keys
             room.take(value.values())
@@ -275,4 +280,4 @@ def _has_times(type_: Type) -> bool:
         case MapType(value=value):
             return _has_times(value)
         case _:
-            return type_ in (DURATION, TIMESTAMP)
+            return type_ in (DURATION, TIMESTAMP, DATE)

@@ -94,12 +94,13 @@ DOUBLE = Type("double")
 STRING = Type("string")
 TIMESTAMP = Type("timestamp")
 DURATION = Type("duration")
+DATE = Type("date")
 DYN = Type("dyn")
 """What a list or map literal of mixed values holds; looked at only at run time. No policy can hold one."""
 NOTHING = Type("nothing")
 """The item of an empty list: joins with every type."""
 
-SCALARS = {type_.name: type_ for type_ in (BOOL, INT, DOUBLE, STRING, TIMESTAMP, DURATION)}
+SCALARS = {type_.name: type_ for type_ in (BOOL, INT, DOUBLE, STRING, TIMESTAMP, DURATION, DATE)}
 
 
 def is_dynamic(type_: Type | None) -> bool:

@@ -584,6 +584,27 @@ rules:
 """,
         shown={"n": 7},
     ),
+    "a field of type date": Example(
+        text="""
+inputs:
+  expiry: date
+  born: {type: date, range: [1900-01-01, 2026-12-31]}
+rules:
+  - {id: soon, when: 'expiry < today("Asia/Singapore") + duration("30d")', then: review}  #+
+  - {id: soon, when: 'expiry < date("2026-01-01")', then: review}  #-
+  - {id: young, when: 'date("2026-11-23") - born < duration("6574d")', then: reject}
+""",
+        shown={"expiry": "2026-12-01", "born": "1990-02-28"},
+    ),
+    "threshold of a date": Example(
+        text="""
+inputs: {expiry: date}
+thresholds:
+  expiry: {below: {review: 2026-12-31, reject: 2026-11-30}}  #+
+  expiry: {below: {review: 2026-06-30, reject: 2026-05-31}}  #-
+""",
+        shown={"expiry": "2026-12-01"},
+    ),
     "field.values": Example(
         text="""
 inputs:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 
 from adjudge.authoring.lint.comparisons import BoundComparison, comparison_of
 from adjudge.authoring.lint.finding import LintFinding
@@ -36,7 +36,7 @@ def _covers(reject: BoundComparison, review: BoundComparison) -> bool:
     if (reject.slot, reject.rises) != (review.slot, review.rises):
         return False
     a, b = reject.bound, review.bound
-    if not any(isinstance(a, kind) and isinstance(b, kind) for kind in (int | float, timedelta, datetime)):
+    if not any(isinstance(a, kind) and isinstance(b, kind) for kind in (int | float, timedelta, date)):
         return False
     if a == b:
         return reject.inclusive or not review.inclusive

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from adjudge.authoring.policy_tests.cases import PolicyTestFile
@@ -73,7 +73,7 @@ class Boundary:
         if self.between:
             return math.ceil(self.bound) if side == "just above" else math.floor(self.bound)
         step = self.near
-        if isinstance(step, timedelta):  # as a person would write it
+        if isinstance(step, timedelta) and isinstance(self.bound, timedelta | datetime):  # as a person would write it
             step = min(step, timedelta(minutes=1) if step >= timedelta(minutes=1) else timedelta(seconds=1))
         moved = self.bound + step if side == "just above" else self.bound - step
         return round(moved, 6) if isinstance(moved, float) else moved
@@ -249,7 +249,7 @@ def _boundaries(typed: TypedPolicy) -> Iterator[Boundary]:
                 bound = float(bound)
             elif isinstance(bound, float) and declared.type == INT and bound.is_integer():
                 bound = int(bound)
-            if isinstance(bound, int | float | timedelta | datetime) and not isinstance(bound, bool):
+            if isinstance(bound, int | float | timedelta | date) and not isinstance(bound, bool):
                 between = isinstance(bound, float) and declared.type == INT
                 near = 1 if between else _near(bound, declared)
                 yield Boundary(slot=left.name, bound=bound, near=near, node=node, span=node.span, between=between)
@@ -260,6 +260,8 @@ def _near(bound: object, declared: Field) -> int | float | timedelta:
     match bound:
         case datetime():
             return timedelta(hours=1)
+        case date():
+            return timedelta(days=1)
         case timedelta():
             return max(abs(bound) * _NEAR // timedelta(seconds=1) * timedelta(seconds=1), timedelta(seconds=1))
         case float():

@@ -200,6 +200,8 @@ class _Searcher:
                     yield guess
         elif item.kind == "outcome":
             yield {}
+            if item.what == "pass":
+                yield _all_at_once(next(guesses(rule.condition, typed, False), {}) for rule in typed.rules)
             for rule in typed.rules:
                 if rule.outcome.value == item.what:
                     yield from guesses(rule.condition, typed)
@@ -220,6 +222,11 @@ class _Searcher:
             return next(excuse.condition for excuse in typed.excuses if excuse.id == item.name)
         assert typed.scorecard is not None
         return typed.scorecard.rows[int(item.name.removeprefix("row ")) - 1].condition
+
+
+def _all_at_once(parts: Iterable[Mapping[str, object]]) -> dict[str, object]:
+    """Return values that several conditions want; of one slot, what the last says."""
+    return {slot: value for part in parts for slot, value in part.items()}
 
 
 def _rounder(value: object) -> object:

@@ -8,9 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import combinations, islice, product
+from types import MappingProxyType
+from typing import Any
 
+from adjudge.errors import EvaluationError
+from adjudge.expr.functions import start_of_day
 from adjudge.expr.nodes import (
     Binary,
     Call,
@@ -23,15 +27,20 @@ from adjudge.expr.nodes import (
     Name,
     Node,
     Unary,
+    names_in,
     walk,
 )
 from adjudge.expr.operators import FLIPPED, NEGATED
 from adjudge.expr.reference import Unknown, evaluate
+from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.types import BOOL, INT, EnumType, SetType
 
 GUESSES_MAX = 6
 """How many ways to make one condition true are tried."""
+
+_CLOCK = datetime(2026, 1, 1, 12, tzinfo=UTC)
+"""The time of a guess that needs one."""
 
 Guess = Mapping[str, object]
 """Values by slot; those of a set are members to add."""
@@ -127,9 +136,9 @@ def _joined(parts: Iterable[Guess], typed: TypedPolicy) -> Guess:
     return joined
 
 
-def _constant(node: Node, typed: TypedPolicy) -> object:
-    """Return the value of a part that reads no field; None where it reads one, or has none."""
-    lists = typed.constants
+def _constant(node: Node, typed: TypedPolicy, given: Mapping[str, object] = MappingProxyType({})) -> Any:
+    """Return the value of a part that reads no field but those given; None where it reads one, or has none."""
+    lists = {**typed.constants, **given} if given else typed.constants
     if any(isinstance(part, Local) or (isinstance(part, Name) and part.name not in lists) for part in walk(node)):
         return None
     value = evaluate(node, lists)
@@ -137,24 +146,61 @@ def _constant(node: Node, typed: TypedPolicy) -> object:
 
 
 def _comparison(operator: str, left: Node, right: Node, typed: TypedPolicy, wanted: bool) -> Iterator[Guess]:
-    if not (isinstance(left, Name) and left.name in typed.slots):
-        left, right, operator = right, left, FLIPPED.get(operator, operator)
-    if not (isinstance(left, Name) and left.name in typed.slots):
-        return
-    value = _constant(right, typed)
     operator = operator if wanted else NEGATED[operator]
-    if value is None:
-        return
-    if isinstance(value, float) and math.isfinite(value) and typed.slots[left.name].type == INT:
+    for one, other, sign in ((left, right, operator), (right, left, FLIPPED.get(operator, operator))):
+        at_a_time = _holds_now(one, other, typed)
+        found = _isolated(one, _constant(other, typed, at_a_time), sign, typed, at_a_time)
+        if found is not None:
+            yield from ({**at_a_time, **guess} for guess in _beside_bound(*found, typed))
+            return
+
+
+def _holds_now(one: Node, other: Node, typed: TypedPolicy) -> dict[str, object]:
+    """Return the clock of a guess about another field; nothing where `now` is not read, or is what is to be found."""
+    named = names_in(one, other)
+    return {NOW: _CLOCK} if NOW in named and any(name in typed.slots and name != NOW for name in named) else {}
+
+
+def _isolated(
+    node: Node, value: Any, operator: str, typed: TypedPolicy, given: Mapping[str, object]
+) -> tuple[Name, object, str] | None:
+    """Return a comparison of a sum with a value as one of the only field in it; None where it is no such sum."""
+    try:
+        while value is not None:
+            match node:
+                case Name(name=name) if name in typed.slots and name not in given:
+                    return node, value, operator
+                case Call(function="date", arguments=(Name() as moment, Literal(value=str(zone)))):
+                    if operator in ("<", ">"):
+                        value, operator = value + timedelta(days=1 if operator == ">" else -1), f"{operator}="
+                    node, value = moment, start_of_day(value, zone)
+                case Binary(operator="+" | "-" as sign, left=left, right=right):
+                    if (known := _constant(right, typed, given)) is not None:
+                        node, value = left, value - known if sign == "+" else value + known
+                    elif (known := _constant(left, typed, given)) is not None:
+                        node, value = right, value - known if sign == "+" else known - value
+                        operator = operator if sign == "+" else FLIPPED.get(operator, operator)
+                    else:
+                        return None
+                case _:
+                    return None
+    except (EvaluationError, OverflowError, TypeError):  # a value past its type's ends
+        pass
+    return None
+
+
+def _beside_bound(slot: Name, value: object, operator: str, typed: TypedPolicy) -> Iterator[Guess]:
+    """Yield values of a field that are to a bound as they should be, next to it."""
+    if isinstance(value, float) and math.isfinite(value) and typed.slots[slot.name].type == INT:
         value, operator = _for_int(value, operator)
     if operator in ("==", "<=", ">="):
-        yield {left.name: value}
+        yield {slot.name: value}
     elif operator == "!=":
-        yield from ({left.name: other} for other in _others(left, value))
+        yield from ({slot.name: other} for other in _others(slot, value))
     else:
         beside = _beside(value, 1 if operator == ">" else -1)
         if beside is not None:
-            yield {left.name: beside}
+            yield {slot.name: beside}
 
 
 def _for_int(bound: float, operator: str) -> tuple[int, str]:
@@ -186,6 +232,8 @@ def _beside(value: object, step: int) -> object:
             return math.nextafter(value, math.inf * step)
         case timedelta() | datetime():
             return value + step * timedelta(microseconds=1)
+        case date():
+            return value + step * timedelta(days=1)
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from adjudge.authoring.proofs.world import Input
@@ -80,6 +80,8 @@ def _rounder(value: Any) -> Iterator[Any]:
             if day != value:
                 yield day
                 yield value.replace(minute=0, second=0, microsecond=0) if value.minute else day
+        case date() if not date(2000, 1, 1) <= value <= date(2026, 1, 1):
+            yield date(2026, 1, 1)
         case list() | tuple():
             for at in range(len(value)):
                 yield [*value[:at], *value[at + 1 :]]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import islice
 from random import Random
 from typing import Any
@@ -19,7 +19,19 @@ from adjudge.expr.reference import Unknown, evaluate
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import is_within
 from adjudge.values.fields import Field
-from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, EnumType, ListType, MapType, SetType
+from adjudge.values.types import (
+    BOOL,
+    DATE,
+    DOUBLE,
+    DURATION,
+    INT,
+    STRING,
+    TIMESTAMP,
+    EnumType,
+    ListType,
+    MapType,
+    SetType,
+)
 
 TRIES_MAX = 600
 _VALUES_MAX = 24
@@ -105,8 +117,8 @@ def _values(declared: Field, named: Sequence[object], random: Random) -> Iterato
         case type_ if type_ == STRING:
             texts = [one for one in named if isinstance(one, str)]
             yield from (*texts, *(f"{text}x" for text in texts))
-        case type_ if type_ in (INT, DOUBLE, DURATION, TIMESTAMP):
-            kind = {INT: int, DOUBLE: float, DURATION: timedelta, TIMESTAMP: datetime}[type_]
+        case type_ if type_ in (INT, DOUBLE, DURATION, TIMESTAMP, DATE):
+            kind = {INT: int, DOUBLE: float, DURATION: timedelta, TIMESTAMP: datetime, DATE: date}[type_]
             ends = [end for end in (low, high) if end is not None]
             yield from ends
             ones = [one for one in named if type(one) is kind]
@@ -124,3 +136,5 @@ def _near(value: object) -> Iterator[Any]:
             yield from (math.nextafter(value, math.inf), math.nextafter(value, -math.inf))
         case timedelta():
             yield from (value + timedelta(microseconds=1), value - timedelta(microseconds=1))
+        case date() if not isinstance(value, datetime) and date.min < value < date.max:
+            yield from (value + timedelta(days=1), value - timedelta(days=1))

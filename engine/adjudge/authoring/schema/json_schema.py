@@ -9,7 +9,7 @@ from adjudge.authoring.schema.keys import OBJECTS, POLICY, TESTS, TEXT, Key
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.builtin_lists import BUILTIN
 from adjudge.values.fields import FIELD_FORMS, Field
-from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, EnumType, MapType, SetType
+from adjudge.values.types import BOOL, DATE, DOUBLE, DURATION, INT, TIMESTAMP, EnumType, MapType, SetType
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _CAUGHT = {"enum": ["review", "reject"]}
@@ -119,7 +119,7 @@ def _shape(declared: Field) -> dict[str, Any] | None:
             return {"type": "object", "properties": dict.fromkeys(keys, inner)} if inner is not None else None
         case type_ if type_ == BOOL:
             return _words(("true", "false"))
-        case type_ if type_ in (INT, DOUBLE, DURATION, TIMESTAMP):
+        case type_ if type_ in (INT, DOUBLE, DURATION, TIMESTAMP, DATE):
             bound: dict[str, Any] = {"type": "number"} if type_ in (INT, DOUBLE) else {"type": "string"}
             if isinstance(declared.minimum, int | float) and isinstance(declared.maximum, int | float):
                 bound |= {"minimum": declared.minimum, "maximum": declared.maximum}

@@ -28,9 +28,11 @@ from adjudge.expr.smt.terms import (
 )
 from adjudge.expr.smt.world import DOUBLE_MAX, LIMITS, World
 from adjudge.values.literals import INT_MIN, TEXT_MAX
-from adjudge.values.types import DURATION, INT, TIMESTAMP, Type
+from adjudge.values.types import DATE, DURATION, INT, TIMESTAMP, Type
 
 ROUNDING = Fraction(1, 2**53)
+DAY = 86_400 * 10**6
+"""Microseconds."""
 SMALLEST = Fraction(1, 2**1074)
 
 
@@ -77,6 +79,19 @@ def whole(operator: str, left: Number, right: Number, type_: Type, known: Prop) 
             value = quotient if operator == "/" else a - b * quotient
             known = conj(known, fits)
     low, high = LIMITS[type_] if type_ in (INT, DURATION, TIMESTAMP) else LIMITS[INT]
+    return Number(conj(known, value >= low, value <= high), value)
+
+
+def dates(operator: str, left: Number, right: Number, types: tuple[Type | None, Type | None]) -> Number:
+    """Return the days between two dates as a duration, or a date moved by whole days. types: of the operands."""
+    known = conj(left.known, right.known)
+    if types == (DATE, DATE):
+        value, type_ = (left.value - right.value) * DAY, DURATION
+    else:
+        day, length = (left.value, right.value) if types[0] == DATE else (right.value, left.value)
+        known = conj(known, length % DAY == 0)
+        value, type_ = (day + length / DAY if operator == "+" else day - length / DAY), DATE
+    low, high = LIMITS[type_]
     return Number(conj(known, value >= low, value <= high), value)
 
 

@@ -35,7 +35,7 @@ from adjudge.expr.smt.terms import (
 )
 from adjudge.expr.smt.world import EPOCH, LIMITS, World
 from adjudge.values.literals import INT_MAX, INT_MIN
-from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, Type, is_dynamic, is_text
+from adjudge.values.types import BOOL, DATE, DOUBLE, DURATION, INT, STRING, TIMESTAMP, Type, is_dynamic, is_text
 
 _SECOND, _DAY = 10**6, 86_400 * 10**6
 _TEXT_TESTS: dict[str, Callable[[str, str], bool]] = {
@@ -55,7 +55,7 @@ _CONVERSIONS = ("int", "double", "bool", "string", "timestamp", "duration")
 _RANGES = {
     "getFullYear": (1, 9999), "getMonth": (0, 11), "getDayOfMonth": (0, 30), "getDate": (1, 31),
     "getDayOfYear": (0, 365), "getDayOfWeek": (0, 6), "getHours": (0, 23), "getMinutes": (0, 59),
-    "getSeconds": (0, 59), "getMilliseconds": (0, 999), "timeOfDay": (0, _DAY - 1),
+    "getSeconds": (0, 59), "getMilliseconds": (0, 999), "timeOfDay": (0, _DAY - 1), "date": LIMITS[DATE],
 }  # fmt: skip
 
 
@@ -74,6 +74,10 @@ def call(world: World, function: str, node: Call, arguments: Sequence[Term]) -> 
         made = _converted(world, function, first, node.arguments[0].type)
     elif function in _RANGES and isinstance(first, Number) and node.arguments[0].type == TIMESTAMP:
         made = _part(world, function, first, rest)
+    elif function == "date" and isinstance(first, Number):
+        made = first
+    elif function in _RANGES and isinstance(first, Number) and node.arguments[0].type == DATE:
+        made = _local(world, function, Number(first.known, first.value * _DAY), 0, "")
     elif function in _OF_THE_DAY and isinstance(first, Number):
         made = _units(function, first)
     return made if made is not None else _any(world, function, node, arguments, known)
@@ -244,6 +248,8 @@ def _local(world: World, function: str, moment: Number, offset: Any, where: str)
     local = moment.value + offset
     if function == "timeOfDay":
         return Number(moment.known, local % _DAY)
+    if function == "date":
+        return Number(moment.known, local / _DAY)
     if function in _OF_THE_DAY:
         unit, count = _OF_THE_DAY[function]
         return Number(moment.known, (local / unit) % count)
@@ -331,7 +337,7 @@ def _sort(type_: Type | None) -> Any:
         return z3.BoolSort()
     if type_ == DOUBLE:
         return z3.RealSort()
-    if type_ in (INT, DURATION, TIMESTAMP):
+    if type_ in (INT, DURATION, TIMESTAMP, DATE):
         return z3.IntSort()
     return z3.StringSort() if (type_ is not None and is_text(type_)) or type_ == STRING else None
 

@@ -41,7 +41,7 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """An int, timestamp or duration (z3 ints; the latter in microseconds), or a double (z3 reals).
+    """An int, timestamp, duration or date (z3 ints; in microseconds, a date in days), or a double (z3 reals).
 
     odd: of a double, where it is infinite or no number, or may be; `value` says nothing then.
     """

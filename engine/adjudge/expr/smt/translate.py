@@ -38,6 +38,7 @@ from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, neg, reason
 from adjudge.expr.smt.shapes import Shapes
 from adjudge.expr.smt.terms import Entries, Items, Number, Opaque, Term, Text, Truth, either, length_of, places_of
 from adjudge.expr.smt.world import World, constant, unknown_of
+from adjudge.values.types import DATE
 
 
 @dataclass(slots=True)
@@ -167,6 +168,10 @@ class Translator:
                 return comparison.within(self.world, left, right)
             case "<" | "<=" | ">" | ">=":
                 return comparison.ordered(self.world, node.operator, left, right)
+            case operator if DATE in (types := (node.left.type, node.right.type)):
+                if isinstance(left, Number) and isinstance(right, Number):
+                    return arithmetic.dates(operator, left, right, types)
+                return self.world.opaque(node.type, conj(left.known, right.known))
             case operator:
                 return arithmetic.operate(self.world, operator, left, right, node.type)
 

@@ -15,7 +15,7 @@ from adjudge.expr.smt.logic import Prop, formula
 from adjudge.expr.smt.terms import NEAR_MAX, Codes, Entries, Items, Members, Number, Term, Text, Truth
 from adjudge.expr.smt.world import EPOCH, MICROSECOND
 from adjudge.values.fields import Field
-from adjudge.values.types import DOUBLE, DURATION, TIMESTAMP
+from adjudge.values.types import DATE, DOUBLE, DURATION, TIMESTAMP
 
 LENGTH_MAX = 1000
 """Of a list in a witness."""
@@ -76,6 +76,8 @@ def _number(value: Any, declared: Field) -> object:
         return timedelta(microseconds=whole)
     if declared.type == TIMESTAMP:
         return EPOCH + whole * MICROSECOND
+    if declared.type == DATE:
+        return EPOCH.date() + timedelta(days=whole)
     return whole
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 from itertools import count
 from typing import Any
@@ -17,6 +17,7 @@ from adjudge.values.fields import Bound, Field
 from adjudge.values.literals import DURATION_MAX, INT_MAX, INT_MIN, is_nano
 from adjudge.values.types import (
     BOOL,
+    DATE,
     DOUBLE,
     DURATION,
     INT,
@@ -37,6 +38,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 LIMITS: Mapping[Type, tuple[int, int]] = {
     INT: (INT_MIN, INT_MAX),
+    DATE: ((date.min - EPOCH.date()).days, (date.max - EPOCH.date()).days),
     DURATION: (-(DURATION_MAX // MICROSECOND), DURATION_MAX // MICROSECOND),
     TIMESTAMP: (
         (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND,
@@ -46,12 +48,14 @@ LIMITS: Mapping[Type, tuple[int, int]] = {
 
 
 def as_number(value: object) -> int | Fraction:
-    """Return a number, time or duration as the solver has it: exact, times in microseconds."""
+    """Return a number, time or duration as the solver has it: exact, times in microseconds, dates in days."""
     match value:
         case datetime():
             return (value - EPOCH) // MICROSECOND
         case timedelta():
             return value // MICROSECOND
+        case date():
+            return (value - EPOCH.date()).days
         case float():
             return Fraction(value)
         case int():
@@ -221,7 +225,7 @@ def constant(value: object, world: World, type_: Type | None = None) -> Term:
             return Number(True, z3.IntVal(value))
         case datetime() | timedelta() if is_nano(value):
             return Opaque(True)
-        case datetime() | timedelta():
+        case date() | timedelta():
             return Number(True, z3.IntVal(as_number(value)))
         case str():
             return Text(True, value)

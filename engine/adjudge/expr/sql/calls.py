@@ -14,7 +14,7 @@ from adjudge.expr.nodes import Call, Literal, Node
 from adjudge.expr.sql.clocks import local_micros
 from adjudge.expr.sql.dialects.dialect import Dialect
 from adjudge.expr.sql.value import NotTranslatable, Sql, in_days, negated
-from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, MapType, SetType, is_text
+from adjudge.values.types import BOOL, DATE, DOUBLE, DURATION, INT, STRING, TIMESTAMP, MapType, SetType, is_text
 from adjudge.values.types import ListType as List
 
 _OWN_RE2 = re.compile(r"\(\?<|\\[pP]")
@@ -48,7 +48,7 @@ def call(node: Call, arguments: list[Sql], dialect: Dialect, short: Callable[[Sq
             if of != STRING:
                 return Sql(found)
             return Sql(f"case when length({first}) <= {MATCHED_MAX} then {found} end")
-        case "bool" | "int" | "double" | "string" | "timestamp" | "duration" if str(of) == node.function:
+        case "bool" | "int" | "double" | "string" | "timestamp" | "duration" | "date" if str(of) == node.function:
             return arguments[0]
         case "double" if of == INT:
             return Sql(f"cast({first} as double)")
@@ -74,7 +74,14 @@ def call(node: Call, arguments: list[Sql], dialect: Dialect, short: Callable[[Sq
             return Sql(_part(name, _local(whole, node, dialect, short), dialect))
         case "size" if isinstance(of, MapType):
             return Sql(dialect.size_of_map(first))
-        case "bool" | "int" | "double" | "string" | "timestamp" | "duration":
+        case "date" if of == TIMESTAMP:
+            local = short(Sql(_local(whole, node, dialect, short)))
+            return Sql(_floor(str(local), _DAY, dialect))
+        case "timestamp" if of == DATE:
+            raise NotTranslatable(gaps.DAY_BEGINS.said, node.span)
+        case name if of == DATE and name.startswith("get"):
+            return Sql(_part(name, f"({whole} * {_DAY})", dialect))
+        case "bool" | "int" | "double" | "string" | "timestamp" | "duration" | "date":
             raise NotTranslatable(f"`{node.function}` of {of}: {gaps.TEXTS_READ.reason}", node.span)
     raise NotTranslatable(f"`{node.function}` of {' and '.join(map(str, types))}", node.span)
 

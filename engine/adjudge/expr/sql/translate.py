@@ -1,8 +1,8 @@
 """From a typed condition to SQL that gives the same answer on every row, NULL standing for unknown.
 
-A slot's column is a BOOLEAN, BIGINT, DOUBLE, VARCHAR, TIMESTAMP WITH TIME ZONE, BIGINT of microseconds for a length of
-time, LIST, or MAP from VARCHAR; NULL is unknown. Inside, times are BIGINTs of microseconds since 1970. What SQL would
-answer otherwise is guarded; what cannot be guarded is refused as NotTranslatable, never guessed.
+A slot's column is a BOOLEAN, BIGINT, DOUBLE, VARCHAR, TIMESTAMP WITH TIME ZONE, DATE, BIGINT of microseconds for a
+length of time, LIST, or MAP from VARCHAR; NULL is unknown. Inside, times are BIGINTs of microseconds since 1970, dates
+of days. What SQL would answer otherwise is guarded; what cannot be guarded is refused as NotTranslatable, not guessed.
 """
 
 from __future__ import annotations
@@ -37,10 +37,22 @@ from adjudge.expr.sql.calls import call
 from adjudge.expr.sql.dialects.dialect import Dialect
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.expr.sql.risk import risk_of
-from adjudge.expr.sql.value import Binds, NotTranslatable, Sql, in_days, in_lengths, is_null, joined, negated
+from adjudge.expr.sql.value import (
+    DAY_US,
+    Binds,
+    NotTranslatable,
+    Sql,
+    in_dates,
+    in_days,
+    in_lengths,
+    is_null,
+    joined,
+    negated,
+)
 from adjudge.values.literals import TEXT_MAX
 from adjudge.values.types import (
     BOOL,
+    DATE,
     DOUBLE,
     DURATION,
     INT,
@@ -203,6 +215,8 @@ class Translator:
         """Return a column's value with its times as microseconds, in lists too."""
         if type_ == TIMESTAMP:
             return self.dialect.micros(column)
+        if type_ == DATE:
+            return self.dialect.days(column)
         if not isinstance(type_, List) or not _has_times(type_.item):
             return column
         with self._variable() as item:
@@ -401,6 +415,12 @@ class Translator:
         if sign in "+-" and {one, two} <= {TIMESTAMP, DURATION}:
             total = joined(sign, a, b)
             return Sql(in_lengths(str(total)) if one == two else in_days(str(total)))
+        if sign in "+-" and {one, two} <= {DATE, DURATION}:
+            if one == two:
+                return Sql(in_lengths(f"(({joined(sign, a, b).text}) * {DAY_US})"))
+            day, length = (a, self._short(b, scope)) if one == DATE else (b, self._short(a, scope))
+            moved = in_dates(f"({day} {sign} {dialect.part_of(str(length), DAY_US)})")
+            return Sql(f"case when {length} % {DAY_US} = 0 then {moved} end")
         if sign == "+" and isinstance(one, List | SetType) and isinstance(two, List | SetType):
             a, b = self._short(a, scope), self._short(b, scope)
             short = f"{dialect.length(a.text)} + {dialect.length(b.text)} <= {TEXT_MAX}"
@@ -555,7 +575,7 @@ def _is_field(node: Node) -> bool:
 
 
 def _has_times(type_: Type) -> bool:
-    return type_ == TIMESTAMP or (isinstance(type_, List) and _has_times(type_.item))
+    return type_ in (TIMESTAMP, DATE) or (isinstance(type_, List) and _has_times(type_.item))
 
 
 def _are_scalars(*types: object) -> bool:

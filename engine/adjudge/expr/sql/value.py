@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 
 from adjudge.source import Span
@@ -13,6 +13,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 FIRST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _US
 LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _US
+EPOCH_DAY = date(1970, 1, 1)
+DAY_US = 86_400_000_000
 LONGEST = DURATION_MAX // _US
 
 
@@ -88,6 +90,12 @@ def is_null(sql: Sql, *, known: bool = False) -> Sql:
 def in_days(micros: str) -> str:
     """Return a time, unknown outside the years 1 to 9999. micros: whole, as a formatted Sql is."""
     return f"case when {micros} between {FIRST} and {LAST} then {micros} end"
+
+
+def in_dates(days: str) -> str:
+    """Return a date, unknown outside the years 1 to 9999. days: since 1970, whole, as a formatted Sql is."""
+    first, last = ((end - EPOCH_DAY).days for end in (date.min, date.max))
+    return f"case when {days} between {first} and {last} then {days} end"
 
 
 def in_lengths(micros: str) -> str:

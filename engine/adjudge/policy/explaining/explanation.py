@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from adjudge.expr.printing import quote
@@ -215,6 +215,8 @@ def _literal(value: object) -> str:
             return _hours(value)
         case datetime():
             return format_timestamp(value)
+        case date():
+            return value.isoformat()
         case tuple() | list():
             return f"[{', '.join(_literal(item) for item in value)}]"
         case Mapping():

@@ -14,10 +14,19 @@ from adjudge.source import Span
 from adjudge.texts import about, composed, in_digits
 from adjudge.values.fields import Bound, Field
 from adjudge.values.list_file import mistake_in
-from adjudge.values.literals import INT_MAX, INT_MIN, format_duration, format_timestamp, parse_duration, parse_timestamp
+from adjudge.values.literals import (
+    INT_MAX,
+    INT_MIN,
+    format_duration,
+    format_timestamp,
+    parse_date,
+    parse_duration,
+    parse_timestamp,
+)
 from adjudge.values.meant import on_scale
 from adjudge.values.types import (
     BOOL,
+    DATE,
     DOUBLE,
     DURATION,
     INT,
@@ -37,8 +46,9 @@ _GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[,' _][0-9]{3})+(?:\.[0-9]+)?", re.ASC
 _COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+", re.ASCII)
 _PERCENT = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?) ?%", re.ASCII)
 _PER_CENT = 100
-_EXAMPLES = {DURATION: "for example 168h", TIMESTAMP: "for example 2026-01-15T08:30:00Z"}
-Value = bool | int | float | str | datetime | timedelta
+_EXAMPLES = {DURATION: "for example 168h", TIMESTAMP: "for example 2026-01-15T08:30:00Z",
+             DATE: "for example 2026-01-15"}  # fmt: skip
+Value = bool | int | float | str | timedelta | date
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +75,7 @@ def value_of(text: str, declared: Field, name: str) -> Value:
             return _bool(text, name)
         case type_ if type_ == STRING:
             return _text(text)
-        case type_ if type_ in (INT, DOUBLE, DURATION, TIMESTAMP):
+        case type_ if type_ in (INT, DOUBLE, DURATION, TIMESTAMP, DATE):
             return _in_range(_ordered(text, type_, name), declared, name)
         case type_:
             raise Unfit("type-mismatch", f"`{name}` is {named(type_)}, which no cell can hold")
@@ -73,9 +83,8 @@ def value_of(text: str, declared: Field, name: str) -> Value:
 
 def constant(value: Value, type_: Type, span: Span) -> Node:
     """Return a value as a condition writes it, typed."""
-    if isinstance(value, timedelta | datetime):
-        said = format_duration(value) if isinstance(value, timedelta) else format_timestamp(value)
-        inner = Literal(value=said, span=span, type=STRING)
+    if isinstance(value, timedelta | date):
+        inner = Literal(value=said(value), span=span, type=STRING)
         return Call(function=type_.name, arguments=(inner,), span=span, type=type_)
     types: dict[type, Type] = {bool: BOOL, int: INT, float: DOUBLE, str: STRING}
     return Literal(value=value, span=span, type=types[type(value)])
@@ -124,6 +133,8 @@ def _ordered(text: str, type_: Type, name: str) -> Bound:
             if _DAY.fullmatch(text):
                 return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
             return parse_timestamp(text)
+        if type_ == DATE:
+            return parse_date(text)
     except (EvaluationError, ValueError):
         pass
     raise Unfit("table-cell", f"`{name}` is {named(type_)}, not `{shown(text)}`", _way_out(text, type_))
@@ -143,7 +154,7 @@ def _way_out(text: str, type_: Type) -> str | None:
         number = plain
     if type_ == DURATION:
         return f"add the unit: {number}s or {number}h" if number is not None else _EXAMPLES[type_]
-    if type_ == TIMESTAMP:
+    if type_ in (TIMESTAMP, DATE):
         return _EXAMPLES[type_]
     if number is None or (type_ == INT and not _INT.fullmatch(number)):
         return "a number, such as 12" if type_ == INT else "a number, such as 0.85"
@@ -174,6 +185,8 @@ def said(bound: Bound | None) -> str:
             return format_duration(bound)
         case datetime():
             return format_timestamp(bound)
+        case date():
+            return bound.isoformat()
         case None:
             return ""
         case _:

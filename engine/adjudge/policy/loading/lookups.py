@@ -25,6 +25,7 @@ from adjudge.source import Span
 from adjudge.values.fields import Field
 from adjudge.values.types import (
     BOOL,
+    DATE,
     DOUBLE,
     DURATION,
     DYN,
@@ -285,7 +286,7 @@ def chooser(
 
 def _type_of(cells: Sequence[Given]) -> Type:
     """Return the first type that all cells read as: `2` and `2.5` together are doubles."""
-    for type_ in (BOOL, INT, DOUBLE, DURATION):
+    for type_ in (BOOL, INT, DOUBLE, DURATION, DATE):
         declared = Field(type=type_)
         if all(_reads(given, declared) for given in cells):
             return type_

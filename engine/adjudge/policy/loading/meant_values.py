@@ -14,7 +14,7 @@ from adjudge.values.meant import (
     quantity,
     timestamp_meant,
 )
-from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, Type
+from adjudge.values.types import BOOL, DATE, DOUBLE, DURATION, INT, TIMESTAMP, Type
 
 _COMPARED = re.compile(r"(?:[<>]=?|=+|≥|≤|at least|at most|from|min|max|above|below|over|under)\s*", re.IGNORECASE)
 _YES, _NO = ("yes", "y", "on", "1", "true"), ("no", "n", "off", "0", "false")
@@ -42,6 +42,9 @@ def value_meant(node: Scalar, type_: Type, within: tuple[float, float] | None = 
     if type_ == TIMESTAMP:
         meant = timestamp_meant(said)
         return Meant(meant, _why(said, "a moment is a day, a time and a zone; Z is UTC")) if meant else None
+    if type_ == DATE:
+        meant = timestamp_meant(said)
+        return Meant(meant[:10], _why(said, "a date is year, month and day")) if meant else None
     if type_ == BOOL:
         word = plainly(said).casefold()
         meant = "true" if word in _YES else "false" if word in _NO else None

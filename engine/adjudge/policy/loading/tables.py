@@ -27,6 +27,7 @@ from adjudge.source import Span
 from adjudge.values.fields import Field
 from adjudge.values.types import (
     BOOL,
+    DATE,
     DOUBLE,
     DURATION,
     DYN,
@@ -49,7 +50,7 @@ MISTAKES_MAX = 50
 """So many mistakes of one table are told."""
 _ORDERS = ("<", "<=", ">", ">=")
 _OPERATORS = ("==", "!=", *_ORDERS, "in", "not in")
-_ORDERED = (INT, DOUBLE, DURATION, TIMESTAMP)
+_ORDERED = (INT, DOUBLE, DURATION, TIMESTAMP, DATE)
 _HEADER = re.compile(r"(?P<name>.*?)\s*(?P<operator>==|!=|<=|>=|<|>|(?<=\s)in|(?<=\s)not\s+in)")
 _SLIPS = {"=": "==", "<>": "!=", "≠": "!=", "≥": ">=", "≤": "<=", "=>": ">=", "=<": "<=", "is": "==", "min": ">=",
           "max": "<=", "from": ">=", "to": "<", "until": "<", "＝": "==", "＞": ">", "＜": "<"}  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, timedelta
 
 from adjudge.errors import did_you_mean, listed
 from adjudge.expr.nodes import (
@@ -38,6 +38,7 @@ from adjudge.values.fields import Bound, Field, read
 from adjudge.values.meant import on_scale
 from adjudge.values.types import (
     BOOL,
+    DATE,
     DOUBLE,
     DURATION,
     DYN,
@@ -52,7 +53,7 @@ from adjudge.values.types import (
     named,
 )
 
-_NUMBERS = (INT, DOUBLE, DURATION, TIMESTAMP)
+_NUMBERS = (INT, DOUBLE, DURATION, TIMESTAMP, DATE)
 BY, ELSE = "by", "else"
 
 
@@ -270,9 +271,13 @@ class Thresholds:
         value: object = node.value if isinstance(node, Scalar) else []
         reading = read(Field(type=declared.type), value)
         bound = reading.value
-        if not isinstance(bound, int | float | datetime | timedelta):
+        if not isinstance(bound, int | float | timedelta | date):
             problem = reading.problems[0][1]
-            hint = {DURATION: "for example 168h", TIMESTAMP: "for example 2026-01-15T08:30:00Z"}.get(declared.type)
+            hint = {
+                DURATION: "for example 168h",
+                TIMESTAMP: "for example 2026-01-15T08:30:00Z",
+                DATE: "for example 2026-01-15",
+            }.get(declared.type)
             meant = value_meant(node, declared.type, _scale(declared)) if isinstance(node, Scalar) else None
             fix: tuple[Edit, ...] = ()
             if meant is not None and isinstance(node, Scalar):

@@ -10,19 +10,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 from adjudge.expr.nodes import Binary, Has, ListLiteral, Literal, Logic, Name, Node, Unary, walk
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.policy.program.verdict import bits
-from adjudge.values.literals import DURATION_MAX, INT_MIN
-from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, EnumType, SetType, Type
+from adjudge.values.literals import DURATION_MAX, INT_MIN, is_nano
+from adjudge.values.nanoseconds import whole_after
+from adjudge.values.types import BOOL, DATE, DOUBLE, DURATION, INT, STRING, TIMESTAMP, EnumType, SetType, Type
 
 Condition = Callable[[object], bool | None]
 """A fact as a function of its slot's value; None is unknown, as value and as answer."""
 
-_ORDERED = (INT, DOUBLE, DURATION, TIMESTAMP)
+_ORDERED = (INT, DOUBLE, DURATION, TIMESTAMP, DATE)
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in")
 VALUES_MAX = 4096
 """How many different values of one slot are remembered."""
@@ -62,7 +63,7 @@ def weigh(facts: Sequence[SlotFact], value: object, every: int) -> Unsure:
 class CutTable:
     """Masks of the stretches between cuts: `masks[bisect_right(cuts, value)]`."""
 
-    cuts: tuple[float | int | timedelta | datetime, ...]
+    cuts: tuple[float | int | timedelta | date, ...]
     masks: tuple[int, ...]
 
 
@@ -126,10 +127,11 @@ def _around(constant: object, type_: Type) -> tuple[object, ...] | None:
             case Type(name="int"), int() | float():
                 whole = math.floor(constant)
                 return (whole, whole + 1)
-            case Type(name="duration"), timedelta():
-                return (constant, constant + timedelta.resolution)
-            case Type(name="timestamp"), datetime():
-                return (constant, constant + timedelta.resolution)
+            case (Type(name="duration"), timedelta() as point) | (Type(name="timestamp"), datetime() as point):
+                later = whole_after(point)
+                return (later,) if is_nano(point) else (point, later)
+            case Type(name="date"), date() if not isinstance(constant, datetime):
+                return (constant, constant + timedelta(days=1))
             case _:
                 return None
     except (OverflowError, ValueError):
@@ -168,6 +170,8 @@ def _below(type_: Type) -> object:
             return INT_MIN
         case "duration":
             return -DURATION_MAX
+        case "date":
+            return date.min
         case _:
             return datetime.min.replace(tzinfo=UTC)
 

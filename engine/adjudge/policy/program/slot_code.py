@@ -11,14 +11,14 @@ import sys
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from adjudge.expr import pyast
 from adjudge.policy.program.index import VALUE_LENGTH_MAX, VALUES_MAX, CutTable, Unsure, ValueTable
 from adjudge.policy.slots import NOW, TEXTS, is_within, join_novel, novel_name
 from adjudge.values.fields import Field, describe, read
 from adjudge.values.literals import DURATION_MAX, INT_MAX, INT_MIN
-from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, STRING, TIMESTAMP, EnumType, MapType, SetType
+from adjudge.values.types import BOOL, DATE, DOUBLE, DURATION, INT, STRING, TIMESTAMP, EnumType, MapType, SetType
 
 Problems = list[tuple[str, str]] | None
 
@@ -165,7 +165,7 @@ class SlotCode:
             "float": float,
             "int": int,
         }
-        self.names |= {"list": list, "timedelta": timedelta, "datetime": datetime}
+        self.names |= {"list": list, "timedelta": timedelta, "datetime": datetime, "date": date}
         self.names |= {"TypeError": TypeError, "bisect_right": bisect_right}
         body = [
             pyast.assign("alive", pyast.constant(self.possible)),
@@ -286,6 +286,8 @@ class SlotCode:
         elif declared.type == TIMESTAMP and declared.minimum is None and declared.maximum is None:
             zoned = pyast.is_not(pyast.attribute(value, "tzinfo"), pyast.NONE)
             return ast.BoolOp(ast.And(), [pyast.is_(class_, pyast.load("datetime")), zoned])
+        elif declared.type == DATE:
+            bounds, python = (date.min, date.max), "date"
         else:
             return pyast.FALSE
         low = bounds[0] if declared.minimum is None else declared.minimum

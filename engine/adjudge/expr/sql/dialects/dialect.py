@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar
 
 from adjudge.texts import with_article
@@ -57,7 +57,7 @@ class Dialect(ABC):
         return self._quoted(value)
 
     def literal(self, value: object) -> str:
-        """Write a value; times and lengths of time as microseconds. Raises ValueError where it has no SQL form."""
+        """Write a value; times and durations as microseconds, dates as days. Raises ValueError where it has no form."""
         match value:
             case bool():
                 return "true" if value else "false"
@@ -74,6 +74,8 @@ class Dialect(ABC):
                 raise ValueError("a time or duration finer than a microsecond")
             case datetime():
                 return str((value - _EPOCH) // _US)
+            case date():
+                return str((value - _EPOCH.date()).days)
             case timedelta():
                 return str(value // _US)
             case tuple():
@@ -135,6 +137,10 @@ class Dialect(ABC):
     @abstractmethod
     def micros(self, moment: str) -> str:
         """Return the microseconds since 1970 of a column of times."""
+
+    @abstractmethod
+    def days(self, day: str) -> str:
+        """Return the days since 1970 of a column of dates."""
 
     @abstractmethod
     def moment(self, micros: str) -> str:

@@ -55,6 +55,9 @@ class DuckDb(Dialect):
     def micros(self, moment: str) -> str:
         return f"epoch_us({moment})"
 
+    def days(self, day: str) -> str:
+        return f"({day} - date '1970-01-01')"
+
     def moment(self, micros: str) -> str:
         return f"make_timestamp({micros})"
 

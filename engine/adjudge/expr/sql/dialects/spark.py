@@ -56,6 +56,9 @@ class Spark(Dialect):
     def micros(self, moment: str) -> str:
         return f"unix_micros({moment})"
 
+    def days(self, day: str) -> str:
+        return f"bigint(unix_date({day}))"
+
     def moment(self, micros: str) -> str:
         return f"timestamp_micros({micros})"
 
