@@ -99,6 +99,7 @@ def verdict_document(verdict: Verdict) -> dict[str, object]:
         "unresolved": list(verdict.unresolved),
         "missing": list(verdict.missing),
         "score": list(verdict.score) if verdict.score is not None else None,
+        "scores": {name: list(total) for name, total in verdict.scores.items()},
         "waived": list(verdict.waived),
         "excused": list(verdict.excused),
         "ask": list(verdict.ask),

@@ -259,9 +259,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     that is true is in doubt where an excuse of it is unknown.
     missing: what unresolved rules and rows, and unknown excuses of what would count, read and nobody knows: inputs,
     fields such as `device.score`, and signals of which nothing is known that a rule reads.
-    score: the scorecard's total as (lowest, highest) in points, None without a scorecard.
+    score: the scorecard's total as (lowest, highest) in points, None without one under `scorecard:`.
+    scores: the totals of scorecards that have names, by name.
     waived: what would have made the outcome worse by the policy's `when_unknown`, but for a waiver: ids of unresolved
-    rules, and `scorecard`.
+    rules, and `scorecard`, or `scorecard:device` of one that has a name.
     problems: fields that came with a value of the wrong type, range or vocabulary: (name, what was wrong).
     excused: what does not count because an excuse is true: ids of rules that are true or unknown, and `scorecard` where
     its total is, or may be, in the band of review.
@@ -280,6 +281,12 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     problems: tuple[tuple[str, str], ...] = ()
     excused: tuple[str, ...] = ()
     ask: tuple[str, ...] = ()
+    scores: Mapping[str, tuple[int, int]] = {}
+
+    @property
+    def totals(self) -> Mapping[str, tuple[int, int]]:
+        """The totals of all scorecards, by name; of the one without a name under `scorecard`."""
+        return self.scores if self.score is None else {"scorecard": self.score, **self.scores}
 
     @property
     def settled(self) -> bool:

@@ -35,8 +35,7 @@ def test_causes_are_counted_as_the_engine_tells_them(drawn: st.DataObject) -> No
         before, after = old.evaluate(one), new.evaluate(one)
         if before.outcome is not after.outcome:
             rules.update(rules_moved(before, after))
-            move = moves.of(one, one, now=None)
-            assert move is not None
+            (move,) = moves.of(one, one, now=None)
             scorecard.update(move.labels)
     with connect(threads=1) as connection:
         rows = dataset(connection, old, given_)

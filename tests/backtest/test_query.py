@@ -59,8 +59,9 @@ def test_every_row_has_the_verdict_that_the_engine_gives(data: st.DataObject) ->
     with connect(threads=1) as connection:
         runner = Runner(connection, policy, dataset(connection, policy, given_))
         for row, verdict, one in zip(runner.rows(), expected, given_, strict=True):
-            said = (row.outcome, row.lower, row.upper, row.matched, row.unresolved, row.score)
-            live = (verdict.outcome, verdict.lower, verdict.upper, verdict.matched, verdict.unresolved, verdict.score)
+            said = (row.outcome, row.lower, row.upper, row.matched, row.unresolved, row.score, row.scores)
+            live = (verdict.outcome, verdict.lower, verdict.upper, verdict.matched, verdict.unresolved)
+            live += (verdict.score, verdict.scores)
             assert said == live, f"{policy.typed.source.text}\n{one}"
         result = runner.backtest()
     assert result.rows == 12
@@ -70,10 +71,11 @@ def test_every_row_has_the_verdict_that_the_engine_gives(data: st.DataObject) ->
     for hits in result.rules[:rules]:
         assert hits.true == sum(hits.id in verdict.matched for verdict in expected)
         assert hits.unknown == sum(hits.id in verdict.unresolved for verdict in expected)
-    card = policy.typed.scorecard
+    cards = {f"{card.label}:{band}": card for card in policy.typed.scorecards.values() for band in ("review", "reject")}
+    assert {hits.id for hits in result.rules[rules:]} == cards.keys()
     for hits in result.rules[rules:]:
-        assert card is not None and hits.id == f"scorecard:{hits.outcome.value}"
-        ends = [[card.outcome_of(end) >= hits.outcome for end in verdict.score or ()] for verdict in expected]
+        card = cards[hits.id]
+        ends = [[card.outcome_of(end) >= hits.outcome for end in verdict.totals[card.name]] for verdict in expected]
         assert (hits.true, hits.unknown) == (ends.count([True, True]), ends.count([False, True]))
     for (one_, other), count in result.overlap.items():
         assert count == sum(one_ in verdict.matched and other in verdict.matched for verdict in expected)

@@ -71,7 +71,10 @@ def conditions(draw: DrawFn, atoms: Sequence[str], depth: int = 3) -> str:
             "{r}", draw(st.sampled_from(("0.0", "0.25", "0.5", "1.0", "1")))
         ).replace("{d}", draw(st.sampled_from(("0.5", "1.0", "2.5"))))  # fmt: skip
     parts = draw(st.lists(conditions(atoms, depth - 1), min_size=1, max_size=3))
-    joined = draw(st.sampled_from((" && ", " || "))).join(f"({part})" for part in parts)
+    if draw(st.integers(0, 5)) == 0:
+        joined = f"atLeast({draw(st.integers(1, len(parts)))}, [{', '.join(parts)}])"
+    else:
+        joined = draw(st.sampled_from((" && ", " || "))).join(f"({part})" for part in parts)
     return f"!({joined})" if draw(st.integers(0, 3)) == 0 else joined
 
 
@@ -115,17 +118,23 @@ def policies(draw: DrawFn, *, waivers: bool = True) -> Policy:
             text += f"    unless: '{draw(condition)}'\n"
         text += f"   {when()}\n" if waivers else ""
         text += f"    ask: {asked}\n" if (asked := ask()) else ""
-    if draw(st.booleans()):
-        covered.append("scorecard")
-        text += "scorecard:\n  points:\n"
-        for _ in range(draw(st.integers(1, 4))):
-            text += f"    - when: '{draw(condition)}'\n      add: {draw(st.integers(-3, 5))}\n"
+    names = draw(st.sampled_from(((), ("scorecard",), ("scorecard",), ("device", "face"), ("scorecard", "face"))))
+    if names:
+        text += "" if names == ("scorecard",) else "scorecards:\n"
+    for name in names:
+        covered.append("scorecard" if name == "scorecard" else f"scorecard:{name}")
+        lines = [f"{name}:", "  points:"]
+        for at in range(draw(st.integers(1, 4))):
+            lines.append(f"    - when: '{draw(condition)}'")
+            lines.append(f"      add: {draw(st.integers(-3, 5))}")
+            lines += [f"      id: own{at}"] if draw(st.integers(0, 3)) == 0 else []
         review, asked = str(draw(st.integers(-1, 4))), ask()
         review = f"{{at: {review}, ask: {asked}}}" if asked else review
         reject, asked = str(draw(st.integers(4, 8))), ask()
         reject = f"{{at: {reject}, ask: {asked}}}" if asked else reject
-        text += f"  bands: {{review: {review}, reject: {reject}}}\n"
-        text += f" {when()}\n" if waivers else ""
+        lines.append(f"  bands: {{review: {review}, reject: {reject}}}")
+        lines.append(f" {when()}" if waivers else "")
+        text += "".join(f"{'' if names == ('scorecard',) else '  '}{line}\n" for line in lines)
     if draw(st.integers(0, 2)) == 0:
         text += "excuse:\n"
         for at in range(draw(st.integers(1, 3))):

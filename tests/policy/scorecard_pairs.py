@@ -9,7 +9,7 @@ from hypothesis.strategies import DrawFn
 
 from adjudge.model import Outcome
 from adjudge.policy import Policy, parse_policy
-from adjudge.policy.typed import Scorecard
+from adjudge.policy.typed import SCORECARD, Scorecard
 
 HEAD = """policy_language: 1
 policy: points
@@ -34,14 +34,14 @@ def scorecard_pairs(draw: DrawFn) -> tuple[Policy, Policy]:
     drawn = draw(st.lists(st.tuples(st.sampled_from(CONDITIONS), POINTS), min_size=1, max_size=6))
     every = [*drawn, *((condition, 1) for condition in CONDITIONS)]  # those that are added are taken from the rest
     typed = parse_policy(HEAD + "".join(f"    - {{when: '{when}', add: {add}}}\n" for when, add in every)).typed
-    assert typed.scorecard is not None
-    old = replace(typed.scorecard, rows=typed.scorecard.rows[: len(drawn)])
+    every_card = typed.scorecards["scorecard"]
+    old = replace(every_card, rows=every_card.rows[: len(drawn)])
     new = old
     for _ in range(draw(st.integers(1, 3))):
-        new = _changed(draw, new, typed.scorecard)
-    cards = (old, new, None)
+        new = _changed(draw, new, every_card)
+    cards = ({SCORECARD: old}, {SCORECARD: new}, {})
     at = draw(st.sampled_from(((0, 1), (0, 1), (0, 1), (0, 1), (0, 1), (0, 2), (2, 0))))
-    one, other = (Policy(replace(typed, scorecard=cards[which])) for which in at)
+    one, other = (Policy(replace(typed, scorecards=cards[which])) for which in at)
     return one, other
 
 

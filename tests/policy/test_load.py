@@ -141,7 +141,7 @@ def test_full_policy_becomes_what_it_says(catalogue: Catalogue) -> None:
         ("new-risk-tag", "review", "NEW_RISK_TAG", "rule"),
     ]
     assert [rule.when_unknown for rule in policy.rules if rule.when_unknown] == [Outcome.PASS]
-    card = policy.scorecard
+    card = policy.scorecards["scorecard"]
     assert card is not None
     assert ([row.points for row in card.rows], card.review, card.reject, card.reason) == (
         [40, -25],
@@ -186,7 +186,7 @@ def test_design_example_loads_with_providers_that_declare_their_fields(catalogue
 def test_minimal_policy_has_defaults() -> None:
     policy = load("")
     assert (policy.when_unknown, policy.gather, policy.explore) == (Outcome.REVIEW, "eager", 0.0)
-    assert (policy.rules, policy.scorecard, policy.signals, policy.lists) == ((), None, {}, {})
+    assert (policy.rules, policy.scorecards, policy.signals, policy.lists) == ((), {}, {}, {})
     assert list(policy.slots) == ["now"]
 
 

@@ -89,7 +89,7 @@ def test_scorecard_that_moves_decisions_is_said_to(log: Path) -> None:
     tally, told = replayed(log, policy=policy)
     assert tally.changed == 20
     assert (tally.by_rule, tally.by_scorecard) == ({}, {"is new": 20})
-    assert {str(one.scorecard) for one in told if one.old is not one.new} == {"scorecard is new: 3"}
+    assert {"; ".join(map(str, one.scorecards)) for one in told if one.old is not one.new} == {"scorecard is new: 3"}
 
 
 def test_a_replay_goes_on_where_it_stopped(log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,8 +162,8 @@ def test_what_the_scorecard_moved_is_told(tmp_path: Path, jobs: int) -> None:
         for at, inputs in enumerate(({"n": 8, "proxy": True}, {"n": 8}, {"n": 60, "proxy": True}, {"n": 0})):
             engine.decide_sync(Request(merchant_biz_id=f"{at:032x}", scene_code="s", inputs=inputs))
     tally, told = replayed(tmp_path / "log", policy=parse_policy(CARD.replace("add: 25", "add: 40")), jobs=jobs)
-    assert [str(one.scorecard) for one in told] == [
-        "scorecard 35 → 50 (row 2 +25 → +40)", "scorecard 10 to 35 → 10 to 50 (row 2 +25? → +40?)", "None",
+    assert ["; ".join(map(str, one.scorecards)) for one in told] == [
+        "scorecard 35 → 50 (row 2 +25 → +40)", "scorecard 10 to 35 → 10 to 50 (row 2 +25? → +40?)", "",
         "scorecard 0 to 25 → 0 to 40 (row 2 +25? → +40?)"]  # fmt: skip
     assert (tally.by_rule, tally.by_scorecard) == ({}, {"row 2 +25 → +40": 1, "row 2 +25? → +40?": 2})
 
@@ -174,7 +174,9 @@ def test_without_the_policy_that_decided_the_totals_are_told(tmp_path: Path, mon
     new = parse_policy(CARD.replace("add: 25", "add: 40"))
     monkeypatch.setattr(many.Policies, "get", lambda policies, body: "is not to be had")
     tally, told = replayed(tmp_path / "log", policy=new)
-    assert [str(one.scorecard) for one in told] == ["scorecard 35 → 50"]
+    assert ["; ".join(map(str, one.scorecards)) for one in told] == ["scorecard 35 → 50"]
     assert tally.by_scorecard == {"total": 1}
     monkeypatch.setattr(many.Policies, "get", lambda policies, body: new)  # which did not decide so
-    assert [str(one.scorecard) for one in replayed(tmp_path / "log", policy=new)[1]] == ["scorecard 35 → 50"]
+    assert ["; ".join(map(str, one.scorecards)) for one in replayed(tmp_path / "log", policy=new)[1]] == [
+        "scorecard 35 → 50"
+    ]

@@ -198,7 +198,7 @@ def test_scorecard_is_a_cause_like_a_rule(tmp_path: Path) -> None:
     assert not traffic.moved_by
     assert dict(traffic.moved_by_scorecard) == {"band review 9 → 2": traffic.flips}
     assert ("scorecard:review", 0, traffic.new.hits["scorecard:review"]) in traffic.hits_moved()
-    told = {str(flip.scorecard) for flips in traffic.examples.values() for flip in flips}
+    told = {"; ".join(map(str, flip.scorecards)) for flips in traffic.examples.values() for flip in flips}
     assert told == {"scorecard band review 9 → 2"}
     assert "    scorecard band review 9 → 2" in list(traffic_report.text(traffic))
     assert any("| `scorecard band review 9 → 2` |" in part for part in traffic_report.markdown(traffic))

@@ -6,7 +6,7 @@ Each rule and row of the scorecard is a column that is true, false or NULL. What
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from adjudge.expr.nodes import Node
@@ -16,7 +16,7 @@ from adjudge.expr.sql.translate import Translator
 from adjudge.expr.sql.value import NotTranslatable
 from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
-from adjudge.policy.typed import TypedPolicy
+from adjudge.policy.typed import Scorecard, TypedPolicy
 
 REVIEW, REJECT = Outcome.REVIEW.severity, Outcome.REJECT.severity
 _NONE = "false"
@@ -45,12 +45,42 @@ class Fallback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CardSql:
+    """A scorecard in SQL. first: the number of its first row's column. low, high: its totals.
+
+    lower, upper, outcome: severities of what it alone makes.
+    """
+
+    card: Scorecard
+    first: int
+    low: str
+    high: str
+    lower: str
+    upper: str
+    outcome: str
+
+    @property
+    def bands(self) -> tuple[tuple[str, Outcome, str, str], ...]:
+        """The bands: name, outcome, whether the total reaches it for certain, whether that is known."""
+        return tuple(
+            (
+                f"{self.card.label}:{outcome.value}",
+                outcome,
+                f"{self.low} >= {bound}",
+                f"({self.low} >= {bound} or {self.high} < {bound})",
+            )
+            for outcome, bound in ((Outcome.REVIEW, self.card.review), (Outcome.REJECT, self.card.reject))
+            if bound is not None
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySql:
     """A policy in SQL.
 
-    conditions: of its rules, then of the scorecard's rows, then of excuses, over the data's columns.
-    lower, upper, outcome: severities 0, 1, 2, over the conditions' columns, a prefix and `c0`, `c1`, …; `low`, `high`:
-    totals of the scorecard, or None; `card`: what it alone makes, lower, upper and outcome, or None.
+    conditions: of its rules, then of the scorecards' rows, then of excuses, over the data's columns.
+    lower, upper, outcome: severities 0, 1, 2, over the conditions' columns, a prefix and `c0`, `c1`, …
+    cards: its scorecards, over the same.
     doubts: columns whose being NULL decides what doubts are worth, `u0`, `u1`, …
     fallbacks: what SQL leaves to Python. texts: of conditions that SQL answers, whatever is left on some rows.
     """
@@ -60,9 +90,7 @@ class PolicySql:
     lower: str
     upper: str
     outcome: str
-    low: str | None
-    high: str | None
-    card: tuple[str, str, str] | None = None
+    cards: tuple[CardSql, ...] = ()
     doubts: tuple[str, ...] = ()
     fallbacks: tuple[Fallback, ...] = ()
     texts: tuple[str, ...] = ()
@@ -75,28 +103,15 @@ class PolicySql:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What people call the conditions: rules and excuses by their ids, rows of the scorecard by their numbers."""
+        """What people call the conditions: rules, rows of scorecards and excuses by their own names."""
         typed = self.policy.typed
-        rows = range(1, len(typed.scorecard.rows if typed.scorecard is not None else ()) + 1)
         excuses = (excuse_name(excuse.id) for excuse in typed.excuses)
-        return (*self.ids, *(f"scorecard row {number}" for number in rows), *excuses)
+        return (*self.ids, *(f"scorecard {row.name}" for row in typed.rows), *excuses)
 
     @property
     def bands(self) -> tuple[tuple[str, Outcome, str, str], ...]:
-        """The scorecard's bands: name, outcome, whether the total reaches it for certain, whether that is known."""
-        card = self.policy.typed.scorecard
-        if card is None:
-            return ()
-        return tuple(
-            (
-                f"scorecard:{outcome.value}",
-                outcome,
-                f"{self.low} >= {bound}",
-                f"({self.low} >= {bound} or {self.high} < {bound})",
-            )
-            for outcome, bound in ((Outcome.REVIEW, card.review), (Outcome.REJECT, card.reject))
-            if bound is not None
-        )
+        """The bands of the scorecards, see `CardSql.bands`."""
+        return tuple(band for card in self.cards for band in card.bands)
 
     def columns(self) -> str:
         """Return the conditions, and the slots that doubts hang on, as columns of a select."""
@@ -119,7 +134,6 @@ def policy_sql(
     """
     typed = policy.typed
     translator = Translator(columns, typed.variables, typed.constants, dialect, policy.functions)
-    card = typed.scorecard
     nodes = typed.conditions
     conditions: list[str] = []
     fallbacks: list[Fallback] = []
@@ -151,9 +165,7 @@ def policy_sql(
         lower=verdict.lower(),
         upper=verdict.upper(),
         outcome=verdict.outcome(),
-        low=verdict.total("low") if card is not None else None,
-        high=verdict.total("high") if card is not None else None,
-        card=verdict.card() if card is not None else None,
+        cards=verdict.cards,
         doubts=tuple(columns[slot] for slot in verdict.needed),
         fallbacks=tuple(fallbacks),
         texts=tuple(texts),
@@ -171,9 +183,11 @@ class _Verdict:
         self.default = typed.when_unknown.severity
         self.reads = [sorted(typed.reads.slots(node)) for node in nodes]
         self.rules = len(typed.rules)
-        self.rows = len(typed.scorecard.rows) if typed.scorecard is not None else 0
-        open_ = [at for at in range(self.rules + self.rows) if self._least(at) != self._most(at)]
+        own = [rule.when_unknown for rule in typed.rules]
+        self.own = (*own, *(card.when_unknown for card in typed.scorecards.values() for _ in card.rows))
+        open_ = [at for at in range(len(self.own)) if self._least(at) != self._most(at)]
         self.needed = sorted({slot for at in open_ for slot in self.reads[at]})
+        self.cards = tuple(self._cards())
 
     def any(self, numbers: Iterable[int]) -> str:
         """Whether one of some conditions is true; NULL where none is and one is unknown."""
@@ -193,11 +207,11 @@ class _Verdict:
 
     def _excusing(self, covering: Iterable[bool]) -> tuple[int, ...]:
         """Return the numbers of some excuses. covering: of each, whether it is one of them."""
-        return tuple(at for at, covers in enumerate(covering, self.rules + self.rows) if covers)
+        return tuple(at for at, covers in enumerate(covering, len(self.own)) if covers)
 
-    def band_excuse(self) -> str:
-        """Whether the scorecard's band of review is excused; NULL where that is unknown."""
-        return self.any(self._excusing(one.band for one in self.typed.excuses))
+    def card_excuse(self, card: Scorecard) -> str:
+        """Whether a scorecard's band of review is excused; NULL where that is unknown."""
+        return self.any(self._excusing(card.name in one.cards for one in self.typed.excuses))
 
     def reviewing(self) -> str:
         """Whether a rule of outcome review counts; NULL where none does for certain, and one may."""
@@ -209,12 +223,12 @@ class _Verdict:
 
     def lower(self) -> str:
         rules = f"case when {self.any(self.of(Outcome.REJECT))} then 2 when {self.reviewing()} then 1 else 0 end"
-        return self._with_card(rules, self._card_lower())
+        return self._with_cards(rules, [card.lower for card in self.cards])
 
     def upper(self) -> str:
         rejecting = self.any(self.of(Outcome.REJECT))
         rules = f"case when {rejecting} is not false then 2 when {self.reviewing()} is not false then 1 else 0 end"
-        return self._with_card(rules, self._card_upper())
+        return self._with_cards(rules, [card.upper for card in self.cards])
 
     def outcome(self) -> str:
         """The worst of what is certain and of what each doubt is worth; an excuse that is unknown excuses nothing."""
@@ -231,10 +245,11 @@ class _Verdict:
         steps += [f"when {reviewing} then 1"]
         steps += [f"when {' or '.join(some)} then 1"] if some else []
         rules = f"case {' '.join(steps)} else 0 end"
-        return self._with_card(rules, self._card_outcome()) if self.typed.scorecard is not None else rules
+        return self._with_cards(rules, [card.outcome for card in self.cards])
 
-    def _with_card(self, rules: str, card: str) -> str:
-        return rules if self.typed.scorecard is None else f"greatest({rules}, {card})"
+    @staticmethod
+    def _with_cards(rules: str, cards: Sequence[str]) -> str:
+        return f"greatest({', '.join((rules, *cards))})" if cards else rules
 
     def _doubted(self, numbers: Sequence[int], worth: int) -> list[str]:
         """Return tests that one of some rules is unknown and counts as at least `worth`."""
@@ -248,18 +263,13 @@ class _Verdict:
                 tests.append(f"({self.prefix}c{at} is null and {self._is_worth(at, worth)})")
         return tests
 
-    def _own(self, at: int) -> Outcome | None:
-        if at < self.rules:
-            return self.typed.rules[at].when_unknown
-        return self.typed.scorecard.when_unknown if self.typed.scorecard is not None else None
-
     def _worth_of(self, slot: str) -> int:
         """What a slot that is unknown is worth."""
         return self.typed.worth_of(slot).severity
 
     def _worths(self, at: int) -> set[int]:
         """Return what a doubt may be worth: of any slot that it reads, or the policy's where none is unknown."""
-        own = self._own(at)
+        own = self.own[at]
         return {own.severity} if own is not None else {self.default, *map(self._worth_of, self.reads[at])}
 
     def _least(self, at: int) -> int:
@@ -281,49 +291,42 @@ class _Verdict:
     def _slot(self, slot: str) -> str:
         return f"{self.prefix}u{self.needed.index(slot)}"
 
-    # the scorecard
+    # scorecards
 
-    def total(self, end: str) -> str:
-        card = self.typed.scorecard
-        if card is None:
-            return "0"
+    def _cards(self) -> Iterator[CardSql]:
+        first = self.rules
+        for card in self.typed.scorecards.values():
+            low, high = (self._total(card, first, end) for end in ("low", "high"))
+            excuse, doubt = self.card_excuse(card), self._doubt(range(first, first + len(card.rows)))
+            lower, upper = _band(card, low), _not_excused(_band(card, high), excuse)
+            outcome = f"greatest({_not_excused(lower, excuse)}, least({upper}, {doubt}))"
+            if excuse != _NONE:  # a review is certain only where no excuse of it is true or unknown
+                lower = f"case when {lower} = 1 and {excuse} is not false then 0 else {lower} end"
+            yield CardSql(card=card, first=first, low=low, high=high, lower=lower, upper=upper, outcome=outcome)
+            first += len(card.rows)
+
+    def _total(self, card: Scorecard, first: int, end: str) -> str:
         terms = []
-        for at, row in enumerate(card.rows, self.rules):
+        for at, row in enumerate(card.rows, first):
             doubt = min(row.points, 0) if end == "low" else max(row.points, 0)
             unknown = f" when {self.prefix}c{at} is null then {doubt}" if doubt else ""
             terms.append(f"case when {self.prefix}c{at} then {row.points}{unknown} else 0 end")
         return "(" + " + ".join(terms) + ")" if terms else "0"
 
-    def _band(self, total: str) -> str:
-        card = self.typed.scorecard
-        if card is None:
-            return "0"
-        steps = [f"when {total} >= {card.reject} then 2"] if card.reject is not None else []
-        steps += [f"when {total} >= {card.review} then 1"] if card.review is not None else []
-        return f"case {' '.join(steps)} else 0 end" if steps else "0"
-
-    def card(self) -> tuple[str, str, str]:
-        """What the scorecard alone makes."""
-        return self._card_lower(), self._card_upper(), self._card_outcome()
-
-    def _card_lower(self) -> str:
-        """What its lowest total makes, for certain: a review does only where no excuse of it is true or unknown."""
-        low, excuse = self._band(self.total("low")), self.band_excuse()
-        return low if excuse == _NONE else f"case when {low} = 1 and {excuse} is not false then 0 else {low} end"
-
-    def _card_upper(self) -> str:
-        return self._not_excused(self._band(self.total("high")))
-
-    def _not_excused(self, band: str) -> str:
-        excuse = self.band_excuse()
-        return band if excuse == _NONE else f"case when {band} = 1 and {excuse} then 0 else {band} end"
-
-    def _card_outcome(self) -> str:
-        rows = list(range(self.rules, self.rules + self.rows))
-        low, high = self._not_excused(self._band(self.total("low"))), self._card_upper()
+    def _doubt(self, rows: Sequence[int]) -> str:
+        """What the rows that are in doubt are worth."""
         steps = []
         for worth in (REJECT, REVIEW):
             tests = self._doubted(rows, worth)
             steps += [f"when {' or '.join(tests)} then {worth}"] if tests else []
-        doubt = f"case {' '.join(steps)} else 0 end" if steps else "0"
-        return f"greatest({low}, least({high}, {doubt}))"
+        return f"case {' '.join(steps)} else 0 end" if steps else "0"
+
+
+def _not_excused(band: str, excuse: str) -> str:
+    return band if excuse == _NONE else f"case when {band} = 1 and {excuse} then 0 else {band} end"
+
+
+def _band(card: Scorecard, total: str) -> str:
+    steps = [f"when {total} >= {card.reject} then 2"] if card.reject is not None else []
+    steps += [f"when {total} >= {card.review} then 1"] if card.review is not None else []
+    return f"case {' '.join(steps)} else 0 end" if steps else "0"

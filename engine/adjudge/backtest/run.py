@@ -16,6 +16,7 @@ from adjudge.backtest.query import PolicySql
 from adjudge.backtest.translated import Translated, answered
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.policy.policy import Policy
+from adjudge.policy.typed import SCORECARD
 
 if TYPE_CHECKING:
     import duckdb
@@ -88,6 +89,7 @@ class Row:
     matched: tuple[str, ...]
     unresolved: tuple[str, ...]
     score: tuple[int, int] | None
+    scores: Mapping[str, tuple[int, int]]
 
 
 Flow = Mapping[tuple[Outcome, Outcome], int]
@@ -284,9 +286,11 @@ class Runner:
             if not self.translated.gives_way():
                 raise
             cursor = executed(self.connection, self._every())
-        ids = self.sql.ids
+        ids, cards = self.sql.ids, [one.card.name for one in self.sql.cards]
         while batch := cursor.fetchmany(4096):
-            for id_, outcome, lower, upper, low, high, *answers in batch:
+            for id_, outcome, lower, upper, *rest in batch:
+                ends, answers = rest[: 2 * len(cards)], rest[2 * len(cards) :]
+                totals = dict(zip(cards, zip(ends[::2], ends[1::2], strict=True), strict=True))
                 yield Row(
                     id=id_,
                     outcome=OUTCOMES[outcome],
@@ -294,15 +298,16 @@ class Runner:
                     upper=OUTCOMES[upper],
                     matched=tuple(one for one, answer in zip(ids, answers, strict=True) if answer),
                     unresolved=tuple(one for one, answer in zip(ids, answers, strict=True) if answer is None),
-                    score=None if low is None else (low, high),
+                    score=totals.pop(SCORECARD, None),
+                    scores=totals,
                 )
 
     def _every(self) -> str:
         sql, p = self.sql, self.sql.prefix
         every = "".join(f", {p}c{at}" for at in range(len(sql.ids)))
-        score = f"{sql.low}, {sql.high}" if sql.low is not None else "null, null"
+        totals = "".join(f", {card.low}, {card.high}" for card in sql.cards)
         keep = f"{self.dataset.roles.get('id', 'null')}::varchar as id"
-        return f"select id, {sql.outcome}, {sql.lower}, {sql.upper}, {score}{every} from {self.relation(keep)}"
+        return f"select id, {sql.outcome}, {sql.lower}, {sql.upper}{totals}{every} from {self.relation(keep)}"
 
 
 def _cell(row: tuple[Any, ...]) -> VerdictCount:

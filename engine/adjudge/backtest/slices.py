@@ -61,7 +61,7 @@ def _where(connection: duckdb.DuckDBPyConnection, dataset: Dataset, policy: Poli
     """Return a condition in SQL: a policy of one rule, so that what SQL cannot say goes where it goes for all rules."""
     node = asked(policy, text, "--where")
     rule = Rule(id="where", condition=node, outcome=Outcome.REVIEW, reason="WHERE", span=node.span)
-    alone = replace(policy.typed, rules=(rule,), scorecard=None)
+    alone = replace(policy.typed, rules=(rule,), scorecards={})
     return Translated(connection, Policy(alone, policy.functions), dataset, "where_")
 
 

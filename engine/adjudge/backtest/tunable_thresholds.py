@@ -51,8 +51,7 @@ def tunable_thresholds(policy: TypedPolicy) -> tuple[TunableThreshold, ...]:
     """Return the thresholds of a policy, in its order: those that decide by themselves, not inside a calculation."""
     places: list[tuple[str, Node]] = [(f"variable {name}", node) for name, node in policy.variables.items()]
     places += [(rule.id, rule.condition) for rule in policy.rules]
-    if policy.scorecard is not None:
-        places += [(f"scorecard row {at}", row.condition) for at, row in enumerate(policy.scorecard.rows, 1)]
+    places += [(f"scorecard {row.name}", row.condition) for row in policy.rows]
     found: list[TunableThreshold] = []
     for where, tree in places:
         for fact in _facts(tree):
@@ -128,15 +127,16 @@ def _number(before: Node, value: float) -> Literal:
 def changed(policy: Policy, change: Callable[[Node], Node | None]) -> Policy:
     """Return a policy with some facts exchanged. change: returns what a fact becomes, or None."""
     typed = policy.typed
-    card = typed.scorecard
-    if card is not None:
-        rows = tuple(replace(row, condition=_exchanged(row.condition, change)) for row in card.rows)
-        card = replace(card, rows=rows)
     other = replace(
         typed,
         variables={name: _exchanged(node, change) for name, node in typed.variables.items()},
         rules=tuple(replace(rule, condition=_exchanged(rule.condition, change)) for rule in typed.rules),
-        scorecard=card,
+        scorecards={
+            name: replace(
+                card, rows=tuple(replace(row, condition=_exchanged(row.condition, change)) for row in card.rows)
+            )
+            for name, card in typed.scorecards.items()
+        },
     )
     return Policy(other, policy.functions)
 

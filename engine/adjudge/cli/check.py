@@ -24,7 +24,7 @@ from adjudge.policy.text.yaml import Mapping, read_yaml
 
 ENDINGS = (".yaml", ".yml")
 _TESTED = re.compile(r"""^policy:[ ]*["']?([^"'#\n\0]*[^"'#\s\0])""", re.MULTILINE)
-_OF_A_POLICY = frozenset({"policy_language", "rules", "thresholds", "scorecard"})
+_OF_A_POLICY = frozenset({"policy_language", "rules", "thresholds", "scorecard", "scorecards"})
 
 
 @dataclass(slots=True)

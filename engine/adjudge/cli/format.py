@@ -17,7 +17,7 @@ from adjudge.errors import AdjudgeError, PolicyErrors
 from adjudge.policy.loading.load import SOURCE_MAX_BYTES, decode_source, read_source
 from adjudge.policy.text.yaml import Mapping, read_yaml
 
-_OURS = frozenset({"policy_language", "rules", "thresholds", "scorecard", "fragment"})
+_OURS = frozenset({"policy_language", "rules", "thresholds", "scorecard", "scorecards", "fragment"})
 
 
 @click.command("format")

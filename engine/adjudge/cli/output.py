@@ -88,9 +88,9 @@ def verdict_lines(verdict: Verdict) -> list[str]:
         lines.append(_row("missing", ", ".join(verdict.missing)))
     if not verdict.settled:
         lines.append(_row("possible", f"{verdict.lower} to {verdict.upper}"))
-    if verdict.score is not None:
-        low, high = verdict.score
-        lines.append(_row("score", str(low) if low == high else f"{low} to {high}"))
+    for name, (low, high) in verdict.totals.items():
+        total = str(low) if low == high else f"{low} to {high}"
+        lines.append(_row("score", total if name == "scorecard" else f"{name} {total}"))
     lines += [_row("next", ", ".join(verdict.ask))] if verdict.ask else []
     return lines
 

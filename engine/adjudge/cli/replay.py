@@ -18,7 +18,7 @@ from adjudge.cli.settings import Settings
 from adjudge.cli.slices import slice_options
 from adjudge.errors import NothingRead
 from adjudge.model import OUTCOMES
-from adjudge.policy.explaining.scorecard_moves import MOVED_BY, causes, most
+from adjudge.policy.explaining.scorecard_moves import MOVED_BY, causes, data_of, most
 from adjudge.policy.slices import Slice
 from adjudge.registry import load_policy
 from adjudge.replay.logs import ReplayedLine, ReplayTally, replay_all
@@ -151,7 +151,7 @@ def _matrix(tally: ReplayTally, verbose: bool) -> Iterator[str]:
             yield ""
             yield f"{cell.old} → {cell.new}, {counted(cell.count, 'decision')}, such as:"
             for one in cell.examples:
-                yield f"  record {one.seq}, decision {one.decision_id}  {causes(one.rules, one.scorecard)}".rstrip()
+                yield f"  record {one.seq}, decision {one.decision_id}  {causes(one.rules, one.scorecards)}".rstrip()
     if erased := tally.answers.get("erased", 0):
         yield ""
         yield f"{counted(erased, 'decision')} cannot be decided: what they depend on was erased, as the log says"
@@ -184,8 +184,7 @@ def _money(amounts: Mapping[str, Decimal]) -> str:
 def _move(one: ReplayedLine) -> dict[str, object]:
     new = one.new.value if one.new is not None else None
     data = {"seq": one.seq, "decision_id": one.decision_id, "old": one.old.value, "new": new}
-    card = one.scorecard.data() if one.scorecard is not None else None
-    return {**data, "rules": list(one.rules), "scorecard": card, "missing": one.missing}
+    return {**data, "rules": list(one.rules), **data_of(one.scorecards), "missing": one.missing}
 
 
 def _decision(one: ReplayedLine) -> dict[str, object]:

@@ -105,13 +105,38 @@ class Calibration:
     span: Span
 
 
+SCORECARD = "scorecard"
+"""The name of a policy's only scorecard, where it has no other."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A condition that adds points, or takes some away."""
+    """A condition that adds points, or takes some away.
 
+    id: its own, or `row 1` and so on by its place. card: the scorecard's name.
+    """
+
+    id: str
+    card: str = SCORECARD
     condition: Node
     points: int
     span: Span
+
+    @property
+    def has_own_id(self) -> bool:
+        """Whether the policy gave it an id; no such id has a blank."""
+        return " " not in self.id
+
+    @property
+    def name(self) -> str:
+        """What tells it from all rows of the policy: `row 1`; of a scorecard with a name `device:row 1`."""
+        return self.id if self.card == SCORECARD else f"{self.card}:{self.id}"
+
+    @property
+    def place(self) -> str:
+        """What a sentence calls it: `row 1 of the scorecard`."""
+        of = "" if self.card == SCORECARD else f" `{self.card}`"
+        return f"{f'`{self.id}`' if self.has_own_id else self.id} of the scorecard{of}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +146,23 @@ class Scorecard:
     ask: names of the steps that each band asks for where it decides.
     """
 
+    name: str = SCORECARD
     rows: tuple[Row, ...]
     review: int | None
     reject: int | None
     reason: str = "SCORECARD"
     when_unknown: Outcome | None = None
     ask: Mapping[Outcome, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """What stands for it among ids of rules: `scorecard`, or with a name `scorecard:device`."""
+        return SCORECARD if self.name == SCORECARD else f"{SCORECARD}:{self.name}"
+
+    @property
+    def title(self) -> str:
+        """What a sentence calls it, after `the`: `scorecard`, or with a name ``scorecard `device` ``."""
+        return SCORECARD if self.name == SCORECARD else f"{SCORECARD} `{self.name}`"
 
     def outcome_of(self, total: int) -> Outcome:
         """Return the outcome of the band in which a total lies."""
@@ -139,14 +175,14 @@ class Scorecard:
 class Excuse:
     """A condition that takes back reviews while it is true; unknown, it takes back nothing.
 
-    covers: ids of the rules of outcome review that it takes back. band: whether it takes back the scorecard's band of
-    review, too.
+    covers: ids of the rules of outcome review that it takes back. cards: names of the scorecards whose band of review
+    it takes back, too.
     """
 
     id: str
     condition: Node
     covers: frozenset[str]
-    band: bool
+    cards: frozenset[str]
     description: str = ""
     span: Span
 
@@ -164,6 +200,7 @@ class TypedPolicy:
     digest: lower-case hex SHA-256 over the text and the files of its lists, as written to the audit log.
     texts: what was read from the files of lists and from included policies, by path from the policy's folder, and
     built-in lists, by `builtin:` and their name; the log keeps them, so that the policy loads again without them.
+    scorecards: by name; one that stands under `scorecard:` is called so.
     reasons: what the policy says of its reason codes, by code; a code need not be there.
     calibration: by field.
     excuses: what takes back reviews, in the order of the document.
@@ -182,7 +219,7 @@ class TypedPolicy:
     texts: Mapping[str, str]
     variables: Mapping[str, Node]
     rules: tuple[Rule, ...]
-    scorecard: Scorecard | None
+    scorecards: Mapping[str, Scorecard]
     when_unknown: Outcome
     gather: Literal["eager", "thrifty"]
     explore: float
@@ -196,10 +233,14 @@ class TypedPolicy:
 
     @cached_property
     def conditions(self) -> tuple[Node, ...]:
-        """The conditions of rules, then those of the scorecard's rows, then those of excuses."""
-        rows = self.scorecard.rows if self.scorecard is not None else ()
-        excuses = (excuse.condition for excuse in self.excuses)
-        return (*(rule.condition for rule in self.rules), *(row.condition for row in rows), *excuses)
+        """The conditions of rules, then those of the scorecards' rows, then those of excuses."""
+        rows, excuses = (row.condition for row in self.rows), (excuse.condition for excuse in self.excuses)
+        return (*(rule.condition for rule in self.rules), *rows, *excuses)
+
+    @cached_property
+    def rows(self) -> tuple[Row, ...]:
+        """The rows of all scorecards, one scorecard's behind another's."""
+        return tuple(row for card in self.scorecards.values() for row in card.rows)
 
     @cached_property
     def constants(self) -> Mapping[str, tuple[str, ...]]:

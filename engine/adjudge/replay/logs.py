@@ -41,7 +41,8 @@ Progress = Callable[[float], None]
 class ReplayedLine(msgspec.Struct, frozen=True, kw_only=True):
     """A replayed decision, as reports name it.
 
-    rules: what came into the verdict (`+`) and what left it (`-`). scorecard: how that moved it, if it did.
+    rules: what came into the verdict (`+`) and what left it (`-`). scorecards: how those moved
+    it, if they did.
     """
 
     seq: int
@@ -52,7 +53,7 @@ class ReplayedLine(msgspec.Struct, frozen=True, kw_only=True):
     missing: str | None = None
     differences: tuple[tuple[str, object, object], ...] = ()
     rules: tuple[str, ...] = ()
-    scorecard: ScorecardMove | None = None
+    scorecards: tuple[ScorecardMove, ...] = ()
 
 
 class OutcomeMove(msgspec.Struct):
@@ -113,8 +114,8 @@ class ReplayTally(msgspec.Struct):
             cell.examples.append(told)
         if told.old is not told.new:
             _count(self.by_rule, dict.fromkeys(told.rules, 1))
-            if told.scorecard is not None:
-                _count(self.by_scorecard, dict.fromkeys(told.scorecard.labels, 1))
+            for move in told.scorecards:
+                _count(self.by_scorecard, dict.fromkeys(move.labels, 1))
 
     def merge(self, other: ReplayTally) -> None:
         """Add what another part of the log came to."""
@@ -201,7 +202,7 @@ class _Work:
             if what_if is None and one.answer == "identical" and not self.is_verbose:
                 _count(tally.answers, {"identical": 1})
                 continue
-            said = _told(one, self._scorecard(one, kept))
+            said = _told(one, self._scorecards(one, kept))
             tally.add(said)
             if what_if is not None:
                 _join(tally.recorded_cost, body_.cost)
@@ -216,14 +217,14 @@ class _Work:
                 _join(tally.cost, what_if.side.cost)
         return tally, told
 
-    def _scorecard(self, one: Replayed, kept: Kept) -> ScorecardMove | None:
-        """Return how the scorecard moved a decision: from the policy that decided it to the other."""
+    def _scorecards(self, one: Replayed, kept: Kept) -> tuple[ScorecardMove, ...]:
+        """Return how scorecards moved a decision: from the policy that decided it to the other."""
         body, new = one.decision, one.recomputed
         if self.what_if is None or new is None or new.outcome is body.verdict.outcome:
-            return None
+            return ()
         old = self._policies.get(body)
         given, _ = known_of(body, kept.vault.reveal)
-        return self.what_if.scorecard_move(None if isinstance(old, str) else old, body.verdict, new, given, body.at)
+        return self.what_if.scorecard_moves(None if isinstance(old, str) else old, body.verdict, new, given, body.at)
 
     def close(self) -> None:
         """Let go of the vault."""
@@ -231,7 +232,7 @@ class _Work:
             self._kept.vault.close()
 
 
-def _told(one: Replayed, scorecard: ScorecardMove | None) -> ReplayedLine:
+def _told(one: Replayed, scorecards: tuple[ScorecardMove, ...]) -> ReplayedLine:
     old, new = one.decision.verdict, one.recomputed
     return ReplayedLine(
         seq=one.seq,
@@ -242,7 +243,7 @@ def _told(one: Replayed, scorecard: ScorecardMove | None) -> ReplayedLine:
         missing=one.missing,
         differences=one.differences,
         rules=rules_moved(old, new) if new is not None and old.outcome is not new.outcome else (),
-        scorecard=scorecard,
+        scorecards=scorecards,
     )
 
 

@@ -32,7 +32,7 @@ _DAY_S = 86_400.0
 class Flip:
     """A decision that would come out otherwise.
 
-    rules: what came (`+`) and went (`-`), in doubt (`?`) or not. scorecard: how that moved it, if it did.
+    rules: what came (`+`) and went (`-`), in doubt (`?`) or not. scorecards: how those moved it, if they did.
     """
 
     seq: int
@@ -41,7 +41,7 @@ class Flip:
     old: Outcome
     new: Outcome
     rules: tuple[str, ...]
-    scorecard: ScorecardMove | None = None
+    scorecards: tuple[ScorecardMove, ...] = ()
 
 
 @dataclass(slots=True)
@@ -132,7 +132,7 @@ def compare_traffic(
                 continue
             one, other = before.verdict(given, body.at), after.verdict(given, body.at)
             for what_if, verdict in ((before, one), (after, other)):
-                _count(what_if.side, verdict, what_if.policy.typed.scorecard)
+                _count(what_if.side, verdict, what_if.policy.typed.scorecards)
                 what_if.buy(body, given)
             slice_.put(body, given, one.outcome, other.outcome)
             traffic.matrix[one.outcome, other.outcome] += 1
@@ -140,7 +140,7 @@ def compare_traffic(
             traffic.last = max(traffic.last or body.at, body.at)
             traffic.unlike += body.verdict.outcome != one.outcome
             if one.outcome != other.outcome:
-                _flip(traffic, seq, body, one, other, after.scorecard_move(old, one, other, given, body.at))
+                _flip(traffic, seq, body, one, other, after.scorecard_moves(old, one, other, given, body.at))
     check_fits(wanted, policies.values(), functions or {})
     traffic.sliced = slice_.count.sliced(wanted) if not wanted.is_all else None
     traffic.by, traffic.segments = wanted.by, slice_.segments
@@ -170,22 +170,23 @@ def _decisions(
         raise NothingRead(f"{log}: holds no decision")
 
 
-def _count(side: Side, verdict: Verdict, card: Scorecard | None) -> None:
+def _count(side: Side, verdict: Verdict, cards: Mapping[str, Scorecard]) -> None:
     side.outcomes[verdict.outcome] += 1
     side.unsettled += not verdict.settled
     side.hits.update(verdict.matched)
-    band = card.outcome_of(verdict.score[0]) if card is not None and verdict.score is not None else Outcome.PASS
-    if band is not Outcome.PASS:
-        side.hits[f"scorecard:{band}"] += 1
+    for name, (low, _) in verdict.totals.items():
+        band = cards[name].outcome_of(low)
+        if band is not Outcome.PASS:
+            side.hits[f"{cards[name].label}:{band}"] += 1
 
 
 def _flip(
-    traffic: Traffic, seq: int, body: DecisionBody, old: Verdict, new: Verdict, scorecard: ScorecardMove | None
+    traffic: Traffic, seq: int, body: DecisionBody, old: Verdict, new: Verdict, scorecards: tuple[ScorecardMove, ...]
 ) -> None:
     cell = old.outcome, new.outcome
     rules = rules_moved(old, new)
     traffic.moved_by.update(rules)
-    traffic.moved_by_scorecard.update(scorecard.labels if scorecard is not None else ())
+    traffic.moved_by_scorecard.update(label for move in scorecards for label in move.labels)
     kept = traffic.examples.setdefault(cell, [])
     if len(kept) < EXAMPLES:
         kept.append(
@@ -196,6 +197,6 @@ def _flip(
                 old=old.outcome,
                 new=new.outcome,
                 rules=rules,
-                scorecard=scorecard,
+                scorecards=scorecards,
             )
         )

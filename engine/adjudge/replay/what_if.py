@@ -89,19 +89,19 @@ class WhatIf:
             if price := provider.price_for(declared.config):
                 self.side.cost[provider.currency] = self.side.cost.get(provider.currency, Decimal(0)) + price
 
-    def scorecard_move(
+    def scorecard_moves(
         self, old: Policy | None, before: Verdict, after: Verdict, given: Mapping[str, object], at: datetime
-    ) -> ScorecardMove | None:
-        """Return how the scorecard moved a decision from another policy's verdict to this one's; None where it did not.
+    ) -> tuple[ScorecardMove, ...]:
+        """Return how scorecards moved a decision from another policy's verdict to this one's.
 
         old: the other policy; None where it is not to be had.
         """
         if before.outcome is after.outcome:
-            return None
+            return ()
         if old is None:
             return by_totals(before, after)
         taken = old.as_taken(given)
-        if old.evaluate(taken, now=at).score != before.score:  # what was known then is not known now
+        if old.evaluate(taken, now=at).totals != before.totals:  # what was known then is not known now
             return by_totals(before, after)
         moves = self._moves.setdefault(id(old), ScorecardMoves(old, self.policy))  # which keeps it
         return moves.of(taken, self.policy.as_taken(given), now=at)

@@ -61,7 +61,9 @@ def test_region_says_what_moves_it() -> None:
     from adjudge.authoring.comparison.regions import compare
 
     comparison = compare(*both(("add: 25", "add: 40")), in_process=True)
-    (cause,) = {region.scorecard and region.scorecard.parts for region in comparison.regions if region.old == "pass"}
+    (cause,) = {
+        region.scorecards and region.scorecards[0].parts for region in comparison.regions if region.old == "pass"
+    }
     assert cause in {("row 3 +25 → +40",), ("row 3 +25? → +40?",)}
     text, markdown = report.text(comparison, None), report.markdown(comparison, None)
     assert "(row 3 +25" in text and "(row 3 +25" in markdown

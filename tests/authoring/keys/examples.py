@@ -421,6 +421,15 @@ scorecard:
 """,
         shown={"flag": True, "share": 0.6},
     ),
+    "count of conditions": Example(
+        text="""
+inputs: {flag: bool, fresh: bool, share: {type: double, range: [0, 1]}}
+rules:
+  - {id: a, when: 'atLeast(2, [flag, fresh, share > 0.5])', then: review}  #+
+  - {id: a, when: 'flag && fresh', then: review}  #-
+""",
+        shown={"flag": True, "fresh": False, "share": 0.6},
+    ),
     "scorecard.reason": Example(
         text="""
 inputs: {flag: bool}
@@ -441,6 +450,23 @@ scorecard:
   when_unknown: reject  #+
 """,
         shown={},
+    ),
+    "scorecards": Example(
+        text="""
+inputs: {flag: bool, fresh: bool, share: {type: double, range: [0, 1]}}
+scorecards:
+  device:
+    points:
+      - {when: flag, add: 30}
+    bands: {review: 30}
+  identity:  #+
+    points:  #+
+      - {id: large, when: share > 0.5, add: 20}  #+
+      - {when: fresh, add: -5}  #+
+    bands: {reject: 20}  #+
+    reason: IDENTITY  #+
+""",
+        shown={"flag": True, "fresh": False, "share": 0.6},
     ),
     "row.unless": Example(
         text="""
@@ -681,6 +707,7 @@ TOLD: Mapping[str, str] = {
     "lookup.sheet": "which sheet of a workbook",
     "lookup.type": "what type the values have",
     "row.when": "shown with `scorecard`",
+    "row.id": "how the row is called",
     "scorecard.points": "shown with `scorecard`",
     "scorecard.bands": "shown with `scorecard`",
     "band.at": "shown with `bands.review`",

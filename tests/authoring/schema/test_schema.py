@@ -106,6 +106,7 @@ TAKEN = [
     "period_backwards",
     "period_without_zone",
     "provider_config_wrong",
+    "scorecards_and_scorecard",
     "signal_fields_declared_twice",
     "signal_fields_missing",
     "signal_timeout_without_provider",

@@ -10,7 +10,7 @@ from adjudge.expr.operators import FLIPPED, NEGATED
 from adjudge.expr.printing import unparse
 from adjudge.model import Outcome
 from adjudge.policy.slots import source_of
-from adjudge.policy.typed import Excuse, Rule, TypedPolicy
+from adjudge.policy.typed import Excuse, Rule, Scorecard, TypedPolicy
 
 
 def twin_of(rule: Rule, other: TypedPolicy) -> Rule | None:
@@ -48,15 +48,17 @@ def reasons_of_change(
         yield "when_unknown"
 
 
-def excuses_of(rule: Rule | None, policy: TypedPolicy) -> Iterator[Excuse]:
-    """Yield the excuses of a policy that are for a rule, or for the scorecard's band of review."""
+def excuses_of(rule: Rule | Scorecard, policy: TypedPolicy) -> Iterator[Excuse]:
+    """Yield the excuses of a policy that are for a rule, or for a scorecard's band of review."""
     for excuse in policy.excuses:
-        if excuse.band if rule is None else rule.id in excuse.covers:
+        if rule.name in excuse.cards if isinstance(rule, Scorecard) else rule.id in excuse.covers:
             yield excuse
 
 
-def excuses_changed(rule: Rule | None, old: TypedPolicy, new: TypedPolicy, changed: Collection[str]) -> Iterator[str]:
-    """Yield the excuses of a rule, or of the scorecard, that came, went, or mean something else now.
+def excuses_changed(
+    rule: Rule | Scorecard, old: TypedPolicy, new: TypedPolicy, changed: Collection[str]
+) -> Iterator[str]:
+    """Yield the excuses of a rule, or of a scorecard, that came, went, or mean something else now.
 
     changed: as `Change.rule` names it.
     """

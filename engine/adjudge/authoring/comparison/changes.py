@@ -9,7 +9,7 @@ from typing import Literal
 from adjudge.expr.printing import unparse
 from adjudge.model import Outcome
 from adjudge.policy.explaining.scorecard_moves import bands_changed, paired
-from adjudge.policy.typed import Excuse, Row, Rule, Scorecard, TypedPolicy
+from adjudge.policy.typed import SCORECARD, Excuse, Row, Rule, Scorecard, TypedPolicy
 from adjudge.values.fields import Field
 from adjudge.values.recorded import form_of
 
@@ -66,7 +66,8 @@ def _parts(old: TypedPolicy, new: TypedPolicy) -> Iterator[tuple[str, str | None
     yield "gather", old.gather, new.gather
     yield "explore", f"{old.explore:.2%}", f"{new.explore:.2%}"
     yield "steps", ", ".join(old.steps) or None, ", ".join(new.steps) or None
-    yield from _scorecard(old.scorecard, new.scorecard)
+    for name in dict.fromkeys([*new.scorecards, *old.scorecards]):
+        yield from _scorecard(name, old.scorecards.get(name), new.scorecards.get(name))
     one, other = ({excuse.id: _excuse(excuse, policy) for excuse in policy.excuses} for policy in (old, new))
     for name in dict.fromkeys([*one, *other]):
         yield f"excuse {name}", one.get(name), other.get(name)
@@ -108,20 +109,21 @@ def _flow(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _scorecard(old: Scorecard | None, new: Scorecard | None) -> Iterator[tuple[str, str | None, str | None]]:
+def _scorecard(name: str, old: Scorecard | None, new: Scorecard | None) -> Iterator[tuple[str, str | None, str | None]]:
     """Yield a scorecard's rows and the rest of it; one that came or went as a whole."""
+    head = "scorecard" if name == SCORECARD else f"scorecard {name}"
     if old is None or new is None:
-        yield "scorecard", _card(old), _card(new)
+        yield head, _card(old), _card(new)
         return
     for pair in paired(old, new):
-        yield f"scorecard {pair.name}", _row(pair.old), _row(pair.new)
-    for name, before, after in bands_changed(old, new):
+        yield f"{head} {pair.name}", _row(pair.old), _row(pair.new)
+    for band, before, after in bands_changed(old, new):
         old_start, new_start = (None if start is None else str(start) for start in (before, after))
-        yield f"scorecard band {name}", old_start, new_start
-    yield "scorecard when_unknown", old.when_unknown, new.when_unknown
-    for band in (Outcome.REVIEW, Outcome.REJECT):
-        yield f"scorecard band {band} asks for", _asked(old, band), _asked(new, band)
-    yield "scorecard reason", old.reason, new.reason
+        yield f"{head} band {band}", old_start, new_start
+    yield f"{head} when_unknown", old.when_unknown, new.when_unknown
+    for outcome in (Outcome.REVIEW, Outcome.REJECT):
+        yield f"{head} band {outcome} asks for", _asked(old, outcome), _asked(new, outcome)
+    yield f"{head} reason", old.reason, new.reason
 
 
 def _asked(card: Scorecard, band: Outcome) -> str | None:
@@ -144,9 +146,9 @@ def _card(card: Scorecard | None) -> str | None:
 def _excuse(excuse: Excuse, policy: TypedPolicy) -> str:
     """Return an excuse in words: when it applies, and for what, where not for all."""
     reviews = {rule.id for rule in policy.rules if rule.outcome is Outcome.REVIEW}
-    band = policy.scorecard is not None and policy.scorecard.review is not None
-    names = [*sorted(excuse.covers), *(["scorecard"] if excuse.band else [])]
-    is_for_all = excuse.covers >= reviews and excuse.band == band
+    cards = {name for name, card in policy.scorecards.items() if card.review is not None}
+    names = [*sorted(excuse.covers), *(policy.scorecards[name].label for name in sorted(excuse.cards))]
+    is_for_all = excuse.covers >= reviews and excuse.cards == cards
     return f"when {unparse(excuse.condition)}" + ("" if is_for_all else f", for {', '.join(names) or 'nothing'}")
 
 

@@ -54,9 +54,8 @@ def _codes(side: Verdicts, outcome: Outcome) -> dict[str, Prop]:
     for rule, truth, excuse in zip(side.typed.rules, side.rules, side.excusing, strict=True):
         if rule.outcome is outcome:
             given[rule.reason] = disj(given.get(rule.reason, False), conj(truth.true, excuse.false))
-    card = side.typed.scorecard
-    if card is not None:
-        total = exactly(side.total, outcome)
-        counts = conj(total, side.band_excuse.false) if outcome is REVIEW else total
+    for name, card in side.typed.scorecards.items():
+        total = exactly(side.totals[name], outcome)
+        counts = conj(total, side.card_excuses[name].false) if outcome is REVIEW else total
         given[card.reason] = disj(given.get(card.reason, False), counts)
     return given

@@ -20,25 +20,25 @@ from adjudge.authoring.proofs.verdict import exactly, verdicts_of
 from adjudge.authoring.proofs.world import Input, translator_of
 from adjudge.expr.smt.logic import Prop, conj, neg
 from adjudge.model import OUTCOMES, Outcome, Verdict
-from adjudge.policy.explaining.scorecard_moves import ScorecardMove, ScorecardMoves
+from adjudge.policy.explaining.scorecard_moves import ScorecardMove, ScorecardMoves, alone
 from adjudge.policy.policy import Policy
 from adjudge.policy.typed import Rule, Scorecard
 
 Relation = Literal["same", "stricter", "laxer", "both", "not proved"]
 REGIONS_MAX = 15
-SCORECARD = "scorecard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Region:
     """Inputs of which the two policies say different things, for one cause.
 
-    cause: the rule that makes the difference, or `scorecard`. is_new: whether it is the new policy's.
+    cause: the rule that makes the difference, or a scorecard: `scorecard`, `scorecard:device`.
+    is_new: whether it is the new policy's.
     twin: what the rule of that id makes in the other policy; None where that has none.
     in_doubt: whether it is unknown there, so that what doubt is worth decides.
     condition: when, as a condition. because: what it reads that was changed.
     place: the rule's file and line. witness: an input, evaluated by both.
-    scorecard: how the scorecard moves the witness, where it is the cause.
+    scorecards: how scorecards move the witness, where one is the cause.
     """
 
     old: Outcome
@@ -51,7 +51,7 @@ class Region:
     because: tuple[str, ...]
     place: str | None
     witness: Input
-    scorecard: ScorecardMove | None = None
+    scorecards: tuple[ScorecardMove, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +184,7 @@ class _Comparer:
         self.touched = frozenset(change.rule for change in self.changed)
         self.open: list[Question] = []
         self.moves = ScorecardMoves(old, new)
+        self.alones: dict[tuple[bool, str], Policy] = {}
 
     def pieces(self) -> Iterator[Region | Question | tuple[Outcome, Outcome] | _Rest]:
         yield _Rest(notes=self.worlds.notes)
@@ -216,7 +217,7 @@ class _Comparer:
             if not isinstance(answer, Found):
                 return
             cause = rule, in_doubt = self.cause(old, new, answer.input)
-            name = (rule.id if rule is not None else SCORECARD, in_doubt)
+            name = (rule.id if isinstance(rule, Rule) else rule.label, in_doubt)
             if name in seen:  # evaluated, the input is another than the solver thought
                 why = "the solver cannot tell them from those already found"
                 self.open.append(Question(old=old, new=new, further=True, why=why))
@@ -230,38 +231,50 @@ class _Comparer:
         """Return what the two policies say."""
         return self.old.evaluate(found.given, now=found.now), self.new.evaluate(found.given, now=found.now)
 
-    def cause(self, old: Outcome, new: Outcome, found: Input) -> tuple[Rule | None, bool]:
+    def cause(self, old: Outcome, new: Outcome, found: Input) -> tuple[Rule | Scorecard, bool]:
         """Return the rule that makes a difference, one that was changed if there is one, and whether it is in doubt.
 
-        None is the scorecard.
+        Where no rule does, the scorecard that does.
         """
         policy, level = (self.new, new) if new > old else (self.old, old)
         verdict = policy.evaluate(found.given, now=found.now)
         made = contributions(policy, found)
         rules = [rule for rule in policy.typed.rules if made.get(rule.id, Outcome.PASS) >= level]
         rules.sort(key=lambda rule: (rule.id in verdict.unresolved, rule.id not in self.touched))
-        return (rules[0], rules[0].id in verdict.unresolved) if rules else (None, verdict.lower < level)
+        if rules:
+            return rules[0], rules[0].id in verdict.unresolved
+        cards = policy.typed.scorecards.values()
+        alone = {card.name: self.alone(policy, card).evaluate(found.given, now=found.now) for card in cards}
+        card = max(cards, key=lambda card: (alone[card.name].outcome, alone[card.name].lower))
+        return card, alone[card.name].lower < level
 
-    def aside(self, old: Outcome, new: Outcome, rule: Rule | None, in_doubt: bool) -> Prop:
+    def alone(self, policy: Policy, card: Scorecard) -> Policy:
+        """Return a policy with one scorecard only."""
+        key = (policy is self.new, card.name)
+        if key not in self.alones:
+            self.alones[key] = alone(policy, card.name)
+        return self.alones[key]
+
+    def aside(self, old: Outcome, new: Outcome, rule: Rule | Scorecard, in_doubt: bool) -> Prop:
         """Return where a cause makes the outcome, so that others are looked for elsewhere."""
         policy, terms, level = (self.new, self.after, new) if new > old else (self.old, self.before, old)
-        if rule is None:
-            return terms.card.of(level)
+        if isinstance(rule, Scorecard):
+            return terms.cards[rule.name].of(level)
         at = policy.typed.rules.index(rule)
         part, truth = terms.parts[at].of(level), terms.rules[at]
         return conj(part, neg(truth.known)) if in_doubt else conj(part, truth.true)
 
-    def described(self, old: Outcome, new: Outcome, rule: Rule | None, in_doubt: bool, found: Input) -> Region:
+    def described(self, old: Outcome, new: Outcome, rule: Rule | Scorecard, in_doubt: bool, found: Input) -> Region:
         """Return the region of a cause."""
         is_new = new > old
         policy, other = (self.new.typed, self.old.typed) if is_new else (self.old.typed, self.new.typed)
         because: tuple[str, ...] = ()
         place: str | None = None
-        move: ScorecardMove | None = None
-        if rule is None:
-            cause, condition = SCORECARD, _reached(policy.scorecard, max(old, new), in_doubt=in_doubt)
-            twin = max(old, new) if other.scorecard is not None else None
-            move = self.moves.of(found.given, found.given, now=found.now)
+        moves: tuple[ScorecardMove, ...] = ()
+        if isinstance(rule, Scorecard):
+            cause, condition = rule.label, _reached(rule, max(old, new), in_doubt=in_doubt)
+            twin = max(old, new) if rule.name in other.scorecards else None
+            moves = self.moves.of(found.given, found.given, now=found.now)
         else:
             source, at = policy.source.part(rule.span.start)
             cause, place = rule.id, f"{source.name}:{source.place(at)[0]}"
@@ -282,13 +295,13 @@ class _Comparer:
             because=because,
             place=place,
             witness=found,
-            scorecard=move,
+            scorecards=moves,
         )
 
 
-def _reached(card: Scorecard | None, level: Outcome, *, in_doubt: bool) -> str:
+def _reached(card: Scorecard, level: Outcome, *, in_doubt: bool) -> str:
     """Return when a scorecard makes an outcome, or a more severe one."""
-    assert card is not None
     bands = (card.review, card.reject) if level is Outcome.REVIEW else (card.reject,)
     start = min((band for band in bands if band is not None), default=None)
-    return f"the scorecard's total {'may reach' if in_doubt else 'reaches'} {start}"
+    whose = "the scorecard's total" if card.label == card.title else f"the total of the {card.title}"
+    return f"{whose} {'may reach' if in_doubt else 'reaches'} {start}"

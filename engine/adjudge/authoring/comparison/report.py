@@ -10,6 +10,7 @@ from adjudge.authoring.comparison.regions import Comparison, Region
 from adjudge.authoring.proofs.finding import given_text
 from adjudge.authoring.proofs.world import Input
 from adjudge.model import OUTCOMES, Outcome
+from adjudge.policy.explaining.scorecard_moves import causes, data_of
 from adjudge.replay.traffic import Traffic
 from adjudge.texts import in_code, in_fence, in_markdown, lines_of, one_line
 from adjudge.values.recorded import to_json
@@ -102,7 +103,7 @@ def data(comparison: Comparison, traffic: Traffic | None, failed: Sequence[str] 
                 "in_doubt": region.in_doubt,
                 "condition": region.condition,
                 "because": list(region.because),
-                "scorecard": region.scorecard.data() if region.scorecard is not None else None,
+                **data_of(region.scorecards),
                 "place": region.place,
                 "witness": _witness(region.witness),
             }
@@ -143,8 +144,8 @@ def _by_outcome(comparison: Comparison) -> Iterator[tuple[tuple[Outcome, Outcome
 
 
 def _cause(region: Region) -> str:
-    if region.scorecard is not None:
-        return str(region.scorecard)
+    if region.scorecards:
+        return causes((), region.scorecards)
     doubt = " in doubt" if region.in_doubt else ""
     place = f" ({region.place})" if region.place is not None else ""
     because = f", as {' and '.join(region.because)} changed" if region.because else ""

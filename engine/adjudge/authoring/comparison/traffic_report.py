@@ -7,7 +7,7 @@ from dataclasses import asdict
 from decimal import Decimal
 
 from adjudge.model import OUTCOMES
-from adjudge.policy.explaining.scorecard_moves import MOVED_BY, causes, most
+from adjudge.policy.explaining.scorecard_moves import MOVED_BY, causes, data_of, most
 from adjudge.policy.slices import title_of
 from adjudge.replay.segment_report import segment_data, segment_lines
 from adjudge.replay.slices import told_segments
@@ -47,7 +47,7 @@ def text(traffic: Traffic) -> Iterator[str]:
         yield f"{old} → {new}, such as:"
         for one in flips:
             yield f"  record {one.seq}, MerchantBizId {one.merchant_biz_id}, decision {one.decision_id}"
-            yield f"    {causes(one.rules, one.scorecard)}"
+            yield f"    {causes(one.rules, one.scorecards)}"
     for line in _limits(traffic):
         yield ""
         yield line
@@ -87,7 +87,7 @@ def markdown(traffic: Traffic) -> Iterator[str]:
     if traffic.examples:
         lines = [
             f"- {old} → {new}: decision `{one.decision_id}` (record {one.seq}): "
-            + in_code(causes(one.rules, one.scorecard))
+            + in_code(causes(one.rules, one.scorecards))
             for (old, new), flips in sorted(traffic.examples.items())
             for one in flips
         ]
@@ -142,7 +142,7 @@ def data(traffic: Traffic) -> dict[str, object]:
                 "old": one.old.value,
                 "new": one.new.value,
                 "rules": list(one.rules),
-                "scorecard": one.scorecard.data() if one.scorecard is not None else None,
+                **data_of(one.scorecards),
             }
             for flips in traffic.examples.values()
             for one in flips

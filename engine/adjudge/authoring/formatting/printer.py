@@ -11,7 +11,7 @@ from adjudge.authoring.formatting.comments import Comment, comments, entries
 from adjudge.authoring.formatting.scalars import condition_text, raw_lines
 from adjudge.authoring.policy_tests.cases import CASE_KEYS
 from adjudge.authoring.policy_tests.cases import KEYS as TEST_KEYS
-from adjudge.policy.loading.document import KEYS, RULE_KEYS, SCORECARD_KEYS
+from adjudge.policy.loading.document import KEYS, ROW_KEYS, RULE_KEYS, SCORECARD_KEYS
 from adjudge.policy.loading.excuses import KEYS as EXCUSE_KEYS
 from adjudge.policy.loading.lookups import LOOKUP_KEYS
 from adjudge.policy.loading.tables import TABLE_KEYS
@@ -27,7 +27,9 @@ Path = tuple[str, ...]
 _ORDERS: dict[Path, Sequence[str]] = {
     ("rules", "*"): RULE_KEYS,
     ("scorecard",): SCORECARD_KEYS,
-    ("scorecard", "points", "*"): ("when", "unless", "add"),
+    ("scorecard", "points", "*"): ROW_KEYS,
+    ("scorecards", "*"): SCORECARD_KEYS,
+    ("scorecards", "*", "points", "*"): ROW_KEYS,
     ("tables", "*"): TABLE_KEYS,
     ("lookup", "*"): LOOKUP_KEYS,
     ("excuse",): EXCUSE_KEYS,
@@ -48,7 +50,8 @@ _NAMED = (*MERGED, "steps")
 def is_condition(path: Path) -> bool:
     """Whether a scalar at a path is a condition; inputs, fields and parameters may be called `when`, too."""
     if path[-1:] in (("when",), ("unless",)):
-        return path[:-1] in (("rules", "*"), ("scorecard", "points", "*"), ("excuse",), ("excuse", "*"))
+        is_row = path[-3:-1] == ("points", "*") and (path[0], len(path)) in (("scorecard", 4), ("scorecards", 5))
+        return is_row or path[:-1] in (("rules", "*"), ("excuse",), ("excuse", "*"))
     return len(path) == 2 and path[0] == "variables"
 
 

@@ -202,9 +202,10 @@ def _in_thresholds(typed: TypedPolicy, path: str) -> Iterator[Candidate]:
 
 def _keys(place: Place, typed: TypedPolicy | None, *, is_test: bool) -> Iterator[Candidate]:
     path = place.path
-    name = "tests" if is_test and not path else _OBJECT_AT.get(path)
+    is_named_card = path[:1] == ("scorecards",) and len(path) > 1
+    name = "tests" if is_test and not path else _OBJECT_AT.get(("scorecard", *path[2:]) if is_named_card else path)
     if len(path) == 2:
-        name = _OBJECT_BELOW.get(path[0])
+        name = _OBJECT_BELOW.get(path[0], name)
     if path[2:] == ("rows",) and path[0] in ("tables", "lookup") and typed is not None:
         yield from _headers(typed, is_rule=path[0] == "tables")
     if name is not None:

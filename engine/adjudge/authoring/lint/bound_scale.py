@@ -19,9 +19,8 @@ _RANGE_MIN = 10
 def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Look at every comparison of a field with a number, wherever it stands in a condition."""
     typed = subject.typed
-    rows = typed.scorecard.rows if typed.scorecard is not None else ()
     conditions = [(f"`{rule.id}`", rule.condition) for rule in typed.rules]
-    conditions += [(f"row {at} of the scorecard", row.condition) for at, row in enumerate(rows, 1)]
+    conditions += [(row.place, row.condition) for row in typed.rows]
     conditions += [(f"the variable `{name}`", node) for name, node in typed.variables.items()]
     for what, condition in conditions:
         for node in walk(condition):

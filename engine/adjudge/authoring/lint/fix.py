@@ -58,7 +58,6 @@ def says_the_same(one: TypedPolicy, other: TypedPolicy) -> bool:
 def _said(policy: TypedPolicy) -> TypedPolicy:
     """Return a policy without its text, places, lists and variables."""
     nowhere = Span(0, 0)
-    card = policy.scorecard
     return replace(
         policy,
         source=Source("", ""),
@@ -67,7 +66,10 @@ def _said(policy: TypedPolicy) -> TypedPolicy:
         texts={},
         variables={},
         rules=tuple(replace(rule, span=nowhere) for rule in policy.rules),
-        scorecard=card and replace(card, rows=tuple(replace(row, span=nowhere) for row in card.rows)),
+        scorecards={
+            name: replace(card, rows=tuple(replace(row, span=nowhere) for row in card.rows))
+            for name, card in policy.scorecards.items()
+        },
         signals={name: replace(signal, span=nowhere) for name, signal in policy.signals.items()},
         reasons={code: replace(reason, span=nowhere) for code, reason in policy.reasons.items()},
         calibration={name: replace(one, span=nowhere) for name, one in policy.calibration.items()},

@@ -13,6 +13,6 @@ CODE = "no-tests"
 
 def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Say so where no test file stands beside the policy."""
-    if subject.has_tests is False and (subject.typed.rules or subject.typed.scorecard is not None):
+    if subject.has_tests is False and (subject.typed.rules or subject.typed.scorecards):
         hint = "write a file that ends in _test.yaml beside it; `adjudge test --suggest` begins one"
         yield subject.finding(CODE, "warning", "there are no tests beside this policy", Span(0, 0), hint)

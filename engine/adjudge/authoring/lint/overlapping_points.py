@@ -9,6 +9,7 @@ from adjudge.authoring.lint.comparisons import comparison_of
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.expr.printing import unparse
+from adjudge.policy.typed import Scorecard
 
 CODE = "overlapping-points"
 ROWS_MAX = 200
@@ -17,8 +18,12 @@ ROWS_MAX = 200
 
 def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Find rows with the same condition, or that compare one field with two bounds in one direction."""
-    card = subject.typed.scorecard
-    rows = [(row, comparison_of(row.condition)) for row in (card.rows[:ROWS_MAX] if card is not None else ())]
+    for card in subject.typed.scorecards.values():
+        yield from _in(subject, card)
+
+
+def _in(subject: LintedPolicy, card: Scorecard) -> Iterator[LintFinding]:
+    rows = [(row, comparison_of(row.condition)) for row in card.rows[:ROWS_MAX]]
     for (one, a), (other, b) in combinations(rows, 2):
         in_line = a is not None and b is not None and (a.slot, a.rises) == (b.slot, b.rises)
         if (in_line or one.condition == other.condition) and (one.points > 0) == (other.points > 0):

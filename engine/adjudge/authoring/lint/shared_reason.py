@@ -12,14 +12,14 @@ CODE = "shared-reason"
 
 
 def check(subject: LintedPolicy) -> Iterator[LintFinding]:
-    """Find reason codes of rules that read no field in common, or that a rule shares with the scorecard."""
+    """Find reason codes of rules that read no field in common, or that a rule shares with a scorecard."""
     by_code: dict[str, Rule] = {}
-    card, reads = subject.typed.scorecard, subject.typed.reads.slots
+    cards, reads = {card.reason: card for card in subject.typed.scorecards.values()}, subject.typed.reads.slots
     for rule in subject.typed.rules:
         first = by_code.setdefault(rule.reason, rule)
         if first is not rule and not reads(first.condition) & reads(rule.condition):
             message = f"`{rule.reason}` is the reason of `{first.id}` and of `{rule.id}`, which read nothing in common"
             yield subject.finding(CODE, "warning", message, rule.span, "give each its own `reason`")
-        elif card is not None and rule.reason == card.reason:
-            message = f"`{rule.reason}` is the reason of `{rule.id}` and of the scorecard"
+        elif rule.reason in cards:
+            message = f"`{rule.reason}` is the reason of `{rule.id}` and of the {cards[rule.reason].title}"
             yield subject.finding(CODE, "warning", message, rule.span, "give each its own `reason`")

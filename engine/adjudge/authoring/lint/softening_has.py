@@ -17,8 +17,7 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     typed = subject.typed
     seen: set[int] = set()
     places = [(rule.condition, f"`{rule.id}`", True) for rule in typed.rules]
-    rows = typed.scorecard.rows if typed.scorecard is not None else ()
-    places += [(row.condition, f"row {at} of the scorecard", row.points > 0) for at, row in enumerate(rows, 1)]
+    places += [(row.condition, row.place, row.points > 0) for row in typed.rows]
     for condition, where, wanted in places:
         for node in needed(subject, condition, wanted):
             if node.span.start not in seen:

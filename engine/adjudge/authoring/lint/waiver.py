@@ -13,7 +13,7 @@ CODE = "waiver"
 
 
 def check(subject: LintedPolicy) -> Iterator[LintFinding]:
-    """Find the waivers of the policy, its signals, rules and scorecard."""
+    """Find the waivers of the policy, its signals, rules and scorecards."""
     typed = subject.typed
     if typed.when_unknown is Outcome.PASS:
         message = "any doubt passes: the policy's `when_unknown` is pass"
@@ -24,6 +24,6 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     for rule in typed.rules:
         if rule.when_unknown is Outcome.PASS:
             yield subject.finding(CODE, "note", f"doubt about `{rule.id}` passes", rule.span)
-    card = typed.scorecard
-    if card is not None and card.when_unknown is Outcome.PASS:
-        yield subject.finding(CODE, "note", "doubt about the scorecard passes", card.rows[0].span)
+    for card in typed.scorecards.values():
+        if card.when_unknown is Outcome.PASS:
+            yield subject.finding(CODE, "note", f"doubt about the {card.title} passes", card.rows[0].span)

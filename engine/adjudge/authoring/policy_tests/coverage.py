@@ -162,19 +162,18 @@ class Tracker:
         typed = self.policy.typed
         for rule in typed.rules:
             yield from self._truths("rule", rule.id, rule.condition, rule.span)
-        card = typed.scorecard
-        for at, row in enumerate(card.rows if card is not None else (), 1):
-            yield from self._truths("row", f"row {at}", row.condition, row.span)
+        for row in typed.rows:
+            yield from self._truths("row", row.name, row.condition, row.span)
         for excuse in typed.excuses:
             yield from self._truths("excuse", excuse.id, excuse.condition, excuse.span)
         for one in self.boundaries:
             for side in ("just below", *(() if one.between else ("at",)), "just above"):
                 if typed.slots[one.slot].is_within_range(one.beside(side)):
                     yield Item(kind="threshold", name=one.name, what=side, span=one.span)
-        if card is not None:
+        for card in typed.scorecards.values():
             for outcome in OUTCOMES:
                 if outcome == "pass" or getattr(card, outcome.value) is not None:
-                    yield Item(kind="band", name="scorecard", what=f"in {outcome}", span=card.rows[0].span)
+                    yield Item(kind="band", name=card.label, what=f"in {outcome}", span=card.rows[0].span)
         for outcome in OUTCOMES:
             if outcome == "pass" or any(rule.outcome == outcome for rule in typed.rules):
                 yield Item(kind="outcome", name="outcome", what=outcome.value, span=Span(0, 0))
@@ -190,7 +189,7 @@ class Tracker:
         verdict = self.policy.evaluate(given, now=now)
         values = dict(self.policy.read(given, now=now).values)
         found = set(self._of_verdict(verdict))
-        if typed.scorecard is not None or typed.excuses:
+        if typed.scorecards or typed.excuses:
             found |= set(self._of_parts(values, verdict))
         for one in self.boundaries:
             side = one.side(values.get(one.slot))
@@ -207,23 +206,22 @@ class Tracker:
 
     def _of_parts(self, values: dict[str, object], verdict: Verdict) -> Iterator[Item]:
         """Yield what is tried of rows and excuses, whose truth no verdict tells."""
-        typed, card = self.policy.typed, self.policy.typed.scorecard
+        typed = self.policy.typed
         values |= typed.constants
         for name, node in typed.variables.items():
             answer = evaluate(node, values, functions=self.policy.functions)
             values[name] = None if isinstance(answer, Unknown) else answer
-        parts: list[tuple[Kind, str, Node, Span]] = [
-            ("row", f"row {at}", row.condition, row.span)
-            for at, row in enumerate(card.rows if card is not None else (), 1)
-        ]
+        parts: list[tuple[Kind, str, Node, Span]] = [("row", row.name, row.condition, row.span) for row in typed.rows]
         parts += [("excuse", excuse.id, excuse.condition, excuse.span) for excuse in typed.excuses]
         for kind, name, condition, span in parts:
             answer = evaluate(condition, values, functions=self.policy.functions)
             what = "unknown" if isinstance(answer, Unknown) else "true" if answer is True else "false"
             yield Item(kind=kind, name=name, what=what, span=span)
-        if card is not None and verdict.score is not None and verdict.score[0] == verdict.score[1]:
-            band = card.outcome_of(verdict.score[0])
-            yield Item(kind="band", name="scorecard", what=f"in {band}", span=card.rows[0].span)
+        for name, (low, high) in verdict.totals.items():
+            card = typed.scorecards[name]
+            if low == high:
+                band = card.outcome_of(low)
+                yield Item(kind="band", name=card.label, what=f"in {band}", span=card.rows[0].span)
 
 
 def _boundaries(typed: TypedPolicy) -> Iterator[Boundary]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from adjudge.errors import did_you_mean
 from adjudge.model import OUTCOMES, Outcome
@@ -13,7 +13,7 @@ from adjudge.policy.slots import is_within
 from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
-from adjudge.policy.typed import TypedPolicy
+from adjudge.policy.typed import SCORECARD, TypedPolicy
 from adjudge.texts import with_article
 
 KEYS = (
@@ -25,12 +25,12 @@ KEYS = (
     "unresolved",
     "reasons",
     "score",
+    "scores",
     "waived",
     "excused",
     "ask",
     "problems",
 )
-SCORECARD = "scorecard"
 POINTS_MAX = 10**9
 
 
@@ -41,6 +41,7 @@ class Expected:
     rules, unresolved, waived, excused: ids that must be among the verdict's; none at all where empty.
     ask: exactly these steps.
     reasons: exactly these codes, in any order. score: lowest and highest total.
+    scores: the same of scorecards that have names.
     problems: full names of the given values that must be refused.
     """
 
@@ -52,6 +53,7 @@ class Expected:
     unresolved: tuple[str, ...] | None = None
     reasons: tuple[str, ...] | None = None
     score: tuple[int, int] | None = None
+    scores: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     waived: tuple[str, ...] | None = None
     excused: tuple[str, ...] | None = None
     ask: tuple[str, ...] | None = None
@@ -75,7 +77,9 @@ class ExpectedReader:
             self.reader.blame("test-empty", "`expect` says nothing", key.span, f"one of {', '.join(OUTCOMES)}")
         typed = self.policy
         ids = [rule.id for rule in typed.rules]
-        codes = [rule.reason for rule in typed.rules] + ([typed.scorecard.reason] if typed.scorecard else [])
+        cards = typed.scorecards.values()
+        codes = [*(rule.reason for rule in typed.rules), *(card.reason for card in cards)]
+        labels = [*ids, *(card.label for card in cards)]
         return Expected(
             outcome=self.outcome(entries, "outcome"),
             lower=self.outcome(entries, "lower"),
@@ -85,8 +89,9 @@ class ExpectedReader:
             unresolved=self.names(entries, "unresolved", ids, "test-rule", "rule"),
             reasons=self.names(entries, "reasons", codes, "test-reason", "reason code"),
             score=self.score(entries["score"][1]) if "score" in entries else None,
-            waived=self.names(entries, "waived", [*ids, SCORECARD], "test-rule", "rule"),
-            excused=self.names(entries, "excused", [*ids, SCORECARD], "test-rule", "rule"),
+            scores=self.scores(*entries["scores"]) if "scores" in entries else {},
+            waived=self.names(entries, "waived", labels, "test-rule", "rule"),
+            excused=self.names(entries, "excused", labels, "test-rule", "rule"),
             ask=self.names(entries, "ask", typed.steps, "test-step", "step"),
             problems=self.problems(entries),
         )
@@ -130,10 +135,22 @@ class ExpectedReader:
         return tuple(found)
 
     def score(self, node: YamlNode) -> tuple[int, int] | None:
-        """Return the lowest and highest total; one number stands for both."""
-        if self.policy.scorecard is None:
-            self.reader.blame("test-score", "the policy has no scorecard", node.span)
+        """Return what the total of the only scorecard is to be."""
+        if SCORECARD not in self.policy.scorecards:
+            hint = f"write `scores: {{{next(iter(self.policy.scorecards))}: …}}`" if self.policy.scorecards else None
+            what = "no scorecard without a name" if hint else "no scorecard"
+            self.reader.blame("test-score", f"the policy has {what}", node.span, hint)
             return None
+        return self.total(node)
+
+    def scores(self, key: Scalar, node: YamlNode) -> dict[str, tuple[int, int]]:
+        """Return what the totals of scorecards are to be, by name."""
+        entries = self.reader.mapping(node, "`scores`", keys=tuple(self.policy.scorecards), at=key.span)
+        totals = {name: self.total(total) for name, (_, total) in entries.items()}
+        return {name: total for name, total in totals.items() if total is not None}
+
+    def total(self, node: YamlNode) -> tuple[int, int] | None:
+        """Return the lowest and highest total; one number stands for both."""
         ends = node.items if isinstance(node, yaml.Sequence) else (node, node)
         if len(ends) != 2:
             self.reader.unfit(node, "`score`", "a number of points, or [lowest, highest]")

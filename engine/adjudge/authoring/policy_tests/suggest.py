@@ -169,7 +169,8 @@ class _Searcher:
             case "rule" | "row", ("true" | "false" | "unknown") as truth:
                 return search.where(self.condition(item), truth, tries)
             case "band", what:
-                return search.band(Outcome(what.removeprefix("in ")), tries)
+                card = next(card for card in self.policy.typed.scorecards.values() if card.label == item.name)
+                return search.band(card.name, Outcome(what.removeprefix("in ")), tries)
         return search.outcome(Outcome(item.what), tries)
 
     @cached_property
@@ -207,9 +208,9 @@ class _Searcher:
                     yield from guesses(rule.condition, typed)
         else:
             yield {}
-            rows = typed.scorecard.rows if typed.scorecard is not None else ()
+            card = next(card for card in typed.scorecards.values() if card.label == item.name)
             joined: dict[str, object] = {}
-            for row in sorted(rows, key=lambda row: -row.points):
+            for row in sorted(card.rows, key=lambda row: -row.points):
                 joined |= next(iter(guesses(row.condition, typed)), {})
                 yield dict(joined)
 
@@ -220,8 +221,7 @@ class _Searcher:
             return next(rule.condition for rule in typed.rules if rule.id == item.name)
         if item.kind == "excuse":
             return next(excuse.condition for excuse in typed.excuses if excuse.id == item.name)
-        assert typed.scorecard is not None
-        return typed.scorecard.rows[int(item.name.removeprefix("row ")) - 1].condition
+        return next(row.condition for row in typed.rows if row.name == item.name)
 
 
 def _all_at_once(parts: Iterable[Mapping[str, object]]) -> dict[str, object]:

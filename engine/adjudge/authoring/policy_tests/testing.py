@@ -142,6 +142,9 @@ def _failures(policy: TypedPolicy, case: PolicyTest, verdict: Verdict, refused: 
         yield unmet("ask", _listed(expected.ask), _listed(verdict.ask), ())
     if expected.score is not None and expected.score != verdict.score:
         yield Failure(what="score", expected=_range(expected.score), actual=_range(verdict.score or (0, 0)))
+    for name, total in expected.scores.items():
+        if total != verdict.totals[name]:
+            yield Failure(what=f"score of {name}", expected=_range(total), actual=_range(verdict.totals[name]))
     taken = [name for name in expected.problems if not any(is_within(one, name) for one in refused)]
     if taken:
         yield Failure(what="problems", expected=_listed(taken), actual=f"{_listed(refused)} refused")

@@ -47,7 +47,7 @@ def excuse_findings(subject: ProvedPolicy) -> Iterator[ProofFinding]:
 def _alone(policy: Policy, excuse: Excuse) -> Policy:
     """Return a policy with an excuse's condition for its only rule."""
     rule = Rule(id=excuse.id, condition=excuse.condition, outcome=Outcome.REVIEW, reason="EXCUSE", span=excuse.span)
-    return Policy(replace(policy.typed, rules=(rule,), scorecard=None, excuses=()), policy.functions)
+    return Policy(replace(policy.typed, rules=(rule,), scorecards={}, excuses=()), policy.functions)
 
 
 def _is_true(asked: Policy, found: Input) -> bool:

@@ -72,8 +72,7 @@ def _alone(subject: ProvedPolicy, kept: frozenset[str], slot: str, outcome: Outc
     alone = Translator(
         replace(subject.world, slots=slots, name=f"only {slot} "), before.variables, before.lists, before.functions
     )
-    rows = typed.scorecard.rows if typed.scorecard is not None else ()
-    if typed.excuses or any(subject.reads(row.condition) & kept for row in rows):
+    if typed.excuses or any(subject.reads(row.condition) & kept for row in typed.rows):
         claim = verdicts_of(typed, alone).lower.of(outcome)
     else:
         claim = any_of(alone.truth(rule.condition).true for rule in rules)  # mostly False already, without a solver

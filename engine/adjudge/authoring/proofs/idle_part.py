@@ -29,8 +29,8 @@ def idle_parts(subject: ProvedPolicy, dead: frozenset[str]) -> Iterator[ProofFin
     for rule in typed.rules:
         if rule.id not in dead and rule.origin == "rule":
             yield from _in(subject, rule.condition, f"`{rule.id}`", rule)
-    for at, row in enumerate(typed.scorecard.rows if typed.scorecard is not None else (), 1):
-        yield from _in(subject, row.condition, f"row {at} of the scorecard", None)
+    for row in typed.rows:
+        yield from _in(subject, row.condition, row.place, None)
     for excuse in typed.excuses:
         yield from _in(subject, excuse.condition, f"the excuse `{excuse.id}`", None)
 

@@ -44,9 +44,9 @@ class InputSearch:
         """Return an input with an outcome."""
         return self.reached(self.subject.verdicts.outcome, outcome, confirm)
 
-    def band(self, outcome: Outcome, confirm: Confirm) -> Input | None:
-        """Return an input whose total lies in a band."""
-        return self.reached(self.subject.verdicts.total, outcome, confirm)
+    def band(self, scorecard: str, outcome: Outcome, confirm: Confirm) -> Input | None:
+        """Return an input whose total lies in a band of a scorecard."""
+        return self.reached(self.subject.verdicts.totals[scorecard], outcome, confirm)
 
     def reached(self, verdict: AtLeast, outcome: Outcome, confirm: Confirm) -> Input | None:
         """Return an input with an outcome of a part of the verdict; with as few unknown fields as may be."""

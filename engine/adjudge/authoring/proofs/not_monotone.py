@@ -59,9 +59,9 @@ def _promise(what: str) -> str:
 def _only_grows(subject: ProvedPolicy, slot: str, declared: Field) -> bool:
     """Whether a glance shows that more risk can only make more rules true: `slot >= x` and its like, never negated."""
     typed = subject.policy.typed
-    rows = typed.scorecard.rows if typed.scorecard is not None else ()
     grows = {"higher": (">", ">="), "lower": ("<", "<=")}.get(declared.riskier or "", ())
-    conditions = [(rule.condition, True) for rule in typed.rules] + [(row.condition, row.points > 0) for row in rows]
+    conditions = [(rule.condition, True) for rule in typed.rules]
+    conditions += [(row.condition, row.points > 0) for row in typed.rows]
     conditions += [(excuse.condition, False) for excuse in typed.excuses]
 
     parts = _parts(subject, slot)

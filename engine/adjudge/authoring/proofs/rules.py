@@ -78,7 +78,7 @@ def shadowed_rules(subject: ProvedPolicy, dead: frozenset[str]) -> Iterator[Proo
         matters = disj(conj(part.reject, neg(rest.reject)), conj(part.review, neg(rest.review)))
         answer = subject.inquiry.ask(matters, partial(_matters, subject, at))
         if isinstance(answer, Proved):
-            yield _shadowed(rule, _covering(subject, at))
+            yield _shadowed(rule, _covering(subject, at), _cards(subject))
         elif isinstance(answer, NotProved):
             yield not_proved("shadowed", f"whether `{rule.id}` ever matters", answer, rule.span)
 
@@ -112,9 +112,8 @@ def _others_outcome(subject: ProvedPolicy, rule: Rule, verdict: Verdict) -> Outc
     """Return what a verdict without doubt would be without one of its rules."""
     matched = set(verdict.matched) - {rule.id}
     outcomes = [other.outcome for other in subject.policy.typed.rules if other.id in matched]
-    card = subject.policy.typed.scorecard
-    if card is not None and verdict.score is not None:
-        outcomes.append(card.outcome_of(verdict.score[1]))
+    cards = subject.policy.typed.scorecards
+    outcomes += [cards[name].outcome_of(high) for name, (_, high) in verdict.totals.items()]
     return max(outcomes, default=Outcome.PASS)
 
 
@@ -135,7 +134,7 @@ def _others(parts: list[AtLeast]) -> list[AtLeast]:
 
 
 def _covering(subject: ProvedPolicy, at: int) -> list[Rule | None]:
-    """Return rules which are as severe wherever one is: those that the proof needed; None is the scorecard.
+    """Return rules which are as severe wherever one is: those that the proof needed; None is the scorecards.
 
     Looked for first among the rules that read the same fields, which are few.
     """
@@ -169,8 +168,14 @@ def _cover(subject: ProvedPolicy, at: int, outcome: Outcome, among: list[int | N
     return [among[n] for n in proof.core] if proof is not None else None
 
 
-def _shadowed(rule: Rule, covering: list[Rule | None]) -> ProofFinding:
-    named = [f"`{other.id}`" if other is not None else "the scorecard" for other in covering[:4]]
+def _cards(subject: ProvedPolicy) -> str:
+    cards = list(subject.policy.typed.scorecards.values())
+    return f"the {cards[0].title}" if len(cards) == 1 else "the scorecards"
+
+
+def _shadowed(rule: Rule, covering: list[Rule | None], cards: str) -> ProofFinding:
+    """Return the finding. cards: what the scorecards are called together."""
+    named = [f"`{other.id}`" if other is not None else cards for other in covering[:4]]
     names = " and ".join(filter(None, (", ".join(named[:-1]), *named[-1:]))) or "the rest"
     others = [other for other in covering if other is not None]
     more = f", with {len(covering) - 4} more," if len(covering) > 4 else ""

@@ -18,15 +18,14 @@ from adjudge.policy.typed import Row, Scorecard
 
 def scorecard_findings(subject: ProvedPolicy) -> Iterator[ProofFinding]:
     """Find bands that cannot be reached, and rows that never count."""
-    card = subject.policy.typed.scorecard
-    if card is None:
-        return
-    for row, truth in zip(card.rows, subject.verdicts.rows, strict=True):
-        alone = replace(subject.policy.typed, rules=(), scorecard=replace(card, rows=(row,)))
+    typed = subject.policy.typed
+    for row, truth in zip(typed.rows, subject.verdicts.rows, strict=True):
+        card = replace(typed.scorecards[row.card], rows=(row,))
+        alone = replace(typed, rules=(), scorecards={row.card: card})
         confirm = partial(_is_given, Policy(alone, subject.policy.functions), row)
         fires = subject.inquiry.ask(truth.true, confirm) if row.points else None
         if isinstance(fires, NotProved):
-            yield not_proved("never-true", f"whether {_named(card, row)} can be true", fires, row.span)
+            yield not_proved("never-true", f"whether {row.place} can be true", fires, row.span)
         if isinstance(fires, Proved):
             yield ProofFinding(
                 code="never-true",
@@ -34,12 +33,17 @@ def scorecard_findings(subject: ProvedPolicy) -> Iterator[ProofFinding]:
                 message=f"no input makes this row true: its {row.points:+d} points are never given",
                 spans=(row.span,),
             )
+    for card in typed.scorecards.values():
+        yield from _bands(subject, card)
+
+
+def _bands(subject: ProvedPolicy, card: Scorecard) -> Iterator[ProofFinding]:
     for outcome, begins in ((Outcome.REVIEW, card.review), (Outcome.REJECT, card.reject)):
         if begins is None:
             continue
-        claim = exactly(subject.verdicts.total, outcome)
+        claim = exactly(subject.verdicts.totals[card.name], outcome)
         answer = subject.ask(claim, partial(_is_reached, card, outcome))
-        what = f"the band `{outcome}` of the scorecard"
+        what = f"the band `{outcome}` of the {card.title}"
         if isinstance(answer, Proved):
             most = sum(row.points for row in card.rows if row.points > 0)
             yield ProofFinding(
@@ -55,12 +59,8 @@ def scorecard_findings(subject: ProvedPolicy) -> Iterator[ProofFinding]:
 
 def _is_given(alone: Policy, row: Row, found: Input) -> bool:
     """Whether an input makes a row true, by a policy of that row only."""
-    return alone.evaluate(found.given, now=found.now).score == (row.points, row.points)
-
-
-def _named(card: Scorecard, row: Row) -> str:
-    return f"row {card.rows.index(row) + 1} of the scorecard"
+    return alone.evaluate(found.given, now=found.now).totals[row.card] == (row.points, row.points)
 
 
 def _is_reached(card: Scorecard, outcome: Outcome, verdict: Verdict) -> bool:
-    return verdict.score is not None and card.outcome_of(verdict.score[0]) is outcome
+    return card.outcome_of(verdict.totals[card.name][0]) is outcome

@@ -89,7 +89,7 @@ def _can_soften(typed: TypedPolicy, name: str) -> bool:
     The tests hold the program to that for every policy: `test_losing_a_field_never_softens`.
     """
     worths = [rule.when_unknown for rule in typed.rules] + [signal.when_unknown for signal in typed.signals.values()]
-    worths += [typed.scorecard.when_unknown] if typed.scorecard is not None else []
+    worths += [card.when_unknown for card in typed.scorecards.values()]
     if any(worth is not None and worth < typed.when_unknown for worth in worths):
         return True
     return typed.when_unknown is Outcome.PASS or any(_asking(typed, name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 import z3
@@ -12,7 +12,7 @@ from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, formula, ne
 from adjudge.expr.smt.terms import Truth
 from adjudge.expr.smt.translate import Translator
 from adjudge.model import Outcome
-from adjudge.policy.typed import Row, TypedPolicy
+from adjudge.policy.typed import Row, Scorecard, TypedPolicy
 
 REVIEW, REJECT = Outcome.REVIEW, Outcome.REJECT
 
@@ -48,9 +48,9 @@ def worst(outcomes: Iterable[AtLeast]) -> AtLeast:
 class Verdicts:
     """What a policy says, in one world.
 
-    rules, rows, excuses: their truth. excusing: of each rule, whether it is excused; `band_excuse` of the scorecard's
-    band of review. parts: what each rule alone makes of the outcome; `card` what the scorecard does, and `total` what
-    its lowest total comes to, excused or not.
+    rules, rows, excuses: their truth. excusing: of each rule, whether it is excused; `card_excuses` of each scorecard's
+    band of review. parts: what each rule alone makes of the outcome; `cards` what each scorecard does, and `totals`
+    what its lowest total comes to, excused or not, by name.
     """
 
     typed: TypedPolicy
@@ -58,23 +58,29 @@ class Verdicts:
     rows: tuple[Truth, ...]
     excuses: tuple[Truth, ...]
     excusing: tuple[Truth, ...]
-    band_excuse: Truth
+    card_excuses: Mapping[str, Truth]
     parts: tuple[AtLeast, ...]
-    card: AtLeast
-    total: AtLeast
+    cards: Mapping[str, AtLeast]
+    totals: Mapping[str, AtLeast]
 
     @property
     def outcome(self) -> AtLeast:
-        """The outcome; the most severe of what the rules and the scorecard make of it."""
-        return worst([*self.parts, self.card])
+        """The outcome; the most severe of what the rules and the scorecards make of it."""
+        return worst([*self.parts, *self.cards.values()])
+
+    @property
+    def card(self) -> AtLeast:
+        """What all scorecards make of the outcome."""
+        return worst(self.cards.values())
 
     @property
     def lower(self) -> AtLeast:
         """The most severe outcome that is certain."""
         parts = zip(self.typed.rules, self.rules, self.excusing, strict=True)
         certain = [_where(conj(truth.true, excuse.false), rule.outcome) for rule, truth, excuse in parts]
-        total = AtLeast(disj(self.total.reject, conj(self.total.review, self.band_excuse.false)), self.total.reject)
-        return worst([*certain, total])
+        totals = ((total, self.card_excuses[name]) for name, total in self.totals.items())
+        certain += [AtLeast(disj(low.reject, conj(low.review, excuse.false)), low.reject) for low, excuse in totals]
+        return worst(certain)
 
 
 def verdicts_of(
@@ -102,28 +108,31 @@ class _Judge:
         )
         excuses = tuple(self.translator.truth(excuse.condition) for excuse in typed.excuses)
         excusing = tuple(_any(excuses, (rule.id in one.covers for one in typed.excuses)) for rule in typed.rules)
-        band_excuse = _any(excuses, (one.band for one in typed.excuses))
+        card_excuses = {name: _any(excuses, (name in one.cards for one in typed.excuses)) for name in typed.scorecards}
         parts = tuple(
             like.parts[at]
             if like is not None and at in self.same and excusing[at] is NOT_EXCUSED
             else self.part(rule.outcome, rules[at], excusing[at], self.worth(rule.when_unknown, rule.condition))
             for at, rule in enumerate(typed.rules)
         )
-        rows: tuple[Truth, ...] = ()
-        card = low = NOTHING
-        if typed.scorecard is not None:
-            rows = tuple(self.translator.truth(row.condition) for row in typed.scorecard.rows)
-            low, card = self.scorecard(typed.scorecard.rows, rows, band_excuse)
+        rows = tuple(self.translator.truth(row.condition) for row in typed.rows)
+        cards: dict[str, AtLeast] = {}
+        totals: dict[str, AtLeast] = {}
+        first = 0
+        for name, card in typed.scorecards.items():
+            truths = rows[first : first + len(card.rows)]
+            totals[name], cards[name] = self.scorecard(card, truths, card_excuses[name])
+            first += len(card.rows)
         return Verdicts(
             typed=typed,
             rules=rules,
             rows=rows,
             excuses=excuses,
             excusing=excusing,
-            band_excuse=band_excuse,
+            card_excuses=card_excuses,
             parts=parts,
-            card=card,
-            total=low,
+            cards=cards,
+            totals=totals,
         )
 
     def part(self, outcome: Outcome, truth: Truth, excuse: Truth, worth: AtLeast) -> AtLeast:
@@ -153,10 +162,9 @@ class _Judge:
 
         return AtLeast(at_least(REVIEW), at_least(REJECT))
 
-    def scorecard(self, rows: tuple[Row, ...], truths: tuple[Truth, ...], excuse: Truth) -> tuple[AtLeast, AtLeast]:
+    def scorecard(self, card: Scorecard, truths: tuple[Truth, ...], excuse: Truth) -> tuple[AtLeast, AtLeast]:
         """Return the outcome of the lowest total, and what the scorecard makes of the verdict's."""
-        card = self.typed.scorecard
-        assert card is not None
+        rows = card.rows
         low = _total(rows, truths, lowest=True)
         high = _total(rows, truths, lowest=False)
 

@@ -124,6 +124,12 @@ POLICY: Mapping[str, Key] = {
         meaning="conditions with an outcome",
         example="[]",
     ),
+    "scorecards": Key(
+        said="scorecards by name",
+        schema={"type": "object", "minProperties": 1, "additionalProperties": _ref("scorecard")},
+        meaning="several scorecards, each with bands and a reason of its own; in place of `scorecard`",
+        example="{device: {points: [{when: share > 0.5, add: 40}], bands: {review: 40}}}",
+    ),
     "scorecard": Key(
         said="mapping",
         schema=_ref("scorecard"),
@@ -253,11 +259,22 @@ SCORECARD: Mapping[str, Key] = {
         example="{review: 40}",
         needed=True,
     ),
-    "reason": Key(said="code", schema=REASON, meaning="`SCORECARD` by default", example="SMALL_SIGNS"),
+    "reason": Key(
+        said="code",
+        schema=REASON,
+        meaning="`SCORECARD` by default, or with the name behind it: `SCORECARD_DEVICE`",
+        example="SMALL_SIGNS",
+    ),
     "when_unknown": Key(said="outcome", schema=OUTCOME, meaning="as for a rule", example="review"),
 }
 
 ROW: Mapping[str, Key] = {
+    "id": Key(
+        said="id",
+        schema={"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9._-]{0,99}$"},
+        meaning="a name in explanations and comparisons; `row 1` and so on by default",
+        example="large-share",
+    ),
     "when": Key(said="condition", schema=CONDITION, meaning="a bool", example="share > 0.5", needed=True),
     "unless": Key(said="condition", schema=CONDITION, meaning="the exception", example='country == "SG"'),
     "add": Key(

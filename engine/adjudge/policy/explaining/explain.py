@@ -77,7 +77,6 @@ class _Explainer:
         return evaluate(node, self.values, functions=self.functions)
 
     def explanation(self) -> Explanation:
-        card = self.typed.scorecard
         return Explanation(
             verdict=self.verdict,
             reasons=self.reasons(),
@@ -95,8 +94,7 @@ class _Explainer:
                 for rule in self.typed.rules
             ),
             rows=tuple(
-                self.explained(f"row {at}", "row", row.condition, row.span, points=row.points)
-                for at, row in enumerate(card.rows if card else (), 1)
+                self.explained(row.name, "row", row.condition, row.span, points=row.points) for row in self.typed.rows
             ),
             excuses=tuple(
                 self.explained(excuse.id, "excuse", excuse.condition, excuse.span) for excuse in self.typed.excuses

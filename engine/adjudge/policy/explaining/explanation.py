@@ -45,9 +45,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """A rule, a row of the scorecard, or an excuse.
+    """A rule, a row of a scorecard, or an excuse.
 
-    id: of a rule or an excuse; `row 1` and so on for rows. outcome: a rule's. points: a row's.
+    id: of a rule or an excuse; of a row its own or `row 1`, behind the name of its scorecard where that has one:
+    `device:row 1`. outcome: a rule's. points: a row's.
     truth: None where unknown. counts_as: the outcome that an unknown rule is taken for.
     excused: whether a rule does not count because an excuse of it is true.
     message: what the policy tells a reviewer where the rule is true or in doubt, in the reader's locale.
@@ -154,9 +155,9 @@ class Explanation:
             lines.append(f"in doubt: {codes} cannot be ruled out" if verdict.doubts else f"because of {codes}")
         lines += [f"  {told.code}: {told.text}" for told in self.reasons if told.text]
         lines += [f"{name} {problem}" for name, problem in verdict.problems]
-        if verdict.score is not None:
-            low, high = verdict.score
-            lines.append(f"scorecard: {low} points" if low == high else f"scorecard: {low} to {high} points")
+        for name, (low, high) in verdict.totals.items():
+            head = "scorecard" if name == "scorecard" else f"scorecard {name}"
+            lines.append(f"{head}: {low} points" if low == high else f"{head}: {low} to {high} points")
         lines += [f"next: {step.name}" + (f": {step.text}" if step.text else "") for step in self.ask]
         everything = (*self.rules, *self.rows, *self.excuses)
         for title, truth in (("true", True), ("unknown", None), ("false", False)):
@@ -179,6 +180,7 @@ class Explanation:
             "upper": self.verdict.upper.value,
             "reasons": [{"code": told.code, "text": told.text, "in_doubt": told.in_doubt} for told in self.reasons],
             "score": list(self.verdict.score) if self.verdict.score is not None else None,
+            "scores": {name: list(total) for name, total in self.verdict.scores.items()},
             "rules": [rule.data() for rule in self.rules],
             "rows": [row.data() for row in self.rows],
             "excuses": [excuse.data() for excuse in self.excuses],

@@ -13,7 +13,7 @@ import msgspec
 from adjudge.expr.printing import unparse
 from adjudge.model import Outcome, Verdict
 from adjudge.policy.policy import Policy
-from adjudge.policy.typed import Row, Rule, Scorecard
+from adjudge.policy.typed import SCORECARD, Row, Rule, Scorecard
 
 Truth = bool | None
 """Whether a row holds; None where that is unknown."""
@@ -25,18 +25,19 @@ NEW, GONE, TOTAL = "is new", "is gone", "total"
 class ScorecardMove(msgspec.Struct, frozen=True, kw_only=True):
     """Why a scorecard makes another outcome of one decision.
 
-    old, new: its total as (lowest, highest) in points; None without a scorecard.
+    old, new: its total as (lowest, highest) in points; None without a scorecard. card: the scorecard's name.
     parts: what makes the difference, each once: `row 3 +25 → +40`, `band review 40 → 30`, `in doubt pass → review`.
     """
 
     old: Score | None
     new: Score | None
     parts: tuple[str, ...] = ()
+    card: str = SCORECARD
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The parts, or `total` where only the totals are known: what is counted over many decisions."""
-        return self.parts or (TOTAL,)
+        return tuple(labelled(self.card, part) for part in self.parts or (TOTAL,))
 
     def data(self) -> dict[str, object]:
         """Return it as JSON has it."""
@@ -44,17 +45,28 @@ class ScorecardMove(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         why = "; ".join(self.parts)
+        head = "scorecard" if self.card == SCORECARD else f"scorecard {self.card}"
         if self.old is None or self.new is None:
-            return f"scorecard {why}: {_total(self.old or self.new)}"
+            return f"{head} {why}: {_total(self.old or self.new)}"
         if self.old == self.new:
-            return f"scorecard {why}"
-        return f"scorecard {_total(self.old)} → {_total(self.new)}{f' ({why})' if why else ''}"
+            return f"{head} {why}"
+        return f"{head} {_total(self.old)} → {_total(self.new)}{f' ({why})' if why else ''}"
 
 
-def causes(rules: Sequence[str], scorecard: ScorecardMove | None) -> str:
-    """Return what moved one decision: rules that came (`+`) or went (`-`), and the scorecard."""
-    found = [" ".join(rules), str(scorecard) if scorecard is not None else ""]
-    return ", ".join(filter(None, found))
+def labelled(card: str, part: str) -> str:
+    """Return a part of a scorecard's move as it is counted: behind the scorecard's name, where it has one."""
+    return part if card == SCORECARD else f"{card}: {part}"
+
+
+def data_of(moves: Sequence[ScorecardMove]) -> dict[str, object]:
+    """Return moves as JSON has them: that of the only scorecard, and those of scorecards that have names."""
+    by_name = {move.card: move.data() for move in moves}
+    return {"scorecard": by_name.pop(SCORECARD, None), "scorecards": by_name}
+
+
+def causes(rules: Sequence[str], moves: Sequence[ScorecardMove]) -> str:
+    """Return what moved one decision: rules that came (`+`) or went (`-`), and scorecards."""
+    return ", ".join(filter(None, [" ".join(rules), *map(str, moves)]))
 
 
 def most(by_rule: Mapping[str, int], by_scorecard: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -85,11 +97,10 @@ class RowPair:
 
     @property
     def name(self) -> str:
-        """What people call it: by its number in the new policy, or in the old one, where it is gone."""
-        if self.new_at is not None:
-            return f"row {self.new_at + 1}"
-        assert self.old_at is not None
-        return f"old row {self.old_at + 1}"
+        """What people call it: by its id or place in the new policy, or in the old one, where it is gone."""
+        row, at, age = (self.new, self.new_at, "") if self.new is not None else (self.old, self.old_at, "old ")
+        assert row is not None and at is not None
+        return age + (row.id if row.has_own_id else f"row {at + 1}")
 
     def said(self, before: Truth, after: Truth) -> str | None:
         """Return what it adds before and after; None where that is the same."""
@@ -111,7 +122,8 @@ def _points(row: Row | None, answer: Truth) -> str:
 def paired(old: Scorecard | None, new: Scorecard | None) -> tuple[RowPair, ...]:
     """Return the rows of both, in the new one's order, then those that are gone.
 
-    A row is found again by its condition, wherever it stands now; what is left, by its place between those.
+    A row is found again by the id that it was given, then by its condition, wherever it stands now; what is left, by
+    its place between those.
     """
     before, after = (card.rows if card is not None else () for card in (old, new))
     found: dict[int, int] = {}  # the old row by the new one
@@ -127,6 +139,8 @@ def paired(old: Scorecard | None, new: Scorecard | None) -> tuple[RowPair, ...]:
             if at not in found and (same := waiting.get(key_of_new(at))):
                 found[at] = same.pop(0)
 
+    match(lambda at: before[at].id if before[at].has_own_id else ("old", at),
+          lambda at: after[at].id if after[at].has_own_id else ("new", at))  # fmt: skip
     match(lambda at: (texts[id(before[at])], before[at].points), lambda at: (texts[id(after[at])], after[at].points))
     match(lambda at: texts[id(before[at])], lambda at: texts[id(after[at])])
     news = {old_at: new_at for new_at, old_at in found.items()}
@@ -175,29 +189,42 @@ class ScorecardMoves:
 
     def __init__(self, old: Policy, new: Policy) -> None:
         """Hold two policies."""
-        self._cards = old.typed.scorecard, new.typed.scorecard
-        self._old, self._new = _Side(old), _Side(new)
+        names = dict.fromkeys([*new.typed.scorecards, *old.typed.scorecards])
+        self._cards = tuple(_CardMoves(old, new, name) for name in names)
+
+    def of(
+        self, before: Mapping[str, object], after: Mapping[str, object], *, now: datetime | None
+    ) -> tuple[ScorecardMove, ...]:
+        """Return how; none where each makes the same outcome of what is known, whatever the rules say.
+
+        before, after: what is known, as each policy's `evaluate` takes it.
+        """
+        moves = (card.of(before, after, now=now) for card in self._cards)
+        return tuple(move for move in moves if move is not None)
+
+
+class _CardMoves:
+    """Tells how one scorecard moves a decision."""
+
+    def __init__(self, old: Policy, new: Policy, name: str) -> None:
+        self._name = name
+        self._old, self._new = _Side(old, name), _Side(new, name)
 
     def of(
         self, before: Mapping[str, object], after: Mapping[str, object], *, now: datetime | None
     ) -> ScorecardMove | None:
-        """Return how; None where both make the same outcome of what is known, whatever the rules say.
-
-        before, after: what is known, as each policy's `evaluate` takes it.
-        """
-        old, new = self._cards
-        if old is None and new is None:
-            return None
+        old, new = self._old.card, self._new.card
         one, other = self._old.alone.evaluate(before, now=now), self._new.alone.evaluate(after, now=now)
         if one.outcome is other.outcome:
             return None
+        was, becomes = one.totals.get(self._name), other.totals.get(self._name)
         if old is None or new is None:
-            return ScorecardMove(old=one.score, new=other.score, parts=(NEW if old is None else GONE,))
-        parts = [*self._rows(before, after, now)] if one.score != other.score else []
-        parts += [band_said(*band) for band in bands_changed(old, new) if _is_crossed(band[1:], other.score)]
+            return ScorecardMove(old=was, new=becomes, parts=(NEW if old is None else GONE,), card=self._name)
+        parts = [*self._rows(before, after, now)] if was != becomes else []
+        parts += [band_said(*band) for band in bands_changed(old, new) if _is_crossed(band[1:], becomes)]
         if not one.settled and not other.settled:
             parts.append(doubt_said(one.outcome, other.outcome))
-        return ScorecardMove(old=one.score, new=other.score, parts=tuple(parts))
+        return ScorecardMove(old=was, new=becomes, parts=tuple(parts), card=self._name)
 
     def _rows(self, before: Mapping[str, object], after: Mapping[str, object], now: datetime | None) -> Iterator[str]:
         old, new = self._old.answers(before, now), self._new.answers(after, now)
@@ -211,15 +238,25 @@ class ScorecardMoves:
 
     @cached_property
     def _pairs(self) -> tuple[RowPair, ...]:
-        return paired(*self._cards)
+        return paired(self._old.card, self._new.card)
 
 
-def by_totals(old: Verdict, new: Verdict) -> ScorecardMove | None:
+def by_totals(old: Verdict, new: Verdict) -> tuple[ScorecardMove, ...]:
     """Return what verdicts alone tell of their scorecards, where the old policy is not to be had."""
-    if old.score == new.score:
-        return None
-    parts = (NEW,) if old.score is None else (GONE,) if new.score is None else ()
-    return ScorecardMove(old=old.score, new=new.score, parts=parts)
+    moves = []
+    for name in dict.fromkeys([*new.totals, *old.totals]):
+        was, becomes = old.totals.get(name), new.totals.get(name)
+        if was != becomes:
+            parts = (NEW,) if was is None else (GONE,) if becomes is None else ()
+            moves.append(ScorecardMove(old=was, new=becomes, parts=parts, card=name))
+    return tuple(moves)
+
+
+def alone(policy: Policy, name: str) -> Policy:
+    """Return a policy with nothing but one of its scorecards; with nothing at all where it has none of that name."""
+    card = policy.typed.scorecards.get(name)
+    cards = {name: card} if card is not None else {}
+    return Policy(replace(policy.typed, rules=(), scorecards=cards), policy.functions)
 
 
 def _is_crossed(band: tuple[int | None, int | None], score: Score | None) -> bool:
@@ -231,23 +268,23 @@ def _is_crossed(band: tuple[int | None, int | None], score: Score | None) -> boo
 class _Side:
     """One policy's scorecard."""
 
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+    def __init__(self, policy: Policy, name: str) -> None:
+        self._policy, self._name = policy, name
+        self.card = policy.typed.scorecards.get(name)
 
     @cached_property
     def alone(self) -> Policy:
-        """The policy without its rules."""
-        return Policy(replace(self._policy.typed, rules=()), self._policy.functions)
+        """The policy with this scorecard only."""
+        return alone(self._policy, self._name)
 
     @cached_property
     def _rows(self) -> Policy:
         """The policy with the scorecard's rows for rules."""
-        card = self._policy.typed.scorecard
         rules = tuple(
             Rule(id=str(at), condition=row.condition, outcome=Outcome.REVIEW, reason="ROW", span=row.span)
-            for at, row in enumerate(card.rows if card is not None else ())
+            for at, row in enumerate(self.card.rows if self.card is not None else ())
         )
-        return Policy(replace(self._policy.typed, rules=rules, scorecard=None), self._policy.functions)
+        return Policy(replace(self._policy.typed, rules=rules, scorecards={}), self._policy.functions)
 
     def answers(self, given: Mapping[str, object], now: datetime | None) -> Sequence[Truth]:
         """Return whether each row holds."""

@@ -20,6 +20,7 @@ from adjudge.policy.loading.steps import read_ask
 from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
+from adjudge.policy.typed import SCORECARD
 from adjudge.source import Span
 
 POLICY_LANGUAGE = 1
@@ -43,6 +44,7 @@ KEYS = (
     "tables",
     "rules",
     "scorecard",
+    "scorecards",
     "excuse",
     "steps",
     "reasons",
@@ -66,7 +68,7 @@ RULE_KEYS = (
 )
 PERIOD_KEYS = ("from", "until")
 SCORECARD_KEYS = ("points", "bands", "reason", "when_unknown")
-ROW_KEYS = ("when", "unless", "add")
+ROW_KEYS = ("id", "when", "unless", "add")
 BAND_KEYS = ("review", "reject")
 BAND_PARTS = ("at", "ask")
 WHEN_BILLING_UNKNOWN = ("unknown", "ask_again")
@@ -74,6 +76,7 @@ CAUGHT = (Outcome.REVIEW, Outcome.REJECT)
 
 POLICY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
 RULE_ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
+_ID_FORM = "begin with a letter; then letters, digits, - _ and ., at most 100"
 REASON_CODE = re.compile(r"[A-Z][A-Z0-9_]{0,99}", re.ASCII)
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%", re.ASCII)
 _WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -106,7 +109,7 @@ def read_document(reader: Reader, root: YamlNode) -> Document | None:
         thresholds=section("thresholds", "`thresholds`"),
         tables=section("tables", "`tables`"),
         rules=_rules(reader, entries["rules"][1]) if "rules" in entries else (),
-        scorecard=_scorecard(reader, *entries["scorecard"]) if "scorecard" in entries else None,
+        scorecards=_scorecards(reader, entries),
         excuses=read_excuses(reader, *entries["excuse"]) if "excuse" in entries else (),
         steps=section("steps", "`steps`"),
         reasons=section("reasons", "`reasons`"),
@@ -218,7 +221,7 @@ def _rules(reader: Reader, node: YamlNode) -> tuple[RuleForm, ...]:
     lines: dict[str, str] = {}
     for item in reader.items(node, "`rules`"):
         entries = reader.mapping(item, "a rule", keys=RULE_KEYS, required=("id", "when", "then"), at=_head(item))
-        rule_id = _rule_id(reader, entries, lines)
+        rule_id = _id(reader, entries, lines)
         span = entries["id"][1].span if "id" in entries else item.span
         first, last = (entries[key][1] if key in entries else None for key in PERIOD_KEYS)
         rules.append(
@@ -245,17 +248,17 @@ def _head(node: YamlNode) -> Span:
     return node.entries[0][0].span if isinstance(node, yaml.Mapping) and node.entries else node.span
 
 
-def _rule_id(reader: Reader, entries: Entries, lines: dict[str, str]) -> str:
-    rule_id = _text(reader, entries, "id", "the rule's id")
+def _id(reader: Reader, entries: Entries, lines: dict[str, str], of: str = "rule") -> str:
+    """Return the id of a rule or row. lines: where each id was seen first; it grows."""
+    rule_id = _text(reader, entries, "id", f"the {of}'s id")
     if rule_id is None:
         return ""
     span = entries["id"][1].span
     if not RULE_ID.fullmatch(rule_id):
-        hint = "begin with a letter; then letters, digits, - _ and ., at most 100"
-        reader.blame("name-invalid", f"`{shown(rule_id)}` cannot be a rule's id", span, hint)
+        reader.blame("name-invalid", f"`{shown(rule_id)}` cannot be a {of}'s id", span, _ID_FORM)
     elif rule_id in lines:
-        hint = f"the rule in {lines[rule_id]} already has this id"
-        reader.blame("name-duplicate", f"duplicate rule id `{shown(rule_id)}`", span, hint)
+        hint = f"the {of} in {lines[rule_id]} already has this id"
+        reader.blame("name-duplicate", f"duplicate {of} id `{shown(rule_id)}`", span, hint)
     lines.setdefault(rule_id, reader.source.line_at(span.start))
     return rule_id
 
@@ -269,14 +272,44 @@ def _reason(reader: Reader, entries: Entries) -> str | None:
     return reason
 
 
-def _scorecard(reader: Reader, key: Scalar, node: YamlNode) -> ScorecardForm:
-    entries = reader.mapping(node, "the scorecard", keys=SCORECARD_KEYS, required=("points", "bands"), at=key.span)
+def _scorecards(reader: Reader, entries: Entries) -> tuple[ScorecardForm, ...]:
+    """Return the scorecards: the only one, or several by name."""
+    found: list[ScorecardForm] = []
+    if "scorecard" in entries:
+        found.append(_scorecard(reader, *entries["scorecard"], SCORECARD))
+    if "scorecards" not in entries:
+        return tuple(found)
+    key, node = entries["scorecards"]
+    if found:
+        hint = f"move it under `scorecards`, with a name of its own; {reader.source.line_at(key.span.start)} has others"
+        message = "a policy has `scorecard` or `scorecards`, not both"
+        reader.blame("schema-scorecards", message, entries["scorecard"][0].span, hint)
+    named = reader.mapping(node, "`scorecards`", at=key.span)
+    if isinstance(node, yaml.Mapping) and not named:
+        reader.blame("schema-empty", "`scorecards` is empty", key.span, "add a scorecard under its name, or delete it")
+    for name, (card_key, card) in named.items():
+        if not RULE_ID.fullmatch(name):
+            reader.blame("name-invalid", f"`{shown(name)}` cannot be a scorecard's name", card_key.span, _ID_FORM)
+        found.append(_scorecard(reader, card_key, card, name))
+    return tuple(found)
+
+
+def _scorecard(reader: Reader, key: Scalar, node: YamlNode, name: str) -> ScorecardForm:
+    entries = reader.mapping(
+        node,
+        "the scorecard" if name == SCORECARD else "a scorecard",
+        keys=SCORECARD_KEYS,
+        required=("points", "bands"),
+        at=key.span,
+    )
     review, reject, ask = _bands(reader, *entries["bands"]) if "bands" in entries else (None, None, {})
+    default = "SCORECARD" if name == SCORECARD else f"SCORECARD_{upper_snake(name)}"
     return ScorecardForm(
+        name=name,
         rows=_rows(reader, *entries["points"]) if "points" in entries else (),
         review=review,
         reject=reject,
-        reason=_reason(reader, entries) or "SCORECARD",
+        reason=_reason(reader, entries) or default,
         when_unknown=_when_unknown(reader, entries),
         ask=ask,
     )
@@ -284,14 +317,17 @@ def _scorecard(reader: Reader, key: Scalar, node: YamlNode) -> ScorecardForm:
 
 def _rows(reader: Reader, key: Scalar, node: YamlNode) -> tuple[RowForm, ...]:
     rows: list[RowForm] = []
+    lines: dict[str, str] = {}
     items = reader.items(node, "`points`")
     if isinstance(node, yaml.Sequence) and not items:
         reader.blame("schema-empty", "`points` is empty", key.span, "add a row, or leave the scorecard out")
-    for item in items:
+    for at, item in enumerate(items, 1):
         entries = reader.mapping(item, "a row", keys=ROW_KEYS, required=("when", "add"), at=_head(item))
         points = reader.integer(entries["add"][1], "`add`", POINTS_MAX) if "add" in entries else None
         guard = _guard(reader, entries)
-        rows.append(RowForm(guard=guard, points=points or 0, span=guard.when.span if guard.when else item.span))
+        own = _id(reader, entries, lines, "row") if "id" in entries else ""
+        span = guard.when.span if guard.when else item.span
+        rows.append(RowForm(id=own or f"row {at}", guard=guard, points=points or 0, span=span))
     return tuple(rows)
 
 

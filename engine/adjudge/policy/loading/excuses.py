@@ -17,9 +17,6 @@ from adjudge.policy.typed import Excuse, Rule, Scorecard
 from adjudge.source import Span
 
 KEYS = ("id", "description", "when", "unless", "from", "rules", "tags")
-SCORECARD = "scorecard"
-"""What stands under `rules` for the scorecard's band of review."""
-
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
 _UNTOUCHED = "an excuse takes back reviews only; for an exception to a reject write `unless:` in its rule"
 
@@ -96,13 +93,13 @@ def typed_excuses(
     forms: Sequence[ExcuseForm],
     typed: Callable[[WhenUnless], Node],
     rules: Sequence[Rule],
-    card: Scorecard | None,
+    scorecards: Mapping[str, Scorecard],
 ) -> tuple[Excuse, ...]:
     """Return the excuses with the rules that each is for. typed: what a condition as written means."""
     outcomes = {rule.id: rule.outcome for rule in rules}
     found = []
     for form in forms:
-        names = _checked(reader, form.rules or (), outcomes, card)
+        names = _checked(reader, form.rules or (), outcomes, scorecards)
         tags = _known_tags(reader, form.tags or (), rules)
         is_for_all = form.rules is None and form.tags is None
         covers = frozenset(
@@ -110,13 +107,15 @@ def typed_excuses(
             for rule in rules
             if rule.outcome is Outcome.REVIEW and (is_for_all or rule.id in names or tags.intersection(rule.tags))
         )
-        band = card is not None and card.review is not None and (is_for_all or SCORECARD in names)
+        cards = frozenset(
+            card.name for card in scorecards.values() if card.review is not None and (is_for_all or card.label in names)
+        )
         found.append(
             Excuse(
                 id=form.id,
                 condition=typed(form.guard),
                 covers=covers,
-                band=band,
+                cards=cards,
                 description=form.description,
                 span=form.span,
             )
@@ -125,10 +124,10 @@ def typed_excuses(
 
 
 def _checked(
-    reader: Reader, scalars: Sequence[Scalar], outcomes: Mapping[str, Outcome], card: Scorecard | None
+    reader: Reader, scalars: Sequence[Scalar], outcomes: Mapping[str, Outcome], scorecards: Mapping[str, Scorecard]
 ) -> frozenset[str]:
-    """Return the rules that are named; blames those that are not there, and those that are no review."""
-    known: Collection[str] = {**outcomes, **({SCORECARD: None} if card is not None else {})}
+    """Return the rules and scorecards that are named; blames those that are not there, and those that are no review."""
+    known: Collection[str] = {**outcomes, **{card.label: None for card in scorecards.values()}}
     for scalar in scalars:
         name = scalar.text.value
         if name not in known:

@@ -55,8 +55,9 @@ class RuleForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowForm:
-    """A row of the scorecard as written."""
+    """A row of a scorecard as written; its id is its own or `row 1`."""
 
+    id: str
     guard: WhenUnless
     points: int
     span: Span
@@ -64,8 +65,9 @@ class RowForm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScorecardForm:
-    """The scorecard as written."""
+    """A scorecard as written."""
 
+    name: str
     rows: tuple[RowForm, ...]
     review: int | None
     reject: int | None
@@ -106,7 +108,7 @@ class Document:
     thresholds: Entries
     tables: Entries
     rules: tuple[RuleForm, ...]
-    scorecard: ScorecardForm | None
+    scorecards: tuple[ScorecardForm, ...]
     excuses: tuple[ExcuseForm, ...]
     steps: Entries
     reasons: Entries

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, cast
 
 from adjudge.errors import PolicyError, PolicyErrors
 from adjudge.expr.check import Environment
-from adjudge.expr.nodes import Call, Node, list_name, walk
+from adjudge.expr.nodes import Call, list_name, walk
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.explaining.messages import PLACEHOLDER
 from adjudge.policy.loading.calibration import Calibrations
@@ -18,7 +18,7 @@ from adjudge.policy.loading.conditions import Conditions
 from adjudge.policy.loading.declarations import TEXTS, Declarations
 from adjudge.policy.loading.document import POLICY_LANGUAGE, read_document
 from adjudge.policy.loading.excuses import typed_excuses
-from adjudge.policy.loading.forms import Document
+from adjudge.policy.loading.forms import Document, ScorecardForm
 from adjudge.policy.loading.lists import read_lists
 from adjudge.policy.loading.lookups import read_lookups
 from adjudge.policy.loading.reader import Reader
@@ -159,12 +159,13 @@ def _typed(
         )
         for form in document.rules
     )
-    scorecard = _scorecard(reader, document, conditions, steps)
     written = (*thresholds, *rows, *rules)
-    excuses = typed_excuses(reader, document.excuses, conditions.guard, written, scorecard)
-    codes = {rule.reason for rule in written} | ({scorecard.reason} if scorecard is not None else set())
-    trees = (*variables.values(), *(rule.condition for rule in rules), *(excuse.condition for excuse in excuses))
-    used = _calls(trees, scorecard)
+    scorecards = {form.name: _scorecard(reader, form, conditions, steps) for form in document.scorecards}
+    excuses = typed_excuses(reader, document.excuses, conditions.guard, written, scorecards)
+    codes = {rule.reason for rule in written} | {card.reason for card in scorecards.values()}
+    trees = [*variables.values(), *(rule.condition for rule in rules), *(excuse.condition for excuse in excuses)]
+    trees += [row.condition for card in scorecards.values() for row in card.rows]
+    used = {node.function for node in walk(*trees) if isinstance(node, Call)}
     typed = TypedPolicy(
         name=document.name,
         policy_language=POLICY_LANGUAGE,
@@ -177,7 +178,7 @@ def _typed(
         texts=files.texts,
         variables=variables,
         rules=written,
-        scorecard=scorecard,
+        scorecards=scorecards,
         when_unknown=document.when_unknown,
         gather=cast(Literal["eager", "thrifty"], document.gather),
         explore=document.explore,
@@ -212,24 +213,19 @@ def _texts(typed: TypedPolicy) -> Iterator[str]:
         yield from text.values()
 
 
-def _scorecard(reader: Reader, document: Document, conditions: Conditions, steps: Collection[str]) -> Scorecard | None:
-    form = document.scorecard
-    if form is None:
-        return None
+def _scorecard(reader: Reader, form: ScorecardForm, conditions: Conditions, steps: Collection[str]) -> Scorecard:
     return Scorecard(
-        rows=tuple(Row(condition=conditions.guard(row.guard), points=row.points, span=row.span) for row in form.rows),
+        name=form.name,
+        rows=tuple(
+            Row(id=row.id, card=form.name, condition=conditions.guard(row.guard), points=row.points, span=row.span)
+            for row in form.rows
+        ),
         review=form.review,
         reject=form.reject,
         reason=form.reason,
         when_unknown=form.when_unknown,
         ask={outcome: asked(reader, names, steps) for outcome, names in form.ask.items()},
     )
-
-
-def _calls(conditions: Iterable[Node], scorecard: Scorecard | None) -> set[str]:
-    rows = scorecard.rows if scorecard is not None else ()
-    trees = [*conditions, *(row.condition for row in rows)]
-    return {node.function for node in walk(*trees) if isinstance(node, Call)}
 
 
 def _digest(text: str, texts: Mapping[str, str]) -> str:

@@ -7,14 +7,14 @@ masks.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from adjudge.model import OUTCOMES, Outcome, Verdict
 from adjudge.policy.slots import source_of
-from adjudge.policy.typed import Row, TypedPolicy
+from adjudge.policy.typed import SCORECARD, Scorecard, TypedPolicy
 
 MEMO_MAX = 8192
 """How many different verdicts are remembered."""
@@ -69,25 +69,35 @@ class _Doubts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Excused:
-    """What excuses take back: masks of rules, and whether of the scorecard's band of review.
+class _Rows:
+    """A scorecard with the places of its rows: that of the first, and a mask of all."""
 
-    rules, band: an excuse of it is true. doubted, doubted_band: none is true, and one is unknown.
+    card: Scorecard
+    first: int
+    mask: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Excused:
+    """What excuses take back: masks of rules, and names of scorecards of which they take back the band of review.
+
+    rules, cards: an excuse of it is true. doubted, doubted_cards: none is true, and one is unknown.
     """
 
     rules: int = 0
     doubted: int = 0
-    band: bool = False
-    doubted_band: bool = False
+    cards: frozenset[str] = frozenset()
+    doubted_cards: frozenset[str] = frozenset()
 
 
 _NOTHING = _Excused()
 
 
 @dataclass(frozen=True, slots=True)
-class _Card:
+class _Weighed:
     """What a scorecard comes to: severities, and the total's interval. reviews: whether its total may mean review."""
 
+    card: Scorecard
     outcome: int
     lower: int
     upper: int
@@ -104,7 +114,6 @@ class VerdictBuilder:
         slots: names of slots; a mask of unknown slots has their bits.
         reads: the slots that each rule reads, then each row, then each excuse.
         """
-        card = policy.scorecard
         rules = len(policy.rules)
         self.remembered: dict[object, Verdict] = {}
         self._ids = Labels([rule.id for rule in policy.rules])
@@ -112,8 +121,7 @@ class VerdictBuilder:
         self._rules = rules
         self._only_rules = (1 << rules) - 1
         self._rejecting = _mask(at for at, rule in enumerate(policy.rules) if rule.outcome is Outcome.REJECT)
-        self._card = card
-        self._rows: tuple[Row, ...] = card.rows if card is not None else ()
+        self._cards = tuple(_cards(policy))
         self._default = policy.when_unknown.severity
         self._slots = slots
         self._owners = [source_of(name) for name in slots]
@@ -123,22 +131,25 @@ class VerdictBuilder:
         self._worth = [policy.worth_of(name).severity for name in slots]
         self._readers = [_mask(at for at, read in enumerate(reads) if name in read) for name in slots]
         owns = [rule.when_unknown for rule in policy.rules]
-        owns += [card.when_unknown if card is not None else None] * len(self._rows)
+        owns += [card.when_unknown for card in policy.scorecards.values() for _ in card.rows]
         self._excuses = tuple(
-            (1 << at, _mask(n for n, rule in enumerate(policy.rules) if rule.id in excuse.covers), excuse.band)
-            for at, excuse in enumerate(policy.excuses, rules + len(self._rows))
+            (1 << at, _mask(n for n, rule in enumerate(policy.rules) if rule.id in excuse.covers), excuse.cards)
+            for at, excuse in enumerate(policy.excuses, len(owns))
         )
         self._asks = tuple(
             (
                 step,
                 _mask(at for at, rule in enumerate(policy.rules) if step in rule.ask),
-                {outcome.severity for outcome, asked in card.ask.items() if step in asked}
-                if card is not None
-                else set(),
+                {
+                    (card.name, outcome.severity)
+                    for card in policy.scorecards.values()
+                    for outcome, asked in card.ask.items()
+                    if step in asked
+                },
             )
             for step in policy.steps
         )
-        self._only_rows = (1 << rules + len(self._rows)) - 1 & ~self._only_rules
+        self._only_rows = (1 << len(owns)) - 1 & ~self._only_rules
         self._own = tuple(
             _mask(at for at, own in enumerate(owns) if own is not None and own.severity == severity)
             for severity in (PASS, REVIEW, REJECT)
@@ -163,16 +174,16 @@ class VerdictBuilder:
         counted = matched & ~excused.rules
         certain = counted & ~excused.doubted
         lower = self._worst(certain)
-        if not doubted and self._card is None:
+        if not doubted and not self._cards:
             deciding = certain & self._rejecting if lower == REJECT else certain
             return Verdict(
                 outcome=OUTCOMES[lower],
                 lower=OUTCOMES[lower],
                 upper=OUTCOMES[lower],
                 matched=self._ids.of(matched),
-                reasons=self._codes(deciding, card_decides=False) if lower else (),
+                reasons=self._codes(deciding) if lower else (),
                 excused=self._ids.of(matched & excused.rules),
-                ask=self._ask(deciding, ()) if lower and self._asks else (),
+                ask=self._ask(deciding) if lower and self._asks else (),
             )
         doubts = self._doubts(doubted, unknown)
         unresolved = doubted & self._only_rules
@@ -181,59 +192,63 @@ class VerdictBuilder:
         rejected = open_ & doubts.reject & self._rejecting
         reviewed = (open_ & (doubts.review | doubts.reject) & ~rejected) | (counted & excused.doubted)
         outcome = max(lower, REJECT if rejected else REVIEW if reviewed else PASS)
-        card = self._weigh(true, doubted, doubts, excused) if self._card is not None else None
-        if card is not None:
+        cards = [self._weigh(rows, true, doubted, doubts, excused) for rows in self._cards]
+        for card in cards:
             lower, upper, outcome = max(lower, card.lower), max(upper, card.upper), max(outcome, card.outcome)
         if outcome == lower:
             deciding = certain & self._rejecting if lower == REJECT else certain
-            card_decides = card is not None and card.lower == outcome
+            deciding_cards = [card for card in cards if card.lower == outcome]
         else:
             deciding = rejected if outcome == REJECT else reviewed
-            card_decides = card is not None and card.outcome == outcome
+            deciding_cards = [card for card in cards if card.outcome == outcome]
         waived = self._ids.of(self._waived(open_, doubts, outcome))
-        card_waived = card is not None and outcome < min(card.upper, self._default)
+        waived += tuple(one.card.label for one in cards if outcome < min(one.upper, self._default))
+        totals = {one.card.name: one.score for one in cards}
         return Verdict(
             outcome=OUTCOMES[outcome],
             lower=OUTCOMES[lower],
             upper=OUTCOMES[upper],
             matched=self._ids.of(matched),
             unresolved=self._ids.of(unresolved),
-            reasons=self._codes(deciding, card_decides=card_decides) if outcome else (),
-            missing=self._missing(self._hung_on(doubted, counted | open_, excused, card), unknown),
-            score=card.score if card is not None else None,
-            waived=(*waived, "scorecard") if card_waived else waived,
-            excused=self._names_excused(matched | unresolved, excused, card),
-            ask=self._ask(deciding, _bands(card) if card_decides else ()) if outcome and self._asks else (),
+            reasons=self._codes(deciding, deciding_cards) if outcome else (),
+            missing=self._missing(self._hung_on(doubted, counted | open_, excused, cards), unknown),
+            score=totals.pop(SCORECARD, None),
+            scores=totals,
+            waived=waived,
+            excused=self._names_excused(matched | unresolved, excused, cards),
+            ask=self._ask(deciding, deciding_cards) if outcome and self._asks else (),
         )
 
-    def _ask(self, deciding: int, bands: Collection[int]) -> tuple[str, ...]:
-        """Return the steps that what decided asks for. bands: severities of those of the scorecard that did."""
+    def _ask(self, deciding: int, cards: Sequence[_Weighed] = ()) -> tuple[str, ...]:
+        """Return the steps that the rules and scorecards which decided ask for."""
+        bands = {band for card in cards for band in _bands(card)}
         return tuple(step for step, rules, of in self._asks if rules & deciding or not of.isdisjoint(bands))
 
     def _excused(self, true: int, doubted: int) -> _Excused:
         """Return what excuses take back that are true, and what those may that are unknown."""
         rules = open_ = 0
-        band = open_band = False
-        for bit, covers, covers_band in self._excuses:
+        cards = open_cards = frozenset[str]()
+        for bit, covers, of in self._excuses:
             if true & bit:
-                rules, band = rules | covers, band or covers_band
+                rules, cards = rules | covers, cards | of
             elif doubted & bit:
-                open_, open_band = open_ | covers, open_band or covers_band
-        return _Excused(rules, open_ & ~rules, band, open_band and not band)
+                open_, open_cards = open_ | covers, open_cards | of
+        return _Excused(rules, open_ & ~rules, cards, open_cards - cards)
 
-    def _names_excused(self, speaking: int, excused: _Excused, card: _Card | None) -> tuple[str, ...]:
+    def _names_excused(self, speaking: int, excused: _Excused, cards: Sequence[_Weighed]) -> tuple[str, ...]:
         """Return what does not count for an excuse. speaking: the rules that are not false."""
         names = self._ids.of(speaking & excused.rules)
-        return (*names, "scorecard") if card is not None and card.reviews and excused.band else names
+        return names + tuple(one.card.label for one in cards if one.reviews and one.card.name in excused.cards)
 
-    def _hung_on(self, doubted: int, counting: int, excused: _Excused, card: _Card | None) -> int:
+    def _hung_on(self, doubted: int, counting: int, excused: _Excused, cards: Sequence[_Weighed]) -> int:
         """Return the doubted rules, rows and excuses on which something hangs. counting: rules that count, or may."""
         if not self._excuses:
             return doubted
         found = doubted & (counting | self._only_rows)
-        touched, is_band = counting & excused.doubted, card is not None and card.reviews and excused.doubted_band
-        for bit, covers, covers_band in self._excuses:
-            if doubted & bit and (covers & touched or (covers_band and is_band)):
+        touched = counting & excused.doubted
+        bands = excused.doubted_cards.intersection(one.card.name for one in cards if one.reviews)
+        for bit, covers, of in self._excuses:
+            if doubted & bit and (covers & touched or of & bands):
                 found |= bit
         return found
 
@@ -262,51 +277,31 @@ class VerdictBuilder:
         waived = unresolved & ~doubts.reject
         return waived & self._rejecting if outcome == REVIEW else waived & ~doubts.review | waived & self._rejecting
 
-    def _weigh(self, true: int, doubted: int, doubts: _Doubts, excused: _Excused) -> _Card:
-        """Add up the scorecard: its bands turn the interval of totals into one of outcomes.
+    @staticmethod
+    def _weigh(rows: _Rows, true: int, doubted: int, doubts: _Doubts, excused: _Excused) -> _Weighed:
+        """Add up a scorecard: its bands turn the interval of totals into one of outcomes.
 
         Where its band of review is excused, what lies in it is a pass; while that is in doubt, it is no longer certain.
         """
+        card = rows.card
         low = high = 0
-        for at, row in enumerate(self._rows, self._rules):
+        for at, row in enumerate(card.rows, rows.first):
             if true >> at & 1:
                 low, high = low + row.points, high + row.points
             elif doubted >> at & 1:
                 low, high = low + min(row.points, 0), high + max(row.points, 0)
-        lower, upper = self._band(low), self._band(high)
-        worth = PASS
-        if doubts.reject & self._only_rows:
-            worth = REJECT
-        elif doubts.review & self._only_rows:
-            worth = REVIEW
-        reviews = self._may_review(low, high)
-        if excused.band:
+        lower, upper = card.outcome_of(low).severity, card.outcome_of(high).severity
+        worth = REJECT if doubts.reject & rows.mask else REVIEW if doubts.review & rows.mask else PASS
+        if card.name in excused.cards:
             lower, upper = (REJECT if end == REJECT else PASS for end in (lower, upper))
         outcome = max(lower, min(upper, worth))
-        if excused.doubted_band and lower == REVIEW:
+        if card.name in excused.doubted_cards and lower == REVIEW:
             lower = PASS
-        return _Card(outcome, lower, upper, (low, high), reviews)
+        return _Weighed(card, outcome, lower, upper, (low, high), _may_review(card, low, high))
 
-    def _may_review(self, low: int, high: int) -> bool:
-        """Whether some total of an interval lies in the band of review."""
-        card = self._card
-        assert card is not None
-        if card.review is None:
-            return False
-        least = max(low, card.review)
-        return least <= high and (card.reject is None or least < card.reject)
-
-    def _band(self, total: int) -> int:
-        card = self._card
-        assert card is not None
-        if card.reject is not None and total >= card.reject:
-            return REJECT
-        return REVIEW if card.review is not None and total >= card.review else PASS
-
-    def _codes(self, deciding: int, *, card_decides: bool) -> tuple[str, ...]:
+    def _codes(self, deciding: int, cards: Sequence[_Weighed] = ()) -> tuple[str, ...]:
         codes = dict.fromkeys(self._reasons.of(deciding))
-        if card_decides and self._card is not None:
-            codes[self._card.reason] = None
+        codes |= dict.fromkeys(one.card.reason for one in cards)
         return tuple(codes)
 
     def _missing(self, doubted: int, unknown: int) -> tuple[str, ...]:
@@ -319,11 +314,26 @@ class VerdictBuilder:
         return owner if self._owned_slots[owner] & ~unknown == 0 else self._slots[slot]
 
 
-def _bands(card: _Card | None) -> Collection[int]:
-    """Return the bands of a scorecard that decides: the one that its total is in, or in doubt those it may reach."""
-    if card is None:
-        return ()
-    return (card.outcome,) if card.outcome == card.lower else range(card.lower + 1, card.upper + 1)
+def _may_review(card: Scorecard, low: int, high: int) -> bool:
+    """Whether some total of an interval lies in a scorecard's band of review."""
+    if card.review is None:
+        return False
+    least = max(low, card.review)
+    return least <= high and (card.reject is None or least < card.reject)
+
+
+def _bands(card: _Weighed) -> Iterator[tuple[str, int]]:
+    """Yield the bands of a scorecard that decides: the one that its total is in, or in doubt those it may reach."""
+    is_certain = card.outcome == card.lower
+    for severity in (card.outcome,) if is_certain else range(card.lower + 1, card.upper + 1):
+        yield card.card.name, severity
+
+
+def _cards(policy: TypedPolicy) -> Iterator[_Rows]:
+    first = len(policy.rules)
+    for card in policy.scorecards.values():
+        yield _Rows(card, first, ((1 << len(card.rows)) - 1) << first)
+        first += len(card.rows)
 
 
 def with_problems(verdict: Verdict, problems: Sequence[tuple[str, str]]) -> Verdict:

@@ -18,9 +18,20 @@ from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode
 from adjudge.source import Joined, Source, Span, Text, join
 
-MERGED = ("inputs", "signals", "lists", "lookup", "variables", "thresholds", "tables", "reasons", "calibration")
+MERGED = (
+    "inputs",
+    "signals",
+    "lists",
+    "lookup",
+    "variables",
+    "thresholds",
+    "tables",
+    "scorecards",
+    "reasons",
+    "calibration",
+)
 """Sections that are put together by name."""
-FRAGMENT_KEYS = ("policy_language", "fragment", "description", *MERGED, "rules")
+FRAGMENT_KEYS = ("policy_language", "fragment", "description", *MERGED, "rules", "scorecard")
 FRAGMENTS_MAX = 50
 WITH_FILES = ("tables", "lookup")
 """Sections whose entries may name a table's file."""
@@ -113,13 +124,16 @@ def _merged(reader: Reader, root: Mapping, fragments: list[Mapping]) -> Mapping:
     for tree in fragments:
         for key, node in tree.entries:
             name = key.text.value
-            if name not in (*MERGED, "rules") or (isinstance(node, Scalar) and node.value is None):
+            if name not in (*MERGED, "rules", "scorecard") or (isinstance(node, Scalar) and node.value is None):
                 continue
             if name not in entries:
                 entries[name] = (key, node)
                 continue
             own_key, own = entries[name]
-            if isinstance(own, Mapping) and isinstance(node, Mapping):
+            if name == "scorecard":
+                hint = "give each a name under `scorecards`"
+                reader.blame("name-duplicate", "`scorecard` is declared in two files", key.span, hint)
+            elif isinstance(own, Mapping) and isinstance(node, Mapping):
                 entries[name] = own_key, _both(reader, own, node)
             elif isinstance(own, yaml.Sequence) and isinstance(node, yaml.Sequence):
                 entries[name] = own_key, replace(own, items=(*own.items, *node.items))
