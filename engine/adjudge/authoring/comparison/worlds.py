@@ -13,6 +13,7 @@ from adjudge.authoring.proofs.world import (
     NO_LIST,
     Input,
     coded_texts,
+    declare_now,
     fields_of,
     input_of,
     is_value,
@@ -84,7 +85,7 @@ def shared_worlds(old: Policy, new: Policy) -> SharedWorlds:
                 alike = conj(implies(left, _are_left_out(slot, common, apart, before, after)), disj(left, alike))
             common.constraints.append(alike)
     given = {ways[novel]: _declare_novel(common, apart, slot, novel) for slot, novel in vocabularies.items()}
-    common.declare({NOW: old.typed.slots[NOW]})
+    declare_now(common, old.typed.slots[NOW])
     apart.slots[NOW] = common.slots[NOW]
     common.constraints += [*novel_readings(common, old.typed.parts), *novel_readings(apart, new.typed.parts)]
     return SharedWorlds(old=common, new=apart, notes=tuple(notes), novel=given, left_out=left_out, lists=tuple(lists))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any
+
+import z3
 
 from adjudge.expr.nodes import Binary, ListLiteral, Literal, Name, Node, children, list_of
 from adjudge.expr.smt.lengths import is_length
@@ -51,10 +53,19 @@ def world_of(*policies: Policy, name: str = "") -> tuple[World, Translator]:
         typed = policy.typed
         world.declare({slot: field for slot, (_, field) in fields_of(typed).items() if slot not in world.slots})
         if NOW not in world.slots:
-            world.declare({NOW: typed.slots[NOW]})
+            declare_now(world, typed.slots[NOW])
     parts = {name: slot for policy in reversed(policies) for name, slot in policy.typed.parts.items()}
     world.constraints += novel_readings(world, parts)
     return world, translator_of(policies[0], world)
+
+
+def declare_now(world: World, declared: Field) -> None:
+    """Add the clock. It shows no time within two days of the calendar's ends, where a zone may have none."""
+    world.declare({NOW: declared})
+    now = world.slots[NOW]
+    assert isinstance(now, Number)
+    first, last = (as_number(datetime(*day, tzinfo=UTC)) for day in ((1, 1, 3), (9999, 12, 29)))
+    world.constraints.append(z3.And(now.value >= first, now.value <= last))
 
 
 def novel_readings(world: World, parts: Mapping[str, Slot]) -> list[Prop]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
+from math import copysign, isfinite
 from typing import Any
 
 import z3
@@ -34,6 +37,16 @@ ROUNDING = Fraction(1, 2**53)
 DAY = 86_400 * 10**6
 """Microseconds."""
 SMALLEST = Fraction(1, 2**1074)
+LEAVES_MAX = 64
+"""A result of constants is looked up for at most so many pairs."""
+OPERATIONS: Mapping[str, Callable[[float, float], float]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
+ROUNDED_MAX = 12
+"""A rounded result is put in order with so many earlier ones, the product of a larger value among them."""
 
 
 def negative(operand: Term) -> Term:
@@ -101,11 +114,13 @@ def toward_zero(a: Any, b: Any) -> Any:
     return z3.If((a >= 0) == (b >= 0), magnitude, -magnitude)
 
 
-def doubles(world: World, operator: str, left: Number, right: Number, known: Prop) -> Term:
+def doubles(world: World, sign: str, left: Number, right: Number, known: Prop) -> Term:
     """Return a result that lies as near to the exact one as rounding brings it."""
     a, b = left.value, right.value
     odd = disj(left.odd, right.odd)
-    match operator:
+    if odd is False and (answer := tabled(sign, a, b)) is not None:
+        return Number(known, answer, is_double=True)
+    match sign:
         case "+":
             exact: Any = a + b
         case "-":
@@ -118,6 +133,50 @@ def doubles(world: World, operator: str, left: Number, right: Number, known: Pro
     return rounded(world, exact, known, odd)
 
 
+def tabled(sign: str, a: Any, b: Any) -> Any | None:
+    """Return the result of two values of which each is one of a few constants: computed as it will be, none is rounded.
+
+    None where they are not, or a result is no plain number.
+    """
+    pairs = (leaves(a), leaves(b))
+    if None in pairs or len(pairs[0] or ()) * len(pairs[1] or ()) > LEAVES_MAX:
+        return None
+    try:
+        results = {(x, y): OPERATIONS[sign](float(x), float(y)) for x in pairs[0] or () for y in pairs[1] or ()}
+    except (ZeroDivisionError, OverflowError):
+        return None
+    if not all(isfinite(result) and (result or copysign(1, result) > 0) for result in results.values()):
+        return None  # a negative zero is none to the solver
+
+    def chosen(one: Any, other: Any) -> Any:
+        if z3.is_rational_value(one) and z3.is_rational_value(other):
+            return z3.RealVal(Fraction(results[one.as_fraction(), other.as_fraction()]))
+        split = one if not z3.is_rational_value(one) else other
+        condition, yes, no = split.children()
+        if split is one:
+            return z3.If(condition, chosen(yes, other), chosen(no, other))
+        return z3.If(condition, chosen(one, yes), chosen(one, no))
+
+    return chosen(a, b)
+
+
+def leaves(value: Any) -> set[Fraction] | None:
+    """Return the constants of which a value is one, by whatever decides; None where it is anything else."""
+    found: set[Fraction] = set()
+    left = [value]
+    while left:
+        one = left.pop()
+        if z3.is_rational_value(one):
+            found.add(one.as_fraction())
+        elif z3.is_app_of(one, z3.Z3_OP_ITE):
+            left += one.children()[1:]
+        else:
+            return None
+        if len(found) + len(left) > LEAVES_MAX:
+            return None
+    return found
+
+
 def rounded(world: World, exact: Any, known: Prop, odd: Prop) -> Number:
     """Return a double next to an exact value; odd where that may be beyond the largest one."""
     value = z3.Real(world.fresh("rounded"))
@@ -127,6 +186,11 @@ def rounded(world: World, exact: Any, known: Prop, odd: Prop) -> Number:
     world.constraints.append(z3.Or(large, z3.And(value - exact <= error, exact - value <= error)))
     # what is 0, or exactly on the way there, keeps its sign
     world.constraints.append(z3.And(z3.Implies(exact >= 0, value >= 0), z3.Implies(exact <= 0, value <= 0)))
+    for other, its in world.rounded[-ROUNDED_MAX:]:  # rounding keeps the order
+        world.constraints.append(
+            z3.And(z3.Implies(exact <= other, value <= its), z3.Implies(exact >= other, value >= its))
+        )
+    world.rounded.append((exact, value))
     return Number(known, value, is_double=True, odd=disj(odd, large))
 
 

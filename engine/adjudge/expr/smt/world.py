@@ -84,6 +84,8 @@ class World:
     constraints: list[Prop] = field(default_factory=list)
     unsaid: dict[str, str] = field(default_factory=dict)
     numbers: Iterator[int] = field(default_factory=count)
+    rounded: list[tuple[Any, Any]] = field(default_factory=list)
+    """Exact results of doubles, each with what it is rounded to."""
 
     def __post_init__(self) -> None:
         self.codes.constraints = self.constraints
