@@ -12,12 +12,13 @@ from types import TracebackType
 
 from msgspec import structs
 
-from adjudge.audit.annotations import check_by, label_body
+from adjudge.audit.annotations import LabelBody, check_by, label_body
 from adjudge.audit.calls import OpenCalls
 from adjudge.audit.trail import AuditTrail
 from adjudge.decision.conclude import conclude, without_personal
 from adjudge.decision.home import Home
 from adjudge.decision.observers import Observers
+from adjudge.decision.person import drawn
 from adjudge.decision.prepared import PreparedRequest, answered_before, as_taken, is_answer, prepare, supplied_signals
 from adjudge.decision.single_flight import SingleFlight, conflict
 from adjudge.errors import NAME_SHOWN, EngineError, RequestError, SetupError, did_you_mean
@@ -43,6 +44,18 @@ DEADLINE_S = 15.0
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+def by_scene(policies: Sequence[Policy]) -> Mapping[str, Policy]:
+    """Return the policies by the scenes that they answer. Raises SetupError where two answer one."""
+    found: dict[str, Policy] = {}
+    for policy in policies:
+        for scene in policy.typed.scenes:
+            if scene in found:
+                both = f"`{found[scene].name}` and `{policy.name}`"
+                raise SetupError(f"{both} both have the scene `{scene}`: write it under `scenes:` of one of them")
+            found[scene] = policy
+    return found
 
 
 def in_utc(clock: Callable[[], datetime]) -> Callable[[], datetime]:
@@ -83,9 +96,9 @@ class Engine:
         allowed: what policies may have providers use; a signal that would use more is not asked, and says so.
         store: recalls decisions; unless given, `memory` does, for a day, and is warmed from the trail.
         clock: an aware time, read once for each decision. journal: what `trail` was called before.
-        Raises SetupError for policies of the same name, or none, and for limits of a provider that is not there;
-        PluginError where the registry lacks a provider; AuditUnavailable and AuditBroken where the trail cannot be
-        read.
+        Raises SetupError for policies of the same name or scene, or none, and for limits of a provider that is not
+        there; PluginError where the registry lacks a provider; AuditUnavailable and AuditBroken where the trail cannot
+        be read.
         """
         if journal is not None:
             warn_of_old_name("Engine(journal=…)", "Engine(trail=…)", stacklevel=2)
@@ -95,6 +108,7 @@ class Engine:
         self.policies: Mapping[str, Policy] = {policy.name: policy for policy in policies}
         if not policies or len(self.policies) < len(policies):
             raise SetupError("an engine needs policies, each with its own name")
+        self._by_scene = by_scene(policies)
         for policy in policies:
             _ = policy.evaluate  # compiles it now, so that no request waits for that
         self.registry = registry
@@ -188,7 +202,8 @@ class Engine:
             known = await gather(sources.plan, sources.open(), asking, known=known, evaluate=evaluate)
         verdict = evaluate(known)
         took_ms = (perf_counter_ns() - started) // 1000 / 1000
-        decision = conclude(prepared, known, verdict, now, earlier, decision_id, took_ms, self._trail.notes)
+        sampled = drawn(policy.typed, verdict, prepared.request.merchant_biz_id, self._trail.key)
+        decision = conclude(prepared, known, verdict, now, earlier, decision_id, took_ms, self._trail.notes, sampled)
         await self._trail.record(decision, prepared.request, prepared.inputs, policy)
         self._calls.decided(prepared.key)
         self._store.keep(decision)
@@ -208,6 +223,7 @@ class Engine:
     ) -> None:
         """Record what was later found out about a decision: `fraud` or `genuine`, who says so, and since which day.
 
+        A reject that a person has to confirm is final once its label says `fraud`.
         found_on: today in UTC unless given. by: who records it: a person, or a key's name.
         Raises RequestError, AuditUnavailable and AuditBroken.
         """
@@ -215,7 +231,13 @@ class Engine:
             body = label_body(decision_id, merchant_biz_id, label, source=source, by=by, found_on=found_on, note=note)
         except ValueError as error:
             raise RequestError(str(error), where="label") from None
-        await self._home.run(lambda: self._trail.record_label(body))
+        await self._home.run(lambda: self._label(body))
+
+    async def _label(self, body: LabelBody) -> None:
+        await self._trail.record_label(body)
+        kept = self._store.get(body.merchant_biz_id)
+        if kept is not None and not kept.final and kept.decision_id == body.decision_id and body.confirms:
+            self._store.put(structs.replace(kept, final=True))
 
     async def erase(self, merchant_biz_id: str, *, reason: str = "", by: str = "engine") -> int:
         """Erase the personal values of a MerchantBizId, in memory and on disk, and return how many the vault held.
@@ -247,9 +269,13 @@ class Engine:
 
     def _policy(self, request: Request) -> Policy:
         if request.policy is None:
-            if len(self.policies) == 1:
-                return next(iter(self.policies.values()))
-            raise RequestError(f"name one of {', '.join(self.policies)}", where="policy")
+            if (chosen := self._by_scene.get(request.scene_code)) is not None:
+                return chosen
+            only = next(iter(self.policies.values())) if len(self.policies) == 1 else None
+            if only is not None and not only.typed.scenes:
+                return only
+            way = f"name one of {', '.join(self.policies)} as `policy`, or write the scene under `scenes:` of one"
+            raise RequestError(f"no policy answers the scene `{request.scene_code}`", where="policy", hint=way)
         policy = self.policies.get(request.policy)
         if policy is None:
             said = request.policy[:NAME_SHOWN]

@@ -28,7 +28,7 @@ ATTEMPTS_MAX = 1_000_000
 
 _MERCHANT_BIZ_ID = re.compile(r"[0-9A-Za-z]{32}", re.ASCII)
 _APPLICATION_ID = re.compile(r"[!-~]{1,128}", re.ASCII)
-_SCENE_CODE = re.compile(r"[0-9A-Za-z_]{1,10}", re.ASCII)
+SCENE_CODE = re.compile(r"[0-9A-Za-z_]{1,10}", re.ASCII)
 
 
 class Outcome(StrEnum):
@@ -183,7 +183,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not isinstance(self.merchant_biz_id, str) or not _MERCHANT_BIZ_ID.fullmatch(self.merchant_biz_id):
             raise RequestError("must be 32 letters or digits", where="merchant_biz_id")
-        if not isinstance(self.scene_code, str) or not _SCENE_CODE.fullmatch(self.scene_code):
+        if not isinstance(self.scene_code, str) or not SCENE_CODE.fullmatch(self.scene_code):
             raise RequestError("must be 1 to 10 letters, digits or _", where="scene_code")
         if self.face is not None and not isinstance(self.face, Face):
             raise RequestError("must be a Face, such as Face.from_file(…)", where="face")
@@ -304,6 +304,18 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return self.reasons if self.outcome > self.lower else ()
 
 
+class Sampled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """That a decision was drawn for a person to look at, although the policy's verdict is softer.
+
+    then: what the decision is, in place of the verdict's outcome. reason: the policy's code for it. share: of such
+    verdicts that are drawn, 0 to 1.
+    """
+
+    then: Outcome
+    reason: str
+    share: float
+
+
 DecisionStatus = Literal["fresh", "duplicate", "supersedes"]
 
 
@@ -319,6 +331,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     notes: what a person should know, such as a waiver used or a field that was refused.
     problems: inputs with a value that no log can hold, such as an int past 64 bits: (name, what was wrong). They are
     unknown, and so none of the verdict's own problems.
+    sampled: where it was drawn for a person to look at; the verdict is what it would be otherwise.
+    final: False while a person has to confirm it, as the policy says of some rejects; a label `fraud` confirms.
     """
 
     decision_id: str
@@ -337,11 +351,13 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     capture_reason: str | None = None
     notes: tuple[str, ...] = ()
     problems: tuple[tuple[str, str], ...] = ()
+    sampled: Sampled | None = None
+    final: bool = True
 
     @property
     def outcome(self) -> Outcome:
-        """What is to happen."""
-        return self.verdict.outcome
+        """What is to happen: the verdict's outcome, unless the decision was drawn for a person to look at."""
+        return self.verdict.outcome if self.sampled is None else self.sampled.then
 
     @property
     def complete(self) -> bool:

@@ -31,6 +31,11 @@ class LabelBody(msgspec.Struct, frozen=True, omit_defaults=True):
     note: str = ""
     by: str = ""
 
+    @property
+    def confirms(self) -> bool:
+        """Whether it confirms a reject that a person has to confirm."""
+        return self.label == "fraud"
+
 
 class ErasureBody(msgspec.Struct, frozen=True, omit_defaults=True):
     """A subject whose personal values were erased.

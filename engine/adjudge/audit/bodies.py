@@ -11,7 +11,7 @@ import msgspec
 from msgspec import structs
 
 from adjudge.audit.media import jpeg_size
-from adjudge.model import Decision, DecisionStatus, Face, Request, Signal, Verdict
+from adjudge.model import Decision, DecisionStatus, Face, Outcome, Request, Sampled, Signal, Verdict
 from adjudge.plugin import Provider
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import novel_name
@@ -65,6 +65,13 @@ class DecisionBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     problems: tuple[tuple[str, str], ...] = ()
     application_id: str | None = None
     attempts: int | None = None
+    sampled: Sampled | None = None
+    final: bool = True
+
+    @property
+    def outcome(self) -> Outcome:
+        """What was to happen: the verdict's outcome, unless the decision was drawn for a person to look at."""
+        return self.verdict.outcome if self.sampled is None else self.sampled.then
 
 
 class PolicyBody(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -182,6 +189,8 @@ class Recorder:
             problems=decision.problems,
             application_id=request.application_id,
             attempts=request.attempts,
+            sampled=decision.sampled,
+            final=decision.final,
         )
 
     def signal(self, signal: Signal, sealed: Sealed) -> Signal:
@@ -241,6 +250,8 @@ def restore_decision(body: DecisionBody, reveal: Reveal) -> Decision:
         capture_reason=body.capture_reason,
         notes=body.notes,
         problems=body.problems,
+        sampled=body.sampled,
+        final=body.final,
     )
 
 

@@ -213,8 +213,8 @@ class AuditTrail:
                         raise
                     _events.exception("sink_failed", sink=type(sink).__name__)
 
-    def recent(self) -> Iterator[CallBody | DecisionBody]:
-        """Yield the calls and decisions at the end of the log, in its order.
+    def recent(self) -> Iterator[CallBody | DecisionBody | LabelBody]:
+        """Yield the calls, decisions and labels at the end of the log, in its order.
 
         Raises AuditBroken, and AuditUnavailable where the log cannot be read.
         """
@@ -226,7 +226,7 @@ class AuditTrail:
                 break  # it came after the log had been looked at
             last = record.hash
             body = body_of(self.log.directory, record)
-            if isinstance(body, CallBody | DecisionBody):
+            if isinstance(body, CallBody | DecisionBody | LabelBody):
                 yield body
         if seq and last != self.log.hash:
             raise AuditBroken(f"{self.log.directory}: record {seq} is not the one that was found at the start")

@@ -33,6 +33,7 @@ _META: Mapping[str, tuple[pa.DataType, Callable[[DecisionBody], object]]] = {
     "scene_code": (_TEXT, attrgetter("scene_code")),
     "application_id": (_TEXT, attrgetter("application_id")),
     "attempts": (pa.int64(), attrgetter("attempts")),
+    "sampled_share": (pa.float64(), lambda body: body.sampled and body.sampled.share),
     "at": (_TIME, attrgetter("at")),
     "policy": (_TEXT, attrgetter("policy")),
     "policy_digest": (_TEXT, attrgetter("policy_digest")),

@@ -64,6 +64,12 @@ def decision_text(decision: Decision) -> str:
     """Return a decision as a person reads it."""
     lines = [f"{decision.outcome.value.upper()}  {decision.merchant_biz_id}", *verdict_lines(decision.verdict)]
     lines += [_row("signal", _signal_text(signal)) for signal in decision.signals.values()]
+    lines += [_row("final", "not yet: a person must confirm it")] if not decision.final else []
+    lines += (
+        [_row("sampled", f"{decision.sampled.reason}: otherwise {decision.verdict.outcome}")]
+        if decision.sampled
+        else []
+    )
     if decision.cost:
         lines.append(_row("cost", ", ".join(f"{amount} {currency}" for currency, amount in decision.cost.items())))
     if decision.capture_again:

@@ -8,8 +8,9 @@ from decimal import Decimal
 
 from msgspec import structs
 
+from adjudge.decision.person import needs_person
 from adjudge.decision.prepared import PreparedRequest
-from adjudge.model import Decision, DecisionStatus, Outcome, Signal, SignalStatus, Verdict
+from adjudge.model import Decision, DecisionStatus, Outcome, Sampled, Signal, SignalStatus, Verdict
 from adjudge.policy.slots import novel_name
 from adjudge.policy.typed import SignalDeclaration
 
@@ -23,11 +24,14 @@ def conclude(
     decision_id: str,
     took_ms: float,
     notes: tuple[str, ...],
+    sampled: Sampled | None,
 ) -> Decision:
     """Return the decision on a request.
 
     earlier: the decision that it supersedes, if there is one. took_ms: milliseconds so far. notes: to begin with.
+    sampled: that it was drawn for a person to look at.
     """
+    typed = prepared.policy.typed
     again = verdict.outcome is not Outcome.PASS
     status: DecisionStatus = "fresh" if earlier is None else "supersedes"
     cost: dict[str, Decimal] = {}
@@ -46,6 +50,8 @@ def conclude(
     ]
     said += [f"the doubt about `{rule}` was waived by the policy" for rule in verdict.waived]
     said += [f"`{rule}` does not count: the policy excuses it" for rule in verdict.excused]
+    if sampled is not None:
+        said.append(f"drawn for a person to look at: {sampled.reason}, {100 * sampled.share:g}% of what passes")
     return Decision(
         decision_id=decision_id,
         merchant_biz_id=prepared.request.merchant_biz_id,
@@ -63,6 +69,8 @@ def conclude(
         duration_ms=took_ms,
         notes=(*notes, *said),
         problems=prepared.problems,
+        sampled=sampled,
+        final=not (typed.confirms and needs_person(typed, verdict)),
     )
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from msgspec import structs
+
+from adjudge.audit.annotations import LabelBody
 from adjudge.audit.calls import CallBody, OpenCalls
 from adjudge.audit.trail import AuditTrail
 from adjudge.ledger.memory import MemoryStore
@@ -18,6 +21,12 @@ def warm(trail: AuditTrail, store: MemoryStore | None, calls: OpenCalls, now: da
     for body in trail.recent():
         if isinstance(body, CallBody):
             calls.add(body)
+            continue
+        if isinstance(body, LabelBody):
+            kept = store.get(body.merchant_biz_id) if store is not None and body.confirms else None
+            if store is not None and kept is not None and kept.decision_id == body.decision_id and not kept.final:
+                age_s = max(0.0, (now - kept.decided_at).total_seconds())
+                store.put(structs.replace(kept, final=True), age_s=age_s)
             continue
         calls.decided(body.merchant_biz_id, body.fingerprint)
         age_s = max(0.0, (now - body.at).total_seconds())

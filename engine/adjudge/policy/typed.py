@@ -49,7 +49,7 @@ class Rule:
     message: what to tell a reviewer, by locale (`en`, `pt-BR`; `""` where the policy names none); `{country}` in it
     stands for the value of a field.
     starts, ends: when the rule is in force, `starts <= now < ends`, aware; None where it always was or will be.
-    ask: names of the steps that it asks for where it decides.
+    ask: names of the steps that it asks for where it decides. confirm: whether a person has to confirm its reject.
     """
 
     id: str
@@ -64,7 +64,18 @@ class Rule:
     starts: datetime | None = None
     ends: datetime | None = None
     ask: tuple[str, ...] = ()
+    confirm: bool = False
     span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """How many verdicts of an outcome a person looks at, drawn at random. share: 0 to 1. then: what they become."""
+
+    share: float
+    of: Outcome
+    then: Outcome
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +154,7 @@ class Row:
 class Scorecard:
     """Rows of points and the totals from which review and reject begin; None where a band is not used.
 
-    ask: names of the steps that each band asks for where it decides.
+    ask: names of the steps that each band asks for where it decides. confirm: as for a rule, of the band of reject.
     """
 
     name: str = SCORECARD
@@ -153,6 +164,7 @@ class Scorecard:
     reason: str = "SCORECARD"
     when_unknown: Outcome | None = None
     ask: Mapping[Outcome, tuple[str, ...]] = field(default_factory=dict)
+    confirm: bool = False
 
     @property
     def label(self) -> str:
@@ -206,6 +218,8 @@ class TypedPolicy:
     excuses: what takes back reviews, in the order of the document.
     of_request: the inputs that nobody declared, for they are parts of a request, such as `attempts`.
     steps: what rules and bands can ask for, by name, in the order of the document.
+    scenes: codes of the scenes whose requests it answers where they name no policy.
+    sample: what is drawn for a person to look at, after the verdict.
     """
 
     name: str
@@ -230,6 +244,8 @@ class TypedPolicy:
     excuses: tuple[Excuse, ...] = ()
     steps: Mapping[str, Step] = field(default_factory=dict)
     of_request: frozenset[str] = frozenset()
+    scenes: tuple[str, ...] = ()
+    sample: Sample | None = None
 
     @cached_property
     def conditions(self) -> tuple[Node, ...]:
@@ -246,6 +262,11 @@ class TypedPolicy:
     def constants(self) -> Mapping[str, tuple[str, ...]]:
         """The lists, by the full names that conditions have for them."""
         return {list_name(name): values for name, values in self.lists.items()}
+
+    @cached_property
+    def confirms(self) -> bool:
+        """Whether some reject has to be confirmed by a person."""
+        return any(rule.confirm for rule in self.rules) or any(card.confirm for card in self.scorecards.values())
 
     @cached_property
     def reads(self) -> Reads:

@@ -95,6 +95,7 @@ TAKEN = [
     "calibration_day",
     "calibration_length",
     "condition_empty",
+    "confirm_a_review",
     "excuse_of_a_reject",
     "field_absent_of_item",
     "field_absent_without_keys",

@@ -58,12 +58,15 @@ def _changes(old: TypedPolicy, new: TypedPolicy) -> Iterator[Change]:
 def _said(rule: Rule) -> str:
     doubt = f", in doubt {rule.when_unknown}" if rule.when_unknown is not None else ""
     asks = f", asks for {', '.join(rule.ask)}" if rule.ask else ""
-    return f"{rule.outcome} when {unparse(rule.condition)}{doubt}, {rule.reason}{asks}"
+    confirm = ", confirmed by a person" if rule.confirm else ""
+    return f"{rule.outcome} when {unparse(rule.condition)}{doubt}, {rule.reason}{asks}{confirm}"
 
 
 def _parts(old: TypedPolicy, new: TypedPolicy) -> Iterator[tuple[str, str | None, str | None]]:
     yield "when_unknown", str(old.when_unknown), str(new.when_unknown)
     yield "gather", old.gather, new.gather
+    yield "scenes", ", ".join(old.scenes) or None, ", ".join(new.scenes) or None
+    yield "sample", _sample(old), _sample(new)
     yield "explore", f"{old.explore:.2%}", f"{new.explore:.2%}"
     yield "steps", ", ".join(old.steps) or None, ", ".join(new.steps) or None
     for name in dict.fromkeys([*new.scorecards, *old.scorecards]):
@@ -123,6 +126,7 @@ def _scorecard(name: str, old: Scorecard | None, new: Scorecard | None) -> Itera
     yield f"{head} when_unknown", old.when_unknown, new.when_unknown
     for outcome in (Outcome.REVIEW, Outcome.REJECT):
         yield f"{head} band {outcome} asks for", _asked(old, outcome), _asked(new, outcome)
+    yield f"{head} confirm", "person" if old.confirm else None, "person" if new.confirm else None
     yield f"{head} reason", old.reason, new.reason
 
 
@@ -141,6 +145,11 @@ def _card(card: Scorecard | None) -> str | None:
     doubt = f", in doubt {card.when_unknown}" if card.when_unknown is not None else ""
     bands = [f"{name} {band}" for name, band in (("review", card.review), ("reject", card.reject)) if band is not None]
     return f"{rows}; {', '.join(bands)}{doubt}, {card.reason}"
+
+
+def _sample(policy: TypedPolicy) -> str | None:
+    sample = policy.sample
+    return f"{sample.share:.2%} of {sample.of} to {sample.then}, {sample.reason}" if sample is not None else None
 
 
 def _excuse(excuse: Excuse, policy: TypedPolicy) -> str:

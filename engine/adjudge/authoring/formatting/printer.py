@@ -11,6 +11,7 @@ from adjudge.authoring.formatting.comments import Comment, comments, entries
 from adjudge.authoring.formatting.scalars import condition_text, raw_lines
 from adjudge.authoring.policy_tests.cases import CASE_KEYS
 from adjudge.authoring.policy_tests.cases import KEYS as TEST_KEYS
+from adjudge.policy.loading.choosing import SAMPLE_KEYS
 from adjudge.policy.loading.document import KEYS, ROW_KEYS, RULE_KEYS, SCORECARD_KEYS
 from adjudge.policy.loading.excuses import KEYS as EXCUSE_KEYS
 from adjudge.policy.loading.lookups import LOOKUP_KEYS
@@ -32,6 +33,7 @@ _ORDERS: dict[Path, Sequence[str]] = {
     ("scorecards", "*", "points", "*"): ROW_KEYS,
     ("tables", "*"): TABLE_KEYS,
     ("lookup", "*"): LOOKUP_KEYS,
+    ("sample",): SAMPLE_KEYS,
     ("excuse",): EXCUSE_KEYS,
     ("excuse", "*"): EXCUSE_KEYS,
     ("tests", "*"): CASE_KEYS,

@@ -35,6 +35,7 @@ _OBJECT_AT: Mapping[tuple[str, ...], str] = {
     ("scorecard", "bands", "review"): "band",
     ("scorecard", "bands", "reject"): "band",
     ("excuse",): "excuse",
+    ("sample",): "sample",
     ("tests",): "test",
 }
 _OBJECT_BELOW: Mapping[str, str] = {
@@ -54,6 +55,7 @@ _OUTCOMES: Mapping[str, tuple[str, ...]] = {
     "gather": ("eager", "thrifty"),
     "when_billing_unknown": ("unknown", "ask_again"),
     "riskier": ("higher", "lower"),
+    "confirm": ("person",),
     "type": tuple(FIELD_FORMS),
 }
 

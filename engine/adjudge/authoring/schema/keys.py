@@ -15,6 +15,13 @@ TEXTS: Mapping[str, Any] = {
 }
 REASON: Mapping[str, Any] = {"type": "string", "pattern": "^[A-Z][A-Z0-9_]{0,99}$"}
 STEPS: Mapping[str, Any] = {"type": "array", "items": TEXT, "minItems": 1}
+SHARE: Mapping[str, Any] = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 1},
+        {"type": "string", "pattern": "^\\d+(\\.\\d+)? ?%$"},
+    ]
+}
+CONFIRM: Mapping[str, Any] = {"const": "person"}
 DURATION: Mapping[str, Any] = {"type": "string"}
 MOMENT: Mapping[str, Any] = {"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}"}
 
@@ -50,6 +57,12 @@ POLICY: Mapping[str, Key] = {
         needed=True,
     ),
     "description": Key(said="text", schema=TEXT, meaning="for people", example="Selfie step"),
+    "scenes": Key(
+        said="scene codes",
+        schema={"type": "array", "items": {"type": "string", "pattern": "^[0-9A-Za-z_]{1,10}$"}, "minItems": 1},
+        meaning="whose requests it answers where they name no policy",
+        example="[onboard001]",
+    ),
     "include": Key(
         said="paths",
         schema={"type": "array", "items": TEXT, "uniqueItems": True, "maxItems": 50},
@@ -97,14 +110,15 @@ POLICY: Mapping[str, Key] = {
     ),
     "explore": Key(
         said="share",
-        schema={
-            "anyOf": [
-                {"type": "number", "minimum": 0, "maximum": 1},
-                {"type": "string", "pattern": "^\\d+(\\.\\d+)? ?%$"},
-            ]
-        },
+        schema=SHARE,
         meaning="how many requests ask for every signal even if it is not needed",
         example="2%",
+    ),
+    "sample": Key(
+        said="mapping",
+        schema=_ref("sample"),
+        meaning="a random share of passes that a person looks at",
+        example="{share: 2%, of: pass, then: review, reason: QA}",
     ),
     "thresholds": Key(
         said="by field",
@@ -199,6 +213,12 @@ RULE: Mapping[str, Key] = {
         schema=STEPS,
         meaning="what to ask for next, where the rule decides; never changes the outcome",
         example="[document]",
+    ),
+    "confirm": Key(
+        said="`person`",
+        schema=CONFIRM,
+        meaning="of a reject: it is final once a person has confirmed it",
+        example="person",
     ),
     "tags": Key(
         said="names",
@@ -296,6 +316,14 @@ BANDS: Mapping[str, Key] = {
 BAND: Mapping[str, Key] = {
     "at": Key(said="integer", schema={"type": "integer"}, meaning="the total", example="40", needed=True),
     "ask": Key(said="steps", schema=STEPS, meaning="as for a rule", example="[document]"),
+    "confirm": Key(said="`person`", schema=CONFIRM, meaning="as for a rule", example="person"),
+}
+
+SAMPLE: Mapping[str, Key] = {
+    "share": Key(said="share", schema=SHARE, meaning="how many are drawn", example="2%", needed=True),
+    "of": Key(said="`pass`", schema={"const": "pass"}, meaning="of which verdicts", example="pass"),
+    "then": Key(said="`review`", schema={"const": "review"}, meaning="what they become", example="review"),
+    "reason": Key(said="code", schema=REASON, meaning="`SAMPLED` by default", example="QA"),
 }
 
 EXCUSE: Mapping[str, Key] = {
@@ -485,6 +513,7 @@ OBJECTS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
     "bands": ("The bands", BANDS),
     "band": ("A band, under `bands`", BAND),
     "excuse": ("An excuse, under `excuse`", EXCUSE),
+    "sample": ("The sample", SAMPLE),
     "reason": ("A reason, under `reasons`", REASON_KEYS),
     "calibration": ("A calibration, under `calibration`", CALIBRATION),
     "list": ("A list, under `lists`; or `[a, b]`", LIST),

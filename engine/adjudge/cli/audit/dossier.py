@@ -85,9 +85,14 @@ class Dossier:
         return [(record, body) for record, body in self.records if isinstance(body, DecisionBody)]
 
     def _decision(self, record: Record, body: DecisionBody) -> Iterator[str]:
-        yield f"{body.verdict.outcome.value.upper()}  {body.merchant_biz_id}"
+        yield f"{body.outcome.value.upper()}  {body.merchant_biz_id}"
         yield from verdict_lines(body.verdict)
         yield from _rows("waived", body.verdict.waived)
+        if body.sampled is not None:
+            yield f"  sampled    {body.sampled.reason}: otherwise {body.verdict.outcome}"
+        if not body.final:
+            said = "yes: a person confirmed it" if self._is_confirmed(body) else "not yet: a person must confirm it"
+            yield f"  final      {said}"
         yield f"  decided    {format_timestamp(body.at)}, {body.status}, {body.decision_id}"
         yield from _rows("supersedes", [body.supersedes] if body.supersedes else [])
         later = [other.decision_id for _, other in self._decisions() if other.supersedes == body.decision_id]
@@ -114,6 +119,10 @@ class Dossier:
                 yield f"  label      {milliseconds(label.at)}, {label_said(label)}"
         yield from self._erasures(record.seq)
         yield f"  record     {record.seq}, hash {record.hash}"
+
+    def _is_confirmed(self, body: DecisionBody) -> bool:
+        labels = (one for _, one in self.records if isinstance(one, LabelBody))
+        return any(label.confirms for label in labels if label.decision_id == body.decision_id)
 
     def _calls_of(self, record: Record, body: DecisionBody) -> list[tuple[Record, CallBody]]:
         """Return the calls that were made for a decision: those of its request since the decision before."""

@@ -31,7 +31,9 @@ def summary(record: Record, body: msgspec.Struct | None) -> str:
             codes = (*verdict.facts, *(f"{code}?" for code in verdict.doubts))
             because = f"  {', '.join(codes)}" if codes else ""
             waived = f"  waived: {', '.join(verdict.waived)}" if verdict.waived else ""
-            said = f"{milliseconds(body.at)}  {body.decision_id}  {verdict.outcome.upper():<6}"
+            waived += f"  sampled: {body.sampled.reason}" if body.sampled is not None else ""
+            waived += "" if body.final else "  to confirm"
+            said = f"{milliseconds(body.at)}  {body.decision_id}  {body.outcome.upper():<6}"
             return f"{record.seq:>6}  decision  {said}  {body.merchant_biz_id}{because}{waived}"
         case PolicyBody():
             at = f"{milliseconds(body.at)}  " if body.at is not None else ""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from adjudge.errors import nearest
 from adjudge.model import Outcome
+from adjudge.policy.loading.choosing import read_confirm, read_sample, read_scenes, read_share
 from adjudge.policy.loading.excuses import read_excuses
 from adjudge.policy.loading.forms import Document, Entries, RowForm, RuleForm, ScorecardForm, SignalForm, WhenUnless
 from adjudge.policy.loading.period import read_period
@@ -31,6 +32,7 @@ KEYS = (
     "policy_language",
     "policy",
     "description",
+    "scenes",
     "include",
     "inputs",
     "signals",
@@ -40,6 +42,7 @@ KEYS = (
     "when_unknown",
     "gather",
     "explore",
+    "sample",
     "thresholds",
     "tables",
     "rules",
@@ -64,13 +67,14 @@ RULE_KEYS = (
     "until",
     "message",
     "ask",
+    "confirm",
     "tags",
 )
 PERIOD_KEYS = ("from", "until")
 SCORECARD_KEYS = ("points", "bands", "reason", "when_unknown")
 ROW_KEYS = ("id", "when", "unless", "add")
 BAND_KEYS = ("review", "reject")
-BAND_PARTS = ("at", "ask")
+BAND_PARTS = ("at", "ask", "confirm")
 WHEN_BILLING_UNKNOWN = ("unknown", "ask_again")
 CAUGHT = (Outcome.REVIEW, Outcome.REJECT)
 
@@ -78,7 +82,6 @@ POLICY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
 RULE_ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
 _ID_FORM = "begin with a letter; then letters, digits, - _ and ., at most 100"
 REASON_CODE = re.compile(r"[A-Z][A-Z0-9_]{0,99}", re.ASCII)
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%", re.ASCII)
 _WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -105,13 +108,17 @@ def read_document(reader: Reader, root: YamlNode) -> Document | None:
         variables={name: (key, reader.condition(node, f"`{name}`")) for name, (key, node) in variables.items()},
         when_unknown=_when_unknown(reader, entries) or Outcome.REVIEW,
         gather=_choice(reader, entries, "gather", ("eager", "thrifty")) or "eager",
-        explore=_explore(reader, entries["explore"][1]) if "explore" in entries else 0.0,
+        explore=read_share(reader, entries["explore"][1], "`explore`") if "explore" in entries else 0.0,
         thresholds=section("thresholds", "`thresholds`"),
         tables=section("tables", "`tables`"),
         rules=_rules(reader, entries["rules"][1]) if "rules" in entries else (),
         scorecards=_scorecards(reader, entries),
         excuses=read_excuses(reader, *entries["excuse"]) if "excuse" in entries else (),
         steps=section("steps", "`steps`"),
+        scenes=read_scenes(reader, entries["scenes"][1]) if "scenes" in entries else (),
+        sample=read_sample(reader, *entries["sample"], lambda parts: _reason(reader, parts))
+        if "sample" in entries
+        else None,
         reasons=section("reasons", "`reasons`"),
         calibration=section("calibration", "`calibration`"),
         complete=reader.is_whole and not any(_hides_names(key.text.value, node) for key, node in root.entries),
@@ -164,20 +171,6 @@ def _when_unknown(reader: Reader, entries: Entries) -> Outcome | None:
     return reader.outcome(entries["when_unknown"][1], "`when_unknown`") if "when_unknown" in entries else None
 
 
-def _explore(reader: Reader, node: YamlNode) -> float:
-    share: object = node.value if isinstance(node, Scalar) else None
-    if isinstance(share, str) and (percent := _PERCENT.fullmatch(share)):
-        share = float(percent.group(1)) / 100
-    if not isinstance(share, int | float) or isinstance(share, bool):
-        reader.unfit(node, "`explore`", "a share of requests", "for example 2%")
-    elif not 0 <= share <= 1:
-        hint = f"did you mean {share:g}%?" if share <= 100 else None
-        reader.blame("schema-range", "`explore` must be a share between 0% and 100%", node.span, hint)
-    else:
-        return float(share)
-    return 0.0
-
-
 def _signal(reader: Reader, key: Scalar, node: YamlNode) -> SignalForm:
     before = len(reader.errors)
     entries = reader.mapping(node, "a signal", keys=SIGNAL_KEYS, at=key.span)
@@ -224,12 +217,13 @@ def _rules(reader: Reader, node: YamlNode) -> tuple[RuleForm, ...]:
         rule_id = _id(reader, entries, lines)
         span = entries["id"][1].span if "id" in entries else item.span
         first, last = (entries[key][1] if key in entries else None for key in PERIOD_KEYS)
+        then = reader.outcome(entries["then"][1], "`then`", CAUGHT) if "then" in entries else None
+        confirm, said = entries.get("confirm", (None, None))
         rules.append(
             RuleForm(
                 id=rule_id,
                 guard=_guard(reader, entries),
-                outcome=(reader.outcome(entries["then"][1], "`then`", CAUGHT) if "then" in entries else None)
-                or Outcome.REVIEW,
+                outcome=then or Outcome.REVIEW,
                 reason=_reason(reader, entries) or upper_snake(rule_id),
                 when_unknown=_when_unknown(reader, entries),
                 description=(_text(reader, entries, "description", "the description") or "").strip(),
@@ -237,6 +231,9 @@ def _rules(reader: Reader, node: YamlNode) -> tuple[RuleForm, ...]:
                 message=read_texts(reader, entries["message"][1], "the message") if "message" in entries else {},
                 tags=read_tags(reader, entries["tags"][1]) if "tags" in entries else (),
                 ask=read_ask(reader, entries["ask"][1]) if "ask" in entries else (),
+                confirm=confirm is not None
+                and said is not None
+                and read_confirm(reader, said, then or Outcome.REJECT, confirm.span),
                 span=span,
             )
         )
@@ -302,7 +299,7 @@ def _scorecard(reader: Reader, key: Scalar, node: YamlNode, name: str) -> Scorec
         required=("points", "bands"),
         at=key.span,
     )
-    review, reject, ask = _bands(reader, *entries["bands"]) if "bands" in entries else (None, None, {})
+    review, reject, ask, confirm = _bands(reader, *entries["bands"]) if "bands" in entries else (None, None, {}, False)
     default = "SCORECARD" if name == SCORECARD else f"SCORECARD_{upper_snake(name)}"
     return ScorecardForm(
         name=name,
@@ -312,6 +309,7 @@ def _scorecard(reader: Reader, key: Scalar, node: YamlNode, name: str) -> Scorec
         reason=_reason(reader, entries) or default,
         when_unknown=_when_unknown(reader, entries),
         ask=ask,
+        confirm=confirm,
     )
 
 
@@ -333,13 +331,14 @@ def _rows(reader: Reader, key: Scalar, node: YamlNode) -> tuple[RowForm, ...]:
 
 def _bands(
     reader: Reader, key: Scalar, node: YamlNode
-) -> tuple[int | None, int | None, Mapping[Outcome, tuple[Scalar, ...]]]:
-    """Return where review and reject begin, and what each band asks for."""
+) -> tuple[int | None, int | None, Mapping[Outcome, tuple[Scalar, ...]], bool]:
+    """Return where review and reject begin, what each band asks for, and whether a person confirms the reject."""
     entries = reader.mapping(node, "`bands`", keys=BAND_KEYS, at=key.span)
     if isinstance(node, yaml.Mapping) and not node.entries:
         reader.blame("schema-missing", "`bands` needs `review` or `reject`", key.span)
     begins: dict[str, int | None] = dict.fromkeys(BAND_KEYS)
     ask: dict[Outcome, tuple[Scalar, ...]] = {}
+    confirm = False
     for band, (name, part) in entries.items():
         start: YamlNode | None = part
         if isinstance(part, yaml.Mapping):
@@ -347,9 +346,12 @@ def _bands(
             start = parts["at"][1] if "at" in parts else None
             if "ask" in parts:
                 ask[Outcome(band)] = read_ask(reader, parts["ask"][1])
+            if "confirm" in parts:
+                key, said = parts["confirm"]
+                confirm = read_confirm(reader, said, Outcome(band), key.span) or confirm
         begins[band] = reader.integer(start, f"`{band}`", 10**9) if start is not None else None
     review, reject = begins["review"], begins["reject"]
     if review is not None and reject is not None and review > reject:
         message = f"review begins at {review}, above reject at {reject}, so it could never be the outcome"
         reader.blame("threshold-order", message, entries["review"][1].span, "swap the two")
-    return review, reject, ask
+    return review, reject, ask, confirm

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from adjudge.model import Outcome
 from adjudge.policy.loading.period import Period
 from adjudge.policy.text.yaml import Scalar, YamlNode
-from adjudge.policy.typed import WhenBillingUnknown
+from adjudge.policy.typed import Sample, WhenBillingUnknown
 from adjudge.source import Span
 
 Entries = Mapping[str, tuple[Scalar, YamlNode]]
@@ -50,6 +50,7 @@ class RuleForm:
     message: Mapping[str, Scalar]
     tags: tuple[str, ...]
     ask: tuple[Scalar, ...]
+    confirm: bool
     span: Span
 
 
@@ -74,6 +75,7 @@ class ScorecardForm:
     reason: str
     when_unknown: Outcome | None
     ask: Mapping[Outcome, tuple[Scalar, ...]]
+    confirm: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,8 @@ class Document:
     scorecards: tuple[ScorecardForm, ...]
     excuses: tuple[ExcuseForm, ...]
     steps: Entries
+    scenes: tuple[str, ...]
+    sample: Sample | None
     reasons: Entries
     calibration: Entries
     complete: bool

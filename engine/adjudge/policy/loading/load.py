@@ -153,6 +153,7 @@ def _typed(
             message=check_texts(reader, form.message, slots),
             tags=form.tags,
             ask=asked(reader, form.ask, steps),
+            confirm=form.confirm,
             starts=form.period.starts,
             ends=form.period.ends,
             span=form.span,
@@ -163,6 +164,7 @@ def _typed(
     scorecards = {form.name: _scorecard(reader, form, conditions, steps) for form in document.scorecards}
     excuses = typed_excuses(reader, document.excuses, conditions.guard, written, scorecards)
     codes = {rule.reason for rule in written} | {card.reason for card in scorecards.values()}
+    codes |= {document.sample.reason} if document.sample is not None else set()
     trees = [*variables.values(), *(rule.condition for rule in rules), *(excuse.condition for excuse in excuses)]
     trees += [row.condition for card in scorecards.values() for row in card.rows]
     used = {node.function for node in walk(*trees) if isinstance(node, Call)}
@@ -188,6 +190,8 @@ def _typed(
         calibration=Calibrations(reader, {*slots, *signals}).read(document.calibration),
         excuses=excuses,
         steps=steps,
+        scenes=document.scenes,
+        sample=document.sample,
     )
     return _with_what_is_read(typed, offered)
 
@@ -225,6 +229,7 @@ def _scorecard(reader: Reader, form: ScorecardForm, conditions: Conditions, step
         reason=form.reason,
         when_unknown=form.when_unknown,
         ask={outcome: asked(reader, names, steps) for outcome, names in form.ask.items()},
+        confirm=form.confirm,
     )
 
 

@@ -201,7 +201,7 @@ class Reader:
             said = node.text.value
             meant = choice_meant(said, known) if why is None else None
             hint = why or (f"did you mean `{meant[0]}`?" if meant is not None else None)
-            one_of = f"{', '.join(known[:-1])} or {known[-1]}"
+            one_of = " or ".join(filter(None, (", ".join(known[:-1]), known[-1])))
             at = first_look_alike(said)
             also = f": there is {said_of(said[at])} in it" if at is not None else ""
             self.blame(
