@@ -117,12 +117,16 @@ class FieldError(AdjudgeError):
 
     code = "field"
 
-    def __init__(self, code: str, message: str, *path: str | int, hint: str | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, *path: str | int, hint: str | None = None, meant: str | None = None
+    ) -> None:
+        """meant: what to write at the path."""
         super().__init__(message)
         self.code = code
         self.message = message
         self.path = path
         self.hint = hint
+        self.meant = meant
 
 
 class EvaluationError(AdjudgeError):

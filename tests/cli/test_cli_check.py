@@ -49,6 +49,7 @@ def test_check_json_is_a_list_of_errors(run: Any, folder: Path) -> None:
         "line": 9,
         "column": 3,
         "hint": "did you mean `device.score`?",
+        "fix": [{"line": 9, "column": 3, "end_line": 9, "end_column": 15, "text": "device.score"}],
     }
 
 
@@ -123,6 +124,22 @@ def test_check_configuration_reads_policies_with_its_own_plugins(run: Any, folde
     assert run("check", "adjudge.yaml").exit_code == 0
     (folder / "adjudge.yaml").write_text("policies: [lists.yaml]\nplugins: [http_json]\n")
     assert "error[name-provider]" in run("check", "adjudge.yaml").stdout
+
+
+def test_check_fix_corrects_what_can_be_meant_in_one_way_only(run: Any, folder: Path) -> None:
+    policy = folder / "typed.yaml"
+    policy.write_text(
+        "policy_language: 1\npolicy：p\ninputs: {a: int, b: string}\nrules:\n"
+        "  - {id: a, when: a ＞ 5 AND b <> 'x', then: Review}\n  - {id: b, when: a > 5k, then: review}\n",
+        "utf-8",
+    )
+    result = run("check", "--fix", "typed.yaml")
+    assert "3 corrections" in result.stdout
+    assert result.exit_code == 2
+    assert policy.read_text("utf-8") == (
+        "policy_language: 1\npolicy: p\ninputs: {a: int, b: string}\nrules:\n"
+        '  - {id: a, when: a > 5 && b != "x", then: review}\n  - {id: b, when: a > 5k, then: review}\n'
+    )
 
 
 def test_check_fix_replaces_the_file_and_says_how_often(run: Any, folder: Path) -> None:

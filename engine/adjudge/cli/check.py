@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import click
 
 from adjudge.authoring.lint.finding import LintFinding
-from adjudge.authoring.lint.fix import mended
+from adjudge.authoring.lint.fix import corrected, mended
 from adjudge.authoring.lint.run import lint
 from adjudge.authoring.policy_tests.cases import is_test_file, read_tests
 from adjudge.cli.files import write_file
@@ -21,6 +21,7 @@ from adjudge.errors import PolicyError, PolicyErrors
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.load import read_policy, read_policy_file, read_source
 from adjudge.policy.text.yaml import Mapping, read_yaml
+from adjudge.source import Edit, Source
 
 ENDINGS = (".yaml", ".yml")
 _TESTED = re.compile(r"""^policy:[ ]*["']?([^"'#\n\0]*[^"'#\s\0])""", re.MULTILINE)
@@ -80,6 +81,8 @@ def _print(found: _Found) -> None:
 def _read(file: Path, catalogue: Catalogue, found: _Found, with_fixes: bool) -> str:
     """Read one document and count what stands in it. Raises PolicyErrors."""
     if is_test_file(file):
+        if with_fixes:
+            _correct(file, found, lambda text: read_tests(file, catalogue, text))
         return counted(len(read_tests(file, catalogue).cases), "test")
     keys = _keys(file)
     if "fragment" in keys:
@@ -90,6 +93,8 @@ def _read(file: Path, catalogue: Catalogue, found: _Found, with_fixes: bool) -> 
         config = read_config(file)
         require_sound(config)
         return counted(len(config.policies), "policy").replace("policys", "policies")
+    if with_fixes:
+        _correct(file, found, lambda text: read_policy(text, str(file), folder=file.parent, catalogue=catalogue))
     typed = read_policy_file(file, catalogue)
     has_tests = _has_tests(file)
     if with_fixes:
@@ -105,6 +110,14 @@ def _read(file: Path, catalogue: Catalogue, found: _Found, with_fixes: bool) -> 
     findings = lint(typed, has_tests=has_tests)
     found.findings += findings
     return counted(len(typed.rules), "rule")
+
+
+def _correct(file: Path, found: _Found, read: Callable[[str], object]) -> None:
+    """Correct in a document what can be meant in one way only. Raises PolicyErrors where it cannot be read at all."""
+    text, count = corrected(read_source(file, "document").text, str(file), read)
+    if count:
+        write_file(file, text)
+        found.fixes.append(f"{file}: {counted(count, 'correction')}")
 
 
 def _has_tests(file: Path) -> bool:
@@ -148,4 +161,11 @@ def _data(error: PolicyError) -> dict[str, object]:
         "line": error.line,
         "column": error.column,
         "hint": error.hint,
+        "fix": [_edit(error.source, edit) for edit in error.fix],
     }
+
+
+def _edit(source: Source, edit: Edit) -> dict[str, object]:
+    """Return an edit as JSON has it: what stands from the first place up to the second becomes `text`."""
+    (line, column), (end_line, end_column) = source.place(edit.span.start), source.place(edit.span.end)
+    return {"line": line, "column": column, "end_line": end_line, "end_column": end_column, "text": edit.text}

@@ -6,13 +6,14 @@ a double is declared, and the texts that JSON has for times and durations.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from math import isfinite
 from typing import Any, Literal
 
-from adjudge.errors import EvaluationError, did_you_mean, listed
+from adjudge.errors import EvaluationError, listed, nearest
 from adjudge.errors import FieldError as FieldError
 from adjudge.texts import composed, find_unseen, name_of, with_article
 from adjudge.values.literals import (
@@ -23,12 +24,15 @@ from adjudge.values.literals import (
     parse_duration,
     parse_timestamp,
 )
+from adjudge.values.look_alikes import plainly
+from adjudge.values.meant import Quantity, plain_number, quantity
 from adjudge.values.nanoseconds import cut
 from adjudge.values.types import (
     BOOL,
     DATE,
     DOUBLE,
     DURATION,
+    INT,
     SCALARS,
     STRING,
     TIMESTAMP,
@@ -109,6 +113,10 @@ FIELD_FORMS = {
     "list": ("type", "of", "absent", "within", "personal", "actionable", "description"),
     "map": ("type", "keys", "of", "absent", "personal", "actionable", "description"),
 }
+_DIRECTION_WORDS: Mapping[str, Literal["higher", "lower"]] = {
+    "high": "higher", "up": "higher", "above": "higher", "more": "higher", "greater": "higher", "asc": "higher",
+    "low": "lower", "down": "lower", "below": "lower", "less": "lower", "desc": "lower", "smaller": "lower",
+}  # fmt: skip
 _DIRECTIONS: tuple[Literal["higher", "lower"], ...] = ("higher", "lower")
 _REFUSED = {
     "bytes": "a policy has no bytes; declare a string",
@@ -116,12 +124,32 @@ _REFUSED = {
     "dyn": "a policy knows the type of every field; declare it",
     "null": "a policy has no null: what is missing is unknown",
     "any": "a policy knows the type of every field; declare it",
-    "float": "write double",
     "number": "write int or double",
-    "str": "write string",
-    "boolean": "write bool",
-    "integer": "write int",
 }
+_OTHER_TYPES = (
+    dict.fromkeys(("str", "text", "varchar", "char", "nvarchar", "character", "uuid", "email", "country"), "string")
+    | dict.fromkeys(("integer", "bigint", "long", "int64", "int32", "smallint", "count"), "int")
+    | dict.fromkeys(("float", "decimal", "numeric", "real", "float64", "percent", "percentage", "money"), "double")
+    | dict.fromkeys(("boolean", "flag", "bit", "logical", "yes/no"), "bool")
+    | dict.fromkeys(("datetime", "date", "time", "timestamptz", "instant"), "timestamp")
+    | dict.fromkeys(("interval", "timedelta", "period", "timespan"), "duration")
+    | dict.fromkeys(("choice", "select", "category", "literal", "oneof"), "enum")
+    | dict.fromkeys(("array", "sequence", "tuple"), "list")
+    | dict.fromkeys(("dict", "object", "hash", "json", "mapping"), "map")
+)
+"""What other tools call our types; only looked at where a name is none of ours."""
+_OTHER_KEYS = {"options": "values", "enum": "values", "allowed": "values", "one_of": "values", "kind": "type"} | {
+    "dtype": "type", "datatype": "type", "default": "absent", "items": "of", "pii": "personal", "risk": "riskier",
+}  # fmt: skip
+
+
+def _type_meant(said: object) -> str | None:
+    """Return the type that a name of another tool means: `varchar(2)` is a string."""
+    word = plainly(str(said)).strip().casefold().partition("(")[0]
+    if word in FIELD_FORMS:
+        return word
+    other = _OTHER_TYPES.get(word)
+    return other if other in FIELD_FORMS else nearest(word, FIELD_FORMS)
 
 
 def parse_field(form: object) -> Field:
@@ -133,21 +161,53 @@ def parse_field(form: object) -> Field:
         form = {"type": form}
     if not isinstance(form, Mapping):
         raise FieldError(
-            "schema-type", "a field must be a type's name, or a mapping with `type`", hint="write `country: string`"
+            "schema-type", "a field must be a type's name, or a mapping with `type`", hint=_form_hint(form)
         )
     if "type" not in form:
-        raise FieldError("schema-missing", "a field needs `type`", hint=f"one of {', '.join(FIELD_FORMS)}")
+        folded = next(
+            (str(key) for key in form if plainly(str(key)).strip().casefold() in ("type", "kind", "dtype")), None
+        )
+        if folded is not None:
+            message = f"unknown key `{folded}` for a field"
+            raise FieldError("schema-unknown-key", message, folded, hint="did you mean `type`?", meant="type")
+        values = form.get("enum")
+        hint = f"one of {', '.join(FIELD_FORMS)}"
+        if isinstance(values, list):
+            hint = f"write {{type: enum, values: [{', '.join(map(str, values))}]}}"
+        raise FieldError("schema-missing", "a field needs `type`", hint=hint)
     name = form["type"]
     if not isinstance(name, str) or name not in FIELD_FORMS:
-        hint = _REFUSED.get(str(name)) or did_you_mean(str(name), FIELD_FORMS) or f"one of {', '.join(FIELD_FORMS)}"
-        raise FieldError("name-type", f"there is no field type `{name}`", "type", hint=hint)
+        meant = None if str(name) in _REFUSED else _type_meant(name)
+        hint = _REFUSED.get(str(name)) or (f"write {meant}" if meant else f"one of {', '.join(FIELD_FORMS)}")
+        raise FieldError("name-type", f"there is no field type `{name}`", "type", hint=hint, meant=meant)
     for key in form:
         if key not in FIELD_FORMS[name]:
-            hint = did_you_mean(str(key), FIELD_FORMS[name]) or f"`{name}` takes {', '.join(FIELD_FORMS[name])}"
-            raise FieldError(
-                "schema-unknown-key", f"unknown key `{key}` for a field of type {name}", str(key), hint=hint
-            )
+            hint, meant = _key_hint(form, str(key), name)
+            message = f"unknown key `{key}` for a field of type {name}"
+            raise FieldError("schema-unknown-key", message, str(key), hint=hint, meant=meant)
     return _with_absent(_declared(form, name), form)
+
+
+def _form_hint(form: object) -> str:
+    if isinstance(form, list) and form and all(isinstance(value, str) for value in form):
+        return f"for one of several write {{type: enum, values: [{', '.join(form)}]}}"
+    return "write `country: string`"
+
+
+def _key_hint(form: Mapping[str, object], key: str, name: str) -> tuple[str, str | None]:
+    """Return the way out for a key that a type does not take, and the key that was meant."""
+    known = FIELD_FORMS[name]
+    low, high = (next((form[word] for word in words if word in form), None) for words in (_LOWEST, _HIGHEST))
+    if key in (*_LOWEST, *_HIGHEST) and "range" in known:
+        return f"write `range: [{'…' if low is None else low}, {'…' if high is None else high}]`", None
+    word = plainly(key).strip().casefold()
+    meant = word if word in known else _OTHER_KEYS.get(word) or nearest(key, known)
+    if meant in known and meant not in form:
+        return f"did you mean `{meant}`?", meant
+    return f"`{name}` takes {', '.join(known)}", None
+
+
+_LOWEST, _HIGHEST = ("min", "minimum", "from", "low", "ge"), ("max", "maximum", "to", "high", "le")
 
 
 def _with_absent(field: Field, form: Mapping[str, object]) -> Field:
@@ -256,14 +316,28 @@ def _riskier(form: Mapping[str, object], words: tuple[str | bool, ...]) -> Liter
         if said is word or (said == word and isinstance(word, str)):
             return direction
     expected = " or ".join(str(word).lower() for word in words)
-    raise FieldError("schema-value", f"`riskier` must be {expected}, not `{str(said).lower()}`", "riskier")
+    meant = _DIRECTION_WORDS.get(str(said).lower())
+    at = _DIRECTIONS.index(meant) if meant is not None else len(words)
+    right = str(words[at]).lower() if at < len(words) else None
+    raise FieldError(
+        "schema-value",
+        f"`riskier` must be {expected}, not `{str(said).lower()}`",
+        "riskier",
+        hint=f"write {right}" if right is not None else None,
+        meant=right,
+    )
 
 
 def _vocabulary(form: Mapping[str, object], key: str, *, required: bool) -> tuple[str, ...]:
     values = form.get(key)
     if not isinstance(values, list | tuple) or (required and not values):
+        meant = f"[{', '.join(part.strip() for part in values.split(','))}]" if isinstance(values, str) else None
         raise FieldError(
-            "schema-missing", f"`{form['type']}` needs `{key}`, a list of names", *((key,) if key in form else ())
+            "schema-missing",
+            f"`{form['type']}` needs `{key}`, a list of names",
+            *((key,) if key in form else ()),
+            hint=f"write {meant}" if meant is not None else None,
+            meant=meant,
         )
     words: dict[str, None] = {}
     for at, value in enumerate(values):
@@ -277,23 +351,40 @@ def _vocabulary(form: Mapping[str, object], key: str, *, required: bool) -> tupl
     return tuple(words)
 
 
+def _number_meant(said: str) -> str | None:
+    """Return a bound as a policy writes it, without its separators, sign or unit."""
+    found = quantity(said)
+    if found is None:
+        return None
+    return plain_number(Quantity(found.number, "" if found.unit == "%" else found.unit))
+
+
 def _range(form: Mapping[str, object], type_: Type) -> tuple[Bound | None, Bound | None]:
     if "range" not in form:
         return None, None
     bounds = form["range"]
+    parts = re.findall(r"-?\d+(?:\.\d+)?", bounds.replace("..", " ")) if isinstance(bounds, str) else []
+    meant = f"[{parts[0]}, {parts[1].removeprefix('-')}]" if len(parts) == len(("low", "high")) else None
     if not isinstance(bounds, list | tuple) or len(bounds) != 2:
         raise FieldError(
-            "schema-type", "a range must be two values, the lowest and the highest", "range", hint="for example [0, 1]"
+            "schema-type",
+            "a range must be two values, the lowest and the highest",
+            "range",
+            hint=f"write {meant}" if meant else "for example [0, 1]",
+            meant=meant,
         )
     read_bounds: list[Bound] = []
     for at, bound in enumerate(bounds):
         reading = read(Field(type=type_), bound)
         if reading.problems or not isinstance(reading.value, int | float | timedelta | date):
-            raise FieldError("type-range", f"`{bound}` is not {named(type_)}", "range", at)
+            text = _number_meant(str(bound)) if type_ in (INT, DOUBLE) else None
+            hint = f"write {text}" if text is not None else None
+            raise FieldError("type-range", f"`{bound}` is not {named(type_)}", "range", at, hint=hint, meant=text)
         read_bounds.append(reading.value)
     low, high = read_bounds
     if low > high:  # type: ignore[operator]  # both were read as the same type
-        raise FieldError("schema-range", "a range must run from the lowest to the highest value", "range")
+        hint = f"write [{bounds[1]}, {bounds[0]}]"
+        raise FieldError("schema-range", "a range must run from the lowest to the highest value", "range", hint=hint)
     return low, high
 
 

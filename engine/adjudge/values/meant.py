@@ -122,11 +122,10 @@ def plain_number(said: Quantity, *, within: tuple[float, float] | None = None) -
 
 
 def on_scale(value: object, low: object, high: object) -> str | None:
-    """Return a number as a share or in per cent where that lies inside a range that the number itself is outside of."""
+    """Return a number that lies outside of a range as a share, or in per cent, where that lies inside."""
     if isinstance(value, int | float) and isinstance(low, int | float) and isinstance(high, int | float):
-        for meant in (value / 100, value * 100):
-            if low < meant <= high:
-                return about(meant)
+        meant = value / 100 if high <= 1 else value * 100
+        return about(meant) if low < meant <= high else None
     return None
 
 

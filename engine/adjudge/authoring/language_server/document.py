@@ -60,6 +60,7 @@ def read_text(path: Path, text: str, catalogue: Catalogue, before: Document | No
                 severity="error",
                 message=error.message + (f"\n{error.hint}" if error.hint else ""),
                 span=error.span if error.file == str(path) else Span(0, 0),
+                fix=error.fix if error.file == str(path) else (),
             )
             for error in errors.errors
         ]

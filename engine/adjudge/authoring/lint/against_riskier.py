@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 
 from adjudge.authoring.lint.comparisons import comparison_of
@@ -10,6 +10,7 @@ from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.expr.nodes import Binary, Literal, Name, Node, Unary
 from adjudge.policy.typed import Rule
+from adjudge.texts import in_digits
 from adjudge.values.types import BOOL, EnumType
 
 CODE = "against-riskier"
@@ -17,6 +18,7 @@ CODE = "against-riskier"
 
 def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Look at rules that are one comparison of one field, and at values of an enum whose outcomes go the other way."""
+    told: set[str] = set()
     by_enum: dict[str, list[tuple[int, Rule]]] = {}
     for rule in subject.typed.rules:
         side = _side(rule.condition)
@@ -32,6 +34,11 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
             said = f"riskier: {_word(subject, slot)}"
             message = f"`{rule.id}` catches the side of `{slot}` that is declared the safer one, {said}"
             hint = "reverse the comparison, or the field's `riskier`"
+            if rule.origin == "threshold":
+                if slot in told:
+                    continue
+                told.add(slot)  # both bounds of an entry are one mistake
+                hint = _other_side(slot, subject.typed.rules, below=declared.riskier == "lower") or hint
             yield subject.finding(CODE, "warning", message, rule.span, hint)
     for slot, found in by_enum.items():
         for (low, softer), (high, other) in combinations(sorted(found, key=lambda one: one[0]), 2):
@@ -39,6 +46,22 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
                 message = f"`{other.id}` is softer than `{softer.id}`, but `{slot}` declares its value the riskier one"
                 hint = "swap the two outcomes, or reverse the field's `riskier`"
                 yield subject.finding(CODE, "warning", message, other.span, hint)
+
+
+def _other_side(slot: str, rules: Iterable[Rule], *, below: bool) -> str | None:
+    """Return a field's thresholds on its riskier side, with the bounds that it has. below: low values are risky."""
+    bounds = {}
+    for rule in rules:
+        one = comparison_of(rule.condition) if rule.origin == "threshold" else None
+        if one is not None and one.slot == slot and isinstance(one.bound, int | float):
+            bounds[str(rule.outcome)] = one.bound
+    if not bounds:
+        return None
+    values = sorted(bounds.values(), reverse=below)
+    named = zip(sorted(bounds, reverse=True), values, strict=True)
+    bands = ", ".join(f"{band}: {in_digits(value)}" for band, value in named)
+    entry = f"{slot}: {{below: {{{bands}}}}}" if below else f"{slot}: {{{bands}}}"
+    return f"write `{entry}`, or reverse the field's `riskier`"
 
 
 def _side(condition: Node) -> tuple[str, bool | str] | None:

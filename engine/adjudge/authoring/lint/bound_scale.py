@@ -22,6 +22,7 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     conditions = [(f"`{rule.id}`", rule.condition) for rule in typed.rules]
     conditions += [(row.place, row.condition) for row in typed.rows]
     conditions += [(f"the variable `{name}`", node) for name, node in typed.variables.items()]
+    told: set[str] = set()
     for what, condition in conditions:
         for node in walk(condition):
             one = comparison_of(node)
@@ -31,8 +32,11 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
             if declared is None or not isinstance(declared.maximum, int | float) or declared.maximum < _RANGE_MIN:
                 continue
             low = declared.minimum if isinstance(declared.minimum, int | float) else 0
-            if low >= 0:
-                yield _finding(subject, what, one.slot, one.bound, float(declared.maximum), node.span)
+            is_threshold = what.startswith("`threshold:")
+            if low < 0 or (is_threshold and one.slot in told):
+                continue
+            told |= {one.slot} if is_threshold else set()  # both bounds of an entry are one mistake
+            yield _finding(subject, what, one.slot, one.bound, float(declared.maximum), node.span)
 
 
 def _finding(subject: LintedPolicy, what: str, slot: str, bound: float, highest: float, span: Span) -> LintFinding:

@@ -1,4 +1,4 @@
-"""Mending what the linter found, without changing what a policy says."""
+"""Mending what the linter found, which changes no verdict, and mistakes that can be meant in one way only."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from adjudge.authoring.lint.finding import LintFinding
-from adjudge.errors import PolicyErrors
+from adjudge.errors import PolicyError, PolicyErrors
 from adjudge.policy.typed import TypedPolicy
-from adjudge.source import Source, Span
+from adjudge.source import Edit, Source, Span
 
 ROUNDS_MAX = 100
 """How often fixes are sought again, since one can make room for the next."""
@@ -16,7 +16,37 @@ ROUNDS_MAX = 100
 
 def fixed(text: str, findings: tuple[LintFinding, ...]) -> tuple[str, int]:
     """Return a policy's own text with all fixes made, and how many there were; of two that overlap, only the later."""
-    edits = sorted({edit for finding in findings for edit in finding.fix}, key=lambda edit: -edit.span.start)
+    return _with_edits(text, {edit for finding in findings for edit in finding.fix})
+
+
+def corrected(text: str, name: str, read: Callable[[str], object]) -> tuple[str, int]:
+    """Return a document's text without the mistakes that can be meant in one way only, and how many there were.
+
+    name: of the document, as its errors have it; those of other files stay. read: raises PolicyErrors with them all.
+    A round of corrections after which there are no fewer mistakes is not made.
+    """
+    count, before = 0, _mistakes(text, read)
+    for _ in range(ROUNDS_MAX):
+        sure = [error for error in before if error.is_sure and error.file == name]
+        after, made = _with_edits(text, {edit for error in sure for edit in error.fix})
+        left = _mistakes(after, read) if made else before
+        if len(left) >= len(before):
+            break
+        count += len(before) - len(left)
+        text, before = after, left
+    return text, count
+
+
+def _mistakes(text: str, read: Callable[[str], object]) -> tuple[PolicyError, ...]:
+    try:
+        read(text)
+    except PolicyErrors as errors:
+        return errors.errors
+    return ()
+
+
+def _with_edits(text: str, found: set[Edit]) -> tuple[str, int]:
+    edits = sorted(found, key=lambda edit: (-edit.span.start, -edit.span.end, edit.text))
     begins, made = len(text), 0
     for edit in edits:
         if edit.span.end <= begins:

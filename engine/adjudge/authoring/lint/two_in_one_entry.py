@@ -10,14 +10,22 @@ from adjudge.authoring.lint.subject import LintedPolicy
 
 CODE = "two-in-one-entry"
 _SEPARATOR = re.compile(r"\s*[,;|\t\u060c\u061b\u3001\uff0c\uff1b\uff5c]\s*")
+_WIDE = re.compile("[\u060c\u061b\u3001\uff0c\uff1b\uff5c]")
+_CODES = re.compile(r"[A-Z]{2,3}(?:\s*[,;|]\s*[A-Z]{2,3})+")
 _SHOWN_MAX = 3
 
 
 def check(subject: LintedPolicy) -> Iterator[LintFinding]:
-    """Find entries that a separator parts, in lists where most entries have none; `Smith, Ann` in all is a form."""
+    """Find entries that a separator parts, in lists where most entries have none; `Smith, Ann` in all is a form.
+
+    A full-width separator, and one between codes such as `IR; KP`, is no form of anything.
+    """
     for name, values in subject.typed.lists.items():
         parted = [value for value in values if sum(map(bool, _SEPARATOR.split(value))) > 1]
-        if parted and len(parted) * 2 <= len(values):
+        certain = [value for value in parted if _WIDE.search(value) or _CODES.fullmatch(value)]
+        if len(parted) * 2 > len(values):
+            parted = certain
+        if parted:
             named = ", ".join(f"`{value}`" for value in parted[:_SHOWN_MAX])
             more = f" and {len(parted) - _SHOWN_MAX} more" if len(parted) > _SHOWN_MAX else ""
             looks = "look" if len(parted) > 1 else "looks"

@@ -281,11 +281,19 @@ class _Meaning:
             return known
         if operator in ("==", "!=") and (held := self.held(node)) is not None:
             return held
+        left, right = self.now_beside(left, right), self.now_beside(right, left)
         one, other = self.beside(left, right, operator), self.beside(right, left, operator)
         node = replace(node, left=other, right=one)
         if (clock := self.clock(node)) is not None:
             return clock
         return node
+
+    def now_beside(self, part: Node, value: Node) -> Node:
+        """Return `now` for a `today` that a moment is compared with."""
+        if isinstance(part, Call) and part.function == "today" and self.type(value) == TIMESTAMP:
+            self.slip(part.span, "a moment is compared with `now`")
+            return Name(name="now", span=part.span)
+        return part
 
     def is_chain(self, node: Binary, left: Binary) -> bool:
         return node.operator in _ORDER or (left.operator in _ORDER and self.type(node.right) != BOOL)
@@ -635,6 +643,10 @@ class _Meaning:
             self.slip(node.span, f"`{node.function}` stands before its value: `{node.function}(x)`", is_sure=True)
             node = replace(node, method=False)
         match node:
+            case Call(function="today", arguments=()):
+                zone = Literal(span=node.span, value="UTC")
+                self.slip(node.span, "`today` needs the zone whose days count", _ZONE)
+                return replace(node, arguments=(zone,), method=False)
             case Call(function="duration", arguments=(Literal(value=str() as text) as literal,)):
                 meant = duration_meant(text)
                 if meant is not None and _fails(node, self.environment, self.source):

@@ -14,7 +14,7 @@ from adjudge.expr.parse import parse
 from adjudge.policy.loading.forms import WhenUnless
 from adjudge.policy.loading.lookups import Lookup
 from adjudge.policy.loading.reader import Reader
-from adjudge.policy.loading.unsatisfiable import unsatisfiable
+from adjudge.policy.loading.unsatisfiable import quoted_names, unsatisfiable
 from adjudge.policy.text.syntax import as_value
 from adjudge.policy.text.yaml import Scalar
 from adjudge.source import Edit, Span
@@ -24,6 +24,7 @@ from adjudge.values.types import BOOL, DYN, Type
 STAND_IN = Literal(value=False, type=BOOL)
 """Stands for a condition that was blamed."""
 
+_DIVIDED = re.compile(r"[\w)\]]\s*(//)\s*\d+(?:\.\d+)?\s*(?:$|[)<>=!&|\n])")
 _COMMENT = re.compile(r"[ ]+#")
 
 
@@ -45,6 +46,12 @@ class Conditions:
 
     def parsed(self, scalar: Scalar, variables: Mapping[str, object] | None = None) -> Node | None:
         """Return the untyped tree of a condition. variables: those that stand beside it, where it is one of them."""
+        if "//" in scalar.text.value and not self.reader.recorded and (cut := _DIVIDED.search(scalar.text.value)):
+            span = scalar.text.span(*cut.span(1))
+            fix = (Edit(span=span, text="/"),)
+            message = "`//` begins a comment, so what follows it says nothing; a division is written `/`"
+            self.reader.blame("syntax-token", message, span, "write `/`", fix=fix)
+            return None
         try:
             return parse(scalar.text)
         except PolicyError as error:
@@ -56,6 +63,10 @@ class Conditions:
         typed, errors = check(tree, self.environment, source=self.reader.source, expect=expect)
         if errors:
             self.blame(scalar, errors, expect)
+        for literal, name in quoted_names(typed, self.slots) if typed is not None and not self.reader.recorded else ():
+            unquoted = (Edit(span=literal.span, text=name),)
+            message = f"`{name}` in quotes is a text; without them it is the field"
+            self.reader.blame("type-constant", message, literal.span, f"write `{name}`", fix=unquoted)
         for found in unsatisfiable(typed, self.slots, self.lists) if typed is not None else ():
             fix = (Edit(span=found.part.span, text=found.meant),) if found.meant else ()
             self.reader.blame(found.code, found.message, found.part.span, found.hint, fix=fix)

@@ -19,10 +19,11 @@ from adjudge.policy.loading.reader import Reader
 from adjudge.policy.loading.remarks import read_tags, read_texts
 from adjudge.policy.loading.steps import read_ask
 from adjudge.policy.text import yaml
-from adjudge.policy.text.syntax import shown
+from adjudge.policy.text.syntax import as_value, shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.policy.typed import SCORECARD
-from adjudge.source import Span
+from adjudge.source import Edit, Span
+from adjudge.values.look_alikes import plainly
 
 POLICY_LANGUAGE = 1
 POINTS_MAX = 1_000_000
@@ -132,6 +133,11 @@ def _hides_names(key: str, node: YamlNode) -> bool:
     return key not in KEYS and nearest(key, DECLARATIONS) is not None
 
 
+def _slug(text: str) -> str:
+    """Return a name that reads as `text` and can be one: `Many Attempts!` is `many-attempts`."""
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", plainly(text)).strip("-.").lower().lstrip("0123456789-_.")
+
+
 def upper_snake(text: str) -> str:
     """Return a reason code that reads as `text`: `deepfake.score.SuspectRemake` is DEEPFAKE_SCORE_SUSPECT_REMAKE."""
     return re.sub(r"[^A-Z0-9]+", "_", _WORD_STARTS.sub("_", text).upper()).strip("_")
@@ -154,8 +160,11 @@ def _is_our_language(reader: Reader, node: YamlNode | None) -> bool:
 def _policy_name(reader: Reader, entries: Entries) -> str:
     name = _text(reader, entries, "policy", "the policy's name")
     if name is not None and not POLICY_NAME.fullmatch(name):
-        hint = "letters, digits, - and _, at most 100"
-        reader.blame("name-invalid", f"`{shown(name)}` cannot be a policy's name", entries["policy"][1].span, hint)
+        slug = _slug(name)
+        hint = "letters, digits, - and _, at most 100" + (f", such as {slug}" if POLICY_NAME.fullmatch(slug) else "")
+        span = entries["policy"][1].span
+        fix = (Edit(span=span, text=slug),) if POLICY_NAME.fullmatch(slug) else ()
+        reader.blame("name-invalid", f"`{shown(name)}` cannot be a policy's name", span, hint, fix=fix)
     return name or ""
 
 
@@ -252,7 +261,12 @@ def _id(reader: Reader, entries: Entries, lines: dict[str, str], of: str = "rule
         return ""
     span = entries["id"][1].span
     if not RULE_ID.fullmatch(rule_id):
-        reader.blame("name-invalid", f"`{shown(rule_id)}` cannot be a {of}'s id", span, _ID_FORM)
+        slug = _slug(rule_id)
+        fix: tuple[Edit, ...] = ()
+        hint = _ID_FORM
+        if RULE_ID.fullmatch(slug):
+            hint, fix = f"{hint}: write {slug}", (Edit(span=span, text=slug),)
+        reader.blame("name-invalid", f"`{shown(rule_id)}` cannot be a {of}'s id", span, hint, fix=fix)
     elif rule_id in lines:
         hint = f"the {of} in {lines[rule_id]} already has this id"
         reader.blame("name-duplicate", f"duplicate {of} id `{shown(rule_id)}`", span, hint)
@@ -265,7 +279,9 @@ def _reason(reader: Reader, entries: Entries) -> str | None:
     if reason is not None and not REASON_CODE.fullmatch(reason):
         code = upper_snake(reason)
         hint = "capital letters, digits and _" + (f", such as {code}" if REASON_CODE.fullmatch(code) else "")
-        reader.blame("name-invalid", f"`{shown(reason)}` cannot be a reason code", entries["reason"][1].span, hint)
+        span = entries["reason"][1].span
+        fix = (Edit(span=span, text=code),) if REASON_CODE.fullmatch(code) else ()
+        reader.blame("name-invalid", f"`{shown(reason)}` cannot be a reason code", span, hint, fix=fix)
     return reason
 
 
@@ -320,6 +336,9 @@ def _rows(reader: Reader, key: Scalar, node: YamlNode) -> tuple[RowForm, ...]:
     if isinstance(node, yaml.Sequence) and not items:
         reader.blame("schema-empty", "`points` is empty", key.span, "add a row, or leave the scorecard out")
     for at, item in enumerate(items, 1):
+        if (meant := _row_meant(reader, item)) is not None:
+            reader.unfit(item, "a row", "a mapping with `when` and `add`", meant=meant)
+            continue
         entries = reader.mapping(item, "a row", keys=ROW_KEYS, required=("when", "add"), at=_head(item))
         points = reader.integer(entries["add"][1], "`add`", POINTS_MAX) if "add" in entries else None
         guard = _guard(reader, entries)
@@ -329,10 +348,24 @@ def _rows(reader: Reader, key: Scalar, node: YamlNode) -> tuple[RowForm, ...]:
     return tuple(rows)
 
 
+def _row_meant(reader: Reader, node: YamlNode) -> str | None:
+    """Return the row that `device.vpn: 10` was meant to be; None for anything else."""
+    if not isinstance(node, yaml.Mapping) or len(node.entries) != 1:
+        return None
+    key, value = node.entries[0]
+    if key.text.value in ROW_KEYS or not isinstance(value, Scalar) or type(value.value) is not int:
+        return None
+    return f"{{when: {as_value(key.text.value, '', '{')}, add: {value.text.value}}}"
+
+
 def _bands(
     reader: Reader, key: Scalar, node: YamlNode
 ) -> tuple[int | None, int | None, Mapping[Outcome, tuple[Scalar, ...]], bool]:
     """Return where review and reject begin, what each band asks for, and whether a person confirms the reject."""
+    if isinstance(node, yaml.Sequence) and len(node.items) == len(BAND_KEYS):
+        low, high = (reader.written(item) for item in node.items)
+        reader.unfit(node, "`bands`", "a mapping", meant=f"{{review: {low}, reject: {high}}}")
+        return None, None, {}, False
     entries = reader.mapping(node, "`bands`", keys=BAND_KEYS, at=key.span)
     if isinstance(node, yaml.Mapping) and not node.entries:
         reader.blame("schema-missing", "`bands` needs `review` or `reject`", key.span)
@@ -353,5 +386,7 @@ def _bands(
     review, reject = begins["review"], begins["reject"]
     if review is not None and reject is not None and review > reject:
         message = f"review begins at {review}, above reject at {reject}, so it could never be the outcome"
-        reader.blame("threshold-order", message, entries["review"][1].span, "swap the two")
+        one, two = (entries[band][1] for band in BAND_KEYS)
+        fix = (Edit(span=one.span, text=reader.written(two)), Edit(span=two.span, text=reader.written(one)))
+        reader.blame("threshold-order", message, one.span, "swap the two", fix=fix)
     return review, reject, ask, confirm

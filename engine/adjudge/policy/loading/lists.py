@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 from adjudge.policy.loading.builtin_lists import BUILTIN
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text import yaml
 from adjudge.policy.text.files import Files
 from adjudge.policy.text.yaml import Scalar, YamlNode
+from adjudge.source import Edit
 from adjudge.texts import composed
 from adjudge.values.list_file import mistake_in
+from adjudge.values.look_alikes import plainly
 
+_SEPARATED = re.compile(r"[,;|\s]+")
+_PLAIN_VALUE = re.compile(r"[A-Za-z0-9_.@+-]{1,100}", re.ASCII)
 LIST_KEYS = ("file", "builtin")
 
 
@@ -29,7 +35,10 @@ def _named(reader: Reader, key: Scalar, node: YamlNode, files: Files) -> tuple[s
     """Return the values of `{file: …}` or `{builtin: …}`."""
     if isinstance(node, Scalar):
         hint = "for a file write {file: lists/sanctioned.txt}"
-        reader.unfit(node, "a list", "[a, b], {file: …} or {builtin: …}", hint)
+        reader.unfit(node, "a list", "[a, b], {file: …} or {builtin: …}", hint, list_meant(node))
+        return ()
+    if (values := _values_as_keys(node)) is not None:
+        reader.unfit(node, "a list", "[a, b], {file: …} or {builtin: …}", None, f"[{', '.join(values)}]")
         return ()
     entries = reader.mapping(node, "a list", keys=LIST_KEYS, at=key.span)
     if isinstance(node, yaml.Mapping) and len(entries) != 1:
@@ -47,6 +56,26 @@ def _named(reader: Reader, key: Scalar, node: YamlNode, files: Files) -> tuple[s
     return files.values(path, text) if text is not None else ()
 
 
+def list_meant(node: Scalar) -> str | None:
+    """Return the list, or the file, that a single text was meant to be."""
+    said = node.text.value.strip()
+    if "/" in said or said.endswith((".txt", ".csv", ".yaml")):
+        return f"{{file: {said}}}"
+    values = [part.strip("-\"' ") for part in _SEPARATED.split(plainly(said).strip("()[]{} ")) if part.strip("-\"' ")]
+    good = [value for value in values if _PLAIN_VALUE.fullmatch(value)]
+    return f"[{', '.join(values)}]" if values and len(good) == len(values) else None
+
+
+def _values_as_keys(node: YamlNode) -> list[str] | None:
+    """Return the values of a list in braces, `{IR, KP}`, which YAML reads as keys without values."""
+    if not isinstance(node, yaml.Mapping) or not node.entries:
+        return None
+    if any(not isinstance(value, Scalar) or value.value is not None for _, value in node.entries):
+        return None
+    names = [key.text.value for key, _ in node.entries]
+    return None if set(names) & set(LIST_KEYS) else names
+
+
 def _inline(reader: Reader, node: yaml.Sequence) -> tuple[str, ...]:
     values = []
     for item in node.items:
@@ -56,6 +85,8 @@ def _inline(reader: Reader, node: yaml.Sequence) -> tuple[str, ...]:
         mistake = mistake_in(value)
         if mistake is not None and isinstance(item, Scalar):
             at, message, hint = mistake
-            reader.blame("list-character", message, item.text.span(at, at + 1), hint)
+            clean = plainly(value).strip().strip("\"'").strip()
+            plain_item = (Edit(span=item.span, text=clean),) if _PLAIN_VALUE.fullmatch(clean) else ()
+            reader.blame("list-character", message, item.text.span(at, at + 1), hint, fix=plain_item)
         values.append(composed(value))
     return tuple(dict.fromkeys(values))

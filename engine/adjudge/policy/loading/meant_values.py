@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from adjudge.policy.text.yaml import Scalar
+from adjudge.expr.printing import quote
+from adjudge.policy.text import yaml
+from adjudge.policy.text.yaml import Scalar, YamlNode
+from adjudge.texts import about
 from adjudge.values.look_alikes import first_look_alike, plainly, said_of
 from adjudge.values.meant import (
+    date_meant,
     duration_meant,
     is_two_days,
     plain_number,
@@ -17,6 +21,7 @@ from adjudge.values.meant import (
 from adjudge.values.types import BOOL, DATE, DOUBLE, DURATION, INT, TIMESTAMP, Type
 
 _COMPARED = re.compile(r"(?:[<>]=?|=+|≥|≤|at least|at most|from|min|max|above|below|over|under)\s*", re.IGNORECASE)
+_JOINED_BY = {"all": "&&", "and": "&&", "any": "||", "or": "||", "not": "&&", "none": "||"}
 _YES, _NO = ("yes", "y", "on", "1", "true"), ("no", "n", "off", "0", "false")
 
 
@@ -45,11 +50,50 @@ def value_meant(node: Scalar, type_: Type, within: tuple[float, float] | None = 
     if type_ == DATE:
         meant = timestamp_meant(said)
         return Meant(meant[:10], _why(said, "a date is year, month and day")) if meant else None
+    if type_ == DATE:
+        meant = date_meant(said)
+        return Meant(meant, _why(said, "a day is year-month-day")) if meant and meant != said else None
     if type_ == BOOL:
         word = plainly(said).casefold()
         meant = "true" if word in _YES else "false" if word in _NO else None
         return Meant(meant, "it is either true or false") if meant else None
     return None
+
+
+def joined_condition(node: YamlNode) -> str | None:
+    """Return conditions of a list, or of `all:`, `any:`, `not:`, as one; `{country: SG}` is `country == "SG"`."""
+    match node:
+        case Scalar():
+            return node.text.value.strip() if node.value is not None else None
+        case yaml.Sequence(items=items):
+            return _joined([joined_condition(item) for item in items], "&&")
+        case yaml.Mapping(entries=entries):
+            parts: list[str | None] = []
+            for key, value in entries:
+                name = key.text.value.casefold()
+                if name in _JOINED_BY:
+                    below = value.items if isinstance(value, yaml.Sequence) else (value,)
+                    part = _joined([joined_condition(item) for item in below], _JOINED_BY[name])
+                    parts.append(f"!({part})" if name in ("not", "none") and part is not None else part)
+                elif isinstance(value, Scalar) and value.value is not None:
+                    said = value.text.value
+                    literal = said if not isinstance(value.value, str) else quote(said)
+                    parts.append(f"{key.text.value} == {literal}")
+                else:
+                    return None
+            return _joined(parts, "&&")
+        case _:
+            return None
+
+
+def _joined(parts: list[str | None], operator: str) -> str | None:
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts) or not known:
+        return None
+    if len(known) == 1:
+        return known[0]
+    other = "||" if operator == "&&" else "&&"
+    return f" {operator} ".join(f"({part})" if other in part or "?" in part else part for part in known)
 
 
 def two_ways(said: str) -> str | None:
@@ -66,7 +110,9 @@ def _number(node: Scalar, said: str, type_: Type, within: tuple[float, float] | 
         return None
     text = plain_number(quantity_said, within=within)
     if type_ == INT and "." in text:
-        return None
+        if quantity_said.unit != "%":
+            return None
+        text = about(quantity_said.number)  # 10% of nothing that is said: 10
     if compared is not None:
         return Meant(text, "the place says how it is compared, so only the number stands here")
     if first_look_alike(said) is not None:

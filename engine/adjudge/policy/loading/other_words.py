@@ -70,14 +70,15 @@ def key_meant(said: str, known: Collection[str], taken: Collection[str]) -> tupl
     spelled = plain.casefold().replace("-", "_").replace(" ", "_")
     if spelled in free:
         return spelled, True
-    if (close := nearest(plain, known)) is not None and close in free:
-        return close, False
+    if spelled.endswith("s") and spelled[:-1] in free:
+        return spelled[:-1], True
+    if f"{spelled}s" in free:
+        return f"{spelled}s", True
     for key in free:
         if spelled in _KEYS.get(key, ()):
             return key, False
-    if spelled.endswith("s") and spelled[:-1] in free:
-        return spelled[:-1], True
-    return (f"{spelled}s", True) if f"{spelled}s" in free else None
+    close = nearest(plain, known)
+    return (close, False) if close is not None and close in free else None
 
 
 def choice_meant(said: str, known: Collection[str]) -> tuple[str, bool] | None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from adjudge.errors import EvaluationError, PolicyError, did_you_mean
 from adjudge.model import OUTCOMES, Outcome
-from adjudge.policy.loading.meant_values import value_meant
+from adjudge.policy.loading.meant_values import joined_condition, value_meant
 from adjudge.policy.loading.other_words import choice_meant, key_meant
 from adjudge.policy.text import yaml
-from adjudge.policy.text.syntax import shown
+from adjudge.policy.text.repairs import Repair, repair_of
+from adjudge.policy.text.syntax import as_value, shown
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode
 from adjudge.source import Edit, Source, Span
 from adjudge.values.fields import FieldError
@@ -19,9 +20,14 @@ from adjudge.values.literals import parse_duration
 from adjudge.values.look_alikes import first_look_alike, plainly, said_of
 from adjudge.values.types import DURATION, INT, Type
 
+EVERYTHING = "\0everything"
+"""For a key that holds all the others of its line, in signs of another keyboard."""
+_OTHER_FLOW_SIGN = re.compile("[\uff1a\uff0c\u3001\uff5d\uff3d]")
+_SHOWN = 60
 _EXAMPLES = {"policy_language": "1", "then": "review"}
 """What to write behind a key that is missing, where that is more than a name."""
 _GLUED = re.compile(r"([^:：]+?)\s*([:：])\s*(.+)")
+_OF_ITEMS = frozenset({"id", "when", "then", "add", "name", "given", "expect"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -58,15 +64,25 @@ class Reader:
             PolicyError(code, message, source=self.source, span=span, hint=hint, note=note, fix=fix, is_sure=is_sure)
         )
 
-    def unfit(self, node: YamlNode, what: str, expected: str, hint: str | None = None) -> None:
-        """Blame a node for being of another kind than its place asks for."""
+    def unfit(
+        self, node: YamlNode, what: str, expected: str, hint: str | None = None, meant: str | None = None
+    ) -> None:
+        """Blame a node for being of another kind than its place asks for. meant: what to write in its place."""
+        fix = (Edit(span=node.span, text=meant),) if meant is not None else ()
+        if meant is not None:
+            hint = f"write {meant}"
         if isinstance(node, Scalar) and node.value is None:
             if not self.is_whole:
                 return
             self.blame("schema-empty", f"{what} is empty", node.span, hint or "write a value, or leave the key out")
         elif isinstance(node, Scalar | yaml.Sequence | Mapping):
             self.blame(
-                "schema-type", f"{what} must be {expected}, not {kind(node)}", node.span, hint, f"expected {expected}"
+                "schema-type",
+                f"{what} must be {expected}, not {kind(node)}",
+                node.span,
+                hint,
+                f"expected {expected}",
+                fix=fix,
             )
 
     def unfit_value(self, node: YamlNode, what: str, expected: str, type_: Type, otherwise: str | None = None) -> None:
@@ -75,7 +91,7 @@ class Reader:
         if meant is None or not isinstance(node, Scalar):
             self.unfit(node, what, expected, otherwise)
             return
-        said = self.source.text[node.span.start : node.span.end]
+        said = self.written(node)
         message = f"{what} must be {expected}, not `{shown(said)}`: {meant.why}"
         fix = (Edit(span=node.span, text=meant.text),)
         self.blame("schema-type", message, node.span, f"write {meant.text}", fix=fix, is_sure=meant.is_sure)
@@ -111,6 +127,9 @@ class Reader:
                 name = new
             if keys is not None and name not in keys:
                 meant = self.unknown_key(key, value, what, keys, there)
+                if meant == EVERYTHING:
+                    there.update(keys)
+                    continue
                 if meant is None or meant in entries:
                     continue
                 name = meant
@@ -133,6 +152,9 @@ class Reader:
         name = key.text.value
         is_empty = isinstance(value, Scalar) and value.value is None
         glued = _GLUED.fullmatch(name) if is_empty else None
+        if glued is not None and _OTHER_FLOW_SIGN.search(name) and (line := self.repaired(key.span)) is not None:
+            self.blame("schema-unknown-key", line.message, line.span, line.hint, fix=line.edits, is_sure=True)
+            return EVERYTHING
         if glued is not None and (plainly(glued.group(1)).strip() in keys):
             sign, rest = glued.group(2), glued.group(3).strip()
             written = f"{plainly(glued.group(1)).strip()}: {rest}"
@@ -156,18 +178,34 @@ class Reader:
         self.blame("schema-unknown-key", message, key.span, hint, fix=fix, is_sure=meant[1])
         return meant[0]
 
+    def repaired(self, span: Span) -> Repair | None:
+        """Return what is to be mended in a line that was read otherwise than it was meant."""
+        plain = Source(self.source.name, self.source.text)
+        return repair_of(plain, plain.place(span.start)[0])
+
     def items(self, node: YamlNode, what: str) -> tuple[YamlNode, ...]:
         """Return the items of a list."""
         if isinstance(node, yaml.Sequence):
             return node.items
-        self.unfit(node, what, "a list")
+        hint = None
+        if isinstance(node, Mapping) and node.entries:
+            first = node.entries[0][0]
+            head = self.written(first)
+            line = self.source.text[first.span.start :].partition("\n")[0].rstrip()
+            is_item = {key.text.value for key, _ in node.entries} & _OF_ITEMS
+            hint = (
+                f"begin each item with `- `: write `- {line}`"
+                if is_item
+                else f"write `- id: {head}`, and the rest below"
+            )
+        self.unfit(node, what, "a list", hint)
         return ()
 
     def text(self, node: YamlNode, what: str) -> str | None:
         """Return a text that says something."""
         if not isinstance(node, Scalar) or not isinstance(node.value, str):
-            hint = f'write "{shown(node.text.value)}"' if isinstance(node, Scalar) and node.value is not None else None
-            self.unfit(node, what, "a string", hint)
+            said = f'"{node.text.value}"' if isinstance(node, Scalar) and node.value is not None else None
+            self.unfit(node, what, "a string", meant=said if said is not None and len(said) <= _SHOWN else None)
         elif not node.value.strip():
             self.blame("schema-empty", f"{what} is empty", node.span)
         else:
@@ -189,7 +227,9 @@ class Reader:
         if isinstance(node, Scalar):
             self.blame("schema-empty", f"{what} is empty", node.span)
         else:
-            self.unfit(node, what, "a condition", "quote the whole condition")
+            joined = joined_condition(node)
+            value = as_value(joined, "", "") if joined is not None else None
+            self.unfit(node, what, "a condition", "quote the whole condition", value)
         return None
 
     def choice(self, node: YamlNode, what: str, values: Iterable[str], why: str | None = None) -> str | None:
@@ -213,8 +253,18 @@ class Reader:
                 is_sure=meant is not None and meant[1],
             )
         else:
-            self.unfit(node, what, " or ".join(known))
+            self.unfit(node, what, " or ".join(known), meant=self.only(node))
         return None
+
+    def only(self, node: YamlNode) -> str | None:
+        """Return the one item of a list as it was written; None for anything else."""
+        if isinstance(node, yaml.Sequence) and len(node.items) == 1 and isinstance(node.items[0], Scalar):
+            return self.written(node.items[0])
+        return None
+
+    def written(self, node: YamlNode) -> str:
+        """Return a part as it stands in the document."""
+        return self.source.text[node.span.start : node.span.end]
 
     def outcome(self, node: YamlNode, what: str, among: Sequence[Outcome] = OUTCOMES) -> Outcome | None:
         """Return an outcome."""
@@ -266,7 +316,8 @@ class Reader:
         suggestion = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")
         if _NAME.fullmatch(suggestion) and len(suggestion) <= 100:
             hint += f", such as `{suggestion}`"
-        self.blame("name-invalid", f"`{shown(name)}` cannot be the name of {what}", key.span, hint)
+        fix = (Edit(span=key.span, text=suggestion),) if suggestion in hint else ()
+        self.blame("name-invalid", f"`{shown(name)}` cannot be the name of {what}", key.span, hint, fix=fix)
         return None
 
     def plain(self, node: YamlNode, *, nulls: bool = False) -> object:
@@ -290,7 +341,8 @@ class Reader:
     def field_error(self, error: FieldError, node: YamlNode, at: Span) -> None:
         """Keep what is wrong with a field's declaration at the part that its path leads to."""
         span = follow(node, error.path, at, key=error.code == "schema-unknown-key")
-        self.blame(error.code, error.message, span, error.hint)
+        fix = (Edit(span=span, text=error.meant),) if error.meant is not None else ()
+        self.blame(error.code, error.message, span, error.hint, fix=fix)
 
 
 class Refused(Exception):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
-from adjudge.errors import did_you_mean, listed
+from adjudge.errors import did_you_mean, listed, nearest
 from adjudge.expr.nodes import (
     Binary,
     BinaryOperator,
@@ -27,6 +28,7 @@ from adjudge.policy.loading.document import BAND_KEYS, CAUGHT, upper_snake
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.lookups import chooser
 from adjudge.policy.loading.meant_values import value_meant
+from adjudge.policy.loading.other_words import choice_meant
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.slots import beginnings
 from adjudge.policy.text import yaml
@@ -95,22 +97,31 @@ class Thresholds:
             if path in self.slots:
                 self.entry(path, self.slots[path], key, node)
             else:
-                self.unknown(path, key)
+                self.unknown(path, key, node)
         return tuple(self.rules.values())
 
-    def unknown(self, path: str, key: Scalar) -> None:
+    def unknown(self, path: str, key: Scalar, node: yaml.YamlNode) -> None:
         """Blame a path that leads to no field, unless it was its declaration that failed."""
         declared = self.signals[path].fields if path in self.signals else {}
         fields = [f"{path}.{name}" for name, one in declared.items() if not isinstance(one.type, ListType)]
         if fields:
             hint = f"name one of its fields: {', '.join(fields[:6])}"
-            self.reader.blame("type-threshold", f"`{shown(path)}` is a signal, not a field", key.span, hint)
+            fix: tuple[Edit, ...] = ()
+            if isinstance(node, yaml.Mapping) and len(node.entries) == 1:
+                below, entry = node.entries[0]
+                if f"{path}.{below.text.value}" in fields:
+                    text = f"{path}.{below.text.value}: {self.reader.written(entry)}"
+                    hint, fix = f"write `{text}`", (Edit(span=key.span.to(node.span), text=text),)
+            self.reader.blame("type-threshold", f"`{shown(path)}` is a signal, not a field", key.span, hint, fix=fix)
         elif path in self.names and not self.is_damaged(path):
             hint = "write a rule that reads it"
             self.reader.blame("type-threshold", f"`{shown(path)}` is not a field", key.span, hint)
         elif self.complete and not self.is_damaged(path):
-            nearest = did_you_mean(path, self.slots)
-            self.reader.blame("name-unknown", f"there is no field `{shown(path)}`", key.span, nearest)
+            owned = [name for name in self.slots if name.rpartition(".")[2] == path]
+            near = owned[0] if len(owned) == 1 else nearest(path, self.slots)
+            way = f"did you mean `{near}`?" if near is not None else None
+            edits = (Edit(span=key.span, text=near),) if near is not None else ()
+            self.reader.blame("name-unknown", f"there is no field `{shown(path)}`", key.span, way, fix=edits)
 
     def is_damaged(self, path: str) -> bool:
         """Whether the declaration of a field, or of all its signal, was blamed."""
@@ -218,11 +229,16 @@ class Thresholds:
     ) -> None:
         """Read `{value: outcome}`."""
         words = frozenset(values)
+        if isinstance(node, Scalar) and declared.type == BOOL and node.text.value in CAUGHT:
+            self.reader.unfit(node, f"`{path}`", "a mapping", meant=f"{{true: {node.text.value}}}")
+            return
         for value, (inner, outcome_node) in self.reader.mapping(node, f"`{path}`", at=key.span).items():
             if value not in words:
-                hint = did_you_mean(value, values) or f"it holds {listed(values)}"
+                meant = choice_meant(value, values) or _as_bool(value, values)
+                hint = f"did you mean `{meant[0]}`?" if meant is not None else f"it holds {listed(values)}"
                 message = f"`{shown(value)}` is not in the vocabulary of `{path}`"
-                self.reader.blame("name-vocabulary", message, inner.span, hint)
+                fix = (Edit(span=inner.span, text=meant[0]),) if meant is not None else ()
+                self.reader.blame("name-vocabulary", message, inner.span, hint, fix=fix)
                 continue
             outcome = self.reader.outcome(outcome_node, "an outcome", CAUGHT)
             if outcome is None:
@@ -243,6 +259,12 @@ class Thresholds:
 
     def number(self, path: str, declared: Field, key: Scalar, node: yaml.YamlNode, case: Case) -> None:
         """Read `{review: x, reject: y}`, at or above, or the same under `below:`, at or below."""
+        if (meant := self.bands_meant(node)) is not None:
+            self.reader.unfit(node, f"`{path}`", "a mapping", meant=meant)
+            return
+        if isinstance(node, Scalar) and node.value is not None:
+            self.reader.unfit(node, f"`{path}`", "a mapping", "for example {review: 70, reject: 95}")
+            return
         entries = self.reader.mapping(node, f"`{path}`", keys=(*BAND_KEYS, "below"), at=key.span)
         below = "below" in entries
         if below:
@@ -262,7 +284,19 @@ class Thresholds:
             bounds[band] = bound, value.span
             condition = _comparison(path, declared.type, "<=" if below else ">=", bound, value)
             self.rule(f"{path}{case.name}:{band}", condition, Outcome(band), path, inner.span.to(value.span), case)
-        self.ordered(bounds, below)
+        self.ordered(path, declared, bounds, below, node)
+
+    def bands_meant(self, node: yaml.YamlNode) -> str | None:
+        """Return the bands that a number, two in brackets, or a text was meant to be; None for anything else."""
+        if isinstance(node, yaml.Sequence) and len(node.items) == len(BAND_KEYS):
+            review, reject = (self.reader.written(item) for item in node.items)
+            return f"{{review: {review}, reject: {reject}}}"
+        if not isinstance(node, Scalar) or node.value is None:
+            return None
+        if isinstance(node.value, int | float) and not isinstance(node.value, bool):
+            return f"{{review: {node.text.value}}}"
+        bands = re.findall(r"(review|reject)\W*([\d.]+)", node.text.value)
+        return "{" + ", ".join(f"{band}: {bound}" for band, bound in bands) + "}" if bands else None
 
     def bound(self, path: str, declared: Field, node: yaml.YamlNode) -> Bound | None:
         """Return a threshold's value, of the field's type and inside its range."""
@@ -296,18 +330,32 @@ class Thresholds:
             return None
         return bound
 
-    def ordered(self, bounds: Mapping[str, tuple[Bound, Span]], below: bool) -> None:
+    def ordered(
+        self,
+        path: str,
+        declared: Field,
+        bounds: Mapping[str, tuple[Bound, Span]],
+        below: bool,
+        node: yaml.YamlNode,
+    ) -> None:
         """Blame a review threshold that lies past the one for reject."""
         if len(bounds) < len(BAND_KEYS):
             return
-        (review, span), (reject, _) = (bounds[band] for band in BAND_KEYS)
+        (review, span), (reject, other_span) = (bounds[band] for band in BAND_KEYS)
         if (review < reject) if below else (review > reject):  # type: ignore[operator]  # both are numbers of one type, as was looked at
             side, other = ("below", "above") if below else ("above", "below")
             message = (
                 f"review begins at {said(review)}, {side} reject at {said(reject)}, so it could never be the outcome"
             )
+            text = self.reader.source.text
+            one, two = (text[at.start : at.end] for at in (span, other_span))
+            fix: tuple[Edit, ...] = (Edit(span=span, text=two), Edit(span=other_span, text=one))
             hint = f"swap the two{'' if below else f', or nest them under `{other}:` if low values are the risky ones'}"
-            self.reader.blame("threshold-order", message, span, hint)
+            if not below and declared.riskier == "lower":
+                nested = f"{{below: {self.reader.written(node)}}}"
+                fix = (Edit(span=node.span, text=nested),)
+                hint = f"low values are the risky ones of `{path}`: write {nested}"
+            self.reader.blame("threshold-order", message, span, hint, fix=fix)
 
     def rule(self, name: str, condition: Node, outcome: Outcome, reason: str, span: Span, case: Case) -> None:
         """Keep a rule of the table; a field's entry and the whole field's may name the same one."""
@@ -358,6 +406,12 @@ def _comparison(path: str, type_: Type, operator: BinaryOperator, bound: Bound, 
             function=type_.name, arguments=(Literal(value=written, span=span, type=STRING),), span=span, type=type_
         )
     return Binary(operator=operator, left=Name(name=path, span=span, type=type_), right=constant, span=span, type=BOOL)
+
+
+def _as_bool(value: str, values: tuple[str, ...]) -> tuple[str, bool] | None:
+    """Return `true` or `false` for a word that says so."""
+    word = {"yes": "true", "y": "true", "1": "true", "no": "false", "n": "false", "0": "false"}.get(value.casefold())
+    return (word, False) if word in values and word is not None else None
 
 
 def _scale(declared: Field) -> tuple[float, float] | None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
+from typing import cast
 
 from adjudge.errors import listed
 from adjudge.expr.nodes import (
     Binary,
     Conditional,
     Has,
+    ListLiteral,
     Literal,
     Name,
     Node,
@@ -66,6 +68,17 @@ def unsatisfiable(
             found = _beyond_vocabulary(part, slot, field.type, lists)
         if found is not None:
             yield found
+
+
+def quoted_names(tree: Node, slots: Mapping[str, Field]) -> Iterator[tuple[Literal, str]]:
+    """Yield texts that are compared with other constants and are the names of fields: most likely quoted by mistake."""
+    for part in walk(tree):
+        if not isinstance(part, Binary) or part.operator not in ("==", "!=", "in"):
+            continue
+        others = part.right.items if isinstance(part.right, ListLiteral) else (part.right,)
+        name = part.left.value if isinstance(part.left, Literal) else None
+        if isinstance(name, str) and name in slots and all(isinstance(one, Literal) for one in others):
+            yield cast(Literal, part.left), name
 
 
 def _facts(node: Node) -> Iterator[Node]:

@@ -33,7 +33,7 @@ def read_on(source: Source, *, recorded: bool = False) -> tuple[Source, YamlNode
         fatal = errors[-1]
         if not told or fatal.code != "yaml-empty":
             told.append(fatal)
-        if fatal.code in _BEYOND or fatal.source is not source:
+        if fatal.code in _BEYOND or fatal.source != source:
             return now, None, told, False
         if fatal.code == "yaml-character" and not fatal.fix:
             return now, None, told, False

@@ -21,6 +21,15 @@ _OTHER_DASH = re.compile(r"(\s*)([\u2010-\u2015\u2212\ufe63\uff0d\u2022\xb7*+])\
 _EQUALS = re.compile(rf"(\s*(?:- +)?)({_KEY})\s*=(?!=)\s*(?=\S)")
 _WITHOUT_COLON = re.compile(r"(\s*(?:- +)?)(id|when|unless|then|reason|add|policy|description)( +)(?=[^\s:=])")
 _TWO_COLONS = re.compile(rf"(\s*(?:- +)?)({_KEY})\s*(?:::|:=|=>|->)\s*(?=\S)")
+_PART = (
+    "when|unless|then|add|id|reason|review|reject|below|type|range|values|riskier|absent|keys|of|personal|file|builtin|"
+    "provider|with|fields|timeout|when_unknown|from|until|policy|given|expect|outcome|rules|reasons|settled"
+)
+_COMPARED = re.compile(r":\s+([<>]=?\s*)(?=[-.\d])")
+_OTHER_COMMA = re.compile(rf"(;)(?=\s*(?:{_PART})\s*:)")
+_NO_COMMA = re.compile(rf"(?<=[^\s,{{\[:])()(?= +(?:{_PART}): )")
+_COLON_TOO_MANY = re.compile(r"(\s*(?:- +)?(?:when|unless): .*\S)\s*(:)\s*$")
+BARE = re.compile(r"[A-Za-z_][\w.-]*")
 _INDENT = re.compile(r"[ \t\xa0\u2000-\u200a\u202f\u205f\u3000]*")
 _FLOW = "{}[],:"
 _FLOW_OPENS = "{[\uff5b\uff3b\u3010\u3014"
@@ -46,6 +55,27 @@ def repair_near(source: Source, *places: int) -> Repair | None:
     for number in range(first, max(lines) + 1):
         if (found := repair_of(source, number)) is not None:
             return found
+    for number in range(first, max(lines) + 1):
+        if (found := without_colon(source, number)) is not None:
+            return found
+    return None
+
+
+def without_colon(source: Source, number: int) -> Repair | None:
+    """Return what to say of a line that is one word among keys: a `:`, and perhaps its value, is missing."""
+    line, begin = source.line(number), source.offset(number)
+    word = line.strip()
+    if BARE.fullmatch(word) is None:
+        return None
+    indent = len(line) - len(line.lstrip())
+    last = source.place(len(source.text))[0]
+    below = next((source.line(at) for at in range(number + 1, last + 1) if source.line(at).strip()), "")
+    place = Span(begin + indent, begin + indent + len(word))
+    if len(below) - len(below.lstrip()) > indent:
+        edit = Edit(span=Span(place.end, place.end), text=":")
+        return Repair(place, f"a `:` is missing after `{word}`", f"write `{word}:`", (edit,))
+    if re.match(rf"{' ' * indent}{_KEY}:", below):
+        return Repair(place, f"a `:` and a value are missing after `{word}`", f"write `{word}: …`", (), is_sure=False)
     return None
 
 
@@ -59,6 +89,8 @@ def repair_of(source: Source, number: int) -> Repair | None:
         or _sign(line, begin, _OTHER_DASH, 2, "- ", "an item of a list begins with `- `")
         or _sign(line, begin, _TIGHT_DASH, None, " ", "a `-` needs a space after it")
         or _sign(line, begin, _TWO_COLONS, None, ": ", "a key ends with one `:` and a space", keep=2)
+        or _flow_signs(line, begin)
+        or _sign(line, begin, _COLON_TOO_MANY, 2, "", "there is a `:` too many at the end of this condition")
         or _sign(line, begin, _TIGHT_KEY, None, " ", "a `:` needs a space after it")
         or (
             _sign(line, begin, _EQUALS, None, ": ", "a key ends with `:`, not with `=`", keep=2)
@@ -92,6 +124,38 @@ def _sign(
     return Repair(place, message, _hint(after), (Edit(span=Span(begin + start, begin + end), text=text),))
 
 
+def _flow_signs(line: str, begin: int) -> Repair | None:
+    """Return the repair of what stands between braces: a comparison before a number, a missing or another comma."""
+    brace = line.find("{")
+    if brace < 0:
+        compared = _COMPARED.search(line)
+        return (
+            _cut(line, begin, compared, "", "the key says how the number is compared") if compared is not None else None
+        )
+    for pattern, text, message in (
+        (_COMPARED, "", "the key says how the number is compared"),
+        (_OTHER_COMMA, ",", "the parts of a mapping are separated by commas"),
+        (_NO_COMMA, ",", "a comma is missing before the next key"),
+    ):
+        if (found := pattern.search(line, brace)) is not None:
+            return _cut(line, begin, found, text, message, pattern)
+    return None
+
+
+def _cut(
+    line: str, begin: int, found: re.Match[str], text: str, message: str, pattern: re.Pattern[str] | None = None
+) -> Repair:
+    """Return the repair that puts `text` in the place of each part that a pattern finds."""
+    edits, after = [], line
+    for one in reversed(list(pattern.finditer(line)) if pattern is not None else [found]):
+        start, end = one.span(1)
+        edits.append(Edit(span=Span(begin + start, begin + end), text=text))
+        after = after[:start] + text + after[end:]
+    start, end = found.span(1)
+    place = Span(begin + start, begin + max(end, start + 1))
+    return Repair(place, message, _hint(after), tuple(reversed(edits)), is_sure=False)
+
+
 def _hint(line: str) -> str:
     said = line.strip()
     return f"write `{said}`" if len(said) <= 120 else "write it so in this line"
@@ -119,7 +183,9 @@ def _edits(source: Source, number: int, line: str, begin: int) -> Iterator[Edit]
     if first_look_alike(indent) is not None or "\t" in indent:
         yield Edit(span=Span(begin, begin + len(indent)), text=" " * indentation(source, number, indent))
     at = len(indent)
-    if dash := _OTHER_DASH.match(line, at):
+    if item := re.compile("-[ ]+").match(line, at):
+        at = item.end()
+    elif dash := _OTHER_DASH.match(line, at):
         sign = dash.group(2)
         if plain(sign) == "-":
             yield Edit(span=Span(begin + at, begin + dash.end()), text="- ")
@@ -127,6 +193,9 @@ def _edits(source: Source, number: int, line: str, begin: int) -> Iterator[Edit]
     elif line.startswith("-\u3000", at) or line.startswith("-\xa0", at):
         yield Edit(span=Span(begin + at, begin + at + 2), text="- ")
         at += 2
+    if line[at : at + 1] and line[at] in _FLOW_OPENS:
+        yield from _in_flow(line, at, begin)
+        return
     if key := _WIDE_KEY.match(line, at):
         if (name := plainly(key.group(2))) != key.group(2):
             yield Edit(span=Span(begin + key.start(2), begin + key.end(2)), text=name)

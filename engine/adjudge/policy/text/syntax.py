@@ -14,6 +14,15 @@ _VALUE = re.compile(r"(?:^|(?<=[\s{,]))[\w.-]+:[ ]+(?=\S)|^[ ]*-[ ]+(?=[^\s-])")
 _CONDITION_KEYS = ("when", "unless")
 _SIGNS = "!&*%@`|>#]}"
 """A plain text cannot start with these."""
+_REST_IN_BRACES = re.compile(r".+?(?=\s*,\s*[a-z_]+\s*:|\s*\}\s*(?:#.*)?$)")
+_WRAPPED = re.compile(
+    r"(?:\[([A-Za-z_][\w.]*)\]|`([A-Za-z_][\w.]*)`|[@$]([A-Za-z_][\w.]*)|\{\{? *([A-Za-z_][\w.]*) *\}?\}"
+    r"|\"([A-Za-z_][\w.]*)\"|'([A-Za-z_][\w.]*)')(?=\s*(?:[=!<>]=?|in\b|not\b)(?![=\s]*[A-Za-z_][\w.]*\s*$))"
+)
+_KEYS_IN_LINE = re.compile(r"\s*(?:- +)?(([a-z_]+): .+?, ([a-z_]+): .+?)\s*$")
+_SECTIONS = frozenset(
+    {"inputs", "signals", "lists", "variables", "thresholds", "rules", "scorecard", "reasons", "calibration", "tables"}
+) | {"tests", "defaults", "policy", "policy_language", "include", "steps", "lookup"}
 _DOUBLE_QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 _OWN_ESCAPE = re.compile(r"(?<!\\)\\([^\\abfnrtvxuU?\"'`0-7])")
 _FLOW_CONDITION = re.compile(r"\b(?:when|unless): +(.+?)(?=, *[a-z_]+ *:|\}\s*(?:#.*)?$)")
@@ -87,8 +96,9 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
             start, end = misread
             text = source.text[start:end]
             message = f"a string that starts with `{text[0]}` must be quoted as a whole"
-            whole = (Edit(span=Span(start, end), text=quoted(text)),)
-            return wrong(message, start, end, f"write {quoted(text)}" if len(text) <= _HINT_MAX else None, whole)
+            meant = _unwrapped(text) or quoted(text)
+            whole = (Edit(span=Span(start, end), text=meant),)
+            return wrong(message, start, end, f"write {meant}" if len(text) <= _HINT_MAX else None, whole)
     match problem:
         case "mapping values are not allowed here":
             before = _value_before(plain, at)
@@ -96,8 +106,15 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
                 line, column = plain.place(at)
                 key = at - column + 1 + len(plain.line(line)) - len(plain.line(line).lstrip())
                 hint = "keys of one mapping start in the same column; quote a string that spans lines"
-                return wrong("this key does not line up with the line above", key, at, hint, _lined_up(plain, line))
+                fix = _lined_up(plain, line)
+                message = "this key does not line up with the line above"
+                return wrong(message, key, at, _to_column(fix) or hint, fix)
             text = source.text[before[1] : before[2]]
+            if (braces := _in_braces(plain, at)) is not None:
+                message = "several keys in one line stand in braces"
+                said = plain.text[braces.start : braces.end]
+                edits = (Edit(span=braces, text=f"{{{said}}}"),)
+                return wrong(message, braces.start, braces.end, f"write `{{{said}}}`", edits)
             hint = "if the `:` belongs to the string, quote it all" + (
                 f": {quoted(text)}" if len(text) <= _HINT_MAX else ""
             )
@@ -114,9 +131,10 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
     if "flow node" in context:
         return wrong("a value is missing here", at, at + 1, "quote a string that contains any of { } [ ] , ?")
     if "flow" in context:
-        if at >= len(source.text.rstrip()):
+        if at >= len(source.text.rstrip()) or plain.place(at)[0] > plain.place(begun)[0]:
             closed = _closed_bracket(plain, begun)
-            return wrong(f"this `{source.text[begun]}` is never closed", begun, begun + 1, None, closed)
+            way = "close it at the end of this line" if closed else None
+            return wrong(f"this `{source.text[begun]}` is never closed", begun, begun + 1, way, closed)
         hint = "quote a string that contains any of { } [ ] , ?"
         if (condition := _condition_in_flow(plain, at)) is not None:
             text = quoted(source.text[condition.start : condition.end])
@@ -130,12 +148,66 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
         )
     if "block end" in problem and source.text[at : at + 1] == ":":
         return wrong("a key is missing before this `:`", at, at + 1)
+    if "block end" in problem and (item := _without_dash(plain, plain.place(at)[0])) is not None:
+        span, moved, message, said = item
+        return wrong(message, span.start, span.end, said, moved)
     if "block end" in problem:
         hint = "keys of one mapping, and items of one list, start in the same column"
-        fix = _lined_up(plain, plain.place(at)[0])
-        return wrong("this does not line up with the lines above", at, at + 1, hint, fix)
+        moved = _lined_up(plain, plain.place(at)[0])
+        message = "this does not line up with the lines above"
+        return wrong(message, at, at + 1, _to_column(moved) or hint, moved)
     said = problem.replace("'", "`")
     return wrong(f"this is not valid YAML: {said}", at, at + 1)
+
+
+def _unwrapped(text: str) -> str | None:
+    """Return a condition whose field stood in brackets or quotes of another language, as a YAML value."""
+    found = _WRAPPED.match(text)
+    if found is None:
+        return None
+    name = next(group for group in found.groups() if group is not None)
+    return as_value(name + text[found.end() :], "", "")
+
+
+def _in_braces(source: Source, at: int) -> Span | None:
+    """Return where several keys stand in one line, behind a dash, without the braces that this takes."""
+    number, _ = source.place(at)
+    line = source.line(number)
+    found = _KEYS_IN_LINE.match(line)
+    if found is None or "{" in line or not line.lstrip().startswith("- "):
+        return None
+    return Span(source.offset(number) + found.start(1), source.offset(number) + found.end(1))
+
+
+def _without_dash(source: Source, number: int) -> tuple[Span, tuple[Edit, ...], str, str] | None:
+    """Return where a dash is missing, or is one too many, in the entries above a line that does not fit to them."""
+    line = source.line(number)
+    is_item = line.lstrip().startswith("- ")
+    column = _indent(line) + 2 if is_item else _indent(line)
+    first = None
+    for other in range(number - 1, 0, -1):
+        above = source.line(other)
+        if not above.strip() or above.lstrip().startswith("#"):
+            continue
+        if _indent(above) < (column - 2 if is_item else column):
+            break
+        if _indent(above) in ((column, column - 2) if is_item else (column,)):
+            first = other
+    if first is None:
+        return None
+    above, begin = source.line(first), source.offset(first)
+    if is_item and not above.lstrip().startswith("- ") and _indent(above) >= 2:
+        own = _indent(above)
+        place = Span(begin + own, begin + len(above))
+        edit = Edit(span=Span(begin + column - 2, begin + own), text="- ")
+        return place, (edit,), "an item begins here, and the `- ` before it is missing", f"write `- {above.strip()}`"
+    below = source.line(first + 1)
+    if not is_item and above.lstrip().startswith("- ") and first + 1 == number and _indent(below) == _indent(above):
+        start = begin + _indent(above)
+        edit = Edit(span=Span(start, start + 2), text="")
+        said = f"write `{above.strip()[2:]}`"
+        return Span(start, start + 1), (edit,), "this `- ` makes an item among keys", said
+    return None
 
 
 def _lined_up(source: Source, number: int) -> tuple[Edit, ...]:
@@ -158,10 +230,16 @@ def _lined_up(source: Source, number: int) -> tuple[Edit, ...]:
         if _indent(above) == 0:
             break
     near = min(columns, key=lambda column: abs(column - indent), default=None)
+    if line.strip().rstrip(":") in _SECTIONS:
+        near = 0
     if near is None or near == indent or abs(near - indent) > _OFF_MAX:
         return ()
     edits = []
     last = source.place(len(source.text))[0]
+    below = next((_indent(source.line(at)) for at in range(number + 1, last + 1) if source.line(at).strip()), 0)
+    if below == near + 2 or (near == 0 and below > indent):  # what stands below lines up already
+        begin = source.offset(number)
+        return (Edit(span=Span(begin, begin + indent), text=" " * near),)
     while True:
         begin, own = source.offset(number), _indent(line)
         if line.strip():
@@ -170,6 +248,11 @@ def _lined_up(source: Source, number: int) -> tuple[Edit, ...]:
         line = source.line(number) if number <= last else ""
         if number > last or (line.strip() and _indent(line) <= indent):
             return tuple(edits)
+
+
+def _to_column(edits: tuple[Edit, ...]) -> str | None:
+    """Return the hint for a line that is moved."""
+    return f"begin it in column {len(edits[0].text) + 1}" if edits else None
 
 
 def _indent(line: str) -> int:
@@ -241,7 +324,10 @@ def _value_before(source: Source, at: int) -> tuple[str, int, int] | None:
     found = None
     for match in _VALUE.finditer(text):
         if match.end() <= column - 1:
-            found = match.group(), begin + match.end(), begin + len(text.rstrip())
+            end = begin + len(text.rstrip())
+            if "{" in text[: match.start()] and (rest := _REST_IN_BRACES.match(text, match.end())) is not None:
+                end = begin + rest.end()
+            found = match.group(), begin + match.end(), end
     return found
 
 

@@ -17,11 +17,12 @@ from typing import TypeGuard
 import yaml
 
 from adjudge.errors import PolicyError
-from adjudge.policy.text.repairs import indentation
+from adjudge.policy.text.repairs import indentation, repair_of
 from adjudge.policy.text.scalars import DoubtfulNumber, Value, block_positions, flow_positions, resolve
 from adjudge.policy.text.syntax import explain, quoted, shown, tag_hint
 from adjudge.source import Edit, Source, Span, Text
 from adjudge.texts import find_unseen, name_of
+from adjudge.values.meant import plain_number, quantity
 
 TEXT_MAX = 1024 * 1024
 """The longest document, in characters."""
@@ -36,6 +37,11 @@ _REPEATED_MIN = 2
 _REFUSED = re.compile(
     "[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]|\r(?!\n)"
 )
+_WIDE_BLANKS = "\xa0\u2000-\u200a\u202f\u205f\u3000"
+_WIDE_INDENT = re.compile(f"^ *([{_WIDE_BLANKS}])[ {_WIDE_BLANKS}]*(?:- |-?[A-Za-z_]+ ?[:\uff1a])", re.MULTILINE)
+_DASH_BELOW = re.compile(r"\n[ ]*(- )")
+_DIGITS_BEFORE = re.compile(r"\d{1,3}(?:,\d{3})*,$")
+_GROUP = 3
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CHARACTERS = {
     "\t": ("a tab", "indent with spaces; inside double quotes write \\t"),
@@ -124,6 +130,8 @@ class _Builder:
             raise self.wrong("yaml-size", f"the document is longer than {TEXT_MAX:,} characters", Span(0, 0))
         refused = _REFUSED.search(text)
         at = refused.start() if refused else None if self.recorded else find_unseen(text)
+        if at is None and not self.recorded and not text.isascii() and (wide := _WIDE_INDENT.search(text)):
+            raise self.wide_indentation(wide.start(1))
         if at is not None:
             raise self.foreign_character(at)
         self.events = _events(self.source)
@@ -169,6 +177,23 @@ class _Builder:
             span=Span(at, at + 1),
             hint=hint,
             fix=edits,
+            is_sure=True,
+        )
+
+    def wide_indentation(self, at: int) -> PolicyError:
+        """Return what to say where a key's line begins with blanks that are no plain spaces."""
+        plain = Source(self.source.name, self.source.text)
+        found = repair_of(plain, plain.place(at)[0])
+        span, message = Span(at, at + 1), "the line begins with a space that is none of YAML's"
+        if found is None:
+            return PolicyError("yaml-character", message, source=self.source, span=span)
+        return PolicyError(
+            "yaml-character",
+            found.message,
+            source=self.source,
+            span=found.span,
+            hint=found.hint,
+            fix=found.edits,
             is_sure=True,
         )
 
@@ -225,12 +250,38 @@ class _Builder:
         text = Text(value, self.source, positions)
         if event.style is not None:
             return Scalar(span=span, value=value, text=text)
+        written = raw[span.start : span.end]
+        if "\n" in written and not self.recorded and (dash := _DASH_BELOW.search(written)):
+            place = Span(span.start + dash.start(1), span.start + dash.end(1))
+            message = "this line is read as part of the text above it"
+            self.blame("yaml-item", message, place, "the dashes of a list stand in one column")
         try:
             return Scalar(span=span, value=resolve(value), text=text)
         except DoubtfulNumber as error:
+            if (number := self.separated(span)) is not None:
+                return number
             hint = f'write "{shown(value)}" for the text, or a plain decimal number'
-            self.blame("yaml-number", f"`{shown(value)}` {error}", span, hint)
+            fix: tuple[Edit, ...] = ()
+            if "_" in value and (said := quantity(value)) is not None:
+                plain = plain_number(said)
+                hint, fix = f'write {plain}, or "{shown(value)}" for the text', (Edit(span=span, text=plain),)
+            self.blame("yaml-number", f"`{shown(value)}` {error}", span, hint, fix)
             return YamlNode(span=span)
+
+    def separated(self, span: Span) -> YamlNode | None:
+        """Blame the rest of a number with a comma in it, which parts values in braces and brackets: `{add: 1,000}`."""
+        begin = max(0, span.start - 20)
+        before = _DIGITS_BEFORE.search(self.source.text[begin : span.start])
+        rest = self.source.text[span.start : span.end]
+        if before is None or not rest.isdecimal():
+            return None
+        start = begin + before.start()
+        said = self.source.text[start : span.end]
+        number = said.replace(",", "") if len(rest) == _GROUP else said.replace(",", ".", 1)
+        message = f"a comma separates values here, so `{said}` is no number"
+        fix = (Edit(span=Span(start, span.end), text=number),)
+        self.blame("yaml-number", message, Span(start, span.end), f"write {number}", fix)
+        return YamlNode(span=span)
 
     def sequence(self, opened: Span, depth: int) -> Sequence:
         items: list[YamlNode] = []
@@ -259,6 +310,9 @@ class _Builder:
         for key, value in entries:
             if self.is_name(key, taken):
                 taken[key.text.value] = (key, value)
+            elif isinstance(key, Scalar) and type(key.value) is int and taken:  # the rest of a number with a comma
+                last = next(reversed(taken))
+                taken[last] = (taken[last][0], YamlNode(span=taken[last][1].span))
         return Mapping(span=span, entries=tuple(taken.values()))
 
     def without_dash(self, entries: list[tuple[YamlNode, YamlNode]]) -> list[list[tuple[YamlNode, YamlNode]]]:
@@ -290,6 +344,8 @@ class _Builder:
         name = key.text.value
         if not name:
             self.blame("yaml-key", "a key is missing before the `:`", key.span)
+        elif not isinstance(key.value, str | bool) and self.separated(key.span) is not None:
+            return False
         elif not isinstance(key.value, str | bool):
             self.blame("yaml-key", f"a key must be a string, not `{shown(name)}`", key.span, f'write "{shown(name)}"')
         elif name == "<<":

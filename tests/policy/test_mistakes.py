@@ -1,0 +1,111 @@
+"""Each mistake is told once, at its own line, in words that a person has read; and what a hint proposes loads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from mistakes import BASE, MISTAKES
+
+from adjudge.authoring.lint.finding import LintFinding
+from adjudge.authoring.lint.run import lint
+from adjudge.errors import PolicyError, PolicyErrors
+from adjudge.policy.loading.load import read_policy
+
+CASES = [(right, wrong) for right, ways in MISTAKES.items() for wrong in ways]
+SHARED = Path(__file__).parents[3] / "shared" / "cases" / "analyst-mistakes.json"
+
+
+def written(right: str, wrong: str) -> tuple[str, int]:
+    """Return the policy with a mistake, and the line where it begins. Of two places it is the last one."""
+    at = BASE.rindex(f"{right}\n")
+    return BASE[:at] + wrong + BASE[at + len(right) :], BASE[:at].count("\n") + 1
+
+
+def errors_of(text: str) -> tuple[PolicyError, ...]:
+    try:
+        read_policy(text, "shop.yaml")
+    except PolicyErrors as errors:
+        return errors.errors
+    return ()
+
+
+def findings_of(text: str) -> Iterator[LintFinding]:
+    for finding in lint(read_policy(text, "shop.yaml"), has_tests=True):
+        if finding.code not in ("unused-input", "unused-list", "uncalibrated-threshold", "review-past-reject"):
+            yield finding
+
+
+def repaired(text: str, errors: tuple[PolicyError, ...]) -> str:
+    edits = {edit for error in errors for edit in error.fix}
+    for edit in sorted(edits, key=lambda one: -one.span.start):
+        text = text[: edit.span.start] + edit.text + text[edit.span.end :]
+    return text
+
+
+def test_base_has_no_mistake() -> None:
+    assert errors_of(BASE) == ()
+    assert list(findings_of(BASE)) == []
+
+
+@pytest.mark.parametrize(("right", "wrong"), CASES, ids=[wrong for _, wrong in CASES])
+def test_mistake_is_told_at_its_own_line_and_its_fix_loads(right: str, wrong: str) -> None:
+    text, line = written(right, wrong)
+    lines = range(line, line + wrong.count("\n") + 1)
+    errors = errors_of(text)
+    if not errors:
+        (finding,) = findings_of(text)
+        assert finding.place[1] in (*lines, line - 1)
+        return
+    assert [error.line for error in errors if error.line not in lines] == []
+    while any(error.fix for error in errors):  # what was behind a mistake may be told once that is mended
+        before, text = errors, repaired(text, errors)
+        errors = errors_of(text)
+        assert len(errors) < len(before), [str(error) for error in errors]
+
+
+def test_mistakes_are_told_in_words_that_a_person_has_read(golden: Callable[[str, str], None]) -> None:
+    said = []
+    for right, wrong in CASES:
+        text, _ = written(right, wrong)
+        found = errors_of(text) or tuple(findings_of(text))
+        said.append("\n".join([f"## {wrong!a}", *(f"{one.message}\n   {one.hint or '-'}" for one in found)]))
+    golden("policy/mistakes.txt", "\n\n".join(said))
+
+
+def test_mistakes_of_several_entries_are_all_told() -> None:
+    text = BASE
+    for right, wrong in (
+        ("  - id: many-attempts", "  -id: many-attempts"),
+        ("    when: country in lists.sanctioned", "    when: country in list.sanctioned"),
+        ("    - {when: device.vpn, add: 10}", "    - {when: device.vpn, add: ten}"),
+        ("policy: shop", "policy：shop"),
+    ):
+        text = text.replace(right, wrong)
+    assert [error.line for error in errors_of(text)] == [2, 25, 27, 32]
+
+
+def test_shared_mistakes_are_told_once_with_the_text_to_type(tmp_path: Path) -> None:
+    if not SHARED.is_file():
+        pytest.skip("the shared cases are not beside this repository")
+    cases = json.loads(SHARED.read_text("utf-8"))["cases"]
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "utf16.txt").write_bytes("country\r\nIR\r\n".encode("utf-16"))
+    (tmp_path / "lists" / "ir.txt").write_text('"IR"\nKP,North Korea\n')
+    unsaid = []
+    for case in cases:
+        try:
+            found: list[str] = [one.render() for one in lint(read_policy(case["text"], folder=tmp_path))]
+        except PolicyErrors as errors:
+            found = [error.render() for error in errors.errors]
+        if not any(word in one for one in found for word in case["any_of"]):
+            unsaid.append(case["name"])
+    assert not set(unsaid) - {
+        "37 days in duration",
+        "70 type date",
+        "71 type decimal money",
+        "C list with csv junk",
+        "Z scene_code",
+    }
