@@ -67,10 +67,11 @@ def curve(
     def query() -> str:
         unknown, true, false = (one.sql.outcome for one in variants)
         inner = "".join(f", {one.sql.columns()}" for one in variants if one.sql.columns())
+        rows = variants[0].sql.over(dataset.relation, *(one.sql for one in variants[1:]))
         return (
             f"select label, bin, case when bin is null then {unknown} end, case when bin is not null then {true} end,"
             f" case when bin is not null then {false} end, count(*) from (select {dataset.label()} as label,"
-            f" {bin_} as bin{inner} from {dataset.relation} where {where}) group by all"
+            f" {bin_} as bin{inner} from {rows} where {where}) group by all"
         )
 
     rows = answered(connection, query, variants)

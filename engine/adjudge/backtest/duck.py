@@ -34,6 +34,8 @@ _SETTINGS = {
     "ieee_floating_point_ops": "true",
 }
 """What answers or reach depend on, whatever the defaults of a version are."""
+_ENDLESS = ("partial_aggregate_pushdown", "aggregate_reuse")
+"""Passes of the optimizer that follow columns through selects within selects again and again: minutes for a verdict."""
 _TICK_S = 0.2
 
 Progress = Callable[[float], None]
@@ -57,6 +59,8 @@ def connect(*, memory: str = MEMORY, threads: int | None = None) -> duckdb.DuckD
         raise DataError(
             f"{memory} is not an amount of memory: {split_lines(str(error))[0]}", "write 2GB or 500MB"
         ) from None
+    known = {name for (name,) in connection.execute("select name from duckdb_optimizers()").fetchall()}
+    connection.execute(f"set disabled_optimizers = {DUCKDB.text(','.join(one for one in _ENDLESS if one in known))}")
     for macro in MACROS:
         connection.execute(macro)
     connection.execute("set preserve_insertion_order = false")
@@ -125,9 +129,11 @@ def first(connection: Any, query: str) -> tuple[Any, ...]:
 
 
 def install(connection: Any, sql: PolicySql, types: Mapping[str, str]) -> None:
-    """Give a database the functions of a policy's fallbacks. types: of columns in SQL, by slot."""
+    """Give a database the functions of a policy's fallbacks, and its long lists. types: of columns in SQL, by slot."""
     import duckdb
 
+    for table, values in sql.lists.items():
+        _fill(connection, table, values)
     for fallback in sql.fallbacks:
         function = _function(fallback, sql.policy)
         parts = ", ".join(f"s{at} {types[slot]}" for at, slot in enumerate(fallback.slots))
@@ -137,6 +143,20 @@ def install(connection: Any, sql: PolicySql, types: Mapping[str, str]) -> None:
         connection.create_function(
             fallback.name, function, [parameter], "BOOLEAN", type="arrow", null_handling="special", side_effects=True
         )
+
+
+def _fill(connection: Any, table: str, values: tuple[object, ...]) -> None:
+    """Make a table of a list's values, once; one that is no Unicode is left out, since no column holds it."""
+    import pyarrow as pa
+
+    if fetched(connection, f"select 1 from duckdb_tables() where table_name = '{table}'"):
+        return
+    texts = [text for text in map(str, values) if text.isascii() or text == text.encode(errors="ignore").decode()]
+    connection.register("adjudge_values", pa.table({"value": pa.array(texts, pa.string())}))
+    try:
+        executed(connection, f"create temp table {table} as select value from adjudge_values")
+    finally:
+        connection.unregister("adjudge_values")
 
 
 def _function(fallback: Fallback, policy: Policy) -> Any:

@@ -6,14 +6,18 @@ Each rule and row of the scorecard is a column that is true, false or NULL. What
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
 
-from adjudge.expr.nodes import Node
+from adjudge.expr.nodes import ListLiteral, MapLiteral, Node, names_in
 from adjudge.expr.sql.dialects.dialect import Dialect
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
+from adjudge.expr.sql.steps import Steps, needed, worked_out
 from adjudge.expr.sql.translate import Translator
-from adjudge.expr.sql.value import NotTranslatable
+from adjudge.expr.sql.value import NotTranslatable, Sql
 from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
 from adjudge.policy.typed import Scorecard, TypedPolicy
@@ -78,11 +82,12 @@ class CardSql:
 class PolicySql:
     """A policy in SQL.
 
-    conditions: of its rules, then of the scorecards' rows, then of excuses, over the data's columns.
+    conditions: of its rules, then of the scorecards' rows, then of excuses, over the columns of `over`.
     lower, upper, outcome: severities 0, 1, 2, over the conditions' columns, a prefix and `c0`, `c1`, …
     cards: its scorecards, over the same.
     doubts: columns whose being NULL decides what doubts are worth, `u0`, `u1`, …
     fallbacks: what SQL leaves to Python. texts: of conditions that SQL answers, whatever is left on some rows.
+    steps: what conditions have in common, by column. lists: long lists, by the table that must hold them.
     """
 
     policy: Policy
@@ -95,6 +100,8 @@ class PolicySql:
     fallbacks: tuple[Fallback, ...] = ()
     texts: tuple[str, ...] = ()
     prefix: str = ""
+    steps: Mapping[str, str] = field(default_factory=dict)
+    lists: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -112,6 +119,10 @@ class PolicySql:
     def bands(self) -> tuple[tuple[str, Outcome, str, str], ...]:
         """The bands of the scorecards, see `CardSql.bands`."""
         return tuple(band for card in self.cards for band in card.bands)
+
+    def over(self, relation: str, *others: PolicySql) -> str:
+        """Return the data's relation with what the conditions read beside it. others: policies asked with this one."""
+        return worked_out(relation, {name: text for one in (*others, self) for name, text in one.steps.items()})
 
     def columns(self) -> str:
         """Return the conditions, and the slots that doubts hang on, as columns of a select."""
@@ -133,7 +144,13 @@ def policy_sql(
     refused: texts of conditions that a database is known to refuse, with the reason.
     """
     typed = policy.typed
-    translator = Translator(columns, typed.variables, typed.constants, dialect, policy.functions)
+    steps, tables = Steps(), _Tables(typed)
+    columns = {slot: steps.column(text) if _is_worked_out(text) else text for slot, text in columns.items()}
+    translator = Translator(
+        columns, typed.variables, typed.constants, dialect, policy.functions,
+        shared=steps.column, tables=tables.of if dialect.has_engine_beside else None,
+    )  # fmt: skip
+    translator.made = _made(translator, typed)
     nodes = typed.conditions
     conditions: list[str] = []
     fallbacks: list[Fallback] = []
@@ -157,8 +174,10 @@ def policy_sql(
         if risk is not None:
             left = left_to_python(at, node, "on rows where its macros may be too much work", is_rare=True)
             text = f"case when {risk} then {left} else {text} end"
-        conditions.append(text)
+        conditions.append(text if risk is not None else steps.column(text))
     verdict = _Verdict(typed, nodes, columns, prefix)
+    doubts = tuple(columns[slot] for slot in verdict.needed)
+    shared = needed(steps.made, [*conditions, *doubts])
     return PolicySql(
         policy=policy,
         conditions=tuple(conditions),
@@ -166,11 +185,60 @@ def policy_sql(
         upper=verdict.upper(),
         outcome=verdict.outcome(),
         cards=verdict.cards,
-        doubts=tuple(columns[slot] for slot in verdict.needed),
+        doubts=doubts,
         fallbacks=tuple(fallbacks),
         texts=tuple(texts),
         prefix=prefix,
+        steps=shared,
+        lists=tables.named_in(shared.values()),
     )
+
+
+def _is_worked_out(text: str) -> bool:
+    """Whether a slot's expression is more than a column."""
+    return "(" in text
+
+
+def _made(translator: Translator, typed: TypedPolicy) -> dict[str, Sql]:
+    """Return the variables that conditions read as columns; one without an exact form is left out."""
+    read = names_in(*typed.conditions)
+    for name in reversed(list(typed.variables)):  # each reads only those before it
+        if name in read:
+            read |= names_in(typed.variables[name])
+    made: dict[str, Sql] = {}
+    translator.made = made
+    for name, node in typed.variables.items():
+        if name in read and not isinstance(node, ListLiteral | MapLiteral):
+            with suppress(NotTranslatable):
+                if translator.risk(node) is None:
+                    made[name] = translator.short(translator.value(node, {}))
+    return made
+
+
+class _Tables:
+    """The tables that hold the lists of a policy."""
+
+    def __init__(self, typed: TypedPolicy) -> None:
+        self._lists = typed.constants
+        self._named: dict[str, tuple[object, ...]] = {}
+
+    def of(self, name: str) -> str:
+        """Return the table of a list."""
+        table = _table_of(self._lists[name])
+        self._named[table] = self._lists[name]
+        return table
+
+    def named_in(self, texts: Iterable[str]) -> dict[str, tuple[object, ...]]:
+        """Return the tables that some expressions name, with their values."""
+        every = "\n".join(texts)
+        return {table: values for table, values in self._named.items() if table in every}
+
+
+@lru_cache(maxsize=64)
+def _table_of(values: tuple[object, ...]) -> str:
+    """Name a list's table by what is in it."""
+    text = "\0".join(map(str, values)).encode("utf-8", "surrogatepass")
+    return f"adjudge_list_{hashlib.sha256(text).hexdigest()[:16]}"
 
 
 class _Verdict:

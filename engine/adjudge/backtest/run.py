@@ -118,10 +118,14 @@ class Runner:
     ) -> list[tuple[Any, ...]]:
         return answered(self.connection, query, (self.translated, *others), progress)
 
-    def relation(self, *more: str, sample: str = "") -> str:
-        """Return a select of the conditions' columns, and of what else is wanted of each row."""
-        columns = ", ".join([*more, self.sql.columns()])
-        return f"(select {columns or 'true as nothing'} from {self.dataset.relation}{sample})"
+    def relation(self, *more: str, sample: str = "", others: Sequence[PolicySql] = ()) -> str:
+        """Return a select of the conditions' columns, and of what else is wanted of each row.
+
+        sample: a clause that leaves some rows. others: policies whose columns are wanted too.
+        """
+        columns = ", ".join(filter(None, [*more, *(one.columns() for one in (*others, self.sql))]))
+        rows = f"(select * from {self.dataset.relation}{sample})" if sample else self.dataset.relation
+        return f"(select {columns or 'true as nothing'} from {self.sql.over(rows, *others)})"
 
     def backtest(self, progress: Progress | None = None) -> Backtest:
         """Count, in one pass. Interrupted, it leaves nothing behind."""
@@ -266,8 +270,7 @@ class Runner:
 
         def query() -> str:
             nonlocal causes
-            keep = [before.sql.columns()] if before.sql.columns() else []
-            text, causes = causes_query(before.sql, self.sql, self.relation(*keep))
+            text, causes = causes_query(before.sql, self.sql, self.relation(others=[before.sql]))
             return text
 
         ((_, *counts),) = self._answered(query, before.translated)

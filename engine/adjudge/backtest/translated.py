@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import Progress, QueryFailed, fetched, install
 from adjudge.backtest.query import PolicySql, policy_sql
+from adjudge.expr.sql.steps import needed, worked_out
 from adjudge.policy.policy import Policy
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class Translated:
         for text in self.sql.texts:
             if text not in self._dataset.refused:
                 try:
-                    fetched(self._connection, f"select count(condition) from (select {text} as condition"
-                            f" from {self._dataset.relation})")  # fmt: skip
+                    rows = worked_out(self._dataset.relation, needed(self.sql.steps, [text]))
+                    fetched(self._connection, f"select count(condition) from (select {text} as condition from {rows})")
                 except QueryFailed as error:
                     self._dataset.refused[text] = f"the database refuses it: {error.said}"
         self.sql = self._installed()

@@ -183,8 +183,11 @@ class Translator:
                 return Sql(made, any(part.may_be_nan for part in parts))
         raise NotTranslatable("such a part", node.span)
 
+    def short(self, sql: Sql) -> Sql:
+        """Return a part that is to stand in several places, as a column if there can be some."""
+        return self._short(sql, {})
+
     def _short(self, sql: Sql, scope: Scope) -> Sql:
-        """Return a part that is to stand in several places, as a column if it can be one."""
         if self.shared is None or scope or len(sql.text) < SHORT:
             return sql
         return Sql(self.shared(sql.text), sql.may_be_nan)
@@ -237,6 +240,8 @@ class Translator:
     def _has(self, operand: Node, scope: Scope) -> Sql:
         if isinstance(operand, Name) and operand.name in self.columns:
             return is_null(Sql(self.columns[operand.name]), known=True)
+        if isinstance(operand, Name) and operand.name in self.variables:
+            return is_null(self.value(operand, scope), known=True)
         if isinstance(operand, Select) and isinstance(operand.operand, Name):
             return is_null(self.value(operand, scope), known=True)
         if not isinstance(operand, Select | Index):
