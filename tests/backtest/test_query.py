@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -16,6 +17,7 @@ from policy.random_policies import NOW, policies, requests
 duckdb = pytest.importorskip("duckdb", reason="needs the extra `backtest`")
 pa = pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
 
+from adjudge.backtest import duck  # noqa: E402
 from adjudge.backtest.columns import sql_type  # noqa: E402
 from adjudge.backtest.dataset import Dataset  # noqa: E402
 from adjudge.backtest.duck import connect  # noqa: E402
@@ -121,12 +123,54 @@ def test_what_doubts_are_worth_by_row(database: duckdb.DuckDBPyConnection, defau
             verdict.outcome, verdict.lower, verdict.upper, verdict.score), one  # fmt: skip
 
 
-def test_conditions_that_sql_cannot_say_are_answered_row_by_row_and_named(
+def test_what_the_engine_answers_is_asked_once_for_each_combination_of_values(
+    database: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    compiled = duck.answering
+
+    def counting(*given: Any, **named: Any) -> Any:
+        condition = compiled(*given, **named)
+
+        def ask(values: Mapping[str, object]) -> object:
+            asked.append(values)
+            return condition(values)
+
+        return ask
+
+    monkeypatch.setattr(duck, "answering", counting)
+    policy = parse_policy(
+        "policy_language: 1\npolicy: few\ninputs: {country: string, n: int}\n"
+        "rules: [{id: number, when: int(country) > 3 && n > 0, then: review}]\n"
+    )
+    given_ = [{"country": ("SG", "7", None)[at % 3], "n": at % 2} for at in range(600)]
+    runner = Runner(database, policy, dataset(database, policy, given_))
+    assert runner.backtest().rules[0].true == 100
+    assert len(list(runner.rows())) == 600
+    assert len(asked) == 6
+
+
+def test_a_long_list_is_a_table_that_all_policies_share(database: duckdb.DuckDBPyConnection) -> None:
+    names = ", ".join(f"n{at}" for at in range(3000))
+    policy = parse_policy(
+        f"policy_language: 1\npolicy: long\ninputs: {{name: string}}\nlists: {{bad: [{names}]}}\n"
+        "variables: {listed: name in lists.bad}\n"
+        "rules:\n  - {id: one, when: listed, then: review}\n  - {id: two, when: '!listed', then: review}\n"
+    )
+    given_ = [{"name": name} for name in ("n0", "n2999", "n3000", "", None)]
+    runner = Runner(database, policy, dataset(database, policy, given_))
+    assert not runner.sql.fallbacks and max(map(len, runner.sql.steps.values())) < 200
+    assert [(row.matched, row.unresolved) for row in runner.rows()] == [
+        (("one",), ()), (("one",), ()), (("two",), ()), (("two",), ()), ((), ("one", "two")),
+    ]  # fmt: skip
+
+
+def test_conditions_that_sql_cannot_say_are_answered_by_the_engine_and_named(
     database: duckdb.DuckDBPyConnection,
 ) -> None:
     policy = parse_policy(
         "policy_language: 1\npolicy: odd\ninputs: {opened: timestamp, country: string}\n"
-        "variables: {late: opened.getHours('Europe/Berlin') > 20}\n"
+        "variables: {late: string(opened).contains('T2')}\n"
         "rules:\n  - {id: night, when: late && country == 'SG', then: review}\n"
         "  - {id: number, when: int(country) > 3, then: reject}\n"
     )

@@ -116,7 +116,8 @@ def test_every_row_has_the_verdict_that_the_engine_gives(
         return
     inner = ", ".join(filter(None, [sql.columns(), "place"]))
     found = spark.sql(
-        f"select {sql.outcome}, {sql.lower}, {sql.upper} from (select {inner} from decisions) order by place"
+        f"select {sql.outcome}, {sql.lower}, {sql.upper}"
+        f" from (select {inner} from {sql.over('decisions')}) order by place"
     ).collect()
     for row, one in zip(found, given_, strict=True):
         verdict = policy.evaluate(one, now=NOW)
@@ -138,7 +139,7 @@ def test_spark_reads_an_export(spark: Any, tmp_path: Path) -> None:
     columns = {slot: SPARK.column(f"signals.{slot}") for slot in ("device.score", "device.tags", "device.novel_tags")}
     sql = policy_sql(policy, {**columns, "country": "`inputs.country`", NOW_SLOT: "`at`"}, SPARK)
     found = spark.sql(
-        f"select outcome, {sql.outcome} from (select *, {sql.columns()} from decisions) order by seq"
+        f"select outcome, {sql.outcome} from (select *, {sql.columns()} from {sql.over('decisions')}) order by seq"
     ).collect()
     assert [row[0] for row in found] == [decision.outcome for decision in decisions] == ["pass", "review", "review"]
     assert [OUTCOMES[row[1]] for row in found] == ["pass", "review", "review"]

@@ -34,6 +34,8 @@ _SETTINGS = {
     "ieee_floating_point_ops": "true",
 }
 """What answers or reach depend on, whatever the defaults of a version are."""
+REMEMBERED_MAX = 200_000
+"""So many combinations of values are remembered with what the engine answered, of each condition."""
 _ENDLESS = ("partial_aggregate_pushdown", "aggregate_reuse")
 """Passes of the optimizer that follow columns through selects within selects again and again: minutes for a verdict."""
 _TICK_S = 0.2
@@ -166,10 +168,17 @@ def _function(fallback: Fallback, policy: Policy) -> Any:
     condition = answering(policy, fallback.node)
     slots = [(f"s{at}", slot, policy.typed.slots[slot].type) for at, slot in enumerate(fallback.slots)]
 
+    answered: dict[str, object] = {}
+
     def answer(column: Any) -> Any:  # DuckDB looks annotations up
         answers = []
         for row in column.to_pylist():
-            answers.append(condition({slot: from_arrow(row[part], type_) for part, slot, type_ in slots}))
+            key = repr(row)
+            if key not in answered:
+                if len(answered) >= REMEMBERED_MAX:
+                    answered.clear()
+                answered[key] = condition({slot: from_arrow(row[part], type_) for part, slot, type_ in slots})
+            answers.append(answered[key])
         return pa.array(answers, pa.bool_())
 
     return answer

@@ -34,7 +34,8 @@ def excuse_name(excuse: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fallback:
-    """A condition that SQL cannot answer exactly; the engine's own evaluator answers it, row by row.
+    """A condition that SQL cannot answer exactly; the engine's own evaluator answers it, once for each
+    combination of the values that it reads.
 
     at: its place among rules and rows. slots: what it reads, in the order of the parts of the function's argument.
     is_rare: whether it answers only on rows that may be too much work, the others being SQL's.

@@ -201,28 +201,28 @@ class Runner:
         """
 
         def query() -> str:
-            other, keep = self._before(before)
+            other, keep, policies = self._before(before)
             keep += [f"{place} as place", f"{self.dataset.label()} as label", f"{self.dataset.cost()} as cost"]
             verdict = f"9 * {self.sql.outcome} + 3 * {self.sql.lower} + {self.sql.upper}"
             return (
                 "select place, null, label, verdict, count(*), coalesce(sum(cost), 0), count(cost),"
                 " count_if(other <> outcome), count(other) from"
                 f" (select *, ({verdict})::utinyint as verdict, {other} as other, {self.sql.outcome} as outcome"
-                f" from {self.relation(*keep)}) group by place, label, verdict"
+                f" from {self.relation(*keep, others=policies)}) group by place, label, verdict"
             )
 
         others = () if before is None else (before.translated,)
         for place_, *row, moved, told in self._answered(query, *others):
             yield place_, _cell(tuple(row)), moved, told
 
-    def _before(self, before: Runner | None) -> tuple[str, list[str]]:
-        """Return the outcome that rows had before, and the columns that it needs. before: as `flow` takes it."""
+    def _before(self, before: Runner | None) -> tuple[str, list[str], list[PolicySql]]:
+        """Return the outcome that rows had before, and the columns and the policy that it needs; see `flow`."""
         if before is not None:
-            return before.sql.outcome, [before.sql.columns()] if before.sql.columns() else []
+            return before.sql.outcome, [], [before.sql]
         if "outcome" not in self.dataset.roles:
-            return "null::int", []
+            return "null::int", [], []
         other = "case recorded when 'reject' then 2 when 'review' then 1 when 'pass' then 0 end"
-        return other, [f"{self.dataset.roles['outcome']} as recorded"]
+        return other, [f"{self.dataset.roles['outcome']} as recorded"], []
 
     def _overlap(self, total: int) -> tuple[dict[tuple[str, str], int], int]:
         """Count pairs of rules that are true together, of a sample: a bit for each row, an int for each rule."""
@@ -254,8 +254,9 @@ class Runner:
         """
 
         def query() -> str:
-            other, keep = self._before(before)
-            return f"select {other}, {self.sql.outcome}, count(*) from {self.relation(*keep)} group by all"
+            other, keep, policies = self._before(before)
+            rows = self.relation(*keep, others=policies)
+            return f"select {other}, {self.sql.outcome}, count(*) from {rows} group by all"
 
         others = () if before is None else (before.translated,)
         found: Counter[tuple[Outcome, Outcome]] = Counter()

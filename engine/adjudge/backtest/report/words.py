@@ -74,7 +74,7 @@ def remarks(study: Study, at: int) -> Iterator[str]:
     yield from map(str, backtest.dataset.unreadable)
     yield from backtest.dataset.notes
     for name, reason in backtest.by_row:
-        yield f"{name} was evaluated in Python, row by row: {reason}"
+        yield f"{name} was evaluated in Python, once for each combination of values: {reason}"
 
 
 def pairs(backtest: Backtest) -> Sequence[str]:
