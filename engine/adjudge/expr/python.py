@@ -33,6 +33,7 @@ from adjudge.expr.nodes import (
     is_field,
     walk,
 )
+from adjudge.expr.reference import Unknown, evaluate
 from adjudge.expr.work import allowance
 from adjudge.values.types import (
     BOOL,
@@ -412,6 +413,8 @@ class Emitter:
                 return ast.Call(self.refer(overload.call), given, [])
             case ListLiteral(items=items):
                 return ast.Tuple([self.guarded(item) for item in items], ast.Load())
+            case MapLiteral() if (constant := self._written_map(node)) is not None:
+                return self.refer(constant)
             case MapLiteral(entries=entries):
                 return pyast.call("mapping", *(self.value(part) for entry in entries for part in entry))
             case Conditional() if node.type != BOOL:
@@ -425,6 +428,16 @@ class Emitter:
                 name = self.fresh()
                 self.emit(pyast.assign(name, self.truth(node)))
                 return self._check(name)
+
+    def _written_map(self, node: MapLiteral) -> object:
+        """Return a map of constants, which is made once; None where it has no value, or hangs on anything."""
+        for part in walk(node):
+            if isinstance(part, Name | Local | Comprehension) or (
+                isinstance(part, Call) and self.functions.get(part.function) != FUNCTIONS.get(part.function)
+            ):
+                return None
+        answer = evaluate(node, {}, functions=self.functions)
+        return None if isinstance(answer, Unknown) else answer
 
     def _argument(self, node: Node, overload: Overload) -> ast.expr:
         """Emit an argument; a function that does not take unknown items sees none."""

@@ -8,10 +8,12 @@ with; texts, bools and sets by the value itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import InitVar, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from adjudge.expr.nodes import Binary, Has, ListLiteral, Literal, Logic, Name, Node, Unary, walk
 from adjudge.expr.reference import Unknown, evaluate
@@ -29,6 +31,16 @@ VALUES_MAX = 4096
 """How many different values of one slot are remembered."""
 VALUE_LENGTH_MAX = 64
 """A text longer than this is not remembered."""
+MEMBERS_MAX = 64
+"""A list of more values is asked by itself."""
+_ASKING: Mapping[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,18 @@ class SlotFact:
     """A fact about one slot: whether it holds, and in which alternatives (as a mask) it is needed."""
 
     condition: Condition
+    alternatives: int
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The fact that a slot's value is one of some constants, or that it is none of them.
+
+    alternatives: those that need it, as a mask.
+    """
+
+    values: frozenset[object]
+    wanted: bool
     alternatives: int
 
 
@@ -109,10 +133,43 @@ def _plain_parts(node: Node) -> Iterable[Node]:
 
 def _constant(node: Node) -> object:
     """Return the value of a condition's part that reads nothing, or None."""
+    if isinstance(node, Literal):
+        return node.value
     if any(isinstance(part, Name) for part in walk(node)):
         return None
     value = evaluate(node, {})
     return None if isinstance(value, Unknown) else value
+
+
+def plain_comparison(node: Node, slot: str) -> Condition | None:
+    """Return a fact that compares an ordered slot with a constant as a function of its value; None for any other."""
+    if not isinstance(node, Binary) or node.operator not in _ASKING:
+        return None
+    compare, left, right = _ASKING[node.operator], node.left, node.right
+    is_left = isinstance(left, Name) and left.name == slot
+    bound: Any = _constant(right if is_left else left)
+    if bound is None or not (is_left or (isinstance(right, Name) and right.name == slot)):
+        return None
+    if is_left:
+        return lambda value: None if value is None else compare(value, bound)
+    return lambda value: None if value is None else compare(bound, value)
+
+
+def members(node: Node, slot: str, constants: Mapping[str, tuple[object, ...]]) -> frozenset[object] | None:
+    """Return the few values of which one makes a fact about a text true, and every other value false."""
+    match node:
+        case Binary(operator="==", left=Name(name=name), right=Literal(value=str() as value)) if name == slot:
+            return frozenset((value,))
+        case Binary(operator="==", left=Literal(value=str() as value), right=Name(name=name)) if name == slot:
+            return frozenset((value,))
+        case Binary(operator="in", left=Name(name=name), right=ListLiteral(items=items)) if name == slot:
+            found = frozenset(item.value for item in items if isinstance(item, Literal) and isinstance(item.value, str))
+            return found if 0 < len(items) <= MEMBERS_MAX and all(isinstance(item, Literal) for item in items) else None
+        case Binary(operator="in", left=Name(name=name), right=Name(name=listed)) if name == slot:
+            values = constants.get(listed, ())
+            return frozenset(values) if 0 < len(values) <= MEMBERS_MAX else None
+        case _:
+            return None
 
 
 def _around(constant: object, type_: Type) -> tuple[object, ...] | None:
@@ -182,16 +239,60 @@ def by_value(type_: Type) -> bool:
 
 
 @dataclass(slots=True)
+class _Layer:
+    """Memberships no two of which are needed by one alternative: those that need any, and by value those it allows."""
+
+    needing: int = 0
+    allowed: dict[object, int] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class ValueTable:
-    """Masks by value, filled as values come; bounded in number and length."""
+    """Masks by value, filled as values come; bounded in number and length.
+
+    memberships: facts that are answered together, with one look for all of them.
+    """
 
     facts: Sequence[SlotFact]
     every: int
+    memberships: InitVar[Sequence[Membership]] = ()
     masks: dict[object, int] = field(default_factory=dict)
+    _layers: list[_Layer] = field(default_factory=list)
+    _lost: dict[object, int] = field(default_factory=dict)
+    _asking: int = 0
+
+    def __post_init__(self, memberships: Sequence[Membership]) -> None:
+        for one in memberships:
+            self._asking |= one.alternatives
+            places = self._lost
+            if one.wanted:
+                layer = next((layer for layer in self._layers if not layer.needing & one.alternatives), None)
+                if layer is None:
+                    layer = _Layer()
+                    self._layers.append(layer)
+                layer.needing |= one.alternatives
+                places = layer.allowed
+            for value in one.values:
+                places[value] = places.get(value, 0) | one.alternatives
+
+    def _weighed(self, value: object) -> Unsure:
+        """Return the masks for one value, None for unknown."""
+        found = weigh(self.facts, value, self.every)
+        if value is None:
+            return Unsure(found.alive, found.sure & ~self._asking)
+        alive = found.alive & ~self._lost.get(value, 0)
+        for layer in self._layers:
+            alive &= ~layer.needing | layer.allowed.get(value, 0)
+        return Unsure(alive, found.sure)
+
+    @property
+    def unknown(self) -> Unsure:
+        """The masks while the value is unknown."""
+        return self._weighed(None)
 
     def look(self, value: object) -> Unsure:
         """Return the masks of a value that is not yet in `masks`, and keep them there if they are plain."""
-        found = weigh(self.facts, value, self.every)
+        found = self._weighed(value)
         small = isinstance(value, bool) or (isinstance(value, str) and len(value) <= VALUE_LENGTH_MAX)
         if found.sure == self.every and small:
             if len(self.masks) >= VALUES_MAX:

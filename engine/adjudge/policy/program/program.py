@@ -19,13 +19,24 @@ from adjudge.expr.nodes import Binary, Has, Name, Node, Unary, names_in, walk
 from adjudge.expr.python import Emitter, compile_condition
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.model import Verdict
+from adjudge.policy.program.dispatch import dispatched
 from adjudge.policy.program.fast_path import fast_path_first
-from adjudge.policy.program.index import SlotFact, ValueTable, by_value, cut_points, cut_table, weigh
+from adjudge.policy.program.index import (
+    Membership,
+    SlotFact,
+    ValueTable,
+    by_value,
+    cut_points,
+    cut_table,
+    members,
+    plain_comparison,
+    weigh,
+)
 from adjudge.policy.program.slot_code import SlotCode, Tables
 from adjudge.policy.program.terms import Fact, Splitter
 from adjudge.policy.program.verdict import VerdictBuilder, with_problems
 from adjudge.policy.typed import TypedPolicy
-from adjudge.values.types import EnumType
+from adjudge.values.types import EnumType, is_text
 
 LOOKED_UP_MAX = 100_000
 """How many answers of facts are looked up when a policy is compiled; more are, word by word, as they come."""
@@ -44,7 +55,12 @@ def compile_policy(policy: TypedPolicy, functions: Mapping[str, tuple[Overload, 
 
     The function takes a nested mapping, as `Policy.evaluate` does, and never raises for what stands in it.
     """
-    return _Compiler(policy, functions).compile()
+    used = sorted(frozenset().union(*map(policy.reads.slots, policy.conditions)))
+
+    def compiled(part: TypedPolicy) -> Evaluate:
+        return _Compiler(part, functions, used).compile()
+
+    return dispatched(policy, compiled)
 
 
 @dataclass(slots=True)
@@ -59,11 +75,13 @@ class _Uses:
 class _Compiler:
     policy: TypedPolicy
     functions: Mapping[str, tuple[Overload, ...]]
+    used: Sequence[str]
     facts: dict[Node, _Uses] = field(default_factory=dict)
     conditions: list[tuple[int, ...]] = field(default_factory=list)
     every: int = 0
     dead: int = 0
     constants: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    memberships: dict[str, list[Membership]] = field(default_factory=dict)
 
     def compile(self) -> Evaluate:
         policy = self.policy
@@ -71,7 +89,7 @@ class _Compiler:
         nodes = policy.conditions
         self._split(nodes)
         reads = [policy.reads.slots(node) for node in nodes]
-        used = sorted(frozenset().union(*reads))
+        used = self.used
         by_slot, computed = self._sort_facts()
         wanted = frozenset(slot for node in computed for slot in policy.reads.slots(node))
         tables = {slot: self._tables(1 << at, slot, by_slot.get(slot, [])) for at, slot in enumerate(used)}
@@ -129,6 +147,15 @@ class _Compiler:
         computed: list[Node] = []
         for node, uses in self.facts.items():
             slot = self._only_slot(node)
+            values = members(node, slot, self.constants) if slot and self._is_text(slot) else None
+            if slot is not None and values is not None:
+                found = self.memberships.setdefault(slot, [])
+                found += [
+                    Membership(values, wanted, mask)
+                    for mask, wanted in ((uses.true, True), (uses.false, False))
+                    if mask
+                ]
+                continue
             points = cut_points(node, slot, self.policy.slots[slot].type) if slot else None
             if slot is None or (points is None and not self._by_value(slot)):
                 computed.append(node)
@@ -143,6 +170,9 @@ class _Compiler:
         names = names_in(node).keys() - self.constants.keys()
         return names.pop() if len(names) == 1 and names <= self.policy.slots.keys() else None
 
+    def _is_text(self, slot: str) -> bool:
+        return is_text(self.policy.slots[slot].type)
+
     def _by_value(self, slot: str) -> bool:
         return by_value(self.policy.slots[slot].type) or self.policy.parts[slot].novel
 
@@ -152,6 +182,10 @@ class _Compiler:
             compiled = compile_condition(node, functions=self.functions, constants=self.constants)
             return lambda value: compiled({slot: value})  # type: ignore[return-value]  # a bool condition
 
+        plain = plain_comparison(node, slot)
+        if plain is not None:
+            return plain
+
         def ask(value: object) -> bool | None:
             answer = evaluate(node, {**self.constants, slot: value}, functions=self.functions)
             return None if isinstance(answer, Unknown) else answer is True
@@ -160,16 +194,19 @@ class _Compiler:
 
     def _tables(self, bit: int, slot: str, facts: list[tuple[SlotFact, tuple[object, ...] | None]]) -> Tables:
         plain = [fact for fact, _ in facts]
-        unknown = weigh(plain, None, self.every)
-        if not facts and not self._by_value(slot):
-            return Tables(bit, unknown)
         if self._by_value(slot):
-            values = ValueTable(plain, self.every)
+            values = ValueTable(plain, self.every, self.memberships.get(slot, ()))
             type_ = self.policy.slots[slot].type
-            if isinstance(type_, EnumType) and len(type_.values) * len(plain) <= LOOKED_UP_MAX:
+            if (
+                isinstance(type_, EnumType)
+                and len(type_.values) * max(len(plain), self.every.bit_length() // 64, 1) <= LOOKED_UP_MAX
+            ):
                 for word in type_.values:
                     values.look(word)
-            return Tables(bit, unknown, values=values)
+            return Tables(bit, values.unknown, values=values)
+        unknown = weigh(plain, None, self.every)
+        if not facts:
+            return Tables(bit, unknown)
         type_ = self.policy.slots[slot].type
         return Tables(bit, unknown, cuts=cut_table([(fact, points or ()) for fact, points in facts], type_, self.every))
 
