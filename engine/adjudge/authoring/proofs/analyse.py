@@ -16,13 +16,23 @@ from adjudge.authoring.proofs.rules import dead_rules, shadowed_rules
 from adjudge.authoring.proofs.scorecard import scorecard_findings
 from adjudge.authoring.proofs.softened_by_loss import softening_losses
 from adjudge.authoring.proofs.subject import not_proved, subject_of
+from adjudge.authoring.proofs.tables import ROWS_ASKED_MAX, rows_of_tables, table_findings
 from adjudge.policy.policy import Policy
 from adjudge.source import Span
 
 TIMEOUT_S = 2.0
 """For one question."""
 TOTAL_S = 60.0
-QUESTIONS = ("never-true", "shadowed", "idle-part", "band-unreachable", "not-monotone", "softened-by-loss", "force")
+QUESTIONS = (
+    "tables",
+    "never-true",
+    "shadowed",
+    "idle-part",
+    "band-unreachable",
+    "not-monotone",
+    "softened-by-loss",
+    "force",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +80,12 @@ def analyse(
 
 def proofs(policy: Policy, *, timeout_s: float, total_s: float) -> Iterator[ProofFinding | Force | str]:
     """Yield what is found, and each of QUESTIONS when it was asked of everything."""
+    rows = rows_of_tables(policy)
+    yield from table_findings(policy, alone=rows > ROWS_ASKED_MAX)
+    yield "tables"
+    if rows > ROWS_ASKED_MAX:
+        yield from _without_rows(policy, rows, timeout_s=timeout_s, total_s=total_s)
+        return
     subject = subject_of(policy, timeout_s=timeout_s, total_s=total_s)
     dead: set[str] = set()
     for finding in dead_rules(subject):
@@ -90,3 +106,29 @@ def proofs(policy: Policy, *, timeout_s: float, total_s: float) -> Iterator[Proo
     yield from forced
     yield from open_
     yield "force"
+
+
+def _without_rows(policy: Policy, rows: int, *, timeout_s: float, total_s: float) -> Iterator[ProofFinding | str]:
+    """Ask of the other rules what holds of them whatever the rows of tables say, and name what was not asked."""
+    typed = policy.typed
+    others = tuple(rule for rule in typed.rules if rule.origin != "table")
+    subject = subject_of(Policy(replace(typed, rules=others), policy.functions), timeout_s=timeout_s, total_s=total_s)
+    dead: set[str] = set()
+    for finding in dead_rules(subject):
+        dead.update(finding.rules if finding.code != "not-proved" else ())
+        yield finding
+    yield "never-true"
+    yield from shadowed_rules(subject, frozenset(dead))
+    yield "shadowed"
+    yield from scorecard_findings(subject)
+    yield "band-unreachable"
+    open_ = [one for one in QUESTIONS if one not in ("tables", "never-true", "shadowed", "band-unreachable")]
+    named = ", ".join(f"`{one}`" for one in open_)
+    first = next(rule for rule in typed.rules if rule.origin == "table")
+    answer = NotProved(f"a solver takes at most {ROWS_ASKED_MAX:,} rows of tables, and here are {rows:,}")
+    yield replace(
+        not_proved(open_[0], f"{named} of the whole policy", answer, first.span),
+        severity="note",
+        hint="the rows were compared with each other; prove the policy without the table for the rest",
+    )
+    yield from open_
