@@ -106,15 +106,15 @@ def test_more_risk_in_such_a_key_that_softens_the_outcome_is_found() -> None:
     ],
 )
 def test_counterfactual_of_such_names_changes_them_alone(given: dict[str, object], field: str) -> None:
-    found = counterfactual(POLICY, given)
+    found = counterfactual(POLICY, given, in_process=True)
     assert [[change.field for change in way.changes] for way in found.ways] == [[field]]
     assert {change.is_personal for way in found.ways for change in way.changes} == {field == "face.names.a.b"}
 
 
 def test_comparison_sees_such_names_change() -> None:
-    assert compare(POLICY, POLICY).regions == ()
+    assert compare(POLICY, POLICY, in_process=True).regions == ()
     other = parse_policy(TEXT.replace('names["a.b"] == "x"', 'names["a.b"] == "y"'))
-    assert {region.cause for region in compare(POLICY, other).regions} == {"named"}
+    assert {region.cause for region in compare(POLICY, other, in_process=True).regions} == {"named"}
 
 
 def test_lint_asks_for_the_novel_lists_of_the_maps_alone() -> None:

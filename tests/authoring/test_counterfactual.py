@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from itertools import combinations
 
 import pytest
@@ -14,7 +15,10 @@ from adjudge.policy import parse_policy
 
 pytest.importorskip("z3", reason="needs the extra `proofs`")
 
-from adjudge.authoring.counterfactual import counterfactual
+from adjudge.authoring import counterfactual as module
+
+counterfactual = partial(module.counterfactual, in_process=True)
+"""A process for each would take a second long."""
 
 POLICY = parse_policy("""policy_language: 1
 policy: shop

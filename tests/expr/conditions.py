@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 
 from hypothesis import strategies as st
+
+from expr.strategies import integers
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 HEAD = """policy_language: 1
@@ -268,24 +271,26 @@ DAYS = st.sampled_from(
 TEXTS = st.sampled_from(("", "a", "b", "ab", "abb", "A1 ", "SG", "12", "zz", "low", "true", "q", "é💥", r"\u0041"))
 
 
+_small = st.integers(-3, 4)
+_long = timedelta(hours=1, minutes=31, milliseconds=500)
+_times = st.sampled_from((timedelta(), timedelta(hours=1), _long, timedelta(seconds=-5)))
+_INPUTS: Mapping[str, st.SearchStrategy[object]] = {
+    "text": TEXTS, "other": TEXTS, "n": st.one_of(_small, st.just(2**63 - 1), st.just(-(2**63))), "m": _small,
+    "x": st.sampled_from((0.0, -0.0, 0.5, 2.7, -1.5, 1e300)), "y": st.sampled_from((0.0, -0.0, 0.5, 1.0, 1e300)),
+    "flag": st.booleans(), "flag2": st.booleans(), "age": _times,
+    "at": st.sampled_from((NOW, datetime(1969, 7, 20, 20, 17, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC))),
+    "day": DAYS, "due": DAYS,
+    "word": st.sampled_from(("low", "high", "middle", "none")),
+    "tags": st.lists(st.sampled_from(("a", "ab", "b", "q", None)), max_size=3),
+    "marks": st.lists(st.sampled_from(("a", "ab", "q", None)), max_size=2),
+    "names": st.lists(st.one_of(TEXTS, st.none()), max_size=5),
+    "numbers": st.lists(st.one_of(_small, st.none()), max_size=5),
+    "keyed": st.dictionaries(st.sampled_from(("a", "b", "c")), st.one_of(_small, st.none()), max_size=2),
+    "free": st.dictionaries(st.sampled_from(("k", "l")), st.one_of(_small, st.none()), max_size=2),
+}  # fmt: skip
+
+
 @st.composite
 def inputs(draw: st.DrawFn) -> dict[str, object]:
     """Return values, some left out, some with parts that are unknown."""
-    small = st.integers(-3, 4)
-    long = timedelta(hours=1, minutes=31, milliseconds=500)
-    times = st.sampled_from((timedelta(), timedelta(hours=1), long, timedelta(seconds=-5)))
-    all_ = {
-        "text": TEXTS, "other": TEXTS, "n": st.one_of(small, st.just(2**63 - 1), st.just(-(2**63))), "m": small,
-        "x": st.sampled_from((0.0, -0.0, 0.5, 2.7, -1.5, 1e300)), "y": st.sampled_from((0.0, -0.0, 0.5, 1.0, 1e300)),
-        "flag": st.booleans(), "flag2": st.booleans(), "age": times,
-        "at": st.sampled_from((NOW, datetime(1969, 7, 20, 20, 17, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC))),
-        "day": DAYS, "due": DAYS,
-        "word": st.sampled_from(("low", "high", "middle", "none")),
-        "tags": st.lists(st.sampled_from(("a", "ab", "b", "q", None)), max_size=3),
-        "marks": st.lists(st.sampled_from(("a", "ab", "q", None)), max_size=2),
-        "names": st.lists(st.one_of(TEXTS, st.none()), max_size=5),
-        "numbers": st.lists(st.one_of(small, st.none()), max_size=5),
-        "keyed": st.dictionaries(st.sampled_from(("a", "b", "c")), st.one_of(small, st.none()), max_size=2),
-        "free": st.dictionaries(st.sampled_from(("k", "l")), st.one_of(small, st.none()), max_size=2),
-    }  # fmt: skip
-    return {name: draw(values) for name, values in all_.items() if draw(st.integers(0, 4))}
+    return {name: draw(values) for name, values in _INPUTS.items() if draw(integers(0, 4))}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import TypeVar
 
 from hypothesis import strategies as st
@@ -114,6 +115,18 @@ _SCALARS: Mapping[str, SearchStrategy[object]] = {
 }
 
 
+@cache
+def integers(low: int, high: int) -> SearchStrategy[int]:
+    """Return a strategy that is made once: to make one for each draw takes longer than to draw."""
+    return st.integers(low, high)
+
+
+def one_of(draw: DrawFn, choices: Sequence[T]) -> T:
+    """Draw one of some."""
+    return choices[draw(integers(0, len(choices) - 1))]
+
+
+@cache
 def values_of(type_: Type, *, known: bool, open_sets: bool = True) -> SearchStrategy[object]:
     """Return values of a type, with unknown items inside (and never None itself); all known on request.
 
@@ -152,7 +165,7 @@ def typed_conditions(
     known: no value is unknown.
     open_sets: whether a set may have unknown members.
     """
-    text = _Writer(draw, standard).expression(type_, draw(st.integers(1, 4)))
+    text = _Writer(draw, standard).expression(type_, draw(integers(1, 4)))
     return text, dict(TYPES), draw(environments(text, known=known, open_sets=open_sets))
 
 
@@ -163,7 +176,7 @@ def environments(draw: DrawFn, text: str, *, known: bool = False, open_sets: boo
     for name, type_ in TYPES.items():
         if name not in text:
             continue
-        unknown = not known and draw(st.integers(0, 3)) == 0
+        unknown = not known and draw(integers(0, 3)) == 0
         value = values[name] = None if unknown else draw(values_of(type_, known=known, open_sets=open_sets))
         if isinstance(type_, MapType):
             entries = value if isinstance(value, dict) else {}
@@ -199,7 +212,7 @@ class _Writer:
         self.locals: list[tuple[str, Type]] = []
 
     def pick(self, *choices: T) -> T:
-        return self.draw(st.sampled_from(choices))
+        return one_of(self.draw, choices)
 
     def expression(self, type_: Type, depth: int) -> str:
         if depth <= 0:

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from adjudge.policy import Policy, parse_policy
-from expr.strategies import values_of
+from adjudge.values.fields import Field
+from adjudge.values.types import Type
+from expr.strategies import integers, one_of, values_of
 
 NOW = datetime(2026, 11, 23, 8, 30, tzinfo=UTC)
 
@@ -63,19 +65,18 @@ ATOMS = (
 )  # fmt: skip
 
 
-@st.composite
-def conditions(draw: DrawFn, atoms: Sequence[str], depth: int = 3) -> str:
-    """Return a condition made of some atoms."""
-    if depth == 0 or draw(st.integers(0, 2)) == 0:
-        return draw(st.sampled_from(atoms)).replace("{n}", str(draw(st.integers(-2, 5)))).replace(
-            "{r}", draw(st.sampled_from(("0.0", "0.25", "0.5", "1.0", "1")))
-        ).replace("{d}", draw(st.sampled_from(("0.5", "1.0", "2.5"))))  # fmt: skip
-    parts = draw(st.lists(conditions(atoms, depth - 1), min_size=1, max_size=3))
-    if draw(st.integers(0, 5)) == 0:
-        joined = f"atLeast({draw(st.integers(1, len(parts)))}, [{', '.join(parts)}])"
+def _condition(draw: DrawFn, atoms: Sequence[str], depth: int = 3) -> str:
+    """Draw a condition made of some atoms."""
+    if depth == 0 or draw(integers(0, 2)) == 0:
+        return one_of(draw, atoms).replace("{n}", str(draw(integers(-2, 5)))).replace(
+            "{r}", one_of(draw, ("0.0", "0.25", "0.5", "1.0", "1"))
+        ).replace("{d}", one_of(draw, ("0.5", "1.0", "2.5")))  # fmt: skip
+    parts = [_condition(draw, atoms, depth - 1) for _ in range(draw(integers(1, 3)))]
+    if draw(integers(0, 5)) == 0:
+        joined = f"atLeast({draw(integers(1, len(parts)))}, [{', '.join(parts)}])"
     else:
-        joined = draw(st.sampled_from((" && ", " || "))).join(f"({part})" for part in parts)
-    return f"!({joined})" if draw(st.integers(0, 3)) == 0 else joined
+        joined = one_of(draw, (" && ", " || ")).join(f"({part})" for part in parts)
+    return f"!({joined})" if draw(integers(0, 3)) == 0 else joined
 
 
 OUTCOMES = st.sampled_from(("pass", "review", "reject"))
@@ -101,7 +102,7 @@ def policies(draw: DrawFn, *, waivers: bool = True) -> Policy:
     text += "lists: {bad: [KP, IR]}\nvariables:\n  risky: device.score > 70.0 || device.emulator\n"
     text += '  total: "count + (risky ? 1 : 2)"\nrules:\n'
     few = draw(st.lists(st.sampled_from(ATOMS), min_size=1, max_size=6))
-    condition = conditions(draw(st.sampled_from((few, few, few, list(ATOMS)))))
+    atoms = ATOMS if draw(integers(0, 3)) == 0 else few
     covered: list[str] = []
     steps = draw(st.lists(st.sampled_from(("document", "liveness", "call")), max_size=3, unique=True))
     text = text.replace("rules:\n", f"steps: {{{', '.join(f'{step}: Next' for step in steps)}}}\nrules:\n")
@@ -110,35 +111,35 @@ def policies(draw: DrawFn, *, waivers: bool = True) -> Policy:
         asked = draw(st.lists(st.sampled_from(steps), max_size=2)) if steps and waivers else []
         return f"[{', '.join(asked)}]" if asked else ""
 
-    for at in range(draw(st.integers(1, 8))):
-        outcome = draw(st.sampled_from(("review", "reject")))
+    for at in range(draw(integers(1, 8))):
+        outcome = one_of(draw, ("review", "reject"))
         covered += [f"r{at}"] if outcome == "review" else []
-        text += f"  - id: r{at}\n    when: '{draw(condition)}'\n    then: {outcome}\n"
-        if draw(st.integers(0, 3)) == 0:
-            text += f"    unless: '{draw(condition)}'\n"
+        text += f"  - id: r{at}\n    when: '{_condition(draw, atoms)}'\n    then: {outcome}\n"
+        if draw(integers(0, 3)) == 0:
+            text += f"    unless: '{_condition(draw, atoms)}'\n"
         text += f"   {when()}\n" if waivers else ""
         text += f"    ask: {asked}\n" if (asked := ask()) else ""
-    names = draw(st.sampled_from(((), ("scorecard",), ("scorecard",), ("device", "face"), ("scorecard", "face"))))
+    names = one_of(draw, ((), ("scorecard",), ("scorecard",), ("device", "face"), ("scorecard", "face")))
     if names:
         text += "" if names == ("scorecard",) else "scorecards:\n"
     for name in names:
         covered.append("scorecard" if name == "scorecard" else f"scorecard:{name}")
         lines = [f"{name}:", "  points:"]
-        for at in range(draw(st.integers(1, 4))):
-            lines.append(f"    - when: '{draw(condition)}'")
-            lines.append(f"      add: {draw(st.integers(-3, 5))}")
-            lines += [f"      id: own{at}"] if draw(st.integers(0, 3)) == 0 else []
-        review, asked = str(draw(st.integers(-1, 4))), ask()
+        for at in range(draw(integers(1, 4))):
+            lines.append(f"    - when: '{_condition(draw, atoms)}'")
+            lines.append(f"      add: {draw(integers(-3, 5))}")
+            lines += [f"      id: own{at}"] if draw(integers(0, 3)) == 0 else []
+        review, asked = str(draw(integers(-1, 4))), ask()
         review = f"{{at: {review}, ask: {asked}}}" if asked else review
-        reject, asked = str(draw(st.integers(4, 8))), ask()
+        reject, asked = str(draw(integers(4, 8))), ask()
         reject = f"{{at: {reject}, ask: {asked}}}" if asked else reject
         lines.append(f"  bands: {{review: {review}, reject: {reject}}}")
         lines.append(f" {when()}" if waivers else "")
         text += "".join(f"{'' if names == ('scorecard',) else '  '}{line}\n" for line in lines)
-    if draw(st.integers(0, 2)) == 0:
+    if draw(integers(0, 2)) == 0:
         text += "excuse:\n"
-        for at in range(draw(st.integers(1, 3))):
-            text += f"  - id: e{at}\n    when: '{draw(condition)}'\n    from: review\n"
+        for at in range(draw(integers(1, 3))):
+            text += f"  - id: e{at}\n    when: '{_condition(draw, atoms)}'\n    from: review\n"
             named = draw(st.lists(st.sampled_from(covered), max_size=2, unique=True)) if covered else []
             text += f"    rules: [{', '.join(named)}]\n" if named else ""
     return parse_policy(text)
@@ -154,57 +155,56 @@ def requests(draw: DrawFn, policy: Policy, *, junk: bool = True) -> dict[str, ob
     """Return what is given for a policy: known, left out, or of the wrong kind."""
     typed = policy.typed
 
-    odd = draw(st.booleans())
+    odd = draw(integers(0, 1)) == 1
 
-    def fields(declared: Mapping[str, object]) -> dict[str, object]:
+    def fields(declared: Mapping[str, Field]) -> dict[str, object]:
         given: dict[str, object] = {}
         for name, field in declared.items():
-            way = draw(st.integers(0, 9)) if odd else 0
+            way = draw(integers(0, 9)) if odd else 0
             if way < 7:
-                given[name] = draw(near(name, field.type))  # type: ignore[attr-defined]
+                given[name] = draw(near(name, field.type))
             elif way == 7 and junk:
                 given[name] = draw(_junk)
         return given
 
     given = fields(typed.inputs)
     for name, signal in typed.signals.items():
-        if not odd or draw(st.integers(0, 4)):
+        if not odd or draw(integers(0, 4)):
             part = given[name] = fields(signal.fields)
-            if odd and name == "face" and draw(st.booleans()):
-                part["novel_tags"] = draw(st.sampled_from((["New"], [], None, 5, [5], 0, False, "", {}, ())))
-        elif junk and draw(st.booleans()):
+            if odd and name == "face" and draw(integers(0, 1)) == 1:
+                part["novel_tags"] = one_of(draw, (["New"], [], None, 5, [5], 0, False, "", {}, ()))
+        elif junk and draw(integers(0, 1)) == 1:
             given[name] = draw(_junk)
     return given
 
 
-def near(name: str, type_: object) -> st.SearchStrategy[object]:
+_near: Mapping[str, st.SearchStrategy[object]] = {
+    "count": st.one_of(st.integers(-6, 6), st.integers(-6, 6), st.just(True)),
+    "ratio": st.sampled_from((0, 0.0, 0.25, 0.2500000001, 0.5, 1, 1.0, 1.1, True)),
+    "free": st.sampled_from((0, -0.0, 0.5, 1.0, 2.5, 1e300, True)),
+    "country": st.sampled_from(("SG", "KP", "S", "", "é", "7", "DE" * 40)),
+    "age": st.sampled_from(
+        (timedelta(), timedelta(hours=24), timedelta(microseconds=1), timedelta(microseconds=2), "48h", "x", "2d")
+    ),
+    "opened": st.sampled_from((NOW, datetime(2026, 1, 1, tzinfo=UTC), "2025-06-01T00:00:00Z", datetime(2026, 1, 1))),
+    "expiry": st.sampled_from((date(2026, 11, 23), date(2026, 11, 24), "2026-11-22", "2026-02-30", NOW, date.max)),
+    "score": st.one_of(
+        st.sampled_from((0, 2.0, 70.0, 70.1, 101)),
+        st.dictionaries(
+            st.sampled_from(("SuspectPSFace", "SuspectRemake", "SuspectNew")),
+            st.sampled_from((0.0, 0.25, 0.5, 1, 2.0, None, "0.5")),
+        ),
+    ),
+    "odd": st.dictionaries(st.sampled_from(("k", "l", "m", 5)), st.sampled_from((-2, 0, 3, None, "x"))),
+    "sizes": st.dictionaries(st.sampled_from(("k", "l")), st.sampled_from((-2, 0, 3, None, "x"))),
+    "names": st.lists(st.sampled_from(("x", "SG", "", None, 5)), max_size=3),
+    "result": st.sampled_from(("low", "suspicious", "high", "higher")),
+    "os": st.sampled_from(("ios", "android", "web")),
+    "tags": st.lists(st.sampled_from(("SuspectPSFace", "SuspectRemake", "SuspectNew", None, 5)), max_size=3),
+    "labels": st.lists(st.sampled_from(("a", "b", "bc", "z", None, 5)), max_size=3),
+}
+
+
+def near(name: str, type_: Type) -> st.SearchStrategy[object]:
     """Return values near the constants of the conditions."""
-    words = {"tags": ("SuspectPSFace", "SuspectRemake", "SuspectNew"), "labels": ("a", "b", "bc", "z")}
-    near_by = {
-        "count": st.one_of(st.integers(-6, 6), st.integers(-6, 6), st.just(True)),
-        "ratio": st.sampled_from((0, 0.0, 0.25, 0.2500000001, 0.5, 1, 1.0, 1.1, True)),
-        "free": st.sampled_from((0, -0.0, 0.5, 1.0, 2.5, 1e300, True)),
-        "country": st.sampled_from(("SG", "KP", "S", "", "é", "7", "DE" * 40)),
-        "age": st.sampled_from(
-            (timedelta(), timedelta(hours=24), timedelta(microseconds=1), timedelta(microseconds=2), "48h", "x", "2d")
-        ),
-        "opened": st.sampled_from(
-            (NOW, datetime(2026, 1, 1, tzinfo=UTC), "2025-06-01T00:00:00Z", datetime(2026, 1, 1))
-        ),
-        "expiry": st.sampled_from((date(2026, 11, 23), date(2026, 11, 24), "2026-11-22", "2026-02-30", NOW, date.max)),
-        "score": st.one_of(
-            st.sampled_from((0, 2.0, 70.0, 70.1, 101)),
-            st.dictionaries(
-                st.sampled_from(("SuspectPSFace", "SuspectRemake", "SuspectNew")),
-                st.sampled_from((0.0, 0.25, 0.5, 1, 2.0, None, "0.5")),
-            ),
-        ),
-        "odd": st.dictionaries(st.sampled_from(("k", "l", "m", 5)), st.sampled_from((-2, 0, 3, None, "x"))),
-        "sizes": st.dictionaries(st.sampled_from(("k", "l")), st.sampled_from((-2, 0, 3, None, "x"))),
-        "names": st.lists(st.sampled_from(("x", "SG", "", None, 5)), max_size=3),
-        "result": st.sampled_from(("low", "suspicious", "high", "higher")),
-        "os": st.sampled_from(("ios", "android", "web")),
-    }
-    if name in words:
-        return st.lists(st.sampled_from((*words[name], None, 5)), max_size=3)
-    return near_by[name] if name in near_by else values_of(type_, known=True)  # type: ignore[arg-type]
+    return _near[name] if name in _near else values_of(type_, known=True)
