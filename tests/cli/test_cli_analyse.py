@@ -59,3 +59,39 @@ def test_analyse_without_the_solver_names_the_extra(run: Any, folder: Path, monk
     result = run("analyse", "policy.yaml")
     assert result.exit_code == 2
     assert "pip install 'adjudge[proofs]'" in result.stderr
+
+
+OPEN = """policy_language: 1
+policy: shop
+inputs: {amount: {type: double, range: [0, 1000], riskier: higher}, names: {type: list, of: string}, code: string}
+rules:
+  - {id: long, when: 'names.exists(n, n.startsWith("A") && n.endsWith("Z") && size(names) > 7)', then: review}
+  - {id: number, when: 'int(code) > 5 && int(code) < 5', then: review}
+"""
+
+
+def test_open_question_says_what_to_change_and_can_be_allowed_by_name(run: Any, folder: Path) -> None:
+    (folder / "open.yaml").write_text(OPEN)
+    result = run("analyse", "open.yaml", "--format", "json")
+    findings = json.loads(result.stdout)[0]["findings"]
+    names = [one["name"] for one in findings if one["severity"] == "warning"]
+    assert result.exit_code == 1 and names
+    opened = {one["name"]: one["hint"] for one in findings if one["code"] == "not-proved"}
+    for name, hint in opened.items():
+        assert f"or accept it with `--allow {name}`" in hint
+        assert hint.startswith(
+            ("`names` is a list, of which three items", "`int(code)`: declare an input of that type")
+        )
+    assert opened
+    for name in names[:-1]:
+        assert run("analyse", "open.yaml", "--allow", name).exit_code == 1 or len(names) == 1
+    allowed = run("analyse", "open.yaml", *(part for name in names for part in ("--allow", name)))
+    assert allowed.exit_code == 0
+    assert "(allowed)" in allowed.stdout and "0 warnings" in allowed.stdout
+
+
+def test_allowed_name_that_nothing_has_is_told(run: Any, folder: Path) -> None:
+    (folder / "open.yaml").write_text(OPEN.replace("number", "numbers"))
+    result = run("analyse", "open.yaml", "--allow", "never-true:number")
+    assert result.exit_code == 1
+    assert "--allow never-true:number: nothing of that name was found" in result.stderr

@@ -9,8 +9,9 @@ import click
 
 from adjudge.cli.extras import extra
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.output import JSON, counted, format_option, print_json, say_text
+from adjudge.cli.output import JSON, counted, format_option, print_json, say, say_text
 from adjudge.cli.settings import Settings
+from adjudge.errors import did_you_mean
 from adjudge.policy.loading.load import read_policy_file
 from adjudge.policy.policy import Policy
 from adjudge.texts import lines_of, one_line
@@ -25,9 +26,13 @@ if TYPE_CHECKING:
               help="Seconds for each question.")  # fmt: skip
 @click.option("--total", "total_s", type=click.FloatRange(min=0.01), default=60.0, show_default=True,
               help="Seconds for all questions of a policy.")  # fmt: skip
+@click.option("--allow", "allowed", multiple=True, metavar="NAME",
+              help="Accept a finding, such as not-monotone:amount; may be given several times.")  # fmt: skip
 @format_option
 @click.pass_obj
-def command(settings: Settings, paths: tuple[Path, ...], timeout_s: float, total_s: float, form: str) -> int:
+def command(
+    settings: Settings, paths: tuple[Path, ...], timeout_s: float, total_s: float, allowed: tuple[str, ...], form: str
+) -> int:
     """Prove what a policy can and cannot do, over every possible input.
 
     Found are rules that never fire or never matter, parts of conditions that change nothing, bands that no total
@@ -37,7 +42,12 @@ def command(settings: Settings, paths: tuple[Path, ...], timeout_s: float, total
         from adjudge.authoring.proofs.analyse import analyse
     catalogue = settings.catalogue()
     policies = [Policy(read_policy_file(path, catalogue), catalogue.overloads()) for path in paths]
-    analyses = [analyse(policy, timeout_s=timeout_s, total_s=total_s) for policy in policies]
+    analyses = [analyse(policy, timeout_s=timeout_s, total_s=total_s).allowing(allowed) for policy in policies]
+    names = {finding.name for analysis in analyses for finding in analysis.findings}
+    for name in allowed:
+        if name not in names:
+            near = did_you_mean(name, sorted(names))
+            say(f"--allow {name}: nothing of that name was found{f'; {near}' if near else ''}", err=True)
     if form == JSON:
         print_json([_data(analysis) for analysis in analyses])
     else:

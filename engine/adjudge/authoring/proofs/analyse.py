@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from adjudge.authoring.proofs.apart import Ended, apart, here
@@ -45,8 +45,13 @@ class Analysis:
 
     @property
     def warnings(self) -> int:
-        """How many findings are more than notes."""
-        return sum(finding.severity == "warning" for finding in self.findings)
+        """How many findings are more than notes, and not allowed."""
+        return sum(finding.severity == "warning" and not finding.is_allowed for finding in self.findings)
+
+    def allowing(self, names: Collection[str]) -> Analysis:
+        """Return the same with some findings allowed, by their names."""
+        findings = (replace(one, is_allowed=one.name in names) for one in self.findings)
+        return replace(self, findings=tuple(findings))
 
 
 def analyse(
@@ -71,9 +76,12 @@ def analyse(
             else:
                 left.remove(found)
     except Ended as ended:
-        named = ", ".join(f"`{one}`" for one in left)
-        open_ = not_proved(left[0], f"the rest of the questions {named}", NotProved(str(ended)), Span(0, 0))
-        findings.append(replace(open_, hint="give it more time with --total, or simplify the conditions"))
+        if left:  # else it was ended after its last answer
+            named = ", ".join(f"`{one}`" for one in left)
+            what = f"the rest of the questions {named}"
+            open_ = not_proved(policy, left[0], "rest", what, NotProved(str(ended)), Span(0, 0))
+            way_out = "give it more time with --total, or simplify the conditions"
+            findings.append(replace(open_, hint=f"{way_out}; or accept it with `--allow {open_.name}`"))
     findings.sort(key=lambda finding: finding.spans[0].start)
     return Analysis(policy=policy, findings=tuple(findings), forces=tuple(forced))
 

@@ -30,7 +30,14 @@ def excuse_findings(subject: ProvedPolicy) -> Iterator[ProofFinding]:
             )
             continue
         if isinstance(applies, NotProved):
-            yield not_proved("never-true", f"whether the excuse `{excuse.id}` can be true", applies, excuse.span)
+            yield not_proved(
+                subject.policy,
+                "never-true",
+                excuse.id,
+                f"whether the excuse `{excuse.id}` can be true",
+                applies,
+                excuse.span,
+            )
         rests = subject.inquiry.ask(truth.false, partial(_is_false, asked))
         if isinstance(rests, Proved):
             yield ProofFinding(
@@ -41,7 +48,14 @@ def excuse_findings(subject: ProvedPolicy) -> Iterator[ProofFinding]:
                 hint="it takes back every review that it is for; compare with the range of the field",
             )
         elif isinstance(rests, NotProved):
-            yield not_proved("always-true", f"whether the excuse `{excuse.id}` can be false", rests, excuse.span)
+            yield not_proved(
+                subject.policy,
+                "always-true",
+                excuse.id,
+                f"whether the excuse `{excuse.id}` can be false",
+                rests,
+                excuse.span,
+            )
 
 
 def _alone(policy: Policy, excuse: Excuse) -> Policy:

@@ -35,7 +35,8 @@ class ProofFinding:
     """One thing that was found.
 
     spans: in the policy's source; the first is where the finding stands.
-    rules: the ids that it is about. field: the field, if it is about one.
+    rules: the ids that it is about. field: the field, if it is about one. name: what `adjudge analyse --allow` takes;
+    by default the code with the rule or field that it is about.
     """
 
     code: str
@@ -46,6 +47,12 @@ class ProofFinding:
     field: str | None = None
     witnesses: tuple[Witness, ...] = ()
     hint: str | None = None
+    name: str = ""
+    is_allowed: bool = False
+
+    def __post_init__(self) -> None:
+        about = self.rules[0] if self.rules else self.field or "policy"
+        object.__setattr__(self, "name", self.name or f"{self.code}:{about}")
 
     def places(self, policy: Policy) -> list[tuple[str, int, int]]:
         """Return file, line and column of each place."""
@@ -60,6 +67,8 @@ class ProofFinding:
         (file, line, column), *others = self.places(policy)
         return {
             "code": self.code,
+            "name": self.name,
+            "allowed": self.is_allowed,
             "severity": self.severity,
             "message": self.message,
             "file": file,
@@ -75,7 +84,8 @@ class ProofFinding:
     def render(self, policy: Policy) -> str:
         """Return it as a person reads it: the sentence, the lines of the policy, the input that shows it."""
         (file, line, column), *_ = self.places(policy)
-        lines = [f"{file}:{line}:{column}: {self.severity}[{self.code}]: {self.message}"]
+        allowed = " (allowed)" if self.is_allowed else ""
+        lines = [f"{file}:{line}:{column}: {self.severity}[{self.code}]: {self.message}{allowed}"]
         seen = set()
         for span in self.spans:
             source, at = policy.typed.source.part(span.start)
@@ -85,7 +95,7 @@ class ProofFinding:
                 lines.append(f"{number:>5} | {source.line(number)}")
         for witness in self.witnesses:
             lines.append(f"   {witness.about}: {witness.outcome}, given {given_text(witness.input)}")
-        if self.hint:
+        if self.hint and not self.is_allowed:
             lines.append(f"   hint: {self.hint}")
         return lines_of(lines)
 

@@ -44,7 +44,7 @@ def forces(subject: ProvedPolicy) -> tuple[tuple[Force, ...], tuple[ProofFinding
                 break
             if witness is not None:
                 what = f"whether `{slot}` alone can force {outcome}"
-                open_.append(not_proved("force", what, witness, span_of(subject, slot)))
+                open_.append(not_proved(subject.policy, "force", slot, what, witness, span_of(subject, slot)))
     return tuple(found), tuple(open_)
 
 

@@ -28,14 +28,14 @@ def idle_parts(subject: ProvedPolicy, dead: frozenset[str]) -> Iterator[ProofFin
     typed = subject.policy.typed
     for rule in typed.rules:
         if rule.id not in dead and rule.origin == "rule":
-            yield from _in(subject, rule.condition, f"`{rule.id}`", rule)
+            yield from _in(subject, rule.condition, rule.id, f"`{rule.id}`", rule)
     for row in typed.rows:
-        yield from _in(subject, row.condition, row.place, None)
+        yield from _in(subject, row.condition, row.name, row.place, None)
     for excuse in typed.excuses:
-        yield from _in(subject, excuse.condition, f"the excuse `{excuse.id}`", None)
+        yield from _in(subject, excuse.condition, excuse.id, f"the excuse `{excuse.id}`", None)
 
 
-def _in(subject: ProvedPolicy, node: Node, where: str, rule: Rule | None) -> Iterator[ProofFinding]:
+def _in(subject: ProvedPolicy, node: Node, about: str, where: str, rule: Rule | None) -> Iterator[ProofFinding]:
     if joined := joined_conditions(node):
         found = False
         for at, operand in enumerate(joined):
@@ -45,14 +45,14 @@ def _in(subject: ProvedPolicy, node: Node, where: str, rule: Rule | None) -> Ite
                 yield _finding(node, operand, where, rule)
             elif isinstance(answer, NotProved):
                 what = f"that `{unparse(operand)}` makes a difference in {where}"
-                yield not_proved("idle-part", what, answer, operand.span)
+                yield not_proved(subject.policy, "idle-part", about, what, answer, operand.span)
         if found:
             return
     if isinstance(node, Comprehension):
         return  # what stands inside means nothing without its variable
     for child in children(node):
         if isinstance(child, Logic | Unary | Call | ListLiteral):
-            yield from _in(subject, child, where, rule)
+            yield from _in(subject, child, about, where, rule)
 
 
 def _idles(subject: ProvedPolicy, node: Node, at: int) -> Prop:

@@ -38,7 +38,14 @@ def softening_changes(subject: ProvedPolicy) -> Iterator[ProofFinding]:
         if _is_untold(declared):
             why = NotProved("its items cannot be told apart")
             yield replace(
-                not_proved("not-monotone", _promise(f"more risk in `{slot}`"), why, span_of(subject, slot)),
+                not_proved(
+                    subject.policy,
+                    "not-monotone",
+                    slot,
+                    _promise(f"more risk in `{slot}`"),
+                    why,
+                    span_of(subject, slot),
+                ),
                 severity="note",
                 hint="a list, or a map whose keys are not declared, is not asked about",
             )
@@ -174,7 +181,9 @@ def _softens(subject: ProvedPolicy, change: _Change) -> Iterator[ProofFinding]:
     if isinstance(answer, Found):
         yield _finding(subject, change, *_shrunk(subject, change.slot, answer.input, answer.others[0]))
     elif isinstance(answer, NotProved):
-        yield not_proved("not-monotone", _promise(change.what), answer, span_of(subject, change.slot))
+        yield not_proved(
+            subject.policy, "not-monotone", change.slot, _promise(change.what), answer, span_of(subject, change.slot)
+        )
 
 
 def _finding(subject: ProvedPolicy, change: _Change, one: Input, other: Input) -> ProofFinding:

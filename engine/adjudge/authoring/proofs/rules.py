@@ -34,7 +34,9 @@ def dead_rules(subject: ProvedPolicy) -> Iterator[ProofFinding]:
             )
             continue
         if isinstance(fires, NotProved):
-            yield not_proved("never-true", f"whether `{rule.id}` can be true", fires, rule.span)
+            yield not_proved(
+                subject.policy, "never-true", rule.id, f"whether `{rule.id}` can be true", fires, rule.span
+            )
         rests = subject.ask(truth.false, partial(_is_false, rule.id))
         if isinstance(rests, Proved):
             yield ProofFinding(
@@ -46,7 +48,9 @@ def dead_rules(subject: ProvedPolicy) -> Iterator[ProofFinding]:
                 hint=f"every request would be {rule.outcome}; compare with the range of the field",
             )
         elif isinstance(rests, NotProved):
-            yield not_proved("always-true", f"whether `{rule.id}` can be false", rests, rule.span)
+            yield not_proved(
+                subject.policy, "always-true", rule.id, f"whether `{rule.id}` can be false", rests, rule.span
+            )
 
 
 def _plant(subject: ProvedPolicy, rule: Rule) -> None:
@@ -80,7 +84,9 @@ def shadowed_rules(subject: ProvedPolicy, dead: frozenset[str]) -> Iterator[Proo
         if isinstance(answer, Proved):
             yield _shadowed(rule, _covering(subject, at), _cards(subject))
         elif isinstance(answer, NotProved):
-            yield not_proved("shadowed", f"whether `{rule.id}` ever matters", answer, rule.span)
+            yield not_proved(
+                subject.policy, "shadowed", rule.id, f"whether `{rule.id}` ever matters", answer, rule.span
+            )
 
 
 def _decides_alone(subject: ProvedPolicy, rule: Rule) -> bool:

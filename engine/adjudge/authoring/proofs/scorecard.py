@@ -25,7 +25,9 @@ def scorecard_findings(subject: ProvedPolicy) -> Iterator[ProofFinding]:
         confirm = partial(_is_given, Policy(alone, subject.policy.functions), row)
         fires = subject.inquiry.ask(truth.true, confirm) if row.points else None
         if isinstance(fires, NotProved):
-            yield not_proved("never-true", f"whether {row.place} can be true", fires, row.span)
+            yield not_proved(
+                subject.policy, "never-true", row.name, f"whether {row.place} can be true", fires, row.span
+            )
         if isinstance(fires, Proved):
             yield ProofFinding(
                 code="never-true",
@@ -54,7 +56,14 @@ def _bands(subject: ProvedPolicy, card: Scorecard) -> Iterator[ProofFinding]:
                 hint=f"all points that are added come to {most}; rows that exclude each other come to less",
             )
         elif isinstance(answer, NotProved):
-            yield not_proved("band-unreachable", f"whether {what} can be reached", answer, card.rows[0].span)
+            yield not_proved(
+                subject.policy,
+                "band-unreachable",
+                str(outcome),
+                f"whether {what} can be reached",
+                answer,
+                card.rows[0].span,
+            )
 
 
 def _is_given(alone: Policy, row: Row, found: Input) -> bool:

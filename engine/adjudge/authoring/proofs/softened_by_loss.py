@@ -80,7 +80,9 @@ def _lost(subject: ProvedPolicy, name: str, slots: dict[str, None]) -> Iterator[
         yield _finding(subject, name, answer.input)
     elif isinstance(answer, NotProved):
         span = typed.signals[name].span if name in typed.signals else span_of(subject, name)
-        yield not_proved("softened-by-loss", f"that losing `{name}` never softens the outcome", answer, span)
+        yield not_proved(
+            subject.policy, "softened-by-loss", name, f"that losing `{name}` never softens the outcome", answer, span
+        )
 
 
 def _can_soften(typed: TypedPolicy, name: str) -> bool:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+from adjudge.authoring.proofs.advice import advice
 from adjudge.authoring.proofs.contributions import contributions
 from adjudge.authoring.proofs.finding import ProofFinding, Witness
 from adjudge.authoring.proofs.inquiry import Found, Inquiry, NotProved, ProofResult
@@ -92,14 +93,16 @@ class ProvedPolicy:
         return world, verdicts_of(typed, translator, self.verdicts, same)
 
 
-def not_proved(code: str, what: str, answer: NotProved, span: Span) -> ProofFinding:
-    """Return the finding that a question has no answer."""
+def not_proved(policy: Policy, question: str, about: str, what: str, answer: NotProved, span: Span) -> ProofFinding:
+    """Return the finding that a question has no answer. about: the rule, field or row that it is about."""
+    change = advice(policy, about) or "give it more time with --timeout, or simplify the condition"
     return ProofFinding(
         code="not-proved",
         severity="warning",
         message=f"not proved: {what} ({answer.why})",
         spans=(span,),
-        hint=f"the question `{code}` is open; give it more time with --timeout, or simplify the condition",
+        name=f"{question}:{about}",
+        hint=f"{change}; or accept it with `--allow {question}:{about}`",
     )
 
 
