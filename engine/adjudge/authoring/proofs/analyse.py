@@ -135,7 +135,7 @@ def _without_rows(policy: Policy, rows: int, *, timeout_s: float, total_s: float
     first = next(rule for rule in typed.rules if rule.origin == "table")
     answer = NotProved(f"a solver takes at most {ROWS_ASKED_MAX:,} rows of tables, and here are {rows:,}")
     yield replace(
-        not_proved(open_[0], f"{named} of the whole policy", answer, first.span),
+        not_proved(policy, open_[0], "tables", f"{named} of the whole policy", answer, first.span),
         severity="note",
         hint="the rows were compared with each other; prove the policy without the table for the rest",
     )
