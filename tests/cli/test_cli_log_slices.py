@@ -224,3 +224,45 @@ def test_a_slice_that_cannot_be(run: Any, arguments: list[str], status: int, sai
     result = run("replay", "log", *arguments)
     assert result.exit_code == status
     assert said in result.stderr
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_decisions_that_move_are_written_and_gated(run: Any, tmp_path: Path) -> None:
+    (found,) = lines(run, "replay", "log", "--policy", "new.yaml", "--fail-if", "moved_share > 99%", "-o",
+                     str(tmp_path / "moved.csv"))[-1:]  # fmt: skip
+    rows = read(tmp_path / "moved.csv")
+    assert len(rows) == found["changed"] > 0
+    assert all(row["before"] != row["after"] and row["merchant_biz_id"] for row in rows)
+    result = run("replay", "log", "--policy", "new.yaml", "--fail-if", f"moved >= {len(rows)}")
+    assert result.exit_code == 1 and f"gate failed: moved is {len(rows)}" in result.stdout
+    assert run("replay", "log", "--fail-if", "different > 0", "--fail-if", "not_replayable > 0").exit_code == 0
+    assert run("replay", "log", "--fail-if", "moved > 0").exit_code == 1  # which no replay by the own policies can tell
+
+
+def test_changes_of_a_comparison_are_written_and_gated(run: Any, tmp_path: Path) -> None:
+    pytest.importorskip("z3", reason="needs the extra `proofs`")
+    arguments = ("compare", "old.yaml", "new.yaml", "--log", "log", "-o", tmp_path / "moved.csv", "--format", "json")
+    result = run(*arguments)
+    traffic = json.loads(result.stdout)["traffic"]
+    assert len(read(tmp_path / "moved.csv")) == traffic["flips"] > 0 and "wrote" in result.stderr
+    for gate, status in (("review_share_change > 0%", 1), ("moved_share > 99%", 0), ("reviews_per_day > 1000", 0)):
+        result = run(*arguments, "--fail-if", gate)
+        assert (result.exit_code, len(json.loads(result.stdout)["failed_gates"])) == (status, status)
+    result = run("compare", "old.yaml", "new.yaml", "--fail-if", "moved > 0")
+    assert result.exit_code == 2 and "need a --log" in result.stderr
+
+
+def test_records_are_written_as_the_ending_says(run: Any, tmp_path: Path) -> None:
+    result = run("audit", "show", "log", "--where", WHERE, "-o", tmp_path / "shown.csv")
+    assert result.exit_code == 0 and f"{len(CHOSEN)} rows" in result.stdout
+    assert [row["decision_id"] for row in read(tmp_path / "shown.csv")] == [logged()[at].decision_id for at in CHOSEN]
+    calamine = pytest.importorskip("python_calamine", reason="needs the extra `sheets`")
+    run("audit", "show", "log", "-o", tmp_path / "shown.xlsx")
+    sheet = calamine.CalamineWorkbook.from_path(tmp_path / "shown.xlsx").get_sheet_by_index(0).to_python()
+    assert len(sheet) - 1 == len(list(run("audit", "show", "log", "--format", "json").stdout.splitlines()))
+    result = run("audit", "show", "log", "-o", tmp_path / "shown.txt")
+    assert result.exit_code == 2 and ".csv, .xlsx, .parquet" in result.stderr

@@ -306,6 +306,35 @@ class Runner:
                     scores=totals,
                 )
 
+    def single(self, before: Runner | None, fields: Sequence[str], which: str) -> Iterator[list[Any]]:
+        """Yield rows in the data's order: id, time, label, cost, severities before, after, at least and at most, what
+        each rule is, what each rule of `before` is, and the fields.
+
+        before: as `flow` takes it. which: `moved`, `all`, or an outcome after.
+        """
+        sql, p = self.sql, self.sql.prefix
+        other, keep, policies = self._before(before)
+        at = self.dataset.roles.get("at", "null::timestamp")
+        keep += [
+            f"{self.dataset.roles.get('id', 'null')}::varchar as r_id", f"{at} as r_at",
+            f"{self.dataset.label()} as r_label", f"{self.dataset.cost()} as r_cost",
+            *(f"{self.dataset.columns[slot]} as f{number}" for number, slot in enumerate(fields)),
+        ]  # fmt: skip
+        answers = [f"{p}c{number}" for number in range(len(sql.ids))]
+        answers += [f"{before.sql.prefix}c{number}" for number in range(len(before.sql.ids))] if before else []
+        wanted = {"moved": "v_before <> v_after", "all": "true"}.get(which) or f"v_after = {Outcome(which).severity}"
+        columns = ", ".join([*answers, *(f"f{number}" for number in range(len(fields)))])
+        query = (
+            "select r_id, r_at, r_label, r_cost, v_before, v_after, v_lower, v_upper"
+            f"{', ' if columns else ''}{columns} from (select *, {other} as v_before, {sql.outcome} as v_after,"
+            f" {sql.lower} as v_lower, {sql.upper} as v_upper"
+            f" from {self.relation(*keep, others=policies)}) where {wanted}"
+        )
+        self.connection.execute("set preserve_insertion_order = true")
+        cursor = executed(self.connection, query)
+        while batch := cursor.fetchmany(4096):
+            yield from map(list, batch)
+
     def _every(self) -> str:
         sql, p = self.sql, self.sql.prefix
         every = "".join(f", {p}c{at}" for at in range(len(sql.ids)))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     import duckdb
 
+_KEPT = "adjudge_kept"
+
 
 def sliced(
     connection: duckdb.DuckDBPyConnection, datasets: Sequence[Dataset], policy: Policy, wanted: Slice
@@ -39,21 +41,25 @@ def sliced(
         )
     where = _where(connection, dataset, policy, wanted.where) if wanted.where is not None else None
     within = [f"{at} {sign} {_moment(end)}" for sign, end in ((">=", wanted.since), ("<", wanted.until)) if end]
+    timed, untimed = " and ".join(within) or "true", f"{at} is null" if within else "false"
+
+    def rows_with(columns: str) -> str:
+        """Return a select of columns, of which `holds` may be one, from the rows with what the condition reads."""
+        return f"(select {columns} from {where.sql.over(dataset.relation) if where is not None else dataset.relation})"
 
     def holds() -> str:
         return where.sql.conditions[0] if where is not None else "true"
 
-    timed, untimed = " and ".join(within) or "true", f"{at} is null" if within else "false"
-
     def query() -> str:
-        return (
-            f"select count(*), count_if(timed and holds), count_if(timed and holds is null), count_if(untimed) from"
-            f" (select {timed} as timed, {holds()} as holds, {untimed} as untimed from {dataset.relation})"
-        )
+        told = rows_with(f"{timed} as timed, {holds()} as holds, {untimed} as untimed")
+        counts = "count(*), count_if(timed and holds), count_if(timed and holds is null), count_if(untimed)"
+        return f"select {counts} from {told}"
 
     ((of, rows, unknown, missing),) = answered(connection, query, [where] if where is not None else [])
     found = Sliced(said=str(wanted), rows=rows, of=of, unknown=unknown, untimed=missing)
-    kept = f"(select * from {dataset.relation} where {timed} and {holds()})"
+    hidden = [_KEPT, *(where.sql.steps if where is not None else ())]  # steps are worked out anew for the policies
+    chosen = rows_with(f"*, {timed} and {holds()} as {_KEPT}")
+    kept = f"(select * exclude ({', '.join(hidden)}) from {chosen} where {_KEPT})"
     return [replace(one, relation=kept, sliced=found) for one in datasets]
 
 
@@ -61,7 +67,7 @@ def _where(connection: duckdb.DuckDBPyConnection, dataset: Dataset, policy: Poli
     """Return a condition in SQL: a policy of one rule, so that what SQL cannot say goes where it goes for all rules."""
     node = asked(policy, text, "--where")
     rule = Rule(id="where", condition=node, outcome=Outcome.REVIEW, reason="WHERE", span=node.span)
-    alone = replace(policy.typed, rules=(rule,), scorecards={})
+    alone = replace(policy.typed, rules=(rule,), scorecards={}, excuses=())
     return Translated(connection, Policy(alone, policy.functions), dataset, "where_")
 
 

@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING
 import click
 
 from adjudge.cli.extras import extra
+from adjudge.cli.files import check_folder
+from adjudge.cli.gates import gate_option, gates_of
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.logs import told
-from adjudge.cli.output import JSON, TEXT, print_exact, print_json, say_text
+from adjudge.cli.output import JSON, TEXT, print_exact, print_json, say, say_text
+from adjudge.cli.rows import Column, check_rows, moved_by, write_rows
 from adjudge.cli.settings import Settings
 from adjudge.cli.slices import slice_options
 from adjudge.policy.loading.load import read_policy_file
 from adjudge.policy.policy import Policy
 from adjudge.policy.slices import Slice
+from adjudge.replay.gates import OF_TRAFFIC, failed_gates, values_of_traffic
 
 if TYPE_CHECKING:
     from adjudge.authoring.comparison.gates import MustBe
+    from adjudge.replay.traffic import Flip
 
 MARKDOWN = "markdown"
 _SHARE = re.compile(r"(\+?)(\d+(?:\.\d+)?) ?(%?)", re.ASCII)
@@ -64,6 +69,9 @@ class ShareType(click.ParamType):  # type: ignore[type-arg]  # generic in the st
               help="Fail if the new policy sends more to review: 5% of all, or +1% on the old.")  # fmt: skip
 @click.option("--must-be", type=click.Choice(["same", "stricter", "laxer"]),
               help="Fail unless this is proved; the same also counts as stricter and as laxer.")  # fmt: skip
+@gate_option
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="Write the log's decisions that change to this .csv, .xlsx or .parquet file.")  # fmt: skip
 @slice_options
 @click.option("--timeout", "timeout_s", type=click.FloatRange(min=0.01), default=5.0, show_default=True,
               help="Seconds for each question.")  # fmt: skip
@@ -80,6 +88,8 @@ def command(
     max_flips: Share | None,
     max_reviews: Share | None,
     must_be: MustBe | None,
+    fail_if: tuple[str, ...],
+    output: Path | None,
     wanted: Slice,
     timeout_s: float,
     total_s: float,
@@ -87,10 +97,17 @@ def command(
 ) -> int:
     """Say whether NEW is stricter than OLD, laxer, both or the same, where, and with which inputs.
 
-    Exit status 1 only where a gate fails (--max-flips, --max-reviews, --must-be): a difference alone is no fault.
+    Exit status 1 only where a gate fails (--fail-if, --max-flips, --max-reviews, --must-be): a difference alone is no
+    fault.
     """
     if (max_flips is not None or max_reviews is not None) and not logs:
         raise click.UsageError("--max-flips and --max-reviews need a --log")
+    if (fail_if or output is not None) and not logs:
+        raise click.UsageError("--fail-if and -o are said of a log: they need a --log")
+    fail_gates = gates_of(fail_if, OF_TRAFFIC)
+    check_folder(output)
+    if output is not None:
+        check_rows(output)
     if (not wanted.is_all or wanted.by is not None) and not logs:
         raise click.UsageError("--since, --until, --where and --by are said of a log: they need a --log")
     with extra("proofs"):
@@ -99,10 +116,18 @@ def command(
     catalogue = settings.catalogue()
     before, after = (Policy(read_policy_file(path, catalogue), catalogue.overloads()) for path in (old, new))
     comparison = regions.compare(before, after, timeout_s=timeout_s, total_s=total_s)
-    seen = None
+    seen, rows = None, list[list[object]]()
     if logs:
         paths, functions = tuple(map(told, logs)), catalogue.functions
-        seen = traffic.compare_traffic(paths, before, after, catalogue.providers, wanted=wanted, functions=functions)
+        seen = traffic.compare_traffic(
+            paths,
+            before,
+            after,
+            catalogue.providers,
+            wanted=wanted,
+            functions=functions,
+            tell=lambda flip: rows.append(_row(flip)) if output else None,
+        )
     more = max_reviews is not None and max_reviews.is_more
     failed = gates.Gates(
         must_be=must_be,
@@ -110,10 +135,24 @@ def command(
         max_reviews=max_reviews.share if max_reviews is not None and not more else None,
         max_more_reviews=max_reviews.share if max_reviews is not None and more else None,
     ).failed(comparison, seen)
+    failed += failed_gates(fail_gates, values_of_traffic(seen)) if seen is not None else ()
     if form == JSON:
         print_json(report.data(comparison, seen, failed))
     elif form == MARKDOWN:
         print_exact(report.markdown(comparison, seen, failed))
     else:
         say_text(report.text(comparison, seen, failed))
+    if output is not None:
+        say(write_rows(output, _COLUMNS, rows), err=form != TEXT)
     return FINDINGS if failed else FINE
+
+
+_COLUMNS = (
+    Column("seq", "int"), Column("decision_id"), Column("merchant_biz_id"), Column("at", "time"), Column("before"),
+    Column("after"), Column("came", "texts"), Column("went", "texts"), Column("scorecard", "texts"),
+)  # fmt: skip
+
+
+def _row(flip: Flip) -> list[object]:
+    facts = [flip.seq, flip.decision_id, flip.merchant_biz_id, flip.at, flip.old.value, flip.new.value]
+    return [*facts, *moved_by(flip.rules, flip.scorecards)]

@@ -10,10 +10,12 @@ from pathlib import Path
 import click
 
 from adjudge.cli.files import check_folder
+from adjudge.cli.gates import gate_lines, gate_option, gates_of
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.logs import log_argument
 from adjudge.cli.output import JSON, counted, format_option, print_json, say
 from adjudge.cli.progress import progress_bar, size_of
+from adjudge.cli.rows import Column, check_rows, moved_by, write_rows
 from adjudge.cli.settings import Settings
 from adjudge.cli.slices import slice_options
 from adjudge.errors import NothingRead
@@ -21,6 +23,7 @@ from adjudge.model import OUTCOMES
 from adjudge.policy.explaining.scorecard_moves import MOVED_BY, causes, data_of, most
 from adjudge.policy.slices import Slice
 from adjudge.registry import load_policy
+from adjudge.replay.gates import OF_REPLAY, failed_gates, values_of_replay
 from adjudge.replay.logs import ReplayedLine, ReplayTally, replay_all
 from adjudge.replay.segment_report import segment_data, segment_lines
 from adjudge.values.recorded import to_json
@@ -42,6 +45,9 @@ _ANSWERS = ("identical", "different", "erased", "not replayable")
     type=click.Path(dir_okay=False, path_type=Path),
     help="Continue where an earlier replay with this file stopped, and save how far this one got.",
 )
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="Write what differs or moves, with --verbose all, to this .csv, .xlsx or .parquet.")  # fmt: skip
+@gate_option
 @slice_options
 @format_option
 @click.pass_obj
@@ -52,6 +58,8 @@ def command(
     verbose: bool,
     jobs: int,
     state: Path | None,
+    output: Path | None,
+    fail_if: tuple[str, ...],
     wanted: Slice,
     form: str,
 ) -> int:
@@ -59,14 +67,22 @@ def command(
 
     LOG is an audit log's folder, or one of its files. Exit status 0 only if all decisions come out the same: every
     part of the verdict, or with --policy the outcome. Those that hang on what was erased, as a record says, are
-    counted apart.
+    counted apart. With --fail-if, exit status 1 only if a gate fails.
     """
-    check_folder(state)
+    for file in (state, output):
+        check_folder(file)
+    if output is not None:
+        check_rows(output)
+    gates = gates_of(fail_if, OF_REPLAY)
     registry = settings.registry()
     new = load_policy(policy, registry=registry) if policy is not None else None
     catalogue = registry.catalogue()
 
+    rows: list[list[object]] = []
+
     def tell(one: ReplayedLine) -> None:
+        if output is not None and (new is None or one.old is not one.new or verbose):
+            rows.append(_row(one))
         if form == JSON and (new is None or one.old is not one.new or verbose):
             print_json(_decision(one) if new is None else _move(one), indent=None)
         elif new is None:
@@ -94,10 +110,32 @@ def command(
         say(f"slice {told}")
     more: dict[str, object] = {"slice": asdict(told)} if told is not None else {}
     more |= {"by": wanted.by, "segments": segment_data(tally.segments)} if wanted.by is not None else {}
+    failed = failed_gates(gates, values_of_replay(tally, is_what_if=new is not None))
+    more |= {"failed_gates": list(failed)} if gates else {}
     status = _again(tally, form, more) if new is None else _what_if(tally, form, verbose, more)
     if form != JSON and wanted.by is not None:
         say("", *segment_lines(wanted.by, tally.segments, has_moved=new is not None))
+    if output is not None:
+        say(write_rows(output, _COLUMNS, rows), err=form == JSON)
+    if gates:  # which say what is a failure, in place of any difference
+        if form != JSON:
+            say(*gate_lines(failed))
+        return FINDINGS if failed else FINE
     return status
+
+
+_COLUMNS = (
+    Column("seq", "int"), Column("decision_id"), Column("merchant_biz_id"), Column("at", "time"), Column("policy"),
+    Column("answer"), Column("before"), Column("after"), Column("came", "texts"), Column("went", "texts"),
+    Column("scorecard", "texts"), Column("missing"), Column("differences"),
+)  # fmt: skip
+
+
+def _row(one: ReplayedLine) -> list[object]:
+    after = one.new.value if one.new is not None else None
+    said = "; ".join(f"{name}: {_said(old)} → {_said(new)}" for name, old, new in one.differences)
+    facts = [one.seq, one.decision_id, one.merchant_biz_id, one.at, one.policy, one.answer, one.old.value, after]
+    return [*facts, *moved_by(one.rules, one.scorecards), one.missing, said or None]
 
 
 def _lines(one: ReplayedLine) -> Iterator[str]:
@@ -112,7 +150,8 @@ def _again(tally: ReplayTally, form: str, more: Mapping[str, object]) -> int:
     total, answers = tally.total, tally.answers
     same = answers.get("identical", 0)
     if form == JSON:
-        print_json({"decisions": total, **{answer: answers.get(answer, 0) for answer in _ANSWERS}, **more}, indent=None)
+        counts = {answer: answers.get(answer, 0) for answer in _ANSWERS}
+        print_json({"decisions": total, **counts, **more}, indent=None)
     else:
         others = [f"{answers[answer]} {answer}" for answer in _ANSWERS[1:] if answers.get(answer)]
         say(", ".join([f"{same} of {counted(total, 'decision')} identical", *others]))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from multiprocessing import get_context
 from pathlib import Path
@@ -47,6 +48,9 @@ class ReplayedLine(msgspec.Struct, frozen=True, kw_only=True):
 
     seq: int
     decision_id: str
+    merchant_biz_id: str = ""
+    at: datetime | None = None
+    policy: str = ""
     answer: str
     old: Outcome
     new: Outcome | None = None
@@ -237,6 +241,9 @@ def _told(one: Replayed, scorecards: tuple[ScorecardMove, ...]) -> ReplayedLine:
     return ReplayedLine(
         seq=one.seq,
         decision_id=one.decision.decision_id,
+        merchant_biz_id=one.decision.merchant_biz_id,
+        at=one.decision.at,
+        policy=one.decision.policy,
         answer=one.answer,
         old=old.outcome,
         new=new.outcome if new is not None else None,

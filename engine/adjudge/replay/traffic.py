@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +38,7 @@ class Flip:
     seq: int
     decision_id: str
     merchant_biz_id: str
+    at: datetime
     old: Outcome
     new: Outcome
     rules: tuple[str, ...]
@@ -111,12 +112,14 @@ def compare_traffic(
     *,
     wanted: Slice = ALL,
     functions: Mapping[str, Function] | None = None,
+    tell: Callable[[Flip], object] = lambda flip: None,
 ) -> Traffic:
     """Decide every decision of some logs by both policies, in constant memory.
 
     Known is what the log holds. Decisions of policies that are called otherwise than both are left out, and counted.
     providers: for the prices of their calls, by name; of a policy with one that is missing no call is counted.
     wanted: which decisions; functions: of plugins, for the policies in the log that read its condition.
+    tell: is told each decision that would come out otherwise, in order.
     Raises AuditBroken at a record that does not verify, NothingRead where a log has no decision.
     """
     before, after = WhatIf(old, providers), WhatIf(new, providers)
@@ -140,7 +143,7 @@ def compare_traffic(
             traffic.last = max(traffic.last or body.at, body.at)
             traffic.unlike += body.verdict.outcome != one.outcome
             if one.outcome != other.outcome:
-                _flip(traffic, seq, body, one, other, after.scorecard_moves(old, one, other, given, body.at))
+                tell(_flip(traffic, seq, body, one, other, after.scorecard_moves(old, one, other, given, body.at)))
     check_fits(wanted, policies.values(), functions or {})
     traffic.sliced = slice_.count.sliced(wanted) if not wanted.is_all else None
     traffic.by, traffic.segments = wanted.by, slice_.segments
@@ -182,21 +185,22 @@ def _count(side: Side, verdict: Verdict, cards: Mapping[str, Scorecard]) -> None
 
 def _flip(
     traffic: Traffic, seq: int, body: DecisionBody, old: Verdict, new: Verdict, scorecards: tuple[ScorecardMove, ...]
-) -> None:
+) -> Flip:
     cell = old.outcome, new.outcome
     rules = rules_moved(old, new)
     traffic.moved_by.update(rules)
     traffic.moved_by_scorecard.update(label for move in scorecards for label in move.labels)
+    flip = Flip(
+        seq=seq,
+        decision_id=body.decision_id,
+        merchant_biz_id=body.merchant_biz_id,
+        at=body.at,
+        old=old.outcome,
+        new=new.outcome,
+        rules=rules,
+        scorecards=scorecards,
+    )
     kept = traffic.examples.setdefault(cell, [])
     if len(kept) < EXAMPLES:
-        kept.append(
-            Flip(
-                seq=seq,
-                decision_id=body.decision_id,
-                merchant_biz_id=body.merchant_biz_id,
-                old=old.outcome,
-                new=new.outcome,
-                rules=rules,
-                scorecards=scorecards,
-            )
-        )
+        kept.append(flip)
+    return flip

@@ -50,12 +50,13 @@ class Plotted:
 class Study:
     """One dataset under some policies, the first of which the others are held against.
 
-    doubts: the main cause of doubt in each policy, where there is one.
+    runners: as long as the database is open. doubts: the main cause of doubt in each policy, where there is one.
     by: the field whose values make `segments`, a set of them for each policy.
     plotted: fields with thresholds in the last policy, where plots were wanted; left_out: how many thresholds had none.
     """
 
     titles: Sequence[str]
+    runners: Sequence[Runner]
     backtests: Sequence[Backtest]
     measures: Sequence[Measures]
     moves: Sequence[Moves]
@@ -104,6 +105,7 @@ def study(
         plotted, left_out = _plots(connection, policies[-1][1], datasets[-1])
     return Study(
         titles=titles,
+        runners=runners,
         backtests=backtests,
         measures=[measure(one.cells) for one in backtests],
         moves=moves,

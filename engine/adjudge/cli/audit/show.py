@@ -21,9 +21,11 @@ from adjudge.audit.vault import Vault
 from adjudge.cli.audit.dossier import Dossier
 from adjudge.cli.audit.lines import COLUMNS, row, summary
 from adjudge.cli.audit.select import Selection, selection_options
+from adjudge.cli.files import check_folder
 from adjudge.cli.group import FINE
 from adjudge.cli.logs import log_argument
 from adjudge.cli.output import JSON, TEXT, format_option, print_exact, print_json, say
+from adjudge.cli.rows import Column, check_rows, write_rows
 from adjudge.cli.settings import Settings
 from adjudge.cli.slices import slice_options
 from adjudge.model import OUTCOMES
@@ -42,6 +44,8 @@ CSV = "csv"
 @selection_options
 @slice_options
 @click.option("--last", metavar="N", type=click.IntRange(min=1), help="Only the newest N of these.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+              help="Write the records to this .csv, .xlsx or .parquet file.")  # fmt: skip
 @click.option("--count", is_flag=True, help="Only say how many.")
 @click.option("--format", "form", type=click.Choice([TEXT, JSON, CSV]), default=TEXT, show_default=True,
               help="json is for programs, csv for spreadsheets.")  # fmt: skip
@@ -53,6 +57,7 @@ def show_command(
     one_id: str | None,
     last: int | None,
     count: bool,
+    output: Path | None,
     form: str,
     wanted: Slice,
     **asked: Any,
@@ -62,6 +67,9 @@ def show_command(
     Beside a decision stand the calls before it with their prices, its labels, erasures, and what it supersedes or is
     superseded by. With `--format json` each record is printed as it stands in the log.
     """
+    if output is not None:
+        check_folder(output)
+        check_rows(output)
     is_sliced = wanted.where is not None or wanted.by is not None  # else no plugin is needed, and no vault
     functions = settings.catalogue().functions if is_sliced else {}
     with Vault.of(log) if is_sliced else nullcontext() as vault:
@@ -69,7 +77,7 @@ def show_command(
         reveal = vault.reveal if vault is not None else lambda commitment: None
         selection = Selection(wanted=wanted, slice=slice_, reveal=reveal, functions=functions, **asked)
         if one_id is not None:
-            if not selection.is_all or wanted.by is not None or last is not None or count:
+            if not selection.is_all or wanted.by is not None or last is not None or count or output is not None:
                 raise click.UsageError("name a decision or a request, or say which records: not both")
             return _show_one(log, one_id, form)
         if last is not None and selection.is_all:
@@ -80,6 +88,10 @@ def show_command(
             found = list(found)[-last:]
         if slice_ is not None and wanted.by is not None:
             _print_segments(slice_, selection, found, form)
+        elif output is not None:
+            cells = (row(record, body) for record, body in found)
+            columns = [Column(name) for name in COLUMNS]
+            say(write_rows(output, columns, ([_text(one.get(name)) for name in COLUMNS] for one in cells)))
         elif count:
             say(str(sum(1 for _ in found)))
         else:
@@ -159,6 +171,10 @@ def _print(found: Iterable[tuple[Record, msgspec.Struct | None]], form: str) -> 
         return
     for record, body in found:
         print_exact(record.line.decode()) if form == JSON else say(summary(record, body))
+
+
+def _text(cell: object) -> str | None:
+    return None if cell is None or cell == "" else str(cell)
 
 
 def _print_csv(head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
