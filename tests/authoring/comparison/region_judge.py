@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from adjudge.authoring.comparison.regions import SCORECARD, Comparison, Region
+from adjudge.authoring.comparison.regions import Comparison, Region
 from adjudge.expr.check import Environment, check
 from adjudge.expr.parse import parse
 from adjudge.expr.reference import Unknown, evaluate
+from adjudge.policy.typed import SCORECARD
 from adjudge.source import Source
 from adjudge.values.types import BOOL, STRING, ListType
 from policy.judge import truths
@@ -16,7 +17,7 @@ from policy.judge import truths
 
 def lies_in(comparison: Comparison, region: Region, given: Mapping[str, object], now: datetime | None) -> bool:
     """Return whether a region's condition is as it says: true, or unknown."""
-    if region.cause == SCORECARD:
+    if region.cause.partition(":")[0] == SCORECARD:
         return True
     policy = comparison.new if region.is_new else comparison.old
     typed = policy.typed
