@@ -24,6 +24,7 @@ from adjudge.values.types import INT
 if TYPE_CHECKING:
     import duckdb
 
+Weights = Mapping[tuple[str | None, Outcome], float]
 Counts = Mapping[tuple[str | None, Outcome], int]
 """Rows by label and outcome."""
 BINS = 40
@@ -31,10 +32,14 @@ BINS = 40
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a policy does with one threshold at one number."""
+    """What a policy does with one threshold at one number.
+
+    weights: what the labelled rows of `counts` stand for, where passes were sampled; else the same.
+    """
 
     value: float
     counts: Counts
+    weights: Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +75,34 @@ def curve(
         rows = variants[0].sql.over(dataset.relation, *(one.sql for one in variants[1:]))
         return (
             f"select label, bin, case when bin is null then {unknown} end, case when bin is not null then {true} end,"
-            f" case when bin is not null then {false} end, count(*) from (select {dataset.label()} as label,"
-            f" {bin_} as bin{inner} from {rows} where {where}) group by all"
+            f" case when bin is not null then {false} end, count(*), sum(weight) from"
+            f" (select {dataset.label()} as label, {dataset.weight()} as weight, {bin_} as bin{inner}"
+            f" from {rows} where {where}) group by all"
         )
 
     rows = answered(connection, query, variants)
     rising = threshold.operator in (">", ">=")
     counts: Counter[tuple[str | None, Outcome]] = Counter()  # at a number below all values; then each bin changes sides
-    moving: defaultdict[int, list[tuple[str | None, Outcome, Outcome, int]]] = defaultdict(list)
-    for label, bin_of, unknown, true, false, number in rows:
+    weights: defaultdict[tuple[str | None, Outcome], float] = defaultdict(float)
+    moving: defaultdict[int, list[tuple[str | None, Outcome, Outcome, int, float]]] = defaultdict(list)
+    for label, bin_of, unknown, true, false, number, weight in rows:
         if bin_of is None:
             counts[label, OUTCOMES[unknown]] += number
+            weights[label, OUTCOMES[unknown]] += weight
             continue
         above, below = (OUTCOMES[true], OUTCOMES[false]) if rising else (OUTCOMES[false], OUTCOMES[true])
         counts[label, above] += number
-        moving[bin_of].append((label, above, below, number))
+        weights[label, above] += weight
+        moving[bin_of].append((label, above, below, number, weight))
     found = []
     for at, value in enumerate(values):
-        for label, above, below, number in moving[at]:
+        for label, above, below, number, weight in moving[at]:
             counts[label, above] -= number
             counts[label, below] += number
-        found.append(Setting(value, {key: number for key, number in counts.items() if number}))
+            weights[label, above] -= weight
+            weights[label, below] += weight
+        held_by = {key: number for key, number in counts.items() if number}
+        found.append(Setting(value, held_by, {key: weights[key] for key in held_by}))
     return tuple(found)
 
 

@@ -15,7 +15,7 @@ from adjudge.backtest.duck import QueryFailed, fetched, first
 from adjudge.backtest.finder import Finder
 from adjudge.backtest.parquet_types import told_by_arrow
 from adjudge.backtest.reading import Wanted, read_columns
-from adjudge.backtest.roles import ROLES, find_roles, unreadable_roles
+from adjudge.backtest.roles import ROLES, find_roles, unreadable_roles, with_sample
 from adjudge.backtest.sources import RowSource, open_source
 from adjudge.backtest.unreadable import Asked, Unreadable, unreadable, wanted_of
 from adjudge.errors import did_you_mean
@@ -66,8 +66,25 @@ class Dataset:
         return f"cast({self.roles['at']} as date)" if "at" in self.roles else "cast(null as date)"
 
     def label(self) -> str:
-        """Return an expression that is `fraud`, `genuine` or NULL."""
-        return self.roles.get("label", "cast(null as varchar)")
+        """Return an expression that is `fraud`, `genuine` or NULL.
+
+        Where passes were sampled, those that were not drawn count for no label: what is known of them is what somebody
+        happened to find, and those that were drawn stand for them.
+        """
+        label = self.roles.get("label", "cast(null as varchar)")
+        if not self.is_sampled:
+            return label
+        left_out = f"{self.roles['outcome']} = 'pass' and {self.roles['sampled_share']} is null"
+        return f"case when {left_out} then null else {label} end"
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the data says which of the passes were drawn for a person to look at."""
+        return "sampled_share" in self.roles
+
+    def weight(self) -> str:
+        """Return an expression of how many rows the label of one stands for: 1, or the reciprocal of the share."""
+        return f"coalesce(1 / {self.roles['sampled_share']}, 1)" if self.is_sampled else "1"
 
     def cost(self) -> str:
         """Return an expression of what a decision's provider calls cost."""
@@ -129,6 +146,7 @@ def open_dataset(
     if is_strict and dirt:
         raise min(dirt, key=lambda one: (one.file, one.line)).refusal()
     types = {slot: sql_type(declared.type) for slot, declared in policy.slots.items()}
+    has = with_sample(connection, source.relation, has)
     return Dataset(
         path=path,
         relation=source.relation,

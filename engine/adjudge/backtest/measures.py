@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Any
@@ -16,10 +16,11 @@ _Z = 1.959964
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """`hits` of `of`."""
+    """`hits` of `of`. worth: how many rows tell as much, where some stand for several; None where each is one."""
 
     hits: int
     of: int
+    worth: float | None = None
 
     @property
     def share(self) -> float | None:
@@ -31,9 +32,9 @@ class Ratio:
         """Wilson's interval of 95 per cent: where the share lies that these are a sample of."""
         if not self.of:
             return None
-        share, squared = self.hits / self.of, _Z * _Z
-        middle = (share + squared / (2 * self.of)) / (1 + squared / self.of)
-        half = _Z * sqrt(share * (1 - share) / self.of + squared / (4 * self.of**2)) / (1 + squared / self.of)
+        share, squared, rows = self.hits / self.of, _Z * _Z, self.worth or self.of
+        middle = (share + squared / (2 * rows)) / (1 + squared / rows)
+        half = _Z * sqrt(share * (1 - share) / rows + squared / (4 * rows**2)) / (1 + squared / rows)
         return max(0.0, middle - half), min(1.0, middle + half)
 
     def document(self) -> dict[str, Any]:
@@ -62,7 +63,8 @@ class Measures:
     """A backtest in numbers.
 
     settled: rows that nothing unknown could change. caught: labelled frauds that did not pass; caught_low, caught_high:
-    at least and at most, whatever the unknown turns out to be. precision: frauds among the labelled rows that did not
+    at least and at most, whatever the unknown turns out to be. Where passes were sampled, what labels tell is weighed:
+    those that were drawn stand for those that were not. precision: frauds among the labelled rows that did not
     pass; by outcome in `precisions`. turned_away: labelled genuine ones that were rejected.
     """
 
@@ -86,25 +88,31 @@ def measure(cells: Sequence[VerdictCount]) -> Measures:
     """Return what counts come to."""
     rows = _rows(cells)
     outcomes = {outcome: _count(cell for cell in cells if cell.outcome is outcome) for outcome in OUTCOMES}
-    fraud = [cell for cell in cells if cell.label == "fraud"]
-    frauds = _rows(fraud)
-    genuine = sum(count.genuine for count in outcomes.values())
-    precisions: dict[Outcome, Ratio] = {
-        one: Ratio(outcomes[one].fraud, outcomes[one].fraud + outcomes[one].genuine)
+    fraud, genuine = ([cell for cell in cells if cell.label == label] for label in ("fraud", "genuine"))
+    stopped = [cell for cell in (*fraud, *genuine) if cell.outcome is not Outcome.PASS]
+    precisions = {
+        one: _told([cell for cell in stopped if cell.outcome is one], lambda cell: cell.label == "fraud")
         for one in (Outcome.REVIEW, Outcome.REJECT)
     }
     return Measures(
         rows=rows,
         outcomes=outcomes,
         settled=Ratio(_rows(cell for cell in cells if cell.lower is cell.upper), rows),
-        caught=Ratio(_rows(cell for cell in fraud if cell.outcome is not Outcome.PASS), frauds),
-        caught_low=Ratio(_rows(cell for cell in fraud if cell.lower is not Outcome.PASS), frauds),
-        caught_high=Ratio(_rows(cell for cell in fraud if cell.upper is not Outcome.PASS), frauds),
-        precision=Ratio(sum(one.hits for one in precisions.values()), sum(one.of for one in precisions.values())),
+        caught=_told(fraud, lambda cell: cell.outcome is not Outcome.PASS),
+        caught_low=_told(fraud, lambda cell: cell.lower is not Outcome.PASS),
+        caught_high=_told(fraud, lambda cell: cell.upper is not Outcome.PASS),
+        precision=_told(stopped, lambda cell: cell.label == "fraud"),
         precisions=precisions,
-        turned_away=Ratio(outcomes[Outcome.REJECT].genuine, genuine),
-        labelled=Ratio(frauds + genuine, rows),
+        turned_away=_told(genuine, lambda cell: cell.outcome is Outcome.REJECT),
+        labelled=Ratio(_rows((*fraud, *genuine)), rows),
     )
+
+
+def _told(cells: Sequence[VerdictCount], is_hit: Callable[[VerdictCount], bool]) -> Ratio:
+    """Return what labels tell: each of those that were sampled stands for the rows that were not."""
+    weight, rows = sum(cell.weight for cell in cells), _rows(cells)
+    hits = round(sum(cell.weight for cell in cells if is_hit(cell)))
+    return Ratio(hits, round(weight), None if weight == rows else weight**2 / sum(cell.squared for cell in cells))
 
 
 def _rows(cells: Iterable[VerdictCount]) -> int:

@@ -16,13 +16,14 @@ from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.model import OUTCOMES
 from adjudge.values.types import DOUBLE, TIMESTAMP
 
-ROLES = ("id", "at", "label", "cost", "outcome")
+ROLES = ("id", "at", "label", "cost", "outcome", "sampled_share")
 WORDS = {"label": LABELS, "outcome": tuple(outcome.value for outcome in OUTCOMES)}
 WANTED = {
     "at": "a TIMESTAMP in UTC, or a DATE",
     "cost": "a number",
     "label": "`fraud` or `genuine`, or a bool",
     "outcome": "pass, review or reject",
+    "sampled_share": "a share, 0 to 1",
 }
 
 
@@ -64,6 +65,9 @@ def find_roles(
         elif role == "cost" and type_.startswith(MAP):
             texts[role], currency, more = _money(connection, relation, column)
             notes += more
+        elif role == "sampled_share":
+            share = f"{column}::double"
+            texts[role] = f"case when {share} > 0 and {share} <= 1 then {share} end"
         elif role == "cost":
             texts[role] = f"case when isfinite({column}::double) then {column}::double end"
         else:
@@ -108,12 +112,32 @@ def unreadable_roles(
     )
 
 
+def with_sample(connection: Any, relation: str, has: Roles) -> Roles:
+    """Return roles with a note of what was sampled; without `sampled_share` where nothing was, or none is labelled."""
+    rest = replace(has, texts={role: text for role, text in has.texts.items() if role != "sampled_share"})
+    if not {"sampled_share", "outcome", "label"} <= has.texts.keys():
+        return rest
+    share, passed = has.texts["sampled_share"], f"{has.texts['outcome']} = 'pass'"
+    ((drawn, stand_for, others),) = fetched(
+        connection,
+        f"select count({share}), coalesce(sum(1 / ({share})), 0),"
+        f" count_if({passed} and {share} is null and {has.texts['label']} is not null) from {relation}",
+    )
+    if not drawn:
+        return rest
+    said = f"passes were sampled: what labels say of {drawn:,} drawn rows counts for {round(stand_for):,}"
+    note = f"{said}, and the labels of {others:,} that passed and were not drawn count for nothing"
+    return replace(has, notes=(*has.notes, note))
+
+
 def _can_be(role: str, type_: str) -> bool:
     """Whether a column could be meant that happens to have the name of a role."""
     if role == "at":
         return type_.startswith(("TIMESTAMP", "DATE"))
     if role == "cost":
         return type_.startswith((MAP, "DECIMAL")) or type_ in NUMBERS
+    if role == "sampled_share":
+        return type_.startswith("DECIMAL") or type_ in NUMBERS
     if role in ("label", "outcome"):
         return type_.startswith(("VARCHAR", "ENUM")) or (role == "label" and type_ == "BOOLEAN")
     return True

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 OVERLAP_ROWS = 20_000
 """Of about so many rows the overlap of rules is told: of all, or of a sample."""
-_CELL = 6
+_CELL = 8
 """So many columns stand before those of the rules."""
 
 
@@ -32,6 +32,8 @@ class VerdictCount:
     """Rows with the same day, label and verdict.
 
     day, label: None where the data has none. cost: the sum over `costed` rows, those whose cost is known.
+    weight: how many rows the labels of these stand for, where passes were sampled; squared: the sum of the squares of
+    each one's, which says how sure that is.
     """
 
     day: date | None
@@ -42,6 +44,8 @@ class VerdictCount:
     rows: int
     cost: float
     costed: int
+    weight: float
+    squared: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,16 +167,25 @@ class Runner:
 
     def _counts(self) -> str:
         """Return a query for rows by day, label and verdict, and in each, how often a rule is true, and known."""
-        keep = (f"{self.dataset.day()} as day", f"{self.dataset.label()} as label", f"{self.dataset.cost()} as cost")
+        keep = [f"{self.dataset.day()} as day", f"{self.dataset.label()} as label", f"{self.dataset.cost()} as cost"]
+        keep += self._weight()
         sql, p = self.sql, self.sql.prefix
         verdict = f"9 * {sql.outcome} + 3 * {sql.lower} + {sql.upper}"
         counts = "".join(f", coalesce(count_if({p}c{at}), 0), count({p}c{at})" for at in range(len(sql.ids)))
         counts += "".join(f", count_if({is_true}), count_if({is_known})" for _, _, is_true, is_known in sql.bands)
         return (
-            f"select day, label, verdict, count(*), coalesce(sum(cost), 0), count(cost){counts} from"
+            f"select day, label, verdict, count(*), coalesce(sum(cost), 0), count(cost), {self._weighed()}{counts} from"
             f" (select *, ({verdict})::utinyint as verdict from {self.relation(*keep)})"
             " group by day, label, verdict order by day, label, verdict"
         )
+
+    def _weight(self) -> list[str]:
+        """Return the column of what a row's label stands for, where that is not always the row itself."""
+        return [f"{self.dataset.weight()} as weight"] if self.dataset.is_sampled else []
+
+    def _weighed(self) -> str:
+        """Return the sums of that, and of its squares."""
+        return "sum(weight), sum(weight * weight)" if self.dataset.is_sampled else "count(*), count(*)"
 
     def doubts(self, readers: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, int]]:
         """Count for each slot the reviews that come from doubt about it, and the rows in which it is unknown.
@@ -203,10 +216,11 @@ class Runner:
         def query() -> str:
             other, keep, policies = self._before(before)
             keep += [f"{place} as place", f"{self.dataset.label()} as label", f"{self.dataset.cost()} as cost"]
+            keep += self._weight()
             verdict = f"9 * {self.sql.outcome} + 3 * {self.sql.lower} + {self.sql.upper}"
             return (
                 "select place, null, label, verdict, count(*), coalesce(sum(cost), 0), count(cost),"
-                " count_if(other <> outcome), count(other) from"
+                f" {self._weighed()}, count_if(other <> outcome), count(other) from"
                 f" (select *, ({verdict})::utinyint as verdict, {other} as other, {self.sql.outcome} as outcome"
                 f" from {self.relation(*keep, others=policies)}) group by place, label, verdict"
             )
@@ -344,7 +358,7 @@ class Runner:
 
 
 def _cell(row: tuple[Any, ...]) -> VerdictCount:
-    day, label, verdict, rows, cost, costed = row[:_CELL]
+    day, label, verdict, rows, cost, costed, weight, squared = row[:_CELL]
     return VerdictCount(
         day=day,
         label=label,
@@ -354,4 +368,6 @@ def _cell(row: tuple[Any, ...]) -> VerdictCount:
         rows=rows,
         cost=float(cost),
         costed=costed,
+        weight=float(weight),
+        squared=float(squared),
     )

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from adjudge.backtest.columns import DataError
-from adjudge.backtest.curves import Counts, curve, digits_for
+from adjudge.backtest.curves import Setting, curve, digits_for
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import first
 from adjudge.backtest.measures import Ratio
@@ -69,18 +69,21 @@ class Result:
     turned_away: Ratio
 
     @classmethod
-    def of(cls, counts: Counts) -> Result:
-        """Return what counts by label and outcome come to."""
+    def of(cls, setting: Setting) -> Result:
+        """Return what a setting comes to: of all rows, and of what the labelled ones stand for."""
 
-        def rows(label: str | None, *outcomes: Outcome) -> int:
-            return sum(n for (of, one), n in counts.items() if one in outcomes and (label is None or of == label))
+        def rows(*outcomes: Outcome) -> int:
+            return sum(n for (_, one), n in setting.counts.items() if one in outcomes)
 
-        every = rows(None, *Outcome)
+        def told(label: str, *outcomes: Outcome) -> int:
+            return round(sum((n for (of, one), n in setting.weights.items() if one in outcomes and of == label), 0.0))
+
+        every = rows(*Outcome)
         return cls(
-            review=Ratio(rows(None, Outcome.REVIEW), every),
-            reject=Ratio(rows(None, Outcome.REJECT), every),
-            miss=Ratio(rows("fraud", Outcome.PASS), rows("fraud", *Outcome)),
-            turned_away=Ratio(rows("genuine", Outcome.REJECT), rows("genuine", *Outcome)),
+            review=Ratio(rows(Outcome.REVIEW), every),
+            reject=Ratio(rows(Outcome.REJECT), every),
+            miss=Ratio(told("fraud", Outcome.PASS), told("fraud", *Outcome)),
+            turned_away=Ratio(told("genuine", Outcome.REJECT), told("genuine", *Outcome)),
         )
 
     def cost(self, goal: Goal) -> float:
@@ -269,7 +272,7 @@ class _Search:
                     values[threshold]
                 }
                 settings = curve(self.connection, inner, self.dataset, standing, sorted(allowed), self.where)
-                found = [({**values, threshold: one.value}, Result.of(one.counts)) for one in settings]
+                found = [({**values, threshold: one.value}, Result.of(one)) for one in settings]
                 self.seen += found
                 winner, result = min(found, key=lambda one: (worth(one[1]), _moved(one[0])))
                 if best is None or worth(result) < best:
@@ -372,4 +375,4 @@ def _result(
     """Return what a policy does on some rows; any of its thresholds serves."""
     (standing,) = (one for one in tunable_thresholds(policy.typed) if one.span == threshold.span)
     (setting,) = curve(connection, policy, dataset, standing, [standing.value], where)
-    return Result.of(setting.counts)
+    return Result.of(setting)
