@@ -160,6 +160,19 @@ atLeast(n, [flag, flag2, m > 1])
 !atLeast(1, [flag, n > 1]) || atLeast(3, [flag, flag2, m > 1])
 atLeast(2, names.map(v, v == text))
 atLeast(1, [])
+text.substring(1) == "b"
+text.substring(0, n) == other
+substring(text, n, m) == "b"
+abs(n) > 2
+abs(x) < 1.0
+round(x) == 3.0
+round(n) == n
+min(n, m) < 1
+max(n, m, 3) == 3
+min(x, y) > 0.25
+max(x, y, 0.5) == 0.5
+min([n, m]) == 1
+max([x, y]) > 1.0
 [flag, n > 1, text == "a"].exists(c, c)
 [flag, n > 1, text == "a"].all(c, c)
 [flag, n > 1, text == "a"].exists_one(c, c)
@@ -177,6 +190,19 @@ now > at
 """.strip().splitlines()
 LOOSE = r"""
 names == names
+text.lower() == "ab"
+upper(text) == "AB" || text.upper() == other
+trim(text) == "A1"
+text.trim().lower() == other.lower()
+text.split("b")[0] == "a"
+size(text.split(other)) > 1
+text.split("a").exists(part, part == "b")
+min(numbers) > 1
+max(numbers) == 4
+max(names.map(v, size(v))) > 1
+1.0 / min(x, y) > 0.0
+round(x / y) > 1.0
+abs(x - y) >= 1.0
 tags.map(t, t + "x") == ["ax"]
 [text] + names == ["a"]
 x + y > 1.0

@@ -25,7 +25,7 @@ from adjudge.expr.sql.translate import Translator
 from adjudge.expr.sql.value import NotTranslatable
 from adjudge.policy import Policy, parse_policy
 from adjudge.source import Source
-from adjudge.values.types import ListType, MapType, SetType
+from adjudge.values.types import INT, ListType, MapType, SetType
 
 DECLARED = {
     "bool": "bool", "int": "int", "double": "double", "string": "string", "enum": "{type: enum, values: [a, b]}",
@@ -81,7 +81,7 @@ def calls(function: str, overload: Overload) -> Iterator[tuple[str, str]]:
         next((name for class_, name in containers if isinstance(type_, class_)), str(type_))
         for type_ in overload.parameters
     ]
-    ways = [(types, [FIELDS[type_][at] for at, type_ in enumerate(types)])]
+    ways = [(types, [FIELDS[type_][at % 2] for at, type_ in enumerate(types)])]
     if types == ["map"]:
         ways.append((["open map"], [FIELDS["open map"][0]]))
     if types[0] == "string":
@@ -89,6 +89,10 @@ def calls(function: str, overload: Overload) -> Iterator[tuple[str, str]]:
     if types == ["timestamp", "string"]:
         zones = {"+…": '"+02:00"', "…/…": '"Europe/Berlin"'}
         ways += [(["timestamp", said], ["timestamp_1", zone]) for said, zone in zones.items()]
+    if function == "split":
+        ways = [(["string", "string"], ways[0][1]), (["string", "…"], ["string_1", '","'])]
+    if function in ("min", "max") and types == ["list"]:
+        ways = [(["list"], [f"list_1.map(x, {'size(x)' if overload.result == INT else 'double(size(x))'})"])]
     if function == "matches":
         ways += [(["string", "…"], ["string_1", '"^a+$"']), (["enum", "…"], ["enum_1", '"^a+$"'])]
     for said, (first, *rest) in ways:

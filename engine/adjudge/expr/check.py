@@ -27,7 +27,16 @@ from adjudge.expr.nodes import (
     Select,
     Unary,
 )
-from adjudge.expr.operators import Mismatch, arithmetic, equality, membership, negation, ordering, vocabulary_slip
+from adjudge.expr.operators import (
+    Mismatch,
+    arithmetic,
+    equality,
+    membership,
+    negation,
+    number_hint,
+    ordering,
+    vocabulary_slip,
+)
 from adjudge.source import Source, Span
 from adjudge.texts import with_article
 from adjudge.values.types import (
@@ -49,6 +58,8 @@ from adjudge.values.types import (
     named,
 )
 
+TOLD_MAX = 6
+"""So many ways to call a function are told."""
 NESTED_MAX = 3
 """How deep `exists`, `all` and their like may stand inside each other in a policy."""
 
@@ -336,9 +347,11 @@ class _Checker:
             if len(overload.parameters) == len(types) and all(map(accepts, overload.parameters, types))
         ]
         if not fitting:
-            takes = " or ".join(dict.fromkeys(f"({', '.join(map(str, overload.parameters))})" for overload in form))
+            each = list(dict.fromkeys(f"({', '.join(map(str, overload.parameters))})" for overload in form))
+            takes = " or ".join(each[:TOLD_MAX]) + (", …" if len(each) > TOLD_MAX else "")
+            numbers = number_hint(*arguments) if {INT, DOUBLE} <= set(types) else None
             message = f"`{node.function}` does not accept ({', '.join(map(str, types))})"
-            return replace(typed, type=self.error("type-call", message, node.span, hint=f"it takes {takes}"))
+            return replace(typed, type=self.error("type-call", message, node.span, hint=numbers or f"it takes {takes}"))
         self.constant_call(node, fitting[0], arguments)
         results = {overload.result for overload in fitting}
         return replace(typed, type=results.pop() if len(results) == 1 or not any(map(is_dynamic, types)) else DYN)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _PLUGIN = "a plugin can add it as a function"
-_CASE = 'compare without case by a pattern: `name.matches("(?i)^acme$")`'
-_TEXT = f"cut texts apart where the input is made, or use `matches`, `contains`, `startsWith`; {_PLUGIN}"
+_TEXT = f"`split`, `substring`, `lower`, `upper`, `trim`, `contains` and `matches` are there; {_PLUGIN}"
 _LIST = "`filter`, `map`, `exists` and `all` are there; sort and cut lists where the input is made"
 _ONE_VARIABLE = "macros have one variable, the item: `l.exists(item, …)`, `l.map(item, …)`; of a map it is the key"
 _OPTIONAL = "what is missing is unknown: ask `has(x)`, or write `has(x) ? x : other`"
-_NUMBER = "`a > b ? a : b` is the greatest, `x < 0 ? -x : x` the absolute value, `int(x)` cuts the fraction"
+_NUMBER = "`max`, `min`, `abs` and `round` are there; `int(x)` cuts the fraction"
 _CHANCE = "nothing in a condition is random, so that every decision can be made again as it was"
 _APART = 'subtract them: how far two moments are apart is a duration, such as `duration("24h")`'
 _SET = "`a.all(x, x in b)` is whether b holds all of a, `a.exists(x, x in b)` whether it holds one"
@@ -18,10 +17,8 @@ _ADDRESS = f'match the text, `address.startsWith("10.")`, or let a signal say it
 _PATTERN = f"`text.matches(pattern)` says whether it is there; {_PLUGIN}"
 
 HINTS: Mapping[str, str] = {
-    **dict.fromkeys(("lowerAscii", "upperAscii", "lower", "upper", "toLower", "toUpper"), _CASE),
-    "trim": 'blanks stay; a pattern can allow them: `name.matches("^\\\\s*acme\\\\s*$")`',
     **dict.fromkeys(
-        ("split", "join", "replace", "substring", "indexOf", "lastIndexOf", "charAt", "reverse", "format", "quote"),
+        ("join", "replace", "indexOf", "lastIndexOf", "charAt", "reverse", "format", "quote"),
         _TEXT,
     ),
     **dict.fromkeys(("sort", "sortBy", "slice", "flatten", "distinct", "first", "last", "lists"), _LIST),
@@ -33,7 +30,6 @@ HINTS: Mapping[str, str] = {
     **dict.fromkeys(("ip", "cidr", "isIP", "isCIDR", "containsIP", "containsCIDR"), _ADDRESS),
     **dict.fromkeys(("find", "findAll", "extract", "extractAll"), _PATTERN),
     **dict.fromkeys(("random", "rand", "randint", "uuid"), _CHANCE),
-    **dict.fromkeys(("toLowerCase", "toUpperCase", "lowercase", "uppercase", "LOWER", "UPPER"), _CASE),
     **dict.fromkeys(("datediff", "DATEDIFF", "date_diff", "timestampdiff"), _APART),
     "type": "each field has one type, which the policy declares; nothing needs to ask for it",
     "dyn": "each field has one type, which the policy declares; nothing needs to hide it",

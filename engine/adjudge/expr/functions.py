@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from adjudge.errors import EvaluationError
+from adjudge.expr import letters
 from adjudge.expr.nodes import Call, Name
 from adjudge.values.literals import (
     format_duration,
@@ -283,6 +284,61 @@ def at_least(count: int, conditions: Sequence[bool | None]) -> bool:
     raise EvaluationError("too many of the conditions are unknown")
 
 
+BLANKS = "".join(map(chr, (*range(9, 14), 32, 133, 160, 5760, *range(8192, 8203), 8232, 8233, 8239, 8287, 12288)))
+"""What Unicode counts as white space."""
+
+
+def split(text: str, separator: str) -> tuple[str, ...]:
+    """Return what stands between separators, blanks and empty texts too. Raises EvaluationError without a separator."""
+    if not separator:
+        raise EvaluationError("the separator is empty")
+    return tuple(text.split(separator))
+
+
+def substring(text: str, start: int, end: int | None = None) -> str:
+    """Return the characters from one place up to another, counted from 0. Raises EvaluationError outside the text."""
+    stop = len(text) if end is None else end
+    if not 0 <= start <= stop <= len(text):
+        raise EvaluationError("the place is outside the text")
+    return text[start:stop]
+
+
+def rounded(value: float) -> float:
+    """Return the nearest whole number; half-way, the one farther from 0. Infinity, and what is no number, stay."""
+    if not math.isfinite(value):
+        return value
+    whole = math.trunc(value)
+    if abs(value - whole) >= 0.5:
+        whole += 1 if value > 0 else -1
+    return float(whole)
+
+
+def _extreme(choose: Callable[[Sequence[Any]], Any]) -> tuple[Overload, ...]:
+    """Return the overloads of `min` or `max`: of two to five numbers, and of a list."""
+
+    def of(values: Sequence[Any]) -> Any:
+        if not values:
+            raise EvaluationError("the list is empty")
+        if any(value != value for value in values):
+            return math.nan
+        return choose(values) + 0  # a zero has no sign
+
+    numbers = [
+        _function(lambda *values: of(values), type_, *(type_,) * count)
+        for type_ in (INT, DOUBLE)
+        for count in range(2, 6)
+    ]
+    lists = [Overload(parameters=(ListType(type_),), result=type_, call=of, form="both") for type_ in (INT, DOUBLE)]
+    return (*numbers, *lists)
+
+
+def _both(call: Callable[..., object], result: Type, *parameters: Type) -> Overload:
+    return Overload(parameters=parameters, result=result, call=call, form="both")
+
+
+LATER = frozenset(("atLeast", "lower", "upper", "trim", "split", "substring", "abs", "round", "min", "max"))
+"""Functions that came later: a field or variable may have such a name, as in policies that were written before."""
+
 FUNCTIONS: Mapping[str, tuple[Overload, ...]] = {
     "atLeast": (Overload(parameters=(INT, ListType(BOOL)), result=BOOL, call=at_least, form="function", partial=True),),
     # An unknown item of a list counts; an unknown member of a set may be none, or one of those that are known.
@@ -295,6 +351,15 @@ FUNCTIONS: Mapping[str, tuple[Overload, ...]] = {
     "contains": (_method(lambda text, part: part in text, BOOL, STRING, STRING),),
     "startsWith": (_method(lambda text, part: text.startswith(part), BOOL, STRING, STRING),),
     "endsWith": (_method(lambda text, part: text.endswith(part), BOOL, STRING, STRING),),
+    "lower": (_both(letters.lower, STRING, STRING),),
+    "upper": (_both(letters.upper, STRING, STRING),),
+    "trim": (_both(lambda text: text.strip(BLANKS), STRING, STRING),),
+    "split": (_both(split, ListType(STRING), STRING, STRING),),
+    "substring": (_both(substring, STRING, STRING, INT), _both(substring, STRING, STRING, INT, INT)),
+    "abs": (_both(lambda value: int64(abs(value)), INT, INT), _both(abs, DOUBLE, DOUBLE)),
+    "round": (_both(_same, INT, INT), _both(rounded, DOUBLE, DOUBLE)),
+    "min": _extreme(min),
+    "max": _extreme(max),
     "matches": (Overload(parameters=(STRING, STRING), result=BOOL, call=matches, form="both"),),
     "getFullYear": _part_of_day(lambda moment: moment.year),
     "getMonth": _part_of_day(lambda moment: moment.month - 1),

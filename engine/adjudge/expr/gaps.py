@@ -86,6 +86,12 @@ PATTERN_READ = Gap(
 PATTERNS = Gap(
     what="`matches`", back_ends=_SPARK, reason="its patterns are Java's, not RE2's", of=("matches(string, …)",)
 )
+SEPARATOR_READ = Gap(
+    what="`split` by a separator that is not a literal",
+    back_ends=_SQL,
+    reason="it may be empty, over which databases differ",
+    of=("split(string, string)",),
+)
 DIVISION = Gap(
     what="`/` of doubles by anything but a literal",
     back_ends=_SPARK,
@@ -94,7 +100,8 @@ DIVISION = Gap(
 )
 
 GAPS: tuple[Gap, ...] = (
-    COMPARED_WHOLE, IN_VALUE, TEXTS_READ, ZONE_READ, DAY_BEGINS, PATTERN_READ, PATTERNS, DIVISION,
+    COMPARED_WHOLE, IN_VALUE, TEXTS_READ, ZONE_READ, DAY_BEGINS, PATTERN_READ, PATTERNS, SEPARATOR_READ,
+    DIVISION,
     Gap(
         what="comparisons, indexes and macros of lists",
         back_ends=_SOLVER,
@@ -102,6 +109,7 @@ GAPS: tuple[Gap, ...] = (
         of=(
             "list == list", "list != list", "string in list", "list in […]", "list[int]", "list[0]", "has(list[0])",
             *(f"list.{macro}" for macro in _MACROS), "atLeast(int, list)",
+            "min(list)", "max(list)",
         ),
     ),
     Gap(
@@ -127,6 +135,12 @@ GAPS: tuple[Gap, ...] = (
         back_ends=_SOLVER,
         reason="to some number within the error of rounding",
         of=("double + double", "double - double", "double * double", "double / double", "double(int)"),
+    ),
+    Gap(
+        what="`lower`, `upper`, `trim` and `split`",
+        back_ends=_SOLVER,
+        reason=_SAME,
+        of=("lower(string)", "upper(string)", "trim(string)", "split(string, string)", "split(string, …)"),
     ),
     Gap(
         what="`int` of a double", back_ends=_SOLVER, reason="exact but for infinity, which is any number",

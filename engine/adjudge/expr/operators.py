@@ -62,9 +62,9 @@ def _types(left: Node, right: Node) -> tuple[Type, Type]:
     return left.type, right.type
 
 
-def _number_hint(left: Node, right: Node) -> str | None:
+def number_hint(*nodes: Node) -> str | None:
     """Say how an int and a double come together."""
-    for node in (left, right):
+    for node in nodes:
         if node.type == INT:
             return f"write {node.value}.0" if isinstance(node, Literal) else "write double(…) around the int"
     return None
@@ -92,7 +92,7 @@ def equality(left: Node, right: Node) -> Type | Mismatch:
         hint = 'ask for members: `"…" in tags`, or `size(tags) == 0`'
         return Mismatch("type-set", "sets cannot be compared as a whole", hint=hint)
     if {a, b} == {INT, DOUBLE}:
-        return Mismatch("type-mismatch", "an int is compared with a double", hint=_number_hint(left, right))
+        return Mismatch("type-mismatch", "an int is compared with a double", hint=number_hint(left, right))
     if join(a, b) is None:
         return _unlike(left, right)
     return BOOL
@@ -119,7 +119,7 @@ def membership(left: Node, right: Node) -> Type | Mismatch:
         case ListType(item=item) | MapType(key=item):
             if is_dynamic(a) or is_dynamic(item) or (join(a, item) is not None):
                 return BOOL
-            hint = _number_hint(left, Literal(value=0.0, type=item)) if {a, item} == {INT, DOUBLE} else None
+            hint = number_hint(left, Literal(value=0.0, type=item)) if {a, item} == {INT, DOUBLE} else None
             return Mismatch(
                 "type-mismatch", f"{named(a)} is looked for among {item}s", left.span, hint, f"expected {item}"
             )
@@ -153,7 +153,7 @@ def arithmetic(operator: str, left: Node, right: Node) -> Type | Mismatch:
             return joined
     if (operator, a, b) in _SUMS:
         return _SUMS[operator, a, b]
-    hint = _number_hint(left, right) if {a, b} == {INT, DOUBLE} else None
+    hint = number_hint(left, right) if {a, b} == {INT, DOUBLE} else None
     return Mismatch("type-operator", f"`{operator}` does not take {named(a)} and {named(b)}", hint=hint)
 
 

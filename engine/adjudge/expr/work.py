@@ -24,8 +24,9 @@ The work of a part is that of its operands and, for the part itself:
 
 The *weight* of a value is 1, of a text 1 and 1 for each full 4 characters, of a list, set or map 1 and the weights of
 its items, keys and values; of an unknown 1. What `+`, a list written out, or a function gives weighs as much as its
-operands together (of a function 16 more), and holds as many items; what `map` and `filter` give holds as many as they
-run over. An item or entry weighs as much as the heaviest, and so does what `?:` chooses.
+operands together (of a function 16 more), and holds as many items; what `split` gives holds one for each character,
+what `map` and `filter` give as many as they run over. An item or entry weighs as much as the heaviest, and so does what
+`?:` chooses.
 """
 
 from __future__ import annotations
@@ -242,6 +243,9 @@ class _Reckoner:
                 return work + weight, Size(1 + weight, len(given), self.largest(given))
             case MapLiteral():
                 return work + weight, Size(1 + weight, len(given) // 2, self.largest(given), is_map=True)
+            case Call(function="split"):
+                whole = given[0].weight
+                return work + weight, Size(1 + 5 * whole, CHARACTERS * whole, Size(whole))
             case Call(function=function, arguments=arguments):
                 if function == "matches":
                     work += MATCH_WORK * given[0].weight + PATTERN_WORK * (not isinstance(arguments[-1], Literal))

@@ -66,6 +66,10 @@ def call(world: World, function: str, node: Call, arguments: Sequence[Term]) -> 
     made: Term | None = None
     if function == "atLeast" and isinstance(first, Number) and isinstance(rest[0], Items):
         made = _at_least(world, first, rest[0])
+    elif function in ("abs", "round", "min", "max") and all(isinstance(one, Number) for one in arguments):
+        made = _number(function, [one for one in arguments if isinstance(one, Number)])
+    elif function == "substring" and isinstance(first, Text):
+        made = _substring(first, [one for one in rest if isinstance(one, Number)], world.codes)
     elif function == "size" and not rest:
         made = _size(world, first)
     elif function in _TEXT_TESTS and isinstance(first, Text) and isinstance(rest[0], Text):
@@ -81,6 +85,35 @@ def call(world: World, function: str, node: Call, arguments: Sequence[Term]) -> 
     elif function in _OF_THE_DAY and isinstance(first, Number):
         made = _units(function, first)
     return made if made is not None else _any(world, function, node, arguments, known)
+
+
+def _number(function: str, numbers: Sequence[Number]) -> Number:
+    """Return `abs`, `round`, `min` or `max` of numbers of one type; odd where one of them is."""
+    known = all_of(number.known for number in numbers)
+    odd = any_of(number.odd for number in numbers)
+    first, *rest = (number.value for number in numbers)
+    is_double = numbers[0].is_double
+    size = z3.If(first >= 0, first, -first)
+    match function:
+        case "abs":
+            known, value = known if is_double else conj(known, first != INT_MIN), size
+        case "round" if is_double:
+            whole = z3.ToReal(z3.ToInt(size + z3.Q(1, 2)))
+            value = z3.If(first >= 0, whole, -whole)
+        case _:
+            value = first
+            for other in rest:
+                value = z3.If(other < value if function == "min" else other > value, other, value)
+    return Number(known, value, is_double=is_double, odd=odd)
+
+
+def _substring(text: Text, places: Sequence[Number], codes: Codes) -> Text:
+    string = as_string(text, codes)
+    start, length = places[0].value, z3.Length(string)
+    stop = places[1].value if len(places) > 1 else length
+    inside = z3.And(start >= 0, start <= stop, stop <= length)
+    known = conj(text.known, *(place.known for place in places), inside)
+    return Text(known, z3.SubString(string, start, stop - start))
 
 
 def _at_least(world: World, count: Number, conditions: Items) -> Truth:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,11 +10,11 @@ from datetime import timedelta
 from adjudge.errors import EvaluationError
 from adjudge.expr import gaps
 from adjudge.expr.clocks import clocks_of
-from adjudge.expr.functions import MATCHED_MAX, _compiled, zone
+from adjudge.expr.functions import BLANKS, MATCHED_MAX, _compiled, zone
 from adjudge.expr.nodes import Call, Literal, Node
 from adjudge.expr.sql.clocks import local_micros
 from adjudge.expr.sql.dialects.dialect import Dialect
-from adjudge.expr.sql.value import NotTranslatable, Sql, in_days, negated
+from adjudge.expr.sql.value import NotTranslatable, Sql, in_days, is_null, joined, negated
 from adjudge.values.types import BOOL, DATE, DOUBLE, DURATION, INT, STRING, TIMESTAMP, MapType, SetType, is_text
 from adjudge.values.types import ListType as List
 
@@ -48,6 +49,30 @@ def call(node: Call, arguments: list[Sql], dialect: Dialect, short: Callable[[Sq
             if of != STRING:
                 return Sql(found)
             return Sql(f"case when length({first}) <= {MATCHED_MAX} then {found} end")
+        case "lower" | "upper" as case:
+            return Sql(dialect.in_case(str(short(arguments[0])), case))
+        case "trim":
+            return Sql(dialect.trimmed(first, dialect.text(BLANKS)))
+        case "split":
+            return Sql(dialect.split(first, _separator(node.arguments[1])))
+        case "substring":
+            text, start, *end = (str(short(argument)) for argument in arguments)
+            stop = end[0] if end else f"length({text})"
+            inside = f"{start} >= 0 and {start} <= {stop} and {stop} <= length({text})"
+            return Sql(f"case when {inside} then {dialect.substring(text, start, f'({stop} - {start})')} end")
+        case "abs" if of == INT:
+            value = str(short(arguments[0]))
+            return Sql(f"case when {value} < 0 then {dialect.int_operation('-', '0', value)} else {value} end")
+        case "abs":
+            return Sql(f"abs({first})", arguments[0].may_be_nan)
+        case "round" if of == INT:
+            return arguments[0]
+        case "round":
+            return joined("+", Sql(f"round({first})"), Sql("0e0"), may_be_nan=arguments[0].may_be_nan)
+        case "min" | "max" if isinstance(of, List):
+            return _of_list(node.function, short(arguments[0]), of.item == DOUBLE, dialect)
+        case "min" | "max":
+            return _extreme(node.function, [short(argument) for argument in arguments], of == DOUBLE, dialect)
         case "bool" | "int" | "double" | "string" | "timestamp" | "duration" | "date" if str(of) == node.function:
             return arguments[0]
         case "double" if of == INT:
@@ -84,6 +109,32 @@ def call(node: Call, arguments: list[Sql], dialect: Dialect, short: Callable[[Sq
         case "bool" | "int" | "double" | "string" | "timestamp" | "duration" | "date":
             raise NotTranslatable(f"`{node.function}` of {of}: {gaps.TEXTS_READ.reason}", node.span)
     raise NotTranslatable(f"`{node.function}` of {' and '.join(map(str, types))}", node.span)
+
+
+def _extreme(name: str, values: list[Sql], is_double: bool, dialect: Dialect) -> Sql:
+    """Return the smallest or largest of numbers: NULL where one is, and no number where one is none."""
+    unknown = " or ".join(is_null(value).text for value in values)
+    chosen = f"{'least' if name == 'min' else 'greatest'}({', '.join(value.text for value in values)})"
+    nan = " or ".join(f"isnan({value.text})" for value in values if value.may_be_nan)
+    otherwise = f" when {nan} then {dialect.literal(math.nan)}" if nan else ""
+    found = f"{chosen} + 0e0" if is_double else chosen  # a zero has no sign
+    return Sql(f"case when {unknown} then null{otherwise} else {found} end", bool(nan))
+
+
+def _of_list(name: str, items: Sql, is_double: bool, dialect: Dialect) -> Sql:
+    known = f"{dialect.length(items.text)} > 0 and {dialect.length(items.text)} = {dialect.known(items.text)}"
+    found = dialect.extreme(items.text, name)
+    if is_double:
+        nan = dialect.length(dialect.only(items.text, "v_", "isnan(v_)"))
+        found = f"case when {nan} > 0 then {dialect.literal(math.nan)} else {found} + 0e0 end"
+    return Sql(f"case when {known} then {found} end", is_double)
+
+
+def _separator(node: Node) -> str:
+    """Return a separator that is written out; databases differ over an empty one."""
+    if not isinstance(node, Literal) or not isinstance(node.value, str) or not node.value:
+        raise NotTranslatable(gaps.SEPARATOR_READ.said, node.span)
+    return node.value
 
 
 def _pattern(node: Node, text: str) -> str:

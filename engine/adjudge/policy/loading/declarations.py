@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from adjudge.errors import PluginError, did_you_mean
+from adjudge.expr.functions import LATER
 from adjudge.expr.nodes import LISTS
 from adjudge.expr.parse import MACROS
 from adjudge.expr.tokens import KEYWORDS, RESERVED
@@ -59,7 +60,8 @@ class Declarations:
             return "a name of the language"
         if name in KEYWORDS or name in RESERVED:
             return "a word of the language"
-        return "a function" if name in self.functions or name in MACROS or name == "has" else None
+        is_function = name in self.functions and name not in LATER
+        return "a function" if is_function or name in MACROS or name == "has" else None
 
     def inputs(self, entries: Entries) -> dict[str, Field]:
         """Return the inputs that could be read."""

@@ -24,6 +24,7 @@ from abc import ABC, abstractmethod
 from datetime import UTC, date, datetime, timedelta
 from typing import ClassVar
 
+from adjudge.expr.letters import Case
 from adjudge.texts import with_article
 from adjudge.values.literals import is_nano
 
@@ -149,6 +150,26 @@ class Dialect(ABC):
     def part(self, name: str, micros: str) -> str:
         """Return a part of a time in UTC, given as microseconds since 1970. name: year, month, day or doy."""
         return f"extract({name} from {self.moment(micros)})"
+
+    @abstractmethod
+    def in_case(self, text: str, case: Case) -> str:
+        """Return a text in small or in capital letters, as `expr.letters` says."""
+
+    @abstractmethod
+    def trimmed(self, text: str, blanks: str) -> str:
+        """Return a text without some characters at its ends. blanks: a literal of them."""
+
+    @abstractmethod
+    def substring(self, text: str, start: str, count: str) -> str:
+        """Return so many characters of a text from a place counted from 0, all of them inside it."""
+
+    @abstractmethod
+    def split(self, text: str, separator: str) -> str:
+        """Return the list of what stands between separators. separator: as it is, not empty."""
+
+    @abstractmethod
+    def extreme(self, items: str, name: str) -> str:
+        """Return the smallest or largest number of a list of which all are known. name: min or max."""
 
     # lists and maps
 

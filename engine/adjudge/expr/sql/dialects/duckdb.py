@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from adjudge.expr.letters import Case, alphabets
 from adjudge.expr.sql.dialects.dialect import Dialect
 
 
@@ -60,6 +61,23 @@ class DuckDb(Dialect):
 
     def moment(self, micros: str) -> str:
         return f"make_timestamp({micros})"
+
+    def in_case(self, text: str, case: Case) -> str:
+        before, after = map(self.text, alphabets(case))
+        is_ascii = f"strlen({text}) = length({text})"  # as many bytes as characters
+        return f"case when {is_ascii} then {case}({text}) else translate({text}, {before}, {after}) end"
+
+    def trimmed(self, text: str, blanks: str) -> str:
+        return f"trim({text}, {blanks})"
+
+    def substring(self, text: str, start: str, count: str) -> str:
+        return f"substring({text}, {start} + 1, {count})"
+
+    def split(self, text: str, separator: str) -> str:
+        return f"string_split({text}, {self.text(separator)})"
+
+    def extreme(self, items: str, name: str) -> str:
+        return f"list_{name}({items})"
 
     def keys(self, entries: str) -> str:
         return f"map_keys({entries})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from adjudge.expr.letters import Case, alphabets
 from adjudge.expr.sql.dialects.dialect import Dialect
 
 
@@ -61,6 +62,23 @@ class Spark(Dialect):
 
     def moment(self, micros: str) -> str:
         return f"timestamp_micros({micros})"
+
+    def in_case(self, text: str, case: Case) -> str:
+        before, after = map(self.text, alphabets(case))
+        return f"translate({text}, {before}, {after})"
+
+    def trimmed(self, text: str, blanks: str) -> str:
+        return f"btrim({text}, {blanks})"
+
+    def substring(self, text: str, start: str, count: str) -> str:
+        return f"substring({text}, cast({start} + 1 as int), cast({count} as int))"
+
+    def split(self, text: str, separator: str) -> str:
+        quoted = "\\Q" + separator.replace("\\E", "\\E\\\\E\\Q") + "\\E"  # it is a pattern of Java's
+        return f"split({text}, {self.text(quoted)}, -1)"
+
+    def extreme(self, items: str, name: str) -> str:
+        return f"array_{name}({items})"
 
     def keys(self, entries: str) -> str:
         return f"map_keys({entries})"
