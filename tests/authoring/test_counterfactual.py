@@ -185,12 +185,38 @@ def test_nothing_is_promised_that_the_given_does_not_keep(
 
 @pytest.mark.parametrize(
     ("when", "told"),
-    [('!(a in ["SG"])', 'a: "TR" → "SG"'), ('a == "TR"', 'another a than "TR"'), ("a == b", 'another a than "TR"')],
+    [
+        ('!(a in ["SG"])', 'a: "TR" → one that a list of the policy names'),
+        ('a == "TR"', 'another a than "TR"'),
+        ("a == b", 'another a than "TR"'),
+    ],
 )
 def test_another_text_is_told_only_where_every_other_does(when: str, told: str) -> None:
     policy = parse_policy(f"{HEAD}  a: string\n  b: string\nrules: [{{id: r, when: '{when}', then: review}}]\n")
     way, *_ = counterfactual(policy, {"a": "TR", "b": "TR"}).ways
     assert [str(change) for change in way.changes] == [told]
+
+
+NAMED = f"""{HEAD}  merchant: {{type: string, actionable: true}}
+  score: {{type: double, range: [0, 100], actionable: true}}
+lists:
+  known_good: [acme-secret, beta-secret]
+  blocked: [gamma-secret]
+rules:
+  - {{id: unknown, when: '!(merchant in lists.known_good) && score > 50.0', then: review}}
+  - {{id: blocked, when: 'merchant in lists.blocked || merchant in ["delta-secret"]', then: reject}}
+"""
+
+
+@pytest.mark.parametrize("merchant", ["somebody", "gamma-secret", "delta-secret"])
+@pytest.mark.parametrize("actionable", [True, False])
+def test_no_change_names_an_entry_of_a_list(merchant: str, actionable: bool) -> None:
+    result = counterfactual(parse_policy(NAMED), {"merchant": merchant, "score": 90.0}, actionable=actionable)
+    told = "\n".join(result.lines()).replace(merchant, "")
+    assert "secret" not in told
+    assert result.ways
+    if actionable:  # and what an applicant is told is what an applicant can do
+        assert not any(change.is_listed for way in result.ways for change in way.changes)
 
 
 @pytest.mark.parametrize(

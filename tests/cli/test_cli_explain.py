@@ -67,14 +67,24 @@ def test_explain_tells_an_applicant_in_doubt_no_reason(run: Any, tmp_path: Path)
     assert "not everything that is needed could be checked" in said
     assert "young" not in said and "country" not in said and "YOUNG" not in said
     document = json.loads(explain("--applicant", "--format", "json"))
-    assert (document["in_doubt"], document["reasons"]) == (True, [])
-    assert "in doubt: YOUNG, OUTSIDE cannot be ruled out" in explain()
+    assert (document["in_doubt"], document["reasons"]) == (
+        True,
+        [{"text": "not everything that is needed could be checked"}],
+    )
+    assert "in doubt about YOUNG, OUTSIDE" in explain()
 
 
 def test_explain_never_tells_an_applicant_a_code(run: Any, tmp_path: Path) -> None:
     explain = told(run, tmp_path, age=20, country="SG", hobbies=["chess", "golf"])
     assert "because of BUSY" in explain()
     assert "BUSY" not in explain("--applicant") and "BUSY" not in explain("--applicant", "--format", "json")
+
+
+def test_explain_tells_an_applicant_a_neutral_text_where_the_policy_has_none(run: Any, tmp_path: Path) -> None:
+    explain = told(run, tmp_path, age=20, country="SG", hobbies=["chess", "golf"])
+    said = explain("--applicant")
+    assert "this application is looked at by a person" in said or "cannot be accepted as it stands" in said
+    assert json.loads(explain("--applicant", "--format", "json"))["reasons"] != []
 
 
 def test_explain_reads_a_list_in_a_message_as_words(run: Any, tmp_path: Path) -> None:

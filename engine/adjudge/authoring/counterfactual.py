@@ -23,7 +23,7 @@ from adjudge.authoring.proofs.world import (
     value_at,
     world_of,
 )
-from adjudge.expr.nodes import names_in
+from adjudge.expr.nodes import Binary, ListLiteral, Literal, names_in, walk
 from adjudge.expr.smt.logic import Prop, all_of, conj, disj, formula, neg, same
 from adjudge.expr.smt.terms import Entries, Members, Term, Text
 from adjudge.expr.smt.values import holds
@@ -32,6 +32,7 @@ from adjudge.model import Outcome
 from adjudge.policy.explaining.explanation import HIDDEN, shown
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW, source_of
+from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import Field
 from adjudge.values.types import STRING
 
@@ -39,6 +40,8 @@ CHANGES_MAX = 4
 """How many fields at once are looked at."""
 WAYS_MAX = 3
 _HALVINGS = 60
+_TRIES = 20
+"""How many entries of lists are passed over in search of another value for an applicant."""
 _LAST = datetime(9999, 12, 1, tzinfo=UTC)
 """Later than this no time is rounded."""
 
@@ -49,8 +52,8 @@ class Changed:
 
     is_any: whether every other text would do as well.
     is_personal: whether its values must not be shown to everybody; a text hides them.
-    is_listed: whether the new value holds an entry of one of the policy's lists. `new` is HIDDEN then: whoever is told
-    what a list lets through knows what to say next time.
+    is_listed: whether the new value holds an entry of one of the policy's lists, or of one that a condition writes out.
+    `new` is HIDDEN then: whoever is told what a list lets through knows what to say next time.
     """
 
     field: str
@@ -160,6 +163,7 @@ class _Search:
         self, policy: Policy, was: Input, outcome: Outcome, actionable: bool, timeout_s: float, total_s: float
     ) -> None:
         self.policy, self.was, self.outcome = policy, was, outcome
+        self.actionable, self.entries = actionable, _entries(policy.typed)
         self.world, translator = world_of(policy)
         self.inquiry = Inquiry((policy,), self.world, timeout_s, time.monotonic() + total_s, read=self.read, tried=())
         self.softened = neg(verdicts_of(policy.typed, translator).outcome.of(outcome))
@@ -264,6 +268,7 @@ class _Search:
         """Return ways with so many changes, and why there may be others."""
         claim = conj(self.claim, z3.AtMost(*self.changed, count))
         ways: list[Way] = []
+        tries = 0
         while len(ways) < WAYS_MAX:
             answer = self.inquiry.ask(claim, lambda found: bool(self.names(found)) and self.softer(found))
             if isinstance(answer, NotProved):
@@ -272,10 +277,25 @@ class _Search:
                 break
             names = self.names(answer.input)
             near = self.nearest(answer.input, names)
-            ways.append(self.way(near, names))
+            way = self.way(near, names)
+            # nobody can apply under another name because a list has it; another value of that field may do as well
+            named = [one.field for one in way.changes if one.is_listed and not one.is_any] if self.actionable else []
+            if named and tries < _TRIES:
+                tries += 1
+                claim = conj(claim, *(neg(self.is_said(near, name)) for name in named))
+                continue
+            if not named:
+                ways.append(way)
             touched = [change for change, unit in zip(self.changed, self.units, strict=True) if unit.name in names]
             claim = conj(claim, z3.Not(z3.And(touched)))
         return tuple(ways), None
+
+    def is_said(self, found: Input, name: str) -> Prop:
+        """Whether a field has the value that it has in an input."""
+        declared, term = self.fields().get(name), self.world.slots.get(name)
+        if declared is None or term is None:
+            return True
+        return is_value(term, self.value(found, name), declared, self.world)
 
     def differs(self, found: Input, name: str) -> bool:
         return self.value(found, name) != self.value(self.was, name)
@@ -286,9 +306,7 @@ class _Search:
 
     def change(self, found: Input, name: str) -> Changed:
         old, new = self.value(self.was, name), self.value(found, name)
-        is_listed = _holds_entry(
-            new, {entry for values in self.policy.typed.lists.values() for entry in values if entry}
-        )
+        is_listed = _holds_entry(new, self.entries)
         return Changed(
             field=name,
             old=old,
@@ -366,6 +384,16 @@ def _holds_entry(value: object, entries: Set[str]) -> bool:
         case tuple() | list():
             return any(_holds_entry(part, entries) for part in value)
     return False
+
+
+def _entries(typed: TypedPolicy) -> frozenset[str]:
+    """Return what the lists of a policy name, those among them that stand in a condition."""
+    listed = {entry for values in typed.lists.values() for entry in values}
+    for node in walk(*typed.conditions, *typed.variables.values()):
+        if isinstance(node, Binary) and node.operator == "in" and isinstance(node.right, ListLiteral):
+            values = (item.value for item in node.right.items if isinstance(item, Literal))
+            listed |= {value for value in values if isinstance(value, str)}
+    return frozenset(listed - {""})
 
 
 def _rounder(value: object) -> Iterator[object]:

@@ -22,9 +22,6 @@ from adjudge.values.recorded import to_json
 if TYPE_CHECKING:
     from adjudge.authoring.counterfactual import Changed, Counterfactual
 
-IN_DOUBT = "not everything that is needed could be checked"
-"""What an applicant is told where only doubt decided."""
-
 
 @click.command("explain")
 @log_argument
@@ -69,7 +66,7 @@ def _lines(found: Recorded, explanation: Explanation, changes: Counterfactual | 
         yield f"not in the vault any more, so unknown here: {', '.join(found.lacking)}"
     if applicant:
         yield str(explanation.verdict.outcome)
-        yield from (f"  {text}" for text in explanation.for_applicant or _untold(explanation))
+        yield from (f"  {text}" for text in explanation.for_applicant)
         yield from (f"  next: {step.text}" for step in explanation.ask if step.text)
     else:
         yield from explanation.render().split("\n")
@@ -80,14 +77,6 @@ def _lines(found: Recorded, explanation: Explanation, changes: Counterfactual | 
     yield from (f"  {line}" for line in ([changes] if isinstance(changes, str) else changes.lines()))
 
 
-def _untold(explanation: Explanation) -> Iterator[str]:
-    """Yield what stands in for reasons where an applicant can be told none."""
-    if explanation.verdict.doubts:
-        yield IN_DOUBT
-    elif explanation.reasons:
-        yield "(the policy has no text for applicants about this)"
-
-
 def _data(
     found: Recorded, explanation: Explanation, changes: Counterfactual | str, applicant: bool, personal: bool
 ) -> dict[str, object]:
@@ -96,7 +85,7 @@ def _data(
     if applicant:
         reasons = [{"text": text} for text in explanation.for_applicant]
         shown = {"outcome": whole["outcome"], "in_doubt": bool(explanation.verdict.doubts), "reasons": reasons}
-        shown |= {"ask": whole["ask"]}
+        shown |= {"ask": [{"text": step.text} for step in explanation.ask if step.text]}
     return {
         "decision_id": found.decision.decision_id,
         "policy": found.policy.name,

@@ -84,7 +84,7 @@ def decision_text(decision: Decision) -> str:
 def verdict_lines(verdict: Verdict) -> list[str]:
     """Return the reasons of a verdict, what matched and what is in doubt, as indented lines."""
     lines = [_row("because of", ", ".join(verdict.facts))] if verdict.facts else []
-    lines += [_row("in doubt", _in_doubt(verdict))] if verdict.doubts else []
+    lines += [_row("in doubt about", _in_doubt(verdict))] if verdict.doubts else []
     lines += [_row("matched", rule) for rule in verdict.matched]
     lines += [_row("unresolved", rule) for rule in verdict.unresolved[:SHOWN_MAX]]
     if len(verdict.unresolved) > SHOWN_MAX:
@@ -104,12 +104,12 @@ def verdict_lines(verdict: Verdict) -> list[str]:
 def _in_doubt(verdict: Verdict) -> str:
     """Return the codes that cannot be ruled out; where they are many, how many, and for want of what."""
     if len(verdict.doubts) > SHOWN_MAX:
-        return f"{counted(len(verdict.doubts), 'reason')} cannot be ruled out without {', '.join(verdict.missing)}"
+        return f"{counted(len(verdict.doubts), 'reason')}, for want of {', '.join(verdict.missing)}"
     return ", ".join(verdict.doubts)
 
 
 def _row(label: str, text: str) -> str:
-    return f"  {label:<11}{text}"
+    return f"  {label:<10} {text}"
 
 
 def _signal_text(signal: Signal) -> str:

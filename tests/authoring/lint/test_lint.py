@@ -220,6 +220,13 @@ EXAMPLES: list[tuple[str, str, str]] = [
         + "  - {id: x, when: share > 0.8, then: review, message: c}\n",
     ),
     (
+        "reason-without-text",
+        rule("when: share > 0.7, then: review, reason: A")
+        + "  - {id: x, when: share > 0.8, then: review, reason: B}\nreasons: {A: {text: a}}\n",
+        rule("when: share > 0.7, then: review, reason: A")
+        + "  - {id: x, when: share > 0.8, then: review, reason: B}\nreasons: {A: {weight: 1}}\n",
+    ),
+    (
         "counted-conditions",
         rule("when: '[odd, odder, share > 0.2].filter(c, c).size() > 1', then: review"),
         rule("when: '[odd, odder, share > 0.2].filter(c, !c).size() > 1', then: review"),

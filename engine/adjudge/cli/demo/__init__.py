@@ -143,7 +143,7 @@ def step_lines(step: Step) -> list[str]:
 def _because(verdict: Verdict) -> str:
     if verdict.doubts:
         doubted, lost = counted(len(verdict.unresolved), "rule"), ", ".join(verdict.missing)
-        return f"{doubted} cannot be answered without {lost}, and the policy then wants a person to look"
+        return f"in doubt about {doubted}, for want of {lost}; the policy then wants a person to look"
     return f"because of {', '.join(verdict.facts)}" if verdict.facts else "no rule matches"
 
 

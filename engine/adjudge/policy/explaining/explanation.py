@@ -16,6 +16,13 @@ from adjudge.values.recorded import to_json
 
 HIDDEN = "•••"
 """Stands for a personal value."""
+IN_DOUBT = "not everything that is needed could be checked"
+"""What an applicant is told where only doubt decided."""
+NEUTRAL = {
+    Outcome.REVIEW: "this application is looked at by a person",
+    Outcome.REJECT: "this application cannot be accepted as it stands",
+}
+"""What an applicant is told of facts for which the policy has no text."""
 SHOWN_MAX = 100
 """Characters of a value that a text shows."""
 
@@ -137,8 +144,14 @@ class Explanation:
 
     @property
     def for_applicant(self) -> tuple[str, ...]:
-        """What an applicant may be told: the texts of facts. Never a code, and never what is only in doubt."""
-        return tuple(dict.fromkeys(told.text for told in self.reasons if told.text and not told.in_doubt))
+        """What an applicant may be told: the texts of facts. Never a code, and never what is only in doubt.
+
+        Where that is nothing, a neutral text; nothing only where the outcome is pass.
+        """
+        texts = tuple(dict.fromkeys(told.text for told in self.reasons if told.text and not told.in_doubt))
+        if texts or self.verdict.outcome is Outcome.PASS:
+            return texts
+        return (IN_DOUBT if self.verdict.doubts else NEUTRAL[self.verdict.outcome],)
 
     def render(self, *, all: bool = False) -> str:
         """Return it as indented text: what is true, what is unknown, and the names of what is false.
@@ -152,7 +165,7 @@ class Explanation:
         lines = [head]
         if self.reasons:
             codes = ", ".join(told.code for told in self.reasons)
-            lines.append(f"in doubt: {codes} cannot be ruled out" if verdict.doubts else f"because of {codes}")
+            lines.append(f"in doubt about {codes}" if verdict.doubts else f"because of {codes}")
         lines += [f"  {told.code}: {told.text}" for told in self.reasons if told.text]
         lines += [f"{name} {problem}" for name, problem in verdict.problems]
         for name, (low, high) in verdict.totals.items():
