@@ -10,6 +10,7 @@ from hypothesis.strategies import DrawFn
 from adjudge.model import Outcome
 from adjudge.policy import Policy, parse_policy
 from adjudge.policy.typed import SCORECARD, Scorecard
+from expr.strategies import integers, one_of
 
 HEAD = """policy_language: 1
 policy: points
@@ -37,10 +38,10 @@ def scorecard_pairs(draw: DrawFn) -> tuple[Policy, Policy]:
     every_card = typed.scorecards["scorecard"]
     old = replace(every_card, rows=every_card.rows[: len(drawn)])
     new = old
-    for _ in range(draw(st.integers(1, 3))):
+    for _ in range(draw(integers(1, 3))):
         new = _changed(draw, new, every_card)
     cards = ({SCORECARD: old}, {SCORECARD: new}, {})
-    at = draw(st.sampled_from(((0, 1), (0, 1), (0, 1), (0, 1), (0, 1), (0, 2), (2, 0))))
+    at = one_of(draw, ((0, 1), (0, 1), (0, 1), (0, 1), (0, 1), (0, 2), (2, 0)))
     one, other = (Policy(replace(typed, scorecards=cards[which])) for which in at)
     return one, other
 
@@ -48,15 +49,15 @@ def scorecard_pairs(draw: DrawFn) -> tuple[Policy, Policy]:
 @st.composite
 def known(draw: DrawFn) -> dict[str, object]:
     """Return what is known of one request."""
-    given: dict[str, object] = {"n": draw(st.integers(0, 6)), "a": draw(_ANSWERS), "b": draw(_ANSWERS)}
+    given: dict[str, object] = {"n": draw(integers(0, 6)), "a": draw(_ANSWERS), "b": draw(_ANSWERS)}
     return {**given, "s": {"x": draw(_ANSWERS)}, "t": {"y": draw(_ANSWERS)}}
 
 
 def _changed(draw: DrawFn, card: Scorecard, all_: Scorecard) -> Scorecard:
     rows = list(card.rows)
-    at = draw(st.integers(0, len(rows) - 1))
-    other = draw(st.sampled_from(all_.rows))
-    match draw(st.integers(0, 6)):
+    at = draw(integers(0, len(rows) - 1))
+    other = one_of(draw, all_.rows)
+    match draw(integers(0, 6)):
         case 0:
             rows[at] = replace(rows[at], points=draw(POINTS))
         case 1:
@@ -66,9 +67,9 @@ def _changed(draw: DrawFn, card: Scorecard, all_: Scorecard) -> Scorecard:
         case 3:
             rows.insert(at, replace(other, points=draw(POINTS)))
         case 4:
-            return replace(card, review=draw(st.sampled_from((None, -1, 1, 2, 4))))
+            return replace(card, review=one_of(draw, (None, -1, 1, 2, 4)))
         case 5:
-            return replace(card, reject=draw(st.sampled_from((None, 4, 6, 8))))
+            return replace(card, reject=one_of(draw, (None, 4, 6, 8)))
         case _:
-            return replace(card, when_unknown=draw(st.sampled_from((None, *Outcome))))
+            return replace(card, when_unknown=one_of(draw, (None, *Outcome)))
     return replace(card, rows=tuple(rows))

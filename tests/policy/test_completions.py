@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from adjudge.model import Outcome, Verdict
 from adjudge.policy import Policy, parse_policy
+from expr.strategies import integers, one_of
 from policy.judge import verdict as judged
 
 HEAD = """
@@ -70,8 +71,8 @@ def known_or_not(draw: DrawFn, name: str) -> object:
     def parts(values: tuple[object, ...], junk: tuple[object, ...] = NO_VALUE) -> st.SearchStrategy[object]:
         return st.one_of(st.sampled_from(values), st.sampled_from(values), st.sampled_from(junk))
 
-    if draw(st.integers(0, 7)) == 0:
-        return draw(st.sampled_from(NO_VALUE))
+    if draw(integers(0, 7)) == 0:
+        return one_of(draw, NO_VALUE)
     if name in WORDS:
         return draw(st.lists(parts(WORDS[name], NO_WORD), max_size=3))
     if name in KEYS:
@@ -113,12 +114,10 @@ def completions(name: str, value: object) -> Iterator[object]:
 def policies(draw: DrawFn) -> tuple[Policy, str]:
     atoms = draw(st.lists(st.sampled_from(ATOMS), min_size=1, max_size=3))
     text = HEAD
-    for at in range(draw(st.integers(1, 2))):
+    for at in range(draw(integers(1, 2))):
         parts = draw(st.lists(st.sampled_from(atoms), min_size=1, max_size=2))
-        joined = draw(st.sampled_from((" && ", " || "))).join(
-            f"{draw(st.sampled_from(('', '!')))}({part})" for part in parts
-        )
-        text += f"  - {{id: r{at}, when: '{joined}', then: {draw(st.sampled_from(('review', 'reject')))}}}\n"
+        joined = one_of(draw, (" && ", " || ")).join(f"{one_of(draw, ('', '!'))}({part})" for part in parts)
+        text += f"  - {{id: r{at}, when: '{joined}', then: {one_of(draw, ('review', 'reject'))}}}\n"
     return parse_policy(text), text
 
 

@@ -15,6 +15,7 @@ from adjudge.errors import SignalFailed
 from adjudge.model import Decision, SignalStatus
 from adjudge.signals.plan import SETTLED, UNREAD
 from adjudge.testing import FakeProvider, Slow, decide_once, fake_provider
+from expr.strategies import integers, one_of
 
 SIGNALS = ("a", "b", "c", "d")
 FIELDS: Mapping[str, object] = {
@@ -36,21 +37,21 @@ WHEN = (None, None, "pass", "review", "reject")
 
 @st.composite
 def conditions(draw: DrawFn, depth: int = 2) -> str:
-    if depth == 0 or draw(st.booleans()):
-        names = {"{s}": draw(st.sampled_from(SIGNALS)), "{o}": draw(st.sampled_from(SIGNALS))}
-        atom = draw(st.sampled_from(ATOMS))
+    if depth == 0 or one_of(draw, (False, True)):
+        names = {"{s}": one_of(draw, SIGNALS), "{o}": one_of(draw, SIGNALS)}
+        atom = one_of(draw, ATOMS)
         for mark, name in names.items():
             atom = atom.replace(mark, name)
         return atom
     parts = draw(st.lists(conditions(depth - 1), min_size=2, max_size=3))
-    joined = draw(st.sampled_from((" && ", " || "))).join(f"({part})" for part in parts)
-    return f"!({joined})" if draw(st.booleans()) else joined
+    joined = one_of(draw, (" && ", " || ")).join(f"({part})" for part in parts)
+    return f"!({joined})" if one_of(draw, (False, True)) else joined
 
 
 @st.composite
 def policies(draw: DrawFn) -> str:
     def when(indent: str) -> str:
-        said = draw(st.sampled_from(WHEN))
+        said = one_of(draw, WHEN)
         return f"{indent}when_unknown: {said}\n" if said else ""
 
     text = "policy_language: 1\npolicy: random\n" + when("") + "inputs: {flag: bool}\nsignals:\n"
@@ -58,15 +59,15 @@ def policies(draw: DrawFn) -> str:
     for name in SIGNALS:
         text += f"  {name}:\n    provider: p.{name}\n" + when("    ")
     text += "variables:\n  odd: a.bad || b.n > 1\n  even: c.bad && d.bad\nrules:\n"
-    for at in range(draw(st.integers(1, 5))):
-        text += f"  - id: r{at}\n    when: '{draw(conditions())}'\n    then: {draw(st.sampled_from(OUTCOMES))}\n"
-        text += f"    unless: '{draw(conditions(1))}'\n" if draw(st.integers(0, 3)) == 0 else ""
+    for at in range(draw(integers(1, 5))):
+        text += f"  - id: r{at}\n    when: '{draw(conditions())}'\n    then: {one_of(draw, OUTCOMES)}\n"
+        text += f"    unless: '{draw(conditions(1))}'\n" if draw(integers(0, 3)) == 0 else ""
         text += when("    ")
-    if draw(st.booleans()):
+    if one_of(draw, (False, True)):
         text += "scorecard:\n" + when("  ") + "  points:\n"
-        for _ in range(draw(st.integers(1, 4))):
+        for _ in range(draw(integers(1, 4))):
             text += f"    - {{when: '{draw(conditions(1))}', add: {draw(st.integers(-3, 3).filter(bool))}}}\n"
-        text += f"  bands: {{review: {draw(st.integers(-1, 2))}, reject: {draw(st.integers(3, 5))}}}\n"
+        text += f"  bands: {{review: {draw(integers(-1, 2))}, reject: {draw(integers(3, 5))}}}\n"
     return text
 
 
@@ -89,10 +90,10 @@ def scripts(draw: DrawFn) -> dict[str, tuple[object, Mapping[str, object]]]:
     """Return what each provider will say, and what it costs and takes."""
     return {
         name: (
-            draw(ANSWERS) if draw(st.booleans()) else Slow(0, draw(ANSWERS)),
+            draw(ANSWERS) if one_of(draw, (False, True)) else Slow(0, draw(ANSWERS)),
             {
-                "price": Decimal(draw(st.sampled_from(("0", "0", "0.1", "0.2")))),
-                "latency_s": draw(st.sampled_from((0.1, 0.2))),
+                "price": Decimal(one_of(draw, ("0", "0", "0.1", "0.2"))),
+                "latency_s": one_of(draw, (0.1, 0.2)),
             },
         )
         for name in SIGNALS

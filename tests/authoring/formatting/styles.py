@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from adjudge.policy.text import yaml
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode, read_yaml
 from adjudge.source import Source
+from expr.strategies import one_of
 
 CODES = ("unused-input", "unused-signal", "waiver", "softening-has", "uncalibrated-threshold")
 
@@ -23,20 +24,20 @@ class Styler:
         root, errors = read_yaml(Source("", self.text))
         assert isinstance(root, Mapping) and not errors
         lines = self.block(root, 0)
-        return "\n".join([*lines, *self.own_lines(0)]) + self.draw(st.sampled_from(("", "\n")))
+        return "\n".join([*lines, *self.own_lines(0)]) + one_of(self.draw, ("", "\n"))
 
     def comment(self) -> str:
         """A comment that no other is like."""
         self.count += 1
-        code = self.draw(st.sampled_from(("", "", *CODES)))
+        code = one_of(self.draw, ("", "", *CODES))
         return f"# lint: allow {code} n{self.count}" if code else f"# n{self.count}"
 
     def own_lines(self, indent: int) -> list[str]:
-        chosen = self.draw(st.sampled_from(("", "", "", "", "#", "\n#")))
+        chosen = one_of(self.draw, ("", "", "", "", "#", "\n#"))
         return [*chosen[:-1].split("\n")[1:], " " * indent + self.comment()] if chosen else []
 
     def end(self) -> str:
-        return self.draw(st.sampled_from(("", "", "", " ", "  #")))
+        return one_of(self.draw, ("", "", "", " ", "  #"))
 
     def ended(self, line: str) -> str:
         end = self.end()
@@ -63,7 +64,7 @@ class Styler:
 
     def block(self, node: Mapping | yaml.Sequence, indent: int) -> list[str]:
         lines: list[str] = []
-        deeper = indent + self.draw(st.sampled_from((2, 2, 3, 4)))
+        deeper = indent + one_of(self.draw, (2, 2, 3, 4))
         if isinstance(node, Mapping):
             for key, value in node.entries:
                 lines += self.own_lines(indent)
@@ -71,7 +72,7 @@ class Styler:
         else:
             for item in node.items:
                 lines += self.own_lines(indent)
-                if isinstance(item, Mapping) and item.entries and self.draw(st.booleans()):
+                if isinstance(item, Mapping) and item.entries and one_of(self.draw, (False, True)):
                     first, *rest = self.block_alone(item, indent + 2)
                     lines += [f"{' ' * indent}- {first.lstrip()}", *rest]
                 else:
@@ -96,15 +97,15 @@ class Styler:
             return [self.ended(f"{head} {first}")]
         assert isinstance(value, Mapping | yaml.Sequence)
         parts = value.entries if isinstance(value, Mapping) else value.items
-        if not parts or (self.can_flow(value) and self.draw(st.booleans())):
+        if not parts or (self.can_flow(value) and one_of(self.draw, (False, True))):
             return [self.ended(line) if at == "end" else line for at, line in self.flow(head, value, deeper)]
-        if isinstance(value, yaml.Sequence) and zero is not None and self.draw(st.booleans()):
+        if isinstance(value, yaml.Sequence) and zero is not None and one_of(self.draw, (False, True)):
             deeper = zero
         return [self.ended(head), *self.block(value, deeper)]
 
     def flow(self, head: str, node: YamlNode, indent: int) -> list[tuple[str, str]]:
         """Braces in one line, or over several with comments in them; each line with whether one may follow it."""
-        if not self.draw(st.sampled_from((False, False, True))):
+        if not one_of(self.draw, (False, False, True)):
             return [("end", f"{head} {self.inline(node)}")]
         blanks = " " * indent
         opening, closing = "{}" if isinstance(node, Mapping) else "[]"
@@ -116,7 +117,7 @@ class Styler:
         for at, part in enumerate(parts):
             lines += [("", line) for line in self.own_lines(indent)]
             lines.append(("end", f"{blanks}{part}{',' if at < len(parts) - 1 else ''}"))
-        if self.draw(st.booleans()):
+        if one_of(self.draw, (False, True)):
             return [*lines, *(("", line) for line in self.own_lines(indent)), ("end", f"{blanks}{closing}")]
         how, last = lines.pop()
         return [*lines, (how, last + closing)]

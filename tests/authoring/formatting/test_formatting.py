@@ -14,6 +14,7 @@ from adjudge.authoring.formatting.run import formatted
 from adjudge.errors import PolicyErrors
 from adjudge.policy import parse_policy
 from adjudge.policy.loading.load import read_policy
+from expr.strategies import one_of
 from policy.random_policies import NOW, policies, requests
 
 ROOT = Path(__file__).parents[3]
@@ -109,7 +110,7 @@ def noisy(draw: st.DrawFn, text: str) -> str:
         said = draw(NOISE)
         if said and line.strip():
             lines += [indent + part if part else "" for part in said.split("\n")]
-        end = draw(st.sampled_from(("", "", "  # end", "   ")))
+        end = one_of(draw, ("", "", "  # end", "   "))
         lines.append(line + end if line.strip() and not line.endswith(("|", ">")) else line)
     return "\n".join(lines)
 
