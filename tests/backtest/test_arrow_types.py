@@ -71,6 +71,11 @@ SAMPLES: Mapping[str, tuple[Any, list[object]]] = {
     "struct of ints": (pa.struct([("a", pa.int64()), ("c d", pa.int32())]), [{"a": 1, "c d": 2}, {"a": None}, None]),
     "struct of lengths": (pa.struct([("a", pa.duration("s")), ("b", pa.duration("ns"))]),
                           [{"a": timedelta(hours=1), "b": timedelta(hours=2)}, {"b": timedelta(1)}, None]),
+    "struct of a paper": (pa.struct([("number", pa.string()), ("expiry", pa.date32()), ("more", pa.int8())]),
+                          [{"number": "K1", "expiry": date(2027, 5, 1), "more": 1}, {"number": None}, None]),
+    "struct of half a paper": (pa.struct([("number", pa.string())]), [{"number": "K1"}, None]),
+    "list of papers": (pa.list_(pa.struct([("expiry", pa.date32()), ("number", pa.string())])),
+                       [[{"number": "K1", "expiry": date(2027, 5, 1)}, None], [{"number": "\0"}], [], None]),
     "struct of times": (pa.struct([("a", pa.timestamp("us", "UTC"))]), [{"a": T}, {"a": None}, None]),
 }  # fmt: skip
 INTS = {name for name in SAMPLES if name.startswith(("int", "uint"))}
@@ -97,6 +102,10 @@ FIELDS: Mapping[str, tuple[str, set[str]]] = {
                         {"list of lengths in s", "list of lengths in ns", "list of nothing"}),
     "map of ints": ("{type: map, keys: [a, b], of: int}", {"map of ints", "struct of ints"}),
     "map of lengths": ("{type: map, keys: [a, b], of: duration}", {"map of lengths", "struct of lengths"}),
+    "record": ("{type: record, of: {number: string, expiry: date}}",
+               {"struct of a paper", "struct of half a paper"}),
+    "list of records": ("{type: list, of: {type: record, of: {number: string, expiry: date}}}",
+                        {"list of papers", "list of nothing"}),
     "map of times": ("{type: map, keys: [a, b], of: timestamp}", {"struct of times"}),
 }  # fmt: skip
 PAIRS = [(field, column) for field in FIELDS for column in SAMPLES]

@@ -38,7 +38,7 @@ def dataset(connection: duckdb.DuckDBPyConnection, policy: Policy, given_: list[
     slots = policy.typed.slots
     rows = [policy.read(one, now=NOW).values for one in given_]
     arrays = {
-        slot: pa.array([to_arrow(row.get(slot)) for row in rows], arrow_type(declared.type))
+        slot: pa.array([to_arrow(row.get(slot), declared.type) for row in rows], arrow_type(declared.type))
         for slot, declared in slots.items()
     }
     connection.register("data", pa.table({**arrays, "id": pa.array([str(n) for n in range(len(rows))])}))

@@ -25,6 +25,8 @@ inputs:
   at: timestamp
   day: date
   due: date
+  paper: {type: record, of: {number: string, expiry: date, at: timestamp, size: int, fine: bool}}
+  papers: {type: list, of: {type: record, of: {number: string, expiry: date, at: timestamp, size: int, fine: bool}}}
   word: {type: enum, values: [low, high, middle]}
   tags: {type: set, values: [a, ab, b]}
   marks: {type: set, values: [a, ab, b]}
@@ -111,6 +113,10 @@ date(at, "-00:00") < due
 date(day) == day
 day.getDayOfWeek() == 1
 (flag ? day : due) > date("2026-11-01")
+paper.expiry < due
+paper.number == text && has(paper)
+has(paper.expiry) || paper.size > n
+paper.at < at
 "a" in tags
 "a" in (flag ? tags : marks)
 (flag ? tags : marks).exists(t, t == "ab")
@@ -150,6 +156,16 @@ keyed[text] > 1
 free["k"] > 2
 free.k == free.l
 "k" in free
+papers.exists(d, d.expiry < due)
+papers.all(d, d.number == text || d.size > 1)
+papers.exists(d, has(d.expiry) && d.expiry > day)
+papers.exists(d, !has(d.number))
+papers.exists_one(d, d.size == n)
+size(papers.filter(d, d.fine)) == 1
+papers.map(d, d.size).exists(s, s == n)
+papers.filter(d, d.expiry > due).all(d, d.number != "a" && d.at <= at)
+papers.all(d, tags.exists(t, t == d.number))
+size(papers) > 1
 [n, m] == [1, 2]
 [n, m].exists(v, v == 2)
 n in [1, m]
@@ -219,6 +235,8 @@ string(x) == text
 string(x) == string(y)
 string(n) == string(age)
 string(at) == text
+papers[0].expiry < due
+(flag ? paper : papers[n]).size > 1
 at.getFullYear() == 2026
 at > timestamp("2026-01-15T08:30:00.000000001Z")
 age < duration("3600000000001ns")
@@ -284,6 +302,9 @@ x > n
 n >= x * 1e18
 !(x <= n)
 at.timeOfDay("America/New_York") > duration("3h")
+[paper].exists(d, d.expiry < due)
+date(at, "America/New_York") > day
+today("Asia/Singapore") - day > duration("-1d")
 at.getHours("Asia/Singapore") == 16
 at.getDayOfWeek("Australia/Lord_Howe") == 1
 at.getDate("Europe/Dublin") == 23
@@ -295,6 +316,14 @@ DAYS = st.sampled_from(
     tuple(date(*parts) for parts in ((2026, 11, 23), (2026, 11, 24), (2026, 10, 24), (1, 1, 1), (9999, 12, 31)))
 )
 TEXTS = st.sampled_from(("", "a", "b", "ab", "abb", "A1 ", "SG", "12", "zz", "low", "true", "q", "é💥", r"\u0041"))
+PAPERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "number": st.one_of(TEXTS, st.just(7)), "expiry": st.one_of(DAYS, st.just("2026-02-30"), st.none()),
+        "at": st.just(NOW), "size": st.integers(-1, 3), "fine": st.booleans(), "stray": st.none(),
+    },
+)  # fmt: skip
+"""Records, in which some fields cannot be read."""
 
 
 _small = st.integers(-3, 4)
@@ -306,6 +335,7 @@ _INPUTS: Mapping[str, st.SearchStrategy[object]] = {
     "flag": st.booleans(), "flag2": st.booleans(), "age": _times,
     "at": st.sampled_from((NOW, datetime(1969, 7, 20, 20, 17, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC))),
     "day": DAYS, "due": DAYS,
+    "paper": PAPERS, "papers": st.lists(st.one_of(PAPERS, PAPERS, st.none(), st.just(5)), max_size=3),
     "word": st.sampled_from(("low", "high", "middle", "none")),
     "tags": st.lists(st.sampled_from(("a", "ab", "b", "q", None)), max_size=3),
     "marks": st.lists(st.sampled_from(("a", "ab", "q", None)), max_size=2),

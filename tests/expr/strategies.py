@@ -21,6 +21,7 @@ from adjudge.values.types import (
     EnumType,
     ListType,
     MapType,
+    RecordType,
     SetType,
     Type,
 )
@@ -147,6 +148,8 @@ def values_of(type_: Type, *, known: bool, open_sets: bool = True) -> SearchStra
             return st.builds(lambda own, more: own + more, members, st.sampled_from(((), (None,))))
         case ListType(item=item):
             return st.lists(part(item), max_size=4).map(tuple)
+        case RecordType(fields=fields):
+            return st.fixed_dictionaries({name: part(of) for name, of in fields})
         case MapType(keys=keys, value=value):
             return st.dictionaries(st.sampled_from(keys or KEYS), part(value), max_size=3)
         case _:

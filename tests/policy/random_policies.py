@@ -24,6 +24,8 @@ INPUTS = """
   age: duration
   opened: timestamp
   expiry: date
+  paper: {type: record, of: {number: string, expiry: date}}
+  papers: {type: list, of: {type: record, of: {number: string, expiry: date}}}
   names: {type: list, of: string}
   labels: {type: set, values: [a, b, bc]}
 """
@@ -49,6 +51,9 @@ ATOMS = (
     "ratio >= {r}", "ratio > {r}", "ratio <= {r}", "free == {d}", "free in [0.5, 1.0]", "count in [1, 2, {n}]",
     'country == "SG"', 'country in ["SG", "KP"]', "country in lists.bad", 'country.startsWith("S")', 'country != "é"',
     'age < duration("24h")', 'age >= duration("{n}h")', 'opened < timestamp("2026-01-01T00:00:00Z")',
+    'paper.expiry < date("2026-11-23")', "has(paper)", "has(paper.number)", 'paper.number == "SG"',
+    'papers.exists(d, d.expiry < date("2026-11-23"))', "papers.all(d, d.number != country)",
+    "[paper].exists(d, d.number == country)",
     "now - opened > age", 'age < duration("{n}d")', 'age > duration("1ns")', 'age == duration("1500ns")',
     'opened >= timestamp("2026-01-01T00:00:00.000000001Z")', 'expiry < today("Asia/Singapore")',
     'expiry >= date("2026-11-23")', 'expiry == date("2026-11-23")', 'expiry - today("-03:00") <= duration("30d")',
@@ -178,6 +183,13 @@ def requests(draw: DrawFn, policy: Policy, *, junk: bool = True) -> dict[str, ob
     return given
 
 
+_papers = st.fixed_dictionaries(
+    {},
+    optional={
+        "number": st.sampled_from(("SG", "x", 5, None)),
+        "expiry": st.sampled_from((date(2026, 11, 22), "2026-11-23", "2026-02-30", None)),
+    },
+)
 _near: Mapping[str, st.SearchStrategy[object]] = {
     "count": st.one_of(st.integers(-6, 6), st.integers(-6, 6), st.just(True)),
     "ratio": st.sampled_from((0, 0.0, 0.25, 0.2500000001, 0.5, 1, 1.0, 1.1, True)),
@@ -188,6 +200,8 @@ _near: Mapping[str, st.SearchStrategy[object]] = {
     ),
     "opened": st.sampled_from((NOW, datetime(2026, 1, 1, tzinfo=UTC), "2025-06-01T00:00:00Z", datetime(2026, 1, 1))),
     "expiry": st.sampled_from((date(2026, 11, 23), date(2026, 11, 24), "2026-11-22", "2026-02-30", NOW, date.max)),
+    "paper": _papers,
+    "papers": st.lists(st.one_of(_papers, st.sampled_from((None, 5))), max_size=2),
     "score": st.one_of(
         st.sampled_from((0, 2.0, 70.0, 70.1, 101)),
         st.dictionaries(

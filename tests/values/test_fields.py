@@ -10,7 +10,7 @@ from types import MappingProxyType
 import msgspec
 import pytest
 
-from adjudge.values.fields import parse_field, read
+from adjudge.values.fields import FieldError, parse_field, read
 from adjudge.values.recorded import canonical, form_of, recordable
 from work import at_most
 
@@ -173,6 +173,57 @@ def test_date_is_a_day_and_nothing_else(value: object, read_as: object, problem:
     kept = recordable(declared, value, refused, "") if not isinstance(value, datetime) else value
     assert read(declared, canonical(declared, kept)).value == read_as
     assert parse_field(form_of(declared)) == declared
+
+
+RECORD = {"type": "record", "of": {"number": "string", "expiry": "date", "size": {"type": "int", "range": [0, 9]}}}
+
+
+def test_record_reads_each_field_alone() -> None:
+    declared = parse_field({"type": "list", "of": RECORD})
+    came = [{"number": "K1", "expiry": "x", "size": 10, "stray": 1}, 5, {}, None]
+    reading = read(declared, came)
+    empty = {"number": None, "expiry": None, "size": None}
+    assert reading.value == ({"number": "K1", "expiry": None, "size": None}, None, empty, None)
+    assert [path for path, _ in reading.problems] == ["0.expiry", "0.size", "1"]
+    assert reading.problems[2][1] == "must be an object, not an int"
+    good = {"number": "K1", "expiry": date(2027, 5, 1), "size": 3}
+    kept = recordable(declared, [good], [], "")
+    assert kept == [{"number": "K1", "expiry": "2027-05-01", "size": 3}]
+    assert read(declared, canonical(declared, kept)).value == (good,)
+    assert parse_field(form_of(declared)) == declared
+    assert hash(declared) == hash(parse_field(form_of(declared)))
+
+
+def test_record_with_a_personal_field_is_personal() -> None:
+    declared = parse_field(
+        {"type": "list", "of": {"type": "record", "of": {"name": {"type": "string", "personal": True}}}}
+    )
+    assert declared.personal and declared.of is not None and declared.of.parts["name"].personal
+    assert read(declared, [{"name": 5}]).problems == (("0", "must be a string, not an int"),)
+
+
+@pytest.mark.parametrize(
+    ("form", "path", "said"),
+    [
+        ({"type": "record"}, (), "a record needs `of`, its fields by name"),
+        ({"type": "record", "of": "string"}, ("of",), "a record needs `of`, its fields by name"),
+        ({"type": "record", "of": {}}, ("of",), "a record needs `of`, its fields by name"),
+        ({"type": "record", "of": {"a b": "int"}}, ("of", "a b"), "`a b` cannot be the name of a field"),
+        ({"type": "record", "of": {"a": "dat"}}, ("of", "a", "type"), "there is no field type `dat`"),
+        ({"type": "record", "of": {"a": RECORD}}, ("of", "a"), "a record cannot hold a record"),
+        ({"type": "record", "of": {"a": {"type": "set", "values": ["x"]}}}, ("of", "a"), "a record cannot hold a set"),
+        (
+            {"type": "record", "of": {"a": {"type": "int", "absent": 0}}},
+            ("of", "a", "absent"),
+            "`absent` belongs to a field that stands alone; in a record, what is left out is unknown",
+        ),
+    ],
+)
+def test_record_that_is_declared_wrongly_says_where(form: object, path: tuple[str, ...], said: str) -> None:
+    with pytest.raises(FieldError) as error:
+        parse_field(form)
+    assert (error.value.path, error.value.message) == (path, said)
+    assert error.value.hint or "absent" in said
 
 
 @pytest.mark.parametrize(

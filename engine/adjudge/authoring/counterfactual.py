@@ -449,6 +449,10 @@ def _units(
             yield _Unit("", conj(term.known, same(term.open, None in value)), True)
             for name, there in term.of.items():
                 yield _Unit(f"{slot}:{name}", same(there, name in value), term.known, path, slot, name)
+        case Entries(is_closed=True) if isinstance(value, Mapping) and declared.parts:
+            for key, (_, item) in term.of.items():
+                fixed = conj(term.known, is_value(item, value.get(key), declared.parts[key], world))
+                yield _Unit(f"{slot}.{key}", fixed, conj(term.known, item.known), (*path, key))
         case Entries(is_closed=True) if isinstance(value, Mapping) and declared.of is not None:
             for key, (there, item) in term.of.items():
                 is_there = key in value

@@ -7,6 +7,7 @@ vocabulary, a double that is none. A column of another type is an error, never a
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 
 from adjudge.backtest.seen import composed, read_text
@@ -24,6 +25,7 @@ from adjudge.values.types import (
     EnumType,
     ListType,
     MapType,
+    RecordType,
     SetType,
     Type,
     is_text,
@@ -66,6 +68,8 @@ def sql_type(type_: Type) -> str:
             return f"{sql_type(item)}[]"
         case MapType(value=value):
             return f"MAP(VARCHAR, {sql_type(value)})"
+        case RecordType(fields=fields):
+            return f"STRUCT({', '.join(f'{DUCKDB.column(name)} {sql_type(of)}' for name, of in fields)})"
         case _:
             return _NULLS.get(type_, "VARCHAR")
 
@@ -118,6 +122,12 @@ def understood(column: str, name: str, type_: str, declared: Field, depth: int =
             item = variable(column, depth)
             inner = understood(item, f"{name}[]", type_[:-2], declared.of, depth + 1)
             return column if inner == item else f"list_transform({column}, lambda {item}: {inner})"
+        case RecordType() if (held := _members(type_)) and held.keys() & declared.parts.keys():
+            made = [
+                f"{DUCKDB.text(key)}: {_member(column, name, key, held, part, depth)}"
+                for key, part in declared.parts.items()
+            ]
+            return f"case when {column} is not null then {{{', '.join(made)}}} end"
         case MapType(keys=keys) if type_.startswith(MAP) and declared.of is not None:
             column = composed_map(column, declared)
             entry = variable(column, depth)
@@ -168,6 +178,19 @@ def understood(column: str, name: str, type_: str, declared: Field, depth: int =
         hint = _NO_UNIT if type_ in NUMBERS else hint
         raise DataError(f"the column `{name}` is {type_}, and the policy wants a length of time", hint)
     raise DataError(f"the column `{name}` is {type_}, and the policy wants {sql_type(wanted)}", hint)
+
+
+def _members(type_: str) -> dict[str, str]:
+    """Return the fields of a struct with their types; none of anything else."""
+    return struct_fields(type_) if type_.startswith("STRUCT(") else {}
+
+
+def _member(column: str, name: str, key: str, held: Mapping[str, str], part: Field, depth: int) -> str:
+    """Return a record's field as the engine would take it. held: types by name."""
+    value = "null"
+    if key in held:
+        value = understood(DUCKDB.member(column, key), f"{name}.{key}", held[key], part, depth)
+    return f"cast({value} as {sql_type(part.type)})" if value == "null" else value
 
 
 def micros_of(column: str, type_: str) -> str:

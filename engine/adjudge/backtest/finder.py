@@ -106,7 +106,7 @@ class Finder:
         else:
             return alone
         value = alone or (understood(entry, f"{whole}.{key}", of, declared) if of else "null")
-        absent = self.policy.slots[owner].absent
+        absent = None if self.policy.slots[owner].parts else self.policy.slots[owner].absent
         if absent is None:
             return value
         filled = f"case when {column} is null then null when {gone} then {DUCKDB.literal(absent)} end"

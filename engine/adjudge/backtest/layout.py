@@ -29,6 +29,7 @@ from adjudge.values.types import (
     EnumType,
     ListType,
     MapType,
+    RecordType,
     SetType,
     Type,
 )
@@ -59,6 +60,9 @@ def open_field(field: Field) -> Field:
         case ListType() if field.of is not None:
             of = open_field(field.of)
             return Field(type=ListType(of.type), of=of)
+        case RecordType():
+            parts = {name: open_field(part) for name, part in field.parts.items()}
+            return Field(type=RecordType({name: part.type for name, part in parts.items()}), parts=parts)
         case MapType() if field.of is not None:
             of = open_field(field.of)
             return Field(type=MapType(STRING, of.type), of=of)
@@ -75,6 +79,8 @@ def arrow_type(type_: Type) -> pa.DataType:
             return pa.list_(pa.string())
         case ListType(item=item):
             return pa.list_(arrow_type(item))
+        case RecordType(fields=fields):
+            return pa.struct([(name, arrow_type(of)) for name, of in fields])
         case MapType(value=value):
             return pa.map_(pa.string(), arrow_type(value))
         case _:
@@ -82,15 +88,19 @@ def arrow_type(type_: Type) -> pa.DataType:
             return pa.timestamp("us", "UTC") if type_ == TIMESTAMP else scalars.get(type_, pa.string())
 
 
-def to_arrow(value: object) -> object:
-    """Return a value as its column takes it."""
-    match value:
-        case timedelta():
+def to_arrow(value: object, type_: Type) -> object:
+    """Return a value of a type as its column takes it."""
+    match value, type_:
+        case timedelta(), _:
             return value // _US
-        case tuple():
-            return [to_arrow(item) for item in value]
-        case Mapping():
-            return [(key, to_arrow(item)) for key, item in value.items()]
+        case tuple(), ListType(item=item):
+            return [to_arrow(one, item) for one in value]
+        case tuple(), _:
+            return list(value)
+        case Mapping(), MapType(value=of):
+            return [(key, to_arrow(item, of)) for key, item in value.items()]
+        case Mapping(), RecordType(of=types):
+            return {key: to_arrow(item, types[key]) for key, item in value.items()}
         case _:
             return value
 
@@ -106,6 +116,8 @@ def from_arrow(value: object, type_: Type) -> object:
             return tuple(from_arrow(one, item) for one in value)
         case list(), SetType():
             return tuple(value)
+        case dict(), RecordType(fields=fields):
+            return {key: from_arrow(value[key], of) for key, of in fields}
         case list() | dict(), MapType(value=of):
             entries = value.items() if isinstance(value, dict) else value
             return {key: from_arrow(one, of) for key, one in entries}

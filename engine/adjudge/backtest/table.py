@@ -121,11 +121,9 @@ def _fill(made: dict[str, pa.Array], prefix: str, fields: Mapping[str, Field], g
     for name, field in fields.items():
         raw = [one.get(name) for one in given]
         made[prefix + name] = column(open_field(field), raw)
-        if isinstance(field.type, MapType) and field.type.keys is not None and field.of is not None:
-            of = open_field(field.of)
-            for key in field.type.keys:
-                entries = [one.get(key) if type(one) is dict else None for one in raw]
-                made[f"{prefix}{name}.{key}"] = column(of, entries)
+        for key, entry in field.entries.items():
+            entries = [one.get(key) if type(one) is dict else None for one in raw]
+            made[f"{prefix}{name}.{key}"] = column(open_field(entry), entries)
         novel = novel_name(name, field)
         if novel is not None:
             named = [one.get(novel) for one in given]
@@ -140,7 +138,7 @@ def _novel(field: Field, value: object, named: object) -> object:
                 return []
         except TypeError:
             pass
-    return to_arrow(join_novel(read(field, value), named, read(TEXTS, named)))
+    return to_arrow(join_novel(read(field, value), named, read(TEXTS, named)), TEXTS.type)
 
 
 def column(field: Field, raw: Raw) -> pa.Array:
@@ -157,7 +155,7 @@ def column(field: Field, raw: Raw) -> pa.Array:
             return _map(field.of, raw)
     except (pa.ArrowException, OverflowError, UnicodeEncodeError, TypeError):
         pass  # one of them is not as it should be; each is looked at alone
-    return pa.array([to_arrow(read(field, value).value) for value in raw], arrow_type(field.type))
+    return pa.array([to_arrow(read(field, value).value, field.type) for value in raw], arrow_type(field.type))
 
 
 def _map(of: Field, raw: Raw) -> pa.Array:

@@ -15,7 +15,7 @@ from adjudge.expr.standalone import parse_type
 from adjudge.policy.explaining.explanation import shown
 from adjudge.values.literals import parse_date, parse_duration, parse_timestamp
 from adjudge.values.recorded import to_json
-from adjudge.values.types import DATE, DURATION, TIMESTAMP, ListType, MapType, Type
+from adjudge.values.types import DATE, DURATION, TIMESTAMP, ListType, MapType, RecordType, Type
 
 
 @click.command("eval", context_settings={"ignore_unknown_options": True})  # `-7 / 2` is no option
@@ -77,6 +77,8 @@ def _value(name: str, value: object, type_: Type | None) -> object:
                 return [_value(name, part, item) for part in value]
             case MapType(value=of), dict():
                 return {key: _value(name, part, of) for key, part in value.items()}
+            case RecordType(of=types), dict():
+                return {key: _value(name, part, types.get(key)) for key, part in value.items()}
             case _:
                 return value
     except EvaluationError as error:

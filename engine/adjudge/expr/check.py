@@ -48,6 +48,7 @@ from adjudge.values.types import (
     STRING,
     ListType,
     MapType,
+    RecordType,
     SetType,
     Type,
     accepts,
@@ -232,6 +233,12 @@ class _Checker:
                 return replace(
                     node, type=self.error("name-key", f"`{operand.name}` has no key `{node.field}`", span, hint=hint)
                 )
+            case RecordType(of=of):
+                if node.field in of:
+                    return replace(node, type=of[node.field])
+                hint = did_you_mean(node.field, of) or f"it has {listed(of)}"
+                message = f"the record has no field `{node.field}`"
+                return replace(node, type=self.error("name-unknown", message, node.span, hint=hint))
             case MapType(key=key, value=value) if accepts(STRING, key):
                 return replace(node, type=value)
             case type_ if is_dynamic(type_):
@@ -351,7 +358,8 @@ class _Checker:
             takes = " or ".join(each[:TOLD_MAX]) + (", …" if len(each) > TOLD_MAX else "")
             numbers = number_hint(*arguments) if {INT, DOUBLE} <= set(types) else None
             message = f"`{node.function}` does not accept ({', '.join(map(str, types))})"
-            return replace(typed, type=self.error("type-call", message, node.span, hint=numbers or f"it takes {takes}"))
+            hint = numbers or _TAKES.get(node.function, f"it takes {takes}")
+            return replace(typed, type=self.error("type-call", message, node.span, hint=hint))
         self.constant_call(node, fitting[0], arguments)
         results = {overload.result for overload in fitting}
         return replace(typed, type=results.pop() if len(results) == 1 or not any(map(is_dynamic, types)) else DYN)
@@ -432,3 +440,5 @@ class _Checker:
 
 
 _LITERALS: Mapping[type, Type] = {bool: BOOL, int: INT, float: DOUBLE, str: STRING}
+_TAKES: Mapping[str, str] = {"today": 'name the zone: `today("Asia/Singapore")`'}
+"""How to call a function, where that needs another word than its types."""

@@ -21,6 +21,7 @@ from adjudge.values.types import (
     MapType,
     SetType,
     Type,
+    holds_record,
     is_dynamic,
     is_text,
     join,
@@ -91,6 +92,9 @@ def equality(left: Node, right: Node) -> Type | Mismatch:
     if isinstance(a, SetType) or isinstance(b, SetType):
         hint = 'ask for members: `"…" in tags`, or `size(tags) == 0`'
         return Mismatch("type-set", "sets cannot be compared as a whole", hint=hint)
+    if holds_record(a) or holds_record(b):
+        hint = 'compare its fields, such as `… .number == "…"`'
+        return Mismatch("type-record", "records cannot be compared as a whole", hint=hint)
     if {a, b} == {INT, DOUBLE}:
         return Mismatch("type-mismatch", "an int is compared with a double", hint=number_hint(left, right))
     if join(a, b) is None:
@@ -116,6 +120,9 @@ def membership(left: Node, right: Node) -> Type | Mismatch:
     """`in`: a list or set that could hold the value, or a map that could have it as a key."""
     a, b = _types(left, right)
     match b:
+        case ListType(item=item) if holds_record(item):
+            by_field = 'ask for one by its fields: `….exists(d, d.number == "…")`'
+            return Mismatch("type-record", "a record is not found as a whole", right.span, by_field)
         case ListType(item=item) | MapType(key=item):
             if is_dynamic(a) or is_dynamic(item) or (join(a, item) is not None):
                 return BOOL

@@ -45,6 +45,7 @@ from adjudge.values.types import (
     TIMESTAMP,
     ListType,
     MapType,
+    RecordType,
     SetType,
     Type,
     accepts,
@@ -262,7 +263,7 @@ class Emitter:
         self.emit(pyast.assign(found, self.guarded(mapping)))
         at = self.fresh()
         self.emit(pyast.assign(at, self.guarded(key)))
-        if isinstance(mapping.type, MapType):
+        if isinstance(mapping.type, MapType | RecordType):
             there = pyast.is_not(pyast.method(pyast.load(found), "get", pyast.load(at)), pyast.NONE)
         else:
             length = pyast.call("len", pyast.load(found))

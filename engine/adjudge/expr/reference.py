@@ -36,7 +36,7 @@ from adjudge.expr.nodes import (
 from adjudge.source import Span
 from adjudge.values.literals import INT_MAX, INT_MIN, TEXT_MAX, bounded_duration, int64, moved_day
 from adjudge.values.nanoseconds import moved
-from adjudge.values.types import DYN, EnumType, ListType, MapType, SetType, Type
+from adjudge.values.types import DYN, EnumType, ListType, MapType, RecordType, SetType, Type
 
 Scope = Mapping[str, object]
 """Comprehension variables; None where the item is unknown."""
@@ -344,6 +344,8 @@ def _admit(value: object, type_: Type | None) -> object:
         case Mapping():
             if not all(isinstance(key, bool | int | str) for key in value):
                 return None
+            if isinstance(type_, RecordType):
+                return {key: _admit(value.get(key), of) for key, of in type_.fields}
             of = type_.value if isinstance(type_, MapType) else None
             return {key: _admit(item, of) for key, item in value.items()}
         case _:

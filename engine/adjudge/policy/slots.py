@@ -12,7 +12,7 @@ from datetime import datetime
 
 from adjudge.model import ATTEMPTS_MAX
 from adjudge.values.fields import Field, Reading, describe, read
-from adjudge.values.types import INT, STRING, EnumType, ListType, MapType
+from adjudge.values.types import INT, STRING, EnumType, ListType
 
 NOW = "now"
 _NOVEL = "novel_"
@@ -120,8 +120,7 @@ def declare(fields: Mapping[str, Field], owner: str = "") -> dict[Slot, Field]:
     slots: dict[Slot, Field] = {}
     for name, field in fields.items():
         slots[Slot(owner, of[name], novel=True) if name in of else Slot(owner, name)] = field
-        if isinstance(field.type, MapType) and field.type.keys is not None and field.of is not None:
-            slots |= {Slot(owner, name, key): field.of for key in field.type.keys}
+        slots |= {Slot(owner, name, key): entry for key, entry in field.entries.items()}
         novel = novel_name(name, field)
         if novel is not None and novel not in fields:
             slots[Slot(owner, name, novel=True)] = TEXTS
@@ -179,10 +178,7 @@ def _read_fields(
         reading = read(field, given.get(name, field.left_out if came else None))
         values[slot] = reading.value
         problems += [(f"{slot}.{path}" if path else slot, text) for path, text in reading.problems]
-        if isinstance(field.type, MapType) and field.type.keys is not None:
-            for key in field.type.keys:
-                found = reading.value
-                values[f"{slot}.{key}"] = found.get(key, field.absent) if isinstance(found, dict) else None
+        values |= {f"{slot}.{key}": field.entry(reading.value, key) for key in field.entries}
         novel = novel_name(name, field)
         if novel is not None:
             named = read(TEXTS, given.get(novel))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from math import isfinite
 from typing import Any, Literal
@@ -39,11 +39,13 @@ from adjudge.values.types import (
     EnumType,
     ListType,
     MapType,
+    RecordType,
     SetType,
     Type,
     named,
 )
 
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 PROBLEMS_MAX = 20
 """How many problems of one value are told."""
 Number = int | float
@@ -55,7 +57,7 @@ class Field:
     """A declared field.
 
     minimum, maximum: the inclusive range, of the field's own type; None where there is none.
-    of: the declaration of a list's items or a map's values.
+    of: the declaration of a list's items or a map's values. parts: those of a record's fields, by name.
     absent: what it means that a source left the field out of an object that came; of a map with keys, that it left out
     a key of the map. None: it is unknown.
     within: where in the source's answer that object stands, by dots; None is the whole answer. Then the provider, which
@@ -70,6 +72,7 @@ class Field:
     minimum: Bound | None = None
     maximum: Bound | None = None
     of: Field | None = None
+    parts: Mapping[str, Field] = field(default_factory=dict, hash=False)
     absent: object = None
     within: str | None = None
     riskier: Literal["higher", "lower"] | None = None
@@ -87,6 +90,25 @@ class Field:
         low: Any = self.minimum
         high: Any = self.maximum
         return (low is None or value >= low) and (high is None or value <= high)
+
+    @property
+    def entries(self) -> Mapping[str, Field]:
+        """What has a name of its own within a value: the entries of a map that declares its keys, a record's fields."""
+        if isinstance(self.type, MapType) and self.type.keys is not None and self.of is not None:
+            return dict.fromkeys(self.type.keys, self.of)
+        return self.parts
+
+    def part(self, name: str) -> Field:
+        """Return the declaration of a map's entry, or of a record's field."""
+        declared = self.parts.get(name) or self.of
+        assert declared is not None
+        return declared
+
+    def entry(self, value: object, name: str) -> object:
+        """Return one of `entries` of a value that was read; None where it is unknown."""
+        if not isinstance(value, dict):
+            return None
+        return value.get(name) if self.parts else value.get(name, self.absent)
 
     @property
     def vocabulary(self) -> tuple[str, ...] | None:
@@ -111,6 +133,7 @@ FIELD_FORMS = {
     "enum": ("type", "values", "absent", "within", "riskier", "personal", "actionable", "description"),
     "set": ("type", "values", "absent", "within", "riskier", "personal", "actionable", "description"),
     "list": ("type", "of", "absent", "within", "personal", "actionable", "description"),
+    "record": ("type", "of", "absent", "within", "personal", "actionable", "description"),
     "map": ("type", "keys", "of", "absent", "personal", "actionable", "description"),
 }
 _DIRECTION_WORDS: Mapping[str, Literal["higher", "lower"]] = {
@@ -243,6 +266,8 @@ def _declared(form: Mapping[str, object], name: str) -> Field:
         type_: Type = EnumType(values) if name == "enum" else SetType(values)
         riskier = _riskier(form, ("higher", "lower") if name == "enum" else ("higher",))
         return Field(type=type_, riskier=riskier, personal=personal, actionable=actionable, description=description)
+    if name == "record":
+        return replace(_record(form, personal, description), actionable=actionable)
     if name in ("list", "map"):
         return replace(_container(form, name, personal, description), actionable=actionable)
     scalar = SCALARS[name]
@@ -296,8 +321,40 @@ def _container(form: Mapping[str, object], name: str, personal: bool, descriptio
     return Field(type=MapType(STRING, of.type, keys), of=of, absent=absent, personal=personal, description=description)
 
 
+def _record(form: Mapping[str, object], personal: bool, description: str) -> Field:
+    forms = form.get("of")
+    if not isinstance(forms, Mapping) or not forms:
+        hint = "for example `of: {number: string, expiry: date}`"
+        at = ("of",) if "of" in form else ()
+        raise FieldError("schema-missing", "a record needs `of`, its fields by name", *at, hint=hint)
+    parts: dict[str, Field] = {}
+    for name, inner in forms.items():
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            hint = "letters, digits and _, not starting with a digit"
+            raise FieldError("name-invalid", f"`{name}` cannot be the name of a field", "of", str(name), hint=hint)
+        try:
+            part = parse_field(inner)
+        except FieldError as error:
+            raise FieldError(error.code, error.message, "of", name, *error.path, hint=error.hint) from None
+        if isinstance(part.type, SetType | MapType | RecordType):  # what is outside a vocabulary would be nowhere
+            hint = "write `{type: list, of: string}`, or declare it beside the record"
+            kind = part.type.name.partition("(")[0]
+            raise FieldError("type-record", f"a record cannot hold a {kind}", "of", name, hint=hint)
+        if part.within is not None or part.absent is not None:
+            key = "absent" if part.absent is not None else "within"
+            message = f"`{key}` belongs to a field that stands alone; in a record, what is left out is unknown"
+            raise FieldError("schema-absent", message, "of", name, key)
+        parts[name] = part
+    personal = personal or any(part.personal for part in parts.values())
+    if personal:
+        parts = {name: _made_personal(part) for name, part in parts.items()}
+    type_ = RecordType({name: part.type for name, part in parts.items()})
+    return Field(type=type_, parts=parts, personal=personal, description=description)
+
+
 def _made_personal(field: Field) -> Field:
-    return replace(field, personal=True, of=_made_personal(field.of) if field.of is not None else None)
+    parts = {name: _made_personal(part) for name, part in field.parts.items()}
+    return replace(field, personal=True, parts=parts, of=_made_personal(field.of) if field.of is not None else None)
 
 
 def _flag(form: Mapping[str, object], key: str) -> bool:
@@ -424,6 +481,8 @@ def read(field: Field, value: object) -> Reading:
         return Reading(tuple(part.value for part in parts), _inner((str(at), part) for at, part in enumerate(parts)))
     if isinstance(type_, MapType):
         return _read_map(field, type_, value)
+    if isinstance(type_, RecordType):
+        return _read_record(field, value)
     return _read_scalar(field, type_, value)
 
 
@@ -535,6 +594,15 @@ def _read_map(field: Field, type_: MapType, value: object) -> Reading:
         parts.append(("" if field.personal else key, part))
     strange = (("", STRAY_KEY),) if novel else ()
     return Reading(entries, (*strange, *_inner(parts)), tuple(novel))
+
+
+def _read_record(field: Field, value: object) -> Reading:
+    """Understand a record: a field that cannot be read is unknown alone; what is not declared is not looked at."""
+    if not isinstance(value, Mapping):
+        return _wrong(f"must be an object, not {describe(value)}")
+    parts = [(name, read(part, value.get(name))) for name, part in field.parts.items()]
+    shown = [("" if field.personal else name, part) for name, part in parts]
+    return Reading({name: part.value for name, part in parts}, _inner(shown))
 
 
 def _inner(parts: Iterable[tuple[str, Reading]]) -> tuple[tuple[str, str], ...]:

@@ -32,6 +32,7 @@ from adjudge.values.types import (
     EnumType,
     ListType,
     MapType,
+    RecordType,
     SetType,
     Type,
 )
@@ -44,6 +45,8 @@ def form_of(field: Field) -> dict[str, object]:
         form["keys" if isinstance(field.type, MapType) else "values"] = list(field.vocabulary)
     if field.of is not None:
         form["of"] = form_of(field.of)
+    if field.parts:
+        form["of"] = {name: form_of(part) for name, part in field.parts.items()}
     if field.absent is not None:
         form["absent"] = to_json(field.absent)
     if field.within is not None:
@@ -178,6 +181,8 @@ def canonical(field: Field, value: object) -> object:
     if isinstance(value, dict) and isinstance(type_, MapType) and of is not None:
         is_one = len(set(map(composed, value))) == len(value)  # a key in two spellings is read as neither
         return {composed(key) if is_one else key: canonical(of, item) for key, item in value.items()}
+    if isinstance(value, dict) and field.parts:
+        return {key: canonical(field.parts[key], item) if key in field.parts else item for key, item in value.items()}
     return value
 
 
@@ -279,5 +284,7 @@ def _has_times(type_: Type) -> bool:
             return _has_times(item)
         case MapType(value=value):
             return _has_times(value)
+        case RecordType(fields=fields):
+            return any(_has_times(of) for _, of in fields)
         case _:
             return type_ in (DURATION, TIMESTAMP, DATE)

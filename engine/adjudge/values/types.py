@@ -6,6 +6,7 @@ vocabulary can have tens of thousands of words, so a type hashes by its name, an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from adjudge.errors import listed
@@ -88,6 +89,23 @@ class SetType(Type):
         return hash(self.name)
 
 
+@dataclass(frozen=True, slots=True)
+class RecordType(Type):
+    """`record(number: string, expiry: date)`: one value of each name, each of its own type. `of`: their types."""
+
+    fields: tuple[tuple[str, Type], ...]
+    of: Mapping[str, Type] = field(compare=False, repr=False)
+
+    def __init__(self, of: Mapping[str, Type]) -> None:
+        said = ", ".join(f"{name}: {type_}" for name, type_ in of.items())
+        object.__setattr__(self, "name", f"record({said})")
+        object.__setattr__(self, "fields", tuple(of.items()))
+        object.__setattr__(self, "of", dict(of))
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
 BOOL = Type("bool")
 INT = Type("int")
 DOUBLE = Type("double")
@@ -111,6 +129,17 @@ def is_dynamic(type_: Type | None) -> bool:
 def named(type_: Type | None) -> str:
     """Return a type with its article, as a sentence has it."""
     return with_article(str(type_))
+
+
+def holds_record(type_: Type | None) -> bool:
+    """Whether a type is a record, or holds one: such values are not compared as a whole."""
+    match type_:
+        case RecordType():
+            return True
+        case ListType(item=inner) | MapType(value=inner):
+            return holds_record(inner)
+        case _:
+            return False
 
 
 def is_text(type_: Type) -> bool:

@@ -631,6 +631,27 @@ thresholds:
 """,
         shown={"expiry": "2026-12-01"},
     ),
+    "a field of type record": Example(
+        text="""
+inputs:
+  passport: {type: record, of: {number: string, expiry: date, country: {type: enum, values: [SG, KP]}}}
+rules:
+  - {id: expired, when: 'passport.expiry < date("2026-11-23")', then: review}  #+
+  - {id: expired, when: 'passport.number == "0"', then: review}  #-
+  - {id: country, when: 'passport.country == "KP"', then: reject}
+""",
+        shown={"passport": {"number": "K1", "expiry": "2026-11-01", "country": "SG"}},
+    ),
+    "a list of records": Example(
+        text="""
+inputs:
+  papers: {type: list, of: {type: record, of: {number: string, expiry: date}}}
+rules:
+  - {id: expired, when: 'papers.exists(d, d.expiry < date("2026-11-23"))', then: review}  #+
+  - {id: expired, when: 'papers.exists(d, d.number == "0")', then: review}  #-
+""",
+        shown={"papers": [{"number": "K1", "expiry": "2026-11-01"}, {"number": "K2"}]},
+    ),
     "field.values": Example(
         text="""
 inputs:

@@ -14,7 +14,7 @@ from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, implies, ne
 from adjudge.expr.smt.terms import Codes, Entries, Items, Members, Number, Term, Text, Truth, length_of, string_val
 from adjudge.expr.smt.world import as_number, number_val
 from adjudge.values.fields import Field
-from adjudge.values.types import BOOL, DOUBLE, INT, EnumType, ListType, MapType, SetType, Type
+from adjudge.values.types import BOOL, DOUBLE, INT, EnumType, ListType, MapType, RecordType, SetType, Type
 
 Kind = Literal["bool", "number", "text", "many", "map"]
 
@@ -25,6 +25,10 @@ def is_alike(one: Field, other: Field) -> bool:
         return False
     if one.within != other.within:
         return False
+    if one.parts or other.parts:
+        return one.parts.keys() == other.parts.keys() and all(
+            is_alike(part, other.parts[name]) for name, part in one.parts.items()
+        )
     return one.of is other.of or (one.of is not None and other.of is not None and is_alike(one.of, other.of))
 
 
@@ -48,13 +52,16 @@ def readings(one: Term, other: Term, old: Field, new: Field, codes: Codes) -> Pr
         case Members(), Members():
             shared = [same(one.of[word], other.of[word]) for word in one.of if word in other.of]
             return conj(same(one.known, other.known), same(one.open, other.open), *shared)
-        case Entries(is_closed=True), Entries(is_closed=True) if old.of is not None and new.of is not None:
+        case Entries(is_closed=True), Entries(is_closed=True):
             parts = [same(one.known, other.known)]
             for key, (here, value) in one.of.items():
                 if key not in other.of:
                     continue
                 there, beside = other.of[key]
-                parts += [same(here, there), implies(here, readings(value, beside, old.of, new.of, codes))]
+                parts += [
+                    same(here, there),
+                    implies(here, readings(value, beside, old.part(key), new.part(key), codes)),
+                ]
             return all_of(parts)
         case Items(), Items() if old.of is not None and new.of is not None:
             parts = [same(one.known, other.known), length_of(one) == length_of(other)]
@@ -99,7 +106,7 @@ def _kind(type_: Type) -> Kind:
     """Return the kind of values that a type reads: nothing is of two kinds."""
     if isinstance(type_, ListType | SetType):
         return "many"
-    if isinstance(type_, MapType):
+    if isinstance(type_, MapType | RecordType):
         return "map"
     return "bool" if type_ == BOOL else "number" if type_ in (INT, DOUBLE) else "text"  # times come as texts too
 

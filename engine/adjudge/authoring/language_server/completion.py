@@ -19,7 +19,7 @@ from adjudge.policy.loading.tables import SAYING
 from adjudge.policy.slots import NOW, OF_REQUEST
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import FIELD_FORMS
-from adjudge.values.types import BOOL, INT, STRING, EnumType, MapType, SetType
+from adjudge.values.types import BOOL, INT, STRING, EnumType, MapType, RecordType, SetType
 
 Kind = Literal["key", "field", "value", "function", "name"]
 _OPEN_STRING = re.compile(r"""["']([\w ]*)$""")
@@ -182,7 +182,7 @@ def _headers(typed: TypedPolicy, *, is_rule: bool) -> Iterator[Candidate]:
     if is_rule:
         yield from (Candidate(label=word, kind="key") for word in SAYING)
     for slot, declared in typed.slots.items():
-        if not isinstance(declared.type, MapType) and slot != NOW:
+        if not isinstance(declared.type, MapType | RecordType) and slot != NOW:
             yield Candidate(label=slot, kind="field", detail=described_field(declared), about=declared.description)
 
 

@@ -14,7 +14,7 @@ from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.source import Span
-from adjudge.values.types import MapType
+from adjudge.values.types import MapType, RecordType
 
 EXPECT = "expect"
 
@@ -65,7 +65,7 @@ def _put(reader: Reader, given: GivenReader, base: Given, changes: Given, key: S
     slot = Slot.parse(path, given.fields)
     part, name = slot.owner or INPUTS, slot.field
     declared = given.fields[part].get(name)
-    if declared is None or (slot.key is not None and not isinstance(declared.type, MapType)):
+    if declared is None or (slot.key is not None and not isinstance(declared.type, MapType | RecordType)):
         names = [*given.fields[INPUTS]]
         names += [
             f"{signal}.{field}" for signal, fields in given.fields.items() if signal != INPUTS for field in fields

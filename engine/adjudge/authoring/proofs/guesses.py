@@ -6,7 +6,7 @@ Nothing rests on a guess: each is evaluated.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import combinations, islice, product
@@ -20,12 +20,14 @@ from adjudge.expr.nodes import (
     Call,
     Comprehension,
     Conditional,
+    Has,
     ListLiteral,
     Literal,
     Local,
     Logic,
     Name,
     Node,
+    Select,
     Unary,
     names_in,
     walk,
@@ -34,7 +36,7 @@ from adjudge.expr.operators import FLIPPED, NEGATED
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
-from adjudge.values.types import BOOL, INT, EnumType, SetType
+from adjudge.values.types import BOOL, INT, EnumType, ListType, SetType
 
 GUESSES_MAX = 6
 """How many ways to make one condition true are tried."""
@@ -91,6 +93,13 @@ def _guesses(node: Node, typed: TypedPolicy, wanted: bool, known: _Known) -> Ite
             text = _constant(part, typed)
             if isinstance(text, str):
                 yield {name: text if wanted else ""}
+        case Comprehension(kind="exists" | "all" as kind, operand=Name(name=name), predicate=Node()) if (
+            name in typed.slots and isinstance(typed.slots[name].type, ListType)
+        ):
+            if wanted is (kind == "all"):
+                yield {name: []}
+            else:
+                yield from _of_an_item(node, typed, wanted, known)
         case Comprehension(kind="exists", operand=operand, predicate=Node() as predicate) if wanted:
             values = _constant(operand, typed)
             for value in values[:2] if isinstance(values, tuple) else ():
@@ -104,12 +113,23 @@ def _guesses(node: Node, typed: TypedPolicy, wanted: bool, known: _Known) -> Ite
 def with_local(node: Node, variable: str, value: object) -> Node:
     """Return a predicate with a constant in place of its variable, as far as comparisons and calls go."""
 
-    def inner(part: Node) -> Node:
-        return with_local(part, variable, value)
+    def change(part: Node) -> Node | None:
+        is_it = isinstance(part, Local) and part.name == variable and isinstance(value, bool | int | float | str)
+        return Literal(value=value, type=part.type) if is_it else None  # type: ignore[arg-type]  # one of these four
 
+    return _rewritten(node, change)
+
+
+def _rewritten(node: Node, change: Callable[[Node], Node | None]) -> Node:
+    """Return a condition with parts changed, as far as comparisons and calls go."""
+
+    def inner(part: Node) -> Node:
+        return _rewritten(part, change)
+
+    changed = change(node)
+    if changed is not None:
+        return changed
     match node:
-        case Local(name=name) if name == variable and isinstance(value, bool | int | float | str):
-            return Literal(value=value, type=node.type)
         case Binary(left=left, right=right):
             return replace(node, left=inner(left), right=inner(right))
         case Logic(operands=operands):
@@ -118,10 +138,34 @@ def with_local(node: Node, variable: str, value: object) -> Node:
             return replace(node, arguments=tuple(map(inner, arguments)))
         case ListLiteral(items=items):
             return replace(node, items=tuple(map(inner, items)))
-        case Unary(operand=operand):
+        case Unary(operand=operand) | Has(operand=operand):
             return replace(node, operand=inner(operand))
         case _:
             return node
+
+
+def _of_an_item(node: Comprehension, typed: TypedPolicy, wanted: bool, known: _Known) -> Iterator[Guess]:
+    """Yield lists of one item for which a predicate is as wanted: the item, or its fields, stand as slots meanwhile."""
+    assert isinstance(node.operand, Name) and node.predicate is not None
+    name, item = node.operand.name, f"{node.operand.name}[]"
+    of = typed.slots[name].of
+    assert of is not None
+    inside = {item: of, **{f"{item}.{part}": declared for part, declared in of.parts.items()}}
+
+    def change(part: Node) -> Node | None:
+        match part:
+            case Select(operand=Local(name=local), field=field) if local == node.variable and of.parts:
+                return Name(name=f"{item}.{field}", type=part.type)
+            case Local(name=local) if local == node.variable:
+                return Name(name=item, type=part.type)
+        return None
+
+    predicate = _rewritten(node.predicate, change)
+    for guess in _first(predicate, replace(typed, slots={**typed.slots, **inside}), wanted, known):
+        parts = {part: guess[f"{item}.{part}"] for part in of.parts if f"{item}.{part}" in guess}
+        rest = {slot: value for slot, value in guess.items() if slot not in inside}
+        if parts or item in guess:
+            yield {**rest, name: [parts if of.parts else guess[item]]}
 
 
 def _joined(parts: Iterable[Guess], typed: TypedPolicy) -> Guess:

@@ -30,6 +30,7 @@ from adjudge.values.types import (
     EnumType,
     ListType,
     MapType,
+    RecordType,
     SetType,
 )
 
@@ -112,7 +113,7 @@ def _values(declared: Field, named: Sequence[object], random: Random) -> Iterato
         case ListType() if declared.of is not None:
             ones = list(islice(_values(declared.of, named, random), 4))
             yield from ((), *((one,) for one in ones), tuple(ones[:2]), tuple(reversed(ones[:2])))
-        case MapType():
+        case MapType() | RecordType():
             return
         case type_ if type_ == STRING:
             texts = [one for one in named if isinstance(one, str)]

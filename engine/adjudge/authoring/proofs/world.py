@@ -210,9 +210,11 @@ def is_value(term: Term, value: object, declared: Field, world: World) -> Prop:
             ]
             return conj(term.known, term.length == len(value), *items)
         case Entries():
-            assert isinstance(value, Mapping) and declared.of is not None
+            assert isinstance(value, Mapping)
             entries = [
-                conj(there, is_value(item, value[key], declared.of, world)) if key in value else neg(there)
+                conj(there, is_value(item, value.get(key), declared.part(key), world))
+                if key in value or declared.parts
+                else neg(there)
                 for key, (there, item) in term.of.items()
             ]
             return conj(term.known, *entries)

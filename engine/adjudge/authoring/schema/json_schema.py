@@ -83,6 +83,8 @@ def _field() -> dict[str, Any]:
     forms = []
     for name, takes in FIELD_FORMS.items():
         properties = {"type": {"const": name}, **{key: parts[key] for key in takes if key != "type"}}
+        if name == "record":
+            properties["of"] = {"type": "object", "minProperties": 1, "additionalProperties": parts["of"]}
         needed = ["type", *(key for key in ("values", "of") if key in takes)]
         forms.append({"type": "object", "properties": properties, "required": needed, "additionalProperties": False})
     return {"oneOf": [{"enum": whole}, *forms]}

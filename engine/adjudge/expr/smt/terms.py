@@ -256,6 +256,12 @@ def either(condition: Prop, one: Term, other: Term, codes: Codes, given: Prop = 
                     pick(condition, one.scattered, other.scattered),
                 )
             )
+        case Entries(is_closed=True), Entries(is_closed=True) if one.of.keys() == other.of.keys():
+            of_both = {
+                key: (pick(condition, there, other.of[key][0]), either(condition, value, other.of[key][1], codes))
+                for key, (there, value) in one.of.items()
+            }
+            return Entries(known, of_both)
     return Opaque(known)
 
 

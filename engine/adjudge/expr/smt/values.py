@@ -46,11 +46,11 @@ def value_of(model: z3.ModelRef, term: Term, declared: Field, codes: Codes) -> o
         case Items():
             return _list(model, term, declared, codes)
         case Entries():
-            of = declared.of
-            assert of is not None
-            return {
-                key: value_of(model, value, of, codes) for key, (there, value) in term.of.items() if holds(model, there)
-            }
+            found: dict[str, object] = {}
+            for key, (there, value) in term.of.items():
+                if holds(model, there):
+                    found[key] = value_of(model, value, declared.part(key), codes)
+            return found
         case _:
             return None
 

@@ -26,6 +26,7 @@ from adjudge.values.types import (
     EnumType,
     ListType,
     MapType,
+    RecordType,
     SetType,
     Type,
     is_text,
@@ -102,10 +103,10 @@ class World:
 
     def entry(self, map_known: Prop, present: Prop, value: Term, declared: Field) -> Term:
         """Return the slot of a map's key: what `absent` says where the map has no such key."""
-        assert declared.of is not None
-        if declared.absent is None:
+        if declared.absent is None or declared.parts:
             return known_where(value, conj(map_known, present))
-        return either(present, value, constant(declared.absent, self, declared.of.type), self.codes, map_known)
+        of = declared.of.type if declared.of is not None else None
+        return either(present, value, constant(declared.absent, self, of), self.codes, map_known)
 
     def fresh(self, what: str) -> str:
         """Return a name that nothing else has, in this world or one that was made of it."""
@@ -168,6 +169,11 @@ class World:
                 return Entries(known, entries)
             case MapType():
                 return Entries(known, {}, is_closed=False, value=declared.of)
+            case RecordType():
+                parts = declared.parts.items()
+                return Entries(
+                    known, {key: (True, self.term(f"{slot}.{key}", of, f"{name}.{key}")) for key, of in parts}
+                )
             case _:
                 return Opaque(known)
 
@@ -236,8 +242,11 @@ def constant(value: object, world: World, type_: Type | None = None) -> Term:
             return Items(True, tuple((True, constant(item, world, of)) for item in value))
         case dict():
             if all(isinstance(key, str) for key in value):
+                types = type_.of if isinstance(type_, RecordType) else {}
                 of = type_.value if isinstance(type_, MapType) else None
-                return Entries(True, {key: (True, constant(item, world, of)) for key, item in value.items()})
+                return Entries(
+                    True, {key: (True, constant(item, world, types.get(key, of))) for key, item in value.items()}
+                )
             return Opaque(True)
         case None:
             return unknown_of(type_)

@@ -13,7 +13,7 @@ from adjudge.expr.nodes import Comprehension, ListLiteral, Name, Node, children,
 from adjudge.expr.sql.dialects.dialect import Dialect
 from adjudge.expr.sql.value import NotTranslatable
 from adjudge.expr.work import CHARACTERS, WORK_MAX, harmless, size_of
-from adjudge.values.types import STRING, EnumType, ListType, MapType, Type
+from adjudge.values.types import STRING, EnumType, ListType, MapType, RecordType, Type
 
 MOST = WORK_MAX // 100
 """Units that a macro may take in SQL: a database does it for thousands of rows at once, and keeps what is between."""
@@ -85,6 +85,11 @@ def _weight(value: str, type_: Type | None, dialect: Dialect, node: Name, depth:
             f"{each} * {dialect.length(values)}" if inner is None else dialect.total(dialect.each(values, item, inner))
         )
         return f"{keys} + coalesce({total}, 0)"
+    if isinstance(type_, RecordType):
+        own = 1 + sum(size_of(name).weight for name, _ in type_.fields)
+        members = [(_weight(dialect.member(value, name), of, dialect, node, depth), of) for name, of in type_.fields]
+        most = own + sum(_most(of) for weight, of in members if weight is None)
+        return " + ".join([str(most), *(f"coalesce({weight}, 1)" for weight, _ in members if weight is not None)])
     if not isinstance(type_, ListType):
         return None
     item = f"adjudge_weighed{depth}"

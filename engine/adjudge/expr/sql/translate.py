@@ -60,6 +60,7 @@ from adjudge.values.types import (
     STRING,
     TIMESTAMP,
     MapType,
+    RecordType,
     SetType,
     Type,
     is_text,
@@ -142,6 +143,8 @@ class Translator:
                 return scope[name]
             case Has(operand=operand):
                 return self._has(operand, scope)
+            case Select(operand=operand, field=key) if isinstance(operand.type, RecordType):
+                return Sql(self._taken(self.dialect.member(str(self.value(operand, scope)), key), node.type))
             case Select(operand=operand, field=key) if isinstance(operand.type, MapType):
                 return self._entry(operand, Literal(span=node.span, type=STRING, value=key), node, scope)
             case Index():
@@ -242,6 +245,11 @@ class Translator:
             return is_null(Sql(self.columns[operand.name]), known=True)
         if isinstance(operand, Name) and operand.name in self.variables:
             return is_null(self.value(operand, scope), known=True)
+        if isinstance(operand, Select) and isinstance(operand.operand.type, RecordType):
+            whole = self.value(operand.operand, scope)
+            there = is_null(self.value(operand, scope), known=True)
+            otherwise = "false" if _is_field(operand.operand) else "null"
+            return Sql(f"case when {is_null(whole).text} then {otherwise} else {there.text} end")
         if isinstance(operand, Select) and isinstance(operand.operand, Name):
             return is_null(self.value(operand, scope), known=True)
         if not isinstance(operand, Select | Index):

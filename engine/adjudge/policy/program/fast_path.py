@@ -113,6 +113,8 @@ class _Path:
             return self._set(slot, key, prefix + novel, novel, mapping)
         if isinstance(declared.type, MapType) and declared.type.keys is not None:
             return slot not in used and (not self._uses(f"{slot}.") or self._keyed(slot, key, mapping, declared))
+        if declared.parts:
+            return slot not in used and not self._uses(f"{slot}.")
         return slot not in used or self._scalar(slot, _item(mapping, key), declared)
 
     def _set(self, slot: str, key: str, novel_slot: str, novel: str, mapping: str) -> bool:

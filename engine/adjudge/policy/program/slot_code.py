@@ -70,7 +70,7 @@ class SlotReader:
         return nothing, _with(problems, name, (("", f"must be a map of fields, not {describe(given)}"),))
 
     def entries(self, slot: str, value: object, problems: Problems) -> tuple[dict[str, object] | None, Problems]:
-        """Understand a keyed map that is not a dict of known keys."""
+        """Understand a record, or a keyed map that is not a dict of known keys."""
         reading = read(self._slots[slot], value)
         problems = _with(problems, slot, reading.problems)
         return (reading.value if isinstance(reading.value, dict) else None), problems
@@ -215,6 +215,8 @@ class SlotCode:
                 assert novel is not None
                 if slot in self.used or prefix + novel in self.used:
                     body += self._set(slot, name, prefix + novel, novel, declared)
+            elif declared.parts:
+                body += self._record(slot, name, declared)
             elif isinstance(declared.type, MapType) and declared.type.keys is not None:
                 assert novel is not None
                 body += self._keyed_map(slot, name, prefix + novel, novel, declared)
@@ -413,6 +415,27 @@ class SlotCode:
         for key in keys:
             entry = pyast.call("get_entry", pyast.constant(key), *absent)
             body += self._scalar(f"{slot}.{key}", entry)
+        return body
+
+    def _record(self, slot: str, name: str, declared: Field) -> list[ast.stmt]:
+        """Take a record as a whole, which understands its fields, and then each field that is used."""
+        parts = [part for part in declared.parts if f"{slot}.{part}" in self.used]
+        if not parts and slot not in self.used:
+            return []
+        held = self.variable(slot)
+        value, is_unknown = pyast.load(held), pyast.is_(pyast.load(held), pyast.NONE)
+        understood = pyast.call_method("reader", "entries", pyast.constant(slot), value, pyast.load("problems"))
+        body = [
+            pyast.assign(held, self._taken(name, declared)),
+            pyast.branch(pyast.is_not(value, pyast.NONE), [pyast.assign_both(held, "problems", understood)]),
+        ]
+        if slot in self.used:
+            body.append(pyast.branch(is_unknown, self._unknown(self.tables[slot])))
+        if parts:
+            known = pyast.choose(is_unknown, pyast.load("EMPTY"), value)
+            body.append(pyast.assign("get_entry", pyast.attribute(known, "get")))
+        for part in parts:
+            body += self._scalar(f"{slot}.{part}", pyast.call("get_entry", pyast.constant(part)))
         return body
 
     # names

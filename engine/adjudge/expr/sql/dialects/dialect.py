@@ -210,6 +210,10 @@ class Dialect(ABC):
         """Return a list's item, counted from 0, within its ends."""
 
     @abstractmethod
+    def member(self, record: str, name: str) -> str:
+        """Return a field of a record, NULL where the record is."""
+
+    @abstractmethod
     def entry(self, entries: str, key: str) -> str:
         """Return a map's entry, or NULL."""
 

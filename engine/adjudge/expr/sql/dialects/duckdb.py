@@ -103,6 +103,9 @@ class DuckDb(Dialect):
     def item(self, items: str, position: str) -> str:
         return f"{items}[{position} + 1]"
 
+    def member(self, record: str, name: str) -> str:
+        return f"struct_extract({record}, {self._quoted(name)})"
+
     def entry(self, entries: str, key: str) -> str:
         return f"{entries}[{key}]"
 

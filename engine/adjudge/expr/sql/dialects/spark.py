@@ -104,6 +104,9 @@ class Spark(Dialect):
     def item(self, items: str, position: str) -> str:
         return f"{items}[{position}]"
 
+    def member(self, record: str, name: str) -> str:
+        return f"{record}.{self.column(name)}"
+
     def entry(self, entries: str, key: str) -> str:
         return f"try_element_at({entries}, {key})"
 
