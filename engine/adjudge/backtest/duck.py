@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from adjudge.backtest.columns import DataError
+from adjudge.backtest.large_tables import asked_together, is_together
 from adjudge.backtest.layout import from_arrow
 from adjudge.backtest.query import Fallback, PolicySql
 from adjudge.backtest.seen import MACROS
@@ -165,7 +166,8 @@ def _function(fallback: Fallback, policy: Policy) -> Any:
     """Return a function of columns that answers a condition by the engine's own evaluator."""
     import pyarrow as pa
 
-    condition = answering(policy, fallback.node)
+    together = is_together(fallback.node)
+    condition = asked_together(policy, fallback.node) if together else answering(policy, fallback.node)
     slots = [(f"s{at}", slot, policy.typed.slots[slot].type) for at, slot in enumerate(fallback.slots)]
 
     answered: dict[str, object] = {}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from adjudge.audit.annotations import LABELS
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import Progress, QueryFailed, executed
+from adjudge.backtest.large_tables import collapsed
 from adjudge.backtest.moved import causes_query
 from adjudge.backtest.query import PolicySql
 from adjudge.backtest.translated import Translated, answered
@@ -107,6 +108,7 @@ class Runner:
         self, connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset, prefix: str = ""
     ) -> None:
         """Translate the policy. prefix: of columns, another for each runner that `flow` is asked with."""
+        policy = collapsed(policy)
         self.connection = connection
         self.policy = policy
         self.dataset = dataset

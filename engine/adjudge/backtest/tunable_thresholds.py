@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import cast
 
+from adjudge.backtest.large_tables import ROWS_MAX, is_together
 from adjudge.expr.nodes import (
     Binary,
     Conditional,
@@ -48,9 +50,18 @@ class TunableThreshold:
 
 
 def tunable_thresholds(policy: TypedPolicy) -> tuple[TunableThreshold, ...]:
-    """Return the thresholds of a policy, in its order: those that decide by themselves, not inside a calculation."""
+    """Return the thresholds of a policy, in its order: those that decide by themselves, not inside a calculation.
+
+    Those of a table of many rows are not among them: no row of it is turned by itself.
+    """
     places: list[tuple[str, Node]] = [(f"variable {name}", node) for name, node in policy.variables.items()]
-    places += [(rule.id, rule.condition) for rule in policy.rules]
+    rows = Counter(rule.id.partition(":")[0] for rule in policy.rules if rule.origin == "table")
+    large = {name for name, size in rows.items() if size > ROWS_MAX}
+    places += [
+        (rule.id, rule.condition)
+        for rule in policy.rules
+        if not (rule.origin == "table" and (rule.id.partition(":")[0] in large or is_together(rule.condition)))
+    ]
     places += [(f"scorecard {row.name}", row.condition) for row in policy.rows]
     found: list[TunableThreshold] = []
     for where, tree in places:

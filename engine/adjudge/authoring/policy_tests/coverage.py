@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from itertools import islice
 from typing import Any, Literal
 
 from adjudge.authoring.policy_tests.cases import PolicyTestFile
@@ -22,6 +23,8 @@ from adjudge.values.fields import Field
 from adjudge.values.types import DOUBLE, INT
 
 Kind = Literal["rule", "row", "excuse", "threshold", "band", "outcome"]
+LINES_MAX = 200
+"""A table may have thousands of rows that no test tries; so many lines are for a person."""
 _NEAR = 0.01
 """Just below or above a threshold is within this share of the field's range, or else of the threshold."""
 
@@ -114,8 +117,10 @@ class Coverage:
         grouped: dict[tuple[int, str], list[str]] = {}
         for item in self.missing:
             grouped.setdefault((self.line(item), item.name), []).append(item.what)
-        for (line, name), whats in sorted(grouped.items()):
+        for (line, name), whats in islice(sorted(grouped.items()), LINES_MAX):
             yield f"  {line:>5} | {name}: never {', '.join(whats)}"
+        if len(grouped) > LINES_MAX:
+            yield f"        {len(grouped) - LINES_MAX:,} more, which --format json names"
 
     def data(self) -> dict[str, object]:
         """Return it as JSON has it."""
