@@ -58,3 +58,17 @@ def test_rules_that_came_or_went_are_counted_and_told() -> None:
         "  what moved them (+ came, - went, ? in doubt):", "            3  +more", "            2  +some"]  # fmt: skip
     assert data(found)["moves"][0]["rules"] == {"+some": 2, "+more": 3}
     assert "<td>+more</td><td>3</td>" in page(found)
+
+
+def test_scorecards_with_names_are_counted_apart() -> None:
+    head = "policy_language: 1\npolicy: p\ninputs: {n: int, flag: bool}\nscorecards:\n"
+    card = "  NAME:\n    points: [{id: own, when: CONDITION, add: POINTS}]\n    bands: {review: 20}\n"
+    one = card.replace("NAME", "device").replace("CONDITION", "n > 4").replace("POINTS", "20")
+    other = card.replace("NAME", "identity").replace("CONDITION", "flag").replace("POINTS", "10")
+    old, new = parse_policy(head + one + other), parse_policy(head + one + other.replace("10", "20"))
+    with connect(threads=1) as connection:
+        rows = dataset(connection, old, [{"n": n, "flag": n % 2 == 0} for n in range(10)])
+        found = study(connection, [("old", old), ("new", new)], [rows, rows])
+    (moves,) = found.moves
+    assert (moves.rules, moves.scorecard) == ({}, {"identity: own +10 → +20": 3})
+    assert text(found).splitlines()[-1] == "            3  scorecard identity: own +10 → +20"

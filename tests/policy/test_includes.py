@@ -71,6 +71,42 @@ def test_sections_of_fragments_follow_those_of_the_policy(folder: Path) -> None:
     assert verdict.matched == ("rich-and-risky", "sold-there")
 
 
+CARDS = """scorecards:
+  device:
+    points: [{id: high, when: device.score > 50.0, add: 40}]
+    bands: {review: 40}
+"""
+CARD = "scorecard:\n  points: [{when: amount > 5, add: 40}]\n  bands: {review: 40}\n"
+
+
+def test_scorecards_of_several_files_are_joined_by_name(folder: Path) -> None:
+    (folder / "shared" / "device.yaml").write_text(DEVICE + CARDS)
+    (folder / "shop.yaml").write_text(
+        ROOT + CARDS.replace("device:", "amount:").replace("device.score > 50.0", "amount > 5")
+    )
+    policy = load_policy(folder / "shop.yaml")
+    assert [row.name for row in policy.typed.rows] == ["amount:high", "device:high"]
+    verdict = policy.evaluate({"amount": 6, "country": "FR", "device": {"score": 60}})
+    assert verdict.scores == {"amount": (40, 40), "device": (40, 40)}
+    assert verdict.reasons == ("SCORECARD_AMOUNT", "SCORECARD_DEVICE")
+
+
+def test_scorecard_in_a_fragment_counts(folder: Path) -> None:
+    (folder / "country.yaml").write_text(COUNTRY + CARD)
+    assert load_policy(folder / "shop.yaml").evaluate({"amount": 6}).score == (40, 40)
+
+
+def test_scorecard_of_one_name_in_two_files_is_refused(folder: Path) -> None:
+    (folder / "country.yaml").write_text(COUNTRY + CARDS)
+    (folder / "shop.yaml").write_text(ROOT + CARDS)
+    assert codes(folder) == [("name-duplicate", "country.yaml", 7)]
+    (folder / "country.yaml").write_text(COUNTRY + CARD)
+    (folder / "shop.yaml").write_text(ROOT + CARD)
+    assert codes(folder) == [("name-duplicate", "country.yaml", 6)]
+    (folder / "shop.yaml").write_text(ROOT + CARDS)
+    assert codes(folder) == [("schema-scorecards", "country.yaml", 6)]
+
+
 def test_place_of_a_rule_is_in_its_own_file(folder: Path) -> None:
     explanation = load_policy(folder / "shop.yaml").explain({"device": {"score": 99}})
     places = {rule.id: Path(rule.place).relative_to(folder).as_posix() for rule in explanation.rules}

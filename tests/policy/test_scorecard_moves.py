@@ -134,3 +134,54 @@ def test_rows_that_only_moved_are_no_change_and_one_that_went_is_one(data: st.Da
         if pair.old is not None and pair.new is not None:
             assert (pair.old.condition, pair.old.points) == (pair.new.condition, pair.new.points)
             assert all(pair.said(answer, answer) is None for answer in (True, False, None))
+
+
+NAMED = """policy_language: 1
+policy: named
+inputs: {n: int, proxy: bool, fresh: bool}
+scorecards:
+  device:
+    points:
+      - {id: proxy, when: proxy, add: 25}
+      - {when: n > 5, add: 20}
+    bands: {review: 40, reject: 80}
+  identity:
+    points:
+      - {when: fresh, add: 15}
+    bands: {review: 20}
+    when_unknown: pass
+"""
+
+
+ALL = {"n": 8, "proxy": True, "fresh": True}
+
+
+def named(*edits: tuple[str, str]) -> Policy:
+    text = NAMED
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new)
+    return parse_policy(text)
+
+
+@pytest.mark.parametrize(
+    ("given_", "edits", "said"),
+    [
+        (ALL, [("add: 25", "add: 60")], ["scorecard device 45 → 80 (proxy +25 → +60)"]),
+        (ALL, [("add: 25", "add: 5"), ("add: 15", "add: 30")],
+         ["scorecard device 45 → 25 (proxy +25 → +5)", "scorecard identity 15 → 30 (row 1 +15 → +30)"]),
+        (ALL, [("when: proxy, add: 25}", "when: proxy && fresh, add: 70}")],
+         ["scorecard device 45 → 90 (proxy +25 → +70)"]),
+        ({"n": 1, "fresh": True}, [("  identity:", "  other:"), ("add: 15", "add: 25")], ["scorecard other is new: 25"]),
+        ({"n": 8, "proxy": True}, [("  device:", "  phone:")],
+         ["scorecard phone is new: 45", "scorecard device is gone: 45"]),
+    ],
+)  # fmt: skip
+def test_each_scorecard_is_told_by_its_name(
+    given_: Mapping[str, object], edits: list[tuple[str, str]], said: list[str]
+) -> None:
+    one, other = named(), named(*edits)
+    moves = ScorecardMoves(one, other).of(given_, given_, now=None)
+    assert [str(move) for move in moves] == said
+    assert {move.card for move in moves} <= {*one.typed.scorecards, *other.typed.scorecards}
+    assert all(label.startswith(f"{move.card}: ") for move in moves for label in move.labels)

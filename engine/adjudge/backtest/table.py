@@ -25,6 +25,7 @@ _PLAIN: Mapping[Type, type] = {BOOL: bool, INT: int, DOUBLE: float, STRING: str}
 _TEXT, _TEXTS = pa.string(), pa.list_(pa.string())
 _TIME = pa.timestamp("us", "UTC")
 _MONEY = pa.map_(pa.string(), pa.float64())
+_TOTALS = pa.map_(pa.string(), pa.list_(pa.int64()))
 
 Rows = Sequence[tuple[int, DecisionBody]]
 _META: Mapping[str, tuple[pa.DataType, Callable[[DecisionBody], object]]] = {
@@ -45,6 +46,7 @@ _META: Mapping[str, tuple[pa.DataType, Callable[[DecisionBody], object]]] = {
     "settled": (pa.bool_(), attrgetter("verdict.settled")),
     "score_low": (pa.int64(), lambda body: body.verdict.score and body.verdict.score[0]),
     "score_high": (pa.int64(), lambda body: body.verdict.score and body.verdict.score[1]),
+    "scores": (_TOTALS, lambda body: [(name, list(total)) for name, total in body.verdict.scores.items()] or None),
     "matched": (_TEXTS, attrgetter("verdict.matched")),
     "unresolved": (_TEXTS, attrgetter("verdict.unresolved")),
     "reasons": (_TEXTS, attrgetter("verdict.reasons")),

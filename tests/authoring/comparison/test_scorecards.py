@@ -68,3 +68,31 @@ def test_region_says_what_moves_it() -> None:
     text, markdown = report.text(comparison, None), report.markdown(comparison, None)
     assert "(row 3 +25" in text and "(row 3 +25" in markdown
     assert "  when the scorecard's total " in text and " reach" in text
+
+
+NAMED = (
+    CARD.replace("scorecard:\n  points", "scorecards:\n  device:\n   points").replace("  bands", "   bands")
+    + """\
+  identity:
+   points: [{id: fresh, when: fresh, add: 40}]
+   bands: {review: 40}
+"""
+)
+
+
+def test_scorecards_with_names_are_told_apart() -> None:
+    pytest.importorskip("z3", reason="needs the extra `proofs`")
+    from adjudge.authoring.comparison.regions import compare
+
+    old, new = parse_policy(NAMED), parse_policy(NAMED.replace("fresh, add: 40", "fresh, add: 30"))
+    assert [str(change) for change in changes(old.typed, new.typed)] == [
+        "~ scorecard identity fresh: +40 when fresh → +30 when fresh"
+    ]
+    comparison = compare(old, new, in_process=True)
+    assert comparison.regions
+    for region in comparison.regions:
+        assert region.cause == "scorecard:identity"
+        assert [move.card for move in region.scorecards] == ["identity"]
+        assert "the total of the scorecard `identity`" in region.condition
+    gone = parse_policy(NAMED[: NAMED.index("  identity")])
+    assert [change.rule for change in changes(old.typed, gone.typed)] == ["scorecard identity"]
