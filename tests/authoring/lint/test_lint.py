@@ -233,6 +233,11 @@ EXAMPLES: list[tuple[str, str, str]] = [
     ),
     (
         "counted-conditions",
+        rule("when: '2 <= (odd ? 1 : 0) + (odder ? 1 : 0) + (share > 0.2 ? 1 : 0)', then: review"),
+        rule("when: '2 <= (odd ? 2 : 0) + (odder ? 1 : 0) + (share > 0.2 ? 1 : 0)', then: review"),
+    ),
+    (
+        "counted-conditions",
         rule("when: 'atLeast(4, [odd, odder, share > 0.2])', then: review"),
         rule("when: 'atLeast(3, [odd, odder, share > 0.2])', then: review"),
     ),

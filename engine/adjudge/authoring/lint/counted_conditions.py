@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
-from adjudge.expr.nodes import Binary, Call, Comprehension, ListLiteral, Literal, Local, Node, walk
+from adjudge.expr.nodes import Binary, Call, Comprehension, Conditional, ListLiteral, Literal, Local, Node, walk
 from adjudge.expr.printing import unparse
 from adjudge.values.types import BOOL, ListType
 
@@ -14,7 +14,7 @@ CODE = "counted-conditions"
 
 
 def check(subject: LintedPolicy) -> Iterator[LintFinding]:
-    """Find counts by `filter` and `size`, and an `atLeast` that is always true or never."""
+    """Find counts by `filter` and `size` or by a sum, and an `atLeast` that is always true or never."""
     for node in walk(*subject.typed.variables.values(), *subject.typed.conditions):
         match node:
             case Call(function="atLeast", arguments=(Literal(value=int(count)), ListLiteral(items=items))):
@@ -23,20 +23,29 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
                     message = f"`{unparse(node)}` is always {answer}"
                     hint = f"count to a number from 1 to {len(items)}" if items else "put conditions into the list"
                     yield subject.finding(CODE, "warning", message, node.span, hint)
-            case Binary(operator=">" | ">=", left=left, right=right):
-                counted = _counted(left)
-                if counted is not None:
-                    least = _one_more(right) if node.operator == ">" else unparse(right)
-                    message = f"`{unparse(node)}` is unknown as soon as one of the conditions is"
-                    hint = f"write `atLeast({least}, {unparse(counted)})`, which is unknown only where that matters"
-                    yield subject.finding(CODE, "note", message, node.span, hint)
+            case Binary(operator=(">" | ">=") as operator, left=counting, right=least):
+                yield from _by_a_way_round(subject, node, counting, least, is_more=operator == ">")
+            case Binary(operator=("<" | "<=") as operator, left=least, right=counting):
+                yield from _by_a_way_round(subject, node, counting, least, is_more=operator == "<")
+
+
+def _by_a_way_round(
+    subject: LintedPolicy, node: Node, counting: Node, least: Node, *, is_more: bool
+) -> Iterator[LintFinding]:
+    """Find a count of conditions that `atLeast` makes. is_more: whether there must be more than `least` of them."""
+    counted = _filtered(counting) or _summed(counting)
+    if counted is not None:
+        number = _one_more(least) if is_more else unparse(least)
+        message = f"`{unparse(node)}` is unknown as soon as one of the conditions is"
+        hint = f"write `atLeast({number}, {unparse(counted)})`, which is unknown only where that matters"
+        yield subject.finding(CODE, "note", message, node.span, hint)
 
 
 def _one_more(node: Node) -> str:
     return str(node.value + 1) if isinstance(node, Literal) and type(node.value) is int else f"{unparse(node)} + 1"
 
 
-def _counted(node: Node) -> Node | None:
+def _filtered(node: Node) -> Node | None:
     """Return the list of bools of which it is asked how many are true: `l.filter(c, c).size()`."""
     match node:
         case Call(function="size", arguments=(Comprehension(kind="filter", operand=operand, predicate=Local()),)) if (
@@ -45,3 +54,18 @@ def _counted(node: Node) -> Node | None:
             return operand
         case _:
             return None
+
+
+def _summed(node: Node) -> Node | None:
+    """Return the conditions of a sum of `condition ? 1 : 0`, two or more."""
+    conditions: list[Node] = []
+    ahead = [node]
+    while ahead:
+        match ahead.pop():
+            case Binary(operator="+", left=left, right=right):
+                ahead += [right, left]
+            case Conditional(condition=condition, then=Literal(value=1), otherwise=Literal(value=0)):
+                conditions.append(condition)
+            case _:
+                return None
+    return ListLiteral(items=tuple(conditions)) if len(conditions) > 1 else None
