@@ -47,8 +47,9 @@ _DIGITS = "|".join(
     )
 )
 AMOUNT = re.compile(
-    rf"(?P<before>[$€£¥₹]|(?:{_CURRENCY})\b)?\s*(?P<number>{_DIGITS})"
-    rf"\s*(?P<unit>%|[$€£¥₹]|(?:percent|pct|{_CURRENCY}|{_UNIT}|{_COUNTED})(?![A-Za-z0-9_(.]))?",
+    rf"(?P<before>(?:[A-Z]{{1,3}})?[$€£¥₹]|(?:{_CURRENCY})\b)?\s*(?P<number>{_DIGITS})"
+    rf"\s*(?P<unit>%|[$€£¥₹]|(?:percent|pct|{_CURRENCY}|{_UNIT}|{_COUNTED})(?![A-Za-z0-9_(.]))?"
+    rf"(?P<after>\s*(?:[$€£¥₹]|(?:{_CURRENCY})\b))?",
     re.IGNORECASE | re.ASCII,
 )
 DAY = re.compile(
@@ -58,6 +59,7 @@ DAY = re.compile(
     r"(?:[Tt ]\s*\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:[Zz]|UTC|GMT|[+-]\d{2}:?\d{2})?)?(?![\w.])",
     re.IGNORECASE | re.ASCII,
 )
+_ISO = re.compile(r"P(?=.)(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _PARTS = re.compile(
     r"(?P<day>.+?)(?:[Tt ]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?P<second>:\d{2}(?:\.\d+)?)?\s*"
     r"(?P<zone>[Zz]|UTC|GMT|[+-]\d{2}:?\d{2})?)?",
@@ -149,6 +151,9 @@ def duration_meant(text: str) -> str | None:
     """Return the duration that a text means: `30 days` is `720h`, `1 day 12 hours` is `36h`; None where it is none."""
     if len(text) > TEXT_MAX:
         return None
+    if (iso := _ISO.fullmatch(text.strip())) is not None:
+        weeks, days, hours, minutes, seconds = (int(part or 0) for part in iso.groups())
+        return length_text(timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds))
     total = timedelta()
     rest = plainly(text).strip()
     while rest:

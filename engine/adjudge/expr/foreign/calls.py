@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal as OneOf
 
 from adjudge.expr.foreign.grammar import within
+from adjudge.expr.foreign.slips import Moment
 from adjudge.expr.functions import Overload
 from adjudge.expr.nodes import Binary, Call, Conditional, Has, ListLiteral, Literal, Logic, Name, Node, Unary
 from adjudge.values.types import BOOL, DURATION, TIMESTAMP, ListType, MapType, SetType, Type, is_dynamic, is_text
@@ -146,7 +147,7 @@ def _size(said: Said) -> Made | None:
 def _count(said: Said) -> Made | None:
     """Read a count of conditions as a sum of ones; its comparison may become `atLeast`."""
     parts = said.arguments
-    if len(parts) == 1 and isinstance(parts[0], ListLiteral):
+    if parts and isinstance(parts[0], ListLiteral) and all(part == Literal(value=True) for part in parts[1:]):
         parts = parts[0].items
     if not parts or any(said.type(part) != BOOL for part in parts):
         return None
@@ -219,7 +220,7 @@ def _method(name: str, *, turned: bool = False) -> Callable[[Said], Made | None]
         if len(said.arguments) != 2:
             return None
         first, second = reversed(said.arguments) if turned and not said.call.method else said.arguments
-        if said.namespace is not None and turned:
+        if said.namespace in ("re", "regex") or (said.namespace is not None and turned):
             second, first = said.arguments
         node = Call(span=said.call.span, function=name, arguments=(first, second), method=True)
         return Made(node, _named(said, f"text.{name}(part)"))
@@ -284,13 +285,51 @@ def _beginning(name: str) -> Callable[[Said], Made | None]:
     """Read `LEFT(x, 3)`: the text's beginning or end."""
 
     def make(said: Said) -> Made | None:
-        if len(said.arguments) != 2 or name != "left":
+        if len(said.arguments) != 2:
             return None
         text, count = said.arguments
+        if name == "right":
+            size = Call(span=text.span, function="size", arguments=(text,))
+            first = Binary(span=count.span, operator="-", left=size, right=count)
+            made = _call(said, "substring", text, first)
+            return Made(made, _named(said, "x.substring(size(x) - n)")) if made is not None else None
         made = _call(said, "substring", text, Literal(span=count.span, value=0), count)
         return Made(made, _named(said, "x.substring(0, n)")) if made is not None else None
 
     return make
+
+
+def _operator(operator: OneOf["%", "/", "=="]) -> Callable[[Said], Made | None]:
+    def make(said: Said) -> Made | None:
+        if len(said.arguments) != 2:
+            return None
+        left, right = said.arguments
+        node = Binary(span=said.call.span, operator=operator, left=left, right=right)
+        return Made(node, _named(said, operator), is_done=False)
+
+    return make
+
+
+def _apart(said: Said) -> Made | None:
+    """Read the days between two moments."""
+    moments = [one for one in said.arguments if said.type(one) == TIMESTAMP]
+    if len(moments) != 2:
+        return None
+    span = said.call.span
+    length = Binary(span=span, operator="-", left=moments[0], right=moments[1])
+    hours = Call(span=span, function="getHours", arguments=(length,), method=True)
+    return Made(
+        Binary(span=span, operator="/", left=hours, right=Literal(span=span, value=24)), "two moments are subtracted"
+    )
+
+
+def _date(said: Said) -> Made | None:
+    """Read `DATE(2026, 11, 30)`."""
+    parts = [one.value for one in said.arguments if isinstance(one, Literal) and type(one.value) is int]
+    if len(parts) != 3 or len(said.arguments) != 3:
+        return _renamed("timestamp")(said)
+    year, month, day = parts
+    return Made(Moment(span=said.call.span, said=f"{year:04d}-{month:02d}-{day:02d}"), "a day is written as one text")
 
 
 _BY_WORD: Mapping[str, Callable[[Said], Made | None]] = {
@@ -313,8 +352,8 @@ _BY_WORD: Mapping[str, Callable[[Said], Made | None]] = {
     **dict.fromkeys(
         ("today", "now", "getdate", "currentdate", "currenttimestamp", "sysdate", "utcnow", "currenttime"), _now
     ),
-    **dict.fromkeys(("contains", "includes", "instr", "strcontains"), _method("contains")),
-    **dict.fromkeys(("search", "find", "charindex", "position"), _method("contains", turned=True)),
+    **dict.fromkeys(("contains", "includes", "instr", "strcontains", "indexof", "strpos"), _method("contains")),
+    **dict.fromkeys(("search", "find", "charindex", "position", "locate"), _method("contains", turned=True)),
     **dict.fromkeys(("startswith", "beginswith", "hasprefix"), _method("startsWith")),
     **dict.fromkeys(("endswith", "hassuffix"), _method("endsWith")),
     **dict.fromkeys(
@@ -324,10 +363,17 @@ _BY_WORD: Mapping[str, Callable[[Said], Made | None]] = {
     **dict.fromkeys(("upper", "ucase", "toupper", "touppercase", "upperascii"), _case("upper")),
     **dict.fromkeys(("trim", "strip", "ltrim", "rtrim"), _case("trim")),
     "left": _beginning("left"),
+    "right": _beginning("right"),
+    "mod": _operator("%"),
+    "div": _operator("/"),
+    "exact": _operator("=="),
+    "datediff": _apart,
+    "daysbetween": _apart,
     **dict.fromkeys(("float", "todouble", "tonumber", "number", "value", "numeric"), _renamed("double")),
     **dict.fromkeys(("integer", "toint", "trunc", "parseint"), _renamed("int")),
     **dict.fromkeys(("str", "text", "tostring", "varchar"), _renamed("string")),
-    **dict.fromkeys(("datetime", "todate", "date", "totimestamp", "datevalue"), _renamed("timestamp")),
+    "date": _date,
+    **dict.fromkeys(("datetime", "todate", "totimestamp", "datevalue"), _renamed("timestamp")),
     **dict.fromkeys(("interval", "timedelta"), _renamed("duration")),
     **dict.fromkeys(("substr", "mid"), _renamed("substring")),
     **dict.fromkeys(("round",), _renamed("round")),

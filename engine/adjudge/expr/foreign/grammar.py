@@ -67,10 +67,10 @@ _PHRASES = {
     ("le",): "<=",
     ("not", "in"): "not in",
     ("not", "like"): "not like",
-    ("not", "ilike"): "not like",
+    ("not", "ilike"): "not ilike",
     ("not", "between"): "not between",
     ("like",): "like",
-    ("ilike",): "like",
+    ("ilike",): "ilike",
     ("rlike",): "=~",
     ("regexp",): "=~",
     ("between",): "between",
@@ -215,6 +215,9 @@ class _ForeignParser(_Parser):
         parts = [read()]
         while self.at(operator) or self.at_word(word):
             token = self.advance()
+            if self.token.kind == "end":
+                self.slip(token.span, f"nothing follows `{token.text}`")
+                break
             if token.kind == "name":
                 self.slip(token.span, f"`{token.text}` is written `{operator}`", is_sure=True)
             parts.append(read())
@@ -298,8 +301,13 @@ class _ForeignParser(_Parser):
                 node = self.between(left)
             case "like":
                 node = _like(left, self.sum())
+            case "ilike":
+                pattern = self.sum()
+                if isinstance(pattern, Literal) and isinstance(pattern.value, str):
+                    pattern = replace(pattern, value=pattern.value.lower())
+                node = _like(_method("lower", left), pattern)
             case "=~":
-                right = self.sum()
+                right = self.pattern() if self.at("/") else self.sum()
                 self.slip(right.span, "a pattern is asked for with `matches`")
                 node = _method("matches", left, right)
             case "contains" | "startsWith" | "endsWith" as method:
@@ -309,6 +317,16 @@ class _ForeignParser(_Parser):
             case _:
                 node = self.compared_with(cast(BinaryOperator, operator), left)
         return Unary(span=node.span, operator="!", operand=node) if denied else node
+
+    def pattern(self) -> Node:
+        """Read a pattern between slashes."""
+        start = self.token
+        end = self.text.value.find("/", start.end)
+        if end < 0:
+            raise self.unexpected("`/`")
+        pattern = Literal(span=self.text.span(start.end - 1, end + 1), value=self.text.value[start.end : end])
+        self.token = self.word(end + 1)
+        return pattern
 
     def between(self, left: Node) -> Node:
         low = self.sum()
@@ -383,6 +401,10 @@ class _ForeignParser(_Parser):
         """Read items by commas, semicolons, `or`, `and` or only blanks, up to a closing bracket."""
         items: list[Node] = []
         while not self.at("]", ")", "}"):
+            if not items and self.at_word("select"):
+                raise self.fail(
+                    "token", "a condition asks no database", self.token.span, "write a list, or ask a provider"
+                )
             item = self.sum()
             if self.accept("range"):
                 high = self.sum()
@@ -415,7 +437,7 @@ class _ForeignParser(_Parser):
                 node = self.enclosed(left)
             except PolicyError:
                 node = None
-            if isinstance(node, Binary) and isinstance(node.right, ListLiteral) and len(node.right.items) > 1:
+            if isinstance(node, Binary) and isinstance(node.right, ListLiteral) and node.right.items:
                 self.slip(opening.span, "several values are asked for with `in`")
                 return node if operator == "==" else Unary(span=node.span, operator="!", operand=node)
             self.token, self.previous, self.slips[:], self.open = before
@@ -500,6 +522,8 @@ class _ForeignParser(_Parser):
                     meant = "true" if _BOOLS[word] else "false"
                     self.slip(token.span, f"`{token.text}` is written `{meant}`", is_sure=word in ("true", "false"))
                     return Literal(span=token.span, value=_BOOLS[word])
+                if word in ("date", "timestamp", "datetime", "interval") and self.is_constant_next():
+                    return self.constant()
                 if word == "case":
                     return self.case()
                 if word == "if" and not self.text.value[token.end :].lstrip().startswith("("):
@@ -529,6 +553,29 @@ class _ForeignParser(_Parser):
         if self.at("(") and (not self.is_field(token.text) or dot is None):
             return self.call(token)
         return Name(span=(dot or token).span.to(token.span), name=token.text, absolute=dot is not None)
+
+    def is_constant_next(self) -> bool:
+        """Whether a constant follows a type's name, as in SQL: `DATE '2026-11-30'`, `INTERVAL 30 DAY`."""
+        rest = self.text.value[self.token.end :].lstrip()
+        return rest[:1] in ("'", '"') or (self.at_word("interval") and rest[:1].isdigit())
+
+    def constant(self) -> Node:
+        start = self.advance()
+        self.slip(start.span, f"`{start.text}` before a constant is not written here")
+        token = self.advance()
+        said = (
+            f"{token.text} {self.advance().text}"
+            if token.kind == "number" and self.token.kind == "name"
+            else token.text
+        )
+        span = start.span.to(self.previous.span)
+        if start.text.lower() != "interval":
+            return Moment(span=span, said=said)
+        found = AMOUNT.fullmatch(said)
+        if found is None:
+            raise self.unexpected("a length of time")
+        length = quantity_of(found)
+        return Amount(span=span, number=length.number, unit=length.unit, said=said)
 
     def case(self) -> Node:
         """Read `case when a then b else c end`."""
@@ -606,6 +653,8 @@ _SAID = {
     "between": "`{said}` is written as two comparisons",
     "not between": "`{said}` is written as two comparisons",
     "like": "there is no `{said}`: `contains`, `startsWith` and `endsWith` look for a part of a text",
+    "ilike": "there is no `{said}`: `lower` makes small letters, `contains` and its like look for a part of a text",
+    "not ilike": "there is no `{said}`: `lower` makes small letters, `contains` and its like look for a part of a text",
     "not like": "there is no `{said}`: `contains`, `startsWith` and `endsWith` look for a part of a text",
     "contains": "`{said}` is written as a call: `a.contains(b)`",
     "startsWith": "`{said}` is written as a call: `a.startsWith(b)`",

@@ -57,6 +57,7 @@ from adjudge.values.types import (
     SetType,
     Type,
     is_text,
+    named,
 )
 
 _ORDER = ("<", "<=", ">", ">=")
@@ -77,6 +78,24 @@ def with_meaning(
     """
     meaning = _Meaning(environment, fields, source, slips)
     return meaning.settled(meaning.of(tree))
+
+
+def asked_of(node: Node, environment: Environment, source: Source) -> Slip | None:
+    """Return what can be asked of a field that stands where a condition belongs; None for anything else."""
+    denied = isinstance(node, Unary) and node.operator == "!"
+    field = node.operand if isinstance(node, Unary) and denied else node
+    path = path_of(field)
+    typed, _ = check(field, environment, source=source)
+    if path is None or typed is None or typed.type in (None, BOOL, DYN):
+        return None
+    not_ = "!" if denied else ""
+    ways = [f"{not_}has({path})"]
+    if is_text(typed.type or DYN):
+        ways.append(f'{path} {"==" if denied else "!="} ""')
+    elif typed.type in (INT, DOUBLE):
+        ways.append(f"{path} {'==' if denied else '>'} 0{'.0' if typed.type == DOUBLE and denied else ''}")
+    what = f"`{path}` is {named(typed.type)}, and alone no condition"
+    return Slip(node.span, what, more="write " + " or ".join(f"`{way}`" for way in ways))
 
 
 @dataclass(slots=True)
@@ -105,7 +124,7 @@ class _Meaning:
             case Has(operand=operand):
                 return replace(node, operand=self.of(operand))
             case Index(operand=operand, key=key):
-                return replace(node, operand=self.of(operand), key=self.of(key))
+                return self.index(replace(node, operand=self.of(operand), key=self.of(key)))
             case Unary():
                 return self.unary(node)
             case Binary():
@@ -124,6 +143,20 @@ class _Meaning:
                 return replace(node, entries=tuple((self.of(key), self.of(value)) for key, value in entries))
             case _:
                 return node
+
+    def index(self, node: Index) -> Node:
+        """Return `text[0]` as the part of the text that it is."""
+        key = node.key.value if isinstance(node.key, Literal) else None
+        if (
+            type(key) is int
+            and key >= 0
+            and is_text(self.type(node.operand))
+            and "substring" in self.environment.functions
+        ):
+            self.slip(node.span, "a part of a text is `x.substring(from, to)`")
+            ends = tuple(Literal(span=node.key.span, value=at) for at in (key, key + 1))
+            return Call(span=node.span, function="substring", arguments=(node.operand, *ends), method=True)
+        return node
 
     def comprehension(self, node: Comprehension, variable: str) -> Node:
         operand = self.of(node.operand)
@@ -177,7 +210,9 @@ class _Meaning:
     def name(self, node: Name | Select) -> Node:
         path = path_of(node)
         if path is None:
-            return replace(node, operand=self.of(node.operand)) if isinstance(node, Select) else node
+            return (
+                self.part_of_moment(replace(node, operand=self.of(node.operand))) if isinstance(node, Select) else node
+            )
         if self.is_known(path):
             return self.part_of_moment(node)
         first, _, rest = path.partition(".")
@@ -185,7 +220,12 @@ class _Meaning:
         if first.lower() in _OWNERS and rest and self.is_known(rest):
             self.slip(node.span, f"`{path}` is written `{rest}`", is_sure=True)
             return Name(name=rest, span=node.span)
-        if f"lists.{path}" in names:
+        if first.lower() in ("list", "lists") and f"lists.{rest}".casefold() in {name.casefold() for name in names}:
+            path = rest
+        listed = [name for name in names if name.casefold() == f"lists.{path}".casefold()]
+        if listed and listed[0] != f"lists.{path}":
+            path = listed[0].removeprefix("lists.")
+        if listed:
             self.slip(node.span, f"the list `{path}` is written `lists.{path}`", is_sure=True)
             return Name(name=f"lists.{path}", span=node.span)
         folded = [name for name in names if name.casefold() == path.casefold()]
@@ -258,6 +298,7 @@ class _Meaning:
         return self.binary_of(node)
 
     def binary_of(self, node: Binary) -> Node:
+        node = self.with_fields(node)
         left, right, operator = node.left, node.right, node.operator
         if (
             operator in _COMPARISONS
@@ -281,12 +322,36 @@ class _Meaning:
             return known
         if operator in ("==", "!=") and (held := self.held(node)) is not None:
             return held
+        if (found := self.found_in(node)) is not None:
+            return found
         left, right = self.now_beside(left, right), self.now_beside(right, left)
         one, other = self.beside(left, right, operator), self.beside(right, left, operator)
         node = replace(node, left=other, right=one)
         if (clock := self.clock(node)) is not None:
             return clock
         return node
+
+    def with_fields(self, node: Binary) -> Binary:
+        """Return a comparison in which the name of a field in quotes is the field."""
+        for side, other, place in ((node.left, node.right, "left"), (node.right, node.left, "right")):
+            name = side.value if isinstance(side, Literal) else None
+            if isinstance(name, str) and name in self.fields and not is_text(self.type(other)):
+                self.slip(side.span, f"`{name}` in quotes is a text; without them it is the field")
+                field = Name(name=name, span=side.span)
+                return replace(node, left=field) if place == "left" else replace(node, right=field)
+        return node
+
+    def found_in(self, node: Binary) -> Node | None:
+        """Return `a.contains(b)` for `a.find(b) >= 0`, whose call has become that already."""
+        call, position = node.left, node.right
+        is_position = isinstance(position, Literal | Unary) and self.type(position) == INT
+        if not (isinstance(call, Call) and call.function == "contains" and is_position):
+            return None
+        value = position.value if isinstance(position, Literal) else -1
+        is_there = (node.operator in (">", ">=", "!=")) if value in (-1, 0, 1) else None
+        if is_there is None or (node.operator == "==" and value != -1):
+            return None
+        return call if is_there else Unary(span=node.span, operator="!", operand=call)
 
     def now_beside(self, part: Node, value: Node) -> Node:
         """Return `now` for a `today` that a moment is compared with."""
@@ -340,6 +405,14 @@ class _Meaning:
             return self.length(part)
         if type_ in (INT, DOUBLE) and isinstance(part, Literal):
             return self.number(part, type_, self.range(value), operator)
+        if type_ in (INT, DOUBLE) and isinstance(part, Name) and part.name.lower() in _NUMBER_WORDS:
+            number = _NUMBER_WORDS.index(part.name.lower())
+            self.slip(part.span, f"a number is written in digits: {number}")
+            return Literal(span=part.span, value=number)
+        if type_ == DURATION and isinstance(part, Name) and (meant := duration_meant(part.name)) is not None:
+            return self.duration(part.span, meant, f"`{part.name}` is not how a length of time is written")
+        if type_ == BOOL and isinstance(part, Name) and not self.is_known(part.name) and len(part.name) == 1:
+            return self.bool(Literal(span=part.span, value=part.name))
         if type_ == BOOL and isinstance(part, Literal) and not isinstance(part.value, bool):
             return self.bool(part)
         if (
@@ -412,7 +485,8 @@ class _Meaning:
             raise Doubtful(Slip(part.span, f"`{said}` can be two days", more=f"write `{ways[0]}` or `{ways[1]}`"))
         meant = timestamp_meant(said)
         if meant is None:
-            return part
+            ours = '`date("2026-11-30")`' if type_.name == "date" else '`timestamp("2026-11-30T00:00:00Z")`'
+            raise Doubtful(Slip(part.span, f"`{said}` is not a day with its year", more=f"write it like {ours}"))
         if type_.name == "date":
             self.slip(part.span, f"`{said}` is not how a day is written here")
             day = Literal(span=part.span, value=meant[:10])
@@ -701,6 +775,7 @@ class _Meaning:
                 return node
 
 
+_NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _ZONE = 'name the zone whose clocks count, such as "Asia/Singapore"'
 _PARTS_OF_MOMENTS = {
     "hour": ("getHours", False),

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from adjudge.errors import PolicyError
 from adjudge.expr.check import Environment, check
 from adjudge.expr.foreign.grammar import parse_foreign
-from adjudge.expr.foreign.meaning import with_meaning
-from adjudge.expr.foreign.plain_text import plain_text
+from adjudge.expr.foreign.meaning import asked_of, with_meaning
+from adjudge.expr.foreign.plain_text import balanced, plain_text, with_names
 from adjudge.expr.foreign.slips import Doubtful, Slip
 from adjudge.expr.parse import parse
 from adjudge.expr.printing import unparse
 from adjudge.source import Source, Text
 from adjudge.values.fields import Field
-from adjudge.values.types import Type
+from adjudge.values.types import BOOL, Type
 
 TRIED_MAX = 2_000
 """Characters of a condition that is tried; a longer one keeps the message that it has."""
@@ -49,6 +49,7 @@ def mend(
     if len(text.value) > TRIED_MAX:
         return None
     plain, slips = plain_text(text)
+    plain = with_names(balanced(plain, slips), set(environment.names), slips)
     try:
         return _unquoted(plain, slips, environment, expect) or _read(
             plain, slips, environment, fields or {}, expect, found
@@ -94,6 +95,8 @@ def _read(
     firsts = {name.partition(".")[0] for name in names}
     tree = parse_foreign(text, slips, lambda word: word in firsts)
     tree = with_meaning(tree, environment, fields, text.source, slips)
+    if expect is BOOL and (slip := asked_of(tree, environment, text.source)) is not None:
+        raise Doubtful(slip)
     if not slips:
         return None
     said = unparse(tree)

@@ -26,20 +26,26 @@ _OPERATORS = {
     "= =": "==",
     "& &": "&&",
     "| |": "||",
+    "!>": "<=",
+    "!<": ">=",
     "=": "==",
     "&": "&&",
     "|": "||",
     ";": "&&",
 }
 _OPERATOR = re.compile(
-    r"=~|===|!==|=!|<>|~=|=>|=<|[<>!=] =(?!=)|& &|\| \||\*\*|\^|=(?!=)|\?\?|&(?!&)|\|(?!\|)|;|\.\.|~|\.(?=\s*$)",
+    r"=~|===|!==|=!|<>|~=|=>|=<|![<>]|[<>!=] =(?!=)|& &|\| \||\*\*|\^|=(?!=)|\?\?|&(?!&)|\|(?!\|)|;|\.\.|~|\.(?=\s*$)",
     re.ASCII,
 )
 _SPECIAL = {"**": "to the power", "^": "to the power", "..": "range", "??": "??", "=~": "=~", "~": "=~"}
 _STRING = re.compile(r"""(["'])((?:(?!\1)[^\n])*)\1""")
 _COMMENT = re.compile(r"#[^\n]*|--\s[^\n]*|/\*.*?\*/", re.DOTALL)
 _DIVISION = re.compile(r"//(?=\s*\d+(?:\.\d+)?\s*(?:$|[)<>=!&|]))")
-_WRAPPED = re.compile(r"\$?\{\{?\s*([A-Za-z_][\w.]*)\s*\}?\}|[@$]([A-Za-z_]\w*)", re.ASCII)
+_WRAPPED = re.compile(
+    r"\[([A-Za-z_][\w.]*)\](?=\s*(?:[=!<>]|in\b|not\b))|%([A-Za-z_]\w*)%|:([A-Za-z_]\w*)|\$?\{\{?\s*([A-Za-z_][\w.]*)\s*\}?\}|[@$]([A-Za-z_]\w*)",
+    re.ASCII,
+)
+_PLAIN = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\s*([ap])\.?m\.?\b)?(?!\d)|(\d{1,2})\s*([ap])m\b", re.IGNORECASE)
 _PLAIN_NUMBER = re.compile(
     r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.,%'$€£¥₹])(?!\s*(?:%|[A-Za-z$€£¥₹]))(?! \d{3}(?!\d))|0x"
@@ -68,8 +74,8 @@ def foreign_token(text: Text, at: int, note: Callable[[Slip], None], *, in_list:
         return Token("end", "", text.span(start, start), start)
     if word := _literal(text, start, note, in_list=in_list, in_choice=in_choice):
         return word
-    if wrapped := _WRAPPED.match(value, start):
-        name = wrapped.group(1) or wrapped.group(2)
+    if not in_choice and (wrapped := _WRAPPED.match(value, start)):
+        name = next(group for group in wrapped.groups() if group)
         note(Slip(text.span(*wrapped.span()), f"a field is written by its name alone: `{name}`"))
         return Token("name", name, text.span(*wrapped.span()), wrapped.end())
     if found := _OPERATOR.match(value, start):
@@ -103,7 +109,7 @@ def _literal(text: Text, start: int, note: Callable[[Slip], None], *, in_list: b
             text.span(*clock.span()),
             clock.end(),
         )
-    if not value[start].isdigit() and value[start] not in ".$€£¥₹" and not value[start : start + 3].isupper():
+    if not value[start].isdigit() and value[start] not in ".$€£¥₹" and not value[start].isupper():
         return None
     if _PLAIN_NUMBER.match(value, start):
         return None
@@ -115,7 +121,7 @@ def _literal(text: Text, start: int, note: Callable[[Slip], None], *, in_list: b
     end = amount.end()
     if amount["unit"] == "%" and re.match(r"\s*[\w(.]", value[end:]) and not _is_word(value, end):
         return None  # a remainder
-    if amount["unit"] is None and amount["before"] is None and amount["number"].replace(".", "").isdecimal():
+    if amount["unit"] is None and amount["before"] is None and _PLAIN.fullmatch(amount["number"]):
         return None
     while end > start and value[end - 1].isspace():
         end -= 1
