@@ -118,3 +118,53 @@ def test_rejecting_is_no_way_to_fewer_reviews(tmp_path: Path) -> None:
     ]  # fmt: skip
     tuned = tuned_on(tmp_path, rows, Goal(max_review=0.0, max_miss=0.0))
     assert tuned.then[0].turned_away.hits == 0 == tuned.now[0].turned_away.hits
+
+
+CASES = """policy_language: 1
+policy: cases
+inputs:
+  score: {type: double, range: [0, 1]}
+  country: string
+thresholds:
+  score:
+    by: country
+    SG: {review: 0.5, reject: 0.99}
+    else: {review: 0.6, reject: 0.995}
+rules: []
+"""
+
+
+def test_each_case_has_an_order_of_its_own() -> None:
+    thresholds = {one.where: one for one in tunable_thresholds(parse_policy(CASES).typed)}
+    standing = {one: one.value for one in thresholds.values()}
+    first, other = thresholds["threshold:score:SG:review"], thresholds["threshold:score:else:review"]
+    assert tuning._keeps_order(first, 0.7, standing) and tuning._keeps_order(other, 0.4, standing)
+    assert not tuning._keeps_order(first, 0.995, standing)
+
+
+def outcomes(text: str, rows: list[dict[str, Any]]) -> Counter[str]:
+    """Count for each rule the rows on which it is true, and which have its outcome."""
+    policy = parse_policy(text)
+    found: Counter[str] = Counter()
+    for row in rows:
+        verdict = policy.evaluate({n: row[n] for n in ("score", "trust")})
+        found.update(
+            rule.id for rule in policy.typed.rules if rule.id in verdict.matched and rule.outcome is verdict.outcome
+        )
+    return found
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_no_rule_is_left_without_a_row_on_which_it_decides(tmp_path: Path, seed: int) -> None:
+    rows = rows_of(seed)
+    tuned = tuned_on(tmp_path, rows, Goal(max_review=0.001))
+    assert tuned.split is not None
+    learned = [row for row in rows if row["at"].replace(tzinfo=None) <= tuned.split]
+    before, after = (outcomes(text, learned) for text in (POLICY, rewritten(parse_policy(POLICY), tuned.values)))
+    assert before and before.keys() <= after.keys(), tuned.values
+
+
+def test_what_a_few_rows_can_promise() -> None:
+    assert tuning.safe_limit(0.04, 10_000) == pytest.approx(0.04 - 0.00196, abs=1e-5)
+    assert tuning.safe_limit(0.04, 10) == 0.02
+    assert tuning.safe_limit(0.04, 0) == 0.04

@@ -189,6 +189,23 @@ class Runner:
         """Return the sums of that, and of its squares."""
         return "sum(weight), sum(weight * weight)" if self.dataset.is_sampled else "count(*), count(*)"
 
+    def deciding(self) -> frozenset[str]:
+        """Return the rules that are true on a row which has their outcome."""
+
+        def query() -> str:
+            sql = self.sql
+            rules = zip(sql.ids, self.policy.typed.rules, strict=True)
+            tests = [
+                f"bool_or({sql.prefix}c{at} and severity = {rule.outcome.severity})"
+                for at, (_, rule) in enumerate(rules)
+            ]
+            return (
+                f"select {', '.join(tests) or 'true'} from (select *, {sql.outcome} as severity from {self.relation()})"
+            )
+
+        ((*found,),) = self._answered(query)
+        return frozenset(name for name, decides in zip(self.sql.ids, found, strict=False) if decides)
+
     def doubts(self, readers: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, int]]:
         """Count for each slot the reviews that come from doubt about it, and the rows in which it is unknown.
 

@@ -9,11 +9,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
 from adjudge.backtest.columns import DataError
-from adjudge.backtest.curves import Setting, curve, digits_for
+from adjudge.backtest.curves import Setting, curve
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import first
 from adjudge.backtest.measures import Ratio
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     import duckdb
 
 ROUNDS_MAX = 4
+TRIED_MAX = 20
+"""So many of the best settings are looked at for one that leaves no rule without a row."""
 _QUANTILES = 40
 _PRICES = (20.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.05)
 """Of a point of the review share, in points of the miss rate."""
@@ -99,14 +102,16 @@ class Result:
 class Tuned:
     """What a tuning found.
 
-    values: of each threshold that moves. split: rows up to it were learned from, the others judged. now, then: the
+    values: of each threshold that moves. split: rows up to it were learned from, the others judged; None where a hash
+    chose them. unseen: SQL of the rows that judged. now, then: the
     policy as it stands and as it would be, each on what was learned from and on what was judged.
     frontier: what else could be had, on what was learned from: review share against miss rate, best first.
     fixed: thresholds that were left alone, with the reason.
     """
 
     values: Mapping[TunableThreshold, float]
-    split: datetime
+    split: datetime | None
+    unseen: str
     now: tuple[Result, Result]
     then: tuple[Result, Result]
     frontier: tuple[tuple[Mapping[TunableThreshold, float], Result], ...]
@@ -122,13 +127,15 @@ def tune(
     *,
     only: Sequence[str] = (),
     split: float = 0.7,
+    by_hash: bool = False,
     progress: Progress | None = None,
 ) -> Tuned:
-    """Find thresholds. only: of these fields. split: the share of rows that are learned from, the earliest.
+    """Find thresholds. only: of these fields. split: the share of rows that are learned from.
 
+    by_hash: choose these by a hash of their id, in place of the earliest.
     Raises DataError where there are no times, no labels on both sides of the split, or no such thresholds.
     """
-    earlier, later, moment = _split(connection, dataset, split)
+    earlier, later, moment = _split(connection, dataset, split, by_hash=by_hash)
     thresholds, fixed = _free(policy, dataset, only)
     search = _Search(connection, policy, dataset, goal, thresholds, earlier)
     values = search.run(progress)
@@ -136,6 +143,7 @@ def tune(
     return Tuned(
         values={threshold: value for threshold, value in values.items() if value != threshold.value},
         split=moment,
+        unseen=later,
         now=(search.first, judged[0]),
         then=(search.best, judged[1]),
         frontier=search.frontier(),
@@ -148,30 +156,41 @@ def judged_by(
     connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset, tuned: Tuned, slot: str
 ) -> list[tuple[Segment, Segment]]:
     """Return what the policy does now, and then, on the rows that judge, by the values of a field."""
-    later = f"{dataset.roles['at']} > timestamp '{tuned.split.isoformat(sep=' ')}'"
-    judging = replace(dataset, relation=f"(select * from {dataset.relation} where {later})")
+    judging = replace(dataset, relation=f"(select * from {dataset.relation} where {tuned.unseen})")
     both = (Runner(connection, policy, judging, "n_"), Runner(connection, tuned.policy, judging, "t_"))
     now, then = (segments(runner, judging, slot) for runner in both)
     return list(zip(now, then, strict=True))
 
 
-def _split(connection: duckdb.DuckDBPyConnection, dataset: Dataset, share: float) -> tuple[str, str, datetime]:
+def _split(
+    connection: duckdb.DuckDBPyConnection, dataset: Dataset, share: float, *, by_hash: bool
+) -> tuple[str, str, datetime | None]:
+    """Return SQL of the rows to learn from and of those that judge, and the time between them."""
     at = dataset.roles.get("at")
-    if at is None or "label" not in dataset.roles:
-        missing = "no times" if at is None else "no labels"
+    if "label" not in dataset.roles or (at is None and not by_hash):
+        missing = "no labels" if "label" not in dataset.roles else "no times"
         hint = "map a column to `at` and one to `label`; in a log, `adjudge audit label` writes labels"
+        hint = "map a column to `at`, or split the rows by a hash: --split-by hash" if missing == "no times" else hint
         raise DataError(f"{dataset.path}: has {missing}, and tuning needs both", hint)
-    found = first(connection, f"select quantile_disc({at}, {share!r}) from {dataset.relation}")
-    if found[0] is None:
-        raise DataError(f"{dataset.path}: has no rows")
-    moment: datetime = found[0]
-    earlier, later = (f"{at} {sign} timestamp '{moment.isoformat(sep=' ')}'" for sign in ("<=", ">"))
-    for where, said in ((earlier, "before"), (later, "after")):
-        frauds = first(
+    moment: datetime | None = None
+    if by_hash:
+        read = [column for slot, column in dataset.columns.items() if not dataset.lacks(slot)]
+        told = dataset.roles.get("id") or f"concat_ws('|', {', '.join(f'({one})::varchar' for one in read)})"
+        place = f"md5_number_lower(coalesce({told}, '')) % 10000"  # the same rows, however they are ordered
+        earlier, later = f"{place} < {round(share * 10000)}", f"{place} >= {round(share * 10000)}"
+        named = ("that are learned from", "that judge")
+    else:
+        (moment,) = first(connection, f"select quantile_disc({at}, {share!r}) from {dataset.relation}")
+        if moment is None:
+            raise DataError(f"{dataset.path}: has no rows")
+        earlier, later = (f"{at} {sign} timestamp '{moment.isoformat(sep=' ')}'" for sign in ("<=", ">"))
+        named = (f"before {moment:%Y-%m-%d %H:%M}, the split", f"after {moment:%Y-%m-%d %H:%M}, the split")
+    for where, said in zip((earlier, later), named, strict=True):
+        (frauds,) = first(
             connection, f"select count(*) from {dataset.relation} where {where} and {dataset.label()} = 'fraud'"
         )
-        if not frauds[0]:
-            raise DataError(f"{dataset.path}: has no row labelled fraud {said} {moment:%Y-%m-%d %H:%M}, the split")
+        if not frauds:
+            raise DataError(f"{dataset.path}: has no row labelled fraud {said}")
     return earlier, later, moment
 
 
@@ -249,8 +268,25 @@ class _Search:
             values = self._descend(values, tried, partial(self._priced, price), progress)
         best, _ = min(self.seen, key=lambda one: self.worth(one[1]))
         self._descend(best, tried, self.worth, progress)
-        values, self.best = min(self.seen, key=lambda one: (self.worth(one[1]), _moved(one[0])))
+        values, self.best = self._alive()
         return values
+
+    def _alive(self) -> tuple[dict[TunableThreshold, float], Result]:
+        """Return the best setting in which every rule still decides somewhere that decides somewhere now."""
+        ranked = sorted(self.seen, key=lambda one: (self.worth(one[1]), _moved(one[0])))
+        alive = self._deciding({})
+        tried: list[dict[TunableThreshold, float]] = []
+        for values, result in ranked:
+            if values not in tried and len(tried) < TRIED_MAX:
+                tried.append(values)
+                if alive <= self._deciding(values):
+                    return values, result
+        return {threshold: threshold.value for threshold in self.thresholds}, self.first
+
+    def _deciding(self, values: Mapping[TunableThreshold, float]) -> frozenset[str]:
+        """Return the rules that are true on a row which has their outcome."""
+        part = replace(self.dataset, relation=f"(select * from {self.dataset.relation} where {self.where})")
+        return Runner(self.connection, turned(self.policy, values), part, "d_").deciding()
 
     def _descend(
         self,
@@ -296,13 +332,15 @@ class _Search:
         # never traded for anything: rejecting instead of reviewing would keep any share of reviews
         broken = max(0.0, (result.turned_away.share or 0.0) - self._turned_away)
         review, miss = result.review.share or 0.0, result.miss.share or 0.0
-        over = max(0.0, review - goal.max_review) if goal.max_review is not None else 0.0
-        over += max(0.0, miss - goal.max_miss) if goal.max_miss is not None else 0.0
+        wanted = ((result.review, goal.max_review), (result.miss, goal.max_miss))
+        limits = [(one, limit) for one, limit in wanted if limit is not None]
+        over = sum(max(0.0, (one.share or 0.0) - limit) for one, limit in limits)
+        near = sum(max(0.0, (one.share or 0.0) - safe_limit(limit, one.worth or one.of)) for one, limit in limits)
         if goal.has_costs:
-            return broken, over, result.cost(goal), review, miss
+            return broken, over, near, result.cost(goal), review, miss
         if goal.max_miss is not None:
-            return broken, over, review, miss, result.reject.share or 0.0
-        return broken, over, miss, review, result.reject.share or 0.0
+            return broken, over, near, review, miss, result.reject.share or 0.0
+        return broken, over, near, miss, review, result.reject.share or 0.0
 
     def frontier(self) -> tuple[tuple[Mapping[TunableThreshold, float], Result], ...]:
         """Return what was seen that nothing seen beats in both the share of reviews and the miss rate."""
@@ -325,11 +363,27 @@ class _Search:
         low, high = min(tried), max(tried)
         ends = first(self.connection, f"select min({column}), max({column}) from {relation}")
         tried.update(low + (high - low) * at / _QUANTILES for at in range(_QUANTILES + 1))
+        digits = _written_digits(threshold.value, low, high)
         if isinstance(threshold.value, int):
-            return sorted({n for value in tried if _fires(threshold, n := round(value), ends)} | {threshold.value})
-        digits = digits_for(low, high)
+            whole = {round(value, min(digits, 0)) for value in map(round, tried)}
+            return sorted({n for n in whole if _fires(threshold, n, ends)} | {threshold.value})
         rounded = {round(float(value), digits) for value in tried if math.isfinite(value)}
         return sorted({value for value in rounded if _fires(threshold, value, ends)} | {float(threshold.value)})
+
+
+def _written_digits(value: float, low: float, high: float) -> int:
+    """Return how many digits after the point people write: a hundredth of a stretch, or as many as stand there now."""
+    exponent = Decimal(repr(value)).normalize().as_tuple().exponent
+    now = -exponent if isinstance(exponent, int) else 0
+    return max(now, 2 - math.floor(math.log10(high - low))) if high > low else max(now, 2)
+
+
+def safe_limit(limit: float, rows: float) -> float:
+    """Return what a share of some rows must not pass for the limit to be likely to hold on others.
+
+    That is one standard error below it, and not less than half of it: few rows allow no promise at any price.
+    """
+    return max(limit / 2, limit - math.sqrt(limit * (1 - limit) / rows)) if rows else limit
 
 
 def _fires(threshold: TunableThreshold, value: float, ends: tuple[float | None, float | None]) -> bool:
@@ -360,13 +414,21 @@ def _keeps_order(threshold: TunableThreshold, value: float, values: Mapping[Tuna
     stay there, or the rule could never be true.
     """
     for other, standing in values.items():
-        is_near = other.operator == threshold.operator or other.where == threshold.where
+        is_near = other.where == threshold.where or (
+            other.operator == threshold.operator and not _are_other_cases(other.where, threshold.where)
+        )
         if other is not threshold and other.slot == threshold.slot and is_near:
             if other.value > threshold.value and value >= standing:
                 return False
             if other.value < threshold.value and value <= standing:
                 return False
     return True
+
+
+def _are_other_cases(one: str, other: str) -> bool:
+    """Whether two thresholds are of different cases of a field `by` another, each with its own order."""
+    cases = [where.rpartition(":")[0] for where in (one, other) if where.startswith("threshold:")]
+    return len(cases) == 2 and cases[0] != cases[1]
 
 
 def _result(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +59,10 @@ FRONTIER_MAX = 12
     type=ShareType(),
     default="70%",
     show_default=True,
-    help="The share of earliest rows to learn from; the others judge.",
+    help="The share of rows to learn from; the others judge.",
 )
+@click.option("--split-by", type=click.Choice(["time", "hash"]), default="time", show_default=True,
+              help="Learn from the earliest rows, or from those that a hash of their id chooses.")  # fmt: skip
 @click.option(
     "-o",
     "--output",
@@ -82,6 +85,7 @@ def command(
     turned_away_cost: float,
     only: tuple[str, ...],
     split: Share,
+    split_by: str,
     output: Path | None,
     table: Table,
     wanted: Slice,
@@ -90,7 +94,7 @@ def command(
     """Find thresholds for a target, and show them as a change for a person to accept.
 
     They are found on the earlier rows of DATA and judged on the later ones. DATA is as in `adjudge backtest`, with
-    times and labels. Exit status 1 where the later rows miss the target.
+    times and labels. Exit status 1 where the rows that judge miss a target.
     """
     with extra("backtest"):
         from adjudge.backtest.report.data import slice_data
@@ -113,19 +117,28 @@ def command(
     ) as datasets:  # fmt: skip
         progress = (lambda name: say(f"  looking at {name}", err=True)) if _is_seen() else None
         slot = segment_slot(loaded, wanted.by) if wanted.by is not None else None
-        tuned = tune(connection, loaded, datasets[0], goal, only=only, split=split.share, progress=progress)
+        tuned = tune(
+            connection,
+            loaded,
+            datasets[0],
+            goal,
+            only=only,
+            split=split.share,
+            by_hash=split_by == "hash",
+            progress=progress,
+        )
         judged = judged_by(connection, loaded, datasets[0], tuned, slot) if slot is not None else None
     old = loaded.typed.source.part(0)[0].text
     new = rewritten(loaded, tuned.values)
     diff = diff_text(old, new, str(policy), str(output or policy))
-    met = _met(goal, tuned)
+    targets = _targets(goal, tuned)
     if form == JSON:
         by = {"by": wanted.by, "segments": [_segment(*pair) for pair in judged]} if judged is not None else {}
-        print_json({**_data(tuned, diff, met), "absent": list(datasets[0].absent), **slice_data(datasets[0]), **by})
+        print_json({**_data(tuned, diff, targets), "absent": list(datasets[0].absent), **slice_data(datasets[0]), **by})
     else:
         if datasets[0].sliced is not None:
             say(f"slice {datasets[0].sliced}")
-        say(*_text(tuned, goal, met))
+        say(*_text(tuned, goal, targets))
         if judged is not None:
             say("", *_by(str(wanted.by), judged))
         if datasets[0].absent:
@@ -135,7 +148,7 @@ def command(
     if output is not None and diff:
         write_file(output, new)
         say(f"wrote {output}", err=form == JSON)
-    return FINE if all(met.values()) else FINDINGS
+    return FINE if all(one.is_kept for one in targets) else FINDINGS
 
 
 def _is_seen() -> bool:
@@ -144,23 +157,53 @@ def _is_seen() -> bool:
     return sys.stderr.isatty()
 
 
-def _met(goal: Goal, tuned: Tuned) -> dict[str, bool]:
-    """Return whether the later rows keep each limit; that of the genuine ones turned away is today's unless given."""
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """A limit, and what came of it on the rows that nothing was learned from."""
+
+    name: str
+    limit: float
+    reached: Ratio
+
+    @property
+    def is_kept(self) -> bool:
+        return (self.reached.share or 0.0) <= self.limit
+
+    def said(self) -> str:
+        from adjudge.backtest.report.words import percent
+
+        share, (low, high) = self.reached.share or 0.0, self.reached.interval or (0.0, 1.0)
+        said = f"{self.name}: at most {percent(self.limit)} wanted, {percent(share)} reached on rows not learned from"
+        said += f" (95% interval {percent(low)} to {percent(high)}): "
+        if not self.is_kept:
+            return f"{said}missed by {100 * (share - self.limit):.2f} points"
+        return said + ("kept" if high <= self.limit else "kept, though so few rows leave room for more")
+
+    def data(self) -> dict[str, Any]:
+        missed = max(0.0, (self.reached.share or 0.0) - self.limit)
+        return {"name": self.name, "limit": self.limit, "reached": self.reached.document(), "missed_by": missed}
+
+
+def _targets(goal: Goal, tuned: Tuned) -> list[_Target]:
+    """Return every limit with what came of it; that of the genuine ones turned away is today's unless given."""
     judged = tuned.then[1]
     today = tuned.now[1].turned_away.share or 0.0
     limits = {"review": (judged.review, goal.max_review), "miss": (judged.miss, goal.max_miss)}
     limits["turned away"] = (judged.turned_away, today if goal.max_turned_away is None else goal.max_turned_away)
-    return {name: (one.share or 0.0) <= limit for name, (one, limit) in limits.items() if limit is not None}
+    return [_Target(name, limit, one) for name, (one, limit) in limits.items() if limit is not None]
 
 
-def _text(tuned: Tuned, goal: Goal, met: dict[str, bool]) -> Iterator[str]:
+def _text(tuned: Tuned, goal: Goal, targets: Sequence[_Target]) -> Iterator[str]:
     from adjudge.backtest.report.words import percent
 
     def told(one: Ratio) -> str:
         low, high = one.interval or (0.0, 0.0)
         return f"{percent(one.share)} ({percent(low)}–{percent(high)})"
 
-    yield f"learned from rows up to {tuned.split:%Y-%m-%d %H:%M}, judged on the later ones"
+    if tuned.split is not None:
+        yield f"learned from rows up to {tuned.split:%Y-%m-%d %H:%M}, judged on the later ones"
+    else:
+        yield f"learned from {tuned.now[0].review.of:,} rows that a hash chose, judged on the others"
     yield f"  {'':<14}{'learned from':>36}{'judged, with 95% interval':>50}"
     yield f"  {'':<14}{'now':>25}{'then':>25}{'now':>25}{'then':>25}"
     for name, title in _TOLD.items():
@@ -169,11 +212,9 @@ def _text(tuned: Tuned, goal: Goal, met: dict[str, bool]) -> Iterator[str]:
     if goal.has_costs:
         cells_ = (one.cost(goal) for pair in zip(tuned.now, tuned.then, strict=True) for one in pair)
         yield f"  {'cost':<14}" + "".join(f"{cost:>25,.2f}" for cost in cells_)
-    for name, is_met in met.items():
-        if not is_met:
-            yield f"  the later rows do not keep the limit of {name}"
+    yield from (f"  {one.said()}" for one in targets)
     frauds, genuine = tuned.now[1].miss.of, tuned.now[1].turned_away.of
-    yield f"  the later rows have {frauds:,} labelled frauds and {genuine:,} genuine ones"
+    yield f"  the rows that judge have {frauds:,} labelled frauds and {genuine:,} genuine ones"
     yield ""
     yield "other trade-offs, on the rows learned from: review, frauds missed"
     shown = tuned.frontier
@@ -227,13 +268,14 @@ def _name(threshold: TunableThreshold, among: Iterable[TunableThreshold]) -> str
     return f"{place}{threshold.slot} {threshold.operator}"
 
 
-def _data(tuned: Tuned, diff: str, met: dict[str, bool]) -> dict[str, Any]:
+def _data(tuned: Tuned, diff: str, targets: Sequence[_Target]) -> dict[str, Any]:
     def results(pair: tuple[Any, Any]) -> dict[str, Any]:
         return {when: _result(one) for when, one in zip(("learned", "judged"), pair, strict=True)}
 
     return {
-        "split": tuned.split.isoformat(),
-        "met": met,
+        "split": tuned.split.isoformat() if tuned.split is not None else None,
+        "met": {one.name: one.is_kept for one in targets},
+        "targets": [one.data() for one in targets],
         "thresholds": [{**_threshold(threshold), "value": value} for threshold, value in tuned.values.items()],
         "now": results(tuned.now),
         "then": results(tuned.then),
