@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from adjudge.policy import parse_policy
+from policy import judge
 from policy.random_policies import NOW, policies, requests
 
 duckdb = pytest.importorskip("duckdb", reason="needs the extra `backtest`")
@@ -74,8 +75,14 @@ def test_every_row_has_the_verdict_that_the_engine_gives(data: st.DataObject) ->
         assert hits.true == sum(hits.id in verdict.matched for verdict in expected)
         assert hits.unknown == sum(hits.id in verdict.unresolved for verdict in expected)
     cards = {f"{card.label}:{band}": card for card in policy.typed.scorecards.values() for band in ("review", "reject")}
-    assert {hits.id for hits in result.rules[rules:]} == cards.keys()
-    for hits in result.rules[rules:]:
+    bands, excuses = result.rules[rules : rules + len(cards)], result.rules[rules + len(cards) :]
+    truths = [judge.truths(policy, one, NOW)[1] for one in given_]
+    for at, hits in enumerate(reversed(excuses), 1):
+        found = [of_one[-at] for of_one in truths]
+        assert (hits.true, hits.unknown) == (found.count(True), found.count(None))
+    assert [hits.id for hits in excuses] == [f"excuse:{excuse.id}" for excuse in policy.typed.excuses]
+    assert {hits.id for hits in bands} == cards.keys()
+    for hits in bands:
         card = cards[hits.id]
         ends = [[card.outcome_of(end) >= hits.outcome for end in verdict.totals[card.name]] for verdict in expected]
         assert (hits.true, hits.unknown) == (ends.count([True, True]), ends.count([False, True]))

@@ -56,8 +56,7 @@ def _card(sql: PolicySql, name: str) -> CardSql | None:
 
 
 def _rules(old: PolicySql, new: PolicySql) -> Iterator[tuple[bool, str, str]]:
-    before = {name: at for at, name in enumerate(old.ids)}
-    after = {name: at for at, name in enumerate(new.ids)}
+    before, after = _named(old), _named(new)
     for name in dict.fromkeys([*after, *before]):
         if name in before and name in after and old.conditions[before[name]] == new.conditions[after[name]]:
             continue  # which holds where it held
@@ -67,6 +66,12 @@ def _rules(old: PolicySql, new: PolicySql) -> Iterator[tuple[bool, str, str]]:
             if here != "false":
                 yield False, f"{sign}{name}", f"{here} and {there} is distinct from true"
                 yield False, f"{sign}{name}?", f"{here} is null and {there} is not null"
+
+
+def _named(sql: PolicySql) -> dict[str, int]:
+    """Return the conditions of rules and excuses by name: what comes, goes, or takes back what another makes."""
+    excuses = len(sql.conditions) - len(sql.excuses)
+    return {name: at for at, name in enumerate(sql.names) if at < len(sql.ids) or at >= excuses}
 
 
 def _scorecard(old: PolicySql, new: PolicySql, name: str) -> Iterator[tuple[bool, str, str]]:

@@ -118,6 +118,18 @@ class PolicySql:
         return (*self.ids, *(f"scorecard {row.name}" for row in typed.rows), *excuses)
 
     @property
+    def excuses(self) -> tuple[tuple[str, Outcome, str, str], ...]:
+        """The excuses, as `CardSql.bands` has bands: name, what it makes of a review, whether true, whether known."""
+        typed = self.policy.typed
+        columns = (
+            f"{self.prefix}c{at}" for at in range(len(self.conditions) - len(typed.excuses), len(self.conditions))
+        )
+        return tuple(
+            (excuse_name(excuse.id), Outcome.PASS, column, f"{column} is not null")
+            for excuse, column in zip(typed.excuses, columns, strict=True)
+        )
+
+    @property
     def bands(self) -> tuple[tuple[str, Outcome, str, str], ...]:
         """The bands of the scorecards, see `CardSql.bands`."""
         return tuple(band for card in self.cards for band in card.bands)

@@ -51,7 +51,7 @@ class VerdictCount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleHits:
-    """What became of one rule, or of one band of the scorecard.
+    """What became of one rule, of one band of the scorecard, or of an excuse, whose outcome is what it makes: pass.
 
     fraud, genuine: of the rows on which it was true, how many have the label.
     """
@@ -68,8 +68,8 @@ class RuleHits:
 class Backtest:
     """What a policy made of a dataset.
 
-    cells: counts by day, label and verdict. rules: in policy order, then the
-    scorecard's bands. overlap: of pairs of rules, on how many of `overlap_rows` rows both were true: all, or a sample.
+    cells: counts by day, label and verdict. rules: in policy order, then the scorecards' bands, then excuses.
+    overlap: of pairs of rules, on how many of `overlap_rows` rows both were true: all, or a sample.
     by_row: rules and rows of the scorecard that SQL could not answer, with the reason.
     """
 
@@ -136,7 +136,7 @@ class Runner:
     def backtest(self, progress: Progress | None = None) -> Backtest:
         """Count, in one pass. Interrupted, it leaves nothing behind."""
         looked = [(rule.id, rule.outcome) for rule in self.policy.typed.rules]
-        looked += [(name, outcome) for name, outcome, _, _ in self.sql.bands]
+        looked += [(name, outcome) for name, outcome, _, _ in (*self.sql.bands, *self.sql.excuses)]
         cells: list[VerdictCount] = []
         hits = {label: [0] * (2 * len(looked)) for label in (None, *LABELS)}
         for row in self._answered(self._counts, progress=progress):
@@ -174,7 +174,9 @@ class Runner:
         sql, p = self.sql, self.sql.prefix
         verdict = f"9 * {sql.outcome} + 3 * {sql.lower} + {sql.upper}"
         counts = "".join(f", coalesce(count_if({p}c{at}), 0), count({p}c{at})" for at in range(len(sql.ids)))
-        counts += "".join(f", count_if({is_true}), count_if({is_known})" for _, _, is_true, is_known in sql.bands)
+        counts += "".join(
+            f", count_if({is_true}), count_if({is_known})" for _, _, is_true, is_known in (*sql.bands, *sql.excuses)
+        )
         return (
             f"select day, label, verdict, count(*), coalesce(sum(cost), 0), count(cost), {self._weighed()}{counts} from"
             f" (select *, ({verdict})::utinyint as verdict from {self.relation(*keep)})"

@@ -108,7 +108,14 @@ class WhatIf:
 
 
 def rules_moved(old: Verdict, new: Verdict) -> tuple[str, ...]:
-    """Return what came into a verdict (`+rule`) and what left it (`-rule`), in doubt (`rule?`) or not."""
-    before, after = ([*verdict.matched, *(f"{rule}?" for rule in verdict.unresolved)] for verdict in (old, new))
+    """Return what came into a verdict (`+rule`) and what left it (`-rule`), in doubt (`rule?`), excused, or neither."""
+    before, after = _speaking(old), _speaking(new)
     came = (f"+{rule}" for rule in after if rule not in before)
     return (*came, *(f"-{rule}" for rule in before if rule not in after))
+
+
+def _speaking(verdict: Verdict) -> list[str]:
+    """Return the rules that are true or in doubt, each with what becomes of it."""
+    counting = [rule for rule in verdict.matched if rule not in verdict.excused]
+    doubted = [f"{rule}?" for rule in verdict.unresolved if rule not in verdict.excused]
+    return [*counting, *doubted, *(f"{rule} excused" for rule in verdict.excused)]
