@@ -268,6 +268,10 @@ WRITTEN = r"""
 {"a": x, "ab": y}[text] >= 0.5
 {"a": n, text: m}["a"] > 1
 {"low": 1, "high": 2}[word] == 2
+{"low": {"a": 1, "b": 2}, "high": {"a": 3}}[word][text] >= 2
+{"low": {1: 0.5}, "high": {1: 1.5, 2: 2.5}}[word][n] > 1.0
+{1: "a", 2: "ab"}[n] == text
+{true: 1, false: 2}[flag] == n
 {1: "a", 2: "b"}[n] == text
 {"a": x / y}["a"] > 1.0
 {"a": at, "b": at + age}[text] > at

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Literal
+from typing import Literal as OneOf
 
-from adjudge.expr.nodes import Node, list_name
+from adjudge.expr.nodes import Index, Literal, Logic, MapLiteral, Node, list_name
 from adjudge.model import Outcome
 from adjudge.plugin import Function
 from adjudge.policy.reads import Reads
@@ -16,7 +16,7 @@ from adjudge.policy.slots import NOW, Slot, declare, source_of
 from adjudge.source import Source, Span
 from adjudge.values.fields import Field
 
-WhenBillingUnknown = Literal["unknown", "ask_again"]
+WhenBillingUnknown = OneOf["unknown", "ask_again"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Rule:
     outcome: Outcome
     reason: str
     when_unknown: Outcome | None = None
-    origin: Literal["rule", "threshold", "table"] = "rule"
+    origin: OneOf["rule", "threshold", "table"] = "rule"
     description: str = ""
     message: Mapping[str, str] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
@@ -66,6 +66,15 @@ class Rule:
     ask: tuple[str, ...] = ()
     confirm: bool = False
     span: Span
+
+    @property
+    def only_doubts(self) -> bool:
+        """Whether it is false or unknown and never true, as where a `by` has no case for a value."""
+        node = self.condition
+        last = node.operands[-1] if isinstance(node, Logic) and node.operator == "&&" else node
+        if not isinstance(last, Index) or not isinstance(last.operand, MapLiteral):
+            return False
+        return all(isinstance(value, Literal) and value.value is False for _, value in last.operand.entries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +244,7 @@ class TypedPolicy:
     rules: tuple[Rule, ...]
     scorecards: Mapping[str, Scorecard]
     when_unknown: Outcome
-    gather: Literal["eager", "thrifty"]
+    gather: OneOf["eager", "thrifty"]
     explore: float
     slots: Mapping[str, Field]
     functions: Mapping[str, Function] = field(default_factory=dict)

@@ -232,8 +232,6 @@ TOOLS: Mapping[str, Tool] = {
 
 OPEN: frozenset[tuple[str, str]] = frozenset(
     {
-        ("threshold by, without else", "test"),
-        *(("lookup.rows", tool) for tool in ("backtest", "compare")),
         ("field.of", "compare"),
     }
 )

@@ -166,7 +166,8 @@ class Tracker:
     def _items(self) -> Iterator[Item]:
         typed = self.policy.typed
         for rule in typed.rules:
-            yield from self._truths("rule", rule.id, rule.condition, rule.span)
+            truths = self._truths("rule", rule.id, rule.condition, rule.span)
+            yield from (item for item in truths if not (rule.only_doubts and item.what == "true"))
         for row in typed.rows:
             yield from self._truths("row", row.name, row.condition, row.span)
         for excuse in typed.excuses:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import z3
@@ -38,7 +39,11 @@ from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, neg, reason
 from adjudge.expr.smt.shapes import Shapes
 from adjudge.expr.smt.terms import Entries, Items, Number, Opaque, Term, Text, Truth, either, length_of, places_of
 from adjudge.expr.smt.world import World, constant, unknown_of
+from adjudge.expr.written_maps import written_entries
 from adjudge.values.types import DATE
+
+ENTRIES_MAX = 3000
+"""How many entries of a written map are told apart."""
 
 
 @dataclass(slots=True)
@@ -93,6 +98,8 @@ class Translator:
                 return scope[name]
             case Select(operand=operand, field=key):
                 return self.entry(self.term(operand, scope), Text(True, key), node)
+            case Index() if (found := self.looked_up(node, scope)) is not None:
+                return found
             case Index(operand=operand, key=key):
                 return self.entry(self.term(operand, scope), self.term(key, scope), node)
             case Has(operand=operand):
@@ -124,6 +131,26 @@ class Translator:
                 return self.map(entries, scope)
             case _:
                 return Opaque(z3.Bool(self.world.fresh("known")))
+
+    def looked_up(self, node: Index, scope: Scope) -> Term | None:
+        """Return an entry of a written map of several keys, or of keys that are no texts; None of any other."""
+        written = written_entries(node, self.variables)
+        if written is None:
+            return None
+        entries = list(islice(written.entries(), ENTRIES_MAX + 1))
+        one_text = len(written.keys) == 1 and all(isinstance(key, Literal) and isinstance(key.value, str)
+                                                  for (key,), _ in entries)  # fmt: skip
+        if one_text or len(entries) > ENTRIES_MAX:
+            return None
+        keys = [self.term(key, scope) for key in written.keys]
+        found: Term = unknown_of(node.type)
+        for constants, value in reversed(entries):
+            same = [
+                comparison.equal(self.world, key, self.term(one, scope)).true
+                for key, one in zip(keys, constants, strict=True)
+            ]
+            found = either(all_of(same), self.term(value, scope), found, self.world.codes)
+        return found
 
     def folded(self, node: Node) -> Term:
         """Return the value of a part that reads nothing."""

@@ -49,6 +49,7 @@ from adjudge.expr.sql.value import (
     joined,
     negated,
 )
+from adjudge.expr.written_maps import written_entries
 from adjudge.values.literals import TEXT_MAX
 from adjudge.values.types import (
     BOOL,
@@ -295,12 +296,26 @@ class Translator:
 
     def _item(self, node: Index, scope: Scope) -> Sql:
         of, key = node.operand.type, node.key
+        nested = written_entries(node, self.variables)
+        if nested is not None and len(nested.keys) > 1:
+            return self._nested(nested.root, nested.keys, scope)
         if isinstance(of, MapType) and key.type is not None and (is_text(key.type) or self._written(node.operand)):
             return self._entry(node.operand, key, node, scope)
         if not isinstance(of, List) or key.type != INT:
             raise NotTranslatable("such an index", node.span)
         items = self._short(self.value(node.operand, scope), scope)
         return self._within(items, self._short(self.value(key, scope), scope))
+
+    def _nested(self, written: MapLiteral, keys: Sequence[Node], scope: Scope) -> Sql:
+        """Return an entry of maps of constants inside each other, by a key of each."""
+        first, *rest = keys
+        if not rest:
+            return self._chosen(written, first, scope)
+        arms = []
+        for key, inner in written.entries:
+            assert isinstance(inner, MapLiteral)
+            arms.append(f"when {self.value(key, scope).text} then {self._nested(inner, rest, scope).text}")
+        return Sql(f"case {self.value(first, scope)} {' '.join(arms)} end")
 
     def _within(self, items: Sql, key: Sql) -> Sql:
         """Return a list's item, NULL past its ends."""
