@@ -236,3 +236,50 @@ def test_drift_is_told_of_the_slice_and_by_segment(run: Any, data: Rows) -> None
     early = Counter(row["country"] for row in rows if row["at"] < "2026-07-01")
     for country, fields in found["segments"].items():
         assert fields[0]["rows"] == early[country]
+
+
+DAYS = """policy_language: 1
+policy: days
+inputs: {born: date, flag: bool, n: double}
+rules:
+  - {id: young, when: 'born > date("2008-01-01") && !flag && n > 0.5', then: review}
+"""
+
+
+@pytest.mark.parametrize(
+    ("by", "titles"),
+    [("born", ["2009-05-05", "1990-01-01", "unknown"]), ("flag", ["false", "true", "unknown"]),
+     ("n", ["1", "0.25", "unknown"])],
+)  # fmt: skip
+def test_segments_of_every_kind_of_field_and_without_an_outcome_before(
+    run: Any, data: Rows, by: str, titles: list[str]
+) -> None:
+    Path("days.yaml").write_text(DAYS)
+    Path("days.csv").write_text(
+        "born,flag,n\n2009-05-05,false,1\n2009-05-05,false,1\n1990-01-01,true,0.25\n,,\nx,y,z\n1990-01-01,false,1\n"
+        "2009-05-05,true,0.25\n"
+    )
+    result = run("backtest", "days.yaml", "days.csv", "--by", by, "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    segments = json.loads(result.stdout)["policies"][0]["segments"]
+    assert [one["value"] or "unknown" for one in segments] == titles
+    assert all(one["moved"] is None for one in segments)
+    for suffix in ("csv", "parquet"):
+        result = run("backtest", "days.yaml", "days.csv", "--rows", "all", "-o", f"out.{suffix}")
+        assert result.exit_code == 0, result.stderr
+    assert "2009-05-05" in Path("out.csv").read_text()
+    Path("bare.csv").write_text("flag,n\nfalse,1\n")
+    found = run("backtest", "days.yaml", "bare.csv", "--assume", "born=2009-01-01", "--format", "json")
+    assert json.loads(found.stdout)["policies"][0]["outcomes"]["review"]["rows"] == 1
+
+
+def test_a_condition_on_what_the_data_lacks_is_unknown_on_every_row(run: Any, data: Rows) -> None:
+    write([{"id": row["id"], "at": row["at"]} for row in data])
+    result = run("backtest", "before.yaml", "data.csv", "--where", 'country == "SG"')
+    assert result.exit_code == 1
+    assert "0 of 1,500 rows; on 1,500 more it is unknown whether the condition holds" in result.stderr
+    result = run(
+        "backtest", "before.yaml", "data.csv", "--where", "!has(country)", "--by", "country", "--format", "json"
+    )
+    found = json.loads(result.stdout)
+    assert found["rows"] == 1500 and [one["value"] for one in found["policies"][0]["segments"]] == [None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from adjudge.backtest.columns import DataError, sql_type
 from adjudge.errors import did_you_mean
@@ -29,7 +29,10 @@ def assumed_columns(policy: TypedPolicy, assumed: Mapping[str, str]) -> dict[str
         if reading.value is None or reading.problems:
             said = "; ".join(f"{part} {what}".strip() for part, what in reading.problems) or "is no value"
             raise DataError(f"--assume {slot}={text}: {said}", "it is checked as an input is")
-        found[slot] = _written(reading.value, declared.type)
+        try:
+            found[slot] = _written(reading.value, declared.type)
+        except ValueError as error:
+            raise DataError(f"--assume {slot}={text}: {error}, which no column holds") from None
         for name, part in policy.parts.items():
             if str(part.whole) != slot or name == slot:
                 continue
@@ -79,6 +82,8 @@ def _written(value: object, type_: Type) -> str:
             return f"cast(null as {sql})"
         case datetime():
             return f"make_timestamptz({DUCKDB.literal(value)})"
+        case date():
+            return f"date '{value.isoformat()}'"
         case timedelta() | str() | bool() | int() | float():
             return f"({DUCKDB.literal(value)})::{sql}"
         case Mapping():

@@ -11,7 +11,7 @@ from adjudge.model import OUTCOMES
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.literals import format_duration
-from adjudge.values.types import BOOL, DOUBLE, DURATION, INT, TIMESTAMP, ListType, SetType, Type, is_text
+from adjudge.values.types import BOOL, DATE, DOUBLE, DURATION, INT, TIMESTAMP, ListType, SetType, Type, is_text
 
 FIRST = {
     "id": "text", "at": "time", "label": "text", "cost": "number", "before": "text", "after": "text", "lower": "text",
@@ -41,7 +41,7 @@ def _kind(type_: Type) -> str:
     if isinstance(type_, SetType) or (isinstance(type_, ListType) and is_text(type_.item)):
         return "texts"
     return {BOOL: "bool", INT: "int", DOUBLE: "number", TIMESTAMP: "time"}.get(type_) or (
-        "text" if is_text(type_) or type_ == DURATION else ""
+        "text" if is_text(type_) or type_ in (DURATION, DATE) else ""
     )
 
 
@@ -53,6 +53,7 @@ def single_rows(runner: Runner, before: Runner | None, which: str) -> Iterator[l
     policy, dataset = runner.policy.typed, runner.dataset
     fields = fields_of(policy, dataset)
     durations = [at for at, slot in enumerate(fields) if policy.slots[slot].type == DURATION]
+    days = [at for at, slot in enumerate(fields) if policy.slots[slot].type == DATE]
     ids, olds = runner.sql.ids, before.sql.ids if before is not None else ()
     for id_, at, label, cost, old, new, lower, upper, *rest in runner.single(before, list(fields), which):
         answers, rest = rest[: len(ids)], rest[len(ids) :]
@@ -62,6 +63,9 @@ def single_rows(runner: Runner, before: Runner | None, which: str) -> Iterator[l
         for place in durations:
             if cells[place] is not None:
                 cells[place] = format_duration(timedelta(microseconds=cells[place]))
+        for place in days:
+            if cells[place] is not None:
+                cells[place] = cells[place].isoformat()
         is_told = before is not None and old != new
         yield [
             id_,

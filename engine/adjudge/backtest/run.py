@@ -221,7 +221,7 @@ class Runner:
             parts = []
             for at, slot in enumerate(slots):
                 open_ = " or ".join(f"{p}c{number} is null" for number in readers[slot])
-                parts += [f"count_if(doubted and {p}n{at} and ({open_}))", f"count_if({p}n{at})"]
+                parts += [f"coalesce(count_if(doubted and {p}n{at} and ({open_})), 0)", f"count_if({p}n{at})"]
             doubted = f"{sql.outcome} = 1 and {sql.lower} = 0"
             return f"select {', '.join(parts)} from (select *, {doubted} as doubted from {self.relation(*keep)})"
 
@@ -241,7 +241,7 @@ class Runner:
             verdict = f"9 * {self.sql.outcome} + 3 * {self.sql.lower} + {self.sql.upper}"
             return (
                 "select place, null, label, verdict, count(*), coalesce(sum(cost), 0), count(cost),"
-                f" {self._weighed()}, count_if(other <> outcome), count(other) from"
+                f" {self._weighed()}, coalesce(count_if(other <> outcome), 0), count(other) from"
                 f" (select *, ({verdict})::utinyint as verdict, {other} as other, {self.sql.outcome} as outcome"
                 f" from {self.relation(*keep, others=policies)}) group by place, label, verdict"
             )

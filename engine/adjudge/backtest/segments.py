@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 from adjudge.backtest.dataset import Dataset
@@ -43,10 +44,14 @@ def values_of(connection: Any, dataset: Dataset, slot: str) -> tuple[list[Any], 
     return [value for value, _, _ in rows], rows[0][2] - len(rows) if rows else 0
 
 
+def _literal(value: object) -> str:
+    return f"date '{value.isoformat()}'" if isinstance(value, date) else DUCKDB.literal(value)
+
+
 def only(dataset: Dataset, slot: str, value: object) -> Dataset:
     """Return the rows with one value of a field; None of those in which it is unknown."""
     column = dataset.columns[slot]
-    test = f"{column} is null" if value is None else f"{column} = {DUCKDB.literal(value)}"
+    test = f"{column} is null" if value is None else f"{column} = {_literal(value)}"
     return replace(dataset, relation=f"(select * from {dataset.relation} where {test})")
 
 
@@ -57,7 +62,7 @@ def segments(runner: Runner, dataset: Dataset, slot: str, before: Runner | None 
     """
     column = dataset.columns[slot]
     shown, further = values_of(runner.connection, dataset, slot)
-    among = f"list_position([{', '.join(map(DUCKDB.literal, shown))}], {column})" if shown else "null"
+    among = f"list_position([{', '.join(map(_literal, shown))}], {column})" if shown else "null"
     cells: defaultdict[int | None, list[VerdictCount]] = defaultdict(list)
     moved: defaultdict[int | None, list[int]] = defaultdict(lambda: [0, 0])
     place_of = f"case when {column} is not null then coalesce({among}, 0) end"

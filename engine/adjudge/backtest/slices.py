@@ -52,8 +52,9 @@ def sliced(
 
     def query() -> str:
         told = rows_with(f"{timed} as timed, {holds()} as holds, {untimed} as untimed")
-        counts = "count(*), count_if(timed and holds), count_if(timed and holds is null), count_if(untimed)"
-        return f"select {counts} from {told}"
+        tests = ("timed and holds", "timed and holds is null", "untimed")
+        counts = ", ".join(f"coalesce(count_if({test}), 0)" for test in tests)  # of NULL alone it is NULL
+        return f"select count(*), {counts} from {told}"
 
     ((of, rows, unknown, missing),) = answered(connection, query, [where] if where is not None else [])
     found = Sliced(said=str(wanted), rows=rows, of=of, unknown=unknown, untimed=missing)

@@ -87,7 +87,7 @@ def unreadable(connection: Any, relation: str, paths: Sequence[Path], every: Seq
     for one in every:
         is_strange = f"{one.cell} is not null and {one.value} is null"
         cell = f"({one.cell})::varchar"
-        parts += [f"count({one.cell})", f"count_if({is_strange})"]
+        parts += [f"count({one.cell})", f"coalesce(count_if({is_strange}), 0)"]
         parts += [f"min({place.format(cell)}) filter (where {is_strange})"]
     ((*counts,),) = fetched(connection, f"select {', '.join(parts)} from {relation}")
     found = []

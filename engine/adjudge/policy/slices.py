@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from adjudge.errors import DataError, did_you_mean
 from adjudge.policy.policy import Policy
-from adjudge.values.types import BOOL, DOUBLE, INT, is_text
+from adjudge.values.types import BOOL, DATE, DOUBLE, INT, is_text
 
 UNKNOWN = "unknown"
 """What the segment is called in which a field is unknown. It is shown without quotes, and is no text of the data's."""
@@ -97,8 +97,8 @@ def segment_slot(policy: Policy, name: str) -> str:
     if field.personal:
         hint = "name a field that is not, such as a country; --where can read it"
         raise DataError(f"--by {name}: the field is personal, and its values stand in no report", hint)
-    if field.type not in (BOOL, INT, DOUBLE) and not is_text(field.type):
-        hint = "name a text, an enum, a bool or a number; of the others --where can ask"
+    if field.type not in (BOOL, INT, DOUBLE, DATE) and not is_text(field.type):
+        hint = "name a text, an enum, a bool, a number or a date; of the others --where can ask"
         raise DataError(f"--by {name}: a field of the type {field.type} makes no segments", hint)
     return name
 
