@@ -60,7 +60,7 @@ def test_value_that_no_field_takes_keeps_its_neighbours(data: bytes, kept: objec
         (b"Infinity", "Infinity is not a JSON number"),
         (b'\xef\xbb\xbf{"a": 1}', "the document begins with a byte-order mark: save it as UTF-8 without one"),
         ("{}".encode("utf-16"), "byte 1 of the document is not UTF-8"),
-        (b"{'a': 1}", "line 1, column 2: is not JSON: expecting property name enclosed in double quotes"),
+        (b"{'a': 1}", 'line 1, column 2: is not JSON: text and names stand in double quotes: "…"'),
     ],
 )
 def test_document_that_says_two_things_or_none_is_refused(data: bytes, said: str) -> None:
@@ -201,3 +201,26 @@ def test_depth_of_a_document_is_that_of_what_it_says(document: object) -> None:
         return 0 if inner is None else 1 + max(map(depth, inner), default=0)
 
     assert json_reader._depth(json.dumps(document).encode()) == depth(document)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{\u201ca\u201d: 1}", "there is a curly quote `\u201c` here"),
+        ('{"a"\uff1a 1}', "there is a full-width `:` here"),
+        ('{"a": 1\uff0c "b": 2}', "there is a full-width `,` here"),
+        ('{"a":\xa01}', "there is a no-break space here"),
+        ('{"a": \uff15}', "there is a full-width `5` here"),
+        ("{'a': 1}", "double quotes"),
+        ("{a: 1}", "double quotes"),
+        ('{"a": 1,}', "a `,` too many"),
+        ('{"a": None}', "`None` is written `null`"),
+        ('{"a": True}', "`True` is written `true`"),
+        ('{"a": 1,000}', "a number has no comma in it"),
+        ('{"a": 1 "b": 2}', "a `,` is missing before this"),
+    ],
+)
+def test_what_a_person_typed_instead_is_named(text: str, why: str) -> None:
+    with pytest.raises(JsonError) as caught:
+        read_json(text.encode())
+    assert why in str(caught.value)

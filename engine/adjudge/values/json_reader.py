@@ -21,6 +21,7 @@ from typing import NoReturn
 import msgspec
 
 from adjudge.errors import NAME_SHOWN, JsonError
+from adjudge.values.look_alikes import plain, said_of
 
 TEXT_MAX_BYTES = 1024 * 1024
 """The longest document, but for one long string in it: a face as Base64."""
@@ -180,9 +181,35 @@ def _parsed(data: bytes, once: Callable[[list[tuple[str, object]]], dict[str, ob
         raise JsonError(f"{place} is not UTF-8") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}" + ("" if cut else f", column {error.colno}")
-        raise JsonError(f"is not JSON: {error.msg[:1].lower()}{error.msg[1:]}", where=where) from None
+        why = _why_not(error.doc, error.pos) or f"{error.msg[:1].lower()}{error.msg[1:]}"
+        raise JsonError(f"is not JSON: {why}", where=where) from None
     except RecursionError:
         raise JsonError(f"the document is nested more than {DEPTH_MAX} deep") from None
+
+
+_OTHER_WORDS = re.compile(r"(?:None|True|False|NULL|Null|TRUE|FALSE|undefined)\b")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+
+
+def _why_not(text: str, at: int) -> str | None:
+    """Return what a person typed where JSON has another sign; None where it is none of the usual."""
+    char, before = text[at : at + 1], text[max(0, at - 40) : at].rstrip()
+    if char and plain(char) is not None:
+        return f"there is {said_of(char)} here"
+    if char == "'":
+        return 'text and names stand in double quotes: "…"'
+    if char in "}]" and char and before.endswith(","):
+        return f"there is a `,` too many before this `{char}`"
+    if word := _OTHER_WORDS.match(text, at):
+        meant = "null" if word.group()[0] in "Nu" else word.group().lower()
+        return f"`{word.group()}` is written `{meant}`"
+    if char.isdigit() and re.search(r"\d,$", before):
+        return "a number has no comma in it"
+    if char == '"' and before[-1:] and before[-1] in '"0123456789]}el':
+        return "a `,` is missing before this"
+    if _NAME.match(text, at) and before.endswith(("{", ",")):
+        return 'names stand in double quotes: "…"'
+    return None
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
-from adjudge.errors import did_you_mean
+from adjudge.errors import did_you_mean, nearest
+from adjudge.policy.loading.meant_values import scale_of, value_meant
+from adjudge.policy.loading.other_words import choice_meant
 from adjudge.policy.loading.reader import Reader, Refused
 from adjudge.policy.slots import TEXTS, is_within, novel_name
 from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.policy.typed import TypedPolicy
-from adjudge.source import Span
+from adjudge.source import Edit, Span
 from adjudge.values.fields import STRAY_KEY, STRAY_MEMBER, Field, read
 from adjudge.values.types import TIMESTAMP, EnumType
 
@@ -69,8 +71,10 @@ class GivenReader:
             hint = f"`{name}` is an input; write it under `inputs:`"
             self.reader.blame("test-input", f"unknown key `{shown(name)}` in {what}", key.span, hint)
             return
-        hint = did_you_mean(name, self.fields) or f"{what} takes {', '.join(self.fields)}"
-        self.reader.blame("test-signal", f"the policy has no signal `{shown(name)}`", key.span, hint)
+        near = nearest(name, self.fields)
+        hint = f"did you mean `{near}`?" if near is not None else f"{what} takes {', '.join(self.fields)}"
+        fix = (Edit(span=key.span, text=near),) if near is not None else ()
+        self.reader.blame("test-signal", f"the policy has no signal `{shown(name)}`", key.span, hint, fix=fix)
 
     def part(self, part: str, key: Scalar, node: YamlNode) -> dict[str, tuple[object, YamlNode]]:
         """Return what is said of the inputs, or of one signal's fields."""
@@ -84,8 +88,10 @@ class GivenReader:
                     continue
             else:
                 known = self.fields[part]
-                hint = did_you_mean(name, known) or f"`{part}` has {', '.join(known) or 'none'}"
-                self.reader.blame(code, f"`{shown(name)}` is not {what}", inner.span, hint)
+                near = nearest(name, known)
+                hint = f"did you mean `{near}`?" if near is not None else f"`{part}` has {', '.join(known) or 'none'}"
+                fix = (Edit(span=inner.span, text=near),) if near is not None else ()
+                self.reader.blame(code, f"`{shown(name)}` is not {what}", inner.span, hint, fix=fix)
         return found
 
     def is_unknown(self, node: YamlNode) -> bool:
@@ -121,14 +127,28 @@ class GivenReader:
                     if problem in (STRAY_MEMBER, STRAY_KEY):
                         continue  # said below, by name
                     place = f"{full}.{path}" if path else full
-                    hint = f"for a value that the policy must refuse, write `problems: [{place}]` in `expect`"
-                    self.reader.blame("test-value", f"`{place}` {problem}", _within(node, path), hint)
+                    self.refused(place, problem, _part(node, path), declared if not path else None)
                 if reading.novel and not isinstance(declared.type, EnumType):
                     stray = reading.novel[0]
                     more = f"a new one goes into `{novel_name(name, declared)}`"
                     hint = did_you_mean(stray, declared.vocabulary or ()) or more
                     message = f"`{shown(stray)}` is not in the vocabulary of `{full}`"
                     self.reader.blame("test-value", message, _within(node, stray), hint)
+
+    def refused(self, place: str, problem: str, node: YamlNode, declared: Field | None) -> None:
+        """Blame a value that no field could have, with what was most likely meant. declared: of a field as a whole."""
+        hint = f"for a value that the policy must refuse, write `problems: [{place}]` in `expect`"
+        meant = None
+        if declared is not None and isinstance(node, Scalar) and node.value is not None:
+            found = value_meant(node, declared.type, scale_of(declared))
+            word = choice_meant(node.text.value, declared.type.values) if isinstance(declared.type, EnumType) else None
+            meant = found.text if found is not None else word[0] if word is not None else None
+        if meant is not None and meant != self.reader.written(node):
+            hint = f"write {meant}; {hint}"
+            fix = (Edit(span=node.span, text=meant),)
+            self.reader.blame("test-value", f"`{place}` {problem}", node.span, hint, fix=fix)
+        else:
+            self.reader.blame("test-value", f"`{place}` {problem}", node.span, hint)
 
     def merged(self, defaults: Given, given: Given) -> dict[str, object]:
         """Return inputs and signals as `Policy.evaluate` takes them: field by field from `given`, else `defaults`."""
@@ -158,6 +178,11 @@ def _novel(fields: Mapping[str, Field]) -> dict[str, Field]:
 
 def _within(node: YamlNode, path: str) -> Span:
     """Return where a part of a value stands: a map's entry or a list's item by number or text; else the value."""
+    return _part(node, path).span
+
+
+def _part(node: YamlNode, path: str) -> YamlNode:
+    """Return a part of a value: a map's entry or a list's item by number or text; else the value."""
     for step in path.split(".") if path else ():
         if isinstance(node, yaml.Mapping):
             entry = next(((key, value) for key, value in node.entries if key.text.value == step), None)
@@ -170,4 +195,4 @@ def _within(node: YamlNode, path: str) -> Span:
             if at >= len(texts):
                 break
             node = node.items[at]
-    return node.span
+    return node

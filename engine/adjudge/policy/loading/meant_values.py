@@ -9,11 +9,11 @@ from adjudge.expr.printing import quote
 from adjudge.policy.text import yaml
 from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.texts import about
+from adjudge.values.fields import Field
 from adjudge.values.look_alikes import first_look_alike, plainly, said_of
 from adjudge.values.meant import (
     date_meant,
     duration_meant,
-    is_two_days,
     plain_number,
     quantity,
     timestamp_meant,
@@ -96,10 +96,10 @@ def _joined(parts: list[str | None], operator: str) -> str | None:
     return f" {operator} ".join(f"({part})" if other in part or "?" in part else part for part in known)
 
 
-def two_ways(said: str) -> str | None:
-    """Return the hint for a day that could be two."""
-    days = is_two_days(said)
-    return f"write {days[0]}T00:00:00Z or {days[1]}T00:00:00Z" if days is not None else None
+def scale_of(declared: Field) -> tuple[float, float] | None:
+    """Return the range of a number that has one."""
+    low, high = declared.minimum, declared.maximum
+    return (low, high) if isinstance(low, int | float) and isinstance(high, int | float) else None
 
 
 def _number(node: Scalar, said: str, type_: Type, within: tuple[float, float] | None) -> Meant | None:

@@ -134,6 +134,9 @@ class Reader:
                     continue
                 name = meant
                 there.add(name)
+            if keys is None and _OTHER_FLOW_SIGN.search(name) and (line := self.repaired(key.span)) is not None:
+                self.blame("schema-unknown-key", line.message, line.span, line.hint, fix=line.edits, is_sure=True)
+                continue
             if isinstance(value, Scalar) and value.value is None and name not in may_be_empty:
                 if key.text.value == name and self.is_whole:
                     hint = "write a value, or leave the key out"

@@ -27,7 +27,7 @@ from adjudge.policy.loading.declarations import DAMAGED_SIGNAL
 from adjudge.policy.loading.document import BAND_KEYS, CAUGHT, upper_snake
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.lookups import chooser
-from adjudge.policy.loading.meant_values import value_meant
+from adjudge.policy.loading.meant_values import scale_of, value_meant
 from adjudge.policy.loading.other_words import choice_meant
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.slots import beginnings
@@ -312,7 +312,7 @@ class Thresholds:
                 TIMESTAMP: "for example 2026-01-15T08:30:00Z",
                 DATE: "for example 2026-01-15",
             }.get(declared.type)
-            meant = value_meant(node, declared.type, _scale(declared)) if isinstance(node, Scalar) else None
+            meant = value_meant(node, declared.type, scale_of(declared)) if isinstance(node, Scalar) else None
             fix: tuple[Edit, ...] = ()
             if meant is not None and isinstance(node, Scalar):
                 written = self.reader.source.text[node.span.start : node.span.end]
@@ -412,9 +412,3 @@ def _as_bool(value: str, values: tuple[str, ...]) -> tuple[str, bool] | None:
     """Return `true` or `false` for a word that says so."""
     word = {"yes": "true", "y": "true", "1": "true", "no": "false", "n": "false", "0": "false"}.get(value.casefold())
     return (word, False) if word in values and word is not None else None
-
-
-def _scale(declared: Field) -> tuple[float, float] | None:
-    """Return the range of a number that has one."""
-    low, high = declared.minimum, declared.maximum
-    return (low, high) if isinstance(low, int | float) and isinstance(high, int | float) else None

@@ -247,7 +247,10 @@ def indentation(source: Source, number: int, indent: str) -> int:
         for wide in (2, 1)
         for tab in (2, 4, 8)
     ]
-    above = next((_column(source.line(other)) for other in range(number - 1, 0, -1) if source.line(other).strip()), 0)
+    lines = [line for other in range(number - 1, 0, -1) if (line := source.line(other)).strip()]
+    above = _column(lines[0]) if lines else 0
+    if source.line(number).lstrip().startswith("-"):  # under the dash before, if there is one
+        above = next((len(line) - len(line.lstrip()) for line in lines if line.lstrip().startswith("- ")), above)
     return next((width for width in widths if width == above), None) or next(
         (width for width in widths if width in near), widths[0]
     )
