@@ -6,7 +6,7 @@ Values at run time are bool, int, float, str, aware `datetime`, `timedelta`, tup
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal as OneOf
 from typing import TypeVar
 
@@ -233,6 +233,18 @@ def walk(*nodes: Node) -> Iterator[Node]:
             seen.add(id(node))
             yield node
             ahead += reversed(children(node))
+
+
+def exchanged(node: Node, change: Callable[[Node], Node]) -> Node:
+    """Return a node with each part exchanged for what `change` makes of it, the innermost first."""
+
+    def part(value: object) -> object:
+        if isinstance(value, Node):
+            return exchanged(value, change)
+        return tuple(map(part, value)) if isinstance(value, tuple) else value
+
+    made = {name.name: part(getattr(node, name.name)) for name in fields(node) if name.name not in ("span", "type")}
+    return change(replace(node, **made))  # type: ignore[arg-type]  # fields of the node's own
 
 
 def names_in(*nodes: Node) -> dict[str, None]:

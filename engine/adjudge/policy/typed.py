@@ -111,6 +111,21 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListEntry:
+    """An entry of a list that ends: it counts while `now` is before `until`.
+
+    by, note: who put it there and why, for people. source: the list's file; None where it stands in the policy.
+    """
+
+    value: str
+    until: datetime
+    by: str = ""
+    note: str = ""
+    source: Source | None = None
+    span: Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
     """When the thresholds of a field were last set by data.
 
@@ -224,6 +239,8 @@ class TypedPolicy:
     scorecards: by name; one that stands under `scorecard:` is called so.
     reasons: what the policy says of its reason codes, by code; a code need not be there.
     calibration: by field.
+    entries: those that end, by list; each time at which some do has a list of its own in `lists`, see `loading.expiry`.
+    list_files: the path of each list that is a file's.
     excuses: what takes back reviews, in the order of the document.
     of_request: the inputs that nobody declared, for they are parts of a request, such as `attempts`.
     steps: what rules and bands can ask for, by name, in the order of the document.
@@ -251,6 +268,8 @@ class TypedPolicy:
     reasons: Mapping[str, Reason] = field(default_factory=dict)
     calibration: Mapping[str, Calibration] = field(default_factory=dict)
     excuses: tuple[Excuse, ...] = ()
+    entries: Mapping[str, tuple[ListEntry, ...]] = field(default_factory=dict)
+    list_files: Mapping[str, str] = field(default_factory=dict)
     steps: Mapping[str, Step] = field(default_factory=dict)
     of_request: frozenset[str] = frozenset()
     scenes: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from adjudge.errors import ListFileError
 from adjudge.texts import composed, find_unseen, name_of, split_lines
+from adjudge.values.list_table import TableFault, is_table, rows_of
 
 BYTE_ORDER_MARK = "\ufeff"
 _BLANKS = " \t"
@@ -31,6 +32,7 @@ class ListMistake:
     line: int
     message: str
     hint: str
+    code: str = "list-character"
 
 
 def read_list(data: bytes) -> tuple[str, ...]:
@@ -39,6 +41,8 @@ def read_list(data: bytes) -> tuple[str, ...]:
     Raises ListFileError for the first mistake in it.
     """
     text = decode_list(data).removeprefix(BYTE_ORDER_MARK)
+    if is_table(text):
+        raise ListFileError("line 1: a table with a header can be a list of a policy only: write one value a line")
     for mistake in mistakes_of(text):
         raise ListFileError(f"line {mistake.line}: {mistake.message}")
     return values_of(text)
@@ -54,7 +58,9 @@ def decode_list(data: bytes) -> str:
 
 
 def values_of(text: str) -> tuple[str, ...]:
-    """Return the values of a list's text, composed, each once."""
+    """Return the values of a list's text, composed, each once. Of a table without mistakes, its first column."""
+    if is_table(text):
+        return tuple(dict.fromkeys(composed(row.value) for row in rows_of(text)))
     lines = split_lines(text)
     if "#" in text:
         lines = [_COMMENT.sub("", line) if "#" in line else line for line in lines]
@@ -65,6 +71,9 @@ def values_of(text: str) -> tuple[str, ...]:
 
 def mistakes_of(text: str) -> Iterator[ListMistake]:
     """Yield what is wrong with the values of a list's text, line by line; comments may hold what they like."""
+    if is_table(text):
+        yield from _mistakes_of_table(text)
+        return
     if find_unseen(text) is None and not _SUSPECT.search(text):
         return
     at = 0
@@ -75,6 +84,32 @@ def mistakes_of(text: str) -> Iterator[ListMistake]:
             where, message, hint = found
             yield ListMistake(at + said.index(said.strip(_BLANKS)) + where, number, message, hint)
         at += len(line)
+
+
+def value_of(line: str) -> str:
+    """Return the value that a line holds, as it is written; empty for none."""
+    return (_COMMENT.sub("", line) if "#" in line else line).strip(_BLANKS)
+
+
+def line_span(text: str, line: int) -> tuple[int, int]:
+    """Return where a line, from 1, begins and ends."""
+    at = 0
+    for number, found in enumerate(split_lines(text, keep_ends=True), 1):
+        if number == line:
+            return at, at + len(found.rstrip("\r\n"))
+        at += len(found)
+    return at, at
+
+
+def _mistakes_of_table(text: str) -> Iterator[ListMistake]:
+    is_clean = find_unseen(text) is None and not _OTHER_BLANK.search(text)
+    try:
+        for row in rows_of(text):
+            found = None if is_clean else mistake_in(row.value)
+            if found is not None and not found[1].startswith("this value is in quotes"):
+                yield ListMistake(line_span(text, row.line)[0], row.line, found[1], found[2])
+    except TableFault as fault:
+        yield ListMistake(line_span(text, fault.line)[0], fault.line, str(fault), fault.hint, code="list-entry")
 
 
 def mistake_in(value: str) -> tuple[int, str, str] | None:

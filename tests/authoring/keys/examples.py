@@ -91,6 +91,28 @@ rules:
         shown={"country": "IR"},
         files={"lists/bad.txt": "KP\nIR\n"},
     ),
+    "entry.until": Example(
+        text="""
+inputs: {country: string}
+lists:
+  bad: [KP, {value: IR, until: 2026-01-01, by: eve, note: agreed}]  #+
+  bad: [KP, IR]  #-
+rules:
+  - {id: a, when: country in lists.bad, then: reject}
+""",
+        shown={"country": "IR"},
+    ),
+    "entry.value": Example(
+        text="""
+inputs: {country: string}
+lists:
+  bad: [KP, {value: IR, until: 2027-01-01}]  #+
+  bad: [KP]  #-
+rules:
+  - {id: a, when: country in lists.bad, then: reject}
+""",
+        shown={"country": "IR"},
+    ),
     "list.builtin": Example(
         text="""
 inputs: {country: string}
@@ -728,6 +750,8 @@ TOLD: Mapping[str, str] = {
     "rule.description": "for people",
     "rule.message": "what reviewers are told",
     "rule.tags": "for reports",
+    "entry.by": "for people",
+    "entry.note": "for people",
     "table.description": "for people",
     "table.sheet": "which sheet of a workbook; `tests/policy/test_tables.py` reads one",
     "lookup.description": "for people",

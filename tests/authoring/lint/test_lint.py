@@ -124,6 +124,11 @@ EXAMPLES: list[tuple[str, str, str]] = [
         rule("when: odd, then: review, until: 2026-11-25T23:59:59Z"),
     ),
     (
+        "expired-entry",
+        HEAD.replace("bad: [KP]", "bad: [KP, {value: b, until: 2026-11-25}]") + USES,
+        HEAD.replace("bad: [KP]", "bad: [KP, {value: b, until: 2027-11-25}]") + USES,
+    ),
+    (
         "against-riskier",
         risky("trust: {type: double, range: [0, 1], riskier: lower}", "trust > 0.9"),
         risky("trust: {type: double, range: [0, 1], riskier: lower}", "trust < 0.1"),
@@ -264,7 +269,7 @@ def test_rule_finds_its_example_and_leaves_the_other(code: str, faulty: str, fin
 def test_every_rule_has_an_example_and_a_section() -> None:
     sections = set(re.findall(r"(?m)^### `([a-z-]+)`", (ROOT / "docs" / "lint.md").read_text("utf-8")))
     assert sections == RULES.keys() | {UNUSED_ALLOWANCE}
-    assert {code for code, _, _ in EXAMPLES} == RULES.keys() - {"no-tests"}
+    assert {code for code, _, _ in EXAMPLES} == RULES.keys() - {"no-tests", "junk-in-list"}
 
 
 def test_policy_without_tests_is_told_only_by_who_looked() -> None:

@@ -15,6 +15,7 @@ from adjudge.expr.parse import MACROS
 from adjudge.model import Outcome
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.builtin_lists import BUILTIN
+from adjudge.policy.loading.expiry import is_part
 from adjudge.policy.loading.tables import SAYING
 from adjudge.policy.slots import NOW, OF_REQUEST
 from adjudge.policy.typed import TypedPolicy
@@ -110,7 +111,11 @@ def _in_condition(typed: TypedPolicy, before: str, after: str, catalogue: Catalo
 
 def _below(typed: TypedPolicy, owner: str) -> Iterator[Candidate]:
     if owner == "lists":
-        yield from (Candidate(label=name, kind="name", detail=f"{len(of)} values") for name, of in typed.lists.items())
+        yield from (
+            Candidate(label=name, kind="name", detail=f"{len(of)} values")
+            for name, of in typed.lists.items()
+            if not is_part(name)
+        )
         return
     for slot, declared in typed.slots.items():
         part = typed.parts[slot]
@@ -208,6 +213,9 @@ def _keys(place: Place, typed: TypedPolicy | None, *, is_test: bool) -> Iterator
     name = "tests" if is_test and not path else _OBJECT_AT.get(("scorecard", *path[2:]) if is_named_card else path)
     if len(path) == 2:
         name = _OBJECT_BELOW.get(path[0], name)
+    if path[:1] == ("lists",) and len(path) == 2:
+        yield from (Candidate(label=key, kind="key", detail=one.said, about=one.meaning)
+                    for key, one in OBJECTS["entry"][1].items())  # fmt: skip
     if path[2:] == ("rows",) and path[0] in ("tables", "lookup") and typed is not None:
         yield from _headers(typed, is_rule=path[0] == "tables")
     if name is not None:

@@ -13,7 +13,9 @@ from adjudge.authoring.lint import (
     counted_conditions,
     duplicate_rule,
     excuse_of_unknown,
+    expired_entry,
     expired_rule,
+    junk_in_list,
     missing_locale,
     no_tests,
     overlapping_points,
@@ -69,6 +71,8 @@ RULES: dict[str, Callable[[LintedPolicy], Iterator[LintFinding]]] = {
         two_in_one_entry,
         counted_conditions,
         expired_rule,
+        expired_entry,
+        junk_in_list,
     )
 }
 """By code; `unused-allowance` besides."""

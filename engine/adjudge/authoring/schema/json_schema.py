@@ -43,10 +43,10 @@ def _definitions(catalogue: Catalogue) -> dict[str, Any]:
         "enum": sorted(catalogue.providers),
         "description": "who is asked; installed here",
     }
-    listed = definitions["list"]
+    listed, entry = definitions["list"], {"$ref": "#/$defs/entry"}
     listed["properties"]["builtin"] = {"enum": sorted(BUILTIN)}
     listed |= {"minProperties": 1, "maxProperties": 1}
-    definitions["list"] = {"oneOf": [{"type": "array", "items": TEXT}, listed]}
+    definitions["list"] = {"oneOf": [{"type": "array", "items": {"anyOf": [TEXT, entry]}}, listed]}
     for name, sources in (("table", ("file", "rows")), ("lookup", ("file", "rows", "values"))):
         definitions[name]["oneOf"] = [{"required": [source]} for source in sources]
     definitions["calibration"] = {"oneOf": [{"type": "string"}, definitions["calibration"]]}

@@ -383,9 +383,19 @@ CALIBRATION: Mapping[str, Key] = {
 
 LIST: Mapping[str, Key] = {
     "file": Key(
-        said="path", schema=TEXT, meaning="a file in the policy's folder, one value per line", example="lists/bad.txt"
+        said="path",
+        schema=TEXT,
+        meaning="a file in the policy's folder, one value per line, or a table whose first column is `value`",
+        example="lists/bad.txt",
     ),
     "builtin": Key(said="name", schema=TEXT, meaning="a list that comes with adjudge", example="eea"),
+}
+
+ENTRY: Mapping[str, Key] = {
+    "value": Key(said="text", schema=TEXT, meaning="what is in the list", example="KP", needed=True),
+    "until": Key(said="date or time", schema=MOMENT, meaning="from when on it does not count", example="2027-01-01"),
+    "by": Key(said="text", schema=TEXT, meaning="who put it there", example="compliance"),
+    "note": Key(said="text", schema=TEXT, meaning="why", example="pilot of the ID team"),
 }
 
 ROWS: Mapping[str, Any] = {"type": "array", "items": {"type": "object"}, "minItems": 1}
@@ -517,6 +527,7 @@ OBJECTS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
     "reason": ("A reason, under `reasons`", REASON_KEYS),
     "calibration": ("A calibration, under `calibration`", CALIBRATION),
     "list": ("A list, under `lists`; or `[a, b]`", LIST),
+    "entry": ("An entry of a list that is written out, or its value alone; a table has these columns", ENTRY),
     "table": ("A table of rules, under `tables`", TABLE),
     "lookup": ("A table of values, under `lookup`", LOOKUP),
     "tests": ("A test file", TESTS),

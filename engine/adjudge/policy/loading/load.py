@@ -18,6 +18,7 @@ from adjudge.policy.loading.conditions import Conditions
 from adjudge.policy.loading.declarations import TEXTS, Declarations
 from adjudge.policy.loading.document import POLICY_LANGUAGE, read_document
 from adjudge.policy.loading.excuses import typed_excuses
+from adjudge.policy.loading.expiry import with_expiry
 from adjudge.policy.loading.forms import Document, ScorecardForm
 from adjudge.policy.loading.lists import read_lists
 from adjudge.policy.loading.lookups import read_lookups
@@ -108,7 +109,8 @@ def _typed(
     declarations = Declarations(reader, overloads, catalogue.contested)
     inputs = declarations.inputs(document.inputs)
     signals = declarations.signals(document.signals, catalogue.providers)
-    lists = read_lists(reader, document.lists, files)
+    read = read_lists(reader, document.lists, files)
+    lists = read.values
 
     of_inputs = declare(inputs)
     for name in (str(slot) for slot in of_inputs if slot.novel and str(slot) not in inputs):
@@ -177,6 +179,8 @@ def _typed(
         inputs=inputs,
         signals=signals,
         lists=lists,
+        entries=read.entries,
+        list_files=read.files,
         texts=files.texts,
         variables=variables,
         rules=written,
@@ -193,7 +197,7 @@ def _typed(
         scenes=document.scenes,
         sample=document.sample,
     )
-    return _with_what_is_read(typed, offered)
+    return _with_what_is_read(with_expiry(typed, reader) if read.entries else typed, offered)
 
 
 def _with_what_is_read(typed: TypedPolicy, offered: Mapping[str, Field]) -> TypedPolicy:

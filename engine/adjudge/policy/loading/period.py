@@ -19,6 +19,9 @@ from adjudge.values.types import BOOL, STRING, TIMESTAMP
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
+MOMENT_HINT = "for example 2026-03-01, which begins at midnight UTC, or 2026-03-01T08:00:00+08:00"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
     """When a rule is in force, `starts <= now < ends`, and where that is written."""
@@ -63,11 +66,17 @@ def _moment(reader: Reader, node: YamlNode, what: str) -> datetime | None:
 
 def read_moment(reader: Reader, said: str, what: str, at: Span) -> datetime | None:
     """Read a day, which begins at midnight UTC, or a time with its zone."""
+    moment = moment_of(said)
+    if moment is None:
+        reader.blame("schema-value", f"{what} must be a date, or a time with its zone", at, MOMENT_HINT)
+    return moment
+
+
+def moment_of(said: str) -> datetime | None:
+    """Return the moment that a day or a time with its zone says; None where it says none."""
     try:
         if _DATE.fullmatch(said):
             return datetime.combine(date.fromisoformat(said), datetime.min.time(), UTC)
         return parse_timestamp(said)
     except (EvaluationError, ValueError):
-        hint = "for example 2026-03-01, which begins at midnight UTC, or 2026-03-01T08:00:00+08:00"
-        reader.blame("schema-value", f"{what} must be a date, or a time with its zone", at, hint)
         return None

@@ -18,13 +18,14 @@ from adjudge.policy.text.workbook import SUFFIXES, WorkbookFault, sheet_text
 from adjudge.policy.text.yaml import YamlNode
 from adjudge.source import Source, Span
 from adjudge.values.list_file import BYTE_ORDER_MARK, decode_list, mistakes_of, values_of
+from adjudge.values.list_table import TableFault
 
 FILE_MAX_BYTES = 10 * 1024 * 1024
 RECORDED_MAX_BYTES = 14 * 1024 * 1024
 """Of a policy's text and files as JSON: a record of the log, at most 16 MiB, holds them and the fields of providers."""
 MISTAKES_MAX = 20
 """How many of a list file's mistakes are told."""
-_LONE_RETURN = re.compile("\r(?!\n)")
+LONE_RETURN = re.compile("\r(?!\n)")
 _CODES = {
     "list": ("list-outside", "list-folder", "list-missing", "list-size", "list-encoding"),
     "include": ("include-outside", "include-folder", "include-missing", "include-size", "include-encoding"),
@@ -68,11 +69,11 @@ class Files:
             return None
         self.texts[name] = text
         if what == "list" and self.given is None:
-            source = Source(path, _LONE_RETURN.sub("\n", text))
+            source = Source(path, LONE_RETURN.sub("\n", text))
             for mistake in islice(mistakes_of(text), MISTAKES_MAX):
                 span = Span(mistake.at, mistake.at + 1)
                 reader.errors.append(
-                    PolicyError("list-character", mistake.message, source=source, span=span, hint=mistake.hint)
+                    PolicyError(mistake.code, mistake.message, source=source, span=span, hint=mistake.hint)
                 )
         return text
 
@@ -88,7 +89,10 @@ class Files:
     def values(self, path: str, text: str) -> tuple[str, ...]:
         """Return the values of a list's file, which all lists of that file share."""
         if path not in self.lists:
-            self.lists[path] = values_of(text)
+            try:
+                self.lists[path] = values_of(text)
+            except TableFault:  # which was blamed when it was read
+                self.lists[path] = ()
         return self.lists[path]
 
     def builtin(self, name: str, text: str) -> str:
