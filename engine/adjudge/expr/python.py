@@ -217,7 +217,7 @@ class Emitter:
                 return self._either_branch(node)
             case Comprehension(kind="all" | "exists" | "exists_one"):
                 return self._bounded_quantifier(node)
-            case Binary(operator="in", left=left, right=right) if _holds_texts(right):
+            case Binary(operator="in", left=left, right=right) if _holds_texts(right) and not self._is_constant(right):
                 return self._text_membership(left, right)
             case _:
                 return self.guarded(node)
@@ -504,6 +504,10 @@ class Emitter:
         if isinstance(right.type, MapType):
             return pyast.compare(wanted, ast.In(), found)
         return pyast.call("known", pyast.call("contains", found, wanted))
+
+    def _is_constant(self, node: Node) -> bool:
+        """Whether a part is a list of the policy, which has a table of its own to look into."""
+        return isinstance(node, Name) and node.name in self.constants
 
     def _text_membership(self, left: Node, right: Node) -> ast.expr:
         """Look for a text in a set or list without a call: the most frequent question to a vendor's tags."""

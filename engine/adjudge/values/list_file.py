@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 from adjudge.errors import ListFileError
 from adjudge.texts import composed, find_unseen, name_of, split_lines
-from adjudge.values.list_table import TableFault, is_table, rows_of
+from adjudge.values.list_table import is_table, line_of, table_of
 
 BYTE_ORDER_MARK = "\ufeff"
 _BLANKS = " \t"
 _OTHER_BLANK = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f]|^\u3000|\u3000$")
 _SUSPECT = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]|(?:^|[\r\n])[ \t]*[\"'\u201c\u201d\u201e]")
 """What a text without any mistake has none of: asked first, since a list may have a million lines."""
+_PLAIN = bytes((*range(0x20, 0x7F), *b"\t\r\n"))
 _COMMENT = re.compile("(?:^|[ \t])#.*", re.DOTALL)
 _QUOTED = re.compile('["\u201c\u201d\u201e].*["\u201c\u201d]|\'.*\'|["\u201c\u201e][^"\u201c\u201d]*', re.DOTALL)
 
@@ -60,11 +61,12 @@ def decode_list(data: bytes) -> str:
 def values_of(text: str) -> tuple[str, ...]:
     """Return the values of a list's text, composed, each once. Of a table without mistakes, its first column."""
     if is_table(text):
-        return tuple(dict.fromkeys(composed(row.value) for row in rows_of(text)))
-    lines = split_lines(text)
+        listed = table_of(text).values
+        return tuple(dict.fromkeys(listed if text.isascii() else map(composed, listed)))
+    lines = text.split("\n") if "\r" not in text else split_lines(text)
     if "#" in text:
         lines = [_COMMENT.sub("", line) if "#" in line else line for line in lines]
-    values = dict.fromkeys(line.strip(_BLANKS) for line in lines)
+    values = dict.fromkeys(lines if " " not in text and "\t" not in text else [line.strip(_BLANKS) for line in lines])
     values.pop("", None)
     return tuple(values) if text.isascii() else tuple(dict.fromkeys(map(composed, values)))
 
@@ -73,6 +75,8 @@ def mistakes_of(text: str) -> Iterator[ListMistake]:
     """Yield what is wrong with the values of a list's text, line by line; comments may hold what they like."""
     if is_table(text):
         yield from _mistakes_of_table(text)
+        return
+    if _is_plain(text) and '"' not in text and "'" not in text:
         return
     if find_unseen(text) is None and not _SUSPECT.search(text):
         return
@@ -102,14 +106,20 @@ def line_span(text: str, line: int) -> tuple[int, int]:
 
 
 def _mistakes_of_table(text: str) -> Iterator[ListMistake]:
-    is_clean = find_unseen(text) is None and not _OTHER_BLANK.search(text)
-    try:
-        for row in rows_of(text):
-            found = None if is_clean else mistake_in(row.value)
-            if found is not None and not found[1].startswith("this value is in quotes"):
-                yield ListMistake(line_span(text, row.line)[0], row.line, found[1], found[2])
-    except TableFault as fault:
+    table = table_of(text)
+    if not _is_plain(text) and (find_unseen(text) is not None or _OTHER_BLANK.search(text)):
+        for value in table.values:
+            found = mistake_in(value)
+            if found is not None and not _QUOTED.fullmatch(value):  # quotes within a cell's own are meant
+                line = line_of(text, value)
+                yield ListMistake(line_span(text, line)[0], line, found[1], found[2])
+    if (fault := table.fault) is not None:
         yield ListMistake(line_span(text, fault.line)[0], fault.line, str(fault), fault.hint, code="list-entry")
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text has nothing but printable ASCII and the ends of lines; far faster than a search."""
+    return text.isascii() and not text.encode().translate(None, _PLAIN)
 
 
 def mistake_in(value: str) -> tuple[int, str, str] | None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 COLUMNS = ("value", "until", "by", "note")
 _BLANKS = " \t"
@@ -46,29 +46,69 @@ def is_table(text: str) -> bool:
     return bool(comma) and first.strip(_BLANKS).strip('"') == "value"
 
 
-def rows_of(text: str) -> Iterator[ListRow]:
-    """Yield the entries of a table. Raises TableFault at the first record that is none."""
+@dataclass(frozen=True, slots=True)
+class ListTable:
+    """What stands in a table.
+
+    values: in order. ending: rows that say `until`. staying: values of other rows, where there are some that end.
+    fault: what ended the reading, if anything did.
+    """
+
+    values: tuple[str, ...]
+    ending: tuple[ListRow, ...]
+    staying: frozenset[str]
+    fault: TableFault | None = None
+
+
+@lru_cache(maxsize=2)
+def table_of(text: str) -> ListTable:
+    """Return a table's entries, up to the first record that is none. It is asked for several times in a row."""
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] | None = None
-    line = 1
+    values: list[str] = []
+    staying: list[str] = []
+    ending: list[ListRow] = []
+    fault, line, until = None, 1, -1
     try:
         for record in reader:
             begins, line = line, reader.line_num + 1
-            if not record or record[0].startswith("#"):
+            if not record or record[0][:1] == "#":
                 continue
-            cells = [cell.strip(_BLANKS) for cell in record]
             if header is None:
-                header = cells
+                header = [cell.strip(_BLANKS) for cell in record]
                 _check(header, begins)
-            elif len(cells) != len(header):
-                found = f"{len(cells)} cells where the header has {len(header)}"
+                until = header.index("until") if "until" in header else -1
+                continue
+            if len(record) != len(header):
+                found = f"{len(record)} cells where the header has {len(header)}"
                 raise TableFault(begins, found, "quote a cell that holds a comma, and leave an empty one empty")
-            elif any(cells):
-                if not cells[0]:
+            value = record[0].strip(_BLANKS)
+            if not value:
+                if any(cell.strip(_BLANKS) for cell in record):
                     raise TableFault(begins, "this entry has no value", "write it in the first column")
-                yield ListRow(begins, **dict(zip(header, cells, strict=True)))
+                continue
+            values.append(value)
+            if until >= 0 and record[until].strip(_BLANKS):
+                cells = (cell.strip(_BLANKS) for cell in record)
+                ending.append(ListRow(begins, **dict(zip(header, cells, strict=True))))
+            else:
+                staying.append(value)
     except csv.Error as error:
-        raise TableFault(line, f"this is no record of a table: {error}", "a quote inside a cell is doubled") from None
+        fault = TableFault(line, f"this is no record of a table: {error}", "a quote inside a cell is doubled")
+    except TableFault as error:
+        fault = error
+    return ListTable(tuple(values), tuple(ending), frozenset(staying) if ending else frozenset(), fault)
+
+
+def line_of(text: str, value: str) -> int:
+    """Return the line of a table, from 1, where a value first stands; slow, for what is told of one."""
+    reader = csv.reader(io.StringIO(text, newline=""))
+    line = 1
+    for record in reader:
+        if record and record[0].strip(_BLANKS) == value:
+            return line
+        line = reader.line_num + 1
+    return line
 
 
 def _check(header: list[str], line: int) -> None:

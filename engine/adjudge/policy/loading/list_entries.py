@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 
 from adjudge.errors import PolicyError
@@ -16,39 +15,30 @@ from adjudge.policy.text.yaml import YamlNode
 from adjudge.policy.typed import ListEntry
 from adjudge.source import Source, Span
 from adjudge.texts import composed
-from adjudge.values.list_table import COLUMNS, ListRow, TableFault, rows_of
+from adjudge.values.list_table import COLUMNS, table_of
 
 _LINE_END = re.compile("\r\n|\r|\n")
 
 
 def ending_in(reader: Reader, path: str, text: str) -> Iterator[ListEntry]:
     """Yield the entries of a table that end; one that stands there without an end, too, never does."""
+    table = table_of(text)
+    if not table.ending:
+        return
     source = Source(path, LONE_RETURN.sub("\n", text))
     starts = [0, *(end.end() for end in _LINE_END.finditer(text))]
+    staying = table.staying if text.isascii() else frozenset(map(composed, table.staying))
     moments: dict[str, datetime | None] = {}
-    ending: list[tuple[ListRow, str, datetime]] = []
-    stays: set[str] = set()
-    with suppress(TableFault):  # which was blamed when the file was read
-        for row in rows_of(text):
-            value = composed(row.value)
-            if not row.until:
-                stays.add(value)
-                continue
-            if row.until not in moments:
-                moments[row.until] = moment_of(row.until)
-            until = moments[row.until]
-            if until is not None:
-                ending.append((row, value, until))
-                continue
-            start = starts[row.line - 1]
+    for row in table.ending:
+        if row.until not in moments:
+            moments[row.until] = moment_of(row.until)
+        until, start = moments[row.until], starts[row.line - 1]
+        span = Span(start, start + len(row.value))
+        if until is None:
             message = "`until` must be a date, or a time with its zone"
-            span = Span(start, start + len(row.value))
             reader.errors.append(PolicyError("list-entry", message, source=source, span=span, hint=MOMENT_HINT))
-    for row, value, until in ending:
-        if value not in stays:
-            start = starts[row.line - 1]
-            span = Span(start, start + len(row.value))
-            yield ListEntry(value=value, until=until, by=row.by, note=row.note, source=source, span=span)
+        elif composed(row.value) not in staying:
+            yield ListEntry(value=composed(row.value), until=until, by=row.by, note=row.note, source=source, span=span)
 
 
 def read_entry(reader: Reader, node: yaml.Mapping) -> tuple[YamlNode | None, ListEntry | None]:

@@ -18,7 +18,6 @@ from adjudge.policy.text.workbook import SUFFIXES, WorkbookFault, sheet_text
 from adjudge.policy.text.yaml import YamlNode
 from adjudge.source import Source, Span
 from adjudge.values.list_file import BYTE_ORDER_MARK, decode_list, mistakes_of, values_of
-from adjudge.values.list_table import TableFault
 
 FILE_MAX_BYTES = 10 * 1024 * 1024
 RECORDED_MAX_BYTES = 14 * 1024 * 1024
@@ -89,10 +88,7 @@ class Files:
     def values(self, path: str, text: str) -> tuple[str, ...]:
         """Return the values of a list's file, which all lists of that file share."""
         if path not in self.lists:
-            try:
-                self.lists[path] = values_of(text)
-            except TableFault:  # which was blamed when it was read
-                self.lists[path] = ()
+            self.lists[path] = values_of(text)
         return self.lists[path]
 
     def builtin(self, name: str, text: str) -> str:
