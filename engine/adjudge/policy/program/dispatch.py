@@ -33,10 +33,12 @@ Subset = Callable[[TypedPolicy], Program]
 class Grouping:
     """Rows in groups by a field. group_of: a value's group; None where the value is not plainly one of the field.
 
-    groups: the rules that can be true in each, by their number in the policy.
+    texts: groups of texts that are looked up first. groups: the rules that can be true in each, by their number in the
+    policy.
     """
 
     path: tuple[str, ...]
+    texts: Mapping[str, int]
     group_of: Callable[[object], int | None]
     groups: Sequence[Sequence[int]]
 
@@ -64,11 +66,16 @@ def dispatched(policy: TypedPolicy, compile_: Subset) -> Program:
         program = programs[number] = compile_(policy) if part is None else dispatched(part, compile_)
         return program
 
+    get = grouping.texts.get
+
     def evaluate(given: Mapping[str, object], *, now: datetime | None = None) -> Verdict:
         part: Any = given if not owner else given.get(owner) if type(given) is dict else None
-        number = group_of(part.get(key)) if type(part) is dict else None
+        value = part.get(key) if type(part) is dict else None
+        number = get(value) if type(value) is str else None
         if number is None:
-            number = everything
+            number = group_of(value)
+            if number is None:
+                number = everything
         return (programs[number] or made(number))(given, now=now)
 
     return evaluate
@@ -120,17 +127,21 @@ def _by_text(policy: TypedPolicy, slot: str, path: tuple[str, ...], declared: Fi
             groups.append(list(always))
         groups[-1] = groups[-1] + of
         numbers[value] = len(groups) - 1
-    words = declared.type.words if isinstance(declared.type, EnumType) else None
-    get = numbers.get
+    if isinstance(declared.type, EnumType):
+        texts = {word: numbers.get(word, 0) for word in declared.type.values}
+    else:
+        texts = {text: number for text, number in numbers.items() if isinstance(text, str) and _is_plain(text)}
+    is_open = not isinstance(declared.type, EnumType)
 
     def group_of(value: object) -> int | None:
-        if type(value) is not str:
-            return None
-        if words is not None:
-            return get(value, 0) if value in words else None
-        return get(value, 0) if value.isascii() and value.isprintable() else None
+        return texts.get(value, 0) if is_open and type(value) is str and _is_plain(value) else None
 
-    return Grouping(path, group_of, [sorted(set(group)) for group in groups])
+    return Grouping(path, texts, group_of, [sorted(set(group)) for group in groups])
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a text is taken as it is, without being composed or looked through."""
+    return text.isascii() and text.isprintable()
 
 
 def _by_number(policy: TypedPolicy, slot: str, path: tuple[str, ...], declared: Field) -> Grouping | None:
@@ -153,7 +164,7 @@ def _by_number(policy: TypedPolicy, slot: str, path: tuple[str, ...], declared: 
             return None
         return bisect_right(cuts, value)
 
-    return Grouping(path, group_of, groups)
+    return Grouping(path, {}, group_of, groups)
 
 
 def _interval(rule: Rule, slot: str) -> tuple[float, float]:
