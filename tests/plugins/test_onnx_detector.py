@@ -585,8 +585,8 @@ def test_fetch_model_of_several_outputs_or_inputs_must_be_told_apart(
 @pytest.mark.parametrize(
     ("nodes", "outputs", "to", "said"),
     [
-        ([("SequenceConstruct", ["x"], ["y"], {})], {}, "FLOAT", r"`y` is a seq\(tensor\(float\)\)"),
-        ([("Cast", ["x"], ["y"], {"to": 8})], {"y": ["n", 3, 2, 3]}, "STRING", r"`y` is a tensor\(string\)"),
+        ([("SequenceConstruct", ["x"], ["y"], {})], {}, "FLOAT", r"`y` is seq\(tensor\(float\)\)"),
+        ([("Cast", ["x"], ["y"], {"to": 8})], {"y": ["n", 3, 2, 3]}, "STRING", r"`y` is tensor\(string\)"),
         ([("Relu", ["x"], ["y"], {})], {"y": ["n", 3, 2, 3]}, "FLOAT", r"has the shape \[\?, 3, 2, 3\], which is no"),
         ([("Transpose", ["x"], ["y"], {"perm": [1, 2, 3, 0]})], {"y": [3, 2, 3, 1]}, "FLOAT", "is for 3 pictures"),
     ],
