@@ -85,5 +85,5 @@ def test_new_writes_through_no_link(folder: Path, run: Run) -> None:
     (folder / "fresh.yaml").symlink_to("elsewhere.yaml")
     result = run("new", "fresh", "--yes")
     assert result.exit_code == 2
-    assert "is there already" in result.stderr
+    assert "already exists" in result.stderr
     assert not (folder / "elsewhere.yaml").exists()
