@@ -119,8 +119,13 @@ def _clean_run(directory: Path, durability: Durability) -> int:
     return len(scenario.disk.calls)
 
 
+def unmeasured(*ways: How) -> list[object]:
+    """Let the first way that a disk fails be measured; the others go over the same lines hundreds of times."""
+    return [ways[0], *(pytest.param(way, marks=pytest.mark.no_cover) for way in ways[1:])]
+
+
 @pytest.mark.parametrize("alone_sync_s", [0.0, float("inf")], ids=["flusher", "caller"])
-@pytest.mark.parametrize("how", ["error", "half", "short", "dropped"])
+@pytest.mark.parametrize("how", unmeasured("error", "half", "short", "dropped"))
 def test_fsync_any_operations_failing_keeps_every_acknowledged_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: How, alone_sync_s: float
 ) -> None:
@@ -140,7 +145,7 @@ def test_fsync_any_operations_failing_keeps_every_acknowledged_record(
 
 
 @pytest.mark.parametrize("durability", ["flush", "async"])
-@pytest.mark.parametrize("how", ["error", "half", "short"])
+@pytest.mark.parametrize("how", unmeasured("error", "half", "short"))
 def test_flush_and_async_any_operation_failing_keeps_what_is_acknowledged_or_admits_the_gap(
     tmp_path: Path, durability: Durability, how: How
 ) -> None:

@@ -10,10 +10,11 @@ from adjudge.backtest.report.words import RULES_MAX, columns, headline, pairs, p
 from adjudge.backtest.run import Backtest
 from adjudge.model import OUTCOMES
 from adjudge.policy.explaining.scorecard_moves import MOVED_BY, most
+from adjudge.texts import lines_of
 
 
 def text(study: Study) -> str:
-    """Return what a study found."""
+    """Return what a study found; names and cells of others stay in their lines."""
     first = study.backtests[0]
     when = period(first)
     lines = [f"{first.rows:,} rows{f', {when}' if when else ''}, from {first.dataset.path}"]
@@ -30,7 +31,7 @@ def text(study: Study) -> str:
         ]
     for moves in study.moves:
         lines += ["", *_moves(moves)]
-    return "\n".join(lines)
+    return lines_of(lines)
 
 
 def _outcomes(study: Study, at: int) -> Iterator[str]:
