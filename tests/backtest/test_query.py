@@ -26,6 +26,8 @@ from adjudge.backtest.layout import arrow_type, to_arrow  # noqa: E402
 from adjudge.backtest.run import Runner  # noqa: E402
 from adjudge.expr.sql.dialects.duckdb import DUCKDB  # noqa: E402
 from adjudge.policy import Policy  # noqa: E402
+from adjudge.policy.typed import SCORECARD  # noqa: E402
+from adjudge.policy.typed import Row as PointsRow  # noqa: E402
 
 
 @pytest.fixture
@@ -86,8 +88,30 @@ def test_every_row_has_the_verdict_that_the_engine_gives(data: st.DataObject) ->
         card = cards[hits.id]
         ends = [[card.outcome_of(end) >= hits.outcome for end in verdict.totals[card.name]] for verdict in expected]
         assert (hits.true, hits.unknown) == (ends.count([True, True]), ends.count([False, True]))
+    for card, of_card in zip(result.cards, policy.typed.scorecards.values(), strict=True):
+        scores = [verdict.score if card.name == SCORECARD else verdict.scores[card.name] for verdict in expected]
+        sure = [score[0] for score in scores if score is not None and score[0] == score[1]]
+        assert Counter(card.totals) == Counter(sure)
+        assert (card.open, sum(rows for _, _, rows in card.bars())) == (12 - len(sure), len(sure))
+        for row, hits in zip(of_card.rows, card.rows, strict=True):
+            truths = [_row_truth(policy, row, one) for one in given_]
+            assert (hits.id, hits.points) == (row.id, row.points)
+            assert (hits.true, hits.unknown) == (truths.count(True), truths.count(None))
+            moved = [
+                of_card.outcome_of(score[0]) is not of_card.outcome_of(score[0] - row.points)
+                for score, truth in zip(scores, truths, strict=True)
+                if score is not None and score[0] == score[1] and truth is True
+            ]
+            assert hits.moves == sum(moved)
     for (one_, other), count in result.overlap.items():
         assert count == sum(one_ in verdict.matched and other in verdict.matched for verdict in expected)
+
+
+def _row_truth(policy: Policy, row: PointsRow, given_: dict[str, object]) -> bool | None:
+    """Return what a row of points is, as the slow judge has it."""
+    _, answers = judge.truths(policy, given_, NOW)
+    answer = answers[len(policy.typed.rules) + policy.typed.rows.index(row)]
+    return answer if isinstance(answer, bool) else None
 
 
 WORTH = """policy_language: 1

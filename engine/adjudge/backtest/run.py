@@ -14,6 +14,7 @@ from adjudge.backtest.duck import Progress, QueryFailed, executed
 from adjudge.backtest.large_tables import collapsed
 from adjudge.backtest.moved import causes_query
 from adjudge.backtest.query import PolicySql
+from adjudge.backtest.totals import CardCounts, CardTotals
 from adjudge.backtest.translated import Translated, answered
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.policy.policy import Policy
@@ -70,7 +71,7 @@ class Backtest:
 
     cells: counts by day, label and verdict. rules: in policy order, then the scorecards' bands, then excuses.
     overlap: of pairs of rules, on how many of `overlap_rows` rows both were true: all, or a sample.
-    by_row: rules and rows of the scorecard that SQL could not answer, with the reason.
+    by_row: rules and rows of the scorecard that SQL could not answer, with the reason. cards: the scorecards.
     """
 
     policy: Policy
@@ -81,6 +82,7 @@ class Backtest:
     overlap: Mapping[tuple[str, str], int]
     overlap_rows: int
     by_row: tuple[tuple[str, str], ...] = ()
+    cards: tuple[CardTotals, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,10 +141,14 @@ class Runner:
         looked += [(name, outcome) for name, outcome, _, _ in (*self.sql.bands, *self.sql.excuses)]
         cells: list[VerdictCount] = []
         hits = {label: [0] * (2 * len(looked)) for label in (None, *LABELS)}
+        cards = CardCounts(self.sql)
+        rules_end = _CELL + 2 * len(looked)
         for row in self._answered(self._counts, progress=progress):
             cells.append(_cell(row))
-            counts = hits[row[1]]
-            for at, count in enumerate(row[_CELL:]):
+            label, _, rows = row[1:4]
+            cards.add(label, rows, row[rules_end:])
+            counts = hits[label]
+            for at, count in enumerate(row[_CELL:rules_end]):
                 counts[at] += count
         total = sum(cell.rows for cell in cells)
         overlap, overlap_rows = self._overlap(total)
@@ -165,6 +171,7 @@ class Runner:
             overlap=overlap,
             overlap_rows=overlap_rows,
             by_row=tuple((self.sql.names[one.at], one.reason) for one in self.sql.fallbacks if not one.is_rare),
+            cards=cards.found(),
         )
 
     def _counts(self) -> str:
@@ -175,11 +182,14 @@ class Runner:
         verdict = f"9 * {sql.outcome} + 3 * {sql.lower} + {sql.upper}"
         counts = "".join(f", coalesce(count_if({p}c{at}), 0), count({p}c{at})" for at in range(len(sql.ids)))
         counts += "".join(
-            f", count_if({is_true}), count_if({is_known})" for _, _, is_true, is_known in (*sql.bands, *sql.excuses)
+            f", coalesce(count_if({is_true}), 0), coalesce(count_if({is_known}), 0)"
+            for _, _, is_true, is_known in (*sql.bands, *sql.excuses)
         )
+        cards = CardCounts(sql)
+        counts += cards.aggregates()
         return (
             f"select day, label, verdict, count(*), coalesce(sum(cost), 0), count(cost), {self._weighed()}{counts} from"
-            f" (select *, ({verdict})::utinyint as verdict from {self.relation(*keep)})"
+            f" (select *, ({verdict})::utinyint as verdict{cards.columns()} from {self.relation(*keep)})"
             " group by day, label, verdict order by day, label, verdict"
         )
 

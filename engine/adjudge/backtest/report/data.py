@@ -12,6 +12,7 @@ from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report.study import Moves, Study
 from adjudge.backtest.run import VerdictCount
 from adjudge.backtest.segments import Segment
+from adjudge.backtest.totals import CardTotals
 from adjudge.backtest.unreadable import Unreadable
 from adjudge.model import OUTCOMES
 
@@ -96,12 +97,23 @@ def _policy(study: Study, at: int) -> dict[str, Any]:
             }
             for rule in backtest.rules
         ],
+        "scorecards": [_card(card) for card in backtest.cards],
         "overlap": {
             "rows": backtest.overlap_rows,
             "pairs": [{"rules": list(pair), "rows": rows} for pair, rows in sorted(backtest.overlap.items())],
         },
         **({"segments": [segment_data(one) for one in study.segments[at]]} if study.by is not None else {}),
         "cells": [_cell(cell) for cell in backtest.cells],
+    }
+
+
+def _card(card: CardTotals) -> dict[str, Any]:
+    return {
+        "name": card.name,
+        "bands": {"review": card.review, "reject": card.reject},
+        "totals": [{"from": low, "to": high, "rows": rows} for low, high, rows in card.bars()],
+        "open": card.open,
+        "rows": [asdict(row) for row in card.rows],
     }
 
 

@@ -7,7 +7,17 @@ from collections.abc import Iterator, Sequence
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report import plots
 from adjudge.backtest.report.study import Moves, Study
-from adjudge.backtest.report.words import RULES_MAX, headline, pairs, percent, period, remarks, segment_table
+from adjudge.backtest.report.words import (
+    RULES_MAX,
+    headline,
+    pairs,
+    percent,
+    period,
+    points_table,
+    remarks,
+    segment_table,
+    totals_said,
+)
 from adjudge.model import OUTCOMES
 from adjudge.policy.explaining.scorecard_moves import MOVED_BY, most
 from adjudge.texts import in_html
@@ -75,6 +85,13 @@ def _body(study: Study) -> Iterator[str]:
     for at, title in enumerate(study.titles):
         yield f"<h2>Rules of {in_html(title)}</h2>"
         yield _rules(study, at)
+        for card in study.backtests[at].cards:
+            yield f"<h3>{in_html(card.label)} of {in_html(title)}</h3>"
+            if card.totals:
+                yield _figure(
+                    plots.totals(card), f"Decisions by total: {totals_said(card)}. Dashed: where a band begins."
+                )
+            yield _table(*points_table(card, study.backtests[at].rows))
     if study.plotted:
         yield f"<h2>Thresholds of {in_html(study.titles[-1])}</h2>"
         if study.left_out:

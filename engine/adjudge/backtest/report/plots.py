@@ -10,6 +10,7 @@ from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report.study import Moves
 from adjudge.backtest.report.words import percent, ratio
 from adjudge.backtest.run import Backtest
+from adjudge.backtest.totals import CardTotals
 from adjudge.backtest.tunable_thresholds import TunableThreshold
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.texts import in_html
@@ -164,6 +165,29 @@ def distribution(shape: Histogram, thresholds: Sequence[TunableThreshold]) -> st
             body.append(_text(x, TOP - 3, f"{threshold.value:g}"))
     body += _ends(shape.low, shape.high)
     return _svg(body, f"Distribution of {shape.slot}")
+
+
+def totals(card: CardTotals) -> str:
+    """Draw how the totals of a scorecard are spread, with the bands."""
+    bars = card.bars()
+    low, high = bars[0][0], bars[-1][1] + 1
+    base, most = HEIGHT - BOTTOM, max(rows for _, _, rows in bars) or 1
+    width = (WIDTH - LEFT - RIGHT) / len(bars)
+    body = [f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}" class="axis"/>']
+    for at, (first, last, rows) in enumerate(bars):
+        said = f"{first} to {last}" if last > first else str(first)
+        kind = "reject" if card.reject is not None and first >= card.reject else "all"
+        kind = "review" if kind == "all" and card.review is not None and first >= card.review else kind
+        size = (base - TOP) * rows / most
+        body.append(_bar(LEFT + width * at, base - size, width, size, kind, f"{said} points: {rows:,} decisions"))
+    body.append(_text(LEFT - 6, TOP + 10, f"{most:,}", "end"))
+    for name, bound in (("review", card.review), ("reject", card.reject)):
+        if bound is not None and low <= bound <= high:
+            x = _x(bound, low, high)
+            body.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{base}" class="now"/>')
+            body.append(_text(x, TOP - 3, f"{name} {bound}"))
+    body += _ends(low, high - 1)
+    return _svg(body, f"Totals of {card.label}")
 
 
 def _ends(low: float, high: float) -> list[str]:

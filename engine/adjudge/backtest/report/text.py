@@ -6,7 +6,18 @@ from collections.abc import Iterator
 
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report.study import Moves, Study
-from adjudge.backtest.report.words import RULES_MAX, columns, headline, pairs, percent, period, remarks, segment_table
+from adjudge.backtest.report.words import (
+    RULES_MAX,
+    columns,
+    headline,
+    pairs,
+    percent,
+    period,
+    points_table,
+    remarks,
+    segment_table,
+    totals_said,
+)
 from adjudge.backtest.run import Backtest
 from adjudge.model import OUTCOMES
 from adjudge.policy.explaining.scorecard_moves import MOVED_BY, most
@@ -28,6 +39,7 @@ def text(study: Study) -> str:
             *(f"  {one}" for one in remarks(study, at)),
             *_segments(study, at),
             *_rules(study, at),
+            *_cards(study, at),
         ]
     for moves in study.moves:
         lines += ["", *_moves(moves)]
@@ -74,6 +86,14 @@ def _rules(study: Study, at: int) -> Iterator[str]:
     if together:
         yield f"  true together, of {backtest.overlap_rows:,} rows{_sampled(backtest)}:"
         yield from (f"    {one}" for one in together)
+
+
+def _cards(study: Study, at: int) -> Iterator[str]:
+    backtest = study.backtests[at]
+    for card in backtest.cards:
+        head, rows = points_table(card, backtest.rows)
+        yield from columns([head, *rows])
+        yield f"  {card.label}: {totals_said(card)}"
 
 
 def _sampled(backtest: Backtest) -> str:

@@ -8,10 +8,13 @@ from adjudge.backtest.doubt import MainDoubt
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report.study import Study
 from adjudge.backtest.run import Backtest
+from adjudge.backtest.totals import CardTotals, PointsHits
 from adjudge.model import OUTCOMES
 
 RULES_MAX = 40
 PAIRS_MAX = 8
+NAME_MAX = 48
+"""So many characters of a row's condition stand in for its name."""
 
 
 def percent(share: float | None) -> str:
@@ -102,6 +105,38 @@ def segment_table(study: Study, at: int) -> tuple[list[str], list[list[str]]]:
             row.append(percent(one.moved.share) if one.moved is not None else "–")
         rows.append(row)
     return head, rows
+
+
+def points_table(card: CardTotals, every: int) -> tuple[list[str], list[list[str]]]:
+    """Return the head and the rows of the table of a scorecard: what is true most often comes first."""
+    head = [f"{card.label} row", "points", "true", "share", "unknown", "decides"]
+    rows = [
+        [_row_name(row), f"{row.points:+d}", f"{row.true:,}", percent(Ratio(row.true, every).share), f"{row.unknown:,}",
+         f"{row.moves:,}"]
+        for row in sorted(card.rows, key=lambda row: -row.true)
+    ]  # fmt: skip
+    return head, rows
+
+
+def _row_name(row: PointsHits) -> str:
+    """Return a row's own id; of one without, its place and what it asks."""
+    if " " not in row.id:
+        return row.id
+    said = f"{row.id}: {row.condition}"
+    return said if len(said) <= NAME_MAX else said[: NAME_MAX - 1] + "…"
+
+
+def totals_said(card: CardTotals) -> str:
+    """Return how the totals of a scorecard lie in its bands."""
+    bounds = [("reject", card.reject), ("review", card.review)]
+    parts = []
+    left = dict(card.totals)
+    for name, bound in bounds:
+        if bound is not None:
+            reached = {total for total in left if total >= bound}
+            parts.append(f"{sum(left.pop(total) for total in reached):,} reach {name} at {bound}")
+    parts.append(f"{sum(left.values()):,} stay below")
+    return ", ".join(parts) + (f"; of {card.open:,} the total is not certain" if card.open else "")
 
 
 def short(one: Ratio) -> str:
