@@ -25,6 +25,8 @@ inputs:
   at: timestamp
   day: date
   due: date
+  cash: {type: money, currencies: [SGD, USD, IDR]}
+  spent: {type: list, of: {type: money, currencies: [SGD, USD]}}
   paper: {type: record, of: {number: string, expiry: date, at: timestamp, size: int, fine: bool}}
   papers: {type: list, of: {type: record, of: {number: string, expiry: date, at: timestamp, size: int, fine: bool}}}
   word: {type: enum, values: [low, high, middle]}
@@ -35,6 +37,7 @@ inputs:
   keyed: {type: map, keys: [a, b], of: int}
   free: {type: map, of: int}
 lists: {known: [a, ab, zz]}
+rates: {USD: {SGD: 0.75}, SGD: {USD: 1.25, IDR: 0.25}}
 """
 EXACT = r"""
 text == "ab"
@@ -113,6 +116,8 @@ date(at, "-00:00") < due
 date(day) == day
 day.getDayOfWeek() == 1
 (flag ? day : due) > date("2026-11-01")
+cash.amount > 1.0 && cash.currency == "SGD"
+has(cash) && !has(cash.currency)
 paper.expiry < due
 paper.number == text && has(paper)
 has(paper.expiry) || paper.size > n
@@ -307,6 +312,10 @@ n >= x * 1e18
 !(x <= n)
 at.timeOfDay("America/New_York") > duration("3h")
 [paper].exists(d, d.expiry < due)
+cash.in("USD") > 1.5
+cash.in("SGD") <= x
+spent.exists(p, p.in("USD") > 1.5)
+spent.all(p, p.in("SGD") < 2.5 || p.currency == "SGD")
 date(at, "America/New_York") > day
 today("Asia/Singapore") - day > duration("-1d")
 at.getHours("Asia/Singapore") == 16
@@ -320,6 +329,12 @@ DAYS = st.sampled_from(
     tuple(date(*parts) for parts in ((2026, 11, 23), (2026, 11, 24), (2026, 10, 24), (1, 1, 1), (9999, 12, 31)))
 )
 TEXTS = st.sampled_from(("", "a", "b", "ab", "abb", "A1 ", "SG", "12", "zz", "low", "true", "q", "é💥", r"\u0041"))
+CASH = st.fixed_dictionaries(
+    {
+        "amount": st.sampled_from(("1.50", 2, 2.0, "-0.75", "1,5", None)),
+        "currency": st.sampled_from(("SGD", "USD", "IDR", "X")),
+    }
+)
 PAPERS = st.fixed_dictionaries(
     {},
     optional={
@@ -339,6 +354,7 @@ _INPUTS: Mapping[str, st.SearchStrategy[object]] = {
     "flag": st.booleans(), "flag2": st.booleans(), "age": _times,
     "at": st.sampled_from((NOW, datetime(1969, 7, 20, 20, 17, tzinfo=UTC), datetime(9999, 12, 31, 23, tzinfo=UTC))),
     "day": DAYS, "due": DAYS,
+    "cash": CASH, "spent": st.lists(CASH, max_size=3),
     "paper": PAPERS, "papers": st.lists(st.one_of(PAPERS, PAPERS, st.none(), st.just(5)), max_size=3),
     "word": st.sampled_from(("low", "high", "middle", "none")),
     "tags": st.lists(st.sampled_from(("a", "ab", "b", "q", None)), max_size=3),

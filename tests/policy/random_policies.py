@@ -24,6 +24,8 @@ INPUTS = """
   age: duration
   opened: timestamp
   expiry: date
+  limit: {type: money, currencies: [SGD, USD, IDR]}
+  spent: {type: list, of: {type: money, currencies: [SGD, USD]}}
   paper: {type: record, of: {number: string, expiry: date}}
   papers: {type: list, of: {type: record, of: {number: string, expiry: date}}}
   names: {type: list, of: string}
@@ -54,6 +56,8 @@ ATOMS = (
     'paper.expiry < date("2026-11-23")', "has(paper)", "has(paper.number)", 'paper.number == "SG"',
     'papers.exists(d, d.expiry < date("2026-11-23"))', "papers.all(d, d.number != country)",
     "[paper].exists(d, d.number == country)",
+    'limit.in("USD") > {d}', 'limit.in("SGD") <= 1', "limit.amount >= {r}", "has(limit.amount)",
+    'limit.currency == "IDR"',     'spent.exists(m, m.in("USD") >= {r})', 'spent.all(m, m.currency != "USD")',
     "now - opened > age", 'age < duration("{n}d")', 'age > duration("1ns")', 'age == duration("1500ns")',
     'opened >= timestamp("2026-01-01T00:00:00.000000001Z")', 'expiry < today("Asia/Singapore")',
     'expiry >= date("2026-11-23")', 'expiry == date("2026-11-23")', 'expiry - today("-03:00") <= duration("30d")',
@@ -104,7 +108,8 @@ def policies(draw: DrawFn, *, waivers: bool = True) -> Policy:
 
     text = f"policy_language: 1\npolicy: random\n{when().strip()}\ninputs:{INPUTS}signals:"
     text += SIGNALS.format(face=own(when()), device=own(when()))
-    text += "lists: {bad: [KP, IR]}\nvariables:\n  risky: device.score > 70.0 || device.emulator\n"
+    text += "lists: {bad: [KP, IR]}\nrates: {USD: {SGD: 0.75}, SGD: {USD: 1.5, IDR: 0.25}}\n"
+    text += "variables:\n  risky: device.score > 70.0 || device.emulator\n"
     text += '  total: "count + (risky ? 1 : 2)"\nrules:\n'
     few = draw(st.lists(st.sampled_from(ATOMS), min_size=1, max_size=6))
     atoms = ATOMS if draw(integers(0, 3)) == 0 else few
@@ -183,6 +188,12 @@ def requests(draw: DrawFn, policy: Policy, *, junk: bool = True) -> dict[str, ob
     return given
 
 
+_money = st.fixed_dictionaries(
+    {
+        "amount": st.sampled_from(("0.50", "1", 0.5, 2, "1,5", None)),
+        "currency": st.sampled_from(("SGD", "USD", "IDR", "EUR")),
+    }
+)
 _papers = st.fixed_dictionaries(
     {},
     optional={
@@ -201,6 +212,8 @@ _near: Mapping[str, st.SearchStrategy[object]] = {
     "opened": st.sampled_from((NOW, datetime(2026, 1, 1, tzinfo=UTC), "2025-06-01T00:00:00Z", datetime(2026, 1, 1))),
     "expiry": st.sampled_from((date(2026, 11, 23), date(2026, 11, 24), "2026-11-22", "2026-02-30", NOW, date.max)),
     "paper": _papers,
+    "limit": _money,
+    "spent": st.lists(_money, max_size=2),
     "papers": st.lists(st.one_of(_papers, st.sampled_from((None, 5))), max_size=2),
     "score": st.one_of(
         st.sampled_from((0, 2.0, 70.0, 70.1, 101)),

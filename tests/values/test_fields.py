@@ -227,6 +227,31 @@ def test_record_that_is_declared_wrongly_says_where(form: object, path: tuple[st
 
 
 @pytest.mark.parametrize(
+    ("amount", "read_as"),
+    [
+        ("12.50", 12.5),
+        (12.5, 12.5),
+        (12, 12.0),
+        ("-3", -3.0),
+        ("1,000", None),
+        ("1e3", None),
+        (" 1", None),
+        (True, None),
+        ("", None),
+    ],
+)
+def test_money_reads_its_amount_as_a_decimal_text_or_a_number(amount: object, read_as: float | None) -> None:
+    declared = parse_field({"type": "money", "currencies": ["SGD", "USD"]})
+    came = {"amount": amount, "currency": "SGD"}
+    assert read(declared, came).value == {"amount": read_as, "currency": "SGD"}
+    kept = canonical(declared, recordable(declared, came, [], ""))
+    assert read(declared, kept).value == {"amount": read_as, "currency": "SGD"}
+    assert read_as is None or kept == {"amount": read_as, "currency": "SGD"}, "all spellings are one request"
+    assert read(declared, {"amount": amount, "currency": "EUR"}).value == {"amount": read_as, "currency": None}
+    assert parse_field(form_of(declared)) == declared
+
+
+@pytest.mark.parametrize(
     ("value", "problem"),
     [
         ("KP\u200b", "holds U+200B ZERO WIDTH SPACE, which cannot be seen"),

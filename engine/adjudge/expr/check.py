@@ -10,6 +10,7 @@ from itertools import islice
 from adjudge.errors import CANDIDATES_MAX, EvaluationError, PolicyError, did_you_mean, listed
 from adjudge.expr.extensions import NAMESPACES, way_out
 from adjudge.expr.functions import FUNCTIONS, Overload, spelled_out
+from adjudge.expr.money import converted
 from adjudge.expr.nodes import (
     Binary,
     Call,
@@ -48,6 +49,7 @@ from adjudge.values.types import (
     STRING,
     ListType,
     MapType,
+    MoneyType,
     RecordType,
     SetType,
     Type,
@@ -71,11 +73,13 @@ class Environment:
 
     names: types of fields, variables and lists by their full dotted name.
     strict: as in a policy: no mixed lists, no call that can be seen to fail, macros nested three deep at most.
+    rates: of exchange, by the currency into which they convert, and the one that they convert.
     """
 
     names: Mapping[str, Type]
     functions: Mapping[str, tuple[Overload, ...]] = field(default_factory=lambda: FUNCTIONS)
     strict: bool = True
+    rates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @cached_property
     def fields_of(self) -> Mapping[str, tuple[str, ...]]:
@@ -327,6 +331,8 @@ class _Checker:
     # calls and macros
 
     def call(self, node: Call, scope: Mapping[str, Type]) -> Node:
+        if node.function == "in" and node.method:
+            return self.money(node, scope)
         extension = self.extension(node, scope)
         if extension is not None:
             name, way = extension
@@ -363,6 +369,34 @@ class _Checker:
         self.constant_call(node, fitting[0], arguments)
         results = {overload.result for overload in fitting}
         return replace(typed, type=results.pop() if len(results) == 1 or not any(map(is_dynamic, types)) else DYN)
+
+    def money(self, node: Call, scope: Mapping[str, Type]) -> Node:
+        """Spell out `limit.in("USD")`."""
+        value, *into = (self.visit(argument, scope) for argument in node.arguments)
+        type_ = value.type
+        if not isinstance(type_, MoneyType):
+            hint = 'for example `limit.in("USD")`; to look into a list write `x in list`'
+            message = f"`.in(…)` converts money, not {named(type_)}"
+            return replace(node, type=self.error("type-call", message, node.span, hint=hint))
+        if len(into) != 1 or not isinstance(into[0], Literal) or not isinstance(into[0].value, str):
+            message, hint = "`.in(…)` takes the code of one currency", 'for example `limit.in("USD")`'
+            return replace(node, type=self.error("type-call", message, node.span, hint=hint))
+        code, rates = into[0].value, self.environment.rates
+        if code not in rates and type_.currencies != (code,):
+            other = next(one for one in type_.currencies if one != code)
+            way_out = (
+                did_you_mean(code, rates) or f"declare `rates: {{{code}: {{{other}: 0.74}}}}`, what one {other} is"
+            )
+            message = f"there are no rates for `{code}`"
+            return replace(node, type=self.error("name-unknown", message, into[0].span, hint=way_out))
+        amount, currency = (self.part(value, name, type_) for name in ("amount", "currency"))
+        return converted(amount, currency, type_, rates.get(code, {}), code, node.span)
+
+    def part(self, value: Node, name: str, type_: RecordType) -> Node:
+        """Return a record's field; that of a field of a policy has a name of its own."""
+        if isinstance(value, Name) and f"{value.name}.{name}" in self.names:
+            return Name(name=f"{value.name}.{name}", span=value.span, type=type_.of[name])
+        return Select(operand=value, field=name, span=value.span, type=type_.of[name])
 
     def extension(self, node: Call, scope: Mapping[str, Type]) -> tuple[str, str] | None:
         """Return the name of a function of CEL's extensions and the way out; None for any other call."""

@@ -19,6 +19,7 @@ from adjudge.values.types import (
     EnumType,
     ListType,
     MapType,
+    MoneyType,
     SetType,
     Type,
     holds_record,
@@ -80,6 +81,8 @@ def _unlike(left: Node, right: Node) -> Mismatch:
             hint = 'a timestamp is another day in each zone: write `date(…, "Asia/Singapore")` around it'
         elif one in (DATE, TIMESTAMP, DURATION) and isinstance(node, Literal) and isinstance(node.value, str):
             hint = f'write `{one}("{node.value}")`'
+        if isinstance(one, MoneyType):
+            hint = f'say in which currency: `….in("{one.currencies[0]}")`'
     message = f"{named(a)} is compared with {named(b)}"
     return Mismatch("type-mismatch", message, right.span, hint, f"expected {a}")
 
@@ -92,8 +95,12 @@ def equality(left: Node, right: Node) -> Type | Mismatch:
     if isinstance(a, SetType) or isinstance(b, SetType):
         hint = 'ask for members: `"…" in tags`, or `size(tags) == 0`'
         return Mismatch("type-set", "sets cannot be compared as a whole", hint=hint)
+    if (isinstance(a, MoneyType) or isinstance(b, MoneyType)) and a != b:
+        return _unlike(left, right)
     if holds_record(a) or holds_record(b):
-        hint = 'compare its fields, such as `… .number == "…"`'
+        hint = 'compare its fields, such as `….number == "…"`'
+        if isinstance(a, MoneyType):
+            hint = f'say in which currency: `….in("{a.currencies[0]}")`'
         return Mismatch("type-record", "records cannot be compared as a whole", hint=hint)
     if {a, b} == {INT, DOUBLE}:
         return Mismatch("type-mismatch", "an int is compared with a double", hint=number_hint(left, right))

@@ -184,7 +184,9 @@ class _Parser:
                 node = Index(span=node.span.to(end), operand=node, key=key)
                 continue
             field = self.token
-            if field.kind not in ("name", "quoted") or (field.kind == "name" and field.text in KEYWORDS):
+            is_word = field.kind == "name" and field.text in KEYWORDS
+            is_conversion = is_word and field.text == "in" and self.word(field.end).text == "("  # of money
+            if field.kind not in ("name", "quoted") or (is_word and not is_conversion):
                 hint = f'write `["{field.text}"]`' if field.kind == "name" else None
                 raise self.unexpected("a field's name", hint)
             self.advance()

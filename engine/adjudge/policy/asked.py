@@ -30,7 +30,7 @@ def asked(policy: Policy, text: str, name: str) -> Node:
         tree = parse(source.whole())
     except PolicyError as error:
         raise PolicyErrors([error]) from None
-    node, errors = check(tree, Environment(names, policy.functions), source=source, expect=BOOL)
+    node, errors = check(tree, Environment(names, policy.functions, rates=typed.rates), source=source, expect=BOOL)
     if node is None:
         raise PolicyErrors(errors)
     return node

@@ -244,6 +244,7 @@ class TypedPolicy:
     excuses: what takes back reviews, in the order of the document.
     of_request: the inputs that nobody declared, for they are parts of a request, such as `attempts`.
     steps: what rules and bands can ask for, by name, in the order of the document.
+    rates: of exchange, by the currency into which they convert, and the one that they convert.
     scenes: codes of the scenes whose requests it answers where they name no policy.
     sample: what is drawn for a person to look at, after the verdict.
     """
@@ -271,6 +272,7 @@ class TypedPolicy:
     entries: Mapping[str, tuple[ListEntry, ...]] = field(default_factory=dict)
     list_files: Mapping[str, str] = field(default_factory=dict)
     steps: Mapping[str, Step] = field(default_factory=dict)
+    rates: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     of_request: frozenset[str] = frozenset()
     scenes: tuple[str, ...] = ()
     sample: Sample | None = None

@@ -39,6 +39,7 @@ from adjudge.values.types import (
     EnumType,
     ListType,
     MapType,
+    MoneyType,
     RecordType,
     SetType,
     Type,
@@ -46,6 +47,8 @@ from adjudge.values.types import (
 )
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,4}", re.ASCII)
+_AMOUNT = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,9})?", re.ASCII)
 PROBLEMS_MAX = 20
 """How many problems of one value are told."""
 Number = int | float
@@ -134,6 +137,7 @@ FIELD_FORMS = {
     "set": ("type", "values", "absent", "within", "riskier", "personal", "actionable", "description"),
     "list": ("type", "of", "absent", "within", "personal", "actionable", "description"),
     "record": ("type", "of", "absent", "within", "personal", "actionable", "description"),
+    "money": ("type", "currencies", "absent", "within", "personal", "actionable", "description"),
     "map": ("type", "keys", "of", "absent", "personal", "actionable", "description"),
 }
 _DIRECTION_WORDS: Mapping[str, Literal["higher", "lower"]] = {
@@ -266,6 +270,8 @@ def _declared(form: Mapping[str, object], name: str) -> Field:
         type_: Type = EnumType(values) if name == "enum" else SetType(values)
         riskier = _riskier(form, ("higher", "lower") if name == "enum" else ("higher",))
         return Field(type=type_, riskier=riskier, personal=personal, actionable=actionable, description=description)
+    if name == "money":
+        return replace(_money(form, personal, description), actionable=actionable)
     if name == "record":
         return replace(_record(form, personal, description), actionable=actionable)
     if name in ("list", "map"):
@@ -350,6 +356,22 @@ def _record(form: Mapping[str, object], personal: bool, description: str) -> Fie
         parts = {name: _made_personal(part) for name, part in parts.items()}
     type_ = RecordType({name: part.type for name, part in parts.items()})
     return Field(type=type_, parts=parts, personal=personal, description=description)
+
+
+def _money(form: Mapping[str, object], personal: bool, description: str) -> Field:
+    currencies = _vocabulary(form, "currencies", required=True)
+    for at, currency in enumerate(currencies):
+        if not is_currency(currency):
+            hint = "capital letters, such as SGD"
+            raise FieldError("name-invalid", f"`{currency}` is not a currency's code", "currencies", at, hint=hint)
+    parts = {"amount": Field(type=DOUBLE, personal=personal)}
+    parts["currency"] = Field(type=EnumType(currencies), personal=personal)
+    return Field(type=MoneyType(currencies), parts=parts, personal=personal, description=description)
+
+
+def is_currency(code: str) -> bool:
+    """Whether a text is written as a currency's code is."""
+    return _CURRENCY.fullmatch(code) is not None
 
 
 def _made_personal(field: Field) -> Field:
@@ -600,9 +622,16 @@ def _read_record(field: Field, value: object) -> Reading:
     """Understand a record: a field that cannot be read is unknown alone; what is not declared is not looked at."""
     if not isinstance(value, Mapping):
         return _wrong(f"must be an object, not {describe(value)}")
+    if isinstance(field.type, MoneyType):
+        value = {**value, "amount": amount_of(value.get("amount"))}
     parts = [(name, read(part, value.get(name))) for name, part in field.parts.items()]
     shown = [("" if field.personal else name, part) for name, part in parts]
     return Reading({name: part.value for name, part in parts}, _inner(shown))
+
+
+def amount_of(value: object) -> object:
+    """Return the number that a decimal text such as `12.50` says; anything else as it is."""
+    return float(value) if isinstance(value, str) and _AMOUNT.fullmatch(value) else value
 
 
 def _inner(parts: Iterable[tuple[str, Reading]]) -> tuple[tuple[str, str], ...]:

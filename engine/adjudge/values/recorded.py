@@ -11,7 +11,7 @@ import msgspec
 
 from adjudge.errors import EvaluationError
 from adjudge.texts import composed
-from adjudge.values.fields import Field, bounded_problems, describe, is_unicode
+from adjudge.values.fields import Field, amount_of, bounded_problems, describe, is_unicode
 from adjudge.values.literals import (
     INT_MAX,
     INT_MIN,
@@ -32,6 +32,7 @@ from adjudge.values.types import (
     EnumType,
     ListType,
     MapType,
+    MoneyType,
     RecordType,
     SetType,
     Type,
@@ -45,7 +46,9 @@ def form_of(field: Field) -> dict[str, object]:
         form["keys" if isinstance(field.type, MapType) else "values"] = list(field.vocabulary)
     if field.of is not None:
         form["of"] = form_of(field.of)
-    if field.parts:
+    if isinstance(field.type, MoneyType):
+        form["currencies"] = list(field.type.currencies)
+    elif field.parts:
         form["of"] = {name: form_of(part) for name, part in field.parts.items()}
     if field.absent is not None:
         form["absent"] = to_json(field.absent)
@@ -182,6 +185,8 @@ def canonical(field: Field, value: object) -> object:
         is_one = len(set(map(composed, value))) == len(value)  # a key in two spellings is read as neither
         return {composed(key) if is_one else key: canonical(of, item) for key, item in value.items()}
     if isinstance(value, dict) and field.parts:
+        if isinstance(type_, MoneyType) and "amount" in value:
+            value = {**value, "amount": amount_of(value["amount"])}
         return {key: canonical(field.parts[key], item) if key in field.parts else item for key, item in value.items()}
     return value
 

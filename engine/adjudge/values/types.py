@@ -106,6 +106,23 @@ class RecordType(Type):
         return hash(self.name)
 
 
+@dataclass(frozen=True, slots=True)
+class MoneyType(RecordType):
+    """`money(SGD, USD)`: a record of an amount and its currency."""
+
+    currencies: tuple[str, ...]
+
+    def __init__(self, currencies: tuple[str, ...]) -> None:
+        of = {"amount": DOUBLE, "currency": EnumType(currencies)}
+        object.__setattr__(self, "name", f"money({listed(currencies)})")
+        object.__setattr__(self, "fields", tuple(of.items()))
+        object.__setattr__(self, "of", of)
+        object.__setattr__(self, "currencies", currencies)
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
 BOOL = Type("bool")
 INT = Type("int")
 DOUBLE = Type("double")

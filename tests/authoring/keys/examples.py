@@ -674,6 +674,29 @@ rules:
 """,
         shown={"papers": [{"number": "K1", "expiry": "2026-11-01"}, {"number": "K2"}]},
     ),
+    "field.currencies": Example(
+        text="""
+inputs:
+  limit: {type: money, currencies: [SGD, USD]}  #+
+  limit: {type: money, currencies: [USD]}  #-
+rules:
+  - {id: dollars, when: 'limit.currency == "USD"', then: reject}
+  - {id: large, when: limit.amount > 100, then: reject}
+""",
+        shown={"limit": {"amount": "12.50", "currency": "SGD"}},
+    ),
+    "rates": Example(
+        text="""
+inputs:
+  limit: {type: money, currencies: [SGD, USD, IDR]}
+rates:
+  USD: {SGD: 0.75, IDR: 0.0000625}  #+
+  USD: {SGD: 0.5}  #-
+rules:
+  - {id: large, when: 'limit.in("USD") > 1000', then: review}
+""",
+        shown={"limit": {"amount": "1600.00", "currency": "SGD"}},
+    ),
     "field.values": Example(
         text="""
 inputs:

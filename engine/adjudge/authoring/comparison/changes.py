@@ -102,7 +102,7 @@ def _form(field: Field) -> str:
     form = {key: value for key, value in form_of(field).items() if key not in _BESIDE}
     if field.of is not None:
         form["of"] = _form(field.of)
-    if field.parts:
+    if field.parts and "of" in form:
         form["of"] = "{" + ", ".join(f"{name}: {_form(part)}" for name, part in field.parts.items()) + "}"
     rest = [f"{key}: {_flow(value)}" for key, value in form.items() if key != "type"]
     return ", ".join([str(form["type"]), *rest])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import z3
@@ -13,7 +13,7 @@ from adjudge.authoring.proofs.world import Input, fields_of, input_of
 from adjudge.expr.nodes import names_in
 from adjudge.expr.smt.calls import LOOKED_UP
 from adjudge.expr.smt.logic import Prop, conj, disj, formula, neg, reason
-from adjudge.expr.smt.terms import Members, Number, Term, Text, Truth
+from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth
 from adjudge.expr.smt.world import World
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW
@@ -193,4 +193,13 @@ def _variables(term: Term) -> list[z3.ExprRef]:
             return [formula(term.true)]
         case Number() | Text() if not isinstance(term.value, str):
             return [term.value]
+        case Entries(of=of, is_closed=True):
+            return _parts(of.values())
+        case Items(items=items, length=length):
+            return [*([] if length is None else [length]), *_parts(items)]
     return []
+
+
+def _parts(parts: Iterable[tuple[Prop, Term]]) -> list[z3.ExprRef]:
+    """Return the variables of what a value holds, each there or not."""
+    return [one for there, term in parts for one in (formula(there), formula(term.known), *_variables(term))]

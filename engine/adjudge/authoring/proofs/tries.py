@@ -75,13 +75,13 @@ def _changed(inputs: tuple[Input, ...], path: tuple[str, ...], value: object) ->
 
 def _read(policies: Sequence[Policy]) -> dict[tuple[str, ...], Field]:
     """Return the fields that conditions read, by the way to them."""
-    found = {}
+    found: dict[tuple[str, ...], Field] = {}
     for policy in policies:
         typed = policy.typed
         read = names_in(*typed.variables.values(), *typed.conditions)
         for slot, (path, declared) in fields_of(typed).items():
             if any(is_within(name, slot) for name in read):
-                found[path] = declared
+                found |= {(*path, name): part for name, part in declared.parts.items()} or {path: declared}
     return found
 
 

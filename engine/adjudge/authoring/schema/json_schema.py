@@ -72,6 +72,7 @@ def _field() -> dict[str, Any]:
         "values": {"type": "array", "items": TEXT, "minItems": 1, "uniqueItems": True},
         "keys": {"type": "array", "items": TEXT, "uniqueItems": True},
         "of": {"$ref": "#/$defs/field"},
+        "currencies": {"type": "array", "items": TEXT, "minItems": 1, "uniqueItems": True},
         "absent": {},
         "within": {"type": "string", "minLength": 1},
         "riskier": {"enum": ["higher", "lower", True, False]},
@@ -79,13 +80,13 @@ def _field() -> dict[str, Any]:
         "actionable": {"type": "boolean"},
         "description": {"type": "string"},
     }
-    whole = [name for name in FIELD_FORMS if not {"values", "of"} & set(FIELD_FORMS[name])]
+    whole = [name for name in FIELD_FORMS if not {"values", "of", "currencies"} & set(FIELD_FORMS[name])]
     forms = []
     for name, takes in FIELD_FORMS.items():
         properties = {"type": {"const": name}, **{key: parts[key] for key in takes if key != "type"}}
         if name == "record":
             properties["of"] = {"type": "object", "minProperties": 1, "additionalProperties": parts["of"]}
-        needed = ["type", *(key for key in ("values", "of") if key in takes)]
+        needed = ["type", *(key for key in ("values", "of", "currencies") if key in takes)]
         forms.append({"type": "object", "properties": properties, "required": needed, "additionalProperties": False})
     return {"oneOf": [{"enum": whole}, *forms]}
 

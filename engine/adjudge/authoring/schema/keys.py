@@ -93,6 +93,12 @@ POLICY: Mapping[str, Key] = {
         meaning="limits, rates and weights by country, category and the like",
         example="{limit: {by: country, values: {SG: 50000, ID: 20000}}}",
     ),
+    "rates": Key(
+        said="by currency",
+        schema=_by_name(_by_name({"type": "number", "exclusiveMinimum": 0})),
+        meaning="what one of each other currency is worth in it, for `.in(…)`",
+        example="{USD: {SGD: 0.74}}",
+    ),
     "variables": Key(
         said="conditions by name",
         schema=_by_name(CONDITION),

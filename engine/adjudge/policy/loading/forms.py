@@ -103,6 +103,7 @@ class Document:
     signals: tuple[SignalForm, ...]
     lists: Entries
     lookups: Entries
+    rates: Entries
     variables: Mapping[str, tuple[Scalar, Scalar | None]]
     when_unknown: Outcome
     gather: str

@@ -22,6 +22,7 @@ from adjudge.policy.loading.expiry import with_expiry
 from adjudge.policy.loading.forms import Document, ScorecardForm
 from adjudge.policy.loading.lists import read_lists
 from adjudge.policy.loading.lookups import read_lookups
+from adjudge.policy.loading.rates import read_rates
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.loading.remarks import check_texts, read_reasons
 from adjudge.policy.loading.steps import asked, read_steps
@@ -128,7 +129,10 @@ def _typed(
     }
 
     constants = {list_name(name): values for name, values in lists.items()}
-    conditions = Conditions(reader, names, Environment(names, overloads), slots, constants, document.complete)
+    rates = read_rates(reader, document.rates)
+    conditions = Conditions(
+        reader, names, Environment(names, overloads, rates=rates), slots, constants, document.complete
+    )
     variables = conditions.variables(
         {
             name: form
@@ -194,6 +198,7 @@ def _typed(
         calibration=Calibrations(reader, {*slots, *signals}).read(document.calibration),
         excuses=excuses,
         steps=steps,
+        rates=rates,
         scenes=document.scenes,
         sample=document.sample,
     )

@@ -1,0 +1,37 @@
+"""Rates of exchange: what one of a currency is worth in another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isfinite
+
+from adjudge.policy.loading.forms import Entries
+from adjudge.policy.loading.reader import Reader
+from adjudge.policy.text.syntax import shown
+from adjudge.policy.text.yaml import Scalar
+from adjudge.values.fields import is_currency
+
+
+def read_rates(reader: Reader, entries: Entries) -> Mapping[str, Mapping[str, float]]:
+    """Return rates by the currency into which they convert, and by the currency that they convert."""
+    found: dict[str, dict[str, float]] = {}
+    for into, (key, node) in entries.items():
+        rates = found.setdefault(into, {})
+        _code(reader, key)
+        for currency, (inner, value) in reader.mapping(node, f"the rates of `{shown(into)}`", at=key.span).items():
+            _code(reader, inner)
+            rate = value.value if isinstance(value, Scalar) else None
+            if not isinstance(rate, int | float) or isinstance(rate, bool) or not isfinite(rate) or rate <= 0:
+                hint = f"what one {shown(currency)} is worth in {shown(into)}, for example 0.74"
+                reader.blame("schema-value", "a rate must be a number above 0", value.span, hint)
+            elif currency == into:
+                reader.blame("schema-value", f"one {shown(into)} is one {shown(into)}", inner.span, "delete the line")
+            else:
+                rates[currency] = float(rate)
+    return found
+
+
+def _code(reader: Reader, key: Scalar) -> None:
+    if not is_currency(key.text.value):
+        message = f"`{shown(key.text.value)}` is not a currency's code"
+        reader.blame("name-invalid", message, key.span, "capital letters, such as SGD")
