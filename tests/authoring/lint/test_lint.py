@@ -439,3 +439,15 @@ def test_finding_reads_well(golden: Callable[[str, str], None]) -> None:
     shown = {code: faulty for code, faulty, _ in EXAMPLES}
     parts = [next(one for one in found(text) if one.code == code).render() for code, text in sorted(shown.items())]
     golden("lint/findings.txt", "\n\n".join(parts) + "\n")
+
+
+def test_lookup_table_is_unused_if_no_column_of_it_is_read() -> None:
+    tables = (
+        "lookup:\n  rate: {by: country, values: {SG: 1}}\n  both: {by: country, rows: [{country: SG, a: 1, b: 2}]}\n"
+    )
+    policy = read_policy(
+        f"policy_language: 1\npolicy: p\ninputs: {{country: string, n: int}}\n{tables}"
+        "rules: [{id: a, when: n > both.a, then: review}]\n"
+    )
+    found = [finding for finding in lint(policy) if finding.code == "unused-variable"]
+    assert [(finding.message, finding.place[1]) for finding in found] == [("no rule reads the lookup table `rate`", 5)]

@@ -21,6 +21,7 @@ from adjudge.policy.slots import beginnings
 from adjudge.policy.text import yaml
 from adjudge.policy.text.sheets import Placed, file_of
 from adjudge.policy.text.syntax import shown
+from adjudge.policy.text.workbook import SUFFIXES
 from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.policy.typed import Rule
 from adjudge.source import Span
@@ -52,6 +53,7 @@ _ORDERS = ("<", "<=", ">", ">=")
 _OPERATORS = ("==", "!=", *_ORDERS, "in", "not in")
 _ORDERED = (INT, DOUBLE, DURATION, TIMESTAMP, DATE)
 _HEADER = re.compile(r"(?P<name>.*?)\s*(?P<operator>==|!=|<=|>=|<|>|(?<=\s)in|(?<=\s)not\s+in)")
+_OTHER_COMMA = re.compile("[;|/，、；]|\\n")
 _SLIPS = {"=": "==", "<>": "!=", "≠": "!=", "≥": ">=", "≤": "<=", "=>": ">=", "=<": "<=", "is": "==", "min": ">=",
           "max": "<=", "from": ">=", "to": "<", "until": "<", "＝": "==", "＞": ">", "＜": "<"}  # fmt: skip
 _SLIP = re.compile(rf"(?P<name>.*?)\s*(?P<operator>{'|'.join(map(re.escape, _SLIPS))})")
@@ -256,7 +258,9 @@ class Tables:
                 raise Unfit("table-cell", "a cell of this column holds one value, not a list", hint)
             value = value_of(given.text, column.declared, column.name.name)
         except Unfit as unfit:
-            self.reader.blame(unfit.code, unfit.message, given.span, unfit.hint)
+            mixed = several and _OTHER_COMMA.search(given.text) is not None
+            way = "separate the values with commas: SG, ID" if mixed else unfit.hint
+            self.reader.blame(unfit.code, unfit.message, given.span, way)
             return None
         type_ = column.declared.type
         if isinstance(type_, SetType | ListType):
@@ -356,6 +360,8 @@ def records_of(
             return
         named_file = file_of(reader, node)
         placed = sheets.get(named_file[0]) if named_file is not None else None
+        if "sheet" in parts and named_file is not None and not named_file[1].lower().endswith(SUFFIXES):
+            reader.blame("schema-value", "only an XLSX file has sheets", parts["sheet"][0].span, "delete `sheet`")
         if placed is not None:
             yield from _rows_of_file(reader, placed)
 
