@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from adjudge.errors import PolicyError
 from adjudge.expr.check import Environment, check
@@ -491,3 +493,22 @@ def test_only_what_can_be_meant_in_one_way_is_sure() -> None:
         "attempts_24h ＞ 5", "attempts_24h > 5 AND device.vpn", 'country <> "SG"', "document_match < 80%", "country == SG"
     )}  # fmt: skip
     assert list(sure.values()) == [True, True, True, False, False]
+
+
+WORDS = [
+    "country", "attempts_24h", "device.vpn", "device", "score", "account_age", "document_expiry", "lists.sanctioned", "tags",
+    "and", "OR", "not", "in", "is", "null", "between", "like", "case", "when", "then", "else", "end", "if", "IF", "AND",
+    "count", "sum", "now", "today", "date", "interval", "5", "80%", "1,000", "24 hours", "22:00", "2026-11-30", "'a'", '"b"',
+    "=", "==", "<>", "<", ">=", "&&", "|", "!", "(", ")", "[", "]", "{", "}", ",", ";", ".", "?", ":", "+", "-", "*", "/", "%",
+    "\uff08", "\uff09", "\uff0c", "\u201c", "\u200b", "\\", "#", "//", "--", "$", "@", "~", "..", "??", "=~", "^", "**",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join) | st.text(max_size=40))
+def test_any_words_in_any_order_are_told_something_that_loads_or_nothing(written: str) -> None:
+    errors = blamed(written)
+    if not errors:
+        return
+    said = mend(Source("condition", written).whole(), ENVIRONMENT, fields=FIELDS, expect=BOOL, found=errors)
+    if said is not None and said.text and not said.errors:
+        assert not blamed(said.text)

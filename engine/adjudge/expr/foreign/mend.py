@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 from adjudge.errors import PolicyError
 from adjudge.expr.check import Environment, check
-from adjudge.expr.foreign.grammar import parse_foreign
+from adjudge.expr.foreign.grammar import NOTHING, parse_foreign
 from adjudge.expr.foreign.meaning import asked_of, with_meaning
 from adjudge.expr.foreign.plain_text import balanced, plain_text, with_names
-from adjudge.expr.foreign.slips import Doubtful, Slip
+from adjudge.expr.foreign.slips import Amount, Clock, Doubtful, Moment, Slip
+from adjudge.expr.nodes import Literal, walk
 from adjudge.expr.parse import parse
 from adjudge.expr.printing import unparse
 from adjudge.source import Source, Text
 from adjudge.values.fields import Field
 from adjudge.values.types import BOOL, Type
 
+_NOTHING = Literal(value=NOTHING)
 TRIED_MAX = 2_000
 """Characters of a condition that is tried; a longer one keeps the message that it has."""
 
@@ -97,7 +99,7 @@ def _read(
     tree = with_meaning(tree, environment, fields, text.source, slips)
     if expect is BOOL and (slip := asked_of(tree, environment, text.source)) is not None:
         raise Doubtful(slip)
-    if not slips:
+    if not slips or any(isinstance(part, Amount | Moment | Clock) or part == _NOTHING for part in walk(tree)):
         return None
     said = unparse(tree)
     again = parse(Source("", said).whole())
