@@ -97,6 +97,8 @@ class Conditions:
         if meant is None:
             return None
         slip = meant.slips[0]
+        if any(error.span == slip.span for error in meant.errors):
+            return None  # what was meant would be wrong as well
         hint = slip.more
         fix: tuple[Edit, ...] = ()
         if meant.text:
