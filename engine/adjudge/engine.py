@@ -274,6 +274,8 @@ class Engine:
             only = next(iter(self.policies.values())) if len(self.policies) == 1 else None
             if only is not None and not only.typed.scenes:
                 return only
+            if not self._by_scene:
+                raise RequestError(f"name one of {', '.join(self.policies)}", where="policy")
             way = f"name one of {', '.join(self.policies)} as `policy`, or write the scene under `scenes:` of one"
             raise RequestError(f"no policy answers the scene `{request.scene_code}`", where="policy", hint=way)
         policy = self.policies.get(request.policy)

@@ -160,7 +160,7 @@ def test_decide_stream_answers_every_line_and_names_the_bad_one(run: Any, folder
         "code": "request",
         "message": "x: unknown key",
         "where": "x",
-        "hint": "it takes merchant_biz_id, scene_code, policy, face, inputs, signals",
+        "hint": "it takes merchant_biz_id, scene_code, policy, face, inputs, signals, application_id, attempts",
     }
 
 

@@ -169,39 +169,56 @@ class VerdictBuilder:
         return verdict
 
     def _judge(self, true: int, doubted: int, unknown: int) -> Verdict:
-        excused = self._excused(true, doubted) if self._excuses else _NOTHING
-        matched = true & self._only_rules
-        counted = matched & ~excused.rules
-        certain = counted & ~excused.doubted
+        certain = counted = matched = true & self._only_rules
+        excused = _NOTHING
+        if self._excuses:
+            excused = self._excused(true, doubted)
+            counted = matched & ~excused.rules
+            certain = counted & ~excused.doubted
         lower = self._worst(certain)
         if not doubted and not self._cards:
             deciding = certain & self._rejecting if lower == REJECT else certain
-            return Verdict(
+            plain = Verdict(
                 outcome=OUTCOMES[lower],
                 lower=OUTCOMES[lower],
                 upper=OUTCOMES[lower],
                 matched=self._ids.of(matched),
                 reasons=self._codes(deciding) if lower else (),
-                excused=self._ids.of(matched & excused.rules),
-                ask=self._ask(deciding) if lower and self._asks else (),
             )
+            if not self._excuses and not self._asks:
+                return plain
+            asked = self._ask(deciding) if lower else ()
+            return msgspec.structs.replace(plain, excused=self._ids.of(matched & excused.rules), ask=asked)
         doubts = self._doubts(doubted, unknown)
         unresolved = doubted & self._only_rules
-        open_ = unresolved & ~excused.rules
+        open_ = unresolved & ~excused.rules if self._excuses else unresolved
         upper = max(self._worst(counted), self._worst(open_))
         rejected = open_ & doubts.reject & self._rejecting
-        reviewed = (open_ & (doubts.review | doubts.reject) & ~rejected) | (counted & excused.doubted)
+        reviewed = (open_ & (doubts.review | doubts.reject) & ~rejected) | (counted & ~certain)
         outcome = max(lower, REJECT if rejected else REVIEW if reviewed else PASS)
-        cards = [self._weigh(rows, true, doubted, doubts, excused) for rows in self._cards]
+        cards: Sequence[_Weighed] = ()
+        if self._cards:
+            cards = [self._weigh(rows, true, doubted, doubts, excused) for rows in self._cards]
         for card in cards:
             lower, upper, outcome = max(lower, card.lower), max(upper, card.upper), max(outcome, card.outcome)
         if outcome == lower:
             deciding = certain & self._rejecting if lower == REJECT else certain
-            deciding_cards = [card for card in cards if card.lower == outcome]
         else:
             deciding = rejected if outcome == REJECT else reviewed
-            deciding_cards = [card for card in cards if card.outcome == outcome]
         waived = self._ids.of(self._waived(open_, doubts, outcome))
+        if not cards and not self._excuses and not self._asks:
+            return Verdict(
+                outcome=OUTCOMES[outcome],
+                lower=OUTCOMES[lower],
+                upper=OUTCOMES[upper],
+                matched=self._ids.of(matched),
+                unresolved=self._ids.of(unresolved),
+                reasons=self._codes(deciding) if outcome else (),
+                missing=self._missing(doubted, unknown),
+                waived=waived,
+            )
+        is_certain = outcome == lower
+        deciding_cards = [card for card in cards if (card.lower if is_certain else card.outcome) == outcome]
         waived += tuple(one.card.label for one in cards if outcome < min(one.upper, self._default))
         totals = {one.card.name: one.score for one in cards}
         return Verdict(
@@ -215,7 +232,7 @@ class VerdictBuilder:
             score=totals.pop(SCORECARD, None),
             scores=totals,
             waived=waived,
-            excused=self._names_excused(matched | unresolved, excused, cards),
+            excused=self._names_excused(matched | unresolved, excused, cards) if self._excuses else (),
             ask=self._ask(deciding, deciding_cards) if outcome and self._asks else (),
         )
 
@@ -242,8 +259,6 @@ class VerdictBuilder:
 
     def _hung_on(self, doubted: int, counting: int, excused: _Excused, cards: Sequence[_Weighed]) -> int:
         """Return the doubted rules, rows and excuses on which something hangs. counting: rules that count, or may."""
-        if not self._excuses:
-            return doubted
         found = doubted & (counting | self._only_rows)
         touched = counting & excused.doubted
         bands = excused.doubted_cards.intersection(one.card.name for one in cards if one.reviews)
@@ -301,7 +316,8 @@ class VerdictBuilder:
 
     def _codes(self, deciding: int, cards: Sequence[_Weighed] = ()) -> tuple[str, ...]:
         codes = dict.fromkeys(self._reasons.of(deciding))
-        codes |= dict.fromkeys(one.card.reason for one in cards)
+        if cards:
+            codes |= dict.fromkeys(one.card.reason for one in cards)
         return tuple(codes)
 
     def _missing(self, doubted: int, unknown: int) -> tuple[str, ...]:
