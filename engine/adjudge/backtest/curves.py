@@ -72,7 +72,8 @@ def curve(
     def query() -> str:
         unknown, true, false = (one.sql.outcome for one in variants)
         inner = "".join(f", {one.sql.columns()}" for one in variants if one.sql.columns())
-        rows = variants[0].sql.over(dataset.relation, *(one.sql for one in variants[1:]))
+        others = [one.sql for one in variants[1:]]
+        rows = variants[0].sql.over(dataset.relation, *others, worked=dataset.worked)
         return (
             f"select label, bin, case when bin is null then {unknown} end, case when bin is not null then {true} end,"
             f" case when bin is not null then {false} end, count(*), sum(weight) from"

@@ -40,6 +40,7 @@ class Dataset:
     unreadable: cells that are unknown for what stands there.
     notes: what a reader must know.
     refused: conditions that turned out to be too much for the database, as `policy_sql` takes them.
+    worked: steps of conditions that are columns of the relation already, see `settled`.
     sliced: which rows these are, where not all of the table are.
     """
 
@@ -55,6 +56,7 @@ class Dataset:
     unreadable: tuple[Unreadable, ...] = ()
     notes: tuple[str, ...] = ()
     refused: dict[str, str] = field(default_factory=dict)
+    worked: frozenset[str] = frozenset()
     sliced: Sliced | None = None
 
     def lacks(self, slot: str) -> bool:

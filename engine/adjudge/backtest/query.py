@@ -7,7 +7,8 @@ Each rule and row of the scorecard is a column that is true, false or NULL. What
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -24,6 +25,7 @@ from adjudge.policy.policy import Policy
 from adjudge.policy.typed import Scorecard, TypedPolicy
 
 REVIEW, REJECT = Outcome.REVIEW.severity, Outcome.REJECT.severity
+_COLUMN = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`|\w+')
 _NONE = "false"
 """One of no conditions."""
 
@@ -134,9 +136,14 @@ class PolicySql:
         """The bands of the scorecards, see `CardSql.bands`."""
         return tuple(band for card in self.cards for band in card.bands)
 
-    def over(self, relation: str, *others: PolicySql) -> str:
-        """Return the data's relation with what the conditions read beside it. others: policies asked with this one."""
-        return worked_out(relation, {name: text for one in (*others, self) for name, text in one.steps.items()})
+    def over(self, relation: str, *others: PolicySql, worked: Container[str] = ()) -> str:
+        """Return the data's relation with what the conditions read beside it.
+
+        others: policies asked with this one. worked: steps that the relation has as columns.
+        """
+        steps = {name: text for one in (*others, self) for name, text in one.steps.items() if name not in worked}
+        texts = [text for one in (*others, self) for text in (*one.conditions, *one.doubts)]
+        return worked_out(relation, needed(steps, texts))
 
     def columns(self) -> str:
         """Return the conditions, and the slots that doubts hang on, as columns of a select."""
@@ -159,7 +166,7 @@ def policy_sql(
     """
     typed = policy.typed
     steps, tables = Steps(), _Tables(typed)
-    columns = {slot: steps.column(text) if _is_worked_out(text) else text for slot, text in columns.items()}
+    columns = {slot: steps.column(text) if not is_column(text) else text for slot, text in columns.items()}
     translator = Translator(
         columns, typed.variables, typed.constants, dialect, policy.functions,
         shared=steps.column, tables=tables.of if dialect.has_engine_beside else None,
@@ -211,9 +218,9 @@ def policy_sql(
     )
 
 
-def _is_worked_out(text: str) -> bool:
-    """Whether a slot's expression is more than a column."""
-    return "(" in text
+def is_column(text: str) -> bool:
+    """Whether a slot's expression is a column as it stands."""
+    return _COLUMN.fullmatch(text) is not None
 
 
 def _made(translator: Translator, typed: TypedPolicy) -> dict[str, Sql]:

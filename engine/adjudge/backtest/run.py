@@ -133,7 +133,9 @@ class Runner:
         """
         columns = ", ".join(filter(None, [*more, *(one.columns() for one in (*others, self.sql))]))
         rows = f"(select * from {self.dataset.relation}{sample})" if sample else self.dataset.relation
-        return f"(select {columns or 'true as nothing'} from {self.sql.over(rows, *others)})"
+        return (
+            f"(select {columns or 'true as nothing'} from {self.sql.over(rows, *others, worked=self.dataset.worked)})"
+        )
 
     def backtest(self, progress: Progress | None = None) -> Backtest:
         """Count, in one pass. Interrupted, it leaves nothing behind."""

@@ -38,7 +38,9 @@ class Translated:
         for text in self.sql.texts:
             if text not in self._dataset.refused:
                 try:
-                    rows = worked_out(self._dataset.relation, needed(self.sql.steps, [text]))
+                    there = self._dataset.worked
+                    steps = {name: step for name, step in self.sql.steps.items() if name not in there}
+                    rows = worked_out(self._dataset.relation, needed(steps, [text]))
                     fetched(self._connection, f"select count(condition) from (select {text} as condition from {rows})")
                 except QueryFailed as error:
                     self._dataset.refused[text] = f"the database refuses it: {error.said}"

@@ -20,6 +20,7 @@ from adjudge.backtest.duck import first
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.run import Runner
 from adjudge.backtest.segments import Segment, segments
+from adjudge.backtest.settled import settled
 from adjudge.backtest.tunable_thresholds import TunableThreshold, tunable_thresholds, turned
 from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
@@ -135,15 +136,17 @@ def tune(
     by_hash: choose these by a hash of their id, in place of the earliest.
     Raises DataError where there are no times, no labels on both sides of the split, or no such thresholds.
     """
-    earlier, later, moment = _split(connection, dataset, split, by_hash=by_hash)
+    _, unseen, moment = _split(connection, dataset, split, by_hash=by_hash)
     thresholds, fixed = _free(policy, dataset, only)
+    dataset = settled(connection, policy, dataset)  # it is asked a hundred questions
+    earlier, later, _ = _split(connection, dataset, split, by_hash=by_hash)
     search = _Search(connection, policy, dataset, goal, thresholds, earlier)
     values = search.run(progress)
     judged = [_result(connection, one, dataset, thresholds[0], later) for one in (policy, turned(policy, values))]
     return Tuned(
         values={threshold: value for threshold, value in values.items() if value != threshold.value},
         split=moment,
-        unseen=later,
+        unseen=unseen,
         now=(search.first, judged[0]),
         then=(search.best, judged[1]),
         frontier=search.frontier(),

@@ -13,6 +13,7 @@ from adjudge.backtest.duck import Progress
 from adjudge.backtest.measures import Measures, measure
 from adjudge.backtest.run import Backtest, Flow, Runner
 from adjudge.backtest.segments import Segment, segments
+from adjudge.backtest.settled import settled
 from adjudge.backtest.tunable_thresholds import TunableThreshold, tunable_thresholds
 from adjudge.policy.policy import Policy
 from adjudge.policy.slices import segment_slot
@@ -122,6 +123,8 @@ def study(
 def _plots(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset) -> tuple[tuple[Plotted, ...], int]:
     by_slot: dict[str, list[TunableThreshold]] = {}
     thresholds = tunable_thresholds(policy.typed)
+    if len(thresholds) > 1:
+        dataset = settled(connection, policy, dataset)
     for threshold in thresholds[:THRESHOLDS_MAX]:
         by_slot.setdefault(threshold.slot, []).append(threshold)
     found = []

@@ -32,7 +32,7 @@ def needed(steps: Mapping[str, str], texts: Iterable[str]) -> dict[str, str]:
     wanted: set[str] = set()
     ahead = [*texts]
     while ahead:
-        names = set(_NAME.findall(ahead.pop())) - wanted
+        names = {name for name in _NAME.findall(ahead.pop()) if name in steps} - wanted
         wanted |= names
         ahead += [steps[name] for name in names]
     return {name: text for name, text in steps.items() if name in wanted}
@@ -42,7 +42,7 @@ def worked_out(relation: str, steps: Mapping[str, str]) -> str:
     """Return a relation with the columns of steps beside its own."""
     levels: dict[str, int] = {}
     for name, text in steps.items():
-        levels[name] = 1 + max((levels[one] for one in _NAME.findall(text)), default=0)
+        levels[name] = 1 + max((levels.get(one, 0) for one in _NAME.findall(text)), default=0)
     for level in range(1, max(levels.values(), default=0) + 1):
         columns = ", ".join(f"{steps[name]} as {name}" for name, of in levels.items() if of == level)
         relation = f"(select *, {columns} from {relation})"  # noqa: S608  # texts of the translator

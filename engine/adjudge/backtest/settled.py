@@ -1,0 +1,52 @@
+"""A dataset with what a policy's conditions are on each row beside it: worked out once, for many questions in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from typing import TYPE_CHECKING
+
+from adjudge.backtest.dataset import Dataset
+from adjudge.backtest.duck import QueryFailed, executed, first, install
+from adjudge.backtest.query import is_column, policy_sql
+from adjudge.expr.sql.steps import Steps, worked_out
+from adjudge.policy.policy import Policy
+
+if TYPE_CHECKING:
+    import duckdb
+
+CELLS_MAX = 400_000_000
+"""So many values are kept; of more, each question works out its own."""
+_NUMBERS: Iterator[int] = count()
+
+
+def settled(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset) -> Dataset:
+    """Return the dataset as a table of its own: slots, roles and conditions, which a policy much like this one shares.
+
+    Where that is too much, or the database refuses it, the dataset is returned as it is.
+    """
+    sql = policy_sql(policy, dataset.columns, refused=dataset.refused)
+    steps = Steps()
+    steps.made.update(sql.steps)
+    columns = {slot: text if _stays(text) else steps.column(text) for slot, text in dataset.columns.items()}
+    roles = {role: steps.column(text) for role, text in dataset.roles.items()}
+    kept = [*dict.fromkeys(text for text in dataset.columns.values() if is_column(text)), *steps.made]
+    table = f"adjudge_settled_{next(_NUMBERS)}"
+    try:
+        (rows,) = first(connection, f"select count(*) from {dataset.relation}")
+        if rows * len(kept) > CELLS_MAX:
+            return dataset
+        install(connection, sql, dataset.types)
+        executed(
+            connection,
+            f"create temp table {table} as select {', '.join(kept)} from {worked_out(dataset.relation, steps.made)}",
+        )
+    except QueryFailed:
+        return dataset
+    return replace(dataset, relation=table, columns=columns, roles=roles, worked=frozenset(steps.made))
+
+
+def _stays(text: str) -> bool:
+    """Whether a slot's expression needs no column of its own: it is one, or NULL on every row."""
+    return is_column(text) or text.startswith("cast(null as ")
