@@ -407,6 +407,12 @@ def _riskier(form: Mapping[str, object], words: tuple[str | bool, ...]) -> Liter
     )
 
 
+_VOCABULARY_HINTS = {
+    "currencies": "write {type: money, currencies: [USD]}; or double, for a number without a currency",
+    "values": "for example {type: enum, values: [low, high]}",
+}
+
+
 def _vocabulary(form: Mapping[str, object], key: str, *, required: bool) -> tuple[str, ...]:
     values = form.get(key)
     if not isinstance(values, list | tuple) or (required and not values):
@@ -415,7 +421,7 @@ def _vocabulary(form: Mapping[str, object], key: str, *, required: bool) -> tupl
             "schema-missing",
             f"`{form['type']}` needs `{key}`, a list of names",
             *((key,) if key in form else ()),
-            hint=f"write {meant}" if meant is not None else None,
+            hint=f"write {meant}" if meant is not None else _VOCABULARY_HINTS.get(key),
             meant=meant,
         )
     words: dict[str, None] = {}

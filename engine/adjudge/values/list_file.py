@@ -133,5 +133,5 @@ def mistake_in(value: str) -> tuple[int, str, str] | None:
     elif blank := _OTHER_BLANK.search(value):
         return blank.start(), f"{name_of(blank.group())} is not a plain space", "write a plain space"
     if value and _QUOTED.fullmatch(value):
-        return 0, "this value is in quotes, which would be part of it", "write it without quotes"
+        return 0, "this value is in quotes, which would be part of it", "write it without quotes, one value a line"
     return None
