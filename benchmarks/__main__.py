@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import platform
 
-from benchmarks import decide, evaluate, history, media, tables, vendor
+from benchmarks import decide, evaluate, history, lists, media, tables, vendor
 
 
 def main() -> None:
     """Print the table as Markdown."""
     print(f"Python {platform.python_version()}, {platform.machine()}\n")
     print("| what | measured | wanted |\n|---|---|---|")
-    for rows in (evaluate.rows(), tables.rows(), decide.rows(), media.rows(), vendor.rows(), history.rows()):
+    for rows in (
+        evaluate.rows(),
+        tables.rows(),
+        decide.rows(),
+        media.rows(),
+        vendor.rows(),
+        lists.rows(),
+        history.rows(),
+    ):
         for what, figure, least in rows:
             print(f"| {what} | {figure} | {least} |", flush=True)
 
