@@ -12,7 +12,7 @@ from adjudge.errors import did_you_mean
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import Field, read
-from adjudge.values.types import BOOL, DOUBLE, INT, Type, is_text
+from adjudge.values.types import BOOL, DOUBLE, INT, RecordType, Type, is_text
 
 _WHOLE = re.compile(r"-?\d+", re.ASCII)
 
@@ -86,6 +86,9 @@ def _written(value: object, type_: Type) -> str:
             return f"date '{value.isoformat()}'"
         case timedelta() | str() | bool() | int() | float():
             return f"({DUCKDB.literal(value)})::{sql}"
+        case Mapping() if isinstance(type_, RecordType):
+            parts = ", ".join(f"{DUCKDB.text(name)}: {_written(value[name], of)}" for name, of in type_.fields)
+            return f"cast({{{parts}}} as {sql})"
         case Mapping():
             keys = ", ".join(DUCKDB.text(str(key)) for key in value)
             items = ", ".join(_written(item, type_.value) for item in value.values())  # type: ignore[attr-defined]  # a map's
