@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -83,6 +84,46 @@ def test_groups_decide_as_one_program(csv: str, requests: list[Any]) -> None:
         grouped = compile_policy(policy.typed, policy.functions)
         for request in (*requests, *requests):
             assert grouped(request) == whole(request)
+
+
+@pytest.mark.parametrize("header", ["country", "mcc", "amount >=,amount <", "device.os", "tries"])
+def test_request_goes_to_the_rows_that_can_be_true_of_it(header: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = {"country": ["SG", "ID", "NO", "PH"], "mcc": ["12", "a", "b", "0012"], "device.os": ["x", "y", "12", "a"]}
+    bounds = ["0", "5", "10", "20.5", "30", "51", "60", "80", "100"]
+    numbers = {
+        "amount >=,amount <": [f"{low},{high}" for low, high in pairwise(bounds)],
+        "tries": [str(number) for number in range(10)],
+    }
+    policy = policy_of((cells | numbers)[header], header)
+    whole = compile_policy(policy.typed, policy.functions)
+    monkeypatch.setattr(dispatch, "RULES_MIN", 4)
+    monkeypatch.setattr(dispatch, "GROUP", 1)
+    assert dispatch._best(policy.typed) is not None
+    grouped = compile_policy(policy.typed, policy.functions)
+    for value in (
+        "SG",
+        "PH",
+        "XX",
+        "12",
+        "x",
+        "é",
+        "a\u200b",
+        "",
+        0.0,
+        10.0,
+        20.5,
+        100.0,
+        101.0,
+        -1.0,
+        1,
+        3,
+        True,
+        None,
+        [],
+    ):
+        request = {"country": value, "mcc": value, "amount": value, "tries": value, "device": {"os": value}}
+        for asked in (request, {**request, "device": value}, {}):
+            assert grouped(asked) == whole(asked)
 
 
 def policy_of(rows: list[str], header: str) -> Policy:

@@ -301,7 +301,23 @@ NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
     st.integers(-(2**63), 2**63 - 1).map(str),
     st.decimals(allow_nan=False, allow_infinity=False, places=4).map(str),
-    st.sampled_from(["0.60", "007", "+1", "-0", "1e5", "1E-07", "0.1", ".5", "5.", "1_000"]),
+    st.sampled_from(
+        [
+            "0.30000000000000004",
+            "12345.678901234567",
+            "9007199254740993",
+            "0.60",
+            "007",
+            "+1",
+            "-0",
+            "1e5",
+            "1E-07",
+            "0.1",
+            ".5",
+            "5.",
+            "1_000",
+        ]
+    ),
 )
 
 

@@ -127,3 +127,13 @@ def test_large_table_is_settled_row_by_row(monkeypatch: pytest.MonkeyPatch) -> N
     assert [finding.rules for finding in found if finding.code == "shadowed"] == [("t:3001", "t:1"), ("t:3002", "t:4")]
     assert [finding.severity for finding in found if finding.code == "not-proved"] == ["note"]
     assert compared < 100
+
+
+def test_bound_that_is_left_out_is_no_part_of_a_row() -> None:
+    closed, open_ = boxes.Between(3, 6), boxes.Between(3, 6, low_open=True, high_open=True)
+    assert open_.within(closed)
+    assert not closed.within(boxes.Between(3, 6, low_open=True))
+    assert not closed.within(boxes.Between(3, 6, high_open=True))
+    assert closed.both(open_) == open_
+    assert boxes.Between(3, 3, high_open=True).is_empty
+    assert not boxes.Between(3, 3).is_empty
