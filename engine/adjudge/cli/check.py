@@ -40,7 +40,9 @@ class _Found:
 
 @click.command("check")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--fix", "with_fixes", is_flag=True, help="Fix what can be fixed without changing a verdict.")
+@click.option(
+    "--fix", "with_fixes", is_flag=True, help="Fix what can be meant in one way only, and what changes no verdict."
+)
 @format_option
 @click.pass_obj
 def command(settings: Settings, paths: tuple[Path, ...], with_fixes: bool, form: str) -> int:
