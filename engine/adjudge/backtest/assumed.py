@@ -11,6 +11,7 @@ from adjudge.backtest.columns import DataError, sql_type
 from adjudge.errors import did_you_mean
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.policy.typed import TypedPolicy
+from adjudge.texts import with_article
 from adjudge.values.fields import Field, read
 from adjudge.values.types import BOOL, DOUBLE, INT, RecordType, Type, is_text
 
@@ -98,4 +99,4 @@ def _written(value: object, type_: Type) -> str:
             items = ", ".join(_written(item, item_type) if item_type else DUCKDB.literal(item) for item in value)
             return f"cast([{items}] as {sql})"
         case _:
-            raise DataError(f"a {type(value).__name__} cannot be assumed")
+            raise DataError(f"{with_article(type(value).__name__)} cannot be assumed")

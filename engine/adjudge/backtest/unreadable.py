@@ -15,7 +15,7 @@ from adjudge.backtest.duck import fetched
 from adjudge.texts import in_digits
 from adjudge.values.fields import Field
 from adjudge.values.literals import format_duration
-from adjudge.values.types import DOUBLE, DURATION, INT, TIMESTAMP, EnumType, is_text
+from adjudge.values.types import DOUBLE, DURATION, INT, TIMESTAMP, EnumType, is_text, named
 
 SHOWN = 3
 CUT = 40
@@ -129,7 +129,7 @@ def wanted_of(declared: Field) -> str:
         return f"one of {words}{', …' if len(declared.type.values) > WORDS else ''}"
     if is_text(declared.type):
         return "a text of characters that can be seen"
-    form = FORMS.get(declared.type, f"a {declared.type}")
+    form = FORMS.get(declared.type, named(declared.type))
     if low is None and high is None:
         return form
     ends = [_said(end) if end is not None else None for end in (low, high)]
@@ -137,7 +137,7 @@ def wanted_of(declared: Field) -> str:
         f"from {ends[0]} to {ends[1]}" if None not in ends else f"from {ends[0]} on" if ends[0] else f"up to {ends[1]}"
     )
     noun = {INT: "an integer", DOUBLE: "a number", TIMESTAMP: "a time", DURATION: "a duration"}.get(
-        declared.type, f"a {declared.type}"
+        declared.type, named(declared.type)
     )
     return f"{noun} {within}"
 

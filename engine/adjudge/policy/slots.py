@@ -92,6 +92,11 @@ def source_of(name: str) -> str:
     return name.partition(".")[0]
 
 
+def last_of(name: str) -> str:
+    """Return the field or the key with which a full name ends."""
+    return name.rpartition(".")[2]
+
+
 def beginnings(name: str) -> Iterator[str]:
     """Yield every name with which a dotted name begins, the shortest first; the last is the name itself."""
     parts = name.split(".")

@@ -77,8 +77,8 @@ def _in_scalar(text: Text, path: Path, symbol: Symbol) -> Iterator[Span]:
     elif path[:1] in [(name,) for name in _CASES] and (path[-1] == "by" or path[-2:] == ("by", "*")):
         if symbol.kind not in ("rule", "lists"):
             yield from _head(text, 0, text.value, symbol)
-    elif _is_row(path[:-1]) and symbol.kind == "lists" and text.value == f"lists.{symbol.name}":
-        yield text.span(len("lists."), len(text.value))
+    elif _is_row(path[:-1]) and symbol.kind == "lists" and text.value == list_name(symbol.name):
+        yield text.span(len(text.value) - len(symbol.name), len(text.value))
     elif symbol.kind == "rule":
         named = path in _RULE_IDS or (path[:1] == ("tests",) and path[-3:-1] in _expecting(_OF_RULES))
         if named and text.value == symbol.name:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
+from adjudge.policy.slots import source_of
 
 CODE = "unused-variable"
 
@@ -17,7 +18,7 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """
     tables: dict[str, bool] = {}
     for name in subject.typed.variables:
-        table = name.partition(".")[0]
+        table = source_of(name)
         if ("lookup", table) in subject.declared:
             tables[table] = tables.get(table, False) or name in subject.named
         elif name not in subject.named and subject.is_own("variables", name):

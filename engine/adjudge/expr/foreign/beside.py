@@ -22,6 +22,7 @@ from adjudge.expr.nodes import (
     walk,
 )
 from adjudge.source import Source, Span
+from adjudge.texts import with_article
 from adjudge.values.fields import Field
 from adjudge.values.meant import (
     INEXACT,
@@ -194,7 +195,7 @@ class Beside:
 
     def duration(self, span: Span, text: str, message: str, unit: str = "") -> Node:
         """Return the call that is a length of time."""
-        more = f"a {unit.rstrip('s')} has no fixed length" if unit in INEXACT and len(unit) > 2 else ""
+        more = f"{with_article(unit.rstrip('s'))} has no fixed length" if unit in INEXACT and len(unit) > 2 else ""
         self.slip(span, message, more)
         return Call(span=span, function="duration", arguments=(Literal(span=span, value=text),))
 

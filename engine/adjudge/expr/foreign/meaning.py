@@ -29,6 +29,8 @@ from adjudge.expr.nodes import (
     Node,
     Select,
     Unary,
+    list_name,
+    list_of,
 )
 from adjudge.source import Source
 from adjudge.values.fields import Field
@@ -156,14 +158,14 @@ class _Meaning(Beside):
         if first.lower() in _OWNERS and rest and self.is_known(rest):
             self.slip(node.span, f"`{path}` is written `{rest}`", is_sure=True)
             return Name(name=rest, span=node.span)
-        if first.lower() in ("list", "lists") and f"lists.{rest}".casefold() in {name.casefold() for name in names}:
+        if first.lower() in ("list", "lists") and list_name(rest).casefold() in {name.casefold() for name in names}:
             path = rest
-        listed = [name for name in names if name.casefold() == f"lists.{path}".casefold()]
-        if listed and listed[0] != f"lists.{path}":
-            path = listed[0].removeprefix("lists.")
+        listed = [name for name in names if name.casefold() == list_name(path).casefold()]
+        if listed and listed[0] != list_name(path):
+            path = list_of(listed[0]) or path
         if listed:
-            self.slip(node.span, f"the list `{path}` is written `lists.{path}`", is_sure=True)
-            return Name(name=f"lists.{path}", span=node.span)
+            self.slip(node.span, f"the list `{path}` is written `{list_name(path)}`", is_sure=True)
+            return Name(name=list_name(path), span=node.span)
         folded = [name for name in names if name.casefold() == path.casefold()]
         if len(folded) == 1:
             self.slip(node.span, f"`{path}` is written `{folded[0]}`", is_sure=True)

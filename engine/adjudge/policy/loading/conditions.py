@@ -15,6 +15,7 @@ from adjudge.policy.loading.forms import WhenUnless
 from adjudge.policy.loading.lookups import Lookup
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.loading.unsatisfiable import quoted_names, unsatisfiable
+from adjudge.policy.slots import source_of
 from adjudge.policy.text.syntax import as_value
 from adjudge.policy.text.yaml import Scalar
 from adjudge.source import Edit, Span
@@ -151,7 +152,7 @@ class Conditions:
             for name, tree in trees.items()
         }
         for name, lookup in lookups.items():
-            roots = (read.partition(".")[0] for read in lookup.reads)
+            roots = map(source_of, lookup.reads)
             reads[name] = [read for read in dict.fromkeys(roots) if read in trees or read in lookups]
         ordered, cycles = order(reads)
         for cycle in cycles:

@@ -23,6 +23,7 @@ from adjudge.policy.text.syntax import as_value, shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.policy.typed import SCORECARD
 from adjudge.source import Edit, Span
+from adjudge.texts import with_article
 from adjudge.values.look_alikes import plainly
 
 POLICY_LANGUAGE = 1
@@ -268,7 +269,7 @@ def _id(reader: Reader, entries: Entries, lines: dict[str, str], of: str = "rule
         hint = _ID_FORM
         if RULE_ID.fullmatch(slug):
             hint, fix = f"{hint}: write {slug}", (Edit(span=span, text=slug),)
-        reader.blame("name-invalid", f"`{shown(rule_id)}` cannot be a {of}'s id", span, hint, fix=fix)
+        reader.blame("name-invalid", f"`{shown(rule_id)}` cannot be {with_article(of)}'s id", span, hint, fix=fix)
     elif rule_id in lines:
         hint = f"the {of} in {lines[rule_id]} already has this id"
         reader.blame("name-duplicate", f"duplicate {of} id `{shown(rule_id)}`", span, hint)

@@ -30,7 +30,7 @@ from adjudge.policy.loading.lookups import chooser
 from adjudge.policy.loading.meant_values import scale_of, value_meant
 from adjudge.policy.loading.other_words import choice_meant
 from adjudge.policy.loading.reader import Reader
-from adjudge.policy.slots import beginnings
+from adjudge.policy.slots import beginnings, last_of
 from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar
@@ -117,7 +117,7 @@ class Thresholds:
             hint = "write a rule that reads it"
             self.reader.blame("type-threshold", f"`{shown(path)}` is not a field", key.span, hint)
         elif self.complete and not self.is_damaged(path):
-            owned = [name for name in self.slots if name.rpartition(".")[2] == path]
+            owned = [name for name in self.slots if last_of(name) == path]
             near = owned[0] if len(owned) == 1 else nearest(path, self.slots)
             way = f"did you mean `{near}`?" if near is not None else None
             edits = (Edit(span=key.span, text=near),) if near is not None else ()
