@@ -97,3 +97,9 @@ def test_way_out_is_one() -> None:
 def test_declared_name_is_no_namespace() -> None:
     text = HEAD.replace("s: string", "math: string") + "  - {id: r, when: 'math.contains(\"a\")', then: review}\n"
     assert parse_policy(text).evaluate({"math": "abc"}).matched == ("r",)
+
+
+def test_field_may_have_the_name_of_a_function_that_came_later() -> None:
+    text = HEAD.replace("s: string, n: int", "s: string, min: int, round: double, n: int")
+    policy = parse_policy(text + "  - {id: r, when: 'min(min, 3) < 2 && round(round) == 2.0', then: review}\n")
+    assert policy.evaluate({"min": 1, "round": 1.5}).matched == ("r",)
