@@ -256,6 +256,14 @@ def times_to_the_nanosecond() -> None:
     assert answers == {True, False, None}
 
 
+def the_clock() -> None:
+    policy = policy_of('now < timestamp("0001-01-02T00:00:00Z")')
+    assert policy.evaluate({}, now=datetime(1, 1, 1, tzinfo=UTC)).matched
+    world, translator = world_of(policy)
+    truth = translator.truth(policy.typed.rules[0].condition)
+    assert isinstance(Inquiry((policy,), world).never(truth.true), Proved)
+
+
 LINES: dict[str, Callable[[], None]] = {
     "characters": characters,
     "surrogates": surrogates,
@@ -270,6 +278,7 @@ LINES: dict[str, Callable[[], None]] = {
     "times and durations outside their range": times_and_durations_past_their_ends,
     "a time or duration that is written to the nanosecond": times_to_the_nanosecond,
     "clocks of a named zone": clocks_of_a_named_zone,
+    "the clock `now`": the_clock,
     "calendar": calendar,
     "lists": lists,
     "order of a map's keys": order_of_a_map_s_keys,
