@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -112,7 +113,7 @@ def command(
     def report(form: str) -> str:
         if form == JSON:
             return in_json({**as_data.data(found), "failed_gates": list(failed)}, indent=2) + "\n"
-        return page.page(found) if form == HTML else text.text(found) + "\n"
+        return page.page(found, made=datetime.now(UTC)) if form == HTML else text.text(found) + "\n"
 
     for output, one in reports:
         write_file(output, report(one))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
 
+from adjudge.backtest.curves import Histogram
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report import plots
 from adjudge.backtest.report.study import Moves, Study
+from adjudge.backtest.report.summary import summary
 from adjudge.backtest.report.words import (
     RULES_MAX,
     headline,
@@ -18,6 +22,7 @@ from adjudge.backtest.report.words import (
     segment_table,
     totals_said,
 )
+from adjudge.backtest.tunable_thresholds import TunableThreshold
 from adjudge.model import OUTCOMES
 from adjudge.policy.explaining.scorecard_moves import MOVED_BY, most
 from adjudge.texts import in_html
@@ -43,17 +48,36 @@ figure { margin: 1rem 0; } svg { width: 100%; height: auto; } svg text { font-si
 rect.pass, path.pass, circle.pass { fill: var(--pass); }
 rect.review, path.review, circle.review { fill: var(--review); }
 rect.reject, path.reject, circle.reject { fill: var(--reject); } circle.caught { fill: var(--caught); }
+.other { stroke-width: 1; opacity: .7; }
+ul.summary { color: var(--ink); font-size: 1.05rem; } dt { font-weight: 600; } dd { margin: 0 0 .4rem 1.2rem; }
+.scaled > div { display: none; } .scaled > input.counts:checked ~ div.counts,
+.scaled > input.logarithm:checked ~ div.logarithm { display: block; } .scaled label { margin-right: 1rem; }
 .ribbon { opacity: .35; } .ribbon:hover { opacity: .7; }
 """
 
 
-def page(study: Study) -> str:
-    """Return the page."""
+GLOSSARY = (
+    ("pass, review, reject", "what becomes of a request: it goes on, a person looks, or it ends here"),
+    ("settled", "nothing that is unknown could change the outcome"),
+    ("unknown", "a field that was not given, did not arrive in time, or holds what it cannot hold"),
+    ("frauds caught", "of the decisions that people labelled fraud, those that do not pass"),
+    ("genuine ones turned away", "of the decisions that people labelled genuine, those that are rejected"),
+    ("precision, fraud of labelled", "of the labelled decisions with an outcome or a rule, those that are fraud"),
+    ("95% interval", "where the share lies that these rows are a sample of; Wilson's interval"),
+    ("moves", "decisions that have another outcome than before"),
+    ("decides, of a row of points", "decisions that lie in another band with its points than without them"),
+    ("influence, of a threshold", "how far its settings move the share that does not pass, all else as it is"),
+)
+
+
+def page(study: Study, *, made: datetime | None = None) -> str:
+    """Return the page. made: when, aware; left out of the page where it is None."""
     first = study.backtests[0]
     when = period(first)
     said = f"{first.rows:,} rows{f', {when}' if when else ''}, from {first.dataset.path.name}"
     title = f"Backtest of {', '.join(study.titles)}"
-    body = [f"<h1>{in_html(title)}</h1>", f'<p class="note">{in_html(said)}</p>', *_body(study)]
+    body = [f"<h1>{in_html(title)}</h1>", f'<p class="note">{in_html(said)}</p>', *_summaries(study), *_body(study)]
+    body += [*_glossary(), *_made(study, made)]
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -61,6 +85,27 @@ def page(study: Study) -> str:
         + "\n".join(body)
         + "\n</body></html>\n"
     )
+
+
+def _summaries(study: Study) -> Iterator[str]:
+    for at, title in enumerate(study.titles):
+        yield f"<h2>In short: {in_html(title)}</h2>"
+        said = "".join(f"<li>{in_html(one[0].upper() + one[1:])}.</li>" for one in summary(study, at))
+        yield f'<ul class="summary">{said}</ul>'
+
+
+def _glossary() -> Iterator[str]:
+    yield "<h2>Words</h2>"
+    yield "<dl>" + "".join(f"<dt>{in_html(word)}</dt><dd>{in_html(said)}</dd>" for word, said in GLOSSARY) + "</dl>"
+
+
+def _made(study: Study, made: datetime | None) -> Iterator[str]:
+    policies = "; ".join(
+        f"{title}: {one.policy.typed.source.name}, digest {one.policy.digest[:12]}"
+        for title, one in zip(study.titles, study.backtests, strict=True)
+    )
+    when = f"Made {made.astimezone(UTC):%Y-%m-%d %H:%M} UTC by adjudge {version('adjudge')}. " if made else ""
+    yield f'<p class="note">{in_html(f"{when}Data: {study.backtests[0].dataset.path}. Policies: {policies}.")}</p>'
 
 
 def _body(study: Study) -> Iterator[str]:
@@ -96,16 +141,34 @@ def _body(study: Study) -> Iterator[str]:
         yield f"<h2>Thresholds of {in_html(study.titles[-1])}</h2>"
         if study.left_out:
             yield f'<p class="note">{study.left_out} more thresholds are not drawn.</p>'
-        for plotted in study.plotted:
+        yield '<p class="note">Those that move most decisions come first.</p>'
+        for number, plotted in enumerate(study.plotted):
             shape = plotted.histogram
             yield f"<h3>{in_html(shape.slot)}</h3>"
             said = f"Rows by value, unknown on {shape.unknown:,}; dashed: the thresholds that stand."
-            yield _figure(plots.distribution(shape, list(plotted.curves)), said)
+            yield _scaled(number, shape, plotted.curves, said)
             for threshold, settings in plotted.curves.items():
+                others = plotted.others.get(threshold, {})
                 said = (
-                    f"{threshold.name}, turned alone. Whole: the share that does not pass. Dashed: of labelled frauds."
+                    f"{threshold.name}, turned alone: the shares of all decisions and of known frauds that do not pass."
                 )
-                yield _figure(plots.trade_off(threshold, settings), said)
+                said += f" Thin: {', '.join(others)}." if others else ""
+                yield _figure(plots.trade_off(threshold, settings, others), said)
+
+
+def _scaled(number: int, shape: Histogram, thresholds: Collection[TunableThreshold], said: str) -> str:
+    """Return a distribution with a choice between counts and their logarithms, which needs no script."""
+    parts = []
+    for name, is_log in (("counts", False), ("logarithm", True)):
+        key = f"scale{number}-{name}"
+        checked = "" if is_log else " checked"
+        parts.append(f'<input type="radio" name="scale{number}" id="{key}" class="{name}"{checked}>')
+        parts.append(f'<label for="{key}">{name}</label>')
+    drawn = "".join(
+        f'<div class="{name}">{plots.distribution(shape, list(thresholds), is_log=is_log)}</div>'
+        for name, is_log in (("counts", False), ("logarithm", True))
+    )
+    return f'<figure class="scaled">{"".join(parts)}{drawn}<figcaption>{in_html(said)}</figcaption></figure>'
 
 
 def _figure(svg: str, said: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from math import log10
 
 from adjudge.backtest.curves import Histogram, Setting
 from adjudge.backtest.measures import Ratio
@@ -138,33 +139,46 @@ def _stacks(moves: Moves, side: int, room: float, total: int, gap: int) -> dict[
     return found
 
 
-def distribution(shape: Histogram, thresholds: Sequence[TunableThreshold]) -> str:
-    """Draw how a field is distributed, all rows upward and frauds downward, with its thresholds."""
+def distribution(shape: Histogram, thresholds: Sequence[TunableThreshold], *, is_log: bool = False) -> str:
+    """Draw how a field is distributed, all rows upward and frauds downward on the same scale, with its thresholds.
+
+    is_log: by the logarithm of the counts, so that few frauds are seen beside many rows.
+    """
+
+    def size(rows: int) -> float:
+        return log10(1 + rows) if is_log else rows
+
     count = max(len(bins) for bins in shape.bins.values())
     every = [sum(bins[at] for bins in shape.bins.values()) for at in range(count)]
     frauds = shape.bins.get("fraud", [0] * count)
-    base = HEIGHT - BOTTOM - (70 if any(frauds) else 0)
+    most = size(max(every)) or 1
+    both = most + size(max(frauds))
+    base = TOP + (HEIGHT - BOTTOM - TOP) * most / both
     body = [f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{base}" y2="{base}" class="axis"/>']
     width = (WIDTH - LEFT - RIGHT) / count
     step = (shape.high - shape.low) / count
     for at in range(count):
         x, said = LEFT + width * at, f"{shape.low + step * at:.4g} to {shape.low + step * (at + 1):.4g}"
-        high = (base - TOP) * every[at] / (max(every) or 1)
+        high = (base - TOP) * size(every[at]) / most
         body.append(_bar(x, base - high, width, high, "all", f"{said}: {every[at]:,} rows"))
         if any(frauds):
-            low = 62 * frauds[at] / max(frauds)
+            low = (base - TOP) * size(frauds[at]) / most
             body.append(_bar(x, base, width, low, "reject", f"{said}: {frauds[at]:,} frauds"))
     body.append(_text(LEFT - 6, TOP + 10, f"{max(every):,}", "end"))
     if any(frauds):
-        body += [_text(LEFT - 6, base + 62, f"{max(frauds):,}", "end"), _text(LEFT + 4, base + 64, "frauds", "start")]
+        body += [_text(LEFT - 6, HEIGHT - BOTTOM, f"{max(frauds):,}", "end")]
+    kinds = [("all rows", "all"), *([("frauds, downward", "reject")] if any(frauds) else [])]
+    for number, (said, kind) in enumerate(kinds):
+        x = WIDTH - RIGHT - 130 * (len(kinds) - number)
+        body += [_bar(x, TOP + 2, 12, 10, kind, said), _text(x + 18, TOP + 11, said, "start")]
     for threshold in thresholds:
         x = LEFT + (WIDTH - LEFT - RIGHT) * (threshold.value - shape.low) / (shape.high - shape.low)
         if LEFT <= x <= WIDTH - RIGHT:
             title = f"<title>{in_html(threshold.name)}</title>"
             body.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" class="now">{title}</line>')
             body.append(_text(x, TOP - 3, f"{threshold.value:g}"))
-    body += _ends(shape.low, shape.high)
-    return _svg(body, f"Distribution of {shape.slot}")
+    body += [*_ends(shape.low, shape.high), *_axis(shape.slot)]
+    return _svg(body, f"Distribution of {shape.slot}{', logarithmic' if is_log else ''}")
 
 
 def totals(card: CardTotals) -> str:
@@ -199,10 +213,35 @@ def _bar(x: float, y: float, width: float, height: float, kind: str, said: str) 
     return f'<rect {box} class="{kind}"><title>{in_html(said)}</title></rect>'
 
 
-def trade_off(threshold: TunableThreshold, settings: Sequence[Setting]) -> str:
-    """Draw what each setting of a threshold would stop, and what share of the frauds."""
+def trade_off(
+    threshold: TunableThreshold, settings: Sequence[Setting], others: Mapping[str, Sequence[Setting]] | None = None
+) -> str:
+    """Draw what each setting of a threshold would stop, and what share of the frauds; of other policies, thinner."""
     low, high = settings[0].value, settings[-1].value
-    lines: dict[str, list[tuple[float, Ratio]]] = {"review": [], "caught": []}
+    body = _shares(1.0)
+    every = [("", settings), *(others or {}).items()]
+    for number, (title, of) in enumerate(every):
+        for name, found in _stopped(of).items():
+            points = [(_x(value, low, high), _y(share.share or 0.0, 1.0)) for value, share in found]
+            dash = DASHES[0] if name == "review" else DASHES[1]
+            body.append(_line(points, f"{name} other" if number else name, dash))
+            for (x, y), (value, share) in zip(points, found, strict=True):
+                by = f"{title}: " if title else ""
+                said = f"{by}{threshold.slot} {threshold.operator} {value:g}: {_WORDS[name]} {ratio(share)}"
+                body.append(_dot(x, y, name, said))
+    x = _x(threshold.value, low, high)
+    body.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" class="now"/>')
+    body += [_text(x, TOP - 3, f"{threshold.value:g}"), *_ends(low, high), *_axis(threshold.slot)]
+    body += _legend([(_WORDS[name], name, DASHES[at]) for at, name in enumerate(_stopped(settings))])
+    return _svg(body, f"Trade-off of {threshold.name}")
+
+
+_WORDS = {"review": "not passed", "caught": "frauds stopped"}
+
+
+def _stopped(settings: Sequence[Setting]) -> dict[str, list[tuple[float, Ratio]]]:
+    """Return by setting the share of all rows that do not pass, and of frauds, where there are any."""
+    lines: dict[str, list[tuple[float, Ratio]]] = {"review": []}
     for one in settings:
         stopped = {label: [0, 0] for label in ("fraud", None)}
         for (label, outcome), rows in one.counts.items():
@@ -211,20 +250,22 @@ def trade_off(threshold: TunableThreshold, settings: Sequence[Setting]) -> str:
                 stopped[key][1] += rows
         lines["review"].append((one.value, Ratio(*stopped[None])))
         if stopped["fraud"][1]:
-            lines["caught"].append((one.value, Ratio(*stopped["fraud"])))
-    body = _shares(1.0)
-    words = {"review": "not passed", "caught": "frauds caught"}
-    for name, found in lines.items():
-        points = [(_x(value, low, high), _y(share.share or 0.0, 1.0)) for value, share in found]
-        body.append(_line(points, name, DASHES[0] if name == "review" else DASHES[1]))
-        for (x, y), (value, share) in zip(points, found, strict=True):
-            body.append(
-                _dot(x, y, name, f"{threshold.slot} {threshold.operator} {value:g}: {words[name]} {ratio(share)}")
-            )
-    x = _x(threshold.value, low, high)
-    body.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" class="now"/>')
-    body += [_text(x, TOP - 3, f"{threshold.value:g}"), *_ends(low, high)]
-    return _svg(body, f"Trade-off of {threshold.name}")
+            lines.setdefault("caught", []).append((one.value, Ratio(*stopped["fraud"])))
+    return lines
+
+
+def _legend(entries: Sequence[tuple[str, str, str]]) -> list[str]:
+    """Return a line of what the lines mean: words, class and dash of each."""
+    found, x = [], WIDTH - RIGHT - 150 * len(entries)
+    for said, kind, dash in entries:
+        found.append(_line([(x, TOP + 8), (x + 26, TOP + 8)], kind, dash))
+        found.append(_text(x + 32, TOP + 12, said, "start"))
+        x += 150
+    return found
+
+
+def _axis(said: str) -> list[str]:
+    return [_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, said)]
 
 
 def _x(value: float, low: float, high: float) -> float:

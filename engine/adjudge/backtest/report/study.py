@@ -15,6 +15,7 @@ from adjudge.backtest.run import Backtest, Flow, Runner
 from adjudge.backtest.segments import Segment, segments
 from adjudge.backtest.settled import settled
 from adjudge.backtest.tunable_thresholds import TunableThreshold, tunable_thresholds
+from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
 from adjudge.policy.slices import segment_slot
 
@@ -41,10 +42,19 @@ class Moves:
 
 @dataclass(frozen=True, slots=True)
 class Plotted:
-    """A field whose thresholds are shown: its values, and what each threshold would do elsewhere."""
+    """A field whose thresholds are shown: its values, and what each threshold would do elsewhere.
+
+    others: the same threshold in the other policies that have it, by their titles.
+    """
 
     histogram: Histogram
     curves: Mapping[TunableThreshold, Sequence[Setting]]
+    others: Mapping[TunableThreshold, Mapping[str, Sequence[Setting]]] = field(default_factory=dict)
+
+    @property
+    def influence(self) -> float:
+        """How far the thresholds move the share of rows that do not pass: the widest of them, 0 to 1."""
+        return max((_width(settings) for settings in self.curves.values()), default=0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +113,7 @@ def study(
     plotted: Sequence[Plotted] = ()
     left_out = 0
     if plots:
-        plotted, left_out = _plots(connection, policies[-1][1], datasets[-1])
+        plotted, left_out = _plots(connection, policies, datasets)
     return Study(
         titles=titles,
         runners=runners,
@@ -120,7 +130,20 @@ def study(
     )  # fmt: skip
 
 
-def _plots(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset) -> tuple[tuple[Plotted, ...], int]:
+def _width(settings: Sequence[Setting]) -> float:
+    shares = []
+    for one in settings:
+        every = sum(one.counts.values())
+        stopped = sum(rows for (_, outcome), rows in one.counts.items() if outcome is not Outcome.PASS)
+        shares.append(stopped / every if every else 0.0)
+    return max(shares) - min(shares) if shares else 0.0
+
+
+def _plots(
+    connection: duckdb.DuckDBPyConnection, policies: Sequence[tuple[str, Policy]], datasets: Sequence[Dataset]
+) -> tuple[tuple[Plotted, ...], int]:
+    """Return the fields of the last policy's thresholds, those of the greatest influence first."""
+    (_, policy), dataset = policies[-1], datasets[-1]
     by_slot: dict[str, list[TunableThreshold]] = {}
     thresholds = tunable_thresholds(policy.typed)
     if len(thresholds) > 1:
@@ -130,10 +153,23 @@ def _plots(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Datas
     found = []
     for slot, of in by_slot.items():
         shape = histogram(connection, policy, dataset, slot)
-        if shape is not None:
-            curves = {
-                threshold: curve(connection, policy, dataset, threshold, settings_for(threshold, shape))
-                for threshold in of
+        if shape is None:
+            continue
+        curves, others = {}, {}
+        for threshold in of:
+            settings = settings_for(threshold, shape)
+            curves[threshold] = curve(connection, policy, dataset, threshold, settings)
+            others[threshold] = {
+                title: curve(connection, other, data, twin, settings)
+                for (title, other), data in zip(policies[:-1], datasets[:-1], strict=True)
+                if (twin := _twin(threshold, other)) is not None
             }
-            found.append(Plotted(shape, curves))
+        found.append(Plotted(shape, curves, others))
+    found.sort(key=lambda one: -one.influence)
     return tuple(found), max(0, len(thresholds) - THRESHOLDS_MAX)
+
+
+def _twin(threshold: TunableThreshold, policy: Policy) -> TunableThreshold | None:
+    """Return the threshold of another policy that stands where this one does."""
+    own = (threshold.slot, threshold.operator, threshold.where)
+    return next((one for one in tunable_thresholds(policy.typed) if (one.slot, one.operator, one.where) == own), None)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.report.study import Moves, Study
+from adjudge.backtest.report.summary import summary
 from adjudge.backtest.report.words import (
     RULES_MAX,
     columns,
@@ -35,6 +36,8 @@ def text(study: Study) -> str:
             "",
             title,
             *([f"  {headline(doubt)}"] if doubt is not None else []),
+            *(f"  {one}" for one in summary(study, at)),
+            "",
             *_outcomes(study, at),
             *(f"  {one}" for one in remarks(study, at)),
             *_segments(study, at),
