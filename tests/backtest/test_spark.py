@@ -24,6 +24,7 @@ pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
 
 import pyarrow.parquet as pq  # noqa: E402
 
+from adjudge.backtest import query  # noqa: E402
 from adjudge.backtest.export import export  # noqa: E402
 from adjudge.backtest.query import policy_sql  # noqa: E402
 from adjudge.expr.reference import Unknown, evaluate  # noqa: E402
@@ -115,10 +116,9 @@ def test_every_row_has_the_verdict_that_the_engine_gives(
     sql = policy_sql(policy, {slot: SPARK.column(slot) for slot in policy.typed.slots}, SPARK)
     if sql.fallbacks:
         return
-    inner = ", ".join(filter(None, [sql.columns(), "place"]))
     found = spark.sql(
-        f"select {sql.outcome}, {sql.lower}, {sql.upper}"
-        f" from (select {inner} from {sql.over('decisions')}) order by place"
+        f"select {sql.outcome}, {sql.lower}, {sql.upper} from {query.rows_of('decisions', [sql], ['place'])}"
+        " order by place"
     ).collect()
     for row, one in zip(found, given_, strict=True):
         verdict = policy.evaluate(one, now=NOW)
@@ -139,8 +139,7 @@ def test_spark_reads_an_export(spark: Any, tmp_path: Path) -> None:
     spark.read.parquet(str(tmp_path / "out" / "selfie")).createOrReplaceTempView("decisions")
     columns = {slot: SPARK.column(f"signals.{slot}") for slot in ("device.score", "device.tags", "device.novel_tags")}
     sql = policy_sql(policy, {**columns, "country": "`inputs.country`", NOW_SLOT: "`at`"}, SPARK)
-    found = spark.sql(
-        f"select outcome, {sql.outcome} from (select *, {sql.columns()} from {sql.over('decisions')}) order by seq"
-    ).collect()
+    rows = query.rows_of("decisions", [sql], ["outcome", "seq"])
+    found = spark.sql(f"select outcome, {sql.outcome} from {rows} order by seq").collect()
     assert [row[0] for row in found] == [decision.outcome for decision in decisions] == ["pass", "review", "review"]
     assert [OUTCOMES[row[1]] for row in found] == ["pass", "review", "review"]

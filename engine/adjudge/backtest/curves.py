@@ -1,22 +1,26 @@
 """What turning one threshold would do, at every setting at once: one pass over the data.
 
 Where the threshold's field is known, the comparison is true or it is false, so each row has two possible outcomes
-whatever the setting; counted by where the field stands among the settings, they give the outcomes at each of them.
+whatever the setting: as it is, and with that answer turned round. Counted by where the field stands among the settings,
+they give the outcomes at each of them.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple
 
 from adjudge.backtest.dataset import Dataset
-from adjudge.backtest.duck import fetched, first
+from adjudge.backtest.duck import executed, fetched, first
 from adjudge.backtest.translated import Translated, answered
-from adjudge.backtest.tunable_thresholds import TunableThreshold, held
+from adjudge.backtest.tunable_thresholds import TunableThreshold, opposite
+from adjudge.backtest.turning import turned_rows
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
+from adjudge.expr.sql.steps import Steps
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.policy.policy import Policy
 from adjudge.values.types import INT
@@ -62,49 +66,128 @@ def curve(
     where: str = "true",
 ) -> tuple[Setting, ...]:
     """Return what becomes of all rows at each of some numbers, in ascending order. where: which rows count."""
-    values = sorted(set(values))
-    # each severity is 0, 1 or 2; the policy as it stands counts only where the field is unknown
-    three = (policy, "n"), (held(policy, threshold, True), "t"), (held(policy, threshold, False), "f")
-    variants = [Translated(connection, one, dataset, prefix) for one, prefix in three]
-    column = dataset.columns[threshold.slot]
-    bin_ = f"case when {column} is not null then {_passed(column, values, threshold.operator in ('>', '<='))} end"
+    return curves(connection, policy, dataset, {threshold: values}, where)[threshold]
+
+
+def curves(
+    connection: duckdb.DuckDBPyConnection,
+    policy: Policy,
+    dataset: Dataset,
+    wanted: Mapping[TunableThreshold, Sequence[float]],
+    where: str = "true",
+) -> dict[TunableThreshold, tuple[Setting, ...]]:
+    """Return the curves of several thresholds, each as if it alone were turned, in one pass. wanted: at which numbers.
+
+    where: which rows count.
+    """
+    if not wanted:
+        return {}
+    base = Translated(connection, policy, dataset, "n")
+    others = [
+        Translated(connection, opposite(policy, one), dataset, f"t{at}_") for at, one in enumerate(wanted)
+    ]  # fmt: skip
+    bins = Bins(dataset, wanted)
+    table = f"adjudge_turned_{next(_NUMBERS)}"
 
     def query() -> str:
-        unknown, true, false = (one.sql.outcome for one in variants)
-        inner = "".join(f", {one.sql.columns()}" for one in variants if one.sql.columns())
-        others = [one.sql for one in variants[1:]]
-        rows = variants[0].sql.over(dataset.relation, *others, worked=dataset.worked)
-        return (
-            f"select label, bin, case when bin is null then {unknown} end, case when bin is not null then {true} end,"
-            f" case when bin is not null then {false} end, count(*), sum(weight) from"
-            f" (select {dataset.label()} as label, {dataset.weight()} as weight, {bin_} as bin{inner}"
-            f" from {rows} where {where}) group by all"
-        )
+        more = [f"{dataset.label()} as label", f"{dataset.weight()} as weight"]
+        more += [f"{text} as {name}" for name, text in bins.columns.items()]
+        rows = turned_rows(
+            f"(select * from {dataset.relation} where {where})", base.sql, [one.sql for one in others], more,
+            worked=dataset.worked,
+        )  # fmt: skip
+        label = "case label when 'fraud' then 1 when 'genuine' then 2 else 0 end"
+        keys = [
+            f"(9 * outcome + 3 * {label} + coalesce(outcome_{at} + 27 * (1 + {bins.of(one)}), 0))::int as k{at}"
+            for at, one in enumerate(wanted)
+        ]
+        weight = "weight, " if dataset.is_sampled else ""
+        return f"create temp table {table} as select {weight}{', '.join(keys)} from {rows}"
 
-    rows = answered(connection, query, variants)
-    rising = threshold.operator in (">", ">=")
+    answered(connection, query, [base, *others])
+    weight = "sum(weight)" if dataset.is_sampled else "count(*)"
+    parts = [f"select {at}, k{at}, count(*), {weight} from {table} group by k{at}" for at in range(len(wanted))]
+    groups: defaultdict[int, list[_Group]] = defaultdict(list)
+    for at, key, rows, weight_ in fetched(connection, " union all ".join(parts)):
+        label, now, other = _LABELS[key // 3 % 3], OUTCOMES[key // 9 % 3], OUTCOMES[key % 3]
+        groups[at].append(_Group(key // 27 - 1, label, now, other, rows, weight_))
+    executed(connection, f"drop table {table}")
+    return {one: tuple(_settings(one, groups[at], bins.numbers(one), wanted[one])) for at, one in enumerate(wanted)}
+
+
+_NUMBERS: Iterator[int] = count()
+_LABELS = (None, "fraud", "genuine")
+
+
+class _Group(NamedTuple):
+    """Rows that are alike. place: how many numbers they pass, -1 where the field is unknown.
+
+    now, other: their outcome as the policy stands, and with the threshold's answer turned round.
+    """
+
+    place: int
+    label: str | None
+    now: Outcome
+    other: Outcome
+    rows: int
+    weight: float
+
+
+def _settings(
+    threshold: TunableThreshold, groups: Sequence[_Group], numbers: Sequence[float], wanted: Sequence[float]
+) -> Iterator[Setting]:
+    """Yield what becomes of rows at each of the numbers that are wanted. numbers: all that they were held against."""
+    standing = numbers.index(threshold.value)
     counts: Counter[tuple[str | None, Outcome]] = Counter()  # at a number below all values; then each bin changes sides
     weights: defaultdict[tuple[str | None, Outcome], float] = defaultdict(float)
     moving: defaultdict[int, list[tuple[str | None, Outcome, Outcome, int, float]]] = defaultdict(list)
-    for label, bin_of, unknown, true, false, number, weight in rows:
-        if bin_of is None:
-            counts[label, OUTCOMES[unknown]] += number
-            weights[label, OUTCOMES[unknown]] += weight
-            continue
-        above, below = (OUTCOMES[true], OUTCOMES[false]) if rising else (OUTCOMES[false], OUTCOMES[true])
-        counts[label, above] += number
+    for place, label, now, other, rows, weight in groups:
+        above, below = (now, other) if place > standing or place < 0 else (other, now)
+        counts[label, above] += rows
         weights[label, above] += weight
-        moving[bin_of].append((label, above, below, number, weight))
-    found = []
-    for at, value in enumerate(values):
-        for label, above, below, number, weight in moving[at]:
-            counts[label, above] -= number
-            counts[label, below] += number
+        if place >= 0 and above is not below:
+            moving[place].append((label, above, below, rows, weight))
+    shown = set(wanted)
+    for at, value in enumerate(numbers):
+        for label, above, below, rows, weight in moving[at]:
+            counts[label, above] -= rows
+            counts[label, below] += rows
             weights[label, above] -= weight
             weights[label, below] += weight
-        held_by = {key: number for key, number in counts.items() if number}
-        found.append(Setting(value, held_by, {key: weights[key] for key in held_by}))
-    return tuple(found)
+        if value in shown:
+            held_by = {key: rows for key, rows in counts.items() if rows}
+            yield Setting(value, held_by, {key: weights[key] for key in held_by})
+
+
+class Bins:
+    """Where the values of fields lie among all the numbers that their thresholds are tried at."""
+
+    def __init__(self, dataset: Dataset, wanted: Mapping[TunableThreshold, Sequence[float]]) -> None:
+        """Put together thresholds of one field that take a number itself for the same side."""
+        numbers: defaultdict[tuple[str, bool], set[float]] = defaultdict(set)
+        for threshold, values in wanted.items():
+            numbers[self._key(threshold)] |= {*values, threshold.value}
+        self._numbers = {key: sorted(found) for key, found in numbers.items()}
+        self._names = {key: f"bin{at}" for at, key in enumerate(self._numbers)}
+        steps = Steps()
+        for (slot, strictly), found in self._numbers.items():
+            column = dataset.columns[slot]
+            steps.column(f"case when {column} is not null then {_passed(column, found, strictly)} end")
+        self.steps = steps.made
+        texts = ((name if name in dataset.worked else text) for name, text in self.steps.items())
+        self.columns = dict(zip(self._names.values(), texts, strict=True))
+
+    @staticmethod
+    def _key(threshold: TunableThreshold) -> tuple[str, bool]:
+        return threshold.slot, threshold.operator in (">", "<=")
+
+    def of(self, threshold: TunableThreshold) -> str:
+        """Return the column that tells how many numbers a row passes, NULL where the field is unknown."""
+        return self._names[self._key(threshold)]
+
+    def numbers(self, threshold: TunableThreshold) -> list[float]:
+        """Return the numbers, ascending."""
+        return self._numbers[self._key(threshold)]
 
 
 def _passed(column: str, values: Sequence[float], strictly: bool) -> str:

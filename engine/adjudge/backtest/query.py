@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -54,15 +54,17 @@ class Fallback:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardSql:
-    """A scorecard in SQL. first: the number of its first row's column. low, high: its totals.
+    """A scorecard in SQL. first: the number of its first row's column. low, high: the columns of its totals.
 
-    lower, upper, outcome: severities of what it alone makes.
+    low_terms, high_terms: what each row adds to these. lower, upper, outcome: severities of what it alone makes.
     """
 
     card: Scorecard
     first: int
     low: str
     high: str
+    low_terms: tuple[str, ...]
+    high_terms: tuple[str, ...]
     lower: str
     upper: str
     outcome: str
@@ -86,9 +88,9 @@ class CardSql:
 class PolicySql:
     """A policy in SQL.
 
-    conditions: of its rules, then of the scorecards' rows, then of excuses, over the columns of `over`.
-    lower, upper, outcome: severities 0, 1, 2, over the conditions' columns, a prefix and `c0`, `c1`, …
-    cards: its scorecards, over the same.
+    conditions: of its rules, then of the scorecards' rows, then of excuses.
+    lower, upper, outcome: severities 0, 1, 2, over the columns of `rows_of`: the conditions, a prefix and `c0`, `c1`, …
+    rules_outcome: that of the rules alone. cards: its scorecards, over the same.
     doubts: columns whose being NULL decides what doubts are worth, `u0`, `u1`, …
     fallbacks: what SQL leaves to Python. texts: of conditions that SQL answers, whatever is left on some rows.
     steps: what conditions have in common, by column. lists: long lists, by the table that must hold them.
@@ -99,6 +101,7 @@ class PolicySql:
     lower: str
     upper: str
     outcome: str
+    rules_outcome: str
     cards: tuple[CardSql, ...] = ()
     doubts: tuple[str, ...] = ()
     fallbacks: tuple[Fallback, ...] = ()
@@ -145,10 +148,36 @@ class PolicySql:
         texts = [text for one in (*others, self) for text in (*one.conditions, *one.doubts)]
         return worked_out(relation, needed(steps, texts))
 
-    def columns(self) -> str:
-        """Return the conditions, and the slots that doubts hang on, as columns of a select."""
-        found = [f"{text} as {self.prefix}c{at}" for at, text in enumerate(self.conditions)]
-        return ", ".join([*found, *(f"{text} as {self.prefix}u{at}" for at, text in enumerate(self.doubts))])
+    def columns(self) -> dict[str, str]:
+        """Return the conditions, and the slots that doubts hang on, by the names of their columns."""
+        found = {f"{self.prefix}c{at}": text for at, text in enumerate(self.conditions)}
+        return found | {f"{self.prefix}u{at}": text for at, text in enumerate(self.doubts)}
+
+    def totals(self) -> dict[str, str]:
+        """Return the totals of the scorecards, over `columns`, by the names of their columns."""
+        found = {}
+        for card in self.cards:
+            found[card.low], found[card.high] = " + ".join(card.low_terms), " + ".join(card.high_terms)
+        return found
+
+
+def rows_of(
+    relation: str, policies: Sequence[PolicySql], more: Sequence[str] = (), *, worked: Container[str] = ()
+) -> str:
+    """Return a select of all that the verdicts of some policies are made of.
+
+    more: what else is wanted of each row. worked: steps that the relation has as columns.
+    """
+    *others, own = policies
+    columns = ", ".join([*more, *as_columns(*(one.columns() for one in policies))]) or "true as nothing"
+    found = f"(select {columns} from {own.over(relation, *others, worked=worked)})"
+    totals = ", ".join(as_columns(*(one.totals() for one in policies)))  # each once, however often it is compared
+    return f"(select *, {totals} from {found})" if totals else found
+
+
+def as_columns(*columns: Mapping[str, str]) -> list[str]:
+    """Return expressions by name as a select has them."""
+    return [f"{text} as {name}" for one in columns for name, text in one.items()]
 
 
 def policy_sql(
@@ -208,6 +237,7 @@ def policy_sql(
         lower=verdict.lower(),
         upper=verdict.upper(),
         outcome=verdict.outcome(),
+        rules_outcome=verdict.rules_outcome(),
         cards=verdict.cards,
         doubts=doubts,
         fallbacks=tuple(fallbacks),
@@ -323,6 +353,9 @@ class _Verdict:
         return self._with_cards(rules, [card.upper for card in self.cards])
 
     def outcome(self) -> str:
+        return self._with_cards(self.rules_outcome(), [card.outcome for card in self.cards])
+
+    def rules_outcome(self) -> str:
         """The worst of what is certain and of what each doubt is worth; an excuse that is unknown excuses nothing."""
         rejecting = self.any(self.of(Outcome.REJECT))
         steps = [f"when {rejecting} then 2"]
@@ -336,8 +369,7 @@ class _Verdict:
         steps += [f"when {' or '.join(doubts[REJECT])} then 2"] if doubts[REJECT] else []
         steps += [f"when {reviewing} then 1"]
         steps += [f"when {' or '.join(some)} then 1"] if some else []
-        rules = f"case {' '.join(steps)} else 0 end"
-        return self._with_cards(rules, [card.outcome for card in self.cards])
+        return f"case {' '.join(steps)} else 0 end"
 
     @staticmethod
     def _with_cards(rules: str, cards: Sequence[str]) -> str:
@@ -387,23 +419,27 @@ class _Verdict:
 
     def _cards(self) -> Iterator[CardSql]:
         first = self.rules
-        for card in self.typed.scorecards.values():
-            low, high = (self._total(card, first, end) for end in ("low", "high"))
+        for at, card in enumerate(self.typed.scorecards.values()):
+            low, high = f"{self.prefix}low{at}", f"{self.prefix}high{at}"
             excuse, doubt = self.card_excuse(card), self._doubt(range(first, first + len(card.rows)))
             lower, upper = _band(card, low), _not_excused(_band(card, high), excuse)
             outcome = f"greatest({_not_excused(lower, excuse)}, least({upper}, {doubt}))"
             if excuse != _NONE:  # a review is certain only where no excuse of it is true or unknown
                 lower = f"case when {lower} = 1 and {excuse} is not false then 0 else {lower} end"
-            yield CardSql(card=card, first=first, low=low, high=high, lower=lower, upper=upper, outcome=outcome)
+            yield CardSql(
+                card=card, first=first, low=low, high=high, low_terms=self._terms(card, first, min),
+                high_terms=self._terms(card, first, max), lower=lower, upper=upper, outcome=outcome,
+            )  # fmt: skip
             first += len(card.rows)
 
-    def _total(self, card: Scorecard, first: int, end: str) -> str:
+    def _terms(self, card: Scorecard, first: int, end: Callable[[int, int], int]) -> tuple[str, ...]:
+        """Return what each row adds to a total. end: `min` or `max`, of what one in doubt may add."""
         terms = []
         for at, row in enumerate(card.rows, first):
-            doubt = min(row.points, 0) if end == "low" else max(row.points, 0)
+            doubt = end(row.points, 0)
             unknown = f" when {self.prefix}c{at} is null then {doubt}" if doubt else ""
             terms.append(f"case when {self.prefix}c{at} then {row.points}{unknown} else 0 end")
-        return "(" + " + ".join(terms) + ")" if terms else "0"
+        return tuple(terms) or ("0",)
 
     def _doubt(self, rows: Sequence[int]) -> str:
         """What the rows that are in doubt are worth."""

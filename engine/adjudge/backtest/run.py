@@ -13,7 +13,7 @@ from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import Progress, QueryFailed, executed
 from adjudge.backtest.large_tables import collapsed
 from adjudge.backtest.moved import causes_query
-from adjudge.backtest.query import PolicySql
+from adjudge.backtest.query import PolicySql, rows_of
 from adjudge.backtest.totals import CardCounts, CardTotals
 from adjudge.backtest.translated import Translated, answered
 from adjudge.model import OUTCOMES, Outcome
@@ -131,11 +131,8 @@ class Runner:
 
         sample: a clause that leaves some rows. others: policies whose columns are wanted too.
         """
-        columns = ", ".join(filter(None, [*more, *(one.columns() for one in (*others, self.sql))]))
         rows = f"(select * from {self.dataset.relation}{sample})" if sample else self.dataset.relation
-        return (
-            f"(select {columns or 'true as nothing'} from {self.sql.over(rows, *others, worked=self.dataset.worked)})"
-        )
+        return rows_of(rows, (*others, self.sql), more, worked=self.dataset.worked)
 
     def backtest(self, progress: Progress | None = None) -> Backtest:
         """Count, in one pass. Interrupted, it leaves nothing behind."""

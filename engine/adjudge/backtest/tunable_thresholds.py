@@ -109,10 +109,11 @@ def _value(node: Node) -> float | None:
             return None
 
 
-def held(policy: Policy, threshold: TunableThreshold, answer: bool) -> Policy:
-    """Return the policy with the answer of one threshold fixed."""
-    fixed = Literal(value=answer, type=BOOL, span=threshold.fact.span)
-    return changed(policy, lambda node: fixed if node is threshold.fact else None)
+def opposite(policy: Policy, threshold: TunableThreshold) -> Policy:
+    """Return the policy with the answer of one threshold turned round, where there is one."""
+    fact = threshold.fact
+    other = Unary(operator="!", operand=fact, type=BOOL, span=fact.span)
+    return changed(policy, lambda node: other if node is fact else None)
 
 
 def turned(policy: Policy, thresholds: Mapping[TunableThreshold, float]) -> Policy:

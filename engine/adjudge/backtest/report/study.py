@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from adjudge.backtest.curves import Histogram, Setting, curve, histogram, settings_for
+from adjudge.backtest.curves import Histogram, Setting, curves, histogram, settings_for
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.doubt import MainDoubt, main_doubt
 from adjudge.backtest.duck import Progress
+from adjudge.backtest.large_tables import collapsed
 from adjudge.backtest.measures import Measures, measure
 from adjudge.backtest.run import Backtest, Flow, Runner
 from adjudge.backtest.segments import Segment, segments
@@ -92,6 +93,9 @@ def study(
     policies: with their titles. datasets: the same data, as each policy reads it. by: a field of the first policy.
     """
     slot = segment_slot(policies[0][1], by) if by is not None else None
+    policies = [(title, collapsed(policy)) for title, policy in policies]
+    if plots:  # each policy is asked many questions
+        datasets = [settled(connection, policy, one) for (_, policy), one in zip(policies, datasets, strict=True)]
     runners = [
         Runner(connection, policy, dataset, prefix=f"p{at}_")
         for at, ((_, policy), dataset) in enumerate(zip(policies, datasets, strict=True))
@@ -144,27 +148,26 @@ def _plots(
 ) -> tuple[tuple[Plotted, ...], int]:
     """Return the fields of the last policy's thresholds, those of the greatest influence first."""
     (_, policy), dataset = policies[-1], datasets[-1]
-    by_slot: dict[str, list[TunableThreshold]] = {}
     thresholds = tunable_thresholds(policy.typed)
-    if len(thresholds) > 1:
-        dataset = settled(connection, policy, dataset)
-    for threshold in thresholds[:THRESHOLDS_MAX]:
-        by_slot.setdefault(threshold.slot, []).append(threshold)
+    slots = dict.fromkeys(one.slot for one in thresholds[:THRESHOLDS_MAX])
+    shapes = {slot: histogram(connection, policy, dataset, slot) for slot in slots}
+    wanted = {
+        one: settings_for(one, shape)
+        for one in thresholds[:THRESHOLDS_MAX]
+        if (shape := shapes[one.slot]) is not None
+    }  # fmt: skip
+    own = curves(connection, policy, dataset, wanted)
+    others: dict[TunableThreshold, dict[str, Sequence[Setting]]] = {one: {} for one in wanted}
+    for (title, other), data in zip(policies[:-1], datasets[:-1], strict=True):
+        twins = {twin: one for one in wanted if (twin := _twin(one, other)) is not None}
+        theirs = curves(connection, other, data, {twin: wanted[one] for twin, one in twins.items()})
+        for twin, one in twins.items():
+            others[one][title] = theirs[twin]
     found = []
-    for slot, of in by_slot.items():
-        shape = histogram(connection, policy, dataset, slot)
-        if shape is None:
-            continue
-        curves, others = {}, {}
-        for threshold in of:
-            settings = settings_for(threshold, shape)
-            curves[threshold] = curve(connection, policy, dataset, threshold, settings)
-            others[threshold] = {
-                title: curve(connection, other, data, twin, settings)
-                for (title, other), data in zip(policies[:-1], datasets[:-1], strict=True)
-                if (twin := _twin(threshold, other)) is not None
-            }
-        found.append(Plotted(shape, curves, others))
+    for slot, shape in shapes.items():
+        of = [one for one in wanted if one.slot == slot]
+        if shape is not None:
+            found.append(Plotted(shape, {one: own[one] for one in of}, {one: others[one] for one in of}))
     found.sort(key=lambda one: -one.influence)
     return tuple(found), max(0, len(thresholds) - THRESHOLDS_MAX)
 
