@@ -139,6 +139,21 @@ def test_a_record_longer_than_a_block_is_refused_and_many_blocks_are_joined(
     path.write_text("a,b\n1,2\n3," + "x" * 500 + "\n")
     with pytest.raises(DataError):
         loaded(database, path)
+    monkeypatch.setattr(delimited, "CELL_MAX", 1000)
+    monkeypatch.setattr(delimited, "_BLOCK", 64)
+    assert loaded(database, path) == [("1", "2"), ("3", "x" * 500)]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_of_records_with_a_quote_each_is_looked_at_wherever_it_stands(database: Any, tmp_path: Path, end: str) -> None:
+    path = tmp_path / "d.csv"
+    plain, split = [f"{at},x" for at in range(50)], ['1,"a', "b,c", "", 'd"']
+    path.write_text(end.join(["a,b", *plain, *split, *plain, ""]), newline="")
+    rows = loaded(database, path)
+    assert len(rows) == 101 and rows[50] == ("1", end.join(["a", "b,c", "", "d"]))
+    path.write_text(end.join(["a,b", *plain, *split, *plain, '1,"a"b', *plain, ""]), newline="")
+    with pytest.raises(DataError, match=r":106: the record is not CSV"):
+        loaded(database, path)
 
 
 def dataset(database: Any, path: Path, inputs: str, **mapping: str) -> Dataset:
