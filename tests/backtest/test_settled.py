@@ -12,11 +12,11 @@ duckdb = pytest.importorskip("duckdb", reason="needs the extra `backtest`")
 pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
 
 from adjudge.backtest import settled as module  # noqa: E402
-from adjudge.backtest.curves import curve, histogram  # noqa: E402
+from adjudge.backtest.curves import Bins, curve, curves, histogram  # noqa: E402
 from adjudge.backtest.dataset import open_dataset  # noqa: E402
 from adjudge.backtest.duck import connect  # noqa: E402
 from adjudge.backtest.run import Runner  # noqa: E402
-from adjudge.backtest.settled import settled  # noqa: E402
+from adjudge.backtest.settled import chosen, settled  # noqa: E402
 from adjudge.backtest.tunable_thresholds import tunable_thresholds  # noqa: E402
 
 POLICY = parse_policy("""policy_language: 1
@@ -61,6 +61,20 @@ def test_a_settled_dataset_answers_as_before(tmp_path: Path) -> None:
                 connection, POLICY, made, threshold, values
             )
         assert histogram(connection, POLICY, plain, "share") == histogram(connection, POLICY, made, "share")
+
+
+def test_chosen_rows_answer_as_those_rows_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with connect(threads=1) as connection:
+        made = settled(connection, POLICY, open_dataset(connection, rows(tmp_path), POLICY.typed))
+        where, tried = f"{made.roles['label']} is not null", [0.1, 0.5, 0.6, 0.7, 0.9, 0.95]
+        wanted = dict.fromkeys((one for one in tunable_thresholds(POLICY.typed) if one.slot == "share"), tried)
+        bins = Bins(made, wanted)
+        expected = curves(connection, POLICY, made, wanted, where)
+        some = chosen(connection, made, where, bins.steps)
+        assert some.worked > made.worked and curves(connection, POLICY, some, wanted, bins=bins) == expected
+        monkeypatch.setattr(module, "CELLS_MAX", 299)
+        others = chosen(connection, made, where, bins.steps)
+        assert others.worked == made.worked and curves(connection, POLICY, others, wanted, bins=bins) == expected
 
 
 def test_what_is_too_much_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

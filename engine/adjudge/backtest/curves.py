@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
@@ -75,10 +75,11 @@ def curves(
     dataset: Dataset,
     wanted: Mapping[TunableThreshold, Sequence[float]],
     where: str = "true",
+    bins: Bins | None = None,
 ) -> dict[TunableThreshold, tuple[Setting, ...]]:
     """Return the curves of several thresholds, each as if it alone were turned, in one pass. wanted: at which numbers.
 
-    where: which rows count.
+    where: which rows count. bins: of all these numbers, and more, where they are worked out already.
     """
     if not wanted:
         return {}
@@ -86,12 +87,12 @@ def curves(
     others = [
         Translated(connection, opposite(policy, one), dataset, f"t{at}_") for at, one in enumerate(wanted)
     ]  # fmt: skip
-    bins = Bins(dataset, wanted)
+    bins = bins or Bins(dataset, wanted)
     table = f"adjudge_turned_{next(_NUMBERS)}"
 
     def query() -> str:
         more = [f"{dataset.label()} as label", f"{dataset.weight()} as weight"]
-        more += [f"{text} as {name}" for name, text in bins.columns.items()]
+        more += [f"{text} as {name}" for name, text in bins.columns(dataset.worked).items()]
         rows = turned_rows(
             f"(select * from {dataset.relation} where {where})", base.sql, [one.sql for one in others], more,
             worked=dataset.worked,
@@ -173,13 +174,16 @@ class Bins:
         for (slot, strictly), found in self._numbers.items():
             column = dataset.columns[slot]
             steps.column(f"case when {column} is not null then {_passed(column, found, strictly)} end")
-        self.steps = steps.made
-        texts = ((name if name in dataset.worked else text) for name, text in self.steps.items())
-        self.columns = dict(zip(self._names.values(), texts, strict=True))
+        self.steps: Mapping[str, str] = steps.made
 
     @staticmethod
     def _key(threshold: TunableThreshold) -> tuple[str, bool]:
         return threshold.slot, threshold.operator in (">", "<=")
+
+    def columns(self, worked: Container[str]) -> dict[str, str]:
+        """Return the columns' expressions, by name. worked: steps that are columns already."""
+        texts = (step if step in worked else text for step, text in self.steps.items())
+        return dict(zip(self._names.values(), texts, strict=True))
 
     def of(self, threshold: TunableThreshold) -> str:
         """Return the column that tells how many numbers a row passes, NULL where the field is unknown."""

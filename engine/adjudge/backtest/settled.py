@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
@@ -32,19 +32,40 @@ def settled(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Data
     columns = {slot: text if _stays(text) else steps.column(text) for slot, text in dataset.columns.items()}
     roles = {role: steps.column(text) for role, text in dataset.roles.items()}
     kept = [*dict.fromkeys(text for text in dataset.columns.values() if is_column(text)), *steps.made]
-    table = f"adjudge_settled_{next(_NUMBERS)}"
     try:
-        (rows,) = first(connection, f"select count(*) from {dataset.relation}")
-        if rows * len(kept) > CELLS_MAX:
-            return dataset
         install(connection, sql, dataset.types)
-        executed(
-            connection,
-            f"create temp table {table} as select {', '.join(kept)} from {worked_out(dataset.relation, steps.made)}",
-        )
+        relation = _table(connection, dataset.relation, len(kept), kept, worked_out(dataset.relation, steps.made))
     except QueryFailed:
         return dataset
-    return replace(dataset, relation=table, columns=columns, roles=roles, worked=frozenset(steps.made))
+    if relation is None:
+        return dataset
+    return replace(dataset, relation=relation, columns=columns, roles=roles, worked=frozenset(steps.made))
+
+
+def chosen(connection: duckdb.DuckDBPyConnection, dataset: Dataset, where: str, steps: Mapping[str, str]) -> Dataset:
+    """Return some rows of a settled dataset as a table of their own, with further steps that read its columns."""
+    rows = f"(select * from {dataset.relation} where {where})"
+    plain = replace(dataset, relation=rows)
+    if not dataset.worked:
+        return plain
+    more = [f"{text} as {name}" for name, text in steps.items()]
+    try:
+        relation = _table(connection, dataset.relation, len(dataset.worked) + len(more), ["*", *more], rows)
+    except QueryFailed:
+        return plain
+    return plain if relation is None else replace(dataset, relation=relation, worked=dataset.worked | steps.keys())
+
+
+def _table(
+    connection: duckdb.DuckDBPyConnection, relation: str, columns: int, kept: Sequence[str], rows: str
+) -> str | None:
+    """Make a table of some rows of a relation, and return its name; None where so many columns would be too much."""
+    (every,) = first(connection, f"select count(*) from {relation}")
+    if every * columns > CELLS_MAX:
+        return None
+    table = f"adjudge_settled_{next(_NUMBERS)}"
+    executed(connection, f"create temp table {table} as select {', '.join(kept)} from {rows}")
+    return table
 
 
 def _stays(text: str) -> bool:

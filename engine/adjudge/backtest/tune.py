@@ -1,6 +1,6 @@
 """Thresholds for a target, found on the earlier part of labelled data and judged on the later one.
 
-One threshold after another is put where its curve is best, until none moves: each step is one pass over the data.
+One threshold after another is put where its curve is best, until none moves. A pass over the data looks at several.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from adjudge.backtest.columns import DataError
-from adjudge.backtest.curves import Setting, curve
+from adjudge.backtest.curves import Bins, Setting, curve, curves
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import first
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.run import Runner
 from adjudge.backtest.segments import Segment, segments
-from adjudge.backtest.settled import settled
+from adjudge.backtest.settled import chosen, settled
 from adjudge.backtest.tunable_thresholds import TunableThreshold, tunable_thresholds, turned
 from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 ROUNDS_MAX = 4
 TRIED_MAX = 20
 """So many of the best settings are looked at for one that leaves no rule without a row."""
+AHEAD = 2
+"""On so many thresholds a pass looks after one was turned, and on twice as many each time that none is."""
 _QUANTILES = 40
 _PRICES = (20.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.05)
 """Of a point of the review share, in points of the miss rate."""
@@ -245,7 +247,10 @@ def rewritten(policy: Policy, values: Mapping[TunableThreshold, float]) -> str:
 
 @dataclass(slots=True)
 class _Search:
-    """One search. seen: every setting that was looked at, with what it came to."""
+    """One search. where: the rows that are learned from.
+
+    seen: every setting that was looked at, with what it came to. known: curves by where all thresholds stand.
+    """
 
     connection: duckdb.DuckDBPyConnection
     policy: Policy
@@ -254,6 +259,9 @@ class _Search:
     thresholds: tuple[TunableThreshold, ...]
     where: str
     seen: list[tuple[dict[TunableThreshold, float], Result]] = field(default_factory=list)
+    known: dict[tuple[float, ...], dict[TunableThreshold, tuple[Setting, ...]]] = field(default_factory=dict)
+    learned: Dataset = field(init=False)
+    bins: Bins = field(init=False)
     first: Result = field(init=False)
     best: Result = field(init=False)
 
@@ -265,7 +273,9 @@ class _Search:
         """
         values = {threshold: threshold.value for threshold in self.thresholds}
         tried = {threshold: self._candidates(threshold) for threshold in self.thresholds}
-        self.first = _result(self.connection, self.policy, self.dataset, self.thresholds[0], self.where)
+        self.bins = Bins(self.dataset, tried)
+        self.learned = chosen(self.connection, self.dataset, self.where, self.bins.steps)
+        self.first = _result(self.connection, self.policy, self.learned, self.thresholds[0], "true")
         self.seen.append((dict(values), self.first))
         for price in _PRICES:
             values = self._descend(values, tried, partial(self._priced, price), progress)
@@ -288,8 +298,7 @@ class _Search:
 
     def _deciding(self, values: Mapping[TunableThreshold, float]) -> frozenset[str]:
         """Return the rules that are true on a row which has their outcome."""
-        part = replace(self.dataset, relation=f"(select * from {self.dataset.relation} where {self.where})")
-        return Runner(self.connection, turned(self.policy, values), part, "d_").deciding()
+        return Runner(self.connection, turned(self.policy, values), self.learned, "d_").deciding()
 
     def _descend(
         self,
@@ -299,26 +308,53 @@ class _Search:
         progress: Progress | None,
     ) -> dict[TunableThreshold, float]:
         """Turn one threshold after another until none makes it better."""
-        values, best = dict(values), None
+        values, best, ahead = dict(values), None, AHEAD
         for _ in range(ROUNDS_MAX):
             before = dict(values)
             for threshold in self.thresholds:
                 if progress is not None:
                     progress(threshold.name)
-                inner = turned(self.policy, {one: value for one, value in values.items() if one is not threshold})
-                (standing,) = (one for one in tunable_thresholds(inner.typed) if one.span == threshold.span)
-                allowed = {value for value in tried[threshold] if _keeps_order(threshold, value, values)} | {
-                    values[threshold]
-                }
-                settings = curve(self.connection, inner, self.dataset, standing, sorted(allowed), self.where)
-                found = [({**values, threshold: one.value}, Result.of(one)) for one in settings]
+                found = self._found(threshold, values, tried, ahead)
                 self.seen += found
                 winner, result = min(found, key=lambda one: (worth(one[1]), _moved(one[0])))
+                ahead *= 2
                 if best is None or worth(result) < best:
+                    ahead = AHEAD if winner != values else ahead
                     values, best = winner, worth(result)
             if values == before:
                 break
         return values
+
+    def _found(
+        self,
+        threshold: TunableThreshold,
+        values: Mapping[TunableThreshold, float],
+        tried: Mapping[TunableThreshold, Sequence[float]],
+        ahead: int,
+    ) -> list[tuple[dict[TunableThreshold, float], Result]]:
+        """Return where one threshold may stand, the others standing still, and what that comes to.
+
+        ahead: on so many thresholds the pass over the data looks, of which none is turned as long as all stand well.
+        """
+        known = self.known.setdefault(tuple(values.values()), {})
+        if threshold not in known:
+            place = self.thresholds.index(threshold)
+            following = [*self.thresholds[place:], *self.thresholds[:place]]
+            inner = turned(self.policy, values)
+            standing = {one.span: one for one in tunable_thresholds(inner.typed)}
+            wanted = {one: standing[one.span] for one in [one for one in following if one not in known][:ahead]}
+            settings = curves(
+                self.connection,
+                inner,
+                self.learned,
+                {
+                    now: sorted({n for n in tried[one] if _keeps_order(one, n, values)} | {values[one]})
+                    for one, now in wanted.items()
+                },
+                bins=self.bins,
+            )
+            known |= {one: settings[now] for one, now in wanted.items()}
+        return [({**values, threshold: one.value}, Result.of(one)) for one in known[threshold]]
 
     def _priced(self, price: float, result: Result) -> tuple[float, ...]:
         over = max(0.0, (result.turned_away.share or 0.0) - self._turned_away)
