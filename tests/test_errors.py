@@ -15,9 +15,11 @@ from adjudge.errors import AdjudgeError
 
 PAGE = Path(__file__).parents[1] / "docs" / "errors.md"
 INNER = {
+    "DelimitedFault",
     "Doubtful",
     "DoubtfulNumber",
     "Ended",
+    "ListTableFault",
     "MalformedLine",
     "NoThread",
     "NotBase64",
@@ -26,6 +28,8 @@ INNER = {
     "Refused",
     "Undelivered",
     "UnfinishedLine",
+    "Unfit",
+    "WorkbookFault",
     "_NoAnswer",
     "_TooMuch",
     "_Wrong",

@@ -117,8 +117,8 @@ def test_registry_loads_each_plugin_and_says_what_it_offers(load: Load) -> None:
         (HOOK + "register.store('s', {})", "what it offers as the store `s` is not one"),
         (HOOK + "register.function(Function(name='size', parameters=(), result='int', call=int))",
          "the condition language has a function of this name"),
-        (HOOK + "register.function(Function(name='f', parameters=('money',), result='int', call=int))",
-         "`money` is not a type: there is no field type `money`"),
+        (HOOK + "register.function(Function(name='f', parameters=('coins',), result='int', call=int))",
+         "`coins` is not a type: there is no field type `coins`"),
         (HOOK + "register.sink('a', print); register.sink('a', print)", "the sink `a` is already registered"),
     ],
 )  # fmt: skip

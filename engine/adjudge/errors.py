@@ -296,6 +296,20 @@ class DataError(AdjudgeError):
         self.hint = hint
 
 
+class TooFewRows(DataError):
+    """A calibration set that is too small to say anything."""
+
+
+class TableFault(AdjudgeError):
+    """A table of a policy that cannot be brought from or to a file."""
+
+    code = "table"
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
 class StateError(AdjudgeError):
     """A state that is not of this replay."""
 

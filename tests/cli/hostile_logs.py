@@ -28,7 +28,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "tail": ("audit", "tail", "LOG"),
     "calls": ("audit", "calls", "LOG"),
     "export": ("audit", "export", "LOG", "out"),
-    "drift": ("audit", "drift", "LOG", "--until", "2020-01-01"),
+    "drift": ("audit", "drift", "LOG", "--before", "2020-01-01"),
     "backtest": ("backtest", "policy.yaml", "LOG"),
     "label": ("audit", "label", "LOG", "DECISION", "fraud", "--source", "x"),
 }

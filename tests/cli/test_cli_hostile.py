@@ -79,7 +79,7 @@ COMMANDS = {
     "tail": "audit tail log",
     "calls": "audit calls log",
     "verify": "audit verify log",
-    "drift": "audit drift log --until 2100-01-01",
+    "drift": "audit drift log --before 2100-01-01",
     "erase": "audit erase log --merchant-biz-id HOSTILE --dry-run",
     "unknown decision": "explain log HOSTILE",
     "unknown file": "check HOSTILE",

@@ -192,8 +192,6 @@ min(n, m) < 1
 max(n, m, 3) == 3
 min(x, y) > 0.25
 max(x, y, 0.5) == 0.5
-min([n, m]) == 1
-max([x, y]) > 1.0
 [flag, n > 1, text == "a"].exists(c, c)
 [flag, n > 1, text == "a"].all(c, c)
 [flag, n > 1, text == "a"].exists_one(c, c)
@@ -219,6 +217,8 @@ text.split("b")[0] == "a"
 size(text.split(other)) > 1
 text.split("a").exists(part, part == "b")
 min(numbers) > 1
+min([n, m]) == 1
+max([x, y]) > 1.0
 max(numbers) == 4
 max(names.map(v, size(v))) > 1
 1.0 / min(x, y) > 0.0

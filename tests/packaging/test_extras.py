@@ -73,7 +73,7 @@ WORKS: Mapping[str, list[tuple[list[str], int, str]]] = {
             "wrote",
         ),
         (["adjudge", "tune", "small.yaml", "rows.csv", "--max-review", "50%"], 0, "learned from"),
-        (["adjudge", "audit", "drift", "rows.csv", "--policy", "small.yaml", "--until", "2026-01-12"], 0, ""),
+        (["adjudge", "audit", "drift", "rows.csv", "--policy", "small.yaml", "--before", "2026-01-12"], 0, ""),
     ],
     "lsp": [(["adjudge", "lsp"], 0, "")],
     "media": [(["python", "-c", MEDIA], 0, "")],

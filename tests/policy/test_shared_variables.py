@@ -77,7 +77,7 @@ def test_a_walk_is_linear_in_shared_variables(kind: str, walk: str) -> None:
 
 @pytest.mark.parametrize("kind", LINKS)
 def test_tests_editors_and_the_formatter_are_linear_in_shared_variables(kind: str, tmp_path: Path) -> None:
-    path, text = tmp_path / "chained.yaml", chained(kind, 40 if kind != "list" else 12)
+    path, text = tmp_path / "chained.yaml", chained(kind, 40 if kind != "list" else 8)
     path.write_text(text)
     (tmp_path / "chained_test.yaml").write_text(
         "policy: chained.yaml\ntests:\n  - {name: one, given: {inputs: {a: 1}}, expect: review}\n"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from adjudge.authoring.formatting.scalars import text_scalar
-from adjudge.errors import AdjudgeError, PolicyError, PolicyErrors, did_you_mean
+from adjudge.errors import PolicyError, PolicyErrors, TableFault, did_you_mean
 from adjudge.policy.loading.load import read_source
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text import yaml
@@ -25,16 +25,6 @@ from adjudge.source import Source, Span
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 _VALUE = "value"
 Rows = list[list[str]]
-
-
-class TableFault(AdjudgeError):
-    """A table cannot be brought from or to a file."""
-
-    code = "table"
-
-    def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)

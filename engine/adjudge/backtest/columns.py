@@ -182,7 +182,12 @@ def understood(column: str, name: str, type_: str, declared: Field, depth: int =
 
 def _members(type_: str) -> dict[str, str]:
     """Return the fields of a struct with their types; none of anything else."""
-    return struct_fields(type_) if type_.startswith("STRUCT(") else {}
+    return struct_fields(type_) if is_struct(type_) else {}
+
+
+def is_struct(type_: str) -> bool:
+    """Whether a type is a struct, and not a list of them."""
+    return type_.startswith("STRUCT(") and type_.endswith(")")
 
 
 def _member(column: str, name: str, key: str, held: Mapping[str, str], part: Field, depth: int) -> str:

@@ -14,10 +14,10 @@ from datetime import date, timedelta
 from math import log
 from typing import TYPE_CHECKING
 
-from adjudge.backtest.columns import DataError
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import fetched, first
 from adjudge.backtest.segments import only, values_of
+from adjudge.errors import DataError, TooFewRows
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.policy.slices import segment_of, title_of
 from adjudge.policy.slots import NOW
@@ -98,10 +98,6 @@ def drift(connection: duckdb.DuckDBPyConnection, policy: TypedPolicy, sets: Sets
         total = sum(bins)
         found.append(Drift(field=name, rows=total, unknown=bins[-1] / total, windows=tuple(windows)))
     return tuple(found)
-
-
-class TooFewRows(DataError):
-    """A calibration set that is too small to say anything."""
 
 
 def drift_by(

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from adjudge.backtest.columns import MAP, TEXTS, composed_map, composed_names, struct_fields, understood, variable
+from adjudge.backtest.columns import (
+    MAP,
+    TEXTS,
+    composed_map,
+    composed_names,
+    is_struct,
+    struct_fields,
+    understood,
+    variable,
+)
 from adjudge.backtest.layout import column_of
+from adjudge.errors import DataError
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
@@ -39,7 +49,7 @@ class Finder:
             return self._entry(str(part.whole), part.key, named, declared)
         if part.novel:
             return self._novel(str(part.whole), named, declared)
-        if named is not None and isinstance(declared.type, MapType) and self.found[named].startswith("STRUCT("):
+        if named is not None and isinstance(declared.type, MapType) and is_struct(self.found[named]):
             return self._struct(named, declared)
         return self._understood(named, declared) if named is not None else None
 
@@ -82,7 +92,9 @@ class Finder:
                 value = understood(raw, f"{named}.{key}", type_, declared.of)
                 entries.append(f"{{'key': {DUCKDB.text(key)}, 'value': {value}, 'there': {raw} is not null}}")
         if not entries:
-            return f"case when {column} is not null then map([], []) end"
+            known = ", ".join(declared.type.keys or ())
+            said = f"the column `{named}` is {self.found[named]}, which has none of the keys {known}"
+            raise DataError(said, "map another column, or declare its keys")
         v = variable(", ".join(entries))
         there = f"list_filter([{', '.join(entries)}], lambda {v}: {v}.there)"
         pairs = f"list_transform({there}, lambda {v}: {{'key': {v}.key, 'value': {v}.value}})"
@@ -99,7 +111,7 @@ class Finder:
             column = composed_map(column, self.policy.slots[owner])
             entry, of = f"{column}[{text}]", type_[len(MAP) : -1]
             gone = f"not map_contains({column}, {text})"
-        elif type_.startswith("STRUCT("):
+        elif is_struct(type_):
             of = struct_fields(type_).get(key, "")
             entry = f"{column}[{text}]"
             gone = f"{entry} is null" if of else "true"
@@ -148,7 +160,7 @@ class Finder:
             return composed_names(f"{column}::varchar[]", declared)
         if type_.startswith(MAP):
             return f"map_keys({composed_map(column, declared)})"
-        if not type_.startswith("STRUCT("):
+        if not is_struct(type_):
             return None
         there = [
             f"case when {column}[{DUCKDB.text(key)}] is not null then {DUCKDB.text(key)} end"

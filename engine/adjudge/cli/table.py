@@ -8,7 +8,6 @@ import click
 
 from adjudge.authoring.exchange import (
     Rows,
-    TableFault,
     as_csv,
     as_workbook,
     read_rows,
@@ -22,7 +21,7 @@ from adjudge.cli.group import FINE
 from adjudge.cli.output import counted, print_exact, say
 from adjudge.cli.settings import Settings
 from adjudge.cli.streams import Undelivered
-from adjudge.errors import PolicyErrors
+from adjudge.errors import PolicyErrors, TableFault
 from adjudge.policy.loading.load import read_policy, read_policy_file, read_source
 from adjudge.policy.text import yaml
 from adjudge.policy.text.workbook import SUFFIXES

@@ -181,7 +181,7 @@ def _parsed(data: bytes, once: Callable[[list[tuple[str, object]]], dict[str, ob
         raise JsonError(f"{place} is not UTF-8") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}" + ("" if cut else f", column {error.colno}")
-        why = _why_not(error.doc, error.pos) or f"{error.msg[:1].lower()}{error.msg[1:]}"
+        why = _why_not(error.doc, error.pos, error.msg) or f"{error.msg[:1].lower()}{error.msg[1:]}"
         raise JsonError(f"is not JSON: {why}", where=where) from None
     except RecursionError:
         raise JsonError(f"the document is nested more than {DEPTH_MAX} deep") from None
@@ -191,7 +191,7 @@ _OTHER_WORDS = re.compile(r"(?:None|True|False|NULL|Null|TRUE|FALSE|undefined)\b
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
-def _why_not(text: str, at: int) -> str | None:
+def _why_not(text: str, at: int, said: str) -> str | None:
     """Return what a person typed where JSON has another sign; None where it is none of the usual."""
     char, before = text[at : at + 1], text[max(0, at - 40) : at].rstrip()
     if char and plain(char) is not None:
@@ -205,6 +205,8 @@ def _why_not(text: str, at: int) -> str | None:
         return f"`{word.group()}` is written `{meant}`"
     if char.isdigit() and re.search(r"\d,$", before):
         return "a number has no comma in it"
+    if char == '"' and "':'" in said:
+        return "a `:` is missing before this"
     if char == '"' and before[-1:] and before[-1] in '"0123456789]}el':
         return "a `,` is missing before this"
     if _NAME.match(text, at) and before.endswith(("{", ",")):

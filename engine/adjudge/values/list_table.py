@@ -25,7 +25,7 @@ class ListRow:
     note: str = ""
 
 
-class TableFault(Exception):
+class ListTableFault(Exception):
     """Why a table cannot be read. line: from 1."""
 
     def __init__(self, line: int, message: str, hint: str) -> None:
@@ -57,7 +57,7 @@ class ListTable:
     values: tuple[str, ...]
     ending: tuple[ListRow, ...]
     staying: frozenset[str]
-    fault: TableFault | None = None
+    fault: ListTableFault | None = None
 
 
 @lru_cache(maxsize=2)
@@ -81,11 +81,11 @@ def table_of(text: str) -> ListTable:
                 continue
             if len(record) != len(header):
                 found = f"{len(record)} cells where the header has {len(header)}"
-                raise TableFault(begins, found, "quote a cell that holds a comma, and leave an empty one empty")
+                raise ListTableFault(begins, found, "quote a cell that holds a comma, and leave an empty one empty")
             value = record[0].strip(_BLANKS)
             if not value:
                 if any(cell.strip(_BLANKS) for cell in record):
-                    raise TableFault(begins, "this entry has no value", "write it in the first column")
+                    raise ListTableFault(begins, "this entry has no value", "write it in the first column")
                 continue
             values.append(value)
             if until >= 0 and record[until].strip(_BLANKS):
@@ -94,8 +94,8 @@ def table_of(text: str) -> ListTable:
             else:
                 staying.append(value)
     except csv.Error as error:
-        fault = TableFault(line, f"this is no record of a table: {error}", "a quote inside a cell is doubled")
-    except TableFault as error:
+        fault = ListTableFault(line, f"this is no record of a table: {error}", "a quote inside a cell is doubled")
+    except ListTableFault as error:
         fault = error
     return ListTable(tuple(values), tuple(ending), frozenset(staying) if ending else frozenset(), fault)
 
@@ -114,6 +114,6 @@ def line_of(text: str, value: str) -> int:
 def _check(header: list[str], line: int) -> None:
     for at, name in enumerate(header):
         if name not in COLUMNS:
-            raise TableFault(line, f"there is no column `{name}`", f"the columns are {', '.join(COLUMNS)}")
+            raise ListTableFault(line, f"there is no column `{name}`", f"the columns are {', '.join(COLUMNS)}")
         if name in header[:at]:
-            raise TableFault(line, f"the column `{name}` stands twice", "delete one")
+            raise ListTableFault(line, f"the column `{name}` stands twice", "delete one")

@@ -224,16 +224,16 @@ def _recordable(field: Field, value: object, refused: list[tuple[str, str]], pat
                 item if _is_plain_part(item) else _recordable(field, item, refused, f"{path}.{at}", room)
                 for at, item in enumerate(value)
             ]
-        case timedelta() if _has_times(field.type):
+        case timedelta() if _has_times(field.type, (DURATION,)):
             return format_duration(value)
-        case datetime() if _has_times(field.type):
+        case datetime() if _has_times(field.type, (TIMESTAMP,)):
             try:
                 if value.tzinfo is not None:
                     return format_timestamp(value)
                 wrong = "must say its time zone"
             except OverflowError:
                 wrong = "is no such time in UTC"
-        case date() if _has_times(field.type) and not isinstance(value, datetime):
+        case date() if _has_times(field.type, (DATE,)) and not isinstance(value, datetime):
             return value.isoformat()
         case Mapping():
             room.take(value)  # its keys
@@ -283,13 +283,14 @@ def _is_plain_part(value: object) -> bool:
     return _is_plain(value) or (value.__class__ is int and INT_MIN <= value <= INT_MAX)
 
 
-def _has_times(type_: Type) -> bool:
+def _has_times(type_: Type, among: tuple[Type, ...] = (DURATION, TIMESTAMP, DATE)) -> bool:
+    """Whether a type is one of some types of times, or holds such values."""
     match type_:
         case ListType(item=item):
-            return _has_times(item)
+            return _has_times(item, among)
         case MapType(value=value):
-            return _has_times(value)
+            return _has_times(value, among)
         case RecordType(fields=fields):
-            return any(_has_times(of) for _, of in fields)
+            return any(_has_times(of, among) for _, of in fields)
         case _:
-            return type_ in (DURATION, TIMESTAMP, DATE)
+            return type_ in among

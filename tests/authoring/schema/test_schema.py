@@ -107,6 +107,7 @@ TAKEN = [
     "period_backwards",
     "period_without_zone",
     "provider_config_wrong",
+    "rate_of_itself",
     "scorecards_and_scorecard",
     "signal_fields_declared_twice",
     "signal_fields_missing",

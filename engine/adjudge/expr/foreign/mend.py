@@ -97,9 +97,11 @@ def _read(
     firsts = {name.partition(".")[0] for name in names}
     tree = parse_foreign(text, slips, lambda word: word in firsts)
     tree = with_meaning(tree, environment, fields, text.source, slips)
+    if any(isinstance(part, Amount | Moment | Clock) for part in walk(tree)):
+        return None
     if expect is BOOL and (slip := asked_of(tree, environment, text.source)) is not None:
         raise Doubtful(slip)
-    if not slips or any(isinstance(part, Amount | Moment | Clock) or part == _NOTHING for part in walk(tree)):
+    if not slips or any(part == _NOTHING for part in walk(tree)):
         return None
     said = unparse(tree)
     again = parse(Source("", said).whole())
