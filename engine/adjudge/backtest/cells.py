@@ -45,9 +45,10 @@ def read_cell(column: str, type_: Type, *, days: bool = False) -> str:
     if type_ == INT:
         return f"case when {_is(column, _WHOLE)} then try_cast({column} as bigint) end"
     if type_ == DOUBLE:  # a whole number past 64 bits is refused, as it is in a request
-        whole = f"when {_is(column, _WHOLE)} then try_cast({column} as bigint)::double"
-        number = f"try_cast({column} as double)"
-        return f"case {whole} when {_is(column, _NUMBER)} and isfinite({number}) then {number} end"
+        number, whole = f"try_cast({column} as double)", f"try_cast({column} as bigint)::double"
+        is_plain = f"abs({number}) < 1e18 and {number} <> 0"  # so that not each cell is looked at for being whole
+        exact = f"case when {_is(column, _WHOLE)} then {whole} when isfinite({number}) then {number} end"
+        return f"case when {_is(column, _NUMBER)} then case when {is_plain} then {number} else {exact} end end"
     if type_ == TIMESTAMP:
         said = f"upper({column})"
         at_zero = f" when {_is(column, _DAY)} then try_cast({column} || ' 00:00' as timestamptz)" if days else ""

@@ -78,38 +78,40 @@ class Unreadable:
 
 
 def unreadable(connection: Any, relation: str, paths: Sequence[Path], every: Sequence[Asked]) -> tuple[Unreadable, ...]:
-    """Count the cells that cannot be read, in one pass. paths: the CSV files behind a relation, if it has such."""
+    """Count the cells that cannot be read. paths: the CSV files behind a relation, if it has such."""
     every = [one for one in dict.fromkeys(every) if one.cell != one.value]
     if not every:
         return ()
-    place = f"struct_pack(file := {FILE}, record := {RECORD}, cell := {{}})" if paths else "{}"
     parts = []
     for one in every:
-        is_strange = f"{one.cell} is not null and {one.value} is null"
-        cell = f"({one.cell})::varchar"
-        parts += [f"count({one.cell})", f"coalesce(count_if({is_strange}), 0)"]
-        parts += [f"min({place.format(cell)}) filter (where {is_strange})"]
+        parts += [f"count({one.cell})", f"coalesce(count_if({_is_strange(one)}), 0)"]
     ((*counts,),) = fetched(connection, f"select {', '.join(parts)} from {relation}")
     found = []
-    for at, one in enumerate(every):
-        cells, count, first = counts[3 * at : 3 * at + 3]
+    for one, cells, count in zip(every, counts[::2], counts[1::2], strict=True):
         if count:
-            found.append(_shown(connection, relation, paths, one, cells, count, first))
+            found.append(_shown(connection, relation, paths, one, cells, count))
     return tuple(sorted(found, key=lambda one: (one.file, one.line)))
 
 
-def _shown(
-    connection: Any, relation: str, paths: Sequence[Path], one: Asked, cells: int, count: int, first: Any
-) -> Unreadable:
+def _is_strange(one: Asked) -> str:
+    """Return a test of a cell that is there and cannot be read."""
+    return f"{one.cell} is not null and {one.value} is null"
+
+
+def _shown(connection: Any, relation: str, paths: Sequence[Path], one: Asked, cells: int, count: int) -> Unreadable:
+    strange = f"{relation} where {_is_strange(one)}"
     examples: tuple[tuple[str, int], ...] = ()
     if not one.is_personal:
         rows = fetched(
             connection,
-            f"select ({one.cell})::varchar, count(*) from {relation}"
-            f" where {one.cell} is not null and {one.value} is null group by 1 order by 2 desc, 1 limit {SHOWN}",
+            f"select ({one.cell})::varchar, count(*) from {strange} group by 1 order by 2 desc, 1 limit {SHOWN}",
         )
         examples = tuple((text if len(text) <= CUT else f"{text[:CUT]}…", number) for text, number in rows)
-    path = paths[first["file"]] if paths else None
+    path, line = None, 0
+    if paths:
+        ((place,),) = fetched(connection, f"select min(struct_pack(file := {FILE}, record := {RECORD})) from {strange}")
+        path = paths[place["file"]]
+        line = line_of(path, place["record"])
     return Unreadable(
         column=one.column,
         wanted=one.wanted,
@@ -117,7 +119,7 @@ def _shown(
         count=count,
         examples=examples,
         file=path.name if path is not None else "",
-        line=line_of(path, first["record"]) if path is not None else 0,
+        line=line,
     )
 
 
