@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from adjudge.errors import PolicyError
 from adjudge.expr.check import Environment, check
-from adjudge.expr.foreign.mend import mend
 from adjudge.expr.nodes import Comprehension, Literal, Logic, Name, Node, Unary, children
 from adjudge.expr.parse import parse
 from adjudge.policy.loading.forms import WhenUnless
@@ -92,6 +91,8 @@ class Conditions:
         self, scalar: Scalar, errors: list[PolicyError], expect: Type | None, variables: Mapping[str, object]
     ) -> list[PolicyError] | None:
         """Return what to say of a condition that was written in the manner of another language; None for any other."""
+        from adjudge.expr.foreign.mend import mend  # a policy that is right does without
+
         names = {**dict.fromkeys(variables, DYN), **self.environment.names}
         environment = replace(self.environment, names=names)
         meant = mend(scalar.text, environment, fields=self.slots, expect=expect, found=errors)
