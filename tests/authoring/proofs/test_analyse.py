@@ -170,6 +170,24 @@ def test_clean_policy_has_no_findings(text: str) -> None:
     assert [finding.message for finding in analysis_of(text).findings] == []
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "rules:\n  - {id: big, when: big, unless: shop in lists.pilot, then: review}\n",
+        "rules:\n  - {id: big, when: '!big && shop in lists.pilot', then: reject}\n",
+        "rules:\n  - {id: big, when: '!big || lists.pilot.exists(one, one == shop)', then: reject}\n",
+        "rules:\n  - {id: big, when: big, then: review}\nexcuse: {when: shop in lists.pilot, from: review}\n",
+        "scorecard: {points: [{when: shop in lists.pilot, add: 40}], bands: {review: 40}}\n",
+    ],
+)
+def test_entries_that_end_are_no_idle_part(rest: str) -> None:
+    text = (
+        "policy_language: 1\npolicy: p\ninputs: {shop: string, big: bool}\n"
+        "lists: {pilot: [m1, {value: m2, until: 2027-01-15}, {value: m3, until: 2027-03-15}]}\n"
+    )
+    assert [finding.message for finding in analysis_of(text + rest).findings if finding.code == "idle-part"] == []
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 @settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 @given(text=clean_texts())

@@ -36,7 +36,10 @@ def idle_parts(subject: ProvedPolicy, dead: frozenset[str]) -> Iterator[ProofFin
 
 
 def _in(subject: ProvedPolicy, node: Node, about: str, where: str, rule: Rule | None) -> Iterator[ProofFinding]:
-    if joined := joined_conditions(node):
+    joined = joined_conditions(node)
+    if joined and all(operand.span == node.span for operand in joined):
+        return  # one thing to whoever wrote it, such as an entry of a list that ends
+    if joined:
         found = False
         for at, operand in enumerate(joined):
             answer = subject.inquiry.check(_idles(subject, node, at), ())
