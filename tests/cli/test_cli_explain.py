@@ -61,6 +61,73 @@ def test_explain_tells_an_applicant_facts_and_no_doubts(run: Any, tmp_path: Path
     assert json.loads(explain("--applicant", "--format", "json"))["reasons"] == [{"text": "You are too young."}]
 
 
+AFTER = """policy_language: 1
+policy: after
+inputs: {age: int, name: {type: string, personal: true}}
+sample: {share: 100%, of: pass, then: review, reason: QA}
+rules:
+  - {id: young, when: age < 18, then: reject, confirm: person}
+  - {id: named, when: name == "Eve", then: reject}
+reasons:
+  YOUNG: {text: You are too young.}
+  NAMED: {text: We know you.}
+"""
+
+
+def after(run: Any, folder: Path, **inputs: object) -> Callable[..., str]:
+    """Decide by a policy that samples and confirms; return `adjudge explain` of the decision."""
+    (folder / "after.yaml").write_text(AFTER)
+    request = {"merchant_biz_id": "0" * 32, "scene_code": "a", "inputs": {"name": "Ann", **inputs}}
+    (folder / "after.json").write_text(json.dumps(request))
+    run("decide", folder / "after.json", "--policy", folder / "after.yaml", "--audit", folder / "log")
+    (decision,) = decisions(run, folder / "log")
+    return lambda *options: run("explain", folder / "log", decision["decision_id"], *options).stdout
+
+
+def test_explain_of_a_sampled_pass_says_review(run: Any, tmp_path: Path) -> None:
+    explain = after(run, tmp_path, age=30)
+    assert "decided as review: sampled for a person, QA; the verdict itself is:\npass\n" in explain()
+    document = json.loads(explain("--format", "json"))
+    assert (document["decided"], document["outcome"]) == ("review", "pass")
+    assert document["sampled"] == {"reason": "QA", "share": 1.0}
+
+
+def test_explain_never_tells_an_applicant_who_was_sampled(run: Any, tmp_path: Path) -> None:
+    explain = after(run, tmp_path, age=30)
+    _, *said = explain("--applicant").splitlines()
+    assert said == ["review", "  this application is looked at by a person"]
+    document = json.loads(explain("--applicant", "--format", "json"))
+    assert document["outcome"] == "review" and document["changes"] is None
+    assert "sampled" not in document and "decided" not in document
+
+
+def test_explain_says_that_a_person_has_to_confirm(run: Any, tmp_path: Path) -> None:
+    explain = after(run, tmp_path, age=3)
+    assert "\nnot final before a person has confirmed it\n" in explain()
+    assert json.loads(explain("--format", "json"))["final"] is False
+    assert "confirm" not in explain("--applicant") and "You are too young." in explain("--applicant")
+
+
+def test_explain_of_erased_values_keeps_to_what_was_decided(run: Any, tmp_path: Path) -> None:
+    explain = after(run, tmp_path, age=30, name="Eve")
+    assert "We know you." in explain("--applicant")
+    erased = run("audit", "erase", tmp_path / "log", "--merchant-biz-id", "0" * 32, "--reason", "asked", "--yes")
+    assert erased.exit_code == 0, erased.stderr
+    assert "decided as reject; without those values it is:\nreview," in explain()
+    _, lost, *said = explain("--applicant").splitlines()
+    assert lost.startswith("not in the vault any more")
+    assert said == ["reject", "  this application cannot be accepted as it stands"]
+
+
+def test_show_finds_a_sampled_decision_by_what_it_was(run: Any, tmp_path: Path) -> None:
+    after(run, tmp_path, age=30)
+    log = tmp_path / "log"
+    assert run("audit", "show", log, "--outcome", "review", "--count").stdout == "1\n"
+    assert run("audit", "show", log, "--outcome", "pass", "--count").stdout == "0\n"
+    assert ",review," in run("audit", "show", log, "--outcome", "review", "--format", "csv").stdout
+    assert run("audit", "show", log, "--by", "age").stdout.split()[-3:] == ["0.0%", "100.0%", "0.0%"]
+
+
 def test_explain_tells_an_applicant_in_doubt_no_reason(run: Any, tmp_path: Path) -> None:
     explain = told(run, tmp_path, hobbies=[])
     said = explain("--applicant")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import string
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,46 @@ def test_junk_cell_is_one_mistake_with_the_text_to_type(header: str, cell: str, 
         assert len(found) == 1
         assert message in found[0][1]
         assert hint in (found[0][2] or "")
+
+
+def blamed(folder: Path, cells: str) -> list[tuple[str, str | None]]:
+    (folder / "t.csv").write_text(cells, encoding="utf-8")
+    (folder / "p.yaml").write_text(HEAD + "tables:\n  t: {file: t.csv, then: review}\n", encoding="utf-8")
+    try:
+        load_policy(folder / "p.yaml")
+    except PolicyErrors as refused:
+        return [(error.message, error.hint) for error in refused.errors]
+    return []
+
+
+@pytest.mark.parametrize("other", ["；", "，", "、", "｜", "؛", ";", "|", "\n"])
+@pytest.mark.parametrize("operator", ["in", "not in"])
+def test_values_of_a_text_are_parted_by_commas_only(tmp_path: Path, operator: str, other: str) -> None:
+    ((message, hint),) = blamed(tmp_path, f'mcc {operator}\n"6051{other}7995"\n')
+    assert message.endswith("does not part values") and hint == "separate the values with commas: SG, ID"
+    assert blamed(tmp_path, f'mcc {operator}\n"""6051{other}7995"", 4829"\n') == []  # of a value in quotes it is a part
+    cells = {"t.csv": f'mcc {operator}\n"6051{other}7995"\n'}
+    if other != "\n":
+        assert load("tables:\n  t: {file: t.csv, then: review}\n", texts=cells).rules  # what a log holds still loads
+
+
+@pytest.mark.parametrize("header", ["tries in", "country not in", "mcc in"])
+@pytest.mark.parametrize("cell", ["1\n2", "1, 2\r\n3", "1\n", "1" * 140_000])
+def test_cell_that_no_reader_of_csv_takes_is_a_mistake(tmp_path: Path, header: str, cell: str) -> None:
+    found = blamed(tmp_path, f'{header}\n"{cell}"\n')
+    assert found == [] if cell.strip() == "1" and header != "country not in" else len(found) == 1
+    written = "tables:\n  t:\n    then: review\n    rows:\n      - " + '"%s": "%s"\n'
+    (tmp_path / "p.yaml").write_text(HEAD + written % (header, cell.replace("\r", "\\r").replace("\n", "\\n")))
+    with suppress(PolicyErrors):
+        load_policy(tmp_path / "p.yaml")
+
+
+@pytest.mark.parametrize("rows", ["", ",\n,\n", " , \n"])
+def test_table_of_headers_alone_is_a_mistake(tmp_path: Path, rows: str) -> None:
+    found = blamed(tmp_path, f"mcc,then\n{rows}")
+    assert found == [("the table has headers and no rows", "add a row, or leave the table out")]
+    cells = {"t.csv": f"mcc,then\n{rows}"}
+    assert load("tables:\n  t: {file: t.csv}\n", texts=cells).rules == ()  # what a log holds still loads
 
 
 def test_row_says_its_outcome_reason_period_note_and_name() -> None:

@@ -15,7 +15,7 @@ from adjudge.cli.output import JSON, format_option, print_json, say
 from adjudge.cli.settings import Settings
 from adjudge.errors import MissingExtra
 from adjudge.model import Outcome
-from adjudge.policy.explaining.explanation import HIDDEN, Explanation
+from adjudge.policy.explaining.explanation import HIDDEN, NEUTRAL, Explanation
 from adjudge.replay.decisions import Recorded, recorded
 from adjudge.values.recorded import to_json
 
@@ -65,34 +65,66 @@ def _lines(found: Recorded, explanation: Explanation, changes: Counterfactual | 
     if found.lacking:
         yield f"not in the vault any more, so unknown here: {', '.join(found.lacking)}"
     if applicant:
-        yield str(explanation.verdict.outcome)
-        yield from (f"  {text}" for text in explanation.for_applicant)
-        yield from (f"  next: {step.text}" for step in explanation.ask if step.text)
+        yield str(found.decision.outcome)
+        yield from (f"  {text}" for text in _told(found, explanation))
+        yield from (f"  next: {text}" for text in _asked(found, explanation))
     else:
+        yield from _decided(found, explanation)
         yield from explanation.render().split("\n")
-    if explanation.verdict.outcome is Outcome.PASS:
+    if explanation.verdict.outcome is Outcome.PASS or (applicant and _is_other(found, explanation)):
         return
     yield ""
     yield "what would have changed it:"
     yield from (f"  {line}" for line in ([changes] if isinstance(changes, str) else changes.lines()))
 
 
+def _is_other(found: Recorded, explanation: Explanation) -> bool:
+    """Whether the decision was another than is explained here: it was sampled, or values of it were erased since."""
+    return found.decision.outcome is not explanation.verdict.outcome
+
+
+def _decided(found: Recorded, explanation: Explanation) -> Iterator[str]:
+    """Say what the verdict alone does not tell of the decision."""
+    decision = found.decision
+    if decision.sampled is not None:
+        yield f"decided as {decision.outcome}: sampled for a person, {decision.sampled.reason}; the verdict itself is:"
+    elif _is_other(found, explanation):
+        yield f"decided as {decision.outcome}; without those values it is:"
+    if not decision.final:
+        yield "not final before a person has confirmed it"
+
+
+def _told(found: Recorded, explanation: Explanation) -> tuple[str, ...]:
+    if not _is_other(found, explanation):
+        return explanation.for_applicant
+    return tuple(text for outcome, text in NEUTRAL.items() if outcome is found.decision.outcome)
+
+
+def _asked(found: Recorded, explanation: Explanation) -> tuple[str, ...]:
+    return tuple(step.text for step in explanation.ask if step.text and not _is_other(found, explanation))
+
+
 def _data(
     found: Recorded, explanation: Explanation, changes: Counterfactual | str, applicant: bool, personal: bool
 ) -> dict[str, object]:
     whole = explanation.data()
-    shown = whole
     if applicant:
-        reasons = [{"text": text} for text in explanation.for_applicant]
-        shown = {"outcome": whole["outcome"], "in_doubt": bool(explanation.verdict.doubts), "reasons": reasons}
-        shown |= {"ask": [{"text": step.text} for step in explanation.ask if step.text]}
+        reasons = [{"text": text} for text in _told(found, explanation)]
+        in_doubt = bool(explanation.verdict.doubts) and not _is_other(found, explanation)
+        shown = {"outcome": found.decision.outcome.value, "in_doubt": in_doubt, "reasons": reasons}
+        shown |= {"ask": [{"text": text} for text in _asked(found, explanation)]}
+    else:
+        decision, drawn = found.decision, found.decision.sampled
+        sampled = {"reason": drawn.reason, "share": drawn.share} if drawn is not None else None
+        shown = {"decided": decision.outcome.value, "sampled": sampled, "final": decision.final, **whole}
+    hides = applicant and _is_other(found, explanation)
     return {
         "decision_id": found.decision.decision_id,
         "policy": found.policy.name,
         "policy_digest": found.policy.digest,
         "erased": list(found.lacking),
         **shown,
-        "changes": changes if isinstance(changes, str) else _ways(changes, personal),
+        "changes": None if hides else changes if isinstance(changes, str) else _ways(changes, personal),
     }
 
 

@@ -102,8 +102,8 @@ def row(record: Record, body: msgspec.Struct | None) -> Mapping[str, object]:
         cells["policy_digest"] = body.digest
     if isinstance(body, DecisionBody):
         verdict = body.verdict
-        cells |= {name: getattr(verdict, name) for name in ("outcome", "reasons", "matched", "unresolved", "waived",
-                                                            "excused", "missing")}  # fmt: skip
+        cells |= {name: getattr(verdict, name) for name in ("reasons", "matched", "unresolved", "waived", "excused",
+                                                            "missing")}  # fmt: skip
         lost = (SignalStatus.OK, SignalStatus.SKIPPED)
         cells["unknown"] = tuple(name for name, signal in body.signals.items() if signal.status not in lost)
         cells["cost"] = tuple(f"{amount} {currency}" for currency, amount in body.cost.items())

@@ -86,7 +86,7 @@ class Selection:
 
     def _has(self, body: DecisionBody) -> bool:
         verdict = body.verdict
-        if self.outcome is not None and verdict.outcome.value != self.outcome:
+        if self.outcome is not None and body.outcome.value != self.outcome:
             return False
         if self.rule is not None and self.rule not in (*verdict.matched, *verdict.unresolved, *verdict.waived):
             return False

@@ -117,8 +117,7 @@ def _print_segments(slice_: LogSlice, selection: Selection, found: Iterable[_Fou
     """Print how many decisions there are by the values of a field, in place of the decisions."""
     for _, body in found:
         if isinstance(body, DecisionBody):
-            outcome = body.verdict.outcome
-            slice_.put(body, selection.given(body), outcome, outcome)
+            slice_.put(body, selection.given(body), body.outcome, body.outcome)
     by = str(slice_.wanted.by)
     if form == JSON:
         print_json({"by": by, "segments": segment_data(slice_.segments)}, indent=None)

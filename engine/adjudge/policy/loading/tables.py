@@ -54,6 +54,8 @@ _OPERATORS = ("==", "!=", *_ORDERS, "in", "not in")
 _ORDERED = (INT, DOUBLE, DURATION, TIMESTAMP, DATE)
 _HEADER = re.compile(r"(?P<name>.*?)\s*(?P<operator>==|!=|<=|>=|<|>|(?<=\s)in|(?<=\s)not\s+in)")
 _OTHER_COMMA = re.compile("[;|/，、；]|\\n")
+_NO_COMMA = re.compile("[;|\\r\\n\u060c\u061b\u3001\uff0c\uff1b\uff5c]")
+_IN_QUOTES = re.compile('"[^"]*"')
 _SLIPS = {"=": "==", "<>": "!=", "≠": "!=", "≥": ">=", "≤": "<=", "=>": ">=", "=<": "<=", "is": "==", "min": ">=",
           "max": "<=", "from": ">=", "to": "<", "until": "<", "＝": "==", "＞": ">", "＜": "<"}  # fmt: skip
 _SLIP = re.compile(rf"(?P<name>.*?)\s*(?P<operator>{'|'.join(map(re.escape, _SLIPS))})")
@@ -281,6 +283,8 @@ class Tables:
             right: Node = Name(name=given.text, span=span, type=self.names[given.text])
             found: Node = Binary(operator="in", left=column.name, right=right, span=span, type=BOOL)
         else:
+            if given.parts is None and is_text(type_) and not self.reader.recorded:
+                _require_commas(given.text)
             texts = given.parts if given.parts is not None else _split(given.text)
             values = dict.fromkeys(value_of(text, column.declared, column.name.name) for text in texts)
             if isinstance(type_, SetType | ListType):
@@ -338,10 +342,21 @@ class _Usual:
 
 def _split(text: str) -> list[str]:
     """Return the values of `SG, ID`; one that holds a comma stands in quotes."""
-    texts = [one.strip() for one in next(csv.reader([text], skipinitialspace=True), [])]
+    try:
+        texts = [one.strip() for one in next(csv.reader([text], skipinitialspace=True), [])]
+    except csv.Error:  # a line's end between values, or one of more than 100,000 characters
+        hint = "separate the values with commas: SG, ID"
+        raise Unfit("table-cell", "the values of this cell cannot be told apart", hint) from None
     if "" in texts:
         raise Unfit("table-cell", "a value is missing between two commas", "write the values as in SG, ID, PH")
     return texts
+
+
+def _require_commas(text: str) -> None:
+    """Refuse what else people put between values: `6051；7995` would be one text that nothing equals."""
+    if other := _NO_COMMA.search(_IN_QUOTES.sub("", text.strip())):
+        said = "a line's end" if other.group() in "\r\n" else f"`{other.group()}`"
+        raise Unfit("table-cell", f"{said} does not part values", "separate the values with commas: SG, ID")
 
 
 def records_of(
@@ -411,7 +426,7 @@ def _rows_of_file(reader: Reader, placed: Placed) -> Iterator[Record]:
     places = {
         text: Span(begins + head[number].start, begins + head[number].end) for text, number in seen.items() if text
     }
-    count = 0
+    count, whole = 0, True
     for record in all_records[at + 1 :]:
         cells: dict[str, Given] = {}
         for number, cell in enumerate(record):
@@ -422,7 +437,7 @@ def _rows_of_file(reader: Reader, placed: Placed) -> Iterator[Record]:
             if not header:  # and so the cells before it may stand in the wrong places
                 hint = "put a cell that holds a comma in quotes, or name the column"
                 reader.blame("table-row", f"`{shown(cell.text)}` stands under no header", span, hint)
-                cells = {}
+                cells, whole = {}, False
                 break
             cells.setdefault(header, Given(cell.text, span))
         if cells:
@@ -432,3 +447,6 @@ def _rows_of_file(reader: Reader, placed: Placed) -> Iterator[Record]:
                 reader.blame("table-row", f"a table has at most {ROWS_MAX:,} rows", first.span, "split it")
                 return
             yield Record(cells, next(iter(cells.values())).span, places)
+    if not count and whole and not reader.recorded:  # as where the wrong sheet was saved: it would catch nobody
+        span = next(iter(places.values()))
+        reader.blame("table-row", "the table has headers and no rows", span, "add a row, or leave the table out")
