@@ -201,6 +201,25 @@ def test_what_the_data_lacks_can_be_assumed_and_the_report_says_so(run: Any, row
     assert "assumed on every row, for the data lacks it: age = 900h, country = SG" in said
 
 
+def test_list_in_a_csv_can_be_assumed_as_the_guessed_mapping_says(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("hits.yaml").write_text(
+        "policy_language: 1\npolicy: hits\ninputs: {a: int, hits: {type: list, of: {type: record, of: {s: double}}}}\n"
+        "rules:\n  - {id: r, when: 'a > 1 || hits.exists(h, h.s > 0.5)', then: review}\n"
+    )
+    Path("data.csv").write_text('a,hits\n1,[]\n2,"[{""s"": 0.9}]"\n')
+    refused = run("backtest", "hits.yaml", "data.csv")
+    assert refused.exit_code == 2 and "a list or a map needs Parquet" in refused.stderr
+    hint = run("backtest", "hits.yaml", "--map-from", "data.csv").stdout
+    assert "`--assume hits=[]`" in hint
+    result = run("backtest", "hits.yaml", "data.csv", "--assume", "hits=[]", "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    (policy,) = json.loads(result.stdout)["policies"]
+    assert {name: one["rows"] for name, one in policy["outcomes"].items()} == {"pass": 1, "review": 1, "reject": 0}
+
+
 @pytest.mark.parametrize(
     ("assumption", "said"),
     [

@@ -23,6 +23,7 @@ from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.policy.slices import Sliced
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
+from adjudge.values.fields import Field
 from adjudge.values.types import DOUBLE, TIMESTAMP
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def open_dataset(
         has = find_roles(connection, source.relation, typed.found, read_roles, is_export=source.is_export)
         dirt, has = unreadable_roles(connection, source, has, roles)
         typed = replace(typed, at=has.at)
-        columns = {slot: typed.column(slot, declared) for slot, declared in policy.slots.items()}
+        columns = {slot: _column(typed, slot, declared, assumed or {}) for slot, declared in policy.slots.items()}
         for slot in assumed or {}:
             if columns[slot] is not None:
                 there = finder.named(slot) or finder.named(str(policy.parts[slot].whole)) or "at"
@@ -162,6 +163,16 @@ def open_dataset(
         unreadable=dirt,
         notes=(*notes, *has.notes),
     )
+
+
+def _column(finder: Finder, slot: str, declared: Field, assumed: Mapping[str, str]) -> str | None:
+    """Return a slot's column; None where there is none, or where it holds nothing of its kind and is assumed."""
+    try:
+        return finder.column(slot, declared)
+    except DataError:
+        if slot not in assumed:
+            raise
+        return None  # a list in a CSV, say: no cell of it can be read
 
 
 def _nothing(type_: str) -> str:

@@ -108,6 +108,7 @@ def _data(
     found: Recorded, explanation: Explanation, changes: Counterfactual | str, applicant: bool, personal: bool
 ) -> dict[str, object]:
     whole = explanation.data()
+    shown: dict[str, object]
     if applicant:
         reasons = [{"text": text} for text in _told(found, explanation)]
         in_doubt = bool(explanation.verdict.doubts) and not _is_other(found, explanation)
@@ -116,7 +117,7 @@ def _data(
     else:
         decision, drawn = found.decision, found.decision.sampled
         sampled = {"reason": drawn.reason, "share": drawn.share} if drawn is not None else None
-        shown = {"decided": decision.outcome.value, "sampled": sampled, "final": decision.final, **whole}
+        shown = whole | {"decided": decision.outcome.value, "sampled": sampled, "final": decision.final}
     hides = applicant and _is_other(found, explanation)
     return {
         "decision_id": found.decision.decision_id,
