@@ -11,12 +11,12 @@ from adjudge.backtest import files
 from adjudge.backtest.assumed import assumed_columns
 from adjudge.backtest.cells import is_cell
 from adjudge.backtest.columns import DataError, sql_type
-from adjudge.backtest.duck import QueryFailed, fetched, first
+from adjudge.backtest.duck import QueryFailed, first
 from adjudge.backtest.finder import Finder
 from adjudge.backtest.parquet_types import told_by_arrow
 from adjudge.backtest.reading import Wanted, read_columns
 from adjudge.backtest.roles import ROLES, find_roles, unreadable_roles, with_sample
-from adjudge.backtest.sources import RowSource, open_source
+from adjudge.backtest.sources import RowSource, described, open_source
 from adjudge.backtest.unreadable import Asked, Unreadable, unreadable, wanted_of
 from adjudge.errors import did_you_mean
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
@@ -115,7 +115,7 @@ def open_dataset(
     _tell_apart(policy)
     try:
         source = open_source(connection, path, name or policy.name)
-        found = _described(connection, source)
+        found = described(connection, source)
         if source.parquet and not source.is_export:
             found = told_by_arrow(source.parquet, found)
         slots, roles = _split(mapping or {}, found, policy)
@@ -131,7 +131,7 @@ def open_dataset(
         if source.csv:
             read_slots, read_roles, more = _read_csv(connection, source, finder, roles)
             notes = (*notes, *more)
-            typed = replace(finder, mapping={**finder.mapping, **read_slots}, found=_described(connection, source))
+            typed = replace(finder, mapping={**finder.mapping, **read_slots}, found=described(connection, source))
         has = find_roles(connection, source.relation, typed.found, read_roles, is_export=source.is_export)
         dirt, has = unreadable_roles(connection, source, has, roles)
         typed = replace(typed, at=has.at)
@@ -198,11 +198,6 @@ def _asked(finder: Finder, columns: Mapping[str, str | None]) -> Iterator[Asked]
         )
 
 
-def _described(connection: duckdb.DuckDBPyConnection, source: RowSource) -> dict[str, str]:
-    rows = fetched(connection, f"describe select * from {source.relation}")
-    return {row[0]: row[1] for row in rows if row[0]}  # SQL has no way to say a column without a name
-
-
 def _tell_apart(policy: TypedPolicy) -> None:
     """Refuse names that differ in case only, which DuckDB does not tell apart."""
     seen: dict[str, str] = {}
@@ -245,7 +240,7 @@ def _read_csv(
         named = roles.get(role, role)
         if named in finder.found:
             wanted[role] = Wanted(column=named, type=type_, days=role == "at")
-    notes = read_columns(connection, source.relation, [*slots.values(), *wanted.values()])
+    notes = read_columns(connection, source.relation, source.csv, [*slots.values(), *wanted.values()])
     return (
         {slot: one.name for slot, one in slots.items()},
         {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -42,31 +42,46 @@ def _delimiter(path: Path) -> str:
     return "\t" if _suffix(path) == ".tsv" else ","
 
 
-def load(connection: Any, paths: Sequence[Path], table: str) -> list[str]:
-    """Read files into a table of texts, NULL for an empty cell, and return its columns: all that one of the files has.
-
-    Beside them the table has `RECORD`, the number of a row within its file, and `FILE`, that of its file in `paths`.
-    Raises DataError.
-    """
-    headers = [header(path) for path in paths]
-    names = list(dict.fromkeys(name for names in headers for name in names if name != _UNNAMED))
+def columns_of(paths: Sequence[Path]) -> list[str]:
+    """Return all columns that one of some files has. Raises DataError."""
+    names = list(dict.fromkeys(name for path in paths for name in header(path) if name != _UNNAMED))
     folded: dict[str, str] = {}
     for name in names:
         other = folded.setdefault(name.lower(), name)
         if other != name:
             raise DataError(f"{paths[0]}: the columns `{other}` and `{name}` differ in case only", "rename one")
-    columns = "".join(f", {DUCKDB.column(name)} varchar" for name in names)
-    executed(connection, f"create temp table {table} ({FILE} integer, {RECORD} bigint{columns})")
-    for at, (path, own) in enumerate(zip(paths, headers, strict=True)):
-        _insert(connection, path, own, at, table)
     return names
 
 
+def load(
+    connection: Any, paths: Sequence[Path], table: str, values: Mapping[str, tuple[str, str]] | None = None
+) -> list[str]:
+    """Read files into a table of texts, NULL for an empty cell, and return its columns: all that one of the files has.
+
+    Beside them the table has `RECORD`, the number of a row within its file, and `FILE`, that of its file in `paths`.
+    values: what else it has, by name: a type, and an expression over the texts. Raises DataError.
+    """
+    names, values = columns_of(paths), values or {}
+    texts = "".join(f", {DUCKDB.column(name)} varchar" for name in names)
+    texts += "".join(f", {DUCKDB.column(name)} {type_}" for name, (type_, _) in values.items())
+    executed(connection, f"create temp table {table} ({FILE} integer, {RECORD} bigint{texts})")
+    more = "".join(f", {expression}" for _, expression in values.values())
+    for at, path in enumerate(paths):
+        own = header(path)
+        places = {name: f"c{own.index(name)}" if name in own else "cast(null as varchar)" for name in names}
+        rows = ", ".join([f"f as {FILE}", f"r as {RECORD}", *(f"{c} as {DUCKDB.column(n)}" for n, c in places.items())])
+        _insert(connection, path, own, at, f"insert into {table} select *{more} from (select {rows} from {_READ})")
+    return names
+
+
+_READ = "adjudge_csv"
+"""What a file's records are called while they are read: `f`, `r`, and `c0`, `c1`, … as the file has them."""
 FILE, RECORD = '"\x1ffile"', '"\x1frecord"'
 """Columns that no header can name: it is a text without control characters."""
 
 
-def _insert(connection: Any, path: Path, names: Sequence[str], number: int, table: str) -> None:
+def _insert(connection: Any, path: Path, names: Sequence[str], number: int, query: str) -> None:
+    """Run a query that inserts the records of a file. names: of its columns. number: that of the file."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
@@ -96,9 +111,8 @@ def _insert(connection: Any, path: Path, names: Sequence[str], number: int, tabl
                     strings_can_be_null=True, quoted_strings_can_be_null=True, auto_dict_encode=False,
                 ),
             )  # fmt: skip
-            connection.register("adjudge_csv", pa.RecordBatchReader.from_batches(schema, batches(reader)))
-            places = ", ".join([FILE, RECORD, *(DUCKDB.column(names[at]) for at in kept)])
-            executed(connection, f"insert into {table} ({places}) select * from adjudge_csv")
+            connection.register(_READ, pa.RecordBatchReader.from_batches(schema, batches(reader)))
+            executed(connection, query)
 
     try:
         try:
@@ -109,7 +123,7 @@ def _insert(connection: Any, path: Path, names: Sequence[str], number: int, tabl
         if check(path) > 1:  # nothing but a header without a line's end is no CSV to the fast reader
             raise DataError(f"{path}: cannot be read: {split_lines(str(error))[0]}") from None
     finally:
-        connection.unregister("adjudge_csv")
+        connection.unregister(_READ)
 
 
 @contextmanager

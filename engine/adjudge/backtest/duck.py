@@ -131,6 +131,11 @@ def first(connection: Any, query: str) -> tuple[Any, ...]:
     return fetched(connection, query)[0]
 
 
+def is_made(connection: Any, table: str) -> bool:
+    """Whether a database has a table."""
+    return bool(fetched(connection, f"select 1 from duckdb_tables() where table_name = '{table}'"))
+
+
 def install(connection: Any, sql: PolicySql, types: Mapping[str, str]) -> None:
     """Give a database the functions of a policy's fallbacks, and its long lists. types: of columns in SQL, by slot."""
     import duckdb
@@ -152,7 +157,7 @@ def _fill(connection: Any, table: str, values: tuple[object, ...]) -> None:
     """Make a table of a list's values, once; one that is no Unicode is left out, since no column holds it."""
     import pyarrow as pa
 
-    if fetched(connection, f"select 1 from duckdb_tables() where table_name = '{table}'"):
+    if is_made(connection, table):
         return
     texts = [text for text in map(str, values) if text.isascii() or text == text.encode(errors="ignore").decode()]
     connection.register("adjudge_values", pa.table({"value": pa.array(texts, pa.string())}))

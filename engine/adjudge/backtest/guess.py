@@ -14,8 +14,9 @@ from adjudge.backtest.dataset import read_slots
 from adjudge.backtest.duck import fetched, first
 from adjudge.backtest.finder import Finder
 from adjudge.backtest.parquet_types import told_by_arrow
+from adjudge.backtest.reading import read_columns
 from adjudge.backtest.roles import ROLES, WORDS
-from adjudge.backtest.sources import open_source
+from adjudge.backtest.sources import described, open_source
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
@@ -88,8 +89,10 @@ class _Fit:
 def guess(connection: duckdb.DuckDBPyConnection, path: Path, policies: Sequence[TypedPolicy]) -> Guesses:
     """Guess a mapping of data for some policies. Raises DataError."""
     source = open_source(connection, path, policies[0].name)
-    rows = fetched(connection, f"describe select * from {source.relation}")
-    found = {row[0]: row[1] for row in rows if row[0] and not row[0].startswith("\x1f")}
+    if source.csv:
+        read_columns(connection, source.relation, source.csv, [])
+    types = described(connection, source)
+    found = {name: type_ for name, type_ in types.items() if not name.startswith("\x1f")}
     if source.parquet and not source.is_export:
         found = told_by_arrow(source.parquet, found)
     read: dict[str, Field] = {}

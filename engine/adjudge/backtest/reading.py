@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from adjudge.backtest.cells import FORMS, install_cells, read_cell
-from adjudge.backtest.duck import executed, fetched
+from adjudge.backtest.columns import sql_type
+from adjudge.backtest.delimited import load
+from adjudge.backtest.duck import executed, fetched, is_made
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.values.types import DURATION, EnumType, Type, is_text
 
@@ -28,17 +31,27 @@ class Wanted:
         return f"{self.column}\x1f{self.type}{' day' if self.days else ''}" if self.type in FORMS else self.column
 
 
-def read_columns(connection: Any, table: str, wanted: Sequence[Wanted]) -> tuple[str, ...]:
-    """Add columns of values to a table of texts. Returns what a reader must know of its texts."""
-    there = {row[0] for row in fetched(connection, f"describe {table}")}
+def read_columns(connection: Any, table: str, paths: Sequence[Path], wanted: Sequence[Wanted]) -> tuple[str, ...]:
+    """Make a table of the texts of CSV files, if it is not there, and add columns of values to it.
+
+    Returns what a reader must know of the texts. Raises DataError.
+    """
+    is_there = is_made(connection, table)
+    there = {row[0] for row in fetched(connection, f"describe {table}")} if is_there else set()
     added = {one.name: one for one in wanted if one.type in FORMS and one.name not in there}
     if any(one.type == DURATION for one in added.values()):
         install_cells(connection)
-    if added:
-        more = ", ".join(
-            f"{read_cell(DUCKDB.column(one.column), one.type, days=one.days)} as {DUCKDB.column(name)}"
-            for name, one in added.items()
+    values = {
+        name: (
+            "INTERVAL" if one.type == DURATION else sql_type(one.type),
+            read_cell(DUCKDB.column(one.column), one.type, days=one.days),
         )
+        for name, one in added.items()
+    }
+    if not is_there:
+        load(connection, paths, table, values)
+    elif added:
+        more = ", ".join(f"{text} as {DUCKDB.column(name)}" for name, (_, text) in values.items())
         executed(connection, f"create or replace temp table {table} as select *, {more} from {table}")
     return tuple(_like_nothing(connection, table, [one for one in wanted if is_plain_text(one.type)]))
 

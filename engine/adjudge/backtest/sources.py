@@ -10,8 +10,8 @@ from typing import Any
 
 from adjudge.backtest import files
 from adjudge.backtest.columns import DataError
-from adjudge.backtest.delimited import is_delimited, load
-from adjudge.backtest.duck import fetched
+from adjudge.backtest.delimited import columns_of, is_delimited
+from adjudge.backtest.duck import fetched, is_made
 from adjudge.backtest.state import LABELS, STATE, read_state
 
 
@@ -19,7 +19,8 @@ from adjudge.backtest.state import LABELS, STATE, read_state
 class RowSource:
     """Rows.
 
-    parquet: the files behind them, whose ends are known without reading. csv: the files behind a table of texts.
+    parquet: the files behind them, whose ends are known without reading.
+    csv: the files behind a table, which `read_columns` makes.
     notes: what a reader must know.
     """
 
@@ -34,7 +35,7 @@ def open_source(connection: Any, path: Path, policy: str) -> RowSource:
     """Find rows. policy: the name of the policy whose decisions are wanted from an export. Raises DataError."""
     if not path.is_dir():
         if is_delimited(path):
-            return _csv(connection, path, [path])
+            return _csv(path, [path])
         if not files.is_parquet(path):
             raise DataError(
                 f"{path}: is not a Parquet or CSV file", "name a .parquet or .csv file, a folder of them, or a log"
@@ -53,20 +54,25 @@ def open_source(connection: Any, path: Path, policy: str) -> RowSource:
         raise DataError(f"{path}: holds no Parquet or CSV files, and is not an export", hint)
     rest = f"{len(found.others):,} other files are left out, such as {found.others[0]}" if found.others else None
     notes = (rest,) if rest is not None else ()
-    return _parquet(found.parquet, notes) if found.parquet else _csv(connection, path, found.csv, notes)
+    return _parquet(found.parquet, notes) if found.parquet else _csv(path, found.csv, notes)
 
 
 def _parquet(paths: Sequence[Path], notes: tuple[str, ...] = ()) -> RowSource:
     return RowSource(relation=files.parquet(paths), parquet=paths, notes=notes)
 
 
-def _csv(connection: Any, path: Path, paths: Sequence[Path], notes: tuple[str, ...] = ()) -> RowSource:
-    """Return CSV as a table, which is made once however many policies are tried on it."""
+def _csv(path: Path, paths: Sequence[Path], notes: tuple[str, ...] = ()) -> RowSource:
+    """Return CSV as a table, which `read_columns` makes, once however many policies are tried on it."""
     digest = hashlib.sha256(str(path.absolute()).encode(errors="surrogateescape")).hexdigest()
     table = f"adjudge_csv_{digest[:16]}"
-    if not fetched(connection, f"select 1 from duckdb_tables() where table_name = '{table}'"):
-        load(connection, paths, table)
     return RowSource(relation=table, csv=paths, notes=notes)
+
+
+def described(connection: Any, source: RowSource) -> dict[str, str]:
+    """Return the types of columns by name; SQL has no way to say one without a name. Raises DataError."""
+    if source.csv and not is_made(connection, source.relation):
+        return dict.fromkeys(columns_of(source.csv), "VARCHAR")
+    return {row[0]: row[1] for row in fetched(connection, f"describe select * from {source.relation}") if row[0]}
 
 
 def _export(connection: Any, path: Path, policy: str) -> RowSource:
