@@ -201,3 +201,34 @@ def test_explain_data_is_json(policy: Policy) -> None:
         },
     }
     assert [row["points"] for row in data["rows"]] == [40, 25]
+
+
+ENDS = """policy_language: 1
+policy: ends
+inputs: {shop: string, big: bool}
+lists:
+  pilot: [m1, {value: m2, until: 2027-01-15}, {value: m3, until: 2027-03-15}]
+rules:
+  - {id: in, when: big && shop in lists.pilot, then: review}
+  - {id: asked, when: 'lists.pilot.exists(one, one == shop)', then: review}
+"""
+
+
+@pytest.mark.parametrize(
+    ("shop", "year", "said"),
+    [
+        ("m1", 2028, ["shop in lists.pilot is true", '  shop = "m1"']),
+        ("m2", 2026, ["shop in lists.pilot is true", '  shop = "m2"']),
+        ("m2", 2028, ["shop in lists.pilot is false", '  shop = "m2"', "  now = 2028-06-01T00:00:00Z"]),
+        ("m9", 2028, ["shop in lists.pilot is false", '  shop = "m9"']),
+        (None, 2028, ["shop in lists.pilot is unknown", "  shop is unknown: not given"]),
+    ],
+)
+def test_list_with_entries_that_end_is_explained_as_it_is_written(shop: str | None, year: int, said: list[str]) -> None:
+    policy = parse_policy(ENDS)
+    explanation = policy.explain({"shop": shop, "big": True}, now=datetime(year, 6, 1, tzinfo=UTC))
+    first, second = explanation.rules
+    assert list(first.lines())[1].startswith("  big && shop in lists.pilot is ")
+    assert list(first.lines())[3:] == ["    " + line for line in said]
+    assert list(second.lines())[1].startswith("  lists.pilot.exists(one, one == shop) is ")
+    assert "until 20" not in explanation.render(all=True) and "for good" not in explanation.render(all=True)

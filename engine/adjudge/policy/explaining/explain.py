@@ -20,7 +20,8 @@ from adjudge.policy.explaining.explanation import (
     shown,
 )
 from adjudge.policy.explaining.messages import filled, in_locale
-from adjudge.policy.slots import Slots
+from adjudge.policy.loading.expiry import as_written, asked_of
+from adjudge.policy.slots import NOW, Slots
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
 
@@ -177,7 +178,7 @@ class _Explainer:
         slots = self.typed.reads.slots(node)
         hides = bool(slots & self.hidden) and (isinstance(node, Name) or not isinstance(answer, bool))
         return Part(
-            text=unparse(node),
+            text=unparse(as_written(node) if self.typed.entries else node),
             value=None if isinstance(answer, Unknown) else HIDDEN if hides else answer,
             why=self.why(node, answer) if isinstance(answer, Unknown) else None,
             parts=tuple(self.part(inner) for inner in self.inside(node)),
@@ -185,6 +186,10 @@ class _Explainer:
 
     def inside(self, node: Node) -> tuple[Node, ...]:
         """Return the parts of a condition that have a value of their own and say more than constants do."""
+        if self.typed.entries and (asked := asked_of(node)) is not None:
+            ended = self.answer(asked) is True and self.answer(node) is not True
+            clock = [part for part in walk(node) if isinstance(part, Name) and part.name == NOW][:1] if ended else []
+            return (*self.inside(asked), *clock)
         parts = joined_conditions(node) or children(node)
         if isinstance(node, Name) and node.name in self.typed.variables:
             if node.name in self.told_of or len(self.told_of) == VARIABLES_MAX:

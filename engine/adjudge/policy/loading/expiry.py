@@ -10,7 +10,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from adjudge.expr.nodes import Binary, Call, Comprehension, Literal, Logic, Name, Node, children, exchanged, list_name
+from adjudge.expr.nodes import (
+    LISTS,
+    Binary,
+    Call,
+    Comprehension,
+    Literal,
+    Logic,
+    Name,
+    Node,
+    children,
+    exchanged,
+    list_name,
+    walk,
+)
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import ListEntry, TypedPolicy
@@ -71,6 +84,21 @@ def parts_of(values: tuple[str, ...], entries: tuple[ListEntry, ...]) -> Parts:
 def is_part(name: str) -> bool:
     """Whether a list is a part of another, by the name that no author can write."""
     return " " in name
+
+
+def asked_of(node: Node) -> Node | None:
+    """Return `x in lists.bad` as its author wrote it, of the condition on `now` that it became; None of other nodes."""
+    match node:
+        case Logic(operator="&&", operands=(Binary(operator="in") | Comprehension() as asked, some)):
+            named = (part.name for part in walk(some) if isinstance(part, Name))
+            return asked if any(name.startswith(f"{LISTS}.") and is_part(name) for name in named) else None
+        case _:
+            return None
+
+
+def as_written(node: Node) -> Node:
+    """Return a condition without what entries that end have made of it."""
+    return exchanged(node, lambda part: asked_of(part) or part)
 
 
 def _part_name(name: str, end: datetime | None) -> str:
