@@ -232,3 +232,13 @@ def test_list_with_entries_that_end_is_explained_as_it_is_written(shop: str | No
     assert list(first.lines())[3:] == ["    " + line for line in said]
     assert list(second.lines())[1].startswith("  lists.pilot.exists(one, one == shop) is ")
     assert "until 20" not in explanation.render(all=True) and "for good" not in explanation.render(all=True)
+
+
+def test_large_lookup_table_does_not_fill_an_explanation() -> None:
+    rows = ", ".join(f"K{number}: {number}" for number in range(3000))
+    head = "policy_language: 1\npolicy: large\ninputs: {key: string, n: int}\n"
+    rules = "rules:\n  - {id: r, when: n > limit, then: review}\n"
+    policy = parse_policy(f"{head}lookup: {{limit: {{by: key, values: {{{rows}}}}}}}\n{rules}")
+    lines = policy.explain({"key": "K5", "n": 9}).render().split("\n")
+    assert max(map(len, lines)) < 600
+    assert "      limit is 5" in lines and '          key = "K5"' in lines

@@ -25,6 +25,8 @@ NEUTRAL = {
 """What an applicant is told of facts for which the policy has no text."""
 SHOWN_MAX = 100
 """Characters of a value that a text shows."""
+PART_MAX = 500
+"""Characters of a part of a condition that a text shows: a lookup table is a part as long as its rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +209,8 @@ def _lines(part: Part, depth: int) -> Iterator[str]:
         said = f"= {shown(part.value)}"
     elif part.why is not None and all(inner.value is not None for inner in part.parts):
         said = f"is unknown: {part.why}"
-    yield f"{'  ' * depth}{part.text} {said}"
+    text = part.text if len(part.text) <= PART_MAX else part.text[: PART_MAX - 1] + "…"
+    yield f"{'  ' * depth}{text} {said}"
     for inner in part.parts:
         yield from _lines(inner, depth + 1)
 
