@@ -10,7 +10,7 @@ from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.source import Source, Span
 from adjudge.texts import split_lines
 from adjudge.values.list_file import value_of
-from adjudge.values.list_table import is_table
+from adjudge.values.list_table import COLUMNS, is_table
 
 CODE = "junk-in-list"
 _SHOWN_MAX = 5
@@ -19,6 +19,7 @@ _HEADER = re.compile(
     r"|countr(?:y|ies)|e-?mails?|domains?|phones?|bin|bins|mcc|mccs|名称|名单|商户号|商户名称|国家)(?:\s*[,;\t].*)?",
     re.IGNORECASE,
 )
+_BETWEEN_CELLS = re.compile("[,;\t]")
 _COMMENT = re.compile(r"\s(?://|--|;)\s")
 
 
@@ -36,7 +37,7 @@ def _found(path: str, text: str) -> Iterator[LintFinding]:
     kept = [value for value in values if value]
     numbers = [number for number, value in enumerate(values) if value]
     suspects: list[tuple[int, str, str]] = []
-    if len(kept) > 1 and _HEADER.fullmatch(kept[0]):
+    if len(kept) > 1 and (_HEADER.fullmatch(kept[0]) or _names_columns(kept[0])):
         way = "delete it; a header is only for a table whose first column is `value`"
         suspects.append((numbers[0], f"`{kept[0]}` looks like a header, and counts as a value", way))
     if len(set(kept)) < len(kept):
@@ -54,6 +55,16 @@ def _found(path: str, text: str) -> Iterator[LintFinding]:
 
         span = Span(at, at + max(1, len(values[number])))
         yield LintFinding(code=CODE, severity="warning", message=message, source=source, span=span, hint=hint)
+
+
+def _names_columns(line: str) -> bool:
+    """Whether a line is a header of a table whose columns stand in another order, such as `until,value`."""
+    cells = [cell.strip(" \"'").lower() for cell in _BETWEEN_CELLS.split(line)]
+    return (
+        len(cells) > 1
+        and not set(COLUMNS).isdisjoint(cells)
+        and all(cell in COLUMNS or _HEADER.fullmatch(cell) for cell in cells)
+    )
 
 
 def _twice(values: list[str]) -> Iterator[tuple[int, str, str]]:

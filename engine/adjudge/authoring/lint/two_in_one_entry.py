@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.policy.loading.expiry import is_part
+from adjudge.values.list_table import is_table
 
 CODE = "two-in-one-entry"
 _SEPARATOR = re.compile(r"\s*[,;|\t\u060c\u061b\u3001\uff0c\uff1b\uff5c]\s*")
@@ -22,11 +23,13 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     A full-width separator, and one between codes such as `IR; KP`, is no form of anything.
     """
     for name, values in subject.typed.lists.items():
-        if is_part(name) or subject.typed.texts.get(subject.typed.list_files.get(name, ""), "").startswith("value,"):
-            continue  # in a table a comma is meant
+        if is_part(name):
+            continue
         parted = [value for value in values if sum(map(bool, _SEPARATOR.split(value))) > 1]
         certain = [value for value in parted if _WIDE.search(value) or _CODES.fullmatch(value)]
-        if len(parted) * 2 > len(values):
+        if is_table(subject.typed.texts.get(subject.typed.list_files.get(name, ""), "")):
+            parted = [value for value in parted if _WIDE.search(value)]  # any other stands in quotes, and is meant
+        elif len(parted) * 2 > len(values):
             parted = certain
         if parted:
             named = ", ".join(f"`{value}`" for value in parted[:_SHOWN_MAX])
