@@ -82,6 +82,7 @@ FILE, RECORD = '"\x1ffile"', '"\x1frecord"'
 
 def _insert(connection: Any, path: Path, names: Sequence[str], number: int, query: str) -> None:
     """Run a query that inserts the records of a file. names: of its columns. number: that of the file."""
+    import numpy as np
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
@@ -93,7 +94,7 @@ def _insert(connection: Any, path: Path, names: Sequence[str], number: int, quer
         done = 0
         for batch in reader:
             rows = batch.num_rows
-            marks = [pa.array([number] * rows, pa.int32()), pa.array(range(done + 1, done + rows + 1), pa.int64())]
+            marks = [pa.repeat(pa.scalar(number, pa.int32()), rows), pa.array(np.arange(done + 1, done + rows + 1))]
             yield pa.RecordBatch.from_arrays([*marks, *(batch.column(at) for at in kept)], schema=schema)
             done += rows
 

@@ -176,7 +176,7 @@ class Translator:
                 return self._unrolled(over, scope)
             case Call():
                 arguments = [self.value(argument, scope) for argument in node.arguments]
-                return call(node, arguments, self.dialect, lambda sql: self._short(sql, scope))
+                return call(node, arguments, self.dialect, self.short)
             case Comprehension() if self._unrolls(node) and node.kind != "filter":
                 return self._unrolled(node, scope)
             case Comprehension():
@@ -189,10 +189,7 @@ class Translator:
 
     def short(self, sql: Sql) -> Sql:
         """Return a part that is to stand in several places, as a column if there can be some."""
-        return self._short(sql, {})
-
-    def _short(self, sql: Sql, scope: Scope) -> Sql:
-        if self.shared is None or scope or len(sql.text) < SHORT:
+        if self.shared is None or self._depth or len(sql.text) < SHORT:  # no column holds the variable of a lambda
             return sql
         return Sql(self.shared(sql.text), sql.may_be_nan)
 
@@ -260,7 +257,7 @@ class Translator:
         key = self.value(key_node, scope)
         if self._written(container) is not None or not isinstance(container.type, MapType | List):
             raise NotTranslatable("`has` of such a part", operand.span)
-        items = self._short(self.value(container, scope), scope)
+        items = self.short(self.value(container, scope))
         if isinstance(container.type, MapType):
             there = is_null(Sql(self.dialect.entry(str(items), key.text)), known=True)
         elif key_node.type != INT:
@@ -284,7 +281,7 @@ class Translator:
     def _chosen(self, written: MapLiteral, key: Node, scope: Scope) -> Sql:
         """Return an entry of a map that is written out, which is unknown where any part of it is."""
         keys = [self.value(one, scope) for one, _ in written.entries]
-        values = [self._short(self.value(one, scope), scope) for _, one in written.entries]
+        values = [self.short(self.value(one, scope)) for _, one in written.entries]
         if not keys or key.type is None or not _same_kind(written.entries[0][0].type, key.type):
             raise NotTranslatable("such a part", written.span)
         arms = " ".join(f"when {one.text} then {two.text}" for one, two in zip(keys, values, strict=True))
@@ -303,8 +300,8 @@ class Translator:
             return self._entry(node.operand, key, node, scope)
         if not isinstance(of, List) or key.type != INT:
             raise NotTranslatable("such an index", node.span)
-        items = self._short(self.value(node.operand, scope), scope)
-        return self._within(items, self._short(self.value(key, scope), scope))
+        items = self.short(self.value(node.operand, scope))
+        return self._within(items, self.short(self.value(key, scope)))
 
     def _nested(self, written: MapLiteral, keys: Sequence[Node], scope: Scope) -> Sql:
         """Return an entry of maps of constants inside each other, by a key of each."""
@@ -341,7 +338,9 @@ class Translator:
             raise NotTranslatable(gaps.COMPARED_WHOLE.said, node.span)
         a, b = self.value(left, scope), self.value(right, scope)
         if {one, two} == {INT, DOUBLE} and not any(_is_exact(part) for part in (left, right)):
-            return self._int_beside_double(sign, self._short(a, scope), self._short(b, scope), is_first=one == INT)
+            return self._int_beside_double(sign, self.short(a), self.short(b), is_first=one == INT)
+        if a.may_be_nan or b.may_be_nan:
+            a, b = self.short(a), self.short(b)
         return _ordered(sign, a, b)
 
     def _int_beside_double(self, sign: str, a: Sql, b: Sql, *, is_first: bool) -> Sql:
@@ -383,14 +382,14 @@ class Translator:
         if isinstance(container.type, MapType):
             if node.left.type is None or not is_text(node.left.type):
                 raise NotTranslatable("`in` such a part", node.span)
-            entries = self._short(self.value(container, scope), scope)
+            entries = self.short(self.value(container, scope))
             unknown = joined("or", is_null(item), is_null(entries)).text
             return Sql(f"case when {unknown} then null else {self.dialect.has_key(entries.text, item.text)} end")
         if not isinstance(container.type, List | SetType):
             raise NotTranslatable("`in` such a part", node.span)
         if not isinstance(container.type, SetType) and not _same_kind(container.type.item, node.left.type):
             raise NotTranslatable("`in` a list of another type", node.span)
-        many = self._short(self.value(container, scope), scope)
+        many = self.short(self.value(container, scope))
         if item.may_be_nan or many.may_be_nan:
             raise NotTranslatable(gaps.IN_VALUE.said, node.span)
         items_, dialect = str(many), self.dialect
@@ -413,7 +412,7 @@ class Translator:
             raise NotTranslatable("`in` a list of another type", node.span)
         parts = [self.value(part, scope) for part in items]
         if parts and (item.may_be_nan or any(part.may_be_nan for part in parts)):
-            item = self._short(item, scope)
+            item = self.short(item)
             return joined("or", *(_ordered("==", item, part) for part in parts))
         return self._among(item, [part.text for part in parts])
 
@@ -446,11 +445,11 @@ class Translator:
         if sign in "+-" and {one, two} <= {DATE, DURATION}:
             if one == two:
                 return Sql(in_lengths(f"(({joined(sign, a, b).text}) * {DAY_US})"))
-            day, length = (a, self._short(b, scope)) if one == DATE else (b, self._short(a, scope))
+            day, length = (a, self.short(b)) if one == DATE else (b, self.short(a))
             moved = in_dates(f"({day} {sign} {dialect.part_of(str(length), DAY_US)})")
             return Sql(f"case when {length} % {DAY_US} = 0 then {moved} end")
         if sign == "+" and isinstance(one, List | SetType) and isinstance(two, List | SetType):
-            a, b = self._short(a, scope), self._short(b, scope)
+            a, b = self.short(a), self.short(b)
             short = f"{dialect.length(a.text)} + {dialect.length(b.text)} <= {TEXT_MAX}"
             known = [f"{dialect.length(part.text)} = {dialect.known(part.text)}"
                      for part, of in ((a, one), (b, two)) if isinstance(of, SetType)]  # fmt: skip
@@ -470,7 +469,7 @@ class Translator:
         """Return a macro over a list or map that is written out; of `filter`, how many items it keeps."""
         written = self._written(node.operand)
         assert written is not None
-        parts = [self._short(self.value(part, scope), scope) for part in children(written)]
+        parts = [self.short(self.value(part, scope)) for part in children(written)]
         items, lost = parts, []
         if isinstance(written, MapLiteral):  # which is unknown where a part of it is
             items = parts[::2]
@@ -505,10 +504,10 @@ class Translator:
         """Return whether so many conditions are true: of those written out, or of a list."""
         wanted, conditions = self.value(node.arguments[0], scope), self._written(node.arguments[1])
         if isinstance(conditions, ListLiteral):
-            asked = [self._short(self.value(item, scope), scope) for item in conditions.items]
+            asked = [self.short(self.value(item, scope)) for item in conditions.items]
             hits, open_ = _counted(asked) if asked else ("0", "0")
             return Sql(f"case when {hits} >= {wanted} then true when {open_} < {wanted} then false end")
-        items, dialect = str(self._short(self.value(node.arguments[1], scope), scope)), self.dialect
+        items, dialect = str(self.short(self.value(node.arguments[1], scope))), self.dialect
         with self._variable() as variable:
             hits = dialect.length(dialect.only(items, variable, variable))
             misses = dialect.length(dialect.only(items, variable, f"not {variable}"))
@@ -517,7 +516,7 @@ class Translator:
 
     def _comprehension(self, node: Comprehension, scope: Scope) -> Sql:
         operand, dialect = node.operand, self.dialect
-        over = self._short(self.value(operand, scope), scope)
+        over = self.short(self.value(operand, scope))
         items, is_map = str(over), isinstance(operand.type, MapType)
         if is_map:
             items = dialect.keys(items)
