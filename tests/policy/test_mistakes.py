@@ -87,6 +87,15 @@ def test_mistakes_of_several_entries_are_all_told() -> None:
     assert [error.line for error in errors_of(text)] == [2, 25, 27, 32]
 
 
+@pytest.mark.parametrize("broken", ["{type: money}", "{type: record, of: {m: {type: money, currencies: [USD]}}}"])
+def test_money_that_cannot_be_declared_is_one_mistake(broken: str) -> None:
+    read = "q.m" if "record" in broken else "q"
+    head = f"policy_language: 1\npolicy: p\ninputs: {{q: {broken}}}\n"
+    with pytest.raises(PolicyErrors) as caught:
+        read_policy(f"{head}rules: [{{id: r, when: '{read}.in(\"USD\") > 5', then: review}}]\n")
+    assert len(caught.value.errors) == 1
+
+
 def test_shared_mistakes_are_told_once_with_the_text_to_type(tmp_path: Path) -> None:
     if not SHARED.is_file():
         pytest.skip("the shared cases are not beside this repository")

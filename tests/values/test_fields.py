@@ -213,6 +213,11 @@ def test_record_with_a_personal_field_is_personal() -> None:
         ({"type": "record", "of": {"a": RECORD}}, ("of", "a"), "a record cannot hold a record"),
         ({"type": "record", "of": {"a": {"type": "set", "values": ["x"]}}}, ("of", "a"), "a record cannot hold a set"),
         (
+            {"type": "record", "of": {"a": {"type": "money", "currencies": ["USD"]}}},
+            ("of", "a"),
+            "a record cannot hold money",
+        ),
+        (
             {"type": "record", "of": {"a": {"type": "int", "absent": 0}}},
             ("of", "a", "absent"),
             "`absent` belongs to a field that stands alone; in a record, what is left out is unknown",

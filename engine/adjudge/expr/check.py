@@ -374,6 +374,8 @@ class _Checker:
         """Spell out `limit.in("USD")`."""
         value, *into = (self.visit(argument, scope) for argument in node.arguments)
         type_ = value.type
+        if is_dynamic(type_):  # it was blamed where it is declared
+            return replace(node, type=DYN)
         if not isinstance(type_, MoneyType):
             hint = 'for example `limit.in("USD")`; to look into a list write `x in list`'
             message = f"`.in(…)` converts money, not {named(type_)}"

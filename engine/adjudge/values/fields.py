@@ -343,9 +343,13 @@ def _record(form: Mapping[str, object], personal: bool, description: str) -> Fie
         except FieldError as error:
             raise FieldError(error.code, error.message, "of", name, *error.path, hint=error.hint) from None
         if isinstance(part.type, SetType | MapType | RecordType):  # what is outside a vocabulary would be nowhere
-            hint = "write `{type: list, of: string}`, or declare it beside the record"
             kind = part.type.name.partition("(")[0]
-            raise FieldError("type-record", f"a record cannot hold {with_article(kind)}", "of", name, hint=hint)
+            if isinstance(part.type, MoneyType):
+                held, other = kind, "`{type: double}` for the amount and `{type: string}` for the currency"
+            else:
+                held, other = with_article(kind), "`{type: list, of: string}`"
+            hint = f"write {other}, or declare it beside the record"
+            raise FieldError("type-record", f"a record cannot hold {held}", "of", name, hint=hint)
         if part.within is not None or part.absent is not None:
             key = "absent" if part.absent is not None else "within"
             message = f"`{key}` belongs to a field that stands alone; in a record, what is left out is unknown"
