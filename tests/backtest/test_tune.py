@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from adjudge.policy import parse_policy
+from adjudge.policy import load_policy, parse_policy
 
 duckdb = pytest.importorskip("duckdb", reason="needs the extra `backtest`")
 pa = pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
@@ -168,3 +168,17 @@ def test_what_a_few_rows_can_promise() -> None:
     assert tuning.safe_limit(0.04, 10_000) == pytest.approx(0.04 - 0.00196, abs=1e-5)
     assert tuning.safe_limit(0.04, 10) == 0.02
     assert tuning.safe_limit(0.04, 0) == 0.04
+
+
+def test_threshold_that_is_left_alone_says_where_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "limits.csv").write_text("amount >=,then\n50,review\n")
+    (tmp_path / "p.yaml").write_text(
+        "policy_language: 1\npolicy: p\ninputs: {amount: double, share: double}\n"
+        "thresholds: {share: {review: 0.5}}\ntables: {limits: {file: limits.csv}}\n"
+    )
+    policy = load_policy(tmp_path / "p.yaml")
+    pq.write_table(pa.table({"amount": [1.0], "share": [0.1]}), tmp_path / "data.parquet")
+    dataset = open_dataset(connect(), tmp_path / "data.parquet", policy.typed)
+    free, fixed = tuning._free(policy, dataset, ())
+    assert [threshold.slot for threshold in free] == ["share"]
+    assert [(threshold.slot, why) for threshold, why in fixed] == [("amount", f"stands in {tmp_path / 'limits.csv'}")]

@@ -210,7 +210,8 @@ def _free(
         elif dataset.lacks(threshold.slot):
             fixed.append((threshold, "the data has no such field"))
         elif not is_written(policy, threshold):
-            fixed.append((threshold, "is in an included file, or is not written as a number"))
+            source, own = (policy.typed.source.part(at)[0] for at in (threshold.span.start, 0))
+            fixed.append((threshold, "is not written as a number" if source is own else f"stands in {source.name}"))
         else:
             free.append(threshold)
     if not free:
