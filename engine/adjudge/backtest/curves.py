@@ -11,11 +11,10 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from adjudge.backtest.dataset import Dataset
-from adjudge.backtest.duck import executed, fetched, first
+from adjudge.backtest.duck import fetched, first
 from adjudge.backtest.translated import Translated, answered
 from adjudge.backtest.tunable_thresholds import TunableThreshold, opposite
 from adjudge.backtest.turning import turned_rows
@@ -88,7 +87,7 @@ def curves(
         Translated(connection, opposite(policy, one), dataset, f"t{at}_") for at, one in enumerate(wanted)
     ]  # fmt: skip
     bins = bins or Bins(dataset, wanted)
-    table = f"adjudge_turned_{next(_NUMBERS)}"
+    places = range(len(wanted))
 
     def query() -> str:
         more = [f"{dataset.label()} as label", f"{dataset.weight()} as weight"]
@@ -102,21 +101,19 @@ def curves(
             f"(9 * outcome + 3 * {label} + coalesce(outcome_{at} + 27 * (1 + {bins.of(one)}), 0))::int as k{at}"
             for at, one in enumerate(wanted)
         ]
-        weight = "weight, " if dataset.is_sampled else ""
-        return f"create temp table {table} as select {weight}{', '.join(keys)} from {rows}"
+        weight = "sum(weight)" if dataset.is_sampled else "count(*)"
+        named, sets = ", ".join(f"k{at}" for at in places), ", ".join(f"(k{at})" for at in places)
+        counted = f"(select weight, {', '.join(keys)} from {rows})"
+        return f"select count(*), {weight}, {named} from {counted} group by grouping sets ({sets})"
 
-    answered(connection, query, [base, *others])
-    weight = "sum(weight)" if dataset.is_sampled else "count(*)"
-    parts = [f"select {at}, k{at}, count(*), {weight} from {table} group by k{at}" for at in range(len(wanted))]
     groups: defaultdict[int, list[_Group]] = defaultdict(list)
-    for at, key, rows, weight_ in fetched(connection, " union all ".join(parts)):
+    for rows, weight, *keys in answered(connection, query, [base, *others]):
+        ((at, key),) = ((at, key) for at, key in enumerate(keys) if key is not None)  # of each set, its own
         label, now, other = _LABELS[key // 3 % 3], OUTCOMES[key // 9 % 3], OUTCOMES[key % 3]
-        groups[at].append(_Group(key // 27 - 1, label, now, other, rows, weight_))
-    executed(connection, f"drop table {table}")
+        groups[at].append(_Group(key // 27 - 1, label, now, other, rows, weight))
     return {one: tuple(_settings(one, groups[at], bins.numbers(one), wanted[one])) for at, one in enumerate(wanted)}
 
 
-_NUMBERS: Iterator[int] = count()
 _LABELS = (None, "fraud", "genuine")
 
 
