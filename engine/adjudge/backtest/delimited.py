@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from adjudge.backtest.columns import DataError
-from adjudge.backtest.duck import executed
+from adjudge.backtest.duck import executed, in_order
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.texts import split_lines
 
@@ -113,7 +113,8 @@ def _insert(connection: Any, path: Path, names: Sequence[str], number: int, quer
                 ),
             )  # fmt: skip
             connection.register(_READ, pa.RecordBatchReader.from_batches(schema, batches(reader)))
-            executed(connection, query)
+            with in_order(connection):
+                executed(connection, query)
 
     try:
         try:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +72,16 @@ def connect(*, memory: str = MEMORY, threads: int | None = None) -> duckdb.DuckD
     if threads is not None:
         connection.execute(f"set threads = {threads}")
     return connection
+
+
+@contextmanager
+def in_order(connection: Any) -> Iterator[None]:
+    """Keep rows as they come in a table that is made within, so that a sample of it is the same each time."""
+    connection.execute("set preserve_insertion_order = true")
+    try:
+        yield
+    finally:
+        connection.execute("set preserve_insertion_order = false")
 
 
 class QueryFailed(DataError):

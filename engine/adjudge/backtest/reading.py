@@ -10,7 +10,7 @@ from typing import Any
 from adjudge.backtest.cells import FORMS, install_cells, read_cell
 from adjudge.backtest.columns import sql_type
 from adjudge.backtest.delimited import load
-from adjudge.backtest.duck import executed, fetched, is_made
+from adjudge.backtest.duck import executed, fetched, in_order, is_made
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.values.types import DURATION, EnumType, Type, is_text
 
@@ -52,7 +52,8 @@ def read_columns(connection: Any, table: str, paths: Sequence[Path], wanted: Seq
         load(connection, paths, table, values)
     elif added:
         more = ", ".join(f"{text} as {DUCKDB.column(name)}" for name, (_, text) in values.items())
-        executed(connection, f"create or replace temp table {table} as select *, {more} from {table}")
+        with in_order(connection):
+            executed(connection, f"create or replace temp table {table} as select *, {more} from {table}")
     return tuple(_like_nothing(connection, table, [one for one in wanted if is_plain_text(one.type)]))
 
 

@@ -8,7 +8,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from adjudge.backtest.dataset import Dataset
-from adjudge.backtest.duck import QueryFailed, executed, first, install
+from adjudge.backtest.duck import QueryFailed, executed, first, in_order, install
 from adjudge.backtest.query import is_column, policy_sql
 from adjudge.expr.sql.steps import Steps, worked_out
 from adjudge.policy.policy import Policy
@@ -64,7 +64,8 @@ def _table(
     if every * columns > CELLS_MAX:
         return None
     table = f"adjudge_settled_{next(_NUMBERS)}"
-    executed(connection, f"create temp table {table} as select {', '.join(kept)} from {rows}")
+    with in_order(connection):
+        executed(connection, f"create temp table {table} as select {', '.join(kept)} from {rows}")
     return table
 
 
