@@ -224,9 +224,9 @@ def _recordable(field: Field, value: object, refused: list[tuple[str, str]], pat
                 item if _is_plain_part(item) else _recordable(field, item, refused, f"{path}.{at}", room)
                 for at, item in enumerate(value)
             ]
-        case timedelta() if _has_times(field.type, (DURATION,)):
+        case timedelta() if _has_times(field.type):
             return format_duration(value)
-        case datetime() if _has_times(field.type, (TIMESTAMP,)):
+        case datetime() if _has_times(field.type):
             try:
                 if value.tzinfo is not None:
                     return format_timestamp(value)

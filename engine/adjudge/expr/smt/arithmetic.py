@@ -218,5 +218,5 @@ def behind(left: Items, right: Items) -> Items:
 
 
 def all_known(items: Items) -> Prop:
-    """Return whether each item that is there is known."""
-    return conj(items.known, neg(items.beyond), all_of(disj(neg(there), item.known) for there, item in items.items))
+    """Return whether each item that is there is known, as far as they are told apart: those beyond may be."""
+    return conj(items.known, all_of(disj(neg(there), item.known) for there, item in items.items))
