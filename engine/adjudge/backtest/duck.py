@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.large_tables import asked_together, is_together
@@ -40,7 +40,10 @@ REMEMBERED_MAX = 200_000
 _ENDLESS = ("partial_aggregate_pushdown", "aggregate_reuse")
 """Passes of the optimizer that follow columns through selects within selects again and again: minutes for a verdict."""
 _TICK_S = 0.2
+BATCH = 4096
+"""So many rows are fetched at a time, where each is looked at."""
 
+_T = TypeVar("_T")
 Progress = Callable[[float], None]
 """Told how much is done, from 0 to 1, a few times a second."""
 
@@ -94,33 +97,50 @@ class QueryFailed(DataError):
 
 
 def executed(connection: Any, query: str) -> Any:
-    """Run a query, and return where its rows are fetched from. Raises QueryFailed, and nothing of DuckDB's own."""
-    import duckdb
-
-    try:
-        return connection.execute(query)
-    except duckdb.Error as error:
-        raise QueryFailed(error) from None
-
-
-def fetched(connection: Any, query: str, progress: Progress | None = None) -> list[tuple[Any, ...]]:
-    """Return the rows of a query. It runs in a thread, so that it can be watched, and Ctrl-C ends it at once.
+    """Run a query, and return where its rows are fetched from. Ctrl-C ends it at once.
 
     Raises QueryFailed, and nothing of DuckDB's own.
     """
-    result: list[list[tuple[Any, ...]]] = []
+    return _watched(connection, lambda: connection.execute(query))
+
+
+def fetched(connection: Any, query: str, progress: Progress | None = None) -> list[tuple[Any, ...]]:
+    """Return the rows of a query. Ctrl-C ends it at once. Raises QueryFailed, and nothing of DuckDB's own."""
+    return _watched(connection, lambda: connection.execute(query).fetchall(), progress)
+
+
+def in_batches(connection: Any, query: str) -> Iterator[list[tuple[Any, ...]]]:
+    """Return the rows of a query in its order, thousands at a time; it is begun before this returns.
+
+    Ctrl-C ends it at once. Raises QueryFailed, and nothing of DuckDB's own.
+    """
+    connection.execute("set preserve_insertion_order = true")
+    cursor = executed(connection, query)
+    return iter(lambda: _watched(connection, lambda: cursor.fetchmany(BATCH)), [])
+
+
+def _watched(connection: Any, work: Callable[[], _T], progress: Progress | None = None) -> _T:
+    """Have the database work in a thread of its own, and return what came of it.
+
+    In the main thread DuckDB would answer Ctrl-C itself: it forgets the KeyboardInterrupt, and raises a RuntimeError.
+    """
+    import duckdb
+
+    result: list[_T] = []
     failure: list[BaseException] = []
     done = threading.Event()
 
-    def work() -> None:
+    def run() -> None:
         try:
-            result.append(executed(connection, query).fetchall())
+            result.append(work())
+        except duckdb.Error as error:
+            failure.append(QueryFailed(error))
         except BaseException as error:
             failure.append(error)
         finally:
             done.set()
 
-    thread = threading.Thread(target=work, name="adjudge-backtest", daemon=True)
+    thread = threading.Thread(target=run, name="adjudge-backtest", daemon=True)
     try:
         thread.start()
         while not done.wait(_TICK_S):

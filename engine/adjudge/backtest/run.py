@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adjudge.audit.annotations import LABELS
 from adjudge.backtest.dataset import Dataset
-from adjudge.backtest.duck import Progress, QueryFailed, executed
+from adjudge.backtest.duck import Progress, QueryFailed, in_batches
 from adjudge.backtest.large_tables import collapsed
 from adjudge.backtest.moved import causes_query
 from adjudge.backtest.query import PolicySql, rows_of
@@ -327,15 +327,14 @@ class Runner:
 
     def rows(self) -> Iterator[Row]:
         """Yield the verdict on every row, in the data's order; far slower than counting."""
-        self.connection.execute("set preserve_insertion_order = true")
         try:
-            cursor = executed(self.connection, self._every())
+            batches = in_batches(self.connection, self._every())
         except QueryFailed:
             if not self.translated.gives_way():
                 raise
-            cursor = executed(self.connection, self._every())
+            batches = in_batches(self.connection, self._every())
         ids, cards = self.sql.ids, [one.card.name for one in self.sql.cards]
-        while batch := cursor.fetchmany(4096):
+        for batch in batches:
             for id_, outcome, lower, upper, *rest in batch:
                 ends, answers = rest[: 2 * len(cards)], rest[2 * len(cards) :]
                 totals = dict(zip(cards, zip(ends[::2], ends[1::2], strict=True), strict=True))
@@ -374,9 +373,7 @@ class Runner:
             f" {sql.lower} as v_lower, {sql.upper} as v_upper"
             f" from {self.relation(*keep, others=policies)}) where {wanted}"
         )
-        self.connection.execute("set preserve_insertion_order = true")
-        cursor = executed(self.connection, query)
-        while batch := cursor.fetchmany(4096):
+        for batch in in_batches(self.connection, query):
             yield from map(list, batch)
 
     def _every(self) -> str:
