@@ -89,7 +89,7 @@ def _check_depth(text: Text, root: Node) -> None:
 class _Parser:
     """Reads with one token of lookahead; operators go through stacks, only brackets recurse.
 
-    `foreign/grammar.py` extends it by what the language does not have.
+    `foreign/` extends it by what the language does not have.
     """
 
     def __init__(self, text: Text) -> None:

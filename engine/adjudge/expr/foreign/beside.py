@@ -9,8 +9,7 @@ from datetime import timedelta
 
 from adjudge.errors import nearest
 from adjudge.expr.check import Environment, check
-from adjudge.expr.foreign.grammar import NOTHING
-from adjudge.expr.foreign.slips import Amount, Clock, Doubtful, Moment, Slip
+from adjudge.expr.foreign.slips import NOTHING, Amount, Clock, Doubtful, Moment, Slip
 from adjudge.expr.nodes import (
     Binary,
     Call,

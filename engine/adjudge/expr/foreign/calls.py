@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal as OneOf
 
-from adjudge.expr.foreign.grammar import within
+from adjudge.expr.foreign.built import within
 from adjudge.expr.foreign.slips import Moment
 from adjudge.expr.functions import Overload
 from adjudge.expr.nodes import Binary, Call, Conditional, Has, ListLiteral, Literal, Logic, Name, Node, Unary

@@ -11,8 +11,7 @@ from typing import cast
 from adjudge.expr.check import Environment, check
 from adjudge.expr.foreign.beside import ORDER, Beside, path_of
 from adjudge.expr.foreign.calls import Said, ours
-from adjudge.expr.foreign.grammar import NOTHING
-from adjudge.expr.foreign.slips import Amount, Clock, Moment, Slip
+from adjudge.expr.foreign.slips import NOTHING, Amount, Clock, Moment, Slip
 from adjudge.expr.nodes import (
     Binary,
     BinaryOperator,

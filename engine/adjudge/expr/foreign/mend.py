@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from adjudge.errors import PolicyError
 from adjudge.expr.check import Environment, check
-from adjudge.expr.foreign.grammar import NOTHING, parse_foreign
+from adjudge.expr.foreign.grammar import parse_foreign
 from adjudge.expr.foreign.meaning import asked_of, with_meaning
 from adjudge.expr.foreign.plain_text import balanced, plain_text, with_names
-from adjudge.expr.foreign.slips import Amount, Clock, Doubtful, Moment, Slip
+from adjudge.expr.foreign.slips import NOTHING, Amount, Clock, Doubtful, Moment, Slip
 from adjudge.expr.nodes import Literal, walk
 from adjudge.expr.parse import parse
 from adjudge.expr.printing import unparse

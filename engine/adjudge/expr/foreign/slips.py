@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from adjudge.expr.nodes import Node
 from adjudge.source import Span
 
+NOTHING = "\0nothing"
+"""Stands as a string for `null` until its comparison is read."""
+
 
 @dataclass(frozen=True, slots=True)
 class Slip:

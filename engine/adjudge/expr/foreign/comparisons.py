@@ -1,0 +1,134 @@
+"""Comparisons, with the signs and the words of other languages."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import cast
+
+from adjudge.errors import PolicyError
+from adjudge.expr.foreign.built import like, method_call
+from adjudge.expr.foreign.lists import Lists
+from adjudge.expr.foreign.phrases import COMPARISONS, NULLS, PHRASES, SAID
+from adjudge.expr.nodes import Binary, BinaryOperator, Has, ListLiteral, Literal, Node, Unary
+from adjudge.expr.tokens import Token
+
+
+class Comparisons(Lists):
+    """Reads two values and what compares them."""
+
+    def comparison(self) -> Node:
+        """Read one comparison, or several that follow each other."""
+        if self.compared is not None and self.at("==", "!=", "<", "<=", ">", ">="):
+            self.slip(self.token.span, f"what is compared with `{self.token.text}` must be said again")
+            node = self.compared
+        else:
+            node = self.sum()
+        while (operator := self.comparing()) is not None:
+            self.compared = node
+            node = self.compared_by(operator, node)
+        return node
+
+    def comparing(self) -> str | None:
+        """Read what joins two values, if it is there; return it as it is written here."""
+        token = self.token
+        if token.kind == "operator" and token.text in COMPARISONS:
+            self.advance()
+            if token.text == "==" and self.at("==", ">", "<"):  # noted as a slip already
+                self.advance()
+            return token.text
+        if token.kind != "name" or (token.text != "in" and self.is_field(token.text)):
+            return None
+        if token.text == "in":
+            self.advance()
+            return "in"
+        if token.text.lower() == "in":
+            self.advance()
+            self.slip(token.span, f"`{token.text}` is written `in`", is_sure=True)
+            return "in"
+        for phrase, meant in PHRASES.items():
+            if found := self.phrase(phrase):
+                said = " ".join(one.text for one in found)
+                span = found[0].span.to(found[-1].span)
+                if meant in ("==", "!=") and self.at_word(*NULLS):
+                    return meant  # said there
+                self.slip(span, SAID.get(meant, "`{said}` is written `{meant}`").format(said=said, meant=meant))
+                if meant == "==" and self.at_word("not"):
+                    return "!="
+                return meant
+        return None
+
+    def phrase(self, words: tuple[str, ...]) -> list[Token] | None:
+        """Read words that follow each other; none is read where one of them is missing."""
+        token, previous, slips = self.token, self.previous, len(self.slips)
+        found: list[Token] = []
+        for word in words:
+            if not self.at_word(word) and not (word == "in" and self.token.text == "in"):
+                self.token, self.previous = token, previous
+                del self.slips[slips:]
+                return None
+            found.append(self.advance())
+        return found
+
+    def compared_by(self, operator: str, left: Node) -> Node:
+        """Read what a value is compared with."""
+        denied = operator.startswith("not ")
+        match operator.removeprefix("not "):
+            case "between":
+                node = self.between(left)
+            case "like":
+                node = like(left, self.sum())
+            case "ilike":
+                pattern = self.sum()
+                if isinstance(pattern, Literal) and isinstance(pattern.value, str):
+                    pattern = replace(pattern, value=pattern.value.lower())
+                node = like(method_call("lower", left), pattern)
+            case "=~":
+                right = self.pattern() if self.at("/") else self.sum()
+                self.slip(right.span, "a pattern is asked for with `matches`")
+                node = method_call("matches", left, right)
+            case "contains" | "startsWith" | "endsWith" as method:
+                node = method_call(method, left, self.sum())
+            case "in":
+                node = self.membership(left)
+            case _:
+                node = self.compared_with(cast(BinaryOperator, operator), left)
+        return Unary(span=node.span, operator="!", operand=node) if denied else node
+
+    def pattern(self) -> Node:
+        """Read a pattern between slashes."""
+        start = self.token
+        end = self.text.value.find("/", start.end)
+        if end < 0:
+            raise self.unexpected("`/`")
+        pattern = Literal(span=self.text.span(start.end - 1, end + 1), value=self.text.value[start.end : end])
+        self.token = self.word(end + 1)
+        return pattern
+
+    def compared_with(self, operator: BinaryOperator, left: Node) -> Node:
+        """Read what a value is equal to, or above or below."""
+        if self.at_word(*NULLS) or (self.token.text == "null" and self.token.kind == "name"):
+            token = self.advance()
+            self.slip(
+                left.span.to(token.span),
+                f"there is no `{token.text}`: what is missing is unknown, and asked for with `has(…)`",
+            )
+            known = Has(span=left.span.to(token.span), operand=left)
+            return Unary(span=known.span, operator="!", operand=known) if operator == "==" else known
+        if operator in ("==", "!=") and self.at("(", "["):
+            opening = self.token
+            before = self.token, self.previous, list(self.slips), list(self.open)
+            try:
+                node = self.enclosed(left)
+            except PolicyError:
+                node = None
+            if isinstance(node, Binary) and isinstance(node.right, ListLiteral) and node.right.items:
+                self.slip(opening.span, "several values are asked for with `in`")
+                return node if operator == "==" else Unary(span=node.span, operator="!", operand=node)
+            self.token, self.previous, self.slips[:], self.open = before
+        right = self.sum()
+        several = self.listed(right) if operator in ("==", "!=") else right
+        if several is not right:
+            self.slip(several.span, "several values are asked for with `in`")
+            node = Binary(span=left.span.to(several.span), operator="in", left=left, right=several)
+            return node if operator == "==" else Unary(span=node.span, operator="!", operand=node)
+        return Binary(span=left.span.to(right.span), operator=operator, left=left, right=right)

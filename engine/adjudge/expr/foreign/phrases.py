@@ -1,0 +1,71 @@
+"""The words of other languages that compare, and what is said of each."""
+
+from __future__ import annotations
+
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "in", "=~")
+PHRASES = {
+    ("is", "not", "in"): "not in",
+    ("is", "not", "equal", "to"): "!=",
+    ("is", "equal", "to"): "==",
+    ("is", "one", "of"): "in",
+    ("is", "any", "of"): "in",
+    ("is", "greater", "than"): ">",
+    ("is", "more", "than"): ">",
+    ("is", "less", "than"): "<",
+    ("is", "at", "least"): ">=",
+    ("is", "at", "most"): "<=",
+    ("greater", "than"): ">",
+    ("more", "than"): ">",
+    ("less", "than"): "<",
+    ("at", "least"): ">=",
+    ("at", "most"): "<=",
+    ("equal", "to"): "==",
+    ("is", "in"): "in",
+    ("is", "not"): "!=",
+    ("is",): "==",
+    ("equals",): "==",
+    ("eq",): "==",
+    ("ne",): "!=",
+    ("neq",): "!=",
+    ("gt",): ">",
+    ("gte",): ">=",
+    ("ge",): ">=",
+    ("lt",): "<",
+    ("lte",): "<=",
+    ("le",): "<=",
+    ("not", "in"): "not in",
+    ("not", "like"): "not like",
+    ("not", "ilike"): "not ilike",
+    ("not", "between"): "not between",
+    ("like",): "like",
+    ("ilike",): "ilike",
+    ("rlike",): "=~",
+    ("regexp",): "=~",
+    ("between",): "between",
+    ("contains",): "contains",
+    ("contain",): "contains",
+    ("includes",): "contains",
+    ("startswith",): "startsWith",
+    ("starts", "with"): "startsWith",
+    ("endswith",): "endsWith",
+    ("ends", "with"): "endsWith",
+    ("matches",): "=~",
+    ("xor",): "!=",
+}
+"""What joins two values in words, the longer ones first."""
+BOOLS = {"true": True, "false": False, "yes": True, "no": False}
+NULLS = ("null", "none", "nil", "undefined", "nan", "na", "blank", "empty", "missing", "unknown")
+
+SAID = {
+    "between": "`{said}` is written as two comparisons",
+    "not between": "`{said}` is written as two comparisons",
+    "like": "there is no `{said}`: `contains`, `startsWith` and `endsWith` look for a part of a text",
+    "ilike": "there is no `{said}`: `lower` makes small letters, `contains` and its like look for a part of a text",
+    "not ilike": "there is no `{said}`: `lower` makes small letters, `contains` and its like look for a part of a text",
+    "not like": "there is no `{said}`: `contains`, `startsWith` and `endsWith` look for a part of a text",
+    "contains": "`{said}` is written as a call: `a.contains(b)`",
+    "startsWith": "`{said}` is written as a call: `a.startsWith(b)`",
+    "endsWith": "`{said}` is written as a call: `a.endsWith(b)`",
+    "=~": "`{said}` is written as a call: `a.matches(b)`",
+    "not in": "`{said}` is written `!(a in b)`",
+}
