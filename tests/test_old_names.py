@@ -25,7 +25,7 @@ POLICY = "policy_language: 1\npolicy: p\ninputs: {n: int}\nrules:\n  - {id: r, w
     ("module", "old", "place", "new"),
     [
         ("adjudge.fields", "parse_fields", "adjudge.plugin", "parse_fields"),
-        ("adjudge.fields", "Reading", "adjudge.values.fields", "Reading"),
+        ("adjudge.fields", "Reading", "adjudge.values.reading", "Reading"),
         ("adjudge.expr.types", "STRING", "adjudge.plugin", "STRING"),
         ("adjudge.expr.types", "accepts", "adjudge.values.types", "accepts"),
         ("adjudge.expr.values", "parse_duration", "adjudge.plugin", "parse_duration"),

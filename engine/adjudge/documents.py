@@ -11,8 +11,8 @@ from msgspec import structs
 from adjudge.errors import NAME_SHOWN, JsonError, RequestError, did_you_mean
 from adjudge.model import MEDIA_MAX_BYTES, Decision, Face, MediaType, Request, Signal, Verdict, face_of_base64
 from adjudge.values import json_reader
-from adjudge.values.fields import describe, is_unicode
 from adjudge.values.literals import format_timestamp
+from adjudge.values.reading import describe, is_unicode
 
 DOCUMENT_MAX_BYTES = MEDIA_MAX_BYTES * 4 // 3 + 1024 * 1024
 """The longest request document: the largest face as Base64, and a MiB for all else."""

@@ -21,7 +21,7 @@ MOVED: Mapping[str, tuple[str, ...]] = {
     "adjudge.expr.sql.dialect": tuple(f"adjudge.expr.sql.dialects.{each}" for each in ("dialect", "duckdb", "spark")),
     "adjudge.expr.types": ("adjudge.plugin", "adjudge.values.types"),
     "adjudge.expr.values": ("adjudge.plugin", "adjudge.values.literals"),
-    "adjudge.fields": ("adjudge.plugin", "adjudge.values.fields"),
+    "adjudge.fields": ("adjudge.plugin", *(f"adjudge.values.{each}" for each in ("fields", "declared", "reading"))),
     "adjudge.journal": ("adjudge.audit.trail",),
     "adjudge.plugin": ("adjudge.plugin",),
     "adjudge.replay": ("adjudge.replay.decisions",),

@@ -7,7 +7,8 @@ from decimal import Decimal
 from math import isfinite
 
 from adjudge.plugin import Function, Limits, Provider
-from adjudge.values.fields import Field, describe, is_unicode
+from adjudge.values.fields import Field
+from adjudge.values.reading import describe, is_unicode
 
 _Rule = tuple[Callable[[object], bool], str]
 

@@ -31,7 +31,8 @@ from adjudge.system.cloud_metadata import leads_to_keys
 from adjudge.system.files import FileState, replace_file
 from adjudge.system.pools import Pool
 from adjudge.texts import composed, find_unseen, one_line, split_lines
-from adjudge.values.fields import Field, parse_fields
+from adjudge.values.declared import parse_fields
+from adjudge.values.fields import Field
 from adjudge.values.json_reader import read_json
 from adjudge.values.list_file import read_list
 from adjudge.values.literals import format_duration, format_timestamp, parse_duration, parse_timestamp

@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from adjudge.model import Request
-from adjudge.values.fields import Field, parse_fields
+from adjudge.values.declared import parse_fields
+from adjudge.values.fields import Field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

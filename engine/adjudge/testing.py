@@ -24,7 +24,7 @@ from adjudge.model import Decision, Request
 from adjudge.plugin import Answer, AuditSink, Context, DecisionStore, Function, Provider, Register, hookimpl
 from adjudge.policy import Policy
 from adjudge.registry import Registry, parse_policy
-from adjudge.values.fields import parse_fields
+from adjudge.values.declared import parse_fields
 
 NOW = datetime(2026, 1, 15, 8, 30, tzinfo=UTC)
 MERCHANT_BIZ_ID = "0123456789abcdef0123456789abcdef"

@@ -11,7 +11,8 @@ from adjudge.backtest.duck import connect
 from adjudge.backtest.seen import composed, read_text
 from adjudge.texts import JOINED, JOINERS, UNSEEN
 from adjudge.texts import composed as texts_composed
-from adjudge.values.fields import parse_field, read
+from adjudge.values.declared import parse_field
+from adjudge.values.reading import read
 
 EDGES = sorted({char for ranges in (UNSEEN, JOINERS, JOINED) for pair in ranges for char in pair})
 NEAR = sorted({chr(ord(char) + step) for char in EDGES for step in (-1, 0, 1) if 0 < ord(char) + step < 0x110000})

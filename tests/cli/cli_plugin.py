@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from adjudge.plugin import Answer, Context, Function, Provider, ProviderClient, Register, hookimpl, provider
-from adjudge.values.fields import Field, parse_fields
+from adjudge.values.declared import parse_fields
+from adjudge.values.fields import Field
 
 
 @provider(

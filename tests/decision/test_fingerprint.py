@@ -20,7 +20,9 @@ from adjudge.decision.prepared import prepare
 from adjudge.model import Face, Request
 from adjudge.policy import parse_policy
 from adjudge.testing import MERCHANT_BIZ_ID
-from adjudge.values.fields import Field, parse_field, read
+from adjudge.values.declared import parse_field
+from adjudge.values.fields import Field
+from adjudge.values.reading import read
 from adjudge.values.recorded import VALUE_MAX_BYTES, as_it_came, canonical, recordable
 from adjudge.values.types import DOUBLE, DURATION, STRING, TIMESTAMP, EnumType, ListType, MapType, SetType
 

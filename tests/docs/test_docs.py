@@ -19,7 +19,7 @@ from adjudge.expr import evaluate
 from adjudge.expr.functions import FUNCTIONS
 from adjudge.expr.parse import MACROS, PRECEDENCE
 from adjudge.policy.loading import document, lookups, tables
-from adjudge.values.fields import FIELD_FORMS
+from adjudge.values.declared import FIELD_FORMS
 from docs.pages import PAGES, ROOT, Page, blocks, shows
 from expr.test_conformance import LEFT_OUT
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from adjudge.plugin import SignalFailed
-from adjudge.values.fields import read
+from adjudge.values.reading import read
 from adjudge_plugins.aliyun.answer import read_answer
 from adjudge_plugins.aliyun.meaning import MEANINGS
 from adjudge_plugins.aliyun.provider import FIELDS

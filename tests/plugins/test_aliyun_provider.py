@@ -17,7 +17,7 @@ import pytest
 
 from adjudge.model import Face, Request
 from adjudge.plugin import Answer, Context, ProviderConfigError, SignalFailed
-from adjudge.values.fields import read
+from adjudge.values.reading import read
 from adjudge_plugins.aliyun.endpoint import OPEN_PLATFORM, read_endpoint
 from adjudge_plugins.aliyun.meaning import MEANINGS
 from adjudge_plugins.aliyun.provider import DEEPFAKE, FIELDS

@@ -22,7 +22,7 @@ from adjudge.model import Face, Request
 from adjudge.plugin import Answer, ProviderConfigError, SignalFailed, Unusable, Uses
 from adjudge.system import cloud_metadata
 from adjudge.testing import decide_once
-from adjudge.values.fields import parse_fields
+from adjudge.values.declared import parse_fields
 from adjudge_plugins import http_json
 from adjudge_plugins.http_json import HTTP_JSON
 from adjudge_plugins.json_path import JsonPath

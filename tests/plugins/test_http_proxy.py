@@ -11,7 +11,7 @@ import pytest
 
 from adjudge.model import Request
 from adjudge.plugin import Answer, SignalFailed
-from adjudge.values.fields import parse_fields
+from adjudge.values.declared import parse_fields
 from adjudge_plugins.http_json import HTTP_JSON
 from adjudge_plugins.http_proxy import Proxies
 

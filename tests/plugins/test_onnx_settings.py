@@ -14,7 +14,7 @@ from adjudge.errors import PolicyErrors
 from adjudge.plugin import ProviderConfigError
 from adjudge.registry import parse_policy
 from adjudge.testing import registry_of
-from adjudge.values.fields import parse_fields
+from adjudge.values.declared import parse_fields
 from adjudge_plugins.onnx_detector.provider import ONNX_DETECTOR
 
 INPUT = {"size": [2, 3], "layout": "nchw", "colour": "rgb", "resize": "stretch", "scale": 1}

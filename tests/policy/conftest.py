@@ -10,7 +10,8 @@ import pytest
 
 from adjudge.plugin import Function, Provider, ProviderClient, ProviderConfigError
 from adjudge.policy.catalogue import Catalogue
-from adjudge.values.fields import Field, parse_fields
+from adjudge.values.declared import parse_fields
+from adjudge.values.fields import Field
 
 TAGS = ["SuspectDeepForgery", "SuspectRemake", "SuspectWarterMark", "SuspectPSFace"]
 

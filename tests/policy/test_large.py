@@ -16,7 +16,8 @@ from adjudge.errors import PolicyErrors, did_you_mean, listed, nearest
 from adjudge.policy import parse_policy
 from adjudge.policy.loading import unsatisfiable as hopeless
 from adjudge.policy.program.index import SlotFact, cut_table
-from adjudge.values.fields import parse_field, read
+from adjudge.values.declared import parse_field
+from adjudge.values.reading import read
 from adjudge.values.types import DOUBLE, INT, EnumType, MapType, SetType
 
 HEAD = "policy_language: 1\npolicy: large\n"

@@ -22,7 +22,8 @@ from adjudge.policy.loading.load import read_policy, read_policy_file
 from adjudge.policy.text.files import FILE_MAX_BYTES
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
-from adjudge.values.fields import Field, parse_field
+from adjudge.values.declared import parse_field
+from adjudge.values.fields import Field
 from adjudge.values.list_file import values_of
 from adjudge.values.types import BOOL, DOUBLE, DURATION, STRING, ListType
 

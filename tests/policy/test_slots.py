@@ -8,7 +8,7 @@ from adjudge.model import Outcome
 from adjudge.policy.loading.load import read_policy
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import Slot, declare, read_slots
-from adjudge.values.fields import parse_fields
+from adjudge.values.declared import parse_fields
 
 STRAY = (("face.tags", "has a member outside its vocabulary"),)
 FACE = parse_fields({"tags": {"type": "set", "values": ["x", "y"]}})

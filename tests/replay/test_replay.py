@@ -30,7 +30,7 @@ from adjudge.policy import Policy
 from adjudge.registry import Registry, load_policy, parse_policy
 from adjudge.replay.decisions import Replayed, load_recorded, replay
 from adjudge.testing import NOW, FakeClock, fake_provider, registry_of
-from adjudge.values.fields import parse_fields
+from adjudge.values.declared import parse_fields
 
 FIELDS = """
   flag: bool

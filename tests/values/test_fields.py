@@ -10,7 +10,9 @@ from types import MappingProxyType
 import msgspec
 import pytest
 
-from adjudge.values.fields import FieldError, parse_field, read
+from adjudge.errors import FieldError
+from adjudge.values.declared import parse_field
+from adjudge.values.reading import read
 from adjudge.values.recorded import canonical, form_of, recordable
 from work import at_most
 

@@ -12,7 +12,8 @@ from adjudge.errors import did_you_mean
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.policy.typed import TypedPolicy
 from adjudge.texts import with_article
-from adjudge.values.fields import Field, read
+from adjudge.values.fields import Field
+from adjudge.values.reading import read
 from adjudge.values.types import BOOL, DOUBLE, INT, RecordType, Type, is_text
 
 _WHOLE = re.compile(r"-?\d+", re.ASCII)

@@ -15,7 +15,8 @@ from adjudge.backtest.layout import arrow_type, open_field, to_arrow
 from adjudge.model import SignalStatus
 from adjudge.policy.slots import TEXTS, join_novel, novel_name
 from adjudge.policy.typed import TypedPolicy
-from adjudge.values.fields import Field, read
+from adjudge.values.fields import Field
+from adjudge.values.reading import read
 from adjudge.values.types import BOOL, DOUBLE, INT, STRING, ListType, MapType, Type
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ from adjudge.errors import (
     ReplayMismatch,
 )
 from adjudge.texts import lines_of
-from adjudge.values.fields import is_unicode
+from adjudge.values.reading import is_unicode
 
 FINE, FINDINGS, WRONG, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 """Exit statuses: nothing to report; findings; a mistake in what we were given; a fault of ours; Ctrl-C.

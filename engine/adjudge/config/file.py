@@ -38,7 +38,7 @@ from adjudge.registry import Registry
 from adjudge.signals.allowed import Allowed, refused
 from adjudge.source import Span
 from adjudge.system.faults import is_operators, said_of
-from adjudge.values.fields import describe
+from adjudge.values.reading import describe
 
 MEMORY = "memory"
 _KEYS = (

@@ -14,7 +14,8 @@ from adjudge.ledger.calls import RequestKey
 from adjudge.model import Decision, Request, Signal, SignalStatus
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import parts_of
-from adjudge.values.fields import Field, describe
+from adjudge.values.fields import Field
+from adjudge.values.reading import describe
 from adjudge.values.recorded import as_it_came, canonical, recordable
 from adjudge.values.types import named
 

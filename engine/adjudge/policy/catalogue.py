@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from adjudge.errors import EvaluationError, PluginError
+from adjudge.errors import EvaluationError, FieldError, PluginError
 from adjudge.expr.functions import FUNCTIONS, Overload
 from adjudge.plugin import Function, Provider
 from adjudge.system.faults import is_operators, said_of
-from adjudge.values.fields import Field, FieldError, parse_field, read
+from adjudge.values.declared import parse_field
+from adjudge.values.fields import Field
+from adjudge.values.reading import read
 
 _CONTAINER = re.compile(r"(list)\((.+)\)|(map)\(string, ?(.+)\)")
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from adjudge.model import ATTEMPTS_MAX
-from adjudge.values.fields import Field, Reading, describe, read
+from adjudge.values.fields import Field
+from adjudge.values.reading import Reading, describe, read
 from adjudge.values.types import INT, STRING, EnumType, ListType
 
 NOW = "now"

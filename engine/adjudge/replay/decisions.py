@@ -13,7 +13,7 @@ from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal, restore_field
 from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import bodies
 from adjudge.audit.vault import Vault
-from adjudge.errors import AuditBroken, PluginError, PolicyErrors, ReplayMismatch
+from adjudge.errors import AuditBroken, FieldError, PluginError, PolicyErrors, ReplayMismatch
 from adjudge.model import SignalStatus, Verdict
 from adjudge.plugin import Function, Provider, ProviderClient
 from adjudge.policy.catalogue import Catalogue
@@ -21,7 +21,8 @@ from adjudge.policy.loading.load import read_policy
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import REQUEST, is_within, parts_of
 from adjudge.texts import split_lines
-from adjudge.values.fields import Field, FieldError, parse_fields
+from adjudge.values.declared import parse_fields
+from adjudge.values.fields import Field
 
 ReplayResult = Literal["identical", "different", "erased", "not replayable"]
 """`erased`: it cannot be evaluated, because a value was erased as a record says; that is no fault."""

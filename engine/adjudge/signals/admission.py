@@ -27,7 +27,7 @@ from adjudge.plugin import Limits, Provider
 from adjudge.policy.typed import SignalDeclaration
 from adjudge.signals.breaker import Breaker, State
 from adjudge.system.faults import is_operators, said_of
-from adjudge.values.fields import describe
+from adjudge.values.reading import describe
 
 RETRIES_IN_STORE = 10.0
 RETRIES_EARNED = 0.1

@@ -26,7 +26,7 @@ from adjudge.policy.typed import SignalDeclaration
 from adjudge.signals.admission import Guard
 from adjudge.signals.answers import ProviderAnswer, cleaned_failure, provider_answer
 from adjudge.system.faults import is_operators
-from adjudge.values.fields import describe
+from adjudge.values.reading import describe
 
 FIRST_WAIT_S = 0.2
 LONGEST_WAIT_S = 5.0

@@ -11,7 +11,7 @@ import msgspec
 
 from adjudge.errors import EvaluationError
 from adjudge.texts import composed
-from adjudge.values.fields import Field, amount_of, bounded_problems, describe, is_unicode
+from adjudge.values.fields import Field
 from adjudge.values.literals import (
     INT_MAX,
     INT_MIN,
@@ -21,6 +21,7 @@ from adjudge.values.literals import (
     parse_duration,
     parse_timestamp,
 )
+from adjudge.values.reading import amount_of, bounded_problems, describe, is_unicode
 from adjudge.values.types import (
     BOOL,
     DATE,

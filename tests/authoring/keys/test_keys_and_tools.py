@@ -31,7 +31,7 @@ from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text.yaml import read_yaml
 from adjudge.replay.decisions import replay
 from adjudge.source import Source
-from adjudge.values.fields import FIELD_FORMS
+from adjudge.values.declared import FIELD_FORMS
 from authoring.keys.examples import EXAMPLES, LIVE_ONLY, TOLD, Example
 from policy import judge
 from policy.random_policies import requests

@@ -11,7 +11,7 @@ from adjudge.expr.check import Environment, check
 from adjudge.expr.foreign.mend import TRIED_MAX, Mended, mend
 from adjudge.expr.parse import parse
 from adjudge.source import Source
-from adjudge.values.fields import parse_fields
+from adjudge.values.declared import parse_fields
 from adjudge.values.types import BOOL, STRING, ListType
 
 FIELDS = parse_fields(

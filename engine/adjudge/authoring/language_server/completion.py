@@ -19,7 +19,7 @@ from adjudge.policy.loading.expiry import is_part
 from adjudge.policy.loading.tables import SAYING
 from adjudge.policy.slots import NOW, OF_REQUEST
 from adjudge.policy.typed import TypedPolicy
-from adjudge.values.fields import FIELD_FORMS
+from adjudge.values.declared import FIELD_FORMS
 from adjudge.values.types import BOOL, INT, STRING, EnumType, MapType, RecordType, SetType
 
 Kind = Literal["key", "field", "value", "function", "name"]

@@ -17,7 +17,8 @@ from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Edit, Span
-from adjudge.values.fields import STRAY_KEY, STRAY_MEMBER, Field, read
+from adjudge.values.fields import Field
+from adjudge.values.reading import STRAY_KEY, STRAY_MEMBER, read
 from adjudge.values.types import TIMESTAMP, EnumType
 
 INPUTS, NOW, UNKNOWN = "inputs", "now", "unknown"

@@ -8,7 +8,8 @@ from typing import Any
 from adjudge.authoring.schema.keys import OBJECTS, POLICY, TESTS, TEXT, Key
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.builtin_lists import BUILTIN
-from adjudge.values.fields import FIELD_FORMS, Field
+from adjudge.values.declared import FIELD_FORMS
+from adjudge.values.fields import Field
 from adjudge.values.types import BOOL, DATE, DOUBLE, DURATION, INT, TIMESTAMP, EnumType, MapType, SetType
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

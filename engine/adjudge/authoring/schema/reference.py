@@ -5,7 +5,7 @@ from __future__ import annotations
 from adjudge.authoring.schema.keys import OBJECTS
 from adjudge.expr.functions import FUNCTIONS
 from adjudge.policy.loading.builtin_lists import BUILTIN
-from adjudge.values.fields import FIELD_FORMS
+from adjudge.values.declared import FIELD_FORMS
 
 _HEAD = """# Policy reference
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
-from adjudge.errors import PluginError, did_you_mean
+from adjudge.errors import FieldError, PluginError, did_you_mean
 from adjudge.expr.functions import LATER
 from adjudge.expr.nodes import LISTS
 from adjudge.expr.parse import MACROS
@@ -20,7 +20,8 @@ from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.policy.typed import SignalDeclaration
 from adjudge.system.faults import is_operators, said_of
-from adjudge.values.fields import Field, FieldError, parse_field
+from adjudge.values.declared import parse_field
+from adjudge.values.fields import Field
 from adjudge.values.types import DYN, STRING, ListType, MapType, Type
 
 TEXTS = ListType(STRING)

@@ -9,7 +9,7 @@ from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar
-from adjudge.values.fields import is_currency
+from adjudge.values.declared import is_currency
 
 
 def read_rates(reader: Reader, entries: Entries) -> Mapping[str, Mapping[str, float]]:

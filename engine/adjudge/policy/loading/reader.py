@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from adjudge.errors import EvaluationError, PolicyError, did_you_mean
+from adjudge.errors import EvaluationError, FieldError, PolicyError, did_you_mean
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.policy.loading.meant_values import joined_condition, value_meant
 from adjudge.policy.loading.other_words import choice_meant, key_meant
@@ -15,7 +15,6 @@ from adjudge.policy.text.repairs import Repair, repair_of
 from adjudge.policy.text.syntax import as_value, shown
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode
 from adjudge.source import Edit, Source, Span
-from adjudge.values.fields import FieldError
 from adjudge.values.literals import parse_duration
 from adjudge.values.look_alikes import first_look_alike, plainly, said_of
 from adjudge.values.types import DURATION, INT, Type

@@ -36,8 +36,9 @@ from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar
 from adjudge.policy.typed import Rule, SignalDeclaration
 from adjudge.source import Edit, Span
-from adjudge.values.fields import Bound, Field, read
+from adjudge.values.fields import Bound, Field
 from adjudge.values.meant import on_scale
+from adjudge.values.reading import read
 from adjudge.values.types import (
     BOOL,
     DATE,

@@ -16,8 +16,9 @@ from datetime import date, datetime, timedelta
 from adjudge.expr import pyast
 from adjudge.policy.program.index import VALUE_LENGTH_MAX, VALUES_MAX, CutTable, Unsure, ValueTable
 from adjudge.policy.slots import NOW, TEXTS, is_within, join_novel, novel_name
-from adjudge.values.fields import Field, describe, read
+from adjudge.values.fields import Field
 from adjudge.values.literals import DURATION_MAX, INT_MAX, INT_MIN
+from adjudge.values.reading import describe, read
 from adjudge.values.types import BOOL, DATE, DOUBLE, DURATION, INT, STRING, TIMESTAMP, EnumType, MapType, SetType
 
 Problems = list[tuple[str, str]] | None
