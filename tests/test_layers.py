@@ -75,7 +75,7 @@ def test_layers_of_the_sources_are_kept(copy: Path) -> None:
             "from adjudge.errors import did_you_mean",
             "plugins import adjudge.plugin alone",
         ),
-        ("engine/adjudge/audit/verify.py", "import adjudge.errors", "the verifier of logs stands alone"),
+        ("engine/adjudge/audit/verify/lines.py", "import adjudge.errors", "the verifier of logs stands alone"),
     ],
 )
 def test_layers_import_against_the_direction_is_found(copy: Path, file: str, line: str, broken: str) -> None:

@@ -1,6 +1,6 @@
 """Somebody who can write the log, but has no key, is found out; who kept to the rules is never accused.
 
-Each case is judged twice: by `verify.py`, and by a verifier in JavaScript that was written from its description.
+Each case is judged twice: by `audit/verify`, and by a verifier in JavaScript that was written from its description.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from adjudge.audit import verify as verifier
 from adjudge.audit.checkpoints import Checkpoints, FileAnchor
 from adjudge.audit.file import Segments
 from adjudge.audit.log import AuditLog
 from adjudge.audit.record import FIRST_PREV, encode
 from adjudge.audit.signing import Signer, generate
+from adjudge.audit.verify import log as verifier
 from adjudge.audit.verify import read_keys, segments, verify
 from adjudge.errors import AuditBroken
 

@@ -235,7 +235,7 @@ def test_verifier_in_a_process_without_packages_reads_keys_and_anchors(tmp_path:
     signer, anchor = generate(tmp_path / "a.key"), FileAnchor(tmp_path / "anchors")
     with AuditLog.open(tmp_path / "log", checkpoints=Checkpoints(signer=signer), anchors=[anchor]) as log:
         write(log, 3)
-    source = Path(sys.modules[verify.__module__].__file__ or "")
+    source = Path(sys.modules[verify.__module__].__file__ or "").parent
     asked = [sys.executable, "-I", "-S", source, tmp_path / "log", "--key", f"{tmp_path}/a.key.pub"]
     done = subprocess.run([*asked, "--anchors", anchor.path], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

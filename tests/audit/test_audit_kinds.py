@@ -15,7 +15,7 @@ from adjudge.audit.log import AuditLog
 from adjudge.errors import AuditBroken, NothingRead
 
 ENGINE = Path(__file__).parents[2] / "engine" / "adjudge"
-BELOW = {"read.py", "record.py", "file.py", "log.py", "checkpoints.py", "kinds.py", "verify.py"}
+BELOW = {"read.py", "record.py", "file.py", "log.py", "checkpoints.py", "kinds.py"}
 """The modules of `audit` that know records by their lines; `kinds.py` stands on them, and everybody else on it."""
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from adjudge.audit.record import FIRST_PREV, encode, encode_body
 from adjudge.audit.signing import Mac
-from adjudge.audit.verify import SUFFIX_LENGTH, _read, _Shapes
+from adjudge.audit.verify import SUFFIX_LENGTH
+from adjudge.audit.verify.lines import check_line
+from adjudge.audit.verify.shapes import Shapes
 
 BODIES: list[dict[str, object]] = [
     {"id": "a", "inputs": {"n": 1.5, "tags": ["x", "y"], "deep": {"k": [1, 2], "l": None}}, "rules": [], "ok": True},
@@ -31,12 +33,12 @@ def hashed(line: bytes) -> bytes:
     return b'%b,"hash":"%b"}\n' % (start, hashlib.sha256(start).hexdigest().encode())
 
 
-def kind_of(shapes: _Shapes, line: bytes, seq: int = 1) -> bytes:
+def kind_of(shapes: Shapes, line: bytes, seq: int = 1) -> bytes:
     return shapes.find(line, seq, FIRST_PREV)[0]
 
 
 def test_lines_of_a_known_shape_go_the_short_way() -> None:
-    shapes = _Shapes()
+    shapes = Shapes()
     shapes.learn(line_of(BODIES[0]), b"decision")
     like = {**BODIES[0], "id": "é", "rules": ["r1", "r2"], "ok": None}
     assert kind_of(shapes, line_of(like)) == b"decision"
@@ -46,7 +48,7 @@ def test_lines_of_a_known_shape_go_the_short_way() -> None:
 
 
 def test_decisions_of_a_known_shape_say_which_they_are() -> None:
-    shapes = _Shapes()
+    shapes = Shapes()
     for body in BODIES[-2:]:
         shapes.learn(line_of(body), b"decision")
         other = {**body, "decision_id": "d" * 32, "merchant_biz_id": "e"}
@@ -56,7 +58,7 @@ def test_decisions_of_a_known_shape_say_which_they_are() -> None:
 
 @pytest.mark.parametrize("with_mac", [False, True])
 def test_a_mac_is_no_member_of_a_shape(with_mac: bool) -> None:
-    shapes, mac = _Shapes(), Mac(b"k" * 32) if with_mac else None
+    shapes, mac = Shapes(), Mac(b"k" * 32) if with_mac else None
     members = encode_body(BODIES[0])
     shapes.learn(encode("decision", 1, FIRST_PREV, members, mac)[0], b"decision")
     assert kind_of(shapes, encode("decision", 7, FIRST_PREV, members, mac)[0], 7) == b"decision"
@@ -68,7 +70,7 @@ def test_a_mac_is_no_member_of_a_shape(with_mac: bool) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_a_forgers_line_never_goes_the_short_way(seed: int) -> None:
     draw = random.Random(seed)
-    shapes = _Shapes()
+    shapes = Shapes()
     for body in BODIES:
         shapes.learn(line_of(body), b"decision")
     short = 0
@@ -82,5 +84,5 @@ def test_a_forgers_line_never_goes_the_short_way(seed: int) -> None:
         forged = hashed(bytes(line))
         if kind_of(shapes, forged):
             short += 1
-            assert _read(forged, 1, FIRST_PREV) == b"decision", forged
+            assert check_line(forged, 1, FIRST_PREV) == b"decision", forged
     assert short > 50, "few forgeries have the right shape: the test says nothing"

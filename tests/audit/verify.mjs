@@ -1,4 +1,4 @@
-// A second verifier of audit logs, written from docs/audit.md alone and sharing nothing with verify.py.
+// A second verifier of audit logs, written from docs/audit.md alone and sharing nothing with adjudge/audit/verify.
 // Reads cases from standard input, one JSON object a line: {log, keys: [PEM file], macKeys: [file], anchors: file or null}.
 // Prints for each {good, count}: whether it verifies, and how many records do.
 import { createHash, createHmac, createPrivateKey, createPublicKey, hkdfSync, verify } from "node:crypto";

@@ -41,7 +41,7 @@ class FoundBody(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class CheckpointBody(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a checkpoint says; `verify.py` explains it. signature: lower-case hex, of the bytes before it."""
+    """What a checkpoint says; `verify` explains it. signature: lower-case hex, of the bytes before it."""
 
     at: datetime
     log: str

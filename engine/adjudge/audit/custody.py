@@ -1,6 +1,6 @@
 """The vault held against the log: does it have what it should, and nothing that was erased?
 
-The log's own bytes are `verify.py`'s matter. This looks at what they say of personal values.
+The log's own bytes are `verify`'s matter. This looks at what they say of personal values.
 """
 
 from __future__ import annotations

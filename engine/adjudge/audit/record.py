@@ -1,6 +1,6 @@
 """One record of the audit log: the making of its line, and the taking apart.
 
-What a line looks like is said, for people without this program, at the top of `verify.py`.
+What a line looks like is said, for people without this program, at the top of `verify`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,82 @@
+"""The command line, and files in place of bytes."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from .findings import Findings, render
+from .keys import read_keys, read_mac_key
+from .lines import hashes_by_log, opened
+from .log import verify
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line. Returns the exit status: 0 good, 1 something is wrong, 2 nothing to verify."""
+    import argparse  # for the command alone: whoever imports the functions does not need it
+
+    parser = argparse.ArgumentParser(prog="verify", description="Check an audit log.")
+    parser.add_argument("log", type=Path, help="the log's folder, or a copy of its only segment")
+    parser.add_argument("--key", type=Path, action="append", default=[], help="a file of public keys, in PEM form")
+    parser.add_argument("--mac-key", type=Path, action="append", default=[], help="a key for macs, or one that signs")
+    parser.add_argument("--closed", action="store_true", help="require that nothing follows an orderly close")
+    parser.add_argument("--anchors", type=Path, help="a file of checkpoints that was kept elsewhere")
+    parser.add_argument("--expect-last", metavar="HASH", help="the hash of the last record, from an outside witness")
+    parser.add_argument("--expect-count", metavar="N", type=int, help="the number of records, from an outside witness")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    options = vars(parser.parse_args(arguments))
+    form = options.pop("format")
+    try:
+        findings = verify_files(**options)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(json.dumps(asdict(findings)) if form == "json" else render(findings))
+    return 0 if findings.is_good else 1
+
+
+def verify_files(
+    log: Path,
+    *,
+    key: Sequence[Path] = (),
+    mac_key: Sequence[Path] = (),
+    closed: bool = False,
+    anchors: Path | None = None,
+    expect_last: str | None = None,
+    expect_count: int | None = None,
+) -> Findings:
+    """Verify a log with keys and anchors from files. Raises ValueError for any file that cannot be used, or no hash."""
+    if expect_last is not None and not re.fullmatch("[0-9a-fA-F]{64}", expect_last):
+        raise ValueError("the hash of the last record, as the witness has it, is not 64 hex digits")
+    at = log
+    try:
+        keys, mac_keys, kept = [], [], None
+        for at in key:
+            keys += read_keys(_text(at))
+        for at in mac_key:
+            mac_keys.append(read_mac_key(_text(at)))
+        if anchors is not None:
+            with opened(at := anchors) as file:
+                kept = [line for line in file if line.endswith(b"\n")]  # a last one may not be finished
+            hashes_by_log(kept)
+        at = log
+        return verify(
+            log,
+            expect_last=expect_last and expect_last.lower(),
+            expect_count=expect_count,
+            keys=keys,
+            mac_keys=mac_keys,
+            closed=closed,
+            anchors=kept,
+        )
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{at}: {(isinstance(error, OSError) and error.strerror) or error}") from None
+
+
+def _text(path: Path) -> str:
+    with opened(path) as file:
+        return file.read(1024 * 1024).decode()

@@ -1,0 +1,80 @@
+"""Decisions of a log: none stands twice, and none supersedes what it cannot."""
+
+from __future__ import annotations
+
+from array import array
+from itertools import islice
+from pathlib import Path
+
+from .lines import DECISION, FIRST_PREV, HASH, PREFIX, members_of, read_lines
+from .problem import Problem, Wrong
+
+
+def decision_of(line: bytes) -> tuple[bytes, bytes, bytes | None]:
+    """Return a decision's id, whose it is, and which one it supersedes; the line itself where it says nothing of it."""
+    record = members_of(line)
+    decision, superseded = record.get("decision_id"), record.get("supersedes")
+    return (
+        decision.encode("utf-8", "surrogatepass") if isinstance(decision, str) else line,
+        str(record.get("merchant_biz_id")).encode("utf-8", "surrogatepass"),
+        None if superseded is None else str(superseded).encode("utf-8", "surrogatepass"),
+    )
+
+
+class Decisions:
+    """The decisions of a log, so far, by hashes that differ from run to run: enough to suspect what cannot be.
+
+    Whether it is so is then looked at in a second reading.
+    """
+
+    def __init__(self) -> None:
+        self.ids, self.owned = array("q"), array("q")
+        self.superseding: list[tuple[int, int]] = []  # where in the log; which decision, with whose it has to be
+
+    def take(self, decision: bytes, subject: bytes, superseded: bytes | None = None) -> None:
+        """Take note of a decision: its id, whose it is, and which one it supersedes."""
+        if superseded is not None:
+            self.superseding.append((len(self.ids), hash((superseded, subject))))
+        self.ids.append(hash(decision))
+        self.owned.append(hash((decision, subject)))
+
+    def is_doubtful(self) -> bool:
+        """Whether a decision seems to stand twice, or one to supersede what it cannot."""
+        parts: list[array[int]] = [array("q") for _ in range(64)]  # a set of all would take ten times the memory
+        for one in self.ids:
+            parts[one & 63].append(one)
+        if any(len(set(part)) < len(part) for part in parts):
+            return True
+        wanted = {one for _, one in self.superseding}
+        places = {one: at for at, one in enumerate(self.owned) if one in wanted} if wanted else {}
+        return len(wanted) < len(self.superseding) or any(places.get(one, at) >= at for at, one in self.superseding)
+
+
+def first_false_decision(files: list[Path], count: int, *, may_lack: bool) -> tuple[Problem, bytes] | None:
+    """Read the first `count` records again; return the first decision that cannot be, and the hash before it.
+
+    may_lack: a failing disk has lost some, it is said.
+    """
+    known: dict[bytes, bytes] = {}
+    superseded: set[bytes] = set()
+    prev = FIRST_PREV
+    for seq, (file, number, line) in enumerate(islice(read_lines(files), count), 1):
+        prefix = PREFIX.match(line)
+        if prefix is not None and prefix[4] == DECISION:
+            decision, subject, earlier = decision_of(line)
+            wrong = None
+            if decision in known:
+                wrong = Wrong("same-decision", "an earlier record has the same `decision_id`")
+            elif earlier is not None and earlier not in known and not may_lack:
+                wrong = Wrong("false-supersedes", "it supersedes a decision that is not before it")
+            elif earlier is not None and known.get(earlier, subject) != subject:
+                wrong = Wrong("false-supersedes", "it supersedes a decision of another MerchantBizId")
+            elif earlier in superseded:
+                wrong = Wrong("false-supersedes", "it supersedes a decision that another had superseded")
+            if wrong is not None:
+                return wrong.problem(file, number, seq), prev
+            known[decision] = subject
+            if earlier is not None:
+                superseded.add(earlier)
+        prev = line[HASH]
+    return None
