@@ -48,6 +48,8 @@ _MICROS = {"DURATION_S": "{} * 1000000", "DURATION_MS": "{} * 1000", "DURATION_U
 """Whole numbers of a unit as microseconds; finer digits are cut off, as they are everywhere."""
 _NO_UNIT = "an integer has no unit: write an Arrow duration, or a string such as 36h in a CSV"
 _NAME = re.compile(r'("(?:[^"]|"")*"|\S+) ')
+_OWN = {BOOL: "BOOLEAN", INT: "BIGINT", DOUBLE: "DOUBLE", TIMESTAMP: "TIMESTAMP WITH TIME ZONE", DATE: "DATE"}
+"""The type of a column that holds what a slot does, as DuckDB describes it."""
 _NULLS = {BOOL: "BOOLEAN", INT: "BIGINT", DOUBLE: "DOUBLE", DURATION: "BIGINT", TIMESTAMP: "TIMESTAMPTZ", DATE: "DATE"}
 
 
@@ -100,6 +102,30 @@ def composed_map(column: str, declared: Field) -> str:
     return f"(case when {plain} then {column} else map_from_entries({entries}) end)"
 
 
+def as_it_stands(column: str, type_: str, declared: Field) -> tuple[str, str] | None:
+    """Return a column's values unchecked, and a test of a value that `understood` would give back as it is.
+
+    None where it takes more than another type to make a slot's values of them. The test is empty where all pass it.
+    """
+    wanted = declared.type
+    if type_ == ("VARCHAR" if is_text(wanted) else _OWN.get(wanted)):
+        bare = column
+    elif isinstance(wanted, EnumType) and type_.startswith("ENUM("):
+        bare = f"{column}::varchar"
+    elif (wanted == INT and type_ in _SMALL) or (wanted == DOUBLE and type_ in _SMALL | {"FLOAT"}):
+        bare = f"{column}::{sql_type(wanted).lower()}"
+    else:
+        return None
+    if isinstance(wanted, EnumType):
+        known = f"{bare} in ({', '.join(map(DUCKDB.literal, wanted.values))})"
+        return bare, known if _is_ascii(declared) else f"{composed(bare)} = {bare} and {known}"
+    if is_text(wanted):
+        return bare, f"{read_text(bare)} = {bare}"
+    if wanted == TIMESTAMP:
+        return bare, _in_time(bare, type_, declared)
+    return bare, _in_days(bare, declared) if wanted == DATE else _in_range(bare, declared)
+
+
 def understood(column: str, name: str, type_: str, declared: Field, depth: int = 0) -> str:
     """Return a column's value as the engine would take it, NULL where it would not. Raises DataError.
 
@@ -108,15 +134,18 @@ def understood(column: str, name: str, type_: str, declared: Field, depth: int =
     wanted = declared.type
     if type_ == NOTHING:
         return f"cast(null as {sql_type(wanted)})"
-    plain = type_.partition("(")[0]
+    plain, own = type_.partition("(")[0], as_it_stands(column, type_, declared)
+    if own is not None and (not is_text(wanted) or (isinstance(wanted, EnumType) and _is_ascii(declared))):
+        bare, fits = own
+        return f"case when {fits} then {bare} end" if fits else bare
     match wanted:
         case SetType(values=values) if type_ in TEXTS:
             item, members = variable(column), composed_names(f"{column}::varchar[]", declared)
             known = f"list_filter({DUCKDB.literal(values)}, lambda {item}: list_contains({members}, {item}))"
             stray = f"case when len({column}) > list_count({column}) then [null::varchar] else [] end"
             return f"case when {column} is not null then {known} || {stray} end"
-        case EnumType(values=values) if type_ == "VARCHAR" or plain == "ENUM":
-            word = f"{column}::varchar" if _is_ascii(declared) else composed(f"{column}::varchar")
+        case EnumType(values=values) if own is not None:
+            word = composed(own[0])
             return f"case when {word} in ({', '.join(map(DUCKDB.literal, values))}) then {word} end"
         case ListType() if type_.endswith("[]") and declared.of is not None:
             item = variable(column, depth)
@@ -139,18 +168,12 @@ def understood(column: str, name: str, type_: str, declared: Field, depth: int =
                 entries = f"list_transform({entries}, lambda {entry}: {{'key': {entry}.key, 'value': {inner}}})"
             changed = keys is not None or inner != f"{entry}.value"
             return f"case when {column} is not null then map_from_entries({entries}) end" if changed else column
-    if is_text(wanted) and not isinstance(wanted, EnumType) and type_ == "VARCHAR":
-        return read_text(column)
-    if wanted == BOOL and type_ == "BOOLEAN":
-        return column
-    if wanted == INT and type_ in _SMALL:
-        return _ranged(column if type_ == "BIGINT" else f"{column}::bigint", declared)
+    if is_text(wanted) and own is not None:
+        return read_text(own[0])
     if wanted == INT and type_ in _LARGE:
         return _ranged(f"try_cast({column} as bigint)", declared)
     if wanted == DOUBLE and type_ in _LARGE:  # an int past 64 bits is refused, as it is in a request
         return _ranged(f"try_cast({column} as bigint)::double", declared)
-    if wanted == DOUBLE and type_ in NUMBERS:
-        return _ranged(column if type_ == "DOUBLE" else f"{column}::double", declared)
     if wanted == DOUBLE and plain == "DECIMAL":  # by way of its text, which is rounded once
         return _ranged(f"{column}::varchar::double", declared)
     if wanted == DURATION and type_ in _MICROS:
@@ -161,14 +184,8 @@ def understood(column: str, name: str, type_: str, declared: Field, depth: int =
         lasting = f"case when extract(year from {column}) = 0 and extract(month from {column}) = 0 then {column} end"
         return _ranged(f"epoch_us({lasting})", declared)
     if wanted == TIMESTAMP and type_ in _TIMES:
-        low, high = (own or end for own, end in zip((declared.minimum, declared.maximum), _MOMENTS, strict=True))
-        micros = micros_of(column, type_)
-        moment = column if type_ == "TIMESTAMP WITH TIME ZONE" else f"make_timestamptz({micros})"
-        within = f"{micros} between {DUCKDB.literal(low)} and {DUCKDB.literal(high)}"
-        return f"case when {within} then {moment} end"
-    if wanted == DATE and type_ == "DATE":
-        first, last = (own or end for own, end in zip((declared.minimum, declared.maximum), _DAYS, strict=True))
-        return f"case when {column} between date '{first}' and date '{last}' then {column} end"
+        moment = f"make_timestamptz({micros_of(column, type_)})"
+        return f"case when {_in_time(column, type_, declared)} then {moment} end"
     hint = "give it the right type where the data is made, or map another column; a list or a map needs Parquet"
     if wanted == TIMESTAMP and type_ == "VARCHAR":
         hint = "write it as a TIMESTAMP in UTC"
@@ -230,6 +247,12 @@ def _parts(text: str) -> list[str]:
 
 
 def _ranged(column: str, declared: Field) -> str:
+    within = _in_range(column, declared)
+    return f"case when {within} then {column} end" if within else column
+
+
+def _in_range(column: str, declared: Field) -> str:
+    """Return a test of a value that is in a field's range; empty where each is."""
     low, high = declared.minimum, declared.maximum
     if declared.type == DURATION:
         low, high = -DURATION_MAX if low is None else low, DURATION_MAX if high is None else high
@@ -240,4 +263,14 @@ def _ranged(column: str, declared: Field) -> str:
     if declared.type == DOUBLE:
         # always asked: a Parquet file's greatest value leaves NaN out, and DuckDB then believes comparisons with it
         bounds.insert(0, f"isfinite({column})")
-    return f"case when {' and '.join(bounds)} then {column} end" if bounds else column
+    return " and ".join(bounds)
+
+
+def _in_time(column: str, type_: str, declared: Field) -> str:
+    low, high = (own or end for own, end in zip((declared.minimum, declared.maximum), _MOMENTS, strict=True))
+    return f"{micros_of(column, type_)} between {DUCKDB.literal(low)} and {DUCKDB.literal(high)}"
+
+
+def _in_days(column: str, declared: Field) -> str:
+    first, last = (own or end for own, end in zip((declared.minimum, declared.maximum), _DAYS, strict=True))
+    return f"{column} between date '{first}' and date '{last}'"

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from adjudge.backtest import files
 from adjudge.backtest.assumed import assumed_columns
 from adjudge.backtest.cells import is_cell
 from adjudge.backtest.columns import DataError, sql_type
-from adjudge.backtest.duck import QueryFailed, first
+from adjudge.backtest.duck import QueryFailed
 from adjudge.backtest.finder import Finder
 from adjudge.backtest.parquet_types import told_by_arrow
 from adjudge.backtest.reading import Wanted, read_columns
 from adjudge.backtest.roles import ROLES, find_roles, unreadable_roles, with_sample
 from adjudge.backtest.sources import RowSource, described, open_source
-from adjudge.backtest.unreadable import Asked, Unreadable, unreadable, wanted_of
+from adjudge.backtest.unreadable import Asked, Unreadable, look_over, wanted_of
 from adjudge.errors import did_you_mean
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.policy.slices import Sliced
@@ -29,12 +28,16 @@ from adjudge.values.types import DOUBLE, TIMESTAMP
 if TYPE_CHECKING:
     import duckdb
 
+STRETCHES = 5
+"""A sample of files is taken at so many places: each takes the time to read a part of a file."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
     """Rows for one policy.
 
     relation: what stands after `from`. columns: an SQL expression for each slot, NULL where unknown. types: of those.
+    known: slots that are known on every row.
     roles: expressions of those of `ROLES` that the data has. named: the column that a slot is read from.
     currency: of the cost, if known.
     absent: slots that the policy reads and the data has not. assumed: what is assumed on every row, by slot.
@@ -49,6 +52,7 @@ class Dataset:
     relation: str
     columns: Mapping[str, str]
     types: Mapping[str, str]
+    known: frozenset[str] = frozenset()
     roles: Mapping[str, str] = field(default_factory=dict)
     named: Mapping[str, str] = field(default_factory=dict)
     currency: str | None = None
@@ -63,6 +67,17 @@ class Dataset:
     def lacks(self, slot: str) -> bool:
         """Whether the data has nothing for a slot, which is then unknown on every row."""
         return self.columns[slot] == _nothing(self.types[slot])
+
+    def sample(self, wanted: int, rows: int) -> str:
+        """Return a relation of about so many rows of `rows`: of files, some stretches, whatever lies between unread."""
+        if rows <= wanted:
+            return self.relation
+        if self.relation.startswith("("):  # to find a place in a selection, all before it is read
+            return f"(select * from {self.relation} using sample {100 * wanted / rows} percent (system, 1))"
+        size, between = wanted // STRETCHES, rows // STRETCHES
+        places = (at * between + (between - size) // 2 for at in range(STRETCHES))
+        parts = (f"(select * from {self.relation} limit {size} offset {place})" for place in places)
+        return f"({' union all '.join(parts)})"
 
     def day(self) -> str:
         """Return an expression of the day, in UTC, of a decision."""
@@ -124,7 +139,6 @@ def open_dataset(
             mapping=slots,
             found=found,
             is_export=source.is_export,
-            ends=_ends(connection, source.parquet, found, policy),
         )
         notes, typed = source.notes, finder
         read_roles: Mapping[str, str] = roles
@@ -143,7 +157,8 @@ def open_dataset(
                     f"--assume {slot}: the data has it, in the column `{there}`", "assume what the data lacks only"
                 )
         columns |= assumed_columns(policy, assumed or {})
-        dirt += unreadable(connection, source.relation, source.csv, list(_asked(finder, columns)))
+        looked = look_over(connection, source.relation, source.csv, list(_asked(finder, typed, columns)))
+        dirt += looked.unreadable
     except QueryFailed as error:
         raise DataError(f"{path}: cannot be read: {error.said}", error.hint) from None
     if is_strict and dirt:
@@ -153,9 +168,13 @@ def open_dataset(
     return Dataset(
         path=path,
         relation=source.relation,
-        columns={slot: column or _nothing(types[slot]) for slot, column in columns.items()},
+        columns={
+            slot: looked.bare.get(column, column) if column is not None else _nothing(types[slot])
+            for slot, column in columns.items()
+        },
         types=types,
         roles=has.texts,
+        known=frozenset(slot for slot, column in columns.items() if column in looked.known),
         named={slot: named for slot in policy.slots if (named := finder.named(slot)) is not None},
         currency=has.currency,
         absent=_missed([slot for slot, column in columns.items() if column is None], policy),
@@ -179,8 +198,11 @@ def _nothing(type_: str) -> str:
     return f"cast(null as {type_})"
 
 
-def _asked(finder: Finder, columns: Mapping[str, str | None]) -> Iterator[Asked]:
-    """Yield the columns of single values that the policy reads. finder: as the columns are called in the data."""
+def _asked(finder: Finder, typed: Finder, columns: Mapping[str, str | None]) -> Iterator[Asked]:
+    """Yield the columns of single values that the policy reads.
+
+    finder: as the columns are called in the data. typed: as they hold values.
+    """
     policy = finder.policy
     read = read_slots(policy)
     for slot, value in columns.items():
@@ -189,10 +211,13 @@ def _asked(finder: Finder, columns: Mapping[str, str | None]) -> Iterator[Asked]
             continue
         if part.novel or (part.key is not None and finder.named(str(part.whole)) is not None):
             continue
+        bare, fits = typed.as_it_stands(slot, declared) or (None, "")
         yield Asked(
             column=named,
             cell=DUCKDB.column(named),
             value=value,
+            bare=bare,
+            fits=fits,
             wanted=wanted_of(declared),
             is_personal=declared.personal,
         )
@@ -249,19 +274,6 @@ def _read_csv(
         },
         notes,
     )
-
-
-def _ends(
-    connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], found: Mapping[str, str], policy: TypedPolicy
-) -> Mapping[str, tuple[float, float]]:
-    """Return the least and the greatest value of columns of numbers, which Parquet files tell without being read."""
-    names = [name for name, type_ in found.items() if type_ in ("BIGINT", "DOUBLE")]
-    if not paths or not names or all(declared.minimum is None for declared in policy.slots.values()):
-        return {}
-    wanted = ", ".join(f"min({column}), max({column})" for column in map(DUCKDB.column, names))
-    ends = first(connection, f"select {wanted} from {files.parquet(paths)}")
-    pairs = zip(names, ends[::2], ends[1::2], strict=True)
-    return {name: (low, high) for name, low, high in pairs if low is not None}
 
 
 def _missed(absent: Collection[str], policy: TypedPolicy) -> tuple[str, ...]:

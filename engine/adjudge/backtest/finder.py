@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from adjudge.backtest.columns import (
     MAP,
     TEXTS,
+    as_it_stands,
     composed_map,
     composed_names,
     is_struct,
@@ -21,14 +22,14 @@ from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import Field
-from adjudge.values.types import DOUBLE, MapType, SetType
+from adjudge.values.types import MapType, SetType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finder:
     """Finds the column of each slot.
 
-    mapping: columns by slot. found: types by column. ends: the least and greatest value of numbers, where known.
+    mapping: columns by slot. found: types by column.
     at: the column of a decision's time, if there is one.
     """
 
@@ -36,7 +37,6 @@ class Finder:
     mapping: Mapping[str, str]
     found: Mapping[str, str]
     is_export: bool
-    ends: Mapping[str, tuple[float, float]]
     at: str | None = None
 
     def column(self, slot: str, declared: Field) -> str | None:
@@ -69,18 +69,13 @@ class Finder:
             return f"make_timestamptz(epoch_us({DUCKDB.column(named)}::timestamp))"
         return understood(DUCKDB.column(named), named, self.found[named], declared)
 
+    def as_it_stands(self, slot: str, declared: Field) -> tuple[str, str] | None:
+        """Return the column of a slot of single values unchecked, with a test, see `columns.as_it_stands`."""
+        named = self.named(slot)
+        return as_it_stands(DUCKDB.column(named), self.found[named], declared) if named is not None else None
+
     def _understood(self, named: str, declared: Field) -> str:
-        """Return a column as a slot has it; without looking at each value's range where all are known to be in it."""
-        column = DUCKDB.column(named)
-        low, high = declared.minimum, declared.maximum
-        if named in self.ends and isinstance(low, int | float) and isinstance(high, int | float):
-            least, greatest = self.ends[named]
-            if low <= least and greatest <= high and self.found[named] in ("BIGINT", "DOUBLE"):
-                if declared.type == DOUBLE and self.found[named] == "DOUBLE":
-                    return f"case when isfinite({column}) then {column} end"  # of NaN files do not tell
-                if declared.type != DOUBLE and self.found[named] == "BIGINT":
-                    return column
-        return understood(column, named, self.found[named], declared)
+        return understood(DUCKDB.column(named), named, self.found[named], declared)
 
     def _struct(self, named: str, declared: Field) -> str:
         """Return a struct as a map: a field that is NULL is a key that is not there."""

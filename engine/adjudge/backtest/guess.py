@@ -124,7 +124,7 @@ def _by_own_name(policies: Sequence[TypedPolicy], found: Mapping[str, str], is_e
     """Return the columns that need no mapping, for they have the name of a field or of a role."""
     named = {role: role for role in ROLES if role in found}
     for policy in policies:
-        finder = Finder(policy=policy, mapping={}, found=found, is_export=is_export, ends={})
+        finder = Finder(policy=policy, mapping={}, found=found, is_export=is_export)
         for slot in policy.slots:
             if slot != NOW and (column := finder.named(slot)) is not None:
                 named[slot] = column

@@ -11,7 +11,7 @@ from adjudge.backtest.cells import FORMS
 from adjudge.backtest.columns import MAP, NUMBERS, DataError, micros_of
 from adjudge.backtest.duck import fetched
 from adjudge.backtest.sources import RowSource
-from adjudge.backtest.unreadable import Asked, Unreadable, unreadable
+from adjudge.backtest.unreadable import Asked, Unreadable, look_over
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.model import OUTCOMES
 from adjudge.values.types import DOUBLE, TIMESTAMP
@@ -89,13 +89,20 @@ def unreadable_roles(
         if role in WORDS:
             words = ", ".join(f"`{word}`" for word in WORDS[role])
             asked[role] = Asked(
-                column=column, cell=f"nullif({cell}::varchar, '')", value=value, wanted=f"one of {words}"
+                column=column,
+                cell=f"nullif({cell}::varchar, '')",
+                value=value,
+                bare=cell,
+                fits=f"{cell} in ({', '.join(map(DUCKDB.text, WORDS[role]))})",
+                wanted=f"one of {words}",
             )
         elif role in ("at", "cost") and source.csv:
             wanted = FORMS[TIMESTAMP if role == "at" else DOUBLE]
             asked[role] = Asked(column=column, cell=cell, value=value, wanted=wanted)
-    found = {one.column: one for one in unreadable(connection, source.relation, source.csv, list(asked.values()))}
-    kept, left, notes = dict(has.texts), [], []
+    looked = look_over(connection, source.relation, source.csv, list(asked.values()))
+    found = {one.column: one for one in looked.unreadable}
+    kept = {role: looked.bare.get(text, text) for role, text in has.texts.items()}
+    left, notes = [], []
     for role, one in asked.items():
         dirt = found.get(one.column)
         if dirt is None or dirt.wanted != one.wanted or dirt.count < dirt.cells:

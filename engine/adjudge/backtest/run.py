@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from adjudge.audit.annotations import LABELS
 from adjudge.backtest.dataset import Dataset
-from adjudge.backtest.duck import Progress, QueryFailed, in_batches
+from adjudge.backtest.duck import Progress, QueryFailed, in_batches, in_order
 from adjudge.backtest.large_tables import collapsed
 from adjudge.backtest.moved import causes_query
 from adjudge.backtest.query import PolicySql, rows_of
@@ -126,13 +126,12 @@ class Runner:
     ) -> list[tuple[Any, ...]]:
         return answered(self.connection, query, (self.translated, *others), progress)
 
-    def relation(self, *more: str, sample: str = "", others: Sequence[PolicySql] = ()) -> str:
+    def relation(self, *more: str, rows: str = "", others: Sequence[PolicySql] = ()) -> str:
         """Return a select of the conditions' columns, and of what else is wanted of each row.
 
-        sample: a clause that leaves some rows. others: policies whose columns are wanted too.
+        rows: a relation of some rows of the data. others: policies whose columns are wanted too.
         """
-        rows = f"(select * from {self.dataset.relation}{sample})" if sample else self.dataset.relation
-        return rows_of(rows, (*others, self.sql), more, worked=self.dataset.worked)
+        return rows_of(rows or self.dataset.relation, (*others, self.sql), more, worked=self.dataset.worked)
 
     def backtest(self, progress: Progress | None = None) -> Backtest:
         """Count, in one pass. Interrupted, it leaves nothing behind."""
@@ -276,13 +275,14 @@ class Runner:
         places = ", ".join(
             f"bitstring_agg(case when {p}c{at} then place end, 0, {OVERLAP_ROWS - 1})" for at in range(len(ids))
         )
-        sample = f" using sample {100 * OVERLAP_ROWS / total} percent (system, 1)" if total > OVERLAP_ROWS else ""
+        sample = self.dataset.sample(OVERLAP_ROWS, total)
 
         def query() -> str:
-            limited = f"(select * from {self.relation(sample=sample)} limit {OVERLAP_ROWS})"
+            limited = f"(select * from {self.relation(rows=sample)} limit {OVERLAP_ROWS})"
             return f"select count(*), {places} from (select *, row_number() over () - 1 as place from {limited})"
 
-        ((rows, *found),) = self._answered(query)
+        with in_order(self.connection):
+            ((rows, *found),) = self._answered(query)
         bits = [(one, int(text, 2)) for one, text in zip(ids, found, strict=True) if text is not None]
         pairs: dict[tuple[str, str], int] = {}
         for at, (one, mine) in enumerate(bits):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from adjudge.backtest.cells import FORMS
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.delimited import FILE, RECORD, line_of
-from adjudge.backtest.duck import fetched
+from adjudge.backtest.duck import fetched, first
 from adjudge.texts import in_digits
 from adjudge.values.fields import Field
 from adjudge.values.literals import format_duration
@@ -26,6 +26,7 @@ WORDS = 6
 class Asked:
     """A column of which cells are read. cell, value: expressions, NULL where there is none, and where it is unknown.
 
+    bare, fits: the column unchecked, and a test that is true where it is the value; see `columns.as_it_stands`.
     wanted: what a cell must be, as it stands after `not`. is_personal: whether no cell may be shown.
     """
 
@@ -33,6 +34,8 @@ class Asked:
     cell: str
     value: str
     wanted: str
+    bare: str | None = None
+    fits: str = ""
     is_personal: bool = False
 
 
@@ -77,20 +80,46 @@ class Unreadable:
         return DataError(f"{place}{cell} in the column `{self.column}` is not {self.wanted}{more}", hint)
 
 
-def unreadable(connection: Any, relation: str, paths: Sequence[Path], every: Sequence[Asked]) -> tuple[Unreadable, ...]:
-    """Count the cells that cannot be read. paths: the CSV files behind a relation, if it has such."""
-    every = [one for one in dict.fromkeys(every) if one.cell != one.value]
-    if not every:
-        return ()
-    parts = []
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookedOver:
+    """What one look at each cell tells, so that no question asks it again.
+
+    bare: by value, columns that need no check, for all of their cells pass it. known: values that are NULL in no row.
+    """
+
+    unreadable: tuple[Unreadable, ...] = ()
+    bare: Mapping[str, str] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
+
+
+def look_over(connection: Any, relation: str, paths: Sequence[Path], every: Sequence[Asked]) -> LookedOver:
+    """Look at each cell once. paths: the CSV files behind a relation, if it has such."""
+    every = list(dict.fromkeys(every))
+    asked = [part for one in every for part in (f"count({one.cell})", *_tested(one))]
+    ((rows, *counts),) = fetched(connection, f"select {', '.join(['count(*)', *asked])} from {relation}")
+    bare, known, found, left = {}, set(), [], iter(counts)
     for one in every:
-        parts += [f"count({one.cell})", f"coalesce(count_if({_is_strange(one)}), 0)"]
-    ((*counts,),) = fetched(connection, f"select {', '.join(parts)} from {relation}")
-    found = []
-    for one, cells, count in zip(every, counts[::2], counts[1::2], strict=True):
-        if count:
-            found.append(_shown(connection, relation, paths, one, cells, count))
-    return tuple(sorted(found, key=lambda one: (one.file, one.line)))
+        cells, told = next(left), [next(left) for _ in _tested(one)]
+        if one.bare is not None and told[0] == told[-1]:
+            bare[one.value] = one.bare
+            values = told[0]
+        elif one.bare is not None:
+            (values,) = first(connection, f"select count({one.value}) from {relation}")
+        else:
+            (values,) = told
+        if values == rows:
+            known.add(one.value)
+        if values < cells:
+            found.append(_shown(connection, relation, paths, one, cells, cells - values))
+    dirt = tuple(sorted(found, key=lambda one: (one.file, one.line)))
+    return LookedOver(unreadable=dirt, bare=bare, known=frozenset(known))
+
+
+def _tested(one: Asked) -> tuple[str, ...]:
+    """Return what is counted of a column: its values; or how many there are unchecked, and how many of them fit."""
+    if one.bare is None:
+        return (f"count({one.value})",)
+    return (f"count({one.bare})", *((f"coalesce(count_if({one.fits}), 0)",) if one.fits else ()))
 
 
 def _is_strange(one: Asked) -> str:
