@@ -11,8 +11,9 @@ import sys
 import traceback
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import PurePath
+
+from adjudge.frozen import frozen
 
 _bound: ContextVar[Mapping[str, object]] = ContextVar("adjudge_bound", default={})  # noqa: B039  # nobody changes it
 
@@ -33,7 +34,7 @@ class bound:  # noqa: N801  # it is used as a function is, and twice as fast as 
         _bound.reset(self._before)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Events:
     """Tells events of one part of the engine. Values are facts for machines, never secrets or pictures.
 

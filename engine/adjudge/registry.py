@@ -13,6 +13,7 @@ import pluggy
 from adjudge import policy
 from adjudge.errors import PluginError
 from adjudge.events import Events
+from adjudge.frozen import frozen
 from adjudge.offers import unfit
 from adjudge.plugin import Function, Hooks, Provider, Register, SecretSource
 from adjudge.policy import Policy
@@ -31,7 +32,7 @@ _OBJECTS = ("policy source", "secret source", "command")
 _events = Events("adjudge.plugins")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Plugin:
     """One plugin that was found.
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
 
+from adjudge.frozen import frozen
 from adjudge.texts import one_line, split_lines
 
 EXCERPT_MAX = 400
 """The longest line that is shown, in characters."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Span:
     """A half-open range of character offsets in a source, `start <= end`."""
 
@@ -26,7 +27,7 @@ class Span:
         return Span(self.start, other.end)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Edit:
     """A replacement of one range of a document's own text."""
 
@@ -179,7 +180,7 @@ def join(sources: Sequence[Source]) -> Joined:
     return Joined(sources[0].name, "\n".join(source.text for source in sources), tuple(parts))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """A piece of a source as its reader sees it, with the way back for every character.
 

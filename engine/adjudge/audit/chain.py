@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from math import inf
 from time import monotonic
 
@@ -14,9 +14,10 @@ from adjudge.audit.read import first_hash
 from adjudge.audit.record import encode
 from adjudge.audit.start import Start
 from adjudge.errors import AuditBroken, AuditUnavailable
+from adjudge.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Receipt:
     """Where a record stands. hash: lower-case hex SHA-256; line: the exact bytes, newline included."""
 

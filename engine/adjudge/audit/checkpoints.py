@@ -6,7 +6,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -21,6 +21,7 @@ from adjudge.audit.signing import Mac, Signer
 from adjudge.audit.verify import opened
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
+from adjudge.frozen import frozen
 from adjudge.plugin import AuditSink
 
 EVERY = 1000
@@ -60,7 +61,7 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Checkpoints:
     """When a log gets checkpoints, who signs them, and what proves the records between them.
 

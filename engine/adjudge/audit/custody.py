@@ -15,6 +15,7 @@ from adjudge.audit.calls import CallBody
 from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import bodies
 from adjudge.audit.vault import Standing, Vault
+from adjudge.frozen import frozen
 
 SHOWN = 20
 """How many of a kind are named; all are counted."""
@@ -24,7 +25,7 @@ What = Literal["missing", "unreadable", "misfiled", "present"]
 _WHAT: dict[Standing, What] = {"held": "misfiled", "absent": "missing", "unreadable": "unreadable"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Stray:
     """A value that is not as the log says.
 

@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from math import inf
 from pathlib import Path
@@ -21,6 +21,7 @@ from adjudge.audit.record import FIRST_PREV
 from adjudge.audit.verify import opened, segments
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
+from adjudge.frozen import frozen
 
 CHECKED_AT_OPEN = 8 * 1024 * 1024
 """Bytes at the log's end that are verified before anything is written after them."""
@@ -35,7 +36,7 @@ _AT = re.compile(rb',"at":"([^"]{20,40})"')
 _LOOKED_AT = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Head:
     """The end of a chain: its last record, the size of its segment up to there, and the newest checkpoint's number.
 
@@ -48,7 +49,7 @@ class Head:
     checkpoint: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Segments:
     """When a log goes on in a new file: before one is larger than `max_bytes`, or is older than `max_age_s`.
 

@@ -7,12 +7,12 @@ stands after the last such record is believed by nobody.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from adjudge.audit.record import Record
 from adjudge.audit.signing import Mac, Signer
 from adjudge.audit.verify import SIGNATURE_LENGTH, SIGNED, SIGNED_LENGTH, key_id, signs
 from adjudge.errors import AuditBroken
+from adjudge.frozen import frozen
 
 CHECKPOINT = "checkpoint"
 
@@ -24,7 +24,7 @@ def signature_of(record: Record) -> tuple[str, bytes] | None:
     return None if found is None else (found[1].decode(), bytes.fromhex(found[2].decode()))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proof:
     """The keys that prove records: macs, and public ones by their ids."""
 

@@ -6,12 +6,12 @@ import hashlib
 import hmac
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from adjudge.audit.disk import sync_directory
 from adjudge.audit.verify import key_id, mac_key_of, opened, read_mac_key
 from adjudge.errors import AuditUnavailable
+from adjudge.frozen import frozen
 
 _KEY_MAX = 64 * 1024
 
@@ -31,7 +31,7 @@ class Mac:
         return mac.hexdigest().encode()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Signer:
     """A private key. key_id: what checkpoints name it by; sign: returns the 64 bytes of a signature.
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from adjudge.audit.checkpoints import CheckpointBody, Checkpoints, FileAnchor, FoundBody
@@ -11,9 +9,10 @@ from adjudge.audit.file import LogFile
 from adjudge.audit.proof import Found, signature_of
 from adjudge.audit.read import first_hash, tail
 from adjudge.errors import AuditBroken, AuditUnavailable
+from adjudge.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Start:
     """What the log that a writer found means for what it writes.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -28,6 +27,7 @@ from adjudge.expr.smt.logic import Prop, all_of, conj, disj, formula, neg, same
 from adjudge.expr.smt.terms import Entries, Members, Term, Text
 from adjudge.expr.smt.values import holds
 from adjudge.expr.smt.world import EPOCH, World
+from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.explaining.explanation import HIDDEN, shown
 from adjudge.policy.policy import Policy
@@ -46,7 +46,7 @@ _LAST = datetime(9999, 12, 1, tzinfo=UTC)
 """Later than this no time is rounded."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Changed:
     """One field, before and after; None is unknown. A member of a set, `tags:SuspectRemake`, is there or not.
 
@@ -74,7 +74,7 @@ class Changed:
         return f"{self.field}: {shown(old)} → {shown(new)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Way:
     """Changes that lead to a softer outcome; the engine evaluated them."""
 
@@ -82,7 +82,7 @@ class Way:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Counterfactual:
     """What would have changed an outcome.
 
@@ -106,7 +106,7 @@ class Counterfactual:
             yield "not proved that fewer changes do not do"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Unit:
     """What changes as one: a field, a key of a map, or a member of a set; without a name, what does not change.
 

@@ -6,11 +6,11 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from adjudge.authoring.formatting.scalars import text_scalar
 from adjudge.errors import PolicyError, PolicyErrors, TableFault, did_you_mean
+from adjudge.frozen import frozen
 from adjudge.policy.loading.load import read_source
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text import yaml
@@ -27,7 +27,7 @@ _VALUE = "value"
 Rows = list[list[str]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Written:
     """A table as a document has it. node: what stands under its name. file, sheet: where its rows are, if not there."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from adjudge.backtest.dataset import Dataset
@@ -20,6 +19,7 @@ from adjudge.backtest.tunable_thresholds import TunableThreshold, opposite
 from adjudge.backtest.turning import turned_rows
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.expr.sql.steps import Steps
+from adjudge.frozen import frozen
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.policy.policy import Policy
 from adjudge.values.types import INT
@@ -33,7 +33,7 @@ Counts = Mapping[tuple[str | None, Outcome], int]
 BINS = 40
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setting:
     """What a policy does with one threshold at one number.
 
@@ -45,7 +45,7 @@ class Setting:
     weights: Weights
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Histogram:
     """How often a field's values fall into bins of one width, from `low` to `high`, by label. unknown: rows without."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from adjudge.backtest.sources import RowSource, described, open_source
 from adjudge.backtest.unreadable import Asked, Unreadable, look_over, wanted_of
 from adjudge.errors import did_you_mean
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
+from adjudge.frozen import frozen
 from adjudge.policy.slices import Sliced
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
@@ -32,7 +33,7 @@ STRETCHES = 5
 """A sample of files is taken at so many places: each takes the time to read a part of a file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Dataset:
     """Rows for one policy.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.measures import Ratio
 from adjudge.backtest.run import Runner, VerdictCount
+from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
@@ -17,7 +17,7 @@ DOUBTED_MIN = 0.2
 CAUSE_MIN = 0.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class MainDoubt:
     """Most of the reviews that come from doubt come from one field, or from several of one signal that lack together.
 

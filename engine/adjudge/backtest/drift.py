@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from math import log
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ from adjudge.backtest.duck import fetched, first
 from adjudge.backtest.segments import only, values_of
 from adjudge.errors import DataError, TooFewRows
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
+from adjudge.frozen import frozen
 from adjudge.policy.slices import segment_of, title_of
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
@@ -32,7 +33,7 @@ ROWS_MIN = 200
 """A window of fewer rows is no window: its numbers would be noise."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Window:
     """One field in one window. psi, ks: None where a side knows nothing. unknown: share of rows without the field."""
 
@@ -43,7 +44,7 @@ class Window:
     unknown: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Drift:
     """One field over time. field: its name; of a set, `tags: Member`. rows, unknown: of the calibration set."""
 
@@ -53,7 +54,7 @@ class Drift:
     windows: tuple[Window, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sets:
     """What is held against what: windows of `days` of a dataset, against the calibration set.
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,6 +25,7 @@ from adjudge.audit.vault import Vault
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.state import LABELS, STATE, State, make_folder, read_state, save_state
 from adjudge.errors import MissingExtra
+from adjudge.frozen import frozen
 from adjudge.plugin import Function
 from adjudge.policy.slices import ALL, Slice, Sliced
 from adjudge.replay.decisions import known_of, load_recorded
@@ -56,7 +57,7 @@ _Place = tuple[Columns, str] | str
 """The columns and the folder of a policy's decisions, or why there are none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exported:
     """What one export added. records: read, those of earlier exports too. seq: of the last record that is exported.
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.delimited import is_delimited
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
+from adjudge.frozen import frozen
 
 _PATTERN = re.compile(r"[*?[]")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Files:
     """The files of a folder, and of the folders in it. others: what is neither, but for hidden files and marks."""
 

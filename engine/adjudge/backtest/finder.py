@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from adjudge.backtest.columns import (
     MAP,
@@ -19,13 +18,14 @@ from adjudge.backtest.columns import (
 from adjudge.backtest.layout import column_of
 from adjudge.errors import DataError
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
+from adjudge.frozen import frozen
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import Field
 from adjudge.values.types import MapType, SetType
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Finder:
     """Finds the column of each slot.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from adjudge.backtest.reading import read_columns
 from adjudge.backtest.roles import ROLES, WORDS
 from adjudge.backtest.sources import described, open_source
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
+from adjudge.frozen import frozen
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import Field
@@ -53,7 +53,7 @@ _ROLE_FIELDS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Guess:
     """A column for a field or a role.
 
@@ -66,7 +66,7 @@ class Guess:
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Guesses:
     """What was guessed for what policies read. unused: columns that nothing is read from. rows: looked at."""
 
@@ -75,7 +75,7 @@ class Guesses:
     rows: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Fit:
     """A column that has a field's name, more or less. cells, readable: of the sample, not empty, and of its type."""
 

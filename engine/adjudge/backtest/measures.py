@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import sqrt
 from typing import Any
 
 from adjudge.backtest.run import VerdictCount
+from adjudge.frozen import frozen
 from adjudge.model import OUTCOMES, Outcome
 
 _Z = 1.959964
 """Of 95 per cent, both sides."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ratio:
     """`hits` of `of`. worth: how many rows tell as much, where some stand for several; None where each is one."""
 
@@ -42,7 +42,7 @@ class Ratio:
         return {"hits": self.hits, "of": self.of, "share": self.share, "interval": self.interval}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutcomeCount:
     """Rows with one outcome. cost: of `costed` rows, those whose cost is known."""
 
@@ -58,7 +58,7 @@ class OutcomeCount:
         return self.rows - self.fraud - self.genuine
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Measures:
     """A backtest in numbers.
 

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 
 from adjudge.backtest.large_tables import is_together
@@ -20,6 +20,7 @@ from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.expr.sql.steps import Steps, needed, worked_out
 from adjudge.expr.sql.translate import Translator
 from adjudge.expr.sql.value import NotTranslatable, Sql
+from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
 from adjudge.policy.typed import Scorecard, TypedPolicy
@@ -35,7 +36,7 @@ def excuse_name(excuse: str) -> str:
     return f"excuse:{excuse}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Fallback:
     """A condition that SQL cannot answer exactly; the engine's own evaluator answers it, once for each
     combination of the values that it reads.
@@ -52,7 +53,7 @@ class Fallback:
     is_rare: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class CardSql:
     """A scorecard in SQL. first: the number of its first row's column. low, high: the columns of its totals.
 
@@ -84,7 +85,7 @@ class CardSql:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PolicySql:
     """A policy in SQL.
 

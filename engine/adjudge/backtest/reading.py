@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,13 @@ from adjudge.backtest.columns import sql_type
 from adjudge.backtest.delimited import load
 from adjudge.backtest.duck import executed, fetched, in_order, is_made
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
+from adjudge.frozen import frozen
 from adjudge.values.types import DURATION, EnumType, Type, is_text
 
 _LIKE_NOTHING = ("null", "none", "nan", "n/a", "#n/a", "\\n")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Wanted:
     """A column that is wanted as a type. days: whether a day alone is a time."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from adjudge.audit.annotations import LABELS
@@ -13,6 +13,7 @@ from adjudge.backtest.duck import fetched
 from adjudge.backtest.sources import RowSource
 from adjudge.backtest.unreadable import Asked, Unreadable, look_over
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
+from adjudge.frozen import frozen
 from adjudge.model import OUTCOMES
 from adjudge.values.types import DOUBLE, TIMESTAMP
 
@@ -27,7 +28,7 @@ WANTED = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Roles:
     """Expressions by role, the columns that they read, the time's own, the currency of costs, and what to know."""
 

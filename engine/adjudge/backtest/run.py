@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from adjudge.backtest.moved import causes_query
 from adjudge.backtest.query import PolicySql, rows_of
 from adjudge.backtest.totals import CardCounts, CardTotals
 from adjudge.backtest.translated import Translated, answered
+from adjudge.frozen import frozen
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.policy.policy import Policy
 from adjudge.policy.typed import SCORECARD
@@ -29,7 +29,7 @@ _CELL = 8
 """So many columns stand before those of the rules."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class VerdictCount:
     """Rows with the same day, label and verdict.
 
@@ -50,7 +50,7 @@ class VerdictCount:
     squared: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RuleHits:
     """What became of one rule, of one band of the scorecard, or of an excuse, whose outcome is what it makes: pass.
 
@@ -65,7 +65,7 @@ class RuleHits:
     genuine: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Backtest:
     """What a policy made of a dataset.
 
@@ -85,7 +85,7 @@ class Backtest:
     cards: tuple[CardTotals, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Row:
     """The verdict on one row."""
 

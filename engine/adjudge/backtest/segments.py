@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -12,10 +12,11 @@ from adjudge.backtest.duck import fetched
 from adjudge.backtest.measures import Measures, Ratio, measure
 from adjudge.backtest.run import Runner, VerdictCount
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
+from adjudge.frozen import frozen
 from adjudge.policy.slices import SEGMENTS_MAX, segment_of, title_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Segment:
     """Rows with one value of a field.
 

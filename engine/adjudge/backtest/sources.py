@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,10 @@ from adjudge.backtest.columns import DataError
 from adjudge.backtest.delimited import columns_of, is_delimited
 from adjudge.backtest.duck import fetched, is_made
 from adjudge.backtest.state import LABELS, STATE, read_state
+from adjudge.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RowSource:
     """Rows.
 

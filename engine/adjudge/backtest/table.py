@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import pyarrow.compute as pc
 
 from adjudge.audit.bodies import DecisionBody, Reveal, restore_fields
 from adjudge.backtest.layout import arrow_type, open_field, to_arrow
+from adjudge.frozen import frozen
 from adjudge.model import SignalStatus
 from adjudge.policy.slots import TEXTS, join_novel, novel_name
 from adjudge.policy.typed import TypedPolicy
@@ -64,7 +64,7 @@ _META: Mapping[str, tuple[pa.DataType, Callable[[DecisionBody], object]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Columns:
     """The fields of a policy that are exported: of the inputs, and of each signal."""
 

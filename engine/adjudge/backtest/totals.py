@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from adjudge.backtest.query import CardSql, PolicySql
 from adjudge.expr.printing import unparse
+from adjudge.frozen import frozen
 
 BARS_MAX = 40
 """Totals are shown in at most so many steps."""
@@ -16,7 +16,7 @@ _OF_A_ROW = 5
 """So many counts are kept of a row of points."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PointsHits:
     """What became of one row of points.
 
@@ -34,7 +34,7 @@ class PointsHits:
     genuine: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class CardTotals:
     """One scorecard. totals: decisions by total, where it is certain. open: how many others there are."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 from adjudge.backtest.large_tables import ROWS_MAX, is_together
@@ -20,6 +20,7 @@ from adjudge.expr.nodes import (
     with_joined,
 )
 from adjudge.expr.operators import FLIPPED
+from adjudge.frozen import frozen
 from adjudge.policy.policy import Policy
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
@@ -29,7 +30,7 @@ from adjudge.values.types import BOOL, DOUBLE, INT
 _SAME: Mapping[str, OrderOperator] = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class TunableThreshold:
     """A number that a field is compared with, `slot operator value`.
 

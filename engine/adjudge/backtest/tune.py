@@ -22,6 +22,7 @@ from adjudge.backtest.run import Runner
 from adjudge.backtest.segments import Segment, segments
 from adjudge.backtest.settled import chosen, settled
 from adjudge.backtest.tunable_thresholds import TunableThreshold, tunable_thresholds, turned
+from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
 from adjudge.texts import in_digits
@@ -42,7 +43,7 @@ Progress = Callable[[str], None]
 """Told the name of the threshold that is looked at."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Goal:
     """What is wanted; shares from 0 to 1, costs in any one unit.
 
@@ -65,7 +66,7 @@ class Goal:
         return bool(self.review_cost or self.miss_cost or self.turned_away_cost)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """What thresholds come to on some rows."""
 
@@ -101,7 +102,7 @@ class Result:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Tuned:
     """What a tuning found.
 

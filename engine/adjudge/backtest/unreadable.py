@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from adjudge.backtest.cells import FORMS
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.delimited import FILE, RECORD, line_of
 from adjudge.backtest.duck import fetched, first
+from adjudge.frozen import frozen
 from adjudge.texts import in_digits
 from adjudge.values.fields import Field
 from adjudge.values.literals import format_duration
@@ -22,7 +23,7 @@ CUT = 40
 WORDS = 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Asked:
     """A column of which cells are read. cell, value: expressions, NULL where there is none, and where it is unknown.
 
@@ -39,7 +40,7 @@ class Asked:
     is_personal: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Unreadable:
     """Cells of one column that cannot be read.
 
@@ -80,7 +81,7 @@ class Unreadable:
         return DataError(f"{place}{cell} in the column `{self.column}` is not {self.wanted}{more}", hint)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LookedOver:
     """What one look at each cell tells, so that no question asks it again.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ from adjudge.cli.output import JSON, TEXT, print_exact, print_json, say, say_tex
 from adjudge.cli.rows import Column, check_rows, moved_by, write_rows
 from adjudge.cli.settings import Settings
 from adjudge.cli.slices import slice_options
+from adjudge.frozen import frozen
 from adjudge.policy.loading.load import read_policy_file
 from adjudge.policy.policy import Policy
 from adjudge.policy.slices import Slice
@@ -31,7 +31,7 @@ MARKDOWN = "markdown"
 _SHARE = re.compile(r"(\+?)(\d+(?:\.\d+)?) ?(%?)", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Share:
     """A share of decisions, 0 to 1. is_more: it is said of what is added."""
 

@@ -19,6 +19,7 @@ import click
 from adjudge.cli.output import counted
 from adjudge.cli.streams import Undelivered
 from adjudge.errors import DataError, MissingExtra
+from adjudge.frozen import frozen
 from adjudge.system.files import replace_file
 from adjudge.texts import in_csv, in_digits
 from adjudge.values.literals import format_timestamp
@@ -40,7 +41,7 @@ _BATCH = 10_000
 Kind = Literal["text", "int", "number", "bool", "time", "texts"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Column:
     """A column: `texts` are lists of them, `time` is aware or in UTC."""
 

@@ -6,7 +6,7 @@ import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ import click
 from adjudge.cli.logs import is_log, told
 from adjudge.cli.mapping import read_mapping
 from adjudge.cli.progress import progress_bar, size_of
+from adjudge.frozen import frozen
 from adjudge.policy.policy import Policy
 from adjudge.policy.slices import Slice
 from adjudge.registry import Registry
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from adjudge.backtest.dataset import Dataset
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Table:
     """How a table is read.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from adjudge.cli.output import JSON, diff_text, format_option, print_exact, prin
 from adjudge.cli.settings import Settings
 from adjudge.cli.slices import slice_options
 from adjudge.cli.tables import Table, table_options
+from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.loading.load import read_policy_file
 from adjudge.policy.policy import Policy
@@ -157,7 +157,7 @@ def _is_seen() -> bool:
     return sys.stderr.isatty()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Target:
     """A limit, and what came of it on the rows that nothing was learned from."""
 

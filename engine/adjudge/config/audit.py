@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -30,6 +29,7 @@ from adjudge.audit.signing import (
     signer_from_file,
 )
 from adjudge.audit.trail import AuditTrail
+from adjudge.frozen import frozen
 from adjudge.plugin import AuditSink
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text.yaml import Mapping, YamlNode
@@ -49,7 +49,7 @@ KeyPlace = tuple[Path | None, str | None]
 """A key's file or its variable of the environment; neither where there is no key."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class AuditSettings:
     """What stands under `audit:`, paths made whole.
 

@@ -28,6 +28,7 @@ from adjudge.config.audit import AuditSettings, Opened, read_audit
 from adjudge.config.providers import LimitsForm, apply_limits, read_limits
 from adjudge.engine import DEADLINE_S, Engine
 from adjudge.errors import AdjudgeError, PluginError, PolicyError, PolicyErrors
+from adjudge.frozen import frozen
 from adjudge.ledger.memory import DEFAULT_SIZE, DEFAULT_TTL_S, MemoryStore
 from adjudge.plugin import AuditSink, DecisionObserver, DecisionStore, Limits, PolicySource
 from adjudge.policy import Catalogue, Policy, load_policy, parse_policy
@@ -58,7 +59,7 @@ _LONGEST_DEADLINE_S = 300.0
 _LARGEST_CACHE = 10_000_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Config:
     """What stands in a configuration file, paths made whole.
 

@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as MappingOf
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from adjudge.errors import did_you_mean
+from adjudge.frozen import frozen
 from adjudge.plugin import Limits, Provider
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text.yaml import Scalar, YamlNode
@@ -32,7 +33,7 @@ _ATTEMPTS_MAX = 10
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LimitsForm:
     """What stands under one provider's name: the attributes of Limits that are given, and the name as written."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from msgspec import structs
 
 from adjudge.decision.fingerprint import fingerprint
 from adjudge.errors import NAME_SHOWN, RequestError, did_you_mean
+from adjudge.frozen import frozen
 from adjudge.ledger.calls import RequestKey
 from adjudge.model import Decision, Request, Signal, SignalStatus
 from adjudge.policy.policy import Policy
@@ -22,7 +22,7 @@ from adjudge.values.types import named
 NOT_SUPPLIED = "the caller did not supply it"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PreparedRequest:
     """A request that can be decided, its values in the form that the log has for them.
 

@@ -10,11 +10,12 @@ from typing import Any
 from msgspec import structs
 
 from adjudge.errors import MerchantBizIdConflict
+from adjudge.frozen import frozen
 from adjudge.ledger.calls import RequestKey
 from adjudge.model import Decision
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Flight:
     fingerprint: str
     anew: bool

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import struct
 from bisect import bisect_right
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from importlib import resources
 
 from adjudge.expr.functions import zone
+from adjudge.frozen import frozen
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)
@@ -26,7 +26,7 @@ _DAY = re.compile(rf"M(\d+)\.(\d)\.(\d)(?:/({_TIME}))?")
 DAY_S = 86_400
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class YearlyChange:
     """A change of every year: on a weekday (0 is Sunday) of a week (5 is the last) of a month, `after` seconds in UTC.
 
@@ -39,7 +39,7 @@ class YearlyChange:
     after: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class YearlyRule:
     """Summer time that comes every year. standard, summer: offsets in seconds. begins, ends: when summer time does."""
 
@@ -56,7 +56,7 @@ class YearlyRule:
         return self.summer if is_summer else self.standard
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Clocks:
     """A zone. In seconds; moments since 1970 in UTC, offsets to be added to UTC.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from functools import lru_cache
@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from adjudge.errors import EvaluationError
 from adjudge.expr import letters
 from adjudge.expr.nodes import Call, Name
+from adjudge.frozen import frozen
 from adjudge.values.literals import (
     format_duration,
     format_timestamp,
@@ -55,7 +56,7 @@ _BOOLS = dict.fromkeys(("1", "t", "true", "TRUE", "True"), True) | dict.fromkeys
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Overload:
     """One signature of a function.
 

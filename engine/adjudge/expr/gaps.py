@@ -8,8 +8,9 @@ form for whatever is not on it, and none for what is. The page docs/conditions.m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from adjudge.frozen import frozen
 
 BackEnd = Literal["duckdb", "spark", "solver"]
 
@@ -23,7 +24,7 @@ _CALENDAR = ("getFullYear", "getMonth", "getDayOfMonth", "getDayOfYear", "getDat
 _CLOCK = ("getDayOfWeek", "timeOfDay", "getHours", "getMinutes", "getSeconds", "getMilliseconds")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Gap:
     """What some back ends do not answer exactly.
 

@@ -6,10 +6,11 @@ Values at run time are bool, int, float, str, aware `datetime`, `timedelta`, tup
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from typing import Literal as OneOf
 from typing import TypeVar
 
+from adjudge.frozen import frozen
 from adjudge.source import Span
 from adjudge.values.types import Type
 
@@ -21,7 +22,7 @@ BinaryOperator = OneOf["==", "!=", "<", "<=", ">", ">=", "in", "+", "-", "*", "/
 ComprehensionKind = OneOf["all", "exists", "exists_one", "map", "filter"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Node:
     """A part of a condition. Two nodes are equal if they say the same, wherever they stand."""
 
@@ -29,7 +30,7 @@ class Node:
     type: Type | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Literal(Node):
     """A bool, int (64 bits), double or string as written; compared with its Python type, so 1 is not 1.0."""
 
@@ -46,7 +47,7 @@ class Literal(Node):
         return hash((type(self.value), self.value))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Name(Node):
     """A name. As parsed: one identifier. Once checked: the full dotted name of a field, variable or list.
 
@@ -57,14 +58,14 @@ class Name(Node):
     absolute: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Local(Node):
     """The variable of an enclosing comprehension; only in checked trees."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Select(Node):
     """`operand.field`: a map's entry; as parsed also a part of a dotted name."""
 
@@ -72,14 +73,14 @@ class Select(Node):
     field: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Has(Node):
     """`has(operand)`: whether a Name is known or a Select's key is there. Never unknown for a field."""
 
     operand: Node
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Index(Node):
     """`operand[key]`."""
 
@@ -87,7 +88,7 @@ class Index(Node):
     key: Node
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Unary(Node):
     """`!operand` or `-operand`."""
 
@@ -95,7 +96,7 @@ class Unary(Node):
     operand: Node
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Binary(Node):
     """A comparison, membership or arithmetic operation."""
 
@@ -104,7 +105,7 @@ class Binary(Node):
     right: Node
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Logic(Node):
     """A chain of `&&` or of `||`, two operands or more: `a && b && c` is one node, `a && (b && c)` is two."""
 
@@ -112,7 +113,7 @@ class Logic(Node):
     operands: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Conditional(Node):
     """`condition ? then : otherwise`."""
 
@@ -121,7 +122,7 @@ class Conditional(Node):
     otherwise: Node
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Call(Node):
     """`function(a, b)`, or with `method` `a.function(b)`; the receiver is the first argument."""
 
@@ -130,7 +131,7 @@ class Call(Node):
     method: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Comprehension(Node):
     """`operand.kind(variable, predicate)`; `map` has a transform, and a predicate only in its three-argument form."""
 
@@ -141,14 +142,14 @@ class Comprehension(Node):
     transform: Node | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ListLiteral(Node):
     """`[a, b]`."""
 
     items: tuple[Node, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class MapLiteral(Node):
     """`{key: value}`, entries in the order written."""
 

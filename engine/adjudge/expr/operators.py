@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from adjudge.expr.nodes import BinaryOperator, ListLiteral, Literal, Node, OrderOperator
+from adjudge.frozen import frozen
 from adjudge.source import Span
 from adjudge.values.types import (
     BOOL,
@@ -48,7 +48,7 @@ _SUMS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mismatch:
     """Why operands do not fit."""
 

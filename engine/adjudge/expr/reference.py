@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -33,6 +32,7 @@ from adjudge.expr.nodes import (
     Select,
     Unary,
 )
+from adjudge.frozen import frozen
 from adjudge.source import Span
 from adjudge.values.literals import INT_MAX, INT_MIN, TEXT_MAX, bounded_duration, int64, moved_day
 from adjudge.values.nanoseconds import moved
@@ -42,7 +42,7 @@ Scope = Mapping[str, object]
 """Comprehension variables; None where the item is unknown."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unknown:
     """No answer; `reason` in a policy author's words, `span` the part of the condition that had none."""
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Literal as OneOf
 
 from adjudge.errors import PolicyError
+from adjudge.frozen import frozen
 from adjudge.source import Span, Text
 from adjudge.values.literals import INT_MAX, INT_MIN
 
@@ -75,7 +75,7 @@ _CODE = re.compile(r"[xX]([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Token:
     """A word: `text` is what was written, or for a string or a quoted field what it means.
 

@@ -32,7 +32,6 @@ what `map` and `filter` give as many as they run over. An item or entry weighs a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import reduce
 from typing import Any
@@ -54,6 +53,7 @@ from adjudge.expr.nodes import (
     list_of,
     walk,
 )
+from adjudge.frozen import frozen
 from adjudge.values.types import EnumType, ListType, MapType, SetType, Type, is_text
 
 WORK_MAX = 10_000_000
@@ -72,7 +72,7 @@ Units = Any
 """An int, or what a back end reckons with instead: it adds and multiplies like one."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Size:
     """How large a value is, or at most is.
 
@@ -204,7 +204,7 @@ def largest(sizes: Iterable[Size | None], larger: Larger = max) -> Size | None:
     return reduce(join, sizes, None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Reckoner:
     """Reckons by the table above. larger: returns the larger one of two counts of units."""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from adjudge.expr.nodes import Comprehension, Index, Local, MapLiteral, Name, Node, walk
+from adjudge.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WrittenEntry:
     """`{"SG": {"web": 1}}[country][channel]`: the outermost map, and the keys, outermost first."""
 

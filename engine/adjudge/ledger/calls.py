@@ -14,6 +14,7 @@ from adjudge.audit.calls import Billed, CallBody, OpenCalls
 from adjudge.audit.trail import AuditTrail
 from adjudge.errors import AuditBroken, AuditUnavailable, SignalFailed
 from adjudge.events import Events
+from adjudge.frozen import frozen
 from adjudge.model import Signal, SignalStatus
 from adjudge.plugin import Provider
 from adjudge.policy.policy import Policy
@@ -24,7 +25,7 @@ SHOWN_MAX = 10
 _events = Events("adjudge.calls")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RequestKey:
     """What a request is known by: two requests with the same key are one.
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from adjudge.errors import StoreUnavailable
 from adjudge.events import Events
+from adjudge.frozen import frozen
 from adjudge.model import Decision
 from adjudge.plugin import DecisionStore
 from adjudge.system.faults import is_operators
@@ -13,7 +12,7 @@ from adjudge.system.faults import is_operators
 _events = Events("adjudge.store")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GuardedStore:
     """The store of one engine. An exception's text may hold personal data or a password: its type has to do."""
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from adjudge.errors import EvaluationError, FieldError, PluginError
 from adjudge.expr.functions import FUNCTIONS, Overload
+from adjudge.frozen import frozen
 from adjudge.plugin import Function, Provider
 from adjudge.system.faults import is_operators, said_of
 from adjudge.values.declared import parse_field
@@ -17,7 +18,7 @@ from adjudge.values.reading import read
 _CONTAINER = re.compile(r"(list)\((.+)\)|(map)\(string, ?(.+)\)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Catalogue:
     """The providers that signals may name and the functions that conditions may call, by name.
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from adjudge.errors import DataError, did_you_mean
+from adjudge.frozen import frozen
 from adjudge.policy.policy import Policy
 from adjudge.values.types import BOOL, DATE, DOUBLE, INT, is_text
 
@@ -16,7 +16,7 @@ SEGMENTS_MAX = 50
 """So many values of a field are told apart, those of the most rows; the others are one segment."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Slice:
     """What is asked for; all of it must hold.
 
@@ -56,7 +56,7 @@ class Slice:
 ALL = Slice()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Sliced:
     """What a slice took.
 

@@ -7,9 +7,9 @@ tests hold the two together.
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+from adjudge.frozen import frozen
 from adjudge.model import ATTEMPTS_MAX
 from adjudge.values.fields import Field
 from adjudge.values.reading import Reading, describe, read
@@ -32,7 +32,7 @@ REQUEST = ""
 TEXTS = Field(type=ListType(STRING), of=Field(type=STRING))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slot:
     """One thing that a condition can read. Its text is its full name, such as `country` or `face.novel_tags`.
 
@@ -109,7 +109,7 @@ def is_within(name: str, whole: str) -> bool:
     return name == whole or name.startswith(f"{whole}.")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slots:
     """Values by slot, None where unknown, and what was wrong with those that came: (name, what)."""
 

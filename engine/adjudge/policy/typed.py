@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Literal as OneOf
 
 from adjudge.expr.nodes import Index, Literal, Logic, MapLiteral, Node, list_name
+from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.plugin import Function
 from adjudge.policy.reads import Reads
@@ -19,7 +20,7 @@ from adjudge.values.fields import Field
 WhenBillingUnknown = OneOf["unknown", "ask_again"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SignalDeclaration:
     """A signal of a policy.
 
@@ -40,7 +41,7 @@ class SignalDeclaration:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Rule:
     """A condition with an outcome and a reason code.
 
@@ -77,7 +78,7 @@ class Rule:
         return all(isinstance(value, Literal) and value.value is False for _, value in last.operand.entries)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Sample:
     """How many verdicts of an outcome a person looks at, drawn at random. share: 0 to 1. then: what they become."""
 
@@ -87,7 +88,7 @@ class Sample:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Step:
     """What the flow can ask an applicant for next. text: what to tell them, by locale as in `Rule.message`."""
 
@@ -96,7 +97,7 @@ class Step:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Reason:
     """What a policy says of a reason code.
 
@@ -110,7 +111,7 @@ class Reason:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ListEntry:
     """An entry of a list that ends: it counts while `now` is before `until`.
 
@@ -125,7 +126,7 @@ class ListEntry:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Calibration:
     """When the thresholds of a field were last set by data.
 
@@ -144,7 +145,7 @@ SCORECARD = "scorecard"
 """The name of a policy's only scorecard, where it has no other."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Row:
     """A condition that adds points, or takes some away.
 
@@ -174,7 +175,7 @@ class Row:
         return f"{f'`{self.id}`' if self.has_own_id else self.id} of the scorecard{of}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Scorecard:
     """Rows of points and the totals from which review and reject begin; None where a band is not used.
 
@@ -207,7 +208,7 @@ class Scorecard:
         return Outcome.REVIEW if self.review is not None and total >= self.review else Outcome.PASS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Excuse:
     """A condition that takes back reviews while it is true; unknown, it takes back nothing.
 

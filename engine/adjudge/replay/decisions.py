@@ -14,6 +14,7 @@ from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import bodies
 from adjudge.audit.vault import Vault
 from adjudge.errors import AuditBroken, FieldError, PluginError, PolicyErrors, ReplayMismatch
+from adjudge.frozen import frozen
 from adjudge.model import SignalStatus, Verdict
 from adjudge.plugin import Function, Provider, ProviderClient
 from adjudge.policy.catalogue import Catalogue
@@ -28,7 +29,7 @@ ReplayResult = Literal["identical", "different", "erased", "not replayable"]
 """`erased`: it cannot be evaluated, because a value was erased as a record says; that is no fault."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Replayed:
     """One decision of a log, replayed.
 
@@ -71,7 +72,7 @@ def replay(
                 yield replay_decision(record.seq, body, policies.get(body) if policy is None else policy, kept)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Recorded:
     """A decision of a log with its policy and the fields as they were given; those that the vault lacks are unknown."""
 
@@ -100,7 +101,7 @@ def recorded(path: Path, decision_id: str, functions: Mapping[str, Function] | N
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kept:
     """What there is of personal values: the vault, and what the log says was erased from it."""
 

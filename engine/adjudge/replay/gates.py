@@ -9,10 +9,10 @@ from __future__ import annotations
 import operator
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from adjudge.errors import DataError, did_you_mean
+from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.texts import about
 
@@ -24,7 +24,7 @@ Kind = Literal["share", "change", "number"]
 """A share is 0 to 1, a change of a share -1 to 1."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Measure:
     """What a gate can look at. meaning: as the documentation says it."""
 
@@ -69,7 +69,7 @@ Values = Mapping[str, float | None]
 """What a run came to, by measure; None where that cannot be told."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Gate:
     """What must not hold. bound: a share is 0 to 1."""
 

@@ -13,6 +13,7 @@ from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import bodies
 from adjudge.audit.vault import Vault
 from adjudge.errors import NothingRead
+from adjudge.frozen import frozen
 from adjudge.model import Outcome, Verdict
 from adjudge.plugin import Function, Provider
 from adjudge.policy.explaining.scorecard_moves import ScorecardMove
@@ -28,7 +29,7 @@ EXAMPLES = 3
 _DAY_S = 86_400.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Flip:
     """A decision that would come out otherwise.
 

@@ -22,6 +22,7 @@ from typing import Any, cast
 from adjudge.audit.calls import DaySpend
 from adjudge.errors import PluginError, SetupError, SignalFailed
 from adjudge.events import Events
+from adjudge.frozen import frozen
 from adjudge.offers import is_money, unfit
 from adjudge.plugin import Limits, Provider
 from adjudge.policy.typed import SignalDeclaration
@@ -40,7 +41,7 @@ DAYS_KEPT = 400
 _events = Events("adjudge.signals")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Usage:
     """What one process asked of a provider.
 

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from adjudge.errors import PluginError, PolicyError
+from adjudge.frozen import frozen
 from adjudge.plugin import Provider, Uses
 from adjudge.policy.typed import TypedPolicy
 from adjudge.system.cloud_metadata import hands_out_keys
 from adjudge.system.faults import is_operators, said_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Allowed:
     """What policies may use.
 

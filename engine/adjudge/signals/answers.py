@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from adjudge.errors import SignalFailed
+from adjudge.frozen import frozen
 from adjudge.plugin import Answer, Unusable
 from adjudge.policy.slots import TEXTS, novel_name
 from adjudge.policy.typed import SignalDeclaration
@@ -18,7 +18,7 @@ REASON_MAX = 500
 _FOR_EVER_S = 1e9
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProviderAnswer:
     """A provider's answer: declared fields, what was wrong with others, and the other side's number for the call."""
 

@@ -19,6 +19,7 @@ from msgspec import structs
 
 from adjudge.errors import SignalFailed
 from adjudge.events import Events
+from adjudge.frozen import frozen
 from adjudge.ledger.calls import RequestLedger
 from adjudge.model import Request, Signal, SignalStatus
 from adjudge.plugin import Context, Provider, ProviderClient, SecretSource
@@ -38,7 +39,7 @@ _events = Events("adjudge.signals")
 _draw = Random()  # noqa: S311  # spreads retries, hides nothing
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asking:
     """For what, and until when, the providers of one decision are asked.
 
@@ -52,7 +53,7 @@ class Asking:
     deadline: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenedSignal:
     """A signal's declaration with the provider that answers it, opened.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 
 from adjudge.expr.nodes import Has, walk
+from adjudge.frozen import frozen
 from adjudge.model import Verdict
 from adjudge.plugin import Provider
 from adjudge.policy.slots import source_of
@@ -17,7 +17,7 @@ SETTLED = "the verdict is settled without it"
 UNREAD = "no rule that is still open reads it"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """How the signals of a policy are asked for.
 

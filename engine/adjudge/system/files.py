@@ -9,14 +9,15 @@ import os
 import secrets
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from adjudge.frozen import frozen
 
 AT_REST_NS = 1_000_000_000
 """Longer than any tick of a file system's clock."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileState:
     """What tells one state of a file from another, times in nanoseconds.
 

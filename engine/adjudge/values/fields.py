@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
+from adjudge.frozen import frozen
 from adjudge.values.types import (
     EnumType,
     MapType,
@@ -18,7 +19,7 @@ Number = int | float
 Bound = int | float | datetime | timedelta | date
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Field:
     """A declared field.
 

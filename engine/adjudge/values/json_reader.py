@@ -13,7 +13,7 @@ import re
 from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import accumulate
 from operator import itemgetter
 from typing import NoReturn
@@ -21,6 +21,7 @@ from typing import NoReturn
 import msgspec
 
 from adjudge.errors import NAME_SHOWN, JsonError
+from adjudge.frozen import frozen
 from adjudge.values.look_alikes import plain, said_of
 
 TEXT_MAX_BYTES = 1024 * 1024
@@ -50,7 +51,7 @@ _STRING = re.compile(rb'"[^"]*"?')
 _ALL_BUT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LongText:
     """A text of megabytes as it stands in a document between its quotes; nothing of it has been looked at."""
 

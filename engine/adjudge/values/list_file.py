@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from adjudge.errors import ListFileError
+from adjudge.frozen import frozen
 from adjudge.texts import composed, find_unseen, name_of, split_lines
 from adjudge.values.list_table import is_table, line_of, table_of
 
@@ -25,7 +25,7 @@ _COMMENT = re.compile("(?:^|[ \t])#.*", re.DOTALL)
 _QUOTED = re.compile('["\u201c\u201d\u201e].*["\u201c\u201d]|\'.*\'|["\u201c\u201e][^"\u201c\u201d]*', re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListMistake:
     """What is wrong with a line. at: where in the text the first character of it stands. line: from 1."""
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
 from functools import lru_cache
+
+from adjudge.frozen import frozen
 
 COLUMNS = ("value", "until", "by", "note")
 _BLANKS = " \t"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListRow:
     """An entry as written, without blanks around; empty where a cell is. line: from 1."""
 
@@ -46,7 +47,7 @@ def is_table(text: str) -> bool:
     return bool(comma) and first.strip(_BLANKS).strip('"') == "value"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListTable:
     """What stands in a table.
 

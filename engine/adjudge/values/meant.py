@@ -6,10 +6,10 @@ Looked at only where something was refused already: nothing here decides, it pro
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from adjudge.errors import EvaluationError
+from adjudge.frozen import frozen
 from adjudge.texts import about
 from adjudge.values.literals import parse_duration, parse_timestamp
 from adjudge.values.look_alikes import plainly
@@ -67,7 +67,7 @@ _PARTS = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Quantity:
     """A number and what stood with it: a unit in small letters, `%`, `currency`, or nothing."""
 

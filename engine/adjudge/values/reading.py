@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from math import isfinite
 
 from adjudge.errors import EvaluationError, listed
+from adjudge.frozen import frozen
 from adjudge.texts import composed, find_unseen, name_of, with_article
 from adjudge.values.fields import Field
 from adjudge.values.literals import (
@@ -46,7 +46,7 @@ PROBLEMS_MAX = 20
 """How many problems of one value are told."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """What was understood of a value: None is unknown, alone or inside a list or map.
 

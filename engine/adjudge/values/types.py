@@ -7,13 +7,14 @@ vocabulary can have tens of thousands of words, so a type hashes by its name, an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from adjudge.errors import listed
+from adjudge.frozen import frozen
 from adjudge.texts import with_article
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Type:
     """A type; scalars are instances of this class, the others of a subclass."""
 
@@ -23,7 +24,7 @@ class Type:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListType(Type):
     """`list(item)`."""
 
@@ -37,7 +38,7 @@ class ListType(Type):
         return hash(self.name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MapType(Type):
     """`map(key, value)`; `keys` holds the declared vocabulary of keys, if there is one."""
 
@@ -57,7 +58,7 @@ class MapType(Type):
         return hash(self.name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EnumType(Type):
     """One of a vocabulary; reads as `string`."""
 
@@ -73,7 +74,7 @@ class EnumType(Type):
         return hash(self.name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetType(Type):
     """Some of a vocabulary; reads as `list(string)`, its value is a tuple in the vocabulary's order."""
 
@@ -89,7 +90,7 @@ class SetType(Type):
         return hash(self.name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecordType(Type):
     """`record(number: string, expiry: date)`: one value of each name, each of its own type. `of`: their types."""
 
@@ -106,7 +107,7 @@ class RecordType(Type):
         return hash(self.name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MoneyType(RecordType):
     """`money(SGD, USD)`: a record of an amount and its currency."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from adjudge.expr.printing import unparse
+from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.explaining.scorecard_moves import bands_changed, paired
 from adjudge.policy.typed import SCORECARD, Excuse, Row, Rule, Scorecard, TypedPolicy
@@ -18,7 +18,7 @@ _BESIDE = ("description", "personal", "actionable", "riskier")
 """What a declaration says that changes no outcome."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Change:
     """One thing that was written differently. rule: its id, or the name of a part. old, new: in words."""
 

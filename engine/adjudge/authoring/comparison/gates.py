@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from adjudge.authoring.comparison.regions import Comparison
+from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.replay.traffic import Traffic
 
 MustBe = Literal["same", "stricter", "laxer"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Gates:
     """What must hold; None asks for nothing. Shares are 0 to 1, of the log's decisions that can be told.
 

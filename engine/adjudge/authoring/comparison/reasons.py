@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from adjudge.authoring.proofs.inquiry import Found, Inquiry
 from adjudge.authoring.proofs.shrink import shrunk
 from adjudge.authoring.proofs.verdict import REJECT, REVIEW, Verdicts, exactly
 from adjudge.authoring.proofs.world import Input
 from adjudge.expr.smt.logic import Prop, any_of, conj, disj, neg, same
+from adjudge.frozen import frozen
 from adjudge.model import Outcome, Verdict
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class OtherReasons:
     """An input of which both policies make the same outcome. old, new: the codes that they give for it."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from adjudge.authoring.comparison.alike import terms_of_both
@@ -19,6 +18,7 @@ from adjudge.authoring.proofs.shrink import shrunk
 from adjudge.authoring.proofs.verdict import exactly, verdicts_of
 from adjudge.authoring.proofs.world import Input, translator_of
 from adjudge.expr.smt.logic import Prop, conj, neg
+from adjudge.frozen import frozen
 from adjudge.model import OUTCOMES, Outcome, Verdict
 from adjudge.policy.explaining.scorecard_moves import ScorecardMove, ScorecardMoves, alone
 from adjudge.policy.policy import Policy
@@ -28,7 +28,7 @@ Relation = Literal["same", "stricter", "laxer", "both", "not proved"]
 REGIONS_MAX = 15
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Region:
     """Inputs of which the two policies say different things, for one cause.
 
@@ -54,7 +54,7 @@ class Region:
     scorecards: tuple[ScorecardMove, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Question:
     """What was not settled: whether one outcome can become another. further: for causes that were not found yet."""
 
@@ -67,7 +67,7 @@ class Question:
         return f"whether {self.old} becomes {self.new}{' for other causes too' if self.further else ''}: {self.why}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Comparison:
     """What was proved of two policies.
 
@@ -152,7 +152,7 @@ def compare(
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class _Rest:
     """What is said of a comparison besides."""
 

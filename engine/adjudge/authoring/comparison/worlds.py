@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 import z3
@@ -25,6 +25,7 @@ from adjudge.expr.smt.logic import Prop, all_of, conj, disj, implies
 from adjudge.expr.smt.terms import Items
 from adjudge.expr.smt.values import holds, value_of
 from adjudge.expr.smt.world import World
+from adjudge.frozen import frozen
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW, TEXTS, is_within
 from adjudge.policy.typed import TypedPolicy
@@ -32,7 +33,7 @@ from adjudge.values.fields import Field
 from adjudge.values.types import ListType
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SharedWorlds:
     """The worlds of two policies, which share their inputs.
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from adjudge.frozen import frozen
 from adjudge.policy.text import yaml
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode
 from adjudge.source import Source, Span
@@ -19,7 +19,7 @@ ALLOWANCE = re.compile(r"#[ ]*lint:[ ]*allow[ ]+([a-z-]+(?:,[ ]*[a-z-]+)*)(?![a-
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comment:
     """`# …`, without blanks around it. starts_line: nothing stands before it in its line."""
 
@@ -28,7 +28,7 @@ class Comment:
     starts_line: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """A key with its value, or an item of a list, by the keys and numbers that lead to it."""
 

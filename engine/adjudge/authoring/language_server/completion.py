@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 from adjudge.authoring.language_server.describe import described_field, signature
@@ -12,6 +11,7 @@ from adjudge.authoring.language_server.document import Document
 from adjudge.authoring.language_server.places import Place, place_at
 from adjudge.authoring.schema.keys import OBJECTS, Key
 from adjudge.expr.parse import MACROS
+from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.builtin_lists import BUILTIN
@@ -61,7 +61,7 @@ _OUTCOMES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Candidate:
     """One thing to insert. detail: its type or what it is. about: what it means."""
 

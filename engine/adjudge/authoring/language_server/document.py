@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from adjudge.authoring.lint.run import lint
 from adjudge.authoring.policy_tests.cases import is_test_file, read_tests
 from adjudge.errors import PolicyErrors
+from adjudge.frozen import frozen
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.load import read_policy
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Edit, Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Problem:
     """One thing to underline. span: in the document's own text. fix: edits that mend it."""
 
@@ -26,7 +26,7 @@ class Problem:
     fix: tuple[Edit, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Document:
     """What is known of a text. typed: of this text, or else of the last one that loaded; None where none did."""
 

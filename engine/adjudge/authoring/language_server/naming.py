@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from adjudge.authoring.formatting.printer import Path, is_condition
@@ -11,6 +10,7 @@ from adjudge.errors import PolicyError
 from adjudge.expr.nodes import LISTS, Comprehension, Name, Select, children, list_name, list_of
 from adjudge.expr.nodes import Node as Condition
 from adjudge.expr.parse import parse
+from adjudge.frozen import frozen
 from adjudge.policy.explaining.messages import PLACEHOLDER
 from adjudge.policy.loading.tables import SAYING
 from adjudge.policy.slots import novel_of, source_of
@@ -38,7 +38,7 @@ _RULE_IDS: tuple[Path, ...] = (("rules", "*", "id"), ("excuse", "rules", "*"), (
 _OF_ROWS = ("expect", "now")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Symbol:
     """What is pointed at. kind: `rule`, or the section that declares it."""
 

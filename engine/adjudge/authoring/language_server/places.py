@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from adjudge.frozen import frozen
 from adjudge.source import Source, Span
 from adjudge.texts import split_lines
 
@@ -12,7 +12,7 @@ _KEY = re.compile(r"^( *)(?:- +)?([\w.\-]+|\"[^\"]*\"|'[^']*') *:(?= |$)")
 _WORD = re.compile(r"[A-Za-z_][\w.\-:]*")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Place:
     """path: the keys above the cursor, the innermost last, list items left out. before: what stands before it there."""
 

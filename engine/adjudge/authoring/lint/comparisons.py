@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from adjudge.expr.nodes import Binary, Name, Node, walk
 from adjudge.expr.operators import FLIPPED
 from adjudge.expr.reference import Unknown, evaluate
+from adjudge.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class BoundComparison:
     """`slot >= bound` and its like. rises: above the bound rather than below. inclusive: at it too."""
 

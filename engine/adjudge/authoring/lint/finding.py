@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from adjudge.frozen import frozen
 from adjudge.source import Edit, Source, Span
 from adjudge.texts import lines_of
 
 Severity = Literal["warning", "note"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class LintFinding:
     """One thing that loads and is worth a look.
 

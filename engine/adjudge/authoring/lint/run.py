@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from adjudge.authoring.formatting.comments import ALLOWANCE, Subjects, comments
@@ -38,6 +37,7 @@ from adjudge.authoring.lint import (
 from adjudge.authoring.lint import review_past_reject as threshold_order
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
+from adjudge.frozen import frozen
 from adjudge.policy.text.yaml import YamlNode
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Edit, Source, Span
@@ -78,7 +78,7 @@ RULES: dict[str, Callable[[LintedPolicy], Iterator[LintFinding]]] = {
 """By code; `unused-allowance` besides."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Allowance:
     """`# lint: allow code` at the end of a line, or on a line of its own before the one that it is about.
 

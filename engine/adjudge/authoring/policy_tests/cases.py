@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from adjudge.authoring.policy_tests.expected import Expected, ExpectedReader
 from adjudge.authoring.policy_tests.given import INPUTS, NOW, Given, GivenReader
 from adjudge.authoring.policy_tests.tables import read_table
 from adjudge.errors import PolicyErrors, did_you_mean
+from adjudge.frozen import frozen
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.load import read_policy_file, read_source
@@ -29,7 +30,7 @@ LINES_MAX = 10
 CASE_KEYS = ("name", "description", "given", "now", "expect", "table")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PolicyTest:
     """One test. given: as `Policy.evaluate` takes it, defaults merged in; span: where its name stands."""
 
@@ -40,7 +41,7 @@ class PolicyTest:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class PolicyTestFile:
     """The tests of one file, and the policy that they are for. defaults: a test that gives nothing else."""
 

@@ -14,6 +14,7 @@ from adjudge.expr.nodes import Binary, Name, Node, walk
 from adjudge.expr.operators import FLIPPED
 from adjudge.expr.printing import unparse
 from adjudge.expr.reference import Unknown, evaluate
+from adjudge.frozen import frozen
 from adjudge.model import OUTCOMES, Verdict
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW
@@ -29,7 +30,7 @@ _NEAR = 0.01
 """Just below or above a threshold is within this share of the field's range, or else of the threshold."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Item:
     """One thing to try. name: of the rule, row or threshold. what: what about it. span: in the policy."""
 
@@ -39,7 +40,7 @@ class Item:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Boundary:
     """A comparison of a number with a constant. near: how far from it still counts as just below or above.
 
@@ -82,7 +83,7 @@ class Boundary:
         return round(moved, 6) if isinstance(moved, float) else moved
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Coverage:
     """What was tried. missing: in the policy's order. total: how many items there are, by kind."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from adjudge.errors import did_you_mean
+from adjudge.frozen import frozen
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.reader import Reader
@@ -34,7 +35,7 @@ KEYS = (
 POINTS_MAX = 10**9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Expected:
     """What a verdict must be; None for what the test does not say.
 
@@ -60,7 +61,7 @@ class Expected:
     problems: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExpectedReader:
     """Reads what the tests of one policy expect. fields: full names of all that can be given."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from adjudge.authoring.proofs.guesses import guesses
 from adjudge.errors import PolicyErrors
 from adjudge.errors import SuggestFault as SuggestFault
 from adjudge.expr.nodes import Node
+from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.explaining.explanation import shown
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from adjudge.authoring.proofs.world import Input
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Suggestion:
     """A test that tries some items. given: what differs from the file's defaults; None for a signal that is lost.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from adjudge.authoring.policy_tests.given import INPUTS, NOW, Given, GivenReader
 from adjudge.errors import did_you_mean
+from adjudge.frozen import frozen
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.reader import Reader, Refused
 from adjudge.policy.slots import Slot
@@ -19,7 +19,7 @@ from adjudge.values.types import MapType, RecordType
 EXPECT = "expect"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class TableRow:
     """One row: what it gives besides, its clock and its expectation as written, and how it is called."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from adjudge.authoring.policy_tests.cases import PolicyTest, PolicyTestFile
+from adjudge.frozen import frozen
 from adjudge.model import Verdict
 from adjudge.policy.explaining.explanation import Explained, Explanation
 from adjudge.policy.slots import is_within
@@ -19,7 +20,7 @@ RULES_MAX = 5
 """Rules that a failure shows where none decided."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Failure:
     """One expectation that was not met. what: its key. rules: ids of the rules that explain it.
 
@@ -33,7 +34,7 @@ class Failure:
     more: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Result:
     """One test that was run. explanation: only where it failed."""
 

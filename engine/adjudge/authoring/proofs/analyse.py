@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from adjudge.authoring.proofs.apart import Ended, apart, here
 from adjudge.authoring.proofs.excuses import excuse_findings
@@ -17,6 +17,7 @@ from adjudge.authoring.proofs.scorecard import scorecard_findings
 from adjudge.authoring.proofs.softened_by_loss import softening_losses
 from adjudge.authoring.proofs.subject import not_proved, subject_of
 from adjudge.authoring.proofs.tables import ROWS_ASKED_MAX, rows_of_tables, table_findings
+from adjudge.frozen import frozen
 from adjudge.policy.policy import Policy
 from adjudge.source import Span
 
@@ -35,7 +36,7 @@ QUESTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Analysis:
     """What was proved. findings: in order of their place; a question without an answer is a finding too."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from itertools import product
 from typing import Any
 
 from adjudge.expr.nodes import Binary, Call, ListLiteral, Literal, Logic, Name, Node, Unary
 from adjudge.expr.reference import Unknown, evaluate
+from adjudge.frozen import frozen
 from adjudge.policy.typed import Rule, TypedPolicy
 from adjudge.values.types import BOOL, DOUBLE, INT
 
@@ -19,7 +19,7 @@ PAIRS_MAX = 3_000_000
 _TUPLES_MAX = 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Among:
     """One of some values; negated: none of them."""
 
@@ -47,7 +47,7 @@ class Among:
         return Among(self.values & other.values)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Between:
     """Numbers, durations or times from one to another; `None` is no bound. open: whether a bound itself is left out."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from adjudge.authoring.proofs.world import Input
+from adjudge.frozen import frozen
 from adjudge.policy.explaining.explanation import shown
 from adjudge.policy.policy import Policy
 from adjudge.source import Span
@@ -16,7 +16,7 @@ from adjudge.values.recorded import to_json
 Severity = Literal["warning", "note"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Witness:
     """An input that shows a finding, and what the engine says of it. about: a few words, such as `before`."""
 
@@ -30,7 +30,7 @@ class Witness:
         return {"about": self.about, "given": to_json(self.input.given), "now": now, "outcome": self.outcome}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ProofFinding:
     """One thing that was found.
 

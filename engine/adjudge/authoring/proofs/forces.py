@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from adjudge.authoring.proofs.finding import ProofFinding, Witness
@@ -14,11 +14,12 @@ from adjudge.authoring.proofs.world import Input, fields_of, put, put_all, value
 from adjudge.expr.smt.logic import any_of
 from adjudge.expr.smt.translate import Translator
 from adjudge.expr.smt.world import known_where
+from adjudge.frozen import frozen
 from adjudge.model import Outcome, Verdict
 from adjudge.policy.slots import NOW
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Force:
     """A field whose value alone makes the outcome at least as severe as this, whatever else comes. witness: how."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -13,6 +12,7 @@ from adjudge.authoring.proofs.verdict import AtLeast, exactly
 from adjudge.authoring.proofs.world import Input, fields_of, is_value
 from adjudge.expr.nodes import Node
 from adjudge.expr.smt.logic import Prop, conj, neg
+from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW
@@ -21,7 +21,7 @@ TruthValue = Literal["true", "false", "unknown"]
 Confirm = Callable[[Input], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InputSearch:
     """A search for inputs. base: what an input shall differ from as little as its purpose allows."""
 

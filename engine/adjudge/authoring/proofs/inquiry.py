@@ -15,6 +15,7 @@ from adjudge.expr.smt.calls import LOOKED_UP
 from adjudge.expr.smt.logic import Prop, conj, disj, formula, neg, reason
 from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth
 from adjudge.expr.smt.world import World
+from adjudge.frozen import frozen
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW
 
@@ -22,14 +23,14 @@ MODELS_MAX = 6
 """How many models are looked at before a question is given up as not proved."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Proved:
     """No input is so. core: of the assumptions, those that the proof needed."""
 
     core: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Found:
     """An input is so: evaluating it says it. others: the same input in the other worlds that were asked about."""
 
@@ -37,7 +38,7 @@ class Found:
     others: tuple[Input, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NotProved:
     """Neither: the solver ran out of time, or what it found does not hold when it is evaluated."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 from adjudge.authoring.proofs.finding import ProofFinding, Witness
@@ -14,11 +14,12 @@ from adjudge.authoring.proofs.world import Input, fields_of, put, value_at
 from adjudge.expr.nodes import Binary, Call, Name, Node, Unary, joined_conditions
 from adjudge.expr.smt.logic import Prop, conj, disj, implies, neg, same
 from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth
+from adjudge.frozen import frozen
 from adjudge.policy.slots import Slot
 from adjudge.values.fields import Field
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Change:
     """A field that means more risk afterwards. what: the change in words. after: the slots that are others then."""
 

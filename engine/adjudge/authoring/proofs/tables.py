@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice, product
 from math import prod
@@ -12,6 +11,7 @@ from typing import Any
 from adjudge.authoring.proofs.boxes import PAIRS_MAX, Among, Box, both, box_of, pairs, sample, within
 from adjudge.authoring.proofs.finding import ProofFinding, Witness
 from adjudge.authoring.proofs.world import Input, put_all
+from adjudge.frozen import frozen
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import Rule
@@ -26,7 +26,7 @@ _SHOWN = 3
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Table:
     name: str
     rules: Sequence[Rule]

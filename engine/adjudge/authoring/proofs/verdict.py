@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 
 import z3
 
@@ -11,13 +10,14 @@ from adjudge.expr.nodes import Node
 from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, formula, neg
 from adjudge.expr.smt.terms import Truth
 from adjudge.expr.smt.translate import Translator
+from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.typed import Row, Scorecard, TypedPolicy
 
 REVIEW, REJECT = Outcome.REVIEW, Outcome.REJECT
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AtLeast:
     """An outcome, by whether it is at least review, and at least reject."""
 
@@ -44,7 +44,7 @@ def worst(outcomes: Iterable[AtLeast]) -> AtLeast:
     return AtLeast(any_of(o.review for o in known), any_of(o.reject for o in known))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Verdicts:
     """What a policy says, in one world.
 
@@ -93,7 +93,7 @@ def verdicts_of(
     return _Judge(typed, translator, like, frozenset(same)).verdicts()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Judge:
     typed: TypedPolicy
     translator: Translator

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any
@@ -17,6 +16,7 @@ from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, 
 from adjudge.expr.smt.translate import Translator
 from adjudge.expr.smt.values import holds, value_of
 from adjudge.expr.smt.world import World, as_number, number_val
+from adjudge.frozen import frozen
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW, Slot
 from adjudge.policy.typed import TypedPolicy
@@ -27,7 +27,7 @@ NO_LIST = 0
 """Given for a list that is to be refused."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Input:
     """What a policy is given: a nested mapping, as `Policy.evaluate` takes it, and the clock."""
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from adjudge.errors import PolicyErrors, did_you_mean
 from adjudge.errors import ScaffoldError as ScaffoldError
+from adjudge.frozen import frozen
 from adjudge.plugin import Provider
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.document import POLICY_NAME
@@ -21,7 +21,7 @@ from adjudge.values.types import BOOL, DOUBLE, INT, EnumType, MapType, SetType
 Build = Literal["none", "github", "gitlab"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Answers:
     """What to make. provider: of the first signal; None for one that the caller supplies. inputs: names of strings."""
 

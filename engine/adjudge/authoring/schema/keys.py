@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from adjudge.frozen import frozen
 
 OUTCOME: Mapping[str, Any] = {"enum": ["pass", "review", "reject"]}
 CAUGHT: Mapping[str, Any] = {"enum": ["review", "reject"]}
@@ -26,7 +27,7 @@ DURATION: Mapping[str, Any] = {"type": "string"}
 MOMENT: Mapping[str, Any] = {"type": "string", "pattern": "^\\d{4}-\\d{2}-\\d{2}"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Key:
     """One key. said: its type in words. schema: in JSON Schema. example: as YAML. needed: whether it must be there."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from adjudge.backtest.curves import Histogram, Setting, curves, histogram, settings_for
@@ -16,6 +16,7 @@ from adjudge.backtest.run import Backtest, Flow, Runner
 from adjudge.backtest.segments import Segment, segments
 from adjudge.backtest.settled import settled
 from adjudge.backtest.tunable_thresholds import TunableThreshold, tunable_thresholds
+from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
 from adjudge.policy.slices import segment_slot
@@ -27,7 +28,7 @@ THRESHOLDS_MAX = 12
 """Curves are drawn of so many thresholds."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moves:
     """Rows by outcome before and after.
 
@@ -41,7 +42,7 @@ class Moves:
     scorecard: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plotted:
     """A field whose thresholds are shown: its values, and what each threshold would do elsewhere.
 
@@ -58,7 +59,7 @@ class Plotted:
         return max((_width(settings) for settings in self.curves.values()), default=0.0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Study:
     """One dataset under some policies, the first of which the others are held against.
 

@@ -7,7 +7,6 @@ import os
 import pwd
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from adjudge.cli.audit.keys import checkpoints_by, key_option, mac_key_option
 from adjudge.cli.audit.table import read_table
 from adjudge.cli.group import FINE
 from adjudge.cli.output import JSON, counted, format_option, print_json, say
+from adjudge.frozen import frozen
 
 COLUMNS = ("decision_id", "merchant_biz_id", "label", "on", "source", "note")
 _folder = click.argument("log", type=click.Path(exists=True, file_okay=False, path_type=Path))
@@ -40,7 +40,7 @@ def _account() -> str:
 _by = click.option("--by", default=_account, show_default="your account's name", help="Who does this; it is recorded.")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Row:
     """A label as it was asked for, by column. where: for errors."""
 

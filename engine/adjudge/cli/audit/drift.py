@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from adjudge.cli.output import JSON, format_option, print_json, say
 from adjudge.cli.settings import Settings
 from adjudge.cli.slices import slice_options
 from adjudge.cli.tables import Table, table_options
+from adjudge.frozen import frozen
 from adjudge.policy.loading.load import read_policy_file
 from adjudge.policy.policy import Policy
 from adjudge.policy.slices import Slice, segment_slot
@@ -156,7 +157,7 @@ def _policy(settings: Settings, data: Path, file: Path | None) -> Policy:
     return policy
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Limits:
     psi: float
     ks: float

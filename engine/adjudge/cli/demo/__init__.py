@@ -9,7 +9,6 @@ import tempfile
 import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -23,6 +22,7 @@ from adjudge.cli.settings import Settings, configure_logging
 from adjudge.documents import decision_document, decode_request, error_document
 from adjudge.engine import Engine
 from adjudge.errors import MerchantBizIdConflict
+from adjudge.frozen import frozen
 from adjudge.model import Decision, SignalStatus, Verdict
 from adjudge.registry import load_policy
 from adjudge.replay.decisions import Replayed, replay
@@ -42,7 +42,7 @@ STEPS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Step:
     """One request of the demo, and what became of it."""
 

@@ -7,17 +7,17 @@ import sys
 import threading
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from adjudge.errors import PluginError
+from adjudge.frozen import frozen
 
 COMMAND = "sandbox"
 READY = "listening on "
 START_MAX_S = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Vendor:
     """A running sandbox."""
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal as OneOf
 
 from adjudge.expr.foreign.built import within
 from adjudge.expr.foreign.slips import Moment
 from adjudge.expr.functions import Overload
 from adjudge.expr.nodes import Binary, Call, Conditional, Has, ListLiteral, Literal, Logic, Name, Node, Unary
+from adjudge.frozen import frozen
 from adjudge.values.types import BOOL, DURATION, TIMESTAMP, ListType, MapType, SetType, Type, is_dynamic, is_text
 
 Operator = OneOf["&&", "||"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Said:
     """A call that is none of ours. namespace: an undeclared name before its dot, such as `math`."""
 
@@ -30,7 +30,7 @@ class Said:
         return self.call.arguments[1:] if self.namespace is not None and self.call.method else self.call.arguments
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Made:
     """What a call is written as. is_done: whether its parts were all looked at."""
 

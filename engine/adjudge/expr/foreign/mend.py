@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from adjudge.errors import PolicyError
 from adjudge.expr.check import Environment, check
@@ -14,6 +13,7 @@ from adjudge.expr.foreign.slips import NOTHING, Amount, Clock, Doubtful, Moment,
 from adjudge.expr.nodes import Literal, walk
 from adjudge.expr.parse import parse
 from adjudge.expr.printing import unparse
+from adjudge.frozen import frozen
 from adjudge.source import Source, Text
 from adjudge.values.fields import Field
 from adjudge.values.types import BOOL, Type
@@ -23,7 +23,7 @@ TRIED_MAX = 2_000
 """Characters of a condition that is tried; a longer one keeps the message that it has."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mended:
     """A condition as it is written here. slips: what was otherwise, in order. errors: what is wrong besides.
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from adjudge.expr.nodes import Node
+from adjudge.frozen import frozen
 from adjudge.source import Span
 
 NOTHING = "\0nothing"
 """Stands as a string for `null` until its comparison is read."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slip:
     """One thing that is written otherwise here.
 
@@ -24,7 +23,7 @@ class Slip:
     more: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Amount(Node):
     """A number with a sign or a unit: `80%`, `$100`, `24 hours`. said: as it was written."""
 
@@ -33,14 +32,14 @@ class Amount(Node):
     said: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Moment(Node):
     """A day, or a day and a time, that stands there as a plain word; `said` is as it was written."""
 
     said: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Clock(Node):
     """A time of day such as `22:00`, in seconds since midnight."""
 

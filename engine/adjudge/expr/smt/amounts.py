@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import z3
 
 from adjudge.expr.smt.logic import Prop, formula
+from adjudge.frozen import frozen
 
 COUNTED_MAX = 64
 """A product is written as a sum where one of its numbers has no more values than these: a solver does that better."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Amount:
     """A whole number from `least` to `most`, neither of them negative. term: a z3 int."""
 

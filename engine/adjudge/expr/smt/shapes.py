@@ -6,9 +6,10 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, fields
 
 from adjudge.expr.nodes import Comprehension, Literal, Local, Name, Node, children, fold
+from adjudge.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Shape:
     """One part.
 

@@ -11,6 +11,7 @@ from typing import Any
 import z3
 
 from adjudge.expr.smt.logic import Prop, all_of, any_of, choose, conj, disj, neg, pick
+from adjudge.frozen import frozen
 from adjudge.values.fields import Field
 
 NEAR_MAX = 0x2FA1F
@@ -22,7 +23,7 @@ FAR_MAX = 0x2FFFF
 """The last character of the solver's texts."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Truth:
     """A bool: when it is true and when it is false; unknown where it is neither."""
 
@@ -39,7 +40,7 @@ class Truth:
         return Truth(conj(condition, self.true), conj(condition, self.false))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Number:
     """An int, timestamp, duration or date (z3 ints; in microseconds, a date in days), or a double (z3 reals).
 
@@ -52,7 +53,7 @@ class Number:
     odd: Prop = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Text:
     """A string: a Python text, a z3 string, or, as a code, an int that stands for one (`Codes`).
 
@@ -65,7 +66,7 @@ class Text:
     vocabulary: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Members:
     """A set: which members it has. open: it has others that are unknown."""
 
@@ -74,7 +75,7 @@ class Members:
     open: Prop = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Items:
     """A list: items, each there or not, those that are there in the list's order.
 
@@ -97,7 +98,7 @@ class Items:
         return self.beyond is False and all(present is True for present, _ in self.items)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entries:
     """A map with string keys: which it has, and their values.
 
@@ -110,7 +111,7 @@ class Entries:
     value: Field | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opaque:
     """Something of which only its being known can be told."""
 

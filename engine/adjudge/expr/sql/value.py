@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from enum import IntEnum
 
+from adjudge.frozen import frozen
 from adjudge.source import Span
 from adjudge.values.literals import DURATION_MAX
 
@@ -51,7 +51,7 @@ _OPERATORS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sql:
     """An expression. may_be_nan: it may be a double that is no number, which SQL compares as CEL does not.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, timedelta
 from typing import Literal
 
 from adjudge.expr.printing import quote
+from adjudge.frozen import frozen
 from adjudge.model import Outcome, Verdict
 from adjudge.source import Span
 from adjudge.texts import lines_of
@@ -29,7 +30,7 @@ PART_MAX = 500
 """Characters of a part of a condition that a text shows: a lookup table is a part as long as its rows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Part:
     """A part of a condition.
 
@@ -52,7 +53,7 @@ class Part:
         return data
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Explained:
     """A rule, a row of a scorecard, or an excuse.
 
@@ -109,7 +110,7 @@ class Explained:
         yield from _lines(self.condition, 1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class GivenReason:
     """A reason code, and what the policy tells an applicant of it in the reader's locale; None where nothing.
 
@@ -121,7 +122,7 @@ class GivenReason:
     in_doubt: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class GivenStep:
     """A step that is asked for, and what the policy tells an applicant of it in the reader's locale."""
 
@@ -129,7 +130,7 @@ class GivenStep:
     text: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Explanation:
     """A verdict and what led to it.
 

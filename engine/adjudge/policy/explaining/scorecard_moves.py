@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
 import msgspec
 
 from adjudge.expr.printing import unparse
+from adjudge.frozen import frozen
 from adjudge.model import Outcome, Verdict
 from adjudge.policy.policy import Policy
 from adjudge.policy.typed import SCORECARD, Row, Rule, Scorecard
@@ -86,7 +87,7 @@ def _total(score: Score | None) -> str:
     return str(low) if low == high else f"{low} to {high}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RowPair:
     """A row of the old scorecard and what became of it in the new one. old_at, new_at: its places, from 0."""
 

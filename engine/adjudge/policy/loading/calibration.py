@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, timedelta
 
 from adjudge.errors import EvaluationError, did_you_mean
+from adjudge.frozen import frozen
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text.syntax import shown
@@ -20,7 +21,7 @@ CALIBRATION_KEYS = ("on", "valid_for", "source")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Calibrations:
     """Reads `calibration`. fields: what can be calibrated, by full name."""
 

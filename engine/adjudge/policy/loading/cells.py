@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from adjudge.errors import EvaluationError, did_you_mean, listed
 from adjudge.expr.nodes import Call, Literal, Node
+from adjudge.frozen import frozen
 from adjudge.policy.text.syntax import shown
 from adjudge.source import Span
 from adjudge.texts import about, composed, in_digits
@@ -51,7 +51,7 @@ _EXAMPLES = {DURATION: "for example 168h", TIMESTAMP: "for example 2026-01-15T08
 Value = bool | int | float | str | timedelta | date
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unfit(Exception):
     """Why a text is no value of a type: an error's code, message and hint."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from adjudge.errors import PolicyError
 from adjudge.expr.check import Environment, check
 from adjudge.expr.nodes import Comprehension, Literal, Logic, Name, Node, Unary, children
 from adjudge.expr.parse import parse
+from adjudge.frozen import frozen
 from adjudge.policy.loading.forms import WhenUnless
 from adjudge.policy.loading.lookups import Lookup
 from adjudge.policy.loading.reader import Reader
@@ -28,7 +29,7 @@ _DIVIDED = re.compile(r"[\w)\]]\s*(//)\s*\d+(?:\.\d+)?\s*(?:$|[)<>=!&|\n])")
 _COMMENT = re.compile(r"[ ]+#")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Conditions:
     """Reads conditions of one policy.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import cast
 
 from adjudge.errors import FieldError, PluginError, did_you_mean
@@ -11,6 +11,7 @@ from adjudge.expr.functions import LATER
 from adjudge.expr.nodes import LISTS
 from adjudge.expr.parse import MACROS
 from adjudge.expr.tokens import KEYWORDS, RESERVED
+from adjudge.frozen import frozen
 from adjudge.offers import unfit_fields
 from adjudge.plugin import Provider, ProviderConfigError
 from adjudge.policy.loading.forms import Entries, SignalForm
@@ -28,7 +29,7 @@ TEXTS = ListType(STRING)
 DAMAGED_SIGNAL = MapType(STRING, DYN)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Declarations:
     """Reads what one policy declares.
 

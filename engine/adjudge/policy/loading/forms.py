@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.loading.period import Period
 from adjudge.policy.text.yaml import Scalar, YamlNode
@@ -14,7 +14,7 @@ from adjudge.source import Span
 Entries = Mapping[str, tuple[Scalar, YamlNode]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class SignalForm:
     """A signal as written; `damaged` where its fields cannot be known."""
 
@@ -28,7 +28,7 @@ class SignalForm:
     damaged: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class WhenUnless:
     """`when` and `unless` as written; None for what was blamed or is not there."""
 
@@ -36,7 +36,7 @@ class WhenUnless:
     unless: Scalar | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RuleForm:
     """A rule as written; `span` is where its id stands."""
 
@@ -54,7 +54,7 @@ class RuleForm:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class RowForm:
     """A row of a scorecard as written; its id is its own or `row 1`."""
 
@@ -64,7 +64,7 @@ class RowForm:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ScorecardForm:
     """A scorecard as written."""
 
@@ -78,7 +78,7 @@ class ScorecardForm:
     confirm: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class ExcuseForm:
     """An excuse as written; `rules` and `tags` are None where it is for all."""
 
@@ -90,7 +90,7 @@ class ExcuseForm:
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Document:
     """A policy as written.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from adjudge.frozen import frozen
 from adjudge.policy.loading.builtin_lists import BUILTIN
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.list_entries import ending_in, read_entry
@@ -24,7 +25,7 @@ _PLAIN_VALUE = re.compile(r"[A-Za-z0-9_.@+-]{1,100}", re.ASCII)
 LIST_KEYS = ("file", "builtin")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lists:
     """Lists by name: their values, the entries that end, and the path of those that are a file's.
 

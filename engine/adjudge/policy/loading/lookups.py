@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 from adjudge.errors import did_you_mean
 from adjudge.expr.nodes import Binary, Conditional, Index, ListLiteral, Logic, MapLiteral, Name, Node
+from adjudge.frozen import frozen
 from adjudge.policy.loading.cells import Unfit, Value, constant, value_of
 from adjudge.policy.loading.declarations import DAMAGED_SIGNAL
 from adjudge.policy.loading.forms import Entries
@@ -48,7 +48,7 @@ _NOTE = "note"
 Keys: TypeAlias = tuple[Value, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lookup:
     """A table as written. reads: the names under `by`, in order. build: its variables, once those have their types."""
 
@@ -78,7 +78,7 @@ def _by(reader: Reader, node: YamlNode) -> tuple[Scalar, ...]:
     return named_ if len(named_) == len(items) else ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Table:
     reader: Reader
     name: str

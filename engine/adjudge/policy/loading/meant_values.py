@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from adjudge.expr.printing import quote
+from adjudge.frozen import frozen
 from adjudge.policy.text import yaml
 from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.texts import about
@@ -25,7 +25,7 @@ _JOINED_BY = {"all": "&&", "and": "&&", "any": "||", "or": "||", "not": "&&", "n
 _YES, _NO = ("yes", "y", "on", "1", "true"), ("no", "n", "off", "0", "false")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Meant:
     """What to write in place of a value, and why it is not read as it stands."""
 

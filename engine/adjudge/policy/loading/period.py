@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from adjudge.errors import EvaluationError
 from adjudge.expr.nodes import Binary, BinaryOperator, Call, Literal, Logic, Name
 from adjudge.expr.nodes import Node as Expression
+from adjudge.frozen import frozen
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.slots import NOW
 from adjudge.policy.text.yaml import YamlNode
@@ -22,7 +22,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 MOMENT_HINT = "for example 2026-03-01, which begins at midnight UTC, or 2026-03-01T08:00:00+08:00"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Period:
     """When a rule is in force, `starts <= now < ends`, and where that is written."""
 

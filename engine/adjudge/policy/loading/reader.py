@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from adjudge.errors import EvaluationError, FieldError, PolicyError, did_you_mean
+from adjudge.frozen import frozen
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.policy.loading.meant_values import joined_condition, value_meant
 from adjudge.policy.loading.other_words import choice_meant, key_meant
@@ -34,7 +35,7 @@ RENAMED_KEYS = {"on_in_doubt": "when_billing_unknown"}
 """What keys were called before. A policy in a log may have an old one for ever, a policy in a file may not."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reader:
     """Reads one source and gathers what is wrong with it. Every method that answers None has said why.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import cast
 
 from adjudge.errors import did_you_mean
 from adjudge.expr.nodes import LISTS, Binary, BinaryOperator, ListLiteral, Logic, Name, Node, Unary
+from adjudge.frozen import frozen
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.policy.loading.cells import Unfit, constant, value_of
 from adjudge.policy.loading.declarations import DAMAGED_SIGNAL
@@ -61,7 +62,7 @@ _SLIPS = {"=": "==", "<>": "!=", "≠": "!=", "≥": ">=", "≤": "<=", "=>": ">
 _SLIP = re.compile(rf"(?P<name>.*?)\s*(?P<operator>{'|'.join(map(re.escape, _SLIPS))})")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Given:
     """A cell as written, in a file or in YAML. parts: of a YAML list, its texts."""
 
@@ -70,7 +71,7 @@ class Given:
     parts: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """A row as written: its cells by header, those that are there; where it begins, and where each header stands."""
 
@@ -79,7 +80,7 @@ class Record:
     headers: Mapping[str, Span]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Column:
     """A header that is a condition: what it reads, and how each cell is compared with that."""
 
@@ -88,7 +89,7 @@ class Column:
     operator: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tables:
     """Reads the tables of one policy.
 
@@ -331,7 +332,7 @@ class Tables:
 ROW_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Usual:
     """What a table says of each row that says nothing else."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, timedelta
 
 from adjudge.errors import did_you_mean, listed, nearest
@@ -21,6 +21,7 @@ from adjudge.expr.nodes import (
     Node,
     Unary,
 )
+from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.loading.cells import Unfit, Value, constant, range_hint, said, value_of
 from adjudge.policy.loading.declarations import DAMAGED_SIGNAL
@@ -60,7 +61,7 @@ _NUMBERS = (INT, DOUBLE, DURATION, TIMESTAMP, DATE)
 BY, ELSE = "by", "else"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     """The case of a `by` in which an entry stands. guards: what holds in it. name: its values, for the rules' ids."""
 
@@ -77,7 +78,7 @@ class Case:
 EVERYWHERE = Case()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Thresholds:
     """Reads the table of one policy.
 

@@ -7,7 +7,6 @@ every value of the vocabulary, which is what this does.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from itertools import combinations
 from typing import cast
 
@@ -28,6 +27,7 @@ from adjudge.expr.nodes import (
 )
 from adjudge.expr.printing import unparse
 from adjudge.expr.reference import evaluate
+from adjudge.frozen import frozen
 from adjudge.values.fields import Field
 from adjudge.values.meant import on_scale
 from adjudge.values.types import BOOL, EnumType, SetType
@@ -40,7 +40,7 @@ VALUES_MAX = 256
 """A vocabulary of more words is not tried out, word by word, in every rule."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unsatisfiable:
     """A part that is always false, with what to say of it. meant: what to write in its place, where that is known."""
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from adjudge.expr.nodes import Binary, Literal, Logic, Name, Node
+from adjudge.frozen import frozen
 from adjudge.model import Verdict
 from adjudge.policy.program.index import members
 from adjudge.policy.typed import Rule, TypedPolicy
@@ -29,7 +30,7 @@ Program = Callable[..., Verdict]
 Subset = Callable[[TypedPolicy], Program]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grouping:
     """Rows in groups by a field. group_of: a value's group; None where the value is not plainly one of the field.
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from adjudge.expr.nodes import Binary, Has, ListLiteral, Literal, Logic, Name, Node, Unary, walk
 from adjudge.expr.reference import Unknown, evaluate
+from adjudge.frozen import frozen
 from adjudge.policy.program.verdict import bits
 from adjudge.values.literals import DURATION_MAX, INT_MIN, is_nano
 from adjudge.values.nanoseconds import whole_after
@@ -43,7 +44,7 @@ _ASKING: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SlotFact:
     """A fact about one slot: whether it holds, and in which alternatives (as a mask) it is needed."""
 
@@ -51,7 +52,7 @@ class SlotFact:
     alternatives: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Membership:
     """The fact that a slot's value is one of some constants, or that it is none of them.
 
@@ -63,7 +64,7 @@ class Membership:
     alternatives: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unsure:
     """Masks for a value that leaves facts open: not false, and certainly true."""
 
@@ -83,7 +84,7 @@ def weigh(facts: Sequence[SlotFact], value: object, every: int) -> Unsure:
     return Unsure(alive, sure)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CutTable:
     """Masks of the stretches between cuts: `masks[bisect_right(cuts, value)]`."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from adjudge.expr import pyast
+from adjudge.frozen import frozen
 from adjudge.policy.program.index import VALUE_LENGTH_MAX, VALUES_MAX, CutTable, Unsure, ValueTable
 from adjudge.policy.slots import NOW, TEXTS, is_within, join_novel, novel_name
 from adjudge.values.fields import Field
@@ -26,7 +27,7 @@ Problems = list[tuple[str, str]] | None
 DOUBLE_MAX = sys.float_info.max
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tables:
     """What is known of one slot's facts.
 
@@ -40,7 +41,7 @@ class Tables:
     values: ValueTable | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetReading:
     """A set and what is outside its vocabulary, with the masks of both slots."""
 

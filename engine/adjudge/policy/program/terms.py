@@ -7,9 +7,9 @@ Morgan's laws, so this form has the same answer as the condition on every input,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from adjudge.expr.nodes import Literal, Logic, Name, Node, Unary
+from adjudge.frozen import frozen
 from adjudge.policy.reads import Reads
 from adjudge.values.types import BOOL
 
@@ -17,7 +17,7 @@ ALTERNATIVES_MAX = 8
 """A condition with more alternatives than this is cut into larger facts instead."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fact:
     """A part of a condition with no `&&`, `||` or `!` on top that more than one slot would share.
 

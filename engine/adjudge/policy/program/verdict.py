@@ -8,10 +8,10 @@ masks.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
+from adjudge.frozen import frozen
 from adjudge.model import OUTCOMES, Outcome, Verdict
 from adjudge.policy.slots import source_of
 from adjudge.policy.typed import SCORECARD, Scorecard, TypedPolicy
@@ -60,7 +60,7 @@ class _Chunk(dict[int, tuple[str, ...]]):
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Doubts:
     """What doubted rules and rows are worth: masks of those that count as review, and as reject, at most."""
 
@@ -68,7 +68,7 @@ class _Doubts:
     reject: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Rows:
     """A scorecard with the places of its rows: that of the first, and a mask of all."""
 
@@ -77,7 +77,7 @@ class _Rows:
     mask: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Excused:
     """What excuses take back: masks of rules, and names of scorecards of which they take back the band of review.
 
@@ -93,7 +93,7 @@ class _Excused:
 _NOTHING = _Excused()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Weighed:
     """What a scorecard comes to: severities, and the total's interval. reviews: whether its total may mean review."""
 

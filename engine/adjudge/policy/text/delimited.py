@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
+from adjudge.frozen import frozen
 from adjudge.texts import FORMULA_SIGNS
 
 DELIMITERS = (",", ";", "\t")
@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?
 _BLANKS = " \t"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cell:
     """A cell's text without the blanks around it, and where it stands in the file, quotes included."""
 

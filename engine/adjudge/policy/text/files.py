@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from adjudge.errors import ListFileError, MissingExtra, PolicyError
+from adjudge.frozen import frozen
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.workbook import SUFFIXES, WorkbookFault, sheet_text
@@ -35,7 +36,7 @@ _EXAMPLES = {"list": "lists/sanctioned.txt", "include": "shared/device.yaml", "t
 What = Literal["list", "include", "table"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Files:
     """Reads the files of one policy.
 
@@ -98,7 +99,7 @@ class Files:
         return self.texts[path]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Reading:
     reader: Reader
     node: YamlNode

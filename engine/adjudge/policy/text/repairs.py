@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from adjudge.frozen import frozen
 from adjudge.source import Edit, Source, Span
 from adjudge.values.look_alikes import first_look_alike, is_quote, plain, plainly, said_of
 
@@ -37,7 +37,7 @@ _LINES_BACK = 3
 """How far above the place where a reader gives up the mistake may be."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Repair:
     """A mistake in a line: where it is, what to say, and the edits that mend it."""
 

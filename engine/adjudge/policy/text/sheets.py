@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from adjudge.errors import PolicyError
+from adjudge.frozen import frozen
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text import yaml
 from adjudge.policy.text.delimited import Cell, DelimitedFault, records
@@ -15,7 +16,7 @@ from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.source import Joined, Sheet, Source, Span, join
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Placed:
     """The records of a table's file, and where its text begins in the policy's source."""
 

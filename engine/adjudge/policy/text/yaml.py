@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice, pairwise
 from typing import TypeGuard
@@ -17,6 +16,7 @@ from typing import TypeGuard
 import yaml
 
 from adjudge.errors import PolicyError
+from adjudge.frozen import frozen
 from adjudge.policy.text.repairs import indentation, repair_of
 from adjudge.policy.text.scalars import DoubtfulNumber, Value, block_positions, flow_positions, resolve
 from adjudge.policy.text.syntax import explain, quoted, shown, tag_hint
@@ -50,14 +50,14 @@ _CHARACTERS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class YamlNode:
     """A part of a document; a bare Node is one that was refused, and blamed already."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Scalar(YamlNode):
     """A single value, and its text with the way back to the document; the two are equal where the value is a string."""
 
@@ -65,14 +65,14 @@ class Scalar(YamlNode):
     text: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Sequence(YamlNode):
     """A list."""
 
     items: tuple[YamlNode, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Mapping(YamlNode):
     """Keys and values as written; no key stands twice. The value of a key is a string, or for `true:` a bool."""
 
