@@ -58,6 +58,20 @@ def test_vault_same_value_shares_a_commitment_only_within_subject_and_name(tmp_p
         assert vault.commit("s-1", "n", 1) != vault.commit("s-1", "n", 1.0) != vault.commit("s-1", "n", True)
 
 
+def test_vault_takes_one_value_once_among_those_of_a_group(tmp_path: Path) -> None:
+    group = [("ann", "name", b'"A"'), ("bob", "name", b'"A"'), ("ann", "name", b'"A"'), ("ann", "name", b'"B"')]
+    with Vault.open(tmp_path) as vault:
+        first = vault.commit_all(group)
+        again = vault.commit_all([*reversed(group), ("ann", "alias", b'"A"'), ("cy", "name", b'"A"')])
+        held = [vault.reveal(one) for one in again]
+        counts = [vault.erase(one) for one in ("ann", "bob", "cy")]
+
+    assert first[0] == first[2] and len(set(first)) == 3
+    assert again[:4] == first[::-1] and not {*again[4:]} & {*first}
+    assert held == ["B", "A", "A", "A", "A", "A"]
+    assert counts == [3, 1, 1]
+
+
 def test_vault_without_personal_values_makes_no_file(tmp_path: Path) -> None:
     with Vault.open(tmp_path) as vault:
         assert vault.reveal("sha256:" + "0" * 64) is None

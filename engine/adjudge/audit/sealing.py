@@ -42,12 +42,15 @@ class Sealing:
             yield {}
             return
         texts = {name: canonical(value) for name, value in values.items()}
-        async with self._subjects.recording(subject):
+        await self._subjects.begin(subject)
+        try:
             wanted = _Wanted(subject, texts, asyncio.get_running_loop().create_future())
             self._waiting.append(wanted)
             if self._task is None or self._task.done():
                 self._task = asyncio.create_task(self._run())
             yield dict(zip(texts, await wanted.done, strict=True))
+        finally:
+            self._subjects.end(subject)
 
     @asynccontextmanager
     async def erasing(self, subject: str) -> AsyncIterator[tuple[str, ...]]:
@@ -105,20 +108,19 @@ class _Subjects:
         self._recording: Counter[str] = Counter()
         self._erasing: dict[str, _Erasure] = {}
 
-    @asynccontextmanager
-    async def recording(self, subject: str) -> AsyncIterator[None]:
-        """Any number at a time, but not during an erasure."""
+    async def begin(self, subject: str) -> None:
+        """Begin a record, of which there may be any number at a time, but none during an erasure; `end` it."""
         while (erasure := self._erasing.get(subject)) is not None:
             await erasure.is_over.wait()
         self._recording[subject] += 1
-        try:
-            yield
-        finally:
-            self._recording[subject] -= 1
-            if not self._recording[subject]:
-                del self._recording[subject]
-                if (erasure := self._erasing.get(subject)) is not None:
-                    erasure.may_begin.set()
+
+    def end(self, subject: str) -> None:
+        """End a record that was begun."""
+        self._recording[subject] -= 1
+        if not self._recording[subject]:
+            del self._recording[subject]
+            if (erasure := self._erasing.get(subject)) is not None:
+                erasure.may_begin.set()
 
     @asynccontextmanager
     async def erasing(self, subject: str) -> AsyncIterator[None]:

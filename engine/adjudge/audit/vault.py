@@ -33,9 +33,14 @@ from adjudge.errors import AuditUnavailable
 VAULT, KEYS = "vault.sqlite", "vault-keys.sqlite"
 _SALT_BYTES = 16
 _NONCE_BYTES = 12
+_KEY_BYTES = 32
 
 Standing = Literal["held", "absent", "unreadable"]
 """Whether a value can be had; `unreadable`: it was changed, or sealed under another key than its subject's."""
+
+Value = tuple[str, str, bytes]
+"""A value to keep: its subject, its name, and its canonical JSON."""
+Row = tuple[str, str, str, bytes]
 
 canonical = msgspec.json.Encoder(order="deterministic", decimal_format="string").encode
 """Return a value's JSON text, the same for all that are equal. Raises TypeError where it has none."""
@@ -70,7 +75,7 @@ class Vault:
         """Keep one value; as `commit_all`. Raises TypeError where it has no JSON form."""
         return self.commit_all([(subject, name, canonical(value))])[0]
 
-    def commit_all(self, values: Sequence[tuple[str, str, bytes]]) -> list[str]:
+    def commit_all(self, values: Sequence[Value]) -> list[str]:
         """Keep values, as (subject, name, canonical JSON), and return their commitments `sha256:<64 hex>` in order.
 
         subject: whose value it is, and what an erasure will name. The same value of the same subject and name keeps
@@ -79,9 +84,13 @@ class Vault:
         Raises AuditUnavailable, and then none is kept.
         """
         with self._writing() as database:
-            keys = _keys_of(database, dict.fromkeys(subject for subject, _, _ in values))
+            keys, known = _keys_of(database, dict.fromkeys(subject for subject, _, _ in values))
+            kept = {key: _known(database, keys[key[0]], *key) for key in dict.fromkeys(values) if key[0] in known}
+            made = [_made(keys[key[0]], *key) for key in dict.fromkeys(values) if kept.get(key) is None]
             with _transaction(database):
-                return [_kept(database, keys[subject], subject, name, text) for subject, name, text in values]
+                database.executemany("insert into personal values (?, ?, ?, ?)", [row for _, row in made])
+            kept |= {key: row[0] for key, row in made}
+            return [str(kept[key]) for key in values]
 
     def reveal(self, commitment: str) -> object:
         """Return the value of a commitment as its JSON reads, or None where the vault lacks it.
@@ -230,32 +239,33 @@ def _transaction(database: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _keys_of(database: sqlite3.Connection, subjects: Iterable[str]) -> dict[str, bytes]:
-    """Return the keys of subjects; new ones are on the disk, before anything is sealed under them."""
-    keys: dict[str, bytes] = {}
-    made: list[tuple[str, bytes]] = []
-    for subject in subjects:
-        row = database.execute("select key from keys where subject = ?", (subject,)).fetchone()
-        keys[subject] = bytes(row[0]) if row is not None else secrets.token_bytes(32)
-        if row is None:
-            made.append((subject, keys[subject]))
+def _keys_of(database: sqlite3.Connection, subjects: Iterable[str]) -> tuple[dict[str, bytes], set[str]]:
+    """Return the keys of subjects, and who had one before; new ones are on the disk, before anything is sealed."""
+    wanted = "select key from keys where subject = ?"
+    found = {subject: database.execute(wanted, (subject,)).fetchone() for subject in subjects}
+    keys = {subject: bytes(row[0]) for subject, row in found.items() if row is not None}
+    known = set(keys)
+    made = [(subject, secrets.token_bytes(_KEY_BYTES)) for subject in found if subject not in known]
     if made:
         with _transaction(database):
             database.executemany("insert into keys values (?, ?)", made)
-    return keys
+    return keys | dict(made), known
 
 
-def _kept(database: sqlite3.Connection, key: bytes, subject: str, name: str, text: bytes) -> str:
-    """Return the commitment of a value, put into the database where it is not there yet."""
-    known = "select commitment, sealed from personal where subject = ? and name = ?"
-    for commitment, sealed in database.execute(known, (subject, name)):
+def _known(database: sqlite3.Connection, key: bytes, subject: str, name: str, text: bytes) -> str | None:
+    """Return the commitment that a value already has."""
+    wanted = "select commitment, sealed from personal where subject = ? and name = ?"
+    for commitment, sealed in database.execute(wanted, (subject, name)):
         if _opened(key, commitment, sealed) == text:  # one that its key does not open is none of these
             return str(commitment)
+    return None
+
+
+def _made(key: bytes, subject: str, name: str, text: bytes) -> tuple[Value, Row]:
+    """Return a value with the row that keeps it."""
     salt = secrets.token_bytes(_SALT_BYTES)
     commitment = _committed(salt, text)
-    row = (commitment, subject, name, _sealed(key, commitment, salt + text))
-    database.execute("insert into personal values (?, ?, ?, ?)", row)
-    return commitment
+    return (subject, name, text), (commitment, subject, name, _sealed(key, commitment, salt + text))
 
 
 def _committed(salt: bytes, text: bytes) -> str:
