@@ -6,7 +6,7 @@ Looked at only where something was refused already: nothing here decides, it pro
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from adjudge.errors import EvaluationError
 from adjudge.frozen import frozen
@@ -32,6 +32,7 @@ SECONDS = (
     | dict.fromkeys(("y", "yr", "yrs", "year", "years"), 365 * 86_400)
 )
 """Of a month and a year, which have no fixed length, the usual one."""
+_SHORT = ((604_800, "w"), (86_400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 INEXACT = frozenset({"mo", "month", "months", "y", "yr", "yrs", "year", "years"})
 _COUNTED = "times|time|x|points?|pts?|attempts?|tries"
 _UNIT = "|".join(sorted((*MULTIPLES, *SECONDS), key=len, reverse=True))
@@ -56,9 +57,11 @@ DAY = re.compile(
     rf"(?:\d{{4}}(?P<sign>[-/.])\d{{1,2}}(?P=sign)\d{{1,2}}|\d{{1,2}}(?P<mark>[-/.])\d{{1,2}}(?P=mark)\d{{4}}"
     rf"|\d{{1,2}}(?:st|nd|rd|th)?[ -](?:{'|'.join(_MONTHS)})[a-z]*\.?[ -],?\s*\d{{4}}"
     rf"|(?:{'|'.join(_MONTHS)})[a-z]*\.?\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{4}})"
-    r"(?:[Tt ]\s*\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:[Zz]|UTC|GMT|[+-]\d{2}:?\d{2})?)?(?![\w.])",
+    r"(?:[Tt ]\s*\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:[Zz]|UTC|GMT|[+-]\d{2}:?\d{2})?)?(?![\w.])"
+    r"|\d{4}-?[Ww]\d{1,2}(?:-?[1-7])?(?![\w.])",
     re.IGNORECASE | re.ASCII,
 )
+_WEEK = re.compile(r"(\d{4})-?w(\d{1,2})(?:-?([1-7]))?")
 _ISO = re.compile(r"P(?=.)(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _PARTS = re.compile(
     r"(?P<day>.+?)(?:[Tt ]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?P<second>:\d{2}(?:\.\d+)?)?\s*"
@@ -99,6 +102,25 @@ def quantity_of(found: re.Match[str]) -> Quantity:
     return Quantity(number_of(found["number"]), unit)
 
 
+_SIGNS = {
+    "$": "USD",
+    "\u20ac": "EUR",
+    "\xa3": "GBP",
+    "\u20b9": "INR",
+    "S$": "SGD",
+    "US$": "USD",
+    "HK$": "HKD",
+    "A$": "AUD",
+}
+
+
+def currency_of(said: str) -> str | None:
+    """Return the code of the currency that an amount names: `$1,000`, `1000 SGD`; None where it names no one."""
+    found = re.findall(r"[A-Za-z]{0,2}[$\u20ac\xa3\u20b9]|[A-Za-z]{3}", said)
+    codes = {_SIGNS.get(one.upper(), one.upper()) for one in found}
+    return codes.pop() if len(codes) == 1 else None
+
+
 def number_of(digits: str) -> int | float:
     """Return the number that digits with separators mean: `1,000`, `1.000,5`, `1 000`, `0,8`, `1_000`."""
     digits = re.sub("[' _]", "", digits)
@@ -135,14 +157,17 @@ def duration_text(said: Quantity) -> str | None:
     """Return a quantity as a duration, `24h`; None where its unit is none of time."""
     if said.unit not in SECONDS:
         return None
-    return length_text(timedelta(seconds=said.number * SECONDS[said.unit]))
+    return length_text(timedelta(seconds=said.number * SECONDS[said.unit]), SECONDS[said.unit])
 
 
-def length_text(length: timedelta) -> str:
-    """Return a length as people write it, in one unit: `720h`, `90m`, `45s`, `300ms`."""
+def length_text(length: timedelta, longest: float = 3600) -> str:
+    """Return a length as people write it, in one unit: `720h`, `90m`, `45s`, `300ms`.
+
+    longest: seconds of the unit in which it was said, so that 30 days are `30d`, and 720 hours `720h`.
+    """
     sign, length = ("-", -length) if length < timedelta() else ("", length)
-    for unit, name in ((3600, "h"), (60, "m"), (1, "s")):
-        if not length % timedelta(seconds=unit):
+    for unit, name in _SHORT:
+        if unit <= max(longest, 3600) and not length % timedelta(seconds=unit) and (unit < 604_800 or longest == unit):
             return f"{sign}{length // timedelta(seconds=unit)}{name}"
     return f"{sign}{about(length / timedelta(milliseconds=1))}ms"
 
@@ -153,16 +178,18 @@ def duration_meant(text: str) -> str | None:
         return None
     if (iso := _ISO.fullmatch(text.strip())) is not None:
         weeks, days, hours, minutes, seconds = (int(part or 0) for part in iso.groups())
-        return length_text(timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds))
-    total = timedelta()
+        length = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
+        return length_text(length, 604_800 if weeks else 86_400 if days else 3600)
+    total, longest = timedelta(), 0.0
     rest = plainly(text).strip()
     while rest:
         found = AMOUNT.match(rest)
         if found is None or (said := quantity_of(found)).unit not in SECONDS:
             return None
         total += timedelta(seconds=said.number * SECONDS[said.unit])
+        longest = max(longest, SECONDS[said.unit])
         rest = rest[found.end() :].lstrip(" ,").removeprefix("and ").lstrip()
-    text = length_text(total)
+    text = length_text(total, longest)
     try:
         parse_duration(text)
     except EvaluationError:
@@ -199,6 +226,12 @@ def date_meant(text: str) -> str | None:
     year: str | int
     if found := re.fullmatch(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", said):
         year, month, day = (int(part) for part in found.groups())
+    elif found := _WEEK.fullmatch(said):
+        year, week, weekday = (int(part or 1) for part in found.groups())
+        try:
+            return date.fromisocalendar(year, week, weekday).isoformat()
+        except ValueError:
+            return None
     elif found := re.fullmatch(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})", said):
         day, month, year = (int(part) for part in found.groups())
         if month > 12 >= day:
@@ -219,6 +252,12 @@ def date_meant(text: str) -> str | None:
         return datetime(year, month, day).date().isoformat()  # a calendar day
     except ValueError:
         return None
+
+
+def is_week(text: str) -> bool:
+    """Whether a text names a week, such as 2025-W05, whose Monday is then what `date_meant` returns."""
+    found = _WEEK.fullmatch(plainly(text).strip().lower())
+    return found is not None and found.group(3) is None
 
 
 def is_two_days(text: str) -> tuple[str, str] | None:

@@ -62,7 +62,7 @@ def errors_of(path: Path, text: str) -> tuple[PolicyError, ...]:
         ("attempts: 0", "attempts: 1,000", "write 1000"),
         ("2030-01-01T00:00:00Z", "2030-01-01", "write 2030-01-01T00:00:00Z"),
         ("2030-01-01T00:00:00Z", "30/11/2030", "write 2030-11-30T00:00:00Z"),
-        ("age: 900h", "age: 30 days", "write 720h"),
+        ("age: 900h", "age: 30 days", "write 30d"),
         ("vpn: false", "vpn: no", "write false"),
         ("vpn: false", "VPN: false", "vpn"),
         ("  device: {", "  Device: {", "device"),

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from adjudge.errors import nearest
 from adjudge.expr.check import Environment, check
+from adjudge.expr.foreign.phrases import NUMBER_WORDS
 from adjudge.expr.foreign.slips import NOTHING, Amount, Clock, Doubtful, Moment, Slip
 from adjudge.expr.nodes import (
     Binary,
@@ -23,12 +24,14 @@ from adjudge.expr.nodes import (
 from adjudge.source import Source, Span
 from adjudge.texts import with_article
 from adjudge.values.fields import Field
+from adjudge.values.literals import parse_duration
 from adjudge.values.meant import (
     INEXACT,
     Quantity,
     duration_meant,
     duration_text,
     is_two_days,
+    is_week,
     length_text,
     plain_number,
     quantity,
@@ -46,7 +49,6 @@ from adjudge.values.types import (
     is_text,
 )
 
-_NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _YES, _NO = ("true", "yes", "y", "1"), ("false", "no", "n", "0")
 _TYPED_MAX = 200
 """Nodes of a part whose type is asked for; a larger one is left as it is."""
@@ -123,12 +125,12 @@ class Beside:
             or type_.name == "date"
         ):
             return self.moment(part, type_)
-        if type_ == DURATION and isinstance(part, Literal):
+        if type_ == DURATION and isinstance(part, Literal | Binary):
             return self.length(part)
         if type_ in (INT, DOUBLE) and isinstance(part, Literal):
             return self.number(part, type_, self.range(value), operator)
-        if type_ in (INT, DOUBLE) and isinstance(part, Name) and part.name.lower() in _NUMBER_WORDS:
-            number = _NUMBER_WORDS.index(part.name.lower())
+        if type_ in (INT, DOUBLE) and isinstance(part, Name) and part.name.lower() in NUMBER_WORDS:
+            number = NUMBER_WORDS.index(part.name.lower())
             self.slip(part.span, f"a number is written in digits: {number}")
             return Literal(span=part.span, value=number)
         if type_ == DURATION and isinstance(part, Name) and (meant := duration_meant(part.name)) is not None:
@@ -169,6 +171,9 @@ class Beside:
             return None
         names = [path for one in walk(part) if isinstance(one, Name | Select) and (path := path_of(one)) is not None]
         said = self.said(part)
+        if isinstance(part, Name) and part.name != said and isinstance(type_, EnumType) and said in type_.values:
+            self.slips[:] = [one for one in self.slips if one.span != part.span]  # it was taken for a field's name
+            names = [said]
         if not names or any(self.is_known(name) for name in names) or not re.fullmatch(r"[\w.@+/-]{1,100}", said):
             return None
         if isinstance(type_, EnumType):
@@ -195,12 +200,17 @@ class Beside:
     def duration(self, span: Span, text: str, message: str, unit: str = "") -> Node:
         """Return the call that is a length of time."""
         more = f"{with_article(unit.rstrip('s'))} has no fixed length" if unit in INEXACT and len(unit) > 2 else ""
+        more = more or in_hours(text)
         self.slip(span, message, more)
         return Call(span=span, function="duration", arguments=(Literal(span=span, value=text),))
 
     def moment(self, part: Node, type_: Type) -> Node:
         """Return a day as a moment."""
         said = part.said if isinstance(part, Moment) else part.value if isinstance(part, Literal) else None
+        ours = '`date("2026-11-30")`' if type_.name == "date" else '`timestamp("2026-11-30T00:00:00Z")`'
+        if type(said) is int:
+            what = "a year, not a day" if 1900 <= said <= 2100 else "no day"
+            raise Doubtful(Slip(part.span, f"`{said}` is {what}", more=f"write it like {ours}"))
         if not isinstance(said, str):
             return part
         two = is_two_days(said)
@@ -209,23 +219,25 @@ class Beside:
             raise Doubtful(Slip(part.span, f"`{said}` can be two days", more=f"write `{ways[0]}` or `{ways[1]}`"))
         meant = timestamp_meant(said)
         if meant is None:
-            ours = '`date("2026-11-30")`' if type_.name == "date" else '`timestamp("2026-11-30T00:00:00Z")`'
             raise Doubtful(Slip(part.span, f"`{said}` is not a day with its year", more=f"write it like {ours}"))
+        more = f"`{said}` is a week; this is its Monday" if is_week(said) else ""
         if type_.name == "date":
-            self.slip(part.span, f"`{said}` is not how a day is written here")
+            self.slip(part.span, f"`{said}` is not how a day is written here", more)
             day = Literal(span=part.span, value=meant[:10])
             return Call(span=part.span, function="date", arguments=(day,))
-        self.slip(part.span, f"`{said}` is not how a moment is written here")
+        self.slip(part.span, f"`{said}` is not how a moment is written here", more)
         return Call(span=part.span, function="timestamp", arguments=(Literal(span=part.span, value=meant),))
 
-    def length(self, part: Literal) -> Node:
+    def length(self, part: Node) -> Node:
         """Return a text or number beside a duration as one."""
-        if isinstance(part.value, str):
+        number = reckoned(part)
+        if isinstance(part, Literal) and isinstance(part.value, str):
+            number = float(part.value) if part.value.strip().isdigit() else None
             meant = duration_meant(part.value)
             if meant is not None:
                 return self.duration(part.span, meant, f"`{part.value}` is not how a length of time is written")
-        if isinstance(part.value, int | float) and not isinstance(part.value, bool) and part.value:
-            hours, days = (length_text(timedelta(hours=part.value * many)) for many in (1, 24))
+        if number:
+            hours, days = length_text(timedelta(hours=number)), length_text(timedelta(days=number), 86_400)
             more = f'write `duration("{hours}")` for hours, `duration("{days}")` for days'
             raise Doubtful(
                 Slip(part.span, f"a length of time needs its unit, and `{self.said(part)}` has none", more=more)
@@ -262,6 +274,21 @@ class Beside:
         return replace(part, value=said in _YES)
 
 
+def reckoned(part: Node) -> float | None:
+    """Return the number that a part is, also `7 * 24`; None for anything else."""
+    if isinstance(part, Literal):
+        return part.value if isinstance(part.value, int | float) and not isinstance(part.value, bool) else None
+    if isinstance(part, Binary) and part.operator == "*":
+        left, right = reckoned(part.left), reckoned(part.right)
+        return left * right if left is not None and right is not None else None
+    return None
+
+
+def in_hours(text: str) -> str:
+    """Return how many hours days or weeks are, as a hint says it; nothing of a duration in other units."""
+    return f"`{text}` is {length_text(parse_duration(text))}, for a day has 24 hours" if text[-1] in "dw" else ""
+
+
 def path_of(node: Node) -> str | None:
     """Return a dotted path as one text; None for anything else."""
     parts: list[str] = []
@@ -272,8 +299,12 @@ def path_of(node: Node) -> str | None:
 
 
 def _in_vocabulary(word: str, type_: EnumType) -> str | None:
-    folded = [value for value in type_.values if value.casefold() == word.casefold()]
+    folded = [value for value in type_.values if _folded(value) == _folded(word)]
     return word if word in type_.words else folded[0] if len(folded) == 1 else None
+
+
+def _folded(word: str) -> str:
+    return word.casefold().replace(" ", "_").replace("-", "_")
 
 
 def _number(span: Span, text: str, type_: Type) -> Node:

@@ -7,6 +7,8 @@ import re
 from adjudge.expr.foreign.slips import Amount, Clock, Moment
 from adjudge.expr.nodes import Binary, Call, Literal, Logic, Name, Node, Select, Unary
 
+COUNTED = "conditions are counted with `atLeast`"
+
 
 def is_value(node: Node) -> bool:
     """Whether a part can be one of several values in a row: a text, a number, a bare word."""

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Literal as OneOf
 
-from adjudge.expr.foreign.built import within
-from adjudge.expr.foreign.slips import Moment
+from adjudge.expr.foreign.built import COUNTED, within
+from adjudge.expr.foreign.slips import Amount, Moment
 from adjudge.expr.functions import Overload
-from adjudge.expr.nodes import Binary, Call, Conditional, Has, ListLiteral, Literal, Logic, Name, Node, Unary
+from adjudge.expr.nodes import (
+    Binary,
+    Call,
+    Comprehension,
+    Conditional,
+    Has,
+    ListLiteral,
+    Literal,
+    Logic,
+    Name,
+    Node,
+    Unary,
+)
 from adjudge.frozen import frozen
-from adjudge.values.types import BOOL, DURATION, TIMESTAMP, ListType, MapType, SetType, Type, is_dynamic, is_text
+from adjudge.values.meant import SECONDS
+from adjudge.values.types import BOOL, DATE, DURATION, TIMESTAMP, ListType, MapType, SetType, Type, is_dynamic, is_text
 
 Operator = OneOf["&&", "||"]
+ZONE = 'name the zone whose clocks count, such as "Asia/Singapore"'
 
 
 @frozen
@@ -89,6 +104,9 @@ def _joined(operator: str) -> Callable[[Said], Made | None]:
         parts = said.arguments
         if len(parts) == 1 and isinstance(parts[0], ListLiteral):
             parts = parts[0].items
+        if len(parts) == 1 and isinstance(one := parts[0], Comprehension) and one.transform is not None:
+            found = replace(one, kind="all" if operator == "&&" else "exists", predicate=one.transform, transform=None)
+            return Made(found, _named(said, f"items.{found.kind}({one.variable}, …)")) if not one.predicate else None
         if not parts:
             return None
         node = (
@@ -107,12 +125,40 @@ def _not(said: Said) -> Made | None:
     return Made(Unary(span=said.call.span, operator="!", operand=said.arguments[0]), _named(said, "!"))
 
 
+def _itself(is_true: bool) -> Callable[[Said], Made | None]:
+    def make(said: Said) -> Made | None:
+        if len(said.arguments) != 1:
+            return None
+        one = said.arguments[0]
+        node = one if is_true else Unary(span=said.call.span, operator="!", operand=one)
+        return Made(node, f"what is true or false is a condition itself, without `{said.call.function}`")
+
+    return make
+
+
+def _lookup(said: Said) -> Made | None:
+    """Read `VLOOKUP(country, limits, 2)`, where the table has one value a row."""
+    if len(said.arguments) < 2:
+        return None
+    table = next((one for one in said.arguments[1:] if isinstance(one, Name)), None)
+    return Made(table, "a lookup table finds its row itself, and is read by its name") if table is not None else None
+
+
+def _none(said: Said) -> Made | None:
+    any_ = _joined("||")(said)
+    if any_ is None:
+        return None
+    return Made(Unary(span=said.call.span, operator="!", operand=any_.node), _named(said, "!(a || b)"))
+
+
 def _has(known: bool) -> Callable[[Said], Made | None]:
     def make(said: Said) -> Made | None:
         if len(said.arguments) != 1:
             return None
-        if said.call.method and is_text(said.type(said.arguments[0])):
-            return _empty(said) if not known else None
+        type_ = said.type(said.arguments[0])
+        word = said.call.function.lower()
+        if isinstance(type_, ListType | SetType | MapType) or (said.call.method and is_text(type_)):
+            return _empty(said) if not known and "empty" in word else None
         has = Has(span=said.call.span, operand=said.arguments[0])
         node = has if known else Unary(span=said.call.span, operator="!", operand=has)
         return Made(node, "whether something is known is asked with `has(…)`")
@@ -158,7 +204,7 @@ def _count(said: Said) -> Made | None:
         counted = Conditional(span=part.span, condition=part, then=one, otherwise=none)
         node = counted if node is None else Binary(span=span, operator="+", left=node, right=counted)
     assert node is not None
-    return Made(node, f"there is no `{said.call.function}` that counts conditions")
+    return Made(node, COUNTED)
 
 
 def _sum(said: Said) -> Made | None:
@@ -167,6 +213,8 @@ def _sum(said: Said) -> Made | None:
         parts = parts[0].items
     if len(parts) < 2:
         return None
+    if (count := _count(said)) is not None:
+        return count
     node = parts[0]
     for part in parts[1:]:
         node = Binary(span=said.call.span, operator="+", left=node, right=part)
@@ -213,6 +261,37 @@ def _now(said: Said) -> Made | None:
     return Made(Name(span=said.call.span, name="now"), f"`{said.call.function}()` is written `now`")
 
 
+def _today(said: Said) -> Made | None:
+    if said.arguments and said.namespace is None:
+        return None
+    return Made(Call(span=said.call.span, function="today", arguments=()), _named(said, "today(…)"), is_done=False)
+
+
+def _length(unit: str) -> Callable[[Said], Made | None]:
+    """Read `days(30)`, and the days between two moments."""
+
+    def make(said: Said) -> Made | None:
+        match said.arguments:
+            case (Literal(value=int() as number),) if not isinstance(number, bool):
+                written = f"{number} {unit}"
+                amount = Amount(span=said.call.span, number=number, unit=unit, said=written)
+                return Made(amount, f"`{said.call.function}({number})` is a length of time")
+            case (_, _) if unit == "days":
+                return _apart(said)
+        return None
+
+    return make
+
+
+def _timedelta(said: Said) -> Made | None:
+    """Read `timedelta(days=30)`."""
+    match said.arguments:
+        case (Binary(operator="==", left=Name(name=unit), right=Literal(value=int() as number)),) if unit in SECONDS:
+            amount = Amount(span=said.call.span, number=number, unit=unit, said=f"{number} {unit}")
+            return Made(amount, f"`{said.call.function}` is written as a length of time")
+    return _renamed("duration")(said)
+
+
 def _method(name: str, *, turned: bool = False) -> Callable[[Said], Made | None]:
     """Read a call that stands behind its text here. turned: what is looked for comes first there."""
 
@@ -242,12 +321,13 @@ def _case(name: str) -> Callable[[Said], Made | None]:
 
 def _part(name: str, ahead: int = 0) -> Callable[[Said], Made | None]:
     def make(said: Said) -> Made | None:
-        if len(said.arguments) != 1 or said.type(said.arguments[0]) not in (TIMESTAMP, DURATION):
+        if len(said.arguments) != 1 or said.type(said.arguments[0]) not in (TIMESTAMP, DURATION, DATE):
             return None
+        zone = ZONE if said.type(said.arguments[0]) == TIMESTAMP else ""
         part: Node = Call(span=said.call.span, function=name, arguments=said.arguments, method=True)
         if ahead:
             part = Binary(span=said.call.span, operator="+", left=part, right=Literal(span=said.call.span, value=ahead))
-        return Made(part, _named(said, f"x.{name}()"), 'name the zone whose clocks count, such as "Asia/Singapore"')
+        return Made(part, _named(said, f"x.{name}()"), zone)
 
     return make
 
@@ -278,7 +358,7 @@ def _empty(said: Said) -> Made | None:
         return None
     size = Call(span=said.call.span, function="size", arguments=said.arguments)
     node = Binary(span=said.call.span, operator="==", left=size, right=Literal(span=said.call.span, value=0))
-    return Made(node, f"`{said.call.function}` is written `size(x) == 0`")
+    return Made(node, "whether nothing is in it is asked with `size(x) == 0`")
 
 
 def _beginning(name: str) -> Callable[[Said], Made | None]:
@@ -312,15 +392,16 @@ def _operator(operator: OneOf["%", "/", "=="]) -> Callable[[Said], Made | None]:
 
 def _apart(said: Said) -> Made | None:
     """Read the days between two moments."""
-    moments = [one for one in said.arguments if said.type(one) == TIMESTAMP]
+    moments = [one for one in said.arguments if said.type(one) in (TIMESTAMP, DATE)]
     if len(moments) != 2:
         return None
+    if len(said.arguments) == 3:  # DATEDIFF(day, from, to), DATEDIF(from, to, "d")
+        moments.reverse()
     span = said.call.span
     length = Binary(span=span, operator="-", left=moments[0], right=moments[1])
     hours = Call(span=span, function="getHours", arguments=(length,), method=True)
-    return Made(
-        Binary(span=span, operator="/", left=hours, right=Literal(span=span, value=24)), "two moments are subtracted"
-    )
+    days = Binary(span=span, operator="/", left=hours, right=Literal(span=span, value=24))
+    return Made(days, f"there is no `{said.call.function}`: days and moments are subtracted")
 
 
 def _date(said: Said) -> Made | None:
@@ -338,6 +419,10 @@ _BY_WORD: Mapping[str, Callable[[Said], Made | None]] = {
     **dict.fromkeys(("or", "anyof", "any"), _joined("||")),
     "all": _joined("&&"),
     "not": _not,
+    "istrue": _itself(True),
+    "isfalse": _itself(False),
+    **dict.fromkeys(("vlookup", "xlookup", "hlookup", "lookup"), _lookup),
+    **dict.fromkeys(("none", "noneof", "nor"), _none),
     **dict.fromkeys(
         ("isblank", "isnull", "isempty", "isna", "isnan", "isnone", "ismissing", "isunknown", "empty"), _has(False)
     ),
@@ -349,9 +434,9 @@ _BY_WORD: Mapping[str, Callable[[Said], Made | None]] = {
     **dict.fromkeys(("max", "greatest"), _extreme(">")),
     **dict.fromkeys(("min", "least"), _extreme("<")),
     "abs": _absolute,
-    **dict.fromkeys(
-        ("today", "now", "getdate", "currentdate", "currenttimestamp", "sysdate", "utcnow", "currenttime"), _now
-    ),
+    **dict.fromkeys(("now", "getdate", "currenttimestamp", "sysdate", "utcnow", "currenttime"), _now),
+    **dict.fromkeys(("today", "currentdate", "curdate"), _today),
+    **{unit: _length(unit) for unit in ("days", "hours", "minutes", "seconds", "weeks")},
     **dict.fromkeys(("contains", "includes", "instr", "strcontains", "indexof", "strpos"), _method("contains")),
     **dict.fromkeys(("search", "find", "charindex", "position", "locate"), _method("contains", turned=True)),
     **dict.fromkeys(("startswith", "beginswith", "hasprefix"), _method("startsWith")),
@@ -367,14 +452,14 @@ _BY_WORD: Mapping[str, Callable[[Said], Made | None]] = {
     "mod": _operator("%"),
     "div": _operator("/"),
     "exact": _operator("=="),
-    "datediff": _apart,
+    **dict.fromkeys(("datediff", "datedif"), _apart),
     "daysbetween": _apart,
     **dict.fromkeys(("float", "todouble", "tonumber", "number", "value", "numeric"), _renamed("double")),
     **dict.fromkeys(("integer", "toint", "trunc", "parseint"), _renamed("int")),
     **dict.fromkeys(("str", "text", "tostring", "varchar"), _renamed("string")),
     "date": _date,
     **dict.fromkeys(("datetime", "todate", "totimestamp", "datevalue"), _renamed("timestamp")),
-    **dict.fromkeys(("interval", "timedelta"), _renamed("duration")),
+    **dict.fromkeys(("interval", "timedelta"), _timedelta),
     **dict.fromkeys(("substr", "mid"), _renamed("substring")),
     **dict.fromkeys(("round",), _renamed("round")),
     "year": _part("getFullYear"),

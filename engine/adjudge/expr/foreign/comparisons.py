@@ -8,9 +8,13 @@ from typing import cast
 from adjudge.errors import PolicyError
 from adjudge.expr.foreign.built import like, method_call
 from adjudge.expr.foreign.lists import Lists
-from adjudge.expr.foreign.phrases import COMPARISONS, NULLS, PHRASES, SAID
-from adjudge.expr.nodes import Binary, BinaryOperator, Has, ListLiteral, Literal, Node, Unary
+from adjudge.expr.foreign.phrases import COMPARISONS, NULLS, OPPOSITE, PHRASES, SAID
+from adjudge.expr.nodes import Binary, BinaryOperator, Call, Has, ListLiteral, Literal, Name, Node, Unary
 from adjudge.expr.tokens import Token
+
+_OWN = frozenset(
+    {"and", "or", "not", "in", "if", "then", "else", "end", "when", "for", *(words[0] for words in PHRASES)}
+)
 
 
 class Comparisons(Lists):
@@ -30,12 +34,15 @@ class Comparisons(Lists):
 
     def comparing(self) -> str | None:
         """Read what joins two values, if it is there; return it as it is written here."""
-        token = self.token
+        token, before = self.token, self.previous
         if token.kind == "operator" and token.text in COMPARISONS:
             self.advance()
             if token.text == "==" and self.at("==", ">", "<"):  # noted as a slip already
                 self.advance()
             return token.text
+        if self.at(":") and not self.choices and not any(one.text == "{" for one in self.open):
+            self.slip(self.advance().span, "a condition compares with `==`, not with `:`")
+            return "=="
         if token.kind != "name" or (token.text != "in" and self.is_field(token.text)):
             return None
         if token.text == "in":
@@ -45,6 +52,14 @@ class Comparisons(Lists):
             self.advance()
             self.slip(token.span, f"`{token.text}` is written `in`", is_sure=True)
             return "in"
+        if (denied := self.phrase(("not",))) and self.at(*OPPOSITE):
+            compared = self.advance()
+            meant = OPPOSITE[compared.text]
+            said = f"{denied[0].text} {compared.text}"
+            self.slip(denied[0].span.to(compared.span), f"`{said}` is written `{meant}`")
+            return meant
+        if denied:
+            self.token, self.previous = token, before
         for phrase, meant in PHRASES.items():
             if found := self.phrase(phrase):
                 said = " ".join(one.text for one in found)
@@ -86,6 +101,8 @@ class Comparisons(Lists):
                 right = self.pattern() if self.at("/") else self.sum()
                 self.slip(right.span, "a pattern is asked for with `matches`")
                 node = method_call("matches", left, right)
+            case "contains any":
+                node = self.membership(left)
             case "contains" | "startsWith" | "endsWith" as method:
                 node = method_call(method, left, self.sum())
             case "in":
@@ -93,6 +110,22 @@ class Comparisons(Lists):
             case _:
                 node = self.compared_with(cast(BinaryOperator, operator), left)
         return Unary(span=node.span, operator="!", operand=node) if denied else node
+
+    def several_words(self, first: Node) -> Node:
+        """Read on where bare words follow each other, as in `== national id`, which are one text."""
+        if not isinstance(first, Name) or self.is_field(first.name) or not self.at_plain_word():
+            return first
+        while self.at_plain_word():
+            self.advance()
+        span = first.span.to(self.previous.span)
+        said = self.text.source.text[span.start : span.end]
+        self.slip(span, f"`{said}` is a text, and stands in quotes")
+        return Literal(span=span, value=said)
+
+    def at_plain_word(self) -> bool:
+        """Whether the next word is none of this language nor of another."""
+        word = self.token.text.lower()
+        return self.token.kind == "name" and word not in _OWN and not self.is_field(self.token.text)
 
     def pattern(self) -> Node:
         """Read a pattern between slashes."""
@@ -108,6 +141,9 @@ class Comparisons(Lists):
         """Read what a value is equal to, or above or below."""
         if self.at_word(*NULLS) or (self.token.text == "null" and self.token.kind == "name"):
             token = self.advance()
+            if token.text.lower() in ("empty", "blank"):
+                empty = Call(span=left.span.to(token.span), function="isEmpty", arguments=(left,))
+                return empty if operator == "==" else Unary(span=empty.span, operator="!", operand=empty)
             self.slip(
                 left.span.to(token.span),
                 f"there is no `{token.text}`: what is missing is unknown, and asked for with `has(…)`",
@@ -125,7 +161,7 @@ class Comparisons(Lists):
                 self.slip(opening.span, "several values are asked for with `in`")
                 return node if operator == "==" else Unary(span=node.span, operator="!", operand=node)
             self.token, self.previous, self.slips[:], self.open = before
-        right = self.sum()
+        right = self.several_words(self.sum())
         several = self.listed(right) if operator in ("==", "!=") else right
         if several is not right:
             self.slip(several.span, "several values are asked for with `in`")

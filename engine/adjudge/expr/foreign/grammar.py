@@ -41,6 +41,9 @@ class _ForeignParser(Comparisons):
             self.slip(token.span, f"a condition begins without `{'=' if token.text == '==' else token.text}`")
             if self.token.kind == "end":
                 break
+        while self.at("&&", "||"):
+            self.slip(self.token.span, f"nothing stands before `{self.token.text}`")
+            self.advance()
         node = self.expression()
         if self.at_word("then") and _OUTCOME.search(said):
             self.slip(self.token.span, "the outcome stands under `then:`, not in the condition")
@@ -66,7 +69,7 @@ class _ForeignParser(Comparisons):
             return False
         for at in range(self.token.end, len(value)):
             depth += (value[at] in "([{") - (value[at] in ")]}")
-            if value[at] == "," and depth == 1:
+            if value[at] in ",;" and depth == 1:
                 return True
             if depth == 0 and value[at] == ")":
                 return False

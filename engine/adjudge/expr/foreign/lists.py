@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+import re
+
 from adjudge.errors import PolicyError
-from adjudge.expr.foreign.built import is_value, within
+from adjudge.expr.foreign.built import COUNTED, is_value, within
+from adjudge.expr.foreign.phrases import NUMBER_WORDS
 from adjudge.expr.foreign.sums import Sums
-from adjudge.expr.nodes import Binary, Call, ListLiteral, Node
+from adjudge.expr.nodes import Binary, Call, ListLiteral, Literal, Node
+
+_COUNT = re.compile(
+    rf"(?:at\s+least\s+|any\s+|min(?:imum)?\s+)?(\d|{'|'.join(NUMBER_WORDS)})\s+(?:or\s+more\s+)?of\s*(?=[(\[])",
+    re.IGNORECASE,
+)
 
 
 class Lists(Sums):
     """Reads what something is looked for in."""
+
+    def primary(self) -> Node:
+        """Read a value, or how many of several conditions must hold: `at least 2 of (a, b, c)`."""
+        token = self.token
+        start = token.end - len(token.text)
+        if token.kind not in ("name", "number") or not (found := _COUNT.match(self.text.value, start)):
+            return super().primary()
+        said = found.group(1).lower()
+        count = int(said) if said.isdigit() else NUMBER_WORDS.index(said)
+        self.previous, self.token = token, self.word(found.end())
+        self.slip(token.span.to(self.token.span), COUNTED)
+        with self.bracket(separates=True):
+            opening = self.advance()
+            closing = ")" if opening.text == "(" else "]"
+            items, end = self.closed(closing, lambda: self.sequence(closing, self.expression, trailing=True))
+        many = ListLiteral(span=opening.span.to(end), items=items)
+        return Call(
+            span=token.span.to(end), function="atLeast", arguments=(Literal(span=token.span, value=count), many)
+        )
 
     def between(self, left: Node) -> Node:
         """Read the ends of a range."""

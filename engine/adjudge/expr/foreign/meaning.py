@@ -9,9 +9,11 @@ from datetime import timedelta
 from typing import cast
 
 from adjudge.expr.check import Environment, check
-from adjudge.expr.foreign.beside import ORDER, Beside, path_of
-from adjudge.expr.foreign.calls import Said, ours
-from adjudge.expr.foreign.slips import NOTHING, Amount, Clock, Moment, Slip
+from adjudge.expr.foreign.beside import ORDER, Beside, in_hours, path_of, reckoned
+from adjudge.expr.foreign.built import COUNTED
+from adjudge.expr.foreign.built import within as between
+from adjudge.expr.foreign.calls import ZONE, Said, ours
+from adjudge.expr.foreign.slips import NOTHING, Amount, Clock, Doubtful, Moment, Slip
 from adjudge.expr.nodes import (
     Binary,
     BinaryOperator,
@@ -31,16 +33,19 @@ from adjudge.expr.nodes import (
     list_name,
     list_of,
 )
-from adjudge.source import Source
+from adjudge.source import Source, Span
 from adjudge.values.fields import Field
 from adjudge.values.meant import (
+    SECONDS,
     Quantity,
+    currency_of,
     duration_meant,
     duration_text,
     length_text,
 )
 from adjudge.values.types import (
     BOOL,
+    DATE,
     DOUBLE,
     DURATION,
     DYN,
@@ -49,6 +54,7 @@ from adjudge.values.types import (
     TIMESTAMP,
     EnumType,
     ListType,
+    MoneyType,
     SetType,
     is_text,
     named,
@@ -123,7 +129,11 @@ class _Meaning(Beside):
                 return node
 
     def index(self, node: Index) -> Node:
-        """Return `text[0]` as the part of the text that it is."""
+        """Return `text[0]` as the part of the text that it is, and a lookup table without the key that it finds."""
+        path = path_of(node.operand)
+        if path is not None and not isinstance(node.key, Literal) and self.is_scalar(path):
+            self.slip(node.span, "a lookup table finds its row itself, and is read by its name")
+            return node.operand
         key = node.key.value if isinstance(node.key, Literal) else None
         if (
             type(key) is int
@@ -136,6 +146,10 @@ class _Meaning(Beside):
             return Call(span=node.span, function="substring", arguments=(node.operand, *ends), method=True)
         return node
 
+    def is_scalar(self, path: str) -> bool:
+        """Whether a name is that of one number, text or the like."""
+        return self.environment.names.get(path) in (INT, DOUBLE, STRING, BOOL, DURATION)
+
     def comprehension(self, node: Comprehension, variable: str) -> Node:
         operand = self.of(node.operand)
         outer, self.bound = self.bound, self.bound | {variable}
@@ -146,6 +160,14 @@ class _Meaning(Beside):
 
     def name(self, node: Name | Select) -> Node:
         path = path_of(node)
+        if path is None and isinstance(node, Select):
+            table = node.operand
+            while isinstance(table, Index) and not isinstance(table.key, Literal):
+                table = table.operand
+            column = f"{path_of(table)}.{node.field}"
+            if table is not node.operand and self.is_scalar(column):
+                self.slip(node.span, "a lookup table finds its row itself, and is read by its name and column")
+                return Name(name=column, span=node.span)
         if path is None:
             return (
                 self.part_of_moment(replace(node, operand=self.of(node.operand))) if isinstance(node, Select) else node
@@ -154,6 +176,9 @@ class _Meaning(Beside):
             return self.part_of_moment(node)
         first, _, rest = path.partition(".")
         names = self.environment.names
+        if path.lower() in _NOWS and "now" in names:
+            self.slip(node.span, f"`{path}` is written `now`")
+            return Name(name="now", span=node.span)
         if first.lower() in _OWNERS and rest and self.is_known(rest):
             self.slip(node.span, f"`{path}` is written `{rest}`", is_sure=True)
             return Name(name=rest, span=node.span)
@@ -187,9 +212,15 @@ class _Meaning(Beside):
         type_ = self.type(operand)
         word = node.field.lower()
         message = f"`.{node.field}` is asked for with a call"
+        if isinstance(type_, MoneyType) and node.field.upper() in type_.currencies:
+            self.slip(node.span, f"`.{node.field}` is asked for with a call")
+            return self.money(operand, node.field.upper(), node.span)
+        if isinstance(type_, SetType) and node.field in type_.values:
+            self.slip(node.span, "whether a value is among others is asked with `in`")
+            return Binary(span=node.span, operator="in", left=Literal(span=node.span, value=node.field), right=operand)
         if type_ == TIMESTAMP and word in _PARTS_OF_MOMENTS:
             function, ahead = _PARTS_OF_MOMENTS[word]
-            self.slip(node.span, message, _ZONE)
+            self.slip(node.span, message, ZONE)
             part: Node = Call(span=node.span, function=function, arguments=(operand,), method=True)
             return (
                 Binary(span=node.span, operator="+", left=part, right=Literal(span=node.span, value=1))
@@ -206,6 +237,26 @@ class _Meaning(Beside):
             self.slip(node.span, f"`.{node.field}` is written `size(…)`")
             return Call(span=node.span, function="size", arguments=(operand,))
         return replace(node, operand=operand)
+
+    def money(self, value: Node, currency: str, span: Span) -> Call:
+        """Return an amount in a currency."""
+        code = Literal(span=span, value=currency)
+        return Call(span=span, function="in", arguments=(value, code), method=True)
+
+    def in_currency(self, node: Binary) -> Binary:
+        """Return a comparison of money with an amount that names its currency: `limit > $1000`."""
+        for side, other, place in ((node.left, node.right, "left"), (node.right, node.left, "right")):
+            type_ = self.type(side)
+            if not isinstance(type_, MoneyType) or not isinstance(other, Amount) or other.unit != "currency":
+                continue
+            currency = currency_of(other.said)
+            if currency is not None:
+                self.slip(node.span, f"money is compared in one currency: `….in({currency})`")
+                amount = self.money(side, currency, side.span)
+                number = Literal(span=other.span, value=other.number)
+                left, right = (amount, number) if place == "left" else (number, amount)
+                return replace(node, left=left, right=right)
+        return node
 
     def is_declared(self, node: Node) -> bool:
         path = path_of(node)
@@ -233,7 +284,7 @@ class _Meaning(Beside):
         return self.binary_of(node)
 
     def binary_of(self, node: Binary) -> Node:
-        node = self.with_fields(node)
+        node = self.in_currency(self.with_fields(node))
         left, right, operator = node.left, node.right, node.operator
         if (
             operator in _COMPARISONS
@@ -249,6 +300,8 @@ class _Meaning(Beside):
             if isinstance(last, Binary) and last.operator in _COMPARISONS and self.is_chain(node, last):
                 second = self.binary_of(replace(node, left=last.right))
                 return replace(left, operands=(*left.operands, second), span=node.span)
+        if (count := self.counted(node)) is not None:
+            return count
         if operator == "in":
             return self.membership(node)
         if operator in ("+", "-", "*", "/", "%"):
@@ -289,19 +342,46 @@ class _Meaning(Beside):
         return call if is_there else Unary(span=node.span, operator="!", operand=call)
 
     def now_beside(self, part: Node, value: Node) -> Node:
-        """Return `now` for a `today` that a moment is compared with."""
+        """Return `now` for a `today` that a moment is compared with, and the other way about."""
+        if isinstance(part, Name) and part.name == "now" and self.type(value) == DATE:
+            self.slip(part.span, "a day is compared with `today`", ZONE)
+            return Call(span=part.span, function="today", arguments=(Literal(span=part.span, value="UTC"),))
+        if isinstance(part, Binary) and part.operator in ("+", "-"):
+            return replace(part, left=self.now_beside(part.left, value))
         if isinstance(part, Call) and part.function == "today" and self.type(value) == TIMESTAMP:
             self.slip(part.span, "a moment is compared with `now`")
             return Name(name="now", span=part.span)
         return part
 
+    def counted(self, node: Binary) -> Node | None:
+        """Return how many of several conditions hold, at least or at most, where a count of ones stands for it."""
+        for side, other, operator in (
+            (node.left, node.right, node.operator),
+            (node.right, node.left, _MIRROR.get(node.operator, node.operator)),
+        ):
+            conditions = _ones(side)
+            if len(conditions) < 2 or operator not in ORDER or not isinstance(other, Literal):
+                continue
+            slips = [one for one in self.slips if one.message == COUNTED and one.span.start >= side.span.start]
+            if type(other.value) is not int or not slips:
+                continue
+            least = other.value + (operator in (">", "<="))
+            many = ListLiteral(span=side.span, items=conditions)
+            call = Call(span=node.span, function="atLeast", arguments=(replace(other, value=least), many))
+            if least >= 1:
+                return call if operator in (">", ">=") else Unary(span=node.span, operator="!", operand=call)
+        return None
+
     def is_chain(self, node: Binary, left: Binary) -> bool:
         return node.operator in ORDER or (left.operator in ORDER and self.type(node.right) != BOOL)
 
     def null(self, node: Binary) -> Node | None:
-        """Return what is asked where one side is `null`."""
+        """Return what is asked where one side is `null`, or `""` beside what is no text."""
         for side, other in ((node.left, node.right), (node.right, node.left)):
-            if isinstance(side, Literal) and side.value == NOTHING and node.operator in ("==", "!="):
+            is_nothing = isinstance(side, Literal) and side.value == NOTHING
+            if isinstance(side, Literal) and side.value == "":
+                is_nothing = self.type(other) in (INT, DOUBLE, DURATION, TIMESTAMP, DATE, BOOL)
+            if is_nothing and node.operator in ("==", "!="):
                 message = "there is no `null`: what is missing is unknown, and asked for with `has(…)`"
                 self.slip(node.span, message)
                 known = Has(span=node.span, operand=other)
@@ -342,7 +422,7 @@ class _Meaning(Beside):
             if isinstance(other, Clock):
                 moment = side if self.type(side) == TIMESTAMP else None
                 if moment is not None:
-                    self.slip(other.span, "a time of day is compared with `timeOfDay`", _ZONE)
+                    self.slip(other.span, "a time of day is compared with `timeOfDay`", ZONE)
                     return self.time_of_day(node, moment, operator, other.seconds)
                 if self.type(side) == DURATION:
                     text = length_text_of(other.seconds)
@@ -362,28 +442,31 @@ class _Meaning(Beside):
 
     def arithmetic(self, node: Binary) -> Node:
         left, right = node.left, node.right
+        if self.type(right) == DATE:
+            left = self.now_beside(left, right)
+        elif self.type(left) == DATE:
+            right = self.now_beside(right, left)
+        node = replace(node, left=left, right=right)
         types = self.type(left), self.type(right)
         for at, part in enumerate((left, right)):
             beside = types[1 - at]
             if isinstance(part, Amount):
-                timed = beside in (TIMESTAMP, DURATION) or beside.name == "date"
+                times = reckoned((left, right)[1 - at]) if part.unit in SECONDS and node.operator == "*" else None
+                if times is not None:
+                    return replace(part, number=part.number * times, span=node.span, said=self.said(node))
+                timed = beside in (TIMESTAMP, DURATION, DATE)
                 changed = self.amount(part, DURATION if timed else beside, None)
             elif isinstance(part, Moment) or (
                 isinstance(part, Literal) and isinstance(part.value, str) and beside == TIMESTAMP
             ):
                 changed = self.moment(part, TIMESTAMP)
-            elif (
-                beside == TIMESTAMP
-                and isinstance(part, Literal)
-                and type(part.value) is int
-                and node.operator in ("+", "-")
-            ):
-                days = length_text(timedelta(days=part.value))
+            elif beside in (TIMESTAMP, DATE) and (number := reckoned(part)) is not None and node.operator in ("+", "-"):
+                days = length_text(timedelta(days=number), 86_400)
                 changed = self.duration(
                     part.span, days, "a length of time needs its unit: a number alone is no number of days"
                 )
             elif types[at] == BOOL and node.operator == "+":
-                self.slip(part.span, "a condition is counted as `condition ? 1 : 0`")
+                self.slip(part.span, COUNTED)
                 one, none = Literal(span=part.span, value=1), Literal(span=part.span, value=0)
                 changed = Conditional(span=part.span, condition=part, then=one, otherwise=none)
             elif isinstance(part, Literal) and beside == DOUBLE and type(part.value) is int:
@@ -400,6 +483,9 @@ class _Meaning(Beside):
         type_, within = self.type(left), self.type(right)
         if isinstance(right, ListLiteral):
             if isinstance(type_, SetType):
+                words = EnumType(type_.values)
+                items = [self.word(item, words) or item for item in right.items]
+                right = replace(right, items=tuple(items))
                 self.slip(node.span, "whether a set holds one of several is asked with `exists`")
                 member = Binary(span=node.span, operator="in", left=Name(name="member"), right=right)
                 return Comprehension(span=node.span, kind="exists", operand=left, variable="member", predicate=member)
@@ -409,6 +495,10 @@ class _Meaning(Beside):
                     self.slip(item.span, "the values of a list are separated by commas")
                 items += [self.beside(left, part, "==") for part in parts]
             return replace(node, right=replace(right, items=tuple(items)))
+        if isinstance(right, Call) and right.function == "range" and len(right.arguments) in (1, 2):
+            self.slip(right.span, "a range is written as two comparisons")
+            low, high = right.arguments if len(right.arguments) == 2 else (Literal(span=right.span, value=0), right)
+            return between(left, low, high, high_in=False)
         if isinstance(right, Literal) and isinstance(right.value, str) and right.value != NOTHING:
             values = [part.strip() for part in re.split(r"[,;|]", right.value) if part.strip()]
             if is_text(type_):
@@ -485,9 +575,24 @@ class _Meaning(Beside):
         )
         made = ours(said)
         if made is None:
-            return node
+            return self.spelled(node)
+        if isinstance(made.node, Name):
+            path = made.node.name
+            columns = sorted(name for name in self.environment.names if name.startswith(f"{path}."))
+            if columns and not self.is_scalar(path):
+                ways = " or ".join(f"`{name}`" for name in columns[:3])
+                raise Doubtful(Slip(node.span, made.message, more=f"write {ways}"))
         self.slip(node.span, made.message, made.more)
         return made.node if made.is_done else self.of(made.node)
+
+    def spelled(self, node: Call) -> Node:
+        """Return a call of a function of ours that is spelled with other capitals or with `_`."""
+        word = node.function.casefold().replace("_", "")
+        named = [name for name in self.environment.functions if name.casefold() == word]
+        if len(named) != 1:
+            return node
+        self.slip(node.span, f"`{node.function}` is written `{named[0]}`", is_sure=True)
+        return self.constant(replace(node, function=named[0]))
 
     def constant(self, node: Call) -> Node:
         """Return `duration("7d")`, `timestamp("2026-11-30")`, and calls in the other form, as they are written here."""
@@ -500,14 +605,29 @@ class _Meaning(Beside):
             self.slip(node.span, f"`{node.function}` stands before its value: `{node.function}(x)`", is_sure=True)
             node = replace(node, method=False)
         match node:
+            case Call(function="atLeast", arguments=(count, *conditions)) if conditions:
+                if isinstance(count, ListLiteral) and len(conditions) == 1:
+                    self.slip(node.span, "`atLeast` takes how many first: `atLeast(2, [a, b, c])`")
+                    return replace(node, arguments=(conditions[0], count))
+                if not isinstance(conditions[0], ListLiteral) and all(self.type(one) == BOOL for one in conditions):
+                    self.slip(node.span, "`atLeast` takes its conditions as a list: `atLeast(2, [a, b, c])`")
+                    many = ListLiteral(span=node.span, items=tuple(conditions))
+                    return replace(node, arguments=(count, many))
+            case Call(function="in", method=True, arguments=(value, Name(name=code))) if isinstance(
+                self.type(value), MoneyType
+            ):
+                self.slip(node.span, f'the code of a currency stands in quotes: "{code.upper()}"')
+                return self.money(value, code.upper(), node.span)
+            case Call(function="duration", arguments=(Literal(value=int()) as literal,)):
+                return self.length(literal)
             case Call(function="today", arguments=()):
                 zone = Literal(span=node.span, value="UTC")
-                self.slip(node.span, "`today` needs the zone whose days count", _ZONE)
+                self.slip(node.span, "`today` needs the zone whose days count", ZONE)
                 return replace(node, arguments=(zone,), method=False)
             case Call(function="duration", arguments=(Literal(value=str() as text) as literal,)):
                 meant = duration_meant(text)
                 if meant is not None and _fails(node, self.environment, self.source):
-                    self.slip(literal.span, f"`{text}` is not how a length of time is written")
+                    self.slip(literal.span, f"`{text}` is not how a length of time is written", in_hours(meant))
                     return replace(node, arguments=(replace(literal, value=meant),))
             case Call(function="duration", arguments=(Amount(unit=unit) as amount,)):
                 meant = duration_text(Quantity(amount.number, unit))
@@ -558,7 +678,7 @@ class _Meaning(Beside):
                 return node
 
 
-_ZONE = 'name the zone whose clocks count, such as "Asia/Singapore"'
+_NOWS = frozenset({"current_date", "current_timestamp", "sysdate", "getdate", "current_time", "today"})
 _PARTS_OF_MOMENTS = {
     "hour": ("getHours", False),
     "hours": ("getHours", False),
@@ -577,6 +697,18 @@ _PARTS_OF_LENGTHS = {
     "hour": ("getHours", 1), "minutes": ("getMinutes", 1), "seconds": ("getSeconds", 1),
 }  # fmt: skip
 _MODULES = frozenset({"math", "datetime", "date", "np", "re", "pd", "string", "str", "sets", "Math", "regex"})
+
+
+def _ones(node: Node) -> tuple[Node, ...]:
+    """Return the conditions that `(a ? 1 : 0) + (b ? 1 : 0)` counts; none for anything else."""
+    match node:
+        case Conditional(condition=condition, then=Literal(value=1), otherwise=Literal(value=0)):
+            return (condition,)
+        case Binary(operator="+", left=left, right=right):
+            ones, others = _ones(left), _ones(right)
+            return (*ones, *others) if ones and others else ()
+        case _:
+            return ()
 
 
 def _is_module(name: str) -> bool:

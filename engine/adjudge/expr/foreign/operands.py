@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from adjudge.expr.foreign.phrases import BOOLS
 from adjudge.expr.foreign.reader import ForeignReader
 from adjudge.expr.foreign.slips import NOTHING, Amount, Clock, Moment
-from adjudge.expr.nodes import Conditional, ListLiteral, Literal, MapLiteral, Name, Node
+from adjudge.expr.nodes import Comprehension, Conditional, ListLiteral, Literal, MapLiteral, Name, Node
 from adjudge.expr.tokens import Token
 from adjudge.values.meant import AMOUNT, quantity_of
 
@@ -43,7 +43,7 @@ class Operands(ForeignReader):
                         self.advance()
                         inner, end = self.closed(")", self.expression)
                         return replace(inner, span=token.span.to(end))
-                    return super().primary()
+                    return self.of_items(super().primary())
             case "name" if not self.is_field(token.text):
                 word = token.text.lower()
                 if word in BOOLS and token.text not in ("true", "false"):
@@ -63,6 +63,12 @@ class Operands(ForeignReader):
                     self.advance()
                     return Literal(span=token.span, value=NOTHING)
         return super().primary()
+
+    def of_items(self, node: Node) -> Node:
+        """Return `[x for x in items if …]`, a list of one comprehension, as the list that it is."""
+        if isinstance(node, ListLiteral) and len(node.items) == 1 and isinstance(node.items[0], Comprehension):
+            return replace(node.items[0], span=node.span)
+        return node
 
     def call(self, function: Token, receiver: Node | None = None) -> Node:
         """Read arguments, between which a comma separates."""
@@ -132,6 +138,22 @@ class Operands(ForeignReader):
         self.accept_word("end")
         return Conditional(span=start.span.to(otherwise.span), condition=condition, then=then, otherwise=otherwise)
 
+    def comprehended(self, item: Node) -> Node:
+        """Read on behind the item of `x for x in items if …`, as in Python."""
+        start = self.advance()
+        self.slip(start.span, "the items of a list are gone through with `exists`, `all`, `filter` or `map`")
+        variable = self.name()
+        if not isinstance(variable, Name) or not self.accept_word("in"):
+            raise self.unexpected("`in`")
+        operand = self.unary()
+        condition = self.disjunction() if self.accept_word("if") else None
+        span = item.span.to(self.previous.span)
+        if isinstance(item, Name) and item.name == variable.name and condition is not None:
+            return Comprehension(span=span, kind="filter", operand=operand, variable=variable.name, predicate=condition)
+        return Comprehension(
+            span=span, kind="map", operand=operand, variable=variable.name, predicate=condition, transform=item
+        )
+
     def braces(self) -> Node:
         """Read a map, or Python's set `{"SG", "ID"}` as the list that it is here."""
         with self.bracket(separates=True):
@@ -165,6 +187,8 @@ class Operands(ForeignReader):
         items: list[T] = []
         while not self.at(closing):
             items.append(read())
+            if len(items) == 1 and self.at_word("for") and isinstance(first := items[0], Node):
+                items[0] = cast(T, self.comprehended(first))
             if self.accept(","):
                 continue
             if closing == "]" and self.token.kind in ("string", "number") and not self.at(closing):

@@ -14,6 +14,10 @@ from adjudge.values.meant import AMOUNT, DAY
 _BLANK = re.compile(r"\s*", re.ASCII)
 _OPERATORS = {
     "===": "==",
+    ">==": ">=",
+    "<==": "<=",
+    ">>": ">",
+    "<<": "<",
     "!==": "!=",
     "=!": "!=",
     "<>": "!=",
@@ -34,7 +38,8 @@ _OPERATORS = {
     ";": "&&",
 }
 _OPERATOR = re.compile(
-    r"=~|===|!==|=!|<>|~=|=>|=<|![<>]|[<>!=] =(?!=)|& &|\| \||\*\*|\^|=(?!=)|\?\?|&(?!&)|\|(?!\|)|;|\.\.|~|\.(?=\s*$)",
+    r"=~|===|[<>]==|>>|<<|!==|=!|<>|~=|=>|=<|![<>]|[<>!=] =(?!=)|& &|\| \||\*\*|\^|=(?!=)"
+    r"|\?\?|&(?!&)|\|(?!\|)|;|\.\.|~|\.(?=\s*$)",
     re.ASCII,
 )
 _SPECIAL = {"**": "to the power", "^": "to the power", "..": "range", "??": "??", "=~": "=~", "~": "=~"}
@@ -50,6 +55,7 @@ _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\s*([ap])\.?m\.?\b)?(?!\d
 _PLAIN_NUMBER = re.compile(
     r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.,%'$€£¥₹])(?!\s*(?:%|[A-Za-z$€£¥₹]))(?! \d{3}(?!\d))|0x"
 )
+_NOT_AVAILABLE = re.compile(r"#?[Nn]/[Aa]\b")
 _MONTH_OR_NAME = re.compile(r"[A-Za-z]{3,9}\.?\s+\d", re.ASCII)
 _WORDS_AFTER = frozenset({"and", "or", "in", "is", "if", "else", "then", "to", "not", "between", "like", "end", "when"})
 
@@ -79,7 +85,9 @@ def foreign_token(text: Text, at: int, note: Callable[[Slip], None], *, in_list:
         note(Slip(text.span(*wrapped.span()), f"a field is written by its name alone: `{name}`"))
         return Token("name", name, text.span(*wrapped.span()), wrapped.end())
     if found := _OPERATOR.match(value, start):
-        return _operator(text, found, note)
+        return _operator(text, found, note, in_list=in_list)
+    if missing := _NOT_AVAILABLE.match(value, start):
+        return Token("name", "NA", text.span(*missing.span()), missing.end())
     try:
         token = next_token(text, start)
     except PolicyError:
@@ -133,8 +141,11 @@ def _is_word(value: str, at: int) -> bool:
     return found is not None and found.group(1).lower() in _WORDS_AFTER
 
 
-def _operator(text: Text, found: re.Match[str], note: Callable[[Slip], None]) -> Token:
+def _operator(text: Text, found: re.Match[str], note: Callable[[Slip], None], *, in_list: bool) -> Token:
     said, span, end = found.group(), text.span(*found.span()), found.end()
+    if said == ";" and in_list:
+        note(Slip(span, "values are separated by commas, not by semicolons", is_sure=True))
+        return Token("operator", ",", span, end)
     if said in (";", "."):
         rest = text.value[end:].strip()
         note(Slip(span, f"a condition is one expression, without `{said}` at its end", is_sure=not rest))

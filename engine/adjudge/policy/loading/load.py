@@ -31,7 +31,7 @@ from adjudge.policy.loading.thresholds import Thresholds
 from adjudge.policy.slots import NOW, OF_REQUEST, declare
 from adjudge.policy.text.files import Files
 from adjudge.policy.text.includes import with_fragments
-from adjudge.policy.text.recovery import read_on
+from adjudge.policy.text.recovery import read_on, told_once
 from adjudge.policy.text.sheets import Placed, with_sheets
 from adjudge.policy.text.yaml import TEXT_MAX
 from adjudge.policy.typed import Row, Rule, Scorecard, TypedPolicy
@@ -98,7 +98,7 @@ def read_policy(
     document = read_document(reader, root) if root is not None else None
     policy = _typed(reader, document, files, sheets, catalogue or Catalogue()) if document is not None else None
     if policy is None or reader.errors:
-        raise PolicyErrors(reader.errors)
+        raise PolicyErrors(told_once(reader.errors))
     return policy
 
 

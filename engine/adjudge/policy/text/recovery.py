@@ -53,6 +53,17 @@ def read_on(source: Source, *, recorded: bool = False) -> tuple[Source, YamlNode
     return now, None, told, False
 
 
+def told_once(errors: list[PolicyError]) -> list[PolicyError]:
+    """Return errors without those of YAML whose place another one rewrites as well, and says more of it."""
+    rewritten = [edit for error in errors if error.code != "yaml-syntax" for edit in error.fix]
+    return [
+        error
+        for error in errors
+        if error.code != "yaml-syntax"
+        or not any(_touch(edit.span, one.span) for edit in error.fix for one in rewritten)
+    ]
+
+
 _BEYOND = frozenset({"yaml-size", "yaml-depth", "yaml-empty"})
 """What reading on does not help."""
 
