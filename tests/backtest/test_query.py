@@ -50,6 +50,7 @@ def dataset(connection: duckdb.DuckDBPyConnection, policy: Policy, given_: list[
         relation="data",
         columns={slot: DUCKDB.column(slot) for slot in slots},
         types={slot: sql_type(declared.type) for slot, declared in slots.items()},
+        known=frozenset(slot for slot, array in arrays.items() if not array.null_count),
         roles={"id": '"id"'},
     )
 

@@ -15,7 +15,7 @@ from adjudge.expr.sql.dialects.dialect import Dialect
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.expr.sql.dialects.spark import SPARK
 from adjudge.expr.sql.translate import Translator
-from adjudge.expr.sql.value import NotTranslatable
+from adjudge.expr.sql.value import NotTranslatable, Sql
 from adjudge.policy import Policy, parse_policy
 from adjudge.values.types import BOOL, DOUBLE, Type
 from expr.strategies import SCORED, TYPES, environments, typed_conditions
@@ -54,11 +54,12 @@ def test_sql_agrees_with_the_reference(database: duckdb.DuckDBPyConnection, data
     text, types, first = data.draw(typed_conditions())
     tree = checked(text, types)
     try:
-        sql = Translator(COLUMNS).condition(tree)
+        found = Translator(COLUMNS).value(tree, {})
     except NotTranslatable as error:
         event(f"not translatable: {error}")
         return
-    event("translated")
+    sql = found.text
+    event("translated" if found.nulls is None else "translated, and it is told where it is unknown")
     rows = [first, *(data.draw(environments(text)) for _ in range(4))]
     names = {name: type_ for name, type_ in EVERY.items() if name in text} or {"flag": BOOL}
     database.register("given_", table(names, rows))
@@ -68,6 +69,12 @@ def test_sql_agrees_with_the_reference(database: duckdb.DuckDBPyConnection, data
         assert answer == expected and type(answer) is type(expected), (
             f"{text}\n{values}\n{sql}\n{answer} for {expected}"
         )
+        assert found.nulls is None or (answer is None) == unknown(found, values), f"{text}\n{values}\n{found}"
+
+
+def unknown(sql: Sql, values: Mapping[str, object]) -> bool:
+    """Whether a column is NULL of which a translation says that it makes it NULL."""
+    return any(values.get(column.strip('"')) is None for column in sql.nulls or ())
 
 
 @cache
@@ -77,12 +84,12 @@ def _policy(text: str) -> Policy:
 
 
 @cache
-def _sql(text: str) -> str | None:
+def _sql(text: str) -> Sql | None:
     """Return a condition in SQL, None where it has no form there."""
     typed = _policy(text).typed
     columns = {name: DUCKDB.column(name) for name in typed.slots}
     try:
-        return Translator(columns, lists=typed.constants).condition(typed.rules[0].condition)
+        return Translator(columns, lists=typed.constants).value(typed.rules[0].condition, {})
     except NotTranslatable:
         return None
 
@@ -100,13 +107,16 @@ def test_every_kind_of_condition_agrees(database: duckdb.DuckDBPyConnection, giv
     database.register("given_", table({name: declared.type for name, declared in typed.slots.items()}, rows))
     wrong = []
     for text in (*EXACT, *LOOSE, *WRITTEN):
-        if (sql := _sql(text)) is None:
+        if (found := _sql(text)) is None:
             continue
+        sql = found.text
         condition = _policy(text).typed.rules[0].condition
         answers = [row[0] for row in database.execute(f"select {sql} from given_").fetchall()]
         for answer, values in zip(answers, rows, strict=True):
             if answer != (expected := judged(condition, values)):
                 wrong.append(f"{text}\n{values}\n{sql}\n{answer} for {expected}")
+            if found.nulls is not None and (answer is None) != unknown(found, values):
+                wrong.append(f"{text}\n{values}\n{found}")
     assert not wrong, wrong[0]
 
 

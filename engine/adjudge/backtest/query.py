@@ -94,6 +94,7 @@ class PolicySql:
     rules_outcome: that of the rules alone. cards: its scorecards, over the same.
     doubts: columns whose being NULL decides what doubts are worth, `u0`, `u1`, …
     fallbacks: what SQL leaves to Python. texts: of conditions that SQL answers, whatever is left on some rows.
+    nulls: of each condition, the columns that make it NULL, as `Sql.nulls` has them.
     steps: what conditions have in common, by column. lists: long lists, by the table that must hold them.
     """
 
@@ -108,6 +109,7 @@ class PolicySql:
     fallbacks: tuple[Fallback, ...] = ()
     texts: tuple[str, ...] = ()
     prefix: str = ""
+    nulls: tuple[frozenset[str] | None, ...] = ()
     steps: Mapping[str, str] = field(default_factory=dict)
     lists: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
 
@@ -154,6 +156,22 @@ class PolicySql:
         found = {f"{self.prefix}c{at}": text for at, text in enumerate(self.conditions)}
         return found | {f"{self.prefix}u{at}": text for at, text in enumerate(self.doubts)}
 
+    def alone(self) -> dict[str, str]:
+        """Return the columns that alone make a condition NULL, by names beside those of `columns`."""
+        found = {column for nulls in self.nulls if nulls is not None and len(nulls) == 1 for column in nulls}
+        return {f"{self.prefix}k{at}": column for at, column in enumerate(sorted(found))}
+
+    def known(self) -> list[str]:
+        """Return counts of the rows on which each condition is known, over `columns` and `alone`."""
+        names = {column: name for name, column in self.alone().items()}
+        counted = []
+        for at, nulls in enumerate(self.nulls):
+            if nulls is None or len(nulls) > 1:
+                counted.append(f"count({self.prefix}c{at})")
+            else:  # the same for many conditions, which is counted once
+                counted += [f"count({names[column]})" for column in nulls] or ["count(*)"]
+        return counted
+
     def totals(self) -> dict[str, str]:
         """Return the totals of the scorecards, over `columns`, by the names of their columns."""
         found = {}
@@ -187,11 +205,13 @@ def policy_sql(
     dialect: Dialect = DUCKDB,
     *,
     prefix: str = "",
+    known: Container[str] = (),
     refused: Mapping[str, str] | None = None,
 ) -> PolicySql:
     """Translate a policy.
 
     columns: SQL expressions of the slots, NULL where unknown. prefix: of the names of the conditions' columns.
+    known: slots that are unknown on no row.
     refused: texts of conditions that a database is known to refuse, with the reason.
     """
     typed = policy.typed
@@ -199,13 +219,14 @@ def policy_sql(
     columns = {slot: steps.column(text) if not is_column(text) else text for slot, text in columns.items()}
     translator = Translator(
         columns, typed.variables, typed.constants, dialect, policy.functions,
-        shared=steps.column, tables=tables.of if dialect.has_engine_beside else None,
+        shared=steps.column, tables=tables.of if dialect.has_engine_beside else None, known=known,
     )  # fmt: skip
     translator.made = _made(translator, typed)
     nodes = typed.conditions
     conditions: list[str] = []
     fallbacks: list[Fallback] = []
     texts: list[str] = []
+    nulls: list[frozenset[str] | None] = []
 
     def left_to_python(at: int, node: Node, reason: str, *, is_rare: bool) -> str:
         name, slots = f"adjudge_fallback_{prefix}{at}", tuple(sorted(typed.reads.slots(node)))
@@ -214,22 +235,26 @@ def policy_sql(
         return f"{name}({f'struct_pack({parts})' if parts else 'true'})"
 
     for at, node in enumerate(nodes):
+        nulls.append(None)
         if is_together(node):
             conditions.append(left_to_python(at, node, "a table of many rows", is_rare=False))
             continue
         try:
-            text, risk = translator.condition(node), translator.risk(node)
+            found, risk = translator.value(node, {}), translator.risk(node)
+            text = found.text
             if refused is not None and text in refused:
                 raise NotTranslatable(refused[text], node.span)
         except NotTranslatable as error:
             conditions.append(left_to_python(at, node, str(error), is_rare=False))
             continue
         texts.append(text)
-        if risk is not None:
+        if risk is None:
+            nulls[at] = found.nulls
+        else:
             left = left_to_python(at, node, "on rows where its macros may be too much work", is_rare=True)
             text = f"case when {risk} then {left} else {text} end"
         conditions.append(text if risk is not None else steps.column(text))
-    verdict = _Verdict(typed, nodes, columns, prefix)
+    verdict = _Verdict(typed, nodes, columns, prefix, [at for at, one in enumerate(nulls) if one != frozenset()])
     doubts = tuple(columns[slot] for slot in verdict.needed)
     shared = needed(steps.made, [*conditions, *doubts])
     return PolicySql(
@@ -244,6 +269,7 @@ def policy_sql(
         fallbacks=tuple(fallbacks),
         texts=tuple(texts),
         prefix=prefix,
+        nulls=tuple(nulls),
         steps=shared,
         lists=tables.named_in(shared.values()),
     )
@@ -299,7 +325,11 @@ def _table_of(values: tuple[object, ...]) -> str:
 class _Verdict:
     """Says the verdict over the columns of conditions, as `policy.program.verdict.VerdictBuilder` does over masks."""
 
-    def __init__(self, typed: TypedPolicy, nodes: Sequence[Node], columns: Mapping[str, str], prefix: str) -> None:
+    def __init__(
+        self, typed: TypedPolicy, nodes: Sequence[Node], columns: Mapping[str, str], prefix: str, open_: Sequence[int]
+    ) -> None:
+        """open_: the numbers of the conditions that may be unknown on some row."""
+        self.open = frozenset(open_)
         self.typed = typed
         self.prefix = prefix
         self.columns = columns
@@ -308,8 +338,8 @@ class _Verdict:
         self.rules = len(typed.rules)
         own = [rule.when_unknown for rule in typed.rules]
         self.own = (*own, *(card.when_unknown for card in typed.scorecards.values() for _ in card.rows))
-        open_ = [at for at in range(len(self.own)) if self._least(at) != self._most(at)]
-        self.needed = sorted({slot for at in open_ for slot in self.reads[at]})
+        varied = [at for at in range(len(self.own)) if at in self.open and self._least(at) != self._most(at)]
+        self.needed = sorted({slot for at in varied for slot in self.reads[at]})
         self.cards = tuple(self._cards())
 
     def any(self, numbers: Iterable[int]) -> str:
@@ -349,6 +379,8 @@ class _Verdict:
         return self._with_cards(rules, [card.lower for card in self.cards])
 
     def upper(self) -> str:
+        if not self.open:
+            return self.lower()
         rejecting = self.any(self.of(Outcome.REJECT))
         rules = f"case when {rejecting} is not false then 2 when {self.reviewing()} is not false then 1 else 0 end"
         return self._with_cards(rules, [card.upper for card in self.cards])
@@ -378,6 +410,8 @@ class _Verdict:
 
     def _doubted(self, numbers: Sequence[int], worth: int) -> list[str]:
         """Return tests that one of some rules is unknown and counts as at least `worth`."""
+        if self.open.isdisjoint(numbers):
+            return []
         always = [at for at in numbers if self._least(at) >= worth]
         if numbers and numbers[0] >= self.rules:  # rows add up, so another that is true does not hide a doubt
             tests = [f"{self.prefix}c{at} is null" for at in always]
@@ -427,6 +461,8 @@ class _Verdict:
             outcome = f"greatest({_not_excused(lower, excuse)}, least({upper}, {doubt}))"
             if excuse != _NONE:  # a review is certain only where no excuse of it is true or unknown
                 lower = f"case when {lower} = 1 and {excuse} is not false then 0 else {lower} end"
+            if not self.open:
+                upper = outcome = lower
             yield CardSql(
                 card=card, first=first, low=low, high=high, low_terms=self._terms(card, first, min),
                 high_terms=self._terms(card, first, max), lower=lower, upper=upper, outcome=outcome,
@@ -438,7 +474,7 @@ class _Verdict:
         terms = []
         for at, row in enumerate(card.rows, first):
             doubt = end(row.points, 0)
-            unknown = f" when {self.prefix}c{at} is null then {doubt}" if doubt else ""
+            unknown = f" when {self.prefix}c{at} is null then {doubt}" if doubt and at in self.open else ""
             terms.append(f"case when {self.prefix}c{at} then {row.points}{unknown} else 0 end")
         return tuple(terms) or ("0",)
 

@@ -12,7 +12,7 @@ from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import Progress, QueryFailed, in_batches, in_order
 from adjudge.backtest.large_tables import collapsed
 from adjudge.backtest.moved import causes_query
-from adjudge.backtest.query import PolicySql, rows_of
+from adjudge.backtest.query import PolicySql, as_columns, rows_of
 from adjudge.backtest.totals import CardCounts, CardTotals
 from adjudge.backtest.translated import Translated, answered
 from adjudge.frozen import frozen
@@ -175,10 +175,11 @@ class Runner:
     def _counts(self) -> str:
         """Return a query for rows by day, label and verdict, and in each, how often a rule is true, and known."""
         keep = [f"{self.dataset.day()} as day", f"{self.dataset.label()} as label", f"{self.dataset.cost()} as cost"]
-        keep += self._weight()
         sql, p = self.sql, self.sql.prefix
+        keep += [*self._weight(), *as_columns(sql.alone())]
         verdict = f"9 * {sql.outcome} + 3 * {sql.lower} + {sql.upper}"
-        counts = "".join(f", coalesce(count_if({p}c{at}), 0), count({p}c{at})" for at in range(len(sql.ids)))
+        rules = zip(range(len(sql.ids)), sql.known(), strict=False)
+        counts = "".join(f", coalesce(count_if({p}c{at}), 0), {known}" for at, known in rules)
         counts += "".join(
             f", coalesce(count_if({is_true}), 0), coalesce(count_if({is_known}), 0)"
             for _, _, is_true, is_known in (*sql.bands, *sql.excuses)

@@ -26,7 +26,7 @@ def settled(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Data
 
     Where that is too much, or the database refuses it, the dataset is returned as it is.
     """
-    sql = policy_sql(policy, dataset.columns, refused=dataset.refused)
+    sql = policy_sql(policy, dataset.columns, known=dataset.known, refused=dataset.refused)
     steps = Steps()
     steps.made.update(sql.steps)
     columns = {slot: text if _stays(text) else steps.column(text) for slot, text in dataset.columns.items()}

@@ -28,7 +28,8 @@ class Translated:
         self.sql: PolicySql = self._installed()
 
     def _installed(self) -> PolicySql:
-        sql = policy_sql(self._policy, self._dataset.columns, prefix=self._prefix, refused=self._dataset.refused)
+        of = self._dataset
+        sql = policy_sql(self._policy, of.columns, prefix=self._prefix, known=of.known, refused=of.refused)
         install(self._connection, sql, self._dataset.types)
         return sql
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 from adjudge.errors import EvaluationError
@@ -14,7 +15,7 @@ from adjudge.expr.functions import BLANKS, MATCHED_MAX, _compiled, zone
 from adjudge.expr.nodes import Call, Literal, Node
 from adjudge.expr.sql.clocks import local_micros
 from adjudge.expr.sql.dialects.dialect import Dialect
-from adjudge.expr.sql.value import NotTranslatable, Sql, in_days, is_null, joined, negated
+from adjudge.expr.sql.value import NotTranslatable, Sql, in_days, is_null, joined, negated, strict
 from adjudge.values.types import BOOL, DATE, DOUBLE, DURATION, INT, STRING, TIMESTAMP, MapType, SetType, is_text
 from adjudge.values.types import ListType as List
 
@@ -24,14 +25,23 @@ _DAY = 86_400_000_000
 _LENGTHS = {"getHours": 3_600_000_000, "getMinutes": 60_000_000, "getSeconds": 1_000_000}
 
 
+_STRICT = frozenset(("startsWith", "endsWith", "contains", "lower", "upper", "trim"))
+"""Functions that are known where their arguments are."""
+
+
 def call(node: Call, arguments: list[Sql], dialect: Dialect, short: Callable[[Sql], Sql]) -> Sql:
     """Return the SQL of a call. short: makes a column of what stands in several places. Raises NotTranslatable."""
+    found = _call(node, arguments, dialect, short)
+    return replace(found, nulls=strict(*arguments)) if node.function in _STRICT else found
+
+
+def _call(node: Call, arguments: list[Sql], dialect: Dialect, short: Callable[[Sql], Sql]) -> Sql:
     types = [argument.type for argument in node.arguments]
     texts = [one.text for one in arguments]
     first, whole, of = texts[0], str(arguments[0]), types[0]
     match node.function:
         case "size" if of is not None and is_text(of):
-            return Sql(f"length({first})")
+            return Sql(f"length({first})", nulls=strict(*arguments))
         case "size" if isinstance(of, SetType):
             return Sql(f"case when {dialect.length(first)} = {dialect.known(first)} then {dialect.length(first)} end")
         case "size" if isinstance(of, List):
@@ -76,7 +86,7 @@ def call(node: Call, arguments: list[Sql], dialect: Dialect, short: Callable[[Sq
         case "bool" | "int" | "double" | "string" | "timestamp" | "duration" | "date" if str(of) == node.function:
             return arguments[0]
         case "double" if of == INT:
-            return Sql(f"cast({first} as double)")
+            return Sql(f"cast({first} as double)", nulls=strict(*arguments))
         case "int" if of == DOUBLE:
             within = f"{whole} > -9223372036854775808e0 and {whole} < 9223372036854775808e0"
             return Sql(dialect.int_of_double(first, within))

@@ -7,7 +7,7 @@ of days. What SQL would answer otherwise is guarded; what cannot be guarded is r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -42,12 +42,14 @@ from adjudge.expr.sql.value import (
     Binds,
     NotTranslatable,
     Sql,
+    alike,
     in_dates,
     in_days,
     in_lengths,
     is_null,
     joined,
     negated,
+    strict,
 )
 from adjudge.expr.written_maps import written_entries
 from adjudge.values.literals import TEXT_MAX
@@ -92,7 +94,7 @@ class Translator:
     columns: of slots, by full name. variables: conditions by name. lists: constants by full name, `lists.x`.
     made: variables that are columns already, times in them as microseconds. shared: makes a column of an expression
     and returns its name; None where each stands in full. tables: returns a table whose column `value` holds a list's
-    values; None where there can be none.
+    values; None where there can be none. known: slots that are NULL on no row.
     """
 
     columns: Mapping[str, str]
@@ -103,6 +105,7 @@ class Translator:
     made: Mapping[str, Sql] = field(default_factory=dict)
     shared: Callable[[str], str] | None = None
     tables: Callable[[str], str] | None = None
+    known: Container[str] = ()
     _depth: int = 0
 
     def condition(self, node: Node) -> str:
@@ -139,7 +142,8 @@ class Translator:
             case Name(name=name) if name in self.lists:
                 return self._literal(self.lists[name], node)
             case Name(name=name) if name in self.columns:
-                return Sql(self._taken(self.columns[name], node.type))
+                nulls = frozenset(() if name in self.known else (self.columns[name],))
+                return Sql(self._taken(self.columns[name], node.type), nulls=nulls)
             case Local(name=name):
                 return scope[name]
             case Has(operand=operand):
@@ -156,14 +160,14 @@ class Translator:
                 found = self.value(operand, scope)
                 if operand.type == INT:
                     return Sql(self.dialect.int_operation("-", "0", str(found)))
-                return Sql(f"- {found.beside(Binds.SIGN)}", found.may_be_nan, Binds.SIGN)
+                return Sql(f"- {found.beside(Binds.SIGN)}", found.may_be_nan, Binds.SIGN, found.nulls)
             case Logic(operator=operator, operands=operands):
                 return joined("and" if operator == "&&" else "or", *(self.value(one, scope) for one in operands))
             case Conditional(condition=condition, then=then, otherwise=otherwise):
                 one, two = self.value(then, scope), self.value(otherwise, scope)
                 asked = self.value(condition, scope)
                 text = f"case when {asked.text} then {one.text} when {negated(asked).text} then {two.text} end"
-                return Sql(text, one.may_be_nan or two.may_be_nan)
+                return Sql(text, one.may_be_nan or two.may_be_nan, nulls=alike(asked, one, two))
             case Binary(operator="in"):
                 return self._in(node, scope)
             case Binary(operator=sign) if sign in _SIGNS:
@@ -191,7 +195,7 @@ class Translator:
         """Return a part that is to stand in several places, as a column if there can be some."""
         if self.shared is None or self._depth or len(sql.text) < SHORT:  # no column holds the variable of a lambda
             return sql
-        return Sql(self.shared(sql.text), sql.may_be_nan)
+        return Sql(self.shared(sql.text), sql.may_be_nan, nulls=sql.nulls)
 
     # leaves
 
@@ -213,7 +217,8 @@ class Translator:
             text = self.dialect.literal(value)
         except (ValueError, UnicodeEncodeError) as error:
             raise NotTranslatable(f"{error} has no SQL form", node.span) from None
-        return Sql(text, isinstance(value, float) and value != value, Binds.SIGN if text[0] == "-" else Binds.WHOLE)
+        binds = Binds.SIGN if text[0] == "-" else Binds.WHOLE
+        return Sql(text, isinstance(value, float) and value != value, binds, frozenset())
 
     def _taken(self, column: str, type_: Type | None) -> str:
         """Return a column's value with its times as microseconds, in lists too."""
@@ -361,7 +366,7 @@ class Translator:
             answer = f"case when {high} then {is_over} when {low} then {is_under} else {compared} end"
         nan = f" when isnan({double.text}) then {'true' if sign == '!=' else 'false'}" if double.may_be_nan else ""
         unknown = joined("or", is_null(number), is_null(double)).text
-        return Sql(f"case when {unknown} then null{nan} else {answer} end")
+        return Sql(f"case when {unknown} then null{nan} else {answer} end", nulls=strict(number, double))
 
     def _in(self, node: Binary, scope: Scope) -> Sql:
         item, container = self.value(node.left, scope), node.right
@@ -401,10 +406,10 @@ class Translator:
         """Whether a value is in a list of the policy."""
         values = self.lists[container.name]
         if self.tables is not None and not scope and len(values) > LISTED_MAX:
-            return Sql(self.dialect.in_table(str(item), self.tables(container.name)))
+            return Sql(self.dialect.in_table(str(item), self.tables(container.name)), nulls=item.nulls)
         if len(values) * 2 > LENGTH_MAX:
             raise NotTranslatable(f"more than {LENGTH_MAX:,} characters of SQL", container.span)
-        return self._among(item, [self._literal(value, container).text for value in values])
+        return self._among(item, [self._literal(value, container) for value in values])
 
     def _in_written(self, node: Binary, item: Sql, items: Sequence[Node], scope: Scope) -> Sql:
         """Whether a value is in a list that is written out."""
@@ -414,12 +419,13 @@ class Translator:
         if parts and (item.may_be_nan or any(part.may_be_nan for part in parts)):
             item = self.short(item)
             return joined("or", *(_ordered("==", item, part) for part in parts))
-        return self._among(item, [part.text for part in parts])
+        return self._among(item, parts)
 
-    def _among(self, item: Sql, values: list[str]) -> Sql:
+    def _among(self, item: Sql, values: list[Sql]) -> Sql:
         if not values:
-            return Sql(f"case when {item} is null then null else false end")
-        return Sql(f"{item} in ({', '.join(values)})", binds=Binds.COMPARISON)
+            return Sql(f"case when {item} is null then null else false end", nulls=item.nulls)
+        nulls = None if any(value.nulls is None or value.nulls for value in values) else item.nulls
+        return Sql(f"{item} in ({', '.join(value.text for value in values)})", binds=Binds.COMPARISON, nulls=nulls)
 
     def _arithmetic(self, node: Binary, scope: Scope) -> Sql:
         sign, one, two = node.operator, node.left.type, node.right.type
@@ -506,7 +512,9 @@ class Translator:
         if isinstance(conditions, ListLiteral):
             asked = [self.short(self.value(item, scope)) for item in conditions.items]
             hits, open_ = _counted(asked) if asked else ("0", "0")
-            return Sql(f"case when {hits} >= {wanted} then true when {open_} < {wanted} then false end")
+            nulls = frozenset[str]() if strict(wanted, *asked) == frozenset() else None
+            text = f"case when {hits} >= {wanted} then true when {open_} < {wanted} then false end"
+            return Sql(text, nulls=nulls)
         items, dialect = str(self.short(self.value(node.arguments[1], scope))), self.dialect
         with self._variable() as variable:
             hits = dialect.length(dialect.only(items, variable, variable))
@@ -572,7 +580,7 @@ def _ordered(sign: str, a: Sql, b: Sql) -> Sql:
     nan = " or ".join(f"isnan({part.text})" for part in (a, b) if part.may_be_nan)
     otherwise = "true" if sign == "!=" else "false"
     unknown = joined("or", is_null(a), is_null(b)).text
-    return Sql(f"case when {unknown} then null when {nan} then {otherwise} else {plain.text} end")
+    return Sql(f"case when {unknown} then null when {nan} then {otherwise} else {plain.text} end", nulls=plain.nulls)
 
 
 def _lost(nodes: Sequence[Node], parts: Sequence[Sql]) -> list[str]:

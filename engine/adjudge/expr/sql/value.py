@@ -55,6 +55,8 @@ _OPERATORS = {
 class Sql:
     """An expression. may_be_nan: it may be a double that is no number, which SQL compares as CEL does not.
 
+    nulls: columns; it is NULL where one of these is and nowhere else, so never if there are none. None: who knows.
+
     As `text` it may stand alone, between brackets, or as an argument. Anywhere else it stands formatted, `f"{sql}"`,
     which puts brackets around what could be torn apart.
     """
@@ -62,6 +64,7 @@ class Sql:
     text: str
     may_be_nan: bool = False
     binds: Binds = Binds.WHOLE
+    nulls: frozenset[str] | None = None
 
     def __str__(self) -> str:
         return self.text if self.binds is Binds.WHOLE else f"({self.text})"
@@ -71,20 +74,33 @@ class Sql:
         return self.text if self.binds > operator else f"({self.text})"
 
 
+def strict(*parts: Sql) -> frozenset[str] | None:
+    """Return the `nulls` of what is NULL where one of its parts is, and nowhere else."""
+    every = [part.nulls for part in parts if part.nulls is not None]
+    return frozenset().union(*every) if len(every) == len(parts) else None
+
+
+def alike(*parts: Sql) -> frozenset[str] | None:
+    """Return the `nulls` of what is never NULL without a part that is, and is NULL where all of them are."""
+    every = {part.nulls for part in parts}
+    return every.pop() if len(every) == 1 else None
+
+
 def joined(operator: str, *operands: Sql, may_be_nan: bool = False) -> Sql:
     """Return an operation on two operands or more, with the brackets that it needs."""
     binds = _OPERATORS[operator]
-    return Sql(f" {operator} ".join(one.beside(binds) for one in operands), may_be_nan, binds)
+    nulls = alike(*operands) if binds <= Binds.AND else strict(*operands)
+    return Sql(f" {operator} ".join(one.beside(binds) for one in operands), may_be_nan, binds, nulls)
 
 
 def negated(sql: Sql) -> Sql:
     """Return `not …`."""
-    return Sql(f"not {sql.beside(Binds.NOT)}", binds=Binds.NOT)
+    return Sql(f"not {sql.beside(Binds.NOT)}", binds=Binds.NOT, nulls=sql.nulls)
 
 
 def is_null(sql: Sql, *, known: bool = False) -> Sql:
     """Return `… is null`. known: `… is not null`."""
-    return Sql(f"{sql} is {'not ' if known else ''}null", binds=Binds.COMPARISON)
+    return Sql(f"{sql} is {'not ' if known else ''}null", binds=Binds.COMPARISON, nulls=frozenset())
 
 
 def in_days(micros: str) -> str:
