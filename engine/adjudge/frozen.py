@@ -1,88 +1,108 @@
-"""Frozen data with slots: what `dataclass(frozen=True, slots=True)` makes, in a third of its time.
+"""Frozen data with slots: what `dataclass(frozen=True, slots=True)` makes, in a fraction of its time.
 
-A dataclass writes six methods as text and compiles each; over hundreds of classes that is half of what an import costs.
-Here what reads and sets the fields is compiled as one text, and the methods around it are made once for all. It is a
-dataclass in everything else: `fields`, `replace`, `asdict`, `match` and pickles work.
+A dataclass writes six methods as text and compiles each while its module is imported; over hundreds of classes that is
+half of what an import costs. Here a class compiles the three that have to be fast, as one text, when one of them is
+first called. It is a dataclass in everything else: `fields`, `replace`, `asdict`, `match` and pickles work.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
-from typing import Any, TypeVar, dataclass_transform, overload
+from typing import Any, TypeVar, cast, dataclass_transform, overload
 
 C = TypeVar("C", bound=type[Any])
+
+_put = object.__setattr__
 
 
 @overload
 def frozen(cls: C, /) -> C: ...
 @overload
-def frozen(*, kw_only: bool = False) -> Callable[[C], C]: ...
+def frozen(*, kw_only: bool = False, slots: bool = True) -> Callable[[C], C]: ...
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def frozen(cls: C | None = None, /, *, kw_only: bool = False) -> C | Callable[[C], C]:
-    """Make a class frozen data with slots. kw_only: no field is given by its position.
+def frozen(cls: C | None = None, /, *, kw_only: bool = False, slots: bool = True) -> C | Callable[[C], C]:
+    """Make a class frozen data.
 
+    kw_only: no field is given by its position. slots: False where what is found out about it once is kept in it.
     A method that the class writes itself stays. Not for a class that others derive from with `dataclass`, nor for
     `InitVar`: those are plain dataclasses.
     """
 
     def make(cls: C) -> C:
-        own = frozenset(name for name in vars(cls) if name != "__hash__" or cls.__hash__ is not None)
-        made: Any = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(cls)
-        for name, method in _methods(made).items():
-            if name not in own:
-                setattr(made, name, method)
-        return made  # type: ignore[no-any-return]
+        made: C = _completed(dataclass(init=False, repr=False, eq=False, kw_only=kw_only)(cls), slots)
+        return made
 
     return make if cls is None else make(cls)
 
 
-def _methods(cls: type[Any]) -> dict[str, Callable[..., object]]:
+def _completed(cls: type[Any], has_slots: bool) -> Any:
+    """Return the class anew: with slots for its own fields, and the methods that it does not write itself."""
+    own = dict(vars(cls))
+    if own.get("__hash__") is None:  # as Python sets it where a class writes only its `__eq__`
+        own.pop("__hash__", None)
+    names = [one.name for one in fields(cls)]
+    inherited = {name for base in cls.__mro__[1:] for name in getattr(base, "__slots__", ())}
+    for name in (*names, "__dict__", "__weakref__"):
+        own.pop(name, None)
+    late = [name for name in ("__init__", "__eq__", "__hash__") if name not in own]
+
+    def compiled_when_called(name: str) -> Callable[..., Any]:
+        def method(self: object, *args: object, **named: object) -> object:
+            for each, written in _written(made).items():
+                if each in late:
+                    setattr(made, each, written)
+            return getattr(made, name)(self, *args, **named)
+
+        return method
+
+    members = _SHARED | {name: compiled_when_called(name) for name in late} | own | {"__qualname__": cls.__qualname__}
+    if has_slots:
+        members["__slots__"] = tuple(name for name in names if name not in inherited)
+    metaclass: Any = type(cls)
+    made = metaclass(cls.__name__, cls.__bases__, members)
+    return made
+
+
+def _written(cls: type[Any]) -> dict[str, Callable[..., Any]]:
+    """Return `__init__`, `__eq__` and `__hash__` of a class, compiled from one text."""
     of = fields(cls)
-    shown = tuple(one.name for one in of if one.repr)
-    compared = [one.name for one in of if one.compare]
-    hashed = [one.name for one in of if (one.compare if one.hash is None else one.hash)]
-    named = _names(cls, of)
-    exec(f"{_initializer(cls, of)}\n{_values('compared', compared)}\n{_values('hashed', hashed)}", named)  # noqa: S102
-    initialize, values, hashed_values = (named[name] for name in ("__init__", "compared", "hashed"))
-    initialize.__qualname__ = f"{cls.__qualname__}.__init__"
-
-    def is_equal(self: object, other: object) -> bool:
-        return values(self) == values(other) if other.__class__ is self.__class__ else NotImplemented
-
-    def hash_of(self: object) -> int:
-        return hash(hashed_values(self))
-
-    def text(self: object) -> str:
-        return f"{type(self).__qualname__}({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
-
-    return {
-        "__init__": initialize,
-        "__eq__": is_equal,
-        "__hash__": hash_of,
-        "__repr__": text,
-        "__setattr__": _refuse,
-        "__delattr__": _refuse,
-        "__getstate__": _state,
-        "__setstate__": _restore,
-    }
-
-
-def _names(cls: type[Any], of: tuple[Field[Any], ...]) -> dict[str, Any]:
-    """Return what the text below refers to: what sets a field, and its default or what makes one."""
+    compared = "".join(f"self.{one.name}, " for one in of if one.compare)
+    hashed = "".join(f"self.{one.name}, " for one in of if (one.compare if one.hash is None else one.hash))
+    text = f"""{_initializer(cls, of)}
+def __eq__(self, other):
+ if other.__class__ is not self.__class__:
+  return NotImplemented
+ return ({compared}) == ({compared.replace("self.", "other.")})
+def __hash__(self):
+ return hash(({hashed}))
+"""
     named: dict[str, Any] = {"__name__": cls.__module__, "__missing": MISSING}
     for one in of:
-        named[f"__set_{one.name}"] = getattr(cls, one.name).__set__  # two thirds of the time of object.__setattr__
+        named[f"__set_{one.name}"] = _setter(cls, one.name)
         named[f"__default_{one.name}"] = one.default
         named[f"__make_{one.name}"] = one.default_factory
-    return named
+    exec(text, named)  # noqa: S102  # names of fields, as Python has read them
+    methods = {name: named[name] for name in ("__init__", "__eq__", "__hash__")}
+    for name, method in methods.items():
+        method.__qualname__ = f"{cls.__qualname__}.{name}"
+    return methods
+
+
+def _setter(cls: type[Any], name: str) -> Callable[[Any, object], None]:
+    """Return what sets a field of an instance: a slot's own setter takes two thirds of the time of the general one."""
+    slot = getattr(cls, name, None)
+    return (
+        cast("Callable[[Any, object], None]", slot.__set__)
+        if slot is not None
+        else lambda of, value: _put(of, name, value)
+    )
 
 
 def _initializer(cls: type[Any], of: tuple[Field[Any], ...]) -> str:
     by_place, by_name, lines = ["self"], ["*"], []
     for one in of:
-        name, default = one.name, ""
-        value = name
+        name, default, value = one.name, "", one.name
         if one.default is not MISSING:
             default = f"=__default_{name}"
         elif one.default_factory is not MISSING:
@@ -96,8 +116,9 @@ def _initializer(cls: type[Any], of: tuple[Field[Any], ...]) -> str:
     return "\n".join([f"def __init__({takes}):", *(lines or [" pass"])])
 
 
-def _values(name: str, names: list[str]) -> str:
-    return f"def {name}(self): return ({''.join(f'self.{one}, ' for one in names)})"
+def _shown(self: Any) -> str:
+    shown = ", ".join(f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if one.repr)
+    return f"{type(self).__qualname__}({shown})"
 
 
 def _refuse(self: object, name: str, *_: object) -> None:
@@ -110,4 +131,13 @@ def _state(self: Any) -> list[object]:
 
 def _restore(self: Any, state: list[object]) -> None:
     for one, value in zip(fields(self), state, strict=True):
-        object.__setattr__(self, one.name, value)
+        _put(self, one.name, value)
+
+
+_SHARED: dict[str, Any] = {
+    "__repr__": _shown,
+    "__setattr__": _refuse,
+    "__delattr__": _refuse,
+    "__getstate__": _state,
+    "__setstate__": _restore,
+}

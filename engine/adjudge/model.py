@@ -17,6 +17,7 @@ import msgspec
 
 from adjudge.errors import RequestError
 from adjudge.moved import warn as warn_of_old_name
+from adjudge.patterns import late
 from adjudge.system import plain_base64
 
 MEDIA_MAX_BYTES = 64 * 1024 * 1024
@@ -26,9 +27,9 @@ URL_MAX_CHARS = 8192
 
 ATTEMPTS_MAX = 1_000_000
 
-_MERCHANT_BIZ_ID = re.compile(r"[0-9A-Za-z]{32}", re.ASCII)
-_APPLICATION_ID = re.compile(r"[!-~]{1,128}", re.ASCII)
-SCENE_CODE = re.compile(r"[0-9A-Za-z_]{1,10}", re.ASCII)
+_MERCHANT_BIZ_ID = late(r"[0-9A-Za-z]{32}", re.ASCII)
+_APPLICATION_ID = late(r"[!-~]{1,128}", re.ASCII)
+SCENE_CODE = late(r"[0-9A-Za-z_]{1,10}", re.ASCII)
 
 
 class Outcome(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from itertools import accumulate
 
@@ -35,7 +35,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Source:
     """A named text; turns offsets into the lines and columns that an editor shows."""
 
@@ -87,7 +87,7 @@ class Source:
         return f"line {self.place(offset)[0]}"
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Sheet(Source):
     """The rows of a table: its lines are its records, though a cell may hold a line break.
 
@@ -101,7 +101,7 @@ class Sheet(Source):
         return self.records
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Joined(Source):
     """Several sources behind one another, so that one span says both the file and the place in it.
 
@@ -126,7 +126,7 @@ class Joined(Source):
         return f"{source.line_at(at)} of {source.name}"
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Mended(Source):
     """A text after edits, so that it can be read on; places are those of the original, which a person wrote.
 

@@ -14,15 +14,17 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import cache
 
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+from adjudge.patterns import late
+
+_LINE = late(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef"
 """Letters and marks by category that show nothing; the two selectors of emoji are no danger."""
-_SUSPECT = re.compile(f"[^ -~\u00a1-\u00ac\u00ae-\u02ff\u4e00-\u9fff]|[{_BLANK}]")
+_SUSPECT = late(f"[^ -~\u00a1-\u00ac\u00ae-\u02ff\u4e00-\u9fff]|[{_BLANK}]")
 """All but the characters that are plainly seen: those in it are looked up one by one."""
-_IS_BLANK = re.compile(f"[{_BLANK}]")
+_IS_BLANK = late(f"[{_BLANK}]")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-_MARKDOWN = re.compile(r"[\\`*_\[\]<>|~&!#@]|:(?=//)|(?<=www)\.|^[-+=]")
+_MARKDOWN = late(r"[\\`*_\[\]<>|~&!#@]|:(?=//)|(?<=www)\.|^[-+=]")
 FORMULA_SIGNS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What makes a spreadsheet calculate; the wide forms do so in East Asian editions."""
 
@@ -50,7 +52,7 @@ def _class(ranges: Iterable[tuple[str, str]]) -> str:
 MARKS_MAX = 30
 """As in the stream-safe format of Unicode's annex 15."""
 
-_UNSEEN = re.compile(
+_UNSEEN = late(
     f"[{_class(UNSEEN)}]|[{_class(JOINERS)}](?![{_class(JOINED)}])|(?<![{_class(JOINED)}])[{_class(JOINERS)}]"
 )
 

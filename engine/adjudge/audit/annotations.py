@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, date, datetime
 from typing import Literal
 
 import msgspec
 
+from adjudge.patterns import late
+
 LABELS = ("fraud", "genuine")
 Label = Literal["fraud", "genuine"]
-_ID = re.compile("[0-9a-f]{32}")
+_ID = late("[0-9a-f]{32}")
 _TEXT_MAX = 1000
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import TypeVar, cast, overload
 
@@ -37,7 +38,6 @@ _MOST = 10**15
 """Less money than this is in any record."""
 
 _KIND_OF = {body: kind for kind, body in KINDS.items()}
-_DECODERS = {body: msgspec.json.Decoder(body) for body in KINDS.values()}
 _Body = TypeVar("_Body", bound=msgspec.Struct)
 _Other = TypeVar("_Other", bound=msgspec.Struct)
 
@@ -45,11 +45,16 @@ _Other = TypeVar("_Other", bound=msgspec.Struct)
 def decode(body: type[_Body], seq: int, members: bytes) -> _Body:
     """Return a record's own members as its kind has them. Raises AuditBroken with the record's number."""
     try:
-        found = _DECODERS[body].decode(members)
+        found = _decoder(body).decode(members)
         _check(found)
     except (msgspec.DecodeError, RecursionError, ValueError, OverflowError) as error:
         raise AuditBroken(f"record {seq} is not a valid {_KIND_OF[body]}: {error}") from None
     return cast(_Body, found)
+
+
+@cache
+def _decoder(body: type[_Body]) -> msgspec.json.Decoder[_Body]:
+    return msgspec.json.Decoder(body)
 
 
 def _check(found: msgspec.Struct) -> None:

@@ -10,7 +10,6 @@ import asyncio
 import atexit
 import fcntl
 import os
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -24,11 +23,12 @@ from adjudge.audit.file import LogFile, Segments, take_directory
 from adjudge.audit.record import MAX_LINE, Body, encode_body
 from adjudge.audit.start import Start, hold_against, require_key, require_proof
 from adjudge.errors import AuditUnavailable
+from adjudge.patterns import late
 from adjudge.plugin import AuditSink
 
 __all__ = ["AuditLog", "Durability", "Receipt"]
 
-_KIND = re.compile("[a-z][a-z_]{0,63}")
+_KIND = late("[a-z][a-z_]{0,63}")
 _ALONE_SYNC_S = 0.0005
 """A caller on an event loop syncs himself only while syncs take less than this, so that the loop is never held long."""
 

@@ -18,13 +18,14 @@ from adjudge.cli.group import FINDINGS, FINE, WRONG
 from adjudge.cli.output import JSON, counted, format_option, print_json, say, say_text
 from adjudge.cli.settings import Settings
 from adjudge.errors import PolicyError, PolicyErrors
+from adjudge.patterns import late
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.load import read_policy, read_policy_file, read_source
 from adjudge.policy.text.yaml import Mapping, read_yaml
 from adjudge.source import Edit, Source
 
 ENDINGS = (".yaml", ".yml")
-_TESTED = re.compile(r"""^policy:[ ]*["']?([^"'#\n\0]*[^"'#\s\0])""", re.MULTILINE)
+_TESTED = late(r"""^policy:[ ]*["']?([^"'#\n\0]*[^"'#\s\0])""", re.MULTILINE)
 _OF_A_POLICY = frozenset({"policy_language", "rules", "thresholds", "scorecard", "scorecards"})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from itertools import islice
 
@@ -38,6 +38,7 @@ from adjudge.expr.operators import (
     ordering,
     vocabulary_slip,
 )
+from adjudge.frozen import frozen
 from adjudge.source import Source, Span
 from adjudge.texts import with_article
 from adjudge.values.types import (
@@ -67,7 +68,7 @@ NESTED_MAX = 3
 """How deep `exists`, `all` and their like may stand inside each other in a policy."""
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Environment:
     """What a condition can name.
 

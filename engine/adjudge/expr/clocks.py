@@ -11,9 +11,8 @@ import struct
 from bisect import bisect_right
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from importlib import resources
 
-from adjudge.expr.functions import zone
+from adjudge.expr.functions import zone, zone_data
 from adjudge.frozen import frozen
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -79,7 +78,7 @@ class Clocks:
 def clocks_of(name: str) -> Clocks | None:
     """Return the clocks of a zone of the IANA database; None where they go on by a rule of another form."""
     there = zone(name)
-    times, footer = _read(resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).read_bytes())
+    times, footer = _read(zone_data("zoneinfo", *name.split("/")).read_bytes())
 
     def asked(second: int) -> int:
         offset = (_EPOCH + timedelta(seconds=second)).astimezone(there).utcoffset()

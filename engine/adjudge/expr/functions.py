@@ -6,20 +6,18 @@ Each answers from its arguments alone: nothing here reads a clock, the network, 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from functools import lru_cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
-from zoneinfo import ZoneInfo
 
 from adjudge.errors import EvaluationError
 from adjudge.expr import letters
 from adjudge.expr.nodes import Call, Name
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.values.literals import (
     format_duration,
     format_timestamp,
@@ -45,12 +43,14 @@ from adjudge.values.types import (
 )
 
 if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
     import re2
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_INTEGER = re.compile(r"[+-]?[0-9]{1,1000}")
-_DOUBLE = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity|nan))")
-_OFFSET = re.compile(r"([+-]?)([0-9]{1,2}):([0-9]{2})")
+_INTEGER = late(r"[+-]?[0-9]{1,1000}")
+_DOUBLE = late(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|(?i:inf|infinity|nan))")
+_OFFSET = late(r"([+-]?)([0-9]{1,2}):([0-9]{2})")
 _BOOLS = dict.fromkeys(("1", "t", "true", "TRUE", "True"), True) | dict.fromkeys(
     ("0", "f", "false", "FALSE", "False"), False
 )
@@ -125,15 +125,23 @@ def zone(name: str) -> tzinfo:
             ahead = timedelta(hours=int(hours), minutes=int(minutes))
             return timezone(-ahead if sign == "-" else ahead)
     elif name in _zone_names():
-        path = resources.files("tzdata").joinpath("zoneinfo", *name.split("/"))
-        with path.open("rb") as file:
+        from zoneinfo import ZoneInfo
+
+        with zone_data("zoneinfo", *name.split("/")).open("rb") as file:
             return ZoneInfo.from_file(file, key=name)
     raise EvaluationError("the text is not a time zone such as `Europe/Berlin` or `+02:00`")
 
 
+def zone_data(*path: str) -> Traversable:
+    """Return a file of the `tzdata` package."""
+    from importlib import resources  # brings much along, and few policies name a zone
+
+    return resources.files("tzdata").joinpath(*path)
+
+
 @lru_cache(maxsize=1)
 def _zone_names() -> frozenset[str]:
-    return frozenset(resources.files("tzdata").joinpath("zones").read_text("utf-8").split())
+    return frozenset(zone_data("zones").read_text("utf-8").split())
 
 
 def _part(read: Callable[[datetime], int]) -> tuple[Overload, ...]:

@@ -6,14 +6,15 @@ characters, such as ß, stays as it is, and so does what Unicode added later; İ
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Literal
 
+from adjudge.patterns import late
+
 Case = Literal["lower", "upper"]
 
-_RUN = re.compile(r"([0-9a-f]+)(?:([-=])([0-9a-f]+))?([+-][0-9a-f]+)")
+_RUN = late(r"([0-9a-f]+)(?:([-=])([0-9a-f]+))?([+-][0-9a-f]+)")
 _RUNS: Mapping[Case, str] = {
     "lower": """
 c0-d6+20 d8-de+20 100=12e+1 130-c7 132=136+1 139=147+1 14a=176+1 178-79 179=17d+1 181+d2 182=184+1 186+ce 187+1

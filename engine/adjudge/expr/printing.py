@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from adjudge.expr.nodes import (
     Binary,
     Call,
@@ -23,10 +21,11 @@ from adjudge.expr.nodes import (
 )
 from adjudge.expr.parse import PRECEDENCE
 from adjudge.expr.tokens import KEYWORDS
+from adjudge.patterns import late
 from adjudge.texts import is_hidden
 
 _UNARY, _MEMBER = 6, 7
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_PLAIN = late(r"[A-Za-z_][A-Za-z0-9_]*")
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 

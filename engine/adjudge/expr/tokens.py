@@ -8,6 +8,7 @@ from typing import Literal as OneOf
 
 from adjudge.errors import PolicyError
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.source import Span, Text
 from adjudge.values.literals import INT_MAX, INT_MIN
 
@@ -34,13 +35,13 @@ RESERVED = frozenset(
     }
 )
 
-_SPACE = re.compile(r"(?:[ \t\n\f\r]|//[^\n]*)*")
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_QUOTED = re.compile(r"`([A-Za-z0-9_.\-/ ]+)`")
-_NUMBER = re.compile(r"0x[0-9A-Fa-f]+|(?:[0-9]+\.[0-9]+|\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_QUOTE = re.compile(r"""([rR][bB]?|[bB][rR]?|)(\"\"\"|'''|"|')""")
-_OPERATOR = re.compile(r"==|!=|<=|>=|&&|\|\||[-+*/%<>!?:.,()\[\]{}]")
-_WRONG = re.compile(r"===|!==|<>|=>|=<|\*\*|=(?!=)|&(?!&)|\|(?!\|)|[≤≥≠“”„‘’;#@^~$\\`]")
+_SPACE = late(r"(?:[ \t\n\f\r]|//[^\n]*)*")
+_NAME = late(r"[A-Za-z_][A-Za-z0-9_]*")
+_QUOTED = late(r"`([A-Za-z0-9_.\-/ ]+)`")
+_NUMBER = late(r"0x[0-9A-Fa-f]+|(?:[0-9]+\.[0-9]+|\.[0-9]+|[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_QUOTE = late(r"""([rR][bB]?|[bB][rR]?|)(\"\"\"|'''|"|')""")
+_OPERATOR = late(r"==|!=|<=|>=|&&|\|\||[-+*/%<>!?:.,()\[\]{}]")
+_WRONG = late(r"===|!==|<>|=>|=<|\*\*|=(?!=)|&(?!&)|\|(?!\|)|[≤≥≠“”„‘’;#@^~$\\`]")
 _WAY_OUT = {
     "=": "write `==`",
     "===": "write `==`",
@@ -71,8 +72,8 @@ _ESCAPES = {
     "'": "'",
     "`": "`",
 }
-_CODE = re.compile(r"[xX]([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([0-3][0-7]{2})")
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_CODE = late(r"[xX]([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|([0-3][0-7]{2})")
+_SURROGATE = late("[\ud800-\udfff]")
 
 
 @frozen

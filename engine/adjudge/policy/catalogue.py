@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import field
 
 from adjudge.errors import EvaluationError, FieldError, PluginError
 from adjudge.expr.functions import FUNCTIONS, Overload
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.plugin import Function, Provider
 from adjudge.system.faults import is_operators, said_of
 from adjudge.values.declared import parse_field
 from adjudge.values.fields import Field
 from adjudge.values.reading import read
 
-_CONTAINER = re.compile(r"(list)\((.+)\)|(map)\(string, ?(.+)\)")
+_CONTAINER = late(r"(list)\((.+)\)|(map)\(string, ?(.+)\)")
 
 
 @frozen(kw_only=True)

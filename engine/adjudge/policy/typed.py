@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Literal as OneOf
@@ -224,7 +224,7 @@ class Excuse:
     span: Span
 
 
-@dataclass(frozen=True, kw_only=True)  # without slots: what is found out about it once is kept
+@frozen(kw_only=True, slots=False)
 class TypedPolicy:
     """A policy that loaded.
 

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import Literal
 
 from adjudge.errors import FieldError, nearest
+from adjudge.patterns import late
 from adjudge.texts import composed, with_article
 from adjudge.values.fields import Bound, Field
 from adjudge.values.look_alikes import plainly
@@ -29,8 +30,8 @@ from adjudge.values.types import (
     named,
 )
 
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_CURRENCY = re.compile(r"[A-Z][A-Z0-9]{2,4}", re.ASCII)
+_NAME = late(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_CURRENCY = late(r"[A-Z][A-Z0-9]{2,4}", re.ASCII)
 
 
 FIELD_FORMS = {

@@ -22,6 +22,7 @@ import msgspec
 
 from adjudge.errors import NAME_SHOWN, JsonError
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.values.look_alikes import plain, said_of
 
 TEXT_MAX_BYTES = 1024 * 1024
@@ -188,8 +189,8 @@ def _parsed(data: bytes, once: Callable[[list[tuple[str, object]]], dict[str, ob
         raise JsonError(f"the document is nested more than {DEPTH_MAX} deep") from None
 
 
-_OTHER_WORDS = re.compile(r"(?:None|True|False|NULL|Null|TRUE|FALSE|undefined)\b")
-_NAME = re.compile(r"[A-Za-z_]\w*")
+_OTHER_WORDS = late(r"(?:None|True|False|NULL|Null|TRUE|FALSE|undefined)\b")
+_NAME = late(r"[A-Za-z_]\w*")
 
 
 def _why_not(text: str, at: int, said: str) -> str | None:

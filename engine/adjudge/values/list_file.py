@@ -12,17 +12,18 @@ from collections.abc import Iterator
 
 from adjudge.errors import ListFileError
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.texts import composed, find_unseen, name_of, split_lines
 from adjudge.values.list_table import is_table, line_of, table_of
 
 BYTE_ORDER_MARK = "\ufeff"
 _BLANKS = " \t"
-_OTHER_BLANK = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f]|^\u3000|\u3000$")
-_SUSPECT = re.compile("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]|(?:^|[\r\n])[ \t]*[\"'\u201c\u201d\u201e]")
+_OTHER_BLANK = late("[\xa0\u1680\u2000-\u200a\u202f\u205f]|^\u3000|\u3000$")
+_SUSPECT = late("[\xa0\u1680\u2000-\u200a\u202f\u205f\u3000]|(?:^|[\r\n])[ \t]*[\"'\u201c\u201d\u201e]")
 """What a text without any mistake has none of: asked first, since a list may have a million lines."""
 _PLAIN = bytes((*range(0x20, 0x7F), *b"\t\r\n"))
-_COMMENT = re.compile("(?:^|[ \t])#.*", re.DOTALL)
-_QUOTED = re.compile('["\u201c\u201d\u201e].*["\u201c\u201d]|\'.*\'|["\u201c\u201e][^"\u201c\u201d]*', re.DOTALL)
+_COMMENT = late("(?:^|[ \t])#.*", re.DOTALL)
+_QUOTED = late('["\u201c\u201d\u201e].*["\u201c\u201d]|\'.*\'|["\u201c\u201e][^"\u201c\u201d]*', re.DOTALL)
 
 
 @frozen

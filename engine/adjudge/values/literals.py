@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
 
 from adjudge.errors import EvaluationError
+from adjudge.patterns import late
 from adjudge.values.nanoseconds import Nano, NanoDuration, NanoTimestamp, duration_of, nanoseconds_of, whole_micros
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
@@ -21,11 +22,11 @@ DURATION_MAX = timedelta(microseconds=INT_MAX // 1000)
 TEXT_MAX = 100_000
 """The longest string and list, in characters and items, that an operation may build."""
 
-_TIMESTAMP = re.compile(
+_TIMESTAMP = late(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))", re.ASCII
 )
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:w|d|h|ms|m|us|µs|ns|s)", re.ASCII)
+_DATE = late(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DURATION = late(r"(?:\d+(?:\.\d*)?|\.\d+)(?:w|d|h|ms|m|us|µs|ns|s)", re.ASCII)
 _UNIT_NS: Mapping[str, int] = {
     "w": 604_800 * 10**9,
     "d": 86_400 * 10**9,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
+from adjudge.patterns import late
 from adjudge.texts import UNSEEN, find_unseen, name_of
 
 _WIDE_FIRST, _WIDE_LAST, _WIDE_AHEAD = 0xFF01, 0xFF5E, 0xFEE0
@@ -29,7 +29,7 @@ _LETTERS = dict(
     )
 )
 """Of Cyrillic and Greek; in a name nobody can tell them from ours."""
-_INVISIBLE = re.compile(f"[{''.join(f'{first}-{last}' for first, last in UNSEEN)}\u200c\u200d]")
+_INVISIBLE = late(f"[{''.join(f'{first}-{last}' for first, last in UNSEEN)}\u200c\u200d]")
 
 
 def plain(char: str) -> str | None:

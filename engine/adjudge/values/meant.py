@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 
 from adjudge.errors import EvaluationError
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.texts import about
 from adjudge.values.literals import parse_duration, parse_timestamp
 from adjudge.values.look_alikes import plainly
@@ -47,13 +48,13 @@ _DIGITS = "|".join(
         r"\d+(?:\.\d+)?|\.\d+",
     )
 )
-AMOUNT = re.compile(
+AMOUNT = late(
     rf"(?P<before>(?:[A-Z]{{1,3}})?[$€£¥₹]|(?:{_CURRENCY})\b)?\s*(?P<number>{_DIGITS})"
     rf"\s*(?P<unit>%|[$€£¥₹]|(?:percent|pct|{_CURRENCY}|{_UNIT}|{_COUNTED})(?![A-Za-z0-9_(.]))?"
     rf"(?P<after>\s*(?:[$€£¥₹]|(?:{_CURRENCY})\b))?",
     re.IGNORECASE | re.ASCII,
 )
-DAY = re.compile(
+DAY = late(
     rf"(?:\d{{4}}(?P<sign>[-/.])\d{{1,2}}(?P=sign)\d{{1,2}}|\d{{1,2}}(?P<mark>[-/.])\d{{1,2}}(?P=mark)\d{{4}}"
     rf"|\d{{1,2}}(?:st|nd|rd|th)?[ -](?:{'|'.join(_MONTHS)})[a-z]*\.?[ -],?\s*\d{{4}}"
     rf"|(?:{'|'.join(_MONTHS)})[a-z]*\.?\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{4}})"
@@ -61,9 +62,9 @@ DAY = re.compile(
     r"|\d{4}-?[Ww]\d{1,2}(?:-?[1-7])?(?![\w.])",
     re.IGNORECASE | re.ASCII,
 )
-_WEEK = re.compile(r"(\d{4})-?w(\d{1,2})(?:-?([1-7]))?")
-_ISO = re.compile(r"P(?=.)(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
-_PARTS = re.compile(
+_WEEK = late(r"(\d{4})-?w(\d{1,2})(?:-?([1-7]))?")
+_ISO = late(r"P(?=.)(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
+_PARTS = late(
     r"(?P<day>.+?)(?:[Tt ]\s*(?P<hour>\d{1,2}):(?P<minute>\d{2})(?P<second>:\d{2}(?:\.\d+)?)?\s*"
     r"(?P<zone>[Zz]|UTC|GMT|[+-]\d{2}:?\d{2})?)?",
     re.ASCII,

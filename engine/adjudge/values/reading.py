@@ -13,6 +13,7 @@ from math import isfinite
 
 from adjudge.errors import EvaluationError, listed
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.texts import composed, find_unseen, name_of, with_article
 from adjudge.values.fields import Field
 from adjudge.values.literals import (
@@ -41,7 +42,7 @@ from adjudge.values.types import (
     named,
 )
 
-_AMOUNT = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,9})?", re.ASCII)
+_AMOUNT = late(r"-?[0-9]{1,18}(?:\.[0-9]{1,9})?", re.ASCII)
 PROBLEMS_MAX = 20
 """How many problems of one value are told."""
 

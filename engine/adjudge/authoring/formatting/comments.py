@@ -7,14 +7,15 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.policy.text import yaml
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode
 from adjudge.source import Source, Span
 from adjudge.texts import split_lines
 
-_COMMENT = re.compile(r"(?:(?<=\s)|^)#[^\r\n]*", re.MULTILINE)
-_DEPTH = re.compile(r"(?: *- +(?=[^{\[]))* *")
-ALLOWANCE = re.compile(r"#[ ]*lint:[ ]*allow[ ]+([a-z-]+(?:,[ ]*[a-z-]+)*)(?![a-z-])")
+_COMMENT = late(r"(?:(?<=\s)|^)#[^\r\n]*", re.MULTILINE)
+_DEPTH = late(r"(?: *- +(?=[^{\[]))* *")
+ALLOWANCE = late(r"#[ ]*lint:[ ]*allow[ ]+([a-z-]+(?:,[ ]*[a-z-]+)*)(?![a-z-])")
 """A comment that allows findings of some codes in what it speaks of."""
 Path = tuple[str | int, ...]
 

@@ -7,12 +7,13 @@ so that an edit lands in another line than the one it was made in.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
 from lsprotocol import types
 
+from adjudge.frozen import frozen
 from adjudge.source import Source, Span
 from adjudge.texts import split_lines
 
@@ -24,7 +25,7 @@ UNITS: Mapping[str, Callable[[str], int]] = {
 """How many units a text takes, by encoding."""
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class Buffer:
     """One state of a document. encoding: of positions. version: the editor's; None where it is not open there."""
 

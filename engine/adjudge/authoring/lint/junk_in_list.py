@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
+from adjudge.patterns import late
 from adjudge.source import Source, Span
 from adjudge.texts import split_lines
 from adjudge.values.list_file import value_of
@@ -14,13 +15,13 @@ from adjudge.values.list_table import COLUMNS, is_table
 
 CODE = "junk-in-list"
 _SHOWN_MAX = 5
-_HEADER = re.compile(
+_HEADER = late(
     r"(?:(?:merchant|customer|user|account|company|full)?[ _-]?(?:name|names|id|ids|number)|values?|entry|entries|list"
     r"|countr(?:y|ies)|e-?mails?|domains?|phones?|bin|bins|mcc|mccs|名称|名单|商户号|商户名称|国家)(?:\s*[,;\t].*)?",
     re.IGNORECASE,
 )
-_BETWEEN_CELLS = re.compile("[,;\t]")
-_COMMENT = re.compile(r"\s(?://|--|;)\s")
+_BETWEEN_CELLS = late("[,;\t]")
+_COMMENT = late(r"\s(?://|--|;)\s")
 
 
 def check(subject: LintedPolicy) -> Iterator[LintFinding]:

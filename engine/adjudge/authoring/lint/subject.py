@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
 from adjudge.authoring.lint.finding import LintFinding, Severity
 from adjudge.expr.nodes import LISTS, list_name, names_in
+from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.policy.explaining.messages import PLACEHOLDER
 from adjudge.policy.slots import is_within
 from adjudge.policy.text import yaml
@@ -18,10 +19,10 @@ from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Edit, Joined, Sheet, Source, Span
 from adjudge.values.types import MapType, SetType
 
-_INPUT = re.compile(r"(?<![\w.])inputs\.([A-Za-z_]\w*)", re.ASCII)
+_INPUT = late(r"(?<![\w.])inputs\.([A-Za-z_]\w*)", re.ASCII)
 
 
-@dataclass(frozen=True)
+@frozen(slots=False)
 class LintedPolicy:
     """What is looked at. has_tests: whether tests stand beside the policy; None where nobody looked."""
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
+from adjudge.patterns import late
 from adjudge.policy.loading.expiry import is_part
 from adjudge.values.list_table import is_table
 
 CODE = "two-in-one-entry"
-_SEPARATOR = re.compile(r"\s*[,;|\t\u060c\u061b\u3001\uff0c\uff1b\uff5c]\s*")
-_WIDE = re.compile("[\u060c\u061b\u3001\uff0c\uff1b\uff5c]")
-_CODES = re.compile(r"[A-Z]{2,3}(?:\s*[,;|]\s*[A-Z]{2,3})+")
+_SEPARATOR = late(r"\s*[,;|\t\u060c\u061b\u3001\uff0c\uff1b\uff5c]\s*")
+_WIDE = late("[\u060c\u061b\u3001\uff0c\uff1b\uff5c]")
+_CODES = late(r"[A-Z]{2,3}(?:\s*[,;|]\s*[A-Z]{2,3})+")
 _SHOWN_MAX = 3
 
 

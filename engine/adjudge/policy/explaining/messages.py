@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+from adjudge.patterns import late
+
+PLACEHOLDER = late(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 """`{{`, `}}`, `{field}`, or a brace that stands alone, which no policy has."""
 
 

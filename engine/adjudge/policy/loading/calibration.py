@@ -9,6 +9,7 @@ from datetime import date, timedelta
 
 from adjudge.errors import EvaluationError, did_you_mean
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text.syntax import shown
@@ -18,7 +19,7 @@ from adjudge.values.literals import parse_duration
 
 CALIBRATION_KEYS = ("on", "valid_for", "source")
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DATE = late(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 @frozen

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from adjudge.errors import EvaluationError, did_you_mean, listed
 from adjudge.expr.nodes import Call, Literal, Node
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.policy.text.syntax import shown
 from adjudge.source import Span
 from adjudge.texts import about, composed, in_digits
@@ -39,12 +40,12 @@ from adjudge.values.types import (
     named,
 )
 
-_INT = re.compile(r"[+-]?[0-9]+", re.ASCII)
-_DOUBLE = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_GROUPED = re.compile(r"[+-]?[0-9]{1,3}(?:[,' _][0-9]{3})+(?:\.[0-9]+)?", re.ASCII)
-_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+", re.ASCII)
-_PERCENT = re.compile(r"([+-]?[0-9]+(?:\.[0-9]+)?) ?%", re.ASCII)
+_INT = late(r"[+-]?[0-9]+", re.ASCII)
+_DOUBLE = late(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_DAY = late(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
+_GROUPED = late(r"[+-]?[0-9]{1,3}(?:[,' _][0-9]{3})+(?:\.[0-9]+)?", re.ASCII)
+_COMMA = late(r"[+-]?[0-9]+,[0-9]+", re.ASCII)
+_PERCENT = late(r"([+-]?[0-9]+(?:\.[0-9]+)?) ?%", re.ASCII)
 _PER_CENT = 100
 _EXAMPLES = {DURATION: "for example 168h", TIMESTAMP: "for example 2026-01-15T08:30:00Z",
              DATE: "for example 2026-01-15"}  # fmt: skip

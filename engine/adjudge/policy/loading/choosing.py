@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from adjudge.model import SCENE_CODE, Outcome
+from adjudge.patterns import late
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text import yaml
@@ -19,7 +20,7 @@ SAMPLED = "SAMPLED"
 """The reason code of what is sampled, unless the policy says another."""
 PERSON = "person"
 
-_PERCENT = re.compile(r"(\d+(?:\.\d+)?) ?%", re.ASCII)
+_PERCENT = late(r"(\d+(?:\.\d+)?) ?%", re.ASCII)
 
 
 def read_share(reader: Reader, node: YamlNode, what: str) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ from adjudge.expr.check import Environment, check
 from adjudge.expr.nodes import Comprehension, Literal, Logic, Name, Node, Unary, children
 from adjudge.expr.parse import parse
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.policy.loading.forms import WhenUnless
 from adjudge.policy.loading.lookups import Lookup
 from adjudge.policy.loading.reader import Reader
@@ -25,8 +25,8 @@ from adjudge.values.types import BOOL, DYN, Type
 STAND_IN = Literal(value=False, type=BOOL)
 """Stands for a condition that was blamed."""
 
-_DIVIDED = re.compile(r"[\w)\]]\s*(//)\s*\d+(?:\.\d+)?\s*(?:$|[)<>=!&|\n])")
-_COMMENT = re.compile(r"[ ]+#")
+_DIVIDED = late(r"[\w)\]]\s*(//)\s*\d+(?:\.\d+)?\s*(?:$|[)<>=!&|\n])")
+_COMMENT = late(r"[ ]+#")
 
 
 @frozen

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from adjudge.errors import nearest
 from adjudge.model import Outcome
+from adjudge.patterns import late
 from adjudge.policy.loading.choosing import read_confirm, read_sample, read_scenes, read_share
 from adjudge.policy.loading.excuses import read_excuses
 from adjudge.policy.loading.forms import Document, Entries, RowForm, RuleForm, ScorecardForm, SignalForm, WhenUnless
@@ -81,11 +82,11 @@ BAND_PARTS = ("at", "ask", "confirm")
 WHEN_BILLING_UNKNOWN = ("unknown", "ask_again")
 CAUGHT = (Outcome.REVIEW, Outcome.REJECT)
 
-POLICY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
-RULE_ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
+POLICY_NAME = late(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}", re.ASCII)
+RULE_ID = late(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
 _ID_FORM = "begin with a letter; then letters, digits, - _ and ., at most 100"
-REASON_CODE = re.compile(r"[A-Z][A-Z0-9_]{0,99}", re.ASCII)
-_WORD_STARTS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+REASON_CODE = late(r"[A-Z][A-Z0-9_]{0,99}", re.ASCII)
+_WORD_STARTS = late(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def read_document(reader: Reader, root: YamlNode) -> Document | None:

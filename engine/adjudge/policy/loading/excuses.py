@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from adjudge.errors import did_you_mean
 from adjudge.expr.nodes import Node
 from adjudge.model import Outcome
+from adjudge.patterns import late
 from adjudge.policy.loading.forms import Entries, ExcuseForm, WhenUnless
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text import yaml
@@ -17,7 +18,7 @@ from adjudge.policy.typed import Excuse, Rule, Scorecard
 from adjudge.source import Span
 
 KEYS = ("id", "description", "when", "unless", "from", "rules", "tags")
-_ID = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
+_ID = late(r"[A-Za-z][A-Za-z0-9._-]{0,99}", re.ASCII)
 _UNTOUCHED = "an excuse takes back reviews only; for an exception to a reject write `unless:` in its rule"
 
 

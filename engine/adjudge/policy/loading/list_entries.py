@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from datetime import datetime
 
 from adjudge.errors import PolicyError
+from adjudge.patterns import late
 from adjudge.policy.loading.period import MOMENT_HINT, moment_of, read_moment
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text import yaml
@@ -17,7 +17,7 @@ from adjudge.source import Source, Span
 from adjudge.texts import composed
 from adjudge.values.list_table import COLUMNS, table_of
 
-_LINE_END = re.compile("\r\n|\r|\n")
+_LINE_END = late("\r\n|\r|\n")
 
 
 def ending_in(reader: Reader, path: str, text: str) -> Iterator[ListEntry]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import field, replace
 
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.policy.loading.builtin_lists import BUILTIN
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.list_entries import ending_in, read_entry
@@ -20,8 +21,8 @@ from adjudge.values.list_file import mistake_in
 from adjudge.values.list_table import is_table
 from adjudge.values.look_alikes import plainly
 
-_SEPARATED = re.compile(r"[,;|\s]+")
-_PLAIN_VALUE = re.compile(r"[A-Za-z0-9_.@+-]{1,100}", re.ASCII)
+_SEPARATED = late(r"[,;|\s]+")
+_PLAIN_VALUE = late(r"[A-Za-z0-9_.@+-]{1,100}", re.ASCII)
 LIST_KEYS = ("file", "builtin")
 
 

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from adjudge.errors import did_you_mean
 from adjudge.expr.nodes import Binary, Conditional, Index, ListLiteral, Logic, MapLiteral, Name, Node
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.policy.loading.cells import Unfit, Value, constant, value_of
 from adjudge.policy.loading.declarations import DAMAGED_SIGNAL
 from adjudge.policy.loading.forms import Entries
@@ -43,7 +44,7 @@ from adjudge.values.types import (
 LOOKUP_KEYS = ("description", "by", "values", "file", "sheet", "rows", "else", "type")
 COMBINATIONS_MAX = 200_000
 """How many combinations of keys a table with `else` may have."""
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_NAME = late(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _NOTE = "note"
 Keys: TypeAlias = tuple[Value, ...]
 

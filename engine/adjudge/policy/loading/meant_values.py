@@ -6,6 +6,7 @@ import re
 
 from adjudge.expr.printing import quote
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.policy.text import yaml
 from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.texts import about
@@ -20,7 +21,7 @@ from adjudge.values.meant import (
 )
 from adjudge.values.types import BOOL, DATE, DOUBLE, DURATION, INT, TIMESTAMP, Type
 
-_COMPARED = re.compile(r"(?:[<>]=?|=+|≥|≤|at least|at most|from|min|max|above|below|over|under)\s*", re.IGNORECASE)
+_COMPARED = late(r"(?:[<>]=?|=+|≥|≤|at least|at most|from|min|max|above|below|over|under)\s*", re.IGNORECASE)
 _JOINED_BY = {"all": "&&", "and": "&&", "any": "||", "or": "||", "not": "&&", "none": "||"}
 _YES, _NO = ("yes", "y", "on", "1", "true"), ("no", "n", "off", "0", "false")
 

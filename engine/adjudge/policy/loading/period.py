@@ -9,6 +9,7 @@ from adjudge.errors import EvaluationError
 from adjudge.expr.nodes import Binary, BinaryOperator, Call, Literal, Logic, Name
 from adjudge.expr.nodes import Node as Expression
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.slots import NOW
 from adjudge.policy.text.yaml import YamlNode
@@ -16,7 +17,7 @@ from adjudge.source import Span
 from adjudge.values.literals import format_timestamp, parse_timestamp
 from adjudge.values.types import BOOL, STRING, TIMESTAMP
 
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DATE = late(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 MOMENT_HINT = "for example 2026-03-01, which begins at midnight UTC, or 2026-03-01T08:00:00+08:00"

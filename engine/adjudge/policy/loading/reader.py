@@ -9,6 +9,7 @@ from dataclasses import field
 from adjudge.errors import EvaluationError, FieldError, PolicyError, did_you_mean
 from adjudge.frozen import frozen
 from adjudge.model import OUTCOMES, Outcome
+from adjudge.patterns import late
 from adjudge.policy.loading.meant_values import joined_condition, value_meant
 from adjudge.policy.loading.other_words import choice_meant, key_meant
 from adjudge.policy.text import yaml
@@ -22,13 +23,13 @@ from adjudge.values.types import DURATION, INT, Type
 
 EVERYTHING = "\0everything"
 """For a key that holds all the others of its line, in signs of another keyboard."""
-_OTHER_FLOW_SIGN = re.compile("[\uff1a\uff0c\u3001\uff5d\uff3d]")
+_OTHER_FLOW_SIGN = late("[\uff1a\uff0c\u3001\uff5d\uff3d]")
 _SHOWN = 60
 _EXAMPLES = {"policy_language": "1", "then": "review"}
 """What to write behind a key that is missing, where that is more than a name."""
-_GLUED = re.compile(r"([^:：]+?)\s*([:：])\s*(.+)")
+_GLUED = late(r"([^:：]+?)\s*([:：])\s*(.+)")
 _OF_ITEMS = frozenset({"id", "when", "then", "add", "name", "given", "expect"})
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_NAME = late(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 RENAMED_KEYS = {"on_in_doubt": "when_billing_unknown"}

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from adjudge.errors import did_you_mean
+from adjudge.patterns import late
 from adjudge.policy.explaining.messages import PLACEHOLDER
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.reader import Reader
@@ -18,8 +19,8 @@ ANY_LOCALE = ""
 REASON_KEYS = ("weight", "text")
 WEIGHT_MAX = 1000
 
-_LOCALE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", re.ASCII)
-_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", re.ASCII)
+_LOCALE = late(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", re.ASCII)
+_TAG = late(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", re.ASCII)
 
 
 def read_tags(reader: Reader, node: yaml.YamlNode) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from adjudge.errors import did_you_mean
 from adjudge.expr.nodes import LISTS, Binary, BinaryOperator, ListLiteral, Logic, Name, Node, Unary
 from adjudge.frozen import frozen
 from adjudge.model import OUTCOMES, Outcome
+from adjudge.patterns import late
 from adjudge.policy.loading.cells import Unfit, constant, value_of
 from adjudge.policy.loading.declarations import DAMAGED_SIGNAL
 from adjudge.policy.loading.document import CAUGHT, REASON_CODE, RULE_ID, upper_snake
@@ -53,13 +54,13 @@ MISTAKES_MAX = 50
 _ORDERS = ("<", "<=", ">", ">=")
 _OPERATORS = ("==", "!=", *_ORDERS, "in", "not in")
 _ORDERED = (INT, DOUBLE, DURATION, TIMESTAMP, DATE)
-_HEADER = re.compile(r"(?P<name>.*?)\s*(?P<operator>==|!=|<=|>=|<|>|(?<=\s)in|(?<=\s)not\s+in)")
-_OTHER_COMMA = re.compile("[;|/，、；]|\\n")
-_NO_COMMA = re.compile("[;|\\r\\n\u060c\u061b\u3001\uff0c\uff1b\uff5c]")
-_IN_QUOTES = re.compile('"[^"]*"')
+_HEADER = late(r"(?P<name>.*?)\s*(?P<operator>==|!=|<=|>=|<|>|(?<=\s)in|(?<=\s)not\s+in)")
+_OTHER_COMMA = late("[;|/，、；]|\\n")
+_NO_COMMA = late("[;|\\r\\n\u060c\u061b\u3001\uff0c\uff1b\uff5c]")
+_IN_QUOTES = late('"[^"]*"')
 _SLIPS = {"=": "==", "<>": "!=", "≠": "!=", "≥": ">=", "≤": "<=", "=>": ">=", "=<": "<=", "is": "==", "min": ">=",
           "max": "<=", "from": ">=", "to": "<", "until": "<", "＝": "==", "＞": ">", "＜": "<"}  # fmt: skip
-_SLIP = re.compile(rf"(?P<name>.*?)\s*(?P<operator>{'|'.join(map(re.escape, _SLIPS))})")
+_SLIP = late(rf"(?P<name>.*?)\s*(?P<operator>{'|'.join(map(re.escape, _SLIPS))})")
 
 
 @frozen
@@ -329,7 +330,7 @@ class Tables:
         return given.text
 
 
-ROW_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+ROW_ID = late(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 
 @frozen

@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.texts import FORMULA_SIGNS
 
 DELIMITERS = (",", ";", "\t")
-_FORMULA = re.compile(f"'*\\s*[{re.escape(''.join(FORMULA_SIGNS))}]")
-_DEFUSED = re.compile(f"'+\\s*[{re.escape(''.join(FORMULA_SIGNS))}]")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_FORMULA = late(f"'*\\s*[{re.escape(''.join(FORMULA_SIGNS))}]")
+_DEFUSED = late(f"'+\\s*[{re.escape(''.join(FORMULA_SIGNS))}]")
+_NUMBER = late(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _BLANKS = " \t"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import field
 from itertools import islice
@@ -13,6 +12,7 @@ import msgspec
 
 from adjudge.errors import ListFileError, MissingExtra, PolicyError
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.workbook import SUFFIXES, WorkbookFault, sheet_text
@@ -25,7 +25,7 @@ RECORDED_MAX_BYTES = 14 * 1024 * 1024
 """Of a policy's text and files as JSON: a record of the log, at most 16 MiB, holds them and the fields of providers."""
 MISTAKES_MAX = 20
 """How many of a list file's mistakes are told."""
-LONE_RETURN = re.compile("\r(?!\n)")
+LONE_RETURN = late("\r(?!\n)")
 _CODES = {
     "list": ("list-outside", "list-folder", "list-missing", "list-size", "list-encoding"),
     "include": ("include-outside", "include-folder", "include-missing", "include-size", "include-encoding"),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from adjudge.errors import PolicyError
+from adjudge.patterns import late
 from adjudge.policy.text.yaml import Mapping, YamlNode, read_yaml
 from adjudge.source import Edit, Source, Span, mended
 
@@ -12,8 +11,8 @@ ROUNDS_MAX = 20
 """How many mistakes of YAML are told of one document."""
 TEXT_MAX = 200_000
 """Characters of a document that is read again and again; of a longer one the first mistake is told."""
-_ITEM = re.compile(r"( *)- ")
-_BLANKS = re.compile(r" *")
+_ITEM = late(r"( *)- ")
+_BLANKS = late(r" *")
 
 
 def read_on(source: Source, *, recorded: bool = False) -> tuple[Source, YamlNode | None, list[PolicyError], bool]:

@@ -10,27 +10,28 @@ import re
 from collections.abc import Iterator
 
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.source import Edit, Source, Span
 from adjudge.values.look_alikes import first_look_alike, is_quote, plain, plainly, said_of
 
 _KEY = r"[A-Za-z_\uff21-\uff5a][\w.\-\uff0d\uff0e]*"
-_WIDE_KEY = re.compile(rf"(\s*(?:-\s+)?)({_KEY})\s*([\uff1a\u2236\ufe55])\s*")
-_TIGHT_KEY = re.compile(rf"(\s*(?:- +)?)({_KEY}):(?=[^\s:/])")
-_TIGHT_DASH = re.compile(rf"(\s*)-(?={_KEY}\s*:)")
-_OTHER_DASH = re.compile(r"(\s*)([\u2010-\u2015\u2212\ufe63\uff0d\u2022\xb7*+])\s*(?=[\w{\uff5b])")
-_EQUALS = re.compile(rf"(\s*(?:- +)?)({_KEY})\s*=(?!=)\s*(?=\S)")
-_WITHOUT_COLON = re.compile(r"(\s*(?:- +)?)(id|when|unless|then|reason|add|policy|description)( +)(?=[^\s:=])")
-_TWO_COLONS = re.compile(rf"(\s*(?:- +)?)({_KEY})\s*(?:::|:=|=>|->)\s*(?=\S)")
+_WIDE_KEY = late(rf"(\s*(?:-\s+)?)({_KEY})\s*([\uff1a\u2236\ufe55])\s*")
+_TIGHT_KEY = late(rf"(\s*(?:- +)?)({_KEY}):(?=[^\s:/])")
+_TIGHT_DASH = late(rf"(\s*)-(?={_KEY}\s*:)")
+_OTHER_DASH = late(r"(\s*)([\u2010-\u2015\u2212\ufe63\uff0d\u2022\xb7*+])\s*(?=[\w{\uff5b])")
+_EQUALS = late(rf"(\s*(?:- +)?)({_KEY})\s*=(?!=)\s*(?=\S)")
+_WITHOUT_COLON = late(r"(\s*(?:- +)?)(id|when|unless|then|reason|add|policy|description)( +)(?=[^\s:=])")
+_TWO_COLONS = late(rf"(\s*(?:- +)?)({_KEY})\s*(?:::|:=|=>|->)\s*(?=\S)")
 _PART = (
     "when|unless|then|add|id|reason|review|reject|below|type|range|values|riskier|absent|keys|of|personal|file|builtin|"
     "provider|with|fields|timeout|when_unknown|from|until|policy|given|expect|outcome|rules|reasons|settled"
 )
-_COMPARED = re.compile(r":\s+([<>]=?\s*)(?=[-.\d])")
-_OTHER_COMMA = re.compile(rf"(;)(?=\s*(?:{_PART})\s*:)")
-_NO_COMMA = re.compile(rf"(?<=[^\s,{{\[:])()(?= +(?:{_PART}): )")
-_COLON_TOO_MANY = re.compile(r"(\s*(?:- +)?(?:when|unless): .*\S)\s*(:)\s*$")
-BARE = re.compile(r"[A-Za-z_][\w.-]*")
-_INDENT = re.compile(r"[ \t\xa0\u2000-\u200a\u202f\u205f\u3000]*")
+_COMPARED = late(r":\s+([<>]=?\s*)(?=[-.\d])")
+_OTHER_COMMA = late(rf"(;)(?=\s*(?:{_PART})\s*:)")
+_NO_COMMA = late(rf"(?<=[^\s,{{\[:])()(?= +(?:{_PART}): )")
+_COLON_TOO_MANY = late(r"(\s*(?:- +)?(?:when|unless): .*\S)\s*(:)\s*$")
+BARE = late(r"[A-Za-z_][\w.-]*")
+_INDENT = late(r"[ \t\xa0\u2000-\u200a\u202f\u205f\u3000]*")
 _FLOW = "{}[],:"
 _FLOW_OPENS = "{[\uff5b\uff3b\u3010\u3014"
 _LINES_BACK = 3

@@ -6,27 +6,29 @@ import math
 import re
 from collections.abc import Sequence
 
+from adjudge.patterns import late
+
 Value = str | int | float | bool | None
 
 _NULLS = frozenset(("", "~", "null", "Null", "NULL"))
 _BOOLS = {
     spelling: value for value in (True, False) for spelling in (str(value), str(value).lower(), str(value).upper())
 }
-_INT = re.compile(r"[-+]?(?:0|[1-9]\d*)", re.ASCII)
-_FLOAT = re.compile(r"[-+]?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][-+]?\d+)?", re.ASCII)
-_DOUBTFUL = re.compile(
+_INT = late(r"[-+]?(?:0|[1-9]\d*)", re.ASCII)
+_FLOAT = late(r"[-+]?(?:0|[1-9]\d*)?(?:\.\d*)?(?:[eE][-+]?\d+)?", re.ASCII)
+_DOUBTFUL = late(
     r"[-+]?(?:0\d[\d_.]*(?:[eE][-+]?\d+)?|0[xX][\da-fA-F_]+|0[oO][0-7_]+|0[bB][01_]+"
     r"|[\d.][\d_.]*_[\d_.]*(?:[eE][-+]?\d+)?|\d[\d_]*(?::[0-5]?\d)+(?:\.[\d_]*)?|\.(?:inf|Inf|INF|nan|NaN|NAN))",
     re.ASCII,
 )
 """Texts that one version of YAML or another reads as a number which the eye does not see."""
 
-_LONG_NUMBER = re.compile(r"[-+.]?\d[\d_.:eE+-]*|[-+]?0[xX][\da-fA-F_]*", re.ASCII)
+_LONG_NUMBER = late(r"[-+.]?\d[\d_.:eE+-]*|[-+]?0[xX][\da-fA-F_]*", re.ASCII)
 _NUMBER_MAX = 100
 """A text longer than this is no number that anybody meant, and no pattern may search it for one."""
-_NEEDS_CARE = re.compile(r"[\\'\n]")
-_SPACES = re.compile(r"[ \r\n]+")
-_ESCAPED_BREAK = re.compile(r"\r?\n[ \r\n]*")
+_NEEDS_CARE = late(r"[\\'\n]")
+_SPACES = late(r"[ \r\n]+")
+_ESCAPED_BREAK = late(r"\r?\n[ \r\n]*")
 _ESCAPE_LENGTHS = {"x": 4, "u": 6, "U": 10}
 
 

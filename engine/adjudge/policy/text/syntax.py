@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import re
-
 import yaml
 
 from adjudge.errors import PolicyError
+from adjudge.patterns import late
 from adjudge.policy.text.repairs import repair_near
 from adjudge.source import Edit, Source, Span
 
-_VALUE = re.compile(r"(?:^|(?<=[\s{,]))[\w.-]+:[ ]+(?=\S)|^[ ]*-[ ]+(?=[^\s-])")
+_VALUE = late(r"(?:^|(?<=[\s{,]))[\w.-]+:[ ]+(?=\S)|^[ ]*-[ ]+(?=[^\s-])")
 _CONDITION_KEYS = ("when", "unless")
 _SIGNS = "!&*%@`|>#]}"
 """A plain text cannot start with these."""
-_REST_IN_BRACES = re.compile(r".+?(?=\s*,\s*[a-z_]+\s*:|\s*\}\s*(?:#.*)?$)")
-_WRAPPED = re.compile(
+_REST_IN_BRACES = late(r".+?(?=\s*,\s*[a-z_]+\s*:|\s*\}\s*(?:#.*)?$)")
+_WRAPPED = late(
     r"(?:\[([A-Za-z_][\w.]*)\]|`([A-Za-z_][\w.]*)`|[@$]([A-Za-z_][\w.]*)|\{\{? *([A-Za-z_][\w.]*) *\}?\}"
     r"|\"([A-Za-z_][\w.]*)\"|'([A-Za-z_][\w.]*)')(?=\s*(?:[=!<>]=?|in\b|not\b)(?![=\s]*[A-Za-z_][\w.]*\s*$))"
 )
-_KEYS_IN_LINE = re.compile(r"\s*(?:- +)?(([a-z_]+): .+?, ([a-z_]+): .+?)\s*$")
+_KEYS_IN_LINE = late(r"\s*(?:- +)?(([a-z_]+): .+?, ([a-z_]+): .+?)\s*$")
 _SECTIONS = frozenset(
     {"inputs", "signals", "lists", "variables", "thresholds", "rules", "scorecard", "reasons", "calibration", "tables"}
 ) | {"tests", "defaults", "policy", "policy_language", "include", "steps", "lookup"}
-_DOUBLE_QUOTED = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
-_OWN_ESCAPE = re.compile(r"(?<!\\)\\([^\\abfnrtvxuU?\"'`0-7])")
-_FLOW_CONDITION = re.compile(r"\b(?:when|unless): +(.+?)(?=, *[a-z_]+ *:|\}\s*(?:#.*)?$)")
+_DOUBLE_QUOTED = late(r'"((?:[^"\\\n]|\\.)*)"')
+_OWN_ESCAPE = late(r"(?<!\\)\\([^\\abfnrtvxuU?\"'`0-7])")
+_FLOW_CONDITION = late(r"\b(?:when|unless): +(.+?)(?=, *[a-z_]+ *:|\}\s*(?:#.*)?$)")
 _HINT_MAX = 100
 _OFF_MAX = 3
 """Columns by which a line can be off and still be meant to line up."""

@@ -17,6 +17,7 @@ import yaml
 
 from adjudge.errors import PolicyError
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.policy.text.repairs import indentation, repair_of
 from adjudge.policy.text.scalars import DoubtfulNumber, Value, block_positions, flow_positions, resolve
 from adjudge.policy.text.syntax import explain, quoted, shown, tag_hint
@@ -34,15 +35,15 @@ EDITS_MAX = 10_000
 _REPEATED_MIN = 2
 """How many keys must come again before a dash is taken to be missing, and no key to be there twice."""
 
-_REFUSED = re.compile(
+_REFUSED = late(
     "[\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff]|\r(?!\n)"
 )
 _WIDE_BLANKS = "\xa0\u2000-\u200a\u202f\u205f\u3000"
-_WIDE_INDENT = re.compile(f"^ *([{_WIDE_BLANKS}])[ {_WIDE_BLANKS}]*(?:- |-?[A-Za-z_]+ ?[:\uff1a])", re.MULTILINE)
-_DASH_BELOW = re.compile(r"\n[ ]*(- )")
-_DIGITS_BEFORE = re.compile(r"\d{1,3}(?:,\d{3})*,$")
+_WIDE_INDENT = late(f"^ *([{_WIDE_BLANKS}])[ {_WIDE_BLANKS}]*(?:- |-?[A-Za-z_]+ ?[:\uff1a])", re.MULTILINE)
+_DASH_BELOW = late(r"\n[ ]*(- )")
+_DIGITS_BEFORE = late(r"\d{1,3}(?:,\d{3})*,$")
 _GROUP = 3
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = late("[\ud800-\udfff]")
 _CHARACTERS = {
     "\t": ("a tab", "indent with spaces; inside double quotes write \\t"),
     "\ufeff": ("a byte-order mark", "save the file as UTF-8 without a byte-order mark"),
