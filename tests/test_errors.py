@@ -27,6 +27,7 @@ INNER = {
     "QueryFailed",
     "Refused",
     "Undelivered",
+    "StaleIndex",
     "UnfinishedLine",
     "Unfit",
     "WorkbookFault",

@@ -38,6 +38,7 @@ POLICY = "policy_language: 1\npolicy: p\ninputs: {n: int}\nrules:\n  - {id: r, w
         ("adjudge.expr.sql.dialect", "SPARK", "adjudge.expr.sql.dialects.spark", "SPARK"),
         ("adjudge.expr.sql.dialect", "DUCKDB", "adjudge.expr.sql.dialects.duckdb", "DUCKDB"),
         ("adjudge.authoring.comparison.traffic", "compare_traffic", "adjudge.replay.traffic", "compare_traffic"),
+        ("adjudge", "StoreUnavailable", "adjudge.errors", "AuditUnavailable"),
         ("adjudge.config", "open_engine", "adjudge.config.file", "open_engine"),
     ],
 )
@@ -108,18 +109,19 @@ def test_engine_takes_a_trail_by_its_old_name(tmp_path: Path) -> None:
         engine = Engine([parse_policy(POLICY, registry=registry)], registry=registry, journal=trail)
     assert Path(caught[0].filename).name == "test_old_names.py"
     with engine:
-        assert engine._trail is trail
+        assert engine._ledger.key == trail.key
 
 
 def test_engine_with_a_trail_by_both_names_is_refused(tmp_path: Path) -> None:
     registry = Registry()
     policy = parse_policy(POLICY, registry=registry)
-    trail = AuditTrail.nowhere()
+    trail = AuditTrail.open(tmp_path)
     with (
         pytest.warns(DeprecationWarning, match="journal"),
         pytest.raises(AdjudgeError, match="`journal` is the old name of `trail`"),
     ):
-        Engine([policy], registry=registry, trail=trail, journal=AuditTrail.nowhere())
+        Engine([policy], registry=registry, trail=trail, journal=trail)
+    trail.close()
 
 
 def test_decision_tells_by_the_old_name_whether_to_ask_again() -> None:

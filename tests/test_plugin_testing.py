@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from adjudge.errors import PluginError, PolicyErrors, SignalFailed
 from adjudge.model import Outcome
-from adjudge.plugin import Answer, AuditSink, Context, DecisionStore, Function, provider
+from adjudge.plugin import Answer, AuditSink, Context, Function, provider
 from adjudge.registry import parse_policy
 from adjudge.testing import (
     MERCHANT_BIZ_ID,
@@ -18,7 +18,6 @@ from adjudge.testing import (
     FakeClock,
     SinkContract,
     Slow,
-    StoreContract,
     decide_once,
     fake_provider,
     registry_of,
@@ -106,19 +105,6 @@ def test_fake_clock_stands_still_until_told() -> None:
     assert (clock() - before, clock.timer() - seconds) == (timedelta(seconds=90), 90)
 
 
-class Forgetful:
-    """A store that keeps one decision."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, object] = {}
-
-    def get(self, merchant_biz_id: str) -> object:
-        return self.kept.get(merchant_biz_id.lower())
-
-    def put(self, decision: object) -> None:
-        self.kept = {decision.merchant_biz_id.lower(): decision}  # type: ignore[attr-defined]
-
-
 class Lossy:
     def __init__(self) -> None:
         self.taken: list[bytes] = []
@@ -127,11 +113,7 @@ class Lossy:
         self.taken.append(line.strip())
 
 
-def test_contracts_find_a_store_and_a_sink_that_break_them() -> None:
-    class Store(StoreContract):
-        def open_store(self) -> DecisionStore:
-            return Forgetful()  # type: ignore[return-value]
-
+def test_contract_finds_a_sink_that_breaks_it() -> None:
     class Sink(SinkContract):
         def open_sink(self) -> AuditSink:
             return Lossy()
@@ -139,14 +121,8 @@ def test_contracts_find_a_store_and_a_sink_that_break_them() -> None:
         def lines(self, sink: Lossy) -> list[bytes]:  # type: ignore[override]
             return sink.taken
 
-    Store().test_store_keeps_the_newest_decision_of_an_id()
-    for broken in (
-        Store().test_store_gives_back_what_was_put_and_nothing_else,
-        Store().test_store_takes_many_threads_at_once,
-        Sink().test_sink_keeps_every_byte_in_order,
-    ):
-        with pytest.raises(AssertionError):
-            broken()
-    for unsaid in (StoreContract().open_store, SinkContract().open_sink, lambda: SinkContract().lines(Lossy())):
+    with pytest.raises(AssertionError):
+        Sink().test_sink_keeps_every_byte_in_order()
+    for unsaid in (SinkContract().open_sink, lambda: SinkContract().lines(Lossy())):
         with pytest.raises(NotImplementedError):
             unsaid()

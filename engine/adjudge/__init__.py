@@ -26,7 +26,6 @@ if TYPE_CHECKING:
         RequestError,
         SetupError,
         SignalFailed,
-        StoreUnavailable,
     )
     from adjudge.model import Decision, Face, Outcome, Request, Signal, SignalStatus, Verdict
     from adjudge.plugin import hookimpl
@@ -56,7 +55,6 @@ __all__ = [
     "Signal",
     "SignalFailed",
     "SignalStatus",
-    "StoreUnavailable",
     "Verdict",
     "hookimpl",
     "load_policy",
@@ -78,6 +76,8 @@ moved.install()
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
+        if f"adjudge.{name}" in moved.RENAMED:
+            return moved.find(__name__, name, stacklevel=2)
         raise AttributeError(f"module `adjudge` has no attribute `{name}`")
     found = getattr(import_module(f"adjudge.{_HOMES.get(name, 'errors')}"), name)
     globals()[name] = found

@@ -12,27 +12,28 @@ from types import TracebackType
 
 from msgspec import structs
 
-from adjudge.audit.annotations import LabelBody, check_by, label_body
-from adjudge.audit.calls import OpenCalls
+from adjudge.audit.annotations import LabelBody, check_by, erasure_body, label_body
 from adjudge.audit.trail import AuditTrail
-from adjudge.decision.conclude import conclude, without_personal
+from adjudge.decision.conclude import conclude
 from adjudge.decision.home import Home
 from adjudge.decision.observers import Observers
 from adjudge.decision.person import drawn
 from adjudge.decision.prepared import PreparedRequest, answered_before, as_taken, is_answer, prepare, supplied_signals
-from adjudge.decision.single_flight import SingleFlight, conflict
-from adjudge.errors import NAME_SHOWN, EngineError, RequestError, SetupError, did_you_mean
-from adjudge.events import bound
-from adjudge.ledger.calls import CallLedger
-from adjudge.ledger.guarded import GuardedStore
-from adjudge.ledger.memory import MemoryStore
-from adjudge.ledger.warm import warm
+from adjudge.decision.single_flight import SingleFlight
+from adjudge.errors import NAME_SHOWN, EngineError, LostClaim, RequestError, SetupError, did_you_mean
+from adjudge.events import Events, bound
+from adjudge.ledger.calls import CallLedger, tell_of_doubts
+from adjudge.ledger.file import FileLedger
+from adjudge.ledger.guarded import GuardedLedger
+from adjudge.ledger.local import ANSWER_FOR_S, LocalLedger
+from adjudge.ledger.memory import MemoryLedger
+from adjudge.ledger.recording import Recording
 from adjudge.model import Decision, Request, Signal, SignalStatus, Verdict
 from adjudge.moved import warn as warn_of_old_name
-from adjudge.plugin import DecisionObserver, DecisionStore, Limits
+from adjudge.plugin import Busy, Claim, DecisionLedger, DecisionObserver, Limits
 from adjudge.policy.policy import Policy
 from adjudge.registry import Registry
-from adjudge.signals.admission import PROCESS, Guards, Usage, guards_of, usage_of
+from adjudge.signals.admission import PROCESS, Guards, Usage, begin_with, guards_of, usage_of
 from adjudge.signals.allowed import ANY_HOST, Allowed
 from adjudge.signals.ask import Asking
 from adjudge.signals.gather import gather
@@ -40,6 +41,10 @@ from adjudge.signals.sources import OpenedSignals
 
 DEADLINE_S = 15.0
 """Seconds for gathering all signals of a decision, unless configured."""
+RECORDED_WITHIN_S = 30.0
+"""Seconds beyond the deadline after which another holder may decide an id: who had it was paused or killed."""
+
+_events = Events("adjudge.engine")
 
 
 def _utc_now() -> datetime:
@@ -78,8 +83,8 @@ class Engine:
         *,
         registry: Registry,
         trail: AuditTrail | None = None,
-        store: DecisionStore | None = None,
-        memory: MemoryStore | None = None,
+        ledger: DecisionLedger | None = None,
+        answer_for_s: float = ANSWER_FOR_S,
         observers: Sequence[DecisionObserver] = (),
         deadline_s: float = DEADLINE_S,
         limits: Mapping[str, Limits] | None = None,
@@ -87,15 +92,19 @@ class Engine:
         allowed: Allowed = ANY_HOST,
         clock: Callable[[], datetime] = _utc_now,
         journal: AuditTrail | None = None,
+        store: object = None,
+        memory: object = None,
     ) -> None:
         """Put an engine together; `Engine.open` does it from a configuration file.
 
         trail: where answers are recorded; without one they are not, and each decision's notes say so.
+        ledger: who keeps decisions and says who may make one, in place of `trail`; other processes may share it.
+        answer_for_s: seconds for which a decision answers its MerchantBizId; a ledger that is given has its own.
         limits: how providers may be asked, by name, in place of what they declare. guards: what keeps to them, the
         process's own unless given.
         allowed: what policies may have providers use; a signal that would use more is not asked, and says so.
-        store: recalls decisions; unless given, `memory` does, for a day, and is warmed from the trail.
-        clock: an aware time, read once for each decision. journal: what `trail` was called before.
+        clock: an aware time, read once for each decision. journal: what `trail` was called before. store, memory: are
+        gone; see `ledger` and `answer_for_s`.
         Raises SetupError for policies of the same name or scene, or none, and for limits of a provider that is not
         there; PluginError where the registry lacks a provider; AuditUnavailable and AuditBroken where the trail cannot
         be read.
@@ -105,6 +114,11 @@ class Engine:
             if trail is not None:
                 raise SetupError("`journal` is the old name of `trail`: give one of the two")
             trail = journal
+        if store is not None or memory is not None:
+            said = "`store` and `memory` are gone: give `answer_for_s` for how long a decision answers, or a `ledger`"
+            raise SetupError(said)
+        if ledger is not None and trail is not None:
+            raise SetupError("a `ledger` has its own log: give it or a `trail`")
         self.policies: Mapping[str, Policy] = {policy.name: policy for policy in policies}
         if not policies or len(self.policies) < len(policies):
             raise SetupError("an engine needs policies, each with its own name")
@@ -113,16 +127,13 @@ class Engine:
             _ = policy.evaluate  # compiles it now, so that no request waits for that
         self.registry = registry
         self._clock = in_utc(clock)
-        self._trail = trail or AuditTrail.nowhere()
-        kept, calls = memory or MemoryStore(), OpenCalls()
-        self._trail.catalogue = registry.catalogue
-        warm(self._trail, kept if store is None else None, calls, self._clock())
-        self._store = GuardedStore(kept if store is None else store)
-        self._calls = CallLedger(self._trail, calls, self._clock)
+        self._ledger = _guarded(ledger) if ledger is not None else _ledger_of(trail, answer_for_s, self._clock)
+        self._recording = Recording(self._ledger, registry.catalogue)
+        self._calls = CallLedger(self._recording, self._clock)
         self._observers = Observers(observers)
         providers, secrets = registry.catalogue().providers, registry.secrets()
         signals = [signal for policy in self.policies.values() for signal in policy.typed.signals.values()]
-        self._guards = guards_of(signals, providers, limits or {}, guards or PROCESS, calls.spent, self._clock)
+        self._guards = guards_of(signals, providers, limits or {}, guards or PROCESS, self._clock)
         self._sources = {
             name: OpenedSignals(policy, providers, self._guards, secrets, allowed)
             for name, policy in self.policies.items()
@@ -130,7 +141,7 @@ class Engine:
         self._deadline_s = deadline_s
         self._single_flight = SingleFlight()
         self._ids = Random()  # noqa: S311  # seeded by the system in each process; unique, not secret
-        self._home = Home(self._close, self._trail.close)
+        self._home = Home(self._close, self._ledger.close)
 
     @classmethod
     def open(cls, config: str | Path) -> Engine:
@@ -146,8 +157,8 @@ class Engine:
         """Decide a request and return the decision once it is recorded, or the one its MerchantBizId already has.
 
         anew: decide again although there is an answer; the new decision supersedes it.
-        Raises RequestError, MerchantBizIdConflict; AuditUnavailable, AuditBroken or StoreUnavailable, and then nothing
-        is decided; EngineError where the engine is not open here. All are AdjudgeError.
+        Raises RequestError, MerchantBizIdConflict; AuditUnavailable or AuditBroken, and then nothing is decided;
+        EngineError where the engine is not open here. All are AdjudgeError.
         A vendor that fails raises nothing: its fields are unknown, and the policy says what that means.
         """
         if asyncio.get_running_loop() is self._home.loop():
@@ -166,7 +177,7 @@ class Engine:
     async def _decide(self, request: Request, anew: bool) -> Decision:
         if not isinstance(request, Request):
             raise RequestError("must be a Request", where="request")
-        prepared = prepare(request, self._policy(request), self._trail.key, anew=anew)
+        prepared = prepare(request, self._policy(request), self._ledger.key, anew=anew)
         if self._is_immediate(prepared) and not self._single_flight.has(request.merchant_biz_id):
             return await self._recall(prepared)  # it never waits, so nobody comes in between
         return await self._single_flight.run(prepared.key, lambda: self._recall(prepared), anew=anew)
@@ -175,18 +186,43 @@ class Engine:
         """Give the answer that there is, or make one."""
         decision_id = f"{self._ids.getrandbits(128):032x}"
         with bound(decision_id=decision_id, merchant_biz_id=prepared.request.merchant_biz_id):
-            earlier = self._store.get(prepared.request.merchant_biz_id)
-            if earlier is not None and not prepared.key.has(earlier.fingerprint):
-                raise conflict(prepared.request.merchant_biz_id)
-            if earlier is not None and not prepared.anew and is_answer(earlier, prepared):
-                return structs.replace(earlier, status="duplicate")
-            return await self._make(prepared, earlier, decision_id)
+            while True:
+                claim = await self._claim(prepared)
+                if isinstance(claim, Decision):
+                    return structs.replace(claim, status="duplicate")
+                try:
+                    return await self._make(prepared, claim, decision_id)
+                except LostClaim:  # it took longer than its lease: another holder decides, or has decided
+                    _events.warning("claim_lost", token=claim.token)
+                finally:
+                    await self._ledger.release(claim)
 
-    async def _make(self, prepared: PreparedRequest, earlier: Decision | None, decision_id: str) -> Decision:
+    async def _claim(self, prepared: PreparedRequest) -> Claim | Decision:
+        """Return the answer that there is, or the claim to make one, once nobody else has it."""
+        key, again = prepared.key, prepared.anew
+        lease_s = self._deadline_s + RECORDED_WITHIN_S
+        while True:
+            found = await self._ledger.claim(
+                key.merchant_biz_id, key.fingerprint, again=again, lease_s=lease_s, former=key.former
+            )
+            if isinstance(found, Busy):
+                await self._ledger.wait(found, monotonic() + lease_s)
+            elif isinstance(found, Decision):
+                if is_answer(found, prepared):
+                    return found
+                again = True  # it lacks what may be had by now
+            elif found.earlier is None or prepared.anew or not is_answer(found.earlier, prepared):
+                return found
+            else:  # made by another holder meanwhile
+                await self._ledger.release(found)
+                return found.earlier
+
+    async def _make(self, prepared: PreparedRequest, claim: Claim, decision_id: str) -> Decision:
         """Make a decision: plan, gather, evaluate, record. Signals that answered before are not asked again."""
         started, now = perf_counter_ns(), self._clock()
         policy = prepared.policy
-        sources, kept = self._sources[policy.name], None if prepared.anew else earlier
+        sources, earlier = self._sources[policy.name], claim.earlier
+        kept = None if prepared.anew else earlier
 
         def evaluate(signals: Mapping[str, Signal]) -> Verdict:
             fields = {name: signal.fields for name, signal in signals.items() if signal.status is SignalStatus.OK}
@@ -196,17 +232,16 @@ class Engine:
         known = supplied_signals(sources.supplied, prepared, kept)
         if sources.asked:
             known |= answered_before(sources.asked, policy, kept)
-            known |= {} if prepared.anew else self._calls.recall(prepared.key, policy, sources.asked)
-            calls, deadline = self._calls.of(prepared.key, policy), monotonic() + self._deadline_s
+            known |= {} if prepared.anew else self._calls.recall(claim, policy, sources.asked)
+            calls, deadline = self._calls.of(claim, policy), monotonic() + self._deadline_s
             asking = Asking(as_taken(prepared), calls, now, deadline)
             known = await gather(sources.plan, sources.open(), asking, known=known, evaluate=evaluate)
         verdict = evaluate(known)
         took_ms = (perf_counter_ns() - started) // 1000 / 1000
-        sampled = drawn(policy.typed, verdict, prepared.request.merchant_biz_id, self._trail.key)
-        decision = conclude(prepared, known, verdict, now, earlier, decision_id, took_ms, self._trail.notes, sampled)
-        await self._trail.record(decision, prepared.request, prepared.inputs, policy)
-        self._calls.decided(prepared.key)
-        self._store.keep(decision)
+        sampled = drawn(policy.typed, verdict, prepared.request.merchant_biz_id, self._ledger.key)
+        decision = conclude(prepared, known, verdict, now, earlier, decision_id, took_ms, self._ledger.notes, sampled)
+        await self._recording.conclude(claim, decision, prepared.request, prepared.inputs, policy)
+        self._calls.forget(claim.merchant_biz_id)
         self._observers.tell(decision)
         return decision
 
@@ -234,10 +269,7 @@ class Engine:
         await self._home.run(lambda: self._label(body))
 
     async def _label(self, body: LabelBody) -> None:
-        await self._trail.record_label(body)
-        kept = self._store.get(body.merchant_biz_id)
-        if kept is not None and not kept.final and kept.decision_id == body.decision_id and body.confirms:
-            self._store.put(structs.replace(kept, final=True))
+        await self._ledger.label(body.decision_id, body.merchant_biz_id, body, confirms=body.confirms)
 
     async def erase(self, merchant_biz_id: str, *, reason: str = "", by: str = "engine") -> int:
         """Erase the personal values of a MerchantBizId, in memory and on disk, and return how many the vault held.
@@ -252,11 +284,10 @@ class Engine:
         return await self._home.run(lambda: self._erase(merchant_biz_id, reason, by))
 
     async def _erase(self, merchant_biz_id: str, reason: str, by: str) -> int:
-        kept = self._store.get(merchant_biz_id)
-        if kept is not None:
-            policy = self.policies.get(kept.policy)
-            self._store.put(without_personal(kept, policy.typed.signals if policy is not None else {}))
-        return await self._trail.erase(merchant_biz_id, reason, by)
+        self._calls.forget(merchant_biz_id)
+        return await self._ledger.erase(
+            merchant_biz_id, lambda names: erasure_body(merchant_biz_id, names, by=by, reason=reason)
+        )
 
     def usage(self) -> dict[str, Usage]:
         """Return what this process asked of each provider and what that cost, by the provider's name."""
@@ -265,7 +296,7 @@ class Engine:
 
     def _is_immediate(self, prepared: PreparedRequest) -> bool:
         """Whether deciding waits for nobody: no provider is asked, and the log writes at once."""
-        return not self._sources[prepared.policy.name].asked and self._trail.is_immediate(prepared.policy)
+        return not self._sources[prepared.policy.name].asked and self._recording.is_immediate(prepared.policy)
 
     def _policy(self, request: Request) -> Policy:
         if request.policy is None:
@@ -293,11 +324,17 @@ class Engine:
             for sources in self._sources.values():
                 await sources.close()
         finally:
-            await self._trail.aclose()
+            await self._ledger.aclose()
+
+    async def _begin(self) -> None:
+        """Open the ledger, and go on with what it says was spent."""
+        await self._ledger.open()
+        begin_with(self._guards, await self._ledger.spent())
+        tell_of_doubts(await self._ledger.in_doubt())
 
     async def __aenter__(self) -> Engine:
         self._home.open()
-        self._calls.tell()
+        await self._home.begin(self._begin)
         return self
 
     async def __aexit__(
@@ -307,10 +344,20 @@ class Engine:
 
     def __enter__(self) -> Engine:
         self._home.open_thread()
-        self._calls.tell()
+        self._home.begin_blocking(self._begin)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._home.close_blocking()
+
+
+def _guarded(ledger: DecisionLedger) -> DecisionLedger:
+    return ledger if isinstance(ledger, LocalLedger) else GuardedLedger(ledger)
+
+
+def _ledger_of(trail: AuditTrail | None, answer_for_s: float, clock: Callable[[], datetime]) -> DecisionLedger:
+    if trail is None:
+        return MemoryLedger(answer_for_s=answer_for_s, clock=clock)
+    return FileLedger(trail, answer_for_s=answer_for_s, clock=clock)

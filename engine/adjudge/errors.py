@@ -194,10 +194,10 @@ class EngineError(AdjudgeError, RuntimeError):
     code = "engine"
 
 
-class StoreUnavailable(AdjudgeError):
-    """The store of decisions does not answer, so nothing was decided: there may be an answer already."""
+class LostClaim(AdjudgeError):
+    """Another holder has claimed a MerchantBizId since: what was being decided is not written; for ledgers."""
 
-    code = "store-unavailable"
+    code = "lost-claim"
 
 
 class PluginError(AdjudgeError):

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, cast
 
 MOVED: Mapping[str, tuple[str, ...]] = {
+    "adjudge": ("adjudge.errors",),
     "adjudge.allowed": ("adjudge.signals.allowed",),
     "adjudge.authoring.comparison.traffic": ("adjudge.replay.traffic",),
     "adjudge.config": ("adjudge.config.file",),
@@ -28,6 +29,7 @@ MOVED: Mapping[str, tuple[str, ...]] = {
 }
 """Where a module's names are now: the first of the places that has one."""
 RENAMED: Mapping[str, str] = {
+    "adjudge.StoreUnavailable": "AuditUnavailable",
     "adjudge.journal.Journal": "AuditTrail",
     "adjudge.plugin.Asker": "ProviderClient",
     "adjudge.replay.Answer": "ReplayResult",
@@ -42,17 +44,19 @@ def warn(old: str, new: str, *, stacklevel: int) -> None:
 def names_of(module: str) -> Callable[[str], object]:
     """Return a module's `__getattr__`, which finds its old names where they are now."""
 
-    def find(name: str) -> object:
-        old = f"{module}.{name}"
-        new = RENAMED.get(old, name)
-        for place in () if name.startswith("_") else MOVED[module]:
-            there = import_module(place)
-            if new in getattr(there, "__all__", vars(there)):
-                warn(old, f"{place}.{new}", stacklevel=2)
-                return getattr(there, new)
-        raise AttributeError(f"module `{module}` has no attribute `{name}`")
+    return lambda name: find(module, name, stacklevel=2)
 
-    return find
+
+def find(module: str, name: str, *, stacklevel: int) -> object:
+    """Find an old name of a module where it is now, and say so. stacklevel: as for `warn`. Raises AttributeError."""
+    old = f"{module}.{name}"
+    new = RENAMED.get(old, name)
+    for place in () if name.startswith("_") else MOVED[module]:
+        there = import_module(place)
+        if new in getattr(there, "__all__", vars(there)):
+            warn(old, f"{place}.{new}", stacklevel=stacklevel + 1)
+            return getattr(there, new)
+    raise AttributeError(f"module `{module}` has no attribute `{name}`")
 
 
 class _Loader:

@@ -8,8 +8,9 @@ from typing import Any
 
 from msgspec import structs
 
-from adjudge.audit.calls import Bill, CallBody, DaySpend, OpenCalls
+from adjudge.audit.calls import Bill, OpenCalls
 from adjudge.model import Signal, SignalStatus
+from adjudge.plugin import CallBody, DaySpend
 
 AT = datetime(2026, 1, 15, 23, 59, 59, tzinfo=UTC)
 NEXT_DAY = AT + timedelta(seconds=2)

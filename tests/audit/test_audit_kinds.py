@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from adjudge.audit.annotations import ErasureBody, erasure_body
-from adjudge.audit.calls import CallBody
 from adjudge.audit.checkpoints import CheckpointBody
 from adjudge.audit.kinds import KINDS, bodies, body_of, records
 from adjudge.audit.log import AuditLog
 from adjudge.errors import AuditBroken, NothingRead
+from adjudge.plugin import CallBody
 
 ENGINE = Path(__file__).parents[2] / "engine" / "adjudge"
 BELOW = {"read.py", "record.py", "file.py", "log.py", "checkpoints.py", "kinds.py"}

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from adjudge.audit.calls import CallBody
 from adjudge.audit.log import AuditLog
+from adjudge.plugin import CallBody
 
 BEGUN = CallBody(
     call_id="1" * 32,

@@ -95,7 +95,7 @@ def test_check_configuration_with_limits_of_a_stranger_is_status_2(run: Any, fol
         ('policies: [policy.yaml]\nallow: {files: ["\\0"]}', "adjudge.yaml:2:17: error[schema-value]"),
         ("policies: ['shelf://x']", "error[name-plugin]: plugin `shelf`: no installed plugin offers the policy source"),
         ("policies: [policy.yaml]\nobservers: [{name: gone}]", "no installed plugin offers the observer `gone`"),
-        ("policies: [policy.yaml]\ncache: {store: gone}", "no installed plugin offers the store `gone`"),
+        ("policies: [policy.yaml]\nledger: {gone: {}}", "no installed plugin offers the ledger `gone`"),
         ("policies: [policy.yaml]\naudit: {directory: a, sinks: [{name: gone}]}", "offers the sink `gone`"),
         ("policies: [policy.yaml]\naudit: {directory: a, anchors: [{name: gone}]}", "offers the sink `gone`"),
         ("policies: [policy.yaml]\nowners: {lists: gone}", "plugin `gone`: does not offer `lists`"),

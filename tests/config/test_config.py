@@ -12,8 +12,9 @@ from adjudge.config.audit import AuditSettings
 from adjudge.config.file import Config, open_engine, read_config
 from adjudge.engine import Engine
 from adjudge.errors import AuditUnavailable, PluginError, PolicyErrors
+from adjudge.ledger.memory import MemoryLedger
 from adjudge.model import Decision, Request
-from adjudge.plugin import Register, hookimpl
+from adjudge.plugin import DecisionLedger, LedgerSettings, Register, hookimpl
 from adjudge.registry import Registry
 from adjudge.testing import MERCHANT_BIZ_ID
 
@@ -24,7 +25,9 @@ audit:
   {directory: log, durability: flush, key: {file: a.key}, mac: {env: THE_MAC}, checkpoint: {records: 50, every: 2s},
    segment: {megabytes: 5, age: 1h}, anchors: [{file: elsewhere}, {name: copy}],
    sinks: [{name: copy, with: {to: [a, 1, null]}}]}
-cache: {store: memory, ttl: 1h, size: 10}
+answer_for: 1h
+ledger: {file: {}}
+cache: {megabytes: 10}
 observers: [{name: hook, with: {url: "https://h.example"}}, {name: plain}]
 plugins: [aliyun, lists]
 strict_plugins: true
@@ -57,9 +60,9 @@ def test_config_reads_every_key_and_makes_paths_whole(tmp_path: Path) -> None:
             anchors=(tmp_path / "elsewhere", ("copy", {})),
             sinks=(("copy", {"to": ["a", 1, None]}),),
         ),
-        store=("memory", {}),
-        ttl_s=3600.0,
-        size=10,
+        ledger=("file", {}),
+        answer_for_s=3600.0,
+        front_bytes=10 * 1024 * 1024,
         observers=(("hook", {"url": "https://h.example"}), ("plain", {})),
         plugins=("aliyun", "lists"),
         owners={"acme.score": "acme"},
@@ -71,7 +74,7 @@ def test_config_reads_every_key_and_makes_paths_whole(tmp_path: Path) -> None:
 def test_config_of_one_line_has_the_defaults(tmp_path: Path) -> None:
     config = read_config(write(tmp_path, "policies: [one.yaml]"))
     assert config == Config(policies=(tmp_path / "one.yaml",))
-    assert (config.audit, config.ttl_s, config.size) == (None, 86400.0, 100_000)
+    assert (config.audit, config.answer_for_s, config.front_bytes) == (None, 48 * 3600.0, 32 * 1024 * 1024)
     assert (config.plugins, config.strict_plugins, config.deadline_s) == (None, False, 15.0)
 
 
@@ -113,16 +116,23 @@ def test_config_absolute_path_stays(tmp_path: Path) -> None:
         ("policies: [a]\naudit: {directory: d, anchors: [{file: 5}]}", [("schema-type", 2, 40)]),
         ("policies: [a]\naudit: {directory: d, anchors: [{file: a, name: b}]}", [("schema-unknown-key", 2, 34)]),
         ("policies: [a]\naudit: {directory: d, sinks: [s]}", [("schema-type", 2, 31)]),
-        ("policies: [a]\ncache: {ttl: 60}", [("schema-type", 2, 14)]),
-        ("policies: [a]\ncache: {ttl: 0s}", [("schema-range", 2, 14)]),
-        ("policies: [a]\ncache: {ttl: 9000h}", [("schema-range", 2, 14)]),
-        ("policies: [a]\ncache: {size: 0}", [("schema-range", 2, 15)]),
-        ("policies: [a]\ncache: {size: -1}", [("schema-range", 2, 15)]),
-        ("policies: [a]\ncache: {size: 10000001}", [("schema-range", 2, 15)]),
-        ("policies: [a]\ncache: {size: 1.5}", [("schema-type", 2, 15)]),
+        ("policies: [a]\nanswer_for: 60", [("schema-type", 2, 13)]),
+        ("policies: [a]\nanswer_for: 0s", [("schema-range", 2, 13)]),
+        ("policies: [a]\nanswer_for: 9000h", [("schema-range", 2, 13)]),
+        ("policies: [a]\ncache: {megabytes: 0}", [("schema-range", 2, 20)]),
+        ("policies: [a]\ncache: {megabytes: -1}", [("schema-range", 2, 20)]),
+        ("policies: [a]\ncache: {megabytes: 1000001}", [("schema-range", 2, 20)]),
+        ("policies: [a]\ncache: {megabytes: 1.5}", [("schema-type", 2, 20)]),
         ("policies: [a]\ncache: {with: {url: x}}", [("schema-unknown-key", 2, 9)]),
-        ("policies: [a]\ncache: {store: redis, ttl: 1h, size: 5}", [("schema-unknown-key", 2, 23),
+        ("policies: [a]\ncache: {store: redis, ttl: 1h, size: 5}", [("schema-unknown-key", 2, 9),
+                                                                     ("schema-unknown-key", 2, 23),
                                                                      ("schema-unknown-key", 2, 32)]),
+        ("policies: [a]\nledger: {}", [("schema-value", 2, 9)]),
+        ("policies: [a]\nledger: {a: {}, b: {}}", [("schema-value", 2, 9)]),
+        ("policies: [a]\nledger: postgres", [("schema-type", 2, 9)]),
+        ("policies: [a]\nledger: {postgres: here}", [("schema-type", 2, 20)]),
+        ("policies: [a]\nledger: {file: {directory: d}}", [("schema-value", 2, 16)]),
+        ("policies: [a]\naudit: {directory: d}\nledger: {postgres: {}}", [("schema-value", 2, 8)]),
         ("policies: [a]\nobservers: [{name: 5}]", [("schema-type", 2, 20)]),
         ("policies: [a]\nobservers: [{name: n, with: {age: 012}}]", [("yaml-number", 2, 35)]),
         ("policies: [a]\nplugins: aliyun", [("schema-type", 2, 10)]),
@@ -169,20 +179,6 @@ def test_open_engine_policies_of_one_name_are_refused(tmp_path: Path) -> None:
     assert "`one` is also the name of the policy in" in str(found.value)
 
 
-class Store:
-    """A store that keeps everything, and what it was opened with."""
-
-    def __init__(self, settings: Mapping[str, object]) -> None:
-        self.settings = settings
-        self.kept: dict[str, Decision] = {}
-
-    def get(self, merchant_biz_id: str) -> Decision | None:
-        return self.kept.get(merchant_biz_id)
-
-    def put(self, decision: Decision) -> None:
-        self.kept[decision.merchant_biz_id] = decision
-
-
 class Offering:
     """A plugin with one of each, and what it opened."""
 
@@ -210,11 +206,15 @@ class Offering:
                 if settings.get("refuse"):
                     raise PluginError("needs a url", plugin=kind)
                 plugin.opened[kind] = settings
-                return thing if thing is not None else Store(settings)
+                return thing
 
             return open_
 
-        register.store("shelf", opening("store", None))  # type: ignore[arg-type]
+        def open_ledger(said: LedgerSettings) -> DecisionLedger:
+            opening("ledger", None)(said.settings)  # type: ignore[operator]
+            return MemoryLedger(answer_for_s=said.answer_for_s, clock=said.clock)
+
+        register.ledger("shelf", open_ledger)
         register.sink("copy", opening("sink", Sink()))  # type: ignore[arg-type]
         register.observer("hook", opening("observer", Observer()))  # type: ignore[arg-type]
 
@@ -231,18 +231,30 @@ def offering(monkeypatch: pytest.MonkeyPatch) -> Offering:
 PLUGGED = """
 policies: [one.yaml]
 audit: {directory: log, sinks: [{name: copy, with: {to: here}}]}
-cache: {store: shelf, with: {room: 3}}
 observers: [{name: hook, with: {url: x}}]
 deadline: 3s
 """
+SHELVED = """
+policies: [one.yaml]
+ledger: {shelf: {room: 3}}
+answer_for: 1h
+"""
 
 
-def test_open_engine_puts_stores_sinks_and_observers_in_their_places(tmp_path: Path, offering: Offering) -> None:
+def test_open_engine_puts_a_ledger_in_its_place(tmp_path: Path, offering: Offering) -> None:
+    request = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s", inputs={"n": 5})
+    with open_engine(write(tmp_path, SHELVED)) as engine:
+        assert engine.decide_sync(request).status == "fresh"
+        assert engine.decide_sync(request).status == "duplicate"
+    assert offering.opened == {"ledger": {"room": 3}}
+
+
+def test_open_engine_puts_sinks_and_observers_in_their_places(tmp_path: Path, offering: Offering) -> None:
     request = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s", inputs={"n": 5})
     with open_engine(write(tmp_path, PLUGGED)) as engine:
         decision = engine.decide_sync(request)
         assert engine.decide_sync(request).status == "duplicate"
-    assert offering.opened == {"store": {"room": 3}, "sink": {"to": "here"}, "observer": {"url": "x"}}
+    assert offering.opened == {"sink": {"to": "here"}, "observer": {"url": "x"}}
     assert offering.decided == [decision]
     assert b"".join(offering.lines) == (tmp_path / "log" / "audit-000001.jsonl").read_bytes()
     assert engine._deadline_s == 3.0
@@ -253,9 +265,7 @@ def test_open_engine_puts_stores_sinks_and_observers_in_their_places(tmp_path: P
     [
         ("name: copy", "name: cpoy", "no installed plugin offers the sink `cpoy`; offered: copy"),
         ("name: hook", "name: hok", "no installed plugin offers the observer `hok`"),
-        ("store: shelf", "store: redis", "no installed plugin offers the store `redis`; offered: shelf"),
         ("to: here", "fail: 1", "the sink `copy` cannot be opened: KeyError: 'url'"),
-        ("room: 3", "fail: 1", "the store `shelf` cannot be opened"),
         ("url: x", "refuse: 1", "plugin `observer`: needs a url"),
     ],
 )
@@ -266,6 +276,22 @@ def test_open_engine_plugin_that_is_not_there_or_does_not_open_is_named(
         open_engine(write(tmp_path, PLUGGED.replace(old, new)))
     assert said in str(found.value)
     assert not (tmp_path / "log").exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("shelf", "redis", "no installed plugin offers the ledger `redis`; offered: shelf"),
+        ("room: 3", "fail: 1", "the ledger `shelf` cannot be opened: KeyError: 'url'"),
+        ("room: 3", "refuse: 1", "plugin `ledger`: needs a url"),
+    ],
+)
+def test_open_engine_ledger_that_is_not_there_or_does_not_open_is_named(
+    tmp_path: Path, offering: Offering, old: str, new: str, said: str
+) -> None:
+    with pytest.raises(PluginError) as found:
+        open_engine(write(tmp_path, SHELVED.replace(old, new)))
+    assert said in str(found.value)
 
 
 def test_open_engine_that_fails_lets_the_log_go(

@@ -7,9 +7,9 @@ import asyncio
 import pytest
 from msgspec.structs import replace
 
+from adjudge.decision.prepared import RequestKey
 from adjudge.decision.single_flight import SingleFlight
 from adjudge.errors import MerchantBizIdConflict
-from adjudge.ledger.calls import RequestKey
 from adjudge.model import Decision
 from adjudge.testing import decide_once
 

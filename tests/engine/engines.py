@@ -14,10 +14,12 @@ from adjudge.audit.read import read
 from adjudge.audit.trail import AuditTrail
 from adjudge.audit.vault import Vault
 from adjudge.engine import Engine
+from adjudge.ledger.file import FileLedger
+from adjudge.ledger.memory import MemoryLedger
 from adjudge.model import Face, Request
 from adjudge.plugin import AuditSink, Provider
 from adjudge.registry import parse_policy
-from adjudge.testing import FakeProvider, fake_provider, registry_of
+from adjudge.testing import FakeClock, FakeProvider, fake_provider, registry_of
 
 POLICY = """
 policy_language: 1
@@ -76,12 +78,23 @@ def engine(
     *,
     policies: Sequence[str] = (POLICY,),
     at: Path | None = None,
+    clock: FakeClock | None = None,
+    answer_for_s: float | None = None,
     **parts: Any,
 ) -> Engine:
-    """Put an engine together. at: the directory of its audit log; without one, nothing is recorded."""
+    """Put an engine together. at: the directory of its audit log; without one, nothing is recorded.
+
+    answer_for_s: after which an answer's time is over, by the clock alone.
+    """
     registry = registry_of([face(), device()] if providers is None else providers)
+    if clock is not None:
+        parts["clock"] = clock
     if at is not None:
         parts["trail"] = trail(at)
+    if clock is not None and answer_for_s is not None:
+        own: dict[str, Any] = {"answer_for_s": answer_for_s, "clock": clock, "timer": clock.timer}
+        opened = parts.pop("trail", None)
+        parts["ledger"] = MemoryLedger(**own) if opened is None else FileLedger(opened, **own)
     loaded = [parse_policy(policy, registry=registry) for policy in policies]
     return Engine(loaded, registry=registry, **parts)
 

@@ -11,12 +11,11 @@ import pytest
 from engines import POLICY, device, engine, face, recorded, request, trail
 from structlog.testing import capture_logs
 
-from adjudge.audit.calls import CallBody
 from adjudge.audit.read import read
-from adjudge.audit.trail import AuditTrail
 from adjudge.errors import AuditUnavailable, SignalFailed
+from adjudge.ledger.recording import Recording
 from adjudge.model import SignalStatus
-from adjudge.plugin import Answer, Context, Limits
+from adjudge.plugin import Answer, CallBody, Context, Limits
 from adjudge.replay.decisions import replay
 from adjudge.signals.admission import Guards
 from adjudge.testing import FakeProvider, Slow
@@ -175,7 +174,7 @@ def die_before_the_decision(directory: Path, *asked: FakeProvider) -> None:
         raise RuntimeError("the process ends here")
 
     with pytest.MonkeyPatch.context() as patch, capture_logs(), engine(asked, at=directory) as door:
-        patch.setattr(AuditTrail, "record", died)
+        patch.setattr(Recording, "conclude", died)
         with pytest.raises(RuntimeError, match="ends here"):
             door.decide_sync(request())
 

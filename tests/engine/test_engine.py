@@ -18,7 +18,6 @@ from structlog.testing import capture_logs
 
 from adjudge.engine import Engine
 from adjudge.errors import AuditUnavailable, RequestError, SignalFailed
-from adjudge.ledger.memory import MemoryStore
 from adjudge.model import Decision, Face, Outcome, Request
 from adjudge.registry import Registry
 from adjudge.testing import NOW, FakeClock, fake_provider
@@ -221,19 +220,6 @@ def test_observers_are_not_waited_for_and_left_behind_at_the_close(monkeypatch: 
     assert {"event": "observers_left", "count": 1, "log_level": "warning"} in events
 
 
-class FailingStore(MemoryStore):
-    def put(self, decision: Decision, *, age_s: float = 0.0) -> None:
-        raise ConnectionError("hunter2")
-
-
-def test_store_that_cannot_keep_a_decision_does_not_undo_it(tmp_path: Path) -> None:
-    with capture_logs() as events, engine(at=tmp_path, store=FailingStore()) as door:
-        decision = door.decide_sync(request())
-    assert decision.outcome is Outcome.PASS
-    assert [one.decision_id for one in recorded(tmp_path)] == [decision.decision_id]
-    assert events[0]["event"] == "store_failed" and "hunter2" not in repr(events)
-
-
 def test_engine_not_open_says_how_to_open_it() -> None:
     door = engine()
     with pytest.raises(RuntimeError, match=r"not open: use it as `async with engine:` or `with engine:`"):
@@ -405,12 +391,12 @@ def test_engine_with_the_defaults_reads_the_real_clock() -> None:
 
 
 def test_events_of_a_decision_name_it_and_its_request(tmp_path: Path) -> None:
-    """Whatever fails on the way: a provider, an observer, a store; and that of one decision is not another's."""
+    """Whatever fails on the way: a provider, an observer; and that of one decision is not another's."""
     asked = [face(SignalFailed("down", kind="misconfigured", billed=False)), device(ValueError("fault"))]
-    parts = {"observers": [Observer(raising(ValueError("no")))], "store": FailingStore()}
-    with capture_logs() as events, engine(asked, at=tmp_path, **parts) as door:  # type: ignore[arg-type]
+    observers = [Observer(raising(ValueError("no")))]
+    with capture_logs() as events, engine(asked, at=tmp_path, observers=observers) as door:
         decisions = [door.decide_sync(request(n)) for n in range(2)]
-    told = {"signal_failed", "provider_failed", "breaker_opened", "observer_failed", "store_failed"}
+    told = {"signal_failed", "provider_failed", "breaker_opened", "observer_failed"}
     known = {(one.decision_id, one.merchant_biz_id) for one in decisions}
     named = {event["event"] for event in events if (event.get("decision_id"), event.get("merchant_biz_id")) in known}
     assert told <= named

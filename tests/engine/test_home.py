@@ -18,9 +18,10 @@ from structlog.testing import capture_logs
 
 from adjudge.decision import home as home_module
 from adjudge.engine import Engine
-from adjudge.errors import AdjudgeError, EngineError, StoreUnavailable
-from adjudge.ledger.memory import MemoryStore
+from adjudge.errors import AdjudgeError, AuditUnavailable, EngineError
+from adjudge.ledger.memory import MemoryLedger
 from adjudge.model import Decision, Outcome
+from adjudge.plugin import Claim
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
 
@@ -232,11 +233,21 @@ def test_engine_whose_loop_ends_under_its_callers_answers_them(
     loop.close()
 
 
+class ForeignLedger:
+    """A ledger as a plugin has one, in memory."""
+
+    def __init__(self) -> None:
+        self.own = MemoryLedger()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.own, name)
+
+
 THROWN = [KeyboardInterrupt, SystemExit, GeneratorExit, BaseException, asyncio.CancelledError, StopIteration]
 
 
 @pytest.mark.parametrize("thrown", THROWN)
-@pytest.mark.parametrize("place", ["fetch", "open", "aclose", "observer", "store.get", "store.put", "loop"])
+@pytest.mark.parametrize("place", ["fetch", "open", "aclose", "observer", "claim", "release", "loop"])
 def test_engine_survives_whatever_a_plugin_throws(thrown: type[BaseException], place: str) -> None:
     """Each place fails in its own way, and the next request is decided as if nothing had been."""
     is_failing = True
@@ -255,14 +266,14 @@ def test_engine_survives_whatever_a_plugin_throws(thrown: type[BaseException], p
         async def aclose(self) -> None:
             throw("aclose")
 
-    class Store(MemoryStore):
-        def get(self, merchant_biz_id: str) -> Decision | None:
-            throw("store.get")
-            return super().get(merchant_biz_id)
+    class Ledger(ForeignLedger):
+        async def claim(self, *said: Any, **how: Any) -> Any:
+            throw("claim")
+            return await self.own.claim(*said, **how)
 
-        def put(self, decision: Decision, *, age_s: float = 0.0) -> None:
-            throw("store.put")
-            super().put(decision, age_s=age_s)
+        async def release(self, claim: Claim) -> None:
+            throw("release")
+            await self.own.release(claim)
 
     class Observer:
         async def decided(self, decision: Decision) -> None:
@@ -274,9 +285,11 @@ def test_engine_survives_whatever_a_plugin_throws(thrown: type[BaseException], p
 
     asked = [face(open=opened), device()]
     with capture_logs() as events:
-        with engine(asked, store=Store(), observers=[Observer()]) as door:
-            if place == "store.get":
-                with pytest.raises(StoreUnavailable, match=rf"^the store `Store` cannot be read: {thrown.__name__}$"):
+        with engine(asked, ledger=Ledger(), observers=[Observer()]) as door:
+            if place == "claim":
+                name = "RuntimeError" if thrown is StopIteration else thrown.__name__  # Python's doing
+                said = f"^the ledger `Ledger` cannot be read: {name}$"
+                with pytest.raises(AuditUnavailable, match=said):
                     door.decide_sync(request())
             else:
                 expected = Outcome.REVIEW if place in ("fetch", "open") else Outcome.PASS
@@ -297,43 +310,51 @@ def test_engine_whose_loop_a_plugin_stops_goes_on() -> None:
         assert [door.decide_sync(request(n)).outcome for n in range(3)] == ["pass"] * 3
 
 
-@pytest.mark.parametrize("found", ["a decision", 5, "another's"])
-def test_store_that_gives_back_something_else_decides_nothing(found: object) -> None:
+@pytest.mark.parametrize("found", [None, 5, "another's"])
+def test_ledger_that_gives_back_something_else_decides_nothing(found: object) -> None:
     with engine() as other:
         decision = other.decide_sync(request(1))
 
-    class Store(MemoryStore):
-        def get(self, merchant_biz_id: str) -> Any:
+    class Ledger(ForeignLedger):
+        async def claim(self, *said: Any, **how: Any) -> Any:
             return decision if found == "another's" else found
 
-    with capture_logs() as events, engine(store=Store()) as door:
-        with pytest.raises(StoreUnavailable, match="the store `Store` cannot be read: TypeError"):
-            door.decide_sync(request())
-        with pytest.raises(StoreUnavailable):
-            asyncio.run(door.erase(f"{0:032x}"))
-    assert {event["event"] for event in events} == {"store_failed"}
-
-
-def test_erasing_in_a_store_that_fails_is_no_success(tmp_path: Path) -> None:
-    """What the store still holds was not erased."""
-
-    class Store(MemoryStore):
-        fails = False
-
-        def put(self, decision: Decision, *, age_s: float = 0.0) -> None:
-            if self.fails:
-                raise ConnectionError("redis://:CANARY@h")
-            super().put(decision, age_s=age_s)
-
-    store = Store()
-    with capture_logs() as events, engine(at=tmp_path, store=store) as door:
+    said = "the ledger `Ledger` cannot be read: TypeError"
+    with capture_logs() as events, engine(ledger=Ledger()) as door, pytest.raises(AuditUnavailable, match=said):
         door.decide_sync(request())
-        store.fails = True
-        with pytest.raises(StoreUnavailable, match="the store `Store` cannot be written: ConnectionError"):
-            asyncio.run(door.erase(request().merchant_biz_id))
-        store.fails = False
-        assert asyncio.run(door.erase(request().merchant_biz_id)) > 0
-    assert "CANARY" not in repr(events)
+    assert {event["event"] for event in events} == {"ledger_failed"}
+
+
+def test_whatever_a_ledger_fails_at_is_said_in_our_words() -> None:
+    """Each of its methods in turn; what was recorded is not lost, and the next request is decided."""
+
+    class Ledger(ForeignLedger):
+        fails = ""
+
+        def __getattribute__(self, name: str) -> Any:
+            if name != "fails" and name == self.fails:
+
+                def fail(*said: object, **how: object) -> Any:
+                    raise ConnectionError("postgresql://:CANARY@h")
+
+                return fail
+            return super().__getattribute__(name)
+
+    said: list[str] = []
+    for failing in ("record", "conclude", "claim", "begin_call", "end_call", "sealed", "erase", "label", "wait"):
+        ledger = Ledger()
+        with capture_logs() as events, engine(ledger=ledger) as door:
+            ledger.fails = failing
+            for work in (lambda: door.decide_sync(request()), lambda: asyncio.run(door.erase("0" * 32))):
+                try:
+                    work()
+                except AuditUnavailable as error:
+                    said.append(str(error))
+            ledger.fails = ""
+            assert door.decide_sync(request()).merchant_biz_id == request().merchant_biz_id
+        assert "CANARY" not in repr(events)
+    assert len(said) >= 4
+    assert all(one.endswith("ConnectionError") for one in said)
 
 
 def test_everything_that_an_engine_raises_of_its_own_is_an_adjudge_error() -> None:

@@ -17,7 +17,6 @@ from structlog.testing import capture_logs
 from adjudge.audit.log import Durability
 from adjudge.engine import Engine
 from adjudge.errors import MerchantBizIdConflict, SignalFailed
-from adjudge.ledger.memory import MemoryStore
 from adjudge.model import Decision, Face, Outcome, Request, SignalStatus
 from adjudge.registry import parse_policy
 from adjudge.testing import FakeClock, Slow, fake_provider, registry_of
@@ -171,7 +170,7 @@ def test_decide_anew_asks_everybody_again_and_supersedes() -> None:
 
 def test_decide_after_the_time_to_live_is_fresh() -> None:
     clock = FakeClock()
-    with engine(memory=MemoryStore(ttl_s=60, timer=clock.timer), clock=clock) as door:
+    with engine(answer_for_s=60, clock=clock) as door:
         first = door.decide_sync(request())
         clock.advance(61)
         second = door.decide_sync(request(face=None))

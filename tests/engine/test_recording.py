@@ -25,7 +25,6 @@ from adjudge.audit.trail import AuditTrail
 from adjudge.audit.vault import Vault
 from adjudge.engine import Engine
 from adjudge.errors import AuditBroken, AuditUnavailable, MerchantBizIdConflict, SignalFailed
-from adjudge.ledger.memory import MemoryStore
 from adjudge.model import Decision, Face, Outcome
 from adjudge.replay.decisions import replay
 from adjudge.system.pools import NoThread, Pool
@@ -104,7 +103,7 @@ def test_log_that_cannot_be_written_decides_nothing_and_recovers_by_itself(tmp_p
         for _ in range(3):
             with pytest.raises(AuditUnavailable):
                 door.decide_sync(request())
-        assert door._store.get(request().merchant_biz_id) is None
+        assert asyncio.run(door._ledger.find(merchant_biz_id=request().merchant_biz_id)) is None
         disk.is_off = False
         decision = door.decide_sync(request())
         assert decision.status == "fresh", "what was not recorded was not made"
@@ -195,8 +194,7 @@ def test_sink_gets_every_line_and_its_faults_change_nothing(tmp_path: Path) -> N
 
 def restart(directory: Path, clock: FakeClock, *asked: FakeProvider, ttl_s: float = 86400) -> Engine:
     """Open another engine on a log, as after a crash."""
-    memory = MemoryStore(ttl_s=ttl_s, timer=clock.timer)
-    return engine(asked or None, at=directory, memory=memory, clock=clock)
+    return engine(asked or None, at=directory, answer_for_s=ttl_s, clock=clock)
 
 
 def test_restart_gives_the_recorded_answer_personal_values_included(tmp_path: Path) -> None:
@@ -277,7 +275,7 @@ def test_restart_with_an_erased_value_gives_the_answer_without_it(tmp_path: Path
     with engine(at=tmp_path) as door:
         after = door.decide_sync(request())
     assert after.decision_id == before.decision_id
-    assert after.signals["device"].fields == {"emulator": False, "owner": None}
+    assert after.signals["device"].fields == {"emulator": False}
 
 
 def test_restart_on_a_decision_of_another_shape_says_which(tmp_path: Path) -> None:
@@ -294,7 +292,7 @@ def test_restart_on_a_decision_of_another_shape_says_which(tmp_path: Path) -> No
 def test_audit_trail_with_a_key_that_is_none_is_refused_and_lets_the_log_go(
     spoil: Callable[[Path], object], tmp_path: Path
 ) -> None:
-    engine(at=tmp_path)._trail.close()
+    engine(at=tmp_path)._ledger.close()
     key = tmp_path / "fingerprint.key"
     kept = key.read_bytes()
     assert (len(kept), key.stat().st_mode & 0o777) == (32, 0o600)

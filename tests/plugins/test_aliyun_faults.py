@@ -29,13 +29,13 @@ from fault_proxy import Fault, FaultProxy
 from structlog.testing import capture_logs
 
 import adjudge_plugins.aliyun as plugin
-from adjudge.audit.calls import Bill, CallBody
+from adjudge.audit.calls import Bill
 from adjudge.audit.read import read
 from adjudge.audit.trail import AuditTrail
 from adjudge.audit.verify import verify
 from adjudge.engine import Engine
 from adjudge.model import Decision, Face, Outcome, Request, Signal
-from adjudge.plugin import Limits, Provider
+from adjudge.plugin import CallBody, Limits, Provider
 from adjudge.registry import Registry, parse_policy
 from adjudge.signals.admission import Guard, Guards, Usage
 from adjudge.signals.allowed import Allowed

@@ -16,8 +16,9 @@ import pytest
 from vendor_load import CALLERS, IDS, NOTE_BYTES, merchant_biz_id
 
 from adjudge.audit.bodies import DecisionBody
-from adjudge.audit.calls import Bill, CallBody
+from adjudge.audit.calls import Bill
 from adjudge.audit.read import read
+from adjudge.plugin import CallBody
 from adjudge.replay.decisions import replay
 from adjudge_plugins.aliyun.sandbox import Sandbox, read_scenario
 from audit.audit_logs import assert_verifies

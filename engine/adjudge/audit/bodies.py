@@ -228,11 +228,10 @@ Reveal = Callable[[str], object]
 
 
 def restore_decision(body: DecisionBody, reveal: Reveal) -> Decision:
-    """Return the decision that a record holds, for a cache that starts warm."""
-    signals = {
-        name: structs.replace(signal, fields=restore_fields(signal.fields, f"{name}.", body.personal, reveal)[0])
-        for name, signal in body.signals.items()
-    }
+    """Return the decision that a record holds; a field whose value is gone is left out."""
+    signals: Mapping[str, Signal] = body.signals
+    if body.personal:
+        signals = {name: _restored(signal, body.personal, reveal) for name, signal in body.signals.items()}
     return Decision(
         decision_id=body.decision_id,
         merchant_biz_id=body.merchant_biz_id,
@@ -253,6 +252,13 @@ def restore_decision(body: DecisionBody, reveal: Reveal) -> Decision:
         sampled=body.sampled,
         final=body.final,
     )
+
+
+def _restored(signal: Signal, personal: Collection[str], reveal: Reveal) -> Signal:
+    fields, lacking = restore_fields(signal.fields, f"{signal.name}.", personal, reveal)
+    for name in lacking:
+        del fields[name.removeprefix(f"{signal.name}.")]
+    return structs.replace(signal, fields=fields)
 
 
 def restore_fields(

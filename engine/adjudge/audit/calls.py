@@ -2,62 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date
 from decimal import Decimal
-from typing import Literal
 
-import msgspec
-
-from adjudge.model import Signal
-
-Billed = Literal["yes", "no", "unknown"]
-
-
-class CallBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """A call that costs money: `begun` before it is made, `ended` once it is known how it went.
-
-    call_id: joins the two. fingerprint: of the request, as in its decision. attempt: 1 for the first try.
-    at: aware UTC. price: of one such call, a string in JSON.
-    The rest stands in the second record. status: as of a signal. billed: `unknown` where an answer was lost.
-    answer: the signal, where there was an answer; a crash before the decision then loses nothing that was paid for.
-    personal: full names of its fields that stand here as commitments.
-    """
-
-    call_id: str
-    stage: Literal["begun", "ended"]
-    merchant_biz_id: str
-    fingerprint: str
-    policy_digest: str
-    signal: str
-    provider: str
-    version: str
-    attempt: int
-    price: Decimal
-    currency: str
-    at: datetime
-    status: str | None = None
-    billed: Billed | None = None
-    reason: str | None = None
-    reason_code: str | None = None
-    request_id: str | None = None
-    latency_ms: float | None = None
-    answer: Signal | None = None
-    personal: tuple[str, ...] = ()
-
-    @property
-    def is_in_doubt(self) -> bool:
-        """Whether it may have been paid for without an answer."""
-        return self.stage == "begun" or self.billed == "unknown"
-
-
-@dataclass(slots=True)
-class DaySpend:
-    """Calls of one provider that were or may have been paid for, on one day of UTC."""
-
-    calls: int = 0
-    spent: Decimal = Decimal(0)
+from adjudge.plugin import CallBody, DaySpend
 
 
 @dataclass(slots=True)
@@ -68,32 +18,41 @@ class OpenCalls:
     """
 
     spent: dict[tuple[str, date], DaySpend] = field(default_factory=dict)
-    _open: dict[tuple[str, str], dict[str, CallBody]] = field(default_factory=dict)
+    _open: dict[str, dict[str, CallBody]] = field(default_factory=dict)
 
     def add(self, body: CallBody) -> None:
         """Take a record of a call."""
-        request = (body.merchant_biz_id, body.fingerprint)
-        calls = self._open.setdefault(request, {})
+        calls = self._open.setdefault(body.merchant_biz_id, {})
         begun = calls.get(body.call_id)
         if body.stage == "begun":
             self._count(body, 1)
         elif body.billed == "no" and begun is not None:  # where not, it was never counted: its record is too old
             self._count(begun, -1)
+        self.restore(body)
+
+    def restore(self, body: CallBody) -> None:
+        """Take the newest record of a call that is counted in `spent` already."""
+        calls = self._open.setdefault(body.merchant_biz_id, {})
         calls[body.call_id] = body
         if body.billed == "no":
-            del calls[body.call_id]
-            if not calls:
-                del self._open[request]
+            self._drop(body.merchant_biz_id, [body.call_id])
 
-    def decided(self, merchant_biz_id: str, fingerprint: str) -> None:
-        """Take note of a decision: it holds what the calls before it brought."""
-        self._open.pop((merchant_biz_id, fingerprint), None)
+    def decided(self, merchant_biz_id: str, fingerprint: str) -> list[str]:
+        """Take note of a decision, which holds what the calls before it brought, and return their ids."""
+        calls = self._open.get(merchant_biz_id, {})
+        taken_up = [call_id for call_id, body in calls.items() if body.fingerprint == fingerprint]
+        self._drop(merchant_biz_id, taken_up)
+        return taken_up
+
+    def has(self, merchant_biz_id: str) -> bool:
+        """Whether there are calls of an id that no decision holds."""
+        return merchant_biz_id in self._open
 
     def of(self, merchant_biz_id: str, fingerprint: str) -> dict[str, CallBody]:
         """Return a request's calls that no decision holds, by signal: the answered one, or else one in doubt."""
         found: dict[str, CallBody] = {}
-        for body in self._open.get((merchant_biz_id, fingerprint), {}).values():
-            if body.answer is not None or body.signal not in found:
+        for body in self._open.get(merchant_biz_id, {}).values():
+            if body.fingerprint == fingerprint and (body.answer is not None or body.signal not in found):
                 found[body.signal] = body
         return found
 
@@ -101,6 +60,18 @@ class OpenCalls:
         """Return the calls that no decision holds, in the order of their beginning."""
         for calls in self._open.values():
             yield from calls.values()
+
+    def copy(self) -> OpenCalls:
+        """Return the same calls and days, to go on from."""
+        spent = {of: DaySpend(tally.calls, tally.spent) for of, tally in self.spent.items()}
+        return OpenCalls(spent, {of: dict(calls) for of, calls in self._open.items()})
+
+    def _drop(self, merchant_biz_id: str, call_ids: Iterable[str]) -> None:
+        calls = self._open.get(merchant_biz_id, {})
+        for call_id in call_ids:
+            del calls[call_id]
+        if not calls:
+            self._open.pop(merchant_biz_id, None)
 
     def _count(self, body: CallBody, sign: int) -> None:
         tally = self.spent.setdefault((body.provider, body.at.astimezone(UTC).date()), DaySpend())

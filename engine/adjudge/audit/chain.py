@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import field
 from math import inf
 from time import monotonic
 
@@ -14,16 +13,7 @@ from adjudge.audit.read import first_hash
 from adjudge.audit.record import encode
 from adjudge.audit.start import Start
 from adjudge.errors import AuditBroken, AuditUnavailable
-from adjudge.frozen import frozen
-
-
-@frozen(kw_only=True)
-class Receipt:
-    """Where a record stands. hash: lower-case hex SHA-256; line: the exact bytes, newline included."""
-
-    seq: int
-    hash: str
-    line: bytes = field(repr=False)
+from adjudge.plugin import Receipt
 
 
 class Chain:

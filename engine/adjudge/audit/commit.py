@@ -10,17 +10,21 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from math import inf
+from pathlib import Path
 from time import monotonic
 from typing import Literal
 
 from adjudge.audit.batch import Batch
-from adjudge.audit.chain import Chain, Receipt
+from adjudge.audit.chain import Chain
 from adjudge.audit.checkpoints import Anchors, Checkpoints
 from adjudge.audit.file import LogFile
 from adjudge.audit.start import Start
 from adjudge.errors import AuditBroken, AuditUnavailable
+from adjudge.plugin import Receipt
 
 Durability = Literal["fsync", "flush", "async"]
+Written = Callable[[Path, int, Sequence[bytes]], None]
+"""Called with lines that came to stand in the log: their file, and where the first of them begins in it."""
 
 _SYNC_EVERY_S = 1.0
 _QUEUE_MAX_BYTES = 16 * 1024 * 1024
@@ -45,7 +49,7 @@ class Committer:
     ) -> None:
         self.changed = threading.Condition(threading.Lock())
         self.chain = Chain(file, checkpoints=checkpoints, start=start, max_line=max_line, changed=self.changed)
-        self.on_lines: Callable[[Sequence[bytes]], None] | None = None
+        self.on_lines: Written | None = None
         self.is_closed = False
         self._file = file  # touched by whoever has set `_is_committing`; with `flush`, by whoever has the lock
         self._durability = durability
@@ -230,7 +234,7 @@ class Committer:
     def _tell_lines(self, lines: Sequence[bytes]) -> None:
         """Tell of lines that stand in the file; nobody else writes meanwhile."""
         if self.on_lines is not None:
-            self.on_lines(lines)
+            self.on_lines(self._file.path, self._file.written.size - sum(map(len, lines)), lines)
 
     def _let_sync_later(self) -> None:
         """See to it that what is not synced will be. Under the lock."""

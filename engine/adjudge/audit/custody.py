@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Literal
 
 from adjudge.audit.bodies import COMMITMENT, DecisionBody
-from adjudge.audit.calls import CallBody
 from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import bodies
 from adjudge.audit.vault import Standing, Vault
 from adjudge.frozen import frozen
+from adjudge.plugin import CallBody
 
 SHOWN = 20
 """How many of a kind are named; all are counted."""

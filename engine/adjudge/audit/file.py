@@ -16,7 +16,7 @@ from time import monotonic
 
 from adjudge.audit.disk import Disk, forget_cached, sync_directory
 from adjudge.audit.proof import Found, Proof
-from adjudge.audit.read import UnfinishedLine, tail, unfinished
+from adjudge.audit.read import UnfinishedLine, segment_number, tail, unfinished
 from adjudge.audit.record import FIRST_PREV
 from adjudge.audit.verify import opened, segments
 from adjudge.errors import AuditBroken, AuditUnavailable
@@ -104,7 +104,7 @@ class LogFile:
         self._inode = 0
         self._seeks_checkpoint = seeks_checkpoint
         self._start(again=False)
-        self._begun = _begun(self.path, self.rotation.clock())
+        self._begun = segment_begun(self.path, self.rotation.clock())
 
     def append(self, lines: Sequence[bytes], head: Head, *, sync: bool) -> None:
         """Append records, the last of which is `head`, and sync if asked to.
@@ -192,7 +192,7 @@ class LogFile:
         """Go on in a new segment, once all of this one is on disk. Raises OSError, AuditBroken; then this one stays."""
         self.disk.datasync(file)
         self.synced = self.written
-        path = self.path.with_name(_name(int(self.path.stem.rpartition("-")[2]) + 1))
+        path = self.path.with_name(_name(segment_number(self.path) + 1))
         new = self.disk.open(path, create=True)
         found = os.fstat(new)
         if found.st_size:
@@ -285,8 +285,11 @@ def _name(number: int) -> str:
     return f"audit-{number:06}.jsonl"
 
 
-def _begun(path: Path, now: float) -> float:
-    """Return when a segment was begun, in seconds since 1970, by the first record that says when it was written."""
+def segment_begun(path: Path, now: float) -> float:
+    """Return when a segment was begun, in seconds since 1970, by the first record that says when it was written.
+
+    now: where none says so. Raises OSError.
+    """
     with opened(path) as file:
         found = _AT.search(file.read(_LOOKED_AT))
     try:

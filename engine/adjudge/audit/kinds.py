@@ -18,11 +18,11 @@ import msgspec
 
 from adjudge.audit.annotations import ErasureBody, LabelBody
 from adjudge.audit.bodies import DecisionBody, PolicyBody
-from adjudge.audit.calls import CallBody
 from adjudge.audit.checkpoints import CheckpointBody
 from adjudge.audit.read import UnfinishedLine, read, tail
 from adjudge.audit.record import Record
 from adjudge.errors import AuditBroken, NothingRead
+from adjudge.plugin import CallBody
 
 KINDS: Mapping[str, type[msgspec.Struct]] = {
     "policy": PolicyBody,

@@ -10,23 +10,23 @@ import asyncio
 import atexit
 import fcntl
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from adjudge.audit.chain import Receipt
 from adjudge.audit.checkpoints import Anchors, Checkpoints, FileAnchor
-from adjudge.audit.commit import Committer, Durability
+from adjudge.audit.commit import Committer, Durability, Written
 from adjudge.audit.disk import Disk, LocalDisk
 from adjudge.audit.file import LogFile, Segments, take_directory
-from adjudge.audit.record import MAX_LINE, Body, encode_body
+from adjudge.audit.proof import Proof
+from adjudge.audit.record import MAX_LINE, encode_body
 from adjudge.audit.start import Start, hold_against, require_key, require_proof
 from adjudge.errors import AuditUnavailable
 from adjudge.patterns import late
-from adjudge.plugin import AuditSink
+from adjudge.plugin import AuditSink, Body, Receipt
 
-__all__ = ["AuditLog", "Durability", "Receipt"]
+__all__ = ["AuditLog", "Durability", "Receipt", "Written"]
 
 _KIND = late("[a-z][a-z_]{0,63}")
 _ALONE_SYNC_S = 0.0005
@@ -141,12 +141,12 @@ class AuditLog:
         return self._committer.chain.gap
 
     @property
-    def on_lines(self) -> Callable[[Sequence[bytes]], None] | None:
+    def on_lines(self) -> Written | None:
         """What is called with the lines that came to stand in the log, in its order, one call at a time."""
         return self._committer.on_lines
 
     @on_lines.setter
-    def on_lines(self, told: Callable[[Sequence[bytes]], None] | None) -> None:
+    def on_lines(self, told: Written | None) -> None:
         self._committer.on_lines = told
 
     @property
@@ -156,6 +156,11 @@ class AuditLog:
         if found.end is None:
             return "signature"
         return ("mac" if found.end.has_mac else "signature") if found.is_proven else "none"
+
+    @property
+    def keys(self) -> Proof | None:
+        """What proves a record that is read again; None without a key."""
+        return self._file.proof
 
     def require_proof(self) -> None:
         """Raise AuditBroken where the log cannot be believed, because another key signed in the end."""

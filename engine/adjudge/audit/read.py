@@ -81,7 +81,27 @@ def unfinished(path: Path) -> tuple[int, int]:
     return start, size
 
 
+def read_on(path: Path, file: Path, start: int) -> Iterator[tuple[Path, int, Record]]:
+    """Read a log from one of its records on: yield each with its file, and where it begins there. Raises as `read`."""
+    try:
+        files = segments(path)
+    except OSError as error:
+        raise AuditUnavailable(f"{path}: {error.strerror}") from error
+    later = [(each, 0) for each in files if segment_number(each) > segment_number(file)]
+    yield from _placed([(file, start), *later], is_whole=False)
+
+
+def segment_number(file: Path) -> int:
+    """Return the number in a segment's name."""
+    return int(file.stem.rpartition("-")[2])
+
+
 def _chained(starts: list[tuple[Path, int]], *, is_whole: bool) -> Iterator[Record]:
+    for _, _, record in _placed(starts, is_whole=is_whole):
+        yield record
+
+
+def _placed(starts: list[tuple[Path, int]], *, is_whole: bool) -> Iterator[tuple[Path, int, Record]]:
     seq, prev = (1, FIRST_PREV.decode()) if is_whole else (None, None)
     for path, offset in starts:
         try:
@@ -97,7 +117,7 @@ def _chained(starts: list[tuple[Path, int]], *, is_whole: bool) -> Iterator[Reco
                         raise MalformedLine(f"record {record.seq} is where record {seq} belongs")
                     if prev not in (None, record.prev):
                         raise MalformedLine(f"the `prev` of record {record.seq} is not the hash of the record before")
-                    yield record
+                    yield path, offset, record
                     seq, prev = record.seq + 1, record.hash
                     offset += len(line)
         except MalformedLine as error:

@@ -23,6 +23,7 @@ from adjudge.audit.verify import (
     SUFFIX_LENGTH,
     mac_start,
 )
+from adjudge.plugin import Body
 from adjudge.texts import with_article
 
 __all__ = [
@@ -36,9 +37,6 @@ __all__ = [
     "encode_body",
     "parse",
 ]
-
-Body = Mapping[str, object] | msgspec.Struct
-"""What a record holds beside the chain's own members; anything in it that msgspec encodes."""
 
 _T = TypeVar("_T")
 _RESERVED = frozenset(name.decode() for name in CHAIN_MEMBERS)

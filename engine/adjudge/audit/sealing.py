@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -58,6 +58,11 @@ class Sealing:
         async with self._subjects.erasing(subject):
             yield await self._do(partial(self._vault.names, subject))
             await self._do(partial(self._vault.erase, subject))
+
+    async def reveal(self, commitments: Sequence[str]) -> dict[str, object]:
+        """Return the values of commitments; those that the vault lacks are left out. Raises AuditUnavailable."""
+        found = await self._do(lambda: [self._vault.reveal(one) for one in commitments])
+        return {one: value for one, value in zip(commitments, found, strict=True) if value is not None}
 
     def close(self) -> None:
         """Let the thread and the vault go."""

@@ -1,72 +1,48 @@
-"""Where an engine's answers are recorded: the audit log, the vault beside it, and further sinks."""
+"""Where the answers of one process are recorded: the audit log, the vault beside it, and further sinks."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
-from msgspec import structs
-
-from adjudge.audit.annotations import LabelBody, erasure_body
-from adjudge.audit.bodies import DecisionBody, Recorder, policy_body, restore_decision, restore_fields
-from adjudge.audit.calls import CallBody
 from adjudge.audit.checkpoints import Checkpoints
 from adjudge.audit.file import Segments
-from adjudge.audit.kinds import body_of
-from adjudge.audit.log import AuditLog, Durability
-from adjudge.audit.read import tail
+from adjudge.audit.log import AuditLog, Durability, Written
 from adjudge.audit.sealing import Sealing
 from adjudge.audit.vault import Vault
 from adjudge.audit.verify import opened
-from adjudge.errors import AuditBroken, AuditUnavailable
+from adjudge.errors import AuditUnavailable
 from adjudge.events import Events
-from adjudge.model import Decision, Request, Signal
 from adjudge.plugin import AuditSink
-from adjudge.policy.catalogue import Catalogue
-from adjudge.policy.policy import Policy
 from adjudge.system.faults import is_operators
 from adjudge.system.pools import NoThread, Pool
 
 KEY_FILE = "fingerprint.key"
 CLOSE_S = 60.0
-RECENT_RECORDS = 100_000
-RECENT_BYTES = 256 * 1024 * 1024
 
 _events = Events("adjudge.audit")
 
 
 @dataclass(slots=True)
 class AuditTrail:
-    """Records decisions.
+    """An open log and what lies beside it. key: the secret behind fingerprints.
 
-    key: the secret behind fingerprints, kept beside the log. catalogue: what plugins lend to the policies; the record
-    of a policy names its providers by it.
+    on_written: told of lines that came to stand in the log, before the sinks are: of which file, from which byte on.
     """
 
-    log: AuditLog | None
-    vault: Vault | None
+    log: AuditLog
+    vault: Vault
     key: bytes
     sinks: Sequence[AuditSink] = ()
-    catalogue: Callable[[], Catalogue] = Catalogue
-    _recorders: dict[str, Recorder] = field(default_factory=dict)
-    _gap: int = 0
-    _first_use: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _seals: Sealing | None = field(init=False)
+    on_written: Written | None = None
+    sealing: Sealing = field(init=False)
 
     def __post_init__(self) -> None:
-        self._seals = Sealing(self.vault) if self.vault is not None else None
-        if self.log is not None and self.sinks:
-            self.log.on_lines = self._copy
-
-    @property
-    def _sealing(self) -> Sealing:
-        assert self._seals is not None, "an audit trail with a log has a vault"
-        return self._seals
+        self.sealing = Sealing(self.vault)
+        self.log.on_lines = self._copy
 
     @classmethod
     def open(
@@ -107,104 +83,11 @@ class AuditTrail:
             log.close()
             raise
 
-    @classmethod
-    def nowhere(cls) -> AuditTrail:
-        """Record nothing, for trying things out; every decision's notes say so."""
-        return cls(None, None, secrets.token_bytes(32))
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What every decision should say of its recording."""
-        return () if self.log is not None else ("not recorded: the engine has no audit log",)
-
-    def is_immediate(self, policy: Policy) -> bool:
-        """Whether recording a decision of a policy never waits for a disk or another task."""
-        if self.log is None:
-            return True
-        recorder = self._recorders.get(policy.digest)
-        return self.log.durability == "flush" and recorder is not None and not recorder.is_personal
-
-    async def record(self, decision: Decision, request: Request, inputs: Mapping[str, object], policy: Policy) -> None:
-        """Write a decision, its policy before it where that is new, and return once both are as durable as promised.
-
-        inputs: of the request, in the form that the log has for them.
-        Raises AuditUnavailable and AuditBroken.
-        """
-        if self.log is None:
-            return
-        recorder = await self._recorder(policy, self.log, decision.decided_at)
-        if recorder.is_personal:
-            personal = recorder.personal(inputs, decision.signals.values())
-            async with self._sealing.sealed(decision.merchant_biz_id, personal) as sealed:
-                await self.log.write("decision", recorder.body(decision, request, inputs, sealed))
-        else:
-            await self.log.write("decision", recorder.body(decision, request, inputs, {}))
-
-    async def record_call(self, call: CallBody, policy: Policy) -> None:
-        """Write a record of a billed call and return once it is as durable as promised.
-
-        Raises AuditUnavailable and AuditBroken.
-        """
-        if self.log is None:
-            return
-        recorder = await self._recorder(policy, self.log, call.at)
-        if call.answer is not None and recorder.is_personal:
-            async with self._sealing.sealed(call.merchant_biz_id, recorder.personal({}, [call.answer])) as sealed:
-                answer = recorder.signal(call.answer, sealed)
-                await self.log.write("call", structs.replace(call, answer=answer, personal=tuple(sealed)))
-        else:
-            await self.log.write("call", call)
-
-    async def record_label(self, label: LabelBody) -> None:
-        """Write what was found out about a decision. Raises AuditUnavailable and AuditBroken."""
-        if self.log is None:
-            raise AuditUnavailable("the engine has no audit log, and so no place for labels")
-        await self.log.write("label", label)
-
-    async def erase(self, merchant_biz_id: str, reason: str, by: str) -> int:
-        """Record that a subject is erased, and erase it from the vault; return how many values there were.
-
-        The record comes first: where the process dies in between, erasing again does the rest.
-        Raises AuditUnavailable and AuditBroken.
-        """
-        if self.log is None:
-            return 0
-        async with self._sealing.erasing(merchant_biz_id) as names:
-            if names:
-                await self.log.write("erasure", erasure_body(merchant_biz_id, names, by=by, reason=reason))
-        return len(names)
-
-    def revealed(self, signal: Signal, personal: Collection[str]) -> Mapping[str, object] | None:
-        """Return a recorded signal's fields; None where one of its `personal` ones was erased.
-
-        Raises AuditUnavailable where the vault cannot be read.
-        """
-        if not personal or self.vault is None:
-            return signal.fields
-        fields, erased = restore_fields(signal.fields, f"{signal.name}.", personal, self.vault.reveal)
-        return None if erased else fields
-
-    async def _recorder(self, policy: Policy, log: AuditLog, at: datetime) -> Recorder:
-        """Return what turns a policy's decisions into records; the policy's own is written before."""
-        if log.gap != self._gap:  # among the records that a failing disk lost may have been those of policies
-            self._gap = log.gap
-            self._recorders.clear()
-        return self._recorders.get(policy.digest) or await self._introduce(policy, log, at)
-
-    async def _introduce(self, policy: Policy, log: AuditLog, at: datetime) -> Recorder:
-        """Record a policy that is used for the first time. at: when, aware UTC."""
-        from importlib.metadata import version  # brings much along
-
-        async with self._first_use:
-            if policy.digest not in self._recorders:
-                body = policy_body(policy, self.catalogue().providers, version("adjudge"), at)
-                await log.write("policy", body)
-                self._recorders[policy.digest] = Recorder(policy, log.durability)
-        return self._recorders[policy.digest]
-
-    def _copy(self, lines: Sequence[bytes]) -> None:
-        """Hand records on to the sinks, as they came to stand in the log."""
-        for line in lines:
+    def _copy(self, file: Path, start: int, lines: Sequence[bytes]) -> None:
+        """Hand records on as they came to stand in the log."""
+        if self.on_written is not None:
+            self.on_written(file, start, lines)
+        for line in lines if self.sinks else ():
             for sink in self.sinks:
                 try:
                     sink.write(line)
@@ -213,33 +96,8 @@ class AuditTrail:
                         raise
                     _events.exception("sink_failed", sink=type(sink).__name__)
 
-    def recent(self) -> Iterator[CallBody | DecisionBody | LabelBody]:
-        """Yield the calls, decisions and labels at the end of the log, in its order.
-
-        Raises AuditBroken, and AuditUnavailable where the log cannot be read.
-        """
-        if self.log is None:
-            return
-        seq, last = self.log.seq, ""
-        for record in tail(self.log.directory, max_records=RECENT_RECORDS, max_bytes=RECENT_BYTES):
-            if record.seq > seq:
-                break  # it came after the log had been looked at
-            last = record.hash
-            body = body_of(self.log.directory, record)
-            if isinstance(body, CallBody | DecisionBody | LabelBody):
-                yield body
-        if seq and last != self.log.hash:
-            raise AuditBroken(f"{self.log.directory}: record {seq} is not the one that was found at the start")
-
-    def restored(self, body: DecisionBody) -> Decision:
-        """Return a recorded decision, with the personal values that the vault has. Raises AuditUnavailable."""
-        assert self.vault is not None, "an audit trail with a log has a vault"
-        return restore_decision(body, self.vault.reveal)
-
     async def aclose(self) -> None:
         """Close, in a thread of its own; as `close`, and AuditUnavailable too where it takes longer than a minute."""
-        if self.log is None:
-            return
         pool = Pool("adjudge-close", 1)
         try:
             await pool.run(self.close, deadline_s=CLOSE_S)
@@ -253,11 +111,9 @@ class AuditTrail:
     def close(self) -> None:
         """Close the log and the vault. Raises AuditUnavailable where the log could not keep what it took."""
         try:
-            if self.log is not None:
-                self.log.close()
+            self.log.close()
         finally:
-            if self._seals is not None:
-                self._seals.close()
+            self.sealing.close()
 
 
 def _read_key(path: Path) -> bytes:

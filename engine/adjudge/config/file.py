@@ -2,7 +2,9 @@
 
     policies: [policies/onboarding.yaml]
     audit: {directory: audit, durability: fsync, key: {file: audit.key}}      # see audit_settings.py
-    cache: {store: memory, ttl: 24h, size: 100000}
+    answer_for: 48h                     # how long a decision answers its MerchantBizId
+    ledger: {postgres: {dsn: …}}        # who keeps decisions; left out: files in the `directory` of `audit`
+    cache: {megabytes: 32}              # of decisions that are kept in memory, in front of the files
     observers: [{name: webhook, with: {…}}]
     plugins: [aliyun, http_json]        # all that are installed unless named
     owners: {acme.score: acme}          # whose a name is that several plugins offer
@@ -19,18 +21,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from adjudge.audit.trail import AuditTrail
 from adjudge.config.allowed import NOTHING, read_allowed
 from adjudge.config.audit import AuditSettings, Opened, read_audit
 from adjudge.config.providers import LimitsForm, apply_limits, read_limits
 from adjudge.engine import DEADLINE_S, Engine
 from adjudge.errors import AdjudgeError, PluginError, PolicyError, PolicyErrors
 from adjudge.frozen import frozen
-from adjudge.ledger.memory import DEFAULT_SIZE, DEFAULT_TTL_S, MemoryStore
-from adjudge.plugin import AuditSink, DecisionObserver, DecisionStore, Limits, PolicySource
+from adjudge.ledger.file import FileLedger
+from adjudge.ledger.local import ANSWER_FOR_S, FRONT_BYTES
+from adjudge.ledger.memory import MemoryLedger
+from adjudge.plugin import AuditSink, DecisionLedger, DecisionObserver, LedgerSettings, Limits, PolicySource
 from adjudge.policy import Catalogue, Policy, load_policy, parse_policy
 from adjudge.policy.loading.load import read_source
 from adjudge.policy.loading.reader import Reader, Refused
@@ -41,10 +45,12 @@ from adjudge.source import Span
 from adjudge.system.faults import is_operators, said_of
 from adjudge.values.reading import describe
 
-MEMORY = "memory"
+FILES = "file"
 _KEYS = (
     "policies",
     "audit",
+    "answer_for",
+    "ledger",
     "cache",
     "observers",
     "plugins",
@@ -54,25 +60,27 @@ _KEYS = (
     "providers",
     "allow",
 )
-_LONGEST_TTL_S = 366 * 86400.0
+_LONGEST_ANSWER_S = 366 * 86400.0
 _LONGEST_DEADLINE_S = 300.0
-_LARGEST_CACHE = 10_000_000
+_LARGEST_CACHE_MB = 1_000_000
+_MB = 1024 * 1024
 
 
 @frozen(kw_only=True)
 class Config:
     """What stands in a configuration file, paths made whole.
 
-    policies: files, or locations `scheme://…` of a plugin's policy source. ttl_s, deadline_s: seconds.
+    policies: files, or locations `scheme://…` of a plugin's policy source. answer_for_s, deadline_s: seconds.
+    ledger: its name, and what stands under it. front_bytes: of decisions in memory, in front of files.
     plugins: None for all that are installed. owners: plugins, by the names that several of them offer.
     limits: as read from `providers:`, by name. reader: to blame them with.
     """
 
     policies: tuple[Path | str, ...]
     audit: AuditSettings | None = None
-    store: Opened = (MEMORY, {})
-    ttl_s: float = DEFAULT_TTL_S
-    size: int = DEFAULT_SIZE
+    ledger: Opened = (FILES, {})
+    answer_for_s: float = ANSWER_FOR_S
+    front_bytes: int = FRONT_BYTES
     observers: tuple[Opened, ...] = ()
     plugins: tuple[str, ...] | None = None
     owners: MappingOf[str, str] = field(default_factory=dict)
@@ -92,24 +100,33 @@ def assemble(config: Config) -> Engine:
     """Put an engine together. Raises PolicyErrors for its policies, PluginError, AuditUnavailable and AuditBroken."""
     registry, policies, limits = _prepared(config)
     observers = [cast(DecisionObserver, _open(registry, "observer", observer)) for observer in config.observers]
-    store = None if config.store[0] == MEMORY else cast(DecisionStore, _open(registry, "store", config.store))
-    trail = (
-        config.audit.open(lambda sink: cast(AuditSink, _open(registry, "sink", sink)))
-        if config.audit is not None
-        else AuditTrail.nowhere()
-    )
+    ledger = _ledger(config, registry)
     try:
         return Engine(
             tuple(policies.values()),
             registry=registry,
-            trail=trail,
-            store=store,
-            memory=MemoryStore(ttl_s=config.ttl_s, size=config.size),
+            ledger=ledger,
             observers=observers,
             deadline_s=config.deadline_s,
             limits=limits,
             allowed=config.allowed,
         )
+    except BaseException:
+        ledger.close()
+        raise
+
+
+def _ledger(config: Config, registry: Registry) -> DecisionLedger:
+    """Make the ledger. Raises PluginError, AuditUnavailable and AuditBroken."""
+    name, settings = config.ledger
+    if name != FILES:
+        said = LedgerSettings(settings=settings, answer_for_s=config.answer_for_s, clock=lambda: datetime.now(UTC))
+        return cast(DecisionLedger, _open(registry, "ledger", (name, said)))
+    if config.audit is None:
+        return MemoryLedger(answer_for_s=config.answer_for_s, front_bytes=config.front_bytes)
+    trail = config.audit.open(lambda sink: cast(AuditSink, _open(registry, "sink", sink)))
+    try:
+        return FileLedger(trail, answer_for_s=config.answer_for_s, front_bytes=config.front_bytes)
     except BaseException:
         trail.close()
         raise
@@ -178,8 +195,8 @@ def _prepared(config: Config, *, fetch: bool = True) -> tuple[Registry, dict[str
 def _wanted(config: Config) -> Iterator[tuple[str, str]]:
     """Yield what plugins are to open, as (kind, name)."""
     yield from (("observer", name) for name, _ in config.observers)
-    if config.store[0] != MEMORY:
-        yield "store", config.store[0]
+    if config.ledger[0] != FILES:
+        yield "ledger", config.ledger[0]
     if config.audit is not None:
         anchors = (one for one in config.audit.anchors if not isinstance(one, Path))
         yield from (("sink", name) for name, _ in (*config.audit.sinks, *anchors))
@@ -210,7 +227,7 @@ def _source_of(location: str, registry: Registry) -> tuple[str, PolicySource]:
     return scheme, cast(PolicySource, source)
 
 
-def _open(registry: Registry, kind: str, opened: Opened) -> object:
+def _open(registry: Registry, kind: str, opened: tuple[str, Any]) -> object:
     name, settings = opened
     try:
         return registry.opener(kind, name)(settings)
@@ -245,7 +262,8 @@ class _Config:
         policies = self.texts(parts.get("policies"), "`policies`", reader.path)
         if "policies" in parts and not policies and not reader.errors:
             reader.blame("schema-empty", "`policies` names none", parts["policies"].span, "name a policy's file")
-        store, ttl_s, size = self.cache(parts.get("cache"))
+        answer_for = parts.get("answer_for")
+        answer_for_s = reader.seconds(answer_for, "`answer_for`", _LONGEST_ANSWER_S) if answer_for else None
         plugins = parts.get("plugins")
         strict = parts.get("strict_plugins")
         deadline = parts.get("deadline")
@@ -254,9 +272,9 @@ class _Config:
         return Config(
             policies=tuple(policy if "://" in policy else self.folder / policy for policy in policies),
             audit=read_audit(reader, parts["audit"], self.folder, self.one) if "audit" in parts else None,
-            store=store,
-            ttl_s=ttl_s,
-            size=size,
+            ledger=self.ledger(parts.get("ledger"), parts.get("audit")),
+            answer_for_s=answer_for_s or ANSWER_FOR_S,
+            front_bytes=self.cache(parts.get("cache")),
             observers=self.opened(parts.get("observers"), "observers"),
             plugins=None if plugins is None else self.texts(plugins, "`plugins`"),
             owners=self.owners(parts.get("owners")),
@@ -283,24 +301,49 @@ class _Config:
         said = {name: self.reader.text(value, "a plugin's name") for name, (_, value) in entries.items()}
         return {name: plugin for name, plugin in said.items() if plugin is not None}
 
-    def cache(self, node: YamlNode | None) -> tuple[Opened, float, int]:
+    def ledger(self, node: YamlNode | None, audit: YamlNode | None) -> Opened:
+        """Read `ledger:`, which names one and says what that one needs."""
         if node is None:
-            return (MEMORY, {}), DEFAULT_TTL_S, DEFAULT_SIZE
-        keys = ("store", "with", "ttl", "size")
-        entries = self.reader.mapping(node, "`cache`", keys=keys, at=node.span)
-        parts = {name: value for name, (_, value) in entries.items()}
-        store = (self.reader.text(parts["store"], "`store`") if "store" in parts else None) or MEMORY
-        foreign = ("with",) if store == MEMORY else ("ttl", "size")
-        for key in [key for key in foreign if key in entries]:
-            hint = (
-                f"it takes ttl and size, not `{key}`" if store == MEMORY else f"say so under `with:`, as {store} has it"
-            )
-            self.reader.blame("schema-unknown-key", f"unknown key `{key}` for {store}", entries[key][0].span, hint)
-        ttl_s = self.reader.seconds(parts["ttl"], "`ttl`", _LONGEST_TTL_S) if "ttl" in parts else None
-        size = self.reader.integer(parts["size"], "`size`", _LARGEST_CACHE) if "size" in parts else None
+            return FILES, {}
+        entries = self.reader.mapping(node, "`ledger`", at=node.span)
+        if not isinstance(node, Mapping):
+            return FILES, {}
+        if len(entries) != 1:
+            hint = "such as {postgres: {dsn: …}}; left out, files in the `directory` of `audit` are the ledger"
+            self.reader.blame("schema-value", "`ledger` names one ledger", node.span, hint)
+            return FILES, {}
+        ((name, (_, value)),) = entries.items()
+        if name == FILES:
+            if not isinstance(value, Mapping) or value.entries:
+                hint = "say so under `audit`, or leave `ledger` out"
+                self.reader.blame("schema-value", "the ledger `file` takes no settings", value.span, hint)
+        elif audit is not None:
+            hint = f"`{name}` keeps the records itself: leave `audit` out"
+            self.reader.blame("schema-value", "`audit` is for the ledger of files", audit.span, hint)
+        return name, self.settings(value)
+
+    def cache(self, node: YamlNode | None) -> int:
+        """Read `cache:`, in bytes."""
+        if node is None:
+            return FRONT_BYTES
+        gone = {
+            "ttl": "write `answer_for`, beside `cache`",
+            "size": "write `megabytes`, of the records that are kept in memory",
+            "store": "write `ledger`, beside `cache`",
+            "with": "write it under the name in `ledger`",
+        }
+        entries = self.reader.mapping(node, "`cache`", keys=("megabytes", *gone), at=node.span)
+        for name, hint in gone.items():
+            if name in entries:
+                self.reader.blame(
+                    "schema-unknown-key", f"`cache` has no `{name}` any more", entries[name][0].span, hint
+                )
+        if "megabytes" not in entries:
+            return FRONT_BYTES
+        size = self.reader.integer(entries["megabytes"][1], "`megabytes`", _LARGEST_CACHE_MB)
         if size is not None and size < 1:
-            self.reader.blame("schema-range", "`size` must be at least 1", parts["size"].span)
-        return (store, self.settings(parts.get("with"))), ttl_s or DEFAULT_TTL_S, size or DEFAULT_SIZE
+            self.reader.blame("schema-range", "`megabytes` must be at least 1", entries["megabytes"][1].span)
+        return (size or 1) * _MB
 
     def opened(self, node: YamlNode | None, what: str) -> tuple[Opened, ...]:
         items = self.reader.items(node, f"`{what}`") if node is not None else ()

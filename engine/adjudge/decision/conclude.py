@@ -6,13 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
-from msgspec import structs
-
 from adjudge.decision.person import needs_person
 from adjudge.decision.prepared import PreparedRequest
 from adjudge.model import Decision, DecisionStatus, Outcome, Sampled, Signal, SignalStatus, Verdict
-from adjudge.policy.slots import novel_name
-from adjudge.policy.typed import SignalDeclaration
 
 
 def conclude(
@@ -72,16 +68,3 @@ def conclude(
         sampled=sampled,
         final=not (typed.confirms and needs_person(typed, verdict)),
     )
-
-
-def without_personal(decision: Decision, declared: Mapping[str, SignalDeclaration]) -> Decision:
-    """Return a decision without the personal values of its signals; of one that is not declared, without all."""
-
-    def kept(signal: Signal) -> Signal:
-        fields = declared[signal.name].fields if signal.name in declared else {}
-        open_ = {
-            name for field, said in fields.items() if not said.personal for name in (field, novel_name(field, said))
-        }
-        return structs.replace(signal, fields={name: value for name, value in signal.fields.items() if name in open_})
-
-    return structs.replace(decision, signals={name: kept(signal) for name, signal in decision.signals.items()})

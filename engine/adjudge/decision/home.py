@@ -120,6 +120,22 @@ class Home:
             raise
         thread.start()
 
+    async def begin(self, work: Work[None]) -> None:
+        """Do what comes first on the loop that was just opened; where that fails, the engine is closed."""
+        try:
+            await work()
+        except BaseException:
+            await self.close()
+            raise
+
+    def begin_blocking(self, work: Work[None]) -> None:
+        """Do what comes first, for a thread that has no loop; as `begin` otherwise."""
+        try:
+            self.run_blocking(work)
+        except BaseException:
+            self.close_blocking()
+            raise
+
     def _begin(self, loop: asyncio.AbstractEventLoop, thread: threading.Thread | None) -> None:
         self.check_process()
         with self._gate:

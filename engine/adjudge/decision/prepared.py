@@ -10,7 +10,6 @@ from msgspec import structs
 from adjudge.decision.fingerprint import fingerprint
 from adjudge.errors import NAME_SHOWN, RequestError, did_you_mean
 from adjudge.frozen import frozen
-from adjudge.ledger.calls import RequestKey
 from adjudge.model import Decision, Request, Signal, SignalStatus
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import parts_of
@@ -20,6 +19,23 @@ from adjudge.values.recorded import as_it_came, canonical, recordable
 from adjudge.values.types import named
 
 NOT_SUPPLIED = "the caller did not supply it"
+
+
+@frozen
+class RequestKey:
+    """What a request is known by: two requests with the same key are one.
+
+    former: the fingerprint that version 0.1 gave it, which took two spellings of a value for two; None where that is
+    the same.
+    """
+
+    merchant_biz_id: str
+    fingerprint: str
+    former: str | None = None
+
+    def has(self, fingerprint: str) -> bool:
+        """Whether a fingerprint, of this version or of one before it, is that of the request."""
+        return fingerprint == self.fingerprint or fingerprint == self.former
 
 
 @frozen(kw_only=True)

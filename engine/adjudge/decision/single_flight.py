@@ -9,9 +9,9 @@ from typing import Any
 
 from msgspec import structs
 
-from adjudge.errors import MerchantBizIdConflict
+from adjudge.decision.prepared import RequestKey
 from adjudge.frozen import frozen
-from adjudge.ledger.calls import RequestKey
+from adjudge.ledger.claims import conflict
 from adjudge.model import Decision
 
 
@@ -65,11 +65,3 @@ class SingleFlight:
         """Wait until nothing is under way."""
         while self._under_way:
             await asyncio.wait([flight.task for flight in self._under_way.values()])
-
-
-def conflict(merchant_biz_id: str) -> MerchantBizIdConflict:
-    """Return the error for an id that came with another fingerprint."""
-    return MerchantBizIdConflict(
-        f"MerchantBizId {merchant_biz_id} came before with another face, scene, policy or other inputs;"
-        " its first decision stands. Use a new id for a new check"
-    )

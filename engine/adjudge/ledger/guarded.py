@@ -1,50 +1,169 @@
-"""A store of decisions whose faults are said in our words: whatever it raises, the caller gets an AdjudgeError."""
+"""A ledger of a plugin, whose faults are said in our words: whatever it raises, the caller gets an AdjudgeError."""
 
 from __future__ import annotations
 
-from adjudge.errors import StoreUnavailable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar, cast
+
+from adjudge.errors import AdjudgeError, AuditUnavailable
 from adjudge.events import Events
 from adjudge.frozen import frozen
 from adjudge.model import Decision
-from adjudge.plugin import DecisionStore
-from adjudge.system.faults import is_operators
+from adjudge.plugin import Body, Busy, CallBody, Claim, DecisionLedger, Receipt, Spent
+from adjudge.system.faults import is_cancelled, is_operators
 
-_events = Events("adjudge.store")
+_T = TypeVar("_T")
+_events = Events("adjudge.ledger")
 
 
 @frozen
-class GuardedStore:
-    """The store of one engine. An exception's text may hold personal data or a password: its type has to do."""
+class GuardedLedger:
+    """The ledger of one engine. An exception's text may hold personal data or a password: its type has to do."""
 
-    store: DecisionStore
+    ledger: DecisionLedger
 
-    def get(self, merchant_biz_id: str) -> Decision | None:
-        """Return the newest decision of an id. Raises StoreUnavailable: who does not know must not decide again."""
+    @property
+    def key(self) -> bytes:
+        """As of the ledger."""
+        return self.ledger.key
+
+    @property
+    def durability(self) -> str:
+        """As of the ledger."""
+        return self.ledger.durability
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """As of the ledger."""
+        return self.ledger.notes
+
+    @property
+    def lost(self) -> int:
+        """As of the ledger."""
+        return self.ledger.lost
+
+    @property
+    def is_immediate(self) -> bool:
+        """As of the ledger."""
+        return self.ledger.is_immediate
+
+    async def open(self) -> None:
+        """As of the ledger; checks that there is a key."""
+        await self._done("be opened", lambda: self.ledger.open())
+        if not isinstance(self.ledger.key, bytes) or not self.ledger.key:
+            raise self._failed("be opened", TypeError("its key must be bytes"))
+
+    async def aclose(self) -> None:
+        """As of the ledger."""
+        await self._done("be closed", lambda: self.ledger.aclose())
+
+    def close(self) -> None:
+        """As of the ledger."""
         try:
-            found: object = self.store.get(merchant_biz_id)
-            if found is not None and not (isinstance(found, Decision) and found.merchant_biz_id == merchant_biz_id):
-                raise TypeError("what it returned is not a decision of that id")
+            self.ledger.close()
         except BaseException as error:
-            raise self._failed("read", error) from None
+            raise self._failed("be closed", error) from None
+
+    async def spent(self) -> Spent:
+        """As of the ledger."""
+        return await self._done("be read", lambda: self.ledger.spent())
+
+    async def in_doubt(self) -> Sequence[CallBody]:
+        """As of the ledger."""
+        return await self._done("be read", lambda: self.ledger.in_doubt())
+
+    async def claim(
+        self, merchant_biz_id: str, fingerprint: str, *, again: bool, lease_s: float, former: str | None = None
+    ) -> Claim | Decision | Busy:
+        """As of the ledger; what it gives has to be of the id that was asked for."""
+        found: object = await self._done(
+            "be read",
+            lambda: self.ledger.claim(merchant_biz_id, fingerprint, again=again, lease_s=lease_s, former=former),
+        )
+        if not isinstance(found, Claim | Decision | Busy) or found.merchant_biz_id != merchant_biz_id:
+            raise self._failed("be read", TypeError("what it returned is no claim or decision of that id"))
         return found
 
-    def put(self, decision: Decision) -> None:
-        """Keep a decision in place of any older one of its MerchantBizId. Raises StoreUnavailable."""
-        try:
-            self.store.put(decision)
-        except BaseException as error:
-            raise self._failed("written", error) from None
+    async def wait(self, busy: Busy, until: float) -> None:
+        """As of the ledger."""
+        await self._done("be read", lambda: self.ledger.wait(busy, until))
 
-    def keep(self, decision: Decision) -> None:
-        """Keep a decision that is recorded, and so stands whatever the store does."""
+    async def release(self, claim: Claim) -> None:
+        """As of the ledger; a claim that cannot be given back lapses."""
         try:
-            self.put(decision)
-        except StoreUnavailable:
+            await self._done("be written", lambda: self.ledger.release(claim))
+        except AdjudgeError:
             pass  # told already
 
-    def _failed(self, what: str, error: BaseException) -> StoreUnavailable:
-        if is_operators(error):
-            raise error
-        name = type(self.store).__name__
-        _events.exception("store_failed", store=name)
-        return StoreUnavailable(f"the store `{name}` cannot be {what}: {type(error).__name__}")
+    async def begin_call(self, claim: Claim, call: CallBody) -> None:
+        """As of the ledger."""
+        await self._done("be written", lambda: self.ledger.begin_call(claim, call))
+
+    async def end_call(self, claim: Claim, call: CallBody) -> None:
+        """As of the ledger."""
+        await self._done("be written", lambda: self.ledger.end_call(claim, call))
+
+    async def conclude(self, claim: Claim, decision: Decision, record: Body) -> Receipt:
+        """As of the ledger."""
+        return await self._done("be written", lambda: self.ledger.conclude(claim, decision, record))
+
+    async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
+        """As of the ledger."""
+        found: object = await self._done(
+            "be read", lambda: self.ledger.find(decision_id=decision_id, merchant_biz_id=merchant_biz_id)
+        )
+        if found is not None and not isinstance(found, Decision):
+            raise self._failed("be read", TypeError("what it returned is no decision"))
+        return found
+
+    async def record(self, kind: str, body: Body) -> Receipt:
+        """As of the ledger."""
+        return await self._done("be written", lambda: self.ledger.record(kind, body))
+
+    async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:
+        """As of the ledger."""
+        await self._done(
+            "be written", lambda: self.ledger.label(decision_id, merchant_biz_id, record, confirms=confirms)
+        )
+
+    @asynccontextmanager
+    async def sealed(self, subject: str, values: Mapping[str, object]) -> AsyncIterator[Mapping[str, str]]:
+        """As of the ledger."""
+        sealing: Any = None
+
+        def begin() -> Awaitable[Mapping[str, str]]:
+            nonlocal sealing
+            sealing = self.ledger.sealed(subject, values)
+            return cast(Awaitable[Mapping[str, str]], sealing.__aenter__())
+
+        sealed = await self._done("be written", begin)
+        try:
+            yield sealed
+        except BaseException as error:
+            how = (type(error), error, error.__traceback__)
+            await self._done("be written", lambda: sealing.__aexit__(*how))
+            raise
+        await self._done("be written", lambda: sealing.__aexit__(None, None, None))
+
+    async def erase(self, merchant_biz_id: str, record: Callable[[tuple[str, ...]], Body]) -> int:
+        """As of the ledger."""
+        return await self._done("be written", lambda: self.ledger.erase(merchant_biz_id, record))
+
+    async def _done(self, what: str, work: Callable[[], Awaitable[_T]]) -> _T:
+        try:
+            return await work()
+        except AdjudgeError:
+            raise
+        except BaseException as error:
+            if is_cancelled():
+                raise
+            raise self._failed(what, error) from None
+
+    def _failed(self, what: str, error: BaseException) -> BaseException:
+        """Tell of a fault, and return what to raise in its place."""
+        if is_operators(error) or isinstance(error, AdjudgeError):
+            return error
+        name = type(self.ledger).__name__
+        _events.exception("ledger_failed", ledger=name)
+        return AuditUnavailable(f"the ledger `{name}` cannot {what}: {type(error).__name__}")

@@ -1,42 +1,82 @@
-"""The store of one process: the newest decisions, each for a time."""
+"""The ledger of an engine without an audit log: decisions answer while memory holds them, and nothing is recorded."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from time import monotonic
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
-from cachetools import TLRUCache
+from adjudge.audit.bodies import DecisionBody
+from adjudge.audit.record import FIRST_PREV, encode, encode_body, parse
+from adjudge.errors import AuditUnavailable
+from adjudge.ledger.local import LocalLedger, decision_of
+from adjudge.plugin import Body, Receipt
 
-from adjudge.model import Decision
-
-DEFAULT_TTL_S = 24 * 3600.0
-DEFAULT_SIZE = 100_000
+_LOOSE = 10_000
+"""Ids beyond twice those in the front whose personal values may be kept: some are being decided."""
 
 
-class MemoryStore:
-    """Keeps decisions in memory; the least recently used go when it is full. Free to use from many threads."""
+class MemoryLedger(LocalLedger):
+    """Keeps the newest decisions in memory. Its records are chained as in a log, and forgotten."""
 
-    def __init__(
-        self, *, ttl_s: float = DEFAULT_TTL_S, size: int = DEFAULT_SIZE, timer: Callable[[], float] = monotonic
-    ) -> None:
-        """Make an empty store.
+    durability = "none"
+    notes: tuple[str, ...] = ("not recorded: the engine has no audit log",)
+    lost = 0
+    is_immediate = True
 
-        ttl_s: seconds for which a decision answers its MerchantBizId. size: how many are kept, about 2 KB each.
-        timer: seconds that only grow.
-        """
-        self.ttl_s = ttl_s
-        self._timer = timer
-        self._kept: TLRUCache[str, tuple[float, Decision]] = TLRUCache(size, lambda _, kept, __: kept[0], timer)
-        self._lock = threading.Lock()
+    def __init__(self, **parts: Any) -> None:
+        """parts: as of LocalLedger."""
+        super().__init__(**parts)
+        self.key = secrets.token_bytes(32)
+        self._seq, self._hash = 0, FIRST_PREV
+        self._personal: dict[str, dict[str, object]] = {}
 
-    def get(self, merchant_biz_id: str) -> Decision | None:
-        """Return the newest decision whose time-to-live has not ended."""
-        with self._lock:
-            kept = self._kept.get(merchant_biz_id)
-        return kept[1] if kept is not None else None
+    async def open(self) -> None:
+        """Do nothing: there is nothing to wait for."""
 
-    def put(self, decision: Decision, *, age_s: float = 0.0) -> None:
-        """Keep a decision in place of any older one of its MerchantBizId. age_s: seconds since it was made."""
-        with self._lock:
-            self._kept[decision.merchant_biz_id] = (self._timer() + self.ttl_s - age_s, decision)
+    async def aclose(self) -> None:
+        """Do nothing: there is nothing to let go."""
+
+    def close(self) -> None:
+        """Do nothing: there is nothing to let go."""
+
+    async def record(self, kind: str, body: Body) -> Receipt:
+        """Chain a record, and keep it nowhere."""
+        line, self._hash = encode(kind, self._seq + 1, self._hash, encode_body(body))
+        self._seq += 1
+        return Receipt(seq=self._seq, hash=self._hash.decode(), line=line)
+
+    async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:
+        """Refuse: a label is for a log."""
+        raise AuditUnavailable("the engine has no audit log, and so no place for labels")
+
+    @asynccontextmanager
+    async def sealed(self, subject: str, values: Mapping[str, object]) -> AsyncIterator[Mapping[str, str]]:
+        """Keep personal values of a MerchantBizId as long as its decision, and give their commitments."""
+        if len(self._personal) > 2 * len(self._front) + _LOOSE:  # the front has let many decisions go
+            self._personal = {one: self._personal[one] for one in self._personal if one in self._front}
+        commitments = {name: f"memory:{secrets.token_hex(16)}" for name in values}
+        kept = self._personal.setdefault(subject, {})
+        kept.update((commitments[name], value) for name, value in values.items())
+        yield commitments
+
+    async def erase(self, merchant_biz_id: str, record: Callable[[tuple[str, ...]], Body]) -> int:
+        """Forget the personal values of a MerchantBizId."""
+        return len(self._personal.pop(merchant_biz_id, {}))
+
+    def _stored(self, merchant_biz_id: str) -> None:
+        return None
+
+    def _decision(self, decision_id: str) -> DecisionBody | None:
+        for line in self._front.values():
+            if decision_id.encode() in line and (body := decision_of(parse(line))).decision_id == decision_id:
+                return body
+        return None
+
+    def _is_confirmed(self, body: DecisionBody) -> bool:
+        return False
+
+    async def _revealed(self, merchant_biz_id: str, commitments: Sequence[str]) -> dict[str, object]:
+        kept = self._personal.get(merchant_biz_id, {})
+        return {one: kept[one] for one in commitments if one in kept}

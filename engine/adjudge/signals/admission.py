@@ -19,12 +19,11 @@ from decimal import Decimal
 from time import monotonic
 from typing import Any, cast
 
-from adjudge.audit.calls import DaySpend
 from adjudge.errors import PluginError, SetupError, SignalFailed
 from adjudge.events import Events
 from adjudge.frozen import frozen
 from adjudge.offers import is_money, unfit
-from adjudge.plugin import Limits, Provider
+from adjudge.plugin import Limits, Provider, Spent
 from adjudge.policy.typed import SignalDeclaration
 from adjudge.signals.breaker import Breaker, State
 from adjudge.system.faults import is_operators, said_of
@@ -376,13 +375,11 @@ def guards_of(
     providers: Mapping[str, Provider],
     limits: Mapping[str, Limits],
     guards: Guards,
-    spent: Mapping[tuple[str, date], DaySpend],
     clock: Callable[[], datetime],
 ) -> dict[tuple[str, str], Guard]:
     """Return the guards of the accounts that signals ask.
 
-    limits: in place of what providers declare, by name. spent: what the audit log knows, by provider and day; every
-    account of a provider begins with the whole. clock: aware UTC, for the day of a budget.
+    limits: in place of what providers declare, by name. clock: aware UTC, for the day of a budget.
     Raises SetupError for limits of a provider that is not there.
     """
     if strangers := limits.keys() - providers.keys():
@@ -400,10 +397,15 @@ def guards_of(
                 limited = replace(limited, price=price_of(provider, signal.config))
             guard = guards.of(provider, limited, account, clock=clock)
             found[provider.name, account] = guard
-            for (name, day), tally in spent.items():
-                if name == provider.name:
-                    guard.begin_with(day, tally.calls, tally.spent)
     return found
+
+
+def begin_with(accounts: Accounts, spent: Spent) -> None:
+    """Count what the ledger knows of each day; every account of a provider begins with the whole."""
+    for (name, day), tally in spent.items():
+        for (provider, _), guard in accounts.items():
+            if provider == name:
+                guard.begin_with(day, tally.calls, tally.spent)
 
 
 def prices_of(

@@ -8,11 +8,12 @@ from typing import Any
 import click
 import msgspec
 
-from adjudge.audit.calls import Bill, CallBody
+from adjudge.audit.calls import Bill
 from adjudge.audit.kinds import bodies
 from adjudge.cli.group import FINE
 from adjudge.cli.logs import log_argument
 from adjudge.cli.output import JSON, counted, format_option, print_json, say
+from adjudge.plugin import CallBody
 from adjudge.values.literals import format_timestamp
 
 

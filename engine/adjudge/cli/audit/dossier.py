@@ -9,11 +9,11 @@ from pathlib import Path
 
 from adjudge.audit.annotations import ErasureBody, LabelBody
 from adjudge.audit.bodies import COMMITMENT, DecisionBody
-from adjudge.audit.calls import CallBody
 from adjudge.audit.kinds import bodies
 from adjudge.audit.record import Record
 from adjudge.cli.audit.lines import call_said, erasure_said, label_said, milliseconds
 from adjudge.cli.output import verdict_lines
+from adjudge.plugin import CallBody
 from adjudge.policy.explaining.explanation import HIDDEN
 from adjudge.values.literals import format_timestamp
 

@@ -9,11 +9,11 @@ import msgspec
 
 from adjudge.audit.annotations import ErasureBody, LabelBody
 from adjudge.audit.bodies import DecisionBody, PolicyBody
-from adjudge.audit.calls import CallBody
 from adjudge.audit.checkpoints import CheckpointBody
 from adjudge.audit.record import Record
 from adjudge.cli.output import counted
 from adjudge.model import SignalStatus
+from adjudge.plugin import CallBody
 
 COLUMNS = (
     "seq", "kind", "at", "decision_id", "merchant_biz_id", "policy", "policy_digest", "outcome", "status", "supersedes",

@@ -12,19 +12,31 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from msgspec import structs
-
 from adjudge.engine import DEADLINE_S, Engine
 from adjudge.model import Decision, Request
-from adjudge.plugin import Answer, AuditSink, Context, DecisionStore, Function, Provider, Register, hookimpl
+from adjudge.plugin import Answer, AuditSink, Context, Function, Provider, Register, hookimpl
 from adjudge.policy import Policy
 from adjudge.registry import Registry, parse_policy
+from adjudge.testing.ledgers import LedgerContract
 from adjudge.values.declared import parse_fields
+
+__all__ = [
+    "MERCHANT_BIZ_ID",
+    "NOW",
+    "FakeClock",
+    "FakeProvider",
+    "LedgerContract",
+    "Scripted",
+    "SinkContract",
+    "Slow",
+    "decide_once",
+    "fake_provider",
+    "registry_of",
+]
 
 NOW = datetime(2026, 1, 15, 8, 30, tzinfo=UTC)
 MERCHANT_BIZ_ID = "0123456789abcdef0123456789abcdef"
@@ -33,7 +45,7 @@ MERCHANT_BIZ_ID = "0123456789abcdef0123456789abcdef"
 class FakeClock:
     """A clock that stands still until it is told to go on.
 
-    Call it for aware UTC, as an engine's `clock`; `timer` is the same in seconds, as a MemoryStore's `timer`.
+    Call it for aware UTC, as an engine's `clock`; `timer` is the same in seconds, as a ledger's `timer`.
     """
 
     def __init__(self, now: datetime = NOW) -> None:
@@ -142,38 +154,6 @@ def decide_once(
         return engine.decide_sync(Request(**{"merchant_biz_id": MERCHANT_BIZ_ID, "scene_code": "test", **request}))
 
 
-class StoreContract:
-    """What every store of decisions must do. Inherit from it in a test class and say how to open an empty store."""
-
-    def open_store(self) -> DecisionStore:
-        """Return an empty store."""
-        raise NotImplementedError
-
-    def test_store_gives_back_what_was_put_and_nothing_else(self) -> None:
-        """A decision comes back whole, and under its own MerchantBizId alone, letter case included."""
-        store, decision = self.open_store(), _decision()
-        assert store.get(MERCHANT_BIZ_ID) is None
-        store.put(decision)
-        assert store.get(MERCHANT_BIZ_ID) == decision
-        assert store.get(MERCHANT_BIZ_ID.upper()) is None
-
-    def test_store_keeps_the_newest_decision_of_an_id(self) -> None:
-        """A decision takes the place of the one before."""
-        store, older = self.open_store(), _decision()
-        newer = structs.replace(older, decision_id="f" * 32, status="supersedes", supersedes=older.decision_id)
-        store.put(older)
-        store.put(newer)
-        assert store.get(MERCHANT_BIZ_ID) == newer
-
-    def test_store_takes_many_threads_at_once(self) -> None:
-        """Nothing is lost or mixed up."""
-        store, decision = self.open_store(), _decision()
-        decisions = [structs.replace(decision, merchant_biz_id=f"{n:032x}") for n in range(64)]
-        with ThreadPoolExecutor(8) as threads:
-            list(threads.map(store.put, decisions))
-            assert list(threads.map(store.get, [one.merchant_biz_id for one in decisions])) == decisions
-
-
 class SinkContract:
     """What every sink of audit records must do. Inherit from it in a test class; say how to open one, and read it."""
 
@@ -191,10 +171,3 @@ class SinkContract:
         for line in lines:
             sink.write(line)
         assert list(self.lines(sink)) == lines
-
-
-def _decision() -> Decision:
-    """Return a decision with a signal in it, for a store to keep."""
-    policy = "{policy_language: 1, policy: contract, signals: {device: {fields: {score: int}}}, rules: "
-    policy += "[{id: risky, when: device.score > 70, then: review}]}"
-    return decide_once(policy, signals={"device": {"score": 80}})

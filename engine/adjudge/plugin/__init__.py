@@ -8,24 +8,31 @@ used. Hello world stands in `docs/plugins.md`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
 
 from adjudge.errors import (
+    AuditBroken,
+    AuditUnavailable,
     EvaluationError,
     FieldError,
     JsonError,
     ListFileError,
+    LostClaim,
+    MerchantBizIdConflict,
     PluginError,
     ProviderConfigError,
     SignalFailed,
     did_you_mean,
 )
 from adjudge.events import Events
+from adjudge.frozen import frozen
 from adjudge.model import Decision, Face, Outcome, Request, Signal, SignalStatus, Verdict
 from adjudge.moved import names_of
+from adjudge.plugin.ledgers import Billed, Body, Busy, CallBody, Claim, DaySpend, DecisionLedger, Receipt, Spent
 from adjudge.providers import Answer, Context, Limits, Provider, ProviderClient, SecretSource, Unusable, Uses, provider
 from adjudge.system.cloud_metadata import leads_to_keys
 from adjudge.system.files import FileState, replace_file
@@ -62,11 +69,19 @@ __all__ = [
     "STRING",
     "TIMESTAMP",
     "Answer",
+    "AuditBroken",
     "AuditSink",
+    "AuditUnavailable",
+    "Billed",
+    "Body",
+    "Busy",
+    "CallBody",
+    "Claim",
     "Context",
+    "DaySpend",
     "Decision",
+    "DecisionLedger",
     "DecisionObserver",
-    "DecisionStore",
     "EnumType",
     "EvaluationError",
     "Events",
@@ -76,10 +91,13 @@ __all__ = [
     "FileState",
     "Function",
     "JsonError",
+    "LedgerSettings",
     "Limits",
     "ListFileError",
     "ListType",
+    "LostClaim",
     "MapType",
+    "MerchantBizIdConflict",
     "Outcome",
     "PluginError",
     "PolicySource",
@@ -87,6 +105,7 @@ __all__ = [
     "Provider",
     "ProviderClient",
     "ProviderConfigError",
+    "Receipt",
     "Register",
     "Request",
     "SecretSource",
@@ -94,6 +113,7 @@ __all__ = [
     "Signal",
     "SignalFailed",
     "SignalStatus",
+    "Spent",
     "Type",
     "Unusable",
     "Uses",
@@ -122,7 +142,7 @@ hookspec = pluggy.HookspecMarker("adjudge")
 hookimpl = pluggy.HookimplMarker("adjudge")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen(kw_only=True)
 class Function:
     """A pure function for conditions: same arguments, same answer, no clock, no network.
 
@@ -135,18 +155,6 @@ class Function:
     result: str
     call: Callable[..., object]
     description: str = ""
-
-
-class DecisionStore(Protocol):
-    """Decisions by MerchantBizId. Contract tests stand in `adjudge.testing`."""
-
-    def get(self, merchant_biz_id: str) -> Decision | None:
-        """Return the newest decision whose time-to-live has not ended."""
-        ...
-
-    def put(self, decision: Decision) -> None:
-        """Keep a decision in place of any older one of its MerchantBizId."""
-        ...
 
 
 class AuditSink(Protocol):
@@ -177,7 +185,20 @@ class PolicySource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen(kw_only=True)
+class LedgerSettings:
+    """What a ledger is made from.
+
+    settings: what stands under its name in the configuration. answer_for_s: seconds for which a decision answers its
+    MerchantBizId. clock: aware UTC.
+    """
+
+    settings: Mapping[str, Any]
+    answer_for_s: float
+    clock: Callable[[], datetime]
+
+
+@frozen
 class Register:
     """What hooks register with; each call takes one thing and refuses a name that is taken."""
 
@@ -192,9 +213,13 @@ class Register:
         """Offer a function for conditions."""
         self._add("function", function.name, function)
 
-    def store(self, name: str, open: Callable[[Mapping[str, Any]], DecisionStore]) -> None:
-        """Offer a store of decisions, opened from its configuration."""
-        self._add("store", name, open)
+    def ledger(self, name: str, open: Callable[[LedgerSettings], DecisionLedger]) -> None:
+        """Offer a ledger, made from its configuration; nothing is opened before `DecisionLedger.open`."""
+        self._add("ledger", name, open)
+
+    def store(self, name: str, open: object) -> None:
+        """Refuse a store of decisions, which version 0.1 took: it could not keep two processes apart."""
+        raise PluginError(f"the store `{name}`: stores are gone; offer a ledger, `register.ledger`", plugin=self.plugin)
 
     def sink(self, name: str, open: Callable[[Mapping[str, Any]], AuditSink]) -> None:
         """Offer a sink for audit records."""

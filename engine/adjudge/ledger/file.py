@@ -1,0 +1,111 @@
+"""The ledger of one process with an audit log: the log is what counts, and an index finds what stands in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from adjudge.audit.annotations import LabelBody
+from adjudge.audit.bodies import DecisionBody
+from adjudge.audit.kinds import decode
+from adjudge.audit.record import Record
+from adjudge.audit.trail import AuditTrail
+from adjudge.ledger.index import Index, label_text
+from adjudge.ledger.local import LocalLedger, decision_of
+from adjudge.plugin import Body, Receipt
+
+
+class FileLedger(LocalLedger):
+    """Keeps decisions in the audit log of one process."""
+
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, trail: AuditTrail, **parts: Any) -> None:
+        """Take an open trail, and let its index catch up. parts: as of LocalLedger.
+
+        Raises AuditUnavailable where the log cannot be read.
+        """
+        super().__init__(**parts, newest=trail.log.seq)
+        self._trail = trail
+        self._index = Index(trail.log, since=self._ages.since)
+        self._calls = self._index.calls
+        trail.on_written = self._index.note
+
+    async def open(self) -> None:
+        """Do nothing: trail and index were opened with the ledger, which tells early what is wrong."""
+
+    @property
+    def key(self) -> bytes:
+        """The secret behind fingerprints."""
+        return self._trail.key
+
+    @property
+    def durability(self) -> str:
+        """What the log promises of a record."""
+        return self._trail.log.durability
+
+    @property
+    def lost(self) -> int:
+        """How many records the disk has lost."""
+        return self._trail.log.gap
+
+    @property
+    def is_immediate(self) -> bool:
+        """Whether the log writes at once."""
+        return self._trail.log.durability == "flush"
+
+    async def record(self, kind: str, body: Body) -> Receipt:
+        """Write a record into the log."""
+        return await self._trail.log.write(kind, body)
+
+    def sealed(self, subject: str, values: Mapping[str, object]) -> AbstractAsyncContextManager[Mapping[str, str]]:
+        """Keep personal values in the vault, and give their commitments."""
+        return self._trail.sealing.sealed(subject, values)
+
+    async def erase(self, merchant_biz_id: str, record: Callable[[tuple[str, ...]], Body]) -> int:
+        """Record that a subject is erased, and erase it from the vault; return how many values there were.
+
+        The record comes first: where the process dies in between, erasing again does the rest.
+        """
+        async with self._trail.sealing.erasing(merchant_biz_id) as names:
+            if names:
+                await self.record("erasure", record(names))
+        return len(names)
+
+    async def aclose(self) -> None:
+        """Close the log, the vault and the index."""
+        try:
+            await self._trail.aclose()
+        finally:
+            self._index.close()
+
+    def close(self) -> None:
+        """Close where there is no event loop any more."""
+        try:
+            self._trail.close()
+        finally:
+            self._index.close()
+
+    def _stored(self, merchant_biz_id: str) -> Record | None:
+        for record in self._index.records(merchant_biz_id):
+            if record.kind == "decision" and decision_of(record).merchant_biz_id == merchant_biz_id:
+                return record
+        return None
+
+    def _decision(self, decision_id: str) -> DecisionBody | None:
+        for record in self._index.records(decision_id):
+            if record.kind == "decision" and (body := decision_of(record)).decision_id == decision_id:
+                return body
+        return None
+
+    def _is_confirmed(self, body: DecisionBody) -> bool:
+        for record in self._index.records(label_text(body.decision_id)):
+            if record.kind == "label":
+                label = decode(LabelBody, record.seq, record.body)
+                if (label.decision_id, label.merchant_biz_id) == (body.decision_id, body.merchant_biz_id):
+                    return True
+        return False
+
+    async def _revealed(self, merchant_biz_id: str, commitments: Sequence[str]) -> dict[str, object]:
+        return await self._trail.sealing.reveal(commitments)

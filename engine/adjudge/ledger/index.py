@@ -1,0 +1,371 @@
+"""Where each decision stands in the log, kept in a file that is derived from it.
+
+Lines that came to stand in the log are taken note of in memory, and written down by a thread, off everybody's path.
+What the thread has not written yet is found in memory; what it has not written when the process ends is read from the
+log at the next open. Whatever is found is held against the log by its user.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from adjudge.audit.annotations import LabelBody
+from adjudge.audit.bodies import DecisionBody
+from adjudge.audit.calls import OpenCalls
+from adjudge.audit.file import segment_begun
+from adjudge.audit.kinds import decode
+from adjudge.audit.log import AuditLog
+from adjudge.audit.read import first_hash, read_on, segment_number
+from adjudge.audit.record import MAX_LINE, MalformedLine, Record, parse
+from adjudge.audit.verify import segments
+from adjudge.errors import AuditBroken, AuditUnavailable
+from adjudge.events import Events
+from adjudge.ledger.index_file import FILE, Changes, IndexFile, Place, Position, StaleIndex, key_of
+from adjudge.plugin import CallBody
+
+GATHER_S = 0.1
+"""Seconds for which lines gather before they are written down together."""
+AGAIN_S = 1.0
+"""Seconds after which writing is tried again where it failed."""
+_FILL = 20_000
+"""Records that are written down together while the log is read."""
+_KIND = re.compile(rb'\{"schema":\d+,"seq":\d+,"prev":"[0-9a-f]{64}","kind":"([a-z_]+)"')
+_IDS = re.compile(rb',"decision_id":"([^"\\]{1,64})","merchant_biz_id":"([^"\\]{1,64})"')
+_HASH = slice(-67, -3)
+_USUAL = 16 * 1024
+
+_START = Place(0, 0)
+
+_Body = TypeVar("_Body", bound=msgspec.Struct)
+_events = Events("adjudge.ledger")
+
+
+class Index:
+    """The index of the log of one process. `calls`: which were open when it was opened, and what each day cost."""
+
+    def __init__(self, log: AuditLog, *, since: float) -> None:
+        """Open the index of a log that nobody writes to yet, and let it catch up.
+
+        since: seconds since 1970; where the index has to be made anew, segments that end before are left out.
+        Raises AuditUnavailable where the log cannot be read.
+        """
+        self._directory, self._since, self._keys = log.directory, since, log.keys
+        self._log = first_hash(log.directory) if log.seq else ""
+        self._gathering = threading.Lock()
+        self._queue: list[tuple[Place, Sequence[bytes]]] = []
+        self._pending: dict[str, Place] = {}
+        self._wake, self._closing = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+        self._tally, self._unwritten, self._is_failing = OpenCalls(), Changes(), False
+        self._taken, self._noted, self._went_back = _START, _START, False
+        self._file: IndexFile | None = None
+        try:
+            self._file = self._opened(log.hash if log.seq else None)
+        except OSError as error:
+            raise AuditUnavailable(f"{self._directory}: {error.strerror or error}") from error
+        self.calls = self._tally.copy()
+
+    def note(self, file: Path, start: int, lines: Sequence[bytes]) -> None:
+        """Take note of lines that came to stand in the log."""
+        first = place = Place(segment_number(file), start)
+        found: list[tuple[str, Place]] = []
+        for line in lines:
+            with suppress(AuditBroken):  # whoever reads it says so
+                found += ((text, place) for text in _texts_of(line))
+            place = Place(place.segment, place.start + len(line))
+        with self._gathering:
+            self._went_back |= first < self._noted  # a disk has lost what `flush` or `async` had taken
+            self._noted = place
+            self._queue.append((first, lines))
+            self._pending.update(found)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="adjudge-index", daemon=True)
+                self._thread.start()
+        self._wake.set()
+
+    def records(self, text: str) -> Iterator[Record]:
+        """Yield the records that stand where a text may be found, newest first; the caller looks at what they hold.
+
+        Raises AuditUnavailable where nobody can tell.
+        """
+        with self._gathering:
+            pending = self._pending.get(text)
+        if pending is not None and (record := self._at(pending)) is not None:
+            yield record
+        if self._file is None:
+            raise AuditUnavailable(f"{self._directory / FILE}: is being made anew from the log; ask again")
+        try:
+            places = self._file.places(key_of(text))
+        except sqlite3.Error as error:
+            self._let_go(str(error))
+            raise AuditUnavailable(f"{self._directory / FILE}: {error}; it is made anew from the log") from None
+        for place in places:
+            if place != pending and (record := self._at(place)) is not None:
+                yield record
+
+    def close(self) -> None:
+        """Write down what is left, and let the file go."""
+        self._closing.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+        if self._file is not None:
+            self._file.close()
+
+    def _segment(self, number: int) -> Path:
+        return self._directory / f"audit-{number:06}.jsonl"
+
+    def _at(self, place: Place) -> Record | None:
+        """Return the record at a place; None where none begins there, or the segment was moved away long ago."""
+        path = self._segment(place.segment)
+        try:
+            with path.open("rb", buffering=0) as file:
+                file.seek(place.start)
+                line = file.read(_USUAL)
+                if b"\n" not in line:
+                    with path.open("rb") as whole:
+                        whole.seek(place.start)
+                        line = whole.readline(MAX_LINE + 1)
+            record = parse(line[: line.find(b"\n") + 1])
+        except MalformedLine:
+            return None
+        except FileNotFoundError:
+            later = next((each for each in segments(self._directory) if segment_number(each) > place.segment), None)
+            if later is None or segment_begun(later, self._since) <= self._since:
+                return None
+            raise AuditUnavailable(f"{path}: is missing, and holds what still answers a MerchantBizId") from None
+        except OSError as error:
+            raise AuditUnavailable(f"{path}: {error.strerror or error}") from error
+        if self._keys is not None and not self._keys.holds(record):
+            self._require_proof(path, place, record)
+        return record
+
+    def _require_proof(self, path: Path, place: Place, record: Record) -> None:
+        """Raise AuditBroken where nothing that a key proves vouches for a record of another key's time."""
+        for _, _, later in read_on(self._directory, path, place.start):
+            if self._keys is not None and self._keys.holds(later):
+                return
+        raise AuditBroken(f"{path}: record {record.seq}: no key proves it: somebody else wrote it or changed it")
+
+    def _opened(self, end: str | None) -> IndexFile:
+        """Open the file and catch up; one that is of no use is made anew, in memory where the disk does not let it.
+
+        end: the hash of the log's last record.
+        """
+        path = self._directory / FILE
+        try:
+            file = IndexFile(path, self._log)
+        except (StaleIndex, sqlite3.Error, OSError) as error:
+            return self._made(str(error), end)
+        try:
+            position = file.position
+            if position is not None and self._is_in_log(position):
+                self._load(file)
+                self._taken = self._after(position)
+                self._fill(file, position.place, end)
+                return file
+            if position is None and not self._log:
+                return file
+            reason = "it is new" if position is None else "the log does not have the record that it ends with"
+        except (sqlite3.Error, ValueError, ArithmeticError) as error:
+            reason = str(error)
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+        return self._made(reason, end)
+
+    def _made(self, reason: str, end: str | None) -> IndexFile:
+        """Make the index anew from the newest segments. end: as for `_opened`; None for what was taken note of."""
+        files = segments(self._directory)
+        first = max((n for n, each in enumerate(files) if segment_begun(each, self._since) <= self._since), default=0)
+        size = sum(each.stat().st_size for each in files[first:])
+        if self._log:
+            _events.info("index_made_anew", directory=str(self._directory), reason=reason, bytes=size)
+        path: Path | None = self._directory / FILE
+        for where in (path, None):
+            file = None
+            try:
+                if where is not None:
+                    IndexFile.remove(where)
+                file = IndexFile(where, self._log)
+                self._tally, self._taken = OpenCalls(), _START
+                if files:
+                    file.begin_at(segment_number(files[first]))
+                    self._fill(file, Place(segment_number(files[first]), 0), end)
+                return file
+            except (sqlite3.Error, OSError) as error:
+                if file is not None:
+                    file.close()
+                if where is None:
+                    raise AuditUnavailable(f"{self._directory}: {error}") from error
+                _events.warning("index_in_memory", directory=str(self._directory), reason=str(error))
+        raise AssertionError("one of the two was made")
+
+    def _is_in_log(self, position: Position) -> bool:
+        record = self._at(position.place)
+        return record is not None and record.hash == position.hash
+
+    def _after(self, position: Position) -> Place:
+        """Return where the record after a position begins, if it is in the same segment."""
+        record = self._at(position.place)
+        return Place(position.place.segment, position.place.start + (len(record.line) if record is not None else 0))
+
+    def _load(self, file: IndexFile) -> None:
+        """Take up the calls and the spending that the file knows."""
+        self._tally = OpenCalls(spent=file.spent())
+        for place in file.open_calls():
+            record = self._at(place)
+            if record is not None and record.kind == "call":
+                self._tally.restore(decode(CallBody, record.seq, record.body))
+
+    def _fill(self, file: IndexFile, since: Place, end: str | None) -> None:
+        """Read the log from a record on, up to the one that its writer found last, and write down what it says.
+
+        end: that one's hash; None where the writer has gone on, and all that was taken note of is read.
+        Raises AuditBroken where the log is not as its writer found it.
+        """
+        changes, count, digest, seq = Changes(), 0, "", 0
+        for path, start, record in read_on(self._directory, self._segment(since.segment), since.start):
+            place = Place(segment_number(path), start)
+            if end is None and not place < self._noted:
+                break
+            self._take(changes, place, record.line)
+            count, digest, seq = count + 1, record.hash, record.seq
+            if digest == end:
+                break
+            if count % _FILL == 0:
+                file.write(changes)
+                changes = Changes()
+        if end is not None and digest != end:
+            raise AuditBroken(f"{self._directory}: record {seq} is not the one that was found at the start")
+        if changes.position is not None:
+            file.write(changes)
+
+    def _take(self, changes: Changes, place: Place, line: bytes) -> None:
+        """Take in one line of the log, once."""
+        if place < self._taken:
+            return
+        self._taken = Place(place.segment, place.start + len(line))
+        changes.position = Position(place, line[_HASH].decode("ascii", "replace"))
+        changes.places += ((key_of(text), place.packed) for text in _texts_of(line))
+        kind = _KIND.match(line)
+        if kind is None or kind[1] not in (b"call", b"decision"):
+            return
+        if kind[1] == b"call":
+            call = _decoded(CallBody, line)
+            self._tally.add(call)
+            changes.calls[call.call_id] = None if call.billed == "no" else place.packed
+            changes.spent |= {of: spent for of, spent in self._tally.spent.items() if of[0] == call.provider}
+            return
+        ids = _IDS.match(line, kind.end())
+        if ids is None or self._tally.has(ids[2].decode()):
+            body = _decoded(DecisionBody, line)
+            changes.calls |= dict.fromkeys(self._tally.decided(body.merchant_biz_id, body.fingerprint))
+
+    def _run(self) -> None:
+        """Be the thread: write down what gathers, until the index is closed."""
+        while True:
+            self._wake.wait()
+            self._closing.wait(AGAIN_S if self._is_failing else GATHER_S)
+            is_last = self._closing.is_set()
+            self._wake.clear()
+            file = self._file
+            if self._went_back:
+                self._let_go("the disk has lost records")
+            elif file is not None:
+                self._write(file)
+            if self._file is None:
+                self._make_again()
+            if is_last:
+                return
+
+    def _write(self, file: IndexFile) -> None:
+        with self._gathering:
+            queue, self._queue = self._queue, []
+        changes = self._unwritten
+        for first, lines in queue:
+            start = first.start
+            for line in lines:
+                with suppress(AuditBroken):  # as for `note`
+                    self._take(changes, Place(first.segment, start), line)
+                start += len(line)
+        if not self._log and changes.position is not None:
+            self._log = changes.log = first_hash(self._directory)
+        try:
+            file.write(changes)
+        except sqlite3.Error as error:
+            if not self._is_failing:
+                _events.warning("index_not_written", directory=str(self._directory), reason=str(error))
+            self._is_failing = True
+            if _is_spoilt(error):
+                self._let_go(str(error))
+            self._wake.set()
+            return
+        self._unwritten, self._is_failing = Changes(), False
+        written = set(changes.places)
+        with self._gathering:
+            for text, place in [*self._pending.items()]:
+                if (key_of(text), place.packed) in written:
+                    del self._pending[text]
+
+    def _let_go(self, reason: str) -> None:
+        """Let a file go that is of no use; the thread makes it anew from the log."""
+        file, self._file = self._file, None
+        if file is not None:
+            _events.warning("index_spoilt", directory=str(self._directory), reason=reason)
+            with suppress(sqlite3.Error):
+                file.close()
+        self._wake.set()
+
+    def _make_again(self) -> None:
+        """Make the index anew while the log is written to: what has gathered is read from the log as well."""
+        with self._gathering:
+            self._queue, self._went_back = [], False
+        self._unwritten, self._is_failing = Changes(), False
+        try:
+            self._log = first_hash(self._directory)
+            self._file = self._made("it could not be read", None)
+        except (AuditUnavailable, AuditBroken, OSError) as error:
+            _events.warning("index_not_written", directory=str(self._directory), reason=str(error))
+            self._is_failing = True
+            self._wake.set()
+
+
+def _texts_of(line: bytes) -> Sequence[str]:
+    """Return the texts by which a record is to be found: a decision by its two ids, a confirming label by its own."""
+    kind = _KIND.match(line)
+    if kind is None:
+        return ()
+    if kind[1] == b"decision":
+        if (ids := _IDS.match(line, kind.end())) is not None:
+            return ids[1].decode(), ids[2].decode()
+        body = _decoded(DecisionBody, line)
+        return body.decision_id, body.merchant_biz_id
+    if kind[1] == b"label":
+        label = _decoded(LabelBody, line)
+        return (label_text(label.decision_id),) if label.confirms else ()
+    return ()
+
+
+def label_text(decision_id: str) -> str:
+    """Return the text by which the label that confirms a decision is found."""
+    return f"label {decision_id}"
+
+
+def _decoded(body: type[_Body], line: bytes) -> _Body:
+    """Return what a record holds. Raises AuditBroken."""
+    record = parse(line)
+    return decode(body, record.seq, record.body)
+
+
+def _is_spoilt(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", None) in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)

@@ -1,0 +1,214 @@
+"""The index's SQLite file: where records stand, which calls are open, what each day cost, and up to where it knows.
+
+It is derived from the log: it can be deleted at any time, and nothing in it is evidence. It is in WAL mode, so what a
+power cut takes of it are its newest commits, never an old one.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from hashlib import blake2b
+from pathlib import Path
+
+from adjudge.frozen import frozen
+from adjudge.plugin import DaySpend
+
+FILE = "index.sqlite"
+VERSION = 1
+_OFFSET_BITS = 40
+_TABLES = f"""
+create table meta (name text primary key, value) without rowid;
+create table places (key integer, place integer, primary key (key, place)) without rowid;
+create table calls (call_id text primary key, place integer) without rowid;
+create table spent (provider text, day text, calls integer, spent text, primary key (provider, day)) without rowid;
+pragma user_version = {VERSION};
+"""
+
+
+class StaleIndex(Exception):
+    """The file is of another log, of another version, or not whole."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a record begins: the number of its segment, and the byte in it."""
+
+    segment: int
+    start: int
+
+    @property
+    def packed(self) -> int:
+        """The place as one number."""
+        return self.segment << _OFFSET_BITS | self.start
+
+    @classmethod
+    def of(cls, packed: int) -> Place:
+        """Return the place that a number stands for."""
+        return cls(packed >> _OFFSET_BITS, packed & (1 << _OFFSET_BITS) - 1)
+
+
+@frozen
+class Position:
+    """The last record that is in the index. hash: lower-case hex."""
+
+    place: Place
+    hash: str
+
+
+@dataclass(slots=True)
+class Changes:
+    """What records add to the index.
+
+    log: the hash of the log's first record, where that is new. calls: by id, None where nobody waits for its answer any
+    more.
+    """
+
+    log: str | None = None
+    places: list[tuple[int, int]] = field(default_factory=list)
+    calls: dict[str, int | None] = field(default_factory=dict)
+    spent: dict[tuple[str, date], DaySpend] = field(default_factory=dict)
+    position: Position | None = None
+
+
+def key_of(text: str) -> int:
+    """Return the number by which a text is found. Two texts may share one: what is found is held against the log."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), signed=True)
+
+
+class IndexFile:
+    """An open index: one connection that writes, from any thread, and one that reads beside it."""
+
+    def __init__(self, path: Path | None, log: str) -> None:
+        """Open an index, made if needed. path: None for one in memory. log: the hash of the log's first record.
+
+        Raises StaleIndex, OSError and sqlite3.Error.
+        """
+        self.path = path
+        is_new = path is None or not path.exists()
+        if path is not None and is_new:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._writer = self._connect()
+        self._reader = self._writer
+        self._writing = threading.Lock()
+        self._reading = self._writing
+        try:
+            if is_new:
+                self._make(log)
+            else:
+                self._check(log)
+            if path is not None:
+                self._reader, self._reading = self._connect(), threading.Lock()
+        except BaseException:
+            self.close()
+            raise
+
+    def _connect(self) -> sqlite3.Connection:
+        where = str(self.path) if self.path is not None else ":memory:"
+        found = sqlite3.connect(where, timeout=1.0, isolation_level=None, check_same_thread=False)
+        if self.path is not None:
+            try:
+                found.execute("pragma journal_mode = wal")
+                found.execute("pragma synchronous = normal")
+            except BaseException:
+                found.close()
+                raise
+        return found
+
+    def _make(self, log: str) -> None:
+        self._writer.executescript(_TABLES)
+        self._writer.execute("insert into meta values ('log', ?)", (log,))
+
+    def _check(self, log: str) -> None:
+        """Raise StaleIndex where the file is not this log's. One that has lost its end SQLite itself refuses."""
+        (version,) = self._writer.execute("pragma user_version").fetchone()
+        if version != VERSION:
+            raise StaleIndex(f"it is of version {version}")
+        if self._meta("log") != log:
+            raise StaleIndex("it is of another log")
+
+    def _meta(self, name: str) -> object:
+        row = self._writer.execute("select value from meta where name = ?", (name,)).fetchone()
+        return row[0] if row is not None else None
+
+    @property
+    def position(self) -> Position | None:
+        """Up to where the log is in the index; None in one that is new."""
+        place, digest = self._meta("place"), self._meta("hash")
+        return Position(Place.of(place), digest) if isinstance(place, int) and isinstance(digest, str) else None
+
+    @property
+    def first_segment(self) -> int:
+        """The number of the oldest segment that is in the index."""
+        found = self._meta("first")
+        return found if isinstance(found, int) else 0
+
+    def begin_at(self, segment: int) -> None:
+        """Take note of the oldest segment that is in the index."""
+        self._writer.execute("insert or replace into meta values ('first', ?)", (segment,))
+
+    def places(self, key: int) -> list[Place]:
+        """Return where records of a key may stand, newest first. Raises sqlite3.Error."""
+        with self._reading:
+            rows = self._reader.execute("select place from places where key = ? order by place desc", (key,)).fetchall()
+        return [Place.of(place) for (place,) in rows]
+
+    def open_calls(self) -> list[Place]:
+        """Return where the newest records of open calls stand."""
+        return [Place.of(place) for (place,) in self._writer.execute("select place from calls order by place")]
+
+    def spent(self) -> dict[tuple[str, date], DaySpend]:
+        """Return what each day cost, by provider and day."""
+        rows = self._writer.execute("select provider, day, calls, spent from spent")
+        return {
+            (provider, date.fromisoformat(day)): DaySpend(calls, Decimal(spent)) for provider, day, calls, spent in rows
+        }
+
+    def write(self, changes: Changes) -> None:
+        """Add to the index, all or nothing. Raises sqlite3.Error."""
+        with self._writing, _transaction(self._writer) as database:
+            database.executemany("insert or ignore into places values (?, ?)", changes.places)
+            closed = [(call_id,) for call_id, place in changes.calls.items() if place is None]
+            opened = [(call_id, place) for call_id, place in changes.calls.items() if place is not None]
+            database.executemany("delete from calls where call_id = ?", closed)
+            database.executemany("insert or replace into calls values (?, ?)", opened)
+            database.executemany("insert or replace into spent values (?, ?, ?, ?)", _rows(changes.spent))
+            if changes.log is not None:
+                database.execute("insert or replace into meta values ('log', ?)", (changes.log,))
+            if changes.position is not None:
+                place, digest = changes.position.place.packed, changes.position.hash
+                database.executemany("insert or replace into meta values (?, ?)", [("place", place), ("hash", digest)])
+
+    def close(self) -> None:
+        """Let the file go."""
+        with self._writing:
+            for each in (self._reader, self._writer):
+                each.close()
+
+    @staticmethod
+    def remove(path: Path) -> None:
+        """Delete an index and its journals. Raises OSError."""
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _rows(spent: Mapping[tuple[str, date], DaySpend]) -> Iterable[tuple[str, str, int, str]]:
+    return [(provider, day.isoformat(), one.calls, str(one.spent)) for (provider, day), one in spent.items()]
+
+
+@contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    database.execute("begin immediate")
+    try:
+        yield database
+        database.execute("commit")
+    except BaseException:
+        if database.in_transaction:
+            database.execute("rollback")
+        raise

@@ -1,0 +1,217 @@
+"""What the ledgers of one process share: claims, calls, and a bounded front of decisions, kept as bytes.
+
+Bytes cost the garbage collector nothing, and hold no personal value: those stand as commitments, as in the log.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+from cachetools import LRUCache
+from msgspec import structs
+
+from adjudge.audit.bodies import COMMITMENT, DecisionBody, restore_decision, restore_fields
+from adjudge.audit.calls import OpenCalls
+from adjudge.audit.kinds import decode
+from adjudge.audit.record import Record, parse
+from adjudge.ledger.age import Ages
+from adjudge.ledger.claims import Claims, conflict
+from adjudge.model import Decision
+from adjudge.plugin import Body, Busy, CallBody, Claim, Receipt, Spent
+
+ANSWER_FOR_S = 48 * 3600.0
+"""Seconds for which a decision answers its MerchantBizId, unless configured."""
+FRONT_BYTES = 32 * 1024 * 1024
+"""Bytes of records that are kept in memory, unless configured."""
+
+
+class LocalLedger(ABC):
+    """A ledger that no other process shares."""
+
+    def __init__(
+        self,
+        *,
+        answer_for_s: float = ANSWER_FOR_S,
+        front_bytes: int = FRONT_BYTES,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        timer: Callable[[], float] = monotonic,
+        newest: int = 0,
+    ) -> None:
+        """Make a ledger.
+
+        answer_for_s: seconds for which a decision answers its MerchantBizId. front_bytes: of records kept in memory.
+        clock: aware UTC. timer: seconds that only grow; a clock that jumps ends no answer's time, and no lease.
+        newest: the number of the last record that was there before.
+        """
+        self._ages = Ages(timedelta(seconds=answer_for_s), clock, timer, newest)
+        self._claims = Claims(timer)
+        self._calls = OpenCalls()
+        self._front: LRUCache[str, bytes] = LRUCache(front_bytes, getsizeof=len)
+
+    async def spent(self) -> Spent:
+        """Return what was or may have been paid for."""
+        return self._calls.spent
+
+    async def in_doubt(self) -> Sequence[CallBody]:
+        """Return calls that may have been paid for without an answer, and that no decision holds."""
+        return [body for body in self._calls.undecided() if body.is_in_doubt]
+
+    async def claim(
+        self, merchant_biz_id: str, fingerprint: str, *, again: bool, lease_s: float, former: str | None = None
+    ) -> Claim | Decision | Busy:
+        """Return the decision of an id, or a claim to make one; see `DecisionLedger.claim`."""
+        newest = self._newest(merchant_biz_id, that_answers=True)
+        if newest is not None:
+            if newest.fingerprint not in (fingerprint, former):
+                raise conflict(merchant_biz_id)
+            if not again:
+                return await self._restored(newest)
+        token = self._claims.take(merchant_biz_id, fingerprint, former, lease_s)
+        if isinstance(token, Busy):
+            return token
+        claim = Claim(merchant_biz_id=merchant_biz_id, fingerprint=fingerprint, former=former, token=token)
+        if newest is None and not self._calls.has(merchant_biz_id):
+            return claim
+        try:
+            earlier = await self._restored(newest) if newest is not None else None
+            return Claim(
+                merchant_biz_id=merchant_biz_id,
+                fingerprint=fingerprint,
+                former=former,
+                token=token,
+                earlier=earlier,
+                calls=await self._open_calls(claim),
+            )
+        except BaseException:
+            self._claims.release(claim)
+            raise
+
+    async def wait(self, busy: Busy, until: float) -> None:
+        """Wait until an id may be free, or until a time of `time.monotonic()`."""
+        await self._claims.wait(busy, until)
+
+    async def release(self, claim: Claim) -> None:
+        """Give up a claim that comes to no decision."""
+        self._claims.release(claim)
+
+    async def begin_call(self, claim: Claim, call: CallBody) -> None:
+        """Record that a call is about to be made; see `DecisionLedger.begin_call`."""
+        self._claims.check(claim)
+        await self.record("call", call)
+        self._calls.add(call)
+        try:
+            self._claims.check(claim)
+        except BaseException:  # who claimed it meanwhile has not seen this call: it is not to be made
+            await self.end_call(claim, structs.replace(call, stage="ended", billed="no", reason="not made"))
+            raise
+
+    async def end_call(self, claim: Claim, call: CallBody) -> None:
+        """Record how a call ended; it is remembered also where that fails."""
+        self._calls.add(call)
+        await self.record("call", call)
+
+    async def conclude(self, claim: Claim, decision: Decision, record: Body) -> Receipt:
+        """Write the record of a decision, and give the claim back; see `DecisionLedger.conclude`."""
+        self._claims.begin_writing(claim)
+        try:
+            receipt = await self.record("decision", record)
+            for fingerprint in (claim.fingerprint, claim.former):
+                if fingerprint is not None:
+                    self._calls.decided(claim.merchant_biz_id, fingerprint)
+            self._ages.note(receipt.seq)
+            self._keep(claim.merchant_biz_id, receipt.line)
+        finally:
+            self._claims.release(claim)
+        return receipt
+
+    async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:
+        """Write a record of what was found out about a decision."""
+        await self.record("label", record)
+
+    async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
+        """Return a decision by its id, or the newest of a MerchantBizId, however old."""
+        if decision_id is not None:
+            body = self._decision(decision_id)
+        else:
+            body = self._newest(merchant_biz_id) if merchant_biz_id is not None else None
+        return await self._restored(body) if body is not None else None
+
+    @abstractmethod
+    async def record(self, kind: str, body: Body) -> Receipt:
+        """Write a record; see `DecisionLedger.record`."""
+
+    @abstractmethod
+    def _stored(self, merchant_biz_id: str) -> Record | None:
+        """Return the record of the newest decision of an id that the front does not have."""
+
+    @abstractmethod
+    def _decision(self, decision_id: str) -> DecisionBody | None:
+        """Return a decision by its own id."""
+
+    @abstractmethod
+    def _is_confirmed(self, body: DecisionBody) -> bool:
+        """Whether a label has confirmed a decision that a person had to confirm."""
+
+    @abstractmethod
+    async def _revealed(self, merchant_biz_id: str, commitments: Sequence[str]) -> dict[str, object]:
+        """Return the personal values behind commitments; those that are gone are left out."""
+
+    def _newest(self, merchant_biz_id: str, *, that_answers: bool = False) -> DecisionBody | None:
+        """Return the newest decision of an id; None where it is too old and `that_answers` is wanted."""
+        line = self._front.get(merchant_biz_id)
+        record = parse(line) if line is not None else self._stored(merchant_biz_id)
+        if record is None:
+            return None
+        body = decision_of(record)
+        if that_answers and not self._ages.answers(record.seq, body.at):
+            return None
+        if line is None:
+            self._keep(merchant_biz_id, record.line)
+        return body
+
+    def _keep(self, merchant_biz_id: str, line: bytes) -> None:
+        try:
+            self._front[merchant_biz_id] = line
+        except ValueError:  # larger than all that is kept
+            self._front.pop(merchant_biz_id, None)
+
+    async def _restored(self, body: DecisionBody) -> Decision:
+        values: dict[str, object] = {}
+        if body.personal:
+            signals = body.signals.items()
+            named = [one for name, each in signals for one in _commitments(each.fields, f"{name}.", body.personal)]
+            values = await self._revealed(body.merchant_biz_id, named)
+        decision = restore_decision(body, values.get)
+        if not decision.final and self._is_confirmed(body):
+            return structs.replace(decision, final=True)
+        return decision
+
+    async def _open_calls(self, claim: Claim) -> dict[str, CallBody]:
+        """Return the calls of a request that no decision holds, as they were answered."""
+        calls: dict[str, CallBody] = {}
+        if claim.former is not None:
+            calls |= self._calls.of(claim.merchant_biz_id, claim.former)
+        calls |= self._calls.of(claim.merchant_biz_id, claim.fingerprint)
+        for name, call in calls.items():
+            if call.answer is not None and call.personal:
+                named = list(_commitments(call.answer.fields, f"{name}.", call.personal))
+                values = await self._revealed(claim.merchant_biz_id, named)
+                fields, erased = restore_fields(call.answer.fields, f"{name}.", call.personal, values.get)
+                answer = None if erased else structs.replace(call.answer, fields=fields)
+                calls[name] = structs.replace(call, answer=answer)
+        return calls
+
+
+def _commitments(fields: Mapping[str, object], prefix: str, personal: Collection[str]) -> Iterator[str]:
+    """Yield the commitments among recorded fields. prefix: of full names."""
+    for name, value in fields.items():
+        if prefix + name in personal and isinstance(value, dict):
+            yield str(value.get(COMMITMENT))
+
+
+def decision_of(record: Record) -> DecisionBody:
+    """Return what a decision's record holds. Raises AuditBroken."""
+    return decode(DecisionBody, record.seq, record.body)

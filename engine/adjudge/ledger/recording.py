@@ -1,0 +1,81 @@
+"""From decisions and calls to what a ledger records: policies before what they decide, personal values sealed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from msgspec import structs
+
+from adjudge.audit.bodies import Recorder, policy_body
+from adjudge.model import Decision, Request
+from adjudge.plugin import CallBody, Claim, DecisionLedger
+from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.policy import Policy
+
+
+class Recording:
+    """What one engine writes into its ledger."""
+
+    def __init__(self, ledger: DecisionLedger, catalogue: Callable[[], Catalogue]) -> None:
+        """catalogue: what plugins lend to the policies; the record of a policy names its providers by it."""
+        self._ledger, self._catalogue = ledger, catalogue
+        self._recorders: dict[str, Recorder] = {}
+        self._lost = 0
+        self._first_use = asyncio.Lock()
+
+    def is_immediate(self, policy: Policy) -> bool:
+        """Whether recording a decision of a policy never waits for a disk or another task."""
+        recorder = self._recorders.get(policy.digest)
+        return self._ledger.is_immediate and recorder is not None and not recorder.is_personal
+
+    async def conclude(
+        self, claim: Claim, decision: Decision, request: Request, inputs: Mapping[str, object], policy: Policy
+    ) -> None:
+        """Write a decision, its policy before it where that is new, and return once both are as durable as promised.
+
+        inputs: of the request, in the form that the log has for them.
+        Raises LostClaim, AuditUnavailable and AuditBroken.
+        """
+        recorder = await self._recorder(policy, decision.decided_at)
+        if recorder.is_personal and (personal := recorder.personal(inputs, decision.signals.values())):
+            async with self._ledger.sealed(decision.merchant_biz_id, personal) as sealed:
+                await self._ledger.conclude(claim, decision, recorder.body(decision, request, inputs, sealed))
+        else:
+            await self._ledger.conclude(claim, decision, recorder.body(decision, request, inputs, {}))
+
+    async def begin_call(self, claim: Claim, call: CallBody, policy: Policy) -> None:
+        """Write that a call is about to be made. Raises LostClaim, AuditUnavailable and AuditBroken."""
+        await self._recorder(policy, call.at)
+        await self._ledger.begin_call(claim, call)
+
+    async def end_call(self, claim: Claim, call: CallBody, policy: Policy) -> None:
+        """Write how a call ended. Raises AuditUnavailable and AuditBroken."""
+        recorder = await self._recorder(policy, call.at)
+        if call.answer is not None and (personal := recorder.personal({}, [call.answer])):
+            async with self._ledger.sealed(call.merchant_biz_id, personal) as sealed:
+                answer = recorder.signal(call.answer, sealed)
+                await self._ledger.end_call(claim, structs.replace(call, answer=answer, personal=tuple(sealed)))
+        else:
+            await self._ledger.end_call(claim, call)
+
+    async def _recorder(self, policy: Policy, at: datetime) -> Recorder:
+        """Return what turns a policy's decisions into records; the policy's own is written before."""
+        if (
+            self._ledger.lost != self._lost
+        ):  # among the records that a failing disk lost may have been those of policies
+            self._lost = self._ledger.lost
+            self._recorders.clear()
+        return self._recorders.get(policy.digest) or await self._introduce(policy, at)
+
+    async def _introduce(self, policy: Policy, at: datetime) -> Recorder:
+        """Record a policy that is used for the first time. at: when, aware UTC."""
+        from importlib.metadata import version  # brings much along
+
+        async with self._first_use:
+            if policy.digest not in self._recorders:
+                body = policy_body(policy, self._catalogue().providers, version("adjudge"), at)
+                await self._ledger.record("policy", body)
+                self._recorders[policy.digest] = Recorder(policy, self._ledger.durability)
+        return self._recorders[policy.digest]

@@ -1,0 +1,231 @@
+"""A ledger: what one MerchantBizId is and was, wherever it is asked, and what every ledger has to do.
+
+An id is claimed before anything is asked or decided for it. A claim has a token that only grows, and it lapses: its
+holder may have been paused or killed. So the commit is fenced, and not only the lease: whoever concludes with a token
+that is no longer the newest writes nothing, and takes the winner's decision. Contract tests stand in `adjudge.testing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal, Protocol
+
+import msgspec
+
+from adjudge.frozen import frozen
+from adjudge.model import Decision, Signal
+
+Billed = Literal["yes", "no", "unknown"]
+Body = Mapping[str, object] | msgspec.Struct
+"""What a record holds beside the chain's own members; anything in it that msgspec encodes."""
+
+
+class CallBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """A call that costs money: `begun` before it is made, `ended` once it is known how it went.
+
+    call_id: joins the two. fingerprint: of the request, as in its decision. attempt: 1 for the first try.
+    at: aware UTC. price: of one such call, a string in JSON.
+    The rest stands in the second record. status: as of a signal. billed: `unknown` where an answer was lost.
+    answer: the signal, where there was an answer; a crash before the decision then loses nothing that was paid for.
+    personal: full names of its fields that stand here as commitments.
+    """
+
+    call_id: str
+    stage: Literal["begun", "ended"]
+    merchant_biz_id: str
+    fingerprint: str
+    policy_digest: str
+    signal: str
+    provider: str
+    version: str
+    attempt: int
+    price: Decimal
+    currency: str
+    at: datetime
+    status: str | None = None
+    billed: Billed | None = None
+    reason: str | None = None
+    reason_code: str | None = None
+    request_id: str | None = None
+    latency_ms: float | None = None
+    answer: Signal | None = None
+    personal: tuple[str, ...] = ()
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether it may have been paid for without an answer."""
+        return self.stage == "begun" or self.billed == "unknown"
+
+
+@dataclass(slots=True)
+class DaySpend:
+    """Calls of one provider that were or may have been paid for, on one day of UTC."""
+
+    calls: int = 0
+    spent: Decimal = Decimal(0)
+
+
+Spent = Mapping[tuple[str, date], DaySpend]
+"""What was spent, by provider and day of UTC."""
+
+
+@frozen(kw_only=True)
+class Receipt:
+    """Where a record stands. hash: lower-case hex SHA-256; line: the exact bytes, newline included."""
+
+    seq: int
+    hash: str
+    line: bytes = field(repr=False)
+
+
+@frozen(kw_only=True)
+class Claim:
+    """That one holder, and nobody else, is deciding an id.
+
+    former: another fingerprint of the same request, see `DecisionLedger.claim`.
+    token: grows with each claim of an id, and is newer than that of whoever held it before.
+    earlier: the newest decision of the id that still answers it, personal values included; None where there is none.
+    calls: by signal, what calls brought that no decision holds yet, personal values included: the answered one, or
+    else one in doubt. Where a personal value of an answer was erased, the call is here without its answer.
+    """
+
+    merchant_biz_id: str
+    fingerprint: str
+    token: int
+    former: str | None = None
+    earlier: Decision | None = None
+    calls: Mapping[str, CallBody] = field(default_factory=dict)
+
+
+@frozen(kw_only=True)
+class Busy:
+    """That another holder is deciding an id: wait, then claim again. token: of that holder's claim."""
+
+    merchant_biz_id: str
+    token: int
+
+
+class DecisionLedger(Protocol):
+    """Decides who may decide, and keeps what was decided: for `answer_for`, however many decisions came since.
+
+    Whatever a ledger cannot do now is AuditUnavailable, never a driver's exception, and then nothing was decided.
+    All methods are called on one event loop, after `open` and before `aclose`.
+    """
+
+    @property
+    def key(self) -> bytes:
+        """The secret behind fingerprints: the same for all who use the ledger."""
+        ...
+
+    @property
+    def durability(self) -> str:
+        """What each decision's record says of how durable it is, such as `fsync`."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What every decision should say of its recording."""
+        ...
+
+    @property
+    def lost(self) -> int:
+        """How many records were taken and then lost; where it grows, the policies are recorded again."""
+        ...
+
+    @property
+    def is_immediate(self) -> bool:
+        """Whether a claim and a conclusion without personal values never wait for anybody."""
+        ...
+
+    async def open(self) -> None:
+        """Get ready. Raises AuditUnavailable and AuditBroken."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let everything go. Raises AuditUnavailable where it could not keep what it took."""
+        ...
+
+    def close(self) -> None:
+        """Let everything go at once, where no event loop runs any more. Raises as `aclose`."""
+        ...
+
+    async def spent(self) -> Spent:
+        """Return what was or may have been paid for, of today at least. Raises AuditUnavailable."""
+        ...
+
+    async def in_doubt(self) -> Sequence[CallBody]:
+        """Return calls that may have been paid for without an answer, and that no decision holds."""
+        ...
+
+    async def claim(
+        self, merchant_biz_id: str, fingerprint: str, *, again: bool, lease_s: float, former: str | None = None
+    ) -> Claim | Decision | Busy:
+        """Return the decision of an id, or a claim to make one; Busy where another holder has it.
+
+        again: a claim is wanted although there is a decision. lease_s: seconds after which others may claim the id.
+        former: another fingerprint that is the same request's, as version 0.1 took it.
+        Raises MerchantBizIdConflict where the decision or the claim is of another fingerprint; AuditUnavailable and
+        AuditBroken.
+        """
+        ...
+
+    async def wait(self, busy: Busy, until: float) -> None:
+        """Wait until an id may be free, or until a time of `time.monotonic()`. Raises AuditUnavailable."""
+        ...
+
+    async def release(self, claim: Claim) -> None:
+        """Give up a claim that comes to no decision. Never raises: it lapses anyway."""
+        ...
+
+    async def begin_call(self, claim: Claim, call: CallBody) -> None:
+        """Record that a call is about to be made; every other holder of the id sees it from then on.
+
+        Raises LostClaim, AuditUnavailable and AuditBroken, and then the call is not to be made.
+        """
+        ...
+
+    async def end_call(self, claim: Claim, call: CallBody) -> None:
+        """Record how a call ended, also where the claim was lost. Raises AuditUnavailable and AuditBroken."""
+        ...
+
+    async def conclude(self, claim: Claim, decision: Decision, record: Body) -> Receipt:
+        """Write the record of a decision, which answers its id from then on, and give the claim back.
+
+        One commit, fenced: raises LostClaim where the claim is no longer the newest of its id, and then nothing was
+        written; AuditUnavailable and AuditBroken.
+        """
+        ...
+
+    async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
+        """Return a decision by its id, or the newest of a MerchantBizId, however old. Raises AuditUnavailable."""
+        ...
+
+    async def record(self, kind: str, body: Body) -> Receipt:
+        """Write a record of another kind, such as a policy's. Raises AuditUnavailable and AuditBroken."""
+        ...
+
+    async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:
+        """Write a record of what was found out about a decision.
+
+        confirms: the decision is final from now on. Raises AuditUnavailable and AuditBroken.
+        """
+        ...
+
+    def sealed(self, subject: str, values: Mapping[str, object]) -> AbstractAsyncContextManager[Mapping[str, str]]:
+        """Keep the personal values of a MerchantBizId, and give their commitments by name.
+
+        The record that names them is written within; an erasure waits for that. Raises AuditUnavailable.
+        """
+        ...
+
+    async def erase(self, merchant_biz_id: str, record: Callable[[tuple[str, ...]], Body]) -> int:
+        """Erase the personal values of a MerchantBizId everywhere, caches included, and return how many there were.
+
+        record: makes the record of the erasure from their names; it is written first.
+        Raises AuditUnavailable and AuditBroken, and then erase again.
+        """
+        ...

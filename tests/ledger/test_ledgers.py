@@ -1,0 +1,117 @@
+"""Every ledger of the engine keeps the contract, and the contract finds one that does not."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from adjudge.audit.log import AuditLog
+from adjudge.audit.trail import AuditTrail
+from adjudge.audit.vault import Vault
+from adjudge.ledger.file import FileLedger
+from adjudge.ledger.memory import MemoryLedger
+from adjudge.model import Decision
+from adjudge.plugin import Body, Claim, DecisionLedger, Receipt
+from adjudge.testing import LedgerContract
+from audit.audit_logs import FaultyDisk, assert_verifies
+
+
+class SwitchedDisk(FaultyDisk):
+    """A disk that fails every write while it is off."""
+
+    is_off = False
+
+    def _fails(self, call: str) -> bool:
+        super()._fails(call)
+        return self.is_off and call in ("write", "datasync")
+
+
+class TestMemoryLedger(LedgerContract):
+    keeps = False
+
+    def ledger(self, clock: Callable[[], datetime]) -> MemoryLedger:
+        return MemoryLedger(clock=clock)
+
+
+class TestFileLedger(LedgerContract):
+    durability: Any = "fsync"
+
+    @pytest.fixture(autouse=True)
+    def _verified(self, tmp_path: Path) -> Iterator[None]:
+        self.root = tmp_path
+        with capture_logs():
+            yield
+        for log in tmp_path.iterdir():
+            if (log / "audit-000001.jsonl").stat().st_size:
+                assert_verifies(log)
+
+    def begin(self) -> None:
+        self.place = Path(tempfile.mkdtemp(dir=self.root))
+
+    def ledger(self, clock: Callable[[], datetime]) -> FileLedger:
+        AuditTrail.open(self.place).close()  # for its key
+        self.disk = SwitchedDisk()
+        log = AuditLog.open(self.place, durability=self.durability, disk=self.disk)
+        key = (self.place / "fingerprint.key").read_bytes()
+        return FileLedger(AuditTrail(log, Vault.open(self.place), key), clock=clock)
+
+    @contextmanager
+    def cut(self, ledger: DecisionLedger) -> Iterator[None]:
+        self.disk.is_off = True
+        yield
+        self.disk.is_off = False
+
+
+class TestFileLedgerThatFlushes(TestFileLedger):
+    durability = "flush"
+
+
+class Unfenced(MemoryLedger):
+    """A ledger with a lease alone: whoever held it once may still write."""
+
+    async def conclude(self, claim: Claim, decision: Decision, record: Body) -> Receipt:
+        receipt = await self.record("decision", record)
+        self._keep(claim.merchant_biz_id, receipt.line)
+        self._claims.release(claim)
+        return receipt
+
+
+class Forgetful(MemoryLedger):
+    """A ledger that loses its decisions."""
+
+    def _keep(self, merchant_biz_id: str, line: bytes) -> None:
+        return None
+
+
+class Credulous(MemoryLedger):
+    """A ledger that looks at no fingerprint."""
+
+    async def claim(self, merchant_biz_id: str, fingerprint: str, **how: Any) -> Any:
+        return await super().claim(merchant_biz_id, "1" * 64, **how)
+
+
+@pytest.mark.parametrize(
+    ("broken", "test"),
+    [
+        (Unfenced, "test_holder_that_was_paused_past_its_lease_changes_nothing"),
+        (Forgetful, "test_claim_that_is_concluded_answers_from_then_on"),
+        (Forgetful, "test_two_hundred_callers_make_one_decision"),
+        (Credulous, "test_claim_of_another_fingerprint_is_a_conflict_at_every_moment"),
+    ],
+)
+def test_contract_finds_a_ledger_that_breaks_it(broken: type[MemoryLedger], test: str) -> None:
+    class Contract(LedgerContract):
+        def ledger(self, clock: Callable[[], datetime]) -> MemoryLedger:
+            return broken(clock=clock)
+
+    with pytest.raises(AssertionError):
+        getattr(Contract(), test)()
+    with pytest.raises(NotImplementedError):
+        LedgerContract().ledger(datetime.now)
