@@ -79,9 +79,7 @@ def test_open_question_says_what_to_change(run: Any, folder: Path) -> None:
     assert opened
     for name, hint in opened.items():
         assert f"or accept it with `--allow {name}`" in hint
-        assert hint.startswith(
-            ("`names` is a list, of which three items", "`int(code)`: declare an input of that type")
-        )
+        assert hint.startswith(("`names` is a list, which is told apart", "`int(code)`: declare an input of that type"))
 
 
 COVERED = """policy_language: 1

@@ -106,7 +106,8 @@ GAPS: tuple[Gap, ...] = (
     Gap(
         what="comparisons, indexes and macros of lists",
         back_ends=_SOLVER,
-        reason="three items are told apart; of the rest, anything",
+        reason="exact to any length where all that is asked of a list is `in`, `exists` and their like; else three "
+        "items are told apart, and of the rest, anything",
         of=(
             "list == list", "list != list", "string in list", "list in […]", "list[int]", "list[0]", "has(list[0])",
             *(f"list.{macro}" for macro in _MACROS), "atLeast(int, list)",

@@ -230,11 +230,7 @@ TOOLS: Mapping[str, Tool] = {
 }
 
 
-OPEN: frozenset[tuple[str, str]] = frozenset(
-    {
-        ("field.of", "compare"),
-    }
-)
+OPEN: frozenset[tuple[str, str]] = frozenset()
 """What does not work yet."""
 OTHERS = (("## Keys of a live decision", LIVE_ONLY), ("## Keys that tell, or are part of another", TOLD))
 

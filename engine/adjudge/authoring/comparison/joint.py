@@ -11,7 +11,19 @@ import z3
 
 from adjudge.expr.smt.comparison import as_real
 from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, implies, neg, same
-from adjudge.expr.smt.terms import Codes, Entries, Items, Members, Number, Term, Text, Truth, length_of, string_val
+from adjudge.expr.smt.terms import (
+    Codes,
+    Entries,
+    Items,
+    Members,
+    Number,
+    Term,
+    Text,
+    Truth,
+    length_of,
+    string_val,
+    told_apart,
+)
 from adjudge.expr.smt.world import as_number, number_val
 from adjudge.values.fields import Field
 from adjudge.values.types import BOOL, DOUBLE, INT, EnumType, ListType, MapType, RecordType, SetType, Type
@@ -65,7 +77,7 @@ def readings(one: Term, other: Term, old: Field, new: Field, codes: Codes) -> Pr
             return all_of(parts)
         case Items(), Items() if old.of is not None and new.of is not None:
             parts = [same(one.known, other.known), length_of(one) == length_of(other)]
-            for (here, value), (_, beside) in zip(one.items, other.items, strict=True):
+            for (here, value), (_, beside) in zip(told_apart(one), told_apart(other), strict=True):
                 parts.append(implies(here, readings(value, beside, old.of, new.of, codes)))
             return all_of(parts)
     return True

@@ -186,8 +186,15 @@ class _Comparer:
         self.moves = ScorecardMoves(old, new)
         self.alones: dict[tuple[bool, str], Policy] = {}
 
+    def notes(self) -> Iterator[str]:
+        """Yield what is to be known of a comparison besides."""
+        yield from self.worlds.notes
+        for macro in sorted(self.worlds.old.taken_light ^ self.worlds.new.taken_light):
+            yield f"lists so large that `{macro}` is too much work, and so unknown, are left out"
+
     def pieces(self) -> Iterator[Region | Question | tuple[Outcome, Outcome] | _Rest]:
-        yield _Rest(notes=self.worlds.notes)
+        notes = tuple(self.notes())
+        yield _Rest(notes=notes)
         is_cut = False
         for pair in ((a, b) for a in OUTCOMES for b in OUTCOMES if a != b):
             for number, region in enumerate(self.regions(*pair)):
@@ -199,7 +206,7 @@ class _Comparer:
             self.open.clear()
             yield pair
         others = other_reasons(self.inquiry, self.before, self.after, self.verdicts)
-        yield _Rest(notes=self.worlds.notes, is_cut=is_cut, other_reasons=others)
+        yield _Rest(notes=notes, is_cut=is_cut, other_reasons=others)
 
     def regions(self, old: Outcome, new: Outcome) -> Iterator[Region]:
         """Yield the causes that turn one outcome into another, each with an input; what is found is set aside."""

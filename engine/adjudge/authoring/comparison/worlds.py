@@ -18,6 +18,7 @@ from adjudge.authoring.proofs.world import (
     input_of,
     is_value,
     novel_readings,
+    planned_lists,
     put,
     value_at,
 )
@@ -55,9 +56,11 @@ def shared_worlds(old: Policy, new: Policy) -> SharedWorlds:
 
     A field that both declare alike is one field; one that they declare differently is one value, read by both.
     """
-    common = World(coded=coded_texts([old.typed, new.typed]))
-    apart = replace(common, slots={}, name="new ")
     fields = [{slot: field for slot, (_, field) in fields_of(policy.typed).items()} for policy in (old, new)]
+    unlike = {slot for slot, field in fields[0].items() if slot in fields[1] and not is_alike(field, fields[1][slot])}
+    plans = planned_lists([old.typed, new.typed], unlike)
+    common = World(coded=coded_texts([old.typed, new.typed]), plans=plans)
+    apart = replace(common, slots={}, name="new ", taken_light=set())
     ways = {slot: way for policy in (old, new) for slot, (way, _) in fields_of(policy.typed).items()}
     vocabularies = dict(_vocabularies(old.typed, new.typed))
     notes, left_out, lists = [], {}, []

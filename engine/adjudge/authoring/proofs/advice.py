@@ -84,7 +84,10 @@ def _of_container(typed: TypedPolicy, name: str) -> str | None:
     if declared is None:
         return None
     if isinstance(declared.type, ListType):
-        return f"`{name}` is a list, of which three items are told apart; if its words are known, declare a set of them"
+        return (
+            f"`{name}` is a list, which is told apart to any length where it is only asked by `in`, `exists`, `all`, "
+            "`exists_one` and `size`, else three items of it; if its words are known, declare a set of them"
+        )
     if isinstance(declared.type, MapType) and declared.type.keys is None:
         return f"`{name}` is a map that declares no keys; declare those that matter under `keys`"
     return None

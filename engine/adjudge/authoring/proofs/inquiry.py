@@ -13,7 +13,7 @@ from adjudge.authoring.proofs.world import Input, fields_of, input_of
 from adjudge.expr.nodes import names_in
 from adjudge.expr.smt.calls import LOOKED_UP
 from adjudge.expr.smt.logic import Prop, conj, disj, formula, neg, reason
-from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth
+from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth, told_apart
 from adjudge.expr.smt.world import World
 from adjudge.frozen import frozen
 from adjudge.policy.policy import Policy
@@ -126,13 +126,19 @@ class Inquiry:
         return NotProved(f"what the solver found does not hold when it is evaluated{unsaid}")
 
     def likely(self) -> Prop:
-        """Return that the clock shows a time of these days, where the world has one that conditions read."""
+        """Return what makes an input more likely to be what its terms say.
+
+        The clock shows a time of these days, where the world has one that conditions read; and lists are short, so that
+        no item stands for several.
+        """
         moment = self.world.slots.get(NOW)
         reading = any(NOW in names_in(*p.typed.variables.values(), *p.typed.conditions) for p in self.policies)
-        if not reading or not isinstance(moment, Number):
-            return True
-        first, last = LOOKED_UP
-        return disj(neg(moment.known), z3.And(moment.value >= first, moment.value < last))
+        usual: Prop = True
+        if reading and isinstance(moment, Number):
+            first, last = LOOKED_UP
+            usual = disj(neg(moment.known), z3.And(moment.value >= first, moment.value < last))
+        lists = [term for term in self.world.slots.values() if isinstance(term, Items) and term.whole is not None]
+        return conj(usual, *(term.length <= term.whole.plan.items for term in lists if term.whole is not None))
 
     def never(self, claim: Prop, *assuming: Prop) -> Proved | None:
         """Return the proof that no input makes a claim true; None where some may."""
@@ -196,8 +202,8 @@ def _variables(term: Term) -> list[z3.ExprRef]:
             return [term.value]
         case Entries(of=of, is_closed=True):
             return _parts(of.values())
-        case Items(items=items, length=length):
-            return [*([] if length is None else [length]), *_parts(items)]
+        case Items(length=length):
+            return [*([] if length is None else [length]), *_parts(told_apart(term))]
     return []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import combinations
 from typing import Any
@@ -11,8 +11,9 @@ import z3
 
 from adjudge.expr.nodes import Binary, ListLiteral, Literal, Name, Node, children, list_of
 from adjudge.expr.smt.lengths import is_length
+from adjudge.expr.smt.lists import Plan, plans_of
 from adjudge.expr.smt.logic import Prop, conj, disj, implies, neg, same
-from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth, string_val
+from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Text, Truth, string_val, told_apart
 from adjudge.expr.smt.translate import Translator
 from adjudge.expr.smt.values import holds, value_of
 from adjudge.expr.smt.world import World, as_number, number_val
@@ -21,7 +22,7 @@ from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW, Slot
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import Field
-from adjudge.values.types import STRING
+from adjudge.values.types import STRING, ListType
 
 NO_LIST = 0
 """Given for a list that is to be refused."""
@@ -48,7 +49,8 @@ def fields_of(typed: TypedPolicy) -> dict[str, tuple[tuple[str, ...], Field]]:
 
 def world_of(*policies: Policy, name: str = "") -> tuple[World, Translator]:
     """Return the world of some policies that share their fields, and a translator for the first of them."""
-    world = World(name=name, coded=coded_texts([policy.typed for policy in policies]))
+    typed_ones = [policy.typed for policy in policies]
+    world = World(name=name, coded=coded_texts(typed_ones), plans=planned_lists(typed_ones))
     for policy in policies:
         typed = policy.typed
         world.declare({slot: field for slot, (_, field) in fields_of(typed).items() if slot not in world.slots})
@@ -108,6 +110,20 @@ def coded_texts(policies: list[TypedPolicy]) -> frozenset[str]:
             used = set(_used_as_texts(condition, typed))
             slots -= used | {name for name, whole in wholes if whole in used}  # a map's keys may be computed
     return frozenset(slots)
+
+
+def planned_lists(policies: Sequence[TypedPolicy], apart: Collection[str] = ()) -> dict[str, Plan]:
+    """Return the lists that are cut down, see `expr.smt.lists`. apart: those that policies do not declare alike.
+
+    Not those of what is new in a field, in which nothing stands twice.
+    """
+    lists = {
+        name: None
+        for typed in policies
+        for name, (_, declared) in fields_of(typed).items()
+        if isinstance(declared.type, ListType) and not typed.parts[name].novel
+    }
+    return plans_of([(*typed.variables.values(), *typed.conditions) for typed in policies], lists, apart)
 
 
 def _used_as_texts(node: Node, typed: TypedPolicy) -> Iterator[str]:
@@ -205,9 +221,13 @@ def is_value(term: Term, value: object, declared: Field, world: World) -> Prop:
             return conj(term.known, *members, same(term.open, None in value))
         case Items():
             assert isinstance(value, tuple | list) and declared.of is not None
-            items = [
-                is_value(item, part, declared.of, world) for part, (_, item) in zip(value, term.items, strict=False)
-            ]
+            told = told_apart(term)
+            is_long = term.whole is not None and len(value) > term.whole.plan.items  # then its order is not this one
+            items = (
+                [is_value(item, part, declared.of, world) for part, (_, item) in zip(value, told, strict=False)]
+                if not is_long
+                else []
+            )
             return conj(term.known, term.length == len(value), *items)
         case Entries():
             assert isinstance(value, Mapping)

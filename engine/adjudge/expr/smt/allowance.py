@@ -9,6 +9,7 @@ import z3
 
 from adjudge.expr import work
 from adjudge.expr.nodes import Comprehension, Name, Node, walk
+from adjudge.expr.printing import unparse
 from adjudge.expr.smt.amounts import is_at_most, larger, total, where
 from adjudge.expr.smt.lengths import LENGTH_MAX, length_in
 from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, neg
@@ -23,32 +24,39 @@ class Sizes:
 
     world: World
     lists: Mapping[str, tuple[object, ...]]
-    found: dict[str, tuple[Size, Prop]] = field(default_factory=dict)
-    """By name: the size, and whether that is exact."""
+    found: dict[str, tuple[Size, Prop, bool]] = field(default_factory=dict)
+    """By name: the size, whether that is exact, and whether it is a list that is cut down."""
 
     def allow(self, node: Comprehension, term: Callable[[Node], Term]) -> Prop:
         """Return where a macro that stands in no other is within its bound of work. term: says what a name means.
 
-        Exact where all items of the lists that it reads are told apart; elsewhere it may be within, or not.
+        Exact where all that it reads is told apart. A longer list of an input that is cut down is taken to be within,
+        see `World.taken_light`; of any other it may be within, or not.
         """
         _, small = harmless(node, self.lists, work.WORK_MAX)
         if small is None or small > LENGTH_MAX // CHARACTERS:
             return True
         sized = {part.name: self._sized(part, term) for part in walk(node) if isinstance(part, Name)}
-        sizes = {name: size for name, (size, _) in sized.items()}
+        sizes = {name: size for name, (size, _, _) in sized.items()}
         within = is_at_most(work_of(node, sizes.get, larger), work.WORK_MAX)
-        apart = all_of(is_apart for _, is_apart in sized.values())
+        apart = all_of(is_apart for _, is_apart, _ in sized.values())
         if apart is True:
             return within
-        return disj(conj(apart, within), conj(neg(apart), z3.Bool(self.world.fresh("enough"))))
+        if any(is_cut for _, _, is_cut in sized.values()):
+            self.world.taken_light.add(unparse(node))
+        others = all_of(is_apart for _, is_apart, is_cut in sized.values() if not is_cut)
+        enough = disj(others, True if others is True else z3.Bool(self.world.fresh("enough")))
+        return disj(conj(apart, within), conj(neg(apart), enough))
 
-    def _sized(self, name: Name, term: Callable[[Node], Term]) -> tuple[Size, Prop]:
+    def _sized(self, name: Name, term: Callable[[Node], Term]) -> tuple[Size, Prop, bool]:
         if name.name not in self.found:
             if name.name in self.lists:
-                self.found[name.name] = size_of(self.lists[name.name]), True
+                self.found[name.name] = size_of(self.lists[name.name]), True, False
             else:
                 value = term(name)
-                self.found[name.name] = _size(value, True, self.world.codes, {}), _is_told_apart(value, {})
+                is_cut = isinstance(value, Items) and value.whole is not None
+                size = _size(value, True, self.world.codes, {})
+                self.found[name.name] = size, _is_told_apart(value, {}), is_cut
         return self.found[name.name]
 
 

@@ -68,6 +68,14 @@ def ordered(world: World, operator: str, left: Term, right: Term) -> Truth:
     return world.any_truth(known)
 
 
+def compared(world: World, operator: str, left: Term, right: Term) -> Truth:
+    """Return `left == right`, `left < right` and their like."""
+    if operator not in ("==", "!="):
+        return ordered(world, operator, left, right)
+    truth = equal(world, left, right)
+    return truth if operator == "==" else Truth(truth.false, truth.true)
+
+
 def within(world: World, item: Term, container: Term) -> Truth:
     """Return `item in container`."""
     known = conj(item.known, container.known)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 
 import z3
 
 from adjudge.expr.nodes import Comprehension, Node
+from adjudge.expr.printing import unparse
 from adjudge.expr.smt.allowance import Sizes
 from adjudge.expr.smt.comparison import with_tail
+from adjudge.expr.smt.lists import is_own, needs, operand_of
 from adjudge.expr.smt.logic import Prop, all_of, any_of, at_least, conj, disj, formula, neg, number_of
-from adjudge.expr.smt.terms import Entries, Items, Members, Term, Truth, of_names, placed
+from adjudge.expr.smt.terms import Entries, Items, Members, Number, Term, Truth, length_of, of_names, placed
 from adjudge.expr.smt.world import World, known_where, unknown_of
 from adjudge.values.types import item_of
 
@@ -25,30 +27,84 @@ ALL_WRITTEN_OUT_MAX = 10 * WRITTEN_OUT_MAX
 
 @dataclass(slots=True)
 class Comprehensions:
-    """Writes out the comprehensions of one policy."""
+    """Writes out the comprehensions of one policy, for one translator."""
 
     world: World
     sizes: Sizes
     written_out: int = 0
+    running: list[tuple[str, Term]] = field(default_factory=list)
+    """The variables of the comprehensions that are being written out, and what they run over."""
+    spent: dict[int, dict[tuple[str, tuple[int, ...]], int]] = field(default_factory=dict)
+    """By list, the uses for which there are witnesses, beside those that read nothing but the list."""
+    kept: list[object] = field(default_factory=list)
+    """What `spent` names by its identity."""
 
-    def term(self, node: Comprehension, scope: Scope, term: Callable[[Node, Scope], Term]) -> Term:
+    def term(
+        self, node: Comprehension, scope: Scope, term: Callable[[Node, Scope], Term], bound: Collection[str]
+    ) -> Term:
         """Return what a comprehension gives: of one that stands in no other, as far as its work is within bounds.
 
-        term: says what another part means.
+        term: says what another part means. bound: the variables around it that it reads.
         """
         within = True if scope else self.sizes.allow(node, lambda name: term(name, {}))
         if within is False:
             return unknown_of(node.type)
-        container = term(node.operand, scope)
-        answer = known_where(self._written_out(node, container, scope, term), within)
+        over = container = term(node.operand, scope)
+        if operand_of(node) is not None:
+            container = self.in_full(over, node, scope, bound)
+        answer = known_where(self._written_out(node, container, over, scope, term), within)
         if isinstance(container, Items) and container.beyond is not False:  # more than an evaluation may look through
             enough = z3.Bool(self.world.fresh("enough"))
             return known_where(answer, disj(neg(container.beyond), enough))
         return answer
 
+    def number(
+        self,
+        node: Node,
+        macro: Comprehension,
+        scope: Scope,
+        term: Callable[[Node, Scope], Term],
+        bound: Collection[str],
+    ) -> Number | None:
+        """Return how many items a filter keeps; None where the items that are told apart do not tell it.
+
+        node: what compares it with a constant.
+        """
+        over = term(macro.operand, scope)
+        within = True if scope else self.sizes.allow(macro, lambda name: term(name, {}))
+        items = self.in_full(over, node, scope, bound)
+        if items is over or not isinstance(items, Items) or within is False:
+            return None
+        kept = self._written_out(macro, items, over, scope, term)
+        return Number(conj(kept.known, within), length_of(kept)) if isinstance(kept, Items) else None
+
+    def in_full(self, container: Term, node: Node, scope: Scope, bound: Collection[str]) -> Term:
+        """Return a list of an input with the items that stand for all, if a use has its witnesses among them.
+
+        bound: the variables around the use that it reads.
+        """
+        if not isinstance(container, Items) or container.whole is None:
+            return container
+        whole = container.whole
+        for name in bound:
+            over = next(run for variable, run in reversed(self.running) if variable == name)
+            if isinstance(over, Items) and over.whole is not None and over.whole.plan.rank >= whole.plan.rank:
+                return container
+        is_shared = whole.plan.own > 0 and is_own(node)
+        spent = whole.spent if is_shared else self.spent.setdefault(id(whole), {})
+        use = unparse(node), () if is_shared else tuple(id(scope[name]) for name in sorted(bound))
+        if use not in spent:
+            most = whole.plan.own if is_shared else whole.plan.beside
+            if needs(node) > whole.plan.copies or sum(spent.values()) + needs(node) > most:
+                return container
+            spent[use] = needs(node)
+        self.kept += [whole, *(scope[name] for name in bound)]
+        return replace(container, items=whole.items, beyond=False, whole=None)
+
     def _written_out(
-        self, node: Comprehension, container: Term, scope: Scope, term: Callable[[Node, Scope], Term]
+        self, node: Comprehension, container: Term, over: Term, scope: Scope, term: Callable[[Node, Scope], Term]
     ) -> Term:
+        """Return what a comprehension gives. over: what it runs over; container: the items of it that are looked at."""
         world = self.world
         is_open: Prop = False
         match container:
@@ -66,9 +122,14 @@ class Comprehensions:
         self.written_out += len(items.items)
         if len(items.items) > WRITTEN_OUT_MAX or self.written_out > ALL_WRITTEN_OUT_MAX:
             return world.opaque(node.type, container.known)
+        said: dict[tuple[int, int], Term] = {}
 
         def inside(part: Node, item: Term) -> Term:
-            return term(part, {**scope, node.variable: item})
+            if (id(part), id(item)) not in said:  # an item may stand for several
+                self.running.append((node.variable, over))
+                said[id(part), id(item)] = term(part, {**scope, node.variable: item})
+                self.running.pop()
+            return said[id(part), id(item)]
 
         unknown = unknown_of(item_of(node.operand.type) if node.operand.type is not None else None)
         if node.kind in ("all", "exists") and node.predicate is not None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import z3
 
+from adjudge.expr.smt.lists import Plan
 from adjudge.expr.smt.logic import Prop, all_of, any_of, choose, conj, disj, neg, pick
 from adjudge.frozen import frozen
 from adjudge.values.fields import Field
@@ -75,6 +76,18 @@ class Members:
     open: Prop = False
 
 
+@dataclass(slots=True)
+class Whole:
+    """A list of an input as it is cut down, see `lists`.
+
+    items: that stand for all. spent: the uses that have their witnesses among them, and how many.
+    """
+
+    plan: Plan
+    items: tuple[tuple[Prop, Term], ...]
+    spent: dict[tuple[str, tuple[int, ...]], int] = field(default_factory=dict)
+
+
 @frozen
 class Items:
     """A list: items, each there or not, those that are there in the list's order.
@@ -83,6 +96,7 @@ class Items:
     places: where each item stands, if it is there, counted from 0; None where that is its number. Made when asked for.
     scattered: where this holds the places are not known: some that are not told apart stand between, or the order is
     anybody's.
+    whole: of an input's list that is cut down, all its items, for uses that `lists` names.
     """
 
     known: Prop
@@ -91,6 +105,7 @@ class Items:
     length: Any = None
     places: Callable[[], Sequence[Any]] | None = None
     scattered: Prop = False
+    whole: Whole | None = None
 
     @property
     def is_fixed(self) -> bool:
@@ -162,6 +177,11 @@ def listed(members: Members) -> Items:
 def of_names(names: Mapping[str, Prop]) -> tuple[tuple[Prop, Term], ...]:
     """Return texts as a list's items, each there or not."""
     return tuple((there, Text(True, name)) for name, there in names.items())
+
+
+def told_apart(items: Items) -> tuple[tuple[Prop, Term], ...]:
+    """Return the items of an input's list, as many as there are terms for."""
+    return items.items if items.whole is None else items.whole.items
 
 
 def places_of(items: Items) -> Sequence[Any]:

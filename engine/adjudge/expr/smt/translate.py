@@ -35,6 +35,7 @@ from adjudge.expr.smt import arithmetic, comparison
 from adjudge.expr.smt.allowance import Sizes
 from adjudge.expr.smt.calls import call
 from adjudge.expr.smt.comprehension import Comprehensions, Scope
+from adjudge.expr.smt.lists import counted
 from adjudge.expr.smt.logic import Prop, all_of, any_of, conj, disj, neg, reason
 from adjudge.expr.smt.shapes import Shapes
 from adjudge.expr.smt.terms import Entries, Items, Number, Opaque, Term, Text, Truth, either, length_of, places_of
@@ -123,7 +124,7 @@ class Translator:
             case Call(function=function, arguments=arguments):
                 return call(self.world, function, node, [self.term(argument, scope) for argument in arguments])
             case Comprehension():
-                return self.comprehensions.term(node, scope, self.term)
+                return self.comprehensions.term(node, scope, self.term, self.shapes.of(node).bound)
             case ListLiteral(items=items):
                 terms = [self.term(item, scope) for item in items]
                 return Items(True, tuple((True, term) for term in terms))
@@ -184,17 +185,17 @@ class Translator:
 
     def binary(self, node: Binary, scope: Scope) -> Term:
         """Return a comparison, a membership or a sum."""
+        if (found := counted(node)) is not None:
+            number = self.comprehensions.number(node, found.macro, scope, self.term, self.shapes.of(node).bound)
+            if number is not None:
+                return comparison.compared(self.world, found.operator, number, constant(found.count, self.world))
         left, right = self.term(node.left, scope), self.term(node.right, scope)
         match node.operator:
-            case "==":
-                return comparison.equal(self.world, left, right)
-            case "!=":
-                truth = comparison.equal(self.world, left, right)
-                return Truth(truth.false, truth.true)
             case "in":
+                right = self.comprehensions.in_full(right, node, scope, self.shapes.of(node).bound)
                 return comparison.within(self.world, left, right)
-            case "<" | "<=" | ">" | ">=":
-                return comparison.ordered(self.world, node.operator, left, right)
+            case "==" | "!=" | "<" | "<=" | ">" | ">=":
+                return comparison.compared(self.world, node.operator, left, right)
             case operator if DATE in (types := (node.left.type, node.right.type)):
                 if isinstance(left, Number) and isinstance(right, Number):
                     return arithmetic.dates(operator, left, right, types)

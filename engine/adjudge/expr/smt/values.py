@@ -12,7 +12,7 @@ import z3
 
 from adjudge.expr.smt.lengths import filled
 from adjudge.expr.smt.logic import Prop, formula
-from adjudge.expr.smt.terms import NEAR_MAX, Codes, Entries, Items, Members, Number, Term, Text, Truth
+from adjudge.expr.smt.terms import NEAR_MAX, Codes, Entries, Items, Members, Number, Term, Text, Truth, told_apart
 from adjudge.expr.smt.world import EPOCH, MICROSECOND
 from adjudge.values.fields import Field
 from adjudge.values.types import DATE, DOUBLE, DURATION, TIMESTAMP
@@ -59,7 +59,7 @@ def _list(model: z3.ModelRef, term: Items, declared: Field, codes: Codes) -> lis
     of = declared.of
     assert of is not None
     length = min(model.eval(term.length, model_completion=True).as_long(), LENGTH_MAX)
-    items = [value_of(model, item, of, codes) for _, item in term.items[:length]]
+    items = [value_of(model, item, of, codes) for _, item in told_apart(term)[:length]]
     return items + [items[-1] if items else None] * (length - len(items))
 
 

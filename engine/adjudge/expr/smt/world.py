@@ -11,8 +11,9 @@ from typing import Any
 
 import z3
 
+from adjudge.expr.smt.lists import Plan
 from adjudge.expr.smt.logic import Prop, conj
-from adjudge.expr.smt.terms import Codes, Entries, Items, Members, Number, Opaque, Term, Text, Truth, either
+from adjudge.expr.smt.terms import Codes, Entries, Items, Members, Number, Opaque, Term, Text, Truth, Whole, either
 from adjudge.values.fields import Bound, Field
 from adjudge.values.literals import DURATION_MAX, INT_MAX, INT_MIN, is_nano
 from adjudge.values.types import (
@@ -74,16 +75,19 @@ class World:
     """Terms of fields. Two worlds of one name share their variables.
 
     slots: by full name. constraints: what holds of every input.
-    coded: slots whose texts are only compared with constants.
-    unsaid: why some parts of conditions have no term, by their text.
+    coded: slots whose texts are only compared with constants. plans: lists that are cut down.
+    unsaid: why some parts of conditions have no term, by their text. taken_light: macros over lists that are cut down,
+    of which longer lists than are told apart are taken not to be too much work, by their text.
     """
 
     name: str = ""
     coded: Collection[str] = ()
+    plans: Mapping[str, Plan] = field(default_factory=dict)
     codes: Codes = field(default_factory=Codes)
     slots: dict[str, Term] = field(default_factory=dict)
     constraints: list[Prop] = field(default_factory=list)
     unsaid: dict[str, str] = field(default_factory=dict)
+    taken_light: set[str] = field(default_factory=set)
     numbers: Iterator[int] = field(default_factory=count)
     rounded: list[tuple[Any, Any]] = field(default_factory=list)
     """Exact results of doubles, each with what it is rounded to."""
@@ -158,7 +162,7 @@ class World:
             case SetType(values=values):
                 return Members(known, {value: z3.Bool(f"{name}:{value!r}") for value in values}, z3.Bool(f"{name}:?"))
             case ListType():
-                return self.list(declared, name, known)
+                return self.list(declared, name, known, self.plans.get(slot))
             case MapType(keys=keys) if keys is not None:
                 of = declared.of
                 assert of is not None
@@ -185,14 +189,20 @@ class World:
         self.constraints += [value >= low, value <= high]
         return Number(known, value, is_double)
 
-    def list(self, declared: Field, name: str, known: Prop) -> Items:
-        """Return a list by its first items and its length."""
+    def list(self, declared: Field, name: str, known: Prop, plan: Plan | None) -> Items:
+        """Return a list by its first items and its length; with a plan, by items that stand for all."""
         length = z3.Int(f"{name}#")
         self.constraints.append(length >= 0)
         of = declared.of
         assert of is not None
-        items = tuple((length > at, self.term(f"{name}[]", of, f"{name}[{at}]")) for at in range(ITEMS_MAX))
-        return Items(known, items, length > ITEMS_MAX, length)
+        apart = plan.items + 1 if plan is not None else ITEMS_MAX
+        terms = [self.term(f"{name}[]", of, f"{name}[{at}]") for at in range(apart)]
+        items = tuple((length > at, term) for at, term in enumerate(terms))
+        first = Items(known, items[:ITEMS_MAX], length > ITEMS_MAX, length)
+        if plan is None:
+            return first
+        rest = tuple((length > plan.items + at, terms[-1]) for at in range(plan.copies))
+        return replace(first, scattered=True, whole=Whole(plan, items[:-1] + rest))
 
     def entries_of(self, container: Entries, name: str, type_: Type | None) -> tuple[Prop, Term]:
         """Return whether a map has a key, and its value; type_: the value's."""
