@@ -26,6 +26,8 @@ from adjudge.audit.verify import log as verifier
 from adjudge.audit.verify import read_keys, segments, verify
 from adjudge.errors import AuditBroken
 
+pytestmark = pytest.mark.usefixtures("closed_segments_stay_undescribed")
+
 KINDS = ("policy", "call", "call", "decision", "label", "erasure", "reload")
 EVERY = 5
 HASH = slice(-67, -3)

@@ -23,6 +23,8 @@ from adjudge.audit.signing import generate, read_signer, signer_from_environment
 from adjudge.audit.verify import read_keys, segments, signs, verify
 from adjudge.errors import AuditUnavailable
 
+pytestmark = pytest.mark.usefixtures("closed_segments_stay_undescribed")
+
 EVERY_WAY: list[Durability] = ["fsync", "flush", "async"]
 
 

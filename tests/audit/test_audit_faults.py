@@ -24,6 +24,8 @@ from adjudge.audit.read import read
 from adjudge.audit.verify import segments, verify
 from adjudge.errors import AdjudgeError, AuditBroken, AuditUnavailable
 
+pytestmark = pytest.mark.usefixtures("closed_segments_stay_undescribed")
+
 How = Literal["error", "half", "short", "dropped"]
 
 

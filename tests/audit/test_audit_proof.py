@@ -31,6 +31,8 @@ from adjudge.audit.trail import AuditTrail
 from adjudge.audit.verify import Findings, render, segments, verify
 from adjudge.errors import AuditBroken, AuditUnavailable
 
+pytestmark = pytest.mark.usefixtures("closed_segments_stay_undescribed")
+
 KINDS = ("policy", "call", "decision", "label", "erasure")
 NOBODY = b'"who":"nobody"'
 

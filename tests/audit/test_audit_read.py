@@ -164,7 +164,7 @@ def test_mutated_log_is_broken_or_what_is_left_of_the_true_one(
     directory = tmp_path_factory.mktemp("mutated")
     path = directory / SEGMENT
     path.write_bytes(mutated)
-    with patch("adjudge.audit.verify.time.sleep"):
+    with patch("adjudge.audit.verify.lines.time.sleep"):
         assert verify(directory).is_good == (is_cut_at_a_record and mutated != b"")
     try:
         found = [record.line for record in read(directory)]
@@ -196,5 +196,5 @@ def test_any_bytes_are_read_or_broken_and_never_a_traceback(
             list(records)
         except AuditBroken:
             pass
-    with patch("adjudge.audit.verify.time.sleep"):
+    with patch("adjudge.audit.verify.lines.time.sleep"):
         assert not verify(directory).is_good

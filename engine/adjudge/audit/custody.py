@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from adjudge.audit.bodies import COMMITMENT, DecisionBody
 from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import bodies
 from adjudge.audit.vault import Standing, Vault
+from adjudge.audit.verify import LogPath
 from adjudge.frozen import frozen
 from adjudge.plugin import CallBody
 
@@ -68,7 +68,7 @@ class Custody:
             self.strays.append(stray)
 
 
-def check_vault(log: Path) -> Custody:
+def check_vault(log: LogPath) -> Custody:
     """Hold a log's vault against its records, reading only. Raises as `records`, and AuditUnavailable."""
     found, erasures = Custody(), Erasures(log)
     with Vault.of(log) as vault:

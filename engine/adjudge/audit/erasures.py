@@ -7,14 +7,14 @@ from pathlib import Path
 
 from adjudge.audit.annotations import ErasureBody
 from adjudge.audit.kinds import bodies
-from adjudge.audit.verify import segments
+from adjudge.audit.verify import LogPath, segments
 
 
 @dataclass(slots=True)
 class Erasures:
     """The erasures of a log, read when one is first asked for. log: its folder, or one of its files."""
 
-    log: Path
+    log: LogPath
     _found: dict[str, list[tuple[int, ErasureBody]]] | None = field(default=None)
 
     def of(self, subject: str, name: str, seq: int) -> int | None:
@@ -30,7 +30,9 @@ class Erasures:
     def _all(self) -> dict[str, list[tuple[int, ErasureBody]]]:
         if self._found is None:
             self._found = {}
-            whole = self.log.parent if self.log in segments(self.log.parent) else self.log
+            whole = self.log
+            if isinstance(whole, Path) and whole in segments(whole.parent):
+                whole = whole.parent
             for record, body in bodies(whole, ErasureBody):
                 self._found.setdefault(body.merchant_biz_id, []).append((record.seq, body))
         return self._found

@@ -16,9 +16,9 @@ from time import monotonic
 
 from adjudge.audit.disk import Disk, forget_cached, sync_directory
 from adjudge.audit.proof import Found, Proof
-from adjudge.audit.read import UnfinishedLine, segment_number, tail, unfinished
+from adjudge.audit.read import UnfinishedLine, segment_number, tail, unfinished, whole
 from adjudge.audit.record import FIRST_PREV
-from adjudge.audit.verify import opened, segments
+from adjudge.audit.verify import PREFIX, opened, segments
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
 from adjudge.frozen import frozen
@@ -71,6 +71,7 @@ class LogFile:
     is_failing: since a failure nothing has been appended.
     broken: why nothing may be appended until a person has looked.
     found: the end of the log as it was at the start.
+    on_closed: told of a segment after which the log has gone on in another.
     """
 
     def __init__(
@@ -88,6 +89,8 @@ class LogFile:
         seeks_checkpoint: all is read where there is none near the end.
         """
         self.directory = directory
+        if whole(directory).is_moved:
+            raise AuditUnavailable(f"{directory}: holds archived segments of a log that goes on elsewhere")
         self.path = next(iter(reversed(segments(directory))), directory / _name(1))
         self.rotation = rotation or Segments()
         self.proof = proof
@@ -100,6 +103,7 @@ class LogFile:
         self.is_failing = False
         self.broken: str | None = None
         self.disk = disk
+        self.on_closed: Callable[[Path], None] = lambda file: None
         self._file: int | None = None
         self._inode = 0
         self._seeks_checkpoint = seeks_checkpoint
@@ -114,7 +118,7 @@ class LogFile:
         """
         data = b"".join(lines)
         try:
-            self._append(data, sync=sync)
+            self._append(data, lines, sync=sync)
         except BaseException as error:
             failure = self.give_up(error)
             if failure is error:
@@ -168,12 +172,12 @@ class LogFile:
             _close(self._file)
             self._file = None
 
-    def _append(self, data: bytes, *, sync: bool) -> None:
+    def _append(self, data: bytes, lines: Sequence[bytes], *, sync: bool) -> None:
         file = self._start(again=True) if self._file is None else self._file
         found = os.stat(self.path)  # noqa: PTH116  # a third of the time of Path.stat, and every write pays it
         if found.st_size != self.written.size or found.st_ino != self._inode:
             raise AuditBroken(f"{self.path}: another program changed this file while it was being written")
-        if self._is_full(len(data)):
+        if self._is_full(len(data)) and not all(map(_is_of_the_logs_own, lines)):
             file = self._rotate(file)
         _write_all(self.disk, file, data)
         if sync:
@@ -199,9 +203,10 @@ class LogFile:
             _close(new)
             raise AuditBroken(f"{path}: already exists, where the log would continue")
         _close(file)
-        self.path, self._file, self._inode = path, new, found.st_ino
+        closed, self.path, self._file, self._inode = self.path, path, new, found.st_ino
         self._begun = self.rotation.clock()
         self.written = self.synced = replace(self.written, size=0)
+        self.on_closed(closed)
         return new
 
     def _start(self, *, again: bool) -> int:
@@ -283,6 +288,12 @@ class LogFile:
 
 def _name(number: int) -> str:
     return f"audit-{number:06}.jsonl"
+
+
+def _is_of_the_logs_own(line: bytes) -> bool:
+    """Whether a line is about the log itself: such a one begins no segment, which would need another in its turn."""
+    kind = PREFIX.match(line)
+    return kind is not None and kind[4] in (b"segment", b"checkpoint")
 
 
 def segment_begun(path: Path, now: float) -> float:

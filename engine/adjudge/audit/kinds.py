@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
-from pathlib import Path
 from typing import TypeVar, cast, overload
 
 import msgspec
@@ -19,8 +18,10 @@ import msgspec
 from adjudge.audit.annotations import ErasureBody, LabelBody
 from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.checkpoints import CheckpointBody
+from adjudge.audit.closed import ArchiveBody, SegmentBody
 from adjudge.audit.read import UnfinishedLine, read, tail
 from adjudge.audit.record import Record
+from adjudge.audit.verify import LogPath
 from adjudge.errors import AuditBroken, NothingRead
 from adjudge.plugin import CallBody
 
@@ -31,6 +32,8 @@ KINDS: Mapping[str, type[msgspec.Struct]] = {
     "checkpoint": CheckpointBody,
     "label": LabelBody,
     "erasure": ErasureBody,
+    "segment": SegmentBody,
+    "archive": ArchiveBody,
 }
 """What a record of each kind holds. A kind that is not here is of a later version, and is passed over."""
 
@@ -79,7 +82,7 @@ def _check_amount(amount: Decimal) -> None:
         raise ValueError("its price or cost is not an amount of money")
 
 
-def body_of(path: Path, record: Record) -> msgspec.Struct | None:
+def body_of(path: LogPath, record: Record) -> msgspec.Struct | None:
     """Return what a record of a log holds; None where its kind is of a later version. Raises AuditBroken."""
     body = KINDS.get(record.kind)
     try:
@@ -88,7 +91,7 @@ def body_of(path: Path, record: Record) -> msgspec.Struct | None:
         raise AuditBroken(f"{path}: {error}") from None
 
 
-def records(path: Path, *, newest: int | None = None) -> Iterator[Record]:
+def records(path: LogPath, *, newest: int | None = None) -> Iterator[Record]:
     """Read a log's finished records in order, of which a folder or one file may be named; or only the newest ones.
 
     Raises AuditUnavailable; NothingRead where there is no record; AuditBroken, after all records before it, at one
@@ -108,18 +111,18 @@ def records(path: Path, *, newest: int | None = None) -> Iterator[Record]:
 
 @overload
 def bodies(
-    path: Path, one: type[_Body], /, *, of: Iterable[Record] | None = None
+    path: LogPath, one: type[_Body], /, *, of: Iterable[Record] | None = None
 ) -> Iterator[tuple[Record, _Body]]: ...
 @overload
 def bodies(
-    path: Path, one: type[_Body], other: type[_Other], /, *, of: Iterable[Record] | None = None
+    path: LogPath, one: type[_Body], other: type[_Other], /, *, of: Iterable[Record] | None = None
 ) -> Iterator[tuple[Record, _Body | _Other]]: ...
 @overload
 def bodies(
-    path: Path, *wanted: type[msgspec.Struct], of: Iterable[Record] | None = None
+    path: LogPath, *wanted: type[msgspec.Struct], of: Iterable[Record] | None = None
 ) -> Iterator[tuple[Record, msgspec.Struct]]: ...
 def bodies(
-    path: Path, *wanted: type[msgspec.Struct], of: Iterable[Record] | None = None
+    path: LogPath, *wanted: type[msgspec.Struct], of: Iterable[Record] | None = None
 ) -> Iterator[tuple[Record, msgspec.Struct]]:
     """Read the records of some kinds, each with what it holds.
 

@@ -12,10 +12,12 @@ import fcntl
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from time import monotonic, sleep
 from types import TracebackType
 from typing import Literal
 
 from adjudge.audit.checkpoints import Anchors, Checkpoints, FileAnchor
+from adjudge.audit.closed import ClosedSegments
 from adjudge.audit.commit import Committer, Durability, Written
 from adjudge.audit.disk import Disk, LocalDisk
 from adjudge.audit.file import LogFile, Segments, take_directory
@@ -29,6 +31,7 @@ from adjudge.plugin import AuditSink, Body, Receipt
 __all__ = ["AuditLog", "Durability", "Receipt", "Written"]
 
 _KIND = late("[a-z][a-z_]{0,63}")
+SETTLE_S = 30.0
 _ALONE_SYNC_S = 0.0005
 """A caller on an event loop syncs himself only while syncs take less than this, so that the loop is never held long."""
 
@@ -61,6 +64,10 @@ class AuditLog:
         self._committer = Committer(
             file, durability=durability, max_line=max_line, checkpoints=checkpoints, anchors=anchors, start=start
         )
+        self._closed = ClosedSegments(self.directory, self.write_blocking)
+        file.on_closed = self._closed.add
+        if file.proof is None or file.found.is_proven:
+            self._closed.look()
         atexit.register(self._close_at_exit)
 
     @classmethod
@@ -129,6 +136,12 @@ class AuditLog:
     def hash(self) -> str:
         """The hash of that record, for an outside witness; 64 zeros in an empty log."""
         return self._file.written.hash.decode()
+
+    @property
+    def end(self) -> tuple[int, str]:
+        """Both of them, of one record, while others write."""
+        written = self._file.written
+        return written.seq, written.hash.decode()
 
     @property
     def recovered(self) -> str | None:
@@ -215,6 +228,16 @@ class AuditLog:
         batch.raise_failure()
         return receipt
 
+    def settle(self, seq: int) -> None:
+        """Return once a record that was taken is on disk, whatever `durability` says. Raises AuditUnavailable."""
+        until = monotonic() + SETTLE_S
+        while self._file.synced.seq < seq:
+            self._committer.sync()
+            if self._file.synced.seq < seq:
+                if self._file.is_failing or monotonic() > until:
+                    raise AuditUnavailable(f"{self._file.path}: the disk did not take record {seq}")
+                sleep(0.005)
+
     def close(self) -> None:
         """Write and sync all that is queued, and let the directory go. Writing afterwards is AuditUnavailable.
 
@@ -223,6 +246,8 @@ class AuditLog:
         """
         if os.getpid() != self._process:
             return
+        if not self._committer.is_closed:
+            self._closed.finish()
         if not self._committer.stop():
             return
         atexit.unregister(self._close_at_exit)

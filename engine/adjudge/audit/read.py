@@ -5,13 +5,13 @@ Each record's own hash and its link to the one before are checked on the way; wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 from os import SEEK_END
 from pathlib import Path
 
 from adjudge.audit.record import FIRST_PREV, MAX_LINE, MalformedLine, Record, parse
-from adjudge.audit.verify import SUFFIX, segments
+from adjudge.audit.verify import SUFFIX, Away, LogPath, Piece, Pieces, carried, folder_of, missing, pieces, unsaid
 from adjudge.errors import AuditBroken, AuditUnavailable, NothingRead
 
 _BLOCK = 256 * 1024
@@ -21,33 +21,34 @@ class UnfinishedLine(AuditBroken):
     """The last line has no end, and all before it is good; a writer may cut it."""
 
 
-def read(path: Path) -> Iterator[Record]:
+def read(path: LogPath) -> Iterator[Record]:
     """Read a log's records in order, in constant memory: a directory's segments as one, or one file.
 
-    Raises NothingRead where there is no log, AuditUnavailable where it cannot be read; AuditBroken, after all records
-    before it, at a line that does not verify.
+    In place of a segment that was archived come the records of it that what stays needs, its policies.
+    Raises NothingRead where there is no log, AuditUnavailable where it cannot be read; AuditBroken where a file of it
+    is missing or out of place, and, after all records before it, at a line that does not verify.
     """
-    try:
-        files = segments(path)
-    except OSError as error:
-        raise AuditUnavailable(f"{path}: {error.strerror}") from error
-    if not files:
+    found = whole(path)
+    if not found.found:
         raise NothingRead(f"{path}: holds no audit log")
-    yield from _chained([(file, 0) for file in files], is_whole=True)
+    yield from _chained([(piece, 0) for piece in found.found], is_moved=found.is_moved, is_whole=True)
 
 
-def tail(path: Path, *, max_records: float = inf, max_bytes: float = inf) -> Iterator[Record]:
+def tail(path: LogPath, *, max_records: float = inf, max_bytes: float = inf) -> Iterator[Record]:
     """Read the newest records of a log, newest last, without reading what comes before them.
 
     max_bytes: about so many, rounded up to a whole record. Both bounds hold where both are given. A log that has no
     records yet, or does not exist, has no tail. Raises as `read`.
     """
-    starts: list[tuple[Path, int]] = []
+    starts: list[tuple[Piece, int]] = []
     try:
-        files = segments(path)
-        for file in reversed(files):
-            start, records, size = _tail_start(file, max_records, max_bytes)
-            starts.insert(0, (file, start))
+        found = whole(path) if folder_of(path).exists() else Pieces(())
+        for piece in reversed(found.found):
+            if isinstance(piece, Away):
+                starts.insert(0, (piece, 0))
+                continue
+            start, records, size = _tail_start(piece, max_records, max_bytes)
+            starts.insert(0, (piece, start))
             max_records -= records
             max_bytes -= size
             if start > 0 or max_records <= 0 or max_bytes <= 0:
@@ -56,23 +57,49 @@ def tail(path: Path, *, max_records: float = inf, max_bytes: float = inf) -> Ite
         return
     except OSError as error:
         raise AuditUnavailable(f"{path}: {error.strerror}") from error
-    yield from _chained(starts, is_whole=starts[:1] == [(file, 0) for file in files[:1]])
+    is_whole = bool(starts) and starts[0] == (found.found[0], 0)
+    yield from _chained(starts, is_moved=found.is_moved, is_whole=is_whole)
 
 
-def first_hash(path: Path) -> str:
+def whole(path: LogPath) -> Pieces:
+    """Return what a log consists of. Raises AuditBroken where a file is missing or out of place; AuditUnavailable."""
+    try:
+        found = pieces(path)
+    except OSError as error:
+        raise AuditUnavailable(f"{path}: {error.strerror}") from error
+    if found.fault is not None:
+        fault = found.fault
+        raise AuditBroken(f"{fault.file}{':1' if fault.line else ''}: {fault.message}")
+    return found
+
+
+def first_hash(path: LogPath) -> str:
     """Return the hash that a log's first record carries, by which checkpoints name the log; nothing is verified.
 
     Raises AuditUnavailable and AuditBroken.
     """
-    file = next(iter(segments(path)), path)
+    first = next(iter(whole(path).found), folder_of(path))
+    if isinstance(first, Away):
+        return first.log
     try:
-        with file.open("rb") as opened:
+        with first.open("rb") as opened:
             found = SUFFIX.search(opened.readline(MAX_LINE))
     except OSError as error:
-        raise AuditUnavailable(f"{file}: {error.strerror}") from error
+        raise AuditUnavailable(f"{first}: {error.strerror}") from error
     if found is None:
-        raise AuditBroken(f"{file}:1: is not an audit record")
+        raise AuditBroken(f"{first}:1: is not an audit record")
     return found[1].decode()
+
+
+def last_records(file: Path, count: int) -> list[Record]:
+    """Return the last records of one file, without reading what comes before. Raises OSError, AuditBroken."""
+    start, _, _ = _tail_start(file, count, inf)
+    with file.open("rb") as opened:
+        opened.seek(start)
+        try:
+            return [parse(line) for line in opened]
+        except MalformedLine as error:
+            raise AuditBroken(f"{file}: {error}") from None
 
 
 def unfinished(path: Path) -> tuple[int, int]:
@@ -83,12 +110,8 @@ def unfinished(path: Path) -> tuple[int, int]:
 
 def read_on(path: Path, file: Path, start: int) -> Iterator[tuple[Path, int, Record]]:
     """Read a log from one of its records on: yield each with its file, and where it begins there. Raises as `read`."""
-    try:
-        files = segments(path)
-    except OSError as error:
-        raise AuditUnavailable(f"{path}: {error.strerror}") from error
-    later = [(each, 0) for each in files if segment_number(each) > segment_number(file)]
-    yield from _placed([(file, start), *later], is_whole=False)
+    later = [(each, 0) for each in whole(path).found if segment_number(Path(each.name)) > segment_number(file)]
+    yield from _placed([(file, start), *later], is_whole=False, is_moved=True)
 
 
 def segment_number(file: Path) -> int:
@@ -96,14 +119,24 @@ def segment_number(file: Path) -> int:
     return int(file.stem.rpartition("-")[2])
 
 
-def _chained(starts: list[tuple[Path, int]], *, is_whole: bool) -> Iterator[Record]:
-    for _, _, record in _placed(starts, is_whole=is_whole):
+def _chained(starts: Sequence[tuple[Piece, int]], *, is_whole: bool, is_moved: bool) -> Iterator[Record]:
+    for _, _, record in _placed(starts, is_whole=is_whole, is_moved=is_moved):
         yield record
 
 
-def _placed(starts: list[tuple[Path, int]], *, is_whole: bool) -> Iterator[tuple[Path, int, Record]]:
+def _placed(
+    starts: Sequence[tuple[Piece, int]], *, is_whole: bool, is_moved: bool
+) -> Iterator[tuple[Path, int, Record]]:
     seq, prev = (1, FIRST_PREV.decode()) if is_whole else (None, None)
+    away: list[Away] = []
+    said: dict[int, bytes] = {}
     for path, offset in starts:
+        if isinstance(path, Away):
+            if is_whole:
+                yield from ((path.signpost or Path(path.name), 0, parse(line)) for line in carried(path))
+            away.append(path)
+            seq, prev = path.last + 1, path.last_hash.decode()
+            continue
         try:
             with path.open("rb", buffering=_BLOCK) as file:
                 file.seek(offset)
@@ -117,6 +150,8 @@ def _placed(starts: list[tuple[Path, int]], *, is_whole: bool) -> Iterator[tuple
                         raise MalformedLine(f"record {record.seq} is where record {seq} belongs")
                     if prev not in (None, record.prev):
                         raise MalformedLine(f"the `prev` of record {record.seq} is not the hash of the record before")
+                    if away and record.kind == "archive":
+                        said[record.seq] = record.hash.encode()
                     yield path, offset, record
                     seq, prev = record.seq + 1, record.hash
                     offset += len(line)
@@ -124,6 +159,8 @@ def _placed(starts: list[tuple[Path, int]], *, is_whole: bool) -> Iterator[tuple
             raise AuditBroken(f"{path}:{_line_number(path, offset)}: {error}") from None
         except OSError as error:
             raise AuditUnavailable(f"{path}: {error.strerror}") from error
+    if seq is not None and (lost := unsaid(away, said, seq - 1, is_moved=is_moved)):
+        raise AuditBroken(f"{starts[-1][0]}: {missing(lost.first, lost.last)}")
 
 
 def _tail_start(path: Path, max_records: float, max_bytes: float) -> tuple[int, int, int]:

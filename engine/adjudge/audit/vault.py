@@ -28,6 +28,7 @@ import msgspec
 
 from adjudge.audit.alike import is_held
 from adjudge.audit.vault_files import Reader, open_to_write
+from adjudge.audit.verify import LogPath, folder_of
 from adjudge.errors import AuditUnavailable
 
 VAULT, KEYS = "vault.sqlite", "vault-keys.sqlite"
@@ -67,9 +68,10 @@ class Vault:
         return cls(Path(directory) / VAULT)
 
     @classmethod
-    def of(cls, log: Path) -> Vault:
+    def of(cls, log: LogPath) -> Vault:
         """Take the vault of a log, of which one file may be given."""
-        return cls.open(log if log.is_dir() else log.parent)
+        folder = folder_of(log)
+        return cls.open(folder if folder.is_dir() else folder.parent)
 
     def commit(self, subject: str, name: str, value: object) -> str:
         """Keep one value; as `commit_all`. Raises TypeError where it has no JSON form."""

@@ -22,6 +22,7 @@ from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal
 from adjudge.audit.kinds import decode, records
 from adjudge.audit.record import Record
 from adjudge.audit.vault import Vault
+from adjudge.audit.verify import LogPath
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.state import LABELS, STATE, State, make_folder, read_state, save_state
 from adjudge.errors import MissingExtra
@@ -75,7 +76,7 @@ class Exported:
 
 
 def export(
-    log: Path,
+    log: LogPath,
     out: Path,
     *,
     functions: Mapping[str, Function] | None = None,
@@ -121,7 +122,7 @@ def export(
     )
 
 
-def _feed(writer: _Writer, log: Path, out: Path, state: State, progress: Progress | None) -> int:
+def _feed(writer: _Writer, log: LogPath, out: Path, state: State, progress: Progress | None) -> int:
     """Give what is new in a log to a writer, and return how many records there are."""
     done = state.seq
     count = size = 0
@@ -203,7 +204,7 @@ class _Writer:
 
     def __init__(
         self,
-        log: Path,
+        log: LogPath,
         out: Path,
         state: State,
         functions: Mapping[str, Function],
@@ -308,7 +309,7 @@ class _Writer:
 
 
 def _write_decisions(
-    out: Path, rows: Sequence[tuple[int, bytes]], places: Mapping[str, _Place], log: Path | None
+    out: Path, rows: Sequence[tuple[int, bytes]], places: Mapping[str, _Place], log: LogPath | None
 ) -> list[str]:
     """Write decisions as parts, one for each policy and day, and return them. log: whose vault is asked."""
     vault = Vault.of(log) if log is not None else None

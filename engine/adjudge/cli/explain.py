@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from adjudge.audit.verify import LogPath
 from adjudge.cli.extras import extra
 from adjudge.cli.group import FINE
 from adjudge.cli.logs import log_argument
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @format_option
 @click.pass_obj
 def command(
-    settings: Settings, log: Path, decision_id: str, locale: str, applicant: bool, personal: bool, form: str
+    settings: Settings, log: LogPath, decision_id: str, locale: str, applicant: bool, personal: bool, form: str
 ) -> int:
     """Say why a logged decision came out as it did, and the smallest changes that would have softened it.
 

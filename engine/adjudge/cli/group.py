@@ -51,7 +51,7 @@ COMMANDS: Mapping[str, str] = {
     "backtest": "Run policies over past decisions: counts, frauds caught, what changes.",
     "tune": "Find thresholds for a target, and show them as a change for a person to accept.",
     "replay": "Make a log's decisions again.",
-    "audit": "Verify, read, export, label and erase in an audit log, and find what drifts.",
+    "audit": "Verify, read, export, label, erase in and archive an audit log, and find what drifts.",
     "plugins": "Show what is installed and what it provides.",
 }
 """Each is `command` in the module of its name; the text is the first line of its help."""

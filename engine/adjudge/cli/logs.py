@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import click
 
 from adjudge.audit.read import unfinished
-from adjudge.audit.verify import segments
+from adjudge.audit.verify import LogPath, WithArchive, segments
 from adjudge.cli.output import say
 
 _log = click.Path(exists=True, path_type=Path)
@@ -30,8 +33,26 @@ def told(log: Path) -> Path:
     return log
 
 
-def _told(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
-    return told(value)
+archive_option = click.option(
+    "--archive",
+    "archives",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder to which segments of the log were moved, to be read with it; may be given again.",
+)
 
 
-log_argument = click.argument("log", type=_log, callback=_told)
+def with_archives(log: Path, archives: tuple[Path, ...]) -> LogPath:
+    """Return a log with the folders of its archives."""
+    return WithArchive(log, archives) if archives else log
+
+
+def log_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the argument LOG, and the folders of its archives, which the command takes as one, `log`."""
+
+    @wraps(command)
+    def with_log(*given: Any, log: Path, archives: tuple[Path, ...], **others: Any) -> Any:
+        return command(*given, log=with_archives(told(log), archives), **others)
+
+    return click.argument("log", type=_log)(archive_option(with_log))

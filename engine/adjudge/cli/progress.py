@@ -9,12 +9,12 @@ from pathlib import Path
 
 import click
 
-from adjudge.audit.verify import segments
+from adjudge.audit.verify import LogPath, pieces
 
 
-def size_of(log: Path) -> int:
+def size_of(log: LogPath) -> int:
     """Return how many bytes a log has, which is what bars over a log count."""
-    return sum(file.stat().st_size for file in segments(log))
+    return sum(file.stat().st_size for file in pieces(log).found if isinstance(file, Path))
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from adjudge.audit.verify import LogPath
 from adjudge.cli.files import check_folder
 from adjudge.cli.gates import gate_lines, gate_option, gates_of
 from adjudge.cli.group import FINDINGS, FINE
@@ -53,7 +54,7 @@ _ANSWERS = ("identical", "different", "erased", "not replayable")
 @click.pass_obj
 def command(
     settings: Settings,
-    log: Path,
+    log: LogPath,
     policy: Path | None,
     verbose: bool,
     jobs: int,

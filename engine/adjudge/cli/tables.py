@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from adjudge.cli.logs import is_log, told
+from adjudge.cli.logs import archive_option, is_log, told, with_archives
 from adjudge.cli.mapping import read_mapping
 from adjudge.cli.progress import progress_bar, size_of
 from adjudge.frozen import frozen
@@ -32,7 +32,7 @@ class Table:
     """How a table is read.
 
     mapping: columns by field or role. assumed: values by field, as texts. is_strict: whether a cell that cannot be read
-    is an error. memory, threads: what the database may use.
+    is an error. memory, threads: what the database may use. archives: folders with segments of a log.
     """
 
     mapping: Mapping[str, str]
@@ -40,6 +40,7 @@ class Table:
     is_strict: bool
     memory: str
     threads: int | None
+    archives: tuple[Path, ...] = ()
 
     @contextmanager
     def connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -96,9 +97,9 @@ class Table:
             return
         personal = any(field.personal for policy in policies for field in policy.typed.slots.values())
         with _ended_by_sigterm(), tempfile.TemporaryDirectory(prefix="adjudge-backtest-") as folder:
-            out = Path(folder) / "export"
-            with progress_bar("reading the log", size_of(told(data))) as bar:
-                export(data, out, functions=registry.catalogue().functions, with_personal=personal, progress=bar)
+            out, log = Path(folder) / "export", with_archives(told(data), self.archives)
+            with progress_bar("reading the log", size_of(log)) as bar:
+                export(log, out, functions=registry.catalogue().functions, with_personal=personal, progress=bar)
             yield [replace(one, path=data) for one in datasets(out)]
 
 
@@ -116,6 +117,7 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--strict", "is_strict", is_flag=True,
                      help="Stop at a cell that cannot be read; else it is unknown in its row."),
+        archive_option,
         click.option("--memory", default="1GB", show_default=True, help="As much as the database may use."),
         click.option("--threads", type=click.IntRange(min=1), help="[default: one for each processor]"),
     )  # fmt: skip
@@ -128,10 +130,16 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
         is_strict: bool,
         memory: str,
         threads: int | None,
+        archives: tuple[Path, ...],
         **others: Any,
     ) -> Any:
         table = Table(
-            mapping=_mapping(mapped), assumed=_assumed(assumed), is_strict=is_strict, memory=memory, threads=threads
+            mapping=_mapping(mapped),
+            assumed=_assumed(assumed),
+            is_strict=is_strict,
+            memory=memory,
+            threads=threads,
+            archives=archives,
         )
         return command(*given, table=table, **others)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -13,6 +12,7 @@ from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal, restore_field
 from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import bodies
 from adjudge.audit.vault import Vault
+from adjudge.audit.verify import LogPath
 from adjudge.errors import AuditBroken, FieldError, PluginError, PolicyErrors, ReplayMismatch
 from adjudge.frozen import frozen
 from adjudge.model import SignalStatus, Verdict
@@ -53,7 +53,7 @@ class Replayed:
 
 
 def replay(
-    path: Path, *, policy: Policy | None = None, functions: Mapping[str, Function] | None = None
+    path: LogPath, *, policy: Policy | None = None, functions: Mapping[str, Function] | None = None
 ) -> Iterator[Replayed]:
     """Replay every decision of a log, in order, in constant memory.
 
@@ -82,7 +82,7 @@ class Recorded:
     lacking: tuple[str, ...]
 
 
-def recorded(path: Path, decision_id: str, functions: Mapping[str, Function] | None = None) -> Recorded | None:
+def recorded(path: LogPath, decision_id: str, functions: Mapping[str, Function] | None = None) -> Recorded | None:
     """Find a decision in a log; None where it is not there.
 
     Raises AuditBroken at a record that does not verify, or where the decision's policy is not to be had.

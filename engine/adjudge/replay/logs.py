@@ -19,6 +19,7 @@ from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import decode, records
 from adjudge.audit.record import Record
 from adjudge.audit.vault import Vault
+from adjudge.audit.verify import LogPath
 from adjudge.errors import StateError as StateError
 from adjudge.model import Outcome
 from adjudge.plugin import Function, Provider
@@ -166,7 +167,7 @@ class _Work:
 
     what_if: WhatIf | None
     functions: Mapping[str, Function]
-    log: Path
+    log: LogPath
     is_verbose: bool
     wanted: Slice
     _kept: Kept | None = None
@@ -255,7 +256,7 @@ def _told(one: Replayed, scorecards: tuple[ScorecardMove, ...]) -> ReplayedLine:
 
 
 def replay_all(
-    path: Path,
+    path: LogPath,
     *,
     policy: Policy | None = None,
     functions: Mapping[str, Function] | None = None,

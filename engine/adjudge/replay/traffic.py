@@ -12,6 +12,7 @@ from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import bodies
 from adjudge.audit.vault import Vault
+from adjudge.audit.verify import LogPath
 from adjudge.errors import NothingRead
 from adjudge.frozen import frozen
 from adjudge.model import Outcome, Verdict
@@ -152,7 +153,7 @@ def compare_traffic(
 
 
 def _decisions(
-    log: Path, both: Sequence[Policy], slice_: LogSlice, policies: dict[str, PolicyBody]
+    log: LogPath, both: Sequence[Policy], slice_: LogSlice, policies: dict[str, PolicyBody]
 ) -> Iterator[tuple[int, DecisionBody, dict[str, object], str | None]]:
     """Yield decisions with what was known, and with why one of two policies cannot be told on it.
 

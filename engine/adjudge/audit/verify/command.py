@@ -13,6 +13,7 @@ from .findings import Findings, render
 from .keys import read_keys, read_mac_key
 from .lines import hashes_by_log, opened
 from .log import verify
+from .segments import LogPath, WithArchive, folder_of
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     parser = argparse.ArgumentParser(prog="verify", description="Check an audit log.")
     parser.add_argument("log", type=Path, help="the log's folder, or a copy of its only segment")
+    parser.add_argument("--archive", type=Path, action="append", default=[], help="a folder of moved segments")
     parser.add_argument("--key", type=Path, action="append", default=[], help="a file of public keys, in PEM form")
     parser.add_argument("--mac-key", type=Path, action="append", default=[], help="a key for macs, or one that signs")
     parser.add_argument("--closed", action="store_true", help="require that nothing follows an orderly close")
@@ -29,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--expect-count", metavar="N", type=int, help="the number of records, from an outside witness")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     options = vars(parser.parse_args(arguments))
-    form = options.pop("format")
+    form, archives = options.pop("format"), tuple(options.pop("archive"))
+    options["log"] = WithArchive(options["log"], archives) if archives else options["log"]
     try:
         findings = verify_files(**options)
     except ValueError as error:
@@ -40,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def verify_files(
-    log: Path,
+    log: LogPath,
     *,
     key: Sequence[Path] = (),
     mac_key: Sequence[Path] = (),
@@ -52,7 +55,7 @@ def verify_files(
     """Verify a log with keys and anchors from files. Raises ValueError for any file that cannot be used, or no hash."""
     if expect_last is not None and not re.fullmatch("[0-9a-fA-F]{64}", expect_last):
         raise ValueError("the hash of the last record, as the witness has it, is not 64 hex digits")
-    at = log
+    at = folder_of(log)
     try:
         keys, mac_keys, kept = [], [], None
         for at in key:
@@ -63,7 +66,7 @@ def verify_files(
             with opened(at := anchors) as file:
                 kept = [line for line in file if line.endswith(b"\n")]  # a last one may not be finished
             hashes_by_log(kept)
-        at = log
+        at = folder_of(log)
         return verify(
             log,
             expect_last=expect_last and expect_last.lower(),

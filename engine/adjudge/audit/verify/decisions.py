@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from array import array
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 
-from .lines import DECISION, FIRST_PREV, HASH, PREFIX, members_of, read_lines
+from .lines import DECISION, PREFIX, members_of, read_lines
 from .problem import Problem, Wrong
+from .segments import Away, Piece
 
 
 def decision_of(line: bytes) -> tuple[bytes, bytes, bytes | None]:
@@ -50,17 +51,19 @@ class Decisions:
         return len(wanted) < len(self.superseding) or any(places.get(one, at) >= at for at, one in self.superseding)
 
 
-def first_false_decision(files: list[Path], count: int, *, may_lack: bool) -> tuple[Problem, bytes] | None:
-    """Read the first `count` records again; return the first decision that cannot be, and the hash before it.
+def first_false_decision(parts: Sequence[Piece], last: int, *, may_lack: bool) -> tuple[Problem, bytes] | None:
+    """Read the records up to `last` again; return the first decision that cannot be, and the hash before it.
 
-    may_lack: a failing disk has lost some, it is said.
+    may_lack: a failing disk has lost some, it is said; so do those that are elsewhere.
     """
+    may_lack = may_lack or any(isinstance(piece, Away) for piece in parts)
     known: dict[bytes, bytes] = {}
     superseded: set[bytes] = set()
-    prev = FIRST_PREV
-    for seq, (file, number, line) in enumerate(islice(read_lines(files), count), 1):
+    for file, number, line in read_lines([piece for piece in parts if isinstance(piece, Path)]):
         prefix = PREFIX.match(line)
-        if prefix is not None and prefix[4] == DECISION:
+        if prefix is None or int(prefix[2]) > last:
+            break
+        if prefix[4] == DECISION:
             decision, subject, earlier = decision_of(line)
             wrong = None
             if decision in known:
@@ -72,9 +75,8 @@ def first_false_decision(files: list[Path], count: int, *, may_lack: bool) -> tu
             elif earlier in superseded:
                 wrong = Wrong("false-supersedes", "it supersedes a decision that another had superseded")
             if wrong is not None:
-                return wrong.problem(file, number, seq), prev
+                return wrong.problem(file, number, int(prefix[2])), prefix[3]
             known[decision] = subject
             if earlier is not None:
                 superseded.add(earlier)
-        prev = line[HASH]
     return None

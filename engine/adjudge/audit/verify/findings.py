@@ -17,7 +17,10 @@ class Findings:
     keys that signed, in order. is_authentic: every signature was held against a key that was given. is_closed: the last
     record is the checkpoint of an orderly close. proven_seq: the last record whose mac was held against a key that was
     given. adopted: records that a checkpoint took over although nothing proved them. gap: records lost by disks, as
-    checkpoints say. anchored: how many anchors there are of this log.
+    checkpoints say. anchored: how many anchors there are of this log. away: the first and the last of records that were
+    archived, and are not among those that were read; `count` leaves them out. vouched_seq, vouched_at: the newest
+    checkpoint, or the newest that is signed, which vouches for them. unvouched: how many closed segments no record
+    describes, as those of earlier versions.
     """
 
     count: int = 0
@@ -35,6 +38,10 @@ class Findings:
     adopted: int = 0
     gap: int = 0
     anchored: int = 0
+    away: tuple[tuple[int, int], ...] = ()
+    vouched_seq: int = 0
+    vouched_at: str = ""
+    unvouched: int = 0
 
     @property
     def is_good(self) -> bool:
@@ -53,6 +60,7 @@ def render(findings: Findings) -> str:
     many = f"{findings.count} record{' verifies' if findings.count == 1 else 's verify'}"
     if findings.count:
         lines.append(f"{many}, last seq {findings.last_seq}, last hash {findings.last_hash}")
+    lines += _away(findings)
     if findings.signed:
         how = "signed" if findings.is_authentic else "signed, as it says (give --key to check),"
         rest = f"; {records_stand(findings.unsigned)} after it, unsigned" if findings.unsigned else ""
@@ -65,9 +73,35 @@ def render(findings: Findings) -> str:
         lines.append(f"{findings.adopted} of them were adopted without proof, according to checkpoints")
     if findings.anchored and findings.is_good:
         lines.append(f"{findings.anchored} anchor{' agrees' if findings.anchored == 1 else 's agree'}")
+    if findings.unvouched and findings.is_good:
+        many = f"{findings.unvouched} closed segment{' has' if findings.unvouched == 1 else 's have'}"
+        lines.append(f"{many} no record of its bytes, as of an earlier version: only the chain vouches for its end")
     if findings.gap:
         lines.append(f"according to the log, a failing disk lost {findings.gap} records that the writer had accepted")
     return "\n".join(lines)
+
+
+def _away(findings: Findings) -> list[str]:
+    """Say what is elsewhere, and what vouches for it."""
+    if not findings.away:
+        return []
+    by = "by nothing: no checkpoint stands after them"
+    if findings.vouched_seq > findings.away[0][1]:
+        by = f"by the checkpoint of {findings.vouched_at}, record {findings.vouched_seq}"
+        if findings.signed:
+            by += f", signed with {findings.keys[-1]}"
+    parts = [list(findings.away[0])]
+    for first, last in findings.away[1:]:
+        if first == parts[-1][1] + 1:
+            parts[-1][1] = last
+        else:
+            parts.append([first, last])
+    lines = []
+    if parts[0][0] == 1:
+        count = parts.pop(0)[1]
+        lines.append(f"verified from record {count + 1}; {count:,} earlier ones are vouched for {by}")
+    lines += [f"records {first} to {last} are archived, and vouched for {by}" for first, last in parts]
+    return lines
 
 
 def records_stand(count: int) -> str:

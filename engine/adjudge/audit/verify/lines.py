@@ -21,7 +21,6 @@ FIRST_PREV = b"0" * 64
 MAX_LINE = 16 * 1024 * 1024
 """Bytes of the longest line, its newline included."""
 
-SEGMENT = re.compile(r"audit-([0-9]{6,})\.jsonl")
 PREFIX = re.compile(
     rb'\{"schema":(0|[1-9][0-9]{0,8}),"seq":([1-9][0-9]{0,17}),"prev":"([0-9a-f]{64})","kind":"([a-z][a-z_]{0,63})"(?=,)'
 )
@@ -35,7 +34,7 @@ MAC_LENGTH = 73
 SIGNED = re.compile(rb',"key":"([0-9a-f]{16})","signature":"([0-9a-f]{128})"')
 SIGNATURE_LENGTH = 143
 SIGNED_LENGTH = SIGNATURE_LENGTH + 25
-CHECKPOINT, DECISION = b"checkpoint", b"decision"
+CHECKPOINT, DECISION, SEGMENT = b"checkpoint", b"decision", b"segment"
 CHAIN_MEMBERS = frozenset({b"schema", b"seq", b"prev", b"kind", b"mac", b"hash"})
 
 
@@ -49,27 +48,6 @@ def opened(path: Path) -> BinaryIO:
         os.close(file)
         raise OSError(errno.EINVAL, "is not a regular file", str(path))
     return os.fdopen(file, "rb", 1024 * 1024)
-
-
-def segments(path: Path) -> list[Path]:
-    """Return the files of a log in order; a path that is a file stands for itself. Raises OSError.
-
-    Empty ones are left out: a writer that dies as it begins one leaves it so, and goes on in the one before.
-    """
-    if not path.is_dir():
-        opened(path).close()
-        return [path]
-    numbered = sorted((int(match[1]), file) for file in path.iterdir() if (match := SEGMENT.fullmatch(file.name)))
-    filled = []
-    for _, file in numbered:
-        try:
-            found = file.stat()
-        except FileNotFoundError:
-            raise OSError(errno.EINVAL, f"{file.name} is a link to nothing", str(path)) from None
-        if not stat.S_ISREG(found.st_mode):
-            raise OSError(errno.EINVAL, f"{file.name} is not a regular file", str(path))
-        filled += [file] if found.st_size else []
-    return filled or [file for _, file in numbered[:1]]
 
 
 def read_lines(files: Sequence[Path]) -> Iterator[tuple[Path, int, bytes]]:

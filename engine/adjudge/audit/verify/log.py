@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from .decisions import Decisions, decision_of, first_false_decision
 from .ed25519 import signs
+from .files import Files
 from .findings import Findings, records_stand
 from .keys import key_id
 from .lines import (
@@ -17,6 +18,7 @@ from .lines import (
     DECISION,
     FIRST_PREV,
     HASH,
+    SEGMENT,
     SIGNATURE_LENGTH,
     SIGNED,
     SIGNED_LENGTH,
@@ -26,14 +28,14 @@ from .lines import (
     mac_start,
     members_of,
     read_lines,
-    segments,
 )
 from .problem import Problem, Wrong
+from .segments import ARCHIVE, Away, LogPath, Piece, folder_of, missing, pieces, unsaid
 from .shapes import Shapes
 
 
 def verify(
-    path: Path,
+    path: LogPath,
     *,
     expect_last: str | None = None,
     expect_count: int | None = None,
@@ -53,17 +55,22 @@ def verify(
     anchors: checkpoints of this log, and perhaps of others, as they were kept elsewhere, a line each.
     Raises OSError where a file cannot be read; ValueError where an anchor is no checkpoint.
     """
-    files = segments(path)
+    parts = pieces(path)
     log = Log(keys, mac_keys, None if anchors is None else hashes_by_log(anchors))
-    problem, file, number = None, (files[-1] if files else path), 0
-    lines = read_lines(files)
+    problem, file, number = parts.fault, folder_of(path), 0
+    lines = _walk(parts.found)
     for file, number, line in lines:
         try:
-            log.take(file, number, line)
+            if isinstance(line, Away):
+                log.skip(line)
+            else:
+                log.take(file, number, line)
         except Wrong as wrong:
             problem = wrong.problem(file, number, log.seq + 1)
             begin = re.compile(rb'\{"schema":[0-9]+,"seq":%d,' % (log.seq + 1))
-            if problem.what == "missing" and any(begin.match(later) for _, _, later in lines):
+            if problem.what == "missing" and any(
+                isinstance(later, bytes) and begin.match(later) for _, _, later in lines
+            ):
                 said = f"record {problem.seq} is where record {log.seq + 1} belongs, which comes later"
                 problem = replace(problem, what="reordered", message=said)
             break
@@ -71,21 +78,34 @@ def verify(
     if log.doubt is not None:  # it stands before any other
         problem, last = log.doubt
         seq = problem.seq - 1
-    if log.decisions.is_doubtful() and (false := first_false_decision(files, seq, may_lack=log.found.gap > 0)):
+    if log.decisions.is_doubtful() and (false := first_false_decision(parts.found, seq, may_lack=log.found.gap > 0)):
         problem, last = false
         seq = problem.seq - 1
     if problem is None:
         try:
             log.end(expect_last=expect_last, expect_count=expect_count, closed=closed)
+            log.check_away(is_moved=parts.is_moved)
         except Wrong as wrong:
             problem = wrong.problem(file, number, seq)
     found = log.found
-    found.count, found.last_seq, found.last_hash, found.problem = seq, seq, last.decode(), problem
+    found.last_seq, found.last_hash, found.problem = seq, last.decode(), problem
+    found.away = tuple((away.first, away.last) for away in log.away if away.last <= seq)
+    found.count = seq - sum(last - first + 1 for first, last in found.away)
     found.unsigned = max(0, seq - found.signed_seq)
     found.is_authentic = bool(keys and found.signed)
     found.proven_seq = min(seq, found.proven_seq)
     found.anchored = len(log.kept)
+    found.unvouched = log.files.unvouched
     return found
+
+
+def _walk(parts: Sequence[Piece]) -> Iterator[tuple[Path, int, bytes | Away]]:
+    """Read files line by line, and name what is away in its place."""
+    for piece in parts:
+        if isinstance(piece, Away):
+            yield piece.signpost or Path(piece.name), 0, piece
+        else:
+            yield from read_lines([piece])
 
 
 class Log:
@@ -93,13 +113,14 @@ class Log:
 
     | of | in | that |
     |---|---|---|
-    | every record | `_read` | its frame, hash, seq and prev are right, and it is JSON without a member twice |
+    | every record | `check_line` | its frame, hash, seq and prev are right, and it is JSON without a member twice |
     | a checkpoint | `_check_checkpoint` | it says of the log what is so, and is signed as those before it |
     | one where a checkpoint is due | `take` | it is one |
     | every record | `take` | a witness remembers no other here |
     | a decision | `Decisions` | its id is new, and it supersedes one that it may |
     | every record | `_look_for_proof` | it is proven, or so is one after it; it does not follow an orderly close |
-    | the end | `end` | it is where the witnesses and the keys have it |
+    | a segment's | `Files` | it says of a file that was read what is so |
+    | the end | `end`, `check_away` | it is where the witnesses and the keys have it |
     """
 
     def __init__(
@@ -113,6 +134,9 @@ class Log:
         self.checkpoint_seq = self.every = 0  # of the newest checkpoint
         self.used_mac_keys: list[bytes] = []
         self.has_macs = False
+        self.files = Files()
+        self.away: list[Away] = []
+        self.archived: dict[int, bytes] = {}  # hashes of the records that say that a segment was moved, by seq
         self.doubt: tuple[Problem, bytes] | None = None  # the first record that nothing proves, and the hash before it
 
     def take(self, file: Path, number: int, line: bytes) -> None:
@@ -132,13 +156,31 @@ class Log:
             raise Wrong("forked", "the witness remembers another record here")
         if kind == DECISION:
             self.decisions.take(*(decision or decision_of(line)))
+        self.files.take(file, seq, line)
+        if kind == SEGMENT:
+            self.files.check(members_of(line))
+        elif kind == ARCHIVE:
+            self.archived[seq] = last
         has_mac = line[-149:-141] == b',"mac":"'
         if is_new or kind == CHECKPOINT or self.mac_keys or self.found.is_closed or has_mac != self.has_macs:
             self._look_for_proof(file, number, line, kind)  # any other is as good as the one before it
         self.seq, self.last = seq, last
         if seq == 1:
-            self.log = last.decode()
-            self.kept = (self.witness or {}).get(self.log, {})
+            self._named(last.decode())
+
+    def _named(self, log: str) -> None:
+        """Learn the hash of record 1."""
+        self.log, self.kept = log, (self.witness or {}).get(log, {})
+
+    def skip(self, away: Away) -> None:
+        """Go on after records that are elsewhere. Raises _Wrong."""
+        if away.first != self.seq + 1:
+            raise Wrong("missing", f"record {self.seq + 1} is neither here nor among those that were archived")
+        if not self.seq:
+            self._named(away.log)
+        self.away.append(away)
+        self.seq, self.last, self.checkpoint_seq = away.last, away.last_hash, away.last
+        self.found.is_closed = False
 
     def _check_checkpoint(self, line: bytes, seq: int) -> None:
         record, found = members_of(line), self.found
@@ -159,6 +201,8 @@ class Log:
         if met.get("proof") == "none" and type(met.get("unsigned")) is int:
             found.adopted += met["unsigned"]
         self.checkpoint_seq, self.every, found.gap = seq, every, gap
+        if signature is not None or not found.signed:
+            found.vouched_seq, found.vouched_at = seq, str(record.get("at"))
         found.checkpoints += 1
 
     def _check_signature(self, signature: re.Match[bytes], signed: bytes, retires: object) -> None:
@@ -168,7 +212,7 @@ class Log:
         if key in used[:-1]:
             raise Wrong("retired-key", f"the checkpoint is signed with the key {key}, which another had replaced")
         newest = used[-1] if used else key
-        if retires not in (None, newest):
+        if retires not in (None, newest) and (used or not self.away):  # else the other key signed what is away
             why = f"the checkpoint retires another key than {newest}, which signed before it"
             raise Wrong("false-checkpoint", why)
         if self.keys and not signs(self.keys[key], signed, bytes.fromhex(signature[2].decode())):
@@ -208,6 +252,14 @@ class Log:
         found.is_closed = kind == CHECKPOINT and b',"closed":true' in line
         self.has_macs |= has_mac
 
+    def check_away(self, *, is_moved: bool) -> None:
+        """Check that the log says of all that is elsewhere that it was moved. Raises Wrong.
+
+        is_moved: what is here was moved itself, so the record that says it may be in the log's later part.
+        """
+        if away := unsaid(self.away, self.archived, self.seq, is_moved=is_moved):
+            raise Wrong("missing", missing(away.first, away.last), away.first)
+
     def end(self, *, expect_last: str | None, expect_count: int | None, closed: bool) -> None:
         """Check that nothing is missing where the log ends. Raises Wrong."""
         found, newest, ends = self.found, self.last.decode(), f"the log ends with record {self.seq}"
@@ -219,9 +271,10 @@ class Log:
         if self.keys and not found.signed:
             raise Wrong("unsigned", "no checkpoint of the log is signed, though a key was given")
         why = "the log ends too early, or somebody with an older key rewrote it"
-        if unused := [key for key in self.keys if key not in found.keys]:
+        unused = [key for key in self.keys if key not in found.keys]
+        if unused and not self.away:  # what is away may be signed with it
             raise Wrong("unused-key", f"the key {unused[0]}, which was given, signed nothing: {why}")
-        if len(self.mac_keys) > len(self.used_mac_keys) and len(self.mac_keys) > 1:
+        if len(self.mac_keys) > len(self.used_mac_keys) and len(self.mac_keys) > 1 and not self.away:
             number = [key in self.used_mac_keys for key in self.mac_keys].index(False) + 1
             raise Wrong("unused-key", f"key {number} of the {len(self.mac_keys)} for macs made none: {why}")
         if closed and unsigned and (found.signed or not found.is_closed or found.proven_seq < self.seq):

@@ -1,10 +1,11 @@
-"""`adjudge audit`: verify, read, export, mark and erase in an audit log, and say what drifts."""
+"""`adjudge audit`: verify, read, export, mark, erase in and archive an audit log, and say what drifts."""
 
 from __future__ import annotations
 
 import click
 
 from adjudge.cli.audit.annotations import erase_command, label_command
+from adjudge.cli.audit.archive import archive_command
 from adjudge.cli.audit.calls import calls_command
 from adjudge.cli.audit.drift import drift_command
 from adjudge.cli.audit.export import export_command
@@ -15,7 +16,7 @@ from adjudge.cli.audit.verify import verify_command
 
 @click.group("audit")
 def command() -> None:
-    """Verify, read, export, label and erase in an audit log, and find what drifts.
+    """Verify, read, export, label, erase in and archive an audit log, and find what drifts.
 
     LOG is the log's folder, or one of its files.
     """
@@ -30,6 +31,7 @@ _COMMANDS = (
     drift_command,
     label_command,
     erase_command,
+    archive_command,
     keygen_command,
     rekey_command,
 )

@@ -25,7 +25,7 @@ from adjudge.cli.output import JSON, counted, format_option, print_json, say
 from adjudge.frozen import frozen
 
 COLUMNS = ("decision_id", "merchant_biz_id", "label", "on", "source", "note")
-_folder = click.argument("log", type=click.Path(exists=True, file_okay=False, path_type=Path))
+folder_argument = click.argument("log", type=click.Path(exists=True, file_okay=False, path_type=Path))
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -37,7 +37,9 @@ def _account() -> str:
         return str(os.getuid())
 
 
-_by = click.option("--by", default=_account, show_default="your account's name", help="Who does this; it is recorded.")
+by_option = click.option(
+    "--by", default=_account, show_default="your account's name", help="Who does this; it is recorded."
+)
 
 
 @frozen
@@ -49,7 +51,7 @@ class _Row:
 
 
 @contextmanager
-def _writing(log: Path, key: Path | None, mac_key: Path | None) -> Iterator[AuditLog]:
+def writing(log: Path, key: Path | None, mac_key: Path | None) -> Iterator[AuditLog]:
     """Open a log that nobody else writes. Raises AuditUnavailable and AuditBroken."""
     with AuditLog.open(log, checkpoints=checkpoints_by(key, mac_key)) as opened:
         opened.require_proof()
@@ -57,14 +59,14 @@ def _writing(log: Path, key: Path | None, mac_key: Path | None) -> Iterator[Audi
 
 
 @click.command("label")
-@_folder
+@folder_argument
 @click.argument("decision_id", required=False)
 @click.argument("label", required=False, type=click.Choice(LABELS))
 @click.option("--source", help="Who says so, such as chargeback.")
 @click.option("--on", "found_on", type=click.DateTime(["%Y-%m-%d"]), help="The day it was found; today unless given.")
 @click.option("--note", default="", help="Anything more.")
 @click.option("--from", "table", type=_file, help=f"Labels in a CSV file with the columns {', '.join(COLUMNS)}.")
-@_by
+@by_option
 @key_option
 @mac_key_option
 @format_option
@@ -95,7 +97,7 @@ def label_command(
     else:
         rows = [_Row(place, said) for place, said in read_table(table, COLUMNS, ("label", "source"))]
     labels = _labels(log, rows, by)
-    with _writing(log, key, mac_key) as opened:
+    with writing(log, key, mac_key) as opened:
         for body in labels:
             opened.write_blocking("label", body)
     if form == JSON:
@@ -138,13 +140,13 @@ def _labels(log: Path, rows: list[_Row], by: str) -> list[LabelBody]:
 
 
 @click.command("erase")
-@_folder
+@folder_argument
 @click.option("--merchant-biz-id", multiple=True, metavar="ID", help="Whose values; may be given several times.")
 @click.option("--input", "values", multiple=True, metavar="NAME=VALUE", help="Everybody with this personal value.")
 @click.option("--reason", default="", help="Why; it is recorded.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be erased.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@_by
+@by_option
 @key_option
 @mac_key_option
 @format_option
@@ -183,7 +185,7 @@ def erase_command(
                 click.confirm(
                     f"erase the values of {counted(len(held), 'MerchantBizId')} for good?", abort=True, err=True
                 )
-            with _writing(log, key, mac_key) as opened:
+            with writing(log, key, mac_key) as opened:
                 for subject in left:
                     if subject in held:
                         opened.write_blocking("erasure", erasure_body(subject, held[subject], by=by, reason=reason))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
@@ -10,6 +9,7 @@ import msgspec
 
 from adjudge.audit.calls import Bill
 from adjudge.audit.kinds import bodies
+from adjudge.audit.verify import LogPath
 from adjudge.cli.group import FINE
 from adjudge.cli.logs import log_argument
 from adjudge.cli.output import JSON, counted, format_option, print_json, say
@@ -20,7 +20,7 @@ from adjudge.values.literals import format_timestamp
 @click.command("calls")
 @log_argument
 @format_option
-def calls_command(log: Path, form: str) -> int:
+def calls_command(log: LogPath, form: str) -> int:
     """Show what billed calls came to, day by day, and the calls in doubt.
 
     In doubt is a call that was begun and never ended, or whose answer was lost: it may have been paid for.

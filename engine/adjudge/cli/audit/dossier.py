@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from adjudge.audit.annotations import ErasureBody, LabelBody
 from adjudge.audit.bodies import COMMITMENT, DecisionBody
 from adjudge.audit.kinds import bodies
 from adjudge.audit.record import Record
+from adjudge.audit.verify import LogPath
 from adjudge.cli.audit.lines import call_said, erasure_said, label_said, milliseconds
 from adjudge.cli.output import verdict_lines
 from adjudge.plugin import CallBody
@@ -29,7 +29,7 @@ class Dossier:
     records: list[tuple[Record, _Told]] = field(default_factory=list)
 
     @classmethod
-    def find(cls, log: Path, one_id: str) -> Dossier | None:
+    def find(cls, log: LogPath, one_id: str) -> Dossier | None:
         """Find a decision by its id, or a MerchantBizId; None where the log knows neither. Raises as `records`."""
         said = _in_line(one_id)
         found = None
@@ -45,7 +45,7 @@ class Dossier:
             found._collect(log)
         return found
 
-    def _collect(self, log: Path) -> None:
+    def _collect(self, log: LogPath) -> None:
         said = _in_line(self.merchant_biz_id)
         for record, body in bodies(log, DecisionBody, CallBody, LabelBody, ErasureBody):
             if said in record.line and isinstance(body, _Told) and body.merchant_biz_id == self.merchant_biz_id:

@@ -10,6 +10,7 @@ import msgspec
 from adjudge.audit.annotations import ErasureBody, LabelBody
 from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.checkpoints import CheckpointBody
+from adjudge.audit.closed import ArchiveBody, SegmentBody
 from adjudge.audit.record import Record
 from adjudge.cli.output import counted
 from adjudge.model import SignalStatus
@@ -51,6 +52,12 @@ def summary(record: Record, body: msgspec.Struct | None) -> str:
             return f"{record.seq:>6}  label     {milliseconds(body.at)}  {body.decision_id}  {label_said(body)}"
         case ErasureBody():
             return f"{record.seq:>6}  erasure   {milliseconds(body.at)}  {body.merchant_biz_id}  {erasure_said(body)}"
+        case ArchiveBody():
+            said = f"{body.name}, records {body.first} to {body.last}, moved to {body.to}{_by(body.by)}"
+            return f"{record.seq:>6}  archive   {milliseconds(body.at)}  {said}"
+        case SegmentBody():
+            said = f"{body.name}, records {body.first} to {body.last}, {body.bytes:,} bytes"
+            return f"{record.seq:>6}  segment   {milliseconds(body.at)}  {said}"
         case _:
             return f"{record.seq:>6}  {record.kind}"
 

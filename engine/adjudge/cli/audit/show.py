@@ -18,6 +18,7 @@ from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.kinds import body_of, records
 from adjudge.audit.record import Record
 from adjudge.audit.vault import Vault
+from adjudge.audit.verify import LogPath
 from adjudge.cli.audit.dossier import Dossier
 from adjudge.cli.audit.lines import COLUMNS, row, summary
 from adjudge.cli.audit.select import Selection, selection_options
@@ -53,7 +54,7 @@ CSV = "csv"
 def show_command(
     settings: Settings,
     /,
-    log: Path,
+    log: LogPath,
     one_id: str | None,
     last: int | None,
     count: bool,
@@ -105,7 +106,7 @@ def show_command(
 _Found = tuple[Record, msgspec.Struct | None]
 
 
-def _show_one(log: Path, one_id: str, form: str) -> int:
+def _show_one(log: LogPath, one_id: str, form: str) -> int:
     dossier = Dossier.find(log, one_id)
     if dossier is None:
         raise click.UsageError(f"there is no decision or MerchantBizId {one_id} in {log}")
@@ -135,7 +136,7 @@ def _print_segments(slice_: LogSlice, selection: Selection, found: Iterable[_Fou
 @click.option("--last", metavar="N", type=click.IntRange(min=0), default=10, show_default=True)
 @click.option("--follow", is_flag=True, help="Go on with new records until Ctrl-C.")
 @format_option
-def tail_command(log: Path, last: int, follow: bool, form: str) -> int:
+def tail_command(log: LogPath, last: int, follow: bool, form: str) -> int:
     """Show the newest records, and follow the log."""
     newest = list(records(log, newest=max(last, 1)))
     _print(_decoded(log, newest[-last:] if last else ()), form)
@@ -148,7 +149,7 @@ def tail_command(log: Path, last: int, follow: bool, form: str) -> int:
     return FINE
 
 
-def _since(log: Path, seq: int) -> list[Record]:
+def _since(log: LogPath, seq: int) -> list[Record]:
     """Return the records after one, reading no more of the log's end than is needed."""
     wanted = 64
     while True:
@@ -158,7 +159,7 @@ def _since(log: Path, seq: int) -> list[Record]:
         wanted *= 8
 
 
-def _decoded(log: Path, found: Iterable[Record]) -> Iterator[tuple[Record, msgspec.Struct | None]]:
+def _decoded(log: LogPath, found: Iterable[Record]) -> Iterator[tuple[Record, msgspec.Struct | None]]:
     """Yield records with what they hold; None of kinds that this version does not know."""
     return ((record, body_of(log, record)) for record in found)
 

@@ -11,6 +11,7 @@ from adjudge.audit.custody import check_vault
 from adjudge.audit.verify import render, verify_files
 from adjudge.cli.audit.custody import lines
 from adjudge.cli.group import FINDINGS, FINE
+from adjudge.cli.logs import archive_option, with_archives
 from adjudge.cli.output import JSON, format_option, print_json, say, say_text
 from adjudge.errors import AuditUnavailable
 
@@ -19,6 +20,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.command("verify")
 @click.argument("log", type=click.Path(exists=True, path_type=Path))
+@archive_option
 @click.option("--key", "keys", type=_file, multiple=True, help="A file of public keys; all signatures are checked.")
 @click.option(
     "--mac-key",
@@ -40,6 +42,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @format_option
 def verify_command(
     log: Path,
+    archives: tuple[Path, ...],
     keys: tuple[Path, ...],
     mac_keys: tuple[Path, ...],
     vault: bool,
@@ -50,9 +53,10 @@ def verify_command(
     form: str,
 ) -> int:
     """Check every record, and name the first that is wrong."""
+    whole = with_archives(log, archives)
     try:
         findings = verify_files(
-            log,
+            whole,
             key=keys,
             mac_key=mac_keys,
             closed=closed,
@@ -62,7 +66,7 @@ def verify_command(
         )
     except ValueError as error:
         raise AuditUnavailable(str(error)) from None
-    custody = check_vault(log) if vault and findings.is_good else None
+    custody = check_vault(whole) if vault and findings.is_good else None
     if form == JSON:
         print_json(asdict(findings) | ({"vault": asdict(custody) if custody is not None else None} if vault else {}))
     else:
