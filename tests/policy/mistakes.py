@@ -320,3 +320,249 @@ MISTAKES: dict[str, list[str]] = {
     ],
 }
 # fmt: on
+
+WIDE = """\
+policy_language: 1
+policy: shop
+scenes: [onboard001]
+inputs:
+  country: string
+  channel: {type: enum, values: [app, web]}
+  email_domain: string
+  merchant: string
+  attempts_24h: {type: int, range: [0, 1000], riskier: higher}
+  document_match: {type: double, range: [0, 1], riskier: lower}
+  liveness: {type: double, range: [0, 100], riskier: lower}
+  document_expiry: timestamp
+  birth: date
+  document_type: {type: enum, values: [passport, national_id]}
+  limit_usd: {type: double, range: [0, 100000000]}
+  limit: {type: money, currencies: [SGD, USD]}
+  account_age: {type: duration, range: [0s, 90000h], riskier: lower}
+  is_pep: bool
+  tags: {type: set, values: [vpn, proxy]}
+signals:
+  device:
+    fields:
+      score: {type: double, range: [0, 100]}
+      emulator: bool
+      vpn: bool
+lists:
+  sanctioned: [IR, KP]
+  known_good: [M1, {value: M2, until: 2027-01-15, by: ann}]
+rates:
+  USD: {SGD: 0.74}
+lookup:
+  in_usd: {by: country, values: {SG: 0.74, ID: 0.000063}, else: 1}
+  limits:
+    by: [country, channel]
+    rows:
+      - {country: SG, channel: web, review: 50000, reject: 200000}
+      - {country: ID, channel: app, review: 10000, reject: 50000}
+    else: {review: 5000, reject: 20000}
+    type: double
+variables:
+  risky: device.score >= 70.0 || device.emulator
+steps:
+  document: {en: Please show it., de: Bitte}
+  liveness_video: Please turn your head.
+thresholds:
+  document_match: {below: {review: 0.80, reject: 0.50}}
+  device.score: {by: country, SG: {review: 70, reject: 95}, else: {review: 60, reject: 90}}
+tables:
+  amounts:
+    then: review
+    rows:
+      - {country: SG, channel: web, limit_usd >=: 50000}
+      - {country in: [ID, PH], attempts_24h >=: 3, then: reject}
+rules:
+  - id: sanctioned-country
+    when: country in lists.sanctioned
+    then: reject
+    reason: SANCTIONED
+    confirm: person
+  - id: many-attempts
+    when: attempts_24h >= 5 && device.emulator
+    then: review
+    ask: [document, liveness_video]
+    tags: [velocity]
+    from: 2026-03-01
+    until: 2999-04-01
+scorecards:
+  device_card:
+    points:
+      - {id: vpn-row, when: device.vpn, add: 10}
+      - {when: attempts_24h >= 3, add: 20}
+    bands: {review: 20, reject: {at: 100, confirm: person}}
+excuse: {when: merchant in lists.known_good, from: review, rules: [many-attempts]}
+sample: {share: 2%, of: pass, then: review, reason: QA}
+reasons:
+  SANCTIONED: {weight: 10, text: {en: We do not serve it., de: Nein.}}
+explore: 2%
+when_unknown: review
+gather: thrifty
+"""
+"""With tables, lookups and cases, in which every kind of value stands."""
+
+# fmt: off
+WIDE_MISTAKES: dict[str, list[str]] = {
+    'document_match: {below: {review: 0.80, reject: 0.50}}': [
+        'document_match: {review: 0.80, reject: 0.50}',
+        'document_match: {below: {review: 80, reject: 50}}',
+        'document_match: {below: {review: 80%, reject: 50 %}}',
+        'document_match: {below: {review: 0.50, reject: 0.80}}',
+        'document_match: {above: {review: 0.80}}',
+        'document_match: {below: {review: "< 0.80"}}',
+        'document_match: {review: < 0.80}',
+        'document_match: {review: "<0.8", reject: "<0.5"}',
+        'document_match: {at_most: {review: .8}}',
+        'document_match: {below: {review: \uff10.\uff18}}',
+        'document_match: below 0.8 review',
+        'document_match: {below: 0.8}',
+        'document_match: {below: {review: 0,8}}',
+        'document_match: {below: {Review: 0.8}}',
+        'document_match: [{review: 0.8}]',
+        'document_match:{below: {review: 0.80}}',
+        'document_match: {below:{review:0.80}}',
+        'document_match: {below: {review\uff1a0.80}}',
+        'documentmatch: {below: {review: 0.80}}',
+        'document-match: {below: {review: 0.80}}',
+        'Document match: {below: {review: 0.80}}',
+        'document_match: {below: {review: null}}',
+        'document_match: {below: {review: ~}}',
+        'document_match: {below: {pass: 0.9}}',
+        'document_match: {below: {review: 0.80, review: 0.50}}',
+        'document_match: {below: {review: 0.8.0}}',
+        'document_match: {below: {review: 1e-1x}}',
+        'document_match: {below: {review: eighty}}',
+        'document_match: {between: [0.5, 0.8]}',
+        'document_match: {review: [0.5, 0.8]}',
+        'document_match: {review: 0.5-0.8}',
+        'document_match: {below: {review: 0.80 reject: 0.50}}',
+        'document_match: {below: {review: 0.80, reject: 0.50}',
+        'document_match: {below: {review: 0.80,, reject: 0.50}}',
+    ],
+    'device.score: {by: country, SG: {review: 70, reject: 95}, else: {review: 60, reject: 90}}': [
+        'device.score: {by: country, SG: {review: 0.7, reject: 0.95}}',
+        'device.score: {by: country, SG: {review: 70%}}',
+        'device.score: {by: county, SG: {review: 70}}',
+        'device.score: {per: country, SG: {review: 70}}',
+        'device.score: {by country, SG: {review: 70}}',
+        'device.score: {by: country, SG: 70}',
+        'device.score: {by: country, SG: {review: 70}, default: {review: 60}}',
+        'device.score: {by: country, SG: {review: 70}, "*": {review: 60}}',
+        'device.score: {by: country, SG: {review: 70}, otherwise: {review: 60}}',
+        'device.score: {by: country, SG, ID: {review: 70}}',
+        'device.score: {by: country, [SG, ID]: {review: 70}}',
+        'device.score: {by: country, "SG, ID": {review: 70}}',
+        'device.score: {by: country, SG: {review: 70, reject: 60}}',
+        'device.score: {by: country, SG: {review: 700}}',
+        'device.score: {SG: {review: 70}}',
+        'device.score: {by: channel, App: {review: 70}}',
+        'device.score: {by: channel, mobile: {review: 70}}',
+        'device.score: {by: country, SG: {review: 70}, SG: {review: 80}}',
+        'device.score: {by: attempts_24h, 3: {review: 70}}',
+        'device.score: {by: country, SG: [70, 95]}',
+        'device.score: {by: country, SG: {review: "70"}}',
+    ],
+    '- {country: SG, channel: web, limit_usd >=: 50000}': [
+        '- {country: SG, channel: web, limit_usd >=: 50,000}',
+        '- {country: SG, channel: web, limit_usd >=: 50k}',
+        '- {country: SG, channel: web, limit_usd >=: $50000}',
+        '- {country: SG, channel: web, limit_usd >= 50000}',
+        '- {country: SG, channel: web, "limit_usd >= 50000"}',
+        '- {country: SG, channel: web, limit_usd: >= 50000}',
+        '- {country: SG, channel: web, limit_usd: ">= 50000"}',
+        '- {country: SG, channel: Web, limit_usd >=: 50000}',
+        '- {country: SG, channel: web, limit_usd => : 50000}',
+        '- {country: SG, channel: web, limit_usd =>: 50000}',
+        '- {country: SG, channel: web, limit_usd \u2265: 50000}',
+        '- {country: SG, channel: web, limit_usd \uff1e=: 50000}',
+        '- {Country: SG, channel: web, limit_usd >=: 50000}',
+        '- {country: SG, chanel: web, limit_usd >=: 50000}',
+        '- {country: [SG, ID], channel: web, limit_usd >=: 50000}',
+        '- {country: "SG, ID", channel: web, limit_usd >=: 50000}',
+        '- {country: SG|ID, channel: web, limit_usd >=: 50000}',
+        '- {country: "*", channel: web, limit_usd >=: 50000}',
+        '- {country: any, channel: web, limit_usd >=: 50000}',
+        '- {country: "-", channel: web, limit_usd >=: 50000}',
+        '- {country: SG, channel: any, limit_usd >=: 50000}',
+        '- {country: SG, channel: "!app", limit_usd >=: 50000}',
+        '- {country: "!= SG", channel: web, limit_usd >=: 50000}',
+        '- {country: not SG, channel: web, limit_usd >=: 50000}',
+        '- {country: SG, channel: web, limit_usd between: 50000-60000}',
+        '- {country: SG, channel: web, limit_usd: 50000-60000}',
+        '- {country: SG, channel: web, document_match <: 80%}',
+        '- {country: SG, channel: web, document_match <: 80}',
+        '- {country: SG, account_age <: 30}',
+        '- {country: SG, account_age <: 30 days}',
+        '- {country: SG, document_expiry <: 31/12/2025}',
+        '- {country: SG, birth >: 2010/01/01}',
+        '- {country: SG, birth >: 01/02/2010}',
+        '- {country: SG, is_pep: yes}',
+        '- {country: SG, is_pep: Y}',
+        '- {country: SG, is_pep: 1}',
+        '- {country: SG, then: decline}',
+        '- {country: SG, outcome: reject}',
+        '- {country: SG, limit_usd >=: \uff15\uff10\uff10\uff10\uff10}',
+        '- {country\uff1aSG, channel: web}',
+        'country: SG',
+        '- country: SG, channel: web',
+        '- SG, web, 50000',
+        '- [SG, web, 50000]',
+        '- {country: SG, limit_usd >=: 50.000,00}',
+        '- {country: SG, then: review, then: reject}',
+        '- {country: SG, tags: vpn, then: pass}',
+        '- {country: SG, tags contains: vpn}',
+        '- {country: SG, tags has: vpn}',
+        '- {country: SG, country notin: SG}',
+        '- {country: SG, country not_in: SG}',
+        '- {country: SG, limit_usd =: 5}',
+        '- {country: SG, limit_usd min: 5}',
+        '- {country: SG, min_limit_usd: 5}',
+        '- {country: SG, limit_usd from: 5}',
+    ],
+    '- {country in: [ID, PH], attempts_24h >=: 3, then: reject}': [
+        '- {country in: ID; PH, attempts_24h >=: 3}',
+        '- {country in: "ID\uff1bPH", attempts_24h >=: 3}',
+        '- {country in: "ID\uff0cPH", attempts_24h >=: 3}',
+        '- {country in: sanctioned, attempts_24h >=: 3}',
+        '- {country in: lists.sanction, attempts_24h >=: 3}',
+        '- {country in: ID PH, attempts_24h >=: 3}',
+        '- {country in: ID|PH, attempts_24h >=: 3}',
+        '- {country in: ID or PH, attempts_24h >=: 3}',
+        '- {country in: [ID, PH], attempts_24h >=: 3.5}',
+        '- {country in: [ID, PH], attempts_24h >=: 3+}',
+        '- {country in: [ID, PH], attempts_24h >=: three}',
+    ],
+    'in_usd: {by: country, values: {SG: 0.74, ID: 0.000063}, else: 1}': [
+        'in_usd: {by: country, values: {SG: 0,74, ID: 0.000063}, else: 1}',
+        'in_usd: {by: country, values: {SG: 74%}, else: 1}',
+        'in_usd: {by: country, SG: 0.74, ID: 0.000063, else: 1}',
+        'in_usd: {by: country, values: {SG: 0.74}, default: 1}',
+        'in_usd: {by: county, values: {SG: 0.74}, else: 1}',
+        'in_usd: {by: country, values: [SG, 0.74], else: 1}',
+        'in_usd: {country: {SG: 0.74}}',
+        'in_usd: {SG: 0.74, ID: 1}',
+        'in_usd: {by: country, values: {SG: 0.74, SG: 0.75}, else: 1}',
+        'in_usd: {by: country, values: {SG: 1,000}, else: 1}',
+        'in_usd: {by: country, values: {SG: 5k}, else: 1}',
+        'in_usd: {by: country, values: {SG\uff1a0.74}, else: 1}',
+        'in_usd: {by: country, value: {SG: 0.74}, else: 1}',
+        'in_usd: {by: country, values: {SG: 0.74}, otherwise: 1}',
+        'in_usd: {key: country, values: {SG: 0.74}, else: 1}',
+    ],
+    '- {country: SG, channel: web, review: 50000, reject: 200000}': [
+        '- {country: SG, channel: web, review: 50,000, reject: 200000}',
+        '- {country: SG, channel: web, review: 50k, reject: 200000}',
+        '- {country: SG, channel: web, review: $50000, reject: 200000}',
+        '- {country: SG, review: 50000, reject: 200000}',
+        '- {country: SG, channel: Web, review: 50000, reject: 200000}',
+        '- {country: SG, channel: web, review: \uff15\uff10\uff10, reject: 200000}',
+        '- {country: SG, channel: web, review: 50000 USD, reject: 200000}',
+        '- {country: SG, channel: "*", review: 50000, reject: 200000}',
+        '- {country: SG, channel: web, review: n/a, reject: 200000}',
+        '- {country: SG, channel: web, review: 1e, reject: 200000}',
+        '- [SG, web, 50000, 200000]',
+    ],
+}

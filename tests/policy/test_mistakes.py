@@ -7,21 +7,22 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from mistakes import BASE, MISTAKES
+from mistakes import BASE, MISTAKES, WIDE, WIDE_MISTAKES
 
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.run import lint
 from adjudge.errors import PolicyError, PolicyErrors
 from adjudge.policy.loading.load import read_policy
 
-CASES = [(right, wrong) for right, ways in MISTAKES.items() for wrong in ways]
+CASES = [(BASE, right, wrong) for right, ways in MISTAKES.items() for wrong in ways]
+CASES += [(WIDE, right, wrong) for right, ways in WIDE_MISTAKES.items() for wrong in ways]
 SHARED = Path(__file__).parents[3] / "shared" / "cases" / "analyst-mistakes.json"
 
 
-def written(right: str, wrong: str) -> tuple[str, int]:
+def written(base: str, right: str, wrong: str) -> tuple[str, int]:
     """Return the policy with a mistake, and the line where it begins. Of two places it is the last one."""
-    at = BASE.rindex(f"{right}\n")
-    return BASE[:at] + wrong + BASE[at + len(right) :], BASE[:at].count("\n") + 1
+    at = base.rindex(f"{right}\n")
+    return base[:at] + wrong + base[at + len(right) :], base[:at].count("\n") + 1
 
 
 def errors_of(text: str) -> tuple[PolicyError, ...]:
@@ -32,9 +33,13 @@ def errors_of(text: str) -> tuple[PolicyError, ...]:
     return ()
 
 
+IDLE = {"unused-input", "unused-list", "unused-variable", "uncalibrated-threshold", "review-past-reject"}
+IDLE |= {"missing-locale", "reason-without-text"}
+
+
 def findings_of(text: str) -> Iterator[LintFinding]:
     for finding in lint(read_policy(text, "shop.yaml"), has_tests=True):
-        if finding.code not in ("unused-input", "unused-list", "uncalibrated-threshold", "review-past-reject"):
+        if finding.code not in IDLE:
             yield finding
 
 
@@ -45,14 +50,15 @@ def repaired(text: str, errors: tuple[PolicyError, ...]) -> str:
     return text
 
 
-def test_base_has_no_mistake() -> None:
-    assert errors_of(BASE) == ()
-    assert list(findings_of(BASE)) == []
+@pytest.mark.parametrize("base", [BASE, WIDE], ids=["base", "wide"])
+def test_base_has_no_mistake(base: str) -> None:
+    assert errors_of(base) == ()
+    assert list(findings_of(base)) == []
 
 
-@pytest.mark.parametrize(("right", "wrong"), CASES, ids=[wrong for _, wrong in CASES])
-def test_mistake_is_told_at_its_own_line_and_its_fix_loads(right: str, wrong: str) -> None:
-    text, line = written(right, wrong)
+@pytest.mark.parametrize(("base", "right", "wrong"), CASES, ids=[wrong for *_, wrong in CASES])
+def test_mistake_is_told_at_its_own_line_and_its_fix_loads(base: str, right: str, wrong: str) -> None:
+    text, line = written(base, right, wrong)
     lines = range(line, line + wrong.count("\n") + 1)
     errors = errors_of(text)
     if not errors:
@@ -68,8 +74,8 @@ def test_mistake_is_told_at_its_own_line_and_its_fix_loads(right: str, wrong: st
 
 def test_mistakes_are_told_in_words_that_a_person_has_read(golden: Callable[[str, str], None]) -> None:
     said = []
-    for right, wrong in CASES:
-        text, _ = written(right, wrong)
+    for base, right, wrong in CASES:
+        text, _ = written(base, right, wrong)
         found = errors_of(text) or tuple(findings_of(text))
         said.append("\n".join([f"## {wrong!a}", *(f"{one.message}\n   {one.hint or '-'}" for one in found)]))
     golden("policy/mistakes.txt", "\n\n".join(said))

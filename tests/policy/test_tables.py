@@ -104,10 +104,10 @@ def test_cell_asks_what_its_header_and_its_fields_type_say(header: str, cell: st
     [
         ("amount >=", '"1,000"', "not `1,000`", "write 1000"),
         ("amount >=", "1'000", "not `1'000`", "write 1000"),
-        ("amount >=", "12%", "not `12%`", "write 0.12"),
+        ("amount >=", "12%", "not `12%`", "write 12"),
         ("amount >=", '"0,5"', "not `0,5`", "write 0.5"),
         ("amount >=", "０.５", "not `０.５`", "write 0.5"),
-        ("amount >=", "12 USD", "not `12 USD`", "a number, such as 0.85"),
+        ("amount >=", "12 USD", "not `12 USD`", "write 12"),
         ("amount >=", "NaN", "not `NaN`", "a number"),
         ("amount >=", "inf", "not `inf`", "a number"),
         ("amount >=", "-1", "can never be -1", "from 0 to 1000000"),
@@ -115,7 +115,7 @@ def test_cell_asks_what_its_header_and_its_fields_type_say(header: str, cell: st
         ("tries", "9" * 30, "past 64 bits", ""),
         ("age <", "24", "a duration, not `24`", "24h"),
         ("age <", "a day", "a duration, not `a day`", "168h"),
-        ("opened <", "15.01.2026", "a timestamp, not `15.01.2026`", "2026-01-15T08:30:00Z"),
+        ("opened <", "15.01.2026", "a timestamp, not `15.01.2026`", "write 2026-01-15T00:00:00Z"),
         ("opened <", "2026-13-01", "a timestamp, not `2026-13-01`", "for example"),
         ("robot", "yes", "true or false, not `yes`", "write true"),
         ("country", "sg", "not in the vocabulary", "`SG`"),
@@ -158,7 +158,7 @@ def blamed(folder: Path, cells: str) -> list[tuple[str, str | None]]:
 @pytest.mark.parametrize("operator", ["in", "not in"])
 def test_values_of_a_text_are_parted_by_commas_only(tmp_path: Path, operator: str, other: str) -> None:
     ((message, hint),) = blamed(tmp_path, f'mcc {operator}\n"6051{other}7995"\n')
-    assert message.endswith("does not part values") and hint == "separate the values with commas: SG, ID"
+    assert message.endswith("does not part values") and hint == "separate the values with commas: 6051, 7995"
     assert blamed(tmp_path, f'mcc {operator}\n"""6051{other}7995"", 4829"\n') == []  # of a value in quotes it is a part
     cells = {"t.csv": f'mcc {operator}\n"6051{other}7995"\n'}
     if other != "\n":

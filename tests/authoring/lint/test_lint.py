@@ -92,6 +92,14 @@ def more_tags(condition: str) -> str:
     return HEAD.replace("    fields:\n", fields) + USES + f"  - {{id: more, when: {condition}, then: review}}\n"
 
 
+POINTS = "    - {{when: trust > 0.9, add: {0}}}\n    - {{when: odd, add: 10}}\n"
+ROW = f"scorecard:\n  points:\n{POINTS}  bands: {{{{review: 10}}}}\n"
+
+
+def for_a_while(text: str) -> str:
+    return text.replace("then: review}\n", "then: review, until: 2027-01-01}\n")
+
+
 def risky(declared: str, condition: str, outcome: str = "review") -> str:
     inputs = f"inputs:\n  {declared}\n"
     return HEAD.replace("inputs:\n", inputs) + USES + f"  - {{id: more, when: {condition}, then: {outcome}}}\n"
@@ -132,6 +140,23 @@ EXAMPLES: list[tuple[str, str, str]] = [
         "against-riskier",
         risky("trust: {type: double, range: [0, 1], riskier: lower}", "trust > 0.9"),
         risky("trust: {type: double, range: [0, 1], riskier: lower}", "trust < 0.1"),
+    ),
+    (
+        "against-riskier",
+        for_a_while(risky("trust: {type: double, range: [0, 1], riskier: lower}", "trust > 0.9")),
+        for_a_while(risky("trust: {type: double, range: [0, 1], riskier: lower}", "trust < 0.1")),
+    ),
+    (
+        "against-riskier",
+        risky("trust: {type: double, range: [0, 1], riskier: lower}", "trust < 0.1") + ROW.format("10"),
+        risky("trust: {type: double, range: [0, 1], riskier: lower}", "trust < 0.1") + ROW.format("-10"),
+    ),
+    ("doubtful-text", rule("when: country == '*', then: review"), rule("when: country == 'any', then: review")),
+    ("doubtful-text", rule("when: country == 'bad', then: review"), rule("when: country == 'worst', then: review")),
+    (
+        "doubtful-text",
+        rule("when: 'country in [\"SG or ID\"]', then: review"),
+        rule("when: country == 'SGP', then: review"),
     ),
     (
         "against-riskier",

@@ -8,8 +8,11 @@ from itertools import combinations
 from adjudge.authoring.lint.comparisons import comparison_of
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
-from adjudge.expr.nodes import Binary, Literal, Name, Node, Unary
+from adjudge.expr.nodes import Binary, Literal, Logic, Name, Node, Unary, names_in
+from adjudge.frozen import frozen
+from adjudge.model import Outcome
 from adjudge.policy.typed import Rule
+from adjudge.source import Span
 from adjudge.texts import in_digits
 from adjudge.values.types import BOOL, EnumType
 
@@ -19,20 +22,22 @@ CODE = "against-riskier"
 def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Look at rules that are one comparison of one field, and at values of an enum whose outcomes go the other way."""
     told: set[str] = set()
-    by_enum: dict[str, list[tuple[int, Rule]]] = {}
-    for rule in subject.typed.rules:
-        side = _side(rule.condition)
+    by_enum: dict[str, list[tuple[int, Rule | _Row]]] = {}
+    rules: list[Rule | _Row] = [*subject.typed.rules, *_rows(subject)]
+    for rule in rules:
+        side = _side(_without_clock(rule.condition))
         declared = subject.typed.slots.get(side[0]) if side is not None else None
         if side is None or declared is None or declared.riskier is None:
             continue
         slot, rises = side
         if isinstance(declared.type, EnumType):
-            if isinstance(rises, str) and rises in declared.type.values:
+            if isinstance(rises, str) and rises in declared.type.values and rule.origin != "row":
                 at = declared.type.values.index(rises)
                 by_enum.setdefault(slot, []).append((at if declared.riskier == "higher" else -at, rule))
         elif isinstance(rises, bool) and rises != (declared.riskier == "higher"):
             said = f"riskier: {_word(subject, slot)}"
-            message = f"`{rule.id}` catches the side of `{slot}` that is declared the safer one, {said}"
+            what = rule.id if rule.origin == "row" else f"`{rule.id}`"
+            message = f"{what} catches the side of `{slot}` that is declared the safer one, {said}"
             hint = "reverse the comparison, or the field's `riskier`"
             if rule.origin == "threshold":
                 if slot in told:
@@ -46,6 +51,31 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
                 message = f"`{other.id}` is softer than `{softer.id}`, but `{slot}` declares its value the riskier one"
                 hint = "swap the two outcomes, or reverse the field's `riskier`"
                 yield subject.finding(CODE, "warning", message, other.span, hint)
+
+
+@frozen
+class _Row:
+    """A row of a scorecard that adds points, looked at as a rule is."""
+
+    id: str
+    condition: Node
+    span: Span
+    outcome: Outcome = Outcome.REVIEW
+    origin: str = "row"
+
+
+def _rows(subject: LintedPolicy) -> Iterator[_Row]:
+    for row in subject.typed.rows:
+        if row.points > 0:
+            yield _Row(id=row.place, condition=row.condition, span=row.span)
+
+
+def _without_clock(condition: Node) -> Node:
+    """Return a condition without the days between which its rule is in force."""
+    if not isinstance(condition, Logic) or condition.operator != "&&":
+        return condition
+    kept = [part for part in condition.operands if names_in(part).keys() != {"now"}]
+    return kept[0] if len(kept) == 1 else condition
 
 
 def _other_side(slot: str, rules: Iterable[Rule], *, below: bool) -> str | None:

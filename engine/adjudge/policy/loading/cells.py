@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import UTC, date, datetime, timedelta
 
-from adjudge.errors import EvaluationError, did_you_mean, listed
+from adjudge.errors import EvaluationError, listed
 from adjudge.expr.nodes import Call, Literal, Node
 from adjudge.frozen import frozen
 from adjudge.patterns import late
+from adjudge.policy.loading.meant_values import scale_of, text_meant
+from adjudge.policy.loading.other_words import choice_meant
 from adjudge.policy.text.syntax import shown
-from adjudge.source import Span
-from adjudge.texts import about, composed, in_digits
+from adjudge.source import Edit, Span
+from adjudge.texts import composed, in_digits
 from adjudge.values.fields import Bound, Field
 from adjudge.values.list_file import mistake_in
 from adjudge.values.literals import (
@@ -24,7 +25,7 @@ from adjudge.values.literals import (
     parse_duration,
     parse_timestamp,
 )
-from adjudge.values.meant import on_scale
+from adjudge.values.meant import is_two_days, on_scale
 from adjudge.values.types import (
     BOOL,
     DATE,
@@ -43,12 +44,13 @@ from adjudge.values.types import (
 _INT = late(r"[+-]?[0-9]+", re.ASCII)
 _DOUBLE = late(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _DAY = late(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
-_GROUPED = late(r"[+-]?[0-9]{1,3}(?:[,' _][0-9]{3})+(?:\.[0-9]+)?", re.ASCII)
-_COMMA = late(r"[+-]?[0-9]+,[0-9]+", re.ASCII)
-_PERCENT = late(r"([+-]?[0-9]+(?:\.[0-9]+)?) ?%", re.ASCII)
-_PER_CENT = 100
-_EXAMPLES = {DURATION: "for example 168h", TIMESTAMP: "for example 2026-01-15T08:30:00Z",
-             DATE: "for example 2026-01-15"}  # fmt: skip
+_EXAMPLES = {
+    INT: "a number, such as 12",
+    DOUBLE: "a number, such as 0.85",
+    DURATION: "for example 168h",
+    TIMESTAMP: "for example 2026-01-15T08:30:00Z",
+    DATE: "for example 2026-01-15",
+}
 Value = bool | int | float | str | timedelta | date
 
 
@@ -59,6 +61,11 @@ class Unfit(Exception):
     code: str
     message: str
     hint: str | None = None
+    meant: str = ""
+
+    def fix(self, at: Span) -> tuple[Edit, ...]:
+        """Return the edit that puts what was meant in the place of the text, where that is plain."""
+        return (Edit(span=at, text=self.meant),) if self.meant else ()
 
 
 def value_of(text: str, declared: Field, name: str) -> Value:
@@ -77,7 +84,7 @@ def value_of(text: str, declared: Field, name: str) -> Value:
         case type_ if type_ == STRING:
             return _text(text)
         case type_ if type_ in (INT, DOUBLE, DURATION, TIMESTAMP, DATE):
-            return _in_range(_ordered(text, type_, name), declared, name)
+            return _in_range(_ordered(text, type_, name, declared), declared, name)
         case type_:
             raise Unfit("type-mismatch", f"`{name}` is {named(type_)}, which no cell can hold")
 
@@ -95,17 +102,19 @@ def _word(text: str, words: tuple[str, ...], name: str) -> str:
     word = composed(text)
     if word in words:
         return word
-    hint = did_you_mean(text, words) or f"it holds {listed(words)}"
-    raise Unfit("name-vocabulary", f"`{shown(text)}` is not in the vocabulary of `{name}`", hint)
+    meant = choice_meant(text, words)
+    hint = f"did you mean `{meant[0]}`?" if meant is not None else f"it holds {listed(words)}"
+    message = f"`{shown(text)}` is not in the vocabulary of `{name}`"
+    raise Unfit("name-vocabulary", message, hint, meant[0] if meant is not None else "")
 
 
 def _bool(text: str, name: str) -> bool:
     if text in ("true", "false", "TRUE", "FALSE"):  # a spreadsheet writes capitals
         return text.lower() == "true"
-    meant = {"yes": "true", "y": "true", "1": "true", "no": "false", "n": "false", "0": "false"}
-    word = meant.get(text.lower(), text.lower())
-    hint = f"write {word}" if word in ("true", "false") else "write true or false"
-    raise Unfit("table-cell", f"`{name}` is true or false, not `{shown(text)}`", hint)
+    meant = text_meant(text, BOOL)
+    hint = f"write {meant.text}" if meant is not None else "write true or false"
+    message = f"`{name}` is true or false, not `{shown(text)}`"
+    raise Unfit("table-cell", message, hint, meant.text if meant is not None else "")
 
 
 def _text(text: str) -> str:
@@ -116,7 +125,7 @@ def _text(text: str) -> str:
     return composed(text)
 
 
-def _ordered(text: str, type_: Type, name: str) -> Bound:
+def _ordered(text: str, type_: Type, name: str, declared: Field) -> Bound:
     try:
         if type_ == INT and _INT.fullmatch(text):
             whole = int(text) if len(text) <= len(str(INT_MIN)) + 1 else INT_MAX + 1
@@ -138,28 +147,21 @@ def _ordered(text: str, type_: Type, name: str) -> Bound:
             return parse_date(text)
     except (EvaluationError, ValueError):
         pass
-    raise Unfit("table-cell", f"`{name}` is {named(type_)}, not `{shown(text)}`", _way_out(text, type_))
+    hint, meant = _way_out(text, declared)
+    raise Unfit("table-cell", f"`{name}` is {named(type_)}, not `{shown(text)}`", hint, meant)
 
 
-def _way_out(text: str, type_: Type) -> str | None:
-    """Return what was meant, where that is plain, and else an example."""
-    plain = unicodedata.normalize("NFKC", text).strip().strip("'\"“”")
-    number = None
-    if percent := _PERCENT.fullmatch(plain):
-        number = about(float(percent.group(1)) / _PER_CENT)
-    elif _GROUPED.fullmatch(plain):
-        number = re.sub(r"[,' _]", "", plain)
-    elif _COMMA.fullmatch(plain):
-        number = plain.replace(",", ".")
-    elif _DOUBLE.fullmatch(plain):
-        number = plain
-    if type_ == DURATION:
-        return f"add the unit: {number}s or {number}h" if number is not None else _EXAMPLES[type_]
-    if type_ in (TIMESTAMP, DATE):
-        return _EXAMPLES[type_]
-    if number is None or (type_ == INT and not _INT.fullmatch(number)):
-        return "a number, such as 12" if type_ == INT else "a number, such as 0.85"
-    return f"write {number}"
+def _way_out(text: str, declared: Field) -> tuple[str, str]:
+    """Return what to type, and the text that was meant where there is only one."""
+    type_ = declared.type
+    if (meant := text_meant(text, type_, scale_of(declared))) is not None:
+        return f"write {meant.text}", meant.text
+    number = text_meant(text, DOUBLE)
+    if type_ == DURATION and number is not None:
+        return f"add the unit: {number.text}h or {number.text}d", ""
+    if type_ in (TIMESTAMP, DATE) and (days := is_two_days(text)) is not None:
+        return f"write {days[0]} or {days[1]}", ""
+    return _EXAMPLES[type_], ""
 
 
 def _in_range(value: Bound, declared: Field, name: str) -> Bound:

@@ -6,7 +6,7 @@ A table of one value, under `values`, is read by its own name, `limit`; one with
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from adjudge.errors import did_you_mean
@@ -16,13 +16,15 @@ from adjudge.patterns import late
 from adjudge.policy.loading.cells import Unfit, Value, constant, value_of
 from adjudge.policy.loading.declarations import DAMAGED_SIGNAL
 from adjudge.policy.loading.forms import Entries
+from adjudge.policy.loading.meant_values import text_meant
+from adjudge.policy.loading.other_words import key_meant
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.loading.tables import Given, records_of
 from adjudge.policy.text import yaml
 from adjudge.policy.text.sheets import Placed
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
-from adjudge.source import Span
+from adjudge.source import Edit, Span
 from adjudge.values.fields import Field
 from adjudge.values.types import (
     BOOL,
@@ -64,11 +66,36 @@ def read_lookups(
     """Return the lookup tables by name; what is wrong is blamed, some of it when they are built."""
     found: dict[str, Lookup] = {}
     for name, (key, node) in entries.items():
+        if _values_beside(reader, name, key, node):
+            continue
         parts = reader.mapping(node, f"`{shown(name)}`", keys=LOOKUP_KEYS, required=("by",), at=key.span)
         by = _by(reader, parts["by"][1]) if "by" in parts else ()
         table = _Table(reader, name, key, node, parts, by, slots, sheets)
         found[name] = Lookup(key, tuple(one.text.value for one in by), table.variables)
     return found
+
+
+def _values_beside(reader: Reader, name: str, key: Scalar, node: YamlNode) -> bool:
+    """Blame values that stand beside `by`, not under `values`: `{by: country, SG: 0.74}`."""
+    if not isinstance(node, yaml.Mapping) or any(one in ("values", "file", "rows") for one in _keys_of(node)):
+        return False
+    values = [(inner, value) for inner, value in node.entries if inner.text.value not in LOOKUP_KEYS]
+    if not values or any(not isinstance(value, Scalar) or value.value is None for _, value in values):
+        return False
+    if any(key_meant(inner.text.value, LOOKUP_KEYS, ()) is not None for inner, _ in values):
+        return False
+    message = f"the values of `{shown(name)}` stand under `values`"
+    below = ", ".join(f"{reader.written(inner)}: {reader.written(value)}" for inner, value in values)
+    beside = {inner.text.value: reader.written(value) for inner, value in node.entries if (inner, value) not in values}
+    text = ", ".join(f"{one}: {said}" for one, said in {**beside, "values": f"{{{below}}}"}.items())
+    fix = (Edit(span=node.span, text=f"{{{text}}}"),) if "by" in beside else ()
+    hint = f"write `{{{text if fix else 'by: country, ' + text}}}`"
+    reader.blame("schema-missing", message, values[0][0].span, hint, fix=fix)
+    return True
+
+
+def _keys_of(node: yaml.Mapping) -> Iterator[str]:
+    return (inner.text.value for inner, _ in node.entries)
 
 
 def _by(reader: Reader, node: YamlNode) -> tuple[Scalar, ...]:
@@ -126,9 +153,9 @@ class _Table:
             return {}
         cells: dict[Keys, Given] = {}
         for word, (inner, value) in self.reader.mapping(node, "`values`", at=at.span).items():
-            key = self.value(word, *keyed[0], inner.span)
+            key = self.value(Given(word, inner.span, is_own=True), *keyed[0])
             if isinstance(value, Scalar) and key is not None:
-                self.keep(cells, (key,), Given(value.text.value.strip(), value.span), inner.span)
+                self.keep(cells, (key,), Given(value.text.value.strip(), value.span, is_own=True), inner.span)
             elif not isinstance(value, Scalar):
                 self.reader.unfit(value, f"`{shown(word)}`", "a value")
         return {self.name: cells}
@@ -142,6 +169,11 @@ class _Table:
         for record in records_of(self.reader, self.sheets, self.key, self.node, self.parts):
             for header in record.headers.keys() - checked - {*keys, _NOTE}:
                 checked.add(header)
+                alike = next((one for one in columns if one.casefold() == f"{self.name}.{header}".casefold()), None)
+                if alike is not None and not self.reader.recorded:
+                    hint = f"write `{alike.removeprefix(f'{self.name}.')}`"
+                    message = f"`{shown(header)}` is a column beside `{alike.removeprefix(f'{self.name}.')}`"
+                    self.reader.blame("table-column", message, record.headers[header], hint)
                 if _NAME.fullmatch(header):
                     columns.setdefault(f"{self.name}.{header}", {})
                 else:
@@ -153,9 +185,7 @@ class _Table:
                 hint = "write it, or leave the row to `else`"
                 self.reader.blame("table-row", f"this row has no `{missing[0]}`", record.span, hint)
                 continue
-            values = [
-                self.value(record.cells[name.name].text, name, of, record.cells[name.name].span) for name, of in keyed
-            ]
+            values = [self.value(record.cells[name.name], name, of) for name, of in keyed]
             if None in values:
                 continue
             key = tuple(value for value in values if value is not None)
@@ -166,12 +196,12 @@ class _Table:
                     columns[f"{self.name}.{header}"][key] = given
         return columns
 
-    def value(self, text: str, name: Name, of: Field, at: Span) -> Value | None:
+    def value(self, given: Given, name: Name, of: Field) -> Value | None:
         """Return a key."""
         try:
-            return value_of(text, of, name.name)
+            return value_of(given.text, of, name.name)
         except Unfit as unfit:
-            self.reader.blame(unfit.code, unfit.message, at, unfit.hint)
+            self.reader.blame(unfit.code, unfit.message, given.span, unfit.hint, fix=given.fix(unfit))
             return None
 
     def keep(self, cells: dict[Keys, Given], key: Keys, given: Given, at: Span) -> bool:
@@ -202,16 +232,30 @@ class _Table:
             stated = dict.fromkeys(columns, SCALARS[word])
         otherwise = {name: [given] if (given := self.otherwise(name)) is not None else [] for name in columns}
         return {
-            name: stated[name] if name in stated else _type_of([*cells.values(), *otherwise[name]])
+            name: stated[name] if name in stated else self.type_of([*cells.values(), *otherwise[name]])
             for name, cells in columns.items()
         }
+
+    def type_of(self, cells: Sequence[Given]) -> Type:
+        """Return the first type that all cells read as; numbers among which one has a unit or a sign are numbers."""
+        type_ = _type_of(cells)
+        if type_ != STRING or self.reader.recorded:
+            return type_
+        number = Field(type=DOUBLE)
+        unread = [given for given in cells if not _reads(given, number)]
+        meant = all(text_meant(given.text, DOUBLE) is not None for given in unread)
+        return DOUBLE if meant and len(unread) < len(cells) else type_
 
     def otherwise(self, name: str) -> Given | None:
         """Return what `else` says of a column."""
         at, node = self.parts.get("else", (None, None))
         if isinstance(node, yaml.Mapping):
             node = node.get(name.removeprefix(f"{self.name}."))
-        return Given(node.text.value.strip(), node.span) if at is not None and isinstance(node, Scalar) else None
+        return (
+            Given(node.text.value.strip(), node.span, is_own=True)
+            if at is not None and isinstance(node, Scalar)
+            else None
+        )
 
     def tree(
         self, name: str, keyed: Sequence[tuple[Name, Field]], cells: Mapping[Keys, Given], type_: Type
@@ -261,7 +305,7 @@ class _Table:
         try:
             return constant(value_of(given.text, declared, name), declared.type, given.span)
         except Unfit as unfit:
-            self.reader.blame(unfit.code, unfit.message, given.span, unfit.hint)
+            self.reader.blame(unfit.code, unfit.message, given.span, unfit.hint, fix=given.fix(unfit))
             return None
 
 

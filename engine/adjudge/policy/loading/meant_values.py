@@ -37,9 +37,14 @@ class Meant:
 
 def value_meant(node: Scalar, type_: Type, within: tuple[float, float] | None = None) -> Meant | None:
     """Return what a value was meant to be as one of a type; None where nobody can tell. within: the field's range."""
-    said = node.text.value.strip()
+    return text_meant(node.text.value, type_, within)
+
+
+def text_meant(text: str, type_: Type, within: tuple[float, float] | None = None) -> Meant | None:
+    """Return what a text was meant to be as one of a type; None where nobody can tell. within: the field's range."""
+    said = text.strip()
     if type_ in (INT, DOUBLE):
-        return _number(node, said, type_, within)
+        return _number(said, type_, within)
     if type_ == DURATION:
         meant = duration_meant(said)
         return (
@@ -103,7 +108,7 @@ def scale_of(declared: Field) -> tuple[float, float] | None:
     return (low, high) if isinstance(low, int | float) and isinstance(high, int | float) else None
 
 
-def _number(node: Scalar, said: str, type_: Type, within: tuple[float, float] | None) -> Meant | None:
+def _number(said: str, type_: Type, within: tuple[float, float] | None) -> Meant | None:
     compared = _COMPARED.match(plainly(said))
     rest = plainly(said)[compared.end() :] if compared is not None else said.removesuffix("+")
     quantity_said = quantity(rest)

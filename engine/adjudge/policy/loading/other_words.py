@@ -44,6 +44,20 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "expect": ("expected", "then", "outcome", "result"),
     "tests": ("cases", "test"),
     "defaults": ("default", "base"),
+    "by": ("per", "key", "keys", "for_each"),
+    "else": ("default", "otherwise", "fallback", "others", "rest", "*"),
+    "share": ("rate", "percent", "percentage", "fraction", "probability"),
+    "of": ("outcome", "outcomes"),
+    "ask": ("request", "next", "next_steps", "step", "steps"),
+    "confirm": ("confirmed_by", "approval", "confirmation", "needs"),
+    "excuse": ("excuses", "exceptions", "waive", "waiver", "allowlist"),
+    "steps": ("step", "next_steps", "asks"),
+    "scenes": ("scene", "scene_codes", "scene_code"),
+    "sample": ("sampling", "qa", "random"),
+    "lookup": ("lookups", "lookup_tables"),
+    "tables": ("table", "decision_tables", "matrix"),
+    "at": ("from", "bound", "value", "score"),
+    "note": ("comment", "remark", "description", "notes"),
 }
 """By our key, the words for it elsewhere, the likeliest first."""
 _OUTCOMES = (

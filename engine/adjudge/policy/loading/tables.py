@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import cast
 
-from adjudge.errors import did_you_mean
+from adjudge.errors import did_you_mean, nearest
 from adjudge.expr.nodes import LISTS, Binary, BinaryOperator, ListLiteral, Logic, Name, Node, Unary
 from adjudge.frozen import frozen
 from adjudge.model import OUTCOMES, Outcome
@@ -17,16 +17,18 @@ from adjudge.policy.loading.cells import Unfit, constant, value_of
 from adjudge.policy.loading.declarations import DAMAGED_SIGNAL
 from adjudge.policy.loading.document import CAUGHT, REASON_CODE, RULE_ID, upper_snake
 from adjudge.policy.loading.forms import Entries
+from adjudge.policy.loading.headers import meant_header
+from adjudge.policy.loading.other_words import choice_meant
 from adjudge.policy.loading.period import Period, read_moment
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.slots import beginnings
 from adjudge.policy.text import yaml
 from adjudge.policy.text.sheets import Placed, file_of
-from adjudge.policy.text.syntax import shown
+from adjudge.policy.text.syntax import as_value, shown
 from adjudge.policy.text.workbook import SUFFIXES
 from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.policy.typed import Rule
-from adjudge.source import Span
+from adjudge.source import Edit, Span
 from adjudge.values.fields import Field
 from adjudge.values.types import (
     BOOL,
@@ -57,19 +59,24 @@ _ORDERED = (INT, DOUBLE, DURATION, TIMESTAMP, DATE)
 _HEADER = late(r"(?P<name>.*?)\s*(?P<operator>==|!=|<=|>=|<|>|(?<=\s)in|(?<=\s)not\s+in)")
 _OTHER_COMMA = late("[;|/，、；]|\\n")
 _NO_COMMA = late("[;|\\r\\n\u060c\u061b\u3001\uff0c\uff1b\uff5c]")
+_RANGED = late(r"(.+?)[\s_]+(?:between|range|from[\s_-]+to)", re.IGNORECASE)
+_COMPARED = late(r"(>=|<=|!=|<>|==|=|>|<|!|not\s)\s*(.+)")
 _IN_QUOTES = late('"[^"]*"')
-_SLIPS = {"=": "==", "<>": "!=", "≠": "!=", "≥": ">=", "≤": "<=", "=>": ">=", "=<": "<=", "is": "==", "min": ">=",
-          "max": "<=", "from": ">=", "to": "<", "until": "<", "＝": "==", "＞": ">", "＜": "<"}  # fmt: skip
-_SLIP = late(rf"(?P<name>.*?)\s*(?P<operator>{'|'.join(map(re.escape, _SLIPS))})")
 
 
 @frozen
 class Given:
-    """A cell as written, in a file or in YAML. parts: of a YAML list, its texts."""
+    """A cell as written, in a file or in YAML. parts: of a YAML list, its texts. is_own: it stands in the policy."""
 
     text: str
     span: Span
     parts: tuple[str, ...] | None = None
+    is_own: bool = False
+
+    def fix(self, unfit: Unfit) -> tuple[Edit, ...]:
+        """Return the edit that mends the cell; a cell of a file is mended in the file."""
+        meant = as_value(unfit.meant, "", "{") if unfit.meant else ""
+        return (Edit(span=self.span, text=meant),) if meant and self.is_own else ()
 
 
 @frozen
@@ -240,14 +247,32 @@ class Tables:
 
     def unknown(self, header: str, name: str, at: Span) -> None:
         """Blame a header that names nothing."""
-        slip = _SLIP.fullmatch(header)
-        if slip is not None and slip["name"] in self.names:
-            hint = f"write `{slip['name']} {_SLIPS[slip['operator']]}`"
+        meant = meant_header(header, self.names, SAYING)
+        ranged = _RANGED.fullmatch(header)
+        if ranged is not None and ranged[1] in self.names:
+            hint = f"write two columns, `{ranged[1]} >=` and `{ranged[1]} <=`"
             self.reader.blame("table-column", f"`{shown(header)}` is no condition", at, hint)
+        elif meant is not None:
+            fix = (Edit(span=at, text=meant),) if self.is_own(at, header) else ()
+            is_word = meant in SAYING
+            message = f"there is no field `{shown(header)}`" if is_word else f"`{shown(header)}` is no condition"
+            self.reader.blame("table-column", message, at, f"write `{meant}`", fix=fix)
         elif self.complete and not any(self.names.get(one) in (DYN, DAMAGED_SIGNAL) for one in beginnings(name)):
-            nearest = did_you_mean(name, (*self.names, *SAYING))
-            hint = nearest or f"a header is a field, perhaps with one of {' '.join(_OPERATORS)}; or {', '.join(SAYING)}"
-            self.reader.blame("table-column", f"there is no field `{shown(name)}`", at, hint)
+            near = nearest(name, (*self.names, *SAYING))
+            fix = ()
+            if near is not None and self.is_own(at, header):
+                fix = (Edit(span=at, text=near + header.removeprefix(name)),)
+            hint = (
+                f"did you mean `{near}`?"
+                if near is not None
+                else f"a header is a field, perhaps with one of {' '.join(_OPERATORS)}; or {', '.join(SAYING)}"
+            )
+            self.reader.blame("table-column", f"there is no field `{shown(name)}`", at, hint, fix=fix)
+
+    def is_own(self, at: Span, header: str) -> bool:
+        """Whether a header stands in the policy as it is, and not in a table's file."""
+        part, _ = self.reader.source.part(at.start)
+        return part is self.reader.source.part(0)[0] and self.reader.source.text[at.start : at.end] == header
 
     # cells
 
@@ -262,9 +287,15 @@ class Tables:
                 raise Unfit("table-cell", "a cell of this column holds one value, not a list", hint)
             value = value_of(given.text, column.declared, column.name.name)
         except Unfit as unfit:
-            mixed = several and _OTHER_COMMA.search(given.text) is not None
+            mixed = several and not unfit.meant and _OTHER_COMMA.search(given.text) is not None
             way = "separate the values with commas: SG, ID" if mixed else unfit.hint
-            self.reader.blame(unfit.code, unfit.message, given.span, way)
+            fix = given.fix(unfit)
+            compared = _COMPARED.match(given.text)
+            if compared is not None and not several and compared[1] != column.operator:
+                operator = "!=" if compared[1].strip() in ("!", "not", "<>") else compared[1]
+                way = f"write `{column.name.name} {operator}` above the column, and {compared[2].strip()} in the cell"
+                fix = ()
+            self.reader.blame(unfit.code, unfit.message, given.span, way, fix=fix)
             return None
         type_ = column.declared.type
         if isinstance(type_, SetType | ListType):
@@ -307,11 +338,14 @@ class Tables:
         word = given.text
         if word in among:
             return Outcome(word)
+        fix: tuple[Edit, ...] = ()
         if word == Outcome.PASS:
             hint = "delete the row: whatever no rule catches passes"
         else:
-            hint = did_you_mean(word, list(among)) or f"write {' or '.join(among)}"
-        self.reader.blame("schema-value", f"`{shown(word)}` is no outcome here", given.span, hint)
+            meant = choice_meant(word, among)
+            hint = f"write {meant[0] if meant is not None else ' or '.join(among)}"
+            fix = (Edit(span=given.span, text=meant[0]),) if meant is not None and given.is_own else ()
+        self.reader.blame("schema-value", f"`{shown(word)}` is no outcome here", given.span, hint, fix=fix)
         return None
 
     def reason(self, given: Given) -> str:
@@ -358,7 +392,9 @@ def _require_commas(text: str) -> None:
     """Refuse what else people put between values: `6051；7995` would be one text that nothing equals."""
     if other := _NO_COMMA.search(_IN_QUOTES.sub("", text.strip())):
         said = "a line's end" if other.group() in "\r\n" else f"`{other.group()}`"
-        raise Unfit("table-cell", f"{said} does not part values", "separate the values with commas: SG, ID")
+        meant = ", ".join(one.strip() for one in _NO_COMMA.split(text) if one.strip())
+        hint = f"separate the values with commas: {shown(meant)}"
+        raise Unfit("table-cell", f"{said} does not part values", hint, meant)
 
 
 def records_of(
@@ -388,6 +424,10 @@ def _written_rows(reader: Reader, key: Scalar, node: YamlNode) -> Iterator[Recor
     if isinstance(node, yaml.Sequence) and not items:
         reader.blame("schema-empty", "`rows` is empty", key.span, "add a row, or leave the table out")
     for item in items:
+        if isinstance(item, Scalar | yaml.Sequence):
+            hint = "write each cell behind its header, such as {country: SG, amount >=: 5000}"
+            reader.unfit(item, "a row", "a mapping", hint)
+            continue
         entries = reader.mapping(item, "a row", at=item.span)
         cells: dict[str, Given] = {}
         for header, (inner, value) in entries.items():
@@ -399,7 +439,7 @@ def _written_rows(reader: Reader, key: Scalar, node: YamlNode) -> Iterator[Recor
                 cells[header] = Given("", inner.span, tuple(text for text in texts if text is not None))
             elif isinstance(value, Scalar):
                 if value.text.value.strip():
-                    cells[header] = Given(value.text.value.strip(), value.span)
+                    cells[header] = Given(value.text.value.strip(), value.span, is_own=True)
             elif isinstance(value, yaml.Mapping):
                 reader.unfit(value, f"`{shown(header)}`", "a value or a list of values")
         if entries or not isinstance(item, yaml.Mapping):

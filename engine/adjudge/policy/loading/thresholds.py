@@ -23,13 +23,14 @@ from adjudge.expr.nodes import (
 )
 from adjudge.frozen import frozen
 from adjudge.model import Outcome
+from adjudge.patterns import late
 from adjudge.policy.loading.cells import Unfit, Value, constant, range_hint, said, value_of
 from adjudge.policy.loading.declarations import DAMAGED_SIGNAL
 from adjudge.policy.loading.document import BAND_KEYS, CAUGHT, upper_snake
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.lookups import chooser
 from adjudge.policy.loading.meant_values import scale_of, value_meant
-from adjudge.policy.loading.other_words import choice_meant
+from adjudge.policy.loading.other_words import choice_meant, key_meant
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.slots import beginnings, last_of
 from adjudge.policy.text import yaml
@@ -59,6 +60,11 @@ from adjudge.values.types import (
 
 _NUMBERS = (INT, DOUBLE, DURATION, TIMESTAMP, DATE)
 BY, ELSE = "by", "else"
+_AGAINST = {
+    False: late(r"\s*(?:<|≤|below|under|at most|max)"),
+    True: late(r"\s*(?:>|≥|above|over|at least|min)"),
+}
+_ABOVE = ("above", "over", "at_least", "min", "from", "at_or_above", "higher", "greater")
 
 
 @frozen
@@ -190,6 +196,7 @@ class Thresholds:
         (name, of), *others = choosers
         before = len(self.rules)
         covered: dict[Value, Node] = {}
+        is_whole = True
 
         def inside(inner: Scalar, node: yaml.YamlNode, deeper: Case) -> None:
             if others:
@@ -204,7 +211,8 @@ class Thresholds:
             try:
                 value = value_of(word, of, name.name)
             except Unfit as unfit:
-                self.reader.blame(unfit.code, unfit.message, inner.span, unfit.hint)
+                self.reader.blame(unfit.code, unfit.message, inner.span, unfit.hint, fix=unfit.fix(inner.span))
+                is_whole = False
                 continue
             if value in covered:
                 self.reader.blame(
@@ -215,7 +223,8 @@ class Thresholds:
             guard = Binary(operator="==", left=name, right=covered[value], span=inner.span, type=BOOL)
             inside(inner, node, Case((*case.guards, guard), f"{case.name}:{word}"))
         if not covered and ELSE not in entries:
-            self.reader.blame("schema-missing", f"`{path}` has no case", key.span, f"add one, such as `{ELSE}: …`")
+            if is_whole:
+                self.reader.blame("schema-missing", f"`{path}` has no case", key.span, f"add one, such as `{ELSE}: …`")
         elif ELSE in entries:
             inner, node = entries[ELSE]
             others_only = (_none_of(name, covered.values(), inner.span),) if covered else ()
@@ -267,6 +276,15 @@ class Thresholds:
         if isinstance(node, Scalar) and node.value is not None:
             self.reader.unfit(node, f"`{path}`", "a mapping", "for example {review: 70, reject: 95}")
             return
+        if isinstance(node, yaml.Mapping) and len(node.entries) == 1 and node.entries[0][0].text.value in _ABOVE:
+            meant = self.reader.written(node.entries[0][1])
+            message = f"bounds that do not stand under `below` are at or above: `{path}` needs no other word"
+            fix = (Edit(span=node.span, text=meant),)
+            at = node.entries[0][0].span
+            self.reader.blame("schema-unknown-key", message, at, f"write `{path}: {shown(meant)}`", fix=fix)
+            return
+        if isinstance(node, yaml.Mapping) and self.cases_without_by(path, node):
+            return
         entries = self.reader.mapping(node, f"`{path}`", keys=(*BAND_KEYS, "below"), at=key.span)
         below = "below" in entries
         if below:
@@ -274,19 +292,39 @@ class Thresholds:
             if len(entries) > 1:
                 hint = "keep one direction here, and write rules for the other"
                 self.reader.blame("schema-value", f"`{path}` has thresholds in both directions", inner.span, hint)
+            if (meant := self.bands_meant(low)) is not None:
+                self.reader.unfit(low, "`below`", "a mapping", meant=meant)
+                return
             entries = self.reader.mapping(low, "`below`", keys=BAND_KEYS, at=inner.span)
             node, key = low, inner
         if isinstance(node, yaml.Mapping) and not node.entries and not case.name:
             self.reader.blame("schema-missing", f"`{path}` needs `review` or `reject`", key.span)
         bounds: dict[str, tuple[Bound, Span]] = {}
         for band, (inner, value) in entries.items():
-            bound = self.bound(path, declared, value)
+            bound = self.bound(path, declared, value, below=below)
             if bound is None:
                 continue
             bounds[band] = bound, value.span
             condition = _comparison(path, declared.type, "<=" if below else ">=", bound, value)
             self.rule(f"{path}{case.name}:{band}", condition, Outcome(band), path, inner.span.to(value.span), case)
         self.ordered(path, declared, bounds, below, node)
+
+    def cases_without_by(self, path: str, node: yaml.Mapping) -> bool:
+        """Blame an entry whose cases stand without `by`, as `{SG: {review: 70}}` or `{per: country, SG: …}`."""
+        others = [(key, value) for key, value in node.entries if key.text.value not in (*BAND_KEYS, "below", ELSE)]
+        cases = [key for key, value in others if isinstance(value, yaml.Mapping)]
+        if not cases or any(key_meant(key.text.value, (*BAND_KEYS, "below"), ()) for key in cases):
+            return False
+        at, said = next(((key, value) for key, value in others if not isinstance(value, yaml.Mapping)), (None, None))
+        name = re.fullmatch(r"(?:by|per|for)\s+(\S+)", at.text.value) if at is not None else None
+        text = "by" if name is None else f"by: {name.group(1)}"
+        message, hint = f"the cases of `{path}` stand behind `by`", "write `by: country` before them"
+        if at is None or (name is None and not isinstance(said, Scalar)):
+            self.reader.blame("schema-unknown-key", message, cases[0].span, hint)
+            return True
+        hint = f"write `{text}`" if name is not None else "write `by`"
+        self.reader.blame("schema-unknown-key", message, at.span, hint, fix=(Edit(span=at.span, text=text),))
+        return True
 
     def bands_meant(self, node: yaml.YamlNode) -> str | None:
         """Return the bands that a number, two in brackets, or a text was meant to be; None for anything else."""
@@ -300,7 +338,7 @@ class Thresholds:
         bands = re.findall(r"(review|reject)\W*([\d.]+)", node.text.value)
         return "{" + ", ".join(f"{band}: {bound}" for band, bound in bands) + "}" if bands else None
 
-    def bound(self, path: str, declared: Field, node: yaml.YamlNode) -> Bound | None:
+    def bound(self, path: str, declared: Field, node: yaml.YamlNode, *, below: bool) -> Bound | None:
         """Return a threshold's value, of the field's type and inside its range."""
         if type(node) is yaml.YamlNode:
             return None
@@ -310,6 +348,8 @@ class Thresholds:
         if not isinstance(bound, int | float | timedelta | date):
             problem = reading.problems[0][1]
             hint = {
+                INT: "one number, such as 3",
+                DOUBLE: "one number, such as 0.85",
                 DURATION: "for example 168h",
                 TIMESTAMP: "for example 2026-01-15T08:30:00Z",
                 DATE: "for example 2026-01-15",
@@ -320,6 +360,9 @@ class Thresholds:
                 written = self.reader.source.text[node.span.start : node.span.end]
                 problem = f"must be {named(declared.type)}, not `{shown(written)}`: {meant.why}"
                 hint, fix = f"write {meant.text}", (Edit(span=node.span, text=meant.text),)
+                if _AGAINST[below].match(node.text.value):
+                    side = "under `below`, for bounds there are at or below" if not below else "without `below`"
+                    hint, fix = f"write {meant.text} {side}", ()
             is_sure = meant is not None and meant.is_sure
             message = f"a threshold of `{path}` {problem}"
             self.reader.blame("type-threshold", message, node.span, hint, fix=fix, is_sure=is_sure)

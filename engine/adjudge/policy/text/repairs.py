@@ -27,6 +27,7 @@ _PART = (
     "provider|with|fields|timeout|when_unknown|from|until|policy|given|expect|outcome|rules|reasons|settled"
 )
 _COMPARED = late(r":\s+([<>]=?\s*)(?=[-.\d])")
+_HEADER = late(r"([\w.]+)$")
 _OTHER_COMMA = late(rf"(;)(?=\s*(?:{_PART})\s*:)")
 _NO_COMMA = late(rf"(?<=[^\s,{{\[:])()(?= +(?:{_PART}): )")
 _COLON_TOO_MANY = late(r"(\s*(?:- +)?(?:when|unless): .*\S)\s*(:)\s*$")
@@ -133,6 +134,10 @@ def _flow_signs(line: str, begin: int) -> Repair | None:
         return (
             _cut(line, begin, compared, "", "the key says how the number is compared") if compared is not None else None
         )
+    compared = _COMPARED.search(line, brace)
+    key = _HEADER.search(line[: compared.start()]) if compared is not None else None
+    if compared is not None and key is not None and re.fullmatch(_PART, key.group(1)) is None:
+        return _into_key(line, begin, compared)
     for pattern, text, message in (
         (_COMPARED, "", "the key says how the number is compared"),
         (_OTHER_COMMA, ",", "the parts of a mapping are separated by commas"),
@@ -141,6 +146,16 @@ def _flow_signs(line: str, begin: int) -> Repair | None:
         if (found := pattern.search(line, brace)) is not None:
             return _cut(line, begin, found, text, message, pattern)
     return None
+
+
+def _into_key(line: str, begin: int, found: re.Match[str]) -> Repair:
+    """Return the repair that puts a comparison into the header of its column: `amount: >= 50` is `amount >=: 50`."""
+    operator = found.group(1).strip()
+    text = f" {operator}: "
+    after = line[: found.start()] + text + line[found.end() :]
+    place = Span(begin + found.start(1), begin + found.start(1) + len(operator))
+    edit = Edit(span=Span(begin + found.start(), begin + found.end()), text=text)
+    return Repair(place, "how a number is compared stands before the `:`", _hint(after), (edit,), is_sure=False)
 
 
 def _cut(

@@ -41,7 +41,7 @@ _REFUSED = late(
 _WIDE_BLANKS = "\xa0\u2000-\u200a\u202f\u205f\u3000"
 _WIDE_INDENT = late(f"^ *([{_WIDE_BLANKS}])[ {_WIDE_BLANKS}]*(?:- |-?[A-Za-z_]+ ?[:\uff1a])", re.MULTILINE)
 _DASH_BELOW = late(r"\n[ ]*(- )")
-_DIGITS_BEFORE = late(r"\d{1,3}(?:,\d{3})*,$")
+_DIGITS_BEFORE = late(r"[-+]?[0-9]+(?:[.,][0-9]{3})*,$")
 _GROUP = 3
 _SURROGATE = late("[\ud800-\udfff]")
 _CHARACTERS = {
@@ -278,7 +278,7 @@ class _Builder:
             return None
         start = begin + before.start()
         said = self.source.text[start : span.end]
-        number = said.replace(",", "") if len(rest) == _GROUP else said.replace(",", ".", 1)
+        number = said.replace(",", "") if len(rest) == _GROUP else said.replace(".", "").replace(",", ".", 1)
         message = f"a comma separates values here, so `{said}` is no number"
         fix = (Edit(span=Span(start, span.end), text=number),)
         self.blame("yaml-number", message, Span(start, span.end), f"write {number}", fix)
@@ -348,7 +348,9 @@ class _Builder:
         elif not isinstance(key.value, str | bool) and self.separated(key.span) is not None:
             return False
         elif not isinstance(key.value, str | bool):
-            self.blame("yaml-key", f"a key must be a string, not `{shown(name)}`", key.span, f'write "{shown(name)}"')
+            quoted = (Edit(span=key.span, text=f'"{name}"'),)
+            message = f"a key must be a string, not `{shown(name)}`"
+            self.blame("yaml-key", message, key.span, f'write "{shown(name)}"', fix=quoted)
         elif name == "<<":
             self.blame("yaml-merge", "merge keys are not allowed", key.span, "write the keys out")
         elif name in before:
