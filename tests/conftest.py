@@ -26,6 +26,10 @@ def _events_as_in_a_new_process() -> Iterator[None]:
     """Leave logging and structlog unconfigured: what one test configures must not be so for the next."""
     yield
     logging.getLogger("adjudge").setLevel(logging.NOTSET)
+    if "adjudge.events" in sys.modules:
+        from adjudge.events import configure_late
+
+        configure_late(lambda: None)
     if "structlog" in sys.modules:
         import structlog
 

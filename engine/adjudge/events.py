@@ -9,13 +9,26 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from pathlib import PurePath
 
 from adjudge.frozen import frozen
 
+_configure: list[Callable[[], None]] = []
+"""What configures structlog for a program of ours, once there is something to tell."""
 _bound: ContextVar[Mapping[str, object]] = ContextVar("adjudge_bound", default={})  # noqa: B039  # nobody changes it
+
+
+def configure_late(configure: Callable[[], None]) -> None:
+    """Have structlog configured when the first event is told, or at `configured`; with what was given last."""
+    _configure[:] = [configure]
+
+
+def configured() -> None:
+    """Configure structlog now, if that is still to be done."""
+    while _configure:
+        _configure.pop()()
 
 
 class bound:  # noqa: N801  # it is used as a function is, and twice as fast as one of contextlib
@@ -70,6 +83,7 @@ class Events:
         try:
             import structlog
 
+            configured()
             if structlog.is_configured():
                 getattr(structlog.get_logger(self.logger), level)(event, **facts)
             else:

@@ -5,7 +5,6 @@ What httpx says of a failure is not passed on: it can quote a header or a URL.
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import logging
 import socket
@@ -84,6 +83,8 @@ async def exchange(client: httpx.AsyncClient, request: httpx.Request, *, deadlin
     arrives, so nothing is unpacked.
     Raises SignalFailed, with `billed=False` where not even the request's first line was sent.
     """
+    import asyncio
+
     import httpx
 
     sent = False

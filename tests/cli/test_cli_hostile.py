@@ -145,9 +145,9 @@ def test_reports_show_it_as_a_text(hostile: str, run: Any, folder: Path) -> None
 def test_events_of_the_engine_stay_on_their_lines(folder: Path, run: Any) -> None:
     import structlog
 
-    from adjudge.cli.settings import configure_logging
+    from adjudge.cli.settings import tell_events
 
-    configure_logging(level=0)
+    tell_events(level=0)
     run("plugins")
     with_hostile = run("--verbose", "decide", "request.json", "--policy", "policy.yaml")
     assert_shown(with_hostile.output)

@@ -7,7 +7,6 @@ import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from typing import Any, NoReturn
 
 import click
@@ -141,7 +140,7 @@ def render_error(error: AdjudgeError) -> str:
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("adjudge"), message="adjudge %(version)s")
+@click.version_option(package_name="adjudge", message="adjudge %(version)s")
 @click.option("--verbose", is_flag=True, help="Show operational events too, not only warnings.")
 @click.option("--strict-plugins", is_flag=True, help="Stop at a plugin that fails. Also ADJUDGE_STRICT_PLUGINS=1.")
 @click.pass_context

@@ -7,9 +7,11 @@ import os
 import sys
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from adjudge.cli.output import say
+from adjudge.events import configure_late, configured
 from adjudge.policy.catalogue import Catalogue
 from adjudge.registry import Registry
 from adjudge.texts import one_line
@@ -37,8 +39,10 @@ class Settings:
     def registry(self) -> Registry:
         """Return the installed plugins, loaded once. Raises PluginError if that is strict."""
         if self._registry is None:
-            configure_logging(level=logging.DEBUG if self.verbose else logging.WARNING)
+            tell_events(level=logging.DEBUG if self.verbose else logging.WARNING)
             self._registry = Registry.discover(only=self.plugins, strict=self.strict_plugins)
+            if "structlog" in sys.modules:
+                configured()  # a plugin may tell events of its own
             if self.trace_plugins:
                 for plugin in self._registry.plugins:
                     offers = ", ".join(f"{kind} {name}" for kind, name in plugin.offers) or "nothing"
@@ -56,8 +60,15 @@ def _one_line_each(logger: object, method: str, event: MutableMapping[str, Any])
     return {key: one_line(value) if isinstance(value, str) else value for key, value in event.items()}
 
 
-def configure_logging(*, level: int) -> None:
-    """Let structlog tell operational events of a level, and of those above it, on stderr."""
+def tell_events(*, level: int) -> None:
+    """Have operational events of a level, and of those above it, told on stderr.
+
+    structlog is imported with the first of them: most runs have none, and it brings more along than all else together.
+    """
+    configure_late(partial(_configure_structlog, level))
+
+
+def _configure_structlog(level: int) -> None:
     import structlog
 
     structlog.configure(

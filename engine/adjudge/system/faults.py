@@ -7,7 +7,6 @@ was cancelled.
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import threading
 
@@ -27,6 +26,8 @@ def is_operators(error: BaseException) -> bool:
 
 def is_cancelled() -> bool:
     """Whether the running task was cancelled from outside, which is nobody's fault; a plugin may also pretend it."""
+    import asyncio  # it is there: a task is running
+
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 

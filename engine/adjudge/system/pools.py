@@ -6,7 +6,6 @@ bound and deadlines, and no process waits for it to end.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from collections import OrderedDict
@@ -47,6 +46,8 @@ class Pool:
         so is that of a caller who is cancelled; work that has begun goes on, and its result is lost.
         Raises TimeoutError after the deadline, RuntimeError as `submit`.
         """
+        import asyncio  # whoever runs no loop, such as most commands, has no need of it
+
         future = self.submit(work)
         try:
             async with asyncio.timeout(deadline_s) as deadline:

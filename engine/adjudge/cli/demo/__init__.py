@@ -18,7 +18,7 @@ from adjudge.audit.verify import Findings, verify
 from adjudge.cli.demo.vendor import running_sandbox
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, counted, format_option, print_json, say
-from adjudge.cli.settings import Settings, configure_logging
+from adjudge.cli.settings import Settings, tell_events
 from adjudge.documents import decision_document, decode_request, error_document
 from adjudge.engine import Engine
 from adjudge.errors import MerchantBizIdConflict
@@ -105,7 +105,7 @@ def decisions(settings: Settings, folder: Path) -> Iterator[Step]:
     """Decide the requests of a folder one after the other; the last one after the vendor has gone."""
     registry = settings.registry()
     if not settings.verbose:
-        configure_logging(level=logging.CRITICAL)  # the vendor's outage is part of the show
+        tell_events(level=logging.CRITICAL)  # the vendor's outage is part of the show
     policy = load_policy(folder / "policy.yaml", registry=registry)
     with running_sandbox(folder / "sandbox.yaml", offered=registry.offered("command")) as vendor:
         environment = {ENDPOINT: vendor.url, **dict.fromkeys(KEYS)}
