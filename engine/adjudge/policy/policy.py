@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from adjudge.expr.functions import FUNCTIONS, Overload
-from adjudge.policy.program.program import Evaluate, compile_policy
 from adjudge.policy.slots import REQUEST, Slots, read_slots
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import Field
 
 if TYPE_CHECKING:
     from adjudge.policy.explaining.explanation import Explanation
+    from adjudge.policy.program.program import Evaluate
 
 
 class Policy:
@@ -44,6 +44,8 @@ class Policy:
         declared type, range or vocabulary, which `verdict.problems` then names.
         now: the decision's clock, aware; unknown unless given.
         """
+        from adjudge.policy.program.program import compile_policy
+
         return compile_policy(self.typed, self.functions)
 
     def read(self, given: Mapping[str, object], *, now: datetime | None = None) -> Slots:
