@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import cache
 
 from .lines import MAC, MAX_LINE, SCHEMA, SUFFIX_LENGTH, mac_start, members_of
 
@@ -14,13 +15,17 @@ _SCALAR = f"(?>{_NUMBER}|true|false|null|{_STRING})"
 _PLAINS = rf"\[(?:{_PLAIN}(?:,{_PLAIN})*+)?+\]"
 _SCALARS = rf"\[(?:{_SCALAR}(?:,{_SCALAR})*+)?+\]"
 _DECISION = rb',"decision_id":"([0-9a-f]{32})","merchant_biz_id":"([^"\\\x00-\x1f]*+)"'
-_TOKEN = re.compile(
-    rf"(?s:{_STRING}(?=:)|((?!\[\]){_PLAINS})|({_SCALARS})|({_PLAIN})|({_STRING})|({_SCALAR})|.)".encode()
-)
 _LIKE = tuple(pattern.encode() for pattern in (_PLAINS, _SCALARS, _PLAIN, _STRING, _SCALAR))
 """What may stand in the place of each of these; a text without escapes is matched much faster than any text."""
 _SHAPES, _SHAPE_LENGTH = 8, 65_536
 """So many shapes are remembered of each kind of record, of members of so many bytes."""
+
+
+@cache
+def _token() -> re.Pattern[bytes]:
+    """Return what one part of a line is; compiled when a log is verified, for writing one needs no shapes."""
+    any_of = rf"{_STRING}(?=:)|((?!\[\]){_PLAINS})|({_SCALARS})|({_PLAIN})|({_STRING})|({_SCALAR})|."
+    return re.compile(f"(?s:{any_of})".encode())
 
 
 class Shapes:
@@ -57,7 +62,7 @@ class Shapes:
             decision = None if "supersedes" in members_of(line) else re.compile(_DECISION).match(line, start)
             start, shape = (decision.end(), _DECISION) if decision else (start, b"")
             mac = MAC.pattern if end + SUFFIX_LENGTH < len(line) else b""
-            known.append(re.compile(shape + _TOKEN.sub(_any_like_it, line[start:end]) + mac))
+            known.append(re.compile(shape + _token().sub(_any_like_it, line[start:end]) + mac))
 
 
 def _is_utf8(line: bytes) -> bool:
