@@ -9,8 +9,9 @@ import pytest
 
 from adjudge.audit.annotations import ErasureBody, erasure_body
 from adjudge.audit.checkpoints import CheckpointBody
-from adjudge.audit.kinds import KINDS, bodies, body_of, records
+from adjudge.audit.kinds import KINDS, Block, bodies, body_of, decode, records
 from adjudge.audit.log import AuditLog
+from adjudge.audit.record import FIRST_PREV, encode, parse
 from adjudge.errors import AuditBroken, NothingRead
 from adjudge.plugin import CallBody
 
@@ -73,3 +74,38 @@ def test_everybody_reads_logs_through_the_one_reader() -> None:
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "record.decode":
                 wrong.append(f"{path}:{node.lineno} decodes a record by itself")
     assert wrong == []
+
+
+HELD = b',"merchant_biz_id":"s","names":["email"],"at":"2026-01-02T03:04:05Z"'
+
+
+def test_a_block_holds_what_its_records_hold(tmp_path: Path) -> None:
+    logged(tmp_path)
+    found = [record for record in records(tmp_path) if record.kind == "erasure"]
+    block = Block.of(found)
+    assert block.decode(ErasureBody) == [decode(ErasureBody, one.seq, one.body) for one in found]
+    assert Block.of([]).decode(ErasureBody) == []
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        HELD.replace(b'"s"', b"7"),
+        HELD.replace(b"Z", b""),
+        HELD[:-1],
+        HELD + b"}{" + HELD[1:],
+        HELD + b',"x":{"y":1',
+        HELD + b',"x":"',
+        b",",
+        b"",
+    ],
+)
+def test_a_block_with_a_record_that_is_not_valid_says_which(members: bytes) -> None:
+    """And in the same words as one alone; whether it has the right hash says nothing of what is in it."""
+    lines = [encode("erasure", seq, FIRST_PREV, one)[0] for seq, one in enumerate((HELD, members, HELD), 7)]
+    with pytest.raises(AuditBroken) as alone:
+        decode(ErasureBody, 8, parse(lines[1]).body)
+    with pytest.raises(AuditBroken) as told:
+        Block.of([parse(line) for line in lines]).decode(ErasureBody)
+    assert str(told.value) == str(alone.value)
+    assert str(told.value).startswith("record 8 is not a valid erasure: ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,7 +15,8 @@ import msgspec
 import pytest
 
 from adjudge.audit.log import AuditLog
-from adjudge.audit.record import FIRST_PREV, Body, MalformedLine, encode, encode_body, parse
+from adjudge.audit.record import FIRST_PREV, Body, MalformedLine, encode, encode_body, following, parse
+from adjudge.audit.signing import Mac
 
 GOLDEN = (
     b'{"schema":1,"seq":1,"prev":"0000000000000000000000000000000000000000000000000000000000000000",'
@@ -126,3 +128,35 @@ def test_write_a_kind_that_is_no_word_is_refused(tmp_path: Path, kind: str) -> N
 def test_parse_a_line_that_is_no_record_says_so(line: bytes) -> None:
     with pytest.raises(MalformedLine):
         parse(line)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_next_record_is_what_parse_makes_of_it_or_nothing(seed: int) -> None:
+    """Lines whose hash is right, with anything in them that a forger may put there."""
+    draw = random.Random(seed)
+    first, second = GOLDEN.splitlines(keepends=True)
+    with_mac = encode("call", 2, first[-67:-3], b',"a":1', Mac(bytes(32)))[0]
+    assert following(first, 1, FIRST_PREV.decode()) == parse(first)
+    assert following(with_mac, 2, first[-67:-3].decode()) == parse(with_mac)
+    assert following(second, 2, first[-67:-3].decode()) == parse(second)
+    assert following(second, 3, first[-67:-3].decode()) is following(second, 2, FIRST_PREV.decode()) is None
+    taken = 0
+    for _ in range(3000):
+        line = bytearray(draw.choice((second, with_mac)))
+        for _ in range(draw.choice((0, 1, 1, 2))):
+            at = draw.randrange(len(line))
+            piece = draw.choice((b'"', b",", b"{", b"}", b"\n", b"0", b"x", b"", b',"mac":"', b',"hash":"'))
+            line[at : at + draw.choice((0, 1))] = piece
+        forged = bytes(line)
+        if draw.random() < 0.7:
+            forged = forged[:-76] + b',"hash":"%b"}\n' % hashlib.sha256(forged[:-76]).hexdigest().encode()
+        found = following(forged, 2, first[-67:-3].decode())
+        try:
+            expected = parse(forged)
+        except MalformedLine:
+            assert found is None, forged
+        else:
+            is_next = (expected.seq, expected.prev) == (2, first[-67:-3].decode())
+            assert found == (expected if is_next else None), forged
+            taken += is_next
+    assert taken > 300, "few forgeries are records: the test says nothing"

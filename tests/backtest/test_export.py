@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from adjudge import AuditBroken, Decision, Policy
 from adjudge.audit.annotations import label_body
+from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.log import AuditLog
 from adjudge.policy import parse_policy
 from policy.random_policies import policies, requests
@@ -24,12 +26,15 @@ from policy.random_policies import policies, requests
 duckdb = pytest.importorskip("duckdb", reason="needs the extra `backtest`")
 pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
 
+import pyarrow.parquet as pq  # noqa: E402
+
 from adjudge.backtest import export as exporting  # noqa: E402
 from adjudge.backtest.columns import DataError  # noqa: E402
 from adjudge.backtest.dataset import open_dataset  # noqa: E402
 from adjudge.backtest.duck import connect  # noqa: E402
 from adjudge.backtest.export import export  # noqa: E402
 from adjudge.backtest.run import Row, Runner  # noqa: E402
+from adjudge.backtest.table import Columns  # noqa: E402
 from backtest.backtest_logs import decide_all  # noqa: E402
 
 POLICY = """policy_language: 1
@@ -319,3 +324,71 @@ def test_export_is_its_owners_alone(tmp_path: Path, with_personal: bool) -> None
     for path in made:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600), path
     assert stat.S_IMODE((tmp_path / "shared").stat().st_mode) & 0o055 == 0o055
+
+
+LOGS = Path(__file__).parents[1] / "golden" / "logs"
+
+
+@pytest.mark.parametrize("start", ["fork", "spawn"])
+def test_several_processes_write_what_one_writes(tmp_path: Path, start: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of logs with every kind of record and of field, personal ones too; whichever way other processes begin."""
+    monkeypatch.setattr(exporting, "_START", start)
+    monkeypatch.setattr(exporting, "PART_ROWS", 7)
+    for name in ("every_kind", "oldest"):
+        log = Path(shutil.copytree(LOGS / name, tmp_path / name))
+        one, many = tmp_path / f"{name}-1", tmp_path / f"{name}-2"
+        assert export(log, one, with_personal=True) == export(log, many, with_personal=True, jobs=2)
+        assert files(one) == files(many)
+        for part in (file for file in files(one) if file.endswith(".parquet")):
+            ours, theirs = (pq.ParquetFile(out / part).read() for out in (one, many))
+            assert ours.schema == theirs.schema
+            for column in ours.column_names:
+                assert ours[column].to_pylist() == theirs[column].to_pylist(), (part, column)
+
+
+ODD = st.sampled_from([None, {}, [], {"SuspectRemake": 0.5}, {"SuspectRemake": None}, ["SuspectRemake"], ["Odd", 7],
+                       {"Odd": 0.1, "SuspectRemake": 1}, {"SuspectRemake": 0.25, "Odd": "x"}, [[1]], 5, "text", 2.5,
+                       True, 2**70, {"SuspectRemake": [0.5]}, ["SuspectRemake", None], {"Odd": 0.5},
+                       {"Odd": 0.5, "SuspectRemake": 0.75}, {"SuspectRemake": 0.25, "Odd": 1.0}])  # fmt: skip
+
+
+@settings(max_examples=150, phases=[Phase.generate], deadline=None)
+@given(data=st.data())
+def test_many_decisions_stand_in_a_table_as_each_would_alone(data: st.DataObject) -> None:
+    """What is seen of all at once, such as that all are alike, says of each what looking at it alone says."""
+    kind = data.draw(st.sampled_from([dict, list, object]))
+    drawn = st.sampled_from(data.draw(st.lists(ODD.filter(lambda one: isinstance(one, kind)), min_size=1, max_size=3)))
+    columns = Columns.of(parse_policy(POLICY).typed, with_personal=True)
+    bodies = [data.draw(decision_bodies(drawn)) for _ in range(data.draw(st.integers(2, 6)))]
+    reveal = {"c": "a@example.org"}.get
+    together = columns.table(range(1, len(bodies) + 1), bodies, reveal)
+    alone = [columns.table([seq], [body], reveal) for seq, body in enumerate(bodies, 1)]
+    assert all(one.schema == together.schema for one in alone)
+    assert together.to_pylist() == [row for one in alone for row in one.to_pylist()]
+
+
+NAMED = st.sampled_from([None, None, None, None, ["Told"], [], "text"])
+
+
+@st.composite
+def decision_bodies(draw: st.DrawFn, drawn: st.SearchStrategy[Any]) -> DecisionBody:
+    email = draw(st.sampled_from([None, "kim@example.org", {"commitment": "c"}, {"commitment": "gone"}]))
+    face = {"tags": draw(drawn), "score": draw(drawn), "novel_tags": draw(NAMED)}
+    outcome = draw(st.sampled_from(["pass", "reject"]))
+    names = st.sampled_from([[], ["big"], ["big", "os"]])
+    verdict: dict[str, Any] = {"outcome": outcome, "lower": "pass", "upper": outcome, "matched": draw(names)}
+    if draw(st.booleans()):
+        verdict |= {"score": [0, 5], "scores": {"device": [0, 1], "face": [2, 3]}}
+    body: dict[str, Any] = {
+        "decision_id": "0" * 32, "merchant_biz_id": "1" * 32, "scene_code": draw(st.sampled_from(["one", "two"])),
+        "status": "fresh", "policy": "onboarding", "policy_digest": "ab", "fingerprint": "f", "durability": "flush",
+        "at": "2026-01-02T03:04:05.000006Z", "verdict": verdict,
+        "inputs": {"country": draw(drawn), "amount": draw(drawn), "email": email},
+        "signals": {"face": {"name": "face", "status": draw(st.sampled_from(["ok", "error"])), "fields": face},
+                    "device": {"name": "device", "status": "ok", "fields": {"n": draw(drawn)}}},
+        "personal": ["email"] if isinstance(email, dict) else [],
+        "cost": draw(st.sampled_from([{}, {"USD": "0.10"}, {"USD": "0.10", "EUR": "2"}])),
+        "face": draw(st.sampled_from([None, {"digest": "d", "media_type": "image", "size": 7}])),
+        "sampled": draw(st.sampled_from([None, {"then": "review", "reason": "QA", "share": 0.0}])),
+    }  # fmt: skip
+    return msgspec.convert(body, DecisionBody, strict=True)

@@ -7,7 +7,7 @@ not of its kind is one error with its number.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
@@ -20,9 +20,10 @@ from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.checkpoints import CheckpointBody
 from adjudge.audit.closed import ArchiveBody, SegmentBody
 from adjudge.audit.read import UnfinishedLine, read, tail
-from adjudge.audit.record import Record
+from adjudge.audit.record import Record, parse
 from adjudge.audit.verify import LogPath
 from adjudge.errors import AuditBroken, NothingRead
+from adjudge.frozen import frozen
 from adjudge.plugin import CallBody
 
 KINDS: Mapping[str, type[msgspec.Struct]] = {
@@ -58,6 +59,36 @@ def decode(body: type[_Body], seq: int, members: bytes) -> _Body:
 @cache
 def _decoder(body: type[_Body]) -> msgspec.json.Decoder[_Body]:
     return msgspec.json.Decoder(body)
+
+
+@frozen
+class Block:
+    """Records of one kind that were read, in a form that is soon sent to another process and soon decoded.
+
+    seqs: their numbers. lines: their lines, one after another.
+    """
+
+    seqs: Sequence[int]
+    lines: bytes
+
+    @classmethod
+    def of(cls, found: Sequence[Record]) -> Block:
+        """Put records together."""
+        return cls([record.seq for record in found], b"".join([record.line for record in found]))
+
+    def decode(self, body: type[_Body]) -> list[_Body]:
+        """Return what each record holds, in order; as `decode`, which says what is wrong with one that is not valid."""
+        found: list[_Body] = []
+        try:
+            found = _decoder(body).decode_lines(self.lines)  # the chain's members are none of the body's
+            for one in found:
+                _check(one)
+        except (msgspec.DecodeError, RecursionError, ValueError, OverflowError):
+            found = []
+        if len(found) == len(self.seqs):
+            return found
+        lines = self.lines.split(b"\n")
+        return [decode(body, seq, parse(line + b"\n").body) for seq, line in zip(self.seqs, lines, strict=False)]
 
 
 def _check(found: msgspec.Struct) -> None:

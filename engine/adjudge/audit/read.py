@@ -10,7 +10,7 @@ from math import inf
 from os import SEEK_END
 from pathlib import Path
 
-from adjudge.audit.record import FIRST_PREV, MAX_LINE, MalformedLine, Record, parse
+from adjudge.audit.record import FIRST_PREV, MAX_LINE, MalformedLine, Record, following, parse
 from adjudge.audit.verify import SUFFIX, Away, LogPath, Piece, Pieces, carried, folder_of, missing, pieces, unsaid
 from adjudge.errors import AuditBroken, AuditUnavailable, NothingRead
 
@@ -143,13 +143,16 @@ def _placed(
                 while line := file.readline(MAX_LINE + 1):
                     if len(line) > MAX_LINE:
                         raise MalformedLine(f"the line is longer than {MAX_LINE // 2**20} MiB")
-                    if not line.endswith(b"\n") and path == starts[-1][0]:
-                        raise UnfinishedLine(f"{path}:{_line_number(path, offset)}: the line is not finished")
-                    record = parse(line)
-                    if seq not in (None, record.seq):
-                        raise MalformedLine(f"record {record.seq} is where record {seq} belongs")
-                    if prev not in (None, record.prev):
-                        raise MalformedLine(f"the `prev` of record {record.seq} is not the hash of the record before")
+                    record = following(line, seq, prev) if seq is not None and prev is not None else None
+                    if record is None:
+                        if not line.endswith(b"\n") and path == starts[-1][0]:
+                            raise UnfinishedLine(f"{path}:{_line_number(path, offset)}: the line is not finished")
+                        record = parse(line)
+                        if seq not in (None, record.seq):
+                            raise MalformedLine(f"record {record.seq} is where record {seq} belongs")
+                        if prev not in (None, record.prev):
+                            why = f"the `prev` of record {record.seq} is not the hash of the record before"
+                            raise MalformedLine(why)
                     if away and record.kind == "archive":
                         said[record.seq] = record.hash.encode()
                     yield path, offset, record

@@ -9,17 +9,17 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+import sys
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import field
-from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
 
 from adjudge.audit.annotations import LabelBody
-from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal
-from adjudge.audit.kinds import decode, records
+from adjudge.audit.bodies import DecisionBody, PolicyBody
+from adjudge.audit.kinds import Block, decode, records
 from adjudge.audit.record import Record
 from adjudge.audit.vault import Vault
 from adjudge.audit.verify import LogPath
@@ -34,8 +34,8 @@ from adjudge.replay.slices import LogSlice, Segments, check_fits
 
 try:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
+    from adjudge.backtest.parts import Place, write_decisions, write_part
     from adjudge.backtest.table import Columns
 except ModuleNotFoundError as error:
     if error.name != "pyarrow":
@@ -45,17 +45,15 @@ except ModuleNotFoundError as error:
 PART_ROWS = 32_768
 PROGRESS_EVERY = 1000
 _PART = re.compile(r"\.?part-[0-9]+-[0-9]+\.parquet")
-_CHUNK = 256
+_BLOCK = 256
 """So many decisions are taken apart at a time: more do not fit into a processor's cache."""
+_START = "fork" if sys.platform == "linux" else "spawn"
+"""How other processes begin: those that import everything anew take half a second each."""
 _AHEAD = 4
 """So many parts are under way at once."""
 
 Progress = Callable[[float], None]
 """Told how many bytes of the log were read, every thousand records."""
-
-
-_Place = tuple[Columns, str] | str
-"""The columns and the folder of a policy's decisions, or why there are none."""
 
 
 @frozen
@@ -134,7 +132,7 @@ def _feed(writer: _Writer, log: LogPath, out: Path, state: State, progress: Prog
         if record.kind == "policy":
             writer.policy(decode(PolicyBody, record.seq, record.body))
         elif record.seq > done and record.kind == "decision":
-            writer.decision(record.seq, record.body)
+            writer.decision(record)
         elif record.seq > done and record.kind == "label":
             writer.label(record.seq, decode(LabelBody, record.seq, record.body))
     if count < done:
@@ -216,10 +214,11 @@ class _Writer:
         self._slice = slice_
         self._own_vault = Vault.of(log) if slice_ is not None else None
         self.policies: dict[str, PolicyBody] = {}
-        self._places: dict[str, _Place] = {}
-        self._rows: list[tuple[int, bytes]] = []
+        self._places: dict[str, Place] = {}
+        self._records: list[Record] = []
+        self._blocks: list[Block] = []
         self._labels: list[tuple[int, LabelBody]] = []
-        self._waiting: set[Future[list[str]]] = set()
+        self._waiting: list[Future[list[str]]] = []
         self.decisions = self.labels = 0
         self.written: list[str] = []
 
@@ -238,14 +237,16 @@ class _Writer:
         folder = self._state.folder(body.policy, {name: str(type_) for name, type_ in columns.types().items()})
         self._places[body.digest] = (columns, folder)
 
-    def decision(self, seq: int, body: bytes) -> None:
+    def decision(self, record: Record) -> None:
         """Take a decision, if it is wanted."""
-        if self._slice is not None and not self._is_wanted(self._slice, decode(DecisionBody, seq, body)):
+        if self._slice is not None and not self._is_wanted(self._slice, decode(DecisionBody, record.seq, record.body)):
             return
         self.decisions += 1
-        self._rows.append((seq, body))
-        if len(self._rows) >= PART_ROWS:
+        self._records.append(record)
+        if self.decisions % PART_ROWS == 0:
             self._flush()
+        elif len(self._records) >= _BLOCK:
+            self._put_together()
 
     def _is_wanted(self, slice_: LogSlice, body: DecisionBody) -> bool:
         assert self._own_vault is not None
@@ -271,7 +272,7 @@ class _Writer:
         """Write what is left, and wait until all of it is written."""
         self._flush()
         self._flush_labels()
-        self._wait(ALL_COMPLETED)
+        self._wait(0)
 
     def stop(self) -> None:
         """Wait for what is under way, so that nothing is written any more."""
@@ -279,16 +280,22 @@ class _Writer:
             one.cancel()
         wait(self._waiting)
 
+    def _put_together(self) -> None:
+        """While they are in a processor's cache."""
+        if self._records:
+            self._blocks.append(Block.of(self._records))
+            self._records = []
+
     def _flush(self) -> None:
-        rows, self._rows = self._rows, []
-        if not rows:
+        self._put_together()
+        blocks, self._blocks = self._blocks, []
+        if not blocks:
             return
         if self._pool is None:
-            self.written += _write_decisions(self._out, rows, self._places, self._vault)
+            self.written += write_decisions(self._out, blocks, self._places, self._vault)
             return
-        if len(self._waiting) >= _AHEAD:
-            self._wait(FIRST_COMPLETED)
-        self._waiting.add(self._pool.submit(_write_decisions, self._out, rows, dict(self._places), self._vault))
+        self._wait(_AHEAD - 1)
+        self._waiting.append(self._pool.submit(write_decisions, self._out, blocks, dict(self._places), self._vault))
 
     def _flush_labels(self) -> None:
         labels, self._labels = self._labels, []
@@ -299,45 +306,13 @@ class _Writer:
             made[name] = pa.array([getattr(body, name) for _, body in labels])
         made["at"] = made["at"].cast(pa.timestamp("us", "UTC"))
         part = f"{LABELS}/part-{labels[0][0]}-{labels[-1][0]}.parquet"
-        _write(self._out / part, pa.table(made))
+        write_part(self._out / part, pa.table(made))
         self.written.append(part)
 
-    def _wait(self, until: str) -> None:
-        done, self._waiting = wait(self._waiting, return_when=until)
-        for one in done:
-            self.written += one.result()
-
-
-def _write_decisions(
-    out: Path, rows: Sequence[tuple[int, bytes]], places: Mapping[str, _Place], log: LogPath | None
-) -> list[str]:
-    """Write decisions as parts, one for each policy and day, and return them. log: whose vault is asked."""
-    vault = Vault.of(log) if log is not None else None
-    reveal: Reveal = vault.reveal if vault is not None else lambda commitment: None
-    tables: dict[tuple[str, str], list[pa.Table]] = {}
-    ends: dict[tuple[str, str], list[int]] = {}
-    try:
-        for at in range(0, len(rows), _CHUNK):
-            groups: dict[tuple[str, date], list[tuple[int, DecisionBody]]] = {}
-            for seq, members in rows[at : at + _CHUNK]:
-                body = decode(DecisionBody, seq, members)
-                groups.setdefault((body.policy_digest, body.at.date()), []).append((seq, body))
-            for (digest, day), group in groups.items():
-                place = places.get(digest, "the log does not hold it")
-                if isinstance(place, str):
-                    raise DataError(f"the policy {group[0][1].policy} {digest[:12]} of record {group[0][0]}: {place}")
-                key = (f"{place[1]}/day={day.isoformat()}", digest)
-                tables.setdefault(key, []).append(place[0].table(group, reveal))
-                ends.setdefault(key, []).extend((group[0][0], group[-1][0]))
-    finally:
-        if vault is not None:
-            vault.close()
-    written = []
-    for key, found in tables.items():
-        part = f"{key[0]}/part-{min(ends[key])}-{max(ends[key])}.parquet"
-        _write(out / part, pa.concat_tables(found).combine_chunks())
-        written.append(part)
-    return written
+    def _wait(self, most: int) -> None:
+        """Wait until at most so many parts are under way."""
+        while len(self._waiting) > most:
+            self.written += self._waiting.pop(0).result()
 
 
 @contextmanager
@@ -345,17 +320,5 @@ def _pool(jobs: int) -> Iterator[ProcessPoolExecutor | None]:
     if jobs <= 1:
         yield None
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=get_context(_START)) as pool:
         yield pool
-
-
-def _write(path: Path, table: pa.Table) -> None:
-    make_folder(path.parent)
-    temporary = path.with_name(f".{path.name}")
-    temporary.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-            pq.write_table(table, file, compression="zstd")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

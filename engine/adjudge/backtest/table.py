@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
+from itertools import accumulate, chain
+from operator import attrgetter, is_, itemgetter
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
+from msgspec.structs import astuple
 
 from adjudge.audit.bodies import DecisionBody, Reveal, restore_fields
 from adjudge.backtest.layout import arrow_type, open_field, to_arrow
@@ -23,45 +26,47 @@ if TYPE_CHECKING:
     Raw = Sequence[Any]
 
 _PLAIN: Mapping[Type, type] = {BOOL: bool, INT: int, DOUBLE: float, STRING: str}
+_TEXT_FIELD = Field(type=STRING)
+_NOTHING: Mapping[str, object] = {}
 _TEXT, _TEXTS = pa.string(), pa.list_(pa.string())
 _TIME = pa.timestamp("us", "UTC")
 _MONEY = pa.map_(pa.string(), pa.float64())
 _TOTALS = pa.map_(pa.string(), pa.list_(pa.int64()))
 
-Rows = Sequence[tuple[int, DecisionBody]]
-_META: Mapping[str, tuple[pa.DataType, Callable[[DecisionBody], object]]] = {
-    "decision_id": (_TEXT, attrgetter("decision_id")),
-    "merchant_biz_id": (_TEXT, attrgetter("merchant_biz_id")),
-    "scene_code": (_TEXT, attrgetter("scene_code")),
-    "application_id": (_TEXT, attrgetter("application_id")),
-    "attempts": (pa.int64(), attrgetter("attempts")),
-    "sampled_share": (pa.float64(), lambda body: body.sampled and body.sampled.share),
-    "at": (_TIME, attrgetter("at")),
-    "policy": (_TEXT, attrgetter("policy")),
-    "policy_digest": (_TEXT, attrgetter("policy_digest")),
-    "status": (_TEXT, attrgetter("status")),
-    "supersedes": (_TEXT, attrgetter("supersedes")),
-    "outcome": (_TEXT, attrgetter("verdict.outcome")),
-    "lower": (_TEXT, attrgetter("verdict.lower")),
-    "upper": (_TEXT, attrgetter("verdict.upper")),
-    "settled": (pa.bool_(), attrgetter("verdict.settled")),
-    "score_low": (pa.int64(), lambda body: body.verdict.score and body.verdict.score[0]),
-    "score_high": (pa.int64(), lambda body: body.verdict.score and body.verdict.score[1]),
-    "scores": (_TOTALS, lambda body: [(name, list(total)) for name, total in body.verdict.scores.items()] or None),
-    "matched": (_TEXTS, attrgetter("verdict.matched")),
-    "unresolved": (_TEXTS, attrgetter("verdict.unresolved")),
-    "reasons": (_TEXTS, attrgetter("verdict.reasons")),
-    "missing": (_TEXTS, attrgetter("verdict.missing")),
-    "waived": (_TEXTS, attrgetter("verdict.waived")),
-    "excused": (_TEXTS, attrgetter("verdict.excused")),
-    "ask": (_TEXTS, attrgetter("verdict.ask")),
-    "duration_ms": (pa.float64(), attrgetter("duration_ms")),
-    "cost": (_MONEY, lambda body: body.cost and [(name, float(amount)) for name, amount in body.cost.items()]),
-    "face.media_type": (_TEXT, lambda body: body.face and body.face.media_type),
-    "face.size": (pa.int64(), lambda body: body.face and body.face.size),
-    "face.width": (pa.int64(), lambda body: body.face and body.face.width),
-    "face.height": (pa.int64(), lambda body: body.face and body.face.height),
+_META: Mapping[str, tuple[pa.DataType, str]] = {
+    "decision_id": (_TEXT, "decision_id"),
+    "merchant_biz_id": (_TEXT, "merchant_biz_id"),
+    "scene_code": (_TEXT, "scene_code"),
+    "application_id": (_TEXT, "application_id"),
+    "attempts": (pa.int64(), "attempts"),
+    "sampled_share": (pa.float64(), "sampled.share"),
+    "at": (_TIME, "at"),
+    "policy": (_TEXT, "policy"),
+    "policy_digest": (_TEXT, "policy_digest"),
+    "status": (_TEXT, "status"),
+    "supersedes": (_TEXT, "supersedes"),
+    "outcome": (_TEXT, "verdict.outcome"),
+    "lower": (_TEXT, "verdict.lower"),
+    "upper": (_TEXT, "verdict.upper"),
+    "settled": (pa.bool_(), "verdict.settled"),
+    "score_low": (pa.int64(), "verdict.score.low"),
+    "score_high": (pa.int64(), "verdict.score.high"),
+    "scores": (_TOTALS, "verdict.totals"),
+    "matched": (_TEXTS, "verdict.matched"),
+    "unresolved": (_TEXTS, "verdict.unresolved"),
+    "reasons": (_TEXTS, "verdict.reasons"),
+    "missing": (_TEXTS, "verdict.missing"),
+    "waived": (_TEXTS, "verdict.waived"),
+    "excused": (_TEXTS, "verdict.excused"),
+    "ask": (_TEXTS, "verdict.ask"),
+    "duration_ms": (pa.float64(), "duration_ms"),
+    "cost": (_MONEY, "cost"),
+    "face.media_type": (_TEXT, "face.media_type"),
+    "face.size": (pa.int64(), "face.size"),
+    "face.width": (pa.int64(), "face.width"),
+    "face.height": (pa.int64(), "face.height"),
 }
+"""The columns that every export has, and what of a decision stands in them, as `_held` names it."""
 
 
 @frozen
@@ -86,22 +91,62 @@ class Columns:
             made |= _types(f"signals.{name}.", fields)
         return made
 
-    def table(self, rows: Rows, reveal: Reveal) -> pa.Table:
-        """Return decisions as a table."""
-        bodies = [body for _, body in rows]
-        made = {"seq": pa.array([seq for seq, _ in rows], pa.int64())}
-        made |= {name: pa.array(list(map(of, bodies)), type_) for name, (type_, of) in _META.items()}
-        inputs = [_restored(body.inputs, "", body, reveal) for body in bodies]
-        _fill(made, "inputs.", self.inputs, inputs)
+    def table(self, seqs: Sequence[int], bodies: Sequence[DecisionBody], reveal: Reveal) -> pa.Table:
+        """Return decisions as a table; there is at least one."""
+        held = _held(bodies)
+        made = {"seq": pa.array(seqs, pa.int64())}
+        made |= {name: _array(held[of], type_) for name, (type_, of) in _META.items()}
+        personal = held["personal"] if any(held["personal"]) else None
+        _fill(made, "inputs.", self.inputs, _restored(held["inputs"], "", personal, reveal))
         for name, fields in self.signals.items():
-            signals = [body.signals.get(name) for body in bodies]
-            made[f"status.{name}"] = pa.array([one and one.status for one in signals], _TEXT)
-            given = [
-                _restored(one.fields, f"{name}.", body, reveal) if one and one.status is SignalStatus.OK else {}
-                for one, body in zip(signals, bodies, strict=True)
-            ]
-            _fill(made, f"signals.{name}.", fields, given)
+            signals = [given.get(name) for given in held["signals"]]
+            made[f"status.{name}"] = _array([one and one.status for one in signals], _TEXT)
+            known = [one.fields if one and one.status is SignalStatus.OK else _NOTHING for one in signals]
+            _fill(made, f"signals.{name}.", fields, _restored(known, f"{name}.", personal, reveal))
         return pa.table(made)
+
+
+def _held(bodies: Sequence[DecisionBody]) -> dict[str, Raw]:
+    """Return what decisions hold, each member of all of them together."""
+    held = _members("", bodies)
+    held |= _members("verdict.", held["verdict"])
+    scores, faces = held["verdict.score"], held["face"]
+    held["verdict.settled"] = list(map(is_, held["verdict.lower"], held["verdict.upper"]))
+    held["verdict.score.low"] = _each(scores, itemgetter(0))
+    held["verdict.score.high"] = _each(scores, itemgetter(1))
+    held["verdict.totals"] = _each(held["verdict.scores"], lambda totals: [*totals.items()])
+    held["sampled.share"] = _each(held["sampled"], attrgetter("share"))
+    for name in ("media_type", "size", "width", "height"):
+        held[f"face.{name}"] = _each(faces, attrgetter(name))
+    return held
+
+
+def _members(prefix: str, structs: Sequence[msgspec.Struct]) -> dict[str, Raw]:
+    names = (prefix + name for name in structs[0].__struct_fields__)
+    return dict(zip(names, zip(*map(astuple, structs), strict=True), strict=True))
+
+
+def _each(values: Raw, of: Callable[[Any], object]) -> Raw:
+    """Return something of each value; nothing of those that are none or empty, as most often all are."""
+    return [of(one) if one else None for one in values] if any(values) else (None,) * len(values)
+
+
+def _array(values: Raw, type_: pa.DataType) -> pa.Array:
+    """Return values as a column; there is at least one. Often all are alike, which is seen at once."""
+    first = values[0]
+    if (isinstance(first, str) or first is None) and first == values[-1] and values.count(first) == len(values):
+        return pa.repeat(pa.scalar(first, type_), len(values))
+    if type_ == _TEXTS:
+        return pa.ListArray.from_arrays(_ends(values), pa.array(list(chain.from_iterable(values)), _TEXT))
+    if type_ == _MONEY:
+        amounts = pa.array(list(map(float, chain.from_iterable(map(dict.values, values)))), pa.float64())
+        return pa.MapArray.from_arrays(_ends(values), pa.array(list(chain.from_iterable(values)), _TEXT), amounts)
+    return pa.array(values, type_)
+
+
+def _ends(values: Raw) -> pa.Array:
+    """Return where each of some lists or maps begins among the items of all, and where the last one ends."""
+    return pa.array(list(accumulate(map(len, values), initial=0)), pa.int32())
 
 
 def _chosen(fields: Mapping[str, Field], with_personal: bool) -> dict[str, Field]:
@@ -116,25 +161,46 @@ def _types(prefix: str, fields: Mapping[str, Field]) -> dict[str, pa.DataType]:
     return {name: values.type for name, values in made.items()}
 
 
-def _restored(fields: Mapping[str, object], prefix: str, body: DecisionBody, reveal: Reveal) -> Mapping[str, object]:
-    return restore_fields(fields, prefix, body.personal, reveal)[0] if body.personal else fields
+def _restored(given: Raw, prefix: str, personal: Raw | None, reveal: Reveal) -> Raw:
+    """Return fields with what is behind their commitments. personal: which are, of each decision; None: none is."""
+    if personal is None:
+        return given
+    return [restore_fields(one, prefix, names, reveal)[0] for one, names in zip(given, personal, strict=True)]
 
 
 def _fill(made: dict[str, pa.Array], prefix: str, fields: Mapping[str, Field], given: Raw) -> None:
     for name, field in fields.items():
         raw = [one.get(name) for one in given]
-        made[prefix + name] = column(open_field(field), raw)
-        for key, entry in field.entries.items():
-            entries = [one.get(key) if type(one) is dict else None for one in raw]
-            made[f"{prefix}{name}.{key}"] = column(open_field(entry), entries)
+        entries = field.entries
+        alike = _alike(field, raw) if entries else None
+        if alike is not None:
+            made[prefix + name] = alike.column
+            made |= {f"{prefix}{name}.{key}": alike.entry(key) for key in entries}
+        else:
+            made[prefix + name] = column(open_field(field), raw)
+            for key, entry in entries.items():
+                values = [one.get(key) if type(one) is dict else None for one in raw]
+                made[f"{prefix}{name}.{key}"] = column(open_field(entry), values)
         novel = novel_name(name, field)
         if novel is not None:
-            named = [one.get(novel) for one in given]
-            made[prefix + novel] = pa.array([_novel(field, *pair) for pair in zip(raw, named, strict=True)], _TEXTS)
+            made[prefix + novel] = _novels(field, raw, [one.get(novel) for one in given])
+
+
+def _novels(field: Field, raw: Raw, named: Raw) -> pa.Array:
+    """Return what is outside a vocabulary, with what is named as such; most often nothing is, which is seen at once."""
+    kinds = set(map(type, raw)) - {type(None)}
+    if field.vocabulary is not None and kinds <= {list, dict} and named.count(None) == len(named):
+        try:
+            found = set(chain.from_iterable(one for one in raw if one is not None))
+            if found.issubset(field.vocabulary):
+                return pa.array([None if one is None else () for one in raw], _TEXTS)
+        except TypeError:
+            pass  # an item that cannot be in a set
+    pairs = zip(raw, named, strict=True)
+    return pa.array([_novel(field, value, one) for value, one in pairs], _TEXTS)
 
 
 def _novel(field: Field, value: object, named: object) -> object:
-    """Return what is outside a vocabulary; most often nothing is, which is seen at once."""
     if named is None and isinstance(value, list | dict) and field.vocabulary is not None:
         try:
             if frozenset(field.vocabulary).issuperset(value):
@@ -144,8 +210,47 @@ def _novel(field: Field, value: object, named: object) -> object:
     return to_arrow(join_novel(read(field, value), named, read(TEXTS, named)), TEXTS.type)
 
 
+@frozen
+class _Alike:
+    """Maps that all have the same keys in the same order, as what a provider says always has, in one column."""
+
+    keys: Sequence[str]
+    column: pa.Array
+
+    def entry(self, key: str) -> pa.Array:
+        """Return the values of a key as a column."""
+        items = self.column.items
+        if key not in self.keys:
+            return pa.nulls(len(self.column), items.type)
+        return items.take(pa.array(range(self.keys.index(key), len(items), len(self.keys)), pa.int32()))
+
+
+def _alike(field: Field, raw: Raw) -> _Alike | None:
+    """Return maps of plain values that have the same keys, as `column` would have them; None where they have not."""
+    if field.of is None or not isinstance(field.type, MapType) or set(map(type, raw)) != {dict} or not raw[0]:
+        return None
+    keys, names = [*raw[0]], list(chain.from_iterable(raw))
+    if names != keys * len(raw):
+        return None
+    of = open_field(field.of)
+    items = _plain(of, list(chain.from_iterable(map(dict.values, raw)))) if of.type in _PLAIN else None
+    texts = _plain(_TEXT_FIELD, names)
+    if items is None or texts is None:
+        return None
+    ends = pa.array(range(0, len(names) + 1, len(keys)), pa.int32())
+    return _Alike(keys, pa.MapArray.from_arrays(ends, texts, items))
+
+
 def column(field: Field, raw: Raw) -> pa.Array:
     """Return values as they were given as a column; NULL where one is not of the field's type."""
+    made = _plain(field, raw)
+    if made is None:  # one of them is not as it should be; each is looked at alone
+        return pa.array([to_arrow(read(field, value).value, field.type) for value in raw], arrow_type(field.type))
+    return made
+
+
+def _plain(field: Field, raw: Raw) -> pa.Array | None:
+    """Return values as a column that are all of a field's type, as most are; None where one may not be."""
     kinds = set(map(type, raw)) - {type(None)}
     try:
         if kinds <= {_PLAIN.get(field.type)}:
@@ -157,8 +262,8 @@ def column(field: Field, raw: Raw) -> pa.Array:
         elif isinstance(field.type, MapType) and field.of is not None and kinds <= {dict}:
             return _map(field.of, raw)
     except (pa.ArrowException, OverflowError, UnicodeEncodeError, TypeError):
-        pass  # one of them is not as it should be; each is looked at alone
-    return pa.array([to_arrow(read(field, value).value, field.type) for value in raw], arrow_type(field.type))
+        pass
+    return None
 
 
 def _map(of: Field, raw: Raw) -> pa.Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from typing import Any, SupportsIndex
 
 from adjudge.errors import listed
 from adjudge.frozen import frozen
@@ -22,6 +23,10 @@ class Type:
 
     def __str__(self) -> str:
         return self.name
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        """Send a scalar to another process as a name: it is the one object of that name there too."""
+        return self.name.upper() if type(self) is Type else object.__reduce_ex__(self, protocol)
 
 
 @frozen

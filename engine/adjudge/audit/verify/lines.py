@@ -118,7 +118,8 @@ def members_of(line: bytes) -> dict[str, Any]:
 def mac_start(line: bytes) -> int:
     """Return where a line's `,"mac":"` begins; where it has none, where its `,"hash":"` does."""
     end = len(line) - SUFFIX_LENGTH
-    return end - MAC_LENGTH if end > MAC_LENGTH and MAC.fullmatch(line, end - MAC_LENGTH, end) else end
+    at = end - MAC_LENGTH
+    return at if at > 0 and line.startswith(b',"mac":"', at) and MAC.fullmatch(line, at, end) else end
 
 
 def hashes_by_log(anchors: Sequence[bytes]) -> dict[str, dict[int, bytes]]:
