@@ -18,7 +18,7 @@ from policy.random_policies import NOW, policies, requests
 duckdb = pytest.importorskip("duckdb", reason="needs the extra `backtest`")
 pa = pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
 
-from adjudge.backtest import duck  # noqa: E402
+from adjudge.backtest import answers  # noqa: E402
 from adjudge.backtest.columns import sql_type  # noqa: E402
 from adjudge.backtest.dataset import Dataset  # noqa: E402
 from adjudge.backtest.duck import connect  # noqa: E402
@@ -159,7 +159,7 @@ def test_what_the_engine_answers_is_asked_once_for_each_combination_of_values(
     database: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    compiled = duck.answering
+    compiled = answers.answering
 
     def counting(*given: Any, **named: Any) -> Any:
         condition = compiled(*given, **named)
@@ -170,7 +170,7 @@ def test_what_the_engine_answers_is_asked_once_for_each_combination_of_values(
 
         return ask
 
-    monkeypatch.setattr(duck, "answering", counting)
+    monkeypatch.setattr(answers, "answering", counting)
     policy = parse_policy(
         "policy_language: 1\npolicy: few\ninputs: {country: string, n: int}\n"
         "rules: [{id: number, when: int(country) > 3 && n > 0, then: review}]\n"

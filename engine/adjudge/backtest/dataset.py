@@ -7,6 +7,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from adjudge.backtest.answers import Answers
 from adjudge.backtest.assumed import assumed_columns
 from adjudge.backtest.cells import is_cell
 from adjudge.backtest.columns import DataError, sql_type
@@ -45,6 +46,7 @@ class Dataset:
     unreadable: cells that are unknown for what stands there.
     notes: what a reader must know.
     refused: conditions that turned out to be too much for the database, as `policy_sql` takes them.
+    answers: what the engine answered where SQL has no form, which those who read the same data share.
     worked: steps of conditions that are columns of the relation already, see `settled`.
     sliced: which rows these are, where not all of the table are.
     """
@@ -62,6 +64,7 @@ class Dataset:
     unreadable: tuple[Unreadable, ...] = ()
     notes: tuple[str, ...] = ()
     refused: dict[str, str] = field(default_factory=dict)
+    answers: Answers = field(default_factory=Answers, compare=False)
     worked: frozenset[str] = frozenset()
     sliced: Sliced | None = None
 
@@ -119,6 +122,7 @@ def open_dataset(
     name: str | None = None,
     assumed: Mapping[str, str] | None = None,
     is_strict: bool = False,
+    answers: Answers | None = None,
 ) -> Dataset:
     """Open Parquet, CSV or an export. Raises DataError.
 
@@ -127,6 +131,7 @@ def open_dataset(
     name: of the policy whose decisions are wanted from an export; this policy's own unless given.
     assumed: values by slot, as texts, of what the data lacks.
     is_strict: whether a cell that cannot be read is an error.
+    answers: of the engine, where others read the same data; its own, from one process, unless given.
     """
     _tell_apart(policy)
     try:
@@ -182,6 +187,7 @@ def open_dataset(
         assumed=dict(assumed or {}),
         unreadable=dirt,
         notes=(*notes, *has.notes),
+        answers=answers or Answers(),
     )
 
 

@@ -5,20 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from adjudge.backtest.columns import DataError
-from adjudge.backtest.large_tables import asked_together, is_together
-from adjudge.backtest.layout import from_arrow
-from adjudge.backtest.query import Fallback, PolicySql
 from adjudge.backtest.seen import MACROS
 from adjudge.errors import MissingExtra
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
-from adjudge.policy.asked import answering
-from adjudge.policy.policy import Policy
 from adjudge.texts import split_lines
 
 if TYPE_CHECKING:
@@ -35,8 +30,6 @@ _SETTINGS = {
     "ieee_floating_point_ops": "true",
 }
 """What answers or reach depend on, whatever the defaults of a version are."""
-REMEMBERED_MAX = 200_000
-"""So many combinations of values are remembered with what the engine answered, of each condition."""
 _ENDLESS = ("partial_aggregate_pushdown", "aggregate_reuse")
 """Passes of the optimizer that follow columns through selects within selects again and again: minutes for a verdict."""
 _TICK_S = 0.2
@@ -109,6 +102,11 @@ def fetched(connection: Any, query: str, progress: Progress | None = None) -> li
     return _watched(connection, lambda: connection.execute(query).fetchall(), progress)
 
 
+def as_arrow(connection: Any, query: str) -> Any:
+    """Return the rows of a query as an Arrow table. Ctrl-C ends it at once. Raises QueryFailed."""
+    return _watched(connection, lambda: connection.sql(query).to_arrow_table())
+
+
 def in_batches(connection: Any, query: str) -> Iterator[list[tuple[Any, ...]]]:
     """Return the rows of a query in its order, thousands at a time; it is begun before this returns.
 
@@ -164,58 +162,3 @@ def first(connection: Any, query: str) -> tuple[Any, ...]:
 def is_made(connection: Any, table: str) -> bool:
     """Whether a database has a table."""
     return bool(fetched(connection, f"select 1 from duckdb_tables() where table_name = '{table}'"))
-
-
-def install(connection: Any, sql: PolicySql, types: Mapping[str, str]) -> None:
-    """Give a database the functions of a policy's fallbacks, and its long lists. types: of columns in SQL, by slot."""
-    import duckdb
-
-    for table, values in sql.lists.items():
-        _fill(connection, table, values)
-    for fallback in sql.fallbacks:
-        function = _function(fallback, sql.policy)
-        parts = ", ".join(f"s{at} {types[slot]}" for at, slot in enumerate(fallback.slots))
-        parameter = f"STRUCT({parts})" if parts else "BOOLEAN"
-        with suppress(duckdb.Error):  # of an earlier query, under the same name
-            connection.remove_function(fallback.name)
-        connection.create_function(
-            fallback.name, function, [parameter], "BOOLEAN", type="arrow", null_handling="special", side_effects=True
-        )
-
-
-def _fill(connection: Any, table: str, values: tuple[object, ...]) -> None:
-    """Make a table of a list's values, once; one that is no Unicode is left out, since no column holds it."""
-    import pyarrow as pa
-
-    if is_made(connection, table):
-        return
-    texts = [text for text in map(str, values) if text.isascii() or text == text.encode(errors="ignore").decode()]
-    connection.register("adjudge_values", pa.table({"value": pa.array(texts, pa.string())}))
-    try:
-        executed(connection, f"create temp table {table} as select value from adjudge_values")
-    finally:
-        connection.unregister("adjudge_values")
-
-
-def _function(fallback: Fallback, policy: Policy) -> Any:
-    """Return a function of columns that answers a condition by the engine's own evaluator."""
-    import pyarrow as pa
-
-    together = is_together(fallback.node)
-    condition = asked_together(policy, fallback.node) if together else answering(policy, fallback.node)
-    slots = [(f"s{at}", slot, policy.typed.slots[slot].type) for at, slot in enumerate(fallback.slots)]
-
-    answered: dict[str, object] = {}
-
-    def answer(column: Any) -> Any:  # DuckDB looks annotations up
-        answers = []
-        for row in column.to_pylist():
-            key = repr(row)
-            if key not in answered:
-                if len(answered) >= REMEMBERED_MAX:
-                    answered.clear()
-                answered[key] = condition({slot: from_arrow(row[part], type_) for part, slot, type_ in slots})
-            answers.append(answered[key])
-        return pa.array(answers, pa.bool_())
-
-    return answer

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from adjudge.backtest.large_tables import is_together
 from adjudge.expr.nodes import ListLiteral, MapLiteral, Node, names_in
+from adjudge.expr.printing import unparse
 from adjudge.expr.sql.dialects.dialect import Dialect
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.expr.sql.steps import Steps, needed, worked_out
@@ -41,7 +42,8 @@ class Fallback:
     """A condition that SQL cannot answer exactly; the engine's own evaluator answers it, once for each
     combination of the values that it reads.
 
-    at: its place among rules and rows. slots: what it reads, in the order of the parts of the function's argument.
+    at: its place among rules and rows. name: of the function, made of all that its answers hang on.
+    slots: what it reads, in the order of the parts of the function's argument. argument: as SQL.
     is_rare: whether it answers only on rows that may be too much work, the others being SQL's.
     """
 
@@ -50,6 +52,7 @@ class Fallback:
     reason: str
     node: Node
     slots: tuple[str, ...]
+    argument: str
     is_rare: bool = False
 
 
@@ -229,10 +232,15 @@ def policy_sql(
     nulls: list[frozenset[str] | None] = []
 
     def left_to_python(at: int, node: Node, reason: str, *, is_rare: bool) -> str:
-        name, slots = f"adjudge_fallback_{prefix}{at}", tuple(sorted(typed.reads.slots(node)))
-        fallbacks.append(Fallback(at=at, name=name, reason=reason, node=node, slots=slots, is_rare=is_rare))
+        slots = tuple(sorted(typed.reads.slots(node)))
+        name = f"adjudge_fallback_{_digest(*_hung_on(typed, node, slots))}"
         parts = ", ".join(f"s{n} := {columns[slot]}" for n, slot in enumerate(slots))
-        return f"{name}({f'struct_pack({parts})' if parts else 'true'})"
+        argument = f"struct_pack({parts})" if parts else "true"
+        fallbacks.append(
+            Fallback(at=at, name=name, reason=reason, node=node, slots=slots, argument=argument, is_rare=is_rare)
+        )
+        text = f"{name}({argument})"
+        return text if is_rare else steps.column(text)
 
     for at, node in enumerate(nodes):
         nulls.append(None)
@@ -318,8 +326,24 @@ class _Tables:
 @lru_cache(maxsize=64)
 def _table_of(values: tuple[object, ...]) -> str:
     """Name a list's table by what is in it."""
-    text = "\0".join(map(str, values)).encode("utf-8", "surrogatepass")
-    return f"adjudge_list_{hashlib.sha256(text).hexdigest()[:16]}"
+    return f"adjudge_list_{_digest(*map(str, values))}"
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _hung_on(typed: TypedPolicy, node: Node, slots: Iterable[str]) -> Iterator[str]:
+    """Yield all that the answers of a condition hang on, beside the values that it reads."""
+    yield unparse(node)
+    read = names_in(node)
+    for name in reversed(list(typed.variables)):  # each reads only those before it
+        if name in read:
+            read |= names_in(typed.variables[name])
+            yield f"{name}: {unparse(typed.variables[name])}"
+    yield from (f"{name}: {_table_of(values)}" for name, values in typed.constants.items() if name in read)
+    yield from (f"{slot}: {typed.slots[slot].type!r}" for slot in slots)
+    yield repr(typed.rates)
 
 
 class _Verdict:

@@ -8,7 +8,8 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from adjudge.backtest.dataset import Dataset
-from adjudge.backtest.duck import QueryFailed, executed, first, in_order, install
+from adjudge.backtest.duck import QueryFailed, executed, first, in_order
+from adjudge.backtest.install import install
 from adjudge.backtest.query import is_column, policy_sql
 from adjudge.expr.sql.steps import Steps, worked_out
 from adjudge.policy.policy import Policy
@@ -33,7 +34,7 @@ def settled(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Data
     roles = {role: steps.column(text) for role, text in dataset.roles.items()}
     kept = [*dict.fromkeys(text for text in dataset.columns.values() if is_column(text)), *steps.made]
     try:
-        install(connection, sql, dataset.types)
+        install(connection, sql, dataset)
         relation = _table(connection, dataset.relation, len(kept), kept, worked_out(dataset.relation, steps.made))
     except QueryFailed:
         return dataset

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from adjudge.backtest.dataset import Dataset
-from adjudge.backtest.duck import Progress, QueryFailed, fetched, install
+from adjudge.backtest.duck import Progress, QueryFailed, fetched
+from adjudge.backtest.install import install
 from adjudge.backtest.query import PolicySql, policy_sql
 from adjudge.expr.sql.steps import needed, worked_out
 from adjudge.policy.policy import Policy
@@ -30,7 +31,7 @@ class Translated:
     def _installed(self) -> PolicySql:
         of = self._dataset
         sql = policy_sql(self._policy, of.columns, prefix=self._prefix, known=of.known, refused=of.refused)
-        install(self._connection, sql, self._dataset.types)
+        install(self._connection, sql, of)
         return sql
 
     def gives_way(self) -> bool:

@@ -7,8 +7,6 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 
 from adjudge.backtest.query import PolicySql, as_columns
 
-_FALLBACK = "adjudge_fallback_"
-
 
 def turned_rows(
     relation: str, base: PolicySql, others: Sequence[PolicySql], more: Sequence[str], *, worked: Container[str] = ()
@@ -44,26 +42,13 @@ class _Turned:
     def __init__(self, base: PolicySql, other: PolicySql) -> None:
         self.base, self.other = base, other
         self._own = re.compile(rf"\b{other.prefix}((?:c|u|low|high)\d+)\b")
-        alike = base.policy.typed.variables == other.policy.typed.variables
-        self.differing = {at for at in range(len(other.conditions)) if not self._is_same(at, is_alike=alike)}
+        self.differing = {at for at in range(len(other.conditions)) if base.conditions[at] != other.conditions[at]}
         names = {f"c{at}" for at in range(len(other.conditions)) if at not in self.differing}
         names |= {f"u{at}" for at, (one, two) in enumerate(zip(base.doubts, other.doubts, strict=True)) if one == two}
         names |= {
             f"{end}{at}" for at in range(len(other.cards)) if not self._rows(at) for end in ("low", "high")
         }  # fmt: skip
         self._shared = names
-
-    def _is_same(self, at: int, *, is_alike: bool) -> bool:
-        """Whether a condition is that of the other policy. is_alike: whether all variables are."""
-        one, two = self.base.conditions[at], self.other.conditions[at]
-        if _FALLBACK not in two:
-            return one == two
-        nodes = (self.base.policy.typed.conditions[at], self.other.policy.typed.conditions[at])
-        return (
-            is_alike
-            and nodes[0] == nodes[1]
-            and one == two.replace(f"{_FALLBACK}{self.other.prefix}{at}", f"{_FALLBACK}{self.base.prefix}{at}")
-        )
 
     def _rows(self, at: int) -> Sequence[int]:
         """Return the rows of a scorecard that differ, by their numbers in it."""

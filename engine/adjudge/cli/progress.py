@@ -1,4 +1,4 @@
-"""A bar that shows how far a long command is, to people only."""
+"""A bar that shows to people only how far a long command is, and about how long it will yet take."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 
 import click
 
 from adjudge.audit.verify import LogPath, pieces
+
+_SURE_S = 2.0
+"""After so long, what was done tells how long the rest will take."""
 
 
 def size_of(log: LogPath) -> int:
@@ -23,5 +27,25 @@ def progress_bar(label: str, total: float) -> Iterator[Callable[[float], None]]:
     if not sys.stderr.isatty():
         yield lambda done: None
         return
-    with click.progressbar(length=1000, label=label, file=sys.stderr, update_min_steps=1) as bar:
-        yield lambda done: bar.update(max(0, round(1000 * min(1.0, done / (total or 1))) - bar.pos))
+    begun = monotonic()
+    with click.progressbar(
+        length=1000, label=label, file=sys.stderr, update_min_steps=1, show_eta=False, item_show_func=lambda left: left
+    ) as bar:
+
+        def tell(done: float) -> None:
+            share, took = min(1.0, done / (total or 1)), monotonic() - begun
+            left = about_left(took / share * (1 - share)) if share and took > _SURE_S else None
+            bar.update(max(0, round(1000 * share) - bar.pos), left)
+
+        yield tell
+
+
+def about_left(seconds: float) -> str:
+    """Return how long something will yet take, as people say it."""
+    if seconds < 55:
+        return f"about {max(5, 5 * round(seconds / 5))} s left"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"about {minutes} min left"
+    hours, minutes = divmod(5 * round(seconds / 300), 60)
+    return f"about {hours} h {minutes} min left" if minutes else f"about {hours} h left"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -63,12 +64,14 @@ class Table:
 
         wanted: which rows, as the first policy reads them.
         """
+        from adjudge.backtest.answers import Answers
         from adjudge.backtest.assumed import check_assumed
         from adjudge.backtest.dataset import open_dataset
         from adjudge.backtest.export import export
         from adjudge.backtest.slices import sliced
 
         name = policies[0].name  # one set of rows for all
+        answers = Answers(jobs=self.threads or os.cpu_count() or 1, bar=progress_bar)
         check_assumed([policy.typed for policy in policies], self.assumed)
 
         slots = [frozenset(policy.typed.slots) for policy in policies]
@@ -86,6 +89,7 @@ class Table:
                 name=name,
                 assumed=assumed,
                 is_strict=self.is_strict,
+                answers=answers,
             )
 
         def datasets(path: Path) -> list[Dataset]:
