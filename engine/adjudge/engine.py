@@ -9,11 +9,11 @@ from pathlib import Path
 from random import Random
 from time import monotonic, perf_counter_ns
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from adjudge.audit.annotations import LabelBody, check_by, erasure_body, label_body
-from adjudge.audit.trail import AuditTrail
 from adjudge.decision.conclude import conclude
 from adjudge.decision.home import Home
 from adjudge.decision.observers import Observers
@@ -23,10 +23,8 @@ from adjudge.decision.single_flight import SingleFlight
 from adjudge.errors import NAME_SHOWN, EngineError, LostClaim, RequestError, SetupError, did_you_mean
 from adjudge.events import Events, bound
 from adjudge.ledger.calls import CallLedger, tell_of_doubts
-from adjudge.ledger.file import FileLedger
-from adjudge.ledger.guarded import GuardedLedger
-from adjudge.ledger.local import ANSWER_FOR_S, LocalLedger
-from adjudge.ledger.memory import MemoryLedger
+from adjudge.ledger.choice import ledger_for
+from adjudge.ledger.local import ANSWER_FOR_S
 from adjudge.ledger.recording import Recording
 from adjudge.model import Decision, Request, Signal, SignalStatus, Verdict
 from adjudge.moved import warn as warn_of_old_name
@@ -38,6 +36,9 @@ from adjudge.signals.allowed import ANY_HOST, Allowed
 from adjudge.signals.ask import Asking
 from adjudge.signals.gather import gather
 from adjudge.signals.sources import OpenedSignals
+
+if TYPE_CHECKING:
+    from adjudge.audit.trail import AuditTrail
 
 DEADLINE_S = 15.0
 """Seconds for gathering all signals of a decision, unless configured."""
@@ -117,8 +118,6 @@ class Engine:
         if store is not None or memory is not None:
             said = "`store` and `memory` are gone: give `answer_for_s` for how long a decision answers, or a `ledger`"
             raise SetupError(said)
-        if ledger is not None and trail is not None:
-            raise SetupError("a `ledger` has its own log: give it or a `trail`")
         self.policies: Mapping[str, Policy] = {policy.name: policy for policy in policies}
         if not policies or len(self.policies) < len(policies):
             raise SetupError("an engine needs policies, each with its own name")
@@ -127,7 +126,7 @@ class Engine:
             _ = policy.evaluate  # compiles it now, so that no request waits for that
         self.registry = registry
         self._clock = in_utc(clock)
-        self._ledger = _guarded(ledger) if ledger is not None else _ledger_of(trail, answer_for_s, self._clock)
+        self._ledger = ledger_for(ledger, trail, answer_for_s, self._clock)
         self._recording = Recording(self._ledger, registry.catalogue)
         self._calls = CallLedger(self._recording, self._clock)
         self._observers = Observers(observers)
@@ -351,13 +350,3 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._home.close_blocking()
-
-
-def _guarded(ledger: DecisionLedger) -> DecisionLedger:
-    return ledger if isinstance(ledger, LocalLedger) else GuardedLedger(ledger)
-
-
-def _ledger_of(trail: AuditTrail | None, answer_for_s: float, clock: Callable[[], datetime]) -> DecisionLedger:
-    if trail is None:
-        return MemoryLedger(answer_for_s=answer_for_s, clock=clock)
-    return FileLedger(trail, answer_for_s=answer_for_s, clock=clock)

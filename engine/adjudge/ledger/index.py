@@ -28,22 +28,25 @@ from adjudge.audit.record import MAX_LINE, MalformedLine, Record, parse
 from adjudge.audit.verify import segments
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
-from adjudge.ledger.index_file import FILE, Changes, IndexFile, Place, Position, StaleIndex, key_of
+from adjudge.ledger.index_file import FILE, Changes, IndexFile, Position, StaleIndex, key_of, place_of, segment_of
 from adjudge.plugin import CallBody
 
-GATHER_S = 0.1
+GATHER_S = 0.5
 """Seconds for which lines gather before they are written down together."""
 AGAIN_S = 1.0
 """Seconds after which writing is tried again where it failed."""
 _FILL = 20_000
 """Records that are written down together while the log is read."""
-_KIND = re.compile(rb'\{"schema":\d+,"seq":\d+,"prev":"[0-9a-f]{64}","kind":"([a-z_]+)"')
-_IDS = re.compile(rb',"decision_id":"([^"\\]{1,64})","merchant_biz_id":"([^"\\]{1,64})"')
+_ID = rb'":"([^"\\]{1,64})"'
+_RECORD = re.compile(
+    rb'\{"schema":\d+,"seq":\d+,"prev":"[0-9a-f]{64}","kind":"([a-z_]+)"'
+    rb'(?:,"decision_id' + _ID + rb',"merchant_biz_id' + _ID + rb")?"
+)
 _HASH = slice(-67, -3)
 _USUAL = 16 * 1024
 
-_START = Place(0, 0)
-
+_Noted = tuple[int, bytes, Sequence[bytes], bytes]
+"""A line: where it stands, its kind, the texts by which it is found, and its bytes."""
 _Body = TypeVar("_Body", bound=msgspec.Struct)
 _events = Events("adjudge.ledger")
 
@@ -60,12 +63,14 @@ class Index:
         self._directory, self._since, self._keys = log.directory, since, log.keys
         self._log = first_hash(log.directory) if log.seq else ""
         self._gathering = threading.Lock()
-        self._queue: list[tuple[Place, Sequence[bytes]]] = []
-        self._pending: dict[str, Place] = {}
+        self._queue: list[_Noted] = []
+        self._pending: dict[bytes, int] = {}  # where what is in the queue stands
+        self._writing: dict[bytes, int] = {}  # and what the thread has taken out of it
         self._wake, self._closing = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._tally, self._unwritten, self._is_failing = OpenCalls(), Changes(), False
-        self._taken, self._noted, self._went_back = _START, _START, False
+        self._taken = self._noted = 0
+        self._went_back, self._segment_noted, self._base = False, Path(), 0
         self._file: IndexFile | None = None
         try:
             self._file = self._opened(log.hash if log.seq else None)
@@ -75,39 +80,42 @@ class Index:
 
     def note(self, file: Path, start: int, lines: Sequence[bytes]) -> None:
         """Take note of lines that came to stand in the log."""
-        first = place = Place(segment_number(file), start)
-        found: list[tuple[str, Place]] = []
-        for line in lines:
-            with suppress(AuditBroken):  # whoever reads it says so
-                found += ((text, place) for text in _texts_of(line))
-            place = Place(place.segment, place.start + len(line))
         with self._gathering:
-            self._went_back |= first < self._noted  # a disk has lost what `flush` or `async` had taken
+            if file is not self._segment_noted:
+                self._segment_noted, self._base = file, place_of(segment_number(file), 0)
+            place = self._base + start
+            self._went_back |= place < self._noted  # a disk has lost what `flush` or `async` had taken
+            for line in lines:
+                kind, texts = _looked_at(line)
+                self._queue.append((place, kind, texts, line))
+                for text in texts:
+                    self._pending[text] = place
+                place += len(line)
             self._noted = place
-            self._queue.append((first, lines))
-            self._pending.update(found)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="adjudge-index", daemon=True)
                 self._thread.start()
-        self._wake.set()
+        if not self._wake.is_set():
+            self._wake.set()
 
     def records(self, text: str) -> Iterator[Record]:
         """Yield the records that stand where a text may be found, newest first; the caller looks at what they hold.
 
         Raises AuditUnavailable where nobody can tell.
         """
+        sought = text.encode()
         with self._gathering:
-            pending = self._pending.get(text)
+            pending = self._pending.get(sought) or self._writing.get(sought)
         if pending is not None and (record := self._at(pending)) is not None:
             yield record
         if self._file is None:
             raise AuditUnavailable(f"{self._directory / FILE}: is being made anew from the log; ask again")
         try:
-            places = self._file.places(key_of(text))
+            places = self._file.places(key_of(sought))
         except sqlite3.Error as error:
             self._let_go(str(error))
             raise AuditUnavailable(f"{self._directory / FILE}: {error}; it is made anew from the log") from None
-        for place in places:
+        for (place,) in places:
             if place != pending and (record := self._at(place)) is not None:
                 yield record
 
@@ -120,37 +128,39 @@ class Index:
         if self._file is not None:
             self._file.close()
 
-    def _segment(self, number: int) -> Path:
-        return self._directory / f"audit-{number:06}.jsonl"
+    def _segment(self, place: int) -> tuple[Path, int]:
+        """Return the file of a place, and the byte in it."""
+        number, start = segment_of(place)
+        return self._directory / f"audit-{number:06}.jsonl", start
 
-    def _at(self, place: Place) -> Record | None:
+    def _at(self, place: int) -> Record | None:
         """Return the record at a place; None where none begins there, or the segment was moved away long ago."""
-        path = self._segment(place.segment)
+        path, start = self._segment(place)
         try:
             with path.open("rb", buffering=0) as file:
-                file.seek(place.start)
+                file.seek(start)
                 line = file.read(_USUAL)
                 if b"\n" not in line:
                     with path.open("rb") as whole:
-                        whole.seek(place.start)
+                        whole.seek(start)
                         line = whole.readline(MAX_LINE + 1)
             record = parse(line[: line.find(b"\n") + 1])
         except MalformedLine:
             return None
         except FileNotFoundError:
-            later = next((each for each in segments(self._directory) if segment_number(each) > place.segment), None)
+            later = next((each for each in segments(self._directory) if each.name > path.name), None)
             if later is None or segment_begun(later, self._since) <= self._since:
                 return None
             raise AuditUnavailable(f"{path}: is missing, and holds what still answers a MerchantBizId") from None
         except OSError as error:
             raise AuditUnavailable(f"{path}: {error.strerror or error}") from error
         if self._keys is not None and not self._keys.holds(record):
-            self._require_proof(path, place, record)
+            self._require_proof(path, start, record)
         return record
 
-    def _require_proof(self, path: Path, place: Place, record: Record) -> None:
+    def _require_proof(self, path: Path, start: int, record: Record) -> None:
         """Raise AuditBroken where nothing that a key proves vouches for a record of another key's time."""
-        for _, _, later in read_on(self._directory, path, place.start):
+        for _, _, later in read_on(self._directory, path, start):
             if self._keys is not None and self._keys.holds(later):
                 return
         raise AuditBroken(f"{path}: record {record.seq}: no key proves it: somebody else wrote it or changed it")
@@ -169,7 +179,7 @@ class Index:
             position = file.position
             if position is not None and self._is_in_log(position):
                 self._load(file)
-                self._taken = self._after(position)
+                self._taken = position.place + 1
                 self._fill(file, position.place, end)
                 return file
             if position is None and not self._log:
@@ -197,10 +207,10 @@ class Index:
                 if where is not None:
                     IndexFile.remove(where)
                 file = IndexFile(where, self._log)
-                self._tally, self._taken = OpenCalls(), _START
+                self._tally, self._taken = OpenCalls(), 0
                 if files:
                     file.begin_at(segment_number(files[first]))
-                    self._fill(file, Place(segment_number(files[first]), 0), end)
+                    self._fill(file, place_of(segment_number(files[first]), 0), end)
                 return file
             except (sqlite3.Error, OSError) as error:
                 if file is not None:
@@ -214,11 +224,6 @@ class Index:
         record = self._at(position.place)
         return record is not None and record.hash == position.hash
 
-    def _after(self, position: Position) -> Place:
-        """Return where the record after a position begins, if it is in the same segment."""
-        record = self._at(position.place)
-        return Place(position.place.segment, position.place.start + (len(record.line) if record is not None else 0))
-
     def _load(self, file: IndexFile) -> None:
         """Take up the calls and the spending that the file knows."""
         self._tally = OpenCalls(spent=file.spent())
@@ -227,18 +232,19 @@ class Index:
             if record is not None and record.kind == "call":
                 self._tally.restore(decode(CallBody, record.seq, record.body))
 
-    def _fill(self, file: IndexFile, since: Place, end: str | None) -> None:
+    def _fill(self, file: IndexFile, since: int, end: str | None) -> None:
         """Read the log from a record on, up to the one that its writer found last, and write down what it says.
 
         end: that one's hash; None where the writer has gone on, and all that was taken note of is read.
         Raises AuditBroken where the log is not as its writer found it.
         """
         changes, count, digest, seq = Changes(), 0, "", 0
-        for path, start, record in read_on(self._directory, self._segment(since.segment), since.start):
-            place = Place(segment_number(path), start)
-            if end is None and not place < self._noted:
+        for path, start, record in read_on(self._directory, *self._segment(since)):
+            place = place_of(segment_number(path), start)
+            if end is None and place >= self._noted:
                 break
-            self._take(changes, place, record.line)
+            self._take(changes, (place, *_looked_at(record.line), record.line))
+            changes.position = Position(place, record.hash)
             count, digest, seq = count + 1, record.hash, record.seq
             if digest == end:
                 break
@@ -250,24 +256,20 @@ class Index:
         if changes.position is not None:
             file.write(changes)
 
-    def _take(self, changes: Changes, place: Place, line: bytes) -> None:
+    def _take(self, changes: Changes, noted: _Noted) -> None:
         """Take in one line of the log, once."""
+        place, kind, texts, line = noted
         if place < self._taken:
             return
-        self._taken = Place(place.segment, place.start + len(line))
-        changes.position = Position(place, line[_HASH].decode("ascii", "replace"))
-        changes.places += ((key_of(text), place.packed) for text in _texts_of(line))
-        kind = _KIND.match(line)
-        if kind is None or kind[1] not in (b"call", b"decision"):
-            return
-        if kind[1] == b"call":
+        self._taken = place + len(line)
+        for text in texts:
+            changes.places.append((key_of(text), place))
+        if kind == b"call":
             call = _decoded(CallBody, line)
             self._tally.add(call)
-            changes.calls[call.call_id] = None if call.billed == "no" else place.packed
+            changes.calls[call.call_id] = None if call.billed == "no" else place
             changes.spent |= {of: spent for of, spent in self._tally.spent.items() if of[0] == call.provider}
-            return
-        ids = _IDS.match(line, kind.end())
-        if ids is None or self._tally.has(ids[2].decode()):
+        elif kind == b"decision" and (not texts or self._tally.has(texts[1].decode())):
             body = _decoded(DecisionBody, line)
             changes.calls |= dict.fromkeys(self._tally.decided(body.merchant_biz_id, body.fingerprint))
 
@@ -291,13 +293,13 @@ class Index:
     def _write(self, file: IndexFile) -> None:
         with self._gathering:
             queue, self._queue = self._queue, []
+            self._writing, self._pending = self._writing | self._pending if self._writing else self._pending, {}
         changes = self._unwritten
-        for first, lines in queue:
-            start = first.start
-            for line in lines:
-                with suppress(AuditBroken):  # as for `note`
-                    self._take(changes, Place(first.segment, start), line)
-                start += len(line)
+        for noted in queue:
+            with suppress(AuditBroken):  # which is for its readers to say
+                self._take(changes, noted)
+        if queue:
+            changes.position = _position(queue[-1])
         if not self._log and changes.position is not None:
             self._log = changes.log = first_hash(self._directory)
         try:
@@ -311,11 +313,7 @@ class Index:
             self._wake.set()
             return
         self._unwritten, self._is_failing = Changes(), False
-        written = set(changes.places)
-        with self._gathering:
-            for text, place in [*self._pending.items()]:
-                if (key_of(text), place.packed) in written:
-                    del self._pending[text]
+        self._writing = {}
 
     def _let_go(self, reason: str) -> None:
         """Let a file go that is of no use; the thread makes it anew from the log."""
@@ -340,20 +338,28 @@ class Index:
             self._wake.set()
 
 
-def _texts_of(line: bytes) -> Sequence[str]:
-    """Return the texts by which a record is to be found: a decision by its two ids, a confirming label by its own."""
-    kind = _KIND.match(line)
-    if kind is None:
-        return ()
-    if kind[1] == b"decision":
-        if (ids := _IDS.match(line, kind.end())) is not None:
-            return ids[1].decode(), ids[2].decode()
-        body = _decoded(DecisionBody, line)
-        return body.decision_id, body.merchant_biz_id
-    if kind[1] == b"label":
-        label = _decoded(LabelBody, line)
-        return (label_text(label.decision_id),) if label.confirms else ()
-    return ()
+def _looked_at(line: bytes) -> tuple[bytes, Sequence[bytes]]:
+    """Return a record's kind, and the texts by which it is to be found.
+
+    A decision is found by its two ids, a label that confirms one by its text.
+    """
+    found = _RECORD.match(line)
+    if found is None:
+        return b"", ()
+    kind: bytes = found[1]
+    if kind == b"decision" and found[2]:
+        return kind, found.group(2, 3)
+    with suppress(AuditBroken):  # which is for its readers to say
+        if kind == b"decision":
+            body = _decoded(DecisionBody, line)
+            return kind, (body.decision_id.encode(), body.merchant_biz_id.encode())
+        if kind == b"label" and (label := _decoded(LabelBody, line)).confirms:
+            return kind, (label_text(label.decision_id).encode(),)
+    return kind, ()
+
+
+def _position(noted: _Noted) -> Position:
+    return Position(noted[0], noted[3][_HASH].decode("ascii", "replace"))
 
 
 def label_text(decision_id: str) -> str:

@@ -36,29 +36,21 @@ class StaleIndex(Exception):
     """The file is of another log, of another version, or not whole."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """Where a record begins: the number of its segment, and the byte in it."""
+def place_of(segment: int, start: int) -> int:
+    """Return where a record begins, as one number: its segment's, and the byte in it. Later ones are larger."""
+    return segment << _OFFSET_BITS | start
 
-    segment: int
-    start: int
 
-    @property
-    def packed(self) -> int:
-        """The place as one number."""
-        return self.segment << _OFFSET_BITS | self.start
-
-    @classmethod
-    def of(cls, packed: int) -> Place:
-        """Return the place that a number stands for."""
-        return cls(packed >> _OFFSET_BITS, packed & (1 << _OFFSET_BITS) - 1)
+def segment_of(place: int) -> tuple[int, int]:
+    """Return the number of a place's segment, and the byte in it."""
+    return place >> _OFFSET_BITS, place & (1 << _OFFSET_BITS) - 1
 
 
 @frozen
 class Position:
     """The last record that is in the index. hash: lower-case hex."""
 
-    place: Place
+    place: int
     hash: str
 
 
@@ -77,9 +69,9 @@ class Changes:
     position: Position | None = None
 
 
-def key_of(text: str) -> int:
+def key_of(text: bytes) -> int:
     """Return the number by which a text is found. Two texts may share one: what is found is held against the log."""
-    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), signed=True)
+    return int.from_bytes(blake2b(text, digest_size=8).digest(), signed=True)
 
 
 class IndexFile:
@@ -98,6 +90,7 @@ class IndexFile:
         self._reader = self._writer
         self._writing = threading.Lock()
         self._reading = self._writing
+        self._is_writing = path is None  # one in memory has one connection for both
         try:
             if is_new:
                 self._make(log)
@@ -141,7 +134,7 @@ class IndexFile:
     def position(self) -> Position | None:
         """Up to where the log is in the index; None in one that is new."""
         place, digest = self._meta("place"), self._meta("hash")
-        return Position(Place.of(place), digest) if isinstance(place, int) and isinstance(digest, str) else None
+        return Position(place, digest) if isinstance(place, int) and isinstance(digest, str) else None
 
     @property
     def first_segment(self) -> int:
@@ -153,15 +146,20 @@ class IndexFile:
         """Take note of the oldest segment that is in the index."""
         self._writer.execute("insert or replace into meta values ('first', ?)", (segment,))
 
-    def places(self, key: int) -> list[Place]:
-        """Return where records of a key may stand, newest first. Raises sqlite3.Error."""
-        with self._reading:
-            rows = self._reader.execute("select place from places where key = ? order by place desc", (key,)).fetchall()
-        return [Place.of(place) for (place,) in rows]
+    def places(self, key: int) -> list[tuple[int]]:
+        """Return where records of a key may stand, newest first, each in a row of its own. Raises sqlite3.Error.
 
-    def open_calls(self) -> list[Place]:
+        Between two writes all questions share a transaction: to begin one costs more than to ask. During a write each
+        has its own, or the journal could not be begun anew.
+        """
+        with self._reading:
+            if not (self._is_writing or self._reader.in_transaction):
+                self._reader.execute("begin")
+            return self._reader.execute("select place from places where key = ? order by place desc", (key,)).fetchall()
+
+    def open_calls(self) -> list[int]:
         """Return where the newest records of open calls stand."""
-        return [Place.of(place) for (place,) in self._writer.execute("select place from calls order by place")]
+        return [place for (place,) in self._writer.execute("select place from calls order by place")]
 
     def spent(self) -> dict[tuple[str, date], DaySpend]:
         """Return what each day cost, by provider and day."""
@@ -172,18 +170,15 @@ class IndexFile:
 
     def write(self, changes: Changes) -> None:
         """Add to the index, all or nothing. Raises sqlite3.Error."""
-        with self._writing, _transaction(self._writer) as database:
-            database.executemany("insert or ignore into places values (?, ?)", changes.places)
-            closed = [(call_id,) for call_id, place in changes.calls.items() if place is None]
-            opened = [(call_id, place) for call_id, place in changes.calls.items() if place is not None]
-            database.executemany("delete from calls where call_id = ?", closed)
-            database.executemany("insert or replace into calls values (?, ?)", opened)
-            database.executemany("insert or replace into spent values (?, ?, ?, ?)", _rows(changes.spent))
-            if changes.log is not None:
-                database.execute("insert or replace into meta values ('log', ?)", (changes.log,))
-            if changes.position is not None:
-                place, digest = changes.position.place.packed, changes.position.hash
-                database.executemany("insert or replace into meta values (?, ?)", [("place", place), ("hash", digest)])
+        with self._reading:
+            self._is_writing = True
+            if self._reader.in_transaction:
+                self._reader.execute("commit")
+        try:
+            with self._writing, _transaction(self._writer) as database:
+                _put(database, changes)
+        finally:
+            self._is_writing = self.path is None
 
     def close(self) -> None:
         """Let the file go."""
@@ -196,6 +191,19 @@ class IndexFile:
         """Delete an index and its journals. Raises OSError."""
         for suffix in ("", "-wal", "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _put(database: sqlite3.Connection, changes: Changes) -> None:
+    database.executemany("insert or ignore into places values (?, ?)", changes.places)
+    closed = [(call_id,) for call_id, place in changes.calls.items() if place is None]
+    opened = [(call_id, place) for call_id, place in changes.calls.items() if place is not None]
+    database.executemany("delete from calls where call_id = ?", closed)
+    database.executemany("insert or replace into calls values (?, ?)", opened)
+    database.executemany("insert or replace into spent values (?, ?, ?, ?)", _rows(changes.spent))
+    said: dict[str, object] = {"log": changes.log} if changes.log is not None else {}
+    if changes.position is not None:
+        said |= {"place": changes.position.place, "hash": changes.position.hash}
+    database.executemany("insert or replace into meta values (?, ?)", said.items())
 
 
 def _rows(spent: Mapping[tuple[str, date], DaySpend]) -> Iterable[tuple[str, str, int, str]]:

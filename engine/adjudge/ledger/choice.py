@@ -1,0 +1,37 @@
+"""Which ledger an engine has. What a ledger of files needs is imported only where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from adjudge.errors import SetupError
+from adjudge.ledger.local import LocalLedger
+from adjudge.ledger.memory import MemoryLedger
+from adjudge.plugin import DecisionLedger
+
+if TYPE_CHECKING:
+    from adjudge.audit.trail import AuditTrail
+
+
+def ledger_for(
+    ledger: DecisionLedger | None, trail: AuditTrail | None, answer_for_s: float, clock: Callable[[], datetime]
+) -> DecisionLedger:
+    """Return the ledger that was given, guarded where it is a plugin's; or one over a trail, or else in memory.
+
+    Raises SetupError where both are given; AuditUnavailable and AuditBroken where the trail cannot be read.
+    """
+    if ledger is not None:
+        if trail is not None:
+            raise SetupError("a `ledger` has its own log: give it or a `trail`")
+        if isinstance(ledger, LocalLedger):
+            return ledger
+        from adjudge.ledger.guarded import GuardedLedger
+
+        return GuardedLedger(ledger)
+    if trail is None:
+        return MemoryLedger(answer_for_s=answer_for_s, clock=clock)
+    from adjudge.ledger.file import FileLedger
+
+    return FileLedger(trail, answer_for_s=answer_for_s, clock=clock)
