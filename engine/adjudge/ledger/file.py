@@ -11,7 +11,7 @@ from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.kinds import decode
 from adjudge.audit.record import Record
 from adjudge.audit.trail import AuditTrail
-from adjudge.ledger.index import Index, label_text
+from adjudge.ledger.index import Index, decision_text, label_text
 from adjudge.ledger.local import LocalLedger, decision_of
 from adjudge.plugin import Body, Receipt
 
@@ -94,7 +94,7 @@ class FileLedger(LocalLedger):
         return None
 
     def _decision(self, decision_id: str) -> DecisionBody | None:
-        for record in self._index.records(decision_id):
+        for record in self._index.records(decision_text(decision_id)):
             if record.kind == "decision" and (body := decision_of(record)).decision_id == decision_id:
                 return body
         return None

@@ -348,11 +348,11 @@ def _looked_at(line: bytes) -> tuple[bytes, Sequence[bytes]]:
         return b"", ()
     kind: bytes = found[1]
     if kind == b"decision" and found[2]:
-        return kind, found.group(2, 3)
+        return kind, (b"decision " + found[2], found[3])
     with suppress(AuditBroken):  # which is for its readers to say
         if kind == b"decision":
             body = _decoded(DecisionBody, line)
-            return kind, (body.decision_id.encode(), body.merchant_biz_id.encode())
+            return kind, (decision_text(body.decision_id).encode(), body.merchant_biz_id.encode())
         if kind == b"label" and (label := _decoded(LabelBody, line)).confirms:
             return kind, (label_text(label.decision_id).encode(),)
     return kind, ()
@@ -360,6 +360,11 @@ def _looked_at(line: bytes) -> tuple[bytes, Sequence[bytes]]:
 
 def _position(noted: _Noted) -> Position:
     return Position(noted[0], noted[3][_HASH].decode("ascii", "replace"))
+
+
+def decision_text(decision_id: str) -> str:
+    """Return the text by which a decision is found; its id alone may be another's MerchantBizId."""
+    return f"decision {decision_id}"
 
 
 def label_text(decision_id: str) -> str:

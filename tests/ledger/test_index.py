@@ -1,0 +1,351 @@
+"""The index of a log: derived from it, made anew whatever happens to it, and never the author of an answer."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from adjudge.audit.checkpoints import Checkpoints
+from adjudge.audit.file import Segments
+from adjudge.audit.log import Durability
+from adjudge.audit.signing import generate
+from adjudge.audit.trail import AuditTrail
+from adjudge.errors import AuditBroken, AuditUnavailable, MerchantBizIdConflict
+from adjudge.ledger import index as index_module
+from adjudge.ledger.file import FileLedger
+from adjudge.ledger.index_file import FILE, Changes, IndexFile
+from adjudge.model import Decision
+from adjudge.plugin import Claim
+from adjudge.testing.ledgers import FIRST, OTHER, call_of, decision_and_record, ended
+
+LEASE_S = 60.0
+
+
+@contextmanager
+def opened(
+    at: Path, *, durability: Durability = "flush", front_bytes: int = 1, checkpoints: Checkpoints | None = None
+) -> Iterator[FileLedger]:
+    """Open a ledger that keeps nothing in front of its index, with segments of 20 KB."""
+    segments = Segments(max_bytes=20_000)
+    trail = AuditTrail.open(at, durability=durability, segments=segments, checkpoints=checkpoints)
+    try:
+        ledger = FileLedger(trail, front_bytes=front_bytes)
+    except BaseException:
+        trail.close()
+        raise
+    yield ledger
+    ledger.close()
+
+
+def name_of(n: int) -> str:
+    return f"{n:032d}"
+
+
+async def decide(ledger: FileLedger, n: int) -> Decision:
+    """Decide the n-th id, unless it is decided."""
+    found = await ledger.claim(name_of(n), FIRST, again=False, lease_s=LEASE_S)
+    if isinstance(found, Claim):
+        decision, record = decision_and_record(ledger, name_of(n), decision_id=f"{n:032x}")
+        await ledger.conclude(found, decision, record)
+        return decision
+    assert isinstance(found, Decision)
+    return found
+
+
+async def knows(ledger: FileLedger, numbers: range) -> bool:
+    """Whether every one of these ids is answered with its own decision, and is a conflict with another fingerprint."""
+    for n in numbers:
+        found = await ledger.claim(name_of(n), FIRST, again=False, lease_s=LEASE_S)
+        if not (isinstance(found, Decision) and found.decision_id == f"{n:032x}"):
+            return False
+        with pytest.raises(MerchantBizIdConflict):
+            await ledger.claim(name_of(n), OTHER, again=False, lease_s=LEASE_S)
+        assert await ledger.find(decision_id=f"{n:032x}") == found
+    return True
+
+
+def fill(at: Path, numbers: range, *, durability: Durability = "flush") -> None:
+    async def work(ledger: FileLedger) -> None:
+        for n in numbers:
+            await decide(ledger, n)
+
+    with opened(at, durability=durability) as ledger:
+        asyncio.run(work(ledger))
+
+
+def asked_again(at: Path, numbers: range) -> list[str]:
+    """Ask a log's ids again, and return which events opening it told."""
+    with capture_logs() as events, opened(at) as ledger:
+        assert asyncio.run(knows(ledger, numbers))
+    return [event["event"] for event in events if event["log_level"] != "debug" and "index" in event["event"]]
+
+
+def truncate(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:4096])
+
+
+def overwrite(file: Path) -> None:
+    file.write_bytes(b"not a database" * 1000)
+
+
+def zero(file: Path) -> None:
+    """Put nothing where the tables were."""
+    file.write_bytes(file.read_bytes()[:4096] + bytes(file.stat().st_size - 4096))
+
+
+def forget_schema(file: Path) -> None:
+    with sqlite3.connect(file) as database:
+        database.execute("drop table calls")
+    database.close()
+
+
+def of_later_version(file: Path) -> None:
+    with sqlite3.connect(file) as database:
+        database.execute("pragma user_version = 99")
+    database.close()
+
+
+def of_another_log(file: Path) -> None:
+    other = file.parent.with_name("other")
+    fill(other, range(5))
+    shutil.copy(other / FILE, file)
+
+
+def become_a_folder(file: Path) -> None:
+    file.unlink()
+    file.mkdir()
+
+
+def stay(file: Path) -> None:
+    """Do nothing."""
+
+
+@pytest.mark.parametrize(
+    ("spoil", "told"),
+    [
+        (stay, []),
+        (Path.unlink, ["index_made_anew"]),
+        (truncate, ["index_made_anew"]),
+        (overwrite, ["index_made_anew"]),
+        (forget_schema, ["index_made_anew"]),
+        (of_later_version, ["index_made_anew"]),
+        (of_another_log, ["index_made_anew"]),
+        (become_a_folder, ["index_made_anew", "index_in_memory"]),
+    ],
+)
+def test_index_that_is_of_no_use_is_made_anew(spoil: Callable[[Path], None], told: list[str], tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    fill(log, range(60))
+    assert len(list(log.glob("audit-*.jsonl"))) > 2
+    spoil(log / FILE)
+    assert asked_again(log, range(60)) == told
+
+
+def test_index_that_was_zeroed_gives_no_wrong_answer(tmp_path: Path) -> None:
+    """It may be found out only when it is asked; until it is made anew, nobody is told anything."""
+    fill(tmp_path, range(60))
+    zero(tmp_path / FILE)
+
+    async def work(ledger: FileLedger) -> None:
+        for _ in range(500):
+            try:
+                assert await knows(ledger, range(60))
+            except AuditUnavailable:
+                await asyncio.sleep(0.02)
+            else:
+                return
+        raise AssertionError("it was not made anew")
+
+    with capture_logs(), opened(tmp_path) as ledger:
+        asyncio.run(work(ledger))
+
+
+def test_index_behind_the_log_catches_up_from_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after a kill; what is read is what the index lacks, however long the log is."""
+    fill(tmp_path, range(60))
+    shutil.copy(tmp_path / FILE, tmp_path / "kept")
+    fill(tmp_path, range(60, 80))
+    shutil.copy(tmp_path / "kept", tmp_path / FILE)
+    taken: list[int] = []
+    take = index_module.Index._take
+
+    def counting(self: index_module.Index, changes: Changes, noted: index_module._Noted) -> None:
+        taken.append(noted[0])
+        take(self, changes, noted)
+
+    monkeypatch.setattr(index_module.Index, "_take", counting)
+    with opened(tmp_path) as ledger:
+        read = len(taken)
+        assert asyncio.run(knows(ledger, range(80)))
+    assert 20 <= read <= 24, "and no more than these"
+    taken.clear()
+    with opened(tmp_path):
+        assert len(taken) == 1, "the record that it ends with"
+
+
+def test_index_ahead_of_the_log_forgets_what_is_not_there(tmp_path: Path) -> None:
+    """As after a power cut, where the log only flushes."""
+    fill(tmp_path, range(20))
+    segment = max(tmp_path.glob("audit-*.jsonl"))
+    honest = segment.read_bytes()
+    fill(tmp_path, range(20, 25))
+    for later in tmp_path.glob("audit-*.jsonl"):
+        if later > segment:
+            later.unlink()
+    segment.write_bytes(honest)
+    with capture_logs(), opened(tmp_path) as ledger:
+        assert asyncio.run(knows(ledger, range(20)))
+        found = asyncio.run(ledger.claim(name_of(22), FIRST, again=False, lease_s=LEASE_S))
+    assert isinstance(found, Claim) and found.earlier is None
+
+
+def test_entry_that_leads_elsewhere_is_no_answer(tmp_path: Path) -> None:
+    """Every entry is moved to the next one's place: each is found at another id's decision, and is not believed."""
+    fill(tmp_path, range(20))
+    with sqlite3.connect(tmp_path / FILE) as database:
+        rows = database.execute("select key, place from places order by place").fetchall()
+        database.execute("delete from places")
+        moved = zip(rows, rows[4:] + rows[:4], strict=True)
+        database.executemany("insert into places values (?, ?)", [(key, place) for (key, _), (_, place) in moved])
+    database.close()
+
+    async def work(ledger: FileLedger) -> list[object]:
+        return [await ledger.claim(name_of(n), FIRST, again=False, lease_s=LEASE_S) for n in range(20)]
+
+    with capture_logs(), opened(tmp_path) as ledger:
+        assert all(isinstance(one, Claim) for one in asyncio.run(work(ledger)))
+
+
+def test_record_that_was_changed_in_the_log_is_no_answer_where_there_is_a_key(tmp_path: Path) -> None:
+    """Its hash was made to fit, and the index leads to it: its mac was not."""
+    import hashlib
+
+    points = Checkpoints(signer=generate(tmp_path / "audit.key"))
+    log = tmp_path / "log"
+
+    async def work(ledger: FileLedger) -> None:
+        for n in range(30):
+            await decide(ledger, n)
+
+    with opened(log, checkpoints=points) as ledger:
+        asyncio.run(work(ledger))
+        file = min(log.glob("audit-*.jsonl"))
+        lines = file.read_bytes().splitlines(keepends=True)
+        at = next(n for n, line in enumerate(lines) if name_of(2).encode() in line)
+        hashed = lines[at][:-76].replace(b'"outcome":"review"', b'"outcome":"reject"', 1)
+        lines[at] = b'%b,"hash":"%b"}\n' % (hashed, hashlib.sha256(hashed).hexdigest().encode())
+        file.write_bytes(b"".join(lines))
+        with pytest.raises(AuditBroken):
+            asyncio.run(ledger.claim(name_of(2), FIRST, again=False, lease_s=LEASE_S))
+        assert asyncio.run(knows(ledger, range(3, 30)))
+
+
+def test_id_that_is_the_decision_id_of_another_is_found_for_itself(tmp_path: Path) -> None:
+    """Before it is written down, and after."""
+
+    async def work(ledger: FileLedger) -> None:
+        for n in range(20):  # the decision of 16 has the id of 10
+            await decide(ledger, n)
+        assert name_of(10) == f"{16:032x}"
+        assert await knows(ledger, range(20))
+
+    for _ in range(2):
+        with opened(tmp_path) as ledger:
+            asyncio.run(work(ledger))
+
+
+def test_disk_that_is_full_costs_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be written down is known in memory, is told once, and is written once it can be."""
+    is_full = True
+    write = IndexFile.write
+
+    def writing(self: IndexFile, changes: Changes) -> None:
+        if is_full:
+            raise sqlite3.OperationalError("database or disk is full")
+        write(self, changes)
+
+    monkeypatch.setattr(index_module, "GATHER_S", 0.0)
+    monkeypatch.setattr(index_module, "AGAIN_S", 0.01)
+    monkeypatch.setattr(IndexFile, "write", writing)
+
+    async def work(ledger: FileLedger) -> None:
+        nonlocal is_full
+        for n in range(20):
+            await decide(ledger, n)
+        while not ledger._index._is_failing:
+            await asyncio.sleep(0.01)
+        assert await knows(ledger, range(20))
+        is_full = False
+        while ledger._index._writing or ledger._index._pending:
+            await asyncio.sleep(0.01)
+        assert await knows(ledger, range(20))
+
+    with capture_logs() as events, opened(tmp_path) as ledger:
+        asyncio.run(work(ledger))
+    assert [event["event"] for event in events].count("index_not_written") == 1
+    assert asked_again(tmp_path, range(20)) == []
+
+
+@pytest.mark.parametrize("spoil", [stay, Path.unlink])
+def test_budget_and_calls_survive_exactly(spoil: Callable[[Path], None], tmp_path: Path) -> None:
+    """With the index, and without it."""
+
+    async def spend(ledger: FileLedger) -> None:
+        for n, billed in enumerate(("yes", "no", "unknown", "yes", None)):
+            claim = await ledger.claim(name_of(n), FIRST, again=False, lease_s=LEASE_S)
+            assert isinstance(claim, Claim)
+            call = call_of(claim, call_id=f"{n:032x}")
+            await ledger.begin_call(claim, call)
+            if billed is not None:
+                await ledger.end_call(claim, ended(call, billed))
+            if n == 3:
+                await ledger.conclude(claim, *decision_and_record(ledger, name_of(n)))
+
+    with opened(tmp_path) as ledger:
+        asyncio.run(spend(ledger))
+    for _ in range(2):
+        spoil(tmp_path / FILE)
+        with capture_logs(), opened(tmp_path) as ledger:
+            ((of, tally),) = ledger._calls.spent.items()
+            assert of == ("acme.device", datetime.now(UTC).date())
+            assert (tally.calls, tally.spent) == (4, Decimal("0.40"))
+            left = {body.merchant_biz_id: body.billed for body in ledger._calls.undecided()}
+        assert left == {name_of(0): "yes", name_of(2): "unknown", name_of(4): None}
+
+
+def test_segment_that_is_missing_is_told_and_never_an_answer(tmp_path: Path) -> None:
+    fill(tmp_path, range(60))
+    first = min(tmp_path.glob("audit-*.jsonl"))
+    with capture_logs(), opened(tmp_path) as ledger:
+        kept = first.read_bytes()
+        first.unlink()
+        with pytest.raises(AuditUnavailable, match="is missing, and holds what still answers"):
+            asyncio.run(ledger.claim(name_of(1), FIRST, again=False, lease_s=LEASE_S))
+        assert asyncio.run(knows(ledger, range(55, 60)))
+        first.write_bytes(kept)
+
+
+def test_decisions_in_memory_are_nothing_to_the_garbage_collector(tmp_path: Path) -> None:
+    """They are bytes: as many objects are looked at with many of them as with none."""
+
+    async def work(ledger: FileLedger, numbers: range) -> int:
+        for n in numbers:
+            await decide(ledger, n)
+        gc.collect()
+        return len(gc.get_objects())
+
+    with opened(tmp_path, front_bytes=2**25) as ledger:
+        before = asyncio.run(work(ledger, range(20)))
+        after = asyncio.run(work(ledger, range(20, 520)))
+        assert len(ledger._front) == 520
+    assert after - before < 250
