@@ -73,6 +73,20 @@ ATOMS = (
     "flag ? device.emulator : ratio > {r}", "(flag ? count : {n}) > 1",
 )  # fmt: skip
 
+POINTS = (
+    "weight", "2 * weight - 1", "-weight", "odds.points", "odds.points + (flag ? 1 : 0)", "flag ? 3 : -2",
+    "1 / 0 == 1 ? 2 : 4", 'device.os == "ios" ? weight : odds.points', '{"ios": 1, "android": 4}[device.os]',
+)  # fmt: skip
+LOOKUPS = """lookup:
+  weight: {by: country, values: {SG: 2, KP: -3, é: 5}, else: 1}
+  odds:
+    by: [country, device.os]
+    rows:
+      - {country: SG, device.os: ios, points: 2}
+      - {country: SG, device.os: android, points: 5}
+      - {country: KP, device.os: ios, points: -1}
+"""
+
 
 def _condition(draw: DrawFn, atoms: Sequence[str], depth: int = 3) -> str:
     """Draw a condition made of some atoms."""
@@ -86,6 +100,22 @@ def _condition(draw: DrawFn, atoms: Sequence[str], depth: int = 3) -> str:
     else:
         joined = one_of(draw, (" && ", " || ")).join(f"({part})" for part in parts)
     return f"!({joined})" if draw(integers(0, 3)) == 0 else joined
+
+
+def _table(draw: DrawFn) -> str:
+    """Draw a table of a few rows, most with an `else`."""
+    cells = {
+        "country": ("SG", "KP"), "country in": ("[SG, IR]", "lists.bad"), "count >=": ("1", "3"),
+        "device.os": ("ios",), "flag": ("true", "false"), "ratio <": ("0.5",), "face.tags": ("SuspectRemake",),
+    }  # fmt: skip
+    lines = ["tables:", "  table:", f"    then: {one_of(draw, ('review', 'reject'))}", "    rows:"]
+    for _ in range(draw(integers(1, 4))):
+        headers = draw(st.lists(st.sampled_from(sorted(cells)), min_size=1, max_size=3, unique=True))
+        row = ", ".join(f"{header}: {one_of(draw, cells[header])}" for header in headers)
+        lines.append(f"      - {{{row}}}")
+    if draw(integers(0, 3)):
+        lines.append(f"    else: {one_of(draw, ('review', 'reject'))}")
+    return "".join(f"{line}\n" for line in lines)
 
 
 OUTCOMES = st.sampled_from(("pass", "review", "reject"))
@@ -129,6 +159,8 @@ def policies(draw: DrawFn, *, waivers: bool = True) -> Policy:
             text += f"    unless: '{_condition(draw, atoms)}'\n"
         text += f"   {when()}\n" if waivers else ""
         text += f"    ask: {asked}\n" if (asked := ask()) else ""
+    if draw(integers(0, 4)) == 0:
+        text = text.replace("rules:\n", f"{_table(draw)}rules:\n", 1)
     names = one_of(draw, ((), ("scorecard",), ("scorecard",), ("device", "face"), ("scorecard", "face")))
     if names:
         text += "" if names == ("scorecard",) else "scorecards:\n"
@@ -136,8 +168,12 @@ def policies(draw: DrawFn, *, waivers: bool = True) -> Policy:
         covered.append("scorecard" if name == "scorecard" else f"scorecard:{name}")
         lines = [f"{name}:", "  points:"]
         for at in range(draw(integers(1, 4))):
-            lines.append(f"    - when: '{_condition(draw, atoms)}'")
-            lines.append(f"      add: {draw(integers(-3, 5))}")
+            if draw(integers(0, 5)) == 0:
+                lines.append(f"    - add: '{one_of(draw, POINTS)}'")
+                lines += [f"      when: '{_condition(draw, atoms)}'"] if draw(integers(0, 1)) else []
+            else:
+                lines.append(f"    - when: '{_condition(draw, atoms)}'")
+                lines.append(f"      add: {draw(integers(-3, 5))}")
             lines += [f"      id: own{at}"] if draw(integers(0, 3)) == 0 else []
         review, asked = str(draw(integers(-1, 4))), ask()
         review = f"{{at: {review}, ask: {asked}}}" if asked else review
@@ -152,6 +188,7 @@ def policies(draw: DrawFn, *, waivers: bool = True) -> Policy:
             text += f"  - id: e{at}\n    when: '{_condition(draw, atoms)}'\n    from: review\n"
             named = draw(st.lists(st.sampled_from(covered), max_size=2, unique=True)) if covered else []
             text += f"    rules: [{', '.join(named)}]\n" if named else ""
+    text = text.replace("variables:\n", f"{LOOKUPS}variables:\n") if "weight" in text or "odds" in text else text
     return parse_policy(text)
 
 

@@ -74,9 +74,10 @@ REQUESTS = st.fixed_dictionaries(
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(tables(), st.lists(REQUESTS, min_size=1, max_size=8))
-def test_groups_decide_as_one_program(csv: str, requests: list[Any]) -> None:
-    policy = Policy(read_policy(HEAD, texts={"t.csv": csv}))
+@given(tables(), st.lists(REQUESTS, min_size=1, max_size=8), st.booleans())
+def test_groups_decide_as_one_program(csv: str, requests: list[Any], has_else: bool) -> None:
+    head = HEAD.replace("then: review}", "then: review, else: reject}", 1) if has_else else HEAD
+    policy = Policy(read_policy(head, texts={"t.csv": csv}))
     whole = compile_policy(policy.typed, policy.functions)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dispatch, "RULES_MIN", 4)

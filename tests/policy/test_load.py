@@ -561,7 +561,7 @@ colour: red
         ("schema-missing", 31, 5),
         ("name-unknown", 31, 11),
         ("type-mismatch", 34, 14),
-        ("schema-type", 34, 29),
+        ("name-unknown", 34, 29),
         ("threshold-order", 35, 19),
         ("schema-unknown-key", 36, 1),
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import string
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -531,14 +532,17 @@ def tables(draw: st.DrawFn) -> tuple[str, str]:
 
 
 @settings(max_examples=150, deadline=None)
-@given(tables(), st.lists(REQUESTS, min_size=1, max_size=6), st.booleans())
+@given(tables(), st.lists(REQUESTS, min_size=1, max_size=6), st.booleans(), st.booleans())
 def test_table_decides_as_its_rows_written_out(
-    table: tuple[str, str], requests: list[dict[str, Any]], clock: bool
+    table: tuple[str, str], requests: list[dict[str, Any]], clock: bool, has_else: bool
 ) -> None:
     csv, rules = table
     if not rules:
         return
-    one = Policy(of_csv(csv))
+    one = Policy(of_csv(csv, "else: reject" if has_else else "then: review"))
+    if has_else:
+        some = " || ".join(f"({when})" for when in re.findall("when: '(.*)', then", rules))
+        rules += f"\n  - {{id: t-else, when: '!({some})', then: reject}}"
     other = Policy(load(f"rules:\n{rules}\n"))
     now = datetime(2026, 5, 5, tzinfo=UTC) if clock else None
     for request in requests:
@@ -549,3 +553,120 @@ def test_table_decides_as_its_rows_written_out(
         for ids, plain in ((found.matched, expected.matched), (found.unresolved, expected.unresolved)):
             assert ids == tuple(name.replace("t-", "t:") for name in plain)
         assert judge.verdict(one, request, now).outcome == found.outcome
+
+
+# What happens where no row is true
+
+
+def test_else_is_one_more_rule() -> None:
+    policy = Policy(
+        of_csv(
+            "country,amount >=\nSG,10\nID,\n", "then: review, reason: LIMITS, else: {then: reject, reason: NO_LIMIT}"
+        )
+    )
+    assert [(rule.id, rule.outcome, rule.reason) for rule in policy.typed.rules][-1] == ("t:else", "reject", "NO_LIMIT")
+    assert policy.evaluate({"country": "SG", "amount": 5.0}).matched == ("t:else",)
+    assert policy.evaluate({"country": "SG", "amount": 15.0}).matched == ("t:1",)
+    assert policy.evaluate({"country": "SG"}).unresolved == ("t:1", "t:else")
+    assert policy.evaluate({"country": "ID"}).matched == ("t:2",)
+    assert "else of t is true" in policy.explain({"country": "NO", "amount": 1.0}).render()
+
+
+def test_else_of_one_row_that_is_a_choice_itself() -> None:
+    policy = Policy(of_csv('tags in\n"A, B"\n', "then: review, else: reject"))
+    assert policy.evaluate({"tags": ["A"]}).matched == ("t:1",)
+    assert policy.evaluate({"tags": []}).matched == ("t:else",)
+
+
+@pytest.mark.parametrize(
+    ("keys", "code", "words"),
+    [
+        ("then: review, else: pass", "schema-value", "leave it out"),
+        ("then: review, else: {reason: X}", "schema-missing", "`then`"),
+        ("then: review, else: {then: review, confirm: person}", "schema-value", "a review is a person's anyway"),
+        ("then: review, else: {then: review, ask: [selfie]}", "name-unknown", "`selfie`"),
+        ("then: review, else: {then: review, note: x}", "schema-unknown-key", "`note`"),
+    ],
+)
+def test_else_says_what_a_row_can_say(keys: str, code: str, words: str) -> None:
+    with pytest.raises(PolicyErrors) as caught:
+        of_csv("country\nSG\n", keys)
+    (error,) = caught.value.errors
+    assert error.code == code
+    assert words in f"{error.message} {error.hint}"
+
+
+def test_row_called_else_is_told_apart() -> None:
+    (found,) = mistakes("tables:\n  t: {then: review, rows: [{id: else, country: SG}], else: review}\n")
+    assert found[0] == "name-duplicate"
+
+
+# What rows ask for, and who confirms their rejects
+
+STEPS = "steps: {document: Show it., selfie: Take one.}\n"
+
+
+def test_rows_ask_and_are_confirmed_as_rules_are() -> None:
+    csv = 'country,then,ask,confirm\nSG,review,"selfie, document",\nID,reject,,person\nNO,reject,selfie,\n'
+    keys = "ask: [document], else: {then: review, ask: [selfie]}"
+    policy = Policy(load(f"{STEPS}tables:\n  t: {{file: t.csv, {keys}}}\n", texts={"t.csv": csv}))
+    said = [(rule.id, rule.ask, rule.confirm) for rule in policy.typed.rules]
+    assert said == [
+        ("t:1", ("selfie", "document"), False),
+        ("t:2", ("document",), True),
+        ("t:3", ("selfie",), False),
+        ("t:else", ("selfie",), False),
+    ]
+    assert policy.evaluate({"country": "SG"}).ask == ("document", "selfie")
+    assert policy.typed.confirms
+
+
+@pytest.mark.parametrize(
+    ("row", "code", "hint"),
+    [
+        ("{country: SG, ask: selfy}", "name-unknown", "did you mean `selfie`?"),
+        ("{country: SG, ask: selfie; document}", "name-unknown", None),
+        ("{country: SG, confirm: person}", "schema-value", "leave it out: a review is a person's anyway"),
+        ("{country: SG, then: reject, confirm: yes}", "schema-value", "write person, or leave the cell empty"),
+    ],
+)
+def test_junk_in_ask_and_confirm_is_told_at_its_cell(row: str, code: str, hint: str | None) -> None:
+    ((found, _, way),) = mistakes(f"{STEPS}tables:\n  t: {{then: review, rows: [{row}]}}\n")
+    assert found == code
+    assert hint is None or way == hint
+
+
+def test_field_that_is_called_ask_is_still_a_condition() -> None:
+    text = HEAD.replace("inputs:\n", "inputs:\n  ask: bool\n", 1)
+    policy = read_policy(text + "tables:\n  t: {then: review, rows: [{ask: true}, {ask: false, country: SG}]}\n")
+    assert conditions(policy) == {"t:1": "ask == true", "t:2": 'ask == false && country == "SG"'}
+
+
+def test_thresholds_ask_and_are_confirmed() -> None:
+    text = f"""{STEPS}thresholds:
+  amount: {{review: {{at: 10, ask: [document]}}, reject: {{at: 90, confirm: person}}}}
+  country: {{by: robot, "true": {{SG: {{then: review, ask: [selfie]}}}}, "false": {{ID: reject}}}}
+"""
+    policy = load(text)
+    assert [(rule.id, rule.ask, rule.confirm) for rule in policy.rules] == [
+        ("threshold:amount:review", ("document",), False),
+        ("threshold:amount:reject", (), True),
+        ("threshold:country:true:SG", ("selfie",), False),
+        ("threshold:country:false:ID", (), False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "code"),
+    [
+        ("{review: {ask: [selfie]}}", "schema-missing"),
+        ("{review: {at: 10, confirm: person}}", "schema-value"),
+        ("{review: {at: ten}}", "type-threshold"),
+        ("{review: {at: 10, then: review}}", "schema-unknown-key"),
+        ("{review: {at: 10, ask: selfie}}", "schema-type"),
+        ("{review: {at: 90}, reject: {at: 10}}", "threshold-order"),
+    ],
+)
+def test_wrong_entry_of_thresholds_is_one_mistake(entry: str, code: str) -> None:
+    ((found, _, _),) = mistakes(f"{STEPS}thresholds:\n  amount: {entry}\n")
+    assert found == code

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from adjudge.expr.nodes import Logic, Node
+from adjudge.expr.nodes import Logic, Node, Unary
 from adjudge.model import Outcome
 from adjudge.policy.asked import answering
 from adjudge.policy.policy import Policy
@@ -36,7 +36,7 @@ def collapsed(policy: Policy) -> Policy:
     if not large:
         return policy
     rules: list[Rule] = []
-    groups: dict[tuple[str, Outcome, Outcome | None, frozenset[str], tuple[str, ...]], list[Rule]] = {}
+    groups: dict[tuple[str, Outcome, Outcome | None, frozenset[str], tuple[str, ...], bool], list[Rule]] = {}
     for rule in typed.rules:
         name = rule.id.partition(":")[0]
         if rule.origin != "table" or name not in large:
@@ -47,11 +47,11 @@ def collapsed(policy: Policy) -> Policy:
             frozenset() if all(typed.worth_of(slot) == typed.when_unknown for slot in reads) else reads
         )
         excused = tuple(excuse.id for excuse in typed.excuses if rule.id in excuse.covers)
-        groups.setdefault((name, rule.outcome, rule.when_unknown, worths, excused), []).append(rule)
+        groups.setdefault((name, rule.outcome, rule.when_unknown, worths, excused, rule.otherwise), []).append(rule)
     covers = {excuse.id: set(excuse.covers) for excuse in typed.excuses}
     names: dict[str, int] = {}
-    for (name, outcome, _, _, excused), rows in groups.items():
-        rule_id = f"{name}:{outcome}"
+    for (name, outcome, _, _, excused, is_else), rows in groups.items():
+        rule_id = rows[0].id if is_else else f"{name}:{outcome}"
         names[rule_id] = names.get(rule_id, 0) + 1
         rule_id += f":{names[rule_id]}" if names[rule_id] > 1 else ""
         conditions = tuple(row.condition for row in rows)
@@ -65,19 +65,24 @@ def collapsed(policy: Policy) -> Policy:
 
 
 def is_together(node: Node) -> bool:
-    """Whether a condition is that of many rows."""
+    """Whether a condition is that of many rows, or that none of them is true."""
+    node = node.operand if isinstance(node, Unary) else node
     return isinstance(node, Logic) and node.operator == "||" and len(node.operands) > ROWS_MAX
 
 
 def asked_together(policy: Policy, node: Node) -> Callable[[Mapping[str, object]], object]:
     """Return a condition of many rows as a function of slots: the program finds the few rows that can be true."""
-    assert isinstance(node, Logic)
+    is_none = isinstance(node, Unary)
+    together = node.operand if isinstance(node, Unary) else node
+    assert isinstance(together, Logic)
     typed = policy.typed
     parts = [typed.parts[slot] for slot in typed.reads.slots(node)]
     if any(part.key is not None or part.novel for part in parts):  # what such a slot is hangs on its field as a whole
         return answering(policy, node)
     like = next(rule for rule in typed.rules if rule.condition is node)
-    rules = tuple(replace(like, id=f"row-{at}", condition=one) for at, one in enumerate(node.operands))
+    rules = tuple(
+        replace(like, id=f"row-{at}", condition=one, otherwise=False) for at, one in enumerate(together.operands)
+    )
     rows = Policy(replace(typed, rules=rules, scorecards={}, excuses=()), policy.functions)
 
     def answer(slots: Mapping[str, object]) -> bool | None:
@@ -93,6 +98,6 @@ def asked_together(policy: Policy, node: Node) -> Callable[[Mapping[str, object]
                 part = part.setdefault(owner, {})
             part[last] = value
         verdict = rows.evaluate(rows.as_taken(given), now=now)
-        return True if verdict.matched else None if verdict.unresolved else False
+        return not is_none if verdict.matched else None if verdict.unresolved else is_none
 
     return answer

@@ -61,7 +61,8 @@ def tunable_thresholds(policy: TypedPolicy) -> tuple[TunableThreshold, ...]:
     places += [
         (rule.id, rule.condition)
         for rule in policy.rules
-        if not (rule.origin == "table" and (rule.id.partition(":")[0] in large or is_together(rule.condition)))
+        if not rule.otherwise  # whose rows have them
+        and not (rule.origin == "table" and (rule.id.partition(":")[0] in large or is_together(rule.condition)))
     ]
     places += [(f"scorecard {row.name}", row.condition) for row in policy.rows]
     found: list[TunableThreshold] = []

@@ -34,6 +34,10 @@ class Reads:
         """Return the fields that a condition reads, by their full names."""
         return self.names(node) & self._slots
 
+    def take(self, node: Node, other: Node) -> None:
+        """Take a condition to read what another reads: the part of it that is left for some requests."""
+        self._of_nodes[id(node)] = (node, self.names(other))
+
     def _joined(self, node: Node, parts: tuple[frozenset[str], ...]) -> frozenset[str]:
         if not isinstance(node, Name):
             return parts[0] if len(parts) == 1 else frozenset().union(*parts)

@@ -51,6 +51,7 @@ class Rule:
     stands for the value of a field.
     starts, ends: when the rule is in force, `starts <= now < ends`, aware; None where it always was or will be.
     ask: names of the steps that it asks for where it decides. confirm: whether a person has to confirm its reject.
+    otherwise: whether it is the `else` of a table: true where no row is.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Rule:
     ends: datetime | None = None
     ask: tuple[str, ...] = ()
     confirm: bool = False
+    otherwise: bool = False
     span: Span
 
     @property
@@ -150,9 +152,12 @@ class Row:
     """A condition that adds points, or takes some away.
 
     id: its own, or `row 1` and so on by its place. card: the scorecard's name.
+    written: where the policy has one row for several, because an expression says its points, the id of that row; theirs
+    then say from which value on they count: `row 1 at 25 or more`.
     """
 
     id: str
+    written: str = ""
     card: str = SCORECARD
     condition: Node
     points: int
@@ -160,8 +165,8 @@ class Row:
 
     @property
     def has_own_id(self) -> bool:
-        """Whether the policy gave it an id; no such id has a blank."""
-        return " " not in self.id
+        """Whether the policy gave it an id; none that it gives has a blank."""
+        return not self.id.startswith("row ")
 
     @property
     def name(self) -> str:

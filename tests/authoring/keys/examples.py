@@ -515,6 +515,19 @@ scorecard:
 """,
         shown={"flag": True, "trusted": True},
     ),
+    "row.add (an expression)": Example(
+        text="""
+inputs: {country: string, flag: bool}
+lookup:
+  odds: {by: country, values: {SG: 10, ID: 25}, else: 40}
+scorecard:
+  points:
+    - {add: odds}  #+
+    - {when: flag, add: 5}
+  bands: {review: 25}
+""",
+        shown={"country": "ID", "flag": False},
+    ),
     "bands.reject": Example(
         text="""
 inputs: {flag: bool, trusted: bool}
@@ -609,6 +622,125 @@ scorecard:
   bands: {review: {at: 40, ask: [call]}}  #-
 """,
         shown={"flag": True},
+        differ="ask",
+    ),
+    "threshold.ask": Example(
+        text="""
+inputs: {share: {type: double, range: [0, 1]}}
+steps: {document: Please take a picture of your document.}
+thresholds:
+  share:
+    review: {at: 0.5, ask: [document]}  #+
+    review: {at: 0.5}  #-
+    reject: 0.9
+""",
+        shown={"share": 0.6},
+        differ="ask",
+    ),
+    "threshold.at": Example(
+        text="""
+inputs: {share: {type: double, range: [0, 1]}}
+steps: {document: Please take a picture of your document.}
+thresholds:
+  share:
+    below:
+      review: {at: 0.5, ask: [document]}  #+
+      review: {at: 0.1, ask: [document]}  #-
+""",
+        shown={"share": 0.3},
+    ),
+    "threshold.then": Example(
+        text="""
+inputs: {device: {type: enum, values: [known, fresh, emulated]}}
+steps: {document: Please take a picture of your document.}
+thresholds:
+  device:
+    emulated: {then: reject, confirm: person}  #+
+    fresh: {then: review, ask: [document]}
+""",
+        shown={"device": "emulated"},
+    ),
+    "table.ask": Example(
+        text="""
+inputs: {country: string, fresh: bool}
+steps: {document: Please take a picture of your document., selfie: Please take a selfie.}
+tables:
+  limits:
+    then: review
+    ask: [selfie]  #+
+    rows:
+      - {country: KP, ask: document}
+      - {fresh: true}
+""",
+        shown={"country": "SG", "fresh": True},
+        differ="ask",
+    ),
+    "table.else": Example(
+        text="""
+inputs: {country: string, fresh: bool}
+tables:
+  limits:
+    then: reject
+    rows:
+      - {country: SG, fresh: true}
+      - {country: KP}
+    else: review  #+
+""",
+        shown={"country": "SG", "fresh": False},
+    ),
+    "else.then": Example(
+        text="""
+inputs: {country: string, fresh: bool}
+tables:
+  limits:
+    then: review
+    rows: [{country: SG, fresh: true}]
+    else: {then: reject, reason: NO_LIMIT}  #+
+    else: {then: review, reason: NO_LIMIT}  #-
+""",
+        shown={"country": "SG", "fresh": False},
+    ),
+    "else.when_unknown": Example(
+        text="""
+inputs: {country: string, fresh: bool}
+tables:
+  limits:
+    then: review
+    when_unknown: pass
+    rows: [{country: SG, fresh: true}]
+    else:
+      then: review
+      when_unknown: review  #+
+""",
+        shown={"country": "SG"},
+    ),
+    "else.reason": Example(
+        text="""
+inputs: {country: string}
+tables:
+  limits:
+    then: review
+    rows: [{country: SG}]
+    else:
+      then: review
+      reason: NO_LIMIT  #+
+""",
+        shown={"country": "PH"},
+        differ="reasons",
+    ),
+    "else.ask": Example(
+        text="""
+inputs: {country: string}
+steps: {document: Please take a picture of your document.}
+tables:
+  limits:
+    then: review
+    rows: [{country: SG}]
+    else:
+      then: review
+      ask: [document]  #+
+""",
+        shown={"country": "PH"},
         differ="ask",
     ),
     "names of a request": Example(
@@ -755,6 +887,9 @@ LIVE_ONLY: Mapping[str, str] = {
     "sample.reason": "the code for it",
     "rule.confirm": "whether a reject is final, after the verdict; likewise",
     "band.confirm": "whether a reject is final, after the verdict; likewise",
+    "threshold.confirm": "whether a reject is final, after the verdict; likewise",
+    "table.confirm": "whether a reject is final, after the verdict; likewise",
+    "else.confirm": "whether a reject is final, after the verdict; likewise",
     "signal.provider": "who is asked",
     "signal.with": "how it is asked",
     "signal.timeout": "how long it may take",

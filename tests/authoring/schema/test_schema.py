@@ -114,6 +114,7 @@ TAKEN = [
     "signal_timeout_without_provider",
     "signal_without_source",
     "table_without_outcome",
+    "threshold_asks_without_bound",
     "threshold_by_without_case",
     "threshold_in_both_directions",
     "threshold_that_passes",

@@ -59,7 +59,8 @@ def _said(rule: Rule) -> str:
     doubt = f", in doubt {rule.when_unknown}" if rule.when_unknown is not None else ""
     asks = f", asks for {', '.join(rule.ask)}" if rule.ask else ""
     confirm = ", confirmed by a person" if rule.confirm else ""
-    return f"{rule.outcome} when {unparse(rule.condition)}{doubt}, {rule.reason}{asks}{confirm}"
+    when = f"no row of {rule.id.partition(':')[0]} is true" if rule.otherwise else unparse(rule.condition)
+    return f"{rule.outcome} when {when}{doubt}, {rule.reason}{asks}{confirm}"
 
 
 def _parts(old: TypedPolicy, new: TypedPolicy) -> Iterator[tuple[str, str | None, str | None]]:

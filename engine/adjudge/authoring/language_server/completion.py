@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from adjudge.authoring.language_server.describe import described_field, signature
@@ -172,7 +172,7 @@ def _values(place: Place, typed: TypedPolicy | None, catalogue: Catalogue, *, is
     elif key == "by" and inside in (("thresholds",), ("lookup",)) and typed is not None:
         yield from _choosers(typed)
     elif inside == ("thresholds",) and typed is not None:
-        yield from _in_thresholds(typed, ".".join(place.path[1:]))
+        yield from _in_thresholds(typed, place.path[1:])
 
 
 def _choosers(typed: TypedPolicy) -> Iterator[Candidate]:
@@ -191,14 +191,25 @@ def _headers(typed: TypedPolicy, *, is_rule: bool) -> Iterator[Candidate]:
             yield Candidate(label=slot, kind="field", detail=described_field(declared), about=declared.description)
 
 
-def _in_thresholds(typed: TypedPolicy, path: str) -> Iterator[Candidate]:
+def _in_thresholds(typed: TypedPolicy, keys: Sequence[str]) -> Iterator[Candidate]:
+    path = ".".join(keys)
     declared = typed.slots.get(path)
     if not path:
         for slot, field in typed.slots.items():
             if slot != NOW and not typed.parts[slot].novel:
                 yield Candidate(label=slot, kind="field", detail=described_field(field))
     elif declared is None:
-        yield from (Candidate(label=word, kind="value") for word in ("review", "reject"))
+        *above, last = keys
+        owner = ".".join(key for key in above if key != "below")
+        is_number = last in ("review", "reject") and not _has_words(typed, owner)
+        if above and last == "confirm":
+            yield Candidate(label="person", kind="value")
+            return
+        if not is_number:
+            yield from (Candidate(label=word, kind="value") for word in ("review", "reject"))
+        if owner:
+            for key in ("at" if is_number else "then", "ask", "confirm"):
+                yield Candidate(label=key, kind="key", about=OBJECTS["threshold"][1][key].meaning)
     elif declared.vocabulary is not None:
         yield from (Candidate(label=word, kind="value", detail=path) for word in declared.vocabulary)
     elif declared.type == BOOL:
@@ -207,12 +218,18 @@ def _in_thresholds(typed: TypedPolicy, path: str) -> Iterator[Candidate]:
         yield from (Candidate(label=word, kind="key") for word in ("review", "reject", "below", "by"))
 
 
+def _has_words(typed: TypedPolicy, field: str) -> bool:
+    return field in typed.slots and typed.slots[field].vocabulary is not None
+
+
 def _keys(place: Place, typed: TypedPolicy | None, *, is_test: bool) -> Iterator[Candidate]:
     path = place.path
     is_named_card = path[:1] == ("scorecards",) and len(path) > 1
     name = "tests" if is_test and not path else _OBJECT_AT.get(("scorecard", *path[2:]) if is_named_card else path)
     if len(path) == 2:
         name = _OBJECT_BELOW.get(path[0], name)
+    if path[:1] == ("tables",) and path[2:] == ("else",):
+        name = "else"
     if path[:1] == ("lists",) and len(path) == 2:
         yield from (Candidate(label=key, kind="key", detail=one.said, about=one.meaning)
                     for key, one in OBJECTS["entry"][1].items())  # fmt: skip

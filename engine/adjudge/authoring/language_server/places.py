@@ -22,7 +22,9 @@ class Place:
     @property
     def is_condition(self) -> bool:
         """Whether a condition is being written."""
-        return self.path[-1:] in (("when",), ("unless",)) or (len(self.path) == 2 and self.path[0] == "variables")
+        return self.path[-1:] in (("when",), ("unless",), ("add",)) or (
+            len(self.path) == 2 and self.path[0] == "variables"
+        )
 
 
 def place_at(text: str, offset: int) -> Place:

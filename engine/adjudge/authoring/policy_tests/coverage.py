@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from adjudge.authoring.policy_tests.cases import PolicyTestFile
+from adjudge.expr import nodes
 from adjudge.expr.nodes import Binary, Name, Node, walk
 from adjudge.expr.operators import FLIPPED
 from adjudge.expr.printing import unparse
@@ -181,12 +182,16 @@ class Tracker:
             for outcome in OUTCOMES:
                 if outcome == "pass" or getattr(card, outcome.value) is not None:
                     yield Item(kind="band", name=card.label, what=f"in {outcome}", span=card.rows[0].span)
+        never_passes = any(rule.otherwise for rule in typed.rules)  # a row is true, or `else` is
         for outcome in OUTCOMES:
-            if outcome == "pass" or any(rule.outcome == outcome for rule in typed.rules):
+            if (outcome == "pass" and not never_passes) or any(rule.outcome == outcome for rule in typed.rules):
                 yield Item(kind="outcome", name="outcome", what=outcome.value, span=Span(0, 0))
 
     def _truths(self, kind: Kind, name: str, condition: Node, span: Span) -> Iterator[Item]:
         slots = self.policy.typed.reads.slots(condition) - {NOW}
+        if isinstance(condition, nodes.Literal):
+            yield Item(kind=kind, name=name, what=str(condition.value).lower(), span=span)
+            return
         for what in ("true", "false", *(("unknown",) if slots else ())):
             yield Item(kind=kind, name=name, what=what, span=span)
 

@@ -43,6 +43,7 @@ def table_findings(policy: Policy, *, alone: bool) -> Iterator[ProofFinding]:
 
     alone: nobody else asks whether a row can be true, and whether it matters.
     """
+    complete = {rule.id.partition(":")[0] for rule in policy.typed.rules if rule.otherwise}
     for whole in _tables(policy):
         if alone:
             yield from _never_true(whole)
@@ -51,12 +52,15 @@ def table_findings(policy: Policy, *, alone: bool) -> Iterator[ProofFinding]:
             continue
         table = _Table(whole.name, [rule for rule, _ in true], [box for _, box in true])
         yield from _met(policy, table, alone=alone)
-        yield from _uncovered(policy, table)
+        if table.name not in complete:
+            yield from _uncovered(policy, table)
 
 
 def _tables(policy: Policy) -> Iterator[_Table]:
     rows: dict[str, list[tuple[Rule, Box]]] = {}
     for rule in policy.typed.rules:
+        if rule.otherwise:
+            continue
         box = box_of(rule, policy.typed) if rule.origin == "table" else None
         if box is not None:
             rows.setdefault(rule.id.partition(":")[0], []).append((rule, box))
@@ -220,7 +224,7 @@ def _uncovered(policy: Policy, table: _Table) -> Iterator[ProofFinding]:
         f"{named}{rest}",
         spans=(table.rules[0].span,),
         witnesses=(witness,),
-        hint="such requests pass this table; add rows if that is not meant",
+        hint="such requests pass this table; add rows, or `else`, if that is not meant",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from adjudge.authoring.schema.keys import OBJECTS, POLICY, TESTS, TEXT, Key
+from adjudge.authoring.schema.keys import OBJECTS, POLICY, TESTS, TEXT, THRESHOLD, Key
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.builtin_lists import BUILTIN
 from adjudge.values.declared import FIELD_FORMS
@@ -127,11 +127,20 @@ def _shape(declared: Field) -> dict[str, Any] | None:
             bound: dict[str, Any] = {"type": "number"} if type_ in (INT, DOUBLE) else {"type": "string"}
             if isinstance(declared.minimum, int | float) and isinstance(declared.maximum, int | float):
                 bound |= {"minimum": declared.minimum, "maximum": declared.maximum}
-            bands = {"review": bound, "reject": bound}
+            band = _beside("at", bound)
+            bands = {"review": band, "reject": band}
             below = {"type": "object", "properties": bands}
             return {"type": "object", "properties": {**bands, "below": below}}
     return None
 
 
 def _words(words: tuple[str, ...]) -> dict[str, Any]:
-    return {"type": "object", "properties": dict.fromkeys(words, _CAUGHT)}
+    return {"type": "object", "properties": dict.fromkeys(words, _beside("then", _CAUGHT))}
+
+
+def _beside(key: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an entry: its value alone, or with what it asks for beside it."""
+    parts = {key: schema, "ask": THRESHOLD["ask"].schema, "confirm": THRESHOLD["confirm"].schema}
+    return {
+        "anyOf": [schema, {"type": "object", "properties": parts, "required": [key], "additionalProperties": False}]
+    }

@@ -302,12 +302,17 @@ ROW: Mapping[str, Key] = {
         meaning="a name in explanations and comparisons; `row 1` and so on by default",
         example="large-share",
     ),
-    "when": Key(said="condition", schema=CONDITION, meaning="a bool", example="share > 0.5", needed=True),
+    "when": Key(
+        said="condition",
+        schema=CONDITION,
+        meaning="a bool; may be left out where `add` is an expression",
+        example="share > 0.5",
+    ),
     "unless": Key(said="condition", schema=CONDITION, meaning="the exception", example='country == "SG"'),
     "add": Key(
-        said="integer",
-        schema={"type": "integer", "minimum": -1_000_000, "maximum": 1_000_000},
-        meaning="points, also negative",
+        said="integer, or expression",
+        schema={"anyOf": [{"type": "integer", "minimum": -1_000_000, "maximum": 1_000_000}, TEXT]},
+        meaning="points, also negative; or what says them, such as a lookup table's value",
         example="40",
         needed=True,
     ),
@@ -429,6 +434,44 @@ TABLE: Mapping[str, Key] = {
         said="code", schema=REASON, meaning="of a row that says none; the table's name by default", example="LIMITS"
     ),
     "when_unknown": Key(said="outcome", schema=OUTCOME, meaning="the outcome when a row is in doubt", example="review"),
+    "ask": Key(said="steps", schema=STEPS, meaning="as for a rule, of a row that asks for none", example="[document]"),
+    "confirm": Key(
+        said="`person`", schema=CONFIRM, meaning="as for a rule, of each row that rejects", example="person"
+    ),
+    "else": Key(
+        said="`review`, `reject`, or mapping",
+        schema={"anyOf": [CAUGHT, _ref("else")]},
+        meaning="the outcome where no row is true, as one more rule: `TABLE:else`",
+        example="review",
+    ),
+}
+
+ELSE: Mapping[str, Key] = {
+    "then": Key(
+        said="`review`, `reject`",
+        schema=CAUGHT,
+        meaning="the outcome where no row is true",
+        example="review",
+        needed=True,
+    ),
+    "reason": Key(said="code", schema=REASON, meaning="the table's by default", example="NO_LIMIT"),
+    "when_unknown": Key(said="outcome", schema=OUTCOME, meaning="the table's by default", example="review"),
+    "ask": Key(said="steps", schema=STEPS, meaning="the table's by default", example="[document]"),
+    "confirm": Key(said="`person`", schema=CONFIRM, meaning="of a reject; the table's by default", example="person"),
+}
+
+THRESHOLD: Mapping[str, Key] = {
+    "at": Key(
+        said="value",
+        schema={"type": ["number", "string"]},
+        meaning="the bound, of a field that is a number, a time or a duration",
+        example="0.8",
+    ),
+    "then": Key(
+        said="`review`, `reject`", schema=CAUGHT, meaning="the outcome, of a field with words", example="review"
+    ),
+    "ask": Key(said="steps", schema=STEPS, meaning="as for a rule", example="[document]"),
+    "confirm": Key(said="`person`", schema=CONFIRM, meaning="as for a rule", example="person"),
 }
 
 LOOKUP: Mapping[str, Key] = {
@@ -535,7 +578,9 @@ OBJECTS: Mapping[str, tuple[str, Mapping[str, Key]]] = {
     "calibration": ("A calibration, under `calibration`", CALIBRATION),
     "list": ("A list, under `lists`; or `[a, b]`", LIST),
     "entry": ("An entry of a list that is written out, or its value alone; a table has these columns", ENTRY),
+    "threshold": ("An entry of `thresholds` that asks for something: in place of its bound or outcome", THRESHOLD),
     "table": ("A table of rules, under `tables`", TABLE),
+    "else": ("The `else` of a table of rules; or its outcome alone", ELSE),
     "lookup": ("A table of values, under `lookup`", LOOKUP),
     "tests": ("A test file", TESTS),
     "test": ("A test, under `tests`", TEST),

@@ -91,6 +91,7 @@ class _Explainer:
                     reason=rule.reason,
                     own=rule.when_unknown,
                     message=self.text(rule.message),
+                    rows=rule.id.partition(":")[0] if rule.otherwise else None,
                 )
                 for rule in self.typed.rules
             ),
@@ -139,9 +140,10 @@ class _Explainer:
         reason: str | None = None,
         own: Outcome | None = None,
         message: str | None = None,
+        rows: str | None = None,
     ) -> Explained:
         self.told_of = []
-        condition = self.part(node)
+        condition = self.part(node) if rows is None else self.none_of(node, rows)
         truth = condition.value if isinstance(condition.value, bool) else None
         excused = outcome is not None and name in self.verdict.excused
         counts_as = None
@@ -183,6 +185,13 @@ class _Explainer:
             why=self.why(node, answer) if isinstance(answer, Unknown) else None,
             parts=tuple(self.part(inner) for inner in self.inside(node)),
         )
+
+    def none_of(self, node: Node, table: str) -> Part:
+        """Return the condition that no row of a table is true, whose rows are told by themselves."""
+        answer = self.answer(node)
+        why = self.why(node, answer) if isinstance(answer, Unknown) else None
+        text = f"else of {table}"
+        return Part(text=text, value=None if isinstance(answer, Unknown) else answer, why=why)
 
     def inside(self, node: Node) -> tuple[Node, ...]:
         """Return the parts of a condition that have a value of their own and say more than constants do."""

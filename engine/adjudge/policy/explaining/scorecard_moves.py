@@ -101,7 +101,7 @@ class RowPair:
         """What people call it: by its id or place in the new policy, or in the old one, where it is gone."""
         row, at, age = (self.new, self.new_at, "") if self.new is not None else (self.old, self.old_at, "old ")
         assert row is not None and at is not None
-        return age + (row.id if row.has_own_id else f"row {at + 1}")
+        return age + row.id
 
     def said(self, before: Truth, after: Truth) -> str | None:
         """Return what it adds before and after; None where that is the same."""

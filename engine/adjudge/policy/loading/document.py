@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from adjudge.errors import nearest
+from adjudge.errors import PolicyError, nearest
+from adjudge.expr.nodes import names_in
+from adjudge.expr.parse import parse
 from adjudge.model import Outcome
 from adjudge.patterns import late
 from adjudge.policy.loading.choosing import read_confirm, read_sample, read_scenes, read_share
@@ -343,13 +345,26 @@ def _rows(reader: Reader, key: Scalar, node: YamlNode) -> tuple[RowForm, ...]:
         if (meant := _row_meant(reader, item)) is not None:
             reader.unfit(item, "a row", "a mapping with `when` and `add`", meant=meant)
             continue
-        entries = reader.mapping(item, "a row", keys=ROW_KEYS, required=("when", "add"), at=_head(item))
-        points = reader.integer(entries["add"][1], "`add`", POINTS_MAX) if "add" in entries else None
+        said = item.get("add") if isinstance(item, yaml.Mapping) else None
+        adds = said if said is not None and isinstance(said, Scalar) and _is_expression(said) else None
+        needed = ("add",) if adds is not None else ("when", "add")
+        entries = reader.mapping(item, "a row", keys=ROW_KEYS, required=needed, at=_head(item))
+        points = reader.integer(said, "`add`", POINTS_MAX) if said is not None and adds is None else None
         guard = _guard(reader, entries)
         own = _id(reader, entries, lines, "row") if "id" in entries else ""
-        span = guard.when.span if guard.when else item.span
-        rows.append(RowForm(id=own or f"row {at}", guard=guard, points=points or 0, span=span))
+        span = guard.when.span if guard.when else adds.span if adds is not None else item.span
+        rows.append(RowForm(id=own or f"row {at}", guard=guard, points=points or 0, adds=adds, span=span))
     return tuple(rows)
+
+
+def _is_expression(node: YamlNode) -> bool:
+    """Whether what stands under `add` names something; a number with a unit or a blank in it does not."""
+    if not isinstance(node, Scalar) or not isinstance(node.value, str):
+        return False
+    try:
+        return bool(names_in(parse(node.text)))
+    except PolicyError:
+        return node.text.value.lstrip("-( ")[:1].isalpha()
 
 
 def _row_meant(reader: Reader, node: YamlNode) -> str | None:

@@ -56,11 +56,12 @@ class RuleForm:
 
 @frozen(kw_only=True)
 class RowForm:
-    """A row of a scorecard as written; its id is its own or `row 1`."""
+    """A row of a scorecard as written; its id is its own or `row 1`. adds: the expression that says its points."""
 
     id: str
     guard: WhenUnless
     points: int
+    adds: Scalar | None = None
     span: Span
 
 

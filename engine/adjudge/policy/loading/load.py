@@ -10,7 +10,7 @@ from typing import Literal, cast
 
 from adjudge.errors import PolicyError, PolicyErrors
 from adjudge.expr.check import Environment
-from adjudge.expr.nodes import Call, list_name, walk
+from adjudge.expr.nodes import Call, Node, list_name, walk
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.explaining.messages import PLACEHOLDER
 from adjudge.policy.loading.calibration import Calibrations
@@ -22,6 +22,7 @@ from adjudge.policy.loading.expiry import with_expiry
 from adjudge.policy.loading.forms import Document, ScorecardForm
 from adjudge.policy.loading.lists import read_lists
 from adjudge.policy.loading.lookups import read_lookups
+from adjudge.policy.loading.points import rows_of
 from adjudge.policy.loading.rates import read_rates
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.loading.remarks import check_texts, read_reasons
@@ -34,7 +35,7 @@ from adjudge.policy.text.includes import with_fragments
 from adjudge.policy.text.recovery import read_on, told_once
 from adjudge.policy.text.sheets import Placed, with_sheets
 from adjudge.policy.text.yaml import TEXT_MAX
-from adjudge.policy.typed import Row, Rule, Scorecard, TypedPolicy
+from adjudge.policy.typed import Rule, Scorecard, TypedPolicy
 from adjudge.source import Source, Span
 from adjudge.values.fields import Field
 from adjudge.values.types import TIMESTAMP
@@ -145,9 +146,9 @@ def _typed(
             if declarations.claim(lookup.key, "a lookup table") is not None
         },
     )
-    thresholds = Thresholds(reader, slots, signals, names, document.complete).read(document.thresholds)
-    rows = Tables(reader, slots, names, sheets, document.complete).read(document.tables)
     steps = read_steps(reader, document.steps, slots)
+    thresholds = Thresholds(reader, slots, signals, names, steps, document.complete).read(document.thresholds)
+    rows = Tables(reader, slots, names, sheets, steps, document.complete).read(document.tables)
     rules = tuple(
         Rule(
             id=form.id,
@@ -167,7 +168,7 @@ def _typed(
         for form in document.rules
     )
     written = (*thresholds, *rows, *rules)
-    scorecards = {form.name: _scorecard(reader, form, conditions, steps) for form in document.scorecards}
+    scorecards = {form.name: _scorecard(reader, form, conditions, variables, steps) for form in document.scorecards}
     excuses = typed_excuses(reader, document.excuses, conditions.guard, written, scorecards)
     codes = {rule.reason for rule in written} | {card.reason for card in scorecards.values()}
     codes |= {document.sample.reason} if document.sample is not None else set()
@@ -226,13 +227,16 @@ def _texts(typed: TypedPolicy) -> Iterator[str]:
         yield from text.values()
 
 
-def _scorecard(reader: Reader, form: ScorecardForm, conditions: Conditions, steps: Collection[str]) -> Scorecard:
+def _scorecard(
+    reader: Reader,
+    form: ScorecardForm,
+    conditions: Conditions,
+    variables: Mapping[str, Node],
+    steps: Collection[str],
+) -> Scorecard:
     return Scorecard(
         name=form.name,
-        rows=tuple(
-            Row(id=row.id, card=form.name, condition=conditions.guard(row.guard), points=row.points, span=row.span)
-            for row in form.rows
-        ),
+        rows=tuple(row for one in form.rows for row in rows_of(conditions, form.name, one, variables)),
         review=form.review,
         reject=form.reject,
         reason=form.reason,

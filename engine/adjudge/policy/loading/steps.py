@@ -12,6 +12,7 @@ from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.policy.typed import Step
+from adjudge.source import Span
 
 
 def read_ask(reader: Reader, node: YamlNode) -> tuple[Scalar, ...]:
@@ -28,11 +29,15 @@ def read_ask(reader: Reader, node: YamlNode) -> tuple[Scalar, ...]:
 def asked(reader: Reader, names: Sequence[Scalar], steps: Collection[str]) -> tuple[str, ...]:
     """Return the steps of an `ask`, each once; blames those that are not declared."""
     for scalar in names:
-        name = scalar.text.value
-        if name not in steps:
-            hint = did_you_mean(name, steps) or f"declare it under `steps:`, such as `steps: {{{shown(name)}: …}}`"
-            reader.blame("name-unknown", f"there is no step `{shown(name)}`", scalar.span, hint)
+        check_step(reader, scalar.text.value, scalar.span, steps)
     return tuple(dict.fromkeys(scalar.text.value for scalar in names))
+
+
+def check_step(reader: Reader, name: str, at: Span, steps: Collection[str]) -> None:
+    """Blame a step that is not declared."""
+    if name not in steps:
+        hint = did_you_mean(name, steps) or f"declare it under `steps:`, such as `steps: {{{shown(name)}: …}}`"
+        reader.blame("name-unknown", f"there is no step `{shown(name)}`", at, hint)
 
 
 def read_steps(reader: Reader, entries: Entries, fields: Collection[str]) -> Mapping[str, Step]:

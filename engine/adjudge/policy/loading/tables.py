@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from typing import cast
 
 from adjudge.errors import did_you_mean, nearest
@@ -14,6 +14,7 @@ from adjudge.frozen import frozen
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.patterns import late
 from adjudge.policy.loading.cells import Unfit, constant, value_of
+from adjudge.policy.loading.choosing import PERSON, read_confirm
 from adjudge.policy.loading.declarations import DAMAGED_SIGNAL
 from adjudge.policy.loading.document import CAUGHT, REASON_CODE, RULE_ID, upper_snake
 from adjudge.policy.loading.forms import Entries
@@ -21,6 +22,8 @@ from adjudge.policy.loading.headers import meant_header
 from adjudge.policy.loading.other_words import choice_meant
 from adjudge.policy.loading.period import Period, read_moment
 from adjudge.policy.loading.reader import Reader
+from adjudge.policy.loading.steps import asked, check_step, read_ask
+from adjudge.policy.otherwise import none_of
 from adjudge.policy.slots import beginnings
 from adjudge.policy.text import yaml
 from adjudge.policy.text.sheets import Placed, file_of
@@ -47,9 +50,13 @@ from adjudge.values.types import (
     named,
 )
 
-TABLE_KEYS = ("description", "file", "sheet", "rows", "then", "reason", "when_unknown")
-SAYING = ("id", "then", "reason", "from", "until", "note", "when_unknown")
+TABLE_KEYS = ("description", "file", "sheet", "rows", "then", "reason", "when_unknown", "ask", "confirm", "else")
+ELSE_KEYS = ("then", "reason", "when_unknown", "ask", "confirm")
+SAYING = ("id", "then", "reason", "from", "until", "note", "when_unknown", "ask", "confirm")
 """Columns that are no conditions."""
+LATER = ("ask", "confirm")
+"""Those among them that are conditions where a field has the name."""
+ELSE = "else"
 ROWS_MAX = 100_000
 MISTAKES_MAX = 50
 """So many mistakes of one table are told."""
@@ -102,13 +109,15 @@ class Tables:
     """Reads the tables of one policy.
 
     slots: every field by its full name. names: the types of all that a header can name, lists and variables included.
-    sheets: the cells of tables' files. complete: whether a name that is missing is a mistake of its own.
+    sheets: the cells of tables' files. steps: names of what rows can ask for.
+    complete: whether a name that is missing is a mistake of its own.
     """
 
     reader: Reader
     slots: Mapping[str, Field]
     names: Mapping[str, Type]
     sheets: Mapping[str, Placed]
+    steps: Collection[str] = ()
     complete: bool = True
     taken: dict[str, Span] = field(default_factory=dict)
 
@@ -129,16 +138,57 @@ class Tables:
         for text in ("description", "reason"):
             if text in parts:
                 self.reader.text(parts[text][1], f"`{text}`")
-        usual = _Usual(
-            then=self.reader.outcome(parts["then"][1], "`then`", CAUGHT) if "then" in parts else None,
+        usual = self.usual(parts, _Usual(None, upper_snake(name), None, (), False))
+        rows = tuple(self.rules(name, records_of(self.reader, self.sheets, key, node, parts), usual))
+        yield from rows
+        if ELSE in parts:
+            yield from self.otherwise(name, *parts[ELSE], rows, usual)
+
+    def usual(self, parts: Entries, otherwise: _Usual) -> _Usual:
+        """Return what is said of each row, or else what stands for it."""
+        confirm = parts.get("confirm")
+        return _Usual(
+            then=self.reader.outcome(parts["then"][1], "`then`", CAUGHT) if "then" in parts else otherwise.then,
             reason=self.reason(Given(parts["reason"][1].text.value, parts["reason"][1].span))
             if "reason" in parts and isinstance(parts["reason"][1], Scalar)
-            else upper_snake(name),
+            else otherwise.reason,
             when_unknown=self.reader.outcome(parts["when_unknown"][1], "`when_unknown`")
             if "when_unknown" in parts
-            else None,
+            else otherwise.when_unknown,
+            ask=asked(self.reader, read_ask(self.reader, parts["ask"][1]), self.steps)
+            if "ask" in parts
+            else otherwise.ask,
+            confirm=read_confirm(self.reader, confirm[1], Outcome.REJECT, confirm[0].span)
+            if confirm is not None
+            else otherwise.confirm,
         )
-        yield from self.rules(name, records_of(self.reader, self.sheets, key, node, parts), usual)
+
+    def otherwise(self, table: str, key: Scalar, node: YamlNode, rows: Sequence[Rule], usual: _Usual) -> Iterator[Rule]:
+        """Yield what happens where no row is true: `else: review`, or with what a row can say."""
+        if isinstance(node, Scalar) and node.value is not None:
+            said = replace(usual, then=self.reader.outcome(node, f"`{ELSE}`", CAUGHT))
+        else:
+            parts = self.reader.mapping(node, f"`{ELSE}`", keys=ELSE_KEYS, required=("then",), at=key.span)
+            said = self.usual(parts, replace(usual, then=None))
+            if "confirm" in parts and said.then is Outcome.REVIEW:
+                read_confirm(self.reader, parts["confirm"][1], said.then, parts["confirm"][0].span)
+        name = f"{table}:{ELSE}"
+        if name in self.taken:
+            hint = "give the row another id"
+            self.reader.blame("name-duplicate", f"a row and `{ELSE}` are both called `{name}`", self.taken[name], hint)
+        elif said.then is not None:
+            yield Rule(
+                id=name,
+                condition=none_of([row.condition for row in rows]),
+                outcome=said.then,
+                reason=said.reason,
+                when_unknown=said.when_unknown,
+                origin="table",
+                ask=said.ask,
+                confirm=said.confirm and said.then is Outcome.REJECT,
+                otherwise=True,
+                span=key.span,
+            )
 
     def rules(self, table: str, records: Iterator[Record], usual: _Usual) -> Iterator[Rule]:
         """Yield the rule of each row."""
@@ -147,7 +197,8 @@ class Tables:
         for number, record in enumerate(records, 1):
             if len(self.reader.errors) - before > MISTAKES_MAX:
                 return
-            if record.headers.keys() - columns.keys():
+            if record.headers.keys() - columns.keys() or (number == 1 and self.names.keys() & LATER):
+                columns = {header: column for header, column in columns.items() if not self.is_field(header)}
                 columns |= {
                     header: self.column(header, span)
                     for header, span in record.headers.items()
@@ -156,7 +207,7 @@ class Tables:
             parts: list[Node] = []
             asks = False
             for header, given in record.cells.items():
-                if header in SAYING:
+                if header in SAYING and not self.is_field(header):
                     continue
                 asks = True
                 column = columns[header]
@@ -170,6 +221,10 @@ class Tables:
                                   record.span, hint)  # fmt: skip
             elif rule is not None and parts:
                 yield rule
+
+    def is_field(self, header: str) -> bool:
+        """Whether a header that came to say something of rows is the name of a field all the same."""
+        return header in LATER and header in self.names
 
     def rule(self, table: str, number: int, record: Record, parts: Sequence[Node], usual: _Usual) -> Rule | None:
         """Return a row's rule; what its cells say goes before what the table says."""
@@ -203,6 +258,7 @@ class Tables:
             if (first is not None or last is not None)
             else None
         )
+        ask, confirm = (None if self.is_field(header) else cells.get(header) for header in LATER)
         return Rule(
             id=name,
             condition=condition if period is None else period.joined(condition),
@@ -215,6 +271,10 @@ class Tables:
             description=cells["note"].text if "note" in cells else "",
             starts=first,
             ends=last,
+            ask=self.asked(ask) if ask is not None else usual.ask,
+            confirm=self.confirm(confirm, outcome)
+            if confirm is not None
+            else usual.confirm and outcome == Outcome.REJECT,
             span=record.span,
         )
 
@@ -348,6 +408,29 @@ class Tables:
         self.reader.blame("schema-value", f"`{shown(word)}` is no outcome here", given.span, hint, fix=fix)
         return None
 
+    def asked(self, given: Given) -> tuple[str, ...]:
+        """Return the steps of a cell, `document, selfie`."""
+        try:
+            names = given.parts if given.parts is not None else _split(given.text)
+        except Unfit as unfit:
+            self.reader.blame(unfit.code, unfit.message, given.span, "separate the steps with commas: document, selfie")
+            return ()
+        for name in names:
+            check_step(self.reader, name, given.span, self.steps)
+        return tuple(dict.fromkeys(names))
+
+    def confirm(self, given: Given, outcome: Outcome) -> bool:
+        """Return whether a cell wants a person's word for a reject."""
+        if given.text == PERSON and outcome is Outcome.REJECT:
+            return True
+        if given.text == PERSON:
+            hint = "leave it out: a review is a person's anyway"
+            self.reader.blame("schema-value", "`confirm` is for a reject", given.span, hint)
+        else:
+            hint = f"write {PERSON}, or leave the cell empty"
+            self.reader.blame("schema-value", f"`{shown(given.text)}` cannot confirm", given.span, hint)
+        return False
+
     def reason(self, given: Given) -> str:
         """Return a reason code's cell."""
         if not REASON_CODE.fullmatch(given.text):
@@ -374,6 +457,8 @@ class _Usual:
     then: Outcome | None
     reason: str
     when_unknown: Outcome | None
+    ask: tuple[str, ...]
+    confirm: bool
 
 
 def _split(text: str) -> list[str]:

@@ -25,6 +25,7 @@ from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.patterns import late
 from adjudge.policy.loading.cells import Unfit, Value, constant, range_hint, said, value_of
+from adjudge.policy.loading.choosing import read_confirm
 from adjudge.policy.loading.declarations import DAMAGED_SIGNAL
 from adjudge.policy.loading.document import BAND_KEYS, CAUGHT, upper_snake
 from adjudge.policy.loading.forms import Entries
@@ -32,6 +33,7 @@ from adjudge.policy.loading.lookups import chooser
 from adjudge.policy.loading.meant_values import scale_of, value_meant
 from adjudge.policy.loading.other_words import choice_meant, key_meant
 from adjudge.policy.loading.reader import Reader
+from adjudge.policy.loading.steps import asked, read_ask
 from adjudge.policy.slots import beginnings, last_of
 from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
@@ -89,13 +91,14 @@ class Thresholds:
     """Reads the table of one policy.
 
     slots: every field by its full name. signals: by name. names: all that conditions can name; what only stands there
-    has no threshold.
+    has no threshold. steps: names of what an entry can ask for.
     """
 
     reader: Reader
     slots: Mapping[str, Field]
     signals: Mapping[str, SignalDeclaration]
     names: Mapping[str, Type]
+    steps: Collection[str] = ()
     complete: bool = True
     rules: dict[str, Rule] = field(default_factory=dict)
 
@@ -251,7 +254,8 @@ class Thresholds:
                 fix = (Edit(span=inner.span, text=meant[0]),) if meant is not None else ()
                 self.reader.blame("name-vocabulary", message, inner.span, hint, fix=fix)
                 continue
-            outcome = self.reader.outcome(outcome_node, "an outcome", CAUGHT)
+            said_of_it, parts = self.said(outcome_node, value, "then", inner.span)
+            outcome = self.reader.outcome(said_of_it, "an outcome", CAUGHT) if said_of_it is not None else None
             if outcome is None:
                 continue
             span = inner.span
@@ -266,7 +270,7 @@ class Thresholds:
             else:
                 member = Literal(value=value, span=span, type=STRING)
                 condition = Binary(operator="==", left=name, right=member, span=span, type=BOOL)
-            self.rule(f"{path}{case.name}:{value}", condition, outcome, f"{path}.{value}", span, case)
+            self.rule(f"{path}{case.name}:{value}", condition, outcome, f"{path}.{value}", span, case, parts)
 
     def number(self, path: str, declared: Field, key: Scalar, node: yaml.YamlNode, case: Case) -> None:
         """Read `{review: x, reject: y}`, at or above, or the same under `below:`, at or below."""
@@ -301,12 +305,14 @@ class Thresholds:
             self.reader.blame("schema-missing", f"`{path}` needs `review` or `reject`", key.span)
         bounds: dict[str, tuple[Bound, Span]] = {}
         for band, (inner, value) in entries.items():
-            bound = self.bound(path, declared, value, below=below)
-            if bound is None:
+            begins, parts = self.said(value, band, "at", inner.span)
+            bound = self.bound(path, declared, begins, below=below) if begins is not None else None
+            if bound is None or begins is None:
                 continue
-            bounds[band] = bound, value.span
-            condition = _comparison(path, declared.type, "<=" if below else ">=", bound, value)
-            self.rule(f"{path}{case.name}:{band}", condition, Outcome(band), path, inner.span.to(value.span), case)
+            bounds[band] = bound, begins.span
+            condition = _comparison(path, declared.type, "<=" if below else ">=", bound, begins)
+            self.rule(f"{path}{case.name}:{band}", condition, Outcome(band), path, inner.span.to(value.span), case,
+                      parts)  # fmt: skip
         self.ordered(path, declared, bounds, below, node)
 
     def cases_without_by(self, path: str, node: yaml.Mapping) -> bool:
@@ -325,6 +331,13 @@ class Thresholds:
         hint = f"write `{text}`" if name is not None else "write `by`"
         self.reader.blame("schema-unknown-key", message, at.span, hint, fix=(Edit(span=at.span, text=text),))
         return True
+
+    def said(self, node: yaml.YamlNode, name: str, key: str, at: Span) -> tuple[yaml.YamlNode | None, Entries]:
+        """Return what an entry says, alone or under `key`, and what stands beside that."""
+        if not isinstance(node, yaml.Mapping):
+            return node, {}
+        parts = self.reader.mapping(node, f"`{name}`", keys=(key, "ask", "confirm"), required=(key,), at=at)
+        return parts[key][1] if key in parts else None, parts
 
     def bands_meant(self, node: yaml.YamlNode) -> str | None:
         """Return the bands that a number, two in brackets, or a text was meant to be; None for anything else."""
@@ -402,8 +415,18 @@ class Thresholds:
                 hint = f"low values are the risky ones of `{path}`: write {nested}"
             self.reader.blame("threshold-order", message, span, hint, fix=fix)
 
-    def rule(self, name: str, condition: Node, outcome: Outcome, reason: str, span: Span, case: Case) -> None:
+    def rule(
+        self,
+        name: str,
+        condition: Node,
+        outcome: Outcome,
+        reason: str,
+        span: Span,
+        case: Case,
+        parts: Entries | None = None,
+    ) -> None:
         """Keep a rule of the table; a field's entry and the whole field's may name the same one."""
+        ask, confirm = ((parts or {}).get(key) for key in ("ask", "confirm"))
         rule_id = f"threshold:{name}"
         if rule_id in self.rules:
             message = f"`{name.rpartition(':')[0]}` already has this threshold"
@@ -415,6 +438,8 @@ class Thresholds:
             outcome=outcome,
             reason=upper_snake(reason),
             origin="threshold",
+            ask=asked(self.reader, read_ask(self.reader, ask[1]), self.steps) if ask is not None else (),
+            confirm=confirm is not None and read_confirm(self.reader, confirm[1], outcome, confirm[0].span),
             span=span,
         )
 

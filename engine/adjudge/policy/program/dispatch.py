@@ -17,6 +17,7 @@ from typing import Any
 from adjudge.expr.nodes import Binary, Literal, Logic, Name, Node
 from adjudge.frozen import frozen
 from adjudge.model import Verdict
+from adjudge.policy.otherwise import asked_of, none_of
 from adjudge.policy.program.index import members
 from adjudge.policy.typed import Rule, TypedPolicy
 from adjudge.values.fields import Field
@@ -83,9 +84,23 @@ def dispatched(policy: TypedPolicy, compile_: Subset) -> Program:
 
 
 def _part(policy: TypedPolicy, numbers: Sequence[int]) -> TypedPolicy:
-    part = replace(policy, rules=tuple(policy.rules[number] for number in numbers))
+    rules = tuple(policy.rules[number] for number in numbers)
+    if any(rule.otherwise for rule in rules):
+        rules = tuple(_of_these(policy, rule, rules) if rule.otherwise else rule for rule in rules)
+    part = replace(policy, rules=rules)
     part.__dict__["reads"] = policy.reads  # which knows these conditions already
     return part
+
+
+def _of_these(policy: TypedPolicy, rule: Rule, rules: Sequence[Rule]) -> Rule:
+    """Return the `else` of a table over those of its rows that are left; it reads what it read."""
+    before, here = ({id(other.condition) for other in some} for some in (policy.rules, rules))
+    rows = asked_of(rule)
+    if not all(id(node) in before for node in rows):
+        return rule
+    left = none_of([node for node in rows if id(node) in here])
+    policy.reads.take(left, rule.condition)
+    return replace(rule, condition=left)
 
 
 def _best(policy: TypedPolicy) -> Grouping | None:

@@ -19,6 +19,7 @@ from adjudge.expr.nodes import Binary, Has, Name, Node, Unary, names_in, walk
 from adjudge.expr.python import Emitter, compile_condition
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.model import Verdict
+from adjudge.policy.otherwise import rows_before
 from adjudge.policy.program.dispatch import dispatched
 from adjudge.policy.program.fast_path import fast_path_first
 from adjudge.policy.program.index import (
@@ -118,12 +119,16 @@ class _Compiler:
         )
 
     def _split(self, nodes: Sequence[Node]) -> None:
-        """Give every alternative a bit: the first of condition n is bit n, further ones follow after all."""
+        """Give every alternative a bit: the first of condition n is bit n, further ones follow after all.
+
+        What happens where no row of a table is true has none: the verdict knows it from the rows.
+        """
         splitter = Splitter(self.policy.variables, self.policy.reads)
         following = len(nodes)
+        answered = dict(rows_before(self.policy))
         for at, node in enumerate(nodes):
             numbers: list[int] = []
-            for alternative in splitter.split(node):
+            for alternative in splitter.split(node) if at not in answered else ():
                 number = following if numbers else at
                 following += bool(numbers)
                 numbers.append(number)

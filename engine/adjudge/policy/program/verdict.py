@@ -13,6 +13,7 @@ import msgspec
 
 from adjudge.frozen import frozen
 from adjudge.model import OUTCOMES, Outcome, Verdict
+from adjudge.policy.otherwise import rows_before
 from adjudge.policy.slots import source_of
 from adjudge.policy.typed import SCORECARD, Scorecard, TypedPolicy
 
@@ -149,6 +150,7 @@ class VerdictBuilder:
             )
             for step in policy.steps
         )
+        self._otherwise = tuple((1 << at, rows) for at, rows in rows_before(policy))
         self._only_rows = (1 << len(owns)) - 1 & ~self._only_rules
         self._own = tuple(
             _mask(at for at, own in enumerate(owns) if own is not None and own.severity == severity)
@@ -161,6 +163,9 @@ class VerdictBuilder:
 
         unknown: bits of the slots that are unknown.
         """
+        for bit, rows in self._otherwise:
+            open_ |= 0 if true & rows else bit
+            true |= 0 if open_ & rows else bit
         verdict = self._judge(true, open_ & ~true, unknown)
         remembered = self.remembered
         if len(remembered) >= MEMO_MAX:
