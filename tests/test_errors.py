@@ -31,9 +31,9 @@ INNER = {
     "UnfinishedLine",
     "Unfit",
     "WorkbookFault",
+    "Wrong",
     "_NoAnswer",
     "_TooMuch",
-    "_Wrong",
 }
 """Exceptions that are caught in the part that raises them, and that nobody outside ever meets."""
 

@@ -268,6 +268,12 @@ class AuditUnavailable(AdjudgeError):
     code = "audit-unavailable"
 
 
+class LogInUse(AuditUnavailable):
+    """Another process writes the audit log, and only one can."""
+
+    code = "log-in-use"
+
+
 class NothingRead(AuditUnavailable):
     """Where a log was to be read there is none, or nothing in it of what was wanted."""
 

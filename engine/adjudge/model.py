@@ -333,7 +333,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     problems: inputs with a value that no log can hold, such as an int past 64 bits: (name, what was wrong). They are
     unknown, and so none of the verdict's own problems.
     sampled: where it was drawn for a person to look at; the verdict is what it would be otherwise.
-    final: False while a person has to confirm it, as the policy says of some rejects; a label `fraud` confirms.
+    final: False while a person has to confirm it, as the policy says of some rejects; a label `fraud` does, while no
+    newer one takes it back.
     """
 
     decision_id: str

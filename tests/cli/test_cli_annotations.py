@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from cli_documents import BIZ_ID, request_document
 
+from adjudge.audit.log import AuditLog
 from adjudge.audit.verify import verify
 
 Run = Callable[..., Any]
@@ -85,6 +86,25 @@ def test_label_without_its_parts_is_status_2(run: Run, log: Path, decision: DECI
     assert "name a DECISION_ID" in run("audit", "label", log, decision(1), "fraud").stderr
     result = run("audit", "label", log, "0" * 32, "fraud", "--source", "x")
     assert result.exit_code == 2 and f"there is no decision {'0' * 32} in log" in result.stderr
+
+
+@pytest.mark.parametrize(("command", "call"), [("label", "engine.label"), ("erase", "engine.erase"), ("archive", "")])
+def test_a_log_that_an_engine_writes_is_left_to_it(
+    run: Run, log: Path, decision: DECISION, command: str, call: str
+) -> None:
+    """And what is said helps: another folder, as a second engine needs, would not."""
+    asked = {
+        "label": [decision(1), "fraud", "--source", "chargeback"],
+        "erase": ["--merchant-biz-id", f"{BIZ_ID}3", "--yes"],
+        "archive": ["--to", "away", "--before", "2026-01-01"],
+    }[command]
+    with AuditLog.open(log):
+        result = run("audit", command, log, *asked)
+    assert result.exit_code == 2
+    first = f"call `{call}(…)` in the program that does, or " if call else ""
+    said = f"{log}: an engine writes this log; {first}stop it for as long as this takes"
+    assert result.stderr == f"error[log-in-use]: {said}\n"
+    assert labels(run, log) == []
 
 
 def every_byte(folder: Path) -> bytes:

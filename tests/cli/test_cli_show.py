@@ -165,3 +165,24 @@ def test_table_never_begins_a_formula(run: Any, paid: Path) -> None:
     assert run("audit", "label", paid, decision, "fraud", "--source", "=1+1", "--by", "@kim").exit_code == 0
     (row,) = rows(run, paid, "--kind", "label")
     assert (row["source"], row["by"]) == ("'=1+1", "'@kim")
+
+
+def test_table_says_what_was_sampled_and_what_a_person_has_to_confirm(run: Any, folder: Path) -> None:
+    text = """
+policy_language: 1
+policy: drawn
+sample: {share: 100%, of: pass, then: review, reason: QA}
+inputs: {n: int}
+rules:
+  - {id: high, when: n > 2, then: reject}
+  - {id: much, when: n > 1, then: reject, confirm: person}
+"""
+    log = folder / "drawn"
+    with Engine([parse_policy(text)], registry=registry_of([]), trail=AuditTrail.open(log)) as engine:
+        for n in (1, 2, 3):
+            engine.decide_sync(Request(merchant_biz_id=f"{SUBJECT}{n}", scene_code="s", inputs={"n": n}))
+    found = [(row["outcome"], row["sampled"], row["final"]) for row in rows(run, log) if row["kind"] == "decision"]
+    assert found == [("review", "QA", "yes"), ("reject", "", "no"), ("reject", "", "yes")]
+    assert all(row["final"] == "" for row in rows(run, log) if row["kind"] != "decision")
+    assert run("audit", "show", log, "--output", "rows.csv").exit_code == 0
+    assert Path("rows.csv").read_text().splitlines()[0].split(",")[7:11] == ["outcome", "sampled", "final", "status"]

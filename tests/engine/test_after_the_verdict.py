@@ -11,6 +11,7 @@ from adjudge import Decision, Engine, Registry, Request, RequestError
 from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.kinds import bodies
 from adjudge.audit.trail import AuditTrail
+from adjudge.cli.audit.dossier import Dossier
 from adjudge.documents import decision_document
 from adjudge.errors import SetupError
 from adjudge.model import Outcome
@@ -119,14 +120,42 @@ def test_reject_that_a_person_confirms_is_final_once_a_label_says_fraud(tmp_path
             first = await opened.decide(request(200))
             assert first.outcome is Outcome.REJECT
             found.append(first.final)
-            for label in ("genuine", "fraud"):
+            for label in ("genuine", "fraud", "genuine", "fraud"):
                 await opened.label(first.decision_id, first.merchant_biz_id, label, source="reviewer")
                 found.append((await opened.decide(request(200))).final)
         return found
 
-    assert asyncio.run(run()) == [False, False, True]
+    assert asyncio.run(run()) == [False, False, True, False, True]
     (kept,) = decide(engine(confirmed, at=tmp_path), request(200))
     assert (kept.status, kept.final, kept.outcome) == ("duplicate", True, Outcome.REJECT)
+
+
+@pytest.mark.parametrize(("labels", "final"), [(("fraud", "genuine"), False), (("genuine", "fraud"), True)])
+def test_the_newest_label_counts_whoever_reads_it(tmp_path: Path, labels: tuple[str, ...], final: bool) -> None:
+    """Asked again, by its id, after a restart, from an index made anew, and in the log as a person reads it."""
+    confirmed = policy(rules=CONFIRMED)
+
+    async def again() -> list[bool]:
+        async with engine(confirmed, at=tmp_path) as opened:
+            found = await opened.decide(request(200))
+            by_id = await opened._ledger.find(decision_id=found.decision_id)
+            return [found.final, by_id is not None and by_id.final]
+
+    async def label() -> None:
+        async with engine(confirmed, at=tmp_path) as opened:
+            first = await opened.decide(request(200))
+            for one in labels:
+                await opened.label(first.decision_id, first.merchant_biz_id, one, source="reviewer")
+
+    asyncio.run(label())
+    assert asyncio.run(again()) == [final, final]
+    for index in tmp_path.glob("index.sqlite*"):
+        index.unlink()
+    assert asyncio.run(again()) == [final, final]
+    dossier = Dossier.find(tmp_path, request(200).merchant_biz_id)
+    assert dossier is not None
+    said = "yes: a person confirmed it" if final else "no: a person found it genuine"
+    assert f"  final      {said}" in list(dossier.lines())
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ class LabelBody(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def confirms(self) -> bool:
-        """Whether it confirms a reject that a person has to confirm."""
+        """Whether it confirms a reject that a person has to confirm, while no newer label says otherwise."""
         return self.label == "fraud"
 
 

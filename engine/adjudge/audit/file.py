@@ -19,7 +19,7 @@ from adjudge.audit.proof import Found, Proof
 from adjudge.audit.read import UnfinishedLine, segment_number, tail, unfinished, whole
 from adjudge.audit.record import FIRST_PREV
 from adjudge.audit.verify import PREFIX, opened, segments
-from adjudge.errors import AuditBroken, AuditUnavailable
+from adjudge.errors import AuditBroken, AuditUnavailable, LogInUse
 from adjudge.events import Events
 from adjudge.frozen import frozen
 
@@ -330,7 +330,7 @@ def take_directory(directory: Path) -> int:
         os.close(lock)
         if not isinstance(error, BlockingIOError):
             raise AuditUnavailable(f"{directory}: cannot be locked: {error.strerror}") from error
-        raise AuditUnavailable(f"{directory}: another writer has this audit log; give each its own directory") from None
+        raise LogInUse(f"{directory}: another writer has this audit log; give each its own directory") from None
     return lock
 
 

@@ -104,7 +104,7 @@ class FileLedger(LocalLedger):
             if record.kind == "label":
                 label = decode(LabelBody, record.seq, record.body)
                 if (label.decision_id, label.merchant_biz_id) == (body.decision_id, body.merchant_biz_id):
-                    return True
+                    return label.confirms  # the newest counts
         return False
 
     async def _revealed(self, merchant_biz_id: str, commitments: Sequence[str]) -> dict[str, object]:

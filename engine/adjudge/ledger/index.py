@@ -341,7 +341,7 @@ class Index:
 def _looked_at(line: bytes) -> tuple[bytes, Sequence[bytes]]:
     """Return a record's kind, and the texts by which it is to be found.
 
-    A decision is found by its two ids, a label that confirms one by its text.
+    A decision is found by its two ids, a label by its decision.
     """
     found = _RECORD.match(line)
     if found is None:
@@ -353,8 +353,8 @@ def _looked_at(line: bytes) -> tuple[bytes, Sequence[bytes]]:
         if kind == b"decision":
             body = _decoded(DecisionBody, line)
             return kind, (decision_text(body.decision_id).encode(), body.merchant_biz_id.encode())
-        if kind == b"label" and (label := _decoded(LabelBody, line)).confirms:
-            return kind, (label_text(label.decision_id).encode(),)
+        if kind == b"label":
+            return kind, (label_text(_decoded(LabelBody, line).decision_id).encode(),)
     return kind, ()
 
 
@@ -368,7 +368,7 @@ def decision_text(decision_id: str) -> str:
 
 
 def label_text(decision_id: str) -> str:
-    """Return the text by which the label that confirms a decision is found."""
+    """Return the text by which the labels of a decision are found."""
     return f"label {decision_id}"
 
 

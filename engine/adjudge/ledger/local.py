@@ -153,7 +153,7 @@ class LocalLedger(ABC):
 
     @abstractmethod
     def _is_confirmed(self, body: DecisionBody) -> bool:
-        """Whether a label has confirmed a decision that a person had to confirm."""
+        """Whether the newest label of a decision that a person had to confirm confirms it."""
 
     @abstractmethod
     async def _revealed(self, merchant_biz_id: str, commitments: Sequence[str]) -> dict[str, object]:

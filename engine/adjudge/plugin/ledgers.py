@@ -211,7 +211,8 @@ class DecisionLedger(Protocol):
     async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:
         """Write a record of what was found out about a decision.
 
-        confirms: the decision is final from now on. Raises AuditUnavailable and AuditBroken.
+        confirms: whether a decision that a person has to confirm is final from now on: its newest label says so.
+        Raises AuditUnavailable and AuditBroken.
         """
         ...
 

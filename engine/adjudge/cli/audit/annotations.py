@@ -22,6 +22,7 @@ from adjudge.cli.audit.keys import checkpoints_by, key_option, mac_key_option
 from adjudge.cli.audit.table import read_table
 from adjudge.cli.group import FINE
 from adjudge.cli.output import JSON, counted, format_option, print_json, say
+from adjudge.errors import LogInUse
 from adjudge.frozen import frozen
 
 COLUMNS = ("decision_id", "merchant_biz_id", "label", "on", "source", "note")
@@ -51,9 +52,17 @@ class _Row:
 
 
 @contextmanager
-def writing(log: Path, key: Path | None, mac_key: Path | None) -> Iterator[AuditLog]:
-    """Open a log that nobody else writes. Raises AuditUnavailable and AuditBroken."""
-    with AuditLog.open(log, checkpoints=checkpoints_by(key, mac_key)) as opened:
+def writing(log: Path, key: Path | None, mac_key: Path | None, live: str = "") -> Iterator[AuditLog]:
+    """Open a log that nobody else writes. live: the call by which an engine that writes it does the same.
+
+    Raises LogInUse where one does, AuditUnavailable, AuditBroken.
+    """
+    try:
+        opening = AuditLog.open(log, checkpoints=checkpoints_by(key, mac_key))
+    except LogInUse:
+        first = f"call {live} in the program that does, or " if live else ""
+        raise LogInUse(f"{log}: an engine writes this log; {first}stop it for as long as this takes") from None
+    with opening as opened:
         opened.require_proof()
         yield opened
 
@@ -97,7 +106,7 @@ def label_command(
     else:
         rows = [_Row(place, said) for place, said in read_table(table, COLUMNS, ("label", "source"))]
     labels = _labels(log, rows, by)
-    with writing(log, key, mac_key) as opened:
+    with writing(log, key, mac_key, "`engine.label(…)`") as opened:
         for body in labels:
             opened.write_blocking("label", body)
     if form == JSON:
@@ -185,7 +194,7 @@ def erase_command(
                 click.confirm(
                     f"erase the values of {counted(len(held), 'MerchantBizId')} for good?", abort=True, err=True
                 )
-            with writing(log, key, mac_key) as opened:
+            with writing(log, key, mac_key, "`engine.erase(…)`") as opened:
                 for subject in left:
                     if subject in held:
                         opened.write_blocking("erasure", erasure_body(subject, held[subject], by=by, reason=reason))

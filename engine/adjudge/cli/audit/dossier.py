@@ -91,8 +91,7 @@ class Dossier:
         if body.sampled is not None:
             yield f"  sampled    {body.sampled.reason}: otherwise {body.verdict.outcome}"
         if not body.final:
-            said = "yes: a person confirmed it" if self._is_confirmed(body) else "not yet: a person must confirm it"
-            yield f"  final      {said}"
+            yield f"  final      {self._finality(body)}"
         yield f"  decided    {format_timestamp(body.at)}, {body.status}, {body.decision_id}"
         yield from _rows("supersedes", [body.supersedes] if body.supersedes else [])
         later = [other.decision_id for _, other in self._decisions() if other.supersedes == body.decision_id]
@@ -120,9 +119,12 @@ class Dossier:
         yield from self._erasures(record.seq)
         yield f"  record     {record.seq}, hash {record.hash}"
 
-    def _is_confirmed(self, body: DecisionBody) -> bool:
-        labels = (one for _, one in self.records if isinstance(one, LabelBody))
-        return any(label.confirms for label in labels if label.decision_id == body.decision_id)
+    def _finality(self, body: DecisionBody) -> str:
+        """Say whether a decision is final that a person has to confirm, by its newest label."""
+        labels = [one for _, one in self.records if isinstance(one, LabelBody) and one.decision_id == body.decision_id]
+        if not labels:
+            return "not yet: a person must confirm it"
+        return "yes: a person confirmed it" if labels[-1].confirms else f"no: a person found it {labels[-1].label}"
 
     def _calls_of(self, record: Record, body: DecisionBody) -> list[tuple[Record, CallBody]]:
         """Return the calls that were made for a decision: those of its request since the decision before."""

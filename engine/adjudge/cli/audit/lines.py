@@ -17,9 +17,9 @@ from adjudge.model import SignalStatus
 from adjudge.plugin import CallBody
 
 COLUMNS = (
-    "seq", "kind", "at", "decision_id", "merchant_biz_id", "policy", "policy_digest", "outcome", "status", "supersedes",
-    "reasons", "matched", "unresolved", "waived", "excused", "missing", "unknown", "cost", "signal", "provider",
-    "stage", "billed", "price", "label", "found_on", "source", "names", "by", "reason",
+    "seq", "kind", "at", "decision_id", "merchant_biz_id", "policy", "policy_digest", "outcome", "sampled", "final",
+    "status", "supersedes", "reasons", "matched", "unresolved", "waived", "excused", "missing", "unknown", "cost",
+    "signal", "provider", "stage", "billed", "price", "label", "found_on", "source", "names", "by", "reason",
 )  # fmt: skip
 """Of the table: one row for each record, in which what a kind does not have is empty."""
 
@@ -112,6 +112,9 @@ def row(record: Record, body: msgspec.Struct | None) -> Mapping[str, object]:
         cells |= {name: getattr(verdict, name) for name in ("reasons", "matched", "unresolved", "waived", "excused",
                                                             "missing")}  # fmt: skip
         lost = (SignalStatus.OK, SignalStatus.SKIPPED)
+        if body.sampled is not None:
+            cells["sampled"] = body.sampled.reason
+        cells["final"] = "yes" if body.final else "no"
         cells["unknown"] = tuple(name for name, signal in body.signals.items() if signal.status not in lost)
         cells["cost"] = tuple(f"{amount} {currency}" for currency, amount in body.cost.items())
     cells |= {"seq": record.seq, "kind": record.kind}
