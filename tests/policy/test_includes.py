@@ -185,3 +185,84 @@ def test_too_many_fragments_are_refused(folder: Path) -> None:
     paths = ", ".join(f"f{at}.yaml" for at in range(51))
     (folder / "shop.yaml").write_text(f"policy_language: 1\npolicy: shop\ninclude: [{paths}]\n")
     assert ("schema-range", "shop.yaml", 3) in codes(folder)
+
+
+JOINT = """policy_language: 1
+policy: shop
+include: [shared/rest.yaml]
+inputs: {emulator: bool, amount: int, limit: {type: money, currencies: [SGD, USD]}, known: bool}
+rates: {USD: {SGD: 0.75}}
+steps: {selfie: Please take a selfie.}
+rules:
+  - {id: rich, when: 'limit.in("USD") > 50', then: review, ask: [document, selfie]}
+excuse: {when: known, from: review, rules: [rich]}
+"""
+REST = """policy_language: 1
+fragment: rest
+rates: {SGD: {USD: 1.25}}
+steps: {document: Please show your document.}
+excuse:
+  - {id: small, when: amount < 10, from: review}
+thresholds: {amount: {review: {at: 90, ask: [document]}}}
+scorecard:
+  points: [{when: emulator, add: 40}]
+  bands: {review: {at: 40, ask: [selfie]}}
+"""
+
+
+def test_excuses_steps_rates_scorecards_and_thresholds_come_from_fragments(folder: Path) -> None:
+    (folder / "shop.yaml").write_text(JOINT)
+    (folder / "shared/rest.yaml").write_text(REST)
+    policy = load_policy(folder / "shop.yaml")
+    typed = policy.typed
+    assert list(typed.steps) == ["selfie", "document"]
+    assert typed.rates == {"USD": {"SGD": 0.75}, "SGD": {"USD": 1.25}}
+    assert [excuse.id for excuse in typed.excuses] == ["excuse-1", "small"]
+    rich = {"limit": {"amount": 100, "currency": "SGD"}, "known": False, "amount": 50, "emulator": False}
+    assert policy.evaluate(rich).ask == ("selfie", "document")
+    assert policy.evaluate({**rich, "known": True}).outcome is Outcome.PASS
+    assert policy.evaluate({**rich, "amount": 5, "emulator": True}).outcome is Outcome.PASS
+    assert policy.evaluate({**rich, "known": True, "emulator": True}).ask == ("selfie",)
+    assert policy.evaluate({**rich, "known": True, "amount": 95}).ask == ("document",)
+
+
+@pytest.mark.parametrize("kept", ["excuse", "steps", "rates", "scorecard", "thresholds"])
+def test_section_of_a_fragment_is_the_policys_where_that_has_none(folder: Path, kept: str) -> None:
+    section = next(part for part in REST.split("\n") if part.startswith(f"{kept}:"))
+    at = REST.index(section)
+    lines = REST[at:].split("\n")
+    body = [lines[0], *(line for line in _until_key(lines[1:]))]
+    (folder / "shared/rest.yaml").write_text("\n".join(["policy_language: 1", "fragment: rest", *body]) + "\n")
+    more = "" if kept == "steps" else "steps: {document: Show it., selfie: Take one.}\n"
+    head = "policy_language: 1\npolicy: shop\ninclude: [shared/rest.yaml]\n"
+    (folder / "shop.yaml").write_text(
+        f"{head}{more}inputs: {{emulator: bool, amount: int}}\nrules: [{{id: a, when: amount > 1, then: review}}]\n"
+    )
+    typed = load_policy(folder / "shop.yaml").typed
+    assert any((typed.excuses, typed.rates, typed.scorecards, len(typed.rules) > 1, "selfie" not in typed.steps))
+
+
+def _until_key(lines: list[str]) -> list[str]:
+    at = next((at for at, line in enumerate(lines) if line and not line.startswith(" ")), len(lines))
+    return lines[:at]
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["gather: thrifty", "explore: 2%", "when_unknown: pass", "scenes: [onboard001]", "sample: {share: 2%}"],
+)
+def test_what_is_for_a_whole_policy_is_one_clear_mistake_in_a_fragment(folder: Path, line: str) -> None:
+    (folder / "country.yaml").write_text(f"{COUNTRY}{line}\n")
+    with pytest.raises(PolicyErrors) as caught:
+        read_policy_file(folder / "shop.yaml")
+    error = caught.value.errors[0]
+    assert (error.code, error.line) == ("include-fragment", 6)
+    assert error.message == f"`{line.partition(':')[0]}` is for a whole policy, not for a fragment"
+    assert error.hint == "write it in the policy that includes this fragment"
+
+
+def test_step_and_rate_that_two_files_declare_are_told(folder: Path) -> None:
+    (folder / "shop.yaml").write_text(JOINT.replace("selfie: Please", "document: Please").replace("USD: {", "SGD: {"))
+    (folder / "shared/rest.yaml").write_text(REST)
+    found = [code for code, file, _ in codes(folder) if file == "shared/rest.yaml"]
+    assert found.count("name-duplicate") == 2

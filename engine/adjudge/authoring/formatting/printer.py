@@ -46,7 +46,6 @@ _ROWS: Sequence[Path] = (
 )
 """What stays on one line, however long, where somebody wrote it on one."""
 _DASH = re.compile(r"#[ ]*- ")
-_NAMED = (*MERGED, "steps")
 
 
 def is_condition(path: Path) -> bool:
@@ -187,7 +186,7 @@ class Printer:
 
     def step(self, path: Path, key: Scalar) -> str:
         """Return how a key's value is known in paths."""
-        named = len(path) == 1 and path[0] in _NAMED and path[0] != "variables"
+        named = len(path) == 1 and path[0] in MERGED and path[0] != "variables"
         return "*" if named else key.text.value
 
     def ordered(self, node: Mapping, path: Path) -> list[tuple[Scalar, YamlNode]]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePosixPath
 
+from adjudge.policy.loading.document import KEYS
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text import yaml
 from adjudge.policy.text.files import Files
@@ -23,15 +24,19 @@ MERGED = (
     "signals",
     "lists",
     "lookup",
+    "rates",
     "variables",
     "thresholds",
     "tables",
     "scorecards",
+    "steps",
     "reasons",
     "calibration",
 )
 """Sections that are put together by name."""
-FRAGMENT_KEYS = ("policy_language", "fragment", "description", *MERGED, "rules", "scorecard")
+LISTED = ("rules", "excuse")
+"""Sections that are lists, one behind the other; an excuse may also stand alone."""
+FRAGMENT_KEYS = ("policy_language", "fragment", "description", *MERGED, *LISTED, "scorecard")
 FRAGMENTS_MAX = 50
 WITH_FILES = ("tables", "lookup")
 """Sections whose entries may name a table's file."""
@@ -107,6 +112,12 @@ def _is_fragment(reader: Reader, tree: Mapping) -> bool:
         hint = "name it in the policy's own `include`"
         reader.blame("include-fragment", "a fragment cannot include another", key.span, hint)
         return False
+    whole = [key for key, _ in tree.entries if key.text.value in KEYS and key.text.value not in FRAGMENT_KEYS]
+    for key in whole:
+        name = shown(key.text.value)
+        hint = "write it in the policy that includes this fragment"
+        reader.blame("include-fragment", f"`{name}` is for a whole policy, not for a fragment", key.span, hint)
+    tree = replace(tree, entries=tuple(entry for entry in tree.entries if entry[0] not in whole))
     entries = reader.mapping(tree, "a fragment", keys=FRAGMENT_KEYS, required=FRAGMENT_KEYS[:2], at=at)
     if "fragment" in entries:
         reader.text(entries["fragment"][1], "the fragment's name")
@@ -124,12 +135,14 @@ def _merged(reader: Reader, root: Mapping, fragments: list[Mapping]) -> Mapping:
     for tree in fragments:
         for key, node in tree.entries:
             name = key.text.value
-            if name not in (*MERGED, "rules", "scorecard") or (isinstance(node, Scalar) and node.value is None):
+            if name not in (*MERGED, *LISTED, "scorecard") or (isinstance(node, Scalar) and node.value is None):
                 continue
             if name not in entries:
                 entries[name] = (key, node)
                 continue
             own_key, own = entries[name]
+            if name == "excuse":
+                own, node = _listed(own), _listed(node)
             if name == "scorecard":
                 hint = "give each a name under `scorecards`"
                 reader.blame("name-duplicate", "`scorecard` is declared in two files", key.span, hint)
@@ -138,8 +151,13 @@ def _merged(reader: Reader, root: Mapping, fragments: list[Mapping]) -> Mapping:
             elif isinstance(own, yaml.Sequence) and isinstance(node, yaml.Sequence):
                 entries[name] = own_key, replace(own, items=(*own.items, *node.items))
             elif isinstance(own, Mapping | yaml.Sequence):  # the other one is blamed here, as the reader sees only this
-                reader.unfit(node, f"`{name}`", "a list" if name == "rules" else "a mapping")
+                reader.unfit(node, f"`{name}`", "a list" if name in LISTED else "a mapping")
     return replace(root, entries=tuple(entries.values()))
+
+
+def _listed(node: YamlNode) -> YamlNode:
+    """Return an excuse that stands alone as a list of one."""
+    return yaml.Sequence(span=node.span, items=(node,)) if isinstance(node, Mapping) else node
 
 
 def _both(reader: Reader, own: Mapping, other: Mapping) -> Mapping:
