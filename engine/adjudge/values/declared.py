@@ -13,13 +13,16 @@ from adjudge.patterns import late
 from adjudge.texts import composed, with_article
 from adjudge.values.fields import Bound, Field
 from adjudge.values.look_alikes import plainly
-from adjudge.values.meant import Quantity, plain_number, quantity
+from adjudge.values.meant import Quantity, duration_meant, plain_number, quantity, timestamp_meant
 from adjudge.values.reading import read
 from adjudge.values.types import (
+    DATE,
     DOUBLE,
+    DURATION,
     INT,
     SCALARS,
     STRING,
+    TIMESTAMP,
     EnumType,
     ListType,
     MapType,
@@ -65,15 +68,27 @@ _REFUSED = {
 _OTHER_TYPES = (
     dict.fromkeys(("str", "text", "varchar", "char", "nvarchar", "character", "uuid", "email", "country"), "string")
     | dict.fromkeys(("integer", "bigint", "long", "int64", "int32", "smallint", "count"), "int")
-    | dict.fromkeys(("float", "decimal", "numeric", "real", "float64", "percent", "percentage", "money"), "double")
+    | dict.fromkeys(
+        ("float", "decimal", "numeric", "real", "float64", "percent", "percentage", "score", "rate"), "double"
+    )
     | dict.fromkeys(("boolean", "flag", "bit", "logical", "yes/no"), "bool")
-    | dict.fromkeys(("datetime", "date", "time", "timestamptz", "instant"), "timestamp")
-    | dict.fromkeys(("interval", "timedelta", "period", "timespan"), "duration")
+    | dict.fromkeys(("datetime", "time", "timestamptz", "instant", "timestamp with time zone"), "timestamp")
+    | dict.fromkeys(("day", "yyyy-mm-dd", "calendar date"), "date")
+    | dict.fromkeys(("currency", "price"), "money")
+    | dict.fromkeys(("interval", "timedelta", "period", "timespan", "days", "hours", "minutes"), "duration")
     | dict.fromkeys(("choice", "select", "category", "literal", "oneof"), "enum")
     | dict.fromkeys(("array", "sequence", "tuple"), "list")
     | dict.fromkeys(("dict", "object", "hash", "json", "mapping"), "map")
 )
 """What other tools call our types; only looked at where a name is none of ours."""
+_HOLDING = {
+    "list": "{type: list, of: string}",
+    "map": "{type: map, keys: [a, b], of: double}",
+    "record": "{type: record, of: {number: string}}",
+    "money": "{type: money, currencies: [USD]}",
+    "enum": "{type: enum, values: [low, high]}",
+    "set": "{type: set, values: [a, b]}",
+}
 _OTHER_KEYS = {"options": "values", "enum": "values", "allowed": "values", "one_of": "values", "kind": "type"} | {
     "dtype": "type", "datatype": "type", "default": "absent", "items": "of", "pii": "personal", "risk": "riskier",
 }  # fmt: skip
@@ -114,6 +129,9 @@ def parse_field(form: object) -> Field:
     name = form["type"]
     if not isinstance(name, str) or name not in FIELD_FORMS:
         meant = None if str(name) in _REFUSED else _type_meant(name)
+        if meant is not None and meant in _HOLDING and not form.keys() & {"values", "of", "currencies"}:
+            hint = f"write {_HOLDING[meant]}"
+            raise FieldError("name-type", f"there is no field type `{name}`", "type", hint=hint)
         hint = _REFUSED.get(str(name)) or (f"write {meant}" if meant else f"one of {', '.join(FIELD_FORMS)}")
         raise FieldError("name-type", f"there is no field type `{name}`", "type", hint=hint, meant=meant)
     for key in form:
@@ -357,11 +375,32 @@ def _number_meant(said: str) -> str | None:
     return plain_number(Quantity(found.number, "" if found.unit == "%" else found.unit))
 
 
+_BOUND_HINTS = {
+    DURATION: "a length of time, such as 30d or 12h",
+    DATE: "a day, such as 2026-01-15",
+    TIMESTAMP: "a moment, such as 2026-01-15T08:30:00Z",
+}
+
+
+def _bound_meant(said: str, type_: Type) -> str | None:
+    """Return the end of a range that was meant; None where nobody can tell."""
+    if type_ in (INT, DOUBLE):
+        return _number_meant(said)
+    if type_ == DURATION:
+        return "0s" if said == "0" else duration_meant(said)
+    day = timestamp_meant(said)
+    return day[:10] if type_ == DATE and day is not None else day
+
+
 def _range(form: Mapping[str, object], type_: Type) -> tuple[Bound | None, Bound | None]:
     if "range" not in form:
         return None, None
     bounds = form["range"]
-    parts = re.findall(r"-?\d+(?:\.\d+)?", bounds.replace("..", " ")) if isinstance(bounds, str) else []
+    if isinstance(bounds, list) and len(bounds) == 1 and isinstance(bounds[0], str):
+        bounds = bounds[0]  # `[0..1]`, `[0;1]`
+    if isinstance(bounds, Mapping):
+        bounds = " ".join(str(value) for value in bounds.values())
+    parts = re.findall(r"-?\d+(?:\.\d+)?", plainly(bounds).replace("..", " ")) if isinstance(bounds, str) else []
     meant = f"[{parts[0]}, {parts[1].removeprefix('-')}]" if len(parts) == len(("low", "high")) else None
     if not isinstance(bounds, list | tuple) or len(bounds) != 2:
         raise FieldError(
@@ -371,12 +410,17 @@ def _range(form: Mapping[str, object], type_: Type) -> tuple[Bound | None, Bound
             hint=f"write {meant}" if meant else "for example [0, 1]",
             meant=meant,
         )
+    ends = [_bound_meant(str(bound), type_) for bound in bounds if read(Field(type=type_), bound).problems]
+    if len(ends) == len(bounds) and None not in ends:
+        whole = f"[{ends[0]}, {ends[1]}]"
+        message = f"`{bounds[0]}` and `{bounds[1]}` are not {named(type_)} each"
+        raise FieldError("schema-type", message, "range", hint=f"write {whole}", meant=whole)
     read_bounds: list[Bound] = []
     for at, bound in enumerate(bounds):
         reading = read(Field(type=type_), bound)
         if reading.problems or not isinstance(reading.value, int | float | timedelta | date):
-            text = _number_meant(str(bound)) if type_ in (INT, DOUBLE) else None
-            hint = f"write {text}" if text is not None else None
+            text = _bound_meant(str(bound), type_)
+            hint = f"write {text}" if text is not None else _BOUND_HINTS.get(type_)
             raise FieldError("type-range", f"`{bound}` is not {named(type_)}", "range", at, hint=hint, meant=text)
         read_bounds.append(reading.value)
     low, high = read_bounds

@@ -62,6 +62,8 @@ DAY = late(
     r"|\d{4}-?[Ww]\d{1,2}(?:-?[1-7])?(?![\w.])",
     re.IGNORECASE | re.ASCII,
 )
+_CHINESE = late(r"(\d{4})\u5e74(\d{1,2})\u6708(\d{1,2})\u65e5")
+_TOGETHER = late(r"(\d{4})(\d{2})(\d{2})")
 _WEEK = late(r"(\d{4})-?w(\d{1,2})(?:-?([1-7]))?")
 _ISO = late(r"P(?=.)(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
 _PARTS = late(
@@ -203,8 +205,8 @@ def timestamp_meant(text: str) -> str | None:
 
     A day begins in UTC where no zone is said. None where it is no day, or could be two: 03/04/2026.
     """
-    text = plainly(text).strip()
-    if len(text) > TEXT_MAX or not DAY.fullmatch(text):
+    text = _CHINESE.sub(r"\1-\2-\3", plainly(text).strip())
+    if len(text) > TEXT_MAX or not (DAY.fullmatch(text) or _TOGETHER.fullmatch(text)):
         return None
     parts = _PARTS.fullmatch(text)
     day = date_meant(parts["day"]) if parts is not None else None
@@ -225,7 +227,7 @@ def date_meant(text: str) -> str | None:
     """Return a day as year-month-day; None where it is none, or could be two."""
     said = plainly(text).strip().lower()
     year: str | int
-    if found := re.fullmatch(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", said):
+    if (found := re.fullmatch(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", said)) or (found := _TOGETHER.fullmatch(said)):
         year, month, day = (int(part) for part in found.groups())
     elif found := _WEEK.fullmatch(said):
         year, week, weekday = (int(part or 1) for part in found.groups())

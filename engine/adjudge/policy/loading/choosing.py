@@ -13,13 +13,17 @@ from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.policy.typed import Sample
-from adjudge.source import Span
+from adjudge.source import Edit, Span
+from adjudge.texts import about
+from adjudge.values.look_alikes import plainly
+from adjudge.values.meant import quantity
 
 SAMPLE_KEYS = ("share", "of", "then", "reason")
 SAMPLED = "SAMPLED"
 """The reason code of what is sampled, unless the policy says another."""
 PERSON = "person"
 
+_ONE_IN = late(r"(\d{1,6})\s*(?:/|in|of|out of)\s*(\d{1,9})")
 _PERCENT = late(r"(\d+(?:\.\d+)?) ?%", re.ASCII)
 
 
@@ -29,22 +33,34 @@ def read_share(reader: Reader, node: YamlNode, what: str) -> float:
     if isinstance(share, str) and (percent := _PERCENT.fullmatch(share)):
         share = float(percent.group(1)) / 100
     if not isinstance(share, int | float) or isinstance(share, bool):
-        reader.unfit(node, what, "a share of requests", "for example 2%")
+        meant = _share_meant(node.text.value) if isinstance(node, Scalar) and node.value is not None else None
+        reader.unfit(node, what, "a share of requests", "for example 2%", meant)
     elif not 0 <= share <= 1:
-        hint = f"did you mean {share:g}%?" if share <= 100 else None
-        reader.blame("schema-range", f"{what} must be a share between 0% and 100%", node.span, hint)
+        is_percent = isinstance(node, Scalar) and not isinstance(node.value, str) and share <= 100
+        hint = f"did you mean {share:g}%?" if is_percent else "for example 2%"
+        fix = (Edit(span=node.span, text=f"{share:g}%"),) if is_percent else ()
+        reader.blame("schema-range", f"{what} must be a share between 0% and 100%", node.span, hint, fix=fix)
     else:
         return float(share)
     return 0.0
 
 
+def _share_meant(said: str) -> str | None:
+    """Return the share that `2 percent`, `0,02`, `1/50` or `1 in 50` means; None for anything else."""
+    if found := _ONE_IN.fullmatch(plainly(said).strip()):
+        part, whole = int(found.group(1)), int(found.group(2))
+        return f"{part / whole:.6%}".rstrip("0%").rstrip(".") + "%" if 0 < part <= whole else None
+    number = quantity(said)
+    if number is None or number.unit not in ("", "%") or number.number < 0:
+        return None
+    is_percent = number.unit == "%" or number.number > 1
+    return f"{about(number.number)}%" if is_percent and number.number <= 100 else about(number.number)
+
+
 def read_scenes(reader: Reader, node: YamlNode) -> tuple[str, ...]:
     """Return the codes of scenes, each once."""
-    if isinstance(node, Scalar) and isinstance(node.value, str):
-        reader.unfit(node, "`scenes`", "a list", f"write [{shown(node.text.value)}]")
-        return ()
     scenes: dict[str, None] = {}
-    items = reader.items(node, "`scenes`")
+    items = reader.names(node, "`scenes`")
     if isinstance(node, yaml.Sequence) and not items:
         reader.blame("schema-empty", "`scenes` is empty", node.span, "name a scene code, or leave the key out")
     for item in items:

@@ -81,7 +81,7 @@ def _names(reader: Reader, entries: Entries, key: str) -> tuple[Scalar, ...] | N
     if key not in entries:
         return None
     at, node = entries[key]
-    items = reader.items(node, f"`{key}`")
+    items = reader.names(node, f"`{key}`")
     if isinstance(node, yaml.Sequence) and not items:
         reader.blame("schema-empty", f"`{key}` is empty", at.span, "name one, or leave the key out: then it is for all")
     return tuple(

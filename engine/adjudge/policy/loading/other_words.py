@@ -71,7 +71,12 @@ _OUTCOMES = (
     )
     | dict.fromkeys(("approve", "approved", "accept", "accepted", "allow", "allowed", "ok", "passed", "clear"), "pass")
 )
-_CHOICES = {"strict": "eager", "lazy": "thrifty", "all": "eager"} | _OUTCOMES
+_PERSON = frozenset({"yes", "true", "human", "reviewer", "analyst", "manual", "people"})
+_CHOICES = (
+    dict.fromkeys(("strict", "all", "parallel", "fast", "at_once"), "eager")
+    | dict.fromkeys(("lazy", "cheap", "cheapest", "sequential", "economical"), "thrifty")
+    | _OUTCOMES
+)
 
 
 def key_meant(said: str, known: Collection[str], taken: Collection[str]) -> tuple[str, bool] | None:
@@ -101,7 +106,7 @@ def choice_meant(said: str, known: Collection[str]) -> tuple[str, bool] | None:
     spelled = plain.casefold().replace("-", "_").replace(" ", "_")
     if spelled in known:
         return spelled, True
-    other = _CHOICES.get(spelled)
+    other = "person" if list(known) == ["person"] and spelled in _PERSON else _CHOICES.get(spelled)
     if other is not None and other in known:
         return other, False
     close = nearest(plain, known)

@@ -12,11 +12,13 @@ from adjudge.frozen import frozen
 from adjudge.patterns import late
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.slots import NOW
-from adjudge.policy.text.yaml import YamlNode
-from adjudge.source import Span
+from adjudge.policy.text.yaml import Scalar, YamlNode
+from adjudge.source import Edit, Span
 from adjudge.values.literals import format_timestamp, parse_timestamp
+from adjudge.values.meant import is_two_days, timestamp_meant
 from adjudge.values.types import BOOL, STRING, TIMESTAMP
 
+_DIGITS = late(r"\d{8}", re.ASCII)
 _DATE = late(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -61,15 +63,21 @@ def read_period(reader: Reader, first: YamlNode | None, last: YamlNode | None, a
 
 
 def _moment(reader: Reader, node: YamlNode, what: str) -> datetime | None:
-    said = reader.text(node, what)
+    is_digits = isinstance(node, Scalar) and _DIGITS.fullmatch(node.text.value) is not None
+    said = node.text.value if isinstance(node, Scalar) and is_digits else reader.text(node, what)
     return read_moment(reader, said, what, node.span) if said is not None else None
 
 
-def read_moment(reader: Reader, said: str, what: str, at: Span) -> datetime | None:
-    """Read a day, which begins at midnight UTC, or a time with its zone."""
+def read_moment(reader: Reader, said: str, what: str, at: Span, *, is_own: bool = True) -> datetime | None:
+    """Read a day, which begins at midnight UTC, or a time with its zone. is_own: it stands in the policy itself."""
     moment = moment_of(said)
     if moment is None:
-        reader.blame("schema-value", f"{what} must be a date, or a time with its zone", at, MOMENT_HINT)
+        meant, days = timestamp_meant(said), is_two_days(said)
+        hint = MOMENT_HINT if days is None else f"write {days[0]} or {days[1]}"
+        text = meant.removesuffix("T00:00:00Z") if meant is not None else ""
+        fix = (Edit(span=at, text=text),) if text and is_own else ()
+        hint = f"write {text}" if text else hint
+        reader.blame("schema-value", f"{what} must be a date, or a time with its zone", at, hint, fix=fix)
     return moment
 
 

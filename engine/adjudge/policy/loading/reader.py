@@ -16,7 +16,7 @@ from adjudge.policy.text import yaml
 from adjudge.policy.text.repairs import Repair, repair_of
 from adjudge.policy.text.syntax import as_value, shown
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode
-from adjudge.source import Edit, Source, Span
+from adjudge.source import Edit, Source, Span, Text
 from adjudge.values.literals import parse_duration
 from adjudge.values.look_alikes import first_look_alike, plainly, said_of
 from adjudge.values.types import DURATION, INT, Type
@@ -29,6 +29,8 @@ _EXAMPLES = {"policy_language": "1", "then": "review"}
 """What to write behind a key that is missing, where that is more than a name."""
 _GLUED = late(r"([^:：]+?)\s*([:：])\s*(.+)")
 _OF_ITEMS = frozenset({"id", "when", "then", "add", "name", "given", "expect"})
+_PARTED = late(r"\s*[,;|\uff0c\uff1b\u3001]\s*")
+_WORD = late(r"[\w.-]+")
 _NAME = late(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
@@ -187,6 +189,33 @@ class Reader:
         plain = Source(self.source.name, self.source.text)
         return repair_of(plain, plain.place(span.start)[0])
 
+    def names(self, node: YamlNode, what: str) -> tuple[YamlNode, ...]:
+        """Return the items of a list of names, each where it stands; a list without brackets is one, and blamed."""
+        if isinstance(node, Scalar) and isinstance(node.value, str):
+            meant = ", ".join(one.strip(" \"'") for one in _PARTED.split(node.text.value) if one.strip())
+            self.unfit(node, what, "a list", meant=f"[{meant}]")
+            return ()
+        found: list[YamlNode] = []
+        for item in self.items(node, what):
+            parts = _PARTED.split(item.text.value) if isinstance(item, Scalar) else [""]
+            if isinstance(item, Scalar) and len(parts) > 1 and all(_WORD.fullmatch(one.strip()) for one in parts):
+                sign = _PARTED.findall(item.text.value)[0].strip()
+                said = said_of(sign) if first_look_alike(sign) is not None else f"`{sign}`"
+                meant = ", ".join(one.strip() for one in parts)
+                message = f"{said} does not part the items of a list"
+                self.blame(
+                    "schema-value", message, item.span, f"write {meant}", fix=(Edit(span=item.span, text=meant),)
+                )
+                at = 0
+                for one in parts:
+                    at = item.text.value.index(one, at) + len(one) - len(one.lstrip())
+                    positions = item.text.positions[at : at + len(one.strip()) + 1]
+                    text = Text(one.strip(), item.text.source, positions)
+                    found.append(Scalar(span=item.text.span(at, at + len(text.value)), value=text.value, text=text))
+            else:
+                found.append(item)
+        return tuple(found)
+
     def items(self, node: YamlNode, what: str) -> tuple[YamlNode, ...]:
         """Return the items of a list."""
         if isinstance(node, yaml.Sequence):
@@ -244,7 +273,7 @@ class Reader:
                 return node.text.value
             said = node.text.value
             meant = choice_meant(said, known) if why is None else None
-            hint = why or (f"did you mean `{meant[0]}`?" if meant is not None else None)
+            hint = why or (f"did you mean `{meant[0]}`?" if meant is not None else f"write {' or '.join(known)}")
             one_of = " or ".join(filter(None, (", ".join(known[:-1]), known[-1])))
             at = first_look_alike(said)
             also = f": there is {said_of(said[at])} in it" if at is not None else ""
@@ -283,7 +312,7 @@ class Reader:
     def integer(self, node: YamlNode, what: str, limit: int) -> int | None:
         """Return a whole number between `-limit` and `limit`."""
         if not isinstance(node, Scalar) or not isinstance(node.value, int) or isinstance(node.value, bool):
-            self.unfit_value(node, what, "an integer", INT)
+            self.unfit_value(node, what, "an integer", INT, "one whole number, such as 20")
         elif abs(node.value) > limit:
             self.blame("schema-range", f"{what} must be between -{limit:,} and {limit:,}", node.span)
         else:
@@ -345,12 +374,23 @@ class Reader:
     def field_error(self, error: FieldError, node: YamlNode, at: Span) -> None:
         """Keep what is wrong with a field's declaration at the part that its path leads to."""
         span = follow(node, error.path, at, key=error.code == "schema-unknown-key")
-        fix = (Edit(span=span, text=error.meant),) if error.meant is not None else ()
+        place = whole.span if error.code == "schema-type" and (whole := reached(node, error.path)) is not None else span
+        fix = (Edit(span=place, text=error.meant),) if error.meant is not None else ()
         self.blame(error.code, error.message, span, error.hint, fix=fix)
 
 
 class Refused(Exception):
     """A part holds something that was blamed already."""
+
+
+def reached(node: YamlNode, path: Iterable[str | int]) -> YamlNode | None:
+    """Return the part to which a path through mappings leads; None where it leads nowhere."""
+    for step in path:
+        found = node.get(str(step)) if isinstance(node, Mapping) else None
+        if found is None:
+            return None
+        node = found
+    return node
 
 
 def follow(node: YamlNode, path: Iterable[str | int], at: Span, *, key: bool = False) -> Span:

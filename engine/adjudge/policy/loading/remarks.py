@@ -26,7 +26,7 @@ _TAG = late(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", re.ASCII)
 def read_tags(reader: Reader, node: yaml.YamlNode) -> tuple[str, ...]:
     """Return a rule's tags, each once."""
     tags: dict[str, None] = {}
-    for item in reader.items(node, "`tags`"):
+    for item in reader.names(node, "`tags`"):
         tag = reader.text(item, "a tag") if type(item) is not yaml.YamlNode else None
         if tag is not None and not _TAG.fullmatch(tag):
             hint = "letters, digits, . _ - and /, at most 100"
@@ -74,8 +74,9 @@ def read_reasons(
 ) -> dict[str, Reason]:
     """Return what a policy says of its reason codes. codes: those that it can give."""
     reasons = {}
+    is_blamed = any("reason code" in error.message for error in reader.errors)  # so that codes are missing
     for code, (key, node) in entries.items():
-        if code not in codes and reader.is_whole:
+        if code not in codes and reader.is_whole and not is_blamed:
             hint = did_you_mean(code, codes) or "reason codes are those of rules, thresholds and the scorecard"
             reader.blame("name-reason", f"no rule has the reason `{shown(code)}`", key.span, hint)
         parts = reader.mapping(node, "a reason", keys=REASON_KEYS, at=key.span)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from adjudge.errors import did_you_mean
+from adjudge.errors import nearest
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.loading.remarks import check_texts, read_texts
@@ -12,15 +12,12 @@ from adjudge.policy.text import yaml
 from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.policy.typed import Step
-from adjudge.source import Span
+from adjudge.source import Edit, Span
 
 
 def read_ask(reader: Reader, node: YamlNode) -> tuple[Scalar, ...]:
     """Return the names of steps under an `ask`."""
-    if isinstance(node, Scalar) and isinstance(node.value, str):
-        reader.unfit(node, "`ask`", "a list", f"write [{shown(node.text.value)}]")
-        return ()
-    items = reader.items(node, "`ask`")
+    items = reader.names(node, "`ask`")
     if isinstance(node, yaml.Sequence) and not items:
         reader.blame("schema-empty", "`ask` is empty", node.span, "name a step, or leave the key out")
     return tuple(item for item in items if reader.text(item, "a step") is not None and isinstance(item, Scalar))
@@ -33,11 +30,14 @@ def asked(reader: Reader, names: Sequence[Scalar], steps: Collection[str]) -> tu
     return tuple(dict.fromkeys(scalar.text.value for scalar in names))
 
 
-def check_step(reader: Reader, name: str, at: Span, steps: Collection[str]) -> None:
-    """Blame a step that is not declared."""
-    if name not in steps:
-        hint = did_you_mean(name, steps) or f"declare it under `steps:`, such as `steps: {{{shown(name)}: …}}`"
-        reader.blame("name-unknown", f"there is no step `{shown(name)}`", at, hint)
+def check_step(reader: Reader, name: str, at: Span, steps: Collection[str], *, is_own: bool = True) -> None:
+    """Blame a step that is not declared. is_own: its name stands in the policy as it is, not in a table's cell."""
+    if name not in steps and reader.is_whole:
+        near = nearest(name, steps) if " " not in name else None
+        fix = (Edit(span=at, text=near),) if near is not None and is_own else ()
+        hint = f"declare it under `steps:`, such as `steps: {{{shown(name)}: …}}`"
+        hint = f"did you mean `{near}`?" if near is not None else hint
+        reader.blame("name-unknown", f"there is no step `{shown(name)}`", at, hint, fix=fix)
 
 
 def read_steps(reader: Reader, entries: Entries, fields: Collection[str]) -> Mapping[str, Step]:

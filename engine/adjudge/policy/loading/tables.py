@@ -236,7 +236,9 @@ class Tables:
                 self.reader.blame("schema-missing", "this row has no outcome", record.span, hint)
             return None
         first, last = (
-            read_moment(self.reader, cells[key].text, f"`{key}`", cells[key].span) if key in cells else None
+            read_moment(self.reader, cells[key].text, f"`{key}`", cells[key].span, is_own=cells[key].is_own)
+            if key in cells
+            else None
             for key in ("from", "until")
         )
         if first is not None and last is not None and first >= last:
@@ -416,7 +418,7 @@ class Tables:
             self.reader.blame(unfit.code, unfit.message, given.span, "separate the steps with commas: document, selfie")
             return ()
         for name in names:
-            check_step(self.reader, name, given.span, self.steps)
+            check_step(self.reader, name, given.span, self.steps, is_own=False)
         return tuple(dict.fromkeys(names))
 
     def confirm(self, given: Given, outcome: Outcome) -> bool:
