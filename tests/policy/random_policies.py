@@ -75,7 +75,8 @@ ATOMS = (
 
 POINTS = (
     "weight", "2 * weight - 1", "-weight", "odds.points", "odds.points + (flag ? 1 : 0)", "flag ? 3 : -2",
-    "1 / 0 == 1 ? 2 : 4", 'device.os == "ios" ? weight : odds.points', '{"ios": 1, "android": 4}[device.os]',
+    "1 / (count - count) == 1 ? 2 : 4",
+    'device.os == "ios" ? weight : odds.points', '{"ios": 1, "android": 4}[device.os]',
 )  # fmt: skip
 LOOKUPS = """lookup:
   weight: {by: country, values: {SG: 2, KP: -3, é: 5}, else: 1}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
@@ -39,6 +39,7 @@ def policy_of(values: dict[str, int], otherwise: int | None, add: str, when: str
 ADDS = {"weight": (1, 0), "-weight": (-1, 0), "2 * weight - 3": (2, -3), "weight + 1": (1, 1)}
 
 
+@settings(deadline=None)
 @given(tables(), st.sampled_from(sorted(ADDS)), st.sampled_from(("", "flag")), st.data())
 @example(({"SG": 2}, None), "weight", "", None)
 def test_the_total_is_the_value_or_all_that_it_can_be(
