@@ -16,6 +16,7 @@ from adjudge.audit.log import AuditLog
 from adjudge.audit.trail import AuditTrail
 from adjudge.audit.vault import Vault
 from adjudge.ledger.file import FileLedger
+from adjudge.ledger.front import Front
 from adjudge.ledger.memory import MemoryLedger
 from adjudge.model import Decision
 from adjudge.plugin import Body, Claim, DecisionLedger, Receipt
@@ -78,7 +79,7 @@ class Unfenced(MemoryLedger):
 
     async def conclude(self, claim: Claim, decision: Decision, record: Body) -> Receipt:
         receipt = await self.record("decision", record)
-        self._keep(claim.merchant_biz_id, receipt.line)
+        self._front.put(claim.merchant_biz_id, receipt.line)
         self._claims.release(claim)
         return receipt
 
@@ -86,8 +87,10 @@ class Unfenced(MemoryLedger):
 class Forgetful(MemoryLedger):
     """A ledger that loses its decisions."""
 
-    def _keep(self, merchant_biz_id: str, line: bytes) -> None:
-        return None
+    async def conclude(self, claim: Claim, decision: Decision, record: Body) -> Receipt:
+        receipt = await super().conclude(claim, decision, record)
+        self._front = Front(0)
+        return receipt
 
 
 class Credulous(MemoryLedger):

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
-from cachetools import LRUCache
 from msgspec import structs
 
 from adjudge.audit.bodies import COMMITMENT, DecisionBody, restore_decision, restore_fields
@@ -19,6 +18,7 @@ from adjudge.audit.kinds import decode
 from adjudge.audit.record import Record, parse
 from adjudge.ledger.age import Ages
 from adjudge.ledger.claims import Claims, conflict
+from adjudge.ledger.front import Front
 from adjudge.model import Decision
 from adjudge.plugin import Body, Busy, CallBody, Claim, Receipt, Spent
 
@@ -49,7 +49,7 @@ class LocalLedger(ABC):
         self._ages = Ages(timedelta(seconds=answer_for_s), clock, timer, newest)
         self._claims = Claims(timer)
         self._calls = OpenCalls()
-        self._front: LRUCache[str, bytes] = LRUCache(front_bytes, getsizeof=len)
+        self._front = Front(front_bytes)
 
     async def spent(self) -> Spent:
         """Return what was or may have been paid for."""
@@ -122,7 +122,7 @@ class LocalLedger(ABC):
                 if fingerprint is not None:
                     self._calls.decided(claim.merchant_biz_id, fingerprint)
             self._ages.note(receipt.seq)
-            self._keep(claim.merchant_biz_id, receipt.line)
+            self._front.put(claim.merchant_biz_id, receipt.line)
         finally:
             self._claims.release(claim)
         return receipt
@@ -169,14 +169,8 @@ class LocalLedger(ABC):
         if that_answers and not self._ages.answers(record.seq, body.at):
             return None
         if line is None:
-            self._keep(merchant_biz_id, record.line)
+            self._front.put(merchant_biz_id, record.line)
         return body
-
-    def _keep(self, merchant_biz_id: str, line: bytes) -> None:
-        try:
-            self._front[merchant_biz_id] = line
-        except ValueError:  # larger than all that is kept
-            self._front.pop(merchant_biz_id, None)
 
     async def _restored(self, body: DecisionBody) -> Decision:
         values: dict[str, object] = {}
