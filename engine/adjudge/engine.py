@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, date, datetime
+from math import inf
 from pathlib import Path
 from random import Random
 from time import monotonic, perf_counter_ns
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import structs
 
@@ -20,7 +21,7 @@ from adjudge.decision.observers import Observers
 from adjudge.decision.person import drawn
 from adjudge.decision.prepared import PreparedRequest, answered_before, as_taken, is_answer, prepare, supplied_signals
 from adjudge.decision.single_flight import SingleFlight
-from adjudge.errors import NAME_SHOWN, EngineError, LostClaim, RequestError, SetupError, did_you_mean
+from adjudge.errors import EngineError, LostClaim, RequestError, SetupError
 from adjudge.events import Events, bound
 from adjudge.ledger.calls import CallLedger, tell_of_doubts
 from adjudge.ledger.choice import ledger_for
@@ -31,11 +32,13 @@ from adjudge.moved import warn as warn_of_old_name
 from adjudge.plugin import Busy, Claim, DecisionLedger, DecisionObserver, Limits
 from adjudge.policy.policy import Policy
 from adjudge.registry import Registry
-from adjudge.signals.admission import PROCESS, Guards, Usage, begin_with, guards_of, usage_of
+from adjudge.signals.admission import PROCESS, Guards, Usage, begin_with, usage_of
 from adjudge.signals.allowed import ANY_HOST, Allowed
 from adjudge.signals.ask import Asking
 from adjudge.signals.gather import gather
+from adjudge.signals.served import Serving
 from adjudge.signals.sources import OpenedSignals
+from adjudge.system.pools import NoThread, Pool
 
 if TYPE_CHECKING:
     from adjudge.audit.trail import AuditTrail
@@ -45,23 +48,15 @@ DEADLINE_S = 15.0
 RECORDED_WITHIN_S = 30.0
 """Seconds beyond the deadline after which another holder may decide an id: who had it was paused or killed."""
 
+COMPILED_WITHIN_S = 60.0
+"""Seconds for which new policies are waited for before they are compiled on the event loop itself."""
+
+_T = TypeVar("_T")
 _events = Events("adjudge.engine")
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
-
-
-def by_scene(policies: Sequence[Policy]) -> Mapping[str, Policy]:
-    """Return the policies by the scenes that they answer. Raises SetupError where two answer one."""
-    found: dict[str, Policy] = {}
-    for policy in policies:
-        for scene in policy.typed.scenes:
-            if scene in found:
-                both = f"`{found[scene].name}` and `{policy.name}`"
-                raise SetupError(f"{both} both have the scene `{scene}`: write it under `scenes:` of one of them")
-            found[scene] = policy
-    return found
 
 
 def in_utc(clock: Callable[[], datetime]) -> Callable[[], datetime]:
@@ -88,6 +83,7 @@ class Engine:
         answer_for_s: float = ANSWER_FOR_S,
         observers: Sequence[DecisionObserver] = (),
         deadline_s: float = DEADLINE_S,
+        max_in_flight: int | None = None,
         limits: Mapping[str, Limits] | None = None,
         guards: Guards | None = None,
         allowed: Allowed = ANY_HOST,
@@ -101,6 +97,7 @@ class Engine:
         trail: where answers are recorded; without one they are not, and each decision's notes say so.
         ledger: who keeps decisions and says who may make one, in place of `trail`; other processes may share it.
         answer_for_s: seconds for which a decision answers its MerchantBizId; a ledger that is given has its own.
+        max_in_flight: how many ids are decided at a time, None for any number; who comes then is Overloaded.
         limits: how providers may be asked, by name, in place of what they declare. guards: what keeps to them, the
         process's own unless given.
         allowed: what policies may have providers use; a signal that would use more is not asked, and says so.
@@ -118,27 +115,19 @@ class Engine:
         if store is not None or memory is not None:
             said = "`store` and `memory` are gone: give `answer_for_s` for how long a decision answers, or a `ledger`"
             raise SetupError(said)
-        self.policies: Mapping[str, Policy] = {policy.name: policy for policy in policies}
-        if not policies or len(self.policies) < len(policies):
-            raise SetupError("an engine needs policies, each with its own name")
-        self._by_scene = by_scene(policies)
-        for policy in policies:
-            _ = policy.evaluate  # compiles it now, so that no request waits for that
         self.registry = registry
         self._clock = in_utc(clock)
+        self._serving = Serving(
+            registry=registry, limits=limits or {}, guards=guards or PROCESS, allowed=allowed, clock=self._clock
+        )
+        self._served = self._serving.of(policies)
         self._ledger = ledger_for(ledger, trail, answer_for_s, self._clock)
         self._recording = Recording(self._ledger, registry.catalogue)
         self._calls = CallLedger(self._recording, self._clock)
         self._observers = Observers(observers)
-        providers, secrets = registry.catalogue().providers, registry.secrets()
-        signals = [signal for policy in self.policies.values() for signal in policy.typed.signals.values()]
-        self._guards = guards_of(signals, providers, limits or {}, guards or PROCESS, self._clock)
-        self._sources = {
-            name: OpenedSignals(policy, providers, self._guards, secrets, allowed)
-            for name, policy in self.policies.items()
-        }
         self._deadline_s = deadline_s
-        self._single_flight = SingleFlight()
+        self._single_flight = SingleFlight(max_in_flight)
+        self._replacing = asyncio.Lock()
         self._ids = Random()  # noqa: S311  # seeded by the system in each process; unique, not secret
         self._home = Home(self._close, self._ledger.close)
 
@@ -152,36 +141,58 @@ class Engine:
 
         return open_engine(config)
 
-    async def decide(self, request: Request, *, anew: bool = False) -> Decision:
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        """The policies that answer now, by name."""
+        return self._served.policies
+
+    @property
+    def in_flight(self) -> int:
+        """How many ids are being decided."""
+        return len(self._single_flight)
+
+    async def decide(self, request: Request, *, anew: bool = False, deadline_s: float | None = None) -> Decision:
         """Decide a request and return the decision once it is recorded, or the one its MerchantBizId already has.
 
         anew: decide again although there is an answer; the new decision supersedes it.
-        Raises RequestError, MerchantBizIdConflict; AuditUnavailable or AuditBroken, and then nothing is decided;
-        EngineError where the engine is not open here. All are AdjudgeError.
+        deadline_s: seconds for gathering signals, where that is less than the engine's own; what has not come by then
+        is unknown, and the policy says what that means. An id that is being decided already keeps its first deadline.
+        Raises RequestError, MerchantBizIdConflict; Overloaded, AuditUnavailable or AuditBroken, and then nothing is
+        decided; EngineError where the engine is not open here. All are AdjudgeError.
         A vendor that fails raises nothing: its fields are unknown, and the policy says what that means.
         """
         if asyncio.get_running_loop() is self._home.loop():
-            return await self._decide(request, anew)
-        return await self._home.run(lambda: self._decide(request, anew))
+            return await self._decide(request, anew, deadline_s)
+        return await self._home.run(lambda: self._decide(request, anew, deadline_s))
 
-    def decide_sync(self, request: Request, *, anew: bool = False) -> Decision:
+    def decide_sync(self, request: Request, *, anew: bool = False, deadline_s: float | None = None) -> Decision:
         """Decide from a thread without an event loop; as `decide` otherwise."""
+        return self._blocking("decide", lambda: self._decide(request, anew, deadline_s))
+
+    def _blocking(self, method: str, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return self._home.run_blocking(lambda: self._decide(request, anew))
-        said = "decide_sync would block the event loop that it is called in: write `await engine.decide(…)`"
+            return self._home.run_blocking(work)
+        said = f"{method}_sync would block the event loop that it is called in: write `await engine.{method}(…)`"
         raise EngineError(said)
 
-    async def _decide(self, request: Request, anew: bool) -> Decision:
+    async def _decide(self, request: Request, anew: bool, deadline_s: float | None) -> Decision:
         if not isinstance(request, Request):
             raise RequestError("must be a Request", where="request")
-        prepared = prepare(request, self._policy(request), self._ledger.key, anew=anew)
-        if self._is_immediate(prepared) and not self._single_flight.has(request.merchant_biz_id):
-            return await self._recall(prepared)  # it never waits, so nobody comes in between
-        return await self._single_flight.run(prepared.key, lambda: self._recall(prepared), anew=anew)
+        if deadline_s is None:
+            deadline_s = self._deadline_s
+        elif not 0 < deadline_s < inf:
+            raise RequestError("must be a number of seconds above 0", where="deadline_s")
+        policy = self._served.policy_for(request)
+        sources, within_s = self._served.sources[policy.digest], min(deadline_s, self._deadline_s)
+        prepared = prepare(request, policy, self._ledger.key, anew=anew)
+        is_immediate = not sources.asked and self._recording.is_immediate(policy)
+        if is_immediate and not self._single_flight.has(request.merchant_biz_id):
+            return await self._recall(prepared, sources, within_s)  # it never waits, so nobody comes in between
+        return await self._single_flight.run(prepared.key, lambda: self._recall(prepared, sources, within_s), anew=anew)
 
-    async def _recall(self, prepared: PreparedRequest) -> Decision:
+    async def _recall(self, prepared: PreparedRequest, sources: OpenedSignals, within_s: float) -> Decision:
         """Give the answer that there is, or make one."""
         decision_id = f"{self._ids.getrandbits(128):032x}"
         with bound(decision_id=decision_id, merchant_biz_id=prepared.request.merchant_biz_id):
@@ -190,7 +201,7 @@ class Engine:
                 if isinstance(claim, Decision):
                     return structs.replace(claim, status="duplicate")
                 try:
-                    return await self._make(prepared, claim, decision_id)
+                    return await self._make(prepared, sources, within_s, claim, decision_id)
                 except LostClaim:  # it took longer than its lease: another holder decides, or has decided
                     _events.warning("claim_lost", token=claim.token)
                 finally:
@@ -216,11 +227,12 @@ class Engine:
                 await self._ledger.release(found)
                 return found.earlier
 
-    async def _make(self, prepared: PreparedRequest, claim: Claim, decision_id: str) -> Decision:
+    async def _make(
+        self, prepared: PreparedRequest, sources: OpenedSignals, within_s: float, claim: Claim, decision_id: str
+    ) -> Decision:
         """Make a decision: plan, gather, evaluate, record. Signals that answered before are not asked again."""
         started, now = perf_counter_ns(), self._clock()
-        policy = prepared.policy
-        sources, earlier = self._sources[policy.name], claim.earlier
+        policy, earlier = prepared.policy, claim.earlier
         kept = None if prepared.anew else earlier
 
         def evaluate(signals: Mapping[str, Signal]) -> Verdict:
@@ -232,7 +244,7 @@ class Engine:
         if sources.asked:
             known |= answered_before(sources.asked, policy, kept)
             known |= {} if prepared.anew else self._calls.recall(claim, policy, sources.asked)
-            calls, deadline = self._calls.of(claim, policy), monotonic() + self._deadline_s
+            calls, deadline = self._calls.of(claim, policy), monotonic() + within_s
             asking = Asking(as_taken(prepared), calls, now, deadline)
             known = await gather(sources.plan, sources.open(), asking, known=known, evaluate=evaluate)
         verdict = evaluate(known)
@@ -261,11 +273,13 @@ class Engine:
         found_on: today in UTC unless given. by: who records it: a person, or a key's name.
         Raises RequestError, AuditUnavailable and AuditBroken.
         """
-        try:
-            body = label_body(decision_id, merchant_biz_id, label, source=source, by=by, found_on=found_on, note=note)
-        except ValueError as error:
-            raise RequestError(str(error), where="label") from None
+        body = _label(decision_id, merchant_biz_id, label, source=source, by=by, found_on=found_on, note=note)
         await self._home.run(lambda: self._label(body))
+
+    def label_sync(self, decision_id: str, merchant_biz_id: str, label: str, **said: Any) -> None:
+        """Label from a thread without an event loop; takes what `label` takes."""
+        body = _label(decision_id, merchant_biz_id, label, **said)
+        self._blocking("label", lambda: self._label(body))
 
     async def _label(self, body: LabelBody) -> None:
         await self._ledger.label(body.decision_id, body.merchant_biz_id, body, confirms=body.confirms)
@@ -276,11 +290,13 @@ class Engine:
         The decision stays, and answers a retry. by: who asked for it: a person, or a key's name.
         Raises RequestError; AuditUnavailable and AuditBroken, and then erase again.
         """
-        try:
-            check_by(by)
-        except ValueError as error:
-            raise RequestError(str(error), where="by") from None
+        _check_by(by)
         return await self._home.run(lambda: self._erase(merchant_biz_id, reason, by))
+
+    def erase_sync(self, merchant_biz_id: str, *, reason: str = "", by: str = "engine") -> int:
+        """Erase from a thread without an event loop; as `erase` otherwise."""
+        _check_by(by)
+        return self._blocking("erase", lambda: self._erase(merchant_biz_id, reason, by))
 
     async def _erase(self, merchant_biz_id: str, reason: str, by: str) -> int:
         self._calls.forget(merchant_biz_id)
@@ -288,47 +304,71 @@ class Engine:
             merchant_biz_id, lambda names: erasure_body(merchant_biz_id, names, by=by, reason=reason)
         )
 
+    async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
+        """Return the decision of an id, or the newest one of a MerchantBizId, however old; None where there is none.
+
+        Raises RequestError unless one of the two is given; AuditUnavailable and AuditBroken.
+        """
+        _check_one(decision_id, merchant_biz_id)
+        return await self._home.run(lambda: self._find(decision_id, merchant_biz_id))
+
+    def find_sync(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
+        """Find from a thread without an event loop; as `find` otherwise."""
+        _check_one(decision_id, merchant_biz_id)
+        return self._blocking("find", lambda: self._find(decision_id, merchant_biz_id))
+
+    async def _find(self, decision_id: str | None, merchant_biz_id: str | None) -> Decision | None:
+        return await self._ledger.find(decision_id=decision_id, merchant_biz_id=merchant_biz_id)
+
+    async def replace(self, policies: Sequence[Policy]) -> None:
+        """Answer with other policies from now on; what is under way ends with those that it began with.
+
+        Returns once that is so. A policy that was there already, by its digest, keeps its providers open; guards and
+        budgets stay, and so does every answer that was given.
+        Raises SetupError and PluginError, and then nothing changes.
+        """
+        await self._home.run(lambda: self._replace(policies))
+
+    async def _replace(self, policies: Sequence[Policy]) -> None:
+        async with self._replacing:
+            await _compile(policies)
+            before, served = self._served, self._serving.of(policies, self._served)
+            begin_with(served.accounts, await self._ledger.spent())
+            self._served = served
+            await self._single_flight.wait_for_these()
+            for digest, sources in before.sources.items():
+                if served.sources.get(digest) is not sources:
+                    await sources.close()
+
     def usage(self) -> dict[str, Usage]:
         """Return what this process asked of each provider and what that cost, by the provider's name."""
         self._home.check_process()
-        return usage_of(self._guards)
-
-    def _is_immediate(self, prepared: PreparedRequest) -> bool:
-        """Whether deciding waits for nobody: no provider is asked, and the log writes at once."""
-        return not self._sources[prepared.policy.name].asked and self._recording.is_immediate(prepared.policy)
-
-    def _policy(self, request: Request) -> Policy:
-        if request.policy is None:
-            if (chosen := self._by_scene.get(request.scene_code)) is not None:
-                return chosen
-            only = next(iter(self.policies.values())) if len(self.policies) == 1 else None
-            if only is not None and not only.typed.scenes:
-                return only
-            if not self._by_scene:
-                raise RequestError(f"name one of {', '.join(self.policies)}", where="policy")
-            way = f"name one of {', '.join(self.policies)} as `policy`, or write the scene under `scenes:` of one"
-            raise RequestError(f"no policy answers the scene `{request.scene_code}`", where="policy", hint=way)
-        policy = self.policies.get(request.policy)
-        if policy is None:
-            said = request.policy[:NAME_SHOWN]
-            hint = did_you_mean(said, self.policies)
-            raise RequestError(f"there is no policy `{said}`", where="policy", hint=hint)
-        return policy
+        return usage_of(self._served.accounts)
 
     async def _close(self) -> None:
         """Let what is under way end, then let go of everything."""
         try:
             await self._single_flight.wait()
             await self._observers.told()
-            for sources in self._sources.values():
+            for sources in self._served.sources.values():
                 await sources.close()
         finally:
             await self._ledger.aclose()
 
+    async def aclose(self) -> None:
+        """Close, as leaving `async with` does; an engine that is closed already, or was never opened, is let go."""
+        if self._home.must_be_closed():
+            await self._home.close()
+
+    def close(self) -> None:
+        """Close from a thread without an event loop; as `aclose` otherwise."""
+        if self._home.must_be_closed():
+            self._home.close_blocking()
+
     async def _begin(self) -> None:
         """Open the ledger, and go on with what it says was spent."""
         await self._ledger.open()
-        begin_with(self._guards, await self._ledger.spent())
+        begin_with(self._served.accounts, await self._ledger.spent())
         tell_of_doubts(await self._ledger.in_doubt())
 
     async def __aenter__(self) -> Engine:
@@ -350,3 +390,35 @@ class Engine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._home.close_blocking()
+
+
+def _label(
+    decision_id: str, merchant_biz_id: str, label: str, *, source: str, by: str = "engine", **said: Any
+) -> LabelBody:
+    try:
+        return label_body(decision_id, merchant_biz_id, label, source=source, by=by, **said)
+    except ValueError as error:
+        raise RequestError(str(error), where="label") from None
+
+
+async def _compile(policies: Sequence[Policy]) -> None:
+    """Compile policies beside the event loop, so that no decision waits for that."""
+    pool = Pool("adjudge-compile", 1)
+    try:
+        await pool.run(lambda: [policy.evaluate for policy in policies], deadline_s=COMPILED_WITHIN_S)
+    except (TimeoutError, NoThread):
+        pass  # it is compiled on the loop, then
+    finally:
+        pool.close()
+
+
+def _check_by(by: str) -> None:
+    try:
+        check_by(by)
+    except ValueError as error:
+        raise RequestError(str(error), where="by") from None
+
+
+def _check_one(decision_id: str | None, merchant_biz_id: str | None) -> None:
+    if (decision_id is None) == (merchant_biz_id is None):
+        raise RequestError("give a decision_id or a merchant_biz_id", where="find")

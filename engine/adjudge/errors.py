@@ -194,6 +194,19 @@ class EngineError(AdjudgeError, RuntimeError):
     code = "engine"
 
 
+class Overloaded(AdjudgeError):
+    """An engine has as much under way as it is allowed to; nothing was asked or recorded.
+
+    retry_after_s: seconds after which there may be room, by how long decisions take these days.
+    """
+
+    code = "overloaded"
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
 class LostClaim(AdjudgeError):
     """Another holder has claimed a MerchantBizId since: what was being decided is not written; for ledgers."""
 

@@ -28,6 +28,7 @@ audit:
 answer_for: 1h
 ledger: {file: {}}
 cache: {megabytes: 10}
+max_in_flight: 7
 observers: [{name: hook, with: {url: "https://h.example"}}, {name: plain}]
 plugins: [aliyun, lists]
 strict_plugins: true
@@ -68,6 +69,7 @@ def test_config_reads_every_key_and_makes_paths_whole(tmp_path: Path) -> None:
         owners={"acme.score": "acme"},
         strict_plugins=True,
         deadline_s=2.5,
+        max_in_flight=7,
     )
 
 
@@ -138,6 +140,8 @@ def test_config_absolute_path_stays(tmp_path: Path) -> None:
         ("policies: [a]\nplugins: aliyun", [("schema-type", 2, 10)]),
         ("policies: [a]\nstrict_plugins: yes", [("schema-value", 2, 17)]),
         ("policies: [a]\nstrict_plugins: [true]", [("schema-type", 2, 17)]),
+        ("policies: [a]\nmax_in_flight: 0", [("schema-range", 2, 16)]),
+        ("policies: [a]\nmax_in_flight: many", [("schema-type", 2, 16)]),
         ("policies: [a]\ndeadline: 15", [("schema-type", 2, 11)]),
         ("policies: [a]\ndeadline: 6m", [("schema-range", 2, 11)]),
         ("policies: [a]\ndeadline: soon", [("schema-value", 2, 11)]),

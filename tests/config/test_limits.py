@@ -45,7 +45,7 @@ def write(folder: Path, text: str) -> Path:
 def test_limits_every_key_reaches_the_guard(folder: Path) -> None:
     engine = assemble(read_config(write(folder, ALL)))
 
-    guard = engine._guards["aliyun.deepfake", HOST]
+    guard = engine._served.accounts["aliyun.deepfake", HOST]
     assert guard.limits == Limits(
         rate=20.0,
         in_flight=7,
@@ -63,7 +63,7 @@ def test_limits_every_key_reaches_the_guard(folder: Path) -> None:
 def test_limits_keep_what_the_provider_declares_where_they_say_nothing(folder: Path) -> None:
     engine = assemble(read_config(write(folder, "policies: [p.yaml]\nproviders: {aliyun.deepfake: {attempts: 1}}")))
 
-    limits = engine._guards["aliyun.deepfake", HOST].limits
+    limits = engine._served.accounts["aliyun.deepfake", HOST].limits
     assert (limits.rate, limits.in_flight, limits.attempts, limits.breaker_failures) == (10, 64, 1, 5)
 
 

@@ -10,6 +10,7 @@
     owners: {acme.score: acme}          # whose a name is that several plugins offer
     strict_plugins: false
     deadline: 15s
+    max_in_flight: 500                  # ids decided at a time; left out: any number
     providers: {aliyun.deepfake: {rate: 10, daily_spend: 2000}}      # see limits.py
     allow: {environment: [DEVICE_RISK_TOKEN], hosts: [risk.internal]}      # see allowed.py
 
@@ -57,11 +58,13 @@ _KEYS = (
     "owners",
     "strict_plugins",
     "deadline",
+    "max_in_flight",
     "providers",
     "allow",
 )
 _LONGEST_ANSWER_S = 366 * 86400.0
 _LONGEST_DEADLINE_S = 300.0
+_MOST_IN_FLIGHT = 1_000_000
 _LARGEST_CACHE_MB = 1_000_000
 _MB = 1024 * 1024
 
@@ -73,6 +76,7 @@ class Config:
     policies: files, or locations `scheme://…` of a plugin's policy source. answer_for_s, deadline_s: seconds.
     ledger: its name, and what stands under it. front_bytes: of decisions in memory, in front of files.
     plugins: None for all that are installed. owners: plugins, by the names that several of them offer.
+    max_in_flight: ids that are decided at a time, None for any number.
     limits: as read from `providers:`, by name. reader: to blame them with.
     """
 
@@ -86,6 +90,7 @@ class Config:
     owners: MappingOf[str, str] = field(default_factory=dict)
     strict_plugins: bool = False
     deadline_s: float = DEADLINE_S
+    max_in_flight: int | None = None
     limits: MappingOf[str, LimitsForm] = field(default_factory=dict)
     allowed: Allowed = NOTHING
     reader: Reader | None = field(default=None, compare=False, repr=False)
@@ -108,6 +113,7 @@ def assemble(config: Config) -> Engine:
             ledger=ledger,
             observers=observers,
             deadline_s=config.deadline_s,
+            max_in_flight=config.max_in_flight,
             limits=limits,
             allowed=config.allowed,
         )
@@ -281,6 +287,7 @@ class _Config:
             strict_plugins=strict is not None
             and reader.choice(strict, "`strict_plugins`", ("true", "false")) == "true",
             deadline_s=deadline_s or DEADLINE_S,
+            max_in_flight=self.max_in_flight(parts.get("max_in_flight")),
             limits={form.name.text.value: form for form in limits},
             allowed=read_allowed(reader, parts.get("allow"), self.folder),
             reader=reader,
@@ -321,6 +328,14 @@ class _Config:
             hint = f"`{name}` keeps the records itself: leave `audit` out"
             self.reader.blame("schema-value", "`audit` is for the ledger of files", audit.span, hint)
         return name, self.settings(value)
+
+    def max_in_flight(self, node: YamlNode | None) -> int | None:
+        if node is None:
+            return None
+        most = self.reader.integer(node, "`max_in_flight`", _MOST_IN_FLIGHT)
+        if most is not None and most < 1:
+            self.reader.blame("schema-range", "`max_in_flight` must be at least 1", node.span)
+        return most
 
     def cache(self, node: YamlNode | None) -> int:
         """Read `cache:`, in bytes."""

@@ -153,6 +153,18 @@ class Home:
             except BaseException:  # the one who waits for that task has it too; the others' work goes on
                 _events.exception("loop_interrupted")
 
+    def must_be_closed(self) -> bool:
+        """Whether there is an open loop to close; one that was never opened is let go here, once."""
+        if self._is_elsewhere:
+            return False
+        with self._gate:
+            if self._loop is not None:
+                return True
+            is_new, self._is_closed = not self._is_closed, True
+        if is_new:
+            self._let_go()
+        return False
+
     async def close(self) -> None:
         """Close where the caller is on some loop; in a process that was forked, nothing is this one's to close."""
         if self._is_elsewhere:
