@@ -14,16 +14,15 @@ from adjudge.expr.smt.terms import Term
 from adjudge.policy.policy import Policy
 
 
-def terms_of_both(
-    made: Mapping[int, tuple[Node, Term]], old: Policy, new: Policy, worlds: SharedWorlds
-) -> dict[int, tuple[Node, Term]]:
+def terms_of_both(made: Mapping[int, tuple[Node, Term]], alike: Alike) -> dict[int, tuple[Node, Term]]:
     """Return those of the old policy's terms that the new policy's translator may take over, if it shares `shapes`."""
-    alike = _Alike(old, new, worlds)
     return {at: (node, term) for at, (node, term) in made.items() if alike.means_same(node)}
 
 
 @dataclass(slots=True)
-class _Alike:
+class Alike:
+    """Says which conditions of an old policy mean the same in a new one."""
+
     old: Policy
     new: Policy
     worlds: SharedWorlds
@@ -35,6 +34,7 @@ class _Alike:
             self.is_same_name(name)
 
     def means_same(self, node: Node) -> bool:
+        """Return whether a condition of the old policy means the same in the new one."""
         return fold(node, self._is_same_part, self.nodes)
 
     def _is_same_part(self, node: Node, parts: tuple[bool, ...]) -> bool:

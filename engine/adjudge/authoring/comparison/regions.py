@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Literal
 
-from adjudge.authoring.comparison.alike import terms_of_both
+from adjudge.authoring.comparison.alike import Alike, terms_of_both
 from adjudge.authoring.comparison.cause import condition_of, excuses_changed, reasons_of_change, twin_of
 from adjudge.authoring.comparison.changes import Change, changes
 from adjudge.authoring.comparison.reasons import OtherReasons, other_reasons
+from adjudge.authoring.comparison.shared_rules import hiding, shared_rules, without
 from adjudge.authoring.comparison.worlds import SharedWorlds, input_for_both, shared_worlds
 from adjudge.authoring.proofs.apart import Ended, apart, here
 from adjudge.authoring.proofs.contributions import contributions
-from adjudge.authoring.proofs.inquiry import Found, Inquiry, NotProved
+from adjudge.authoring.proofs.inquiry import Found, Inquiry, NotProved, ProofResult
 from adjudge.authoring.proofs.shrink import shrunk
-from adjudge.authoring.proofs.verdict import exactly, verdicts_of
+from adjudge.authoring.proofs.verdict import AtLeast, exactly, part_of, verdicts_of
 from adjudge.authoring.proofs.world import Input, translator_of
 from adjudge.expr.smt.logic import Prop, conj, neg
 from adjudge.frozen import frozen
@@ -172,13 +174,19 @@ class _Comparer:
     def __init__(self, old: Policy, new: Policy, timeout_s: float, total_s: float) -> None:
         self.old, self.new = old, new
         self.worlds: SharedWorlds = shared_worlds(old, new)
-        translators = translator_of(old, self.worlds.old), translator_of(new, self.worlds.new)
-        self.before = verdicts_of(old.typed, translators[0])
-        translators[1].shapes = translators[0].shapes
-        translators[1].made = terms_of_both(translators[0].made, old, new, self.worlds)
-        self.after = verdicts_of(new.typed, translators[1])
+        self.translator, translator = translator_of(old, self.worlds.old), translator_of(new, self.worlds.new)
+        alike = Alike(old, new, self.worlds)
+        self.shared = shared_rules(old.typed, new.typed, alike.means_same)
+        self.own = tuple(Policy(without(one.typed, self.shared), one.functions) if self.shared else one
+                         for one in (old, new))  # fmt: skip
+        self.common = Policy(replace(old.typed, rules=self.shared, scorecards={}, excuses=()), old.functions)
+        self.before = verdicts_of(self.own[0].typed, self.translator)
+        translator.shapes = self.translator.shapes
+        translator.made = terms_of_both(self.translator.made, alike)
+        self.after = verdicts_of(self.own[1].typed, translator)
         self.inquiry = Inquiry((old,), self.worlds.old, timeout_s, time.monotonic() + total_s)
-        self.inquiry.tried = (old, new)
+        self.inquiry.tried = self.own
+        self.hiding: dict[str, AtLeast] = {}
         self.inquiry.read = lambda model: input_for_both(model, self.worlds, old, new)
         self.changed = changes(old.typed, new.typed)
         self.touched = frozenset(change.rule for change in self.changed)
@@ -205,20 +213,29 @@ class _Comparer:
             yield from self.open
             self.open.clear()
             yield pair
-        others = other_reasons(self.inquiry, self.before, self.after, self.verdicts)
+        others = other_reasons(self.inquiry, self.before, self.after, self.verdicts) if not self.shared else None
         yield _Rest(notes=notes, is_cut=is_cut, other_reasons=others)
 
     def regions(self, old: Outcome, new: Outcome) -> Iterator[Region]:
-        """Yield the causes that turn one outcome into another, each with an input; what is found is set aside."""
+        """Yield the causes that turn one outcome into another, each with an input; what is found is set aside.
+
+        With rules that are shared, these are the outcomes without them: with them, the softer one may be less soft.
+        """
         claim = conj(exactly(self.before.outcome, old), exactly(self.after.outcome, new))
         seen: set[tuple[str, bool]] = set()
+        hidden: list[Input] = []
 
         def holds(found: Input) -> bool:
-            verdicts = self.verdicts(found)
-            return (verdicts[0].outcome, verdicts[1].outcome) == (old, new)
+            one, other = self.outcomes(found)
+            if (one, other) == (old, new) or (
+                self.shared and (one < other == new if new > old else other < one == old)
+            ):
+                return True
+            hidden.append(found)
+            return False
 
         while True:
-            answer = self.inquiry.ask(claim, holds)
+            answer = self.asked(claim, holds, hidden, max(old, new))
             if isinstance(answer, NotProved):
                 self.open.append(Question(old=old, new=new, further=bool(seen), why=answer.why))
             if not isinstance(answer, Found):
@@ -231,8 +248,31 @@ class _Comparer:
                 return
             seen.add(name)
             small = shrunk(answer.input, lambda one, cause=cause: holds(one) and self.cause(old, new, one) == cause)  # type: ignore[misc]  # no type is inferred for a default
-            yield self.described(old, new, rule, in_doubt, small)
+            yield self.described(*self.outcomes(small), rule, in_doubt, small)
             claim = conj(claim, neg(self.aside(old, new, rule, in_doubt)))
+
+    def asked(self, claim: Prop, holds: Callable[[Input], bool], hidden: list[Input], level: Outcome) -> ProofResult:
+        """Ask about what is not shared, as long as rules that are shared hide what is found.
+
+        hidden: inputs that do not hold; it grows. level: what a rule must make of an input to hide a difference there.
+        """
+        while self.shared:
+            kept = conj(claim, *(neg(part.of(level)) for part in self.hiding.values()))
+            hidden.clear()
+            answer = self.inquiry.asked(kept, holds, (), (), [])
+            if not isinstance(answer, NotProved):
+                return answer
+            further = [rule for rule in hiding(self.common, hidden, level) if rule.id not in self.hiding]
+            if not further or self.inquiry.left_s() <= 0:
+                break
+            self.hiding |= {rule.id: part_of(self.old.typed, self.translator, rule) for rule in further}
+        return self.inquiry.ask(conj(claim, *(neg(part.of(level)) for part in self.hiding.values())), holds)
+
+    def outcomes(self, found: Input) -> tuple[Outcome, Outcome]:
+        """Return what the two policies make of an input: the most severe of what is shared, and what is not."""
+        least = self.common.evaluate(found.given, now=found.now).outcome if self.shared else Outcome.PASS
+        one, other = (policy.evaluate(found.given, now=found.now).outcome for policy in self.own)
+        return max(least, one), max(least, other)
 
     def verdicts(self, found: Input) -> tuple[Verdict, Verdict]:
         """Return what the two policies say."""
@@ -243,7 +283,7 @@ class _Comparer:
 
         Where no rule does, the scorecard that does.
         """
-        policy, level = (self.new, new) if new > old else (self.old, old)
+        policy, level = (self.own[1], new) if new > old else (self.own[0], old)
         verdict = policy.evaluate(found.given, now=found.now)
         made = contributions(policy, found)
         rules = [rule for rule in policy.typed.rules if made.get(rule.id, Outcome.PASS) >= level]
@@ -257,17 +297,17 @@ class _Comparer:
 
     def alone(self, policy: Policy, card: Scorecard) -> Policy:
         """Return a policy with one scorecard only."""
-        key = (policy is self.new, card.name)
+        key = (policy is self.own[1], card.name)
         if key not in self.alones:
             self.alones[key] = alone(policy, card.name)
         return self.alones[key]
 
     def aside(self, old: Outcome, new: Outcome, rule: Rule | Scorecard, in_doubt: bool) -> Prop:
         """Return where a cause makes the outcome, so that others are looked for elsewhere."""
-        policy, terms, level = (self.new, self.after, new) if new > old else (self.old, self.before, old)
+        terms, level = (self.after, new) if new > old else (self.before, old)
         if isinstance(rule, Scorecard):
             return terms.cards[rule.name].of(level)
-        at = policy.typed.rules.index(rule)
+        at = terms.typed.rules.index(rule)
         part, truth = terms.parts[at].of(level), terms.rules[at]
         return conj(part, neg(truth.known)) if in_doubt else conj(part, truth.true)
 

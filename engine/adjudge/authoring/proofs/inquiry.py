@@ -67,6 +67,8 @@ class Inquiry:
     """How to make an input of a model, where that takes more than the world."""
     tried: tuple[Policy, ...] | None = None
     """Whose fields get other values where the solver can neither prove nor show: all of `policies`, unless given."""
+    reads_clock: bool | None = None
+    """Whether a condition reads the clock; None before anybody asked."""
 
     def ask(
         self,
@@ -132,9 +134,12 @@ class Inquiry:
         no item stands for several.
         """
         moment = self.world.slots.get(NOW)
-        reading = any(NOW in names_in(*p.typed.variables.values(), *p.typed.conditions) for p in self.policies)
+        if self.reads_clock is None:
+            self.reads_clock = any(
+                NOW in names_in(*p.typed.variables.values(), *p.typed.conditions) for p in self.policies
+            )
         usual: Prop = True
-        if reading and isinstance(moment, Number):
+        if self.reads_clock and isinstance(moment, Number):
             first, last = LOOKED_UP
             usual = disj(neg(moment.known), z3.And(moment.value >= first, moment.value < last))
         lists = [term for term in self.world.slots.values() if isinstance(term, Items) and term.whole is not None]

@@ -12,7 +12,7 @@ from adjudge.expr.smt.terms import Truth
 from adjudge.expr.smt.translate import Translator
 from adjudge.frozen import frozen
 from adjudge.model import Outcome
-from adjudge.policy.typed import Row, Scorecard, TypedPolicy
+from adjudge.policy.typed import Row, Rule, Scorecard, TypedPolicy
 
 REVIEW, REJECT = Outcome.REVIEW, Outcome.REJECT
 
@@ -91,6 +91,13 @@ def verdicts_of(
     like: the verdict in another world; same: the numbers of rules that read nothing which is different here.
     """
     return _Judge(typed, translator, like, frozenset(same)).verdicts()
+
+
+def part_of(typed: TypedPolicy, translator: Translator, rule: Rule) -> AtLeast:
+    """Return what a rule that is never excused makes of the outcome."""
+    judge = _Judge(typed, translator, None, frozenset())
+    worth = judge.worth(rule.when_unknown, rule.condition)
+    return judge.part(rule.outcome, translator.truth(rule.condition), NOT_EXCUSED, worth)
 
 
 @frozen

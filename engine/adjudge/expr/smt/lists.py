@@ -204,6 +204,8 @@ def plans_of(
     policies: the conditions of each, variables among them. lists: the names of the inputs' lists. apart: those whose
     items are not the same to all policies.
     """
+    if not lists:
+        return {}
     shapes = Shapes()
     found = [_Uses(lists, shapes) for _ in policies]
     for uses, conditions in zip(found, policies, strict=True):
