@@ -20,9 +20,10 @@ pq = pytest.importorskip("pyarrow.parquet", reason="needs the extra `backtest`")
 from adjudge.backtest.dataset import open_dataset  # noqa: E402
 from adjudge.backtest.duck import connect  # noqa: E402
 from adjudge.backtest.export import export  # noqa: E402
+from adjudge.backtest.goal import Goal  # noqa: E402
 from adjudge.backtest.measures import Measures, Ratio, measure  # noqa: E402
 from adjudge.backtest.run import Runner  # noqa: E402
-from adjudge.backtest.tune import Goal, tune  # noqa: E402
+from adjudge.backtest.tune import tune  # noqa: E402
 from backtest.backtest_logs import decide_all  # noqa: E402
 
 POLICY = """policy_language: 1

@@ -10,18 +10,23 @@ from typing import Any
 
 import pytest
 
+from adjudge.model import Outcome
 from adjudge.policy import load_policy, parse_policy
+from adjudge.source import Span
 
 duckdb = pytest.importorskip("duckdb", reason="needs the extra `backtest`")
 pa = pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
 
 import pyarrow.parquet as pq  # noqa: E402
 
-from adjudge.backtest import tune as tuning  # noqa: E402
+from adjudge.backtest import search  # noqa: E402
+from adjudge.backtest import tune as tune_module  # noqa: E402
 from adjudge.backtest.dataset import open_dataset  # noqa: E402
 from adjudge.backtest.duck import connect  # noqa: E402
+from adjudge.backtest.goal import Goal, safe_limit  # noqa: E402
+from adjudge.backtest.tunable_bands import STEPS_MAX, TunableBand, totals_to_try  # noqa: E402
 from adjudge.backtest.tunable_thresholds import tunable_thresholds  # noqa: E402
-from adjudge.backtest.tune import Goal, Tuned, rewritten, tune  # noqa: E402
+from adjudge.backtest.tune import Tuned, rewritten, tune  # noqa: E402
 
 POLICY = """policy_language: 1
 policy: tuned
@@ -70,9 +75,9 @@ def turned_away(text: str, rows: list[dict[str, Any]]) -> Counter[bool]:
 
 @pytest.fixture(autouse=True)
 def _short_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tuning, "_PRICES", (2.0, 0.2))
-    monkeypatch.setattr(tuning, "_QUANTILES", 10)
-    monkeypatch.setattr(tuning, "ROUNDS_MAX", 1)
+    monkeypatch.setattr(search, "_PRICES", (2.0, 0.2))
+    monkeypatch.setattr(search, "_QUANTILES", 10)
+    monkeypatch.setattr(search, "ROUNDS_MAX", 1)
 
 
 GOALS = (Goal(max_review=0.02), Goal(max_review=0.05, max_miss=0.05), Goal(review_cost=1.0, miss_cost=30.0))
@@ -138,8 +143,8 @@ def test_each_case_has_an_order_of_its_own() -> None:
     thresholds = {one.where: one for one in tunable_thresholds(parse_policy(CASES).typed)}
     standing = {one: one.value for one in thresholds.values()}
     first, other = thresholds["threshold:score:SG:review"], thresholds["threshold:score:else:review"]
-    assert tuning._keeps_order(first, 0.7, standing) and tuning._keeps_order(other, 0.4, standing)
-    assert not tuning._keeps_order(first, 0.995, standing)
+    assert search._keeps_order(first, 0.7, standing) and search._keeps_order(other, 0.4, standing)
+    assert not search._keeps_order(first, 0.995, standing)
 
 
 def outcomes(text: str, rows: list[dict[str, Any]]) -> Counter[str]:
@@ -165,9 +170,9 @@ def test_no_rule_is_left_without_a_row_on_which_it_decides(tmp_path: Path, seed:
 
 
 def test_what_a_few_rows_can_promise() -> None:
-    assert tuning.safe_limit(0.04, 10_000) == pytest.approx(0.04 - 0.00196, abs=1e-5)
-    assert tuning.safe_limit(0.04, 10) == 0.02
-    assert tuning.safe_limit(0.04, 0) == 0.04
+    assert safe_limit(0.04, 10_000) == pytest.approx(0.04 - 0.00196, abs=1e-5)
+    assert safe_limit(0.04, 10) == 0.02
+    assert safe_limit(0.04, 0) == 0.04
 
 
 def test_threshold_that_is_left_alone_says_where_it_stands(tmp_path: Path) -> None:
@@ -179,6 +184,83 @@ def test_threshold_that_is_left_alone_says_where_it_stands(tmp_path: Path) -> No
     policy = load_policy(tmp_path / "p.yaml")
     pq.write_table(pa.table({"amount": [1.0], "share": [0.1]}), tmp_path / "data.parquet")
     dataset = open_dataset(connect(), tmp_path / "data.parquet", policy.typed)
-    free, fixed = tuning._free(policy, dataset, ())
+    free, fixed = tune_module._free(policy, dataset, ())
     assert [threshold.slot for threshold in free] == ["share"]
     assert [(threshold.slot, why) for threshold, why in fixed] == [("amount", f"stands in {tmp_path / 'limits.csv'}")]
+
+
+CARD = """policy_language: 1
+policy: card
+inputs:
+  score: {type: double, range: [0, 1]}
+  trust: {type: int, range: [0, 100]}
+rules: [{id: sure, when: score >= 0.999, then: reject}]
+scorecard:
+  points:
+    - {when: score > 0.5, add: 20}
+    - {when: score > 0.7, add: 25}
+    - {when: trust < 30, add: 15}
+    - {when: trust > 80, add: -10}
+  bands:
+    review: {at: 20, ask: [selfie]}
+    reject: 60
+steps: {selfie: Please take a selfie.}
+"""
+
+
+def card_tuned(folder: Path, rows: list[dict[str, Any]], goal: Goal, only: tuple[str, ...] = ("scorecard",)) -> Tuned:
+    schema = pa.schema([("score", pa.float64()), ("trust", pa.int64()), ("at", pa.timestamp("us", "UTC")),
+                        ("label", pa.string())])  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows, schema), folder / "rows.parquet")
+    policy = parse_policy(CARD)
+    with connect(threads=1) as connection:
+        dataset = open_dataset(connection, folder / "rows.parquet", policy.typed)
+        return tune(connection, policy, dataset, goal, only=only)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_bands_are_turned_and_told_as_the_engine_has_them(tmp_path: Path, seed: int) -> None:
+    rows = rows_of(seed)
+    tuned = card_tuned(tmp_path, rows, Goal(max_review=0.12))
+    assert tuned.values and all(isinstance(one, TunableBand) for one in tuned.values)
+    text = rewritten(parse_policy(CARD), tuned.values)
+    policy = parse_policy(text)
+    card = policy.typed.scorecards["scorecard"]
+    assert {one.band: value for one, value in tuned.values.items()}.items() <= {
+        Outcome.REVIEW: card.review, Outcome.REJECT: card.reject,
+    }.items()  # fmt: skip
+    assert "ask: [selfie]" in text
+    later = [row for row in rows if row["at"].replace(tzinfo=None) > tuned.split]
+    found = Counter(str(policy.evaluate({n: row[n] for n in ("score", "trust")}).outcome) for row in later)
+    assert (tuned.then[1].review.hits, tuned.then[1].review.of) == (found["review"], len(later))
+    assert tuned.then[0].review.share < tuned.now[0].review.share
+    assert tuned.then[0].turned_away.hits <= tuned.now[0].turned_away.hits
+    assert card.review < card.reject
+
+
+def test_band_that_decides_is_not_tuned_to_where_no_total_is(tmp_path: Path) -> None:
+    tuned = card_tuned(tmp_path, rows_of(1), Goal(max_review=0.0))
+    policy = parse_policy(rewritten(parse_policy(CARD), tuned.values))
+    outcomes = Counter(
+        str(policy.evaluate({n: row[n] for n in ("score", "trust")}).outcome)
+        for row in rows_of(1)
+        if row["at"].replace(tzinfo=None) <= tuned.split
+    )
+    assert outcomes["review"] and outcomes["reject"]
+
+
+def test_bands_and_thresholds_are_turned_together(tmp_path: Path) -> None:
+    tuned = card_tuned(tmp_path, rows_of(2), Goal(review_cost=1.0, miss_cost=30.0), ())
+    text = rewritten(parse_policy(CARD), tuned.values)
+    later = [row for row in rows_of(2) if row["at"].replace(tzinfo=None) > tuned.split]
+    policy = parse_policy(text)
+    found = Counter(str(policy.evaluate({n: row[n] for n in ("score", "trust")}).outcome) for row in later)
+    assert tuned.then[1].review.hits == found["review"]
+
+
+@pytest.mark.parametrize(("low", "high", "step"), [(-10, 60, 2), (0, 20, 1), (0, 1000, 50), (5, 5, 1)])
+def test_totals_are_tried_as_people_write_them(low: int, high: int, step: int) -> None:
+    band = TunableBand(card="scorecard", label="scorecard", band=Outcome.REVIEW, value=7, span=Span(0, 1))
+    tried = [total for total in totals_to_try(band, low, high) if total != 7]
+    assert all(total % step == 0 and low < total <= high for total in tried)
+    assert len(tried) <= STEPS_MAX + 1

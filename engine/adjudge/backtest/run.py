@@ -201,7 +201,14 @@ class Runner:
         return "sum(weight), sum(weight * weight)" if self.dataset.is_sampled else "count(*), count(*)"
 
     def deciding(self) -> frozenset[str]:
-        """Return the rules that are true on a row which has their outcome."""
+        """Return the rules that are true on a row which has their outcome, and the bands that give a row its."""
+
+        def bands() -> list[tuple[str, str]]:
+            return [
+                (name, f"bool_or({card.outcome} = {outcome.severity} and severity = {outcome.severity})")
+                for card in self.sql.cards
+                for name, outcome, _, _ in card.bands
+            ]
 
         def query() -> str:
             sql = self.sql
@@ -210,12 +217,24 @@ class Runner:
                 f"bool_or({sql.prefix}c{at} and severity = {rule.outcome.severity})"
                 for at, (_, rule) in enumerate(rules)
             ]
+            tests += [test for _, test in bands()]
             return (
                 f"select {', '.join(tests) or 'true'} from (select *, {sql.outcome} as severity from {self.relation()})"
             )
 
         ((*found,),) = self._answered(query)
-        return frozenset(name for name, decides in zip(self.sql.ids, found, strict=False) if decides)
+        names = (*self.sql.ids, *(name for name, _ in bands()))
+        return frozenset(name for name, decides in zip(names, found, strict=False) if decides)
+
+    def totals_between(self, card: str, rows: str) -> tuple[int, int]:
+        """Return the least and the greatest total that a scorecard has on some rows, a relation; 0 without rows."""
+
+        def query() -> str:
+            (sql,) = (one for one in self.sql.cards if one.card.name == card)
+            return f"select min({sql.low}), max({sql.high}) from {self.relation(rows=rows)}"
+
+        ((low, high),) = self._answered(query)
+        return low or 0, high or 0
 
     def doubts(self, readers: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, int]]:
         """Count for each slot the reviews that come from doubt about it, and the rows in which it is unknown.

@@ -24,10 +24,11 @@ from adjudge.policy.slices import Slice, segment_slot
 from adjudge.texts import in_digits
 
 if TYPE_CHECKING:
+    from adjudge.backtest.goal import Goal
     from adjudge.backtest.measures import Ratio
     from adjudge.backtest.segments import Segment
-    from adjudge.backtest.tunable_thresholds import TunableThreshold
-    from adjudge.backtest.tune import Goal, Tuned
+    from adjudge.backtest.tunable_bands import Tunable
+    from adjudge.backtest.tune import Tuned
 
 FRONTIER_MAX = 12
 
@@ -52,7 +53,7 @@ FRONTIER_MAX = 12
     "only",
     multiple=True,
     metavar="FIELD",
-    help="Change thresholds of this field only; may be given several times.",
+    help="Change thresholds of this field, or bands of this `scorecard`, only; may be given several times.",
 )
 @click.option(
     "--split",
@@ -97,8 +98,9 @@ def command(
     times and labels. Exit status 1 where the rows that judge miss a target.
     """
     with extra("backtest"):
+        from adjudge.backtest.goal import Goal
         from adjudge.backtest.report.data import slice_data
-        from adjudge.backtest.tune import Goal, judged_by, rewritten, tune
+        from adjudge.backtest.tune import judged_by, rewritten, tune
     goal = Goal(
         max_review=max_review.share if max_review is not None else None,
         max_miss=max_miss.share if max_miss is not None else None,
@@ -260,10 +262,12 @@ def _segment(now: Segment, then: Segment) -> dict[str, Any]:
 _TOLD = {"review": "review", "reject": "reject", "miss": "frauds missed", "turned_away": "turned away"}
 
 
-def _name(threshold: TunableThreshold, among: Iterable[TunableThreshold]) -> str:
+def _name(threshold: Tunable, among: Iterable[Tunable]) -> str:
     """Return a threshold's name, with its place where another one reads the same field."""
     if threshold.where.startswith("threshold:"):
         return f"{threshold.where.removeprefix('threshold:')} {threshold.operator}"
+    if threshold.where.startswith(f"{threshold.slot}:"):
+        return f"{threshold.where} {threshold.operator}"
     place = f"{threshold.where}: " if sum(one.slot == threshold.slot for one in among) > 1 else ""
     return f"{place}{threshold.slot} {threshold.operator}"
 
@@ -291,7 +295,7 @@ def _data(tuned: Tuned, diff: str, targets: Sequence[_Target]) -> dict[str, Any]
     }
 
 
-def _threshold(threshold: TunableThreshold) -> dict[str, Any]:
+def _threshold(threshold: Tunable) -> dict[str, Any]:
     return {"where": threshold.where, "field": threshold.slot, "operator": threshold.operator, "was": threshold.value}
 
 

@@ -185,6 +185,7 @@ class Scorecard:
     """Rows of points and the totals from which review and reject begin; None where a band is not used.
 
     ask: names of the steps that each band asks for where it decides. confirm: as for a rule, of the band of reject.
+    spans: where the number of each band stands.
     """
 
     name: str = SCORECARD
@@ -195,6 +196,7 @@ class Scorecard:
     when_unknown: Outcome | None = None
     ask: Mapping[Outcome, tuple[str, ...]] = field(default_factory=dict)
     confirm: bool = False
+    spans: Mapping[Outcome, Span] = field(default_factory=dict, compare=False)
 
     @property
     def label(self) -> str:

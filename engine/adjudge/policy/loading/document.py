@@ -321,17 +321,18 @@ def _scorecard(reader: Reader, key: Scalar, node: YamlNode, name: str) -> Scorec
         required=("points", "bands"),
         at=key.span,
     )
-    review, reject, ask, confirm = _bands(reader, *entries["bands"]) if "bands" in entries else (None, None, {}, False)
+    begins, spans, ask, confirm = _bands(reader, *entries["bands"]) if "bands" in entries else ({}, {}, {}, False)
     default = "SCORECARD" if name == SCORECARD else f"SCORECARD_{upper_snake(name)}"
     return ScorecardForm(
         name=name,
         rows=_rows(reader, *entries["points"]) if "points" in entries else (),
-        review=review,
-        reject=reject,
+        review=begins.get(Outcome.REVIEW),
+        reject=begins.get(Outcome.REJECT),
         reason=_reason(reader, entries) or default,
         when_unknown=_when_unknown(reader, entries),
         ask=ask,
         confirm=confirm,
+        spans=spans,
     )
 
 
@@ -379,16 +380,17 @@ def _row_meant(reader: Reader, node: YamlNode) -> str | None:
 
 def _bands(
     reader: Reader, key: Scalar, node: YamlNode
-) -> tuple[int | None, int | None, Mapping[Outcome, tuple[Scalar, ...]], bool]:
-    """Return where review and reject begin, what each band asks for, and whether a person confirms the reject."""
+) -> tuple[Mapping[Outcome, int], Mapping[Outcome, Span], Mapping[Outcome, tuple[Scalar, ...]], bool]:
+    """Return each band's beginning and its place, what it asks for, and whether a person confirms the reject."""
     if isinstance(node, yaml.Sequence) and len(node.items) == len(BAND_KEYS):
         low, high = (reader.written(item) for item in node.items)
         reader.unfit(node, "`bands`", "a mapping", meant=f"{{review: {low}, reject: {high}}}")
-        return None, None, {}, False
+        return {}, {}, {}, False
     entries = reader.mapping(node, "`bands`", keys=BAND_KEYS, at=key.span)
     if isinstance(node, yaml.Mapping) and not node.entries:
         reader.blame("schema-missing", "`bands` needs `review` or `reject`", key.span)
-    begins: dict[str, int | None] = dict.fromkeys(BAND_KEYS)
+    begins: dict[Outcome, int] = {}
+    spans: dict[Outcome, Span] = {}
     ask: dict[Outcome, tuple[Scalar, ...]] = {}
     confirm = False
     for band, (name, part) in entries.items():
@@ -401,11 +403,13 @@ def _bands(
             if "confirm" in parts:
                 key, said = parts["confirm"]
                 confirm = read_confirm(reader, said, Outcome(band), key.span) or confirm
-        begins[band] = reader.integer(start, f"`{band}`", 10**9) if start is not None else None
-    review, reject = begins["review"], begins["reject"]
+        total = reader.integer(start, f"`{band}`", 10**9) if start is not None else None
+        if start is not None and total is not None:
+            begins[Outcome(band)], spans[Outcome(band)] = total, start.span
+    review, reject = begins.get(Outcome.REVIEW), begins.get(Outcome.REJECT)
     if review is not None and reject is not None and review > reject:
         message = f"review begins at {review}, above reject at {reject}, so it could never be the outcome"
-        one, two = (entries[band][1] for band in BAND_KEYS)
-        fix = (Edit(span=one.span, text=reader.written(two)), Edit(span=two.span, text=reader.written(one)))
-        reader.blame("threshold-order", message, one.span, "swap the two", fix=fix)
-    return review, reject, ask, confirm
+        one, two = spans[Outcome.REVIEW], spans[Outcome.REJECT]
+        fix = (Edit(span=one, text=str(reject)), Edit(span=two, text=str(review)))
+        reader.blame("threshold-order", message, one, "swap the two", fix=fix)
+    return begins, spans, ask, confirm

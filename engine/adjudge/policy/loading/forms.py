@@ -67,7 +67,7 @@ class RowForm:
 
 @frozen(kw_only=True)
 class ScorecardForm:
-    """A scorecard as written."""
+    """A scorecard as written; `spans` is where the number of each band stands."""
 
     name: str
     rows: tuple[RowForm, ...]
@@ -77,6 +77,7 @@ class ScorecardForm:
     when_unknown: Outcome | None
     ask: Mapping[Outcome, tuple[Scalar, ...]]
     confirm: bool
+    spans: Mapping[Outcome, Span]
 
 
 @frozen(kw_only=True)

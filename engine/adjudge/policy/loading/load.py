@@ -243,6 +243,7 @@ def _scorecard(
         when_unknown=form.when_unknown,
         ask={outcome: asked(reader, names, steps) for outcome, names in form.ask.items()},
         confirm=form.confirm,
+        spans=form.spans,
     )
 
 

@@ -1,0 +1,278 @@
+"""The search for better numbers: one threshold or band after another is put where it is best, until none moves.
+
+A pass over the data looks at several thresholds, and at every total that a band may begin at.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING
+
+from adjudge.backtest.curves import Bins, Setting, curves
+from adjudge.backtest.dataset import Dataset
+from adjudge.backtest.duck import first
+from adjudge.backtest.goal import Goal, Result, safe_limit
+from adjudge.backtest.outcomes import outcomes
+from adjudge.backtest.run import Runner
+from adjudge.backtest.settled import chosen
+from adjudge.backtest.tunable_bands import Tunable, TunableBand, totals_to_try, with_numbers
+from adjudge.backtest.tunable_thresholds import TunableThreshold, tunable_thresholds
+from adjudge.policy.policy import Policy
+
+if TYPE_CHECKING:
+    import duckdb
+
+ROUNDS_MAX = 4
+TRIED_MAX = 20
+"""So many of the best settings are looked at for one that leaves no rule without a row."""
+AHEAD = 2
+"""On so many thresholds a pass looks after one was turned, and on twice as many each time that none is."""
+_QUANTILES = 40
+_PRICES = (20.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.05)
+"""Of a point of the review share, in points of the miss rate."""
+
+Progress = Callable[[str], None]
+"""Told the name of the threshold that is looked at."""
+
+
+@dataclass(slots=True)
+class Search:
+    """One search. where: the rows that are learned from.
+
+    seen: every setting that was looked at, with what it came to. known: curves by where all thresholds stand.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    policy: Policy
+    dataset: Dataset
+    goal: Goal
+    numbers: tuple[Tunable, ...]
+    where: str
+    seen: list[tuple[dict[Tunable, float], Result]] = field(default_factory=list)
+    known: dict[tuple[float, ...], dict[Tunable, tuple[Setting, ...]]] = field(default_factory=dict)
+    learned: Dataset = field(init=False)
+    bins: Bins = field(init=False)
+    first: Result = field(init=False)
+    best: Result = field(init=False)
+
+    def run(self, progress: Progress | None) -> dict[Tunable, float]:
+        """Return the best numbers that were found.
+
+        One threshold at a time finds no way that leads through something worse. So the search first follows a price
+        of reviews against misses, from dear to cheap, and then the goal from the best of all it has seen.
+        """
+        values = {threshold: threshold.value for threshold in self.numbers}
+        tried: dict[Tunable, Sequence[float]] = {
+            one: self._totals(one) if isinstance(one, TunableBand) else self._candidates(one) for one in self.numbers
+        }
+        thresholds = {one: values for one, values in tried.items() if isinstance(one, TunableThreshold)}
+        self.bins = Bins(self.dataset, thresholds)
+        self.learned = chosen(self.connection, self.dataset, self.where, self.bins.steps)
+        (standing,) = outcomes(self.connection, self.policy, self.learned)
+        self.first = Result.of(standing)
+        self.seen.append((dict(values), self.first))
+        for price in _PRICES:
+            values = self._descend(values, tried, partial(self._priced, price), progress)
+        best, _ = min(self.seen, key=lambda one: self.worth(one[1]))
+        self._descend(best, tried, self.worth, progress)
+        values, self.best = self._alive()
+        return values
+
+    def _alive(self) -> tuple[dict[Tunable, float], Result]:
+        """Return the best setting in which every rule still decides somewhere that decides somewhere now."""
+        ranked = sorted(self.seen, key=lambda one: (self.worth(one[1]), _moved(one[0])))
+        alive = self._deciding({})
+        tried: list[dict[Tunable, float]] = []
+        for values, result in ranked:
+            if values not in tried and len(tried) < TRIED_MAX:
+                tried.append(values)
+                if alive <= self._deciding(values):
+                    return values, result
+        return {threshold: threshold.value for threshold in self.numbers}, self.first
+
+    def _deciding(self, values: Mapping[Tunable, float]) -> frozenset[str]:
+        """Return the rules that are true on a row which has their outcome, and the bands that give one its."""
+        return Runner(self.connection, with_numbers(self.policy, values), self.learned, "d_").deciding()
+
+    def _descend(
+        self,
+        values: dict[Tunable, float],
+        tried: Mapping[Tunable, Sequence[float]],
+        worth: Callable[[Result], tuple[float, ...]],
+        progress: Progress | None,
+    ) -> dict[Tunable, float]:
+        """Turn one threshold after another until none makes it better."""
+        values, best, ahead = dict(values), None, AHEAD
+        for _ in range(ROUNDS_MAX):
+            before = dict(values)
+            for threshold in self.numbers:
+                if progress is not None:
+                    progress(threshold.name)
+                found = self._found(threshold, values, tried, ahead)
+                self.seen += found
+                winner, result = min(found, key=lambda one: (worth(one[1]), _moved(one[0])))
+                ahead *= 2
+                if best is None or worth(result) < best:
+                    ahead = AHEAD if winner != values else ahead
+                    values, best = winner, worth(result)
+            if values == before:
+                break
+        return values
+
+    def _found(
+        self,
+        threshold: Tunable,
+        values: Mapping[Tunable, float],
+        tried: Mapping[Tunable, Sequence[float]],
+        ahead: int,
+    ) -> list[tuple[dict[Tunable, float], Result]]:
+        """Return where one threshold may stand, the others standing still, and what that comes to.
+
+        ahead: on so many thresholds the pass over the data looks, of which none is turned as long as all stand well.
+        """
+        known = self.known.setdefault(tuple(values.values()), {})
+        if threshold not in known and isinstance(threshold, TunableBand):
+            known[threshold] = self._of_band(threshold, values, tried[threshold])
+        elif threshold not in known:
+            place = self.numbers.index(threshold)
+            following = [*self.numbers[place:], *self.numbers[:place]]
+            inner = with_numbers(self.policy, values)
+            standing = {one.span: one for one in tunable_thresholds(inner.typed)}
+            left = [one for one in following if one not in known and isinstance(one, TunableThreshold)]
+            wanted = {one: standing[one.span] for one in left[:ahead]}
+            settings = curves(
+                self.connection,
+                inner,
+                self.learned,
+                {
+                    now: sorted({n for n in tried[one] if _keeps_order(one, n, values)} | {values[one]})
+                    for one, now in wanted.items()
+                },
+                bins=self.bins,
+            )
+            known |= {one: settings[now] for one, now in wanted.items()}
+        return [({**values, threshold: one.value}, Result.of(one)) for one in known[threshold]]
+
+    def _of_band(
+        self, band: TunableBand, values: Mapping[Tunable, float], tried: Sequence[float]
+    ) -> tuple[Setting, ...]:
+        """Return what becomes of all rows where a band begins at each of some totals, the others standing still."""
+        totals = [total for total in tried if _keeps_order(band, total, values)]
+        others = [(total, with_numbers(self.policy, {**values, band: total})) for total in totals]
+        standing, *found = outcomes(self.connection, with_numbers(self.policy, values), self.learned, others)
+        return replace(standing, value=values[band]), *found
+
+    def _totals(self, band: TunableBand) -> Sequence[float]:
+        """Return the totals to try for a band."""
+        rows = f"(select * from {self.dataset.relation} where {self.where})"
+        low, high = Runner(self.connection, self.policy, self.dataset, "s_").totals_between(band.card, rows)
+        return totals_to_try(band, low, high)
+
+    def _priced(self, price: float, result: Result) -> tuple[float, ...]:
+        over = max(0.0, (result.turned_away.share or 0.0) - self._turned_away)
+        return over, (result.miss.share or 0.0) + price * (result.review.share or 0.0)
+
+    @property
+    def _turned_away(self) -> float:
+        limit = self.goal.max_turned_away
+        return limit if limit is not None else self.first.turned_away.share or 0.0
+
+    def worth(self, result: Result) -> tuple[float, ...]:
+        """Return what is to be made small, the most important first."""
+        goal = self.goal
+        # never traded for anything: rejecting instead of reviewing would keep any share of reviews
+        broken = max(0.0, (result.turned_away.share or 0.0) - self._turned_away)
+        review, miss = result.review.share or 0.0, result.miss.share or 0.0
+        wanted = ((result.review, goal.max_review), (result.miss, goal.max_miss))
+        limits = [(one, limit) for one, limit in wanted if limit is not None]
+        over = sum(max(0.0, (one.share or 0.0) - limit) for one, limit in limits)
+        near = sum(max(0.0, (one.share or 0.0) - safe_limit(limit, one.worth or one.of)) for one, limit in limits)
+        if goal.has_costs:
+            return broken, over, near, result.cost(goal), review, miss
+        if goal.max_miss is not None:
+            return broken, over, near, review, miss, result.reject.share or 0.0
+        return broken, over, near, miss, review, result.reject.share or 0.0
+
+    def frontier(self) -> tuple[tuple[Mapping[Tunable, float], Result], ...]:
+        """Return what was seen that nothing seen beats in both the share of reviews and the miss rate."""
+        fine = [one for one in self.seen if (one[1].turned_away.share or 0.0) <= self._turned_away]
+        found: list[tuple[Mapping[Tunable, float], Result]] = []
+        for values, result in sorted(fine, key=lambda one: (one[1].review.share or 0, one[1].miss.share or 0)):
+            if not found or (result.miss.share or 0) < (found[-1][1].miss.share or 0):
+                found.append((values, result))
+        return tuple(found)
+
+    def _candidates(self, threshold: TunableThreshold) -> list[float]:
+        """Return numbers to try: where the data lie, evenly and by how many rows; with none is it true on no row."""
+        column, relation = self.dataset.columns[threshold.slot], f"{self.dataset.relation} where {self.where}"
+        shares = ", ".join(repr(at / _QUANTILES) for at in range(_QUANTILES + 1))
+        frauds = f"(select * from {relation} and {self.dataset.label()} = 'fraud')"
+        tried: set[float] = {threshold.value}
+        for rows in (relation, frauds):
+            found = first(self.connection, f"select quantile_disc({column}, [{shares}]) from {rows}")
+            tried.update(found[0] or ())
+        low, high = min(tried), max(tried)
+        ends = first(self.connection, f"select min({column}), max({column}) from {relation}")
+        tried.update(low + (high - low) * at / _QUANTILES for at in range(_QUANTILES + 1))
+        digits = _written_digits(threshold.value, low, high)
+        if isinstance(threshold.value, int):
+            whole = {round(value, min(digits, 0)) for value in map(round, tried)}
+            return sorted({n for n in whole if _fires(threshold, n, ends)} | {threshold.value})
+        rounded = {round(float(value), digits) for value in tried if math.isfinite(value)}
+        return sorted({value for value in rounded if _fires(threshold, value, ends)} | {float(threshold.value)})
+
+
+def _written_digits(value: float, low: float, high: float) -> int:
+    """Return how many digits after the point people write: a hundredth of a stretch, or as many as stand there now."""
+    exponent = Decimal(repr(value)).normalize().as_tuple().exponent
+    now = -exponent if isinstance(exponent, int) else 0
+    return max(now, 2 - math.floor(math.log10(high - low))) if high > low else max(now, 2)
+
+
+def _fires(threshold: TunableThreshold, value: float, ends: tuple[float | None, float | None]) -> bool:
+    """Whether a threshold at a number is passed by some row. ends: the least and the greatest value of its field."""
+    low, high = ends
+    if low is None or high is None:
+        return False
+    match threshold.operator:
+        case ">=":
+            return value <= high
+        case ">":
+            return value < high
+        case "<=":
+            return value >= low
+        case _:
+            return value > low
+
+
+def _moved(values: Mapping[Tunable, float]) -> int:
+    """Return how many thresholds do not stand where they stood: the fewer the better, where nothing else tells."""
+    return sum(value != threshold.value for threshold, value in values.items())
+
+
+def _keeps_order(threshold: Tunable, value: float, values: Mapping[Tunable, float]) -> bool:
+    """Whether thresholds of one field stay in the order that they were written in, and apart.
+
+    At the same number as its reject a review would never decide; and what lies between two thresholds of one rule must
+    stay there, or the rule could never be true.
+    """
+    for other, standing in values.items():
+        is_near = other.where == threshold.where or (
+            other.operator == threshold.operator and not _are_other_cases(other.where, threshold.where)
+        )
+        if other is not threshold and other.slot == threshold.slot and is_near:
+            if other.value > threshold.value and value >= standing:
+                return False
+            if other.value < threshold.value and value <= standing:
+                return False
+    return True
+
+
+def _are_other_cases(one: str, other: str) -> bool:
+    """Whether two thresholds are of different cases of a field `by` another, each with its own order."""
+    cases = [where.rpartition(":")[0] for where in (one, other) if where.startswith("threshold:")]
+    return len(cases) == 2 and cases[0] != cases[1]
