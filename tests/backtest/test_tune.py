@@ -239,14 +239,12 @@ def test_bands_are_turned_and_told_as_the_engine_has_them(tmp_path: Path, seed: 
 
 
 def test_band_that_decides_is_not_tuned_to_where_no_total_is(tmp_path: Path) -> None:
-    tuned = card_tuned(tmp_path, rows_of(1), Goal(max_review=0.0))
+    rows = [{**row, "trust": 50 if row["trust"] is None else row["trust"]} for row in rows_of(1)]  # nothing in doubt
+    tuned = card_tuned(tmp_path, rows, Goal(max_review=0.0))
     policy = parse_policy(rewritten(parse_policy(CARD), tuned.values))
-    outcomes = Counter(
-        str(policy.evaluate({n: row[n] for n in ("score", "trust")}).outcome)
-        for row in rows_of(1)
-        if row["at"].replace(tzinfo=None) <= tuned.split
-    )
-    assert outcomes["review"] and outcomes["reject"]
+    learned = [row for row in rows if row["at"].replace(tzinfo=None) <= tuned.split]
+    found = Counter(str(policy.evaluate({n: row[n] for n in ("score", "trust")}).outcome) for row in learned)
+    assert found["review"] and found["reject"]
 
 
 def test_bands_and_thresholds_are_turned_together(tmp_path: Path) -> None:
