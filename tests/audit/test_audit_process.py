@@ -161,7 +161,7 @@ def test_lines_are_handed_on_in_the_order_of_the_log(tmp_path: Path, durability:
     taken: list[bytes] = []
     points = Checkpoints(every=3, seconds=0.01)
     with AuditLog.open(tmp_path, durability=durability, checkpoints=points, segments=Segments(max_bytes=20_000)) as log:
-        log.on_lines = taken.extend
+        log.on_lines = lambda file, start, lines: taken.extend(lines)
         threads = [
             threading.Thread(target=lambda: [log.write_blocking("decision", {"n": n}) for n in range(60)])
             for _ in range(6)
@@ -177,7 +177,7 @@ def test_lines_are_handed_on_in_the_order_of_the_log(tmp_path: Path, durability:
 def test_nothing_is_handed_on_that_does_not_stand_in_the_log(tmp_path: Path) -> None:
     taken: list[bytes] = []
     with capture_logs(), AuditLog.open(tmp_path, disk=FaultyDisk(range(4, 60, 3), "half")) as log:
-        log.on_lines = taken.extend
+        log.on_lines = lambda file, start, lines: taken.extend(lines)
         for n in range(20):
             try:
                 log.write_blocking("decision", {"n": n})
@@ -187,7 +187,7 @@ def test_nothing_is_handed_on_that_does_not_stand_in_the_log(tmp_path: Path) -> 
 
 
 def test_user_who_interrupts_a_copy_loses_no_record(tmp_path: Path) -> None:
-    def interrupt(lines: Sequence[bytes]) -> None:
+    def interrupt(file: Path, start: int, lines: Sequence[bytes]) -> None:
         raise KeyboardInterrupt
 
     with AuditLog.open(tmp_path) as log:
@@ -275,3 +275,48 @@ def test_what_a_failing_disk_left_is_held_against_the_key(tmp_path: Path, forges
             log.write_blocking("decision", {"n": 3})
             assert log.gap == 1
             log.close()
+
+
+KILLED = """
+import os, sys, threading
+from pathlib import Path
+from adjudge.audit.checkpoints import Checkpoints
+from adjudge.audit.disk import LocalDisk
+from adjudge.audit.log import AuditLog
+
+class Hanging(LocalDisk):
+    hangs = False
+    def write(self, file, data):
+        if self.hangs:
+            threading.Event().wait()
+        return super().write(file, data)
+
+disk = Hanging()
+log = AuditLog.open(Path(sys.argv[1]), durability="async", disk=disk, checkpoints=Checkpoints())
+for n in range(5):
+    log.write_blocking("decision", {"n": n})
+log.settle(5)
+disk.hangs = True
+for n in range(7):
+    log.write_blocking("decision", {"n": n})
+print("taken", flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("later", ["async", "flush", "fsync"])
+def test_records_that_a_killed_process_had_only_queued_are_admitted_by_the_next(
+    tmp_path: Path, later: Durability
+) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (-9, "taken\n", "")
+    assert len([*read(tmp_path)]) == 5
+    for _ in range(2):  # told once, and never again
+        with AuditLog.open(tmp_path, durability=later, checkpoints=Checkpoints()) as log:
+            assert log.gap == 7
+        found = verify(tmp_path)
+        assert (found.problem, found.gap, found.count) == (None, 7, 6)
+    with AuditLog.open(tmp_path, durability="async", checkpoints=Checkpoints()) as log:
+        log.write_blocking("decision", {"n": 1})
+        assert log.gap == 7
+    assert verify(tmp_path).gap == 7

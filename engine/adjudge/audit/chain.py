@@ -12,6 +12,7 @@ from adjudge.audit.file import Head, LogFile
 from adjudge.audit.read import first_hash
 from adjudge.audit.record import encode
 from adjudge.audit.start import Start
+from adjudge.audit.taken import Taken
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.plugin import Receipt
 
@@ -29,13 +30,16 @@ class Chain:
         *,
         checkpoints: Checkpoints | None,
         start: Start,
+        taken: Taken,
         max_line: int,
         changed: threading.Condition,
     ) -> None:
         """Go on with a file. max_line: bytes of the longest record. changed: told when a checkpoint becomes due."""
         self.end = file.written
         self.checkpoint_due = inf
-        self.dropped = start.gap
+        self.dropped = max(start.gap, taken.gap)
+        self._told_gap = start.gap
+        self._taken = taken
         self._file = file
         self._checkpoints = checkpoints
         self._mac = checkpoints.mac if checkpoints is not None else None
@@ -57,6 +61,8 @@ class Chain:
         """Whether a checkpoint has to say that this is the end."""
         if self._file.broken is not None or self._checkpoints is None:
             return False
+        if self.end.seq and self.gap > self._told_gap:
+            return True
         if self._mac is None:
             return self.end.seq > self.end.checkpoint
         return self.end.seq != self._found_seq or self._start.is_open
@@ -96,11 +102,18 @@ class Chain:
             closed=closed and self._mac is not None,
         )
         self.end = Head(before.seq + 1, digest, checkpoint=before.seq + 1)
-        self.checkpoint_due = inf
+        self.checkpoint_due, self._told_gap = inf, self.gap
         if opening is not None:
             self._opening_seq = before.seq + 1
         self._unseen.append((before.seq + 1, line))
         return line
+
+    def note_taken(self) -> None:
+        """Remember what was said yes to, and what was lost, beyond the end of the process. Raises AuditUnavailable."""
+        try:
+            self._taken.put(self.end.seq, self.gap)
+        except OSError as error:
+            raise AuditUnavailable(f"{self._file.directory}: {error.strerror or error}") from error
 
     def go_back(self) -> None:
         """Go on from what stands in the file."""

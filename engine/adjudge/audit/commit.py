@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 from time import monotonic
@@ -19,6 +20,7 @@ from adjudge.audit.chain import Chain
 from adjudge.audit.checkpoints import Anchors, Checkpoints
 from adjudge.audit.file import LogFile
 from adjudge.audit.start import Start
+from adjudge.audit.taken import Taken
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.plugin import Receipt
 
@@ -46,9 +48,12 @@ class Committer:
         checkpoints: Checkpoints | None,
         anchors: Anchors | None,
         start: Start,
+        taken: Taken,
     ) -> None:
         self.changed = threading.Condition(threading.Lock())
-        self.chain = Chain(file, checkpoints=checkpoints, start=start, max_line=max_line, changed=self.changed)
+        self.chain = Chain(
+            file, checkpoints=checkpoints, start=start, taken=taken, max_line=max_line, changed=self.changed
+        )
         self.on_lines: Written | None = None
         self.is_closed = False
         self._file = file  # touched by whoever has set `_is_committing`; with `flush`, by whoever has the lock
@@ -75,6 +80,7 @@ class Committer:
                 self._tell_lines(lines)
             finally:
                 self.chain.go_back()
+                self.chain.note_taken()
             self._let_sync_later()
             return receipt
 
@@ -82,6 +88,7 @@ class Committer:
         """Whether `async` may say yes now. While the disk fails or lags behind, that promise could not be kept."""
         if self._durability != "async" or self._file.is_failing or batch.size > _QUEUE_MAX_BYTES:
             return False
+        self.chain.note_taken()
         batch.taken += 1
         self.changed.notify()
         return True
@@ -123,6 +130,8 @@ class Committer:
                     self._batch = None
                 self.chain.go_back()
                 self.chain.dropped += sum(lost.taken for lost in failed)
+                with suppress(AuditUnavailable):
+                    self.chain.note_taken()
             self._is_committing = False
             self._let_sync_later()
             self._show_anchors()
@@ -176,6 +185,8 @@ class Committer:
             with self.changed:
                 self._file.give_up(error)
                 self.chain.go_back()
+                with suppress(AuditUnavailable):
+                    self.chain.note_taken()
         finally:
             if duplicate is not None:
                 os.close(duplicate)

@@ -24,6 +24,7 @@ from adjudge.audit.file import LogFile, Segments, take_directory
 from adjudge.audit.proof import Proof
 from adjudge.audit.record import MAX_LINE, encode_body
 from adjudge.audit.start import Start, hold_against, require_key, require_proof
+from adjudge.audit.taken import Taken
 from adjudge.errors import AuditUnavailable
 from adjudge.patterns import late
 from adjudge.plugin import AuditSink, Body, Receipt
@@ -53,6 +54,7 @@ class AuditLog:
         checkpoints: Checkpoints | None,
         anchors: Anchors | None,
         start: Start,
+        taken: Taken,
     ) -> None:
         """Use `AuditLog.open`."""
         self.directory = file.directory
@@ -61,8 +63,15 @@ class AuditLog:
         self._lock_file = lock
         self._file = file
         self._anchors = anchors
+        self._taken = taken
         self._committer = Committer(
-            file, durability=durability, max_line=max_line, checkpoints=checkpoints, anchors=anchors, start=start
+            file,
+            durability=durability,
+            max_line=max_line,
+            checkpoints=checkpoints,
+            anchors=anchors,
+            start=start,
+            taken=taken,
         )
         self._closed = ClosedSegments(self.directory, self.write_blocking)
         file.on_closed = self._closed.add
@@ -108,6 +117,7 @@ class AuditLog:
                     if isinstance(anchor, FileAnchor):
                         hold_against(file, anchor)
                 start = Start.of(file.found, checkpoints, adopted_by)
+                taken = Taken(Path(directory), file.written.seq, is_kept=durability != "fsync")
                 return cls(
                     file,
                     durability=durability,
@@ -116,6 +126,7 @@ class AuditLog:
                     checkpoints=checkpoints,
                     anchors=Anchors(anchors) if anchors else None,
                     start=start,
+                    taken=taken,
                 )
             except BaseException:
                 file.close()
@@ -256,6 +267,7 @@ class AuditLog:
         finally:
             fcntl.flock(self._lock_file, fcntl.LOCK_UN)  # forked processes may hold it open
             os.close(self._lock_file)
+            self._taken.close()
             if self._anchors is not None:
                 self._anchors.close()
         if lost:
