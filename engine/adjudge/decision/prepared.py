@@ -74,7 +74,7 @@ def prepare(request: Request, policy: Policy, key: bytes, *, anew: bool = False)
     typed = policy.typed
     problems: list[tuple[str, str]] = []
     written: dict[str, object] = {}
-    for name in typed.of_request & request.inputs.keys():
+    for name in typed.of_request and typed.of_request & request.inputs.keys():  # few policies read such a part
         raise RequestError(f"is a part of the request itself: give its `{name}`", where=f"inputs.{name}")
     inputs = _values(request.inputs, typed.inputs, "inputs.", "", problems, written)
     now, former = fingerprint(request, inputs, policy.name, key), None

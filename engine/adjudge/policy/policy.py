@@ -60,7 +60,7 @@ class Policy:
         What a field meant that a source left out stands among them; where it does not, as in decisions of a policy that
         did not say so yet, the field is unknown.
         """
-        if isinstance(parts := given.get(REQUEST), Mapping):
+        if REQUEST in given and isinstance(parts := given[REQUEST], Mapping):
             read = {name: value for name, value in parts.items() if name in self.typed.of_request}
             given = {**{name: value for name, value in given.items() if name != REQUEST}, **read}
         inputs, signals = self.may_lack
