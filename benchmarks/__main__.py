@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-from benchmarks import decide, evaluate, history, lists, media, tables, vendor
+from benchmarks import decide, evaluate, history, lists, media, merchants, startup, tables, vendor
 
 
 def main() -> None:
@@ -15,9 +15,11 @@ def main() -> None:
         evaluate.rows(),
         tables.rows(),
         decide.rows(),
+        startup.rows(),
         media.rows(),
         vendor.rows(),
         lists.rows(),
+        merchants.rows(),
         history.rows(),
     ):
         for what, figure, least in rows:

@@ -1,11 +1,9 @@
-"""`engine.decide` with signals supplied by the caller, and what it costs in memory and at import."""
+"""`engine.decide` with signals supplied by the caller, and what it costs in memory."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -93,17 +91,6 @@ async def cached_megabytes(policy: Policy, registry: Registry, count: int = 10_0
     return held / 1e6
 
 
-def import_ms(statement: str, runs: int = 15) -> float:
-    """Return milliseconds that a statement adds to starting Python, the median of runs taken in turn."""
-    took: dict[str, list[float]] = {"pass": [], statement: []}
-    for _ in range(runs):
-        for code, times in took.items():
-            start = perf_counter()
-            subprocess.run([sys.executable, "-c", code], check=True)
-            times.append((perf_counter() - start) * 1000)
-    return median(took[statement]) - median(took["pass"])
-
-
 def rows() -> Iterator[tuple[str, str, str]]:
     """Yield the rows of the table: what, figure, at least."""
     registry = Registry()
@@ -133,12 +120,6 @@ def rows() -> Iterator[tuple[str, str, str]]:
         "≤ 1.5×",
     )
     yield "10,000 cached decisions", f"{asyncio.run(cached_megabytes(policy, registry)):.1f} MB", "≤ 40 MB"
-    yield "`import adjudge` over bare Python", f"{import_ms('import adjudge'):.0f} ms", "≤ 150 ms"
-    yield (
-        "`from adjudge import Engine, load_policy`",
-        f"{import_ms('from adjudge import Engine, load_policy'):.0f} ms",
-        "(≤ 150 ms)",
-    )
     start = perf_counter()
     parse_policy(workload(500).policy, registry=registry).evaluate({})
     yield "loading and compiling a policy of 500 rules", f"{perf_counter() - start:.2f} s", "≤ 1 s"
