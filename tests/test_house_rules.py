@@ -14,6 +14,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MODULES = sorted(path for root in ("engine", "plugins") for path in (ROOT / root).rglob("*.py"))
 
+PLUGINS = tuple(path.as_posix() for path in MODULES if path.is_relative_to(ROOT / "plugins"))
+"""They import the door for plugins, and nothing else."""
 
 Nodes = Sequence[ast.AST]
 
@@ -115,6 +117,17 @@ def puts_an_article_before_any_word(nodes: Nodes) -> list[int]:
     ]
 
 
+def freezes_data_slowly(nodes: Nodes) -> list[int]:
+    """Lines with `dataclass(frozen=True)`: it compiles six methods while its module is imported."""
+    return [
+        call.lineno
+        for call in nodes
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "dataclass"
+        for keyword in call.keywords
+        if keyword.arg == "frozen"
+    ]
+
+
 Rule = tuple[Callable[[Nodes], list[int]], str, tuple[str, ...]]
 RULES: dict[str, Rule] = {
     "splitlines": (splits_lines_anyhow, "use adjudge.texts.split_lines", ()),
@@ -123,6 +136,20 @@ RULES: dict[str, Rule] = {
         puts_an_article_before_any_word,
         "use adjudge.texts.with_article, or named of adjudge.values.types",
         ("proofs/not_monotone.py", "sandbox/scenario.py"),  # whose words are known
+    ),
+    "frozen": (
+        freezes_data_slowly,
+        "use adjudge.frozen.frozen",
+        (
+            # what plugins hold, and may derive from or look into
+            "adjudge/model.py",
+            "adjudge/plugin.py",
+            "adjudge/providers.py",
+            "adjudge/testing.py",
+            "verify/problem.py",  # which stands alone
+            "audit/sealing.py",  # compared by identity
+            *PLUGINS,
+        ),
     ),
     "encoding": (leaves_the_encoding_to_the_locale, "say encoding='utf-8', or read bytes", ()),
     "slots": (
