@@ -141,6 +141,22 @@ def test_explain_tells_an_applicant_in_doubt_no_reason(run: Any, tmp_path: Path)
     assert "in doubt about YOUNG, OUTSIDE" in explain()
 
 
+@pytest.mark.parametrize(
+    ("locale", "said"),
+    [
+        ("en", "not everything that is needed could be checked"),
+        ("zh-CN", "\u90e8\u5206\u5fc5\u8981\u4fe1\u606f\u672a\u80fd\u6838\u5b9e"),
+        ("zh-HK", "\u90e8\u5206\u5fc5\u8981\u8cc7\u8a0a\u672a\u80fd\u6838\u5be6"),
+        ("fr", "not everything that is needed could be checked"),
+    ],
+)
+def test_explain_tells_an_applicant_a_neutral_text_in_their_language(
+    run: Any, tmp_path: Path, locale: str, said: str
+) -> None:
+    explain = told(run, tmp_path, hobbies=[])
+    assert said in explain("--applicant", "--locale", locale)
+
+
 def test_explain_never_tells_an_applicant_a_code(run: Any, tmp_path: Path) -> None:
     explain = told(run, tmp_path, age=20, country="SG", hobbies=["chess", "golf"])
     assert "because of BUSY" in explain()

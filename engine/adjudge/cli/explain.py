@@ -15,7 +15,8 @@ from adjudge.cli.output import JSON, format_option, print_json, say
 from adjudge.cli.settings import Settings
 from adjudge.errors import MissingExtra
 from adjudge.model import Outcome
-from adjudge.policy.explaining.explanation import HIDDEN, NEUTRAL, Explanation
+from adjudge.policy.explaining.explanation import HIDDEN, Explanation
+from adjudge.policy.explaining.neutral import neutral
 from adjudge.replay.decisions import Recorded, recorded
 from adjudge.values.recorded import to_json
 
@@ -97,7 +98,7 @@ def _decided(found: Recorded, explanation: Explanation) -> Iterator[str]:
 def _told(found: Recorded, explanation: Explanation) -> tuple[str, ...]:
     if not _is_other(found, explanation):
         return explanation.for_applicant
-    return tuple(text for outcome, text in NEUTRAL.items() if outcome is found.decision.outcome)
+    return neutral(found.decision.outcome, explanation.locale)
 
 
 def _asked(found: Recorded, explanation: Explanation) -> tuple[str, ...]:

@@ -244,6 +244,11 @@ EXAMPLES: list[tuple[str, str, str]] = [
     ),
     (
         "missing-locale",
+        HEAD + USES + "steps: {selfie: {en: a, zh: b}}\nreasons: {U1: {text: {en: c}}}\n",
+        HEAD + USES + "steps: {selfie: {en: a, zh: b}}\nreasons: {U1: {text: c}}\n",
+    ),
+    (
+        "missing-locale",
         rule("when: share > 0.7, then: review, message: {en: a, de: b}")
         + "  - {id: x, when: share > 0.8, then: review, message: {en: c}}\n",
         rule("when: share > 0.7, then: review, message: {en: a, de: b}")

@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge.errors import PolicyError
+from adjudge import parse_policy
+from adjudge.errors import PolicyError, PolicyErrors
+from adjudge.expr import evaluate
 from adjudge.expr.check import Environment, check
 from adjudge.expr.foreign.mend import TRIED_MAX, Mended, mend
 from adjudge.expr.parse import parse
+from adjudge.policy.asked import asked
 from adjudge.source import Source
 from adjudge.values.declared import parse_fields
 from adjudge.values.types import BOOL, DOUBLE, STRING, ListType
@@ -704,6 +707,31 @@ def test_only_what_can_be_meant_in_one_way_is_sure() -> None:
         "attempts_24h ＞ 5", "attempts_24h > 5 AND device.vpn", 'country <> "SG"', "document_match < 80%", "country == SG"
     )}  # fmt: skip
     assert list(sure.values()) == [True, True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("document_match < 80%", "document_match < 0.8"),
+        ("attempts_24h between 3 and 5", "attempts_24h >= 3 && attempts_24h <= 5"),
+        ("country == \u201cSG\u201d", 'country == "SG"'),
+        ("risky AND country in sanctioned", "risky && country in lists.sanctioned"),
+    ],
+)
+def test_condition_that_stands_in_no_policy_is_told_the_same(written: str, meant: str) -> None:
+    policy = parse_policy(
+        "policy_language: 1\npolicy: p\nlists: {sanctioned: [IR]}\nvariables: {risky: document_match < 0.5}\n"
+        "inputs: {country: string, attempts_24h: int, document_match: {type: double, range: [0, 1]}}\nrules: []\n"
+    )
+    with pytest.raises(PolicyErrors) as refused:
+        asked(policy, written, "--where")
+    (error,) = refused.value.errors
+    assert error.hint == f"write `{meant}`"
+    assert asked(policy, meant, "--where")
+    if "lists" not in meant:
+        with pytest.raises(PolicyErrors) as refused:
+            evaluate(written, {"document_match": 0.5, "attempts_24h": 3, "country": "SG"})
+        assert refused.value.errors[0].hint == f"write `{meant}`"
 
 
 WORDS = [

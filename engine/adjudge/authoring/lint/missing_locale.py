@@ -11,11 +11,12 @@ CODE = "missing-locale"
 
 
 def check(subject: LintedPolicy) -> Iterator[LintFinding]:
-    """Find texts by locale that lack one which another text of their kind has."""
+    """Find texts by locale that lack one which another text for the same readers has."""
     typed = subject.typed
     kinds = [
         [(f"the message of `{rule.id}`", rule.message, rule.span) for rule in typed.rules if rule.message],
-        [(f"the text of `{code}`", reason.text, reason.span) for code, reason in typed.reasons.items() if reason.text],
+        [(f"the text of `{code}`", reason.text, reason.span) for code, reason in typed.reasons.items() if reason.text]
+        + [(f"the text of the step `{name}`", step.text, step.span) for name, step in typed.steps.items() if step.text],
     ]
     for texts in kinds:
         wanted = dict.fromkeys(locale for _, text, _ in texts for locale in text if locale)

@@ -25,5 +25,8 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
         ordered = sorted(untold, key=lambda code: places[code].start)
         is_one = len(ordered) == 1
         message = f"applicants are told nothing of {listed([f'`{code}`' for code in ordered])}"
-        hint = f"add a text for {'it' if is_one else 'each'} under `reasons:`; until then they read a neutral one"
+        locales = sorted({locale for code in told for locale in typed.reasons[code].text if locale})
+        within = f" in {' and '.join(locales)}" if len(locales) > 1 else ""
+        added = f"add a text for {'it' if is_one else 'each'}{within} under `reasons:`"
+        hint = f"{added}; until then they read a neutral one"
         yield subject.finding(CODE, "note", message, places[ordered[0]], hint)

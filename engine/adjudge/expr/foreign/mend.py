@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from adjudge.errors import PolicyError
 from adjudge.expr.check import Environment, check
@@ -14,7 +14,7 @@ from adjudge.expr.nodes import Literal, walk
 from adjudge.expr.parse import parse
 from adjudge.expr.printing import unparse
 from adjudge.frozen import frozen
-from adjudge.source import Source, Text
+from adjudge.source import Edit, Source, Span, Text
 from adjudge.values.fields import Field
 from adjudge.values.types import BOOL, Type
 
@@ -60,6 +60,43 @@ def mend(
         return Mended("", (error.slip,), ())
     except (PolicyError, RecursionError):
         return None
+
+
+def told(
+    text: Text,
+    environment: Environment,
+    found: Sequence[PolicyError],
+    *,
+    fields: Mapping[str, Field] | None = None,
+    expect: Type | None = None,
+    place: Span | None = None,
+    written: Callable[[str], str] = str,
+) -> list[PolicyError]:
+    """Return what to say of a condition that was blamed: one mistake, with what to type, if another language has it.
+
+    place: what the corrected text replaces; the whole text by default. written: returns a condition as it stands there.
+    """
+    meant = mend(text, environment, fields=fields, expect=expect, found=found)
+    if meant is None or any(error.span == meant.slips[0].span for error in meant.errors):
+        return list(found)  # what was meant would be wrong as well
+    slip = meant.slips[0]
+    hint: str = slip.more
+    fix: tuple[Edit, ...] = ()
+    if meant.text:
+        value = written(meant.text)
+        hint = f"write `{value}`" + (f"; {slip.more}" if slip.more else "")
+        fix = (Edit(span=place or text.span(0, len(text.value)), text=value),)
+    said = PolicyError(
+        found[0].code,
+        slip.message,
+        source=text.source,
+        span=slip.span,
+        hint=hint,
+        note=found[0].note if found[0].span == slip.span else "",
+        fix=fix,
+        is_sure=all(one.is_sure for one in meant.slips),
+    )
+    return [said, *meant.errors]
 
 
 def _unquoted(text: Text, slips: list[Slip], environment: Environment, expect: Type | None) -> Mended | None:

@@ -80,6 +80,7 @@ class _Explainer:
     def explanation(self) -> Explanation:
         return Explanation(
             verdict=self.verdict,
+            locale=self.locale,
             reasons=self.reasons(),
             rules=tuple(
                 self.explained(

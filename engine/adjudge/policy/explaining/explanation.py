@@ -10,6 +10,7 @@ from typing import Literal
 from adjudge.expr.printing import quote
 from adjudge.frozen import frozen
 from adjudge.model import Outcome, Verdict
+from adjudge.policy.explaining.neutral import neutral
 from adjudge.source import Span
 from adjudge.texts import lines_of
 from adjudge.values.literals import format_duration, format_timestamp
@@ -17,13 +18,6 @@ from adjudge.values.recorded import to_json
 
 HIDDEN = "•••"
 """Stands for a personal value."""
-IN_DOUBT = "not everything that is needed could be checked"
-"""What an applicant is told where only doubt decided."""
-NEUTRAL = {
-    Outcome.REVIEW: "this application is looked at by a person",
-    Outcome.REJECT: "this application cannot be accepted as it stands",
-}
-"""What an applicant is told of facts for which the policy has no text."""
 SHOWN_MAX = 100
 """Characters of a value that a text shows."""
 PART_MAX = 500
@@ -135,10 +129,11 @@ class Explanation:
     """A verdict and what led to it.
 
     reasons: of what decided, the heaviest first. rules, rows, excuses: all of them, in the policy's order.
-    ask: the steps that are asked for next, in the policy's order.
+    ask: the steps that are asked for next, in the policy's order. locale: of the reader.
     """
 
     verdict: Verdict
+    locale: str = "en"
     reasons: tuple[GivenReason, ...] = ()
     rules: tuple[Explained, ...]
     rows: tuple[Explained, ...]
@@ -149,12 +144,12 @@ class Explanation:
     def for_applicant(self) -> tuple[str, ...]:
         """What an applicant may be told: the texts of facts. Never a code, and never what is only in doubt.
 
-        Where that is nothing, a neutral text; nothing only where the outcome is pass.
+        Where that is nothing, a neutral text, in English or Chinese; nothing only where the outcome is pass.
         """
         texts = tuple(dict.fromkeys(told.text for told in self.reasons if told.text and not told.in_doubt))
         if texts or self.verdict.outcome is Outcome.PASS:
             return texts
-        return (IN_DOUBT if self.verdict.doubts else NEUTRAL[self.verdict.outcome],)
+        return neutral(self.verdict.outcome, self.locale, in_doubt=bool(self.verdict.doubts))
 
     def render(self, *, all: bool = False) -> str:
         """Return it as indented text: what is true, what is unknown, and the names of what is false.

@@ -84,45 +84,29 @@ class Conditions:
         if _is_cut_by_comment(scalar):
             for error in errors:
                 error.hint = "YAML takes what follows ` #` for a comment; quote the whole condition"
-        elif (mended := self.mended(scalar, errors, expect, variables or {})) is not None:
-            errors = mended
+        else:
+            errors = self.told(scalar, errors, expect, variables or {})
         self.reader.errors.extend(error for error in errors if self.complete or error.code != "name-unknown")
 
-    def mended(
+    def told(
         self, scalar: Scalar, errors: list[PolicyError], expect: Type | None, variables: Mapping[str, object]
-    ) -> list[PolicyError] | None:
-        """Return what to say of a condition that was written in the manner of another language; None for any other."""
-        from adjudge.expr.foreign.mend import mend  # a policy that is right does without
+    ) -> list[PolicyError]:
+        """Return what to say of a condition that was blamed, which may be written in the manner of another language."""
+        from adjudge.expr.foreign.mend import told  # a policy that is right does without
 
         names = {**dict.fromkeys(variables, DYN), **self.environment.names}
-        environment = replace(self.environment, names=names)
-        meant = mend(scalar.text, environment, fields=self.slots, expect=expect, found=errors)
-        if meant is None:
-            return None
-        slip = meant.slips[0]
-        if any(error.span == slip.span for error in meant.errors):
-            return None  # what was meant would be wrong as well
-        hint = slip.more
-        fix: tuple[Edit, ...] = ()
-        if meant.text:
-            source = self.reader.source
-            line = source.text.rfind("\n", 0, scalar.span.start) + 1
-            raw, before = source.text[scalar.span.start : scalar.span.end], source.text[line : scalar.span.start]
-            value = as_value(meant.text, raw, before)
-            hint = f"write `{value}`" + (f"; {slip.more}" if slip.more else "")
-            fix = (Edit(span=_own_span(scalar, raw), text=value),)
-        is_sure = all(one.is_sure for one in meant.slips)
-        said = PolicyError(
-            errors[0].code,
-            slip.message,
-            source=self.reader.source,
-            span=slip.span,
-            hint=hint,
-            note=errors[0].note if errors[0].span == slip.span else "",
-            fix=fix,
-            is_sure=is_sure,
+        source = self.reader.source
+        line = source.text.rfind("\n", 0, scalar.span.start) + 1
+        raw, before = source.text[scalar.span.start : scalar.span.end], source.text[line : scalar.span.start]
+        return told(
+            scalar.text,
+            replace(self.environment, names=names),
+            errors,
+            fields=self.slots,
+            expect=expect,
+            place=_own_span(scalar, raw),
+            written=lambda text: as_value(text, raw, before),
         )
-        return [said, *meant.errors]
 
     def guard(self, guard: WhenUnless) -> Node:
         """Return `when && !unless`, a bool."""
