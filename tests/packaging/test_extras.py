@@ -79,6 +79,7 @@ WORKS: Mapping[str, list[tuple[list[str], int, str]]] = {
     "media": [(["python", "-c", MEDIA], 0, "")],
     "metrics": [(["python", "-c", METRICS], 0, "")],
     "onnx": [(["python", "-c", ONNX], 0, "(1, 3, 32, 32)")],
+    "postgres": [(["adjudge", "postgres", "status", "postgresql://nobody@127.0.0.1:1/none"], 2, "PostgreSQL: connection")],
     "sheets": [
         (["adjudge", "table", "export", "tables.yaml", "-o", "tables.xlsx"], 0, "wrote 1 row of limits"),
         (["adjudge", "table", "import", "tables.yaml", "limits", "tables.xlsx"], 0, ""),
@@ -88,6 +89,7 @@ WANTED = {
     "proofs": ["adjudge", "analyse", "small.yaml"],
     "backtest": ["adjudge", "backtest", "small.yaml", "rows.csv"],
     "lsp": ["adjudge", "lsp"],
+    "postgres": ["adjudge", "postgres", "status", "postgresql://nobody@127.0.0.1:1/none"],
     "sheets": ["adjudge", "table", "export", "tables.yaml", "-o", "tables.xlsx"],
 }
 

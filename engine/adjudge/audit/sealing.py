@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
-from adjudge.audit.vault import Vault, canonical
+from adjudge.audit.seals import canonical
+from adjudge.audit.vault import Vault
 from adjudge.errors import AuditUnavailable
 from adjudge.system.pools import Pool
 

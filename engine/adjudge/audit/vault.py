@@ -14,8 +14,6 @@ What the vault lacks is unknown, whatever took it away: an erasure, a restored c
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,14 +25,12 @@ from typing import Literal
 import msgspec
 
 from adjudge.audit.alike import is_held
+from adjudge.audit.seals import canonical, new_key, seal, unsealed
 from adjudge.audit.vault_files import Reader, open_to_write
 from adjudge.audit.verify import LogPath, folder_of
 from adjudge.errors import AuditUnavailable
 
 VAULT, KEYS = "vault.sqlite", "vault-keys.sqlite"
-_SALT_BYTES = 16
-_NONCE_BYTES = 12
-_KEY_BYTES = 32
 
 Standing = Literal["held", "absent", "unreadable"]
 """Whether a value can be had; `unreadable`: it was changed, or sealed under another key than its subject's."""
@@ -42,9 +38,6 @@ Standing = Literal["held", "absent", "unreadable"]
 Value = tuple[str, str, bytes]
 """A value to keep: its subject, its name, and its canonical JSON."""
 Row = tuple[str, str, str, bytes]
-
-canonical = msgspec.json.Encoder(order="deterministic", decimal_format="string").encode
-"""Return a value's JSON text, the same for all that are equal. Raises TypeError where it has none."""
 
 
 class Vault:
@@ -136,7 +129,7 @@ class Vault:
         found = set()
         with self._reading() as database:
             for subject, commitment, sealed, key in database.execute(wanted, (name,)):
-                text = _opened(key, commitment, sealed)
+                text = unsealed(key, commitment, sealed)
                 if text is not None and is_held(msgspec.json.decode(text), value):
                     found.add(str(subject))
         return tuple(sorted(found))
@@ -188,7 +181,7 @@ class Vault:
         if row is None:
             return "absent"
         sealed, key = row
-        return (_opened(key, commitment, sealed) if key is not None else None) or "unreadable"
+        return (unsealed(key, commitment, sealed) if key is not None else None) or "unreadable"
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
@@ -247,7 +240,7 @@ def _keys_of(database: sqlite3.Connection, subjects: Iterable[str]) -> tuple[dic
     found = {subject: database.execute(wanted, (subject,)).fetchone() for subject in subjects}
     keys = {subject: bytes(row[0]) for subject, row in found.items() if row is not None}
     known = set(keys)
-    made = [(subject, secrets.token_bytes(_KEY_BYTES)) for subject in found if subject not in known]
+    made = [(subject, new_key()) for subject in found if subject not in known]
     if made:
         with _transaction(database):
             database.executemany("insert into keys values (?, ?)", made)
@@ -258,37 +251,12 @@ def _known(database: sqlite3.Connection, key: bytes, subject: str, name: str, te
     """Return the commitment that a value already has."""
     wanted = "select commitment, sealed from personal where subject = ? and name = ?"
     for commitment, sealed in database.execute(wanted, (subject, name)):
-        if _opened(key, commitment, sealed) == text:  # one that its key does not open is none of these
+        if unsealed(key, commitment, sealed) == text:  # one that its key does not open is none of these
             return str(commitment)
     return None
 
 
 def _made(key: bytes, subject: str, name: str, text: bytes) -> tuple[Value, Row]:
     """Return a value with the row that keeps it."""
-    salt = secrets.token_bytes(_SALT_BYTES)
-    commitment = _committed(salt, text)
-    return (subject, name, text), (commitment, subject, name, _sealed(key, commitment, salt + text))
-
-
-def _committed(salt: bytes, text: bytes) -> str:
-    return "sha256:" + hashlib.sha256(salt + text).hexdigest()
-
-
-def _sealed(key: bytes, commitment: str, data: bytes) -> bytes:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, data, commitment.encode())
-
-
-def _opened(key: bytes, commitment: str, sealed: bytes) -> bytes | None:
-    """Return a value's text; None where it was changed, or sealed under another key."""
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
-    try:
-        data = AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], commitment.encode())
-    except (InvalidTag, ValueError):  # ValueError: of a length that nothing sealed has
-        return None
-    salt, text = data[:_SALT_BYTES], data[_SALT_BYTES:]
-    return text if _committed(salt, text) == commitment else None
+    commitment, sealed = seal(key, text)
+    return (subject, name, text), (commitment, subject, name, sealed)

@@ -12,7 +12,8 @@ from adjudge.audit.kinds import decode
 from adjudge.audit.record import Record
 from adjudge.audit.trail import AuditTrail
 from adjudge.ledger.index import Index, decision_text, label_text
-from adjudge.ledger.local import LocalLedger, decision_of
+from adjudge.ledger.local import LocalLedger
+from adjudge.ledger.restoring import decision_of
 from adjudge.plugin import Body, Receipt
 
 

@@ -6,19 +6,19 @@ Bytes cost the garbage collector nothing, and hold no personal value: those stan
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 from msgspec import structs
 
-from adjudge.audit.bodies import COMMITMENT, DecisionBody, restore_decision, restore_fields
+from adjudge.audit.bodies import DecisionBody, restore_decision
 from adjudge.audit.calls import OpenCalls
-from adjudge.audit.kinds import decode
 from adjudge.audit.record import Record, parse
 from adjudge.ledger.age import Ages
 from adjudge.ledger.claims import Claims, conflict
 from adjudge.ledger.front import Front
+from adjudge.ledger.restoring import commitments_of, decision_of, with_values
 from adjudge.model import Decision
 from adjudge.plugin import Body, Busy, CallBody, Claim, Receipt, Spent
 
@@ -174,9 +174,7 @@ class LocalLedger(ABC):
 
     async def _restored(self, body: DecisionBody) -> Decision:
         values: dict[str, object] = {}
-        if body.personal:
-            signals = body.signals.items()
-            named = [one for name, each in signals for one in _commitments(each.fields, f"{name}.", body.personal)]
+        if named := commitments_of(body):
             values = await self._revealed(body.merchant_biz_id, named)
         decision = restore_decision(body, values.get)
         if not decision.final and self._is_confirmed(body):
@@ -190,22 +188,7 @@ class LocalLedger(ABC):
             calls |= self._calls.of(claim.merchant_biz_id, claim.former)
         calls |= self._calls.of(claim.merchant_biz_id, claim.fingerprint)
         for name, call in calls.items():
-            if call.answer is not None and call.personal:
-                named = list(_commitments(call.answer.fields, f"{name}.", call.personal))
+            if named := commitments_of(call):
                 values = await self._revealed(claim.merchant_biz_id, named)
-                fields, erased = restore_fields(call.answer.fields, f"{name}.", call.personal, values.get)
-                answer = None if erased else structs.replace(call.answer, fields=fields)
-                calls[name] = structs.replace(call, answer=answer)
+                calls[name] = with_values(call, values.get)
         return calls
-
-
-def _commitments(fields: Mapping[str, object], prefix: str, personal: Collection[str]) -> Iterator[str]:
-    """Yield the commitments among recorded fields. prefix: of full names."""
-    for name, value in fields.items():
-        if prefix + name in personal and isinstance(value, dict):
-            yield str(value.get(COMMITMENT))
-
-
-def decision_of(record: Record) -> DecisionBody:
-    """Return what a decision's record holds. Raises AuditBroken."""
-    return decode(DecisionBody, record.seq, record.body)

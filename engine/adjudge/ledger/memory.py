@@ -10,7 +10,8 @@ from typing import Any
 from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.record import FIRST_PREV, encode, encode_body, parse
 from adjudge.errors import AuditUnavailable
-from adjudge.ledger.local import LocalLedger, decision_of
+from adjudge.ledger.local import LocalLedger
+from adjudge.ledger.restoring import decision_of
 from adjudge.plugin import Body, Receipt
 
 _LOOSE = 10_000

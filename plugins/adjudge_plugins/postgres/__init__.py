@@ -1,0 +1,31 @@
+"""The ledger `postgres`: one MerchantBizId, one decision, for several processes and machines.
+
+```yaml
+ledger:
+  postgres:
+    dsn: {env: ADJUDGE_DSN}                        # or {file: …}, or the text itself
+    fingerprint_key: {file: /etc/adjudge/fingerprint.key}
+```
+
+Needs `pip install "adjudge[postgres]"`, and `adjudge postgres migrate DSN` once.
+"""
+
+from __future__ import annotations
+
+from adjudge.plugin import DecisionLedger, LedgerSettings, Register, hookimpl
+from adjudge_plugins.postgres.command import postgres
+
+
+@hookimpl
+def register(register: Register) -> None:
+    """Offer the ledger, and its command."""
+    register.ledger("postgres", _made)
+    register.command(postgres)
+
+
+def _made(settings: LedgerSettings) -> DecisionLedger:
+    from adjudge_plugins.postgres.ledger import PostgresLedger  # brings psycopg along
+    from adjudge_plugins.postgres.settings import read_settings
+
+    dsn, key = read_settings(settings.settings)
+    return PostgresLedger(dsn, key, answer_for_s=settings.answer_for_s)

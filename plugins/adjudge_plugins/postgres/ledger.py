@@ -1,0 +1,314 @@
+"""The ledger in PostgreSQL: claims, calls, decisions and chained records, shared by all who use one database."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from time import monotonic
+from typing import Any
+
+import msgspec
+from msgspec import structs
+
+from adjudge.ledger.kit import (
+    DecisionBody,
+    canonical,
+    commitments_of,
+    conflict,
+    decision_of,
+    encode_body,
+    new_key,
+    parse,
+    restore_decision,
+    seal,
+    unsealed,
+    with_values,
+)
+from adjudge.plugin import (
+    AuditUnavailable,
+    Body,
+    Busy,
+    CallBody,
+    Claim,
+    DaySpend,
+    Decision,
+    PluginError,
+    Receipt,
+    Spent,
+)
+from adjudge_plugins.postgres.database import Connections, connect, told
+from adjudge_plugins.postgres.migrate import applied, migrations
+from adjudge_plugins.postgres.writer import Wanted, Writer
+
+_POLL_S = (0.01, 0.25)
+"""Who waits for another holder looks again after so long, at first and in the end."""
+_CLAIM = "select said, token, line, is_confirmed, calls from adjudge.claim(%s, %s, %s, %s, %s, %s, %s)"
+
+
+class PostgresLedger:
+    """Keeps decisions in a database that other processes share."""
+
+    durability = "postgres"
+    notes: tuple[str, ...] = ()
+    lost = 0
+    is_immediate = False
+
+    def __init__(self, dsn: str, key: bytes, *, answer_for_s: float) -> None:
+        """dsn: as libpq takes it. key: of fingerprints, the same for all who use the database."""
+        self.key = key
+        self._dsn = dsn
+        self._answer_for_s = answer_for_s
+        self._connections: Connections | None = None
+        self._writer = Writer(dsn)
+
+    @property
+    def _asked(self) -> Connections:
+        if self._connections is None:
+            raise AuditUnavailable("the ledger in PostgreSQL is not open")
+        return self._connections
+
+    async def open(self) -> None:
+        """Look at the tables and the key, and begin a chain. Raises AuditUnavailable and PluginError."""
+        wanted = migrations()[-1][0]
+        connection = await connect(self._dsn)
+        try:
+            found = await applied(connection)
+            if found != wanted:
+                way = "run `adjudge postgres migrate`" if found < wanted else "update adjudge on this machine"
+                said = f"the tables in PostgreSQL are of version {found}, where this adjudge needs {wanted}: {way}"
+                raise AuditUnavailable(said)
+            digest = hashlib.sha256(self.key).hexdigest()
+            with told():
+                await connection.execute(
+                    b"insert into adjudge.settings values ('fingerprint_key', %s) on conflict do nothing", (digest,)
+                )
+                kept = await connection.execute(b"select value from adjudge.settings where name = 'fingerprint_key'")
+                ((known,),) = await kept.fetchall()
+        finally:
+            await connection.close()
+        if known != digest:
+            said = "`fingerprint_key` is not the one that this database was begun with: every retry would be a conflict"
+            raise PluginError(said, plugin="postgres")
+        await self._writer.open()
+        self._connections = Connections(self._dsn)
+
+    async def aclose(self) -> None:
+        """Write what waits, give back the claims that are left, and let all connections go."""
+        try:
+            await self._writer.aclose()
+            if self._connections is not None:
+                await self._asked.rows("delete from adjudge.claims where starts_with(holder, %s)", (self._holder(""),))
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Let all connections go at once."""
+        self._writer.close()
+        if self._connections is not None:
+            self._connections.close()
+            self._connections = None
+
+    async def spent(self) -> Spent:
+        """Return what was or may have been paid for, of today and yesterday in UTC."""
+        rows = await self._asked.rows(
+            "select provider, day, count(*), sum(price) from adjudge.calls"
+            " where day >= (clock_timestamp() at time zone 'UTC')::date - 1 and billed is distinct from 'no'"
+            " group by provider, day"
+        )
+        return {(provider, day): DaySpend(int(calls), price) for provider, day, calls, price in rows}
+
+    async def in_doubt(self) -> Sequence[CallBody]:
+        """Return calls that may have been paid for without an answer, and that no decision holds."""
+        rows = await self._asked.rows(
+            "select body from adjudge.calls where is_open and (billed is null or billed = 'unknown')"
+        )
+        return [_call_of(text) for (text,) in rows]
+
+    async def claim(
+        self, merchant_biz_id: str, fingerprint: str, *, again: bool, lease_s: float, former: str | None = None
+    ) -> Claim | Decision | Busy:
+        """Return the decision of an id, or a claim to make one; see `DecisionLedger.claim`."""
+        asked = (merchant_biz_id, fingerprint, former, again, lease_s, self._answer_for_s, self._holder())
+        ((said, token, line, is_confirmed, calls),) = await self._asked.rows(_CLAIM, asked)
+        if said == "conflict":
+            raise conflict(merchant_biz_id)
+        if said == "busy":
+            return Busy(merchant_biz_id=merchant_biz_id, token=token)
+        found = await self._restored(line, is_confirmed) if line is not None else None
+        if said == "decision":
+            if found is None:
+                raise AuditUnavailable(f"the record of the decision of MerchantBizId {merchant_biz_id} is not there")
+            return found
+        open_calls = [_call_of(text) for text in calls]
+        values = await self._revealed(one for call in open_calls for one in commitments_of(call))
+        by_signal: dict[str, CallBody] = {}
+        for call in open_calls:
+            if call.answer is not None or call.signal not in by_signal:
+                by_signal[call.signal] = with_values(call, values.get)
+        return Claim(
+            merchant_biz_id=merchant_biz_id,
+            fingerprint=fingerprint,
+            former=former,
+            token=token,
+            earlier=found,
+            calls=by_signal,
+        )
+
+    async def wait(self, busy: Busy, until: float) -> None:
+        """Look again and again, less and less often, until an id may be free."""
+        pause_s, longest_s = _POLL_S
+        held = "select 1 from adjudge.claims where merchant_biz_id = %s and token = %s and until > clock_timestamp()"
+        while (left_s := until - monotonic()) > 0:
+            if not await self._asked.rows(held, (busy.merchant_biz_id, busy.token)):
+                return
+            await asyncio.sleep(min(pause_s, left_s))
+            pause_s = min(2 * pause_s, longest_s)
+
+    async def release(self, claim: Claim) -> None:
+        """Give up a claim that comes to no decision; where the database is away, it lapses."""
+        try:
+            await self._asked.rows(
+                "delete from adjudge.claims where merchant_biz_id = %s and token = %s",
+                (claim.merchant_biz_id, claim.token),
+            )
+        except AuditUnavailable:
+            pass
+
+    async def begin_call(self, claim: Claim, call: CallBody) -> None:
+        """Record that a call is about to be made; see `DecisionLedger.begin_call`."""
+        await self._write_call(call, claim)
+
+    async def end_call(self, claim: Claim, call: CallBody) -> None:
+        """Record how a call ended, also where the claim was lost."""
+        await self._write_call(call, None)
+
+    async def conclude(self, claim: Claim, decision: Decision, record: Body) -> Receipt:
+        """Write the record of a decision, and give the claim back; see `DecisionLedger.conclude`."""
+        wanted = Wanted(
+            kind="decision",
+            members=encode_body(record),
+            merchant_biz_id=claim.merchant_biz_id,
+            decision_id=decision.decision_id,
+            claim=claim,
+        )
+        return await self._writer.write(wanted)
+
+    async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
+        """Return a decision by its id, or the newest of a MerchantBizId, however old."""
+        if decision_id is not None:
+            query = "select r.line from adjudge.records r where r.decision_id = %s and r.kind = 'decision'"
+        else:
+            query = (
+                "select r.line from adjudge.answers a join adjudge.records r using (recorded_at, writer, seq)"
+                " where a.merchant_biz_id = %s"
+            )
+        for (line,) in await self._asked.rows(query, (decision_id or merchant_biz_id,)):
+            body = decision_of(parse(line))
+            confirmed = await self._asked.rows(
+                "select 1 from adjudge.labels where decision_id = %s and merchant_biz_id = %s and confirms",
+                (body.decision_id, body.merchant_biz_id),
+            )
+            return await self._restored(line, bool(confirmed))
+        return None
+
+    async def record(self, kind: str, body: Body) -> Receipt:
+        """Write a record of another kind."""
+        return await self._writer.write(Wanted(kind=kind, members=encode_body(body)))
+
+    async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:
+        """Write a record of what was found out about a decision."""
+        wanted = Wanted(
+            kind="label",
+            members=encode_body(record),
+            merchant_biz_id=merchant_biz_id,
+            decision_id=decision_id,
+            confirms=confirms,
+        )
+        await self._writer.write(wanted)
+
+    @asynccontextmanager
+    async def sealed(self, subject: str, values: Mapping[str, object]) -> AsyncIterator[Mapping[str, str]]:
+        """Keep the personal values of a MerchantBizId, and give their commitments by name.
+
+        Where an erasure comes between this and the record, the record names what is erased already.
+        """
+        if not values:
+            yield {}
+            return
+        ((key,),) = await self._asked.rows(
+            "with made as (insert into adjudge.subject_keys values (%s, %s) on conflict do nothing returning key)"
+            " select key from made union all select key from adjudge.subject_keys where subject = %s limit 1",
+            (subject, new_key(), subject),
+        )
+        known = await self._asked.rows(
+            "select name, commitment, sealed from adjudge.personal where subject = %s", (subject,)
+        )
+        texts = {name: canonical(value) for name, value in values.items()}
+        kept = {name: one for name, one, data in known if texts.get(name) == unsealed(key, one, data)}
+        made = [(name, *seal(key, text)) for name, text in texts.items() if name not in kept]
+        if made:
+            names, commitments, data = (list(column) for column in zip(*made, strict=True))
+            await self._asked.rows(
+                "insert into adjudge.personal select m.one, k.subject, m.name, m.data from adjudge.subject_keys k,"
+                " unnest(%s::text[], %s::text[], %s::bytea[]) as m(name, one, data) where k.subject = %s and k.key = %s"
+                " on conflict do nothing",
+                (names, commitments, data, subject, key),
+            )
+        yield kept | {name: one for name, one, _ in made}
+
+    async def erase(self, merchant_biz_id: str, record: Callable[[tuple[str, ...]], Body]) -> int:
+        """Record that a subject is erased, and erase its key and its values; return how many values there were."""
+        rows = await self._asked.rows(
+            "select name from adjudge.personal where subject = %s order by name", (merchant_biz_id,)
+        )
+        names = tuple(str(name) for (name,) in rows)
+        if names:
+            members = encode_body(record(names))
+            await self._writer.write(Wanted(kind="erasure", members=members, merchant_biz_id=merchant_biz_id))
+        await self._asked.rows(
+            "with gone as (delete from adjudge.subject_keys where subject = %s)"
+            " delete from adjudge.personal where subject = %s",
+            (merchant_biz_id, merchant_biz_id),
+        )
+        return len(names)
+
+    def _holder(self, question: str | None = None) -> str:
+        """Return who asks, in this one question."""
+        return f"{self._writer.number}:{secrets.token_hex(8) if question is None else question}"
+
+    async def _write_call(self, call: CallBody, claim: Claim | None) -> None:
+        wanted = Wanted(
+            kind="call",
+            members=encode_body(call),
+            merchant_biz_id=call.merchant_biz_id,
+            claim=claim,
+            call=call,
+            call_text=msgspec.json.encode(call).decode(),
+        )
+        await self._writer.write(wanted)
+
+    async def _restored(self, line: bytes, is_confirmed: bool) -> Decision:
+        body: DecisionBody = decision_of(parse(line))
+        values = await self._revealed(commitments_of(body))
+        decision = restore_decision(body, values.get)
+        return structs.replace(decision, final=True) if is_confirmed and not decision.final else decision
+
+    async def _revealed(self, commitments: Iterable[str]) -> dict[str, Any]:
+        """Return the personal values behind commitments; those that are gone are left out."""
+        wanted = list(commitments)
+        if not wanted:
+            return {}
+        rows = await self._asked.rows(
+            "select p.commitment, p.sealed, k.key from adjudge.personal p join adjudge.subject_keys k using (subject)"
+            " where p.commitment = any(%s)",
+            (wanted,),
+        )
+        texts = {one: unsealed(key, one, data) for one, data, key in rows}
+        return {one: msgspec.json.decode(text) for one, text in texts.items() if text is not None}
+
+
+def _call_of(text: str) -> CallBody:
+    return msgspec.json.decode(text, type=CallBody)

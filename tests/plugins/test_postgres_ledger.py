@@ -1,0 +1,256 @@
+"""The ledger in PostgreSQL keeps the contract of every ledger, over a real server and a way to it that is cut."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+psycopg = pytest.importorskip("psycopg", reason="needs the extra `postgres`")
+
+from click.testing import CliRunner  # noqa: E402
+from postgres_server import PROGRAMS, Server, Way  # noqa: E402
+
+from adjudge.errors import AuditUnavailable, PluginError  # noqa: E402
+from adjudge.plugin import Claim, DecisionLedger, LedgerSettings  # noqa: E402
+from adjudge.testing import LedgerContract  # noqa: E402
+from adjudge.testing.ledgers import FIRST, ID, decision_and_record  # noqa: E402
+from adjudge_plugins.postgres import _made as made_from  # noqa: E402
+from adjudge_plugins.postgres.command import postgres  # noqa: E402
+from adjudge_plugins.postgres.database import connect  # noqa: E402
+from adjudge_plugins.postgres.ledger import PostgresLedger  # noqa: E402
+from adjudge_plugins.postgres.migrate import migrate  # noqa: E402
+from audit.audit_logs import assert_verifies  # noqa: E402
+
+pytestmark = [
+    pytest.mark.skipif(PROGRAMS is None, reason="needs PostgreSQL: apt-get install postgresql"),
+    pytest.mark.xdist_group("postgres"),
+]
+
+KEY = b"k" * 32
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+def migrated(server: Server) -> str:
+    """Return the connection string of a new database that has the tables."""
+    dsn = server.dsn(server.database())
+    asyncio.run(_with_connection(dsn, migrate))
+    return dsn
+
+
+async def _with_connection(dsn: str, work: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+    connection = await connect(dsn)
+    try:
+        return await work(connection)
+    finally:
+        await connection.close()
+
+
+class Two(PostgresLedger):
+    """A ledger with another holder of the same database beside it."""
+
+    def __init__(self, dsn: str, other: str) -> None:
+        super().__init__(dsn, KEY, answer_for_s=3600)
+        self.twin = PostgresLedger(other, KEY, answer_for_s=3600)
+
+    async def open(self) -> None:
+        await super().open()
+        await self.twin.open()
+
+    async def aclose(self) -> None:
+        await self.twin.aclose()
+        await super().aclose()
+
+
+class TestPostgresLedger(LedgerContract):
+    @pytest.fixture(autouse=True)
+    def _served(self, server: Server, tmp_path: Path) -> Iterator[None]:
+        self.server, self.dsn, self.way = server, "", Way(server.port)
+        yield
+        self.way.close()
+        if self.dsn:
+            for log in exported(self.dsn, tmp_path / "chains"):
+                assert_verifies(log)
+
+    def begin(self) -> None:
+        self.dsn = migrated(self.server)
+
+    def ledger(self, clock: Callable[[], datetime]) -> DecisionLedger:
+        return Two(self.dsn.replace(str(self.server.port), str(self.way.port)), self.dsn)
+
+    def another(self, ledger: DecisionLedger) -> DecisionLedger:
+        assert isinstance(ledger, Two)
+        return ledger.twin
+
+    @contextmanager
+    def cut(self, ledger: DecisionLedger) -> Iterator[None]:
+        self.way.cut()
+        yield
+        self.way.is_cut = False
+
+
+def exported(dsn: str, directory: Path) -> list[Path]:
+    """Return the chains as logs of files."""
+    said = CliRunner().invoke(postgres, ["export", dsn, str(directory)])
+    assert said.exit_code == 0, said.output
+    return sorted(directory.iterdir()) if directory.exists() else []
+
+
+def test_ledger_wants_its_tables_and_its_key(server: Server) -> None:
+    async def opened(ledger: PostgresLedger) -> None:
+        await ledger.open()
+        await ledger.aclose()
+
+    bare = server.dsn(server.database())
+    with pytest.raises(AuditUnavailable, match=r"of version 0, .* run `adjudge postgres migrate`$"):
+        asyncio.run(opened(PostgresLedger(bare, KEY, answer_for_s=60)))
+    dsn = migrated(server)
+    asyncio.run(opened(PostgresLedger(dsn, KEY, answer_for_s=60)))
+    with pytest.raises(PluginError, match="every retry would be a conflict"):
+        asyncio.run(opened(PostgresLedger(dsn, b"other" * 5, answer_for_s=60)))
+    with pytest.raises(AuditUnavailable, match=r"^PostgreSQL: connection failed"):
+        asyncio.run(opened(PostgresLedger("postgresql://nobody@127.0.0.1:1/x", KEY, answer_for_s=60)))
+    with pytest.raises(AuditUnavailable, match="is not open"):
+        asyncio.run(PostgresLedger(dsn, KEY, answer_for_s=60).spent())
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"dsm": "x"}, "unknown key `dsm`"),
+        ({}, "`dsn` must say where it is"),
+        ({"dsn": "x"}, "`fingerprint_key` must say where it is"),
+        ({"dsn": {"env": "ADJUDGE_NOT_SET"}}, "the environment has no `ADJUDGE_NOT_SET`"),
+        ({"dsn": "x", "fingerprint_key": {"file": "/none"}}, "/none: no such file or directory"),
+        ({"dsn": "x", "fingerprint_key": {"env": "ADJUDGE_SHORT"}}, "has 5 bytes, where 16 are the least"),
+    ],
+)
+def test_settings_that_will_not_do(settings: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADJUDGE_SHORT", "short")
+    with pytest.raises(PluginError, match=said):
+        made_from(LedgerSettings(settings=settings, answer_for_s=1.0, clock=lambda: datetime.now(UTC)))
+
+
+def test_group_without_a_lost_claim_is_written_whole(server: Server) -> None:
+    async def main() -> None:
+        ledger = PostgresLedger(migrated_dsn, KEY, answer_for_s=3600)
+        await ledger.open()
+        claims = [await ledger.claim(f"{at:032d}", FIRST, again=False, lease_s=60) for at in range(20)]
+        for at in (3, 7):
+            await ledger.release(_claim(claims[at]))
+        wanted = [
+            ledger.conclude(_claim(one), *decision_and_record(ledger, f"{at:032d}", decision_id=f"{at:032x}"))
+            for at, one in enumerate(claims)
+        ]
+        answers = await asyncio.gather(*wanted, return_exceptions=True)
+        assert [at for at, one in enumerate(answers) if isinstance(one, Exception)] == [3, 7]
+        assert {type(answers[at]).__name__ for at in (3, 7)} == {"LostClaim"}
+        seqs = [one.seq for one in answers if not isinstance(one, BaseException)]
+        assert seqs == list(range(1, 19))
+        await ledger.aclose()
+
+    migrated_dsn = migrated(server)
+    asyncio.run(main())
+
+
+def test_answer_of_a_commit_that_is_lost_changes_nothing(server: Server, tmp_path: Path) -> None:
+    """The group has arrived, and its writer finds that out; or it has not, and nothing was decided."""
+
+    async def main(dsn: str, way: Way) -> None:
+        ledger = PostgresLedger(dsn.replace(str(server.port), str(way.port)), KEY, answer_for_s=3600)
+        await ledger.open()
+        for at, is_late in enumerate((False, True)):
+            name = f"{at:032d}"
+            claim = _claim(await ledger.claim(name, FIRST, again=False, lease_s=60))
+            way.swallow = not is_late  # what the server answers is lost, or what it is asked
+            way.drop = is_late
+            decision, record = decision_and_record(ledger, name, decision_id=f"{at:032x}")
+            if is_late:
+                with pytest.raises(AuditUnavailable):
+                    await ledger.conclude(claim, decision, record)
+                assert await ledger.find(merchant_biz_id=name) is None
+            else:
+                await ledger.conclude(claim, decision, record)
+                assert await ledger.find(merchant_biz_id=name) == decision
+        await ledger.record("policy", {"policy": "contract"})
+        await ledger.aclose()
+
+    dsn, way = migrated(server), Way(server.port)
+    try:
+        asyncio.run(main(dsn, way))
+    finally:
+        way.close()
+    (log,) = exported(dsn, tmp_path / "chains")
+    assert_verifies(log)
+
+
+def test_month_is_moved_into_its_partition_and_can_be_dropped(server: Server) -> None:
+    async def main(connection: Any) -> None:
+        row = "insert into adjudge.records values (%s, 1, %s, 'label', null, null, 'x')"
+        for seq, day in enumerate(("2026-11-30", "2027-06-01", "2027-07-31"), 1):
+            await connection.execute(row, (f"{day} 23:59:59.9Z", seq))
+        made = await migrate(connection, date(2027, 5, 31))
+        assert [name for name in made if name >= "records_2027_06"][:2] == ["records_2027_06", "records_2027_07"]
+        assert await migrate(connection, date(2027, 5, 31)) == []
+        stands = "select tableoid::regclass::text, seq from adjudge.records order by seq"
+        found = await (await connection.execute(stands)).fetchall()
+        assert [row[0].removeprefix("adjudge.") for row in found] == [
+            "records_2026_11",
+            "records_2027_06",
+            "records_2027_07",
+        ]
+        await connection.execute("drop table adjudge.records_2027_06")
+        assert [row[1] for row in await (await connection.execute(stands)).fetchall()] == [1, 3]
+
+    dsn = server.dsn(server.database())
+    asyncio.run(_with_connection(dsn, lambda connection: migrate(connection, date(2026, 11, 2))))
+    asyncio.run(_with_connection(dsn, main))
+
+
+def test_commands_say_what_they_did(server: Server, tmp_path: Path) -> None:
+    dsn = server.dsn(server.database())
+    run = CliRunner().invoke
+    assert "adjudge postgres migrate" in run(postgres, ["status", dsn]).output
+    first = run(postgres, ["migrate", dsn]).output.splitlines()
+    assert first[0] == "made 0001_ledger.sql" and first[-1] == "up to date"
+    assert run(postgres, ["migrate", dsn]).output == "up to date\n"
+    assert run(postgres, ["export", dsn, str(tmp_path / "none")]).output == "there are no records\n"
+
+    async def decide() -> None:
+        ledger = PostgresLedger(dsn, KEY, answer_for_s=3600)
+        await ledger.open()
+        claim = _claim(await ledger.claim(ID, FIRST, again=False, lease_s=60))
+        await ledger.conclude(claim, *decision_and_record(ledger))
+        await ledger.aclose()
+
+    asyncio.run(decide())
+    status = dict(line.rsplit(maxsplit=1) for line in run(postgres, ["status", dsn]).output.splitlines())
+    assert status == {
+        "version of the tables": "1",
+        "writers": "1",
+        "records": "1",
+        "ids with a decision": "1",
+        "claims under way": "0",
+        "calls without a decision": "0",
+        "records without a month": "0",
+    }
+    said = run(postgres, ["export", dsn, str(tmp_path / "logs")])
+    assert said.output == f"{tmp_path / 'logs' / 'writer-1'}: 1 record\n"
+    again = run(postgres, ["export", dsn, str(tmp_path / "logs")])
+    assert isinstance(again.exception, FileExistsError)
+
+
+def _claim(found: object) -> Claim:
+    assert isinstance(found, Claim), found
+    return found
