@@ -173,7 +173,12 @@ RULES: dict[str, Rule] = {
     "print": (
         prints_past_the_streams,
         "use adjudge.cli.output.say",
-        ("cli/streams.py", "verify/command.py", "aliyun/command.py"),  # which stand below it, alone, or outside
+        (
+            "cli/streams.py",
+            "verify/command.py",
+            "aliyun/command.py",
+            "postgres/command.py",
+        ),  # which stand below it, alone, or outside
     ),
 }
 """Each: what finds it, what to do, and the modules that may."""
