@@ -182,7 +182,7 @@ def test_read_score_may_be_one_number(read: Callable[[str], PolicyTestFile]) -> 
         ("{name: t, expect: {reasons: [EMULATER]}}", "test-reason", "EMULATER",
          "the policy has no reason code `EMULATER`", "did you mean `EMULATOR`?"),
         ("{name: t, expect: {settled: maybe}}", "schema-value", "maybe",
-         "`settled` must be true or false, not `maybe`", None),
+         "`settled` must be true or false, not `maybe`", "write"),
         ("{name: t, expect: {score: [1, 2, 3]}}", "schema-type", "[1, 2, 3]",
          "`score` must be a number of points, or [lowest, highest], not a list", None),
         ("{name: t, expect: {problems: [device.scoer]}}", "test-field", "device.scoer",

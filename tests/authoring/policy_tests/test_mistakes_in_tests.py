@@ -72,6 +72,7 @@ def errors_of(path: Path, text: str) -> tuple[PolicyError, ...]:
         ("  - name: bad", "\t- name: bad", "tab"),
         ("policy: shop.yaml", "Policy: shop.yaml", "policy"),
         ("tests:", "test:", "tests"),
+        ("  inputs: {country: SG", "  now: 30/11/2026\n  inputs: {country: SG", "write 2026-11-30T00:00:00Z"),
     ],
 )
 def test_mistake_is_told_once_and_its_fix_loads(right: str, wrong: str, told: str, tmp_path: Path) -> None:
@@ -83,3 +84,11 @@ def test_mistake_is_told_once_and_its_fix_loads(right: str, wrong: str, told: st
     for edit in sorted(error.fix, key=lambda one: -one.span.start):
         text = text[: edit.span.start] + edit.text + text[edit.span.end :]
     assert errors_of(tmp_path, text) == ()
+
+
+@pytest.mark.parametrize(
+    "given", ["{inputs: {country: IR}, now: 2026-01-15}", "{inputs: {country: IR, now: 2026-01-15}}"]
+)
+def test_clock_inside_of_given_is_told_where_it_belongs(given: str, tmp_path: Path) -> None:
+    (error,) = errors_of(tmp_path, TESTS.replace("{inputs: {country: IR}}", given))
+    assert error.hint == "write `now: 2026-01-15T08:30:00Z` before `given:`"

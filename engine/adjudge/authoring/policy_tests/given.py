@@ -45,8 +45,10 @@ class GivenReader:
         value: object = node.value if isinstance(node, Scalar) else []
         reading = read(Field(type=TIMESTAMP), value)
         if reading.problems:
-            hint = "for example 2026-01-15T08:30:00Z"
-            self.reader.blame("test-value", f"`now` {reading.problems[0][1]}", node.span, hint)
+            meant = value_meant(node, TIMESTAMP) if isinstance(node, Scalar) and node.value is not None else None
+            hint = f"write {meant.text}" if meant is not None else "for example 2026-01-15T08:30:00Z"
+            fix = (Edit(span=node.span, text=meant.text),) if meant is not None else ()
+            self.reader.blame("test-value", f"`now` {reading.problems[0][1]}", node.span, hint, fix=fix)
         return cast(datetime | None, reading.value)
 
     def read(self, node: YamlNode, what: str, at: Span, *, with_now: bool) -> tuple[Given, datetime | None]:
@@ -68,6 +70,9 @@ class GivenReader:
 
     def unknown_part(self, name: str, key: Scalar, what: str) -> None:
         """Blame a name that is no signal."""
+        if name in (NOW, "clock", "time", "at", "today"):
+            self.clock(name, key)
+            return
         if name in self.fields[INPUTS]:
             hint = f"`{name}` is an input; write it under `inputs:`"
             self.reader.blame("test-input", f"unknown key `{shown(name)}` in {what}", key.span, hint)
@@ -76,6 +81,11 @@ class GivenReader:
         hint = f"did you mean `{near}`?" if near is not None else f"{what} takes {', '.join(self.fields)}"
         fix = (Edit(span=key.span, text=near),) if near is not None else ()
         self.reader.blame("test-signal", f"the policy has no signal `{shown(name)}`", key.span, hint, fix=fix)
+
+    def clock(self, name: str, key: Scalar) -> None:
+        """Blame a clock that does not stand beside `given`."""
+        message = f"`{shown(name)}` is no input and no signal: the clock of a test stands beside `given`"
+        self.reader.blame("test-signal", message, key.span, f"write `{NOW}: 2026-01-15T08:30:00Z` before `given:`")
 
     def part(self, part: str, key: Scalar, node: YamlNode) -> dict[str, tuple[object, YamlNode]]:
         """Return what is said of the inputs, or of one signal's fields."""
@@ -87,6 +97,8 @@ class GivenReader:
                     found[name] = (self.value(value), value)
                 except Refused:
                     continue
+            elif name == NOW:
+                self.clock(name, inner)
             else:
                 known = self.fields[part]
                 near = nearest(name, known)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import field
 
 from adjudge.authoring.policy_tests.cases import PolicyTest, PolicyTestFile
@@ -102,18 +102,33 @@ def run_case(file: PolicyTestFile, case: PolicyTest) -> Result:
     """Run one test."""
     verdict = file.policy.evaluate(case.given, now=case.now)
     refused = [name for name, _ in file.policy.read(case.given, now=case.now).problems]
-    failures = tuple(_failures(file.policy.typed, case, verdict, refused))
-    explanation = file.policy.explain(case.given, now=case.now, personal=True) if failures else None
+    explained: list[Explanation] = []
+
+    def nearest(ids: Sequence[str]) -> Sequence[str]:
+        """Return ids of rules that are false, those first of which the fewest parts are."""
+        explained[:] = explained or [file.policy.explain(case.given, now=case.now, personal=True)]
+        false = {one.id: sum(part.value is not True for part in one.condition.parts) for one in explained[0].rules}
+        return sorted(ids, key=lambda name: false.get(name, 0)) if len(ids) > RULES_MAX else ids
+
+    failures = tuple(_failures(file.policy.typed, case, verdict, refused, nearest))
+    explained[:] = explained or ([file.policy.explain(case.given, now=case.now, personal=True)] if failures else [])
+    explanation = explained[0] if failures else None
     return Result(case=case, file=file, verdict=verdict, failures=failures, explanation=explanation)
 
 
-def _failures(policy: TypedPolicy, case: PolicyTest, verdict: Verdict, refused: Collection[str]) -> Iterable[Failure]:
+def _failures(
+    policy: TypedPolicy,
+    case: PolicyTest,
+    verdict: Verdict,
+    refused: Collection[str],
+    nearest: Callable[[Sequence[str]], Sequence[str]],
+) -> Iterable[Failure]:
     expected = case.expected
     deciding = (*verdict.matched, *verdict.unresolved)
 
     def unmet(what: str, wanted: str, got: str, meant: Iterable[str]) -> Failure:
         """Return one that the rules explain which decided, and those that are meant and are false."""
-        false = tuple(rule for rule in meant if rule not in deciding)
+        false = nearest([rule for rule in meant if rule not in deciding])
         rules, more = (*deciding, *false[:RULES_MAX]), len(false[RULES_MAX:])
         return Failure(what=what, expected=wanted, actual=got, rules=rules, more=more)
 
@@ -168,7 +183,8 @@ def _quoted(source: Source, one: Explained) -> list[str]:
     """Return the lines of the policy in which a rule stands."""
     part, begins = source.part(one.spans[0].start)
     offset = one.spans[0].start - begins
-    places = [span for span in one.spans if source.part(span.start)[0] is part]  # a variable may stand in another file
+    spans = one.spans[:1] if one.kind == "table" else one.spans  # a row, without its headers
+    places = [span for span in spans if source.part(span.start)[0] is part]  # a variable may stand in another file
     first = min(part.place(span.start - offset)[0] for span in places)
     last = max(part.place(max(span.start, span.end - 1) - offset)[0] for span in places)
     numbers = range(first, min(last, first + LINES_MAX - 1) + 1)
