@@ -27,6 +27,7 @@ from adjudge.expr.nodes import (
 from adjudge.expr.parse import MACROS, parse
 from adjudge.expr.printing import unparse
 from adjudge.expr.tokens import KEYWORDS, RESERVED
+from adjudge.policy import parse_policy
 from adjudge.source import Source
 from expr.strategies import typed_conditions
 
@@ -147,3 +148,32 @@ def test_unparse_of_checked_tree_reads_as_it_was_written() -> None:
         predicate=Binary(operator="==", left=Local(name="it"), right=name),
     )
     assert unparse(tree) == "device.ids.exists(it, it == deepfake.score.`content-type`)"
+
+
+def test_money_is_printed_as_it_was_written_and_loads_again() -> None:
+    head = """policy_language: 1
+policy: money
+inputs:
+  limit: {type: money, currencies: [SGD, USD, EUR]}
+  tip: {type: money, currencies: [SGD]}
+rates: {EUR: {SGD: 0.7}}
+rules:
+"""
+    for text in ('limit.in("EUR") * 2.0 > 10.0', 'limit.in("EUR") > tip.in("EUR")'):
+        once = parse_policy(f"{head}  - {{id: a, when: '{text}', then: review}}\n").typed.rules[0].condition
+        printed = unparse(once)
+        assert "?" not in printed and "no rate" not in printed
+        assert parse_policy(f"{head}  - {{id: a, when: '{printed}', then: review}}\n").typed.rules[0].condition == once
+
+
+def test_money_without_a_rate_loads_again() -> None:
+    text = """policy_language: 1
+policy: money
+inputs: {tip: {type: money, currencies: [SGD]}}
+rates: {EUR: {USD: 0.9}}
+rules:
+  - {id: a, when: '%s', then: review}
+"""
+    once = parse_policy(text % 'tip.in("EUR") > 10').typed
+    again = parse_policy(text % unparse(once.rules[0].condition))
+    assert again.evaluate({"tip": {"amount": "1.00", "currency": "SGD"}}).unresolved == ("a",)

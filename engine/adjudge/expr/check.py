@@ -393,7 +393,9 @@ class _Checker:
             message = f"there are no rates for `{code}`"
             return replace(node, type=self.error("name-unknown", message, into[0].span, hint=way_out))
         amount, currency = (self.part(value, name, type_) for name in ("amount", "currency"))
-        return converted(amount, currency, type_, rates.get(code, {}), code, node.span)
+        found = converted(amount, currency, type_, rates.get(code, {}), code, node.span)
+        written = replace(node, arguments=(value, *into))
+        return replace(found, written=written) if isinstance(found, Conditional) else found
 
     def part(self, value: Node, name: str, type_: RecordType) -> Node:
         """Return a record's field; that of a field of a policy has a name of its own."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from adjudge.expr.nodes import Binary, Call, Conditional, Literal, Node
 from adjudge.source import Span
-from adjudge.values.types import BOOL, DOUBLE, STRING, MoneyType
+from adjudge.values.types import BOOL, DOUBLE, INT, STRING, MoneyType
 
 
 def converted(
@@ -30,8 +30,9 @@ def converted(
 def _worth(amount: Node, currency: str, rates: Mapping[str, float], into: str, span: Span) -> Node:
     if currency == into:
         return amount
-    if currency not in rates:  # no text is read as this double, so it is unknown in every back end
-        said = Literal(value=f"no rate of {currency} in {into}", span=span, type=STRING)
-        return Call(function="double", arguments=(said,), span=span, type=DOUBLE)
+    if currency not in rates:  # there is no such number, so it is unknown in every back end
+        one, none = (Literal(value=value, span=span, type=INT) for value in (1, 0))
+        ratio = Binary(operator="/", left=one, right=none, span=span, type=INT)
+        return Call(function="double", arguments=(ratio,), span=span, type=DOUBLE)
     rate = Literal(value=rates[currency], span=span, type=DOUBLE)
     return Binary(operator="*", left=amount, right=rate, span=span, type=DOUBLE)

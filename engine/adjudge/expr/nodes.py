@@ -115,11 +115,12 @@ class Logic(Node):
 
 @frozen(kw_only=True)
 class Conditional(Node):
-    """`condition ? then : otherwise`."""
+    """`condition ? then : otherwise`. written: as what it was written, such as `limit.in("USD")`."""
 
     condition: Node
     then: Node
     otherwise: Node
+    written: Node | None = field(default=None, compare=False, repr=False)
 
 
 @frozen(kw_only=True)

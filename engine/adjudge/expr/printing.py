@@ -57,6 +57,8 @@ def unparse(node: Node) -> str:
             return f"{_within(left, level)} {operator} {_within(right, level + 1)}"
         case Logic(operator=operator, operands=operands):
             return f" {operator} ".join([_within(part, PRECEDENCE[operator] + 1) for part in operands])
+        case Conditional(written=Node() as written):
+            return unparse(written)
         case Conditional(condition=condition, then=then, otherwise=otherwise):
             return f"{_within(condition, 1)} ? {_within(then, 1)} : {unparse(otherwise)}"
         case Call(function=function, arguments=(receiver, *rest), method=True):
@@ -101,8 +103,8 @@ def _within(node: Node, level: int) -> str:
 
 def _level(node: Node) -> int:
     match node:
-        case Conditional():
-            return 0
+        case Conditional(written=written):
+            return 0 if written is None else _MEMBER
         case Logic(operator=operator) | Binary(operator=operator):
             return PRECEDENCE[operator]
         case Unary():

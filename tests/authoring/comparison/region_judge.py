@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -25,9 +24,8 @@ def lies_in(comparison: Comparison, region: Region, given: Mapping[str, object],
     names = {slot: field.type for slot, field in typed.slots.items()}
     names |= {name: node.type for name, node in typed.variables.items() if node.type is not None}
     names |= {f"lists.{name}": ListType(STRING) for name in typed.lists}
-    text = re.sub(r'double\("no rate of \w+ in \w+"\)', "double(1 / 0)", region.condition.removeprefix("unknown: "))
-    source = Source("region", text)  # money without a rate has no value, and such a text is refused where it is written
-    tree, errors = check(parse(source.whole()), Environment(names), source=source, expect=BOOL)
+    source = Source("region", region.condition.removeprefix("unknown: "))
+    tree, errors = check(parse(source.whole()), Environment(names, rates=typed.rates), source=source, expect=BOOL)
     assert tree is not None, errors
     answer = evaluate(tree, truths(policy, given, now)[0])
     return isinstance(answer, Unknown) if region.in_doubt else answer is True

@@ -89,6 +89,8 @@ def _parts(old: TypedPolicy, new: TypedPolicy) -> Iterator[tuple[str, str | None
         yield f"excuse {name}", one.get(name), other.get(name)
     for name in dict.fromkeys([*old.variables, *new.variables]):
         yield f"variable {name}", _variable(old, name), _variable(new, name)
+    for into in dict.fromkeys([*old.rates, *new.rates]):
+        yield f"rates {into}", _rates(old, into), _rates(new, into)
     for name in dict.fromkeys([*old.lists, *new.lists]):
         here, there = old.lists.get(name), new.lists.get(name)
         yield f"list {name}", _listed(here, there), _listed(there, here)
@@ -104,6 +106,10 @@ def _parts(old: TypedPolicy, new: TypedPolicy) -> Iterator[tuple[str, str | None
 
 def _variable(policy: TypedPolicy, name: str) -> str | None:
     return unparse(policy.variables[name]) if name in policy.variables else None
+
+
+def _rates(policy: TypedPolicy, into: str) -> str | None:
+    return ", ".join(f"{one} {rate!r}" for one, rate in policy.rates[into].items()) if into in policy.rates else None
 
 
 def _declared(fields: Mapping[str, Field], name: str) -> str | None:

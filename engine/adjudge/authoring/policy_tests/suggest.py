@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from adjudge.authoring.formatting.scalars import text_scalar
 from adjudge.authoring.policy_tests.cases import PolicyTest, PolicyTestFile, read_tests
@@ -137,7 +139,7 @@ class _Searcher:
     def find(self, item: Item, left: list[Item]) -> Suggestion | None:
         """Return a test that tries an item, and what else it tries of those that are left."""
         for base in self.bases:
-            for changes in self.changes(item):
+            for changes in (written for guess in self.changes(item) for written in _written(guess)):
                 given, now = _changed(base.given, changes, self.policy.typed), changes.get(NOW, base.now)
                 moment = now if isinstance(now, datetime) else None
                 tried = self.tracker.tried(given, moment)
@@ -197,9 +199,7 @@ class _Searcher:
                 yield from ({source_of(slot): None} for slot in slots)
                 yield dict.fromkeys(map(source_of, slots))
             else:
-                for guess in guesses(node, typed, item.what == "true"):
-                    yield {slot: _rounder(value) for slot, value in guess.items()}
-                    yield guess
+                yield from guesses(node, typed, item.what == "true")
         elif item.kind == "outcome":
             yield {}
             if item.what == "pass":
@@ -230,15 +230,42 @@ def _all_at_once(parts: Iterable[Mapping[str, object]]) -> dict[str, object]:
     return {slot: value for part in parts for slot, value in part.items()}
 
 
-def _rounder(value: object) -> object:
-    """Return a value that is easier to read than one at the very edge of a condition, if it needs to be."""
+def _written(guess: Mapping[str, object]) -> Iterator[Mapping[str, object]]:
+    """Yield a guess with values as a person would write them, farther from a bound first; then as it is."""
+    found: list[Mapping[str, object]] = []
+    for step in (0, 1):
+        written = {slot: _rounder(value, step) for slot, value in guess.items()}
+        if written != guess and written not in found:
+            found.append(written)
+    yield from [*found, guess]
+
+
+def _rounder(value: object, step: int) -> object:
+    """Return a value at the very edge of a bound a step farther from it: a minute, or one of its last digits."""
     match value:
-        case float() if len(repr(value)) > 8:
-            return round(value - 0.005, 2) if value < round(value, 2) else round(value + 0.005, 2)
+        case float() if math.isfinite(value) and len(repr(value)) > 12:
+            bound = float(f"{value:.12g}")
+            places = max(0, -Decimal(repr(bound)).normalize().as_tuple().exponent)  # type: ignore[operator]  # it is finite
+            places += step + (1 if places or abs(bound) <= 1 else 0)
+            return round(bound + math.copysign(10.0**-places, value - bound), places)
         case timedelta() if value.microseconds:
-            minutes = value // timedelta(minutes=1) + (value.microseconds == 1)
-            return timedelta(minutes=minutes)
+            span, side = _next_second(value, value.microseconds)
+            return span + side * _UNITS[step]
+        case datetime() if value.microsecond:
+            moment, side = _next_second(value, value.microsecond)
+            return moment + side * _UNITS[step]
     return value
+
+
+_Time = TypeVar("_Time", timedelta, datetime)
+_UNITS = (timedelta(minutes=1), timedelta(seconds=1))
+
+
+def _next_second(value: _Time, microseconds: int) -> tuple[_Time, int]:
+    """Return the full second that a time lies next to, and on which side of it."""
+    if microseconds >= 500_000:
+        return value + timedelta(microseconds=1_000_000 - microseconds), -1
+    return value - timedelta(microseconds=microseconds), 1
 
 
 def _changed(given: Mapping[str, object], changes: Mapping[str, object], typed: TypedPolicy) -> dict[str, Any]:

@@ -54,6 +54,7 @@ from adjudge.expr.nodes import (
     Binary,
     Call,
     Comprehension,
+    Conditional,
     Has,
     ListLiteral,
     Literal,
@@ -145,7 +146,7 @@ def needs(node: Node) -> int:
 
 
 def is_own(node: Node) -> bool:
-    """Whether a use reads nothing but the list."""
+    """Whether a use reads nothing but the list: no rates either, which may be others in another policy."""
     found = counted(node)
     if isinstance(node, Binary) and found is None:
         return isinstance(node.left, Literal)
@@ -153,7 +154,8 @@ def is_own(node: Node) -> bool:
     assert isinstance(macro, Comprehension) and macro.predicate is not None
     return all(
         part.name == macro.variable if isinstance(part, Local) else
-        part.function in FUNCTIONS if isinstance(part, Call) else not isinstance(part, Name | Comprehension)
+        part.function in FUNCTIONS if isinstance(part, Call) else
+        part.written is None if isinstance(part, Conditional) else not isinstance(part, Name | Comprehension)
         for part in walk(macro.predicate)
     )  # fmt: skip
 
