@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import shutil
@@ -416,8 +417,6 @@ def test_a_subject_whose_records_were_archived_is_erased(log: Path, root: Path) 
     trail = AuditTrail.open(log, segments=SMALL, checkpoints=Checkpoints(every=5, signer=signer_of(log)))
     with Engine([parse_policy(POLICY, registry=registry_of([]))], registry=registry_of([]), trail=trail) as engine:
         assert trail.vault is not None and trail.vault.names(subject(1)) == ("email",)
-        import asyncio
-
         asyncio.run(engine.erase(subject(1), reason="asked", by="kim"))
         assert trail.vault.names(subject(1)) == () and not trail.vault.has_key(subject(1))
     answers = {one.decision.merchant_biz_id: one.answer for one in replay(both)}
@@ -434,3 +433,29 @@ def test_an_archive_is_recorded_with_what_was_moved_where_and_by_whom(log: Path,
     assert (body.name, body.first, body.last, body.sha256) == (said.name, said.first, said.last, said.sha256)
     assert (body.to, body.by) == (str(root / "old"), "kim") and body.bytes == len(data)
     assert (log / "audit-000001.archived").read_bytes().startswith(record.line)
+
+
+@pytest.mark.parametrize("durability", ["fsync", "async"])
+def test_segments_are_archived_while_an_engine_decides(tmp_path: Path, durability: Any) -> None:
+    log, old = tmp_path / "log", tmp_path / "old"
+    registry = registry_of([])
+    policy = parse_policy(POLICY, registry=registry)
+
+    def request(number: int) -> Request:
+        inputs = {"country": "SG", "email": f"a{number}@bad"}
+        return Request(merchant_biz_id=subject(number), scene_code="shop", inputs=inputs)
+
+    async def main() -> None:
+        trail = AuditTrail.open(log, segments=SMALL, durability=durability)
+        async with Engine([policy], registry=registry, trail=trail) as engine:
+            for number in range(12):
+                await engine.decide(request(number))
+            moving = asyncio.create_task(trail.archive(old, before=TOMORROW, by="kim"))
+            for number in range(12, 24):
+                await engine.decide(request(number))
+            assert await moving >= 2
+
+    asyncio.run(main())
+    both = WithArchive(log, (old,))
+    assert verify(log).is_good and verify(old).is_good and verify(both).away == ()
+    assert Counter(one.answer for one in replay(both)) == {"identical": 24}

@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from adjudge.audit.checkpoints import Checkpoints
@@ -22,6 +23,7 @@ from adjudge.system.pools import NoThread, Pool
 
 KEY_FILE = "fingerprint.key"
 CLOSE_S = 60.0
+ARCHIVE_S = 86400.0
 
 _events = Events("adjudge.audit")
 
@@ -95,6 +97,21 @@ class AuditTrail:
                     if is_operators(error):
                         raise
                     _events.exception("sink_failed", sink=type(sink).__name__)
+
+    async def archive(self, to: Path, *, before: date, by: str) -> int:
+        """Move old segments to another folder while the log is written; as `archive` in `audit/archive.py`.
+
+        In a thread of its own, which nobody who decides waits for. A caller who is cancelled leaves it at work.
+        """
+        from adjudge.audit.archive import archive  # nothing that decides needs it
+
+        pool = Pool("adjudge-archive", 1)
+        try:
+            return await pool.run(lambda: archive(self.log, to, before=before, by=by), deadline_s=ARCHIVE_S)
+        except TimeoutError:
+            raise AuditUnavailable(f"{to}: was not archived to within {ARCHIVE_S / 3600:.0f} hours") from None
+        finally:
+            pool.close()
 
     async def aclose(self) -> None:
         """Close, in a thread of its own; as `close`, and AuditUnavailable too where it takes longer than a minute."""

@@ -22,7 +22,9 @@ from .problem import Problem, Wrong
 NAME = re.compile(r"audit-([0-9]{6,})\.jsonl")
 ARCHIVED = ".archived"
 ARCHIVE = b"archive"
-_HEAD = 4096
+_HEAD = 256
+"""Bytes in which the frame of a record begins."""
+
 _HEX = re.compile("[0-9a-f]{64}")
 
 
@@ -298,10 +300,10 @@ def _ends(piece: Piece) -> tuple[int | None, bytes | None, bytes | None]:
     if isinstance(piece, Away):
         return piece.first, None, piece.last_hash
     with opened(piece) as file:
-        prefix = PREFIX.match(file.read(_HEAD))
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - SUFFIX_LENGTH))
-        suffix = SUFFIX.fullmatch(file.read(SUFFIX_LENGTH))
+        handle = file.fileno()  # its buffer would take in far more than is looked at
+        prefix = PREFIX.match(os.pread(handle, _HEAD, 0))
+        end = os.pread(handle, SUFFIX_LENGTH, max(0, os.fstat(handle).st_size - SUFFIX_LENGTH))
+        suffix = SUFFIX.fullmatch(end)
     return (
         int(prefix[2]) if prefix else None,
         prefix[3] if prefix else None,
