@@ -18,6 +18,8 @@ from adjudge.values.types import BOOL, DATE, DOUBLE, DURATION, INT, TIMESTAMP, T
 READ_DURATION = "adjudge_read_duration"
 _WHOLE = "-?[0-9]+"
 _NUMBER = r"-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+_SHORT = r"[0-9]{1,15}(\.[0-9]*)?"
+"""Most numbers, of which none is past 64 bits: these are looked at once."""
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
 _ZONE = "(Z| UTC|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?"
@@ -46,9 +48,8 @@ def read_cell(column: str, type_: Type, *, days: bool = False) -> str:
         return f"case when {_is(column, _WHOLE)} then try_cast({column} as bigint) end"
     if type_ == DOUBLE:  # a whole number past 64 bits is refused, as it is in a request
         number, whole = f"try_cast({column} as double)", f"try_cast({column} as bigint)::double"
-        is_plain = f"abs({number}) < 1e18 and {number} <> 0"  # so that not each cell is looked at for being whole
         exact = f"case when {_is(column, _WHOLE)} then {whole} when isfinite({number}) then {number} end"
-        return f"case when {_is(column, _NUMBER)} then case when {is_plain} then {number} else {exact} end end"
+        return f"case when {_is(column, _SHORT)} then {number} when {_is(column, _NUMBER)} then {exact} end"
     if type_ == TIMESTAMP:
         said = f"upper({column})"
         at_zero = f" when {_is(column, _DAY)} then try_cast({column} || ' 00:00' as timestamptz)" if days else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import QueryFailed, executed, first, in_order
 from adjudge.backtest.install import install
-from adjudge.backtest.query import is_column, policy_sql
+from adjudge.backtest.query import PolicySql, is_column, policy_sql
 from adjudge.expr.sql.steps import Steps, worked_out
 from adjudge.policy.policy import Policy
 
@@ -32,7 +32,8 @@ def settled(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Data
     steps.made.update(sql.steps)
     columns = {slot: text if _stays(text) else steps.column(text) for slot, text in dataset.columns.items()}
     roles = {role: steps.column(text) for role, text in dataset.roles.items()}
-    kept = [*dict.fromkeys(text for text in dataset.columns.values() if is_column(text)), *steps.made]
+    worked = _read_by(sql, steps) | {*columns.values(), *roles.values()} & steps.made.keys()
+    kept = [*dict.fromkeys(text for text in dataset.columns.values() if is_column(text)), *sorted(worked)]
     try:
         install(connection, sql, dataset)
         relation = _table(connection, dataset.relation, len(kept), kept, worked_out(dataset.relation, steps.made))
@@ -40,7 +41,13 @@ def settled(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Data
         return dataset
     if relation is None:
         return dataset
-    return replace(dataset, relation=relation, columns=columns, roles=roles, worked=frozenset(steps.made))
+    return replace(dataset, relation=relation, columns=columns, roles=roles, worked=frozenset(worked))
+
+
+def _read_by(sql: PolicySql, steps: Steps) -> set[str]:
+    """Return the conditions, and what they read: other conditions on the same read that, and little beyond it."""
+    own = {text for text in sql.conditions if text in steps.made}
+    return own | {name for text in own for name in steps.named_in(text)}
 
 
 def chosen(connection: duckdb.DuckDBPyConnection, dataset: Dataset, where: str, steps: Mapping[str, str]) -> Dataset:

@@ -26,6 +26,10 @@ class Steps:
         self.made.setdefault(name, text)
         return name
 
+    def named_in(self, name: str) -> set[str]:
+        """Return the steps that a step reads itself."""
+        return {one for one in _NAME.findall(self.made[name]) if one in self.made}
+
 
 def needed(steps: Mapping[str, str], texts: Iterable[str]) -> dict[str, str]:
     """Return the steps that some expressions hang on, in their order."""
