@@ -406,6 +406,13 @@ gather: thrifty
 
 # fmt: off
 WIDE_MISTAKES: dict[str, list[str]] = {
+    '  - id: sanctioned-country': [
+        '  \t- id: sanctioned-country',
+        '   - id: sanctioned-country',
+        '  -  id: sanctioned-country',
+    ],
+    '  - id: many-attempts': ['  -  id: many-attempts', '\t- id: many-attempts'],
+    '  country: string': [' country: string', '   country: string', 'country: string', '\tcountry: string'],
     'document_match: {below: {review: 0.80, reject: 0.50}}': [
         'document_match: {review: 0.80, reject: 0.50}',
         'document_match: {below: {review: 80, reject: 50}}',

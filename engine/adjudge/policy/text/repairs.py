@@ -265,11 +265,28 @@ def indentation(source: Source, number: int, indent: str) -> int:
     ]
     lines = [line for other in range(number - 1, 0, -1) if (line := source.line(other)).strip()]
     above = _column(lines[0]) if lines else 0
-    if source.line(number).lstrip().startswith("-"):  # under the dash before, if there is one
+    if source.line(number).lstrip().startswith("-"):  # as the other items have it, if there are some
+        beside = siblings(source, number)
+        if beside:
+            return max(set(beside), key=beside.count)
         above = next((len(line) - len(line.lstrip()) for line in lines if line.lstrip().startswith("- ")), above)
     return next((width for width in widths if width == above), None) or next(
         (width for width in widths if width in near), widths[0]
     )
+
+
+def siblings(source: Source, number: int) -> list[int]:
+    """Return how far the other items of a section are indented with plain spaces, without those inside of items."""
+    last = source.place(len(source.text))[0]
+    found = []
+    for step, end in ((-1, 0), (1, last + 1)):
+        for other in range(number + step, end, step):
+            line = source.line(other)
+            if line.strip() and not line[0].isspace() and not line.startswith("-"):
+                break
+            if line.lstrip(" ").startswith("- "):
+                found.append(len(line) - len(line.lstrip(" ")))
+    return [one for one in found if one == min(found)]
 
 
 def _column(line: str) -> int:

@@ -6,7 +6,7 @@ import yaml
 
 from adjudge.errors import PolicyError
 from adjudge.patterns import late
-from adjudge.policy.text.repairs import repair_near
+from adjudge.policy.text.repairs import repair_near, siblings
 from adjudge.source import Edit, Source, Span
 
 _VALUE = late(r"(?:^|(?<=[\s{,]))[\w.-]+:[ ]+(?=\S)|^[ ]*-[ ]+(?=[^\s-])")
@@ -25,6 +25,9 @@ _SECTIONS = frozenset(
 _DOUBLE_QUOTED = late(r'"((?:[^"\\\n]|\\.)*)"')
 _OWN_ESCAPE = late(r"(?<!\\)\\([^\\abfnrtvxuU?\"'`0-7])")
 _FLOW_CONDITION = late(r"\b(?:when|unless): +(.+?)(?=, *[a-z_]+ *:|\}\s*(?:#.*)?$)")
+_ITEM = late(r"( *)-( +)")
+_ITEM_LINES_MAX = 40
+"""How far above a line its item is looked for."""
 _HINT_MAX = 100
 _OFF_MAX = 3
 """Columns by which a line can be off and still be meant to line up."""
@@ -90,6 +93,11 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
             return wrong("this quote is never closed", begun, begun + 1, "close it, or quote the whole string", closed)
         hint = r"write \\ for a backslash, or put the string in single quotes, where it needs no escape"
         return wrong("unknown escape inside double quotes", at - 1, at + 1, hint, _in_single_quotes(plain, begun))
+    misaligned = "block end" in problem or problem == "mapping values are not allowed here"
+    if misaligned and (off := _first_key_off(plain, plain.place(at)[0])) is not None:
+        span, moved, column = off
+        message = "this key does not line up with those below it"
+        return wrong(message, span.start, span.end, f"begin it in column {column + 1}", moved)
     for place in (at, begun):
         if misread := _misread_value(plain, place):
             start, end = misread
@@ -147,6 +155,10 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
         )
     if "block end" in problem and source.text[at : at + 1] == ":":
         return wrong("a key is missing before this `:`", at, at + 1)
+    if "block end" in problem and (first := _first_off(plain, plain.place(at)[0])) is not None:
+        span, moved, column = first
+        message = "this item does not line up with the others of its list"
+        return wrong(message, span.start, span.end, f"begin it in column {column + 1}", moved)
     if "block end" in problem and (item := _without_dash(plain, plain.place(at)[0])) is not None:
         span, moved, message, said = item
         return wrong(message, span.start, span.end, said, moved)
@@ -206,6 +218,47 @@ def _without_dash(source: Source, number: int) -> tuple[Span, tuple[Edit, ...], 
         edit = Edit(span=Span(start, start + 2), text="")
         said = f"write `{above.strip()[2:]}`"
         return Span(start, start + 1), (edit,), "this `- ` makes an item among keys", said
+    return None
+
+
+def _first_key_off(source: Source, number: int) -> tuple[Span, tuple[Edit, ...], int] | None:
+    """Return where the first key below another stands otherwise than at least two that follow it."""
+    last = source.place(len(source.text))[0]
+    column = _indent(source.line(number))
+    first = next((at for at in range(number - 1, 0, -1) if source.line(at).strip()), 0)
+    head = next((at for at in range(first - 1, 0, -1) if source.line(at).strip()), 0)
+    if not head or not source.line(head).rstrip().endswith(":") or _indent(source.line(head)) >= column:
+        return None
+    line, own = source.line(first), _indent(source.line(first))
+    follow = next((source.line(at) for at in range(number + 1, last + 1) if source.line(at).strip()), "")
+    is_key = line.strip().partition(":")[0] not in _SECTIONS and not line.lstrip().startswith("- ")
+    if own == column or not is_key or _indent(follow) != column or source.line(number).lstrip().startswith("- "):
+        return None
+    begin = source.offset(first)
+    edit = Edit(span=Span(begin, begin + own), text=" " * column)
+    return Span(begin + own, begin + len(line.rstrip())), (edit,), column
+
+
+def _first_off(source: Source, number: int) -> tuple[Span, tuple[Edit, ...], int] | None:
+    """Return where the first line of an item stands otherwise than the other items, and what is below it does not."""
+    line = source.line(number)
+    for other in range(number - 1, max(0, number - _ITEM_LINES_MAX), -1):
+        above = source.line(other)
+        dash = _ITEM.match(above)
+        if dash is None:
+            if above.strip() and _indent(above) < _indent(line) - 2:
+                return None
+            continue
+        beside = siblings(source, other)
+        if line.lstrip().startswith("- ") and len(beside) < 2:
+            return None  # of two, nobody knows which is off
+        usual = max(set(beside), key=beside.count) if beside else _indent(above)
+        key = usual + (0 if line.lstrip().startswith("- ") else 2)
+        if _indent(line) != key or len(dash.group()) == usual + 2:
+            return None
+        begin = source.offset(other)
+        edit = Edit(span=Span(begin, begin + len(dash.group())), text=" " * usual + "- ")
+        return Span(begin + len(dash.group(1)), begin + len(above.rstrip())), (edit,), usual
     return None
 
 
