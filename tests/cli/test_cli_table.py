@@ -77,6 +77,11 @@ def test_all_tables_go_into_one_workbook(run: Any) -> None:
     assert run("table", "import", "p.yaml", "kept", "all.xlsx", "--sheet", "kept").stdout == (
         "kept in kept.csv is the same already\n"
     )
+    Path("p.yaml").write_text(POLICY.replace("{file: kept.csv}", "{file: all.xlsx, sheet: kept}"))
+    same = run("table", "import", "p.yaml", "kept", "all.xlsx", "--sheet", "kept")
+    assert (same.exit_code, same.stdout) == (0, "kept in all.xlsx is the same already\n")
+    Path("other.csv").write_text("country,amount >=,then\nID,5.0,review\n")
+    assert "has other sheets, which would be lost" in run("table", "import", "p.yaml", "kept", "other.csv").stderr
     assert "no sheet `elsewhere`" in run("table", "import", "p.yaml", "kept", "all.xlsx", "--sheet", "elsewhere").stderr
     assert "CSV holds one table" in run("table", "export", "p.yaml").stderr
 

@@ -670,3 +670,29 @@ def test_thresholds_ask_and_are_confirmed() -> None:
 def test_wrong_entry_of_thresholds_is_one_mistake(entry: str, code: str) -> None:
     ((found, _, _),) = mistakes(f"{STEPS}thresholds:\n  amount: {entry}\n")
     assert found == code
+
+
+# Numbers of lookup tables that are written in another way
+
+
+def lookup_of(folder: Path, cells: Sequence[str]) -> TypedPolicy:
+    (folder / "r.csv").write_text(f'country,v\nSG,"{cells[0]}"\nID,"{cells[1]}"\n')
+    (folder / "shop.yaml").write_text(HEAD + "lookup:\n  rate: {by: country, file: r.csv}\n")
+    return read_policy_file(folder / "shop.yaml")
+
+
+@pytest.mark.parametrize(
+    ("cell", "meant"), [("5,000", "5000"), ("50%", "0.5"), ("\uff15\uff10", "50"), ("1.000,5", "1000.5")]
+)
+@pytest.mark.parametrize("other", ["7", "8,000"])
+def test_number_in_another_way_is_told_at_its_cell(tmp_path: Path, cell: str, meant: str, other: str) -> None:
+    with pytest.raises(PolicyErrors) as caught:
+        lookup_of(tmp_path, (cell, other))
+    errors = caught.value.errors
+    assert [(error.code, error.line) for error in errors] == [("table-cell", at) for at in (2, 3)[: 1 + (other != "7")]]
+    assert errors[0].hint == f"write {meant}"
+
+
+@pytest.mark.parametrize("cells", [("5k", "10k"), ("A1", "B2"), ("5,000", "many")])
+def test_texts_of_lookup_tables_stay_texts(tmp_path: Path, cells: tuple[str, str]) -> None:
+    assert str(lookup_of(tmp_path, cells).variables["rate.v"].type) == "string"

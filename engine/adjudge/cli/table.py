@@ -83,11 +83,12 @@ def import_command(settings: Settings, policy: Path, table: str, file: Path, she
     rows = read_rows(file, sheet)
     if not rows:
         raise TableFault(f"{file} is empty", "its first row holds the headers")
+    place = written.file if written.file is not None else policy
+    if place.exists() and rows_of(written) == rows:
+        say(f"{table} in {place} is the same already")
+        return FINE
     target, data = replaced(written, rows)
     before = target.read_bytes() if target.exists() else None
-    if data == before or (before is not None and rows_of(written) == rows):
-        say(f"{table} in {target} is the same already")
-        return FINE
     if target == policy:
         text = data.decode("utf-8")
         if _is_policy(policy):

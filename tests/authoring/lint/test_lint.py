@@ -107,6 +107,12 @@ def risky(declared: str, condition: str, outcome: str = "review") -> str:
 
 LEVEL = "level: {type: enum, values: [low, middle, high], riskier: higher}"
 OTHER = "  - {id: x, when: share > 0.8, then: review, message: c}\n"
+
+
+def table(cell: str) -> str:
+    return f"{HEAD}{USES}tables:\n  t: {{then: review, rows: [{{country: {cell}}}]}}\n"
+
+
 EXAMPLES: list[tuple[str, str, str]] = [
     (
         "review-past-reject",
@@ -153,6 +159,21 @@ EXAMPLES: list[tuple[str, str, str]] = [
     ),
     ("doubtful-text", rule("when: country == '*', then: review"), rule("when: country == 'any', then: review")),
     ("doubtful-text", rule("when: country == 'bad', then: review"), rule("when: country == 'worst', then: review")),
+    (
+        "doubtful-text",
+        rule("when: country == 'lists.nope', then: review"),
+        rule("when: country == 'lists', then: review"),
+    ),
+    (
+        "doubtful-text",
+        table("'6051, 7995'"),
+        table("'6051 7995'"),
+    ),
+    (
+        "doubtful-text",
+        table("list.nope"),
+        table("listnope"),
+    ),
     (
         "doubtful-text",
         rule("when: 'country in [\"SG or ID\"]', then: review"),
@@ -299,7 +320,7 @@ def test_rule_finds_its_example_and_leaves_the_other(code: str, faulty: str, fin
 def test_every_rule_has_an_example_and_a_section() -> None:
     sections = set(re.findall(r"(?m)^### `([a-z-]+)`", (ROOT / "docs" / "lint.md").read_text("utf-8")))
     assert sections == RULES.keys() | {UNUSED_ALLOWANCE}
-    assert {code for code, _, _ in EXAMPLES} == RULES.keys() - {"no-tests", "junk-in-list"}
+    assert {code for code, _, _ in EXAMPLES} == RULES.keys() - {"no-tests", "junk-in-list", "empty-list"}
 
 
 def test_policy_without_tests_is_told_only_by_who_looked() -> None:
@@ -481,3 +502,16 @@ def test_lookup_table_is_unused_if_no_column_of_it_is_read() -> None:
     )
     found = [finding for finding in lint(policy) if finding.code == "unused-variable"]
     assert [(finding.message, finding.place[1]) for finding in found] == [("no rule reads the lookup table `rate`", 5)]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_empty"), [("", True), ("# nobody\n", True), ("value,until\n", True), ("KP\n", False)]
+)
+def test_file_without_a_value_is_found(tmp_path: Path, text: str, is_empty: bool) -> None:
+    (tmp_path / "bad.csv").write_text(text)
+    (tmp_path / "shop.yaml").write_text(
+        "policy_language: 1\npolicy: shop\ninputs: {country: string}\nlists: {bad: {file: bad.csv}, none: []}\n"
+        "rules: [{id: a, when: country in lists.bad || country in lists.none, then: review}]\n"
+    )
+    found = [one for one in lint(read_policy_file(tmp_path / "shop.yaml"), today=TODAY) if one.code == "empty-list"]
+    assert [one.place[1:] for one in found] == [(4, 9)] * is_empty

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
+from adjudge.errors import did_you_mean
 from adjudge.expr.nodes import Binary, Index, ListLiteral, Literal, MapLiteral, Name, Node, list_name, walk
 from adjudge.patterns import late
 from adjudge.values.types import STRING
@@ -18,6 +19,8 @@ _ANYTHING_IN = {
     "lookup": "write `else` beside the values",
 }
 _SEVERAL = late(r"[A-Z]{2,3}(?:\s*(?:[,;|/\u3001\uff0c\uff1b]|\s(?:or|and)?)\s*[A-Z]{2,3})+")
+_SEVERAL_IN_CELL = late(r"\[.*\]|[\w.-]{1,20}(?:\s*[,;|\u3001\uff0c\uff1b]\s*[\w.-]{1,20})+")
+_NAMED = late(r"lists?\.([A-Za-z_]\w*)")
 _COMPARED = late(r"(?:!=|<>|>=|<=|==|[<>=!]|not )\s*\S")
 
 
@@ -65,7 +68,7 @@ def _doubt(subject: LintedPolicy, said: str, field: str, origin: str) -> tuple[s
     if said.strip().lower() in _ANYTHING and (origin in _ANYTHING_IN or said.strip() == "*"):
         hint = _ANYTHING_IN.get(origin, "leave the comparison out")
         return f"{as_is}, and stands for nothing else", hint
-    if _SEVERAL.fullmatch(said.strip()):
+    if _SEVERAL.fullmatch(said.strip()) or (origin == "table" and _SEVERAL_IN_CELL.fullmatch(said.strip())):
         ways = {
             "table": f"write `{field} in` above the column",
             "rule": f"write `{field} in` and a list, each text in quotes",
@@ -77,4 +80,8 @@ def _doubt(subject: LintedPolicy, said: str, field: str, origin: str) -> tuple[s
     name = said.removeprefix("lists.")
     if list_name(name) in {list_name(one) for one in subject.typed.lists}:
         return f"{as_is}, and is the name of a list", f"write `{field} in lists.{name}`"
+    if (found := _NAMED.fullmatch(said)) is not None:
+        near = did_you_mean(f"lists.{found[1]}", [list_name(one) for one in subject.typed.lists])
+        way = f"`{field} in` above the column, and `lists.NAME` in the cell" if origin == "table" else "`in lists.NAME`"
+        return f"{as_is}, and names no list", near or f"declare the list under `lists`, and write {way}"
     return None

@@ -26,6 +26,7 @@ from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode
 from adjudge.source import Edit, Span
 from adjudge.values.fields import Field
+from adjudge.values.meant import quantity
 from adjudge.values.types import (
     BOOL,
     DATE,
@@ -237,14 +238,15 @@ class _Table:
         }
 
     def type_of(self, cells: Sequence[Given]) -> Type:
-        """Return the first type that all cells read as; numbers among which one has a unit or a sign are numbers."""
+        """Return the first type that all cells read as; numbers that are written in another way are numbers."""
         type_ = _type_of(cells)
         if type_ != STRING or self.reader.recorded:
             return type_
         number = Field(type=DOUBLE)
         unread = [given for given in cells if not _reads(given, number)]
         meant = all(text_meant(given.text, DOUBLE) is not None for given in unread)
-        return DOUBLE if meant and len(unread) < len(cells) else type_
+        plain = len(unread) < len(cells) or all(_is_number(given.text) for given in unread)
+        return DOUBLE if meant and plain else type_
 
     def otherwise(self, name: str) -> Given | None:
         """Return what `else` says of a column."""
@@ -336,6 +338,12 @@ def _type_of(cells: Sequence[Given]) -> Type:
         if all(_reads(given, declared) for given in cells):
             return type_
     return STRING
+
+
+def _is_number(text: str) -> bool:
+    """Whether a text is a number and nothing beside it, such as `5,000`, `50%` or one in full-width digits."""
+    found = quantity(text)
+    return found is not None and found.unit in ("", "%")
 
 
 def _reads(given: Given, declared: Field) -> bool:
