@@ -91,7 +91,7 @@ def test_rows_with_which_the_policy_would_not_load_are_not_taken(run: Any, name:
     before = [Path(file).read_text() for file in ("p.yaml", "kept.csv")]
     Path("new.csv").write_text("country,amount >=,then\nSG,5%,review\n")
     done = run("table", "import", "p.yaml", name, "new.csv")
-    assert (done.exit_code, "write 0.05" in done.stderr) == (2, True)
+    assert (done.exit_code, "write 5" in done.stderr) == (2, True)
     assert [Path(file).read_text() for file in ("p.yaml", "kept.csv")] == before
 
 
