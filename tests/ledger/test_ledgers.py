@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shared_ledger import SharedLedger
 from structlog.testing import capture_logs
 
 from adjudge.audit.log import AuditLog
@@ -20,7 +21,7 @@ from adjudge.ledger.front import Front
 from adjudge.ledger.memory import MemoryLedger
 from adjudge.model import Decision
 from adjudge.plugin import Body, Claim, DecisionLedger, Receipt
-from adjudge.testing import LedgerContract
+from adjudge.testing import LedgerContract, SharedLedgerContract
 from audit.audit_logs import FaultyDisk, assert_verifies
 
 
@@ -63,6 +64,12 @@ class TestFileLedger(LedgerContract):
         key = (self.place / "fingerprint.key").read_bytes()
         return FileLedger(AuditTrail(log, Vault.open(self.place), key), clock=clock)
 
+    def program(self) -> str:
+        return (
+            "from adjudge.audit.trail import AuditTrail; from adjudge.ledger.file import FileLedger;"
+            f"ledger = FileLedger(AuditTrail.open({str(self.place)!r}, durability={self.durability!r}))"
+        )
+
     @contextmanager
     def cut(self, ledger: DecisionLedger) -> Iterator[None]:
         self.disk.is_off = True
@@ -72,6 +79,28 @@ class TestFileLedger(LedgerContract):
 
 class TestFileLedgerThatFlushes(TestFileLedger):
     durability = "flush"
+
+
+class TestSharedLedger(SharedLedgerContract):
+    """A ledger that processes share, as small as it can be: it shows that the contract can be kept."""
+
+    @pytest.fixture(autouse=True)
+    def _rooted(self, tmp_path: Path) -> None:
+        self.root = tmp_path
+
+    def begin(self) -> None:
+        self.place = Path(tempfile.mkdtemp(dir=self.root)) / "shared.sqlite"
+
+    def ledger(self, clock: Callable[[], datetime]) -> DecisionLedger:
+        return SharedLedger(self.place)
+
+    def another(self, ledger: DecisionLedger) -> DecisionLedger:
+        return SharedLedger(self.place)
+
+    def program(self) -> str:
+        here = str(Path(__file__).parent)
+        made = f"import sys; sys.path.insert(0, {here!r}); from shared_ledger import SharedLedger;"
+        return f"{made} ledger = SharedLedger({str(self.place)!r})"
 
 
 class Unfenced(MemoryLedger):

@@ -21,7 +21,7 @@ from adjudge.model import Decision, Request
 from adjudge.plugin import Answer, AuditSink, Context, Function, Provider, Register, hookimpl
 from adjudge.policy import Policy
 from adjudge.registry import Registry, parse_policy
-from adjudge.testing.ledgers import LedgerContract
+from adjudge.testing.ledgers import LedgerContract, SharedLedgerContract
 from adjudge.values.declared import parse_fields
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "FakeProvider",
     "LedgerContract",
     "Scripted",
+    "SharedLedgerContract",
     "SinkContract",
     "Slow",
     "decide_once",

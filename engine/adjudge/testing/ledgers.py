@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from time import monotonic
@@ -118,6 +123,13 @@ class LedgerContract:
     def another(self, ledger: DecisionLedger) -> DecisionLedger:
         """Return another holder of an open ledger; in a ledger of one process, that is the same object."""
         return ledger
+
+    def program(self) -> str | None:
+        """Return Python that makes `ledger`, the same that is there, not yet open, in another process.
+
+        None where nothing of it outlives its process.
+        """
+        return None
 
     def cut(self, ledger: DecisionLedger) -> AbstractContextManager[None] | None:
         """Cut a ledger off from what it writes to, for a while; None where it writes to nothing."""
@@ -313,23 +325,9 @@ class LedgerContract:
         """Of two holders; whoever gets the claim decides, and all have the same answer."""
 
         async def work(ledger: DecisionLedger) -> None:
-            holders, made = (ledger, self.another(ledger)), 0
-
-            async def decide(holder: DecisionLedger) -> str:
-                nonlocal made
-                while True:
-                    found = await _claim(holder)
-                    if isinstance(found, Decision):
-                        return found.decision_id
-                    if isinstance(found, Busy):
-                        await holder.wait(found, monotonic() + LONG_S)
-                        continue
-                    made += 1
-                    await asyncio.sleep(0)
-                    return (await _decide(holder, found, decision_id=f"{made:032x}")).decision_id
-
-            answers = await asyncio.gather(*(decide(holders[n % 2]) for n in range(200)))
-            assert (made, set(answers)) == (1, {f"{1:032x}"})
+            holders, made = (ledger, self.another(ledger)), list[str]()
+            answers = await asyncio.gather(*(decide_as_engines_do(holders[n % 2], ID, made) for n in range(200)))
+            assert len(made) == 1 and set(answers) == {made[0]}
 
         self._run(work)
 
@@ -341,15 +339,19 @@ class LedgerContract:
             claim = await _claimed(ledger, "A" * 32)
             await ledger.begin_call(claim, call := call_of(claim))
             await ledger.end_call(claim, ended(call))
+            await ledger.release(claim)
             claim = await _claimed(ledger, "B" * 32)
             await ledger.begin_call(claim, call_of(claim, call_id="f" * 32))
+            await ledger.release(claim)
 
         async def after(ledger: DecisionLedger) -> None:
             found = await _claim(ledger)
             assert isinstance(found, Decision) and found.decision_id == "d" * 32
             assert await ledger.find(decision_id="d" * 32) == found
             await _conflicts(ledger)
-            assert (await _claimed(ledger, "A" * 32)).calls["device"].billed == "yes"
+            claim = await _claimed(ledger, "A" * 32)
+            assert claim.calls["device"].billed == "yes"
+            await ledger.release(claim)
             assert [tally.spent for tally in (await ledger.spent()).values()] == [Decimal("0.20")]
             assert [one.merchant_biz_id for one in await ledger.in_doubt()] == ["B" * 32]
 
@@ -383,6 +385,29 @@ class LedgerContract:
 
         self._run(work)
 
+    def test_holder_that_is_killed_leaves_what_it_began_to_the_next(self) -> None:
+        """The call that it had begun is seen as one in doubt, and the id is free once its lease is over."""
+
+        async def work(ledger: DecisionLedger) -> None:
+            until = monotonic() + LONG_S
+            while isinstance(found := await _claim(ledger), Busy):
+                await ledger.wait(found, until)
+            assert isinstance(found, Claim), found
+            assert found.calls["device"].is_in_doubt
+            assert [tally.calls for tally in (await ledger.spent()).values()] == [1]
+            await _decide(ledger, found)
+
+        if (program := self._begun_with_program()) is not None:
+            with Process(program) as holder:
+                assert holder.do("claim", lease_s=0.5) == "claimed"
+                assert holder.do("begin") == "begun"
+                holder.kill()
+            self._run(work, is_new=False)
+
+    def _begun_with_program(self) -> str | None:
+        self.begin()
+        return self.program()
+
     def _run(
         self,
         work: Callable[[DecisionLedger], Coroutine[Any, Any, None]],
@@ -403,6 +428,116 @@ class LedgerContract:
                 await ledger.aclose()
 
         asyncio.run(main())
+
+
+class SharedLedgerContract(LedgerContract):
+    """What a ledger must do that processes share: they are stopped and killed, and are many. `program` is due."""
+
+    def test_holder_that_was_stopped_past_its_lease_changes_nothing(self) -> None:
+        """SIGSTOP, another decides, SIGCONT: its late answer is recorded, its decision is not."""
+        with self._two() as (stopped, winner):
+            assert stopped.do("claim", lease_s=0.3) == "claimed"
+            assert stopped.do("begin") == "begun"
+            stopped.stop()
+            while winner.do("claim") == "busy":
+                time.sleep(0.05)
+            assert winner.do("conclude", decision_id="a" * 32) == "a" * 32
+            stopped.go_on()
+            assert stopped.do("end") == "ended"
+            assert stopped.do("conclude", decision_id="b" * 32) == "LostClaim"
+            assert stopped.do("begin") == "LostClaim"
+            assert stopped.do("claim") == winner.do("claim") == "a" * 32
+
+    def test_other_process_sees_claim_conflict_and_answer(self) -> None:
+        """At once, and with another fingerprint too."""
+        with self._two() as (first, second):
+            assert first.do("claim") == "claimed"
+            assert second.do("claim") == "busy"
+            assert second.do("claim", fingerprint=OTHER) == "MerchantBizIdConflict"
+            assert first.do("conclude", decision_id="a" * 32) == "a" * 32
+            assert second.do("claim") == "a" * 32
+            assert second.do("claim", fingerprint=OTHER) == "MerchantBizIdConflict"
+
+    def test_two_hundred_callers_over_two_processes_make_one_decision(self) -> None:
+        """And all have the same answer."""
+        with self._two() as (first, second):
+            first.tell("callers", count=100, prefix="1")
+            second.tell("callers", count=100, prefix="2")
+            told = [first.answer(), second.answer()]
+            assert sum(one["made"] for one in told) == 1
+            assert len({answer for one in told for answer in one["answers"]}) == 1
+
+    @contextmanager
+    def _two(self) -> Iterator[tuple[Process, Process]]:
+        program = self._begun_with_program()
+        assert program is not None, "say how another process makes the ledger"
+        with Process(program) as first, Process(program) as second:
+            yield first, second
+
+
+class Process:
+    """A holder in a process of its own; see `adjudge.testing.holder`."""
+
+    def __init__(self, program: str) -> None:
+        """program: makes `ledger`."""
+        command = [sys.executable, "-m", "adjudge.testing.holder", program]
+        self._process = subprocess.Popen(  # noqa: S603  # this Python, and a test's own program
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert self.answer() == "open"
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *how: object) -> None:
+        self.kill()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            with suppress(BrokenPipeError):
+                stream.close()
+
+    def do(self, do: str, **said: Any) -> Any:
+        """Tell it to do something, and return what it says."""
+        self.tell(do, **said)
+        return self.answer()
+
+    def tell(self, do: str, **said: Any) -> None:
+        """Tell it to do something."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"do": do, **said}) + "\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> Any:
+        """Return what it says next."""
+        assert self._process.stdout is not None
+        return json.loads(self._process.stdout.readline())
+
+    def stop(self) -> None:
+        """Pause it, wherever it is."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        """End it, wherever it is."""
+        self._process.kill()
+        self._process.wait()
+
+
+async def decide_as_engines_do(ledger: DecisionLedger, merchant_biz_id: str, made: list[str], prefix: str = "") -> str:
+    """Claim, wait while somebody else has it, decide; return the id of the decision. made: takes those made here."""
+    while True:
+        found = await _claim(ledger, merchant_biz_id)
+        if isinstance(found, Decision):
+            return found.decision_id
+        if isinstance(found, Busy):
+            await ledger.wait(found, monotonic() + LONG_S)
+            continue
+        made.append(f"{prefix}{len(made) + 1}".zfill(32))
+        await asyncio.sleep(0)
+        return (await _decide(ledger, found, decision_id=made[-1])).decision_id
 
 
 class _Jumping:
