@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-from benchmarks import decide, evaluate, history, lists, media, merchants, startup, tables, vendor
+from benchmarks import decide, evaluate, history, ledger, lists, media, merchants, startup, tables, vendor
 
 
 def main() -> None:
@@ -21,6 +21,7 @@ def main() -> None:
         lists.rows(),
         merchants.rows(),
         history.rows(),
+        ledger.rows(),
     ):
         for what, figure, least in rows:
             print(f"| {what} | {figure} | {least} |", flush=True)
