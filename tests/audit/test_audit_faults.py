@@ -62,7 +62,7 @@ class Scenario:
                     break
             else:
                 raise AssertionError("the log did not recover by itself")
-            self.lost = log.gap
+        self.lost = log.gap  # what is still queued when the writer closes may be lost until then
 
     def _open(self) -> AuditLog:
         for _ in range(8):
