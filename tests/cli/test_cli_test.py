@@ -156,3 +156,16 @@ def test_test_of_a_policy_that_can_be_no_file_is_status_2(run: Any, folder: Path
         assert result.exit_code == 2
         assert "there is no policy" in result.output
         assert run(command, "policy.yaml").exit_code == 0
+
+
+def test_test_suggest_begins_the_tests_of_a_policy_without_any(run: Any, tmp_path: Path) -> None:
+    policy = tmp_path / "p.yaml"
+    policy.write_text(
+        "policy_language: 1\npolicy: p\ninputs: {n: int}\nrules:\n  - {id: r, when: n > 3, then: review}\n"
+    )
+    begun = "policy: p.yaml\ntests:\n  - name: nothing is known\n    expect: review\n"
+    assert run("test", policy, "--suggest").stdout.startswith(begun)
+    assert not (tmp_path / "p_test.yaml").exists()
+    assert run("test", policy, "--suggest", "--write").exit_code == 0
+    assert (tmp_path / "p_test.yaml").read_text("utf-8").startswith(begun)
+    assert run("test", policy).exit_code == 2

@@ -47,7 +47,8 @@ def command(
         raise click.UsageError("--write goes with --suggest")
     check_folder(junit_file)
     catalogue = settings.catalogue()
-    read = _read(paths, catalogue)
+    read = _begun(paths, catalogue) if with_suggestions else []
+    read = read or _read(paths, catalogue)
     if with_suggestions:
         return _suggest(read, catalogue, write)
     ran = [(file, run(file)) for file in read]
@@ -68,6 +69,24 @@ def command(
         for name in low:
             say(f"{name}: covered to {covered[name].percent:.1f}%, at least {coverage_min:g}% is asked for")
     return FINDINGS if failed or low else FINE
+
+
+def _begun(paths: tuple[Path, ...], catalogue: Catalogue) -> list[PolicyTestFile]:
+    """Return the first test of each policy, to be written beside it; none where some path has tests already."""
+    if not all(
+        path.is_file() and not is_test_file(path) and path.suffix in (".yaml", ".yml") and not list(_test_files(path))
+        for path in paths
+    ):
+        return []
+    begun = []
+    for path in paths:
+        beside, outcome = path.with_name(f"{path.stem}_test.yaml"), "review"
+        for _ in range(2):  # what is expected is known once the policy is read
+            text = f"policy: {path.name}\ntests:\n  - name: nothing is known\n    expect: {outcome}\n"
+            file = read_tests(beside, catalogue, text)
+            outcome = file.policy.evaluate({}).outcome.value
+        begun.append(file)
+    return begun
 
 
 def _read(paths: tuple[Path, ...], catalogue: Catalogue) -> list[PolicyTestFile]:
@@ -114,6 +133,7 @@ def _suggest(read: list[PolicyTestFile], catalogue: Catalogue, write: bool) -> i
         if write and suggestions:
             write_file(file.path, appended(file, suggestions, catalogue))
         elif suggestions:
+            print_exact("" if file.path.exists() else file.source.text)
             print_exact("".join(f"{one.render()}\n" for one in suggestions))
         for item in unfound:
             say(f"{file.path}: no input was found for {described(item)}", err=True)
