@@ -197,6 +197,17 @@ def test_another_text_is_told_only_where_every_other_does(when: str, told: str) 
     assert [str(change) for change in way.changes] == [told]
 
 
+def test_key_of_a_lookup_is_told_as_any_value() -> None:
+    policy = parse_policy(f"""{HEAD}  country: {{type: enum, values: [SG, ID, PH]}}
+  n: int
+lookup:
+  limits: {{by: country, values: {{SG: 5, ID: 70}}, else: 9}}
+rules: [{{id: r, when: 'n > limits', then: reject}}]
+""")
+    told = {str(change) for way in counterfactual(policy, {"country": "SG", "n": 20}).ways for change in way.changes}
+    assert 'country: "SG" → "ID"' in told
+
+
 NAMED = f"""{HEAD}  merchant: {{type: string, actionable: true}}
   score: {{type: double, range: [0, 100], actionable: true}}
 lists:

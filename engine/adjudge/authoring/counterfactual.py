@@ -22,11 +22,12 @@ from adjudge.authoring.proofs.world import (
     value_at,
     world_of,
 )
-from adjudge.expr.nodes import Binary, ListLiteral, Literal, names_in, walk
+from adjudge.expr.nodes import Binary, Conditional, Index, ListLiteral, Literal, names_in, walk
 from adjudge.expr.smt.logic import Prop, all_of, conj, disj, formula, neg, same
 from adjudge.expr.smt.terms import Entries, Members, Term, Text
 from adjudge.expr.smt.values import holds
 from adjudge.expr.smt.world import EPOCH, World
+from adjudge.expr.written_maps import written_entries
 from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.explaining.explanation import HIDDEN, shown
@@ -389,7 +390,18 @@ def _holds_entry(value: object, entries: Set[str]) -> bool:
 def _entries(typed: TypedPolicy) -> frozenset[str]:
     """Return what the lists of a policy name, those among them that stand in a condition."""
     listed = {entry for values in typed.lists.values() for entry in values}
-    for node in walk(*typed.conditions, *typed.variables.values()):
+    nodes = list(walk(*typed.conditions, *typed.variables.values()))
+    keys = {
+        id(part)
+        for node in nodes
+        if isinstance(node, Conditional)
+        and isinstance(node.then, Index)
+        and written_entries(node.then, typed.variables)
+        for part in walk(node.condition)
+    }
+    for node in nodes:
+        if id(node) in keys:
+            continue  # a lookup's keys, which say what it has a value for
         if isinstance(node, Binary) and node.operator == "in" and isinstance(node.right, ListLiteral):
             values = (item.value for item in node.right.items if isinstance(item, Literal))
             listed |= {value for value in values if isinstance(value, str)}

@@ -353,3 +353,17 @@ def test_risk_that_is_not_asked_about_is_said_to_be_open(declared: str, when: st
     text = f"{HEAD}inputs: {{{declared}}}\nrules: [{{id: r, when: '{when}', then: review}}]\n"
     said = [finding.message for finding in analysis_of(text).findings]
     assert "not proved: that more risk in `m` never softens the outcome (its items cannot be told apart)" in said
+
+
+def test_rule_is_covered_by_no_more_rules_than_it_takes() -> None:
+    found = analysis_of("""policy_language: 1
+policy: shop
+inputs: {n: {type: int, range: [0, 100]}}
+rules:
+  - {id: more, when: n > 50, then: review}
+  - {id: between, when: n > 10 && n < 40, then: review}
+  - {id: high, when: n > 30, then: reject}
+  - {id: low, when: n <= 30 && n > 5, then: reject}
+""").findings
+    covered = {finding.rules[0]: set(finding.rules[1:]) for finding in found if finding.code == "shadowed"}
+    assert covered == {"more": {"high"}, "between": {"high", "low"}}

@@ -17,6 +17,9 @@ from adjudge.model import Outcome, Verdict
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import Rule
 
+COVERING_MAX = 8
+"""Of so many rules that cover one it is tried to leave out each."""
+
 
 def dead_rules(subject: ProvedPolicy) -> Iterator[ProofFinding]:
     """Find rules that no input makes true, and rules that no input makes false."""
@@ -165,6 +168,15 @@ def _needed(subject: ProvedPolicy, at: int, among: list[int]) -> list[int | None
         if proof is None:
             return None
         needed = list(dict.fromkeys([*needed, *proof]))
+    return _fewest(subject, at, needed) if len(needed) <= COVERING_MAX else needed
+
+
+def _fewest(subject: ProvedPolicy, at: int, needed: list[int | None]) -> list[int | None]:
+    """Leave out each that the proof does without: what a solver names is not the least that it needs."""
+    for one in needed:
+        others = [other for other in needed if other != one]
+        if all(_cover(subject, at, outcome, others) is not None for outcome in (Outcome.REJECT, Outcome.REVIEW)):
+            needed = others
     return needed
 
 
