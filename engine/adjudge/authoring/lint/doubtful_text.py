@@ -77,11 +77,13 @@ def _doubt(subject: LintedPolicy, said: str, field: str, origin: str) -> tuple[s
         return f"{as_is}, and looks like several values", hint
     if _COMPARED.match(said):
         return f"{as_is}, with the sign in it", f"say how `{field}` is compared before the text, as in `{field} != …`"
-    name = said.removeprefix("lists.")
-    if list_name(name) in {list_name(one) for one in subject.typed.lists}:
-        return f"{as_is}, and is the name of a list", f"write `{field} in lists.{name}`"
-    if (found := _NAMED.fullmatch(said)) is not None:
-        near = did_you_mean(f"lists.{found[1]}", [list_name(one) for one in subject.typed.lists])
+    found = _NAMED.fullmatch(said)
+    name = list_name(found[1] if found is not None else said)
+    known = [list_name(one) for one in subject.typed.lists]
+    if name in known:
+        return f"{as_is}, and is the name of a list", f"write `{field} in {name}`"
+    if found is not None:
         way = f"`{field} in` above the column, and `lists.NAME` in the cell" if origin == "table" else "`in lists.NAME`"
+        near = did_you_mean(name, known)
         return f"{as_is}, and names no list", near or f"declare the list under `lists`, and write {way}"
     return None
