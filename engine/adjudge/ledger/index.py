@@ -35,7 +35,7 @@ GATHER_S = 0.5
 """Seconds for which lines gather before they are written down together."""
 AGAIN_S = 1.0
 """Seconds after which writing is tried again where it failed."""
-_FILL = 20_000
+_FILL = 100_000
 """Records that are written down together while the log is read."""
 _ID = rb'":"([^"\\]{1,64})"'
 _RECORD = re.compile(

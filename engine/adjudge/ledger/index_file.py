@@ -194,7 +194,8 @@ class IndexFile:
 
 
 def _put(database: sqlite3.Connection, changes: Changes) -> None:
-    database.executemany("insert or ignore into places values (?, ?)", changes.places)
+    # in the order of the tree: those that share a page of it are written with it once
+    database.executemany("insert or ignore into places values (?, ?)", sorted(changes.places))
     closed = [(call_id,) for call_id, place in changes.calls.items() if place is None]
     opened = [(call_id, place) for call_id, place in changes.calls.items() if place is not None]
     database.executemany("delete from calls where call_id = ?", closed)
