@@ -76,9 +76,9 @@ def tables(draw: st.DrawFn) -> str:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(tables(), st.lists(REQUESTS, min_size=2, max_size=6))
-def test_rows_together_have_the_verdict_of_the_rows(csv: str, requests: list[Any]) -> None:
-    policy = Policy(read_policy(POLICY, texts={"t.csv": csv}))
+@given(tables(), st.lists(REQUESTS, min_size=2, max_size=6), st.sampled_from(["", ", else: review", ", else: reject"]))
+def test_rows_together_have_the_verdict_of_the_rows(csv: str, requests: list[Any], otherwise: str) -> None:
+    policy = Policy(read_policy(POLICY.replace("file: t.csv", f"file: t.csv{otherwise}"), texts={"t.csv": csv}))
     expected = [policy.evaluate(request) for request in requests]
     said = [(one.outcome, one.lower, one.upper) for one in expected]
     with pytest.MonkeyPatch.context() as patch:
