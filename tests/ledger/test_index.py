@@ -250,6 +250,21 @@ def test_record_that_was_changed_in_the_log_is_no_answer_where_there_is_a_key(tm
         assert asyncio.run(knows(ledger, range(3, 30)))
 
 
+def test_find_reads_what_is_older_than_an_index_that_was_made_anew(tmp_path: Path) -> None:
+    """It answers no retry any more, and is found."""
+    fill(tmp_path, range(60))
+    (tmp_path / FILE).unlink()
+    with capture_logs(), opened(tmp_path) as ledger:
+        assert ledger._index._file is not None
+        newest = max(tmp_path.glob("audit-*.jsonl"))
+        ledger._index._file.begin_at(int(newest.stem[-6:]))
+        ledger._index._file._writer.execute("delete from places")
+        for sought in ({"decision_id": f"{1:032x}"}, {"merchant_biz_id": name_of(1)}):
+            found = asyncio.run(ledger.find(**sought))
+            assert found is not None and found.decision_id == f"{1:032x}"
+        assert asyncio.run(ledger.find(decision_id="f" * 32)) is None
+
+
 def test_id_that_is_the_decision_id_of_another_is_found_for_itself(tmp_path: Path) -> None:
     """Before it is written down, and after."""
 

@@ -11,10 +11,16 @@ from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.kinds import decode
 from adjudge.audit.record import Record
 from adjudge.audit.trail import AuditTrail
+from adjudge.errors import AuditUnavailable
 from adjudge.ledger.index import Index, decision_text, label_text
 from adjudge.ledger.local import LocalLedger
 from adjudge.ledger.restoring import decision_of
+from adjudge.model import Decision
 from adjudge.plugin import Body, Receipt
+from adjudge.system.pools import NoThread, Pool
+
+FOUND_WITHIN_S = 600.0
+"""Seconds for which a decision is looked for in segments that the index does not have."""
 
 
 class FileLedger(LocalLedger):
@@ -87,6 +93,26 @@ class FileLedger(LocalLedger):
             self._trail.close()
         finally:
             self._index.close()
+
+    async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
+        """Return a decision by its id, or the newest of a MerchantBizId, however old; what the index lacks is read."""
+        found = await super().find(decision_id=decision_id, merchant_biz_id=merchant_biz_id)
+        if found is not None:
+            return found
+        member, text = ("decision_id", decision_id) if decision_id is not None else ("merchant_biz_id", merchant_biz_id)
+        pool = Pool("adjudge-find", 1)
+        try:
+            record = await pool.run(lambda: self._index.older(member, str(text)), deadline_s=FOUND_WITHIN_S)
+        except (OSError, NoThread) as error:  # TimeoutError is an OSError
+            raise AuditUnavailable(f"what is older than the index cannot be read: {error}") from error
+        finally:
+            pool.close()
+        body = decision_of(record) if record is not None else None
+        return (
+            await self._restored(body)
+            if body is not None and text in (body.decision_id, body.merchant_biz_id)
+            else None
+        )
 
     def _stored(self, merchant_biz_id: str) -> Record | None:
         for record in self._index.records(merchant_biz_id):

@@ -119,6 +119,25 @@ class Index:
             if place != pending and (record := self._at(place)) is not None:
                 yield record
 
+    def older(self, member: str, text: str) -> Record | None:
+        """Return the newest decision with a text in one of its ids, of segments that the index does not have.
+
+        member: `decision_id` or `merchant_biz_id`. Reads the segments through; for a thread. Raises as `records`.
+        """
+        first, sought = self._file.first_segment if self._file is not None else 0, f'"{member}":"{text}"'.encode()
+        for path in reversed(segments(self._directory)):
+            found = None
+            if segment_number(path) < first:
+                with path.open("rb", buffering=1024 * 1024) as file:
+                    start = 0
+                    for line in file:
+                        if sought in line and (record := self._at(place_of(segment_number(path), start))) is not None:
+                            found = record if record.kind == "decision" else found
+                        start += len(line)
+            if found is not None:
+                return found
+        return None
+
     def close(self) -> None:
         """Write down what is left, and let the file go."""
         self._closing.set()
