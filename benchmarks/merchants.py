@@ -164,9 +164,9 @@ def rows() -> Iterator[tuple[str, str, str]]:
         begun = process_time()
         with connect(threads=THREADS) as connection:
             dataset = open_dataset(connection, folder / "history.csv", policy.typed)
-            tuned = tune(connection, policy, dataset, Goal(max_review=0.3, max_turned_away=0.1))
+            tune(connection, policy, dataset, Goal(max_review=0.3, max_turned_away=0.1))
         yield (
-            f"tune its {len(tuned.values)} thresholds on the same rows",
+            "tune its thresholds and bands on the same rows",
             f"{process_time() - begun:.1f} s of CPU",
             "≤ 60 s a million",
         )
