@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from adjudge import AuditBroken, Decision, Policy
 from adjudge.audit.annotations import label_body
 from adjudge.audit.bodies import DecisionBody
+from adjudge.audit.kinds import Block, decode
 from adjudge.audit.log import AuditLog
+from adjudge.audit.record import FIRST_PREV, encode, encode_body, parse
 from adjudge.policy import parse_policy
 from policy.random_policies import policies, requests
 
@@ -33,6 +35,7 @@ from adjudge.backtest.columns import DataError  # noqa: E402
 from adjudge.backtest.dataset import open_dataset  # noqa: E402
 from adjudge.backtest.duck import connect  # noqa: E402
 from adjudge.backtest.export import export  # noqa: E402
+from adjudge.backtest.narrow import Narrow  # noqa: E402
 from adjudge.backtest.run import Row, Runner  # noqa: E402
 from adjudge.backtest.table import Columns  # noqa: E402
 from backtest.backtest_logs import decide_all  # noqa: E402
@@ -365,6 +368,10 @@ def test_many_decisions_stand_in_a_table_as_each_would_alone(data: st.DataObject
     alone = [columns.table([seq], [body], reveal) for seq, body in enumerate(bodies, 1)]
     assert all(one.schema == together.schema for one in alone)
     assert together.to_pylist() == [row for one in alone for row in one.to_pylist()]
+    lines = [encode("decision", at, FIRST_PREV, encode_body(body))[0] for at, body in enumerate(bodies, 1)]
+    narrow = Narrow([columns]).decode(Block.of([parse(line) for line in lines]))
+    assert not isinstance(narrow[0], DecisionBody), "they are all valid"
+    assert columns.table(range(1, len(bodies) + 1), narrow, reveal).equals(together)
 
 
 NAMED = st.sampled_from([None, None, None, None, ["Told"], [], "text"])
@@ -385,10 +392,47 @@ def decision_bodies(draw: st.DrawFn, drawn: st.SearchStrategy[Any]) -> DecisionB
         "at": "2026-01-02T03:04:05.000006Z", "verdict": verdict,
         "inputs": {"country": draw(drawn), "amount": draw(drawn), "email": email},
         "signals": {"face": {"name": "face", "status": draw(st.sampled_from(["ok", "error"])), "fields": face},
-                    "device": {"name": "device", "status": "ok", "fields": {"n": draw(drawn)}}},
+                    **draw(st.sampled_from([{}, {"device": {"name": "device", "status": "ok", "fields": {"n": 7}}},
+                                            {"device": {"name": "device", "status": "timeout", "price": "0.1"}}]))},
         "personal": ["email"] if isinstance(email, dict) else [],
         "cost": draw(st.sampled_from([{}, {"USD": "0.10"}, {"USD": "0.10", "EUR": "2"}])),
         "face": draw(st.sampled_from([None, {"digest": "d", "media_type": "image", "size": 7}])),
         "sampled": draw(st.sampled_from([None, {"then": "review", "reason": "QA", "share": 0.0}])),
     }  # fmt: skip
     return msgspec.convert(body, DecisionBody, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"status":"fresh"', b'"status":"stale"'),
+        (b'"fingerprint":"f"', b'"fingerprint":1'),
+        (b".000006Z", b".000006"),
+        (b'"USD":"0.10"', b'"USD":"1e99"'),
+        (b'"USD":"0.10"', b'"USD":"NaN"'),
+        (b'"n":7}}', b'"n":7},"price":"1e99"}'),
+        (b'"n":7}}', b'"n":7}},"face":null'),
+        (b'"inputs":{', b'"inputs":[],"x":{'),
+    ],
+)
+def test_a_decision_that_is_not_valid_is_told_in_the_words_of_its_reader(
+    tmp_path: Path, old: bytes, new: bytes
+) -> None:
+    """However little of a decision an export keeps, it passes over none that another reader would refuse."""
+    device = {"name": "device", "status": "ok", "fields": {"n": 7}}
+    body = {
+        "decision_id": "0" * 32, "merchant_biz_id": "1" * 32, "scene_code": "one", "status": "fresh",
+        "policy": "onboarding", "policy_digest": "ab", "fingerprint": "f", "durability": "flush",
+        "at": "2026-01-02T03:04:05.000006Z", "verdict": {"outcome": "pass", "lower": "pass", "upper": "pass"},
+        "inputs": {}, "signals": {"device": device}, "cost": {"USD": "0.10"},
+    }  # fmt: skip
+    whole = encode_body(body)
+    assert whole.count(old) == 1
+    lines = [encode("decision", at, FIRST_PREV, one)[0] for at, one in enumerate([whole, whole.replace(old, new)], 1)]
+    block = Block.of([parse(line) for line in lines])
+    narrow = Narrow([Columns.of(parse_policy(POLICY).typed, with_personal=False)])
+    with pytest.raises(AuditBroken) as theirs:
+        decode(DecisionBody, 2, parse(lines[1]).body)
+    with pytest.raises(AuditBroken) as ours:
+        narrow.decode(block)
+    assert str(ours.value) == str(theirs.value)

@@ -108,8 +108,13 @@ def _check(found: msgspec.Struct) -> None:
         _check_amount(found.price)
 
 
+def is_amount(amount: Decimal) -> bool:
+    """Whether a price or cost can be reckoned with."""
+    return not amount or (amount.is_finite() and abs(amount) < _MOST)
+
+
 def _check_amount(amount: Decimal) -> None:
-    if not amount.is_finite() or abs(amount) >= _MOST:
+    if not is_amount(amount):
         raise ValueError("its price or cost is not an amount of money")
 
 

@@ -14,6 +14,7 @@ from adjudge.audit.bodies import DecisionBody, Reveal
 from adjudge.audit.kinds import Block
 from adjudge.audit.vault import Vault
 from adjudge.audit.verify import LogPath
+from adjudge.backtest.narrow import Narrow
 from adjudge.backtest.state import make_folder
 from adjudge.backtest.table import Columns
 from adjudge.errors import DataError
@@ -28,9 +29,10 @@ def write_decisions(out: Path, blocks: Sequence[Block], places: Mapping[str, Pla
     reveal: Reveal = vault.reveal if vault is not None else lambda commitment: None
     tables: dict[tuple[str, str], list[pa.Table]] = {}
     ends: dict[tuple[str, str], list[int]] = {}
+    narrow = Narrow(place[0] for place in places.values() if not isinstance(place, str))
     try:
         for block in blocks:
-            for (digest, day), (seqs, bodies) in _groups(block).items():
+            for (digest, day), (seqs, bodies) in _groups(block, narrow).items():
                 place = places.get(digest, "the log does not hold it")
                 if isinstance(place, str):
                     raise DataError(f"the policy {bodies[0].policy} {digest[:12]} of record {seqs[0]}: {place}")
@@ -48,9 +50,9 @@ def write_decisions(out: Path, blocks: Sequence[Block], places: Mapping[str, Pla
     return written
 
 
-def _groups(block: Block) -> dict[tuple[str, date], tuple[Sequence[int], Sequence[DecisionBody]]]:
+def _groups(block: Block, narrow: Narrow) -> dict[tuple[str, date], tuple[Sequence[int], Sequence[DecisionBody]]]:
     """Return decisions by policy and day, in order; most often all are of one."""
-    bodies = block.decode(DecisionBody)
+    bodies = narrow.decode(block)
     keys = [(body.policy_digest, body.at.date()) for body in bodies]
     if keys.count(keys[0]) == len(keys):
         return {keys[0]: (block.seqs, bodies)}

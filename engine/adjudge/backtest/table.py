@@ -24,10 +24,10 @@ from adjudge.values.types import BOOL, DOUBLE, INT, STRING, ListType, MapType, T
 
 if TYPE_CHECKING:
     Raw = Sequence[Any]
+    ByName = Callable[[str], Raw]
 
 _PLAIN: Mapping[Type, type] = {BOOL: bool, INT: int, DOUBLE: float, STRING: str}
 _TEXT_FIELD = Field(type=STRING)
-_NOTHING: Mapping[str, object] = {}
 _TEXT, _TEXTS = pa.string(), pa.list_(pa.string())
 _TIME = pa.timestamp("us", "UTC")
 _MONEY = pa.map_(pa.string(), pa.float64())
@@ -91,18 +91,26 @@ class Columns:
             made |= _types(f"signals.{name}.", fields)
         return made
 
+    @staticmethod
+    def names(fields: Mapping[str, Field]) -> list[str]:
+        """Return under which names a record holds fields, and what is outside of their vocabularies."""
+        novels = (novel_name(name, field) for name, field in fields.items())
+        return [*fields, *(name for name in novels if name is not None)]
+
     def table(self, seqs: Sequence[int], bodies: Sequence[DecisionBody], reveal: Reveal) -> pa.Table:
-        """Return decisions as a table; there is at least one."""
+        """Return decisions as a table; there is at least one. bodies: all of them of one class, see `Narrow`."""
         held = _held(bodies)
         made = {"seq": pa.array(seqs, pa.int64())}
         made |= {name: _array(held[of], type_) for name, (type_, of) in _META.items()}
         personal = held["personal"] if any(held["personal"]) else None
-        _fill(made, "inputs.", self.inputs, _restored(held["inputs"], "", personal, reveal))
+        _fill(made, "inputs.", self.inputs, _revealing(_by_name(held["inputs"]), "", personal, reveal))
+        by_signal = _by_name(held["signals"])
         for name, fields in self.signals.items():
-            signals = [given.get(name) for given in held["signals"]]
+            signals: Raw = [one or None for one in by_signal(name)]
             made[f"status.{name}"] = _array([one and one.status for one in signals], _TEXT)
-            known = [one.fields if one and one.status is SignalStatus.OK else _NOTHING for one in signals]
-            _fill(made, f"signals.{name}.", fields, _restored(known, f"{name}.", personal, reveal))
+            nothing: object = next((type(one.fields)() for one in signals if one is not None), {})
+            known = [one.fields if one and one.status is SignalStatus.OK else nothing for one in signals]
+            _fill(made, f"signals.{name}.", fields, _revealing(_by_name(known), f"{name}.", personal, reveal))
         return pa.table(made)
 
 
@@ -157,20 +165,33 @@ def _chosen(fields: Mapping[str, Field], with_personal: bool) -> dict[str, Field
 
 def _types(prefix: str, fields: Mapping[str, Field]) -> dict[str, pa.DataType]:
     made: dict[str, pa.Array] = {}
-    _fill(made, prefix, fields, [])
+    _fill(made, prefix, fields, lambda name: ())
     return {name: values.type for name, values in made.items()}
 
 
-def _restored(given: Raw, prefix: str, personal: Raw | None, reveal: Reveal) -> Raw:
-    """Return fields with what is behind their commitments. personal: which are, of each decision; None: none is."""
+def _by_name(given: Raw) -> ByName:
+    """Return what mappings hold under a name, or structs, which are turned into tuples at once."""
+    if isinstance(given[0], Mapping):
+        return lambda name: [one.get(name) for one in given]
+    columns: Raw = list(zip(*map(astuple, given), strict=True))
+    return dict(zip(given[0].__struct_encode_fields__, columns, strict=True)).__getitem__
+
+
+def _revealing(by_name: ByName, prefix: str, personal: Raw | None, reveal: Reveal) -> ByName:
+    """Return what is behind commitments in their place. personal: which fields are, of each decision; None: none is."""
     if personal is None:
-        return given
-    return [restore_fields(one, prefix, names, reveal)[0] for one, names in zip(given, personal, strict=True)]
+        return by_name
+
+    def revealed(name: str) -> Raw:
+        pairs = zip(by_name(name), personal, strict=True)
+        return [restore_fields({name: value}, prefix, names, reveal)[0][name] for value, names in pairs]
+
+    return revealed
 
 
-def _fill(made: dict[str, pa.Array], prefix: str, fields: Mapping[str, Field], given: Raw) -> None:
+def _fill(made: dict[str, pa.Array], prefix: str, fields: Mapping[str, Field], given: ByName) -> None:
     for name, field in fields.items():
-        raw = [one.get(name) for one in given]
+        raw = given(name)
         entries = field.entries
         alike = _alike(field, raw) if entries else None
         if alike is not None:
@@ -183,7 +204,7 @@ def _fill(made: dict[str, pa.Array], prefix: str, fields: Mapping[str, Field], g
                 made[f"{prefix}{name}.{key}"] = column(open_field(entry), values)
         novel = novel_name(name, field)
         if novel is not None:
-            made[prefix + novel] = _novels(field, raw, [one.get(novel) for one in given])
+            made[prefix + novel] = _novels(field, raw, given(novel))
 
 
 def _novels(field: Field, raw: Raw, named: Raw) -> pa.Array:
