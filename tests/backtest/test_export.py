@@ -267,6 +267,20 @@ def test_an_export_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch:
     assert not any("900-901" in name for name in files(out)), "a part beyond the state was an interrupted export's"
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_decision_that_is_not_valid_stops_every_process(
+    tmp_path: Path, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "PART_ROWS", 2)
+    log, out = tmp_path / "log", tmp_path / "out"
+    decide_all(log, parse_policy(POLICY), GIVEN)
+    with AuditLog.open(log, durability="flush") as opened:
+        opened.write_blocking("decision", {"decision_id": 7})
+    with pytest.raises(AuditBroken, match=r"is not a valid decision: Expected `str`, got `int` - at `.*decision_id`"):
+        export(log, out, jobs=jobs)
+    assert not out.exists(), "nothing was there"
+
+
 def test_fields_named_like_the_exports_own_columns_are_read_as_fields(
     tmp_path: Path, database: duckdb.DuckDBPyConnection
 ) -> None:
@@ -332,10 +346,8 @@ def test_export_is_its_owners_alone(tmp_path: Path, with_personal: bool) -> None
 LOGS = Path(__file__).parents[1] / "golden" / "logs"
 
 
-@pytest.mark.parametrize("start", ["fork", "spawn"])
-def test_several_processes_write_what_one_writes(tmp_path: Path, start: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of logs with every kind of record and of field, personal ones too; whichever way other processes begin."""
-    monkeypatch.setattr(exporting, "_START", start)
+def test_several_processes_write_what_one_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of logs with every kind of record and of field, personal ones too."""
     monkeypatch.setattr(exporting, "PART_ROWS", 7)
     for name in ("every_kind", "oldest"):
         log = Path(shutil.copytree(LOGS / name, tmp_path / name))

@@ -9,12 +9,10 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import sys
 from collections.abc import Callable, Collection, Iterator, Mapping
-from concurrent.futures import Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import field
-from multiprocessing import get_context
+from functools import partial
 from pathlib import Path
 
 from adjudge.audit.annotations import LabelBody
@@ -31,6 +29,7 @@ from adjudge.plugin import Function
 from adjudge.policy.slices import ALL, Slice, Sliced
 from adjudge.replay.decisions import known_of, load_recorded
 from adjudge.replay.slices import LogSlice, Segments, check_fits
+from adjudge.system.forked import CAN_FORK, Forked
 
 try:
     import pyarrow as pa
@@ -47,10 +46,6 @@ PROGRESS_EVERY = 1000
 _PART = re.compile(r"\.?part-[0-9]+-[0-9]+\.parquet")
 _BLOCK = 256
 """So many decisions are taken apart at a time: more do not fit into a processor's cache."""
-_START = "fork" if sys.platform == "linux" else "spawn"
-"""How other processes begin: those that import everything anew take half a second each."""
-_AHEAD = 4
-"""So many parts are under way at once."""
 
 Progress = Callable[[float], None]
 """Told how many bytes of the log were read, every thousand records."""
@@ -88,26 +83,25 @@ def export(
     wanted: which decisions; labels are written all the same.
 
     functions: of plugins, for policies that call them. with_personal: what the vault still holds too.
-    jobs: processes that write parts.
+    jobs: processes that write parts; where none can be forked, one.
     """
     with _locked(out):
         state = _opened(out, with_personal, str(wanted))
         slice_ = LogSlice(wanted, functions or {}) if not wanted.is_all or wanted.by is not None else None
         known = frozenset(state.parts)
-        with _pool(jobs) as pool:
-            writer = _Writer(log, out, state, functions or {}, pool, slice_)
-            try:
-                count = _feed(writer, log, out, state, progress)
-                check_fits(wanted, writer.policies.values(), functions or {})
-                writer.finish()
-                state.parts += writer.written
-                save_state(out, state)
-            except BaseException:
-                writer.stop()
-                _clear(out, known)
-                raise
-            finally:
-                writer.close()
+        writer = _Writer(log, out, state, functions or {}, jobs if CAN_FORK else 1, slice_)
+        try:
+            count = _feed(writer, log, out, state, progress)
+            check_fits(wanted, writer.policies.values(), functions or {})
+            writer.finish()
+            state.parts += writer.written
+            save_state(out, state)
+        except BaseException:
+            writer.stop()
+            _clear(out, known)
+            raise
+        finally:
+            writer.close()
     return Exported(
         count,
         writer.decisions,
@@ -206,10 +200,10 @@ class _Writer:
         out: Path,
         state: State,
         functions: Mapping[str, Function],
-        pool: ProcessPoolExecutor | None,
+        jobs: int,
         slice_: LogSlice | None,
     ) -> None:
-        self._out, self._state, self._functions, self._pool = out, state, functions, pool
+        self._out, self._state, self._functions, self._jobs = out, state, functions, jobs
         self._vault = log if state.personal else None
         self._slice = slice_
         self._own_vault = Vault.of(log) if slice_ is not None else None
@@ -218,7 +212,7 @@ class _Writer:
         self._records: list[Record] = []
         self._blocks: list[Block] = []
         self._labels: list[tuple[int, LabelBody]] = []
-        self._waiting: list[Future[list[str]]] = []
+        self._waiting: list[Forked[list[str]]] = []
         self.decisions = self.labels = 0
         self.written: list[str] = []
 
@@ -277,8 +271,7 @@ class _Writer:
     def stop(self) -> None:
         """Wait for what is under way, so that nothing is written any more."""
         for one in self._waiting:
-            one.cancel()
-        wait(self._waiting)
+            one.join()
 
     def _put_together(self) -> None:
         """While they are in a processor's cache."""
@@ -291,11 +284,12 @@ class _Writer:
         blocks, self._blocks = self._blocks, []
         if not blocks:
             return
-        if self._pool is None:
-            self.written += write_decisions(self._out, blocks, self._places, self._vault)
+        write = partial(write_decisions, self._out, blocks, self._places, self._vault)
+        if self._jobs <= 1:
+            self.written += write()
             return
-        self._wait(_AHEAD - 1)
-        self._waiting.append(self._pool.submit(write_decisions, self._out, blocks, dict(self._places), self._vault))
+        self._wait(self._jobs - 1)
+        self._waiting.append(Forked(write))
 
     def _flush_labels(self) -> None:
         labels, self._labels = self._labels, []
@@ -313,12 +307,3 @@ class _Writer:
         """Wait until at most so many parts are under way."""
         while len(self._waiting) > most:
             self.written += self._waiting.pop(0).result()
-
-
-@contextmanager
-def _pool(jobs: int) -> Iterator[ProcessPoolExecutor | None]:
-    if jobs <= 1:
-        yield None
-        return
-    with ProcessPoolExecutor(jobs, mp_context=get_context(_START)) as pool:
-        yield pool
