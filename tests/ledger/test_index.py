@@ -364,4 +364,4 @@ def test_decisions_in_memory_are_nothing_to_the_garbage_collector(tmp_path: Path
         after = asyncio.run(work(ledger, range(20, 520)))
         assert len(ledger._front) == 520
         assert not any(map(gc.is_tracked, (ledger._front._young, ledger._front._old)))
-    assert after - before < 250
+    assert after - before < 500, "not one object for each of them"
