@@ -38,11 +38,18 @@ def policy(review: float) -> Policy:
     return parse_policy(POLICY.replace("REVIEW", str(review)))
 
 
-def written(path: Path, *, sampled: bool, found_otherwise: float = 0.0, rows: int = 40_000) -> float:
+def written(
+    path: Path,
+    *,
+    sampled: bool,
+    found_otherwise: float = 0.0,
+    rows: int = 40_000,
+    drawn_in: tuple[float, float] = (0, 1),
+) -> float:
     """Write decisions of a policy that reviews from 0.8, and return the true share of frauds that it caught.
 
     Fraud grows with the score, and what passed has a label if it was drawn, or, rarely, was found otherwise: those are
-    frauds only.
+    frauds only. drawn_in: the part of the time in which passes were drawn.
     """
     random, columns = Random(7), {"score": [], "label": [], "outcome": [], "sampled_share": [], "at": []}
     caught = frauds = 0
@@ -50,7 +57,7 @@ def written(path: Path, *, sampled: bool, found_otherwise: float = 0.0, rows: in
         score = random.random()
         is_fraud = random.random() < score**4 / 2
         is_review = score >= 0.8
-        drawn = not is_review and random.random() < SHARE
+        drawn = not is_review and random.random() < SHARE and drawn_in[0] <= at / rows <= drawn_in[1]
         is_told = is_review or drawn or (is_fraud and random.random() < found_otherwise)
         frauds, caught = frauds + is_fraud, caught + (is_fraud and is_review)
         columns["score"].append(score)
@@ -78,6 +85,17 @@ def test_share_of_frauds_caught_is_that_of_all_rows(tmp_path: Path, found_otherw
     written(tmp_path / "plain.parquet", sampled=False, found_otherwise=found_otherwise)
     plain = measured(tmp_path / "plain.parquet", policy(0.8)).caught
     assert plain.share is not None and plain.share > true + 0.1  # labels that only reviews have flatter
+
+
+@pytest.mark.parametrize("drawn_in", [(0.6, 1), (0, 0.4), (0.3, 0.7)])
+def test_labels_of_a_time_without_a_sample_count_for_nothing(tmp_path: Path, drawn_in: tuple[float, float]) -> None:
+    true = written(tmp_path / "part.parquet", sampled=True, drawn_in=drawn_in)
+    found = measured(tmp_path / "part.parquet", policy(0.8)).caught
+    assert found.share is not None and found.interval is not None
+    assert found.interval[0] < true < found.interval[1]
+    with connect(threads=1) as connection:
+        told, _ = open_dataset(connection, tmp_path / "part.parquet", policy(0.8).typed).notes
+    assert "labels of decisions before 2026-" in told
 
 
 def test_interval_is_as_wide_as_the_drawn_rows_make_it(tmp_path: Path) -> None:
@@ -109,7 +127,7 @@ def test_share_of_nothing_drawn_changes_nothing(tmp_path: Path) -> None:
 def test_reader_is_told_what_counts(tmp_path: Path) -> None:
     written(tmp_path / "sampled.parquet", sampled=True, found_otherwise=0.5, rows=2000)
     with connect(threads=1) as connection:
-        (note,) = open_dataset(connection, tmp_path / "sampled.parquet", policy(0.8).typed).notes
+        *_, note = open_dataset(connection, tmp_path / "sampled.parquet", policy(0.8).typed).notes
     assert note.startswith("passes were sampled: what labels say of ")
     assert note.endswith("that passed and were not drawn count for nothing")
 

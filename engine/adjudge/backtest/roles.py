@@ -9,7 +9,7 @@ from typing import Any
 from adjudge.audit.annotations import LABELS
 from adjudge.backtest.cells import FORMS
 from adjudge.backtest.columns import MAP, NUMBERS, DataError, micros_of
-from adjudge.backtest.duck import fetched
+from adjudge.backtest.duck import fetched, first
 from adjudge.backtest.sources import RowSource
 from adjudge.backtest.unreadable import Asked, Unreadable, look_over
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
@@ -121,21 +121,36 @@ def unreadable_roles(
 
 
 def with_sample(connection: Any, relation: str, has: Roles) -> Roles:
-    """Return roles with a note of what was sampled; without `sampled_share` where nothing was, or none is labelled."""
+    """Return roles with a note of what was sampled; without `sampled_share` where nothing was, or none is labelled.
+
+    A label from before the first row that was drawn, or after the last, is left out: nothing stands for passes of then.
+    """
     rest = replace(has, texts={role: text for role, text in has.texts.items() if role != "sampled_share"})
     if not {"sampled_share", "outcome", "label"} <= has.texts.keys():
         return rest
     share, passed = has.texts["sampled_share"], f"{has.texts['outcome']} = 'pass'"
-    ((drawn, stand_for, others),) = fetched(
+    at = has.texts.get("at", "null::timestamp")
+    drawn, stand_for, others, begun, ended = first(
         connection,
         f"select count({share}), coalesce(sum(1 / ({share})), 0),"
-        f" count_if({passed} and {share} is null and {has.texts['label']} is not null) from {relation}",
+        f" count_if({passed} and {share} is null and {has.texts['label']} is not null),"
+        f" min({at}) filter (where {share} is not null), max({at}) filter (where {share} is not null) from {relation}",
     )
     if not drawn:
         return rest
+    notes = [*has.notes]
+    if begun is not None:
+        within = f"{at} between timestamp '{begun}' and timestamp '{ended}'"
+        (outside,) = first(
+            connection, f"select count_if({has.texts['label']} is not null and not {within}) from {relation}"
+        )
+        if outside:
+            has = replace(has, texts={**has.texts, "label": f"case when {within} then {has.texts['label']} end"})
+            when = f"before {begun:%Y-%m-%d %H:%M} and after {ended:%Y-%m-%d %H:%M}"
+            notes.append(f"{outside:,} labels of decisions {when} count for nothing: no pass was drawn then")
     said = f"passes were sampled: what labels say of {drawn:,} drawn rows counts for {round(stand_for):,}"
     note = f"{said}, and the labels of {others:,} that passed and were not drawn count for nothing"
-    return replace(has, notes=(*has.notes, note))
+    return replace(has, notes=(*notes, note))
 
 
 def _can_be(role: str, type_: str) -> bool:
