@@ -52,7 +52,7 @@ def test_engine_killed_under_load_keeps_every_answer_it_gave(tmp_path: Path) -> 
                 number, decision_id = line.split()
                 assert answered.setdefault(int(number), decision_id) == decision_id, "a retry gets the answer it had"
         nursery.stdin.close()
-    assert len(answered) > ROUNDS  # how many depends on the machine; that there were some does not
+    assert len(answered) > 8  # how many depends on the machine; that there were some does not
     assert_verifies(directory)
     assert set(answered.values()) <= {body.decision_id for body in recorded(directory)}
     assert all(replayed.answer == "identical" for replayed in replay(directory))
