@@ -448,3 +448,20 @@ def test_a_decision_that_is_not_valid_is_told_in_the_words_of_its_reader(
     with pytest.raises(AuditBroken) as ours:
         narrow.decode(block)
     assert str(ours.value) == str(theirs.value)
+
+
+def test_totals_of_several_scorecards_stand_in_one_column_by_name(tmp_path: Path) -> None:
+    text = (
+        "policy_language: 1\npolicy: cards\ninputs: {n: int, flag: bool}\nscorecards:\n"
+        "  device: {points: [{when: n > 1, add: 5}, {when: flag, add: -2}], bands: {review: 5}}\n"
+        "  face: {points: [{when: n > 2, add: 7}, {when: '!flag', add: 4}], bands: {reject: 11}}\n"
+    )
+    given_: list[dict[str, object]] = [{"n": 3, "flag": True}, {"n": 2}, {"flag": False}, {}]
+    decisions = decide_all(tmp_path / "log", parse_policy(text), given_)
+    export(tmp_path / "log", tmp_path / "out")
+    (part,) = (tmp_path / "out" / "cards").rglob("*.parquet")
+    rows = {row["decision_id"]: row for row in pq.read_table(part, columns=["decision_id", "scores"]).to_pylist()}
+    assert [dict(rows[one.decision_id]["scores"]) for one in decisions] == [
+        {name: [*ends] for name, ends in one.verdict.scores.items()} for one in decisions
+    ]
+    assert dict(rows[decisions[1].decision_id]["scores"]) == {"device": [3, 5], "face": [0, 4]}

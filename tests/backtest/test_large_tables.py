@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from adjudge.policy.loading.load import read_policy
@@ -51,7 +51,7 @@ REQUESTS = st.fixed_dictionaries(
             {},
             optional={
                 "os": st.sampled_from(["a", "b", "c"]),
-                "score": st.dictionaries(st.sampled_from(["X", "Y"]), st.sampled_from([0.4, 0.6])),
+                "score": st.dictionaries(st.sampled_from(["X", "Y"]), st.sampled_from([0.4, 0.6, 7.0, None])),
             },
         ),
     },
@@ -77,6 +77,7 @@ def tables(draw: st.DrawFn) -> str:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tables(), st.lists(REQUESTS, min_size=2, max_size=6), st.sampled_from(["", ", else: review", ", else: reject"]))
+@example("country,amount >=,device.os,then\nSG,50,,review\n,,a,review\n", [{"amount": 10.0}, {}], "")
 def test_rows_together_have_the_verdict_of_the_rows(csv: str, requests: list[Any], otherwise: str) -> None:
     policy = Policy(read_policy(POLICY.replace("file: t.csv", f"file: t.csv{otherwise}"), texts={"t.csv": csv}))
     expected = [policy.evaluate(request) for request in requests]
