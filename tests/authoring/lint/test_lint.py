@@ -159,6 +159,7 @@ EXAMPLES: list[tuple[str, str, str]] = [
     ),
     ("doubtful-text", rule("when: country == '*', then: review"), rule("when: country == 'any', then: review")),
     ("doubtful-text", rule("when: country == 'bad', then: review"), rule("when: country == 'worst', then: review")),
+    ("doubtful-number", rule("when: 'count in [3-5]', then: review"), rule("when: count > 8 - 5, then: review")),
     (
         "doubtful-text",
         rule("when: country == 'lists.nope', then: review"),

@@ -114,7 +114,7 @@ class Beside:
         """Return a part as what it means beside a value."""
         type_ = self.type(value)
         if isinstance(part, Amount):
-            return self.amount(part, type_, self.range(value))
+            return _alike(self.amount(part, type_, self.range(value)), type_, operator)
         if isinstance(part, ListLiteral):
             return part
         if is_text(type_) and (word := self.word(part, type_, value)) is not None:
@@ -253,7 +253,7 @@ class Beside:
                 return part
             text = plain_number(said, within=within)
             self.slip(part.span, f"a number stands without quotes: {text}")
-            return _number(part.span, text, type_)
+            return _alike(_number(part.span, text, type_), type_, operator)
         if isinstance(value, bool) or operator in ORDER:
             return part
         if type_ == DOUBLE and isinstance(value, int):
@@ -305,6 +305,13 @@ def _in_vocabulary(word: str, type_: EnumType) -> str | None:
 
 def _folded(word: str) -> str:
     return word.casefold().replace(" ", "_").replace("-", "_")
+
+
+def _alike(node: Node, type_: Type, operator: str) -> Node:
+    """Return a whole number as a double where both sides must be alike."""
+    if type_ == DOUBLE and operator not in ORDER and isinstance(node, Literal) and type(node.value) is int:
+        return replace(node, value=float(node.value))
+    return node
 
 
 def _number(span: Span, text: str, type_: Type) -> Node:

@@ -53,13 +53,22 @@ class Lists(Sums):
             if node is not None:
                 return node
         low = self.sum()
-        if self.accept("range"):
+        if self.accept_range():
             self.slip(self.previous.span, "a range is written as two comparisons")
             return within(left, low, self.sum())
+        match low:
+            case Binary(operator="-", left=Literal(value=int() | float() as first), right=Literal() as last):
+                if isinstance(last.value, int | float) and first < last.value:
+                    self.slip(low.span, "a range is written as two comparisons")
+                    return within(left, low.left, last)
         right = self.listed(low)
         if right is not low:
             self.slip(opening.span, "a list stands in square brackets")
         return Binary(span=left.span.to(right.span), operator="in", left=left, right=right)
+
+    def accept_range(self) -> bool:
+        """Read what stands between the ends of a range: `..`, `to`, and `:` where no choice is read."""
+        return self.accept("range") or self.accept_word("to") or (not self.choices and self.accept(":"))
 
     def listed(self, first: Node) -> Node:
         """Read on where bare values follow each other by commas, outside of brackets that separate by them."""
@@ -115,7 +124,7 @@ class Lists(Sums):
                     "token", "a condition asks no database", self.token.span, "write a list, or ask a provider"
                 )
             item = self.sum()
-            if self.accept("range"):
+            if self.accept_range():
                 high = self.sum()
                 item = Call(span=item.span.to(high.span), function="\0range", arguments=(item, high))
             items.append(item)

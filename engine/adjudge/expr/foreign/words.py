@@ -50,6 +50,8 @@ _WRAPPED = re.compile(
     r"\[([A-Za-z_][\w.]*)\](?=\s*(?:[=!<>]|in\b|not\b))|%([A-Za-z_]\w*)%|:([A-Za-z_]\w*)|\$?\{\{?\s*([A-Za-z_][\w.]*)\s*\}?\}|[@$]([A-Za-z_]\w*)",
     re.ASCII,
 )
+_GROUPS = re.compile(r"\d,0\d\d(?!\d)", re.ASCII)
+"""`1,000`, which nobody means as two numbers, not even in a list; beside it, `2,500` is one as well."""
 _PLAIN = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\s*([ap])\.?m\.?\b)?(?!\d)|(\d{1,2})\s*([ap])m\b", re.IGNORECASE)
 _PLAIN_NUMBER = re.compile(
@@ -124,7 +126,7 @@ def _literal(text: Text, start: int, note: Callable[[Slip], None], *, in_list: b
     amount = AMOUNT.match(value, start)
     if amount is None:
         return None
-    if in_list and "," in amount["number"]:
+    if in_list and "," in amount["number"] and not _GROUPS.search(value):
         return None
     end = amount.end()
     if amount["unit"] == "%" and re.match(r"\s*[\w(.]", value[end:]) and not _is_word(value, end):
