@@ -108,6 +108,31 @@ def test_explain_says_that_a_person_has_to_confirm(run: Any, tmp_path: Path) -> 
     assert "confirm" not in explain("--applicant") and "You are too young." in explain("--applicant")
 
 
+def test_explain_goes_by_the_newest_label(run: Any, tmp_path: Path) -> None:
+    explain = after(run, tmp_path, age=3)
+    said = {
+        "fraud": ("final: a person has confirmed it", True),
+        "genuine": ("not final: a person has found it genuine", False),
+    }
+    (decision,) = decisions(run, tmp_path / "log")
+    for label in ("fraud", "genuine", "fraud"):
+        labelled = run("audit", "label", tmp_path / "log", decision["decision_id"], label, "--source", "kim")
+        assert labelled.exit_code == 0, labelled.stderr
+        line, final = said[label]
+        assert explain().splitlines()[1] == line
+        assert json.loads(explain("--format", "json"))["final"] is final
+        assert "final" not in explain("--applicant") and "person" not in explain("--applicant")
+
+
+def test_label_of_a_decision_that_is_final_changes_nothing_in_explain(run: Any, tmp_path: Path) -> None:
+    explain = after(run, tmp_path, age=30, name="Eve")
+    before = explain()
+    (decision,) = decisions(run, tmp_path / "log")
+    run("audit", "label", tmp_path / "log", decision["decision_id"], "genuine", "--source", "kim")
+    assert explain() == before and "final" not in before
+    assert json.loads(explain("--format", "json"))["final"] is True
+
+
 def test_explain_of_erased_values_keeps_to_what_was_decided(run: Any, tmp_path: Path) -> None:
     explain = after(run, tmp_path, age=30, name="Eve")
     assert "We know you." in explain("--applicant")

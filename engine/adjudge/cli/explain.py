@@ -91,7 +91,11 @@ def _decided(found: Recorded, explanation: Explanation) -> Iterator[str]:
         yield f"decided as {decision.outcome}: sampled for a person, {decision.sampled.reason}; the verdict itself is:"
     elif _is_other(found, explanation):
         yield f"decided as {decision.outcome}; without those values it is:"
-    if not decision.final:
+    if found.final and not decision.final:
+        yield "final: a person has confirmed it"
+    elif found.label is not None:
+        yield f"not final: a person has found it {found.label.label}"
+    elif not decision.final:
         yield "not final before a person has confirmed it"
 
 
@@ -118,7 +122,7 @@ def _data(
     else:
         decision, drawn = found.decision, found.decision.sampled
         sampled = {"reason": drawn.reason, "share": drawn.share} if drawn is not None else None
-        shown = whole | {"decided": decision.outcome.value, "sampled": sampled, "final": decision.final}
+        shown = whole | {"decided": decision.outcome.value, "sampled": sampled, "final": found.final}
     hides = applicant and _is_other(found, explanation)
     return {
         "decision_id": found.decision.decision_id,

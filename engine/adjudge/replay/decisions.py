@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import msgspec
 
+from adjudge.audit.annotations import LabelBody
 from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal, restore_fields
 from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import bodies
@@ -74,12 +75,21 @@ def replay(
 
 @frozen(kw_only=True)
 class Recorded:
-    """A decision of a log with its policy and the fields as they were given; those that the vault lacks are unknown."""
+    """A decision of a log with its policy and the fields as they were given; those that the vault lacks are unknown.
+
+    label: the newest of a decision that a person has to confirm.
+    """
 
     decision: DecisionBody
     policy: Policy
     given: Mapping[str, object]
     lacking: tuple[str, ...]
+    label: LabelBody | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether the decision is final by now."""
+        return self.decision.final or (self.label is not None and self.label.confirms)
 
 
 def recorded(path: LogPath, decision_id: str, functions: Mapping[str, Function] | None = None) -> Recorded | None:
@@ -88,17 +98,23 @@ def recorded(path: LogPath, decision_id: str, functions: Mapping[str, Function] 
     Raises AuditBroken at a record that does not verify, or where the decision's policy is not to be had.
     """
     policies = Policies(functions or {})
+    found: Recorded | None = None
     with Vault.of(path) as vault:
-        for record, body in bodies(path, PolicyBody, DecisionBody):
+        for record, body in bodies(path, PolicyBody, DecisionBody, LabelBody):
             if isinstance(body, PolicyBody):
                 policies.add(body)
-            elif body.decision_id == decision_id:
+            elif isinstance(body, LabelBody):
+                if found is not None and body.decision_id == decision_id:
+                    found = replace(found, label=body)
+            elif found is None and isinstance(body, DecisionBody) and body.decision_id == decision_id:
                 policy = policies.get(body)
                 if isinstance(policy, str):
                     raise AuditBroken(f"{path}: record {record.seq}: {policy}")
                 given, lacking = known_of(body, vault.reveal)
-                return Recorded(decision=body, policy=policy, given=policy.as_taken(given), lacking=lacking)
-    return None
+                found = Recorded(decision=body, policy=policy, given=policy.as_taken(given), lacking=lacking)
+                if body.final:
+                    break  # no label changes that
+    return found
 
 
 @frozen
