@@ -256,6 +256,36 @@ def test_bands_and_thresholds_are_turned_together(tmp_path: Path) -> None:
     assert tuned.then[1].review.hits == found["review"]
 
 
+@pytest.mark.parametrize(
+    ("operator", "fine", "senseless"),
+    [(">=", (2, 100), (0, 1, 101)), (">", (1, 99), (0, 100)), ("<", (1, 99), (0, 100)), ("<=", (0, 98), (-1, 99, 100))],
+)
+def test_number_is_passed_by_some_row_and_not_by_nearly_all(
+    operator: str, fine: tuple[int, ...], senseless: tuple[int, ...]
+) -> None:
+    rule = f"{{id: r, when: score {operator} 5, then: review}}"
+    text = f"policy_language: 1\npolicy: p\ninputs: {{score: int}}\nrules: [{rule}]"
+    (threshold,) = tunable_thresholds(parse_policy(text).typed)
+    ends = (0, 1, 99, 100)
+    assert all(search._divides(threshold, value, ends) for value in fine)
+    assert not any(search._divides(threshold, value, ends) for value in senseless)
+    assert not search._divides(threshold, 5, None)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_search_goes_on_where_what_is_best_takes_a_rule_its_rows(
+    tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To review nothing takes each review its rows: what is proposed is the best that leaves it some."""
+    monkeypatch.setattr(search, "TRIED_MAX", 1)
+    rows = rows_of(seed)
+    tuned = tuned_on(tmp_path, rows, Goal(max_review=0.0, max_turned_away=1.0))
+    learned = [row for row in rows if row["at"].replace(tzinfo=None) <= tuned.split]
+    before, after = (outcomes(text, learned) for text in (POLICY, rewritten(parse_policy(POLICY), tuned.values)))
+    assert before.keys() <= after.keys()
+    assert tuned.then[0].review.hits < tuned.now[0].review.hits / 2
+
+
 @pytest.mark.parametrize(("low", "high", "step"), [(-10, 60, 2), (0, 20, 1), (0, 1000, 50), (5, 5, 1)])
 def test_totals_are_tried_as_people_write_them(low: int, high: int, step: int) -> None:
     band = TunableBand(card="scorecard", label="scorecard", band=Outcome.REVIEW, value=7, span=Span(0, 1))

@@ -109,12 +109,12 @@ def curves(
     groups: defaultdict[int, list[_Group]] = defaultdict(list)
     for rows, weight, *keys in answered(connection, query, [base, *others]):
         ((at, key),) = ((at, key) for at, key in enumerate(keys) if key is not None)  # of each set, its own
-        label, now, other = _LABELS[key // 3 % 3], OUTCOMES[key // 9 % 3], OUTCOMES[key % 3]
+        label, now, other = LABELS[key // 3 % 3], OUTCOMES[key // 9 % 3], OUTCOMES[key % 3]
         groups[at].append(_Group(key // 27 - 1, label, now, other, rows, weight))
     return {one: tuple(_settings(one, groups[at], bins.numbers(one), wanted[one])) for at, one in enumerate(wanted)}
 
 
-_LABELS = (None, "fraud", "genuine")
+LABELS = (None, "fraud", "genuine")
 
 
 class _Group(NamedTuple):

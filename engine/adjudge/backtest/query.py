@@ -61,6 +61,7 @@ class CardSql:
     """A scorecard in SQL. first: the number of its first row's column. low, high: the columns of its totals.
 
     low_terms, high_terms: what each row adds to these. lower, upper, outcome: severities of what it alone makes.
+    excuse: whether its band of review is excused. doubt: the severity of what its rows in doubt are worth.
     """
 
     card: Scorecard
@@ -72,6 +73,8 @@ class CardSql:
     lower: str
     upper: str
     outcome: str
+    excuse: str
+    doubt: str
 
     @property
     def bands(self) -> tuple[tuple[str, Outcome, str, str], ...]:
@@ -490,6 +493,7 @@ class _Verdict:
             yield CardSql(
                 card=card, first=first, low=low, high=high, low_terms=self._terms(card, first, min),
                 high_terms=self._terms(card, first, max), lower=lower, upper=upper, outcome=outcome,
+                excuse=excuse, doubt=doubt,
             )  # fmt: skip
             first += len(card.rows)
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
 
+from adjudge.backtest.band_curves import band_curves
 from adjudge.backtest.curves import Bins, Setting, curves
 from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import first
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     import duckdb
 
 ROUNDS_MAX = 4
-TRIED_MAX = 20
+TRIED_MAX = 5
 """So many of the best settings are looked at for one that leaves no rule without a row."""
 AHEAD = 2
 """On so many thresholds a pass looks after one was turned, and on twice as many each time that none is."""
@@ -44,6 +45,7 @@ class Search:
     """One search. where: the rows that are learned from.
 
     seen: every setting that was looked at, with what it came to. known: curves by where all thresholds stand.
+    free: the numbers that may still move.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -54,6 +56,7 @@ class Search:
     where: str
     seen: list[tuple[dict[Tunable, float], Result]] = field(default_factory=list)
     known: dict[tuple[float, ...], dict[Tunable, tuple[Setting, ...]]] = field(default_factory=dict)
+    free: tuple[Tunable, ...] = field(init=False)
     learned: Dataset = field(init=False)
     bins: Bins = field(init=False)
     first: Result = field(init=False)
@@ -65,6 +68,7 @@ class Search:
         One threshold at a time finds no way that leads through something worse. So the search first follows a price
         of reviews against misses, from dear to cheap, and then the goal from the best of all it has seen.
         """
+        self.free = self.numbers
         values = {threshold: threshold.value for threshold in self.numbers}
         tried: dict[Tunable, Sequence[float]] = {
             one: self._totals(one) if isinstance(one, TunableBand) else self._candidates(one) for one in self.numbers
@@ -72,27 +76,48 @@ class Search:
         thresholds = {one: values for one, values in tried.items() if isinstance(one, TunableThreshold)}
         self.bins = Bins(self.dataset, thresholds)
         self.learned = chosen(self.connection, self.dataset, self.where, self.bins.steps)
-        (standing,) = outcomes(self.connection, self.policy, self.learned)
-        self.first = Result.of(standing)
+        self.first = Result.of(outcomes(self.connection, self.policy, self.learned))
         self.seen.append((dict(values), self.first))
         for price in _PRICES:
             values = self._descend(values, tried, partial(self._priced, price), progress)
         best, _ = min(self.seen, key=lambda one: self.worth(one[1]))
         self._descend(best, tried, self.worth, progress)
-        values, self.best = self._alive()
+        values, self.best = self._alive(tried, progress)
         return values
 
-    def _alive(self) -> tuple[dict[Tunable, float], Result]:
-        """Return the best setting in which every rule still decides somewhere that decides somewhere now."""
-        ranked = sorted(self.seen, key=lambda one: (self.worth(one[1]), _moved(one[0])))
-        alive = self._deciding({})
-        tried: list[dict[Tunable, float]] = []
-        for values, result in ranked:
-            if values not in tried and len(tried) < TRIED_MAX:
-                tried.append(values)
-                if alive <= self._deciding(values):
-                    return values, result
-        return {threshold: threshold.value for threshold in self.numbers}, self.first
+    def _alive(
+        self, tried: Mapping[Tunable, Sequence[float]], progress: Progress | None
+    ) -> tuple[dict[Tunable, float], Result]:
+        """Return the best setting in which every rule still decides somewhere that decides somewhere now.
+
+        Where none of the best does, one number that takes a rule its rows is put back for good, and the search goes on
+        with the others. With all put back the policy stands as it is.
+        """
+        wanted = self._deciding({})
+        dead: list[dict[Tunable, float]] = []
+        while True:
+            back = [one for one in self.numbers if one not in self.free]
+            left = [one for one in self.seen if all(one[0][number] == number.value for number in back)]
+            found: list[dict[Tunable, float]] = []
+            for values, result in sorted(left, key=lambda one: (self.worth(one[1]), _moved(one[0]))):
+                if values not in dead and len(found) < TRIED_MAX:
+                    if wanted <= self._deciding(values):
+                        return values, result
+                    found.append(values)
+                    dead.append(values)
+            put_back = self._reviving(found[0], wanted)
+            self.free = tuple(one for one in self.free if one not in put_back)
+            self._descend({**found[0], **{one: one.value for one in put_back}}, tried, self.worth, progress)
+
+    def _reviving(self, values: Mapping[Tunable, float], wanted: frozenset[str]) -> Sequence[Tunable]:
+        """Return a number that, put back, gives a rule its rows again; all that moved where no single one does."""
+        lost = wanted - self._deciding(values)
+        moved = [one for one in self.free if values[one] != one.value]
+        slots = {one.slot for one in moved if one.where in lost}
+        for one in sorted(moved, key=lambda one: (one.where not in lost, one.slot not in slots)):
+            if lost & self._deciding({**values, one: one.value}):
+                return [one]
+        return moved
 
     def _deciding(self, values: Mapping[Tunable, float]) -> frozenset[str]:
         """Return the rules that are true on a row which has their outcome, and the bands that give one its."""
@@ -109,7 +134,7 @@ class Search:
         values, best, ahead = dict(values), None, AHEAD
         for _ in range(ROUNDS_MAX):
             before = dict(values)
-            for threshold in self.numbers:
+            for threshold in self.free:
                 if progress is not None:
                     progress(threshold.name)
                 found = self._found(threshold, values, tried, ahead)
@@ -136,10 +161,10 @@ class Search:
         """
         known = self.known.setdefault(tuple(values.values()), {})
         if threshold not in known and isinstance(threshold, TunableBand):
-            known[threshold] = self._of_band(threshold, values, tried[threshold])
+            known |= self._of_bands(threshold.card, values, tried)
         elif threshold not in known:
-            place = self.numbers.index(threshold)
-            following = [*self.numbers[place:], *self.numbers[:place]]
+            place = self.free.index(threshold)
+            following = [*self.free[place:], *self.free[:place]]
             inner = with_numbers(self.policy, values)
             standing = {one.span: one for one in tunable_thresholds(inner.typed)}
             left = [one for one in following if one not in known and isinstance(one, TunableThreshold)]
@@ -157,14 +182,17 @@ class Search:
             known |= {one: settings[now] for one, now in wanted.items()}
         return [({**values, threshold: one.value}, Result.of(one)) for one in known[threshold]]
 
-    def _of_band(
-        self, band: TunableBand, values: Mapping[Tunable, float], tried: Sequence[float]
-    ) -> tuple[Setting, ...]:
-        """Return what becomes of all rows where a band begins at each of some totals, the others standing still."""
-        totals = [total for total in tried if _keeps_order(band, total, values)]
-        others = [(total, with_numbers(self.policy, {**values, band: total})) for total in totals]
-        standing, *found = outcomes(self.connection, with_numbers(self.policy, values), self.learned, others)
-        return replace(standing, value=values[band]), *found
+    def _of_bands(
+        self, card: str, values: Mapping[Tunable, float], tried: Mapping[Tunable, Sequence[float]]
+    ) -> dict[Tunable, tuple[Setting, ...]]:
+        """Return what becomes of all rows where each band of a scorecard begins elsewhere, and nothing else moves."""
+        wanted = {
+            band: sorted({total for total in tried[band] if _keeps_order(band, total, values)} | {values[band]})
+            for band in self.free
+            if isinstance(band, TunableBand) and band.card == card
+        }
+        found = band_curves(self.connection, with_numbers(self.policy, values), self.learned, wanted)
+        return dict(found.items())
 
     def _totals(self, band: TunableBand) -> Sequence[float]:
         """Return the totals to try for a band."""
@@ -207,7 +235,10 @@ class Search:
         return tuple(found)
 
     def _candidates(self, threshold: TunableThreshold) -> list[float]:
-        """Return numbers to try: where the data lie, evenly and by how many rows; with none is it true on no row."""
+        """Return numbers to try: where the data lie, evenly and by how many rows.
+
+        At each it is true on some row, and not on nearly all.
+        """
         column, relation = self.dataset.columns[threshold.slot], f"{self.dataset.relation} where {self.where}"
         shares = ", ".join(repr(at / _QUANTILES) for at in range(_QUANTILES + 1))
         frauds = f"(select * from {relation} and {self.dataset.label()} = 'fraud')"
@@ -216,14 +247,15 @@ class Search:
             found = first(self.connection, f"select quantile_disc({column}, [{shares}]) from {rows}")
             tried.update(found[0] or ())
         low, high = min(tried), max(tried)
-        ends = first(self.connection, f"select min({column}), max({column}) from {relation}")
+        aside = f"[0, {1 / _QUANTILES!r}, {1 - 1 / _QUANTILES!r}, 1]"
+        (ends,) = first(self.connection, f"select quantile_disc({column}, {aside}) from {relation}")
         tried.update(low + (high - low) * at / _QUANTILES for at in range(_QUANTILES + 1))
         digits = _written_digits(threshold.value, low, high)
         if isinstance(threshold.value, int):
             whole = {round(value, min(digits, 0)) for value in map(round, tried)}
-            return sorted({n for n in whole if _fires(threshold, n, ends)} | {threshold.value})
+            return sorted({n for n in whole if _divides(threshold, n, ends)} | {threshold.value})
         rounded = {round(float(value), digits) for value in tried if math.isfinite(value)}
-        return sorted({value for value in rounded if _fires(threshold, value, ends)} | {float(threshold.value)})
+        return sorted({value for value in rounded if _divides(threshold, value, ends)} | {float(threshold.value)})
 
 
 def _written_digits(value: float, low: float, high: float) -> int:
@@ -233,20 +265,23 @@ def _written_digits(value: float, low: float, high: float) -> int:
     return max(now, 2 - math.floor(math.log10(high - low))) if high > low else max(now, 2)
 
 
-def _fires(threshold: TunableThreshold, value: float, ends: tuple[float | None, float | None]) -> bool:
-    """Whether a threshold at a number is passed by some row. ends: the least and the greatest value of its field."""
-    low, high = ends
-    if low is None or high is None:
+def _divides(threshold: TunableThreshold, value: float, ends: Sequence[float] | None) -> bool:
+    """Whether a threshold at a number is passed by some row, and not by nearly all.
+
+    ends: the least value of its field, the values that few are below and above, and the greatest; None without any.
+    """
+    if ends is None:
         return False
+    least, low, high, most = ends
     match threshold.operator:
         case ">=":
-            return value <= high
+            return low < value <= most
         case ">":
-            return value < high
-        case "<=":
-            return value >= low
+            return low <= value < most
+        case "<":
+            return least < value <= high
         case _:
-            return value > low
+            return least <= value < high
 
 
 def _moved(values: Mapping[Tunable, float]) -> int:

@@ -70,7 +70,7 @@ def tune(
     search = Search(connection, policy, dataset, goal, thresholds, earlier)
     values = search.run(progress)
     tuned = with_numbers(policy, values)
-    judged = [Result.of(outcomes(connection, one, dataset, where=later)[0]) for one in (policy, tuned)]
+    judged = [Result.of(outcomes(connection, one, dataset, where=later)) for one in (policy, tuned)]
     return Tuned(
         values={threshold: value for threshold, value in values.items() if value != threshold.value},
         split=moment,
