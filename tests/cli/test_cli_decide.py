@@ -190,3 +190,11 @@ def test_decide_stream_line_too_long_is_refused_and_the_next_is_read(
 def test_decide_stream_of_nothing_is_fine(run: Any, folder: Path) -> None:
     result = run("decide", "-", "--policy", "policy.yaml", input="")
     assert (result.exit_code, result.stdout) == (0, "")
+
+
+def test_an_option_given_twice_is_refused(run: Any, folder: Path) -> None:
+    (folder / "other.yaml").write_text((folder / "policy.yaml").read_text())
+    result = decide(run, folder, request_document(), "--policy", "other.yaml")
+    assert result.exit_code == 2 and "--policy is given 2 times: give it once" in result.stderr
+    several = ("--allow-environment", "A", "--allow-environment", "B")
+    assert decide(run, folder, request_document(), *several).exit_code == 0

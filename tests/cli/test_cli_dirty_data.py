@@ -338,3 +338,36 @@ def test_a_mapping_is_of_all_policies_together(run: Any, rows: list[dict[str, st
                  "forgery.score.SuspectRemake=df_remake", "--format", "json")  # fmt: skip
     one, other = json.loads(result.stdout)["policies"]
     assert one["outcomes"] == other["outcomes"]
+
+
+SMALL = """policy_language: 1
+policy: small
+inputs: {x: {type: double, range: [0, 1]}}
+thresholds: {x: {review: 0.5}}
+"""
+
+
+def test_strict_shows_the_cell_of_the_place_that_it_names(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("small.yaml").write_text(SMALL)
+    Path("data.csv").write_text('id,x\n1,0.5\n2,50%\n3,"0,5"\n4,"0,5"\n')
+    said = run("backtest", "small.yaml", "data.csv", "--strict").stderr
+    assert said.startswith("error[data]: data.csv:3: `50%` in the column `x` is not a number from 0 to 1, one of 3")
+    assert "write 0.93 for 93%" in said
+
+
+def test_a_guess_reads_a_column_of_the_fields_own_name_as_a_backtest_does(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("small.yaml").write_text(SMALL)
+    Path("data.csv").write_text("x,label\n0.5,fraud\n50%,Fraud\nhigh,TRUE\nlow,bad\n")
+    said = run("backtest", "small.yaml", "--map-from", "data.csv").stdout
+    assert "\nx: x          # the same name, 3 of 4 cells cannot be read\n" in said
+    assert "\nlabel: label  # the same name, 1 of 4 cells cannot be read\n" in said
+    assert "1 of 4 cells of `label` cannot be read" in run("backtest", "small.yaml", "data.csv").stdout
+    Path("data.csv").write_text("X,label\n0.5,fraud\n50%,fraud\nhigh,fraud\nlow,fraud\n")
+    said = run("backtest", "small.yaml", "--map-from", "data.csv").stdout
+    assert "# x:  # only 1 of 4 cells of `X` can be read\n" in said

@@ -14,7 +14,7 @@ from adjudge.backtest.duck import fetched, first
 from adjudge.backtest.finder import Finder
 from adjudge.backtest.parquet_types import told_by_arrow
 from adjudge.backtest.reading import read_columns
-from adjudge.backtest.roles import ROLES, WORDS
+from adjudge.backtest.roles import ROLES, WORDS, word_of
 from adjudge.backtest.sources import described, open_source
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.frozen import frozen
@@ -33,7 +33,8 @@ LIKELY, GUESSED = 0.6, 0.35
 APART = 0.1
 """By how much the best name must fit better than the next."""
 READABLE_MIN = 0.5
-"""So great a share of the cells must be of the field's type."""
+"""So great a share of the cells must be of the field's type, unless the column has the field's own name."""
+SHOWN = 3
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _CALLED: Mapping[str, Sequence[str]] = {
@@ -48,8 +49,8 @@ _ROLE_FIELDS = {
     "id": Field(type=STRING),
     "at": Field(type=TIMESTAMP),
     "cost": Field(type=DOUBLE),
-    "label": Field(type=EnumType((*WORDS["label"], "true", "false"))),
-    "outcome": Field(type=EnumType(tuple(WORDS["outcome"]))),
+    "label": Field(type=EnumType(WORDS["label"])),
+    "outcome": Field(type=EnumType(WORDS["outcome"])),
 }
 
 
@@ -145,15 +146,15 @@ def _sampled(
     for one in fits:
         cell, type_, field = DUCKDB.column(one.column), found[one.column], names[one.name]
         try:
-            if is_csv:
-                days = one.name.removeprefix("@") == "at"
+            if (role := one.name.removeprefix("@")) in WORDS and field is _ROLE_FIELDS[role]:
+                value = word_of(role, cell)
+                cell = f"nullif({cell}::varchar, '')"
+            elif is_csv:
+                days = role == "at"
                 value = understood(read_cell(cell, field.type, days=days), one.column, _read_as(field), field)
                 cell = f"case when {cell} <> '' then {cell} end"
-            elif one.name.removeprefix("@") == "at" and type_ == "DATE":
+            elif role == "at" and type_ == "DATE":
                 value = cell
-            elif one.name.removeprefix("@") in WORDS:
-                cell = f"lower({cell}::varchar)"
-                value = understood(cell, one.column, "VARCHAR", field)
             else:
                 value = understood(cell, one.column, type_, field)
         except DataError:
@@ -177,7 +178,7 @@ def _read_as(field: Field) -> str:
 
 def _chosen(names: Mapping[str, Field], fits: Sequence[_Fit]) -> Iterator[Guess]:
     """Yield a guess for each name, in their order; each column is used once, by the name that it fits best."""
-    good = [one for one in fits if one.cells == 0 or one.readable >= READABLE_MIN * one.cells]
+    good = [one for one in fits if _is_good(one)]
     taken: dict[str, _Fit] = {}
     used: set[str] = set()
     for one in sorted(good, key=lambda one: (-one.score, one.column, one.name)):
@@ -193,26 +194,33 @@ def _chosen(names: Mapping[str, Field], fits: Sequence[_Fit]) -> Iterator[Guess]
             why = "the same name" if fit.score == 1.0 else "a name like it" if is_sure else "perhaps"
             yield Guess(name=name, column=fit.column, is_sure=is_sure, why=", ".join([why, *_doubts(fit, field, near)]))
             continue
-        bad = [one.column for one in fits if one.name == name and one not in good]
+        bad = [one for one in fits if one.name == name and one not in good]
         if name.removeprefix("@") in ROLES and name.removeprefix("@") not in WORDS and not bad:
             continue  # nobody misses an id or a cost that is not there
-        why = f"no cell of {_listed(bad)} is one" if bad else "no column has a name like it"
+        why = " and ".join(map(_refused, bad[:SHOWN])) if bad else "no column has a name like it"
         yield Guess(name=name, column=None, is_sure=False, why=why)
+
+
+def _is_good(fit: _Fit) -> bool:
+    """Whether a column can be read as the field; one of its own name is read by a backtest, however few cells can."""
+    return fit.cells == 0 or fit.readable >= (1 if fit.score == 1.0 else READABLE_MIN * fit.cells)
+
+
+def _refused(fit: _Fit) -> str:
+    if fit.readable == 0:
+        return f"no cell of `{fit.column}` is one"
+    return f"only {fit.readable:,} of {fit.cells:,} cells of `{fit.column}` can be read"
 
 
 def _doubts(fit: _Fit, field: Field, near: Sequence[str]) -> Iterator[str]:
     if near:
-        yield f"or {_listed(near)}"
+        yield f"or {' or '.join(f'`{one}`' for one in near[:SHOWN])}"
     if fit.cells == 0:
         yield "all of the cells looked at are empty"
     elif fit.readable < fit.cells:
         yield f"{fit.cells - fit.readable:,} of {fit.cells:,} cells cannot be read"
     elif field.type != STRING:
         yield "every cell can be read"
-
-
-def _listed(columns: Sequence[str]) -> str:
-    return " or ".join(f"`{one}`" for one in columns[:3])
 
 
 def _words(name: str) -> list[str]:

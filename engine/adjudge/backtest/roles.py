@@ -62,7 +62,7 @@ def find_roles(
         elif role == "label" and type_ == "BOOLEAN":
             texts[role] = f"case when {column} then 'fraud' when not {column} then 'genuine' end"
         elif role in WORDS:
-            texts[role] = _word(role, column)
+            texts[role] = word_of(role, column)
         elif role == "cost" and type_.startswith(MAP):
             texts[role], currency, more = _money(connection, relation, column)
             notes += more
@@ -166,7 +166,7 @@ def _can_be(role: str, type_: str) -> bool:
     return True
 
 
-def _word(role: str, column: str) -> str:
+def word_of(role: str, column: str) -> str:
     """Return one of some words, however it is capitalised."""
     said = f"lower({column}::varchar)"
     if role == "label":

@@ -45,7 +45,8 @@ class Unreadable:
     """Cells of one column that cannot be read.
 
     cells: how many are not empty. count: how many of them cannot be read. examples: the most frequent of these, each
-    with how often it stands there; none of a personal field. file, line: of the first, in a CSV; else empty and 0.
+    with how often it stands there; none of a personal field. file, line, first: of the first, in a CSV, and what stands
+    there; else empty and 0.
     """
 
     column: str
@@ -55,6 +56,7 @@ class Unreadable:
     examples: tuple[tuple[str, int], ...] = ()
     file: str = ""
     line: int = 0
+    first: str = ""
 
     @property
     def instead(self) -> str:
@@ -71,9 +73,9 @@ class Unreadable:
     def refusal(self) -> DataError:
         """Return the error that is raised where such cells are not to be passed over."""
         place = f"{self.file}:{self.line}: " if self.line else ""
-        cell = f"`{self.examples[0][0]}`" if self.examples else "a cell"
+        written = self.first or (self.examples[0][0] if self.examples else "")
+        cell = f"`{written}`" if written else "a cell"
         more = f", one of {self.count:,} such cells" if self.count > 1 else ""
-        written = self.examples[0][0] if self.examples else ""
         way = (
             "write 0.93 for 93%" if "%" in written else "write 1234.5 for 1,234.5" if "," in written else "write it so"
         )
@@ -136,12 +138,14 @@ def _shown(connection: Any, relation: str, paths: Sequence[Path], one: Asked, ce
             connection,
             f"select ({one.cell})::varchar, count(*) from {strange} group by 1 order by 2 desc, 1 limit {SHOWN}",
         )
-        examples = tuple((text if len(text) <= CUT else f"{text[:CUT]}…", number) for text, number in rows)
-    path, line = None, 0
+        examples = tuple((_cut(text), number) for text, number in rows)
+    path, line, written = None, 0, ""
     if paths:
-        ((place,),) = fetched(connection, f"select min(struct_pack(file := {FILE}, record := {RECORD})) from {strange}")
-        path = paths[place["file"]]
-        line = line_of(path, place["record"])
+        cell = "''" if one.is_personal else f"({one.cell})::varchar"
+        place = f"struct_pack(file := {FILE}, record := {RECORD}, cell := {cell})"
+        ((found,),) = fetched(connection, f"select min({place}) from {strange}")
+        path = paths[found["file"]]
+        line, written = line_of(path, found["record"]), _cut(found["cell"])
     return Unreadable(
         column=one.column,
         wanted=one.wanted,
@@ -150,7 +154,12 @@ def _shown(connection: Any, relation: str, paths: Sequence[Path], one: Asked, ce
         examples=examples,
         file=path.name if path is not None else "",
         line=line,
+        first=written,
     )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= CUT else f"{text[:CUT]}…"
 
 
 def wanted_of(declared: Field) -> str:
