@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from adjudge.backtest import tune as tune_module  # noqa: E402
 from adjudge.backtest.dataset import open_dataset  # noqa: E402
 from adjudge.backtest.duck import connect  # noqa: E402
 from adjudge.backtest.goal import Goal, safe_limit  # noqa: E402
+from adjudge.backtest.run import Runner  # noqa: E402
 from adjudge.backtest.tunable_bands import STEPS_MAX, TunableBand, totals_to_try  # noqa: E402
 from adjudge.backtest.tunable_thresholds import tunable_thresholds  # noqa: E402
 from adjudge.backtest.tune import Tuned, rewritten, tune  # noqa: E402
@@ -245,6 +247,19 @@ def test_band_that_decides_is_not_tuned_to_where_no_total_is(tmp_path: Path) -> 
     learned = [row for row in rows if row["at"].replace(tzinfo=None) <= tuned.split]
     found = Counter(str(policy.evaluate({n: row[n] for n in ("score", "trust")}).outcome) for row in learned)
     assert found["review"] and found["reject"]
+
+
+def test_rows_of_a_scorecard_and_excuses_that_no_row_has_do_not_count(tmp_path: Path) -> None:
+    excuse = "excuse: [{when: trust > 95, from: review}, {when: trust > 80 && score < 0.1, from: review}]\n"
+    policy = parse_policy(CARD + excuse)
+    pq.write_table(pa.table({"score": [0.6, 0.95, 0.1], "trust": [10, 50, 99]}), tmp_path / "rows.parquet")
+    with connect(threads=1) as connection:
+        dataset = open_dataset(connection, tmp_path / "rows.parquet", policy.typed)
+        found = Runner(connection, policy, dataset).deciding()
+        emptied = Runner(connection, policy, replace(dataset, relation=f"(from {dataset.relation} limit 1)")).deciding()
+    assert found == {"scorecard row 1", "scorecard row 2", "scorecard row 3", "scorecard row 4",
+                     "excuse:excuse-1", "scorecard:review"}  # fmt: skip
+    assert emptied == {"scorecard row 1", "scorecard row 3", "scorecard:review"}
 
 
 def test_bands_and_thresholds_are_turned_together(tmp_path: Path) -> None:

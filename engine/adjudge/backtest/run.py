@@ -201,7 +201,11 @@ class Runner:
         return "sum(weight), sum(weight * weight)" if self.dataset.is_sampled else "count(*), count(*)"
 
     def deciding(self) -> frozenset[str]:
-        """Return the rules that are true on a row which has their outcome, and the bands that give a row its."""
+        """Return what has an effect on some row, by its name.
+
+        That is a rule that is true on a row which has its outcome, a band that gives a row its outcome, and a row of a
+        scorecard or an excuse that is true.
+        """
 
         def bands() -> list[tuple[str, str]]:
             return [
@@ -217,13 +221,14 @@ class Runner:
                 f"bool_or({sql.prefix}c{at} and severity = {rule.outcome.severity})"
                 for at, (_, rule) in enumerate(rules)
             ]
+            tests += [f"bool_or({sql.prefix}c{at})" for at in range(len(sql.ids), len(sql.names))]
             tests += [test for _, test in bands()]
             return (
                 f"select {', '.join(tests) or 'true'} from (select *, {sql.outcome} as severity from {self.relation()})"
             )
 
         ((*found,),) = self._answered(query)
-        names = (*self.sql.ids, *(name for name, _ in bands()))
+        names = (*self.sql.names, *(name for name, _ in bands()))
         return frozenset(name for name, decides in zip(names, found, strict=False) if decides)
 
     def totals_between(self, card: str, rows: str) -> tuple[int, int]:

@@ -120,7 +120,7 @@ class Search:
         return moved
 
     def _deciding(self, values: Mapping[Tunable, float]) -> frozenset[str]:
-        """Return the rules that are true on a row which has their outcome, and the bands that give one its."""
+        """Return the rules, bands, rows of scorecards and excuses that have an effect on some row."""
         return Runner(self.connection, with_numbers(self.policy, values), self.learned, "d_").deciding()
 
     def _descend(
