@@ -46,6 +46,23 @@ def test_list_that_an_excuse_reads_is_the_cause() -> None:
         assert region.witness.given["merchant"] == "coffee-corner"
 
 
+@pytest.mark.parametrize("is_new", [False, True])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "rules:\n  - {id: much, when: share > 0.2, then: review}\n",
+        "tables: {t: {then: review, rows: [{merchant: A, share >=: 0.5}], else: review}}\n",
+    ],
+)
+def test_rule_that_one_policy_lacks_is_no_changed_excuse(rule: str, is_new: bool) -> None:
+    with_it = POLICY.replace("rules:\n", rule) if rule.startswith("rules") else POLICY + rule
+    without = POLICY if rule.startswith("rules") else POLICY + rule.replace(", else: review", "")
+    texts = (without, with_it) if is_new else (with_it, without)
+    found = compare(*(parse_policy(text + EXCUSE) for text in texts), in_process=True)
+    assert found.regions
+    assert [region.because for region in found.regions] == [()] * len(found.regions)
+
+
 def test_same_excuse_makes_no_difference() -> None:
     assert compare(NEW, NEW, in_process=True).relation == "same"
 

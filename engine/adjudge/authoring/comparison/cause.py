@@ -60,14 +60,20 @@ def excuses_changed(
 ) -> Iterator[str]:
     """Yield the excuses of a rule, or of a scorecard, that came, went, or mean something else now.
 
-    changed: as `Change.rule` names it.
+    None for one that is in one policy only: that alone makes the difference. changed: as `Change.rule` names it.
     """
+    if not all(_has(policy, rule) for policy in (old, new)):
+        return
     variables = {**old.variables, **new.variables}
     for excuse in {one.id: one for policy in (old, new) for one in excuses_of(rule, policy)}.values():
         reads = _parts_read(_names_read(excuse.condition, variables))
         is_for_both = all(excuse.id in {one.id for one in excuses_of(rule, policy)} for policy in (old, new))
         if f"excuse {excuse.id}" in changed or not is_for_both or any(what in changed for what in reads):
             yield f"excuse {excuse.id}"
+
+
+def _has(policy: TypedPolicy, rule: Rule | Scorecard) -> bool:
+    return rule.name in policy.scorecards if isinstance(rule, Scorecard) else twin_of(rule, policy) is not None
 
 
 def _parts_read(names: Collection[str]) -> Iterator[str]:
