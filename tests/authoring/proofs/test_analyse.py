@@ -20,6 +20,7 @@ from policy.random_policies import NOW, policies, requests
 pytest.importorskip("z3", reason="needs the extra `proofs`")
 
 from adjudge.authoring.proofs import inquiry
+from adjudge.authoring.proofs.advice import advice
 from adjudge.authoring.proofs.analyse import Analysis, analyse
 from adjudge.authoring.proofs.finding import ProofFinding, Witness
 from adjudge.authoring.proofs.world import Input
@@ -367,3 +368,21 @@ rules:
 """).findings
     covered = {finding.rules[0]: set(finding.rules[1:]) for finding in found if finding.code == "shadowed"}
     assert covered == {"more": {"high"}, "between": {"high", "low"}}
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ('date(e, "Asia/Singapore") < date(e, "UTC")', "offsets from UTC for the years 2000 to 2039 only"),
+        ('e.getMonth("UTC") == 1 && e.getDayOfMonth("UTC") == 29', "does not have the calendar"),
+        ('s.matches("^a+$")', "instead of a pattern"),
+    ],
+)
+def test_advice_names_a_function_of_the_engine_as_its_own(when: str, said: str) -> None:
+    policy = parse_policy(
+        f"{HEAD}inputs: {{e: timestamp, s: string}}\nrules: [{{id: r, when: '{when}', then: review}}]\n"
+    )
+    told = advice(policy, "r")
+    assert told is not None
+    assert said in told
+    assert "plugin" not in told

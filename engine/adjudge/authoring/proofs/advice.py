@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from adjudge.errors import EvaluationError
+from adjudge.expr.functions import FUNCTIONS, zone
 from adjudge.expr.nodes import Binary, Call, Comprehension, Index, Literal, Name, Node, names_in, walk
 from adjudge.expr.printing import unparse
 from adjudge.policy.policy import Policy
 from adjudge.policy.typed import TypedPolicy
-from adjudge.values.types import ListType, MapType
+from adjudge.values.types import TIMESTAMP, ListType, MapType
 
 _CALENDAR = ("getFullYear", "getMonth", "getDayOfMonth", "getDayOfYear", "getDate")
+_OF_A_ZONE = ("date", "timeOfDay", "getDayOfWeek", "getHours", "getMinutes", "getSeconds", "getMilliseconds")
 _READS_TEXT = ("int", "double", "bool", "timestamp", "duration", "date", "string")
 
 
@@ -53,12 +56,22 @@ def _parts(typed: TypedPolicy, conditions: Iterable[Node]) -> Iterator[Node]:
 def _said(policy: Policy, node: Node) -> str | None:
     text = f"`{unparse(node)}`"
     match node:
-        case Call(function=name) if name in policy.functions:
+        case Call(function=name) if name in policy.functions and name not in FUNCTIONS:
             return f"{text}: what a plugin's function returns can be anything; let the plugin give a field instead"
         case Call(function="matches"):
             return f"{text}: compare with `startsWith`, `contains` or `endsWith` instead of a pattern"
         case Call(function=name) if name in _CALENDAR:
-            return f"{text}: compare the time with a timestamp, or its day with a `date`"
+            return (
+                f"{text}: the solver does not have the calendar, and takes this for any number in its range; compare "
+                "the time with a timestamp, or its day with a `date`"
+            )
+        case Call(function=name, arguments=(Node(type=type_), Literal(value=str(where)))) if (
+            name in _OF_A_ZONE and type_ == TIMESTAMP and _changes_its_offset(where)
+        ):
+            return (
+                f"{text}: the solver has a zone's offsets from UTC for the years 2000 to 2039 only; outside them it "
+                "takes this for anything that fits; compare the time with a timestamp"
+            )
         case Call(function=name, arguments=(first, *_)) if name in _READS_TEXT and not isinstance(first, Literal):
             return f"{text}: declare an input of that type, so that nothing is converted"
         case Binary(operator="*" | "/" | "%", left=left, right=right) if _varies(policy, left) and _varies(
@@ -70,6 +83,14 @@ def _said(policy: Policy, node: Node) -> str | None:
         case Binary(operator="in", right=Name(name=name)):
             return _of_container(policy.typed, name)
     return None
+
+
+def _changes_its_offset(where: str) -> bool:
+    """Whether a zone is no fixed offset, which the solver has exactly."""
+    try:
+        return zone(where).utcoffset(None) is None
+    except EvaluationError:
+        return False
 
 
 def _varies(policy: Policy, node: Node) -> bool:
