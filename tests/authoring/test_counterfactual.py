@@ -245,3 +245,45 @@ def test_changes_that_are_not_looked_for_are_not_said_to_be_in_vain(
     policy = parse_policy(f"{HEAD}  {declared}\nrules: [{{id: r, when: '{when}', then: review}}]\n")
     result = counterfactual(policy, given_, actionable=True)
     assert list(result.lines()) == ["not proved: not every change of `f` was looked for"]
+
+
+TOLD = [
+    "rules: [{id: r, when: '!(merchant == \"ACME-1\")', then: review}]",
+    "rules: [{id: r, when: '!merchant.startsWith(\"ACME\")', then: review}]",
+    "rules: [{id: r, when: '!merchant.endsWith(\"ACME\")', then: review}]",
+    "rules: [{id: r, when: '!merchant.contains(\"ACME\")', then: review}]",
+    "rules: [{id: r, when: '!merchant.matches(\"^ACME[0-9]*$\")', then: review}]",
+    'rules: [{id: r, when: x > 0.3, unless: \'merchant + "!" == "ACME!"\', then: review}]',
+    'variables: {vip: \'merchant == "ACME" || merchant.startsWith("ACME")\'}\n'
+    "rules: [{id: r, when: '!vip', then: review}]",
+    "lookup: {trust: {by: merchant, values: {ACME: 0, BOB: 50}, else: 30}}\n"
+    "scorecard: {points: [{add: trust}], bands: {review: 20}}",
+    "lookup: {trust: {by: merchant, values: {ACME: 0, BOB: 50}, else: 30}}\n"
+    "variables: {t: trust + 1}\nrules: [{id: r, when: t > 20, then: review}]",
+    "lookup: {trust: {by: [merchant, other], rows: [{merchant: ACME, other: a, w: 0}], else: 30}}\n"
+    "rules: [{id: r, when: trust.w > 20, then: review}]",
+    "tables: {t: {then: review, rows: [{merchant not in: [ACME, ACME2]}]}}",
+    "thresholds: {x: {by: merchant, ACME: {review: 0.9}, else: {review: 0.3}}}",
+    "lists: {good: [ACME]}\nrules: [{id: r, when: x > 0.3, then: review}]\n"
+    "excuse: {when: merchant in lists.good, from: review}",
+]
+
+
+@pytest.mark.parametrize("rest", TOLD)
+def test_applicant_reads_no_text_that_the_policy_names(rest: str) -> None:
+    policy = parse_policy(
+        f"{HEAD}  merchant: {{type: string, actionable: true}}\n  other: string\n"
+        f"  x: {{type: double, range: [0, 1], actionable: true}}\n{rest}\n"
+    )
+    given_ = {"merchant": "zed", "other": "a", "x": 0.5}
+    assert policy.evaluate(given_).outcome is Outcome.REVIEW
+    result = counterfactual(policy, given_, actionable=True)
+    assert not [line for line in result.lines() if "acm" in line.lower() or "merchant" in line]
+
+
+def test_applicant_reads_a_word_of_an_enum() -> None:
+    policy = parse_policy(
+        f"{HEAD}  way: {{type: enum, values: [app, web], actionable: true}}\n"
+        "rules: [{id: r, when: '!(way == \"app\")', then: review}]\n"
+    )
+    assert list(counterfactual(policy, {"way": "web"}, actionable=True).lines()) == ['pass with way: "web" → "app"']

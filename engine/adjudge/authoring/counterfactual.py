@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from datetime import UTC, date, datetime, timedelta
@@ -22,7 +23,7 @@ from adjudge.authoring.proofs.world import (
     value_at,
     world_of,
 )
-from adjudge.expr.nodes import Binary, Conditional, Index, ListLiteral, Literal, names_in, walk
+from adjudge.expr.nodes import Binary, Call, Conditional, Index, ListLiteral, Literal, names_in, walk
 from adjudge.expr.smt.logic import Prop, all_of, conj, disj, formula, neg, same
 from adjudge.expr.smt.terms import Entries, Members, Term, Text
 from adjudge.expr.smt.values import holds
@@ -35,7 +36,7 @@ from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW, source_of
 from adjudge.policy.typed import TypedPolicy
 from adjudge.values.fields import Field
-from adjudge.values.types import STRING
+from adjudge.values.types import STRING, EnumType
 
 CHANGES_MAX = 4
 """How many fields at once are looked at."""
@@ -165,6 +166,7 @@ class _Search:
     ) -> None:
         self.policy, self.was, self.outcome = policy, was, outcome
         self.actionable, self.entries = actionable, _entries(policy.typed)
+        self.named = self.entries | _named(policy.typed) if actionable else frozenset[str]()
         self.world, translator = world_of(policy)
         self.inquiry = Inquiry((policy,), self.world, timeout_s, time.monotonic() + total_s, read=self.read, tried=())
         self.softened = neg(verdicts_of(policy.typed, translator).outcome.of(outcome))
@@ -307,7 +309,7 @@ class _Search:
 
     def change(self, found: Input, name: str) -> Changed:
         old, new = self.value(self.was, name), self.value(found, name)
-        is_listed = _holds_entry(new, self.entries)
+        is_listed = _holds_entry(new, self.entries) or (self.is_open(name) and _is_near(new, self.named))
         return Changed(
             field=name,
             old=old,
@@ -316,6 +318,11 @@ class _Search:
             is_personal=self.is_personal(name),
             is_listed=is_listed,
         )
+
+    def is_open(self, name: str) -> bool:
+        """Whether a unit can be any text, so that a text which is told is the policy's or nobody's."""
+        declared = self.fields().get(name)
+        return declared is None or not isinstance(declared.type, EnumType)
 
     def is_any(self, found: Input, name: str) -> bool:
         """Whether it is proved that every other text than it was does as well in a unit's place."""
@@ -385,6 +392,31 @@ def _holds_entry(value: object, entries: Set[str]) -> bool:
         case tuple() | list():
             return any(_holds_entry(part, entries) for part in value)
     return False
+
+
+def _is_near(value: object, named: Set[str]) -> bool:
+    """Whether a text holds one of those that a policy names, or is a part of one; in capitals or not."""
+    match value:
+        case str():
+            text = value.casefold()
+            return any(one.casefold() in text or (len(text) > 1 and text in one.casefold()) for one in named)
+        case Mapping():
+            return any(_is_near(part, named) for part in value.values())
+        case tuple() | list():
+            return any(_is_near(part, named) for part in value)
+    return False
+
+
+def _named(typed: TypedPolicy) -> frozenset[str]:
+    """Return every text that stands in a policy: those that fields are compared with, and keys of its lookups."""
+    named = set[str]()
+    for node in walk(*typed.conditions, *typed.variables.values()):
+        if isinstance(node, Literal) and isinstance(node.value, str):
+            named.add(node.value)
+        if isinstance(node, Call) and node.function == "matches":
+            patterns = (one.value for one in node.arguments if isinstance(one, Literal))
+            named |= {word for one in patterns if isinstance(one, str) for word in re.findall(r"\w{2,}", one)}
+    return frozenset(named - {""})
 
 
 def _entries(typed: TypedPolicy) -> frozenset[str]:
