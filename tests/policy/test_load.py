@@ -405,7 +405,6 @@ def test_list_given_texts_take_the_place_of_files(tmp_path: Path) -> None:
     ("content", "code"),
     [
         (b"Caf\xe9\n", "list-encoding"),
-        ("\ufeffKP\n".encode(), "list-encoding"),
         (b"x" * (FILE_MAX_BYTES + 1), "list-size"),
         (None, "list-missing"),
     ],

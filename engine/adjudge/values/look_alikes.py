@@ -94,3 +94,21 @@ def first_look_alike(text: str) -> int | None:
     if text.isascii() and find_unseen(text) is None:
         return None
     return next((at for at, char in enumerate(text) if plain(char) is not None), None)
+
+
+def typed_amiss(text: str) -> tuple[str, str] | None:
+    """Return why a plain text never equals this one, and that plain text; None where nothing looks wrong.
+
+    `ＳＧ` and `SG ` do; a name in another script does not, nor does a sign within one.
+    """
+    plain_text = plainly(text).strip()
+    if not plain_text or not plain_text.isascii() or plain_text == text:
+        return None
+    if wide := next((char for char in text if _WIDE_FIRST <= ord(char) <= _WIDE_LAST and char.isalnum()), None):
+        return f"has {said_of(wide)}", plain_text
+    if letter := next((char for char in text if char in _LETTERS), None):
+        mixed = any(char.isascii() and char.isalnum() for char in text)
+        return (f"has {said_of(letter)}", plain_text) if mixed else None
+    if text.strip() != text:
+        return "has a blank at its " + ("beginning" if text[0].isspace() else "end"), text.strip()
+    return None

@@ -9,6 +9,7 @@ from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.errors import did_you_mean
 from adjudge.expr.nodes import Binary, Index, ListLiteral, Literal, MapLiteral, Name, Node, list_name, walk
 from adjudge.patterns import late
+from adjudge.values.look_alikes import typed_amiss
 from adjudge.values.types import STRING
 
 CODE = "doubtful-text"
@@ -65,6 +66,8 @@ def _compared(condition: Node) -> Iterator[tuple[Literal, str]]:
 def _doubt(subject: LintedPolicy, said: str, field: str, origin: str) -> tuple[str, str] | None:
     """Return why a text is doubtful, and what to type. origin: where it stands."""
     as_is = "is compared as it stands"
+    if (amiss := typed_amiss(said)) is not None:
+        return f"{as_is}, and {amiss[0]}", f"write `{amiss[1]}`"
     if said.strip().lower() in _ANYTHING and (origin in _ANYTHING_IN or said.strip() == "*"):
         hint = _ANYTHING_IN.get(origin, "leave the comparison out")
         return f"{as_is}, and stands for nothing else", hint

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from adjudge.errors import PolicyError
 from adjudge.patterns import late
-from adjudge.policy.loading.period import MOMENT_HINT, moment_of, read_moment
+from adjudge.policy.loading.period import moment_meant, moment_of, read_moment
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text import yaml
 from adjudge.policy.text.files import LONE_RETURN
@@ -36,7 +36,9 @@ def ending_in(reader: Reader, path: str, text: str) -> Iterator[ListEntry]:
         span = Span(start, start + len(row.value))
         if until is None:
             message = "`until` must be a date, or a time with its zone"
-            reader.errors.append(PolicyError("list-entry", message, source=source, span=span, hint=MOMENT_HINT))
+            reader.errors.append(
+                PolicyError("list-entry", message, source=source, span=span, hint=moment_meant(row.until)[1])
+            )
         elif composed(row.value) not in staying:
             yield ListEntry(value=composed(row.value), until=until, by=row.by, note=row.note, source=source, span=span)
 

@@ -72,13 +72,19 @@ def read_moment(reader: Reader, said: str, what: str, at: Span, *, is_own: bool 
     """Read a day, which begins at midnight UTC, or a time with its zone. is_own: it stands in the policy itself."""
     moment = moment_of(said)
     if moment is None:
-        meant, days = timestamp_meant(said), is_two_days(said)
-        hint = MOMENT_HINT if days is None else f"write {days[0]} or {days[1]}"
-        text = meant.removesuffix("T00:00:00Z") if meant is not None else ""
+        text, hint = moment_meant(said)
         fix = (Edit(span=at, text=text),) if text and is_own else ()
-        hint = f"write {text}" if text else hint
         reader.blame("schema-value", f"{what} must be a date, or a time with its zone", at, hint, fix=fix)
     return moment
+
+
+def moment_meant(said: str) -> tuple[str, str]:
+    """Return the text to type for what is no moment, empty where it is not clear, and the hint."""
+    meant, days = timestamp_meant(said), is_two_days(said)
+    if meant is not None:
+        text = meant.removesuffix("T00:00:00Z")
+        return text, f"write {text}"
+    return "", MOMENT_HINT if days is None else f"write {days[0]} or {days[1]}"
 
 
 def moment_of(said: str) -> datetime | None:

@@ -165,7 +165,7 @@ class _Reading:
             text = decode_list(data)
         except ListFileError as error:
             raise self.wrong(_ENCODING, f"`{said}` cannot be read: {error}", "save it as UTF-8") from None
-        if self.what == "table":
+        if self.what != "include":
             return text.removeprefix(BYTE_ORDER_MARK)  # which a spreadsheet writes
         if text.startswith(BYTE_ORDER_MARK):
             hint = "save it as UTF-8 without a byte-order mark"
