@@ -305,7 +305,6 @@ CONDITIONS = [
     ('account_age > 86400 seconds', 'account_age > duration("24h")'),
     ('account_age.days > 30', 'account_age.getHours() / 24 > 30'),
     ('document_expiry.year < 2027', 'document_expiry.getFullYear() < 2027'),
-    ('now.weekday == 6', 'now.getDayOfWeek() == 6'),
     ('now.hour between 22 and 23', 'now.timeOfDay("UTC") >= duration("22h") && now.timeOfDay("UTC") < duration("24h")'),
     ('document_expiry < "2026/11/30"', 'document_expiry < timestamp("2026-11-30T00:00:00Z")'),
     ("document_expiry < '30.11.2026'", 'document_expiry < timestamp("2026-11-30T00:00:00Z")'),
@@ -627,6 +626,22 @@ CONDITIONS = [
     ('limit_usd > 5 %', 'limit_usd > 5'),
     ('device.score > 70 %', 'device.score > 70'),
     ('device.score >= 70pts', 'device.score >= 70'),
+    ('now.timeOfDay("Asia/Singapore") between 22:00 and 6:00', 'now.timeOfDay("Asia/Singapore") >= duration("22h") || now.timeOfDay("Asia/Singapore") <= duration("6h")'),
+    ('now between 22:00 and 06:00', 'now.timeOfDay("UTC") >= duration("22h") || now.timeOfDay("UTC") <= duration("6h")'),
+    ('now not between 22:00 and 06:00', '!(now.timeOfDay("UTC") >= duration("22h") || now.timeOfDay("UTC") <= duration("6h"))'),
+    ('BETWEEN(now, 22:00, 06:00)', 'now.timeOfDay("UTC") >= duration("22h") || now.timeOfDay("UTC") <= duration("6h")'),
+    ('now in 22:00-06:00', 'now.timeOfDay("UTC") >= duration("22h") || now.timeOfDay("UTC") <= duration("6h")'),
+    ('now not in 22:00-06:00', '!(now.timeOfDay("UTC") >= duration("22h") || now.timeOfDay("UTC") <= duration("6h"))'),
+    ('now in [22:00-06:00]', 'now.timeOfDay("UTC") >= duration("22h") || now.timeOfDay("UTC") <= duration("6h")'),
+    ('now in 09:00-17:00', 'now.timeOfDay("UTC") >= duration("9h") && now.timeOfDay("UTC") <= duration("17h")'),
+    ('now between 22:00 and 06:00 and device.vpn', '(now.timeOfDay("UTC") >= duration("22h") || now.timeOfDay("UTC") <= duration("6h")) && device.vpn'),
+    ('22:00 <= now <= 6:00', 'now.timeOfDay("UTC") >= duration("22h") || now.timeOfDay("UTC") <= duration("6h")'),
+    ('9:00 <= now <= 17:00', 'now.timeOfDay("UTC") >= duration("9h") && now.timeOfDay("UTC") <= duration("17h")'),
+    ('now.hour between 22 and 6', 'now.timeOfDay("UTC") >= duration("22h") || now.timeOfDay("UTC") < duration("7h")'),
+    ('country[0:2] == "SG"', 'country.substring(0, 2) == "SG"'),
+    ("email_domain like '100\\%'", 'email_domain == "100%"'),
+    ("email_domain like '100\\_%'", 'email_domain.startsWith("100_")'),
+    ("email_domain like '%50\\%_x%'", 'email_domain.matches("50%.x")'),
 ]
 # fmt: on
 
@@ -676,6 +691,10 @@ def test_slip_stands_inside_of_its_condition_and_speaks_of_it(written: str, mean
         ("TODAY() - birth > 18*365", ('duration("6570h")', 'duration("6570d")')),
         ("birth > 2010", ("date(", "like")),
         ("VLOOKUP(country, limits, 2) > 5", ("limits.review", "limits.reject")),
+        ("attempts_24h between 10 and 3", ("lower end first", "||")),
+        ("account_age between 30 days and 7 days", ("lower end first", "||")),
+        ("WEEKDAY(NOW()) = 6", ("0 on Sunday", "name the zone")),
+        ("now.weekday in [5, 6]", ('now.getDayOfWeek("UTC")', "name the zone")),
     ],
 )
 def test_what_can_be_meant_in_two_ways_is_told_both_and_mended_in_none(written: str, ways: tuple[str, str]) -> None:

@@ -8,6 +8,8 @@ from adjudge.expr.foreign.slips import Amount, Clock, Moment
 from adjudge.expr.nodes import Binary, Call, Literal, Logic, Name, Node, Select, Unary
 
 COUNTED = "conditions are counted with `atLeast`"
+_PERCENT, _LINE = "\ue000", "\ue001"
+"""Stand for `\\%` and `\\_`, which mean themselves, while the other ones are read."""
 
 
 def is_value(node: Node) -> bool:
@@ -33,14 +35,13 @@ def like(left: Node, pattern: Node) -> Node:
     """Return what `like '%x%'` asks for."""
     if not isinstance(pattern, Literal) or not isinstance(pattern.value, str):
         return method_call("contains", left, pattern)
-    said = pattern.value.replace("*", "%")
+    said = pattern.value.replace("\\%", _PERCENT).replace("\\_", _LINE).replace("*", "%")
     inner = said.strip("%")
-    part = Literal(span=pattern.span, value=inner)
+    part = Literal(span=pattern.span, value=_plain(inner))
     if "%" in inner or "_" in inner:
         regex = re.escape(said).replace("%", ".*").replace("_", ".")
-        return method_call(
-            "matches", left, Literal(span=pattern.span, value=f"^{regex}$".removeprefix("^.*").removesuffix(".*$"))
-        )
+        regex = _plain(f"^{regex}$".removeprefix("^.*").removesuffix(".*$"))
+        return method_call("matches", left, Literal(span=pattern.span, value=regex))
     if said.startswith("%") and said.endswith("%"):
         return method_call("contains", left, part)
     if said.startswith("%"):
@@ -48,3 +49,7 @@ def like(left: Node, pattern: Node) -> Node:
     if said.endswith("%"):
         return method_call("startsWith", left, part)
     return Binary(span=left.span.to(pattern.span), operator="==", left=left, right=part)
+
+
+def _plain(text: str) -> str:
+    return text.replace(_PERCENT, "%").replace(_LINE, "_")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal as OneOf
 
 from adjudge.expr.foreign.built import COUNTED, within
-from adjudge.expr.foreign.slips import Amount, Moment
+from adjudge.expr.foreign.slips import Amount, Doubtful, Moment, Slip
 from adjudge.expr.functions import Overload
 from adjudge.expr.nodes import (
     Binary,
@@ -22,7 +22,9 @@ from adjudge.expr.nodes import (
     Node,
     Unary,
 )
+from adjudge.expr.printing import unparse
 from adjudge.frozen import frozen
+from adjudge.source import Span
 from adjudge.values.meant import SECONDS
 from adjudge.values.types import BOOL, DATE, DURATION, TIMESTAMP, ListType, MapType, SetType, Type, is_dynamic, is_text
 
@@ -332,10 +334,23 @@ def _part(name: str, ahead: int = 0) -> Callable[[Said], Made | None]:
     return make
 
 
+def doubtful_weekday(moment: Node, word: str, span: Span) -> Doubtful:
+    """Return what to say of the number of a day of the week, which each language counts in its own way."""
+    ours = f'{unparse(moment)}.getDayOfWeek("UTC")'
+    more = f"`{ours}` is 0 on Sunday and 6 on Saturday: compare it with the day that you mean; {ZONE}"
+    return Doubtful(Slip(span, f"`{word}` does not count the days of the week as `getDayOfWeek` does", more=more))
+
+
+def _weekday(said: Said) -> Made | None:
+    if not said.arguments or said.type(said.arguments[0]) not in (TIMESTAMP, DATE):
+        return None
+    raise doubtful_weekday(said.arguments[0], said.call.function, said.call.span)
+
+
 def _between(said: Said) -> Made | None:
     if len(said.arguments) != 3:
         return None
-    return Made(within(*said.arguments), f"`{said.call.function}` is written as two comparisons")
+    return Made(within(*said.arguments), f"`{said.call.function}` is written as two comparisons", is_done=False)
 
 
 def _equals(said: Said) -> Made | None:
@@ -467,7 +482,7 @@ _BY_WORD: Mapping[str, Callable[[Said], Made | None]] = {
     "day": _part("getDate"),
     "hour": _part("getHours"),
     "minute": _part("getMinutes"),
-    "weekday": _part("getDayOfWeek"),
+    **dict.fromkeys(("weekday", "dayofweek", "isoweekday"), _weekday),
     "between": _between,
     **dict.fromkeys(("equals", "eq", "equalsignorecase"), _equals),
     **dict.fromkeys(("in", "inlist", "oneof", "isin"), _in),

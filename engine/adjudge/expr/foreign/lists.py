@@ -7,6 +7,7 @@ import re
 from adjudge.errors import PolicyError
 from adjudge.expr.foreign.built import COUNTED, is_value, within
 from adjudge.expr.foreign.phrases import NUMBER_WORDS
+from adjudge.expr.foreign.slips import Clock
 from adjudge.expr.foreign.sums import Sums
 from adjudge.expr.nodes import Binary, Call, ListLiteral, Literal, Node
 
@@ -57,6 +58,9 @@ class Lists(Sums):
             self.slip(self.previous.span, "a range is written as two comparisons")
             return within(left, low, self.sum())
         match low:
+            case Binary(operator="-", left=Clock(), right=Clock()):
+                self.slip(low.span, "a range is written as two comparisons")
+                return within(left, low.left, low.right)
             case Binary(operator="-", left=Literal(value=int() | float() as first), right=Literal() as last):
                 if isinstance(last.value, int | float) and first < last.value:
                     self.slip(low.span, "a range is written as two comparisons")
@@ -124,7 +128,9 @@ class Lists(Sums):
                     "token", "a condition asks no database", self.token.span, "write a list, or ask a provider"
                 )
             item = self.sum()
-            if self.accept_range():
+            if isinstance(item, Binary) and isinstance(item.left, Clock) and isinstance(item.right, Clock):
+                item = Call(span=item.span, function="\0range", arguments=(item.left, item.right))
+            elif self.accept_range():
                 high = self.sum()
                 item = Call(span=item.span.to(high.span), function="\0range", arguments=(item, high))
             items.append(item)

@@ -12,7 +12,7 @@ from adjudge.expr.check import Environment, check
 from adjudge.expr.foreign.beside import ORDER, Beside, in_hours, path_of, reckoned
 from adjudge.expr.foreign.built import COUNTED
 from adjudge.expr.foreign.built import within as between
-from adjudge.expr.foreign.calls import ZONE, Said, ours
+from adjudge.expr.foreign.calls import ZONE, Said, doubtful_weekday, ours
 from adjudge.expr.foreign.slips import NOTHING, Amount, Clock, Doubtful, Moment, Slip
 from adjudge.expr.nodes import (
     Binary,
@@ -35,6 +35,7 @@ from adjudge.expr.nodes import (
 )
 from adjudge.source import Source, Span
 from adjudge.values.fields import Field
+from adjudge.values.literals import parse_duration
 from adjudge.values.meant import (
     SECONDS,
     Quantity,
@@ -62,6 +63,7 @@ from adjudge.values.types import (
 
 _COMPARISONS = (*ORDER, "==", "!=")
 _MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_SLICE = re.compile(r"\[\s*(\d{1,6})\s*:\s*(\d{1,6})\s*\]$", re.ASCII)
 _OWNERS = ("inputs", "input", "signals", "signal", "fields", "request", "data", "variables", "policy", "event")
 
 
@@ -131,7 +133,11 @@ class _Meaning(Beside):
     def index(self, node: Index) -> Node:
         """Return `text[0]` as the part of the text that it is, and a lookup table without the key that it finds."""
         path = path_of(node.operand)
-        if path is not None and not isinstance(node.key, Literal) and self.is_scalar(path):
+        if (part := _SLICE.search(self.said(node))) and path in self.fields and is_text(self.type(node.operand)):
+            self.slip(node.span, "a part of a text is `x.substring(from, to)`")
+            places = tuple(Literal(span=node.key.span, value=int(at)) for at in part.groups())
+            return Call(span=node.span, function="substring", arguments=(node.operand, *places), method=True)
+        if path is not None and path not in self.fields and not isinstance(node.key, Literal) and self.is_scalar(path):
             self.slip(node.span, "a lookup table finds its row itself, and is read by its name")
             return node.operand
         key = node.key.value if isinstance(node.key, Literal) else None
@@ -220,6 +226,8 @@ class _Meaning(Beside):
             return Binary(span=node.span, operator="in", left=Literal(span=node.span, value=node.field), right=operand)
         if type_ == TIMESTAMP and word in _PARTS_OF_MOMENTS:
             function, ahead = _PARTS_OF_MOMENTS[word]
+            if function == "getDayOfWeek":
+                raise doubtful_weekday(operand, node.field, node.span)
             self.slip(node.span, message, ZONE)
             part: Node = Call(span=node.span, function=function, arguments=(operand,), method=True)
             return (
@@ -293,12 +301,12 @@ class _Meaning(Beside):
             and self.is_chain(node, left)
         ):
             self.slip(node.span, "a comparison has two sides; two comparisons are joined with `&&`")
-            second = self.binary_of(replace(node, left=left.right))
-            return Logic(span=node.span, operator="&&", operands=(left, second))
+            second = self.binary_of(replace(node, left=_middle(left)))
+            return self.overnight(Logic(span=node.span, operator="&&", operands=(left, second)))
         if operator in _COMPARISONS and isinstance(left, Logic):  # `a < b < c`, whose first half has become two already
             last = left.operands[-1]
             if isinstance(last, Binary) and last.operator in _COMPARISONS and self.is_chain(node, last):
-                second = self.binary_of(replace(node, left=last.right))
+                second = self.binary_of(replace(node, left=_middle(last)))
                 return replace(left, operands=(*left.operands, second), span=node.span)
         if (count := self.counted(node)) is not None:
             return count
@@ -530,7 +538,42 @@ class _Meaning(Beside):
                 parts += part.operands
             else:
                 parts.append(part)
-        return parts[0] if len(parts) == 1 else replace(node, operands=tuple(parts))
+        return parts[0] if len(parts) == 1 else self.overnight(replace(node, operands=tuple(parts)))
+
+    def overnight(self, node: Logic) -> Logic:
+        """Return a range of hours that goes past midnight, as from 22:00 to 06:00, with `||` between its ends.
+
+        Raises Doubtful where a range has no value in it, as from 10 to 3.
+        """
+        if node.operator != "&&":
+            return node
+        parts: list[Node] = []
+        for part in node.operands:
+            before = parts[-1] if parts else None
+            if before is None or not (ends := _ends(before, part)) or ends[0] <= ends[1]:
+                parts.append(part)
+                continue
+            assert isinstance(before, Binary)
+            if not self.goes_round(before.left):
+                message = "nothing is above the higher end of a range and below the lower one"
+                raise Doubtful(Slip(part.span, message, more="name the lower end first, or join the two with `||`"))
+            end = Span(part.span.end - 1, part.span.end)
+            self.slip(
+                end, "this end of the range comes before the other one", "past the turn either end is enough: `||`"
+            )
+            parts[-1] = Logic(span=before.span.to(part.span), operator="||", operands=(before, part))
+        if len(parts) == 1 and isinstance(parts[0], Logic):
+            return parts[0]
+        return replace(node, operands=tuple(parts))
+
+    def goes_round(self, value: Node) -> bool:
+        """Whether a value begins anew: the time of day, the hour, the day of the week, the month."""
+        return (
+            isinstance(value, Call)
+            and (value.function == "timeOfDay" or value.function.startswith("get"))
+            and value.function != "getFullYear"
+            and self.type(value.arguments[0]) in (TIMESTAMP, DATE)
+        )
 
     def repeated(self, before: Node | None, part: Node) -> Node | None:
         """Return `x in [a, b]` where a bare value follows `x == a`; None for anything else."""
@@ -709,6 +752,36 @@ def _ones(node: Node) -> tuple[Node, ...]:
             return (*ones, *others) if ones and others else ()
         case _:
             return ()
+
+
+def _middle(first: Binary) -> Node:
+    """Return the value between the ends of `22:00 < now < 23:00`, whose first comparison may have been turned."""
+    is_turned = isinstance(first.right, Call) and _length(first.right) is not None and _length(first.left) is None
+    return first.left if is_turned else first.right
+
+
+def _length(node: Node) -> float | None:
+    """Return a number, or the seconds of a duration that is written out; None for anything else."""
+    match node:
+        case Literal(value=int() | float() as number) if not isinstance(number, bool):
+            return number
+        case Call(function="duration", arguments=(Literal(value=str() as text),)):
+            return parse_duration(text).total_seconds()
+        case _:
+            return None
+
+
+def _ends(first: Node, second: Node) -> tuple[float, float] | None:
+    """Return the ends of `x >= low && x <= high`; None for anything else."""
+    match first, second:
+        case (
+            Binary(operator=">" | ">=", left=value, right=low),
+            Binary(operator="<" | "<=", left=other, right=high),
+        ) if value == other:
+            ends = _length(low), _length(high)
+            return (ends[0], ends[1]) if ends[0] is not None and ends[1] is not None else None
+        case _:
+            return None
 
 
 def _is_module(name: str) -> bool:

@@ -80,11 +80,12 @@ def told(
     if meant is None or any(error.span == meant.slips[0].span for error in meant.errors):
         return list(found)  # what was meant would be wrong as well
     slip = meant.slips[0]
-    hint: str = slip.more
+    more = "; ".join(dict.fromkeys(one.more for one in meant.slips if one.more))
+    hint: str = more
     fix: tuple[Edit, ...] = ()
     if meant.text:
         value = written(meant.text)
-        hint = f"write `{value}`" + (f"; {slip.more}" if slip.more else "")
+        hint = f"write `{value}`" + (f"; {more}" if more else "")
         fix = (Edit(span=place or text.span(0, len(text.value)), text=value),)
     said = PolicyError(
         found[0].code,
