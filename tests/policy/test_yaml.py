@@ -134,7 +134,7 @@ def test_scalar_that_looks_like_a_number_is_refused(written: str) -> None:
         ('a: "\\ud800"\n', "yaml-character"),
         ('a: "\\UFFFFFFFF"\n', "yaml-syntax"),
         ('a: "\\U00110000"\n', "yaml-syntax"),
-        ("%YAML " + "9" * 5000 + ".1\n---\na\n", "yaml-syntax"),
+        ("%YAML " + "9" * 5000 + ".1\n---\na\n", "yaml-directive"),
         ("a: [1\n", "yaml-syntax"),
         ("{", "yaml-syntax"),
         ("a: [b, {c: ]}\n", "yaml-syntax"),

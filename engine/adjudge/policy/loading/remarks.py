@@ -11,15 +11,17 @@ from adjudge.policy.explaining.messages import PLACEHOLDER
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text import yaml
-from adjudge.policy.text.syntax import shown
+from adjudge.policy.text.syntax import quoted, shown
 from adjudge.policy.text.yaml import Scalar
 from adjudge.policy.typed import Reason
+from adjudge.source import Edit
 
 ANY_LOCALE = ""
 REASON_KEYS = ("weight", "text")
 WEIGHT_MAX = 1000
 
 _LOCALE = late(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*", re.ASCII)
+_FIELD = late(r"\{[A-Za-z_][\w.]*\}", re.ASCII)
 _TAG = late(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}", re.ASCII)
 
 
@@ -44,13 +46,27 @@ def read_texts(reader: Reader, node: yaml.YamlNode, what: str) -> dict[str, Scal
     if isinstance(node, yaml.Sequence):
         reader.unfit(node, what, "a string, or strings by locale", "for example {en: …, de: …}")
         return texts
+    if _is_field_alone(reader, node, what):
+        return texts
     for locale, (key, value) in reader.mapping(node, what, at=node.span).items():
         if not _LOCALE.fullmatch(locale):
             hint = "a language tag such as en, pt-BR or zh-Hans"
             reader.blame("name-invalid", f"`{shown(locale)}` is not a locale", key.span, hint)
+        elif _is_field_alone(reader, value, what):
+            continue
         elif reader.text(value, what) is not None and isinstance(value, Scalar):
             texts[locale] = value
     return texts
+
+
+def _is_field_alone(reader: Reader, node: yaml.YamlNode, what: str) -> bool:
+    """Blame a text such as `{country}` that is read as a mapping whose value is missing."""
+    said = reader.source.text[node.span.start : node.span.end]
+    if not isinstance(node, yaml.Mapping) or _FIELD.fullmatch(said) is None:
+        return False
+    hint, fix = f"write {quoted(said)}", (Edit(span=node.span, text=quoted(said)),)
+    reader.blame("schema-type", f"{what} begins with `{{`, and stands in quotes then", node.span, hint, fix=fix)
+    return True
 
 
 def check_texts(reader: Reader, texts: Mapping[str, Scalar], fields: Collection[str]) -> dict[str, str]:
@@ -74,7 +90,7 @@ def read_reasons(
 ) -> dict[str, Reason]:
     """Return what a policy says of its reason codes. codes: those that it can give."""
     reasons = {}
-    is_blamed = any("reason code" in error.message for error in reader.errors)  # so that codes are missing
+    is_blamed = any("reason" in error.message for error in reader.errors)  # so that codes are missing
     for code, (key, node) in entries.items():
         if code not in codes and reader.is_whole and not is_blamed:
             hint = did_you_mean(code, codes) or "reason codes are those of rules, thresholds and the scorecard"

@@ -32,12 +32,18 @@ def asked(reader: Reader, names: Sequence[Scalar], steps: Collection[str]) -> tu
 
 def check_step(reader: Reader, name: str, at: Span, steps: Collection[str], *, is_own: bool = True) -> None:
     """Blame a step that is not declared. is_own: its name stands in the policy as it is, not in a table's cell."""
-    if name not in steps and reader.is_whole:
+    if name not in steps and reader.is_whole and not _is_blamed(reader, name):
         near = nearest(name, steps) if " " not in name else None
         fix = (Edit(span=at, text=near),) if near is not None and is_own else ()
         hint = f"declare it under `steps:`, such as `steps: {{{shown(name)}: …}}`"
         hint = f"did you mean `{near}`?" if near is not None else hint
         reader.blame("name-unknown", f"there is no step `{shown(name)}`", at, hint, fix=fix)
+
+
+def _is_blamed(reader: Reader, name: str) -> bool:
+    """Whether a step, or all of them, were blamed where they are declared."""
+    said = ("`steps`", f"`{shown(name)}`")
+    return any(error.code != "name-unknown" and any(one in error.message for one in said) for error in reader.errors)
 
 
 def read_steps(reader: Reader, entries: Entries, fields: Collection[str]) -> Mapping[str, Step]:

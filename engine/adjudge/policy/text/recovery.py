@@ -34,7 +34,7 @@ def read_on(source: Source, *, recorded: bool = False) -> tuple[Source, YamlNode
             told.append(fatal)
         if fatal.code in _BEYOND or fatal.source != source:
             return now, None, told, False
-        if fatal.code == "yaml-character" and not fatal.fix:
+        if fatal.code in ("yaml-character", "yaml-documents") and not fatal.fix:
             return now, None, told, False
         if not fatal.fix or _overlap(edits, fatal.fix):
             is_whole = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import yaml
 
 from adjudge.errors import PolicyError
@@ -18,6 +20,13 @@ _WRAPPED = late(
     r"(?:\[([A-Za-z_][\w.]*)\]|`([A-Za-z_][\w.]*)`|[@$]([A-Za-z_][\w.]*)|\{\{? *([A-Za-z_][\w.]*) *\}?\}"
     r"|\"([A-Za-z_][\w.]*)\"|'([A-Za-z_][\w.]*)')(?=\s*(?:[=!<>]=?|in\b|not\b)(?![=\s]*[A-Za-z_][\w.]*\s*$))"
 )
+_DIRECTIVE = late(r"^%[^\n]*(?:\n|\Z)", re.MULTILINE)
+_TEXT_KEYS = frozenset({"message", "text", "description", "note"})
+_TEXT = late(r"(?:^|(?<=[\s{,]))([\w.-]+):[ ]+(?=[^\s\"'|>\[])")
+_TEXT_END = late(r"\s*,\s*[\w-]+\s*:(?:\s|$)|\s+#|\s*$")
+_FIELD_FIRST = late(r"\{[A-Za-z_][\w.]*\}\s*[^\s,}\]=!<>]")
+_FIELD_OR_COLON = late(r"\{[A-Za-z_][\w.]*\}|\S: ")
+_LOCALE = late(r"(?!(?:id|at|by|of)$)[a-z]{2}(?:-[A-Za-z]{2,4})?")
 _KEYS_IN_LINE = late(r"\s*(?:- +)?(([a-z_]+): .+?, ([a-z_]+): .+?)\s*$")
 _SECTIONS = frozenset(
     {"inputs", "signals", "lists", "variables", "thresholds", "rules", "scorecard", "reasons", "calibration", "tables"}
@@ -29,6 +38,8 @@ _ITEM = late(r"( *)-( +)")
 _ITEM_LINES_MAX = 40
 """How far above a line its item is looked for."""
 _HINT_MAX = 100
+_LINE_MAX = 1000
+"""Characters of a line in which a text without quotes is looked for, at every key."""
 _OFF_MAX = 3
 """Columns by which a line can be off and still be meant to line up."""
 
@@ -77,7 +88,14 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
         return PolicyError("yaml-syntax", message, source=source, span=Span(start, end), hint=hint, fix=fix)
 
     plain = Source(source.name, source.text)  # whose lines are those of this text, whatever was mended before
-    if (repair := repair_near(plain, at, begun)) is not None:
+    repair = repair_near(plain, at, begun)
+    unquoted = _text_with_signs(plain, at)
+    if unquoted is not None and (repair is None or source.text[unquoted.start] == "{"):
+        text = source.text[unquoted.start : unquoted.end]
+        meant = f"write {quoted(text)}" if len(text) <= _HINT_MAX else "put it in quotes"
+        edit = Edit(span=unquoted, text=quoted(text))
+        return wrong("a text with `{`, `}` or `: ` in it must be quoted", unquoted.start, unquoted.end, meant, (edit,))
+    if repair is not None:
         return PolicyError(
             "yaml-syntax",
             repair.message,
@@ -93,6 +111,18 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
             return wrong("this quote is never closed", begun, begun + 1, "close it, or quote the whole string", closed)
         hint = r"write \\ for a backslash, or put the string in single quotes, where it needs no escape"
         return wrong("unknown escape inside double quotes", at - 1, at + 1, hint, _in_single_quotes(plain, begun))
+    if "document start" in problem:
+        if (lines := [Span(*found.span()) for found in _DIRECTIVE.finditer(source.text)]) != []:
+            edits = tuple(Edit(span=line, text="") for line in lines)
+            top = Span(lines[0].start, lines[0].start + len(source.text[lines[0].start : lines[0].end].rstrip()))
+            hint = "delete the lines with `%`, or put a text that begins with it in quotes"
+            return PolicyError(
+                "yaml-directive", "directives are not allowed", source=source, span=top, hint=hint, fix=edits
+            )
+        message = "the document ends above this line"
+        return PolicyError(
+            "yaml-documents", message, source=source, span=Span(at, at + 1), hint="put each document into its own file"
+        )
     misaligned = "block end" in problem or problem == "mapping values are not allowed here"
     if misaligned and (off := _first_key_off(plain, plain.place(at)[0])) is not None:
         span, moved, column = off
@@ -169,6 +199,26 @@ def explain(error: yaml.MarkedYAMLError, source: Source) -> PolicyError:
         return wrong(message, at, at + 1, _to_column(moved) or hint, moved)
     said = problem.replace("'", "`")
     return wrong(f"this is not valid YAML: {said}", at, at + 1)
+
+
+def _text_with_signs(source: Source, at: int) -> Span | None:
+    """Return where a text for people stands without quotes that has signs of YAML in it, if `at` is in or behind it."""
+    number, column = source.place(at)
+    line, begin = source.line(number), source.offset(number)
+    if len(line) > _LINE_MAX:
+        return None
+    for found in _TEXT.finditer(line):
+        start = found.end()
+        end = next(_TEXT_END.finditer(line, start)).start()
+        while "{" in line[: found.start()] and line[start:end].count("}") > line[start:end].count("{"):
+            end = len(line[: end - 1].rstrip())
+        text, key = line[start:end], found.group(1)
+        if not start <= column - 1 <= end or key in _CONDITION_KEYS:
+            continue
+        is_text = key in _TEXT_KEYS or _LOCALE.fullmatch(key) is not None
+        if _FIELD_FIRST.match(text) or (is_text and text[0] != "{" and _FIELD_OR_COLON.search(text)):
+            return Span(begin + start, begin + end)
+    return None
 
 
 def _unwrapped(text: str) -> str | None:

@@ -40,6 +40,7 @@ _REFUSED = late(
 )
 _WIDE_BLANKS = "\xa0\u2000-\u200a\u202f\u205f\u3000"
 _WIDE_INDENT = late(f"^ *([{_WIDE_BLANKS}])[ {_WIDE_BLANKS}]*(?:- |-?[A-Za-z_]+ ?[:\uff1a])", re.MULTILINE)
+_HEAD_LINE = late(r"(?:(%)[^\n]*|[ ]*(?:#[^\n]*)?)(?:\n|\Z)")
 _DASH_BELOW = late(r"\n[ ]*(- )")
 _DIGITS_BEFORE = late(r"[-+]?[0-9]+(?:[.,][0-9]{3})*,$")
 _GROUP = 3
@@ -82,6 +83,15 @@ class Mapping(YamlNode):
     def get(self, key: str) -> YamlNode | None:
         """Return the value of a key, or None."""
         return next((value for name, value in self.entries if name.text.value == key), None)
+
+
+def _directives(text: str) -> Iterator[Span]:
+    """Yield the lines with `%` before a document begins, such as `%YAML 1.2`."""
+    at = 0
+    while at < len(text) and (line := _HEAD_LINE.match(text, at)) is not None:
+        if line.group(1) is not None:
+            yield Span(*line.span())
+        at = line.end()
 
 
 def read_yaml(source: Source, *, recorded: bool = False) -> tuple[YamlNode | None, list[PolicyError]]:
@@ -135,6 +145,16 @@ class _Builder:
             raise self.wide_indentation(wide.start(1))
         if at is not None:
             raise self.foreign_character(at)
+        if not self.recorded and (lines := list(islice(_directives(text), EDITS_MAX))):
+            raise PolicyError(
+                "yaml-directive",
+                "directives are not allowed",
+                source=self.source,
+                span=Span(lines[0].start, lines[0].start + len(text[lines[0].start : lines[0].end].rstrip())),
+                hint="delete the lines with `%`",
+                fix=[Edit(span=line, text="") for line in lines],
+                is_sure=True,
+            )
         self.events = _events(self.source)
         next(self.events)
         start = next(self.events)
