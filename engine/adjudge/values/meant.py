@@ -21,6 +21,7 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 _CURRENCY = "usd|eur|gbp|jpy|cny|rmb|sgd|idr|inr|php|myr|thb|vnd|hkd|krw|brl|dollars?|euros?"
 MULTIPLES = {"k": 1000, "thousand": 1000, "m": 10**6, "mn": 10**6, "mio": 10**6, "million": 10**6} | {
     "b": 10**9, "bn": 10**9, "billion": 10**9, "lakh": 10**5, "crore": 10**7,
+    "\u4e07": 10**4, "\u842c": 10**4, "\u4ebf": 10**8, "\u5104": 10**8,
 }  # fmt: skip
 SECONDS = (
     dict.fromkeys(("ms", "millisecond", "milliseconds"), 0.001)
@@ -59,6 +60,7 @@ DAY = late(
     rf"|\d{{1,2}}(?:st|nd|rd|th)?[ -](?:{'|'.join(_MONTHS)})[a-z]*\.?[ -],?\s*\d{{4}}"
     rf"|(?:{'|'.join(_MONTHS)})[a-z]*\.?\s+\d{{1,2}}(?:st|nd|rd|th)?,?\s+\d{{4}})"
     r"(?:[Tt ]\s*\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?\s*(?:[Zz]|UTC|GMT|[+-]\d{2}:?\d{2})?)?(?![\w.])"
+    r"|\d{4}\u5e74\d{1,2}\u6708\d{1,2}\u65e5(?![\w.])"
     r"|\d{4}-?[Ww]\d{1,2}(?:-?[1-7])?(?![\w.])",
     re.IGNORECASE | re.ASCII,
 )

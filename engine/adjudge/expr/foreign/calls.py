@@ -175,7 +175,7 @@ def _or_else(said: Said) -> Made | None:
     node = Conditional(
         span=said.call.span, condition=Has(span=value.span, operand=value), then=value, otherwise=otherwise
     )
-    return Made(node, f"`{said.call.function}` is written as a choice: `has(x) ? x : other`")
+    return Made(node, f"`{said.call.function}` is written as a choice: `has(x) ? x : other`", is_done=False)
 
 
 def _size(said: Said) -> Made | None:
@@ -419,6 +419,23 @@ def _apart(said: Said) -> Made | None:
     return Made(days, f"there is no `{said.call.function}`: days and moments are subtracted")
 
 
+def _added(said: Said) -> Made | None:
+    """Read `DATEADD(day, 30, x)`, and `DATE_ADD(x, INTERVAL 30 DAY)`."""
+    span = said.call.span
+    match said.arguments:
+        case (Name(name=unit), Literal(value=int() as number), moment) if unit.lower() in SECONDS:
+            length: Node = Amount(span=span, number=number, unit=unit.lower(), said=f"{number} {unit}")
+        case (moment, Amount() as length):
+            pass
+        case _:
+            return None
+    if said.type(moment) not in (TIMESTAMP, DATE):
+        return None
+    operator: OneOf["+", "-"] = "-" if "sub" in said.call.function.lower() else "+"
+    node = Binary(span=span, operator=operator, left=moment, right=length)
+    return Made(node, f"`{said.call.function}` is written `{operator}`", is_done=False)
+
+
 def _date(said: Said) -> Made | None:
     """Read `DATE(2026, 11, 30)`."""
     parts = [one.value for one in said.arguments if isinstance(one, Literal) and type(one.value) is int]
@@ -469,6 +486,7 @@ _BY_WORD: Mapping[str, Callable[[Said], Made | None]] = {
     "exact": _operator("=="),
     **dict.fromkeys(("datediff", "datedif"), _apart),
     "daysbetween": _apart,
+    **dict.fromkeys(("dateadd", "datesub", "adddate", "subdate", "timestampadd"), _added),
     **dict.fromkeys(("float", "todouble", "tonumber", "number", "value", "numeric"), _renamed("double")),
     **dict.fromkeys(("integer", "toint", "trunc", "parseint"), _renamed("int")),
     **dict.fromkeys(("str", "text", "tostring", "varchar"), _renamed("string")),

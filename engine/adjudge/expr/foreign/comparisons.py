@@ -150,6 +150,11 @@ class Comparisons(Lists):
             )
             known = Has(span=left.span.to(token.span), operand=left)
             return Unary(span=known.span, operator="!", operand=known) if operator == "==" else known
+        if operator in ("==", "!=") and self.previous.kind == "name" and self.at_word("known", "present"):
+            span = left.span.to(self.advance().span)
+            self.slip(span, "whether something is known is asked with `has(…)`")
+            there = Has(span=span, operand=left)
+            return there if operator == "==" else Unary(span=span, operator="!", operand=there)
         if operator in ("==", "!=") and self.at("(", "["):
             opening = self.token
             before = self.token, self.previous, list(self.slips), list(self.open)

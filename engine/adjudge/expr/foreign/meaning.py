@@ -118,7 +118,9 @@ class _Meaning(Beside):
             case Logic():
                 return self.logic(node)
             case Conditional(condition=condition, then=then, otherwise=otherwise):
-                return replace(node, condition=self.of(condition), then=self.of(then), otherwise=self.of(otherwise))
+                return self.choice(
+                    replace(node, condition=self.of(condition), then=self.of(then), otherwise=self.of(otherwise))
+                )
             case Call():
                 return self.call(node)
             case Comprehension(variable=variable):
@@ -129,6 +131,14 @@ class _Meaning(Beside):
                 return replace(node, entries=tuple((self.of(key), self.of(value)) for key, value in entries))
             case _:
                 return node
+
+    def choice(self, node: Conditional) -> Conditional:
+        """Return `has(x) ? x : 0` with a double where `x` is one."""
+        other = node.otherwise
+        is_known = isinstance(node.condition, Has) and self.type(node.then) == DOUBLE
+        if is_known and isinstance(other, Literal) and type(other.value) is int:
+            return replace(node, otherwise=replace(other, value=float(other.value)))
+        return node
 
     def index(self, node: Index) -> Node:
         """Return `text[0]` as the part of the text that it is, and a lookup table without the key that it finds."""
@@ -400,6 +410,10 @@ class _Meaning(Beside):
         """Return `"A" in tags` where a set or list is compared with one text."""
         for many, one in ((node.left, node.right), (node.right, node.left)):
             type_ = self.type(many)
+            if many is node.right and isinstance(type_, ListType) and type_.item == self.type(one) and path_of(one):
+                self.slip(node.span, "whether a value is in a list is asked with `in`")
+                looked = Binary(span=node.span, operator="in", left=one, right=many)
+                return looked if node.operator == "==" else Unary(span=node.span, operator="!", operand=looked)
             if isinstance(type_, SetType | ListType) and path_of(many) is not None:
                 values = EnumType(type_.values) if isinstance(type_, SetType) else STRING
                 word = self.word(one, values) or one
@@ -528,6 +542,9 @@ class _Meaning(Beside):
         for operand in node.operands:
             part = self.of(operand)
             before = parts[-1] if parts else None
+            if isinstance(before, Binary) and before.operator == "in" and isinstance(self.type(part), ListType):
+                self.slip(part.span, f"`{self.said(part)}` alone is no condition: what is looked for is said again")
+                part = Binary(span=part.span, operator="in", left=before.left, right=part)
             compared = self.repeated(before, part) if before is not None else None
             if compared is None and isinstance(part, Logic) and before is not None and node.operator == "||":
                 first = self.repeated(before, part.operands[0])  # `x == "A" || "B" && y`
@@ -613,6 +630,9 @@ class _Meaning(Beside):
         )
         if is_ours:
             return self.constant(node)
+        if node.function.lower() in ("rand", "random"):
+            what = "nothing in a condition is random, so that decisions can be made again"
+            raise Doubtful(Slip(node.span, what, more="the key `sample` of a policy sends a share to a person"))
         said = Said(
             node, self.type, namespace if namespace is not None and not self.is_known(namespace) else None, functions
         )
@@ -663,6 +683,20 @@ class _Meaning(Beside):
                 return self.money(value, code.upper(), node.span)
             case Call(function="duration", arguments=(Literal(value=int()) as literal,)):
                 return self.length(literal)
+            case Call(
+                function="date",
+                arguments=(Literal(value=int() as year), Literal(value=int() as month), Literal(value=int() as day)),
+            ):
+                self.slip(node.span, "a day is written as one text")
+                return Moment(span=node.span, said=f"{year:04d}-{month:02d}-{day:02d}")
+            case Call(function="round", arguments=(value, Literal(value=int() as places))) if (
+                1 <= places <= 6 and self.type(value) == DOUBLE
+            ):
+                self.slip(node.span, "`round` takes one argument, and returns a whole number")
+                tens = Literal(span=node.span, value=float(10**places))
+                many_times = Binary(span=node.span, operator="*", left=value, right=tens)
+                whole = replace(node, arguments=(many_times,))
+                return Binary(span=node.span, operator="/", left=whole, right=tens)
             case Call(function="today", arguments=()):
                 zone = Literal(span=node.span, value="UTC")
                 self.slip(node.span, "`today` needs the zone whose days count", ZONE)

@@ -55,7 +55,8 @@ _GROUPS = re.compile(r"\d,0\d\d(?!\d)", re.ASCII)
 _PLAIN = re.compile(r"\d+(?:\.\d+)?|\.\d+")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\s*([ap])\.?m\.?\b)?(?!\d)|(\d{1,2})\s*([ap])m\b", re.IGNORECASE)
 _PLAIN_NUMBER = re.compile(
-    r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.,%'$€£¥₹])(?!\s*(?:%|[A-Za-z$€£¥₹]))(?! \d{3}(?!\d))|0x"
+    r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.,%'$€£¥₹])"
+    r"(?!\s*(?:%|[A-Za-z$€£¥₹\u4e07\u842c\u4ebf\u5104]))(?! \d{3}(?!\d))|0x"
 )
 _NOT_AVAILABLE = re.compile(r"#?[Nn]/[Aa]\b")
 _MONTH_OR_NAME = re.compile(r"[A-Za-z]{3,9}\.?\s+\d", re.ASCII)
