@@ -15,6 +15,8 @@ _COUNT = re.compile(
     rf"(?:at\s+least\s+|any\s+|min(?:imum)?\s+)?(\d|{'|'.join(NUMBER_WORDS)})\s+(?:or\s+more\s+)?of\s*(?=[(\[])",
     re.IGNORECASE,
 )
+_ROW = re.compile(r"\d+(?:,(?!\d{3}\b)\d+)+(?![\w.%$])", re.ASCII)
+"""`1,2,3`: numbers in a row, whose commas group no digits."""
 
 
 class Lists(Sums):
@@ -53,6 +55,15 @@ class Lists(Sums):
             node = self.enclosed(left)
             if node is not None:
                 return node
+        if opening.kind == "amount" and (row := _ROW.match(self.text.value, opening.end - len(opening.text))):
+            self.slip(opening.span, "a list stands in square brackets")
+            with self.bracket(separates=True):
+                self.token = self.word(row.start())
+                items = [self.sum()]
+                while self.accept(","):
+                    items.append(self.sum())
+            many = ListLiteral(span=items[0].span.to(items[-1].span), items=tuple(items))
+            return Binary(span=left.span.to(many.span), operator="in", left=left, right=many)
         low = self.sum()
         if self.accept_range():
             self.slip(self.previous.span, "a range is written as two comparisons")
