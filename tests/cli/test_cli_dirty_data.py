@@ -371,3 +371,24 @@ def test_a_guess_reads_a_column_of_the_fields_own_name_as_a_backtest_does(
     Path("data.csv").write_text("X,label\n0.5,fraud\n50%,fraud\nhigh,fraud\nlow,fraud\n")
     said = run("backtest", "small.yaml", "--map-from", "data.csv").stdout
     assert "# x:  # only 1 of 4 cells of `X` can be read\n" in said
+
+
+def test_parts_of_a_request_can_be_asked_for_where_the_data_has_them(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("small.yaml").write_text(SMALL)
+    Path("data.csv").write_text("x,attempts,app\n0.5,1,a\n0.6,2,b\n0.7,3,c\n")
+
+    def rows(*options: str) -> int:
+        result = run("backtest", "small.yaml", "data.csv", "--format", "json", *options)
+        assert result.exit_code == 0, result.stderr
+        return sum(one["rows"] for one in json.loads(result.stdout)["policies"][0]["outcomes"].values())
+
+    assert rows("--where", "attempts >= 2") == 2
+    assert rows("--where", 'application_id == "a"', "--map", "application_id=app") == 1
+    assert rows("--where", 'x > 0.0 || "application_id" == "a"') == 3  # a text is no field
+    result = run("backtest", "small.yaml", "data.csv", "--where", 'application_id == "a"')
+    assert result.exit_code == 2
+    assert "--where reads `application_id`, which the data lacks" in result.stderr
+    assert "--map application_id=COLUMN" in result.stderr

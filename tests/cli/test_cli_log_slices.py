@@ -266,3 +266,12 @@ def test_records_are_written_as_the_ending_says(run: Any, tmp_path: Path) -> Non
     assert len(sheet) - 1 == len(list(run("audit", "show", "log", "--format", "json").stdout.splitlines()))
     result = run("audit", "show", "log", "-o", tmp_path / "shown.txt")
     assert result.exit_code == 2 and ".csv, .xlsx, .parquet" in result.stderr
+
+
+def test_parts_of_a_request_can_be_asked_for_though_no_rule_reads_them(run: Any) -> None:
+    every = logged()
+    wanted = f'merchant_biz_id == "{every[3].merchant_biz_id}"'
+    assert [one["decision_id"] for one in lines(run, "audit", "show", "log", "--where", wanted)] == [
+        every[3].decision_id
+    ]
+    assert lines(run, "replay", "log", "--where", wanted)[0]["decisions"] == 1

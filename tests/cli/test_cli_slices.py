@@ -130,7 +130,7 @@ def test_one_slice_is_for_all_policies(run: Any, data: Rows) -> None:
     ("arguments", "said"),
     [
         (["--where", 'contry == "SG"'], "did you mean `country`"),
-        (["--where", "country"], "--where:1:1: error[type-mismatch]: this must be a bool"),
+        (["--where", "country"], "--where:1:1: error[type-mismatch]: `country` is a string, and alone no condition"),
         (["--where", 'device.score > "a"'], "--where:1:"),
         (["--where", "device.score >"], "--where:1:"),
         (["--by", "contry"], "did you mean `country`"),

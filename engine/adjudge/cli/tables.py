@@ -17,7 +17,10 @@ import click
 from adjudge.cli.logs import archive_option, is_log, told, with_archives
 from adjudge.cli.mapping import read_mapping
 from adjudge.cli.progress import progress_bar, size_of
+from adjudge.errors import DataError
+from adjudge.expr.nodes import names_in
 from adjudge.frozen import frozen
+from adjudge.policy.asked import asked, with_request
 from adjudge.policy.policy import Policy
 from adjudge.policy.slices import Slice
 from adjudge.registry import Registry
@@ -75,7 +78,8 @@ class Table:
         check_assumed([policy.typed for policy in policies], self.assumed)
 
         slots = [frozenset(policy.typed.slots) for policy in policies]
-        every = frozenset().union(*slots)
+        whole = with_request(policies[0], wanted.where or "")
+        every = frozenset(whole.typed.slots).union(*slots)
 
         def opened(path: Path, policy: Policy, own: frozenset[str]) -> Dataset:
             """Open data for one policy, which needs no column for a field that only others have."""
@@ -94,7 +98,13 @@ class Table:
 
         def datasets(path: Path) -> list[Dataset]:
             found = [opened(path, policy, own) for policy, own in zip(policies, slots, strict=True)]
-            return sliced(connection, found, policies[0], wanted)
+            if whole is policies[0]:
+                return sliced(connection, found, whole, wanted)
+            there = opened(path, whole, frozenset(whole.typed.slots))
+            read = names_in(asked(whole, str(wanted.where), "--where")).keys()
+            for slot in sorted((read & whole.typed.of_request) - there.named.keys()):
+                raise DataError(f"--where reads `{slot}`, which the data lacks", f"map a column: --map {slot}=COLUMN")
+            return sliced(connection, [there, *found], whole, wanted)[1:]
 
         if not is_log(data):
             yield datasets(data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from adjudge.errors import PolicyError, PolicyErrors
 from adjudge.expr.check import Environment, check
@@ -10,6 +11,7 @@ from adjudge.expr.nodes import Node, names_in
 from adjudge.expr.parse import parse
 from adjudge.expr.python import compile_condition
 from adjudge.policy.policy import Policy
+from adjudge.policy.slots import OF_REQUEST
 from adjudge.source import Source
 from adjudge.values.types import BOOL, STRING, ListType, Type
 
@@ -38,6 +40,18 @@ def asked(policy: Policy, text: str, name: str) -> Node:
 
         raise PolicyErrors(told(source.whole(), environment, errors, fields=typed.slots, expect=BOOL))
     return node
+
+
+def with_request(policy: Policy, text: str) -> Policy:
+    """Return a policy that also has those parts of a request that a text names and the policy does not read."""
+    typed = policy.typed
+    taken = {*typed.inputs, *typed.signals, *typed.variables}
+    more = {name: field for name, field in OF_REQUEST.items() if name not in taken and name in text}
+    if not more:
+        return policy
+    slots, inputs = {**typed.slots, **more}, {**typed.inputs, **more}
+    whole = replace(typed, inputs=inputs, slots=slots, of_request=typed.of_request | more.keys())
+    return Policy(whole, policy.functions)
 
 
 def answering(policy: Policy, node: Node) -> Answer:

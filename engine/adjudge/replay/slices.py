@@ -11,7 +11,7 @@ from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.errors import DataError, PolicyErrors
 from adjudge.model import Outcome
 from adjudge.plugin import Function
-from adjudge.policy.asked import Answer, answering, asked
+from adjudge.policy.asked import Answer, answering, asked, with_request
 from adjudge.policy.policy import Policy
 from adjudge.policy.slices import SEGMENTS_MAX, Slice, Sliced, segment_of, segment_slot
 from adjudge.replay.decisions import Policies, load_recorded
@@ -109,6 +109,7 @@ class LogSlice:
         self._policies = Policies(functions) if policies is None else policies
         self._answers: dict[str, Answer | None] = {}
         self._slots: dict[str, str | None] = {}
+        self._whole: dict[str, Policy] = {}
 
     def learn(self, body: PolicyBody) -> None:
         """Take a policy of the log."""
@@ -123,7 +124,7 @@ class LogSlice:
         if not self.wanted.holds_at(body.at):
             return False
         if self.wanted.where is not None:
-            policy = self._policies.get(body)
+            policy = self._policy(body)
             answer = self._answer(policy) if isinstance(policy, Policy) else None
             if answer is None or isinstance(policy, str):
                 self.count.foreign += 1
@@ -139,11 +140,20 @@ class LogSlice:
         """Count a decision in its segment, where there are any."""
         if self.wanted.by is None:
             return
-        policy = self._policies.get(body)
+        policy = self._policy(body)
         value = None
         if isinstance(policy, Policy) and (slot := self._slot(policy)) is not None:
             value = segment_of(policy.read(policy.as_taken(given), now=body.at).values.get(slot))
         self.segments.setdefault(msgspec.json.encode(value).decode(), SegmentCount()).add(old, new)
+
+    def _policy(self, body: DecisionBody) -> Policy | str:
+        """Return a decision's policy with the parts of a request that are asked for, or why there is none."""
+        policy = self._policies.get(body)
+        if isinstance(policy, str):
+            return policy
+        if policy.digest not in self._whole:
+            self._whole[policy.digest] = with_request(policy, f"{self.wanted.where} {self.wanted.by}")
+        return self._whole[policy.digest]
 
     def _answer(self, policy: Policy) -> Answer | None:
         if policy.digest not in self._answers:
@@ -173,7 +183,9 @@ def _has_hint(error: PolicyErrors | DataError) -> bool:
 
 def check_fits(wanted: Slice, policies: Iterable[PolicyBody], functions: Mapping[str, Function]) -> None:
     """Refuse a condition, and a field of segments, that no policy of a log can read. Raises PolicyErrors, DataError."""
-    loaded = [one for one in (load_recorded(body, functions) for body in policies) if isinstance(one, Policy)]
+    read = (load_recorded(body, functions) for body in policies)
+    text = f"{wanted.where} {wanted.by}"
+    loaded = [with_request(one, text) for one in read if isinstance(one, Policy)]
 
     def read_where(policy: Policy) -> None:
         asked(policy, str(wanted.where), "--where")
