@@ -386,3 +386,33 @@ def test_advice_names_a_function_of_the_engine_as_its_own(when: str, said: str) 
     assert told is not None
     assert said in told
     assert "plugin" not in told
+
+
+COVERED = [
+    ("x > 5, then: reject, confirm: person", "x > 8, then: reject", False),
+    ("x > 5, then: reject", "x > 8, then: reject, confirm: person", True),
+    ("x > 5, then: reject, confirm: person", "x > 8, then: reject, confirm: person", True),
+    ("x > 5, then: reject, confirm: person", "x > 8, then: review", True),
+    ("x > 5, then: review", "x > 8, then: review, ask: [doc]", False),
+    ("x > 5, then: review, ask: [doc]", "x > 8, then: review, ask: [doc]", True),
+    ("x > 5, then: review, ask: [face]", "x > 8, then: review, ask: [doc]", False),
+    ("x > 5, then: review, ask: [face, doc]", "x > 8, then: review, ask: [doc]", True),
+    ("x > 5, then: reject, ask: [face]", "x > 8, then: reject, ask: [doc]", False),
+    ("x > 5, then: reject, when_unknown: reject", "x > 8, then: review, ask: [doc]", True),
+    ("x > 5, then: reject, when_unknown: review", "x > 8, then: review, ask: [doc]", False),
+]
+
+
+@pytest.mark.parametrize("in_a_table", [False, True])
+@pytest.mark.parametrize(("wide", "narrow", "is_covered"), COVERED)
+def test_rule_that_asks_or_confirms_otherwise_is_not_covered(
+    wide: str, narrow: str, is_covered: bool, in_a_table: bool
+) -> None:
+    head = f"{HEAD}inputs: {{x: int}}\nsteps: {{doc: D, face: F}}\n"
+    rules = f"rules:\n  - {{id: wide, when: {wide}}}\n  - {{id: narrow, when: {narrow}}}\n"
+    if in_a_table:
+        rows = [f"      - {{{one.replace('x >', 'x >:')}}}\n" for one in (wide, narrow)]
+        rules = f"tables:\n  t:\n    then: review\n    rows:\n{''.join(rows)}"
+    found = analysis_of(head + rules).findings
+    said = [finding.rules for finding in found if finding.code == "shadowed"]
+    assert said == ([("t:2", "t:1") if in_a_table else ("narrow", "wide")] if is_covered else [])

@@ -111,6 +111,22 @@ def test_row_that_another_covers_is_told_once() -> None:
     assert finding.rules == ("t:2", "t:1")
 
 
+@pytest.mark.parametrize(
+    ("wide", "narrow", "is_covered"),
+    [
+        ("review,,", "review,doc,", False),
+        ("review,doc,", "review,doc,", True),
+        ("reject,,person", "reject,,", False),
+        ("reject,,", "reject,,person", True),
+    ],
+)
+def test_row_is_covered_by_one_that_asks_and_confirms_as_much(wide: str, narrow: str, is_covered: bool) -> None:
+    csv = f"country,amount >=,then,ask,confirm\nSG,1,{wide}\nSG,3,{narrow}\n"
+    policy = Policy(read_policy(HEAD + "steps: {doc: D}\n", texts={"t.csv": csv}))
+    found = [finding for finding in tables.table_findings(policy, alone=True) if finding.code == "shadowed"]
+    assert bool(found) is is_covered
+
+
 def test_large_table_is_settled_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
     cells = [f"{('SG', 'ID', 'PH')[at % 3]},{at // 3},{at % 9}" for at in range(3000)]
     policy = policy_of("\n".join(["country,mcc,amount >=", *cells, "SG,0,5", "SG,1,9"]) + "\n")

@@ -12,7 +12,7 @@ from adjudge.authoring.proofs.inquiry import NotProved, Proved
 from adjudge.authoring.proofs.subject import ProvedPolicy, not_proved
 from adjudge.authoring.proofs.verdict import AtLeast, worst
 from adjudge.authoring.proofs.world import Input, put_all, value_at
-from adjudge.expr.smt.logic import conj, disj, neg
+from adjudge.expr.smt.logic import Prop, conj, disj, neg
 from adjudge.model import Outcome, Verdict
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import Rule
@@ -77,7 +77,10 @@ def _is_false(rule: str, verdict: Verdict) -> bool:
 
 
 def shadowed_rules(subject: ProvedPolicy, dead: frozenset[str]) -> Iterator[ProofFinding]:
-    """Find rules without which every outcome would be the same, and what covers them. dead: rules that never fire."""
+    """Find rules without which every decision would be the same, and what covers them. dead: rules that never fire.
+
+    A decision is the same where its outcome is, what it asks for, and whether a person has to confirm it.
+    """
     verdicts = subject.verdicts
     others = _others([*verdicts.parts, verdicts.card])
     for at, rule in enumerate(subject.policy.typed.rules):
@@ -86,12 +89,61 @@ def shadowed_rules(subject: ProvedPolicy, dead: frozenset[str]) -> Iterator[Proo
         part, rest = verdicts.parts[at], others[at]
         matters = disj(conj(part.reject, neg(rest.reject)), conj(part.review, neg(rest.review)))
         answer = subject.inquiry.ask(matters, partial(_matters, subject, at))
+        if isinstance(answer, Proved) and (_asks_more(subject, at, rest) or _is_confirmed_otherwise(subject, at)):
+            continue
         if isinstance(answer, Proved):
             yield _shadowed(rule, _covering(subject, at), _cards(subject))
         elif isinstance(answer, NotProved):
             yield not_proved(
                 subject.policy, "shadowed", rule.id, f"whether `{rule.id}` ever matters", answer, rule.span
             )
+
+
+def _asks_more(subject: ProvedPolicy, at: int, rest: AtLeast) -> bool:
+    """Whether a rule may ask for a step that no other rule asks for in its place. rest: what the others make.
+
+    It asks for nothing where its outcome is not the one that was decided.
+    """
+    rules = subject.policy.typed.rules
+    return not all(
+        _speaks_beside(subject, at, [n for n, other in enumerate(rules) if n != at and step in other.ask], rest)
+        for step in rules[at].ask
+    )
+
+
+def _is_confirmed_otherwise(subject: ProvedPolicy, at: int) -> bool:
+    """Whether without a rule a person may have to confirm a reject that is final with it, or the reverse."""
+    typed = subject.policy.typed
+    rule = typed.rules[at]
+    if rule.outcome is not Outcome.REJECT or not typed.confirms:
+        return False
+    alike = [n for n, other in enumerate(typed.rules) if n != at and (rule.confirm or not other.confirm)]
+    return not _speaks_beside(subject, at, [n for n in alike if typed.rules[n].outcome is Outcome.REJECT], None)
+
+
+def _speaks_beside(subject: ProvedPolicy, at: int, peers: list[int], rest: AtLeast | None) -> bool:
+    """Whether it is proved that wherever a rule decides, for certain or in doubt, one of some others does too.
+
+    rest: what all others make; a rule whose review they make a reject does not decide. None where only rejects count.
+    """
+    verdicts = subject.verdicts
+
+    def certain(n: int) -> Prop:
+        return conj(verdicts.rules[n].true, verdicts.excusing[n].false)
+
+    outcome = subject.policy.typed.rules[at].outcome
+    for level in (Outcome.REVIEW, Outcome.REJECT):
+        if level is Outcome.REVIEW and rest is None:
+            continue
+        louder = rest.reject if rest is not None and level is Outcome.REVIEW else False
+        in_doubt = conj(verdicts.parts[at].of(level), neg(certain(at)))
+        claims = [(in_doubt, [verdicts.parts[n].of(level) for n in peers])]
+        if level is outcome:
+            claims.append((certain(at), [certain(n) for n in peers]))
+        for claim, others in claims:
+            if subject.inquiry.never(conj(claim, neg(louder), *map(neg, others))) is None:
+                return False
+    return True
 
 
 def _decides_alone(subject: ProvedPolicy, rule: Rule) -> bool:

@@ -12,6 +12,7 @@ from adjudge.authoring.proofs.boxes import PAIRS_MAX, Among, Box, both, box_of, 
 from adjudge.authoring.proofs.finding import ProofFinding, Witness
 from adjudge.authoring.proofs.world import Input, put_all
 from adjudge.frozen import frozen
+from adjudge.model import Outcome
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import Rule
@@ -124,8 +125,10 @@ def _met(policy: Policy, table: _Table, *, alone: bool) -> Iterator[ProofFinding
 
 
 def _covers(table: _Table, other: int, one: int) -> bool:
-    """Whether wherever a row is true, or in doubt, another of the same worth or worse is too."""
+    """Whether wherever a row is true, or in doubt, another of the same worth or worse is too, and asks all it asks."""
     a, b = table.rules[one], table.rules[other]
+    if not set(a.ask) <= set(b.ask) or (a.outcome is Outcome.REJECT and b.confirm and not a.confirm):
+        return False
     return b.outcome >= a.outcome and a.when_unknown == b.when_unknown and within(table.boxes[one], table.boxes[other])
 
 
