@@ -353,7 +353,7 @@ def test_log_that_does_not_verify_at_its_end_is_not_opened(
     with pytest.raises(AuditBroken, match=rf"{SEGMENT}:{line}: .*{what}"):
         AuditLog.open(tmp_path)
     assert (tmp_path / SEGMENT).read_bytes() == damaged
-    assert sorted(path.name for path in tmp_path.iterdir()) == [SEGMENT, "audit.lock"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [SEGMENT, "audit.lock", "audit.taken"]
 
 
 def test_log_another_chain_at_the_end_is_not_opened(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from adjudge.expr.nodes import Node
+from adjudge.expr.sql.value import Sql
 from adjudge.policy import parse_policy
 
 duckdb = pytest.importorskip("duckdb", reason="needs the extra `backtest`")
@@ -80,12 +83,17 @@ def test_a_condition_that_the_database_refuses_is_answered_by_the_engine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two faults of a translation: one is found when the query is read, one only on some row."""
-    whole = query.Translator.condition
+    whole = query.Translator.value
     broken = {"r": "no_such_function(1)", "s": '(1 / (case when "flag" then 1 end))::varchar::date is null'}
     policy = parse_policy(HEAD + "  - {id: r, when: flag, then: reject}\n  - {id: s, when: '!flag', then: review}\n"
                           "  - {id: t, when: 'text == \"a\"', then: review}\n")  # fmt: skip
     texts = {id(rule.condition): broken.get(rule.id) for rule in policy.typed.rules}
-    monkeypatch.setattr(query.Translator, "condition", lambda self, node: texts[id(node)] or whole(self, node))
+
+    def value(self: query.Translator, node: Node, scope: Mapping[str, Sql]) -> Sql:
+        text = texts.get(id(node))
+        return Sql(text) if text is not None else whole(self, node, scope)
+
+    monkeypatch.setattr(query.Translator, "value", value)
     with connect(threads=1) as connection:
         dataset = open_dataset(connection, data(tmp_path), policy.typed)
         found = Runner(connection, policy, dataset).backtest()

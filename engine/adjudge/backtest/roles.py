@@ -87,7 +87,7 @@ def unreadable_roles(
     for role, value in has.texts.items():
         column = mapped.get(role) or has.named[role].partition("\x1f")[0]
         cell = DUCKDB.column(column)
-        if role in WORDS:
+        if role in WORDS and value == word_of(role, cell):  # a bool needs no reading
             words = ", ".join(f"`{word}`" for word in WORDS[role])
             asked[role] = Asked(
                 column=column,

@@ -10,7 +10,7 @@ from adjudge.policy import parse_policy
 
 pytest.importorskip("z3", reason="needs the extra `proofs`")
 
-from adjudge.authoring.comparison.alike import terms_of_both
+from adjudge.authoring.comparison.alike import Alike, terms_of_both
 from adjudge.authoring.comparison.cause import reasons_of_change
 from adjudge.authoring.comparison.worlds import shared_worlds
 from adjudge.authoring.proofs.guesses import guesses
@@ -41,7 +41,7 @@ def test_two_policies_are_held_together_once(kind: str) -> None:
         worlds = shared_worlds(old, new)
         before, after = translator_of(old, worlds.old), translator_of(new, worlds.new)
         verdicts_of(old.typed, before)
-        after.shapes, after.made = before.shapes, terms_of_both(before.made, old, new, worlds)
+        after.shapes, after.made = before.shapes, terms_of_both(before.made, Alike(old, new, worlds))
         verdicts_of(new.typed, after)
         for rule in old.typed.rules:
             list(reasons_of_change(rule, old.typed, new.typed, {"input a"}, in_doubt=True))

@@ -103,6 +103,13 @@ class RowPair:
         assert row is not None and at is not None
         return age + row.id
 
+    @property
+    def whole(self) -> str:
+        """The name of the row as it is written, of which this may be a step."""
+        row, age = (self.new, "") if self.new is not None else (self.old, "old ")
+        assert row is not None
+        return age + (row.written or row.id)
+
     def said(self, before: Truth, after: Truth) -> str | None:
         """Return what it adds before and after; None where that is the same."""
         one, other = _points(self.old, before), _points(self.new, after)
@@ -118,6 +125,26 @@ def _points(row: Row | None, answer: Truth) -> str:
     if row is None or answer is False or not row.points:
         return "0"
     return f"{row.points:+d}{'?' if answer is None else ''}"
+
+
+def _steps_said(pairs: Sequence[RowPair], answers: Sequence[tuple[Truth, Truth]]) -> str | None:
+    """Return what the steps of one row add before and after, all together; None where that is the same."""
+    one = _sum_said([(pair.old, before) for pair, (before, _) in zip(pairs, answers, strict=True)])
+    other = _sum_said([(pair.new, after) for pair, (_, after) in zip(pairs, answers, strict=True)])
+    if one == other:
+        return None
+    name = pairs[0].whole
+    if all(pair.old is None for pair in pairs):
+        return f"{name} {NEW}, {other}"
+    return f"{name} {GONE}, {one}" if all(pair.new is None for pair in pairs) else f"{name} {one} → {other}"
+
+
+def _sum_said(steps: Sequence[tuple[Row | None, Truth]]) -> str:
+    """Return what steps add: `+25`, `+10 to +25` where some are in doubt, or 0."""
+    points = [(row.points, answer) for row, answer in steps if row is not None and answer is not False]
+    low, high = (sum(end(one, 0) if answer is None else one for one, answer in points) for end in (min, max))
+    ends = [f"{end:+d}" if end else "0" for end in dict.fromkeys((low, high))]
+    return " to ".join(ends)
 
 
 def paired(old: Scorecard | None, new: Scorecard | None) -> tuple[RowPair, ...]:
@@ -229,17 +256,25 @@ class _CardMoves:
 
     def _rows(self, before: Mapping[str, object], after: Mapping[str, object], now: datetime | None) -> Iterator[str]:
         old, new = self._old.answers(before, now), self._new.answers(after, now)
-        for pair in self._pairs:
-            said = pair.said(
-                old[pair.old_at] if pair.old_at is not None else False,
-                new[pair.new_at] if pair.new_at is not None else False,
-            )
+        for pairs in self._by_row.values():
+            answers = [
+                (
+                    old[pair.old_at] if pair.old_at is not None else False,
+                    new[pair.new_at] if pair.new_at is not None else False,
+                )
+                for pair in pairs
+            ]
+            said = pairs[0].said(*answers[0]) if len(pairs) == 1 else _steps_said(pairs, answers)
             if said is not None:
                 yield said
 
     @cached_property
-    def _pairs(self) -> tuple[RowPair, ...]:
-        return paired(self._old.card, self._new.card)
+    def _by_row(self) -> Mapping[str, Sequence[RowPair]]:
+        """Pairs by the row as it is written: one whose points an expression says is several."""
+        found: dict[str, list[RowPair]] = defaultdict(list)
+        for pair in paired(self._old.card, self._new.card):
+            found[pair.whole].append(pair)
+        return found
 
 
 def by_totals(old: Verdict, new: Verdict) -> tuple[ScorecardMove, ...]:
