@@ -320,3 +320,22 @@ def test_writer_stops_where_its_anchor_remembers_another_log(world: World, tmp_p
         with pytest.raises(AuditBroken, match="restored from an old copy"):
             write_some(old, signer, 1, anchors)
     write_some(log, signer, 1, anchors)
+
+
+@pytest.mark.parametrize("kind", ["ledger", "label"])
+@pytest.mark.parametrize("at", [0, 1])
+def test_verify_what_is_superseded_may_stand_in_another_chain_of_a_ledger(tmp_path: Path, kind: str, at: int) -> None:
+    """Only where the first record begins one chain of several."""
+    subject = "0" * 32
+    bodies = [
+        (kind, {"ledger": "postgres"}),
+        ("decision", {"decision_id": "b" * 32, "merchant_biz_id": subject, "supersedes": "a" * 32}),
+    ]
+    bodies.insert(1 - at, ("call", {"n": 1}))
+    with AuditLog.open(tmp_path, durability="flush") as log:
+        for one, body in bodies:
+            log.write_blocking(one, body)
+    found = verify(tmp_path)
+    assert found.is_good is (kind == "ledger" and at == 0)
+    if shutil.which("node") is not None:
+        assert in_javascript([{"log": str(tmp_path), "keys": []}]) == [{"good": found.is_good, "count": found.count}]

@@ -34,8 +34,8 @@ function check({ log, archive = null, keys: files, macKeys: macFiles = [], ancho
   const keys = new Map(files.map((name) => createPublicKey(readFileSync(name))).map((key) => [keyId(key), key]));
   const macKeys = macFiles.map((name) => macKey(readFileSync(name, "utf8")));
   const kept = file ? readFileSync(file, "utf8").split("\n").filter(Boolean).map((line) => JSON.parse(line)) : null;
-  let seq = 0, prev = "0".repeat(64), first = prev, since = 0, every = Infinity, gap = 0, witness = [], macs = false, closed = false, doubt = null, absent = null;
-  const used = [], usedMacs = [], decided = new Map(), superseded = new Set(), firstOf = (count) => Math.min(count, doubt ?? count, gap || elsewhere ? count : (absent ?? count));
+  let seq = 0, prev = "0".repeat(64), first = prev, since = 0, every = Infinity, gap = 0, witness = [], macs = false, closed = false, doubt = null, absent = null, several = false;
+  const used = [], usedMacs = [], decided = new Map(), superseded = new Set(), firstOf = (count) => Math.min(count, doubt ?? count, gap || elsewhere || several ? count : (absent ?? count));
   const wrong = (count) => ({ good: false, count: firstOf(count) });
   const { entries, isMoved } = lines(log, archive), held = new Map(), claims = [];
   let elsewhere = 0;
@@ -62,6 +62,7 @@ function check({ log, archive = null, keys: files, macKeys: macFiles = [], ancho
       }
       [since, every, gap] = [0, record.every, record.gap];
     } else if (++since > every) return wrong(seq - elsewhere);
+    several ||= seq === 0 && frame[3] === "ledger"; // of one ledger: what a decision supersedes may stand in another chain
     if (witness.some((one) => one.seq === seq + 1 && one.hash !== frame[4])) return wrong(seq - elsewhere);
     if (frame[3] === "decision" && record.decision_id !== undefined) {
       const { decision_id: id, supersedes: old } = record;

@@ -99,6 +99,18 @@ class TestPostgresLedger(LedgerContract):
         yield
         self.way.is_cut = False
 
+    def test_decision_may_supersede_one_in_the_chain_of_another(self) -> None:
+        async def work(ledger: DecisionLedger) -> None:
+            first = _claim(await ledger.claim(ID, FIRST, again=False, lease_s=60))
+            await ledger.conclude(first, *decision_and_record(ledger))
+            twin = self.another(ledger)
+            again = _claim(await twin.claim(ID, FIRST, again=True, lease_s=60))
+            decision, record = decision_and_record(twin, decision_id="e" * 32, supersedes="d" * 32, status="supersedes")
+            await twin.conclude(again, decision, record)
+            assert await ledger.find(merchant_biz_id=ID) == decision
+
+        self._run(work)
+
 
 def exported(dsn: str, directory: Path) -> list[Path]:
     """Return the chains as logs of files."""
@@ -157,7 +169,7 @@ def test_group_without_a_lost_claim_is_written_whole(server: Server) -> None:
         assert [at for at, one in enumerate(answers) if isinstance(one, Exception)] == [3, 7]
         assert {type(answers[at]).__name__ for at in (3, 7)} == {"LostClaim"}
         seqs = [one.seq for one in answers if not isinstance(one, BaseException)]
-        assert seqs == list(range(1, 19))
+        assert seqs == list(range(2, 20)), "after the one that begins the chain"
         await ledger.aclose()
 
     migrated_dsn = migrated(server)
@@ -239,14 +251,14 @@ def test_commands_say_what_they_did(server: Server, tmp_path: Path) -> None:
     assert status == {
         "version of the tables": "1",
         "writers": "1",
-        "records": "1",
+        "records": "2",
         "ids with a decision": "1",
         "claims under way": "0",
         "calls without a decision": "0",
         "records without a month": "0",
     }
     said = run(postgres, ["export", dsn, str(tmp_path / "logs")])
-    assert said.output == f"{tmp_path / 'logs' / 'writer-1'}: 1 record\n"
+    assert said.output == f"{tmp_path / 'logs' / 'writer-1'}: 2 records\n"
     again = run(postgres, ["export", dsn, str(tmp_path / "logs")])
     assert isinstance(again.exception, FileExistsError)
 

@@ -7,9 +7,10 @@ import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from adjudge.ledger.kit import FIRST_PREV, encode
+from adjudge.ledger.kit import FIRST_PREV, encode, encode_body
 from adjudge.plugin import AuditBroken, AuditUnavailable, CallBody, Claim, LostClaim, Receipt
 from adjudge_plugins.postgres.database import DEADLINE_S, connect, told
 
@@ -63,6 +64,8 @@ class Writer:
                 (socket.gethostname(), os.getpid()),
             )
             ((self.number,),) = await made.fetchall()
+        body = {"ledger": "postgres", "writer": self.number, "at": datetime.now(UTC)}
+        await self.write(Wanted(kind="ledger", members=encode_body(body)))  # says that there are other chains
 
     async def write(self, wanted: Wanted) -> Receipt:
         """Write a record, and return once it is committed. Raises LostClaim, AuditUnavailable and AuditBroken."""

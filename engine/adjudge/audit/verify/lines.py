@@ -34,7 +34,7 @@ MAC_LENGTH = 73
 SIGNED = re.compile(rb',"key":"([0-9a-f]{16})","signature":"([0-9a-f]{128})"')
 SIGNATURE_LENGTH = 143
 SIGNED_LENGTH = SIGNATURE_LENGTH + 25
-CHECKPOINT, DECISION, SEGMENT = b"checkpoint", b"decision", b"segment"
+CHECKPOINT, DECISION, SEGMENT, LEDGER = b"checkpoint", b"decision", b"segment", b"ledger"
 CHAIN_MEMBERS = frozenset({b"schema", b"seq", b"prev", b"kind", b"mac", b"hash"})
 
 

@@ -18,6 +18,7 @@ from .lines import (
     DECISION,
     FIRST_PREV,
     HASH,
+    LEDGER,
     SEGMENT,
     SIGNATURE_LENGTH,
     SIGNED,
@@ -78,7 +79,9 @@ def verify(
     if log.doubt is not None:  # it stands before any other
         problem, last = log.doubt
         seq = problem.seq - 1
-    if log.decisions.is_doubtful() and (false := first_false_decision(parts.found, seq, may_lack=log.found.gap > 0)):
+    if log.decisions.is_doubtful() and (
+        false := first_false_decision(parts.found, seq, may_lack=log.found.gap > 0 or log.is_one_of_several)
+    ):
         problem, last = false
         seq = problem.seq - 1
     if problem is None:
@@ -135,6 +138,7 @@ class Log:
         self.used_mac_keys: list[bytes] = []
         self.has_macs = False
         self.files = Files()
+        self.is_one_of_several = False  # chains of one ledger: what a decision supersedes may stand in another
         self.away: list[Away] = []
         self.archived: dict[int, bytes] = {}  # hashes of the records that say that a segment was moved, by seq
         self.doubt: tuple[Problem, bytes] | None = None  # the first record that nothing proves, and the hash before it
@@ -167,6 +171,7 @@ class Log:
         self.seq, self.last = seq, last
         if seq == 1:
             self._named(last.decode())
+            self.is_one_of_several = kind == LEDGER
 
     def _named(self, log: str) -> None:
         """Learn the hash of record 1."""
