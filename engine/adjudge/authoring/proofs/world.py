@@ -18,6 +18,7 @@ from adjudge.expr.smt.translate import Translator
 from adjudge.expr.smt.values import holds, value_of
 from adjudge.expr.smt.world import World, as_number, number_val
 from adjudge.frozen import frozen
+from adjudge.patterns import late
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW, Slot
 from adjudge.policy.typed import TypedPolicy
@@ -144,6 +145,10 @@ def _is_constant(node: Node, typed: TypedPolicy) -> bool:
     return isinstance(node, Literal) or (isinstance(node, Name) and list_of(node.name) is not None)
 
 
+_FRESH = late(r"!([0-9]+)!")
+"""A text that the solver makes up where any will do, such as a word that no vocabulary has."""
+
+
 def input_of(model: Any, world: World, *policies: Policy) -> Input:
     """Return the input that a model stands for: only what is known."""
     given: dict[str, Any] = {}
@@ -153,6 +158,8 @@ def input_of(model: Any, world: World, *policies: Policy) -> Input:
         value = value_of(model, world.slots[slot], declared, world.codes)
         if value is None and parts[slot].novel and _is_known(model, world, parts[slot].whole):
             value = NO_LIST
+        elif parts[slot].novel and isinstance(value, list):
+            value = [_FRESH.sub(r"new_word_\1", word) if isinstance(word, str) else word for word in value]
         if value is not None or declared.left_out is not None:  # what is not there might be taken for left out
             part = given
             for step in path[:-1]:
