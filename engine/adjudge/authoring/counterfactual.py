@@ -90,17 +90,21 @@ class Counterfactual:
 
     ways: all with the same number of changes; at most WAYS_MAX. is_fewest: whether it is proved that fewer do not do.
     open: why it is not known whether there is a way; None where that is known.
+    is_withheld: there is a way, and it is not told: it would name what only the policy knows.
     """
 
     ways: tuple[Way, ...]
     is_fewest: bool
     open: str | None = None
+    is_withheld: bool = False
 
     def lines(self) -> Iterator[str]:
         """Yield it as a person reads it."""
         for way in self.ways:
             yield f"{way.outcome} with {', '.join(map(str, way.changes))}"
-        if not self.ways and self.open is None:
+        if self.is_withheld:
+            yield "no change that can be told here would have softened it"
+        elif not self.ways and self.open is None:
             yield f"no change of up to {CHANGES_MAX} of these fields would have softened it"
         if self.open is not None:
             yield f"not proved: {self.open}"
@@ -165,6 +169,7 @@ class _Search:
         self, policy: Policy, was: Input, outcome: Outcome, actionable: bool, timeout_s: float, total_s: float
     ) -> None:
         self.policy, self.was, self.outcome = policy, was, outcome
+        self.is_withheld = False
         self.actionable, self.entries = actionable, _entries(policy.typed)
         self.named = self.entries | _named(policy.typed) if actionable else frozenset[str]()
         self.world, translator = world_of(policy)
@@ -265,7 +270,7 @@ class _Search:
         if self.partly:
             names = ", ".join(f"`{slot}`" for slot in self.partly)
             return Counterfactual(ways=(), is_fewest=False, open=f"not every change of {names} was looked for")
-        return Counterfactual(ways=(), is_fewest=True)
+        return Counterfactual(ways=(), is_fewest=True, is_withheld=self.is_withheld)
 
     def ways(self, count: int) -> tuple[tuple[Way, ...], str | None]:
         """Return ways with so many changes, and why there may be others."""
@@ -289,6 +294,7 @@ class _Search:
                 continue
             if not named:
                 ways.append(way)
+            self.is_withheld |= bool(named)
             touched = [change for change, unit in zip(self.changed, self.units, strict=True) if unit.name in names]
             claim = conj(claim, z3.Not(z3.And(touched)))
         return tuple(ways), None
