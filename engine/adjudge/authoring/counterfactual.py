@@ -102,7 +102,7 @@ class Counterfactual:
         """Yield it as a person reads it."""
         for way in self.ways:
             yield f"{way.outcome} with {', '.join(map(str, way.changes))}"
-        if self.is_withheld:
+        if self.is_withheld and not self.ways:
             yield "no change that can be told here would have softened it"
         elif not self.ways and self.open is None:
             yield f"no change of up to {CHANGES_MAX} of these fields would have softened it"
@@ -288,13 +288,13 @@ class _Search:
             way = self.way(near, names)
             # nobody can apply under another name because a list has it; another value of that field may do as well
             named = [one.field for one in way.changes if one.is_listed and not one.is_any] if self.actionable else []
+            self.is_withheld |= bool(named)
             if named and tries < _TRIES:
                 tries += 1
                 claim = conj(claim, *(neg(self.is_said(near, name)) for name in named))
                 continue
             if not named:
                 ways.append(way)
-            self.is_withheld |= bool(named)
             touched = [change for change, unit in zip(self.changed, self.units, strict=True) if unit.name in names]
             claim = conj(claim, z3.Not(z3.And(touched)))
         return tuple(ways), None
