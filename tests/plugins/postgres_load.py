@@ -1,7 +1,7 @@
 """An engine over PostgreSQL that decides the same ids as others beside it, until it is killed.
 
-`python postgres_load.py DSN BILL NOTES`: appends each id to BILL where its vendor is asked, and `NUMBER DECISION_ID` of
-each answer to NOTES. Ends by itself once every id has an answer.
+`python postgres_load.py DSN BILL NOTES`: appends each id to BILL where its vendor is asked, and `NUMBER DECISION_ID
+COMPLETE` of each answer to NOTES. Ends by itself once every id has an answer.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ async def main(dsn: str, bill: str, notes: str) -> None:
                         break
                     except AuditUnavailable:
                         await asyncio.sleep(0.05)
-                os.write(noted, f"{number:02d} {decision.decision_id}\n".encode())
+                os.write(noted, f"{number} {decision.decision_id} {decision.complete}\n".encode())
 
         await asyncio.gather(*(work() for _ in range(CALLERS)))
 

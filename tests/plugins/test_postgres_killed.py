@@ -72,12 +72,12 @@ class Round:
                 stderr=errors,
             )
 
-    def answered(self) -> dict[str, str]:
-        """Return the decision_id that callers were given, by id; each was given one, and only one."""
-        given: dict[str, str] = {}
-        for line in self.notes.read_text().splitlines() if self.notes.exists() else []:
-            number, decision_id = line.split()
-            assert given.setdefault(f"{int(number):032d}", decision_id) == decision_id, "a retry gets the same answer"
+    def answered(self) -> dict[str, dict[str, bool]]:
+        """Return the decisions that callers were given of each id, and whether nothing was missing in them."""
+        given: dict[str, dict[str, bool]] = {}
+        for line in self.notes.read_text().splitlines():
+            number, decision_id, complete = line.split()
+            given.setdefault(f"{int(number):032d}", {})[decision_id] = complete == "True"
         return given
 
     def check(self) -> None:
@@ -85,7 +85,7 @@ class Round:
         answered, billed = self.answered(), Counter(self.bill.read_text().split())
         said = CliRunner().invoke(postgres, ["export", self.dsn, str(self.logs)])
         assert said.exit_code == 0, said.output
-        decisions: dict[str, str] = {}
+        decisions: dict[str, DecisionBody] = {}
         in_doubt, begun = 0, Counter[str]()
         for log in self.logs.iterdir():
             assert_verifies(log)
@@ -93,14 +93,20 @@ class Round:
             for record in read(log):
                 if record.kind == "decision":
                     body = record.decode(DecisionBody)
-                    assert decisions.setdefault(body.merchant_biz_id, body.decision_id) == body.decision_id
+                    assert decisions.setdefault(body.decision_id, body) is body
                 elif record.kind == "call":
                     call = record.decode(CallBody)
                     bill.add(record.seq, call)
                     begun[call.merchant_biz_id] += call.stage == "begun"
             in_doubt += len(bill.in_doubt)
-        assert answered.items() <= decisions.items()
-        assert len(decisions) == IDS
+        replaced = {body.supersedes for body in decisions.values() if body.supersedes is not None}
+        assert "ok" not in {decisions[one].signals["face"].status for one in replaced}
+        newest = {body.merchant_biz_id: one for one, body in decisions.items() if one not in replaced}
+        assert len(newest) == IDS == len(decisions) - len(replaced)
+        for merchant_biz_id, given in answered.items():
+            final = [decision_id for decision_id, complete in given.items() if complete]
+            assert final in ([], [newest[merchant_biz_id]]), "once nothing is missing, the answer stays"
+            assert {*given} <= decisions.keys()
         assert billed <= begun, "the vendor was asked for what no chain knows"
         assert billed.total() <= IDS + in_doubt
         asyncio.run(self._conflicts())
