@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -108,6 +107,8 @@ async def _exported(connection: Connection, directory: Path) -> list[tuple[Path,
 
 
 def _done(dsn: str, work: Callable[[Connection], Coroutine[Any, Any, list[Any]]]) -> list[Any]:
+    import asyncio  # every command of adjudge is found with this module
+
     from adjudge_plugins.postgres.database import connect
 
     async def main() -> list[Any]:

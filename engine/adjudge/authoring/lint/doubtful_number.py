@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
-from adjudge.expr.foreign.built import within
 from adjudge.expr.nodes import (
     Binary,
     BinaryOperator,
@@ -131,7 +130,7 @@ def _doubt(subject: LintedPolicy, number: _Number) -> tuple[str, str] | None:
         case MapLiteral(entries=((Literal(value=int()) as low, Literal(value=int()) as high),)):
             assert number.compared is not None
             message = f"`{number.said}` is a map, of which `in` reads the keys alone"
-            return message, f"write `{_in_place(number, within(number.compared, low, high))}`"
+            return message, f"write `{_in_place(number, _within(number.compared, low, high))}`"
         case Binary(operator="%", left=Literal(value=int(percent)), right=right) if not _is_constant(number.node):
             message = f"`{number.said}` is what {percent} leaves when it is divided by `{unparse(right)}`"
             share = Binary(operator="*", left=right, right=Literal(value=percent))
@@ -187,7 +186,7 @@ def _as_range(number: _Number) -> str | None:
         if node.operator == "!=":
             parts += (Binary(operator=operator, left=field, right=end) for operator, end in ends)
         else:
-            parts.append(within(field, low, high))
+            parts.append(_within(field, low, high))
     meant = parts[0] if len(parts) == 1 else Logic(operator="||", operands=tuple(parts))
     return _in_place(number, meant)
 
@@ -230,3 +229,10 @@ def _grouped(subject: LintedPolicy, number: _Number, value: float) -> tuple[str,
         return None
     exact = repr(value)
     return f"`{number.said}` is {exact}: a point begins decimals", f"write `{meant}`, or `{exact}` if that is meant"
+
+
+def _within(value: Node, low: Node, high: Node) -> Node:
+    """Return `value >= low && value <= high`."""
+    from adjudge.expr.foreign.built import within  # a policy without such numbers does without
+
+    return within(value, low, high)
