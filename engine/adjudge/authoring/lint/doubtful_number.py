@@ -24,7 +24,7 @@ from adjudge.expr.printing import unparse
 from adjudge.expr.reference import evaluate
 from adjudge.frozen import frozen
 from adjudge.patterns import late
-from adjudge.texts import in_digits
+from adjudge.texts import in_digits, with_article
 from adjudge.values.meant import date_meant, is_two_days
 from adjudge.values.types import DOUBLE
 
@@ -149,13 +149,13 @@ def _day(number: _Number, value: float) -> tuple[str, str] | None:
     days = is_two_days(said) or (date_meant(said),)
     if not _DAY.fullmatch(said) or days[0] is None:
         return None
-    sort = "subtraction" if "-" in said else "division"
+    sort = with_article("subtraction" if "-" in said else "division")
     name = number.compared
     ways = "write " + " or ".join(f'`date("{day}")`' for day in days)
     if number.above:
         declared = f"declare `{name.name}: date`" if isinstance(name, Name) else "compare a field of type `date`"
         ways = f"{declared}, and {ways}"
-    return f"`{number.said}` is a {sort}, which comes to {in_digits(value)}", ways
+    return f"`{number.said}` is {sort}, which comes to {in_digits(value)}", ways
 
 
 def _subtraction(number: _Number, left: Node, right: Node, value: float) -> tuple[str, str] | None:
