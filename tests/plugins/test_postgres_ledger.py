@@ -207,6 +207,21 @@ def test_answer_of_a_commit_that_is_lost_changes_nothing(server: Server, tmp_pat
     assert_verifies(log)
 
 
+def test_close_without_the_database_says_nothing_of_claims_that_lapse(server: Server) -> None:
+    async def main(dsn: str, way: Way) -> None:
+        ledger = PostgresLedger(dsn.replace(str(server.port), str(way.port)), KEY, answer_for_s=3600)
+        await ledger.open()
+        _claim(await ledger.claim(ID, FIRST, again=False, lease_s=60))
+        way.cut()
+        await ledger.aclose()
+
+    way = Way(server.port)
+    try:
+        asyncio.run(main(migrated(server), way))
+    finally:
+        way.close()
+
+
 def test_month_is_moved_into_its_partition_and_can_be_dropped(server: Server) -> None:
     async def main(connection: Any) -> None:
         row = "insert into adjudge.records values (%s, 1, %s, 'label', null, null, 'x')"

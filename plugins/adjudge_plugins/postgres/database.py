@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from adjudge.plugin import AuditUnavailable, PluginError, one_line
@@ -93,20 +93,6 @@ class Connections:
             self._in_use.discard(connection)
         self._idle.append(connection)
         return rows
-
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """Give a connection within a transaction. Raises AuditUnavailable."""
-        async with self._room:
-            connection = await connect(self._dsn)
-            self._in_use.add(connection)
-            try:
-                with told():
-                    async with asyncio.timeout(DEADLINE_S), connection.transaction():
-                        yield connection
-            finally:
-                self._in_use.discard(connection)
-                await connection.close()
 
     def close(self) -> None:
         """Let all go at once."""
