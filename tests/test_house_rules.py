@@ -161,8 +161,8 @@ RULES: dict[str, Rule] = {
             "adjudge/model.py",  # which stands below it, as the language of conditions does
             "expr/check.py",
             "expr/printing.py",
-            "foreign/beside.py",
-            "foreign/meaning.py",
+            "meaning/beside.py",
+            "meaning/names.py",
             "foreign/mend.py",
             "backtest/guess.py",  # the words of names, to compare with those of columns
             "policy_tests/given.py",  # the way to a part of a value

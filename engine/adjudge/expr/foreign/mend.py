@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from adjudge.errors import PolicyError
 from adjudge.expr.check import Environment, check
 from adjudge.expr.foreign.grammar import parse_foreign
-from adjudge.expr.foreign.meaning import asked_of, with_meaning
+from adjudge.expr.foreign.meaning.bare_field import asked_of
+from adjudge.expr.foreign.meaning.tree import with_meaning
 from adjudge.expr.foreign.plain_text import balanced, plain_text, with_names
 from adjudge.expr.foreign.slips import NOTHING, Amount, Clock, Doubtful, Moment, Slip
 from adjudge.expr.nodes import Literal, walk

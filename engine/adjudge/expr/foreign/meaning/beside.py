@@ -53,6 +53,8 @@ _YES, _NO = ("true", "yes", "y", "1"), ("false", "no", "n", "0")
 _TYPED_MAX = 200
 """Nodes of a part whose type is asked for; a larger one is left as it is."""
 ORDER = ("<", "<=", ">", ">=")
+COMPARISONS = (*ORDER, "==", "!=")
+MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 @dataclass(slots=True)
@@ -67,6 +69,10 @@ class Beside:
     source: Source
     slips: list[Slip]
     bound: frozenset[str] = frozenset()
+
+    def of(self, node: Node) -> Node:
+        """Return a part as it is written here, its own parts first; `tree` has it."""
+        raise NotImplementedError
 
     def slip(self, span: Span, message: str, more: str = "", *, is_sure: bool = False) -> None:
         """Note what is written otherwise; `more` is added to the hint."""
