@@ -144,7 +144,7 @@ RULES: dict[str, Rule] = {
             # what plugins hold, and may derive from or look into
             "adjudge/model.py",
             "adjudge/plugin.py",
-            "adjudge/providers.py",
+            "plugin/providers.py",
             "testing/__init__.py",
             "verify/problem.py",  # the verifier stands alone
             "verify/segments.py",

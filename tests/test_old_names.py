@@ -34,6 +34,7 @@ POLICY = "policy_language: 1\npolicy: p\ninputs: {n: int}\nrules:\n  - {id: r, w
         ("adjudge.replay", "replay", "adjudge.replay.decisions", "replay"),
         ("adjudge.replay", "Answer", "adjudge.replay.decisions", "ReplayResult"),
         ("adjudge.plugin", "Asker", "adjudge.plugin", "ProviderClient"),
+        ("adjudge.providers", "Provider", "adjudge.plugin", "Provider"),
         ("adjudge.allowed", "Allowed", "adjudge.signals.allowed", "Allowed"),
         ("adjudge.expr.sql.dialect", "SPARK", "adjudge.expr.sql.dialects.spark", "SPARK"),
         ("adjudge.expr.sql.dialect", "DUCKDB", "adjudge.expr.sql.dialects.duckdb", "DUCKDB"),

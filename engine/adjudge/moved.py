@@ -25,6 +25,7 @@ MOVED: Mapping[str, tuple[str, ...]] = {
     "adjudge.fields": ("adjudge.plugin", *(f"adjudge.values.{each}" for each in ("fields", "declared", "reading"))),
     "adjudge.journal": ("adjudge.audit.trail",),
     "adjudge.plugin": ("adjudge.plugin",),
+    "adjudge.providers": ("adjudge.plugin", "adjudge.plugin.providers"),
     "adjudge.replay": ("adjudge.replay.decisions",),
 }
 """Where a module's names are now: the first of the places that has one."""

@@ -14,8 +14,8 @@ from adjudge import policy
 from adjudge.errors import PluginError
 from adjudge.events import Events
 from adjudge.frozen import frozen
-from adjudge.offers import unfit
 from adjudge.plugin import Function, Hooks, Provider, Register, SecretSource
+from adjudge.plugin.offers import unfit
 from adjudge.policy import Policy
 from adjudge.policy.catalogue import Catalogue
 from adjudge.system.faults import is_operators, said_of

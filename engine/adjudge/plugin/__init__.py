@@ -33,7 +33,17 @@ from adjudge.frozen import frozen
 from adjudge.model import Decision, Face, Outcome, Request, Signal, SignalStatus, Verdict
 from adjudge.moved import names_of
 from adjudge.plugin.ledgers import Billed, Body, Busy, CallBody, Claim, DaySpend, DecisionLedger, Receipt, Spent
-from adjudge.providers import Answer, Context, Limits, Provider, ProviderClient, SecretSource, Unusable, Uses, provider
+from adjudge.plugin.providers import (
+    Answer,
+    Context,
+    Limits,
+    Provider,
+    ProviderClient,
+    SecretSource,
+    Unusable,
+    Uses,
+    provider,
+)
 from adjudge.system.cloud_metadata import leads_to_keys
 from adjudge.system.files import FileState, replace_file
 from adjudge.system.pools import Pool

@@ -22,8 +22,8 @@ from typing import Any, cast
 from adjudge.errors import PluginError, SetupError, SignalFailed
 from adjudge.events import Events
 from adjudge.frozen import frozen
-from adjudge.offers import is_money, unfit
 from adjudge.plugin import Limits, Provider, Spent
+from adjudge.plugin.offers import is_money, unfit
 from adjudge.policy.typed import SignalDeclaration
 from adjudge.signals.breaker import Breaker, State
 from adjudge.system.faults import is_operators, said_of

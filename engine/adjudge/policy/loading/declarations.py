@@ -12,8 +12,8 @@ from adjudge.expr.nodes import LISTS
 from adjudge.expr.parse import MACROS
 from adjudge.expr.tokens import KEYWORDS, RESERVED
 from adjudge.frozen import frozen
-from adjudge.offers import unfit_fields
 from adjudge.plugin import Provider, ProviderConfigError
+from adjudge.plugin.offers import unfit_fields
 from adjudge.policy.loading.forms import Entries, SignalForm
 from adjudge.policy.loading.reader import Reader, Refused, follow
 from adjudge.policy.text import yaml
