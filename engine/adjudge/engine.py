@@ -1,27 +1,29 @@
-"""The engine, from a request to a recorded decision: `Engine.decide` is the front door, `_make` the main path."""
+"""The engine, from a request to a recorded decision: `_decide` begins it, `_make` is the main path.
+
+`decide` and everything else that callers may ask is in `decision/door.py`, which the client of a service shares.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from datetime import UTC, date, datetime
-from math import inf
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from time import monotonic, perf_counter_ns
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from adjudge.audit.annotations import LabelBody, check_by, erasure_body, label_body
+from adjudge.audit.annotations import LabelBody, erasure_body
 from adjudge.decision.conclude import conclude
+from adjudge.decision.door import Door, check_asked
 from adjudge.decision.home import Home
 from adjudge.decision.observers import Observers
 from adjudge.decision.person import drawn
 from adjudge.decision.prepared import PreparedRequest, answered_before, as_taken, is_answer, prepare, supplied_signals
 from adjudge.decision.single_flight import SingleFlight
-from adjudge.errors import EngineError, LostClaim, RequestError, SetupError
+from adjudge.errors import LostClaim, SetupError
 from adjudge.events import Events, bound
 from adjudge.ledger.calls import CallLedger, tell_of_doubts
 from adjudge.ledger.choice import ledger_for
@@ -51,7 +53,6 @@ RECORDED_WITHIN_S = 30.0
 COMPILED_WITHIN_S = 60.0
 """Seconds for which new policies are waited for before they are compiled on the event loop itself."""
 
-_T = TypeVar("_T")
 _events = Events("adjudge.engine")
 
 
@@ -66,7 +67,7 @@ def in_utc(clock: Callable[[], datetime]) -> Callable[[], datetime]:
     return clock if clock is _utc_now else lambda: clock().astimezone(UTC)
 
 
-class Engine:
+class Engine(Door):
     """Decides requests by its policies, once for each MerchantBizId, and records every answer.
 
     Use it as `async with` from one event loop, or as `with` from threads; while it is open, other loops and threads
@@ -151,41 +152,11 @@ class Engine:
         """How many ids are being decided."""
         return len(self._single_flight)
 
-    async def decide(self, request: Request, *, anew: bool = False, deadline_s: float | None = None) -> Decision:
-        """Decide a request and return the decision once it is recorded, or the one its MerchantBizId already has.
-
-        anew: decide again although there is an answer; the new decision supersedes it.
-        deadline_s: seconds for gathering signals, where that is less than the engine's own; what has not come by then
-        is unknown, and the policy says what that means. An id that is being decided already keeps its first deadline.
-        Raises RequestError, MerchantBizIdConflict; Overloaded, AuditUnavailable or AuditBroken, and then nothing is
-        decided; EngineError where the engine is not open here. All are AdjudgeError.
-        A vendor that fails raises nothing: its fields are unknown, and the policy says what that means.
-        """
-        if asyncio.get_running_loop() is self._home.loop():
-            return await self._decide(request, anew, deadline_s)
-        return await self._home.run(lambda: self._decide(request, anew, deadline_s))
-
-    def decide_sync(self, request: Request, *, anew: bool = False, deadline_s: float | None = None) -> Decision:
-        """Decide from a thread without an event loop; as `decide` otherwise."""
-        return self._blocking("decide", lambda: self._decide(request, anew, deadline_s))
-
-    def _blocking(self, method: str, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return self._home.run_blocking(work)
-        said = f"{method}_sync would block the event loop that it is called in: write `await engine.{method}(…)`"
-        raise EngineError(said)
-
     async def _decide(self, request: Request, anew: bool, deadline_s: float | None) -> Decision:
-        if not isinstance(request, Request):
-            raise RequestError("must be a Request", where="request")
-        if deadline_s is None:
-            deadline_s = self._deadline_s
-        elif not 0 < deadline_s < inf:
-            raise RequestError("must be a number of seconds above 0", where="deadline_s")
+        check_asked(request, deadline_s)
+        within_s = self._deadline_s if deadline_s is None else min(deadline_s, self._deadline_s)
         policy = self._served.policy_for(request)
-        sources, within_s = self._served.sources[policy.digest], min(deadline_s, self._deadline_s)
+        sources = self._served.sources[policy.digest]
         prepared = prepare(request, policy, self._ledger.key, anew=anew)
         is_immediate = not sources.asked and self._recording.is_immediate(policy)
         if is_immediate and not self._single_flight.has(request.merchant_biz_id):
@@ -256,66 +227,14 @@ class Engine:
         self._observers.tell(decision)
         return decision
 
-    async def label(
-        self,
-        decision_id: str,
-        merchant_biz_id: str,
-        label: str,
-        *,
-        source: str,
-        found_on: date | None = None,
-        note: str = "",
-        by: str = "engine",
-    ) -> None:
-        """Record what was later found out about a decision: `fraud` or `genuine`, who says so, and since which day.
-
-        A reject that a person has to confirm is final once its label says `fraud`.
-        found_on: today in UTC unless given. by: who records it: a person, or a key's name.
-        Raises RequestError, AuditUnavailable and AuditBroken.
-        """
-        body = _label(decision_id, merchant_biz_id, label, source=source, by=by, found_on=found_on, note=note)
-        await self._home.run(lambda: self._label(body))
-
-    def label_sync(self, decision_id: str, merchant_biz_id: str, label: str, **said: Any) -> None:
-        """Label from a thread without an event loop; takes what `label` takes."""
-        body = _label(decision_id, merchant_biz_id, label, **said)
-        self._blocking("label", lambda: self._label(body))
-
     async def _label(self, body: LabelBody) -> None:
         await self._ledger.label(body.decision_id, body.merchant_biz_id, body, confirms=body.confirms)
-
-    async def erase(self, merchant_biz_id: str, *, reason: str = "", by: str = "engine") -> int:
-        """Erase the personal values of a MerchantBizId, in memory and on disk, and return how many the vault held.
-
-        The decision stays, and answers a retry. by: who asked for it: a person, or a key's name.
-        Raises RequestError; AuditUnavailable and AuditBroken, and then erase again.
-        """
-        _check_by(by)
-        return await self._home.run(lambda: self._erase(merchant_biz_id, reason, by))
-
-    def erase_sync(self, merchant_biz_id: str, *, reason: str = "", by: str = "engine") -> int:
-        """Erase from a thread without an event loop; as `erase` otherwise."""
-        _check_by(by)
-        return self._blocking("erase", lambda: self._erase(merchant_biz_id, reason, by))
 
     async def _erase(self, merchant_biz_id: str, reason: str, by: str) -> int:
         self._calls.forget(merchant_biz_id)
         return await self._ledger.erase(
             merchant_biz_id, lambda names: erasure_body(merchant_biz_id, names, by=by, reason=reason)
         )
-
-    async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
-        """Return the decision of an id, or the newest one of a MerchantBizId, however old; None where there is none.
-
-        Raises RequestError unless one of the two is given; AuditUnavailable and AuditBroken.
-        """
-        _check_one(decision_id, merchant_biz_id)
-        return await self._home.run(lambda: self._find(decision_id, merchant_biz_id))
-
-    def find_sync(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
-        """Find from a thread without an event loop; as `find` otherwise."""
-        _check_one(decision_id, merchant_biz_id)
-        return self._blocking("find", lambda: self._find(decision_id, merchant_biz_id))
 
     async def _find(self, decision_id: str | None, merchant_biz_id: str | None) -> Decision | None:
         return await self._ledger.find(decision_id=decision_id, merchant_biz_id=merchant_biz_id)
@@ -355,50 +274,11 @@ class Engine:
         finally:
             await self._ledger.aclose()
 
-    async def aclose(self) -> None:
-        """Close, as leaving `async with` does; an engine that is closed already, or was never opened, is let go."""
-        if self._home.must_be_closed():
-            await self._home.close()
-
-    def close(self) -> None:
-        """Close from a thread without an event loop; as `aclose` otherwise."""
-        if self._home.must_be_closed():
-            self._home.close_blocking()
-
     async def _begin(self) -> None:
         """Open the ledger, and go on with what it says was spent."""
         await self._ledger.open()
         begin_with(self._served.accounts, await self._ledger.spent())
         tell_of_doubts(await self._ledger.in_doubt())
-
-    async def __aenter__(self) -> Engine:
-        self._home.open()
-        await self._home.begin(self._begin)
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._home.close()
-
-    def __enter__(self) -> Engine:
-        self._home.open_thread()
-        self._home.begin_blocking(self._begin)
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._home.close_blocking()
-
-
-def _label(
-    decision_id: str, merchant_biz_id: str, label: str, *, source: str, by: str = "engine", **said: Any
-) -> LabelBody:
-    try:
-        return label_body(decision_id, merchant_biz_id, label, source=source, by=by, **said)
-    except ValueError as error:
-        raise RequestError(str(error), where="label") from None
 
 
 async def _compile(policies: Sequence[Policy]) -> None:
@@ -410,15 +290,3 @@ async def _compile(policies: Sequence[Policy]) -> None:
         pass  # it is compiled on the loop, then
     finally:
         pool.close()
-
-
-def _check_by(by: str) -> None:
-    try:
-        check_by(by)
-    except ValueError as error:
-        raise RequestError(str(error), where="by") from None
-
-
-def _check_one(decision_id: str | None, merchant_biz_id: str | None) -> None:
-    if (decision_id is None) == (merchant_biz_id is None):
-        raise RequestError("give a decision_id or a merchant_biz_id", where="find")

@@ -161,6 +161,12 @@ def _sniff(data: bytes) -> MediaType:
     return "video" if data[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"wide") else "image"
 
 
+def check_merchant_biz_id(merchant_biz_id: object) -> None:
+    """Raise RequestError for what is no MerchantBizId."""
+    if not isinstance(merchant_biz_id, str) or not _MERCHANT_BIZ_ID.fullmatch(merchant_biz_id):
+        raise RequestError("must be 32 letters or digits", where="merchant_biz_id")
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """One onboarding check. Raises RequestError where a part cannot be right.
 
@@ -182,8 +188,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.merchant_biz_id, str) or not _MERCHANT_BIZ_ID.fullmatch(self.merchant_biz_id):
-            raise RequestError("must be 32 letters or digits", where="merchant_biz_id")
+        check_merchant_biz_id(self.merchant_biz_id)
         if not isinstance(self.scene_code, str) or not SCENE_CODE.fullmatch(self.scene_code):
             raise RequestError("must be 1 to 10 letters, digits or _", where="scene_code")
         if self.face is not None and not isinstance(self.face, Face):

@@ -88,6 +88,7 @@ def label_body(
 def erasure_body(merchant_biz_id: str, names: tuple[str, ...], *, by: str, reason: str = "") -> ErasureBody:
     """Return the record of an erasure. Raises ValueError."""
     check_by(by)
+    check_reason(reason)
     return ErasureBody(merchant_biz_id, tuple(dict.fromkeys(names)), datetime.now(UTC), reason, by)
 
 
@@ -95,3 +96,9 @@ def check_by(by: str) -> None:
     """Raise ValueError where a text says of nobody that he did it."""
     if not by.strip() or len(by) > _TEXT_MAX:
         raise ValueError(f"who did it must be a string of 1 to {_TEXT_MAX} characters")
+
+
+def check_reason(reason: str) -> None:
+    """Raise ValueError where a text is too long for why something was erased."""
+    if len(reason) > _TEXT_MAX:
+        raise ValueError(f"a reason must be a string of at most {_TEXT_MAX} characters")

@@ -28,7 +28,7 @@ Work = Callable[[], Coroutine[Any, Any, _T]]
 _ENDED = "the event loop that the engine was opened on has ended; what was under way may be recorded: ask again"
 _FORKED = (
     "the engine was created before this process was forked, and does not survive that: fork first, then create one"
-    " in each process, with an audit folder of its own"
+    " in each process"
 )
 
 _events = Events("adjudge.engine")

@@ -1,0 +1,208 @@
+"""What callers may ask of an engine, wherever it runs: the embedded one and the client of a service are both this."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from datetime import date
+from math import inf
+from types import TracebackType
+from typing import TypeVar
+
+from adjudge.audit.annotations import LabelBody, check_by, check_reason, label_body
+from adjudge.decision.home import Home, Work
+from adjudge.errors import EngineError, RequestError
+from adjudge.model import Decision, Request, check_merchant_biz_id
+
+_T = TypeVar("_T")
+_Self = TypeVar("_Self", bound="Door")
+
+
+class Door(ABC):
+    """Takes what callers ask, from any task, event loop or thread, and does it on the home loop of its engine.
+
+    Use it as `async with` from one event loop, or as `with` from threads; while it is open, other loops and threads
+    may call it too.
+    """
+
+    _home: Home
+
+    @property
+    @abstractmethod
+    def in_flight(self) -> int:
+        """How many ids are being decided."""
+
+    async def decide(self, request: Request, *, anew: bool = False, deadline_s: float | None = None) -> Decision:
+        """Decide a request and return the decision once it is recorded, or the one its MerchantBizId already has.
+
+        anew: decide again although there is an answer; the new decision supersedes it.
+        deadline_s: seconds for gathering signals, where that is less than the engine's own; what has not come by then
+        is unknown, and the policy says what that means. An id that is being decided already keeps its first deadline.
+        Raises RequestError, MerchantBizIdConflict; Overloaded, AuditUnavailable or AuditBroken, and then nothing is
+        decided; EngineError where the engine is not open here. All are AdjudgeError.
+        A vendor that fails raises nothing: its fields are unknown, and the policy says what that means.
+        """
+        if asyncio.get_running_loop() is self._home.loop():
+            return await self._decide(request, anew, deadline_s)
+        return await self._home.run(lambda: self._decide(request, anew, deadline_s))
+
+    def decide_sync(self, request: Request, *, anew: bool = False, deadline_s: float | None = None) -> Decision:
+        """Decide from a thread without an event loop; as `decide` otherwise."""
+        return self._blocking("decide", lambda: self._decide(request, anew, deadline_s))
+
+    async def label(
+        self,
+        decision_id: str,
+        merchant_biz_id: str,
+        label: str,
+        *,
+        source: str,
+        found_on: date | None = None,
+        note: str = "",
+        by: str = "engine",
+    ) -> None:
+        """Record what was later found out about a decision: `fraud` or `genuine`, who says so, and since which day.
+
+        A reject that a person has to confirm is final once its label says `fraud`.
+        found_on: today in UTC unless given. by: who records it: a person, or a key's name.
+        Raises RequestError, AuditUnavailable and AuditBroken.
+        """
+        body = _label(decision_id, merchant_biz_id, label, source, found_on, note, by)
+        await self._home.run(lambda: self._label(body))
+
+    def label_sync(
+        self,
+        decision_id: str,
+        merchant_biz_id: str,
+        label: str,
+        *,
+        source: str,
+        found_on: date | None = None,
+        note: str = "",
+        by: str = "engine",
+    ) -> None:
+        """Label from a thread without an event loop; as `label` otherwise."""
+        body = _label(decision_id, merchant_biz_id, label, source, found_on, note, by)
+        self._blocking("label", lambda: self._label(body))
+
+    async def erase(self, merchant_biz_id: str, *, reason: str = "", by: str = "engine") -> int:
+        """Erase the personal values of a MerchantBizId, in memory and on disk, and return how many the vault held.
+
+        The decision stays, and answers a retry. by: who asked for it: a person, or a key's name.
+        Raises RequestError; AuditUnavailable and AuditBroken, and then erase again.
+        """
+        _check_erasure(merchant_biz_id, reason, by)
+        return await self._home.run(lambda: self._erase(merchant_biz_id, reason, by))
+
+    def erase_sync(self, merchant_biz_id: str, *, reason: str = "", by: str = "engine") -> int:
+        """Erase from a thread without an event loop; as `erase` otherwise."""
+        _check_erasure(merchant_biz_id, reason, by)
+        return self._blocking("erase", lambda: self._erase(merchant_biz_id, reason, by))
+
+    async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
+        """Return the decision of an id, or the newest one of a MerchantBizId, however old; None where there is none.
+
+        Raises RequestError unless one of the two is given; AuditUnavailable and AuditBroken.
+        """
+        _check_one(decision_id, merchant_biz_id)
+        return await self._home.run(lambda: self._find(decision_id, merchant_biz_id))
+
+    def find_sync(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
+        """Find from a thread without an event loop; as `find` otherwise."""
+        _check_one(decision_id, merchant_biz_id)
+        return self._blocking("find", lambda: self._find(decision_id, merchant_biz_id))
+
+    async def aclose(self) -> None:
+        """Close, as leaving `async with` does; an engine that is closed already, or was never opened, is let go."""
+        if self._home.must_be_closed():
+            await self._home.close()
+
+    def close(self) -> None:
+        """Close from a thread without an event loop; as `aclose` otherwise."""
+        if self._home.must_be_closed():
+            self._home.close_blocking()
+
+    async def __aenter__(self: _Self) -> _Self:
+        self._home.open()
+        await self._home.begin(self._begin)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._home.close()
+
+    def __enter__(self: _Self) -> _Self:
+        self._home.open_thread()
+        self._home.begin_blocking(self._begin)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._home.close_blocking()
+
+    def _blocking(self, method: str, work: Work[_T]) -> _T:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return self._home.run_blocking(work)
+        said = f"{method}_sync would block the event loop that it is called in: write `await engine.{method}(…)`"
+        raise EngineError(said)
+
+    @abstractmethod
+    async def _begin(self) -> None:
+        """Do what comes first on the home loop."""
+
+    @abstractmethod
+    async def _close(self) -> None:
+        """Let what is under way end, then let go of everything."""
+
+    @abstractmethod
+    async def _decide(self, request: Request, anew: bool, deadline_s: float | None) -> Decision: ...
+
+    @abstractmethod
+    async def _label(self, body: LabelBody) -> None: ...
+
+    @abstractmethod
+    async def _erase(self, merchant_biz_id: str, reason: str, by: str) -> int: ...
+
+    @abstractmethod
+    async def _find(self, decision_id: str | None, merchant_biz_id: str | None) -> Decision | None: ...
+
+
+def check_asked(request: object, deadline_s: float | None) -> None:
+    """Raise RequestError for what is no request, and for a deadline that is none."""
+    if not isinstance(request, Request):
+        raise RequestError("must be a Request", where="request")
+    if deadline_s is not None and not 0 < deadline_s < inf:
+        raise RequestError("must be a number of seconds above 0", where="deadline_s")
+
+
+def _label(
+    decision_id: str, merchant_biz_id: str, label: str, source: str, found_on: date | None, note: str, by: str
+) -> LabelBody:
+    check_merchant_biz_id(merchant_biz_id)
+    try:
+        return label_body(decision_id, merchant_biz_id, label, source=source, by=by, found_on=found_on, note=note)
+    except ValueError as error:
+        raise RequestError(str(error), where="label") from None
+
+
+def _check_erasure(merchant_biz_id: str, reason: str, by: str) -> None:
+    check_merchant_biz_id(merchant_biz_id)
+    try:
+        check_by(by)
+    except ValueError as error:
+        raise RequestError(str(error), where="by") from None
+    try:
+        check_reason(reason)
+    except ValueError as error:
+        raise RequestError(str(error), where="reason") from None
+
+
+def _check_one(decision_id: str | None, merchant_biz_id: str | None) -> None:
+    if (decision_id is None) == (merchant_biz_id is None):
+        raise RequestError("give a decision_id or a merchant_biz_id", where="find")
+    if not isinstance(decision_id if merchant_biz_id is None else merchant_biz_id, str):
+        raise RequestError("must be a string", where="decision_id" if merchant_biz_id is None else "merchant_biz_id")
