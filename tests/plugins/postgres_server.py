@@ -128,3 +128,22 @@ class Way:
 def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+def migrated(server: Server) -> str:
+    """Return the connection string of a new database that has the tables."""
+    import asyncio
+
+    from adjudge_plugins.postgres.database import connect
+    from adjudge_plugins.postgres.migrate import migrate
+
+    async def main(dsn: str) -> None:
+        connection = await connect(dsn)
+        try:
+            await migrate(connection)
+        finally:
+            await connection.close()
+
+    dsn = server.dsn(server.database())
+    asyncio.run(main(dsn))
+    return dsn

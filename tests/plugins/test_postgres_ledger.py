@@ -33,6 +33,7 @@ pytestmark = [
 ]
 
 KEY = b"k" * 32
+ENOUGH = {"dsn": "x", "fingerprint_key": {"env": "ADJUDGE_LONG"}}
 
 
 @pytest.fixture(scope="module")
@@ -146,10 +147,18 @@ def test_ledger_wants_its_tables_and_its_key(server: Server) -> None:
         ({"dsn": {"env": "ADJUDGE_NOT_SET"}}, "the environment has no `ADJUDGE_NOT_SET`"),
         ({"dsn": "x", "fingerprint_key": {"file": "/none"}}, "/none: no such file or directory"),
         ({"dsn": "x", "fingerprint_key": {"env": "ADJUDGE_SHORT"}}, "has 5 bytes, where 16 are the least"),
+        (ENOUGH | {"checkpoint": "often"}, "`checkpoint` must say when"),
+        (ENOUGH | {"checkpoint": {"record": 1}}, "unknown key `record`"),
+        (ENOUGH | {"checkpoint": {"records": 0}}, "`records` must be a number from 1 to 1000000"),
+        (ENOUGH | {"checkpoint": {"every": "soon"}}, "`every` must be a time such as 60s"),
+        (ENOUGH | {"key": "secret"}, "`key` must say where it is"),
+        (ENOUGH | {"mac": {"env": "A", "file": "b"}}, "`mac` must say where it is"),
+        (ENOUGH | {"anchors": {"file": "x"}}, "`anchors` must be a list of files"),
     ],
 )
 def test_settings_that_will_not_do(settings: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADJUDGE_SHORT", "short")
+    monkeypatch.setenv("ADJUDGE_LONG", "long" * 8)
     with pytest.raises(PluginError, match=said):
         made_from(LedgerSettings(settings=settings, answer_for_s=1.0, clock=lambda: datetime.now(UTC)))
 
@@ -266,14 +275,14 @@ def test_commands_say_what_they_did(server: Server, tmp_path: Path) -> None:
     assert status == {
         "version of the tables": "1",
         "writers": "1",
-        "records": "2",
+        "records": "3",
         "ids with a decision": "1",
         "claims under way": "0",
         "calls without a decision": "0",
         "records without a month": "0",
     }
     said = run(postgres, ["export", dsn, str(tmp_path / "logs")])
-    assert said.output == f"{tmp_path / 'logs' / 'writer-1'}: 2 records\n"
+    assert said.output == f"{tmp_path / 'logs' / 'writer-1'}: 3 records\n"
     again = run(postgres, ["export", dsn, str(tmp_path / "logs")])
     assert isinstance(again.exception, FileExistsError)
 

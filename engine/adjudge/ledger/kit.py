@@ -4,24 +4,42 @@ For a ledger of a plugin, beside `adjudge.plugin`.
 """
 
 from adjudge.audit.bodies import DecisionBody, restore_decision
+from adjudge.audit.checkpoints import EVERY, SECONDS, Anchors, Checkpoints, FileAnchor
+from adjudge.audit.proof import CHECKPOINT
 from adjudge.audit.record import FIRST_PREV, encode, encode_body, parse
 from adjudge.audit.seals import canonical, new_key, seal, unsealed
+from adjudge.audit.signing import (
+    mac_key_from_environment,
+    mac_key_from_file,
+    signer_from_environment,
+    signer_from_file,
+)
 from adjudge.ledger.claims import conflict
 from adjudge.ledger.restoring import commitments_of, decision_of, with_values
 
 __all__ = [
+    "CHECKPOINT",
+    "EVERY",
     "FIRST_PREV",
+    "SECONDS",
+    "Anchors",
+    "Checkpoints",
     "DecisionBody",
+    "FileAnchor",
     "canonical",
     "commitments_of",
     "conflict",
     "decision_of",
     "encode",
     "encode_body",
+    "mac_key_from_environment",
+    "mac_key_from_file",
     "new_key",
     "parse",
     "restore_decision",
     "seal",
+    "signer_from_environment",
+    "signer_from_file",
     "unsealed",
     "with_values",
 ]

@@ -5,6 +5,7 @@ ledger:
   postgres:
     dsn: {env: ADJUDGE_DSN}                        # or {file: …}, or the text itself
     fingerprint_key: {file: /etc/adjudge/fingerprint.key}
+    key: {file: /etc/adjudge/audit.key}            # signs checkpoints, and proves every record
 ```
 
 Needs `pip install "adjudge[postgres]"`, and `adjudge postgres migrate DSN` once.
@@ -27,5 +28,11 @@ def _made(settings: LedgerSettings) -> DecisionLedger:
     from adjudge_plugins.postgres.ledger import PostgresLedger  # brings psycopg along
     from adjudge_plugins.postgres.settings import read_settings
 
-    dsn, key = read_settings(settings.settings)
-    return PostgresLedger(dsn, key, answer_for_s=settings.answer_for_s)
+    said = read_settings(settings.settings)
+    return PostgresLedger(
+        said.dsn,
+        said.fingerprint_key,
+        answer_for_s=settings.answer_for_s,
+        checkpoints=said.checkpoints,
+        anchors=said.anchors,
+    )

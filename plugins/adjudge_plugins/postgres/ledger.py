@@ -14,6 +14,7 @@ import msgspec
 from msgspec import structs
 
 from adjudge.ledger.kit import (
+    Checkpoints,
     DecisionBody,
     canonical,
     commitments_of,
@@ -28,6 +29,7 @@ from adjudge.ledger.kit import (
     with_values,
 )
 from adjudge.plugin import (
+    AuditSink,
     AuditUnavailable,
     Body,
     Busy,
@@ -56,13 +58,24 @@ class PostgresLedger:
     lost = 0
     is_immediate = False
 
-    def __init__(self, dsn: str, key: bytes, *, answer_for_s: float) -> None:
-        """dsn: as libpq takes it. key: of fingerprints, the same for all who use the database."""
+    def __init__(
+        self,
+        dsn: str,
+        key: bytes,
+        *,
+        answer_for_s: float,
+        checkpoints: Checkpoints | None = None,
+        anchors: Sequence[AuditSink] = (),
+    ) -> None:
+        """dsn: as libpq takes it. key: of fingerprints, the same for all who use the database.
+
+        checkpoints: when the chain gets some, and with which keys. anchors: who is shown each of them.
+        """
         self.key = key
         self._dsn = dsn
         self._answer_for_s = answer_for_s
         self._connections: Connections | None = None
-        self._writer = Writer(dsn)
+        self._writer = Writer(dsn, checkpoints, anchors)
 
     @property
     def _asked(self) -> Connections:

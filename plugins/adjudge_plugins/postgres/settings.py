@@ -4,23 +4,46 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from adjudge.plugin import PluginError, ProviderConfigError
+from adjudge.ledger.kit import (
+    EVERY,
+    SECONDS,
+    Checkpoints,
+    FileAnchor,
+    mac_key_from_environment,
+    mac_key_from_file,
+    signer_from_environment,
+    signer_from_file,
+)
+from adjudge.plugin import EvaluationError, PluginError, ProviderConfigError, parse_duration
 from adjudge_plugins.settings import refuse_unknown_keys
 
-KEYS = ("dsn", "fingerprint_key")
+KEYS = ("dsn", "fingerprint_key", "key", "mac", "checkpoint", "anchors")
 KEY_BYTES_MIN = 16
 _PLACES = ("env", "file")
+_MOST_RECORDS = 1_000_000
+_LONGEST_S = 7 * 86400.0
 
 
-def read_settings(settings: Mapping[str, Any]) -> tuple[str, bytes]:
-    """Return the connection string and the key of fingerprints. Raises PluginError."""
-    try:
-        refuse_unknown_keys(settings, KEYS)
-    except ProviderConfigError as error:
-        raise PluginError(f"{error}; {error.hint}", plugin="postgres") from None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """dsn: how the database is reached. fingerprint_key: the secret behind fingerprints.
+
+    checkpoints: when the chain gets some, and with which keys; anchors: files elsewhere that are shown each of them.
+    """
+
+    dsn: str
+    fingerprint_key: bytes
+    checkpoints: Checkpoints
+    anchors: tuple[FileAnchor, ...]
+
+
+def read_settings(settings: Mapping[str, Any]) -> Settings:
+    """Read the settings, and the keys that they name. Raises PluginError, and AuditUnavailable for a key's file."""
+    _refuse_unknown(settings, KEYS)
     dsn = settings.get("dsn")
     text = dsn if isinstance(dsn, str) else _from(dsn, "dsn").decode().strip()
     key = _from(settings.get("fingerprint_key"), "fingerprint_key").strip()
@@ -28,20 +51,65 @@ def read_settings(settings: Mapping[str, Any]) -> tuple[str, bytes]:
         way = "make one, such as by `openssl rand -hex 32`"
         said = f"`fingerprint_key` has {len(key)} bytes, where {KEY_BYTES_MIN} are the least: {way}"
         raise PluginError(said, plugin="postgres")
-    return text, key
+    return Settings(dsn=text, fingerprint_key=key, checkpoints=_checkpoints(settings), anchors=_anchors(settings))
+
+
+def _checkpoints(settings: Mapping[str, Any]) -> Checkpoints:
+    said = settings.get("checkpoint", {})
+    if not isinstance(said, Mapping):
+        raise PluginError("`checkpoint` must say when: {records: 1000, every: 60s}", plugin="postgres")
+    _refuse_unknown(said, ("records", "every"))
+    records, every = said.get("records", EVERY), said.get("every", SECONDS)
+    if type(records) is not int or not 1 <= records <= _MOST_RECORDS:
+        raise PluginError(f"`records` must be a number from 1 to {_MOST_RECORDS}", plugin="postgres")
+    try:
+        seconds = parse_duration(every).total_seconds() if isinstance(every, str) else float(every)
+    except (EvaluationError, ValueError, TypeError):
+        seconds = 0.0
+    if not 0 < seconds <= _LONGEST_S:
+        raise PluginError("`every` must be a time such as 60s, of a week at most", plugin="postgres")
+    key, mac = _place(settings.get("key"), "key"), _place(settings.get("mac"), "mac")
+    signer = mac_key = None
+    if key is not None:
+        signer = signer_from_environment(key[1]) if key[0] == "env" else signer_from_file(Path(key[1]))
+    if mac is not None:
+        mac_key = mac_key_from_environment(mac[1]) if mac[0] == "env" else mac_key_from_file(Path(mac[1]))
+    return Checkpoints(every=records, seconds=seconds, signer=signer, mac_key=mac_key)
+
+
+def _anchors(settings: Mapping[str, Any]) -> tuple[FileAnchor, ...]:
+    said = settings.get("anchors", [])
+    if not isinstance(said, list) or not all(isinstance(one, Mapping) and [*one] == ["file"] for one in said):
+        raise PluginError("`anchors` must be a list of files: [{file: PATH}]", plugin="postgres")
+    return tuple(FileAnchor(Path(str(one["file"]))) for one in said)
+
+
+def _refuse_unknown(said: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    try:
+        refuse_unknown_keys(said, known)
+    except ProviderConfigError as error:
+        raise PluginError(f"{error}; {error.hint}", plugin="postgres") from None
+
+
+def _place(place: object, name: str) -> tuple[str, str] | None:
+    """Return where something is: `env` or `file`, and its name; None where nothing was said."""
+    if place is None:
+        return None
+    if not isinstance(place, Mapping) or len(place) != 1 or not {*place} <= {*_PLACES}:
+        raise PluginError(f"`{name}` must say where it is: {{env: NAME}} or {{file: PATH}}", plugin="postgres")
+    ((how, where),) = place.items()
+    return str(how), str(where)
 
 
 def _from(place: object, name: str) -> bytes:
     """Return what a variable of the environment or a file holds."""
-    if not isinstance(place, Mapping) or len(place) != 1 or not {*place} <= {*_PLACES}:
-        raise PluginError(f"`{name}` must say where it is: {{env: NAME}} or {{file: PATH}}", plugin="postgres")
-    ((how, where),) = place.items()
+    how, where = _place({} if place is None else place, name) or ("", "")
     if how == "env":
-        found = os.environ.get(str(where))
+        found = os.environ.get(where)
         if not found:
             raise PluginError(f"`{name}`: the environment has no `{where}`", plugin="postgres")
         return found.encode()
     try:
-        return Path(str(where)).read_bytes()
+        return Path(where).read_bytes()
     except OSError as error:
         raise PluginError(f"`{name}`: {where}: {(error.strerror or str(error)).lower()}", plugin="postgres") from None

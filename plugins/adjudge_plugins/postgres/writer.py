@@ -6,19 +6,25 @@ import asyncio
 import os
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from adjudge.ledger.kit import FIRST_PREV, encode, encode_body
-from adjudge.plugin import AuditBroken, AuditUnavailable, CallBody, Claim, LostClaim, Receipt
+from adjudge.ledger.kit import CHECKPOINT, FIRST_PREV, Checkpoints, encode_body
+from adjudge.plugin import AuditBroken, AuditSink, AuditUnavailable, CallBody, Claim, LostClaim, Receipt
 from adjudge_plugins.postgres.database import DEADLINE_S, connect, told
+from adjudge_plugins.postgres.sealing import Linked, Seal, Sealing
 
 if TYPE_CHECKING:
     from adjudge_plugins.postgres.database import Connection
 
 GROUP_MAX = 256
-"""So many records go into one transaction."""
+"""So many records go into one transaction, and the checkpoints that are due among them."""
+_AGAIN_S = 5.0
+"""A checkpoint that could not be written is tried again after so long."""
 _WRITE = (
     b"select lost_id, lost_token from adjudge.write(%s, %s, %s, %s::text[], %s::text[], %s::text[], %s::bytea[],"
     b" %s, %s, %s, %s)"
@@ -46,14 +52,16 @@ class Wanted:
 class Writer:
     """Writes the records of one process, one group after the other. number: of its chain, once it is open."""
 
-    def __init__(self, dsn: str) -> None:
-        """Connect nothing yet."""
+    def __init__(self, dsn: str, points: Checkpoints | None = None, anchors: Sequence[AuditSink] = ()) -> None:
+        """Connect nothing yet. points: when checkpoints come, and with which keys; anchors: who is shown them."""
         self._dsn = dsn
         self._connection: Connection | None = None
         self.number = 0
         self._seq, self._hash = 0, FIRST_PREV
         self._waiting: list[tuple[Wanted, asyncio.Future[Receipt]]] = []
         self._task: asyncio.Task[None] | None = None
+        self._seal = Seal(points or Checkpoints(), anchors)
+        self._due: asyncio.TimerHandle | None = None  # of a checkpoint that no record asks for
 
     async def open(self) -> None:
         """Begin a chain. Raises AuditUnavailable."""
@@ -71,24 +79,41 @@ class Writer:
         """Write a record, and return once it is committed. Raises LostClaim, AuditUnavailable and AuditBroken."""
         done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
         self._waiting.append((wanted, done))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+        self._wake()
         return await asyncio.shield(done)  # who is cancelled no longer waits; the record is written all the same
 
     async def aclose(self) -> None:
-        """Write what waits, and let the connection go."""
+        """Write what waits and the last checkpoint, and let the connection go. Raises AuditUnavailable."""
         if self._task is not None:
             await asyncio.wait([self._task], timeout=2 * DEADLINE_S)
+        if self._due is not None:
+            self._due.cancel()
+        if self.number and (self._task is None or self._task.done()):
+            await self._committed((), seals="closed")
+        await asyncio.to_thread(self._seal.close)
         if self._connection is not None:
             await self._connection.close()
 
     def close(self) -> None:
         """Let the connection go at once."""
+        if self._due is not None:
+            self._due.cancel()
+        self._seal.close()
         if self._connection is not None:
             self._connection.pgconn.finish()
 
+    def _wake(self) -> None:
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run())
+
     async def _run(self) -> None:
-        while self._waiting:
+        is_tried = False
+        while self._waiting or (self._seal.due <= monotonic() and not is_tried):
+            if not self._waiting:
+                is_tried = True
+                with suppress(AuditUnavailable, AuditBroken):  # it is tried again
+                    await self._committed((), seals="due")
+                continue
             group, self._waiting = self._waiting[:GROUP_MAX], self._waiting[GROUP_MAX:]
             try:
                 await self._write(group)
@@ -97,6 +122,13 @@ class Writer:
                     if not done.done():
                         done.set_exception(_copy(error))
                         done.exception()  # seen: the one who waited may be gone
+        if self._due is not None:
+            self._due.cancel()
+        self._due = None
+        if self._seal.due < inf:
+            left_s = self._seal.due - monotonic()
+            wait_s = left_s if left_s > 0 else _AGAIN_S
+            self._due = asyncio.get_running_loop().call_later(wait_s, self._wake)
 
     async def _write(self, group: list[tuple[Wanted, asyncio.Future[Receipt]]]) -> None:
         """Write a group; claims that were lost are told, and the others are written without them."""
@@ -114,15 +146,21 @@ class Writer:
                     done.exception()
             group = [one for one in group if not _is_lost(one[0], lost)]
 
-    async def _committed(self, group: Sequence[Wanted]) -> tuple[list[Receipt], set[tuple[str, int]]]:
+    async def _committed(
+        self, group: Sequence[Wanted], *, seals: Sealing = None
+    ) -> tuple[list[Receipt], set[tuple[str, int]]]:
         """Commit a group whole and return its receipts, or nothing of it and return the claims that are lost."""
         import psycopg
 
         connection = await self._connected()
-        receipts = self._linked(group)
+        members = ((wanted.kind, wanted.members) for wanted in group)
+        linked = self._seal.linked(members, self._seq, self._hash, seals=seals)
+        if not linked:
+            return [], set()
+        receipts = [receipt for _, receipt in linked]
         try:
             async with asyncio.timeout(DEADLINE_S):
-                asked = await connection.execute(_WRITE, self._parameters(group, receipts))
+                asked = await connection.execute(_WRITE, self._parameters(_with_checkpoints(group, linked), receipts))
                 lost = {(str(id_), int(token)) for id_, token in await asked.fetchall()}
         except BaseException as error:
             await connection.close()
@@ -135,14 +173,8 @@ class Writer:
             lost = set()
         if not lost:
             self._seq, self._hash = receipts[-1].seq, receipts[-1].hash.encode()
-        return receipts, lost
-
-    def _linked(self, group: Sequence[Wanted]) -> list[Receipt]:
-        seq, last, receipts = self._seq, self._hash, []
-        for wanted in group:
-            line, last = encode(wanted.kind, seq := seq + 1, last, wanted.members)
-            receipts.append(Receipt(seq=seq, hash=last.decode(), line=line))
-        return receipts
+            self._seal.committed(linked)
+        return [receipt for kind, receipt in linked if kind != CHECKPOINT], lost
 
     def _parameters(self, group: Sequence[Wanted], receipts: Sequence[Receipt]) -> Sequence[object]:
         from psycopg.types.json import Jsonb
@@ -190,6 +222,12 @@ class Writer:
             raise AuditBroken(f"the chain of writer {self.number} was cut off in the database")
         self._seq, self._hash = end_of  # of a group whose callers were told that nobody knows
         return False
+
+
+def _with_checkpoints(group: Sequence[Wanted], linked: Sequence[Linked]) -> list[Wanted]:
+    """Return what each record of a chain follows from; checkpoints follow from themselves."""
+    wanted = iter(group)
+    return [Wanted(kind=kind, members=b"") if kind == CHECKPOINT else next(wanted) for kind, _ in linked]
 
 
 def _is_lost(wanted: Wanted, lost: set[tuple[str, int]]) -> bool:

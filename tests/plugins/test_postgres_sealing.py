@@ -1,0 +1,150 @@
+"""The chains in PostgreSQL get checkpoints and signatures as a log of files does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+psycopg = pytest.importorskip("psycopg", reason="needs the extra `postgres`")
+
+from postgres_server import PROGRAMS, Server, migrated  # noqa: E402
+
+from adjudge.audit.checkpoints import Checkpoints, FileAnchor  # noqa: E402
+from adjudge.audit.signing import Signer, generate  # noqa: E402
+from adjudge.audit.verify import Findings, verify, verify_files  # noqa: E402
+from adjudge.plugin import LedgerSettings  # noqa: E402
+from adjudge_plugins.postgres import _made  # noqa: E402
+from adjudge_plugins.postgres.ledger import PostgresLedger  # noqa: E402
+from adjudge_plugins.postgres.sealing import Seal  # noqa: E402
+
+pytestmark = [
+    pytest.mark.skipif(PROGRAMS is None, reason="needs PostgreSQL: apt-get install postgresql"),
+    pytest.mark.xdist_group("postgres"),
+]
+
+KEY = b"k" * 32
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Signer:
+    return generate(tmp_path / "audit.key")
+
+
+def lines_of(dsn: str) -> Iterable[bytes]:
+    with psycopg.connect(dsn) as connection:
+        for (line,) in connection.execute("select line from adjudge.records order by writer, seq"):
+            yield line
+
+
+def found(dsn: str, folder: Path, **keys: object) -> Findings:
+    """Verify the only chain as a log of files."""
+    folder.mkdir()
+    (folder / "audit-000001.jsonl").write_bytes(b"".join(lines_of(dsn)))
+    return verify(folder, **keys)  # type: ignore[arg-type]
+
+
+def test_chain_with_a_key_is_signed_from_its_birth_to_its_close(server: Server, tmp_path: Path, signer: Signer) -> None:
+    dsn = migrated(server)
+    anchor = tmp_path / "anchors"
+
+    async def main() -> None:
+        points = Checkpoints(every=4, signer=signer)
+        ledger = PostgresLedger(dsn, KEY, answer_for_s=60, checkpoints=points, anchors=[FileAnchor(anchor)])
+        await ledger.open()
+        born = [line.split(b'"kind":"')[1].split(b'"')[0] for line in lines_of(dsn)]
+        assert born == [b"ledger", b"checkpoint"], "one that is killed now is signed"
+        await asyncio.gather(*(ledger.record("note", {"n": n}) for n in range(9)))
+        await ledger.aclose()
+
+    asyncio.run(main())
+    keys = {"keys": [signer.public], "mac_keys": [signer.mac_key]}
+    whole = found(dsn, tmp_path / "log", **keys, closed=True)
+    assert whole.is_good, whole.problem
+    assert (whole.count, whole.checkpoints, whole.signed_seq, whole.is_closed) == (14, 4, 14, True)
+    kept = verify_files(tmp_path / "log", key=[tmp_path / "audit.key.pub"], anchors=anchor)
+    assert kept.is_good and kept.anchored == 4
+
+
+def test_checkpoint_comes_when_its_time_is_up(server: Server, tmp_path: Path, signer: Signer) -> None:
+    dsn = migrated(server)
+
+    async def main() -> None:
+        points = Checkpoints(seconds=0.01, signer=signer)
+        ledger = PostgresLedger(dsn, KEY, answer_for_s=60, checkpoints=points)
+        await ledger.open()
+        await ledger.record("note", {})
+        while len([*lines_of(dsn)]) < 4:
+            await asyncio.sleep(0.01)
+        ledger.close()
+
+    asyncio.run(main())
+    whole = found(dsn, tmp_path / "log", keys=[signer.public])
+    assert whole.is_good and whole.signed_seq == 4 and not whole.is_closed
+
+
+def test_chain_without_a_key_says_how_many_there_are(server: Server, tmp_path: Path) -> None:
+    dsn = migrated(server)
+
+    async def main() -> None:
+        ledger = PostgresLedger(dsn, KEY, answer_for_s=60)
+        await ledger.open()
+        await ledger.aclose()
+        await ledger.aclose()
+
+    asyncio.run(main())
+    whole = found(dsn, tmp_path / "log")
+    assert whole.is_good and (whole.count, whole.checkpoints, whole.signed, whole.is_closed) == (2, 1, 0, False)
+
+
+def test_keys_of_the_settings_sign(server: Server, tmp_path: Path, signer: Signer) -> None:
+    dsn = migrated(server)
+    (tmp_path / "print").write_bytes(KEY)
+    said = {
+        "dsn": dsn,
+        "fingerprint_key": {"file": tmp_path / "print"},
+        "key": {"file": tmp_path / "audit.key"},
+        "checkpoint": {"records": 2, "every": "1m"},
+        "anchors": [{"file": tmp_path / "anchors"}],
+    }
+
+    async def main() -> None:
+        ledger = _made(LedgerSettings(settings=said, answer_for_s=60, clock=lambda: datetime.now(UTC)))
+        await ledger.open()
+        await ledger.record("note", {})
+        await ledger.aclose()
+
+    asyncio.run(main())
+    whole = found(dsn, tmp_path / "log", keys=[signer.public], closed=True)
+    assert whole.is_good and whole.count == 4
+    assert len((tmp_path / "anchors").read_bytes().splitlines()) == 2
+
+
+@pytest.mark.parametrize("every", [1, 3, 1000])
+def test_checkpoints_come_as_often_as_they_say(every: int, signer: Signer, tmp_path: Path) -> None:
+    """However records come in groups, and whatever of them is lost on the way."""
+    seal = Seal(Checkpoints(every=every, signer=signer))
+    seq, last, lines = 0, b"0" * 64, list[bytes]()
+    for group in (1, 2, 5, 1, 7):
+        records = [("note", b',"n":%d' % n) for n in range(group)]
+        seal.linked(records, seq, last)  # a group that did not arrive
+        linked = seal.linked(records, seq, last)
+        seal.committed(linked)
+        lines += [receipt.line for _, receipt in linked]
+        seq, last = linked[-1][1].seq, linked[-1][1].hash.encode()
+    log = tmp_path / "log"
+    log.mkdir()
+    (log / "audit-000001.jsonl").write_bytes(b"".join(lines))
+    whole = verify(log, keys=[signer.public], mac_keys=[signer.mac_key])
+    assert whole.is_good, whole.problem
+    assert whole.count == len(lines)
