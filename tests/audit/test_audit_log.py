@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,6 +85,23 @@ def test_log_coroutines_ready_at_once_on_a_fast_disk_share_one_sync(
         before = disk.calls.count("datasync")
         await asyncio.gather(*(log.write("decision", {"n": n}) for n in range(64)))
         assert disk.calls.count("datasync") <= before + 2
+
+    with AuditLog.open(tmp_path, disk=disk) as log:
+        asyncio.run(main())
+
+
+def test_log_coroutines_ready_at_once_share_one_sync_whatever_else_they_do(tmp_path: Path) -> None:
+    """Each lets other threads run before it writes; the one that commits does not take the first for all."""
+    disk = FaultyDisk()
+
+    async def caller(n: int) -> None:
+        time.sleep(0.001)
+        await log.write("decision", {"n": n})
+
+    async def main() -> None:
+        before = disk.calls.count("datasync")
+        await asyncio.gather(*map(caller, range(20)))
+        assert disk.calls.count("datasync") == before + 1
 
     with AuditLog.open(tmp_path, disk=disk) as log:
         asyncio.run(main())

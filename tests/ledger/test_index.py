@@ -7,7 +7,7 @@ import gc
 import itertools
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -180,9 +180,9 @@ def test_index_behind_the_log_catches_up_from_where_it_was(tmp_path: Path, monke
     taken: list[int] = []
     take = index_module.Index._take
 
-    def counting(self: index_module.Index, changes: Changes, noted: index_module._Noted) -> None:
-        taken.append(noted[0])
-        take(self, changes, noted)
+    def counting(self: index_module.Index, changes: Changes, place: int, line: bytes) -> None:
+        taken.append(place)
+        take(self, changes, place, line)
 
     monkeypatch.setattr(index_module.Index, "_take", counting)
     with opened(tmp_path) as ledger:
@@ -192,6 +192,56 @@ def test_index_behind_the_log_catches_up_from_where_it_was(tmp_path: Path, monke
     taken.clear()
     with opened(tmp_path):
         assert len(taken) == 1, "the record that it ends with"
+
+
+def test_id_that_is_new_is_known_to_be_without_a_look_into_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, range(60))
+    looked = 0
+    places = IndexFile.places
+
+    def counting(self: IndexFile, key: int) -> Sequence[int]:
+        nonlocal looked
+        looked += 1
+        return places(self, key)
+
+    async def work(ledger: FileLedger) -> None:
+        while not ledger._index._known.is_whole:
+            await asyncio.sleep(0.001)
+        for n in range(60, 260):
+            await decide(ledger, n)
+        assert looked < 5
+        assert await knows(ledger, range(50, 70))
+
+    monkeypatch.setattr(IndexFile, "places", counting)
+    with opened(tmp_path) as ledger:
+        asyncio.run(work(ledger))
+
+
+def test_id_is_found_before_it_is_known_what_the_file_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path, range(60))
+    monkeypatch.setattr(index_module.Index, "_know", lambda self, file: None)
+    with opened(tmp_path) as ledger:
+        assert not ledger._index._known.is_whole
+        assert asyncio.run(knows(ledger, range(60)))
+
+
+@pytest.mark.parametrize("gathered", [1, 7, 1000])
+def test_id_is_found_wherever_its_place_is_on_its_way_to_the_file(
+    gathered: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "GATHERED", gathered)
+
+    async def work(ledger: FileLedger) -> None:
+        for n in range(200):
+            await decide(ledger, n)
+            await decide(ledger, n // 2)
+        assert await knows(ledger, range(200))
+
+    with opened(tmp_path) as ledger:
+        asyncio.run(work(ledger))
+    assert asked_again(tmp_path, range(200)) == []
 
 
 def test_index_ahead_of_the_log_forgets_what_is_not_there(tmp_path: Path) -> None:
@@ -302,7 +352,7 @@ def test_disk_that_is_full_costs_no_answer(tmp_path: Path, monkeypatch: pytest.M
             await asyncio.sleep(0.01)
         assert await knows(ledger, range(20))
         is_full = False
-        while ledger._index._writing or ledger._index._pending:
+        while ledger._index._writing.records or ledger._index._pending.records:
             await asyncio.sleep(0.01)
         assert await knows(ledger, range(20))
 

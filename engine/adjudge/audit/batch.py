@@ -24,12 +24,16 @@ class Batch:
         self.done: threading.Event | None = None
         self.failure: BaseException | None = None
 
-    def future(self) -> asyncio.Future[None]:
-        """Return what a coroutine waits for. To be called under the log's lock."""
+    def future(self) -> tuple[asyncio.Future[None], bool]:
+        """Return what a coroutine waits for, and whether it is its loop's first. To be called under the log's lock."""
         loop = asyncio.get_running_loop()
         future = loop.create_future()
-        self.futures.setdefault(loop, []).append(future)
-        return future
+        waiting = self.futures.get(loop)
+        if waiting is None:
+            self.futures[loop] = [future]
+        else:
+            waiting.append(future)
+        return future, waiting is None
 
     def event(self) -> threading.Event:
         """Return what a thread waits for. To be called under the log's lock."""

@@ -93,6 +93,11 @@ class Committer:
         self.changed.notify()
         return True
 
+    def wake(self) -> None:
+        """Have what gathers committed."""
+        with self.changed:
+            self.changed.notify()
+
     def leads(self, batch: Batch) -> bool:
         """Make the caller the one who commits, if he is alone; else see to it that the flusher does. Under the lock."""
         if self._batch is not batch or self._is_committing or batch.records > 1 or self._durability != "fsync":

@@ -208,10 +208,10 @@ class AuditLog:
             receipt, batch = committer.enqueue(kind, members)
             if committer.is_taken(batch):
                 return receipt
-            future = batch.future()
+            future, is_first = batch.future()
             may_lead = batch.records == 1 and self._file.sync_s < _ALONE_SYNC_S and not self._file.is_failing
-            if not may_lead:
-                committer.changed.notify()
+        if is_first and not may_lead:  # everybody who is ready joins the batch, and then it is committed
+            asyncio.get_running_loop().call_soon(committer.wake)
         if may_lead:
             try:
                 await asyncio.sleep(0)  # everybody who is ready joins the batch, which then knows if it is alone

@@ -1,8 +1,8 @@
 """Where each decision stands in the log, kept in a file that is derived from it.
 
-Lines that came to stand in the log are taken note of in memory, and written down by a thread, off everybody's path.
-What the thread has not written yet is found in memory; what it has not written when the process ends is read from the
-log at the next open. Whatever is found is held against the log by its user.
+Lines that came to stand in the log are taken note of in memory, and written down by a thread, many at a time and
+seldom. What the thread has not written yet is found in memory; what it has not written when the process ends is read
+from the log at the next open. Whatever is found is held against the log by its user.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -28,15 +28,30 @@ from adjudge.audit.record import MAX_LINE, MalformedLine, Record, parse
 from adjudge.audit.verify import segments
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
-from adjudge.ledger.index_file import FILE, Changes, IndexFile, Position, StaleIndex, key_of, place_of, segment_of
+from adjudge.ledger.index_file import (
+    FILE,
+    Changes,
+    IndexFile,
+    Position,
+    StaleIndex,
+    key_of,
+    place_of,
+    segment_of,
+)
+from adjudge.ledger.known import Known
 from adjudge.plugin import CallBody
 
-GATHER_S = 0.5
-"""Seconds for which lines gather before they are written down together."""
+GATHER_S = 5.0
+"""Seconds for which records gather before they are written down together."""
+GATHERED = 20_000
+"""Records that are written down at once: so many an open reads again from the log, at the most, after a kill."""
+GATHERED_BYTES = 32 * 1024 * 1024
+"""Bytes of records that are written down at once, as well."""
 AGAIN_S = 1.0
 """Seconds after which writing is tried again where it failed."""
 _FILL = 100_000
 """Records that are written down together while the log is read."""
+_PAUSE_S = 0.001
 _ID = rb'":"([^"\\]{1,64})"'
 _RECORD = re.compile(
     rb'\{"schema":\d+,"seq":\d+,"prev":"[0-9a-f]{64}","kind":"([a-z_]+)"'
@@ -45,8 +60,6 @@ _RECORD = re.compile(
 _HASH = slice(-67, -3)
 _USUAL = 16 * 1024
 
-_Noted = tuple[int, bytes, Sequence[bytes], bytes]
-"""A line: where it stands, its kind, the texts by which it is found, and its bytes."""
 _Body = TypeVar("_Body", bound=msgspec.Struct)
 _events = Events("adjudge.ledger")
 
@@ -63,13 +76,14 @@ class Index:
         self._directory, self._since, self._keys = log.directory, since, log.keys
         self._log = first_hash(log.directory) if log.seq else ""
         self._gathering = threading.Lock()
-        self._queue: list[_Noted] = []
-        self._pending: dict[bytes, int] = {}  # where what is in the queue stands
-        self._writing: dict[bytes, int] = {}  # and what the thread has taken out of it
-        self._wake, self._closing = threading.Event(), threading.Event()
+        self._pending = Changes()  # what gathers
+        self._writing = Changes()  # and what the thread is writing down of it
+        self._backlog: list[tuple[int, bytes]] | None = None  # in place of what gathers, while the index is made anew
+        self._wake, self._hurry, self._closing = threading.Event(), threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
-        self._tally, self._unwritten, self._is_failing = OpenCalls(), Changes(), False
+        self._tally, self._known, self._is_failing = OpenCalls(), Known(), False
         self._taken = self._noted = 0
+        self._newest = 0, b""  # the last line that was taken note of, and where it stands
         self._went_back, self._segment_noted, self._base = False, Path(), 0
         self._file: IndexFile | None = None
         try:
@@ -77,6 +91,8 @@ class Index:
         except OSError as error:
             raise AuditUnavailable(f"{self._directory}: {error.strerror or error}") from error
         self.calls = self._tally.copy()
+        if not self._known.is_whole:
+            self._start()
 
     def note(self, file: Path, start: int, lines: Sequence[bytes]) -> None:
         """Take note of lines that came to stand in the log."""
@@ -84,40 +100,44 @@ class Index:
             if file is not self._segment_noted:
                 self._segment_noted, self._base = file, place_of(segment_number(file), 0)
             place = self._base + start
-            self._went_back |= place < self._noted  # a disk has lost what `flush` or `async` had taken
+            if place < self._noted:  # a disk has lost what `flush` or `async` had taken
+                self._went_back, self._taken = True, place
+            changes = self._pending
             for line in lines:
-                kind, texts = _looked_at(line)
-                self._queue.append((place, kind, texts, line))
-                for text in texts:
-                    self._pending[text] = place
+                if self._backlog is None:
+                    self._note(changes, place, line)
+                else:
+                    self._backlog.append((place, line))
                 place += len(line)
             self._noted = place
+            is_full = changes.records >= GATHERED or changes.size >= GATHERED_BYTES or self._went_back
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="adjudge-index", daemon=True)
-                self._thread.start()
+                self._start()
         if not self._wake.is_set():
             self._wake.set()
+        if is_full and not self._hurry.is_set():
+            self._hurry.set()
 
     def records(self, text: str) -> Iterator[Record]:
         """Yield the records that stand where a text may be found, newest first; the caller looks at what they hold.
 
         Raises AuditUnavailable where nobody can tell.
         """
-        sought = text.encode()
-        with self._gathering:
-            pending = self._pending.get(sought) or self._writing.get(sought)
-        if pending is not None and (record := self._at(pending)) is not None:
-            yield record
-        if self._file is None:
+        key, file = key_of(text.encode()), self._file
+        # What gathers is written down, and then in the file: in this order nothing is missed, and no lock is needed.
+        for changes in (self._pending, self._writing):
+            if key in changes.places:
+                yield from self._at_all(changes.of(key))
+        if file is not None and self._known.lacks(key):
+            return
+        if file is None:
             raise AuditUnavailable(f"{self._directory / FILE}: is being made anew from the log; ask again")
         try:
-            places = self._file.places(key_of(sought))
+            places = file.places(key)
         except sqlite3.Error as error:
-            self._let_go(str(error))
+            self._let_go(file, str(error))
             raise AuditUnavailable(f"{self._directory / FILE}: {error}; it is made anew from the log") from None
-        for (place,) in places:
-            if place != pending and (record := self._at(place)) is not None:
-                yield record
+        yield from self._at_all(places)
 
     def older(self, member: str, text: str) -> Record | None:
         """Return the newest decision with a text in one of its ids, of segments that the index does not have.
@@ -141,6 +161,7 @@ class Index:
     def close(self) -> None:
         """Write down what is left, and let the file go."""
         self._closing.set()
+        self._hurry.set()
         self._wake.set()
         if self._thread is not None:
             self._thread.join()
@@ -151,6 +172,11 @@ class Index:
         """Return the file of a place, and the byte in it."""
         number, start = segment_of(place)
         return self._directory / f"audit-{number:06}.jsonl", start
+
+    def _at_all(self, places: Iterable[int]) -> Iterator[Record]:
+        for place in places:
+            if (record := self._at(place)) is not None:
+                yield record
 
     def _at(self, place: int) -> Record | None:
         """Return the record at a place; None where none begins there, or the segment was moved away long ago."""
@@ -202,6 +228,7 @@ class Index:
                 self._fill(file, position.place, end)
                 return file
             if position is None and not self._log:
+                self._known.is_whole = True
                 return file
             reason = "it is new" if position is None else "the log does not have the record that it ends with"
         except (sqlite3.Error, ValueError, ArithmeticError) as error:
@@ -226,10 +253,11 @@ class Index:
                 if where is not None:
                     IndexFile.remove(where)
                 file = IndexFile(where, self._log)
-                self._tally, self._taken = OpenCalls(), 0
+                self._tally, self._known, self._taken = OpenCalls(), Known(), 0
                 if files:
                     file.begin_at(segment_number(files[first]))
                     self._fill(file, place_of(segment_number(files[first]), 0), end)
+                self._known.is_whole = True
                 return file
             except (sqlite3.Error, OSError) as error:
                 if file is not None:
@@ -262,7 +290,7 @@ class Index:
             place = place_of(segment_number(path), start)
             if end is None and place >= self._noted:
                 break
-            self._take(changes, (place, *_looked_at(record.line), record.line))
+            self._take(changes, place, record.line)
             changes.position = Position(place, record.hash)
             count, digest, seq = count + 1, record.hash, record.seq
             if digest == end:
@@ -275,14 +303,26 @@ class Index:
         if changes.position is not None:
             file.write(changes)
 
-    def _take(self, changes: Changes, noted: _Noted) -> None:
-        """Take in one line of the log, once."""
-        place, kind, texts, line = noted
+    def _note(self, changes: Changes, place: int, line: bytes) -> None:
+        """Take in a line that gathers."""
+        try:
+            self._take(changes, place, line)
+        except AuditBroken:
+            pass  # which is for its readers to say
+        self._newest = place, line
+
+    def _take(self, changes: Changes, place: int, line: bytes) -> None:
+        """Take in one line of the log, once. Raises AuditBroken."""
         if place < self._taken:
             return
         self._taken = place + len(line)
-        for text in texts:
-            changes.places.append((key_of(text), place))
+        changes.records += 1
+        changes.size += len(line)
+        kind, texts = _looked_at(line)
+        keys = [key_of(text) for text in texts]
+        for key in keys:
+            changes.add(key, place)
+        self._known.add(keys)
         if kind == b"call":
             call = _decoded(CallBody, line)
             self._tally.add(call)
@@ -292,16 +332,37 @@ class Index:
             body = _decoded(DecisionBody, line)
             changes.calls |= dict.fromkeys(self._tally.decided(body.merchant_biz_id, body.fingerprint))
 
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="adjudge-index", daemon=True)
+        self._thread.start()
+
+    def _know(self, file: IndexFile) -> None:
+        """Learn which keys the file has, a few at a time: meanwhile it is asked for each."""
+        known, keys = self._known, file.keys(None)
+        while keys and not self._closing.wait(_PAUSE_S):
+            known.add(keys)
+            keys = file.keys(keys[-1])
+        known.is_whole = not keys
+
     def _run(self) -> None:
         """Be the thread: write down what gathers, until the index is closed."""
+        if self._file is not None and not self._known.is_whole:
+            try:
+                self._know(self._file)
+            except sqlite3.Error as error:
+                self._let_go(self._file, str(error))
         while True:
             self._wake.wait()
-            self._closing.wait(AGAIN_S if self._is_failing else GATHER_S)
+            if self._is_failing:
+                self._closing.wait(AGAIN_S)
+            else:
+                self._hurry.wait(GATHER_S)
             is_last = self._closing.is_set()
+            self._hurry.clear()
             self._wake.clear()
             file = self._file
-            if self._went_back:
-                self._let_go("the disk has lost records")
+            if file is not None and self._went_back:
+                self._let_go(file, "the disk has lost records")
             elif file is not None:
                 self._write(file)
             if self._file is None:
@@ -310,51 +371,65 @@ class Index:
                 return
 
     def _write(self, file: IndexFile) -> None:
-        with self._gathering:
-            queue, self._queue = self._queue, []
-            self._writing, self._pending = self._writing | self._pending if self._writing else self._pending, {}
-        changes = self._unwritten
-        for noted in queue:
-            with suppress(AuditBroken):  # which is for its readers to say
-                self._take(changes, noted)
-        if queue:
-            changes.position = _position(queue[-1])
-        if not self._log and changes.position is not None:
-            self._log = changes.log = first_hash(self._directory)
-        try:
-            file.write(changes)
-        except sqlite3.Error as error:
-            if not self._is_failing:
-                _events.warning("index_not_written", directory=str(self._directory), reason=str(error))
-            self._is_failing = True
-            if _is_spoilt(error):
-                self._let_go(str(error))
-            self._wake.set()
-            return
-        self._unwritten, self._is_failing = Changes(), False
-        self._writing = {}
+        """Write down what gathered; what could not be written before comes first."""
+        while True:
+            with self._gathering:
+                if not self._writing.records and self._pending.records:
+                    place, line = self._newest
+                    self._pending.position = Position(place, line[_HASH].decode("ascii", "replace"))
+                    self._writing, self._pending = self._pending, Changes()
+            changes = self._writing
+            if not changes.records:
+                return
+            if not self._log:
+                self._log = changes.log = first_hash(self._directory)
+            try:
+                file.write(changes)
+            except sqlite3.Error as error:
+                if not self._is_failing:
+                    _events.warning("index_not_written", directory=str(self._directory), reason=str(error))
+                self._is_failing = True
+                if _is_spoilt(error):
+                    self._let_go(file, str(error))
+                self._wake.set()
+                return
+            self._writing, was_failing, self._is_failing = Changes(), self._is_failing, False
+            if not was_failing:
+                return
 
-    def _let_go(self, reason: str) -> None:
+    def _let_go(self, file: IndexFile, reason: str) -> None:
         """Let a file go that is of no use; the thread makes it anew from the log."""
-        file, self._file = self._file, None
-        if file is not None:
-            _events.warning("index_spoilt", directory=str(self._directory), reason=reason)
-            with suppress(sqlite3.Error):
-                file.close()
+        with self._gathering:
+            if self._file is not file:
+                return
+            self._file, self._backlog = None, []
+        _events.warning("index_spoilt", directory=str(self._directory), reason=reason)
+        with suppress(sqlite3.Error):
+            file.close()
+        self._hurry.set()
         self._wake.set()
 
     def _make_again(self) -> None:
-        """Make the index anew while the log is written to: what has gathered is read from the log as well."""
+        """Make the index anew while the log is written to: what comes meanwhile is taken in when that is done."""
         with self._gathering:
-            self._queue, self._went_back = [], False
-        self._unwritten, self._is_failing = Changes(), False
+            self._backlog, self._went_back, self._is_failing = [], False, False
+            self._pending, self._writing = Changes(), Changes()
         try:
             self._log = first_hash(self._directory)
-            self._file = self._made("it could not be read", None)
+            file = self._made("it could not be read", None)
         except (AuditUnavailable, AuditBroken, OSError) as error:
             _events.warning("index_not_written", directory=str(self._directory), reason=str(error))
             self._is_failing = True
             self._wake.set()
+            return
+        with self._gathering:
+            if self._went_back:  # meanwhile
+                file.close()
+                self._wake.set()
+                return
+            for place, line in self._backlog:
+                self._note(self._pending, place, line)
+            self._backlog, self._file = None, file
 
 
 def _looked_at(line: bytes) -> tuple[bytes, Sequence[bytes]]:
@@ -375,10 +450,6 @@ def _looked_at(line: bytes) -> tuple[bytes, Sequence[bytes]]:
         if kind == b"label":
             return kind, (label_text(_decoded(LabelBody, line).decision_id).encode(),)
     return kind, ()
-
-
-def _position(noted: _Noted) -> Position:
-    return Position(noted[0], noted[3][_HASH].decode("ascii", "replace"))
 
 
 def decision_text(decision_id: str) -> str:

@@ -9,13 +9,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from hashlib import blake2b
 from pathlib import Path
+from struct import Struct
+
+import msgspec
 
 from adjudge.frozen import frozen
 from adjudge.plugin import DaySpend
@@ -23,6 +26,7 @@ from adjudge.plugin import DaySpend
 FILE = "index.sqlite"
 VERSION = 1
 _OFFSET_BITS = 40
+_number = Struct(">q").unpack
 _TABLES = f"""
 create table meta (name text primary key, value) without rowid;
 create table places (key integer, place integer, primary key (key, place)) without rowid;
@@ -30,6 +34,12 @@ create table calls (call_id text primary key, place integer) without rowid;
 create table spent (provider text, day text, calls integer, spent text, primary key (provider, day)) without rowid;
 pragma user_version = {VERSION};
 """
+
+
+_FIND = "select place from places where key = ? order by place desc"
+# One statement for all, with the interpreter's lock let go for as long as it takes: one for each row would take turns
+# with whoever decides, twice a row. In the order of the tree, so that those that share a page of it are written once.
+_ADD = "insert or ignore into places select cast(key as integer), value from json_each(?) order by 1"
 
 
 class StaleIndex(Exception):
@@ -56,22 +66,39 @@ class Position:
 
 @dataclass(slots=True)
 class Changes:
-    """What records add to the index.
+    """What records add to the index. Its numbers lie in a plain dict, which the garbage collector leaves alone.
 
-    log: the hash of the log's first record, where that is new. calls: by id, None where nobody waits for its answer any
-    more.
+    log: the hash of the log's first record, where that is new. places: the newest of each key. earlier: further ones of
+    the same keys. calls: by id, None where nobody waits for its answer any more. size: bytes of the records.
     """
 
     log: str | None = None
-    places: list[tuple[int, int]] = field(default_factory=list)
+    places: dict[int, int] = field(default_factory=dict)
+    earlier: list[tuple[int, int]] = field(default_factory=list)
     calls: dict[str, int | None] = field(default_factory=dict)
     spent: dict[tuple[str, date], DaySpend] = field(default_factory=dict)
     position: Position | None = None
+    records: int = 0
+    size: int = 0
+
+    def add(self, key: int, place: int) -> None:
+        """Add a place, later than those before."""
+        before = self.places.get(key)
+        if before is not None:
+            self.earlier.append((key, before))
+        self.places[key] = place
+
+    def of(self, key: int) -> Iterator[int]:
+        """Yield the places of a key, newest first."""
+        if (newest := self.places.get(key)) is not None:
+            yield newest
+            yield from (place for one, place in reversed(self.earlier) if one == key)
 
 
 def key_of(text: bytes) -> int:
     """Return the number by which a text is found. Two texts may share one: what is found is held against the log."""
-    return int.from_bytes(blake2b(text, digest_size=8).digest(), signed=True)
+    key: int = _number(blake2b(text, digest_size=8).digest())[0]
+    return key
 
 
 class IndexFile:
@@ -146,8 +173,8 @@ class IndexFile:
         """Take note of the oldest segment that is in the index."""
         self._writer.execute("insert or replace into meta values ('first', ?)", (segment,))
 
-    def places(self, key: int) -> list[tuple[int]]:
-        """Return where records of a key may stand, newest first, each in a row of its own. Raises sqlite3.Error.
+    def places(self, key: int) -> Sequence[int]:
+        """Return where records of a key may stand, newest first. Raises sqlite3.Error.
 
         Between two writes all questions share a transaction: to begin one costs more than to ask. During a write each
         has its own, or the journal could not be begun anew.
@@ -155,7 +182,16 @@ class IndexFile:
         with self._reading:
             if not (self._is_writing or self._reader.in_transaction):
                 self._reader.execute("begin")
-            return self._reader.execute("select place from places where key = ? order by place desc", (key,)).fetchall()
+            found = self._reader.execute(_FIND, (key,)).fetchall()
+        return [place for (place,) in found] if found else ()
+
+    def keys(self, after: int | None) -> Sequence[int]:
+        """Return a few thousand keys in their order, those after one, or the first. Raises sqlite3.Error."""
+        if after is None:
+            found = self._writer.execute("select key from places order by key limit 5000")
+        else:
+            found = self._writer.execute("select key from places where key > ? order by key limit 5000", (after,))
+        return [key for (key,) in found]
 
     def open_calls(self) -> list[int]:
         """Return where the newest records of open calls stand."""
@@ -194,8 +230,9 @@ class IndexFile:
 
 
 def _put(database: sqlite3.Connection, changes: Changes) -> None:
-    # in the order of the tree: those that share a page of it are written with it once
-    database.executemany("insert or ignore into places values (?, ?)", sorted(changes.places))
+    if changes.places:
+        database.execute(_ADD, (msgspec.json.encode(changes.places).decode(),))
+    database.executemany("insert or ignore into places values (?, ?)", changes.earlier)
     closed = [(call_id,) for call_id, place in changes.calls.items() if place is None]
     opened = [(call_id, place) for call_id, place in changes.calls.items() if place is not None]
     database.executemany("delete from calls where call_id = ?", closed)
