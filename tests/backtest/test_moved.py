@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from adjudge.policy import parse_policy
 from adjudge.policy.explaining.scorecard_moves import ScorecardMoves
 from adjudge.replay.what_if import rules_moved
-from policy.scorecard_pairs import known, scorecard_pairs
+from policy.scorecard_pairs import known, scorecard_pairs, weighed_pairs
 
 pytest.importorskip("duckdb", reason="needs the extra `backtest`")
 pytest.importorskip("pyarrow", reason="needs the extra `backtest`")
@@ -28,7 +28,7 @@ from backtest.test_query import dataset
 @settings(max_examples=25, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
 @given(drawn=st.data())
 def test_causes_are_counted_as_the_engine_tells_them(drawn: st.DataObject) -> None:
-    old, new = drawn.draw(scorecard_pairs())
+    old, new = drawn.draw(scorecard_pairs() | weighed_pairs())
     rules, scorecard = Counter[str](), Counter[str]()
     moves, given_ = ScorecardMoves(old, new), [drawn.draw(known()) for _ in range(20)]
     for one in given_:
@@ -41,6 +41,27 @@ def test_causes_are_counted_as_the_engine_tells_them(drawn: st.DataObject) -> No
         rows = dataset(connection, old, given_)
         found = Runner(connection, new, rows, "p1_").causes(Runner(connection, old, rows, "p0_"))
     assert found == (rules, scorecard)
+
+
+def test_a_row_whose_table_changed_is_one_cause_whatever_its_points_were() -> None:
+    head = "policy_language: 1\npolicy: p\ninputs: {n: int}\n"
+    rest = "scorecard:\n  points: [{id: by-n, add: weight}]\n  bands: {review: 20}\n"
+    table = "lookup:\n  weight: {by: n, values: {'1': 5, '2': 15, '3': 25, '4': 35}}\n"
+    old, new = (
+        parse_policy(head + table + rest),
+        parse_policy(head + table.replace("5,", "1,").replace("35", "11") + rest),
+    )
+    with connect(threads=1) as connection:
+        rows = dataset(connection, old, [{"n": n % 5} for n in range(50)])
+        found = study(connection, [("old", old), ("new", new)], [rows, rows])
+    (moves,) = found.moves
+    assert moves.scorecard == {"by-n adds other points": 10}
+    assert text(found).splitlines()[-1] == "           10  scorecard by-n adds other points"
+    (row,) = found.backtests[0].cards[0].rows
+    assert (row.id, row.condition, row.adds, row.points) == ("by-n", "", "weight", (0, 35))
+    assert (row.true, row.unknown, row.moves) == (40, 10, 20)
+    assert data(found)["policies"][0]["scorecards"][0]["rows"][0]["points"] == (0, 35)
+    assert page(found).count("by-n") == 3, "in each policy's table, and among the causes"
 
 
 def test_rules_that_came_or_went_are_counted_and_told() -> None:

@@ -53,6 +53,24 @@ def known(draw: DrawFn) -> dict[str, object]:
     return {**given, "s": {"x": draw(_ANSWERS)}, "t": {"y": draw(_ANSWERS)}}
 
 
+@st.composite
+def weighed_pairs(draw: DrawFn) -> tuple[Policy, Policy]:
+    """Return two policies of which some rows take their points from tables, each with its own numbers and guards."""
+    return parse_policy(_weighed(draw)), parse_policy(_weighed(draw))
+
+
+def _weighed(draw: DrawFn) -> str:
+    values = ", ".join(f"'{key}': {draw(POINTS)}" for key in (1, 2, 3)[: draw(integers(1, 3))])
+    otherwise = draw(st.sampled_from(("", ", else: 2", ", else: -1")))
+    text = HEAD.replace("scorecard:", f"lookup:\n  weight: {{by: n, values: {{{values}}}{otherwise}}}\nscorecard:")
+    for at in range(draw(integers(1, 4))):
+        own = f"id: own{at}, " if draw(st.booleans()) else ""
+        guard = draw(st.sampled_from(("", "when: a, ", "when: s.x, ")))
+        add = draw(st.sampled_from(("weight", "2 * weight", "weight - 1", "3")))
+        text += f"    - {{{own}{guard or ('' if 'weight' in add else 'when: b, ')}add: {add}}}\n"
+    return text
+
+
 def _changed(draw: DrawFn, card: Scorecard, all_: Scorecard) -> Scorecard:
     rows = list(card.rows)
     at = draw(integers(0, len(rows) - 1))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from adjudge.policy import Policy, parse_policy
 from adjudge.policy.explaining.scorecard_moves import ScorecardMove, ScorecardMoves, by_totals, causes, most, paired
-from policy.scorecard_pairs import known, scorecard_pairs
+from policy.scorecard_pairs import known, scorecard_pairs, weighed_pairs
 
 TEXT = """policy_language: 1
 policy: points
@@ -104,7 +104,7 @@ def test_rules_stand_before_the_scorecard() -> None:
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_every_move_by_the_scorecard_alone_has_a_cause_and_none_twice(data: st.DataObject) -> None:
-    old, new = data.draw(scorecard_pairs())
+    old, new = data.draw(scorecard_pairs() | weighed_pairs())
     moves = ScorecardMoves(old, new)
     for one in [data.draw(known()) for _ in range(12)]:
         before, after = (policy_.evaluate(one) for policy_ in (old, new))
@@ -132,8 +132,8 @@ def test_rows_that_only_moved_are_no_change_and_one_that_went_is_one(data: st.Da
     assert len([pair for pair in pairs if pair.new is None]) == 1
     for pair in pairs:
         if pair.old is not None and pair.new is not None:
-            assert (pair.old.condition, pair.old.points) == (pair.new.condition, pair.new.points)
-            assert all(pair.said(answer, answer) is None for answer in (True, False, None))
+            assert pair.old.said == pair.new.said
+            assert all(pair.said([answer], [answer]) is None for answer in (True, False, None))
 
 
 NAMED = """policy_language: 1

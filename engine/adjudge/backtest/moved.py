@@ -11,13 +11,13 @@ from adjudge.policy.explaining.scorecard_moves import (
     GONE,
     NEW,
     RowPair,
-    Truth,
     band_said,
     bands_changed,
     doubt_said,
     labelled,
     paired,
 )
+from adjudge.policy.written_rows import Truth, WrittenRow
 
 ANSWERS: Sequence[Truth] = (True, False, None)
 
@@ -81,16 +81,10 @@ def _scorecard(old: PolicySql, new: PolicySql, name: str) -> Iterator[tuple[bool
     if one is None or other is None:
         yield True, labelled(name, NEW if one is None else GONE), moved
         return
+    totals = f"(low{at}_0, high{at}_0) <> (low{at}_1, high{at}_1)"
     for pair in paired(one.card, other.card):
-        before_, after_ = _condition(old, one, pair.old_at), _condition(new, other, pair.new_at)
-        if _is_same(old, new, pair, one, other):
-            continue
-        for before, after in product(ANSWERS if before_ else (False,), ANSWERS if after_ else (False,)):
-            if (said := pair.said(before, after)) is not None:
-                answers = ((before_, before), (after_, after))
-                tests = [f"{column} is {_sql(answer)}" for column, answer in answers if column]
-                totals = f"(low{at}_0, high{at}_0) <> (low{at}_1, high{at}_1)"
-                yield True, labelled(name, said), " and ".join([moved, totals, *tests])
+        for said, test in _pair(old, new, pair, one, other):
+            yield True, labelled(name, said), f"{moved} and {totals} and {test}"
     for band, start, now in bands_changed(one.card, other.card):
         crossed = [f"({_reaches(end, start)}) <> ({_reaches(end, now)})" for end in (f"low{at}_1", f"high{at}_1")]
         yield True, labelled(name, band_said(band, start, now)), f"{moved} and ({' or '.join(crossed)})"
@@ -101,15 +95,34 @@ def _scorecard(old: PolicySql, new: PolicySql, name: str) -> Iterator[tuple[bool
             yield True, labelled(name, doubt_said(gave, gives)), f"{test} and {in_doubt}"
 
 
-def _is_same(old: PolicySql, new: PolicySql, pair: RowPair, one: CardSql, other: CardSql) -> bool:
-    if pair.old is None or pair.new is None or pair.old_at is None or pair.new_at is None:
-        return False
-    texts = old.conditions[one.first + pair.old_at], new.conditions[other.first + pair.new_at]
-    return texts[0] == texts[1] and pair.old.points == pair.new.points
+def _pair(old: PolicySql, new: PolicySql, pair: RowPair, one: CardSql, other: CardSql) -> Iterator[tuple[str, str]]:
+    """Yield what is counted of a row, and where it is so."""
+    sides = ((old, one, pair.old), (new, other, pair.new))
+    if pair.old is not None and pair.new is not None and _terms(old, one, pair.old) == _terms(new, other, pair.new):
+        return
+    if not pair.is_plain:
+        (low, high), (low_now, high_now) = (_added(card, row) for _, card, row in sides)
+        yield pair.counted(""), f"({low}, {high}) <> ({low_now}, {high_now})"
+        return
+    columns = [f"{sql.prefix}c{card.first + row.first}" if row is not None else None for sql, card, row in sides]
+    for answers in product(*(ANSWERS if column is not None else (False,) for column in columns)):
+        if (said := pair.said(*([answer] for answer in answers))) is not None:
+            tests = zip(columns, answers, strict=True)
+            yield said, " and ".join(f"{column} is {_sql(answer)}" for column, answer in tests if column is not None)
 
 
-def _condition(sql: PolicySql, card: CardSql, at: int | None) -> str | None:
-    return None if at is None else f"{sql.prefix}c{card.first + at}"
+def _terms(sql: PolicySql, card: CardSql, row: WrittenRow) -> list[tuple[str, int]]:
+    """Return the steps of a row: what they ask, and what they add."""
+    numbers = zip(row.numbers, row.steps, strict=True)
+    return [(sql.conditions[card.first + at], step.points) for at, step in numbers]
+
+
+def _added(card: CardSql, row: WrittenRow | None) -> tuple[str, str]:
+    """Return the least and the most that a row adds."""
+    if row is None:
+        return "0", "0"
+    low, high = (" + ".join(terms[at] for at in row.numbers) for terms in (card.low_terms, card.high_terms))
+    return low, high
 
 
 def _sql(answer: Truth) -> str:

@@ -126,10 +126,10 @@ class PolicySql:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What people call the conditions: rules, rows of scorecards and excuses by their own names."""
+        """What people call the conditions: rules, rows of scorecards as they are written, excuses."""
         typed = self.policy.typed
         excuses = (excuse_name(excuse.id) for excuse in typed.excuses)
-        return (*self.ids, *(f"scorecard {row.name}" for row in typed.rows), *excuses)
+        return (*self.ids, *(f"scorecard {row.written_name}" for row in typed.rows), *excuses)
 
     @property
     def excuses(self) -> tuple[tuple[str, Outcome, str, str], ...]:

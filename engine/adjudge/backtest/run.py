@@ -168,7 +168,9 @@ class Runner:
             ),
             overlap=overlap,
             overlap_rows=overlap_rows,
-            by_row=tuple((self.sql.names[one.at], one.reason) for one in self.sql.fallbacks if not one.is_rare),
+            by_row=tuple(
+                dict.fromkeys((self.sql.names[one.at], one.reason) for one in self.sql.fallbacks if not one.is_rare)
+            ),
             cards=cards.found(),
         )
 
@@ -228,7 +230,7 @@ class Runner:
             )
 
         ((*found,),) = self._answered(query)
-        names = (*self.sql.names, *(name for name, _ in bands()))
+        names = (*self.sql.names, *(name for name, _ in bands()))  # of a row's steps, the row's
         return frozenset(name for name, decides in zip(names, found, strict=False) if decides)
 
     def totals_between(self, card: str, rows: str) -> tuple[int, int]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from adjudge.backtest.query import CardSql, PolicySql
-from adjudge.expr.printing import unparse
 from adjudge.frozen import frozen
+from adjudge.policy.written_rows import Points, written_rows
 
 BARS_MAX = 40
 """Totals are shown in at most so many steps."""
@@ -18,15 +18,20 @@ _OF_A_ROW = 5
 
 @frozen(kw_only=True)
 class PointsHits:
-    """What became of one row of points.
+    """What became of one row of points, as it is written.
 
-    condition: as the policy has it. moves: on how many decisions whose total is certain the scorecard would make
-    another outcome without it. fraud, genuine: of the decisions on which it was true, how many have the label.
+    condition, adds: what it asks and what it adds, as the policy has it; `condition` is empty where it always adds it.
+    points: what it adds; where an expression says that, the least and the most that it can be.
+    true: on how many decisions it held; of a row with an expression, on how many it certainly came to points other
+    than 0. unknown: on how many it is unknown whether it does, or how many points it adds.
+    moves: on how many decisions whose total is certain the scorecard would make another outcome without it.
+    fraud, genuine: of the decisions on which it was true, how many have the label.
     """
 
     id: str
     condition: str
-    points: int
+    adds: str
+    points: int | Points
     true: int
     unknown: int
     moves: int
@@ -72,7 +77,8 @@ class CardCounts:
     def __init__(self, sql: PolicySql) -> None:
         """Count nothing yet."""
         self.cards, self.prefix = sql.cards, sql.prefix
-        self.rows = [[[0] * _OF_A_ROW for _ in card.card.rows] for card in sql.cards]
+        self.written = [written_rows(card.card) for card in sql.cards]
+        self.rows = [[[0] * _OF_A_ROW for _ in rows] for rows in self.written]
         self.totals: list[Counter[int]] = [Counter() for _ in sql.cards]
         self.every = 0
 
@@ -88,12 +94,19 @@ class CardCounts:
         p = self.prefix
         parts = []
         for at, card in enumerate(self.cards):
-            for number, row in enumerate(card.card.rows, card.first):
-                told = _moves(card, f"{p}t{at}", row.points)
+            for row in self.written[at]:
+                columns = [f"{p}c{card.first + number}" for number in row.numbers]
+                is_true = " or ".join(columns)
+                is_known = " and ".join(f"{column} is not null" for column in columns)
+                is_true = is_true if len(columns) == 1 else f"({is_known}) and ({is_true})"
+                added = " + ".join(
+                    card.low_terms[number] for number in row.numbers
+                )  # of certain totals the high ones too
+                told = _moves(card, f"{p}t{at}", added if row.formula is not None else str(row.row.points))
                 parts += [
-                    f"coalesce(count_if({p}c{number}), 0)",
-                    f"count({p}c{number})",
-                    f"coalesce(count_if({p}c{number} and {p}e{at} and ({told})), 0)",
+                    f"coalesce(count_if({is_true}), 0)",
+                    f"count_if({is_known})",
+                    f"coalesce(count_if({is_true} and {p}e{at} and ({told})), 0)",
                 ]
             parts.append(f"histogram(case when {p}e{at} then {p}t{at} end)")
         return "".join(f", {part}" for part in parts)
@@ -123,24 +136,25 @@ class CardCounts:
                 rows=tuple(
                     PointsHits(
                         id=row.id,
-                        condition=unparse(row.condition),
-                        points=row.points,
+                        condition=row.condition,
+                        adds=row.adds,
+                        points=row.row.points if row.formula is None else row.ends,
                         true=true,
                         unknown=self.every - known,
                         moves=moves,
                         fraud=fraud,
                         genuine=genuine,
                     )
-                    for row, (true, known, moves, fraud, genuine) in zip(card.card.rows, counts, strict=True)
+                    for row, (true, known, moves, fraud, genuine) in zip(written, counts, strict=True)
                 ),
                 totals=dict(sorted(totals.items())),
                 open=self.every - totals.total(),
             )
-            for card, counts, totals in zip(self.cards, self.rows, self.totals, strict=True)
+            for card, written, counts, totals in zip(self.cards, self.written, self.rows, self.totals, strict=True)
         )
 
 
-def _moves(card: CardSql, total: str, points: int) -> str:
+def _moves(card: CardSql, total: str, points: str) -> str:
     """Return whether a total lies in another band without some of its points."""
     bounds = [bound for bound in (card.card.review, card.card.reject) if bound is not None]
     return " or ".join(f"({total} >= {bound}) <> ({total} - ({points}) >= {bound})" for bound in bounds) or "false"

@@ -23,6 +23,7 @@ from adjudge.expr.operators import FLIPPED
 from adjudge.frozen import frozen
 from adjudge.policy.policy import Policy
 from adjudge.policy.typed import TypedPolicy
+from adjudge.policy.written_rows import rows_written
 from adjudge.source import Span
 from adjudge.values.fields import Field
 from adjudge.values.types import BOOL, DOUBLE, INT
@@ -64,7 +65,10 @@ def tunable_thresholds(policy: TypedPolicy) -> tuple[TunableThreshold, ...]:
         if not rule.otherwise  # whose rows have them
         and not (rule.origin == "table" and (rule.id.partition(":")[0] in large or is_together(rule.condition)))
     ]
-    places += [(f"scorecard {row.name}", row.condition) for row in policy.rows]
+    conditions = [
+        (row, row.formula.when if row.formula is not None else row.row.condition) for row in rows_written(policy)
+    ]
+    places += [(f"scorecard {row.name}", node) for row, node in conditions if node is not None]
     found: list[TunableThreshold] = []
     for where, tree in places:
         for fact in _facts(tree):
@@ -139,16 +143,27 @@ def _number(before: Node, value: float) -> Literal:
 
 
 def changed(policy: Policy, change: Callable[[Node], Node | None]) -> Policy:
-    """Return a policy with some facts exchanged. change: returns what a fact becomes, or None."""
+    """Return a policy with some facts exchanged. change: returns what a fact becomes, or None.
+
+    A fact that several conditions share, such as those of one row's steps, is still shared by them.
+    """
     typed = policy.typed
+    made: dict[int, Node | None] = {}
+
+    def fact(node: Node) -> Node | None:
+        if id(node) not in made:
+            made[id(node)] = change(node)
+        return made[id(node)]
+
+    def exchanged(node: Node) -> Node:
+        return _exchanged(node, fact)
+
     other = replace(
         typed,
-        variables={name: _exchanged(node, change) for name, node in typed.variables.items()},
-        rules=tuple(replace(rule, condition=_exchanged(rule.condition, change)) for rule in typed.rules),
+        variables={name: exchanged(node) for name, node in typed.variables.items()},
+        rules=tuple(replace(rule, condition=exchanged(rule.condition)) for rule in typed.rules),
         scorecards={
-            name: replace(
-                card, rows=tuple(replace(row, condition=_exchanged(row.condition, change)) for row in card.rows)
-            )
+            name: replace(card, rows=tuple(row.changed(exchanged) for row in card.rows))
             for name, card in typed.scorecards.items()
         },
     )

@@ -52,7 +52,7 @@ class Column:
 def moved_by(rules: Sequence[str], cards: Iterable[ScorecardMove]) -> list[object]:
     """Return the cells `came`, `went` and `scorecard`: as texts that begin with no sign of a formula."""
     came, went = ([one[1:] for one in rules if one[0] == sign] for sign in "+-")
-    return [came, went, [label for card in cards for label in card.labels]]
+    return [came, went, [part for card in cards for part in card.told]]
 
 
 def is_rows(file: Path | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
@@ -148,25 +148,45 @@ SCORECARD = "scorecard"
 
 
 @frozen(kw_only=True)
+class Formula:
+    """A row as it is written, whose points an expression says.
+
+    when: None where it always adds them. values: all that these can be, ascending.
+    """
+
+    id: str
+    when: Node | None
+    adds: Node
+    values: tuple[int, ...]
+
+
+@frozen(kw_only=True)
 class Row:
     """A condition that adds points, or takes some away.
 
     id: its own, or `row 1` and so on by its place. card: the scorecard's name.
-    written: where the policy has one row for several, because an expression says its points, the id of that row; theirs
-    then say from which value on they count: `row 1 at 25 or more`.
+    formula: where an expression says the points of a row, the policy has several in its place, its steps; their ids say
+    from which value on they count: `row 1 at 25 or more`. `written_rows` puts them together again.
+    number: where the points stand, if they stand as a number.
     """
 
     id: str
-    written: str = ""
     card: str = SCORECARD
     condition: Node
     points: int
+    formula: Formula | None = None
+    number: Span | None = field(default=None, compare=False)
     span: Span
+
+    @property
+    def written_id(self) -> str:
+        """The id of the row as it is written, of which this may be a step."""
+        return self.id if self.formula is None else self.formula.id
 
     @property
     def has_own_id(self) -> bool:
         """Whether the policy gave it an id; none that it gives has a blank."""
-        return not self.id.startswith("row ")
+        return not self.written_id.startswith("row ")
 
     @property
     def name(self) -> str:
@@ -174,10 +194,23 @@ class Row:
         return self.id if self.card == SCORECARD else f"{self.card}:{self.id}"
 
     @property
+    def written_name(self) -> str:
+        """The name of the row as it is written."""
+        return self.written_id if self.card == SCORECARD else f"{self.card}:{self.written_id}"
+
+    @property
     def place(self) -> str:
-        """What a sentence calls it: `row 1 of the scorecard`."""
+        """What a sentence calls it, as it is written: `row 1 of the scorecard`."""
         of = "" if self.card == SCORECARD else f" `{self.card}`"
-        return f"{f'`{self.id}`' if self.has_own_id else self.id} of the scorecard{of}"
+        return f"{f'`{self.written_id}`' if self.has_own_id else self.written_id} of the scorecard{of}"
+
+    def changed(self, change: Callable[[Node], Node]) -> Row:
+        """Return it with other conditions. change: what a condition, or an expression of points, becomes."""
+        formula = self.formula
+        if formula is not None:
+            when = change(formula.when) if formula.when is not None else None
+            formula = replace(formula, when=when, adds=change(formula.adds))
+        return replace(self, condition=change(self.condition), formula=formula)
 
 
 @frozen(kw_only=True)

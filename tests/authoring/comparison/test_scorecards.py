@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from adjudge.authoring.comparison.changes import changes
 from adjudge.policy import Policy, parse_policy
-from policy.scorecard_pairs import scorecard_pairs
+from policy.scorecard_pairs import scorecard_pairs, weighed_pairs
 
 CARD = """policy_language: 1
 policy: points
@@ -96,3 +96,56 @@ def test_scorecards_with_names_are_told_apart() -> None:
         assert "the total of the scorecard `identity`" in region.condition
     gone = parse_policy(NAMED[: NAMED.index("  identity")])
     assert [change.rule for change in changes(old.typed, gone.typed)] == ["scorecard identity"]
+
+
+WEIGHED = """policy_language: 1
+policy: weighed
+inputs: {country: string, kind: {type: enum, values: [a, b]}, tries: {type: int, range: [0, 3]}}
+lookup:
+  weight: {by: country, values: {SG: 0, ID: 10, PH: 25}, else: 40}
+  pair: {by: [country, kind], rows: [{country: SG, kind: a, value: 1}, {country: SG, kind: b, value: 2}]}
+scorecard:
+  points:
+    - {id: by-country, when: tries > 0, add: 2 * weight}
+    - {add: tries}
+    - {add: pair.value}
+  bands: {review: 40}
+"""
+
+
+@pytest.mark.parametrize(
+    ("edits", "said"),
+    [
+        ([("2 * weight", "weight")],
+         ["~ scorecard by-country: 2 * weight when tries > 0 → weight when tries > 0"]),
+        ([("when: tries > 0, add: 2 * weight", "when: tries > 0, add: 25")],
+         ["~ scorecard by-country: 2 * weight when tries > 0 → +25 when tries > 0"]),
+        ([("    - {add: tries}\n", "")], ["- scorecard old row 2: tries"]),
+        ([("{add: tries}", "{add: -tries}")], ["~ scorecard row 2: tries → -tries"]),
+        ([("PH: 25", "PH: 30, KP: 99"), ("ID: 10, ", "")],
+         ["~ lookup weight PH: 25 → 30", "+ lookup weight KP: 99", "- lookup weight ID: 10"]),
+        ([("else: 40", "else: 50")], ["~ lookup weight else: 40 → 50"]),
+        ([(", else: 40", "")], ["- lookup weight else: 40"]),
+        ([("kind: b, value: 2", "kind: b, value: 3")], ["~ lookup pair.value SG, b: 2 → 3"]),
+        ([("by: country, values: {SG: 0, ID: 10, PH: 25}, else: 40", "by: kind, values: {a: 1, b: 2}")],
+         ['~ variable weight: country in ["SG", "ID", "PH"] ? {"SG": 0, "ID": 10, "PH": 25}[country] : 40'
+          ' → {"a": 1, "b": 2}[kind]']),
+    ],
+)  # fmt: skip
+def test_one_row_of_points_or_of_a_table_that_changed_is_one_change(
+    edits: list[tuple[str, str]], said: list[str]
+) -> None:
+    text = WEIGHED
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new)
+    one, other = parse_policy(WEIGHED), parse_policy(text)
+    assert [str(change) for change in changes(one.typed, other.typed)] == said
+
+
+@settings(max_examples=100, deadline=None)
+@given(pair=weighed_pairs())
+def test_no_row_that_takes_points_from_a_table_is_listed_twice(pair: tuple[Policy, Policy]) -> None:
+    told = [change.rule for change in changes(pair[0].typed, pair[1].typed)]
+    assert len(set(told)) == len(told)
+    assert not [name for name in told if " at " in name]

@@ -55,6 +55,36 @@ def found(text: str, **asked: object) -> list[LintFinding]:
     return list(lint(typed, today=TODAY, **asked))  # type: ignore[arg-type]
 
 
+WEIGHED = """policy_language: 1
+policy: weighed
+inputs:
+  country: string
+  score: {type: double, range: [0, 100], riskier: lower}
+  tries: {type: int, range: [0, 9], riskier: lower}
+lookup:
+  weight: {by: country, values: {SG: 0, ID: 10, PH: 25}, else: 40}
+scorecard:
+  points:
+    - {id: by-country, when: 'score < 0.7 && country != "any" && has(score)', add: weight}
+    - {id: tried, add: tries}
+    - {when: tries > 5, add: 10}
+  bands: {review: 40}
+"""
+
+
+def test_a_row_that_takes_its_points_from_a_table_is_blamed_once() -> None:
+    assert [(one.code, one.message) for one in found(WEIGHED, has_tests=True)] == [
+        ("bound-scale", "`by-country` of the scorecard compares `score`, which goes up to 100, with 0.7"),
+        ("softening-has",
+         "without `score`, `by-country` of the scorecard does not apply: losing it softens the outcome"),
+        ("against-riskier",
+         "`tried` of the scorecard catches the side of `tries` that is declared the safer one, riskier: lower"),
+        ("against-riskier",
+         "row 3 of the scorecard catches the side of `tries` that is declared the safer one, riskier: lower"),
+        ("overlapping-points", "`tries > 5` and `tries` can both hold"),
+    ]  # fmt: skip
+
+
 def codes(text: str, **asked: object) -> list[str]:
     return [finding.code for finding in found(text, **asked)]
 

@@ -223,6 +223,31 @@ def test_inputs_are_found_for_products_times_words_and_bands(folder: Path) -> No
     assert any(one.now is not None for one in suggestions)
 
 
+WEIGHED = """policy_language: 1
+policy: weighed
+inputs: {country: {type: enum, values: [SG, ID, PH]}, tries: {type: int, range: [0, 3]}}
+lookup: {weight: {by: country, values: {SG: -5, ID: 10, PH: 25}}}
+scorecard:
+  points: [{id: by-country, when: tries > 0, add: weight}, {add: tries}]
+  bands: {review: 20}
+"""
+
+
+def test_each_number_that_a_row_can_add_is_tried_and_found(folder: Path) -> None:
+    (folder / "shop.yaml").write_text(WEIGHED)
+    (folder / "shop_test.yaml").write_text("policy: shop.yaml\ntests:\n  - {name: nothing, expect: review}\n")
+    file = read_tests(folder / "shop_test.yaml")
+    rows = [(item.name, item.what) for item in coverage([file]).missing if item.kind == "row"]
+    assert rows == [*(("by-country", what) for what in ("-5", "0", "+10", "+25")),
+                    *(("row 2", what) for what in ("0", "+1", "+2", "+3"))]  # fmt: skip
+    assert [item.name for item in coverage([file]).missing if item.kind == "threshold"] == ["tries > 0"] * 2
+    suggestions, unfound = suggest(file)
+    text = file.source.text + "".join(one.render(agreed=True) + "\n" for one in suggestions)
+    filled = read_tests(folder / "shop_test.yaml", text=text)
+    assert not [item for item in unfound if item.kind == "row"]
+    assert [item for item in coverage([filled]).missing if item.kind == "row"] == []
+
+
 def test_coverage_reads_well(folder: Path, golden: Callable[[str, str], None]) -> None:
     file = beside(folder)
     golden("authoring/coverage.txt", "\n".join(coverage([file]).lines()) + "\n")

@@ -317,6 +317,26 @@ def test_row_without_an_answer_is_said_to_be_open() -> None:
     assert [one.partition(" (")[0] for one in said] == ["not proved: whether row 2 of the scorecard can be true"]
 
 
+WEIGHED = """inputs: {country: {type: enum, values: [SG, ID]}, n: {type: int, range: [0, 3]}}
+lookup: {weight: {by: country, values: {SG: 10, ID: 20}}}
+scorecard:
+  points:
+    - {id: partly, when: 'country != "ID"', add: weight}
+    - {id: never, when: n > 2 && n < 2, add: weight}
+    - {id: idle, when: n > 2 && n > 1, add: n}
+  bands: {review: 10}
+"""
+
+
+def test_row_of_many_steps_is_found_once() -> None:
+    found = [(one.code, one.message) for one in analysis_of(HEAD + WEIGHED).findings if one.severity == "warning"]
+    assert found == [
+        ("never-true", "no input gives some of this row's points: 20 or more"),
+        ("never-true", "no input makes this row true: its 0 to +20 points are never given"),
+        ("idle-part", "in `idle` of the scorecard `n > 1` is true whenever the rest is, and changes nothing"),
+    ]
+
+
 def test_no_time_leaves_rows_parts_and_forces_open() -> None:
     said = " ".join(finding.message for finding in analyse(parse_policy(HEAD + CARD), total_s=0).findings)
     assert "row 2 of the scorecard can be true" in said

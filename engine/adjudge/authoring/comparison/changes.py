@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from adjudge.authoring.comparison.lookups import lookup_of
+from adjudge.expr.nodes import Node
 from adjudge.expr.printing import unparse
 from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.explaining.scorecard_moves import bands_changed, paired
-from adjudge.policy.typed import SCORECARD, Excuse, Row, Rule, Scorecard, TypedPolicy
+from adjudge.policy.typed import SCORECARD, Excuse, Rule, Scorecard, TypedPolicy
+from adjudge.policy.written_rows import written_rows
 from adjudge.values.fields import Field
 from adjudge.values.recorded import form_of
 
@@ -88,7 +91,7 @@ def _parts(old: TypedPolicy, new: TypedPolicy) -> Iterator[tuple[str, str | None
     for name in dict.fromkeys([*one, *other]):
         yield f"excuse {name}", one.get(name), other.get(name)
     for name in dict.fromkeys([*old.variables, *new.variables]):
-        yield f"variable {name}", _variable(old, name), _variable(new, name)
+        yield from _variable(name, old.variables.get(name), new.variables.get(name))
     for into in dict.fromkeys([*old.rates, *new.rates]):
         yield f"rates {into}", _rates(old, into), _rates(new, into)
     for name in dict.fromkeys([*old.lists, *new.lists]):
@@ -104,8 +107,18 @@ def _parts(old: TypedPolicy, new: TypedPolicy) -> Iterator[tuple[str, str | None
                 yield f"field {name}.{field}", _declared(before, field), _declared(after, field)
 
 
-def _variable(policy: TypedPolicy, name: str) -> str | None:
-    return unparse(policy.variables[name]) if name in policy.variables else None
+def _variable(name: str, old: Node | None, new: Node | None) -> Iterator[tuple[str, str | None, str | None]]:
+    """Yield what became of a variable; of a lookup table each row that came, went or changed."""
+    if old == new:
+        return
+    before, after = (lookup_of(node) if node is not None else None for node in (old, new))
+    if before is None or after is None or before.by != after.by:
+        one, other = (None if node is None else unparse(node) for node in (old, new))
+        yield f"variable {name}", one, other
+        return
+    for key in dict.fromkeys([*after.values, *before.values]):
+        yield f"lookup {name} {key}", before.values.get(key), after.values.get(key)
+    yield f"lookup {name} else", before.otherwise, after.otherwise
 
 
 def _rates(policy: TypedPolicy, into: str) -> str | None:
@@ -140,7 +153,8 @@ def _scorecard(name: str, old: Scorecard | None, new: Scorecard | None) -> Itera
         yield head, _card(old), _card(new)
         return
     for pair in paired(old, new):
-        yield f"{head} {pair.name}", _row(pair.old), _row(pair.new)
+        one, other = (None if row is None else row.said for row in (pair.old, pair.new))
+        yield f"{head} {pair.name}", one, other
     for band, before, after in bands_changed(old, new):
         old_start, new_start = (None if start is None else str(start) for start in (before, after))
         yield f"{head} band {band}", old_start, new_start
@@ -155,14 +169,10 @@ def _asked(card: Scorecard, band: Outcome) -> str | None:
     return ", ".join(card.ask[band]) if card.ask.get(band) else None
 
 
-def _row(row: Row | None) -> str | None:
-    return None if row is None else f"{row.points:+d} when {unparse(row.condition)}"
-
-
 def _card(card: Scorecard | None) -> str | None:
     if card is None:
         return None
-    rows = ", ".join(f"{row.points:+d} when {unparse(row.condition)}" for row in card.rows)
+    rows = ", ".join(row.said for row in written_rows(card))
     doubt = f", in doubt {card.when_unknown}" if card.when_unknown is not None else ""
     bands = [f"{name} {band}" for name, band in (("review", card.review), ("reject", card.reject)) if band is not None]
     return f"{rows}; {', '.join(bands)}{doubt}, {card.reason}"

@@ -12,6 +12,7 @@ from adjudge.expr.nodes import Binary, Literal, Logic, Name, Node, Unary, names_
 from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.typed import Rule
+from adjudge.policy.written_rows import rows_written
 from adjudge.source import Span
 from adjudge.texts import in_digits
 from adjudge.values.types import BOOL, EnumType
@@ -65,8 +66,8 @@ class _Row:
 
 
 def _rows(subject: LintedPolicy) -> Iterator[_Row]:
-    for row in subject.typed.rows:
-        if row.points > 0:
+    for written in rows_written(subject.typed):
+        for row in [step for step in written.steps if step.points > 0][:1]:
             yield _Row(id=row.place, condition=row.condition, span=row.span)
 
 

@@ -8,6 +8,7 @@ from adjudge.authoring.lint.comparisons import comparison_of
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.expr.nodes import walk
+from adjudge.policy.written_rows import rows_written
 from adjudge.source import Span
 from adjudge.texts import about, in_digits
 
@@ -20,7 +21,7 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Look at every comparison of a field with a number, wherever it stands in a condition."""
     typed = subject.typed
     conditions = [(f"`{rule.id}`", rule.condition) for rule in typed.rules]
-    conditions += [(row.place, row.condition) for row in typed.rows]
+    conditions += [(row.row.place, node) for row in rows_written(typed) for node in row.nodes]
     conditions += [(f"the variable `{name}`", node) for name, node in typed.variables.items()]
     told: set[str] = set()
     for what, condition in conditions:

@@ -15,7 +15,7 @@ CODE = "counted-conditions"
 
 def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Find counts by `filter` and `size` or by a sum, and an `atLeast` that is always true or never."""
-    for node in walk(*subject.typed.variables.values(), *subject.typed.conditions):
+    for node in walk(*subject.typed.variables.values(), *subject.conditions):
         match node:
             case Call(function="atLeast", arguments=(Literal(value=int(count)), ListLiteral(items=items))):
                 if not 0 < count <= len(items):

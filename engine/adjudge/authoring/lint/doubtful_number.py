@@ -90,7 +90,7 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
     """Look at every number and all that is reckoned of numbers alone, wherever it stands in a condition."""
     text = subject.typed.source.text
     told: set[int] = set()
-    for condition in (*subject.typed.conditions, *subject.typed.variables.values()):
+    for condition in (*subject.conditions, *subject.typed.variables.values()):
         for node, above in _numbers(condition, ()):
             start = node.span.start
             number = _Number(node, text[start : node.span.end], text[max(0, start - 5) : start], above)

@@ -9,6 +9,7 @@ from adjudge.authoring.lint.subject import LintedPolicy
 from adjudge.errors import did_you_mean
 from adjudge.expr.nodes import Binary, Index, ListLiteral, Literal, MapLiteral, Name, Node, list_name, walk
 from adjudge.patterns import late
+from adjudge.policy.written_rows import rows_written
 from adjudge.values.look_alikes import typed_amiss
 from adjudge.values.types import STRING
 
@@ -41,8 +42,8 @@ def _conditions(subject: LintedPolicy) -> Iterator[tuple[str, Node]]:
     typed = subject.typed
     for rule in typed.rules:
         yield rule.origin, rule.condition
-    for row in typed.rows:
-        yield "rule", row.condition
+    for row in rows_written(typed):
+        yield from (("rule", node) for node in row.nodes)
     for node in typed.variables.values():
         yield "lookup" if isinstance(node, Index) else "variable", node
 

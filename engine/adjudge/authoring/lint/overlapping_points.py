@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, product
 
 from adjudge.authoring.lint.comparisons import comparison_of
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.subject import LintedPolicy
-from adjudge.expr.printing import unparse
-from adjudge.policy.typed import Scorecard
+from adjudge.policy.typed import Row, Scorecard
+from adjudge.policy.written_rows import written_rows
 
 CODE = "overlapping-points"
 ROWS_MAX = 200
@@ -23,15 +23,16 @@ def check(subject: LintedPolicy) -> Iterator[LintFinding]:
 
 
 def _in(subject: LintedPolicy, card: Scorecard) -> Iterator[LintFinding]:
-    rows = [(row, comparison_of(row.condition)) for row in card.rows[:ROWS_MAX]]
-    for (one, a), (other, b) in combinations(rows, 2):
-        if one.written and one.written == other.written:  # steps of one row, which add up to what it says
-            continue
-        in_line = a is not None and b is not None and (a.slot, a.rises) == (b.slot, b.rises)
-        if (in_line or one.condition == other.condition) and (one.points > 0) == (other.points > 0):
-            both = one.points + other.points
-            message = (
-                f"`{unparse(other.condition)}` and `{unparse(one.condition)}` can both hold: {both:+d} points then"
-            )
+    for one, other in combinations(written_rows(card)[:ROWS_MAX], 2):
+        if any(_are_in_line(*pair) for pair in product(one.steps, other.steps)):
+            message = f"`{other.condition or other.adds}` and `{one.condition or one.adds}` can both hold"
+            if one.formula is None and other.formula is None:
+                message += f": {one.row.points + other.row.points:+d} points then"
             hint = "give the second only what it adds, and allow it; or separate the two with `unless`"
-            yield subject.finding(CODE, "warning", message, other.span, hint)
+            yield subject.finding(CODE, "warning", message, other.row.span, hint)
+
+
+def _are_in_line(one: Row, other: Row) -> bool:
+    a, b = comparison_of(one.condition), comparison_of(other.condition)
+    in_line = a is not None and b is not None and (a.slot, a.rises) == (b.slot, b.rises)
+    return (in_line or one.condition == other.condition) and (one.points > 0) == (other.points > 0)

@@ -8,7 +8,7 @@ from datetime import date
 from functools import cached_property
 
 from adjudge.authoring.lint.finding import LintFinding, Severity
-from adjudge.expr.nodes import LISTS, list_name, names_in
+from adjudge.expr.nodes import LISTS, Node, list_name, names_in
 from adjudge.frozen import frozen
 from adjudge.patterns import late
 from adjudge.policy.explaining.messages import PLACEHOLDER
@@ -16,6 +16,7 @@ from adjudge.policy.slots import is_within
 from adjudge.policy.text import yaml
 from adjudge.policy.text.yaml import YamlNode, read_yaml
 from adjudge.policy.typed import TypedPolicy
+from adjudge.policy.written_rows import conditions_written
 from adjudge.source import Edit, Joined, Sheet, Source, Span
 from adjudge.values.types import MapType, SetType
 
@@ -34,6 +35,11 @@ class LintedPolicy:
     def named(self) -> frozenset[str]:
         """Every name that a rule or row reads, through variables too, and every field in a text."""
         return self.in_texts.union(*map(self.typed.reads.names, self.typed.conditions))
+
+    @cached_property
+    def conditions(self) -> tuple[Node, ...]:
+        """The conditions of rules, of rows of scorecards as they are written, and of excuses."""
+        return conditions_written(self.typed)
 
     @cached_property
     def in_texts(self) -> frozenset[str]:

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, Literal
 
 from adjudge.authoring.policy_tests.cases import PolicyTestFile
+from adjudge.authoring.policy_tests.row_items import UNKNOWN, things_to_try, tried_by
 from adjudge.expr import nodes
 from adjudge.expr.nodes import Binary, Name, Node, walk
 from adjudge.expr.operators import FLIPPED
@@ -20,6 +21,7 @@ from adjudge.model import OUTCOMES, Verdict
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
+from adjudge.policy.written_rows import Truth, WrittenRow, conditions_written, rows_written
 from adjudge.source import Source, Span
 from adjudge.values.fields import Field
 from adjudge.values.types import DOUBLE, INT
@@ -27,6 +29,7 @@ from adjudge.values.types import DOUBLE, INT
 Kind = Literal["rule", "row", "excuse", "threshold", "band", "outcome"]
 LINES_MAX = 200
 """A table may have thousands of rows that no test tries; so many lines are for a person."""
+_TRUTHS = {True: "true", False: "false", None: "unknown"}
 _NEAR = 0.01
 """Just below or above a threshold is within this share of the field's range, or else of the threshold."""
 
@@ -170,8 +173,8 @@ class Tracker:
         for rule in typed.rules:
             truths = self._truths("rule", rule.id, rule.condition, rule.span)
             yield from (item for item in truths if not (rule.only_doubts and item.what == "true"))
-        for row in typed.rows:
-            yield from self._truths("row", row.name, row.condition, row.span)
+        for row in rows_written(typed):
+            yield from self._of_row(row)
         for excuse in typed.excuses:
             yield from self._truths("excuse", excuse.id, excuse.condition, excuse.span)
         for one in self.boundaries:
@@ -194,6 +197,15 @@ class Tracker:
             return
         for what in ("true", "false", *(("unknown",) if slots else ())):
             yield Item(kind=kind, name=name, what=what, span=span)
+
+    def _of_row(self, row: WrittenRow) -> Iterator[Item]:
+        if row.is_plain:
+            yield from self._truths("row", row.name, row.row.condition, row.row.span)
+            return
+        can_be_unknown = any(self.policy.typed.reads.slots(step.condition) - {NOW} for step in row.steps)
+        for what in things_to_try(row):
+            if what != UNKNOWN or can_be_unknown:
+                yield Item(kind="row", name=row.name, what=what, span=row.row.span)
 
     def tried(self, given: Mapping[str, object], now: datetime | None) -> set[Item]:
         """Return what an input tries."""
@@ -223,12 +235,17 @@ class Tracker:
         for name, node in typed.variables.items():
             answer = evaluate(node, values, functions=self.policy.functions)
             values[name] = None if isinstance(answer, Unknown) else answer
-        parts: list[tuple[Kind, str, Node, Span]] = [("row", row.name, row.condition, row.span) for row in typed.rows]
-        parts += [("excuse", excuse.id, excuse.condition, excuse.span) for excuse in typed.excuses]
-        for kind, name, condition, span in parts:
+
+        def truth(condition: Node) -> Truth:
             answer = evaluate(condition, values, functions=self.policy.functions)
-            what = "unknown" if isinstance(answer, Unknown) else "true" if answer is True else "false"
-            yield Item(kind=kind, name=name, what=what, span=span)
+            return None if isinstance(answer, Unknown) else answer is True
+
+        for row in rows_written(typed):
+            answers = [truth(step.condition) for step in row.steps]
+            what = _TRUTHS[answers[0]] if row.is_plain else tried_by(row, answers)
+            yield Item(kind="row", name=row.name, what=what, span=row.row.span)
+        for excuse in typed.excuses:
+            yield Item(kind="excuse", name=excuse.id, what=_TRUTHS[truth(excuse.condition)], span=excuse.span)
         for name, (low, high) in verdict.totals.items():
             card = typed.scorecards[name]
             if low == high:
@@ -239,7 +256,7 @@ class Tracker:
 def _boundaries(typed: TypedPolicy) -> Iterator[Boundary]:
     """Yield the comparisons of numbers with constants in all conditions, each once."""
     seen: set[Node] = set()
-    for condition in (*typed.variables.values(), *typed.conditions):
+    for condition in (*typed.variables.values(), *conditions_written(typed)):
         for node in walk(condition):
             if not isinstance(node, Binary) or node.operator not in FLIPPED or node in seen:
                 continue

@@ -8,11 +8,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from adjudge.authoring.formatting.scalars import text_scalar
 from adjudge.authoring.policy_tests.cases import PolicyTest, PolicyTestFile, read_tests
 from adjudge.authoring.policy_tests.coverage import Item, Tracker, coverage, described
+from adjudge.authoring.policy_tests.row_items import condition_of
 from adjudge.authoring.policy_tests.testing import run_case
 from adjudge.authoring.proofs.guesses import guesses
 from adjudge.errors import PolicyErrors
@@ -27,6 +28,7 @@ from adjudge.policy.slots import NOW, source_of
 from adjudge.policy.text import yaml
 from adjudge.policy.text.yaml import read_yaml
 from adjudge.policy.typed import TypedPolicy
+from adjudge.policy.written_rows import rows_written
 from adjudge.texts import split_lines
 from adjudge.values.literals import format_timestamp
 
@@ -169,8 +171,10 @@ class _Searcher:
             return item in self.tracker.tried(found.given, found.now)
 
         match item.kind, item.what:
-            case "rule" | "row", ("true" | "false" | "unknown") as truth:
-                return search.where(self.condition(item), truth, tries)
+            case "rule" | "row", what:
+                node = self.condition(item)
+                truths: dict[str, Literal["false", "unknown"]] = {"false": "false", "unknown": "unknown"}
+                return search.where(node, truths.get(what, "true"), tries)
             case "band", what:
                 card = next(card for card in self.policy.typed.scorecards.values() if card.label == item.name)
                 return search.band(card.name, Outcome(what.removeprefix("in ")), tries)
@@ -199,7 +203,7 @@ class _Searcher:
                 yield from ({source_of(slot): None} for slot in slots)
                 yield dict.fromkeys(map(source_of, slots))
             else:
-                yield from guesses(node, typed, item.what == "true")
+                yield from guesses(node, typed, item.what != "false")
         elif item.kind == "outcome":
             yield {}
             if item.what == "pass":
@@ -216,13 +220,14 @@ class _Searcher:
                 yield dict(joined)
 
     def condition(self, item: Item) -> Node:
-        """Return the condition of a rule or row."""
+        """Return the condition of a rule, excuse or row, or that a row adds the points of the item."""
         typed = self.policy.typed
         if item.kind == "rule":
             return next(rule.condition for rule in typed.rules if rule.id == item.name)
         if item.kind == "excuse":
             return next(excuse.condition for excuse in typed.excuses if excuse.id == item.name)
-        return next(row.condition for row in typed.rows if row.name == item.name)
+        row = next(row for row in rows_written(typed) if row.name == item.name)
+        return row.row.condition if row.is_plain else condition_of(row, item.what)
 
 
 def _all_at_once(parts: Iterable[Mapping[str, object]]) -> dict[str, object]:

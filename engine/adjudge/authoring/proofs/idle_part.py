@@ -21,6 +21,7 @@ from adjudge.expr.nodes import (
 from adjudge.expr.printing import unparse
 from adjudge.expr.smt.logic import Prop, at_least, conj, disj, neg
 from adjudge.policy.typed import Rule
+from adjudge.policy.written_rows import rows_written
 
 
 def idle_parts(subject: ProvedPolicy, dead: frozenset[str]) -> Iterator[ProofFinding]:
@@ -29,8 +30,9 @@ def idle_parts(subject: ProvedPolicy, dead: frozenset[str]) -> Iterator[ProofFin
     for rule in typed.rules:
         if rule.id not in dead and rule.origin == "rule":
             yield from _in(subject, rule.condition, rule.id, f"`{rule.id}`", rule)
-    for row in typed.rows:
-        yield from _in(subject, row.condition, row.name, row.place, None)
+    for row in rows_written(typed):
+        for node in row.nodes:
+            yield from _in(subject, node, row.name, row.row.place, None)
     for excuse in typed.excuses:
         yield from _in(subject, excuse.condition, excuse.id, f"the excuse `{excuse.id}`", None)
 

@@ -2,41 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 from adjudge.authoring.proofs.finding import ProofFinding
 from adjudge.authoring.proofs.inquiry import NotProved, Proved
 from adjudge.authoring.proofs.subject import ProvedPolicy, not_proved
 from adjudge.authoring.proofs.verdict import exactly
 from adjudge.authoring.proofs.world import Input
+from adjudge.expr.smt.terms import Truth
 from adjudge.model import Outcome, Verdict
 from adjudge.policy.policy import Policy
 from adjudge.policy.typed import Row, Scorecard
+from adjudge.policy.written_rows import WrittenRow, points_said, rows_written
 
 
 def scorecard_findings(subject: ProvedPolicy) -> Iterator[ProofFinding]:
     """Find bands that cannot be reached, and rows that never count."""
     typed = subject.policy.typed
-    for row, truth in zip(typed.rows, subject.verdicts.rows, strict=True):
-        card = replace(typed.scorecards[row.card], rows=(row,))
-        alone = replace(typed, rules=(), scorecards={row.card: card})
-        confirm = partial(_is_given, Policy(alone, subject.policy.functions), row)
-        fires = subject.inquiry.ask(truth.true, confirm) if row.points else None
-        if isinstance(fires, NotProved):
-            yield not_proved(
-                subject.policy, "never-true", row.name, f"whether {row.place} can be true", fires, row.span
-            )
-        if isinstance(fires, Proved):
-            yield ProofFinding(
-                code="never-true",
-                severity="warning",
-                message=f"no input makes this row true: its {row.points:+d} points are never given",
-                spans=(row.span,),
-            )
+    truths = iter(subject.verdicts.rows)
+    for row in rows_written(typed):
+        yield from _row(subject, row, list(islice(truths, len(row.steps))))
     for card in typed.scorecards.values():
         yield from _bands(subject, card)
+
+
+def _row(subject: ProvedPolicy, row: WrittenRow, truths: Sequence[Truth]) -> Iterator[ProofFinding]:
+    """Find a row that never counts, or points of it that are never given."""
+    never: list[Row] = []
+    for step, truth in zip(row.steps, truths, strict=True):
+        if not step.points or any((one.points > 0) == (step.points > 0) for one in never):
+            continue  # what lies beyond points that are never given is not, either
+        card = replace(subject.policy.typed.scorecards[step.card], rows=(step,))
+        alone = replace(subject.policy.typed, rules=(), scorecards={step.card: card})
+        confirm = partial(_is_given, Policy(alone, subject.policy.functions), step)
+        fires = subject.inquiry.ask(truth.true, confirm)
+        if isinstance(fires, NotProved):
+            what = f"whether {step.place} can be true"
+            yield not_proved(subject.policy, "never-true", row.name, what, fires, step.span)
+            return
+        if isinstance(fires, Proved):
+            never.append(step)
+    if not never:
+        return
+    if row.formula is None or [way[0] for way in row.ways if way] == never:
+        given = row.adds if row.formula is None else points_said(row.ends)
+        message = f"no input makes this row true: its {given} points are never given"
+    else:
+        said = " and ".join(step.id.removeprefix(f"{row.id} at ") for step in never)
+        message = f"no input gives some of this row's points: {said}"
+    yield ProofFinding(code="never-true", severity="warning", message=message, spans=(row.row.span,))
 
 
 def _bands(subject: ProvedPolicy, card: Scorecard) -> Iterator[ProofFinding]:

@@ -10,6 +10,7 @@ from adjudge.backtest.report.study import Study
 from adjudge.backtest.run import Backtest
 from adjudge.backtest.totals import CardTotals, PointsHits
 from adjudge.model import OUTCOMES
+from adjudge.policy.written_rows import Points, points_said
 
 RULES_MAX = 40
 PAIRS_MAX = 8
@@ -111,18 +112,22 @@ def points_table(card: CardTotals, every: int) -> tuple[list[str], list[list[str
     """Return the head and the rows of the table of a scorecard: what is true most often comes first."""
     head = [f"{card.label} row", "points", "true", "share", "unknown", "decides"]
     rows = [
-        [_row_name(row), f"{row.points:+d}", f"{row.true:,}", percent(Ratio(row.true, every).share), f"{row.unknown:,}",
-         f"{row.moves:,}"]
+        [_row_name(row), _points(row.points), f"{row.true:,}", percent(Ratio(row.true, every).share),
+         f"{row.unknown:,}", f"{row.moves:,}"]
         for row in sorted(card.rows, key=lambda row: -row.true)
     ]  # fmt: skip
     return head, rows
+
+
+def _points(points: int | Points) -> str:
+    return f"{points:+d}" if isinstance(points, int) else points_said(points)
 
 
 def _row_name(row: PointsHits) -> str:
     """Return a row's own id; of one without, its place and what it asks."""
     if " " not in row.id:
         return row.id
-    said = f"{row.id}: {row.condition}"
+    said = f"{row.id}: {row.condition if isinstance(row.points, int) else row.adds}"
     return said if len(said) <= NAME_MAX else said[: NAME_MAX - 1] + "…"
 
 

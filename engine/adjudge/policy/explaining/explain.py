@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from adjudge.expr.functions import Overload
@@ -23,6 +24,7 @@ from adjudge.policy.explaining.messages import filled, in_locale
 from adjudge.policy.loading.expiry import as_written, asked_of
 from adjudge.policy.slots import NOW, Slots
 from adjudge.policy.typed import TypedPolicy
+from adjudge.policy.written_rows import WrittenRow, rows_written
 from adjudge.source import Span
 
 VARIABLES_MAX = 50
@@ -96,9 +98,7 @@ class _Explainer:
                 )
                 for rule in self.typed.rules
             ),
-            rows=tuple(
-                self.explained(row.name, "row", row.condition, row.span, points=row.points) for row in self.typed.rows
-            ),
+            rows=tuple(self.explained_row(row) for row in rows_written(self.typed)),
             excuses=tuple(
                 self.explained(excuse.id, "excuse", excuse.condition, excuse.span) for excuse in self.typed.excuses
             ),
@@ -137,7 +137,6 @@ class _Explainer:
         span: Span,
         *,
         outcome: Outcome | None = None,
-        points: int | None = None,
         reason: str | None = None,
         own: Outcome | None = None,
         message: str | None = None,
@@ -154,7 +153,6 @@ class _Explainer:
             id=name,
             kind=kind,
             outcome=outcome,
-            points=points,
             reason=reason,
             truth=truth,
             counts_as=counts_as,
@@ -162,7 +160,36 @@ class _Explainer:
             message=message,
             condition=condition,
             place=self.place(span),
-            spans=(span, *(part.span for part in walk(node) if part.span.end > 0)),
+            spans=_spans(span, node),
+        )
+
+    def explained_row(self, row: WrittenRow) -> Explained:
+        """Explain a row as it is written, whatever its steps are."""
+        span, formula = row.row.span, row.formula
+        if formula is None:
+            explained = self.explained(row.name, "row", row.row.condition, span)
+            return replace(explained, points=row.row.points)
+        self.told_of = []
+        answers = [self.answer(step.condition) for step in row.steps]
+        low, high = row.added(None if isinstance(one, Unknown) else one is True for one in answers)
+        nodes = row.nodes
+        parts = tuple(self.part(node) for node in nodes)
+        is_hidden = any(self.typed.reads.slots(node) & self.hidden for node in nodes)
+        whole = Part(
+            text=row.said,
+            value=None if low != high else HIDDEN if is_hidden else low,
+            why=next((part.why for part in parts if part.why), None) if low != high else None,
+            parts=parts,
+        )
+        return Explained(
+            id=row.name,
+            kind="row",
+            points=low if low == high else (low, high),
+            truth=low != 0 if low == high else None,
+            counts_as=None,
+            condition=parts[0] if formula.when is None else whole,
+            place=self.place(span),
+            spans=_spans(span, *nodes),
         )
 
     def doubt(self, node: Node) -> Outcome:
@@ -223,3 +250,8 @@ class _Explainer:
     def place(self, span: Span) -> str:
         source, at = self.typed.source.part(span.start)
         return f"{source.name}:{source.place(at)[0]}"
+
+
+def _spans(span: Span, *nodes: Node) -> tuple[Span, ...]:
+    """Return where a rule or row stands, and the parts of its conditions."""
+    return (span, *(part.span for node in nodes for part in walk(node) if part.span.end > 0))

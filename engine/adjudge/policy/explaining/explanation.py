@@ -11,6 +11,7 @@ from adjudge.expr.printing import quote
 from adjudge.frozen import frozen
 from adjudge.model import Outcome, Verdict
 from adjudge.policy.explaining.neutral import neutral
+from adjudge.policy.written_rows import Points, points_said
 from adjudge.source import Span
 from adjudge.texts import lines_of
 from adjudge.values.literals import format_duration, format_timestamp
@@ -52,8 +53,11 @@ class Explained:
     """A rule, a row of a scorecard, or an excuse.
 
     id: of a rule or an excuse; of a row its own or `row 1`, behind the name of its scorecard where that has one:
-    `device:row 1`. outcome: a rule's. points: a row's.
-    truth: None where unknown. counts_as: the outcome that an unknown rule is taken for.
+    `device:row 1`. outcome: a rule's.
+    points: a row's, which stand there; where an expression says them what it adds here, as the least and the most if
+    that is not certain.
+    truth: None where unknown; of a row whose points an expression says, whether it adds any.
+    counts_as: the outcome that an unknown rule is taken for.
     excused: whether a rule does not count because an excuse of it is true.
     message: what the policy tells a reviewer where the rule is true or in doubt, in the reader's locale.
     place: file and line. spans: where it stands in the policy.
@@ -62,7 +66,7 @@ class Explained:
     id: str
     kind: Literal["rule", "threshold", "table", "row", "excuse"]
     outcome: Outcome | None = None
-    points: int | None = None
+    points: int | Points | None = None
     reason: str | None = None
     truth: bool | None
     counts_as: Outcome | None = None
@@ -96,7 +100,10 @@ class Explained:
 
     def lines(self) -> Iterator[str]:
         """Yield it as a person reads it: what it is worth, then its condition, deeper parts further in."""
-        worth = f"{self.points:+d} points" if self.points is not None else self.outcome or "excuses from review"
+        worth: str = self.outcome or "excuses from review"
+        if self.points is not None:
+            ends = self.points if isinstance(self.points, tuple) else (self.points, self.points)
+            worth = f"{points_said(ends)} points"
         taken = f", taken as {self.counts_as}" if self.counts_as is not None else ", excused" if self.excused else ""
         yield f"{self.id} → {worth}{taken}  ({self.place})"
         if self.message is not None and self.truth is not False:

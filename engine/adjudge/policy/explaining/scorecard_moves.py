@@ -10,14 +10,12 @@ from functools import cached_property
 
 import msgspec
 
-from adjudge.expr.printing import unparse
 from adjudge.frozen import frozen
 from adjudge.model import Outcome, Verdict
 from adjudge.policy.policy import Policy
-from adjudge.policy.typed import SCORECARD, Row, Rule, Scorecard
+from adjudge.policy.typed import SCORECARD, Rule, Scorecard
+from adjudge.policy.written_rows import Truth, WrittenRow, points_said, written_rows
 
-Truth = bool | None
-"""Whether a row holds; None where that is unknown."""
 Score = tuple[int, int]
 
 NEW, GONE, TOTAL = "is new", "is gone", "total"
@@ -28,16 +26,24 @@ class ScorecardMove(msgspec.Struct, frozen=True, kw_only=True):
 
     old, new: its total as (lowest, highest) in points; None without a scorecard. card: the scorecard's name.
     parts: what makes the difference, each once: `row 3 +25 → +40`, `band review 40 → 30`, `in doubt pass → review`.
+    counted: the same without what another decision has otherwise: `by-country adds other points`; none where it has
+    nothing of that kind.
     """
 
     old: Score | None
     new: Score | None
     parts: tuple[str, ...] = ()
     card: str = SCORECARD
+    counted: tuple[str, ...] = ()
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The parts, or `total` where only the totals are known: what is counted over many decisions."""
+        """What is counted over many decisions; `total` where only the totals are known."""
+        return tuple(labelled(self.card, part) for part in self.counted or self.parts or (TOTAL,))
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The parts, or `total` where only the totals are known: what is told of this decision."""
         return tuple(labelled(self.card, part) for part in self.parts or (TOTAL,))
 
     def data(self) -> dict[str, object]:
@@ -89,73 +95,63 @@ def _total(score: Score | None) -> str:
 
 @frozen(kw_only=True)
 class RowPair:
-    """A row of the old scorecard and what became of it in the new one. old_at, new_at: its places, from 0."""
+    """A row of the old scorecard as it is written, and what became of it in the new one; one of them may be None."""
 
-    old_at: int | None
-    new_at: int | None
-    old: Row | None
-    new: Row | None
+    old: WrittenRow | None
+    new: WrittenRow | None
+
+    @property
+    def row(self) -> WrittenRow:
+        """The new row, or the old one where it is gone."""
+        row = self.new or self.old
+        assert row is not None
+        return row
 
     @property
     def name(self) -> str:
         """What people call it: by its id or place in the new policy, or in the old one, where it is gone."""
-        row, at, age = (self.new, self.new_at, "") if self.new is not None else (self.old, self.old_at, "old ")
-        assert row is not None and at is not None
-        return age + row.id
+        return self.row.id if self.new is not None else f"old {self.row.id}"
 
     @property
-    def whole(self) -> str:
-        """The name of the row as it is written, of which this may be a step."""
-        row, age = (self.new, "") if self.new is not None else (self.old, "old ")
-        assert row is not None
-        return age + (row.written or row.id)
+    def is_plain(self) -> bool:
+        """Whether its points are numbers, so that all decisions on which they differ have the same of it to tell."""
+        return all(row is None or row.formula is None for row in (self.old, self.new))
 
-    def said(self, before: Truth, after: Truth) -> str | None:
-        """Return what it adds before and after; None where that is the same."""
-        one, other = _points(self.old, before), _points(self.new, after)
+    def said(self, before: Sequence[Truth], after: Sequence[Truth]) -> str | None:
+        """Return what it adds before and after; None where that is the same.
+
+        before, after: whether its steps hold; none where there is no row.
+        """
+        one, other = self._points(self.old, before), self._points(self.new, after)
         if one == other:
             return None
         if self.old is None:
             return f"{self.name} {NEW}, {other}"
         return f"{self.name} {GONE}, {one}" if self.new is None else f"{self.name} {one} → {other}"
 
+    def counted(self, said: str) -> str:
+        """Return what is counted of it over many decisions. said: of one of them."""
+        if self.is_plain:
+            return said
+        return f"{self.name} {NEW if self.old is None else GONE if self.new is None else 'adds other points'}"
 
-def _points(row: Row | None, answer: Truth) -> str:
-    """Return what a row adds: `+25`, in doubt `+25?`, or 0."""
-    if row is None or answer is False or not row.points:
-        return "0"
-    return f"{row.points:+d}{'?' if answer is None else ''}"
-
-
-def _steps_said(pairs: Sequence[RowPair], answers: Sequence[tuple[Truth, Truth]]) -> str | None:
-    """Return what the steps of one row add before and after, all together; None where that is the same."""
-    one = _sum_said([(pair.old, before) for pair, (before, _) in zip(pairs, answers, strict=True)])
-    other = _sum_said([(pair.new, after) for pair, (_, after) in zip(pairs, answers, strict=True)])
-    if one == other:
-        return None
-    name = pairs[0].whole
-    if all(pair.old is None for pair in pairs):
-        return f"{name} {NEW}, {other}"
-    return f"{name} {GONE}, {one}" if all(pair.new is None for pair in pairs) else f"{name} {one} → {other}"
-
-
-def _sum_said(steps: Sequence[tuple[Row | None, Truth]]) -> str:
-    """Return what steps add: `+25`, `+10 to +25` where some are in doubt, or 0."""
-    points = [(row.points, answer) for row, answer in steps if row is not None and answer is not False]
-    low, high = (sum(end(one, 0) if answer is None else one for one, answer in points) for end in (min, max))
-    ends = [f"{end:+d}" if end else "0" for end in dict.fromkeys((low, high))]
-    return " to ".join(ends)
+    def _points(self, row: WrittenRow | None, answers: Sequence[Truth]) -> str:
+        """Return what a row adds: `+25`, in doubt `+25?` or `+10 to +25`, or 0."""
+        if row is None:
+            return "0"
+        if self.is_plain and answers[0] is None and row.row.points:
+            return f"{row.row.points:+d}?"
+        return points_said(row.added(answers))
 
 
 def paired(old: Scorecard | None, new: Scorecard | None) -> tuple[RowPair, ...]:
-    """Return the rows of both, in the new one's order, then those that are gone.
+    """Return the rows of both as they are written, in the new one's order, then those that are gone.
 
-    A row is found again by the id that it was given, then by its condition, wherever it stands now; what is left, by
+    A row is found again by the id that it was given, then by what it says, wherever it stands now; what is left, by
     its place between those.
     """
-    before, after = (card.rows if card is not None else () for card in (old, new))
+    before, after = (written_rows(card) if card is not None else () for card in (old, new))
     found: dict[int, int] = {}  # the old row by the new one
-    texts = {id(row): unparse(row.condition) for row in (*before, *after)}
 
     def match(key_of_old: Callable[[int], Hashable], key_of_new: Callable[[int], Hashable]) -> None:
         waiting: dict[Hashable, list[int]] = defaultdict(list)
@@ -167,20 +163,21 @@ def paired(old: Scorecard | None, new: Scorecard | None) -> tuple[RowPair, ...]:
             if at not in found and (same := waiting.get(key_of_new(at))):
                 found[at] = same.pop(0)
 
-    match(lambda at: before[at].id if before[at].has_own_id else ("old", at),
-          lambda at: after[at].id if after[at].has_own_id else ("new", at))  # fmt: skip
-    match(lambda at: (texts[id(before[at])], before[at].points), lambda at: (texts[id(after[at])], after[at].points))
-    match(lambda at: texts[id(before[at])], lambda at: texts[id(after[at])])
+    def match_by(key: Callable[[WrittenRow], Hashable]) -> None:
+        """Match rows that have the same of something; None and an empty text are like no other."""
+        match(lambda at: key(before[at]) or ("old", at), lambda at: key(after[at]) or ("new", at))
+
+    match_by(lambda one: one.id if one.row.has_own_id else None)
+    match_by(lambda one: one.said)
+    match_by(lambda one: one.condition)
+    match_by(lambda one: one.adds if one.formula is not None else None)
     news = {old_at: new_at for new_at, old_at in found.items()}
     gaps = _gaps(len(before), lambda at: news.get(at)), _gaps(len(after), lambda at: at if at in found else None)
     match(gaps[0].__getitem__, gaps[1].__getitem__)
     gone = [at for at in range(len(before)) if at not in found.values()]
     return (
-        *(
-            RowPair(old_at=found.get(at), new_at=at, old=before[found[at]] if at in found else None, new=row)
-            for at, row in enumerate(after)
-        ),
-        *(RowPair(old_at=at, new_at=None, old=before[at], new=None) for at in gone),
+        *(RowPair(old=before[found[at]] if at in found else None, new=row) for at, row in enumerate(after)),
+        *(RowPair(old=before[at], new=None) for at in gone),
     )
 
 
@@ -248,33 +245,30 @@ class _CardMoves:
         was, becomes = one.totals.get(self._name), other.totals.get(self._name)
         if old is None or new is None:
             return ScorecardMove(old=was, new=becomes, parts=(NEW if old is None else GONE,), card=self._name)
-        parts = [*self._rows(before, after, now)] if was != becomes else []
-        parts += [band_said(*band) for band in bands_changed(old, new) if _is_crossed(band[1:], becomes)]
+        told = [*self._rows(before, after, now)] if was != becomes else []
+        others = [band_said(*band) for band in bands_changed(old, new) if _is_crossed(band[1:], becomes)]
         if not one.settled and not other.settled:
-            parts.append(doubt_said(one.outcome, other.outcome))
-        return ScorecardMove(old=was, new=becomes, parts=tuple(parts), card=self._name)
+            others.append(doubt_said(one.outcome, other.outcome))
+        parts, counted = ([*(row[at] for row in told), *others] for at in (0, 1))
+        return ScorecardMove(old=was, new=becomes, parts=tuple(parts), card=self._name, counted=tuple(counted))
 
-    def _rows(self, before: Mapping[str, object], after: Mapping[str, object], now: datetime | None) -> Iterator[str]:
+    def _rows(
+        self, before: Mapping[str, object], after: Mapping[str, object], now: datetime | None
+    ) -> Iterator[tuple[str, str]]:
+        """Yield what is said of each row that adds other points, and what is counted of it."""
         old, new = self._old.answers(before, now), self._new.answers(after, now)
-        for pairs in self._by_row.values():
+        for pair in self._pairs:
             answers = [
-                (
-                    old[pair.old_at] if pair.old_at is not None else False,
-                    new[pair.new_at] if pair.new_at is not None else False,
-                )
-                for pair in pairs
+                [found[at] for at in row.numbers] if row is not None else []
+                for row, found in ((pair.old, old), (pair.new, new))
             ]
-            said = pairs[0].said(*answers[0]) if len(pairs) == 1 else _steps_said(pairs, answers)
+            said = pair.said(*answers)
             if said is not None:
-                yield said
+                yield said, pair.counted(said)
 
     @cached_property
-    def _by_row(self) -> Mapping[str, Sequence[RowPair]]:
-        """Pairs by the row as it is written: one whose points an expression says is several."""
-        found: dict[str, list[RowPair]] = defaultdict(list)
-        for pair in paired(self._old.card, self._new.card):
-            found[pair.whole].append(pair)
-        return found
+    def _pairs(self) -> Sequence[RowPair]:
+        return paired(self._old.card, self._new.card)
 
 
 def by_totals(old: Verdict, new: Verdict) -> tuple[ScorecardMove, ...]:

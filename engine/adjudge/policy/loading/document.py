@@ -354,7 +354,9 @@ def _rows(reader: Reader, key: Scalar, node: YamlNode) -> tuple[RowForm, ...]:
         guard = _guard(reader, entries)
         own = _id(reader, entries, lines, "row") if "id" in entries else ""
         span = guard.when.span if guard.when else adds.span if adds is not None else item.span
-        rows.append(RowForm(id=own or f"row {at}", guard=guard, points=points or 0, adds=adds, span=span))
+        number = said.span if said is not None and adds is None else None
+        form = RowForm(id=own or f"row {at}", guard=guard, points=points or 0, adds=adds, number=number, span=span)
+        rows.append(form)
     return tuple(rows)
 
 

@@ -58,7 +58,7 @@ def with_expiry(typed: TypedPolicy, reader: Reader) -> TypedPolicy:
         variables={name: changed(node) for name, node in typed.variables.items()},
         rules=tuple(replace(rule, condition=changed(rule.condition)) for rule in typed.rules),
         scorecards={
-            name: replace(card, rows=tuple(replace(row, condition=changed(row.condition)) for row in card.rows))
+            name: replace(card, rows=tuple(row.changed(changed) for row in card.rows))
             for name, card in typed.scorecards.items()
         },
         excuses=tuple(replace(excuse, condition=changed(excuse.condition)) for excuse in typed.excuses),

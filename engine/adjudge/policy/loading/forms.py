@@ -56,12 +56,16 @@ class RuleForm:
 
 @frozen(kw_only=True)
 class RowForm:
-    """A row of a scorecard as written; its id is its own or `row 1`. adds: the expression that says its points."""
+    """A row of a scorecard as written; its id is its own or `row 1`.
+
+    adds: the expression that says its points. number: where these stand as a number.
+    """
 
     id: str
     guard: WhenUnless
     points: int
     adds: Scalar | None = None
+    number: Span | None = None
     span: Span
 
 

@@ -17,7 +17,7 @@ from adjudge.frozen import frozen
 from adjudge.policy.loading.conditions import Conditions, free_names
 from adjudge.policy.loading.document import POINTS_MAX
 from adjudge.policy.loading.forms import RowForm
-from adjudge.policy.typed import Row
+from adjudge.policy.typed import Formula, Row
 from adjudge.values.fields import Field
 from adjudge.values.types import BOOL, INT, EnumType
 
@@ -33,7 +33,7 @@ def rows_of(conditions: Conditions, card: str, form: RowForm, variables: Mapping
     is_open = form.guard.when is None and form.guard.unless is None
     guard = _ALWAYS if is_open and form.adds is not None else conditions.guard(form.guard)
     if form.adds is None:
-        yield Row(id=form.id, card=card, condition=guard, points=form.points, span=form.span)
+        yield Row(id=form.id, card=card, condition=guard, points=form.points, number=form.number, span=form.span)
         return
     tree = conditions.parsed(form.adds)
     node = conditions.typed(form.adds, tree, INT) if tree is not None else None
@@ -54,10 +54,11 @@ def rows_of(conditions: Conditions, card: str, form: RowForm, variables: Mapping
 
 def _steps(card: str, form: RowForm, guard: Node, node: Node, values: Sequence[int], is_total: bool) -> Iterator[Row]:
     """Yield the rows whose points come to what an expression says. is_total: whether it always has a value."""
+    formula = Formula(id=form.id, when=None if guard is _ALWAYS else guard, adds=node, values=tuple(values))
     upwards = [value for value in values if value > 0]
     downwards = [value for value in reversed(values) if value < 0]
     if not upwards and not downwards:
-        yield Row(id=form.id, card=card, condition=guard, points=0, span=form.span)
+        yield Row(id=form.id, card=card, condition=guard, points=0, formula=formula, span=form.span)
     for sign, ends, words in ((">=", upwards, "or more"), ("<=", downwards, "or less")):
         before = 0
         for value in ends:
@@ -71,10 +72,10 @@ def _steps(card: str, form: RowForm, guard: Node, node: Node, values: Sequence[i
                 condition = Logic(operator="&&", operands=(guard, is_past), span=form.span, type=BOOL)
             yield Row(
                 id=f"{form.id} at {value} {words}",
-                written=form.id,
                 card=card,
                 condition=condition,
                 points=value - before,
+                formula=formula,
                 span=form.span,
             )
             before = value
