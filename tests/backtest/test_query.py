@@ -28,6 +28,7 @@ from adjudge.expr.sql.dialects.duckdb import DUCKDB  # noqa: E402
 from adjudge.policy import Policy  # noqa: E402
 from adjudge.policy.typed import SCORECARD  # noqa: E402
 from adjudge.policy.typed import Row as PointsRow  # noqa: E402
+from adjudge.policy.written_rows import written_rows  # noqa: E402
 
 
 @pytest.fixture
@@ -94,13 +95,14 @@ def test_every_row_has_the_verdict_that_the_engine_gives(data: st.DataObject) ->
         sure = [score[0] for score in scores if score is not None and score[0] == score[1]]
         assert Counter(card.totals) == Counter(sure)
         assert (card.open, sum(rows for _, _, rows in card.bars())) == (12 - len(sure), len(sure))
-        for row, hits in zip(of_card.rows, card.rows, strict=True):
-            truths = [_row_truth(policy, row, one) for one in given_]
-            assert (hits.id, hits.points) == (row.id, row.points)
+        for row, hits in zip(written_rows(of_card), card.rows, strict=True):
+            of_steps = [[_row_truth(policy, step, one) for step in row.steps] for one in given_]
+            truths = [None if None in steps else True in steps for steps in of_steps]
+            assert (hits.id, hits.points) == (row.id, row.row.points if row.formula is None else row.ends)
             assert (hits.true, hits.unknown) == (truths.count(True), truths.count(None))
             moved = [
-                of_card.outcome_of(score[0]) is not of_card.outcome_of(score[0] - row.points)
-                for score, truth in zip(scores, truths, strict=True)
+                of_card.outcome_of(score[0]) is not of_card.outcome_of(score[0] - row.added(steps)[0])
+                for score, truth, steps in zip(scores, truths, of_steps, strict=True)
                 if score is not None and score[0] == score[1] and truth is True
             ]
             assert hits.moves == sum(moved)
