@@ -117,6 +117,29 @@ def _row_truth(policy: Policy, row: PointsRow, given_: dict[str, object]) -> boo
     return answer if isinstance(answer, bool) else None
 
 
+def test_a_row_that_is_never_unknown_stands_beside_one_that_is() -> None:
+    text = """policy_language: 1
+policy: p
+signals:
+  s: {when_unknown: pass, fields: {x: bool}}
+  t: {when_unknown: reject, fields: {y: bool}}
+scorecard:
+  points: [{when: has(s.x), add: 5}, {when: t.y, add: 5}]
+  bands: {review: 5, reject: 10}
+"""
+    policy = parse_policy(text)
+    given_: list[dict[str, object]] = [
+        {"s": {"x": x}, "t": {"y": y}} for x in (True, None) for y in (True, False, None)
+    ]
+    expected = Counter(policy.evaluate(one).outcome for one in given_)
+    with connect(threads=1) as connection:
+        result = Runner(connection, policy, dataset(connection, policy, given_)).backtest()
+    assert (
+        Counter({outcome: sum(cell.rows for cell in result.cells if cell.outcome is outcome) for outcome in expected})
+        == expected
+    )
+
+
 WORTH = """policy_language: 1
 policy: worth
 inputs: {flag: bool}

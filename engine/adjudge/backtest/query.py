@@ -445,7 +445,7 @@ class _Verdict:
         else:
             tests = [f"{self.any(always)} is null"] if always else []
         for at in numbers:
-            if at not in always and self._most(at) >= worth:
+            if at in self.open and at not in always and self._most(at) >= worth:
                 tests.append(f"({self.prefix}c{at} is null and {self._is_worth(at, worth)})")
         return tests
 
