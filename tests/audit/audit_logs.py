@@ -106,5 +106,5 @@ class GatedDisk(LocalDisk):
         self.syncs += 1
         if self.syncs > self.free:
             self.waiting.set()
-            assert self.gate.wait(20), "nobody opened the gate"
+            assert self.gate.wait(120), "nobody opened the gate"
         super().datasync(file)

@@ -368,7 +368,7 @@ def test_async_queue_that_grows_too_long_makes_its_writers_wait(
 ) -> None:
     class Slow(FaultyDisk):
         def write(self, file: int, data: memoryview) -> int:
-            assert gate.wait(20), "nobody opened the gate"
+            assert gate.wait(120), "nobody opened the gate"
             return super().write(file, data)
 
     async def main() -> None:

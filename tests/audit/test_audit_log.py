@@ -291,7 +291,7 @@ def test_log_that_does_not_sync_each_record_syncs_soon_by_itself(
         for n in range(3):
             disk.waiting.clear()
             log.write_blocking("decision", {"n": n})
-            assert disk.waiting.wait(20)
+            assert disk.waiting.wait(120)
 
 
 def test_log_second_writer_is_refused_until_the_first_is_closed(tmp_path: Path) -> None:

@@ -308,7 +308,7 @@ os.kill(os.getpid(), 9)
 def test_records_that_a_killed_process_had_only_queued_are_admitted_by_the_next(
     tmp_path: Path, later: Durability
 ) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path], capture_output=True, text=True, timeout=300)
     assert (done.returncode, done.stdout, done.stderr) == (-9, "taken\n", "")
     assert len([*read(tmp_path)]) == 5
     for _ in range(2):  # told once, and never again

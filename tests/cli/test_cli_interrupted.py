@@ -53,7 +53,7 @@ def test_interrupted_command_leaves_nothing(tmp_path: Path, command: str) -> Non
             time.sleep(0.05)
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=300)
     assert process.returncode == 130, stderr.decode()
     assert b"Traceback" not in stderr
     assert sorted(tmp_path.iterdir()) == before

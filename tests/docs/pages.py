@@ -28,7 +28,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tomllib
@@ -44,11 +43,12 @@ from adjudge.documents import decode_request
 from adjudge.policy.loading.document import DECLARATIONS
 from adjudge.registry import Registry
 from adjudge_plugins.aliyun.sandbox.scenario import load_scenario
+from ports import reserved_port
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
 PORT = "8089"
-"""The port that pages name; a free one takes its place."""
+"""The port that pages name; one that is reserved for the page takes its place."""
 
 SAME = (
     (r"\b[0-9a-f]{64}\b", "<SHA-256>"),
@@ -128,7 +128,8 @@ class Page:
     printed: str = ""
     status: int = 0
     background: list[subprocess.Popen[str]] = field(default_factory=list)
-    port: str = field(default_factory=lambda: _free_port())
+    resources: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    port: str = ""
 
     @classmethod
     def open(cls, path: Path, folder: Path) -> Page:
@@ -138,15 +139,17 @@ class Page:
         env = {name: value for name, value in os.environ.items() if not name.startswith(("ADJUDGE_", "ALIBABA_"))}
         tools = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
         search = os.pathsep.join([str(folder), *filter(None, [env.get("PYTHONPATH")])])
-        return cls(
-            path, folder, {**env, "PATH": tools, "PYTHONPATH": search, "TZ": "UTC", "COLUMNS": "100", "NO_COLOR": "1"}
-        )
+        env |= {"PATH": tools, "PYTHONPATH": search, "TZ": "UTC", "COLUMNS": "100", "NO_COLOR": "1"}
+        page = cls(path, folder, env)
+        page.port = str(page.resources.enter_context(reserved_port()))
+        return page
 
     def close(self) -> None:
         """End what still runs."""
         for process in self.background:
             process.terminate()
             process.communicate()
+        self.resources.close()
 
     def lay_out(self, page: Iterable[Block]) -> None:
         """Write the files that the page shows."""
@@ -259,7 +262,7 @@ class Page:
                 cwd=self.folder,
                 env=self.env,
                 text=True,
-                timeout=60,
+                timeout=300,
                 check=False,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -267,7 +270,8 @@ class Page:
             )
             self.status, printed = done.returncode, done.stdout
         assert "Traceback (most recent call last)" not in printed, printed
-        printed = printed.replace(self.port, PORT).replace(str(self.folder), ".")
+        printed = re.sub(rf"(?<=:){self.port}\b", PORT, printed)  # and not where a hash happens to have its digits
+        printed = printed.replace(str(self.folder), ".")
         return f"$ {shown}\n" + (expected if shows(expected, printed) else printed)
 
 
@@ -280,9 +284,3 @@ def _commands(text: str) -> Iterator[tuple[str, str]]:
 def _sections(text: str) -> dict[str, str]:
     """Return the parts of a policy's text by their keys, in order."""
     return {part.partition(":")[0]: part for part in _SECTION.split(text) if part.strip()}
-
-
-def _free_port() -> str:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return str(taken.getsockname()[1])

@@ -359,7 +359,7 @@ def test_engine_leaves_no_thread_behind(tmp_path: Path) -> None:
         door.decide_sync(request())
     left = [thread for thread in set(threading.enumerate()) - before if not thread.name.startswith("asyncio_")]
     for thread in left:
-        thread.join(30)  # one that was told to end may be about to
+        thread.join(120)  # one that was told to end may be about to
     assert not any(thread.is_alive() for thread in left)
 
 

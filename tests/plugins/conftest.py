@@ -62,7 +62,7 @@ def ask() -> Callable[..., Answer]:
     """Open a provider, ask it once, close it."""
 
     def run(
-        provider: Provider, config: Mapping[str, Any], request: Request, *, seconds: float = 10.0, **facts: Any
+        provider: Provider, config: Mapping[str, Any], request: Request, *, seconds: float = 120.0, **facts: Any
     ) -> Answer:
         async def once() -> Answer:
             client = provider.open(config)

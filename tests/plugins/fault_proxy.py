@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from urllib.parse import parse_qs, urlsplit
 
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 """Seconds after which whatever waits gives up, so that no test hangs."""
 
 _HEAD_MAX_BYTES = 256 * 1024

@@ -8,8 +8,10 @@ import socket
 import subprocess
 import tempfile
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
+
+from ports import reserved_port
 
 _PLACES = (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/local/bin"), Path("/usr/bin"))
 PROGRAMS = next((place for place in _PLACES if (place / "initdb").exists() and (place / "pg_ctl").exists()), None)
@@ -25,7 +27,8 @@ class Server:
         self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []  # it refuses to run as root
         if self._as:
             shutil.chown(self.root, "postgres", "postgres")
-        self.port = _free_port()
+        self._reserved = ExitStack()
+        self.port = self._reserved.enter_context(reserved_port())
         self._made = 0
         self._run(
             "initdb", "-D", self.data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"
@@ -50,6 +53,7 @@ class Server:
         with suppress(subprocess.CalledProcessError):
             self.stop("immediate")
         shutil.rmtree(self.root, ignore_errors=True)
+        self._reserved.close()
 
     def dsn(self, database: str, port: int | None = None) -> str:
         return f"postgresql://postgres@127.0.0.1:{port or self.port}/{database}"
@@ -67,7 +71,7 @@ class Server:
     def _run(self, program: str, *arguments: str) -> None:
         assert PROGRAMS is not None
         command = [*self._as, str(PROGRAMS / program), *arguments]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", timeout=60)
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", timeout=300)
 
 
 class Way:
@@ -123,11 +127,6 @@ class Way:
                 one.shutdown(socket.SHUT_RDWR)
         self._open.discard(here)
         here.close()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def migrated(server: Server) -> str:

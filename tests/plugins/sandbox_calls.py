@@ -109,7 +109,7 @@ class Caller:
 @contextmanager
 def calling(sandbox: Sandbox) -> Iterator[Caller]:
     """Open a client of a sandbox."""
-    with httpx.Client(trust_env=False, timeout=20) as client:
+    with httpx.Client(trust_env=False, timeout=120) as client:
         yield Caller(sandbox, client)
 
 
@@ -129,8 +129,8 @@ def raw_request(parameters: Mapping[str, str] = PARAMETERS, *, target: str = "/"
 
 @contextmanager
 def connected(sandbox: Sandbox) -> Iterator[socket.socket]:
-    """Open a connection without a client on it; it never waits longer than ten seconds."""
-    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=10) as connection:
+    """Open a connection without a client on it; it never waits longer than two minutes."""
+    with socket.create_connection(("127.0.0.1", sandbox.port), timeout=120) as connection:
         yield connection
 
 

@@ -47,7 +47,7 @@ def upload(face: Face, grant: dict[str, str], seen: list[httpx.Request], stored:
                 clock=lambda: datetime(2026, 1, 15, 8, 30, tzinfo=UTC),
             )
             key = Credentials(access_key_id="id", access_key_secret="secret")
-            return await client.detect_uploaded(DETECTION, face, key, deadline=monotonic() + 10)
+            return await client.detect_uploaded(DETECTION, face, key, deadline=monotonic() + 120)
 
     return asyncio.run(run())
 

@@ -56,7 +56,7 @@ class Nursery:
         self.stdin.write(f"{self.log} {self.notes} {spread_s}\n")
         self.stdin.flush()
         engine = int(self.stdout.readline())
-        given_up = time.monotonic() + 60
+        given_up = time.monotonic() + 300
         try:
             while self.sandbox.stats()["calls"] - called + self.notes.stat().st_size // NOTE_BYTES < reached:
                 assert time.monotonic() < given_up, "the engine does not get there"

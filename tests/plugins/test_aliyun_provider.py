@@ -260,7 +260,7 @@ def test_fetch_many_at_once_share_one_client(sandbox: Sandbox, request_of: Reque
             Context(
                 request=request_of(merchant_biz_id=f"{number:032}"),
                 signal="s",
-                deadline=time.monotonic() + 30,
+                deadline=time.monotonic() + 120,
                 now=datetime.now(UTC),
             )
             for number in range(60)
@@ -391,7 +391,7 @@ def test_secrets_and_pictures_stand_in_no_repr_log_or_traceback(
 
     async def run() -> None:
         client = DEEPFAKE.open({"endpoint": endpoint.url})
-        context = Context(request=request_of(face), signal="s", deadline=time.monotonic() + 10, now=datetime.now(UTC))
+        context = Context(request=request_of(face), signal="s", deadline=time.monotonic() + 120, now=datetime.now(UTC))
         for body in (endpoint.body, None):
             endpoint.body = body
             try:

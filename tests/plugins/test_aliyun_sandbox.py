@@ -319,37 +319,34 @@ def test_sandbox_call_with_a_wrong_parameter_takes_no_turn_of_the_order(sandbox:
 # time
 
 
-def test_sandbox_five_hundred_slow_calls_are_answered_side_by_side() -> None:
-    """One second of latency, five hundred in flight: about a second, not five hundred."""
+def test_sandbox_five_hundred_slow_calls_wait_side_by_side() -> None:
+    """None is answered before the last one is there: one after the other, the second would never come to its turn."""
 
-    async def at_once(sandbox: Sandbox) -> list[int]:
+    async def at_once(sandbox: Sandbox) -> None:
         requests = [raw_request(PARAMETERS | {"MerchantBizId": f"{number:032}"}) for number in range(500)]
 
-        async def one(request: bytes) -> int:
-            reader, writer = await asyncio.open_connection("127.0.0.1", sandbox.port)
+        async def one(request: bytes) -> asyncio.StreamWriter:
+            _, writer = await asyncio.open_connection("127.0.0.1", sandbox.port)
             writer.write(request)
-            status = int((await reader.readline()).split()[1])
+            return writer
+
+        writers = await asyncio.gather(*(one(request) for request in requests))
+        while sandbox.stats()["in_flight"] < 500:
+            await asyncio.sleep(0.01)
+        for writer in writers:
             writer.close()
-            await writer.wait_closed()
-            return status
+        await asyncio.gather(*(writer.wait_closed() for writer in writers))
 
-        return await asyncio.gather(*(one(request) for request in requests))
-
-    with Sandbox(scenario=Scenario(latency_s=1.0)) as sandbox:
-        started = time.monotonic()
-        statuses = asyncio.run(at_once(sandbox))
-        took_s = time.monotonic() - started
+    with Sandbox(scenario=Scenario(latency_s=3600)) as sandbox:
+        asyncio.run(at_once(sandbox))
         stats = sandbox.stats()
 
-    assert statuses == [200] * 500
-    assert stats["billed"] == 500
-    assert stats["most_in_flight"] > 100  # all 500 on an idle machine
-    assert 1.0 <= took_s < 50
+    assert (stats["billed"], stats["most_in_flight"]) == (500, 500)
 
 
 def test_sandbox_delayed_answer_does_not_hold_up_its_end() -> None:
     with Sandbox(scenario=Scenario(default=Reaction(result="low", delay_s=3600))) as sandbox:
-        connection = socket.create_connection(("127.0.0.1", sandbox.port), timeout=10)
+        connection = socket.create_connection(("127.0.0.1", sandbox.port), timeout=120)
         connection.sendall(raw_request())
         while not sandbox.stats()["in_flight"]:
             time.sleep(0.005)
@@ -362,13 +359,12 @@ def test_sandbox_answer_waits_for_the_latency_and_a_refusal_by_the_gateway_does_
     sandbox: Sandbox, call: Caller
 ) -> None:
     sandbox.scenario = Scenario(latency_s=0.3)
-    times = []
-    for spoil in (lambda headers: None, lambda headers: headers.pop("Authorization")):
-        started = time.monotonic()
-        call(spoil=spoil)
-        times.append(time.monotonic() - started)
+    started = time.monotonic()
+    call()
+    assert time.monotonic() - started >= 0.3
 
-    assert times[0] >= 0.3 > times[1]
+    sandbox.scenario = Scenario(latency_s=3600)
+    call(spoil=lambda headers: headers.pop("Authorization"))
 
 
 # the connection

@@ -34,7 +34,7 @@ FIELDS = parse_fields({"score": "double", "emulator": "bool", "os": "string"})
 
 @pytest.fixture
 def fetch(endpoint: Any, ask: Ask, request_of: RequestOf) -> Callable[..., Answer]:
-    def run(request: Request | None = None, *, seconds: float = 10.0, **config: Any) -> Answer:
+    def run(request: Request | None = None, *, seconds: float = 120.0, **config: Any) -> Answer:
         config = {"url": f"{endpoint.url}/device", **config}
         HTTP_JSON.check(config, FIELDS)
         return ask(HTTP_JSON, config, request or request_of(), seconds=seconds, fields=FIELDS)

@@ -23,6 +23,7 @@ from adjudge.registry import Registry, parse_policy
 from adjudge.testing import Slow, fake_provider, registry_of
 from adjudge_plugins import metrics as plugin
 from adjudge_plugins.metrics import Metrics, open_metrics
+from ports import reserved_port
 
 pytest.importorskip("prometheus_client", reason='needs `pip install "adjudge[metrics]"`: nothing can be counted')
 
@@ -229,15 +230,14 @@ def test_registry_is_its_own(metrics: Metrics) -> None:
     assert not [family.name for family in REGISTRY.collect() if family.name.startswith("adjudge")]
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
+@pytest.fixture
+def port() -> Iterator[int]:
+    with reserved_port() as port:
+        yield port
 
 
 def get(port: int) -> str:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
         text: bytes = answer.read()
         return text.decode()
 
@@ -258,8 +258,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Metrics]]:
         metrics.close()
 
 
-def test_serve_engine_of_a_configuration_shows_its_decisions(tmp_path: Path, opened: list[Metrics]) -> None:
-    port = free_port()
+def test_serve_engine_of_a_configuration_shows_its_decisions(tmp_path: Path, opened: list[Metrics], port: int) -> None:
     rule = "{id: abroad, when: 'country == \"KP\"', then: reject}"
     policy = f"{{policy_language: 1, policy: selfie, inputs: {{country: string}}, rules: [{rule}]}}"
     (tmp_path / "policy.yaml").write_text(policy)
@@ -280,9 +279,10 @@ def test_serve_engine_of_a_configuration_shows_its_decisions(tmp_path: Path, ope
         get(port)
 
 
-def test_serve_is_for_this_machine_alone_unless_told_otherwise(opened: list[Metrics]) -> None:
-    open_metrics({"port": free_port()})
-    open_metrics({"port": free_port(), "address": "0.0.0.0"})
+def test_serve_is_for_this_machine_alone_unless_told_otherwise(opened: list[Metrics], port: int) -> None:
+    open_metrics({"port": port})
+    with reserved_port() as other:
+        open_metrics({"port": other, "address": "0.0.0.0"})
 
     assert [metrics._server[0].server_address[0] for metrics in opened if metrics._server] == ["127.0.0.1", "0.0.0.0"]
 

@@ -708,7 +708,7 @@ def test_fetch_model_that_was_missing_is_opened_when_it_is_there(flat: Build) ->
 
 @pytest.fixture
 def endless(build: Build) -> Path:
-    """A model that multiplies for half a minute."""
+    """A model that multiplies for most of an hour: a test that does not end it does not end."""
     onnx = pytest.importorskip("onnx", reason=WHY)
     numpy = pytest.importorskip("numpy", reason=WHY)
     helper, types = onnx.helper, onnx.TensorProto
@@ -728,7 +728,7 @@ def endless(build: Build) -> Path:
         ],
         {"y": []},
         constants={
-            "times": numpy.array(100_000),
+            "times": numpy.array(10_000_000),
             "go": numpy.array(True),
             "w": numpy.zeros((200, 200), numpy.float32),
         },
@@ -738,27 +738,20 @@ def endless(build: Build) -> Path:
 def test_fetch_leaves_the_event_loop_free_and_endedwhen_it_is_cancelled(
     endless: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    async def run() -> tuple[int, float]:
+    async def run() -> None:
         client = ONNX_DETECTOR.open(config(endless, {"a": {}}))
         tasks = [asyncio.create_task(client.fetch(context_of(png(numbered())))) for _ in range(8)]
-        ticks = 0
-        ends = time.monotonic() + 1.0
-        while time.monotonic() < ends:
+        for _ in range(20):  # were the loop held up, it would not come back from the first
             await asyncio.sleep(0.01)
-            ticks += 1
         assert not any(task.done() for task in tasks)
-        began = time.monotonic()
         for task in tasks:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
         await client.aclose()
         assert all(isinstance(end, asyncio.CancelledError) for end in ended)
-        return ticks, time.monotonic() - began
 
-    ticks, took_s = asyncio.run(run())
+    asyncio.run(run())
 
-    assert ticks > 20
-    assert took_s < 5.0
     assert capfd.readouterr().err == ""
 
 
@@ -769,7 +762,7 @@ def test_fetch_cancelled_while_the_model_opens_leaves_it_to_the_others(
 
     def slow(settings: Any) -> Any:
         opened.append(settings)
-        opens.wait(10)
+        opens.wait(120)
         return load(settings)
 
     monkeypatch.setattr(provider, "load", slow)

@@ -295,7 +295,7 @@ def test_comparison_reads_well(form: str, tmp_path: Path, golden: Callable[[str,
     (tmp_path / "new.yaml").write_text(new.replace('duration("24h")', 'duration("48h")'))
     command = [sys.executable, "-m", "adjudge", "compare", "old.yaml", "new.yaml", "--format", form]
     done = subprocess.run(
-        [*command, "--must-be", "stricter"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+        [*command, "--must-be", "stricter"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
     )
     assert (done.returncode, done.stderr) == (1, "")
     golden(f"compare/{'text.txt' if form == 'text' else 'markdown.md'}", done.stdout)

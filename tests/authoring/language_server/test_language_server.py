@@ -257,13 +257,13 @@ def speak(talk: Callable[[Any, str, Any], Awaitable[None]], folder: Path, encodi
                 uri=uri, language_id="yaml", version=1, text=(folder / "shop.yaml").read_text()
             )
             client.text_document_did_open(types.DidOpenTextDocumentParams(text_document=item))
-            await talk(client, uri, lambda: asyncio.wait_for(told.get(), 20))
+            await talk(client, uri, lambda: asyncio.wait_for(told.get(), 120))
             await client.shutdown_async(None)
             client.exit(None)
         finally:
             await client.stop()
 
-    asyncio.run(asyncio.wait_for(session(), 60))
+    asyncio.run(asyncio.wait_for(session(), 300))
 
 
 @pytest.fixture
