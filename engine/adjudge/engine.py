@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from random import Random
 from time import monotonic, perf_counter_ns
@@ -17,7 +17,7 @@ from msgspec import structs
 
 from adjudge.audit.annotations import LabelBody, erasure_body
 from adjudge.decision.conclude import conclude
-from adjudge.decision.door import Door, check_asked
+from adjudge.decision.door import Door, check_asked, check_who
 from adjudge.decision.home import Home
 from adjudge.decision.observers import Observers
 from adjudge.decision.person import drawn
@@ -122,6 +122,7 @@ class Engine(Door):
             registry=registry, limits=limits or {}, guards=guards or PROCESS, allowed=allowed, clock=self._clock
         )
         self._served = self._serving.of(policies)
+        self._trail = trail
         self._ledger = ledger_for(ledger, trail, answer_for_s, self._clock)
         self._recording = Recording(self._ledger, registry.catalogue)
         self._calls = CallLedger(self._recording, self._clock)
@@ -238,6 +239,19 @@ class Engine(Door):
 
     async def _find(self, decision_id: str | None, merchant_biz_id: str | None) -> Decision | None:
         return await self._ledger.find(decision_id=decision_id, merchant_biz_id=merchant_biz_id)
+
+    async def archive(self, to: str | Path, *, before: date, by: str) -> int:
+        """Move segments of the log whose records are all older than a day elsewhere; return how many.
+
+        In a thread that no decision waits for. to: a folder, or a URL such as `s3://bucket/logs`. before: a day of UTC.
+        by: who asked for it. Retries are answered from what stays, so leave the days of `answer_for` where they are.
+        Raises RequestError, SetupError where there is no log in files, AuditUnavailable, AuditBroken and MissingExtra.
+        """
+        check_who(by)
+        trail = self._trail
+        if trail is None:
+            raise SetupError("this engine has no log in files to archive")
+        return await self._home.run(lambda: trail.archive(to, before=before, by=by))
 
     async def replace(self, policies: Sequence[Policy]) -> None:
         """Answer with other policies from now on; what is under way ends with those that it began with.

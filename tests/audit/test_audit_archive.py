@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
 import json
+import os
 import shutil
 import subprocess
 from collections import Counter
@@ -17,6 +19,7 @@ from typing import Any
 import pytest
 
 from adjudge.audit import archive as archive_module
+from adjudge.audit import shelf as shelf_module
 from adjudge.audit.archive import archive
 from adjudge.audit.checkpoints import Checkpoints
 from adjudge.audit.closed import ArchiveBody, ClosedSegments, SegmentBody
@@ -25,11 +28,12 @@ from adjudge.audit.file import Segments
 from adjudge.audit.kinds import bodies, records
 from adjudge.audit.log import AuditLog
 from adjudge.audit.read import first_hash, tail
+from adjudge.audit.shelf import Folder
 from adjudge.audit.signing import Signer, generate
 from adjudge.audit.trail import AuditTrail
 from adjudge.audit.verify import LogPath, WithArchive, read_keys, render, segments, verify
 from adjudge.engine import Engine
-from adjudge.errors import AuditBroken, AuditUnavailable
+from adjudge.errors import AuditBroken, AuditUnavailable, RequestError, SetupError
 from adjudge.model import Request
 from adjudge.registry import parse_policy
 from adjudge.replay.decisions import replay
@@ -101,8 +105,7 @@ def move(log: Path, to: Path, before: date = TOMORROW) -> int:
 def move_one(log: Path, to: Path, name: str) -> None:
     """Archive one segment, wherever it is in the log."""
     with opened(log) as writer:
-        to.mkdir(exist_ok=True)
-        archive_module._move(writer, log / name, to, "kim")
+        archive_module._move(writer, log / name, Folder(to), "kim")
 
 
 def in_javascript(asked: list[dict[str, object]]) -> list[dict[str, object]]:
@@ -357,9 +360,9 @@ def test_archiving_interrupted_at_any_step_goes_on_at_the_next_run(
     log: Path, root: Path, step: str, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = {file.name: file.read_bytes() for file in segments(log)[:-1]}
-    owner: Any = {"copy_file_range": archive_module.os, "fsync": archive_module.os, "unlink": Path,
-                  "write_blocking": AuditLog}.get(step, archive_module)  # fmt: skip
-    real = getattr(owner, step)
+    own: Any = {"copy_file_range": [os], "fsync": [os], "unlink": [Path], "write_blocking": [AuditLog]}
+    owners = own.get(step) or [one for one in (archive_module, shelf_module) if hasattr(one, step)]
+    real = getattr(owners[0], step)
     for at in range(1, 4):
         count = iter(range(1, 1000))
 
@@ -373,7 +376,8 @@ def test_archiving_interrupted_at_any_step_goes_on_at_the_next_run(
             return done
 
         with monkeypatch.context() as patch, opened(log) as writer, suppress(KeyboardInterrupt):
-            patch.setattr(owner, step, stopping)
+            for owner in owners:
+                patch.setattr(owner, step, stopping)
             archive(writer, root / "old", before=TOMORROW, by="kim")
         for name, data in whole.items():
             places = [place / name for place in (log, root / "old") if (place / name).exists()]
@@ -445,17 +449,33 @@ def test_segments_are_archived_while_an_engine_decides(tmp_path: Path, durabilit
         inputs = {"country": "SG", "email": f"a{number}@bad"}
         return Request(merchant_biz_id=subject(number), scene_code="shop", inputs=inputs)
 
-    async def main() -> None:
+    async def main() -> int:
         trail = AuditTrail.open(log, segments=SMALL, durability=durability)
         async with Engine([policy], registry=registry, trail=trail) as engine:
-            for number in range(12):
-                await engine.decide(request(number))
-            moving = asyncio.create_task(trail.archive(old, before=TOMORROW, by="kim"))
-            for number in range(12, 24):
-                await engine.decide(request(number))
+            numbers = itertools.count()
+            while len(segments(log)) < 4:  # `async` writes many at once, when it has time
+                await engine.decide(request(next(numbers)))
+                await asyncio.sleep(0)
+            moving = asyncio.create_task(engine.archive(old, before=TOMORROW, by="kim"))
+            for _ in range(12):
+                await engine.decide(request(next(numbers)))
             assert await moving >= 2
+            return next(numbers)
 
-    asyncio.run(main())
+    count = asyncio.run(main())
     both = WithArchive(log, (old,))
     assert verify(log).is_good and verify(old).is_good and verify(both).away == ()
-    assert Counter(one.answer for one in replay(both)) == {"identical": 24}
+    assert Counter(one.answer for one in replay(both)) == {"identical": count}
+
+
+def test_an_engine_without_a_log_in_files_says_so_when_it_is_to_archive(tmp_path: Path) -> None:
+    registry = registry_of([])
+
+    async def main() -> None:
+        async with Engine([parse_policy(POLICY, registry=registry)], registry=registry) as engine:
+            with pytest.raises(SetupError, match="has no log in files"):
+                await engine.archive(tmp_path, before=TOMORROW, by="kim")
+            with pytest.raises(RequestError, match="by"):
+                await engine.archive(tmp_path, before=TOMORROW, by=" ")
+
+    asyncio.run(main())

@@ -63,6 +63,10 @@ try:
 except Exception as error:
     print(error)
 """
+ARCHIVE = """
+from adjudge.audit.shelf import shelf_of
+print(shelf_of("s3://bucket/logs?region=eu-west-1"))
+"""
 METRICS = """
 from adjudge_plugins.metrics import Metrics
 Metrics().close()
@@ -84,6 +88,7 @@ WORKS: Mapping[str, list[tuple[list[str], int, str]]] = {
         (["adjudge", "tune", "small.yaml", "rows.csv", "--max-review", "50%"], 0, "learned from"),
         (["adjudge", "audit", "drift", "rows.csv", "--policy", "small.yaml", "--before", "2026-01-12"], 0, ""),
     ],
+    "archive": [(["python", "-c", ARCHIVE], 0, "s3://bucket/logs")],
     "lsp": [(["adjudge", "lsp"], 0, "")],
     "media": [(["python", "-c", MEDIA], 0, "")],
     "metrics": [(["python", "-c", METRICS], 0, "")],
@@ -97,6 +102,7 @@ WORKS: Mapping[str, list[tuple[list[str], int, str]]] = {
 WANTED = {
     "proofs": ["adjudge", "analyse", "small.yaml"],
     "backtest": ["adjudge", "backtest", "small.yaml", "rows.csv"],
+    "archive": ["adjudge", "audit", "verify", ".", "--archive", "s3://bucket/logs"],
     "lsp": ["adjudge", "lsp"],
     "sheets": ["adjudge", "table", "export", "tables.yaml", "-o", "tables.xlsx"],
 }

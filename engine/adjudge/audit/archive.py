@@ -6,9 +6,7 @@ segment is a signpost, as `verify/segments.py` says.
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,40 +15,42 @@ import msgspec
 
 from adjudge.audit.annotations import check_by
 from adjudge.audit.bodies import PolicyBody
-from adjudge.audit.closed import BLOCK, ArchiveBody, SegmentBody, blocks, describe, description, lines_of_kind
-from adjudge.audit.disk import forget_cached, sync_directory
+from adjudge.audit.closed import ArchiveBody, SegmentBody, blocks, describe, description, lines_of_kind
+from adjudge.audit.disk import sync_directory
 from adjudge.audit.kinds import decode
 from adjudge.audit.log import AuditLog
 from adjudge.audit.read import first_hash, last_records, whole
 from adjudge.audit.record import parse
+from adjudge.audit.shelf import Shelf, is_url, shelf_of
 from adjudge.audit.verify import ARCHIVED, Away, carried, segments
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.system.files import replace_file
 
 _LOOKED_AT = 20
-_CANNOT = (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EBADF)
 
 Told = Callable[[ArchiveBody], None]
 
 
-def archive(log: AuditLog, to: Path, *, before: date, by: str, tell: Told = lambda body: None) -> int:
+def archive(log: AuditLog, to: str | Path, *, before: date, by: str, tell: Told = lambda body: None) -> int:
     """Move the closed segments whose last record is older than a day, the oldest first; return how many.
 
-    log: open, and proven where it has a key. to: a folder, made if needed. before: a day of UTC. by: who asked.
-    tell: is told of each segment when it is moved. In constant memory; blocks for as long as the disks need.
-    Raises AuditUnavailable, AuditBroken; ValueError where `by` names nobody. What was moved up to then stays moved.
+    log: open, and proven where it has a key. to: a folder, made if needed, or a URL; see `audit/shelf.py`.
+    before: a day of UTC. by: who asked. tell: is told of each segment when it is moved.
+    In constant memory; blocks for as long as the disks need.
+    Raises AuditUnavailable, AuditBroken, MissingExtra; ValueError where `by` names nobody. What was moved up to then
+    stays moved.
     """
     check_by(by)
-    if to.resolve() == log.directory.resolve():
+    if not is_url(str(to)) and Path(to).resolve() == log.directory.resolve():
         raise AuditUnavailable(f"{to}: is the log's own folder; name another one to move segments to")
     whole(log.directory)
     count = 0
     try:
-        to.mkdir(parents=True, exist_ok=True)
+        shelf = shelf_of(to)
         for file in segments(log.directory)[:-1]:
             if ended(file).date() >= before:
                 break
-            tell(_move(log, file, to.resolve(), by))
+            tell(_move(log, file, shelf, by))
             count += 1
     except OSError as error:
         raise AuditUnavailable(f"{error.filename or to}: {error.strerror or error}") from error
@@ -73,11 +73,11 @@ class _At(msgspec.Struct):
     at: datetime | None = None
 
 
-def _move(log: AuditLog, file: Path, to: Path, by: str) -> ArchiveBody:
+def _move(log: AuditLog, file: Path, to: Shelf, by: str) -> ArchiveBody:
     later = [one for one in segments(log.directory) if one.name > file.name or len(one.name) > len(file.name)]
     found = description(file.name, later) or describe(file, first_hash(log.directory))
     signpost = file.with_suffix(ARCHIVED)
-    policies = _copy(file, to / file.name, found)
+    policies = _copy(file, to, found)
     away = whole(log.directory).away
     body = _said(signpost, found, to, away)
     if body is None:
@@ -91,9 +91,9 @@ def _move(log: AuditLog, file: Path, to: Path, by: str) -> ArchiveBody:
             again = msgspec.structs.replace(_body(one.signpost), at=datetime.now(UTC), since=_since(away, one.first))
             _post(log, one.signpost, again, list(carried(one)))
     for post in sorted(log.directory.glob(f"audit-*{ARCHIVED}")):  # so that what was moved can be read by itself
-        if post == signpost or not (to / post.name).exists():
-            replace_file(to / post.name, post.read_bytes())
-    sync_directory(to)
+        if post == signpost or not to.has(post.name):
+            to.post(post.name, post.read_bytes())
+    to.settle()
     sync_directory(log.directory)
     file.unlink()
     sync_directory(log.directory)
@@ -120,7 +120,7 @@ def _body(signpost: Path) -> ArchiveBody:
         return decode(ArchiveBody, 0, parse(file.readline()).body)
 
 
-def _said(signpost: Path, found: SegmentBody, to: Path, away: Sequence[Away]) -> ArchiveBody | None:
+def _said(signpost: Path, found: SegmentBody, to: Shelf, away: Sequence[Away]) -> ArchiveBody | None:
     """Return what an earlier run has recorded that was stopped before it deleted the segment; None where none has.
 
     What a segment was recorded as before it was restored does not count once that record is away itself.
@@ -147,56 +147,32 @@ def _policy(line: bytes) -> PolicyBody:
     return decode(PolicyBody, record.seq, record.body)
 
 
-def _copy(file: Path, target: Path, found: SegmentBody) -> dict[str, bytes]:
-    """Copy a segment, and return the lines of its policies, by digest, once the copy has been read from its disk.
+def _copy(file: Path, to: Shelf, found: SegmentBody) -> dict[str, bytes]:
+    """Copy a segment, and return the lines of its policies, by digest, once the copy has been read from where it lies.
 
     Raises OSError, AuditBroken, AuditUnavailable; then there is no copy.
     """
-    if target.exists():
-        policies = _read(target, found)
+    if to.has(file.name):
+        policies = _read(to.blocks(file.name), found)
         if policies is None:
-            raise AuditUnavailable(f"{target}: exists already, and is not {file}; name another folder")
+            raise AuditUnavailable(f"{to.at(file.name)}: exists already, and is not {file}; name another place")
         return policies
-    part = target.with_name(f".{target.name}.part")
-    part.unlink(missing_ok=True)
-    try:
-        with file.open("rb", buffering=0) as source, part.open("xb", buffering=0) as copy:
-            _pour(source.fileno(), copy.fileno())
-            os.fsync(copy.fileno())
-        forget_cached(part)
-        policies = _read(part, found)
+    with to.put(file) as copy:
+        policies = _read(copy(), found)
         if policies is None:
-            if _read(file, found) is None:
+            if _read(blocks(file), found) is None:
                 raise AuditBroken(f"{file}: is not what it was when it was closed; `adjudge audit verify` says where")
-            raise AuditUnavailable(f"{target}: the copy does not have the bytes that were written; nothing was moved")
-        part.replace(target)
-        sync_directory(target.parent)
-    finally:
-        part.unlink(missing_ok=True)
+            raise AuditUnavailable(f"{to.at(file.name)}: the copy is not what was written; nothing was moved")
     return policies
 
 
-def _pour(source: int, copy: int) -> None:
-    """Copy all bytes, inside the system where it can."""
-    try:
-        while os.copy_file_range(source, copy, 64 * BLOCK):
-            pass
-    except OSError as error:
-        if error.errno not in _CANNOT:
-            raise
-        while block := os.read(source, BLOCK):
-            rest = memoryview(block)
-            while rest:
-                rest = rest[os.write(copy, rest) :]
-
-
-def _read(file: Path, found: SegmentBody) -> dict[str, bytes] | None:
+def _read(copy: Iterator[bytes], found: SegmentBody) -> dict[str, bytes] | None:
     """Return the last line of each policy in a segment, by digest; None where it does not have the bytes it should."""
     digest, size = hashlib.sha256(), 0
 
     def hashed() -> Iterator[bytes]:
         nonlocal size
-        for block in blocks(file):
+        for block in copy:
             digest.update(block)
             size += len(block)
             yield block

@@ -98,8 +98,8 @@ class AuditTrail:
                         raise
                     _events.exception("sink_failed", sink=type(sink).__name__)
 
-    async def archive(self, to: Path, *, before: date, by: str) -> int:
-        """Move old segments to another folder while the log is written; as `archive` in `audit/archive.py`.
+    async def archive(self, to: str | Path, *, before: date, by: str) -> int:
+        """Move old segments elsewhere while the log is written; as `archive` in `audit/archive.py`.
 
         In a thread of its own, which nobody who decides waits for. A caller who is cancelled leaves it at work.
         """

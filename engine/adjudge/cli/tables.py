@@ -44,7 +44,7 @@ class Table:
     is_strict: bool
     memory: str
     threads: int | None
-    archives: tuple[Path, ...] = ()
+    archives: tuple[Path | str, ...] = ()
 
     @contextmanager
     def connected(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -144,7 +144,7 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
         is_strict: bool,
         memory: str,
         threads: int | None,
-        archives: tuple[Path, ...],
+        archives: tuple[Path | str, ...],
         **others: Any,
     ) -> Any:
         table = Table(

@@ -179,6 +179,14 @@ def check_asked(request: object, deadline_s: float | None) -> None:
         raise RequestError("must be a number of seconds above 0", where="deadline_s")
 
 
+def check_who(by: str) -> None:
+    """Raise RequestError where `by` names nobody."""
+    try:
+        check_by(by)
+    except ValueError as error:
+        raise RequestError(str(error), where="by") from None
+
+
 def _label(
     decision_id: str, merchant_biz_id: str, label: str, source: str, found_on: date | None, note: str, by: str
 ) -> LabelBody:
@@ -191,10 +199,7 @@ def _label(
 
 def _check_erasure(merchant_biz_id: str, reason: str, by: str) -> None:
     check_merchant_biz_id(merchant_biz_id)
-    try:
-        check_by(by)
-    except ValueError as error:
-        raise RequestError(str(error), where="by") from None
+    check_who(by)
     try:
         check_reason(reason)
     except ValueError as error:

@@ -22,7 +22,8 @@ RETRIES = timedelta(hours=48)
 
 @click.command("archive")
 @folder_argument
-@click.option("--to", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder to move to.")
+@click.option("--to", required=True, metavar="DIR|URL",
+              help="The folder to move to, or storage, such as s3://bucket/logs.")  # fmt: skip
 @click.option("--before", required=True, type=click.DateTime(["%Y-%m-%d"]), metavar="DAY",
               help="Move segments whose last record is older than this day, in UTC.")  # fmt: skip
 @by_option
@@ -30,12 +31,12 @@ RETRIES = timedelta(hours=48)
 @mac_key_option
 @format_option
 def archive_command(
-    log: Path, to: Path, before: datetime, by: str, key: Path | None, mac_key: Path | None, form: str
+    log: Path, to: str, before: datetime, by: str, key: Path | None, mac_key: Path | None, form: str
 ) -> int:
-    """Move closed segments of a log to another folder.
+    """Move closed segments of a log to another folder, or to object storage.
 
     Each is copied, synced, read again and compared, recorded as moved, and then deleted here. If that is interrupted,
-    run it again. Readers take the folder as --archive; without it they go on from what stays.
+    run it again. Readers take the place as --archive; without it they go on from what stays.
     """
     moved: list[ArchiveBody] = []
 

@@ -42,7 +42,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @format_option
 def verify_command(
     log: Path,
-    archives: tuple[Path, ...],
+    archives: tuple[Path | str, ...],
     keys: tuple[Path, ...],
     mac_keys: tuple[Path, ...],
     vault: bool,
