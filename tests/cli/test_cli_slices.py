@@ -283,3 +283,46 @@ def test_a_condition_on_what_the_data_lacks_is_unknown_on_every_row(run: Any, da
     )
     found = json.loads(result.stdout)
     assert found["rows"] == 1500 and [one["value"] for one in found["policies"][0]["segments"]] == [None]
+
+
+def with_requests(data: Rows) -> None:
+    for number, row in enumerate(data):
+        row["scene_code"], row["attempts"] = f"onboard{number % 3}", str(number % 4) if number % 4 else ""
+    write(data)
+
+
+@pytest.mark.parametrize(("by", "values"), [("scene_code", 3), ("attempts", 4)])
+def test_segments_of_a_part_of_the_request_that_no_rule_reads(run: Any, data: Rows, by: str, values: int) -> None:
+    with_requests(data)
+    counts = Counter(row[by] or None for row in data)
+    found = backtest(run, "--by", by)
+    for policy in found["policies"]:
+        assert {one["value"]: one["rows"] for one in policy["segments"]} == counts and len(counts) == values
+    tuned = run("tune", "before.yaml", "data.csv", *MAP, "--max-review", "9%", "--by", by, "--format", "json")
+    assert {one["value"] for one in json.loads(tuned.stdout)["segments"]} == {*counts}
+    drift = run("audit", "drift", "data.csv", "--policy", "before.yaml", *MAP, "--before", "2026-07-01", "--by", by)
+    assert f"{by}: " in drift.stdout, drift.stderr
+
+
+def test_segments_of_a_part_of_the_request_that_the_data_lacks(run: Any, data: Rows) -> None:
+    result = run("backtest", "before.yaml", "data.csv", *MAP, "--by", "scene_code")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--by reads `scene_code`, which the data lacks" in result.stderr
+    assert "--map scene_code=COLUMN" in result.stderr
+    mapped = backtest(run, "--by", "scene_code", "--map", "scene_code=country")
+    assert len(mapped["policies"][0]["segments"]) == 4
+    assert run("backtest", "before.yaml", "data.csv", *MAP, "--by", "scene").exit_code == 2
+
+
+def test_a_page_compares_policies_that_read_different_fields(run: Any, data: Rows) -> None:
+    Path("other.yaml").write_text(
+        "policy_language: 1\npolicy: other\ninputs: {country: string}\n"
+        'rules: [{id: abroad, when: country != "SG", then: review}]\n'
+    )
+    for policies in (("before.yaml", "other.yaml"), ("other.yaml", "before.yaml")):
+        told = run("backtest", *policies, "data.csv", *MAP, "--by", "country", "--format", "json")
+        result = run("backtest", *policies, "data.csv", *MAP, "--by", "country", "--format", "html", "-o", "page.html")
+        assert result.exit_code == 0, result.stderr
+        page = Path("page.html").read_text()
+        for one in json.loads(told.stdout)["policies"]:
+            assert all(f"<td>{segment['rows']:,}</td>" in page for segment in one["segments"])

@@ -59,7 +59,8 @@ def only(dataset: Dataset, slot: str, value: object) -> Dataset:
 def segments(runner: Runner, dataset: Dataset, slot: str, before: Runner | None = None) -> tuple[Segment, ...]:
     """Return the segments of a field, those of the most rows first, then the others, and unknown at the end.
 
-    dataset: as the policy reads it that has the field. before: as `Runner.flow` takes it; None for what was recorded.
+    dataset: as the runner's policy reads it, with the field.
+    before: as `Runner.flow` takes it; None for what was recorded.
     """
     column = dataset.columns[slot]
     shown, further = values_of(runner.connection, dataset, slot)

@@ -27,21 +27,40 @@ def settled(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Data
 
     Where that is too much, or the database refuses it, the dataset is returned as it is.
     """
-    sql = policy_sql(policy, dataset.columns, known=dataset.known, refused=dataset.refused)
-    steps = Steps()
-    steps.made.update(sql.steps)
-    columns = {slot: text if _stays(text) else steps.column(text) for slot, text in dataset.columns.items()}
-    roles = {role: steps.column(text) for role, text in dataset.roles.items()}
-    worked = _read_by(sql, steps) | {*columns.values(), *roles.values()} & steps.made.keys()
-    kept = [*dict.fromkeys(text for text in dataset.columns.values() if is_column(text)), *sorted(worked)]
+    (found,) = settled_together(connection, [policy], [dataset])
+    return found
+
+
+def settled_together(
+    connection: duckdb.DuckDBPyConnection, policies: Sequence[Policy], datasets: Sequence[Dataset]
+) -> list[Dataset]:
+    """Return datasets as one table, so that each policy finds in it what another reads. See `settled`.
+
+    datasets: the same rows, as each policy reads them.
+    """
+    steps, found, worked = Steps(), list[Dataset](), set[str]()
+    sqls = [
+        policy_sql(policy, dataset.columns, known=dataset.known, refused=dataset.refused)
+        for policy, dataset in zip(policies, datasets, strict=True)
+    ]
+    for sql, dataset in zip(sqls, datasets, strict=True):
+        steps.made.update(sql.steps)
+        columns = {slot: text if _stays(text) else steps.column(text) for slot, text in dataset.columns.items()}
+        roles = {role: steps.column(text) for role, text in dataset.roles.items()}
+        worked |= _read_by(sql, steps) | ({*columns.values(), *roles.values()} & steps.made.keys())
+        found.append(replace(dataset, columns=columns, roles=roles))
+    bare = dict.fromkeys(text for one in datasets for text in one.columns.values() if is_column(text))
+    kept = [*bare, *sorted(worked)]
+    rows = datasets[0].relation
     try:
-        install(connection, sql, dataset)
-        relation = _table(connection, dataset.relation, len(kept), kept, worked_out(dataset.relation, steps.made))
+        for sql, dataset in zip(sqls, datasets, strict=True):
+            install(connection, sql, dataset)
+        relation = _table(connection, rows, len(kept), kept, worked_out(rows, steps.made))
     except QueryFailed:
-        return dataset
+        return list(datasets)
     if relation is None:
-        return dataset
-    return replace(dataset, relation=relation, columns=columns, roles=roles, worked=frozenset(worked))
+        return list(datasets)
+    return [replace(one, relation=relation, worked=frozenset(worked)) for one in found]
 
 
 def _read_by(sql: PolicySql, steps: Steps) -> set[str]:

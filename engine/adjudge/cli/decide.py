@@ -13,7 +13,6 @@ import msgspec
 
 from adjudge.audit.trail import AuditTrail
 from adjudge.cli.group import FINDINGS, FINE, render_error
-from adjudge.cli.once import Once
 from adjudge.cli.output import JSON, decision_text, format_option, print_json, say_text
 from adjudge.cli.settings import Settings
 from adjudge.cli.streams import Undelivered, standard_input
@@ -29,7 +28,7 @@ STDIN = "-"
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command("decide", cls=Once)
+@click.command("decide")
 @click.argument("request", metavar="REQUEST.json", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
 @click.option("--policy", type=_file, help="The policy to decide by.")
 @click.option("--config", type=_file, help="An engine's configuration, in place of --policy and --audit.")

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 import click
 
+from adjudge.cli.once import check_once
 from adjudge.cli.output import say, say_text
 from adjudge.cli.settings import Settings
 from adjudge.cli.streams import NOT_WRITTEN, UNDELIVERED, Undelivered, standard_streams
@@ -74,6 +75,15 @@ class Commands(click.Group):
             command: click.Command = importlib.import_module(f"adjudge.cli.{name}").command
             return command
         return _plugins_commands(context).get(name)
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return a command and its arguments, which are looked over for what is true of every command's."""
+        name, command, rest = super().resolve_command(context, args)
+        if command is not None:
+            check_once(command, rest, context)
+        return name, command, rest
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing the built-in ones."""

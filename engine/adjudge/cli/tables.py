@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
@@ -65,7 +65,7 @@ class Table:
     ) -> Iterator[list[Dataset]]:
         """Open data for each policy; a log becomes an export first, which is forgotten afterwards.
 
-        wanted: which rows, as the first policy reads them.
+        wanted: which rows, as the first policy reads them. Each dataset has the field of `wanted.by`.
         """
         from adjudge.backtest.answers import Answers
         from adjudge.backtest.assumed import check_assumed
@@ -78,7 +78,7 @@ class Table:
         check_assumed([policy.typed for policy in policies], self.assumed)
 
         slots = [frozenset(policy.typed.slots) for policy in policies]
-        whole = with_request(policies[0], wanted.where or "")
+        whole = with_request(policies[0], f"{wanted.where or ''} {wanted.by or ''}")
         every = frozenset(whole.typed.slots).union(*slots)
 
         def opened(path: Path, policy: Policy, own: frozenset[str]) -> Dataset:
@@ -98,13 +98,16 @@ class Table:
 
         def datasets(path: Path) -> list[Dataset]:
             found = [opened(path, policy, own) for policy, own in zip(policies, slots, strict=True)]
-            if whole is policies[0]:
-                return sliced(connection, found, whole, wanted)
-            there = opened(path, whole, frozenset(whole.typed.slots))
-            read = names_in(asked(whole, str(wanted.where), "--where")).keys()
-            for slot in sorted((read & whole.typed.of_request) - there.named.keys()):
-                raise DataError(f"--where reads `{slot}`, which the data lacks", f"map a column: --map {slot}=COLUMN")
-            return sliced(connection, [there, *found], whole, wanted)[1:]
+            there = found[0] if whole is policies[0] else opened(path, whole, frozenset(whole.typed.slots))
+            for option, slots_read in _asks(whole, wanted):
+                for slot in sorted((slots_read & whole.typed.of_request) - there.named.keys()):
+                    hint = f"map a column: --map {slot}=COLUMN"
+                    raise DataError(f"{option} reads `{slot}`, which the data lacks", hint)
+            by = {slot: text for slot, text in there.columns.items() if slot == wanted.by}
+            return [
+                replace(one, columns={**by, **one.columns})
+                for one in sliced(connection, [there, *found], whole, wanted)[1:]
+            ]
 
         if not is_log(data):
             yield datasets(data)
@@ -115,6 +118,14 @@ class Table:
             with progress_bar("reading the log", size_of(log)) as bar:
                 export(log, out, functions=registry.catalogue().functions, with_personal=personal, progress=bar)
             yield [replace(one, path=data) for one in datasets(out)]
+
+
+def _asks(policy: Policy, wanted: Slice) -> Iterator[tuple[str, Set[str]]]:
+    """Yield the options that read fields, and the fields."""
+    if wanted.where is not None:
+        yield "--where", names_in(asked(policy, wanted.where, "--where")).keys()
+    if wanted.by is not None:
+        yield "--by", {wanted.by}
 
 
 def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -164,18 +175,19 @@ def table_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _mapping(mapped: Sequence[str]) -> dict[str, str]:
-    """Return `field=column` texts, and the lines of files, as one mapping; what comes later counts."""
+    """Return `field=column` texts, and the lines of files, as one mapping; such a text counts over a file's line."""
     found: dict[str, str] = {}
+    own: dict[str, str] = {}
     for one in mapped:
         field, sign, column = one.partition("=")
         if not sign and Path(one).is_file():
             found |= read_mapping(Path(one))
         elif field and column:
-            found[field] = column
+            _put_once("--map", own, field, column)
         else:
             ways = "write FIELD=COLUMN, such as --map amount=AMT_TOTAL, or the name of a file, such as --map map.yaml"
             raise click.UsageError(f"--map {one}: {ways}")
-    return found
+    return found | own
 
 
 def _assumed(assumed: Sequence[str]) -> dict[str, str]:
@@ -184,8 +196,14 @@ def _assumed(assumed: Sequence[str]) -> dict[str, str]:
         field, sign, value = one.partition("=")
         if not field or not sign:
             raise click.UsageError(f"--assume {one}: write FIELD=VALUE, such as --assume country=SG")
-        found[field] = value
+        _put_once("--assume", found, field, value)
     return found
+
+
+def _put_once(option: str, found: dict[str, str], field: str, value: str) -> None:
+    """Keep what an option says of a field, of which it can say one thing. Raises UsageError."""
+    if found.setdefault(field, value) != value:
+        raise click.UsageError(f"{option} says two things of `{field}`, {found[field]} and {value}: give one of them")
 
 
 @contextmanager

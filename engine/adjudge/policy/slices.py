@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from adjudge.errors import DataError, did_you_mean
 from adjudge.frozen import frozen
+from adjudge.policy.asked import with_request
 from adjudge.policy.policy import Policy
 from adjudge.values.types import BOOL, DATE, DOUBLE, INT, is_text
 
@@ -89,8 +90,11 @@ def said_time(at: datetime) -> str:
 
 
 def segment_slot(policy: Policy, name: str) -> str:
-    """Return the slot whose values make segments. Raises DataError where it is none of which they can be made."""
-    slots = policy.typed.slots
+    """Return the slot whose values make segments: one of the policy, or a part of the request, such as `attempts`.
+
+    Raises DataError where it is none of which they can be made.
+    """
+    slots = with_request(policy, name).typed.slots
     if name not in slots:
         raise DataError(f"--by {name}: the policy {policy.name} has no such field", did_you_mean(name, slots))
     field = slots[name]

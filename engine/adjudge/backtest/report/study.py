@@ -14,7 +14,7 @@ from adjudge.backtest.large_tables import collapsed
 from adjudge.backtest.measures import Measures, measure
 from adjudge.backtest.run import Backtest, Flow, Runner
 from adjudge.backtest.segments import Segment, segments
-from adjudge.backtest.settled import settled
+from adjudge.backtest.settled import settled_together
 from adjudge.backtest.tunable_thresholds import TunableThreshold, tunable_thresholds
 from adjudge.frozen import frozen
 from adjudge.model import Outcome
@@ -96,7 +96,7 @@ def study(
     slot = segment_slot(policies[0][1], by) if by is not None else None
     policies = [(title, collapsed(policy)) for title, policy in policies]
     if plots:  # each policy is asked many questions
-        datasets = [settled(connection, policy, one) for (_, policy), one in zip(policies, datasets, strict=True)]
+        datasets = settled_together(connection, [policy for _, policy in policies], datasets)
     runners = [
         Runner(connection, policy, dataset, prefix=f"p{at}_")
         for at, ((_, policy), dataset) in enumerate(zip(policies, datasets, strict=True))
@@ -130,7 +130,7 @@ def study(
         doubts=[main_doubt(one, one.dataset, found.cells) for one, found in zip(runners, backtests, strict=True)],
         by=by,
         segments=[
-            segments(runner, datasets[0], slot, runners[0] if at else None) for at, runner in enumerate(runners)
+            segments(runner, runner.dataset, slot, runners[0] if at else None) for at, runner in enumerate(runners)
         ] if slot is not None else (),
     )  # fmt: skip
 
