@@ -176,8 +176,10 @@ class Engine(Door):
                     return await self._make(prepared, sources, within_s, claim, decision_id)
                 except LostClaim:  # it took longer than its lease: another holder decides, or has decided
                     _events.warning("claim_lost", token=claim.token)
-                finally:
                     await self._ledger.release(claim)
+                except BaseException:
+                    await self._ledger.release(claim)
+                    raise
 
     async def _claim(self, prepared: PreparedRequest) -> Claim | Decision:
         """Return the answer that there is, or the claim to make one, once nobody else has it."""

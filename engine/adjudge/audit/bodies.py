@@ -176,7 +176,9 @@ class Recorder:
             at=decision.decided_at,
             durability=self._durability,
             inputs=_written(inputs, self._inputs, "", sealed),
-            signals={name: self.signal(signal, sealed) for name, signal in decision.signals.items()},
+            signals={name: self.signal(signal, sealed) for name, signal in decision.signals.items()}
+            if self.is_personal
+            else dict(decision.signals),
             verdict=decision.verdict,
             personal=tuple(sealed),
             face=_face_body(request.face) if request.face is not None else None,

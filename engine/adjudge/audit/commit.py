@@ -76,10 +76,8 @@ class Committer:
         with self.changed:
             receipt, lines = self._link(kind, members)
             try:
-                self._file.append(lines, self.chain.end, sync=False)
-                self._tell_lines(lines)
+                self._write(lines)
             finally:
-                self.chain.go_back()
                 self.chain.note_taken()
             self._let_sync_later()
             return receipt
@@ -119,12 +117,12 @@ class Committer:
         failure: BaseException | None = None
         interrupted: BaseException | None = None
         try:
-            self._file.append(batch.lines, batch.head, sync=self._durability == "fsync")
+            start = self._file.append(batch.lines, batch.head, sync=self._durability == "fsync")
         except BaseException as error:
             failure = error
         else:
             try:
-                self._tell_lines(batch.lines)
+                self._tell_lines(batch.lines, start)
             except BaseException as error:  # by the user; the records stand
                 interrupted = error
         failed = [batch]
@@ -216,13 +214,17 @@ class Committer:
         if self._durability != "flush":
             self._gather(lines)
             return
+        with suppress(AuditUnavailable, AuditBroken):  # told already; the next one covers what this one would have
+            self._write(lines)
+
+    def _write(self, lines: Sequence[bytes]) -> None:
+        """Write what was just linked; where that fails, nothing was. Under the lock."""
         try:
-            self._file.append(lines, self.chain.end, sync=False)
-            self._tell_lines(lines)
-        except (AuditUnavailable, AuditBroken):
-            pass  # told already; the next one covers what this one would have
-        finally:
+            start = self._file.append(lines, self.chain.end, sync=False)
+        except BaseException:
             self.chain.go_back()
+            raise
+        self._tell_lines(lines, start)
 
     def _run(self) -> None:
         """Be the flusher: commit what gathers, sync what is due, until the log is closed."""
@@ -247,10 +249,10 @@ class Committer:
     def _has_work(self) -> bool:
         return (self._batch is not None or self.is_closed) and not self._is_committing
 
-    def _tell_lines(self, lines: Sequence[bytes]) -> None:
-        """Tell of lines that stand in the file; nobody else writes meanwhile."""
+    def _tell_lines(self, lines: Sequence[bytes], start: int) -> None:
+        """Tell of lines that stand in the file from a byte on; nobody else writes meanwhile."""
         if self.on_lines is not None:
-            self.on_lines(self._file.path, self._file.written.size - sum(map(len, lines)), lines)
+            self.on_lines(self._file.path, start, lines)
 
     def _let_sync_later(self) -> None:
         """See to it that what is not synced will be. Under the lock."""

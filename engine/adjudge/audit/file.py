@@ -8,11 +8,13 @@ import os
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from math import inf
 from pathlib import Path
 from time import monotonic
+
+import msgspec
+from msgspec import structs
 
 from adjudge.audit.disk import Disk, forget_cached, sync_directory
 from adjudge.audit.proof import Found, Proof
@@ -36,8 +38,7 @@ _AT = re.compile(rb',"at":"([^"]{20,40})"')
 _LOOKED_AT = 64 * 1024
 
 
-@frozen
-class Head:
+class Head(msgspec.Struct, frozen=True, gc=False):
     """The end of a chain: its last record, the size of its segment up to there, and the newest checkpoint's number.
 
     In the queue of a writer the size is not kept. checkpoint: 0 where none is known of.
@@ -110,8 +111,8 @@ class LogFile:
         self._start(again=False)
         self._begun = segment_begun(self.path, self.rotation.clock())
 
-    def append(self, lines: Sequence[bytes], head: Head, *, sync: bool) -> None:
-        """Append records, the last of which is `head`, and sync if asked to.
+    def append(self, lines: Sequence[bytes], head: Head, *, sync: bool) -> int:
+        """Append records, the last of which is `head`, sync if asked to, and return where the first of them begins.
 
         Raises AuditUnavailable or AuditBroken; then none of the records stands, or will once the disk can be
         written again.
@@ -124,12 +125,14 @@ class LogFile:
             if failure is error:
                 raise
             raise failure from error
-        self.written = Head(head.seq, head.hash, self.written.size + len(data), head.checkpoint)
+        start = self.written.size
+        self.written = Head(head.seq, head.hash, start + len(data), head.checkpoint)
         if sync:
             self.synced = self.written
         if self.is_failing:
             self.is_failing = False
             _tell("audit_available", file=str(self.path), seq=head.seq)
+        return start
 
     def duplicate(self) -> int | None:
         """Return a descriptor to sync while others append; None where the file is away. Raises OSError."""
@@ -205,7 +208,7 @@ class LogFile:
         _close(file)
         closed, self.path, self._file, self._inode = self.path, path, new, found.st_ino
         self._begun = self.rotation.clock()
-        self.written = self.synced = replace(self.written, size=0)
+        self.written = self.synced = structs.replace(self.written, size=0)
         self.on_closed(closed)
         return new
 

@@ -31,6 +31,7 @@ from adjudge.plugin import AuditSink, Body, Receipt
 
 __all__ = ["AuditLog", "Durability", "Receipt", "Written"]
 
+_USUAL = frozenset({"decision", "call"})
 _KIND = late("[a-z][a-z_]{0,63}")
 SETTLE_S = 30.0
 _ALONE_SYNC_S = 0.0005
@@ -293,6 +294,6 @@ class AuditLog:
                 f"{self._file.path}: this process was forked from the one that opened the audit log; open one of its"
                 " own in each process, after the fork"
             )
-        if not _KIND.fullmatch(kind):
+        if kind not in _USUAL and not _KIND.fullmatch(kind):
             raise ValueError(f"`{kind}` is not a kind of record: it takes lower-case letters and _")
         return encode_body(body)

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import TypeVar, overload
 
 import msgspec
@@ -64,16 +65,19 @@ def encode_body(body: Body) -> bytes:
     Decimals become strings, aware UTC datetimes RFC 3339 texts with `Z`.
     Raises ValueError where a name is one of the chain's, TypeError where a value has no JSON form.
     """
-    if isinstance(body, msgspec.Struct):
-        names = {*body.__struct_encode_fields__, body.__struct_config__.tag_field}
-    else:
-        names = set(body)
-    if taken := _RESERVED & names:
+    taken = _taken(type(body)) if isinstance(body, msgspec.Struct) else _RESERVED.intersection(body)
+    if taken:
         raise ValueError(f"`{min(taken)}` is a name of the chain's own")
     members = _encoder.encode(body)
     if members[:1] != b"{":
         raise TypeError("an audit record must be an object, not an array")
     return b"," + members[1:-1] if members != b"{}" else b""
+
+
+@cache
+def _taken(body: type[msgspec.Struct]) -> frozenset[str]:
+    """Return which of the chain's names the members of a class have."""
+    return _RESERVED & {*body.__struct_encode_fields__, str(body.__struct_config__.tag_field)}
 
 
 def encode(kind: str, seq: int, prev: bytes, members: bytes, mac: Mac | None = None) -> tuple[bytes, bytes]:

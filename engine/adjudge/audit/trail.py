@@ -89,7 +89,9 @@ class AuditTrail:
         """Hand records on as they came to stand in the log."""
         if self.on_written is not None:
             self.on_written(file, start, lines)
-        for line in lines if self.sinks else ():
+        if not self.sinks:
+            return
+        for line in lines:
             for sink in self.sinks:
                 try:
                     sink.write(line)

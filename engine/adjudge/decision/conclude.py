@@ -32,20 +32,21 @@ def conclude(
     status: DecisionStatus = "fresh" if earlier is None else "supersedes"
     cost: dict[str, Decimal] = {}
     capture_again = capture_reason = None
+    said: list[str] = []
+    problems, lost = [*prepared.problems], []
     for signal in signals.values():
+        problems += signal.problems
+        if signal.is_final and signal.status is not SignalStatus.OK and signal.capture_again is None:
+            lost.append(f"{signal.name} may have been paid for without an answer, and is not asked again")
         if signal.price and signal.currency is not None:
             cost[signal.currency] = cost.get(signal.currency, Decimal(0)) + signal.price
         if capture_again is None and signal.capture_again is not None:
             capture_again, capture_reason = signal.capture_again, signal.reason_code
-    problems = [*prepared.problems, *(one for signal in signals.values() for one in signal.problems), *verdict.problems]
-    said = [f"{name} {what}" for name, what in problems]
-    said += [
-        f"{signal.name} may have been paid for without an answer, and is not asked again"
-        for signal in signals.values()
-        if signal.is_final and signal.status is not SignalStatus.OK and signal.capture_again is None
-    ]
-    said += [f"the doubt about `{rule}` was waived by the policy" for rule in verdict.waived]
-    said += [f"`{rule}` does not count: the policy excuses it" for rule in verdict.excused]
+    problems += verdict.problems
+    if problems or lost or verdict.waived or verdict.excused:  # of most requests there is nothing to say
+        said = [f"{name} {what}" for name, what in problems] + lost
+        said += [f"the doubt about `{rule}` was waived by the policy" for rule in verdict.waived]
+        said += [f"`{rule}` does not count: the policy excuses it" for rule in verdict.excused]
     if sampled is not None:
         said.append(f"drawn for a person to look at: {sampled.reason}, {100 * sampled.share:g}% of what passes")
     return Decision(
@@ -63,7 +64,7 @@ def conclude(
         capture_again=capture_again if again else None,
         capture_reason=capture_reason if again else None,
         duration_ms=took_ms,
-        notes=(*notes, *said),
+        notes=(*notes, *said) if said else notes,
         problems=prepared.problems,
         sampled=sampled,
         final=not (typed.confirms and needs_person(typed, verdict)),

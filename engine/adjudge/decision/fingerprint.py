@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -24,4 +25,12 @@ def fingerprint(request: Request, inputs: Mapping[str, object], policy: str, key
     content: list[object] = [policy, request.scene_code, face and [face.media_type, face.digest], inputs]
     if request.application_id is not None or request.attempts is not None:
         content.append([request.application_id, request.attempts])
-    return hmac.digest(key, _canonical.encode(content), "sha256").hex()
+    keyed = _keyed(key).copy()
+    keyed.update(_canonical.encode(content))
+    return keyed.hexdigest()
+
+
+@lru_cache(maxsize=16)
+def _keyed(key: bytes) -> hmac.HMAC:
+    """Return what hashes with a key: to copy it takes half of the time of making it."""
+    return hmac.new(key, digestmod="sha256")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+import msgspec
 from msgspec import structs
 
 from adjudge.decision.fingerprint import fingerprint
 from adjudge.errors import NAME_SHOWN, RequestError, did_you_mean
-from adjudge.frozen import frozen
 from adjudge.model import Decision, Request, Signal, SignalStatus
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import parts_of
@@ -21,8 +21,7 @@ from adjudge.values.types import named
 NOT_SUPPLIED = "the caller did not supply it"
 
 
-@frozen
-class RequestKey:
+class RequestKey(msgspec.Struct, frozen=True, gc=False):
     """What a request is known by: two requests with the same key are one.
 
     former: the fingerprint that version 0.1 gave it, which took two spellings of a value for two; None where that is
@@ -38,8 +37,7 @@ class RequestKey:
         return fingerprint == self.fingerprint or fingerprint == self.former
 
 
-@frozen(kw_only=True)
-class PreparedRequest:
+class PreparedRequest(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request that can be decided, its values in the form that the log has for them.
 
     request: as it came; what it holds may change in its caller's hands, so `inputs` and `supplied` are used instead.

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic
 from typing import Any
 
+import msgspec
 from msgspec import structs
 
 from adjudge.decision.prepared import RequestKey
 from adjudge.errors import Overloaded
-from adjudge.frozen import frozen
 from adjudge.ledger.claims import conflict
 from adjudge.model import Decision
 
@@ -20,11 +21,21 @@ LEAST_WAIT_S = 0.1
 """Seconds after which an engine with too much under way is asked again, at the least."""
 
 
-@frozen
-class _Flight:
+class _Flight(msgspec.Struct, frozen=True):
+    """waiting: those who wait for the answer; they may be cancelled, and the work goes on."""
+
+    merchant_biz_id: str
     fingerprint: str
     anew: bool
     task: asyncio.Task[Decision]
+    begun: float
+    waiting: list[asyncio.Future[Decision]]
+
+    def join(self) -> asyncio.Future[Decision]:
+        """Wait for the answer."""
+        mine: asyncio.Future[Decision] = self.task.get_loop().create_future()
+        self.waiting.append(mine)
+        return mine
 
 
 @dataclass(slots=True)
@@ -61,22 +72,31 @@ class SingleFlight:
             if not key.has(flight.fingerprint):
                 raise conflict(key.merchant_biz_id)
             if flight.anew or not anew:
-                return structs.replace(await asyncio.shield(flight.task), status="duplicate")
+                return structs.replace(await flight.join(), status="duplicate")
             await asyncio.wait({flight.task})
         if self.limit is not None and len(self._under_way) >= self.limit:
             said = f"{self.limit} decisions are under way, which is all that the engine takes at a time"
             raise Overloaded(said, retry_after_s=max(LEAST_WAIT_S, self._usual_s))
         task = asyncio.get_running_loop().create_task(work())
-        self._under_way[key.merchant_biz_id] = _Flight(key.fingerprint, anew, task)
-        begun = monotonic()
-        task.add_done_callback(lambda done: self._ended(key.merchant_biz_id, done, monotonic() - begun))
-        return await asyncio.shield(task)
+        flight = _Flight(key.merchant_biz_id, key.fingerprint, anew, task, monotonic(), [])
+        self._under_way[key.merchant_biz_id] = flight
+        task.add_done_callback(partial(self._ended, flight))
+        return await flight.join()
 
-    def _ended(self, merchant_biz_id: str, task: asyncio.Task[Decision], took_s: float) -> None:
-        del self._under_way[merchant_biz_id]
-        self._usual_s += (took_s - self._usual_s) / 16
-        if not task.cancelled():
-            task.exception()  # looked at, since its caller may be gone
+    def _ended(self, flight: _Flight, task: asyncio.Task[Decision]) -> None:
+        """Let a flight go, and give its answer to those who wait: `asyncio.shield`, in half of its time."""
+        del self._under_way[flight.merchant_biz_id]
+        self._usual_s += (monotonic() - flight.begun - self._usual_s) / 16
+        error = None if task.cancelled() else task.exception()  # looked at, since its caller may be gone
+        for one in flight.waiting:
+            if one.done():
+                continue
+            if task.cancelled():
+                one.cancel()
+            elif error is not None:
+                one.set_exception(error)
+            else:
+                one.set_result(task.result())
 
     async def wait(self) -> None:
         """Wait until nothing is under way."""

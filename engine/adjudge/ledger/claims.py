@@ -7,19 +7,28 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
+import msgspec
+
 from adjudge.errors import LostClaim, MerchantBizIdConflict
 from adjudge.plugin import Busy, Claim
 
 
-@dataclass(slots=True)
-class _Held:
-    """A claim that was not given back. until: when it lapses. is_writing: its conclusion is on its way to the disk."""
+class _Held(msgspec.Struct, gc=False):
+    """A claim that was not given back. until: when it lapses. is_writing: its conclusion is on its way to the disk.
+
+    over: what those wait for who came meanwhile; None where nobody did.
+    """
 
     token: int
     fingerprint: str
     until: float
     is_writing: bool = False
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event | None = None
+
+    def end(self) -> None:
+        """Tell those who wait."""
+        if self.over is not None:
+            self.over.set()
 
 
 @dataclass(slots=True)
@@ -38,28 +47,28 @@ class Claims:
                 if held.fingerprint not in (fingerprint, former):
                     raise conflict(merchant_biz_id)
                 return Busy(merchant_biz_id=merchant_biz_id, token=held.token)
-            held.over.set()
+            held.end()
         self._newest += 1
         self._held[merchant_biz_id] = _Held(self._newest, fingerprint, self.timer() + lease_s)
         return self._newest
 
-    def check(self, claim: Claim) -> None:
-        """Raise LostClaim where a claim is not the newest of its id."""
+    def check(self, claim: Claim) -> _Held:
+        """Return what is held of a claim. Raises LostClaim where it is not the newest of its id."""
         held = self._held.get(claim.merchant_biz_id)
         if held is None or held.token != claim.token:
             raise LostClaim(f"MerchantBizId {claim.merchant_biz_id} is claimed by another holder")
+        return held
 
     def begin_writing(self, claim: Claim) -> None:
         """Keep an id until `release`, however long its record takes. Raises LostClaim."""
-        self.check(claim)
-        self._held[claim.merchant_biz_id].is_writing = True
+        self.check(claim).is_writing = True
 
     def release(self, claim: Claim) -> None:
         """Give a claim back, if it is still the newest."""
         held = self._held.get(claim.merchant_biz_id)
         if held is not None and held.token == claim.token:
             del self._held[claim.merchant_biz_id]
-            held.over.set()
+            held.end()
 
     async def wait(self, busy: Busy, until: float) -> None:
         """Wait until a claim is over or lapses, or until a time of `time.monotonic()`."""
@@ -68,6 +77,8 @@ class Claims:
             return
         left_s = until - monotonic()
         lapses_s = held.until - self.timer()
+        if held.over is None:
+            held.over = asyncio.Event()
         try:
             async with asyncio.timeout(max(0.0, left_s if held.is_writing else min(left_s, lapses_s))):
                 await held.over.wait()

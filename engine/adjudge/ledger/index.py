@@ -54,7 +54,7 @@ _FILL = 100_000
 _PAUSE_S = 0.001
 _ID = rb'":"([^"\\]{1,64})"'
 _RECORD = re.compile(
-    rb'\{"schema":\d+,"seq":\d+,"prev":"[0-9a-f]{64}","kind":"([a-z_]+)"'
+    rb'\{"schema":\d+,"seq":\d+,"prev":"[^"]*","kind":"([a-z_]+)"'
     rb'(?:,"decision_id' + _ID + rb',"merchant_biz_id' + _ID + rb")?"
 )
 _HASH = slice(-67, -3)
@@ -319,10 +319,10 @@ class Index:
         changes.records += 1
         changes.size += len(line)
         kind, texts = _looked_at(line)
-        keys = [key_of(text) for text in texts]
-        for key in keys:
+        for text in texts:
+            key = key_of(text)
             changes.add(key, place)
-        self._known.add(keys)
+            self._known.add(key)
         if kind == b"call":
             call = _decoded(CallBody, line)
             self._tally.add(call)
@@ -340,7 +340,7 @@ class Index:
         """Learn which keys the file has, a few at a time: meanwhile it is asked for each."""
         known, keys = self._known, file.keys(None)
         while keys and not self._closing.wait(_PAUSE_S):
-            known.add(keys)
+            known.add(*keys)
             keys = file.keys(keys[-1])
         known.is_whole = not keys
 

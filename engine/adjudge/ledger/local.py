@@ -118,9 +118,10 @@ class LocalLedger(ABC):
         self._claims.begin_writing(claim)
         try:
             receipt = await self.record("decision", record)
-            for fingerprint in (claim.fingerprint, claim.former):
-                if fingerprint is not None:
-                    self._calls.decided(claim.merchant_biz_id, fingerprint)
+            if self._calls.has(claim.merchant_biz_id):
+                for fingerprint in (claim.fingerprint, claim.former):
+                    if fingerprint is not None:
+                        self._calls.decided(claim.merchant_biz_id, fingerprint)
             self._ages.note(receipt.seq)
             self._front.put(claim.merchant_biz_id, receipt.line)
         finally:

@@ -38,7 +38,9 @@ class Recording:
         inputs: of the request, in the form that the log has for them.
         Raises LostClaim, AuditUnavailable and AuditBroken.
         """
-        recorder = await self._recorder(policy, decision.decided_at)
+        recorder = self._recorders.get(policy.digest)
+        if recorder is None or self._ledger.lost != self._lost:
+            recorder = await self._recorder(policy, decision.decided_at)
         if recorder.is_personal and (personal := recorder.personal(inputs, decision.signals.values())):
             async with self._ledger.sealed(decision.merchant_biz_id, personal) as sealed:
                 await self._ledger.conclude(claim, decision, recorder.body(decision, request, inputs, sealed))

@@ -120,6 +120,10 @@ _SMALL = 16
 """So many entries of a map are looked at one by one before anything else; with short texts they stay in bounds."""
 
 
+_SHORT = 1000
+"""A text of fewer characters is in bounds, whatever they are."""
+
+
 def as_it_came(field: Field, value: object) -> object:
     """Return a value that is `recordable` and `canonical` as it came; None where it may not be. A map is a copy.
 
@@ -131,7 +135,9 @@ def as_it_came(field: Field, value: object) -> object:
         return None
     type_, found = field.of.type, value.copy()
     for key, item in found.items():
-        if not (key.__class__ is str and _is_final(STRING, key) and _is_final(type_, item)):
+        if key.__class__ is not str or len(key) >= _SHORT or not key.isascii():
+            return None
+        if not _is_final(type_, item):
             return None
     return found
 
@@ -266,7 +272,7 @@ def _is_final(type_: Type, value: object) -> bool:
     if kind is float:  # there are two zeros
         return 0.0 < value <= DOUBLE_MAX or -DOUBLE_MAX <= value < 0.0  # type: ignore[operator]  # its class was compared before
     if kind is str:
-        is_short = len(value) < 1000 and value.isascii()  # type: ignore[arg-type, attr-defined]
+        is_short = len(value) < _SHORT and value.isascii()  # type: ignore[arg-type, attr-defined]
         return is_short and type_ is not TIMESTAMP and type_ is not DURATION
     return kind is bool or (kind is int and type_ is INT and INT_MIN <= value <= INT_MAX)  # type: ignore[operator]  # its class was compared before
 
@@ -276,7 +282,7 @@ def _is_plain(value: object) -> bool:
     kind = value.__class__
     if kind is float:
         return -DOUBLE_MAX <= value <= DOUBLE_MAX  # type: ignore[operator]  # no infinity, no NaN
-    return kind is bool or (kind is str and len(value) < 1000 and value.isascii())  # type: ignore[arg-type, attr-defined]
+    return kind is bool or (kind is str and len(value) < _SHORT and value.isascii())  # type: ignore[arg-type, attr-defined]
 
 
 def _is_plain_part(value: object) -> bool:
