@@ -57,6 +57,9 @@ OF_OURS = (
     "disk",
     "_disk",
     "provider",
+    "reader",
+    "_reader",
+    "_feeds",
 )
 """Whose `open` opens no text."""
 

@@ -72,6 +72,19 @@ def test_name_that_never_was_is_an_error(module: str, name: str) -> None:
         getattr(import_module(module), name)
 
 
+@pytest.mark.parametrize("name", sorted(moved.GONE))
+def test_name_that_is_gone_says_what_to_write(name: str) -> None:
+    module, _, old = name.rpartition(".")
+    with pytest.raises(ImportError, match=rf"^`{name}` is gone: write a `LogReader`"):
+        exec(f"from {module} import {old}")
+
+
+def test_engine_without_observers_says_what_there_is_now() -> None:
+    registry = Registry()
+    with pytest.raises(AdjudgeError, match="`observers` are gone: give `readers`"):
+        Engine([parse_policy(POLICY, registry=registry)], registry=registry, observers=[])
+
+
 def test_module_that_never_was_is_an_error() -> None:
     with pytest.raises(ModuleNotFoundError):
         import_module("adjudge.journals")

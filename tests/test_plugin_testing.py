@@ -10,13 +10,12 @@ from structlog.testing import capture_logs
 
 from adjudge.errors import PluginError, PolicyErrors, SignalFailed
 from adjudge.model import Outcome
-from adjudge.plugin import Answer, AuditSink, Context, Function, provider
+from adjudge.plugin import Answer, Context, Function, provider
 from adjudge.registry import parse_policy
 from adjudge.testing import (
     MERCHANT_BIZ_ID,
     NOW,
     FakeClock,
-    SinkContract,
     Slow,
     decide_once,
     fake_provider,
@@ -103,26 +102,3 @@ def test_fake_clock_stands_still_until_told() -> None:
     assert (clock(), clock.timer()) == (before, seconds)
     clock.advance(90)
     assert (clock() - before, clock.timer() - seconds) == (timedelta(seconds=90), 90)
-
-
-class Lossy:
-    def __init__(self) -> None:
-        self.taken: list[bytes] = []
-
-    def write(self, line: bytes) -> None:
-        self.taken.append(line.strip())
-
-
-def test_contract_finds_a_sink_that_breaks_it() -> None:
-    class Sink(SinkContract):
-        def open_sink(self) -> AuditSink:
-            return Lossy()
-
-        def lines(self, sink: Lossy) -> list[bytes]:  # type: ignore[override]
-            return sink.taken
-
-    with pytest.raises(AssertionError):
-        Sink().test_sink_keeps_every_byte_in_order()
-    for unsaid in (SinkContract().open_sink, lambda: SinkContract().lines(Lossy())):
-        with pytest.raises(NotImplementedError):
-            unsaid()

@@ -120,7 +120,9 @@ def test_registry_loads_each_plugin_and_says_what_it_offers(load: Load) -> None:
          "the condition language has a function of this name"),
         (HOOK + "register.function(Function(name='f', parameters=('coins',), result='int', call=int))",
          "`coins` is not a type: there is no field type `coins`"),
-        (HOOK + "register.sink('a', print); register.sink('a', print)", "the sink `a` is already registered"),
+        (HOOK + "register.reader('a', print); register.reader('a', print)", "the reader `a` is already registered"),
+        (HOOK + "register.sink('a', print)", "the sink `a`: sinks are gone; offer a reader, `register.reader`"),
+        (HOOK + "register.observer('a', print)", "the observer `a`: observers are gone; offer a reader of the log"),
     ],
 )  # fmt: skip
 def test_registry_plugin_that_fails_is_skipped_by_name_and_the_others_load(load: Load, text: str, error: str) -> None:
@@ -256,7 +258,7 @@ def test_registry_object_registers_by_hand_and_again_after_it_failed() -> None:
 
         @hookimpl
         def register(self, register: Register) -> None:
-            register.sink("copy", OPEN)
+            register.reader("copy", OPEN)
             if self.fails:
                 raise ValueError("not yet")
 
@@ -265,7 +267,7 @@ def test_registry_object_registers_by_hand_and_again_after_it_failed() -> None:
         registry.register(plugin, name="mine")
     plugin.fails = False
     registry.register(plugin, name="mine")
-    assert registry.opener("sink", "copy") is OPEN
+    assert registry.opener("reader", "copy") is OPEN
     with pytest.raises(PluginError, match="mine"):
         registry.register(Plugin(), name="mine")
     assert [one.name for one in registry.plugins] == ["mine"]
@@ -275,8 +277,7 @@ def test_registry_opener_names_what_there_is() -> None:
     class Plugin:
         @hookimpl
         def register(self, register: Register) -> None:
-            register.sink("copy", OPEN)
-            register.observer("copy", OPEN)
+            register.reader("copy", OPEN)
             register.policy_source("https", object())  # type: ignore[arg-type]
             register.provider(fake_provider("p", {}))
             register.function(Function(name="f", parameters=(), result="list(int)", call=list))
@@ -284,8 +285,8 @@ def test_registry_opener_names_what_there_is() -> None:
     registry = Registry()
     registry.register(Plugin(), name="mine")
     assert set(registry.offered("policy source")) == {"https"}
-    with pytest.raises(PluginError, match="no installed plugin offers the sink `cpy`; offered: copy"):
-        registry.opener("sink", "cpy")
+    with pytest.raises(PluginError, match="no installed plugin offers the reader `cpy`; offered: copy"):
+        registry.opener("reader", "cpy")
     with pytest.raises(PluginError, match="no installed plugin offers the store `redis`; offered: none is installed"):
         registry.opener("store", "redis")
 

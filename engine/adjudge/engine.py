@@ -18,8 +18,8 @@ from msgspec import structs
 from adjudge.audit.annotations import LabelBody, erasure_body
 from adjudge.decision.conclude import conclude
 from adjudge.decision.door import Door, check_asked, check_who
+from adjudge.decision.feeds import Feeds
 from adjudge.decision.home import Home
-from adjudge.decision.observers import Observers
 from adjudge.decision.person import drawn
 from adjudge.decision.prepared import PreparedRequest, answered_before, as_taken, is_answer, prepare, supplied_signals
 from adjudge.decision.single_flight import SingleFlight
@@ -31,7 +31,7 @@ from adjudge.ledger.local import ANSWER_FOR_S
 from adjudge.ledger.recording import Recording
 from adjudge.model import Decision, Request, Signal, SignalStatus, Verdict
 from adjudge.moved import warn as warn_of_old_name
-from adjudge.plugin import Busy, Claim, DecisionLedger, DecisionObserver, Limits
+from adjudge.plugin import Busy, Claim, DecisionLedger, Limits, LogReader, ReaderState
 from adjudge.policy.policy import Policy
 from adjudge.registry import Registry
 from adjudge.signals.admission import PROCESS, Guards, Usage, begin_with, usage_of
@@ -82,7 +82,7 @@ class Engine(Door):
         trail: AuditTrail | None = None,
         ledger: DecisionLedger | None = None,
         answer_for_s: float = ANSWER_FOR_S,
-        observers: Sequence[DecisionObserver] = (),
+        readers: Mapping[str, LogReader] | None = None,
         deadline_s: float = DEADLINE_S,
         max_in_flight: int | None = None,
         limits: Mapping[str, Limits] | None = None,
@@ -92,18 +92,20 @@ class Engine(Door):
         journal: AuditTrail | None = None,
         store: object = None,
         memory: object = None,
+        observers: object = None,
     ) -> None:
         """Put an engine together; `Engine.open` does it from a configuration file.
 
         trail: where answers are recorded; without one they are not, and each decision's notes say so.
         ledger: who keeps decisions and says who may make one, in place of `trail`; other processes may share it.
         answer_for_s: seconds for which a decision answers its MerchantBizId; a ledger that is given has its own.
+        readers: further places for the records, by names of your own; each is sent what it lacks of the log.
         max_in_flight: how many ids are decided at a time, None for any number; who comes then is Overloaded.
         limits: how providers may be asked, by name, in place of what they declare. guards: what keeps to them, the
         process's own unless given.
         allowed: what policies may have providers use; a signal that would use more is not asked, and says so.
-        clock: an aware time, read once for each decision. journal: what `trail` was called before. store, memory: are
-        gone; see `ledger` and `answer_for_s`.
+        clock: an aware time, read once for each decision. journal: what `trail` was called before. store, memory,
+        observers: are gone; see `ledger`, `answer_for_s` and `readers`.
         Raises SetupError for policies of the same name or scene, or none, and for limits of a provider that is not
         there; PluginError where the registry lacks a provider; AuditUnavailable and AuditBroken where the trail cannot
         be read.
@@ -116,6 +118,8 @@ class Engine(Door):
         if store is not None or memory is not None:
             said = "`store` and `memory` are gone: give `answer_for_s` for how long a decision answers, or a `ledger`"
             raise SetupError(said)
+        if observers is not None:
+            raise SetupError("`observers` are gone: give `readers`, by names, which are sent the records of the log")
         self.registry = registry
         self._clock = in_utc(clock)
         self._serving = Serving(
@@ -126,12 +130,12 @@ class Engine(Door):
         self._ledger = ledger_for(ledger, trail, answer_for_s, self._clock)
         self._recording = Recording(self._ledger, registry.catalogue)
         self._calls = CallLedger(self._recording, self._clock)
-        self._observers = Observers(observers)
+        self._feeds = Feeds(readers or {})
         self._deadline_s = deadline_s
         self._single_flight = SingleFlight(max_in_flight)
         self._replacing = asyncio.Lock()
         self._ids = Random()  # noqa: S311  # seeded by the system in each process; unique, not secret
-        self._home = Home(self._close, self._ledger.close)
+        self._home = Home(self._close, self._let_go)
 
     @classmethod
     def open(cls, config: str | Path) -> Engine:
@@ -227,7 +231,6 @@ class Engine(Door):
         decision = conclude(prepared, known, verdict, now, earlier, decision_id, took_ms, self._ledger.notes, sampled)
         await self._recording.conclude(claim, decision, prepared.request, prepared.inputs, policy)
         self._calls.forget(claim.merchant_biz_id)
-        self._observers.tell(decision)
         return decision
 
     async def _label(self, body: LabelBody) -> None:
@@ -280,21 +283,34 @@ class Engine(Door):
         self._home.check_process()
         return usage_of(self._served.accounts)
 
+    def readers(self) -> list[ReaderState]:
+        """Return how far each reader of the log is; empty before the engine is open."""
+        self._home.check_process()
+        return self._feeds.states()
+
     async def _close(self) -> None:
         """Let what is under way end, then let go of everything."""
         try:
             await self._single_flight.wait()
-            await self._observers.told()
             for sources in self._served.sources.values():
                 await sources.close()
         finally:
-            await self._ledger.aclose()
+            try:
+                await self._ledger.aclose()
+            finally:
+                await self._feeds.aclose()  # its last records are sent too
+
+    def _let_go(self) -> None:
+        """Let go of everything where nothing runs any more."""
+        self._feeds.let_go()
+        self._ledger.close()
 
     async def _begin(self) -> None:
         """Open the ledger, and go on with what it says was spent."""
         await self._ledger.open()
         begin_with(self._served.accounts, await self._ledger.spent())
         tell_of_doubts(await self._ledger.in_doubt())
+        await self._feeds.open(self._ledger)
 
 
 async def _compile(policies: Sequence[Policy]) -> None:

@@ -275,6 +275,26 @@ class SignalFailed(AdjudgeError):
         self.asked = asked
 
 
+class ReaderFailed(AdjudgeError):
+    """A reader of the log cannot take records now; it is asked again what it holds. Raised by readers.
+
+    retry_after_s: seconds for which the other side wants to be left alone, where it says so; an hour counts at most.
+    """
+
+    code = "reader-failed"
+
+    def __init__(self, reason: str, *, retry_after_s: float | None = None) -> None:
+        """reason: a few words for the operator's log; never a secret or a value of a request."""
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+class WrongPosition(AdjudgeError):
+    """A reader says that it holds what is no record of this log; for the operator, who looks which one is true."""
+
+    code = "wrong-position"
+
+
 class AuditUnavailable(AdjudgeError):
     """The audit log cannot be written now, so nothing was decided; the engine tries again at the next request."""
 

@@ -36,6 +36,12 @@ RENAMED: Mapping[str, str] = {
     "adjudge.replay.Answer": "ReplayResult",
 }
 
+GONE: Mapping[str, str] = {
+    "adjudge.plugin.AuditSink": "write a `LogReader`, which is sent what it lacks of the log",
+    "adjudge.plugin.DecisionObserver": "write a `LogReader`, which is sent what it lacks of the log",
+}
+"""What has no successor of the same shape, and what to write instead."""
+
 
 def warn(old: str, new: str, *, stacklevel: int) -> None:
     """Say what to write in place of an old name. stacklevel: 1 for the caller's own line, 2 for its caller's."""
@@ -49,8 +55,13 @@ def names_of(module: str) -> Callable[[str], object]:
 
 
 def find(module: str, name: str, *, stacklevel: int) -> object:
-    """Find an old name of a module where it is now, and say so. stacklevel: as for `warn`. Raises AttributeError."""
+    """Find an old name of a module where it is now, and say so. stacklevel: as for `warn`.
+
+    Raises AttributeError; ImportError for what is gone, whose words `from … import` would swallow otherwise.
+    """
     old = f"{module}.{name}"
+    if old in GONE:
+        raise ImportError(f"`{old}` is gone: {GONE[old]}")
     new = RENAMED.get(old, name)
     for place in () if name.startswith("_") else MOVED[module]:
         there = import_module(place)

@@ -160,7 +160,7 @@ class Registry:
         _events.warning("plugin_skipped", plugin=name, distribution=distribution, reason=reason)
 
     def offered(self, kind: str) -> Mapping[str, object]:
-        """Return what is offered of a kind (`store`, `sink`, `observer`, `policy source`, `command` …), by name."""
+        """Return what is offered of a kind (`ledger`, `reader`, `policy source`, `command` …), by name."""
         return {
             name: those[owner]
             for (of, name), those in self._offers.items()
@@ -195,7 +195,7 @@ class Registry:
         return owner if owner in those else None
 
     def opener(self, kind: str, name: str) -> Callable[[Mapping[str, object]], object]:
-        """Return what opens a store, sink or observer. Raises PluginError where there is none of that name."""
+        """Return what opens a ledger or a reader. Raises PluginError where there is none of that name."""
         known = self.offered(kind)
         thing = known.get(name)
         if not callable(thing):

@@ -44,5 +44,5 @@ def register(register: Register) -> None:
     register.function(
         Function(name="twice", parameters=("int",), result="int", call=lambda n: 2 * n, description="Double a number")
     )
-    register.sink("sample.copy", lambda config: None)  # type: ignore[arg-type,return-value]
+    register.reader("sample.copy", lambda config: None)  # type: ignore[arg-type,return-value]
     register.command(click.Command("wave", help="Wave a hand."))

@@ -48,7 +48,8 @@ def test_plugins_that_are_none_are_said_to_be(run: Any, monkeypatch: pytest.Monk
 
 
 def test_plugins_that_offer_one_name_are_a_finding(run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "from adjudge.plugin import hookimpl\n@hookimpl\ndef register(register):\n    register.sink('copy', print)\n"
+    text = "from adjudge.plugin import hookimpl\n@hookimpl\ndef register(register):\n"
+    text += "    register.reader('copy', print)\n"
     for name in ("plugin_one", "plugin_other"):
         (tmp_path / f"{name}.py").write_text(text, "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
@@ -60,6 +61,6 @@ def test_plugins_that_offer_one_name_are_a_finding(run: Any, tmp_path: Path, mon
     said = "`copy` is offered by one and other: say whose it is under `owners` of the configuration"
     assert (result.exit_code, result.stdout) == (
         1,
-        f"one\n  sink copy  refused: {said}\n\nother\n  sink copy  refused: {said}\n",
+        f"one\n  reader copy  refused: {said}\n\nother\n  reader copy  refused: {said}\n",
     )
     assert json.loads(run("plugins", "--format", "json").stdout)[0]["offers"][0]["refused"] == said

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,8 +13,8 @@ from adjudge.config.file import Config, open_engine, read_config
 from adjudge.engine import Engine
 from adjudge.errors import AuditUnavailable, PluginError, PolicyErrors
 from adjudge.ledger.memory import MemoryLedger
-from adjudge.model import Decision, Request
-from adjudge.plugin import DecisionLedger, LedgerSettings, Register, hookimpl
+from adjudge.model import Request
+from adjudge.plugin import DecisionLedger, LedgerSettings, LogRecord, Position, Register, hookimpl
 from adjudge.registry import Registry
 from adjudge.testing import MERCHANT_BIZ_ID
 
@@ -23,13 +23,12 @@ FULL = """
 policies: [one.yaml, more/two.yaml]
 audit:
   {directory: log, durability: flush, key: {file: a.key}, mac: {env: THE_MAC}, checkpoint: {records: 50, every: 2s},
-   segment: {megabytes: 5, age: 1h}, anchors: [{file: elsewhere}, {name: copy}],
-   sinks: [{name: copy, with: {to: [a, 1, null]}}]}
+   segment: {megabytes: 5, age: 1h}, anchors: [{file: elsewhere}]}
 answer_for: 1h
 ledger: {file: {}}
 cache: {megabytes: 10}
 max_in_flight: 7
-observers: [{name: hook, with: {url: "https://h.example"}}, {name: plain}]
+readers: [{name: hook, with: {url: "https://h.example", to: [a, 1, null]}}, {name: plain}]
 plugins: [aliyun, lists]
 strict_plugins: true
 owners: {acme.score: acme}
@@ -58,13 +57,12 @@ def test_config_reads_every_key_and_makes_paths_whole(tmp_path: Path) -> None:
             mac_variable="THE_MAC",
             segment_bytes=5 * 1024 * 1024,
             segment_s=3600.0,
-            anchors=(tmp_path / "elsewhere", ("copy", {})),
-            sinks=(("copy", {"to": ["a", 1, None]}),),
+            anchors=(tmp_path / "elsewhere",),
         ),
         ledger=("file", {}),
         answer_for_s=3600.0,
         front_bytes=10 * 1024 * 1024,
-        observers=(("hook", {"url": "https://h.example"}), ("plain", {})),
+        readers=(("hook", {"url": "https://h.example", "to": ["a", 1, None]}), ("plain", {})),
         plugins=("aliyun", "lists"),
         owners={"acme.score": "acme"},
         strict_plugins=True,
@@ -101,10 +99,15 @@ def test_config_absolute_path_stays(tmp_path: Path) -> None:
         ("policies: [a]\naudit: {}", [("schema-missing", 2, 8)]),
         ("policies: [a]\naudit: {directory: 5}", [("schema-type", 2, 20)]),
         ("policies: [a]\naudit: {directory: d, durability: fsnyc}", [("schema-value", 2, 35)]),
-        ("policies: [a]\naudit: {directory: d, sinks: {}}", [("schema-type", 2, 30)]),
-        ("policies: [a]\naudit: {directory: d, sinks: [{with: {}}]}", [("schema-missing", 2, 31)]),
-        ("policies: [a]\naudit: {directory: d, sinks: [{name: s, with: []}]}", [("schema-type", 2, 47)]),
-        ("policies: [a]\naudit: {directory: d, sinks: [{name: s, url: x}]}", [("schema-unknown-key", 2, 41)]),
+        ("policies: [a]\nreaders: {}", [("schema-type", 2, 10)]),
+        ("policies: [a]\nreaders: [{with: {}}]", [("schema-missing", 2, 11)]),
+        ("policies: [a]\nreaders: [{name: s, with: []}]", [("schema-type", 2, 27)]),
+        ("policies: [a]\nreaders: [{name: s, url: x}]", [("schema-unknown-key", 2, 21)]),
+        ("policies: [a]\nreaders: [s]", [("schema-type", 2, 11)]),
+        ("policies: [a]\naudit: {directory: d, sinks: [s]}", [("schema-unknown-key", 2, 23)]),
+        ("policies: [a]\naudit: {directory: d, anchors: [{name: s}]}", [("schema-unknown-key", 2, 33)]),
+        ("policies: [a]\naudit: {directory: d, anchors: [s]}", [("schema-type", 2, 33)]),
+        ("policies: [a]\nobservers: [{name: s}]", [("schema-unknown-key", 2, 1)]),
         ("policies: [a]\naudit: {directory: d, key: {}}", [("schema-value", 2, 28)]),
         ("policies: [a]\naudit: {directory: d, key: {file: a, env: B}}", [("schema-value", 2, 28)]),
         ("policies: [a]\naudit: {directory: d, key: {env: 5}}", [("schema-type", 2, 34)]),
@@ -116,8 +119,7 @@ def test_config_absolute_path_stays(tmp_path: Path) -> None:
         ("policies: [a]\naudit: {directory: d, segment: {megabytes: 1.5}}", [("schema-type", 2, 44)]),
         ("policies: [a]\naudit: {directory: d, segment: {age: 3}}", [("schema-type", 2, 38)]),
         ("policies: [a]\naudit: {directory: d, anchors: [{file: 5}]}", [("schema-type", 2, 40)]),
-        ("policies: [a]\naudit: {directory: d, anchors: [{file: a, name: b}]}", [("schema-unknown-key", 2, 34)]),
-        ("policies: [a]\naudit: {directory: d, sinks: [s]}", [("schema-type", 2, 31)]),
+        ("policies: [a]\naudit: {directory: d, anchors: [{file: a, name: b}]}", [("schema-unknown-key", 2, 33)]),
         ("policies: [a]\nanswer_for: 60", [("schema-type", 2, 13)]),
         ("policies: [a]\nanswer_for: 0s", [("schema-range", 2, 13)]),
         ("policies: [a]\nanswer_for: 9000h", [("schema-range", 2, 13)]),
@@ -135,8 +137,8 @@ def test_config_absolute_path_stays(tmp_path: Path) -> None:
         ("policies: [a]\nledger: {postgres: here}", [("schema-type", 2, 20)]),
         ("policies: [a]\nledger: {file: {directory: d}}", [("schema-value", 2, 16)]),
         ("policies: [a]\naudit: {directory: d}\nledger: {postgres: {}}", [("schema-value", 2, 8)]),
-        ("policies: [a]\nobservers: [{name: 5}]", [("schema-type", 2, 20)]),
-        ("policies: [a]\nobservers: [{name: n, with: {age: 012}}]", [("yaml-number", 2, 35)]),
+        ("policies: [a]\nreaders: [{name: 5}]", [("schema-type", 2, 18)]),
+        ("policies: [a]\nreaders: [{name: n, with: {age: 012}}]", [("yaml-number", 2, 33)]),
         ("policies: [a]\nplugins: aliyun", [("schema-type", 2, 10)]),
         ("policies: [a]\nstrict_plugins: yes", [("schema-value", 2, 17)]),
         ("policies: [a]\nstrict_plugins: [true]", [("schema-type", 2, 17)]),
@@ -189,19 +191,18 @@ class Offering:
     def __init__(self) -> None:
         self.opened: dict[str, object] = {}
         self.lines: list[bytes] = []
-        self.decided: list[Decision] = []
 
     @hookimpl
     def register(self, register: Register) -> None:
         plugin = self
 
-        class Sink:
-            def write(self, line: bytes) -> None:
-                plugin.lines.append(line)
+        class Reader:
+            def open(self, end: Position) -> None: ...
 
-        class Observer:
-            async def decided(self, decision: Decision) -> None:
-                plugin.decided.append(decision)
+            def take(self, records: Sequence[LogRecord]) -> None:
+                plugin.lines += [record.line for record in records]
+
+            def close(self) -> None: ...
 
         def opening(kind: str, thing: object) -> object:
             def open_(settings: Mapping[str, object]) -> object:
@@ -219,8 +220,8 @@ class Offering:
             return MemoryLedger(answer_for_s=said.answer_for_s, clock=said.clock)
 
         register.ledger("shelf", open_ledger)
-        register.sink("copy", opening("sink", Sink()))  # type: ignore[arg-type]
-        register.observer("hook", opening("observer", Observer()))  # type: ignore[arg-type]
+        register.reader("copy", opening("copy", Reader()))  # type: ignore[arg-type]
+        register.reader("hook", opening("hook", Reader()))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -234,8 +235,8 @@ def offering(monkeypatch: pytest.MonkeyPatch) -> Offering:
 
 PLUGGED = """
 policies: [one.yaml]
-audit: {directory: log, sinks: [{name: copy, with: {to: here}}]}
-observers: [{name: hook, with: {url: x}}]
+audit: {directory: log}
+readers: [{name: copy, with: {to: here}}, {name: hook, with: {url: x}}, {name: copy}]
 deadline: 3s
 """
 SHELVED = """
@@ -253,24 +254,25 @@ def test_open_engine_puts_a_ledger_in_its_place(tmp_path: Path, offering: Offeri
     assert offering.opened == {"ledger": {"room": 3}}
 
 
-def test_open_engine_puts_sinks_and_observers_in_their_places(tmp_path: Path, offering: Offering) -> None:
+def test_open_engine_puts_readers_in_their_places(tmp_path: Path, offering: Offering) -> None:
     request = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s", inputs={"n": 5})
     with open_engine(write(tmp_path, PLUGGED)) as engine:
-        decision = engine.decide_sync(request)
+        engine.decide_sync(request)
         assert engine.decide_sync(request).status == "duplicate"
-    assert offering.opened == {"sink": {"to": "here"}, "observer": {"url": "x"}}
-    assert offering.decided == [decision]
-    assert b"".join(offering.lines) == (tmp_path / "log" / "audit-000001.jsonl").read_bytes()
+    assert offering.opened == {"copy": {}, "hook": {"url": "x"}}
+    assert [state.name for state in engine.readers()] == ["copy", "hook", "copy-2"]
+    written = (tmp_path / "log" / "audit-000001.jsonl").read_bytes()
+    assert sorted(offering.lines) == sorted(3 * written.splitlines(keepends=True))
     assert engine._deadline_s == 3.0
 
 
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("name: copy", "name: cpoy", "no installed plugin offers the sink `cpoy`; offered: copy"),
-        ("name: hook", "name: hok", "no installed plugin offers the observer `hok`"),
-        ("to: here", "fail: 1", "the sink `copy` cannot be opened: KeyError: 'url'"),
-        ("url: x", "refuse: 1", "plugin `observer`: needs a url"),
+        ("name: copy, with", "name: cpoy, with", "no installed plugin offers the reader `cpoy`; offered: copy"),
+        ("name: hook", "name: hok", "no installed plugin offers the reader `hok`"),
+        ("to: here", "fail: 1", "the reader `copy` cannot be opened: KeyError: 'url'"),
+        ("url: x", "refuse: 1", "plugin `hook`: needs a url"),
     ],
 )
 def test_open_engine_plugin_that_is_not_there_or_does_not_open_is_named(

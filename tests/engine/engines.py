@@ -17,7 +17,7 @@ from adjudge.engine import Engine
 from adjudge.ledger.file import FileLedger
 from adjudge.ledger.memory import MemoryLedger
 from adjudge.model import Face, Request
-from adjudge.plugin import AuditSink, Provider
+from adjudge.plugin import Provider
 from adjudge.registry import parse_policy
 from adjudge.testing import FakeClock, FakeProvider, fake_provider, registry_of
 
@@ -62,15 +62,13 @@ def request(n: int = 0, **parts: Any) -> Request:
     return Request(**{"merchant_biz_id": f"{n:032x}", "scene_code": "onboard001", **parts})
 
 
-def trail(
-    directory: Path, *, disk: Disk | None = None, durability: Durability = "fsync", sinks: Sequence[AuditSink] = ()
-) -> AuditTrail:
+def trail(directory: Path, *, disk: Disk | None = None, durability: Durability = "fsync") -> AuditTrail:
     """Open an audit trail, on a disk of one's own where wanted."""
     if disk is None:
-        return AuditTrail.open(directory, durability=durability, sinks=sinks)
+        return AuditTrail.open(directory, durability=durability)
     AuditTrail.open(directory).close()  # for its key
     key = (directory / "fingerprint.key").read_bytes()
-    return AuditTrail(AuditLog.open(directory, durability=durability, disk=disk), Vault.open(directory), key, sinks)
+    return AuditTrail(AuditLog.open(directory, durability=durability, disk=disk), Vault.open(directory), key)
 
 
 def engine(

@@ -21,7 +21,6 @@ from adjudge.errors import AuditUnavailable, RequestError, SignalFailed
 from adjudge.model import Decision, Face, Outcome, Request
 from adjudge.registry import Registry
 from adjudge.testing import NOW, FakeClock, fake_provider
-from virtual_time import VirtualTime
 
 OTHER = POLICY.replace("policy: onboarding", "policy: payouts")
 
@@ -162,62 +161,11 @@ def test_decide_own_copy_of_the_request_is_decided() -> None:
     assert decision.outcome is Outcome.PASS and decision.signals["own"].fields == {"ok": True}
 
 
-class Observer:
-    """An observer that does as it is told."""
-
-    def __init__(self, do: Callable[[], object] = lambda: None, *, wait_s: float = 0) -> None:
-        self.do = do
-        self.wait_s = wait_s
-        self.told: list[Decision] = []
-        self.cancelled = self.ended = False
-
-    async def decided(self, decision: Decision) -> None:
-        self.told.append(decision)
-        try:
-            await asyncio.sleep(self.wait_s)
-        except asyncio.CancelledError:
-            self.cancelled = True
-            raise
-        self.ended = True
-        self.do()
-
-
 def raising(error: BaseException) -> Callable[[], object]:
     def do() -> object:
         raise error
 
     return do
-
-
-def test_observers_hear_of_every_new_decision_and_their_faults_change_nothing() -> None:
-    good = Observer()
-    bad = [Observer(raising(ValueError("hunter2"))), Observer(raising(SystemExit("hunter2"))), object()]
-    observers: list[Any] = [*bad, good]
-    with capture_logs() as events, engine(observers=observers) as door:
-        decision = door.decide_sync(request())
-        assert door.decide_sync(request()).status == "duplicate"
-        anew = door.decide_sync(request(), anew=True)
-    assert [one.decision_id for one in good.told] == [decision.decision_id, anew.decision_id]
-    failed = [event for event in events if event["event"] == "observer_failed"]
-    assert len(failed) == 6 and {event["decision_id"] for event in failed} == {decision.decision_id, anew.decision_id}
-    assert "hunter2" not in repr(events)
-
-
-def test_observers_are_not_waited_for_and_left_behind_at_the_close(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who is ready in time has been told, who is not is cancelled."""
-    clock = VirtualTime(monkeypatch)
-    quick, slow = Observer(wait_s=1), Observer(wait_s=60)
-
-    async def main() -> None:
-        async with engine(observers=[quick, slow]) as door:
-            await door.decide(request())
-            assert not quick.ended
-
-    with capture_logs() as events:
-        clock.run(main())
-    assert quick.ended
-    assert [one.cancelled for one in (quick, slow)] == [False, True]
-    assert {"event": "observers_left", "count": 1, "log_level": "warning"} in events
 
 
 def test_engine_not_open_says_how_to_open_it() -> None:
@@ -339,14 +287,13 @@ def test_engine_closing_waits_for_a_caller_who_is_just_coming_in(monkeypatch: py
 
 def test_engine_closing_lets_go_of_the_log_even_where_a_plugin_fails(tmp_path: Path) -> None:
     class Unkind:
-        def tell(self, decision: Decision) -> None:
-            return None
+        async def open(self, ledger: object) -> None: ...
 
-        async def told(self) -> None:
+        async def aclose(self) -> None:
             raise ValueError("no")
 
     door = engine(at=tmp_path)
-    door._observers = Unkind()  # type: ignore[assignment]
+    door._feeds = Unkind()  # type: ignore[assignment]
     with pytest.raises(ValueError, match="no"), door:
         door.decide_sync(request())
     with engine(at=tmp_path) as again:
@@ -391,12 +338,11 @@ def test_engine_with_the_defaults_reads_the_real_clock() -> None:
 
 
 def test_events_of_a_decision_name_it_and_its_request(tmp_path: Path) -> None:
-    """Whatever fails on the way: a provider, an observer; and that of one decision is not another's."""
+    """Whatever fails on the way of one: a provider, its breaker; and that of one decision is not another's."""
     asked = [face(SignalFailed("down", kind="misconfigured", billed=False)), device(ValueError("fault"))]
-    observers = [Observer(raising(ValueError("no")))]
-    with capture_logs() as events, engine(asked, at=tmp_path, observers=observers) as door:
+    with capture_logs() as events, engine(asked, at=tmp_path) as door:
         decisions = [door.decide_sync(request(n)) for n in range(2)]
-    told = {"signal_failed", "provider_failed", "breaker_opened", "observer_failed"}
+    told = {"signal_failed", "provider_failed", "breaker_opened"}
     known = {(one.decision_id, one.merchant_biz_id) for one in decisions}
     named = {event["event"] for event in events if (event.get("decision_id"), event.get("merchant_biz_id")) in known}
     assert told <= named

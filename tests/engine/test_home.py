@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ from adjudge.decision import home as home_module
 from adjudge.engine import Engine
 from adjudge.errors import AdjudgeError, AuditUnavailable, EngineError
 from adjudge.ledger.memory import MemoryLedger
-from adjudge.model import Decision, Outcome
-from adjudge.plugin import Claim
+from adjudge.model import Outcome
+from adjudge.plugin import Claim, LogRecord, Position
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
 
@@ -247,7 +247,7 @@ THROWN = [KeyboardInterrupt, SystemExit, GeneratorExit, BaseException, asyncio.C
 
 
 @pytest.mark.parametrize("thrown", THROWN)
-@pytest.mark.parametrize("place", ["fetch", "open", "aclose", "observer", "claim", "release", "loop"])
+@pytest.mark.parametrize("place", ["fetch", "open", "aclose", "reader", "claim", "release", "loop"])
 def test_engine_survives_whatever_a_plugin_throws(thrown: type[BaseException], place: str) -> None:
     """Each place fails in its own way, and the next request is decided as if nothing had been."""
     is_failing = True
@@ -275,9 +275,15 @@ def test_engine_survives_whatever_a_plugin_throws(thrown: type[BaseException], p
             throw("release")
             await self.own.release(claim)
 
-    class Observer:
-        async def decided(self, decision: Decision) -> None:
-            throw("observer")
+    class Reader:
+        def open(self, end: Position) -> None:
+            throw("reader")
+
+        def take(self, records: Sequence[LogRecord]) -> None:
+            throw("reader")
+
+        def close(self) -> None:
+            throw("reader")
 
     def opened(config: object) -> Client:
         throw("open")
@@ -285,7 +291,7 @@ def test_engine_survives_whatever_a_plugin_throws(thrown: type[BaseException], p
 
     asked = [face(open=opened), device()]
     with capture_logs() as events:
-        with engine(asked, ledger=Ledger(), observers=[Observer()]) as door:
+        with engine(asked, ledger=Ledger(), readers={"mine": Reader()}) as door:
             if place == "claim":
                 name = "RuntimeError" if thrown is StopIteration else thrown.__name__  # Python's doing
                 said = f"^the ledger `Ledger` cannot be read: {name}$"

@@ -8,7 +8,7 @@ import os
 import sqlite3
 import threading
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
@@ -17,6 +17,7 @@ import pytest
 import structlog
 from engines import CLEAN, FACE_FIELDS, MEDIA, POLICY, device, engine, face, recorded, request, trail
 from msgspec.structs import replace
+from readers import Keeping
 from structlog.testing import capture_logs
 
 from adjudge.audit.bodies import FaceBody
@@ -27,9 +28,10 @@ from adjudge.audit.vault import Vault
 from adjudge.engine import Engine
 from adjudge.errors import AuditBroken, AuditUnavailable, MerchantBizIdConflict, SignalFailed
 from adjudge.model import Decision, Face, Outcome
+from adjudge.plugin import LogRecord
 from adjudge.replay.decisions import replay
 from adjudge.system.pools import NoThread, Pool
-from adjudge.testing import FakeClock, FakeProvider, SinkContract, fake_provider
+from adjudge.testing import FakeClock, FakeProvider, fake_provider
 from audit.audit_logs import FaultyDisk, assert_verifies
 
 SEGMENT = "audit-000001.jsonl"
@@ -43,25 +45,6 @@ class SwitchedDisk(FaultyDisk):
     def _fails(self, call: str) -> bool:
         super()._fails(call)
         return self.is_off and call in ("write", "datasync")
-
-
-class Sink:
-    def __init__(self, error: BaseException | None = None) -> None:
-        self.error = error
-        self.taken: list[bytes] = []
-
-    def write(self, line: bytes) -> None:
-        if self.error is not None:
-            raise self.error
-        self.taken.append(line)
-
-
-class TestPlainSink(SinkContract):
-    def open_sink(self) -> Sink:
-        return Sink()
-
-    def lines(self, sink: Sink) -> list[bytes]:  # type: ignore[override]  # its own kind
-        return sink.taken
 
 
 def ids(directory: Path) -> list[str]:
@@ -98,8 +81,8 @@ def test_decision_names_its_durability(durability: Durability, tmp_path: Path) -
 
 def test_log_that_cannot_be_written_decides_nothing_and_recovers_by_itself(tmp_path: Path) -> None:
     disk = SwitchedDisk()
-    asked, sink = [face(), device()], Sink()
-    with capture_logs(), engine(asked, trail=trail(tmp_path, disk=disk, sinks=[sink])) as door:
+    asked, copy = [face(), device()], Keeping()
+    with capture_logs(), engine(asked, trail=trail(tmp_path, disk=disk), readers={"copy": copy}) as door:
         disk.is_off = True
         for _ in range(3):
             with pytest.raises(AuditUnavailable):
@@ -118,7 +101,7 @@ def test_log_that_cannot_be_written_decides_nothing_and_recovers_by_itself(tmp_p
     assert len(asked[0].calls) == 2, "what costs money is not asked while it cannot be recorded"
     assert ids(tmp_path) == [decision.decision_id, other.decision_id]
     assert_verifies(tmp_path)
-    assert b"".join(sink.taken) == (tmp_path / SEGMENT).read_bytes()
+    assert b"".join(record.line for record in copy.taken) == (tmp_path / SEGMENT).read_bytes()
     assert all(one.answer == "identical" for one in replay(tmp_path))
 
 
@@ -181,16 +164,6 @@ def test_log_changed_by_another_hand_stops_the_engine(tmp_path: Path) -> None:
             with pytest.raises(AuditBroken):
                 door.decide_sync(request(n))
         assert door.decide_sync(request()).status == "duplicate"
-
-
-def test_sink_gets_every_line_and_its_faults_change_nothing(tmp_path: Path) -> None:
-    good = Sink()
-    sinks = [Sink(ValueError("hunter2")), Sink(SystemExit("hunter2")), good]
-    with capture_logs() as events, engine(trail=trail(tmp_path, sinks=sinks)) as door:
-        door.decide_sync(request())
-    assert b"".join(good.taken) == (tmp_path / SEGMENT).read_bytes()
-    assert [event["event"] for event in events] == ["sink_failed"] * 10, "two sinks, five records"
-    assert "hunter2" not in repr(events)
 
 
 def restart(directory: Path, clock: FakeClock, *asked: FakeProvider, ttl_s: float = 86400) -> Engine:
@@ -328,8 +301,8 @@ def test_personal_values_secrets_and_faces_are_in_no_byte_but_the_vaults(
         def __repr__(self) -> str:
             return secret
 
-    class Loud:
-        async def decided(self, decision: Decision) -> None:
+    class Loud(Keeping):
+        def take(self, records: Sequence[LogRecord]) -> None:
             password = secret  # noqa: F841
             raise ValueError(secret)
 
@@ -361,7 +334,7 @@ def test_personal_values_secrets_and_faces_are_in_no_byte_but_the_vaults(
     structlog.configure(logger_factory=structlog.PrintLoggerFactory())
     said: list[str] = []
     try:
-        with engine([face(), device(*answers)], policies=[policy], at=tmp_path, observers=[Loud()]) as door:
+        with engine([face(), device(*answers)], policies=[policy], at=tmp_path, readers={"loud": Loud()}) as door:
             for n in range(len(answers)):
                 given = CLEAN | {"email": CANARIES["email"], "born": CANARIES["born"]}
                 given |= {"email": 918273645546372} if n == 3 else {}
@@ -377,7 +350,7 @@ def test_personal_values_secrets_and_faces_are_in_no_byte_but_the_vaults(
         structlog.reset_defaults()
     assert all(replayed.answer == "identical" for replayed in replay(tmp_path))
     out, err = capfd.readouterr()
-    assert "provider_failed" in out and "observer_failed" in out
+    assert "provider_failed" in out and "reader_failed" in out
     needles = [value.encode() for value in CANARIES.values()]
     needles += [MEDIA, MEDIA[4:], b"CANARY-FACE", b64encode(MEDIA), b64encode(MEDIA)[:20], b"918273645546372"]
     texts = {"stdout": out.encode(), "stderr": err.encode(), "reprs": "\n".join(said).encode()}

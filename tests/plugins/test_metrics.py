@@ -1,8 +1,7 @@
-"""The observer `prometheus`: what it counts of real decisions, and what it serves."""
+"""The reader `prometheus`: what it counts of real decisions, and what it serves."""
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import sys
 import urllib.error
@@ -16,9 +15,11 @@ from typing import Any
 import pytest
 
 from adjudge import Engine, Request
+from adjudge.audit.bodies import DecisionBody
+from adjudge.audit.record import encode, encode_body
 from adjudge.errors import PluginError
 from adjudge.model import Decision, Outcome, Signal, SignalStatus, Verdict
-from adjudge.plugin import SignalFailed
+from adjudge.plugin import LogRecord, SignalFailed
 from adjudge.registry import Registry, parse_policy
 from adjudge.testing import Slow, fake_provider, registry_of
 from adjudge_plugins import metrics as plugin
@@ -48,16 +49,18 @@ AGAIN = "Please take a new picture."
 def metrics() -> Iterator[Metrics]:
     made = open_metrics({"port": 0})
     yield made
-    made.close()
+    made.stop()
 
 
 def decide(
     metrics: Metrics, *answers: Any, device: Any = None, policy: str = POLICY, own: Any = None, **facts: Any
 ) -> list[Decision]:
-    """Decide one request for each answer of the face's provider, and return once the observer has been told."""
+    """Decide one request for each answer of the face's provider, and return once they are counted."""
     face = fake_provider("acme.face", FACE, *answers, price=Decimal("0.40"), **facts)
     registry = registry_of([face, fake_provider("acme.device", DEVICE, device or {"emulator": False})])
-    with Engine([parse_policy(policy, registry=registry)], registry=registry, observers=[metrics]) as engine:
+    with Engine(
+        [parse_policy(policy, registry=registry)], registry=registry, readers={"prometheus": metrics}
+    ) as engine:
         facts = {"scene_code": "test", "inputs": {"country": "SG"}, "signals": {"own": own} if own else {}}
         return [engine.decide_sync(Request(merchant_biz_id=f"{at:032x}", **facts)) for at in range(len(answers))]
 
@@ -87,7 +90,9 @@ def test_decided_duplicate_is_no_new_decision_and_a_second_one_supersedes(metric
         ]
     )
     request = Request(merchant_biz_id="0" * 32, scene_code="test", inputs={"country": "SG"})
-    with Engine([parse_policy(POLICY, registry=registry)], registry=registry, observers=[metrics]) as engine:
+    with Engine(
+        [parse_policy(POLICY, registry=registry)], registry=registry, readers={"prometheus": metrics}
+    ) as engine:
         statuses = [engine.decide_sync(request).status for _ in range(3)]
 
     assert statuses == ["fresh", "supersedes", "duplicate"]
@@ -158,31 +163,28 @@ def test_decided_new_pictures_asked_for_are_counted_by_reason(metrics: Metrics) 
     assert (count("NO_FACE_DETECTED"), count("")) == (1, 1)
 
 
-def decision_of(reason_code: str | None, at: int = 0, capture_again: str | None = None) -> Decision:
+def record_of(reason_code: str | None, at: int = 0, capture_again: str | None = None) -> LogRecord:
     signal = Signal(
         name="face", status=SignalStatus.ERROR, provider="acme.face", reason_code=reason_code, request_id=f"{at:x}"
     )
-    return Decision(
+    body = DecisionBody(
         decision_id=f"{at:032x}",
         merchant_biz_id=f"{at:032x}",
+        scene_code="test",
         status="fresh",
         verdict=Verdict(outcome=Outcome.REVIEW, lower=Outcome.PASS, upper=Outcome.REJECT),
         policy="selfie",
         policy_digest=f"{at:064x}",
         fingerprint=f"{at:064x}",
-        decided_at=datetime.now(UTC),
+        at=datetime.now(UTC),
+        durability="fsync",
+        inputs={},
         signals={"face": signal},
         capture_again=capture_again,
         capture_reason=reason_code,
     )
-
-
-def told(metrics: Metrics, *decisions: Decision) -> None:
-    async def tell() -> None:
-        for decision in decisions:
-            await metrics.decided(decision)
-
-    asyncio.run(tell())
+    line, digest = encode("decision", at + 1, b"0" * 64, encode_body(body))
+    return LogRecord(log="log", seq=at + 1, kind="decision", hash=digest.decode(), line=line)
 
 
 def series(metrics: Metrics) -> int:
@@ -190,17 +192,17 @@ def series(metrics: Metrics) -> int:
 
 
 def test_decided_ids_make_no_series(metrics: Metrics) -> None:
-    told(metrics, decision_of("NO_FACE", 1, AGAIN))
+    metrics.take([record_of("NO_FACE", 1, AGAIN)])
     before = series(metrics)
 
-    told(metrics, *(decision_of("NO_FACE", at, AGAIN) for at in range(2, 50)))
+    metrics.take([record_of("NO_FACE", at, AGAIN) for at in range(2, 50)])
 
     assert series(metrics) == before
 
 
 @pytest.mark.parametrize("code", ["{at}", "answered {at}", "Ünicode{at}", "x" * 65 + "{at}", "E{at}"])
 def test_decided_reason_codes_that_differ_each_time_are_bounded(metrics: Metrics, code: str) -> None:
-    told(metrics, *(decision_of(code.format(at=at), at, AGAIN) for at in range(1000)))
+    metrics.take([record_of(code.format(at=at), at, AGAIN) for at in range(1000)])
 
     labels = {"policy": "selfie", "signal": "face", "provider": "acme.face", "status": "error"}
     others = 1000 - plugin.REASON_CODES_MAX if code.startswith("E") else 1000
@@ -223,7 +225,7 @@ def test_registry_is_its_own(metrics: Metrics) -> None:
     from prometheus_client import REGISTRY
 
     other = open_metrics({"port": 0})
-    told(metrics, decision_of(None))
+    metrics.take([record_of(None)])
 
     assert value(metrics, "adjudge_decision_duration_seconds_count", policy="selfie") == 1
     assert value(other, "adjudge_decision_duration_seconds_count", policy="selfie") is None
@@ -244,7 +246,7 @@ def get(port: int) -> str:
 
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Metrics]]:
-    """The observers that configurations open, closed in the end: an engine does not."""
+    """The readers that configurations open, stopped in the end: an engine does not."""
     made: list[Metrics] = []
     init = Metrics.__init__
 
@@ -255,7 +257,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Metrics]]:
     monkeypatch.setattr(Metrics, "__init__", noted)
     yield made
     for metrics in made:
-        metrics.close()
+        metrics.stop()
 
 
 def test_serve_engine_of_a_configuration_shows_its_decisions(tmp_path: Path, opened: list[Metrics], port: int) -> None:
@@ -263,7 +265,7 @@ def test_serve_engine_of_a_configuration_shows_its_decisions(tmp_path: Path, ope
     policy = f"{{policy_language: 1, policy: selfie, inputs: {{country: string}}, rules: [{rule}]}}"
     (tmp_path / "policy.yaml").write_text(policy)
     (tmp_path / "adjudge.yaml").write_text(
-        f"policies: [policy.yaml]\nplugins: [metrics]\nobservers: [{{name: prometheus, with: {{port: {port}}}}}]\n"
+        f"policies: [policy.yaml]\nplugins: [metrics]\nreaders: [{{name: prometheus, with: {{port: {port}}}}}]\n"
     )
     engine = Engine.open(tmp_path / "adjudge.yaml")
     assert "adjudge_decisions_total{" not in get(port)
@@ -273,8 +275,8 @@ def test_serve_engine_of_a_configuration_shows_its_decisions(tmp_path: Path, ope
 
     line = 'adjudge_decisions_total{outcome="reject",policy="selfie",settled="true",status="fresh"} 1.0'
     assert line in get(port).splitlines()
-    opened[0].close()
-    opened[0].close()
+    opened[0].stop()
+    opened[0].stop()
     with pytest.raises(urllib.error.URLError):
         get(port)
 
@@ -333,4 +335,4 @@ def test_open_wrong_configuration_is_refused(config: dict[str, Any], said: str) 
 
 
 def test_open_is_found_by_its_entry_point() -> None:
-    assert Registry.discover(only=["metrics"], strict=True).opener("observer", "prometheus") is open_metrics
+    assert Registry.discover(only=["metrics"], strict=True).opener("reader", "prometheus") is open_metrics

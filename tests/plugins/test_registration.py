@@ -24,7 +24,7 @@ MODULES = (
         ("adjudge_plugins.aliyun", [("provider", "aliyun.deepfake"), ("command", "sandbox")]),
         ("adjudge_plugins.http_json", [("provider", "http.json")]),
         ("adjudge_plugins.lists", [("provider", "lists")]),
-        ("adjudge_plugins.metrics", [("observer", "prometheus")]),
+        ("adjudge_plugins.metrics", [("reader", "prometheus")]),
         ("adjudge_plugins.onnx_detector", [("provider", "onnx.detector")]),
     ],
 )

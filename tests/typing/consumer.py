@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, assert_type
 
@@ -12,7 +12,9 @@ from adjudge.plugin import (
     Face,
     Field,
     Function,
+    LogRecord,
     Outcome,
+    Position,
     Provider,
     Register,
     Request,
@@ -66,15 +68,34 @@ def open_asker(config: Mapping[str, Any]) -> Asker:
 written_out = Provider(name="shop.open", fields=parse_fields({"open": "bool"}), open=open_asker)
 
 
-class Observer:
-    """Told of each decision."""
+def look_at(decision: Decision) -> None:
+    """Look at a decision as its caller may."""
+    assert_type(decision.outcome, Outcome)
+    assert_type(decision.verdict, Verdict)
+    assert_type(decision.verdict.settled, bool)
+    assert_type(decision.verdict.reasons, tuple[str, ...])
 
-    async def decided(self, decision: Decision) -> None:
-        """Look at the decision as an observer may."""
-        assert_type(decision.outcome, Outcome)
-        assert_type(decision.verdict, Verdict)
-        assert_type(decision.verdict.settled, bool)
-        assert_type(decision.verdict.reasons, tuple[str, ...])
+
+class Reader:
+    """Sent what it lacks of the log."""
+
+    def __init__(self) -> None:
+        """Hold nothing."""
+        self.held: Position | None = None
+
+    def open(self, end: Position) -> Position | None:
+        """Say what is held."""
+        return self.held
+
+    def take(self, records: Sequence[LogRecord]) -> None:
+        """Look at the records as a reader may."""
+        for record in records:
+            assert_type(record.line, bytes)
+            assert_type(record.members(), dict[str, Any])
+            self.held = record.position
+
+    def close(self) -> None:
+        """Let go."""
 
 
 @hookimpl
@@ -83,4 +104,4 @@ def register(register: Register) -> None:
     register.provider(tenure)
     register.provider(written_out)
     register.function(double)
-    register.observer("shop", lambda config: Observer())
+    register.reader("shop", lambda config: Reader())

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -22,7 +22,6 @@ from adjudge.audit.verify import opened
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
 from adjudge.frozen import frozen
-from adjudge.plugin import AuditSink
 
 EVERY = 1000
 SECONDS = 60.0
@@ -117,15 +116,23 @@ class Checkpoints:
         return encode(CHECKPOINT, seq, prev, members, self.mac)
 
 
+class Witness(Protocol):
+    """Somebody outside the log who remembers its checkpoints."""
+
+    def write(self, line: bytes) -> None:
+        """Take a checkpoint that is durable. May raise anything, and is then shown it again with the next."""
+        ...
+
+
 class Anchors:
     """Witnesses outside the log that are shown each checkpoint, in a thread of their own: they may be slow or fail.
 
     A checkpoint that one of them did not take is tried again before the next, and at the end.
     """
 
-    def __init__(self, sinks: Sequence[AuditSink]) -> None:
+    def __init__(self, witnesses: Sequence[Witness]) -> None:
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._sinks = sinks
+        self._witnesses = witnesses
         self._thread = threading.Thread(target=self._run, name="adjudge-anchors", daemon=True)
         self._thread.start()
 
@@ -142,14 +149,14 @@ class Anchors:
         missed: dict[int, bytes] = {}
         while True:
             line = self._queue.get()
-            for at, sink in enumerate(self._sinks):
+            for at, witness in enumerate(self._witnesses):
                 lines = [one for one in (missed.pop(at, None), line) if one is not None]
                 try:
                     for one in lines:
-                        sink.write(one)
+                        witness.write(one)
                 except BaseException:  # the log has the checkpoint; a witness that fails changes no answer
                     missed[at] = lines[-1]
-                    _events.exception("anchor_failed", anchor=type(sink).__name__)
+                    _events.exception("anchor_failed", anchor=type(witness).__name__)
             if line is None:
                 return
 

@@ -16,7 +16,7 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Literal
 
-from adjudge.audit.checkpoints import Anchors, Checkpoints, FileAnchor
+from adjudge.audit.checkpoints import Anchors, Checkpoints, FileAnchor, Witness
 from adjudge.audit.closed import ClosedSegments
 from adjudge.audit.commit import Committer, Durability, Written
 from adjudge.audit.disk import Disk, LocalDisk
@@ -27,7 +27,7 @@ from adjudge.audit.start import Start, hold_against, require_key, require_proof
 from adjudge.audit.taken import Taken
 from adjudge.errors import AuditUnavailable
 from adjudge.patterns import late
-from adjudge.plugin import AuditSink, Body, Receipt
+from adjudge.plugin import Body, Receipt
 
 __all__ = ["AuditLog", "Durability", "Receipt", "Written"]
 
@@ -90,7 +90,7 @@ class AuditLog:
         max_line: int = MAX_LINE,
         segments: Segments | None = None,
         checkpoints: Checkpoints | None = None,
-        anchors: Sequence[AuditSink] = (),
+        anchors: Sequence[Witness] = (),
         adopted_by: str | None = None,
     ) -> AuditLog:
         """Start a log, or go on with one; blocks for the reading of its last 8 MiB.
@@ -154,6 +154,12 @@ class AuditLog:
         """Both of them, of one record, while others write."""
         written = self._file.written
         return written.seq, written.hash.decode()
+
+    @property
+    def durable(self) -> tuple[int, str]:
+        """The number and the hash of the last record that survives a power cut; 0 and 64 zeros before there is one."""
+        synced = self._file.synced
+        return synced.seq, synced.hash.decode()
 
     @property
     def recovered(self) -> str | None:

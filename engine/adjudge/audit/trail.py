@@ -1,4 +1,4 @@
-"""Where the answers of one process are recorded: the audit log, the vault beside it, and further sinks."""
+"""Where the answers of one process are recorded: the audit log, and the vault beside it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from adjudge.audit.checkpoints import Checkpoints
+from adjudge.audit.checkpoints import Checkpoints, Witness
 from adjudge.audit.file import Segments
-from adjudge.audit.log import AuditLog, Durability, Written
+from adjudge.audit.log import AuditLog, Durability
 from adjudge.audit.sealing import Sealing
 from adjudge.audit.vault import Vault
 from adjudge.audit.verify import opened
 from adjudge.errors import AuditUnavailable
 from adjudge.events import Events
-from adjudge.plugin import AuditSink
-from adjudge.system.faults import is_operators
 from adjudge.system.pools import NoThread, Pool
 
 KEY_FILE = "fingerprint.key"
@@ -30,21 +28,15 @@ _events = Events("adjudge.audit")
 
 @dataclass(slots=True)
 class AuditTrail:
-    """An open log and what lies beside it. key: the secret behind fingerprints.
-
-    on_written: told of lines that came to stand in the log, before the sinks are: of which file, from which byte on.
-    """
+    """An open log and what lies beside it. key: the secret behind fingerprints."""
 
     log: AuditLog
     vault: Vault
     key: bytes
-    sinks: Sequence[AuditSink] = ()
-    on_written: Written | None = None
     sealing: Sealing = field(init=False)
 
     def __post_init__(self) -> None:
         self.sealing = Sealing(self.vault)
-        self.log.on_lines = self._copy
 
     @classmethod
     def open(
@@ -52,10 +44,9 @@ class AuditTrail:
         directory: str | Path,
         *,
         durability: Durability = "fsync",
-        sinks: Sequence[AuditSink] = (),
         segments: Segments | None = None,
         checkpoints: Checkpoints | None = None,
-        anchors: Sequence[AuditSink] = (),
+        anchors: Sequence[Witness] = (),
     ) -> AuditTrail:
         """Open the audit log in a directory, made if needed. Raises AuditUnavailable and AuditBroken.
 
@@ -80,25 +71,10 @@ class AuditTrail:
                     f"{directory / KEY_FILE}: is missing beside a log with records; restore it from a copy. Without it"
                     " every repeated MerchantBizId would look like another request"
                 )
-            return cls(log, Vault.open(directory), _read_key(directory / KEY_FILE), sinks)
+            return cls(log, Vault.open(directory), _read_key(directory / KEY_FILE))
         except BaseException:
             log.close()
             raise
-
-    def _copy(self, file: Path, start: int, lines: Sequence[bytes]) -> None:
-        """Hand records on as they came to stand in the log."""
-        if self.on_written is not None:
-            self.on_written(file, start, lines)
-        if not self.sinks:
-            return
-        for line in lines:
-            for sink in self.sinks:
-                try:
-                    sink.write(line)
-                except BaseException as error:  # the log has the record; a copy that fails changes no answer
-                    if is_operators(error):
-                        raise
-                    _events.exception("sink_failed", sink=type(sink).__name__)
 
     async def archive(self, to: str | Path, *, before: date, by: str) -> int:
         """Move old segments elsewhere while the log is written; as `archive` in `audit/archive.py`.

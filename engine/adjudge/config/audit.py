@@ -7,13 +7,12 @@ audit:
   key: {file: audit.key}                    # or {env: ADJUDGE_AUDIT_KEY}; what signs checkpoints and proves records
   mac: {file: audit.mac}                    # or {env: …}; proves records in place of the key
   segment: {megabytes: 256, age: 24h}       # when the log goes on in a new file
-  anchors: [{file: /mnt/elsewhere/audit.anchors}, {name: …, with: {…}}]
-  sinks: [{name: …, with: {…}}]
+  anchors: [{file: /mnt/elsewhere/audit.anchors}]
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
 from pathlib import Path
 from typing import cast
@@ -30,12 +29,11 @@ from adjudge.audit.signing import (
 )
 from adjudge.audit.trail import AuditTrail
 from adjudge.frozen import frozen
-from adjudge.plugin import AuditSink
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text.yaml import Mapping, YamlNode
 
 DURABILITIES = ("fsync", "flush", "async")
-_KEYS = ("directory", "durability", "checkpoint", "key", "mac", "segment", "anchors", "sinks")
+_KEYS = ("directory", "durability", "checkpoint", "key", "mac", "segment", "anchors")
 _MOST_RECORDS = 1_000_000
 _LONGEST_S = 7 * 86400.0
 _LARGEST_MB = 1_000_000
@@ -54,8 +52,7 @@ class AuditSettings:
     """What stands under `audit:`, paths made whole.
 
     every: records, seconds: a time, after which a checkpoint comes. key_file, key_variable, mac_file, mac_variable:
-    where the keys are, if there are some. segment_bytes, segment_s: how large and old a file grows. anchors: files, or
-    sinks of plugins.
+    where the keys are, if there are some. segment_bytes, segment_s: how large and old a file grows. anchors: files.
     """
 
     directory: Path
@@ -68,20 +65,18 @@ class AuditSettings:
     mac_variable: str | None = None
     segment_bytes: int = SEGMENT_BYTES
     segment_s: float = SEGMENT_S
-    anchors: tuple[Path | Opened, ...] = ()
-    sinks: tuple[Opened, ...] = ()
+    anchors: tuple[Path, ...] = ()
 
-    def open(self, sink: Callable[[Opened], AuditSink]) -> AuditTrail:
-        """Open the log. sink: opens one of a plugin. Raises AuditUnavailable and AuditBroken."""
+    def open(self) -> AuditTrail:
+        """Open the log. Raises AuditUnavailable and AuditBroken."""
         return AuditTrail.open(
             self.directory,
             durability=self.durability,
-            sinks=[sink(one) for one in self.sinks],
             segments=Segments(max_bytes=self.segment_bytes, max_age_s=self.segment_s),
             checkpoints=Checkpoints(
                 every=self.every, seconds=self.seconds, signer=self._signer(), mac_key=self._mac_key()
             ),
-            anchors=[FileAnchor(one) if isinstance(one, Path) else sink(one) for one in self.anchors],
+            anchors=[FileAnchor(one) for one in self.anchors],
         )
 
     def _signer(self) -> Signer | None:
@@ -95,14 +90,12 @@ class AuditSettings:
         return mac_key_from_environment(self.mac_variable) if self.mac_variable is not None else None
 
 
-def read_audit(
-    reader: Reader, node: YamlNode, folder: Path, opened: Callable[[YamlNode, str], Opened | None]
-) -> AuditSettings | None:
-    """Read `audit:`; what is wrong is blamed in the reader.
-
-    folder: what paths are relative to. opened: reads one of a list of things that plugins offer.
-    """
-    entries = reader.mapping(node, "`audit`", keys=_KEYS, required=("directory",), at=node.span)
+def read_audit(reader: Reader, node: YamlNode, folder: Path) -> AuditSettings | None:
+    """Read `audit:`; what is wrong is blamed in the reader. folder: what paths are relative to."""
+    entries = reader.mapping(node, "`audit`", keys=(*_KEYS, "sinks"), required=("directory",), at=node.span)
+    if "sinks" in entries:
+        hint = "write `readers`, beside `audit`: they are sent the records of the log, again after a failure"
+        reader.blame("schema-unknown-key", "`audit` has no `sinks` any more", entries["sinks"][0].span, hint)
     parts = {name: value for name, (_, value) in entries.items()}
     directory = reader.path(parts["directory"], "`directory`") if "directory" in parts else None
     durability = reader.choice(parts["durability"], "`durability`", DURABILITIES) if "durability" in parts else None
@@ -111,8 +104,7 @@ def read_audit(
     log = folder / directory if directory is not None else None
     file, variable = _key(reader, parts.get("key"), "key", folder, log)
     mac_file, mac_variable = _key(reader, parts.get("mac"), "mac", folder, log)
-    anchors = tuple(_anchors(reader, parts.get("anchors"), folder, opened))
-    sinks = [opened(item, "sinks") for item in reader.items(parts["sinks"], "`sinks`")] if "sinks" in parts else []
+    anchors = tuple(_anchors(reader, parts.get("anchors"), folder))
     if log is None:
         return None
     return AuditSettings(
@@ -127,7 +119,6 @@ def read_audit(
         segment_bytes=size * _MB if size else SEGMENT_BYTES,
         segment_s=age or SEGMENT_S,
         anchors=anchors,
-        sinks=tuple(one for one in sinks if one is not None),
     )
 
 
@@ -165,14 +156,13 @@ def _key(reader: Reader, node: YamlNode | None, what: str, folder: Path, log: Pa
     return folder / said, None
 
 
-def _anchors(
-    reader: Reader, node: YamlNode | None, folder: Path, opened: Callable[[YamlNode, str], Opened | None]
-) -> Iterator[Path | Opened]:
+def _anchors(reader: Reader, node: YamlNode | None, folder: Path) -> Iterator[Path]:
     for item in reader.items(node, "`anchors`") if node is not None else ():
-        if isinstance(item, Mapping) and [key.text.value for key, _ in item.entries] == ["file"]:
-            said = reader.path(item.entries[0][1], "`file`")
-            one: Path | Opened | None = folder / said if said is not None else None
-        else:
-            one = opened(item, "anchors")
-        if one is not None:
-            yield one
+        if isinstance(item, Mapping) and any(key.text.value == "name" for key, _ in item.entries):
+            hint = "write `readers`, beside `audit`: a plugin's reader is sent the checkpoints among the records"
+            reader.blame("schema-unknown-key", "an anchor is a file; plugins have no part in it", item.span, hint)
+            continue
+        entries = reader.mapping(item, "one of `anchors`", keys=("file",), required=("file",), at=item.span)
+        said = reader.path(entries["file"][1], "`file`") if "file" in entries else None
+        if said is not None:
+            yield folder / said

@@ -5,7 +5,7 @@
     answer_for: 48h                     # how long a decision answers its MerchantBizId
     ledger: {postgres: {dsn: …}}        # who keeps decisions; left out: files in the `directory` of `audit`
     cache: {megabytes: 32}              # of decisions that are kept in memory, in front of the files
-    observers: [{name: webhook, with: {…}}]
+    readers: [{name: webhook, with: {…}}]      # further places for the records
     plugins: [aliyun, http_json]        # all that are installed unless named
     owners: {acme.score: acme}          # whose a name is that several plugins offer
     strict_plugins: false
@@ -35,7 +35,7 @@ from adjudge.frozen import frozen
 from adjudge.ledger.file import FileLedger
 from adjudge.ledger.local import ANSWER_FOR_S, FRONT_BYTES
 from adjudge.ledger.memory import MemoryLedger
-from adjudge.plugin import AuditSink, DecisionLedger, DecisionObserver, LedgerSettings, Limits, PolicySource
+from adjudge.plugin import DecisionLedger, LedgerSettings, Limits, LogReader, PolicySource
 from adjudge.policy import Catalogue, Policy, load_policy, parse_policy
 from adjudge.policy.loading.load import read_source
 from adjudge.policy.loading.reader import Reader, Refused
@@ -53,7 +53,7 @@ _KEYS = (
     "answer_for",
     "ledger",
     "cache",
-    "observers",
+    "readers",
     "plugins",
     "owners",
     "strict_plugins",
@@ -85,7 +85,7 @@ class Config:
     ledger: Opened = (FILES, {})
     answer_for_s: float = ANSWER_FOR_S
     front_bytes: int = FRONT_BYTES
-    observers: tuple[Opened, ...] = ()
+    readers: tuple[Opened, ...] = ()
     plugins: tuple[str, ...] | None = None
     owners: MappingOf[str, str] = field(default_factory=dict)
     strict_plugins: bool = False
@@ -104,14 +104,14 @@ def open_engine(path: str | Path) -> Engine:
 def assemble(config: Config) -> Engine:
     """Put an engine together. Raises PolicyErrors for its policies, PluginError, AuditUnavailable and AuditBroken."""
     registry, policies, limits = _prepared(config)
-    observers = [cast(DecisionObserver, _open(registry, "observer", observer)) for observer in config.observers]
+    readers = _readers(config, registry)
     ledger = _ledger(config, registry)
     try:
         return Engine(
             tuple(policies.values()),
             registry=registry,
             ledger=ledger,
-            observers=observers,
+            readers=readers,
             deadline_s=config.deadline_s,
             max_in_flight=config.max_in_flight,
             limits=limits,
@@ -122,6 +122,16 @@ def assemble(config: Config) -> Engine:
         raise
 
 
+def _readers(config: Config, registry: Registry) -> dict[str, LogReader]:
+    """Make the readers, by their names; the second of one name is `NAME-2`. Raises PluginError."""
+    readers: dict[str, LogReader] = {}
+    for opened in config.readers:
+        count = sum(name == opened[0] for name, _ in config.readers[: len(readers)]) + 1
+        name = opened[0] if count == 1 else f"{opened[0]}-{count}"
+        readers[name] = cast(LogReader, _open(registry, "reader", opened))
+    return readers
+
+
 def _ledger(config: Config, registry: Registry) -> DecisionLedger:
     """Make the ledger. Raises PluginError, AuditUnavailable and AuditBroken."""
     name, settings = config.ledger
@@ -130,7 +140,7 @@ def _ledger(config: Config, registry: Registry) -> DecisionLedger:
         return cast(DecisionLedger, _open(registry, "ledger", (name, said)))
     if config.audit is None:
         return MemoryLedger(answer_for_s=config.answer_for_s, front_bytes=config.front_bytes)
-    trail = config.audit.open(lambda sink: cast(AuditSink, _open(registry, "sink", sink)))
+    trail = config.audit.open()
     try:
         return FileLedger(trail, answer_for_s=config.answer_for_s, front_bytes=config.front_bytes)
     except BaseException:
@@ -200,12 +210,9 @@ def _prepared(config: Config, *, fetch: bool = True) -> tuple[Registry, dict[str
 
 def _wanted(config: Config) -> Iterator[tuple[str, str]]:
     """Yield what plugins are to open, as (kind, name)."""
-    yield from (("observer", name) for name, _ in config.observers)
+    yield from (("reader", name) for name, _ in config.readers)
     if config.ledger[0] != FILES:
         yield "ledger", config.ledger[0]
-    if config.audit is not None:
-        anchors = (one for one in config.audit.anchors if not isinstance(one, Path))
-        yield from (("sink", name) for name, _ in (*config.audit.sinks, *anchors))
 
 
 def load_located(location: Path | str, registry: Registry, catalogue: Catalogue) -> Policy:
@@ -263,7 +270,12 @@ class _Config:
 
     def read(self, root: YamlNode) -> Config | None:
         reader = self.reader
-        entries = reader.mapping(root, "a configuration", keys=_KEYS, required=("policies",), at=Span(0, 0))
+        entries = reader.mapping(
+            root, "a configuration", keys=(*_KEYS, "observers"), required=("policies",), at=Span(0, 0)
+        )
+        if "observers" in entries:
+            hint = "write `readers`, which are sent the records of the log, again after a failure"
+            reader.blame("schema-unknown-key", "there are no `observers` any more", entries["observers"][0].span, hint)
         parts = {name: value for name, (_, value) in entries.items()}
         policies = self.texts(parts.get("policies"), "`policies`", reader.path)
         if "policies" in parts and not policies and not reader.errors:
@@ -277,11 +289,11 @@ class _Config:
         deadline_s = reader.seconds(deadline, "`deadline`", _LONGEST_DEADLINE_S) if deadline else None
         return Config(
             policies=tuple(policy if "://" in policy else self.folder / policy for policy in policies),
-            audit=read_audit(reader, parts["audit"], self.folder, self.one) if "audit" in parts else None,
+            audit=read_audit(reader, parts["audit"], self.folder) if "audit" in parts else None,
             ledger=self.ledger(parts.get("ledger"), parts.get("audit")),
             answer_for_s=answer_for_s or ANSWER_FOR_S,
             front_bytes=self.cache(parts.get("cache")),
-            observers=self.opened(parts.get("observers"), "observers"),
+            readers=self.opened(parts.get("readers"), "readers"),
             plugins=None if plugins is None else self.texts(plugins, "`plugins`"),
             owners=self.owners(parts.get("owners")),
             strict_plugins=strict is not None

@@ -16,7 +16,7 @@ from adjudge.ledger.index import Index, decision_text, label_text
 from adjudge.ledger.local import LocalLedger
 from adjudge.ledger.restoring import decision_of
 from adjudge.model import Decision
-from adjudge.plugin import Body, Receipt
+from adjudge.plugin import Body, Receipt, RecordSource
 from adjudge.system.pools import NoThread, Pool
 
 FOUND_WITHIN_S = 600.0
@@ -37,7 +37,7 @@ class FileLedger(LocalLedger):
         self._trail = trail
         self._index = Index(trail.log, since=self._ages.since)
         self._calls = self._index.calls
-        trail.on_written = self._index.note
+        trail.log.on_lines = self._index.note
 
     async def open(self) -> None:
         """Do nothing: trail and index were opened with the ledger, which tells early what is wrong."""
@@ -65,6 +65,12 @@ class FileLedger(LocalLedger):
     async def record(self, kind: str, body: Body) -> Receipt:
         """Write a record into the log."""
         return await self._trail.log.write(kind, body)
+
+    def records(self) -> RecordSource:
+        """Hand out the records of the log."""
+        from adjudge.audit.cursor import FileRecords  # only where there are readers
+
+        return FileRecords(self._trail.log)
 
     def sealed(self, subject: str, values: Mapping[str, object]) -> AbstractAsyncContextManager[Mapping[str, str]]:
         """Keep personal values in the vault, and give their commitments."""

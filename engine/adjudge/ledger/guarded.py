@@ -10,7 +10,7 @@ from adjudge.errors import AdjudgeError, AuditUnavailable
 from adjudge.events import Events
 from adjudge.frozen import frozen
 from adjudge.model import Decision
-from adjudge.plugin import Body, Busy, CallBody, Claim, DecisionLedger, Receipt, Spent
+from adjudge.plugin import Body, Busy, CallBody, Claim, DecisionLedger, Receipt, RecordSource, Spent
 from adjudge.system.faults import is_cancelled, is_operators
 
 _T = TypeVar("_T")
@@ -145,6 +145,14 @@ class GuardedLedger:
             await self._done("be written", lambda: sealing.__aexit__(*how))
             raise
         await self._done("be written", lambda: sealing.__aexit__(None, None, None))
+
+    def records(self) -> RecordSource | None:
+        """As of the ledger; one that was written before there were readers hands out none."""
+        records: Callable[[], RecordSource | None] = getattr(self.ledger, "records", lambda: None)
+        try:
+            return records()
+        except BaseException as error:
+            raise self._failed("be read", error) from None
 
     async def erase(self, merchant_biz_id: str, record: Callable[[tuple[str, ...]], Body]) -> int:
         """As of the ledger."""

@@ -11,6 +11,7 @@ from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.record import FIRST_PREV, encode, encode_body, parse
 from adjudge.errors import AuditUnavailable
 from adjudge.ledger.local import LocalLedger
+from adjudge.ledger.memory_records import MemoryRecords
 from adjudge.ledger.restoring import decision_of
 from adjudge.plugin import Body, Receipt
 
@@ -32,6 +33,7 @@ class MemoryLedger(LocalLedger):
         self.key = secrets.token_bytes(32)
         self._seq, self._hash = 0, FIRST_PREV
         self._personal: dict[str, dict[str, object]] = {}
+        self._records: MemoryRecords | None = None
 
     async def open(self) -> None:
         """Do nothing: there is nothing to wait for."""
@@ -43,10 +45,18 @@ class MemoryLedger(LocalLedger):
         """Do nothing: there is nothing to let go."""
 
     async def record(self, kind: str, body: Body) -> Receipt:
-        """Chain a record, and keep it nowhere."""
+        """Chain a record, and keep it for readers alone."""
         line, self._hash = encode(kind, self._seq + 1, self._hash, encode_body(body))
         self._seq += 1
+        if self._records is not None:
+            self._records.add(kind, self._seq, self._hash.decode(), line)
         return Receipt(seq=self._seq, hash=self._hash.decode(), line=line)
+
+    def records(self) -> MemoryRecords:
+        """Keep the newest records for readers from now on, and hand them out."""
+        if self._records is None:
+            self._records = MemoryRecords()
+        return self._records
 
     async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:
         """Refuse: a label is for a log."""

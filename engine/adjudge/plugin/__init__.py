@@ -25,7 +25,9 @@ from adjudge.errors import (
     MerchantBizIdConflict,
     PluginError,
     ProviderConfigError,
+    ReaderFailed,
     SignalFailed,
+    WrongPosition,
     did_you_mean,
 )
 from adjudge.events import Events
@@ -43,6 +45,16 @@ from adjudge.plugin.providers import (
     Unusable,
     Uses,
     provider,
+)
+from adjudge.plugin.readers import (
+    BEFORE_FIRST,
+    LogReader,
+    LogRecord,
+    Position,
+    PositionFile,
+    ReaderState,
+    RecordSource,
+    WatchesReaders,
 )
 from adjudge.system.cloud_metadata import leads_to_keys
 from adjudge.system.files import FileState, replace_file
@@ -72,6 +84,7 @@ if TYPE_CHECKING:
     import click
 
 __all__ = [
+    "BEFORE_FIRST",
     "BOOL",
     "DOUBLE",
     "DURATION",
@@ -80,7 +93,6 @@ __all__ = [
     "TIMESTAMP",
     "Answer",
     "AuditBroken",
-    "AuditSink",
     "AuditUnavailable",
     "Billed",
     "Body",
@@ -91,7 +103,6 @@ __all__ = [
     "DaySpend",
     "Decision",
     "DecisionLedger",
-    "DecisionObserver",
     "EnumType",
     "EvaluationError",
     "Events",
@@ -105,6 +116,8 @@ __all__ = [
     "Limits",
     "ListFileError",
     "ListType",
+    "LogReader",
+    "LogRecord",
     "LostClaim",
     "MapType",
     "MerchantBizIdConflict",
@@ -112,10 +125,15 @@ __all__ = [
     "PluginError",
     "PolicySource",
     "Pool",
+    "Position",
+    "PositionFile",
     "Provider",
     "ProviderClient",
     "ProviderConfigError",
+    "ReaderFailed",
+    "ReaderState",
     "Receipt",
+    "RecordSource",
     "Register",
     "Request",
     "SecretSource",
@@ -128,6 +146,8 @@ __all__ = [
     "Unusable",
     "Uses",
     "Verdict",
+    "WatchesReaders",
+    "WrongPosition",
     "composed",
     "did_you_mean",
     "find_unseen",
@@ -165,26 +185,6 @@ class Function:
     result: str
     call: Callable[..., object]
     description: str = ""
-
-
-class AuditSink(Protocol):
-    """A further place for audit records, after the log itself."""
-
-    def write(self, line: bytes) -> None:
-        """Take one record as it stands in the log, with its line end.
-
-        Called in the log's order, one record at a time, from changing threads; until it returns, no other record is
-        written, so hand on to a thread of your own what takes long.
-        """
-        ...
-
-
-class DecisionObserver(Protocol):
-    """Told of every new decision after it is recorded; a fault of it changes no answer."""
-
-    async def decided(self, decision: Decision) -> None:
-        """Take note of a decision."""
-        ...
 
 
 class PolicySource(Protocol):
@@ -231,13 +231,18 @@ class Register:
         """Refuse a store of decisions, which version 0.1 took: it could not keep two processes apart."""
         raise PluginError(f"the store `{name}`: stores are gone; offer a ledger, `register.ledger`", plugin=self.plugin)
 
-    def sink(self, name: str, open: Callable[[Mapping[str, Any]], AuditSink]) -> None:
-        """Offer a sink for audit records."""
-        self._add("sink", name, open)
+    def reader(self, name: str, open: Callable[[Mapping[str, Any]], LogReader]) -> None:
+        """Offer a reader of the log, made from its `with:`."""
+        self._add("reader", name, open)
 
-    def observer(self, name: str, open: Callable[[Mapping[str, Any]], DecisionObserver]) -> None:
-        """Offer an observer of decisions."""
-        self._add("observer", name, open)
+    def sink(self, name: str, open: object) -> None:
+        """Refuse a sink of records, which earlier versions called once for each: what it missed was lost."""
+        raise PluginError(f"the sink `{name}`: sinks are gone; offer a reader, `register.reader`", plugin=self.plugin)
+
+    def observer(self, name: str, open: object) -> None:
+        """Refuse an observer of decisions, which earlier versions called once for each: what it missed was lost."""
+        said = f"the observer `{name}`: observers are gone; offer a reader of the log, `register.reader`"
+        raise PluginError(said, plugin=self.plugin)
 
     def policy_source(self, scheme: str, source: PolicySource) -> None:
         """Offer a place that policies come from."""

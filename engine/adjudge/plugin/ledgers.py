@@ -18,6 +18,7 @@ import msgspec
 
 from adjudge.frozen import frozen
 from adjudge.model import Decision, Signal
+from adjudge.plugin.readers import RecordSource
 
 Billed = Literal["yes", "no", "unknown"]
 Body = Mapping[str, object] | msgspec.Struct
@@ -220,6 +221,14 @@ class DecisionLedger(Protocol):
         """Keep the personal values of a MerchantBizId, and give their commitments by name.
 
         The record that names them is written within; an erasure waits for that. Raises AuditUnavailable.
+        """
+        ...
+
+    def records(self) -> RecordSource | None:
+        """Hand out the durable records, for further readers; None where they are kept nowhere that can be read.
+
+        Called once, after `open`, and only where there are readers; it may be used until its own `close`, also after
+        `aclose` of the ledger.
         """
         ...
 

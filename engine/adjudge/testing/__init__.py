@@ -18,10 +18,11 @@ from typing import Any
 
 from adjudge.engine import DEADLINE_S, Engine
 from adjudge.model import Decision, Request
-from adjudge.plugin import Answer, AuditSink, Context, Function, Provider, Register, hookimpl
+from adjudge.plugin import Answer, Context, Function, Provider, Register, hookimpl
 from adjudge.policy import Policy
 from adjudge.registry import Registry, parse_policy
 from adjudge.testing.ledgers import LedgerContract, SharedLedgerContract
+from adjudge.testing.readers import ReaderContract
 from adjudge.values.declared import parse_fields
 
 __all__ = [
@@ -30,9 +31,9 @@ __all__ = [
     "FakeClock",
     "FakeProvider",
     "LedgerContract",
+    "ReaderContract",
     "Scripted",
     "SharedLedgerContract",
-    "SinkContract",
     "Slow",
     "decide_once",
     "fake_provider",
@@ -153,22 +154,3 @@ def decide_once(
     engine = Engine([loaded], registry=registry, deadline_s=deadline_s, clock=clock or FakeClock())
     with engine:
         return engine.decide_sync(Request(**{"merchant_biz_id": MERCHANT_BIZ_ID, "scene_code": "test", **request}))
-
-
-class SinkContract:
-    """What every sink of audit records must do. Inherit from it in a test class; say how to open one, and read it."""
-
-    def open_sink(self) -> AuditSink:
-        """Return an empty sink."""
-        raise NotImplementedError
-
-    def lines(self, sink: AuditSink) -> Sequence[bytes]:
-        """Return what a sink has taken, line ends included."""
-        raise NotImplementedError
-
-    def test_sink_keeps_every_byte_in_order(self) -> None:
-        """Digests cover the exact bytes: no line is changed, cut or moved."""
-        sink, lines = self.open_sink(), [b'{"seq":1}\n', '{"name":"Zoë\\u0000"}\n'.encode(), b"%s\n" % (b"x" * 300_000)]
-        for line in lines:
-            sink.write(line)
-        assert list(self.lines(sink)) == lines

@@ -16,6 +16,7 @@ from msgspec import structs
 from adjudge.ledger.kit import (
     Checkpoints,
     DecisionBody,
+    Witness,
     canonical,
     commitments_of,
     conflict,
@@ -29,7 +30,6 @@ from adjudge.ledger.kit import (
     with_values,
 )
 from adjudge.plugin import (
-    AuditSink,
     AuditUnavailable,
     Body,
     Busy,
@@ -65,7 +65,7 @@ class PostgresLedger:
         *,
         answer_for_s: float,
         checkpoints: Checkpoints | None = None,
-        anchors: Sequence[AuditSink] = (),
+        anchors: Sequence[Witness] = (),
     ) -> None:
         """dsn: as libpq takes it. key: of fingerprints, the same for all who use the database.
 
@@ -274,6 +274,9 @@ class PostgresLedger:
                 (names, commitments, data, subject, key),
             )
         yield kept | {name: one for name, one, _ in made}
+
+    def records(self) -> None:
+        """Return None: readers are not fed from here yet."""
 
     async def erase(self, merchant_biz_id: str, record: Callable[[tuple[str, ...]], Body]) -> int:
         """Record that a subject is erased, and erase its key and its values; return how many values there were."""

@@ -7,8 +7,8 @@ from math import inf
 from time import monotonic
 from typing import Literal
 
-from adjudge.ledger.kit import CHECKPOINT, Anchors, Checkpoints, encode
-from adjudge.plugin import AuditSink, Receipt
+from adjudge.ledger.kit import CHECKPOINT, Anchors, Checkpoints, Witness, encode
+from adjudge.plugin import Receipt
 
 Members = tuple[str, bytes]
 """A record to link: its kind, and its own members."""
@@ -25,10 +25,10 @@ class Seal:
     due: when, by the monotonic clock, a checkpoint has to come even if no record asks for it.
     """
 
-    def __init__(self, points: Checkpoints, sinks: Sequence[AuditSink] = ()) -> None:
-        """sinks: witnesses elsewhere, which are shown each checkpoint that is committed."""
+    def __init__(self, points: Checkpoints, witnesses: Sequence[Witness] = ()) -> None:
+        """witnesses: elsewhere, which are shown each checkpoint that is committed."""
         self.due = inf
-        self._points, self._sinks = points, sinks
+        self._points, self._witnesses = points, witnesses
         self._anchors: Anchors | None = None
         self._log = ""  # the hash of record 1
         self._sealed = 0  # the number of the newest checkpoint that is committed
@@ -63,8 +63,8 @@ class Seal:
                 self._log = receipt.hash
             if kind == CHECKPOINT:
                 self._sealed, self.due = receipt.seq, inf
-                if self._sinks:
-                    self._anchors = self._anchors or Anchors(self._sinks)
+                if self._witnesses:
+                    self._anchors = self._anchors or Anchors(self._witnesses)
                     self._anchors.show(receipt.line)
             elif self.due == inf:
                 self.due = monotonic() + self._points.seconds

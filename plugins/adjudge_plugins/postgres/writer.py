@@ -13,8 +13,8 @@ from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from adjudge.ledger.kit import CHECKPOINT, FIRST_PREV, Checkpoints, encode_body
-from adjudge.plugin import AuditBroken, AuditSink, AuditUnavailable, CallBody, Claim, LostClaim, Receipt
+from adjudge.ledger.kit import CHECKPOINT, FIRST_PREV, Checkpoints, Witness, encode_body
+from adjudge.plugin import AuditBroken, AuditUnavailable, CallBody, Claim, LostClaim, Receipt
 from adjudge_plugins.postgres.database import DEADLINE_S, connect, told
 from adjudge_plugins.postgres.sealing import Linked, Seal, Sealing
 
@@ -52,7 +52,7 @@ class Wanted:
 class Writer:
     """Writes the records of one process, one group after the other. number: of its chain, once it is open."""
 
-    def __init__(self, dsn: str, points: Checkpoints | None = None, anchors: Sequence[AuditSink] = ()) -> None:
+    def __init__(self, dsn: str, points: Checkpoints | None = None, anchors: Sequence[Witness] = ()) -> None:
         """Connect nothing yet. points: when checkpoints come, and with which keys; anchors: who is shown them."""
         self._dsn = dsn
         self._connection: Connection | None = None
