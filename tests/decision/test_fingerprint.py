@@ -204,7 +204,8 @@ def test_fingerprint_differs_with_scene_face_inputs_policy_and_key() -> None:
     marks = [
         mark(),
         mark(scene_code="t"),
-        mark(of=OTHER),
+        mark(policy="one"),
+        mark(policy="other", of=OTHER),
         mark(key=b"q" * 32),
         mark(face=face),
         mark(face=Face.from_bytes(b"\xff\xd8\xff two")),
@@ -230,6 +231,13 @@ def test_fingerprint_differs_with_scene_face_inputs_policy_and_key() -> None:
     assert len(set(marks)) == len(marks)
 
 
+def test_fingerprint_holds_the_policy_that_the_caller_named_and_not_the_one_that_its_scene_chose() -> None:
+    assert mark() == mark(of=OTHER)
+    request = Request(merchant_biz_id=MERCHANT_BIZ_ID, scene_code="s", inputs={"age": "1h30m"})
+    key = prepare(request, POLICY, KEY).key
+    assert key.former == fingerprint(request, {"age": "1h30m"}, "one", KEY), "as version 0.1 took it"
+
+
 def test_fingerprint_does_not_hang_on_the_id_or_on_what_the_caller_knows_by_now() -> None:
     assert mark() == mark(merchant_biz_id="f" * 32) == mark(signals={"device": {"score": 5}})
 
@@ -244,5 +252,7 @@ def test_fingerprint_is_the_same_in_every_process_and_version() -> None:
         ["image", hashlib.sha256(b"\xff\xd8\xff").hexdigest()],
         {"age": "86400s", "country": "SG", "ratio": 0.5, "sizes": {"a": 2, "b": 1}, "tags": ["a", "b"]},
     ]
-    text = json.dumps(content, separators=(",", ":"))
-    assert mark(inputs, face=face) == hmac.new(KEY, text.encode(), "sha256").hexdigest()
+    named = json.dumps(content, separators=(",", ":"))
+    assert mark(inputs, face=face, policy="one") == hmac.new(KEY, named.encode(), "sha256").hexdigest()
+    unnamed = json.dumps([None, *content[1:]], separators=(",", ":"))
+    assert mark(inputs, face=face) == hmac.new(KEY, unnamed.encode(), "sha256").hexdigest()

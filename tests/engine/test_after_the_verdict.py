@@ -13,7 +13,7 @@ from adjudge.audit.kinds import bodies
 from adjudge.audit.trail import AuditTrail
 from adjudge.cli.audit.dossier import Dossier
 from adjudge.documents import decision_document
-from adjudge.errors import SetupError
+from adjudge.errors import MerchantBizIdConflict, SetupError
 from adjudge.model import Outcome
 from adjudge.policy import Policy, parse_policy
 from adjudge.replay.decisions import replay
@@ -53,6 +53,24 @@ def test_scene_finds_its_policy() -> None:
 def test_request_that_names_a_policy_gets_it_whatever_the_scene() -> None:
     both = policy("face", "scenes: [onboard001]\n"), policy("voice")
     assert decide(engine(*both), request(1, "onboard001", "voice"))[0].policy == "voice"
+
+
+def test_another_policy_of_the_scene_changes_no_answer_that_was_given(tmp_path: Path) -> None:
+    old, new = policy("face", "scenes: [onboard001]\n"), policy("face-2027", "scenes: [onboard001]\n")
+
+    async def run() -> None:
+        async with engine(old, at=tmp_path) as opened:
+            first = await opened.decide(request(1))
+            await opened.replace([new])
+            again, another = await opened.decide(request(1)), await opened.decide(request(2))
+            with pytest.raises(MerchantBizIdConflict):
+                await opened.decide(request(1, name="face-2027"))
+        assert (again.status, again.policy, another.policy) == ("duplicate", "face", "face-2027")
+        async with engine(new, at=tmp_path) as opened:
+            again = await opened.decide(request(1))
+        assert (again.status, again.decision_id) == ("duplicate", first.decision_id)
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("others", [(), (policy("voice"),)])

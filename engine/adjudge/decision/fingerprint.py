@@ -13,9 +13,11 @@ from adjudge.model import Request
 _canonical = msgspec.json.Encoder(order="deterministic")
 
 
-def fingerprint(request: Request, inputs: Mapping[str, object], policy: str, key: bytes) -> str:
+def fingerprint(request: Request, inputs: Mapping[str, object], policy: str | None, key: bytes) -> str:
     """Return a digest of the scene, the media's SHA-256, the inputs and the policy's name, as lower-case hex.
 
+    policy: as the caller named it, None where its scene chose it: another policy that answers the scene by now changes
+    no answer that was given. Version 0.1 took the name of the policy that was chosen.
     The application and the attempt count where they are given: another attempt is another check, with a MerchantBizId
     of its own.
     inputs: in the form that the log has for them. Their order does not matter, nor that of the members of a set.

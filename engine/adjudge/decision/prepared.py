@@ -24,8 +24,8 @@ NOT_SUPPLIED = "the caller did not supply it"
 class RequestKey(msgspec.Struct, frozen=True, gc=False):
     """What a request is known by: two requests with the same key are one.
 
-    former: the fingerprint that version 0.1 gave it, which took two spellings of a value for two; None where that is
-    the same.
+    former: the fingerprint that version 0.1 gave it, which took two spellings of a value for two, and held the policy
+    that its scene chose; None where that is the same.
     """
 
     merchant_biz_id: str
@@ -75,8 +75,8 @@ def prepare(request: Request, policy: Policy, key: bytes, *, anew: bool = False)
     for name in typed.of_request and typed.of_request & request.inputs.keys():  # few policies read such a part
         raise RequestError(f"is a part of the request itself: give its `{name}`", where=f"inputs.{name}")
     inputs = _values(request.inputs, typed.inputs, "inputs.", "", problems, written)
-    now, former = fingerprint(request, inputs, policy.name, key), None
-    if written:
+    now, former = fingerprint(request, inputs, request.policy, key), None
+    if written or request.policy is None:
         former = fingerprint(request, {**inputs, **written}, policy.name, key)
     inputs_lack, signals_lack = policy.may_lack
     supplied = {}
