@@ -12,6 +12,7 @@ from functools import lru_cache
 from heapq import nlargest
 from itertools import islice, pairwise
 from operator import sub
+from typing import Literal
 
 from adjudge.source import Edit, Source, Span
 from adjudge.texts import one_line
@@ -211,6 +212,23 @@ class LostClaim(AdjudgeError):
     """Another holder has claimed a MerchantBizId since: what was being decided is not written; for ledgers."""
 
     code = "lost-claim"
+
+
+Bound = Literal["daily_calls", "daily_spend", "rate"]
+"""What a provider's limits bound, over all who ask it."""
+
+
+class QuotaReached(AdjudgeError):
+    """A call that all who use a ledger together may not make now; for ledgers.
+
+    bound: which of the quota's bounds is reached.
+    """
+
+    code = "quota-reached"
+
+    def __init__(self, bound: Bound) -> None:
+        super().__init__(f"`{bound}` is reached")
+        self.bound = bound
 
 
 class PluginError(AdjudgeError):

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from adjudge.engine import Engine
 from adjudge.errors import SignalFailed
 from adjudge.model import Decision, Request, Signal, SignalStatus
-from adjudge.plugin import Limits, Provider
+from adjudge.plugin import Limits, Provider, Quota
 from adjudge.registry import parse_policy
 from adjudge.signals.admission import Guard, Guards, Usage
 from adjudge.signals.ask import Asking, ask
@@ -101,13 +101,17 @@ def test_our_own_refusal_is_not_tried_again(time: VirtualTime) -> None:
 class SlowBook:
     """A log whose disk takes its time for each record."""
 
-    def __init__(self, takes_s: float) -> None:
-        self.takes_s = takes_s
+    def __init__(self, takes_s: float, wait_s: float = 0.0) -> None:
+        self.takes_s, self.wait_s = takes_s, wait_s
         self.ended: list[tuple[str, bool | None]] = []
 
-    async def begin(self, signal: str, provider: Provider, price: Decimal, attempt: int) -> str:
+    shares_limits = False
+
+    async def begin(
+        self, signal: str, provider: Provider, price: Decimal, attempt: int, quota: Quota | None = None
+    ) -> tuple[str, float]:
         await asyncio.sleep(self.takes_s)
-        return "c" * 32
+        return "c" * 32, self.wait_s
 
     async def end(self, call_id: str, signal: Signal, billed: bool | None) -> None:
         self.ended.append((signal.reason_code or signal.status.value, billed))
@@ -131,6 +135,25 @@ def test_log_that_takes_its_time_takes_none_of_the_providers(
         signal = time.run(main())
     assert (book.ended, len(asked.calls), guard.usage().calls_today) == ([expected], asked_for, asked_for)
     assert (signal.price > 0, guard.usage().breaker) == (bool(asked_for), "closed")
+
+
+def test_call_that_waits_for_the_rate_of_all_costs_nothing_once_nobody_waits_for_it(time: VirtualTime) -> None:
+    asked, book = vendor(1.0, daily_calls=1), SlowBook(0.0, wait_s=5.0)
+    policy = parse_policy(POLICY % "2s", registry=registry_of([asked]))
+    guard = Guard(asked, asked.limits)
+    source = OpenedSignals(policy, {asked.name: asked}, {(asked.name, ""): guard}, {}).open()["face"]
+    request = Request(merchant_biz_id="0" * 32, scene_code="s")
+
+    async def main() -> None:
+        asking = asyncio.ensure_future(ask(source, Asking(request, book, NOW, time.now() + 10)))
+        await asyncio.sleep(1.0)
+        asking.cancel()
+        await asyncio.wait([asking])
+        assert asking.cancelled()
+
+    with capture_logs():
+        time.run(main())
+    assert book.ended == [("error", False)] and not asked.calls and guard.usage().calls_today == 0
 
 
 def test_tries_before_a_refusal_stay_paid(time: VirtualTime) -> None:

@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from adjudge.engine import DEADLINE_S, Engine
 from adjudge.errors import PluginError, SignalFailed
 from adjudge.model import Decision, Outcome, Request, Signal, SignalStatus
-from adjudge.plugin import Answer, Context, Limits, Provider, provider
+from adjudge.plugin import Answer, Context, Limits, Provider, Quota, provider
 from adjudge.registry import parse_policy
 from adjudge.signals.admission import Guard
 from adjudge.signals.answers import REASON_MAX
@@ -67,7 +67,11 @@ class Hostile(Mapping[str, object]):
 class NoBook:
     """Records nothing: what is asked here costs nothing."""
 
-    async def begin(self, signal: str, provider: Provider, price: Decimal, attempt: int) -> str:
+    shares_limits = False
+
+    async def begin(
+        self, signal: str, provider: Provider, price: Decimal, attempt: int, quota: Quota | None = None
+    ) -> tuple[str, float]:
         raise AssertionError("this provider is not billed")
 
     async def end(self, call_id: str, signal: Signal, billed: bool | None) -> None:

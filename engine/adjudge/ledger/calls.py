@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +15,7 @@ from adjudge.errors import AuditBroken, AuditUnavailable, LostClaim, SignalFaile
 from adjudge.events import Events
 from adjudge.ledger.recording import Recording
 from adjudge.model import Signal, SignalStatus
-from adjudge.plugin import Billed, CallBody, Claim, Provider
+from adjudge.plugin import Billed, CallBody, Claim, Provider, Quota
 from adjudge.policy.policy import Policy
 
 IN_DOUBT = "an earlier call may have been paid for, and its answer was lost"
@@ -89,10 +90,27 @@ class RequestLedger:
     policy: Policy
     _begun: dict[str, CallBody] = field(default_factory=dict)
 
-    async def begin(self, signal: str, provider: Provider, price: Decimal, attempt: int) -> str:
-        """Record that a call is about to be made, and return its id once that is on disk.
+    @property
+    def shares_limits(self) -> bool:
+        """Whether rates and budgets are kept for all who use the ledger."""
+        return self.ledger.recording.shares_limits
 
-        Raises SignalFailed where it cannot be recorded, or another holder has the id: then it must not be made.
+    async def admit(self, quota: Quota) -> float:
+        """Count a call that costs nothing, and return the seconds to wait before it is made.
+
+        Raises QuotaReached, and SignalFailed as `begin` does.
+        """
+        with _told():
+            return await self.ledger.recording.admit(quota, self.claim, None, self.policy)
+
+    async def begin(
+        self, signal: str, provider: Provider, price: Decimal, attempt: int, quota: Quota | None = None
+    ) -> tuple[str, float]:
+        """Record that a call is about to be made; return its id once that is on disk, and the seconds to wait.
+
+        quota: of all who use the ledger, where that shares limits.
+        Raises QuotaReached; SignalFailed where it cannot be recorded, or another holder has the id. Then it must not be
+        made.
         """
         body = CallBody(
             call_id=secrets.token_hex(16),
@@ -108,13 +126,14 @@ class RequestLedger:
             currency=provider.currency,
             at=self.ledger.clock(),
         )
-        try:
-            await self.ledger.recording.begin_call(self.claim, body, self.policy)
-        except (AuditUnavailable, AuditBroken, LostClaim) as error:
-            said = "not asked: the audit log cannot be written"
-            raise SignalFailed(said, kind="unavailable", reason_code="LOG_UNAVAILABLE", billed=False) from error
+        wait_s = 0.0
+        with _told():
+            if quota is None:
+                await self.ledger.recording.begin_call(self.claim, body, self.policy)
+            else:
+                wait_s = await self.ledger.recording.admit(quota, self.claim, body, self.policy)
         self._begun[body.call_id] = body
-        return body.call_id
+        return body.call_id, wait_s
 
     async def end(self, call_id: str, signal: Signal, billed: bool | None) -> None:
         """Record how a call ended. billed: None where nobody knows. Never raises: the answer is there already.
@@ -140,3 +159,13 @@ class RequestLedger:
             if body.answer is not None:
                 self.ledger.remember(self.claim, body.answer)
             _events.exception("call_not_recorded", call_id=call_id, provider=body.provider)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Say that a call is not made because of the ledger as the failure of its signal."""
+    try:
+        yield
+    except (AuditUnavailable, AuditBroken, LostClaim) as error:
+        said = "not asked: the audit log cannot be written"
+        raise SignalFailed(said, kind="unavailable", reason_code="LOG_UNAVAILABLE", billed=False) from error

@@ -27,9 +27,9 @@ def ledger_for(
             raise SetupError("a `ledger` has its own log: give it or a `trail`")
         if isinstance(ledger, LocalLedger):
             return ledger
-        from adjudge.ledger.guarded import GuardedLedger
+        from adjudge.ledger.guarded import guarded
 
-        return GuardedLedger(ledger)
+        return guarded(ledger)
     if trail is None:
         return MemoryLedger(answer_for_s=answer_for_s, clock=clock)
     from adjudge.ledger.file import FileLedger

@@ -10,11 +10,27 @@ from adjudge.errors import AdjudgeError, AuditUnavailable
 from adjudge.events import Events
 from adjudge.frozen import frozen
 from adjudge.model import Decision
-from adjudge.plugin import Body, Busy, CallBody, Claim, DecisionLedger, Receipt, RecordSource, Spent
+from adjudge.plugin import (
+    Body,
+    Busy,
+    CallBody,
+    Claim,
+    DecisionLedger,
+    Quota,
+    Receipt,
+    RecordSource,
+    SharedLimits,
+    Spent,
+)
 from adjudge.system.faults import is_cancelled, is_operators
 
 _T = TypeVar("_T")
 _events = Events("adjudge.ledger")
+
+
+def guarded(ledger: DecisionLedger) -> GuardedLedger:
+    """Return a ledger guarded; one that shares limits does so still."""
+    return (GuardedSharedLedger if isinstance(ledger, SharedLimits) else GuardedLedger)(ledger)
 
 
 @frozen
@@ -175,3 +191,16 @@ class GuardedLedger:
         name = type(self.ledger).__name__
         _events.exception("ledger_failed", ledger=name)
         return AuditUnavailable(f"the ledger `{name}` cannot {what}: {type(error).__name__}")
+
+
+@frozen
+class GuardedSharedLedger(GuardedLedger):
+    """A guarded ledger that shares limits."""
+
+    async def admit(self, quota: Quota, claim: Claim, call: CallBody | None) -> float:
+        """As of the ledger; what it gives has to be a time that the quota allows."""
+        assert isinstance(self.ledger, SharedLimits)
+        wait_s: object = await self._done("be written", lambda: self.ledger.admit(quota, claim, call))  # type: ignore[attr-defined]
+        if not isinstance(wait_s, int | float) or not 0 <= wait_s <= max(quota.within_s, 0.0) + 1:
+            raise self._failed("be written", TypeError("the wait that it returned is none"))
+        return float(wait_s)

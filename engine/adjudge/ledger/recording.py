@@ -10,7 +10,7 @@ from msgspec import structs
 
 from adjudge.audit.bodies import Recorder, policy_body
 from adjudge.model import Decision, Request
-from adjudge.plugin import CallBody, Claim, DecisionLedger
+from adjudge.plugin import CallBody, Claim, DecisionLedger, Quota, SharedLimits
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.policy import Policy
 
@@ -21,6 +21,7 @@ class Recording:
     def __init__(self, ledger: DecisionLedger, catalogue: Callable[[], Catalogue]) -> None:
         """catalogue: what plugins lend to the policies; the record of a policy names its providers by it."""
         self._ledger, self._catalogue = ledger, catalogue
+        self.shares_limits = isinstance(ledger, SharedLimits)
         self._recorders: dict[str, Recorder] = {}
         self._lost = 0
         self._first_use = asyncio.Lock()
@@ -51,6 +52,13 @@ class Recording:
         """Write that a call is about to be made. Raises LostClaim, AuditUnavailable and AuditBroken."""
         await self._recorder(policy, call.at)
         await self._ledger.begin_call(claim, call)
+
+    async def admit(self, quota: Quota, claim: Claim, call: CallBody | None, policy: Policy) -> float:
+        """Count a call for all who use the ledger, and write it where it is given; see `SharedLimits.admit`."""
+        assert isinstance(self._ledger, SharedLimits), "asked only where limits are shared"
+        if call is not None:
+            await self._recorder(policy, call.at)
+        return await self._ledger.admit(quota, claim, call)
 
     async def end_call(self, claim: Claim, call: CallBody, policy: Policy) -> None:
         """Write how a call ended. Raises AuditUnavailable and AuditBroken."""

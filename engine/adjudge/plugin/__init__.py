@@ -25,6 +25,7 @@ from adjudge.errors import (
     MerchantBizIdConflict,
     PluginError,
     ProviderConfigError,
+    QuotaReached,
     ReaderFailed,
     SignalFailed,
     WrongPosition,
@@ -34,7 +35,19 @@ from adjudge.events import Events
 from adjudge.frozen import frozen
 from adjudge.model import Decision, Face, Outcome, Request, Signal, SignalStatus, Verdict
 from adjudge.moved import names_of
-from adjudge.plugin.ledgers import Billed, Body, Busy, CallBody, Claim, DaySpend, DecisionLedger, Receipt, Spent
+from adjudge.plugin.ledgers import (
+    Billed,
+    Body,
+    Busy,
+    CallBody,
+    Claim,
+    DaySpend,
+    DecisionLedger,
+    Quota,
+    Receipt,
+    SharedLimits,
+    Spent,
+)
 from adjudge.plugin.providers import (
     Answer,
     Context,
@@ -130,6 +143,8 @@ __all__ = [
     "Provider",
     "ProviderClient",
     "ProviderConfigError",
+    "Quota",
+    "QuotaReached",
     "ReaderFailed",
     "ReaderState",
     "Receipt",
@@ -138,6 +153,7 @@ __all__ = [
     "Request",
     "SecretSource",
     "SetType",
+    "SharedLimits",
     "Signal",
     "SignalFailed",
     "SignalStatus",

@@ -12,7 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -108,6 +108,23 @@ class Busy:
 
     merchant_biz_id: str
     token: int
+
+
+@frozen(kw_only=True)
+class Quota:
+    """How often an account may be asked by all who use a ledger together. None for no bound.
+
+    provider, account: of Provider. price: of one call. rate, daily_calls, daily_spend: as of Limits.
+    within_s: seconds that may be waited for the rate.
+    """
+
+    provider: str
+    account: str
+    price: Decimal
+    rate: float | None
+    daily_calls: int | None
+    daily_spend: Decimal | None
+    within_s: float
 
 
 class DecisionLedger(Protocol):
@@ -237,5 +254,19 @@ class DecisionLedger(Protocol):
 
         record: makes the record of the erasure from their names; it is written first.
         Raises AuditUnavailable and AuditBroken, and then erase again.
+        """
+        ...
+
+
+@runtime_checkable
+class SharedLimits(Protocol):
+    """What a ledger of several processes may offer beside: without it, each process keeps to its limits by itself."""
+
+    async def admit(self, quota: Quota, claim: Claim, call: CallBody | None) -> float:
+        """Count a call of an account for all who use the ledger, and return the seconds to wait before it is made.
+
+        call: is recorded in the same commit, as by `begin_call`; None where it costs nothing. What `end_call` then says
+        cost nothing no longer counts for its day. Days are of UTC, by the ledger's own clock.
+        Raises QuotaReached, LostClaim, AuditUnavailable and AuditBroken, and then nothing is counted or recorded.
         """
         ...

@@ -85,6 +85,7 @@ class ProviderClient(Protocol):
 class Limits:
     """How one process may ask a provider: what protects the account behind it.
 
+    Where a ledger shares limits, rate and budgets are those of all who use it together.
     rate: calls begun within any second, over all policies and engines of the process; None for no bound.
     in_flight: calls at once; None for no bound.
     daily_calls, daily_spend: of calls that were or may have been paid for, in a day of UTC; spend in the provider's

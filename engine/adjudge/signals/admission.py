@@ -19,10 +19,10 @@ from decimal import Decimal
 from time import monotonic
 from typing import Any, cast
 
-from adjudge.errors import PluginError, SetupError, SignalFailed
+from adjudge.errors import Bound, PluginError, SetupError, SignalFailed
 from adjudge.events import Events
 from adjudge.frozen import frozen
-from adjudge.plugin import Limits, Provider, Spent
+from adjudge.plugin import Limits, Provider, Quota, QuotaReached, Spent
 from adjudge.plugin.offers import is_money, unfit
 from adjudge.policy.typed import SignalDeclaration
 from adjudge.signals.breaker import Breaker, State
@@ -85,8 +85,8 @@ Waiter = tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]
 class Guard:
     """Lets calls through, at the rate, number and cost that a provider's limits allow.
 
-    timer: seconds that only grow; clock: aware UTC, for the day of a budget. A day has one budget, however often the
-    clock comes by.
+    account: of the provider. timer: seconds that only grow; clock: aware UTC, for the day of a budget. A day has one
+    budget, however often the clock comes by.
     """
 
     def __init__(
@@ -94,10 +94,11 @@ class Guard:
         provider: Provider,
         limits: Limits,
         *,
+        account: str = "",
         timer: Callable[[], float] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self.limits = limits
+        self.limits, self.account = limits, account
         self.price = limits.price if limits.price is not None else provider.price
         self._provider, self._currency = provider.name, provider.currency
         self._timer, self._clock = timer or monotonic, clock
@@ -110,15 +111,37 @@ class Guard:
         self._counts = _Counts()
         self._days: dict[date, _Day] = {}
 
-    async def admit(self, latest: float) -> date:
+    def quota(self, latest: float) -> Quota | None:
+        """Return what a ledger counts for all who use it, of a call that may begin up to `latest`; None for nothing."""
+        limits = self.limits
+        if limits.rate is None and limits.daily_calls is None and limits.daily_spend is None:
+            return None
+        return Quota(
+            provider=self._provider,
+            account=self.account,
+            price=self.price,
+            rate=limits.rate,
+            daily_calls=limits.daily_calls,
+            daily_spend=limits.daily_spend,
+            within_s=max(0.0, latest - self._timer()),
+        )
+
+    def refused(self, reached: QuotaReached) -> SignalFailed:
+        """Take note that a ledger did not let a call through that was let in here, and return why it is not made."""
+        with self._lock:
+            self._counts.refused += 1
+        return self._reached(reached.bound)
+
+    async def admit(self, latest: float, *, is_shared: bool = False) -> date:
         """Wait until a call may begin, at most to `latest`, and return the day for which it is counted.
 
+        is_shared: a ledger keeps to rate and budgets, and they are only counted here.
         Every call let in must be reported by `left`, `not_made` or `abandoned`. Raises SignalFailed, of which nothing
         was billed, where it may not be made.
         """
         await self._enter(latest)
         try:
-            wait_s, day = self._reserve(latest)
+            wait_s, day = self._reserve(latest, is_shared)
         except BaseException:
             self._leave()
             raise
@@ -207,17 +230,17 @@ class Guard:
                 spent_today=today.spent,
             )
 
-    def _reserve(self, latest: float) -> tuple[float, date]:
+    def _reserve(self, latest: float, is_shared: bool) -> tuple[float, date]:
         """Take a place in the rate and in the day's budget, and return the seconds to wait for it, and the day."""
         with self._lock:
             now, day = self._timer(), self._today()
             today = self._day(day)
-            at = self._next(now)
-            refusal = self._refusal(at, latest, today)
+            at = now if is_shared else self._next(now)
+            refusal = self._refusal(None if is_shared else self._bound(at, latest, today))
             if refusal is not None:
                 self._counts.refused += 1
                 raise refusal
-            if self.limits.rate is not None:
+            if self.limits.rate is not None and not is_shared:
                 self._begun.append(at)
             today.calls += 1
             today.spent += self.price
@@ -233,19 +256,31 @@ class Guard:
             self._begun.popleft()
         return now if len(self._begun) < at_once else max(now, self._begun[0] + at_once / self.limits.rate)
 
-    def _refusal(self, at: float, latest: float, today: _Day) -> SignalFailed | None:
-        limits = self.limits
-        if limits.daily_calls is not None and today.calls >= limits.daily_calls:
-            said = f"not asked: the day's {limits.daily_calls} calls are made"
-            return _refused(said, "DAILY_CALLS_MADE")
-        if limits.daily_spend is not None and today.spent + self.price > limits.daily_spend:
-            said = f"not asked: the day's {limits.daily_spend} {self._currency} are spent"
-            return _refused(said, "DAILY_SPEND_REACHED")
-        if at > latest:
-            said = f"not asked: {limits.rate:g} calls a second leave no room before its time is up"
-            return _refused(said, "RATE_LIMITED")
+    def _refusal(self, bound: Bound | None) -> SignalFailed | None:
+        if bound is not None:
+            return self._reached(bound)
         refused = self._breaker.refusal()
         return _refused(refused, "BREAKER_OPEN") if refused is not None else None
+
+    def _bound(self, at: float, latest: float, today: _Day) -> Bound | None:
+        """Return the bound that does not let another call through."""
+        limits = self.limits
+        if limits.daily_calls is not None and today.calls >= limits.daily_calls:
+            return "daily_calls"
+        if limits.daily_spend is not None and today.spent + self.price > limits.daily_spend:
+            return "daily_spend"
+        return "rate" if at > latest else None
+
+    def _reached(self, bound: Bound) -> SignalFailed:
+        match bound:
+            case "daily_calls":
+                return _refused(f"not asked: the day's {self.limits.daily_calls} calls are made", "DAILY_CALLS_MADE")
+            case "daily_spend":
+                said = f"not asked: the day's {self.limits.daily_spend} {self._currency} are spent"
+                return _refused(said, "DAILY_SPEND_REACHED")
+            case "rate":
+                said = f"not asked: {self.limits.rate:g} calls a second leave no room before its time is up"
+                return _refused(said, "RATE_LIMITED")
 
     def _refund(self, day: date | None) -> None:
         """Take a call that cost nothing out of the budget of its day."""
@@ -349,7 +384,7 @@ class Guards:
                 self._guards[id(provider)] = kept
             guard = kept[1].get(account)
             if guard is None or guard.limits != limits:
-                guard = kept[1][account] = Guard(provider, limits, clock=clock)
+                guard = kept[1][account] = Guard(provider, limits, account=account, clock=clock)
             return guard
 
     def _forgetting(self, number: int) -> Callable[[weakref.ref[Provider]], None]:

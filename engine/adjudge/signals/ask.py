@@ -22,7 +22,7 @@ from adjudge.events import Events
 from adjudge.frozen import frozen
 from adjudge.ledger.calls import RequestLedger
 from adjudge.model import Request, Signal, SignalStatus
-from adjudge.plugin import Context, Provider, ProviderClient, SecretSource
+from adjudge.plugin import Context, Provider, ProviderClient, QuotaReached, SecretSource
 from adjudge.policy.typed import SignalDeclaration
 from adjudge.signals.admission import Guard
 from adjudge.signals.answers import ProviderAnswer, cleaned_failure, provider_answer
@@ -34,6 +34,8 @@ LONGEST_WAIT_S = 5.0
 """Seconds before the second try, twice as long before each further one, and at most; half of it is drawn by lot."""
 GRACE_S = 0.02
 """Seconds that a provider has to say itself that its time is up: only it knows whether its request was ever sent."""
+
+_NOT_MADE = SignalFailed("not asked: nobody waits for it any more", billed=False, asked=False)
 
 _events = Events("adjudge.signals")
 _draw = Random()  # noqa: S311  # spreads retries, hides nothing
@@ -148,28 +150,35 @@ class _Question:
         source, guard = self.source, self.source.guard
         if source.failure is not None:
             return self.failed(source.failure), source.failure
+        shares_limits, call_id = self.asking.ledger.shares_limits, ""
         try:
             self.require_time()
-            day = await guard.admit(self.latest())
+            day = await guard.admit(self.latest(), is_shared=shares_limits)
         except SignalFailed as refused:
             return self.failed(refused), refused
-        call_id = ""
         try:
             self.require_time()
+            quota = guard.quota(self.latest()) if shares_limits else None
+            wait_s = 0.0
             if source.is_billed:
-                call_id = await self.asking.ledger.begin(
-                    source.declaration.name, source.provider, guard.price, self.attempt
+                call_id, wait_s = await self.asking.ledger.begin(
+                    source.declaration.name, source.provider, guard.price, self.attempt, quota
                 )
-                self.require_time()
-        except SignalFailed as refused:
+            elif quota is not None:
+                wait_s = await self.asking.ledger.admit(quota)
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
+            self.require_time()
+        except BaseException as error:
             guard.not_made(day)
-            signal = self.failed(refused)
+            known = guard.refused(error) if isinstance(error, QuotaReached) else error
+            why = known if isinstance(known, SignalFailed) else _NOT_MADE
+            signal = self.failed(why)
             if call_id:
                 await self.asking.ledger.end(call_id, signal, False)
-            return signal, refused
-        except BaseException:
-            guard.not_made(day)
-            raise
+            if why is not known:
+                raise
+            return signal, why
         if self.until is None:
             self.until = min(monotonic() + source.declaration.timeout_s, self.asking.deadline)
         try:

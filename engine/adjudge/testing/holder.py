@@ -13,8 +13,17 @@ from typing import Any
 
 from adjudge.errors import AdjudgeError
 from adjudge.model import Decision
-from adjudge.plugin import Busy, Claim, DecisionLedger
-from adjudge.testing.ledgers import FIRST, ID, LONG_S, call_of, decide_as_engines_do, decision_and_record, ended
+from adjudge.plugin import Busy, Claim, DecisionLedger, SharedLimits
+from adjudge.testing.ledgers import (
+    FIRST,
+    ID,
+    LONG_S,
+    call_of,
+    decide_as_engines_do,
+    decision_and_record,
+    ended,
+    quota_of,
+)
 
 
 class Holder:
@@ -39,6 +48,14 @@ class Holder:
         """Begin a call for the claim."""
         assert self.claim is not None
         await self.ledger.begin_call(self.claim, call_of(self.claim))
+        return "begun"
+
+    async def do_admit(self, **bounds: Any) -> str:
+        """Begin a call for the claim within a quota."""
+        assert self.claim is not None
+        if not isinstance(self.ledger, SharedLimits):
+            return "unshared"
+        await self.ledger.admit(quota_of(**bounds), self.claim, call_of(self.claim))
         return "begun"
 
     async def do_end(self) -> str:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from secrets import token_hex
 from time import monotonic
 from typing import Any
 
@@ -19,9 +20,9 @@ from msgspec import structs
 
 from adjudge.audit.annotations import erasure_body, label_body
 from adjudge.audit.bodies import DecisionBody, Recorder
-from adjudge.errors import AuditUnavailable, LostClaim, MerchantBizIdConflict
+from adjudge.errors import AuditUnavailable, LostClaim, MerchantBizIdConflict, QuotaReached
 from adjudge.model import Decision, Outcome, Request, Signal, SignalStatus, Verdict
-from adjudge.plugin import Body, Busy, CallBody, Claim, DecisionLedger
+from adjudge.plugin import Body, Busy, CallBody, Claim, DecisionLedger, Quota, SharedLimits
 from adjudge.policy.policy import Policy
 from adjudge.registry import Registry, parse_policy
 
@@ -102,6 +103,12 @@ def ended(call: CallBody, billed: str = "yes") -> CallBody:
     """Return the record of how a call ended: with an answer, where it was paid for."""
     answer = Signal(name="device", status=SignalStatus.OK, fields={"score": 12}) if billed == "yes" else None
     return structs.replace(call, stage="ended", billed=billed, status="ok" if answer else "error", answer=answer)
+
+
+def quota_of(**bounds: Any) -> Quota:
+    """Return a quota of the account that `call_of` calls. bounds: attributes of Quota; none are set unless given."""
+    unbound = {"rate": None, "daily_calls": None, "daily_spend": None, "within_s": 10.0}
+    return Quota(**{"provider": "acme.device", "account": "", "price": Decimal("0.10"), **unbound, **bounds})
 
 
 class LedgerContract:
@@ -404,6 +411,86 @@ class LedgerContract:
                 holder.kill()
             self._run(work, is_new=False)
 
+    def test_budget_is_one_for_all_holders(self) -> None:
+        """As many calls as it allows, of whoever asks; what cost nothing gives its place to another."""
+
+        async def work(ledger: DecisionLedger) -> None:
+            if not isinstance(ledger, SharedLimits):
+                return
+            holders = (ledger, self.another(ledger))
+            for bounds, room in (({"daily_calls": 7}, 7), ({"daily_spend": Decimal("0.95")}, 9 - 7)):
+                quota = quota_of(**bounds)
+                made = [one for one in await asyncio.gather(*(_asked(holders[n % 2], quota) for n in range(20))) if one]
+                assert len(made) == room
+                for billed in ("no", "unknown", "no", "yes")[: len(made)]:
+                    await ledger.end_call(*_ended(made.pop(), billed))
+                refunded = [one for one in [await _asked(holders[n % 2], quota) for n in range(5)] if one]
+                assert len(refunded) == (2 if room == 7 else 1)
+            other = quota_of(daily_calls=1, account="another")
+            assert [bool(await _asked(each, other)) for each in holders] == [True, False], "an account has its own"
+            claim = await _claimed(ledger, "E" * 32, lease_s=SHORT_S)
+            await asyncio.sleep(2 * SHORT_S)
+            await _claimed(holders[1], "E" * 32)
+            with _raises(LostClaim):
+                await holders[0].admit(quota_of(daily_calls=100), claim, call_of(claim, call_id="e" * 32))
+            (tally,) = (await ledger.spent()).values()
+            assert (tally.calls, tally.spent) == (10, Decimal("1.00"))
+
+        self._run(work)
+
+    def test_budget_without_calls_that_cost_is_one_for_all_holders(self) -> None:
+        """Calls that cost nothing are counted, and not recorded."""
+
+        async def work(ledger: DecisionLedger) -> None:
+            holder = self.another(ledger)
+            if not isinstance(ledger, SharedLimits) or not isinstance(holder, SharedLimits):
+                return
+            claim, quota = await _claimed(ledger), quota_of(daily_calls=3, price=Decimal(0))
+            for each in (ledger, holder, ledger):
+                assert await each.admit(quota, claim, None) == 0
+            for each in (ledger, holder):
+                with _raises(QuotaReached):
+                    await each.admit(quota, claim, None)
+            assert not await ledger.spent()
+
+        self._run(work)
+
+    def test_rate_is_one_for_all_holders(self) -> None:
+        """Each waits behind those before; who would wait too long is told, and takes nobody's place."""
+
+        async def work(ledger: DecisionLedger) -> None:
+            holder = self.another(ledger)
+            if not isinstance(ledger, SharedLimits) or not isinstance(holder, SharedLimits):
+                return
+            claim, slow = await _claimed(ledger), {"rate": 0.001, "within_s": 10_000.0}
+            assert await ledger.admit(quota_of(**slow), claim, None) == 0
+            assert 0 < await holder.admit(quota_of(**slow), claim, call_of(claim)) <= 1000
+            for each in (ledger, holder):
+                with _raises(QuotaReached):
+                    await each.admit(quota_of(rate=0.001, within_s=500.0), claim, None)
+            assert 1000 < await ledger.admit(quota_of(**slow), claim, None) <= 2000
+            at_once = quota_of(account="fast", rate=3.0, within_s=0.0)
+            assert [await each.admit(at_once, claim, None) for each in (ledger, holder, ledger)] == [0, 0, 0]
+
+        self._run(work)
+
+    def test_call_of_a_holder_that_is_killed_stays_counted(self) -> None:
+        """It may have been paid for."""
+
+        async def work(ledger: DecisionLedger) -> None:
+            claim = await _claimed(ledger, "A" * 32)
+            if isinstance(ledger, SharedLimits):
+                with _raises(QuotaReached):
+                    await ledger.admit(quota_of(daily_calls=1), claim, call_of(claim, call_id="a" * 32))
+
+        if (program := self._begun_with_program()) is not None:
+            with Process(program) as holder:
+                assert holder.do("claim") == "claimed"
+                if holder.do("admit", daily_calls=1) == "unshared":
+                    return
+                holder.kill()
+            self._run(work, is_new=False)
+
     def _begun_with_program(self) -> str | None:
         self.begin()
         return self.program()
@@ -577,6 +664,22 @@ async def _decide(ledger: DecisionLedger, claim: Claim | None = None, **parts: A
     receipt = await ledger.conclude(claim, decision, record)
     assert receipt.seq > 0 and isinstance(record, DecisionBody)
     return decision
+
+
+async def _asked(ledger: DecisionLedger, quota: Quota) -> tuple[Claim, CallBody] | None:
+    """Begin a call of an id of its own; None where the quota is reached."""
+    assert isinstance(ledger, SharedLimits)
+    claim = await _claimed(ledger, token_hex(16).upper())
+    call = call_of(claim, call_id=token_hex(16))
+    try:
+        await ledger.admit(quota, claim, call)
+    except QuotaReached:
+        return None
+    return claim, call
+
+
+def _ended(begun: tuple[Claim, CallBody], billed: str) -> tuple[Claim, CallBody]:
+    return begun[0], ended(begun[1], billed)
 
 
 async def _conflicts(ledger: DecisionLedger) -> None:
