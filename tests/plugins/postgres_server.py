@@ -1,17 +1,24 @@
-"""A PostgreSQL server of the tests' own on loopback, and a way to it that can be cut."""
+"""A PostgreSQL server of the tests' own on loopback, a pooler before it, and a way to it that can be cut."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
 import threading
+import time
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import Any
 
 from ports import reserved_port
+
+KEY = b"k" * 32
+"""Of fingerprints."""
 
 _PLACES = (*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True), Path("/usr/local/bin"), Path("/usr/bin"))
 PROGRAMS = next((place for place in _PLACES if (place / "initdb").exists() and (place / "pg_ctl").exists()), None)
@@ -30,6 +37,7 @@ class Server:
         self._reserved = ExitStack()
         self.port = self._reserved.enter_context(reserved_port())
         self._made = 0
+        self.template: str | None = None
         self._run(
             "initdb", "-D", self.data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"
         )
@@ -58,20 +66,79 @@ class Server:
     def dsn(self, database: str, port: int | None = None) -> str:
         return f"postgresql://postgres@127.0.0.1:{port or self.port}/{database}"
 
-    def database(self) -> str:
-        """Make an empty database, and return its name."""
+    def database(self, template: str = "template1") -> str:
+        """Make a database like another, empty unless given, and return its name."""
         import psycopg
 
         self._made += 1
         name = f"ledger_{self._made}"
         with psycopg.connect(self.dsn("postgres"), autocommit=True) as connection:
-            connection.execute(f"create database {name}")
+            connection.execute(f"create database {name} template {template}")
         return name
 
     def _run(self, program: str, *arguments: str) -> None:
         assert PROGRAMS is not None
         command = [*self._as, str(PROGRAMS / program), *arguments]
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, cwd="/", timeout=300)
+
+
+def migrated(server: Server) -> str:
+    """Return the connection string of a new database that has the tables."""
+    from adjudge_plugins.postgres.migrate import migrate
+
+    if server.template is None:
+        name = server.database()
+        asyncio.run(with_connection(server.dsn(name), migrate))
+        server.template = name
+    return server.dsn(server.database(server.template))
+
+
+async def with_connection(dsn: str, work: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+    from adjudge_plugins.postgres.database import connect
+
+    connection = await connect(dsn)
+    try:
+        return await work(connection)
+    finally:
+        await connection.close()
+
+
+POOLER = next((one for one in (Path("/usr/sbin/pgbouncer"), Path("/usr/bin/pgbouncer")) if one.exists()), None)
+"""The pooler's program; None where it is not installed."""
+
+
+class Pooler:
+    """PgBouncer before a server: it shares a few connections by transaction."""
+
+    def __init__(self, server: Server, connections: int = 8) -> None:
+        assert POOLER is not None
+        self._reserved = ExitStack()
+        self.port = self._reserved.enter_context(reserved_port())
+        self.settings = server.root / f"pooler-{self.port}.ini"
+        self.settings.write_text(
+            f"[databases]\n* = host=127.0.0.1 port={server.port} user=postgres\n[pgbouncer]\nlisten_addr=127.0.0.1\n"
+            f"listen_port={self.port}\nauth_type=any\npool_mode=transaction\ndefault_pool_size={connections}\n"
+            f"unix_socket_dir=\nlogfile={server.root}/pooler-{self.port}.log\n"
+        )
+        self._process = subprocess.Popen(
+            [str(POOLER), "-q", str(self.settings)],
+            user="postgres" if os.geteuid() == 0 else None,  # it refuses to run as root
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+        )
+        for _ in range(200):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return
+            time.sleep(0.05)
+        self.close()
+        raise AssertionError("the pooler does not start")
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=30)
+        self._reserved.close()
 
 
 class Way:
@@ -127,22 +194,3 @@ class Way:
                 one.shutdown(socket.SHUT_RDWR)
         self._open.discard(here)
         here.close()
-
-
-def migrated(server: Server) -> str:
-    """Return the connection string of a new database that has the tables."""
-    import asyncio
-
-    from adjudge_plugins.postgres.database import connect
-    from adjudge_plugins.postgres.migrate import migrate
-
-    async def main(dsn: str) -> None:
-        connection = await connect(dsn)
-        try:
-            await migrate(connection)
-        finally:
-            await connection.close()
-
-    dsn = server.dsn(server.database())
-    asyncio.run(main(dsn))
-    return dsn

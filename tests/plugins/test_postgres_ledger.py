@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,15 +14,14 @@ import pytest
 psycopg = pytest.importorskip("psycopg", reason="needs the extra `postgres`")
 
 from click.testing import CliRunner  # noqa: E402
-from postgres_server import PROGRAMS, Server, Way  # noqa: E402
+from postgres_server import KEY, PROGRAMS, Server, Way, migrated, with_connection  # noqa: E402
 
 from adjudge.errors import AuditUnavailable, PluginError  # noqa: E402
 from adjudge.plugin import Claim, DecisionLedger, LedgerSettings  # noqa: E402
-from adjudge.testing import LedgerContract  # noqa: E402
+from adjudge.testing import SharedLedgerContract  # noqa: E402
 from adjudge.testing.ledgers import FIRST, ID, decision_and_record  # noqa: E402
 from adjudge_plugins.postgres import _made as made_from  # noqa: E402
 from adjudge_plugins.postgres.command import postgres  # noqa: E402
-from adjudge_plugins.postgres.database import connect  # noqa: E402
 from adjudge_plugins.postgres.ledger import PostgresLedger  # noqa: E402
 from adjudge_plugins.postgres.migrate import migrate  # noqa: E402
 from audit.audit_logs import assert_verifies  # noqa: E402
@@ -32,7 +31,6 @@ pytestmark = [
     pytest.mark.xdist_group("postgres"),
 ]
 
-KEY = b"k" * 32
 ENOUGH = {"dsn": "x", "fingerprint_key": {"env": "ADJUDGE_LONG"}}
 
 
@@ -41,21 +39,6 @@ def server() -> Iterator[Server]:
     server = Server()
     yield server
     server.close()
-
-
-def migrated(server: Server) -> str:
-    """Return the connection string of a new database that has the tables."""
-    dsn = server.dsn(server.database())
-    asyncio.run(_with_connection(dsn, migrate))
-    return dsn
-
-
-async def _with_connection(dsn: str, work: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
-    connection = await connect(dsn)
-    try:
-        return await work(connection)
-    finally:
-        await connection.close()
 
 
 class Two(PostgresLedger):
@@ -74,10 +57,15 @@ class Two(PostgresLedger):
         await super().aclose()
 
 
-class TestPostgresLedger(LedgerContract):
+class TestPostgresLedger(SharedLedgerContract):
+    @pytest.fixture
+    def port(self, server: Server) -> int:
+        """Return the port where the contract is asked to hold."""
+        return server.port
+
     @pytest.fixture(autouse=True)
-    def _served(self, server: Server, tmp_path: Path) -> Iterator[None]:
-        self.server, self.dsn, self.way = server, "", Way(server.port)
+    def _served(self, server: Server, port: int, tmp_path: Path) -> Iterator[None]:
+        self.server, self.to, self.dsn, self.way = server, port, "", Way(port)
         yield
         self.way.close()
         if self.dsn:
@@ -85,14 +73,20 @@ class TestPostgresLedger(LedgerContract):
                 assert_verifies(log)
 
     def begin(self) -> None:
-        self.dsn = migrated(self.server)
+        self.dsn = migrated(self.server).replace(f":{self.server.port}/", f":{self.to}/")
 
     def ledger(self, clock: Callable[[], datetime]) -> DecisionLedger:
-        return Two(self.dsn.replace(str(self.server.port), str(self.way.port)), self.dsn)
+        return Two(self.dsn.replace(f":{self.to}/", f":{self.way.port}/"), self.dsn)
 
     def another(self, ledger: DecisionLedger) -> DecisionLedger:
         assert isinstance(ledger, Two)
         return ledger.twin
+
+    def program(self) -> str:
+        return (
+            "from adjudge_plugins.postgres.ledger import PostgresLedger\n"
+            f"ledger = PostgresLedger({self.dsn!r}, {KEY!r}, answer_for_s=3600)"
+        )
 
     @contextmanager
     def cut(self, ledger: DecisionLedger) -> Iterator[None]:
@@ -250,8 +244,8 @@ def test_month_is_moved_into_its_partition_and_can_be_dropped(server: Server) ->
         assert [row[1] for row in await (await connection.execute(stands)).fetchall()] == [1, 3]
 
     dsn = server.dsn(server.database())
-    asyncio.run(_with_connection(dsn, lambda connection: migrate(connection, date(2026, 11, 2))))
-    asyncio.run(_with_connection(dsn, main))
+    asyncio.run(with_connection(dsn, lambda connection: migrate(connection, date(2026, 11, 2))))
+    asyncio.run(with_connection(dsn, main))
 
 
 def test_commands_say_what_they_did(server: Server, tmp_path: Path) -> None:
@@ -273,7 +267,7 @@ def test_commands_say_what_they_did(server: Server, tmp_path: Path) -> None:
     asyncio.run(decide())
     status = dict(line.rsplit(maxsplit=1) for line in run(postgres, ["status", dsn]).output.splitlines())
     assert status == {
-        "version of the tables": "1",
+        "version of the tables": "2",
         "writers": "1",
         "records": "3",
         "ids with a decision": "1",

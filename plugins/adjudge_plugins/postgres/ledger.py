@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from time import monotonic
-from typing import Any
 
 import msgspec
 from msgspec import structs
@@ -17,16 +16,12 @@ from adjudge.ledger.kit import (
     Checkpoints,
     DecisionBody,
     Witness,
-    canonical,
     commitments_of,
     conflict,
     decision_of,
     encode_body,
-    new_key,
     parse,
     restore_decision,
-    seal,
-    unsealed,
     with_values,
 )
 from adjudge.plugin import (
@@ -38,16 +33,20 @@ from adjudge.plugin import (
     DaySpend,
     Decision,
     PluginError,
+    Quota,
+    QuotaReached,
     Receipt,
     Spent,
 )
 from adjudge_plugins.postgres.database import Connections, connect, told
 from adjudge_plugins.postgres.migrate import applied, migrations
-from adjudge_plugins.postgres.writer import Wanted, Writer
+from adjudge_plugins.postgres.personal import erase, named_in, revealed, sealed
+from adjudge_plugins.postgres.session import Session
+from adjudge_plugins.postgres.writer import Wanted, Writer, quota_text
 
 _POLL_S = (0.01, 0.25)
-"""Who waits for another holder looks again after so long, at first and in the end."""
-_CLAIM = "select said, token, line, is_confirmed, calls from adjudge.claim(%s, %s, %s, %s, %s, %s, %s)"
+"""Who waits for another holder looks again after so long, at first and in the end; who is told, as in the end."""
+_CLAIM = "select said, token, line, is_confirmed, calls from adjudge.claim(%s, %s, %s, %s, %s, %s, %s, %s)"
 
 
 class PostgresLedger:
@@ -75,7 +74,7 @@ class PostgresLedger:
         self._dsn = dsn
         self._answer_for_s = answer_for_s
         self._connections: Connections | None = None
-        self._writer = Writer(dsn, checkpoints, anchors)
+        self._writer, self._session = Writer(dsn, checkpoints, anchors), Session(dsn)
 
     @property
     def _asked(self) -> Connections:
@@ -106,15 +105,16 @@ class PostgresLedger:
             said = "`fingerprint_key` is not the one that this database was begun with: every retry would be a conflict"
             raise PluginError(said, plugin="postgres")
         await self._writer.open()
+        await self._session.open(self._writer.number)
         self._connections = Connections(self._dsn)
 
     async def aclose(self) -> None:
         """Write what waits, give back the claims that are left, and let all connections go."""
-        left = "delete from adjudge.claims where starts_with(holder, %s)"
         try:
             await self._writer.aclose()
             if self._connections is not None:
-                await self._connections.rows(left, (self._holder(""),))
+                await self._connections.rows("select adjudge.leave(%s)", (self._holder(""),))
+            await self._session.aclose()
         except AuditUnavailable:
             pass  # nothing that was taken is lost: whoever waits for a record was told, and claims lapse
         finally:
@@ -123,6 +123,7 @@ class PostgresLedger:
     def close(self) -> None:
         """Let all connections go at once."""
         self._writer.close()
+        self._session.close()
         if self._connections is not None:
             self._connections.close()
             self._connections = None
@@ -147,7 +148,8 @@ class PostgresLedger:
         self, merchant_biz_id: str, fingerprint: str, *, again: bool, lease_s: float, former: str | None = None
     ) -> Claim | Decision | Busy:
         """Return the decision of an id, or a claim to make one; see `DecisionLedger.claim`."""
-        asked = (merchant_biz_id, fingerprint, former, again, lease_s, self._answer_for_s, self._holder())
+        writer = self._writer.number if self._session.is_up else None
+        asked = (merchant_biz_id, fingerprint, former, again, lease_s, self._answer_for_s, self._holder(), writer)
         ((said, token, line, is_confirmed, calls),) = await self._asked.rows(_CLAIM, asked)
         if said == "conflict":
             raise conflict(merchant_biz_id)
@@ -159,7 +161,7 @@ class PostgresLedger:
                 raise AuditUnavailable(f"the record of the decision of MerchantBizId {merchant_biz_id} is not there")
             return found
         open_calls = [_call_of(text) for text in calls]
-        values = await self._revealed(one for call in open_calls for one in commitments_of(call))
+        values = await revealed(self._asked, (one for call in open_calls for one in commitments_of(call)))
         by_signal: dict[str, CallBody] = {}
         for call in open_calls:
             if call.answer is not None or call.signal not in by_signal:
@@ -174,24 +176,35 @@ class PostgresLedger:
         )
 
     async def wait(self, busy: Busy, until: float) -> None:
-        """Look again and again, less and less often, until an id may be free."""
+        """Wait until an id may be free: until that is told, and look again in between."""
         pause_s, longest_s = _POLL_S
-        held = "select 1 from adjudge.claims where merchant_biz_id = %s and token = %s and until > clock_timestamp()"
-        while (left_s := until - monotonic()) > 0:
-            if not await self._asked.rows(held, (busy.merchant_biz_id, busy.token)):
-                return
-            await asyncio.sleep(min(pause_s, left_s))
-            pause_s = min(2 * pause_s, longest_s)
+        with self._session.hearing(busy.token) as free:
+            while (left_s := until - monotonic()) > 0 and not free.is_set():
+                held = await self._asked.rows("select adjudge.await(%s, %s)", (busy.merchant_biz_id, busy.token))
+                if held == [(False,)]:
+                    return
+                if self._session.is_up:
+                    pause_s = longest_s
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(free.wait(), min(pause_s, left_s))
+                pause_s = min(2 * pause_s, longest_s)
 
     async def release(self, claim: Claim) -> None:
         """Give up a claim that comes to no decision; where the database is away, it lapses."""
         try:
-            await self._asked.rows(
-                "delete from adjudge.claims where merchant_biz_id = %s and token = %s",
-                (claim.merchant_biz_id, claim.token),
-            )
+            await self._asked.rows("select adjudge.release(%s::jsonb)", (_text_of(claim),))
         except AuditUnavailable:
             pass
+
+    async def admit(self, quota: Quota, claim: Claim, call: CallBody | None) -> float:
+        """Count a call for all workers, and record it in the same commit; see `SharedLimits.admit`."""
+        if call is not None:
+            return await self._write_call(call, claim, quota)
+        asked = msgspec.json.encode([quota_text(quota)]).decode()
+        ((bound, wait_s),) = await self._asked.rows("select bound, wait_s from adjudge.admit(%s::jsonb)", (asked,))
+        if bound is not None:
+            raise QuotaReached(bound)
+        return float(wait_s)
 
     async def begin_call(self, claim: Claim, call: CallBody) -> None:
         """Record that a call is about to be made; see `DecisionLedger.begin_call`."""
@@ -209,8 +222,9 @@ class PostgresLedger:
             merchant_biz_id=claim.merchant_biz_id,
             decision_id=decision.decision_id,
             claim=claim,
+            sealed=named_in(record),
         )
-        return await self._writer.write(wanted)
+        return (await self._writer.write(wanted)).receipt
 
     async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
         """Return a decision by its id, or the newest of a MerchantBizId, however old."""
@@ -232,7 +246,7 @@ class PostgresLedger:
 
     async def record(self, kind: str, body: Body) -> Receipt:
         """Write a record of another kind."""
-        return await self._writer.write(Wanted(kind=kind, members=encode_body(body)))
+        return (await self._writer.write(Wanted(kind=kind, members=encode_body(body)))).receipt
 
     async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:
         """Write a record of what was found out about a decision."""
@@ -245,60 +259,31 @@ class PostgresLedger:
         )
         await self._writer.write(wanted)
 
-    @asynccontextmanager
-    async def sealed(self, subject: str, values: Mapping[str, object]) -> AsyncIterator[Mapping[str, str]]:
+    def sealed(self, subject: str, values: Mapping[str, object]) -> AbstractAsyncContextManager[Mapping[str, str]]:
         """Keep the personal values of a MerchantBizId, and give their commitments by name.
 
-        Where an erasure comes between this and the record, the record names what is erased already.
+        Where an erasure comes between this and the record, the record is not written.
         """
-        if not values:
-            yield {}
-            return
-        ((key,),) = await self._asked.rows(
-            "with made as (insert into adjudge.subject_keys values (%s, %s) on conflict do nothing returning key)"
-            " select key from made union all select key from adjudge.subject_keys where subject = %s limit 1",
-            (subject, new_key(), subject),
-        )
-        known = await self._asked.rows(
-            "select name, commitment, sealed from adjudge.personal where subject = %s", (subject,)
-        )
-        texts = {name: canonical(value) for name, value in values.items()}
-        kept = {name: one for name, one, data in known if texts.get(name) == unsealed(key, one, data)}
-        made = [(name, *seal(key, text)) for name, text in texts.items() if name not in kept]
-        if made:
-            names, commitments, data = (list(column) for column in zip(*made, strict=True))
-            await self._asked.rows(
-                "insert into adjudge.personal select m.one, k.subject, m.name, m.data from adjudge.subject_keys k,"
-                " unnest(%s::text[], %s::text[], %s::bytea[]) as m(name, one, data) where k.subject = %s and k.key = %s"
-                " on conflict do nothing",
-                (names, commitments, data, subject, key),
-            )
-        yield kept | {name: one for name, one, _ in made}
+        return sealed(self._asked, subject, values)
 
     def records(self) -> None:
         """Return None: readers are not fed from here yet."""
 
     async def erase(self, merchant_biz_id: str, record: Callable[[tuple[str, ...]], Body]) -> int:
         """Record that a subject is erased, and erase its key and its values; return how many values there were."""
-        rows = await self._asked.rows(
-            "select name from adjudge.personal where subject = %s order by name", (merchant_biz_id,)
-        )
-        names = tuple(str(name) for (name,) in rows)
-        if names:
+
+        async def write(names: tuple[str, ...]) -> None:
             members = encode_body(record(names))
             await self._writer.write(Wanted(kind="erasure", members=members, merchant_biz_id=merchant_biz_id))
-        await self._asked.rows(
-            "with gone as (delete from adjudge.subject_keys where subject = %s)"
-            " delete from adjudge.personal where subject = %s",
-            (merchant_biz_id, merchant_biz_id),
-        )
-        return len(names)
+
+        return await erase(self._asked, merchant_biz_id, write)
 
     def _holder(self, question: str | None = None) -> str:
         """Return who asks, in this one question."""
         return f"{self._writer.number}:{secrets.token_hex(8) if question is None else question}"
 
-    async def _write_call(self, call: CallBody, claim: Claim | None) -> None:
+    async def _write_call(self, call: CallBody, claim: Claim | None, quota: Quota | None = None) -> float:
+        """Write a call, and return the seconds to wait before it is made."""
         wanted = Wanted(
             kind="call",
             members=encode_body(call),
@@ -306,27 +291,21 @@ class PostgresLedger:
             claim=claim,
             call=call,
             call_text=msgspec.json.encode(call).decode(),
+            sealed=named_in(call),
+            quota=quota,
         )
-        await self._writer.write(wanted)
+        return (await self._writer.write(wanted)).wait_s
 
     async def _restored(self, line: bytes, is_confirmed: bool) -> Decision:
         body: DecisionBody = decision_of(parse(line))
-        values = await self._revealed(commitments_of(body))
+        values = await revealed(self._asked, commitments_of(body))
         decision = restore_decision(body, values.get)
         return structs.replace(decision, final=True) if is_confirmed and not decision.final else decision
 
-    async def _revealed(self, commitments: Iterable[str]) -> dict[str, Any]:
-        """Return the personal values behind commitments; those that are gone are left out."""
-        wanted = list(commitments)
-        if not wanted:
-            return {}
-        rows = await self._asked.rows(
-            "select p.commitment, p.sealed, k.key from adjudge.personal p join adjudge.subject_keys k using (subject)"
-            " where p.commitment = any(%s)",
-            (wanted,),
-        )
-        texts = {one: unsealed(key, one, data) for one, data, key in rows}
-        return {one: msgspec.json.decode(text) for one, text in texts.items() if text is not None}
+
+def _text_of(claim: Claim) -> str:
+    """Return a claim as the database takes those that are given back."""
+    return msgspec.json.encode([{"id": claim.merchant_biz_id, "token": claim.token}]).decode()
 
 
 def _call_of(text: str) -> CallBody:

@@ -9,12 +9,22 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import count
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from adjudge.ledger.kit import CHECKPOINT, FIRST_PREV, Checkpoints, Witness, encode_body
-from adjudge.plugin import AuditBroken, AuditUnavailable, CallBody, Claim, LostClaim, Receipt
+from adjudge.plugin import (
+    AuditBroken,
+    AuditUnavailable,
+    CallBody,
+    Claim,
+    LostClaim,
+    Quota,
+    QuotaReached,
+    Receipt,
+)
 from adjudge_plugins.postgres.database import DEADLINE_S, connect, told
 from adjudge_plugins.postgres.sealing import Linked, Seal, Sealing
 
@@ -26,8 +36,8 @@ GROUP_MAX = 256
 _AGAIN_S = 5.0
 """A checkpoint that could not be written is tried again after so long."""
 _WRITE = (
-    b"select lost_id, lost_token from adjudge.write(%s, %s, %s, %s::text[], %s::text[], %s::text[], %s::bytea[],"
-    b" %s, %s, %s, %s)"
+    b"select at, said, wait_s from adjudge.write(%s, %s, %s, %s::text[], %s::text[], %s::text[], %s::bytea[],"
+    b" %s, %s, %s, %s, %s, %s)"
 )
 
 
@@ -36,7 +46,8 @@ class Wanted:
     """A record to write, and what follows from it.
 
     members: as `encode_body` gives them. claim: must be held still; the record ends it where it is a decision.
-    confirms: of a label; None for anything else.
+    confirms: of a label; None for anything else. sealed: commitments of values that must not be erased yet.
+    quota: counts a call for all workers.
     """
 
     kind: str
@@ -47,6 +58,16 @@ class Wanted:
     call: CallBody | None = None
     call_text: str = ""
     confirms: bool | None = None
+    sealed: Sequence[str] = ()
+    quota: Quota | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A record that is committed. wait_s: seconds before the call that it begins is made."""
+
+    receipt: Receipt
+    wait_s: float = 0.0
 
 
 class Writer:
@@ -58,7 +79,7 @@ class Writer:
         self._connection: Connection | None = None
         self.number = 0
         self._seq, self._hash = 0, FIRST_PREV
-        self._waiting: list[tuple[Wanted, asyncio.Future[Receipt]]] = []
+        self._waiting: list[_Waiting] = []
         self._task: asyncio.Task[None] | None = None
         self._seal = Seal(points or Checkpoints(), anchors)
         self._due: asyncio.TimerHandle | None = None  # of a checkpoint that no record asks for
@@ -75,9 +96,12 @@ class Writer:
         body = {"ledger": "postgres", "writer": self.number, "at": datetime.now(UTC)}
         await self.write(Wanted(kind="ledger", members=encode_body(body)))  # says that there are other chains
 
-    async def write(self, wanted: Wanted) -> Receipt:
-        """Write a record, and return once it is committed. Raises LostClaim, AuditUnavailable and AuditBroken."""
-        done: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+    async def write(self, wanted: Wanted) -> Written:
+        """Write a record, and return once it is committed.
+
+        Raises LostClaim, QuotaReached, AuditUnavailable and AuditBroken.
+        """
+        done: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         self._waiting.append((wanted, done))
         self._wake()
         return await asyncio.shield(done)  # who is cancelled no longer waits; the record is written all the same
@@ -130,38 +154,41 @@ class Writer:
             wait_s = left_s if left_s > 0 else _AGAIN_S
             self._due = asyncio.get_running_loop().call_later(wait_s, self._wake)
 
-    async def _write(self, group: list[tuple[Wanted, asyncio.Future[Receipt]]]) -> None:
-        """Write a group; claims that were lost are told, and the others are written without them."""
+    async def _write(self, group: list[_Waiting]) -> None:
+        """Write a group; who may not write is told, and the others are written without them."""
         while group:
-            receipts, lost = await self._committed([wanted for wanted, _ in group])
-            if not lost:
-                for (_, done), receipt in zip(group, receipts, strict=True):
-                    if not done.done():
-                        done.set_result(receipt)
+            receipts, said = await self._committed([wanted for wanted, _ in group])
+            refused = {at for at, (what, _) in said.items() if what != "wait"}
+            for at, (wanted, done) in enumerate(group):
+                if done.done():
+                    continue
+                if at in refused:
+                    done.set_exception(_refusal(wanted, said[at][0]))
+                    done.exception()  # seen: the one who waited may be gone
+                elif not refused:
+                    done.set_result(Written(receipts[at], said[at][1] if at in said else 0.0))
+            if not refused:
                 return
-            for wanted, done in group:
-                if _is_lost(wanted, lost) and not done.done():
-                    said = f"MerchantBizId {wanted.merchant_biz_id} is claimed by another holder"
-                    done.set_exception(LostClaim(said))
-                    done.exception()
-            group = [one for one in group if not _is_lost(one[0], lost)]
+            group = [one for at, one in enumerate(group) if at not in refused]
 
     async def _committed(
         self, group: Sequence[Wanted], *, seals: Sealing = None
-    ) -> tuple[list[Receipt], set[tuple[str, int]]]:
-        """Commit a group whole and return its receipts, or nothing of it and return the claims that are lost."""
+    ) -> tuple[list[Receipt], dict[int, tuple[str, float]]]:
+        """Commit a group whole, or nothing of it where one of it may not be written; return what was said of which."""
         import psycopg
 
         connection = await self._connected()
         members = ((wanted.kind, wanted.members) for wanted in group)
         linked = self._seal.linked(members, self._seq, self._hash, seals=seals)
         if not linked:
-            return [], set()
+            return [], {}
         receipts = [receipt for _, receipt in linked]
+        records = _with_checkpoints(group, linked)
+        numbers = dict(zip((at for at, one in enumerate(records, 1) if one.kind != CHECKPOINT), count()))
         try:
             async with asyncio.timeout(DEADLINE_S):
-                asked = await connection.execute(_WRITE, self._parameters(_with_checkpoints(group, linked), receipts))
-                lost = {(str(id_), int(token)) for id_, token in await asked.fetchall()}
+                asked = await connection.execute(_WRITE, self._parameters(records, receipts))
+                said = {numbers[at]: (str(what), float(wait_s or 0)) for at, what, wait_s in await asked.fetchall()}
         except BaseException as error:
             await connection.close()
             self._connection = None
@@ -170,27 +197,31 @@ class Writer:
             if not await self._arrived(receipts[-1]):
                 with told():
                     raise
-            lost = set()
-        if not lost:
+            # how long the calls of the group were to wait is lost with the answer: as long as they may
+            said = {at: ("wait", one.quota.within_s) for at, one in enumerate(group) if one.quota and one.quota.rate}
+        if all(what == "wait" for what, _ in said.values()):
             self._seq, self._hash = receipts[-1].seq, receipts[-1].hash.encode()
             self._seal.committed(linked)
-        return [receipt for kind, receipt in linked if kind != CHECKPOINT], lost
+        return [receipt for kind, receipt in linked if kind != CHECKPOINT], said
 
     def _parameters(self, group: Sequence[Wanted], receipts: Sequence[Receipt]) -> Sequence[object]:
         from psycopg.types.json import Jsonb
 
-        held = [one for one in group if one.claim is not None]
+        numbered = list(enumerate(group, 1))
         decided = [(one, receipt) for one, receipt in zip(group, receipts, strict=True) if one.kind == "decision"]
         labels = {(one.decision_id, one.merchant_biz_id): one for one in group if one.confirms is not None}
         return (
             self.number, self._seq, receipts[-1].hash,
             [one.kind for one in group], [one.merchant_biz_id for one in group], [one.decision_id for one in group],
             [receipt.line for receipt in receipts],
-            Jsonb([{"id": one.merchant_biz_id, "token": one.claim.token} for one in held if one.claim]),
+            Jsonb([{"at": at, "id": one.merchant_biz_id, "token": one.claim.token}
+                   for at, one in numbered if one.claim is not None]),
             Jsonb([_decided(one, receipt) for one, receipt in decided]),
-            Jsonb([_call(one.call, one.call_text) for one in group if one.call is not None]),
+            Jsonb([{"at": at} | _call(one.call, one.call_text) for at, one in numbered if one.call is not None]),
             Jsonb([{"decision": one.decision_id, "id": one.merchant_biz_id, "confirms": one.confirms}
                    for one in labels.values()]),
+            Jsonb([{"at": at, "one": one} for at, wanted in numbered for one in wanted.sealed]),
+            Jsonb([{"at": at} | quota_text(one.quota) for at, one in numbered if one.quota is not None]),
         )  # fmt: skip
 
     async def _connected(self) -> Connection:
@@ -230,8 +261,25 @@ def _with_checkpoints(group: Sequence[Wanted], linked: Sequence[Linked]) -> list
     return [Wanted(kind=kind, members=b"") if kind == CHECKPOINT else next(wanted) for kind, _ in linked]
 
 
-def _is_lost(wanted: Wanted, lost: set[tuple[str, int]]) -> bool:
-    return wanted.claim is not None and (wanted.claim.merchant_biz_id, wanted.claim.token) in lost
+def quota_text(quota: Quota) -> dict[str, object]:
+    """Return a quota as the database takes it."""
+    return {
+        "provider": quota.provider, "account": quota.account, "price": str(quota.price), "rate": quota.rate,
+        "daily_calls": quota.daily_calls, "within_s": quota.within_s,
+        "daily_spend": None if quota.daily_spend is None else str(quota.daily_spend),
+    }  # fmt: skip
+
+
+def _refusal(wanted: Wanted, said: str) -> Exception:
+    match said:
+        case "daily_calls" | "daily_spend" | "rate":
+            return QuotaReached(said)
+        case "erased" if wanted.call is not None:
+            return AuditUnavailable(f"values of MerchantBizId {wanted.merchant_biz_id} were erased meanwhile")
+        case "erased":  # decided again, it is decided after the erasure
+            return LostClaim(f"values of MerchantBizId {wanted.merchant_biz_id} were erased meanwhile")
+        case _:
+            return LostClaim(f"MerchantBizId {wanted.merchant_biz_id} is claimed by another holder")
 
 
 def _decided(wanted: Wanted, receipt: Receipt) -> dict[str, object]:
@@ -248,6 +296,9 @@ def _call(call: CallBody, text: str) -> dict[str, object]:
         "call_id": call.call_id, "id": call.merchant_biz_id, "print": call.fingerprint, "provider": call.provider,
         "day": call.at.strftime("%Y-%m-%d"), "price": str(call.price), "billed": call.billed, "body": text,
     }  # fmt: skip
+
+
+_Waiting = tuple[Wanted, asyncio.Future[Written]]
 
 
 def _copy(error: Exception) -> Exception:

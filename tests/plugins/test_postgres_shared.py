@@ -1,0 +1,319 @@
+"""What workers over one PostgreSQL share: budgets, the end of one of them, who waits, erasures; and a pooler."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import pytest
+
+psycopg = pytest.importorskip("psycopg", reason="needs the extra `postgres`")
+
+import test_postgres_ledger as direct  # noqa: E402  # by name, its tests would be collected here too
+from postgres_server import KEY, POOLER, PROGRAMS, Pooler, Server, migrated, with_connection  # noqa: E402
+
+import adjudge_plugins.postgres.ledger  # noqa: E402
+from adjudge.audit.annotations import erasure_body  # noqa: E402
+from adjudge.engine import Engine  # noqa: E402
+from adjudge.errors import LostClaim  # noqa: E402
+from adjudge.model import Decision, Request  # noqa: E402
+from adjudge.plugin import Answer, Body, Busy, Claim, Context, Limits  # noqa: E402
+from adjudge.registry import parse_policy  # noqa: E402
+from adjudge.signals.admission import Guards  # noqa: E402
+from adjudge.testing import fake_provider, registry_of  # noqa: E402
+from adjudge.testing.ledgers import FIRST, ID, Process, decision_and_record  # noqa: E402
+from adjudge_plugins.postgres.ledger import PostgresLedger  # noqa: E402
+from audit.audit_logs import assert_verifies  # noqa: E402
+
+pytestmark = [
+    pytest.mark.skipif(PROGRAMS is None, reason="needs PostgreSQL: apt-get install postgresql"),
+    pytest.mark.xdist_group("postgres"),
+]
+LONG_S = 600.0
+WITHIN_S = 60.0
+"""A lease that does not lapse during a test, and how long a test waits at most for what takes no time."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def dsn(server: Server) -> str:
+    return migrated(server)
+
+
+def program(dsn: str) -> str:
+    return (
+        "from adjudge_plugins.postgres.ledger import PostgresLedger\n"
+        f"ledger = PostgresLedger({dsn!r}, {KEY!r}, answer_for_s=3600)"
+    )
+
+
+class Opened:
+    """A ledger that is open for a while."""
+
+    def __init__(self, dsn: str) -> None:
+        self._ledger = PostgresLedger(dsn, KEY, answer_for_s=3600)
+
+    async def __aenter__(self) -> PostgresLedger:
+        await self._ledger.open()
+        return self._ledger
+
+    async def __aexit__(self, *how: object) -> None:
+        await self._ledger.aclose()
+
+
+async def claim(ledger: PostgresLedger, merchant_biz_id: str = ID, lease_s: float = LONG_S) -> Claim | Decision | Busy:
+    return await ledger.claim(merchant_biz_id, FIRST, again=False, lease_s=lease_s)
+
+
+async def claimed(ledger: PostgresLedger, merchant_biz_id: str = ID) -> Claim:
+    found = await claim(ledger, merchant_biz_id)
+    assert isinstance(found, Claim), found
+    return found
+
+
+async def busy(ledger: PostgresLedger) -> Busy:
+    found = await claim(ledger)
+    assert isinstance(found, Busy), found
+    return found
+
+
+# the end of a worker
+
+
+def test_claims_of_a_killed_worker_are_free_at_once_and_those_of_a_stopped_one_are_not(dsn: str) -> None:
+    async def taken_over(holder: Process) -> None:
+        async with Opened(dsn) as ledger:
+            held = await busy(ledger)
+            holder.stop()
+            assert await busy(ledger) == held, "it may go on"
+            holder.kill()
+            await ledger.wait(held, monotonic() + WITHIN_S)
+            found = await claimed(ledger)
+            assert found.token > held.token and found.calls["device"].is_in_doubt
+            await ledger.conclude(found, *decision_and_record(ledger))
+
+    with Process(program(dsn)) as holder:
+        assert holder.do("claim", lease_s=LONG_S) == "claimed"
+        assert holder.do("begin") == "begun"
+        asyncio.run(taken_over(holder))
+
+
+def test_worker_whose_session_broke_is_fenced_and_begins_another(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adjudge_plugins.postgres.session.AGAIN_S", 0.01)
+
+    async def main() -> None:
+        async with Opened(dsn) as first, Opened(dsn) as second:
+            lost = await claimed(first)
+            connection = first._session._connection
+            assert connection is not None
+            ended = "select pg_terminate_backend(%s)"
+            await first._asked.rows(ended, (connection.info.backend_pid,))
+            won = await taken(second)
+            with pytest.raises(LostClaim):
+                await first.conclude(lost, *decision_and_record(first))
+            decision, record = decision_and_record(second, decision_id="e" * 32)
+            await second.conclude(won, decision, record)
+            assert await claim(first) == decision
+            while not first._session.is_up or first._session._connection is connection:
+                await asyncio.sleep(0.01)
+            await claimed(first, "B" * 32)
+            assert isinstance(await claim(second, "B" * 32), Busy), "it is known to live again"
+
+    async def taken(ledger: PostgresLedger) -> Claim:
+        while isinstance(found := await claim(ledger), Busy):
+            await asyncio.sleep(0.01)
+        assert isinstance(found, Claim)
+        return found
+
+    asyncio.run(asyncio.wait_for(main(), WITHIN_S))
+
+
+# who waits
+
+
+@pytest.mark.parametrize("how", ["conclude", "release", "aclose"])
+def test_who_waits_is_told_of_the_end(dsn: str, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without looking again: its next look would come long after the test."""
+    monkeypatch.setattr(adjudge_plugins.postgres.ledger, "_POLL_S", (3600.0, 3600.0))
+
+    async def main() -> None:
+        async with Opened(dsn) as waiter:
+            holder = PostgresLedger(dsn, KEY, answer_for_s=3600)
+            await holder.open()
+            held = await claimed(holder)
+            waiting = asyncio.ensure_future(waiter.wait(await busy(waiter), monotonic() + LONG_S))
+            while not await is_awaited(waiter):
+                await asyncio.sleep(0.01)
+            if how == "conclude":
+                await holder.conclude(held, *decision_and_record(holder))
+            elif how == "release":
+                await holder.release(held)
+            await holder.aclose()
+            await asyncio.wait_for(waiting, WITHIN_S)
+
+    async def is_awaited(ledger: PostgresLedger) -> bool:
+        return bool(await ledger._asked.rows("select from adjudge.claims where awaited"))
+
+    asyncio.run(main())
+
+
+# budgets
+
+
+def test_engines_keep_to_one_budget_and_say_why(dsn: str) -> None:
+    """Of two workers together, each with guards of its own as another process has them."""
+    asked: list[str] = []
+
+    async def vendor(context: Context) -> Answer:
+        asked.append(context.request.merchant_biz_id)
+        await asyncio.sleep(0)
+        return {"score": 0.1}
+
+    async def main() -> Counter[str | None]:
+        spend = Decimal("0.75")
+        async with engine(dsn, vendor, daily_spend=spend) as one, engine(dsn, vendor, daily_spend=spend) as two:
+            deciding = ((one, two)[n % 2].decide(request(n)) for n in range(20))
+            made = await asyncio.gather(*deciding)
+            assert sum(each.usage()["acme.face"].refused for each in (one, two)) == 13
+        return Counter(decision.signals["face"].reason_code for decision in made)
+
+    assert asyncio.run(main()) == {None: 7, "DAILY_SPEND_REACHED": 13}
+    assert len(asked) == 7
+
+
+def engine(dsn: str, vendor: Any, **bounds: Any) -> Engine:
+    provider = fake_provider("acme.face", {"score": "double"}, vendor, price=Decimal("0.10"))
+    registry = registry_of([provider])
+    policy = parse_policy(
+        "{policy_language: 1, policy: shared, inputs: {email: {type: string, personal: true}},"
+        " signals: {face: {provider: acme.face}}, rules: [{id: forged, when: face.score >= 0.9, then: reject}]}",
+        registry=registry,
+    )
+    return Engine(
+        [policy],
+        registry=registry,
+        ledger=PostgresLedger(dsn, KEY, answer_for_s=3600),
+        limits={"acme.face": Limits(**bounds)},
+        guards=Guards(),
+    )
+
+
+def request(number: int, **inputs: object) -> Request:
+    return Request(merchant_biz_id=f"{number:032d}", scene_code="onboard001", inputs=inputs)
+
+
+# erasure
+
+
+def test_erasure_is_of_all_workers_once_it_is_acknowledged(dsn: str) -> None:
+    async def vendor(context: Context) -> Answer:
+        return {"score": 0.1}
+
+    async def main() -> None:
+        async with engine(dsn, vendor) as one, engine(dsn, vendor) as two:
+            asked = request(1, email="alice@example.org")
+            first = await one.decide(asked)
+            assert (await two.decide(asked)).decision_id == first.decision_id
+            assert await one.erase(asked.merchant_biz_id) == 1
+            for each in (one, two):
+                found = await each.find(merchant_biz_id=asked.merchant_biz_id)
+                assert found is not None and "alice" not in repr(found)
+
+    asyncio.run(main())
+    left = asyncio.run(with_connection(dsn, tables))
+    assert left == [0, 0]
+
+
+async def tables(connection: Any) -> list[int]:
+    counts = []
+    for table in ("subject_keys", "personal"):
+        ((count,),) = await (await connection.execute(f"select count(*) from adjudge.{table}")).fetchall()
+        counts.append(count)
+    return counts
+
+
+def test_record_that_an_erasure_overtakes_is_not_written(dsn: str, tmp_path: Path) -> None:
+    """Decided again, it is decided after the erasure: no record names what is gone before it was written."""
+
+    def body(names: tuple[str, ...]) -> Body:
+        return erasure_body(ID, names, by="test")
+
+    async def main() -> None:
+        async with Opened(dsn) as writer, Opened(dsn) as eraser:
+            held = await claimed(writer)
+            async with writer.sealed(ID, {"device.owner": "alice"}) as sealed:
+                assert await eraser.erase(ID, body) == 1
+                with pytest.raises(LostClaim, match="erased meanwhile"):
+                    await writer.conclude(held, *decision_and_record(writer, owner=sealed["device.owner"]))
+            assert await with_connection(dsn, tables) == [0, 0]
+            async with writer.sealed(ID, {"device.owner": "alice"}) as sealed:
+                await writer.conclude(held, *decision_and_record(writer, owner=sealed["device.owner"]))
+            assert await eraser.erase(ID, body) == 1
+            assert await with_connection(dsn, tables) == [0, 0]
+
+    asyncio.run(main())
+    for log in direct.exported(dsn, tmp_path / "chains"):
+        assert_verifies(log)
+
+
+def test_erasures_and_sealings_at_once_leave_no_value_without_its_key(dsn: str) -> None:
+    def body(names: tuple[str, ...]) -> Body:
+        return erasure_body(ID, names, by="test")
+
+    async def main() -> None:
+        async with Opened(dsn) as one, Opened(dsn) as two:
+
+            async def seal(each: PostgresLedger, n: int) -> None:
+                async with each.sealed(ID, {f"name{n}": "alice"}):
+                    pass
+
+            both = (one, two)
+            await asyncio.gather(
+                *(seal(both[n % 2], n) for n in range(40)), *(both[n % 2].erase(ID, body) for n in range(10))
+            )
+            orphans = (
+                "select count(*) from adjudge.personal where subject not in (select subject from adjudge.subject_keys)"
+            )
+            assert await one._asked.rows(orphans) == [(0,)]
+            await one.erase(ID, body)
+        assert await with_connection(dsn, tables) == [0, 0]
+
+    asyncio.run(main())
+
+
+# behind a pooler
+
+
+@pytest.mark.skipif(POOLER is None, reason="needs PgBouncer: apt-get install pgbouncer")
+class TestBehindPgBouncer(direct.TestPostgresLedger):
+    """The whole contract, with connections that are shared by transaction."""
+
+    @pytest.fixture
+    def port(self, server: Server) -> Iterator[int]:
+        pooler = Pooler(server)
+        yield pooler.port
+        pooler.close()
+
+
+@pytest.mark.skipif(POOLER is None, reason="needs PgBouncer: apt-get install pgbouncer")
+def test_session_behind_a_pooler_is_none(server: Server, dsn: str) -> None:
+    async def main() -> None:
+        async with Opened(dsn.replace(str(server.port), str(pooler.port))) as ledger, Opened(dsn) as plain:
+            assert (ledger._session.is_up, plain._session.is_up) == (False, True)
+
+    pooler = Pooler(server)
+    try:
+        asyncio.run(main())
+    finally:
+        pooler.close()
