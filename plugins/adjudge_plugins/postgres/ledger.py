@@ -105,7 +105,7 @@ class PostgresLedger:
             said = "`fingerprint_key` is not the one that this database was begun with: every retry would be a conflict"
             raise PluginError(said, plugin="postgres")
         await self._writer.open()
-        await self._session.open(self._writer.number)
+        await self._session.begin(self._writer.number)
         self._connections = Connections(self._dsn)
 
     async def aclose(self) -> None:

@@ -32,7 +32,7 @@ class Session:
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def open(self, writer: int) -> None:
+    async def begin(self, writer: int) -> None:
         """Begin; behind a pooler, do nothing. Raises AuditUnavailable."""
         if await self._begun(writer):
             self._task = asyncio.create_task(self._run(writer))
