@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from random import Random
 from time import monotonic, perf_counter_ns
@@ -21,7 +22,15 @@ from adjudge.decision.door import Door, check_asked, check_who
 from adjudge.decision.feeds import Feeds
 from adjudge.decision.home import Home
 from adjudge.decision.person import drawn
-from adjudge.decision.prepared import PreparedRequest, answered_before, as_taken, is_answer, prepare, supplied_signals
+from adjudge.decision.prepared import (
+    PreparedRequest,
+    answered_before,
+    as_taken,
+    is_answer,
+    prepare,
+    supplied_signals,
+    verdict_on,
+)
 from adjudge.decision.single_flight import SingleFlight
 from adjudge.errors import LostClaim, SetupError
 from adjudge.events import Events, bound
@@ -29,7 +38,7 @@ from adjudge.ledger.calls import CallLedger, tell_of_doubts
 from adjudge.ledger.choice import ledger_for
 from adjudge.ledger.local import ANSWER_FOR_S
 from adjudge.ledger.recording import Recording
-from adjudge.model import Decision, Request, Signal, SignalStatus, Verdict
+from adjudge.model import Decision, Request
 from adjudge.moved import warn as warn_of_old_name
 from adjudge.plugin import Busy, Claim, DecisionLedger, Limits, LogReader, ReaderState
 from adjudge.policy.policy import Policy
@@ -166,7 +175,9 @@ class Engine(Door):
         is_immediate = not sources.asked and self._recording.is_immediate(policy)
         if is_immediate and not self._single_flight.has(request.merchant_biz_id):
             return await self._recall(prepared, sources, within_s)  # it never waits, so nobody comes in between
-        return await self._single_flight.run(prepared.key, lambda: self._recall(prepared, sources, within_s), anew=anew)
+        return await self._single_flight.run(
+            prepared.key, partial(self._recall, prepared, sources, within_s), anew=anew
+        )
 
     async def _recall(self, prepared: PreparedRequest, sources: OpenedSignals, within_s: float) -> Decision:
         """Give the answer that there is, or make one."""
@@ -212,20 +223,14 @@ class Engine(Door):
         started, now = perf_counter_ns(), self._clock()
         policy, earlier = prepared.policy, claim.earlier
         kept = None if prepared.anew else earlier
-
-        def evaluate(signals: Mapping[str, Signal]) -> Verdict:
-            fields = {name: signal.fields for name, signal in signals.items() if signal.status is SignalStatus.OK}
-            given = {**prepared.inputs, **prepared.of_request, **fields}
-            return policy.evaluate(policy.as_taken(given), now=now)
-
         known = supplied_signals(sources.supplied, prepared, kept)
         if sources.asked:
             known |= answered_before(sources.asked, policy, kept)
             known |= {} if prepared.anew else self._calls.recall(claim, policy, sources.asked)
             calls, deadline = self._calls.of(claim, policy), monotonic() + within_s
-            asking = Asking(as_taken(prepared), calls, now, deadline)
+            asking, evaluate = Asking(as_taken(prepared), calls, now, deadline), partial(verdict_on, prepared, now)
             known = await gather(sources.plan, sources.open(), asking, known=known, evaluate=evaluate)
-        verdict = evaluate(known)
+        verdict = verdict_on(prepared, now, known)
         took_ms = (perf_counter_ns() - started) // 1000 / 1000
         sampled = drawn(policy.typed, verdict, prepared.request.merchant_biz_id, self._ledger.key)
         decision = conclude(prepared, known, verdict, now, earlier, decision_id, took_ms, self._ledger.notes, sampled)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from datetime import date
+from functools import partial
 from math import inf
 from types import TracebackType
 from typing import TypeVar
@@ -44,7 +45,7 @@ class Door(ABC):
         """
         if asyncio.get_running_loop() is self._home.loop():
             return await self._decide(request, anew, deadline_s)
-        return await self._home.run(lambda: self._decide(request, anew, deadline_s))
+        return await self._home.run(partial(self._decide, request, anew, deadline_s))
 
     def decide_sync(self, request: Request, *, anew: bool = False, deadline_s: float | None = None) -> Decision:
         """Decide from a thread without an event loop; as `decide` otherwise."""

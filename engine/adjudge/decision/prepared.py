@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 
 import msgspec
@@ -10,7 +11,7 @@ from msgspec import structs
 
 from adjudge.decision.fingerprint import fingerprint
 from adjudge.errors import NAME_SHOWN, RequestError, did_you_mean
-from adjudge.model import Decision, Request, Signal, SignalStatus
+from adjudge.model import Decision, Request, Signal, SignalStatus, Verdict
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import parts_of
 from adjudge.values.fields import Field
@@ -152,6 +153,13 @@ def _filled(values: dict[str, object], may_lack: Mapping[str, Field]) -> dict[st
         name: recordable(field, field.left_out, [], name) for name, field in may_lack.items() if name not in values
     }
     return {**values, **absent} if absent else values
+
+
+def verdict_on(prepared: PreparedRequest, now: datetime, signals: Mapping[str, Signal]) -> Verdict:
+    """Evaluate the policy of a request on what is known. now: the decision's clock, aware."""
+    fields = {name: signal.fields for name, signal in signals.items() if signal.status is SignalStatus.OK}
+    given = {**prepared.inputs, **prepared.of_request, **fields}
+    return prepared.policy.evaluate(prepared.policy.as_taken(given), now=now)
 
 
 def is_answer(earlier: Decision, prepared: PreparedRequest) -> bool:
