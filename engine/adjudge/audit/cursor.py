@@ -31,6 +31,8 @@ Place = tuple[Path, int]
 class FileRecords:
     """The records of one log as a `RecordSource`; it goes on handing them out when the log is closed."""
 
+    look_every_s = 0.0
+
     def __init__(self, log: AuditLog) -> None:
         """log: whose end is what is durable."""
         self._log = log

@@ -64,7 +64,7 @@ class Feed:
         self._records_max = RECORDS_MAX
         self._reason = ""
         self._not_before = 0.0
-        self._is_closing = self._is_over = False
+        self._is_closing = self._is_over = self._is_elsewhere = False
         self._random = Random()  # noqa: S311  # that readers of one dead host do not all come at once
         self._thread = threading.Thread(target=self._run, name=f"adjudge-reader-{name}", daemon=True)
 
@@ -93,7 +93,7 @@ class Feed:
         now = monotonic()
         with self._changed:
             lag_records, since = 0, now
-            for log, end in self._ends.items():
+            for log, end in () if self._is_elsewhere else self._ends.items():
                 known = self._known.get(log, 0)
                 lag_records += max(0, end.seq - known)
                 marks = self._marks[log]
@@ -181,10 +181,11 @@ class Feed:
         """Send one batch of a log. Raises whatever goes wrong."""
         if not self.is_of_process and not self._source.may_feed(self.name):
             with self._changed:
-                self._held.clear()  # another process feeds it meanwhile
-                self._known = {log: end.seq for log, end in self._ends.items()}
+                self._held.clear()  # another process feeds it meanwhile, and knows how far it is
+                self._is_elsewhere = True
                 self._not_before = monotonic() + ELSEWHERE_S
             return
+        self._is_elsewhere = False
         held = self._held.get(log) or self._opened(log)
         records = self._source.read_from(held, max_records=self._records_max, max_bytes=BYTES_MAX)
         with self._changed:

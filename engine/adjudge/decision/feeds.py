@@ -18,6 +18,7 @@ from adjudge.system.faults import is_operators
 from adjudge.system.pools import NoThread, Pool
 
 LOOK_EVERY_S = 0.1
+"""Seconds between two looks at the log, unless it wants to be asked less often."""
 OPEN_S = 30.0
 CLOSE_S = 5.0
 """Seconds that readers have, when the engine closes, for what they still lack; the rest comes after the next start."""
@@ -118,7 +119,8 @@ class Feeds:
             feed.give_up()
 
     def _watch(self) -> None:
-        while not self._is_over.wait(LOOK_EVERY_S):
+        assert self._source is not None
+        while not self._is_over.wait(max(LOOK_EVERY_S, self._source.look_every_s)):
             self._look()
             for feed in self._feeds:
                 feed.look()

@@ -6,7 +6,7 @@ For a ledger of a plugin, beside `adjudge.plugin`.
 from adjudge.audit.bodies import DecisionBody, restore_decision
 from adjudge.audit.checkpoints import EVERY, SECONDS, Anchors, Checkpoints, FileAnchor, Witness
 from adjudge.audit.proof import CHECKPOINT
-from adjudge.audit.record import FIRST_PREV, encode, encode_body, parse
+from adjudge.audit.record import FIRST_PREV, MalformedLine, Record, encode, encode_body, parse
 from adjudge.audit.seals import canonical, new_key, seal, unsealed
 from adjudge.audit.signing import (
     mac_key_from_environment,
@@ -26,6 +26,8 @@ __all__ = [
     "Checkpoints",
     "DecisionBody",
     "FileAnchor",
+    "MalformedLine",
+    "Record",
     "Witness",
     "canonical",
     "commitments_of",

@@ -18,6 +18,8 @@ _events = Events("adjudge.readers")
 class MemoryRecords:
     """The records of one `MemoryLedger` as a `RecordSource`."""
 
+    look_every_s = 0.0
+
     def __init__(self, kept_bytes: int = KEPT_BYTES) -> None:
         self._kept: deque[LogRecord] = deque()
         self._kept_bytes = kept_bytes

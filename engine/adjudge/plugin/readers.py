@@ -116,6 +116,11 @@ class WatchesReaders(Protocol):
 class RecordSource(Protocol):
     """Hands out the durable records of a ledger's logs. Its methods block, and several threads call them at once."""
 
+    @property
+    def look_every_s(self) -> float:
+        """Seconds between two calls of `ends`; a tenth at least, whatever this says."""
+        ...
+
     def ends(self, *, own: bool) -> Sequence[Position]:
         """Return the last durable record of each log that has one.
 

@@ -41,6 +41,7 @@ from adjudge.plugin import (
 from adjudge_plugins.postgres.database import Connections, connect, told
 from adjudge_plugins.postgres.migrate import applied, migrations
 from adjudge_plugins.postgres.personal import erase, named_in, revealed, sealed
+from adjudge_plugins.postgres.records import PostgresRecords
 from adjudge_plugins.postgres.session import Session
 from adjudge_plugins.postgres.writer import Wanted, Writer, quota_text
 
@@ -266,8 +267,9 @@ class PostgresLedger:
         """
         return sealed(self._asked, subject, values)
 
-    def records(self) -> None:
-        """Return None: readers are not fed from here yet."""
+    def records(self) -> PostgresRecords:
+        """Hand out the records of all chains."""
+        return PostgresRecords(self._dsn, lambda: self._writer.number)
 
     async def erase(self, merchant_biz_id: str, record: Callable[[tuple[str, ...]], Body]) -> int:
         """Record that a subject is erased, and erase its key and its values; return how many values there were."""
