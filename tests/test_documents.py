@@ -5,16 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adjudge.documents import decision_document, decode_request, read_json
-from adjudge.errors import RequestError
-from adjudge.model import Face, Request
+from adjudge.documents import decision_document, decode_decision, decode_request, encode_request, read_json
+from adjudge.errors import JsonError, RequestError
+from adjudge.model import Decision, Face, Outcome, Request, Sampled, Signal, SignalStatus, Verdict
 from adjudge.system import plain_base64
 
 DOCUMENT = {
@@ -136,7 +139,7 @@ def test_read_json_refuses_what_is_none(data: bytes, said: str) -> None:
 def test_document_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(RequestError, match=r"the document is larger than 1 MiB$"):
         read_json(b'"' + b"a" * 2**20 + b'"')
-    monkeypatch.setattr("adjudge.documents.DOCUMENT_MAX_BYTES", 10)
+    monkeypatch.setattr("adjudge.documents.requests.DOCUMENT_MAX_BYTES", 10)
     with pytest.raises(RequestError, match="the document is larger than 10 bytes"):
         decode_request(b'{"123456789"')
 
@@ -210,3 +213,142 @@ def test_decision_document_is_json_and_holds_no_field_of_a_signal(tmp_path: Path
     assert document["outcome"] == "review" and document["matched"] == ["emulator"]
     assert document["decided_at"].endswith("Z")
     assert "4321" not in json.dumps(document)
+
+
+TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=5)
+NAMES = st.lists(TEXTS, max_size=3).map(tuple)
+PAIRS = st.lists(st.tuples(TEXTS, TEXTS), max_size=2, unique=True)
+MONEY = st.decimals(0, 1000, places=4)
+SCORES = st.tuples(st.integers(-9, 9), st.integers(-9, 9))
+
+
+@st.composite
+def decisions(draw: st.DrawFn) -> Decision:
+    lower, outcome, upper = sorted(draw(st.lists(st.sampled_from(Outcome), min_size=3, max_size=3)))
+    of_request, of_policy = draw(PAIRS), draw(PAIRS)
+    names = draw(st.lists(st.text("abc", min_size=1, max_size=3), max_size=2, unique=True))
+    signals = {
+        name: Signal(
+            name=name,
+            status=draw(st.sampled_from(SignalStatus)),
+            problems=tuple((f"{name}.{at}", said) for at, (_, said) in enumerate(draw(PAIRS))),
+            reason=draw(st.none() | TEXTS),
+            reason_code=draw(st.none() | TEXTS),
+            capture_again=draw(st.none() | TEXTS),
+            provider=draw(st.none() | TEXTS),
+            version=draw(st.none() | TEXTS),
+            request_id=draw(st.none() | TEXTS),
+            duration_ms=draw(st.floats(0, 1e6)),
+            price=draw(MONEY),
+            currency=draw(st.none() | TEXTS),
+            attempts=draw(st.integers(1, 5)),
+            is_final=draw(st.booleans()),
+        )
+        for name in names
+    }
+    sampled = draw(st.none() | st.builds(Sampled, then=st.just(Outcome.REVIEW), reason=TEXTS, share=st.floats(0, 1)))
+    return Decision(
+        decision_id=draw(TEXTS),
+        merchant_biz_id=draw(TEXTS),
+        status=draw(st.sampled_from(("fresh", "duplicate", "supersedes"))),
+        verdict=Verdict(
+            outcome=outcome,
+            lower=lower,
+            upper=upper,
+            matched=draw(NAMES),
+            unresolved=draw(NAMES),
+            reasons=draw(NAMES),
+            missing=draw(NAMES),
+            score=draw(st.none() | SCORES),
+            waived=draw(NAMES),
+            problems=tuple(of_policy),
+            excused=draw(NAMES),
+            ask=draw(NAMES),
+            scores=draw(st.dictionaries(TEXTS, SCORES, max_size=2)),
+        ),
+        policy=draw(TEXTS),
+        policy_digest=draw(TEXTS),
+        fingerprint=draw(TEXTS),
+        decided_at=draw(st.datetimes(datetime(1970, 1, 1), timezones=st.just(UTC))),
+        signals=signals,
+        supersedes=draw(st.none() | TEXTS),
+        duration_ms=draw(st.floats(0, 1e6)),
+        cost=draw(st.dictionaries(TEXTS, MONEY, max_size=2)),
+        capture_again=draw(st.none() | TEXTS),
+        capture_reason=draw(st.none() | TEXTS),
+        notes=draw(NAMES),
+        problems=tuple((f"input {name}", said) for name, said in of_request),
+        sampled=sampled,
+        final=draw(st.booleans()),
+    )
+
+
+@given(decisions())
+def test_decision_is_the_same_after_its_document(decision: Decision) -> None:
+    assert decode_decision(msgspec.json.encode(decision_document(decision))) == decision
+
+
+def test_document_of_a_decision_has_every_part_of_it_but_what_signals_said() -> None:
+    """A part that is new must be said, or the client's decisions lack it."""
+    mapped = {"verdict", "name", "fields", "then"}
+    for struct in (Decision, Verdict, Signal, Sampled):
+        said = set(decision_document(next(iter(EXAMPLES)))) | SIGNAL_KEYS | {"instead_of", "share", "reason"}
+        assert set(struct.__struct_fields__) - said - mapped == set(), struct.__name__
+
+
+EXAMPLES = [
+    Decision(
+        decision_id="1",
+        merchant_biz_id="2",
+        status="fresh",
+        verdict=Verdict(outcome=Outcome.PASS, lower=Outcome.PASS, upper=Outcome.PASS),
+        policy="p",
+        policy_digest="d",
+        fingerprint="f",
+        decided_at=datetime(2020, 1, 1, tzinfo=UTC),
+        signals={"a": Signal(name="a", status=SignalStatus.OK, price=Decimal("0.10"))},
+    )
+]
+SIGNAL_KEYS = set(decision_document(EXAMPLES[0])["signals"]["a"])  # type: ignore[index]  # a mapping of mappings
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"[]", b"\xff", b"[" * 10_000, b'{"outcome": "pass"}'])
+def test_what_is_no_decision_is_refused(text: bytes) -> None:
+    with pytest.raises(JsonError, match="is no decision"):
+        decode_decision(text)
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), JSON_VALUES, max_size=4))
+def test_request_is_the_same_after_its_document(values: dict[str, Any]) -> None:
+    request = Request(
+        merchant_biz_id="a" * 32,
+        scene_code="s",
+        policy="é",
+        inputs=values,
+        signals={"own": values},
+        application_id="x-1",
+        attempts=3,
+        face=Face.from_bytes(b"\xff\xd8", media_type="video"),
+    )
+    read = decode_request(encode_request(request))
+    assert (read.face, read.policy, read.application_id, read.attempts) == (request.face, "é", "x-1", 3)
+    assert read.inputs == read.signals["own"] == small(values) if values else read.inputs == {}
+
+
+def small(value: Any) -> Any:
+    """Return a value with what no field takes as the reader keeps it."""
+    match value:
+        case int() if abs(value) >= 2**63 and value != -(2**63):
+            return 10**400 if value > 0 else -(10**400)
+        case dict():
+            return {key: small(item) for key, item in value.items()}
+        case list():
+            return [small(item) for item in value]
+    return value

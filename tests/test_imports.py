@@ -35,6 +35,12 @@ FOR_SOME_PROVIDERS = {"cryptography", "httpx", "numpy", "onnxruntime", "PIL"}
 FOR_EVENTS = {"attr", "colorama", "pygments", "rich", "structlog"}
 """Few processes tell one, and structlog brings along whatever can show a traceback."""
 
+FOR_A_CLIENT_NOT = {
+    *("adjudge.config", "adjudge.engine", "adjudge.expr", "adjudge.ledger", "adjudge.plugin", "adjudge.policy"),
+    *("adjudge.registry", "adjudge.signals", "pluggy", "sqlite3", "starlette", "uvicorn", "yaml"),
+}
+"""What the service does for a client. httpx is imported when one is opened."""
+
 NOWHERE = BACK_ENDS | FOR_AUTHORS | FOR_EVENTS | FOR_MISTAKES | FOR_SOME_POLICIES | FOR_SOME_PROVIDERS
 
 IMPORT = "from adjudge import Engine, load_policy"
@@ -49,6 +55,7 @@ async def decide():
 
 asyncio.run(decide())
 """
+CLIENT = "from adjudge.client import Engine; engine = Engine('adjudge.sock')"
 CHECK = """
 import sys
 from contextlib import suppress
@@ -78,6 +85,7 @@ def loaded(code: str, folder: Path) -> set[str]:
     [
         pytest.param(IMPORT, NOWHERE | FOR_COMMANDS | FOR_LOADING | FOR_EVALUATION, id="import"),
         pytest.param(DECIDE, NOWHERE | FOR_COMMANDS - {"click"}, id="decide"),  # a plugin of ours offers a command
+        pytest.param(CLIENT, NOWHERE | FOR_COMMANDS | FOR_A_CLIENT_NOT, id="client"),
         pytest.param(CHECK, NOWHERE | FOR_DECISIONS | FOR_EVALUATION, id="check"),
     ],
 )

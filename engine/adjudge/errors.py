@@ -331,6 +331,21 @@ class NothingRead(AuditUnavailable):
     code = "nothing-read"
 
 
+class ServiceUnavailable(AuditUnavailable):
+    """The service that a client asks is not there, ends, or gave no answer in time; for the operator.
+
+    It may have decided: ask again with the same MerchantBizId, and the answer is that decision.
+    """
+
+    code = "service-unavailable"
+
+
+class ServiceMismatch(ServiceUnavailable):
+    """What answers a client is no service of adjudge, or one of another version; for the operator."""
+
+    code = "service-mismatch"
+
+
 class AuditBroken(AdjudgeError):
     """The audit log on disk does not verify; nothing is written to it until a person has looked."""
 

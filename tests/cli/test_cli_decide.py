@@ -179,7 +179,7 @@ def test_decide_stream_line_too_long_is_refused_and_the_next_is_read(
     run: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("adjudge.cli.decide.DOCUMENT_MAX_BYTES", 500)
-    monkeypatch.setattr("adjudge.documents.DOCUMENT_MAX_BYTES", 500)
+    monkeypatch.setattr("adjudge.documents.requests.DOCUMENT_MAX_BYTES", 500)
     lines = ["x" * 3_000_000, json.dumps(request_document(2))]
     result = run("decide", "-", "--policy", "policy.yaml", "--format", "json", input="\n".join(lines))
     first, second = map(json.loads, result.stdout.splitlines())

@@ -36,8 +36,9 @@ RESULTS = {
     "new": ["new", "fresh", "--yes"],
 }
 """A run of each command that prints a result."""
-ELSEWHERE = {"lsp", "table", "tune"}
-"""The first speaks to an editor; the others need more than stands here, and print by the same functions."""
+ELSEWHERE = {"lsp", "serve", "table", "tune"}
+"""The first speaks to an editor, the second to others than who started it; the rest need more than stands here, and
+print by the same functions."""
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ rules: [{id: r, when: n > 5 || d > 5.0, then: reject}]
 
 def test_input_past_64_bits_is_named_in_the_problems_and_its_neighbour_is_known(tmp_path: Path) -> None:
     request = Request(merchant_biz_id="0" * 31 + "1", scene_code="s", inputs={"n": 2**63, "d": 6})
-    expected = [{"field": "n", "problem": "is an integer past 64 bits"}]
+    expected = [{"field": "n", "problem": "is an integer past 64 bits", "by": "log"}]
     (tmp_path / "p.yaml").write_text(POLICY, "utf-8")
     (tmp_path / "adjudge.yaml").write_text("policies: [p.yaml]\naudit: {directory: log}\n", "utf-8")
     for status in ("fresh", "duplicate"):

@@ -67,6 +67,19 @@ ARCHIVE = """
 from adjudge.audit.shelf import shelf_of
 print(shelf_of("s3://bucket/logs?region=eu-west-1"))
 """
+SERVE = """
+import subprocess
+from adjudge import Request
+from adjudge.client import Engine
+open("adjudge.yaml", "w").write("policies: [small.yaml]")
+command = ["venv/bin/adjudge", "serve", "adjudge.yaml", "--port", "0"]
+with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as service:
+    address = service.stdout.readline().split()[-1]
+    with Engine(address) as engine:
+        print(engine.decide_sync(Request(merchant_biz_id="0" * 32, scene_code="s", inputs={"country": "KP"})).outcome)
+    service.terminate()
+assert service.returncode == 0
+"""
 METRICS = """
 from adjudge_plugins.metrics import Metrics
 Metrics().close()
@@ -94,6 +107,7 @@ WORKS: Mapping[str, list[tuple[list[str], int, str]]] = {
     "metrics": [(["python", "-c", METRICS], 0, "")],
     "onnx": [(["python", "-c", ONNX], 0, "(1, 3, 32, 32)")],
     "postgres": [(["python", "-c", POSTGRES], 0, "PostgreSQL: connection failed")],
+    "serve": [(["python", "-c", SERVE], 0, "review")],
     "sheets": [
         (["adjudge", "table", "export", "tables.yaml", "-o", "tables.xlsx"], 0, "wrote 1 row of limits"),
         (["adjudge", "table", "import", "tables.yaml", "limits", "tables.xlsx"], 0, ""),
@@ -104,6 +118,7 @@ WANTED = {
     "backtest": ["adjudge", "backtest", "small.yaml", "rows.csv"],
     "archive": ["adjudge", "audit", "verify", ".", "--archive", "s3://bucket/logs"],
     "lsp": ["adjudge", "lsp"],
+    "serve": ["adjudge", "serve", "small.yaml"],
     "sheets": ["adjudge", "table", "export", "tables.yaml", "-o", "tables.xlsx"],
 }
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, assert_type
 
+from adjudge import Engine as Embedded
+from adjudge.client import Engine as Client
 from adjudge.plugin import (
     Context,
     Decision,
@@ -45,6 +47,27 @@ async def tenure(context: Context) -> Mapping[str, object]:
 
 assert_type(tenure, Provider)
 assert_type(tenure.fields, Mapping[str, Field] | None)
+
+
+async def ask(engine: Embedded | Client) -> None:
+    """Ask either engine in the same words."""
+    decision = await engine.decide(request, deadline_s=2.0)
+    assert_type(decision, Decision)
+    assert_type(engine.decide_sync(request, anew=True), Decision)
+    await engine.label(decision.decision_id, decision.merchant_biz_id, "fraud", source="chargeback")
+    assert_type(await engine.erase(decision.merchant_biz_id), int)
+    assert_type(await engine.find(decision_id=decision.decision_id), Decision | None)
+    assert_type(engine.in_flight, int)
+
+
+async def main() -> None:
+    """Open either engine in the same way."""
+    async with Client.open("adjudge.sock") as client, Embedded.open("adjudge.yaml") as embedded:
+        assert_type(client, Client)
+        assert_type(embedded, Embedded)
+        await ask(client)
+        await ask(embedded)
+
 
 double = Function(name="shop.double", parameters=("int",), result="int", call=lambda value: value * 2)
 

@@ -63,8 +63,7 @@ def label_body(
 ) -> LabelBody:
     """Return the record of a label. Raises ValueError. found_on: today in UTC unless given."""
     now = datetime.now(UTC)
-    if not _ID.fullmatch(decision_id):
-        raise ValueError("a decision_id must be 32 lower-case hex digits")
+    check_decision_id(decision_id)
     if label not in LABELS:
         raise ValueError(f"a label must be {' or '.join(LABELS)}, not `{label}`")
     if not source.strip() or len(source) > _TEXT_MAX or len(note) > _TEXT_MAX:
@@ -90,6 +89,12 @@ def erasure_body(merchant_biz_id: str, names: tuple[str, ...], *, by: str, reaso
     check_by(by)
     check_reason(reason)
     return ErasureBody(merchant_biz_id, tuple(dict.fromkeys(names)), datetime.now(UTC), reason, by)
+
+
+def check_decision_id(decision_id: object) -> None:
+    """Raise ValueError for what is no decision_id."""
+    if not isinstance(decision_id, str) or not _ID.fullmatch(decision_id):
+        raise ValueError("a decision_id must be 32 lower-case hex digits")
 
 
 def check_by(by: str) -> None:

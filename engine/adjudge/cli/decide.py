@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,11 +11,11 @@ import click
 import msgspec
 
 from adjudge.audit.trail import AuditTrail
+from adjudge.cli.engines import configured_engine
 from adjudge.cli.group import FINDINGS, FINE, render_error
 from adjudge.cli.output import JSON, decision_text, format_option, print_json, say_text
 from adjudge.cli.settings import Settings
 from adjudge.cli.streams import Undelivered, standard_input
-from adjudge.config.file import assemble, read_config
 from adjudge.documents import DOCUMENT_MAX_BYTES, decision_document, decode_request, error_document
 from adjudge.engine import Engine
 from adjudge.errors import AdjudgeError, AuditBroken, AuditUnavailable, PolicyErrors, RequestError
@@ -88,9 +87,7 @@ def _engine(
     settings: Settings, policy: Path | None, config: Path | None, audit: Path | None, allowed: Allowed
 ) -> Engine:
     if config is not None:
-        said = read_config(config)
-        plugins = said.plugins if settings.plugins is None else settings.plugins
-        return assemble(replace(said, plugins=plugins, strict_plugins=said.strict_plugins or settings.strict_plugins))
+        return configured_engine(settings, config)
     assert policy is not None
     registry = settings.registry()
     loaded = load_policy(policy, registry=registry)

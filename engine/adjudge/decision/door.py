@@ -10,7 +10,7 @@ from math import inf
 from types import TracebackType
 from typing import TypeVar
 
-from adjudge.audit.annotations import LabelBody, check_by, check_reason, label_body
+from adjudge.audit.annotations import LabelBody, check_by, check_decision_id, check_reason, label_body
 from adjudge.decision.home import Home, Work
 from adjudge.errors import EngineError, RequestError
 from adjudge.model import Decision, Request, check_merchant_biz_id
@@ -103,7 +103,7 @@ class Door(ABC):
     async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
         """Return the decision of an id, or the newest one of a MerchantBizId, however old; None where there is none.
 
-        Raises RequestError unless one of the two is given; AuditUnavailable and AuditBroken.
+        Raises RequestError unless one of the two is given, and can be one; AuditUnavailable and AuditBroken.
         """
         _check_one(decision_id, merchant_biz_id)
         return await self._home.run(lambda: self._find(decision_id, merchant_biz_id))
@@ -210,5 +210,10 @@ def _check_erasure(merchant_biz_id: str, reason: str, by: str) -> None:
 def _check_one(decision_id: str | None, merchant_biz_id: str | None) -> None:
     if (decision_id is None) == (merchant_biz_id is None):
         raise RequestError("give a decision_id or a merchant_biz_id", where="find")
-    if not isinstance(decision_id if merchant_biz_id is None else merchant_biz_id, str):
-        raise RequestError("must be a string", where="decision_id" if merchant_biz_id is None else "merchant_biz_id")
+    if decision_id is None:
+        check_merchant_biz_id(merchant_biz_id)
+        return
+    try:
+        check_decision_id(decision_id)
+    except ValueError as error:
+        raise RequestError(str(error), where="decision_id") from None

@@ -1,17 +1,21 @@
-"""Documents at the edge, the same for the command line and HTTP: a request as JSON, a decision as JSON."""
+"""Requests as JSON, from it and to it."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from math import isfinite
 from pathlib import Path
 from typing import cast
 
+import msgspec
 from msgspec import structs
 
 from adjudge.errors import NAME_SHOWN, JsonError, RequestError, did_you_mean
-from adjudge.model import MEDIA_MAX_BYTES, Decision, Face, MediaType, Request, Signal, Verdict, face_of_base64
+from adjudge.model import MEDIA_MAX_BYTES, Face, MediaType, Request, face_of_base64
 from adjudge.values import json_reader
-from adjudge.values.literals import format_timestamp
+from adjudge.values.literals import INT_MAX, INT_MIN, format_duration, format_timestamp
 from adjudge.values.reading import describe, is_unicode
 
 DOCUMENT_MAX_BYTES = MEDIA_MAX_BYTES * 4 // 3 + 1024 * 1024
@@ -57,90 +61,104 @@ def decode_request(document: bytes | Mapping[str, object], *, folder: Path | Non
     )  # the costly part, when all else is good
 
 
+def encode_request(request: Request) -> bytes:
+    """Return the document of a request, which `decode_request` takes back.
+
+    Times, durations and sets become what JSON has for them; a number that is none is sent as one past every double.
+    Raises RequestError for a kind of value that JSON does not have.
+    """
+    inputs = {_name(name, "inputs."): _sent(value, f"inputs.{name}") for name, value in request.inputs.items()}
+    signals = {
+        _name(signal, "signals."): {
+            _name(name, f"signals.{signal}."): _sent(value, f"signals.{signal}.{name}") for name, value in said.items()
+        }
+        for signal, said in request.signals.items()
+    }
+    parts: dict[str, object] = {
+        "merchant_biz_id": request.merchant_biz_id,
+        "scene_code": request.scene_code,
+        "policy": request.policy and _text_sent(request.policy),
+        "face": request.face and _face_sent(request.face),
+        "inputs": inputs,
+        "signals": signals,
+        "application_id": request.application_id,
+        "attempts": request.attempts,
+    }
+    return msgspec.json.encode({key: value for key, value in parts.items() if value not in (None, {})})
+
+
+def _face_sent(face: Face) -> dict[str, object]:
+    said = {"url": face.url} if face.data is None else {"base64": face.data}  # as msgspec has bytes
+    return {**said, "type": face.media_type}
+
+
+def _name(name: object, place: str) -> str:
+    if not isinstance(name, str) or not is_unicode(name):  # no policy declares such a name
+        said = name[:NAME_SHOWN] if isinstance(name, str) else describe(name)
+        raise RequestError("is not declared", where=f"{place}{said}")
+    return name
+
+
+def _sent(value: object, where: str) -> object:
+    try:
+        return _as_json(value, where)
+    except RecursionError:
+        raise RequestError("is nested too deeply", where=where) from None
+
+
+def _as_json(value: object, where: str) -> object:
+    """Return what msgspec writes for a value as the engine takes it, see `values.recorded`."""
+    match value:
+        case None | bool():
+            return value
+        case str():
+            return _text_sent(value)
+        case int():
+            return int(value) if INT_MIN <= value <= INT_MAX else _TOO_LOW if value < 0 else _TOO_HIGH
+        case float():
+            return float(value) if isfinite(value) else _NEGATIVE_INFINITY if value < 0 else _INFINITY
+        case list() | tuple():
+            return [_as_json(item, where) for item in value]
+        case set() | frozenset():
+            return [_as_json(item, where) for item in sorted(value, key=repr)]
+        case timedelta():
+            return format_duration(value)
+        case datetime() if value.tzinfo is not None:
+            try:
+                return format_timestamp(value)
+            except OverflowError:
+                return value.isoformat()
+        case date():  # a time without a zone is read by nobody
+            return value.isoformat()
+        case Mapping():
+            if stray := [key for key in value if not isinstance(key, str)]:
+                raise RequestError(f"has a key that is {describe(stray[0])}, not a string", where=where)
+            return {_key_sent(key, where): _as_json(item, where) for key, item in value.items()}
+        case _:
+            raise RequestError(f"must be a value that JSON has, not {describe(value)}", where=where)
+
+
+_INFINITY, _NEGATIVE_INFINITY = msgspec.Raw(b"1e999"), msgspec.Raw(b"-1e999")
+_TOO_HIGH, _TOO_LOW = msgspec.Raw(b"9" * 41), msgspec.Raw(b"-" + b"9" * 41)
+
+
+def _text_sent(value: str) -> object:
+    text = str.__str__(value)
+    return text if is_unicode(text) else msgspec.Raw(json.dumps(text).encode())  # half characters, escaped
+
+
+def _key_sent(key: str, where: str) -> str:
+    if not is_unicode(key):
+        raise RequestError("has a key that is not valid Unicode", where=where)
+    return str.__str__(key)
+
+
 def read_json(data: bytes, *, max_bytes: int = json_reader.TEXT_MAX_BYTES, long_at: Sequence[str] = ()) -> object:
     """Return what JSON says, see `json_reader`. Raises RequestError, which names line and column."""
     try:
         return json_reader.read_json(data, max_bytes=max_bytes, long_at=long_at)
     except JsonError as error:
         raise RequestError(error.message, where=error.where) from None
-
-
-def decision_document(decision: Decision) -> dict[str, object]:
-    """Return a decision as JSON has it: times and money are texts. Signals say how they fared, not what they said."""
-    verdict = verdict_document(decision.verdict)
-    return {
-        "decision_id": decision.decision_id,
-        "merchant_biz_id": decision.merchant_biz_id,
-        "status": decision.status,
-        **verdict,
-        "outcome": decision.outcome.value,
-        "final": decision.final,
-        "sampled": decision.sampled and {"reason": decision.sampled.reason, "share": decision.sampled.share},
-        "problems": _problems(problems_of(decision)),
-        "policy": decision.policy,
-        "policy_digest": decision.policy_digest,
-        "decided_at": format_timestamp(decision.decided_at),
-        "signals": {name: _signal_document(signal) for name, signal in decision.signals.items()},
-        "supersedes": decision.supersedes,
-        "duration_ms": decision.duration_ms,
-        "cost": {currency: str(amount) for currency, amount in decision.cost.items()},
-        "capture_again": decision.capture_again,
-        "notes": list(decision.notes),
-    }
-
-
-def verdict_document(verdict: Verdict) -> dict[str, object]:
-    """Return a verdict as JSON has it."""
-    return {
-        "outcome": verdict.outcome.value,
-        "lower": verdict.lower.value,
-        "upper": verdict.upper.value,
-        "settled": verdict.settled,
-        "reasons": list(verdict.reasons),
-        "doubts": list(verdict.doubts),
-        "matched": list(verdict.matched),
-        "unresolved": list(verdict.unresolved),
-        "missing": list(verdict.missing),
-        "score": list(verdict.score) if verdict.score is not None else None,
-        "scores": {name: list(total) for name, total in verdict.scores.items()},
-        "waived": list(verdict.waived),
-        "excused": list(verdict.excused),
-        "ask": list(verdict.ask),
-        "problems": _problems(verdict.problems),
-    }
-
-
-def problems_of(decision: Decision) -> tuple[tuple[str, str], ...]:
-    """Return every value that was refused, wherever it came from: (full name, what was wrong)."""
-    signals = (one for signal in decision.signals.values() for one in signal.problems)
-    return tuple(dict.fromkeys((*decision.problems, *signals, *decision.verdict.problems)))
-
-
-def _problems(found: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"field": name, "problem": problem} for name, problem in found]
-
-
-def error_document(error: Exception) -> dict[str, object]:
-    """Return an error that adjudge raised on purpose as JSON has it."""
-    return {
-        "code": getattr(error, "code", "adjudge"),
-        "message": str(error),
-        "where": getattr(error, "where", None) or None,
-        "hint": getattr(error, "hint", None),
-    }
-
-
-def _signal_document(signal: Signal) -> dict[str, object]:
-    return {
-        "status": signal.status.value,
-        "provider": signal.provider,
-        "reason": signal.reason,
-        "reason_code": signal.reason_code,
-        "request_id": signal.request_id,
-        "duration_ms": round(signal.duration_ms, 3),
-        "price": str(signal.price),
-        "currency": signal.currency,
-    }
 
 
 def _known(content: Mapping[str, object], keys: Sequence[str], place: str) -> dict[str, object]:

@@ -1,0 +1,173 @@
+"""The client of a service, with the methods and the exceptions of the embedded engine.
+
+Opening it connects to nothing: a worker may start before its service, and lives on while that is started anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NoReturn
+
+import msgspec
+
+from adjudge.audit.annotations import LabelBody
+from adjudge.client.address import read_address
+from adjudge.client.exchange import Answer, Exchange, Question
+from adjudge.decision.door import Door, check_asked
+from adjudge.decision.home import Home
+from adjudge.documents.annotations import encode_erasure, encode_label
+from adjudge.documents.decisions import decode_decision
+from adjudge.documents.problems import NO_DECISION, error_of
+from adjudge.documents.requests import encode_request
+from adjudge.errors import JsonError, ServiceMismatch, SetupError
+from adjudge.model import Decision, Request
+
+ANSWER_WITHIN_S = 60.0
+"""Seconds for one call, beyond the deadline that it gives for signals, unless said otherwise."""
+CONNECTIONS = 100
+
+
+class _Erased(msgspec.Struct):
+    erased: int
+
+
+class _Found(msgspec.Struct):
+    decisions: list[msgspec.Raw]
+
+
+class Engine(Door):
+    """Asks a service for decisions, labels and erasures, as the embedded engine makes them.
+
+    Signals of its decisions have no `fields`: what providers said of a person stays with the service.
+    """
+
+    def __init__(
+        self, address: str | Path, *, answer_within_s: float = ANSWER_WITHIN_S, connections: int = CONNECTIONS
+    ) -> None:
+        """Set up a client.
+
+        address: the path of a Unix socket, or `http://HOST:PORT` or `https://HOST`.
+        answer_within_s: seconds for one call in all, beyond the deadline that it gives for signals.
+        connections: how many there may be at once; who comes then waits for one within those seconds.
+        Raises SetupError.
+        """
+        if not (isinstance(answer_within_s, int | float) and answer_within_s > 0):
+            raise SetupError("`answer_within_s` must be a number of seconds above 0")
+        if not (isinstance(connections, int) and connections > 0):
+            raise SetupError("`connections` must be a whole number above 0")
+        self._address, self._within_s, self._connections = read_address(address), answer_within_s, connections
+        self._exchange: Exchange | None = None
+        self._deciding: Counter[str] = Counter()
+        self._asking: set[asyncio.Future[None]] = set()
+        self._home = Home(self._close, lambda: None)
+
+    @classmethod
+    def open(cls, address: str | Path) -> Engine:
+        """Set up a client with what is usual, as `Engine.open` does of a configuration. Raises SetupError."""
+        return cls(address)
+
+    @property
+    def in_flight(self) -> int:
+        """How many ids are being decided for this client."""
+        return len(self._deciding)
+
+    async def _begin(self) -> None:
+        self._exchange = Exchange(self._address, self._connections)
+
+    async def _close(self) -> None:
+        while self._asking:
+            await asyncio.wait(self._asking)
+        if self._exchange is not None:
+            await self._exchange.aclose()
+
+    async def _decide(self, request: Request, anew: bool, deadline_s: float | None) -> Decision:
+        check_asked(request, deadline_s)
+        question = Question(
+            method="POST",
+            path="/v1/decisions",
+            query={"anew": "true"} if anew else None,
+            body=encode_request(request),
+            is_safe=not anew,  # the same MerchantBizId has the same answer
+            deadline_s=deadline_s,
+        )
+        merchant_biz_id = request.merchant_biz_id
+        self._deciding[merchant_biz_id] += 1
+        try:
+            answer = await self._ask(question, self._within_s + (deadline_s or 0.0))
+        finally:
+            self._deciding[merchant_biz_id] -= 1
+            if not self._deciding[merchant_biz_id]:
+                del self._deciding[merchant_biz_id]
+        return self._decision(self._good(answer), merchant_biz_id=merchant_biz_id)
+
+    async def _label(self, body: LabelBody) -> None:
+        question = Question(method="POST", path="/v1/labels", body=encode_label(body))
+        self._good(await self._ask(question, self._within_s))
+
+    async def _erase(self, merchant_biz_id: str, reason: str, by: str) -> int:
+        document = encode_erasure(reason, by)
+        question = Question(method="DELETE", path=f"/v1/subjects/{merchant_biz_id}", body=document)
+        body = self._good(await self._ask(question, self._within_s))
+        try:
+            return msgspec.json.decode(body, type=_Erased).erased
+        except msgspec.MsgspecError:
+            self._refuse("does not say how many values it erased")
+
+    async def _find(self, decision_id: str | None, merchant_biz_id: str | None) -> Decision | None:
+        if decision_id is not None:
+            answer = await self._ask(
+                Question(method="GET", path=f"/v1/decisions/{decision_id}", is_safe=True), self._within_s
+            )
+            if answer.problem is not None and answer.problem.code == NO_DECISION:
+                return None
+            return self._decision(self._good(answer), decision_id=decision_id)
+        assert merchant_biz_id is not None
+        query = {"merchant_biz_id": merchant_biz_id}
+        question = Question(method="GET", path="/v1/decisions", query=query, is_safe=True)
+        body = self._good(await self._ask(question, self._within_s))
+        try:
+            found = msgspec.json.decode(body, type=_Found).decisions
+        except msgspec.MsgspecError:
+            self._refuse("gave no list of decisions")
+        return self._decision(bytes(found[0]), merchant_biz_id=merchant_biz_id) if found else None
+
+    async def _ask(self, question: Question, within_s: float) -> Answer:
+        async with self._asked() as exchange:
+            return await exchange.ask(question, within_s=within_s)
+
+    @asynccontextmanager
+    async def _asked(self) -> AsyncIterator[Exchange]:
+        """Keep the connections open meanwhile."""
+        assert self._exchange is not None, "it is open"
+        over = asyncio.get_running_loop().create_future()
+        self._asking.add(over)
+        try:
+            yield self._exchange
+        finally:
+            self._asking.discard(over)
+            over.set_result(None)
+
+    def _good(self, answer: Answer) -> bytes:
+        """Return what a success says. Raises what the service raised."""
+        if answer.problem is not None:
+            raise error_of(answer.problem)
+        return answer.body
+
+    def _decision(
+        self, document: bytes, *, merchant_biz_id: str | None = None, decision_id: str | None = None
+    ) -> Decision:
+        """Return the decision that was asked for; that of another request is none."""
+        try:
+            decision = decode_decision(document)
+        except JsonError as error:
+            self._refuse(f"gave what {error.message}")
+        if merchant_biz_id not in (None, decision.merchant_biz_id) or decision_id not in (None, decision.decision_id):
+            self._refuse("gave the decision of another request")
+        return decision
+
+    def _refuse(self, did: str) -> NoReturn:
+        raise ServiceMismatch(f"what is at {self._address.name} is no service of this version: it {did}")

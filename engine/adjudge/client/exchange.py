@@ -1,0 +1,161 @@
+"""One question to a service and its answer over HTTP: bounded in time and size, tried again where that is safe."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from random import Random
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from adjudge.client.address import Address
+from adjudge.documents.problems import CONTENT_TYPE, Problem, decode_problem
+from adjudge.errors import AdjudgeError, ServiceMismatch, ServiceUnavailable
+from adjudge.frozen import frozen
+
+if TYPE_CHECKING:
+    import httpx
+
+ANSWER_MAX_BYTES = 16 * 1024 * 1024
+"""The longest answer that is read."""
+CONNECT_WITHIN_S = 5.0
+IDLE_S = 20.0
+"""Seconds after which a connection that nobody uses is closed: before the service does."""
+TRIES = 3
+_OF_PROXIES = (502, 503, 504)
+WAIT_S = 0.1
+"""Seconds before the second try, at most; each further one waits twice as long."""
+
+
+@frozen(kw_only=True)
+class Question:
+    """is_safe: whether asking twice does no more than asking once. deadline_s: for signals, from when it is asked."""
+
+    method: str
+    path: str
+    body: bytes | None = None
+    query: Mapping[str, str] | None = None
+    is_safe: bool = False
+    deadline_s: float | None = None
+
+
+@frozen
+class Answer:
+    """What a service said: the body of a success, or a problem."""
+
+    body: bytes
+    problem: Problem | None = None
+
+
+class Exchange:
+    """The connections to one service, of one event loop."""
+
+    def __init__(self, address: Address, connections: int) -> None:
+        import httpx  # it costs as much as all else together, and whoever never asks has no need of it
+
+        self._httpx, self._address = httpx, address
+        limits = httpx.Limits(
+            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=IDLE_S
+        )
+        verify = address.url.startswith("https://")  # certificates are looked for only where they are needed
+        transport = httpx.AsyncHTTPTransport(uds=address.socket, limits=limits, verify=verify, trust_env=False)
+        timeout = httpx.Timeout(None, connect=CONNECT_WITHIN_S)
+        headers = {"accept": f"application/json, {CONTENT_TYPE}", "accept-encoding": "identity"}
+        self._http = httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False, headers=headers)
+        self._random = Random()  # noqa: S311  # when to try again is no secret
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._http.aclose()
+
+    async def ask(self, question: Question, *, within_s: float) -> Answer:
+        """Ask, and return the answer. within_s: seconds in all. Raises ServiceUnavailable and ServiceMismatch."""
+        begun, wait_s = monotonic(), WAIT_S
+        try:
+            async with asyncio.timeout(within_s) as limit:
+                for left in reversed(range(TRIES)):
+                    try:
+                        return await self._try(question, monotonic() - begun)
+                    except self._httpx.TransportError as error:
+                        is_unsent = isinstance(error, self._httpx.ConnectError | self._httpx.ConnectTimeout)
+                        if not left or not (is_unsent or question.is_safe):
+                            raise self._failed(error) from None
+                    await asyncio.sleep(wait_s * (0.5 + self._random.random() / 2))
+                    wait_s *= 2
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            said = f"the service at {self._address.name} gave no answer within {within_s:g} s"
+            raise ServiceUnavailable(said) from None
+        raise AssertionError("the last try returns or raises")
+
+    async def _try(self, question: Question, passed_s: float) -> Answer:
+        headers = {} if question.body is None else {"content-type": "application/json"}
+        if question.deadline_s is not None:
+            headers["x-deadline-ms"] = str(_milliseconds(question.deadline_s - passed_s))
+        request = self._http.build_request(
+            question.method,
+            self._address.url + question.path,
+            content=question.body,
+            params=question.query,
+            headers=headers,
+        )
+        response = await self._http.send(request, stream=True)
+        try:
+            return self._read(response, await self._body(response))
+        finally:
+            await response.aclose()
+
+    async def _body(self, response: httpx.Response) -> bytes:
+        if "content-encoding" in response.headers:  # nobody asked for that, and it can be of any size
+            raise self._mismatch("answered in an encoding that was not asked for")
+        found = bytearray()
+        async for piece in response.aiter_raw():
+            found += piece
+            if len(found) > ANSWER_MAX_BYTES:
+                raise self._mismatch(f"answered with more than {ANSWER_MAX_BYTES // 2**20} MiB")
+        return bytes(found)
+
+    def _read(self, response: httpx.Response, body: bytes) -> Answer:
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if response.status_code in (200, 204):
+            if body and kind != "application/json":
+                raise self._mismatch("answered with what is not JSON")
+            return Answer(body)
+        said = decode_problem(body) if kind == CONTENT_TYPE else None
+        if said is None and response.status_code in _OF_PROXIES:
+            raise ServiceUnavailable(
+                f"what stands before the service at {self._address.name} answered with status {response.status_code}"
+            )
+        if said is None or said.status != response.status_code:
+            raise self._mismatch(f"answered with status {response.status_code}, and no problem document")
+        return Answer(b"", said)
+
+    def _failed(self, error: httpx.TransportError) -> AdjudgeError:
+        """Return what to raise for a connection that failed. What was sent or read stands in no message."""
+        httpx, name = self._httpx, self._address.name
+        if isinstance(error, httpx.ConnectTimeout):
+            return ServiceUnavailable(f"the service at {name} takes no connection within {CONNECT_WITHIN_S:g} s")
+        if isinstance(error, httpx.ConnectError):
+            return ServiceUnavailable(f"no service answers at {name}: {_reason(error)}")
+        if isinstance(error, httpx.RemoteProtocolError):
+            return ServiceUnavailable(f"the service at {name} broke off its answer, or does not speak HTTP")
+        return ServiceUnavailable(f"the connection to the service at {name} was lost: {type(error).__name__}")
+
+    def _mismatch(self, did: str) -> ServiceMismatch:
+        return ServiceMismatch(f"what is at {self._address.name} is no service of this version: it {did}")
+
+
+def _milliseconds(deadline_s: float) -> int:
+    """Return a deadline as it is sent: a day at most, which is more than any service allows."""
+    return max(1, round(min(deadline_s, 86_400.0) * 1000))
+
+
+def _reason(error: BaseException) -> str:
+    """Return why no connection was made, in the system's words."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror.lower()
+        cause = cause.__cause__ or cause.__context__
+    return str(error).lower() or "it cannot be connected"

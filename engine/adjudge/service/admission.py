@@ -1,0 +1,94 @@
+"""What is let in: so many requests and so many bytes of them at a time, each body in time; the rest is told at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from adjudge.documents.problems import Problem, problem
+from adjudge.errors import Overloaded
+
+REQUESTS_MAX = 1000
+"""Requests under way at a time; who comes then is told to come again."""
+HELD_MAX_BYTES = 512 * 1024 * 1024
+"""Of the bodies of all requests under way."""
+BODY_WITHIN_S = 30.0
+RETRY_AFTER_S = 1.0
+
+
+class Refused(Exception):
+    """A request that is not taken, with the problem to tell."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+@dataclass(slots=True)
+class Admission:
+    """How much is under way, of one service."""
+
+    requests_max: int = REQUESTS_MAX
+    held_max_bytes: int = HELD_MAX_BYTES
+    body_within_s: float = BODY_WITHIN_S
+    requests: int = 0
+    held_bytes: int = 0
+
+    @contextmanager
+    def admitted(self) -> Iterator[Held]:
+        """Count a request while it is under way. Raises Overloaded."""
+        if self.requests >= self.requests_max:
+            said = f"{self.requests_max} requests are under way, which is all that the service takes at a time"
+            raise Overloaded(said, retry_after_s=RETRY_AFTER_S)
+        self.requests += 1
+        held = Held(self)
+        try:
+            yield held
+        finally:
+            self.requests -= 1
+            self.held_bytes -= held.taken
+
+
+@dataclass(slots=True)
+class Held:
+    """What one request holds of the memory for bodies."""
+
+    admission: Admission
+    taken: int = 0
+
+    async def read(self, request: Request, *, max_bytes: int) -> bytes:
+        """Return the body of a request. Raises Refused for one that is too large or too slow, and Overloaded."""
+        length = request.headers.get("content-length", "")
+        if length.isascii() and length.isdigit():  # what HTTP takes for a length, it has seen to
+            self._check(int(length[:20]), max_bytes)
+            self._take(int(length))
+        pieces, size = [], 0
+        try:
+            async with asyncio.timeout(self.admission.body_within_s):
+                async for piece in request.stream():
+                    size += len(piece)
+                    self._check(size, max_bytes)
+                    if size > self.taken:
+                        self._take(size - self.taken)
+                    pieces.append(piece)
+        except TimeoutError:
+            said = f"the body did not come within {self.admission.body_within_s:g} s"
+            raise Refused(problem("body-too-slow", said)) from None
+        return b"".join(pieces)
+
+    def _check(self, size: int, max_bytes: int) -> None:
+        if size > max_bytes:
+            said = f"the body is larger than {max_bytes:,} bytes, which is all that is taken here"
+            raise Refused(problem("body-too-large", said))
+
+    def _take(self, count: int) -> None:
+        if self.admission.held_bytes + count > self.admission.held_max_bytes:
+            raise Overloaded(
+                "the bodies of other requests take all the memory that there is", retry_after_s=RETRY_AFTER_S
+            )
+        self.admission.held_bytes += count
+        self.taken += count
