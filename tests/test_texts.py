@@ -27,6 +27,7 @@ from adjudge.texts import (
     marks,
     on_terminal,
     one_line,
+    without_passwords,
 )
 from adjudge.texts import split_lines as split
 
@@ -188,3 +189,17 @@ def test_text_of_many_marks_is_never_sorted(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("adjudge.texts.unicodedata", None)
     for marks_ in ("\u0301\u0316", "\u0344", "\u0f73", "\u0f75\u0f81"):
         assert composed("e" + marks_ * 31) == "e" + marks_ * 31
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no log at postgresql://u:p%40w@db:5432/x", "no log at postgresql://u:…@db:5432/x"),
+        ("(postgresql://u:p:w@/d'@h/x)", "(postgresql://u:…@h/x)"),
+        ("redis://:secret@h and http://h:80/x", "redis://:…@h and http://h:80/x"),
+        ("postgresql://h/x?password=a&sslmode=off", "postgresql://h/x?password=…&sslmode=off"),
+        ("host=h Password=p%w user=u", "host=h Password=… user=u"),
+    ],
+)
+def test_passwords_are_not_shown(text: str, shown: str) -> None:
+    assert without_passwords(text) == shown

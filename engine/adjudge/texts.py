@@ -199,3 +199,11 @@ def in_digits(value: float) -> str:
 def about(value: float) -> str:
     """Return a number that was reckoned as a person writes it, without what the reckoning left behind its digits."""
     return in_digits(float(f"{value:.12g}"))
+
+
+_PASSWORD = late(r"(://[^\s:@/]*:)\S*@|(\bpassword=)[^\s&')]*", re.IGNORECASE)
+
+
+def without_passwords(text: str) -> str:
+    """Return a text in which nobody reads the password of a URL or a connection string."""
+    return _PASSWORD.sub(lambda found: f"{found[1]}…@" if found[1] else f"{found[2]}…", text)

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import structs
 
 from adjudge.audit.calls import Bill, OpenCalls
+from adjudge.audit.record import Place
 from adjudge.model import Signal, SignalStatus
 from adjudge.plugin import CallBody, DaySpend
 
@@ -122,7 +123,7 @@ def test_bill_sums_by_day_provider_and_currency() -> None:
     ]  # fmt: skip
     bill = Bill()
     for seq, body in enumerate(bodies, 1):
-        bill.add(seq, body)
+        bill.add(Place(seq, seq), body)
     days = {
         key: (day.calls, day.billed, day.paid, day.in_doubt, day.doubtful) for key, day in sorted(bill.days.items())
     }
@@ -130,12 +131,12 @@ def test_bill_sums_by_day_provider_and_currency() -> None:
         (AT.date(), "acme.face", "USD"): (5, 2, Decimal("0.80"), 2, Decimal("0.80")),
         (AT.date(), "acme.other", "EUR"): (1, 1, Decimal("0.10"), 0, Decimal(0)),
     }
-    assert [(seq, call.stage) for seq, call in bill.in_doubt.values()] == [(6, "ended"), (7, "begun")]
+    assert [(at.seq, call.stage) for at, call in bill.in_doubt.values()] == [(6, "ended"), (7, "begun")]
 
 
 def test_bill_takes_a_call_whose_beginning_is_not_there() -> None:
     bill = Bill()
-    bill.add(1, ended(begun(1), "yes"))
+    bill.add(Place(1, 1), ended(begun(1), "yes"))
     days = [(day.calls, day.billed, day.paid, day.in_doubt, day.doubtful) for day in bill.days.values()]
     assert days == [(1, 1, Decimal("0.40"), 0, Decimal(0))]
     assert bill.in_doubt == {}

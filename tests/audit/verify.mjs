@@ -87,7 +87,7 @@ function check({ log, archive = null, keys: files, macKeys: macFiles = [], ancho
   if (firstOf(seq - elsewhere) < seq - elsewhere) return wrong(seq - elsewhere);
   const sure = claims.filter((one) => one.sure || (isMoved && one.seq > seq));
   if (claims.some((one) => !sure.includes(one) && !sure.some((other) => other.since <= one.first && one.first < other.first))) return wrong(seq - elsewhere);
-  const complete = seq > elsewhere && (!keys.size || used.length > 0) && (elsewhere || [...keys.keys()].every((id) => used.includes(id))) && (!kept || witness.length > 0) && (macKeys.length < 2 || elsewhere || usedMacs.length === macKeys.length);
+  const complete = seq > elsewhere && (!keys.size || used.length > 0) && (elsewhere || several || [...keys.keys()].every((id) => used.includes(id))) && (!kept || witness.length > 0) && (macKeys.length < 2 || elsewhere || several || usedMacs.length === macKeys.length);
   return { good: complete && witness.every((one) => one.seq <= seq), count: seq - elsewhere };
 }
 

@@ -109,7 +109,7 @@ def test_billed_calls_are_at_most_one_for_each_id_and_one_for_each_call_in_doubt
             decisions.append(record.decode(DecisionBody))
         elif record.kind == "call":
             call = record.decode(CallBody)
-            bill.add(record.seq, call)
+            bill.add(record.place, call)
             begun[call.merchant_biz_id] += call.stage == "begun"
     in_doubt = Counter(call.merchant_biz_id for _, call in bill.in_doubt.values())
     paid = sum(day.billed for day in bill.days.values())

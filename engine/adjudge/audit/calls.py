@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date
 from decimal import Decimal
 
+from adjudge.audit.record import Place
 from adjudge.plugin import CallBody, DaySpend
 
 
@@ -94,14 +95,14 @@ class Paid:
 class Bill:
     """The calls of a whole log, for people. Feed it records in order.
 
-    days: by day, provider and currency. in_doubt: by call_id, with the number of the newest record.
+    days: by day, provider and currency. in_doubt: by call_id, with the place of the newest record.
     """
 
     days: dict[tuple[date, str, str], Paid] = field(default_factory=dict)
-    in_doubt: dict[str, tuple[int, CallBody]] = field(default_factory=dict)
+    in_doubt: dict[str, tuple[Place, CallBody]] = field(default_factory=dict)
     _begun: dict[str, date] = field(default_factory=dict)
 
-    def add(self, seq: int, body: CallBody) -> None:
+    def add(self, place: Place, body: CallBody) -> None:
         """Take a record of a call; it counts for the day on which it was begun."""
         if body.call_id not in self._begun:  # its beginning, or the whole of it where a part of the log is read
             self._begun[body.call_id] = body.at.date()
@@ -111,7 +112,7 @@ class Bill:
             paid.doubtful += body.price
         paid = self._paid(body)
         if body.is_in_doubt:
-            self.in_doubt[body.call_id] = (seq, body)
+            self.in_doubt[body.call_id] = (place, body)
         else:
             self.in_doubt.pop(body.call_id, None)
             paid.in_doubt -= 1

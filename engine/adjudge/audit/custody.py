@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from adjudge.audit.bodies import COMMITMENT, DecisionBody
+from adjudge.audit.elsewhere import AnyLog
 from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import bodies
 from adjudge.audit.vault import Standing, Vault
-from adjudge.audit.verify import LogPath
 from adjudge.frozen import frozen
 from adjudge.plugin import CallBody
 
@@ -32,7 +32,8 @@ class Stray:
     missing: the vault lacks it, and no record says that it was erased. unreadable: it is there and its key does not
     open it: it was changed, or the key is not the one that sealed it. misfiled: it is there under another name or
     MerchantBizId, where an erasure does not find it. present: it is there in spite of the record.
-    seq: of the first record that names it. erased_seq: of that record.
+    seq: of the first record that names it. erased_seq: of that record. chain, erased_chain: of each, where there are
+    several.
     """
 
     what: What
@@ -40,6 +41,8 @@ class Stray:
     merchant_biz_id: str
     name: str
     erased_seq: int | None = None
+    chain: str = ""
+    erased_chain: str = ""
 
 
 @dataclass(slots=True)
@@ -68,14 +71,14 @@ class Custody:
             self.strays.append(stray)
 
 
-def check_vault(log: LogPath) -> Custody:
+def check_vault(log: AnyLog) -> Custody:
     """Hold a log's vault against its records, reading only. Raises as `records`, and AuditUnavailable."""
     found, erasures = Custody(), Erasures(log)
     with Vault.of(log) as vault:
         for record, body in bodies(log, DecisionBody, CallBody):
             for name, commitment in _named(body):
                 standing = vault.standing(commitment)
-                gone = erasures.of(body.merchant_biz_id, name, record.seq)
+                gone = erasures.of(body.merchant_biz_id, name, record.place)
                 if gone is None and standing == "held" and vault.is_filed(commitment, body.merchant_biz_id, name):
                     found.held += 1
                 elif gone is not None and standing != "held":  # a copy without its key tells nothing
@@ -88,7 +91,9 @@ def check_vault(log: LogPath) -> Custody:
                             seq=record.seq,
                             merchant_biz_id=body.merchant_biz_id,
                             name=name,
-                            erased_seq=gone,
+                            erased_seq=gone.seq if gone is not None else None,
+                            chain=record.chain,
+                            erased_chain=gone.chain if gone is not None else "",
                         )
                     )
     return found

@@ -6,33 +6,35 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adjudge.audit.annotations import ErasureBody
+from adjudge.audit.elsewhere import AnyLog
 from adjudge.audit.kinds import bodies
-from adjudge.audit.verify import LogPath, segments
+from adjudge.audit.record import Place
+from adjudge.audit.verify import segments
 
 
 @dataclass(slots=True)
 class Erasures:
     """The erasures of a log, read when one is first asked for. log: its folder, or one of its files."""
 
-    log: LogPath
-    _found: dict[str, list[tuple[int, ErasureBody]]] | None = field(default=None)
+    log: AnyLog
+    _found: dict[str, list[tuple[Place, ErasureBody]]] | None = field(default=None)
 
-    def of(self, subject: str, name: str, seq: int) -> int | None:
-        """Return the number of the record by which a value was erased that a record names; None where there is none.
+    def of(self, subject: str, name: str, named: Place) -> Place | None:
+        """Return the record by which a value was erased that a record names; None where there is none.
 
-        seq: of the record that names it. Raises as `records`.
+        named: where the record is that names it. Raises as `records`.
         """
         for at, body in self._all().get(subject, ()):
-            if at > seq and name in body.names:
+            if at.position > named.position and name in body.names:
                 return at
         return None
 
-    def _all(self) -> dict[str, list[tuple[int, ErasureBody]]]:
+    def _all(self) -> dict[str, list[tuple[Place, ErasureBody]]]:
         if self._found is None:
             self._found = {}
             whole = self.log
             if isinstance(whole, Path) and whole in segments(whole.parent):
                 whole = whole.parent
             for record, body in bodies(whole, ErasureBody):
-                self._found.setdefault(body.merchant_biz_id, []).append((record.seq, body))
+                self._found.setdefault(body.merchant_biz_id, []).append((record.place, body))
         return self._found

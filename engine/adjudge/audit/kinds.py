@@ -19,6 +19,7 @@ from adjudge.audit.annotations import ErasureBody, LabelBody
 from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.checkpoints import CheckpointBody
 from adjudge.audit.closed import ArchiveBody, SegmentBody
+from adjudge.audit.elsewhere import AnyLog, named, newest_elsewhere, read_elsewhere
 from adjudge.audit.read import UnfinishedLine, read, tail
 from adjudge.audit.record import Record, parse
 from adjudge.audit.verify import LogPath
@@ -65,7 +66,7 @@ def _decoder(body: type[_Body]) -> msgspec.json.Decoder[_Body]:
 class Block:
     """Records of one kind that were read, in a form that is soon sent to another process and soon decoded.
 
-    seqs: their numbers. lines: their lines, one after another.
+    seqs: their positions in the log. lines: their lines, one after another.
     """
 
     seqs: Sequence[int]
@@ -74,7 +75,7 @@ class Block:
     @classmethod
     def of(cls, found: Sequence[Record]) -> Block:
         """Put records together."""
-        return cls([record.seq for record in found], b"".join([record.line for record in found]))
+        return cls([record.place.position for record in found], b"".join([record.line for record in found]))
 
     def decode(self, body: type[_Body]) -> list[_Body]:
         """Return what each record holds, in order; as `decode`, which says what is wrong with one that is not valid."""
@@ -118,24 +119,30 @@ def _check_amount(amount: Decimal) -> None:
         raise ValueError("its price or cost is not an amount of money")
 
 
-def body_of(path: LogPath, record: Record) -> msgspec.Struct | None:
+def body_of(path: AnyLog, record: Record) -> msgspec.Struct | None:
     """Return what a record of a log holds; None where its kind is of a later version. Raises AuditBroken."""
     body = KINDS.get(record.kind)
     try:
         return decode(body, record.seq, record.body) if body is not None else None
     except AuditBroken as error:
-        raise AuditBroken(f"{path}: {error}") from None
+        raise AuditBroken(f"{_where(path, record)}: {error}") from None
 
 
-def records(path: LogPath, *, newest: int | None = None) -> Iterator[Record]:
+def _where(path: AnyLog, record: Record) -> str:
+    return str(path) if isinstance(path, LogPath) else named(path, record.chain)
+
+
+def records(path: AnyLog, *, newest: int | None = None) -> Iterator[Record]:
     """Read a log's finished records in order, of which a folder or one file may be named; or only the newest ones.
+
+    Those of several chains come as they were committed.
 
     Raises AuditUnavailable; NothingRead where there is no record; AuditBroken, after all records before it, at one
     that does not verify.
     """
     is_empty, is_torn = True, False
     try:
-        for record in read(path) if newest is None else tail(path, max_records=newest):
+        for record in _found(path, newest):
             is_empty = False
             yield record
     except UnfinishedLine:
@@ -145,20 +152,26 @@ def records(path: LogPath, *, newest: int | None = None) -> Iterator[Record]:
         raise NothingRead(f"{path}: {said}")
 
 
+def _found(path: AnyLog, newest: int | None) -> Iterator[Record]:
+    if isinstance(path, LogPath):
+        return read(path) if newest is None else tail(path, max_records=newest)
+    return read_elsewhere(path) if newest is None else newest_elsewhere(path, newest)
+
+
 @overload
 def bodies(
-    path: LogPath, one: type[_Body], /, *, of: Iterable[Record] | None = None
+    path: AnyLog, one: type[_Body], /, *, of: Iterable[Record] | None = None
 ) -> Iterator[tuple[Record, _Body]]: ...
 @overload
 def bodies(
-    path: LogPath, one: type[_Body], other: type[_Other], /, *, of: Iterable[Record] | None = None
+    path: AnyLog, one: type[_Body], other: type[_Other], /, *, of: Iterable[Record] | None = None
 ) -> Iterator[tuple[Record, _Body | _Other]]: ...
 @overload
 def bodies(
-    path: LogPath, *wanted: type[msgspec.Struct], of: Iterable[Record] | None = None
+    path: AnyLog, *wanted: type[msgspec.Struct], of: Iterable[Record] | None = None
 ) -> Iterator[tuple[Record, msgspec.Struct]]: ...
 def bodies(
-    path: LogPath, *wanted: type[msgspec.Struct], of: Iterable[Record] | None = None
+    path: AnyLog, *wanted: type[msgspec.Struct], of: Iterable[Record] | None = None
 ) -> Iterator[tuple[Record, msgspec.Struct]]:
     """Read the records of some kinds, each with what it holds.
 

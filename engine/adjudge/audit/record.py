@@ -10,7 +10,7 @@ import hmac
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import TypeVar, overload
+from typing import NamedTuple, TypeVar, overload
 
 import msgspec
 
@@ -34,6 +34,7 @@ __all__ = [
     "SUFFIX_LENGTH",
     "Body",
     "MalformedLine",
+    "Place",
     "Record",
     "encode",
     "encode_body",
@@ -92,11 +93,26 @@ def encode(kind: str, seq: int, prev: bytes, members: bytes, mac: Mac | None = N
     return b'%b,"hash":"%b"}\n' % (hashed, digest), digest
 
 
+class Place(NamedTuple):
+    """Where a record stands in its log.
+
+    position: in the order of reading, by which it is before or after another one. seq: in its chain; chain: that one's
+    name, empty where there is only one, and the two numbers are the same.
+    """
+
+    position: int
+    seq: int
+    chain: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.chain}:{self.seq}" if self.chain else str(self.seq)
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A record as it was read; its own hash has been checked.
 
     prev, hash: lower-case hex SHA-256. line: the exact bytes, newline included; from `members_at` to `members_end`
-    stand its own members.
+    stand its own members. chain: its name, and order: which one it was that was read, in a log of several chains.
     """
 
     seq: int
@@ -106,9 +122,16 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     line: bytes
     members_at: int
     members_end: int
+    chain: str = ""
+    order: int = 0
 
     def __repr__(self) -> str:
         return f"<Record {self.seq} {self.kind} {self.hash[:12]}>"
+
+    @property
+    def place(self) -> Place:
+        """Where it stands in its log."""
+        return Place(self.order or self.seq, self.seq, self.chain)
 
     @property
     def body(self) -> bytes:

@@ -25,10 +25,12 @@ from typing import Literal
 import msgspec
 
 from adjudge.audit.alike import is_held
+from adjudge.audit.elsewhere import AnyLog
 from adjudge.audit.seals import canonical, new_key, seal, unsealed
 from adjudge.audit.vault_files import Reader, open_to_write
 from adjudge.audit.verify import LogPath, folder_of
 from adjudge.errors import AuditUnavailable
+from adjudge.plugin import KeptValues
 
 VAULT, KEYS = "vault.sqlite", "vault-keys.sqlite"
 
@@ -61,8 +63,10 @@ class Vault:
         return cls(Path(directory) / VAULT)
 
     @classmethod
-    def of(cls, log: LogPath) -> Vault:
-        """Take the vault of a log, of which one file may be given."""
+    def of(cls, log: AnyLog) -> KeptValues:
+        """Take the vault of a log, of which one file may be given; it is only read."""
+        if not isinstance(log, LogPath):
+            return log.values()
         folder = folder_of(log)
         return cls.open(folder if folder.is_dir() else folder.parent)
 

@@ -21,6 +21,7 @@ from adjudge.backtest.unreadable import Asked, Unreadable, look_over, wanted_of
 from adjudge.errors import did_you_mean
 from adjudge.expr.sql.dialects.duckdb import DUCKDB
 from adjudge.frozen import frozen
+from adjudge.plugin import LogSource
 from adjudge.policy.slices import Sliced
 from adjudge.policy.slots import NOW
 from adjudge.policy.typed import TypedPolicy
@@ -51,7 +52,7 @@ class Dataset:
     sliced: which rows these are, where not all of the table are.
     """
 
-    path: Path
+    path: Path | LogSource
     relation: str
     columns: Mapping[str, str]
     types: Mapping[str, str]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from adjudge.audit.annotations import LabelBody
 from adjudge.audit.bodies import DecisionBody, PolicyBody
+from adjudge.audit.elsewhere import AnyLog
 from adjudge.audit.kinds import Block, decode, records
 from adjudge.audit.record import Record
 from adjudge.audit.vault import Vault
@@ -69,7 +70,7 @@ class Exported:
 
 
 def export(
-    log: LogPath,
+    log: AnyLog,
     out: Path,
     *,
     functions: Mapping[str, Function] | None = None,
@@ -114,23 +115,32 @@ def export(
     )
 
 
-def _feed(writer: _Writer, log: LogPath, out: Path, state: State, progress: Progress | None) -> int:
+def _feed(writer: _Writer, log: AnyLog, out: Path, state: State, progress: Progress | None) -> int:
     """Give what is new in a log to a writer, and return how many records there are."""
-    done = state.seq
-    count = size = 0
+    done, count, size = {chain: state.end(chain) for chain in ("", *state.chains)}, 0, 0
+    if state.seq and isinstance(log, LogPath) == bool(state.chains):
+        raise DataError(f"{out}: is an export of another log", "name a folder of its own for each log")
+    ends: dict[str, int] = {}
     for record in records(log):
         count, size = count + 1, size + len(record.line)
         if progress is not None and count % PROGRESS_EVERY == 0:
             progress(size)
-        _hold(out, state, record, done)
+        end = done.get(record.chain, (0, ""))
+        ends[record.chain] = record.seq
+        _hold(out, state, record, end)
+        is_new = record.seq > end[0]
+        if is_new:
+            record = state.note(record)
         if record.kind == "policy":
             writer.policy(decode(PolicyBody, record.seq, record.body))
-        elif record.seq > done and record.kind == "decision":
+        elif is_new and record.kind == "decision":
             writer.decision(record)
-        elif record.seq > done and record.kind == "label":
-            writer.label(record.seq, decode(LabelBody, record.seq, record.body))
-    if count < done:
-        raise DataError(f"{out}: holds {done} records of a log that has {count} now", "has the log been cut?")
+        elif is_new and record.kind == "label":
+            writer.label(record.place.position, decode(LabelBody, record.seq, record.body))
+    for chain in [*state.chains] or [""]:
+        if ends.get(chain, 0) < done.get(chain, (0, ""))[0]:
+            said = f"holds {done[chain][0]} records of a log that has {ends.get(chain, 0)} now"
+            raise DataError(f"{out}: {said}", "has the log been cut?")
     return count
 
 
@@ -151,16 +161,14 @@ def _locked(out: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _hold(out: Path, state: State, record: Record, done: int) -> None:
-    """Hold a record against what was exported before, and note it."""
-    if record.seq == 1:
+def _hold(out: Path, state: State, record: Record, done: tuple[int, str]) -> None:
+    """Hold a record against what was exported before. done: the end of that, in the record's chain."""
+    if record.seq == 1 and not record.chain:
         if state.log not in ("", record.hash):
             raise DataError(f"{out}: is an export of another log", "name a folder of its own for each log")
         state.log = record.hash
-    if record.seq == done and record.hash != state.hash:
-        raise DataError(f"{out}: is an export of another log: record {done} was another one")
-    if record.seq > done:
-        state.seq, state.hash = record.seq, record.hash
+    if record.seq == done[0] and record.hash != done[1]:
+        raise DataError(f"{out}: is an export of another log: record {record.place} was another one")
 
 
 def _opened(out: Path, with_personal: bool, wanted: str) -> State:
@@ -196,7 +204,7 @@ class _Writer:
 
     def __init__(
         self,
-        log: LogPath,
+        log: AnyLog,
         out: Path,
         state: State,
         functions: Mapping[str, Function],

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from adjudge.audit.bodies import DecisionBody, Reveal
+from adjudge.audit.elsewhere import AnyLog
 from adjudge.audit.kinds import Block
 from adjudge.audit.vault import Vault
-from adjudge.audit.verify import LogPath
 from adjudge.backtest.narrow import Narrow
 from adjudge.backtest.state import make_folder
 from adjudge.backtest.table import Columns
@@ -23,7 +23,7 @@ Place = tuple[Columns, str] | str
 """The columns and the folder of a policy's decisions, or why there are none."""
 
 
-def write_decisions(out: Path, blocks: Sequence[Block], places: Mapping[str, Place], log: LogPath | None) -> list[str]:
+def write_decisions(out: Path, blocks: Sequence[Block], places: Mapping[str, Place], log: AnyLog | None) -> list[str]:
     """Write decisions as parts, one for each policy and day, and return them. log: whose vault is asked."""
     vault = Vault.of(log) if log is not None else None
     reveal: Reveal = vault.reveal if vault is not None else lambda commitment: None

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from msgspec import structs
 
+from adjudge.audit.record import Record
 from adjudge.backtest.columns import DataError
 from adjudge.backtest.layout import LAYOUT
 from adjudge.system.files import replace_file
@@ -21,7 +23,8 @@ LABELS = "labels"
 class State:
     """How far an export is.
 
-    log: its first record's hash. folders: columns with their types, by folder. parts: files, from the export's folder.
+    log: its first record's hash; seq, hash: of its last record that is exported. chains: the same of each by its name,
+    in a log of several. folders: columns with their types, by folder. parts: files, from the export's folder.
     slice: which decisions it holds, where not all.
     """
 
@@ -33,6 +36,20 @@ class State:
     parts: list[str] = field(default_factory=list)
     slice: str = ""
     layout: int = LAYOUT
+    chains: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    def end(self, chain: str) -> tuple[int, str]:
+        """Return number and hash of the last record of a chain that is exported; that of a log of files has no name."""
+        return self.chains.get(chain, (0, "")) if chain else (self.seq, self.hash)
+
+    def note(self, record: Record) -> Record:
+        """Take note of a record that is exported now, and return it with its place among all that were."""
+        if not record.chain:
+            self.seq, self.hash = record.seq, record.hash
+            return record
+        self.chains[record.chain] = (record.seq, record.hash)
+        self.seq += 1
+        return structs.replace(record, order=self.seq)
 
     def folder(self, policy: str, columns: Mapping[str, str]) -> str:
         """Return the folder of a policy's decisions: another one from where a column changes its type."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -13,7 +13,7 @@ from adjudge.cli.extras import extra
 from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.gates import gate_lines, gate_option, gates_of
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.logs import is_log
+from adjudge.cli.logs import Data, DataType, is_log
 from adjudge.cli.mapping import mapping_text
 from adjudge.cli.output import JSON, TEXT, print_exact, say
 from adjudge.cli.progress import progress_bar
@@ -36,10 +36,8 @@ HTML = "html"
 
 
 @click.command("backtest")
-@click.argument(
-    "paths", metavar="POLICY... DATA", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
-)
-@click.option("--map-from", type=click.Path(exists=True, path_type=Path), metavar="DATA",
+@click.argument("paths", metavar="POLICY... DATA", nargs=-1, required=True, type=DataType())
+@click.option("--map-from", type=DataType(), metavar="DATA",
               help="Print a guess of the mapping of DATA's columns, to save as map.yaml, and run nothing.")  # fmt: skip
 @table_options
 @slice_options
@@ -56,8 +54,8 @@ HTML = "html"
 @click.pass_obj
 def command(
     settings: Settings,
-    paths: tuple[Path, ...],
-    map_from: Path | None,
+    paths: tuple[Data, ...],
+    map_from: Data | None,
     table: Table,
     wanted: Slice,
     plots: bool,
@@ -77,10 +75,10 @@ def command(
         from adjudge.backtest.report import page, text
         from adjudge.backtest.report.study import study
     if map_from is not None:
-        policies = [path for path in paths if path != map_from]
-        print_exact(_guessed(settings, table, policies, map_from))
+        print_exact(_guessed(settings, table, _files(path for path in paths if path != map_from), map_from))
         return FINE
-    *policies, data = paths
+    *named, data = paths
+    policies = _files(named)
     if not policies:
         raise click.UsageError(f"name a policy, and then the data: adjudge backtest POLICY {data}")
     for output in outputs:
@@ -125,6 +123,15 @@ def command(
     return FINDINGS if failed else FINE
 
 
+def _files(paths: Iterable[Data]) -> list[Path]:
+    """Return the files of policies. Raises a usage error for what is none."""
+    found = list(paths)
+    for path in found:
+        if not isinstance(path, Path):
+            raise click.UsageError(f"{path} is a log, where a policy is named: the log comes last")
+    return [path for path in found if isinstance(path, Path)]
+
+
 def _form_of(output: Path, form: str) -> str:
     """Return what a report is written as: what its ending says, unless another form is asked for."""
     endings = {".html": HTML, ".json": JSON}
@@ -145,13 +152,13 @@ def _write_rows(found: Study, output: Path, which: str) -> str:
     return write_rows(output, columns, single_rows(runner, before, which))
 
 
-def _guessed(settings: Settings, table: Table, paths: Sequence[Path], data: Path) -> str:
+def _guessed(settings: Settings, table: Table, paths: Sequence[Path], data: Data) -> str:
     """Return a mapping of data for policies, as a file."""
     from adjudge.backtest.guess import guess
 
     if not paths:
         raise click.UsageError(f"name the policy too: adjudge backtest POLICY --map-from {data}")
-    if is_log(data):
+    if not isinstance(data, Path) or is_log(data):
         raise click.UsageError(f"{data} is a log: it needs no mapping")
     catalogue = settings.catalogue()
     policies = [read_policy_file(path, catalogue) for path in paths]

@@ -12,7 +12,7 @@ from adjudge.cli.extras import extra
 from adjudge.cli.files import check_folder
 from adjudge.cli.gates import gate_option, gates_of
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.logs import told
+from adjudge.cli.logs import Data, DataType, opened
 from adjudge.cli.output import JSON, TEXT, print_exact, print_json, say, say_text
 from adjudge.cli.rows import Column, check_rows, moved_by, write_rows
 from adjudge.cli.settings import Settings
@@ -62,7 +62,7 @@ class ShareType(click.ParamType):  # type: ignore[type-arg]  # generic in the st
 @click.command("compare")
 @click.argument("old", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("new", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--log", "logs", multiple=True, type=click.Path(exists=True, path_type=Path),
+@click.option("--log", "logs", multiple=True, type=DataType(),
               help="Also compare them on this log's decisions; may be given several times.")  # fmt: skip
 @click.option("--max-flips", type=ShareType(), help="Fail if more of the log's decisions change: 1%.")
 @click.option("--max-reviews", type=ShareType(more=True),
@@ -84,7 +84,7 @@ def command(
     settings: Settings,
     old: Path,
     new: Path,
-    logs: tuple[Path, ...],
+    logs: tuple[Data, ...],
     max_flips: Share | None,
     max_reviews: Share | None,
     must_be: MustBe | None,
@@ -118,7 +118,7 @@ def command(
     comparison = regions.compare(before, after, timeout_s=timeout_s, total_s=total_s)
     seen, rows = None, list[list[object]]()
     if logs:
-        paths, functions = tuple(map(told, logs)), catalogue.functions
+        paths, functions = tuple(map(opened, logs)), catalogue.functions
         seen = traffic.compare_traffic(
             paths,
             before,

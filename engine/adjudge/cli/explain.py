@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from adjudge.audit.verify import LogPath
+from adjudge.audit.elsewhere import AnyLog
 from adjudge.cli.extras import extra
 from adjudge.cli.group import FINE
 from adjudge.cli.logs import log_argument
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @format_option
 @click.pass_obj
 def command(
-    settings: Settings, log: LogPath, decision_id: str, locale: str, applicant: bool, personal: bool, form: str
+    settings: Settings, log: AnyLog, decision_id: str, locale: str, applicant: bool, personal: bool, form: str
 ) -> int:
     """Say why a logged decision came out as it did, and the smallest changes that would have softened it.
 

@@ -25,7 +25,7 @@ from adjudge.errors import (
     PolicyErrors,
     ReplayMismatch,
 )
-from adjudge.texts import lines_of
+from adjudge.texts import lines_of, without_passwords
 from adjudge.values.reading import is_unicode
 
 FINE, FINDINGS, WRONG, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
@@ -106,12 +106,13 @@ class Commands(click.Group):
             status = super().main(args=args, prog_name=prog_name, **{**extra, "standalone_mode": False})
             sys.stdout.flush()
         except click.ClickException as error:
+            object.__setattr__(error, "message", without_passwords(error.message))  # final by its stubs
             error.show()
             return UNDELIVERED if isinstance(error, Undelivered) else WRONG
         except (click.Abort, KeyboardInterrupt):
             return INTERRUPTED
         except AdjudgeError as error:
-            say_text(render_error(error), err=True)
+            say_text(without_passwords(render_error(error)), err=True)
             return status_of(error)
         except OSError as error:
             name = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""

@@ -10,14 +10,18 @@ from time import monotonic
 
 import click
 
+from adjudge.audit.elsewhere import AnyLog
 from adjudge.audit.verify import LogPath, pieces
 
 _SURE_S = 2.0
 """After so long, what was done tells how long the rest will take."""
 
 
-def size_of(log: LogPath) -> int:
+def size_of(log: AnyLog) -> int:
     """Return how many bytes a log has, which is what bars over a log count."""
+    if not isinstance(log, LogPath):
+        with log.look() as look:
+            return look.size()
     return sum(file.stat().st_size for file in pieces(log).found if isinstance(file, Path))
 
 

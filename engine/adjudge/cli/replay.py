@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from adjudge.audit.verify import LogPath
+from adjudge.audit.elsewhere import AnyLog
 from adjudge.cli.files import check_folder
 from adjudge.cli.gates import gate_lines, gate_option, gates_of
 from adjudge.cli.group import FINDINGS, FINE
@@ -54,7 +54,7 @@ _ANSWERS = ("identical", "different", "erased", "not replayable")
 @click.pass_obj
 def command(
     settings: Settings,
-    log: LogPath,
+    log: AnyLog,
     policy: Path | None,
     verbose: bool,
     jobs: int,
@@ -140,7 +140,7 @@ def _row(one: ReplayedLine) -> list[object]:
 
 
 def _lines(one: ReplayedLine) -> Iterator[str]:
-    yield f"record {one.seq}, decision {one.decision_id}: {one.answer}"
+    yield f"record {one.record}, decision {one.decision_id}: {one.answer}"
     if one.missing:
         yield f"  {one.missing}"
     for name, recorded, recomputed in one.differences:
@@ -191,7 +191,7 @@ def _matrix(tally: ReplayTally, verbose: bool) -> Iterator[str]:
             yield ""
             yield f"{cell.old} → {cell.new}, {counted(cell.count, 'decision')}, such as:"
             for one in cell.examples:
-                yield f"  record {one.seq}, decision {one.decision_id}  {causes(one.rules, one.scorecards)}".rstrip()
+                yield f"  record {one.record}, decision {one.decision_id}  {causes(one.rules, one.scorecards)}".rstrip()
     if erased := tally.answers.get("erased", 0):
         yield ""
         yield f"{counted(erased, 'decision')} cannot be decided: what they depend on was erased, as the log says"
@@ -199,7 +199,7 @@ def _matrix(tally: ReplayTally, verbose: bool) -> Iterator[str]:
         yield ""
         yield f"not replayable, {counted(tally.answers['not replayable'], 'decision')}:"
         for one in tally.lost:
-            yield f"  record {one.seq}, decision {one.decision_id}: {one.missing}"
+            yield f"  record {one.record}, decision {one.decision_id}: {one.missing}"
 
 
 def _cost(tally: ReplayTally) -> Iterator[str]:
@@ -223,13 +223,17 @@ def _money(amounts: Mapping[str, Decimal]) -> str:
 
 def _move(one: ReplayedLine) -> dict[str, object]:
     new = one.new.value if one.new is not None else None
-    data = {"seq": one.seq, "decision_id": one.decision_id, "old": one.old.value, "new": new}
+    data = {**_at(one), "decision_id": one.decision_id, "old": one.old.value, "new": new}
     return {**data, "rules": list(one.rules), **data_of(one.scorecards), "missing": one.missing}
+
+
+def _at(one: ReplayedLine) -> dict[str, object]:
+    return {"seq": one.seq, **({"chain": one.chain} if one.chain else {})}
 
 
 def _decision(one: ReplayedLine) -> dict[str, object]:
     return {
-        "seq": one.seq,
+        **_at(one),
         "decision_id": one.decision_id,
         "answer": one.answer,
         "missing": one.missing,

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from adjudge.cli.logs import archive_option, is_log, told, with_archives
+from adjudge.cli.logs import Data, archive_option, is_log
+from adjudge.cli.logs import opened as opened_log
 from adjudge.cli.mapping import read_mapping
 from adjudge.cli.progress import progress_bar, size_of
 from adjudge.errors import DataError
@@ -60,7 +61,7 @@ class Table:
         connection: duckdb.DuckDBPyConnection,
         registry: Registry,
         policies: Sequence[Policy],
-        data: Path,
+        data: Data,
         wanted: Slice,
     ) -> Iterator[list[Dataset]]:
         """Open data for each policy; a log becomes an export first, which is forgotten afterwards.
@@ -109,12 +110,12 @@ class Table:
                 for one in sliced(connection, [there, *found], whole, wanted)[1:]
             ]
 
-        if not is_log(data):
+        if isinstance(data, Path) and not is_log(data):
             yield datasets(data)
             return
         personal = any(field.personal for policy in policies for field in policy.typed.slots.values())
         with _ended_by_sigterm(), tempfile.TemporaryDirectory(prefix="adjudge-backtest-") as folder:
-            out, log = Path(folder) / "export", with_archives(told(data), self.archives)
+            out, log = Path(folder) / "export", opened_log(data, self.archives)
             with progress_bar("reading the log", size_of(log)) as bar:
                 export(log, out, functions=registry.catalogue().functions, with_personal=personal, progress=bar)
             yield [replace(one, path=data) for one in datasets(out)]

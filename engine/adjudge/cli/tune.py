@@ -12,6 +12,7 @@ from adjudge.cli.compare import Share, ShareType
 from adjudge.cli.extras import extra
 from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINDINGS, FINE
+from adjudge.cli.logs import Data, DataType
 from adjudge.cli.output import JSON, diff_text, format_option, print_exact, print_json, say
 from adjudge.cli.settings import Settings
 from adjudge.cli.slices import slice_options
@@ -35,7 +36,7 @@ FRONTIER_MAX = 12
 
 @click.command("tune")
 @click.argument("policy", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("data", type=click.Path(exists=True, path_type=Path))
+@click.argument("data", type=DataType())
 @click.option("--max-review", type=ShareType(), help="At most this share of rows goes to review: 5%.")
 @click.option("--max-miss", type=ShareType(), help="At most this share of labelled frauds passes: 2%.")
 @click.option(
@@ -77,7 +78,7 @@ FRONTIER_MAX = 12
 def command(
     settings: Settings,
     policy: Path,
-    data: Path,
+    data: Data,
     max_review: Share | None,
     max_miss: Share | None,
     max_turned_away: Share | None,

@@ -48,6 +48,7 @@ from adjudge.plugin.ledgers import (
     SharedLimits,
     Spent,
 )
+from adjudge.plugin.logs import KeptValues, LogChain, LogLook, LogSource
 from adjudge.plugin.providers import (
     Answer,
     Context,
@@ -125,12 +126,16 @@ __all__ = [
     "FileState",
     "Function",
     "JsonError",
+    "KeptValues",
     "LedgerSettings",
     "Limits",
     "ListFileError",
     "ListType",
+    "LogChain",
+    "LogLook",
     "LogReader",
     "LogRecord",
+    "LogSource",
     "LostClaim",
     "MapType",
     "MerchantBizIdConflict",
@@ -263,6 +268,10 @@ class Register:
     def policy_source(self, scheme: str, source: PolicySource) -> None:
         """Offer a place that policies come from."""
         self._add("policy source", scheme, source)
+
+    def log_source(self, scheme: str, open: Callable[[str], LogSource]) -> None:
+        """Offer logs that are not in files, by the scheme of their URLs; `open` takes the whole URL."""
+        self._add("log source", scheme, open)
 
     def secrets(self, name: str, source: SecretSource) -> None:
         """Offer a place that keys come from."""

@@ -10,14 +10,15 @@ import msgspec
 
 from adjudge.audit.annotations import LabelBody
 from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal, restore_fields
+from adjudge.audit.elsewhere import AnyLog
 from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import bodies
+from adjudge.audit.record import Place
 from adjudge.audit.vault import Vault
-from adjudge.audit.verify import LogPath
 from adjudge.errors import AuditBroken, FieldError, PluginError, PolicyErrors, ReplayMismatch
 from adjudge.frozen import frozen
 from adjudge.model import SignalStatus, Verdict
-from adjudge.plugin import Function, Provider, ProviderClient
+from adjudge.plugin import Function, KeptValues, Provider, ProviderClient
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.load import read_policy
 from adjudge.policy.policy import Policy
@@ -34,12 +35,14 @@ ReplayResult = Literal["identical", "different", "erased", "not replayable"]
 class Replayed:
     """One decision of a log, replayed.
 
+    chain: where record `seq` stands, in a log of several.
     differences: (what, recorded, recomputed) for every part of the verdict that differs.
     missing: why it cannot be evaluated, or None.
     recomputed: the verdict that the replay came to, where it came to one.
     """
 
     seq: int
+    chain: str = ""
     decision: DecisionBody
     answer: ReplayResult
     differences: tuple[tuple[str, object, object], ...] = ()
@@ -54,7 +57,7 @@ class Replayed:
 
 
 def replay(
-    path: LogPath, *, policy: Policy | None = None, functions: Mapping[str, Function] | None = None
+    path: AnyLog, *, policy: Policy | None = None, functions: Mapping[str, Function] | None = None
 ) -> Iterator[Replayed]:
     """Replay every decision of a log, in order, in constant memory.
 
@@ -70,7 +73,7 @@ def replay(
             if isinstance(body, PolicyBody):
                 policies.add(body)
             else:
-                yield replay_decision(record.seq, body, policies.get(body) if policy is None else policy, kept)
+                yield replay_decision(record.place, body, policies.get(body) if policy is None else policy, kept)
 
 
 @frozen(kw_only=True)
@@ -92,7 +95,7 @@ class Recorded:
         return self.decision.final or (self.label is not None and self.label.confirms)
 
 
-def recorded(path: LogPath, decision_id: str, functions: Mapping[str, Function] | None = None) -> Recorded | None:
+def recorded(path: AnyLog, decision_id: str, functions: Mapping[str, Function] | None = None) -> Recorded | None:
     """Find a decision in a log; None where it is not there.
 
     Raises AuditBroken at a record that does not verify, or where the decision's policy is not to be had.
@@ -109,7 +112,7 @@ def recorded(path: LogPath, decision_id: str, functions: Mapping[str, Function] 
             elif found is None and isinstance(body, DecisionBody) and body.decision_id == decision_id:
                 policy = policies.get(body)
                 if isinstance(policy, str):
-                    raise AuditBroken(f"{path}: record {record.seq}: {policy}")
+                    raise AuditBroken(f"{path}: record {record.place}: {policy}")
                 given, lacking = known_of(body, vault.reveal)
                 found = Recorded(decision=body, policy=policy, given=policy.as_taken(given), lacking=lacking)
                 if body.final:
@@ -121,34 +124,37 @@ def recorded(path: LogPath, decision_id: str, functions: Mapping[str, Function] 
 class Kept:
     """What there is of personal values: the vault, and what the log says was erased from it."""
 
-    vault: Vault
+    vault: KeptValues
     erasures: Erasures
 
     def lack(
-        self, policy: Policy, seq: int, body: DecisionBody, lacking: tuple[str, ...]
+        self, policy: Policy, place: Place, body: DecisionBody, lacking: tuple[str, ...]
     ) -> tuple[ReplayResult, str] | None:
         """Return why a decision cannot be evaluated for want of values; None where nothing hangs on them.
+
+        place: of its record.
 
         It is `erased` where the log says so of all that the policy needs, and then no fault.
         """
         needed = needed_of(policy, lacking)
         for name in needed:
-            if self.erasures.of(body.merchant_biz_id, name, seq) is None:
+            if self.erasures.of(body.merchant_biz_id, name, place) is None:
                 said = "is missing, and no record says that it was erased: `adjudge audit verify --vault`"
                 return "not replayable", f"`{name}` {said}"
         return ("erased", f"`{needed[0]}` was erased") if needed else None
 
 
-def replay_decision(seq: int, body: DecisionBody, policy: Policy | str, kept: Kept) -> Replayed:
-    """Replay one decision. policy: or why there is none."""
+def replay_decision(place: Place, body: DecisionBody, policy: Policy | str, kept: Kept) -> Replayed:
+    """Replay one decision. place: of its record. policy: or why there is none."""
+    seq, chain = place.seq, place.chain
     if isinstance(policy, str):
-        return Replayed(seq=seq, decision=body, answer="not replayable", missing=policy)
+        return Replayed(seq=seq, chain=chain, decision=body, answer="not replayable", missing=policy)
     given, lacking = known_of(body, kept.vault.reveal)
     recorded = body.verdict
     if lacking:
-        lack = kept.lack(policy, seq, body, lacking)
+        lack = kept.lack(policy, place, body, lacking)
         if lack is not None:
-            return Replayed(seq=seq, decision=body, answer=lack[0], missing=lack[1])
+            return Replayed(seq=seq, chain=chain, decision=body, answer=lack[0], missing=lack[1])
         novels = {policy.typed.news_of(name) for name in lacking}
         problems = (
             (name, what)
@@ -162,7 +168,7 @@ def replay_decision(seq: int, body: DecisionBody, policy: Policy | str, kept: Ke
         both = ((name, getattr(recorded, name), getattr(verdict, name)) for name in Verdict.__struct_fields__)
         differences = tuple((name, old, new) for name, old, new in both if old != new)
     answer: ReplayResult = "different" if differences else "identical"
-    return Replayed(seq=seq, decision=body, answer=answer, differences=differences, recomputed=verdict)
+    return Replayed(seq=seq, chain=chain, decision=body, answer=answer, differences=differences, recomputed=verdict)
 
 
 def needed_of(policy: Policy, lacking: tuple[str, ...]) -> tuple[str, ...]:

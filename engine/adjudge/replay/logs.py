@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ from pathlib import Path
 import msgspec
 
 from adjudge.audit.bodies import DecisionBody, PolicyBody
+from adjudge.audit.elsewhere import AnyLog
 from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import decode, records
-from adjudge.audit.record import Record
+from adjudge.audit.record import Place
 from adjudge.audit.vault import Vault
-from adjudge.audit.verify import LogPath
 from adjudge.errors import StateError as StateError
 from adjudge.model import Outcome
 from adjudge.plugin import Function, Provider
@@ -41,7 +41,7 @@ Progress = Callable[[float], None]
 
 
 class ReplayedLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A replayed decision, as reports name it.
+    """A replayed decision, as reports name it. chain: where record `seq` stands, in a log of several.
 
     rules: what came into the verdict (`+`) and what left it (`-`). scorecards: how those moved
     it, if they did.
@@ -59,6 +59,12 @@ class ReplayedLine(msgspec.Struct, frozen=True, kw_only=True):
     differences: tuple[tuple[str, object, object], ...] = ()
     rules: tuple[str, ...] = ()
     scorecards: tuple[ScorecardMove, ...] = ()
+    chain: str = ""
+
+    @property
+    def record(self) -> str:
+        """Which record it is, for people."""
+        return str(Place(self.seq, self.seq, self.chain))
 
 
 class OutcomeMove(msgspec.Struct):
@@ -152,6 +158,10 @@ def _join(sums: dict[str, Decimal], more: Mapping[str, Decimal]) -> None:
         sums[currency] = sums.get(currency, Decimal(0)) + amount
 
 
+_Ends = dict[str, tuple[int, str]]
+_Batch = list[tuple[Place, bytes]]
+
+
 class _State(msgspec.Struct):
     log: str
     policy: str | None
@@ -159,6 +169,17 @@ class _State(msgspec.Struct):
     hash: str
     tally: ReplayTally
     slice: str = ""
+    chains: dict[str, tuple[int, str]] = {}
+
+    @classmethod
+    def of(cls, log: str, policy: str | None, ends: _Ends, tally: ReplayTally, slice: str) -> _State:
+        chains = dict(ends)
+        return cls(log, policy, *chains.pop("", (0, "")), tally, slice, chains)
+
+    @property
+    def ends(self) -> _Ends:
+        """How far each chain was replayed: number and hash of its last record. That of a log of files has no name."""
+        return ({"": (self.seq, self.hash)} if self.seq else {}) | self.chains
 
 
 @dataclass(slots=True)
@@ -167,7 +188,7 @@ class _Work:
 
     what_if: WhatIf | None
     functions: Mapping[str, Function]
-    log: LogPath
+    log: AnyLog
     is_verbose: bool
     wanted: Slice
     _kept: Kept | None = None
@@ -177,9 +198,7 @@ class _Work:
     def __post_init__(self) -> None:
         self._policies = Policies(self.functions)
 
-    def do(
-        self, batch: Sequence[tuple[int, bytes]], policies: Mapping[str, PolicyBody]
-    ) -> tuple[ReplayTally, list[ReplayedLine]]:
+    def do(self, batch: _Batch, policies: Mapping[str, PolicyBody]) -> tuple[ReplayTally, list[ReplayedLine]]:
         """Replay decisions. policies: of the log, so far."""
         if self._kept is None:  # in each process its own
             self._kept = Kept(Vault.of(self.log), Erasures(self.log))
@@ -194,13 +213,13 @@ class _Work:
         tally = ReplayTally(cost=None if what_if is not None and not what_if.counts_calls else {})
         if what_if is not None:
             what_if.side = Side()
-        for seq, members in batch:
-            body_ = decode(DecisionBody, seq, members)
+        for place, members in batch:
+            body_ = decode(DecisionBody, place.seq, members)
             given = known_of(body_, kept.vault.reveal)[0] if slice_ is not None or what_if is not None else {}
             if slice_ is not None and not slice_.takes(body_, given):
                 continue
             policy = self._policies.get(body_) if what_if is None else what_if.policy
-            one = replay_decision(seq, body_, policy, kept)
+            one = replay_decision(place, body_, policy, kept)
             if slice_ is not None:
                 old = body_.verdict.outcome
                 slice_.put(body_, given, old, one.recomputed.outcome if one.recomputed is not None else old)
@@ -241,6 +260,7 @@ def _told(one: Replayed, scorecards: tuple[ScorecardMove, ...]) -> ReplayedLine:
     old, new = one.decision.verdict, one.recomputed
     return ReplayedLine(
         seq=one.seq,
+        chain=one.chain,
         decision_id=one.decision.decision_id,
         merchant_biz_id=one.decision.merchant_biz_id,
         at=one.decision.at,
@@ -256,7 +276,7 @@ def _told(one: Replayed, scorecards: tuple[ScorecardMove, ...]) -> ReplayedLine:
 
 
 def replay_all(
-    path: LogPath,
+    path: AnyLog,
     *,
     policy: Policy | None = None,
     functions: Mapping[str, Function] | None = None,
@@ -285,11 +305,12 @@ def replay_all(
     digest = policy.digest if policy is not None else None
     earlier = _opened(state, digest, wanted)
     tally = earlier.tally if earlier is not None else ReplayTally()
-    done, log, last = earlier.seq if earlier is not None else 0, "", (0, "")
-    saved = done
+    done, log, last = earlier.ends if earlier is not None else {}, "", dict[str, tuple[int, str]]()
+    ends: _Ends = {}
+    left, count, saved = {*done}, 0, 0
     policies: dict[str, PolicyBody] = {}
     with _pool(jobs, work) as submit:
-        waiting: list[tuple[Future[tuple[ReplayTally, list[ReplayedLine]]], tuple[int, str]]] = []
+        waiting: list[tuple[Future[tuple[ReplayTally, list[ReplayedLine]]], _Ends]] = []
 
         def collect(until: int) -> None:
             nonlocal last
@@ -301,53 +322,54 @@ def replay_all(
                 tally.merge(part)
                 last = end
 
-        batch: list[tuple[int, bytes]] = []
-        record: Record | None = None
+        batch: _Batch = []
         size = 0
         for record in records(path):
             size += len(record.line)
             log = log or record.hash
-            if earlier is not None and record.seq == done and (earlier.log, earlier.hash) != (log, record.hash):
-                raise StateError(f"{state}: is of another log", "name another file")
+            seq, end = done.get(record.chain, (0, ""))
+            if earlier is not None and record.seq == seq:
+                if end != record.hash or (not record.chain and earlier.log != log):
+                    raise StateError(f"{state}: is of another log", "name another file")
+                left.discard(record.chain)
             if record.kind == "policy":
                 if batch:
-                    waiting.append((submit(batch, dict(policies)), (record.seq - 1, record.prev)))
+                    waiting.append((submit(batch, dict(policies)), dict(ends)))
                     batch = []
                 policy_body = decode(PolicyBody, record.seq, record.body)
                 policies[policy_body.digest] = policy_body
-            elif record.kind == "decision" and record.seq > done:
-                batch.append((record.seq, record.body))
+            elif record.kind == "decision" and record.seq > seq:
+                batch.append((record.place, record.body))
+                count += 1
+            ends[record.chain] = (max(record.seq, seq), record.hash if record.seq > seq else end)
             if len(batch) >= _BATCH:
-                waiting.append((submit(batch, dict(policies)), (record.seq, record.hash)))
+                waiting.append((submit(batch, dict(policies)), dict(ends)))
                 batch = []
                 collect(2 * jobs)
                 if progress is not None:
                     progress(size)
-                if state is not None and last[0] - saved >= _SAVE_EVERY:
-                    saved = last[0]
-                    _save(state, _State(log, digest, *last, tally, _said(wanted)))
-        if earlier is not None and (record is None or record.seq < done):
-            raise StateError(f"{state}: is of a log with {done} records or more", "has the log been cut?")
-        if batch and record is not None:
-            waiting.append((submit(batch, policies), (record.seq, record.hash)))
+                if state is not None and count - saved >= _SAVE_EVERY:
+                    saved = count
+                    _save(state, _State.of(log, digest, done | last, tally, _said(wanted)))
+        if left:
+            most = max(done[chain][0] for chain in left)
+            raise StateError(f"{state}: is of a log with {most} records or more", "has the log been cut?")
+        if batch:
+            waiting.append((submit(batch, policies), dict(ends)))
         collect(0)
     check_fits(wanted, policies.values(), functions or {})
-    if state is not None and record is not None:
-        _save(state, _State(log, digest, record.seq, record.hash, tally, _said(wanted)))
+    if state is not None and ends:
+        _save(state, _State.of(log, digest, done | ends, tally, _said(wanted)))
     return tally
 
 
-Submit = Callable[
-    [Sequence[tuple[int, bytes]], Mapping[str, PolicyBody]], "Future[tuple[ReplayTally, list[ReplayedLine]]]"
-]
+Submit = Callable[[_Batch, Mapping[str, PolicyBody]], "Future[tuple[ReplayTally, list[ReplayedLine]]]"]
 
 _work: _Work | None = None
 """What forked processes do; they find it here."""
 
 
-def _do(
-    batch: Sequence[tuple[int, bytes]], policies: Mapping[str, PolicyBody]
-) -> tuple[ReplayTally, list[ReplayedLine]]:
+def _do(batch: _Batch, policies: Mapping[str, PolicyBody]) -> tuple[ReplayTally, list[ReplayedLine]]:
     assert _work is not None
     return _work.do(batch, policies)
 
@@ -357,9 +379,7 @@ def _pool(jobs: int, work: _Work) -> Iterator[Submit]:
     global _work
     if jobs <= 1 or not hasattr(os, "fork"):
 
-        def now(
-            batch: Sequence[tuple[int, bytes]], policies: Mapping[str, PolicyBody]
-        ) -> Future[tuple[ReplayTally, list[ReplayedLine]]]:
+        def now(batch: _Batch, policies: Mapping[str, PolicyBody]) -> Future[tuple[ReplayTally, list[ReplayedLine]]]:
             future: Future[tuple[ReplayTally, list[ReplayedLine]]] = Future()
             future.set_result(work.do(batch, policies))
             return future

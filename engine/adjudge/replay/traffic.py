@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 from adjudge.audit.bodies import DecisionBody, PolicyBody
+from adjudge.audit.elsewhere import AnyLog
 from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import bodies
+from adjudge.audit.record import Place
 from adjudge.audit.vault import Vault
-from adjudge.audit.verify import LogPath
 from adjudge.errors import NothingRead
 from adjudge.frozen import frozen
 from adjudge.model import Outcome, Verdict
@@ -107,7 +107,7 @@ class Traffic:
 
 
 def compare_traffic(
-    logs: tuple[Path, ...],
+    logs: tuple[AnyLog, ...],
     old: Policy,
     new: Policy,
     providers: Mapping[str, Provider] | None = None,
@@ -129,7 +129,7 @@ def compare_traffic(
     slice_ = LogSlice(wanted, functions or {})
     policies: dict[str, PolicyBody] = {}
     for log in logs:
-        for seq, body, given, missing in _decisions(log, (old, new), slice_, policies):
+        for place, body, given, missing in _decisions(log, (old, new), slice_, policies):
             if body.policy not in (old.name, new.name):
                 missing = f"`{body.policy}` decided, another policy"
             if missing is not None:
@@ -145,7 +145,7 @@ def compare_traffic(
             traffic.last = max(traffic.last or body.at, body.at)
             traffic.unlike += body.verdict.outcome != one.outcome
             if one.outcome != other.outcome:
-                tell(_flip(traffic, seq, body, one, other, after.scorecard_moves(old, one, other, given, body.at)))
+                tell(_flip(traffic, place, body, one, other, after.scorecard_moves(old, one, other, given, body.at)))
     check_fits(wanted, policies.values(), functions or {})
     traffic.sliced = slice_.count.sliced(wanted) if not wanted.is_all else None
     traffic.by, traffic.segments = wanted.by, slice_.segments
@@ -153,8 +153,8 @@ def compare_traffic(
 
 
 def _decisions(
-    log: LogPath, both: Sequence[Policy], slice_: LogSlice, policies: dict[str, PolicyBody]
-) -> Iterator[tuple[int, DecisionBody, dict[str, object], str | None]]:
+    log: AnyLog, both: Sequence[Policy], slice_: LogSlice, policies: dict[str, PolicyBody]
+) -> Iterator[tuple[Place, DecisionBody, dict[str, object], str | None]]:
     """Yield decisions with what was known, and with why one of two policies cannot be told on it.
 
     policies: is told those of the log.
@@ -169,8 +169,8 @@ def _decisions(
             is_empty = False
             given, lacking = known_of(body, vault.reveal)
             if slice_.takes(body, given):
-                lacks = [kept.lack(policy, record.seq, body, lacking) for policy in both]
-                yield record.seq, body, given, next((lack[1] for lack in lacks if lack is not None), None)
+                lacks = [kept.lack(policy, record.place, body, lacking) for policy in both]
+                yield record.place, body, given, next((lack[1] for lack in lacks if lack is not None), None)
     if is_empty:
         raise NothingRead(f"{log}: holds no decision")
 
@@ -186,14 +186,14 @@ def _count(side: Side, verdict: Verdict, cards: Mapping[str, Scorecard]) -> None
 
 
 def _flip(
-    traffic: Traffic, seq: int, body: DecisionBody, old: Verdict, new: Verdict, scorecards: tuple[ScorecardMove, ...]
+    traffic: Traffic, at: Place, body: DecisionBody, old: Verdict, new: Verdict, scorecards: tuple[ScorecardMove, ...]
 ) -> Flip:
     cell = old.outcome, new.outcome
     rules = rules_moved(old, new)
     traffic.moved_by.update(rules)
     traffic.moved_by_scorecard.update(label for move in scorecards for label in move.labels)
     flip = Flip(
-        seq=seq,
+        seq=at.seq,
         decision_id=body.decision_id,
         merchant_biz_id=body.merchant_biz_id,
         at=body.at,

@@ -13,7 +13,7 @@ Needs `pip install "adjudge[postgres]"`, and `adjudge postgres migrate DSN` once
 
 from __future__ import annotations
 
-from adjudge.plugin import DecisionLedger, LedgerSettings, Register, hookimpl
+from adjudge.plugin import DecisionLedger, LedgerSettings, LogSource, Register, hookimpl
 from adjudge_plugins.postgres.command import postgres
 
 
@@ -22,6 +22,14 @@ def register(register: Register) -> None:
     """Offer the ledger, and its command."""
     register.ledger("postgres", _made)
     register.command(postgres)
+    for scheme in ("postgresql", "postgres"):
+        register.log_source(scheme, _read)
+
+
+def _read(url: str) -> LogSource:
+    from adjudge_plugins.postgres.reading import PostgresLog
+
+    return PostgresLog(url)
 
 
 def _made(settings: LedgerSettings) -> DecisionLedger:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 IDLE_MAX = 8
 """So many connections are kept, beside the one that writes."""
+_PORTS = re.compile("[0-9,]*")
 DEADLINE_S = 10.0
 """Seconds that anybody waits for an answer of the database."""
 
@@ -30,9 +32,31 @@ async def connect(dsn: str) -> Connection:
     except ImportError:
         said = 'psycopg is not installed: pip install "adjudge[postgres]"'
         raise PluginError(said, plugin="postgres") from None
+    check_dsn(dsn)
     with told():
         async with asyncio.timeout(DEADLINE_S):
             return await AsyncConnection.connect(dsn, autocommit=True, prepare_threshold=None)
+
+
+def check_dsn(dsn: str) -> dict[str, Any]:
+    """Return what a connection string says, by keyword of libpq.
+
+    Raises AuditUnavailable, which says nothing of it: what libpq complains of may be a part of the password.
+    """
+    import psycopg
+
+    try:
+        said = psycopg.conninfo.conninfo_to_dict(dsn)
+    except psycopg.Error:
+        said = None
+    # a password with a `/` in it is read as a port, and what follows as the database
+    is_split = said is not None and (
+        "@" in str(said.get("dbname", "")) or not _PORTS.fullmatch(str(said.get("port", "")))
+    )
+    if said is None or is_split:
+        way = "write it as postgresql://user@host/database, with %-escapes in a password"
+        raise AuditUnavailable(f"the connection string of PostgreSQL cannot be read: {way}")
+    return said
 
 
 @contextmanager

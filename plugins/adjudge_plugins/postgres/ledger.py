@@ -39,7 +39,7 @@ from adjudge.plugin import (
     Spent,
 )
 from adjudge_plugins.postgres.database import Connections, connect, told
-from adjudge_plugins.postgres.migrate import applied, migrations
+from adjudge_plugins.postgres.migrate import applied, require_tables
 from adjudge_plugins.postgres.personal import erase, named_in, revealed, sealed
 from adjudge_plugins.postgres.records import PostgresRecords
 from adjudge_plugins.postgres.session import Session
@@ -85,14 +85,9 @@ class PostgresLedger:
 
     async def open(self) -> None:
         """Look at the tables and the key, and begin a chain. Raises AuditUnavailable and PluginError."""
-        wanted = migrations()[-1][0]
         connection = await connect(self._dsn)
         try:
-            found = await applied(connection)
-            if found != wanted:
-                way = "run `adjudge postgres migrate`" if found < wanted else "update adjudge on this machine"
-                said = f"the tables in PostgreSQL are of version {found}, where this adjudge needs {wanted}: {way}"
-                raise AuditUnavailable(said)
+            require_tables(await applied(connection))
             digest = hashlib.sha256(self.key).hexdigest()
             with told():
                 await connection.execute(

@@ -9,6 +9,7 @@ from importlib.resources import files
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from adjudge.plugin import AuditUnavailable
 from adjudge_plugins.postgres.database import told
 
 if TYPE_CHECKING:
@@ -25,6 +26,15 @@ def migrations() -> Sequence[tuple[int, str, str]]:
     found = [(entry.name, entry.read_text("utf-8")) for entry in files(__package__).joinpath("migrations").iterdir()
              if _NAME.fullmatch(entry.name)]  # fmt: skip
     return [(int(name[:4]), name, text) for name, text in sorted(found)]
+
+
+def require_tables(found: int) -> None:
+    """Raise AuditUnavailable unless a database has the tables of this version. found: its newest migration."""
+    wanted = migrations()[-1][0]
+    if found != wanted:
+        way = "run `adjudge postgres migrate`" if found < wanted else "update adjudge on this machine"
+        said = f"the tables in PostgreSQL are of version {found}, where this adjudge needs {wanted}: {way}"
+        raise AuditUnavailable(said)
 
 
 async def applied(connection: Connection) -> int:

@@ -40,7 +40,7 @@ keys (`keys.py`, `ed25519.py`), and a command line. The folder can be copied any
 standard library.
 """
 
-from .command import main, verify_files
+from .command import check_hash, main, read_given, verify_files
 from .ed25519 import signs
 from .findings import Findings, render
 from .keys import key_id, mac_key_of, read_keys, read_mac_key
@@ -55,6 +55,7 @@ from .lines import (
     SIGNED_LENGTH,
     SUFFIX,
     SUFFIX_LENGTH,
+    Lines,
     mac_start,
     opened,
 )
@@ -63,6 +64,7 @@ from .problem import Problem
 from .segments import (
     ARCHIVED,
     Away,
+    Chain,
     LogPath,
     Piece,
     Pieces,
@@ -89,7 +91,9 @@ __all__ = [
     "SUFFIX",
     "SUFFIX_LENGTH",
     "Away",
+    "Chain",
     "Findings",
+    "Lines",
     "LogPath",
     "Piece",
     "Pieces",
@@ -97,6 +101,7 @@ __all__ = [
     "WithArchive",
     "away_of",
     "carried",
+    "check_hash",
     "folder_of",
     "key_id",
     "mac_key_of",
@@ -105,6 +110,7 @@ __all__ = [
     "missing",
     "opened",
     "pieces",
+    "read_given",
     "read_keys",
     "read_mac_key",
     "render",

@@ -53,20 +53,10 @@ def verify_files(
     expect_count: int | None = None,
 ) -> Findings:
     """Verify a log with keys and anchors from files. Raises ValueError for any file that cannot be used, or no hash."""
-    if expect_last is not None and not re.fullmatch("[0-9a-fA-F]{64}", expect_last):
-        raise ValueError("the hash of the last record, as the witness has it, is not 64 hex digits")
+    check_hash(expect_last)
+    keys, mac_keys, kept = read_given(key, mac_key, anchors)
     at = folder_of(log)
     try:
-        keys, mac_keys, kept = [], [], None
-        for at in key:
-            keys += read_keys(_text(at))
-        for at in mac_key:
-            mac_keys.append(read_mac_key(_text(at)))
-        if anchors is not None:
-            with opened(at := anchors) as file:
-                kept = [line for line in file if line.endswith(b"\n")]  # a last one may not be finished
-            hashes_by_log(kept)
-        at = folder_of(log)
         return verify(
             log,
             expect_last=expect_last and expect_last.lower(),
@@ -76,6 +66,32 @@ def verify_files(
             closed=closed,
             anchors=kept,
         )
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{at}: {(isinstance(error, OSError) and error.strerror) or error}") from None
+
+
+def check_hash(expect_last: str | None) -> None:
+    """Raise ValueError for what is no hash of a last record."""
+    if expect_last is not None and not re.fullmatch("[0-9a-fA-F]{64}", expect_last):
+        raise ValueError("the hash of the last record, as the witness has it, is not 64 hex digits")
+
+
+def read_given(
+    key: Sequence[Path], mac_key: Sequence[Path], anchors: Path | None
+) -> tuple[list[bytes], list[bytes], list[bytes] | None]:
+    """Read keys, keys of macs and anchors from files. Raises ValueError with the file that cannot be used."""
+    at = Path()
+    try:
+        keys, mac_keys, kept = list[bytes](), list[bytes](), None
+        for at in key:
+            keys += read_keys(_text(at))
+        for at in mac_key:
+            mac_keys.append(read_mac_key(_text(at)))
+        if anchors is not None:
+            with opened(at := anchors) as file:
+                kept = [line for line in file if line.endswith(b"\n")]  # a last one may not be finished
+            hashes_by_log(kept)
+        return keys, mac_keys, kept
     except (OSError, ValueError) as error:
         raise ValueError(f"{at}: {(isinstance(error, OSError) and error.strerror) or error}") from None
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from pathlib import Path
 
-from .lines import DECISION, PREFIX, members_of, read_lines
+from .lines import DECISION, PREFIX, Lines, members_of, read_lines
 from .problem import Problem, Wrong
 from .segments import Away, Piece
 
@@ -51,7 +50,7 @@ class Decisions:
         return len(wanted) < len(self.superseding) or any(places.get(one, at) >= at for at, one in self.superseding)
 
 
-def first_false_decision(parts: Sequence[Piece], last: int, *, may_lack: bool) -> tuple[Problem, bytes] | None:
+def first_false_decision(parts: Sequence[Piece | Lines], last: int, *, may_lack: bool) -> tuple[Problem, bytes] | None:
     """Read the records up to `last` again; return the first decision that cannot be, and the hash before it.
 
     may_lack: a failing disk has lost some, it is said; so do those that are elsewhere.
@@ -59,7 +58,7 @@ def first_false_decision(parts: Sequence[Piece], last: int, *, may_lack: bool) -
     may_lack = may_lack or any(isinstance(piece, Away) for piece in parts)
     known: dict[bytes, bytes] = {}
     superseded: set[bytes] = set()
-    for file, number, line in read_lines([piece for piece in parts if isinstance(piece, Path)]):
+    for file, number, line in read_lines([piece for piece in parts if not isinstance(piece, Away)]):
         prefix = PREFIX.match(line)
         if prefix is None or int(prefix[2]) > last:
             break

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .lines import HASH
+from .lines import HASH, Lines
 from .problem import Wrong
 
 
@@ -36,11 +36,11 @@ class Files:
 
     def __init__(self) -> None:
         self._files: dict[str, _File] = {}
-        self._path: Path | None = None
+        self._path: Path | Lines | None = None
         self._now = _File(0)
         self.vouched = 0
 
-    def take(self, path: Path, seq: int, line: bytes) -> None:
+    def take(self, path: Path | Lines, seq: int, line: bytes) -> None:
         """Take note of a good line."""
         if path is not self._path:
             self._path, self._now = path, _File(seq)

@@ -10,7 +10,8 @@ import re
 import stat
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -50,9 +51,23 @@ def opened(path: Path) -> BinaryIO:
     return os.fdopen(file, "rb", 1024 * 1024)
 
 
-def read_lines(files: Sequence[Path]) -> Iterator[tuple[Path, int, bytes]]:
+@dataclass(slots=True, eq=False)
+class Lines:
+    """A part of a log that is in no file. name: what to call it. read: returns its lines, again at each call."""
+
+    name: str
+    read: Callable[[], Iterable[bytes]]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def read_lines(files: Sequence[Path | Lines]) -> Iterator[tuple[Path | Lines, int, bytes]]:
     """Read files line by line, with the number of each; a longer line than there may be is not read to its end."""
     for path in files:
+        if isinstance(path, Lines):
+            yield from ((path, number, line) for number, line in enumerate(path.read(), 1))
+            continue
         with opened(path) as file:
             number = 0
             while line := file.readline(MAX_LINE + 1):

@@ -24,6 +24,7 @@ from .lines import (
     SIGNED,
     SIGNED_LENGTH,
     SUFFIX_LENGTH,
+    Lines,
     check_line,
     hashes_by_log,
     mac_start,
@@ -31,12 +32,12 @@ from .lines import (
     read_lines,
 )
 from .problem import Problem, Wrong
-from .segments import ARCHIVE, Away, LogPath, Piece, folder_of, missing, pieces, unsaid
+from .segments import ARCHIVE, Away, Chain, LogPath, Piece, Pieces, folder_of, missing, pieces, unsaid
 from .shapes import Shapes
 
 
 def verify(
-    path: LogPath,
+    path: LogPath | Chain,
     *,
     expect_last: str | None = None,
     expect_count: int | None = None,
@@ -56,10 +57,12 @@ def verify(
     anchors: checkpoints of this log, and perhaps of others, as they were kept elsewhere, a line each.
     Raises OSError where a file cannot be read; ValueError where an anchor is no checkpoint.
     """
-    parts = pieces(path)
+    of_files = Pieces(()) if isinstance(path, Chain) else pieces(path)
+    parts: Sequence[Piece | Lines] = path.parts if isinstance(path, Chain) else of_files.found
     log = Log(keys, mac_keys, None if anchors is None else hashes_by_log(anchors))
-    problem, file, number = parts.fault, folder_of(path), 0
-    lines = _walk(parts.found)
+    problem, number = of_files.fault, 0
+    file: Path | Lines = Lines(path.name, list) if isinstance(path, Chain) else folder_of(path)
+    lines = _walk(parts)
     for file, number, line in lines:
         try:
             if isinstance(line, Away):
@@ -80,14 +83,14 @@ def verify(
         problem, last = log.doubt
         seq = problem.seq - 1
     if log.decisions.is_doubtful() and (
-        false := first_false_decision(parts.found, seq, may_lack=log.found.gap > 0 or log.is_one_of_several)
+        false := first_false_decision(parts, seq, may_lack=log.found.gap > 0 or log.is_one_of_several)
     ):
         problem, last = false
         seq = problem.seq - 1
     if problem is None:
         try:
             log.end(expect_last=expect_last, expect_count=expect_count, closed=closed)
-            log.check_away(is_moved=parts.is_moved)
+            log.check_away(is_moved=of_files.is_moved, said=path.said if isinstance(path, Chain) else frozenset())
         except Wrong as wrong:
             problem = wrong.problem(file, number, seq)
     found = log.found
@@ -102,7 +105,7 @@ def verify(
     return found
 
 
-def _walk(parts: Sequence[Piece]) -> Iterator[tuple[Path, int, bytes | Away]]:
+def _walk(parts: Sequence[Piece | Lines]) -> Iterator[tuple[Path | Lines, int, bytes | Away]]:
     """Read files line by line, and name what is away in its place."""
     for piece in parts:
         if isinstance(piece, Away):
@@ -143,7 +146,7 @@ class Log:
         self.archived: dict[int, bytes] = {}  # hashes of the records that say that a segment was moved, by seq
         self.doubt: tuple[Problem, bytes] | None = None  # the first record that nothing proves, and the hash before it
 
-    def take(self, file: Path, number: int, line: bytes) -> None:
+    def take(self, file: Path | Lines, number: int, line: bytes) -> None:
         """Check the next line. Raises Wrong."""
         seq, last = self.seq + 1, line[HASH]
         kind, decision = self.shapes.find(line, seq, self.last)
@@ -224,7 +227,7 @@ class Log:
             raise Wrong("false-signature", f"the checkpoint was not signed with the key {key}")
         self.found.keys = used if key in used else (*used, key)
 
-    def _look_for_proof(self, file: Path, number: int, line: bytes, kind: bytes) -> None:
+    def _look_for_proof(self, file: Path | Lines, number: int, line: bytes, kind: bytes) -> None:
         """Look what vouches for a record, and so for all before it, or else speaks against it."""
         seq, end, found, by = self.seq + 1, mac_start(line), self.found, None
         has_mac = end + SUFFIX_LENGTH < len(line)
@@ -257,12 +260,14 @@ class Log:
         found.is_closed = kind == CHECKPOINT and b',"closed":true' in line
         self.has_macs |= has_mac
 
-    def check_away(self, *, is_moved: bool) -> None:
+    def check_away(self, *, is_moved: bool, said: frozenset[bytes]) -> None:
         """Check that the log says of all that is elsewhere that it was moved. Raises Wrong.
 
         is_moved: what is here was moved itself, so the record that says it may be in the log's later part.
+        said: hashes of such records that stand in another log.
         """
-        if away := unsaid(self.away, self.archived, self.seq, is_moved=is_moved):
+        elsewhere = {one.seq: one.hash for one in self.away if one.hash in said}
+        if away := unsaid(self.away, self.archived | elsewhere, self.seq, is_moved=is_moved):
             raise Wrong("missing", missing(away.first, away.last), away.first)
 
     def end(self, *, expect_last: str | None, expect_count: int | None, closed: bool) -> None:
@@ -277,9 +282,10 @@ class Log:
             raise Wrong("unsigned", "no checkpoint of the log is signed, though a key was given")
         why = "the log ends too early, or somebody with an older key rewrote it"
         unused = [key for key in self.keys if key not in found.keys]
-        if unused and not self.away:  # what is away may be signed with it
+        if unused and not self.away and not self.is_one_of_several:  # what is elsewhere may be signed with it
             raise Wrong("unused-key", f"the key {unused[0]}, which was given, signed nothing: {why}")
-        if len(self.mac_keys) > len(self.used_mac_keys) and len(self.mac_keys) > 1 and not self.away:
+        may_lack = self.away or self.is_one_of_several
+        if len(self.mac_keys) > len(self.used_mac_keys) and len(self.mac_keys) > 1 and not may_lack:
             number = [key in self.used_mac_keys for key in self.mac_keys].index(False) + 1
             raise Wrong("unused-key", f"key {number} of the {len(self.mac_keys)} for macs made none: {why}")
         if closed and unsigned and (found.signed or not found.is_closed or found.proven_seq < self.seq):

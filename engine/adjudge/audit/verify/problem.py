@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +31,6 @@ class Wrong(Exception):
         super().__init__(what, message)
         self.what, self.message, self.said = what, message, said
 
-    def problem(self, file: Path, line: int, seq: int) -> Problem:
+    def problem(self, file: object, line: int, seq: int) -> Problem:
         """Say where it stands."""
         return Problem(file=str(file), line=line, seq=self.said or seq, what=self.what, message=self.message)

@@ -16,7 +16,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .lines import FIRST_PREV, HASH, MAX_LINE, PREFIX, SUFFIX, SUFFIX_LENGTH, check_line, members_of, opened, read_lines
+from .lines import (
+    FIRST_PREV,
+    HASH,
+    MAX_LINE,
+    PREFIX,
+    SUFFIX,
+    SUFFIX_LENGTH,
+    Lines,
+    check_line,
+    members_of,
+    opened,
+    read_lines,
+)
 from .problem import Problem, Wrong
 
 NAME = re.compile(r"audit-([0-9]{6,})\.jsonl")
@@ -86,6 +98,18 @@ class Pieces:
     def away(self) -> tuple[Away, ...]:
         """What is elsewhere."""
         return tuple(piece for piece in self.found if isinstance(piece, Away))
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """One of several logs that together are a ledger, and are in no files.
+
+    name: what to call it. parts: in order. said: hashes of `archive` records about this log that stand in another one.
+    """
+
+    name: str
+    parts: tuple[Lines | Away, ...]
+    said: frozenset[bytes] = frozenset()
 
 
 def folder_of(log: LogPath) -> Path:

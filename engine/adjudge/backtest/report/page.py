@@ -74,7 +74,7 @@ def page(study: Study, *, made: datetime | None = None) -> str:
     """Return the page. made: when, aware; left out of the page where it is None."""
     first = study.backtests[0]
     when = period(first)
-    said = f"{first.rows:,} rows{f', {when}' if when else ''}, from {first.dataset.path.name}"
+    said = f"{first.rows:,} rows{f', {when}' if when else ''}, from {str(first.dataset.path).rpartition('/')[2]}"
     title = f"Backtest of {', '.join(study.titles)}"
     body = [f"<h1>{in_html(title)}</h1>", f'<p class="note">{in_html(said)}</p>', *_summaries(study), *_body(study)]
     body += [*_glossary(), *_made(study, made)]

@@ -21,12 +21,13 @@ from adjudge.audit.vault import Vault
 from adjudge.cli.audit.keys import checkpoints_by, key_option, mac_key_option
 from adjudge.cli.audit.table import read_table
 from adjudge.cli.group import FINE
+from adjudge.cli.logs import FolderType
 from adjudge.cli.output import JSON, counted, format_option, print_json, say
 from adjudge.errors import LogInUse
 from adjudge.frozen import frozen
 
 COLUMNS = ("decision_id", "merchant_biz_id", "label", "on", "source", "note")
-folder_argument = click.argument("log", type=click.Path(exists=True, file_okay=False, path_type=Path))
+folder_argument = click.argument("log", type=FolderType())
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

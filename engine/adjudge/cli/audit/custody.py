@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from adjudge.audit.custody import Custody, Stray
+from adjudge.audit.record import Place
 from adjudge.cli.output import counted
 
 
@@ -18,12 +19,16 @@ def lines(custody: Custody | None) -> Iterator[str]:
         return
     for stray in custody.strays:
         whose = f"`{stray.name}` of {stray.merchant_biz_id}"
-        yield f"vault: error[{stray.what}]: record {stray.seq}: {whose} {_said(stray)}"
+        yield f"vault: error[{stray.what}]: record {_at(stray.seq, stray.chain)}: {whose} {_said(stray)}"
     wrong = sum(custody.counts.values())
     if wrong > len(custody.strays):
         yield f"vault: and {wrong - len(custody.strays)} more"
     named = counted(custody.held + custody.erased + wrong, "commitment")
     yield f"vault: the log names {named}: {custody.held} held, {custody.erased} erased, {wrong} not as it says"
+
+
+def _at(seq: int, chain: str) -> str:
+    return str(Place(seq, seq, chain))
 
 
 def _said(stray: Stray) -> str:
@@ -35,4 +40,5 @@ def _said(stray: Stray) -> str:
         case "misfiled":
             return "is filed in the vault as another's or under another name, where no erasure would find it"
         case "present":
-            return f"is in the vault, though record {stray.erased_seq} says that it was erased; erase it again"
+            erased = _at(stray.erased_seq or 0, stray.erased_chain)
+            return f"is in the vault, though record {erased} says that it was erased; erase it again"

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from adjudge.audit.annotations import ErasureBody, LabelBody
 from adjudge.audit.bodies import COMMITMENT, DecisionBody
+from adjudge.audit.elsewhere import AnyLog
 from adjudge.audit.kinds import bodies
 from adjudge.audit.record import Record
-from adjudge.audit.verify import LogPath
 from adjudge.cli.audit.lines import call_said, erasure_said, label_said, milliseconds
 from adjudge.cli.output import verdict_lines
 from adjudge.plugin import CallBody
@@ -29,7 +29,7 @@ class Dossier:
     records: list[tuple[Record, _Told]] = field(default_factory=list)
 
     @classmethod
-    def find(cls, log: LogPath, one_id: str) -> Dossier | None:
+    def find(cls, log: AnyLog, one_id: str) -> Dossier | None:
         """Find a decision by its id, or a MerchantBizId; None where the log knows neither. Raises as `records`."""
         said = _in_line(one_id)
         found = None
@@ -45,7 +45,7 @@ class Dossier:
             found._collect(log)
         return found
 
-    def _collect(self, log: LogPath) -> None:
+    def _collect(self, log: AnyLog) -> None:
         said = _in_line(self.merchant_biz_id)
         for record, body in bodies(log, DecisionBody, CallBody, LabelBody, ErasureBody):
             if said in record.line and isinstance(body, _Told) and body.merchant_biz_id == self.merchant_biz_id:
@@ -55,14 +55,16 @@ class Dossier:
         """Return what is meant, in the log's order: all, or the decision that is wanted with what stands beside it."""
         if self.wanted is None:
             return self.records
-        found = {record.seq for record, body in self._decisions() if self.wanted in (body.decision_id, body.supersedes)}
+        found = {
+            record.place for record, body in self._decisions() if self.wanted in (body.decision_id, body.supersedes)
+        }
         for record, body in self._decisions():
             if body.decision_id == self.wanted:
-                found |= {call.seq for call, _ in self._calls_of(record, body)}
+                found |= {call.place for call, _ in self._calls_of(record, body)}
         for record, other in self.records:
             if isinstance(other, ErasureBody) or (isinstance(other, LabelBody) and other.decision_id == self.wanted):
-                found.add(record.seq)
-        return [one for one in self.records if one[0].seq in found]
+                found.add(record.place)
+        return [one for one in self.records if one[0].place in found]
 
     def lines(self) -> Iterator[str]:
         """Yield it for a person: each decision with all that stands beside it."""
@@ -71,9 +73,9 @@ class Dossier:
             if at:
                 yield ""
             yield from self._decision(record, body)
-        held = {call.seq for record, body in self._decisions() for call, _ in self._calls_of(record, body)}
+        held = {call.place for record, body in self._decisions() for call, _ in self._calls_of(record, body)}
         left = [
-            (record, body) for record, body in self.records if isinstance(body, CallBody) and record.seq not in held
+            (record, body) for record, body in self.records if isinstance(body, CallBody) and record.place not in held
         ]
         if self.wanted is None and (left or not shown):
             yield from [""] if shown else []
@@ -116,8 +118,8 @@ class Dossier:
         for _, label in self.records:
             if isinstance(label, LabelBody) and label.decision_id == body.decision_id:
                 yield f"  label      {milliseconds(label.at)}, {label_said(label)}"
-        yield from self._erasures(record.seq)
-        yield f"  record     {record.seq}, hash {record.hash}"
+        yield from self._erasures(record.place.position)
+        yield f"  record     {record.place}, hash {record.hash}"
 
     def _finality(self, body: DecisionBody) -> str:
         """Say whether a decision is final that a person has to confirm, by its newest label."""
@@ -128,18 +130,19 @@ class Dossier:
 
     def _calls_of(self, record: Record, body: DecisionBody) -> list[tuple[Record, CallBody]]:
         """Return the calls that were made for a decision: those of its request since the decision before."""
-        before = max((at.seq for at, one in self._decisions()
-                      if at.seq < record.seq and one.fingerprint == body.fingerprint), default=0)  # fmt: skip
+        here = record.place.position
+        before = max((at.place.position for at, one in self._decisions()
+                      if at.place.position < here and one.fingerprint == body.fingerprint), default=0)  # fmt: skip
         return [
             (at, call)
             for at, call in self.records
-            if isinstance(call, CallBody) and call.fingerprint == body.fingerprint and before < at.seq < record.seq
+            if isinstance(call, CallBody) and call.fingerprint == body.fingerprint and before < at.place.position < here
         ]
 
     def _erasures(self, after: int) -> Iterator[str]:
         for record, gone in self.records:
-            if isinstance(gone, ErasureBody) and record.seq > after:
-                yield f"  erased     {milliseconds(gone.at)}, {erasure_said(gone)}, record {record.seq}"
+            if isinstance(gone, ErasureBody) and record.place.position > after:
+                yield f"  erased     {milliseconds(gone.at)}, {erasure_said(gone)}, record {record.place}"
 
 
 def _in_line(one_id: str) -> bytes:
@@ -150,7 +153,7 @@ def _in_line(one_id: str) -> bytes:
 def _calls(calls: Sequence[tuple[Record, CallBody]]) -> Iterator[str]:
     for record, call in calls:
         said = f"{call.provider} {call_said(call)}, attempt {call.attempt}"
-        yield f"  call       {milliseconds(call.at)}, {said}, record {record.seq}"
+        yield f"  call       {milliseconds(call.at)}, {said}, record {record.place}"
 
 
 def _rows(label: str, texts: Sequence[str]) -> Iterator[str]:

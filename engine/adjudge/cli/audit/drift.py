@@ -16,7 +16,7 @@ from adjudge.audit.kinds import bodies
 from adjudge.cli.extras import extra
 from adjudge.cli.files import check_folder, write_file
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.logs import is_log
+from adjudge.cli.logs import Data, DataType, is_log
 from adjudge.cli.output import JSON, format_option, print_json, say
 from adjudge.cli.settings import Settings
 from adjudge.cli.slices import slice_options
@@ -34,16 +34,14 @@ TOO_FEW = "its calibration set has too few rows"
 
 
 @click.command("drift")
-@click.argument("data", type=click.Path(exists=True, path_type=Path))
+@click.argument("data", type=DataType())
 @click.option(
     "--policy",
     "policy_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Whose fields to check.  [default: the log's last policy]",
 )
-@click.option(
-    "--reference", type=click.Path(exists=True, path_type=Path), help="The calibration set, as data of the same kind."
-)
+@click.option("--reference", type=DataType(), help="The calibration set, as data of the same kind.")
 @click.option(
     "--before",
     type=click.DateTime(["%Y-%m-%d"]),
@@ -73,9 +71,9 @@ TOO_FEW = "its calibration set has too few rows"
 @click.pass_obj
 def drift_command(
     settings: Settings,
-    data: Path,
+    data: Data,
     policy_file: Path | None,
-    reference: Path | None,
+    reference: Data | None,
     before: datetime | None,
     days: int,
     psi: float,
@@ -140,7 +138,7 @@ def drift_command(
     return FINDINGS if alarms else FINE
 
 
-def _policy(settings: Settings, data: Path, file: Path | None) -> Policy:
+def _policy(settings: Settings, data: Data, file: Path | None) -> Policy:
     catalogue = settings.catalogue()
     if file is not None:
         return Policy(read_policy_file(file, catalogue), catalogue.overloads())

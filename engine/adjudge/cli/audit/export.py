@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from adjudge.audit.verify import LogPath
+from adjudge.audit.elsewhere import AnyLog
 from adjudge.cli.extras import extra
 from adjudge.cli.group import FINE
 from adjudge.cli.logs import log_argument
@@ -32,7 +32,7 @@ SMALL = 64 * 2**20
 @format_option
 @click.pass_obj
 def export_command(
-    settings: Settings, log: LogPath, out: Path, with_personal: bool, jobs: int | None, wanted: Slice, form: str
+    settings: Settings, log: AnyLog, out: Path, with_personal: bool, jobs: int | None, wanted: Slice, form: str
 ) -> int:
     """Write a log's decisions and labels to Parquet, for backtests and for any warehouse.
 

@@ -12,6 +12,7 @@ from adjudge.audit.log import AuditLog
 from adjudge.audit.proof import Found, signature_of
 from adjudge.audit.signing import Mac, generate, mac_key_from_file, signer_from_file
 from adjudge.cli.group import FINE
+from adjudge.cli.logs import FolderType
 from adjudge.cli.output import counted, say
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -44,7 +45,7 @@ def keygen_command(file: Path) -> int:
 
 
 @click.command("rekey")
-@click.argument("log", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("log", type=FolderType())
 @click.option("--key", type=_file, help="The private key that is to sign from now on.")
 @mac_key_option
 @click.option("--old-key", type=_file, help="The private key that signed until now; it proves what it has written.")

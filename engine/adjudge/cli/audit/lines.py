@@ -26,6 +26,7 @@ COLUMNS = (
 
 def summary(record: Record, body: msgspec.Struct | None) -> str:
     """Return a record as one line. body: None of a kind that this version does not know."""
+    where = str(record.place)
     match body:
         case DecisionBody():
             verdict = body.verdict
@@ -35,31 +36,31 @@ def summary(record: Record, body: msgspec.Struct | None) -> str:
             waived += f"  sampled: {body.sampled.reason}" if body.sampled is not None else ""
             waived += "" if body.final else "  to confirm"
             said = f"{milliseconds(body.at)}  {body.decision_id}  {body.outcome.upper():<6}"
-            return f"{record.seq:>6}  decision  {said}  {body.merchant_biz_id}{because}{waived}"
+            return f"{where:>6}  decision  {said}  {body.merchant_biz_id}{because}{waived}"
         case PolicyBody():
             at = f"{milliseconds(body.at)}  " if body.at is not None else ""
-            return f"{record.seq:>6}  policy    {at}{body.policy} {body.digest[:12]}, engine {body.engine}"
+            return f"{where:>6}  policy    {at}{body.policy} {body.digest[:12]}, engine {body.engine}"
         case CallBody():
             at = milliseconds(body.at)
-            return f"{record.seq:>6}  call      {at}  {body.merchant_biz_id}  {body.provider} {call_said(body)}"
+            return f"{where:>6}  call      {at}  {body.merchant_biz_id}  {body.provider} {call_said(body)}"
         case CheckpointBody():
             key = f", signed with {body.key}" if body.key else ""
             gap = f", {counted(body.gap, 'record')} lost" if body.gap else ""
             at, closed = milliseconds(body.at), ", closed" if body.closed else ""
             said = f"{closed}{found_said(body)}{gap}{key}"
-            return f"{record.seq:>6}  checkpoint  {at}  after {counted(body.count, 'record')}{said}"
+            return f"{where:>6}  checkpoint  {at}  after {counted(body.count, 'record')}{said}"
         case LabelBody():
-            return f"{record.seq:>6}  label     {milliseconds(body.at)}  {body.decision_id}  {label_said(body)}"
+            return f"{where:>6}  label     {milliseconds(body.at)}  {body.decision_id}  {label_said(body)}"
         case ErasureBody():
-            return f"{record.seq:>6}  erasure   {milliseconds(body.at)}  {body.merchant_biz_id}  {erasure_said(body)}"
+            return f"{where:>6}  erasure   {milliseconds(body.at)}  {body.merchant_biz_id}  {erasure_said(body)}"
         case ArchiveBody():
             said = f"{body.name}, records {body.first} to {body.last}, moved to {body.to}{_by(body.by)}"
-            return f"{record.seq:>6}  archive   {milliseconds(body.at)}  {said}"
+            return f"{where:>6}  archive   {milliseconds(body.at)}  {said}"
         case SegmentBody():
             said = f"{body.name}, records {body.first} to {body.last}, {body.bytes:,} bytes"
-            return f"{record.seq:>6}  segment   {milliseconds(body.at)}  {said}"
+            return f"{where:>6}  segment   {milliseconds(body.at)}  {said}"
         case _:
-            return f"{record.seq:>6}  {record.kind}"
+            return f"{where:>6}  {record.kind}"
 
 
 def found_said(point: CheckpointBody) -> str:
@@ -117,7 +118,7 @@ def row(record: Record, body: msgspec.Struct | None) -> Mapping[str, object]:
         cells["final"] = "yes" if body.final else "no"
         cells["unknown"] = tuple(name for name, signal in body.signals.items() if signal.status not in lost)
         cells["cost"] = tuple(f"{amount} {currency}" for currency, amount in body.cost.items())
-    cells |= {"seq": record.seq, "kind": record.kind}
+    cells |= {"seq": str(record.place) if record.chain else record.seq, "kind": record.kind}
     return {name: _cell(value) for name, value in cells.items()}
 
 

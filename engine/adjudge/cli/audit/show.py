@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
@@ -15,6 +15,7 @@ import click
 import msgspec
 
 from adjudge.audit.bodies import DecisionBody
+from adjudge.audit.elsewhere import AnyLog
 from adjudge.audit.kinds import body_of, records
 from adjudge.audit.record import Record
 from adjudge.audit.vault import Vault
@@ -54,7 +55,7 @@ CSV = "csv"
 def show_command(
     settings: Settings,
     /,
-    log: LogPath,
+    log: AnyLog,
     one_id: str | None,
     last: int | None,
     count: bool,
@@ -106,7 +107,7 @@ def show_command(
 _Found = tuple[Record, msgspec.Struct | None]
 
 
-def _show_one(log: LogPath, one_id: str, form: str) -> int:
+def _show_one(log: AnyLog, one_id: str, form: str) -> int:
     dossier = Dossier.find(log, one_id)
     if dossier is None:
         raise click.UsageError(f"there is no decision or MerchantBizId {one_id} in {log}")
@@ -136,30 +137,39 @@ def _print_segments(slice_: LogSlice, selection: Selection, found: Iterable[_Fou
 @click.option("--last", metavar="N", type=click.IntRange(min=0), default=10, show_default=True)
 @click.option("--follow", is_flag=True, help="Go on with new records until Ctrl-C.")
 @format_option
-def tail_command(log: LogPath, last: int, follow: bool, form: str) -> int:
+def tail_command(log: AnyLog, last: int, follow: bool, form: str) -> int:
     """Show the newest records, and follow the log."""
+    seen = _ends(log) if follow else {}
     newest = list(records(log, newest=max(last, 1)))
     _print(_decoded(log, newest[-last:] if last else ()), form)
-    seen = newest[-1].seq
+    seen |= {record.chain: record.seq for record in newest}
     while follow:
         time.sleep(POLL_S)
         new = _since(log, seen)
         _print(_decoded(log, new), form)
-        seen = new[-1].seq if new else seen
+        seen |= {record.chain: record.seq for record in new}
     return FINE
 
 
-def _since(log: LogPath, seq: int) -> list[Record]:
-    """Return the records after one, reading no more of the log's end than is needed."""
+def _ends(log: AnyLog) -> dict[str, int]:
+    """Return the number of the last record of each chain, in a log of several."""
+    if isinstance(log, LogPath):
+        return {}
+    with log.look() as look:
+        return {chain.name: chain.count for chain in look.chains()}
+
+
+def _since(log: AnyLog, seen: Mapping[str, int]) -> list[Record]:
+    """Return the records after those that were seen, reading no more of the log's end than is needed."""
     wanted = 64
     while True:
         found = list(records(log, newest=wanted))
-        if not found or found[0].seq <= seq + 1 or len(found) < wanted:
-            return [record for record in found if record.seq > seq]
+        if not found or found[0].seq <= seen.get(found[0].chain, 0) + 1 or len(found) < wanted:
+            return [record for record in found if record.seq > seen.get(record.chain, 0)]
         wanted *= 8
 
 
-def _decoded(log: LogPath, found: Iterable[Record]) -> Iterator[tuple[Record, msgspec.Struct | None]]:
+def _decoded(log: AnyLog, found: Iterable[Record]) -> Iterator[tuple[Record, msgspec.Struct | None]]:
     """Yield records with what they hold; None of kinds that this version does not know."""
     return ((record, body_of(log, record)) for record in found)
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
+from adjudge.audit.chains import verify_elsewhere
 from adjudge.audit.custody import check_vault
-from adjudge.audit.verify import render, verify_files
+from adjudge.audit.verify import Findings, LogPath, render, verify_files
 from adjudge.cli.audit.custody import lines
 from adjudge.cli.group import FINDINGS, FINE
-from adjudge.cli.logs import archive_option, with_archives
-from adjudge.cli.output import JSON, format_option, print_json, say, say_text
+from adjudge.cli.logs import Data, DataType, archive_option, with_archives
+from adjudge.cli.output import JSON, counted, format_option, print_json, say, say_text
 from adjudge.errors import AuditUnavailable
 
 _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command("verify")
-@click.argument("log", type=click.Path(exists=True, path_type=Path))
+@click.argument("log", type=DataType())
 @archive_option
 @click.option("--key", "keys", type=_file, multiple=True, help="A file of public keys; all signatures are checked.")
 @click.option(
@@ -41,7 +44,7 @@ _file = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--expect-count", metavar="N", type=int, help="The number of records, from an outside witness.")
 @format_option
 def verify_command(
-    log: Path,
+    log: Data,
     archives: tuple[Path | str, ...],
     keys: tuple[Path, ...],
     mac_keys: tuple[Path, ...],
@@ -54,23 +57,44 @@ def verify_command(
 ) -> int:
     """Check every record, and name the first that is wrong."""
     whole = with_archives(log, archives)
+    asked: dict[str, Any] = {
+        "key": keys,
+        "mac_key": mac_keys,
+        "closed": closed,
+        "anchors": anchors,
+        "expect_last": expect_last,
+        "expect_count": expect_count,
+    }
     try:
-        findings = verify_files(
-            whole,
-            key=keys,
-            mac_key=mac_keys,
-            closed=closed,
-            anchors=anchors,
-            expect_last=expect_last,
-            expect_count=expect_count,
-        )
+        found = verify_files(whole, **asked) if isinstance(whole, LogPath) else verify_elsewhere(whole, **asked)
     except ValueError as error:
         raise AuditUnavailable(str(error)) from None
-    custody = check_vault(whole) if vault and findings.is_good else None
+    is_good = found.is_good if isinstance(found, Findings) else all(one.is_good for one in found.values())
+    custody = check_vault(whole) if vault and is_good else None
     if form == JSON:
-        print_json(asdict(findings) | ({"vault": asdict(custody) if custody is not None else None} if vault else {}))
+        said = asdict(found) if isinstance(found, Findings) else _data(found)
+        print_json(said | ({"vault": asdict(custody) if custody is not None else None} if vault else {}))
     else:
-        say_text(render(findings))
+        say_text(render(found) if isinstance(found, Findings) else _text(found))
         if vault:
             say(*lines(custody))
-    return FINE if findings.is_good and (custody is None or custody.is_good) else FINDINGS
+    return FINE if is_good and (custody is None or custody.is_good) else FINDINGS
+
+
+def _data(found: Mapping[str, Findings]) -> dict[str, Any]:
+    return {
+        "is_good": all(one.is_good for one in found.values()),
+        "problem": next((asdict(one.problem) for one in found.values() if one.problem is not None), None),
+        "chains": {name: asdict(one) for name, one in found.items() if name},
+    }
+
+
+def _text(found: Mapping[str, Findings]) -> str:
+    """Return each chain's name and findings, and a last line about all."""
+    lines = []
+    for name, one in found.items():
+        lines += [name] * bool(name) + [f"  {line}" if name else line for line in render(one).split("\n")]
+    wrong = sum(not one.is_good for name, one in found.items() if name)
+    records = sum(one.count for one in found.values())
+    said = f"{counted(records, 'record')} in {counted(len(found) - ('' in found), 'chain')}"
+    return "\n".join([*lines, f"{said}: {wrong} wrong" if wrong else f"{said}"])

@@ -1,0 +1,72 @@
+"""Reading a log that is not in files: all its chains as one stream, each of them checked as a log of files is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import structs
+
+from adjudge.audit.record import FIRST_PREV, MalformedLine, Record, following, parse
+from adjudge.audit.verify import LogPath
+from adjudge.errors import AuditBroken
+from adjudge.plugin import LogSource
+
+AnyLog = LogPath | LogSource
+"""A log, wherever it is: a folder, with its archives or not, one of its files, or what a plugin reads by a URL."""
+
+
+def named(source: LogSource, chain: str) -> str:
+    """Return what to call one chain of a log."""
+    return f"{source}#{chain}"
+
+
+def read_elsewhere(source: LogSource) -> Iterator[Record]:
+    """Read the records of all chains, as they were committed, in constant memory.
+
+    Raises AuditUnavailable; AuditBroken, after all records before it, at one that does not follow the one before it in
+    its chain, and where a chain ends before its end.
+    """
+    ends: dict[str, tuple[int, str]] = {}
+    with source.look() as look:
+        chains = look.chains()
+        for order, (chain, line) in enumerate(look.merged(), 1):
+            seq, prev = ends.get(chain, (0, FIRST_PREV.decode()))
+            record = following(line, seq + 1, prev) or _checked(source, chain, line, seq + 1, prev)
+            yield structs.replace(record, chain=chain, order=order)
+            ends[chain] = (record.seq, record.hash)
+    for one in chains:
+        seq, last = ends.get(one.name, (0, FIRST_PREV.decode()))
+        if (seq, last) != (one.count, one.last_hash):
+            said = f"the chain ends with record {seq}, where record {one.count} was its last"
+            raise AuditBroken(f"{named(source, one.name)}: {said}: its end was cut off or changed")
+
+
+def newest_elsewhere(source: LogSource, newest: int) -> Iterator[Record]:
+    """Read the newest records of all chains. Raises as `read_elsewhere`."""
+    ends: dict[str, Record] = {}
+    with source.look() as look:
+        for order, (chain, line) in enumerate(look.merged(newest=newest), 1):
+            before = ends.get(chain)
+            if before is not None:
+                record = _checked(source, chain, line, before.seq + 1, before.hash)
+            else:
+                record = _parsed(source, chain, line)
+            ends[chain] = record
+            yield structs.replace(record, chain=chain, order=order)
+
+
+def _checked(source: LogSource, chain: str, line: bytes, seq: int, prev: str) -> Record:
+    record = _parsed(source, chain, line)
+    if record.seq != seq:
+        raise AuditBroken(f"{named(source, chain)}: record {record.seq} is where record {seq} belongs")
+    if record.prev != prev:
+        said = f"the `prev` of record {seq} is not the hash of the record before"
+        raise AuditBroken(f"{named(source, chain)}: {said}")
+    return record
+
+
+def _parsed(source: LogSource, chain: str, line: bytes) -> Record:
+    try:
+        return parse(line)
+    except MalformedLine as error:
+        raise AuditBroken(f"{named(source, chain)}: {error}") from None

@@ -1,0 +1,281 @@
+"""Every command that reads a log takes the URL of a ledger in PostgreSQL, over a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+psycopg = pytest.importorskip("psycopg", reason="needs the extra `postgres`")
+
+from cli_documents import BIZ_ID, POLICY, request_document  # noqa: E402
+from hostile_logs import READERS, arguments  # noqa: E402
+
+from adjudge import Engine  # noqa: E402
+from adjudge.audit.checkpoints import Checkpoints  # noqa: E402
+from adjudge.audit.signing import Signer, generate  # noqa: E402
+from adjudge.documents import decode_request  # noqa: E402
+from adjudge.registry import Registry, parse_policy  # noqa: E402
+from adjudge_plugins.postgres.ledger import PostgresLedger  # noqa: E402
+from plugins.postgres_server import PROGRAMS, Server, migrated  # noqa: E402
+
+pytestmark = [
+    pytest.mark.skipif(PROGRAMS is None, reason="needs PostgreSQL: apt-get install postgresql"),
+    pytest.mark.xdist_group("postgres"),
+]
+
+Keys = tuple[Signer, Path]
+KEY = b"k" * 32
+IN_URL = "pa%3Ass%2Fw0rd"
+PAGE = (Path(__file__).parents[2] / "docs" / "postgres.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def signer(tmp_path_factory: pytest.TempPathFactory) -> Keys:
+    path = tmp_path_factory.mktemp("keys") / "audit.key"
+    return generate(path), path
+
+
+@pytest.fixture(scope="module")
+def written(server: Server, signer: Keys) -> tuple[str, str]:
+    """Two workers that decided, labelled and erased. Returns the URL, and the decision of a reject."""
+    dsn = migrated(server)
+
+    async def main() -> str:
+        policy = parse_policy(POLICY)
+        ledgers = [PostgresLedger(dsn, KEY, answer_for_s=3600, checkpoints=Checkpoints(every=5, signer=signer[0]))
+                   for _ in range(2)]  # fmt: skip
+        async with (
+            Engine([policy], registry=Registry(), ledger=ledgers[0]) as one,
+            Engine([policy], registry=Registry(), ledger=ledgers[1]) as other,
+        ):
+            found = []
+            for number, change in enumerate(CHANGES, 1):
+                request = decode_request(request_document(number, **change))
+                found.append(await (one if number % 2 else other).decide(request))
+            await one.label(found[1].decision_id, f"{BIZ_ID}2", "fraud", source="chargeback", by="ana")
+            assert await one.erase(f"{BIZ_ID}4", by="ana") == 1
+            return found[2].decision_id
+
+    return dsn, asyncio.run(main())
+
+
+CHANGES: list[dict[str, Any]] = [
+    {},
+    {"signals": {"device": {"score": 75, "emulator": False}}},
+    {"inputs": {"country": "KP", "email": "canary@example.com"}},
+    {"signals": {}, "inputs": {"country": "SG", "email": "gone@example.com"}},
+]
+
+
+def in_database(dsn: str, *statements: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+@pytest.fixture
+def copy(server: Server, written: tuple[str, str]) -> str:
+    """A copy of the database to tamper with."""
+    name = f"copy_{server.database()}"
+    in_database(server.dsn("postgres"), f"create database {name} template {written[0].rsplit('/', 1)[1]}")
+    return server.dsn(name)
+
+
+@pytest.mark.parametrize("reader", [name for name in READERS if name != "label"])
+def test_reader_takes_the_url(run: Any, folder: Path, written: tuple[str, str], reader: str) -> None:
+    url, decision_id = written
+    result = run(*[url if one == "log" else one for one in arguments(reader, Path("log"), decision_id)])
+    assert "Traceback" not in result.output
+    assert result.exit_code == (2 if reader == "drift" else 0), result.output  # that one has too few rows
+
+
+def test_log_in_a_database_reads_as_one_log(run: Any, folder: Path, written: tuple[str, str]) -> None:
+    url, _ = written
+    assert run("replay", url).stdout == "4 of 4 decisions identical\n"
+    assert run("replay", url, "--jobs", 2, "--verbose").stdout.count("record writer-") == 4
+    by = json.loads(run("audit", "show", url, "--by", "country", "--format", "json").stdout)["segments"]
+    assert by == {} or sum(part["decisions"] for part in by) == 4
+    assert run("audit", "show", url, "--where", "country == 'KP'", "--count").stdout == "1\n"
+    assert run("audit", "show", url, "--kind", "decision", "--since", "1h", "--count").stdout == "4\n"
+    assert run("audit", "show", url, "--until", "2020-01-01", "--count").stdout == "0\n"
+    shown = run("audit", "show", url, f"{BIZ_ID}2").stdout
+    assert "fraud, chargeback" in shown, "in the chain of another worker"
+    assert re.search(r"^  record     writer-2:\d+, hash", shown, re.MULTILINE)
+    found = run("backtest", "policy.yaml", url, "--where", "device.score >= 0", "--format", "json")
+    assert json.loads(found.stdout)["data"] == url
+    last = run("audit", "tail", url, "--last", 2).stdout.splitlines()
+    assert [line.split()[1] for line in last] == ["checkpoint", "checkpoint"]
+    alone = run("audit", "show", f"{url}#writer-2", "--format", "json").stdout.splitlines()
+    assert [json.loads(line)["seq"] for line in alone] == [*range(1, len(alone) + 1)]
+
+
+def test_replay_and_export_go_on_where_they_stopped(run: Any, folder: Path, copy: str) -> None:
+    assert "4 decisions and 1 label more" in run("audit", "export", copy, "out").stdout
+    assert "0 decisions and 0 labels more" in run("audit", "export", copy, "out").stdout
+    assert run("replay", copy, "--state", "state").exit_code == 0
+
+    async def main() -> None:
+        async with Engine(
+            [parse_policy(POLICY)], registry=Registry(), ledger=PostgresLedger(copy, KEY, answer_for_s=3600)
+        ) as engine:
+            await engine.decide(decode_request(request_document(5)))
+
+    asyncio.run(main())
+    assert run("replay", copy, "--state", "state").stdout == "5 of 5 decisions identical\n"
+    assert "1 decision and 0 labels more" in run("audit", "export", copy, "out").stdout
+    in_database(copy, "delete from adjudge.records where writer = 2", "delete from adjudge.writers where writer = 2")
+    assert "has the log been cut?" in run("audit", "export", copy, "out").stderr
+    assert "has the log been cut?" in run("replay", copy, "--state", "state").stderr
+
+
+def test_verify_checks_every_chain(run: Any, folder: Path, written: tuple[str, str], signer: Keys) -> None:
+    url, _ = written
+    keys = ("--key", f"{signer[1]}.pub", "--mac-key", signer[1])
+    good = run("audit", "verify", url, *keys, "--closed", "--vault")
+    assert good.exit_code == 0, good.output
+    assert "writer-1\n  " in good.stdout and "writer-2\n  " in good.stdout and " in 2 chains" in good.stdout
+    assert "vault: the log names 2 commitments: 1 held, 1 erased, 0 not as it says" in good.stdout
+    said = json.loads(run("audit", "verify", url, *keys, "--format", "json").stdout)
+    assert said["is_good"] and {*said["chains"]} == {"writer-1", "writer-2"}
+    other = generate(folder / "other.key")
+    unused = run("audit", "verify", url, "--key", f"{signer[1]}.pub", "--key", "other.key.pub")
+    assert unused.exit_code == 1 and f"error[unused-key]: the key {other.key_id}" in unused.stdout
+    last = said["chains"]["writer-2"]
+    one = ("audit", "verify", f"{url}#writer-2", "--expect-count", last["last_seq"], "--expect-last", last["last_hash"])
+    assert run(*one).exit_code == 0
+    assert "name it, such as" in run("audit", "verify", url, "--expect-count", 1).stderr
+
+
+TAMPERING = {
+    "changed": ("update adjudge.records set line = replace(encode(line, 'escape'), 'SG', 'KP')::bytea"
+                " where writer = 2 and seq = 4", "writer-2:4: error[edited]: record 4"),
+    "deleted": ("delete from adjudge.records where writer = 1 and seq = 4", "writer-1:4: error[missing]"),
+    "doubled": ("insert into adjudge.records select recorded_at + interval '1 second', writer, seq, kind,"
+                " merchant_biz_id, decision_id, line from adjudge.records where writer = 1 and seq = 3",
+                "writer-1:4: error[inserted]"),
+    "swapped": ("update adjudge.records r set line = o.line from adjudge.records o where r.writer = 1"
+                " and o.writer = 1 and (r.seq, o.seq) in ((3, 4), (4, 3))", "writer-1:3: error[reordered]: record 4"),
+    "cut off": ("delete from adjudge.records r using (select max(seq) as last from adjudge.records where writer = 1) m"
+                " where r.writer = 1 and r.seq = m.last", "writer-1: error[unexpected-end]"),
+    "without a beginning": ("delete from adjudge.records where writer = 1 and seq = 1", "writer-1:1: error[missing]"),
+    "all gone": ("delete from adjudge.records where writer = 1", "writer-1: error[empty]"),
+    "with a writer that is not known": ("delete from adjudge.writers where writer = 1", "no writer is known"),
+    "of another chain": ("update adjudge.records r set line = o.line from adjudge.records o where r.writer = 1 and"
+                         " o.writer = 2 and r.seq = 4 and o.seq = 4", "writer-1:4: error[edited]"),
+}  # fmt: skip
+
+
+def test_commands_of_the_page_do_what_it_says(run: Any, folder: Path, written: tuple[str, str], signer: Keys) -> None:
+    (folder / "audit.key.pub").write_bytes(Path(f"{signer[1]}.pub").read_bytes())
+    section = PAGE.split("## Reading it\n", 1)[1].split("\n## ", 1)[0]
+    commands = section.split("```sh\n", 1)[1].split("```", 1)[0].splitlines()
+    assert len(commands) == 5
+    for command in commands:
+        words = shlex.split(command.replace("postgresql://auditor@db.internal/adjudge", written[0]))
+        result = run(*[word.replace("#writer-3", "#writer-2") for word in words[1:]])
+        assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("what", TAMPERING)
+def test_tampering_is_told_with_writer_and_record(run: Any, folder: Path, copy: str, what: str) -> None:
+    statement, said = TAMPERING[what]
+    in_database(copy, statement)
+    result = run("audit", "verify", copy)
+    assert result.exit_code == 1 and said in result.stdout, result.output
+    assert result.stdout.count("error[") == 1, "of the other chain nothing is wrong"
+    if what == "with a writer that is not known":
+        return
+    for reader in ("replay", "show", "export"):
+        read = run(*[copy if one == "log" else one for one in arguments(reader, Path("log"))])
+        assert read.exit_code == 1 and "error[audit-broken]" in read.stderr and "writer-" in read.stderr, read.output
+
+
+def test_clock_that_was_set_back_changes_nothing(run: Any, folder: Path, copy: str) -> None:
+    before = run("audit", "show", copy, "--format", "json").stdout.splitlines()
+    in_database(
+        copy, "update adjudge.records set recorded_at = recorded_at - interval '2 seconds' * seq where writer = 2"
+    )
+    after = run("audit", "show", copy, "--format", "json")
+    assert after.exit_code == 0, after.output
+    assert sorted(after.stdout.splitlines()) == sorted(before)
+    assert run("replay", copy).exit_code == 0 and run("audit", "verify", copy).exit_code == 0
+    assert run("audit", "tail", copy, "--last", 7).exit_code == 0
+    assert run("audit", "tail", copy, "--last", 1000).stdout.count("\n") == len(before)
+
+
+def test_auditor_may_only_read(run: Any, folder: Path, server: Server, written: tuple[str, str]) -> None:
+    url, _ = written
+    granted = PAGE.split('title="auditor.sql"\n', 1)[1].split("```", 1)[0].splitlines()
+    in_database(url, *[line for line in granted if "personal" not in line])
+    mine = url.replace("postgres@", f"auditor:{IN_URL}@", 1)
+    good = run("audit", "verify", mine)
+    assert good.exit_code == 0 and "w0rd" not in good.output
+    vault = run("audit", "verify", mine, "--vault")
+    assert vault.exit_code == 2 and "permission denied for table" in vault.stderr
+    for reader in ("show", "what if", "backtest", "explain"):
+        read = run(*[mine if one == "log" else one for one in arguments(reader, Path("log"))])
+        assert "Traceback" not in read.output and "w0rd" not in read.output, read.output
+
+
+def test_what_keeps_a_log_from_being_read_is_said_in_a_line(run: Any, folder: Path, server: Server, copy: str) -> None:
+    bare = server.dsn(server.database())
+    secret = f":{IN_URL}@"
+    wrong = {
+        copy.replace("postgres@", f"nobody{secret}"): "does not exist",
+        copy.replace("postgres@", f"postgres{secret}").replace(str(server.port), "1"): "connection failed",
+        bare: "no tables of adjudge",
+        f"postgresql://u:pa/ss@w0rd@{server.port}": "cannot be read: write it as",
+        f"{copy}#writer-9": "holds no audit log",
+        f"mysql://u{secret}h/db": "no installed plugin reads logs by mysql://; those that are read: postgres",
+    }
+    for url, said in wrong.items():
+        for command in (("audit", "verify"), ("replay",), ("audit", "show")):
+            result = run(*command, url)
+            assert result.exit_code in (1, 2) and said in result.stderr, result.output
+            assert len(result.stderr.splitlines()) <= 4 and "Traceback" not in result.output
+            assert not any(part in result.output for part in ("w0rd", "pa/ss", "pa:ss", "pa%3A")), result.output
+    in_database(copy, "update adjudge.migrations set number = 99 where number = 1")
+    assert "of version 99, where this adjudge needs" in run("audit", "verify", copy).stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("audit", "label", "URL", "d" * 32, "fraud", "--source", "x"),
+        ("audit", "erase", "URL", "--merchant-biz-id", "a" * 32),
+        ("audit", "archive", "URL", "--to", "x", "--before", "2026-01-01"),
+        ("audit", "rekey", "URL", "--key", "x"),
+        ("explain", "d" * 32, "URL"),
+        ("backtest", "URL", "policy.yaml"),
+        ("audit", "verify", "URL", "URL"),
+        ("audit", "verify", "URL", "--anchors", "URL"),
+        ("postgres", "status", "URL", "URL"),
+        ("postgres", "status", "postgresql://u:pa/ss:w0rd@h"),
+    ],
+)
+def test_password_is_never_repeated(run: Any, folder: Path, command: tuple[str, ...]) -> None:
+    url = f"postgresql://u:{IN_URL}@127.0.0.1:1/none"
+    result = run(*[url if one == "URL" else one for one in command])
+    assert result.exit_code == 2 and "Traceback" not in result.output
+    assert "w0rd" not in result.output, result.output
+
+
+def test_url_without_the_extra_says_what_to_install(run: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "psycopg", None)
+    result = run("audit", "verify", f"postgresql://u:{IN_URL}@h/db")
+    assert result.exit_code == 2
+    assert 'pip install "adjudge[postgres]"' in result.stderr and "w0rd" not in result.output
