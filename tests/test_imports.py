@@ -28,8 +28,8 @@ FOR_COMMANDS = {"adjudge.authoring", "adjudge.backtest", "adjudge.cli", "adjudge
 FOR_DECISIONS = {"adjudge.audit", "adjudge.decision", "adjudge.engine", "adjudge.ledger", "adjudge.signals", "asyncio"}
 FOR_LOADING = {"adjudge.expr.check", "adjudge.expr.parse", "adjudge.policy.loading", "adjudge.policy.text", "yaml"}
 FOR_EVALUATION = {"adjudge.expr.python", "adjudge.policy.program"}
-FOR_MISTAKES = {"adjudge.expr.foreign"}
-"""What understands SQL, spreadsheets and Python: where a condition was refused."""
+FOR_MISTAKES = {"adjudge.expr.foreign", "adjudge.policy.text.edits", "adjudge.policy.text.one_edit"}
+"""What understands SQL, spreadsheets and Python, and tries what a document lacks: where something was refused."""
 FOR_SOME_POLICIES = {"adjudge.expr.clocks", "python_calamine", "re2", "tzdata", "xlsxwriter", "zoneinfo"}
 FOR_SOME_PROVIDERS = {"cryptography", "httpx", "numpy", "onnxruntime", "PIL"}
 FOR_EVENTS = {"attr", "colorama", "pygments", "rich", "structlog"}

@@ -232,8 +232,29 @@ def test_path_that_leaves_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_mistakes_of_a_table_are_bounded() -> None:
-    csv = "amount >=\n" + "junk\n" * 5000
+    csv = "amount >=,id\n" + "5,a/b\n" * 5000
     assert 10 < len(mistakes("tables:\n  t: {file: t.csv, then: review}\n", texts={"t.csv": csv})) < 100
+
+
+@pytest.mark.parametrize(
+    ("csv", "line", "hint"),
+    [
+        ("amount >=\n" + "$5\n" * 9, 2, "write 5; the same goes for lines 3, 4, 5, …"),
+        ("amount >=\n1\n$5\n2\n$5\n", 3, "write 5; the same goes for line 5"),
+        ("country in\nSG|ID\nPH|ID\n", 2, "separate the values with commas: SG, ID; the same goes for line 3"),
+    ],
+)
+def test_mistake_of_a_whole_column_is_told_once(csv: str, line: int, hint: str) -> None:
+    with pytest.raises(PolicyErrors) as caught:
+        of_csv(csv)
+    assert [(error.line, error.hint) for error in caught.value.errors] == [(line, hint)]
+
+
+def test_header_that_was_meant_for_another_is_no_mistake_of_each_row() -> None:
+    csv = "country,Outcome\nSG,review\nID,reject\n"
+    assert [hint for *_, hint in mistakes("tables:\n  t: {file: t.csv}\n", texts={"t.csv": csv})] == ["write `then`"]
+    csv = "country\nSG\nID\n"
+    assert [code for code, *_ in mistakes("tables:\n  t: {file: t.csv}\n", texts={"t.csv": csv})] == ["schema-missing"]
 
 
 def test_row_names_are_unique() -> None:

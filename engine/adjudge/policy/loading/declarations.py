@@ -170,6 +170,9 @@ class Declarations:
             self.reader.blame("schema-empty", "`fields` is empty", form.fields.span, "declare what the signal says")
         entries = self.reader.mapping(form.fields, "`fields`", at=form.key.span)
         fields = {}
+        if isinstance(form.fields, yaml.Mapping):
+            left_out = (key.text.value for key, _ in form.fields.entries if key.text.value not in entries)
+            self.names.update(dict.fromkeys((f"{name}.{one}" for one in left_out), DYN))
         for key, node in entries.values():
             field_name = self.reader.name(key, "a field")
             if field_name is not None and field_name in KEYWORDS | RESERVED:
@@ -184,7 +187,7 @@ class Declarations:
                 fields[field_name] = declared
             else:
                 self.names[f"{name}.{key.text.value}"] = DYN
-        return fields if isinstance(form.fields, yaml.Mapping) else None
+        return fields if isinstance(form.fields, yaml.Mapping) and (fields or not form.fields.entries) else None
 
     def derived(
         self, provider: Provider | None, config: dict[str, object], form: SignalForm

@@ -60,6 +60,20 @@ KEYS = (
     "calibration",
 )
 DECLARATIONS = ("inputs", "signals", "lists", "lookup", "variables")
+STRICT = (
+    "inputs",
+    "signals",
+    "lists",
+    "lookup",
+    "thresholds",
+    "tables",
+    "rules",
+    "scorecard",
+    "scorecards",
+    "excuse",
+    "reasons",
+)
+"""Sections whose every part has a form of its own, so that what belongs elsewhere is none."""
 SIGNAL_KEYS = ("provider", "with", "fields", "timeout", "when_unknown", "when_billing_unknown")
 RULE_KEYS = (
     "id",
@@ -102,15 +116,15 @@ def read_document(reader: Reader, root: YamlNode) -> Document | None:
     def section(key: str, what: str) -> Entries:
         return reader.mapping(entries[key][1], what, at=entries[key][0].span) if key in entries else {}
 
-    inputs, lists = section("inputs", "`inputs`"), section("lists", "`lists`")
-    signals, variables = section("signals", "`signals`"), section("variables", "`variables`")
+    declared = {key: section(key, f"`{key}`") for key in DECLARATIONS}
+    variables = declared["variables"]
     return Document(
         name=_policy_name(reader, entries),
         description=(_text(reader, entries, "description", "the description") or "").strip(),
-        inputs=inputs,
-        signals=tuple(_signal(reader, key, node) for key, node in signals.values()),
-        lists=lists,
-        lookups=section("lookup", "`lookup`"),
+        inputs=declared["inputs"],
+        signals=tuple(_signal(reader, key, node) for key, node in declared["signals"].values()),
+        lists=declared["lists"],
+        lookups=declared["lookup"],
         rates=section("rates", "`rates`"),
         variables={name: (key, reader.condition(node, f"`{name}`")) for name, (key, node) in variables.items()},
         when_unknown=_when_unknown(reader, entries) or Outcome.REVIEW,
@@ -129,6 +143,11 @@ def read_document(reader: Reader, root: YamlNode) -> Document | None:
         reasons=section("reasons", "`reasons`"),
         calibration=section("calibration", "`calibration`"),
         complete=reader.is_whole and not any(_hides_names(key.text.value, node) for key, node in root.entries),
+        unread={
+            key: tuple(name.text.value for name, _ in node.entries if name.text.value not in found)
+            for key, found in declared.items()
+            if key in entries and isinstance(node := entries[key][1], yaml.Mapping) and len(node.entries) > len(found)
+        },
     )
 
 

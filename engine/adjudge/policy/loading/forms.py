@@ -101,6 +101,7 @@ class Document:
     """A policy as written.
 
     complete: every declaration was found; where not, a name that is missing is no mistake of its own.
+    unread: names by section whose declaration was blamed and left out.
     """
 
     name: str
@@ -125,3 +126,4 @@ class Document:
     reasons: Entries
     calibration: Entries
     complete: bool
+    unread: Mapping[str, tuple[str, ...]]

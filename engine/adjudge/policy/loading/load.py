@@ -15,8 +15,8 @@ from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.explaining.messages import PLACEHOLDER
 from adjudge.policy.loading.calibration import Calibrations
 from adjudge.policy.loading.conditions import Conditions
-from adjudge.policy.loading.declarations import TEXTS, Declarations
-from adjudge.policy.loading.document import POLICY_LANGUAGE, read_document
+from adjudge.policy.loading.declarations import DAMAGED_SIGNAL, TEXTS, Declarations
+from adjudge.policy.loading.document import POLICY_LANGUAGE, STRICT, read_document
 from adjudge.policy.loading.excuses import typed_excuses
 from adjudge.policy.loading.expiry import with_expiry
 from adjudge.policy.loading.forms import Document, ScorecardForm
@@ -38,7 +38,7 @@ from adjudge.policy.text.yaml import TEXT_MAX
 from adjudge.policy.typed import Rule, Scorecard, TypedPolicy
 from adjudge.source import Source, Span
 from adjudge.values.fields import Field
-from adjudge.values.types import TIMESTAMP
+from adjudge.values.types import DYN, TIMESTAMP
 
 SOURCE_MAX_BYTES = 4 * TEXT_MAX
 """A document longer than this is refused whatever is in it, so no more is read."""
@@ -89,6 +89,30 @@ def read_policy(
     name: what to call the text in errors. folder: where the files of its lists are, and what it includes.
     texts: `TypedPolicy.texts` of another time, in place of the files: for replays.
     """
+    policy, errors = _read(text, name, folder, texts, catalogue or Catalogue())
+    if policy is None or errors:
+        raise PolicyErrors(errors if texts is not None else _explained(Source(name, text), errors, folder, catalogue))
+    return policy
+
+
+def _explained(
+    source: Source, errors: list[PolicyError], folder: Path | None, catalogue: Catalogue | None
+) -> list[PolicyError]:
+    """Return what is wrong with a policy, several findings of one mistake as one."""
+    if len(errors) < 2:
+        return errors
+    from adjudge.policy.text.one_edit import explained  # a policy that is right does without
+
+    def read(text: str) -> list[PolicyError]:
+        return _read(text, source.name, folder, None, catalogue or Catalogue())[1]
+
+    return explained(source, errors, read, STRICT)
+
+
+def _read(
+    text: str, name: str, folder: Path | None, texts: Mapping[str, str] | None, catalogue: Catalogue
+) -> tuple[TypedPolicy | None, list[PolicyError]]:
+    """Return a policy, and everything that is wrong with it."""
     recorded = texts is not None
     source, root, errors, is_whole = read_on(Source(name, text), recorded=recorded)
     reader = Reader(source, errors, recorded=recorded, is_whole=is_whole)
@@ -97,10 +121,8 @@ def read_policy(
         reader, root = with_fragments(reader, root, files)
     reader, sheets = with_sheets(reader, root, files) if root is not None else (reader, {})
     document = read_document(reader, root) if root is not None else None
-    policy = _typed(reader, document, files, sheets, catalogue or Catalogue()) if document is not None else None
-    if policy is None or reader.errors:
-        raise PolicyErrors(told_once(reader.errors))
-    return policy
+    policy = _typed(reader, document, files, sheets, catalogue) if document is not None else None
+    return policy, told_once(reader.errors)
 
 
 def _typed(
@@ -129,6 +151,11 @@ def _typed(
         **{list_name(name): TEXTS for name in lists},
     }
 
+    for section, hidden in document.unread.items():
+        names |= {
+            list_name(name) if section == "lists" else name: DAMAGED_SIGNAL if section == "signals" else DYN
+            for name in hidden
+        }
     constants = {list_name(name): values for name, values in lists.items()}
     rates = read_rates(reader, document.rates)
     conditions = Conditions(

@@ -25,6 +25,7 @@ EVERYTHING = "\0everything"
 """For a key that holds all the others of its line, in signs of another keyboard."""
 _OTHER_FLOW_SIGN = late("[\uff1a\uff0c\u3001\uff5d\uff3d]")
 _SHOWN = 60
+_NAMED = 3
 _EXAMPLES = {"policy_language": "1", "then": "review"}
 """What to write behind a key that is missing, where that is more than a name."""
 _GLUED = late(r"([^:：]+?)\s*([:：])\s*(.+)")
@@ -118,6 +119,7 @@ class Reader:
             self.unfit(node, what, "a mapping")
             return {}
         entries = {}
+        strangers: list[Scalar] = []
         there = {key.text.value for key, _ in node.entries}
         for key, value in node.entries:
             name = key.text.value
@@ -129,7 +131,7 @@ class Reader:
                     self.blame("schema-unknown-key", message, key.span, f"write {new}", fix=fix, is_sure=True)
                 name = new
             if keys is not None and name not in keys:
-                meant = self.unknown_key(key, value, what, keys, there)
+                meant = self.unknown_key(key, value, what, keys, there, strangers)
                 if meant == EVERYTHING:
                     there.update(keys)
                     continue
@@ -146,15 +148,25 @@ class Reader:
                     self.blame("schema-empty", f"`{shown(name)}` is empty", key.span, hint)
             else:
                 entries[name] = (key, value)
+        self.unknown_keys(strangers, what, keys or ())
         for name in required:
             if name not in there and self.is_whole:
                 self.blame("schema-missing", f"{what} needs `{name}`", at, f"add `{name}: {_EXAMPLES.get(name, '…')}`")
         return entries
 
     def unknown_key(
-        self, key: Scalar, value: YamlNode, what: str, keys: Sequence[str], there: Collection[str]
+        self,
+        key: Scalar,
+        value: YamlNode,
+        what: str,
+        keys: Sequence[str],
+        there: Collection[str],
+        strangers: list[Scalar],
     ) -> str | None:
-        """Blame a key that is none of those known, and return the one that it was most likely meant to be."""
+        """Blame a key that is none of those known, and return the one that it was most likely meant to be.
+
+        strangers: gets the key where nothing near is known, to be blamed with the others of its kind.
+        """
         name = key.text.value
         is_empty = isinstance(value, Scalar) and value.value is None
         glued = _GLUED.fullmatch(name) if is_empty else None
@@ -172,8 +184,11 @@ class Reader:
         if meant is not None and isinstance(value, yaml.Sequence) and not meant[0].endswith("s"):
             meant = None  # several of something stand under a key in the plural
         if meant is None:
-            hint = did_you_mean(name, keys) or f"{what} takes {', '.join(keys)}"
-            self.blame("schema-unknown-key", f"unknown key `{shown(name)}` in {what}", key.span, hint)
+            hint = did_you_mean(name, keys)
+            if hint is None:
+                strangers.append(key)
+            else:
+                self.blame("schema-unknown-key", f"unknown key `{shown(name)}` in {what}", key.span, hint)
             return None
         at = first_look_alike(name)
         message = f"unknown key `{shown(name)}` in {what}" + (
@@ -183,6 +198,16 @@ class Reader:
         hint = f"did you mean `{meant[0]}`?"
         self.blame("schema-unknown-key", message, key.span, hint, fix=fix, is_sure=meant[1])
         return meant[0]
+
+    def unknown_keys(self, found: Sequence[Scalar], what: str, keys: Sequence[str]) -> None:
+        """Blame the keys of one mapping that belong elsewhere, once."""
+        if not found:
+            return
+        names = [f"`{shown(key.text.value)}`" for key in found]
+        said = ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+        many = "s" if len(names) > 1 else ""
+        hint = f"{what} takes {', '.join(keys)}"
+        self.blame("schema-unknown-key", f"unknown key{many} {said} in {what}", found[0].span, hint)
 
     def repaired(self, span: Span) -> Repair | None:
         """Return what is to be mended in a line that was read otherwise than it was meant."""

@@ -15,6 +15,7 @@ from adjudge.model import OUTCOMES, Outcome
 from adjudge.patterns import late
 from adjudge.policy.loading.cells import Unfit, constant, value_of
 from adjudge.policy.loading.choosing import PERSON, read_confirm
+from adjudge.policy.loading.column_mistakes import ColumnMistakes
 from adjudge.policy.loading.declarations import DAMAGED_SIGNAL
 from adjudge.policy.loading.document import CAUGHT, REASON_CODE, RULE_ID, upper_snake
 from adjudge.policy.loading.forms import Entries
@@ -42,6 +43,7 @@ from adjudge.values.types import (
     INT,
     STRING,
     TIMESTAMP,
+    EnumType,
     ListType,
     MapType,
     SetType,
@@ -102,6 +104,11 @@ class Column:
     name: Name
     declared: Field
     operator: str
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether what is wrong with one cell tells of the others: each word of a vocabulary is wrong by itself."""
+        return self.operator in ("in", "not in") or not isinstance(self.declared.type, EnumType | SetType)
 
 
 @frozen
@@ -194,9 +201,11 @@ class Tables:
         """Yield the rule of each row."""
         columns: dict[str, Column | None] = dict.fromkeys(SAYING)
         before = len(self.reader.errors)
+        mistakes = ColumnMistakes(self.reader)
+        words: dict[str, str] = {}
         for number, record in enumerate(records, 1):
             if len(self.reader.errors) - before > MISTAKES_MAX:
-                return
+                break
             if record.headers.keys() - columns.keys() or (number == 1 and self.names.keys() & LATER):
                 columns = {header: column for header, column in columns.items() if not self.is_field(header)}
                 columns |= {
@@ -204,23 +213,42 @@ class Tables:
                     for header, span in record.headers.items()
                     if header not in columns
                 }
+                words = {
+                    header: word
+                    for header, column in columns.items()
+                    if column is None and header not in SAYING and (word := self.word(header)) is not None
+                }
+            if words:
+                record = replace(record, cells={words.get(one, one): cell for one, cell in record.cells.items()})
             parts: list[Node] = []
-            asks = False
+            asks = bool(words)
             for header, given in record.cells.items():
                 if header in SAYING and not self.is_field(header):
                     continue
                 asks = True
                 column = columns[header]
+                so_far = len(self.reader.errors)
                 part = self.part(column, given) if column is not None else None
+                if len(self.reader.errors) > so_far and column is not None and column.is_alike:
+                    mistakes.note(header, so_far)
                 if part is not None:
                     parts.append(part)
+            so_far = len(self.reader.errors)
             rule = self.rule(table, number, record, parts, usual)
+            if rule is None:
+                mistakes.note("then" if "then" in record.cells else f"then beside {', '.join(record.headers)}", so_far)
             if not asks:
                 hint = "fill in a condition, or delete the row"
                 self.reader.blame("table-row", "this row asks nothing, so it would be true of everybody",
                                   record.span, hint)  # fmt: skip
             elif rule is not None and parts:
                 yield rule
+        mistakes.tell_once()
+
+    def word(self, header: str) -> str | None:
+        """Return what a header that was blamed says of rows: `Then` is `then`; None where it asks something."""
+        meant = meant_header(header, self.names, SAYING)
+        return meant if meant in SAYING else None
 
     def is_field(self, header: str) -> bool:
         """Whether a header that came to say something of rows is the name of a field all the same."""

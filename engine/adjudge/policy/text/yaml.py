@@ -41,6 +41,7 @@ _REFUSED = late(
 _WIDE_BLANKS = "\xa0\u2000-\u200a\u202f\u205f\u3000"
 _WIDE_INDENT = late(f"^ *([{_WIDE_BLANKS}])[ {_WIDE_BLANKS}]*(?:- |-?[A-Za-z_]+ ?[:\uff1a])", re.MULTILINE)
 _HEAD_LINE = late(r"(?:(%)[^\n]*|[ ]*(?:#[^\n]*)?)(?:\n|\Z)")
+_CALLED = late(r"\w\s*\(")
 _DASH_BELOW = late(r"\n[ ]*(- )")
 _DIGITS_BEFORE = late(r"[-+]?[0-9]+(?:[.,][0-9]{3})*,$")
 _GROUP = 3
@@ -321,7 +322,7 @@ class _Builder:
             value = self.node(next(self.events), depth + 1)
             end = max(end, value.span.end)
             entries.append((key, value))
-        first, *others = self.without_dash(entries)
+        first, *others = self.without_dash(self.whole_calls(entries))
         self.parted = [self.named(span_of(other), other) for other in others]
         return self.named(self.collection(opened.start, end, event), first)
 
@@ -335,6 +336,27 @@ class _Builder:
                 last = next(reversed(taken))
                 taken[last] = (taken[last][0], YamlNode(span=taken[last][1].span))
         return Mapping(span=span, entries=tuple(taken.values()))
+
+    def whole_calls(self, entries: list[tuple[YamlNode, YamlNode]]) -> list[tuple[YamlNode, YamlNode]]:
+        """Return the entries of braces without what a comma cut off a condition: `{when: IF(a, b), then: review}`."""
+        whole: list[tuple[YamlNode, YamlNode]] = []
+        at = 0
+        while at < len(entries):
+            key, value = entries[at]
+            at += 1
+            depth = _open_brackets(value) if isinstance(value, Scalar) and _CALLED.search(value.text.value) else 0
+            end = at
+            while depth > 0 and end < len(entries) and _is_nothing(entries[end][1]):
+                depth += _open_brackets(entries[end][0])
+                end += 1
+            if end > at and depth <= 0 and not self.recorded:
+                span = Span(value.span.start, entries[end - 1][0].span.end)
+                text = quoted(self.source.text[span.start : span.end])
+                message = "a condition with brackets or commas must be quoted inside braces"
+                self.blame("yaml-syntax", message, span, f"write {text}", (Edit(span=span, text=text),))
+                at, value = end, YamlNode(span=span)
+            whole.append((key, value))
+        return whole
 
     def without_dash(self, entries: list[tuple[YamlNode, YamlNode]]) -> list[list[tuple[YamlNode, YamlNode]]]:
         """Part the entries where an item's first key comes again with others of its own: a `- ` is missing there."""
@@ -385,6 +407,18 @@ class _Builder:
         """Return a collection's span: to its closing bracket, or else to the end of the last thing in it."""
         closed = _span(last)
         return Span(start, max(start, end if closed.start == closed.end else closed.end))
+
+
+def _open_brackets(node: YamlNode) -> int:
+    """Return how many round brackets a plain scalar opens and does not close."""
+    if not isinstance(node, Scalar) or len(node.text.value) != node.span.end - node.span.start:
+        return 0
+    text = node.text.value
+    return text.count("(") - text.count(")")
+
+
+def _is_nothing(node: YamlNode) -> bool:
+    return isinstance(node, Scalar) and node.value is None
 
 
 def span_of(entries: list[tuple[YamlNode, YamlNode]]) -> Span:
