@@ -22,6 +22,7 @@ from adjudge.audit.log import Durability
 from adjudge.audit.signing import generate
 from adjudge.audit.trail import AuditTrail
 from adjudge.errors import AuditBroken, AuditUnavailable, MerchantBizIdConflict
+from adjudge.ledger import heaps as heaps_module
 from adjudge.ledger import index as index_module
 from adjudge.ledger.file import FileLedger
 from adjudge.ledger.index_file import FILE, Changes, IndexFile
@@ -150,6 +151,33 @@ def test_index_that_is_of_no_use_is_made_anew(spoil: Callable[[Path], None], tol
     assert len(list(log.glob("audit-*.jsonl"))) > 2
     spoil(log / FILE)
     assert asked_again(log, range(60)) == told
+
+
+def test_index_made_anew_in_many_parts_finds_all_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(index_module, "_FILL", 7)
+    monkeypatch.setattr(heaps_module, "_HELD", 20)
+    fill(tmp_path, range(60))
+    (tmp_path / FILE).unlink()
+    (tmp_path / f"{FILE}.new").write_bytes(b"left by one who was killed while making it")
+    assert asked_again(tmp_path, range(60)) == ["index_made_anew"]
+    assert not (tmp_path / f"{FILE}.new").exists()
+    fill(tmp_path, range(60, 90))
+    assert asked_again(tmp_path, range(90)) == []
+
+
+def test_index_is_not_made_of_a_log_that_lacks_a_line(tmp_path: Path) -> None:
+    """Far from the end, which is all that opening the log looks at."""
+    fill(tmp_path, range(60))
+    (tmp_path / FILE).unlink()
+    trail = AuditTrail.open(tmp_path, durability="flush")
+    file = sorted(tmp_path.glob("audit-*.jsonl"))[1]
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:3] + lines[4:]))
+    try:
+        with capture_logs(), pytest.raises(AuditBroken, match="is not the one that follows"):
+            FileLedger(trail)
+    finally:
+        trail.close()
 
 
 def test_index_that_was_zeroed_gives_no_wrong_answer(tmp_path: Path) -> None:
@@ -309,7 +337,7 @@ def test_find_reads_what_is_older_than_an_index_that_was_made_anew(tmp_path: Pat
         assert ledger._index._file is not None
         newest = max(tmp_path.glob("audit-*.jsonl"))
         ledger._index._file.begin_at(int(newest.stem[-6:]))
-        ledger._index._file._writer.execute("delete from places")
+        ledger._index._file._writer.executescript("delete from places; delete from heaps")
         for sought in ({"decision_id": f"{1:032x}"}, {"merchant_biz_id": name_of(1)}):
             found = asyncio.run(ledger.find(**sought))
             assert found is not None and found.decision_id == f"{1:032x}"

@@ -11,7 +11,19 @@ from os import SEEK_END
 from pathlib import Path
 
 from adjudge.audit.record import FIRST_PREV, MAX_LINE, MalformedLine, Record, following, parse
-from adjudge.audit.verify import SUFFIX, Away, LogPath, Piece, Pieces, carried, folder_of, missing, pieces, unsaid
+from adjudge.audit.verify import (
+    SCHEMA,
+    SUFFIX,
+    Away,
+    LogPath,
+    Piece,
+    Pieces,
+    carried,
+    folder_of,
+    missing,
+    pieces,
+    unsaid,
+)
 from adjudge.errors import AuditBroken, AuditUnavailable, NothingRead
 
 _BLOCK = 256 * 1024
@@ -112,6 +124,39 @@ def read_on(path: Path, file: Path, start: int) -> Iterator[tuple[Path, int, Rec
     """Read a log from one of its records on: yield each with its file, and where it begins there. Raises as `read`."""
     later = [(each, 0) for each in whole(path).found if segment_number(Path(each.name)) > segment_number(file)]
     yield from _placed([(file, start), *later], is_whole=False, is_moved=True)
+
+
+def lines_on(path: Path, file: Path, start: int) -> Iterator[tuple[Path, int, bytes]]:
+    """Read a log's lines from one on: yield each with its file, and where it begins there.
+
+    That each says to follow the one before is checked. Whether its bytes have the hash that it says is for who parses
+    it: that is most of the work of `read_on`. Raises as `read`.
+    """
+    later = [each for each in whole(path).found if segment_number(Path(each.name)) > segment_number(file)]
+    if any(isinstance(each, Away) for each in later):
+        yield from ((each, at, record.line) for each, at, record in read_on(path, file, start))
+        return
+    seq, said = 0, b""
+    for piece in [file, *later]:
+        each, offset = Path(piece.name if isinstance(piece, Away) else piece), start if piece == file else 0
+        try:
+            with each.open("rb", buffering=_BLOCK) as opened:
+                opened.seek(offset)
+                while line := opened.readline(MAX_LINE + 1):
+                    if not (seq and line.startswith(b'{"schema":%d,"seq":%d,"prev":"%b","' % (SCHEMA, seq, said))):
+                        record = parse(line)
+                        if seq and (record.seq, record.prev.encode()) != (seq, said):
+                            raise MalformedLine(f"record {record.seq} is not the one that follows record {seq - 1}")
+                        seq = record.seq
+                    if line[-3:] != b'"}\n':
+                        parse(line)  # which says what is wrong
+                    yield each, offset, line
+                    seq, said = seq + 1, line[-67:-3]
+                    offset += len(line)
+        except MalformedLine as error:
+            raise AuditBroken(f"{each}:{_line_number(each, offset)}: {error}") from None
+        except OSError as error:
+            raise AuditUnavailable(f"{each}: {error.strerror}") from error
 
 
 def segment_number(file: Path) -> int:

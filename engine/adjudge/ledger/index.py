@@ -23,11 +23,12 @@ from adjudge.audit.calls import OpenCalls
 from adjudge.audit.file import segment_begun
 from adjudge.audit.kinds import decode
 from adjudge.audit.log import AuditLog
-from adjudge.audit.read import first_hash, read_on, segment_number
+from adjudge.audit.read import first_hash, lines_on, read_on, segment_number
 from adjudge.audit.record import MAX_LINE, MalformedLine, Record, parse
 from adjudge.audit.verify import segments
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
+from adjudge.ledger.heaps import Heaps
 from adjudge.ledger.index_file import (
     FILE,
     Changes,
@@ -35,6 +36,7 @@ from adjudge.ledger.index_file import (
     Position,
     StaleIndex,
     key_of,
+    made,
     place_of,
     segment_of,
 )
@@ -248,20 +250,15 @@ class Index:
             _events.info("index_made_anew", directory=str(self._directory), reason=reason, bytes=size)
         path: Path | None = self._directory / FILE
         for where in (path, None):
-            file = None
             try:
-                if where is not None:
-                    IndexFile.remove(where)
-                file = IndexFile(where, self._log)
-                self._tally, self._known, self._taken = OpenCalls(), Known(), 0
-                if files:
-                    file.begin_at(segment_number(files[first]))
-                    self._fill(file, place_of(segment_number(files[first]), 0), end)
+                with made(where, self._log) as file:
+                    self._tally, self._known, self._taken = OpenCalls(), Known(), 0
+                    if files:
+                        file.begin_at(segment_number(files[first]))
+                        self._fill(file, place_of(segment_number(files[first]), 0), end, Heaps())
                 self._known.is_whole = True
-                return file
+                return file if where is None else IndexFile(where, self._log)
             except (sqlite3.Error, OSError) as error:
-                if file is not None:
-                    file.close()
                 if where is None:
                     raise AuditUnavailable(f"{self._directory}: {error}") from error
                 _events.warning("index_in_memory", directory=str(self._directory), reason=str(error))
@@ -279,29 +276,43 @@ class Index:
             if record is not None and record.kind == "call":
                 self._tally.restore(decode(CallBody, record.seq, record.body))
 
-    def _fill(self, file: IndexFile, since: int, end: str | None) -> None:
+    def _fill(self, file: IndexFile, since: int, end: str | None, heaps: Heaps | None = None) -> None:
         """Read the log from a record on, up to the one that its writer found last, and write down what it says.
 
-        end: that one's hash; None where the writer has gone on, and all that was taken note of is read.
+        end: that one's hash; None where the writer has gone on, and all that was taken note of is read. heaps: where
+        places gather while an index is made.
         Raises AuditBroken where the log is not as its writer found it.
         """
-        changes, count, digest, seq = Changes(), 0, "", 0
-        for path, start, record in read_on(self._directory, *self._segment(since)):
-            place = place_of(segment_number(path), start)
-            if end is None and place >= self._noted:
+        changes, place, line, segment, base = Changes(), 0, b"", Path(), 0
+        last = end.encode() if end is not None else None
+        for path, start, line in lines_on(self._directory, *self._segment(since)):
+            if path is not segment:
+                segment, base = path, place_of(segment_number(path), 0)
+            place = base + start
+            if last is None and place >= self._noted:
                 break
-            self._take(changes, place, record.line)
-            changes.position = Position(place, record.hash)
-            count, digest, seq = count + 1, record.hash, record.seq
-            if digest == end:
+            self._take(changes, place, line)
+            if line[_HASH] == last:
                 break
-            if count % _FILL == 0:
-                file.write(changes)
+            if changes.records >= _FILL:
+                self._put(file, changes, place, line, heaps)
                 changes = Changes()
-        if end is not None and digest != end:
-            raise AuditBroken(f"{self._directory}: record {seq} is not the one that was found at the start")
-        if changes.position is not None:
-            file.write(changes)
+        if last is not None and line[_HASH] != last:
+            raise AuditBroken(f"{self._directory}: its last record is not the one that was found at the start")
+        if changes.records:
+            self._put(file, changes, place, line, heaps)
+        if heaps is not None:
+            file.pack(heaps)
+
+    def _put(self, file: IndexFile, changes: Changes, place: int, line: bytes, heaps: Heaps | None) -> None:
+        """Write down what was read, up to a line; or let its places gather in heaps."""
+        if heaps is not None:
+            heaps.add(changes.places, changes.earlier)
+            changes.places, changes.earlier = {}, []
+            if heaps.is_full:
+                file.pack(heaps)
+        changes.position = _position(place, line)
+        file.write(changes)
 
     def _note(self, changes: Changes, place: int, line: bytes) -> None:
         """Take in a line that gathers."""
@@ -319,10 +330,9 @@ class Index:
         changes.records += 1
         changes.size += len(line)
         kind, texts = _looked_at(line)
-        for text in texts:
-            key = key_of(text)
-            changes.add(key, place)
-            self._known.add(key)
+        keys = [key_of(text) for text in texts]
+        changes.add(keys, place)
+        self._known.add(keys)
         if kind == b"call":
             call = _decoded(CallBody, line)
             self._tally.add(call)
@@ -338,11 +348,12 @@ class Index:
 
     def _know(self, file: IndexFile) -> None:
         """Learn which keys the file has, a few at a time: meanwhile it is asked for each."""
-        known, keys = self._known, file.keys(None)
-        while keys and not self._closing.wait(_PAUSE_S):
-            known.add(*keys)
-            keys = file.keys(keys[-1])
-        known.is_whole = not keys
+        known = self._known
+        for keys in file.all_keys():
+            if self._closing.wait(_PAUSE_S):
+                return
+            known.add(keys)
+        known.is_whole = True
 
     def _run(self) -> None:
         """Be the thread: write down what gathers, until the index is closed."""
@@ -375,8 +386,7 @@ class Index:
         while True:
             with self._gathering:
                 if not self._writing.records and self._pending.records:
-                    place, line = self._newest
-                    self._pending.position = Position(place, line[_HASH].decode("ascii", "replace"))
+                    self._pending.position = _position(*self._newest)
                     self._writing, self._pending = self._pending, Changes()
             changes = self._writing
             if not changes.records:
@@ -450,6 +460,10 @@ def _looked_at(line: bytes) -> tuple[bytes, Sequence[bytes]]:
         if kind == b"label":
             return kind, (label_text(_decoded(LabelBody, line).decision_id).encode(),)
     return kind, ()
+
+
+def _position(place: int, line: bytes) -> Position:
+    return Position(place, line[_HASH].decode("ascii", "replace"))
 
 
 def decision_text(decision_id: str) -> str:

@@ -21,15 +21,18 @@ from struct import Struct
 import msgspec
 
 from adjudge.frozen import frozen
+from adjudge.ledger import heaps
 from adjudge.plugin import DaySpend
 
 FILE = "index.sqlite"
-VERSION = 1
+VERSION = 2
+_NEW = ".new"
 _OFFSET_BITS = 40
 _number = Struct(">q").unpack
 _TABLES = f"""
 create table meta (name text primary key, value) without rowid;
 create table places (key integer, place integer, primary key (key, place)) without rowid;
+{heaps.TABLE}
 create table calls (call_id text primary key, place integer) without rowid;
 create table spent (provider text, day text, calls integer, spent text, primary key (provider, day)) without rowid;
 pragma user_version = {VERSION};
@@ -81,12 +84,13 @@ class Changes:
     records: int = 0
     size: int = 0
 
-    def add(self, key: int, place: int) -> None:
-        """Add a place, later than those before."""
-        before = self.places.get(key)
-        if before is not None:
-            self.earlier.append((key, before))
-        self.places[key] = place
+    def add(self, keys: Iterable[int], place: int) -> None:
+        """Add the keys of a place, which is later than those before."""
+        places = self.places
+        for key in keys:
+            if key in places:
+                self.earlier.append((key, places[key]))
+            places[key] = place
 
     def of(self, key: int) -> Iterator[int]:
         """Yield the places of a key, newest first."""
@@ -104,12 +108,16 @@ def key_of(text: bytes) -> int:
 class IndexFile:
     """An open index: one connection that writes, from any thread, and one that reads beside it."""
 
-    def __init__(self, path: Path | None, log: str) -> None:
+    def __init__(self, path: Path | None, log: str, *, is_safe: bool = True) -> None:
         """Open an index, made if needed. path: None for one in memory. log: the hash of the log's first record.
 
+        is_safe: False for one that is of no use if the process ends before it is closed.
         Raises StaleIndex, OSError and sqlite3.Error.
         """
         self.path = path
+        self._pragmas = ("journal_mode = wal", "synchronous = normal")
+        if not is_safe:
+            self._pragmas = ("journal_mode = off", "synchronous = off")
         is_new = path is None or not path.exists()
         if path is not None and is_new:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -123,8 +131,9 @@ class IndexFile:
                 self._make(log)
             else:
                 self._check(log)
-            if path is not None:
+            if path is not None and is_safe:
                 self._reader, self._reading = self._connect(), threading.Lock()
+            self._has_heaps = bool(self._writer.execute("select 1 from heaps limit 1").fetchone())
         except BaseException:
             self.close()
             raise
@@ -134,8 +143,8 @@ class IndexFile:
         found = sqlite3.connect(where, timeout=1.0, isolation_level=None, check_same_thread=False)
         if self.path is not None:
             try:
-                found.execute("pragma journal_mode = wal")
-                found.execute("pragma synchronous = normal")
+                for pragma in self._pragmas:
+                    found.execute(f"pragma {pragma}")
             except BaseException:
                 found.close()
                 raise
@@ -182,16 +191,24 @@ class IndexFile:
         with self._reading:
             if not (self._is_writing or self._reader.in_transaction):
                 self._reader.execute("begin")
-            found = self._reader.execute(_FIND, (key,)).fetchall()
-        return [place for (place,) in found] if found else ()
+            found = [place for (place,) in self._reader.execute(_FIND, (key,)).fetchall()]
+            if not self._has_heaps:
+                return found
+            rows = self._reader.execute(heaps.OF_A_HEAP, heaps.rows_of(key)).fetchall()
+        older = {place for (data,) in rows for place in heaps.places_in(data, key)}
+        return sorted(older.union(found), reverse=True)
 
-    def keys(self, after: int | None) -> Sequence[int]:
-        """Return a few thousand keys in their order, those after one, or the first. Raises sqlite3.Error."""
-        if after is None:
-            found = self._writer.execute("select key from places order by key limit 5000")
-        else:
-            found = self._writer.execute("select key from places where key > ? order by key limit 5000", (after,))
-        return [key for (key,) in found]
+    def all_keys(self) -> Iterator[Sequence[int]]:
+        """Yield all keys, a few thousand at a time. Raises sqlite3.Error."""
+        few = [key for (key,) in self._writer.execute("select key from places order by key limit 5000")]
+        while few:
+            yield few
+            more = self._writer.execute("select key from places where key > ? order by key limit 5000", (few[-1],))
+            few = [key for (key,) in more]
+        rows = self._writer.execute(heaps.SOME, (-1,)).fetchall()
+        while rows:
+            yield [key for _, data in rows for key in heaps.keys_in(data)]
+            rows = self._writer.execute(heaps.SOME, (rows[-1][0],)).fetchall()
 
     def open_calls(self) -> list[int]:
         """Return where the newest records of open calls stand."""
@@ -216,6 +233,12 @@ class IndexFile:
         finally:
             self._is_writing = self.path is None
 
+    def pack(self, gathered: heaps.Heaps) -> None:
+        """Add what has gathered in heaps. Raises sqlite3.Error."""
+        with self._writing, _transaction(self._writer) as database:
+            database.executemany(heaps.ADD, gathered.take())
+        self._has_heaps = True
+
     def close(self) -> None:
         """Let the file go."""
         with self._writing:
@@ -225,8 +248,34 @@ class IndexFile:
     @staticmethod
     def remove(path: Path) -> None:
         """Delete an index and its journals. Raises OSError."""
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-wal", "-shm", _NEW):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+@contextmanager
+def made(path: Path | None, log: str) -> Iterator[IndexFile]:
+    """Make an index anew: it takes its place once it is whole and on disk, in place of the one that is there.
+
+    Nothing of it is safe before: it is written in half of the time. Raises OSError and sqlite3.Error.
+    """
+    if path is None:
+        file = IndexFile(None, log)
+        try:
+            yield file
+        except BaseException:
+            file.close()
+            raise
+        return
+    IndexFile.remove(path)
+    new = path.with_name(path.name + _NEW)
+    file = IndexFile(new, log, is_safe=False)
+    try:
+        yield file
+    finally:
+        file.close()
+    with new.open("rb+") as written:
+        os.fsync(written.fileno())
+    new.rename(path)
 
 
 def _put(database: sqlite3.Connection, changes: Changes) -> None:

@@ -6,6 +6,8 @@ many callers makes it take turns with the thread that commits.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 _BYTES = 8 * 1024 * 1024
 
 
@@ -21,7 +23,7 @@ class Known:
         self._bits = bytearray(_BYTES)
         self.is_whole = False
 
-    def add(self, *keys: int) -> None:
+    def add(self, keys: Iterable[int]) -> None:
         """Add keys. Nobody takes one back: one that is gone from the index is asked for once too often."""
         bits = self._bits
         for key in keys:
