@@ -6,6 +6,8 @@ import asyncio
 import json
 import re
 import shlex
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from hostile_logs import READERS, arguments  # noqa: E402
 from adjudge import Engine  # noqa: E402
 from adjudge.audit.checkpoints import Checkpoints  # noqa: E402
 from adjudge.audit.signing import Signer, generate  # noqa: E402
+from adjudge.audit.verify import verify_files  # noqa: E402
 from adjudge.documents import decode_request  # noqa: E402
 from adjudge.registry import Registry, parse_policy  # noqa: E402
 from adjudge_plugins.postgres.ledger import PostgresLedger  # noqa: E402
@@ -158,6 +161,29 @@ def test_verify_checks_every_chain(run: Any, folder: Path, written: tuple[str, s
     one = ("audit", "verify", f"{url}#writer-2", "--expect-count", last["last_seq"], "--expect-last", last["last_hash"])
     assert run(*one).exit_code == 0
     assert "name it, such as" in run("audit", "verify", url, "--expect-count", 1).stderr
+
+
+def test_chains_as_files_verify_without_the_engine(
+    run: Any, folder: Path, written: tuple[str, str], signer: Keys
+) -> None:
+    url, _ = written
+    result = run("audit", "export", url, "chains", "--jsonl")
+    assert result.exit_code == 0 and re.fullmatch(r"(chains/writer-[12]: \d+ records\n){2}", result.stdout)
+    keys = {"key": [Path(f"{signer[1]}.pub")], "mac_key": [signer[1]]}
+    logs = sorted(Path("chains").iterdir())
+    found = [verify_files(log, **keys, closed=True) for log in logs]
+    assert [one.problem for one in found] == [None, None]
+    if shutil.which("node") is not None:
+        asked = [{"log": str(log), "keys": [str(signer[1]) + ".pub"], "macKeys": [str(signer[1])]} for log in logs]
+        program = Path(__file__).parents[1] / "audit" / "verify.mjs"
+        lines = "".join(f"{json.dumps(one)}\n" for one in asked)
+        done = subprocess.run(["node", program], input=lines, capture_output=True, text=True, check=True)
+        said = [json.loads(line) for line in done.stdout.splitlines()]
+        assert said == [{"good": True, "count": one.count} for one in found]
+    again = run("audit", "export", url, "chains", "--jsonl")
+    assert again.exit_code == 2 and "chains/writer-1: exists already" in again.stderr
+    assert "leave the other options out" in run("audit", "export", url, "x", "--jsonl", "--since", "1d").stderr
+    assert "a log of such files already" in run("audit", "export", logs[0], "x", "--jsonl").stderr
 
 
 TAMPERING = {

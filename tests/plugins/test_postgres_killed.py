@@ -27,11 +27,13 @@ from postgres_server import PROGRAMS, Server  # noqa: E402
 
 from adjudge.audit.bodies import DecisionBody  # noqa: E402
 from adjudge.audit.calls import Bill  # noqa: E402
+from adjudge.audit.elsewhere import write_files  # noqa: E402
 from adjudge.audit.read import read  # noqa: E402
 from adjudge.errors import MerchantBizIdConflict  # noqa: E402
 from adjudge.plugin import CallBody  # noqa: E402
 from adjudge_plugins.postgres.command import postgres  # noqa: E402
 from adjudge_plugins.postgres.ledger import PostgresLedger  # noqa: E402
+from adjudge_plugins.postgres.reading import PostgresLog  # noqa: E402
 from audit.audit_logs import assert_verifies  # noqa: E402
 
 pytestmark = [
@@ -83,8 +85,7 @@ class Round:
     def check(self) -> None:
         """Hold what callers were given, what the vendor billed and what the chains hold against each other."""
         answered, billed = self.answered(), Counter(self.bill.read_text().split())
-        said = CliRunner().invoke(postgres, ["export", self.dsn, str(self.logs)])
-        assert said.exit_code == 0, said.output
+        write_files(PostgresLog(self.dsn), self.logs)
         decisions: dict[str, DecisionBody] = {}
         in_doubt, begun = 0, Counter[str]()
         for log in self.logs.iterdir():
@@ -96,7 +97,7 @@ class Round:
                     assert decisions.setdefault(body.decision_id, body) is body
                 elif record.kind == "call":
                     call = record.decode(CallBody)
-                    bill.add(record.seq, call)
+                    bill.add(record.place, call)
                     begun[call.merchant_biz_id] += call.stage == "begun"
             in_doubt += len(bill.in_doubt)
         replaced = {body.supersedes for body in decisions.values() if body.supersedes is not None}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from msgspec import structs
 
 from adjudge.audit.record import FIRST_PREV, MalformedLine, Record, following, parse
 from adjudge.audit.verify import LogPath
-from adjudge.errors import AuditBroken
+from adjudge.errors import AuditBroken, AuditUnavailable, NothingRead
 from adjudge.plugin import LogSource
 
 AnyLog = LogPath | LogSource
@@ -53,6 +55,35 @@ def newest_elsewhere(source: LogSource, newest: int) -> Iterator[Record]:
                 record = _parsed(source, chain, line)
             ends[chain] = record
             yield structs.replace(record, chain=chain, order=order)
+
+
+def write_files(source: LogSource, out: Path) -> dict[Path, int]:
+    """Write each chain as a log of files in a folder of its own, byte for byte; return how many records each has.
+
+    Nothing of it is checked on the way: that is for who verifies the files. In constant memory.
+    Raises AuditUnavailable, and then no file is left that is not whole; NothingRead where there is no record.
+    """
+    written: dict[Path, int] = {}
+    with source.look() as look:
+        folders = {chain.name: out / chain.name for chain in look.chains()}
+        if not folders:
+            raise NothingRead(f"{source}: holds no audit log")
+        try:
+            for name, folder in folders.items():
+                folder.mkdir(parents=True, mode=0o700)
+                part = folder / ".audit-000001.jsonl.part"
+                written[folder] = 0
+                with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                    for line in look.lines(name):
+                        file.write(line)
+                        written[folder] += 1
+                part.rename(folder / "audit-000001.jsonl")
+        except FileExistsError as error:
+            said = "exists already; name another folder: what is there may be evidence"
+            raise AuditUnavailable(f"{error.filename}: {said}") from None
+        except OSError as error:
+            raise AuditUnavailable(f"{error.filename or out}: {(error.strerror or str(error)).lower()}") from error
+    return written
 
 
 def _checked(source: LogSource, chain: str, line: bytes, seq: int, prev: str) -> Record:

@@ -1,15 +1,11 @@
-"""`adjudge postgres`: the tables of the ledger, how it stands, and its chains as logs of files."""
+"""`adjudge postgres`: the tables of the ledger, and how it stands."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-
-from adjudge.plugin import split_lines
 
 if TYPE_CHECKING:
     from adjudge_plugins.postgres.database import Connection
@@ -57,16 +53,11 @@ def status_command(dsn: str) -> None:
         click.echo(f"{name:<28}{value}")
 
 
-@postgres.command("export")
-@_DSN
-@click.argument("directory", type=click.Path(file_okay=False, path_type=Path))
-def export_command(dsn: str, directory: Path) -> None:
-    """Write each chain as a log of files, which `adjudge audit verify` and its like read."""
-    made = _done(dsn, lambda connection: _exported(connection, directory))
-    for log, records in made:
-        click.echo(f"{split_lines(str(log))[0]}: {records:,} record{'' if records == 1 else 's'}")
-    if not made:
-        click.echo("there are no records")
+@postgres.command("export", hidden=True, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1)
+def export_command(arguments: tuple[str, ...]) -> None:
+    """Say what took the place of this command."""
+    raise click.UsageError("chains are exported by `adjudge audit export postgresql://… DIRECTORY --jsonl`")
 
 
 _STATUS = b"""
@@ -78,32 +69,6 @@ union all select 'claims under way', count(*)::text from adjudge.claims where un
 union all select 'calls without a decision', count(*)::text from adjudge.calls where is_open
 union all select 'records without a month', count(*)::text from adjudge.records_of_no_month
 """
-
-
-async def _exported(connection: Connection, directory: Path) -> list[tuple[Path, int]]:
-    from adjudge_plugins.postgres.database import told
-
-    made = []
-    with told():
-        writers = await (
-            await connection.execute(b"select writer from adjudge.writers where seq > 0 order by writer")
-        ).fetchall()
-        for (writer,) in writers:
-            log = directory / f"writer-{writer}"
-            log.mkdir(parents=True, exist_ok=True)
-            count = 0
-            file = os.open(log / "audit-000001.jsonl", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            async with connection.transaction():
-                with os.fdopen(file, "wb") as lines:
-                    async with connection.cursor(f"chain_{writer}") as cursor:
-                        await cursor.execute(
-                            b"select line from adjudge.records where writer = %s order by seq", (writer,)
-                        )
-                        async for (line,) in cursor:
-                            lines.write(line)
-                            count += 1
-            made.append((log, count))
-    return made
 
 
 def _done(dsn: str, work: Callable[[Connection], Coroutine[Any, Any, list[Any]]]) -> list[Any]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from adjudge.audit.elsewhere import AnyLog
+from adjudge.audit.elsewhere import AnyLog, write_files
+from adjudge.audit.verify import LogPath
 from adjudge.cli.extras import extra
 from adjudge.cli.group import FINE
 from adjudge.cli.logs import log_argument
@@ -26,18 +27,31 @@ SMALL = 64 * 2**20
 @click.command("export")
 @log_argument
 @click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--jsonl", is_flag=True, help="Write the chains of a database as logs of files, OUT/CHAIN/*.jsonl, which"
+              " every verifier reads.")  # fmt: skip
 @click.option("--with-personal", is_flag=True, help="Write personal fields too, as the vault still has them.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Processes that write.  [default: one for each processor]")
 @slice_options
 @format_option
 @click.pass_obj
 def export_command(
-    settings: Settings, log: AnyLog, out: Path, with_personal: bool, jobs: int | None, wanted: Slice, form: str
+    settings: Settings,
+    log: AnyLog,
+    out: Path,
+    jsonl: bool,
+    with_personal: bool,
+    jobs: int | None,
+    wanted: Slice,
+    form: str,
 ) -> int:
     """Write a log's decisions and labels to Parquet, for backtests and for any warehouse.
 
     OUT is a folder: OUT/POLICY/day=YYYY-MM-DD/*.parquet and OUT/labels/*.parquet. Once more, and what is new is added.
     """
+    if jsonl:
+        if with_personal or jobs is not None or not wanted.is_all or wanted.by is not None:
+            raise click.UsageError("--jsonl writes the chains as they stand: leave the other options out")
+        return _as_files(log, out, form)
     with extra("backtest"):
         from adjudge.backtest.export import export
     size = size_of(log)
@@ -61,4 +75,15 @@ def export_command(
         say(f"  slice {done.sliced}")
     if wanted.by is not None:
         say(*segment_lines(wanted.by, done.segments, has_moved=False))
+    return FINE
+
+
+def _as_files(log: AnyLog, out: Path, form: str) -> int:
+    if isinstance(log, LogPath):
+        raise click.UsageError(f"{log} is a log of such files already: copy it")
+    written = write_files(log, out)
+    if form == JSON:
+        print_json({"chains": {str(folder): count for folder, count in written.items()}})
+    else:
+        say(*(f"{folder}: {counted(count, 'record')}" for folder, count in written.items()))
     return FINE
