@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
+
+gc.set_threshold(20_000)  # from 700: a run keeps millions of objects, and looked at them again and again
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +24,27 @@ def shared() -> Path:
     if not path.is_dir():
         pytest.skip("needs ../shared, the reference data beside the checkout, which is not here")
     return path
+
+
+@pytest.fixture(scope="session")
+def patient_solver() -> Iterator[None]:
+    """Give the solver minutes for what takes it less than a second: it goes by the clock, whoever else works.
+
+    A test that asks for less than two seconds a question has no more: nothing that it says hangs on an answer.
+    """
+    if find_spec("z3") is None:
+        yield
+        return
+    from adjudge.authoring.proofs.inquiry import Inquiry
+
+    left_s = Inquiry.left_s
+
+    def patiently(self: Inquiry) -> float:
+        return left_s(self) if self.timeout_s < 2 else 120.0
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Inquiry, "left_s", patiently)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -41,6 +67,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker("no_cover")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Run one worker more than there are cores: tests wait for disks, servers and processes half of their time."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

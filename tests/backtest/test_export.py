@@ -23,6 +23,7 @@ from adjudge.audit.kinds import Block, decode
 from adjudge.audit.log import AuditLog
 from adjudge.audit.record import FIRST_PREV, encode, encode_body, parse
 from adjudge.policy import parse_policy
+from depth import examples
 from policy.random_policies import policies, requests
 
 duckdb = pytest.importorskip("duckdb", reason="needs the extra `backtest`")
@@ -103,7 +104,7 @@ def _by_caller(one: dict[str, object]) -> dict[str, object]:
     return {**one, "face": {k: v for k, v in face.items() if k != "novel_tags"}} if isinstance(face, dict) else one
 
 
-@settings(max_examples=25, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(12), phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_an_export_gives_every_decision_its_verdict_again(data: st.DataObject) -> None:
     policy = data.draw(policies())

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from adjudge.policy import parse_policy
+from depth import examples
 from policy import judge
 from policy.random_policies import NOW, policies, requests
 
@@ -57,7 +58,7 @@ def dataset(connection: duckdb.DuckDBPyConnection, policy: Policy, given_: list[
 
 
 # a failure is shown as it was found: to shrink requests and a policy at once takes minutes
-@settings(max_examples=60, phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(30), phases=[Phase.generate], deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_every_row_has_the_verdict_that_the_engine_gives(data: st.DataObject) -> None:
     policy = data.draw(policies())

@@ -19,7 +19,7 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+def run(monkeypatch: pytest.MonkeyPatch, patient_solver: None) -> Iterator[Run]:
     """Run `adjudge` with some arguments. Its proofs are made here: a process for each would start a second long."""
     if find_spec("z3") is not None:
         from adjudge.authoring.proofs.apart import here

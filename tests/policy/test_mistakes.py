@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from adjudge.policy.loading.load import read_policy
 
 CASES = [(BASE, right, wrong) for right, ways in MISTAKES.items() for wrong in ways]
 CASES += [(WIDE, right, wrong) for right, ways in WIDE_MISTAKES.items() for wrong in ways]
+pytestmark = pytest.mark.xdist_group("mistakes")  # one worker reads each text once for all of them
 SHARED = Path(__file__).parents[3] / "shared" / "cases" / "analyst-mistakes.json"
 
 
@@ -25,6 +27,7 @@ def written(base: str, right: str, wrong: str) -> tuple[str, int]:
     return base[:at] + wrong + base[at + len(right) :], base[:at].count("\n") + 1
 
 
+@cache
 def errors_of(text: str) -> tuple[PolicyError, ...]:
     try:
         read_policy(text, "shop.yaml")
@@ -37,10 +40,9 @@ IDLE = {"unused-input", "unused-list", "unused-variable", "uncalibrated-threshol
 IDLE |= {"missing-locale", "reason-without-text"}
 
 
-def findings_of(text: str) -> Iterator[LintFinding]:
-    for finding in lint(read_policy(text, "shop.yaml"), has_tests=True):
-        if finding.code not in IDLE:
-            yield finding
+@cache
+def findings_of(text: str) -> tuple[LintFinding, ...]:
+    return tuple(one for one in lint(read_policy(text, "shop.yaml"), has_tests=True) if one.code not in IDLE)
 
 
 def repaired(text: str, errors: tuple[PolicyError, ...]) -> str:
@@ -53,9 +55,19 @@ def repaired(text: str, errors: tuple[PolicyError, ...]) -> str:
 @pytest.mark.parametrize("base", [BASE, WIDE], ids=["base", "wide"])
 def test_base_has_no_mistake(base: str) -> None:
     assert errors_of(base) == ()
-    assert list(findings_of(base)) == []
+    assert findings_of(base) == ()
 
 
+def test_mistakes_are_told_in_words_that_a_person_has_read(golden: Callable[[str, str], None]) -> None:
+    said = []
+    for base, right, wrong in CASES:
+        text, _ = written(base, right, wrong)
+        found = errors_of(text) or findings_of(text)
+        said.append("\n".join([f"## {wrong!a}", *(f"{one.message}\n   {one.hint or '-'}" for one in found)]))
+    golden("policy/mistakes.txt", "\n\n".join(said))
+
+
+@pytest.mark.no_cover  # the test before it goes over the same lines
 @pytest.mark.parametrize(("base", "right", "wrong"), CASES, ids=[wrong for *_, wrong in CASES])
 def test_mistake_is_told_at_its_own_line_and_its_fix_loads(base: str, right: str, wrong: str) -> None:
     text, line = written(base, right, wrong)
@@ -70,15 +82,6 @@ def test_mistake_is_told_at_its_own_line_and_its_fix_loads(base: str, right: str
         before, text = errors, repaired(text, errors)
         errors = errors_of(text)
         assert len(errors) < len(before), [str(error) for error in errors]
-
-
-def test_mistakes_are_told_in_words_that_a_person_has_read(golden: Callable[[str, str], None]) -> None:
-    said = []
-    for base, right, wrong in CASES:
-        text, _ = written(base, right, wrong)
-        found = errors_of(text) or tuple(findings_of(text))
-        said.append("\n".join([f"## {wrong!a}", *(f"{one.message}\n   {one.hint or '-'}" for one in found)]))
-    golden("policy/mistakes.txt", "\n\n".join(said))
 
 
 def test_mistakes_of_several_entries_are_all_told() -> None:

@@ -24,8 +24,8 @@ def policy_text(declared: str, condition: str, outcome: str = "review") -> str:
     return f"policy_language: 1\npolicy: p\ninputs:\n  s: {declared}\nrules:\n{rule}"
 
 
-def both(old: str, new: str) -> Comparison:
-    comparison = compare(parse_policy(old), parse_policy(new), timeout_s=2, total_s=10, in_process=True)
+def both(old: str, new: str, *, timeout_s: float = 5.0) -> Comparison:
+    comparison = compare(parse_policy(old), parse_policy(new), timeout_s=timeout_s, total_s=10, in_process=True)
     for region in comparison.regions:
         found = region.witness
         outcomes = [policy.evaluate(found.given, now=found.now).outcome for policy in (comparison.old, comparison.new)]
@@ -131,7 +131,7 @@ def test_what_is_proved_of_any_two_declarations_holds_of_every_value(data: st.Da
             data.draw(st.sampled_from(("review", "reject"))),
         )
         texts.append(policy_text(declared, condition, outcome))
-    comparison = both(*texts)
+    comparison = both(*texts, timeout_s=0.5)  # what stays open claims nothing
     given_: list[dict[str, object]] = [{"s": value, "novel_s": novel} for value in VALUES for novel in NOVELS]
     for request in ({}, *given_):
         old, new = (policy.evaluate(request).outcome for policy in (comparison.old, comparison.new))

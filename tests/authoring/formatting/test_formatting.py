@@ -14,6 +14,7 @@ from adjudge.authoring.formatting.run import formatted
 from adjudge.errors import PolicyErrors
 from adjudge.policy import parse_policy
 from adjudge.policy.loading.load import read_policy
+from depth import examples
 from expr.strategies import one_of
 from policy.random_policies import NOW, policies, requests
 
@@ -115,7 +116,7 @@ def noisy(draw: st.DrawFn, text: str) -> str:
     return "\n".join(lines)
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_house_form_keeps_meaning_and_comments_and_is_its_own(data: st.DataObject) -> None:
     policy = data.draw(policies())

@@ -17,6 +17,7 @@ from adjudge.authoring.lint.run import lint
 from adjudge.policy.loading.load import read_policy
 from adjudge.policy.text.yaml import read_yaml
 from adjudge.source import Source
+from depth import examples
 from policy.random_policies import policies
 
 TODAY = date(2026, 1, 1)
@@ -79,7 +80,7 @@ def formed(text: str) -> str:
     return str(reject())
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(15), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_house_form_of_any_style_finds_says_and_shows_the_same(data: st.DataObject) -> None:
     plain = data.draw(st.just(FINDS) | policies().map(lambda policy: policy.typed.source.text))

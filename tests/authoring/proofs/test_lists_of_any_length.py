@@ -207,11 +207,11 @@ def test_for_every_list_there_is_one_of_few_items_that_answers_everything_alike(
 def test_no_list_contradicts_what_is_proved(seed: int) -> None:
     random = Random(seed)
     old, new = (parse_policy(HEAD + written(random, rules=2)) for _ in range(2))
-    comparison = compare(old, new, timeout_s=2, total_s=20, in_process=True)
+    comparison = compare(old, new, timeout_s=0.5, total_s=5, in_process=True)  # what stays open claims nothing
     for region in comparison.regions:
         one, other = (each.evaluate(region.witness.given).outcome for each in (old, new))
         assert (one, other) == (region.old, region.new)
-    findings = analyse(old, timeout_s=1, total_s=10, in_process=True).findings
+    findings = analyse(old, timeout_s=0.5, total_s=5, in_process=True).findings
     without = {rule.id: Policy(replace(old.typed, rules=tuple(r for r in old.typed.rules if r != rule)), old.functions)
                for rule in old.typed.rules}  # fmt: skip
     for _ in range(150):

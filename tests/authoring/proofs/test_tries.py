@@ -36,8 +36,8 @@ def policy_of(*conditions: str, outcomes: tuple[str, ...] = ()) -> Policy:
     return parse_policy(f"{HEAD}rules:\n{''.join(lines)}")
 
 
-def analysis_of(*conditions: str, outcomes: tuple[str, ...] = ()) -> Analysis:
-    return analyse(policy_of(*conditions, outcomes=outcomes), timeout_s=5, in_process=True)
+def analysis_of(*conditions: str, outcomes: tuple[str, ...] = (), timeout_s: float = 5.0) -> Analysis:
+    return analyse(policy_of(*conditions, outcomes=outcomes), timeout_s=timeout_s, in_process=True)
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,8 @@ def test_texts_past_the_solver_s_own_are_found(condition: str) -> None:
 
 
 def test_texts_between_neighbours_past_the_solver_s_own_are_not_proved_away() -> None:
-    findings = analysis_of('text > "\\U00030000" && text < "\\U00030001" && size(text) == 1').findings
+    text = 'text > "\\U00030000" && text < "\\U00030001" && size(text) == 1'
+    findings = analysis_of(text, timeout_s=0.5).findings  # what stays open claims nothing
     assert "always-true" not in {finding.code for finding in findings}
 
 
