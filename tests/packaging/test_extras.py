@@ -80,6 +80,12 @@ with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as service:
     service.terminate()
 assert service.returncode == 0
 """
+REDIS = """
+import asyncio
+from adjudge_plugins.redis.cache import Cache
+cache = Cache("redis://127.0.0.1:1/0", b"k" * 32)
+print(asyncio.run(cache.get("nothing")))
+"""
 METRICS = """
 from adjudge_plugins.metrics import Metrics
 Metrics().close()
@@ -108,6 +114,7 @@ WORKS: Mapping[str, list[tuple[list[str], int, str]]] = {
     "onnx": [(["python", "-c", ONNX], 0, "(1, 3, 32, 32)")],
     "postgres": [(["python", "-c", POSTGRES], 0, "PostgreSQL: connection failed")],
     "serve": [(["python", "-c", SERVE], 0, "review")],
+    "redis": [(["python", "-c", REDIS], 0, "None")],
     "sheets": [
         (["adjudge", "table", "export", "tables.yaml", "-o", "tables.xlsx"], 0, "wrote 1 row of limits"),
         (["adjudge", "table", "import", "tables.yaml", "limits", "tables.xlsx"], 0, ""),

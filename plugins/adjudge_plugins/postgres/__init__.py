@@ -13,6 +13,8 @@ Needs `pip install "adjudge[postgres]"`, and `adjudge postgres migrate DSN` once
 
 from __future__ import annotations
 
+from typing import Any
+
 from adjudge.plugin import DecisionLedger, LedgerSettings, LogSource, Register, hookimpl
 from adjudge_plugins.postgres.command import postgres
 
@@ -37,10 +39,14 @@ def _made(settings: LedgerSettings) -> DecisionLedger:
     from adjudge_plugins.postgres.settings import read_settings
 
     said = read_settings(settings.settings)
-    return PostgresLedger(
-        said.dsn,
-        said.fingerprint_key,
-        answer_for_s=settings.answer_for_s,
-        checkpoints=said.checkpoints,
-        anchors=said.anchors,
-    )
+    more: dict[str, Any] = {
+        "answer_for_s": settings.answer_for_s,
+        "checkpoints": said.checkpoints,
+        "anchors": said.anchors,
+    }
+    if said.redis is None:
+        return PostgresLedger(said.dsn, said.fingerprint_key, **more)
+    from adjudge_plugins.redis.cache import Cache
+    from adjudge_plugins.redis.ledger import FrontedLedger
+
+    return FrontedLedger(said.dsn, said.fingerprint_key, cache=Cache(said.redis, said.fingerprint_key), **more)

@@ -21,7 +21,7 @@ from adjudge.ledger.kit import (
 from adjudge.plugin import EvaluationError, PluginError, ProviderConfigError, parse_duration
 from adjudge_plugins.settings import refuse_unknown_keys
 
-KEYS = ("dsn", "fingerprint_key", "key", "mac", "checkpoint", "anchors")
+KEYS = ("dsn", "fingerprint_key", "key", "mac", "checkpoint", "anchors", "redis")
 KEY_BYTES_MIN = 16
 _PLACES = ("env", "file")
 _MOST_RECORDS = 1_000_000
@@ -33,25 +33,36 @@ class Settings:
     """dsn: how the database is reached. fingerprint_key: the secret behind fingerprints.
 
     checkpoints: when the chain gets some, and with which keys; anchors: files elsewhere that are shown each of them.
+    redis: where copies are kept in front of it, as a URL; None for nowhere.
     """
 
     dsn: str
     fingerprint_key: bytes
     checkpoints: Checkpoints
     anchors: tuple[FileAnchor, ...]
+    redis: str | None = None
 
 
 def read_settings(settings: Mapping[str, Any]) -> Settings:
     """Read the settings, and the keys that they name. Raises PluginError, and AuditUnavailable for a key's file."""
     _refuse_unknown(settings, KEYS)
-    dsn = settings.get("dsn")
-    text = dsn if isinstance(dsn, str) else _from(dsn, "dsn").decode().strip()
+    dsn, redis = _text(settings.get("dsn"), "dsn"), settings.get("redis")
     key = _from(settings.get("fingerprint_key"), "fingerprint_key").strip()
     if len(key) < KEY_BYTES_MIN:
         way = "make one, such as by `openssl rand -hex 32`"
         said = f"`fingerprint_key` has {len(key)} bytes, where {KEY_BYTES_MIN} are the least: {way}"
         raise PluginError(said, plugin="postgres")
-    return Settings(dsn=text, fingerprint_key=key, checkpoints=_checkpoints(settings), anchors=_anchors(settings))
+    return Settings(
+        dsn=dsn,
+        fingerprint_key=key,
+        checkpoints=_checkpoints(settings),
+        anchors=_anchors(settings),
+        redis=None if redis is None else _text(redis, "redis"),
+    )
+
+
+def _text(said: object, name: str) -> str:
+    return said if isinstance(said, str) else _from(said, name).decode().strip()
 
 
 def _checkpoints(settings: Mapping[str, Any]) -> Checkpoints:

@@ -1,0 +1,141 @@
+"""The ledger in PostgreSQL with Redis in front: fewer reads of records, and no stampede where a limit is reached.
+
+PostgreSQL says each time which decision stands, and whether it is confirmed; only its record may come from Redis. That
+a limit is reached was said by PostgreSQL a moment ago. So nothing is right here because Redis says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from time import time
+from typing import Any
+
+import msgspec
+
+from adjudge.ledger.kit import decision_of, parse
+from adjudge.plugin import Body, Busy, CallBody, Claim, Decision, Quota, QuotaReached, Receipt
+from adjudge_plugins.postgres.ledger import PostgresLedger
+from adjudge_plugins.redis.cache import Cache
+
+RECORD_S = 24 * 3600.0
+"""Seconds for which a record is kept, or for as long as decisions answer."""
+REACHED_S = 1.0
+"""Seconds for which a limit that is reached is not asked about again; a call that cost nothing gives its place back."""
+_PUTS_MAX = 64
+"""So many records are on their way to Redis at most; more are not kept."""
+_STANDS = (
+    "select a.decision_id, a.fingerprint = %s or a.fingerprint is not distinct from %s, coalesce(l.confirms, false)"
+    " from adjudge.answers a left join adjudge.labels l using (decision_id, merchant_biz_id)"
+    " where a.merchant_biz_id = %s and a.recorded_at > clock_timestamp() - make_interval(secs => %s)"
+)
+_NEWEST = (
+    "select a.decision_id, true, coalesce(l.confirms, false)"
+    " from adjudge.answers a left join adjudge.labels l using (decision_id, merchant_biz_id)"
+    " where a.merchant_biz_id = %s"
+)
+_CONFIRMED = "select confirms from adjudge.labels where decision_id = %s and merchant_biz_id = %s"
+
+
+class FrontedLedger(PostgresLedger):
+    """Keeps decisions in a database that other processes share, and copies of their records in Redis."""
+
+    def __init__(self, dsn: str, key: bytes, *, cache: Cache, answer_for_s: float, **more: Any) -> None:
+        """cache: shared by all who use the database, and closed with this. The rest is as of PostgresLedger."""
+        super().__init__(dsn, key, answer_for_s=answer_for_s, **more)
+        self._cache = cache
+        self._record_s = min(answer_for_s, RECORD_S)
+        self._putting: set[asyncio.Task[None]] = set()
+
+    async def aclose(self) -> None:
+        """Close; what is on its way to Redis is left behind."""
+        for task in self._putting:
+            task.cancel()
+        await self._cache.aclose()
+        await super().aclose()
+
+    async def claim(
+        self, merchant_biz_id: str, fingerprint: str, *, again: bool, lease_s: float, former: str | None = None
+    ) -> Claim | Decision | Busy:
+        """Return the decision of an id, or a claim to make one; see `DecisionLedger.claim`."""
+        if not again and (line := await self._cache.get(_answer(merchant_biz_id))) is not None:
+            asked = (fingerprint, former, merchant_biz_id, self._answer_for_s)
+            found = await self._standing(line, await self._asked.rows(_STANDS, asked))
+            if found is not None:
+                return found
+        return await super().claim(merchant_biz_id, fingerprint, again=again, lease_s=lease_s, former=former)
+
+    async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
+        """Return a decision by its id, or the newest of a MerchantBizId, however old."""
+        if decision_id is None and merchant_biz_id is not None:
+            if (line := await self._cache.get(_answer(merchant_biz_id))) is not None:
+                found = await self._standing(line, await self._asked.rows(_NEWEST, (merchant_biz_id,)))
+                if found is not None:
+                    return found
+        elif decision_id is not None and (line := await self._cache.get(_record(decision_id))) is not None:
+            body = decision_of(parse(line))
+            rows = await self._asked.rows(_CONFIRMED, (body.decision_id, body.merchant_biz_id))
+            return await super()._restored(line, any(confirms for (confirms,) in rows))
+        return await super().find(decision_id=decision_id, merchant_biz_id=merchant_biz_id)
+
+    async def conclude(self, claim: Claim, decision: Decision, record: Body) -> Receipt:
+        """Write the record of a decision, and give the claim back; see `DecisionLedger.conclude`."""
+        receipt = await super().conclude(claim, decision, record)
+        self._keep(claim.merchant_biz_id, decision.decision_id, receipt.line)
+        return receipt
+
+    async def admit(self, quota: Quota, claim: Claim, call: CallBody | None) -> float:
+        """Count a call for all workers; a limit that was reached a moment ago is so still."""
+        name = _limit(quota)
+        if (kept := await self._cache.get(name)) is not None:
+            bound, until = msgspec.json.decode(kept)
+            if bound != "rate" or until >= time() + quota.within_s:
+                raise QuotaReached(bound)
+        try:
+            return await super().admit(quota, claim, call)
+        except QuotaReached as reached:
+            until, for_s = time() + quota.within_s, REACHED_S
+            if reached.bound == "rate":
+                for_s = min(for_s, quota.within_s)
+            if for_s > 0:
+                await self._cache.put(name, msgspec.json.encode((reached.bound, until)), for_s)
+            raise
+
+    async def _standing(self, line: bytes, rows: list[tuple[Any, ...]]) -> Decision | None:
+        """Return the decision of a copied record, if the database says that it is the one that stands."""
+        body = decision_of(parse(line))
+        for decision_id, is_same, is_confirmed in rows:
+            if is_same and decision_id == body.decision_id:
+                return await super()._restored(line, is_confirmed)
+        return None
+
+    async def _restored(self, line: bytes, is_confirmed: bool) -> Decision:
+        decision = await super()._restored(line, is_confirmed)
+        self._keep(decision.merchant_biz_id, decision.decision_id, line)
+        return decision
+
+    def _keep(self, merchant_biz_id: str, decision_id: str, line: bytes) -> None:
+        """Copy a record to Redis; nobody waits for that."""
+        if len(self._putting) >= _PUTS_MAX:
+            return
+        task = asyncio.get_running_loop().create_task(self._put(merchant_biz_id, decision_id, line))
+        self._putting.add(task)
+        task.add_done_callback(self._putting.discard)
+
+    async def _put(self, merchant_biz_id: str, decision_id: str, line: bytes) -> None:
+        await self._cache.put(_answer(merchant_biz_id), line, self._record_s)
+        await self._cache.put(_record(decision_id), line, self._record_s)
+
+
+def _answer(merchant_biz_id: str) -> str:
+    return f"answer {merchant_biz_id}"
+
+
+def _record(decision_id: str) -> str:
+    return f"record {decision_id}"
+
+
+def _limit(quota: Quota) -> str:
+    """Return the name of a limit: of one account, and of a day in UTC."""
+    said = (quota.provider, quota.account, str(quota.price), quota.rate, quota.daily_calls, str(quota.daily_spend))
+    return f"limit {datetime.now(UTC).date()} {said!r}"
