@@ -1,4 +1,4 @@
-"""What a band would do at other totals is what the engine does with a policy that has them."""
+"""What a band would do at other totals, and a row with other points, is what the engine makes of such a policy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ import pyarrow.parquet as pq  # noqa: E402
 from adjudge.backtest.band_curves import band_curves  # noqa: E402
 from adjudge.backtest.dataset import open_dataset  # noqa: E402
 from adjudge.backtest.duck import connect  # noqa: E402
-from adjudge.backtest.tunable_bands import TunableBand, tunable_bands, with_numbers  # noqa: E402
+from adjudge.backtest.point_curves import point_curves  # noqa: E402
+from adjudge.backtest.tunable_bands import TunableBand, tunable_bands  # noqa: E402
+from adjudge.backtest.tunable_points import TunablePoints, tunable_points  # noqa: E402
+from adjudge.backtest.tunables import with_numbers  # noqa: E402
 
 INPUTS = """policy_language: 1
 policy: cards
@@ -81,15 +84,19 @@ def by_engine(policy: Policy, rows: list[dict[str, Any]]) -> Mapping[tuple[str |
     return Counter((row["label"], outcome(row)) for row in rows)
 
 
+def read_in(folder: Path, card: str, when_unknown: str) -> tuple[Policy, list[dict[str, Any]]]:
+    """Return a policy, and rows that are written into a folder."""
+    rows = rows_of(len(card))
+    types = {"score": pa.float64(), "past.trust": pa.int64(), "known": pa.bool_(), "label": pa.string()}
+    pq.write_table(pa.Table.from_pylist(rows, pa.schema(list(types.items()))), folder / "rows.parquet")
+    read = parse_policy(INPUTS + card)
+    return Policy(replace(read.typed, when_unknown=Outcome(when_unknown)), read.functions), rows
+
+
 @pytest.mark.parametrize("card", [EXCUSED, SEVERAL], ids=["excused", "several"])
 @pytest.mark.parametrize("when_unknown", ["pass", "review", "reject"])
 def test_each_total_comes_to_what_the_engine_makes_of_it(tmp_path: Path, card: str, when_unknown: str) -> None:
-    rows = rows_of(len(card))
-    types = {"score": pa.float64(), "past.trust": pa.int64(), "known": pa.bool_(), "label": pa.string()}
-    schema = pa.schema(list(types.items()))
-    pq.write_table(pa.Table.from_pylist(rows, schema), tmp_path / "rows.parquet")
-    read = parse_policy(INPUTS + card)
-    policy = Policy(replace(read.typed, when_unknown=Outcome(when_unknown)), read.functions)
+    policy, rows = read_in(tmp_path, card, when_unknown)
     by_card: dict[str, list[TunableBand]] = {}
     for band in tunable_bands(policy.typed):
         by_card.setdefault(band.card, []).append(band)
@@ -107,3 +114,28 @@ def test_each_total_comes_to_what_the_engine_makes_of_it(tmp_path: Path, card: s
                     assert one.weights == one.counts
                     seen.add(tuple(sorted((str(key), count) for key, count in one.counts.items())))
     assert len(seen) > len(by_card) * 5  # it does matter where they begin
+
+
+@pytest.mark.parametrize("card", [EXCUSED, SEVERAL], ids=["excused", "several"])
+@pytest.mark.parametrize("when_unknown", ["pass", "review", "reject"])
+def test_points_come_to_what_the_engine_makes_of_them(tmp_path: Path, card: str, when_unknown: str) -> None:
+    policy, rows = read_in(tmp_path, card, when_unknown)
+    by_card: dict[str, list[TunablePoints]] = {}
+    for one in tunable_points(policy.typed):
+        by_card.setdefault(one.card, []).append(one)
+    seen = set()
+    with connect(threads=1) as connection:
+        dataset = open_dataset(connection, tmp_path / "rows.parquet", policy.typed)
+        for points in by_card.values():
+            moved = with_numbers(policy, {points[0]: 2 * points[0].value})  # what stands need not be what is written
+            for standing in (policy, moved):
+                wanted = {one: [one.value // abs(one.value) * n for n in (1, 5, 15, 20, 40, 65)] for one in points}
+                found = point_curves(connection, standing, dataset, wanted)
+                for one, settings in found.items():
+                    assert [setting.value for setting in settings] == sorted(wanted[one])
+                    for setting in settings:
+                        made = by_engine(with_numbers(standing, {one: setting.value}), rows)
+                        assert setting.counts == made, (one.name, setting.value)
+                        assert setting.weights == setting.counts
+                        seen.add(tuple(sorted((str(key), count) for key, count in setting.counts.items())))
+    assert len(seen) > len(by_card) * 5  # it does matter what they add

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from adjudge.errors import DataError
 from adjudge.model import Outcome
 from adjudge.policy import load_policy, parse_policy
+from adjudge.policy.explaining.scorecard_moves import alone
 from adjudge.source import Span
 
 duckdb = pytest.importorskip("duckdb", reason="needs the extra `backtest`")
@@ -25,9 +27,12 @@ from adjudge.backtest import tune as tune_module  # noqa: E402
 from adjudge.backtest.dataset import open_dataset  # noqa: E402
 from adjudge.backtest.duck import connect  # noqa: E402
 from adjudge.backtest.goal import Goal, safe_limit  # noqa: E402
+from adjudge.backtest.points_order import PointsOrder  # noqa: E402
 from adjudge.backtest.run import Runner  # noqa: E402
 from adjudge.backtest.tunable_bands import STEPS_MAX, TunableBand, totals_to_try  # noqa: E402
-from adjudge.backtest.tunable_thresholds import tunable_thresholds  # noqa: E402
+from adjudge.backtest.tunable_points import TunablePoints, points_to_try, tunable_points  # noqa: E402
+from adjudge.backtest.tunable_thresholds import TunableThreshold, tunable_thresholds  # noqa: E402
+from adjudge.backtest.tunables import tunables, with_numbers  # noqa: E402
 from adjudge.backtest.tune import Tuned, rewritten, tune  # noqa: E402
 
 POLICY = """policy_language: 1
@@ -257,9 +262,10 @@ def test_rows_of_a_scorecard_and_excuses_that_no_row_has_do_not_count(tmp_path: 
         dataset = open_dataset(connection, tmp_path / "rows.parquet", policy.typed)
         found = Runner(connection, policy, dataset).deciding()
         emptied = Runner(connection, policy, replace(dataset, relation=f"(from {dataset.relation} limit 1)")).deciding()
+    decides = {"scorecard row 1 decides"}
     assert found == {"scorecard row 1", "scorecard row 2", "scorecard row 3", "scorecard row 4",
-                     "excuse:excuse-1", "scorecard:review"}  # fmt: skip
-    assert emptied == {"scorecard row 1", "scorecard row 3", "scorecard:review"}
+                     "excuse:excuse-1", "scorecard:review"} | decides  # fmt: skip
+    assert emptied == {"scorecard row 1", "scorecard row 3", "scorecard:review"} | decides
 
 
 def test_bands_and_thresholds_are_turned_together(tmp_path: Path) -> None:
@@ -299,6 +305,167 @@ def test_search_goes_on_where_what_is_best_takes_a_rule_its_rows(
     before, after = (outcomes(text, learned) for text in (POLICY, rewritten(parse_policy(POLICY), tuned.values)))
     assert before.keys() <= after.keys()
     assert tuned.then[0].review.hits < tuned.now[0].review.hits / 2
+
+
+def points_of(text: str) -> dict[str, int]:
+    return {row.name: row.points for row in parse_policy(text).typed.rows}
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_points_are_turned_and_told_as_the_engine_has_them(tmp_path: Path, seed: int) -> None:
+    rows = rows_of(seed)
+    tuned = card_tuned(tmp_path, rows, Goal(max_review=0.12), ("points",))
+    assert tuned.values and all(isinstance(one, TunablePoints) for one in tuned.values)
+    text = rewritten(parse_policy(CARD), tuned.values)
+    now, then = points_of(CARD), points_of(text)
+    assert {one.row: value for one, value in tuned.values.items()} == {
+        name: points for name, points in then.items() if points != now[name]}  # fmt: skip
+    assert all(points * then[name] > 0 and then[name] % 5 == 0 for name, points in now.items()), then
+    assert all(abs(then[name]) <= 3 * abs(points) for name, points in now.items()), then
+    assert then["row 1"] < then["row 2"], "the higher score still weighs more"
+    assert then["row 3"] > then["row 4"]
+    policy = parse_policy(text)
+    assert policy.typed.scorecards["scorecard"].review == 20 and "ask: [selfie]" in text
+    for side, told in zip(halves(rows, tuned), tuned.then, strict=True):
+        found = Counter(str(policy.evaluate({n: row[n] for n in ("score", "trust")}).outcome) for row in side)
+        assert (told.review.hits, told.review.of) == (found["review"], len(side))
+    assert tuned.then[0].review.share < tuned.now[0].review.share
+    assert tuned.then[0].turned_away.hits <= tuned.now[0].turned_away.hits
+
+
+def halves(rows: list[dict[str, Any]], tuned: Tuned) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Return the rows that were learned from, and those that judge."""
+    assert tuned.split is not None
+    learned = [row for row in rows if row["at"].replace(tzinfo=None) <= tuned.split]
+    return learned, [row for row in rows if row["at"].replace(tzinfo=None) > tuned.split]
+
+
+def deciding(text: str, rows: list[dict[str, Any]]) -> set[str]:
+    """Return what decides on some row by the engine itself: rules, bands, rows that are true, and that count."""
+    policy = parse_policy(text)
+    found: set[str] = set()
+    for row in rows:
+        given = {n: row[n] for n in ("score", "trust")}
+        verdict = policy.evaluate(given)
+        found |= {rule.id for rule in policy.typed.rules
+                  if rule.id in verdict.matched and rule.outcome is verdict.outcome}  # fmt: skip
+        for name, card in policy.typed.scorecards.items():
+            low, high = verdict.totals[name]
+            if alone(policy, name).evaluate(given).outcome is verdict.outcome is not Outcome.PASS:
+                found.add(f"{card.label}:{verdict.outcome}")
+            for one, points in zip(policy.explain(given).rows, card.rows, strict=True):
+                if one.truth:
+                    found.add(one.id)
+                if one.truth and low == high and card.outcome_of(low) is not card.outcome_of(low - points.points):
+                    found.add(f"{one.id} decides")
+    return found
+
+
+@pytest.mark.parametrize(("seed", "goal"), list(enumerate(GOALS)))
+def test_nothing_that_is_proposed_or_shown_leaves_a_rule_or_a_row_dead(
+    tmp_path: Path, seed: int, goal: Goal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = rows_of(seed, 200)
+    tuned = card_tuned(tmp_path, rows, goal, ())
+    learned, _ = halves(rows, tuned)
+    wanted = deciding(CARD, learned)
+    assert wanted >= {"row 1", "row 1 decides", "scorecard:review"}
+    policy = parse_policy(CARD)
+    shown = [tuned.values, *(values for values, _ in tuned.frontier)]
+    assert 1 < len(shown) <= 1 + search.FRONTIER_MAX
+    for values in shown:
+        moved = {one for one in values if values[one] != one.value}
+        needed = {name for name in wanted if not name.endswith(" decides")}
+        needed |= wanted & {f"{one.row} decides" for one in moved if isinstance(one, TunablePoints)}
+        assert needed <= deciding(rewritten(policy, values), learned), {one.name: values[one] for one in moved}
+
+
+def test_numbers_that_are_named_are_turned_and_kept(tmp_path: Path) -> None:
+    rows = rows_of(1, 200)
+
+    def turned(*only: str, kept: tuple[str, ...] = ()) -> set[str]:
+        free, fixed = tune_module._free(parse_policy(CARD), opened, only, kept)
+        assert {why for _, why in fixed} <= {"not asked for", "is to be kept"}
+        return {f"{one.slot} {one.where}" for one in free}
+
+    card_tuned(tmp_path, rows, Goal(max_review=0.1), ("scorecard row 3",))
+    policy = parse_policy(CARD)
+    with connect(threads=1) as connection:
+        opened = open_dataset(connection, tmp_path / "rows.parquet", policy.typed)
+        every = turned()
+        points = {f"points scorecard row {at}" for at in (1, 2, 3, 4)}
+        bands = {"scorecard scorecard:review", "scorecard scorecard:reject"}
+        assert turned("points") == points and turned("scorecard") == bands and points | bands < every
+        assert turned("scorecard row 3") == {"points scorecard row 3", "trust scorecard row 3"}
+        assert turned(kept=("points",)) == every - points
+        assert turned("points", kept=("scorecard row 1",)) == points - {"points scorecard row 1"}
+        assert turned(kept=("trust", "scorecard:review")) == {one for one in every if not one.startswith("trust")} - {
+            "scorecard scorecard:review"}  # fmt: skip
+        for named in ("point", "scorecard row 9"):
+            with pytest.raises(DataError, match=f"has no threshold of {named}"):
+                turned(kept=(named,))
+
+
+WINDOWS = """policy_language: 1
+policy: windows
+inputs: {score: {type: int, range: [0, 100], riskier: higher}, other: int}
+scorecard:
+  points:
+    - {when: score >= 20 && score < 50, add: 10}
+    - {when: score >= 50, add: 25}
+    - {when: score >= 40 && score < 50, add: 5}
+    - {when: other > 5, add: 5}
+    - {when: other > 5 && score > 3, add: 7}
+  bands: {review: 20}
+"""
+
+
+def test_points_of_one_field_keep_their_rank_and_add_up_with_the_risk() -> None:
+    policy = parse_policy(WINDOWS)
+    every = tunables(policy.typed)
+    standing = {one: one.value for one in every}
+    order = PointsOrder(policy, every)
+    window, above, _, other, both = (one for one in every if isinstance(one, TunablePoints))
+    assert order.keeps(window, 15, standing) and order.keeps(above, 16, standing)
+    assert not order.keeps(above, 10, standing), "the same as the window's"
+    assert not order.keeps(window, 5, standing), "the same as that of a row that adds less"
+    assert not order.keeps(window, 21, standing), "with 5 more below 50 than 25 above"
+    assert not order.keeps(above, 14, standing)
+    assert order.keeps(other, 40, standing) and order.keeps(both, 1, standing), "they read no one field as others do"
+    edge = next(one for one in every if isinstance(one, TunableThreshold) and one.where == "scorecard row 2")
+    assert not order.keeps(edge, 51, standing), "a gap in which nothing adds up"
+    assert not order.keeps(edge, 49, standing), "both add up below 50"
+
+
+@pytest.mark.parametrize(
+    ("points", "at", "tried"),
+    [
+        ((20, 25, 15, -10), 0, [5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60]),
+        ((20, 25, 15, -10), 3, [-30, -25, -20, -15, -10, -5]),
+        ((10, 40), 0, [5, 10, 15, 20, 25, 30]),
+        ((3, 7), 0, list(range(1, 10))),
+        ((300, 500), 0, [50, 100, 150, 200, 250, 300]),
+    ],
+)
+def test_points_are_tried_as_people_write_them(points: tuple[int, ...], at: int, tried: list[int]) -> None:
+    rows = ", ".join(f"{{when: n > {number}, add: {one}}}" for number, one in enumerate(points))
+    head = "policy_language: 1\npolicy: p\ninputs: {n: int}\n"
+    policy = parse_policy(f"{head}scorecard: {{points: [{rows}], bands: {{review: 20, reject: 60}}}}\n")
+    one = tunable_points(policy.typed)[at]
+    assert points_to_try(one, policy.typed.scorecards["scorecard"]) == tried
+
+
+def test_points_that_an_expression_says_are_left_alone() -> None:
+    head = "policy_language: 1\npolicy: p\ninputs: {n: {type: int, range: [0, 3]}, flag: bool}\n"
+    rows = "{when: flag && n > 1, add: 10 * n}, {when: flag, add: 0}, {when: flag, add: +5}"
+    policy = parse_policy(f"{head}scorecard: {{points: [{rows}], bands: {{review: 20}}}}\n")
+    assert [one.name for one in tunable_points(policy.typed)] == ["scorecard row 3 adds +5"]
+    (threshold,) = tunable_thresholds(policy.typed)
+    assert threshold.name == "n > 1 (scorecard row 1)", "once, however many steps the row has"
+    moved = with_numbers(policy, {threshold: 2})
+    assert moved.evaluate({"flag": True, "n": 2}).score == (5, 5)
+    assert moved.evaluate({"flag": True, "n": 3}).score == (35, 35)
+    assert rewritten(policy, {tunable_points(policy.typed)[0]: 15}).count("add: 15") == 1
 
 
 @pytest.mark.parametrize(("low", "high", "step"), [(-10, 60, 2), (0, 20, 1), (0, 1000, 50), (5, 5, 1)])

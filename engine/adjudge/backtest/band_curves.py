@@ -37,7 +37,7 @@ def band_curves(
     return {band: tuple(_settings(card, band.band, groups, sorted(values))) for band, values in wanted.items()}
 
 
-class _Group(NamedTuple):
+class Group(NamedTuple):
     """Rows that are alike. low, high: the totals that are certain and possible. doubt: what one about it is worth.
 
     rest: the severity of all else in the policy. excused: whether an excuse makes a pass of the card's review.
@@ -64,7 +64,7 @@ class _Group(NamedTuple):
         return OUTCOMES[max(self.rest, severity(self.low), min(severity(self.high), self.doubt))]
 
 
-def _groups(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset, name: str) -> list[_Group]:
+def _groups(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Dataset, name: str) -> list[Group]:
     base = Translated(connection, policy, dataset, "n")
 
     def query() -> str:
@@ -91,16 +91,16 @@ def _groups(connection: duckdb.DuckDBPyConnection, policy: Policy, dataset: Data
         return f"select {grouped}, count(*), {weight} from {counted} group by {grouped}"
 
     return [
-        _Group(rest, low, high, doubt, excused, label if label in LABELS else None, rows, weight)
+        Group(rest, low, high, doubt, excused, label if label in LABELS else None, rows, weight)
         for rest, low, high, doubt, excused, label, rows, weight in answered(connection, query, [base])
     ]
 
 
-def _settings(card: Scorecard, band: Outcome, groups: Sequence[_Group], totals: Sequence[float]) -> Iterator[Setting]:
+def _settings(card: Scorecard, band: Outcome, groups: Sequence[Group], totals: Sequence[float]) -> Iterator[Setting]:
     """Yield what becomes of rows where a band begins at each of some totals, ascending."""
     counts: Counter[tuple[str | None, Outcome]] = Counter()
     weights: defaultdict[tuple[str | None, Outcome], float] = defaultdict(float)
-    moving: defaultdict[int, list[tuple[_Group, Outcome, Outcome]]] = defaultdict(list)
+    moving: defaultdict[int, list[tuple[Group, Outcome, Outcome]]] = defaultdict(list)
     for group in groups:
         reached, possible, missed = (
             group.outcome(

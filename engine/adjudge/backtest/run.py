@@ -13,16 +13,19 @@ from adjudge.backtest.duck import Progress, QueryFailed, in_batches, in_order
 from adjudge.backtest.large_tables import collapsed
 from adjudge.backtest.moved import causes_query
 from adjudge.backtest.query import PolicySql, as_columns, rows_of
-from adjudge.backtest.totals import CardCounts, CardTotals
+from adjudge.backtest.totals import CardCounts, CardTotals, decides
 from adjudge.backtest.translated import Translated, answered
 from adjudge.frozen import frozen
 from adjudge.model import OUTCOMES, Outcome
 from adjudge.policy.policy import Policy
 from adjudge.policy.typed import SCORECARD
+from adjudge.policy.written_rows import written_rows
 
 if TYPE_CHECKING:
     import duckdb
 
+DECIDES = " decides"
+"""Behind the name of a row of a scorecard: that its points decide in which band some total lies."""
 OVERLAP_ROWS = 20_000
 """Of about so many rows the overlap of rules is told: of all, or of a sample."""
 _CELL = 8
@@ -206,7 +209,8 @@ class Runner:
         """Return what has an effect on some row, by its name.
 
         That is a rule that is true on a row which has its outcome, a band that gives a row its outcome, and a row of a
-        scorecard or an excuse that is true.
+        scorecard or an excuse that is true. A row of a scorecard without whose points the total would lie in another
+        band is there once more, with DECIDES behind its name.
         """
 
         def bands() -> list[tuple[str, str]]:
@@ -214,6 +218,13 @@ class Runner:
                 (name, f"bool_or({card.outcome} = {outcome.severity} and severity = {outcome.severity})")
                 for card in self.sql.cards
                 for name, outcome, _, _ in card.bands
+            ]
+
+        def rows() -> list[tuple[str, str]]:
+            return [
+                (f"scorecard {row.name}{DECIDES}", f"bool_or({decides(card, row)})")
+                for card in self.sql.cards
+                for row in written_rows(card.card)
             ]
 
         def query() -> str:
@@ -224,13 +235,13 @@ class Runner:
                 for at, (_, rule) in enumerate(rules)
             ]
             tests += [f"bool_or({sql.prefix}c{at})" for at in range(len(sql.ids), len(sql.names))]
-            tests += [test for _, test in bands()]
+            tests += [test for _, test in (*bands(), *rows())]
             return (
                 f"select {', '.join(tests) or 'true'} from (select *, {sql.outcome} as severity from {self.relation()})"
             )
 
         ((*found,),) = self._answered(query)
-        names = (*self.sql.names, *(name for name, _ in bands()))  # of a row's steps, the row's
+        names = (*self.sql.names, *(name for name, _ in (*bands(), *rows())))  # of a row's steps, the row's
         return frozenset(name for name, decides in zip(names, found, strict=False) if decides)
 
     def totals_between(self, card: str, rows: str) -> tuple[int, int]:

@@ -1,6 +1,6 @@
-"""The search for better numbers: one threshold or band after another is put where it is best, until none moves.
+"""The search for better numbers: one threshold, band or row of points after another is put where it is best.
 
-A pass over the data looks at several thresholds, and at every total that a band may begin at.
+A pass over the data looks at several thresholds or rows, and at every total that a band may begin at.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from adjudge.backtest.band_curves import band_curves
@@ -18,10 +19,14 @@ from adjudge.backtest.dataset import Dataset
 from adjudge.backtest.duck import first
 from adjudge.backtest.goal import Goal, Result, safe_limit
 from adjudge.backtest.outcomes import outcomes
-from adjudge.backtest.run import Runner
+from adjudge.backtest.point_curves import point_curves
+from adjudge.backtest.points_order import PointsOrder
+from adjudge.backtest.run import DECIDES, Runner
 from adjudge.backtest.settled import chosen
-from adjudge.backtest.tunable_bands import Tunable, TunableBand, totals_to_try, with_numbers
+from adjudge.backtest.tunable_bands import TunableBand, totals_to_try
+from adjudge.backtest.tunable_points import TunablePoints, points_to_try
 from adjudge.backtest.tunable_thresholds import TunableThreshold, tunable_thresholds
+from adjudge.backtest.tunables import Tunable, with_numbers
 from adjudge.policy.policy import Policy
 
 if TYPE_CHECKING:
@@ -36,8 +41,14 @@ _QUANTILES = 40
 _PRICES = (20.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.05)
 """Of a point of the review share, in points of the miss rate."""
 
+FRONTIER_MAX = 12
+"""So many other trade-offs are shown."""
+LOOKS_MAX = 8
+"""So often is it looked for others in place of those that leave a rule without a row."""
+
 Progress = Callable[[str], None]
 """Told the name of the threshold that is looked at."""
+_Seen = tuple[dict[Tunable, float], Result]
 
 
 @dataclass(slots=True)
@@ -45,7 +56,8 @@ class Search:
     """One search. where: the rows that are learned from.
 
     seen: every setting that was looked at, with what it came to. known: curves by where all thresholds stand.
-    free: the numbers that may still move.
+    free: the numbers that may still move. decide: what decides on some row, by the numbers that were asked about.
+    wanted: what decides as the policy stands.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -54,36 +66,47 @@ class Search:
     goal: Goal
     numbers: tuple[Tunable, ...]
     where: str
-    seen: list[tuple[dict[Tunable, float], Result]] = field(default_factory=list)
+    seen: list[_Seen] = field(default_factory=list)
     known: dict[tuple[float, ...], dict[Tunable, tuple[Setting, ...]]] = field(default_factory=dict)
+    decide: dict[tuple[float, ...], frozenset[str]] = field(default_factory=dict)
     free: tuple[Tunable, ...] = field(init=False)
+    order: PointsOrder = field(init=False)
+    wanted: frozenset[str] = field(init=False)
     learned: Dataset = field(init=False)
     bins: Bins = field(init=False)
     first: Result = field(init=False)
     best: Result = field(init=False)
+    frontier: tuple[_Seen, ...] = field(init=False)
 
     def run(self, progress: Progress | None) -> dict[Tunable, float]:
         """Return the best numbers that were found.
 
         One threshold at a time finds no way that leads through something worse. So the search first follows a price
-        of reviews against misses, from dear to cheap, and then the goal from the best of all it has seen.
+        of reviews against misses, from dear to cheap, and then the goal from the best of all it has seen. Points are
+        turned on the second way only, for there are many of them, unless they are all that is to be turned.
         """
         self.free = self.numbers
+        self.order = PointsOrder(self.policy, self.numbers)
         values = {threshold: threshold.value for threshold in self.numbers}
-        tried: dict[Tunable, Sequence[float]] = {
-            one: self._totals(one) if isinstance(one, TunableBand) else self._candidates(one) for one in self.numbers
-        }
+        tried: dict[Tunable, Sequence[float]] = {one: self._tried(one) for one in self.numbers}
         thresholds = {one: values for one, values in tried.items() if isinstance(one, TunableThreshold)}
         self.bins = Bins(self.dataset, thresholds)
         self.learned = chosen(self.connection, self.dataset, self.where, self.bins.steps)
         self.first = Result.of(outcomes(self.connection, self.policy, self.learned))
         self.seen.append((dict(values), self.first))
+        self.wanted = self._deciding(values)
+        first_ = tuple(one for one in self.free if not isinstance(one, TunablePoints)) or self.free
         for price in _PRICES:
-            values = self._descend(values, tried, partial(self._priced, price), progress)
+            values = self._descend(values, tried, partial(self._priced, price), progress, first_)
         best, _ = min(self.seen, key=lambda one: self.worth(one[1]))
         self._descend(best, tried, self.worth, progress)
-        values, self.best = self._alive(tried, progress)
+        found = self._alive(tried, progress)
+        self.frontier = self._frontier()
+        values, self.best = min([found, *self.frontier], key=self._rank)
         return values
+
+    def _rank(self, one: _Seen) -> tuple[tuple[float, ...], int]:
+        return self.worth(one[1]), _moved(one[0])
 
     def _alive(
         self, tried: Mapping[Tunable, Sequence[float]], progress: Progress | None
@@ -93,35 +116,49 @@ class Search:
         Where none of the best does, one number that takes a rule its rows is put back for good, and the search goes on
         with the others. With all put back the policy stands as it is.
         """
-        wanted = self._deciding({})
         dead: list[dict[Tunable, float]] = []
         while True:
             back = [one for one in self.numbers if one not in self.free]
             left = [one for one in self.seen if all(one[0][number] == number.value for number in back)]
             found: list[dict[Tunable, float]] = []
-            for values, result in sorted(left, key=lambda one: (self.worth(one[1]), _moved(one[0]))):
+            for values, result in sorted(left, key=self._rank):
                 if values not in dead and len(found) < TRIED_MAX:
-                    if wanted <= self._deciding(values):
+                    if not self._lost(values):
                         return values, result
                     found.append(values)
                     dead.append(values)
-            put_back = self._reviving(found[0], wanted)
+            put_back = self._reviving(found[0])
             self.free = tuple(one for one in self.free if one not in put_back)
             self._descend({**found[0], **{one: one.value for one in put_back}}, tried, self.worth, progress)
 
-    def _reviving(self, values: Mapping[Tunable, float], wanted: frozenset[str]) -> Sequence[Tunable]:
+    def _lost(self, values: Mapping[Tunable, float]) -> frozenset[str]:
+        """Return what decides somewhere as the policy stands, and nowhere with other numbers.
+
+        A row of a scorecard is to decide in which band a total lies only where its own points are turned.
+        """
+        turned = {f"{one.where}{DECIDES}" for one, value in values.items()
+                  if isinstance(one, TunablePoints) and value != one.value}  # fmt: skip
+        lost = self.wanted - self._deciding(values)
+        return frozenset(name for name in lost if not name.endswith(DECIDES) or name in turned)
+
+    def _reviving(self, values: Mapping[Tunable, float]) -> Sequence[Tunable]:
         """Return a number that, put back, gives a rule its rows again; all that moved where no single one does."""
-        lost = wanted - self._deciding(values)
+        lost = self._lost(values)
+        places = {name.removesuffix(DECIDES) for name in lost}
         moved = [one for one in self.free if values[one] != one.value]
-        slots = {one.slot for one in moved if one.where in lost}
-        for one in sorted(moved, key=lambda one: (one.where not in lost, one.slot not in slots)):
-            if lost & self._deciding({**values, one: one.value}):
+        slots = {one.slot for one in moved if one.where in places}
+        for one in sorted(moved, key=lambda one: (one.where not in places, one.slot not in slots)):
+            if not lost <= self._lost({**values, one: one.value}):
                 return [one]
         return moved
 
     def _deciding(self, values: Mapping[Tunable, float]) -> frozenset[str]:
         """Return the rules, bands, rows of scorecards and excuses that have an effect on some row."""
-        return Runner(self.connection, with_numbers(self.policy, values), self.learned, "d_").deciding()
+        key = tuple(values[one] for one in self.numbers)
+        if key not in self.decide:
+            turned = with_numbers(self.policy, values)
+            self.decide[key] = Runner(self.connection, turned, self.learned, "d_").deciding()
+        return self.decide[key]
 
     def _descend(
         self,
@@ -129,12 +166,13 @@ class Search:
         tried: Mapping[Tunable, Sequence[float]],
         worth: Callable[[Result], tuple[float, ...]],
         progress: Progress | None,
+        numbers: Sequence[Tunable] | None = None,
     ) -> dict[Tunable, float]:
-        """Turn one threshold after another until none makes it better."""
+        """Turn one number after another until none makes it better. numbers: all that are free unless given."""
         values, best, ahead = dict(values), None, AHEAD
         for _ in range(ROUNDS_MAX):
             before = dict(values)
-            for threshold in self.free:
+            for threshold in self.free if numbers is None else numbers:
                 if progress is not None:
                     progress(threshold.name)
                 found = self._found(threshold, values, tried, ahead)
@@ -162,21 +200,18 @@ class Search:
         known = self.known.setdefault(tuple(values.values()), {})
         if threshold not in known and isinstance(threshold, TunableBand):
             known |= self._of_bands(threshold.card, values, tried)
+        elif threshold not in known and isinstance(threshold, TunablePoints):
+            known |= self._of_points(threshold, values, tried, ahead)
         elif threshold not in known:
-            place = self.free.index(threshold)
-            following = [*self.free[place:], *self.free[:place]]
             inner = with_numbers(self.policy, values)
             standing = {one.span: one for one in tunable_thresholds(inner.typed)}
-            left = [one for one in following if one not in known and isinstance(one, TunableThreshold)]
+            left = [one for one in self._from(threshold) if one not in known and isinstance(one, TunableThreshold)]
             wanted = {one: standing[one.span] for one in left[:ahead]}
             settings = curves(
                 self.connection,
                 inner,
                 self.learned,
-                {
-                    now: sorted({n for n in tried[one] if _keeps_order(one, n, values)} | {values[one]})
-                    for one, now in wanted.items()
-                },
+                {now: self._allowed(one, values, tried) for one, now in wanted.items()},
                 bins=self.bins,
             )
             known |= {one: settings[now] for one, now in wanted.items()}
@@ -187,12 +222,45 @@ class Search:
     ) -> dict[Tunable, tuple[Setting, ...]]:
         """Return what becomes of all rows where each band of a scorecard begins elsewhere, and nothing else moves."""
         wanted = {
-            band: sorted({total for total in tried[band] if _keeps_order(band, total, values)} | {values[band]})
+            band: self._allowed(band, values, tried)
             for band in self.free
             if isinstance(band, TunableBand) and band.card == card
         }
         found = band_curves(self.connection, with_numbers(self.policy, values), self.learned, wanted)
         return dict(found.items())
+
+    def _of_points(
+        self,
+        first_: TunablePoints,
+        values: Mapping[Tunable, float],
+        tried: Mapping[Tunable, Sequence[float]],
+        ahead: int,
+    ) -> dict[Tunable, tuple[Setting, ...]]:
+        """Return what becomes of all rows where some rows of a scorecard add other points, each by itself."""
+        known = self.known[tuple(values.values())]
+        rows = [one for one in self._from(first_) if isinstance(one, TunablePoints) and one.card == first_.card]
+        wanted = {one: self._allowed(one, values, tried) for one in rows if one not in known}
+        wanted = dict(islice(wanted.items(), ahead))
+        found = point_curves(self.connection, with_numbers(self.policy, values), self.learned, wanted)
+        return dict(found.items())
+
+    def _from(self, one: Tunable) -> Sequence[Tunable]:
+        """Return the free numbers, this one first."""
+        place = self.free.index(one)
+        return [*self.free[place:], *self.free[:place]]
+
+    def _allowed(
+        self, one: Tunable, values: Mapping[Tunable, float], tried: Mapping[Tunable, Sequence[float]]
+    ) -> list[float]:
+        """Return where a number may stand, the others standing as they do; where it stands is one of these."""
+        fine = (n for n in tried[one] if _keeps_order(one, n, values) and self.order.keeps(one, n, values))
+        return sorted({*fine, values[one]})
+
+    def _tried(self, one: Tunable) -> Sequence[float]:
+        """Return the numbers to try for one."""
+        if isinstance(one, TunablePoints):
+            return points_to_try(one, self.policy.typed.scorecards[one.card])
+        return self._totals(one) if isinstance(one, TunableBand) else self._candidates(one)
 
     def _totals(self, band: TunableBand) -> Sequence[float]:
         """Return the totals to try for a band."""
@@ -225,14 +293,20 @@ class Search:
             return broken, over, near, review, miss, result.reject.share or 0.0
         return broken, over, near, miss, review, result.reject.share or 0.0
 
-    def frontier(self) -> tuple[tuple[Mapping[Tunable, float], Result], ...]:
-        """Return what was seen that nothing seen beats in both the share of reviews and the miss rate."""
+    def _frontier(self) -> tuple[_Seen, ...]:
+        """Return some of what was seen that nothing else beats in both the share of reviews and the miss rate.
+
+        At most FRONTIER_MAX, spread over all of it; in each every rule still decides somewhere that does now.
+        """
         fine = [one for one in self.seen if (one[1].turned_away.share or 0.0) <= self._turned_away]
-        found: list[tuple[Mapping[Tunable, float], Result]] = []
-        for values, result in sorted(fine, key=lambda one: (one[1].review.share or 0, one[1].miss.share or 0)):
-            if not found or (result.miss.share or 0) < (found[-1][1].miss.share or 0):
-                found.append((values, result))
-        return tuple(found)
+        fine.sort(key=lambda one: (one[1].review.share or 0, one[1].miss.share or 0, _moved(one[0])))
+        for _ in range(LOOKS_MAX):
+            shown = _spread(_unbeaten(fine))
+            dead = [id(one) for one in shown if self._lost(one[0])]
+            if not dead:
+                return tuple(shown)
+            fine = [one for one in fine if id(one) not in dead]
+        return tuple(one for one in shown if id(one) not in dead)
 
     def _candidates(self, threshold: TunableThreshold) -> list[float]:
         """Return numbers to try: where the data lie, evenly and by how many rows.
@@ -284,17 +358,36 @@ def _divides(threshold: TunableThreshold, value: float, ends: Sequence[float] | 
             return least <= value < high
 
 
+def _unbeaten(settings: Sequence[_Seen]) -> list[_Seen]:
+    """Return the settings, in order of their reviews, of which each misses less than all before it."""
+    found: list[_Seen] = []
+    for one in settings:
+        if not found or (one[1].miss.share or 0) < (found[-1][1].miss.share or 0):
+            found.append(one)
+    return found
+
+
+def _spread(settings: list[_Seen]) -> list[_Seen]:
+    """Return at most FRONTIER_MAX of some settings, the first and the last among them."""
+    if len(settings) <= FRONTIER_MAX:
+        return settings
+    step = (len(settings) - 1) / (FRONTIER_MAX - 1)
+    return [settings[round(at * step)] for at in range(FRONTIER_MAX)]
+
+
 def _moved(values: Mapping[Tunable, float]) -> int:
     """Return how many thresholds do not stand where they stood: the fewer the better, where nothing else tells."""
     return sum(value != threshold.value for threshold, value in values.items())
 
 
 def _keeps_order(threshold: Tunable, value: float, values: Mapping[Tunable, float]) -> bool:
-    """Whether thresholds of one field stay in the order that they were written in, and apart.
+    """Whether thresholds of one field stay in the order that they were written in, and apart; points have their own.
 
     At the same number as its reject a review would never decide; and what lies between two thresholds of one rule must
     stay there, or the rule could never be true.
     """
+    if isinstance(threshold, TunablePoints):
+        return True
     for other, standing in values.items():
         is_near = other.where == threshold.where or (
             other.operator == threshold.operator and not _are_other_cases(other.where, threshold.where)

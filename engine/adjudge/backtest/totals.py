@@ -8,7 +8,7 @@ from typing import Any
 
 from adjudge.backtest.query import CardSql, PolicySql
 from adjudge.frozen import frozen
-from adjudge.policy.written_rows import Points, written_rows
+from adjudge.policy.written_rows import Points, WrittenRow, written_rows
 
 BARS_MAX = 40
 """Totals are shown in at most so many steps."""
@@ -99,10 +99,8 @@ class CardCounts:
                 is_true = " or ".join(columns)
                 is_known = " and ".join(f"{column} is not null" for column in columns)
                 is_true = is_true if len(columns) == 1 else f"({is_known}) and ({is_true})"
-                added = " + ".join(
-                    card.low_terms[number] for number in row.numbers
-                )  # of certain totals the high ones too
-                told = _moves(card, f"{p}t{at}", added if row.formula is not None else str(row.row.points))
+                added = _added(card, row) if row.formula is not None else str(row.row.points)  # where it is true
+                told = _moves(card, f"{p}t{at}", added)
                 parts += [
                     f"coalesce(count_if({is_true}), 0)",
                     f"count_if({is_known})",
@@ -152,6 +150,16 @@ class CardCounts:
             )
             for card, written, counts, totals in zip(self.cards, self.written, self.rows, self.totals, strict=True)
         )
+
+
+def decides(card: CardSql, row: WrittenRow) -> str:
+    """Return whether a total is certain, and would lie in another band without a row."""
+    return f"{card.low} = {card.high} and ({_moves(card, card.low, _added(card, row))})"
+
+
+def _added(card: CardSql, row: WrittenRow) -> str:
+    """Return what a row adds at least, which is what it adds where the total is certain."""
+    return " + ".join(card.low_terms[number] for number in row.numbers)
 
 
 def _moves(card: CardSql, total: str, points: str) -> str:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
-from adjudge.backtest.tunable_thresholds import TunableThreshold, turned
 from adjudge.frozen import frozen
 from adjudge.model import Outcome
-from adjudge.policy.policy import Policy
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Span
 
@@ -48,9 +45,6 @@ class TunableBand:
         return f"{self.where} >= {self.value}"
 
 
-Tunable = TunableThreshold | TunableBand
-
-
 def tunable_bands(policy: TypedPolicy) -> tuple[TunableBand, ...]:
     """Return the bands of a policy's scorecards, in its order."""
     return tuple(
@@ -59,18 +53,6 @@ def tunable_bands(policy: TypedPolicy) -> tuple[TunableBand, ...]:
         for band, value in zip(_BANDS, (card.review, card.reject), strict=True)
         if value is not None
     )
-
-
-def with_numbers(policy: Policy, values: Mapping[Tunable, float]) -> Policy:
-    """Return the policy with other numbers in its thresholds and bands; its text stays as it was."""
-    cards = dict(policy.typed.scorecards)
-    for one, value in values.items():
-        if isinstance(one, TunableBand):
-            card = cards[one.card]
-            bands = {"review": card.review, "reject": card.reject, one.band.value: round(value)}
-            cards[one.card] = replace(card, review=bands["review"], reject=bands["reject"])
-    thresholds = {one: value for one, value in values.items() if isinstance(one, TunableThreshold)}
-    return turned(Policy(replace(policy.typed, scorecards=cards), policy.functions), thresholds)
 
 
 def totals_to_try(band: TunableBand, low: int, high: int) -> Sequence[int]:

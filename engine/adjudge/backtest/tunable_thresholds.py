@@ -99,13 +99,14 @@ def _threshold(fact: Node, where: str, slots: Mapping[str, Field]) -> TunableThr
             kind = FLIPPED.get(operator)
         case _:
             return None
-    value = _value(other)
+    value = number_of(other)
     if kind is None or value is None or slot not in slots or slots[slot].type not in (INT, DOUBLE):
         return None
     return TunableThreshold(slot=slot, operator=kind, value=value, where=where, fact=fact, span=other.span)
 
 
-def _value(node: Node) -> float | None:
+def number_of(node: Node) -> float | None:
+    """Return the number that a node is, as it is written; None where it is another thing."""
     match node:
         case Literal(value=int() | float() as value) if not isinstance(value, bool):
             return value
@@ -138,7 +139,7 @@ def turned(policy: Policy, thresholds: Mapping[TunableThreshold, float]) -> Poli
 
 
 def _number(before: Node, value: float) -> Literal:
-    is_int = isinstance(_value(before), int)
+    is_int = isinstance(number_of(before), int)
     return Literal(value=round(value) if is_int else float(value), span=before.span, type=before.type)
 
 

@@ -1,4 +1,4 @@
-"""Thresholds and bands for a target, found on the earlier part of labelled data and judged on the later one."""
+"""Thresholds, bands and points for a target, found on the earlier part of labelled data and judged on the later one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from adjudge.backtest.run import Runner
 from adjudge.backtest.search import Progress, Search
 from adjudge.backtest.segments import Segment, segments
 from adjudge.backtest.settled import settled
-from adjudge.backtest.tunable_bands import Tunable, tunable_bands, with_numbers
-from adjudge.backtest.tunable_thresholds import TunableThreshold, tunable_thresholds
+from adjudge.backtest.tunable_thresholds import TunableThreshold
+from adjudge.backtest.tunables import Tunable, is_named, tunables, with_numbers
+from adjudge.errors import did_you_mean
 from adjudge.frozen import frozen
 from adjudge.policy.policy import Policy
 from adjudge.texts import in_digits
@@ -54,17 +55,20 @@ def tune(
     goal: Goal,
     *,
     only: Sequence[str] = (),
+    kept: Sequence[str] = (),
     split: float = 0.7,
     by_hash: bool = False,
     progress: Progress | None = None,
 ) -> Tuned:
-    """Find thresholds and bands. only: of these fields or scorecards. split: the share of rows that are learned from.
+    """Find thresholds, bands and points. split: the share of rows that are learned from.
 
+    only: of these alone, and kept: of these none, each a field, the label of a scorecard for its bands, `points`, or
+    the place of one of them, as it is told: `scorecard row 3`.
     by_hash: choose these by a hash of their id, in place of the earliest.
     Raises DataError where there are no times, no labels on both sides of the split, or no such thresholds.
     """
     _, unseen, moment = _split(connection, dataset, split, by_hash=by_hash)
-    thresholds, fixed = _free(policy, dataset, only)
+    thresholds, fixed = _free(policy, dataset, only, kept)
     dataset = settled(connection, policy, dataset)  # it is asked a hundred questions
     earlier, later, _ = _split(connection, dataset, split, by_hash=by_hash)
     search = Search(connection, policy, dataset, goal, thresholds, earlier)
@@ -77,7 +81,7 @@ def tune(
         unseen=unseen,
         now=(search.first, judged[0]),
         then=(search.best, judged[1]),
-        frontier=search.frontier(),
+        frontier=search.frontier,
         fixed=fixed,
         policy=tuned,
     )
@@ -126,15 +130,20 @@ def _split(
 
 
 def _free(
-    policy: Policy, dataset: Dataset, only: Sequence[str]
+    policy: Policy, dataset: Dataset, only: Sequence[str], kept: Sequence[str] = ()
 ) -> tuple[tuple[Tunable, ...], tuple[tuple[Tunable, str], ...]]:
-    """Return the thresholds and bands that can be turned, and those that are left alone."""
+    """Return the numbers that can be turned, and those that are left alone."""
     free: list[Tunable] = []
     fixed: list[tuple[Tunable, str]] = []
-    every: list[Tunable] = [*tunable_thresholds(policy.typed), *tunable_bands(policy.typed)]
+    every = tunables(policy.typed)
+    for name in (*only, *kept):
+        if not any(is_named(one, [name]) for one in every):
+            names = sorted({one.slot for one in every})
+            hint = did_you_mean(name, names) or f"it has those of {', '.join(names)}" if names else None
+            raise DataError(f"the policy {policy.name} has no threshold of {name}", hint)
     for threshold in every:
-        if only and threshold.slot not in only:
-            fixed.append((threshold, "not asked for"))
+        if (only and not is_named(threshold, only)) or is_named(threshold, kept):
+            fixed.append((threshold, "not asked for" if not is_named(threshold, kept) else "is to be kept"))
         elif isinstance(threshold, TunableThreshold) and dataset.lacks(threshold.slot):
             fixed.append((threshold, "the data has no such field"))
         elif not is_written(policy, threshold):

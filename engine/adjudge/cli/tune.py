@@ -28,10 +28,8 @@ if TYPE_CHECKING:
     from adjudge.backtest.goal import Goal
     from adjudge.backtest.measures import Ratio
     from adjudge.backtest.segments import Segment
-    from adjudge.backtest.tunable_bands import Tunable
+    from adjudge.backtest.tunables import Tunable
     from adjudge.backtest.tune import Tuned
-
-FRONTIER_MAX = 12
 
 
 @click.command("tune")
@@ -54,7 +52,15 @@ FRONTIER_MAX = 12
     "only",
     multiple=True,
     metavar="FIELD",
-    help="Change thresholds of this field, or bands of this `scorecard`, only; may be given several times.",
+    help="Change numbers of this only: a field, the bands of a `scorecard`, `points`, or a place as this command tells"
+    " it, such as 'scorecard row 3'; may be given several times.",
+)
+@click.option(
+    "--keep",
+    "kept",
+    multiple=True,
+    metavar="FIELD",
+    help="Leave numbers of this as they are, named as in --threshold; may be given several times.",
 )
 @click.option(
     "--split",
@@ -86,6 +92,7 @@ def command(
     miss_cost: float,
     turned_away_cost: float,
     only: tuple[str, ...],
+    kept: tuple[str, ...],
     split: Share,
     split_by: str,
     output: Path | None,
@@ -126,6 +133,7 @@ def command(
             datasets[0],
             goal,
             only=only,
+            kept=kept,
             split=split.share,
             by_hash=split_by == "hash",
             progress=progress,
@@ -220,11 +228,7 @@ def _text(tuned: Tuned, goal: Goal, targets: Sequence[_Target]) -> Iterator[str]
     yield f"  the rows that judge have {frauds:,} labelled frauds and {genuine:,} genuine ones"
     yield ""
     yield "other trade-offs, on the rows learned from: review, frauds missed"
-    shown = tuned.frontier
-    if len(shown) > FRONTIER_MAX:
-        step = (len(shown) - 1) / (FRONTIER_MAX - 1)
-        shown = tuple(shown[round(at * step)] for at in range(FRONTIER_MAX))
-    for values, result in shown:
+    for values, result in tuned.frontier:
         moved = [
             f"{_name(threshold, values)} {in_digits(value)}"
             for threshold, value in values.items()
@@ -265,6 +269,8 @@ _TOLD = {"review": "review", "reject": "reject", "miss": "frauds missed", "turne
 
 def _name(threshold: Tunable, among: Iterable[Tunable]) -> str:
     """Return a threshold's name, with its place where another one reads the same field."""
+    if threshold.operator == "adds":
+        return f"{threshold.where} adds"
     if threshold.where.startswith("threshold:"):
         return f"{threshold.where.removeprefix('threshold:')} {threshold.operator}"
     if threshold.where.startswith(f"{threshold.slot}:"):
