@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 
-from benchmarks import decide, evaluate, history, ledger, lists, media, merchants, startup, tables, vendor
+from benchmarks import decide, evaluate, history, ledger, lists, media, merchants, readers, startup, tables, vendor
 
 
 def main() -> None:
@@ -22,6 +22,7 @@ def main() -> None:
         merchants.rows(),
         history.rows(),
         ledger.rows(),
+        readers.rows(),
     ):
         for what, figure, least in rows:
             print(f"| {what} | {figure} | {least} |", flush=True)

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from adjudge.errors import PluginError, PolicyErrors, SignalFailed
 from adjudge.model import Outcome
-from adjudge.plugin import Answer, Context, Function, provider
+from adjudge.plugin import Answer, Context, Function, LogRecord, Position, provider
 from adjudge.registry import parse_policy
 from adjudge.testing import (
     MERCHANT_BIZ_ID,
     NOW,
     FakeClock,
+    ReaderContract,
     Slow,
     decide_once,
     fake_provider,
     registry_of,
 )
+from adjudge.testing.readers import log_records
 
 POLICY = """
 policy_language: 1
@@ -102,3 +107,115 @@ def test_fake_clock_stands_still_until_told() -> None:
     assert (clock(), clock.timer()) == (before, seconds)
     clock.advance(90)
     assert (clock() - before, clock.timer() - seconds) == (timedelta(seconds=90), 90)
+
+
+class Kept:
+    """A place that a reader keeps its records in, for as long as a test lasts."""
+
+    def __init__(self) -> None:
+        self.records: list[LogRecord] = []
+        self.is_broken = False
+
+
+class Good:
+    """A reader as it should be; those below break one rule each."""
+
+    def __init__(self, place: Kept) -> None:
+        self.place = place
+
+    def open(self, end: Position) -> Position | None:
+        held = [one.position for one in self.place.records if one.log == end.log]
+        return max(held, key=lambda one: one.seq, default=None)
+
+    def take(self, records: Sequence[LogRecord]) -> Any:
+        if self.place.is_broken:
+            raise OSError("away")
+        self.place.records += records
+
+    def close(self) -> None: ...
+
+
+class Forgets(Good):
+    def open(self, end: Position) -> Position | None:
+        return None
+
+
+class Boasts(Good):
+    def open(self, end: Position) -> Position | None:
+        held = super().open(end)
+        return held and Position(log=held.log, seq=held.seq + 1, hash=held.hash)
+
+
+class Shuffles(Good):
+    def take(self, records: Sequence[LogRecord]) -> None:
+        super().take(sorted(records, key=lambda one: one.hash))
+
+
+class Loses(Good):
+    def take(self, records: Sequence[LogRecord]) -> None:
+        super().take(records[:400])
+        super().take(records[401:])
+
+
+class Swallows(Good):
+    def take(self, records: Sequence[LogRecord]) -> None:
+        if not self.place.is_broken:
+            super().take(records)
+
+
+class Mixes(Good):
+    def open(self, end: Position) -> Position | None:
+        return self.place.records[-1].position if self.place.records else None
+
+
+class Answers(Good):
+    def take(self, records: Sequence[LogRecord]) -> Any:
+        super().take(records)
+        return len(records)
+
+
+class Waits(Good):
+    async def take(self, records: Sequence[LogRecord]) -> None:
+        super().take(records)
+
+
+def broken_rules(reader: type[Good]) -> list[str]:
+    """Return the tests of the contract that a reader fails."""
+    failed = []
+    for name in dir(ReaderContract):
+        if not name.startswith("test_"):
+            continue
+
+        class Contract(ReaderContract):
+            place = Kept()
+
+            def open_reader(self) -> Good:
+                return reader(self.place)
+
+            def held(self) -> list[tuple[str, int]]:
+                return [(one.log, one.seq) for one in self.place.records]
+
+            def break_place(self, is_broken: bool) -> bool:
+                self.place.is_broken = is_broken
+                return True
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a coroutine that nobody awaits
+            try:
+                getattr(Contract(), name)()
+            except (AssertionError, TypeError):
+                failed.append(name)
+    return failed
+
+
+@pytest.mark.parametrize("reader", [Forgets, Boasts, Shuffles, Loses, Swallows, Mixes, Answers, Waits])
+def test_contract_finds_a_reader_that_breaks_it(reader: type[Good]) -> None:
+    assert broken_rules(Good) == []
+    assert broken_rules(reader)
+
+
+def test_contract_of_readers_needs_to_be_told_how_to_open_one() -> None:
+    for unsaid in (ReaderContract().open_reader, ReaderContract().held):
+        with pytest.raises(NotImplementedError):
+            unsaid()
+    assert ReaderContract().wanted(log_records(1)[0]) and not ReaderContract().break_place(True)

@@ -524,6 +524,15 @@ def test_ledger_that_does_not_say_how_far_it_is_is_told_once_and_asked_again(err
     assert [event["event"] for event in events].count("readers_unfed") == 1 and "CANARY" not in repr(events)
 
 
+@pytest.mark.parametrize("source", [5, MemoryLedger()])
+def test_ledger_whose_records_are_none_cannot_be_opened_with_readers(source: object) -> None:
+    ledger = MemoryLedger()
+    ledger.records = lambda: source  # type: ignore[method-assign,assignment,return-value]
+    said = "the records cannot be read for readers: AttributeError"
+    with pytest.raises(AuditUnavailable, match=said), engine(ledger=ledger, readers={"mine": Keeping()}):
+        pass
+
+
 def test_guarded_ledger_whose_records_fail_is_said_in_our_words() -> None:
     class Broken:
         def records(self) -> None:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from adjudge import Engine, Request
 from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.record import encode, encode_body
 from adjudge.errors import PluginError
 from adjudge.model import Decision, Outcome, Signal, SignalStatus, Verdict
-from adjudge.plugin import LogRecord, SignalFailed
+from adjudge.plugin import LogReader, LogRecord, Position, ReaderFailed, ReaderState, SignalFailed
 from adjudge.registry import Registry, parse_policy
 from adjudge.testing import Slow, fake_provider, registry_of
 from adjudge_plugins import metrics as plugin
@@ -189,6 +191,41 @@ def record_of(reason_code: str | None, at: int = 0, capture_again: str | None = 
 
 def series(metrics: Metrics) -> int:
     return sum(len(family.samples) for family in metrics.registry.collect())
+
+
+def test_readers_are_shown_with_their_lag_and_failures(metrics: Metrics) -> None:
+    class Failing:
+        def open(self, end: Position) -> Position | None:
+            raise ReaderFailed("no", retry_after_s=600)
+
+        def take(self, records: Sequence[LogRecord]) -> None: ...
+
+        def close(self) -> None: ...
+
+    registry = registry_of([fake_provider("acme.face", FACE), fake_provider("acme.device", DEVICE)])
+    readers: dict[str, LogReader] = {"prometheus": metrics, "failing": Failing()}
+    assert value(metrics, "adjudge_reader_failures_total", reader="failing") is None
+    engine = Engine([parse_policy(POLICY, registry=registry)], registry=registry, readers=readers)
+    with capture_logs(), engine:
+        engine.decide_sync(Request(merchant_biz_id="0" * 32, scene_code="test", inputs={"country": "SG"}))
+
+    def of(name: str, what: str) -> float | None:
+        return value(metrics, f"adjudge_reader_{what}", reader=name)
+
+    count = of("prometheus", "records_total")
+    assert count and [of("prometheus", what) for what in ("lag_records", "lag_seconds", "failures_total")] == [0, 0, 0]
+    assert of("prometheus", "batches_total")
+    assert [of("failing", what) for what in ("lag_records", "failures_total", "records_total")] == [count, 1, 0]
+    assert (of("failing", "lag_seconds") or 0) > 0
+    del engine
+    gc.collect()
+    metrics.watch(Shown().states)
+    assert of("failing", "failures_total") is None, "an engine that is gone is shown no more"
+
+
+class Shown:
+    def states(self) -> list[ReaderState]:
+        return []
 
 
 def test_decided_ids_make_no_series(metrics: Metrics) -> None:

@@ -78,31 +78,30 @@ class FileRecords:
 
     def _read(self, after: Position, place: Place, last: int, max_records: int, max_bytes: int) -> list[LogRecord]:
         found: list[LogRecord] = []
-        at, size = after, 0
-        while at.seq < last and len(found) < max_records and size < max_bytes:
+        seq, prev, size = after.seq, after.hash, 0
+        while seq < last and len(found) < max_records and size < max_bytes:
             file, offset = place
             with file.open("rb", buffering=256 * 1024) as lines:
                 lines.seek(offset)
-                while at.seq < last and len(found) < max_records and size < max_bytes:
+                while seq < last and len(found) < max_records and size < max_bytes:
                     line = lines.readline(MAX_LINE + 1)
                     if not line:
                         break
-                    record = following(line, at.seq + 1, at.hash)
+                    record = following(line, seq + 1, prev)
                     if record is None:
-                        _record(file, line, at.seq + 1)
-                        raise AuditBroken(f"{file}: record {at.seq + 1} does not follow the record before it")
-                    one = LogRecord(log=at.log, seq=record.seq, kind=record.kind, hash=record.hash, line=line)
-                    found.append(one)
-                    at = one.position
+                        _record(file, line, seq + 1)
+                        raise AuditBroken(f"{file}: record {seq + 1} does not follow the record before it")
+                    seq, prev = record.seq, record.hash
+                    found.append(LogRecord(log=after.log, seq=seq, kind=record.kind, hash=prev, line=line))
                     size += len(line)
                     offset += len(line)
             place = (file, offset)
             if not line:
-                place = self._find(at)
+                place = self._find(Position(log=after.log, seq=seq, hash=prev))
                 if place == (file, offset):
                     raise AuditUnavailable(f"{file}: ends before record {last}, which was written")
         with self._lock:
-            self._places[at] = place
+            self._places[Position(log=after.log, seq=seq, hash=prev)] = place
             while len(self._places) > _PLACES:
                 self._places.popitem(last=False)
         return found

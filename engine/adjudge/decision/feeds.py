@@ -58,8 +58,10 @@ class Feeds:
         try:
             kinds = {feed.is_of_process for feed in feeds}
             ends = await pool.run(lambda: {own: source.ends(own=own) for own in kinds}, deadline_s=OPEN_S)
-        except (TimeoutError, NoThread) as error:
-            raise AuditUnavailable(f"the records cannot be read for readers: {error}") from None
+        except AdjudgeError:
+            raise
+        except Exception as error:  # of a plugin's ledger; its text may hold a password
+            raise AuditUnavailable(f"the records cannot be read for readers: {type(error).__name__}") from error
         finally:
             pool.close()
         self._feeds = feeds
@@ -96,7 +98,12 @@ class Feeds:
             if not is_over or state.lag_records or state.reason:
                 why = state.reason or "it is slow"
                 _events.warning("reader_left", reader=feed.name, lag_records=state.lag_records, why=why)
-        self._source.close()
+        try:
+            self._source.close()
+        except BaseException as error:  # all that was to be sent is
+            if is_operators(error):
+                raise
+            _events.exception("readers_not_closed")
 
     async def aclose(self) -> None:
         """Close, in a thread of its own; as `close`."""
