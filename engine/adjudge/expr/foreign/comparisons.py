@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import cast
 
 from adjudge.errors import PolicyError
-from adjudge.expr.foreign.built import like, method_call
+from adjudge.expr.foreign.built import like, method_call, within
 from adjudge.expr.foreign.lists import Lists
-from adjudge.expr.foreign.phrases import COMPARISONS, NULLS, OPPOSITE, PHRASES, SAID
+from adjudge.expr.foreign.phrases import COMPARISONS, KNOWN, NULLS, OPPOSITE, PHRASES, SAID
 from adjudge.expr.nodes import Binary, BinaryOperator, Call, Has, ListLiteral, Literal, Name, Node, Unary
 from adjudge.expr.tokens import Token
 
@@ -20,6 +21,13 @@ _OWN = frozenset(
 class Comparisons(Lists):
     """Reads two values and what compares them."""
 
+    def primary(self) -> Node:
+        """Read a value, or a pattern between slashes."""
+        if self.at("/"):
+            self.slip(self.token.span, "a pattern is asked for with `matches`")
+            return self.pattern()
+        return super().primary()
+
     def comparison(self) -> Node:
         """Read one comparison, or several that follow each other."""
         if self.compared is not None and self.at("==", "!=", "<", "<=", ">", ">="):
@@ -28,8 +36,10 @@ class Comparisons(Lists):
         else:
             node = self.sum()
         while (operator := self.comparing()) is not None:
-            self.compared = node
-            node = self.compared_by(operator, node)
+            left = node
+            node = self.compared_by(operator, left)
+            turned = isinstance(left, Literal) and isinstance(node, Binary) and node.left is left
+            self.compared = node.right if turned and isinstance(node, Binary) else left
         return node
 
     def comparing(self) -> str | None:
@@ -133,9 +143,12 @@ class Comparisons(Lists):
         end = self.text.value.find("/", start.end)
         if end < 0:
             raise self.unexpected("`/`")
-        pattern = Literal(span=self.text.span(start.end - 1, end + 1), value=self.text.value[start.end : end])
-        self.token = self.word(end + 1)
-        return pattern
+        flags = re.compile("[a-z]*").match(self.text.value, end + 1)
+        after = flags.end() if flags is not None else end + 1
+        said = "".join(sorted(set(self.text.value[end + 1 : after]) & set("is")))
+        value = (f"(?{said})" if said else "") + self.text.value[start.end : end]
+        self.previous, self.token = start, self.word(after)
+        return Literal(span=self.text.span(start.end - 1, after), value=value)
 
     def compared_with(self, operator: BinaryOperator, left: Node) -> Node:
         """Read what a value is equal to, or above or below."""
@@ -150,7 +163,7 @@ class Comparisons(Lists):
             )
             known = Has(span=left.span.to(token.span), operand=left)
             return Unary(span=known.span, operator="!", operand=known) if operator == "==" else known
-        if operator in ("==", "!=") and self.previous.kind == "name" and self.at_word("known", "present"):
+        if operator in ("==", "!=") and self.previous.kind == "name" and self.at_word(*KNOWN):
             span = left.span.to(self.advance().span)
             self.slip(span, "whether something is known is asked with `has(…)`")
             there = Has(span=span, operand=left)
@@ -167,6 +180,10 @@ class Comparisons(Lists):
                 return node if operator == "==" else Unary(span=node.span, operator="!", operand=node)
             self.token, self.previous, self.slips[:], self.open = before
         right = self.several_words(self.sum())
+        if operator in ("==", "!=") and self.at("range"):
+            self.slip(self.advance().span, "a range is written as two comparisons")
+            ranged = within(left, right, self.sum())
+            return ranged if operator == "==" else Unary(span=ranged.span, operator="!", operand=ranged)
         several = self.listed(right) if operator in ("==", "!=") else right
         if several is not right:
             self.slip(several.span, "several values are asked for with `in`")

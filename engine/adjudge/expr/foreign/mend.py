@@ -11,6 +11,7 @@ from adjudge.expr.foreign.meaning.bare_field import asked_of
 from adjudge.expr.foreign.meaning.tree import with_meaning
 from adjudge.expr.foreign.plain_text import balanced, plain_text, with_names
 from adjudge.expr.foreign.slips import NOTHING, Amount, Clock, Doubtful, Moment, Slip
+from adjudge.expr.foreign.wording import in_signs
 from adjudge.expr.nodes import Literal, walk
 from adjudge.expr.parse import parse
 from adjudge.expr.printing import unparse
@@ -52,6 +53,7 @@ def mend(
     if len(text.value) > TRIED_MAX:
         return None
     plain, slips = plain_text(text)
+    plain = in_signs(plain, environment.names, slips)
     plain = with_names(balanced(plain, slips), set(environment.names), slips)
     try:
         return _unquoted(plain, slips, environment, expect) or _read(

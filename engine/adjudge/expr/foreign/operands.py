@@ -9,7 +9,7 @@ from typing import TypeVar, cast
 from adjudge.expr.foreign.phrases import BOOLS
 from adjudge.expr.foreign.reader import ForeignReader
 from adjudge.expr.foreign.slips import NOTHING, Amount, Clock, Moment
-from adjudge.expr.nodes import Comprehension, Conditional, ListLiteral, Literal, MapLiteral, Name, Node
+from adjudge.expr.nodes import Binary, Comprehension, Conditional, ListLiteral, Literal, MapLiteral, Name, Node, Unary
 from adjudge.expr.tokens import Token
 from adjudge.values.meant import AMOUNT, quantity_of
 
@@ -35,6 +35,11 @@ class Operands(ForeignReader):
             case "clock":
                 self.advance()
                 return Clock(span=token.span, seconds=int(token.text))
+            case "operator" if token.text == "=~" and self.text.source.text[token.span.start] == "~":
+                self.advance()
+                self.slip(token.span, "`~` is written `!`")
+                operand = self.unary()
+                return Unary(span=token.span.to(operand.span), operator="!", operand=operand)
             case "operator" if token.text == "{":
                 return self.braces()
             case "operator" if token.text in ("(", "["):
@@ -107,12 +112,16 @@ class Operands(ForeignReader):
         return Amount(span=span, number=length.number, unit=length.unit, said=said)
 
     def case(self) -> Node:
-        """Read `case when a then b else c end`."""
+        """Read `case when a then b else c end`, and `case x when a then b end`."""
         start = self.advance()
         self.slip(start.span, "a choice is written `condition ? a : b`")
         branches = []
+        subject = None if self.at_word("when") else self.operations()
         while self.accept_word("when"):
             condition = self.disjunction()
+            if subject is not None:
+                span = subject.span.to(condition.span)
+                condition = Binary(span=span, operator="==", left=subject, right=condition)
             if not self.accept_word("then"):
                 raise self.unexpected("`then`")
             branches.append((condition, self.disjunction()))

@@ -22,7 +22,7 @@ _LOOKED_FOR = {
     "contains any": "contains any of,contains any,includes any of,has any of,has any",
     "startsWith": "startswith,starts with,start with,begins with,starting with",
     "endsWith": "endswith,ends with,end with,ending with",
-    "like": "like",
+    "like": "like,similar to,glob",
     "ilike": "ilike",
     "=~": "matches,match,rlike,regexp",
     "between": "between,from",
@@ -47,6 +47,7 @@ def _phrases() -> dict[tuple[str, ...], str]:
 PHRASES = _phrases()
 """What joins two values in words, the longer ones first."""
 NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+KNOWN = ("known", "present", "given", "available", "provided", "defined", "filled")
 BOOLS = {"true": True, "false": False, "yes": True, "no": False, "on": True, "off": False}
 NULLS = ("null", "none", "nil", "undefined", "nan", "na", "blank", "empty", "missing", "unknown")
 

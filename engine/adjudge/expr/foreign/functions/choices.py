@@ -19,7 +19,7 @@ from adjudge.expr.nodes import (
     Name,
     Unary,
 )
-from adjudge.values.types import ListType, MapType, SetType, is_text
+from adjudge.values.types import BOOL, ListType, MapType, SetType, is_text
 
 
 def if_(said: Said) -> Made | None:
@@ -68,6 +68,8 @@ def itself(is_true: bool) -> Callable[[Said], Made | None]:
         if len(said.arguments) != 1:
             return None
         one = said.arguments[0]
+        if said.type(one) != BOOL:
+            return None
         node = one if is_true else Unary(span=said.call.span, operator="!", operand=one)
         return Made(node, f"what is true or false is a condition itself, without `{said.call.function}`")
 
@@ -90,13 +92,39 @@ def has(known: bool) -> Callable[[Said], Made | None]:
             return None
         type_ = said.type(said.arguments[0])
         word = said.call.function.lower()
-        if isinstance(type_, ListType | SetType | MapType) or (said.call.method and is_text(type_)):
-            return empty(said) if not known and "empty" in word else None
+        many = isinstance(type_, ListType | SetType | MapType)
+        if "empty" in word and (many or (said.call.method and is_text(type_))):
+            return empty(said) if not known else None
+        if many and "blank" in word:
+            return empty(said)
         has = Has(span=said.call.span, operand=said.arguments[0])
         node = has if known else Unary(span=said.call.span, operator="!", operand=has)
         return Made(node, "whether something is known is asked with `has(…)`")
 
     return make
+
+
+def null_or(said: Said) -> Made | None:
+    """Read `ISNULL(x)`, and `ISNULL(x, 0)`."""
+    return or_else(said) if len(said.arguments) == 2 else has(False)(said)
+
+
+def known_or(said: Said) -> Made | None:
+    """Read `NVL2(x, a, b)`."""
+    if len(said.arguments) != 3:
+        return None
+    value, then, otherwise = said.arguments
+    known = Has(span=value.span, operand=value)
+    node = Conditional(span=said.call.span, condition=known, then=then, otherwise=otherwise)
+    return Made(node, f"`{said.call.function}` is written as a choice: `has(x) ? a : b`")
+
+
+def either(said: Said) -> Made | None:
+    """Read `XOR(a, b)`."""
+    if len(said.arguments) != 2 or any(said.type(one) != BOOL for one in said.arguments):
+        return None
+    left, right = said.arguments
+    return Made(Binary(span=said.call.span, operator="!=", left=left, right=right), named_as(said, "!="))
 
 
 def or_else(said: Said) -> Made | None:
@@ -114,6 +142,10 @@ def lookup(said: Said) -> Made | None:
     """Read `VLOOKUP(country, limits, 2)`, where the table has one value a row."""
     if len(said.arguments) < 2:
         return None
+    many = said.arguments[1]
+    if isinstance(said.type(many), ListType):
+        found = Binary(span=said.call.span, operator="in", left=said.arguments[0], right=many)
+        return Made(found, "whether a value is in a list is asked with `in`")
     table = next((one for one in said.arguments[1:] if isinstance(one, Name)), None)
     return Made(table, "a lookup table finds its row itself, and is read by its name") if table is not None else None
 

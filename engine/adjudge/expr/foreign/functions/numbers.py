@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal as OneOf
 
 from adjudge.expr.foreign.built import COUNTED
 from adjudge.expr.foreign.functions.said import Made, Said, call_of, named_as
+from adjudge.expr.foreign.slips import Doubtful, Slip
 from adjudge.expr.nodes import (
     Binary,
+    BinaryOperator,
     Call,
     Conditional,
     ListLiteral,
@@ -49,6 +50,22 @@ def count(said: Said) -> Made | None:
         node = counted if node is None else Binary(span=span, operator="+", left=node, right=counted)
     assert node is not None
     return Made(node, COUNTED)
+
+
+def count_if(said: Said) -> Made | None:
+    """Read `COUNTIF(a, b)` of conditions; of a list or a set and a value it is whether the value is in it."""
+    if len(said.arguments) == 2 and isinstance(said.type(said.arguments[0]), ListType | SetType):
+        many, value = said.arguments
+        found = Binary(span=said.call.span, operator="in", left=value, right=many)
+        return Made(found, "whether a value is among others is asked with `in`", is_done=False)
+    return count(said)
+
+
+def sums_of_rows(said: Said) -> Made | None:
+    """Refuse `SUMIF(…)`: a condition sees one request, and no rows."""
+    what = "a condition sees one request, and has no rows to sum or count"
+    more = "count conditions with `atLeast(2, [a, b, c])`, add points in a `scorecard`"
+    raise Doubtful(Slip(said.call.span, what, more=more))
 
 
 def sum_(said: Said) -> Made | None:
@@ -103,7 +120,7 @@ def absolute(said: Said) -> Made | None:
     return Made(node, f"`{said.call.function}` is written as a choice")
 
 
-def operator(operator: OneOf["%", "/", "=="]) -> Callable[[Said], Made | None]:
+def operator(operator: BinaryOperator) -> Callable[[Said], Made | None]:
     """Read a function that is an operator here, as `MOD(a, b)`."""
 
     def make(said: Said) -> Made | None:

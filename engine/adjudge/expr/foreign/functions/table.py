@@ -6,18 +6,29 @@ from collections.abc import Callable, Mapping
 
 from adjudge.expr.foreign.functions.choices import (
     between,
+    either,
     equals,
     has,
     if_,
     in_,
     itself,
     joined,
+    known_or,
     lookup,
     none,
     not_,
+    null_or,
     or_else,
 )
-from adjudge.expr.foreign.functions.numbers import absolute, count, extreme, operator, size, sum_
+from adjudge.expr.foreign.functions.numbers import (
+    absolute,
+    count_if,
+    extreme,
+    operator,
+    size,
+    sum_,
+    sums_of_rows,
+)
 from adjudge.expr.foreign.functions.said import Made, Said, renamed
 from adjudge.expr.foreign.functions.texts import beginning, case, method
 from adjudge.expr.foreign.functions.times import added, apart, date, length, now, part, timedelta, today, weekday
@@ -36,17 +47,19 @@ _BY_WORD: Mapping[str, Callable[[Said], Made | None]] = {
     **dict.fromkeys(("or", "anyof", "any"), joined("||")),
     "all": joined("&&"),
     "not": not_,
-    "istrue": itself(True),
+    **dict.fromkeys(("istrue", "isnumber"), itself(True)),
     "isfalse": itself(False),
     **dict.fromkeys(("vlookup", "xlookup", "hlookup", "lookup"), lookup),
     **dict.fromkeys(("none", "noneof", "nor"), none),
-    **dict.fromkeys(
-        ("isblank", "isnull", "isempty", "isna", "isnan", "isnone", "ismissing", "isunknown", "empty"), has(False)
-    ),
+    **dict.fromkeys(("isblank", "isempty", "isna", "isnan", "isnone", "ismissing", "isunknown", "empty"), has(False)),
     **dict.fromkeys(("notnull", "isnotnull", "exists", "defined", "isdefined", "isknown", "notblank"), has(True)),
+    "isnull": null_or,
+    "nvl2": known_or,
+    "xor": either,
+    **dict.fromkeys(("sumif", "sumifs", "countifs", "sumproduct", "averageif", "avg", "average"), sums_of_rows),
     **dict.fromkeys(("coalesce", "ifnull", "nvl", "iferror", "ifna", "default", "isnullor"), or_else),
     **dict.fromkeys(("len", "length", "count", "charlength", "arraylength", "cardinality", "counta"), size),
-    **dict.fromkeys(("countif", "countiftrue", "counttrue"), count),
+    **dict.fromkeys(("countif", "countiftrue", "counttrue"), count_if),
     **dict.fromkeys(("sum",), sum_),
     **dict.fromkeys(("max", "greatest"), extreme(">")),
     **dict.fromkeys(("min", "least"), extreme("<")),
@@ -69,6 +82,11 @@ _BY_WORD: Mapping[str, Callable[[Said], Made | None]] = {
     "mod": operator("%"),
     "div": operator("/"),
     "exact": operator("=="),
+    **dict.fromkeys(("gt", "greaterthan"), operator(">")),
+    **dict.fromkeys(("gte", "ge", "greaterthanorequal"), operator(">=")),
+    **dict.fromkeys(("lt", "lessthan"), operator("<")),
+    **dict.fromkeys(("lte", "le", "lessthanorequal"), operator("<=")),
+    **dict.fromkeys(("ne", "neq", "notequals", "notequal"), operator("!=")),
     **dict.fromkeys(("datediff", "datedif"), apart),
     "daysbetween": apart,
     **dict.fromkeys(("dateadd", "datesub", "adddate", "subdate", "timestampadd"), added),

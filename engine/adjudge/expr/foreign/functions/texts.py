@@ -10,6 +10,7 @@ from adjudge.expr.nodes import (
     Call,
     Literal,
 )
+from adjudge.values.types import ListType, SetType
 
 
 def method(name: str, *, turned: bool = False) -> Callable[[Said], Made | None]:
@@ -21,8 +22,11 @@ def method(name: str, *, turned: bool = False) -> Callable[[Said], Made | None]:
         first, second = reversed(said.arguments) if turned and not said.call.method else said.arguments
         if said.namespace in ("re", "regex") or (said.namespace is not None and turned):
             second, first = said.arguments
+        if name == "matches" and isinstance(first, Literal) and not isinstance(second, Literal):  # /pattern/.test(x)
+            first, second = second, first
         node = Call(span=said.call.span, function=name, arguments=(first, second), method=True)
-        return Made(node, named_as(said, f"text.{name}(part)"))
+        is_text_there = not isinstance(said.type(first), ListType | SetType)
+        return Made(node, named_as(said, f"text.{name}(part)"), is_done=is_text_there)
 
     return make
 

@@ -52,6 +52,8 @@ from adjudge.values.types import (
 _YES, _NO = ("true", "yes", "y", "1"), ("false", "no", "n", "0")
 _TYPED_MAX = 200
 """Nodes of a part whose type is asked for; a larger one is left as it is."""
+_SHORT_DAY = re.compile(r"(\d{1,2}/\d{1,2}/)(\d{2})")
+"""`1/2/26`, which is read as two divisions."""
 ORDER = ("<", "<=", ">", ">=")
 COMPARISONS = (*ORDER, "==", "!=")
 MIRROR = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -213,6 +215,8 @@ class Beside:
     def moment(self, part: Node, type_: Type) -> Node:
         """Return a day as a moment."""
         said = part.said if isinstance(part, Moment) else part.value if isinstance(part, Literal) else None
+        if isinstance(part, Binary) and (short := _SHORT_DAY.fullmatch(self.said(part).replace(" ", ""))):
+            said = f"{short[1]}20{short[2]}"
         ours = '`date("2026-11-30")`' if type_.name == "date" else '`timestamp("2026-11-30T00:00:00Z")`'
         if type(said) is int:
             what = "a year, not a day" if 1900 <= said <= 2100 else "no day"

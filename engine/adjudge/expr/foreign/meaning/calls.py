@@ -105,6 +105,9 @@ class Calls(Comparisons):
             ):
                 self.slip(node.span, f'the code of a currency stands in quotes: "{code.upper()}"')
                 return self.money(value, code.upper(), node.span)
+            case Call(function="int", arguments=(condition,)) if self.type(condition) == BOOL:
+                self.slip(node.span, "what is true or false is a condition itself, without `int`")
+                return condition
             case Call(function="duration", arguments=(Literal(value=int()) as literal,)):
                 return self.length(literal)
             case Call(

@@ -165,6 +165,12 @@ class Comparisons(Membership):
         """Return `x in [a, b]` where a bare value follows `x == a`; None for anything else."""
         denied = isinstance(before, Unary) and before.operator == "!"
         inner = before.operand if isinstance(before, Unary) and denied else before
+        if (
+            isinstance(inner, Call)
+            and inner.function in ("contains", "startsWith", "endsWith")
+            and len(inner.arguments) == 2
+        ):
+            return self.looked_for_again(inner, part, denied=denied)
         if not isinstance(inner, Binary) or inner.operator not in ("==", "!=", "in"):
             return None
         if self.type(inner.left) in (BOOL, DYN):
@@ -188,3 +194,15 @@ class Comparisons(Membership):
         right = ListLiteral(span=inner.right.span.to(part.span), items=items)
         found = Binary(span=span, operator="in", left=inner.left, right=right)
         return Unary(span=span, operator="!", operand=found) if denied or inner.operator == "!=" else found
+
+    def looked_for_again(self, before: Call, part: Node, *, denied: bool) -> Node | None:
+        """Return `x.contains(a) || x.contains(b)` where a bare text follows `x.contains(a)`."""
+        text = before.arguments[0]
+        value = self.beside(text, part, "==") if is_text(self.type(text)) else None
+        if not isinstance(value, Literal) or not isinstance(value.value, str):
+            return None
+        self.slip(part.span, f"`{self.said(part)}` alone is no condition: what it is looked for in is said again")
+        again = replace(before, arguments=(text, value), span=part.span)
+        span = before.span.to(part.span)
+        found = Logic(span=span, operator="||", operands=(before, again))
+        return Unary(span=span, operator="!", operand=found) if denied else found

@@ -55,10 +55,12 @@ class Membership(Arithmetic):
             return replace(node, right=replace(right, items=tuple(items)))
         if isinstance(right, Call) and right.function == "range" and len(right.arguments) in (1, 2):
             self.slip(right.span, "a range is written as two comparisons")
-            low, high = right.arguments if len(right.arguments) == 2 else (Literal(span=right.span, value=0), right)
+            *first, high = right.arguments
+            low = first[0] if first else Literal(span=right.span, value=0)
             return between(left, low, high, high_in=False)
         if isinstance(right, Literal) and isinstance(right.value, str) and right.value != NOTHING:
-            values = [part.strip() for part in re.split(r"[,;|]", right.value) if part.strip()]
+            codes = re.fullmatch(r"[A-Z]{2,3}(?: [A-Z]{2,3})+", right.value) is not None  # of countries, currencies
+            values = [part.strip() for part in re.split(r"[,;| ]" if codes else r"[,;|]", right.value) if part.strip()]
             if is_text(type_):
                 self.slip(right.span, "a list stands in square brackets, each text in quotes")
                 items = [self.beside(left, Literal(span=right.span, value=value), "==") for value in values]
@@ -91,6 +93,8 @@ class Membership(Arithmetic):
 
     def found_in(self, node: Binary) -> Node | None:
         """Return `a.contains(b)` for `a.find(b) >= 0`, whose call has become that already."""
+        if (counted := self.counted_in(node)) is not None:
+            return counted
         call, position = node.left, node.right
         is_position = isinstance(position, Literal | Unary) and self.type(position) == INT
         if not (isinstance(call, Call) and call.function == "contains" and is_position):
@@ -100,3 +104,13 @@ class Membership(Arithmetic):
         if is_there is None or (node.operator == "==" and value != -1):
             return None
         return call if is_there else Unary(span=node.span, operator="!", operand=call)
+
+    def counted_in(self, node: Binary) -> Node | None:
+        """Return `b in a` for `COUNTIF(a, b) > 0`, whose call has become that already."""
+        found, count = node.left, node.right
+        if not (isinstance(found, Binary) and found.operator == "in" and isinstance(count, Literal)):
+            return None
+        if (node.operator, count.value) in ((">", 0), (">=", 1), ("!=", 0), ("==", 1)) and count.value is not True:
+            return found
+        is_none = (node.operator, count.value) in (("==", 0), ("<", 1), ("<=", 0))
+        return Unary(span=node.span, operator="!", operand=found) if is_none and count.value is not False else None

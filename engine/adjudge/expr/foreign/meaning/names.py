@@ -70,6 +70,9 @@ class Names(Beside):
             self.slip(node.span, "a lookup table finds its row itself, and is read by its name")
             return node.operand
         key = node.key.value if isinstance(node.key, Literal) else None
+        if isinstance(key, str) and isinstance(many := self.type(node.operand), SetType) and key in many.values:
+            self.slip(node.span, "whether a value is among others is asked with `in`")
+            return Binary(span=node.span, operator="in", left=node.key, right=node.operand)
         if (
             type(key) is int
             and key >= 0
