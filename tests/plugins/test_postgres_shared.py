@@ -20,7 +20,7 @@ from postgres_server import KEY, POOLER, PROGRAMS, Pooler, Server, migrated, wit
 import adjudge_plugins.postgres.ledger  # noqa: E402
 from adjudge.audit.annotations import erasure_body  # noqa: E402
 from adjudge.engine import Engine  # noqa: E402
-from adjudge.errors import LostClaim  # noqa: E402
+from adjudge.errors import AuditUnavailable, LostClaim  # noqa: E402
 from adjudge.model import Decision, Request  # noqa: E402
 from adjudge.plugin import Answer, Body, Busy, Claim, Context, Limits  # noqa: E402
 from adjudge.registry import parse_policy  # noqa: E402
@@ -115,8 +115,15 @@ def test_worker_whose_session_broke_is_fenced_and_begins_another(dsn: str, monke
     async def main() -> None:
         async with Opened(dsn) as first, Opened(dsn) as second:
             lost = await claimed(first)
-            connection = first._session._connection
+            connection, begun, is_away = first._session._connection, first._session._begun, True
             assert connection is not None
+
+            async def away(writer: int) -> bool:
+                if is_away:
+                    raise AuditUnavailable("away")
+                return await begun(writer)
+
+            first._session._begun = away  # type: ignore[method-assign]
             ended = "select pg_terminate_backend(%s)"
             await first._asked.rows(ended, (connection.info.backend_pid,))
             won = await taken(second)
@@ -125,6 +132,7 @@ def test_worker_whose_session_broke_is_fenced_and_begins_another(dsn: str, monke
             decision, record = decision_and_record(second, decision_id="e" * 32)
             await second.conclude(won, decision, record)
             assert await claim(first) == decision
+            is_away = False
             while not first._session.is_up or first._session._connection is connection:
                 await asyncio.sleep(0.01)
             await claimed(first, "B" * 32)
@@ -135,6 +143,54 @@ def test_worker_whose_session_broke_is_fenced_and_begins_another(dsn: str, monke
             await asyncio.sleep(0.01)
         assert isinstance(found, Claim)
         return found
+
+    asyncio.run(asyncio.wait_for(main(), WITHIN_S))
+
+
+# claims that are asked for together
+
+
+def test_claims_of_many_are_one_statement_and_each_has_its_own_answer(dsn: str) -> None:
+    async def main() -> None:
+        async with Opened(dsn) as ledger, Opened(dsn) as other:
+            await ledger.conclude(await claimed(ledger), *decision_and_record(ledger))
+            await claimed(other, "B" * 32)
+            asked: list[str] = []
+            rows = ledger._asked.rows
+
+            async def counted(query: str, parameters: Any = ()) -> Any:
+                asked.append(query)
+                return await rows(query, parameters)
+
+            ledger._asked.rows = counted  # type: ignore[method-assign]
+            found = await asyncio.gather(
+                claim(ledger, "C" * 32),
+                claim(ledger, "B" * 32),
+                claim(ledger),
+                claim(ledger, "A" * 32),
+                claim(ledger, "C" * 32),
+                ledger.claim(ID, "9" * 64, again=False, lease_s=LONG_S),
+                return_exceptions=True,
+            )
+            kinds = [type(one).__name__ for one in found]
+            assert kinds == ["Claim", "Busy", "Decision", "Claim", "Busy", "MerchantBizIdConflict"]
+            assert sum("adjudge.claim(" in query for query in asked) == 1
+
+    asyncio.run(main())
+
+
+def test_claim_whose_caller_is_gone_is_given_back(dsn: str) -> None:
+    async def main() -> None:
+        async with Opened(dsn) as ledger, Opened(dsn) as other:
+            asking = asyncio.ensure_future(claim(ledger))
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            asking.cancel()
+            while await other._asked.rows("select from adjudge.claims") or not ledger._claims._task:
+                await asyncio.sleep(0.01)
+            task = ledger._claims._task
+            await asyncio.wait([task])
+            assert not await other._asked.rows("select from adjudge.claims")
 
     asyncio.run(asyncio.wait_for(main(), WITHIN_S))
 

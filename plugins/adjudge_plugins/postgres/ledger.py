@@ -38,6 +38,7 @@ from adjudge.plugin import (
     Receipt,
     Spent,
 )
+from adjudge_plugins.postgres.claiming import Claiming, release
 from adjudge_plugins.postgres.database import Connections, connect, told
 from adjudge_plugins.postgres.migrate import applied, require_tables
 from adjudge_plugins.postgres.personal import erase, named_in, revealed, sealed
@@ -45,9 +46,11 @@ from adjudge_plugins.postgres.records import PostgresRecords
 from adjudge_plugins.postgres.session import Session
 from adjudge_plugins.postgres.writer import Wanted, Writer, quota_text
 
+_NOT_OPEN = "the ledger in PostgreSQL is not open"
+_OVER_MAX = 10_000
+"""Claims that are remembered as over, of those who do not give them back."""
 _POLL_S = (0.01, 0.25)
 """Who waits for another holder looks again after so long, at first and in the end; who is told, as in the end."""
-_CLAIM = "select said, token, line, is_confirmed, calls from adjudge.claim(%s, %s, %s, %s, %s, %s, %s, %s)"
 
 
 class PostgresLedger:
@@ -75,13 +78,21 @@ class PostgresLedger:
         self._dsn = dsn
         self._answer_for_s = answer_for_s
         self._connections: Connections | None = None
+        self._claiming: Claiming | None = None
+        self._over: set[int] = set()  # claims that ended with a decision, and need not be given back
         self._writer, self._session = Writer(dsn, checkpoints, anchors), Session(dsn)
 
     @property
     def _asked(self) -> Connections:
         if self._connections is None:
-            raise AuditUnavailable("the ledger in PostgreSQL is not open")
+            raise AuditUnavailable(_NOT_OPEN)
         return self._connections
+
+    @property
+    def _claims(self) -> Claiming:
+        if self._claiming is None:
+            raise AuditUnavailable(_NOT_OPEN)
+        return self._claiming
 
     async def open(self) -> None:
         """Look at the tables and the key, and begin a chain. Raises AuditUnavailable and PluginError."""
@@ -103,6 +114,7 @@ class PostgresLedger:
         await self._writer.open()
         await self._session.begin(self._writer.number)
         self._connections = Connections(self._dsn)
+        self._claiming = Claiming(self._connections)
 
     async def aclose(self) -> None:
         """Write what waits, give back the claims that are left, and let all connections go."""
@@ -122,7 +134,7 @@ class PostgresLedger:
         self._session.close()
         if self._connections is not None:
             self._connections.close()
-            self._connections = None
+            self._connections = self._claiming = None
 
     async def spent(self) -> Spent:
         """Return what was or may have been paid for, of today and yesterday in UTC."""
@@ -146,7 +158,7 @@ class PostgresLedger:
         """Return the decision of an id, or a claim to make one; see `DecisionLedger.claim`."""
         writer = self._writer.number if self._session.is_up else None
         asked = (merchant_biz_id, fingerprint, former, again, lease_s, self._answer_for_s, self._holder(), writer)
-        ((said, token, line, is_confirmed, calls),) = await self._asked.rows(_CLAIM, asked)
+        said, token, line, is_confirmed, calls = await self._claims.ask(asked)
         if said == "conflict":
             raise conflict(merchant_biz_id)
         if said == "busy":
@@ -187,8 +199,11 @@ class PostgresLedger:
 
     async def release(self, claim: Claim) -> None:
         """Give up a claim that comes to no decision; where the database is away, it lapses."""
+        if claim.token in self._over:
+            self._over.discard(claim.token)
+            return
         try:
-            await self._asked.rows("select adjudge.release(%s::jsonb)", (_text_of(claim),))
+            await release(self._asked, [{"id": claim.merchant_biz_id, "token": claim.token}])
         except AuditUnavailable:
             pass
 
@@ -220,7 +235,11 @@ class PostgresLedger:
             claim=claim,
             sealed=named_in(record),
         )
-        return (await self._writer.write(wanted)).receipt
+        receipt = (await self._writer.write(wanted)).receipt
+        if len(self._over) >= _OVER_MAX:
+            self._over.clear()
+        self._over.add(claim.token)
+        return receipt
 
     async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
         """Return a decision by its id, or the newest of a MerchantBizId, however old."""
@@ -298,11 +317,6 @@ class PostgresLedger:
         values = await revealed(self._asked, commitments_of(body))
         decision = restore_decision(body, values.get)
         return structs.replace(decision, final=True) if is_confirmed and not decision.final else decision
-
-
-def _text_of(claim: Claim) -> str:
-    """Return a claim as the database takes those that are given back."""
-    return msgspec.json.encode([{"id": claim.merchant_biz_id, "token": claim.token}]).decode()
 
 
 def _call_of(text: str) -> CallBody:
