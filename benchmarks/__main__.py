@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import platform
 
-from benchmarks import decide, evaluate, history, ledger, lists, media, merchants, readers, startup, tables, vendor
+from benchmarks import (
+    decide,
+    evaluate,
+    history,
+    ledger,
+    lists,
+    media,
+    merchants,
+    postgres,
+    readers,
+    startup,
+    tables,
+    vendor,
+)
 
 
 def main() -> None:
@@ -23,6 +36,7 @@ def main() -> None:
         history.rows(),
         ledger.rows(),
         readers.rows(),
+        postgres.rows(),
     ):
         for what, figure, least in rows:
             print(f"| {what} | {figure} | {least} |", flush=True)
