@@ -121,6 +121,21 @@ def test_parameters_are_read_strictly(http: httpx.Client, how: dict[str, Any], w
 
 
 @pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/decisions"),
+        ("GET", "/v1/decisions"),
+        ("GET", f"/v1/decisions/{'0' * 32}"),
+        ("POST", "/v1/labels"),
+        ("DELETE", f"/v1/subjects/{'0' * 32}"),
+    ],
+)
+def test_parameter_that_means_nothing_is_refused(http: httpx.Client, method: str, path: str) -> None:
+    said = refused(http.request(method, f"{path}?anwe=true", content=b"{}", headers=JSON), 400, "request")
+    assert (said["where"], bool(said["hint"])) == ("anwe", True)
+
+
+@pytest.mark.parametrize(
     ("label", "where"),
     [
         ({"label": "fraud"}, "label"),

@@ -19,7 +19,15 @@ from adjudge.documents.annotations import decode_erasure, decode_label
 from adjudge.documents.decisions import decision_document
 from adjudge.documents.problems import CONTENT_TYPE, FAULT, NO_DECISION, Problem, fault, problem, problem_of
 from adjudge.documents.requests import DOCUMENT_MAX_BYTES, decode_request
-from adjudge.errors import AdjudgeError, EngineError, Overloaded, RequestError
+from adjudge.errors import (
+    NAME_SHOWN,
+    AdjudgeError,
+    EngineError,
+    Overloaded,
+    RequestError,
+    did_you_mean,
+    listed,
+)
 from adjudge.events import Events, bound
 from adjudge.patterns import late
 from adjudge.service.admission import RETRY_AFTER_S, Admission, Held, Refused
@@ -105,6 +113,7 @@ class _Service:
     async def decide(self, request: Request, held: Held) -> Response:
         """Decide a request."""
         _check_json(request)
+        _check_parameters(request, "anew")
         anew, deadline_s = _anew(request), _deadline_s(request)
         body = await held.read(request, max_bytes=DOCUMENT_MAX_BYTES)
         asked = decode_request(body) if len(body) <= SMALL_BYTES else await self._read(body)
@@ -119,11 +128,13 @@ class _Service:
 
     async def find(self, request: Request, held: Held) -> Response:
         """Give the newest decision of a MerchantBizId, in a list, which is empty where there is none."""
+        _check_parameters(request, "merchant_biz_id")
         found = await self._engine.find(merchant_biz_id=_only(request, "merchant_biz_id"))
         return _document({"decisions": [] if found is None else [decision_document(found)], "next": None})
 
     async def find_one(self, request: Request, held: Held) -> Response:
         """Give the decision of an id."""
+        _check_parameters(request)
         found = await self._engine.find(decision_id=request.path_params["decision_id"])
         if found is None:
             raise Refused(problem(NO_DECISION, "there is no decision of this id"))
@@ -132,12 +143,14 @@ class _Service:
     async def label(self, request: Request, held: Held) -> Response:
         """Record a label."""
         _check_json(request)
+        _check_parameters(request)
         said = decode_label(await held.read(request, max_bytes=ANNOTATION_MAX_BYTES))
         await self._engine.label(**{name: getattr(said, name) for name in said.__struct_fields__})
         return Response(status_code=204)
 
     async def erase(self, request: Request, held: Held) -> Response:
         """Erase a subject."""
+        _check_parameters(request)
         said = decode_erasure(await held.read(request, max_bytes=ANNOTATION_MAX_BYTES))
         erased = await self._engine.erase(request.path_params["merchant_biz_id"], reason=said.reason, by=said.by)
         return _document({"erased": erased})
@@ -197,6 +210,15 @@ def _check_json(request: Request) -> None:
         raise Refused(problem("media-type", f"send `Content-Type: {_JSON}`"))
     if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise Refused(problem("media-type", "send the body as it is, without `Content-Encoding`"))
+
+
+def _check_parameters(request: Request, *known: str) -> None:
+    """Refuse a parameter that means nothing: it was meant to mean something."""
+    for name in request.query_params:
+        if name not in known:
+            said = name[:NAME_SHOWN]
+            hint = did_you_mean(said, known) or (f"it takes {listed(known)}" if known else "it takes none")
+            raise RequestError("unknown parameter", where=said, hint=hint)
 
 
 def _anew(request: Request) -> bool:
