@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from structlog.testing import capture_logs
 
 from adjudge.audit.log import Durability
-from adjudge.decision.fingerprint import fingerprint
+from adjudge.decision.fingerprint import fingerprints
 from adjudge.engine import Engine
 from adjudge.errors import MerchantBizIdConflict, SignalFailed
 from adjudge.model import Decision, Face, Outcome, Request, SignalStatus
@@ -367,8 +367,10 @@ def test_decide_retry_that_spells_its_values_in_another_way_is_a_duplicate(tmp_p
         assert door.decide_sync(request(inputs=again)).status == "duplicate"
 
 
-def _in_version_0_1(request: Request, inputs: Mapping[str, object], policy: str | None, key: bytes) -> str:
-    return fingerprint(request, inputs, policy or "onboarding", key)
+def _in_version_0_1(
+    request: Request, inputs: Mapping[str, object], policies: Iterable[str | None], key: bytes
+) -> Iterator[str]:
+    return fingerprints(request, inputs, [policy or "onboarding" for policy in policies], key)
 
 
 def test_decide_retry_after_an_upgrade_finds_what_version_0_1_recorded(
@@ -379,7 +381,7 @@ def test_decide_retry_after_an_upgrade_finds_what_version_0_1_recorded(
     asked = [face(SignalFailed("lost", kind="unavailable")), device()]
     with monkeypatch.context() as patched, capture_logs():
         patched.setattr("adjudge.decision.prepared.canonical", lambda field, value: value)
-        patched.setattr("adjudge.decision.prepared.fingerprint", _in_version_0_1)
+        patched.setattr("adjudge.decision.prepared.fingerprints", _in_version_0_1)
         with engine(asked, at=tmp_path) as door:
             decision = door.decide_sync(request(inputs=first))
     with capture_logs(), engine(asked, at=tmp_path) as door:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 import msgspec
@@ -23,13 +23,22 @@ def fingerprint(request: Request, inputs: Mapping[str, object], policy: str | No
     inputs: in the form that the log has for them. Their order does not matter, nor that of the members of a set.
     key: a secret of this installation, so that nobody can guess inputs from the log by trying them.
     """
+    return next(fingerprints(request, inputs, (policy,), key))
+
+
+def fingerprints(
+    request: Request, inputs: Mapping[str, object], policies: Iterable[str | None], key: bytes
+) -> Iterator[str]:
+    """Yield the fingerprints of a request with each of several policies; as `fingerprint`."""
     face = request.face
-    content: list[object] = [policy, request.scene_code, face and [face.media_type, face.digest], inputs]
+    content: list[object] = [request.scene_code, face and [face.media_type, face.digest], inputs]
     if request.application_id is not None or request.attempts is not None:
         content.append([request.application_id, request.attempts])
-    keyed = _keyed(key).copy()
-    keyed.update(_canonical.encode(content))
-    return keyed.hexdigest()
+    rest = _canonical.encode(content)[1:]
+    for policy in policies:
+        keyed = _keyed(key).copy()
+        keyed.update(b"[%b,%b" % (_canonical.encode(policy), rest))
+        yield keyed.hexdigest()
 
 
 @lru_cache(maxsize=16)

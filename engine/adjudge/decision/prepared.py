@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 from msgspec import structs
 
-from adjudge.decision.fingerprint import fingerprint
+from adjudge.decision.fingerprint import fingerprint, fingerprints
 from adjudge.errors import NAME_SHOWN, RequestError, did_you_mean
 from adjudge.model import Decision, Request, Signal, SignalStatus, Verdict
 from adjudge.policy.policy import Policy
@@ -76,8 +76,10 @@ def prepare(request: Request, policy: Policy, key: bytes, *, anew: bool = False)
     for name in typed.of_request and typed.of_request & request.inputs.keys():  # few policies read such a part
         raise RequestError(f"is a part of the request itself: give its `{name}`", where=f"inputs.{name}")
     inputs = _values(request.inputs, typed.inputs, "inputs.", "", problems, written)
-    now, former = fingerprint(request, inputs, request.policy, key), None
-    if written or request.policy is None:
+    names = (policy.name,) if request.policy is not None else (None, policy.name)
+    now, *others = fingerprints(request, inputs, names, key)
+    former = others[0] if others else None
+    if written:
         former = fingerprint(request, {**inputs, **written}, policy.name, key)
     inputs_lack, signals_lack = policy.may_lack
     supplied = {}
