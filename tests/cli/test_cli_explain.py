@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -180,6 +181,19 @@ def test_explain_tells_an_applicant_a_neutral_text_in_their_language(
 ) -> None:
     explain = told(run, tmp_path, hobbies=[])
     assert said in explain("--applicant", "--locale", locale)
+
+
+@pytest.mark.parametrize("locale", ["zh", "zh-CN", "zh-HK"])
+def test_explain_tells_an_applicant_in_their_language_alone(run: Any, tmp_path: Path, locale: str) -> None:
+    explain = told(run, tmp_path, age=20, country="SG", hobbies=["chess", "golf"])
+    (decision,) = decisions(run, tmp_path / "log")
+    said = explain("--applicant", "--locale", locale).replace(decision["decision_id"], "")
+    head, *lines = said.split("\n")
+    assert "\u7b56\u7565" in head
+    words = {word for line in lines for word in re.findall(r"[a-z]{2,}", line)}
+    assert words <= {"age", "country", "hobbies", "chess", "golf"}, words
+    assert any("\uff1a" in line for line in lines)
+    assert "what would have changed it:" in explain("--locale", locale)
 
 
 def test_explain_never_tells_an_applicant_a_code(run: Any, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ from adjudge.expr.written_maps import written_entries
 from adjudge.frozen import frozen
 from adjudge.model import Outcome
 from adjudge.policy.explaining.explanation import HIDDEN, shown
+from adjudge.policy.explaining.headings import heading
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import NOW, source_of
 from adjudge.policy.typed import TypedPolicy
@@ -66,14 +67,16 @@ class Changed:
     is_listed: bool = False
 
     def __str__(self) -> str:
+        return self.said()
+
+    def said(self, locale: str = "en") -> str:
+        """Return it in words of a locale, in English where there are none."""
         if isinstance(self.new, Mapping) and self.old is None:
-            return f"an answer of {self.field}"
-        old, new = (HIDDEN if self.is_personal else value for value in (self.old, self.new))
+            return heading("answer", locale, field=self.field)
+        old, new = (heading(shown(HIDDEN if self.is_personal else value), locale) for value in (self.old, self.new))
         if self.is_any:
-            return f"another {self.field} than {shown(old)}" if self.old is not None else f"any {self.field}"
-        if self.is_listed:
-            return f"{self.field}: {shown(old)} → one that a list of the policy names"
-        return f"{self.field}: {shown(old)} → {shown(new)}"
+            return heading("another" if self.old is not None else "any", locale, field=self.field, old=old)
+        return heading("listed" if self.is_listed else "field", locale, field=self.field, old=old, new=new)
 
 
 @frozen(kw_only=True)
@@ -98,18 +101,19 @@ class Counterfactual:
     open: str | None = None
     is_withheld: bool = False
 
-    def lines(self) -> Iterator[str]:
-        """Yield it as a person reads it."""
+    def lines(self, locale: str = "en") -> Iterator[str]:
+        """Yield it as a person reads it, in words of a locale."""
         for way in self.ways:
-            yield f"{way.outcome} with {', '.join(map(str, way.changes))}"
+            changes = heading(", ", locale).join(change.said(locale) for change in way.changes)
+            yield heading("way", locale, outcome=heading(way.outcome, locale), changes=changes)
         if self.is_withheld and not self.ways:
-            yield "no change that can be told here would have softened it"
+            yield heading("withheld", locale)
         elif not self.ways and self.open is None:
-            yield f"no change of up to {CHANGES_MAX} of these fields would have softened it"
+            yield heading("no way", locale, count=CHANGES_MAX)
         if self.open is not None:
-            yield f"not proved: {self.open}"
+            yield heading("not proved", locale, why=self.open)
         elif self.ways and not self.is_fewest:
-            yield "not proved that fewer changes do not do"
+            yield heading("not fewest", locale)
 
 
 @frozen

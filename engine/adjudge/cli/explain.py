@@ -16,6 +16,7 @@ from adjudge.cli.settings import Settings
 from adjudge.errors import MissingExtra
 from adjudge.model import Outcome
 from adjudge.policy.explaining.explanation import HIDDEN, Explanation
+from adjudge.policy.explaining.headings import heading
 from adjudge.policy.explaining.neutral import neutral
 from adjudge.replay.decisions import Recorded, recorded
 from adjudge.values.recorded import to_json
@@ -62,21 +63,23 @@ def _changes(found: Recorded, applicant: bool) -> Counterfactual | str:
 
 
 def _lines(found: Recorded, explanation: Explanation, changes: Counterfactual | str, applicant: bool) -> Iterator[str]:
-    yield f"decision {found.decision.decision_id} by {found.policy.name} {found.policy.digest[:12]}"
+    locale = explanation.locale if applicant else "en"
+    policy = f"{found.policy.name} {found.policy.digest[:12]}"
+    yield heading("decision", locale, id=found.decision.decision_id, policy=policy)
     if found.lacking:
-        yield f"not in the vault any more, so unknown here: {', '.join(found.lacking)}"
+        yield heading("lacking", locale, fields=", ".join(found.lacking))
     if applicant:
-        yield str(found.decision.outcome)
+        yield heading(found.decision.outcome, locale)
         yield from (f"  {text}" for text in _told(found, explanation))
-        yield from (f"  next: {text}" for text in _asked(found, explanation))
+        yield from (f"  {heading('next', locale, step=text)}" for text in _asked(found, explanation))
     else:
         yield from _decided(found, explanation)
         yield from explanation.render().split("\n")
     if explanation.verdict.outcome is Outcome.PASS or (applicant and _is_other(found, explanation)):
         return
     yield ""
-    yield "what would have changed it:"
-    yield from (f"  {line}" for line in ([changes] if isinstance(changes, str) else changes.lines()))
+    yield heading("changes", locale)
+    yield from (f"  {line}" for line in ([changes] if isinstance(changes, str) else changes.lines(locale)))
 
 
 def _is_other(found: Recorded, explanation: Explanation) -> bool:

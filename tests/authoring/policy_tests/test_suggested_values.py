@@ -62,3 +62,24 @@ def test_values_are_short(suggested: str) -> None:
     times = re.findall(r"\b(?:\d+(?:\.\d+)?[hms])+\b", suggested)
     assert times and all("." not in one for one in times), times
     assert "999" not in suggested.replace("1999", "")
+
+
+CLOCKLESS = """policy_language: 1
+policy: p
+inputs: {match: {type: double, range: [0, 1], riskier: lower}, n: {type: int, range: [0, 9]}, vpn: bool}
+rules:
+  - {id: low, when: match < 0.8, then: review}
+scorecard:
+  points:
+    - {when: vpn, add: 10}
+    - {when: n >= 2, add: 20}
+  bands: {review: 20, reject: 30}
+"""
+
+
+def test_no_clock_is_suggested_where_the_policy_reads_none(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(CLOCKLESS, "utf-8")
+    (tmp_path / "p_test.yaml").write_text("policy: p.yaml\ntests:\n  - {name: a, expect: review}\n", "utf-8")
+    tests, left = suggest(read_tests(tmp_path / "p_test.yaml", Catalogue()))
+    assert tests and not left
+    assert [one.name for one in tests if one.now is not None] == []

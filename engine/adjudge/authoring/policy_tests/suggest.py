@@ -151,7 +151,10 @@ class _Searcher:
         return self.suggestion(item, left, found.given, found.now) if found is not None else None
 
     def suggestion(self, item: Item, left: list[Item], given: Mapping[str, object], now: datetime | None) -> Suggestion:
-        """Return a test of an input."""
+        """Return a test of an input, with a clock only where it says something."""
+        plain = self.file.defaults.now
+        if now != plain and item in self.tracker.tried(given, plain):
+            now = plain
         tried = self.tracker.tried(given, now)
         return Suggestion(
             name=described(item),

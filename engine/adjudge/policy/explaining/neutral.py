@@ -35,6 +35,10 @@ def neutral(outcome: Outcome, locale: str, *, in_doubt: bool = False) -> tuple[s
     """
     if outcome is Outcome.PASS:
         return ()
-    wanted = "zh-Hant" if locale.startswith(_TRADITIONAL) else locale
-    text = in_locale(IN_DOUBT if in_doubt else _FACTS[outcome], wanted)
+    text = in_locale(IN_DOUBT if in_doubt else _FACTS[outcome], kept(locale))
     return (text,) if text is not None else ()
+
+
+def kept(locale: str) -> str:
+    """Return the locale whose texts are kept here for a reader's: those of Taiwan and Hong Kong read `zh-Hant`."""
+    return "zh-Hant" if locale.startswith(_TRADITIONAL) else locale
