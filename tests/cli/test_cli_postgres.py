@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from adjudge.audit.signing import Signer, generate  # noqa: E402
 from adjudge.audit.verify import verify_files  # noqa: E402
 from adjudge.documents import decode_request  # noqa: E402
 from adjudge.registry import Registry, parse_policy  # noqa: E402
+from adjudge_plugins.postgres.database import connect  # noqa: E402
 from adjudge_plugins.postgres.ledger import PostgresLedger  # noqa: E402
+from adjudge_plugins.postgres.migrate import migrate  # noqa: E402
 from plugins.postgres_server import PROGRAMS, Server, migrated  # noqa: E402
 
 pytestmark = [
@@ -305,3 +308,92 @@ def test_url_without_the_extra_says_what_to_install(run: Any, folder: Path, monk
     result = run("audit", "verify", f"postgresql://u:{IN_URL}@h/db")
     assert result.exit_code == 2
     assert 'pip install "adjudge[postgres]"' in result.stderr and "w0rd" not in result.output
+
+
+@pytest.fixture
+def archived(run: Any, folder: Path, copy: str, signer: Keys) -> str:
+    """A database of which a month was archived: the beginnings of two chains, and all of a third."""
+
+    async def main() -> None:
+        ledger = PostgresLedger(copy, KEY, answer_for_s=60, checkpoints=Checkpoints(signer=signer[0]))
+        await ledger.open()
+        await ledger.aclose()
+        connection = await connect(copy)
+        await migrate(connection, date(2020, 2, 1))
+        await connection.close()
+
+    then = "timestamptz '2020-03-05' + interval '1 s' * seq"
+    in_database(copy, f"update adjudge.records set recorded_at = {then} where seq < 5")
+    asyncio.run(main())
+    in_database(copy, "update adjudge.records set recorded_at = '2020-03-31 23:59:59Z' where writer = 3")
+    month = ("postgres", "archive", copy, "--month", "2020-03", "--to", "old", "--by", "ana", "--key", signer[1])
+    result = run(*month)
+    assert result.exit_code == 0 and "2020-03 is archived in old" in result.stdout, result.output
+    assert "writer-3/audit-000001.jsonl  records 1 to 3" in result.stdout
+    again = run(*month)
+    assert again.exit_code == 2 and "that month is archived, or never was there" in again.stderr
+    return copy
+
+
+def test_month_that_was_archived_is_vouched_for(run: Any, folder: Path, archived: str, signer: Keys) -> None:
+    keys = ("--key", f"{signer[1]}.pub", "--mac-key", signer[1])
+    good = run("audit", "verify", archived, *keys, "--closed")
+    assert good.exit_code == 0, good.output
+    assert good.stdout.count("verified from record 5; 4 earlier ones are vouched for by the checkpoint of 20") == 2
+    assert re.search(r"3 earlier ones are vouched for by .*, record \d+ of writer-4, signed with", good.stdout)
+    result = run("replay", archived)
+    assert result.exit_code == 0 and re.fullmatch(r"(\d) of \1 decisions identical\n", result.stdout), result.output
+    assert run("audit", "export", archived, "parquet").exit_code == 0
+    assert run("audit", "export", archived, "files", "--jsonl").exit_code == 0
+    for chain in ("writer-1", "writer-2"):
+        alone = run("audit", "verify", f"files/{chain}", *keys)
+        assert alone.exit_code == 1 and "before this file, are missing" in alone.stdout
+        whole = run("audit", "verify", f"files/{chain}", "--archive", f"old/{chain}", *keys, "--closed")
+        assert whole.exit_code == 0 and "archived" not in whole.stdout, whole.output
+    assert run("audit", "verify", "old/writer-3", *keys, "--closed").exit_code == 0
+
+
+AFTERWARDS = {
+    "delete from adjudge.records where writer = 1 and seq = 5": "writer-1:1: error[missing]",
+    "delete from adjudge.records where writer = 4 and kind = 'archive' and line like '%writer-2%'":
+        "writer-2:1: error[missing]",
+    "update adjudge.records set kind = 'note' where kind = 'archive'": "writer-3: error[empty]",
+    "update adjudge.records set line = line || 'x' where writer = 2 and seq < 5": "writer-2: error[edited]",
+    "delete from adjudge.records where writer = 4": "writer-3: error[empty]",
+    "delete from adjudge.records where writer = 2 and seq > 4": "writer-2: error[unexpected-end]",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("statement", AFTERWARDS)
+def test_archive_hides_no_tampering(run: Any, folder: Path, archived: str, statement: str) -> None:
+    in_database(archived, statement)
+    result = run("audit", "verify", archived)
+    assert result.exit_code == 1 and AFTERWARDS[statement] in result.stdout, result.output
+    assert run("audit", "show", archived).exit_code == 1
+
+
+def test_month_is_archived_whole_or_not_at_all(run: Any, folder: Path, copy: str) -> None:
+    month = ("postgres", "archive", copy, "--to", "old", "--month")
+    assert "is not over yet" in run(*month, "2999-01", "--by", "ana").stderr
+    assert "names nobody" in run(*month, "2020-03", "--by", " ").stderr
+
+    async def main() -> None:
+        connection = await connect(copy)
+        await migrate(connection, date(2020, 3, 1))
+        await connection.close()
+
+    in_database(copy, "update adjudge.records set recorded_at = '2020-03-05' where writer = 1")
+    asyncio.run(main())
+    edit = "update adjudge.records set line = replace(encode(line, 'escape'), '{}', '{}')::bytea where writer = 1"
+    count = "select count(*) from adjudge.records where writer = 1"
+    in_database(copy, edit.format('"kind":"policy"', '"kind":"politics"'))
+    broken = run(*month, "2020-03", "--by", "ana")
+    assert broken.exit_code == 1 and "writer-1: " in broken.stderr and "nothing was moved" in broken.stderr
+    in_database(copy, edit.format('"kind":"politics"', '"kind":"policy"'))
+    Path("old/writer-1").mkdir(parents=True, exist_ok=True)
+    Path("old/writer-1/audit-000001.jsonl").write_text("another")
+    assert "exists already and is another" in run(*month, "2020-03", "--by", "ana").stderr
+    with psycopg.connect(copy) as connection:
+        row = connection.execute(count).fetchone()
+    assert row is not None and row[0] > 5
+    assert run("audit", "verify", copy).exit_code == 0

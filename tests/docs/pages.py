@@ -67,7 +67,8 @@ SAME = (
 SHELL = re.compile(
     r"git clone \S+|cd \S+|pip install (-e )?\.(\[\w+\])?|pip install \./examples/\w+|make \w+"
     r"|export ALIBABA_CLOUD_ACCESS_KEY_(ID|SECRET)=…|unset ADJUDGE_ALIYUN_ENDPOINT"
-    r"|adjudge postgres (migrate|status) postgresql://\S+( \S+)?|adjudge (audit verify|replay) chains/\S+"
+    r"|adjudge postgres (migrate|status|archive) postgresql://\S+.*"
+    r"|adjudge (audit verify|replay) chains/\S+( --archive \S+)?"
     r"|adjudge .*postgresql://auditor@db\.internal/adjudge.*"  # run in tests/cli/test_cli_postgres.py
 )
 MAKE = {"make demo": ("\t@$(BIN)/adjudge demo $(ARGS)", "adjudge demo")}

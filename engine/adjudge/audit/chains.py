@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from adjudge.audit.elsewhere import named
-from adjudge.audit.verify import SUFFIX, Chain, Findings, Lines, Problem, check_hash, key_id, read_given, verify
+from adjudge.audit.elsewhere import is_kept, moved_from, named
+from adjudge.audit.record import MalformedLine, parse
+from adjudge.audit.verify import (
+    SUFFIX,
+    Away,
+    Chain,
+    Findings,
+    Lines,
+    Problem,
+    check_hash,
+    key_id,
+    missing,
+    read_given,
+    verify,
+)
 from adjudge.errors import NothingRead
 from adjudge.plugin import LogChain, LogLook, LogSource
 
@@ -30,6 +42,7 @@ def verify_elsewhere(
     check_hash(expect_last)
     keys, mac_keys, kept = read_given(key, mac_key, anchors)
     found: dict[str, Findings] = {}
+    away: dict[str, list[Away]] = {}
     with source.look() as look:
         chains = look.chains()
         if not chains:
@@ -37,10 +50,14 @@ def verify_elsewhere(
         if len(chains) > 1 and (expect_last is not None or expect_count is not None):
             one = named(source, chains[0].name)
             raise ValueError(f"a count and a last hash are of one chain: name it, such as {one}")
+        moved = moved_from(look)
+        said: dict[bytes, str] = {}  # hashes of `archive` records in chains that are good, and whose they are
         for chain in chains:
-            name = named(source, chain.name)
+            name, noted = named(source, chain.name), list[bytes]()
+            parts = _parts(look, chain.name, name, moved.get(chain.name, ()), noted)
+            away[chain.name] = [one for one in parts if isinstance(one, Away)]
             findings = verify(
-                Chain(name, (Lines(name, partial(look.lines, chain.name)),)),
+                Chain(name, parts, frozenset(one.hash for one in away[chain.name])),
                 keys=keys,
                 mac_keys=mac_keys,
                 closed=closed,
@@ -49,10 +66,15 @@ def verify_elsewhere(
                 expect_count=expect_count,
             )
             found[chain.name] = _held_against(chain, name, findings)
+            if findings.is_good:
+                said |= dict.fromkeys(noted, chain.name)
+                findings.problem = _kept_wrongly(look, chain.name, name, away[chain.name])
+    for at, those in away.items():
+        _vouch(found, at, named(source, at), those, said)
     unused = {key_id(one) for one in keys}.difference(*(one.keys for one in found.values()))
     if unused and all(one.is_good for one in found.values()):
-        said = f"the key {min(unused)}, which was given, signed nothing in any chain"
-        found[""] = Findings(problem=Problem(file=str(source), line=0, seq=0, what="unused-key", message=said))
+        why = f"the key {min(unused)}, which was given, signed nothing in any chain"
+        found[""] = Findings(problem=Problem(file=str(source), line=0, seq=0, what="unused-key", message=why))
     return found
 
 
@@ -70,6 +92,62 @@ def _held_against(chain: LogChain, name: str, found: Findings) -> Findings:
             said = "no writer is known that began this chain"
         found.problem = Problem(file=name, line=0, seq=found.last_seq, what="unexpected-end", message=said)
     return found
+
+
+def _parts(look: LogLook, chain: str, name: str, moved: Sequence[Away], noted: list[bytes]) -> tuple[Lines | Away, ...]:
+    """Return the parts of a chain: lines, and what was moved, unless it is here again.
+
+    noted: takes the hashes of `archive` records, as they are read.
+    """
+
+    def lines(first: int, last: int | None) -> Lines:
+        return Lines(name, lambda: _noting(look.lines(chain, first, last), noted))
+
+    parts, due = list[Lines | Away](), 1
+    for away in moved:
+        if away.first > due:
+            parts.append(lines(due, away.first - 1))
+        count = sum(1 for _ in look.lines(chain, away.first, away.last))
+        parts.append(away if count <= len(away.policies) else lines(away.first, away.last))
+        due = away.last + 1
+    return (*parts, lines(due, None))
+
+
+def _noting(lines: Iterable[bytes], noted: list[bytes]) -> Iterator[bytes]:
+    for line in lines:
+        if b'"kind":"archive",' in line[:256] and (digest := SUFFIX.search(line)):
+            noted.append(digest[1])
+        yield line
+
+
+def _kept_wrongly(look: LogLook, chain: str, name: str, moved: Iterable[Away]) -> Problem | None:
+    """Return what is wrong with the policies that stayed of what was moved."""
+    for away in moved:
+        for line in look.lines(chain, away.first, away.last):
+            try:
+                is_good = is_kept(parse(line), [away])
+            except MalformedLine:
+                is_good = False
+            if not is_good:
+                said = f"of records {away.first} to {away.last}, which were archived, a line is here that did not stay"
+                return Problem(file=name, line=0, seq=away.first, what="edited", message=said)
+    return None
+
+
+def _vouch(found: dict[str, Findings], chain: str, name: str, moved: Sequence[Away], said: Mapping[bytes, str]) -> None:
+    """Say what vouches for the parts of a chain that were moved: a record in a chain that is good, and no other."""
+    mine = found[chain]
+    for away in moved:
+        if away.hash not in said and mine.is_good:
+            mine.problem = Problem(
+                file=name, line=0, seq=away.first, what="missing", message=missing(away.first, away.last)
+            )
+    if moved and mine.is_good and mine.vouched_seq <= moved[-1].last:
+        by = found[said[moved[-1].hash]]
+        if by.vouched_seq > moved[-1].seq:
+            key = f", signed with {by.keys[-1]}" if by.signed else ""
+            mine.vouched_by = f"{said[moved[-1].hash]}{key}"
+            mine.vouched_seq, mine.vouched_at = by.vouched_seq, by.vouched_at
 
 
 def _anchors_of(look: LogLook, chain: LogChain, kept: Iterable[bytes] | None) -> list[bytes] | None:

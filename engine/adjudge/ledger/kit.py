@@ -5,6 +5,8 @@ For a ledger of a plugin, beside `adjudge.plugin`.
 
 from adjudge.audit.bodies import DecisionBody, restore_decision
 from adjudge.audit.checkpoints import EVERY, SECONDS, Anchors, Checkpoints, FileAnchor, Witness
+from adjudge.audit.closed import ArchiveBody
+from adjudge.audit.kinds import decode
 from adjudge.audit.proof import CHECKPOINT
 from adjudge.audit.record import FIRST_PREV, MalformedLine, Record, encode, encode_body, parse
 from adjudge.audit.seals import canonical, new_key, seal, unsealed
@@ -23,6 +25,7 @@ __all__ = [
     "FIRST_PREV",
     "SECONDS",
     "Anchors",
+    "ArchiveBody",
     "Checkpoints",
     "DecisionBody",
     "FileAnchor",
@@ -33,6 +36,7 @@ __all__ = [
     "commitments_of",
     "conflict",
     "decision_of",
+    "decode",
     "encode",
     "encode_body",
     "mac_key_from_environment",

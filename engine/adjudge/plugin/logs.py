@@ -43,6 +43,10 @@ class LogLook(Protocol):
         """
         ...
 
+    def archived(self) -> Iterator[bytes]:
+        """Yield the lines of all `archive` records: of parts of chains that were moved elsewhere."""
+        ...
+
     def size(self) -> int:
         """Return about how many bytes the lines have."""
         ...

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from adjudge.plugin import split_lines
+
 if TYPE_CHECKING:
     from adjudge_plugins.postgres.database import Connection
 
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _DSN = click.argument("dsn", envvar="ADJUDGE_DSN")
 
 
@@ -51,6 +56,35 @@ def status_command(dsn: str) -> None:
         raise click.ClickException("there are no tables yet: adjudge postgres migrate")
     for name, value in rows:
         click.echo(f"{name:<28}{value}")
+
+
+@postgres.command("archive")
+@_DSN
+@click.option("--month", required=True, type=click.DateTime(["%Y-%m"]), help="Which one, such as 2026-11; it is over.")
+@click.option("--to", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder to write to.")
+@click.option("--by", required=True, help="Who does this; it is recorded.")
+@click.option("--key", type=_FILE, help="The private key that signs what is recorded.")
+@click.option("--mac-key", type=_FILE, help="The key of macs, where there is one of its own.")
+def archive_command(dsn: str, month: datetime, to: Path, by: str, key: Path | None, mac_key: Path | None) -> None:
+    """Write a month's records as files, record that they went there, and drop its partition."""
+    from adjudge.ledger.kit import Checkpoints, mac_key_from_file, signer_from_file
+    from adjudge_plugins.postgres.archive import archive
+
+    now = datetime.now(UTC)
+    if (month.year, month.month) >= (now.year, now.month):
+        raise click.UsageError(f"{month:%Y-%m} is not over yet")
+    if not by.strip():
+        raise click.UsageError("--by names nobody")
+    points = Checkpoints(
+        signer=signer_from_file(key) if key is not None else None,
+        mac_key=mac_key_from_file(mac_key) if mac_key is not None else None,
+    )
+    import asyncio
+
+    moved = asyncio.run(archive(dsn, month.date(), to, by=by, points=points))
+    for body in moved:
+        click.echo(f"{Path(body.to).name}/{body.name}  records {body.first} to {body.last}, {body.bytes:,} bytes")
+    click.echo(f"{month:%Y-%m} is archived in {split_lines(str(to))[0]}")
 
 
 @postgres.command("export", hidden=True, context_settings={"ignore_unknown_options": True})

@@ -49,6 +49,7 @@ _NEWEST = b"""
 select writer, seq, line from adjudge.records where %s::bigint is null or writer = %s
     order by recorded_at desc, writer desc, seq desc limit %s
 """
+_ARCHIVED = "select line from adjudge.records where kind = 'archive' order by writer, seq"
 _SIZE = b"""
 select coalesce(sum(pg_table_size(inhrelid)), 0) from pg_inherits where inhparent = 'adjudge.records'::regclass
 """
@@ -148,6 +149,11 @@ class Look:
                     yield name, before
             due[writer] = max(next_, seq + 1)
             yield name, line
+
+    def archived(self) -> Iterator[bytes]:
+        """Yield the lines of all records by which parts of chains were archived."""
+        for (line,) in self._rows(_ARCHIVED, ()):
+            yield line
 
     def size(self) -> int:
         """Return about how many bytes there are, of all writers."""

@@ -19,8 +19,8 @@ class Findings:
     given. adopted: records that a checkpoint took over although nothing proved them. gap: records lost by disks, as
     checkpoints say. anchored: how many anchors there are of this log. away: the first and the last of records that were
     archived, and are not among those that were read; `count` leaves them out. vouched_seq, vouched_at: the newest
-    checkpoint, or the newest that is signed, which vouches for them. unvouched: how many closed segments no record
-    describes, as those of earlier versions.
+    checkpoint, or the newest that is signed, which vouches for them. vouched_by: the chain of one ledger that has it,
+    where it is another. unvouched: how many closed segments no record describes, as those of earlier versions.
     """
 
     count: int = 0
@@ -42,6 +42,7 @@ class Findings:
     vouched_seq: int = 0
     vouched_at: str = ""
     unvouched: int = 0
+    vouched_by: str = ""
 
     @property
     def is_good(self) -> bool:
@@ -86,7 +87,9 @@ def _away(findings: Findings) -> list[str]:
     if not findings.away:
         return []
     by = "by nothing: no checkpoint stands after them"
-    if findings.vouched_seq > findings.away[0][1]:
+    if findings.vouched_by:
+        by = f"by the checkpoint of {findings.vouched_at}, record {findings.vouched_seq} of {findings.vouched_by}"
+    elif findings.vouched_seq > findings.away[0][1]:
         by = f"by the checkpoint of {findings.vouched_at}, record {findings.vouched_seq}"
         if findings.signed:
             by += f", signed with {findings.keys[-1]}"

@@ -266,8 +266,8 @@ class Log:
         is_moved: what is here was moved itself, so the record that says it may be in the log's later part.
         said: hashes of such records that stand in another log.
         """
-        elsewhere = {one.seq: one.hash for one in self.away if one.hash in said}
-        if away := unsaid(self.away, self.archived | elsewhere, self.seq, is_moved=is_moved):
+        doubtful = [one for one in self.away if one.hash not in said]
+        if away := unsaid(doubtful, self.archived, self.seq, is_moved=is_moved):
             raise Wrong("missing", missing(away.first, away.last), away.first)
 
     def end(self, *, expect_last: str | None, expect_count: int | None, closed: bool) -> None:
@@ -278,7 +278,8 @@ class Log:
             raise Wrong("empty", "contains no record of an audit log")
         if expect_last not in (None, newest) or expect_count not in (None, self.seq):
             raise Wrong("unexpected-end", f"{ends} and hash {newest}; the witness remembers otherwise")
-        if self.keys and not found.signed:
+        is_elsewhere = bool(self.away and self.seq == self.away[-1].last)  # the end of a chain, with what signed it
+        if self.keys and not found.signed and not is_elsewhere:
             raise Wrong("unsigned", "no checkpoint of the log is signed, though a key was given")
         why = "the log ends too early, or somebody with an older key rewrote it"
         unused = [key for key in self.keys if key not in found.keys]
@@ -288,7 +289,12 @@ class Log:
         if len(self.mac_keys) > len(self.used_mac_keys) and len(self.mac_keys) > 1 and not may_lack:
             number = [key in self.used_mac_keys for key in self.mac_keys].index(False) + 1
             raise Wrong("unused-key", f"key {number} of the {len(self.mac_keys)} for macs made none: {why}")
-        if closed and unsigned and (found.signed or not found.is_closed or found.proven_seq < self.seq):
+        if (
+            closed
+            and unsigned
+            and not is_elsewhere
+            and (found.signed or not found.is_closed or found.proven_seq < self.seq)
+        ):
             said = "neither a signature nor a mac proves where the log ends"
             if found.signed:
                 said = f"{records_stand(unsigned)} after the last signature"

@@ -193,8 +193,11 @@ def unsaid(away: Sequence[Away], said: Mapping[int, bytes], last: int, *, is_mov
     return None
 
 
-def away_of(line: bytes, signpost: Path | None) -> Away | None:
-    """Return what an `archive` record says was moved; None where the line is no such record."""
+def away_of(line: bytes, signpost: Path | None, *, of_another: bool = False) -> Away | None:
+    """Return what an `archive` record says was moved; None where the line is no such record.
+
+    of_another: it stands in another chain than what was moved, so their numbers say nothing of each other.
+    """
     prefix = PREFIX.match(line)
     try:
         if prefix is None or prefix[4] != ARCHIVE or check_line(line, int(prefix[2]), prefix[3]) != ARCHIVE:
@@ -210,7 +213,8 @@ def away_of(line: bytes, signpost: Path | None) -> Away | None:
         isinstance(name, str)
         and NAME.fullmatch(name)
         and all(type(one) is int for one in numbers)
-        and 1 <= numbers[3] <= numbers[0] <= numbers[1] < int(prefix[2])
+        and 1 <= numbers[3] <= numbers[0] <= numbers[1]
+        and (of_another or numbers[1] < int(prefix[2]))
         and all(isinstance(one, str) and _HEX.fullmatch(one) for one in hashes)
         and isinstance(policies, list)
     ):
