@@ -482,6 +482,20 @@ def test_records_in_memory_are_bounded_and_what_is_forgotten_is_told() -> None:
 def test_what_is_no_reader_is_refused() -> None:
     with pytest.raises(SetupError, match="the reader `mine` has no method `open`"):
         engine(readers={"mine": object()})
+    for wrong in ([Keeping()], {5: Keeping()}, {"": Keeping()}):
+        with pytest.raises(SetupError, match="`readers` must be a mapping of names of yours to readers"):
+            engine(readers=wrong)
+
+
+def test_reader_that_was_not_looked_after_has_all_when_the_engine_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds_module, "LOOK_EVERY_S", 3600)
+    reader = Keeping()
+    with engine(at=tmp_path, readers={"mine": reader}) as door:
+        decide(door, *range(200))
+        assert not reader.taken
+    assert reader.lines == (tmp_path / SEGMENT).read_bytes()
 
 
 def test_ledger_that_hands_out_no_records_cannot_feed_readers() -> None:
@@ -524,11 +538,16 @@ def test_ledger_that_does_not_say_how_far_it_is_is_told_once_and_asked_again(err
     assert [event["event"] for event in events].count("readers_unfed") == 1 and "CANARY" not in repr(events)
 
 
-@pytest.mark.parametrize("source", [5, MemoryLedger()])
-def test_ledger_whose_records_are_none_cannot_be_opened_with_readers(source: object) -> None:
+class Odd(MemoryRecords):
+    def ends(self, *, own: bool) -> Any:
+        return [5]
+
+
+@pytest.mark.parametrize(("source", "error"), [(5, "AttributeError"), (Odd(), "TypeError")])
+def test_ledger_whose_records_are_none_cannot_be_opened_with_readers(source: object, error: str) -> None:
     ledger = MemoryLedger()
     ledger.records = lambda: source  # type: ignore[method-assign,assignment,return-value]
-    said = "the records cannot be read for readers: AttributeError"
+    said = f"the records cannot be read for readers: {error}"
     with pytest.raises(AuditUnavailable, match=said), engine(ledger=ledger, readers={"mine": Keeping()}):
         pass
 

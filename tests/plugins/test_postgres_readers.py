@@ -153,6 +153,8 @@ def test_worker_that_is_gone_is_followed_by_another_when_its_lease_lapses(dsn: s
     one._leased["copy"] -= records_module.LEASE_S  # it was paused as long
     assert not one.may_feed("copy")
     two.close()
+    with pytest.raises(AuditUnavailable, match="the records in PostgreSQL are closed"):
+        two.ends(own=True)
     assert one.may_feed("copy"), "who closes gives it back"
     one.close()
 

@@ -30,7 +30,9 @@ class Feeds:
     """All readers of one engine, by their names."""
 
     def __init__(self, readers: Mapping[str, LogReader]) -> None:
-        """Start nothing yet. Raises SetupError for what is no reader."""
+        """Start nothing yet. Raises SetupError for what is no reader, or has no name."""
+        if not isinstance(readers, Mapping) or not all(isinstance(name, str) and name for name in readers):
+            raise SetupError("`readers` must be a mapping of names of yours to readers, such as {'cases': reader}")
         for name, reader in readers.items():
             for method in ("open", "take", "close"):
                 if not callable(getattr(reader, method, None)):
@@ -57,7 +59,7 @@ class Feeds:
         pool = Pool("adjudge-readers-open", 1)
         try:
             kinds = {feed.is_of_process for feed in feeds}
-            ends = await pool.run(lambda: {own: source.ends(own=own) for own in kinds}, deadline_s=OPEN_S)
+            ends = await pool.run(lambda: {own: _ends(source, own=own) for own in kinds}, deadline_s=OPEN_S)
         except AdjudgeError:
             raise
         except Exception as error:  # of a plugin's ledger; its text may hold a password
@@ -86,11 +88,13 @@ class Feeds:
         """Let readers take what is durable by now; who needs longer goes on after the next start, and that is told."""
         if self._source is None or self._is_over.is_set():
             return
-        self._look()
         self._is_over.set()
+        until = monotonic() + within_s
+        if self._watcher is not None:
+            self._watcher.join(within_s)
+        self._look()
         for feed in self._feeds:
             feed.close()
-        until = monotonic() + within_s
         for feed in self._feeds:
             is_over = feed.join(max(0.0, until - monotonic()))
             feed.give_up()
@@ -139,7 +143,7 @@ class Feeds:
         try:
             for feed in self._feeds:
                 if feed.is_of_process not in ends:
-                    ends[feed.is_of_process] = self._source.ends(own=feed.is_of_process)
+                    ends[feed.is_of_process] = _ends(self._source, own=feed.is_of_process)
                 feed.see(ends[feed.is_of_process])
             self._is_told = False
         except BaseException as error:
@@ -147,3 +151,11 @@ class Feeds:
                 why = str(error) if isinstance(error, AdjudgeError) else type(error).__name__
                 _events.error("readers_unfed", why=why)
             self._is_told = True
+
+
+def _ends(source: RecordSource, *, own: bool) -> Sequence[Position]:
+    """Return the ends of logs. Raises TypeError where a plugin's ledger gives something else."""
+    ends = tuple(source.ends(own=own))
+    if not all(isinstance(end, Position) for end in ends):
+        raise TypeError("the end of a log must be a Position")
+    return ends

@@ -53,6 +53,7 @@ class PostgresRecords:
         self._dsn, self._own = dsn, own
         self._holder = secrets.token_hex(16)
         self._lock = threading.Lock()
+        self._is_closed = False
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
         self._names: dict[int, str] = {}  # of logs, by writer
         self._writers: dict[str, int] = {}
@@ -118,6 +119,7 @@ class PostgresRecords:
             pass  # they lapse
         finally:
             with self._lock:
+                self._is_closed = True
                 self._disconnect()
 
     def _name(self, writer: int) -> str | None:
@@ -137,6 +139,8 @@ class PostgresRecords:
         import psycopg
 
         with self._lock, told():
+            if self._is_closed:  # by a reader that was left behind
+                raise AuditUnavailable("the records in PostgreSQL are closed")
             try:
                 if self._connection is None:
                     self._connection = psycopg.connect(
