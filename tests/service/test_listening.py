@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -70,6 +70,19 @@ def test_socket_that_another_listens_at_stays_his(at: Path) -> None:
         with pytest.raises(SetupError, match="another process listens there"), listening_at(at):
             pass
         assert connects(at)
+
+
+def test_socket_whose_queue_is_full_is_in_use(at: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as busy, ExitStack() as waiting:
+        busy.bind(str(at))
+        busy.listen(0)
+        for _ in range(10):
+            caller = waiting.enter_context(socket.socket(socket.AF_UNIX))
+            caller.setblocking(False)
+            caller.connect_ex(str(at))
+        with pytest.raises(SetupError, match="another process listens there"), listening_at(at):
+            pass
+        assert at.exists()
 
 
 def test_socket_of_a_service_started_since_is_not_removed(at: Path) -> None:

