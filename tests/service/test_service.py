@@ -17,6 +17,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from adjudge.documents.problems import KINDS
+from adjudge.errors import PluginError
 from adjudge.service import app as app_module
 from adjudge.service.admission import Admission
 from adjudge.service.app import make_app
@@ -196,6 +197,7 @@ def test_body_that_comes_too_slowly_is_cut() -> None:
             while piece := raw.recv(65536):  # until the connection is closed
                 said += piece
         assert said.startswith(b"HTTP/1.1 408 ") and b"body-too-slow" in said
+        assert b"connection: close" in said.lower(), "nobody waits for the rest"
         assert post(http).is_success, "others are served"
 
 
@@ -250,11 +252,12 @@ class Broken(Exception):
     pass
 
 
-def test_fault_of_ours_is_told_to_the_operator_alone() -> None:
+@pytest.mark.parametrize("fault", [Broken("CANARY-SECRET"), PluginError("CANARY-SECRET", plugin="x")])
+def test_fault_of_ours_is_told_to_the_operator_alone(fault: Exception) -> None:
     door = engine()
 
     async def fail(**asked: object) -> None:
-        raise Broken("CANARY-SECRET")
+        raise fault
 
     door.find = fail  # type: ignore[method-assign]
     with capture_logs() as events, served(door, over_tcp=True) as url:
@@ -262,7 +265,7 @@ def test_fault_of_ours_is_told_to_the_operator_alone() -> None:
         refused(answer, 500, "fault")
     assert "CANARY" not in answer.text
     (event,) = [one for one in events if one["event"] == "request_failed"]
-    assert (event["error"], event["request_id"]) == ("Broken", "r-1")
+    assert (event["error"], event["request_id"]) == (type(fault).__name__, "r-1")
     assert "CANARY" not in str(events)
 
 
