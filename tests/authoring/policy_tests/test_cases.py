@@ -176,7 +176,7 @@ def test_read_score_may_be_one_number(read: Callable[[str], PolicyTestFile]) -> 
         ("{name: t, expect: {rules: [emulatr]}}", "test-rule", "emulatr", "the policy has no rule `emulatr`",
          "did you mean `emulator`?"),
         ("{name: t, expect: {unresolved: [scorecard]}}", "test-rule", "scorecard",
-         "the policy has no rule `scorecard`", None),
+         "the policy has no rule `scorecard`", "a scorecard is no rule: write `reasons: [SCORECARD]`"),
         ("{name: t, expect: {rules: emulator}}", "schema-type", "emulator",
          "`rules` must be a list, not a string", None),
         ("{name: t, expect: {reasons: [EMULATER]}}", "test-reason", "EMULATER",

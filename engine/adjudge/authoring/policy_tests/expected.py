@@ -115,7 +115,11 @@ class ExpectedReader:
         for item in self.reader.items(entries[key][1], f"`{key}`"):
             name = self.reader.text(item, with_article(what))
             if name is not None and name not in known:
-                hint = did_you_mean(name, known)
+                card = next((one for one in self.policy.scorecards.values() if name in (one.name, one.label)), None)
+                if what == "rule" and card is not None:
+                    hint: str | None = f"a scorecard is no rule: write `reasons: [{card.reason}]`"
+                else:
+                    hint = did_you_mean(name, known)
                 self.reader.blame(code, f"the policy has no {what} `{shown(name)}`", item.span, hint)
             elif name is not None:
                 found.append(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import field
 
 from adjudge.authoring.policy_tests.cases import PolicyTest, PolicyTestFile
@@ -10,7 +10,8 @@ from adjudge.frozen import frozen
 from adjudge.model import Verdict
 from adjudge.policy.explaining.explanation import Explained, Explanation
 from adjudge.policy.slots import is_within
-from adjudge.policy.typed import TypedPolicy
+from adjudge.policy.typed import SCORECARD, TypedPolicy
+from adjudge.policy.written_rows import written_rows
 from adjudge.source import Source
 from adjudge.texts import lines_of
 
@@ -22,9 +23,9 @@ RULES_MAX = 5
 
 @frozen(kw_only=True)
 class Failure:
-    """One expectation that was not met. what: its key. rules: ids of the rules that explain it.
+    """One expectation that was not met. what: its key. rules: ids of the rules and excuses that explain it.
 
-    more: how many others do so as well.
+    more: how many others do so as well. cards: labels of scorecards whose rows explain it, the false ones too.
     """
 
     what: str
@@ -32,6 +33,7 @@ class Failure:
     actual: str
     rules: tuple[str, ...] = ()
     more: int = 0
+    cards: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -59,9 +61,21 @@ class Result:
         if self.explanation is None:
             return ()
         named = {rule for failure in self.failures for rule in failure.rules}
-        about_score = any(failure.what == "score" for failure in self.failures)
-        rows = [row for row in self.explanation.rows if about_score or row.truth is not False]
-        return (*(rule for rule in self.explanation.rules if rule.id in named), *rows)
+        cards = {card for failure in self.failures for card in failure.cards}
+        listed = (card for card in self.file.policy.typed.scorecards.values() if card.label in cards)
+        whole = {row.name for card in listed for row in written_rows(card)}
+        rows = [row for row in self.explanation.rows if row.id in whole or row.truth is not False]
+        excuses = [one for one in self.explanation.excuses if one.id in named or one.truth]
+        return (*(rule for rule in self.explanation.rules if rule.id in named), *rows, *excuses)
+
+    def totals(self) -> Iterator[str]:
+        """Yield what each scorecard came to, and where its bands begin."""
+        if self.explanation is None:
+            return
+        for card in self.file.policy.typed.scorecards.values():
+            begins = {"review": card.review, "reject": card.reject}
+            bands = ", ".join(f"{band} from {total}" for band, total in begins.items() if total is not None)
+            yield f"{card.label}: {_range(self.verdict.totals[card.name])} points; {bands}"
 
     def render(self) -> str:
         """Return a failure as a person reads it: what was expected, what came, and the rules concerned."""
@@ -73,6 +87,8 @@ class Result:
             lines.append("")
             lines += ["  " + line for line in _quoted(source, one)]
             lines += ["    " + line for line in one.lines()]
+        if totals := list(self.totals()):
+            lines += ["", *(f"  {line}" for line in totals)]
         more = max((failure.more for failure in self.failures), default=0)
         if more:
             lines += ["", f"  and {more} more that are false"]
@@ -126,11 +142,11 @@ def _failures(
     expected = case.expected
     deciding = (*verdict.matched, *verdict.unresolved)
 
-    def unmet(what: str, wanted: str, got: str, meant: Iterable[str]) -> Failure:
+    def unmet(what: str, wanted: str, got: str, meant: Iterable[str], cards: Iterable[str] = ()) -> Failure:
         """Return one that the rules explain which decided, and those that are meant and are false."""
         false = nearest([rule for rule in meant if rule not in deciding])
-        rules, more = (*deciding, *false[:RULES_MAX]), len(false[RULES_MAX:])
-        return Failure(what=what, expected=wanted, actual=got, rules=rules, more=more)
+        rules, more = (*deciding, *verdict.excused, *false[:RULES_MAX]), len(false[RULES_MAX:])
+        return Failure(what=what, expected=wanted, actual=got, rules=rules, more=more, cards=tuple(cards))
 
     for what in ("outcome", "lower", "upper", "settled"):
         wanted, got = getattr(expected, what), getattr(verdict, what)
@@ -149,18 +165,30 @@ def _failures(
             yield Failure(what=what, expected="none", actual=_listed(had), rules=had)
         lacking = tuple(name for name in ids or () if name not in had)
         if lacking:
-            yield Failure(what=what, expected=_listed(lacking), actual=_listed(had), rules=lacking)
+            covering = [one.id for one in policy.excuses if what == "excused" and one.covers & set(lacking)]
+            yield Failure(what=what, expected=_listed(lacking), actual=_listed(had), rules=(*lacking, *covering))
     if expected.reasons is not None and set(expected.reasons) != set(verdict.reasons):
         lacking_reasons = set(expected.reasons) - set(verdict.reasons)
         meant = (rule.id for rule in policy.rules if rule.reason in lacking_reasons)
-        yield unmet("reasons", _listed(expected.reasons), _listed(verdict.reasons), meant)
+        cards = [card.label for card in policy.scorecards.values() if card.reason in lacking_reasons]
+        yield unmet("reasons", _listed(expected.reasons), _listed(verdict.reasons), meant, cards)
     if expected.ask is not None and set(expected.ask) != set(verdict.ask):
-        yield unmet("ask", _listed(expected.ask), _listed(verdict.ask), ())
+        lacking_steps = set(expected.ask) - set(verdict.ask)
+        asking = (rule.id for rule in policy.rules if lacking_steps & set(rule.ask))
+        cards = [
+            card.label
+            for card in policy.scorecards.values()
+            if any(lacking_steps & set(ask) for ask in card.ask.values())
+        ]
+        yield unmet("ask", _listed(expected.ask), _listed(verdict.ask), asking, cards)
     if expected.score is not None and expected.score != verdict.score:
-        yield Failure(what="score", expected=_range(expected.score), actual=_range(verdict.score or (0, 0)))
+        got = _range(verdict.score or (0, 0))
+        yield Failure(what="score", expected=_range(expected.score), actual=got, cards=(SCORECARD,))
     for name, total in expected.scores.items():
         if total != verdict.totals[name]:
-            yield Failure(what=f"score of {name}", expected=_range(total), actual=_range(verdict.totals[name]))
+            got = _range(verdict.totals[name])
+            label = policy.scorecards[name].label
+            yield Failure(what=f"score of {name}", expected=_range(total), actual=got, cards=(label,))
     taken = [name for name in expected.problems if not any(is_within(one, name) for one in refused)]
     if taken:
         yield Failure(what="problems", expected=_listed(taken), actual=f"{_listed(refused)} refused")
