@@ -23,7 +23,7 @@ from adjudge.audit.log import AuditLog, Durability
 from adjudge.audit.read import read
 from adjudge.audit.verify import segments, verify
 from adjudge.errors import AdjudgeError, AuditBroken, AuditUnavailable
-from depth import DEPTH
+from depth import DEPTH, first_measured
 
 pytestmark = pytest.mark.usefixtures("closed_segments_stay_undescribed")
 
@@ -127,13 +127,8 @@ FURTHER = ((), (1,), (2,), (3,), (1, 2), (1, 2, 3, 4))
 FEW = ((), (1,), (1, 2, 3, 4))
 
 
-def unmeasured(*ways: How) -> list[object]:
-    """Let the first way that a disk fails be measured; the others go over the same lines hundreds of times."""
-    return [ways[0], *(pytest.param(way, marks=pytest.mark.no_cover) for way in ways[1:])]
-
-
 @pytest.mark.parametrize("alone_sync_s", [0.0, float("inf")], ids=["flusher", "caller"])
-@pytest.mark.parametrize("how", unmeasured("error", "half", "short", "dropped"))
+@pytest.mark.parametrize("how", first_measured(("error", "half", "short", "dropped")))
 def test_fsync_any_operations_failing_keeps_every_acknowledged_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: How, alone_sync_s: float
 ) -> None:
@@ -154,7 +149,7 @@ def test_fsync_any_operations_failing_keeps_every_acknowledged_record(
 
 
 @pytest.mark.parametrize("durability", ["flush", "async"])
-@pytest.mark.parametrize("how", unmeasured("error", "half", "short"))
+@pytest.mark.parametrize("how", first_measured(("error", "half", "short")))
 def test_flush_and_async_any_operation_failing_keeps_what_is_acknowledged_or_admits_the_gap(
     tmp_path: Path, durability: Durability, how: How
 ) -> None:

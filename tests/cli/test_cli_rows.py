@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,9 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]
     return rows
 
 
+parsed = cache(parse_policy)
+
+
 def outcome(policy: str, row: dict[str, str]) -> str:
     given = {
         "name": row["name"] or None,
@@ -70,7 +74,7 @@ def outcome(policy: str, row: dict[str, str]) -> str:
         "number": int(row["number"]),
         "flag": row["flag"] == "true",
     }
-    return parse_policy(policy).evaluate(given).outcome.value
+    return parsed(policy).evaluate(given).outcome.value
 
 
 def moved(data: list[dict[str, str]]) -> dict[str, tuple[str, str]]:

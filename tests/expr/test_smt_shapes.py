@@ -13,6 +13,7 @@ from adjudge.errors import PolicyErrors
 from adjudge.expr import work
 from adjudge.expr.reference import Unknown, evaluate
 from adjudge.policy import parse_policy
+from depth import first_measured
 from expr.shapes import HEAD, NOW, conditions, given, rules
 
 z3 = pytest.importorskip("z3", reason="needs the extra `proofs`")
@@ -41,12 +42,12 @@ def test_nearly_every_condition_loads() -> None:
     assert len(texts()) > 1200
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", first_measured(range(PARTS)))
 def test_terms_say_what_the_reference_says_and_nothing_else(part: int) -> None:
     hold(texts()[part::PARTS], part)
 
 
-@pytest.mark.parametrize("bound", [10, 30, 60, 120, 250])
+@pytest.mark.parametrize("bound", first_measured([10, 30, 60, 120, 250]))
 def test_terms_give_up_at_the_same_work_as_the_reference(bound: int, monkeypatch: pytest.MonkeyPatch) -> None:
     macros = [text for text in texts() if MACRO.search(text)]  # those that load with the bound as it is
     monkeypatch.setattr(work, "WORK_MAX", bound)
@@ -71,7 +72,7 @@ def hold(asked: Sequence[str], seed: int) -> None:
             assert len(answers) == 1 or long or ANY_ORDER in text, (text, values, answers)
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", first_measured(range(PARTS)))
 def test_what_z3_finds_for_a_condition_the_reference_confirms(part: int) -> None:
     from adjudge.authoring.proofs.world import input_of, world_of
 
