@@ -9,8 +9,12 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from plugins.postgres_server import Server
 
 ROOT = Path(__file__).parent.parent
 
@@ -45,6 +49,16 @@ def patient_solver() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Inquiry, "left_s", patiently)
         yield
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server, once for all tests: each makes databases of its own in it. They are one xdist group."""
+    from plugins.postgres_server import Server
+
+    server = Server()
+    yield server
+    server.close()
 
 
 @pytest.fixture(autouse=True)

@@ -91,6 +91,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "small", folder / "large"
 
 
+@pytest.mark.xdist_group("large logs")
 @pytest.mark.parametrize("name", WORKS)
 def test_reading_a_log_takes_no_more_memory_the_larger_it_is(logs: tuple[Path, Path], name: str) -> None:
     small, large = logs

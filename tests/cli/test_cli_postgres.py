@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -40,13 +39,6 @@ Keys = tuple[Signer, Path]
 KEY = b"k" * 32
 IN_URL = "pa%3Ass%2Fw0rd"
 PAGE = (Path(__file__).parents[2] / "docs" / "postgres.md").read_text("utf-8")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
 
 
 @pytest.fixture(scope="module")

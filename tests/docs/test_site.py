@@ -15,6 +15,7 @@ from docs.pages import ROOT
 
 DOCS = ROOT / "docs"
 
+pytestmark = pytest.mark.xdist_group("site")  # one worker builds it once for all of them
 pytest.importorskip("mkdocs", reason="the site is built by the `docs` group of dependencies")
 
 

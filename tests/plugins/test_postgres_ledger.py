@@ -36,13 +36,6 @@ pytestmark = [
 ENOUGH = {"dsn": "x", "fingerprint_key": {"env": "ADJUDGE_LONG"}}
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
-
-
 class Two(PostgresLedger):
     """A ledger with another holder of the same database beside it."""
 

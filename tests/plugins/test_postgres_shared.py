@@ -39,13 +39,6 @@ WITHIN_S = 60.0
 """A lease that does not lapse during a test, and how long a test waits at most for what takes no time."""
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
-
-
 @pytest.fixture
 def dsn(server: Server) -> str:
     return migrated(server)

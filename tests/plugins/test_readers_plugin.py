@@ -286,13 +286,6 @@ needs_server = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    server = Server()
-    yield server
-    server.close()
-
-
 def rows(dsn: str) -> list[tuple[str, int, bytes]]:
     with psycopg.connect(dsn) as connection:
         return connection.execute("select log, seq, line from adjudge_records order by ctid").fetchall()
