@@ -216,7 +216,7 @@ def decisions(at: Path) -> list[int]:
 def test_webhook_that_fails_in_every_way_gets_every_decision_in_order(tmp_path: Path, hook: Hook) -> None:
     at = tmp_path / "log"
     hook.say += [500, 429, (429, 0), (503, "soon"), 404, 301, "hang", "drop", 200, 500, 200]
-    reader = Webhook(hook.url, str(tmp_path / "positions.json"), timeout_s=0.3)
+    reader = Webhook(hook.url, str(tmp_path / "positions.json"), timeout_s=3.0)
     with capture_logs() as events, engine(at=at, readers={"hook": reader}) as door:
         for number in range(6):
             door.decide_sync(request(number))

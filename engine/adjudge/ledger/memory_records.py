@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 
 from adjudge.events import Events
-from adjudge.plugin import LogRecord, Position
+from adjudge.plugin import LogRecord, Position, WrongPosition
 
 KEPT_BYTES = 16 * 1024 * 1024
 """Bytes of lines that are kept for a reader that is behind; older ones are forgotten, and that is told."""
@@ -44,12 +45,19 @@ class MemoryRecords:
     def read_from(self, after: Position, *, max_records: int, max_bytes: int) -> Sequence[LogRecord]:
         """Return records behind a position, or the oldest that are kept; what is forgotten is told."""
         found: list[LogRecord] = []
+        size = 0
         with self._lock:
-            if after.log == self._name and self._kept:
-                oldest = self._kept[0].seq
-                start = max(0, after.seq + 1 - oldest)
-                for at in range(start, min(start + max_records, len(self._kept))):
-                    found.append(self._kept[at])
+            oldest = self._kept[0].seq if self._kept else 1
+            at = after.seq - oldest
+            if after.log != self._name or at >= len(self._kept) or (at >= 0 and self._kept[at].hash != after.hash):
+                raise WrongPosition(
+                    "it holds what is no record of this process; without an audit log there is no other"
+                )
+            for record in islice(self._kept, max(0, at + 1), None):
+                if len(found) >= max_records or size >= max_bytes:
+                    break
+                found.append(record)
+                size += len(record.line)
         if found and found[0].seq > after.seq + 1:
             _events.warning("records_forgotten", count=found[0].seq - after.seq - 1, why="the engine has no audit log")
         return found

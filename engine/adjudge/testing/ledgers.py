@@ -13,16 +13,28 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from secrets import token_hex
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from msgspec import structs
 
 from adjudge.audit.annotations import erasure_body, label_body
 from adjudge.audit.bodies import DecisionBody, Recorder
-from adjudge.errors import AuditUnavailable, LostClaim, MerchantBizIdConflict, QuotaReached
+from adjudge.errors import AuditUnavailable, LostClaim, MerchantBizIdConflict, QuotaReached, WrongPosition
 from adjudge.model import Decision, Outcome, Request, Signal, SignalStatus, Verdict
-from adjudge.plugin import Body, Busy, CallBody, Claim, DecisionLedger, Quota, SharedLimits
+from adjudge.plugin import (
+    BEFORE_FIRST,
+    Body,
+    Busy,
+    CallBody,
+    Claim,
+    DecisionLedger,
+    LogRecord,
+    Position,
+    Quota,
+    RecordSource,
+    SharedLimits,
+)
 from adjudge.policy.policy import Policy
 from adjudge.registry import Registry, parse_policy
 
@@ -366,6 +378,49 @@ class LedgerContract:
             self._run(before)
             for _ in range(2):
                 self._run(after, is_new=False)
+
+    def test_records_are_handed_out_from_any_position_in_order(self) -> None:
+        """To readers of the log; a ledger may keep none where they can be read, and then says so."""
+
+        def look(source: RecordSource) -> None:
+            for _ in range(600):
+                ends = source.ends(own=True)
+                if ends and ends[0].seq >= 5:  # what is written may be durable a little later
+                    break
+                sleep(0.05)
+            (end,) = ends
+            at, found = Position(log=end.log, seq=0, hash=BEFORE_FIRST), list[LogRecord]()
+            while records := source.read_from(at, max_records=2, max_bytes=10**6):
+                found += records
+                at = found[-1].position
+            assert at == end and [one.seq for one in found] == list(range(1, end.seq + 1))
+            assert [one.members()["n"] for one in found if one.kind == "note"] == list(range(5))
+            assert {one.log for one in found} == {found[0].hash}, "a log is known by the hash of its first record"
+            again = source.read_from(found[1].position, max_records=9, max_bytes=10**6)
+            assert list(again) == found[2:11]
+            assert len(source.read_from(found[1].position, max_records=9, max_bytes=1)) == 1
+            for wrong in (
+                Position(log="e" * 64, seq=1, hash=end.hash),
+                Position(log=end.log, seq=end.seq + 1, hash=end.hash),
+                Position(log=end.log, seq=end.seq, hash="e" * 64),
+                Position(log=end.log, seq=2, hash="e" * 64),
+            ):
+                try:
+                    source.read_from(wrong, max_records=1, max_bytes=1)
+                except WrongPosition:
+                    continue
+                raise AssertionError(f"{wrong} is no place of the log")
+            assert source.may_feed("copy")
+            source.close()
+
+        async def work(ledger: DecisionLedger) -> None:
+            source: RecordSource | None = getattr(ledger, "records", lambda: None)()
+            if source is not None:
+                for number in range(5):
+                    await ledger.record("note", {"n": number})
+                await asyncio.to_thread(look, source)
+
+        self._run(work)
 
     def test_ledger_that_is_cut_off_says_so_and_goes_on_when_it_is_not(self) -> None:
         """At every step. Nothing is decided meanwhile, and no call is begun."""
