@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Literal
 
 from adjudge.authoring.comparison.alike import Alike, terms_of_both
 from adjudge.authoring.comparison.cause import condition_of, excuses_changed, reasons_of_change, twin_of
 from adjudge.authoring.comparison.changes import Change, changes
+from adjudge.authoring.comparison.many_rules import OWN_MIN, edges_of, is_settled
 from adjudge.authoring.comparison.reasons import OtherReasons, other_reasons
 from adjudge.authoring.comparison.shared_rules import hiding, shared_rules, without
 from adjudge.authoring.comparison.worlds import SharedWorlds, input_for_both, shared_worlds
@@ -190,6 +192,7 @@ class _Comparer:
         self.inquiry.read = lambda model: input_for_both(model, self.worlds, old, new)
         self.changed = changes(old.typed, new.typed)
         self.touched = frozenset(change.rule for change in self.changed)
+        self.is_many = max(len(one.typed.rules) for one in self.own) >= OWN_MIN
         self.open: list[Question] = []
         self.moves = ScorecardMoves(old, new)
         self.alones: dict[tuple[bool, str], Policy] = {}
@@ -224,6 +227,17 @@ class _Comparer:
         claim = conj(exactly(self.before.outcome, old), exactly(self.after.outcome, new))
         seen: set[tuple[str, bool]] = set()
         hidden: list[Input] = []
+        if self.is_many:
+            aside: dict[str, list[Prop]] = {}
+            for name, (rule, found) in self.at_edges[old, new].items():
+                yield self.small(old, new, rule, name[1], found)
+                seen.add(name)
+                aside.setdefault(name[0], []).append(self.aside(old, new, rule, name[1]))
+            is_harder = new > old
+            terms, others = (self.after, self.before) if is_harder else (self.before, self.after)
+            if len(seen) > REGIONS_MAX or is_settled(self.inquiry, terms, others, min(old, new), max(old, new), aside):
+                return
+            claim = conj(claim, *(neg(one) for known in aside.values() for one in known))
 
         def holds(found: Input) -> bool:
             one, other = self.outcomes(found)
@@ -250,6 +264,32 @@ class _Comparer:
             small = shrunk(answer.input, lambda one, cause=cause: holds(one) and self.cause(old, new, one) == cause)  # type: ignore[misc]  # no type is inferred for a default
             yield self.described(*self.outcomes(small), rule, in_doubt, small)
             claim = conj(claim, neg(self.aside(old, new, rule, in_doubt)))
+
+    @cached_property
+    def at_edges(self) -> Mapping[tuple[Outcome, Outcome], Mapping[tuple[str, bool], tuple[Rule | Scorecard, Input]]]:
+        """Differences that inputs at the edges of the policies' own rules show, by cause; of each kind some."""
+        shown: dict[tuple[Outcome, Outcome], dict[tuple[str, bool], tuple[Rule | Scorecard, Input]]] = {
+            (a, b): {} for a in OUTCOMES for b in OUTCOMES if a != b
+        }
+        for policy in self.own:
+            for rule in policy.typed.rules:
+                if self.inquiry.left_s() <= 0:
+                    return shown
+                for found in edges_of(rule, policy.typed):
+                    pair = old, new = self.outcomes(found)
+                    if old is not new and len(shown[pair]) <= REGIONS_MAX:
+                        cause, in_doubt = self.cause(old, new, found)
+                        name = cause.id if isinstance(cause, Rule) else cause.label
+                        shown[pair].setdefault((name, in_doubt), (cause, found))
+        return shown
+
+    def small(self, old: Outcome, new: Outcome, rule: Rule | Scorecard, in_doubt: bool, found: Input) -> Region:
+        """Return the region of a cause that an input shows, with as little of that as shows it."""
+
+        def shows(one: Input) -> bool:
+            return self.outcomes(one) == (old, new) and self.cause(old, new, one) == (rule, in_doubt)
+
+        return self.described(old, new, rule, in_doubt, shrunk(found, shows))
 
     def asked(self, claim: Prop, holds: Callable[[Input], bool], hidden: list[Input], level: Outcome) -> ProofResult:
         """Ask about what is not shared, as long as rules that are shared hide what is found.
