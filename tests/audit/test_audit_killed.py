@@ -63,7 +63,9 @@ def test_log_killed_under_load_again_and_again_keeps_every_acknowledged_record(t
             nursery.stdin.flush()
             process = int(nursery.stdout.readline())
             if number % 2 == 0:
+                given_up = time.monotonic() + 300
                 while not notes.stat().st_size:  # every other round waits until there is load at all
+                    assert time.monotonic() < given_up, "the writer does not get there"
                     time.sleep(0.005)
             time.sleep(draw.uniform(0, 0.12))
             os.kill(process, signal.SIGKILL)

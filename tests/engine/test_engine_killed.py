@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import random
 import signal
@@ -37,13 +38,17 @@ def test_engine_killed_under_load_keeps_every_answer_it_gave(tmp_path: Path) -> 
     ) as nursery:
         assert nursery.stdin
         assert nursery.stdout
-        for _ in range(ROUNDS):
+        for number in itertools.count():
+            if number >= ROUNDS and len(answered) > 8:
+                break  # a slow machine takes more rounds
             notes.write_text("")
             first = max(max(answered, default=0) - 2 * TASKS, 0)  # goes over what was answered before it died
             nursery.stdin.write(f"{directory} {notes} {first}\n")
             nursery.stdin.flush()
             process = int(nursery.stdout.readline())
+            given_up = time.monotonic() + 300
             while not notes.stat().st_size:  # the round waits until there is load at all
+                assert time.monotonic() < given_up, "the engine does not get there"
                 time.sleep(0.002)
             time.sleep(draw.uniform(0, 0.1))
             os.kill(process, signal.SIGKILL)
@@ -52,7 +57,6 @@ def test_engine_killed_under_load_keeps_every_answer_it_gave(tmp_path: Path) -> 
                 number, decision_id = line.split()
                 assert answered.setdefault(int(number), decision_id) == decision_id, "a retry gets the answer it had"
         nursery.stdin.close()
-    assert len(answered) > 8  # how many depends on the machine; that there were some does not
     assert_verifies(directory)
     assert set(answered.values()) <= {body.decision_id for body in recorded(directory)}
     assert all(replayed.answer == "identical" for replayed in replay(directory))

@@ -305,6 +305,7 @@ def test_reader_behind_that_caught_up_is_told_once(tmp_path: Path, monkeypatch: 
     with capture_logs() as events, engine(at=tmp_path, readers={"mine": reader}) as door:
         decide(door, 0)
         until(lambda: "reader_behind" in {event["event"] for event in events})
+        monkeypatch.setattr(feed_module, "BEHIND_S", 3600.0)  # a busy machine may be behind once more
         gate.set()
         until(lambda: "reader_caught_up" in {event["event"] for event in events})
         assert (state(door).lag_records, state(door).lag_s) == (0, 0)
@@ -434,7 +435,7 @@ def test_reader_is_sent_only_what_survives_a_power_cut(tmp_path: Path) -> None:
     disk, reader = GatedDisk(free=1), Keeping()
     with engine(trail=trail(tmp_path, disk=disk, durability="flush"), readers={"mine": reader}) as door:
         decide(door, 0)
-        assert disk.waiting.wait(20)  # it syncs, and has not come back
+        assert disk.waiting.wait(120)  # it syncs, and has not come back
         time.sleep(0.05)
         assert not reader.taken
         disk.gate.set()

@@ -37,7 +37,7 @@ class SharedLedger:
     durability, notes, lost, is_immediate, key = "none", (), 0, False, b"k" * 32
 
     def __init__(self, place: Path | str) -> None:
-        self._database = sqlite3.connect(place, timeout=30, isolation_level=None)
+        self._database = sqlite3.connect(place, timeout=120, isolation_level=None)
         self._database.executescript(_TABLES)
         self._own = _Own(self._database)
 

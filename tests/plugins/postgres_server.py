@@ -137,7 +137,7 @@ class Pooler:
 
     def close(self) -> None:
         self._process.terminate()
-        self._process.wait(timeout=30)
+        self._process.wait(timeout=120)
         self._reserved.close()
 
 

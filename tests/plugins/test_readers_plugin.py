@@ -141,7 +141,7 @@ class Hook:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 said = hook.say.pop(0) if hook.say else 200
                 if said == "hang":
-                    hook.over.wait(30)
+                    hook.over.wait(120)
                     self.close_connection = True
                     return
                 status, later = said if isinstance(said, tuple) else (said, None)
