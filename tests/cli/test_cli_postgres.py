@@ -269,6 +269,11 @@ def test_what_keeps_a_log_from_being_read_is_said_in_a_line(run: Any, folder: Pa
             assert result.exit_code in (1, 2) and said in result.stderr, result.output
             assert len(result.stderr.splitlines()) <= 4 and "Traceback" not in result.output
             assert not any(part in result.output for part in ("w0rd", "pa/ss", "pa:ss", "pa%3A")), result.output
+    in_database(copy, "create role stranger superuser login password 'pa:ss/w0rd'")
+    theirs = copy.replace("postgres@", f"stranger:{IN_URL}@")
+    assert run("audit", "verify", theirs).exit_code == 0
+    refused = run("audit", "verify", theirs.replace(IN_URL, "n0t-it")).stderr
+    assert 'password authentication failed for user "stranger"' in refused and "n0t-it" not in refused
     in_database(copy, "update adjudge.migrations set number = 99 where number = 1")
     assert "of version 99, where this adjudge needs" in run("audit", "verify", copy).stderr
 

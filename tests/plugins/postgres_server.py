@@ -26,7 +26,7 @@ PROGRAMS = next((place for place in _PLACES if (place / "initdb").exists() and (
 
 
 class Server:
-    """A server with nothing in it."""
+    """A server with nothing in it, which asks a role `stranger` for a password, and nobody else."""
 
     def __init__(self) -> None:
         assert PROGRAMS is not None
@@ -41,6 +41,8 @@ class Server:
         self._run(
             "initdb", "-D", self.data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"
         )
+        rules = Path(self.data) / "pg_hba.conf"
+        rules.write_text(f"host all stranger 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
         self.start()
 
     @property
