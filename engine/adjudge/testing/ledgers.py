@@ -30,6 +30,7 @@ from adjudge.plugin import (
     Claim,
     DecisionLedger,
     LogRecord,
+    Pool,
     Position,
     Quota,
     RecordSource,
@@ -418,7 +419,9 @@ class LedgerContract:
             if source is not None:
                 for number in range(5):
                     await ledger.record("note", {"n": number})
-                await asyncio.to_thread(look, source)
+                pool = Pool("adjudge-contract", 1)
+                await pool.run(lambda: look(source), deadline_s=120)
+                pool.close()
 
         self._run(work)
 
