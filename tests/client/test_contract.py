@@ -293,9 +293,11 @@ def test_face_arrives_as_it_was_sent(opened: Callable[..., Asked]) -> None:
 
 def test_deadline_of_a_caller_holds(opened: Callable[..., Asked]) -> None:
     ask = opened([face(Slow(60.0, {"score": 0.1})), device()])
-    decision = ask("decide", request(), deadline_s=0.4)
+    decision = ask("decide", request(), deadline_s=2.0)
     assert decision.signals["face"].status == "timeout"
-    assert re.fullmatch(r"no answer within 0\.\d+ s", decision.signals["face"].reason), "not the engine's own 15 s"
+    assert re.fullmatch(r"no answer within (2|[01]\.\d+) s", decision.signals["face"].reason), (
+        "not the engine's own 15 s"
+    )
     assert decision.outcome == "review"
     assert decision.complete, "the call may have been paid for, and is not made again"
 

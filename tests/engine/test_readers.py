@@ -257,8 +257,8 @@ def test_reader_with_a_position_of_another_history_is_told_and_sent_nothing(
 def test_reader_that_hangs_holds_up_nothing_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed_module, "HANGS_S", 0.01)
     monkeypatch.setattr(feed_module, "BEHIND_S", 0.01)
-    monkeypatch.setattr(feeds_module, "CLOSE_S", 0.2)
-    monkeypatch.setattr(feeds_module.Feeds.close, "__defaults__", (0.2,))
+    monkeypatch.setattr(feeds_module, "CLOSE_S", 1.0)
+    monkeypatch.setattr(feeds_module.Feeds.close, "__defaults__", (1.0,))  # in which the other one has the log's end
     gate, good = threading.Event(), Keeping()
     hung = Keeping(lambda records: gate.wait(60) and None)
     with capture_logs() as events:

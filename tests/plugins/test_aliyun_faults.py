@@ -605,7 +605,7 @@ def test_attempt_of_its_own_timeout_leaves_a_black_hole_where_the_policy_says_so
         stage.proxy.plan(fault.black_hole)
         assert_answered(await play.ask(1), attempts=2)
 
-    stage.play(scene, attempts=2, attempt_timeout_s=0.7, doubt="ask_again")
+    stage.play(scene, attempts=2, attempt_timeout_s=2.5, doubt="ask_again")
 
     assert stage.billed(1) == ["unknown", "yes"]
 
