@@ -28,7 +28,7 @@ from adjudge.registry import Registry, parse_policy  # noqa: E402
 from adjudge_plugins.postgres.database import connect  # noqa: E402
 from adjudge_plugins.postgres.ledger import PostgresLedger  # noqa: E402
 from adjudge_plugins.postgres.migrate import migrate  # noqa: E402
-from plugins.postgres_server import PROGRAMS, Server, migrated  # noqa: E402
+from plugins.postgres_server import POOLER, PROGRAMS, Pooler, Server, migrated  # noqa: E402
 
 pytestmark = [
     pytest.mark.skipif(PROGRAMS is None, reason="needs PostgreSQL: apt-get install postgresql"),
@@ -225,6 +225,19 @@ def test_tampering_is_told_with_writer_and_record(run: Any, folder: Path, copy: 
         assert read.exit_code == 1 and "error[audit-broken]" in read.stderr and "writer-" in read.stderr, read.output
 
 
+@pytest.mark.skipif(POOLER is None, reason="needs PgBouncer: apt-get install pgbouncer")
+def test_pooler_may_stand_between(run: Any, folder: Path, server: Server, written: tuple[str, str]) -> None:
+    pooler = Pooler(server)
+    try:
+        url = written[0].replace(str(server.port), str(pooler.port))
+        for reader in ("replay", "show some", "tail", "backtest"):
+            read = run(*[url if one == "log" else one for one in arguments(reader, Path("log"))])
+            assert read.exit_code == 0, read.output
+        assert run("audit", "verify", url, "--vault").exit_code == 0
+    finally:
+        pooler.close()
+
+
 def test_clock_that_was_set_back_changes_nothing(run: Any, folder: Path, copy: str) -> None:
     before = run("audit", "show", copy, "--format", "json").stdout.splitlines()
     in_database(
@@ -357,6 +370,7 @@ AFTERWARDS = {
     "update adjudge.records set kind = 'note' where kind = 'archive'": "writer-3: error[empty]",
     "update adjudge.records set line = line || 'x' where writer = 2 and seq < 5": "writer-2: error[edited]",
     "delete from adjudge.records where writer = 4": "writer-3: error[empty]",
+    "update adjudge.records set line = line || 'x' where writer = 4 and seq = 2": "writer-3: error[missing]",
     "delete from adjudge.records where writer = 2 and seq > 4": "writer-2: error[unexpected-end]",
 }  # fmt: skip
 
