@@ -250,6 +250,18 @@ def test_mistake_of_a_whole_column_is_told_once(csv: str, line: int, hint: str) 
     assert [(error.line, error.hint) for error in caught.value.errors] == [(line, hint)]
 
 
+@pytest.mark.parametrize(("header", "way"), [("channel", "channel in"), ("channel !=", "channel not in")])
+def test_cell_with_several_values_is_told_the_header_for_them(header: str, way: str) -> None:
+    head = "inputs: {channel: {type: enum, values: [app, web, pos]}}\n"
+    with pytest.raises(PolicyErrors) as caught:
+        read_policy(
+            f"policy_language: 1\npolicy: p\n{head}tables:\n  t: {{file: t.csv, then: review}}\n",
+            texts={"t.csv": f'{header}\n"app, web"\n'},
+        )
+    (error,) = caught.value.errors
+    assert error.hint == f"write `{way}` above the column, which takes several values"
+
+
 def test_header_that_was_meant_for_another_is_no_mistake_of_each_row() -> None:
     csv = "country,Outcome\nSG,review\nID,reject\n"
     assert [hint for *_, hint in mistakes("tables:\n  t: {file: t.csv}\n", texts={"t.csv": csv})] == ["write `then`"]

@@ -1066,6 +1066,7 @@ def test_slip_stands_inside_of_its_condition_and_speaks_of_it(written: str, mean
         ("account_age between 30 days and 7 days", ("lower end first", "||")),
         ("RAND() < 2%", ("`sample`", "a share")),
         ("WEEKDAY(NOW()) = 6", ("0 on Sunday", "name the zone")),
+        ("limit_usd in USD > 500", ("type: money", "a rate from a `lookup`")),
         ("now.weekday in [5, 6]", ('now.getDayOfWeek("UTC")', "name the zone")),
     ],
 )

@@ -381,6 +381,9 @@ class Tables:
             way = "separate the values with commas: SG, ID" if mixed else unfit.hint
             fix = given.fix(unfit)
             compared = _COMPARED.match(given.text)
+            if not several and column.operator in ("==", "!=") and self.are_values(column, given):
+                word = "in" if column.operator == "==" else "not in"
+                way, fix = f"write `{column.name.name} {word}` above the column, which takes several values", ()
             if compared is not None and not several and compared[1] != column.operator:
                 operator = "!=" if compared[1].strip() in ("!", "not", "<>") else compared[1]
                 way = f"write `{column.name.name} {operator}` above the column, and {compared[2].strip()} in the cell"
@@ -394,6 +397,14 @@ class Tables:
         operator = cast("BinaryOperator", column.operator)
         right = constant(value, type_, given.span)
         return Binary(operator=operator, left=column.name, right=right, span=given.span, type=BOOL)
+
+    def are_values(self, column: Column, given: Given) -> bool:
+        """Whether a cell of one value holds several, as `SG, ID`."""
+        texts = [one.strip() for one in re.split(r"[,;|]", given.text)]
+        try:
+            return len(texts) > 1 and all(value_of(one, column.declared, column.name.name) is not None for one in texts)
+        except Unfit:
+            return False
 
     def among(self, column: Column, given: Given) -> Node:
         """Return what a cell of several values asks: `SG, ID`, or `lists.NAME`. Raises Unfit."""

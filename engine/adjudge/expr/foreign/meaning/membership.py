@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from adjudge.expr.foreign.built import within as between
 from adjudge.expr.foreign.meaning.arithmetic import Arithmetic
 from adjudge.expr.foreign.meaning.beside import path_of
-from adjudge.expr.foreign.slips import NOTHING
+from adjudge.expr.foreign.slips import NOTHING, Doubtful, Slip
 from adjudge.expr.nodes import (
     Binary,
     Call,
@@ -21,6 +21,7 @@ from adjudge.expr.nodes import (
     Unary,
 )
 from adjudge.values.types import (
+    DOUBLE,
     INT,
     STRING,
     EnumType,
@@ -28,6 +29,8 @@ from adjudge.values.types import (
     SetType,
     is_text,
 )
+
+_CURRENCY = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
 @dataclass(slots=True)
@@ -65,6 +68,12 @@ class Membership(Arithmetic):
                 self.slip(right.span, "a list stands in square brackets, each text in quotes")
                 items = [self.beside(left, Literal(span=right.span, value=value), "==") for value in values]
                 return replace(node, right=ListLiteral(span=right.span, items=tuple(items)))
+        if isinstance(right, Name) and _CURRENCY.fullmatch(right.name) and type_ in (INT, DOUBLE):
+            what = f"a number has no currency, so it is not asked for in `{right.name}`"
+            more = (
+                "declare the field as `{type: money, currencies: [SGD, USD]}`, or multiply it by a rate from a `lookup`"
+            )
+            raise Doubtful(Slip(node.span, what, more=more))
         if is_text(within) and is_text(type_) and path_of(right) is not None:
             self.slip(node.span, "a text is looked for in a text with `contains`")
             return Call(span=node.span, function="contains", arguments=(right, left), method=True)
