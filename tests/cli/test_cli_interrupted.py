@@ -47,8 +47,8 @@ def test_interrupted_command_leaves_nothing(tmp_path: Path, command: str) -> Non
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
     ) as process:
         tasks = Path(f"/proc/{process.pid}/task")
-        for _ in range(600):  # until a query runs in a thread of its own, beside those of the database
-            if len(list(tasks.iterdir())) > 2:
+        for _ in range(6000):  # until a query runs in a thread of its own, beside those of the database
+            if process.poll() is not None or len(list(tasks.iterdir())) > 2:
                 break
             time.sleep(0.05)
         time.sleep(0.3)

@@ -130,7 +130,7 @@ class Pooler:
             stderr=subprocess.DEVNULL,
             cwd="/",
         )
-        for _ in range(200):
+        for _ in range(2400):  # two minutes
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
                 return
             time.sleep(0.05)

@@ -34,7 +34,7 @@ class RedisServer:
             stderr=subprocess.DEVNULL,
             cwd="/tmp",
         )
-        for _ in range(600):
+        for _ in range(2400):  # two minutes
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
                 return
             time.sleep(0.05)
