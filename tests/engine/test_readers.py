@@ -319,9 +319,9 @@ def test_reader_waits_as_long_as_the_other_side_asks_and_longer_each_time(monkey
     feed = Feed("mine", Keeping(), MemoryRecords())
     with capture_logs() as events:
         for _ in range(30):
-            feed._failed(ValueError())
+            feed._failed(ValueError(), "log")
         for asked_s in (120, 1e9, float("nan"), -5, float("inf"), "soon"):
-            feed._failed(ReaderFailed("later\nplease", retry_after_s=asked_s))  # type: ignore[arg-type]
+            feed._failed(ReaderFailed("later\nplease", retry_after_s=asked_s), "log")  # type: ignore[arg-type]
     pauses = [event["again_in_s"] for event in events]
     for n, pause in enumerate(pauses[:8]):
         assert 0.75 * min(60, 0.5 * 2**n) - 0.05 <= pause <= 1.25 * min(60, 0.5 * 2**n) + 0.05
@@ -603,6 +603,38 @@ def test_reader_fed_by_another_process_is_left_to_it() -> None:
         shared.is_mine = True
         until(lambda: len(reader.taken) == 4)
     assert set(shared.asked) == {"mine"}
+
+
+@pytest.mark.parametrize("name", ["a", "z"])
+def test_log_that_cannot_be_read_stops_no_other_and_none_asks_for_all_again(name: str) -> None:
+    class Two(MemoryRecords):
+        is_gone = True
+
+        def ends(self, *, own: bool) -> Sequence[Position]:
+            return sorted((*super().ends(own=own), Position(log=name, seq=3, hash="h")), key=lambda one: one.log)
+
+        def read_from(self, after: Position, **most: int) -> Sequence[LogRecord]:
+            if after.log != name:
+                return super().read_from(after, **most)
+            if self.is_gone:
+                raise AuditUnavailable("its month was let go")
+            return [
+                LogRecord(log=name, seq=seq, kind="note", hash="h", line=b"{}\n") for seq in range(after.seq + 1, 4)
+            ]
+
+    ledger, reader = MemoryLedger(), Keeping()
+    ledger._records = two = Two()
+    with capture_logs(), engine(ledger=ledger, readers={"mine": reader}) as door:
+        for number in range(3):
+            decide(door, number)
+            count = 4 + 3 * number
+            until(lambda count=count: len([one for one in reader.taken if one.log != name]) == count)  # type: ignore[misc]
+        until(lambda: state(door).failures > 3 and state(door).reason == "its month was let go")
+        assert len([end for end in reader.opened if end.log != name]) == 1
+        two.is_gone = False
+        until(lambda: state(door).lag_records == 0)
+        assert state(door).reason == ""
+    assert [one.seq for one in reader.taken if one.log == name] == [1, 2, 3]
 
 
 def test_many_callers_are_answered_while_readers_fail_and_hang(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def _happen(folder: Path, steps: Sequence[str], draw: random.Random) -> None:
             try:
                 feed._feed(end.log)
             except BaseException as error:
-                feed._failed(error)
+                feed._failed(error, end.log)
 
     for what in steps:
         if what == "write":

@@ -61,6 +61,7 @@ class Feed:
         self._is_told = self._is_behind = False
         self._batches = self._records = self._failures = 0
         self._in_a_row = 0
+        self._failing = ""  # the log that failed last, until it does not
         self._records_max = RECORDS_MAX
         self._reason = ""
         self._not_before = 0.0
@@ -148,11 +149,13 @@ class Feed:
     def _run(self) -> None:
         try:
             while (logs := self._next()) is not None:
-                try:
-                    for log in logs:
-                        self._feed(log)
-                except BaseException as error:  # whatever a reader does, it is its own affair
-                    self._failed(error)
+                for log in logs:
+                    try:
+                        if not self._feed(log):
+                            break
+                    except BaseException as error:  # whatever a reader does, it is its own affair
+                        self._failed(error, log)
+                        break
         finally:
             try:
                 with self._calling("close"):
@@ -167,7 +170,7 @@ class Feed:
                 pause = self._not_before - monotonic()
                 logs = [log for log, end in self._ends.items() if self._lacks(log, end)] if pause <= 0 else []
                 if logs:
-                    return logs
+                    return sorted(logs, key=lambda log: log == self._failing)  # one that cannot be read stops no other
                 if self._is_closing:
                     return None
                 self._changed.wait(pause if pause > 0 else None)
@@ -177,14 +180,14 @@ class Feed:
         held = self._held.get(log)
         return held is None or held.seq < end.seq
 
-    def _feed(self, log: str) -> None:
-        """Send one batch of a log. Raises whatever goes wrong."""
+    def _feed(self, log: str) -> bool:
+        """Send one batch of a log, unless another process is to; False then. Raises whatever goes wrong."""
         if not self.is_of_process and not self._source.may_feed(self.name):
             with self._changed:
                 self._held.clear()  # another process feeds it meanwhile, and knows how far it is
                 self._is_elsewhere = True
                 self._not_before = monotonic() + ELSEWHERE_S
-            return
+            return False
         self._is_elsewhere = False
         held = self._held.get(log) or self._opened(log)
         records = self._source.read_from(held, max_records=self._records_max, max_bytes=BYTES_MAX)
@@ -199,9 +202,13 @@ class Feed:
             self._hold(held)
             self._batches += bool(records)
             self._records += len(records)
-            self._reason = ""
-        self._in_a_row = 0
+            if self._failing in ("", log):
+                self._reason = ""
+                self._in_a_row = 0
         self._records_max = min(RECORDS_MAX, 2 * self._records_max)
+        if log == self._failing:
+            self._failing = ""
+        return True
 
     def _opened(self, log: str) -> Position:
         """Ask the reader what it holds of a log."""
@@ -214,8 +221,8 @@ class Feed:
         self._held[held.log] = held
         self._known[held.log] = held.seq
 
-    def _failed(self, error: BaseException) -> None:
-        """Tell of a failure, and come again later, with less at once."""
+    def _failed(self, error: BaseException, log: str) -> None:
+        """Tell of a failure, and come again later, with less at once; of that log the reader is asked anew."""
         pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._in_a_row, 16)) * self._random.uniform(0.75, 1.25)
         wanted_s = error.retry_after_s if isinstance(error, ReaderFailed) else None
         if isinstance(wanted_s, int | float) and 0 < wanted_s < inf:
@@ -224,7 +231,8 @@ class Feed:
         self._records_max = max(1, self._records_max // 2)
         reason = _said(error)
         with self._changed:
-            self._held.clear()
+            self._held.pop(log, None)
+            self._failing = log
             self._failures += 1
             self._reason = reason
             self._not_before = monotonic() + pause_s
