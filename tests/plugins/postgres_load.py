@@ -1,7 +1,8 @@
 """An engine over PostgreSQL that decides the same ids as others beside it, until it is killed.
 
-`python postgres_load.py DSN BILL NOTES`: appends each id to BILL where its vendor is asked, and `NUMBER DECISION_ID
-COMPLETE` of each answer to NOTES. Ends by itself once every id has an answer.
+`python postgres_load.py DSN BILL NOTES [DAILY_CALLS]`: appends each id to BILL where its vendor is asked, and `NUMBER
+DECISION_ID COMPLETE` of each answer to NOTES. Ends by itself once every id has an answer. With a budget, the vendor
+refuses every fourth call, which costs nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from decimal import Decimal
 
 import adjudge.engine
 from adjudge.engine import Engine
-from adjudge.errors import AuditUnavailable
+from adjudge.errors import AuditUnavailable, SignalFailed
 from adjudge.model import Request
 from adjudge.plugin import Answer, Context, Limits
 from adjudge.registry import parse_policy
@@ -33,8 +34,10 @@ rules: [{id: forged, when: face.score >= 0.9, then: reject}]
 """
 
 
-def vendor(bill: int) -> Callable[[Context], Awaitable[Answer]]:
+def vendor(bill: int, refuses: bool) -> Callable[[Context], Awaitable[Answer]]:
     async def asked(context: Context) -> Answer:
+        if refuses and random.random() < 0.25:
+            raise SignalFailed("refused", billed=False)
         os.write(bill, f"{context.request.merchant_biz_id}\n".encode())
         await asyncio.sleep(random.uniform(0, 0.2))
         return {"score": 0.1}
@@ -42,20 +45,24 @@ def vendor(bill: int) -> Callable[[Context], Awaitable[Answer]]:
     return asked
 
 
-async def main(dsn: str, bill: str, notes: str) -> None:
+async def main(dsn: str, bill: str, notes: str, daily_calls: str = "") -> None:
     adjudge.engine.RECORDED_WITHIN_S = 0.5  # so that a killed holder's claims lapse soon
     billed, noted = (os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600) for path in (bill, notes))
     provider = fake_provider(
-        "acme.face", {"score": {"type": "double", "range": [0, 1]}}, vendor(billed), price=Decimal("0.10")
+        "acme.face",
+        {"score": {"type": "double", "range": [0, 1]}},
+        vendor(billed, bool(daily_calls)),
+        price=Decimal("0.10"),
     )
     registry = registry_of([provider])
     policy = parse_policy(POLICY, registry=registry)
     ledger = PostgresLedger(dsn, KEY, answer_for_s=3600)
-    limits = {"acme.face": Limits(rate=None, in_flight=None)}
+    limits = {"acme.face": Limits(daily_calls=int(daily_calls) if daily_calls else None)}
+    ids = IDS // 3 if daily_calls else IDS
     async with Engine([policy], registry=registry, ledger=ledger, deadline_s=1, limits=limits) as engine:
 
         async def work() -> None:
-            for number in random.sample(range(IDS), IDS):
+            for number in random.sample(range(ids), ids):
                 request = Request(merchant_biz_id=f"{number:032d}", scene_code="onboard001")
                 while True:
                     try:

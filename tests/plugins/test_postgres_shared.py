@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import random
+import subprocess
+import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
@@ -10,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import msgspec
 import pytest
 
 psycopg = pytest.importorskip("psycopg", reason="needs the extra `postgres`")
@@ -20,14 +26,17 @@ from postgres_server import KEY, POOLER, PROGRAMS, Pooler, Server, migrated, wit
 import adjudge_plugins.postgres.ledger  # noqa: E402
 from adjudge.audit.annotations import erasure_body  # noqa: E402
 from adjudge.engine import Engine  # noqa: E402
-from adjudge.errors import AuditUnavailable, LostClaim  # noqa: E402
+from adjudge.errors import AuditUnavailable, LostClaim, QuotaReached  # noqa: E402
 from adjudge.model import Decision, Request  # noqa: E402
 from adjudge.plugin import Answer, Body, Busy, Claim, Context, Limits  # noqa: E402
 from adjudge.registry import parse_policy  # noqa: E402
 from adjudge.signals.admission import Guards  # noqa: E402
 from adjudge.testing import fake_provider, registry_of  # noqa: E402
-from adjudge.testing.ledgers import FIRST, ID, Process, decision_and_record  # noqa: E402
+from adjudge.testing.ledgers import FIRST, ID, Process, call_of, decision_and_record, quota_of  # noqa: E402
+from adjudge_plugins.postgres.database import connect  # noqa: E402
 from adjudge_plugins.postgres.ledger import PostgresLedger  # noqa: E402
+from adjudge_plugins.postgres.personal import KEEP  # noqa: E402
+from adjudge_plugins.postgres.writer import quota_text  # noqa: E402
 from audit.audit_logs import assert_verifies  # noqa: E402
 
 pytestmark = [
@@ -35,8 +44,12 @@ pytestmark = [
     pytest.mark.xdist_group("postgres"),
 ]
 LONG_S = 600.0
-WITHIN_S = 60.0
+WITHIN_S = 300.0
 """A lease that does not lapse during a test, and how long a test waits at most for what takes no time."""
+
+
+WAITS = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+"""Asks who waits for somebody's commit."""
 
 
 @pytest.fixture
@@ -241,6 +254,74 @@ def test_engines_keep_to_one_budget_and_say_why(dsn: str) -> None:
     assert len(asked) == 7
 
 
+def test_last_call_of_a_budget_is_waited_for(dsn: str) -> None:
+    """While another worker's commit that takes it is on its way, nobody else is let through."""
+
+    async def main() -> None:
+        quota = quota_of(daily_calls=2)
+        taken = b"select bound from adjudge.admit(%s::jsonb)"
+        async with Opened(dsn) as ledger:
+            held = await claimed(ledger)
+            assert await ledger.admit(quota, held, None) == 0
+            other = await connect(dsn)
+            await other.execute(b"begin")
+            await other.execute(taken, (msgspec.json.encode([quota_text(quota)]).decode(),))
+            asking = [asyncio.ensure_future(ledger.admit(quota, held, call)) for call in (None, call_of(held))]
+            while len(await ledger._asked.rows(WAITS)) < len(asking):
+                await asyncio.sleep(0.01)
+            await other.execute(b"commit")
+            await other.close()
+            for one in asking:
+                with pytest.raises(QuotaReached):
+                    await one
+            assert not await ledger.spent(), "nothing is recorded of it"
+
+    asyncio.run(asyncio.wait_for(main(), WITHIN_S))
+
+
+def test_budget_is_exact_whoever_is_killed(dsn: str, tmp_path: Path) -> None:
+    """Two processes, each killed while it asks: what is counted is what may have been paid for, and it is all used."""
+    budget, draw = 40, random.Random()
+    bill, notes = tmp_path / "bill", tmp_path / "notes"
+
+    def start() -> subprocess.Popen[bytes]:
+        script = Path(__file__).with_name("postgres_load.py")
+        with (tmp_path / "errors").open("ab") as errors:
+            return subprocess.Popen(
+                [sys.executable, script, dsn, bill, notes, str(budget)],
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+                stdout=errors,
+                stderr=errors,
+            )
+
+    def asked() -> int:
+        return len(bill.read_text().splitlines()) if bill.exists() else 0
+
+    workers = [start(), start()]
+    try:
+        for at in (0, 1):
+            before, until = asked(), monotonic() + WITHIN_S
+            while asked() < before + draw.randint(2, 6) and workers[at].poll() is None and monotonic() < until:
+                time.sleep(0.01)
+            workers[at].kill()
+            workers[at].wait()
+            workers[at] = start()
+        for each in workers:
+            assert each.wait(timeout=4 * WITHIN_S) == 0, (tmp_path / "errors").read_text()[-4000:]
+    finally:
+        for each in workers:
+            each.kill()
+            each.wait()
+    counts = "select (select sum(calls) from adjudge.days), count(*) from adjudge.calls"
+    sums = f"{counts} where billed is distinct from 'no'"
+
+    async def counted(connection: Any) -> list[tuple[int, int]]:
+        return list(await (await connection.execute(sums)).fetchall())
+
+    assert asyncio.run(with_connection(dsn, counted)) == [(budget, budget)]
+    assert asked() <= budget
+
+
 def engine(dsn: str, vendor: Any, **bounds: Any) -> Engine:
     provider = fake_provider("acme.face", {"score": "double"}, vendor, price=Decimal("0.10"))
     registry = registry_of([provider])
@@ -314,6 +395,33 @@ def test_record_that_an_erasure_overtakes_is_not_written(dsn: str, tmp_path: Pat
     asyncio.run(main())
     for log in direct.exported(dsn, tmp_path / "chains"):
         assert_verifies(log)
+
+
+def test_erasure_waits_for_values_that_are_on_their_way(dsn: str) -> None:
+    async def main() -> None:
+        names: list[tuple[str, ...]] = []
+
+        def body(erased: tuple[str, ...]) -> Body:
+            names.append(erased)
+            return erasure_body(ID, erased, by="test")
+
+        async with Opened(dsn) as ledger:
+            async with ledger.sealed(ID, {"first": "alice"}):
+                pass
+            ((key,),) = await ledger._asked.rows("select key from adjudge.subject_keys")
+            other = await connect(dsn)
+            await other.execute(b"begin")
+            await other.execute(KEEP.encode(), (ID, key, ["second"], ["sha256:0"], [b"sealed"]))
+            erasing = asyncio.ensure_future(ledger.erase(ID, body))
+            while not await ledger._asked.rows(WAITS):
+                await asyncio.sleep(0.01)
+            await other.execute(b"commit")
+            await other.close()
+            assert await erasing == 2
+        assert names == [("first",), ("first", "second")]
+        assert await with_connection(dsn, tables) == [0, 0]
+
+    asyncio.run(asyncio.wait_for(main(), WITHIN_S))
 
 
 def test_erasures_and_sealings_at_once_leave_no_value_without_its_key(dsn: str) -> None:

@@ -12,6 +12,14 @@ from adjudge.ledger.kit import DecisionBody, canonical, new_key, seal, unsealed
 from adjudge.plugin import Body, CallBody
 from adjudge_plugins.postgres.database import Connections
 
+KEEP = (
+    "insert into adjudge.personal select m.one, k.subject, m.name, m.data from ("
+    " select subject from adjudge.subject_keys where subject = %s and key = %s for key share) as k,"
+    " unnest(%s::text[], %s::text[], %s::bytea[]) as m(name, one, data)"
+    " on conflict do nothing"
+)
+"""Keeps values under a key that is there still, which cannot be erased before they can."""
+
 
 @asynccontextmanager
 async def sealed(
@@ -33,13 +41,7 @@ async def sealed(
     made = [(name, *seal(key, text)) for name, text in texts.items() if name not in kept]
     if made:
         names, commitments, data = (list(column) for column in zip(*made, strict=True))
-        await connections.rows(
-            "insert into adjudge.personal select m.one, k.subject, m.name, m.data from ("
-            " select subject from adjudge.subject_keys where subject = %s and key = %s for key share) as k,"
-            " unnest(%s::text[], %s::text[], %s::bytea[]) as m(name, one, data)"
-            " on conflict do nothing",
-            (subject, key, names, commitments, data),
-        )
+        await connections.rows(KEEP, (subject, key, names, commitments, data))
     yield kept | {name: one for name, one, _ in made}
 
 
