@@ -288,6 +288,33 @@ def test_index_ahead_of_the_log_forgets_what_is_not_there(tmp_path: Path) -> Non
     assert isinstance(found, Claim) and found.earlier is None
 
 
+def test_index_of_a_log_that_went_back_under_it_is_made_anew(tmp_path: Path) -> None:
+    """As where a disk loses what it had taken: until that is done nobody is told that an id is new."""
+
+    async def work(ledger: FileLedger) -> None:
+        for n in range(30):
+            await decide(ledger, n)
+        file = max(tmp_path.glob("audit-*.jsonl"))
+        *before, last = file.read_bytes().splitlines(keepends=True)
+        ledger._index.note(file, sum(map(len, before)), [last])
+        for n in range(30, 60):
+            while True:
+                try:
+                    await decide(ledger, n)
+                except AuditUnavailable:
+                    await asyncio.sleep(0.01)
+                else:
+                    break
+        while ledger._index._went_back or ledger._index._file is None:
+            await asyncio.sleep(0.01)
+        assert await knows(ledger, range(60))
+
+    with capture_logs() as events, opened(tmp_path) as ledger:
+        asyncio.run(work(ledger))
+    assert [event["event"] for event in events].count("index_spoilt") == 1
+    assert asked_again(tmp_path, range(60)) == []
+
+
 def test_entry_that_leads_elsewhere_is_no_answer(tmp_path: Path) -> None:
     """Every entry is moved to the next one's place: each is found at another id's decision, and is not believed."""
     fill(tmp_path, range(20))
