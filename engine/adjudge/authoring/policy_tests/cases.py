@@ -10,7 +10,7 @@ from pathlib import Path
 from adjudge.authoring.policy_tests.expected import Expected, ExpectedReader
 from adjudge.authoring.policy_tests.given import INPUTS, NOW, Given, GivenReader
 from adjudge.authoring.policy_tests.tables import read_table
-from adjudge.errors import PolicyErrors, did_you_mean
+from adjudge.errors import PolicyError, PolicyErrors, did_you_mean
 from adjudge.frozen import frozen
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.forms import Entries
@@ -77,25 +77,47 @@ def read_tests(path: str | Path, catalogue: Catalogue | None = None, text: str |
     """
     path = Path(path)
     own = Source(str(path), text) if text is not None else read_source(path, "test file")
+    policies: dict[str, Policy] = {}
+    found, errors = _read(path, own, catalogue, policies)
+    if found is None and len(errors) > 1 and all(error.source.text == own.text for error in errors):
+        from adjudge.policy.text.one_edit import explained  # a file that is right does without
+
+        def again(text: str) -> list[PolicyError]:
+            return _read(path, Source(str(path), text), catalogue, policies)[1]
+
+        errors = explained(own, errors, again, ("tests",))
+    if found is None:
+        raise PolicyErrors(errors)
+    return found
+
+
+def _read(
+    path: Path, own: Source, catalogue: Catalogue | None, policies: dict[str, Policy]
+) -> tuple[PolicyTestFile | None, list[PolicyError]]:
+    """Return the tests of a text, or all that is wrong with it. policies: by name those that were read; it grows."""
     source, root, errors, is_whole = read_on(own)
     reader = Reader(source, errors, is_whole=is_whole)
     entries = (
         reader.mapping(root, "a test file", keys=KEYS, required=("policy", "tests"), at=_head(root)) if root else {}
     )
-    policy = _policy(reader, path, entries, catalogue) if "policy" in entries else None
+    policy = _policy(reader, path, entries, catalogue, policies) if "policy" in entries else None
     if policy is None:
-        raise PolicyErrors(reader.errors)
+        return None, reader.errors
     cases, defaults = _Cases(reader, policy).read(entries)
     if reader.errors:
-        raise PolicyErrors(reader.errors)
-    return PolicyTestFile(path=path, source=reader.source, policy=policy, cases=cases, defaults=defaults)
+        return None, reader.errors
+    return PolicyTestFile(path=path, source=reader.source, policy=policy, cases=cases, defaults=defaults), []
 
 
-def _policy(reader: Reader, path: Path, entries: Entries, catalogue: Catalogue | None) -> Policy | None:
+def _policy(
+    reader: Reader, path: Path, entries: Entries, catalogue: Catalogue | None, policies: dict[str, Policy]
+) -> Policy | None:
     _, node = entries["policy"]
     named = reader.text(node, "the policy's file")
     if named is None:
         return None
+    if named in policies:
+        return policies[named]
     file = path.parent / named
     if not _is_file(file):
         beside = [other.name for other in sorted(path.parent.glob("*.y*ml")) if not is_test_file(other)]
@@ -104,7 +126,8 @@ def _policy(reader: Reader, path: Path, entries: Entries, catalogue: Catalogue |
         return None
     catalogue = catalogue or Catalogue()
     try:
-        return Policy(read_policy_file(file, catalogue), catalogue.overloads())
+        policies[named] = Policy(read_policy_file(file, catalogue), catalogue.overloads())
+        return policies[named]
     except PolicyErrors as errors:
         reader.errors.extend(errors.errors)
         return None
