@@ -61,6 +61,7 @@ class Feed:
         self._is_told = self._is_behind = False
         self._batches = self._records = self._failures = 0
         self._in_a_row = 0
+        self._later: dict[str, tuple[int, float]] = {}  # logs that cannot be read: how often so far, and until when
         self._failing = ""  # the log that failed last, until it does not
         self._records_max = RECORDS_MAX
         self._reason = ""
@@ -169,6 +170,9 @@ class Feed:
             while not self._is_over:
                 pause = self._not_before - monotonic()
                 logs = [log for log, end in self._ends.items() if self._lacks(log, end)] if pause <= 0 else []
+                due = {log: self._later[log][1] - monotonic() for log in logs if log in self._later}
+                logs = [log for log in logs if due.get(log, 0) <= 0]
+                pause = max(pause, min(due.values(), default=pause))
                 if logs:
                     return sorted(logs, key=lambda log: log == self._failing)  # one that cannot be read stops no other
                 if self._is_closing:
@@ -190,8 +194,13 @@ class Feed:
             return False
         self._is_elsewhere = False
         held = self._held.get(log) or self._opened(log)
-        records = self._source.read_from(held, max_records=self._records_max, max_bytes=BYTES_MAX)
+        try:
+            records = self._source.read_from(held, max_records=self._records_max, max_bytes=BYTES_MAX)
+        except BaseException as error:
+            self._failed(error, log, is_of_log=True)
+            return True
         with self._changed:
+            self._later.pop(log, None)
             self._known[log] = held.seq  # which is a place in the log, and not only what the reader says
         if records:
             with self._calling("take"):
@@ -204,7 +213,7 @@ class Feed:
             self._records += len(records)
             if self._failing in ("", log):
                 self._reason = ""
-                self._in_a_row = 0
+            self._in_a_row = 0
         self._records_max = min(RECORDS_MAX, 2 * self._records_max)
         if log == self._failing:
             self._failing = ""
@@ -221,21 +230,29 @@ class Feed:
         self._held[held.log] = held
         self._known[held.log] = held.seq
 
-    def _failed(self, error: BaseException, log: str) -> None:
-        """Tell of a failure, and come again later, with less at once; of that log the reader is asked anew."""
-        pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(self._in_a_row, 16)) * self._random.uniform(0.75, 1.25)
+    def _failed(self, error: BaseException, log: str, *, is_of_log: bool = False) -> None:
+        """Tell of a failure, and come again later, with less at once; of that log the reader is asked anew.
+
+        is_of_log: whether other logs can be sent meanwhile.
+        """
+        in_a_row = self._later.get(log, (0, 0.0))[0] if is_of_log else self._in_a_row
+        pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** min(in_a_row, 16)) * self._random.uniform(0.75, 1.25)
         wanted_s = error.retry_after_s if isinstance(error, ReaderFailed) else None
         if isinstance(wanted_s, int | float) and 0 < wanted_s < inf:
             pause_s = max(pause_s, min(wanted_s, LONGEST_RETRY_AFTER_S))
-        self._in_a_row += 1
-        self._records_max = max(1, self._records_max // 2)
         reason = _said(error)
+        if not is_of_log:
+            self._in_a_row += 1
+            self._records_max = max(1, self._records_max // 2)
         with self._changed:
             self._held.pop(log, None)
             self._failing = log
             self._failures += 1
             self._reason = reason
-            self._not_before = monotonic() + pause_s
+            if is_of_log:
+                self._later[log] = (in_a_row + 1, monotonic() + pause_s)
+            else:
+                self._not_before = monotonic() + pause_s
         _events.error("reader_failed", reader=self.name, why=reason, again_in_s=round(pause_s, 1))
 
     @contextmanager
