@@ -36,3 +36,4 @@ def test_every_zone_is_taken_apart_exactly(letter: str) -> None:
         for second in probes(name, clocks):
             expected = (EPOCH + second * SECOND).astimezone(there).utcoffset()
             assert timedelta(seconds=clocks.offset(second)) == expected, f"{name} at {second}"
+            assert clocks.ends[0] <= clocks.offset(second) <= clocks.ends[1], f"{name} at {second}"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from adjudge.expr.nodes import Node
@@ -77,3 +77,24 @@ rules:
     nodes = [rule.condition for rule in policy.typed.rules]
     for node, answers in zip(nodes, allowed(policy, nodes, {"now": moment}), strict=True):
         assert answers == {evaluate(node, {"now": moment})}
+
+
+@pytest.mark.parametrize("name", ["Europe/Berlin", "Asia/Manila", "Africa/Casablanca", "Pacific/Apia"])
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(moment=st.datetimes(datetime(1, 1, 4), datetime(9999, 12, 28), timezones=st.just(UTC)))
+@example(moment=datetime(1, 1, 4, tzinfo=UTC))
+@example(moment=datetime(1844, 12, 30, 3, tzinfo=UTC))
+@example(moment=datetime(2040, 7, 1, 12, tzinfo=UTC))
+def test_clocks_of_a_zone_may_show_what_they_show_at_any_time(name: str, moment: datetime) -> None:
+    text = f"""policy_language: 1
+policy: clocks
+rules:
+  - {{id: time, when: 'now.timeOfDay("{name}") >= duration("13h5m")', then: review}}
+  - {{id: day, when: 'date(now, "{name}") > date(now, "UTC")', then: review}}
+  - {{id: before, when: 'date(now, "{name}") < date(now, "UTC")', then: review}}
+"""
+    policy = parse_policy(text)
+    nodes = [rule.condition for rule in policy.typed.rules]
+    for node, answers in zip(nodes, allowed(policy, nodes, {"now": moment}), strict=True):
+        answer = evaluate(node, {"now": moment})
+        assert (None if isinstance(answer, Unknown) else answer) in answers

@@ -73,6 +73,13 @@ class Clocks:
             return self.rule.offset(second)
         return self.changes[bisect_right(self.changes, second, key=lambda change: change[0]) - 1][1]
 
+    @property
+    def ends(self) -> tuple[int, int]:
+        """The least and the greatest offset that it ever has."""
+        rule = (self.rule.standard, self.rule.summer) if self.rule is not None else ()
+        every = [*(offset for _, offset in self.changes), *rule]
+        return min(every), max(every)
+
 
 @lru_cache(maxsize=256)
 def clocks_of(name: str) -> Clocks | None:

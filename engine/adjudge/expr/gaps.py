@@ -159,7 +159,7 @@ GAPS: tuple[Gap, ...] = (
     Gap(
         what="a time on the clocks of a named zone",
         back_ends=_SOLVER,
-        reason="exact from 2000 to 2039; else anything that a clock can show",
+        reason="exact from 2000 to 2039; else by any offset between the least and the greatest that the zone ever has",
         of=tuple(f"{name}(timestamp, …/…)" for name in (*_CLOCK, "date")),
     ),
     Gap(

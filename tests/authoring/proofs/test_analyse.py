@@ -394,7 +394,7 @@ rules:
 @pytest.mark.parametrize(
     ("when", "said"),
     [
-        ('date(e, "Asia/Singapore") < date(e, "UTC")', "offsets from UTC for the years 2000 to 2039 only"),
+        ('date(e, "Europe/Paris") < date(e, "Europe/London")', "offsets from UTC for the years 2000 to 2039 only"),
         ('e.getMonth("UTC") == 1 && e.getDayOfMonth("UTC") == 29', "does not have the calendar"),
         ('s.matches("^a+$")', "instead of a pattern"),
     ],
@@ -407,6 +407,21 @@ def test_advice_names_a_function_of_the_engine_as_its_own(when: str, said: str) 
     assert told is not None
     assert said in told
     assert "plugin" not in told
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        'date(e, "America/New_York") > date(e, "Asia/Tokyo")',
+        'date(e, "America/New_York") > date(e, "Europe/Berlin")',
+        'e.timeOfDay("America/New_York") >= duration("24h")',
+        'e.getHours("Europe/Berlin") == 3 && e.timeOfDay("Europe/Berlin") > duration("4h")',
+        'date(e, "Asia/Singapore") < date(e, "UTC")',
+    ],
+)
+def test_clocks_of_zones_that_change_are_settled_at_any_time(when: str) -> None:
+    text = f"{HEAD}inputs: {{e: timestamp}}\nrules: [{{id: r, when: '{when}', then: review}}]\n"
+    assert {finding.code for finding in analysis_of(text).findings} == {"never-true"}
 
 
 COVERED = [

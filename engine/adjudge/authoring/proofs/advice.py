@@ -70,7 +70,8 @@ def _said(policy: Policy, node: Node) -> str | None:
         ):
             return (
                 f"{text}: the solver has a zone's offsets from UTC for the years 2000 to 2039 only; outside them it "
-                "takes this for anything that fits; compare the time with a timestamp"
+                "takes any that the zone may ever have; compare the time with a timestamp too, such as "
+                '`now >= timestamp("2026-01-01T00:00:00Z")` and one before 2040'
             )
         case Call(function=name, arguments=(first, *_)) if name in _READS_TEXT and not isinstance(first, Literal):
             return f"{text}: declare an input of that type, so that nothing is converted"

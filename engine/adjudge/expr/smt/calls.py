@@ -12,6 +12,7 @@ from typing import Any
 import z3
 
 from adjudge.errors import EvaluationError
+from adjudge.expr.clocks import DAY_S, clocks_of
 from adjudge.expr.functions import MATCHED_MAX, bool_of_string, matches, zone
 from adjudge.expr.nodes import Call
 from adjudge.expr.smt.amounts import is_at_most
@@ -249,7 +250,8 @@ def _int(world: World, argument: Term, of: Type | None) -> Term | None:
 def _part(world: World, function: str, moment: Number, rest: Sequence[Term]) -> Term | None:
     """Return a part of a timestamp: exact with a fixed offset, and in a zone as far as its offsets were looked up.
 
-    Elsewhere, and for the calendar, it is some number in its range.
+    Elsewhere the offset is one between the least and the greatest that the zone ever has, the same at the same time for
+    all parts; and of the calendar, it is some number in its range.
     """
     if not rest:
         return _local(world, function, moment, 0, "")
@@ -271,10 +273,13 @@ def _part(world: World, function: str, moment: Number, rest: Sequence[Term]) -> 
     shift: Any = z3.IntVal(offset_)
     for begins, offset_ in later:
         shift = z3.If(moment.value >= begins, offset_, shift)
-    exact = _local(world, function, moment, shift, name)
-    somewhere = _somewhere(world, function, moment, name)
+    clocks = clocks_of(name)
+    least, most = clocks.ends if clocks is not None else (1 - DAY_S, DAY_S - 1)
+    some = z3.Function(f"offset of {name}", z3.IntSort(), z3.IntSort())(moment.value)
+    world.constraints.append(z3.And(some >= least * _SECOND, some <= most * _SECOND))
     inside = z3.And(moment.value >= first, moment.value < LOOKED_UP[1])
-    return Number(disj(conj(inside, moment.known), somewhere.known), z3.If(inside, exact.value, somewhere.value))
+    found = _local(world, function, moment, z3.If(inside, shift, some), name)
+    return Number(conj(found.known, z3.Or(inside, _is_there(function, moment, name))), found.value)
 
 
 def _local(world: World, function: str, moment: Number, offset: Any, where: str) -> Number:
@@ -326,10 +331,14 @@ def _somewhere(world: World, function: str, moment: Number, where: str) -> Numbe
     value = z3.Function(f"{function} {where}", z3.IntSort(), z3.IntSort())(moment.value)
     low, high = _RANGES[function]
     world.constraints.append(z3.And(value >= low, value <= high))
+    return Number(conj(moment.known, _is_there(function, moment, where) if where else True), value)
+
+
+def _is_there(function: str, moment: Number, where: str) -> Prop:
+    """Return that a zone shows a time at a moment: near the first and the last of all it may not."""
     at_the_ends = z3.Function(f"{function} {where}?", z3.IntSort(), z3.BoolSort())(moment.value)
     first, last = (limit + sign * _DAY for limit, sign in zip(LIMITS[TIMESTAMP], (1, -1), strict=True))
-    inside = z3.And(moment.value >= first, moment.value <= last)
-    return Number(conj(moment.known, True if not where else z3.Or(inside, at_the_ends)), value)
+    return z3.Or(z3.And(moment.value >= first, moment.value <= last), at_the_ends)
 
 
 def _any(world: World, function: str, node: Call, arguments: Sequence[Term], known: Prop) -> Term:
