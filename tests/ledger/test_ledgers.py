@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,12 +17,15 @@ from structlog.testing import capture_logs
 from adjudge.audit.log import AuditLog
 from adjudge.audit.trail import AuditTrail
 from adjudge.audit.vault import Vault
+from adjudge.errors import AuditUnavailable
 from adjudge.ledger.file import FileLedger
 from adjudge.ledger.front import Front
+from adjudge.ledger.guarded import guarded
 from adjudge.ledger.memory import MemoryLedger
 from adjudge.model import Decision
-from adjudge.plugin import Body, Claim, DecisionLedger, Receipt
+from adjudge.plugin import Body, CallBody, Claim, DecisionLedger, Quota, Receipt, SharedLimits
 from adjudge.testing import LedgerContract, SharedLedgerContract
+from adjudge.testing.ledgers import FIRST, ID, quota_of
 from audit.audit_logs import FaultyDisk, assert_verifies
 
 
@@ -147,3 +151,20 @@ def test_contract_finds_a_ledger_that_breaks_it(broken: type[MemoryLedger], test
         getattr(Contract(), test)()
     with pytest.raises(NotImplementedError):
         LedgerContract().ledger(datetime.now)
+
+
+@pytest.mark.parametrize("wait", [-1.0, 1e9, None, "soon"])
+def test_wait_that_a_ledger_makes_up_is_its_fault(wait: object) -> None:
+    class Sharing(MemoryLedger):
+        async def admit(self, quota: Quota, claim: Claim, call: CallBody | None) -> Any:
+            return wait if claim.token else 2.5
+
+    async def main() -> None:
+        ledger = guarded(Sharing())
+        claim, honest = (Claim(merchant_biz_id=ID, fingerprint=FIRST, token=token) for token in (1, 0))
+        assert isinstance(ledger, SharedLimits) and not isinstance(guarded(MemoryLedger()), SharedLimits)
+        with pytest.raises(AuditUnavailable, match="TypeError"):
+            await ledger.admit(quota_of(rate=1.0), claim, None)
+        assert await ledger.admit(quota_of(rate=1.0), honest, None) == 2.5
+
+    asyncio.run(main())

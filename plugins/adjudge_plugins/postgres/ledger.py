@@ -112,7 +112,11 @@ class PostgresLedger:
             said = "`fingerprint_key` is not the one that this database was begun with: every retry would be a conflict"
             raise PluginError(said, plugin="postgres")
         await self._writer.open()
-        await self._session.begin(self._writer.number)
+        try:
+            await self._session.begin(self._writer.number)
+        except BaseException:
+            self.close()
+            raise
         self._connections = Connections(self._dsn)
         self._claiming = Claiming(self._connections)
 
@@ -122,10 +126,10 @@ class PostgresLedger:
             await self._writer.aclose()
             if self._connections is not None:
                 await self._connections.rows("select adjudge.leave(%s)", (self._holder(""),))
-            await self._session.aclose()
         except AuditUnavailable:
             pass  # nothing that was taken is lost: whoever waits for a record was told, and claims lapse
         finally:
+            await self._session.aclose()
             self.close()
 
     def close(self) -> None:

@@ -28,7 +28,8 @@ class Session:
         """Connect nothing yet."""
         self._dsn = dsn
         self.is_up = False
-        self._waiting: dict[int, set[asyncio.Event]] = {}
+        self._is_over = False
+        self._waiting: dict[str, set[asyncio.Event]] = {}  # by the token of a claim, as it is told
         self._connection: Connection | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -40,17 +41,18 @@ class Session:
     @contextmanager
     def hearing(self, token: int) -> Iterator[asyncio.Event]:
         """Give what is set once a claim was given back, or where that may have gone unheard."""
-        event = asyncio.Event()
-        self._waiting.setdefault(token, set()).add(event)
+        event, told_of = asyncio.Event(), str(token)
+        self._waiting.setdefault(told_of, set()).add(event)
         try:
             yield event
         finally:
-            self._waiting[token].discard(event)
-            if not self._waiting[token]:
-                del self._waiting[token]
+            self._waiting[told_of].discard(event)
+            if not self._waiting[told_of]:
+                del self._waiting[told_of]
 
     async def aclose(self) -> None:
         """End it: from now on, others may take what this worker still has."""
+        self._is_over = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -60,6 +62,7 @@ class Session:
 
     def close(self) -> None:
         """End it at once, where no event loop runs any more."""
+        self._is_over = True
         if self._connection is not None:
             self._connection.pgconn.finish()
         self.is_up = False
@@ -87,12 +90,12 @@ class Session:
     async def _run(self, writer: int) -> None:
         import psycopg
 
-        while True:
+        while not self._is_over:
             connection = self._connection
             assert connection is not None
             try:
                 async for told_of in connection.notifies():
-                    for event in self._waiting.get(int(told_of.payload), ()):
+                    for event in self._waiting.get(told_of.payload, ()):
                         event.set()
             except psycopg.Error:
                 pass
@@ -101,9 +104,11 @@ class Session:
             for events in self._waiting.values():
                 for event in events:
                     event.set()
-            while not self.is_up:
+            while not self.is_up and not self._is_over:
                 try:
                     if not await self._begun(writer):
                         return  # there is a pooler now
                 except AuditUnavailable:
                     await asyncio.sleep(AGAIN_S)
+        if self._connection is not None:
+            await self._connection.close()
