@@ -58,3 +58,29 @@ def test_backtest_and_engine_agree_however_names_are_typed(tmp_path: Path) -> No
     verdicts = [policy.evaluate(row) for row in ROWS]
     assert [row.outcome for row in rows] == [verdict.outcome for verdict in verdicts]
     assert {verdict.outcome.value for verdict in verdicts} == {"pass", "review", "reject"}
+
+
+NAMED = [None, [], [None], ["New"], ["New", "New"], ["New", None], [None, None], [None, None, None], ["New", "Other"]]
+
+
+def test_backtest_and_engine_agree_on_words_named_as_new(tmp_path: Path) -> None:
+    policy = parse_policy("""
+policy_language: 1
+policy: named
+inputs: {tags: {type: set, values: [a]}}
+rules:
+  - {id: one, when: size(novel_tags) == 1, then: review}
+  - {id: more, when: size(novel_tags) > 1, then: reject}
+""")
+    given = [{"tags": tags, "novel_tags": named} for tags in ([], ["a"], ["z"], ["z", "New"]) for named in NAMED]
+    texts = pa.list_(pa.string())
+    columns = {name: pa.array([one[name] for one in given], texts) for name in ("tags", "novel_tags")}
+    pq.write_table(pa.table(columns), tmp_path / "rows.parquet")
+
+    with connect(threads=1) as connection:
+        dataset = open_dataset(connection, tmp_path / "rows.parquet", policy.typed)
+        rows = list(Runner(connection, policy, dataset).rows())
+
+    verdicts = [policy.evaluate(one) for one in given]
+    assert [(row.lower, row.upper) for row in rows] == [(one.lower, one.upper) for one in verdicts]
+    assert len({(one.lower, one.upper) for one in verdicts}) == 4

@@ -220,7 +220,7 @@ def requests(draw: DrawFn, policy: Policy, *, junk: bool = True) -> dict[str, ob
         if not odd or draw(integers(0, 4)):
             part = given[name] = fields(signal.fields)
             if odd and name == "face" and draw(integers(0, 1)) == 1:
-                part["novel_tags"] = one_of(draw, (["New"], [], None, 5, [5], 0, False, "", {}, ()))
+                part["novel_tags"] = one_of(draw, (["New"], [], None, 5, [5], [5, None], 0, False, "", {}, ()))
         elif junk and draw(integers(0, 1)) == 1:
             given[name] = draw(_junk)
     return given

@@ -166,3 +166,16 @@ def test_set_with_a_member_that_cannot_be_read_may_hold_any_word(junk: object, m
     assert ("x" in verdict.matched) is ("x" in tags)
     assert not verdict.settled
     assert any(name == "face.tags" for name, _ in verdict.problems)
+
+
+@pytest.mark.parametrize("junk", NO_WORD, ids=lambda junk: ascii(junk))
+def test_words_named_as_new_that_cannot_be_read_may_be_one_or_several(junk: object) -> None:
+    policy = parse_policy(
+        HEAD
+        + "  - {id: one, when: size(face.novel_tags) == 1, then: review}\n"
+        + "  - {id: more, when: size(face.novel_tags) > 1, then: reject}\n"
+    )
+    for named in (["New", junk], [junk, junk], [junk, None, junk]):
+        verdict = policy.evaluate({"face": {"tags": [], "novel_tags": named}})
+        assert verdict.unresolved == ("one", "more"), named
+    assert policy.evaluate({"face": {"tags": [], "novel_tags": [junk]}}).matched == ("one",)

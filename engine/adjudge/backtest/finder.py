@@ -141,7 +141,7 @@ class Finder:
             said = f"list_filter({said}, lambda {v}: {is_kept})"
         first = f"list_filter({said}, lambda {v}, place: list_position({said}, {v}) = place)"
         joined = f"({first} || list_filter({outside}, lambda {v}: not list_contains({said}, {v})))"
-        alone = f"case when list_count({joined}) = 0 then [null::varchar] end"
+        alone = f"case when list_count({joined}) = 0 and len({said}) = 1 then [null::varchar] end"
         one = f"case when len({said}) > list_count({said}) then {alone}"
         is_open = f"{keys} is null or len({keys}) > list_count({keys})"
         if named is not None and self.is_export:

@@ -201,5 +201,7 @@ def join_novel(reading: Reading, given: object, named: Reading) -> object:
     if reading.value is None or reading.novel is None or (named.value is None and given is not None):
         return None
     reported = named.value if isinstance(named.value, tuple) else ()
-    found = tuple(dict.fromkeys([*reported, *reading.novel]))
-    return None if None in found and len(found) > 1 else found  # the unknown one may be one of the others
+    found = (*reported, *reading.novel)
+    if None in found and len(found) > 1:
+        return None  # the unknown one may be one of the others, and another unknown one as well
+    return tuple(dict.fromkeys(found))
