@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -17,7 +18,8 @@ from click.testing import CliRunner  # noqa: E402
 from postgres_server import KEY, PROGRAMS, Server, Way, migrated, with_connection  # noqa: E402
 
 from adjudge.audit.elsewhere import write_files  # noqa: E402
-from adjudge.errors import AuditUnavailable, PluginError  # noqa: E402
+from adjudge.engine import Engine  # noqa: E402
+from adjudge.errors import AuditBroken, AuditUnavailable, PluginError  # noqa: E402
 from adjudge.plugin import Claim, DecisionLedger, LedgerSettings  # noqa: E402
 from adjudge.testing import SharedLedgerContract  # noqa: E402
 from adjudge.testing.ledgers import FIRST, ID, decision_and_record  # noqa: E402
@@ -273,3 +275,49 @@ def test_commands_say_what_they_did(server: Server, tmp_path: Path) -> None:
 def _claim(found: object) -> Claim:
     assert isinstance(found, Claim), found
     return found
+
+
+def test_paths_are_relative_to_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "fingerprint.key").write_bytes(KEY)
+    (tmp_path / "dsn").write_text("postgresql://nobody@127.0.0.1:1/none\n")
+    said = {"dsn": {"file": "dsn"}, "fingerprint_key": {"file": "fingerprint.key"}}
+    (tmp_path / "adjudge.yaml").write_text(f"policies: [p.yaml]\nledger: {{postgres: {json.dumps(said)}}}\n")
+    (tmp_path / "p.yaml").write_text("policy_language: 1\npolicy: p\nrules: [{id: r, when: 1 > 2, then: review}]\n")
+    engine = Engine.open(tmp_path / "adjudge.yaml")
+    with pytest.raises(AuditUnavailable, match="PostgreSQL"), engine:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("update adjudge.records set line = overlay(line placing 'X' from 400) where decision_id = %s", "not what was"),
+        (
+            "update adjudge.records r set line = other.line from adjudge.records other"
+            " where r.decision_id = %s and other.kind = 'decision' and other.decision_id <> r.decision_id",
+            "another's record",
+        ),
+    ],
+)
+def test_record_that_was_changed_in_the_database_answers_nobody(server: Server, change: str, said: str) -> None:
+    async def main() -> None:
+        ledger = PostgresLedger(dsn, KEY, answer_for_s=3600)
+        await ledger.open()
+        try:
+            for at, name in enumerate((ID, "9" * 32)):
+                claim = _claim(await ledger.claim(name, FIRST, again=False, lease_s=60))
+                of = {"decision_id": f"{at}" * 32, "merchant_biz_id": name}
+                await ledger.conclude(claim, *decision_and_record(ledger, **of))
+            await with_connection(dsn, lambda connection: connection.execute(change, ("0" * 32,)))
+            for question in (
+                lambda: ledger.claim(ID, FIRST, again=False, lease_s=60),
+                lambda: ledger.find(merchant_biz_id=ID),
+                lambda: ledger.find(decision_id="0" * 32),
+            ):
+                with pytest.raises(AuditBroken, match=said):
+                    await question()
+        finally:
+            await ledger.aclose()
+
+    dsn = migrated(server)
+    asyncio.run(main())

@@ -77,7 +77,7 @@ class Config:
     ledger: its name, and what stands under it. front_bytes: of decisions in memory, in front of files.
     plugins: None for all that are installed. owners: plugins, by the names that several of them offer.
     max_in_flight: ids that are decided at a time, None for any number.
-    limits: as read from `providers:`, by name. reader: to blame them with.
+    limits: as read from `providers:`, by name. folder: of the file. reader: to blame them with.
     """
 
     policies: tuple[Path | str, ...]
@@ -93,6 +93,7 @@ class Config:
     max_in_flight: int | None = None
     limits: MappingOf[str, LimitsForm] = field(default_factory=dict)
     allowed: Allowed = NOTHING
+    folder: Path = field(default=Path(), compare=False)
     reader: Reader | None = field(default=None, compare=False, repr=False)
 
 
@@ -136,7 +137,12 @@ def _ledger(config: Config, registry: Registry) -> DecisionLedger:
     """Make the ledger. Raises PluginError, AuditUnavailable and AuditBroken."""
     name, settings = config.ledger
     if name != FILES:
-        said = LedgerSettings(settings=settings, answer_for_s=config.answer_for_s, clock=lambda: datetime.now(UTC))
+        said = LedgerSettings(
+            settings=settings,
+            answer_for_s=config.answer_for_s,
+            clock=lambda: datetime.now(UTC),
+            folder=config.folder,
+        )
         return cast(DecisionLedger, _open(registry, "ledger", (name, said)))
     if config.audit is None:
         return MemoryLedger(answer_for_s=config.answer_for_s, front_bytes=config.front_bytes)
@@ -302,6 +308,7 @@ class _Config:
             max_in_flight=self.max_in_flight(parts.get("max_in_flight")),
             limits={form.name.text.value: form for form in limits},
             allowed=read_allowed(reader, parts.get("allow"), self.folder),
+            folder=self.folder,
             reader=reader,
         )
 

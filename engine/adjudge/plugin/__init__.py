@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
@@ -221,12 +222,13 @@ class LedgerSettings:
     """What a ledger is made from.
 
     settings: what stands under its name in the configuration. answer_for_s: seconds for which a decision answers its
-    MerchantBizId. clock: aware UTC.
+    MerchantBizId. clock: aware UTC. folder: of the configuration, which paths in it are relative to.
     """
 
     settings: Mapping[str, Any]
     answer_for_s: float
     clock: Callable[[], datetime]
+    folder: Path = Path()
 
 
 @frozen

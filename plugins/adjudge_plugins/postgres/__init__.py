@@ -38,7 +38,7 @@ def _made(settings: LedgerSettings) -> DecisionLedger:
     from adjudge_plugins.postgres.ledger import PostgresLedger  # brings psycopg along
     from adjudge_plugins.postgres.settings import read_settings
 
-    said = read_settings(settings.settings)
+    said = read_settings(settings.settings, settings.folder)
     more: dict[str, Any] = {
         "answer_for_s": settings.answer_for_s,
         "checkpoints": said.checkpoints,

@@ -15,6 +15,7 @@ from msgspec import structs
 from adjudge.ledger.kit import (
     Checkpoints,
     DecisionBody,
+    MalformedLine,
     Witness,
     commitments_of,
     conflict,
@@ -25,6 +26,7 @@ from adjudge.ledger.kit import (
     with_values,
 )
 from adjudge.plugin import (
+    AuditBroken,
     AuditUnavailable,
     Body,
     Busy,
@@ -167,7 +169,7 @@ class PostgresLedger:
             raise conflict(merchant_biz_id)
         if said == "busy":
             return Busy(merchant_biz_id=merchant_biz_id, token=token)
-        found = await self._restored(line, is_confirmed) if line is not None else None
+        found = await self._restored(line, is_confirmed, of=merchant_biz_id) if line is not None else None
         if said == "decision":
             if found is None:
                 raise AuditUnavailable(f"the record of the decision of MerchantBizId {merchant_biz_id} is not there")
@@ -255,12 +257,13 @@ class PostgresLedger:
                 " where a.merchant_biz_id = %s"
             )
         for (line,) in await self._asked.rows(query, (decision_id or merchant_biz_id,)):
-            body = decision_of(parse(line))
+            of = decision_id or merchant_biz_id
+            body = body_of(line, of)
             confirmed = await self._asked.rows(
                 "select 1 from adjudge.labels where decision_id = %s and merchant_biz_id = %s and confirms",
                 (body.decision_id, body.merchant_biz_id),
             )
-            return await self._restored(line, bool(confirmed))
+            return await self._restored(line, bool(confirmed), of=of)
         return None
 
     async def record(self, kind: str, body: Body) -> Receipt:
@@ -316,11 +319,24 @@ class PostgresLedger:
         )
         return (await self._writer.write(wanted)).wait_s
 
-    async def _restored(self, line: bytes, is_confirmed: bool) -> Decision:
-        body: DecisionBody = decision_of(parse(line))
+    async def _restored(self, line: bytes, is_confirmed: bool, *, of: str | None) -> Decision:
+        """Return the decision of a record. of: the id, of either kind, that it was asked for by."""
+        body = body_of(line, of)
         values = await revealed(self._asked, commitments_of(body))
         decision = restore_decision(body, values.get)
         return structs.replace(decision, final=True) if is_confirmed and not decision.final else decision
+
+
+def body_of(line: bytes, of: str | None) -> DecisionBody:
+    """Take the record of a decision apart, which has to be of the id that was asked for. Raises AuditBroken."""
+    way = "`adjudge audit verify` says what was changed in the database"
+    try:
+        body = decision_of(parse(line))
+    except (MalformedLine, AuditBroken) as error:
+        raise AuditBroken(f"the record of the decision of {of} is not what was written: {error}; {way}") from None
+    if of not in (body.merchant_biz_id, body.decision_id):
+        raise AuditBroken(f"the database has another's record for the decision of {of}; {way}")
+    return body
 
 
 def _call_of(text: str) -> CallBody:

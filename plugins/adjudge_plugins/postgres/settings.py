@@ -43,11 +43,14 @@ class Settings:
     redis: str | None = None
 
 
-def read_settings(settings: Mapping[str, Any]) -> Settings:
-    """Read the settings, and the keys that they name. Raises PluginError, and AuditUnavailable for a key's file."""
+def read_settings(settings: Mapping[str, Any], folder: Path = Path()) -> Settings:
+    """Read the settings, and the keys that they name. folder: which paths are relative to.
+
+    Raises PluginError, and AuditUnavailable for a key's file.
+    """
     _refuse_unknown(settings, KEYS)
-    dsn, redis = _text(settings.get("dsn"), "dsn"), settings.get("redis")
-    key = _from(settings.get("fingerprint_key"), "fingerprint_key").strip()
+    dsn, redis = _text(settings.get("dsn"), "dsn", folder), settings.get("redis")
+    key = _from(settings.get("fingerprint_key"), "fingerprint_key", folder).strip()
     if len(key) < KEY_BYTES_MIN:
         way = "make one, such as by `openssl rand -hex 32`"
         said = f"`fingerprint_key` has {len(key)} bytes, where {KEY_BYTES_MIN} are the least: {way}"
@@ -55,17 +58,17 @@ def read_settings(settings: Mapping[str, Any]) -> Settings:
     return Settings(
         dsn=dsn,
         fingerprint_key=key,
-        checkpoints=_checkpoints(settings),
-        anchors=_anchors(settings),
-        redis=None if redis is None else _text(redis, "redis"),
+        checkpoints=_checkpoints(settings, folder),
+        anchors=_anchors(settings, folder),
+        redis=None if redis is None else _text(redis, "redis", folder),
     )
 
 
-def _text(said: object, name: str) -> str:
-    return said if isinstance(said, str) else _from(said, name).decode().strip()
+def _text(said: object, name: str, folder: Path) -> str:
+    return said if isinstance(said, str) else _from(said, name, folder).decode().strip()
 
 
-def _checkpoints(settings: Mapping[str, Any]) -> Checkpoints:
+def _checkpoints(settings: Mapping[str, Any], folder: Path) -> Checkpoints:
     said = settings.get("checkpoint", {})
     if not isinstance(said, Mapping):
         raise PluginError("`checkpoint` must say when: {records: 1000, every: 60s}", plugin="postgres")
@@ -82,17 +85,17 @@ def _checkpoints(settings: Mapping[str, Any]) -> Checkpoints:
     key, mac = _place(settings.get("key"), "key"), _place(settings.get("mac"), "mac")
     signer = mac_key = None
     if key is not None:
-        signer = signer_from_environment(key[1]) if key[0] == "env" else signer_from_file(Path(key[1]))
+        signer = signer_from_environment(key[1]) if key[0] == "env" else signer_from_file(folder / key[1])
     if mac is not None:
-        mac_key = mac_key_from_environment(mac[1]) if mac[0] == "env" else mac_key_from_file(Path(mac[1]))
+        mac_key = mac_key_from_environment(mac[1]) if mac[0] == "env" else mac_key_from_file(folder / mac[1])
     return Checkpoints(every=records, seconds=seconds, signer=signer, mac_key=mac_key)
 
 
-def _anchors(settings: Mapping[str, Any]) -> tuple[FileAnchor, ...]:
+def _anchors(settings: Mapping[str, Any], folder: Path) -> tuple[FileAnchor, ...]:
     said = settings.get("anchors", [])
     if not isinstance(said, list) or not all(isinstance(one, Mapping) and [*one] == ["file"] for one in said):
         raise PluginError("`anchors` must be a list of files: [{file: PATH}]", plugin="postgres")
-    return tuple(FileAnchor(Path(str(one["file"]))) for one in said)
+    return tuple(FileAnchor(folder / str(one["file"])) for one in said)
 
 
 def _refuse_unknown(said: Mapping[str, Any], known: tuple[str, ...]) -> None:
@@ -112,7 +115,7 @@ def _place(place: object, name: str) -> tuple[str, str] | None:
     return str(how), str(where)
 
 
-def _from(place: object, name: str) -> bytes:
+def _from(place: object, name: str, folder: Path) -> bytes:
     """Return what a variable of the environment or a file holds."""
     how, where = _place({} if place is None else place, name) or ("", "")
     if how == "env":
@@ -120,7 +123,8 @@ def _from(place: object, name: str) -> bytes:
         if not found:
             raise PluginError(f"`{name}`: the environment has no `{where}`", plugin="postgres")
         return found.encode()
+    path = folder / where
     try:
-        return Path(where).read_bytes()
+        return path.read_bytes()
     except OSError as error:
-        raise PluginError(f"`{name}`: {where}: {(error.strerror or str(error)).lower()}", plugin="postgres") from None
+        raise PluginError(f"`{name}`: {path}: {(error.strerror or str(error)).lower()}", plugin="postgres") from None

@@ -13,9 +13,8 @@ from typing import Any
 
 import msgspec
 
-from adjudge.ledger.kit import decision_of, parse
 from adjudge.plugin import Body, Busy, CallBody, Claim, Decision, Quota, QuotaReached, Receipt
-from adjudge_plugins.postgres.ledger import PostgresLedger
+from adjudge_plugins.postgres.ledger import PostgresLedger, body_of
 from adjudge_plugins.redis.cache import Cache
 
 RECORD_S = 24 * 3600.0
@@ -60,7 +59,7 @@ class FrontedLedger(PostgresLedger):
         """Return the decision of an id, or a claim to make one; see `DecisionLedger.claim`."""
         if not again and (line := await self._cache.get(_answer(merchant_biz_id))) is not None:
             asked = (fingerprint, former, merchant_biz_id, self._answer_for_s)
-            found = await self._standing(line, await self._asked.rows(_STANDS, asked))
+            found = await self._standing(merchant_biz_id, line, await self._asked.rows(_STANDS, asked))
             if found is not None:
                 return found
         return await super().claim(merchant_biz_id, fingerprint, again=again, lease_s=lease_s, former=former)
@@ -69,13 +68,14 @@ class FrontedLedger(PostgresLedger):
         """Return a decision by its id, or the newest of a MerchantBizId, however old."""
         if decision_id is None and merchant_biz_id is not None:
             if (line := await self._cache.get(_answer(merchant_biz_id))) is not None:
-                found = await self._standing(line, await self._asked.rows(_NEWEST, (merchant_biz_id,)))
+                rows = await self._asked.rows(_NEWEST, (merchant_biz_id,))
+                found = await self._standing(merchant_biz_id, line, rows)
                 if found is not None:
                     return found
         elif decision_id is not None and (line := await self._cache.get(_record(decision_id))) is not None:
-            body = decision_of(parse(line))
+            body = body_of(line, decision_id)
             rows = await self._asked.rows(_CONFIRMED, (body.decision_id, body.merchant_biz_id))
-            return await super()._restored(line, any(confirms for (confirms,) in rows))
+            return await super()._restored(line, any(confirms for (confirms,) in rows), of=decision_id)
         return await super().find(decision_id=decision_id, merchant_biz_id=merchant_biz_id)
 
     async def conclude(self, claim: Claim, decision: Decision, record: Body) -> Receipt:
@@ -101,16 +101,16 @@ class FrontedLedger(PostgresLedger):
                 await self._cache.put(name, msgspec.json.encode((reached.bound, until)), for_s)
             raise
 
-    async def _standing(self, line: bytes, rows: list[tuple[Any, ...]]) -> Decision | None:
+    async def _standing(self, merchant_biz_id: str, line: bytes, rows: list[tuple[Any, ...]]) -> Decision | None:
         """Return the decision of a copied record, if the database says that it is the one that stands."""
-        body = decision_of(parse(line))
+        body = body_of(line, merchant_biz_id)
         for decision_id, is_same, is_confirmed in rows:
             if is_same and decision_id == body.decision_id:
-                return await super()._restored(line, is_confirmed)
+                return await super()._restored(line, is_confirmed, of=merchant_biz_id)
         return None
 
-    async def _restored(self, line: bytes, is_confirmed: bool) -> Decision:
-        decision = await super()._restored(line, is_confirmed)
+    async def _restored(self, line: bytes, is_confirmed: bool, *, of: str | None) -> Decision:
+        decision = await super()._restored(line, is_confirmed, of=of)
         self._keep(decision.merchant_biz_id, decision.decision_id, line)
         return decision
 
