@@ -395,3 +395,57 @@ def test_sync_methods_do_not_block_a_loop(make: Callable[[], Door]) -> None:
                 door.decide_sync(request())
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("make", DOORS)
+@pytest.mark.parametrize("lives", ["on the loop", "in its thread"])
+def test_what_blocks_a_loop_says_what_to_write_and_leaves_the_engine_open(make: Callable[[], Door], lives: str) -> None:
+    door = make()
+
+    async def main() -> None:
+        if lives == "on the loop":
+            await door.__aenter__()
+        for close in (door.close, lambda: door.__exit__(None, None, None)):
+            with pytest.raises(EngineError, match=r"^close would block .*: write `await engine\.aclose\(\)`$"):
+                close()
+        with pytest.raises(EngineError, match=r"^`with engine:` would block .*: write `async with engine:`$"):
+            make().__enter__()
+        assert door.in_flight == 0, "it is open"
+        await door.aclose()
+        door.close()  # nothing is left to wait for
+
+    if lives == "in its thread":
+        door.__enter__()
+    asyncio.run(main())
+    with pytest.raises(EngineError, match="is closed"):
+        door.decide_sync(request())
+
+
+@pytest.mark.parametrize("make", DOORS)
+@pytest.mark.parametrize("is_failing", [False, True])
+def test_block_whose_engine_was_closed_inside_ends_as_its_body_does(make: Callable[[], Door], is_failing: bool) -> None:
+    def body() -> None:
+        if is_failing:
+            raise LookupError("the body's own")
+
+    def with_thread() -> None:
+        with make() as door:
+            door.close()
+            body()
+
+    def with_thread_closed_elsewhere() -> None:
+        with make() as door:
+            asyncio.run(door.aclose())
+            body()
+
+    async def with_loop() -> None:
+        async with make() as door:
+            await door.aclose()
+            body()
+
+    for work in (with_thread, with_thread_closed_elsewhere, lambda: asyncio.run(with_loop())):
+        if is_failing:
+            with pytest.raises(LookupError, match="the body's own"):
+                work()
+        else:
+            work()

@@ -174,8 +174,7 @@ def test_engine_not_open_says_how_to_open_it() -> None:
         door.decide_sync(request())
     with pytest.raises(RuntimeError, match="not open"):
         asyncio.run(door.decide(request()))
-    with pytest.raises(RuntimeError, match="not open"):
-        door.__exit__(None, None, None)
+    door.__exit__(None, None, None)
 
 
 def test_engine_closed_says_so() -> None:
@@ -186,8 +185,7 @@ def test_engine_closed_says_so() -> None:
         door.decide_sync(request())
     with pytest.raises(RuntimeError, match="was closed: create another one"), door:
         pass
-    with pytest.raises(RuntimeError, match="is closed"):
-        door.__exit__(None, None, None)
+    door.__exit__(None, None, None)
 
 
 def test_engine_opened_twice_is_refused_and_stays_open() -> None:

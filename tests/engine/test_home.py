@@ -371,7 +371,7 @@ def test_everything_that_an_engine_raises_of_its_own_is_an_adjudge_error() -> No
         (lambda: engine(policies=[]), ValueError),
         (lambda: engine(limits={"nobody": 5}), ValueError),
         (lambda: asyncio.run(door.label("no id", "", "fraud", source="me")), ValueError),
-        (lambda: door.__exit__(None, None, None), RuntimeError),
+        (lambda: (door.close(), door.__enter__()), RuntimeError),
     ]
     for call, base in calls:
         with pytest.raises(AdjudgeError) as raised:

@@ -115,13 +115,13 @@ class Door(ABC):
 
     async def aclose(self) -> None:
         """Close, as leaving `async with` does; an engine that is closed already, or was never opened, is let go."""
-        if self._home.must_be_closed():
-            await self._home.close()
+        await self._home.close()
 
     def close(self) -> None:
-        """Close from a thread without an event loop; as `aclose` otherwise."""
-        if self._home.must_be_closed():
-            self._home.close_blocking()
+        """Close from a thread without an event loop; as `aclose` otherwise. Raises EngineError inside a loop."""
+        if self._home.is_open:
+            _check_no_loop("close", "`await engine.aclose()`")
+        self._home.close_blocking()
 
     async def __aenter__(self: _Self) -> _Self:
         self._home.open()
@@ -131,9 +131,10 @@ class Door(ABC):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._home.close()
+        await self.aclose()
 
     def __enter__(self: _Self) -> _Self:
+        _check_no_loop("`with engine:`", "`async with engine:`")
         self._home.open_thread()
         self._home.begin_blocking(self._begin)
         return self
@@ -141,15 +142,11 @@ class Door(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._home.close_blocking()
+        self.close()
 
     def _blocking(self, method: str, work: Work[_T]) -> _T:
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            return self._home.run_blocking(work)
-        said = f"{method}_sync would block the event loop that it is called in: write `await engine.{method}(…)`"
-        raise EngineError(said)
+        _check_no_loop(f"{method}_sync", f"`await engine.{method}(…)`")
+        return self._home.run_blocking(work)
 
     @abstractmethod
     async def _begin(self) -> None:
@@ -170,6 +167,15 @@ class Door(ABC):
 
     @abstractmethod
     async def _find(self, decision_id: str | None, merchant_biz_id: str | None) -> Decision | None: ...
+
+
+def _check_no_loop(called: str, way: str) -> None:
+    """Raise EngineError inside a running event loop: what blocks it may wait for that loop itself, for ever."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise EngineError(f"{called} would block the event loop that it is called in: write {way}")
 
 
 def check_asked(request: object, deadline_s: float | None) -> None:

@@ -153,23 +153,19 @@ class Home:
             except BaseException:  # the one who waits for that task has it too; the others' work goes on
                 _events.exception("loop_interrupted")
 
-    def must_be_closed(self) -> bool:
-        """Whether there is an open loop to close; one that was never opened is let go here, once."""
-        if self._is_elsewhere:
-            return False
-        with self._gate:
-            if self._loop is not None:
-                return True
-            is_new, self._is_closed = not self._is_closed, True
-        if is_new:
-            self._let_go()
-        return False
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a loop of this process to close."""
+        return self._loop is not None and not self._is_elsewhere
 
     async def close(self) -> None:
-        """Close where the caller is on some loop; in a process that was forked, nothing is this one's to close."""
-        if self._is_elsewhere:
-            return
+        """Close where the caller is on some loop; what is closed stays so, and what was never opened is let go.
+
+        In a process that was forked, nothing is this one's to close.
+        """
         loop = self._leave()
+        if loop is None:
+            return
         try:
             if asyncio.get_running_loop() is loop:
                 await self._closing()
@@ -181,10 +177,10 @@ class Home:
             self._end_thread(loop, None)
 
     def close_blocking(self, *, within_s: float | None = None) -> None:
-        """Close for a thread that has no loop. within_s: seconds after which the rest is left undone."""
-        if self._is_elsewhere:
-            return
+        """Close for a thread that has no loop; as `close` otherwise. within_s: seconds after which the rest is left."""
         loop = self._leave()
+        if loop is None:
+            return
         try:
             if loop.is_running() or self._thread is not None:
                 asyncio.run_coroutine_threadsafe(self._closing(), loop).result(within_s)
@@ -201,11 +197,17 @@ class Home:
         await asyncio.gather(*map(asyncio.wrap_future, tuple(self._calls)), return_exceptions=True)
         await self._close()
 
-    def _leave(self) -> asyncio.AbstractEventLoop:
-        """Let nobody in any more, and return the loop. Raises EngineError where the engine is not open."""
+    def _leave(self) -> asyncio.AbstractEventLoop | None:
+        """Let nobody in any more, and return the loop that is to be closed: None where it is so, or was never open."""
+        if self._is_elsewhere:
+            return None
         with self._gate:
-            loop, self._loop, self._is_closed = self.loop(), None, True
-        atexit.unregister(self._at_exit)
+            loop, self._loop = self._loop, None
+            was_closed, self._is_closed = self._is_closed, True
+        if loop is not None:
+            atexit.unregister(self._at_exit)
+        elif not was_closed:
+            self._let_go()
         return loop
 
     def _end_thread(self, loop: asyncio.AbstractEventLoop, within_s: float | None) -> None:
