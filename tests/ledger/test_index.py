@@ -199,6 +199,81 @@ def test_index_that_was_zeroed_gives_no_wrong_answer(tmp_path: Path) -> None:
         asyncio.run(work(ledger))
 
 
+def lose_places(file: Path) -> None:
+    """Take away what only a question finds out, or who learns which keys there are: opening goes well."""
+    with sqlite3.connect(file) as database:
+        database.execute("drop table places")
+    database.close()
+
+
+async def answered(ledger: FileLedger, numbers: range) -> bool:
+    """Wait until ids are answered; meanwhile nobody is told that one is new."""
+    for _ in range(6000):
+        try:
+            return await knows(ledger, numbers)
+        except AuditUnavailable:
+            await asyncio.sleep(0.01)
+    raise AssertionError("the index was not made anew")
+
+
+@pytest.mark.parametrize("gathers_s", [0.0, 5.0])
+@pytest.mark.parametrize("more", [0, 1, 30])
+def test_index_that_is_spoilt_while_it_is_in_use_is_made_anew_whole(
+    more: int, gathers_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the first record of a run, and after some."""
+    monkeypatch.setattr(index_module, "GATHER_S", gathers_s)
+    monkeypatch.setattr(index_module, "AGAIN_S", 0.01)
+    fill(tmp_path, range(60))
+    lose_places(tmp_path / FILE)
+
+    async def work(ledger: FileLedger) -> None:
+        for n in range(60, 60 + more):
+            while True:
+                try:
+                    assert (await decide(ledger, n)).decision_id == f"{n:032x}"
+                except AuditUnavailable:
+                    await asyncio.sleep(0.01)
+                else:
+                    break
+        assert await answered(ledger, range(60 + more))
+
+    with capture_logs() as events, opened(tmp_path) as ledger:
+        asyncio.run(work(ledger))
+    assert [event["event"] for event in events].count("index_made_anew") == 1
+    assert asked_again(tmp_path, range(60 + more)) == []
+
+
+@pytest.mark.parametrize("remove", ["places", "the file"])
+def test_index_that_is_spoilt_while_it_is_made_anew_is_whole_in_the_end(
+    remove: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes to stand in the log meanwhile is in it as well."""
+    fill(tmp_path, range(60))
+    lose_places(tmp_path / FILE)
+    take, seen = index_module.Index._take, 0
+
+    def taking(self: index_module.Index, changes: Changes, place: int, line: bytes) -> None:
+        nonlocal seen
+        take(self, changes, place, line)
+        if self._file is not None or self._backlog is None:
+            return
+        seen += 1
+        if seen == 30:
+            new = tmp_path / f"{FILE}.new"
+            lose_places(new) if remove == "places" else new.unlink()
+            asyncio.run(
+                ledger.record("decision", decision_and_record(ledger, name_of(60), decision_id=f"{60:032x}")[1])
+            )
+
+    with capture_logs(), opened(tmp_path) as ledger:
+        monkeypatch.setattr(index_module.Index, "_take", taking)
+        assert asyncio.run(answered(ledger, range(61)))
+    assert seen >= 30
+    with capture_logs(), opened(tmp_path) as ledger:
+        assert asyncio.run(answered(ledger, range(61)))
+
+
 def test_index_behind_the_log_catches_up_from_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after a kill; what is read is what the index lacks, however long the log is."""
     fill(tmp_path, range(60))
@@ -415,6 +490,26 @@ def test_disk_that_is_full_costs_no_answer(tmp_path: Path, monkeypatch: pytest.M
         asyncio.run(work(ledger))
     assert [event["event"] for event in events].count("index_not_written") == 1
     assert asked_again(tmp_path, range(20)) == []
+
+
+def test_budget_and_calls_survive_an_index_that_is_spoilt_while_it_is_in_use(tmp_path: Path) -> None:
+    async def spend(ledger: FileLedger) -> None:
+        for n in range(3):
+            claim = await ledger.claim(name_of(n), FIRST, again=False, lease_s=LEASE_S)
+            assert isinstance(claim, Claim)
+            await ledger.begin_call(claim, call_of(claim, call_id=f"{n:032x}"))
+            if n:
+                await ledger.conclude(claim, *decision_and_record(ledger, name_of(n), decision_id=f"{n:032x}"))
+
+    with opened(tmp_path) as ledger:
+        asyncio.run(spend(ledger))
+    lose_places(tmp_path / FILE)
+    for _ in range(2):
+        with capture_logs(), opened(tmp_path) as ledger:
+            assert asyncio.run(answered(ledger, range(1, 3)))
+            for calls in (ledger._calls, ledger._index._tally):
+                assert sum(tally.calls for tally in calls.spent.values()) == 3
+                assert [body.merchant_biz_id for body in calls.undecided()] == [name_of(0)]
 
 
 @pytest.mark.parametrize("spoil", [stay, Path.unlink])

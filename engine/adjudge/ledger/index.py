@@ -84,7 +84,8 @@ class Index:
         self._wake, self._hurry, self._closing = threading.Event(), threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._tally, self._known, self._is_failing = OpenCalls(), Known(), False
-        self._taken = self._noted = 0
+        self._taken = 0  # up to where lines were taken in
+        self._noted = 0  # and up to where the log stands
         self._newest = 0, b""  # the last line that was taken note of, and where it stands
         self._went_back, self._segment_noted, self._base = False, Path(), 0
         self._file: IndexFile | None = None
@@ -92,6 +93,7 @@ class Index:
             self._file = self._opened(log.hash if log.seq else None)
         except OSError as error:
             raise AuditUnavailable(f"{self._directory}: {error.strerror or error}") from error
+        self._noted = self._taken
         self.calls = self._tally.copy()
         if not self._known.is_whole:
             self._start()
@@ -130,7 +132,7 @@ class Index:
         for changes in (self._pending, self._writing):
             if key in changes.places:
                 yield from self._at_all(changes.of(key))
-        if file is not None and self._known.lacks(key):
+        if file is not None and self._known.lacks(key) and file is self._file:
             return
         if file is None:
             raise AuditUnavailable(f"{self._directory / FILE}: is being made anew from the log; ask again")
@@ -139,6 +141,8 @@ class Index:
         except sqlite3.Error as error:
             self._let_go(file, str(error))
             raise AuditUnavailable(f"{self._directory / FILE}: {error}; it is made anew from the log") from None
+        if file is not self._file:  # it was let go, and what gathered for it as well
+            raise AuditUnavailable(f"{self._directory / FILE}: is being made anew from the log; ask again")
         yield from self._at_all(places)
 
     def older(self, member: str, text: str) -> Record | None:
@@ -258,7 +262,7 @@ class Index:
                         self._fill(file, place_of(segment_number(files[first]), 0), end, Heaps())
                 self._known.is_whole = True
                 return file if where is None else IndexFile(where, self._log)
-            except (sqlite3.Error, OSError) as error:
+            except (StaleIndex, sqlite3.Error, OSError) as error:
                 if where is None:
                     raise AuditUnavailable(f"{self._directory}: {error}") from error
                 _events.warning("index_in_memory", directory=str(self._directory), reason=str(error))
@@ -357,11 +361,12 @@ class Index:
 
     def _run(self) -> None:
         """Be the thread: write down what gathers, until the index is closed."""
-        if self._file is not None and not self._known.is_whole:
+        file = self._file
+        if file is not None and not self._known.is_whole:
             try:
-                self._know(self._file)
-            except sqlite3.Error as error:
-                self._let_go(self._file, str(error))
+                self._know(file)
+            except sqlite3.Error as error:  # perhaps because somebody else let it go
+                self._let_go(file, str(error))
         while True:
             self._wake.wait()
             if self._is_failing:
