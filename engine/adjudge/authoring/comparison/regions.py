@@ -239,7 +239,7 @@ class _Comparer:
                 return
             claim = conj(claim, *(neg(one) for known in aside.values() for one in known))
 
-        def holds(found: Input) -> bool:
+        def differs(found: Input) -> bool:
             one, other = self.outcomes(found)
             if (one, other) == (old, new) or (
                 self.shared and (one < other == new if new > old else other < one == old)
@@ -248,20 +248,18 @@ class _Comparer:
             hidden.append(found)
             return False
 
+        def is_other(found: Input) -> bool:  # evaluated, it may be another than the solver thought
+            return differs(found) and self.name(old, new, found) not in seen
+
         while True:
-            answer = self.asked(claim, holds, hidden, max(old, new))
+            answer = self.asked(claim, is_other, hidden, max(old, new))
             if isinstance(answer, NotProved):
                 self.open.append(Question(old=old, new=new, further=bool(seen), why=answer.why))
             if not isinstance(answer, Found):
                 return
             cause = rule, in_doubt = self.cause(old, new, answer.input)
-            name = (rule.id if isinstance(rule, Rule) else rule.label, in_doubt)
-            if name in seen:  # evaluated, the input is another than the solver thought
-                why = "the solver cannot tell them from those already found"
-                self.open.append(Question(old=old, new=new, further=True, why=why))
-                return
-            seen.add(name)
-            small = shrunk(answer.input, lambda one, cause=cause: holds(one) and self.cause(old, new, one) == cause)  # type: ignore[misc]  # no type is inferred for a default
+            seen.add(self.name(old, new, answer.input))
+            small = shrunk(answer.input, lambda one, cause=cause: differs(one) and self.cause(old, new, one) == cause)  # type: ignore[misc]  # no type is inferred for a default
             yield self.described(*self.outcomes(small), rule, in_doubt, small)
             claim = conj(claim, neg(self.aside(old, new, rule, in_doubt)))
 
@@ -317,6 +315,11 @@ class _Comparer:
     def verdicts(self, found: Input) -> tuple[Verdict, Verdict]:
         """Return what the two policies say."""
         return self.old.evaluate(found.given, now=found.now), self.new.evaluate(found.given, now=found.now)
+
+    def name(self, old: Outcome, new: Outcome, found: Input) -> tuple[str, bool]:
+        """Return the name of what makes a difference, and whether it is in doubt."""
+        rule, in_doubt = self.cause(old, new, found)
+        return rule.id if isinstance(rule, Rule) else rule.label, in_doubt
 
     def cause(self, old: Outcome, new: Outcome, found: Input) -> tuple[Rule | Scorecard, bool]:
         """Return the rule that makes a difference, one that was changed if there is one, and whether it is in doubt.
