@@ -142,6 +142,9 @@ def test_ledger_wants_its_tables_and_its_key(server: Server) -> None:
         (ENOUGH | {"checkpoint": {"every": "soon"}}, "`every` must be a time such as 60s"),
         (ENOUGH | {"key": "secret"}, "`key` must say where it is"),
         (ENOUGH | {"mac": {"env": "A", "file": "b"}}, "`mac` must say where it is"),
+        (ENOUGH | {"retired": {"key": {"file": "x"}}}, "`retired` must be a list of earlier keys"),
+        (ENOUGH | {"retired": [{"file": "x"}]}, "`retired` must be a list of earlier keys"),
+        (ENOUGH | {"retired": [{"mac": {"env": "ADJUDGE_LONG"}}]}, "no `key` or `mac` took their place"),
         (ENOUGH | {"anchors": {"file": "x"}}, "`anchors` must be a list of files"),
     ],
 )

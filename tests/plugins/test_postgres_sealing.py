@@ -14,9 +14,12 @@ psycopg = pytest.importorskip("psycopg", reason="needs the extra `postgres`")
 from postgres_server import PROGRAMS, Server, migrated  # noqa: E402
 
 from adjudge.audit.checkpoints import Checkpoints, FileAnchor  # noqa: E402
+from adjudge.audit.record import encode, parse  # noqa: E402
 from adjudge.audit.signing import Signer, generate  # noqa: E402
 from adjudge.audit.verify import Findings, verify, verify_files  # noqa: E402
-from adjudge.plugin import LedgerSettings  # noqa: E402
+from adjudge.errors import AuditBroken  # noqa: E402
+from adjudge.plugin import Claim, Decision, DecisionLedger, LedgerSettings  # noqa: E402
+from adjudge.testing.ledgers import FIRST, ID, decision_and_record  # noqa: E402
 from adjudge_plugins.postgres import _made  # noqa: E402
 from adjudge_plugins.postgres.ledger import PostgresLedger  # noqa: E402
 from adjudge_plugins.postgres.sealing import Seal  # noqa: E402
@@ -121,6 +124,99 @@ def test_keys_of_the_settings_sign(server: Server, tmp_path: Path, signer: Signe
     whole = found(dsn, tmp_path / "log", keys=[signer.public], closed=True)
     assert whole.is_good and whole.count == 4
     assert len((tmp_path / "anchors").read_bytes().splitlines()) == 2
+
+
+async def decided(ledger: DecisionLedger) -> None:
+    claim = await ledger.claim(ID, FIRST, again=False, lease_s=60)
+    assert isinstance(claim, Claim)
+    await ledger.conclude(claim, *decision_and_record(ledger))
+
+
+async def answers(ledger: DecisionLedger) -> list[object]:
+    """Return what each way to ask for the decision comes to."""
+    found: list[object] = []
+    for ask in (
+        lambda: ledger.claim(ID, FIRST, again=False, lease_s=60),
+        lambda: ledger.find(merchant_biz_id=ID),
+        lambda: ledger.find(decision_id="d" * 32),
+    ):
+        try:
+            found.append(await ask())
+        except AuditBroken as error:
+            found.append(str(error))
+    return found
+
+
+def changed(dsn: str, chain_goes_on: bool) -> None:
+    """Let a decision pass, as somebody can who may write to the database and has no key."""
+    with psycopg.connect(dsn) as connection:
+        rows = connection.execute("select line from adjudge.records where writer = 1 order by seq").fetchall()
+        prev, is_changed = "", False
+        for (line,) in rows:
+            record = parse(line)
+            members = record.line[record.members_at : record.members_end]
+            is_changed = is_changed or record.kind == "decision"
+            if record.kind == "decision":
+                members = members.replace(b'"review"', b'"pass"')
+            made, digest = encode(record.kind, record.seq, (prev or record.prev).encode(), members)
+            if is_changed and (chain_goes_on or record.kind == "decision"):
+                connection.execute("update adjudge.records set line = %s where writer = 1 and seq = %s",
+                                   (made, record.seq))  # fmt: skip
+                prev = digest.decode()
+
+
+@pytest.mark.parametrize("chain_goes_on", [False, True])
+@pytest.mark.parametrize("only_mac", [False, True])
+def test_record_that_no_key_proves_answers_nobody(
+    server: Server, signer: Signer, chain_goes_on: bool, only_mac: bool
+) -> None:
+    dsn = migrated(server)
+    points = Checkpoints(mac_key=b"m" * 32) if only_mac else Checkpoints(signer=signer)
+
+    async def main() -> None:
+        ledger = PostgresLedger(dsn, KEY, answer_for_s=60, checkpoints=points)
+        await ledger.open()
+        await decided(ledger)
+        await ledger.record("note", {})
+        assert all(isinstance(one, Decision) for one in await answers(ledger))
+        changed(dsn, chain_goes_on)
+        found = await answers(ledger)
+        ledger.close()
+        assert all("no key proves the record of the decision" in str(one) for one in found), found
+
+    asyncio.run(main())
+
+
+def test_record_of_an_earlier_key_answers_where_that_is_named(server: Server, tmp_path: Path, signer: Signer) -> None:
+    dsn = migrated(server)
+    generate(tmp_path / "new.key")
+    for name, key in (("print", KEY), ("mac", b"6d" * 32)):
+        (tmp_path / name).write_bytes(key)
+        (tmp_path / name).chmod(0o600)
+
+    def ledger(**said: object) -> DecisionLedger:
+        settings = {"dsn": dsn, "fingerprint_key": {"file": tmp_path / "print"}} | said
+        return _made(LedgerSettings(settings=settings, answer_for_s=60, clock=lambda: datetime.now(UTC)))
+
+    async def main() -> None:
+        old, new = {"file": tmp_path / "audit.key"}, {"file": tmp_path / "new.key"}
+        first = ledger(key=old)
+        await first.open()
+        await decided(first)
+        await first.aclose()
+        for said, is_proven in (
+            ({"key": new}, False),
+            ({"key": new, "retired": [{"key": old}]}, True),
+            ({"key": old, "mac": {"file": tmp_path / "mac"}}, True),  # its signature vouches for what came before
+            ({}, True),  # who has no key asks for no proof
+        ):
+            later = ledger(**said)
+            await later.open()
+            found = await answers(later)
+            await later.aclose()
+            assert all(isinstance(one, Decision) is is_proven for one in found), (said, found)
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize("every", [1, 3, 1000])

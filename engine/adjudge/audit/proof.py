@@ -36,6 +36,10 @@ class Proof:
         """Return what proves records by these keys."""
         return cls(tuple(map(Mac, mac_keys)), {key_id(signer.public): signer.public for signer in signers})
 
+    def __or__(self, other: Proof) -> Proof:
+        """Return what proves records by the keys of both."""
+        return Proof(self.macs + other.macs, self.publics | other.publics)
+
     def holds(self, record: Record) -> bool:
         """Whether a record is by one of the keys."""
         return any(record.is_by(mac) for mac in self.macs) or self.is_signed(record)

@@ -7,8 +7,8 @@ from adjudge.audit.bodies import DecisionBody, restore_decision
 from adjudge.audit.checkpoints import EVERY, SECONDS, Anchors, Checkpoints, FileAnchor, Witness
 from adjudge.audit.closed import ArchiveBody
 from adjudge.audit.kinds import decode
-from adjudge.audit.proof import CHECKPOINT
-from adjudge.audit.record import FIRST_PREV, MalformedLine, Record, encode, encode_body, parse
+from adjudge.audit.proof import CHECKPOINT, Proof
+from adjudge.audit.record import FIRST_PREV, MalformedLine, Record, encode, encode_body, following, parse
 from adjudge.audit.seals import canonical, new_key, seal, unsealed
 from adjudge.audit.signing import (
     mac_key_from_environment,
@@ -30,6 +30,7 @@ __all__ = [
     "DecisionBody",
     "FileAnchor",
     "MalformedLine",
+    "Proof",
     "Record",
     "Witness",
     "canonical",
@@ -39,6 +40,7 @@ __all__ = [
     "decode",
     "encode",
     "encode_body",
+    "following",
     "mac_key_from_environment",
     "mac_key_from_file",
     "new_key",

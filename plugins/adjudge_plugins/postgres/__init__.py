@@ -43,6 +43,7 @@ def _made(settings: LedgerSettings) -> DecisionLedger:
         "answer_for_s": settings.answer_for_s,
         "checkpoints": said.checkpoints,
         "anchors": said.anchors,
+        "proof": said.proof,
     }
     if said.redis is None:
         return PostgresLedger(said.dsn, said.fingerprint_key, **more)

@@ -16,11 +16,14 @@ from adjudge.ledger.kit import (
     Checkpoints,
     DecisionBody,
     MalformedLine,
+    Proof,
+    Record,
     Witness,
     commitments_of,
     conflict,
     decision_of,
     encode_body,
+    following,
     parse,
     restore_decision,
     with_values,
@@ -51,6 +54,11 @@ from adjudge_plugins.postgres.writer import Wanted, Writer, quota_text
 _NOT_OPEN = "the ledger in PostgreSQL is not open"
 _OVER_MAX = 10_000
 """Claims that are remembered as over, of those who do not give them back."""
+_PROOF_ROWS = 500
+_BEHIND = (
+    "select n.line from adjudge.records r join adjudge.records n on n.writer = r.writer"
+    " where r.decision_id = %s and r.kind = 'decision' and r.line = %s and n.seq > %s order by n.seq limit %s"
+)
 _POLL_S = (0.01, 0.25)
 """Who waits for another holder looks again after so long, at first and in the end; who is told, as in the end."""
 
@@ -71,14 +79,17 @@ class PostgresLedger:
         answer_for_s: float,
         checkpoints: Checkpoints | None = None,
         anchors: Sequence[Witness] = (),
+        proof: Proof | None = None,
     ) -> None:
         """dsn: as libpq takes it. key: of fingerprints, the same for all who use the database.
 
-        checkpoints: when the chain gets some, and with which keys. anchors: who is shown each of them.
+        checkpoints: when the chain gets some, and with which keys. anchors: who is shown each of them. proof: what
+        proves the records that answer, of all workers; the keys of `checkpoints` unless given. Without any, all answer.
         """
         self.key = key
         self._dsn = dsn
         self._answer_for_s = answer_for_s
+        self._proof = proof or (checkpoints.proof if checkpoints is not None else None)
         self._connections: Connections | None = None
         self._claiming: Claiming | None = None
         self._over: set[int] = set()  # claims that ended with a decision, and need not be given back
@@ -322,9 +333,28 @@ class PostgresLedger:
     async def _restored(self, line: bytes, is_confirmed: bool, *, of: str | None) -> Decision:
         """Return the decision of a record. of: the id, of either kind, that it was asked for by."""
         body = body_of(line, of)
+        await self._require_proof(parse(line), body)
         values = await revealed(self._asked, commitments_of(body))
         decision = restore_decision(body, values.get)
         return structs.replace(decision, final=True) if is_confirmed and not decision.final else decision
+
+    async def _require_proof(self, record: Record, body: DecisionBody) -> None:
+        """Raise AuditBroken where no key proves a record, nor one that follows it in its chain."""
+        end = record
+        while self._proof is not None and not self._proof.holds(end):
+            rows = await self._asked.rows(_BEHIND, (body.decision_id, record.line, end.seq, _PROOF_ROWS))
+            for (line,) in rows:
+                later = following(line, end.seq + 1, end.hash)
+                if later is None:
+                    rows = []
+                    break
+                end = later
+                if self._proof.holds(end):
+                    return
+            if not rows:
+                said = f"no key proves the record of the decision of {body.merchant_biz_id}"
+                why = "somebody else wrote it or changed it, or a worker did without `key` and `mac`"
+                raise AuditBroken(f"{said}: {why}; an earlier key belongs under `retired`")
 
 
 def body_of(line: bytes, of: str | None) -> DecisionBody:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from adjudge.ledger.kit import (
     SECONDS,
     Checkpoints,
     FileAnchor,
+    Proof,
     mac_key_from_environment,
     mac_key_from_file,
     signer_from_environment,
@@ -21,9 +24,10 @@ from adjudge.ledger.kit import (
 from adjudge.plugin import EvaluationError, PluginError, ProviderConfigError, parse_duration
 from adjudge_plugins.settings import refuse_unknown_keys
 
-KEYS = ("dsn", "fingerprint_key", "key", "mac", "checkpoint", "anchors", "redis")
+KEYS = ("dsn", "fingerprint_key", "key", "mac", "retired", "checkpoint", "anchors", "redis")
 KEY_BYTES_MIN = 16
 _PLACES = ("env", "file")
+_KEYS = ({"key"}, {"mac"}, {"key", "mac"})
 _MOST_RECORDS = 1_000_000
 _LONGEST_S = 7 * 86400.0
 
@@ -33,6 +37,7 @@ class Settings:
     """dsn: how the database is reached. fingerprint_key: the secret behind fingerprints.
 
     checkpoints: when the chain gets some, and with which keys; anchors: files elsewhere that are shown each of them.
+    proof: what proves records of all workers, by these keys and earlier ones; None without any.
     redis: where copies are kept in front of it, as a URL; None for nowhere.
     """
 
@@ -40,6 +45,7 @@ class Settings:
     fingerprint_key: bytes
     checkpoints: Checkpoints
     anchors: tuple[FileAnchor, ...]
+    proof: Proof | None = None
     redis: str | None = None
 
 
@@ -55,10 +61,12 @@ def read_settings(settings: Mapping[str, Any], folder: Path = Path()) -> Setting
         way = "make one, such as by `openssl rand -hex 32`"
         said = f"`fingerprint_key` has {len(key)} bytes, where {KEY_BYTES_MIN} are the least: {way}"
         raise PluginError(said, plugin="postgres")
+    checkpoints = _checkpoints(settings, folder)
     return Settings(
         dsn=dsn,
         fingerprint_key=key,
-        checkpoints=_checkpoints(settings, folder),
+        checkpoints=checkpoints,
+        proof=_proof(settings, checkpoints, folder),
         anchors=_anchors(settings, folder),
         redis=None if redis is None else _text(redis, "redis", folder),
     )
@@ -82,13 +90,31 @@ def _checkpoints(settings: Mapping[str, Any], folder: Path) -> Checkpoints:
         seconds = 0.0
     if not 0 < seconds <= _LONGEST_S:
         raise PluginError("`every` must be a time such as 60s, of a week at most", plugin="postgres")
+    return _keyed(Checkpoints(every=records, seconds=seconds), settings, folder)
+
+
+def _keyed(points: Checkpoints, settings: Mapping[str, Any], folder: Path) -> Checkpoints:
+    """Return checkpoints with the keys that `key` and `mac` name."""
     key, mac = _place(settings.get("key"), "key"), _place(settings.get("mac"), "mac")
     signer = mac_key = None
     if key is not None:
         signer = signer_from_environment(key[1]) if key[0] == "env" else signer_from_file(folder / key[1])
     if mac is not None:
         mac_key = mac_key_from_environment(mac[1]) if mac[0] == "env" else mac_key_from_file(folder / mac[1])
-    return Checkpoints(every=records, seconds=seconds, signer=signer, mac_key=mac_key)
+    return replace(points, signer=signer, mac_key=mac_key)
+
+
+def _proof(settings: Mapping[str, Any], points: Checkpoints, folder: Path) -> Proof | None:
+    """Return what proves records: the keys of the checkpoints, and those that they took the place of."""
+    said = settings.get("retired", [])
+    if not isinstance(said, list) or not all(isinstance(one, Mapping) and {*one} in _KEYS for one in said):
+        raise PluginError("`retired` must be a list of earlier keys: [{key: {file: PATH}}]", plugin="postgres")
+    if points.proof is None:
+        if said:
+            raise PluginError("`retired` has earlier keys, but no `key` or `mac` took their place", plugin="postgres")
+        return None
+    earlier = (_keyed(points, one, folder).proof for one in said)
+    return reduce(or_, (one for one in earlier if one is not None), points.proof)
 
 
 def _anchors(settings: Mapping[str, Any], folder: Path) -> tuple[FileAnchor, ...]:
