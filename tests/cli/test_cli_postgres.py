@@ -8,7 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from adjudge.audit.signing import Signer, generate  # noqa: E402
 from adjudge.audit.verify import verify_files  # noqa: E402
 from adjudge.documents import decode_request  # noqa: E402
 from adjudge.registry import Registry, parse_policy  # noqa: E402
+from adjudge_plugins.postgres.command import _still_answers  # noqa: E402
 from adjudge_plugins.postgres.database import connect  # noqa: E402
 from adjudge_plugins.postgres.ledger import PostgresLedger  # noqa: E402
 from adjudge_plugins.postgres.migrate import migrate  # noqa: E402
@@ -273,6 +274,7 @@ def test_what_keeps_a_log_from_being_read_is_said_in_a_line(run: Any, folder: Pa
         copy.replace("postgres@", f"postgres{secret}").replace(str(server.port), "1"): "connection failed",
         bare: "no tables of adjudge",
         f"postgresql://u:pa/ss@w0rd@{server.port}": "cannot be read: write it as",
+        "host=127.0.0.1 dbname=none password=w0rd": "named by its URL, such as postgresql://",
         f"{copy}#writer-9": "holds no audit log",
         f"mysql://u{secret}h/db": "no installed plugin reads logs by mysql://; those that are read: postgres",
     }
@@ -372,6 +374,7 @@ AFTERWARDS = {
     "delete from adjudge.records where writer = 4": "writer-3: error[empty]",
     "update adjudge.records set line = line || 'x' where writer = 4 and seq = 2": "writer-3: error[missing]",
     "delete from adjudge.records where writer = 2 and seq > 4": "writer-2: error[unexpected-end]",
+    "delete from adjudge.records where writer = 1 and seq > 6": "was its last: its end was cut off\n",
 }  # fmt: skip
 
 
@@ -381,6 +384,35 @@ def test_archive_hides_no_tampering(run: Any, folder: Path, archived: str, state
     result = run("audit", "verify", archived)
     assert result.exit_code == 1 and AFTERWARDS[statement] in result.stdout, result.output
     assert run("audit", "show", archived).exit_code == 1
+
+
+def test_archive_waits_for_nobody_long_and_says_what_it_lacks(
+    run: Any, folder: Path, server: Server, copy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    month = ("--month", "2020-03", "--to", "old", "--by", "ana")
+    bare = run("postgres", "archive", server.dsn(server.database()), *month)
+    assert bare.exit_code == 2 and "run `adjudge postgres migrate`" in bare.stderr
+
+    async def main() -> None:
+        connection = await connect(copy)
+        await migrate(connection, date(2020, 3, 1))
+        await connection.close()
+
+    in_database(copy, "update adjudge.records set recorded_at = '2020-03-05' where writer = 1")
+    asyncio.run(main())
+    monkeypatch.setattr("adjudge_plugins.postgres.archive._LOCK_MS", 50)
+    with psycopg.connect(copy) as reader:
+        reader.execute("select count(*) from adjudge.records").fetchall()
+        busy = run("postgres", "archive", copy, *month)
+        assert busy.exit_code == 2 and "somebody reads or writes these records" in busy.stderr, busy.output
+    done = run("postgres", "archive", copy, *month)
+    assert done.exit_code == 0 and "48 hours" not in done.stderr, done.output
+
+
+@pytest.mark.parametrize(("day", "is_told"), [("2026-09-02 23:59", True), ("2026-09-03 00:01", False)])
+def test_archive_tells_of_decisions_that_still_answer(day: str, is_told: bool) -> None:
+    assert _still_answers(datetime(2026, 8, 1), datetime.fromisoformat(day)) is is_told
+    assert _still_answers(datetime(2025, 12, 1), datetime.fromisoformat(day)) is False
 
 
 def test_month_is_archived_whole_or_not_at_all(run: Any, folder: Path, copy: str) -> None:

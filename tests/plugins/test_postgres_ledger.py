@@ -115,7 +115,7 @@ def test_ledger_wants_its_tables_and_its_key(server: Server) -> None:
         await ledger.aclose()
 
     bare = server.dsn(server.database())
-    with pytest.raises(AuditUnavailable, match=r"of version 0, .* run `adjudge postgres migrate`$"):
+    with pytest.raises(AuditUnavailable, match="no tables of adjudge in this database: run `adjudge postgres migrate`"):
         asyncio.run(opened(PostgresLedger(bare, KEY, answer_for_s=60)))
     dsn = migrated(server)
     asyncio.run(opened(PostgresLedger(dsn, KEY, answer_for_s=60)))
@@ -278,6 +278,31 @@ def test_commands_say_what_they_did(server: Server, tmp_path: Path) -> None:
 def _claim(found: object) -> Claim:
     assert isinstance(found, Claim), found
     return found
+
+
+def test_record_that_is_gone_is_named(server: Server) -> None:
+    async def main() -> None:
+        ledger = PostgresLedger(dsn, KEY, answer_for_s=3600)
+        await ledger.open()
+        claim = _claim(await ledger.claim(ID, FIRST, again=False, lease_s=60))
+        await ledger.conclude(claim, *decision_and_record(ledger))
+        delete = "delete from adjudge.records where kind = 'decision'"
+        await with_connection(dsn, lambda connection: connection.execute(delete))
+        with pytest.raises(AuditUnavailable, match=r"record 2 of writer 1, .* row of adjudge.answers to decide anew"):
+            await ledger.claim(ID, FIRST, again=False, lease_s=60)
+        await ledger.aclose()
+
+    dsn = migrated(server)
+    asyncio.run(main())
+
+
+def test_database_that_can_only_be_read_is_told(server: Server) -> None:
+    dsn = migrated(server)
+    name = dsn.rsplit("/", 1)[1]
+    only = f"alter database {name} set default_transaction_read_only = on"
+    asyncio.run(with_connection(dsn, lambda connection: connection.execute(only)))
+    with pytest.raises(AuditUnavailable, match="can only be read, as a replica can; to write, name the primary"):
+        asyncio.run(PostgresLedger(dsn, KEY, answer_for_s=60).open())
 
 
 def test_paths_are_relative_to_the_configuration(tmp_path: Path) -> None:

@@ -81,11 +81,7 @@ def verify_elsewhere(
 def _held_against(chain: LogChain, name: str, found: Findings) -> Findings:
     """Hold the end of a chain that is good against what whoever keeps it says of its end."""
     if found.is_good and (found.last_seq, found.last_hash) != (chain.count, chain.last_hash):
-        said = (
-            f"the chain ends with record {found.last_seq}, where record {chain.count} was its last: its end was cut off"
-        )
-        if found.last_seq >= chain.count:
-            said = f"the chain ends with record {found.last_seq}, where record {chain.count} was its last"
+        said = f"the chain ends with record {found.last_seq}, where record {chain.count} was its last"
         if found.last_seq < chain.count:
             said += ": its end was cut off"
         elif not chain.count:

@@ -22,6 +22,8 @@ from adjudge.plugin import LogSource
 from adjudge.system.faults import is_operators, said_of
 
 _URL = re.compile("([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
+_KEYWORDS = re.compile(r"\s*(?:host|hostaddr|dbname|service|user)\s*=")
+"""How libpq has a database that is not named by a URL."""
 
 Data = Path | LogSource
 """A log, an export or a table; or a log that a plugin reads."""
@@ -40,6 +42,8 @@ class DataType(click.Path):
         if not isinstance(value, str | Path):
             return value
         found = _URL.match(str(value))
+        if found is None and _KEYWORDS.match(str(value)) and not Path(value).exists():
+            self.fail("a database is named by its URL, such as postgresql://auditor@db.internal/adjudge", param, ctx)
         if found is None or Path(value).exists():
             return super().convert(value, param, ctx)
         if ctx is None:

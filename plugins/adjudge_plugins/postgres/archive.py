@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, LiteralString
 from adjudge.ledger.kit import ArchiveBody, Checkpoints, MalformedLine, decode, encode_body, parse
 from adjudge.plugin import AuditBroken, AuditUnavailable
 from adjudge_plugins.postgres.database import check_dsn, told
+from adjudge_plugins.postgres.migrate import require_tables, version_of
 from adjudge_plugins.postgres.writer import Wanted, Writer
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     Connection = psycopg.Connection[tuple[Any, ...]]
 
 _ROWS = 500
+_LOCK_MS = 5000
+"""Milliseconds to wait for who reads the month: behind a lock that waits, all workers wait."""
 
 
 @dataclass(slots=True)
@@ -55,6 +58,7 @@ async def archive(dsn: str, month: date, to: Path, *, by: str, points: Checkpoin
     with told():
         connection = psycopg.connect(dsn, prepare_threshold=None)
     try:
+        require_tables(version_of(connection))
         with told():
             there = connection.execute(b"select to_regclass(%s) is not null", (f"adjudge.{table}",)).fetchone()
         if there is None or not there[0]:
@@ -73,6 +77,9 @@ async def archive(dsn: str, month: date, to: Path, *, by: str, points: Checkpoin
             writer.close()
         with told():
             connection.rollback()
+            connection.execute(b"set local lock_timeout = %d" % _LOCK_MS)
+            # who reads goes on; an exclusive lock would hold up all workers while this copies
+            connection.execute(_of("lock table {} in share mode", table))
             connection.execute(_of("create temp table kept on commit drop as table {}", table))
             stands = connection.execute(b"select count(*) from kept").fetchone()
             if stands != (sum(part.last - part.first + 1 for part in parts),):

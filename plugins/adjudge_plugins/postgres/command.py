@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from adjudge_plugins.postgres.database import Connection
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+RETRIES = timedelta(hours=48)
+"""So long a caller may ask again and expect the same answer, unless it is configured otherwise."""
 _DSN = click.argument("dsn", envvar="ADJUDGE_DSN")
 
 
@@ -81,10 +83,18 @@ def archive_command(dsn: str, month: datetime, to: Path, by: str, key: Path | No
     )
     import asyncio
 
+    if _still_answers(month, now.replace(tzinfo=None)):
+        said = "decisions of the last 48 hours go too: who asks for one again gets no answer while it is away"
+        click.echo(said, err=True)
     moved = asyncio.run(archive(dsn, month.date(), to, by=by, points=points))
     for body in moved:
         click.echo(f"{Path(body.to).name}/{body.name}  records {body.first} to {body.last}, {body.bytes:,} bytes")
     click.echo(f"{month:%Y-%m} is archived in {split_lines(str(to))[0]}")
+
+
+def _still_answers(month: datetime, now: datetime) -> bool:
+    """Whether a month has decisions that still answer, unless it is configured otherwise; both in UTC."""
+    return (now - RETRIES).timetuple()[:2] <= month.timetuple()[:2]
 
 
 @postgres.command("export", hidden=True, context_settings={"ignore_unknown_options": True})

@@ -71,6 +71,11 @@ def told() -> Iterator[None]:
         yield
     except TimeoutError:
         raise AuditUnavailable(f"PostgreSQL does not answer within {DEADLINE_S:g} s") from None
+    except psycopg.errors.ReadOnlySqlTransaction:
+        said = "PostgreSQL: this database can only be read, as a replica can; to write, name the primary"
+        raise AuditUnavailable(said) from None
+    except psycopg.errors.LockNotAvailable:
+        raise AuditUnavailable("PostgreSQL: somebody reads or writes these records just now; run it again") from None
     except (psycopg.Error, ConnectionError) as error:
         first = str(error).strip().partition("\n")[0]
         raise AuditUnavailable(f"PostgreSQL: {one_line(first) or type(error).__name__}") from None

@@ -183,7 +183,7 @@ class PostgresLedger:
         found = await self._restored(line, is_confirmed, of=merchant_biz_id) if line is not None else None
         if said == "decision":
             if found is None:
-                raise AuditUnavailable(f"the record of the decision of MerchantBizId {merchant_biz_id} is not there")
+                raise await self._gone(merchant_biz_id)
             return found
         open_calls = [_call_of(text) for text in calls]
         values = await revealed(self._asked, (one for call in open_calls for one in commitments_of(call)))
@@ -337,6 +337,17 @@ class PostgresLedger:
         values = await revealed(self._asked, commitments_of(body))
         decision = restore_decision(body, values.get)
         return structs.replace(decision, final=True) if is_confirmed and not decision.final else decision
+
+    async def _gone(self, merchant_biz_id: str) -> AuditUnavailable:
+        """Return what to say where a decision stands whose record does not."""
+        kept = "select writer, seq from adjudge.answers where merchant_biz_id = %s"
+        ((writer, seq),) = await self._asked.rows(kept, (merchant_biz_id,)) or [("?", "?")]
+        said = (
+            f"record {seq} of writer {writer}, the decision of MerchantBizId {merchant_biz_id}, is not in the database"
+        )
+        why = "its month was archived too early, or somebody deleted it, as `adjudge audit verify` tells"
+        way = "restore it from the archive or a backup, or delete the id's row of adjudge.answers to decide anew"
+        return AuditUnavailable(f"{said}: {why}; {way}")
 
     async def _require_proof(self, record: Record, body: DecisionBody) -> None:
         """Raise AuditBroken where no key proves a record, nor one that follows it in its chain."""

@@ -13,6 +13,8 @@ from adjudge.plugin import AuditUnavailable
 from adjudge_plugins.postgres.database import told
 
 if TYPE_CHECKING:
+    import psycopg
+
     from adjudge_plugins.postgres.database import Connection
 
 MONTHS_AHEAD = 3
@@ -29,12 +31,22 @@ def migrations() -> Sequence[tuple[int, str, str]]:
 
 
 def require_tables(found: int) -> None:
-    """Raise AuditUnavailable unless a database has the tables of this version. found: its newest migration."""
+    """Raise AuditUnavailable unless a database has the tables of this version. found: its newest migration, or 0."""
     wanted = migrations()[-1][0]
+    if not found:
+        raise AuditUnavailable("there are no tables of adjudge in this database: run `adjudge postgres migrate`")
     if found != wanted:
         way = "run `adjudge postgres migrate`" if found < wanted else "update adjudge on this machine"
         said = f"the tables in PostgreSQL are of version {found}, where this adjudge needs {wanted}: {way}"
         raise AuditUnavailable(said)
+
+
+def version_of(connection: psycopg.Connection[tuple[Any, ...]]) -> int:
+    """Return what `applied` does, of a connection that blocks."""
+    with told():
+        if not _one(connection.execute(b"select to_regclass('adjudge.migrations') is not null").fetchone()):
+            return 0
+        return int(_one(connection.execute(b"select coalesce(max(number), 0) from adjudge.migrations").fetchone()))
 
 
 async def applied(connection: Connection) -> int:

@@ -12,9 +12,9 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from adjudge.plugin import AuditUnavailable, LogChain, PluginError
+from adjudge.plugin import LogChain, PluginError
 from adjudge_plugins.postgres.database import DEADLINE_S, check_dsn, told
-from adjudge_plugins.postgres.migrate import require_tables
+from adjudge_plugins.postgres.migrate import require_tables, version_of
 from adjudge_plugins.postgres.values import Values
 
 if TYPE_CHECKING:
@@ -95,13 +95,7 @@ def connected(dsn: str) -> Iterator[Connection]:
         with told():
             connection.read_only = True
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-            there = connection.execute(b"select to_regclass('adjudge.migrations') is not null").fetchone()
-            if there is None or not there[0]:
-                raise AuditUnavailable(
-                    "there are no tables of adjudge in this database: run `adjudge postgres migrate`"
-                )
-            newest = connection.execute(b"select coalesce(max(number), 0) from adjudge.migrations").fetchone()
-        require_tables(newest[0] if newest else 0)
+        require_tables(version_of(connection))
         yield connection
 
 

@@ -50,8 +50,8 @@ class Findings:
         return self.problem is None
 
 
-def render(findings: Findings) -> str:
-    """Return the findings as a person reads them."""
+def render(findings: Findings, place: str = "to the folder") -> str:
+    """Return the findings as a person reads them. place: where the log can be written."""
     lines = []
     if findings.problem is not None:
         problem = findings.problem
@@ -69,7 +69,7 @@ def render(findings: Findings) -> str:
     if findings.proven_seq:
         lines.append(f"macs hold up to record {findings.proven_seq}")
     elif findings.count and not findings.signed:
-        lines.append("unsigned: anybody who can write to the folder can have written any of it")
+        lines.append(f"unsigned: anybody who can write {place} can have written any of it")
     if findings.adopted:
         lines.append(f"{findings.adopted} of them were adopted without proof, according to checkpoints")
     if findings.anchored and findings.is_good:

@@ -93,7 +93,7 @@ def _text(found: Mapping[str, Findings]) -> str:
     """Return each chain's name and findings, and a last line about all."""
     lines = []
     for name, one in found.items():
-        lines += [name] * bool(name) + [f"  {line}" if name else line for line in render(one).split("\n")]
+        lines += [name] * bool(name) + [f"  {line}" if name else line for line in render(one, "there").split("\n")]
     wrong = sum(not one.is_good for name, one in found.items() if name)
     records = sum(one.count for one in found.values())
     said = f"{counted(records, 'record')} in {counted(len(found) - ('' in found), 'chain')}"
