@@ -259,6 +259,9 @@ def test_auditor_may_only_read(run: Any, folder: Path, server: Server, written: 
     mine = url.replace("postgres@", f"auditor:{IN_URL}@", 1)
     good = run("audit", "verify", mine)
     assert good.exit_code == 0 and "w0rd" not in good.output
+    assert "record is gone" not in good.stderr and "not looked at" not in good.stderr
+    in_database(url, "revoke select on adjudge.answers from auditor")
+    assert "was not looked at: this role may not read" in run("audit", "verify", mine).stderr
     vault = run("audit", "verify", mine, "--vault")
     assert vault.exit_code == 2 and "permission denied for table" in vault.stderr
     for reader in ("show", "what if", "backtest", "explain"):
@@ -363,6 +366,16 @@ def test_month_that_was_archived_is_vouched_for(run: Any, folder: Path, archived
         whole = run("audit", "verify", f"files/{chain}", "--archive", f"old/{chain}", *keys, "--closed")
         assert whole.exit_code == 0 and "archived" not in whole.stdout, whole.output
     assert run("audit", "verify", "old/writer-3", *keys, "--closed").exit_code == 0
+
+
+def test_chain_that_is_gone_whole_is_missed_by_the_ids_that_it_answered(run: Any, folder: Path, archived: str) -> None:
+    good = run("audit", "verify", archived)
+    assert good.exit_code == 0 and "whose record is gone" not in good.stderr, good.output
+    for table in ("records", "writers"):
+        in_database(archived, f"delete from adjudge.{table} where writer = 1")
+    gone = run("audit", "verify", archived)
+    assert re.search(r"#writer-1: \d ids? names? a decision whose record is gone$", gone.stderr, re.M), gone.output
+    assert "record is gone" not in run("audit", "verify", f"{archived}#writer-2").stderr
 
 
 AFTERWARDS = {

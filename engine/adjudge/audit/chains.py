@@ -78,6 +78,19 @@ def verify_elsewhere(
     return found
 
 
+def lost_elsewhere(source: LogSource) -> list[str]:
+    """Say of which chains decisions are gone that ids still name. Raises AuditUnavailable."""
+    with source.look() as look:
+        moved = {chain: [(one.first, one.last) for one in those] for chain, those in moved_from(look).items()}
+        lost = look.lost(moved)
+    if lost is None:
+        return [f"{source}: whether ids name decisions that are gone was not looked at: this role may not read them"]
+    return [
+        f"{named(source, chain)}: {'1 id names' if count == 1 else f'{count} ids name'} a decision whose record is gone"
+        for chain, count in lost.items()
+    ]
+
+
 def _held_against(chain: LogChain, name: str, found: Findings) -> Findings:
     """Hold the end of a chain that is good against what whoever keeps it says of its end."""
     if found.is_good and (found.last_seq, found.last_hash) != (chain.count, chain.last_hash):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Literal, Protocol
@@ -45,6 +45,13 @@ class LogLook(Protocol):
 
     def archived(self) -> Iterator[bytes]:
         """Yield the lines of all `archive` records: of parts of chains that were moved elsewhere."""
+        ...
+
+    def lost(self, moved: Mapping[str, Sequence[tuple[int, int]]]) -> Mapping[str, int] | None:
+        """Return by chain how many ids still name a decision there whose record is gone; None where nobody may look.
+
+        moved: by chain, the first and the last of records that were archived, which do not count.
+        """
         ...
 
     def size(self) -> int:

@@ -50,6 +50,15 @@ select writer, seq, line from adjudge.records where %s::bigint is null or writer
     order by recorded_at desc, writer desc, seq desc limit %s
 """
 _ARCHIVED = "select line from adjudge.records where kind = 'archive' order by writer, seq"
+_LOST = b"""
+select a.writer, count(*) from adjudge.answers a
+    where (%s::bigint is null or a.writer = %s)
+    and not exists (select 1 from adjudge.records r
+        where r.recorded_at = a.recorded_at and r.writer = a.writer and r.seq = a.seq)
+    and not exists (select 1 from unnest(%s::bigint[], %s::bigint[], %s::bigint[]) as m(writer, first, last)
+        where m.writer = a.writer and a.seq between m.first and m.last)
+    group by a.writer order by a.writer
+"""
 _SIZE = b"""
 select coalesce(sum(pg_table_size(inhrelid)), 0) from pg_inherits where inhparent = 'adjudge.records'::regclass
 """
@@ -148,6 +157,18 @@ class Look:
         """Yield the lines of all records by which parts of chains were archived."""
         for (line,) in self._rows(_ARCHIVED, ()):
             yield line
+
+    def lost(self, moved: Mapping[str, Sequence[tuple[int, int]]]) -> Mapping[str, int] | None:
+        """Return by chain how many ids name a decision whose record is gone; None where the role may not look."""
+        parts = [(int(name.removeprefix("writer-")), *part) for name, those in moved.items() for part in those
+                 if name.removeprefix("writer-").isdecimal()]  # fmt: skip
+        with told():
+            may = self._connection.execute(b"select has_table_privilege('adjudge.answers', 'select')").fetchone()
+            if may is None or not may[0]:
+                return None
+            asked = (self._writer, self._writer, *([part[at] for part in parts] for at in range(3)))
+            rows = self._connection.execute(_LOST, asked).fetchall()
+        return {f"writer-{writer}": count for writer, count in rows}
 
     def size(self) -> int:
         """Return about how many bytes there are, of all writers."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from adjudge.audit.chains import verify_elsewhere
+from adjudge.audit.chains import lost_elsewhere, verify_elsewhere
 from adjudge.audit.custody import check_vault
 from adjudge.audit.verify import Findings, LogPath, render, verify_files
 from adjudge.cli.audit.custody import lines
@@ -69,6 +69,9 @@ def verify_command(
         found = verify_files(whole, **asked) if isinstance(whole, LogPath) else verify_elsewhere(whole, **asked)
     except ValueError as error:
         raise AuditUnavailable(str(error)) from None
+    if not isinstance(whole, LogPath):
+        for line in lost_elsewhere(whole):
+            say(line, err=True)
     is_good = found.is_good if isinstance(found, Findings) else all(one.is_good for one in found.values())
     custody = check_vault(whole) if vault and is_good else None
     if form == JSON:
