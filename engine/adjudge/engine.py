@@ -9,9 +9,11 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import partial
+from os import PathLike
 from pathlib import Path
 from random import Random
 from time import monotonic, perf_counter_ns
+from types import NoneType
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -32,8 +34,9 @@ from adjudge.decision.prepared import (
     verdict_on,
 )
 from adjudge.decision.single_flight import SingleFlight
-from adjudge.errors import LostClaim, SetupError
+from adjudge.errors import LostClaim, RequestError, SetupError
 from adjudge.events import Events, bound
+from adjudge.given import all_of, check_count, check_kind, check_seconds, is_path
 from adjudge.ledger.calls import CallLedger, tell_of_doubts
 from adjudge.ledger.choice import ledger_for
 from adjudge.ledger.local import ANSWER_FOR_S
@@ -71,8 +74,9 @@ def _utc_now() -> datetime:
 
 def in_utc(clock: Callable[[], datetime]) -> Callable[[], datetime]:
     """Return a clock that reads UTC, which days and records are counted in, whatever its own zone is."""
-    if clock().tzinfo is None:
-        raise SetupError("the clock must give aware times, such as `datetime.now(UTC)`")
+    now = clock() if callable(clock) else clock
+    if not callable(clock) or not isinstance(now, datetime) or now.tzinfo is None:
+        raise SetupError("the clock must be a function that gives aware times, such as `lambda: datetime.now(UTC)`")
     return clock if clock is _utc_now else lambda: clock().astimezone(UTC)
 
 
@@ -129,6 +133,15 @@ class Engine(Door):
             raise SetupError(said)
         if observers is not None:
             raise SetupError("`observers` are gone: give `readers`, by names, which are sent the records of the log")
+        check_kind("registry", registry, Registry, "a Registry, such as `Registry.discover()`")
+        check_kind("limits", limits, (Mapping, NoneType), "a mapping of providers' names to Limits")
+        for name, limited in (limits or {}).items():
+            check_kind(f"limits[{name!r}]", limited, Limits, "Limits")
+        check_kind("guards", guards, (Guards, NoneType), "Guards")
+        check_kind("allowed", allowed, Allowed, "an Allowed")
+        check_seconds("deadline_s", deadline_s)
+        if max_in_flight is not None:
+            check_count("max_in_flight", max_in_flight)
         self.registry = registry
         self._clock = in_utc(clock)
         self._serving = Serving(
@@ -154,6 +167,7 @@ class Engine(Door):
         """
         from adjudge.config.file import open_engine
 
+        check_kind("config", config, (str, PathLike), "the path of a configuration file")
         return open_engine(config)
 
     @property
@@ -167,7 +181,7 @@ class Engine(Door):
         return len(self._single_flight)
 
     async def _decide(self, request: Request, anew: bool, deadline_s: float | None) -> Decision:
-        check_asked(request, deadline_s)
+        check_asked(request, anew, deadline_s)
         within_s = self._deadline_s if deadline_s is None else min(deadline_s, self._deadline_s)
         policy = self._served.policy_for(request)
         sources = self._served.sources[policy.digest]
@@ -258,6 +272,10 @@ class Engine(Door):
         Raises RequestError, SetupError where there is no log in files, AuditUnavailable, AuditBroken and MissingExtra.
         """
         check_who(by)
+        if not is_path(to):
+            raise RequestError("must be a folder or a URL", where="to")
+        if not isinstance(before, date) or isinstance(before, datetime):
+            raise RequestError("must be a date, such as `date(2026, 1, 31)`", where="before")
         trail = self._trail
         if trail is None:
             raise SetupError("this engine has no log in files to archive")
@@ -270,7 +288,8 @@ class Engine(Door):
         budgets stay, and so does every answer that was given.
         Raises SetupError and PluginError, and then nothing changes.
         """
-        await self._home.run(lambda: self._replace(policies))
+        given = all_of("policies", policies, Policy, '`[load_policy("policy.yaml")]`')
+        await self._home.run(lambda: self._replace(given))
 
     async def _replace(self, policies: Sequence[Policy]) -> None:
         async with self._replacing:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, cast
 
 import pluggy
@@ -14,6 +16,7 @@ from adjudge import policy
 from adjudge.errors import PluginError
 from adjudge.events import Events
 from adjudge.frozen import frozen
+from adjudge.given import check_kind, check_path
 from adjudge.plugin import Function, Hooks, Provider, Register, SecretSource
 from adjudge.plugin.offers import unfit
 from adjudge.policy import Policy
@@ -231,9 +234,10 @@ def load_policy(path: str | Path, *, registry: Registry | None = None) -> Policy
     """Load a policy from its file.
 
     registry: the plugins whose providers and functions it may name; all that are installed unless given.
-    Raises PolicyErrors with everything that is wrong with it.
+    Raises PolicyErrors with everything that is wrong with it, and SetupError for what is no path or registry.
     """
-    return policy.load_policy(path, catalogue=(registry or Registry.discover()).catalogue())
+    check_kind("path", path, (str, PathLike), "the path of a policy's file; for its text there is `parse_policy`")
+    return policy.load_policy(path, catalogue=_registry(registry).catalogue())
 
 
 def parse_policy(
@@ -244,5 +248,13 @@ def parse_policy(
     name: what to call it in errors. folder: where the files of its lists lie; without it there are none.
     Otherwise as `load_policy`.
     """
-    catalogue = (registry or Registry.discover()).catalogue()
-    return policy.parse_policy(text, name, folder=folder, catalogue=catalogue)
+    check_kind("text", text, str, "a policy's text; for its file there is `load_policy`")
+    check_kind("name", name, str, "a string")
+    if folder is not None:
+        check_path("folder", folder)
+    return policy.parse_policy(text, name, folder=folder, catalogue=_registry(registry).catalogue())
+
+
+def _registry(given: Registry | None) -> Registry:
+    check_kind("registry", given, (Registry, NoneType), "a Registry, such as `Registry.discover()`")
+    return Registry.discover() if given is None else given

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import Literal
+from typing import Literal, TypeGuard
 
 import msgspec
 
+from adjudge.given import kind_of
 from adjudge.patterns import late
 
 LABELS = ("fraud", "genuine")
@@ -65,11 +66,14 @@ def label_body(
     now = datetime.now(UTC)
     check_decision_id(decision_id)
     if label not in LABELS:
-        raise ValueError(f"a label must be {' or '.join(LABELS)}, not `{label}`")
-    if not source.strip() or len(source) > _TEXT_MAX or len(note) > _TEXT_MAX:
+        said = f"`{label}`" if isinstance(label, str) else kind_of(label)
+        raise ValueError(f"a label must be {' or '.join(LABELS)}, not {said}")
+    if not (_is_text(source) and source.strip() and _is_text(note)):
         raise ValueError(f"a source must be a string of 1 to {_TEXT_MAX} characters, a note of at most as many")
     check_by(by)
-    found_on = found_on or now.date()
+    found_on = now.date() if found_on is None else found_on
+    if not isinstance(found_on, date) or isinstance(found_on, datetime):
+        raise ValueError("found_on must be a date, such as `date(2026, 1, 31)`")
     if found_on > now.date():
         raise ValueError(f"{found_on} is in the future")
     return LabelBody(
@@ -97,13 +101,24 @@ def check_decision_id(decision_id: object) -> None:
         raise ValueError("a decision_id must be 32 lower-case hex digits")
 
 
-def check_by(by: str) -> None:
+def check_by(by: object) -> None:
     """Raise ValueError where a text says of nobody that he did it."""
-    if not by.strip() or len(by) > _TEXT_MAX:
+    if not (_is_text(by) and by.strip()):
         raise ValueError(f"who did it must be a string of 1 to {_TEXT_MAX} characters")
 
 
-def check_reason(reason: str) -> None:
-    """Raise ValueError where a text is too long for why something was erased."""
-    if len(reason) > _TEXT_MAX:
+def check_reason(reason: object) -> None:
+    """Raise ValueError for what cannot say why something was erased."""
+    if not _is_text(reason):
         raise ValueError(f"a reason must be a string of at most {_TEXT_MAX} characters")
+
+
+def _is_text(said: object) -> TypeGuard[str]:
+    """Whether something is a text that a record has room for. Raises ValueError for half a character."""
+    if not isinstance(said, str) or len(said) > _TEXT_MAX:
+        return False
+    try:
+        said.encode()
+    except UnicodeEncodeError:
+        raise ValueError("a text is not UTF-8: it holds half a character") from None
+    return True

@@ -25,6 +25,7 @@ from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.plugin import Receipt
 
 Durability = Literal["fsync", "flush", "async"]
+DURABILITIES = ("fsync", "flush", "async")
 Written = Callable[[Path, int, Sequence[bytes]], None]
 """Called with lines that came to stand in the log: their file, and where the first of them begins in it."""
 

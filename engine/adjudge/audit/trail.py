@@ -8,15 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from types import NoneType
 
 from adjudge.audit.checkpoints import Checkpoints, Witness
+from adjudge.audit.commit import DURABILITIES
 from adjudge.audit.file import Segments
 from adjudge.audit.log import AuditLog, Durability
 from adjudge.audit.sealing import Sealing
 from adjudge.audit.vault import Vault
 from adjudge.audit.verify import opened
-from adjudge.errors import AuditUnavailable
+from adjudge.errors import AuditUnavailable, SetupError
 from adjudge.events import Events
+from adjudge.given import all_of, check_kind, check_path
 from adjudge.system.pools import NoThread, Pool
 
 KEY_FILE = "fingerprint.key"
@@ -48,11 +51,19 @@ class AuditTrail:
         checkpoints: Checkpoints | None = None,
         anchors: Sequence[Witness] = (),
     ) -> AuditTrail:
-        """Open the audit log in a directory, made if needed. Raises AuditUnavailable and AuditBroken.
+        """Open the audit log in a directory, made if needed. Raises SetupError, AuditUnavailable and AuditBroken.
 
         segments: when the log goes on in a new file. checkpoints: how often it gets some, and with which keys: they
         have to prove the end of the log, of which answers are given again. anchors: who is shown each checkpoint.
         """
+        check_path("directory", directory)
+        if durability not in DURABILITIES:
+            raise SetupError(f"`durability` must be {', '.join(DURABILITIES[:-1])} or {DURABILITIES[-1]}")
+        check_kind("segments", segments, (Segments, NoneType), "a Segments")
+        check_kind("checkpoints", checkpoints, (Checkpoints, NoneType), "a Checkpoints")
+        anchors = all_of("anchors", anchors, object, "`[FileAnchor(path)]`")
+        if not all(callable(getattr(anchor, "write", None)) for anchor in anchors):
+            raise SetupError("each of `anchors` must have a method `write`")
         directory = Path(directory)
         log = AuditLog.open(
             directory,

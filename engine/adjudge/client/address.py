@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from adjudge.errors import SetupError
 from adjudge.frozen import frozen
+from adjudge.given import is_path
 
 SOCKET_PATH_MAX = 107
 """Bytes of the path of a Unix socket; the system takes no longer one."""
@@ -27,7 +28,7 @@ def read_address(address: str | Path) -> Address:
     if isinstance(address, str) and "://" in address:
         return _of_url(address)
     path = os.fspath(address) if isinstance(address, str | Path) else ""
-    if not path or "\0" in path:
+    if not path or not is_path(path):
         raise SetupError("the address of a service must be `http://…`, `https://…`, or the path of a Unix socket")
     path = str(Path(path).absolute())  # wherever the process goes afterwards
     if len(os.fsencode(path)) > SOCKET_PATH_MAX:

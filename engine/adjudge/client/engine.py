@@ -16,14 +16,15 @@ import msgspec
 
 from adjudge.audit.annotations import LabelBody
 from adjudge.client.address import read_address
-from adjudge.client.exchange import Answer, Exchange, Question
+from adjudge.client.exchange import DEADLINE_MAX_S, Answer, Exchange, Question
 from adjudge.decision.door import Door, check_asked
 from adjudge.decision.home import Home
 from adjudge.documents.annotations import encode_erasure, encode_label
 from adjudge.documents.decisions import decode_decision
 from adjudge.documents.problems import NO_DECISION, error_of
 from adjudge.documents.requests import encode_request
-from adjudge.errors import JsonError, ServiceMismatch, SetupError
+from adjudge.errors import JsonError, ServiceMismatch
+from adjudge.given import check_count, check_seconds
 from adjudge.model import Decision, Request
 
 ANSWER_WITHIN_S = 60.0
@@ -55,10 +56,8 @@ class Engine(Door):
         connections: how many there may be at once; who comes then waits for one within those seconds.
         Raises SetupError.
         """
-        if not (isinstance(answer_within_s, int | float) and answer_within_s > 0):
-            raise SetupError("`answer_within_s` must be a number of seconds above 0")
-        if not (isinstance(connections, int) and connections > 0):
-            raise SetupError("`connections` must be a whole number above 0")
+        check_seconds("answer_within_s", answer_within_s)
+        check_count("connections", connections)
         self._address, self._within_s, self._connections = read_address(address), answer_within_s, connections
         self._exchange: Exchange | None = None
         self._deciding: Counter[str] = Counter()
@@ -85,7 +84,7 @@ class Engine(Door):
             await self._exchange.aclose()
 
     async def _decide(self, request: Request, anew: bool, deadline_s: float | None) -> Decision:
-        check_asked(request, deadline_s)
+        check_asked(request, anew, deadline_s)
         question = Question(
             method="POST",
             path="/v1/decisions",
@@ -97,7 +96,7 @@ class Engine(Door):
         merchant_biz_id = request.merchant_biz_id
         self._deciding[merchant_biz_id] += 1
         try:
-            answer = await self._ask(question, self._within_s + (deadline_s or 0.0))
+            answer = await self._ask(question, self._within_s + min(deadline_s or 0.0, DEADLINE_MAX_S))
         finally:
             self._deciding[merchant_biz_id] -= 1
             if not self._deciding[merchant_biz_id]:

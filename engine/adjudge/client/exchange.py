@@ -21,6 +21,8 @@ ANSWER_MAX_BYTES = 16 * 1024 * 1024
 CONNECT_WITHIN_S = 5.0
 IDLE_S = 20.0
 """Seconds after which a connection that nobody uses is closed: before the service does."""
+DEADLINE_MAX_S = 86_400.0
+"""A day: more than any service allows for gathering signals."""
 TRIES = 3
 _OF_PROXIES = (502, 503, 504)
 WAIT_S = 0.1
@@ -92,7 +94,7 @@ class Exchange:
     async def _try(self, question: Question, passed_s: float) -> Answer:
         headers = {} if question.body is None else {"content-type": "application/json"}
         if question.deadline_s is not None:
-            headers["x-deadline-ms"] = str(_milliseconds(question.deadline_s - passed_s))
+            headers["x-deadline-ms"] = str(_milliseconds(min(question.deadline_s, DEADLINE_MAX_S) - passed_s))
         request = self._http.build_request(
             question.method,
             self._address.url + question.path,
@@ -144,9 +146,9 @@ class Exchange:
         return ServiceMismatch(f"what is at {self._address.name} is no service of this version: it {did}")
 
 
-def _milliseconds(deadline_s: float) -> int:
-    """Return a deadline as it is sent: a day at most, which is more than any service allows."""
-    return max(1, round(min(deadline_s, 86_400.0) * 1000))
+def _milliseconds(seconds: float) -> int:
+    """Return a time as it is sent, which is never none."""
+    return max(1, round(seconds * 1000))
 
 
 def _reason(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from typing import TypeVar
 from adjudge.audit.annotations import LabelBody, check_by, check_decision_id, check_reason, label_body
 from adjudge.decision.home import Home, Work
 from adjudge.errors import EngineError, RequestError
+from adjudge.given import is_number
 from adjudge.model import Decision, Request, check_merchant_biz_id
 
 _T = TypeVar("_T")
@@ -178,11 +179,13 @@ def _check_no_loop(called: str, way: str) -> None:
     raise EngineError(f"{called} would block the event loop that it is called in: write {way}")
 
 
-def check_asked(request: object, deadline_s: float | None) -> None:
-    """Raise RequestError for what is no request, and for a deadline that is none."""
+def check_asked(request: object, anew: object, deadline_s: float | None) -> None:
+    """Raise RequestError for what is no request, and for an option that is none."""
     if not isinstance(request, Request):
         raise RequestError("must be a Request", where="request")
-    if deadline_s is not None and not 0 < deadline_s < inf:
+    if not isinstance(anew, bool):
+        raise RequestError("must be True or False", where="anew")
+    if deadline_s is not None and not (is_number(deadline_s) and 0 < deadline_s < inf):
         raise RequestError("must be a number of seconds above 0", where="deadline_s")
 
 

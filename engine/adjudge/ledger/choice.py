@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from adjudge.errors import SetupError
+from adjudge.given import check_kind, kind_of
 from adjudge.ledger.local import LocalLedger
 from adjudge.ledger.memory import MemoryLedger
 from adjudge.plugin import DecisionLedger
@@ -27,11 +28,15 @@ def ledger_for(
             raise SetupError("a `ledger` has its own log: give it or a `trail`")
         if isinstance(ledger, LocalLedger):
             return ledger
+        if not callable(getattr(ledger, "claim", None)):
+            raise SetupError(f"`ledger` must be a DecisionLedger, not {kind_of(ledger)}")
         from adjudge.ledger.guarded import guarded
 
         return guarded(ledger)
     if trail is None:
         return MemoryLedger(answer_for_s=answer_for_s, clock=clock)
+    from adjudge.audit.trail import AuditTrail
     from adjudge.ledger.file import FileLedger
 
+    check_kind("trail", trail, AuditTrail, "an AuditTrail, such as `AuditTrail.open(directory)`")
     return FileLedger(trail, answer_for_s=answer_for_s, clock=clock)

@@ -15,6 +15,7 @@ from msgspec import structs
 from adjudge.audit.bodies import DecisionBody, restore_decision
 from adjudge.audit.calls import OpenCalls
 from adjudge.audit.record import Record, parse
+from adjudge.given import check_seconds
 from adjudge.ledger.age import Ages
 from adjudge.ledger.claims import Claims, conflict
 from adjudge.ledger.front import Front
@@ -46,6 +47,7 @@ class LocalLedger(ABC):
         clock: aware UTC. timer: seconds that only grow; a clock that jumps ends no answer's time, and no lease.
         newest: the number of the last record that was there before.
         """
+        check_seconds("answer_for_s", answer_for_s, or_zero=True)
         self._ages = Ages(timedelta(seconds=answer_for_s), clock, timer, newest)
         self._claims = Claims(timer)
         self._calls = OpenCalls()

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from adjudge.errors import NAME_SHOWN, RequestError, SetupError, did_you_mean
 from adjudge.frozen import frozen
+from adjudge.given import all_of
 from adjudge.model import Request
 from adjudge.plugin import Limits
 from adjudge.policy.policy import Policy
@@ -32,6 +33,7 @@ class Serving:
         Raises SetupError for policies of the same name or scene, or none, and for limits of a provider that is not
         there; PluginError where the registry lacks a provider.
         """
+        policies = all_of("policies", policies, Policy, '`[load_policy("policy.yaml")]`')
         named = {policy.name: policy for policy in policies}
         if not policies or len(named) < len(policies):
             raise SetupError("an engine needs policies, each with its own name")

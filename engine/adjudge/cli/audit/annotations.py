@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from adjudge.audit.annotations import LABELS, LabelBody, check_by, erasure_body, label_body
+from adjudge.audit.annotations import LABELS, LabelBody, check_by, check_reason, erasure_body, label_body
 from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.kinds import bodies
 from adjudge.audit.log import AuditLog
@@ -182,6 +182,10 @@ def erase_command(
         check_by(by)
     except ValueError as error:
         raise click.UsageError(f"--by: {error}") from None
+    try:
+        check_reason(reason)
+    except ValueError as error:
+        raise click.UsageError(f"--reason: {error}") from None
     with Vault.open(log) as vault:
         found = {subject: vault.names(subject) for subject in (*merchant_biz_id, *_subjects(vault, values))}
         held = {subject: names for subject, names in found.items() if names}
