@@ -177,7 +177,8 @@ class Engine(Door):
 
     @property
     def in_flight(self) -> int:
-        """How many ids are being decided."""
+        """How many ids are being decided. Raises EngineError where the engine is closed or was forked."""
+        self._home.check_not_over()
         return len(self._single_flight)
 
     async def _decide(self, request: Request, anew: bool, deadline_s: float | None) -> Decision:
@@ -303,12 +304,18 @@ class Engine(Door):
                     await sources.close()
 
     def usage(self) -> dict[str, Usage]:
-        """Return what this process asked of each provider and what that cost, by the provider's name."""
+        """Return what this process asked of each provider and what that cost, by the provider's name.
+
+        Of an engine that is closed, how it ended. Raises EngineError in a process that was forked.
+        """
         self._home.check_process()
         return usage_of(self._served.accounts)
 
     def readers(self) -> list[ReaderState]:
-        """Return how far each reader of the log is; empty before the engine is open."""
+        """Return how far each reader of the log is; empty before the engine is open.
+
+        Of an engine that is closed, how it ended. Raises EngineError in a process that was forked.
+        """
         self._home.check_process()
         return self._feeds.states()
 

@@ -397,6 +397,8 @@ def test_door_that_is_not_open_or_closed_says_so(make: Callable[[], Door]) -> No
         door.close()
     with pytest.raises(EngineError, match="was closed: create another one"):
         door.__enter__()
+    with pytest.raises(EngineError, match="the engine is closed"):
+        _ = door.in_flight
 
 
 @pytest.mark.parametrize("make", DOORS)

@@ -54,6 +54,8 @@ if (child := os.fork()) == 0:
         "label": lambda: asyncio.run(door.label("0" * 32, "0" * 32, "fraud", source="me")),
         "erase": lambda: asyncio.run(door.erase("0" * 32)),
         "usage": lambda: door.usage(),
+        "readers": lambda: door.readers(),
+        "in_flight": lambda: door.in_flight,
         "open": lambda: door.__enter__(),
         "open on a loop": lambda: asyncio.run(door.__aenter__()),
     }.items():
@@ -79,10 +81,21 @@ def test_forked_engine_says_so_at_once_in_every_method_and_the_parents_lives_on(
     program = FORKED.replace("OPEN", "").replace("CLOSE", close).replace("HOW", how)
     ended = run(program, tmp_path, "-W", "ignore")
     said = ended.stdout.splitlines()
-    assert said[:7] == [
-        f"{name} engine True" for name in ("decide_sync", "decide", "label", "erase", "usage", "open", "open on a loop")
+    assert said[:9] == [
+        f"{name} engine True"
+        for name in (
+            "decide_sync",
+            "decide",
+            "label",
+            "erase",
+            "usage",
+            "readers",
+            "in_flight",
+            "open",
+            "open on a loop",
+        )
     ], ended.stderr
-    assert said[7:] == ["7", "fresh"]
+    assert said[9:] == ["7", "fresh"]
     assert run("from adjudge.audit.verify import verify\nprint(verify(AT).is_good)", tmp_path).stdout == "True\n"
 
 

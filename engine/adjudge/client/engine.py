@@ -71,7 +71,8 @@ class Engine(Door):
 
     @property
     def in_flight(self) -> int:
-        """How many ids are being decided for this client."""
+        """How many ids are being decided for this client. Raises EngineError where it is closed or was forked."""
+        self._home.check_not_over()
         return len(self._deciding)
 
     async def _begin(self) -> None:

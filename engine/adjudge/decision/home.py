@@ -52,6 +52,12 @@ class Home:
         if self._is_elsewhere:
             raise EngineError(_FORKED)
 
+    def check_not_over(self) -> None:
+        """Raise EngineError where the engine is closed, or another process's."""
+        self.check_process()
+        if self._is_closed:
+            raise EngineError("the engine is closed")
+
     def loop(self) -> asyncio.AbstractEventLoop:
         """Return the loop. Raises EngineError where the engine is not open here."""
         if os.getpid() != self._process:
