@@ -5,10 +5,11 @@ Each record's own hash and its link to the one before are checked on the way; wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 from os import SEEK_END
 from pathlib import Path
+from types import MappingProxyType
 
 from adjudge.audit.record import FIRST_PREV, MAX_LINE, MalformedLine, Record, following, parse
 from adjudge.audit.verify import (
@@ -126,15 +127,20 @@ def read_on(path: Path, file: Path, start: int) -> Iterator[tuple[Path, int, Rec
     yield from _placed([(file, start), *later], is_whole=False, is_moved=True)
 
 
-def lines_on(path: Path, file: Path, start: int) -> Iterator[tuple[Path, int, bytes]]:
+def lines_on(
+    path: Path, file: Path, start: int, elsewhere: Mapping[str, Path] = MappingProxyType({})
+) -> Iterator[tuple[Path, int, bytes]]:
     """Read a log's lines from one on: yield each with its file, and where it begins there.
 
     That each says to follow the one before is checked. Whether its bytes have the hash that it says is for who parses
-    it: that is most of the work of `read_on`. Raises as `read`.
+    it: that is most of the work of `read_on`. elsewhere: where segments are that were moved away, by name.
+    Raises as `read`.
     """
-    later = [each for each in whole(path).found if segment_number(Path(each.name)) > segment_number(file)]
+    found = [elsewhere.get(each.name, each) for each in whole(path).found]
+    later = [each for each in found if segment_number(Path(each.name)) > segment_number(file)]
     if any(isinstance(each, Away) for each in later):
-        yield from ((each, at, record.line) for each, at, record in read_on(path, file, start))
+        placed = _placed([(file, start), *((each, 0) for each in later)], is_whole=False, is_moved=True)
+        yield from ((each, at, record.line) for each, at, record in placed)
         return
     seq, said = 0, b""
     for piece in [file, *later]:

@@ -29,8 +29,9 @@ class Ages:
 
     @property
     def since(self) -> float:
-        """Return the time from which on records count, in seconds since 1970: what two days cost counts too."""
-        return (self._opened_at - max(self._answer_for, timedelta(days=2))).timestamp()
+        """Return the time from which on records count now, in seconds since 1970: what two days cost counts too."""
+        now = min(self._clock(), self._opened_at + timedelta(seconds=self._timer() - self._opened))
+        return (now - max(self._answer_for, timedelta(days=2))).timestamp()
 
     def note(self, seq: int) -> None:
         """Take note of a record that was just written."""

@@ -16,7 +16,7 @@ from adjudge.ledger.index import Index, decision_text, label_text
 from adjudge.ledger.local import LocalLedger
 from adjudge.ledger.restoring import decision_of
 from adjudge.model import Decision
-from adjudge.plugin import Body, Receipt, RecordSource
+from adjudge.plugin import Body, CallBody, Claim, Receipt, RecordSource
 from adjudge.system.pools import NoThread, Pool
 
 FOUND_WITHIN_S = 600.0
@@ -35,7 +35,7 @@ class FileLedger(LocalLedger):
         """
         super().__init__(**parts, newest=trail.log.seq)
         self._trail = trail
-        self._index = Index(trail.log, since=self._ages.since)
+        self._index = Index(trail.log, since=lambda: self._ages.since)
         self._calls = self._index.calls
         trail.log.on_lines = self._index.note
 
@@ -65,6 +65,11 @@ class FileLedger(LocalLedger):
     def record(self, kind: str, body: Body) -> Coroutine[Any, Any, Receipt]:
         """Write a record into the log."""
         return self._trail.log.write(kind, body)
+
+    async def begin_call(self, claim: Claim, call: CallBody) -> None:
+        """Record that a call is about to be made, unless nobody can tell what the day cost up to now."""
+        self._index.require_whole()
+        await super().begin_call(claim, call)
 
     def records(self) -> RecordSource:
         """Hand out the records of the log."""
@@ -133,7 +138,7 @@ class FileLedger(LocalLedger):
         return None
 
     def _is_confirmed(self, body: DecisionBody) -> bool:
-        for record in self._index.records(label_text(body.decision_id)):
+        for record in self._index.records(label_text(body.decision_id), after=decision_text(body.decision_id)):
             if record.kind == "label":
                 label = decode(LabelBody, record.seq, record.body)
                 if (label.decision_id, label.merchant_biz_id) == (body.decision_id, body.merchant_biz_id):

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 import msgspec
@@ -23,11 +24,12 @@ from adjudge.audit.calls import OpenCalls
 from adjudge.audit.file import segment_begun
 from adjudge.audit.kinds import decode
 from adjudge.audit.log import AuditLog
-from adjudge.audit.read import first_hash, lines_on, read_on, segment_number
+from adjudge.audit.read import first_hash, lines_on, read_on, segment_number, whole
 from adjudge.audit.record import MAX_LINE, MalformedLine, Record, parse
 from adjudge.audit.verify import segments
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
+from adjudge.ledger.away import Lacked, Sources, sources
 from adjudge.ledger.heaps import Heaps
 from adjudge.ledger.index_file import (
     FILE,
@@ -69,10 +71,10 @@ _events = Events("adjudge.ledger")
 class Index:
     """The index of the log of one process. `calls`: which were open when it was opened, and what each day cost."""
 
-    def __init__(self, log: AuditLog, *, since: float) -> None:
+    def __init__(self, log: AuditLog, *, since: Callable[[], float]) -> None:
         """Open the index of a log that nobody writes to yet, and let it catch up.
 
-        since: seconds since 1970; where the index has to be made anew, segments that end before are left out.
+        since: gives seconds since 1970; where the index has to be made anew, segments that end before are left out.
         Raises AuditUnavailable where the log cannot be read.
         """
         self._directory, self._since, self._keys = log.directory, since, log.keys
@@ -88,6 +90,7 @@ class Index:
         self._noted = 0  # and up to where the log stands
         self._newest = 0, b""  # the last line that was taken note of, and where it stands
         self._went_back, self._segment_noted, self._base = False, Path(), 0
+        self._lacked: tuple[Lacked, ...] = ()
         self._file: IndexFile | None = None
         try:
             self._file = self._opened(log.hash if log.seq else None)
@@ -122,16 +125,35 @@ class Index:
         if is_full and not self._hurry.is_set():
             self._hurry.set()
 
-    def records(self, text: str) -> Iterator[Record]:
+    def records(self, text: str, *, after: str = "") -> Iterator[Record]:
         """Yield the records that stand where a text may be found, newest first; the caller looks at what they hold.
 
-        Raises AuditUnavailable where nobody can tell.
+        after: where this text is found, older ones are not wanted.
+        Raises AuditUnavailable where nobody can tell: also where a segment may hold a newer one that the index lacks.
         """
+        oldest = segment_of(next(self._places(after), 0))[0] if after and self._lacked else 0
+        for place in self._places(text):
+            self.require_whole(max(oldest, segment_of(place)[0]))
+            if (record := self._at(place)) is not None:
+                yield record
+        self.require_whole(oldest)
+
+    def require_whole(self, after: int = 0) -> None:
+        """Raise AuditUnavailable while a segment after one is lacked that may hold what counts."""
+        for one in self._lacked:
+            if one.number > after and one.until > self._since():
+                raise AuditUnavailable(
+                    f"{self._directory / one.name}: was archived to {one.to}, may hold what still answers a"
+                    f" MerchantBizId, and {FILE} was made anew without it; copy it back and start again"
+                )
+
+    def _places(self, text: str) -> Iterator[int]:
+        """Yield where a text may be found, newest first. Raises AuditUnavailable."""
         key, file = key_of(text.encode()), self._file
         # What gathers is written down, and then in the file: in this order nothing is missed, and no lock is needed.
         for changes in (self._pending, self._writing):
             if key in changes.places:
-                yield from self._at_all(changes.of(key))
+                yield from changes.of(key)
         if file is not None and self._known.lacks(key) and file is self._file:
             return
         if file is None:
@@ -143,7 +165,7 @@ class Index:
             raise AuditUnavailable(f"{self._directory / FILE}: {error}; it is made anew from the log") from None
         if file is not self._file:  # it was let go, and what gathered for it as well
             raise AuditUnavailable(f"{self._directory / FILE}: is being made anew from the log; ask again")
-        yield from self._at_all(places)
+        yield from places
 
     def older(self, member: str, text: str) -> Record | None:
         """Return the newest decision with a text in one of its ids, of segments that the index does not have.
@@ -179,14 +201,13 @@ class Index:
         number, start = segment_of(place)
         return self._directory / f"audit-{number:06}.jsonl", start
 
-    def _at_all(self, places: Iterable[int]) -> Iterator[Record]:
-        for place in places:
-            if (record := self._at(place)) is not None:
-                yield record
+    def _at(self, place: int, elsewhere: Mapping[str, Path] = MappingProxyType({})) -> Record | None:
+        """Return the record at a place; None where none begins there, or the segment was moved away long ago.
 
-    def _at(self, place: int) -> Record | None:
-        """Return the record at a place; None where none begins there, or the segment was moved away long ago."""
+        elsewhere: where segments are that were moved away, by name.
+        """
         path, start = self._segment(place)
+        path = elsewhere.get(path.name, path)
         try:
             with path.open("rb", buffering=0) as file:
                 file.seek(start)
@@ -200,7 +221,7 @@ class Index:
             return None
         except FileNotFoundError:
             later = next((each for each in segments(self._directory) if each.name > path.name), None)
-            if later is None or segment_begun(later, self._since) <= self._since:
+            if later is None or segment_begun(later, self._since()) <= self._since():
                 return None
             raise AuditUnavailable(f"{path}: is missing, and holds what still answers a MerchantBizId") from None
         except OSError as error:
@@ -228,7 +249,8 @@ class Index:
             return self._made(str(error), end)
         try:
             position = file.position
-            if position is not None and self._is_in_log(position):
+            gone = self._gone(file, position)
+            if position is not None and not gone:
                 self._load(file)
                 self._taken = position.place + 1
                 self._fill(file, position.place, end)
@@ -236,7 +258,7 @@ class Index:
             if position is None and not self._log:
                 self._known.is_whole = True
                 return file
-            reason = "it is new" if position is None else "the log does not have the record that it ends with"
+            reason = gone or "it is new"
         except (sqlite3.Error, ValueError, ArithmeticError) as error:
             reason = str(error)
         except BaseException:
@@ -247,9 +269,11 @@ class Index:
 
     def _made(self, reason: str, end: str | None) -> IndexFile:
         """Make the index anew from the newest segments. end: as for `_opened`; None for what was taken note of."""
-        files = segments(self._directory)
-        first = max((n for n, each in enumerate(files) if segment_begun(each, self._since) <= self._since), default=0)
-        size = sum(each.stat().st_size for each in files[first:])
+        found = sources(self._directory, self._since())
+        files, lacked = found.files, {one.name: one for one in found.lacked}
+        if end is None:  # what its calls cost is known only from the start
+            lacked |= {one.name: one for one in self._lacked}
+        size = sum(each.stat().st_size for each in files)
         if self._log:
             _events.info("index_made_anew", directory=str(self._directory), reason=reason, bytes=size)
         path: Path | None = self._directory / FILE
@@ -258,8 +282,10 @@ class Index:
                 with made(where, self._log) as file:
                     self._tally, self._known, self._taken = OpenCalls(), Known(), 0
                     if files:
-                        file.begin_at(segment_number(files[first]))
-                        self._fill(file, place_of(segment_number(files[first]), 0), end, Heaps())
+                        first = segment_number(files[0])
+                        file.begin_at(first, [one.name for one in found.lacked])
+                        self._fill(file, place_of(first, 0), end, Heaps(), {each.name: each for each in files})
+                self._lacked = tuple(lacked.values())
                 self._known.is_whole = True
                 return file if where is None else IndexFile(where, self._log)
             except (StaleIndex, sqlite3.Error, OSError) as error:
@@ -268,28 +294,57 @@ class Index:
                 _events.warning("index_in_memory", directory=str(self._directory), reason=str(error))
         raise AssertionError("one of the two was made")
 
-    def _is_in_log(self, position: Position) -> bool:
+    def _gone(self, file: IndexFile, position: Position | None) -> str:
+        """Say why an index cannot go on from where it ends; and learn what it lacks. Empty where it can."""
+        if position is None:
+            return ""
+        away = [one.name for one in whole(self._directory).away]
+        end, _ = self._segment(position.place)
+        if any(segment_number(Path(name)) >= segment_number(end) for name in away):
+            return "segments were archived that it does not have"
         record = self._at(position.place)
-        return record is not None and record.hash == position.hash
+        if record is None or record.hash != position.hash:
+            return "the log does not have the record that it ends with"
+        if names := file.lacked:
+            found = sources(self._directory, self._since())
+            if any(each.name in names for each in found.files):
+                return "a segment is there that it lacks"
+            self._lacked = tuple(one for one in found.lacked if one.name in names)
+        return ""
 
     def _load(self, file: IndexFile) -> None:
         """Take up the calls and the spending that the file knows."""
-        self._tally = OpenCalls(spent=file.spent())
-        for place in file.open_calls():
-            record = self._at(place)
+        self._tally, places = OpenCalls(spent=file.spent()), file.open_calls()
+        names = {path.name for path, _ in map(self._segment, places) if not path.exists()}
+        found = sources(self._directory, self._since()) if names else Sources((), ())
+        lacked = {one.name: one for one in found.lacked if one.name in names}
+        self._lacked += tuple(one for one in lacked.values() if one not in self._lacked)
+        elsewhere = {each.name: each for each in found.files}
+        for place in places:
+            if self._segment(place)[0].name in lacked:
+                continue
+            record = self._at(place, elsewhere)
             if record is not None and record.kind == "call":
                 self._tally.restore(decode(CallBody, record.seq, record.body))
 
-    def _fill(self, file: IndexFile, since: int, end: str | None, heaps: Heaps | None = None) -> None:
+    def _fill(
+        self,
+        file: IndexFile,
+        since: int,
+        end: str | None,
+        heaps: Heaps | None = None,
+        elsewhere: Mapping[str, Path] = MappingProxyType({}),
+    ) -> None:
         """Read the log from a record on, up to the one that its writer found last, and write down what it says.
 
         end: that one's hash; None where the writer has gone on, and all that was taken note of is read. heaps: where
-        places gather while an index is made.
+        places gather while an index is made. elsewhere: where segments are that were moved away, by name.
         Raises AuditBroken where the log is not as its writer found it.
         """
         changes, place, line, segment, base = Changes(), 0, b"", Path(), 0
         last = end.encode() if end is not None else None
-        for path, start, line in lines_on(self._directory, *self._segment(since)):
+        begin, at = self._segment(since)
+        for path, start, line in lines_on(self._directory, elsewhere.get(begin.name, begin), at, elsewhere):
             if path is not segment:
                 segment, base = path, place_of(segment_number(path), 0)
             place = base + start

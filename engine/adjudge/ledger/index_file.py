@@ -25,7 +25,7 @@ from adjudge.ledger import heaps
 from adjudge.plugin import DaySpend
 
 FILE = "index.sqlite"
-VERSION = 2
+VERSION = 3
 _NEW = ".new"
 _OFFSET_BITS = 40
 _number = Struct(">q").unpack
@@ -178,9 +178,16 @@ class IndexFile:
         found = self._meta("first")
         return found if isinstance(found, int) else 0
 
-    def begin_at(self, segment: int) -> None:
-        """Take note of the oldest segment that is in the index."""
-        self._writer.execute("insert or replace into meta values ('first', ?)", (segment,))
+    @property
+    def lacked(self) -> frozenset[str]:
+        """The names of later segments that are not in the index, because they were away as it was made."""
+        found = self._meta("lacked")
+        return frozenset(found.split()) if isinstance(found, str) else frozenset()
+
+    def begin_at(self, segment: int, lacked: Iterable[str] = ()) -> None:
+        """Take note of the oldest segment that is in the index, and of later ones that are not."""
+        rows = ("first", segment), ("lacked", " ".join(lacked))
+        self._writer.executemany("insert or replace into meta values (?, ?)", rows)
 
     def places(self, key: int) -> Sequence[int]:
         """Return where records of a key may stand, newest first. Raises sqlite3.Error.

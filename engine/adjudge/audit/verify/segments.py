@@ -60,7 +60,7 @@ class Away:
     """A segment that was moved elsewhere, as a record of its log says.
 
     name: of its file. first, last: numbers of its records. last_hash: of the last. log: the hash of record 1.
-    size: its bytes; sha256: of them, in hex. to: where it went. seq, hash: of the record that says so.
+    size: its bytes; sha256: of them, in hex. to: where it went. seq, hash, at: of the record that says so.
     since: the number of the first record of which that record says that it is away, with all up to these.
     policies: hashes of the lines that were kept here. signpost: the file that has them; None where it is lost.
     """
@@ -73,6 +73,7 @@ class Away:
     size: int
     sha256: str
     to: str
+    at: str
     seq: int
     hash: bytes
     since: int
@@ -228,6 +229,7 @@ def away_of(line: bytes, signpost: Path | None, *, of_another: bool = False) -> 
         size=numbers[2],
         sha256=hashes[2],
         to=str(said.get("to")),
+        at=str(said.get("at")),
         seq=int(prefix[2]),
         hash=line[HASH],
         since=numbers[3],
