@@ -345,6 +345,60 @@ def test_a_lost_signpost_is_found_again_in_the_log(log: Path, root: Path) -> Non
     assert [record.seq for record in records(log)][-1] == verify(log).last_seq
 
 
+def subsets(signposts: list[Path]) -> Iterator[tuple[Path, ...]]:
+    for count in range(1, len(signposts) + 1):
+        yield from itertools.combinations(signposts, count)
+
+
+@pytest.mark.parametrize("days", [1, 3])
+def test_every_set_of_lost_signposts_is_found_again_in_the_log(days: int, log: Path, root: Path) -> None:
+    """After a day all records of what was moved are here; after three, some were moved in their turn."""
+    for day in range(days):
+        move(log, root / "old")
+        if day < days - 1:
+            more = range(16 + 3 * day, 19 + 3 * day)
+            decide(log, more, checkpoints=Checkpoints(every=5, signer=signer_of(log)))
+    whole = verify(log)
+    signposts = sorted(log.glob("*.archived"))
+    kept = {post: post.read_bytes() for post in signposts}
+    sets = list(subsets(signposts))
+    for lost in sets[:: max(1, len(sets) // 40)]:
+        for post in lost:
+            post.unlink()
+        found = verify(log)
+        assert found.is_good and (found.last_seq, found.count) == (whole.last_seq, whole.count), lost
+        assert [record.seq for record in records(log)][-1] == whole.last_seq
+        both = verify(WithArchive(log, (root / "old",)))
+        assert both.is_good and both.away == (), lost
+        for post in lost:
+            post.write_bytes(kept[post])
+    for post in signposts[::2]:
+        post.unlink()
+    decide(log, range(40, 42), checkpoints=Checkpoints(every=5, signer=signer_of(log)))
+    assert verify(log).is_good and verify(WithArchive(log, (root / "old",))).away == ()
+
+
+def test_a_lost_signpost_hides_no_end_that_a_restored_segment_has_lost(log: Path, root: Path) -> None:
+    move(log, root / "old")
+    first, second, third = ("audit-000001", "audit-000002", "audit-000003")
+    shutil.copy(root / "old" / f"{second}.jsonl", log)
+    for name in (first, second, third):
+        (log / f"{name}.archived").unlink()
+    assert verify(log).is_good
+    file = log / f"{second}.jsonl"
+    file.write_bytes(b"".join(lines_of(file)[:-1]))
+    assert not verify(log).is_good
+
+
+def test_a_segment_whose_description_is_archived_is_not_said_to_have_none(log: Path, root: Path) -> None:
+    count = len(segments(log))
+    for at in range(count - 2):
+        copy = Path(shutil.copytree(log, log.with_name(f"copy-{at}")))
+        move_one(copy, root / f"old-{at}", f"audit-{at + 2:06}.jsonl")
+        assert verify(copy).is_good and verify(copy).unvouched == 0, at
+        assert "no record of its bytes" not in render(verify(copy))
+
+
 def test_a_writer_does_not_go_on_in_an_archive(log: Path, root: Path) -> None:
     move(log, root / "old")
     with pytest.raises(AuditUnavailable, match="holds archived segments"):

@@ -186,7 +186,7 @@ def _placed(
             if is_whole:
                 yield from ((path.signpost or Path(path.name), 0, parse(line)) for line in carried(path))
             away.append(path)
-            seq, prev = path.last + 1, path.last_hash.decode()
+            seq, prev = path.last + 1, path.last_hash.decode() or None
             continue
         try:
             with path.open("rb", buffering=_BLOCK) as file:

@@ -32,13 +32,13 @@ class _File:
 
 
 class Files:
-    """The files that were read so far. vouched: how many of them a record describes."""
+    """The files that were read so far. vouched: the names of those that a record describes."""
 
     def __init__(self) -> None:
         self._files: dict[str, _File] = {}
         self._path: Path | Lines | None = None
         self._now = _File(0)
-        self.vouched = 0
+        self.vouched: set[str] = set()
 
     def take(self, path: Path | Lines, seq: int, line: bytes) -> None:
         """Take note of a good line."""
@@ -56,9 +56,12 @@ class Files:
             return
         if found.said() != {name: said.get(name) for name in found.said()}:
             raise Wrong("false-segment", f"what the record says of {said.get('name')} is wrong")
-        self.vouched += 1
+        self.vouched.add(str(said.get("name")))
 
-    @property
-    def unvouched(self) -> int:
-        """How many files that are closed no record describes."""
-        return max(0, len(self._files) - 1 - self.vouched)
+    def unvouched(self, away: int) -> int:
+        """Return how many files that are closed no record describes.
+
+        away: the number of the last record that is elsewhere; of a file before it a record may stand there.
+        """
+        closed = list(self._files.items())[:-1]
+        return sum(file.last > away and name not in self.vouched for name, file in closed)

@@ -101,7 +101,7 @@ def verify(
     found.is_authentic = bool(keys and found.signed)
     found.proven_seq = min(seq, found.proven_seq)
     found.anchored = len(log.kept)
-    found.unvouched = log.files.unvouched
+    found.unvouched = log.files.unvouched(log.away[-1].last if log.away else 0)
     return found
 
 

@@ -59,8 +59,9 @@ LogPath = Path | WithArchive
 class Away:
     """A segment that was moved elsewhere, as a record of its log says.
 
-    name: of its file. first, last: numbers of its records. last_hash: of the last. log: the hash of record 1.
-    size: its bytes; sha256: of them, in hex. to: where it went. seq, hash, at: of the record that says so.
+    name: of its file. first, last: numbers of its records. last_hash: of the last; empty where lost.
+    log: the hash of record 1. size: its bytes; sha256: of them, in hex. to: where it went.
+    seq, hash, at: of the record that says so.
     since: the number of the first record of which that record says that it is away, with all up to these.
     policies: hashes of the lines that were kept here. signpost: the file that has them; None where it is lost.
     """
@@ -258,7 +259,7 @@ def _joined(known: Sequence[Piece], doubtful: Mapping[str, Problem], *, is_moved
         if isinstance(piece, Away) and last_hash is not None:
             fits = piece.first == (1 if before is None else (_last_seq(before) or 0) + 1)
         if not fits and first is not None:
-            lost = _recovered(known, before, first)
+            lost = _recovered(known, before, piece, first)
             if lost:
                 found += lost
             elif fault := _fault(before, piece, {one: ends[one][0] for one in known}):
@@ -272,22 +273,35 @@ def _joined(known: Sequence[Piece], doubtful: Mapping[str, Problem], *, is_moved
     return Pieces(tuple(found), None, is_moved)
 
 
-def _recovered(known: Sequence[Piece], before: Piece | None, first: int) -> list[Away]:
-    """Return what was archived between two pieces and has lost its signposts, from the records themselves."""
+def _recovered(known: Sequence[Piece], before: Piece | None, piece: Piece, first: int) -> list[Away]:
+    """Return what was archived between two pieces and has lost its signposts, from the records themselves.
+
+    A segment's own record may be away too; then a newer one says that all since then is away.
+    """
     begin = 1 if before is None else (_last_seq(before) or 0) + 1
-    if first <= begin:
-        return []
-    said = {}
-    for file in known:
-        if isinstance(file, Path):
-            for _, _, line in read_lines([file]):
-                if b'"kind":"archive",' in line[:256] and (away := away_of(line, None)):
-                    said[away.since] = replace(away, first=away.since)  # newer ones say more
-    found = []
-    while begin in said and begin < first:
-        found.append(said[begin])
+    claims = [
+        away
+        for file in known
+        if isinstance(file, Path) and first > begin
+        for _, _, line in read_lines([file])
+        if b'"kind":"archive",' in line[:_HEAD] and (away := away_of(line, None))
+    ]
+    found: list[Away] = []
+    while begin < first:
+        is_edge = bool(found) or not isinstance(before, Path)  # a file may have lost its own end
+        wide = [one for one in claims if one.since <= begin <= one.last and (is_edge or one.since == begin)]
+        own = [one for one in claims if one.first == begin and one.last < first]
+        fitting = sorted((one for one in wide if one.last < first), key=lambda one: one.last)
+        if own or fitting:
+            found.append(own[-1] if own else replace(fitting[-1], first=begin))
+        elif wide and isinstance(piece, Away):  # of the last of them nothing is known but where it ends
+            name = f"audit-{_number(piece.name) - 1:06}.jsonl"
+            part = replace(wide[-1], name=name, first=begin, last=first - 1, last_hash=b"", size=0, sha256="")
+            found.append(replace(part, policies=frozenset()))
+        else:
+            return []
         begin = found[-1].last + 1
-    return found if begin == first else []
+    return found
 
 
 def _fault(before: Piece | None, piece: Piece, firsts: Mapping[Piece, int | None]) -> Problem | None:
