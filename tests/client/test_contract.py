@@ -463,3 +463,16 @@ def test_block_whose_engine_was_closed_inside_ends_as_its_body_does(make: Callab
                 work()
         else:
             work()
+
+
+def test_label_of_no_decision_or_of_anothers_is_refused(opened: Callable[..., Asked], tmp_path: Path) -> None:
+    ask = opened(at=tmp_path)
+    one, other = ask("decide", request()), ask("decide", request(1))
+    for decision_id, biz_id in ((one.decision_id, other.merchant_biz_id), ("f" * 32, one.merchant_biz_id)):
+        said = f"^label: there is no decision {decision_id} of the MerchantBizId {biz_id}$"
+        with pytest.raises(RequestError, match=said):
+            ask("label", decision_id, biz_id, "fraud", source="x")
+    ask("label", one.decision_id, one.merchant_biz_id, "fraud", source="x")
+    from adjudge.audit.read import read
+
+    assert [record.kind for record in read(tmp_path)].count("label") == 1

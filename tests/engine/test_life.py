@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from engines import POLICY, device, engine, face, recorded, request
 from structlog.testing import capture_logs
 
 from adjudge.audit.annotations import LabelBody
+from adjudge.audit.file import Segments
 from adjudge.audit.kinds import bodies
 from adjudge.audit.trail import AuditTrail
 from adjudge.engine import Engine
@@ -83,6 +85,33 @@ def test_blocking_twins_do_what_the_others_do(tmp_path: Path) -> None:
             door.erase_sync(decision.merchant_biz_id, by=" ")
     (label,) = [body for _, body in bodies(tmp_path, LabelBody)]
     assert (label.decision_id, label.by) == (decision.decision_id, "ana")
+
+
+@pytest.mark.parametrize("durability", ["fsync", "flush", "async"])
+def test_decision_is_labelled_as_soon_as_it_is_there(tmp_path: Path, durability: Any) -> None:
+    with engine(trail=AuditTrail.open(tmp_path, durability=durability)) as door:
+        for n in range(20):
+            decision = door.decide_sync(request(n))
+            door.label_sync(decision.decision_id, decision.merchant_biz_id, "fraud", source="x")
+    assert len(list(bodies(tmp_path, LabelBody))) == 20
+
+
+def test_decision_whose_segment_is_away_is_labelled_still(tmp_path: Path) -> None:
+    """Labels come weeks later; and one that is away may be the one that nobody finds."""
+    log = tmp_path / "log"
+    with engine(trail=AuditTrail.open(log, segments=Segments(max_bytes=6000)), answer_for_s=0) as door:
+        decisions = [door.decide_sync(request(n)) for n in range(12)]
+        with pytest.raises(RequestError, match="there is no decision"):
+            door.label_sync("f" * 32, "0" * 32, "fraud", source="x")
+        assert asyncio.run(door.archive(tmp_path / "old", before=date(9999, 1, 1), by="kim")) > 0
+        for first in (decisions[0], decisions[-1]):
+            door.label_sync(first.decision_id, first.merchant_biz_id, "fraud", source="x")
+        with pytest.raises(RequestError, match="there is no decision"):
+            door.label_sync(decisions[-1].decision_id, decisions[0].merchant_biz_id, "fraud", source="x")
+    (log / "index.sqlite").unlink(missing_ok=True)
+    with engine(at=log) as door:
+        door.label_sync(decisions[1].decision_id, decisions[1].merchant_biz_id, "fraud", source="x")
+    assert len(list(bodies(log, LabelBody))) == 3
 
 
 def test_blocking_twins_inside_an_event_loop_say_what_to_write() -> None:

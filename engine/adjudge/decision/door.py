@@ -67,7 +67,8 @@ class Door(ABC):
 
         A reject that a person has to confirm is final once its label says `fraud`.
         found_on: today in UTC unless given. by: who records it: a person, or a key's name.
-        Raises RequestError, AuditUnavailable and AuditBroken.
+        Raises RequestError, also where the log has no such decision of that MerchantBizId; what may be archived is
+        taken. Raises AuditUnavailable and AuditBroken.
         """
         body = _label(decision_id, merchant_biz_id, label, source, found_on, note, by)
         await self._home.run(lambda: self._label(body))

@@ -9,7 +9,7 @@ from time import monotonic
 
 import msgspec
 
-from adjudge.errors import LostClaim, MerchantBizIdConflict
+from adjudge.errors import LostClaim, MerchantBizIdConflict, RequestError
 from adjudge.plugin import Busy, Claim
 
 
@@ -84,6 +84,11 @@ class Claims:
                 await held.over.wait()
         except TimeoutError:
             pass  # who claims again learns more
+
+
+def no_such_decision(decision_id: str, merchant_biz_id: str) -> RequestError:
+    """Return the error for a label of a decision that is not there, or of another MerchantBizId."""
+    return RequestError(f"there is no decision {decision_id} of the MerchantBizId {merchant_biz_id}", where="label")
 
 
 def conflict(merchant_biz_id: str) -> MerchantBizIdConflict:

@@ -12,6 +12,7 @@ from adjudge.audit.kinds import decode
 from adjudge.audit.record import Record
 from adjudge.audit.trail import AuditTrail
 from adjudge.errors import AuditUnavailable
+from adjudge.ledger.claims import no_such_decision
 from adjudge.ledger.index import Index, decision_text, label_text
 from adjudge.ledger.local import LocalLedger
 from adjudge.ledger.restoring import decision_of
@@ -124,6 +125,22 @@ class FileLedger(LocalLedger):
             if body is not None and text in (body.decision_id, body.merchant_biz_id)
             else None
         )
+
+    async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:
+        """Write a record of what was found out about a decision.
+
+        Raises RequestError where the log has no such decision. Where nobody can tell, the label is taken: it comes
+        weeks later, and the segment of its decision may be elsewhere by then.
+        """
+        try:
+            body = self._decision(decision_id)
+            # `async` tells of a decision before it stands in the log.
+            is_known = body is not None or (self.durability != "async" and self._index.is_whole)
+        except (AuditUnavailable, OSError):
+            body, is_known = None, False
+        if is_known and (body is None or body.merchant_biz_id != merchant_biz_id):
+            raise no_such_decision(decision_id, merchant_biz_id)
+        await super().label(decision_id, merchant_biz_id, record, confirms=confirms)
 
     def _stored(self, merchant_biz_id: str) -> Record | None:
         for record in self._index.records(merchant_biz_id):

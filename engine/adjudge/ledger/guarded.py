@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 from adjudge.errors import AdjudgeError, AuditUnavailable
 from adjudge.events import Events
 from adjudge.frozen import frozen
+from adjudge.ledger.claims import no_such_decision
 from adjudge.model import Decision
 from adjudge.plugin import (
     Body,
@@ -138,7 +139,10 @@ class GuardedLedger:
         return await self._done("be written", lambda: self.ledger.record(kind, body))
 
     async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:
-        """As of the ledger."""
+        """As of the ledger. Raises RequestError where it has the decision under another MerchantBizId."""
+        found = await self.find(decision_id=decision_id)
+        if found is not None and found.merchant_biz_id != merchant_biz_id:
+            raise no_such_decision(decision_id, merchant_biz_id)
         await self._done(
             "be written", lambda: self.ledger.label(decision_id, merchant_biz_id, record, confirms=confirms)
         )

@@ -186,6 +186,15 @@ class Index:
                 return found
         return None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it has each segment that the log ever had, and each of them is here. Raises OSError."""
+        file = self._file
+        if file is None or file.first_segment > 1:
+            return False
+        numbers = [segment_number(path) for path in segments(self._directory)]
+        return numbers == [*range(1, len(numbers) + 1)]
+
     def close(self) -> None:
         """Write down what is left, and let the file go."""
         self._closing.set()
