@@ -106,12 +106,13 @@ def test_decision_whose_segment_is_away_is_labelled_still(tmp_path: Path) -> Non
         assert asyncio.run(door.archive(tmp_path / "old", before=date(9999, 1, 1), by="kim")) > 0
         for first in (decisions[0], decisions[-1]):
             door.label_sync(first.decision_id, first.merchant_biz_id, "fraud", source="x")
+        door.label_sync("e" * 32, "0" * 32, "fraud", source="x")  # it may be in what is away
         with pytest.raises(RequestError, match="there is no decision"):
             door.label_sync(decisions[-1].decision_id, decisions[0].merchant_biz_id, "fraud", source="x")
     (log / "index.sqlite").unlink(missing_ok=True)
     with engine(at=log) as door:
         door.label_sync(decisions[1].decision_id, decisions[1].merchant_biz_id, "fraud", source="x")
-    assert len(list(bodies(log, LabelBody))) == 3
+    assert len(list(bodies(log, LabelBody))) == 4
 
 
 def test_blocking_twins_inside_an_event_loop_say_what_to_write() -> None:
