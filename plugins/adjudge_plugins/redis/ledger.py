@@ -48,8 +48,10 @@ class FrontedLedger(PostgresLedger):
 
     async def aclose(self) -> None:
         """Close; what is on its way to Redis is left behind."""
-        for task in self._putting:
+        left = [*self._putting]
+        for task in left:
             task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)  # they hold connections
         await self._cache.aclose()
         await super().aclose()
 
