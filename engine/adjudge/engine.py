@@ -36,7 +36,6 @@ from adjudge.decision.prepared import (
 from adjudge.decision.single_flight import SingleFlight
 from adjudge.errors import LostClaim, RequestError, SetupError
 from adjudge.events import Events, bound
-from adjudge.given import all_of, check_count, check_kind, check_seconds, is_path
 from adjudge.ledger.calls import CallLedger, tell_of_doubts
 from adjudge.ledger.choice import ledger_for
 from adjudge.ledger.local import ANSWER_FOR_S
@@ -52,6 +51,7 @@ from adjudge.signals.ask import Asking
 from adjudge.signals.gather import gather
 from adjudge.signals.served import Serving
 from adjudge.signals.sources import OpenedSignals
+from adjudge.system.given import all_of, check_count, check_kind, check_seconds, is_path
 from adjudge.system.pools import NoThread, Pool
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from adjudge import policy
 from adjudge.errors import PluginError
 from adjudge.events import Events
 from adjudge.frozen import frozen
-from adjudge.given import check_kind, check_path
 from adjudge.plugin import Function, Hooks, Provider, Register, SecretSource
 from adjudge.plugin.offers import unfit
 from adjudge.policy import Policy
 from adjudge.policy.catalogue import Catalogue
 from adjudge.system.faults import is_operators, said_of
+from adjudge.system.given import check_kind, check_path
 from adjudge.texts import with_article
 
 if TYPE_CHECKING:

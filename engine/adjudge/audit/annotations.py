@@ -7,8 +7,8 @@ from typing import Literal, TypeGuard
 
 import msgspec
 
-from adjudge.given import kind_of
 from adjudge.patterns import late
+from adjudge.system.given import kind_of
 
 LABELS = ("fraud", "genuine")
 Label = Literal["fraud", "genuine"]

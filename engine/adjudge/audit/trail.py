@@ -19,7 +19,7 @@ from adjudge.audit.vault import Vault
 from adjudge.audit.verify import opened
 from adjudge.errors import AuditUnavailable, SetupError
 from adjudge.events import Events
-from adjudge.given import all_of, check_kind, check_path
+from adjudge.system.given import all_of, check_kind, check_path
 from adjudge.system.pools import NoThread, Pool
 
 KEY_FILE = "fingerprint.key"

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from adjudge.errors import SetupError
 from adjudge.frozen import frozen
-from adjudge.given import is_path
+from adjudge.system.given import is_path
 
 SOCKET_PATH_MAX = 107
 """Bytes of the path of a Unix socket; the system takes no longer one."""

@@ -24,8 +24,8 @@ from adjudge.documents.decisions import decode_decision
 from adjudge.documents.problems import NO_DECISION, error_of
 from adjudge.documents.requests import encode_request
 from adjudge.errors import JsonError, ServiceMismatch
-from adjudge.given import check_count, check_seconds
 from adjudge.model import Decision, Request
+from adjudge.system.given import check_count, check_seconds
 
 ANSWER_WITHIN_S = 60.0
 """Seconds for one call, beyond the deadline that it gives for signals, unless said otherwise."""

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from adjudge.errors import SetupError
-from adjudge.given import check_kind, kind_of
 from adjudge.ledger.local import LocalLedger
 from adjudge.ledger.memory import MemoryLedger
 from adjudge.plugin import DecisionLedger
+from adjudge.system.given import check_kind, kind_of
 
 if TYPE_CHECKING:
     from adjudge.audit.trail import AuditTrail

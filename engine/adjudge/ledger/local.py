@@ -15,13 +15,13 @@ from msgspec import structs
 from adjudge.audit.bodies import DecisionBody, restore_decision
 from adjudge.audit.calls import OpenCalls
 from adjudge.audit.record import Record, parse
-from adjudge.given import check_seconds
 from adjudge.ledger.age import Ages
 from adjudge.ledger.claims import Claims, conflict
 from adjudge.ledger.front import Front
 from adjudge.ledger.restoring import commitments_of, decision_of, with_values
 from adjudge.model import Decision
 from adjudge.plugin import Body, Busy, CallBody, Claim, Receipt, Spent
+from adjudge.system.given import check_seconds
 
 ANSWER_FOR_S = 48 * 3600.0
 """Seconds for which a decision answers its MerchantBizId, unless configured."""

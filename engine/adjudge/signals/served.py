@@ -7,7 +7,6 @@ from datetime import datetime
 
 from adjudge.errors import NAME_SHOWN, RequestError, SetupError, did_you_mean
 from adjudge.frozen import frozen
-from adjudge.given import all_of
 from adjudge.model import Request
 from adjudge.plugin import Limits
 from adjudge.policy.policy import Policy
@@ -15,6 +14,7 @@ from adjudge.registry import Registry
 from adjudge.signals.admission import Accounts, Guards, guards_of
 from adjudge.signals.allowed import Allowed
 from adjudge.signals.sources import OpenedSignals
+from adjudge.system.given import all_of
 
 
 @frozen(kw_only=True)
