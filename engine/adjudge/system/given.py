@@ -7,6 +7,7 @@ from os import PathLike, fsencode
 from typing import Any, TypeGuard
 
 from adjudge.errors import SetupError
+from adjudge.texts import with_article
 
 SECONDS_MAX = 100 * 366 * 86_400.0
 """A hundred years: whoever means for ever may say so."""
@@ -56,7 +57,7 @@ def all_of(name: str, values: object, kind: type, example: str) -> tuple[Any, ..
         raise SetupError(f"`{name}` must be a list, such as {example}, not {kind_of(values)}")
     found = tuple(values)
     for at, one in enumerate(found):
-        check_kind(f"{name}[{at}]", one, kind, f"a {kind.__name__}")
+        check_kind(f"{name}[{at}]", one, kind, with_article(kind.__name__))
     return found
 
 
