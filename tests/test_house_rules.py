@@ -227,3 +227,9 @@ def test_modules_keep_the_rule(rule: str) -> None:
 )
 def test_the_rule_sees_what_it_forbids(rule: str, text: str) -> None:
     assert RULES[rule][0](list(ast.walk(ast.parse(text)))) == [1]
+
+
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """They are no package, so pytest takes the second one for the first."""
+    names = [file.name for file in (ROOT / "tests").rglob("*.py") if file.name != "conftest.py"]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
