@@ -229,10 +229,12 @@ def test_what_a_person_confirmed_since_is_known(server: Server, front: RedisServ
     using(work, server, front)
 
 
-def test_a_limit_that_is_reached_is_asked_about_once_in_a_while(
+def test_a_rate_that_leaves_no_room_is_asked_about_once_in_a_while(
     server: Server, front: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quota = Quota(provider="p", account="a", price=Decimal(0), rate=None, daily_calls=2, daily_spend=None, within_s=5.0)
+    quota = Quota(
+        provider="p", account="a", price=Decimal(0), rate=0.001, daily_calls=None, daily_spend=None, within_s=500.0
+    )
     asked = 0
 
     async def work(ledger: Fronted, raw: Any) -> None:
@@ -248,17 +250,20 @@ def test_a_limit_that_is_reached_is_asked_about_once_in_a_while(
 
         monkeypatch.setattr(ledger._asked, "rows", counted)
         monkeypatch.setattr("adjudge_plugins.redis.ledger.REACHED_S", 3600.0)
-        assert [await ledger.admit(quota, claim, None) for _ in range(2)] == [0.0, 0.0]
+        assert await ledger.admit(quota, claim, None) == 0.0
         for _ in range(20):
             with pytest.raises(QuotaReached) as caught:
                 await ledger.admit(quota, claim, None)
-            assert caught.value.bound == "daily_calls"
-        assert asked == 3, "two that were let through, and one that was not"
+            assert caught.value.bound == "rate"
+        assert asked == 2, "one that was let through, and one that was not"
         await raw.flushall()
         with pytest.raises(QuotaReached):
             await ledger.admit(quota, claim, None)
-        assert asked == 4
-        assert await ledger.admit(replace(quota, account="b"), claim, None) == 0.0, "the limit of another account"
+        assert asked == 3
+        with pytest.raises(QuotaReached):
+            await ledger.admit(replace(quota, within_s=5.0), claim, None)
+        assert asked == 3, "who waits for less finds no room either"
+        assert await ledger.admit(replace(quota, account="b"), claim, None) == 0.0, "the rate of another account"
 
     using(work, server, front)
 

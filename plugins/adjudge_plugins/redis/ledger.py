@@ -1,13 +1,12 @@
-"""The ledger in PostgreSQL with Redis in front: fewer reads of records, and no stampede where a limit is reached.
+"""The ledger in PostgreSQL with Redis in front: fewer reads of records, and no stampede where a rate leaves no room.
 
 PostgreSQL says each time which decision stands, and whether it is confirmed; only its record may come from Redis. That
-a limit is reached was said by PostgreSQL a moment ago. So nothing is right here because Redis says so.
+a rate leaves no room was said by PostgreSQL a moment ago. So nothing is right here because Redis says so.
 """
 
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
 from time import time
 from typing import Any
 
@@ -20,7 +19,7 @@ from adjudge_plugins.redis.cache import Cache
 RECORD_S = 24 * 3600.0
 """Seconds for which a record is kept, or for as long as decisions answer."""
 REACHED_S = 1.0
-"""Seconds for which a limit that is reached is not asked about again; a call that cost nothing gives its place back."""
+"""Seconds for which a rate that leaves no room is not asked about again."""
 _PUTS_MAX = 64
 """So many records are on their way to Redis at most; more are not kept."""
 _STANDS = (
@@ -87,20 +86,17 @@ class FrontedLedger(PostgresLedger):
         return receipt
 
     async def admit(self, quota: Quota, claim: Claim, call: CallBody | None) -> float:
-        """Count a call for all workers; a limit that was reached a moment ago is so still."""
-        name = _limit(quota)
-        if (kept := await self._cache.get(name)) is not None:
-            bound, until = msgspec.json.decode(kept)
-            if bound != "rate" or until >= time() + quota.within_s:
-                raise QuotaReached(bound)
+        """Count a call for all workers; a rate that left no room a moment ago leaves none to who may wait no longer."""
+        name = _rate(quota)
+        kept = await self._cache.get(name) if quota.rate is not None else None
+        if kept is not None and msgspec.json.decode(kept, type=float) + REACHED_S >= time() + quota.within_s:
+            raise QuotaReached("rate")
         try:
             return await super().admit(quota, claim, call)
-        except QuotaReached as reached:
-            until, for_s = time() + quota.within_s, REACHED_S
-            if reached.bound == "rate":
-                for_s = min(for_s, quota.within_s)
-            if for_s > 0:
-                await self._cache.put(name, msgspec.json.encode((reached.bound, until)), for_s)
+        except QuotaReached as reached:  # of a budget, a call that cost nothing gives its place back at any time
+            if reached.bound == "rate" and quota.within_s > 0:
+                until = msgspec.json.encode(time() + quota.within_s)
+                await self._cache.put(name, until, min(REACHED_S, quota.within_s))
             raise
 
     async def _standing(self, merchant_biz_id: str, line: bytes, rows: list[tuple[Any, ...]]) -> Decision | None:
@@ -137,7 +133,6 @@ def _record(decision_id: str) -> str:
     return f"record {decision_id}"
 
 
-def _limit(quota: Quota) -> str:
-    """Return the name of a limit: of one account, and of a day in UTC."""
-    said = (quota.provider, quota.account, str(quota.price), quota.rate, quota.daily_calls, str(quota.daily_spend))
-    return f"limit {datetime.now(UTC).date()} {said!r}"
+def _rate(quota: Quota) -> str:
+    """Return the name of an account's rate."""
+    return f"rate {(quota.provider, quota.account, quota.rate)!r}"
