@@ -22,7 +22,16 @@ from redis_server import PROGRAM, RedisServer  # noqa: E402
 from structlog.testing import capture_logs  # noqa: E402
 
 from adjudge.audit.annotations import label_body  # noqa: E402
-from adjudge.plugin import Claim, Decision, DecisionLedger, LedgerSettings, Quota, QuotaReached  # noqa: E402
+from adjudge.plugin import (  # noqa: E402
+    AuditBroken,
+    AuditUnavailable,
+    Claim,
+    Decision,
+    DecisionLedger,
+    LedgerSettings,
+    Quota,
+    QuotaReached,
+)
 from adjudge.testing import SharedLedgerContract  # noqa: E402
 from adjudge.testing.ledgers import FIRST, ID, OTHER, decision_and_record  # noqa: E402
 from adjudge_plugins.postgres import _made as made_from  # noqa: E402
@@ -213,6 +222,19 @@ def test_an_old_copy_of_a_decision_that_was_superseded_is_not_the_answer(server:
     using(work, server, front)
 
 
+def test_copy_of_a_record_that_is_gone_from_the_database_is_no_answer(server: Server, front: RedisServer) -> None:
+    async def work(ledger: Fronted, raw: Any) -> None:
+        decision = await concluded(ledger)
+        await ledger.settle()
+        await ledger._asked.rows("delete from adjudge.records where kind = 'decision'")
+        assert await ledger.find(decision_id=decision.decision_id) is None
+        assert await ledger.find(merchant_biz_id=ID) is None
+        with pytest.raises((AuditUnavailable, AuditBroken)):
+            await ledger.claim(ID, FIRST, again=False, lease_s=60)
+
+    using(work, server, front)
+
+
 def test_what_a_person_confirmed_since_is_known(server: Server, front: RedisServer) -> None:
     async def work(ledger: Fronted, raw: Any) -> None:
         decision = await concluded(ledger, decision_id="e" * 32, final=False)
@@ -263,6 +285,9 @@ def test_a_rate_that_leaves_no_room_is_asked_about_once_in_a_while(
         with pytest.raises(QuotaReached):
             await ledger.admit(replace(quota, within_s=5.0), claim, None)
         assert asked == 3, "who waits for less finds no room either"
+        with pytest.raises(QuotaReached):
+            await ledger.admit(replace(quota, within_s=501.0), claim, None)
+        assert asked == 4, "who waits for longer may find some"
         assert await ledger.admit(replace(quota, account="b"), claim, None) == 0.0, "the rate of another account"
 
     using(work, server, front)

@@ -7,7 +7,6 @@ a rate leaves no room was said by PostgreSQL a moment ago. So nothing is right h
 from __future__ import annotations
 
 import asyncio
-from time import time
 from typing import Any
 
 import msgspec
@@ -22,17 +21,20 @@ REACHED_S = 1.0
 """Seconds for which a rate that leaves no room is not asked about again."""
 _PUTS_MAX = 64
 """So many records are on their way to Redis at most; more are not kept."""
+_ANSWERS = (
+    " from adjudge.answers a join adjudge.records r using (recorded_at, writer, seq)"
+    " left join adjudge.labels l on (l.decision_id, l.merchant_biz_id) = (a.decision_id, a.merchant_biz_id)"
+)
 _STANDS = (
-    "select a.decision_id, a.fingerprint = %s or a.fingerprint is not distinct from %s, coalesce(l.confirms, false)"
-    " from adjudge.answers a left join adjudge.labels l using (decision_id, merchant_biz_id)"
-    " where a.merchant_biz_id = %s and a.recorded_at > clock_timestamp() - make_interval(secs => %s)"
+    "select a.decision_id, a.fingerprint = %s or a.fingerprint is not distinct from %s, coalesce(l.confirms, false)"  # noqa: S608  # all of it is written here
+    f"{_ANSWERS} where a.merchant_biz_id = %s and a.recorded_at > clock_timestamp() - make_interval(secs => %s)"
 )
-_NEWEST = (
-    "select a.decision_id, true, coalesce(l.confirms, false)"
-    " from adjudge.answers a left join adjudge.labels l using (decision_id, merchant_biz_id)"
-    " where a.merchant_biz_id = %s"
+_NEWEST = f"select a.decision_id, true, coalesce(l.confirms, false){_ANSWERS} where a.merchant_biz_id = %s"
+_IS_THERE = (
+    "select r.decision_id, true, coalesce(l.confirms, false) from adjudge.records r"
+    " left join adjudge.labels l on (l.decision_id, l.merchant_biz_id) = (r.decision_id, r.merchant_biz_id)"
+    " where r.decision_id = %s and r.kind = 'decision'"
 )
-_CONFIRMED = "select confirms from adjudge.labels where decision_id = %s and merchant_biz_id = %s"
 
 
 class FrontedLedger(PostgresLedger):
@@ -60,23 +62,19 @@ class FrontedLedger(PostgresLedger):
         """Return the decision of an id, or a claim to make one; see `DecisionLedger.claim`."""
         if not again and (line := await self._cache.get(_answer(merchant_biz_id))) is not None:
             asked = (fingerprint, former, merchant_biz_id, self._answer_for_s)
-            found = await self._standing(merchant_biz_id, line, await self._asked.rows(_STANDS, asked))
+            found = await self._standing(line, await self._asked.rows(_STANDS, asked), of=merchant_biz_id)
             if found is not None:
                 return found
         return await super().claim(merchant_biz_id, fingerprint, again=again, lease_s=lease_s, former=former)
 
     async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
         """Return a decision by its id, or the newest of a MerchantBizId, however old."""
-        if decision_id is None and merchant_biz_id is not None:
-            if (line := await self._cache.get(_answer(merchant_biz_id))) is not None:
-                rows = await self._asked.rows(_NEWEST, (merchant_biz_id,))
-                found = await self._standing(merchant_biz_id, line, rows)
-                if found is not None:
-                    return found
-        elif decision_id is not None and (line := await self._cache.get(_record(decision_id))) is not None:
-            body = body_of(line, decision_id)
-            rows = await self._asked.rows(_CONFIRMED, (body.decision_id, body.merchant_biz_id))
-            return await super()._restored(line, any(confirms for (confirms,) in rows), of=decision_id)
+        of = decision_id or merchant_biz_id or ""
+        name, query = (_record(of), _IS_THERE) if decision_id else (_answer(of), _NEWEST)
+        if (line := await self._cache.get(name)) is not None:
+            found = await self._standing(line, await self._asked.rows(query, (of,)), of=of)
+            if found is not None:
+                return found
         return await super().find(decision_id=decision_id, merchant_biz_id=merchant_biz_id)
 
     async def conclude(self, claim: Claim, decision: Decision, record: Body) -> Receipt:
@@ -89,22 +87,21 @@ class FrontedLedger(PostgresLedger):
         """Count a call for all workers; a rate that left no room a moment ago leaves none to who may wait no longer."""
         name = _rate(quota)
         kept = await self._cache.get(name) if quota.rate is not None else None
-        if kept is not None and msgspec.json.decode(kept, type=float) + REACHED_S >= time() + quota.within_s:
+        if kept is not None and msgspec.json.decode(kept, type=float) >= quota.within_s:
             raise QuotaReached("rate")
         try:
             return await super().admit(quota, claim, call)
         except QuotaReached as reached:  # of a budget, a call that cost nothing gives its place back at any time
             if reached.bound == "rate" and quota.within_s > 0:
-                until = msgspec.json.encode(time() + quota.within_s)
-                await self._cache.put(name, until, min(REACHED_S, quota.within_s))
+                await self._cache.put(name, msgspec.json.encode(quota.within_s), min(REACHED_S, quota.within_s))
             raise
 
-    async def _standing(self, merchant_biz_id: str, line: bytes, rows: list[tuple[Any, ...]]) -> Decision | None:
-        """Return the decision of a copied record, if the database says that it is the one that stands."""
-        body = body_of(line, merchant_biz_id)
+    async def _standing(self, line: bytes, rows: list[tuple[Any, ...]], *, of: str) -> Decision | None:
+        """Return the decision of a copied record, if the database says that it stands and that its record is there."""
+        body = body_of(line, of)
         for decision_id, is_same, is_confirmed in rows:
             if is_same and decision_id == body.decision_id:
-                return await super()._restored(line, is_confirmed, of=merchant_biz_id)
+                return await super()._restored(line, is_confirmed, of=of)
         return None
 
     async def _restored(self, line: bytes, is_confirmed: bool, *, of: str | None) -> Decision:
