@@ -18,9 +18,9 @@ from structlog.testing import capture_logs
 
 from adjudge.documents.problems import KINDS
 from adjudge.errors import PluginError
-from adjudge.service import app as app_module
 from adjudge.service.admission import Admission
 from adjudge.service.app import make_app
+from adjudge.service.routes import decisions
 from adjudge.system import pools
 from client.serving import served
 from engine.engines import CLEAN, MEDIA, device, engine, face
@@ -176,7 +176,7 @@ def test_request_id_is_the_callers_where_it_is_one(http: httpx.Client, given: st
 def test_body_larger_than_is_taken_is_refused_before_it_is_read(
     http: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app_module, "DOCUMENT_MAX_BYTES", 1000)
+    monkeypatch.setattr(decisions, "DOCUMENT_MAX_BYTES", 1000)
     with socket.create_connection((http.base_url.host, http.base_url.port or 0)) as raw:
         raw.sendall(
             b"POST /v1/decisions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
@@ -235,14 +235,14 @@ def test_bodies_take_no_more_memory_than_there_is() -> None:
 
 def test_long_document_is_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
-    read = app_module.decode_request
+    read = decisions.decode_request
     monkeypatch.setattr(
-        app_module, "decode_request", lambda body: names.append(threading.current_thread().name) or read(body)
+        decisions, "decode_request", lambda body: names.append(threading.current_thread().name) or read(body)
     )
     document = {**DOCUMENT, "face": {"base64": base64.b64encode(MEDIA * 20_000).decode()}}
     with asked() as http:
         assert post(http, document).json()["status"] == "fresh"
-        monkeypatch.setattr(app_module, "READ_WITHIN_S", 0.0)
+        monkeypatch.setattr(decisions, "READ_WITHIN_S", 0.0)
         monkeypatch.setattr(pools.Pool, "submit", lambda *_: asyncio.get_running_loop().create_future())
         refused(post(http, document), 503, "overloaded")
     assert names == ["adjudge-documents-1"]

@@ -1,0 +1,31 @@
+"""Answers of the service: documents, and problems with what a caller needs to come again."""
+
+from __future__ import annotations
+
+from math import ceil
+
+import msgspec
+from starlette.responses import Response
+
+from adjudge.documents.problems import CONTENT_TYPE, Problem
+
+JSON = "application/json"
+
+UNREAD = frozenset({"body-too-large", "body-too-slow", "host", "media-type", "overloaded"})
+"""Problems after which a part of the body may be on its way still: nobody waits for it."""
+
+
+def document(content: object, *, status: int = 200) -> Response:
+    """Return an answer in JSON. content: anything that msgspec encodes."""
+    return Response(msgspec.json.encode(content), status_code=status, media_type=JSON)
+
+
+def told(said: Problem, request_id: str) -> Response:
+    """Return a problem as the caller is told it."""
+    headers = {}
+    if said.retry_after_s is not None:
+        headers["retry-after"] = str(max(1, ceil(said.retry_after_s)))
+    if said.code in UNREAD:
+        headers["connection"] = "close"
+    body = msgspec.json.encode(msgspec.structs.replace(said, request_id=request_id))
+    return Response(body, status_code=said.status, media_type=CONTENT_TYPE, headers=headers)

@@ -1,0 +1,92 @@
+"""One request that was let in, and the strict reading of what it says beside its body."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from adjudge.documents.problems import problem
+from adjudge.errors import NAME_SHOWN, RequestError, did_you_mean, listed
+from adjudge.patterns import late
+from adjudge.service.admission import Held, Refused
+from adjudge.service.answers import JSON
+from adjudge.service.shared import Shared
+
+_REQUEST_ID = late(r"[!-~]{1,128}")
+_DEADLINE = late(r"[1-9][0-9]{0,8}")
+_BOOLS = {"true": True, "false": False}
+
+
+@dataclass(slots=True)
+class Asked:
+    """A request that was let in. held: what it holds of the memory for bodies. shared: by all routes."""
+
+    request: Request
+    held: Held
+    shared: Shared
+
+    async def json(self, *, max_bytes: int) -> bytes:
+        """Return a body that is said to be JSON. Raises Refused, and Overloaded."""
+        self._check_json()
+        return await self.held.read(self.request, max_bytes=max_bytes)
+
+    def _check_json(self) -> None:
+        """Refuse what is not said to be JSON: a page of another site can have a browser send all else unasked."""
+        headers = self.request.headers
+        if headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+            raise Refused(problem("media-type", f"send `Content-Type: {JSON}`"))
+        if headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise Refused(problem("media-type", "send the body as it is, without `Content-Encoding`"))
+
+    def part(self, name: str) -> str:
+        """Return a part of the path."""
+        found: str = self.request.path_params[name]
+        return found
+
+    def only(self, name: str) -> str:
+        """Return a parameter that must be given once. Raises RequestError."""
+        given: list[str] = self.request.query_params.getlist(name)
+        if len(given) != 1:
+            raise RequestError("is missing" if not given else "is given twice", where=name)
+        return given[0]
+
+    def flag(self, name: str) -> bool:
+        """Return a parameter that says true or false; false where it is left out. Raises RequestError."""
+        given = self.request.query_params.getlist(name) or ["false"]
+        if len(given) > 1 or given[0] not in _BOOLS:
+            raise RequestError("must be true or false", where=name)
+        return _BOOLS[given[0]]
+
+    def deadline_s(self) -> float | None:
+        """Return the seconds that the caller gives for signals. Raises RequestError."""
+        given = self.request.headers.getlist("x-deadline-ms")
+        if not given:
+            return None
+        if len(given) > 1 or not _DEADLINE.fullmatch(given[0]):
+            raise RequestError("must be a whole number of milliseconds above 0", where="X-Deadline-Ms")
+        return int(given[0]) / 1000
+
+
+def request_id_of(request: Request) -> str:
+    """Return what the caller calls the request, or a name for it."""
+    given: str = request.headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+
+def host_of(request: Request) -> str:
+    """Return the host that was asked for, without its port."""
+    given: str = request.headers.get("host", "").lower()
+    host, at, port = given.rpartition(":")
+    return host if at and port.isascii() and port.isdigit() else given
+
+
+def check_parameters(request: Request, known: Collection[str]) -> None:
+    """Refuse a parameter that means nothing: it was meant to mean something. Raises RequestError."""
+    for name in request.query_params:
+        if name not in known:
+            said = name[:NAME_SHOWN]
+            hint = did_you_mean(said, known) or (f"it takes {listed(known)}" if known else "it takes none")
+            raise RequestError("unknown parameter", where=said, hint=hint)

@@ -1,0 +1,8 @@
+"""All that the service answers: each route reads a document, asks the engine, and answers with a document."""
+
+from __future__ import annotations
+
+from adjudge.service.route import Route
+from adjudge.service.routes import decisions, labels, operations
+
+ROUTES: tuple[Route, ...] = (*decisions.ROUTES, *labels.ROUTES, *operations.ROUTES)

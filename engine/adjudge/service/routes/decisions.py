@@ -1,0 +1,57 @@
+"""Decisions: made, and found again."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from adjudge import model
+from adjudge.documents.decisions import decision_document
+from adjudge.documents.problems import NO_DECISION, problem
+from adjudge.documents.requests import DOCUMENT_MAX_BYTES, decode_request
+from adjudge.errors import Overloaded
+from adjudge.service.admission import RETRY_AFTER_S, Refused
+from adjudge.service.answers import document
+from adjudge.service.asked import Asked
+from adjudge.service.route import Route
+from adjudge.system.pools import Pool
+
+SMALL_BYTES = 128 * 1024
+"""Of a document that is read on the event loop; a longer one is read in a thread beside it."""
+READ_WITHIN_S = 60.0
+
+
+async def decide(asked: Asked) -> Response:
+    """Decide a request."""
+    anew, deadline_s = asked.flag("anew"), asked.deadline_s()
+    body = await asked.json(max_bytes=DOCUMENT_MAX_BYTES)
+    request = decode_request(body) if len(body) <= SMALL_BYTES else await _read(asked.shared.readers, body)
+    return document(decision_document(await asked.shared.engine.decide(request, anew=anew, deadline_s=deadline_s)))
+
+
+async def _read(readers: Pool, body: bytes) -> model.Request:
+    """Read a long document in a thread, so that nobody else waits for it."""
+    try:
+        return await readers.run(lambda: decode_request(body), deadline_s=READ_WITHIN_S)
+    except TimeoutError:
+        raise Overloaded("other long documents are being read", retry_after_s=RETRY_AFTER_S) from None
+
+
+async def find(asked: Asked) -> Response:
+    """Give the newest decision of a MerchantBizId, in a list, which is empty where there is none."""
+    found = await asked.shared.engine.find(merchant_biz_id=asked.only("merchant_biz_id"))
+    return document({"decisions": [] if found is None else [decision_document(found)], "next": None})
+
+
+async def find_one(asked: Asked) -> Response:
+    """Give the decision of an id."""
+    found = await asked.shared.engine.find(decision_id=asked.part("decision_id"))
+    if found is None:
+        raise Refused(problem(NO_DECISION, "there is no decision of this id"))
+    return document(decision_document(found))
+
+
+ROUTES = (
+    Route(method="POST", path="/v1/decisions", answer=decide, scope="decide", parameters=("anew",)),
+    Route(method="GET", path="/v1/decisions", answer=find, scope="read", parameters=("merchant_biz_id",)),
+    Route(method="GET", path="/v1/decisions/{decision_id}", answer=find_one, scope="read"),
+)

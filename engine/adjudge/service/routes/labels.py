@@ -1,0 +1,32 @@
+"""What is said of decisions afterwards: labels, and erasures."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from adjudge.documents.annotations import decode_erasure, decode_label
+from adjudge.service.answers import document
+from adjudge.service.asked import Asked
+from adjudge.service.route import Route
+
+ANNOTATION_MAX_BYTES = 64 * 1024
+
+
+async def label(asked: Asked) -> Response:
+    """Record a label."""
+    said = decode_label(await asked.json(max_bytes=ANNOTATION_MAX_BYTES))
+    await asked.shared.engine.label(**{name: getattr(said, name) for name in said.__struct_fields__})
+    return Response(status_code=204)
+
+
+async def erase(asked: Asked) -> Response:
+    """Erase a subject."""
+    said = decode_erasure(await asked.held.read(asked.request, max_bytes=ANNOTATION_MAX_BYTES))
+    erased = await asked.shared.engine.erase(asked.part("merchant_biz_id"), reason=said.reason, by=said.by)
+    return document({"erased": erased})
+
+
+ROUTES = (
+    Route(method="POST", path="/v1/labels", answer=label, scope="label"),
+    Route(method="DELETE", path="/v1/subjects/{merchant_biz_id}", answer=erase, scope="erase"),
+)
