@@ -208,6 +208,24 @@ class Overloaded(AdjudgeError):
         self.retry_after_s = retry_after_s
 
 
+class RateLimited(Overloaded):
+    """A caller asks a service more often than it may; nothing was asked or recorded."""
+
+    code = "rate-limited"
+
+
+class NotAuthenticated(AdjudgeError):
+    """A service does not know who asks: without a key or a token, or with one that it does not take."""
+
+    code = "unauthenticated"
+
+
+class NotAllowed(AdjudgeError):
+    """A caller asks a service for what their key or token does not allow; the message names the scope."""
+
+    code = "not-allowed"
+
+
 class LostClaim(AdjudgeError):
     """Another holder has claimed a MerchantBizId since: what was being decided is not written; for ledgers."""
 

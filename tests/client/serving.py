@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from adjudge.config.service import ServiceSettings
 from adjudge.decision.door import Door
 from adjudge.service.admission import Admission
 from adjudge.service.listening import listening_at, listening_on
@@ -23,12 +24,14 @@ def folder_for_sockets() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def served(engine: Door, *, admission: Admission | None = None, over_tcp: bool = False) -> Iterator[str]:
+def served(
+    engine: Door, *, admission: Admission | None = None, settings: ServiceSettings | None = None, over_tcp: bool = False
+) -> Iterator[str]:
     """Serve an engine from a thread, and yield its address."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(folder_for_sockets())
         listening = stack.enter_context(listening_on("127.0.0.1", 0) if over_tcp else listening_at(folder / "s"))
-        service = Service(engine, listening, admission=admission)
+        service = Service(engine, listening, admission=admission, settings=settings)
         ready = threading.Event()
         thread = threading.Thread(target=lambda: asyncio.run(service.run(ready.set)), daemon=True)
         thread.start()

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from adjudge.config.audit import AuditSettings
 from adjudge.config.file import Config, open_engine, read_config
+from adjudge.config.service import ServiceSettings
 from adjudge.engine import Engine
 from adjudge.errors import AuditUnavailable, PluginError, PolicyErrors
 from adjudge.ledger.memory import MemoryLedger
@@ -33,6 +34,7 @@ plugins: [aliyun, lists]
 strict_plugins: true
 owners: {acme.score: acme}
 deadline: 2500ms
+service: {hosts: [Risk.Internal, "[::1]"]}
 """
 
 
@@ -68,6 +70,7 @@ def test_config_reads_every_key_and_makes_paths_whole(tmp_path: Path) -> None:
         strict_plugins=True,
         deadline_s=2.5,
         max_in_flight=7,
+        service=ServiceSettings(hosts=("risk.internal", "[::1]")),
     )
 
 
@@ -149,6 +152,11 @@ def test_config_absolute_path_stays(tmp_path: Path) -> None:
         ("policies: [a]\ndeadline: soon", [("schema-value", 2, 11)]),
         ("policies: [a]\ndeadline: -1s\nplugins: [1]\ncache: []", [("schema-range", 2, 11), ("schema-type", 3, 11),
                                                                     ("schema-type", 4, 8)]),
+        ("policies: [a]\nservice: []", [("schema-type", 2, 10)]),
+        ("policies: [a]\nservice: {host: [a]}", [("schema-unknown-key", 2, 11)]),
+        ("policies: [a]\nservice: {hosts: [a.b, 'a:80', 'http://a', 1]}", [("schema-value", 2, 24),
+                                                                            ("schema-value", 2, 32),
+                                                                            ("schema-type", 2, 44)]),
         ("policies: [a", [("yaml-syntax", 1, 11)]),
         ("policies: &a [a]", [("yaml-alias", 1, 11)]),
     ],

@@ -12,6 +12,8 @@ from adjudge.system.given import kind_of
 
 LABELS = ("fraud", "genuine")
 Label = Literal["fraud", "genuine"]
+NAMED_NOBODY = "engine"
+"""Who a record says did it where its caller names nobody."""
 _ID = late("[0-9a-f]{32}")
 _TEXT_MAX = 1000
 

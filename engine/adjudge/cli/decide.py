@@ -11,11 +11,12 @@ import click
 import msgspec
 
 from adjudge.audit.trail import AuditTrail
-from adjudge.cli.engines import configured_engine
+from adjudge.cli.engines import configured
 from adjudge.cli.group import FINDINGS, FINE, render_error
 from adjudge.cli.output import JSON, decision_text, format_option, print_json, say_text
 from adjudge.cli.settings import Settings
 from adjudge.cli.streams import Undelivered, standard_input
+from adjudge.config.file import assemble
 from adjudge.documents import DOCUMENT_MAX_BYTES, decision_document, decode_request, error_document
 from adjudge.engine import Engine
 from adjudge.errors import AdjudgeError, AuditBroken, AuditUnavailable, PolicyErrors, RequestError
@@ -87,7 +88,7 @@ def _engine(
     settings: Settings, policy: Path | None, config: Path | None, audit: Path | None, allowed: Allowed
 ) -> Engine:
     if config is not None:
-        return configured_engine(settings, config)
+        return assemble(configured(settings, config))
     assert policy is not None
     registry = settings.registry()
     loaded = load_policy(policy, registry=registry)

@@ -1,4 +1,4 @@
-"""The engine of a configuration, as commands run it."""
+"""The configuration of an engine, as commands run it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from adjudge.cli.settings import Settings
-from adjudge.config.file import assemble, read_config
-from adjudge.engine import Engine
+from adjudge.config.file import Config, read_config
 
 
-def configured_engine(settings: Settings, config: Path) -> Engine:
-    """Put an engine together; what the environment and the options say of plugins goes before the file."""
-    said = read_config(config)
+def configured(settings: Settings, path: Path) -> Config:
+    """Read a configuration; what the environment and the options say of plugins goes before the file."""
+    said = read_config(path)
     plugins = said.plugins if settings.plugins is None else settings.plugins
-    return assemble(replace(said, plugins=plugins, strict_plugins=said.strict_plugins or settings.strict_plugins))
+    return replace(said, plugins=plugins, strict_plugins=said.strict_plugins or settings.strict_plugins)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import click
 
-from adjudge.cli.engines import configured_engine
+from adjudge.cli.engines import configured
 from adjudge.cli.extras import extra
 from adjudge.cli.group import FINE
 from adjudge.cli.output import say
 from adjudge.cli.settings import Settings
+from adjudge.config.file import assemble
 
 _OCTAL = 8
 
@@ -54,7 +55,8 @@ def command(
     with extra("serve"):
         from adjudge.service.listening import listening_at, listening_on
         from adjudge.service.server import Service
-    engine = configured_engine(settings, config)
+    said = configured(settings, config)
+    engine = assemble(said)
     try:
         at = (
             listening_on(host or "127.0.0.1", 8080 if port is None else port)
@@ -62,7 +64,7 @@ def command(
             else listening_at(uds, mode=uds_mode or 0o600)
         )
         with at as listening:
-            service = Service(engine, listening)
+            service = Service(engine, listening, settings=said.service)
             asyncio.run(service.run(lambda: _ready(listening.name)))
     finally:
         engine.close()

@@ -13,6 +13,7 @@
     max_in_flight: 500                  # ids decided at a time; left out: any number
     providers: {aliyun.deepfake: {rate: 10, daily_spend: 2000}}      # see limits.py
     allow: {environment: [DEVICE_RISK_TOKEN], hosts: [risk.internal]}      # see allowed.py
+    service: {hosts: [risk.internal]}   # of `adjudge serve` alone; see service.py
 
 Paths are relative to the file's folder.
 """
@@ -29,6 +30,7 @@ from typing import Any, cast
 from adjudge.config.allowed import NOTHING, read_allowed
 from adjudge.config.audit import AuditSettings, Opened, read_audit
 from adjudge.config.providers import LimitsForm, apply_limits, read_limits
+from adjudge.config.service import ServiceSettings, read_service
 from adjudge.engine import DEADLINE_S, Engine
 from adjudge.errors import AdjudgeError, PluginError, PolicyError, PolicyErrors
 from adjudge.frozen import frozen
@@ -61,6 +63,7 @@ _KEYS = (
     "max_in_flight",
     "providers",
     "allow",
+    "service",
 )
 _LONGEST_ANSWER_S = 366 * 86400.0
 _LONGEST_DEADLINE_S = 300.0
@@ -93,6 +96,7 @@ class Config:
     max_in_flight: int | None = None
     limits: MappingOf[str, LimitsForm] = field(default_factory=dict)
     allowed: Allowed = NOTHING
+    service: ServiceSettings = ServiceSettings()
     folder: Path = field(default=Path(), compare=False)
     reader: Reader | None = field(default=None, compare=False, repr=False)
 
@@ -308,6 +312,7 @@ class _Config:
             max_in_flight=self.max_in_flight(parts.get("max_in_flight")),
             limits={form.name.text.value: form for form in limits},
             allowed=read_allowed(reader, parts.get("allow"), self.folder),
+            service=read_service(reader, parts.get("service")),
             folder=self.folder,
             reader=reader,
         )

@@ -10,7 +10,7 @@ from math import inf
 from types import TracebackType
 from typing import TypeVar
 
-from adjudge.audit.annotations import LabelBody, check_by, check_decision_id, check_reason, label_body
+from adjudge.audit.annotations import NAMED_NOBODY, LabelBody, check_by, check_decision_id, check_reason, label_body
 from adjudge.decision.home import Home, Work
 from adjudge.errors import EngineError, RequestError
 from adjudge.model import Decision, Request, check_merchant_biz_id
@@ -61,7 +61,7 @@ class Door(ABC):
         source: str,
         found_on: date | None = None,
         note: str = "",
-        by: str = "engine",
+        by: str = NAMED_NOBODY,
     ) -> None:
         """Record what was later found out about a decision: `fraud` or `genuine`, who says so, and since which day.
 
@@ -82,13 +82,13 @@ class Door(ABC):
         source: str,
         found_on: date | None = None,
         note: str = "",
-        by: str = "engine",
+        by: str = NAMED_NOBODY,
     ) -> None:
         """Label from a thread without an event loop; as `label` otherwise."""
         body = _label(decision_id, merchant_biz_id, label, source, found_on, note, by)
         self._blocking("label", lambda: self._label(body))
 
-    async def erase(self, merchant_biz_id: str, *, reason: str = "", by: str = "engine") -> int:
+    async def erase(self, merchant_biz_id: str, *, reason: str = "", by: str = NAMED_NOBODY) -> int:
         """Erase the personal values of a MerchantBizId, in memory and on disk, and return how many the vault held.
 
         The decision stays, and answers a retry. by: who asked for it: a person, or a key's name.
@@ -97,7 +97,7 @@ class Door(ABC):
         _check_erasure(merchant_biz_id, reason, by)
         return await self._home.run(lambda: self._erase(merchant_biz_id, reason, by))
 
-    def erase_sync(self, merchant_biz_id: str, *, reason: str = "", by: str = "engine") -> int:
+    def erase_sync(self, merchant_biz_id: str, *, reason: str = "", by: str = NAMED_NOBODY) -> int:
         """Erase from a thread without an event loop; as `erase` otherwise."""
         _check_erasure(merchant_biz_id, reason, by)
         return self._blocking("erase", lambda: self._erase(merchant_biz_id, reason, by))

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
-from adjudge.audit.annotations import LabelBody
+from adjudge.audit.annotations import NAMED_NOBODY, LabelBody
 from adjudge.documents.requests import read_json
 from adjudge.errors import RequestError
 
@@ -15,7 +15,7 @@ _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
 class LabelDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What was found out about a decision, as `Engine.label` takes it."""
+    """What was found out about a decision, as `Engine.label` takes it. by: None for whoever asks."""
 
     decision_id: str
     merchant_biz_id: str
@@ -23,14 +23,14 @@ class LabelDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     source: str
     found_on: date | None = None
     note: str = ""
-    by: str = "engine"
+    by: str | None = None
 
 
 class ErasureDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Why a subject is to be erased, and who asks for it, as `Engine.erase` takes it."""
+    """Why a subject is to be erased, and who asks for it, as `Engine.erase` takes it. by: None for whoever asks."""
 
     reason: str = ""
-    by: str = "engine"
+    by: str | None = None
 
 
 def decode_label(document: bytes) -> LabelDocument:
@@ -45,12 +45,18 @@ def decode_erasure(document: bytes) -> ErasureDocument:
 
 def encode_label(body: LabelBody) -> bytes:
     """Return the document of a label."""
-    return msgspec.json.encode(LabelDocument(**{name: getattr(body, name) for name in LabelDocument.__struct_fields__}))
+    said = {name: getattr(body, name) for name in LabelDocument.__struct_fields__}
+    return msgspec.json.encode(LabelDocument(**{**said, "by": _other(body.by)}))
 
 
 def encode_erasure(reason: str, by: str) -> bytes:
     """Return the document of an erasure."""
-    return msgspec.json.encode(ErasureDocument(reason=reason, by=by))
+    return msgspec.json.encode(ErasureDocument(reason=reason, by=_other(by)))
+
+
+def _other(by: str) -> str | None:
+    """Return who it is done by, where a caller named anybody."""
+    return None if by == NAMED_NOBODY else by
 
 
 def _decoded(document: bytes, kind: type[_Struct], where: str) -> _Struct:

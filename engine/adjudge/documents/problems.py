@@ -14,8 +14,11 @@ from adjudge.errors import (
     AuditUnavailable,
     LogInUse,
     MerchantBizIdConflict,
+    NotAllowed,
+    NotAuthenticated,
     NothingRead,
     Overloaded,
+    RateLimited,
     RequestError,
     ServiceMismatch,
     ServiceUnavailable,
@@ -52,6 +55,9 @@ KINDS: Mapping[str, _Kind] = {
     "no-route": _Kind(404, "there is nothing at this path", ServiceMismatch),
     "no-method": _Kind(405, "this path takes other methods", ServiceMismatch),
     "host": _Kind(421, "the service does not go by this host name", ServiceMismatch),
+    "unauthenticated": _Kind(401, "the service does not know who asks", NotAuthenticated),
+    "not-allowed": _Kind(403, "the key or token does not allow this", NotAllowed),
+    "rate-limited": _Kind(429, "the caller asks more often than it may", RateLimited),
     NO_DECISION: _Kind(404, "there is no such decision", ServiceMismatch),
 }
 """Every problem by its code. A code never changes its meaning; `docs/service.md` has a section for each."""
@@ -117,9 +123,9 @@ def error_of(said: Problem) -> AdjudgeError:
     if kind.error is RequestError:
         where = said.where or ""
         return RequestError(detail.removeprefix(f"{where}: ") if where else detail, where=where, hint=said.hint)
-    if kind.error is Overloaded:
+    if issubclass(kind.error, Overloaded):
         after_s = said.retry_after_s
-        return Overloaded(detail, retry_after_s=after_s if after_s is not None and 0 <= after_s < inf else 1.0)
+        return kind.error(detail, retry_after_s=after_s if after_s is not None and 0 <= after_s < inf else 1.0)
     return kind.error(detail)
 
 

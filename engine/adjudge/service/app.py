@@ -14,6 +14,8 @@ from adjudge.decision.door import Door
 from adjudge.documents.problems import FAULT, fault, problem, problem_of
 from adjudge.errors import AdjudgeError, EngineError
 from adjudge.events import Events, bound
+from adjudge.service.access.caller import NOBODY
+from adjudge.service.access.gate import Gate
 from adjudge.service.admission import Admission, Held, Refused
 from adjudge.service.answers import told
 from adjudge.service.asked import Asked, check_parameters, host_of, request_id_of
@@ -24,13 +26,19 @@ from adjudge.service.shared import Shared
 _events = Events("adjudge.service")
 
 
-def make_app(engine: Door, *, admission: Admission | None = None, hosts: Collection[str] | None = None) -> Starlette:
+def make_app(
+    engine: Door,
+    *,
+    admission: Admission | None = None,
+    hosts: Collection[str] | None = None,
+    gate: Gate | None = None,
+) -> Starlette:
     """Return the application that serves an engine, which is open while it runs.
 
     hosts: the names that it goes by; None for any. A page of another site can have a browser ask a service of this
-    machine under a name of its own.
+    machine under a name of its own. gate: says who asks; left out, whoever does is let in.
     """
-    shared = Shared(engine, admission or Admission(), hosts)
+    shared = Shared(engine, admission or Admission(), hosts, gate or Gate())
     routes = [
         routing.Route(route.path, _answering(shared, route), methods=[route.method], name=route.answer.__name__)
         for route in ROUTES
@@ -71,12 +79,14 @@ def _answering(shared: Shared, route: Route) -> Callable[[Request], Awaitable[Re
 async def _admitted(shared: Shared, route: Route, request: Request) -> Response:
     """Answer a request that may come in. Raises Refused, and whatever its route raises."""
     if route.scope is None:
-        return await route.answer(Asked(request, Held(shared.admission), shared))
+        return await route.answer(Asked(request, NOBODY, Held(shared.admission), shared))
     if shared.hosts is not None and host_of(request) not in shared.hosts:
         raise Refused(problem("host", "ask by the name that the service was started with"))
     with shared.admission.admitted() as held:
+        caller = await shared.gate.caller_of(request)
+        caller.require(route.scope)
         check_parameters(request, route.parameters)
-        return await route.answer(Asked(request, held, shared))
+        return await route.answer(Asked(request, caller, held, shared))
 
 
 def _no_route(request: Request, error: Exception) -> Response:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from adjudge.documents.problems import problem
 from adjudge.errors import NAME_SHOWN, RequestError, did_you_mean, listed
 from adjudge.patterns import late
+from adjudge.service.access.caller import Caller
 from adjudge.service.admission import Held, Refused
 from adjudge.service.answers import JSON
 from adjudge.service.shared import Shared
@@ -22,9 +23,10 @@ _BOOLS = {"true": True, "false": False}
 
 @dataclass(slots=True)
 class Asked:
-    """A request that was let in. held: what it holds of the memory for bodies. shared: by all routes."""
+    """A request that was let in. caller: whose it is. held: of the memory for bodies. shared: by all routes."""
 
     request: Request
+    caller: Caller
     held: Held
     shared: Shared
 

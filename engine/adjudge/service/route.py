@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Literal
 
 from starlette.responses import Response
 
+from adjudge.config.service import Scope
 from adjudge.frozen import frozen
 from adjudge.service.asked import Asked
-
-Scope = Literal["decide", "read", "label", "erase", "author", "approve", "admin"]
-"""What a caller may be allowed."""
 
 
 @frozen(kw_only=True)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
+from adjudge.config.service import ServiceSettings
 from adjudge.decision.door import Door
 from adjudge.service.admission import Admission
 from adjudge.service.app import make_app
@@ -25,11 +26,21 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 class Service:
     """Serves an engine at a socket until it is told to end, by `end` or by a signal."""
 
-    def __init__(self, engine: Door, listening: Listening, *, admission: Admission | None = None) -> None:
+    def __init__(
+        self,
+        engine: Door,
+        listening: Listening,
+        *,
+        settings: ServiceSettings | None = None,
+        admission: Admission | None = None,
+    ) -> None:
+        """settings: who may ask; left out, whoever gets to the socket."""
+        said = settings or ServiceSettings()
         self._engine, self._listening = engine, listening
+        hosts = None if listening.hosts is None else listening.hosts.union(said.hosts)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                make_app(engine, admission=admission, hosts=listening.hosts),
+                make_app(engine, admission=admission, hosts=hosts),
                 lifespan="off",
                 ws="none",
                 log_config=None,

@@ -15,14 +15,16 @@ ANNOTATION_MAX_BYTES = 64 * 1024
 async def label(asked: Asked) -> Response:
     """Record a label."""
     said = decode_label(await asked.json(max_bytes=ANNOTATION_MAX_BYTES))
-    await asked.shared.engine.label(**{name: getattr(said, name) for name in said.__struct_fields__})
+    given = {name: getattr(said, name) for name in said.__struct_fields__}
+    await asked.shared.engine.label(**{**given, "by": asked.caller.named(said.by)})
     return Response(status_code=204)
 
 
 async def erase(asked: Asked) -> Response:
     """Erase a subject."""
     said = decode_erasure(await asked.held.read(asked.request, max_bytes=ANNOTATION_MAX_BYTES))
-    erased = await asked.shared.engine.erase(asked.part("merchant_biz_id"), reason=said.reason, by=said.by)
+    by = asked.caller.named(said.by)
+    erased = await asked.shared.engine.erase(asked.part("merchant_biz_id"), reason=said.reason, by=by)
     return document({"erased": erased})
 
 

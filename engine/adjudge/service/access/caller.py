@@ -1,0 +1,38 @@
+"""Who asks: a name for the records, and what they may do."""
+
+from __future__ import annotations
+
+from adjudge.audit.annotations import NAMED_NOBODY
+from adjudge.config.service import SCOPES, Scope
+from adjudge.errors import NotAllowed
+from adjudge.frozen import frozen
+
+
+@frozen
+class Caller:
+    """name: of the key or the subject of the token, which records have as `by`. scopes: what they are allowed."""
+
+    name: str
+    scopes: frozenset[Scope]
+
+    def require(self, scope: Scope) -> None:
+        """Raise NotAllowed where the caller lacks a scope."""
+        if scope not in self.scopes:
+            raise NotAllowed(f"this needs the scope `{scope}`")
+
+    def named(self, other: str | None) -> str:
+        """Return who a record says did it: the caller, unless one who may speak for others names somebody else.
+
+        Raises NotAllowed for a caller without the scope `admin`.
+        """
+        if other is None or other == self.name:
+            return self.name
+        if "admin" not in self.scopes:
+            raise NotAllowed("this needs the scope `admin`: who it is done `by` is the caller, unless they have that")
+        return other
+
+
+LOCAL = Caller(NAMED_NOBODY, SCOPES)
+"""Whoever gets to a service without keys, which listens where only this machine can ask."""
+NOBODY = Caller("", frozenset())
+"""Whoever asks what everybody may."""
