@@ -41,6 +41,7 @@ class Service:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 make_app(engine, admission=admission, hosts=hosts),
+                http="h11",  # strict, and it bounds the head of a request: the other parser of uvicorn has no bound
                 lifespan="off",
                 ws="none",
                 log_config=None,
