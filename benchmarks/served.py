@@ -31,7 +31,8 @@ listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
 listener.bind(("127.0.0.1", 0))
 listener.listen(1024)
 print(f"listening on http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
-uvicorn.Server(uvicorn.Config(app, http="h11", lifespan="off", ws="none", log_config=None, access_log=False)).run([listener])
+config = uvicorn.Config(app, http="h11", lifespan="off", ws="none", log_config=None, access_log=False)
+uvicorn.Server(config).run([listener])
 """
 
 

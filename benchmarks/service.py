@@ -6,20 +6,37 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
 from statistics import median
+from time import perf_counter
 from typing import Any
+from urllib.parse import urlsplit
 
+from adjudge import Face
+from adjudge_plugins.aliyun.client import Client
+from adjudge_plugins.aliyun.endpoint import parse_endpoint
+from adjudge_plugins.aliyun.signing import SANDBOX_CREDENTIALS
+from adjudge_plugins.http_exchange import connect
 from benchmarks.load import Load, at_rate, full_speed, post
+from benchmarks.media import picture
+from benchmarks.postgres import PROGRAMS, Server, migrated
 from benchmarks.served import Served, nothing, service
+from benchmarks.vendor import DETECTION, FLYING, LATENCY_S, sandbox
+from benchmarks.vendor import POLICY as VENDOR_POLICY
 from benchmarks.workload import workload
 
 CONNECTIONS = 16
-REQUESTS, ROUNDS, PACED = 2000, 5, 3000
+REQUESTS, ROUNDS, PACED, TURNS = 2000, 5, 3000, 3
+UNLIMITED = """deadline: 60s
+allow: {{hosts: ["{host}"]}}
+providers: {{aliyun.deepfake: {{rate: 1000000, in_flight: 1000, attempts: 1, breaker: {{failures: 1000, pause: 1s}}}}}}
+"""
 _numbers = count(1)
 
 
@@ -97,11 +114,100 @@ def beside_nothing(folder: Path) -> Iterator[tuple[str, str, str]]:
             )
 
 
+def flying(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Decide for many faces at once, beside bare httpx making the same calls: what fails, memory, and how fast."""
+    images = [base64.b64encode(b"\xff\xd8\xff\xfe\x00\x0a%08d" % at + picture()[2:]).decode() for at in range(FLYING)]
+    with sandbox() as vendor:
+        policies = {"onboarding": VENDOR_POLICY.format(url=vendor)}
+        with service(configured(folder, UNLIMITED.format(host=urlsplit(vendor).netloc), policies)) as ours:
+            rates: list[list[float]] = [[], []]
+            for _ in range(TURNS):
+                requests = [post(ours.url, "/v1/decisions", _face(image)) for image in images]
+                load = asyncio.run(full_speed(ours.url, requests, FLYING, keep=True))
+                unknown = sum(not json.loads(body)["settled"] for body in load.bodies)
+                rates[0].append(load.rate)
+                rates[1].append(asyncio.run(_bare_calls(vendor)))
+            mine, theirs = (median(of) for of in rates)
+            yield (
+                f"{FLYING} faces of 100 KB at once over HTTP, provider {LATENCY_S} s: {load.failed + unknown} failed,"
+                f" the service's memory at its peak {ours.peak_mb():.0f} MB",
+                f"{mine / theirs:.2f}× bare httpx ({theirs:.0f}/s)",
+                "≥ 0.7×, ≤ 500 MB",
+            )
+
+
+def _face(image: str) -> bytes:
+    said = {"merchant_biz_id": f"{next(_numbers):032d}", "scene_code": "bench00001"}
+    return json.dumps({**said, "face": {"base64": image}}).encode()
+
+
+async def _bare_calls(vendor: str) -> float:
+    """Return how many calls a second bare httpx makes of the vendor, as many at once."""
+    async with connect(loopback=True) as http:
+        client = Client(http=http, endpoint=parse_endpoint(vendor))
+        faces = [Face.from_bytes(picture()) for _ in range(FLYING)]
+        start = perf_counter()
+        prepared = [client.request(DETECTION, face, SANDBOX_CREDENTIALS) for face in faces]
+        answers = await asyncio.gather(
+            *(http.post(str(one.url), headers=dict(one.headers), content=one.content, timeout=60) for one in prepared)
+        )
+        took = perf_counter() - start
+    if any(answer.status_code != 200 for answer in answers):
+        raise RuntimeError("the sandbox refused a bare call")
+    return FLYING / took
+
+
+def two_workers(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Compare one and two services over one PostgreSQL."""
+    if PROGRAMS is None:
+        yield "two services over one PostgreSQL", "skipped: no PostgreSQL is installed here", "≥ 1.5×"
+        return
+    server = Server()
+    try:
+        dsn = migrated(server)
+        key = folder / "fingerprint.key"
+        folder.mkdir()
+        key.write_bytes(os.urandom(32))
+        ledger = f'ledger: {{postgres: {{dsn: "{dsn}", fingerprint_key: {{file: "{key}"}}}}}}\n'
+        with service(_over_postgres(folder / "a", ledger)) as one, service(_over_postgres(folder / "b", ledger)) as two:
+            rates: list[list[float]] = [[], []]
+            for _ in range(ROUNDS):
+                rates[0].append(sent(one, 1000)[0].rate)
+                rates[1].append(asyncio.run(_sent_to_both(one, two)))
+            alone, both = (median(of[1:]) for of in rates)
+            yield (
+                f"two services over one PostgreSQL: {both:,.0f}/s, one {alone:,.0f}/s",
+                f"{both / alone:.2f}×",
+                "≥ 1.5×",
+            )
+    finally:
+        server.close()
+
+
+def _over_postgres(folder: Path, ledger: str) -> Path:
+    config = configured(folder)
+    config.write_text(f"policies: [bench.yaml]\n{ledger}")
+    return config
+
+
+async def _sent_to_both(*workers: Served) -> float:
+    """Return answers a second of all workers together."""
+    asked = [[post(one.url, "/v1/decisions", body) for body in documents(1000)] for one in workers]
+    start = perf_counter()
+    loads = await asyncio.gather(
+        *(full_speed(one.url, requests, CONNECTIONS) for one, requests in zip(workers, asked, strict=True))
+    )
+    assert not any(load.failed for load in loads)
+    return sum(len(load.latencies) for load in loads) / (perf_counter() - start)
+
+
 def rows() -> Iterator[tuple[str, str, str]]:
     """Measure every row of the service."""
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         yield from beside_nothing(folder / "nothing")
+        yield from flying(folder / "flying")
+        yield from two_workers(folder / "workers")
 
 
 def main(found: Sequence[tuple[str, str, str]] | None = None) -> None:
