@@ -20,7 +20,8 @@ from adjudge.documents.problems import KINDS
 from adjudge.errors import PluginError
 from adjudge.service.admission import Admission
 from adjudge.service.app import make_app
-from adjudge.service.routes import decisions
+from adjudge.service.openapi import openapi_document
+from adjudge.service.routes import ROUTES, decisions
 from adjudge.system import pools
 from client.serving import served
 from engine.engines import CLEAN, MEDIA, device, engine, face
@@ -78,7 +79,7 @@ def test_decision_is_made_found_labelled_and_erased(http: httpx.Client) -> None:
 def test_nothing_found_is_told_apart_from_no_such_path(http: httpx.Client) -> None:
     refused(http.get(f"/v1/decisions/{'0' * 32}"), 404, "no-decision")
     assert http.get("/v1/decisions", params={"merchant_biz_id": "e" * 32}).json()["decisions"] == []
-    for path in ("/", "/v2/decisions", "/v1/decisions/a/b", "/v1/decisions/", "/v1/../etc", "/openapi.json"):
+    for path in ("/", "/v2/decisions", "/v1/decisions/a/b", "/v1/decisions/", "/v1/../etc", "/openapi"):
         refused(http.get(path), 404, "no-route")
     answer = http.put("/v1/labels")
     refused(answer, 405, "no-method")
@@ -323,3 +324,8 @@ def test_engine_that_ends_is_told_as_a_service_that_ends() -> None:
             return await client.get("/v1/decisions", params={"merchant_biz_id": "0" * 32})
 
     refused(asyncio.run(main()), 503, "service-unavailable")
+
+
+def test_document_of_the_service_is_served(http: httpx.Client) -> None:
+    answer = http.get("/openapi.json", headers={"host": "docs.example"})
+    assert answer.is_success and answer.json() == openapi_document(ROUTES)

@@ -3,34 +3,43 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
-from adjudge.audit.annotations import NAMED_NOBODY, LabelBody
+from adjudge.audit.annotations import LABELS, NAMED_NOBODY, LabelBody
 from adjudge.documents.requests import read_json
+from adjudge.documents.terms import TEXT_MAX, DecisionId, MerchantBizId, Text, Who, said
 from adjudge.errors import RequestError
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
 class LabelDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What was found out about a decision, as `Engine.label` takes it. by: None for whoever asks."""
+    """What was found out about a decision."""
 
-    decision_id: str
-    merchant_biz_id: str
-    label: str
-    source: str
-    found_on: date | None = None
-    note: str = ""
-    by: str | None = None
+    decision_id: DecisionId
+    merchant_biz_id: MerchantBizId
+    label: Annotated[str, said("What it turned out to be. The newest label of a decision counts.", enum=LABELS)]
+    source: Annotated[str, said("Who says so.", "chargeback", minLength=1, maxLength=TEXT_MAX, pattern=r"\S")]
+    found_on: Annotated[
+        date | None, said("The day on which it was found, not in the future; today in UTC unless given.", "2026-01-31")
+    ] = None
+    note: Text = ""
+    by: Annotated[Who | None, said("Who says so, where that is not the caller.")] = None
 
 
 class ErasureDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Why a subject is to be erased, and who asks for it, as `Engine.erase` takes it. by: None for whoever asks."""
+    """Why a subject is to be erased, and who asks for it."""
 
-    reason: str = ""
-    by: str | None = None
+    reason: Text = ""
+    by: Annotated[Who | None, said("Who asks for it, where that is not the caller.")] = None
+
+
+class ErasedDocument(msgspec.Struct, frozen=True):
+    """What an erasure did."""
+
+    erased: Annotated[int, said("How many personal values were erased.", 3, minimum=0)]
 
 
 def decode_label(document: bytes) -> LabelDocument:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal
 from typing import Annotated, Literal
 
 import msgspec
 
+from adjudge.documents.terms import DecisionId, MerchantBizId, Money, Points, RuleIds, Timestamp, said
 from adjudge.errors import JsonError
 from adjudge.model import Decision, DecisionStatus, Outcome, Sampled, Signal, SignalStatus, Verdict
 from adjudge.values.literals import format_timestamp
@@ -94,70 +93,90 @@ def _signal_document(signal: Signal) -> dict[str, object]:
     }
 
 
-class _Problem(msgspec.Struct):
-    field: str
-    problem: str
-    by: Literal["log", "policy"]
+class FieldProblem(msgspec.Struct):
+    """A value that was not taken, so that its field was unknown."""
+
+    field: Annotated[str, said("The full name of the field.", "device.score")]
+    problem: Annotated[str, said("What is wrong with the value.")]
+    by: Annotated[Literal["log", "policy"], said("What has no room for the value: the log, or the policy.")]
 
 
-class _Sampled(msgspec.Struct):
-    reason: str
-    share: float
-    instead_of: Outcome
+class SampledDocument(msgspec.Struct):
+    """That a decision was drawn for a person to look at, although the policy's verdict is softer."""
+
+    reason: Annotated[str, said("The policy's code for it.", "QUALITY_CHECK")]
+    share: Annotated[float, said("Of such verdicts that are drawn.", 0.02, minimum=0, maximum=1)]
+    instead_of: Annotated[Outcome, said("The policy's verdict.")]
 
 
-class _Signal(msgspec.Struct):
-    status: SignalStatus
-    provider: str | None
-    version: str | None
-    reason: str | None
-    reason_code: str | None
-    capture_again: str | None
-    request_id: str | None
-    duration_ms: float
-    attempts: int
-    price: Decimal
-    currency: str | None
-    is_final: bool
-    problems: tuple[_Problem, ...]
+class SignalDocument(msgspec.Struct):
+    """How asking for a signal went. What it said of a person is not in a document."""
+
+    status: Annotated[SignalStatus, said("All but `ok` leaves the signal's fields unknown.")]
+    provider: Annotated[str | None, said("Who was asked; none where the caller supplied the signal.")]
+    version: Annotated[str | None, said("The provider's version of the answer.")]
+    reason: Annotated[str | None, said("For all but `ok`, why, in a few words.")]
+    reason_code: Annotated[str | None, said("The provider's code for it.")]
+    capture_again: Annotated[str | None, said("Why the picture should be taken again, as an instruction to show.")]
+    request_id: Annotated[str | None, said("The provider's id of the call.")]
+    duration_ms: Annotated[float, said("How long it took.", 412.5)]
+    attempts: Annotated[int, said("How often it was tried.", 1, minimum=0)]
+    price: Annotated[Money, said("What the calls cost, in `currency`.", "0.10")]
+    currency: Annotated[str | None, said("Of the price.", "USD")]
+    is_final: Annotated[bool, said("Whether a retry does not ask for it again.")]
+    problems: tuple[FieldProblem, ...]
 
 
-class _Decision(msgspec.Struct):
-    """What must be there; a later version may say more."""
+class DecisionDocument(msgspec.Struct):
+    """The answer to a request, as it was recorded. A later version may say more."""
 
-    decision_id: str
-    merchant_biz_id: str
-    status: DecisionStatus
-    outcome: Outcome
-    lower: Outcome
-    upper: Outcome
-    settled: bool
-    reasons: tuple[str, ...]
-    matched: tuple[str, ...]
-    unresolved: tuple[str, ...]
-    missing: tuple[str, ...]
-    score: tuple[int, int] | None
-    scores: dict[str, tuple[int, int]]
-    waived: tuple[str, ...]
-    excused: tuple[str, ...]
-    ask: tuple[str, ...]
-    problems: tuple[_Problem, ...]
-    final: bool
-    sampled: _Sampled | None
-    policy: str
-    policy_digest: str
-    fingerprint: str
-    decided_at: Annotated[datetime, msgspec.Meta(tz=True)]
-    signals: dict[str, _Signal]
-    supersedes: str | None
-    duration_ms: float
-    cost: dict[str, Decimal]
-    capture_again: str | None
-    capture_reason: str | None
-    notes: tuple[str, ...]
+    decision_id: DecisionId
+    merchant_biz_id: MerchantBizId
+    status: Annotated[
+        DecisionStatus,
+        said(
+            "`fresh` where it was decided now; `duplicate` where it is the answer that the MerchantBizId had already;"
+            " `supersedes` where it takes the place of an earlier answer."
+        ),
+    ]
+    outcome: Annotated[Outcome, said("What is to happen.")]
+    lower: Annotated[Outcome, said("The mildest outcome that what is unknown could have led to.")]
+    upper: Annotated[Outcome, said("The most severe outcome that what is unknown could have led to.")]
+    settled: Annotated[bool, said("Whether nothing that is unknown could change the verdict: `lower` equals `upper`.")]
+    reasons: Annotated[tuple[str, ...], said("Codes of the rules that decided.", ["FORGED"])]
+    doubts: Annotated[tuple[str, ...], said("Those of `reasons` that could only not be ruled out.")]
+    matched: Annotated[RuleIds, said("Ids of the rules that are true.")]
+    unresolved: Annotated[RuleIds, said("Ids of the rules of which it is unknown whether they are true.")]
+    missing: Annotated[tuple[str, ...], said("What was unknown and would have been needed.", ["device.score"])]
+    score: Annotated[Points | None, said("The scorecard's total; none without a scorecard.")]
+    scores: Annotated[dict[str, Points], said("The totals of scorecards that have names.")]
+    waived: Annotated[RuleIds, said("What in doubt would have made the outcome worse, but for a waiver.")]
+    excused: Annotated[RuleIds, said("What does not count because an excuse is true.")]
+    ask: Annotated[tuple[str, ...], said("The steps to ask for next.", ["document"])]
+    problems: Annotated[tuple[FieldProblem, ...], said("Values that were not taken.")]
+    final: Annotated[bool, said("False where a person has to confirm the outcome.")]
+    sampled: SampledDocument | None
+    policy: Annotated[str, said("The name of the policy that decided.", "face-onboarding")]
+    policy_digest: Annotated[str, said("The SHA-256 of the policy.")]
+    fingerprint: Annotated[str, said("The keyed digest of the request: another request of the same id has another.")]
+    decided_at: Timestamp
+    signals: Annotated[dict[str, SignalDocument], said("By their names in the policy.")]
+    supersedes: Annotated[DecisionId | None, said("The decision whose place this one takes.")]
+    duration_ms: Annotated[float, said("How long it took to decide.", 431.2)]
+    cost: Annotated[dict[str, Money], said("What the calls cost, by currency.", {"USD": "0.10"})]
+    capture_again: Annotated[str | None, said("Why the picture should be taken again, as an instruction to show.")]
+    capture_reason: Annotated[str | None, said("The code of that reason.")]
+    notes: Annotated[tuple[str, ...], said("What went otherwise than usual, for a person to read.")]
 
 
-_decoder = msgspec.json.Decoder(_Decision)
+class DecisionsDocument(msgspec.Struct):
+    """Decisions that were found, the newest first."""
+
+    decisions: tuple[DecisionDocument, ...]
+    next: Annotated[str | None, said("What to give as `cursor` for the decisions after these; none at the end.")]
+
+
+_decoder = msgspec.json.Decoder(DecisionDocument)
 
 
 def decode_decision(document: bytes) -> Decision:
@@ -175,7 +194,7 @@ def decode_decision(document: bytes) -> Decision:
     return _decision(said, decided)
 
 
-def _decision(said: _Decision, decided: Outcome) -> Decision:
+def _decision(said: DecisionDocument, decided: Outcome) -> Decision:
     signals = {name: _signal(name, one) for name, one in said.signals.items()}
     of_signals = {one for signal in signals.values() for one in signal.problems}
     by_log = [one for one in _pairs(said.problems, by="log") if one not in of_signals]
@@ -215,16 +234,16 @@ def _decision(said: _Decision, decided: Outcome) -> Decision:
     )
 
 
-def _signal(name: str, said: _Signal) -> Signal:
+def _signal(name: str, said: SignalDocument) -> Signal:
     parts: Mapping[str, object] = {one: getattr(said, one) for one in said.__struct_fields__}
     return Signal(name=name, **{**parts, "problems": _pairs(said.problems, by="log")})  # type: ignore[arg-type]  # its members are named and typed as those of a Signal
 
 
-def _pairs(said: Sequence[_Problem], *, by: str) -> Problems:
+def _pairs(said: Sequence[FieldProblem], *, by: str) -> Problems:
     return tuple((one.field, one.problem) for one in said if one.by == by)
 
 
-def _sampled(said: _Decision) -> Sampled | None:
+def _sampled(said: DecisionDocument) -> Sampled | None:
     if said.sampled is None:
         return None
     return Sampled(then=said.outcome, reason=said.sampled.reason, share=said.sampled.share)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
+from adjudge.documents.terms import said
 from adjudge.errors import (
     AdjudgeError,
     AuditBroken,
@@ -64,20 +65,17 @@ KINDS: Mapping[str, _Kind] = {
 
 
 class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """A problem document. detail: of this one problem. where: the part of the request. hint: the way out.
+    """Why a request was not answered (RFC 9457)."""
 
-    retry_after_s: seconds after which to ask again. request_id: what the service's events have of this request.
-    """
-
-    type: str
-    title: str
-    status: int
-    code: str
-    detail: str
-    where: str | None = None
-    hint: str | None = None
-    retry_after_s: float | None = None
-    request_id: str | None = None
+    type: Annotated[str, said("`/problems/` and the code.", "/problems/request", pattern="^/problems/")]
+    title: Annotated[str, said("The same for all problems of a code.")]
+    status: Annotated[int, said("The status of the answer.", 400, minimum=400, maximum=599)]
+    code: Annotated[str, said("What a program goes by: a code never changes its meaning.", "request")]
+    detail: Annotated[str, said("What is wrong in this one case.")]
+    where: Annotated[str | None, said("The part of the request.", "inputs.country")] = None
+    hint: Annotated[str | None, said("The way out.")] = None
+    retry_after_s: Annotated[float | None, said("Seconds after which to ask again.", 1.0)] = None
+    request_id: Annotated[str | None, said("What the service's events call this request.")] = None
 
 
 def problem(code: str, detail: str, **members: object) -> Problem:

@@ -85,7 +85,7 @@ async def _admitted(shared: Shared, route: Route, request: Request) -> Response:
     with shared.admission.admitted() as held:
         caller = await shared.gate.caller_of(request)
         caller.require(route.scope)
-        check_parameters(request, route.parameters)
+        check_parameters(request, route.query)
         return await route.answer(Asked(request, caller, held, shared))
 
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from adjudge.service.route import Route
-from adjudge.service.routes import decisions, labels, operations
+from adjudge.service.routes import decisions, description, labels, operations
 
-ROUTES: tuple[Route, ...] = (*decisions.ROUTES, *labels.ROUTES, *operations.ROUTES)
+ROUTES: tuple[Route, ...] = (
+    *decisions.ROUTES,
+    *labels.ROUTES,
+    *operations.ROUTES,
+    *description.ROUTES,
+)

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from starlette.responses import Response
 
 from adjudge import model
-from adjudge.documents.decisions import decision_document
+from adjudge.documents.decisions import DecisionDocument, DecisionsDocument, decision_document
+from adjudge.documents.forms import RequestDocument
 from adjudge.documents.problems import NO_DECISION, problem
 from adjudge.documents.requests import DOCUMENT_MAX_BYTES, decode_request
+from adjudge.documents.terms import DecisionId, MerchantBizId, said
 from adjudge.errors import Overloaded
 from adjudge.service.admission import RETRY_AFTER_S, Refused
-from adjudge.service.answers import document
+from adjudge.service.answers import JSON, document
 from adjudge.service.asked import Asked
-from adjudge.service.route import Route
+from adjudge.service.route import Route, parameter
 from adjudge.system.pools import Pool
 
 SMALL_BYTES = 128 * 1024
 """Of a document that is read on the event loop; a longer one is read in a thread beside it."""
 READ_WITHIN_S = 60.0
+DEADLINE = parameter(
+    "X-Deadline-Ms",
+    Annotated[int, said("", 2000, minimum=1, maximum=999_999_999)],
+    "Milliseconds for gathering signals; what has not come by then is unknown.",
+    place="header",
+)
 
 
 async def decide(asked: Asked) -> Response:
@@ -51,7 +61,37 @@ async def find_one(asked: Asked) -> Response:
 
 
 ROUTES = (
-    Route(method="POST", path="/v1/decisions", answer=decide, scope="decide", parameters=("anew",)),
-    Route(method="GET", path="/v1/decisions", answer=find, scope="read", parameters=("merchant_biz_id",)),
-    Route(method="GET", path="/v1/decisions/{decision_id}", answer=find_one, scope="read"),
+    Route(
+        method="POST",
+        path="/v1/decisions",
+        answer=decide,
+        scope="decide",
+        summary="Decide a request, or give the answer that its MerchantBizId has already",
+        parameters=(
+            parameter("anew", bool, "Whether to decide again although there is an answer, which is superseded then."),
+            DEADLINE,
+        ),
+        takes={JSON: RequestDocument},
+        gives={200: {JSON: DecisionDocument}},
+        problems=("merchant-biz-id-conflict",),
+    ),
+    Route(
+        method="GET",
+        path="/v1/decisions",
+        answer=find,
+        scope="read",
+        summary="Find the newest decision of a MerchantBizId",
+        parameters=(parameter("merchant_biz_id", MerchantBizId, "The check.", required=True),),
+        gives={200: {JSON: DecisionsDocument}},
+    ),
+    Route(
+        method="GET",
+        path="/v1/decisions/{decision_id}",
+        answer=find_one,
+        scope="read",
+        summary="Find the decision of an id",
+        parameters=(parameter("decision_id", DecisionId, "The decision.", place="path"),),
+        gives={200: {JSON: DecisionDocument}},
+        problems=(NO_DECISION,),
+    ),
 )
