@@ -32,7 +32,7 @@ ROUTES = (
         path="/openapi.json",
         answer=describe,
         scope=None,
-        summary="This document",
+        summary="Describe the service: this document",
         gives={200: {JSON: dict[str, Any]}},
     ),
 )
