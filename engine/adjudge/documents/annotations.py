@@ -9,7 +9,7 @@ import msgspec
 
 from adjudge.audit.annotations import LABELS, NAMED_NOBODY, LabelBody
 from adjudge.documents.requests import read_json
-from adjudge.documents.terms import TEXT_MAX, DecisionId, MerchantBizId, Text, Who, said
+from adjudge.documents.terms import NOT_BLANK, TEXT_MAX, DecisionId, MerchantBizId, Text, Who, said
 from adjudge.errors import RequestError
 
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
@@ -21,7 +21,7 @@ class LabelDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     decision_id: DecisionId
     merchant_biz_id: MerchantBizId
     label: Annotated[str, said("What it turned out to be. The newest label of a decision counts.", enum=LABELS)]
-    source: Annotated[str, said("Who says so.", "chargeback", minLength=1, maxLength=TEXT_MAX, pattern=r"\S")]
+    source: Annotated[str, said("Who says so.", "chargeback", minLength=1, maxLength=TEXT_MAX, pattern=NOT_BLANK)]
     found_on: Annotated[
         date | None, said("The day on which it was found, not in the future; today in UTC unless given.", "2026-01-31")
     ] = None

@@ -14,6 +14,8 @@ from msgspec import Meta
 
 from adjudge.model import ATTEMPTS_MAX, URL_MAX_CHARS
 
+NOT_BLANK = "[^\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]"
+"""A character that is no blank to `str.strip`: what JSON Schema calls a blank differs by a few."""
 TEXT_MAX = 1000
 """Characters of a label's source and note, and of the reason of an erasure."""
 
@@ -88,7 +90,9 @@ Values = Annotated[
         {"country": "SG", "account_age": "72h"},
     ),
 ]
-Who = Annotated[str, said("A person, or the name of a key.", "j.doe", minLength=1, maxLength=TEXT_MAX, pattern=r"\S")]
+Who = Annotated[
+    str, said("A person, or the name of a key.", "j.doe", minLength=1, maxLength=TEXT_MAX, pattern=NOT_BLANK)
+]
 Text = Annotated[str, said("A few words.", maxLength=TEXT_MAX)]
 Money = Annotated[
     Decimal, said("An exact amount, as text.", "0.10", pattern=r"^-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?$")
