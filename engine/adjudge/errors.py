@@ -232,6 +232,12 @@ class LostClaim(AdjudgeError):
     code = "lost-claim"
 
 
+class Overtaken(AdjudgeError):
+    """Another holder has written the next record of a name: read it, and decide again what to write; for ledgers."""
+
+    code = "overtaken"
+
+
 Bound = Literal["daily_calls", "daily_spend", "rate"]
 """What a provider's limits bound, over all who ask it."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from time import monotonic
@@ -20,8 +20,9 @@ from adjudge.errors import LostClaim
 from adjudge.ledger.claims import conflict
 from adjudge.ledger.local import decision_of
 from adjudge.ledger.memory import MemoryLedger
+from adjudge.ledger.named import Named, check_named
 from adjudge.model import Decision
-from adjudge.plugin import Body, Busy, CallBody, Claim, Receipt, Spent
+from adjudge.plugin import NAMED, Body, Busy, CallBody, Claim, NamedBody, NamedRecord, Receipt, Spent
 
 _TABLES = """
 create table if not exists records (seq integer primary key, kind text, subject text, decision text, line blob);
@@ -137,6 +138,23 @@ class SharedLedger:
             (kind, getattr(body, "merchant_biz_id", ""), getattr(body, "decision_id", ""), receipt.line),
         )
         return receipt
+
+    async def note(self, kind: str, record: NamedBody) -> NamedRecord:
+        check_named(kind, record)
+        with self._step():
+            self._named().require_next(kind, record)
+            line = (await self.record(kind, record)).line
+        return NamedRecord(kind=kind, name=record.name, number=record.number, line=line)
+
+    async def newest(self, kind: str) -> Mapping[str, NamedRecord]:
+        return self._named().newest(kind)
+
+    async def noted(self, kind: str) -> int:
+        return self._named().count(kind)
+
+    def _named(self) -> Named:
+        kept = self._database.execute("select kind, line from records order by seq")
+        return Named(parse(line) for kind, line in kept if kind in NAMED)
 
     async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:
         await self.record("label", record)

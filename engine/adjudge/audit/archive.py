@@ -15,7 +15,7 @@ import msgspec
 
 from adjudge.audit.annotations import check_by
 from adjudge.audit.bodies import PolicyBody
-from adjudge.audit.closed import ArchiveBody, SegmentBody, blocks, describe, description, lines_of_kind
+from adjudge.audit.closed import ArchiveBody, SegmentBody, blocks, describe, description, lines_of_kinds
 from adjudge.audit.disk import sync_directory
 from adjudge.audit.kinds import decode
 from adjudge.audit.log import AuditLog
@@ -24,6 +24,7 @@ from adjudge.audit.record import parse
 from adjudge.audit.shelf import Shelf, is_url, shelf_of
 from adjudge.audit.verify import ARCHIVED, Away, carried, segments
 from adjudge.errors import AuditBroken, AuditUnavailable
+from adjudge.plugin import NAMED, NamedBody
 from adjudge.system.files import replace_file
 
 _LOOKED_AT = 20
@@ -77,11 +78,11 @@ def _move(log: AuditLog, file: Path, to: Shelf, by: str) -> ArchiveBody:
     later = [one for one in segments(log.directory) if one.name > file.name or len(one.name) > len(file.name)]
     found = description(file.name, later) or describe(file, first_hash(log.directory))
     signpost = file.with_suffix(ARCHIVED)
-    policies = _copy(file, to, found)
+    kept_lines = _copy(file, to, found)
     away = whole(log.directory).away
     body = _said(signpost, found, to, away)
     if body is None:
-        kept = [line for digest, line in policies.items() if not _is_carried(away, file, digest, line)]
+        kept = [line for digest, line in kept_lines.items() if not _is_carried(away, file, digest, line)]
         facts = msgspec.structs.asdict(found) | {"at": datetime.now(UTC), "to": str(to), "by": by}
         hashes = tuple(parse(line).hash for line in kept)
         body = ArchiveBody(**facts, since=_since(away, found.first), policies=hashes)
@@ -137,9 +138,11 @@ def _said(signpost: Path, found: SegmentBody, to: Shelf, away: Sequence[Away]) -
 
 def _is_carried(away: Sequence[Away], file: Path, digest: str, line: bytes) -> bool:
     """Whether the signpost of an earlier segment has the same policy already."""
+    if parse(line).kind != "policy":
+        return False
     body = _policy(line)
-    earlier = (one for one in away if one.name < file.name)
-    return any(_policy(one).is_same(body) for gone in earlier for one in carried(gone) if digest.encode() in one)
+    earlier = (one for gone in away if gone.name < file.name for one in carried(gone) if digest.encode() in one)
+    return any(_policy(one).is_same(body) for one in earlier if parse(one).kind == "policy")
 
 
 def _policy(line: bytes) -> PolicyBody:
@@ -148,26 +151,26 @@ def _policy(line: bytes) -> PolicyBody:
 
 
 def _copy(file: Path, to: Shelf, found: SegmentBody) -> dict[str, bytes]:
-    """Copy a segment, and return the lines of its policies, by digest, once the copy has been read from where it lies.
+    """Copy a segment, and return the lines of it that are kept, once the copy has been read from where it lies.
 
     Raises OSError, AuditBroken, AuditUnavailable; then there is no copy.
     """
     if to.has(file.name):
-        policies = _read(to.blocks(file.name), found)
-        if policies is None:
+        kept = _read(to.blocks(file.name), found)
+        if kept is None:
             raise AuditUnavailable(f"{to.at(file.name)}: exists already, and is not {file}; name another place")
-        return policies
+        return kept
     with to.put(file) as copy:
-        policies = _read(copy(), found)
-        if policies is None:
+        kept = _read(copy(), found)
+        if kept is None:
             if _read(blocks(file), found) is None:
                 raise AuditBroken(f"{file}: is not what it was when it was closed; `adjudge audit verify` says where")
             raise AuditUnavailable(f"{to.at(file.name)}: the copy is not what was written; nothing was moved")
-    return policies
+    return kept
 
 
 def _read(copy: Iterator[bytes], found: SegmentBody) -> dict[str, bytes] | None:
-    """Return the last line of each policy in a segment, by digest; None where it does not have the bytes it should."""
+    """Return the last line of each policy and of each named record in a segment; None where its bytes are others."""
     digest, size = hashlib.sha256(), 0
 
     def hashed() -> Iterator[bytes]:
@@ -177,5 +180,13 @@ def _read(copy: Iterator[bytes], found: SegmentBody) -> dict[str, bytes] | None:
             size += len(block)
             yield block
 
-    policies = {_policy(line).digest: line for line in lines_of_kind("policy", hashed())}
-    return policies if (size, digest.hexdigest()) == (found.bytes, found.sha256) else None
+    kept = {_known_by(line): line for line in lines_of_kinds(("policy", *NAMED), hashed())}
+    return kept if (size, digest.hexdigest()) == (found.bytes, found.sha256) else None
+
+
+def _known_by(line: bytes) -> str:
+    """Return a policy's digest, or the kind and name of a named record."""
+    record = parse(line)
+    if record.kind == "policy":
+        return _policy(line).digest
+    return f"{record.kind} {msgspec.json.decode(record.body, type=NamedBody).name}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
@@ -137,7 +137,7 @@ def undescribed(directory: Path) -> list[Path]:
 def description(name: str, later: Iterable[Path]) -> SegmentBody | None:
     """Return the record of a closed segment from the segments after it, of which the first has it but for a crash."""
     for file in later:
-        for line in lines_of_kind("segment", blocks(file)):
+        for line in lines_of_kinds(("segment",), blocks(file)):
             body = msgspec.json.decode(line, type=SegmentBody)
             if body.name == name:
                 return body
@@ -151,19 +151,23 @@ def blocks(file: Path) -> Iterator[bytes]:
             yield block
 
 
-def lines_of_kind(kind: str, data: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the lines of one kind of record from a segment's bytes; the others are not taken apart."""
-    wanted, rest = b',"kind":"%b",' % kind.encode(), b""
+def lines_of_kinds(kinds: Sequence[str], data: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines of some kinds of records from a segment's bytes, those of one kind in order.
+
+    The others are not taken apart.
+    """
+    wanted, rest = [(kind.encode(), b',"kind":"%b",' % kind.encode()) for kind in kinds], b""
     for block in data:
         end = block.rfind(b"\n") + 1
         if not end:
             rest += block
             continue
         lines, rest = rest + block[:end], block[end:]
-        at = lines.find(wanted)
-        while at >= 0:
-            start, end = lines.rfind(b"\n", 0, at) + 1, lines.index(b"\n", at) + 1
-            prefix = PREFIX.match(lines, start)
-            if prefix is not None and prefix[4] == kind.encode():
-                yield lines[start:end]
-            at = lines.find(wanted, end)
+        for kind, sought in wanted:
+            at = lines.find(sought)
+            while at >= 0:
+                start, end = lines.rfind(b"\n", 0, at) + 1, lines.index(b"\n", at) + 1
+                prefix = PREFIX.match(lines, start)
+                if prefix is not None and prefix[4] == kind:
+                    yield lines[start:end]
+                at = lines.find(sought, end)

@@ -15,6 +15,7 @@ from adjudge.errors import AuditUnavailable
 from adjudge.ledger.claims import no_such_decision
 from adjudge.ledger.index import Index, decision_text, label_text
 from adjudge.ledger.local import LocalLedger
+from adjudge.ledger.named import Named
 from adjudge.ledger.restoring import decision_of
 from adjudge.model import Decision
 from adjudge.plugin import Body, CallBody, Claim, Receipt, RecordSource
@@ -38,6 +39,7 @@ class FileLedger(LocalLedger):
         self._trail = trail
         self._index = Index(trail.log, since=lambda: self._ages.since)
         self._calls = self._index.calls
+        self._named = Named(self._index.named())
         trail.log.on_lines = self._index.note
 
     async def open(self) -> None:

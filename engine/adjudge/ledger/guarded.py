@@ -10,6 +10,7 @@ from adjudge.errors import AdjudgeError, AuditUnavailable
 from adjudge.events import Events
 from adjudge.frozen import frozen
 from adjudge.ledger.claims import no_such_decision
+from adjudge.ledger.named import check_named
 from adjudge.model import Decision
 from adjudge.plugin import (
     Body,
@@ -17,6 +18,8 @@ from adjudge.plugin import (
     CallBody,
     Claim,
     DecisionLedger,
+    NamedBody,
+    NamedRecord,
     Quota,
     Receipt,
     RecordSource,
@@ -137,6 +140,26 @@ class GuardedLedger:
     async def record(self, kind: str, body: Body) -> Receipt:
         """As of the ledger."""
         return await self._done("be written", lambda: self.ledger.record(kind, body))
+
+    async def note(self, kind: str, record: NamedBody) -> NamedRecord:
+        """As of the ledger; one that was written before there were named records keeps none."""
+        check_named(kind, record)
+        return await self._done("be written", lambda: self._naming().note(kind, record))
+
+    async def newest(self, kind: str) -> Mapping[str, NamedRecord]:
+        """As of the ledger; see `note`."""
+        return await self._done("be read", lambda: self._naming().newest(kind))
+
+    async def noted(self, kind: str) -> int:
+        """As of the ledger; see `note`."""
+        return await self._done("be read", lambda: self._naming().noted(kind))
+
+    def _naming(self) -> DecisionLedger:
+        if not hasattr(self.ledger, "note"):
+            raise AuditUnavailable(
+                f"the ledger `{type(self.ledger).__name__}` keeps no named records: update its plugin"
+            )
+        return self.ledger
 
     async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:
         """As of the ledger. Raises RequestError where it has the decision under another MerchantBizId."""

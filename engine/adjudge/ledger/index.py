@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from types import MappingProxyType
 from typing import TypeVar
@@ -26,7 +27,7 @@ from adjudge.audit.kinds import decode
 from adjudge.audit.log import AuditLog
 from adjudge.audit.read import first_hash, lines_on, read_on, segment_number, whole
 from adjudge.audit.record import MAX_LINE, MalformedLine, Record, parse
-from adjudge.audit.verify import segments
+from adjudge.audit.verify import ARCHIVED, Away, carried, segments
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
 from adjudge.ledger.away import Lacked, Sources, sources
@@ -43,7 +44,7 @@ from adjudge.ledger.index_file import (
     segment_of,
 )
 from adjudge.ledger.known import Known
-from adjudge.plugin import CallBody
+from adjudge.plugin import NAMED, CallBody
 
 GATHER_S = 5.0
 """Seconds for which records gather before they are written down together."""
@@ -63,6 +64,8 @@ _RECORD = re.compile(
 )
 _HASH = slice(-67, -3)
 _USUAL = 16 * 1024
+_NAMED = "named"
+_NAMED_KINDS = frozenset(kind.encode() for kind in NAMED)
 
 _Body = TypeVar("_Body", bound=msgspec.Struct)
 _events = Events("adjudge.ledger")
@@ -185,6 +188,65 @@ class Index:
             if found is not None:
                 return found
         return None
+
+    def named(self) -> Iterator[Record]:
+        """Yield records of NAMED kinds, the newest of each name among them, wherever the log is. Raises as `records`.
+
+        The index finds them in its segments, and signposts have kept them of those that were moved away; earlier
+        segments are read through, which is due only where the index had to be made anew, or is spoilt.
+        """
+        if not self._log:
+            return
+        file, moved = self._file, {away.name: away for away in whole(self._directory).away}
+        try:
+            places, first = list(self._places(_NAMED)), float(file.first_segment) if file is not None else inf
+        except (AuditUnavailable, sqlite3.Error):  # it was spoilt, and is being made anew
+            places, first = [], inf
+        for place in places:
+            away = moved.get(self._segment(place)[0].name)
+            if away is None and (record := self._at(place)) is not None:
+                yield record
+            elif away is not None and away.signpost is None:
+                way = f"restore {Path(away.name).with_suffix(ARCHIVED)} from {away.to}"
+                raise AuditBroken(f"{self._directory}: what was kept of {away.name} is not there: {way}")
+        for away in moved.values():
+            yield from self._carried(away)
+        for path in segments(self._directory):
+            if segment_number(path) < first:
+                yield from self._of_kinds(_NAMED_KINDS, path)
+
+    def _carried(self, away: Away) -> Iterator[Record]:
+        """Yield the named records that a signpost has kept.
+
+        Raises AuditBroken where it lacks what it says to keep, or no key proves what it says.
+        """
+        if away.signpost is None:
+            return
+        try:
+            kept = [parse(line) for line in carried(away)]
+            with away.signpost.open("rb") as file:
+                says = parse(file.readline(MAX_LINE))
+        except MalformedLine as error:
+            raise AuditBroken(f"{away.signpost}: {error}") from None
+        if len(kept) < len(away.policies):
+            raise AuditBroken(f"{away.signpost}: lacks records that were kept here; restore it from a copy")
+        named = [record for record in kept if record.kind in NAMED]
+        keys = self._keys
+        if named and keys is not None and not (keys.holds(says) or all(map(keys.holds, named))):
+            raise AuditBroken(f"{away.signpost}: no key proves it: somebody else wrote it or changed it")
+        yield from named
+
+    def _of_kinds(self, kinds: Collection[bytes], path: Path) -> Iterator[Record]:
+        """Yield the records of some kinds of a segment, which is read through."""
+        start = 0
+        with path.open("rb", buffering=1024 * 1024) as file:
+            for line in file:
+                found = _RECORD.match(line)
+                if found is not None and found[1] in kinds:
+                    record = self._at(place_of(segment_number(path), start))
+                    if record is not None:
+                        yield record
+                start += len(line)
 
     @property
     def is_whole(self) -> bool:
@@ -522,6 +584,8 @@ def _looked_at(line: bytes) -> tuple[bytes, Sequence[bytes]]:
     kind: bytes = found[1]
     if kind == b"decision" and found[2]:
         return kind, (b"decision " + found[2], found[3])
+    if kind in _NAMED_KINDS:
+        return kind, (_NAMED.encode(),)
     with suppress(AuditBroken):  # which is for its readers to say
         if kind == b"decision":
             body = _decoded(DecisionBody, line)

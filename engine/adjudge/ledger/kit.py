@@ -17,6 +17,7 @@ from adjudge.audit.signing import (
     signer_from_file,
 )
 from adjudge.ledger.claims import conflict
+from adjudge.ledger.named import check_named, named_record, overtaken
 from adjudge.ledger.restoring import commitments_of, decision_of, with_values
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Record",
     "Witness",
     "canonical",
+    "check_named",
     "commitments_of",
     "conflict",
     "decision_of",
@@ -43,7 +45,9 @@ __all__ = [
     "following",
     "mac_key_from_environment",
     "mac_key_from_file",
+    "named_record",
     "new_key",
+    "overtaken",
     "parse",
     "restore_decision",
     "seal",

@@ -5,8 +5,9 @@ Bytes cost the garbage collector nothing, and hold no personal value: those stan
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
@@ -18,9 +19,10 @@ from adjudge.audit.record import Record, parse
 from adjudge.ledger.age import Ages
 from adjudge.ledger.claims import Claims, conflict
 from adjudge.ledger.front import Front
+from adjudge.ledger.named import Named, check_named
 from adjudge.ledger.restoring import commitments_of, decision_of, with_values
 from adjudge.model import Decision
-from adjudge.plugin import Body, Busy, CallBody, Claim, Receipt, Spent
+from adjudge.plugin import Body, Busy, CallBody, Claim, NamedBody, NamedRecord, Receipt, Spent
 from adjudge.system.given import check_seconds
 
 ANSWER_FOR_S = 48 * 3600.0
@@ -52,6 +54,8 @@ class LocalLedger(ABC):
         self._claims = Claims(timer)
         self._calls = OpenCalls()
         self._front = Front(front_bytes)
+        self._named = Named()
+        self._noting = asyncio.Lock()
 
     async def spent(self) -> Spent:
         """Return what was or may have been paid for."""
@@ -129,6 +133,22 @@ class LocalLedger(ABC):
         finally:
             self._claims.release(claim)
         return receipt
+
+    async def note(self, kind: str, record: NamedBody) -> NamedRecord:
+        """Write a named record, if its number is the next one; see `DecisionLedger.note`."""
+        check_named(kind, record)
+        async with self._noting:
+            self._named.require_next(kind, record)
+            receipt = await self.record(kind, record)
+            return self._named.add(NamedRecord(kind=kind, name=record.name, number=record.number, line=receipt.line))
+
+    async def newest(self, kind: str) -> Mapping[str, NamedRecord]:
+        """Return the newest record of each name."""
+        return self._named.newest(kind)
+
+    async def noted(self, kind: str) -> int:
+        """Return how many records of a kind there are."""
+        return self._named.count(kind)
 
     async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:
         """Write a record of what was found out about a decision."""

@@ -24,6 +24,7 @@ from adjudge.errors import (
     ListFileError,
     LostClaim,
     MerchantBizIdConflict,
+    Overtaken,
     PluginError,
     ProviderConfigError,
     QuotaReached,
@@ -37,6 +38,7 @@ from adjudge.frozen import frozen
 from adjudge.model import Decision, Face, Outcome, Request, Signal, SignalStatus, Verdict
 from adjudge.moved import names_of
 from adjudge.plugin.ledgers import (
+    NAMED,
     Billed,
     Body,
     Busy,
@@ -44,6 +46,8 @@ from adjudge.plugin.ledgers import (
     Claim,
     DaySpend,
     DecisionLedger,
+    NamedBody,
+    NamedRecord,
     Quota,
     Receipt,
     SharedLimits,
@@ -104,6 +108,7 @@ __all__ = [
     "DOUBLE",
     "DURATION",
     "INT",
+    "NAMED",
     "STRING",
     "TIMESTAMP",
     "Answer",
@@ -140,7 +145,10 @@ __all__ = [
     "LostClaim",
     "MapType",
     "MerchantBizIdConflict",
+    "NamedBody",
+    "NamedRecord",
     "Outcome",
+    "Overtaken",
     "PluginError",
     "PolicySource",
     "Pool",

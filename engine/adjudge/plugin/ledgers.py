@@ -83,6 +83,30 @@ class Receipt:
     line: bytes = field(repr=False)
 
 
+NAMED = ("activation", "rollout")
+"""Kinds of records of which the newest of each name says how things stand; see `DecisionLedger.note`."""
+
+
+class NamedBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a named record begins with.
+
+    name: 1 to 64 letters, digits and `.`, `_`, `-`. number: 1 for the first record of a name, and one more each time.
+    """
+
+    name: str
+    number: int
+
+
+@frozen(kw_only=True)
+class NamedRecord:
+    """A record of a kind and a name. line: its exact bytes, newline included."""
+
+    kind: str
+    name: str
+    number: int
+    line: bytes = field(repr=False)
+
+
 @frozen(kw_only=True)
 class Claim:
     """That one holder, and nobody else, is deciding an id.
@@ -224,6 +248,26 @@ class DecisionLedger(Protocol):
 
     async def record(self, kind: str, body: Body) -> Receipt:
         """Write a record of another kind, such as a policy's. Raises AuditUnavailable and AuditBroken."""
+        ...
+
+    async def note(self, kind: str, record: NamedBody) -> NamedRecord:
+        """Write a named record, if its number is the next one of its kind and name.
+
+        kind: one of NAMED. Raises Overtaken where it is not, and then nothing was written: of several holders who write
+        the same number, one does so. Raises RequestError for a kind or name that is none; AuditUnavailable and
+        AuditBroken.
+        """
+        ...
+
+    async def newest(self, kind: str) -> Mapping[str, NamedRecord]:
+        """Return the newest record of each name, whoever wrote it and however long ago. Raises as `find`."""
+        ...
+
+    async def noted(self, kind: str) -> int:
+        """Return how many records of a kind there are: it grows with each, whoever writes it.
+
+        Cheap, so that it can be asked every second whether `newest` says anything new. Raises AuditUnavailable.
+        """
         ...
 
     async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:

@@ -16,6 +16,7 @@ from secrets import token_hex
 from time import monotonic, sleep
 from typing import Any
 
+import msgspec
 from msgspec import structs
 
 from adjudge.audit.annotations import erasure_body, label_body
@@ -24,6 +25,7 @@ from adjudge.errors import (
     AuditUnavailable,
     LostClaim,
     MerchantBizIdConflict,
+    Overtaken,
     QuotaReached,
     RequestError,
     WrongPosition,
@@ -37,6 +39,8 @@ from adjudge.plugin import (
     Claim,
     DecisionLedger,
     LogRecord,
+    NamedBody,
+    NamedRecord,
     Pool,
     Position,
     Quota,
@@ -123,6 +127,22 @@ def ended(call: CallBody, billed: str = "yes") -> CallBody:
     """Return the record of how a call ended: with an answer, where it was paid for."""
     answer = Signal(name="device", status=SignalStatus.OK, fields={"score": 12}) if billed == "yes" else None
     return structs.replace(call, stage="ended", billed=billed, status="ok" if answer else "error", answer=answer)
+
+
+class NoteBody(NamedBody, frozen=True):
+    """A named record. said: anything."""
+
+    said: str
+
+
+def note_of(name: str, number: int, said: str) -> NoteBody:
+    """Return a named record."""
+    return NoteBody(name=name, number=number, said=said)
+
+
+def said_in(record: NamedRecord) -> str:
+    """Return what a named record of `note_of` says."""
+    return msgspec.json.decode(record.line, type=NoteBody).said
 
 
 def quota_of(**bounds: Any) -> Quota:
@@ -387,6 +407,76 @@ class LedgerContract:
             self._run(before)
             for _ in range(2):
                 self._run(after, is_new=False)
+
+    def test_newest_record_of_a_name_is_known_to_every_holder(self) -> None:
+        """Of each kind apart; what is no kind of named records is refused, and so is what is no name."""
+
+        async def work(ledger: DecisionLedger) -> None:
+            holder = self.another(ledger)
+            for each in (ledger, holder):
+                assert await each.noted("rollout") == 0 and not await each.newest("rollout")
+            counts = []
+            for number, by in enumerate((ledger, holder, ledger), 1):
+                await by.note("rollout", note_of("one", number, f"{number}"))
+                counts.append(await holder.noted("rollout"))
+            await ledger.note("rollout", note_of("two", 1, "first"))
+            await holder.note("activation", note_of("one", 1, "other"))
+            assert counts == [1, 2, 3]
+            for each in (ledger, holder):
+                found = await each.newest("rollout")
+                assert {one.name: (one.number, said_in(one)) for one in found.values()} == {
+                    "one": (3, "3"),
+                    "two": (1, "first"),
+                }
+                assert await each.noted("rollout") == 4 and await each.noted("activation") == 1
+            for kind, name in (("decision", "one"), ("rollout", ""), ("rollout", "a b"), ("rollout", "x" * 65)):
+                with _raises(RequestError):
+                    await ledger.note(kind, note_of(name, 1, ""))
+
+        self._run(work)
+
+    def test_next_record_of_a_name_is_written_once(self) -> None:
+        """Whoever did not see the one before is told, and nothing is written."""
+
+        async def work(ledger: DecisionLedger) -> None:
+            holders = (ledger, self.another(ledger))
+
+            async def try_it(number: int, n: int) -> int:
+                try:
+                    await holders[n % 2].note("rollout", note_of("one", number, f"{n}"))
+                except Overtaken:
+                    return 0
+                return 1
+
+            for number in (1, 2):
+                assert sum(await asyncio.gather(*(try_it(number, n) for n in range(10)))) == 1
+            for wrong in (0, 1, 2, 4):
+                assert await try_it(wrong, 0) == 0
+            for each in holders:
+                assert await each.noted("rollout") == 2
+
+        self._run(work)
+
+    def test_newest_record_of_a_name_outlives_the_holder(self) -> None:
+        """And the next one follows it."""
+
+        async def before(ledger: DecisionLedger) -> None:
+            for number in (1, 2):
+                await ledger.note("rollout", note_of("one", number, f"{number}"))
+            await _decide(ledger)
+
+        async def after(ledger: DecisionLedger) -> None:
+            found = (await ledger.newest("rollout"))["one"]
+            await ledger.note("rollout", note_of("one", found.number + 1, said_in(found) + "+"))
+
+        async def last(ledger: DecisionLedger) -> None:
+            assert said_in((await ledger.newest("rollout"))["one"]) == "2++"
+            assert await ledger.noted("rollout") == 4
+
+        if self.keeps:
+            self._run(before)
+            for work in (after, after, last):
+                self._run(work, is_new=False)
 
     def test_records_are_handed_out_from_any_position_in_order(self) -> None:
         """To readers of the log; a ledger may keep none where they can be read, and then says so."""

@@ -2,7 +2,7 @@
 
 The records that say so are a chain of their own, which `verify` believes as far as it verifies. They say again what was
 said in the month that goes. Whatever stops it, the month is whole in the database or in the files, and the next run
-goes on. Policies stay, because decisions of later months are by them.
+goes on. Policies and named records stay.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, LiteralString
 
 from adjudge.ledger.kit import ArchiveBody, Checkpoints, MalformedLine, decode, encode_body, parse
-from adjudge.plugin import AuditBroken, AuditUnavailable
+from adjudge.plugin import NAMED, AuditBroken, AuditUnavailable
 from adjudge_plugins.postgres.database import check_dsn, told
 from adjudge_plugins.postgres.migrate import require_tables, version_of
 from adjudge_plugins.postgres.writer import Wanted, Writer
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     Connection = psycopg.Connection[tuple[Any, ...]]
 
 _ROWS = 500
+_KEPT = ("policy", *NAMED)
+"""Kinds of records that stay: decisions of later months are by these policies, and rollouts go on."""
 _LOCK_MS = 5000
 """Milliseconds to wait for who reads the month: behind a lock that waits, all workers wait."""
 
@@ -85,7 +87,7 @@ async def archive(dsn: str, month: date, to: Path, *, by: str, points: Checkpoin
             if stands != (sum(part.last - part.first + 1 for part in parts),):
                 raise AuditUnavailable(f"adjudge.{table} was written to meanwhile: nothing was dropped; run it again")
             connection.execute(_of("drop table {}", table))
-            connection.execute(b"insert into adjudge.records select * from kept where kind = 'policy'")
+            connection.execute(b"insert into adjudge.records select * from kept where kind = any(%s)", ([*_KEPT],))
             connection.commit()
     finally:
         connection.close()
@@ -113,7 +115,7 @@ def _write(connection: Connection, table: str, to: Path) -> list[_Part]:
                 file.write(line)
                 part.digest.update(line)
                 part.last, part.last_hash, part.size = record.seq, record.hash, part.size + len(line)
-                if record.kind == "policy":
+                if record.kind in _KEPT:
                     part.policies.append(record.hash)
             _finish(file, to, parts[-1] if parts else None)
     except OSError as error:

@@ -19,6 +19,7 @@ from adjudge.ledger.kit import (
     Proof,
     Record,
     Witness,
+    check_named,
     commitments_of,
     conflict,
     decision_of,
@@ -37,6 +38,8 @@ from adjudge.plugin import (
     Claim,
     DaySpend,
     Decision,
+    NamedBody,
+    NamedRecord,
     PluginError,
     Quota,
     QuotaReached,
@@ -46,6 +49,7 @@ from adjudge.plugin import (
 from adjudge_plugins.postgres.claiming import Claiming, release
 from adjudge_plugins.postgres.database import Connections, connect, told
 from adjudge_plugins.postgres.migrate import applied, require_tables
+from adjudge_plugins.postgres.named import LEASE_S, newest, noted, write_next
 from adjudge_plugins.postgres.personal import erase, named_in, revealed, sealed
 from adjudge_plugins.postgres.records import PostgresRecords
 from adjudge_plugins.postgres.session import Session
@@ -280,6 +284,29 @@ class PostgresLedger:
     async def record(self, kind: str, body: Body) -> Receipt:
         """Write a record of another kind."""
         return (await self._writer.write(Wanted(kind=kind, members=encode_body(body)))).receipt
+
+    async def note(self, kind: str, record: NamedBody) -> NamedRecord:
+        """Write a named record, if its number is the next one; see `DecisionLedger.note`."""
+        check_named(kind, record)
+        of, until = f"{kind}:{record.name}", monotonic() + LEASE_S
+        # Not `self.claim`: a front may have that one answered by a copy.
+        while isinstance(found := await PostgresLedger.claim(self, of, kind, again=True, lease_s=LEASE_S), Busy):
+            if monotonic() > until:
+                raise AuditUnavailable(f"another worker holds `{record.name}`, to write of it")
+            await self.wait(found, until)
+        assert isinstance(found, Claim), "no decision has such an id"
+        try:
+            return await write_next(self._asked, self._writer, found, kind, record)
+        finally:
+            await self.release(found)
+
+    async def newest(self, kind: str) -> Mapping[str, NamedRecord]:
+        """Return the newest record of each name."""
+        return await newest(self._asked, kind)
+
+    async def noted(self, kind: str) -> int:
+        """Return how many records of a kind there are."""
+        return await noted(self._asked, kind)
 
     async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:
         """Write a record of what was found out about a decision."""
