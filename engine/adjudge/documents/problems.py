@@ -61,7 +61,7 @@ KINDS: Mapping[str, _Kind] = {
     "rate-limited": _Kind(429, "the caller asks more often than it may", RateLimited),
     NO_DECISION: _Kind(404, "there is no such decision", ServiceMismatch),
 }
-"""Every problem by its code. A code never changes its meaning; `docs/service.md` has a section for each."""
+"""Every problem by its code. A code never changes its meaning; `docs/problems.md` has a section for each."""
 
 
 class Problem(msgspec.Struct, omit_defaults=True, kw_only=True):
