@@ -18,11 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from adjudge.authoring.lint.run import lint
-from adjudge.authoring.policy_tests.cases import is_test_file, read_tests
+from adjudge.authoring.policy_tests.cases import read_tests
 from adjudge.authoring.policy_tests.testing import run
 from adjudge.authoring.proofs.analyse import analyse
 from adjudge.errors import AdjudgeError
 from adjudge.policy import Policy
+from adjudge.policy.loading.folder import is_test_file
 from adjudge.policy.loading.load import read_policy_file
 from adjudge.registry import Registry
 

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
+from adjudge.audit.activation import ActivationBody
 from adjudge.audit.annotations import LabelBody, erasure_body
+from adjudge.decision.activations import Activations, PolicyWatch, Wanted
 from adjudge.decision.conclude import conclude
 from adjudge.decision.door import Door, check_asked, check_who
 from adjudge.decision.feeds import Feeds
@@ -101,6 +103,7 @@ class Engine(Door):
         limits: Mapping[str, Limits] | None = None,
         guards: Guards | None = None,
         allowed: Allowed = ANY_HOST,
+        watch: PolicyWatch | None = None,
         clock: Callable[[], datetime] = _utc_now,
         journal: AuditTrail | None = None,
         store: object = None,
@@ -117,6 +120,7 @@ class Engine(Door):
         limits: how providers may be asked, by name, in place of what they declare. guards: what keeps to them, the
         process's own unless given.
         allowed: what policies may have providers use; a signal that would use more is not asked, and says so.
+        watch: what replaces the policies while the engine is open.
         clock: an aware time, read once for each decision. journal: what `trail` was called before. store, memory,
         observers: are gone; see `ledger`, `answer_for_s` and `readers`.
         Raises SetupError for policies of the same name or scene, or none, and for limits of a provider that is not
@@ -153,6 +157,8 @@ class Engine(Door):
         self._recording = Recording(self._ledger, registry.catalogue)
         self._calls = CallLedger(self._recording, self._clock)
         self._feeds = Feeds(readers or {})
+        self.activations = Activations(self._ledger, self._clock)
+        self._watch = watch
         self._deadline_s = deadline_s
         self._single_flight = SingleFlight(max_in_flight)
         self._replacing = asyncio.Lock()
@@ -174,6 +180,11 @@ class Engine(Door):
     def policies(self) -> Mapping[str, Policy]:
         """The policies that answer now, by name."""
         return self._served.policies
+
+    @property
+    def activation(self) -> ActivationBody | None:
+        """When other policies were last to answer, and whether they were accepted; None where they never were."""
+        return self.activations.newest
 
     @property
     def in_flight(self) -> int:
@@ -282,21 +293,24 @@ class Engine(Door):
             raise SetupError("this engine has no log in files to archive")
         return await self._home.run(lambda: trail.archive(to, before=before, by=by))
 
-    async def replace(self, policies: Sequence[Policy]) -> None:
+    async def replace(self, policies: Sequence[Policy], *, wanted: Wanted = Wanted()) -> None:  # noqa: B008  # frozen
         """Answer with other policies from now on; what is under way ends with those that it began with.
 
         Returns once that is so. A policy that was there already, by its digest, keeps its providers open; guards and
-        budgets stay, and so does every answer that was given.
-        Raises SetupError and PluginError, and then nothing changes.
+        budgets stay, and so does every answer that was given. wanted: by whom, and why, for the log.
+        Raises SetupError, PluginError, AuditUnavailable and AuditBroken, and then nothing changes.
         """
         given = all_of("policies", policies, Policy, '`[load_policy("policy.yaml")]`')
-        await self._home.run(lambda: self._replace(given))
+        check_kind("wanted", wanted, Wanted, "a Wanted")
+        check_who(wanted.by)
+        await self._home.run(lambda: self._replace(given, wanted))
 
-    async def _replace(self, policies: Sequence[Policy]) -> None:
+    async def _replace(self, policies: Sequence[Policy], wanted: Wanted) -> None:
         async with self._replacing:
             await _compile(policies)
             before, served = self._served, self._serving.of(policies, self._served)
             begin_with(served.accounts, await self._ledger.spent())
+            await self.activations.accept(before.policies, served.policies, wanted)
             self._served = served
             await self._single_flight.wait_for_these()
             for digest, sources in before.sources.items():
@@ -322,6 +336,8 @@ class Engine(Door):
     async def _close(self) -> None:
         """Let what is under way end, then let go of everything."""
         try:
+            if self._watch is not None:
+                await self._watch.aclose()
             await self._single_flight.wait()
             for sources in self._served.sources.values():
                 await sources.close()
@@ -342,6 +358,8 @@ class Engine(Door):
         begin_with(self._served.accounts, await self._ledger.spent())
         tell_of_doubts(await self._ledger.in_doubt())
         await self._feeds.open(self._ledger)
+        if self._watch is not None:
+            await self._watch.begin(self)
 
 
 async def _compile(policies: Sequence[Policy]) -> None:

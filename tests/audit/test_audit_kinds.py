@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from adjudge.audit.activation import ActivationBody, messages_of
 from adjudge.audit.annotations import ErasureBody, erasure_body
 from adjudge.audit.checkpoints import CheckpointBody
 from adjudge.audit.kinds import KINDS, Block, bodies, body_of, decode, records
@@ -109,3 +112,14 @@ def test_a_block_with_a_record_that_is_not_valid_says_which(members: bytes) -> N
         Block.of([parse(line) for line in lines]).decode(ErasureBody)
     assert str(told.value) == str(alone.value)
     assert str(told.value).startswith("record 8 is not a valid erasure: ")
+
+
+def test_activation_says_more_where_anything_but_its_time_and_author_differs() -> None:
+    at, later = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
+    body = ActivationBody(at=at, by="engine", accepted=False, reason="changed", messages=("wrong",))
+    assert body.says_more_than(None)
+    assert not body.says_more_than(replace(body, at=later, by="kim"))
+    for other in (replace(body, accepted=True), replace(body, messages=()), replace(body, after={"a": "b"})):
+        assert body.says_more_than(other)
+    said = messages_of(["x" * 2000, *map(str, range(25))])
+    assert len(said) == 21 and len(said[0]) == 1000 and said[-1] == "and 6 more"

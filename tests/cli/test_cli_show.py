@@ -6,12 +6,15 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from adjudge.audit.activation import ActivationBody, BundleBody
+from adjudge.audit.log import AuditLog
 from adjudge.audit.trail import AuditTrail
 from adjudge.engine import Engine
 from adjudge.errors import SignalFailed
@@ -186,3 +189,23 @@ rules:
     assert all(row["final"] == "" for row in rows(run, log) if row["kind"] != "decision")
     assert run("audit", "show", log, "--output", "rows.csv").exit_code == 0
     assert Path("rows.csv").read_text().splitlines()[0].split(",")[7:11] == ["outcome", "sampled", "final", "status"]
+
+
+def test_activations_are_a_line_each_with_who_why_and_what_was_wrong(folder: Path, run: Any) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    bundle = BundleBody(counter=7, sha256="a" * 64, key="k1", made_at=at)
+    with AuditLog.open(folder / "log") as log:
+        for body in (
+            ActivationBody(
+                at=at, by="kim", accepted=True, reason="noon", after={"one": "d" * 64}, bundles={"b": bundle}
+            ),
+            ActivationBody(at=at, by="engine", accepted=False, reason="changed", messages=("wrong", "worse")),
+        ):
+            log.write_blocking("activation", body)
+    said = run("audit", "show", folder / "log", "--kind", "activation").stdout.splitlines()
+    when = "2026-01-01T00:00:00.000Z"
+    assert said == [
+        f"     1  activation  {when}  accepted one {'d' * 12}, in b 7 signed with k1, noon, by kim",
+        f"     2  activation  {when}  refused, changed, by engine: wrong; worse",
+    ]
+    assert [row["by"] for row in rows(run, folder / "log", "--kind", "activation")] == ["kim", "engine"]

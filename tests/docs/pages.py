@@ -36,11 +36,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adjudge import PolicyErrors, load_policy, parse_policy
-from adjudge.authoring.policy_tests.cases import is_test_file, read_tests
+from adjudge.authoring.policy_tests.cases import read_tests
 from adjudge.authoring.policy_tests.testing import run
 from adjudge.config.file import read_config
 from adjudge.documents import decode_request
 from adjudge.policy.loading.document import DECLARATIONS
+from adjudge.policy.loading.folder import is_test_file
 from adjudge.registry import Registry
 from adjudge_plugins.aliyun.sandbox.scenario import load_scenario
 from ports import reserved_port

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from adjudge.config.file import load_located
+from adjudge.config.policies import load_located
 from adjudge.errors import PluginError
 from adjudge.plugin import Register, hookimpl
 from adjudge.registry import Registry

@@ -9,9 +9,10 @@ import pytest
 
 from adjudge.authoring.formatting.run import formatted
 from adjudge.authoring.lint.run import lint
-from adjudge.authoring.policy_tests.cases import is_test_file, read_tests
+from adjudge.authoring.policy_tests.cases import read_tests
 from adjudge.authoring.policy_tests.testing import run
 from adjudge.model import Outcome
+from adjudge.policy.loading.folder import is_test_file
 from adjudge.registry import Registry
 
 ROOT = Path(__file__).parents[2]

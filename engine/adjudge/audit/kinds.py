@@ -15,6 +15,7 @@ from typing import TypeVar, cast, overload
 
 import msgspec
 
+from adjudge.audit.activation import ActivationBody
 from adjudge.audit.annotations import ErasureBody, LabelBody
 from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.checkpoints import CheckpointBody
@@ -36,6 +37,7 @@ KINDS: Mapping[str, type[msgspec.Struct]] = {
     "erasure": ErasureBody,
     "segment": SegmentBody,
     "archive": ArchiveBody,
+    "activation": ActivationBody,
 }
 """What a record of each kind holds. A kind that is not here is of a later version, and is passed over."""
 

@@ -12,7 +12,7 @@ import click
 from adjudge.authoring.lint.finding import LintFinding
 from adjudge.authoring.lint.fix import corrected, mended
 from adjudge.authoring.lint.run import lint
-from adjudge.authoring.policy_tests.cases import is_test_file, read_tests
+from adjudge.authoring.policy_tests.cases import read_tests
 from adjudge.cli.files import write_file
 from adjudge.cli.group import FINDINGS, FINE, WRONG
 from adjudge.cli.output import JSON, counted, format_option, print_json, say, say_text
@@ -20,13 +20,11 @@ from adjudge.cli.settings import Settings
 from adjudge.errors import PolicyError, PolicyErrors
 from adjudge.patterns import late
 from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.loading.folder import documents_below, is_test_file, kind_of
 from adjudge.policy.loading.load import read_policy, read_policy_file, read_source
-from adjudge.policy.text.yaml import Mapping, read_yaml
 from adjudge.source import Edit, Source
 
-ENDINGS = (".yaml", ".yml")
 _TESTED = late(r"""^policy:[ ]*["']?([^"'#\n\0]*[^"'#\s\0])""", re.MULTILINE)
-_OF_A_POLICY = frozenset({"policy_language", "rules", "thresholds", "scorecard", "scorecards"})
 
 
 @dataclass(slots=True)
@@ -87,10 +85,10 @@ def _read(file: Path, catalogue: Catalogue, found: _Found, with_fixes: bool) -> 
         if with_fixes:
             _correct(file, found, lambda text: read_tests(file, catalogue, text))
         return counted(len(read_tests(file, catalogue).cases), "test")
-    keys = _keys(file)
-    if "fragment" in keys:
+    kind = kind_of(file)
+    if kind == "fragment":
         return "a fragment; it is checked in the policies that include it"
-    if "policies" in keys and not keys & _OF_A_POLICY:
+    if kind == "configuration":
         from adjudge.config.file import read_config, require_sound  # which brings the whole engine
 
         config = read_config(file)
@@ -138,21 +136,9 @@ def _documents(path: Path) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
-    for file in sorted(path.rglob("*")):
-        hidden = any(part.startswith(".") for part in file.relative_to(path).parts)
-        if file.suffix in ENDINGS and file.is_file() and not hidden:
-            keys = _keys(file)
-            if is_test_file(file) or not keys or keys & (_OF_A_POLICY | {"policies"}):
-                yield file
-
-
-def _keys(file: Path) -> frozenset[str]:
-    """Return the keys of a document; none where it cannot be read."""
-    try:
-        root, _ = read_yaml(read_source(file, "document"))
-    except PolicyErrors:
-        return frozenset()
-    return frozenset(key.text.value for key, _ in root.entries) if isinstance(root, Mapping) else frozenset()
+    for file, kind in documents_below(path):
+        if kind != "other":
+            yield file
 
 
 def _data(error: PolicyError) -> dict[str, object]:

@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 
 from adjudge.authoring.formatting.run import formatted
-from adjudge.authoring.policy_tests.cases import is_test_file
 from adjudge.cli.files import write_file
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import counted, diff_text, print_exact, say
 from adjudge.cli.streams import standard_input
 from adjudge.errors import AdjudgeError, PolicyErrors
+from adjudge.policy.loading.folder import is_test_file
 from adjudge.policy.loading.load import SOURCE_MAX_BYTES, decode_source, read_source
 from adjudge.policy.text.yaml import Mapping, read_yaml
 

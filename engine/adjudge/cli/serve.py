@@ -53,10 +53,11 @@ def command(
     if uds is None and uds_mode is not None:
         raise click.UsageError("--uds-mode goes with --uds")
     with extra("serve"):
+        from adjudge.config.watching import EVERY_S
         from adjudge.service.listening import listening_at, listening_on
         from adjudge.service.server import Service
     said = configured(settings, config)
-    engine = assemble(said)
+    engine = assemble(said, policies_every_s=EVERY_S)
     try:
         at = (
             listening_on(host or "127.0.0.1", 8080 if port is None else port)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from adjudge.authoring.policy_tests.cases import PolicyTestFile, is_test_file, policy_of, read_tests
+from adjudge.authoring.policy_tests.cases import PolicyTestFile, policy_of, read_tests
 from adjudge.authoring.policy_tests.coverage import Coverage, coverage, described
 from adjudge.authoring.policy_tests.junit import junit
 from adjudge.authoring.policy_tests.suggest import appended, suggest
@@ -18,6 +18,7 @@ from adjudge.cli.output import JSON, counted, format_option, print_exact, print_
 from adjudge.cli.settings import Settings
 from adjudge.errors import PolicyError, PolicyErrors
 from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.loading.folder import is_test_file
 
 
 @click.command("test")

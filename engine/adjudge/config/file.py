@@ -1,6 +1,7 @@
 """The configuration of an engine: one YAML file, read as strictly as a policy.
 
-    policies: [policies/onboarding.yaml]
+    policies: [policies/onboarding.yaml, more/]      # files and folders, see policies.py
+    policies_every: 2s                  # how often it is looked whether they have changed, see watching.py
     audit: {directory: audit, durability: fsync, key: {file: audit.key}}      # see audit_settings.py
     answer_for: 48h                     # how long a decision answers its MerchantBizId
     ledger: {postgres: {dsn: …}}        # who keeps decisions; left out: files in the `directory` of `audit`
@@ -29,28 +30,30 @@ from typing import Any, cast
 
 from adjudge.config.allowed import NOTHING, read_allowed
 from adjudge.config.audit import AuditSettings, Opened, read_audit
+from adjudge.config.policies import Location, PolicyLoader
 from adjudge.config.providers import LimitsForm, apply_limits, read_limits
 from adjudge.config.service import ServiceSettings, read_service
+from adjudge.config.watching import Watch
 from adjudge.engine import DEADLINE_S, Engine
 from adjudge.errors import AdjudgeError, PluginError, PolicyError, PolicyErrors
 from adjudge.frozen import frozen
 from adjudge.ledger.file import FileLedger
 from adjudge.ledger.local import ANSWER_FOR_S, FRONT_BYTES
 from adjudge.ledger.memory import MemoryLedger
-from adjudge.plugin import DecisionLedger, LedgerSettings, Limits, LogReader, PolicySource
-from adjudge.policy import Catalogue, Policy, load_policy, parse_policy
+from adjudge.plugin import DecisionLedger, LedgerSettings, Limits, LogReader
+from adjudge.policy import Catalogue
 from adjudge.policy.loading.load import read_source
 from adjudge.policy.loading.reader import Reader, Refused
-from adjudge.policy.text.yaml import Mapping, YamlNode, read_yaml
+from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode, read_yaml
 from adjudge.registry import Registry
-from adjudge.signals.allowed import Allowed, refused
+from adjudge.signals.allowed import Allowed
 from adjudge.source import Span
 from adjudge.system.faults import is_operators, said_of
-from adjudge.values.reading import describe
 
 FILES = "file"
 _KEYS = (
     "policies",
+    "policies_every",
     "audit",
     "answer_for",
     "ledger",
@@ -67,6 +70,9 @@ _KEYS = (
 )
 _LONGEST_ANSWER_S = 366 * 86400.0
 _LONGEST_DEADLINE_S = 300.0
+_LONGEST_EVERY_S = 86400.0
+_SHORTEST_EVERY_S = 0.1
+NEVER = "never"
 _MOST_IN_FLIGHT = 1_000_000
 _LARGEST_CACHE_MB = 1_000_000
 _MB = 1024 * 1024
@@ -76,14 +82,16 @@ _MB = 1024 * 1024
 class Config:
     """What stands in a configuration file, paths made whole.
 
-    policies: files, or locations `scheme://…` of a plugin's policy source. answer_for_s, deadline_s: seconds.
+    policies: files and folders, or locations `scheme://…` of a plugin's policy source. policies_every_s: seconds
+    between two looks whether they have changed, 0 for none, None for what is usual. answer_for_s, deadline_s: seconds.
     ledger: its name, and what stands under it. front_bytes: of decisions in memory, in front of files.
     plugins: None for all that are installed. owners: plugins, by the names that several of them offer.
     max_in_flight: ids that are decided at a time, None for any number.
     limits: as read from `providers:`, by name. folder: of the file. reader: to blame them with.
     """
 
-    policies: tuple[Path | str, ...]
+    policies: tuple[Location, ...]
+    policies_every_s: float | None = None
     audit: AuditSettings | None = None
     ledger: Opened = (FILES, {})
     answer_for_s: float = ANSWER_FOR_S
@@ -106,14 +114,19 @@ def open_engine(path: str | Path) -> Engine:
     return assemble(read_config(path))
 
 
-def assemble(config: Config) -> Engine:
-    """Put an engine together. Raises PolicyErrors for its policies, PluginError, AuditUnavailable and AuditBroken."""
-    registry, policies, limits = _prepared(config)
+def assemble(config: Config, *, policies_every_s: float = 0.0) -> Engine:
+    """Put an engine together.
+
+    policies_every_s: seconds between two looks whether policies have changed, where the configuration does not say.
+    Raises PolicyErrors for its policies, PluginError, AuditUnavailable and AuditBroken.
+    """
+    every_s = policies_every_s if config.policies_every_s is None else config.policies_every_s
+    registry, watch, limits = _prepared(config, every_s=every_s)
     readers = _readers(config, registry)
     ledger = _ledger(config, registry)
     try:
         return Engine(
-            tuple(policies.values()),
+            tuple(watch.policies.values()),
             registry=registry,
             ledger=ledger,
             readers=readers,
@@ -121,6 +134,7 @@ def assemble(config: Config) -> Engine:
             max_in_flight=config.max_in_flight,
             limits=limits,
             allowed=config.allowed,
+            watch=watch,
         )
     except BaseException:
         ledger.close()
@@ -181,41 +195,30 @@ def require_sound(config: Config) -> None:
         raise PolicyErrors([wrong]) from None
 
 
-def _prepared(config: Config, *, fetch: bool = True) -> tuple[Registry, dict[str, Policy], dict[str, Limits]]:
+def _prepared(config: Config, *, every_s: float = 0.0, fetch: bool = True) -> tuple[Registry, Watch, dict[str, Limits]]:
     """Return the plugins, policies and limits of an engine, of which nothing is opened yet.
 
-    fetch: whether to load policies that are not in files.
+    every_s: seconds between two looks whether policies have changed. fetch: whether to load those not in files.
     Raises PolicyErrors for its policies, and PluginError where a plugin does not offer what is wanted of it.
     """
     registry = Registry.discover(only=config.plugins, strict=config.strict_plugins, owners=config.owners)
     registry.require_owners()
-    catalogue = registry.catalogue()
-    policies: dict[str, Policy] = {}
+    loader = PolicyLoader(locations=config.policies, registry=registry, allowed=config.allowed)
     errors: list[PolicyError] = []
-    for location in config.policies:
-        if not (fetch or isinstance(location, Path)):
-            _source_of(location, registry)
-            continue
-        try:
-            policy = load_located(location, registry, catalogue)
-        except PolicyErrors as found:
-            errors += found.errors
-            continue
-        other = policies.setdefault(policy.name, policy)
-        if other is not policy:
-            message = f"`{policy.name}` is also the name of the policy in {other.typed.source.name}"
-            errors.append(PolicyError("name-duplicate", message, source=policy.typed.source, span=Span(0, 0)))
-        errors += refused(policy.typed, catalogue.providers, config.allowed)
-    limits: dict[str, Limits] = {}
+    watch, limits = None, {}
     try:
-        limits = limits_of(config, catalogue)
+        watch = Watch(loader, every_s=every_s, fetch=fetch)
     except PolicyErrors as found:
         errors += found.errors
-    if errors:
+    try:
+        limits = limits_of(config, registry.catalogue())
+    except PolicyErrors as found:
+        errors += found.errors
+    if errors or watch is None:
         raise PolicyErrors(errors)
     for kind, name in _wanted(config):
         registry.opener(kind, name)
-    return registry, policies, limits
+    return registry, watch, limits
 
 
 def _wanted(config: Config) -> Iterator[tuple[str, str]]:
@@ -223,31 +226,6 @@ def _wanted(config: Config) -> Iterator[tuple[str, str]]:
     yield from (("reader", name) for name, _ in config.readers)
     if config.ledger[0] != FILES:
         yield "ledger", config.ledger[0]
-
-
-def load_located(location: Path | str, registry: Registry, catalogue: Catalogue) -> Policy:
-    """Load a policy from its file, or through the plugin that offers the scheme of its location."""
-    if isinstance(location, Path):
-        return load_policy(location, catalogue=catalogue)
-    scheme, source = _source_of(location, registry)
-    try:
-        text: object = source.load(location)
-    except BaseException as error:  # whatever a plugin does, the place that was asked for is named
-        if is_operators(error):
-            raise
-        raise PluginError(f"cannot load {location}: {said_of(error)}", plugin=scheme) from error
-    if not isinstance(text, str):
-        raise PluginError(f"cannot load {location}: it gave {describe(text)}, not a string", plugin=scheme)
-    return parse_policy(text, location, catalogue=catalogue)
-
-
-def _source_of(location: str, registry: Registry) -> tuple[str, PolicySource]:
-    """Return the scheme of a location, and what loads it. Raises PluginError where no plugin does."""
-    scheme = location.partition("://")[0]
-    source = registry.offered("policy source").get(scheme)
-    if source is None:
-        raise PluginError(f"no installed plugin offers the policy source `{scheme}`", plugin=scheme)
-    return scheme, cast(PolicySource, source)
 
 
 def _open(registry: Registry, kind: str, opened: tuple[str, Any]) -> object:
@@ -299,6 +277,7 @@ class _Config:
         deadline_s = reader.seconds(deadline, "`deadline`", _LONGEST_DEADLINE_S) if deadline else None
         return Config(
             policies=tuple(policy if "://" in policy else self.folder / policy for policy in policies),
+            policies_every_s=self.every(parts["policies_every"]) if "policies_every" in parts else None,
             audit=read_audit(reader, parts["audit"], self.folder) if "audit" in parts else None,
             ledger=self.ledger(parts.get("ledger"), parts.get("audit")),
             answer_for_s=answer_for_s or ANSWER_FOR_S,
@@ -324,6 +303,15 @@ class _Config:
             return ()
         texts = [(one or self.reader.text)(item, "a name in " + what) for item in self.reader.items(node, what)]
         return tuple(text for text in texts if text is not None)
+
+    def every(self, node: YamlNode) -> float | None:
+        """Read how often it is looked whether policies have changed."""
+        if isinstance(node, Scalar) and node.value == NEVER:
+            return 0.0
+        every_s = self.reader.seconds(node, "`policies_every`", _LONGEST_EVERY_S)
+        if every_s is not None and every_s < _SHORTEST_EVERY_S:
+            self.reader.blame("schema-range", "`policies_every` must be at least 100ms", node.span, "or `never`")
+        return every_s
 
     def owners(self, node: YamlNode | None) -> MappingOf[str, str]:
         if node is None:

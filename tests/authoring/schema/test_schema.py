@@ -15,6 +15,7 @@ from adjudge.authoring.schema.keys import OBJECTS
 from adjudge.authoring.schema.reference import reference
 from adjudge.policy import Policy
 from adjudge.policy.loading import calibration, document, lists, lookups, remarks, tables
+from adjudge.policy.loading.folder import is_test_file
 from adjudge.policy.loading.load import read_source
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text.yaml import read_yaml
@@ -68,7 +69,7 @@ SHIPPED = sorted(path for path in (ROOT / "policies").rglob("*.yaml") if path.pa
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
 def test_schema_takes_the_shipped_policies_and_their_tests(path: Path) -> None:
-    schema = schema_of_tests(CATALOGUE) if cases.is_test_file(path) else POLICY_SCHEMA
+    schema = schema_of_tests(CATALOGUE) if is_test_file(path) else POLICY_SCHEMA
     jsonschema.Draft202012Validator(schema).validate(plain(read_source(path, "policy")))
 
 

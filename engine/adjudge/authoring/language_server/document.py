@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Literal
 
 from adjudge.authoring.lint.run import lint
-from adjudge.authoring.policy_tests.cases import is_test_file, read_tests
+from adjudge.authoring.policy_tests.cases import read_tests
 from adjudge.errors import PolicyErrors
 from adjudge.frozen import frozen
 from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.loading.folder import is_test_file
 from adjudge.policy.loading.load import read_policy
 from adjudge.policy.typed import TypedPolicy
 from adjudge.source import Edit, Span

@@ -25,9 +25,10 @@ from adjudge.authoring.language_server.navigation import (
     renamed,
     symbol_at,
 )
-from adjudge.authoring.policy_tests.cases import is_test_file, policy_of
+from adjudge.authoring.policy_tests.cases import policy_of
 from adjudge.errors import PolicyErrors
 from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.loading.folder import is_test_file
 from adjudge.source import Span
 from adjudge.system.pools import Pool
 

@@ -13,6 +13,7 @@ from adjudge.authoring.policy_tests.tables import read_table
 from adjudge.errors import PolicyError, PolicyErrors, did_you_mean
 from adjudge.frozen import frozen
 from adjudge.policy.catalogue import Catalogue
+from adjudge.policy.loading.folder import is_test_file
 from adjudge.policy.loading.forms import Entries
 from adjudge.policy.loading.load import read_policy_file, read_source
 from adjudge.policy.loading.reader import Reader
@@ -23,7 +24,6 @@ from adjudge.policy.text.syntax import shown
 from adjudge.policy.text.yaml import Scalar, YamlNode, read_yaml
 from adjudge.source import Source, Span
 
-ENDINGS = ("_test.yaml", "_test.yml")
 KEYS = ("policy", "description", "defaults", "tests")
 LINES_MAX = 10
 """So many lines are named of tests that expect nothing yet."""
@@ -50,11 +50,6 @@ class PolicyTestFile:
     policy: Policy
     cases: tuple[PolicyTest, ...]
     defaults: PolicyTest
-
-
-def is_test_file(path: Path) -> bool:
-    """Whether a file's name says that it holds tests."""
-    return path.name.endswith(ENDINGS)
 
 
 def policy_of(path: Path) -> Path | None:

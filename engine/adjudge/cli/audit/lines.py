@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from adjudge.audit.activation import ActivationBody
 from adjudge.audit.annotations import ErasureBody, LabelBody
 from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.checkpoints import CheckpointBody
@@ -59,6 +60,8 @@ def summary(record: Record, body: msgspec.Struct | None) -> str:
         case SegmentBody():
             said = f"{body.name}, records {body.first} to {body.last}, {body.bytes:,} bytes"
             return f"{where:>6}  segment   {milliseconds(body.at)}  {said}"
+        case ActivationBody():
+            return f"{where:>6}  activation  {milliseconds(body.at)}  {activation_said(body)}"
         case _:
             return f"{where:>6}  {record.kind}"
 
@@ -90,6 +93,16 @@ def label_said(label: LabelBody) -> str:
 def erasure_said(gone: ErasureBody) -> str:
     """Return what was erased, by whom and why."""
     return f"{', '.join(gone.names)}{_by(gone.by)}" + (f": {gone.reason}" if gone.reason else "")
+
+
+def activation_said(body: ActivationBody) -> str:
+    """Return which policies were to answer, in what, and whether they do."""
+    named = ", ".join(f"{name} {digest[:12]}" for name, digest in body.after.items())
+    bundles = ", ".join(f"{name} {one.counter} signed with {one.key}" for name, one in body.bundles.items())
+    came = f", in {bundles}" if bundles else ""
+    how = f"accepted {named}" if body.accepted else f"refused{f' {named}' if named else ''}"
+    wrong = f": {'; '.join(body.messages)}" if body.messages else ""
+    return f"{how}{came}, {body.reason}{_by(body.by)}{wrong}"
 
 
 def _by(by: str) -> str:

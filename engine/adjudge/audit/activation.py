@@ -1,0 +1,54 @@
+"""What is written into a log when other policies are to answer: who wanted it, why, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+MESSAGES_MAX = 20
+MESSAGE_MAX_CHARS = 1000
+
+
+class BundleBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A bundle that policies came in. counter: never goes back. sha256: of its manifest. key: that signed it, by id."""
+
+    counter: int
+    sha256: str
+    key: str
+    made_at: datetime
+
+
+class ActivationBody(msgspec.Struct, frozen=True, omit_defaults=True):
+    """That other policies were to answer, and whether they do.
+
+    by: who wanted it: a person, a key's name, or `engine` where the engine noticed itself. reason: such as `changed`.
+    before, after: digests of the policies by their names; `after` of those that were refused is empty where they could
+    not be loaded. messages: why they were refused. bundles: those that answer from now on came in, by name; of a
+    refusal, those that were looked at.
+    """
+
+    at: datetime
+    by: str
+    accepted: bool
+    reason: str
+    before: Mapping[str, str] = {}
+    after: Mapping[str, str] = {}
+    messages: tuple[str, ...] = ()
+    bundles: Mapping[str, BundleBody] = {}
+
+    def says_more_than(self, other: ActivationBody | None) -> bool:
+        """Whether it tells anything that another record does not, whenever either was written, and by whom."""
+        return other is None or (self.accepted, self.after, self.messages, self.bundles) != (
+            other.accepted,
+            other.after,
+            other.messages,
+            other.bundles,
+        )
+
+
+def messages_of(said: Sequence[str]) -> tuple[str, ...]:
+    """Return as much of what is wrong as a record has room for."""
+    more = (f"and {len(said) - MESSAGES_MAX} more",) if len(said) > MESSAGES_MAX else ()
+    return (*(one[:MESSAGE_MAX_CHARS] for one in said[:MESSAGES_MAX]), *more)

@@ -1,0 +1,146 @@
+"""Policies that change while the engine is open: noticed, loaded beside it, and taken as a whole or not at all.
+
+    policies_every: 2s        # how often it is looked; `never` for not at all
+
+A file is read once two looks have found it the same, so that nobody takes one that is being written. What does not
+load is refused whole, and what answered before goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from time import monotonic, time_ns
+from typing import TypeVar
+
+from adjudge.config.policies import PolicyLoader
+from adjudge.decision.activations import Replacing, Wanted, digests_of
+from adjudge.errors import AdjudgeError, PolicyErrors
+from adjudge.events import Events
+from adjudge.policy.policy import Policy
+from adjudge.system.files import FileState
+from adjudge.system.pools import Pool
+
+EVERY_S = 2.0
+"""Seconds between two looks of a service, unless configured."""
+AGAIN_S = 30.0
+"""Seconds after which what was refused is tried again although nothing seems to have changed."""
+LOADED_WITHIN_S = 300.0
+
+_T = TypeVar("_T")
+_States = Mapping[Path, FileState | None]
+_events = Events("adjudge.policies")
+
+
+class Watch:
+    """Looks after the policies of one engine."""
+
+    def __init__(self, loader: PolicyLoader, *, every_s: float = 0.0, fetch: bool = True) -> None:
+        """Load the policies. every_s: seconds between two looks, 0 for none. fetch: as of `PolicyLoader.load`.
+
+        Raises PolicyErrors and PluginError.
+        """
+        self._loader, self._every_s = loader, every_s
+        self._known: Mapping[str, Policy] = {}
+        self._pool = Pool("adjudge-policies", 1)
+        before, now_ns = self._states(), time_ns()
+        self.policies = self._known = loader.load(fetch=fetch)
+        self._taken = self._seen = self._states()
+        if not _same(before, self._taken) or not all(one is None or one.is_at_rest(now_ns) for one in before.values()):
+            self._taken = {}  # it may have changed while it was read, so it is read again
+        self._refused_at: float | None = None
+        self._ended = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._replacing = asyncio.Lock()
+
+    async def begin(self, engine: Replacing) -> None:
+        """Record which policies answer, where the log does not say so yet, and look from now on."""
+        if self._every_s:
+            self._task = asyncio.create_task(self._look_on(engine))
+
+    async def aclose(self) -> None:
+        """End: what is being loaded is dropped, what is being replaced is awaited."""
+        self._ended.set()
+        if self._task is not None:
+            async with self._replacing:
+                self._task.cancel()
+            await asyncio.wait({self._task})
+        self._pool.close()
+
+    async def _look_on(self, engine: Replacing) -> None:
+        while not self._ended.is_set():
+            try:
+                async with asyncio.timeout(self._every_s):
+                    await self._ended.wait()
+            except TimeoutError:
+                try:
+                    await self.look(engine)
+                except Exception:  # of ours; the next look may do better, and what answers goes on
+                    _events.exception("policies_not_looked_at")
+
+    async def look(self, engine: Replacing) -> None:
+        """Look once whether the policies have changed, and take them if they are the same as at the last look."""
+        states = await self._beside(self._states)
+        is_over = self._refused_at is not None and monotonic() - self._refused_at >= AGAIN_S
+        if states == self._taken and not is_over:
+            self._seen = states
+            return
+        if states != self._seen:  # it may be half of a file
+            self._seen = states
+            return
+        await self._take(engine, states)
+
+    async def _take(self, engine: Replacing, states: _States) -> None:
+        wanted = Wanted(reason="changed")
+        try:
+            policies = await self._beside(self._loader.load)
+        except AdjudgeError as error:
+            if await self._beside(self._states) == states:
+                await self._refuse(engine, {}, wanted, error)
+                self._taken = states
+            return
+        self._known = policies
+        after = await self._beside(self._states)
+        if after.keys() - states.keys() or not _same(states, after):  # what was read was not looked at twice
+            self._seen = after
+            return
+        try:
+            async with self._replacing:
+                was_refused = engine.activations.newest is not None and not engine.activations.newest.accepted
+                if was_refused or digests_of(policies) != digests_of(engine.policies):
+                    await engine.replace(tuple(policies.values()), wanted=wanted)
+        except AdjudgeError as error:
+            await self._refuse(engine, policies, wanted, error)
+            self._taken = states
+            return
+        self._taken, self._seen, self._refused_at = after, after, None
+
+    async def _refuse(
+        self, engine: Replacing, policies: Mapping[str, Policy], wanted: Wanted, error: AdjudgeError
+    ) -> None:
+        self._refused_at = monotonic()
+        try:
+            await engine.activations.refuse(engine.policies, policies, wanted, said_by(error))
+        except AdjudgeError:
+            _events.exception("refusal_not_recorded")
+
+    def _states(self) -> _States:
+        try:
+            return self._loader.states(self._known)
+        except PolicyErrors:  # a folder is gone: loading says so
+            return {}
+
+    async def _beside(self, work: Callable[[], _T]) -> _T:
+        """Do work in a thread, so that no decision waits for it."""
+        return await self._pool.run(work, deadline_s=LOADED_WITHIN_S)
+
+
+def _same(before: _States, after: _States) -> bool:
+    """Whether the files that are in both are as they were."""
+    return all(after[file] == state for file, state in before.items() if file in after)
+
+
+def said_by(error: AdjudgeError) -> tuple[str, ...]:
+    """Return what is wrong, a line each."""
+    return tuple(map(str, error.errors)) if isinstance(error, PolicyErrors) else (str(error),)
