@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from adjudge.audit import file as file_module
 from adjudge.audit.checkpoints import Checkpoints
 from adjudge.audit.file import Segments
 from adjudge.audit.log import Durability
@@ -390,21 +391,149 @@ def test_index_of_a_log_that_went_back_under_it_is_made_anew(tmp_path: Path) -> 
     assert asked_again(tmp_path, range(60)) == []
 
 
-def test_entry_that_leads_elsewhere_is_no_answer(tmp_path: Path) -> None:
-    """Every entry is moved to the next one's place: each is found at another id's decision, and is not believed."""
-    fill(tmp_path, range(20))
-    with sqlite3.connect(tmp_path / FILE) as database:
+def lead_elsewhere(file: Path) -> None:
+    """Move every entry to another one's place: each is found at another id's decision."""
+    with sqlite3.connect(file) as database:
         rows = database.execute("select key, place from places order by place").fetchall()
         database.execute("delete from places")
         moved = zip(rows, rows[4:] + rows[:4], strict=True)
         database.executemany("insert into places values (?, ?)", [(key, place) for (key, _), (_, place) in moved])
     database.close()
 
-    async def work(ledger: FileLedger) -> list[object]:
-        return [await ledger.claim(name_of(n), FIRST, again=False, lease_s=LEASE_S) for n in range(20)]
+
+def lead_between_records(file: Path) -> None:
+    with sqlite3.connect(file) as database:
+        database.execute("update places set place = place + 1")
+    database.close()
+
+
+def lack_places(file: Path) -> None:
+    """Lose most of the entries, as a copy does that was made while the file was written to."""
+    with sqlite3.connect(file) as database:
+        database.execute("delete from places where place < (select max(place) from places)")
+    database.close()
+
+
+@pytest.mark.parametrize("spoil", [lead_elsewhere, lead_between_records, lack_places])
+@pytest.mark.parametrize("in_heaps", [False, True])
+def test_index_that_lacks_entries_or_has_wrong_ones_is_found_out_and_made_anew(
+    spoil: Callable[[Path], None], in_heaps: bool, tmp_path: Path
+) -> None:
+    fill(tmp_path, range(60))
+    if in_heaps:  # and some that are not
+        (tmp_path / FILE).unlink()
+        assert asked_again(tmp_path, range(60)) == ["index_made_anew"]
+        fill(tmp_path, range(60, 70))
+    spoil(tmp_path / FILE)
+
+    async def work(ledger: FileLedger) -> None:
+        while not ledger._index._known.is_whole:
+            await asyncio.sleep(0.001)
+        assert await answered(ledger, range(60))
+
+    with capture_logs() as events, opened(tmp_path) as ledger:
+        asyncio.run(work(ledger))
+    told = [event["event"] for event in events if "index" in event["event"]]
+    assert told == ["index_spoilt", "index_made_anew"]
+    assert asked_again(tmp_path, range(60)) == []
+
+
+@pytest.mark.parametrize("spoil", [lead_elsewhere, lead_between_records])
+def test_nobody_is_told_that_an_id_is_new_whose_entry_leads_elsewhere(
+    spoil: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even before it is known that the entries are wrong."""
+    fill(tmp_path, range(20))
+    spoil(tmp_path / FILE)
+    monkeypatch.setattr(index_module.Index, "_know", lambda self, file: None)
+    with capture_logs(), opened(tmp_path) as ledger:
+        for n in range(20):
+            with pytest.raises(AuditUnavailable, match="is being held against what was written to it"):
+                asyncio.run(ledger.claim(name_of(n), FIRST, again=False, lease_s=LEASE_S))
+
+
+def test_index_that_is_a_copy_is_made_anew(tmp_path: Path) -> None:
+    """Its journal may be of another moment, and then it lacks what was written in between."""
+    fill(tmp_path / "log", range(60))
+    shutil.copytree(tmp_path / "log", tmp_path / "copy")
+    assert asked_again(tmp_path / "copy", range(60)) == ["index_made_anew"]
+    assert asked_again(tmp_path / "copy", range(60)) == []
+    (tmp_path / "log").rename(tmp_path / "moved")
+    assert asked_again(tmp_path / "moved", range(60)) == []
+
+
+@pytest.mark.parametrize("is_anew", [False, True])
+def test_texts_with_the_same_number_are_told_apart(
+    is_anew: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever chooses ids can find two of them; then each is found beside the other, and new ones are new."""
+    monkeypatch.setattr(index_module, "key_of", lambda text: 7)
+    fill(tmp_path, range(20))
+    if is_anew:
+        (tmp_path / FILE).unlink()
+
+    async def work(ledger: FileLedger) -> None:
+        while not ledger._index._known.is_whole:
+            await asyncio.sleep(0.001)
+        assert await knows(ledger, range(20))
+        assert isinstance(await ledger.claim(name_of(99), FIRST, again=False, lease_s=LEASE_S), Claim)
 
     with capture_logs(), opened(tmp_path) as ledger:
-        assert all(isinstance(one, Claim) for one in asyncio.run(work(ledger)))
+        asyncio.run(work(ledger))
+
+
+def rot(log: Path, text: bytes) -> bytes:
+    """Change one byte of the first record with a text, and return what its segment was."""
+    file = min(log.glob("audit-*.jsonl"))
+    honest = file.read_bytes()
+    at = honest.index(b'"scene_code":"' if b"decision" in text else b'"stage":"', honest.index(text)) + 10
+    file.write_bytes(honest[:at] + b"X" + honest[at + 1 :])
+    return honest
+
+
+@pytest.mark.parametrize("is_anew", [False, True])
+def test_id_whose_record_has_rotted_is_not_decided_anew(
+    is_anew: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Far from the end, which is all that opening the log looks at."""
+    monkeypatch.setattr(file_module, "CHECKED_AT_OPEN", 1000)
+    fill(tmp_path, range(60))
+    honest = rot(tmp_path, b'"kind":"decision","decision_id":"%032x"' % 2)
+    if is_anew:
+        (tmp_path / FILE).unlink()
+
+    async def work(ledger: FileLedger) -> None:
+        while not ledger._index._known.is_whole:
+            await asyncio.sleep(0.001)
+        for fingerprint in (FIRST, OTHER):
+            with pytest.raises(AuditBroken, match=r"audit-000001.jsonl: at byte \d+, where a record was written"):
+                await ledger.claim(name_of(2), fingerprint, again=False, lease_s=LEASE_S)
+        with pytest.raises(AuditBroken):
+            await ledger.find(decision_id=f"{2:032x}")
+        assert await knows(ledger, range(3, 60))
+
+    with capture_logs(), opened(tmp_path) as ledger:
+        asyncio.run(work(ledger))
+    min(tmp_path.glob("audit-*.jsonl")).write_bytes(honest)
+    assert asked_again(tmp_path, range(60)) == []
+
+
+def test_call_whose_record_has_rotted_is_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is open or not, an index that needs it cannot be opened without it."""
+    monkeypatch.setattr(file_module, "CHECKED_AT_OPEN", 1000)
+
+    async def begin(ledger: FileLedger) -> None:
+        claim = await ledger.claim(name_of(900), FIRST, again=False, lease_s=LEASE_S)
+        assert isinstance(claim, Claim)
+        await ledger.begin_call(claim, call_of(claim, call_id="9" * 32))
+
+    with opened(tmp_path) as ledger:
+        asyncio.run(begin(ledger))
+    fill(tmp_path, range(60))
+    rot(tmp_path, b'"kind":"call"')
+    broken = pytest.raises(AuditBroken, match=r"audit-000001.jsonl:.*the record's bytes")
+    with capture_logs(), broken, opened(tmp_path):
+        pass
 
 
 def test_record_that_was_changed_in_the_log_is_no_answer_where_there_is_a_key(tmp_path: Path) -> None:

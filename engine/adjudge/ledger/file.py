@@ -148,6 +148,7 @@ class FileLedger(LocalLedger):
         for record in self._index.records(merchant_biz_id):
             if record.kind == "decision" and decision_of(record).merchant_biz_id == merchant_biz_id:
                 return record
+            self._index.require_checked()
         return None
 
     def _decision(self, decision_id: str) -> DecisionBody | None:
@@ -162,6 +163,7 @@ class FileLedger(LocalLedger):
                 label = decode(LabelBody, record.seq, record.body)
                 if (label.decision_id, label.merchant_biz_id) == (body.decision_id, body.merchant_biz_id):
                     return label.confirms  # the newest counts
+            self._index.require_checked()
         return False
 
     async def _revealed(self, merchant_biz_id: str, commitments: Sequence[str]) -> dict[str, object]:

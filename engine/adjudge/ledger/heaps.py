@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from operator import xor
 from struct import Struct
 
 TABLE = "create table heaps (id integer primary key, data blob);"
@@ -70,3 +71,9 @@ def places_in(data: bytes, key: int) -> Iterator[int]:
 def keys_in(data: bytes) -> array[int]:
     """Return the keys in a row."""
     return array("q", data)[::2]
+
+
+def sum_of(data: bytes) -> int:
+    """Return the sum over a row's places, each with its key."""
+    pairs = array("q", data)
+    return sum(map(xor, pairs[::2], pairs[1::2]))

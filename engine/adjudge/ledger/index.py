@@ -272,8 +272,29 @@ class Index:
         number, start = segment_of(place)
         return self._directory / f"audit-{number:06}.jsonl", start
 
-    def _at(self, place: int, elsewhere: Mapping[str, Path] = MappingProxyType({})) -> Record | None:
-        """Return the record at a place; None where none begins there, or the segment was moved away long ago.
+    def require_checked(self) -> None:
+        """Raise AuditUnavailable while it is not known whether the file is whole: what it says may be wrong.
+
+        Once that is known, whatever does not fit is the log's, or another text's that has the same number.
+        """
+        if not self._known.is_whole:
+            raise AuditUnavailable(f"{self._directory / FILE}: is being held against what was written to it; ask again")
+
+    def _at(self, place: int) -> Record | None:
+        """Return the record at a place; None where the segment was moved away long ago.
+
+        Raises AuditBroken where the log has no good record there; AuditUnavailable.
+        """
+        try:
+            return self._read(place)
+        except MalformedLine as error:
+            self.require_checked()
+            path, start = self._segment(place)
+            said = f"{path}: at byte {start}, where a record was written: {error}"
+            raise AuditBroken(f"{said}; `adjudge audit verify` looks through the log") from None
+
+    def _read(self, place: int, elsewhere: Mapping[str, Path] = MappingProxyType({})) -> Record | None:
+        """Return the record at a place, as `_at`. Raises MalformedLine where none begins there.
 
         elsewhere: where segments are that were moved away, by name.
         """
@@ -288,8 +309,6 @@ class Index:
                         whole.seek(start)
                         line = whole.readline(MAX_LINE + 1)
             record = parse(line[: line.find(b"\n") + 1])
-        except MalformedLine:
-            return None
         except FileNotFoundError:
             later = next((each for each in segments(self._directory) if each.name > path.name), None)
             if later is None or segment_begun(later, self._since()) <= self._since():
@@ -330,7 +349,7 @@ class Index:
                 self._known.is_whole = True
                 return file
             reason = gone or "it is new"
-        except (sqlite3.Error, ValueError, ArithmeticError) as error:
+        except (StaleIndex, sqlite3.Error, ValueError, ArithmeticError) as error:
             reason = str(error)
         except BaseException:
             file.close()
@@ -373,7 +392,10 @@ class Index:
         end, _ = self._segment(position.place)
         if any(segment_number(Path(name)) >= segment_number(end) for name in away):
             return "segments were archived that it does not have"
-        record = self._at(position.place)
+        try:
+            record = self._read(position.place)
+        except MalformedLine:
+            record = None
         if record is None or record.hash != position.hash:
             return "the log does not have the record that it ends with"
         if names := file.lacked:
@@ -394,7 +416,10 @@ class Index:
         for place in places:
             if self._segment(place)[0].name in lacked:
                 continue
-            record = self._at(place, elsewhere)
+            try:
+                record = self._read(place, elsewhere)
+            except MalformedLine as error:
+                raise StaleIndex(f"where an open call was written, {error}") from None
             if record is not None and record.kind == "call":
                 self._tally.restore(decode(CallBody, record.seq, record.body))
 
@@ -421,7 +446,10 @@ class Index:
             place = base + start
             if last is None and place >= self._noted:
                 break
-            self._take(changes, place, line)
+            try:
+                self._take(changes, place, line)
+            except AuditBroken as error:
+                raise AuditBroken(f"{path}: at byte {start}: {error}") from None
             if line[_HASH] == last:
                 break
             if changes.records >= _FILL:
@@ -491,7 +519,7 @@ class Index:
         if file is not None and not self._known.is_whole:
             try:
                 self._know(file)
-            except sqlite3.Error as error:  # perhaps because somebody else let it go
+            except (StaleIndex, sqlite3.Error) as error:  # perhaps because somebody else let it go
                 self._let_go(file, str(error))
         while True:
             self._wake.wait()
@@ -611,7 +639,10 @@ def label_text(decision_id: str) -> str:
 
 def _decoded(body: type[_Body], line: bytes) -> _Body:
     """Return what a record holds. Raises AuditBroken."""
-    record = parse(line)
+    try:
+        record = parse(line)
+    except MalformedLine as error:
+        raise AuditBroken(str(error)) from None
     return decode(body, record.seq, record.body)
 
 

@@ -1,7 +1,8 @@
 """The index's SQLite file: where records stand, which calls are open, what each day cost, and up to where it knows.
 
 It is derived from the log: it can be deleted at any time, and nothing in it is evidence. It is in WAL mode, so what a
-power cut takes of it are its newest commits, never an old one.
+power cut takes of it are its newest commits, never an old one. A copy is not gone on with, for it may have been taken
+while the file and its journal were written to; and a sum over all places says whether one is lacking.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from hashlib import blake2b
+from operator import xor
 from pathlib import Path
 from struct import Struct
 
@@ -25,7 +27,7 @@ from adjudge.ledger import heaps
 from adjudge.plugin import DaySpend
 
 FILE = "index.sqlite"
-VERSION = 3
+VERSION = 4
 _NEW = ".new"
 _OFFSET_BITS = 40
 _number = Struct(">q").unpack
@@ -39,14 +41,18 @@ pragma user_version = {VERSION};
 """
 
 
+_SOME = "select key, place from places where {} order by key, place limit 5000"
 _FIND = "select place from places where key = ? order by place desc"
 # One statement for all, with the interpreter's lock let go for as long as it takes: one for each row would take turns
 # with whoever decides, twice a row. In the order of the tree, so that those that share a page of it are written once.
 _ADD = "insert or ignore into places select cast(key as integer), value from json_each(?) order by 1"
 
 
+_SUM = 2**62 - 1
+
+
 class StaleIndex(Exception):
-    """The file is of another log, of another version, or not whole."""
+    """The file is of another log, of another version, a copy, or not whole."""
 
 
 def place_of(segment: int, start: int) -> int:
@@ -88,7 +94,7 @@ class Changes:
         """Add the keys of a place, which is later than those before."""
         places = self.places
         for key in keys:
-            if key in places:
+            if key in places and places[key] != place:
                 self.earlier.append((key, places[key]))
             places[key] = place
 
@@ -134,6 +140,7 @@ class IndexFile:
             if path is not None and is_safe:
                 self._reader, self._reading = self._connect(), threading.Lock()
             self._has_heaps = bool(self._writer.execute("select 1 from heaps limit 1").fetchone())
+            self._sum = self._number("sum")
         except BaseException:
             self.close()
             raise
@@ -152,7 +159,7 @@ class IndexFile:
 
     def _make(self, log: str) -> None:
         self._writer.executescript(_TABLES)
-        self._writer.execute("insert into meta values ('log', ?)", (log,))
+        self._writer.execute("insert into meta values ('log', ?), ('file', ?)", (log, self._identity()))
 
     def _check(self, log: str) -> None:
         """Raise StaleIndex where the file is not this log's. One that has lost its end SQLite itself refuses."""
@@ -161,10 +168,20 @@ class IndexFile:
             raise StaleIndex(f"it is of version {version}")
         if self._meta("log") != log:
             raise StaleIndex("it is of another log")
+        if self._meta("file") != self._identity():
+            raise StaleIndex("it is a copy, which may lack what came while it was made")
+
+    def _identity(self) -> str:
+        """Return what a copy of the file does not share with it."""
+        return str(self.path.stat().st_ino) if self.path is not None else ""
 
     def _meta(self, name: str) -> object:
         row = self._writer.execute("select value from meta where name = ?", (name,)).fetchone()
         return row[0] if row is not None else None
+
+    def _number(self, name: str) -> int:
+        found = self._meta(name)
+        return found if isinstance(found, int) else 0
 
     @property
     def position(self) -> Position | None:
@@ -175,8 +192,7 @@ class IndexFile:
     @property
     def first_segment(self) -> int:
         """The number of the oldest segment that is in the index."""
-        found = self._meta("first")
-        return found if isinstance(found, int) else 0
+        return self._number("first")
 
     @property
     def lacked(self) -> frozenset[str]:
@@ -206,16 +222,23 @@ class IndexFile:
         return sorted(older.union(found), reverse=True)
 
     def all_keys(self) -> Iterator[Sequence[int]]:
-        """Yield all keys, a few thousand at a time. Raises sqlite3.Error."""
-        few = [key for (key,) in self._writer.execute("select key from places order by key limit 5000")]
+        """Yield all keys, a few thousand at a time, while nobody writes.
+
+        Raises sqlite3.Error, and StaleIndex in the end where the file lacks places, or has others than were written.
+        """
+        found, few = 0, self._writer.execute(_SOME.format("true"), ()).fetchall()
         while few:
-            yield few
-            more = self._writer.execute("select key from places where key > ? order by key limit 5000", (few[-1],))
-            few = [key for (key,) in more]
+            keys, places = zip(*few, strict=True)
+            found += sum(map(xor, keys, places))
+            yield keys
+            few = self._writer.execute(_SOME.format("(key, place) > (?, ?)"), few[-1]).fetchall()
         rows = self._writer.execute(heaps.SOME, (-1,)).fetchall()
         while rows:
+            found += sum(heaps.sum_of(data) for _, data in rows)
             yield [key for _, data in rows for key in heaps.keys_in(data)]
             rows = self._writer.execute(heaps.SOME, (rows[-1][0],)).fetchall()
+        if found & _SUM != self._sum:
+            raise StaleIndex("it lacks places, or has others than were written")
 
     def open_calls(self) -> list[int]:
         """Return where the newest records of open calls stand."""
@@ -235,16 +258,28 @@ class IndexFile:
             if self._reader.in_transaction:
                 self._reader.execute("commit")
         try:
+            found = self._sum + sum(map(xor, changes.places, changes.places.values()))
+            found = (found + sum(key ^ place for key, place in changes.earlier)) & _SUM
             with self._writing, _transaction(self._writer) as database:
-                _put(database, changes)
+                _put(database, changes, found)
+            self._sum = found
         finally:
             self._is_writing = self.path is None
 
     def pack(self, gathered: heaps.Heaps) -> None:
         """Add what has gathered in heaps. Raises sqlite3.Error."""
+        found = self._sum
+
+        def summed() -> Iterator[tuple[int, bytes]]:
+            nonlocal found
+            for row in gathered.take():
+                found += heaps.sum_of(row[1])
+                yield row
+
         with self._writing, _transaction(self._writer) as database:
-            database.executemany(heaps.ADD, gathered.take())
-        self._has_heaps = True
+            database.executemany(heaps.ADD, summed())
+            database.execute("insert or replace into meta values ('sum', ?)", (found & _SUM,))
+        self._sum, self._has_heaps = found & _SUM, True
 
     def close(self) -> None:
         """Let the file go."""
@@ -285,7 +320,7 @@ def made(path: Path | None, log: str) -> Iterator[IndexFile]:
     new.rename(path)
 
 
-def _put(database: sqlite3.Connection, changes: Changes) -> None:
+def _put(database: sqlite3.Connection, changes: Changes, total: int) -> None:
     if changes.places:
         database.execute(_ADD, (msgspec.json.encode(changes.places).decode(),))
     database.executemany("insert or ignore into places values (?, ?)", changes.earlier)
@@ -294,7 +329,7 @@ def _put(database: sqlite3.Connection, changes: Changes) -> None:
     database.executemany("delete from calls where call_id = ?", closed)
     database.executemany("insert or replace into calls values (?, ?)", opened)
     database.executemany("insert or replace into spent values (?, ?, ?, ?)", _rows(changes.spent))
-    said: dict[str, object] = {"log": changes.log} if changes.log is not None else {}
+    said: dict[str, object] = {"sum": total} | ({"log": changes.log} if changes.log is not None else {})
     if changes.position is not None:
         said |= {"place": changes.position.place, "hash": changes.position.hash}
     database.executemany("insert or replace into meta values (?, ?)", said.items())
