@@ -209,18 +209,28 @@ class Engine(Door):
         """Give the answer that there is, or make one."""
         decision_id = f"{self._ids.getrandbits(128):032x}"
         with bound(decision_id=decision_id, merchant_biz_id=prepared.request.merchant_biz_id):
+            presumed = None if sources.asked or prepared.anew else self._presumed(prepared)
             while True:
-                claim = await self._claim(prepared)
+                claim = presumed or await self._claim(prepared)
                 if isinstance(claim, Decision):
                     return structs.replace(claim, status="duplicate")
                 try:
                     return await self._make(prepared, sources, within_s, claim, decision_id)
-                except LostClaim:  # it took longer than its lease: another holder decides, or has decided
-                    _events.warning("claim_lost", token=claim.token)
+                except (
+                    LostClaim
+                ):  # it took longer than its lease, or is not new: another holder decides, or has decided
+                    if claim is not presumed:
+                        _events.warning("claim_lost", token=claim.token)
+                    presumed = None
                     await self._ledger.release(claim)
                 except BaseException:
                     await self._ledger.release(claim)
                     raise
+
+    def _presumed(self, prepared: PreparedRequest) -> Claim | None:
+        """Return a claim of an id that is presumed to be new, where the ledger finds that out in the end."""
+        key = prepared.key
+        return self._recording.presumed(key.merchant_biz_id, key.fingerprint, key.former, prepared.policy)
 
     async def _claim(self, prepared: PreparedRequest) -> Claim | Decision:
         """Return the answer that there is, or the claim to make one, once nobody else has it."""

@@ -133,9 +133,25 @@ class Credulous(MemoryLedger):
         return await super().claim(merchant_biz_id, "1" * 64, **how)
 
 
+class Overbearing(MemoryLedger):
+    """A ledger that takes every id for new that is presumed to be."""
+
+    def presume(self, merchant_biz_id: str, fingerprint: str, *, former: str | None = None) -> Claim:
+        return Claim(merchant_biz_id=merchant_biz_id, fingerprint=fingerprint, former=former, token=0)
+
+    async def conclude(self, claim: Claim, decision: Decision, record: Body) -> Receipt:
+        if claim.token:
+            return await super().conclude(claim, decision, record)
+        receipt = await self.record("decision", record)
+        self._front.put(claim.merchant_biz_id, receipt.line)
+        return receipt
+
+
 @pytest.mark.parametrize(
     ("broken", "test"),
     [
+        (Overbearing, "test_presumed_claim_is_taken_with_its_conclusion"),
+        (Overbearing, "test_presumed_claims_and_held_ones_make_one_decision_of_each_id"),
         (Unfenced, "test_holder_that_was_paused_past_its_lease_changes_nothing"),
         (Forgetful, "test_claim_that_is_concluded_answers_from_then_on"),
         (Forgetful, "test_two_hundred_callers_make_one_decision"),

@@ -25,12 +25,22 @@ from adjudge.testing import fake_provider, registry_of
 from adjudge_plugins.postgres.ledger import PostgresLedger
 
 IDS, CALLERS = 300, 3
+PLAIN = range(1000, 1300)
+"""Ids whose policy asks nobody; the others' asks a vendor."""
 KEY = b"k" * 32
 POLICY = """
 policy_language: 1
 policy: shared
 signals: {face: {provider: acme.face}}
+scenes: [onboard001]
 rules: [{id: forged, when: face.score >= 0.9, then: reject}]
+"""
+PLAIN_POLICY = """
+policy_language: 1
+policy: plain
+scenes: [plain]
+inputs: {country: string}
+rules: [{id: abroad, when: country != "SG", then: review}]
 """
 
 
@@ -55,15 +65,17 @@ async def main(dsn: str, bill: str, notes: str, daily_calls: str = "") -> None:
         price=Decimal("0.10"),
     )
     registry = registry_of([provider])
-    policy = parse_policy(POLICY, registry=registry)
+    policies = [parse_policy(text, registry=registry) for text in (POLICY, PLAIN_POLICY)]
     ledger = PostgresLedger(dsn, KEY, answer_for_s=3600)
     limits = {"acme.face": Limits(daily_calls=int(daily_calls) if daily_calls else None)}
-    ids = IDS // 3 if daily_calls else IDS
-    async with Engine([policy], registry=registry, ledger=ledger, deadline_s=1, limits=limits) as engine:
+    numbers = [*range(IDS // 3)] if daily_calls else [*range(IDS), *PLAIN]
+    async with Engine(policies, registry=registry, ledger=ledger, deadline_s=1, limits=limits) as engine:
 
         async def work() -> None:
-            for number in random.sample(range(ids), ids):
-                request = Request(merchant_biz_id=f"{number:032d}", scene_code="onboard001")
+            for number in random.sample(numbers, len(numbers)):
+                plain = {"scene_code": "plain", "inputs": {"country": "SG"}}
+                asked = plain if number in PLAIN else {"scene_code": "onboard001"}
+                request = Request(merchant_biz_id=f"{number:032d}", **asked)
                 while True:
                     try:
                         decision = await engine.decide(request)

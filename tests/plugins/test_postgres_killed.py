@@ -22,7 +22,7 @@ import pytest
 psycopg = pytest.importorskip("psycopg", reason="needs the extra `postgres`")
 
 from click.testing import CliRunner  # noqa: E402
-from postgres_load import IDS, KEY  # noqa: E402
+from postgres_load import IDS, KEY, PLAIN  # noqa: E402
 from postgres_server import PROGRAMS, Server  # noqa: E402
 
 from adjudge.audit.bodies import DecisionBody  # noqa: E402
@@ -101,9 +101,9 @@ class Round:
                     begun[call.merchant_biz_id] += call.stage == "begun"
             in_doubt += len(bill.in_doubt)
         replaced = {body.supersedes for body in decisions.values() if body.supersedes is not None}
-        assert "ok" not in {decisions[one].signals["face"].status for one in replaced}
+        assert "ok" not in {decisions[one].signals["face"].status for one in replaced}  # and no plain one is
         newest = {body.merchant_biz_id: one for one, body in decisions.items() if one not in replaced}
-        assert len(newest) == IDS == len(decisions) - len(replaced)
+        assert len(newest) == IDS + len(PLAIN) == len(decisions) - len(replaced)
         for merchant_biz_id, given in answered.items():
             final = [decision_id for decision_id, complete in given.items() if complete]
             assert final in ([], [newest[merchant_biz_id]]), "once nothing is missing, the answer stays"
@@ -115,7 +115,7 @@ class Round:
     async def _conflicts(self) -> None:
         ledger = PostgresLedger(self.dsn, KEY, answer_for_s=3600)
         await ledger.open()
-        for number in range(IDS):
+        for number in (*range(IDS), *PLAIN):
             with pytest.raises(MerchantBizIdConflict):
                 await ledger.claim(f"{number:032d}", "0" * 64, again=False, lease_s=1)
         await ledger.aclose()
@@ -161,6 +161,6 @@ def test_no_kill_loses_or_changes_an_answer(server: Server, tmp_path: Path) -> N
             for engine in engines:
                 engine.kill()
                 engine.wait()
-        assert len(one.answered()) == IDS
+        assert len(one.answered()) == IDS + len(PLAIN)
         one.check()
         print(f"{kills} kills and pauses, {crashes} crashes of the database: all held", flush=True)

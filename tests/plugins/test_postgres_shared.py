@@ -57,6 +57,14 @@ def dsn(server: Server) -> str:
     return migrated(server)
 
 
+@pytest.fixture
+def own() -> Iterator[Server]:
+    """Return a server that may be stopped."""
+    server = Server()
+    yield server
+    server.close()
+
+
 def program(dsn: str) -> str:
     return (
         "from adjudge_plugins.postgres.ledger import PostgresLedger\n"
@@ -82,8 +90,8 @@ async def claim(ledger: PostgresLedger, merchant_biz_id: str = ID, lease_s: floa
     return await ledger.claim(merchant_biz_id, FIRST, again=False, lease_s=lease_s)
 
 
-async def claimed(ledger: PostgresLedger, merchant_biz_id: str = ID) -> Claim:
-    found = await claim(ledger, merchant_biz_id)
+async def claimed(ledger: PostgresLedger, merchant_biz_id: str = ID, lease_s: float = LONG_S) -> Claim:
+    found = await claim(ledger, merchant_biz_id, lease_s)
     assert isinstance(found, Claim), found
     return found
 
@@ -147,6 +155,66 @@ def test_worker_whose_session_broke_is_fenced_and_begins_another(dsn: str, monke
     async def taken(ledger: PostgresLedger) -> Claim:
         while isinstance(found := await claim(ledger), Busy):
             await asyncio.sleep(0.01)
+        assert isinstance(found, Claim)
+        return found
+
+    asyncio.run(asyncio.wait_for(main(), WITHIN_S))
+
+
+def test_same_token_of_another_holder_is_no_claim(dsn: str) -> None:
+    """After a crash a sequence may give a token again that was lost with its claim."""
+
+    async def main() -> None:
+        async with Opened(dsn) as first, Opened(dsn) as second:
+            lost = await claimed(first)
+            await second._asked.rows("delete from adjudge.claims")
+            await second._asked.rows("select setval('adjudge.tokens', %s, false)", (lost.token,))
+            won = await claimed(second)
+            assert won.token == lost.token
+            for late in (
+                lambda: first.conclude(lost, *decision_and_record(first)),
+                lambda: first.begin_call(lost, call_of(lost)),
+            ):
+                with pytest.raises(LostClaim):
+                    await late()
+            await first.release(lost)
+            decision, record = decision_and_record(second, decision_id="e" * 32)
+            await second.conclude(won, decision, record)
+            await second.release(won)
+            assert await claim(first) == decision
+            kept = await claimed(first, "B" * 32)
+            await first.release(kept)
+            assert await claimed(second, "B" * 32), "what ended with a decision is not confused with what did not"
+
+    asyncio.run(main())
+
+
+def test_claim_that_is_lost_with_the_server_decides_nothing(own: Server) -> None:
+    """Its commit was not waited for. A call that it began is not lost, and then neither is the claim."""
+    database = migrated(own)
+
+    async def main() -> None:
+        async with Opened(database) as ledger:
+            held = {name * 32: await claimed(ledger, name * 32, lease_s=1) for name in "ABCDEF"}
+            begun = held["A" * 32]
+            await ledger.begin_call(begun, call_of(begun))
+            held |= {name * 32: await claimed(ledger, name * 32, lease_s=1) for name in "UVWXYZ"}
+            own.stop("immediate")
+            own.start()
+            async with Opened(database) as other:
+                taken = {name: await taken_over(other, name) for name in held}
+                assert taken["A" * 32].calls["device"].is_in_doubt
+                assert not any(one.calls for name, one in taken.items() if name != "A" * 32)
+                for name, late in held.items():
+                    with pytest.raises((LostClaim, AuditUnavailable)):
+                        await ledger.conclude(late, *decision_and_record(ledger, name))
+                    decision, record = decision_and_record(other, name, decision_id=name.lower())
+                    await other.conclude(taken[name], decision, record)
+                    assert await other.find(merchant_biz_id=name) == decision
+
+    async def taken_over(ledger: PostgresLedger, name: str) -> Claim:
+        while isinstance(found := await claim(ledger, name), Busy):
+            await ledger.wait(found, monotonic() + WITHIN_S)
         assert isinstance(found, Claim)
         return found
 

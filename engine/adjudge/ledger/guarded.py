@@ -105,6 +105,20 @@ class GuardedLedger:
             raise self._failed("be read", TypeError("what it returned is no claim or decision of that id"))
         return found
 
+    def presume(self, merchant_biz_id: str, fingerprint: str, *, former: str | None = None) -> Claim | None:
+        """As of the ledger; one that does not presume has its ids claimed."""
+        presume: Callable[..., object] | None = getattr(self.ledger, "presume", None)
+        if presume is None:
+            return None
+        try:
+            claim = presume(merchant_biz_id, fingerprint, former=former)
+        except BaseException as error:
+            raise self._failed("be read", error) from None
+        is_presumed = isinstance(claim, Claim) and claim.merchant_biz_id == merchant_biz_id and not claim.token
+        if claim is not None and not is_presumed:
+            raise self._failed("be read", TypeError("what it returned is no presumed claim of that id"))
+        return cast(Claim | None, claim)
+
     async def wait(self, busy: Busy, until: float) -> None:
         """As of the ledger."""
         await self._done("be read", lambda: self.ledger.wait(busy, until))

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from adjudge.audit.bodies import Recorder, policy_body
 from adjudge.model import Decision, Request
-from adjudge.plugin import CallBody, Claim, DecisionLedger, Quota, SharedLimits
+from adjudge.plugin import CallBody, Claim, DecisionLedger, Presuming, Quota, SharedLimits
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.policy import Policy
 
@@ -22,6 +22,7 @@ class Recording:
         """catalogue: what plugins lend to the policies; the record of a policy names its providers by it."""
         self._ledger, self._catalogue = ledger, catalogue
         self.shares_limits = isinstance(ledger, SharedLimits)
+        self._presuming = ledger if isinstance(ledger, Presuming) else None
         self._recorders: dict[str, Recorder] = {}
         self._lost = 0
         self._first_use = asyncio.Lock()
@@ -30,6 +31,16 @@ class Recording:
         """Whether recording a decision of a policy never waits for a disk or another task."""
         recorder = self._recorders.get(policy.digest)
         return self._ledger.is_immediate and recorder is not None and not recorder.is_personal
+
+    def presumed(self, merchant_biz_id: str, fingerprint: str, former: str | None, policy: Policy) -> Claim | None:
+        """Return a claim of an id that is presumed to be new; None where it is to be claimed first.
+
+        Personal values are kept before their record is written, so nothing is presumed of who has some.
+        """
+        recorder = self._recorders.get(policy.digest)
+        if self._presuming is None or recorder is None or recorder.is_personal:
+            return None
+        return self._presuming.presume(merchant_biz_id, fingerprint, former=former)
 
     async def conclude(
         self, claim: Claim, decision: Decision, request: Request, inputs: Mapping[str, object], policy: Policy

@@ -112,8 +112,9 @@ class Claim:
     """That one holder, and nobody else, is deciding an id.
 
     former: another fingerprint of the same request, see `DecisionLedger.claim`.
-    token: grows with each claim of an id, and is newer than that of whoever held it before.
+    token: grows with each claim of an id, and is newer than that of whoever held it before; 0 where it is presumed.
     earlier: the newest decision of the id that still answers it, personal values included; None where there is none.
+    holder: what its ledger knows it by beside; of no meaning to anybody else.
     calls: by signal, what calls brought that no decision holds yet, personal values included: the answered one, or
     else one in doubt. Where a personal value of an answer was erased, the call is here without its answer.
     """
@@ -122,6 +123,7 @@ class Claim:
     fingerprint: str
     token: int
     former: str | None = None
+    holder: str = ""
     earlier: Decision | None = None
     calls: Mapping[str, CallBody] = field(default_factory=dict)
 
@@ -312,5 +314,19 @@ class SharedLimits(Protocol):
         call: is recorded in the same commit, as by `begin_call`; None where it costs nothing. What `end_call` then says
         cost nothing no longer counts for its day. Days are of UTC, by the ledger's own clock.
         Raises QuotaReached, LostClaim, AuditUnavailable and AuditBroken, and then nothing is counted or recorded.
+        """
+        ...
+
+
+@runtime_checkable
+class Presuming(Protocol):
+    """What a ledger may offer for which a claim is a round trip: who decides without asking anybody needs none."""
+
+    def presume(self, merchant_biz_id: str, fingerprint: str, *, former: str | None = None) -> Claim | None:
+        """Return a claim, with token 0, of an id that is presumed to be new; None where it is to be claimed.
+
+        No other holder knows of it. `conclude` finds out whether the id has neither a decision that answers it nor a
+        claim, and takes it in the same commit; otherwise it raises LostClaim. Nothing else can be done with it but
+        `release`.
         """
         ...

@@ -73,7 +73,7 @@ class Holder:
     async def do_callers(self, count: int, prefix: str) -> dict[str, Any]:
         """Let many callers decide the id at once; say what each got, and how many decisions were made here."""
         made: list[str] = []
-        deciding = (decide_as_engines_do(self.ledger, ID, made, prefix) for _ in range(count))
+        deciding = (decide_as_engines_do(self.ledger, ID, made, prefix, presumes=n % 2 == 0) for n in range(count))
         return {"answers": await asyncio.gather(*deciding), "made": len(made)}
 
 

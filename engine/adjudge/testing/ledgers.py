@@ -43,6 +43,7 @@ from adjudge.plugin import (
     NamedRecord,
     Pool,
     Position,
+    Presuming,
     Quota,
     RecordSource,
     SharedLimits,
@@ -376,6 +377,62 @@ class LedgerContract:
             holders, made = (ledger, self.another(ledger)), list[str]()
             answers = await asyncio.gather(*(decide_as_engines_do(holders[n % 2], ID, made) for n in range(200)))
             assert len(made) == 1 and set(answers) == {made[0]}
+
+        self._run(work)
+
+    def test_presumed_claim_is_taken_with_its_conclusion(self) -> None:
+        """Where the id is free; otherwise nothing is written, and whoever has the claim keeps it."""
+
+        async def work(ledger: DecisionLedger) -> None:
+            holder = self.another(ledger)
+            if (presumed := _presumed(ledger)) is None:
+                return
+            await ledger.release(presumed)  # of no meaning: nobody has it
+            await ledger.conclude(presumed, *decision_and_record(ledger))
+            for each in (ledger, holder):
+                with _raises(LostClaim):
+                    await each.conclude(presumed, *decision_and_record(each, decision_id="e" * 32))
+            found = await _claim(holder)
+            assert isinstance(found, Decision) and found.decision_id == "d" * 32
+            await _conflicts(holder)
+
+            held, presumed = await _claimed(holder, "A" * 32), _presumed(ledger, "A" * 32)
+            assert presumed is not None
+            await holder.begin_call(held, call := call_of(held))
+            for each in (ledger, holder):
+                with _raises(LostClaim):
+                    await _decide(each, presumed, decision_id="f" * 32)
+            await holder.end_call(held, ended(call))
+            await _decide(holder, held, decision_id="a" * 32)
+            assert await ledger.find(decision_id="f" * 32) is None
+
+            for is_cut in (True, False):
+                if (presumed := _presumed(ledger, "B" * 32)) and is_cut and (cut := self.cut(ledger)) is not None:
+                    with cut, _raises(AuditUnavailable):
+                        await _decide(ledger, presumed, decision_id="b" * 32)
+                    assert await holder.find(merchant_biz_id="B" * 32) is None
+                elif presumed is not None and not is_cut:
+                    await _decide(ledger, presumed, decision_id="b" * 32)
+
+        self._run(work)
+
+    def test_presumed_claims_and_held_ones_make_one_decision_of_each_id(self) -> None:
+        """Of two holders, whoever comes first; and what is written together with others is written all the same."""
+
+        async def work(ledger: DecisionLedger) -> None:
+            holders, made = (ledger, self.another(ledger)), list[str]()
+            ids = [f"{n:032d}" for n in range(40)]
+            asked = [(each, holders[n % 2], n % 3 > 0) for each in ids for n in range(8)]
+            answers = await asyncio.gather(
+                *(decide_as_engines_do(of, each, made, presumes=presumes) for each, of, presumes in asked)
+            )
+            given: dict[str, set[str]] = {}
+            for (each, *_), answer in zip(asked, answers, strict=True):
+                given.setdefault(each, set()).add(answer)
+            assert {len(one) for one in given.values()} == {1}
+            for each in ids:
+                found = await ledger.find(merchant_biz_id=each)
+                assert found is not None and {found.decision_id} == given[each]
 
         self._run(work)
 
@@ -769,18 +826,30 @@ class Process:
         self._process.wait()
 
 
-async def decide_as_engines_do(ledger: DecisionLedger, merchant_biz_id: str, made: list[str], prefix: str = "") -> str:
-    """Claim, wait while somebody else has it, decide; return the id of the decision. made: takes those made here."""
+async def decide_as_engines_do(
+    ledger: DecisionLedger, merchant_biz_id: str, made: list[str], prefix: str = "", *, presumes: bool = False
+) -> str:
+    """Claim, wait while somebody else has it, decide; return the id of the decision.
+
+    made: takes those that were begun here and not lost. presumes: whether the id is presumed to be new at first.
+    """
+    found: Claim | Decision | Busy | None = _presumed(ledger, merchant_biz_id) if presumes else None
     while True:
-        found = await _claim(ledger, merchant_biz_id)
+        found = found or await _claim(ledger, merchant_biz_id)
         if isinstance(found, Decision):
             return found.decision_id
         if isinstance(found, Busy):
             await ledger.wait(found, monotonic() + LONG_S)
+            found = None
             continue
-        made.append(f"{prefix}{len(made) + 1}".zfill(32))
+        made.append(f"{prefix}{token_hex(8)}".zfill(32))
+        decision_id = made[-1]
         await asyncio.sleep(0)
-        return (await _decide(ledger, found, decision_id=made[-1])).decision_id
+        try:
+            return (await _decide(ledger, found, decision_id=decision_id)).decision_id
+        except LostClaim:
+            made.remove(decision_id)
+            found = None
 
 
 class _Jumping:
@@ -806,6 +875,10 @@ class _raises:  # noqa: N801  # as pytest has it, which a program that inherits 
 
 async def _claim(ledger: DecisionLedger, merchant_biz_id: str = ID) -> Claim | Decision | Busy:
     return await ledger.claim(merchant_biz_id, FIRST, again=False, lease_s=LONG_S)
+
+
+def _presumed(ledger: DecisionLedger, merchant_biz_id: str = ID) -> Claim | None:
+    return ledger.presume(merchant_biz_id, FIRST) if isinstance(ledger, Presuming) else None
 
 
 async def _claimed(ledger: DecisionLedger, merchant_biz_id: str = ID, *, lease_s: float = LONG_S) -> Claim:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
-
-import msgspec
 
 from adjudge.plugin import AuditUnavailable
 from adjudge_plugins.postgres.database import Connections
@@ -59,7 +57,7 @@ class Claiming:
                 if not done.done():
                     done.set_result(answer)
                 elif answer[0] == "claim":  # who asked was cancelled
-                    left.append({"id": question[0], "token": answer[1]})
+                    left.append((question[0], answer[1], question[6]))
             if left:
                 with suppress(AuditUnavailable):
                     await release(self._connections, left)
@@ -69,6 +67,7 @@ class Claiming:
         return [row[1:] for row in sorted(rows, key=lambda row: int(row[0]))]
 
 
-async def release(connections: Connections, claims: Sequence[Mapping[str, object]]) -> None:
-    """Give claims back, each by `id` and `token`. Raises AuditUnavailable."""
-    await connections.rows("select adjudge.release(%s::jsonb)", (msgspec.json.encode(claims).decode(),))
+async def release(connections: Connections, claims: Sequence[tuple[str, int, str]]) -> None:
+    """Give claims back, each by its id, token and holder. Raises AuditUnavailable."""
+    columns = [list(column) for column in zip(*claims, strict=True)]
+    await connections.rows("select adjudge.release(%s::text[], %s::bigint[], %s::text[])", columns)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
+from itertools import count
 from time import monotonic
 
 import msgspec
@@ -96,8 +96,10 @@ class PostgresLedger:
         self._proof = proof or (checkpoints.proof if checkpoints is not None else None)
         self._connections: Connections | None = None
         self._claiming: Claiming | None = None
-        self._over: set[int] = set()  # claims that ended with a decision, and need not be given back
-        self._writer, self._session = Writer(dsn, checkpoints, anchors), Session(dsn)
+        self._over: set[str] = set()  # holders of claims that ended with a decision, and need not be given back
+        self._questions = count(1)
+        self._writer = Writer(dsn, checkpoints, anchors, answer_for_s=answer_for_s)
+        self._session = Session(dsn)
 
     @property
     def _asked(self) -> Connections:
@@ -142,7 +144,7 @@ class PostgresLedger:
         try:
             await self._writer.aclose()
             if self._connections is not None:
-                await self._connections.rows("select adjudge.leave(%s)", (self._holder(""),))
+                await self._connections.rows("select adjudge.leave(%s)", (self._holder(),))
         except AuditUnavailable:
             pass  # nothing that was taken is lost: whoever waits for a record was told, and claims lapse
         finally:
@@ -178,7 +180,8 @@ class PostgresLedger:
     ) -> Claim | Decision | Busy:
         """Return the decision of an id, or a claim to make one; see `DecisionLedger.claim`."""
         writer = self._writer.number if self._session.is_up else None
-        asked = (merchant_biz_id, fingerprint, former, again, lease_s, self._answer_for_s, self._holder(), writer)
+        holder = self._holder(next(self._questions))
+        asked = (merchant_biz_id, fingerprint, former, again, lease_s, self._answer_for_s, holder, writer)
         said, token, line, is_confirmed, calls = await self._claims.ask(asked)
         if said == "conflict":
             raise conflict(merchant_biz_id)
@@ -200,9 +203,14 @@ class PostgresLedger:
             fingerprint=fingerprint,
             former=former,
             token=token,
+            holder=holder,
             earlier=found,
             calls=by_signal,
         )
+
+    def presume(self, merchant_biz_id: str, fingerprint: str, *, former: str | None = None) -> Claim:
+        """Return the claim of an id that is new, as `conclude` will find or not; see `Presuming.presume`."""
+        return Claim(merchant_biz_id=merchant_biz_id, fingerprint=fingerprint, former=former, token=0)
 
     async def wait(self, busy: Busy, until: float) -> None:
         """Wait until an id may be free: until that is told, and look again in between."""
@@ -220,11 +228,11 @@ class PostgresLedger:
 
     async def release(self, claim: Claim) -> None:
         """Give up a claim that comes to no decision; where the database is away, it lapses."""
-        if claim.token in self._over:
-            self._over.discard(claim.token)
+        if not claim.token or claim.holder in self._over:
+            self._over.discard(claim.holder)
             return
         try:
-            await release(self._asked, [{"id": claim.merchant_biz_id, "token": claim.token}])
+            await release(self._asked, [(claim.merchant_biz_id, claim.token, claim.holder)])
         except AuditUnavailable:
             pass
 
@@ -257,9 +265,10 @@ class PostgresLedger:
             sealed=named_in(record),
         )
         receipt = (await self._writer.write(wanted)).receipt
-        if len(self._over) >= _OVER_MAX:
-            self._over.clear()
-        self._over.add(claim.token)
+        if claim.token:
+            if len(self._over) >= _OVER_MAX:
+                self._over.clear()
+            self._over.add(claim.holder)
         return receipt
 
     async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
@@ -339,9 +348,9 @@ class PostgresLedger:
 
         return await erase(self._asked, merchant_biz_id, write)
 
-    def _holder(self, question: str | None = None) -> str:
-        """Return who asks, in this one question."""
-        return f"{self._writer.number}:{secrets.token_hex(8) if question is None else question}"
+    def _holder(self, question: int | None = None) -> str:
+        """Return who asks, in one question; or what all of its questions begin with."""
+        return f"{self._writer.number}:{'' if question is None else question}"
 
     async def _write_call(self, call: CallBody, claim: Claim | None, quota: Quota | None = None) -> float:
         """Write a call, and return the seconds to wait before it is made."""

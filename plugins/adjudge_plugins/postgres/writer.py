@@ -30,6 +30,8 @@ from adjudge_plugins.postgres.database import DEADLINE_S, connect, told
 from adjudge_plugins.postgres.sealing import Linked, Seal, Sealing
 
 if TYPE_CHECKING:
+    from psycopg.types.json import Jsonb
+
     from adjudge_plugins.postgres.database import Connection
 
 GROUP_MAX = 256
@@ -38,7 +40,7 @@ _AGAIN_S = 5.0
 """A checkpoint that could not be written is tried again after so long."""
 _WRITE = (
     b"select at, said, wait_s from adjudge.write(%s, %s, %s, %s::text[], %s::text[], %s::text[], %s::bytea[],"
-    b" %s, %s, %s, %s, %s, %s)"
+    b" %s::bigint[], %s::text[], %s::text[], %s::text[], %s::float8, %s)"
 )
 
 
@@ -74,9 +76,20 @@ class Written:
 class Writer:
     """Writes the records of one process, one group after the other. number: of its chain, once it is open."""
 
-    def __init__(self, dsn: str, points: Checkpoints | None = None, anchors: Sequence[Witness] = ()) -> None:
-        """Connect nothing yet. points: when checkpoints come, and with which keys; anchors: who is shown them."""
-        self._dsn = dsn
+    def __init__(
+        self,
+        dsn: str,
+        points: Checkpoints | None = None,
+        anchors: Sequence[Witness] = (),
+        *,
+        answer_for_s: float = 0.0,
+    ) -> None:
+        """Connect nothing yet.
+
+        points: when checkpoints come, and with which keys; anchors: who is shown them. answer_for_s: seconds for which
+        an id that has a decision is not new.
+        """
+        self._dsn, self._answer_for_s = dsn, answer_for_s
         self._connection: Connection | None = None
         self.number = 0
         self._seq, self._hash = 0, FIRST_PREV
@@ -145,7 +158,7 @@ class Writer:
                 with suppress(AuditUnavailable, AuditBroken):  # it is tried again
                     await self._committed((), seals="due")
                 continue
-            group, self._waiting = self._waiting[:GROUP_MAX], self._waiting[GROUP_MAX:]
+            group, self._waiting = _grouped(self._waiting)
             try:
                 await self._write(group)
             except Exception as error:
@@ -212,23 +225,16 @@ class Writer:
         return [receipt for kind, receipt in linked if kind != CHECKPOINT], said
 
     def _parameters(self, group: Sequence[Wanted], receipts: Sequence[Receipt]) -> Sequence[object]:
-        from psycopg.types.json import Jsonb
-
-        numbered = list(enumerate(group, 1))
-        decided = [(one, receipt) for one, receipt in zip(group, receipts, strict=True) if one.kind == "decision"]
-        labels = {(one.decision_id, one.merchant_biz_id): one for one in group if one.confirms is not None}
+        claims = [one.claim for one in group]
         return (
             self.number, self._seq, receipts[-1].hash,
             [one.kind for one in group], [one.merchant_biz_id for one in group], [one.decision_id for one in group],
             [receipt.line for receipt in receipts],
-            Jsonb([{"at": at, "id": one.merchant_biz_id, "token": one.claim.token}
-                   for at, one in numbered if one.claim is not None]),
-            Jsonb([_decided(one, receipt) for one, receipt in decided]),
-            Jsonb([{"at": at} | _call(one.call, one.call_text) for at, one in numbered if one.call is not None]),
-            Jsonb([{"decision": one.decision_id, "id": one.merchant_biz_id, "confirms": one.confirms}
-                   for one in labels.values()]),
-            Jsonb([{"at": at, "one": one} for at, wanted in numbered for one in wanted.sealed]),
-            Jsonb([{"at": at} | quota_text(one.quota) for at, one in numbered if one.quota is not None]),
+            [None if one is None else one.token for one in claims],
+            [None if one is None else one.holder for one in claims],
+            [None if one is None else one.fingerprint for one in claims],
+            [None if one is None else one.former for one in claims],
+            self._answer_for_s, _more(group),
         )  # fmt: skip
 
     async def _connected(self) -> Connection:
@@ -262,6 +268,28 @@ class Writer:
         return False
 
 
+def _grouped(waiting: Sequence[_Waiting]) -> tuple[list[_Waiting], list[_Waiting]]:
+    """Return what is written together, and what waits longer, each as it came.
+
+    Presumed claims come with no held ones, and an id of them once: so claims are locked in the order of their ids.
+    """
+    group, left, ids = list[_Waiting](), list[_Waiting](), set[str]()
+    presumes: bool | None = None
+    for one in waiting:
+        claim = one[0].claim
+        if claim is not None:
+            presumes = not claim.token if presumes is None else presumes
+        if len(group) == GROUP_MAX or (
+            claim is not None and ((not claim.token) is not presumes or (presumes and claim.merchant_biz_id in ids))
+        ):
+            left.append(one)
+            continue
+        group.append(one)
+        if claim is not None:
+            ids.add(claim.merchant_biz_id)
+    return group, left
+
+
 def _with_checkpoints(group: Sequence[Wanted], linked: Sequence[Linked]) -> list[Wanted]:
     """Return what each record of a chain follows from; checkpoints follow from themselves."""
     wanted = iter(group)
@@ -289,13 +317,20 @@ def _refusal(wanted: Wanted, said: str) -> Exception:
             return LostClaim(f"MerchantBizId {wanted.merchant_biz_id} is claimed by another holder")
 
 
-def _decided(wanted: Wanted, receipt: Receipt) -> dict[str, object]:
-    claim = wanted.claim
-    assert claim is not None, "a decision ends a claim"
-    return {
-        "id": claim.merchant_biz_id, "token": claim.token, "print": claim.fingerprint, "also": claim.former,
-        "decision": wanted.decision_id, "seq": receipt.seq,
+def _more(group: Sequence[Wanted]) -> Jsonb | None:
+    """Return what follows from records beside decisions, as the database takes it; None where nothing does."""
+    from psycopg.types.json import Jsonb
+
+    numbered = list(enumerate(group, 1))
+    labels = {(one.decision_id, one.merchant_biz_id): one for one in group if one.confirms is not None}
+    more = {
+        "sealed": [{"at": at, "one": one} for at, wanted in numbered for one in wanted.sealed],
+        "calls": [{"at": at} | _call(one.call, one.call_text) for at, one in numbered if one.call is not None],
+        "quotas": [{"at": at} | quota_text(one.quota) for at, one in numbered if one.quota is not None],
+        "labels": [{"decision": one.decision_id, "id": one.merchant_biz_id, "confirms": one.confirms}
+                   for one in labels.values()],
     }  # fmt: skip
+    return Jsonb(more) if any(more.values()) else None
 
 
 def _call(call: CallBody, text: str) -> dict[str, object]:
