@@ -31,6 +31,7 @@ RESULTS = {
     "backtest": ["backtest", "policy.yaml", "log"],
     "replay": ["replay", "log"],
     "audit": ["audit", "show", "log"],
+    "keys": ["keys", "new", "keys.yaml", "--name", "flow", "--scope", "decide"],
     "plugins": ["plugins"],
     "demo": ["demo"],
     "new": ["new", "fresh", "--yes"],

@@ -34,7 +34,9 @@ plugins: [aliyun, lists]
 strict_plugins: true
 owners: {acme.score: acme}
 deadline: 2500ms
-service: {hosts: [Risk.Internal, "[::1]"]}
+service:
+  {keys: keys.yaml, keys_on_socket: false, rate: 50, hosts: [Risk.Internal, "[::1]"],
+   trusted_proxies: [10.0.0.7, "fd00::/8", unix]}
 """
 
 
@@ -70,7 +72,13 @@ def test_config_reads_every_key_and_makes_paths_whole(tmp_path: Path) -> None:
         strict_plugins=True,
         deadline_s=2.5,
         max_in_flight=7,
-        service=ServiceSettings(hosts=("risk.internal", "[::1]")),
+        service=ServiceSettings(
+            keys=tmp_path / "keys.yaml",
+            keys_on_socket=False,
+            rate=50,
+            hosts=("risk.internal", "[::1]"),
+            trusted_proxies=("10.0.0.7", "fd00::/8", "unix"),
+        ),
     )
 
 
@@ -157,6 +165,12 @@ def test_config_absolute_path_stays(tmp_path: Path) -> None:
         ("policies: [a]\nservice: {hosts: [a.b, 'a:80', 'http://a', 1]}", [("schema-value", 2, 24),
                                                                             ("schema-value", 2, 32),
                                                                             ("schema-type", 2, 44)]),
+        ("policies: [a]\nservice: {rate: 0, keys: 5, keys_on_socket: no}", [("schema-range", 2, 17),
+                                                                            ("schema-type", 2, 26),
+                                                                            ("schema-value", 2, 45)]),
+        ("policies: [a]\nservice: {trusted_proxies: [a, 0.0.0.0/0, 10.0.0.1/8, 10.0.0.1]}", [("schema-value", 2, 29),
+                                                                                            ("schema-value", 2, 32),
+                                                                                            ("schema-value", 2, 43)]),
         ("policies: [a", [("yaml-syntax", 1, 11)]),
         ("policies: &a [a]", [("yaml-alias", 1, 11)]),
     ],

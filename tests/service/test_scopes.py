@@ -29,6 +29,7 @@ class Named(Gate):
     """Lets one caller in, whatever the request says."""
 
     def __init__(self, *scopes: Scope, name: str = "flow") -> None:
+        super().__init__()
         self._caller = Caller(name, frozenset(scopes))
 
     async def caller_of(self, request: Request) -> Caller:

@@ -37,7 +37,8 @@ FINE, FINDINGS, WRONG, FAULT, INTERRUPTED = 0, 1, 2, 3, 130
 COMMANDS: Mapping[str, str] = {
     "demo": "Decide sample requests, then verify and replay the log.",
     "decide": "Decide a request, or many of them.",
-    "serve": "Serve the engine of a configuration over HTTP, to this machine.",
+    "serve": "Serve the engine of a configuration over HTTP.",
+    "keys": "Make, list and revoke the keys of a service.",
     "eval": "Evaluate a condition.",
     "check": "Find mistakes in policies and their tests, and what deserves a look.",
     "test": "Run the tests beside policies.",

@@ -13,6 +13,7 @@ from adjudge.cli.group import FINE
 from adjudge.cli.output import say
 from adjudge.cli.settings import Settings
 from adjudge.config.file import assemble
+from adjudge.config.service import ServiceSettings
 
 _OCTAL = 8
 
@@ -44,7 +45,7 @@ class _Mode(click.ParamType):  # type: ignore[type-arg]  # generic for mypy alon
 def command(
     settings: Settings, config: Path, host: str | None, port: int | None, uds: Path | None, uds_mode: int | None
 ) -> int:
-    """Serve the engine of a configuration over HTTP, to this machine.
+    """Serve the engine of a configuration over HTTP.
 
     Prints one line when requests are taken. Ends with SIGTERM or Ctrl-C, once the requests under way are answered.
     """
@@ -66,13 +67,16 @@ def command(
         )
         with at as listening:
             service = Service(engine, listening, settings=said.service)
-            asyncio.run(service.run(lambda: _ready(listening.name)))
+            asyncio.run(service.run(lambda: _ready(listening.name, said.service)))
     finally:
         engine.close()
     return FINE
 
 
-def _ready(name: str) -> None:
+def _ready(name: str, settings: ServiceSettings) -> None:
     """Tell it at once: whoever started the service as a child waits for the line."""
-    say("no keys are configured: whoever is on this machine and gets to the address is served", err=True)
+    if settings.keys is None:
+        say("no keys are configured: whoever is on this machine and gets to the address is served", err=True)
+    elif name.startswith("unix:") and not settings.keys_on_socket:
+        say("no key is asked for at this socket: whoever may open it is served", err=True)
     say(f"listening on {name}")

@@ -291,7 +291,7 @@ class _Config:
             max_in_flight=self.max_in_flight(parts.get("max_in_flight")),
             limits={form.name.text.value: form for form in limits},
             allowed=read_allowed(reader, parts.get("allow"), self.folder),
-            service=read_service(reader, parts.get("service")),
+            service=read_service(reader, parts.get("service"), self.folder),
             folder=self.folder,
             reader=reader,
         )

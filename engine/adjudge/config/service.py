@@ -1,13 +1,19 @@
 """The `service:` of a configuration: who may ask `adjudge serve`, and by which names it goes.
 
 service:
+  keys: keys.yaml               # who may ask; left out: whoever is on this machine
+  keys_on_socket: true          # whether a key is asked for at a Unix socket too
+  rate: 100                     # requests a second of each key; left out: any number
   hosts: [risk.internal]        # names of the service, beside those of this machine
+  trusted_proxies: [10.0.0.7]   # whose word is taken for where a request comes from; `unix` for one at the socket
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal, get_args
 
 from adjudge.frozen import frozen
@@ -17,23 +23,48 @@ from adjudge.policy.text.yaml import YamlNode
 Scope = Literal["decide", "read", "label", "erase", "author", "approve", "admin"]
 """What a caller of the service may be allowed."""
 SCOPES: frozenset[Scope] = frozenset(get_args(Scope))
-KEYS = ("hosts",)
+KEYS = ("keys", "keys_on_socket", "rate", "hosts", "trusted_proxies")
+RATE_MAX = 1_000_000
 _HOST = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*|\[[0-9a-f:.]+\]", re.ASCII)
 
 
 @frozen(kw_only=True)
 class ServiceSettings:
-    """What stands under `service:`, paths made whole. hosts: in lower case, without ports."""
+    """What stands under `service:`, paths made whole.
 
+    keys: the file of keys. keys_on_socket: whether one is asked for at a Unix socket. rate: requests a second of each
+    caller whose key says no other; None for any number. hosts: in lower case, without ports.
+    trusted_proxies: addresses, networks and `unix`.
+    """
+
+    keys: Path | None = None
+    keys_on_socket: bool = True
+    rate: int | None = None
     hosts: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
 
 
-def read_service(reader: Reader, node: YamlNode | None) -> ServiceSettings:
-    """Read `service:`; what is wrong is blamed in the reader."""
+def read_service(reader: Reader, node: YamlNode | None, folder: Path) -> ServiceSettings:
+    """Read `service:`; what is wrong is blamed in the reader. folder: what paths are relative to."""
     if node is None:
         return ServiceSettings()
     parts = {name: value for name, (_, value) in reader.mapping(node, "`service`", keys=KEYS, at=node.span).items()}
-    return ServiceSettings(hosts=_hosts(reader, parts.get("hosts")))
+    keys = reader.path(parts["keys"], "`keys`") if "keys" in parts else None
+    rate = reader.integer(parts["rate"], "`rate`", RATE_MAX) if "rate" in parts else None
+    if rate is not None and rate < 1:
+        reader.blame("schema-range", "`rate` must be at least 1", parts["rate"].span)
+    return ServiceSettings(
+        keys=folder / keys if keys is not None else None,
+        keys_on_socket=_flag(reader, parts.get("keys_on_socket"), "keys_on_socket", True),
+        rate=rate,
+        hosts=_hosts(reader, parts.get("hosts")),
+        trusted_proxies=_proxies(reader, parts.get("trusted_proxies")),
+    )
+
+
+def _flag(reader: Reader, node: YamlNode | None, what: str, otherwise: bool) -> bool:
+    said = reader.choice(node, f"`{what}`", ("true", "false")) if node is not None else None
+    return said == "true" if said is not None else otherwise
 
 
 def _hosts(reader: Reader, node: YamlNode | None) -> tuple[str, ...]:
@@ -46,3 +77,22 @@ def _hosts(reader: Reader, node: YamlNode | None) -> tuple[str, ...]:
             reader.blame("schema-value", f"`{host}` is not a host", item.span, hint)
         hosts.append(host)
     return tuple(hosts)
+
+
+def _proxies(reader: Reader, node: YamlNode | None) -> tuple[str, ...]:
+    items: Iterable[YamlNode] = reader.items(node, "`trusted_proxies`") if node is not None else ()
+    proxies = []
+    for item in items:
+        proxy = reader.text(item, "one of `trusted_proxies`")
+        if proxy is not None and proxy != "unix" and not _is_network(proxy):
+            hint = "write an address such as 10.0.0.7, a network such as 10.0.0.0/28, or unix"
+            reader.blame("schema-value", f"`{proxy}` is no address of a proxy", item.span, hint)
+        proxies.append(proxy or "")
+    return tuple(proxies)
+
+
+def _is_network(text: str) -> bool:
+    try:
+        return ipaddress.ip_network(text).prefixlen > 0  # a network of everybody trusts everybody
+    except ValueError:
+        return False

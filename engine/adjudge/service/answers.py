@@ -11,7 +11,9 @@ from adjudge.documents.problems import CONTENT_TYPE, Problem
 
 JSON = "application/json"
 
-UNREAD = frozenset({"body-too-large", "body-too-slow", "host", "media-type", "overloaded"})
+NOT_LET_IN = frozenset({"host", "not-allowed", "rate-limited", "unauthenticated"})
+"""Problems of whoever may not ask."""
+UNREAD = NOT_LET_IN | {"body-too-large", "body-too-slow", "media-type", "overloaded"}
 """Problems after which a part of the body may be on its way still: nobody waits for it."""
 
 
@@ -25,6 +27,8 @@ def told(said: Problem, request_id: str) -> Response:
     headers = {}
     if said.retry_after_s is not None:
         headers["retry-after"] = str(max(1, ceil(said.retry_after_s)))
+    if said.status == 401:
+        headers["www-authenticate"] = 'Bearer realm="adjudge"'
     if said.code in UNREAD:
         headers["connection"] = "close"
     body = msgspec.json.encode(msgspec.structs.replace(said, request_id=request_id))

@@ -17,7 +17,7 @@ from adjudge.events import Events, bound
 from adjudge.service.access.caller import NOBODY
 from adjudge.service.access.gate import Gate
 from adjudge.service.admission import Admission, Held, Refused
-from adjudge.service.answers import told
+from adjudge.service.answers import NOT_LET_IN, told
 from adjudge.service.asked import Asked, check_parameters, host_of, request_id_of
 from adjudge.service.route import Route
 from adjudge.service.routes import ROUTES
@@ -57,6 +57,8 @@ def _answering(shared: Shared, route: Route) -> Callable[[Request], Awaitable[Re
             try:
                 response = await _admitted(shared, route, request)
             except Refused as refused:
+                if refused.problem.code in NOT_LET_IN:
+                    shared.gate.refused(request, refused.problem.code)
                 response = told(refused.problem, request_id)
             except EngineError as error:
                 response = told(problem("service-unavailable", str(error)), request_id)
@@ -64,6 +66,8 @@ def _answering(shared: Shared, route: Route) -> Callable[[Request], Awaitable[Re
                 said = problem_of(error)
                 if said.code == FAULT:
                     _events.exception("request_failed")
+                elif said.code in NOT_LET_IN:
+                    shared.gate.refused(request, said.code, error)
                 response = told(said, request_id)
             except ClientDisconnect:
                 response = Response(status_code=400)  # nobody reads it
@@ -83,10 +87,10 @@ async def _admitted(shared: Shared, route: Route, request: Request) -> Response:
     if shared.hosts is not None and host_of(request) not in shared.hosts:
         raise Refused(problem("host", "ask by the name that the service was started with"))
     with shared.admission.admitted() as held:
-        caller = await shared.gate.caller_of(request)
-        caller.require(route.scope)
-        check_parameters(request, route.query)
-        return await route.answer(Asked(request, caller, held, shared))
+        caller = await shared.gate.admit(request, route.scope)
+        with bound(caller=caller.name):
+            check_parameters(request, route.query)
+            return await route.answer(Asked(request, caller, held, shared))
 
 
 def _no_route(request: Request, error: Exception) -> Response:

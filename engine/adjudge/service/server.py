@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ import uvicorn
 
 from adjudge.config.service import ServiceSettings
 from adjudge.decision.door import Door
+from adjudge.service.access.gate import Gate
 from adjudge.service.admission import Admission
 from adjudge.service.app import make_app
 from adjudge.service.listening import Listening
@@ -34,13 +36,14 @@ class Service:
         settings: ServiceSettings | None = None,
         admission: Admission | None = None,
     ) -> None:
-        """settings: who may ask; left out, whoever gets to the socket."""
+        """settings: who may ask; left out, whoever gets to the socket. Raises PolicyErrors and SetupError."""
         said = settings or ServiceSettings()
         self._engine, self._listening = engine, listening
+        self.gate = Gate(said, at_socket=listening.socket.family == socket.AF_UNIX)
         hosts = None if listening.hosts is None else listening.hosts.union(said.hosts)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                make_app(engine, admission=admission, hosts=hosts),
+                make_app(engine, admission=admission, hosts=hosts, gate=self.gate),
                 http="h11",  # strict, and it bounds the head of a request: the other parser of uvicorn has no bound
                 lifespan="off",
                 ws="none",

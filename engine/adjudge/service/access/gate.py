@@ -1,15 +1,81 @@
-"""The gate of the service: each request is somebody's, or is refused."""
+"""The gate of the service: each request is somebody's who may ask it, or is refused, counted and told."""
 
 from __future__ import annotations
 
 from starlette.requests import Request
 
+from adjudge.config.service import Scope, ServiceSettings
+from adjudge.errors import AdjudgeError
+from adjudge.patterns import late
 from adjudge.service.access.caller import LOCAL, Caller
+from adjudge.service.access.clients import Clients, neighbourhood
+from adjudge.service.access.keys import PREFIX
+from adjudge.service.access.rates import Rates
+from adjudge.service.access.refusals import Refusals, TooOften, Unauthenticated
+from adjudge.service.access.ring import KeyRing
+
+CREDENTIAL_MAX = 8192
+"""Characters of a key or token; a longer one is not looked at."""
+TRIES_PER_S = 10
+"""Requests without a key that is taken, from one address; what is more is told to come again."""
+_BEARER = late(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")
 
 
 class Gate:
     """Says whose a request is. Without keys it is a caller of this machine, who may do everything."""
 
+    def __init__(self, settings: ServiceSettings | None = None, *, at_socket: bool = False) -> None:
+        """Read the files that the settings name. at_socket: whether all callers come over a Unix socket.
+
+        Raises PolicyErrors and SetupError.
+        """
+        said = settings or ServiceSettings()
+        self.refusals = Refusals()
+        is_open = said.keys is None or (at_socket and not said.keys_on_socket)
+        self._ring = None if is_open or said.keys is None else KeyRing(said.keys)
+        self._rate = said.rate
+        self._rates, self._tries = Rates(), Rates()
+        self._clients = Clients(said.trusted_proxies, at_socket=at_socket)
+
+    @property
+    def troubles(self) -> tuple[str, ...]:
+        """What keeps callers out who should get in, or would if it went on, in words."""
+        return (f"keys: {self._ring.trouble}",) if self._ring is not None and self._ring.trouble else ()
+
+    async def admit(self, request: Request, scope: Scope) -> Caller:
+        """Return who asks, and may. Raises NotAuthenticated, NotAllowed and RateLimited."""
+        try:
+            caller = await self.caller_of(request)
+        except Unauthenticated:
+            wait_s = self._tries.wait_s(neighbourhood(self._clients.address_of(request)), TRIES_PER_S)
+            if wait_s:
+                raise TooOften(retry_after_s=wait_s, reason="tries") from None
+            raise
+        rate = caller.rate or self._rate
+        wait_s = self._rates.wait_s(caller.name, rate) if rate is not None else 0.0
+        if wait_s:
+            raise TooOften(retry_after_s=wait_s, reason="rate", caller=caller.name)
+        caller.require(scope)
+        return caller
+
     async def caller_of(self, request: Request) -> Caller:
-        """Return who asks."""
-        return LOCAL
+        """Return whose key or token a request has. Raises NotAuthenticated."""
+        if self._ring is None:
+            return LOCAL
+        given = request.headers.getlist("authorization")
+        if not given:
+            raise Unauthenticated("none")
+        found = _BEARER.fullmatch(given[0]) if len(given) == 1 and len(given[0]) <= CREDENTIAL_MAX else None
+        if found is None or not found.group(1).startswith(PREFIX):
+            raise Unauthenticated("malformed")
+        return await self._ring.caller_of(found.group(1))
+
+    def refused(self, request: Request, code: str, error: AdjudgeError | None = None) -> None:
+        """Count that a request was not let in, and tell it. code: of the problem."""
+        self.refusals.count(
+            code,
+            getattr(error, "reason", code),
+            key=getattr(error, "key", ""),
+            caller=getattr(error, "caller", ""),
+            client=self._clients.address_of(request),
+        )
