@@ -238,6 +238,12 @@ class Overtaken(AdjudgeError):
     code = "overtaken"
 
 
+class BundleRefused(AdjudgeError):
+    """A bundle of policies is not what it should be: unsigned, foreign, older than one before, or too large."""
+
+    code = "bundle-refused"
+
+
 Bound = Literal["daily_calls", "daily_spend", "rate"]
 """What a provider's limits bound, over all who ask it."""
 

@@ -116,7 +116,7 @@ def test_a_block_with_a_record_that_is_not_valid_says_which(members: bytes) -> N
 
 def test_activation_says_more_where_anything_but_its_time_and_author_differs() -> None:
     at, later = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)
-    body = ActivationBody(at=at, by="engine", accepted=False, reason="changed", messages=("wrong",))
+    body = ActivationBody("policies", 1, at=at, by="engine", accepted=False, reason="changed", messages=("wrong",))
     assert body.says_more_than(None)
     assert not body.says_more_than(replace(body, at=later, by="kim"))
     for other in (replace(body, accepted=True), replace(body, messages=()), replace(body, after={"a": "b"})):

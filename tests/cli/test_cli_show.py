@@ -197,9 +197,24 @@ def test_activations_are_a_line_each_with_who_why_and_what_was_wrong(folder: Pat
     with AuditLog.open(folder / "log") as log:
         for body in (
             ActivationBody(
-                at=at, by="kim", accepted=True, reason="noon", after={"one": "d" * 64}, bundles={"b": bundle}
+                "policies",
+                1,
+                at=at,
+                by="kim",
+                accepted=True,
+                reason="noon",
+                after={"one": "d" * 64},
+                bundles={"b": bundle},
             ),
-            ActivationBody(at=at, by="engine", accepted=False, reason="changed", messages=("wrong", "worse")),
+            ActivationBody(
+                "policies",
+                2,
+                at=at,
+                by="engine",
+                accepted=False,
+                reason="changed",
+                messages=("wrong", "worse"),
+            ),
         ):
             log.write_blocking("activation", body)
     said = run("audit", "show", folder / "log", "--kind", "activation").stdout.splitlines()

@@ -230,16 +230,16 @@ def test_log_that_cannot_be_written_keeps_the_policies_as_they_are(tmp_path: Pat
 
     async def work(opened: Opened) -> None:
         ledger = opened.engine.activations._ledger
-        record = ledger.record
+        note = ledger.note
 
         async def fail(kind: str, body: object) -> None:
             raise AuditUnavailable("the disk is full")
 
-        ledger.record = fail  # type: ignore[method-assign, assignment]
+        ledger.note = fail  # type: ignore[method-assign, assignment]
         put(opened.folder / "policies", limit=3)
         await opened.look()
         assert await _outcome_of(opened, 4) == "pass"
-        ledger.record = record  # type: ignore[method-assign]
+        ledger.note = note  # type: ignore[method-assign]
         put(opened.folder / "policies", limit=2)
         await opened.look()
         assert await opened.outcome(4) == "reject"
@@ -294,6 +294,23 @@ def test_no_request_fails_while_policies_are_replaced(tmp_path: Path) -> None:
     assert [body.accepted for body in run(tmp_path, work)] == [True] * 3
 
 
+def test_what_was_accepted_and_refused_is_found_by_the_next_process(tmp_path: Path) -> None:
+    put(tmp_path / "policies")
+
+    async def work(opened: Opened) -> None:
+        assert opened.engine.activation is None
+        put(opened.folder / "policies", limit=3)
+        await opened.look()
+
+    async def found(opened: Opened) -> None:
+        newest = await opened.engine.activations.find()
+        assert newest is not None and newest.accepted and newest.number == 1
+        await opened.engine.activations.accept({}, opened.engine.policies, Wanted(reason="start"))
+        assert opened.engine.activation == newest
+
+    assert run(tmp_path, work) == run(tmp_path, found)
+
+
 def test_engine_that_watches_looks_by_itself_and_ends(tmp_path: Path) -> None:
     put(tmp_path / "policies")
     path = tmp_path / "adjudge.yaml"
@@ -302,8 +319,9 @@ def test_engine_that_watches_looks_by_itself_and_ends(tmp_path: Path) -> None:
     async def go() -> None:
         engine = assemble(read_config(path))
         async with engine:
+            assert engine.activation is not None and engine.activation.reason == "start"
             put(tmp_path / "policies", limit=3)
-            while engine.activation is None:
+            while engine.activation.reason == "start":
                 await asyncio.sleep(0.02)
             assert engine.activation.accepted
 

@@ -7,6 +7,10 @@ from datetime import datetime
 
 import msgspec
 
+from adjudge.plugin import NamedBody
+
+POLICIES = "policies"
+"""The name of these records: the newest says which policies are to answer."""
 MESSAGES_MAX = 20
 MESSAGE_MAX_CHARS = 1000
 
@@ -20,13 +24,13 @@ class BundleBody(msgspec.Struct, frozen=True, omit_defaults=True):
     made_at: datetime
 
 
-class ActivationBody(msgspec.Struct, frozen=True, omit_defaults=True):
+class ActivationBody(NamedBody, frozen=True, omit_defaults=True):
     """That other policies were to answer, and whether they do.
 
     by: who wanted it: a person, a key's name, or `engine` where the engine noticed itself. reason: such as `changed`.
     before, after: digests of the policies by their names; `after` of those that were refused is empty where they could
-    not be loaded. messages: why they were refused. bundles: those that answer from now on came in, by name; of a
-    refusal, those that were looked at.
+    not be loaded. messages: why they were refused. bundles: by name, the newest that was ever accepted; it stands in
+    every later record, so that none before it is accepted again.
     """
 
     at: datetime
@@ -40,12 +44,11 @@ class ActivationBody(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def says_more_than(self, other: ActivationBody | None) -> bool:
         """Whether it tells anything that another record does not, whenever either was written, and by whom."""
-        return other is None or (self.accepted, self.after, self.messages, self.bundles) != (
-            other.accepted,
-            other.after,
-            other.messages,
-            other.bundles,
-        )
+        return other is None or self._said != other._said
+
+    @property
+    def _said(self) -> tuple[object, ...]:
+        return self.accepted, self.after, self.messages, self.bundles
 
 
 def messages_of(said: Sequence[str]) -> tuple[str, ...]:

@@ -57,6 +57,7 @@ class Watch:
     async def begin(self, engine: Replacing) -> None:
         """Record which policies answer, where the log does not say so yet, and look from now on."""
         if self._every_s:
+            await engine.activations.accept({}, engine.policies, Wanted(reason="start"))
             self._task = asyncio.create_task(self._look_on(engine))
 
     async def aclose(self) -> None:

@@ -7,7 +7,10 @@ from dataclasses import field
 from datetime import datetime
 from typing import Protocol
 
-from adjudge.audit.activation import ActivationBody, BundleBody, messages_of
+from adjudge.audit.activation import POLICIES, ActivationBody, BundleBody, messages_of
+from adjudge.audit.kinds import decode
+from adjudge.audit.record import parse
+from adjudge.errors import BundleRefused, Overtaken
 from adjudge.events import Events
 from adjudge.frozen import frozen
 from adjudge.plugin import DecisionLedger
@@ -56,26 +59,27 @@ class PolicyWatch(Protocol):
 
 
 class Activations:
-    """Writes them. newest: the last that this engine has written or found; None where there is none."""
+    """Writes them. newest: the last that this engine has written or found; None where there is none.
+
+    Several engines may share a ledger: each looks at what the others have written before it writes.
+    """
 
     def __init__(self, ledger: DecisionLedger, clock: Callable[[], datetime]) -> None:
         """clock: an aware time in UTC."""
         self._ledger, self._clock = ledger, clock
         self.newest: ActivationBody | None = None
 
+    async def find(self) -> ActivationBody | None:
+        """Return the newest record, whoever wrote it. Raises AuditUnavailable and AuditBroken."""
+        found = (await self._ledger.newest("activation")).get(POLICIES)
+        return decode(ActivationBody, found.number, parse(found.line).body) if found is not None else None
+
     async def accept(self, before: Mapping[str, Policy], after: Mapping[str, Policy], wanted: Wanted) -> None:
-        """Record that other policies answer from now on. Raises AuditUnavailable and AuditBroken."""
-        await self._write(
-            ActivationBody(
-                at=self._clock(),
-                by=wanted.by,
-                accepted=True,
-                reason=wanted.reason,
-                before=digests_of(before),
-                after=digests_of(after),
-                bundles=wanted.bundles,
-            )
-        )
+        """Record that other policies answer from now on, unless that is said already.
+
+        Raises BundleRefused for a bundle that is older than one accepted before, AuditUnavailable and AuditBroken.
+        """
+        await self._write(True, before, after, wanted, ())
         _events.info("policies_accepted", reason=wanted.reason, policies=len(after))
 
     async def refuse(
@@ -85,23 +89,55 @@ class Activations:
 
         after: what could be loaded. said: what is wrong. Raises AuditUnavailable and AuditBroken.
         """
-        body = ActivationBody(
-            at=self._clock(),
-            by=wanted.by,
-            accepted=False,
-            reason=wanted.reason,
-            before=digests_of(before),
-            after=digests_of(after),
-            messages=messages_of(said),
-            bundles=wanted.bundles,
-        )
-        if body.says_more_than(self.newest):
+        if await self._write(False, before, after, wanted, messages_of(said)):
             _events.error("policies_refused", reason=wanted.reason, mistakes=len(said), first=said[0] if said else "")
-            await self._write(body)
 
-    async def _write(self, body: ActivationBody) -> None:
-        await self._ledger.record("activation", body)
-        self.newest = body
+    async def _write(
+        self,
+        accepted: bool,
+        before: Mapping[str, Policy],
+        after: Mapping[str, Policy],
+        wanted: Wanted,
+        messages: tuple[str, ...],
+    ) -> bool:
+        """Write a record, and return whether it says anything new."""
+        while True:
+            newest = await self.find()
+            known = newest.bundles if newest is not None else {}
+            body = ActivationBody(
+                name=POLICIES,
+                number=newest.number + 1 if newest is not None else 1,
+                at=self._clock(),
+                by=wanted.by,
+                accepted=accepted,
+                reason=wanted.reason,
+                before=digests_of(before),
+                after=digests_of(after),
+                messages=messages,
+                bundles={**known, **newer(wanted.bundles, known)} if accepted else known,
+            )
+            if not body.says_more_than(newest):
+                self.newest = newest
+                return False
+            try:
+                await self._ledger.note("activation", body)
+            except Overtaken:  # by another engine, whose record is looked at next
+                continue
+            self.newest = body
+            return True
+
+
+def newer(bundles: Mapping[str, BundleBody], known: Mapping[str, BundleBody]) -> Mapping[str, BundleBody]:
+    """Return bundles, by name, that are as new as those that were accepted before. Raises BundleRefused."""
+    for name, bundle in bundles.items():
+        before = known.get(name)
+        if before is not None and bundle.counter < before.counter:
+            raise BundleRefused(
+                f"the bundle `{name}` is number {bundle.counter}, and {before.counter} was accepted before"
+            )
+        if before is not None and bundle.counter == before.counter and bundle.sha256 != before.sha256:
+            raise BundleRefused(f"the bundle `{name}` is another number {bundle.counter} than was accepted before")
+    return bundles
 
 
 def digests_of(policies: Mapping[str, Policy]) -> dict[str, str]:
