@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from time import monotonic, perf_counter_ns
 from types import NoneType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import structs
 
@@ -36,7 +36,8 @@ from adjudge.decision.prepared import (
     verdict_on,
 )
 from adjudge.decision.single_flight import SingleFlight
-from adjudge.errors import LostClaim, RequestError, SetupError
+from adjudge.decision.tally import Tally
+from adjudge.errors import AdjudgeError, LostClaim, RequestError, SetupError
 from adjudge.events import Events, bound
 from adjudge.ledger.calls import CallLedger, tell_of_doubts
 from adjudge.ledger.choice import ledger_for
@@ -44,7 +45,16 @@ from adjudge.ledger.local import ANSWER_FOR_S
 from adjudge.ledger.recording import Recording
 from adjudge.model import Decision, Request
 from adjudge.moved import warn as warn_of_old_name
-from adjudge.plugin import Busy, Claim, DecisionLedger, Limits, LogReader, ReaderState
+from adjudge.plugin import (
+    Busy,
+    Claim,
+    DecisionLedger,
+    LedgerFigures,
+    Limits,
+    LogReader,
+    ReaderState,
+    ShowsFigures,
+)
 from adjudge.policy.policy import Policy
 from adjudge.registry import Registry
 from adjudge.signals.admission import PROCESS, Guards, Usage, begin_with, usage_of
@@ -67,6 +77,7 @@ RECORDED_WITHIN_S = 30.0
 COMPILED_WITHIN_S = 60.0
 """Seconds for which new policies are waited for before they are compiled on the event loop itself."""
 
+_Reader = TypeVar("_Reader", bound=LogReader)
 _events = Events("adjudge.engine")
 
 
@@ -162,6 +173,7 @@ class Engine(Door):
         self._deadline_s = deadline_s
         self._single_flight = SingleFlight(max_in_flight)
         self._replacing = asyncio.Lock()
+        self.tally = Tally()
         self._ids = Random()  # noqa: S311  # seeded by the system in each process; unique, not secret
         self._home = Home(self._close, self._let_go)
 
@@ -193,6 +205,16 @@ class Engine(Door):
         return len(self._single_flight)
 
     async def _decide(self, request: Request, anew: bool, deadline_s: float | None) -> Decision:
+        try:
+            decision = await self._answer(request, anew, deadline_s)
+        except AdjudgeError as error:
+            self.tally.raised(error)
+            raise
+        self.tally.answered(decision)
+        return decision
+
+    async def _answer(self, request: Request, anew: bool, deadline_s: float | None) -> Decision:
+        """Begin: who works on the id already is waited for."""
         check_asked(request, anew, deadline_s)
         within_s = self._deadline_s if deadline_s is None else min(deadline_s, self._deadline_s)
         policy = self._served.policy_for(request)
@@ -343,6 +365,18 @@ class Engine(Door):
         self._home.check_process()
         return self._feeds.states()
 
+    def ledger_figures(self) -> LedgerFigures | None:
+        """Return what the ledger counts of itself; None where it shows nothing."""
+        return self._ledger.figures() if isinstance(self._ledger, ShowsFigures) else None
+
+    def reader_of(self, make: type[_Reader], name: str) -> _Reader:
+        """Return the reader of a class, which is made and added under a name where there is none yet.
+
+        Raises EngineError once the engine is open, and where it is closed or was forked.
+        """
+        self._home.check_not_begun()
+        return self._feeds.reader_of(make, name)
+
     async def _close(self) -> None:
         """Let what is under way end, then let go of everything."""
         try:
@@ -367,7 +401,7 @@ class Engine(Door):
         await self._ledger.open()
         begin_with(self._served.accounts, await self._ledger.spent())
         tell_of_doubts(await self._ledger.in_doubt())
-        await self._feeds.open(self._ledger)
+        await self._feeds.open(self._ledger, self)
         if self._watch is not None:
             await self._watch.begin(self)
 

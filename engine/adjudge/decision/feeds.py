@@ -9,11 +9,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from time import monotonic
+from typing import TypeVar
 
 from adjudge.decision.feed import Feed
 from adjudge.errors import AdjudgeError, AuditUnavailable, SetupError
 from adjudge.events import Events
-from adjudge.plugin import DecisionLedger, LogReader, Position, ReaderState, RecordSource, WatchesReaders
+from adjudge.plugin import (
+    DecisionLedger,
+    LogReader,
+    Position,
+    ReaderState,
+    RecordSource,
+    WatchesEngine,
+    WatchesReaders,
+)
 from adjudge.system.faults import is_operators
 from adjudge.system.pools import NoThread, Pool
 
@@ -23,6 +32,7 @@ OPEN_S = 30.0
 CLOSE_S = 5.0
 """Seconds that readers have, when the engine closes, for what they still lack; the rest comes after the next start."""
 
+_Reader = TypeVar("_Reader", bound=LogReader)
 _events = Events("adjudge.readers")
 
 
@@ -37,21 +47,33 @@ class Feeds:
             for method in ("open", "take", "close"):
                 if not callable(getattr(reader, method, None)):
                     raise SetupError(f"the reader `{name}` has no method `{method}`")
-        self._readers = dict(readers)
+        self._readers, self._is_wanted = dict(readers), bool(readers)
         self._feeds: list[Feed] = []
         self._source: RecordSource | None = None
         self._is_over = threading.Event()
         self._is_told = False
         self._watcher: threading.Thread | None = None
 
-    async def open(self, ledger: DecisionLedger) -> None:
-        """Begin to feed from a ledger that is open.
+    def reader_of(self, make: type[_Reader], name: str) -> _Reader:
+        """Return the reader of a class; where there is none, one is made, and fed if records are handed out at all."""
+        for reader in self._readers.values():
+            if isinstance(reader, make):
+                return reader
+        while name in self._readers:
+            name += "-2"
+        self._readers[name] = made = make()
+        return made
+
+    async def open(self, ledger: DecisionLedger, engine: object) -> None:
+        """Begin to feed from a ledger that is open. engine: whose readers they are.
 
         Raises SetupError where it hands out no records; AuditUnavailable and AuditBroken where they cannot be read.
         """
         if not self._readers:
             return
         source = ledger.records()
+        if source is None and not self._is_wanted:
+            return
         if source is None:
             raise SetupError("the ledger hands out no records, so readers cannot be fed: leave `readers` out")
         self._source = source
@@ -70,9 +92,12 @@ class Feeds:
         for feed in feeds:
             feed.start(ends[feed.is_of_process])
         for name, reader in self._readers.items():
-            if isinstance(reader, WatchesReaders):
+            if isinstance(reader, WatchesReaders | WatchesEngine):
                 try:
-                    reader.watch(self.states)
+                    if isinstance(reader, WatchesReaders):
+                        reader.watch(self.states)
+                    if isinstance(reader, WatchesEngine):
+                        reader.watch_engine(engine)
                 except BaseException as error:
                     if is_operators(error):
                         raise

@@ -58,6 +58,12 @@ class Home:
         if self._is_closed:
             raise EngineError("the engine is closed")
 
+    def check_not_begun(self) -> None:
+        """Raise EngineError where the engine is open, or was."""
+        self.check_not_over()
+        if self._loop is not None:
+            raise EngineError("the engine is open already")
+
     def loop(self) -> asyncio.AbstractEventLoop:
         """Return the loop. Raises EngineError where the engine is not open here."""
         if os.getpid() != self._process:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any
 
 from adjudge.audit.annotations import LabelBody
@@ -18,7 +19,7 @@ from adjudge.ledger.local import LocalLedger
 from adjudge.ledger.named import Named
 from adjudge.ledger.restoring import decision_of
 from adjudge.model import Decision
-from adjudge.plugin import Body, CallBody, Claim, Receipt, RecordSource
+from adjudge.plugin import Body, CallBody, Claim, LedgerFigures, Receipt, RecordSource
 from adjudge.system.pools import NoThread, Pool
 
 FOUND_WITHIN_S = 600.0
@@ -73,6 +74,10 @@ class FileLedger(LocalLedger):
         """Record that a call is about to be made, unless nobody can tell what the day cost up to now."""
         self._index.require_whole()
         await super().begin_call(claim, call)
+
+    def figures(self) -> LedgerFigures:
+        """Return how often decisions were in memory, and how far the index is behind."""
+        return replace(super().figures(), index_lag_records=self._index.lag_records)
 
     def records(self) -> RecordSource:
         """Hand out the records of the log."""

@@ -17,17 +17,25 @@ class Front:
     """
 
     def __init__(self, max_bytes: int) -> None:
-        """max_bytes: of lines; what keeping them costs beside that is about 150 bytes each."""
+        """Keep nothing yet. hits, misses: how often what was asked for was here.
+
+        max_bytes: of lines; what keeping them costs beside that is about 150 bytes each.
+        """
         self._half = max_bytes // 2
         self._young: dict[str, bytes] = {}
         self._old: dict[str, bytes] = {}
         self._size = 0  # of the young ones
+        self.hits = self.misses = 0
 
     def get(self, merchant_biz_id: str) -> bytes | None:
         """Return the line that was put last for an id, if it is still here."""
         line = self._young.get(merchant_biz_id)
         if line is None and (line := self._old.get(merchant_biz_id)) is not None:
             self.put(merchant_biz_id, line)
+        if line is None:
+            self.misses += 1
+        else:
+            self.hits += 1
         return line
 
     def put(self, merchant_biz_id: str, line: bytes) -> None:

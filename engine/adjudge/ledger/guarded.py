@@ -18,12 +18,14 @@ from adjudge.plugin import (
     CallBody,
     Claim,
     DecisionLedger,
+    LedgerFigures,
     NamedBody,
     NamedRecord,
     Quota,
     Receipt,
     RecordSource,
     SharedLimits,
+    ShowsFigures,
     Spent,
 )
 from adjudge.system.faults import is_cancelled, is_operators
@@ -202,6 +204,16 @@ class GuardedLedger:
             await self._done("be written", lambda: sealing.__aexit__(*how))
             raise
         await self._done("be written", lambda: sealing.__aexit__(None, None, None))
+
+    def figures(self) -> LedgerFigures | None:
+        """As of the ledger; one that fails to say so shows nothing."""
+        try:
+            found: object = self.ledger.figures() if isinstance(self.ledger, ShowsFigures) else None
+        except BaseException as error:
+            if is_operators(error):
+                raise
+            return None
+        return found if isinstance(found, LedgerFigures) else None
 
     def records(self) -> RecordSource | None:
         """As of the ledger; one that was written before there were readers hands out none."""

@@ -257,6 +257,12 @@ class Index:
         numbers = [segment_number(path) for path in segments(self._directory)]
         return numbers == [*range(1, len(numbers) + 1)]
 
+    @property
+    def lag_records(self) -> int:
+        """How many records of the log are not written down yet."""
+        backlog = self._backlog
+        return self._pending.records + self._writing.records + (len(backlog) if backlog is not None else 0)
+
     def close(self) -> None:
         """Write down what is left, and let the file go."""
         self._closing.set()

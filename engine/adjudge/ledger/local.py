@@ -22,7 +22,7 @@ from adjudge.ledger.front import Front
 from adjudge.ledger.named import Named, check_named
 from adjudge.ledger.restoring import commitments_of, decision_of, with_values
 from adjudge.model import Decision
-from adjudge.plugin import Body, Busy, CallBody, Claim, NamedBody, NamedRecord, Receipt, Spent
+from adjudge.plugin import Body, Busy, CallBody, Claim, LedgerFigures, NamedBody, NamedRecord, Receipt, Spent
 from adjudge.system.given import check_seconds
 
 ANSWER_FOR_S = 48 * 3600.0
@@ -56,6 +56,10 @@ class LocalLedger(ABC):
         self._front = Front(front_bytes)
         self._named = Named()
         self._noting = asyncio.Lock()
+
+    def figures(self) -> LedgerFigures:
+        """Return how often decisions were in memory."""
+        return LedgerFigures(lookups={"memory": (self._front.hits, self._front.misses)})
 
     async def spent(self) -> Spent:
         """Return what was or may have been paid for."""

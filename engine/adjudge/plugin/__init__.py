@@ -46,12 +46,14 @@ from adjudge.plugin.ledgers import (
     Claim,
     DaySpend,
     DecisionLedger,
+    LedgerFigures,
     NamedBody,
     NamedRecord,
     Presuming,
     Quota,
     Receipt,
     SharedLimits,
+    ShowsFigures,
     Spent,
 )
 from adjudge.plugin.logs import KeptValues, LogChain, LogLook, LogSource
@@ -74,6 +76,7 @@ from adjudge.plugin.readers import (
     PositionFile,
     ReaderState,
     RecordSource,
+    WatchesEngine,
     WatchesReaders,
 )
 from adjudge.system.cloud_metadata import leads_to_keys
@@ -134,6 +137,7 @@ __all__ = [
     "Function",
     "JsonError",
     "KeptValues",
+    "LedgerFigures",
     "LedgerSettings",
     "Limits",
     "ListFileError",
@@ -170,6 +174,7 @@ __all__ = [
     "SecretSource",
     "SetType",
     "SharedLimits",
+    "ShowsFigures",
     "Signal",
     "SignalFailed",
     "SignalStatus",
@@ -178,6 +183,7 @@ __all__ = [
     "Unusable",
     "Uses",
     "Verdict",
+    "WatchesEngine",
     "WatchesReaders",
     "WrongPosition",
     "composed",

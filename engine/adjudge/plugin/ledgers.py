@@ -304,6 +304,27 @@ class DecisionLedger(Protocol):
         ...
 
 
+@frozen(kw_only=True)
+class LedgerFigures:
+    """What a ledger counts of itself, in this process.
+
+    lookups: decisions that were looked for in its caches, by the cache's name: how many were there, and how many not.
+    index_lag_records: what an index of the log has not written down; None where there is no such thing.
+    """
+
+    lookups: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    index_lag_records: int | None = None
+
+
+@runtime_checkable
+class ShowsFigures(Protocol):
+    """What a ledger may offer to those who run it."""
+
+    def figures(self) -> LedgerFigures | None:
+        """Return what it counts, at once and from any thread; None for nothing."""
+        ...
+
+
 @runtime_checkable
 class SharedLimits(Protocol):
     """What a ledger of several processes may offer beside: without it, each process keeps to its limits by itself."""

@@ -113,6 +113,15 @@ class WatchesReaders(Protocol):
         ...
 
 
+@runtime_checkable
+class WatchesEngine(Protocol):
+    """A reader that shows what its engine has to show, such as providers and budgets."""
+
+    def watch_engine(self, engine: Any) -> None:
+        """Remember the engine; called once, when it opens. engine: an `adjudge.Engine`, which is not to be kept."""
+        ...
+
+
 class RecordSource(Protocol):
     """Hands out the durable records of a ledger's logs. Its methods block, and several threads call them at once."""
 

@@ -30,18 +30,21 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class Admission:
-    """How much is under way, of one service."""
+    """How much is under way, of one service, and for how many requests there was no room."""
 
     requests_max: int = REQUESTS_MAX
     held_max_bytes: int = HELD_MAX_BYTES
     body_within_s: float = BODY_WITHIN_S
     requests: int = 0
     held_bytes: int = 0
+    refused_requests: int = 0
+    refused_bytes: int = 0
 
     @contextmanager
     def admitted(self) -> Iterator[Held]:
         """Count a request while it is under way. Raises Overloaded."""
         if self.requests >= self.requests_max:
+            self.refused_requests += 1
             said = f"{self.requests_max} requests are under way, which is all that the service takes at a time"
             raise Overloaded(said, retry_after_s=RETRY_AFTER_S)
         self.requests += 1
@@ -87,6 +90,7 @@ class Held:
 
     def _take(self, count: int) -> None:
         if self.admission.held_bytes + count > self.admission.held_max_bytes:
+            self.admission.refused_bytes += 1
             raise Overloaded(
                 "the bodies of other requests take all the memory that there is", retry_after_s=RETRY_AFTER_S
             )

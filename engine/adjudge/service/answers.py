@@ -22,7 +22,13 @@ def document(content: object, *, status: int = 200) -> Response:
     return Response(msgspec.json.encode(content), status_code=status, media_type=JSON)
 
 
-def told(said: Problem, request_id: str) -> Response:
+class ProblemResponse(Response):
+    """A problem. code: of its kind."""
+
+    code: str
+
+
+def told(said: Problem, request_id: str) -> ProblemResponse:
     """Return a problem as the caller is told it."""
     headers = {}
     if said.retry_after_s is not None:
@@ -32,4 +38,6 @@ def told(said: Problem, request_id: str) -> Response:
     if said.code in UNREAD:
         headers["connection"] = "close"
     body = msgspec.json.encode(msgspec.structs.replace(said, request_id=request_id))
-    return Response(body, status_code=said.status, media_type=CONTENT_TYPE, headers=headers)
+    response = ProblemResponse(body, status_code=said.status, media_type=CONTENT_TYPE, headers=headers)
+    response.code = said.code
+    return response

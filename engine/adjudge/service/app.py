@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import nullcontext
+from functools import partial
+from time import perf_counter
 
 from starlette import routing
 from starlette.applications import Starlette
@@ -14,6 +17,7 @@ from adjudge.decision.door import Door
 from adjudge.documents.problems import FAULT, fault, problem, problem_of
 from adjudge.errors import AdjudgeError, EngineError
 from adjudge.events import Events, bound
+from adjudge.metrics.metrics import Metrics
 from adjudge.service.access.caller import NOBODY
 from adjudge.service.access.gate import Gate
 from adjudge.service.admission import Admission, Held, Refused
@@ -21,6 +25,7 @@ from adjudge.service.answers import NOT_LET_IN, told
 from adjudge.service.asked import Asked, check_parameters, host_of, request_id_of
 from adjudge.service.route import Route
 from adjudge.service.routes import ROUTES
+from adjudge.service.seen import RouteSeen, Seen
 from adjudge.service.shared import Shared
 
 _events = Events("adjudge.service")
@@ -32,20 +37,43 @@ def make_app(
     admission: Admission | None = None,
     hosts: Collection[str] | None = None,
     gate: Gate | None = None,
+    metrics: Metrics | None = None,
 ) -> Starlette:
     """Return the application that serves an engine, which is open while it runs.
 
     hosts: the names that it goes by; None for any. A page of another site can have a browser ask a service of this
-    machine under a name of its own. gate: says who asks; left out, whoever does is let in.
+    machine under a name of its own. gate: says who asks; left out, whoever does is let in. metrics: where decisions are
+    counted, and requests are to be.
     """
-    shared = Shared(engine, admission or Admission(), hosts, gate or Gate())
+    admission = admission or Admission()
+    shared = Shared(engine, admission, Seen(metrics or Metrics(), admission), hosts, gate or Gate())
     routes = [
-        routing.Route(route.path, _answering(shared, route), methods=[route.method], name=route.answer.__name__)
+        routing.Route(
+            route.path,
+            _seen(shared, route, _answering(shared, route)),
+            methods=[route.method],
+            name=route.answer.__name__,
+        )
         for route in ROUTES
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
+    app = Starlette(routes=routes, exception_handlers={HTTPException: partial(_no_route, shared.seen.of())})
     app.router.redirect_slashes = False
     return app
+
+
+def _seen(
+    shared: Shared, route: Route, endpoint: Callable[[Request], Awaitable[Response]]
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint whose requests are counted."""
+    seen = shared.seen.of(route.method, route.path)
+
+    async def answer(request: Request) -> Response:
+        begun = perf_counter()
+        response = await endpoint(request)
+        seen.answered(response, perf_counter() - begun)
+        return response
+
+    return answer
 
 
 def _answering(shared: Shared, route: Route) -> Callable[[Request], Awaitable[Response]]:
@@ -86,14 +114,14 @@ async def _admitted(shared: Shared, route: Route, request: Request) -> Response:
         return await route.answer(Asked(request, NOBODY, Held(shared.admission), shared))
     if shared.hosts is not None and host_of(request) not in shared.hosts:
         raise Refused(problem("host", "ask by the name that the service was started with"))
-    with shared.admission.admitted() as held:
+    with nullcontext(Held(shared.admission)) if route.is_always else shared.admission.admitted() as held:
         caller = await shared.gate.admit(request, route.scope)
         with bound(caller=caller.name):
             check_parameters(request, route.query)
             return await route.answer(Asked(request, caller, held, shared))
 
 
-def _no_route(request: Request, error: Exception) -> Response:
+def _no_route(seen: RouteSeen, request: Request, error: Exception) -> Response:
     """Answer what no route takes."""
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
@@ -103,4 +131,5 @@ def _no_route(request: Request, error: Exception) -> Response:
     request_id = request_id_of(request)
     response = told(said, request_id)
     response.headers.update({**(error.headers or {}), "x-request-id": request_id})
+    seen.answered(response, 0.0)
     return response

@@ -74,6 +74,7 @@ class Route:
     scope: what its caller must be allowed; None where whoever asks is answered, however much is under way.
     summary: what it does, in a line. takes: the body. gives: answers by status, {} for an empty one.
     problems: codes of `documents.problems.KINDS` beside those that every such route has.
+    is_always: answered however much is under way.
     """
 
     method: str
@@ -86,6 +87,7 @@ class Route:
     takes: Contents | None = None
     is_body_required: bool = True
     problems: tuple[str, ...] = ()
+    is_always: bool = False
 
     @property
     def query(self) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ import uvicorn
 
 from adjudge.config.service import ServiceSettings
 from adjudge.decision.door import Door
+from adjudge.engine import Engine
+from adjudge.metrics.metrics import READER, Metrics
 from adjudge.service.access.gate import Gate
 from adjudge.service.admission import Admission
 from adjudge.service.app import make_app
@@ -41,9 +43,12 @@ class Service:
         self._engine, self._listening = engine, listening
         self.gate = Gate(said, at_socket=listening.socket.family == socket.AF_UNIX)
         hosts = None if listening.hosts is None else listening.hosts.union(said.hosts)
+        metrics = engine.reader_of(Metrics, READER) if isinstance(engine, Engine) else Metrics()
+        if isinstance(engine, Engine):
+            metrics.watch_engine(engine)
         self._server = uvicorn.Server(
             uvicorn.Config(
-                make_app(engine, admission=admission, hosts=hosts, gate=self.gate),
+                make_app(engine, admission=admission, hosts=hosts, gate=self.gate, metrics=metrics),
                 http="h11",  # strict, and it bounds the head of a request: the other parser of uvicorn has no bound
                 lifespan="off",
                 ws="none",

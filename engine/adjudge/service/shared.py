@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from adjudge.decision.door import Door
 from adjudge.service.access.gate import Gate
 from adjudge.service.admission import Admission
+from adjudge.service.seen import Seen
 from adjudge.system.pools import Pool
 
 
@@ -15,11 +16,12 @@ from adjudge.system.pools import Pool
 class Shared:
     """What the routes of one service share. hosts: the names that it goes by; None for any.
 
-    gate: says who asks. readers: threads that read long documents.
+    seen: what is counted of it. gate: says who asks. readers: threads that read long documents.
     """
 
     engine: Door
-    admission: Admission = field(default_factory=Admission)
+    admission: Admission
+    seen: Seen
     hosts: Collection[str] | None = None
     gate: Gate = field(default_factory=Gate)
     readers: Pool = field(default_factory=lambda: Pool("adjudge-documents", 2))

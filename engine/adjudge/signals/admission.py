@@ -47,7 +47,8 @@ class Usage:
     calls: tries begun since its start; failed, retried: of these. refused: questions that were not asked, to protect
     the account. in_doubt: calls that may have been paid for, and had no answer.
     spent: for calls that were answered or are in doubt, in `currency`; spent_today, calls_today: of the day of UTC,
-    what the audit log knows of an earlier process included.
+    what the audit log knows of an earlier process included. daily_calls, daily_spend: what a day may take at most; None
+    for any number.
     """
 
     provider: str
@@ -61,6 +62,8 @@ class Usage:
     currency: str
     calls_today: int
     spent_today: Decimal
+    daily_calls: int | None = None
+    daily_spend: Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -228,6 +231,8 @@ class Guard:
                 currency=self._currency,
                 calls_today=today.calls,
                 spent_today=today.spent,
+                daily_calls=self.limits.daily_calls,
+                daily_spend=self.limits.daily_spend,
             )
 
     def _reserve(self, latest: float, is_shared: bool) -> tuple[float, date]:

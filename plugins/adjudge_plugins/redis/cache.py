@@ -49,6 +49,7 @@ class Cache:
         self._key = hmac.digest(key, b"adjudge copies in redis", "sha256")
         self._clock = clock
         self._away_until = 0.0
+        self.hits = self.misses = 0
         try:
             self._redis: Redis = Redis.from_url(
                 url,
@@ -64,7 +65,12 @@ class Cache:
     async def get(self, name: str) -> bytes | None:
         """Return what was put under a name, if it is here and its time is not over."""
         found = await self._done(lambda: self._redis.getrange(self._place(name), 0, MAX_BYTES + 1024))
-        return self._opened(name, found) if isinstance(found, bytes) and found else None
+        data = self._opened(name, found) if isinstance(found, bytes) and found else None
+        if data is None:
+            self.misses += 1
+        else:
+            self.hits += 1
+        return data
 
     async def put(self, name: str, data: bytes, for_s: float) -> None:
         """Keep data under a name for some seconds, if that can be done at once."""

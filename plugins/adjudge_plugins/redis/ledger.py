@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from adjudge.plugin import Body, Busy, CallBody, Claim, Decision, Quota, QuotaReached, Receipt
+from adjudge.plugin import Body, Busy, CallBody, Claim, Decision, LedgerFigures, Quota, QuotaReached, Receipt
 from adjudge_plugins.postgres.ledger import PostgresLedger, body_of
 from adjudge_plugins.redis.cache import Cache
 
@@ -55,6 +55,10 @@ class FrontedLedger(PostgresLedger):
         await asyncio.gather(*left, return_exceptions=True)  # they hold connections
         await self._cache.aclose()
         await super().aclose()
+
+    def figures(self) -> LedgerFigures:
+        """Return how often copies were in Redis."""
+        return LedgerFigures(lookups={"redis": (self._cache.hits, self._cache.misses)})
 
     async def claim(
         self, merchant_biz_id: str, fingerprint: str, *, again: bool, lease_s: float, former: str | None = None

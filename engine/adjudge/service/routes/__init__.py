@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from adjudge.service.route import Route
-from adjudge.service.routes import decisions, description, labels, operations
+from adjudge.service.routes import decisions, description, labels, metrics, operations
 
 ROUTES: tuple[Route, ...] = (
     *decisions.ROUTES,
     *labels.ROUTES,
     *operations.ROUTES,
+    *metrics.ROUTES,
     *description.ROUTES,
 )

@@ -1,0 +1,1 @@
+"""What is counted, for Prometheus: one registry for what decisions, engines and the service have to show."""
