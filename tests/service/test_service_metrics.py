@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from decimal import Decimal
 from pathlib import Path
@@ -20,6 +21,7 @@ from adjudge.service.routes import ROUTES
 from adjudge.signals.admission import Guards
 from audit.audit_logs import FaultyDisk
 from client.serving import served
+from docs.pages import ROOT
 from engine.engines import MEDIA, device, engine, face, trail
 from service.exposition import once, scraped, total, value
 from service.test_service import DOCUMENT, asked, post
@@ -210,3 +212,23 @@ def test_parameter_of_the_figures_is_refused() -> None:
     with asked() as http:
         assert http.get("/metrics?format=json").status_code == 400
         assert http.get("/metrics", headers={"host": "evil.example"}).status_code == 421
+
+
+def test_every_family_is_described_with_its_labels(tmp_path: Path) -> None:
+    limits = {"acme.face": Limits(daily_calls=10)}
+    again = SignalFailed("no face", reason_code="NO_FACE", capture_again="Again, please.")
+    with asked(providers=[face({"score": 0.1}, again), device()], at=tmp_path, limits=limits, guards=Guards()) as http:
+        for n in range(2):
+            assert post(http, document(n)).is_success
+        post(http, b"{")
+        post(http, document(0, inputs={}))
+        figures = once(http, lambda found: total(found, "adjudge_decisions_total") == 2)
+    page = (ROOT / "docs" / "metrics.md").read_text("utf-8")
+    rows = [row.split(" | ") for row in page.splitlines() if row.startswith("| `adjudge_")]
+    told = {name: {*re.findall(r"`(\w+)`", row[1])} for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+    shown: dict[str, set[str]] = {}
+    for name, labels in figures:
+        if not name.endswith("_created"):
+            family = re.sub(r"(?<=seconds)_(bucket|sum|count)$", "", name)
+            shown.setdefault(family, set()).update(label for label, _ in labels if label != "le")
+    assert shown == told
