@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, get_args
 from weakref import WeakSet
 
-from adjudge.decision.tally import Tally
 from adjudge.errors import EngineError
 from adjudge.plugin import LedgerFigures, ReaderState
-from adjudge.signals.admission import Usage
-from adjudge.signals.breaker import State
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
+
+    from adjudge.decision.tally import Tally
+    from adjudge.signals.admission import Usage
 
 
 class Watched(Protocol):
@@ -87,6 +87,8 @@ def _tallies(tallies: Sequence[Tally]) -> Iterator[Metric]:
 
 def _providers(used: Mapping[str, Usage]) -> Iterator[Metric]:
     from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    from adjudge.signals.breaker import State
 
     labels = ["provider"]
     counted = {
