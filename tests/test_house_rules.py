@@ -181,6 +181,7 @@ RULES: dict[str, Rule] = {
             "verify/command.py",
             "aliyun/command.py",
             "postgres/command.py",
+            "webhook/command.py",
             "testing/holder.py",
         ),  # which stand below it, alone, or outside
     ),

@@ -154,5 +154,5 @@ def _settings(config: Mapping[str, Any], **types: type) -> dict[str, Any]:
 def register(register: Register) -> None:
     """Offer the three."""
     register.reader("file_copy", lambda config: FileCopy(**_settings(config, path=str)))
-    register.reader("webhook", lambda config: Webhook(**_settings(config, url=str, positions=str, timeout_s=float)))
+    register.reader("http_post", lambda config: Webhook(**_settings(config, url=str, positions=str, timeout_s=float)))
     register.reader("table", lambda config: Table(**_settings(config, dsn=str)))

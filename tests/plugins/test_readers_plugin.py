@@ -356,7 +356,7 @@ def test_table_holds_the_log_whatever_becomes_of_the_way_to_its_database(tmp_pat
 def test_plugin_offers_the_three_and_refuses_other_settings(tmp_path: Path) -> None:
     seen: dict[str, Any] = {}
     example.register(Register("readers", lambda kind, name, thing: seen.update({f"{kind} {name}": thing})))
-    assert set(seen) == {"reader file_copy", "reader webhook", "reader table"}
+    assert set(seen) == {"reader file_copy", "reader http_post", "reader table"}
     assert isinstance(seen["reader file_copy"]({"path": str(tmp_path / "x")}), FileCopy)
     assert isinstance(seen["reader table"]({"dsn": "host=x"}), Table)
     with pytest.raises(ValueError, match="`pth` is not one of path"):

@@ -81,6 +81,7 @@ from adjudge.plugin.readers import (
 )
 from adjudge.system.cloud_metadata import leads_to_keys
 from adjudge.system.files import FileState, replace_file
+from adjudge.system.outgoing import TargetRefused, public_addresses
 from adjudge.system.pools import Pool
 from adjudge.texts import composed, find_unseen, one_line, split_lines
 from adjudge.values.declared import parse_fields
@@ -179,6 +180,7 @@ __all__ = [
     "SignalFailed",
     "SignalStatus",
     "Spent",
+    "TargetRefused",
     "Type",
     "Unusable",
     "Uses",
@@ -200,6 +202,7 @@ __all__ = [
     "parse_fields",
     "parse_timestamp",
     "provider",
+    "public_addresses",
     "read_json",
     "read_list",
     "replace_file",
