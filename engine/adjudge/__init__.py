@@ -29,7 +29,7 @@ if TYPE_CHECKING:
         SignalFailed,
     )
     from adjudge.model import Decision, Face, Outcome, Request, Signal, SignalStatus, Verdict
-    from adjudge.plugin import hookimpl
+    from adjudge.plugin import DecisionPage, DecisionQuery, hookimpl
     from adjudge.policy import Policy
     from adjudge.registry import Registry, load_policy, parse_policy
 
@@ -38,6 +38,8 @@ __all__ = [
     "AuditBroken",
     "AuditUnavailable",
     "Decision",
+    "DecisionPage",
+    "DecisionQuery",
     "Engine",
     "EngineError",
     "EvaluationError",
@@ -66,7 +68,7 @@ __all__ = [
 _HOMES = {
     "Engine": "engine",
     "Policy": "policy",
-    "hookimpl": "plugin",
+    **dict.fromkeys(("DecisionPage", "DecisionQuery", "hookimpl"), "plugin"),
     **dict.fromkeys(("Registry", "load_policy", "parse_policy"), "registry"),
     **dict.fromkeys(("Decision", "Face", "Outcome", "Request", "Signal", "SignalStatus", "Verdict"), "model"),
 }

@@ -22,6 +22,7 @@ from adjudge.audit.activation import ActivationBody
 from adjudge.audit.annotations import LabelBody, erasure_body
 from adjudge.decision.activations import Activations, PolicyWatch, Wanted
 from adjudge.decision.conclude import conclude
+from adjudge.decision.cursors import searched
 from adjudge.decision.door import Door, check_asked, check_who
 from adjudge.decision.feeds import Feeds
 from adjudge.decision.home import Home
@@ -49,6 +50,8 @@ from adjudge.plugin import (
     Busy,
     Claim,
     DecisionLedger,
+    DecisionPage,
+    DecisionQuery,
     LedgerFigures,
     Limits,
     LogReader,
@@ -307,6 +310,9 @@ class Engine(Door):
 
     async def _find(self, decision_id: str | None, merchant_biz_id: str | None) -> Decision | None:
         return await self._ledger.find(decision_id=decision_id, merchant_biz_id=merchant_biz_id)
+
+    async def _search(self, query: DecisionQuery, cursor: str | None) -> DecisionPage:
+        return await searched(self._ledger, query, cursor)
 
     async def archive(self, to: str | Path, *, before: date, by: str) -> int:
         """Move segments of the log whose records are all older than a day elsewhere; return how many.

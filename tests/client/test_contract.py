@@ -23,6 +23,7 @@ from adjudge.engine import Engine
 from adjudge.errors import AdjudgeError, AuditBroken, AuditUnavailable, EngineError, LogInUse, Overloaded, RequestError
 from adjudge.ledger.memory import MemoryLedger
 from adjudge.model import Decision, Face
+from adjudge.plugin import DecisionQuery
 from adjudge.testing import FakeProvider, Slow
 from engine.engines import CLEAN, MEDIA, device, engine, face, request
 
@@ -247,6 +248,9 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("find", (), {"decision_id": "../v1"}),
     ("find", (), {"merchant_biz_id": "a&b=c"}),
     ("find", (), {"decision_id": 3}),
+    ("search", ({},), {}),
+    ("search", (), {"cursor": 3}),
+    ("search", (), {"cursor": "x" * 10_000}),
 ]
 
 
@@ -270,6 +274,30 @@ def test_one_id_has_one_decision_which_is_found_again(opened: Callable[..., Aske
     assert refused.value.code == "merchant-biz-id-conflict"
     again = ask("decide", request(), anew=True)
     assert (again.status, again.supersedes) == ("supersedes", first.decision_id)
+
+
+def test_decisions_are_searched_alike(opened: Callable[..., Asked], tmp_path: Path) -> None:
+    ask = opened([face(), device()], at=tmp_path)
+    own = [{}, {"own": {"ok": False}}]
+    abroad = {**CLEAN, "country": "KP"}
+    made = [ask("decide", request(n, inputs=abroad, signals=own[n % 2])) for n in range(5)]
+    assert made[1].verdict.matched == ("abroad",) and made[0].verdict.missing
+    newest = [decision.decision_id for decision in reversed(made)]
+    first = ask("search", DecisionQuery(limit=3))
+    second = ask("search", DecisionQuery(limit=3), cursor=first.next)
+    assert [one.decision_id for one in (*first.decisions, *second.decisions)] == newest
+    assert comparable(first.decisions[0]) == comparable(ask("find", decision_id=newest[0]))
+    since = made[3].decided_at
+    found = ask("search", DecisionQuery(since=since, policy="onboarding", limit=500))
+    assert [one.decision_id for one in found.decisions] == newest[:2] and found.next is None
+    matched, lacking = newest[1::2], newest[0::2]
+    assert [one.decision_id for one in ask("search", DecisionQuery(rule="abroad")).decisions] == matched
+    found = ask("search", DecisionQuery(missing=made[0].verdict.missing[0], outcome="review"))
+    assert [one.decision_id for one in found.decisions] == lacking
+    assert ask("search", DecisionQuery(reason="none")).decisions == ()
+    for cursor, query in ((first.next + "A", None), (first.next, DecisionQuery(rule="abroad")), ("\r\n", None)):
+        with pytest.raises(RequestError, match="cursor: is none that a page of this search ended with"):
+            ask("search", query, cursor=cursor)
 
 
 def test_labels_and_erasures_reach_the_log(opened: Callable[..., Asked], tmp_path: Path) -> None:

@@ -257,10 +257,10 @@ class Broken(Exception):
 def test_fault_of_ours_is_told_to_the_operator_alone(fault: Exception) -> None:
     door = engine()
 
-    async def fail(**asked: object) -> None:
+    async def fail(*said: object, **asked: object) -> None:
         raise fault
 
-    door.find = fail  # type: ignore[method-assign]
+    door.search = fail  # type: ignore[method-assign, assignment]
     with capture_logs() as events, served(door, over_tcp=True) as url:
         answer = httpx.get(f"{url}/v1/decisions?merchant_biz_id={'0' * 32}", headers={"x-request-id": "r-1"})
         refused(answer, 500, "fault")

@@ -10,6 +10,7 @@ from math import inf
 from os import SEEK_END
 from pathlib import Path
 from types import MappingProxyType
+from typing import BinaryIO
 
 from adjudge.audit.record import FIRST_PREV, MAX_LINE, MalformedLine, Record, following, parse
 from adjudge.audit.verify import (
@@ -23,6 +24,7 @@ from adjudge.audit.verify import (
     folder_of,
     missing,
     pieces,
+    segments,
     unsaid,
 )
 from adjudge.errors import AuditBroken, AuditUnavailable, NothingRead
@@ -163,6 +165,44 @@ def lines_on(
             raise AuditBroken(f"{each}:{_line_number(each, offset)}: {error}") from None
         except OSError as error:
             raise AuditUnavailable(f"{each}: {error.strerror}") from error
+
+
+def lines_back(path: LogPath, end: tuple[int, int]) -> Iterator[tuple[Path, int, bytes]]:
+    """Read a log's lines backwards: yield each with its file, and where it begins there. Nothing is verified.
+
+    end: the number of a segment, and the byte in it before which lines end. Segments that were moved away are left out.
+    Raises AuditUnavailable and AuditBroken.
+    """
+    for file in reversed(segments(folder_of(path))):
+        number = segment_number(file)
+        if number > end[0]:
+            continue
+        try:
+            with file.open("rb", buffering=0) as opened:
+                size = opened.seek(0, SEEK_END)
+                for start, line in _back(opened, min(size, end[1]) if number == end[0] else size):
+                    yield file, start, line
+        except FileNotFoundError:
+            continue  # it was moved away just now
+        except OSError as error:
+            raise AuditUnavailable(f"{file}: {error.strerror or error}") from error
+
+
+def _back(file: BinaryIO, end: int) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of a file that end before a byte, the last one first, each with where it begins."""
+    begin, rest = end, b""
+    while begin > 0:
+        size = min(_BLOCK, begin)
+        begin -= size
+        file.seek(begin)
+        block = file.read(size) + rest
+        stop = block.rfind(b"\n") + 1 if not rest else len(block)  # what has no end is being written
+        while stop > 0 and ((start := block.rfind(b"\n", 0, stop - 1) + 1) or not begin):
+            yield begin + start, block[start:stop]
+            stop = start
+        rest = block[:stop]
+        if len(rest) > MAX_LINE + _BLOCK:
+            raise AuditBroken(f"a line is longer than {MAX_LINE // 2**20} MiB")
 
 
 def segment_number(file: Path) -> int:

@@ -20,11 +20,13 @@ from adjudge.client.exchange import DEADLINE_MAX_S, Answer, Exchange, Question
 from adjudge.decision.door import Door, check_asked
 from adjudge.decision.home import Home
 from adjudge.documents.annotations import encode_erasure, encode_label
-from adjudge.documents.decisions import decode_decision
+from adjudge.documents.decisions import decode_decision, decode_page
 from adjudge.documents.problems import NO_DECISION, error_of
+from adjudge.documents.queries import encode_query
 from adjudge.documents.requests import encode_request
 from adjudge.errors import JsonError, ServiceMismatch
 from adjudge.model import Decision, Request
+from adjudge.plugin import DecisionPage, DecisionQuery
 from adjudge.system.given import check_count, check_seconds
 
 ANSWER_WITHIN_S = 60.0
@@ -34,10 +36,6 @@ CONNECTIONS = 100
 
 class _Erased(msgspec.Struct):
     erased: int
-
-
-class _Found(msgspec.Struct):
-    decisions: list[msgspec.Raw]
 
 
 class Engine(Door):
@@ -125,15 +123,23 @@ class Engine(Door):
             if answer.problem is not None and answer.problem.code == NO_DECISION:
                 return None
             return self._decision(self._good(answer), decision_id=decision_id)
-        assert merchant_biz_id is not None
-        query = {"merchant_biz_id": merchant_biz_id}
-        question = Question(method="GET", path="/v1/decisions", query=query, is_safe=True)
+        query, page = DecisionQuery(merchant_biz_id=merchant_biz_id, limit=1), DecisionPage(next="")
+        while not page.decisions and page.next is not None:  # the log may be long
+            page = await self._search(query, page.next or None)
+        return page.decisions[0] if page.decisions else None
+
+    async def _search(self, query: DecisionQuery, cursor: str | None) -> DecisionPage:
+        said = encode_query(query) | ({} if cursor is None else {"cursor": cursor})
+        question = Question(method="GET", path="/v1/decisions", query=said, is_safe=True)
         body = self._good(await self._ask(question, self._within_s))
         try:
-            found = msgspec.json.decode(body, type=_Found).decisions
-        except msgspec.MsgspecError:
-            self._refuse("gave no list of decisions")
-        return self._decision(bytes(found[0]), merchant_biz_id=merchant_biz_id) if found else None
+            page = decode_page(body)
+        except JsonError as error:
+            self._refuse(f"gave what {error.message}")
+        ids = {one.merchant_biz_id for one in page.decisions}
+        if len(page.decisions) > query.limit or (query.merchant_biz_id is not None and ids - {query.merchant_biz_id}):
+            self._refuse("gave the decisions of another request")
+        return page
 
     async def _ask(self, question: Question, within_s: float) -> Answer:
         async with self._asked() as exchange:

@@ -14,6 +14,7 @@ from adjudge.audit.annotations import NAMED_NOBODY, LabelBody, check_by, check_d
 from adjudge.decision.home import Home, Work
 from adjudge.errors import EngineError, RequestError
 from adjudge.model import Decision, Request, check_merchant_biz_id
+from adjudge.plugin import DecisionPage, DecisionQuery
 from adjudge.system.given import is_number
 
 _T = TypeVar("_T")
@@ -115,6 +116,20 @@ class Door(ABC):
         _check_one(decision_id, merchant_biz_id)
         return self._blocking("find", lambda: self._find(decision_id, merchant_biz_id))
 
+    async def search(self, query: DecisionQuery | None = None, *, cursor: str | None = None) -> DecisionPage:
+        """Return a page of the decisions that a query asks for, or of all, newest first.
+
+        cursor: the `next` of the page before, of the same query. Decisions made meanwhile are on none of its pages.
+        Raises RequestError, also where the ledger cannot be searched; AuditUnavailable and AuditBroken.
+        """
+        query = _query(query)
+        return await self._home.run(lambda: self._search(query, cursor))
+
+    def search_sync(self, query: DecisionQuery | None = None, *, cursor: str | None = None) -> DecisionPage:
+        """Search from a thread without an event loop; as `search` otherwise."""
+        query = _query(query)
+        return self._blocking("search", lambda: self._search(query, cursor))
+
     async def aclose(self) -> None:
         """Close, as leaving `async with` does; an engine that is closed already, or was never opened, is let go."""
         await self._home.close()
@@ -170,6 +185,9 @@ class Door(ABC):
     @abstractmethod
     async def _find(self, decision_id: str | None, merchant_biz_id: str | None) -> Decision | None: ...
 
+    @abstractmethod
+    async def _search(self, query: DecisionQuery, cursor: str | None) -> DecisionPage: ...
+
 
 def _check_no_loop(called: str, way: str) -> None:
     """Raise EngineError inside a running event loop: what blocks it may wait for that loop itself, for ever."""
@@ -188,6 +206,14 @@ def check_asked(request: object, anew: object, deadline_s: float | None) -> None
         raise RequestError("must be True or False", where="anew")
     if deadline_s is not None and not (is_number(deadline_s) and 0 < deadline_s < inf):
         raise RequestError("must be a number of seconds above 0", where="deadline_s")
+
+
+def _query(query: object) -> DecisionQuery:
+    if query is None:
+        return DecisionQuery()
+    if not isinstance(query, DecisionQuery):
+        raise RequestError("must be a DecisionQuery", where="query")
+    return query
 
 
 def check_who(by: str) -> None:

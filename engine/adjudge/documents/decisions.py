@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from adjudge.documents.terms import DecisionId, MerchantBizId, Money, Points, RuleIds, Timestamp, said
+from adjudge.documents.terms import Cursor, DecisionId, MerchantBizId, Money, Points, RuleIds, Timestamp, said
 from adjudge.errors import JsonError
 from adjudge.model import Decision, DecisionStatus, Outcome, Sampled, Signal, SignalStatus, Verdict
+from adjudge.plugin import DecisionPage
 from adjudge.values.literals import format_timestamp
 
 Problems = tuple[tuple[str, str], ...]
@@ -173,10 +174,14 @@ class DecisionsDocument(msgspec.Struct):
     """Decisions that were found, the newest first."""
 
     decisions: tuple[DecisionDocument, ...]
-    next: Annotated[str | None, said("What to give as `cursor` for the decisions after these; none at the end.")]
+    next: Annotated[
+        Cursor | None,
+        said("What to give as `cursor` for the decisions after these, of which there may be none; null at the end."),
+    ]
 
 
 _decoder = msgspec.json.Decoder(DecisionDocument)
+_page_decoder = msgspec.json.Decoder(DecisionsDocument)
 
 
 def decode_decision(document: bytes) -> Decision:
@@ -188,6 +193,25 @@ def decode_decision(document: bytes) -> Decision:
         said = _decoder.decode(document)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise JsonError(f"is no decision: {str(error)[:200].lower()}") from None
+    return _consistent(said)
+
+
+def page_document(page: DecisionPage) -> dict[str, object]:
+    """Return a page of a search as JSON has it."""
+    return {"decisions": [decision_document(one) for one in page.decisions], "next": page.next}
+
+
+def decode_page(document: bytes) -> DecisionPage:
+    """Return the page that a document holds. Raises JsonError, as `decode_decision`."""
+    try:
+        said = _page_decoder.decode(document)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise JsonError(f"is no page of decisions: {str(error)[:200].lower()}") from None
+    return DecisionPage(decisions=tuple(_consistent(one) for one in said.decisions), next=said.next)
+
+
+def _consistent(said: DecisionDocument) -> Decision:
+    """Return the decision. Raises JsonError where it contradicts itself."""
     decided = said.sampled.instead_of if said.sampled is not None else said.outcome
     if said.lower > said.upper or decided < said.lower or said.settled != (said.lower is said.upper):
         raise JsonError("is no decision: its outcome and bounds contradict each other")

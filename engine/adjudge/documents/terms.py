@@ -45,6 +45,9 @@ DecisionId = Annotated[
         maxLength=32,
     ),
 ]
+Cursor = Annotated[
+    str, said("Where a page ended.", "8Lxi6Ec3sw0xMjM", pattern="^[0-9A-Za-z_-]{12,256}$", minLength=12, maxLength=256)
+]
 SceneCode = Annotated[
     str,
     said(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Any
@@ -18,8 +18,9 @@ from adjudge.ledger.index import Index, decision_text, label_text
 from adjudge.ledger.local import LocalLedger
 from adjudge.ledger.named import Named
 from adjudge.ledger.restoring import decision_of
+from adjudge.ledger.searching import whole
 from adjudge.model import Decision
-from adjudge.plugin import Body, CallBody, Claim, LedgerFigures, Receipt, RecordSource
+from adjudge.plugin import Body, CallBody, Claim, DecisionQuery, LedgerFigures, Receipt, RecordSource
 from adjudge.system.pools import NoThread, Pool
 
 FOUND_WITHIN_S = 600.0
@@ -148,6 +149,14 @@ class FileLedger(LocalLedger):
         if is_known and (body is None or body.merchant_biz_id != merchant_biz_id):
             raise no_such_decision(decision_id, merchant_biz_id)
         await super().label(decision_id, merchant_biz_id, record, confirms=confirms)
+
+    def _newest_first(self, query: DecisionQuery, before: int) -> Iterator[tuple[int, bytes]]:
+        return self._index.lines(before, query.merchant_biz_id)
+
+    def _checked(self, place: int, line: bytes) -> DecisionBody | None:
+        whole(line)
+        record = self._index.at(place)  # which looks at its keys
+        return decision_of(record) if record is not None else None
 
     def _stored(self, merchant_biz_id: str) -> Record | None:
         for record in self._index.records(merchant_biz_id):

@@ -18,15 +18,19 @@ from adjudge.plugin import (
     CallBody,
     Claim,
     DecisionLedger,
+    DecisionPage,
+    DecisionQuery,
     LedgerFigures,
     NamedBody,
     NamedRecord,
     Quota,
     Receipt,
     RecordSource,
+    SearchableLedger,
     SharedLimits,
     ShowsFigures,
     Spent,
+    no_search,
 )
 from adjudge.system.faults import is_cancelled, is_operators
 
@@ -151,6 +155,16 @@ class GuardedLedger:
         )
         if found is not None and not isinstance(found, Decision):
             raise self._failed("be read", TypeError("what it returned is no decision"))
+        return found
+
+    async def search(self, query: DecisionQuery, after: str | None) -> DecisionPage:
+        """As of the ledger. Raises RequestError where it cannot be searched."""
+        ledger = self.ledger
+        if not isinstance(ledger, SearchableLedger):
+            raise no_search()
+        found: object = await self._done("be read", lambda: ledger.search(query, after))
+        if not isinstance(found, DecisionPage):
+            raise self._failed("be read", TypeError("what it returned is no page of decisions"))
         return found
 
     async def record(self, kind: str, body: Body) -> Receipt:

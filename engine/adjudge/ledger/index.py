@@ -25,7 +25,7 @@ from adjudge.audit.calls import OpenCalls
 from adjudge.audit.file import segment_begun
 from adjudge.audit.kinds import decode
 from adjudge.audit.log import AuditLog
-from adjudge.audit.read import first_hash, lines_on, read_on, segment_number, whole
+from adjudge.audit.read import first_hash, lines_back, lines_on, read_on, segment_number, whole
 from adjudge.audit.record import MAX_LINE, MalformedLine, Record, parse
 from adjudge.audit.verify import ARCHIVED, Away, carried, segments
 from adjudge.errors import AuditBroken, AuditUnavailable
@@ -137,9 +137,28 @@ class Index:
         oldest = segment_of(next(self._places(after), 0))[0] if after and self._lacked else 0
         for place in self._places(text):
             self.require_whole(max(oldest, segment_of(place)[0]))
-            if (record := self._at(place)) is not None:
+            if (record := self.at(place)) is not None:
                 yield record
         self.require_whole(oldest)
+
+    def lines(self, before: int, text: str | None = None) -> Iterator[tuple[int, bytes]]:
+        """Yield lines of the log that begin before a place, newest first, each with its own place; for a thread.
+
+        text: only what is found by it, and all of the segments that the index does not have. Segments that are away are
+        left out. Raises AuditUnavailable and AuditBroken.
+        """
+        before = min(before, self._noted)  # what follows is not durable yet
+        try:
+            if text is not None:
+                first = place_of(self._file.first_segment if self._file is not None else 0, 0)
+                for place in self._places(text):
+                    if first <= place < before and (record := self.at(place)) is not None:
+                        yield place, record.line
+                before = min(before, first)
+            for file, start, line in lines_back(self._directory, segment_of(before)):
+                yield place_of(segment_number(file), start), line
+        except OSError as error:
+            raise AuditUnavailable(f"{self._directory}: {error.strerror or error}") from error
 
     def require_whole(self, after: int = 0) -> None:
         """Raise AuditUnavailable while a segment after one is lacked that may hold what counts."""
@@ -182,7 +201,7 @@ class Index:
                 with path.open("rb", buffering=1024 * 1024) as file:
                     start = 0
                     for line in file:
-                        if sought in line and (record := self._at(place_of(segment_number(path), start))) is not None:
+                        if sought in line and (record := self.at(place_of(segment_number(path), start))) is not None:
                             found = record if record.kind == "decision" else found
                         start += len(line)
             if found is not None:
@@ -204,7 +223,7 @@ class Index:
             places, first = [], inf
         for place in places:
             away = moved.get(self._segment(place)[0].name)
-            if away is None and (record := self._at(place)) is not None:
+            if away is None and (record := self.at(place)) is not None:
                 yield record
             elif away is not None and away.signpost is None:
                 way = f"restore {Path(away.name).with_suffix(ARCHIVED)} from {away.to}"
@@ -243,7 +262,7 @@ class Index:
             for line in file:
                 found = _RECORD.match(line)
                 if found is not None and found[1] in kinds:
-                    record = self._at(place_of(segment_number(path), start))
+                    record = self.at(place_of(segment_number(path), start))
                     if record is not None:
                         yield record
                 start += len(line)
@@ -286,7 +305,7 @@ class Index:
         if not self._known.is_whole:
             raise AuditUnavailable(f"{self._directory / FILE}: is being held against what was written to it; ask again")
 
-    def _at(self, place: int) -> Record | None:
+    def at(self, place: int) -> Record | None:
         """Return the record at a place; None where the segment was moved away long ago.
 
         Raises AuditBroken where the log has no good record there; AuditUnavailable.
@@ -300,7 +319,7 @@ class Index:
             raise AuditBroken(f"{said}; `adjudge audit verify` looks through the log") from None
 
     def _read(self, place: int, elsewhere: Mapping[str, Path] = MappingProxyType({})) -> Record | None:
-        """Return the record at a place, as `_at`. Raises MalformedLine where none begins there.
+        """Return the record at a place, as `at`. Raises MalformedLine where none begins there.
 
         elsewhere: where segments are that were moved away, by name.
         """

@@ -19,6 +19,7 @@ from adjudge.audit.signing import (
 from adjudge.ledger.claims import conflict
 from adjudge.ledger.named import check_named, named_record, overtaken
 from adjudge.ledger.restoring import commitments_of, decision_of, with_values
+from adjudge.ledger.searching import Gathering, whole
 
 __all__ = [
     "CHECKPOINT",
@@ -30,6 +31,7 @@ __all__ = [
     "Checkpoints",
     "DecisionBody",
     "FileAnchor",
+    "Gathering",
     "MalformedLine",
     "Proof",
     "Record",
@@ -54,5 +56,6 @@ __all__ = [
     "signer_from_environment",
     "signer_from_file",
     "unsealed",
+    "whole",
     "with_values",
 ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
@@ -16,14 +16,29 @@ from msgspec import structs
 from adjudge.audit.bodies import DecisionBody, restore_decision
 from adjudge.audit.calls import OpenCalls
 from adjudge.audit.record import Record, parse
+from adjudge.errors import AuditUnavailable
 from adjudge.ledger.age import Ages
 from adjudge.ledger.claims import Claims, conflict
 from adjudge.ledger.front import Front
 from adjudge.ledger.named import Named, check_named
 from adjudge.ledger.restoring import commitments_of, decision_of, with_values
+from adjudge.ledger.searching import SEARCHED_WITHIN_S, Gathering, place_in
 from adjudge.model import Decision
-from adjudge.plugin import Body, Busy, CallBody, Claim, LedgerFigures, NamedBody, NamedRecord, Receipt, Spent
+from adjudge.plugin import (
+    Body,
+    Busy,
+    CallBody,
+    Claim,
+    DecisionPage,
+    DecisionQuery,
+    LedgerFigures,
+    NamedBody,
+    NamedRecord,
+    Receipt,
+    Spent,
+)
 from adjudge.system.given import check_seconds
+from adjudge.system.pools import NoThread, Pool
 
 ANSWER_FOR_S = 48 * 3600.0
 """Seconds for which a decision answers its MerchantBizId, unless configured."""
@@ -165,6 +180,32 @@ class LocalLedger(ABC):
         else:
             body = self._newest(merchant_biz_id) if merchant_biz_id is not None else None
         return await self._restored(body) if body is not None else None
+
+    async def search(self, query: DecisionQuery, after: str | None) -> DecisionPage:
+        """Return decisions, newest first; see `SearchableLedger`."""
+        lines, gathering = self._newest_first(query, place_in(after)), Gathering[int](query)
+
+        def work() -> tuple[bool, list[DecisionBody | None]]:
+            is_over = gathering.has_all_of(lines)
+            return is_over, [self._checked(place, line) for place, line in gathering.found]
+
+        pool = Pool("adjudge-search", 1)
+        try:
+            is_over, bodies = await pool.run(work, deadline_s=SEARCHED_WITHIN_S)
+        except (OSError, NoThread) as error:  # TimeoutError is an OSError
+            raise AuditUnavailable(f"the records cannot be searched: {error}") from error
+        finally:
+            pool.close()
+        decisions = [await self._restored(body) for body in bodies if body is not None]
+        return DecisionPage(decisions=tuple(decisions), next=None if is_over else str(gathering.last))
+
+    @abstractmethod
+    def _newest_first(self, query: DecisionQuery, before: int) -> Iterator[tuple[int, bytes]]:
+        """Return records that may be wanted, newest first, each with its place; they are gone through in a thread."""
+
+    @abstractmethod
+    def _checked(self, place: int, line: bytes) -> DecisionBody | None:
+        """Return the decision of a record that was found, once it is checked; None where it is gone."""
 
     @abstractmethod
     async def record(self, kind: str, body: Body) -> Receipt:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -13,7 +13,8 @@ from adjudge.errors import AuditUnavailable
 from adjudge.ledger.local import LocalLedger
 from adjudge.ledger.memory_records import MemoryRecords
 from adjudge.ledger.restoring import decision_of
-from adjudge.plugin import Body, Receipt
+from adjudge.ledger.searching import whole
+from adjudge.plugin import Body, DecisionQuery, Receipt
 
 _LOOSE = 10_000
 """Ids beyond twice those in the front whose personal values may be kept: some are being decided."""
@@ -76,6 +77,13 @@ class MemoryLedger(LocalLedger):
         """Forget the personal values of a MerchantBizId."""
         return len(self._personal.pop(merchant_biz_id, {}))
 
+    def _newest_first(self, query: DecisionQuery, before: int) -> Iterator[tuple[int, bytes]]:
+        kept = [*self._front.values()]  # before a thread goes through them
+        return (one for one in _sorted(kept) if one[0] < before)
+
+    def _checked(self, place: int, line: bytes) -> DecisionBody:
+        return decision_of(whole(line))
+
     def _stored(self, merchant_biz_id: str) -> None:
         return None
 
@@ -91,3 +99,8 @@ class MemoryLedger(LocalLedger):
     async def _revealed(self, merchant_biz_id: str, commitments: Sequence[str]) -> dict[str, object]:
         kept = self._personal.get(merchant_biz_id, {})
         return {one: kept[one] for one in commitments if one in kept}
+
+
+def _sorted(lines: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Yield records by their number, newest first."""
+    yield from sorted({parse(line).seq: line for line in lines}.items(), reverse=True)

@@ -79,6 +79,7 @@ from adjudge.plugin.readers import (
     WatchesEngine,
     WatchesReaders,
 )
+from adjudge.plugin.searching import DecisionPage, DecisionQuery, SearchableLedger, bad_cursor, no_search
 from adjudge.system.cloud_metadata import leads_to_keys
 from adjudge.system.files import FileState, replace_file
 from adjudge.system.outgoing import TargetRefused, public_addresses
@@ -128,6 +129,8 @@ __all__ = [
     "DaySpend",
     "Decision",
     "DecisionLedger",
+    "DecisionPage",
+    "DecisionQuery",
     "EnumType",
     "EvaluationError",
     "Events",
@@ -172,6 +175,7 @@ __all__ = [
     "RecordSource",
     "Register",
     "Request",
+    "SearchableLedger",
     "SecretSource",
     "SetType",
     "SharedLimits",
@@ -188,6 +192,7 @@ __all__ = [
     "WatchesEngine",
     "WatchesReaders",
     "WrongPosition",
+    "bad_cursor",
     "composed",
     "did_you_mean",
     "find_unseen",
@@ -197,6 +202,7 @@ __all__ = [
     "hookspec",
     "leads_to_keys",
     "named",
+    "no_search",
     "one_line",
     "parse_duration",
     "parse_fields",

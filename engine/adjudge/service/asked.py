@@ -48,12 +48,14 @@ class Asked:
         found: str = self.request.path_params[name]
         return found
 
-    def only(self, name: str) -> str:
-        """Return a parameter that must be given once. Raises RequestError."""
-        given: list[str] = self.request.query_params.getlist(name)
-        if len(given) != 1:
-            raise RequestError("is missing" if not given else "is given twice", where=name)
-        return given[0]
+    def given(self) -> dict[str, str]:
+        """Return the parameters of the query. Raises RequestError for one that is given twice."""
+        found: dict[str, str] = {}
+        for name, value in self.request.query_params.multi_items():
+            if name in found:
+                raise RequestError("is given twice", where=name)
+            found[name] = value
+        return found
 
     def flag(self, name: str) -> bool:
         """Return a parameter that says true or false; false where it is left out. Raises RequestError."""

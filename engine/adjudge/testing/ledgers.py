@@ -38,6 +38,7 @@ from adjudge.plugin import (
     CallBody,
     Claim,
     DecisionLedger,
+    DecisionQuery,
     LogRecord,
     NamedBody,
     NamedRecord,
@@ -46,6 +47,7 @@ from adjudge.plugin import (
     Presuming,
     Quota,
     RecordSource,
+    SearchableLedger,
     SharedLimits,
 )
 from adjudge.policy.policy import Policy
@@ -534,6 +536,67 @@ class LedgerContract:
             self._run(before)
             for work in (after, after, last):
                 self._run(work, is_new=False)
+
+    def test_search_pages_through_decisions_newest_first(self) -> None:
+        """Every decision is on one page, whatever is added meanwhile; what is asked for is there, and nothing else."""
+        begun = datetime.now(UTC)
+        verdicts = [
+            Verdict(outcome=Outcome.REVIEW, lower=Outcome.PASS, upper=Outcome.REJECT, unresolved=("risky",),
+                    reasons=("risky",), missing=("device.score",)),
+            Verdict(outcome=Outcome.REJECT, lower=Outcome.REJECT, upper=Outcome.REJECT, matched=("risky",),
+                    reasons=("RISK",)),
+            Verdict(outcome=Outcome.PASS, lower=Outcome.PASS, upper=Outcome.PASS),
+        ]  # fmt: skip
+
+        async def add(ledger: DecisionLedger, n: int) -> Decision:
+            claim = await _claimed(ledger, f"{n:032}")
+            await ledger.begin_call(claim, call_of(claim, call_id=f"{n:032}"))  # records that are no decisions
+            at, verdict = begun + timedelta(seconds=n), verdicts[n % 3]
+            return await _decide(ledger, claim, decision_id=f"{n:032x}", at=at, verdict=verdict)
+
+        async def work(ledger: DecisionLedger) -> None:
+            if not isinstance(ledger, SearchableLedger):
+                return
+
+            async def all_of(**asked: Any) -> list[str]:
+                """Go through all pages, while decisions are added."""
+                found, after, pages = list[str](), None, 0
+                while not pages or after is not None:
+                    page = await ledger.search(DecisionQuery(**asked), after)
+                    assert len(page.decisions) <= asked.get("limit", 50)
+                    found += [decision.decision_id for decision in page.decisions]
+                    after, pages = page.next, pages + 1
+                    if asked.get("limit"):
+                        await add(ledger, 100 + pages + len(made))
+                        made.append("")
+                return found
+
+            made = [(await add(ledger, n)).decision_id for n in range(9)]
+            newest = made[::-1]
+            assert await all_of() == newest
+            assert await all_of(limit=2, until=begun + timedelta(seconds=50)) == newest
+            within = begun + timedelta(seconds=50)
+            assert await all_of(outcome=Outcome.REJECT, until=within) == [
+                one for one in newest if int(one, 16) % 3 == 1
+            ]
+            assert await all_of(outcome="pass", limit=1, until=within) == [
+                one for one in newest if int(one, 16) % 3 == 2
+            ]
+            assert await all_of(rule="risky", until=within) == await all_of(reason="RISK", until=within)
+            assert await all_of(missing="device.score", until=within) == [
+                one for one in newest if int(one, 16) % 3 == 0
+            ]
+            assert await all_of(since=begun + timedelta(seconds=3), until=begun + timedelta(seconds=5)) == newest[4:6]
+            assert await all_of(merchant_biz_id=f"{4:032}") == [f"{4:032x}"]
+            assert await all_of(merchant_biz_id=f"{4:032}", outcome=Outcome.PASS) == []
+            assert await all_of(policy="another") == [] and await all_of(rule="another") == []
+            (whole,) = (await ledger.search(DecisionQuery(merchant_biz_id=f"{4:032}"), None)).decisions
+            assert whole == await ledger.find(decision_id=whole.decision_id)
+            for cursor in ("", "x", "-1", "9" * 40, "1 2 3", "0001-01-01T00:00:00+00:00 1 1 1"):
+                with _raises(RequestError):
+                    await ledger.search(DecisionQuery(), cursor)
+
+        self._run(work)
 
     def test_records_are_handed_out_from_any_position_in_order(self) -> None:
         """To readers of the log; a ledger may keep none where they can be read, and then says so."""

@@ -38,6 +38,8 @@ from adjudge.plugin import (
     Claim,
     DaySpend,
     Decision,
+    DecisionPage,
+    DecisionQuery,
     NamedBody,
     NamedRecord,
     PluginError,
@@ -52,6 +54,7 @@ from adjudge_plugins.postgres.migrate import applied, require_tables
 from adjudge_plugins.postgres.named import LEASE_S, newest, noted, write_next
 from adjudge_plugins.postgres.personal import erase, named_in, revealed, sealed
 from adjudge_plugins.postgres.records import PostgresRecords
+from adjudge_plugins.postgres.searching import look
 from adjudge_plugins.postgres.session import Session
 from adjudge_plugins.postgres.writer import Wanted, Writer, quota_text
 
@@ -290,6 +293,12 @@ class PostgresLedger:
             return await self._restored(line, bool(confirmed), of=of)
         return None
 
+    async def search(self, query: DecisionQuery, after: str | None) -> DecisionPage:
+        """Return decisions in the order in which the database took them, newest first; see `SearchableLedger`."""
+        found = await look(self._asked, query, after)
+        decisions = [await self._decision_of(line, is_confirmed, of=None) for line, is_confirmed in found.lines]
+        return DecisionPage(decisions=tuple(decisions), next=found.next)
+
     async def record(self, kind: str, body: Body) -> Receipt:
         """Write a record of another kind."""
         return (await self._writer.write(Wanted(kind=kind, members=encode_body(body)))).receipt
@@ -367,7 +376,11 @@ class PostgresLedger:
         return (await self._writer.write(wanted)).wait_s
 
     async def _restored(self, line: bytes, is_confirmed: bool, *, of: str | None) -> Decision:
-        """Return the decision of a record. of: the id, of either kind, that it was asked for by."""
+        """Return the decision of a record that was asked for by an id."""
+        return await self._decision_of(line, is_confirmed, of=of)
+
+    async def _decision_of(self, line: bytes, is_confirmed: bool, *, of: str | None) -> Decision:
+        """Return the decision of a record. of: the id, of either kind, that it was asked for by; None for any."""
         body = body_of(line, of)
         await self._require_proof(parse(line), body)
         values = await revealed(self._asked, commitments_of(body))
@@ -411,7 +424,7 @@ def body_of(line: bytes, of: str | None) -> DecisionBody:
         body = decision_of(parse(line))
     except (MalformedLine, AuditBroken) as error:
         raise AuditBroken(f"the record of the decision of {of} is not what was written: {error}; {way}") from None
-    if of not in (body.merchant_biz_id, body.decision_id):
+    if of not in (None, body.merchant_biz_id, body.decision_id):
         raise AuditBroken(f"the database has another's record for the decision of {of}; {way}")
     return body
 

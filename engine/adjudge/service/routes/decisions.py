@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
+from msgspec import Meta
 from starlette.responses import Response
 
 from adjudge import model
-from adjudge.documents.decisions import DecisionDocument, DecisionsDocument, decision_document
+from adjudge.documents.decisions import DecisionDocument, DecisionsDocument, decision_document, page_document
 from adjudge.documents.forms import RequestDocument
 from adjudge.documents.problems import NO_DECISION, problem
+from adjudge.documents.queries import decode_query
 from adjudge.documents.requests import DOCUMENT_MAX_BYTES, decode_request
-from adjudge.documents.terms import DecisionId, MerchantBizId, said
+from adjudge.documents.terms import Cursor, DecisionId, MerchantBizId, said
 from adjudge.errors import Overloaded
+from adjudge.model import Outcome
+from adjudge.plugin.searching import LIMIT_MAX, TEXT_MAX_CHARS
 from adjudge.service.admission import RETRY_AFTER_S, Refused
 from adjudge.service.answers import JSON, document
 from adjudge.service.asked import Asked
@@ -22,6 +27,9 @@ from adjudge.system.pools import Pool
 SMALL_BYTES = 128 * 1024
 """Of a document that is read on the event loop; a longer one is read in a thread beside it."""
 READ_WITHIN_S = 60.0
+Name = Annotated[str, said("", "device.score", minLength=1, maxLength=TEXT_MAX_CHARS)]
+Limit = Annotated[int, said("", 100, minimum=1, maximum=LIMIT_MAX)]
+Time = Annotated[datetime, Meta(tz=True, examples=["2026-01-31T09:30:00Z"])]
 DEADLINE = parameter(
     "X-Deadline-Ms",
     Annotated[int, said("", 2000, minimum=1, maximum=999_999_999)],
@@ -46,10 +54,12 @@ async def _read(readers: Pool, body: bytes) -> model.Request:
         raise Overloaded("other long documents are being read", retry_after_s=RETRY_AFTER_S) from None
 
 
-async def find(asked: Asked) -> Response:
-    """Give the newest decision of a MerchantBizId, in a list, which is empty where there is none."""
-    found = await asked.shared.engine.find(merchant_biz_id=asked.only("merchant_biz_id"))
-    return document({"decisions": [] if found is None else [decision_document(found)], "next": None})
+async def search(asked: Asked) -> Response:
+    """Give a page of the decisions that are asked for, newest first."""
+    given = asked.given()
+    cursor = given.pop("cursor", None)
+    page = await asked.shared.engine.search(decode_query(given), cursor=cursor)
+    return document(page_document(page))
 
 
 async def find_one(asked: Asked) -> Response:
@@ -78,10 +88,21 @@ ROUTES = (
     Route(
         method="GET",
         path="/v1/decisions",
-        answer=find,
+        answer=search,
         scope="read",
-        summary="Find the newest decision of a MerchantBizId",
-        parameters=(parameter("merchant_biz_id", MerchantBizId, "The check.", required=True),),
+        summary="Search past decisions, newest first, a page at a time",
+        parameters=(
+            parameter("merchant_biz_id", MerchantBizId, "The check."),
+            parameter("outcome", Outcome, "What was to happen."),
+            parameter("policy", Name, "The name of the policy that decided."),
+            parameter("rule", Name, "A rule that is true."),
+            parameter("reason", Name, "A code of the rules that decided."),
+            parameter("missing", Name, "A field or signal that was unknown and would have been needed."),
+            parameter("since", Time, "When it was decided, at the earliest."),
+            parameter("until", Time, "Before when it was decided."),
+            parameter("limit", Limit, "Decisions on a page; 50 unless given."),
+            parameter("cursor", Cursor, "The `next` of the page before, of the same search."),
+        ),
         gives={200: {JSON: DecisionsDocument}},
     ),
     Route(

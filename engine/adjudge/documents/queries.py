@@ -1,0 +1,56 @@
+"""Searches of decisions as the parameters of a URL, to them and from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import cast
+
+from adjudge.errors import EvaluationError, RequestError
+from adjudge.model import Outcome
+from adjudge.patterns import late
+from adjudge.plugin import DecisionQuery
+from adjudge.plugin.searching import LIMIT
+from adjudge.values.literals import format_timestamp, parse_timestamp
+
+PARAMETERS = ("merchant_biz_id", "outcome", "policy", "rule", "reason", "missing", "since", "until", "limit")
+_LIMIT = late(r"[1-9][0-9]{0,4}")
+
+
+def encode_query(query: DecisionQuery) -> dict[str, str]:
+    """Return the parameters of a search."""
+    said = {name: getattr(query, name) for name in PARAMETERS}
+    return {name: _text(value) for name, value in said.items() if value is not None}
+
+
+def decode_query(given: Mapping[str, str]) -> DecisionQuery:
+    """Return the search that parameters ask for. Raises RequestError."""
+    limit = given.get("limit", str(LIMIT))
+    if not _LIMIT.fullmatch(limit):
+        raise RequestError("must be a whole number above 0", where="limit")
+    return DecisionQuery(
+        merchant_biz_id=given.get("merchant_biz_id"),
+        outcome=cast(Outcome | None, given.get("outcome")),  # which DecisionQuery looks at
+        policy=given.get("policy"),
+        rule=given.get("rule"),
+        reason=given.get("reason"),
+        missing=given.get("missing"),
+        since=_time(given, "since"),
+        until=_time(given, "until"),
+        limit=int(limit),
+    )
+
+
+def _text(value: object) -> str:
+    return format_timestamp(value) if isinstance(value, datetime) else str(value)
+
+
+def _time(given: Mapping[str, str], name: str) -> datetime | None:
+    text = given.get(name)
+    if text is None:
+        return None
+    try:
+        return parse_timestamp(text, exact=False)
+    except EvaluationError:
+        way = "write it as 2026-01-31T00:00:00Z"
+        raise RequestError("must be a time with a zone", where=name, hint=way) from None

@@ -1,0 +1,117 @@
+"""Looking through records for the decisions of a query: so many at a time, so that no page takes long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Generic, TypeVar
+
+import msgspec
+
+from adjudge.audit.record import MalformedLine, Record, parse
+from adjudge.errors import AuditBroken
+from adjudge.model import Outcome
+from adjudge.patterns import late
+from adjudge.plugin import DecisionQuery, bad_cursor
+
+LOOKED_MAX, LOOKED_MAX_BYTES = 20_000, 32 * 1024 * 1024
+"""Records that are looked at for one page."""
+TAKEN_MAX_BYTES = 4 * 1024 * 1024
+"""Of the records of one page."""
+SEARCHED_WITHIN_S = 60.0
+_PLACE = late(r"[0-9]{1,18}")
+_KIND = b'"kind":"decision"'
+_HEAD = 200
+"""Bytes within which a record says its kind: numbers and a hash stand before it."""
+
+_P = TypeVar("_P")
+
+
+class _Verdict(msgspec.Struct, gc=False):
+    outcome: Outcome
+    matched: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class _Sampled(msgspec.Struct, gc=False):
+    then: Outcome
+
+
+class _Glance(msgspec.Struct, gc=False):
+    """What of a decision's record can be asked for; the rest is skipped."""
+
+    merchant_biz_id: str
+    policy: str
+    at: datetime
+    verdict: _Verdict
+    sampled: _Sampled | None = None
+
+
+def place_in(after: str | None) -> int:
+    """Return the place of a cursor that is a number; past all places without one. Raises RequestError."""
+    if after is None:
+        return 2**63 - 1
+    if not _PLACE.fullmatch(after):
+        raise bad_cursor()
+    return int(after)
+
+
+_glance = msgspec.json.Decoder(_Glance).decode
+
+
+def is_wanted(query: DecisionQuery, line: bytes) -> bool:
+    """Whether a record is of a decision that a query asks for. Raises AuditBroken where it cannot be read."""
+    if _KIND not in line[:_HEAD]:
+        return False
+    try:
+        found = _glance(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise AuditBroken("the record of a decision cannot be read; `adjudge audit verify` says which") from None
+    verdict, then = found.verdict, found.sampled
+    return (
+        query.merchant_biz_id in (None, found.merchant_biz_id)
+        and query.outcome in (None, verdict.outcome if then is None else then.then)
+        and query.policy in (None, found.policy)
+        and (query.since is None or query.since <= found.at)
+        and (query.until is None or found.at < query.until)
+        and (query.rule is None or query.rule in verdict.matched)
+        and (query.reason is None or query.reason in verdict.reasons)
+        and (query.missing is None or query.missing in verdict.missing)
+    )
+
+
+def whole(line: bytes) -> Record:
+    """Return the record of a line that was found. Raises AuditBroken where it is not what was written."""
+    try:
+        return parse(line)
+    except MalformedLine as error:
+        raise AuditBroken(f"a record is not what was written: {error}; `adjudge audit verify` says which") from None
+
+
+class Gathering(Generic[_P]):
+    """A page while it is gathered. found: wanted records, newest first. last: the place of the last one looked at."""
+
+    def __init__(self, query: DecisionQuery) -> None:
+        self.found: list[tuple[_P, bytes]] = []
+        self.last: _P | None = None
+        self._query, self._looked, self._looked_bytes, self._taken_bytes = query, 0, 0, 0
+
+    def is_full_with(self, place: _P, line: bytes) -> bool:
+        """Look at the next record, and say whether that was enough for one page. Raises AuditBroken."""
+        self.last = place
+        self._looked += 1
+        self._looked_bytes += len(line)
+        if is_wanted(self._query, line):
+            self.found.append((place, line))
+            self._taken_bytes += len(line)
+        return (
+            len(self.found) >= self._query.limit
+            or self._taken_bytes >= TAKEN_MAX_BYTES
+            or self._looked >= LOOKED_MAX
+            or self._looked_bytes >= LOOKED_MAX_BYTES
+        )
+
+    def has_all_of(self, records: Iterable[tuple[_P, bytes]]) -> bool:
+        """Look at records until that is enough for one page; return whether there are no more. Raises AuditBroken."""
+        return not any(self.is_full_with(place, line) for place, line in records)
