@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -16,7 +16,8 @@ import msgspec
 
 from adjudge.audit.annotations import LabelBody
 from adjudge.client.address import read_address
-from adjudge.client.exchange import DEADLINE_MAX_S, Answer, Exchange, Question
+from adjudge.client.credential import Credential, check_way
+from adjudge.client.exchange import DEADLINE_MAX_S, Answer, Exchange, Question, trusting
 from adjudge.decision.door import Door, check_asked
 from adjudge.decision.home import Home
 from adjudge.documents.annotations import encode_erasure, encode_label
@@ -27,7 +28,7 @@ from adjudge.documents.requests import encode_request
 from adjudge.errors import JsonError, ServiceMismatch
 from adjudge.model import Decision, Request
 from adjudge.plugin import DecisionPage, DecisionQuery
-from adjudge.system.given import check_count, check_seconds
+from adjudge.system.given import check_count, check_kind, check_seconds
 
 ANSWER_WITHIN_S = 60.0
 """Seconds for one call, beyond the deadline that it gives for signals, unless said otherwise."""
@@ -45,27 +46,42 @@ class Engine(Door):
     """
 
     def __init__(
-        self, address: str | Path, *, answer_within_s: float = ANSWER_WITHIN_S, connections: int = CONNECTIONS
+        self,
+        address: str | Path,
+        *,
+        key: str | Callable[[], str] | None = None,
+        plain_http: bool = False,
+        authorities: str | Path | None = None,
+        answer_within_s: float = ANSWER_WITHIN_S,
+        connections: int = CONNECTIONS,
     ) -> None:
         """Set up a client.
 
         address: the path of a Unix socket, or `http://HOST:PORT` or `https://HOST`.
+        key: of the service; a function gives one for each question, at once, such as a token that is renewed.
+        plain_http: whether a key may go to another machine without TLS.
+        authorities: a file of certificates, in place of the usual ones, that vouch for the service.
         answer_within_s: seconds for one call in all, beyond the deadline that it gives for signals.
         connections: how many there may be at once; who comes then waits for one within those seconds.
         Raises SetupError.
         """
         check_seconds("answer_within_s", answer_within_s)
         check_count("connections", connections)
+        check_kind("plain_http", plain_http, bool, "True or False")
         self._address, self._within_s, self._connections = read_address(address), answer_within_s, connections
+        self._credential = Credential(key) if key is not None else None
+        if self._credential is not None:
+            check_way(self._address, plain_http=plain_http)
+        self._tls = trusting(authorities) if authorities is not None else None
         self._exchange: Exchange | None = None
         self._deciding: Counter[str] = Counter()
         self._asking: set[asyncio.Future[None]] = set()
         self._home = Home(self._close, lambda: None)
 
     @classmethod
-    def open(cls, address: str | Path) -> Engine:
+    def open(cls, address: str | Path, *, key: str | Callable[[], str] | None = None) -> Engine:
         """Set up a client with what is usual, as `Engine.open` does of a configuration. Raises SetupError."""
-        return cls(address)
+        return cls(address, key=key)
 
     @property
     def in_flight(self) -> int:
@@ -74,7 +90,7 @@ class Engine(Door):
         return len(self._deciding)
 
     async def _begin(self) -> None:
-        self._exchange = Exchange(self._address, self._connections)
+        self._exchange = Exchange(self._address, self._connections, credential=self._credential, tls=self._tls)
 
     async def _close(self) -> None:
         while self._asking:

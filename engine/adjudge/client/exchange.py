@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from random import Random
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from adjudge.client.address import Address
+from adjudge.client.credential import Credential
 from adjudge.documents.problems import CONTENT_TYPE, Problem, decode_problem
-from adjudge.errors import AdjudgeError, ServiceMismatch, ServiceUnavailable
+from adjudge.errors import AdjudgeError, ServiceMismatch, ServiceUnavailable, SetupError
 from adjudge.frozen import frozen
+from adjudge.system.given import check_path
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpx
 
 ANSWER_MAX_BYTES = 16 * 1024 * 1024
@@ -52,14 +57,21 @@ class Answer:
 class Exchange:
     """The connections to one service, of one event loop."""
 
-    def __init__(self, address: Address, connections: int) -> None:
+    def __init__(
+        self,
+        address: Address,
+        connections: int,
+        *,
+        credential: Credential | None = None,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         import httpx  # it costs as much as all else together, and whoever never asks has no need of it
 
-        self._httpx, self._address = httpx, address
+        self._httpx, self._address, self._credential = httpx, address, credential
         limits = httpx.Limits(
             max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=IDLE_S
         )
-        verify = address.url.startswith("https://")  # certificates are looked for only where they are needed
+        verify = tls or address.url.startswith("https://")  # certificates are looked for only where they are needed
         transport = httpx.AsyncHTTPTransport(uds=address.socket, limits=limits, verify=verify, trust_env=False)
         timeout = httpx.Timeout(None, connect=CONNECT_WITHIN_S)
         headers = {"accept": f"application/json, {CONTENT_TYPE}", "accept-encoding": "identity"}
@@ -93,6 +105,8 @@ class Exchange:
 
     async def _try(self, question: Question, passed_s: float) -> Answer:
         headers = {} if question.body is None else {"content-type": "application/json"}
+        if self._credential is not None:
+            headers["authorization"] = self._credential.header()
         if question.deadline_s is not None:
             headers["x-deadline-ms"] = str(_milliseconds(min(question.deadline_s, DEADLINE_MAX_S) - passed_s))
         request = self._http.build_request(
@@ -144,6 +158,18 @@ class Exchange:
 
     def _mismatch(self, did: str) -> ServiceMismatch:
         return ServiceMismatch(f"what is at {self._address.name} is no service of this version: it {did}")
+
+
+def trusting(authorities: str | Path) -> ssl.SSLContext:
+    """Return how to meet a service that these certificates vouch for. Raises SetupError."""
+    import ssl
+
+    check_path("authorities", authorities)
+    try:
+        return ssl.create_default_context(cafile=authorities)
+    except OSError as error:
+        why = "there are no certificates" if isinstance(error, ssl.SSLError) else (error.strerror or str(error)).lower()
+        raise SetupError(f"cannot read `{authorities}`: {why}") from None
 
 
 def _milliseconds(seconds: float) -> int:
