@@ -41,6 +41,7 @@ from adjudge.decision.tally import Tally
 from adjudge.errors import AdjudgeError, LostClaim, RequestError, SetupError
 from adjudge.events import Events, bound
 from adjudge.ledger.calls import CallLedger, tell_of_doubts
+from adjudge.ledger.checking import check_ledger
 from adjudge.ledger.choice import ledger_for
 from adjudge.ledger.local import ANSWER_FOR_S
 from adjudge.ledger.recording import Recording
@@ -313,6 +314,9 @@ class Engine(Door):
 
     async def _search(self, query: DecisionQuery, cursor: str | None) -> DecisionPage:
         return await searched(self._ledger, query, cursor)
+
+    async def _check_ready(self) -> None:
+        await check_ledger(self._ledger)
 
     async def archive(self, to: str | Path, *, before: date, by: str) -> int:
         """Move segments of the log whose records are all older than a day elsewhere; return how many.

@@ -28,6 +28,15 @@ def served(
     engine: Door, *, admission: Admission | None = None, settings: ServiceSettings | None = None, over_tcp: bool = False
 ) -> Iterator[str]:
     """Serve an engine from a thread, and yield its address."""
+    with serving(engine, admission=admission, settings=settings, over_tcp=over_tcp) as (address, _):
+        yield address
+
+
+@contextlib.contextmanager
+def serving(
+    engine: Door, *, admission: Admission | None = None, settings: ServiceSettings | None = None, over_tcp: bool = False
+) -> Iterator[tuple[str, Service]]:
+    """Serve an engine from a thread, and yield its address and the service."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(folder_for_sockets())
         listening = stack.enter_context(listening_on("127.0.0.1", 0) if over_tcp else listening_at(folder / "s"))
@@ -38,4 +47,4 @@ def served(
         stack.callback(thread.join, 60)
         stack.callback(service.end)
         assert ready.wait(60)
-        yield listening.name.removeprefix("unix:")
+        yield listening.name.removeprefix("unix:"), service

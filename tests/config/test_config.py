@@ -36,7 +36,7 @@ owners: {acme.score: acme}
 deadline: 2500ms
 service:
   {keys: keys.yaml, keys_on_socket: false, rate: 50, hosts: [Risk.Internal, "[::1]"],
-   trusted_proxies: [10.0.0.7, "fd00::/8", unix]}
+   notice: 5s, trusted_proxies: [10.0.0.7, "fd00::/8", unix]}
 """
 
 
@@ -78,6 +78,7 @@ def test_config_reads_every_key_and_makes_paths_whole(tmp_path: Path) -> None:
             rate=50,
             hosts=("risk.internal", "[::1]"),
             trusted_proxies=("10.0.0.7", "fd00::/8", "unix"),
+            notice_s=5.0,
         ),
     )
 
@@ -161,6 +162,8 @@ def test_config_absolute_path_stays(tmp_path: Path) -> None:
         ("policies: [a]\ndeadline: -1s\nplugins: [1]\ncache: []", [("schema-range", 2, 11), ("schema-type", 3, 11),
                                                                     ("schema-type", 4, 8)]),
         ("policies: [a]\nservice: []", [("schema-type", 2, 10)]),
+        ("policies: [a]\nservice: {notice: 5}", [("schema-type", 2, 19)]),
+        ("policies: [a]\nservice: {notice: 1h}", [("schema-range", 2, 19)]),
         ("policies: [a]\nservice: {host: [a]}", [("schema-unknown-key", 2, 11)]),
         ("policies: [a]\nservice: {hosts: [a.b, 'a:80', 'http://a', 1]}", [("schema-value", 2, 24),
                                                                             ("schema-value", 2, 32),

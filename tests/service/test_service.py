@@ -219,7 +219,7 @@ def test_requests_past_the_bound_are_told_to_come_again() -> None:
         assert refused(answer, 503, "overloaded")["retry_after_s"] == 1.0
         assert answer.headers["retry-after"] == "1"
         assert http.get("/healthz").json() == {"status": "ok"}, "a process under load lives"
-        assert http.get("/readyz").json() == {"ready": True, "in_flight": 1}
+        assert http.get("/readyz").json() == {"ready": True, "in_flight": 1, "reasons": [], "notes": {}}
         let_go.set()
         first.join(60)
         assert post(http).json()["status"] == "duplicate"

@@ -131,6 +131,9 @@ class Engine(Door):
         except msgspec.MsgspecError:
             self._refuse("does not say how many values it erased")
 
+    async def _check_ready(self) -> None:
+        await self._find("0" * 32, None)  # which no decision has
+
     async def _find(self, decision_id: str | None, merchant_biz_id: str | None) -> Decision | None:
         if decision_id is not None:
             answer = await self._ask(

@@ -6,6 +6,7 @@ service:
   rate: 100                     # requests a second of each key; left out: any number
   hosts: [risk.internal]        # names of the service, beside those of this machine
   trusted_proxies: [10.0.0.7]   # whose word is taken for where a request comes from; `unix` for one at the socket
+  notice: 5s                    # at SIGTERM, requests are taken for so long yet, while /readyz says 503
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from adjudge.policy.text.yaml import YamlNode
 Scope = Literal["decide", "read", "label", "erase", "author", "approve", "admin"]
 """What a caller of the service may be allowed."""
 SCOPES: frozenset[Scope] = frozenset(get_args(Scope))
-KEYS = ("keys", "keys_on_socket", "rate", "hosts", "trusted_proxies")
+KEYS = ("keys", "keys_on_socket", "rate", "hosts", "trusted_proxies", "notice")
 RATE_MAX = 1_000_000
+NOTICE_MAX_S = 300.0
 _HOST = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*|\[[0-9a-f:.]+\]", re.ASCII)
 
 
@@ -34,7 +36,7 @@ class ServiceSettings:
 
     keys: the file of keys. keys_on_socket: whether one is asked for at a Unix socket. rate: requests a second of each
     caller whose key says no other; None for any number. hosts: in lower case, without ports.
-    trusted_proxies: addresses, networks and `unix`.
+    trusted_proxies: addresses, networks and `unix`. notice_s: seconds for which requests are taken after SIGTERM.
     """
 
     keys: Path | None = None
@@ -42,6 +44,7 @@ class ServiceSettings:
     rate: int | None = None
     hosts: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...] = ()
+    notice_s: float = 0.0
 
 
 def read_service(reader: Reader, node: YamlNode | None, folder: Path) -> ServiceSettings:
@@ -50,6 +53,7 @@ def read_service(reader: Reader, node: YamlNode | None, folder: Path) -> Service
         return ServiceSettings()
     parts = {name: value for name, (_, value) in reader.mapping(node, "`service`", keys=KEYS, at=node.span).items()}
     keys = reader.path(parts["keys"], "`keys`") if "keys" in parts else None
+    notice = parts.get("notice")
     rate = reader.integer(parts["rate"], "`rate`", RATE_MAX) if "rate" in parts else None
     if rate is not None and rate < 1:
         reader.blame("schema-range", "`rate` must be at least 1", parts["rate"].span)
@@ -59,6 +63,7 @@ def read_service(reader: Reader, node: YamlNode | None, folder: Path) -> Service
         rate=rate,
         hosts=_hosts(reader, parts.get("hosts")),
         trusted_proxies=_proxies(reader, parts.get("trusted_proxies")),
+        notice_s=(reader.seconds(notice, "`notice`", NOTICE_MAX_S) or 0.0) if notice is not None else 0.0,
     )
 
 

@@ -130,6 +130,14 @@ class Door(ABC):
         query = _query(query)
         return self._blocking("search", lambda: self._search(query, cursor))
 
+    async def check_ready(self) -> None:
+        """Raise what a decision would raise now because of the ledger: AuditUnavailable, AuditBroken or EngineError.
+
+        Cheap: the ledger is asked whether it answers, and writes nothing. A disk that is full is noticed by whoever
+        writes to it.
+        """
+        await self._home.run(self._check_ready)
+
     async def aclose(self) -> None:
         """Close, as leaving `async with` does; an engine that is closed already, or was never opened, is let go."""
         await self._home.close()
@@ -181,6 +189,9 @@ class Door(ABC):
 
     @abstractmethod
     async def _erase(self, merchant_biz_id: str, reason: str, by: str) -> int: ...
+
+    @abstractmethod
+    async def _check_ready(self) -> None: ...
 
     @abstractmethod
     async def _find(self, decision_id: str | None, merchant_biz_id: str | None) -> Decision | None: ...

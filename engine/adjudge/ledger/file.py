@@ -47,6 +47,10 @@ class FileLedger(LocalLedger):
     async def open(self) -> None:
         """Do nothing: trail and index were opened with the ledger, which tells early what is wrong."""
 
+    async def check(self) -> None:
+        """Raise AuditUnavailable while the index is made anew, or lacks what may still answer."""
+        self._index.check()
+
     @property
     def key(self) -> bytes:
         """The secret behind fingerprints."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 from adjudge.errors import AdjudgeError, AuditUnavailable
 from adjudge.events import Events
 from adjudge.frozen import frozen
+from adjudge.ledger.checking import check_ledger
 from adjudge.ledger.claims import no_such_decision
 from adjudge.ledger.named import check_named
 from adjudge.model import Decision
@@ -183,6 +184,10 @@ class GuardedLedger:
     async def noted(self, kind: str) -> int:
         """As of the ledger; see `note`."""
         return await self._done("be read", lambda: self._naming().noted(kind))
+
+    async def check(self) -> None:
+        """Raise what the ledger would raise now; see `check_ledger`."""
+        await self._done("be read", lambda: check_ledger(self.ledger))
 
     def _naming(self) -> DecisionLedger:
         if not hasattr(self.ledger, "note"):

@@ -169,6 +169,15 @@ class Index:
                     f" MerchantBizId, and {FILE} was made anew without it; copy it back and start again"
                 )
 
+    def check(self) -> None:
+        """Raise AuditUnavailable where nobody can tell now whether an id is new."""
+        if self._file is None:
+            raise self._made_anew()
+        self.require_whole()
+
+    def _made_anew(self) -> AuditUnavailable:
+        return AuditUnavailable(f"{self._directory / FILE}: is being made anew from the log; ask again")
+
     def _places(self, text: str) -> Iterator[int]:
         """Yield where a text may be found, newest first. Raises AuditUnavailable."""
         key, file = key_of(text.encode()), self._file
@@ -179,14 +188,14 @@ class Index:
         if file is not None and self._known.lacks(key) and file is self._file:
             return
         if file is None:
-            raise AuditUnavailable(f"{self._directory / FILE}: is being made anew from the log; ask again")
+            raise self._made_anew()
         try:
             places = file.places(key)
         except sqlite3.Error as error:
             self._let_go(file, str(error))
             raise AuditUnavailable(f"{self._directory / FILE}: {error}; it is made anew from the log") from None
         if file is not self._file:  # it was let go, and what gathered for it as well
-            raise AuditUnavailable(f"{self._directory / FILE}: is being made anew from the log; ask again")
+            raise self._made_anew()
         yield from places
 
     def older(self, member: str, text: str) -> Record | None:

@@ -157,7 +157,8 @@ class DecisionLedger(Protocol):
     """Decides who may decide, and keeps what was decided: for `answer_for`, however many decisions came since.
 
     Whatever a ledger cannot do now is AuditUnavailable, never a driver's exception, and then nothing was decided.
-    All methods are called on one event loop, after `open` and before `aclose`.
+    All methods are called on one event loop, after `open` and before `aclose`. A ledger may also have an
+    `async def check()`, which raises what a claim would raise now; one without it is asked for `noted`.
     """
 
     @property

@@ -58,6 +58,7 @@ def make_app(
     ]
     app = Starlette(routes=routes, exception_handlers={HTTPException: partial(_no_route, shared.seen.of())})
     app.router.redirect_slashes = False
+    app.state.shared = shared
     return app
 
 

@@ -95,10 +95,12 @@ def _operation(route: Route, forms: _Forms) -> dict[str, Any]:
     }
     if route.takes:
         said["requestBody"] = {"required": route.is_body_required, "content": forms.contents(route.takes)}
-    said["responses"] = {
-        **{str(status): _answer(status, contents, forms) for status, contents in sorted(route.gives.items())},
-        **{str(status): _problems(codes) for status, codes in sorted(by_status(route.codes).items())},
-    }
+    responses = {status: _answer(status, contents, forms) for status, contents in route.gives.items()}
+    for status, codes in by_status(route.codes).items():
+        told = _problems(codes)
+        told["content"] |= responses.get(status, {}).get("content", {})
+        responses[status] = told
+    said["responses"] = {str(status): responses[status] for status in sorted(responses)}
     said["security"] = [{"bearer": [route.scope]}] if route.scope is not None else []
     return said
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 
@@ -25,6 +27,20 @@ IDLE_S = 75
 """Seconds after which a connection that nobody uses is closed."""
 HEADERS_MAX_BYTES = 32 * 1024
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class _Server(uvicorn.Server):
+    """A server that is not ended by a signal itself, but tells whoever runs it."""
+
+    def __init__(self, ended: Callable[[], None], config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ended = ended
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Tell of a signal; once it ends, another Ctrl-C waits for nobody."""
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self._ended()
 
 
 class Service:
@@ -46,9 +62,13 @@ class Service:
         metrics = engine.reader_of(Metrics, READER) if isinstance(engine, Engine) else Metrics()
         if isinstance(engine, Engine):
             metrics.watch_engine(engine)
-        self._server = uvicorn.Server(
+        app = make_app(engine, admission=admission, hosts=hosts, gate=self.gate, metrics=metrics)
+        self._readiness, self._notice_s = app.state.shared.readiness, said.notice_s
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._server = _Server(
+            self.end,
             uvicorn.Config(
-                make_app(engine, admission=admission, hosts=hosts, gate=self.gate, metrics=metrics),
+                app,
                 http="h11",  # strict, and it bounds the head of a request: the other parser of uvicorn has no bound
                 lifespan="off",
                 ws="none",
@@ -59,7 +79,7 @@ class Service:
                 timeout_keep_alive=IDLE_S,
                 timeout_graceful_shutdown=DRAINED_WITHIN_S,
                 h11_max_incomplete_event_size=HEADERS_MAX_BYTES,
-            )
+            ),
         )
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
@@ -67,20 +87,32 @@ class Service:
 
         Raises what opening the engine raises.
         """
+        self._loop = asyncio.get_running_loop()
         with self._ended_by_signals():
             async with self._engine:
                 ready()  # the socket takes connections already
                 await self._server.serve(sockets=[self._listening.socket])
 
     def end(self) -> None:
-        """Take no more requests, and return from `run` once those under way are answered; from any thread."""
+        """Take no more requests, and return from `run` once those under way are answered; from any thread.
+
+        Where the settings give notice, that comes first: `/readyz` says 503 at once, and requests are taken meanwhile.
+        Whoever says it again does not wait for that.
+        """
+        if self._readiness.is_ending or not self._notice_s or self._loop is None:
+            self._stop()
+        else:
+            self._loop.call_soon_threadsafe(self._loop.call_later, self._notice_s, self._stop)
+        self._readiness.is_ending = True
+
+    def _stop(self) -> None:
         self._server.should_exit = True
 
     @contextmanager
     def _ended_by_signals(self) -> Iterator[None]:
         """End at a signal, also while the engine opens or closes.
 
-        The server has handlers of its own while it serves, and raises what it caught again afterwards: it comes here.
+        The server has handlers of its own while it serves, which come here as well.
         """
         if threading.current_thread() is not threading.main_thread():
             yield

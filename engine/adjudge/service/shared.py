@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from adjudge.decision.door import Door
 from adjudge.service.access.gate import Gate
 from adjudge.service.admission import Admission
+from adjudge.service.readiness import Readiness
 from adjudge.service.seen import Seen
 from adjudge.system.pools import Pool
 
@@ -16,7 +17,8 @@ from adjudge.system.pools import Pool
 class Shared:
     """What the routes of one service share. hosts: the names that it goes by; None for any.
 
-    seen: what is counted of it. gate: says who asks. readers: threads that read long documents.
+    seen: what is counted of it. gate: says who asks. readiness: whether requests are taken.
+    readers: threads that read long documents.
     """
 
     engine: Door
@@ -24,4 +26,8 @@ class Shared:
     seen: Seen
     hosts: Collection[str] | None = None
     gate: Gate = field(default_factory=Gate)
+    readiness: Readiness = field(init=False)
     readers: Pool = field(default_factory=lambda: Pool("adjudge-documents", 2))
+
+    def __post_init__(self) -> None:
+        self.readiness = Readiness(self.engine)

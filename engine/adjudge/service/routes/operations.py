@@ -16,8 +16,13 @@ async def health(asked: Asked) -> Response:
 
 
 async def ready(asked: Asked) -> Response:
-    """Say that requests are taken."""
-    return document(ReadinessDocument(ready=True, in_flight=asked.shared.engine.in_flight))
+    """Say whether requests are taken, and what is in the way."""
+    readiness = asked.shared.readiness
+    reasons = await readiness.reasons()
+    said = ReadinessDocument(
+        ready=not reasons, in_flight=asked.shared.engine.in_flight, reasons=reasons, notes=readiness.noted()
+    )
+    return document(said, status=503 if reasons else 200)
 
 
 ROUTES = (
@@ -34,7 +39,8 @@ ROUTES = (
         path="/readyz",
         answer=ready,
         scope=None,
-        summary="Whether requests are taken",
-        gives={200: {JSON: ReadinessDocument}},
+        summary="Whether requests are taken, and what is in the way",
+        gives={200: {JSON: ReadinessDocument}, 503: {JSON: ReadinessDocument}},
+        problems=("service-unavailable",),
     ),
 )
