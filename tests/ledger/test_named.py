@@ -58,6 +58,7 @@ async def begin(ledger: FileLedger) -> None:
     for number in (1, 2):
         await ledger.note("rollout", note_of("one", number, f"{number}"))
     await ledger.note("activation", note_of("one", 1, "other"))
+    await ledger.record("activation", {"at": datetime.now(UTC), "said": "of no name"})
 
 
 async def knows(ledger: FileLedger) -> None:

@@ -180,13 +180,16 @@ def _read(copy: Iterator[bytes], found: SegmentBody) -> dict[str, bytes] | None:
             size += len(block)
             yield block
 
-    kept = {_known_by(line): line for line in lines_of_kinds(("policy", *NAMED), hashed())}
+    kept = {by: line for line in lines_of_kinds(("policy", *NAMED), hashed()) if (by := _known_by(line))}
     return kept if (size, digest.hexdigest()) == (found.bytes, found.sha256) else None
 
 
 def _known_by(line: bytes) -> str:
-    """Return a policy's digest, or the kind and name of a named record."""
+    """Return a policy's digest, or the kind and name of a named record; empty of a record that has none."""
     record = parse(line)
     if record.kind == "policy":
         return _policy(line).digest
-    return f"{record.kind} {msgspec.json.decode(record.body, type=NamedBody).name}"
+    try:
+        return f"{record.kind} {msgspec.json.decode(record.body, type=NamedBody).name}"
+    except msgspec.DecodeError:
+        return ""

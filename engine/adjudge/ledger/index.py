@@ -44,7 +44,8 @@ from adjudge.ledger.index_file import (
     segment_of,
 )
 from adjudge.ledger.known import Known
-from adjudge.plugin import NAMED, CallBody
+from adjudge.ledger.named import named_record
+from adjudge.plugin import NAMED, CallBody, NamedRecord
 
 GATHER_S = 5.0
 """Seconds for which records gather before they are written down together."""
@@ -226,22 +227,31 @@ class Index:
         if not self._log:
             return
         file, moved = self._file, {away.name: away for away in whole(self._directory).away}
+        found = [record for away in moved.values() for record in self._carried(away)]
         try:
-            places, first = list(self._places(_NAMED)), float(file.first_segment) if file is not None else inf
+            first = float(file.first_segment) if file is not None else inf
+            found += [record for place in self._places(_NAMED) if (record := self._here(place, moved)) is not None]
         except (AuditUnavailable, sqlite3.Error):  # it was spoilt, and is being made anew
-            places, first = [], inf
-        for place in places:
-            away = moved.get(self._segment(place)[0].name)
-            if away is None and (record := self.at(place)) is not None:
-                yield record
-            elif away is not None and away.signpost is None:
-                way = f"restore {Path(away.name).with_suffix(ARCHIVED)} from {away.to}"
-                raise AuditBroken(f"{self._directory}: what was kept of {away.name} is not there: {way}")
-        for away in moved.values():
-            yield from self._carried(away)
+            first = inf
         for path in segments(self._directory):
             if segment_number(path) < first:
-                yield from self._of_kinds(_NAMED_KINDS, path)
+                found += self._of_kinds(_NAMED_KINDS, path)
+        yield from found
+        if first < inf:
+            for text in {named_text(named) for record in found if (named := named_record(record)) is not None}:
+                newest = next(self._places(text), None)
+                if newest is not None and (record := self._here(newest, moved)) is not None:
+                    yield record
+
+    def _here(self, place: int, moved: Mapping[str, Away]) -> Record | None:
+        """Return the record at a place; None where it was moved away, and its signpost has kept it."""
+        away = moved.get(self._segment(place)[0].name)
+        if away is None:
+            return self.at(place)
+        if away.signpost is None:
+            way = f"restore {Path(away.name).with_suffix(ARCHIVED)} from {away.to}"
+            raise AuditBroken(f"{self._directory}: what was kept of {away.name} is not there: {way}")
+        return None
 
     def _carried(self, away: Away) -> Iterator[Record]:
         """Yield the named records that a signpost has kept.
@@ -646,9 +656,11 @@ def _looked_at(line: bytes) -> tuple[bytes, Sequence[bytes]]:
     kind: bytes = found[1]
     if kind == b"decision" and found[2]:
         return kind, (b"decision " + found[2], found[3])
-    if kind in _NAMED_KINDS:
-        return kind, (_NAMED.encode(),)
     with suppress(AuditBroken):  # which is for its readers to say
+        if kind in _NAMED_KINDS:
+            named = named_record(parse(line))
+            text = named_text(named).encode() if named is not None else b""
+            return kind, () if named is None else (_NAMED.encode(), text) if named.number == 1 else (text,)
         if kind == b"decision":
             body = _decoded(DecisionBody, line)
             return kind, (decision_text(body.decision_id).encode(), body.merchant_biz_id.encode())
@@ -664,6 +676,11 @@ def _position(place: int, line: bytes) -> Position:
 def decision_text(decision_id: str) -> str:
     """Return the text by which a decision is found; its id alone may be another's MerchantBizId."""
     return f"decision {decision_id}"
+
+
+def named_text(record: NamedRecord) -> str:
+    """Return the text by which the records of a name are found; the first of each is found by `_NAMED` as well."""
+    return f"named {record.kind} {record.name}"
 
 
 def label_text(decision_id: str) -> str:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 import msgspec
 
 from adjudge.audit.record import Record
-from adjudge.errors import AuditBroken, Overtaken, RequestError
+from adjudge.errors import Overtaken, RequestError
 from adjudge.patterns import late
 from adjudge.plugin import NAMED, NamedBody, NamedRecord
 
@@ -23,10 +23,11 @@ class Named:
     """The newest records that one process knows."""
 
     def __init__(self, records: Iterable[Record] = ()) -> None:
-        """records: of NAMED kinds, in any order. Raises AuditBroken."""
+        """records: of NAMED kinds, in any order; those without a name and a number are passed over."""
         self._found: dict[str, dict[str, NamedRecord]] = {kind: {} for kind in NAMED}
         for record in records:
-            self.add(named_record(record))
+            if (named := named_record(record)) is not None:
+                self.add(named)
 
     def add(self, record: NamedRecord) -> NamedRecord:
         """Take a record in, if there is no newer one, and return it."""
@@ -50,12 +51,12 @@ class Named:
         return sum(record.number for record in self._found[kind].values())
 
 
-def named_record(record: Record) -> NamedRecord:
-    """Return a record of the log as a named one. Raises AuditBroken."""
+def named_record(record: Record) -> NamedRecord | None:
+    """Return a record of the log as a named one; None where it has no name and number."""
     try:
         body = _decoder.decode(record.body)
-    except msgspec.DecodeError as error:
-        raise AuditBroken(f"record {record.seq} is not a valid {record.kind}: {error}") from None
+    except msgspec.DecodeError:
+        return None
     return NamedRecord(kind=record.kind, name=body.name, number=body.number, line=record.line)
 
 

@@ -2,7 +2,7 @@
 
 The records that say so are a chain of their own, which `verify` believes as far as it verifies. They say again what was
 said in the month that goes. Whatever stops it, the month is whole in the database or in the files, and the next run
-goes on. Policies and named records stay.
+goes on. Policies and the newest named records stay.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, LiteralString
 
 from adjudge.ledger.kit import ArchiveBody, Checkpoints, MalformedLine, decode, encode_body, parse
-from adjudge.plugin import NAMED, AuditBroken, AuditUnavailable
+from adjudge.plugin import AuditBroken, AuditUnavailable
 from adjudge_plugins.postgres.database import check_dsn, told
 from adjudge_plugins.postgres.migrate import require_tables, version_of
 from adjudge_plugins.postgres.writer import Wanted, Writer
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     Connection = psycopg.Connection[tuple[Any, ...]]
 
 _ROWS = 500
-_KEPT = ("policy", *NAMED)
-"""Kinds of records that stay: decisions of later months are by these policies, and rollouts go on."""
 _LOCK_MS = 5000
 """Milliseconds to wait for who reads the month: behind a lock that waits, all workers wait."""
 
@@ -65,7 +63,8 @@ async def archive(dsn: str, month: date, to: Path, *, by: str, points: Checkpoin
             there = connection.execute(b"select to_regclass(%s) is not null", (f"adjudge.{table}",)).fetchone()
         if there is None or not there[0]:
             raise AuditUnavailable(f"there is no partition adjudge.{table}: that month is archived, or never was there")
-        parts = _write(connection, table, to)
+        named = _named(connection)
+        parts = _write(connection, table, to, named)
         bodies = [_body(connection, part, to, by) for part in parts]
         with told():
             connection.rollback()
@@ -87,14 +86,21 @@ async def archive(dsn: str, month: date, to: Path, *, by: str, points: Checkpoin
             if stands != (sum(part.last - part.first + 1 for part in parts),):
                 raise AuditUnavailable(f"adjudge.{table} was written to meanwhile: nothing was dropped; run it again")
             connection.execute(_of("drop table {}", table))
-            connection.execute(b"insert into adjudge.records select * from kept where kind = any(%s)", ([*_KEPT],))
+            stays = b"insert into adjudge.records select * from kept where kind = 'policy' or line = any(%s)"
+            connection.execute(stays, ([*named],))
             connection.commit()
     finally:
         connection.close()
     return bodies
 
 
-def _write(connection: Connection, table: str, to: Path) -> list[_Part]:
+def _named(connection: Connection) -> frozenset[bytes]:
+    """Return the newest named records, which say how things stand."""
+    with told():
+        return frozenset(bytes(line) for (line,) in connection.execute(b"select line from adjudge.named").fetchall())
+
+
+def _write(connection: Connection, table: str, to: Path, named: frozenset[bytes]) -> list[_Part]:
     """Write the records of a month as files, one for each part of a chain, and sync them."""
     parts: list[_Part] = []
     try:
@@ -115,7 +121,7 @@ def _write(connection: Connection, table: str, to: Path) -> list[_Part]:
                 file.write(line)
                 part.digest.update(line)
                 part.last, part.last_hash, part.size = record.seq, record.hash, part.size + len(line)
-                if record.kind in _KEPT:
+                if record.kind == "policy" or line in named:
                     part.policies.append(record.hash)
             _finish(file, to, parts[-1] if parts else None)
     except OSError as error:

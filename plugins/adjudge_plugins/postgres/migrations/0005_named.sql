@@ -20,5 +20,5 @@ begin
 end $$;
 
 create trigger records_named after insert on adjudge.records for each row
-    when (new.kind in ('activation', 'rollout') and starts_with(new.merchant_biz_id, new.kind || ':'))
+    when (starts_with(new.merchant_biz_id, new.kind || ':'))
     execute function adjudge.take_named();
