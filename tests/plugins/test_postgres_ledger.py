@@ -24,6 +24,7 @@ from adjudge.plugin import Claim, DecisionLedger, LedgerSettings  # noqa: E402
 from adjudge.testing import SharedLedgerContract  # noqa: E402
 from adjudge.testing.ledgers import FIRST, ID, decision_and_record  # noqa: E402
 from adjudge_plugins.postgres import _made as made_from  # noqa: E402
+from adjudge_plugins.postgres.arrays import Array, Blobs, Flags, Floats, Numbers, Texts  # noqa: E402
 from adjudge_plugins.postgres.command import postgres  # noqa: E402
 from adjudge_plugins.postgres.ledger import PostgresLedger  # noqa: E402
 from adjudge_plugins.postgres.migrate import migrate, migrations  # noqa: E402
@@ -102,6 +103,25 @@ class TestPostgresLedger(SharedLedgerContract):
             assert await ledger.find(merchant_biz_id=ID) == decision
 
         self._run(work)
+
+
+@pytest.mark.parametrize(
+    ("kind", "items"),
+    [
+        (Texts.from_str, ["a", None, "", 'q"u{o},t\\e', "NULL", "漢字 \n", "x" * 70_000]),
+        (Texts.from_str, []),
+        (Numbers.from_int, [0, None, -1, 2**63 - 1, -(2**63)]),
+        (Floats.from_float, [0.0, -1.5, 1e300, float("inf")]),
+        (Flags.from_bool, [True, False]),
+        (Blobs.of, [b"", None, bytes(range(256))]),
+    ],
+)
+def test_array_comes_back_as_it_was(server: Server, kind: Callable[[list[Any]], Array], items: list[Any]) -> None:
+    async def main(connection: Any) -> None:
+        ((found,),) = await (await connection.execute("select %s", (kind(items),))).fetchall()
+        assert found == items
+
+    asyncio.run(with_connection(server.dsn("postgres"), main))
 
 
 def exported(dsn: str, directory: Path) -> list[Path]:

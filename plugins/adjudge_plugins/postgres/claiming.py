@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from adjudge.plugin import AuditUnavailable
+from adjudge_plugins.postgres.arrays import Array, Flags, Floats, Numbers, Texts
 from adjudge_plugins.postgres.database import Connections
 
 GROUP_MAX = 256
 """So many claims are asked for at once."""
 _CLAIM = (
     "select q.n, c.said, c.token, c.line, c.is_confirmed, c.calls"
-    " from unnest(%s::text[], %s::text[], %s::text[], %s::bool[], %s::float8[], %s::float8[], %s::text[], %s::bigint[])"
+    " from unnest(%s, %s, %s, %s, %s, %s, %s, %s)"
     " with ordinality as q(id, print, also, again, lease_s, answer_for_s, holder, writer, n),"
     " lateral adjudge.claim(q.id, q.print, q.also, q.again, q.lease_s, q.answer_for_s, q.holder, q.writer) as c"
 )
+_KINDS: tuple[Callable[[Any], Array], ...] = (
+    Texts.from_str, Texts.from_str, Texts.from_str, Flags.from_bool,
+    Floats.from_float, Floats.from_float, Texts.from_str, Numbers.from_int,
+)  # fmt: skip
 _Question = tuple[Any, ...]
 _Answer = tuple[Any, ...]
 
@@ -63,11 +68,15 @@ class Claiming:
                     await release(self._connections, left)
 
     async def _asked(self, questions: Sequence[_Question]) -> list[_Answer]:
-        rows = await self._connections.rows(_CLAIM, [list(column) for column in zip(*questions, strict=True)])
+        columns = zip(*questions, strict=True)
+        rows = await self._connections.rows(
+            _CLAIM, [kind(column) for kind, column in zip(_KINDS, columns, strict=True)]
+        )
         return [row[1:] for row in sorted(rows, key=lambda row: int(row[0]))]
 
 
 async def release(connections: Connections, claims: Sequence[tuple[str, int, str]]) -> None:
     """Give claims back, each by its id, token and holder. Raises AuditUnavailable."""
-    columns = [list(column) for column in zip(*claims, strict=True)]
-    await connections.rows("select adjudge.release(%s::text[], %s::bigint[], %s::text[])", columns)
+    ids, tokens, holders = zip(*claims, strict=True)
+    columns = (Texts.from_str(ids), Numbers.from_int(tokens), Texts.from_str(holders))
+    await connections.rows("select adjudge.release(%s, %s, %s)", columns)

@@ -6,9 +6,11 @@ import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from adjudge.plugin import AuditUnavailable, PluginError, one_line
+from adjudge_plugins.postgres.arrays import Array
 
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
@@ -35,7 +37,25 @@ async def connect(dsn: str) -> Connection:
     check_dsn(dsn)
     with told():
         async with asyncio.timeout(DEADLINE_S):
-            return await AsyncConnection.connect(dsn, autocommit=True, prepare_threshold=None)
+            connection = await AsyncConnection.connect(dsn, autocommit=True, prepare_threshold=None)
+    for kind, dumper in _dumpers().items():
+        connection.adapters.register_dumper(kind, dumper)
+    return connection
+
+
+@cache
+def _dumpers() -> dict[type[Array], Any]:
+    """Return what sends each kind of array as it is."""
+    from psycopg.adapt import Dumper
+    from psycopg.pq import Format
+
+    class AsItIs(Dumper):
+        format = Format.BINARY
+
+        def dump(self, obj: Array) -> Array:
+            return obj
+
+    return {kind: type(kind.__name__, (AsItIs,), {"oid": kind.array_oid}) for kind in Array.__subclasses__()}
 
 
 def check_dsn(dsn: str) -> dict[str, Any]:

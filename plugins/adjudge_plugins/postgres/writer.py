@@ -26,6 +26,7 @@ from adjudge.plugin import (
     QuotaReached,
     Receipt,
 )
+from adjudge_plugins.postgres.arrays import Blobs, Numbers, Texts
 from adjudge_plugins.postgres.database import DEADLINE_S, connect, told
 from adjudge_plugins.postgres.sealing import Linked, Seal, Sealing
 
@@ -38,10 +39,7 @@ GROUP_MAX = 256
 """So many records go into one transaction, and the checkpoints that are due among them."""
 _AGAIN_S = 5.0
 """A checkpoint that could not be written is tried again after so long."""
-_WRITE = (
-    b"select at, said, wait_s from adjudge.write(%s, %s, %s, %s::text[], %s::text[], %s::text[], %s::bytea[],"
-    b" %s::bigint[], %s::text[], %s::text[], %s::text[], %s::float8, %s)"
-)
+_WRITE = b"select at, said, wait_s from adjudge.write(%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::float8, %s)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,15 +223,15 @@ class Writer:
         return [receipt for kind, receipt in linked if kind != CHECKPOINT], said
 
     def _parameters(self, group: Sequence[Wanted], receipts: Sequence[Receipt]) -> Sequence[object]:
-        claims = [one.claim for one in group]
+        claims, texts = [one.claim for one in group], Texts.from_str
         return (
             self.number, self._seq, receipts[-1].hash,
-            [one.kind for one in group], [one.merchant_biz_id for one in group], [one.decision_id for one in group],
-            [receipt.line for receipt in receipts],
-            [None if one is None else one.token for one in claims],
-            [None if one is None else one.holder for one in claims],
-            [None if one is None else one.fingerprint for one in claims],
-            [None if one is None else one.former for one in claims],
+            texts(one.kind for one in group), texts(one.merchant_biz_id for one in group),
+            texts(one.decision_id for one in group), Blobs.of(receipt.line for receipt in receipts),
+            Numbers.from_int(None if one is None else one.token for one in claims),
+            texts(None if one is None else one.holder for one in claims),
+            texts(None if one is None else one.fingerprint for one in claims),
+            texts(None if one is None else one.former for one in claims),
             self._answer_for_s, _more(group),
         )  # fmt: skip
 
