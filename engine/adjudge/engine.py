@@ -304,6 +304,7 @@ class Engine(Door):
         await self._ledger.label(body.decision_id, body.merchant_biz_id, body, confirms=body.confirms)
 
     async def _erase(self, merchant_biz_id: str, reason: str, by: str) -> int:
+        await self._single_flight.wait_for(merchant_biz_id)  # it would be recorded afterwards, values and all
         self._calls.forget(merchant_biz_id)
         return await self._ledger.erase(
             merchant_biz_id, lambda names: erasure_body(merchant_biz_id, names, by=by, reason=reason)

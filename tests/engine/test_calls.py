@@ -13,9 +13,11 @@ from structlog.testing import capture_logs
 
 from adjudge.audit.read import read
 from adjudge.errors import AuditUnavailable, SignalFailed
+from adjudge.ledger.guarded import guarded
+from adjudge.ledger.memory import MemoryLedger
 from adjudge.ledger.recording import Recording
-from adjudge.model import SignalStatus
-from adjudge.plugin import Answer, CallBody, Context, Limits
+from adjudge.model import Decision, SignalStatus
+from adjudge.plugin import Answer, Body, CallBody, Claim, Context, Limits, Receipt
 from adjudge.replay.decisions import replay
 from adjudge.signals.admission import Guards
 from adjudge.testing import FakeProvider, Slow
@@ -207,6 +209,30 @@ def test_answer_is_kept_while_the_log_cannot_be_written(tmp_path: Path) -> None:
 
     assert (decision.outcome, decision.status, len(asked.calls)) == ("reject", "fresh", 1)
     assert [call.stage for call in calls(tmp_path)] == ["begun"], "the log itself still calls it in doubt"
+
+
+class LostOnTheWay(MemoryLedger):
+    """A ledger that takes no ends, be they of calls or of decisions."""
+
+    async def end_call(self, claim: Claim, call: CallBody) -> None:
+        raise AuditUnavailable("the connection was lost")
+
+    async def conclude(self, claim: Claim, decision: Decision, record: Body) -> Receipt:
+        raise AuditUnavailable("the connection was lost")
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_personal_answer_is_not_kept_where_the_erasure_of_another_worker_would_not_reach_it(is_shared: bool) -> None:
+    """An engine of one process keeps both, and its own erasure reaches them."""
+    ledger: Any = LostOnTheWay()
+    owner = device({"emulator": False, "owner": "CANARY-OWNER"}, price=Decimal("0.01"))
+    with capture_logs(), engine([face(), owner], ledger=guarded(ledger) if is_shared else ledger) as door:
+        with pytest.raises(AuditUnavailable):
+            door.decide_sync(request())
+        kept = door._calls._unrecorded[request().merchant_biz_id]
+        assert {name for name, _ in kept} == ({"face"} if is_shared else {"face", "device"})
+        door.erase_sync(request().merchant_biz_id)
+        assert not door._calls._unrecorded
 
 
 def test_personal_field_of_an_answer_stands_in_its_call_as_a_commitment(tmp_path: Path) -> None:

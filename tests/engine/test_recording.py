@@ -405,6 +405,32 @@ def test_engine_labels_and_erases_while_it_runs(tmp_path: Path) -> None:
     assert_verifies(tmp_path)
 
 
+def test_erasure_reaches_what_is_being_decided(tmp_path: Path) -> None:
+    """Its values would be recorded afterwards; it is waited for, and they go with the rest."""
+    begun, let_go = asyncio.Event(), asyncio.Event()
+
+    async def answer(context: object) -> dict[str, float]:
+        begun.set()
+        await let_go.wait()
+        return {"score": 0.1}
+
+    async def main() -> None:
+        async with engine([face(answer), device()], at=tmp_path) as door:
+            deciding = asyncio.create_task(door.decide(request()))
+            await begun.wait()
+            erasing = asyncio.create_task(door.erase(request().merchant_biz_id, reason="asked"))
+            assert await door.erase("f" * 32) == 0, "others wait for nothing"
+            assert not erasing.done()
+            let_go.set()
+            assert (await deciding).status == "fresh"
+            assert await erasing == 3
+
+    asyncio.run(main())
+    with Vault.open(tmp_path) as vault:
+        assert vault.names(request().merchant_biz_id) == ()
+    assert [record.kind for record in read(tmp_path)][-2:] == ["erasure", "checkpoint"]
+
+
 def test_label_without_a_log_has_no_place() -> None:
     with engine(policies=[PERSONAL_POLICY]) as door:
         with pytest.raises(AuditUnavailable, match="no place for labels"):

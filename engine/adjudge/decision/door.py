@@ -92,7 +92,8 @@ class Door(ABC):
     async def erase(self, merchant_biz_id: str, *, reason: str = "", by: str = NAMED_NOBODY) -> int:
         """Erase the personal values of a MerchantBizId, in memory and on disk, and return how many the vault held.
 
-        The decision stays, and answers a retry. by: who asked for it: a person, or a key's name.
+        The decision stays, and answers a retry. One that is being made is waited for, and erased from.
+        by: who asked for it: a person, or a key's name.
         Raises RequestError; AuditUnavailable and AuditBroken, and then erase again.
         """
         _check_erasure(merchant_biz_id, reason, by)

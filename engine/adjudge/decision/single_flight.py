@@ -98,6 +98,11 @@ class SingleFlight:
             else:
                 one.set_result(task.result())
 
+    async def wait_for(self, merchant_biz_id: str) -> None:
+        """Wait until the answer for an id that is under way now, if there is one, has ended."""
+        if (flight := self._under_way.get(merchant_biz_id)) is not None:
+            await asyncio.wait({flight.task})
+
     async def wait(self) -> None:
         """Wait until nothing is under way."""
         while self._under_way:

@@ -138,7 +138,7 @@ class RequestLedger:
     async def end(self, call_id: str, signal: Signal, billed: bool | None) -> None:
         """Record how a call ended. billed: None where nobody knows. Never raises: the answer is there already.
 
-        Where it cannot be recorded it is remembered all the same, and stays in doubt in the log.
+        Where it cannot be recorded it stays in doubt in the log, and is remembered if every erasure would reach it.
         """
         said: Billed = "unknown" if billed is None else "yes" if billed else "no"
         body = structs.replace(
@@ -156,7 +156,7 @@ class RequestLedger:
         try:
             await self.ledger.recording.end_call(self.claim, body, self.policy)
         except (AuditUnavailable, AuditBroken):
-            if body.answer is not None:
+            if body.answer is not None and self.ledger.recording.may_remember(body.answer, self.policy):
                 self.ledger.remember(self.claim, body.answer)
             _events.exception("call_not_recorded", call_id=call_id, provider=body.provider)
 

@@ -9,7 +9,8 @@ from datetime import datetime
 from msgspec import structs
 
 from adjudge.audit.bodies import Recorder, policy_body
-from adjudge.model import Decision, Request
+from adjudge.ledger.local import LocalLedger
+from adjudge.model import Decision, Request, Signal
 from adjudge.plugin import CallBody, Claim, DecisionLedger, Presuming, Quota, SharedLimits
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.policy import Policy
@@ -80,6 +81,14 @@ class Recording:
                 await self._ledger.end_call(claim, structs.replace(call, answer=answer, personal=tuple(sealed)))
         else:
             await self._ledger.end_call(claim, call)
+
+    def may_remember(self, answer: Signal, policy: Policy) -> bool:
+        """Whether an answer that could not be recorded may be kept in memory for the next attempt.
+
+        Not a personal one where others share the ledger: their erasures would not reach it.
+        """
+        recorder = self._recorders.get(policy.digest)
+        return isinstance(self._ledger, LocalLedger) or (recorder is not None and not recorder.personal({}, [answer]))
 
     async def _recorder(self, policy: Policy, at: datetime) -> Recorder:
         """Return what turns a policy's decisions into records; the policy's own is written before."""
