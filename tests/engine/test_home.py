@@ -16,6 +16,7 @@ import pytest
 from engines import device, engine, face, request
 from structlog.testing import capture_logs
 
+from adjudge.audit.trail import AuditTrail
 from adjudge.decision import home as home_module
 from adjudge.engine import Engine
 from adjudge.errors import AdjudgeError, AuditUnavailable, EngineError
@@ -244,6 +245,69 @@ def test_engine_whose_loop_ends_under_its_callers_answers_them(
         loop.run_until_complete(end())
     loop.run_until_complete(loop.shutdown_default_executor())
     loop.close()
+
+
+@pytest.mark.parametrize("how", ["cancelled", "stopped"])
+@pytest.mark.parametrize("closer", ["thread", "loop"])
+def test_engine_whose_loop_ends_while_it_is_closed_elsewhere_is_closed(
+    how: str, closer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who closes it waits for no loop that does not run, and its log is free."""
+    monkeypatch.setattr(home_module, "LOOK_EVERY_S", 0.01)
+    begun, ended = threading.Event(), threading.Event()
+
+    async def never(context: object) -> Any:
+        await asyncio.Event().wait()
+
+    def close() -> None:
+        door.close() if closer == "thread" else asyncio.run(door.aclose())
+        ended.set()
+
+    door, loop = engine([face(never), device()], at=tmp_path), asyncio.new_event_loop()
+    closing = door._home._closing
+
+    async def closes() -> None:
+        begun.set()
+        await closing()
+
+    monkeypatch.setattr(door._home, "_closing", closes)
+
+    async def main() -> None:
+        await door.__aenter__()
+        deciding = asyncio.ensure_future(door.decide(request()))
+        await asyncio.sleep(0.01)
+        threading.Thread(target=close, daemon=True).start()
+        await loop.run_in_executor(None, begun.wait, 60)
+        if how == "cancelled":
+            for task in asyncio.all_tasks() - {asyncio.current_task(), deciding}:
+                task.cancel()
+            await asyncio.sleep(0)
+
+    with capture_logs():
+        loop.run_until_complete(main())
+        assert ended.wait(60)
+        AuditTrail.open(tmp_path).close()
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
+
+
+def test_engine_may_be_closed_by_a_signal_that_comes_while_somebody_enters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its handler runs wherever the main thread is, also while that holds what lets nobody in."""
+    look = home_module.Home._look
+
+    def looking(home: home_module.Home, loop: asyncio.AbstractEventLoop) -> None:
+        look(home, loop)
+        monkeypatch.undo()
+        door.close()
+
+    with engine() as door:
+        monkeypatch.setattr(home_module.Home, "_look", looking)
+        with pytest.raises(EngineError, match="has ended"):
+            door.decide_sync(request())
 
 
 class ForeignLedger:

@@ -11,7 +11,9 @@ import atexit
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import CancelledError, Future, wait
+from math import inf
+from time import monotonic
 from typing import Any, TypeVar
 
 from adjudge.errors import EngineError
@@ -41,7 +43,7 @@ class Home:
         """close: what to do on the loop when the engine is closed. let_go: what is left to do where the loop ended."""
         self._close, self._let_go = close, let_go
         self._process = os.getpid()
-        self._gate = threading.Lock()  # nobody comes in while the engine closes
+        self._gate = threading.RLock()  # nobody comes in while the engine closes; a signal's handler may close it
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._calls: set[Future[Any]] = set()
@@ -107,15 +109,19 @@ class Home:
         with self._gate:
             loop = self.loop()
             self._look(loop)
-            call = asyncio.run_coroutine_threadsafe(work(), loop)
+            call = _begun(work(), loop)
             self._calls.add(call)
         call.add_done_callback(self._calls.discard)
         return loop, call
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Raise EngineError where nobody runs the loop; its own thread never lets it end."""
-        if self._thread is None and not loop.is_running():
+        """Raise EngineError where nobody runs the loop."""
+        if not self._lives(loop):
             raise EngineError(_ENDED)
+
+    def _lives(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether somebody runs the loop; its own thread never lets it end."""
+        return self._thread is not None or loop.is_running()
 
     def open(self) -> None:
         """Live on the running loop. Raises EngineError where the engine was opened before."""
@@ -181,10 +187,15 @@ class Home:
         try:
             if asyncio.get_running_loop() is loop:
                 await self._closing()
-            elif loop.is_running():
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._closing(), loop))
-            else:
-                self._let_go()
+            elif (closing := self._begin_closing(loop)) is not None:
+                answer = asyncio.wrap_future(closing)
+                try:
+                    while not (await asyncio.wait({answer}, timeout=LOOK_EVERY_S))[0] and self._lives(loop):
+                        pass
+                except BaseException:
+                    answer.cancel()
+                    raise
+                self._finish(closing, loop)
         finally:
             self._end_thread(loop, None)
 
@@ -193,16 +204,40 @@ class Home:
         loop = self._leave()
         if loop is None:
             return
+        until = inf if within_s is None else monotonic() + within_s
         try:
-            if loop.is_running() or self._thread is not None:
-                asyncio.run_coroutine_threadsafe(self._closing(), loop).result(within_s)
-            else:
-                self._let_go()
-        except TimeoutError:
-            self._let_go()
-            raise
+            if (closing := self._begin_closing(loop)) is not None:
+                while (left_s := until - monotonic()) > 0 and self._lives(loop):
+                    if wait({closing}, timeout=min(left_s, LOOK_EVERY_S)).done:
+                        break
+                self._finish(closing, loop)
         finally:
             self._end_thread(loop, within_s)
+
+    def _begin_closing(self, loop: asyncio.AbstractEventLoop) -> Future[None] | None:
+        """Begin to close on the loop; where nobody runs it, let go of everything, and return None."""
+        if self._lives(loop):
+            try:
+                return _begun(self._closing(), loop)
+            except EngineError:
+                pass  # it was closed just now
+        self._let_go()
+        return None
+
+    def _finish(self, closing: Future[None], loop: asyncio.AbstractEventLoop) -> None:
+        """Raise what closing raised; where it did not come to its end, let go of everything.
+
+        Raises TimeoutError where its loop still runs.
+        """
+        is_over, lives = closing.done(), self._lives(loop)
+        if is_over and not closing.cancelled():
+            closing.result()
+            return
+        if not is_over and not lives and not loop.is_closed():
+            closing.cancel()
+        self._let_go()
+        if not is_over and lives:
+            raise TimeoutError
 
     async def _closing(self) -> None:
         """Let those who came in before be answered, and close."""
@@ -241,3 +276,12 @@ class Home:
     def _is_elsewhere(self) -> bool:
         """Whether the engine is another process's: this one was forked from it."""
         return os.getpid() != self._process
+
+
+def _begun(work: Coroutine[Any, Any, _T], loop: asyncio.AbstractEventLoop) -> Future[_T]:
+    """Begin work on a loop that runs elsewhere. Raises EngineError where that was closed."""
+    try:
+        return asyncio.run_coroutine_threadsafe(work, loop)
+    except RuntimeError:
+        work.close()
+        raise EngineError(_ENDED) from None
