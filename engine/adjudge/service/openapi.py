@@ -52,8 +52,9 @@ def openapi_document(routes: Sequence[Route]) -> dict[str, Any]:
                 "RequestId": {
                     "name": "X-Request-Id",
                     "in": "header",
-                    "description": "What to call this request in the service's events: 1 to 128 printable characters.",
-                    "schema": {"type": "string", "maxLength": 128},
+                    "description": "What to call this request in the service's events: 1 to 128 printable characters"
+                    " without blanks. Any other is ignored.",
+                    "schema": {"type": "string"},
                 }
             },
             "securitySchemes": {
