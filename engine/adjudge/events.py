@@ -47,6 +47,13 @@ class bound:  # noqa: N801  # it is used as a function is, and twice as fast as 
         _bound.reset(self._before)
 
 
+def kind_and_place(error: BaseException | None) -> dict[str, str]:
+    """Return what an event says of an error."""
+    frames = traceback.extract_tb(error.__traceback__) if error is not None else []
+    at = f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return {"error": type(error).__name__, "at": at}
+
+
 @frozen
 class Events:
     """Tells events of one part of the engine. Values are facts for machines, never secrets or pictures.
@@ -73,10 +80,7 @@ class Events:
 
         An exception's text, and the variables that a traceback can show, may hold secrets and personal data.
         """
-        error = sys.exception()
-        frames = traceback.extract_tb(error.__traceback__) if error is not None else []
-        at = f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-        self._tell("error", event, {**facts, "error": type(error).__name__, "at": at})
+        self._tell("error", event, {**facts, **kind_and_place(sys.exception())})
 
     def _tell(self, level: str, event: str, facts: dict[str, object]) -> None:
         facts = {**_bound.get(), **facts}

@@ -145,7 +145,7 @@ def test_reports_show_it_as_a_text(hostile: str, run: Any, folder: Path) -> None
 def test_events_of_the_engine_stay_on_their_lines(folder: Path, run: Any) -> None:
     import structlog
 
-    from adjudge.cli.settings import tell_events
+    from adjudge.cli.telling import tell_events
 
     tell_events(level=0)
     run("plugins")

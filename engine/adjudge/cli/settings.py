@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import MutableMapping
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
 
 from adjudge.cli.output import say
-from adjudge.events import configure_late, configured
+from adjudge.cli.telling import tell_events
+from adjudge.events import configured
 from adjudge.policy.catalogue import Catalogue
 from adjudge.registry import Registry
-from adjudge.texts import one_line
 
 
 def _is_set(variable: str) -> bool:
@@ -53,31 +50,3 @@ class Settings:
     def catalogue(self) -> Catalogue:
         """Return what policies can name."""
         return self.registry().catalogue()
-
-
-def _one_line_each(logger: object, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Keep what others wrote from beginning a line of its own."""
-    return {key: one_line(value) if isinstance(value, str) else value for key, value in event.items()}
-
-
-def tell_events(*, level: int) -> None:
-    """Have operational events of a level, and of those above it, told on stderr.
-
-    structlog is imported with the first of them: most runs have none, and it brings more along than all else together.
-    """
-    configure_late(partial(_configure_structlog, level))
-
-
-def _configure_structlog(level: int) -> None:
-    import structlog
-
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),
-            _one_line_each,
-            structlog.dev.ConsoleRenderer(colors=False),  # what colours a line could also forge one
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
-    )

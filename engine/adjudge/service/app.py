@@ -22,7 +22,7 @@ from adjudge.service.access.caller import NOBODY
 from adjudge.service.access.gate import Gate
 from adjudge.service.admission import Admission, Held, Refused
 from adjudge.service.answers import NOT_LET_IN, told
-from adjudge.service.asked import Asked, check_parameters, host_of, request_id_of
+from adjudge.service.asked import Asked, check_parameters, host_of, note, noted, request_id_of
 from adjudge.service.route import Route
 from adjudge.service.routes import ROUTES
 from adjudge.service.seen import RouteSeen, Seen
@@ -38,19 +38,21 @@ def make_app(
     hosts: Collection[str] | None = None,
     gate: Gate | None = None,
     metrics: Metrics | None = None,
+    tells_requests: bool = True,
 ) -> Starlette:
     """Return the application that serves an engine, which is open while it runs.
 
     hosts: the names that it goes by; None for any. A page of another site can have a browser ask a service of this
     machine under a name of its own. gate: says who asks; left out, whoever does is let in. metrics: where decisions are
-    counted, and requests are to be.
+    counted, and requests are to be. tells_requests: whether each is told as an event.
     """
-    admission = admission or Admission()
-    shared = Shared(engine, admission, Seen(metrics or Metrics(), admission), hosts, gate or Gate())
+    admission, gate = admission or Admission(), gate or Gate()
+    seen = Seen(metrics or Metrics(), admission, gate.refusals, tells_requests=tells_requests)
+    shared = Shared(engine, admission, seen, hosts, gate)
     routes = [
         routing.Route(
             route.path,
-            _seen(shared, route, _answering(shared, route)),
+            _answering(shared, route),
             methods=[route.method],
             name=route.answer.__name__,
         )
@@ -62,51 +64,44 @@ def make_app(
     return app
 
 
-def _seen(
-    shared: Shared, route: Route, endpoint: Callable[[Request], Awaitable[Response]]
-) -> Callable[[Request], Awaitable[Response]]:
-    """Return an endpoint whose requests are counted."""
-    seen = shared.seen.of(route.method, route.path)
-
-    async def answer(request: Request) -> Response:
-        begun = perf_counter()
-        response = await endpoint(request)
-        seen.answered(response, perf_counter() - begun)
-        return response
-
-    return answer
-
-
 def _answering(shared: Shared, route: Route) -> Callable[[Request], Awaitable[Response]]:
     """Return an endpoint that lets a request in, and turns whatever is raised into a problem document."""
 
+    seen = shared.seen.of(route.method, route.path)
+
     async def answer(request: Request) -> Response:
-        request_id = request_id_of(request)
+        begun, request_id = perf_counter(), request_id_of(request)
         with bound(request_id=request_id):
-            try:
-                response = await _admitted(shared, route, request)
-            except Refused as refused:
-                if refused.problem.code in NOT_LET_IN:
-                    shared.gate.refused(request, refused.problem.code)
-                response = told(refused.problem, request_id)
-            except EngineError as error:
-                response = told(problem("service-unavailable", str(error)), request_id)
-            except AdjudgeError as error:
-                said = problem_of(error)
-                if said.code == FAULT:
-                    _events.exception("request_failed")
-                elif said.code in NOT_LET_IN:
-                    shared.gate.refused(request, said.code, error)
-                response = told(said, request_id)
-            except ClientDisconnect:
-                response = Response(status_code=400)  # nobody reads it
-            except Exception:
-                _events.exception("request_failed")
-                response = told(fault(), request_id)
+            response = await _answer(shared, route, request, request_id)
+            seen.answered(response, perf_counter() - begun, noted(request))
         response.headers["x-request-id"] = request_id
         return response
 
     return answer
+
+
+async def _answer(shared: Shared, route: Route, request: Request, request_id: str) -> Response:
+    """Answer a request, in any case."""
+    try:
+        return await _admitted(shared, route, request)
+    except Refused as refused:
+        if refused.problem.code in NOT_LET_IN:
+            shared.gate.refused(request, refused.problem.code)
+        return told(refused.problem, request_id)
+    except EngineError as error:
+        return told(problem("service-unavailable", str(error)), request_id)
+    except AdjudgeError as error:
+        said = problem_of(error)
+        if said.code == FAULT:
+            _events.exception("request_failed")
+        elif said.code in NOT_LET_IN:
+            shared.gate.refused(request, said.code, error)
+        return told(said, request_id)
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody reads it
+    except Exception:
+        _events.exception("request_failed")
+        return told(fault(), request_id)
 
 
 async def _admitted(shared: Shared, route: Route, request: Request) -> Response:
@@ -117,6 +112,7 @@ async def _admitted(shared: Shared, route: Route, request: Request) -> Response:
         raise Refused(problem("host", "ask by the name that the service was started with"))
     with nullcontext(Held(shared.admission)) if route.is_always else shared.admission.admitted() as held:
         caller = await shared.gate.admit(request, route.scope)
+        note(request, caller=caller.name)
         with bound(caller=caller.name):
             check_parameters(request, route.query)
             return await route.answer(Asked(request, caller, held, shared))
@@ -132,5 +128,6 @@ def _no_route(seen: RouteSeen, request: Request, error: Exception) -> Response:
     request_id = request_id_of(request)
     response = told(said, request_id)
     response.headers.update({**(error.headers or {}), "x-request-id": request_id})
-    seen.answered(response, 0.0)
+    with bound(request_id=request_id):
+        seen.answered(response, 0.0, {})
     return response

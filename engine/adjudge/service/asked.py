@@ -18,6 +18,7 @@ from adjudge.service.shared import Shared
 
 _REQUEST_ID = late(r"[!-~]{1,128}")
 _DEADLINE = late(r"[1-9][0-9]{0,8}")
+_NOTED = "adjudge.noted"
 _BOOLS = {"true": True, "false": False}
 
 
@@ -29,6 +30,10 @@ class Asked:
     caller: Caller
     held: Held
     shared: Shared
+
+    def note(self, **facts: object) -> None:
+        """Have the event of the request say something more, such as the decision that it is about."""
+        note(self.request, **facts)
 
     async def json(self, *, max_bytes: int) -> bytes:
         """Return a body that is said to be JSON. Raises Refused, and Overloaded."""
@@ -72,6 +77,17 @@ class Asked:
         if len(given) > 1 or not _DEADLINE.fullmatch(given[0]):
             raise RequestError("must be a whole number of milliseconds above 0", where="X-Deadline-Ms")
         return int(given[0]) / 1000
+
+
+def note(request: Request, **facts: object) -> None:
+    """Have the event of a request say something more."""
+    request.scope.setdefault(_NOTED, {}).update(facts)
+
+
+def noted(request: Request) -> dict[str, object]:
+    """Return what the event of a request says beside what every one does."""
+    found: dict[str, object] = request.scope.get(_NOTED, {})
+    return found
 
 
 def request_id_of(request: Request) -> str:

@@ -53,8 +53,12 @@ class Service:
         *,
         settings: ServiceSettings | None = None,
         admission: Admission | None = None,
+        tells_requests: bool = True,
     ) -> None:
-        """settings: who may ask; left out, whoever gets to the socket. Raises PolicyErrors and SetupError."""
+        """settings: who may ask; left out, whoever gets to the socket. tells_requests: as an event each.
+
+        Raises PolicyErrors and SetupError.
+        """
         said = settings or ServiceSettings()
         self._engine, self._listening = engine, listening
         self.gate = Gate(said, at_socket=listening.socket.family == socket.AF_UNIX)
@@ -62,7 +66,9 @@ class Service:
         metrics = engine.reader_of(Metrics, READER) if isinstance(engine, Engine) else Metrics()
         if isinstance(engine, Engine):
             metrics.watch_engine(engine)
-        app = make_app(engine, admission=admission, hosts=hosts, gate=self.gate, metrics=metrics)
+        app = make_app(
+            engine, admission=admission, hosts=hosts, gate=self.gate, metrics=metrics, tells_requests=tells_requests
+        )
         self._readiness, self._notice_s = app.state.shared.readiness, said.notice_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server = _Server(

@@ -18,7 +18,8 @@ from adjudge.audit.verify import Findings, verify
 from adjudge.cli.demo.vendor import running_sandbox
 from adjudge.cli.group import FINDINGS, FINE
 from adjudge.cli.output import JSON, counted, format_option, print_json, say
-from adjudge.cli.settings import Settings, tell_events
+from adjudge.cli.settings import Settings
+from adjudge.cli.telling import tell_events
 from adjudge.documents import decision_document, decode_request, error_document
 from adjudge.engine import Engine
 from adjudge.errors import MerchantBizIdConflict

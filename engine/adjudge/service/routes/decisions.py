@@ -43,7 +43,9 @@ async def decide(asked: Asked) -> Response:
     anew, deadline_s = asked.flag("anew"), asked.deadline_s()
     body = await asked.json(max_bytes=DOCUMENT_MAX_BYTES)
     request = decode_request(body) if len(body) <= SMALL_BYTES else await _read(asked.shared.readers, body)
-    return document(decision_document(await asked.shared.engine.decide(request, anew=anew, deadline_s=deadline_s)))
+    decision = await asked.shared.engine.decide(request, anew=anew, deadline_s=deadline_s)
+    asked.note(decision_id=decision.decision_id, outcome=decision.outcome.value)
+    return document(decision_document(decision))
 
 
 async def _read(readers: Pool, body: bytes) -> model.Request:
