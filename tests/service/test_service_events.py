@@ -22,7 +22,10 @@ POLICY = """policy_language: 1
 policy: selfie
 inputs: {country: string, mail: {type: string, personal: true}}
 signals:
-  score: {provider: http.json, with: {url: "http://127.0.0.1:9/x", response: {score: score}}, fields: {score: double}}
+  score:
+    provider: http.json
+    with: {url: "http://127.0.0.1:9/x", body: {id: merchant_biz_id}}
+    fields: {score: double}
 rules: [{id: high, when: score.score > 0.5, then: reject}]
 """
 CONFIG = "policies: [policy.yaml]\naudit: {directory: audit}\nallow: {hosts: [127.0.0.1]}\n"
@@ -88,7 +91,11 @@ def test_events_are_json_with_the_ids_of_request_and_decision(tmp_path: Path) ->
         "outcome": "review",
     }  # fmt: skip
     [refused] = of("request-2")
-    assert (refused["event"], refused["status"], refused["code"]) == ("request_answered", 409, "merchant-biz-id-conflict")
+    assert (refused["event"], refused["status"], refused["code"]) == (
+        "request_answered",
+        409,
+        "merchant-biz-id-conflict",
+    )
     assert [event["route"] for event in events if event.get("code") == "request"] == ["/v1/decisions/{decision_id}"]
     assert [event for event in events if event["event"] == "library_warned"], "the server's own warnings are events"
     assert [event["event"] for event in events if event["level"] == "warning"].count("served_without_keys") == 1
@@ -108,9 +115,7 @@ def test_events_are_lines_of_text_and_requests_are_told_where_wanted(tmp_path: P
     assert [line for line in lines if "request_answered" in line and "route=/v1/decisions" in line]
 
 
-def test_fault_is_told_with_its_request_and_without_its_text(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_fault_is_told_with_its_request_and_without_its_text(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     from structlog.testing import capture_logs
 
     from client.serving import served
@@ -147,11 +152,23 @@ def test_library_that_logs_an_exception_says_its_kind_alone() -> None:
             raise ValueError(CANARY)
         except ValueError:
             log.exception("went wrong\nlocals: %s", CANARY)
-        log.warning("odd: %d", "x" + CANARY)
         log.info("nothing to worry about")
     logging.getLogger("some.library").warning("told no more")
     assert [event.pop("at").split(":")[0] for event in events if "at" in event] == ["test_service_events.py"]
-    assert events == [
-        {"event": "library_warned", "library": "some.library", "said": "went wrong", "error": "ValueError", "log_level": "error"},
-        {"event": "library_warned", "library": "some.library", "said": "what cannot be shown", "log_level": "warning"},
-    ]
+    said = {"event": "library_warned", "library": "some.library", "said": "went wrong", "error": "ValueError"}
+    assert events == [{**said, "log_level": "error"}]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_event_is_one_line_that_steers_nothing_whatever_it_holds(form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from adjudge.cli.telling import tell_events
+    from adjudge.events import Events
+
+    hostile = 'a\r\nlevel=error event="FORGED"\x1b[2J\x1b]0;x\x07\x9b31m\u202e\u2028\x85\x00'
+    tell_events(level=0, form=form)
+    Events("adjudge.test").warning("tried", said=hostile, more=[hostile], inner={"x": hostile}, kind=ValueError)
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1 and told.endswith("\n")
+    assert not [char for char in told[:-1] if is_hidden(char)]
+    if form == "json":
+        assert json.loads(told)["said"] == hostile

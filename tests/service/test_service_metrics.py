@@ -222,6 +222,7 @@ def test_every_family_is_described_with_its_labels(tmp_path: Path) -> None:
             assert post(http, document(n)).is_success
         post(http, b"{")
         post(http, document(0, inputs={}))
+        post(http, headers={"host": "evil.example"})
         figures = once(http, lambda found: total(found, "adjudge_decisions_total") == 2)
     page = (ROOT / "docs" / "metrics.md").read_text("utf-8")
     rows = [row.split(" | ") for row in page.splitlines() if row.startswith("| `adjudge_")]
