@@ -352,7 +352,7 @@ class Engine(Door):
         async with self._replacing:
             await _compile(policies)
             before, served = self._served, self._serving.of(policies, self._served)
-            begin_with(served.accounts, await self._ledger.spent())
+            begin_with(served.accounts, await self._ledger.spent(), before.accounts)
             await self.activations.accept(before.policies, served.policies, wanted)
             self._served = served
             await self._single_flight.wait_for_these()

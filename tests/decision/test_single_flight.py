@@ -154,3 +154,29 @@ def test_single_flight_wait_waits_for_work_whose_caller_is_gone() -> None:
         await landed
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("asked_first", [False, True])
+def test_single_flight_who_waits_for_what_was_asked_for_waits_for_what_begins_after_another(asked_first: bool) -> None:
+    """As who closes: what is wanted anew begins when the answer before it has ended."""
+
+    async def main() -> None:
+        single, first, second = SingleFlight(), Work(), Work()
+        callers = [asyncio.create_task(single.run(RequestKey("id", "f"), first))]
+        await soon()
+        waiting = [asyncio.create_task(single.wait()), asyncio.create_task(single.wait_for_these())]
+        if asked_first:
+            await soon()
+        callers.append(asyncio.create_task(single.run(RequestKey("id", "f"), second, anew=True)))
+        await asyncio.sleep(0)
+        if not asked_first:
+            waiting[1] = asyncio.create_task(single.wait_for_these())
+        await soon()
+        first.go_on.set()
+        await soon()
+        assert second.begun == 1
+        assert [task.done() for task in waiting] == [False, asked_first], "the last one asked before it came"
+        second.go_on.set()
+        await asyncio.gather(*callers, *waiting)
+
+    asyncio.run(main())

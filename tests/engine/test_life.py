@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import POLICY, device, engine, face, recorded, request
+from engines import FACE_FIELDS, POLICY, device, engine, face, recorded, request
 from structlog.testing import capture_logs
 
 from adjudge.audit.annotations import LabelBody
@@ -19,8 +20,10 @@ from adjudge.audit.trail import AuditTrail
 from adjudge.engine import Engine
 from adjudge.errors import EngineError, MerchantBizIdConflict, Overloaded, PluginError, RequestError, SetupError
 from adjudge.model import Decision, Outcome
+from adjudge.plugin import Limits
 from adjudge.registry import parse_policy
-from adjudge.testing import FakeProvider, Slow, registry_of
+from adjudge.signals.admission import Guards
+from adjudge.testing import FakeProvider, Slow, fake_provider, registry_of
 from virtual_time import VirtualTime
 
 
@@ -216,6 +219,38 @@ def test_replaced_policies_answer_what_comes_and_not_what_was_under_way(tmp_path
             with pytest.raises(MerchantBizIdConflict):
                 await door.decide(request(face=None))
             assert door.usage()["acme.face"].calls_today == 2, "the budget goes on"
+
+    asyncio.run(main())
+
+
+def test_replacing_leaves_each_account_its_own_budget() -> None:
+    """Two accounts with one provider: the day's calls of both are no reason to refuse either."""
+
+    async def main() -> None:
+        asked = fake_provider(
+            "acme.face",
+            FACE_FIELDS,
+            {"score": 0.1},
+            price=Decimal("0.10"),
+            account=lambda config: str(config.get("at")),
+        )
+        registry = registry_of([asked])
+
+        def policy(name: str, bound: float) -> Any:
+            signal = f"face: {{provider: acme.face, with: {{at: {name}}}}}"
+            rule = f"{{id: forged, when: face.score > {bound}, then: reject}}"
+            text = f"{{policy_language: 1, policy: {name}, signals: {{{signal}}}, rules: [{rule}]}}"
+            return parse_policy(text, registry=registry)
+
+        policies = [policy("one", 0.5), policy("two", 0.5)]
+        limits = {"acme.face": Limits(daily_calls=4)}
+        async with Engine(policies, registry=registry, limits=limits, guards=Guards()) as door:
+            for n in range(6):
+                await door.decide(request(n, inputs={}, policy=("one", "two")[n % 2]))
+            await door.replace([policy("one", 0.4), policies[1]])
+            assert {used.calls_today for used in door.usage().values()} == {3}
+            decision = await door.decide(request(9, inputs={}, policy="one"))
+            assert decision.signals["face"].status == "ok"
 
     asyncio.run(main())
 

@@ -45,6 +45,7 @@ class SingleFlight:
     limit: int | None = None
     _usual_s: float = 0.0
     _under_way: dict[str, _Flight] = field(default_factory=dict)
+    _later: set[asyncio.Future[None]] = field(default_factory=set)
 
     def __len__(self) -> int:
         """Return how many answers are under way."""
@@ -73,7 +74,7 @@ class SingleFlight:
                 raise conflict(key.merchant_biz_id)
             if flight.anew or not anew:
                 return structs.replace(await flight.join(), status="duplicate")
-            await asyncio.wait({flight.task})
+            await self._end_of(flight)
         if self.limit is not None and len(self._under_way) >= self.limit:
             said = f"{self.limit} decisions are under way, which is all that the engine takes at a time"
             raise Overloaded(said, retry_after_s=max(LEAST_WAIT_S, self._usual_s))
@@ -98,6 +99,16 @@ class SingleFlight:
             else:
                 one.set_result(task.result())
 
+    async def _end_of(self, flight: _Flight) -> None:
+        """Wait for the end of an answer before work on another one for its id begins."""
+        begins: asyncio.Future[None] = flight.task.get_loop().create_future()
+        self._later.add(begins)
+        try:
+            await asyncio.wait({flight.task})
+        finally:
+            self._later.discard(begins)
+            begins.set_result(None)  # who waits for this comes to know it once the work has begun, if it does
+
     async def wait_for(self, merchant_biz_id: str) -> None:
         """Wait until the answer for an id that is under way now, if there is one, has ended."""
         if (flight := self._under_way.get(merchant_biz_id)) is not None:
@@ -105,10 +116,14 @@ class SingleFlight:
 
     async def wait(self) -> None:
         """Wait until nothing is under way."""
-        while self._under_way:
+        while self._under_way or self._later:
             await self.wait_for_these()
 
     async def wait_for_these(self) -> None:
-        """Wait until what is under way now has ended."""
+        """Wait until what was asked for by now, and not refused, has ended."""
+        later = [*self._later]
         if self._under_way:
             await asyncio.wait([flight.task for flight in self._under_way.values()])
+        if later:
+            await asyncio.wait(later)
+            await self.wait_for_these()

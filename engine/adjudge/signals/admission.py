@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from time import monotonic
+from types import MappingProxyType
 from typing import Any, cast
 
 from adjudge.errors import Bound, PluginError, SetupError, SignalFailed
@@ -440,11 +441,14 @@ def guards_of(
     return found
 
 
-def begin_with(accounts: Accounts, spent: Spent) -> None:
-    """Count what the ledger knows of each day; every account of a provider begins with the whole."""
+def begin_with(accounts: Accounts, spent: Spent, before: Accounts = MappingProxyType({})) -> None:
+    """Count what the ledger knows of each day; every account of a provider begins with the whole.
+
+    before: accounts that have begun already, and know what was spent on each.
+    """
     for (name, day), tally in spent.items():
-        for (provider, _), guard in accounts.items():
-            if provider == name:
+        for of, guard in accounts.items():
+            if of[0] == name and before.get(of) is not guard:
                 guard.begin_with(day, tally.calls, tally.spent)
 
 
