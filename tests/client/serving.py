@@ -39,7 +39,9 @@ def serving(
     """Serve an engine from a thread, and yield its address and the service."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(folder_for_sockets())
-        listening = stack.enter_context(listening_on("127.0.0.1", 0) if over_tcp else listening_at(folder / "s"))
+        listening = stack.enter_context(
+            listening_on("127.0.0.1", 0, settings) if over_tcp else listening_at(folder / "s")
+        )
         service = Service(engine, listening, admission=admission, settings=settings)
         ready = threading.Event()
         thread = threading.Thread(target=lambda: asyncio.run(service.run(ready.set)), daemon=True)

@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from adjudge.config.audit import AuditSettings
 from adjudge.config.file import Config, open_engine, read_config
-from adjudge.config.service import ServiceSettings
+from adjudge.config.service import ServiceSettings, Tls
 from adjudge.engine import Engine
 from adjudge.errors import AuditUnavailable, PluginError, PolicyErrors
 from adjudge.ledger.memory import MemoryLedger
@@ -36,6 +36,7 @@ owners: {acme.score: acme}
 deadline: 2500ms
 service:
   {keys: keys.yaml, keys_on_socket: false, rate: 50, hosts: [Risk.Internal, "[::1]"],
+   tls: {certificate: c.pem, key: c.key}, plain_http: true,
    notice: 5s, trusted_proxies: [10.0.0.7, "fd00::/8", unix]}
 """
 
@@ -77,6 +78,8 @@ def test_config_reads_every_key_and_makes_paths_whole(tmp_path: Path) -> None:
             keys_on_socket=False,
             rate=50,
             hosts=("risk.internal", "[::1]"),
+            tls=Tls(tmp_path / "c.pem", tmp_path / "c.key"),
+            plain_http=True,
             trusted_proxies=("10.0.0.7", "fd00::/8", "unix"),
             notice_s=5.0,
         ),
@@ -174,6 +177,8 @@ def test_config_absolute_path_stays(tmp_path: Path) -> None:
         ("policies: [a]\nservice: {trusted_proxies: [a, 0.0.0.0/0, 10.0.0.1/8, 10.0.0.1]}", [("schema-value", 2, 29),
                                                                                             ("schema-value", 2, 32),
                                                                                             ("schema-value", 2, 43)]),
+        ("policies: [a]\nservice: {hosts: ['*'], tls: {certificate: a}}", [("schema-value", 2, 19),
+                                                                           ("schema-missing", 2, 30)]),
         ("policies: [a", [("yaml-syntax", 1, 11)]),
         ("policies: &a [a]", [("yaml-alias", 1, 11)]),
     ],

@@ -243,20 +243,20 @@ def test_file_of_keys_is_taken_as_it_changes(keys: Keys) -> None:
             with capture_logs() as events:
                 assert [await status(old), await status(new), await status(new)] == [401, 200, 200], "the last good one"
             told += [event["event"] for event in events if event["event"].startswith("file")]
-            assert new not in str(events) and gate.troubles and new not in str(gate.troubles)
+            assert new not in str(events) and gate.note() and new not in str(gate.note())
         assert set(told) == {"file_unusable"} and 3 <= len(told) <= 4, "once for each trouble"
         keys.file.chmod(0o622)
         keys.file.write_text(good)
-        assert await status(new) == 200 and "others than its owner" in gate.troubles[0]
+        assert await status(new) == 200 and "others than its owner" in str(gate.note())
         keys.file.chmod(0o600)
         os.utime(keys.file)
-        assert (await status(new), gate.troubles) == (200, ())
+        assert (await status(new), gate.note()) == (200, None)
         keys.file.unlink()
         assert [await status(old), await status(new)] == [401, 401], "without a file, nobody"
-        assert gate.troubles == ("keys: it is gone",)
+        assert (await http.get("/readyz")).json()["notes"] == {"access": "keys: it is gone"}
         keys.file.write_text(good)
         keys.file.chmod(0o600)
-        assert (await status(new), gate.troubles) == (200, ())
+        assert (await status(new), gate.note()) == (200, None)
 
     asking(gate, ask)
 

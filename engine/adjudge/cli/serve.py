@@ -40,7 +40,7 @@ class _Mode(click.ParamType):  # type: ignore[type-arg]  # generic for mypy alon
 
 @click.command("serve")
 @click.argument("config", metavar="CONFIG", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--host", help="An address of this machine.  [default: 127.0.0.1]")
+@click.option("--host", help="An address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one.  [default: 8080]")
 @click.option("--uds", type=click.Path(dir_okay=False, path_type=Path), help="Listen at a Unix socket instead.")
 @click.option("--uds-mode", type=_Mode(), help="Who may open the socket.  [default: 600, its owner]")
@@ -84,7 +84,7 @@ def command(
         engine = assemble(said, policies_every_s=EVERY_S)
         try:
             at = (
-                listening_on(host or "127.0.0.1", 8080 if port is None else port)
+                listening_on(host or "127.0.0.1", 8080 if port is None else port, said.service)
                 if uds is None
                 else listening_at(uds, mode=uds_mode or 0o600)
             )

@@ -4,7 +4,9 @@ service:
   keys: keys.yaml               # who may ask; left out: whoever is on this machine
   keys_on_socket: true          # whether a key is asked for at a Unix socket too
   rate: 100                     # requests a second of each key; left out: any number
-  hosts: [risk.internal]        # names of the service, beside those of this machine
+  hosts: [risk.internal]        # names of the service, beside those of this machine; ["*"] for any
+  tls: {certificate: service.pem, key: service.key}
+  plain_http: false             # whether keys may come from other machines in the clear
   trusted_proxies: [10.0.0.7]   # whose word is taken for where a request comes from; `unix` for one at the socket
   notice: 5s                    # at SIGTERM, requests are taken for so long yet, while /readyz says 503
 """
@@ -24,10 +26,20 @@ from adjudge.policy.text.yaml import YamlNode
 Scope = Literal["decide", "read", "label", "erase", "author", "approve", "admin"]
 """What a caller of the service may be allowed."""
 SCOPES: frozenset[Scope] = frozenset(get_args(Scope))
-KEYS = ("keys", "keys_on_socket", "rate", "hosts", "trusted_proxies", "notice")
+KEYS = ("keys", "keys_on_socket", "rate", "hosts", "tls", "plain_http", "trusted_proxies", "notice")
+ANY = "*"
+"""For hosts: whatever it is asked by."""
 RATE_MAX = 1_000_000
 NOTICE_MAX_S = 300.0
 _HOST = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*|\[[0-9a-f:.]+\]", re.ASCII)
+
+
+@frozen
+class Tls:
+    """Two files in PEM: the certificate with those between it and an authority, and its key."""
+
+    certificate: Path
+    key: Path
 
 
 @frozen(kw_only=True)
@@ -35,14 +47,17 @@ class ServiceSettings:
     """What stands under `service:`, paths made whole.
 
     keys: the file of keys. keys_on_socket: whether one is asked for at a Unix socket. rate: requests a second of each
-    caller whose key says no other; None for any number. hosts: in lower case, without ports.
-    trusted_proxies: addresses, networks and `unix`. notice_s: seconds for which requests are taken after SIGTERM.
+    caller whose key says no other; None for any number. hosts: in lower case, without ports, or `*`.
+    plain_http: whether keys may come from other machines in the clear. trusted_proxies: addresses, networks and `unix`.
+    notice_s: seconds for which requests are taken after SIGTERM.
     """
 
     keys: Path | None = None
     keys_on_socket: bool = True
     rate: int | None = None
     hosts: tuple[str, ...] = ()
+    tls: Tls | None = None
+    plain_http: bool = False
     trusted_proxies: tuple[str, ...] = ()
     notice_s: float = 0.0
 
@@ -61,7 +76,9 @@ def read_service(reader: Reader, node: YamlNode | None, folder: Path) -> Service
         keys=folder / keys if keys is not None else None,
         keys_on_socket=_flag(reader, parts.get("keys_on_socket"), "keys_on_socket", True),
         rate=rate,
-        hosts=_hosts(reader, parts.get("hosts")),
+        hosts=_hosts(reader, parts.get("hosts"), keys is not None),
+        tls=_tls(reader, parts.get("tls"), folder),
+        plain_http=_flag(reader, parts.get("plain_http"), "plain_http", False),
         trusted_proxies=_proxies(reader, parts.get("trusted_proxies")),
         notice_s=(reader.seconds(notice, "`notice`", NOTICE_MAX_S) or 0.0) if notice is not None else 0.0,
     )
@@ -72,12 +89,25 @@ def _flag(reader: Reader, node: YamlNode | None, what: str, otherwise: bool) -> 
     return said == "true" if said is not None else otherwise
 
 
-def _hosts(reader: Reader, node: YamlNode | None) -> tuple[str, ...]:
+def _tls(reader: Reader, node: YamlNode | None, folder: Path) -> Tls | None:
+    if node is None:
+        return None
+    files = ("certificate", "key")
+    entries = reader.mapping(node, "`tls`", keys=files, required=files, at=node.span)
+    paths = {name: reader.path(value, f"`{name}`") for name, (_, value) in entries.items()}
+    certificate, key = paths.get("certificate"), paths.get("key")
+    return Tls(folder / certificate, folder / key) if certificate is not None and key is not None else None
+
+
+def _hosts(reader: Reader, node: YamlNode | None, has_keys: bool) -> tuple[str, ...]:
     items: Iterable[YamlNode] = reader.items(node, "`hosts`") if node is not None else ()
     hosts = []
     for item in items:
         host = (reader.text(item, "a name in `hosts`") or "").lower()
-        if host and not _HOST.fullmatch(host):
+        if host == ANY and not has_keys:
+            why = "a page in a browser could ask a service without keys under a name of its own"
+            reader.blame("schema-value", f"`*` needs `keys`: {why}", item.span)
+        elif host and host != ANY and not _HOST.fullmatch(host):
             hint = "write a name without a port, such as risk.internal, 10.0.0.7 or [2001:db8::1]"
             reader.blame("schema-value", f"`{host}` is not a host", item.span, hint)
         hosts.append(host)

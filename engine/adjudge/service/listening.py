@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from adjudge.client.address import SOCKET_PATH_MAX
+from adjudge.config.service import ANY, ServiceSettings
 from adjudge.errors import SetupError
 from adjudge.frozen import frozen
 from adjudge.system.files import FileState
@@ -94,8 +95,12 @@ def _bind(listener: socket.socket, path: Path, mode: int) -> None:
 
 
 @contextmanager
-def listening_on(host: str, port: int) -> Iterator[Listening]:
-    """Listen on an address of this machine alone. port: 0 takes a free one. Raises SetupError for any other address."""
+def listening_on(host: str, port: int, settings: ServiceSettings | None = None) -> Iterator[Listening]:
+    """Listen on an address: one of this machine alone, or any where the settings make that safe.
+
+    port: 0 takes a free one. Raises SetupError.
+    """
+    said = settings or ServiceSettings()
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (OSError, UnicodeError) as error:
@@ -103,10 +108,7 @@ def listening_on(host: str, port: int) -> Iterator[Listening]:
             f"cannot listen on `{host}`: {(getattr(error, 'strerror', '') or str(error)).lower()}"
         ) from None
     if not all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found):
-        raise SetupError(
-            f"cannot listen on `{host}`: without keys the service is for this machine alone:"
-            " take 127.0.0.1 or a Unix socket"
-        )
+        _check_reach(host, said)
     family, kind, protocol, _, address = found[0]
     with socket.socket(family, kind, protocol) as listener:
         try:
@@ -116,5 +118,19 @@ def listening_on(host: str, port: int) -> Iterator[Listening]:
         except OSError as error:
             raise SetupError(f"cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}") from None
         shown = f"[{host}]" if ":" in host else host
-        name = f"http://{shown}:{listener.getsockname()[1]}"
-        yield Listening(listener, name, LOCAL_NAMES | {shown.lower()})
+        name = f"{'http' if said.tls is None else 'https'}://{shown}:{listener.getsockname()[1]}"
+        names = LOCAL_NAMES | {shown.lower()} | set(said.hosts)
+        yield Listening(listener, name, None if ANY in names else names)
+
+
+def _check_reach(host: str, settings: ServiceSettings) -> None:
+    """Raise SetupError where other machines would reach what they should not."""
+    way = ""
+    if settings.keys is None:
+        way = "without keys the service is for this machine alone: take 127.0.0.1 or a Unix socket, or name `keys`"
+    elif settings.tls is None and not settings.plain_http and not set(settings.trusted_proxies) - {"unix"}:
+        way = "keys would come over the network in the clear: name `tls`, or the `trusted_proxies` that do it"
+    elif not settings.hosts:
+        way = "say by which names it goes: name its `hosts`"
+    if way:
+        raise SetupError(f"cannot listen on `{host}`: {way} under `service` in the configuration")

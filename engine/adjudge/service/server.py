@@ -62,31 +62,35 @@ class Service:
         said = settings or ServiceSettings()
         self._engine, self._listening = engine, listening
         self.gate = Gate(said, at_socket=listening.socket.family == socket.AF_UNIX)
-        hosts = None if listening.hosts is None else listening.hosts.union(said.hosts)
         metrics = engine.reader_of(Metrics, READER) if isinstance(engine, Engine) else Metrics()
         if isinstance(engine, Engine):
             metrics.watch_engine(engine)
         app = make_app(
-            engine, admission=admission, hosts=hosts, gate=self.gate, metrics=metrics, tells_requests=tells_requests
+            engine,
+            admission=admission,
+            hosts=listening.hosts,
+            gate=self.gate,
+            metrics=metrics,
+            tells_requests=tells_requests,
         )
         self._readiness, self._notice_s = app.state.shared.readiness, said.notice_s
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._server = _Server(
-            self.end,
-            uvicorn.Config(
-                app,
-                http="h11",  # strict, and it bounds the head of a request: the other parser of uvicorn has no bound
-                lifespan="off",
-                ws="none",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                timeout_keep_alive=IDLE_S,
-                timeout_graceful_shutdown=DRAINED_WITHIN_S,
-                h11_max_incomplete_event_size=HEADERS_MAX_BYTES,
-            ),
+        config = uvicorn.Config(
+            app,
+            http="h11",  # strict, and it bounds the head of a request: the other parser of uvicorn has no bound
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=IDLE_S,
+            timeout_graceful_shutdown=DRAINED_WITHIN_S,
+            h11_max_incomplete_event_size=HEADERS_MAX_BYTES,
         )
+        config.load()
+        config.ssl = self.gate.certificate.context if self.gate.certificate is not None else None
+        self._server = _Server(self.end, config)
 
     async def run(self, ready: Callable[[], None] = lambda: None) -> None:
         """Open the engine, call `ready`, take requests, and close the engine when the last is answered.

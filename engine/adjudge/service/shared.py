@@ -30,4 +30,4 @@ class Shared:
     readers: Pool = field(default_factory=lambda: Pool("adjudge-documents", 2))
 
     def __post_init__(self) -> None:
-        self.readiness = Readiness(self.engine)
+        self.readiness = Readiness(self.engine, {"access": self.gate.note})

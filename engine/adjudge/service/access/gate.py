@@ -8,6 +8,7 @@ from adjudge.config.service import Scope, ServiceSettings
 from adjudge.errors import AdjudgeError
 from adjudge.patterns import late
 from adjudge.service.access.caller import LOCAL, Caller
+from adjudge.service.access.certificate import Certificate
 from adjudge.service.access.clients import Clients, neighbourhood
 from adjudge.service.access.keys import PREFIX
 from adjudge.service.access.rates import Rates
@@ -33,14 +34,16 @@ class Gate:
         self.refusals = Refusals()
         is_open = said.keys is None or (at_socket and not said.keys_on_socket)
         self._ring = None if is_open or said.keys is None else KeyRing(said.keys)
+        self.certificate = Certificate(said.tls) if said.tls is not None and not at_socket else None
         self._rate = said.rate
         self._rates, self._tries = Rates(), Rates()
         self._clients = Clients(said.trusted_proxies, at_socket=at_socket)
 
-    @property
-    def troubles(self) -> tuple[str, ...]:
-        """What keeps callers out who should get in, or would if it went on, in words."""
-        return (f"keys: {self._ring.trouble}",) if self._ring is not None and self._ring.trouble else ()
+    def note(self) -> str | None:
+        """Return what is wrong with the files that say who may ask; None where nothing is."""
+        parts = {"keys": self._ring, "tls": self.certificate}
+        said = [f"{name}: {part.trouble}" for name, part in parts.items() if part is not None and part.trouble]
+        return "; ".join(said) or None
 
     async def admit(self, request: Request, scope: Scope) -> Caller:
         """Return who asks, and may. Raises NotAuthenticated, NotAllowed and RateLimited."""
