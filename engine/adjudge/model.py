@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from adjudge.errors import RequestError
+from adjudge.frozen import frozen
 from adjudge.moved import warn as warn_of_old_name
 from adjudge.patterns import late
 from adjudge.system import plain_base64
@@ -390,3 +391,59 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """What `should_retry` was called before."""
         warn_of_old_name("Decision.is_spoilt", "Decision.should_retry", stacklevel=2)
         return self.should_retry(signal)
+
+
+SEARCH_LIMIT, SEARCH_LIMIT_MAX = 50, 500
+"""Decisions on a page, unless asked for otherwise, and at most."""
+SEARCH_TEXT_MAX_CHARS = 512
+"""Of the names that are searched for; no policy has longer ones."""
+
+
+@frozen(kw_only=True)
+class DecisionQuery:
+    """Which decisions are wanted; what is left out does not matter. Raises RequestError.
+
+    outcome: of the decision, which is not the verdict's where it was drawn for review. rule: matched. reason: a reason
+    code. missing: a field or signal that was unknown and mattered, such as `device.score`.
+    since, until: of when it was decided, aware; the first included, the second not. limit: decisions on a page.
+    """
+
+    merchant_biz_id: str | None = None
+    outcome: Outcome | None = None
+    policy: str | None = None
+    rule: str | None = None
+    reason: str | None = None
+    missing: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = SEARCH_LIMIT
+
+    def __post_init__(self) -> None:
+        if self.merchant_biz_id is not None:
+            check_merchant_biz_id(self.merchant_biz_id)
+        if self.outcome is not None:
+            try:
+                object.__setattr__(self, "outcome", Outcome(self.outcome))  # a text will do
+            except ValueError:
+                raise RequestError("must be pass, review or reject", where="outcome") from None
+        for name in ("policy", "rule", "reason", "missing"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, str) and 0 < len(value) <= SEARCH_TEXT_MAX_CHARS):
+                raise RequestError(f"must be a text of 1 to {SEARCH_TEXT_MAX_CHARS} characters", where=name)
+        for name in ("since", "until"):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, datetime) and value.tzinfo is not None):
+                raise RequestError("must be a time with a zone", where=name)
+        if type(self.limit) is not int or not 1 <= self.limit <= SEARCH_LIMIT_MAX:
+            raise RequestError(f"must be a whole number from 1 to {SEARCH_LIMIT_MAX}", where="limit")
+
+
+@frozen(kw_only=True)
+class DecisionPage:
+    """Decisions that were found, newest first. next: goes on behind them; None where there is nothing more.
+
+    A page may hold fewer than `limit`, or none, and still have a `next`: so many records were looked at.
+    """
+
+    decisions: tuple[Decision, ...] = ()
+    next: str | None = None

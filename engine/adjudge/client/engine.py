@@ -26,8 +26,7 @@ from adjudge.documents.problems import NO_DECISION, error_of
 from adjudge.documents.queries import encode_query
 from adjudge.documents.requests import encode_request
 from adjudge.errors import JsonError, ServiceMismatch
-from adjudge.model import Decision, Request
-from adjudge.plugin import DecisionPage, DecisionQuery
+from adjudge.model import Decision, DecisionPage, DecisionQuery, Request
 from adjudge.system.given import check_count, check_kind, check_seconds
 
 ANSWER_WITHIN_S = 60.0

@@ -13,8 +13,7 @@ from typing import TypeVar
 from adjudge.audit.annotations import NAMED_NOBODY, LabelBody, check_by, check_decision_id, check_reason, label_body
 from adjudge.decision.home import Home, Work
 from adjudge.errors import EngineError, RequestError
-from adjudge.model import Decision, Request, check_merchant_biz_id
-from adjudge.plugin import DecisionPage, DecisionQuery
+from adjudge.model import Decision, DecisionPage, DecisionQuery, Request, check_merchant_biz_id
 from adjudge.system.given import is_number
 
 _T = TypeVar("_T")

@@ -9,8 +9,7 @@ import msgspec
 
 from adjudge.documents.terms import Cursor, DecisionId, MerchantBizId, Money, Points, RuleIds, Timestamp, said
 from adjudge.errors import JsonError
-from adjudge.model import Decision, DecisionStatus, Outcome, Sampled, Signal, SignalStatus, Verdict
-from adjudge.plugin import DecisionPage
+from adjudge.model import Decision, DecisionPage, DecisionStatus, Outcome, Sampled, Signal, SignalStatus, Verdict
 from adjudge.values.literals import format_timestamp
 
 Problems = tuple[tuple[str, str], ...]

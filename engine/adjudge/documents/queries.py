@@ -7,10 +7,8 @@ from datetime import datetime
 from typing import cast
 
 from adjudge.errors import EvaluationError, RequestError
-from adjudge.model import Outcome
+from adjudge.model import SEARCH_LIMIT, DecisionQuery, Outcome
 from adjudge.patterns import late
-from adjudge.plugin import DecisionQuery
-from adjudge.plugin.searching import LIMIT
 from adjudge.values.literals import format_timestamp, parse_timestamp
 
 PARAMETERS = ("merchant_biz_id", "outcome", "policy", "rule", "reason", "missing", "since", "until", "limit")
@@ -25,7 +23,7 @@ def encode_query(query: DecisionQuery) -> dict[str, str]:
 
 def decode_query(given: Mapping[str, str]) -> DecisionQuery:
     """Return the search that parameters ask for. Raises RequestError."""
-    limit = given.get("limit", str(LIMIT))
+    limit = given.get("limit", str(SEARCH_LIMIT))
     if not _LIMIT.fullmatch(limit):
         raise RequestError("must be a whole number above 0", where="limit")
     return DecisionQuery(

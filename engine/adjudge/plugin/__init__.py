@@ -35,7 +35,7 @@ from adjudge.errors import (
 )
 from adjudge.events import Events
 from adjudge.frozen import frozen
-from adjudge.model import Decision, Face, Outcome, Request, Signal, SignalStatus, Verdict
+from adjudge.model import Decision, DecisionPage, DecisionQuery, Face, Outcome, Request, Signal, SignalStatus, Verdict
 from adjudge.moved import names_of
 from adjudge.plugin.ledgers import (
     NAMED,
@@ -79,7 +79,7 @@ from adjudge.plugin.readers import (
     WatchesEngine,
     WatchesReaders,
 )
-from adjudge.plugin.searching import DecisionPage, DecisionQuery, SearchableLedger, bad_cursor, no_search
+from adjudge.plugin.searching import SearchableLedger, bad_cursor, no_search
 from adjudge.system.cloud_metadata import leads_to_keys
 from adjudge.system.files import FileState, replace_file
 from adjudge.system.outgoing import TargetRefused, public_addresses

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import nullcontext
-from functools import partial
+from functools import cache, partial
 from time import perf_counter
 
+import msgspec
 from starlette import routing
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -23,6 +24,7 @@ from adjudge.service.access.gate import Gate
 from adjudge.service.admission import Admission, Held, Refused
 from adjudge.service.answers import NOT_LET_IN, told
 from adjudge.service.asked import Asked, check_parameters, host_of, note, noted, request_id_of
+from adjudge.service.openapi import openapi_document
 from adjudge.service.route import Route
 from adjudge.service.routes import ROUTES
 from adjudge.service.seen import RouteSeen, Seen
@@ -48,7 +50,7 @@ def make_app(
     """
     admission, gate = admission or Admission(), gate or Gate()
     seen = Seen(metrics or Metrics(), admission, gate.refusals, tells_requests=tells_requests)
-    shared = Shared(engine, admission, seen, hosts, gate)
+    shared = Shared(engine, admission, seen, hosts, gate, _description)
     routes = [
         routing.Route(
             route.path,
@@ -62,6 +64,12 @@ def make_app(
     app.router.redirect_slashes = False
     app.state.shared = shared
     return app
+
+
+@cache
+def _description() -> bytes:
+    """Return the OpenAPI document, made when it is first asked for."""
+    return msgspec.json.encode(openapi_document(ROUTES))
 
 
 def _answering(shared: Shared, route: Route) -> Callable[[Request], Awaitable[Response]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from adjudge.decision.door import Door
@@ -17,8 +17,8 @@ from adjudge.system.pools import Pool
 class Shared:
     """What the routes of one service share. hosts: the names that it goes by; None for any.
 
-    seen: what is counted of it. gate: says who asks. readiness: whether requests are taken.
-    readers: threads that read long documents.
+    seen: what is counted of it. gate: says who asks. description: makes the OpenAPI document.
+    readiness: whether requests are taken. readers: threads that read long documents.
     """
 
     engine: Door
@@ -26,6 +26,7 @@ class Shared:
     seen: Seen
     hosts: Collection[str] | None = None
     gate: Gate = field(default_factory=Gate)
+    description: Callable[[], bytes] = lambda: b"{}"
     readiness: Readiness = field(init=False)
     readers: Pool = field(default_factory=lambda: Pool("adjudge-documents", 2))
 

@@ -16,8 +16,7 @@ from adjudge.documents.queries import decode_query
 from adjudge.documents.requests import DOCUMENT_MAX_BYTES, decode_request
 from adjudge.documents.terms import Cursor, DecisionId, MerchantBizId, said
 from adjudge.errors import Overloaded
-from adjudge.model import Outcome
-from adjudge.plugin.searching import LIMIT_MAX, TEXT_MAX_CHARS
+from adjudge.model import SEARCH_LIMIT_MAX, SEARCH_TEXT_MAX_CHARS, Outcome
 from adjudge.service.admission import RETRY_AFTER_S, Refused
 from adjudge.service.answers import JSON, document
 from adjudge.service.asked import Asked
@@ -27,8 +26,8 @@ from adjudge.system.pools import Pool
 SMALL_BYTES = 128 * 1024
 """Of a document that is read on the event loop; a longer one is read in a thread beside it."""
 READ_WITHIN_S = 60.0
-Name = Annotated[str, said("", "device.score", minLength=1, maxLength=TEXT_MAX_CHARS)]
-Limit = Annotated[int, said("", 100, minimum=1, maximum=LIMIT_MAX)]
+Name = Annotated[str, said("", "device.score", minLength=1, maxLength=SEARCH_TEXT_MAX_CHARS)]
+Limit = Annotated[int, said("", 100, minimum=1, maximum=SEARCH_LIMIT_MAX)]
 Time = Annotated[datetime, Meta(tz=True, examples=["2026-01-31T09:30:00Z"])]
 DEADLINE = parameter(
     "X-Deadline-Ms",
