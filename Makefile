@@ -53,6 +53,7 @@ lock: $(BIN)/python ## Pin the dependencies again; ARGS=--upgrade takes newer re
 	@$(PIP) install uv
 	@$(LOCK) --group build -o requirements/run.txt
 	@$(LOCK) --all-extras --group dev -c requirements/run.txt -o requirements/dev.txt
+	@$(LOCK) $(addprefix --extra ,archive media metrics otel postgres redis serve) -c requirements/dev.txt -o requirements/service.txt
 
 clean: ## Remove the environment, caches and build output
 	rm -rf $(VENV) dist build htmlcov mutants .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache \
