@@ -102,6 +102,8 @@ def _operation(route: Route, forms: _Forms) -> dict[str, Any]:
         told["content"] |= responses.get(status, {}).get("content", {})
         responses[status] = told
     said["responses"] = {str(status): responses[status] for status in sorted(responses)}
+    if route.is_repeatable:
+        said["x-repeatable"] = True  # for generated clients: a lost answer may be asked for again
     said["security"] = [{"bearer": [route.scope]}] if route.scope is not None else []
     return said
 

@@ -73,6 +73,7 @@ class Route:
 
     scope: what its caller must be allowed; None where whoever asks is answered, however much is under way.
     summary: what it does, in a line. takes: the body. gives: answers by status, {} for an empty one.
+    is_repeatable: whether asking twice does no more than asking once; a client may try again by itself. GET always is.
     problems: codes of `documents.problems.KINDS` beside those that every such route has.
     is_always: answered however much is under way.
     """
@@ -86,6 +87,7 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     takes: Contents | None = None
     is_body_required: bool = True
+    is_repeatable: bool = False
     problems: tuple[str, ...] = ()
     is_always: bool = False
 

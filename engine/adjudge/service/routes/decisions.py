@@ -83,6 +83,7 @@ ROUTES = (
             DEADLINE,
         ),
         takes={JSON: RequestDocument},
+        is_repeatable=True,  # but for `anew`
         gives={200: {JSON: DecisionDocument}},
         problems=("merchant-biz-id-conflict",),
     ),

@@ -1,0 +1,321 @@
+// Made by generate.py from the OpenAPI document of the service. Change that, and make this again.
+import { Exchange } from "./exchange.js";
+import type { AskOptions } from "./exchange.js";
+export { AdjudgeError, ProblemError, ServiceMismatch, ServiceUnavailable, newMerchantBizId } from "./exchange.js";
+export type { AskOptions, ClientOptions } from "./exchange.js";
+
+/** The codes of all problems. A later version may have more. */
+export type ProblemCode =
+  | "audit-broken"
+  | "audit-unavailable"
+  | "body-too-large"
+  | "body-too-slow"
+  | "fault"
+  | "host"
+  | "log-in-use"
+  | "media-type"
+  | "merchant-biz-id-conflict"
+  | "no-decision"
+  | "not-allowed"
+  | "nothing-read"
+  | "overloaded"
+  | "rate-limited"
+  | "request"
+  | "service-unavailable"
+  | "unauthenticated";
+
+/** The answer to a request, as it was recorded. A later version may say more. */
+export interface Decision {
+  /** The id of a decision: 32 lower-case hex digits. */
+  decision_id: string;
+  /** The caller's id of one check: 32 letters or digits. The same id with the same request has the same answer. */
+  merchant_biz_id: string;
+  /**
+   * `fresh` where it was decided now; `duplicate` where it is the answer that the MerchantBizId had already;
+   * `supersedes` where it takes the place of an earlier answer.
+   */
+  status: "duplicate" | "fresh" | "supersedes";
+  /** What is to happen. */
+  outcome: Outcome;
+  /** The mildest outcome that what is unknown could have led to. */
+  lower: Outcome;
+  /** The most severe outcome that what is unknown could have led to. */
+  upper: Outcome;
+  /** Whether nothing that is unknown could change the verdict: `lower` equals `upper`. */
+  settled: boolean;
+  /** Codes of the rules that decided. */
+  reasons: Array<string>;
+  /** Those of `reasons` that could only not be ruled out. */
+  doubts: Array<string>;
+  /** Ids of the rules that are true. */
+  matched: Array<string>;
+  /** Ids of the rules of which it is unknown whether they are true. */
+  unresolved: Array<string>;
+  /** What was unknown and would have been needed. */
+  missing: Array<string>;
+  /** The scorecard's total; none without a scorecard. */
+  score: [number, number] | null;
+  /** The totals of scorecards that have names. */
+  scores: Record<string, [number, number]>;
+  /** What in doubt would have made the outcome worse, but for a waiver. */
+  waived: Array<string>;
+  /** What does not count because an excuse is true. */
+  excused: Array<string>;
+  /** The steps to ask for next. */
+  ask: Array<string>;
+  /** Values that were not taken. */
+  problems: Array<FieldProblem>;
+  /** False where a person has to confirm the outcome. */
+  final: boolean;
+  sampled: Sampled | null;
+  /** The name of the policy that decided. */
+  policy: string;
+  /** The SHA-256 of the policy. */
+  policy_digest: string;
+  /** The keyed digest of the request: another request of the same id has another. */
+  fingerprint: string;
+  /** A time with its zone. */
+  decided_at: string;
+  /** By their names in the policy. */
+  signals: Record<string, Signal>;
+  /** The decision whose place this one takes. */
+  supersedes: string | null;
+  /** How long it took to decide. */
+  duration_ms: number;
+  /** What the calls cost, by currency. */
+  cost: Record<string, string>;
+  /** Why the picture should be taken again, as an instruction to show. */
+  capture_again: string | null;
+  /** The code of that reason. */
+  capture_reason: string | null;
+  /** What went otherwise than usual, for a person to read. */
+  notes: Array<string>;
+}
+
+/** Decisions that were found, the newest first. */
+export interface Decisions {
+  decisions: Array<Decision>;
+  /** What to give as `cursor` for the decisions after these, of which there may be none; null at the end. */
+  next: string | null;
+}
+
+/** What an erasure did. */
+export interface Erased {
+  /** How many personal values were erased. */
+  erased: number;
+}
+
+/** Why a subject is to be erased, and who asks for it. */
+export interface Erasure {
+  /** A few words. */
+  reason?: string;
+  /** Who asks for it, where that is not the caller. */
+  by?: string | null;
+}
+
+/** A picture or video of a face: its bytes, its URL, or, on the command line alone, `file`: its path. */
+export interface Face {
+  /** The picture or video as plain Base64, without a `data:` prefix. */
+  base64?: string | null;
+  /** A public http or https URL, which the provider fetches; adjudge itself does not. */
+  url?: string | null;
+  /** Found from the content of `base64` unless given; `image` for a URL. */
+  type?: "image" | "video" | null;
+}
+
+/** A value that was not taken, so that its field was unknown. */
+export interface FieldProblem {
+  /** The full name of the field. */
+  field: string;
+  /** What is wrong with the value. */
+  problem: string;
+  /** What has no room for the value: the log, or the policy. */
+  by: "log" | "policy";
+}
+
+/** That the process lives. */
+export interface Health {
+  /** Always `ok`: a process that does not live answers nothing. */
+  status: "ok";
+}
+
+/** What was found out about a decision. */
+export interface Label {
+  /** The id of a decision: 32 lower-case hex digits. */
+  decision_id: string;
+  /** The caller's id of one check: 32 letters or digits. The same id with the same request has the same answer. */
+  merchant_biz_id: string;
+  /** What it turned out to be. The newest label of a decision counts. */
+  label: "fraud" | "genuine";
+  /** Who says so. */
+  source: string;
+  /** The day on which it was found, not in the future; today in UTC unless given. */
+  found_on?: string | null;
+  /** A few words. */
+  note?: string;
+  /** Who says so, where that is not the caller. */
+  by?: string | null;
+}
+
+/** What is to happen: pass < review < reject. Compare and `max` go by severity, never by letters. */
+export type Outcome = "pass" | "reject" | "review";
+
+/** Why a request was not answered (RFC 9457). */
+export interface Problem {
+  /** `/problems/` and the code. */
+  type: string;
+  /** The same for all problems of a code. */
+  title: string;
+  /** The status of the answer. */
+  status: number;
+  /** What a program goes by: a code never changes its meaning. */
+  code: ProblemCode;
+  /** What is wrong in this one case. */
+  detail: string;
+  /** The part of the request. */
+  where?: string | null;
+  /** The way out. */
+  hint?: string | null;
+  /** Seconds after which to ask again. */
+  retry_after_s?: number | null;
+  /** What the service's events call this request. */
+  request_id?: string | null;
+}
+
+/** Whether requests are taken. */
+export interface Readiness {
+  /** Whether requests are taken. */
+  ready: boolean;
+  /** How many requests are being decided. */
+  in_flight: number;
+  /** What is in the way; empty where requests are taken. */
+  reasons?: Array<Reason>;
+  /** What else is not as it should be, although requests are taken. */
+  notes?: Record<string, string>;
+}
+
+/** What is in the way of taking requests. */
+export interface Reason {
+  /** What is not ready: `ledger`, or `service` where it is stopping. */
+  part: string;
+  /** As of a problem document. */
+  code: string;
+  /** Why, for a person to read. */
+  detail: string;
+}
+
+/** One check to be decided. A member that is `null` is as one that is left out. */
+export interface Request {
+  /** The caller's id of one check: 32 letters or digits. The same id with the same request has the same answer. */
+  merchant_biz_id: string;
+  /** The scene of the check: 1 to 10 letters, digits or `_`. */
+  scene_code: string;
+  /** The name of a policy, where the engine holds several. */
+  policy?: string | null;
+  face?: Face | null;
+  /** Values by the names that the policy declares. What is left out is unknown. */
+  inputs?: Record<string, unknown> | null;
+  /** Signals that the caller has already: values by field, by the names that the policy declares. */
+  signals?: Record<string, Record<string, unknown> | null> | null;
+  /**
+   * What the check is a part of: 1 to 128 printable characters without blanks. Each try has a MerchantBizId of its
+   * own, and the application stays.
+   */
+  application_id?: string | null;
+  /** Which try this is, from 1. */
+  attempts?: number | null;
+}
+
+/** That a decision was drawn for a person to look at, although the policy's verdict is softer. */
+export interface Sampled {
+  /** The policy's code for it. */
+  reason: string;
+  /** Of such verdicts that are drawn. */
+  share: number;
+  /** The policy's verdict. */
+  instead_of: Outcome;
+}
+
+/** How asking for a signal went. What it said of a person is not in a document. */
+export interface Signal {
+  /** All but `ok` leaves the signal's fields unknown. */
+  status: SignalStatus;
+  /** Who was asked; none where the caller supplied the signal. */
+  provider: string | null;
+  /** The provider's version of the answer. */
+  version: string | null;
+  /** For all but `ok`, why, in a few words. */
+  reason: string | null;
+  /** The provider's code for it. */
+  reason_code: string | null;
+  /** Why the picture should be taken again, as an instruction to show. */
+  capture_again: string | null;
+  /** The provider's id of the call. */
+  request_id: string | null;
+  /** How long it took. */
+  duration_ms: number;
+  /** How often it was tried. */
+  attempts: number;
+  /** What the calls cost, in `currency`. */
+  price: string;
+  /** Of the price. */
+  currency: string | null;
+  /** Whether a retry does not ask for it again. */
+  is_final: boolean;
+  problems: Array<FieldProblem>;
+}
+
+/** How asking for a signal ended. Everything but `ok` leaves its fields unknown. */
+export type SignalStatus = "error" | "not_provided" | "ok" | "skipped" | "timeout" | "unavailable";
+
+/** Asks a service. */
+export class Client extends Exchange {
+  /**
+   * Decide a request, or give the answer that its MerchantBizId has already.
+   * @param options.anew Whether to decide again although there is an answer, which is superseded then.
+   * @param options.deadlineMs Milliseconds for gathering signals; what is late is unknown.
+   */
+  decide(body: Request, options?: AskOptions & { anew?: boolean; deadlineMs?: number }): Promise<Decision>;
+
+  /**
+   * Search past decisions, newest first, a page at a time.
+   * @param options.merchant_biz_id The check.
+   * @param options.outcome What was to happen.
+   * @param options.policy The name of the policy that decided.
+   * @param options.rule A rule that is true.
+   * @param options.reason A code of the rules that decided.
+   * @param options.missing A field or signal that was unknown and would have been needed.
+   * @param options.since When it was decided, at the earliest.
+   * @param options.until Before when it was decided.
+   * @param options.limit Decisions on a page; 50 unless given.
+   * @param options.cursor The `next` of the page before, of the same search.
+   */
+  search(options?: AskOptions & { merchant_biz_id?: string; outcome?: Outcome; policy?: string; rule?: string; reason?: string; missing?: string; since?: string; until?: string; limit?: number; cursor?: string }): Promise<Decisions>;
+
+  /**
+   * Find the decision of an id.
+   * @param decision_id The decision.
+   */
+  findOne(decisionId: string, options?: AskOptions): Promise<Decision | null>;
+
+  /** Say what was found out about a decision. */
+  label(body: Label, options?: AskOptions): Promise<void>;
+
+  /**
+   * Erase the personal values of a MerchantBizId; its decision stays.
+   * @param merchant_biz_id The check whose subject it is.
+   */
+  erase(merchantBizId: string, body?: Erasure, options?: AskOptions): Promise<Erased>;
+
+  /** Whether the process lives. */
+  health(options?: AskOptions): Promise<Health>;
+
+  /** Whether requests are taken, and what is in the way. */
+  ready(options?: AskOptions): Promise<Readiness>;
+
+  /** What is counted of requests, decisions and providers, for Prometheus. */
+  metrics(options?: AskOptions): Promise<string>;
+
+  /** Describe the service: this document. */
+  describe(options?: AskOptions): Promise<Record<string, unknown>>;
+}
