@@ -18,6 +18,7 @@ from structlog.testing import capture_logs
 
 from adjudge.documents.problems import KINDS
 from adjudge.errors import PluginError
+from adjudge.service import reading
 from adjudge.service.admission import Admission
 from adjudge.service.app import make_app
 from adjudge.service.openapi import openapi_document
@@ -236,14 +237,14 @@ def test_bodies_take_no_more_memory_than_there_is() -> None:
 
 def test_long_document_is_read_beside_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
-    read = decisions.decode_request
+    read = reading.decode_request
     monkeypatch.setattr(
-        decisions, "decode_request", lambda body: names.append(threading.current_thread().name) or read(body)
+        reading, "decode_request", lambda body: names.append(threading.current_thread().name) or read(body)
     )
     document = {**DOCUMENT, "face": {"base64": base64.b64encode(MEDIA * 20_000).decode()}}
     with asked() as http:
         assert post(http, document).json()["status"] == "fresh"
-        monkeypatch.setattr(decisions, "READ_WITHIN_S", 0.0)
+        monkeypatch.setattr(reading, "READ_WITHIN_S", 0.0)
         monkeypatch.setattr(pools.Pool, "submit", lambda *_: asyncio.get_running_loop().create_future())
         refused(post(http, document), 503, "overloaded")
     assert names == ["adjudge-documents-1"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from contextlib import aclosing
 from datetime import date
 from functools import partial
 from math import inf
@@ -12,9 +14,13 @@ from typing import TypeVar
 
 from adjudge.audit.annotations import NAMED_NOBODY, LabelBody, check_by, check_decision_id, check_reason, label_body
 from adjudge.decision.home import Home, Work
-from adjudge.errors import EngineError, RequestError
+from adjudge.decision.many import in_order
+from adjudge.errors import AdjudgeError, EngineError, RequestError
 from adjudge.model import Decision, DecisionPage, DecisionQuery, Request, check_merchant_biz_id
-from adjudge.system.given import is_number
+from adjudge.system.given import check_count, is_number
+
+AT_ONCE = 32
+"""Requests of `decide_many` that are decided at a time, unless said otherwise."""
 
 _T = TypeVar("_T")
 _Self = TypeVar("_Self", bound="Door")
@@ -51,6 +57,30 @@ class Door(ABC):
     def decide_sync(self, request: Request, *, anew: bool = False, deadline_s: float | None = None) -> Decision:
         """Decide from a thread without an event loop; as `decide` otherwise."""
         return self._blocking("decide", lambda: self._decide(request, anew, deadline_s))
+
+    async def decide_many(
+        self,
+        requests: AsyncIterable[Request] | Iterable[Request],
+        *,
+        anew: bool = False,
+        deadline_s: float | None = None,
+        at_once: int = AT_ONCE,
+    ) -> AsyncGenerator[Decision | AdjudgeError]:
+        """Decide requests, so many at a time, and yield what became of each in its turn: a decision, or an error.
+
+        requests: are asked for one after another, as there is room. The rest is as of `decide`, of each of them.
+        """
+
+        async def work(request: Request) -> Decision | AdjudgeError:
+            try:
+                return await self.decide(request, anew=anew, deadline_s=deadline_s)
+            except AdjudgeError as error:
+                return error
+
+        check_count("at_once", at_once)
+        async with aclosing(in_order(requests, work, at_once=at_once)) as found:
+            async for one in found:
+                yield one
 
     async def label(
         self,

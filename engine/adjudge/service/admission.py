@@ -52,8 +52,8 @@ class Admission:
         try:
             yield held
         finally:
-            self.requests -= 1
-            self.held_bytes -= held.taken
+            if not held.is_kept:
+                held.release()
 
 
 @dataclass(slots=True)
@@ -62,13 +62,23 @@ class Held:
 
     admission: Admission
     taken: int = 0
+    is_kept: bool = False
+
+    def keep(self) -> None:
+        """Stay under way after the route has returned: its answer is made while it is read, and calls `release`."""
+        self.is_kept = True
+
+    def release(self) -> None:
+        """Be under way no more."""
+        self.admission.requests -= 1
+        self.give(self.taken)
 
     async def read(self, request: Request, *, max_bytes: int) -> bytes:
         """Return the body of a request. Raises Refused for one that is too large or too slow, and Overloaded."""
         length = request.headers.get("content-length", "")
         if length.isascii() and length.isdigit():  # what HTTP takes for a length, it has seen to
             self._check(int(length[:20]), max_bytes)
-            self._take(int(length))
+            self.take(int(length))
         pieces, size = [], 0
         try:
             async with asyncio.timeout(self.admission.body_within_s):
@@ -76,7 +86,7 @@ class Held:
                     size += len(piece)
                     self._check(size, max_bytes)
                     if size > self.taken:
-                        self._take(size - self.taken)
+                        self.take(size - self.taken)
                     pieces.append(piece)
         except TimeoutError:
             said = f"the body did not come within {self.admission.body_within_s:g} s"
@@ -88,7 +98,13 @@ class Held:
             said = f"the body is larger than {max_bytes:,} bytes, which is all that is taken here"
             raise Refused(problem("body-too-large", said))
 
-    def _take(self, count: int) -> None:
+    def give(self, count: int) -> None:
+        """Give back so many bytes."""
+        self.admission.held_bytes -= count
+        self.taken -= count
+
+    def take(self, count: int) -> None:
+        """Take so many bytes of the memory for bodies. Raises Overloaded."""
         if self.admission.held_bytes + count > self.admission.held_max_bytes:
             self.admission.refused_bytes += 1
             raise Overloaded(

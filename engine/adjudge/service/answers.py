@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from adjudge.documents.problems import CONTENT_TYPE, Problem
 
-JSON = "application/json"
+JSON, NDJSON = "application/json", "application/x-ndjson"
 
 NOT_LET_IN = frozenset({"host", "not-allowed", "rate-limited", "unauthenticated"})
 """Problems of whoever may not ask."""

@@ -15,8 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from adjudge.decision.door import Door
-from adjudge.documents.problems import FAULT, fault, problem, problem_of
-from adjudge.errors import AdjudgeError, EngineError
+from adjudge.documents.problems import FAULT, problem
 from adjudge.events import Events, bound
 from adjudge.metrics.metrics import Metrics
 from adjudge.service.access.caller import NOBODY
@@ -24,6 +23,7 @@ from adjudge.service.access.gate import Gate
 from adjudge.service.admission import Admission, Held, Refused
 from adjudge.service.answers import NOT_LET_IN, told
 from adjudge.service.asked import Asked, check_parameters, host_of, note, noted, request_id_of
+from adjudge.service.failures import problem_from
 from adjudge.service.openapi import openapi_document
 from adjudge.service.route import Route
 from adjudge.service.routes import ROUTES
@@ -92,24 +92,15 @@ async def _answer(shared: Shared, route: Route, request: Request, request_id: st
     """Answer a request, in any case."""
     try:
         return await _admitted(shared, route, request)
-    except Refused as refused:
-        if refused.problem.code in NOT_LET_IN:
-            shared.gate.refused(request, refused.problem.code)
-        return told(refused.problem, request_id)
-    except EngineError as error:
-        return told(problem("service-unavailable", str(error)), request_id)
-    except AdjudgeError as error:
-        said = problem_of(error)
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody reads it
+    except Exception as error:
+        said = problem_from(error)
         if said.code == FAULT:
             _events.exception("request_failed")
         elif said.code in NOT_LET_IN:
             shared.gate.refused(request, said.code, error)
         return told(said, request_id)
-    except ClientDisconnect:
-        return Response(status_code=400)  # nobody reads it
-    except Exception:
-        _events.exception("request_failed")
-        return told(fault(), request_id)
 
 
 async def _admitted(shared: Shared, route: Route, request: Request) -> Response:

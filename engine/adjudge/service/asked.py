@@ -37,14 +37,17 @@ class Asked:
 
     async def json(self, *, max_bytes: int) -> bytes:
         """Return a body that is said to be JSON. Raises Refused, and Overloaded."""
-        self._check_json()
+        self.check_type(JSON)
         return await self.held.read(self.request, max_bytes=max_bytes)
 
-    def _check_json(self) -> None:
-        """Refuse what is not said to be JSON: a page of another site can have a browser send all else unasked."""
+    def check_type(self, media_type: str) -> None:
+        """Refuse a body that is not said to be JSON of a kind: a page of another site can have a browser send all else.
+
+        Raises Refused.
+        """
         headers = self.request.headers
-        if headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
-            raise Refused(problem("media-type", f"send `Content-Type: {JSON}`"))
+        if headers.get("content-type", "").partition(";")[0].strip().lower() != media_type:
+            raise Refused(problem("media-type", f"send `Content-Type: {media_type}`"))
         if headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise Refused(problem("media-type", "send the body as it is, without `Content-Encoding`"))
 
@@ -91,9 +94,12 @@ def noted(request: Request) -> dict[str, object]:
 
 
 def request_id_of(request: Request) -> str:
-    """Return what the caller calls the request, or a name for it."""
+    """Return what the caller calls the request, or a name for it, which stays."""
     given: str = request.headers.get("x-request-id", "")
-    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+    if _REQUEST_ID.fullmatch(given):
+        return given
+    name: str = request.scope.setdefault("adjudge.request_id", secrets.token_hex(16))
+    return name
 
 
 def host_of(request: Request) -> str:

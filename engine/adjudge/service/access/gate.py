@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from adjudge.config.service import Scope, ServiceSettings
-from adjudge.errors import AdjudgeError
 from adjudge.patterns import late
 from adjudge.service.access.caller import LOCAL, Caller
 from adjudge.service.access.certificate import Certificate
@@ -73,7 +72,7 @@ class Gate:
             raise Unauthenticated("malformed")
         return await self._ring.caller_of(found.group(1))
 
-    def refused(self, request: Request, code: str, error: AdjudgeError | None = None) -> None:
+    def refused(self, request: Request, code: str, error: Exception | None = None) -> None:
         """Count that a request was not let in, and tell it. code: of the problem."""
         self.refusals.count(
             code,

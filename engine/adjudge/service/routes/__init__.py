@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from adjudge.service.route import Route
-from adjudge.service.routes import decisions, description, labels, metrics, operations
+from adjudge.service.routes import batch, decisions, description, labels, metrics, operations
 
 ROUTES: tuple[Route, ...] = (
     *decisions.ROUTES,
+    *batch.ROUTES,
     *labels.ROUTES,
     *operations.ROUTES,
     *metrics.ROUTES,

@@ -8,51 +8,32 @@ from typing import Annotated
 from msgspec import Meta
 from starlette.responses import Response
 
-from adjudge import model
 from adjudge.documents.decisions import DecisionDocument, DecisionsDocument, decision_document, page_document
 from adjudge.documents.forms import RequestDocument
 from adjudge.documents.problems import NO_DECISION, problem
 from adjudge.documents.queries import decode_query
-from adjudge.documents.requests import DOCUMENT_MAX_BYTES, decode_request
+from adjudge.documents.requests import DOCUMENT_MAX_BYTES
 from adjudge.documents.terms import Cursor, DecisionId, MerchantBizId, said
-from adjudge.errors import Overloaded
 from adjudge.model import SEARCH_LIMIT_MAX, SEARCH_TEXT_MAX_CHARS, Outcome
-from adjudge.service.admission import RETRY_AFTER_S, Refused
+from adjudge.service.admission import Refused
 from adjudge.service.answers import JSON, document
 from adjudge.service.asked import Asked
+from adjudge.service.reading import DEADLINE, read_request
 from adjudge.service.route import Route, parameter
-from adjudge.system.pools import Pool
 
-SMALL_BYTES = 128 * 1024
-"""Of a document that is read on the event loop; a longer one is read in a thread beside it."""
-READ_WITHIN_S = 60.0
 Name = Annotated[str, said("", "device.score", minLength=1, maxLength=SEARCH_TEXT_MAX_CHARS)]
 Limit = Annotated[int, said("", 100, minimum=1, maximum=SEARCH_LIMIT_MAX)]
 Time = Annotated[datetime, Meta(tz=True, examples=["2026-01-31T09:30:00Z"])]
-DEADLINE = parameter(
-    "X-Deadline-Ms",
-    Annotated[int, said("", 2000, minimum=1, maximum=999_999_999)],
-    "Milliseconds for gathering signals; what has not come by then is unknown.",
-    place="header",
-)
 
 
 async def decide(asked: Asked) -> Response:
     """Decide a request."""
     anew, deadline_s = asked.flag("anew"), asked.deadline_s()
     body = await asked.json(max_bytes=DOCUMENT_MAX_BYTES)
-    request = decode_request(body) if len(body) <= SMALL_BYTES else await _read(asked.shared.readers, body)
+    request = await read_request(asked.shared.readers, body)
     decision = await asked.shared.engine.decide(request, anew=anew, deadline_s=deadline_s)
     asked.note(decision_id=decision.decision_id, outcome=decision.outcome.value)
     return document(decision_document(decision))
-
-
-async def _read(readers: Pool, body: bytes) -> model.Request:
-    """Read a long document in a thread, so that nobody else waits for it."""
-    try:
-        return await readers.run(lambda: decode_request(body), deadline_s=READ_WITHIN_S)
-    except TimeoutError:
-        raise Overloaded("other long documents are being read", retry_after_s=RETRY_AFTER_S) from None
 
 
 async def search(asked: Asked) -> Response:
