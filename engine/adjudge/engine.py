@@ -67,6 +67,7 @@ from adjudge.signals.ask import Asking
 from adjudge.signals.gather import gather
 from adjudge.signals.served import Serving
 from adjudge.signals.sources import OpenedSignals
+from adjudge.spans import span
 from adjudge.system.given import all_of, check_count, check_kind, check_seconds, is_path
 from adjudge.system.pools import NoThread, Pool
 
@@ -209,11 +210,19 @@ class Engine(Door):
         return len(self._single_flight)
 
     async def _decide(self, request: Request, anew: bool, deadline_s: float | None) -> Decision:
-        try:
-            decision = await self._answer(request, anew, deadline_s)
-        except AdjudgeError as error:
-            self.tally.raised(error)
-            raise
+        with span("decide") as seen:
+            try:
+                decision = await self._answer(request, anew, deadline_s)
+            except AdjudgeError as error:
+                self.tally.raised(error)
+                raise
+            seen.set(
+                decision_id=decision.decision_id,
+                policy=decision.policy,
+                outcome=decision.outcome.value,
+                status=decision.status,
+                settled=decision.verdict.settled,
+            )
         self.tally.answered(decision)
         return decision
 

@@ -14,6 +14,7 @@ from adjudge.client.credential import Credential
 from adjudge.documents.problems import CONTENT_TYPE, Problem, decode_problem
 from adjudge.errors import AdjudgeError, ServiceMismatch, ServiceUnavailable, SetupError
 from adjudge.frozen import frozen
+from adjudge.spans import propagated
 from adjudge.system.given import check_path
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class Exchange:
         headers = {} if question.body is None else {"content-type": "application/json"}
         if self._credential is not None:
             headers["authorization"] = self._credential.header()
+        headers |= propagated()
         if question.deadline_s is not None:
             headers["x-deadline-ms"] = str(_milliseconds(min(question.deadline_s, DEADLINE_MAX_S) - passed_s))
         request = self._http.build_request(

@@ -29,6 +29,7 @@ from adjudge.service.route import Route
 from adjudge.service.routes import ROUTES
 from adjudge.service.seen import RouteSeen, Seen
 from adjudge.service.shared import Shared
+from adjudge.spans import continued, trace_id
 
 _events = Events("adjudge.service")
 
@@ -79,13 +80,19 @@ def _answering(shared: Shared, route: Route) -> Callable[[Request], Awaitable[Re
 
     async def answer(request: Request) -> Response:
         begun, request_id = perf_counter(), request_id_of(request)
-        with bound(request_id=request_id):
+        with continued(request.headers), bound(**_ids_of(request_id)):
             response = await _answer(shared, route, request, request_id)
             seen.answered(response, perf_counter() - begun, noted(request))
         response.headers["x-request-id"] = request_id
         return response
 
     return answer
+
+
+def _ids_of(request_id: str) -> dict[str, str]:
+    """Return what the events of a request are found by."""
+    trace = trace_id()
+    return {"request_id": request_id, "trace_id": trace} if trace else {"request_id": request_id}
 
 
 async def _answer(shared: Shared, route: Route, request: Request, request_id: str) -> Response:
@@ -127,6 +134,6 @@ def _no_route(seen: RouteSeen, request: Request, error: Exception) -> Response:
     request_id = request_id_of(request)
     response = told(said, request_id)
     response.headers.update({**(error.headers or {}), "x-request-id": request_id})
-    with bound(request_id=request_id):
+    with continued(request.headers), bound(**_ids_of(request_id)):
         seen.answered(response, 0.0, {})
     return response

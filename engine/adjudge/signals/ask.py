@@ -26,6 +26,7 @@ from adjudge.plugin import Context, Provider, ProviderClient, QuotaReached, Secr
 from adjudge.policy.typed import SignalDeclaration
 from adjudge.signals.admission import Guard
 from adjudge.signals.answers import ProviderAnswer, cleaned_failure, provider_answer
+from adjudge.spans import span
 from adjudge.system.faults import is_operators
 from adjudge.values.reading import describe
 
@@ -181,12 +182,22 @@ class _Question:
             return signal, why
         if self.until is None:
             self.until = min(monotonic() + source.declaration.timeout_s, self.asking.deadline)
-        try:
-            heard = await _fetched(source, self.asking.request, self.asking.now, self.until)
-        except BaseException:
-            guard.abandoned()
-            raise
-        failure = heard if isinstance(heard, SignalFailed) else None
+        with span(
+            "ask",
+            "CLIENT",
+            signal=source.declaration.name,
+            provider=source.provider.name,
+            provider_version=source.provider.version,
+            attempt=self.attempt,
+        ) as seen:
+            try:
+                heard = await _fetched(source, self.asking.request, self.asking.now, self.until)
+            except BaseException:
+                guard.abandoned()
+                raise
+            failure = heard if isinstance(heard, SignalFailed) else None
+            if failure is not None:
+                seen.failed(failure.reason_code or failure.kind)
         billed = True if failure is None else failure.billed
         if source.is_billed and billed is True:
             self.paid += guard.price
