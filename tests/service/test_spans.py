@@ -110,9 +110,9 @@ def test_span_is_below_that_of_whoever_asks_from_a_task_or_a_thread(exporter: In
                 await door.decide(request(1))
 
     asyncio.run(ask())
-    with engine([face(), device()]) as door, tracer.start_as_current_span("caller"):
-        with spans.continued({"traceparent": TRACEPARENT}):  # a span that is there goes before
-            door.decide_sync(request(2))
+    elsewhere = {"traceparent": TRACEPARENT}
+    with engine([face(), device()]) as door, tracer.start_as_current_span("caller"), spans.continued(elsewhere):
+        door.decide_sync(request(2))
     callers, made = named(exporter, "caller"), named(exporter, "decide")
     assert [parent_of(one) for one in made] == [own(one)[1] for one in callers]
 
