@@ -244,6 +244,12 @@ class BundleRefused(AdjudgeError):
     code = "bundle-refused"
 
 
+class BundleUnavailable(AdjudgeError):
+    """A bundle of policies cannot be had now, and there is none from before."""
+
+    code = "bundle-unavailable"
+
+
 Bound = Literal["daily_calls", "daily_spend", "rate"]
 """What a provider's limits bound, over all who ask it."""
 

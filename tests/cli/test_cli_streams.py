@@ -30,6 +30,7 @@ RESULTS = {
     "explain": ["explain", "log", "ID"],
     "backtest": ["backtest", "policy.yaml", "log"],
     "replay": ["replay", "log"],
+    "bundle": ["bundle", "make", ".", "--name", "here"],
     "audit": ["audit", "show", "log"],
     "keys": ["keys", "new", "keys.yaml", "--name", "flow", "--scope", "decide"],
     "plugins": ["plugins"],

@@ -160,7 +160,7 @@ class Store:
     def put(self, file: Path) -> Iterator[Callable[[], Iterator[bytes]]]:
         """Copy a file to the storage, and give what reads the copy back from there."""
         try:
-            with _told(self._url), self._storage.open_output_stream(self._key(file.name)) as copy:
+            with _told(self._url), self._storage.open_output_stream(self._key(file.name), compression=None) as copy:
                 for block in blocks(file):
                     copy.write(block)
             yield lambda: self.blocks(file.name)
@@ -170,17 +170,23 @@ class Store:
 
     def blocks(self, name: str) -> Iterator[bytes]:
         """Read a file in blocks."""
-        with _told(self._url), self._storage.open_input_stream(self._key(name)) as source:
+        with _told(self._url), self._storage.open_input_stream(self._key(name), compression=None) as source:
             while block := source.read(BLOCK):
                 yield block
 
     def post(self, name: str, data: bytes) -> None:
         """Write a small file, in place of any other of its name."""
-        with _told(self._url), self._storage.open_output_stream(self._key(name)) as copy:
+        with _told(self._url), self._storage.open_output_stream(self._key(name), compression=None) as copy:
             copy.write(data)
 
     def settle(self) -> None:
         """Return at once: an object that is there stays."""
+
+    def version(self, name: str) -> str | None:
+        """Return what tells one state of a file from another; None where there is no such file."""
+        with _told(self._url):
+            found = self._storage.get_file_info(self._key(name))
+        return f"{found.mtime_ns} {found.size}" if found.type == self._kinds.File else None
 
     def names(self) -> list[str]:
         """Return the names of the files that are there."""

@@ -53,6 +53,7 @@ COMMANDS: Mapping[str, str] = {
     "backtest": "Run policies over past decisions: counts, frauds caught, what changes.",
     "tune": "Find thresholds for a target, and show them as a change for a person to accept.",
     "replay": "Make a log's decisions again.",
+    "bundle": "Put policies with their files into one signed archive, which services fetch.",
     "audit": "Verify, read, export, label, erase in and archive an audit log, and find what drifts.",
     "plugins": "Show what is installed and what it provides.",
 }

@@ -30,6 +30,7 @@ from typing import Any, cast
 
 from adjudge.config.allowed import NOTHING, read_allowed
 from adjudge.config.audit import AuditSettings, Opened, read_audit
+from adjudge.config.bundles.settings import BundleSettings, read_bundle
 from adjudge.config.policies import Location, PolicyLoader
 from adjudge.config.providers import LimitsForm, apply_limits, read_limits
 from adjudge.config.service import ServiceSettings, read_service
@@ -82,8 +83,9 @@ _MB = 1024 * 1024
 class Config:
     """What stands in a configuration file, paths made whole.
 
-    policies: files and folders, or locations `scheme://…` of a plugin's policy source. policies_every_s: seconds
-    between two looks whether they have changed, 0 for none, None for what is usual. answer_for_s, deadline_s: seconds.
+    policies: files, folders and bundles, or locations `scheme://…` of a plugin's policy source. policies_every_s:
+    seconds between two looks whether they have changed, 0 for none, None for what is usual. answer_for_s, deadline_s:
+    seconds.
     ledger: its name, and what stands under it. front_bytes: of decisions in memory, in front of files.
     plugins: None for all that are installed. owners: plugins, by the names that several of them offer.
     max_in_flight: ids that are decided at a time, None for any number.
@@ -203,7 +205,7 @@ def _prepared(config: Config, *, every_s: float = 0.0, fetch: bool = True) -> tu
     """
     registry = Registry.discover(only=config.plugins, strict=config.strict_plugins, owners=config.owners)
     registry.require_owners()
-    loader = PolicyLoader(locations=config.policies, registry=registry, allowed=config.allowed)
+    loader = PolicyLoader(config.policies, registry, config.allowed)
     errors: list[PolicyError] = []
     watch, limits = None, {}
     try:
@@ -265,7 +267,7 @@ class _Config:
             hint = "write `readers`, which are sent the records of the log, again after a failure"
             reader.blame("schema-unknown-key", "there are no `observers` any more", entries["observers"][0].span, hint)
         parts = {name: value for name, (_, value) in entries.items()}
-        policies = self.texts(parts.get("policies"), "`policies`", reader.path)
+        policies = self.policies(parts.get("policies"))
         if "policies" in parts and not policies and not reader.errors:
             reader.blame("schema-empty", "`policies` names none", parts["policies"].span, "name a policy's file")
         answer_for = parts.get("answer_for")
@@ -276,7 +278,7 @@ class _Config:
         limits = read_limits(reader, parts["providers"]) if "providers" in parts else ()
         deadline_s = reader.seconds(deadline, "`deadline`", _LONGEST_DEADLINE_S) if deadline else None
         return Config(
-            policies=tuple(policy if "://" in policy else self.folder / policy for policy in policies),
+            policies=policies,
             policies_every_s=self.every(parts["policies_every"]) if "policies_every" in parts else None,
             audit=read_audit(reader, parts["audit"], self.folder) if "audit" in parts else None,
             ledger=self.ledger(parts.get("ledger"), parts.get("audit")),
@@ -303,6 +305,20 @@ class _Config:
             return ()
         texts = [(one or self.reader.text)(item, "a name in " + what) for item in self.reader.items(node, what)]
         return tuple(text for text in texts if text is not None)
+
+    def policies(self, node: YamlNode | None) -> tuple[Location, ...]:
+        found: list[Location] = []
+        for item in self.reader.items(node, "`policies`") if node is not None else ():
+            if isinstance(item, Mapping):
+                bundle = read_bundle(self.reader, item, self.folder)
+                found += [bundle] if bundle is not None else []
+            elif (path := self.reader.path(item, "a name in `policies`")) is not None:
+                found.append(path if "://" in path else self.folder / path)
+        names = [one.name for one in found if isinstance(one, BundleSettings)]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            assert node is not None
+            self.reader.blame("name-duplicate", f"the bundle `{name}` is named twice", node.span)
+        return tuple(found)
 
     def every(self, node: YamlNode) -> float | None:
         """Read how often it is looked whether policies have changed."""

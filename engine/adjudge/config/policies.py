@@ -1,21 +1,34 @@
-"""The policies that a configuration names: files, folders of them, and what plugins load by a location.
+"""The policies that a configuration names: files, folders of them, bundles, and what plugins load by a location.
 
-    policies: [onboarding.yaml, policies/, "git://policies/payouts"]
+    policies:
+      - onboarding.yaml
+      - policies/
+      - git://policies/payouts
+      - {bundle: risk, from: "https://policies.internal/risk.tar.gz", keys: [risk.pub]}
 
-Of a folder, every policy below it counts, in the order of their names; see `policy/loading/folder.py`.
+Of a folder, every policy below it counts, in the order of their names; see `policy/loading/folder.py`. So it does of a
+bundle; see `bundles/`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
-from adjudge.errors import PluginError, PolicyError, PolicyErrors
+from adjudge.audit.activation import BundleBody
+from adjudge.config.bundles.bundle import Bundle
+from adjudge.config.bundles.settings import BundleSettings
+from adjudge.config.bundles.source import BundleSource
+from adjudge.errors import BundleRefused, PluginError, PolicyError, PolicyErrors
 from adjudge.frozen import frozen
 from adjudge.plugin import PolicySource
 from adjudge.policy import Catalogue, Policy, load_policy, parse_policy
 from adjudge.policy.loading.folder import files_below, policies_below
+from adjudge.policy.loading.load import decode_source
 from adjudge.registry import Registry
 from adjudge.signals.allowed import Allowed, refused
 from adjudge.source import Span
@@ -23,80 +36,130 @@ from adjudge.system.faults import is_operators, said_of
 from adjudge.system.files import FileState
 from adjudge.values.reading import describe
 
-Location = Path | str
-"""A file or a folder, or `scheme://…` of a plugin's policy source."""
+Location = Path | str | BundleSettings
+"""A file or a folder, `scheme://…` of a plugin's policy source, or a bundle."""
 
 
-@frozen(kw_only=True)
+@frozen
+class Loaded:
+    """Policies, and what the log is told of the bundles that some of them came in; both by name."""
+
+    policies: Mapping[str, Policy]
+    bundles: Mapping[str, BundleBody]
+
+
 class PolicyLoader:
     """Loads the policies of a configuration, as often as they change."""
 
-    locations: tuple[Location, ...]
-    registry: Registry
-    allowed: Allowed
+    def __init__(self, locations: Sequence[Location], registry: Registry, allowed: Allowed) -> None:
+        """locations: of the policies, in their order. allowed: what they may use, and hosts that bundles come from."""
+        self._registry, self._allowed = registry, allowed
+        self._locations = [BundleSource(one, allowed) if isinstance(one, BundleSettings) else one for one in locations]
+        self.bundles = [one for one in self._locations if isinstance(one, BundleSource)]
 
-    def load(self, *, fetch: bool = True) -> dict[str, Policy]:
-        """Load the policies, by name. fetch: also those that are not in files.
+    def fetch(self) -> None:
+        """Ask for bundles whose time has come. Never raises; blocks."""
+        for bundle in self.bundles:
+            bundle.look()
 
-        Raises PolicyErrors with everything that is wrong with all of them; PluginError.
+    def load(self, *, fetch: bool = True) -> Loaded:
+        """Load the policies. fetch: also those that are not in files.
+
+        Raises PolicyErrors with all that is wrong with any of them; PluginError, BundleRefused, BundleUnavailable.
         """
-        catalogue = self.registry.catalogue()
-        policies: dict[str, Policy] = {}
-        errors: list[PolicyError] = []
-        for location in self.locations:
-            try:
-                for one in self._each(location):
-                    policy = self._loaded(one, catalogue, errors, fetch=fetch)
-                    if policy is None:
-                        continue
-                    other = policies.setdefault(policy.name, policy)
-                    if other is not policy:
-                        message = f"`{policy.name}` is also the name of the policy in {other.typed.source.name}"
-                        errors.append(
-                            PolicyError("name-duplicate", message, source=policy.typed.source, span=Span(0, 0))
-                        )
-                    errors += refused(policy.typed, catalogue.providers, self.allowed)
-            except PolicyErrors as found:  # of the folder
-                errors += found.errors
-        if errors:
-            raise PolicyErrors(errors)
-        return policies
+        taken = _Taken(self._registry.catalogue(), self._allowed)
+        bundles: dict[str, BundleBody] = {}
+        for location in self._locations:
+            if isinstance(location, BundleSource):
+                if fetch:
+                    bundle = location.open()
+                    bundles[bundle.name] = bundle.body()
+                    taken.add_bundle(bundle)
+            elif isinstance(location, Path):
+                taken.add_below(location)
+            elif fetch:
+                taken.add(lambda at=location: load_located(at, self._registry, taken.catalogue))  # type: ignore[misc]
+            else:
+                _source_of(location, self._registry)
+        if taken.errors:
+            raise PolicyErrors(taken.errors)
+        return Loaded(taken.policies, bundles)
 
-    def _each(self, location: Location) -> Sequence[Location]:
-        is_folder = isinstance(location, Path) and location.is_dir()
-        return policies_below(cast(Path, location)) if is_folder else (location,)
-
-    def _loaded(
-        self, location: Location, catalogue: Catalogue, errors: list[PolicyError], *, fetch: bool
-    ) -> Policy | None:
-        if not (fetch or isinstance(location, Path)):
-            _source_of(location, self.registry)
-            return None
-        try:
-            return load_located(location, self.registry, catalogue)
-        except PolicyErrors as found:
-            errors += found.errors
-            return None
-
-    def states(self, policies: Mapping[str, Policy]) -> dict[Path, FileState | None]:
-        """Return the states of all files that the policies were read from, or may be; None of one that is not there.
+    def states(self, policies: Mapping[str, Policy]) -> dict[Path | str, object]:
+        """Return the states of all that the policies were read from, or may be; None of a file that is not there.
 
         policies: as they were loaded last. Raises PolicyErrors where a folder cannot be read.
         """
-        return {file: _state(file) for file in self._files(policies)}
+        found: dict[Path | str, object] = {file: _state(file) for file in self._files(policies)}
+        return found | {one.settings.name: one.state for one in self.bundles if one.file is None}
 
     def _files(self, policies: Mapping[str, Policy]) -> Iterator[Path]:
         by_name = {policy.typed.source.part(0)[0].name: policy for policy in policies.values()}
-        for location in self.locations:
-            if isinstance(location, str):
+        for location in self._locations:
+            path = location.file if isinstance(location, BundleSource) else location
+            if not isinstance(path, Path):
                 continue
-            if location.is_dir():
-                yield from files_below(location)
+            if path.is_dir():
+                yield from files_below(path)
                 continue
-            yield location
-            if (policy := by_name.get(str(location))) is not None:
+            yield path
+            if (policy := by_name.get(str(path))) is not None:
                 names = {name.partition("#")[0] for name in policy.typed.texts if not name.startswith("builtin:")}
-                yield from (location.parent / name for name in sorted(names))
+                yield from (path.parent / name for name in sorted(names))
+
+
+@dataclass(slots=True)
+class _Taken:
+    """Policies as they are loaded one after another, and everything that is wrong with them."""
+
+    catalogue: Catalogue
+    allowed: Allowed
+    policies: dict[str, Policy] = field(default_factory=dict)
+    errors: list[PolicyError] = field(default_factory=list)
+
+    def add(self, load: Callable[[], Policy]) -> None:
+        """Load a policy. Raises what is no mistake in it."""
+        try:
+            policy = load()
+        except PolicyErrors as found:
+            self.errors += found.errors
+            return
+        other = self.policies.setdefault(policy.name, policy)
+        if other is not policy:
+            message = f"`{policy.name}` is also the name of the policy in {other.typed.source.name}"
+            self.errors.append(PolicyError("name-duplicate", message, source=policy.typed.source, span=Span(0, 0)))
+        self.errors += refused(policy.typed, self.catalogue.providers, self.allowed)
+
+    def add_below(self, path: Path) -> None:
+        """Load a policy from its file, or all below a folder."""
+        try:
+            files = policies_below(path) if path.is_dir() else (path,)
+        except PolicyErrors as found:
+            self.errors += found.errors
+            return
+        for file in files:
+            self.add(partial(load_policy, file, catalogue=self.catalogue))
+
+    def add_bundle(self, bundle: Bundle) -> None:
+        """Load all policies of a bundle; it lies in a folder for that long."""
+        with TemporaryDirectory(prefix="adjudge-bundle-") as folder:
+            home = Path(folder)
+            bundle.lay_out(home)
+            try:
+                files = policies_below(home)
+            except PolicyErrors:
+                raise BundleRefused(
+                    f"bundle `{bundle.name}` number {bundle.manifest.counter}: it holds no policy"
+                ) from None
+            for file in files:
+                name = f"{bundle.name}/{file.relative_to(home)}"
+                self.add(partial(_of_bundle, file, name, self.catalogue))
+
+
+def _of_bundle(file: Path, name: str, catalogue: Catalogue) -> Policy:
+    """Load a policy that is called by its place in a bundle, not by where that lies for now."""
+    source = decode_source(file.read_bytes(), name)
+    return parse_policy(source.text, name, folder=file.parent, catalogue=catalogue)
 
 
 def _state(file: Path) -> FileState | None:
@@ -106,7 +169,7 @@ def _state(file: Path) -> FileState | None:
         return None
 
 
-def load_located(location: Location, registry: Registry, catalogue: Catalogue) -> Policy:
+def load_located(location: Path | str, registry: Registry, catalogue: Catalogue) -> Policy:
     """Load a policy from its file, or through the plugin that offers the scheme of its location."""
     if isinstance(location, Path):
         return load_policy(location, catalogue=catalogue)
@@ -122,9 +185,9 @@ def load_located(location: Location, registry: Registry, catalogue: Catalogue) -
     return parse_policy(text, location, catalogue=catalogue)
 
 
-def _source_of(location: Location, registry: Registry) -> tuple[str, PolicySource]:
+def _source_of(location: str, registry: Registry) -> tuple[str, PolicySource]:
     """Return the scheme of a location, and what loads it. Raises PluginError where no plugin does."""
-    scheme = str(location).partition("://")[0]
+    scheme = location.partition("://")[0]
     source = registry.offered("policy source").get(scheme)
     if source is None:
         raise PluginError(f"no installed plugin offers the policy source `{scheme}`", plugin=scheme)

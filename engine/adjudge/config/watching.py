@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from adjudge.config.policies import PolicyLoader
 from adjudge.decision.activations import Replacing, Wanted, digests_of
-from adjudge.errors import AdjudgeError, PolicyErrors
+from adjudge.errors import AdjudgeError, BundleRefused, PolicyErrors
 from adjudge.events import Events
 from adjudge.policy.policy import Policy
 from adjudge.system.files import FileState
@@ -29,7 +29,7 @@ AGAIN_S = 30.0
 LOADED_WITHIN_S = 300.0
 
 _T = TypeVar("_T")
-_States = Mapping[Path, FileState | None]
+_States = Mapping[Path | str, object]
 _events = Events("adjudge.policies")
 
 
@@ -44,20 +44,38 @@ class Watch:
         self._loader, self._every_s = loader, every_s
         self._known: Mapping[str, Policy] = {}
         self._pool = Pool("adjudge-policies", 1)
+        if fetch:
+            loader.fetch()
         before, now_ns = self._states(), time_ns()
-        self.policies = self._known = loader.load(fetch=fetch)
+        self._loaded = loader.load(fetch=fetch)
+        self._known = self._loaded.policies
         self._taken = self._seen = self._states()
-        if not _same(before, self._taken) or not all(one is None or one.is_at_rest(now_ns) for one in before.values()):
+        at_rest = all(one.is_at_rest(now_ns) for one in before.values() if isinstance(one, FileState))
+        if not at_rest or not _same(before, self._taken):
             self._taken = {}  # it may have changed while it was read, so it is read again
         self._refused_at: float | None = None
         self._ended = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._replacing = asyncio.Lock()
 
+    @property
+    def policies(self) -> Mapping[str, Policy]:
+        """The policies as they were loaded for the engine, by name."""
+        return self._loaded.policies
+
     async def begin(self, engine: Replacing) -> None:
-        """Record which policies answer, where the log does not say so yet, and look from now on."""
+        """Record which policies answer, where the log does not say so yet, and look from now on.
+
+        Raises BundleRefused for a bundle that is older than one that was accepted before, by another process too.
+        """
+        if self._every_s or self._loaded.bundles:
+            wanted = Wanted(reason="start", bundles=self._loaded.bundles)
+            try:
+                await engine.activations.accept({}, engine.policies, wanted)
+            except BundleRefused as error:
+                await engine.activations.refuse({}, engine.policies, wanted, said_by(error))
+                raise
         if self._every_s:
-            await engine.activations.accept({}, engine.policies, Wanted(reason="start"))
             self._task = asyncio.create_task(self._look_on(engine))
 
     async def aclose(self) -> None:
@@ -82,6 +100,7 @@ class Watch:
 
     async def look(self, engine: Replacing) -> None:
         """Look once whether the policies have changed, and take them if they are the same as at the last look."""
+        await self._beside(self._loader.fetch)
         states = await self._beside(self._states)
         is_over = self._refused_at is not None and monotonic() - self._refused_at >= AGAIN_S
         if states == self._taken and not is_over:
@@ -95,12 +114,13 @@ class Watch:
     async def _take(self, engine: Replacing, states: _States) -> None:
         wanted = Wanted(reason="changed")
         try:
-            policies = await self._beside(self._loader.load)
+            loaded = await self._beside(self._loader.load)
         except AdjudgeError as error:
             if await self._beside(self._states) == states:
                 await self._refuse(engine, {}, wanted, error)
                 self._taken = states
             return
+        policies, wanted = loaded.policies, Wanted(reason="changed", bundles=loaded.bundles)
         self._known = policies
         after = await self._beside(self._states)
         if after.keys() - states.keys() or not _same(states, after):  # what was read was not looked at twice
@@ -108,14 +128,15 @@ class Watch:
             return
         try:
             async with self._replacing:
-                was_refused = engine.activations.newest is not None and not engine.activations.newest.accepted
-                if was_refused or digests_of(policies) != digests_of(engine.policies):
+                newest = engine.activations.newest
+                is_new = digests_of(policies) != digests_of(engine.policies) or loaded.bundles != self._loaded.bundles
+                if is_new or (newest is not None and not newest.accepted):
                     await engine.replace(tuple(policies.values()), wanted=wanted)
         except AdjudgeError as error:
             await self._refuse(engine, policies, wanted, error)
             self._taken = states
             return
-        self._taken, self._seen, self._refused_at = after, after, None
+        self._loaded, self._taken, self._seen, self._refused_at = loaded, after, after, None
 
     async def _refuse(
         self, engine: Replacing, policies: Mapping[str, Policy], wanted: Wanted, error: AdjudgeError

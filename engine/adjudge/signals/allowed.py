@@ -37,7 +37,7 @@ class Allowed:
                 f"if they may: `allow: {{environment: [{name}]}}` in adjudge.yaml, or --allow-environment {name}",
             )
         for host in sorted(uses.hosts):
-            if not self._is_host_allowed(host):
+            if not self.has_host(host):
                 hint = f"if they may: `allow: {{hosts: [{host}]}}` in adjudge.yaml"
                 yield f"policies may not ask the host {host}", hint
         for file in sorted(uses.files):
@@ -45,7 +45,8 @@ class Allowed:
                 hint = f"if they may: `allow: {{files: [{Path(file).parent}]}}` in adjudge.yaml"
                 yield f"policies may not read the file {file}", hint
 
-    def _is_host_allowed(self, host: str) -> bool:
+    def has_host(self, host: str) -> bool:
+        """Whether a host may be asked. host: with its port where it has one, a v6 address in brackets."""
         name = host.rpartition(":")[0] if re.search(r":[0-9]+$", host.rpartition("]")[2]) else host
         if self.hosts is None:
             return not hands_out_keys(name)

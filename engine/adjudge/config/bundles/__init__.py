@@ -1,0 +1,1 @@
+"""Bundles: policies and their files in one signed archive, wherever it lies."""
