@@ -17,12 +17,14 @@ psycopg = pytest.importorskip("psycopg", reason="needs the extra `postgres`")
 from click.testing import CliRunner  # noqa: E402
 from postgres_server import KEY, PROGRAMS, Server, Way, migrated, with_connection  # noqa: E402
 
+from adjudge.audit.annotations import label_body  # noqa: E402
 from adjudge.audit.elsewhere import write_files  # noqa: E402
+from adjudge.audit.record import encode, encode_body  # noqa: E402
 from adjudge.engine import Engine  # noqa: E402
-from adjudge.errors import AuditBroken, AuditUnavailable, PluginError  # noqa: E402
+from adjudge.errors import AuditBroken, AuditUnavailable, PluginError, RequestError  # noqa: E402
 from adjudge.plugin import Claim, DecisionLedger, LedgerSettings  # noqa: E402
 from adjudge.testing import SharedLedgerContract  # noqa: E402
-from adjudge.testing.ledgers import FIRST, ID, decision_and_record  # noqa: E402
+from adjudge.testing.ledgers import FIRST, ID, call_of, decision_and_record, ended  # noqa: E402
 from adjudge_plugins.postgres import _made as made_from  # noqa: E402
 from adjudge_plugins.postgres.arrays import Array, Blobs, Flags, Floats, Numbers, Texts  # noqa: E402
 from adjudge_plugins.postgres.command import postgres  # noqa: E402
@@ -368,4 +370,102 @@ def test_record_that_was_changed_in_the_database_answers_nobody(server: Server, 
             await ledger.aclose()
 
     dsn = migrated(server)
+    asyncio.run(main())
+
+
+def test_older_decision_that_somebody_put_back_answers_nobody(server: Server) -> None:
+    async def main() -> None:
+        ledger = PostgresLedger(dsn, KEY, answer_for_s=3600)
+        await ledger.open()
+        try:
+            await ledger.conclude(
+                _claim(await ledger.claim(ID, FIRST, again=False, lease_s=60)), *decision_and_record(ledger)
+            )
+            older = await with_connection(dsn, answers)
+            newer, record = decision_and_record(ledger, decision_id="e" * 32, supersedes="d" * 32, status="supersedes")
+            await ledger.conclude(_claim(await ledger.claim(ID, FIRST, again=True, lease_s=60)), newer, record)
+            assert await ledger.claim(ID, FIRST, again=False, lease_s=60) == newer
+            assert await ledger.find(merchant_biz_id=ID) == newer
+            put = "update adjudge.answers set (decision_id, recorded_at, writer, seq) = (%s, %s, %s, %s)"
+            await with_connection(dsn, lambda connection: connection.execute(put, older))
+            for question in (
+                lambda: ledger.claim(ID, FIRST, again=False, lease_s=60),
+                lambda: ledger.claim(ID, FIRST, again=True, lease_s=60),
+                lambda: ledger.find(merchant_biz_id=ID),
+            ):
+                with pytest.raises(AuditBroken, match=f"with {'d' * 32}, though {'e' * 32} has superseded it"):
+                    await question()
+            found = await ledger.find(decision_id="d" * 32)
+            assert found is not None and found.decision_id == "d" * 32
+        finally:
+            await ledger.aclose()
+
+    async def answers(connection: Any) -> Any:
+        kept = await connection.execute("select decision_id, recorded_at, writer, seq from adjudge.answers")
+        return await kept.fetchone()
+
+    dsn = migrated(server)
+    asyncio.run(main())
+
+
+def test_label_of_no_decision_is_refused_unless_a_month_is_archived(server: Server) -> None:
+    async def main() -> None:
+        ledger = PostgresLedger(dsn, KEY, answer_for_s=3600)
+        await ledger.open()
+        try:
+            claim = _claim(await ledger.claim(ID, FIRST, again=False, lease_s=60))
+            await ledger.conclude(claim, *decision_and_record(ledger))
+            await label(ledger, "d" * 32, ID)
+            for of, whose in (("e" * 32, ID), ("d" * 32, "B" * 32)):
+                with pytest.raises(RequestError, match=f"there is no decision {of} of the MerchantBizId {whose}"):
+                    await label(ledger, of, whose)
+            await ledger.record("archive", {"to": "/mnt/archive"})
+            await label(ledger, "e" * 32, ID)
+            with pytest.raises(RequestError):
+                await label(ledger, "d" * 32, "B" * 32)
+        finally:
+            await ledger.aclose()
+
+    async def label(ledger: PostgresLedger, of: str, whose: str) -> None:
+        await ledger.label(of, whose, label_body(of, whose, "fraud", source="test", by="test"), confirms=False)
+
+    dsn = migrated(server)
+    asyncio.run(main())
+
+
+def test_calls_of_a_database_of_before_are_found_by_their_records(server: Server) -> None:
+    """Migration 0006 takes them over; what no decision held then is still used, or in doubt."""
+
+    async def begun(connection: Any) -> None:
+        await connection.execute("create schema adjudge")
+        for number, _, text in migrations():
+            if number < 6:
+                await connection.execute(text)
+        applied = "create table adjudge.migrations (number int primary key, name text, applied_at timestamptz)"
+        await connection.execute(applied)
+        await connection.execute("insert into adjudge.migrations values (5, 'x', now())")
+        claim = Claim(merchant_biz_id=ID, fingerprint=FIRST, token=1)
+        for at, (name, call) in enumerate(
+            (("paid", ended(call_of(claim, call_id="paid"))), ("lost", call_of(claim, call_id="lost", signal="other")))
+        ):
+            line, _ = encode("call", at + 1, b"0" * 64, encode_body(call))
+            row = "insert into adjudge.records values (now(), 1, %s, 'call', %s, null, %s)"
+            await connection.execute(row, (at + 1, ID, line))
+            row = "insert into adjudge.calls values (%s, %s, %s, 'acme.device', current_date, 1, %s, true, 'body')"
+            await connection.execute(row, (name, ID, FIRST, call.billed))
+        gone = "insert into adjudge.calls values ('gone', %s, %s, 'acme.device', current_date, 1, 'yes', true, 'body')"
+        await connection.execute(gone, (ID, FIRST))
+        await migrate(connection)
+
+    async def main() -> None:
+        await with_connection(dsn, begun)
+        ledger = PostgresLedger(dsn, KEY, answer_for_s=3600)
+        await ledger.open()
+        found = _claim(await ledger.claim(ID, FIRST, again=False, lease_s=60)).calls
+        assert found["device"].answer is not None and found["other"].is_in_doubt and len(found) == 2
+        assert [one.call_id for one in await ledger.in_doubt()] == ["lost"]
+        assert [tally.calls for tally in (await ledger.spent()).values()] == [3]
+        await ledger.aclose()
+
+    dsn = server.dsn(server.database())
     asyncio.run(main())

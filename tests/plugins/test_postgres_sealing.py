@@ -8,18 +8,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 psycopg = pytest.importorskip("psycopg", reason="needs the extra `postgres`")
 
 from postgres_server import PROGRAMS, Server, migrated  # noqa: E402
 
 from adjudge.audit.checkpoints import Checkpoints, FileAnchor  # noqa: E402
-from adjudge.audit.record import encode, parse  # noqa: E402
+from adjudge.audit.record import encode, encode_body, parse  # noqa: E402
 from adjudge.audit.signing import Signer, generate  # noqa: E402
 from adjudge.audit.verify import Findings, verify, verify_files  # noqa: E402
 from adjudge.errors import AuditBroken  # noqa: E402
 from adjudge.plugin import Claim, Decision, DecisionLedger, LedgerSettings  # noqa: E402
-from adjudge.testing.ledgers import FIRST, ID, decision_and_record  # noqa: E402
+from adjudge.testing.ledgers import FIRST, ID, call_of, decision_and_record, ended  # noqa: E402
 from adjudge_plugins.postgres import _made  # noqa: E402
 from adjudge_plugins.postgres.ledger import PostgresLedger  # noqa: E402
 from adjudge_plugins.postgres.sealing import Seal  # noqa: E402
@@ -237,3 +238,43 @@ def test_checkpoints_come_as_often_as_they_say(every: int, signer: Signer, tmp_p
     whole = verify(log, keys=[signer.public], mac_keys=[signer.mac_key])
     assert whole.is_good, whole.problem
     assert whole.count == len(lines)
+
+
+def test_answer_of_a_call_that_no_key_proves_is_used_by_nobody(server: Server, signer: Signer) -> None:
+    """What was paid for and no decision holds yet decides as well."""
+    dsn = migrated(server)
+    points = Checkpoints(signer=signer)
+
+    async def main() -> None:
+        ledger = PostgresLedger(dsn, KEY, answer_for_s=60, checkpoints=points)
+        await ledger.open()
+        calls = {}
+        for name in (ID, "B" * 32):
+            claim = await ledger.claim(name, FIRST, again=False, lease_s=60)
+            assert isinstance(claim, Claim)
+            call = call_of(claim, call_id=name.lower())
+            await ledger.begin_call(claim, call)
+            calls[name] = ended(call)
+            await ledger.end_call(claim, calls[name])
+            await ledger.release(claim)
+        found = await ledger.claim(ID, FIRST, again=False, lease_s=60)
+        assert isinstance(found, Claim) and found.calls["device"].answer == calls[ID].answer
+        await ledger.release(found)
+        better = encode_body(structs.replace(calls[ID], latency_ms=1.0))
+        for line, said in (
+            (encode("call", 7, b"0" * 64, better)[0], "no key proves the record of a call"),
+            (b"{}", "is not what was written"),
+            (encode("label", 7, b"0" * 64, better)[0], "it is of a label"),
+            ("another", "another's record for a call"),
+        ):
+            with psycopg.connect(dsn) as connection:
+                if line == "another":
+                    take = "update adjudge.calls set line = (select line from adjudge.calls where merchant_biz_id = %s)"
+                    connection.execute(f"{take} where merchant_biz_id = %s", ("B" * 32, ID))
+                else:
+                    connection.execute("update adjudge.calls set line = %s where merchant_biz_id = %s", (line, ID))
+            with pytest.raises(AuditBroken, match=said):
+                await ledger.claim(ID, FIRST, again=False, lease_s=60)
+        ledger.close()
+
+    asyncio.run(main())

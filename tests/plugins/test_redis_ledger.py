@@ -222,6 +222,28 @@ def test_an_old_copy_of_a_decision_that_was_superseded_is_not_the_answer(server:
     using(work, server, front)
 
 
+def test_older_decision_that_somebody_put_back_is_no_answer_either(server: Server, front: RedisServer) -> None:
+    async def work(ledger: Fronted, raw: Any) -> None:
+        await concluded(ledger)
+        await ledger.settle()
+        copies = {name: await raw.get(name) for name in await raw.keys("*")}
+        place = "select decision_id, recorded_at, writer, seq from adjudge.answers"
+        (older,) = await ledger._asked.rows(place)
+        await concluded(ledger, decision_id="e" * 32, supersedes="d" * 32, status="supersedes")
+        await ledger.settle()
+        await ledger._asked.rows(
+            "update adjudge.answers set (decision_id, recorded_at, writer, seq) = (%s, %s, %s, %s)", older
+        )
+        for name, value in copies.items():
+            await raw.set(name, value)
+        with pytest.raises(AuditBroken, match="has superseded it"):
+            await ledger.claim(ID, FIRST, again=False, lease_s=60)
+        with pytest.raises(AuditBroken, match="has superseded it"):
+            await ledger.find(merchant_biz_id=ID)
+
+    using(work, server, front)
+
+
 def test_copy_of_a_record_that_is_gone_from_the_database_is_no_answer(server: Server, front: RedisServer) -> None:
     async def work(ledger: Fronted, raw: Any) -> None:
         decision = await concluded(ledger)

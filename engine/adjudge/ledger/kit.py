@@ -16,7 +16,7 @@ from adjudge.audit.signing import (
     signer_from_environment,
     signer_from_file,
 )
-from adjudge.ledger.claims import conflict
+from adjudge.ledger.claims import conflict, no_such_decision
 from adjudge.ledger.named import check_named, named_record, overtaken
 from adjudge.ledger.restoring import commitments_of, decision_of, with_values
 from adjudge.ledger.searching import Gathering, whole
@@ -49,6 +49,7 @@ __all__ = [
     "mac_key_from_file",
     "named_record",
     "new_key",
+    "no_such_decision",
     "overtaken",
     "parse",
     "restore_decision",

@@ -14,7 +14,7 @@ from adjudge_plugins.postgres.database import Connections
 GROUP_MAX = 256
 """So many claims are asked for at once."""
 _CLAIM = (
-    "select q.n, c.said, c.token, c.line, c.is_confirmed, c.calls"
+    "select q.n, c.said, c.token, c.line, c.is_confirmed, c.others, c.calls"
     " from unnest(%s, %s, %s, %s, %s, %s, %s, %s)"
     " with ordinality as q(id, print, also, again, lease_s, answer_for_s, holder, writer, n),"
     " lateral adjudge.claim(q.id, q.print, q.also, q.again, q.lease_s, q.answer_for_s, q.holder, q.writer) as c"

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import replace
 from itertools import count
 from time import monotonic
 
@@ -14,23 +15,17 @@ from msgspec import structs
 
 from adjudge.ledger.kit import (
     Checkpoints,
-    DecisionBody,
-    MalformedLine,
     Proof,
-    Record,
     Witness,
     check_named,
     commitments_of,
     conflict,
-    decision_of,
     encode_body,
-    following,
-    parse,
+    no_such_decision,
     restore_decision,
     with_values,
 )
 from adjudge.plugin import (
-    AuditBroken,
     AuditUnavailable,
     Body,
     Busy,
@@ -48,6 +43,7 @@ from adjudge.plugin import (
     Receipt,
     Spent,
 )
+from adjudge_plugins.postgres.believing import body_of, call_of, require_newest, require_proof
 from adjudge_plugins.postgres.claiming import Claiming, release
 from adjudge_plugins.postgres.database import Connections, connect, told
 from adjudge_plugins.postgres.migrate import applied, require_tables
@@ -61,10 +57,11 @@ from adjudge_plugins.postgres.writer import Wanted, Writer, quota_text
 _NOT_OPEN = "the ledger in PostgreSQL is not open"
 _OVER_MAX = 10_000
 """Claims that are remembered as over, of those who do not give them back."""
-_PROOF_ROWS = 500
-_BEHIND = (
-    "select n.line from adjudge.records r join adjudge.records n on n.writer = r.writer"
-    " where r.decision_id = %s and r.kind = 'decision' and r.line = %s and n.seq > %s order by n.seq limit %s"
+_LABELLED = "select merchant_biz_id = %s from adjudge.records where decision_id = %s and kind = 'decision'"
+_ARCHIVED = "select 1 from adjudge.records where kind = 'archive' limit 1"
+_OTHERS = (
+    "select r.line from adjudge.records r join adjudge.answers a on a.merchant_biz_id = r.merchant_biz_id"
+    " where r.merchant_biz_id = %s and r.kind = 'decision' and a.decision_id = %s and r.decision_id <> a.decision_id"
 )
 _POLL_S = (0.01, 0.25)
 """Who waits for another holder looks again after so long, at first and in the end; who is told, as in the end."""
@@ -174,9 +171,9 @@ class PostgresLedger:
     async def in_doubt(self) -> Sequence[CallBody]:
         """Return calls that may have been paid for without an answer, and that no decision holds."""
         rows = await self._asked.rows(
-            "select body from adjudge.calls where is_open and (billed is null or billed = 'unknown')"
+            "select line from adjudge.calls where is_open and (billed is null or billed = 'unknown')"
         )
-        return [_call_of(text) for (text,) in rows]
+        return [call_of(line) for (line,) in rows]
 
     async def claim(
         self, merchant_biz_id: str, fingerprint: str, *, again: bool, lease_s: float, former: str | None = None
@@ -185,31 +182,24 @@ class PostgresLedger:
         writer = self._writer.number if self._session.is_up else None
         holder = self._holder(next(self._questions))
         asked = (merchant_biz_id, fingerprint, former, again, lease_s, self._answer_for_s, holder, writer)
-        said, token, line, is_confirmed, calls = await self._claims.ask(asked)
+        said, token, line, is_confirmed, others, calls = await self._claims.ask(asked)
         if said == "conflict":
             raise conflict(merchant_biz_id)
         if said == "busy":
             return Busy(merchant_biz_id=merchant_biz_id, token=token)
-        found = await self._restored(line, is_confirmed, of=merchant_biz_id) if line is not None else None
         if said == "decision":
-            if found is None:
+            if line is None:
                 raise await self._gone(merchant_biz_id)
-            return found
-        open_calls = [_call_of(text) for text in calls]
-        values = await revealed(self._asked, (one for call in open_calls for one in commitments_of(call)))
-        by_signal: dict[str, CallBody] = {}
-        for call in open_calls:
-            if call.answer is not None or call.signal not in by_signal:
-                by_signal[call.signal] = with_values(call, values.get)
-        return Claim(
-            merchant_biz_id=merchant_biz_id,
-            fingerprint=fingerprint,
-            former=former,
-            token=token,
-            holder=holder,
-            earlier=found,
-            calls=by_signal,
+            return await self._newest_of(line, is_confirmed, others, merchant_biz_id)
+        bare = Claim(
+            merchant_biz_id=merchant_biz_id, fingerprint=fingerprint, former=former, token=token, holder=holder
         )
+        try:
+            earlier = None if line is None else await self._newest_of(line, is_confirmed, others, merchant_biz_id)
+            return replace(bare, earlier=earlier, calls=await self._open_calls(bare, calls))
+        except BaseException:
+            await self.release(bare)
+            raise
 
     def presume(self, merchant_biz_id: str, fingerprint: str, *, former: str | None = None) -> Claim:
         """Return the claim of an id that is new, as `conclude` will find or not; see `Presuming.presume`."""
@@ -290,7 +280,10 @@ class PostgresLedger:
                 "select 1 from adjudge.labels where decision_id = %s and merchant_biz_id = %s and confirms",
                 (body.decision_id, body.merchant_biz_id),
             )
-            return await self._restored(line, bool(confirmed), of=of)
+            others = []
+            if decision_id is None:
+                others = await self._asked.rows(_OTHERS, (merchant_biz_id, body.decision_id))
+            return await self._newest_of(line, bool(confirmed), [line for (line,) in others], str(of))
         return None
 
     async def search(self, query: DecisionQuery, after: str | None) -> DecisionPage:
@@ -327,7 +320,14 @@ class PostgresLedger:
         return await noted(self._asked, kind)
 
     async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:
-        """Write a record of what was found out about a decision."""
+        """Write a record of what was found out about a decision.
+
+        Raises RequestError where there is no such decision. A label comes weeks later: where months are archived, that
+        of its decision may be among them, so it is taken.
+        """
+        rows = await self._asked.rows(_LABELLED, (merchant_biz_id, decision_id))
+        if not any(is_it for (is_it,) in rows) and (rows or not await self._asked.rows(_ARCHIVED)):
+            raise no_such_decision(decision_id, merchant_biz_id)
         wanted = Wanted(
             kind="label",
             members=encode_body(record),
@@ -369,11 +369,29 @@ class PostgresLedger:
             merchant_biz_id=call.merchant_biz_id,
             claim=claim,
             call=call,
-            call_text=msgspec.json.encode(call).decode(),
             sealed=named_in(call),
             quota=quota,
         )
         return (await self._writer.write(wanted)).wait_s
+
+    async def _newest_of(self, line: bytes, is_confirmed: bool, others: Sequence[bytes], of: str) -> Decision:
+        """Return the decision of a record that answers an id. others: the other records of decisions of the id."""
+        found = await self._restored(line, is_confirmed, of=of)
+        require_newest(found, others)
+        return found
+
+    async def _open_calls(self, claim: Claim, lines: Sequence[bytes]) -> dict[str, CallBody]:
+        """Return the calls of a request that no decision holds yet, by signal, from their records."""
+        of = claim.merchant_biz_id
+        calls = [call_of(line, of, (claim.fingerprint, claim.former)) for line in lines]
+        for line in lines:
+            await self._require_proof(line, of, f"a call of {of}")
+        values = await revealed(self._asked, (one for call in calls for one in commitments_of(call)))
+        by_signal: dict[str, CallBody] = {}
+        for call in calls:
+            if call.answer is not None or call.signal not in by_signal:
+                by_signal[call.signal] = with_values(call, values.get)
+        return by_signal
 
     async def _restored(self, line: bytes, is_confirmed: bool, *, of: str | None) -> Decision:
         """Return the decision of a record that was asked for by an id."""
@@ -382,7 +400,7 @@ class PostgresLedger:
     async def _decision_of(self, line: bytes, is_confirmed: bool, *, of: str | None) -> Decision:
         """Return the decision of a record. of: the id, of either kind, that it was asked for by; None for any."""
         body = body_of(line, of)
-        await self._require_proof(parse(line), body)
+        await self._require_proof(line, body.merchant_biz_id, f"the decision of {body.merchant_biz_id}")
         values = await revealed(self._asked, commitments_of(body))
         decision = restore_decision(body, values.get)
         return structs.replace(decision, final=True) if is_confirmed and not decision.final else decision
@@ -398,36 +416,6 @@ class PostgresLedger:
         way = "restore it from the archive or a backup, or delete the id's row of adjudge.answers to decide anew"
         return AuditUnavailable(f"{said}: {why}; {way}")
 
-    async def _require_proof(self, record: Record, body: DecisionBody) -> None:
-        """Raise AuditBroken where no key proves a record, nor one that follows it in its chain."""
-        end = record
-        while self._proof is not None and not self._proof.holds(end):
-            rows = await self._asked.rows(_BEHIND, (body.decision_id, record.line, end.seq, _PROOF_ROWS))
-            for (line,) in rows:
-                later = following(line, end.seq + 1, end.hash)
-                if later is None:
-                    rows = []
-                    break
-                end = later
-                if self._proof.holds(end):
-                    return
-            if not rows:
-                said = f"no key proves the record of the decision of {body.merchant_biz_id}"
-                why = "somebody else wrote it or changed it, or a worker did without `key` and `mac`"
-                raise AuditBroken(f"{said}: {why}; an earlier key belongs under `retired`")
-
-
-def body_of(line: bytes, of: str | None) -> DecisionBody:
-    """Take the record of a decision apart, which has to be of the id that was asked for. Raises AuditBroken."""
-    way = "`adjudge audit verify` says what was changed in the database"
-    try:
-        body = decision_of(parse(line))
-    except (MalformedLine, AuditBroken) as error:
-        raise AuditBroken(f"the record of the decision of {of} is not what was written: {error}; {way}") from None
-    if of not in (None, body.merchant_biz_id, body.decision_id):
-        raise AuditBroken(f"the database has another's record for the decision of {of}; {way}")
-    return body
-
-
-def _call_of(text: str) -> CallBody:
-    return msgspec.json.decode(text, type=CallBody)
+    async def _require_proof(self, line: bytes, of: str, what: str) -> None:
+        if self._proof is not None:
+            await require_proof(self._asked, self._proof, line, of, what)

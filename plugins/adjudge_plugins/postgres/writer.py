@@ -57,7 +57,6 @@ class Wanted:
     decision_id: str | None = None
     claim: Claim | None = None
     call: CallBody | None = None
-    call_text: str = ""
     confirms: bool | None = None
     sealed: Sequence[str] = ()
     quota: Quota | None = None
@@ -323,7 +322,7 @@ def _more(group: Sequence[Wanted]) -> Jsonb | None:
     labels = {(one.decision_id, one.merchant_biz_id): one for one in group if one.confirms is not None}
     more = {
         "sealed": [{"at": at, "one": one} for at, wanted in numbered for one in wanted.sealed],
-        "calls": [{"at": at} | _call(one.call, one.call_text) for at, one in numbered if one.call is not None],
+        "calls": [{"at": at} | _call(one.call) for at, one in numbered if one.call is not None],
         "quotas": [{"at": at} | quota_text(one.quota) for at, one in numbered if one.quota is not None],
         "labels": [{"decision": one.decision_id, "id": one.merchant_biz_id, "confirms": one.confirms}
                    for one in labels.values()],
@@ -331,10 +330,10 @@ def _more(group: Sequence[Wanted]) -> Jsonb | None:
     return Jsonb(more) if any(more.values()) else None
 
 
-def _call(call: CallBody, text: str) -> dict[str, object]:
+def _call(call: CallBody) -> dict[str, object]:
     return {
         "call_id": call.call_id, "id": call.merchant_biz_id, "print": call.fingerprint, "provider": call.provider,
-        "day": call.at.strftime("%Y-%m-%d"), "price": str(call.price), "billed": call.billed, "body": text,
+        "day": call.at.strftime("%Y-%m-%d"), "price": str(call.price), "billed": call.billed,
     }  # fmt: skip
 
 

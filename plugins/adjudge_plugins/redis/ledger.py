@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from adjudge.plugin import Body, Busy, CallBody, Claim, Decision, LedgerFigures, Quota, QuotaReached, Receipt
-from adjudge_plugins.postgres.ledger import PostgresLedger, body_of
+from adjudge_plugins.postgres.believing import body_of
+from adjudge_plugins.postgres.ledger import PostgresLedger
 from adjudge_plugins.redis.cache import Cache
 
 RECORD_S = 24 * 3600.0
@@ -25,11 +26,16 @@ _ANSWERS = (
     " from adjudge.answers a join adjudge.records r using (recorded_at, writer, seq)"
     " left join adjudge.labels l on (l.decision_id, l.merchant_biz_id) = (a.decision_id, a.merchant_biz_id)"
 )
+_ALONE = (
+    " and not exists (select from adjudge.records o where o.merchant_biz_id = a.merchant_biz_id and o.kind = 'decision'"
+    " and o.decision_id <> a.decision_id)"
+)
+"""Of an id that has several decisions, PostgreSQL itself is asked which is the newest."""
 _STANDS = (
     "select a.decision_id, a.fingerprint = %s or a.fingerprint is not distinct from %s, coalesce(l.confirms, false)"  # noqa: S608  # all of it is written here
-    f"{_ANSWERS} where a.merchant_biz_id = %s and a.recorded_at > clock_timestamp() - make_interval(secs => %s)"
+    f"{_ANSWERS} where a.merchant_biz_id = %s and a.recorded_at > clock_timestamp() - make_interval(secs => %s){_ALONE}"
 )
-_NEWEST = f"select a.decision_id, true, coalesce(l.confirms, false){_ANSWERS} where a.merchant_biz_id = %s"
+_NEWEST = f"select a.decision_id, true, coalesce(l.confirms, false){_ANSWERS} where a.merchant_biz_id = %s{_ALONE}"
 _IS_THERE = (
     "select r.decision_id, true, coalesce(l.confirms, false) from adjudge.records r"
     " left join adjudge.labels l on (l.decision_id, l.merchant_biz_id) = (r.decision_id, r.merchant_biz_id)"

@@ -1,13 +1,28 @@
 -- One commit for a decision that asks nobody, and none that is waited for on the way to one that does.
 
+-- A call is believed by its record, as a decision is: its line stands here in place of a copy of what it says. Nothing is
+-- known any more of a call whose record was archived but what it cost.
+alter table adjudge.calls add column line bytea;
+update adjudge.calls c set line = (
+    select r.line from adjudge.records r
+        where r.kind = 'call' and r.merchant_biz_id = c.merchant_biz_id
+        and convert_from(r.line, 'UTF8')::jsonb ->> 'call_id' = c.call_id
+        order by r.recorded_at desc, r.seq desc limit 1)
+    where c.is_open;
+update adjudge.calls set is_open = false where is_open and line is null;
+alter table adjudge.calls drop column body;
+
 -- Where the planner knows nothing of a table that was empty a moment ago, it reads the whole of it: these look into indexes.
 -- As in 0002. A claim is not waited for until it is on the disk: it is there before a call that it begins, whose commit
 -- comes later and is waited for. If it is lost with the server, so is every session, and whoever held it is fenced: by the
 -- token, and by the holder, since a sequence may give the same token again then.
-create or replace function adjudge.claim(
+-- others: the records of other decisions of the id, where there is one that answers; calls: those of calls that no decision
+-- holds yet.
+drop function adjudge.claim;
+create function adjudge.claim(
     of_id text, print text, also text, again boolean, lease_s double precision, answer_for_s double precision, asked_by text,
     by_writer bigint
-) returns table (said text, token bigint, line bytea, is_confirmed boolean, calls text[])
+) returns table (said text, token bigint, line bytea, is_confirmed boolean, others bytea[], calls bytea[])
 language plpgsql set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
 declare
     answer adjudge.answers;
@@ -22,7 +37,7 @@ begin
         if answer.merchant_biz_id is not null then
             if answer.fingerprint <> print and answer.fingerprint is distinct from also then
                 delete from adjudge.claims c where c.merchant_biz_id = of_id and c.token = taken;
-                return query select 'conflict', null::bigint, null::bytea, false, null::text[];
+                return query select 'conflict', null::bigint, null::bytea, false, null::bytea[], null::bytea[];
                 return;
             end if;
             if not again then
@@ -44,9 +59,9 @@ begin
             select c.* into held from adjudge.claims c where c.merchant_biz_id = of_id;
             if held.token is not null then
                 if held.fingerprint <> print and held.fingerprint is distinct from also then
-                    return query select 'conflict', null::bigint, null::bytea, false, null::text[];
+                    return query select 'conflict', null::bigint, null::bytea, false, null::bytea[], null::bytea[];
                 else
-                    return query select 'busy', held.token, null::bytea, false, null::text[];
+                    return query select 'busy', held.token, null::bytea, false, null::bytea[], null::bytea[];
                 end if;
                 return;
             end if;
@@ -60,7 +75,10 @@ begin
             where r.recorded_at = answer.recorded_at and r.writer = answer.writer and r.seq = answer.seq),
         coalesce((select l.confirms from adjudge.labels l
             where l.decision_id = answer.decision_id and l.merchant_biz_id = of_id), false),
-        array(select c.body from adjudge.calls c
+        array(select r.line from adjudge.records r join adjudge.answers a
+                on a.merchant_biz_id = r.merchant_biz_id and a.decision_id = answer.decision_id -- none took its place since
+            where r.merchant_biz_id = of_id and r.kind = 'decision' and r.decision_id <> answer.decision_id),
+        array(select c.line from adjudge.calls c
             where c.merchant_biz_id = of_id and c.is_open and (c.fingerprint = print or c.fingerprint = also)
             order by c.fingerprint = print);
 end $$;
@@ -209,14 +227,15 @@ begin
                 where o.billed = 'no' and c.billed is distinct from 'no' and c.counted_on is not null
                 group by c.provider, c.account, c.counted_on) as free
             where d.provider = free.provider and d.account = free.account and d.day = free.counted_on;
-        insert into adjudge.calls
-            select o.call_id, o.id, o.print, o.provider, o.day, o.price, o.billed, o.billed is distinct from 'no', o.body,
-                q.account, case when q.account is not null then (now() at time zone 'UTC')::date end -- as `admit` counts it
+        insert into adjudge.calls (call_id, merchant_biz_id, fingerprint, provider, day, price, billed, is_open, line,
+                account, counted_on)
+            select o.call_id, o.id, o.print, o.provider, o.day, o.price, o.billed, o.billed is distinct from 'no',
+                lines[o.at], q.account, case when q.account is not null then (now() at time zone 'UTC')::date end -- as `admit` counts it
                 from jsonb_to_recordset(more -> 'calls') as o(at bigint, call_id text, id text, print text, provider text,
-                    day date, price numeric, billed text, body text)
+                    day date, price numeric, billed text)
                 left join jsonb_to_recordset(more -> 'quotas') as q(at bigint, account text) on q.at = o.at
             on conflict (call_id) do update
-                set billed = excluded.billed, body = excluded.body,
+                set billed = excluded.billed, line = excluded.line,
                     is_open = calls.is_open and excluded.is_open;
     end if;
     if jsonb_array_length(more -> 'labels') > 0 then
