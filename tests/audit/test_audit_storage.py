@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from adjudge.audit import archive as archive_module
 from adjudge.audit.archive import archive
 from adjudge.audit.checkpoints import Checkpoints
+from adjudge.audit.cursor import FileRecords
 from adjudge.audit.file import Segments
 from adjudge.audit.log import AuditLog
 from adjudge.audit.shelf import Store, fetch, shelf_of
@@ -26,6 +27,7 @@ from adjudge.cli.group import adjudge
 from adjudge.engine import Engine
 from adjudge.errors import AuditUnavailable, MissingExtra
 from adjudge.model import Request
+from adjudge.plugin import BEFORE_FIRST, Position
 from adjudge.registry import parse_policy
 from adjudge.replay.decisions import replay
 from adjudge.testing import registry_of
@@ -219,3 +221,15 @@ def test_without_pyarrow_a_url_names_the_extra(monkeypatch: pytest.MonkeyPatch) 
     with pytest.raises(MissingExtra) as caught:
         shelf_of("s3://bucket/logs")
     assert caught.value.hint == "pip install 'adjudge[archive]'"
+
+
+def test_reader_behind_a_segment_in_object_storage_is_told_to_copy_it_back(shelf: str, log: Path) -> None:
+    move(log, shelf)
+    with opened(log) as writer:
+        source = FileRecords(writer)
+        (end,) = source.ends(own=True)
+        first = Position(log=end.log, seq=0, hash=BEFORE_FIRST)
+        with pytest.raises(
+            AuditUnavailable, match=r"archived to s3://.*from where nothing is fetched for readers; copy"
+        ):
+            source.read_from(first, max_records=1, max_bytes=1)

@@ -389,7 +389,10 @@ def test_reader_behind_an_archived_segment_reads_it_where_it_went(tmp_path: Path
     with capture_logs(), engine(at=at, readers={"mine": reader}) as door:
         until(lambda: state(door).failures)
         said = state(door).reason
-        assert said.startswith("record 1 is in audit-000001.jsonl, which was archived to ") and "bring it back" in said
+        assert (
+            said.startswith("record 1 is in audit-000001.jsonl, which was archived to ")
+            and "and is not there; copy it back" in said
+        )
         decide(door, 0)
         (tmp_path / "away").rename(shelf)
         until(lambda: state(door).lag_records == 0)

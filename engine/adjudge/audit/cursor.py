@@ -14,6 +14,7 @@ from pathlib import Path
 from adjudge.audit.log import AuditLog
 from adjudge.audit.read import first_hash, whole
 from adjudge.audit.record import MAX_LINE, MalformedLine, Record, following, parse
+from adjudge.audit.shelf import is_url
 from adjudge.audit.verify import PREFIX, Away, Piece, WithArchive
 from adjudge.errors import AuditBroken, AuditUnavailable, WrongPosition
 from adjudge.plugin import LogRecord, Position
@@ -117,9 +118,10 @@ class FileRecords:
             raise AuditUnavailable(f"{self._log.directory}: record {after.seq + 1} is not there")
         if isinstance(begun, Away):
             if after.seq < begun.last:
+                why = "from where nothing is fetched for readers" if is_url(begun.to) else "and is not there"
                 raise AuditUnavailable(
-                    f"record {after.seq + 1} is in {begun.name}, which was archived to {begun.to} and is not there;"
-                    " bring it back, or let the reader begin behind it"
+                    f"record {after.seq + 1} is in {begun.name}, which was archived to {begun.to}, {why};"
+                    f" copy it back into {self._log.directory}, or let the reader begin behind it"
                 )
             raise AuditUnavailable(f"{self._log.directory}: record {after.seq + 1} is not there")
         if _first(begun) == after.seq + 1:
