@@ -163,7 +163,11 @@ def test_what_is_no_answer_is_an_error_and_never_a_decision(name: str) -> None:
             "the service answered 418 with a problem of another version: d",
         )
         assert "\n" not in str(raised.value)
-        for work in (lambda: client.find_sync(merchant_biz_id="0" * 32), lambda: client.erase_sync("0" * 32)):
+        for work in (
+            lambda: client.find_sync(merchant_biz_id="0" * 32),
+            lambda: client.erase_sync("0" * 32),
+            lambda: client.label_sync("0" * 32, "0" * 32, "fraud", source="x"),
+        )[: 2 if name == "no content" else 3]:  # which is what is said of a label
             with pytest.raises(ServiceUnavailable):
                 work()
 

@@ -119,7 +119,10 @@ class Engine(Door):
 
     async def _label(self, body: LabelBody) -> None:
         question = Question(method="POST", path="/v1/labels", body=encode_label(body))
-        self._good(await self._ask(question, self._within_s))
+        answer = await self._ask(question, self._within_s)
+        self._good(answer)
+        if not answer.is_bare:
+            self._refuse("does not say that it recorded the label")
 
     async def _erase(self, merchant_biz_id: str, reason: str, by: str) -> int:
         document = encode_erasure(reason, by)

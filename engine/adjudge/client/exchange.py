@@ -49,10 +49,11 @@ class Question:
 
 @frozen
 class Answer:
-    """What a service said: the body of a success, or a problem."""
+    """What a service said: the body of a success, or a problem. is_bare: it says so with its status alone."""
 
     body: bytes
     problem: Problem | None = None
+    is_bare: bool = False
 
 
 class Exchange:
@@ -137,7 +138,7 @@ class Exchange:
         if response.status_code in (200, 204):
             if body and kind != "application/json":
                 raise self._mismatch("answered with what is not JSON")
-            return Answer(body)
+            return Answer(body, is_bare=response.status_code == 204)
         said = decode_problem(body) if kind == CONTENT_TYPE else None
         if said is None and response.status_code in _OF_PROXIES:
             raise ServiceUnavailable(
