@@ -55,3 +55,12 @@ class RequestDocument(msgspec.Struct, forbid_unknown_fields=True):
     ] = None
     application_id: ApplicationId | None = None
     attempts: Attempts | None = None
+
+
+class FormDocument(msgspec.Struct):
+    """A request and its face as a form of two parts."""
+
+    request: Annotated[RequestDocument, said("The request, in JSON, without `face`.")]
+    face: Annotated[
+        str, said("The picture or video as it is; its kind is found from the content.", format="binary")
+    ] = ""

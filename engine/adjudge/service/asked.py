@@ -40,13 +40,19 @@ class Asked:
         self.check_type(JSON)
         return await self.held.read(self.request, max_bytes=max_bytes)
 
+    @property
+    def media_type(self) -> str:
+        """What the body is said to be, in lower case, without parameters."""
+        said: str = self.request.headers.get("content-type", "")
+        return said.partition(";")[0].strip().lower()
+
     def check_type(self, media_type: str) -> None:
         """Refuse a body that is not said to be JSON of a kind: a page of another site can have a browser send all else.
 
         Raises Refused.
         """
         headers = self.request.headers
-        if headers.get("content-type", "").partition(";")[0].strip().lower() != media_type:
+        if self.media_type != media_type:
             raise Refused(problem("media-type", f"send `Content-Type: {media_type}`"))
         if headers.get("content-encoding", "identity").strip().lower() != "identity":
             raise Refused(problem("media-type", "send the body as it is, without `Content-Encoding`"))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 from starlette.responses import Response
 
 from adjudge.documents.decisions import DecisionDocument, DecisionsDocument, decision_document, page_document
-from adjudge.documents.forms import RequestDocument
+from adjudge.documents.forms import FormDocument, RequestDocument
 from adjudge.documents.problems import NO_DECISION, problem
 from adjudge.documents.queries import decode_query
 from adjudge.documents.requests import DOCUMENT_MAX_BYTES
@@ -18,7 +18,7 @@ from adjudge.model import SEARCH_LIMIT_MAX, SEARCH_TEXT_MAX_CHARS, Outcome
 from adjudge.service.admission import Refused
 from adjudge.service.answers import JSON, document
 from adjudge.service.asked import Asked
-from adjudge.service.reading import DEADLINE, read_request
+from adjudge.service.reading import DEADLINE, FORM, FORM_HEADER, read_form, read_request
 from adjudge.service.route import Route, parameter
 
 Name = Annotated[str, said("", "device.score", minLength=1, maxLength=SEARCH_TEXT_MAX_CHARS)]
@@ -29,8 +29,10 @@ Time = Annotated[datetime, Meta(tz=True, examples=["2026-01-31T09:30:00Z"])]
 async def decide(asked: Asked) -> Response:
     """Decide a request."""
     anew, deadline_s = asked.flag("anew"), asked.deadline_s()
-    body = await asked.json(max_bytes=DOCUMENT_MAX_BYTES)
-    request = await read_request(asked.shared.readers, body)
+    if asked.media_type == FORM:
+        request = await read_form(asked)
+    else:
+        request = await read_request(asked.shared.readers, await asked.json(max_bytes=DOCUMENT_MAX_BYTES))
     decision = await asked.shared.engine.decide(request, anew=anew, deadline_s=deadline_s)
     asked.note(decision_id=decision.decision_id, outcome=decision.outcome.value)
     return document(decision_document(decision))
@@ -62,8 +64,9 @@ ROUTES = (
         parameters=(
             parameter("anew", bool, "Whether to decide again although there is an answer, which is superseded then."),
             DEADLINE,
+            parameter(FORM_HEADER, Literal["1"], "Must be there with a form, unless there is a key.", place="header"),
         ),
-        takes={JSON: RequestDocument},
+        takes={JSON: RequestDocument, FORM: FormDocument},
         is_repeatable=True,  # but for `anew`
         gives={200: {JSON: DecisionDocument}},
         problems=("merchant-biz-id-conflict",),
