@@ -85,6 +85,11 @@ class Connection(asyncio.Protocol):
         self._transport.write(request)
         return await self._answer
 
+    def send(self, data: bytes) -> None:
+        """Send bytes, and wait for nothing."""
+        assert self._transport is not None
+        self._transport.write(data)
+
     def close(self) -> None:
         """Close the connection."""
         if self._transport is not None:
