@@ -73,7 +73,7 @@ class Service:
             metrics=metrics,
             tells_requests=tells_requests,
         )
-        self._readiness, self._notice_s = app.state.shared.readiness, said.notice_s
+        self._readiness, self._notice_s = app.shared.readiness, said.notice_s
         self._loop: asyncio.AbstractEventLoop | None = None
         config = uvicorn.Config(
             app,
