@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from adjudge.config.audit import AuditSettings
 from adjudge.config.file import Config, open_engine, read_config
+from adjudge.config.jwt import JwtSettings
 from adjudge.config.service import ServiceSettings, Tls
 from adjudge.engine import Engine
 from adjudge.errors import AuditUnavailable, PluginError, PolicyErrors
@@ -35,7 +36,10 @@ strict_plugins: true
 owners: {acme.score: acme}
 deadline: 2500ms
 service:
-  {keys: keys.yaml, keys_on_socket: false, rate: 50, hosts: [Risk.Internal, "[::1]"],
+  {keys: keys.yaml,
+   jwt: {issuer: i, audience: a, algorithms: [ES256, EdDSA], jwks: {url: "https://id.example/k"}, role_claim: [a, b],
+         roles: {analyst: [read, label]}, clock_skew: 1m, longest: 1h},
+   keys_on_socket: false, rate: 50, hosts: [Risk.Internal, "[::1]"],
    tls: {certificate: c.pem, key: c.key}, plain_http: true,
    notice: 5s, trusted_proxies: [10.0.0.7, "fd00::/8", unix]}
 """
@@ -75,6 +79,16 @@ def test_config_reads_every_key_and_makes_paths_whole(tmp_path: Path) -> None:
         max_in_flight=7,
         service=ServiceSettings(
             keys=tmp_path / "keys.yaml",
+            jwt=JwtSettings(
+                issuer="i",
+                audience="a",
+                algorithms=frozenset(["ES256", "EdDSA"]),
+                keys="https://id.example/k",
+                roles={"analyst": frozenset(["read", "label"])},
+                role_claim=("a", "b"),
+                clock_skew_s=60.0,
+                longest_s=3600.0,
+            ),
             keys_on_socket=False,
             rate=50,
             hosts=("risk.internal", "[::1]"),

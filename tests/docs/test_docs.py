@@ -14,8 +14,9 @@ import structlog
 from adjudge.authoring.policy_tests import cases, expected
 from adjudge.cli.group import COMMANDS
 from adjudge.config.file import _KEYS as CONFIG_KEYS
+from adjudge.config.jwt import ALGORITHMS, JWT_KEYS
+from adjudge.config.scopes import SCOPES
 from adjudge.config.service import KEYS as SERVICE_KEYS
-from adjudge.config.service import SCOPES
 from adjudge.errors import EvaluationError
 from adjudge.expr import evaluate
 from adjudge.expr.functions import FUNCTIONS
@@ -137,7 +138,7 @@ def test_hello_world_of_the_page_is_the_example() -> None:
         ("policy.md", {*cases.KEYS, *cases.CASE_KEYS, *expected.KEYS}),
         ("conditions.md", {*FUNCTIONS, *MACROS, *PRECEDENCE, "has"}),
         ("embedding.md", set(CONFIG_KEYS)),
-        ("access.md", {*SERVICE_KEYS, *SCOPES}),
+        ("access.md", {*SERVICE_KEYS, *JWT_KEYS, *ALGORITHMS, *SCOPES}),
         ("../README.md", {*COMMANDS, "sandbox"}),
     ],
 )

@@ -14,7 +14,8 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from adjudge.config.service import SCOPES, Scope, ServiceSettings
+from adjudge.config.scopes import SCOPES, Scope
+from adjudge.config.service import ServiceSettings
 from adjudge.errors import PolicyErrors
 from adjudge.service.access import ring as ring_module
 from adjudge.service.access.gate import TRIES_PER_S, Gate

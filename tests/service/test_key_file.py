@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from adjudge.config.service import SCOPES
+from adjudge.config.scopes import SCOPES
 from adjudge.errors import PolicyErrors, SetupError
 from adjudge.service.access import key_file
 from adjudge.service.access.key_file import change_keys, read_keys

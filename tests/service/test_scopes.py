@@ -13,7 +13,8 @@ import pytest
 from starlette.requests import Request
 
 from adjudge.audit.read import read
-from adjudge.config.service import SCOPES, Scope, ServiceSettings
+from adjudge.config.scopes import SCOPES, Scope
+from adjudge.config.service import ServiceSettings
 from adjudge.service.access.caller import Caller
 from adjudge.service.access.gate import Gate
 from adjudge.service.app import make_app

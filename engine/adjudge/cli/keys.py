@@ -12,7 +12,8 @@ import click
 
 from adjudge.cli.group import FINE
 from adjudge.cli.output import JSON, counted, format_option, print_json, say, say_text
-from adjudge.config.service import RATE_MAX, Scope
+from adjudge.config.scopes import Scope
+from adjudge.config.service import RATE_MAX
 from adjudge.errors import EvaluationError, SetupError
 from adjudge.service.access.key_file import change_keys, read_keys
 from adjudge.service.access.keys import NAME_RULE, Key, is_name, new_key

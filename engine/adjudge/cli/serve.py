@@ -99,7 +99,7 @@ def command(
 def _ready(name: str, settings: ServiceSettings, form: str) -> None:
     """Tell it at once: whoever started the service as a child waits for the line."""
     why = ""
-    if settings.keys is None:
+    if settings.is_open:
         why = "no keys are configured: whoever is on this machine and gets to the address is served"
     elif name.startswith("unix:") and not settings.keys_on_socket:
         why = "no key is asked for at this socket: whoever may open it is served"

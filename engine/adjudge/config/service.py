@@ -2,6 +2,7 @@
 
 service:
   keys: keys.yaml               # who may ask; left out: whoever is on this machine
+  jwt: {…}                      # whose tokens are taken beside keys; see jwt.py
   keys_on_socket: true          # whether a key is asked for at a Unix socket too
   rate: 100                     # requests a second of each key; left out: any number
   hosts: [risk.internal]        # names of the service, beside those of this machine; ["*"] for any
@@ -17,16 +18,13 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, get_args
 
+from adjudge.config.jwt import JwtSettings, read_jwt
 from adjudge.frozen import frozen
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text.yaml import YamlNode
 
-Scope = Literal["decide", "read", "label", "erase", "author", "approve", "admin"]
-"""What a caller of the service may be allowed."""
-SCOPES: frozenset[Scope] = frozenset(get_args(Scope))
-KEYS = ("keys", "keys_on_socket", "rate", "hosts", "tls", "plain_http", "trusted_proxies", "notice")
+KEYS = ("keys", "jwt", "keys_on_socket", "rate", "hosts", "tls", "plain_http", "trusted_proxies", "notice")
 ANY = "*"
 """For hosts: whatever it is asked by."""
 RATE_MAX = 1_000_000
@@ -53,6 +51,7 @@ class ServiceSettings:
     """
 
     keys: Path | None = None
+    jwt: JwtSettings | None = None
     keys_on_socket: bool = True
     rate: int | None = None
     hosts: tuple[str, ...] = ()
@@ -60,6 +59,11 @@ class ServiceSettings:
     plain_http: bool = False
     trusted_proxies: tuple[str, ...] = ()
     notice_s: float = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether whoever gets to the service is served."""
+        return self.keys is None and self.jwt is None
 
 
 def read_service(reader: Reader, node: YamlNode | None, folder: Path) -> ServiceSettings:
@@ -74,9 +78,10 @@ def read_service(reader: Reader, node: YamlNode | None, folder: Path) -> Service
         reader.blame("schema-range", "`rate` must be at least 1", parts["rate"].span)
     return ServiceSettings(
         keys=folder / keys if keys is not None else None,
+        jwt=read_jwt(reader, parts.get("jwt"), folder),
         keys_on_socket=_flag(reader, parts.get("keys_on_socket"), "keys_on_socket", True),
         rate=rate,
-        hosts=_hosts(reader, parts.get("hosts"), keys is not None),
+        hosts=_hosts(reader, parts.get("hosts"), "keys" in parts or "jwt" in parts),
         tls=_tls(reader, parts.get("tls"), folder),
         plain_http=_flag(reader, parts.get("plain_http"), "plain_http", False),
         trusted_proxies=_proxies(reader, parts.get("trusted_proxies")),

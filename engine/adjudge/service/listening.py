@@ -126,7 +126,7 @@ def listening_on(host: str, port: int, settings: ServiceSettings | None = None) 
 def _check_reach(host: str, settings: ServiceSettings) -> None:
     """Raise SetupError where other machines would reach what they should not."""
     way = ""
-    if settings.keys is None:
+    if settings.is_open:
         way = "without keys the service is for this machine alone: take 127.0.0.1 or a Unix socket, or name `keys`"
     elif settings.tls is None and not settings.plain_http and not set(settings.trusted_proxies) - {"unix"}:
         way = "keys would come over the network in the clear: name `tls`, or the `trusted_proxies` that do it"

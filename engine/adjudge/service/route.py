@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 from starlette.responses import Response
 
-from adjudge.config.service import Scope
+from adjudge.config.scopes import Scope
 from adjudge.frozen import frozen
 from adjudge.service.asked import Asked
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adjudge.audit.annotations import NAMED_NOBODY
-from adjudge.config.service import SCOPES, Scope
+from adjudge.config.scopes import SCOPES, Scope
 from adjudge.frozen import frozen
 from adjudge.service.access.refusals import Denied
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from starlette.requests import Request
 
-from adjudge.config.service import Scope, ServiceSettings
+from adjudge.config.jwt import JwtSettings
+from adjudge.config.scopes import Scope
+from adjudge.config.service import ServiceSettings
 from adjudge.patterns import late
 from adjudge.service.access.caller import LOCAL, Caller
 from adjudge.service.access.certificate import Certificate
@@ -14,11 +18,21 @@ from adjudge.service.access.rates import Rates
 from adjudge.service.access.refusals import Refusals, TooOften, Unauthenticated
 from adjudge.service.access.ring import KeyRing
 
+if TYPE_CHECKING:
+    from adjudge.service.access.tokens import Tokens
+
 CREDENTIAL_MAX = 8192
 """Characters of a key or token; a longer one is not looked at."""
 TRIES_PER_S = 10
 """Requests without a key that is taken, from one address; what is more is told to come again."""
 _BEARER = late(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")
+
+
+def _tokens(settings: JwtSettings) -> Tokens:
+    """Return what takes tokens; who has only keys has no need of it."""
+    from adjudge.service.access.tokens import Tokens
+
+    return Tokens(settings)
 
 
 class Gate:
@@ -31,8 +45,9 @@ class Gate:
         """
         said = settings or ServiceSettings()
         self.refusals = Refusals()
-        is_open = said.keys is None or (at_socket and not said.keys_on_socket)
-        self._ring = None if is_open or said.keys is None else KeyRing(said.keys)
+        self._is_open = said.is_open or (at_socket and not said.keys_on_socket)
+        self._ring = KeyRing(said.keys) if said.keys is not None and not self._is_open else None
+        self._tokens = _tokens(said.jwt) if said.jwt is not None and not self._is_open else None
         self.certificate = Certificate(said.tls) if said.tls is not None and not at_socket else None
         self._rate = said.rate
         self._rates, self._tries = Rates(), Rates()
@@ -40,7 +55,7 @@ class Gate:
 
     def note(self) -> str | None:
         """Return what is wrong with the files that say who may ask; None where nothing is."""
-        parts = {"keys": self._ring, "tls": self.certificate}
+        parts = {"keys": self._ring, "jwt": self._tokens, "tls": self.certificate}
         said = [f"{name}: {part.trouble}" for name, part in parts.items() if part is not None and part.trouble]
         return "; ".join(said) or None
 
@@ -62,15 +77,18 @@ class Gate:
 
     async def caller_of(self, request: Request) -> Caller:
         """Return whose key or token a request has. Raises NotAuthenticated."""
-        if self._ring is None:
+        if self._is_open:
             return LOCAL
         given = request.headers.getlist("authorization")
         if not given:
             raise Unauthenticated("none")
         found = _BEARER.fullmatch(given[0]) if len(given) == 1 and len(given[0]) <= CREDENTIAL_MAX else None
-        if found is None or not found.group(1).startswith(PREFIX):
-            raise Unauthenticated("malformed")
-        return await self._ring.caller_of(found.group(1))
+        text = found.group(1) if found is not None else ""
+        if self._ring is not None and text.startswith(PREFIX):
+            return await self._ring.caller_of(text)
+        if self._tokens is not None and text.count(".") == 2:
+            return await self._tokens.caller_of(text)
+        raise Unauthenticated("malformed")
 
     def refused(self, request: Request, code: str, error: Exception | None = None) -> None:
         """Count that a request was not let in, and tell it. code: of the problem."""

@@ -22,7 +22,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import cast
 
-from adjudge.config.service import RATE_MAX, SCOPES, Scope
+from adjudge.config.scopes import SCOPES, Scope
+from adjudge.config.service import RATE_MAX
 from adjudge.errors import EvaluationError, PolicyErrors, SetupError
 from adjudge.patterns import late
 from adjudge.policy.loading.load import read_source

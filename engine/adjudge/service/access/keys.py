@@ -13,7 +13,7 @@ from hashlib import sha256
 from zlib import crc32
 
 from adjudge.audit.annotations import NAMED_NOBODY
-from adjudge.config.service import Scope
+from adjudge.config.scopes import Scope
 from adjudge.frozen import frozen
 from adjudge.patterns import late
 
