@@ -24,6 +24,18 @@ export type ProblemCode =
   | "service-unavailable"
   | "unauthenticated";
 
+/** What became of one line: it has a decision or a problem. */
+export interface BatchLine {
+  /** The number of the line in the body, from 1. */
+  line: number;
+  /** Of the request; null where the line does not say one. */
+  merchant_biz_id?: string | null;
+  decision?: Decision | null;
+  problem?: Problem | null;
+  /** True where a batch ended early: this line is its last, and what follows was not decided. */
+  ended?: boolean;
+}
+
 /** The answer to a request, as it was recorded. A later version may say more. */
 export interface Decision {
   /** The id of a decision: 32 lower-case hex digits. */
@@ -131,6 +143,14 @@ export interface FieldProblem {
   problem: string;
   /** What has no room for the value: the log, or the policy. */
   by: "log" | "policy";
+}
+
+/** A request and its face as a form of two parts. */
+export interface Form {
+  /** The request, in JSON, without `face`. */
+  request: Request;
+  /** The picture or video as it is; its kind is found from the content. */
+  face?: string;
 }
 
 /** That the process lives. */
