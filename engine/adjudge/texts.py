@@ -137,6 +137,13 @@ def in_json(document: object, *, indent: int | None = None) -> str:
     return on_terminal(text)
 
 
+def in_compact_json(text: bytes) -> bytes:
+    """Return JSON on one line in which nothing is hidden, and which says the same to a program."""
+    if text.isascii() and b"\x7f" not in text:  # the usual case: whatever else is hidden and ASCII, JSON escapes
+        return text
+    return one_line(text.decode()).encode()
+
+
 def in_markdown(text: str) -> str:
     """Return a sentence as Markdown that shows it: no markup, HTML, link, or mention of anybody.
 

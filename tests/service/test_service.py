@@ -294,30 +294,6 @@ def test_face_and_secrets_stand_in_no_answer_and_no_log(caplog: pytest.LogCaptur
     assert canary not in "".join(answer.text for answer in answers) + str(events) + ours
 
 
-SMUGGLED = {
-    "two lengths": b"content-length: 2\r\ncontent-length: 3\r\n\r\n{}",
-    "length and chunks": b"content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
-    "a sign": b"content-length: +2\r\n\r\n{}",
-    "no number": b"content-length: two\r\n\r\n{}",
-    "a long head": b"x: " + b"a" * 100_000 + b"\r\n\r\n",
-    "a broken line": b"content-length 2\r\n\r\n{}",
-}
-
-
-@pytest.mark.parametrize("name", SMUGGLED)
-def test_shapes_that_two_readers_read_differently_are_refused(http: httpx.Client, name: str) -> None:
-    with socket.create_connection((http.base_url.host, http.base_url.port or 0)) as raw:
-        raw.settimeout(60)
-        head = b"POST /v1/decisions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-        raw.sendall(head + SMUGGLED[name])
-        said = b""
-        while piece := raw.recv(65536):
-            said += piece
-            if b"}" in said or b"Invalid" in said:
-                break
-    assert said[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 431"), said
-
-
 def test_engine_that_ends_is_told_as_a_service_that_ends() -> None:
     async def main() -> httpx.Response:
         transport = httpx.ASGITransport(app=make_app(engine()))  # which nobody opened

@@ -52,6 +52,8 @@ KINDS: Mapping[str, _Kind] = {
     FAULT: _Kind(500, "the service has a fault", ServiceUnavailable),
     "body-too-large": _Kind(413, "the body is larger than is taken", RequestError),
     "body-too-slow": _Kind(408, "the body did not come in time", ServiceUnavailable),
+    "head-too-large": _Kind(431, "the path and headers are longer than is taken", RequestError),
+    "malformed-http": _Kind(400, "the request is not plain HTTP/1.1", ServiceMismatch),
     "media-type": _Kind(415, "the body is not of a kind that is taken", ServiceMismatch),
     "no-route": _Kind(404, "there is nothing at this path", ServiceMismatch),
     "no-method": _Kind(405, "this path takes other methods", ServiceMismatch),

@@ -8,18 +8,31 @@ import msgspec
 from starlette.responses import Response
 
 from adjudge.documents.problems import CONTENT_TYPE, Problem
+from adjudge.texts import in_compact_json
 
 JSON, NDJSON = "application/json", "application/x-ndjson"
 
 NOT_LET_IN = frozenset({"host", "not-allowed", "rate-limited", "unauthenticated"})
 """Problems of whoever may not ask."""
-UNREAD = NOT_LET_IN | {"body-too-large", "body-too-slow", "media-type", "overloaded"}
+UNREAD = NOT_LET_IN | {
+    "body-too-large",
+    "body-too-slow",
+    "head-too-large",
+    "malformed-http",
+    "media-type",
+    "overloaded",
+}
 """Problems after which a part of the body may be on its way still: nobody waits for it."""
 
 
+def encoded(content: object) -> bytes:
+    """Return a document on one line. content: anything that msgspec encodes; what a text hides is shown in it."""
+    return in_compact_json(msgspec.json.encode(content))
+
+
 def document(content: object, *, status: int = 200) -> Response:
-    """Return an answer in JSON. content: anything that msgspec encodes."""
-    return Response(msgspec.json.encode(content), status_code=status, media_type=JSON)
+    """Return an answer in JSON. content: as of `encoded`."""
+    return Response(encoded(content), status_code=status, media_type=JSON)
 
 
 class ProblemResponse(Response):
@@ -37,7 +50,7 @@ def told(said: Problem, request_id: str) -> ProblemResponse:
         headers["www-authenticate"] = 'Bearer realm="adjudge"'
     if said.code in UNREAD:
         headers["connection"] = "close"
-    body = msgspec.json.encode(msgspec.structs.replace(said, request_id=request_id))
+    body = encoded(msgspec.structs.replace(said, request_id=request_id))
     response = ProblemResponse(body, status_code=said.status, media_type=CONTENT_TYPE, headers=headers)
     response.code = said.code
     return response

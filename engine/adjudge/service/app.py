@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from adjudge.decision.door import Door
-from adjudge.documents.problems import FAULT, problem
+from adjudge.documents.problems import FAULT, Problem, problem
 from adjudge.events import Events, bound
 from adjudge.metrics.metrics import Metrics
 from adjudge.service.access.caller import NOBODY
@@ -25,6 +25,7 @@ from adjudge.service.admission import Admission, Held, Refused
 from adjudge.service.answers import NOT_LET_IN, told
 from adjudge.service.asked import Asked, check_parameters, host_of, note, noted, request_id_of
 from adjudge.service.failures import problem_from
+from adjudge.service.framing import malformed
 from adjudge.service.openapi import openapi_document
 from adjudge.service.route import Route
 from adjudge.service.routes import ROUTES
@@ -33,6 +34,7 @@ from adjudge.service.shared import Shared
 from adjudge.spans import continued, trace_id
 
 _events = Events("adjudge.service")
+Refusal = Callable[[Request, Problem], Response]
 
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -60,23 +62,30 @@ def make_app(
         routing.Route(route.path, answer, methods=[route.method], name=route.answer.__name__)
         for route, answer in answers
     ]
-    others = Starlette(routes=routes, exception_handlers={HTTPException: partial(_no_route, shared.seen.of())})
+    of_none = shared.seen.of()
+    others = Starlette(routes=routes, exception_handlers={HTTPException: partial(_no_route, of_none)})
     others.router.redirect_slashes = False
     direct = {(route.method, route.path): answer for route, answer in answers if "{" not in route.path}
-    return App(shared, direct, others)
+    return App(shared, direct, others, partial(_of_no_route, of_none))
 
 
 class App:
     """The application. A path without parts goes straight to what answers it, which takes three layers less."""
 
-    def __init__(self, shared: Shared, direct: Mapping[tuple[str, str], Answer], others: Starlette) -> None:
-        """direct: answers by method and path. others: takes all other requests."""
+    def __init__(
+        self, shared: Shared, direct: Mapping[tuple[str, str], Answer], others: Starlette, refuse: Refusal
+    ) -> None:
+        """direct: answers by method and path. others: takes all other requests. refuse: answers what is malformed."""
         self.shared = shared
-        self._direct, self._others = direct, others
+        self._direct, self._others, self._refuse = direct, others, refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, as ASGI has it."""
-        answer = self._direct.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        is_http = scope["type"] == "http"
+        if is_http and (said := malformed(scope)) is not None:
+            await self._refuse(Request(scope), said)(scope, receive, send)
+            return
+        answer = self._direct.get((scope["method"], scope["path"])) if is_http else None
         if answer is None:
             await self._others(scope, receive, send)
             return
@@ -148,9 +157,16 @@ def _no_route(seen: RouteSeen, request: Request, error: Exception) -> Response:
         said = problem("no-method", f"this path takes {(error.headers or {}).get('Allow', 'other methods')}")
     else:
         said = problem("no-route", "this version of the service has nothing at this path")
+    response = _of_no_route(seen, request, said)
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _of_no_route(seen: RouteSeen, request: Request, said: Problem) -> Response:
+    """Answer a request that no route gets."""
     request_id = request_id_of(request)
     response = told(said, request_id)
-    response.headers.update({**(error.headers or {}), "x-request-id": request_id})
+    response.headers["x-request-id"] = request_id
     with continued(request.headers), bound(**_ids_of(request_id)):
         seen.answered(response, 0.0, {})
     return response

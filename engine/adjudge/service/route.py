@@ -33,7 +33,7 @@ Place = Literal["query", "path", "header"]
 Contents = Mapping[str, Any]
 """Forms by media type."""
 
-OF_ALL = ("fault",)
+OF_ALL = ("fault", "head-too-large", "malformed-http")
 OF_ADMITTED = (
     "audit-broken",
     "audit-unavailable",

@@ -18,7 +18,7 @@ from adjudge.documents.problems import FAULT, Problem, problem
 from adjudge.errors import Overloaded, RateLimited, RequestError
 from adjudge.events import Events, bound
 from adjudge.model import Decision, Request, check_merchant_biz_id
-from adjudge.service.answers import NDJSON, NOT_LET_IN
+from adjudge.service.answers import NDJSON, NOT_LET_IN, encoded
 from adjudge.service.asked import Asked, request_id_of
 from adjudge.service.failures import problem_from
 from adjudge.service.reading import DEADLINE, read_request
@@ -135,7 +135,7 @@ async def _answer(asked: Asked, one: _Line, anew: bool, deadline_s: float | None
     except Exception as error:
         return _encoded(BatchLine(line=number, merchant_biz_id=_id_in(line), problem=_told(error)))
     said_of = {"line": number, "merchant_biz_id": decision.merchant_biz_id, "decision": decision_document(decision)}
-    return msgspec.json.encode(said_of) + b"\n"
+    return encoded(said_of) + b"\n"
 
 
 async def _decided(asked: Asked, request: Request, anew: bool, deadline_s: float | None) -> Decision:
@@ -168,7 +168,7 @@ def _id_in(line: bytes) -> str | None:
 
 
 def _encoded(line: BatchLine) -> bytes:
-    return msgspec.json.encode(line) + b"\n"
+    return encoded(line) + b"\n"
 
 
 ROUTES = (

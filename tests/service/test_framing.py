@@ -1,0 +1,151 @@
+"""Shapes of requests that two readers could take apart differently: refused, or read as the standard says.
+
+Behind each stands a second request. Whoever refuses the first closes the connection, and never sees it.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterator
+
+import pytest
+from structlog.testing import capture_logs
+
+from adjudge.service import server
+from adjudge.service.access.rates import Rates
+from adjudge.service.access.refusals import TOLD_PER_S
+from client.serving import served
+from engine.engines import engine
+
+POST, GET = b"POST /v1/labels HTTP/1.1\r\n", b"GET /healthz HTTP/1.1\r\n"
+HOST = b"host: localhost\r\n"
+SECOND = b"GET /smuggled HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+NONE = b"\r\n"
+CHUNKED = b"transfer-encoding: chunked\r\n\r\n"
+
+REFUSED = {
+    "two lengths": GET + HOST + b"content-length: 0\r\ncontent-length: 3\r\n\r\n",
+    "a list of lengths": GET + HOST + b"content-length: 0, 44\r\n\r\n",
+    "a length with a sign": GET + HOST + b"content-length: +0\r\n\r\n",
+    "a negative length": GET + HOST + b"content-length: -0\r\n\r\n",
+    "a length in hex": GET + HOST + b"content-length: 0x0\r\n\r\n",
+    "a length with a separator": GET + HOST + b"content-length: 0_0\r\n\r\n",
+    "no length in a length": GET + HOST + b"content-length: \r\n\r\n",
+    "a length of another script": GET + HOST + "content-length: ٠\r\n\r\n".encode(),
+    "a vertical tab before a length": GET + HOST + b"content-length: \x0b0\r\n\r\n",
+    "a length of thirty digits": GET + HOST + b"content-length: " + b"9" * 30 + b"\r\n\r\n",
+    "a blank before the colon": GET + HOST + b"content-length : 0\r\n\r\n",
+    "a length and chunks": GET + HOST + b"content-length: 5\r\n" + CHUNKED + b"0\r\n\r\n",
+    "chunks and a length": GET + HOST + b"transfer-encoding: chunked\r\ncontent-length: 5\r\n\r\n0\r\n\r\n",
+    "a length and chunks of no route": b"GET /no HTTP/1.1\r\n"
+    + HOST
+    + b"content-length: 5\r\n"
+    + CHUNKED
+    + b"0\r\n\r\n",
+    "chunks in HTTP/1.0": b"GET /healthz HTTP/1.0\r\n" + HOST + CHUNKED + b"0\r\n\r\n",
+    "chunks, then not": GET + HOST + b"transfer-encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "two codings": GET + HOST + b"transfer-encoding: chunked\r\ntransfer-encoding: identity\r\n\r\n0\r\n\r\n",
+    "compressed chunks": GET + HOST + b"transfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "an unknown coding": GET + HOST + b"transfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "a quoted coding": GET + HOST + b'transfer-encoding: "chunked"\r\n\r\n0\r\n\r\n',
+    "a vertical tab before a coding": GET + HOST + b"transfer-encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+    "a blank behind a coding's name": GET + HOST + b"transfer-encoding : chunked\r\n\r\n0\r\n\r\n",
+    "a folded line in front": GET + b" x: y\r\n" + HOST + NONE,
+    "a bare return": GET + HOST + b"x: a\rcontent-length: 5\r\n\r\n",
+    "a NUL in a value": GET + HOST + b"x: a\0b\r\n\r\n",
+    "a NUL in a name": GET + HOST + b"x\0y: b\r\n\r\n",
+    "a blank in a name": GET + HOST + b"x y: b\r\n\r\n",
+    "no name": GET + HOST + b": b\r\n\r\n",
+    "a line without a colon": GET + HOST + b"content-length 2\r\n\r\n",
+    "no host": GET + NONE,
+    "two hosts": GET + HOST + b"host: evil.example\r\n\r\n",
+    "the same host twice": GET + HOST + HOST + NONE,
+    "HTTP/0.9": b"GET /healthz\r\n\r\n",
+    "HTTP/2.0": b"GET /healthz HTTP/2.0\r\n" + HOST + NONE,
+    "HTTP/1.2": b"GET /healthz HTTP/1.2\r\n" + HOST + NONE,
+    "the preface of HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "two blanks": b"GET  /healthz HTTP/1.1\r\n" + HOST + NONE,
+    "tabs": b"GET\t/healthz\tHTTP/1.1\r\n" + HOST + NONE,
+    "a blank in the path": b"GET /healthz x HTTP/1.1\r\n" + HOST + NONE,
+    "a NUL in the path": b"GET /health\0z HTTP/1.1\r\n" + HOST + NONE,
+    "a path that is not ASCII": "GET /healthz/é HTTP/1.1\r\n".encode() + HOST + NONE,
+    "a long head": GET + HOST + b"x: " + b"a" * 100_000 + b"\r\n\r\n",
+    "a long path": b"GET /healthz?" + b"a" * 40_000 + b" HTTP/1.1\r\n" + HOST + NONE,
+    "thousands of headers": GET + HOST + b"x: a\r\n" * 10_000 + b"\r\n",
+    "a chunk with a sign": POST + HOST + CHUNKED + b"+2\r\n{}\r\n0\r\n\r\n",
+    "a chunk in 0x": POST + HOST + CHUNKED + b"0x2\r\n{}\r\n0\r\n\r\n",
+    "a chunk with a separator": POST + HOST + CHUNKED + b"0_2\r\n{}\r\n0\r\n\r\n",
+    "a chunk whose line ends otherwise": POST + HOST + CHUNKED + b"2\n{}\n0\n\n",
+    "a chunk that is longer than it says": POST + HOST + CHUNKED + b"2\r\n{}XX0\r\n\r\n",
+}
+READ = {
+    "one length twice": GET + HOST + b"content-length: 2\r\ncontent-length: 2\r\n\r\n{}",
+    "a list of one length": GET + HOST + b"content-length: 2, 2\r\n\r\n{}",
+    "zeros before a length": GET + HOST + b"content-length: 002\r\n\r\n{}",
+    "a folded line": GET + HOST + b"x: y\r\n transfer-encoding: chunked\r\ncontent-length: 2\r\n\r\n{}",
+    "a body of a GET": GET + HOST + b"content-length: 2\r\n\r\n{}",
+    "chunks": GET + HOST + CHUNKED + b"2\r\n{}\r\n0\r\n\r\n",
+    "an extension of a chunk": GET + HOST + CHUNKED + b"2;x=y\r\n{}\r\n0\r\n\r\n",
+    "a trailer": GET + HOST + CHUNKED + b"2\r\n{}\r\n0\r\ncontent-length: 9\r\n\r\n",
+    "a change to HTTP/2": GET + HOST + b"connection: upgrade\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n\r\n",
+    "a change to a socket": GET
+    + HOST
+    + b"connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\r\n",
+}
+
+
+@pytest.fixture(scope="module")
+def at() -> Iterator[tuple[str, int]]:
+    with served(engine(), over_tcp=True) as url:
+        host, _, port = url.removeprefix("http://").partition(":")
+        yield host, int(port)
+
+
+def answers(at: tuple[str, int], sent: bytes) -> tuple[list[int], bytes]:
+    """Send bytes and a second request, and return the statuses of all answers, and what was said."""
+    said = b""
+    with socket.create_connection(at) as raw:
+        raw.settimeout(120)
+        try:
+            raw.sendall(sent + SECOND)
+            while piece := raw.recv(65536):
+                said += piece
+        except ConnectionError:  # closed while there was more to read
+            pass
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", said)], said
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_shape_is_refused_and_what_stands_behind_it_is_never_read(at: tuple[str, int], name: str) -> None:
+    statuses, said = answers(at, REFUSED[name])
+    assert len(statuses) == 1 and statuses[0] in (400, 415, 431), said
+    assert b"connection: close" in said.lower()
+
+
+@pytest.mark.parametrize("name", READ)
+def test_shape_is_read_as_the_standard_says(at: tuple[str, int], name: str) -> None:
+    statuses, said = answers(at, READ[name])
+    assert statuses == [200, 404], said
+
+
+@pytest.mark.parametrize("name", ["a length and chunks", "HTTP/2.0", "a long head", "chunks in HTTP/1.0"])
+def test_what_the_parser_lets_pass_is_refused_with_a_problem(at: tuple[str, int], name: str) -> None:
+    _, said = answers(at, REFUSED[name])
+    code = b"head-too-large" if name == "a long head" else b"malformed-http"
+    assert b'"code":"%b"' % code in said and b"x-request-id: " in said.lower()
+
+
+def test_server_says_what_is_no_http_as_an_event_and_not_too_often(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "Rates", lambda: Rates(clock=lambda: 0.0))  # a second that does not end
+    with capture_logs() as events, served(engine(), over_tcp=True) as url:
+        host, _, port = url.removeprefix("http://").partition(":")
+        for _ in range(20):
+            answers((host, int(port)), b"CANARY / HTTP/9\r\nx: CANARY\r\n\r\n")
+    told = [one for one in events if one["event"] == "server_said"]
+    assert "CANARY" not in str(events)
+    assert {one["said"] for one in told} == {"Invalid HTTP request received."}
+    assert len(told) == TOLD_PER_S
+    assert capfd.readouterr() == ("", "")
