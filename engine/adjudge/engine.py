@@ -73,6 +73,7 @@ from adjudge.system.pools import NoThread, Pool
 
 if TYPE_CHECKING:
     from adjudge.audit.trail import AuditTrail
+    from adjudge.policy.routes import RouteTable
 
 DEADLINE_S = 15.0
 """Seconds for gathering all signals of a decision, unless configured."""
@@ -119,6 +120,7 @@ class Engine(Door):
         limits: Mapping[str, Limits] | None = None,
         guards: Guards | None = None,
         allowed: Allowed = ANY_HOST,
+        routes: RouteTable | None = None,
         watch: PolicyWatch | None = None,
         clock: Callable[[], datetime] = _utc_now,
         journal: AuditTrail | None = None,
@@ -136,12 +138,12 @@ class Engine(Door):
         limits: how providers may be asked, by name, in place of what they declare. guards: what keeps to them, the
         process's own unless given.
         allowed: what policies may have providers use; a signal that would use more is not asked, and says so.
-        watch: what replaces the policies while the engine is open.
+        routes: choose the policy of a request that names none. watch: what replaces the policies meanwhile.
         clock: an aware time, read once for each decision. journal: what `trail` was called before. store, memory,
         observers: are gone; see `ledger`, `answer_for_s` and `readers`.
         Raises SetupError for policies of the same name or scene, or none, and for limits of a provider that is not
-        there; PluginError where the registry lacks a provider; AuditUnavailable and AuditBroken where the trail cannot
-        be read.
+        there; PolicyErrors for routes that do not fit the policies; PluginError where the registry lacks a provider;
+        AuditUnavailable and AuditBroken where the trail cannot be read.
         """
         if journal is not None:
             warn_of_old_name("Engine(journal=…)", "Engine(trail=…)", stacklevel=2)
@@ -165,7 +167,12 @@ class Engine(Door):
         self.registry = registry
         self._clock = in_utc(clock)
         self._serving = Serving(
-            registry=registry, limits=limits or {}, guards=guards or PROCESS, allowed=allowed, clock=self._clock
+            registry=registry,
+            limits=limits or {},
+            guards=guards or PROCESS,
+            allowed=allowed,
+            clock=self._clock,
+            routes=routes,
         )
         self._served = self._serving.of(policies)
         self._trail = trail
@@ -173,7 +180,7 @@ class Engine(Door):
         self._recording = Recording(self._ledger, registry.catalogue)
         self._calls = CallLedger(self._recording, self._clock)
         self._feeds = Feeds(readers or {})
-        self.activations = Activations(self._ledger, self._clock)
+        self.activations = Activations(self._ledger, self._clock, routes.lines() if routes is not None else ())
         self._watch = watch
         self._deadline_s = deadline_s
         self._single_flight = SingleFlight(max_in_flight)
@@ -350,7 +357,7 @@ class Engine(Door):
 
         Returns once that is so. A policy that was there already, by its digest, keeps its providers open; guards and
         budgets stay, and so does every answer that was given. wanted: by whom, and why, for the log.
-        Raises SetupError, PluginError, AuditUnavailable and AuditBroken, and then nothing changes.
+        Raises SetupError, PolicyErrors, PluginError, AuditUnavailable and AuditBroken, and then nothing changes.
         """
         given = all_of("policies", policies, Policy, '`[load_policy("policy.yaml")]`')
         check_kind("wanted", wanted, Wanted, "a Wanted")

@@ -40,6 +40,7 @@ class ActivationBody(NamedBody, frozen=True, omit_defaults=True):
     before: Mapping[str, str] = {}
     after: Mapping[str, str] = {}
     messages: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
     bundles: Mapping[str, BundleBody] = {}
 
     def says_more_than(self, other: ActivationBody | None) -> bool:
@@ -48,7 +49,7 @@ class ActivationBody(NamedBody, frozen=True, omit_defaults=True):
 
     @property
     def _said(self) -> tuple[object, ...]:
-        return self.accepted, self.after, self.messages, self.bundles
+        return self.accepted, self.after, self.messages, self.routes, self.bundles
 
 
 def messages_of(said: Sequence[str]) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
     policies: [policies/onboarding.yaml, more/]      # files and folders, see policies.py
     policies_every: 2s                  # how often it is looked whether they have changed, see watching.py
     audit: {directory: audit, durability: fsync, key: {file: audit.key}}      # see audit_settings.py
+    routes: [{when: 'scene_code == "payout"', policy: payouts}, {policy: onboarding}]      # see routes.py
     answer_for: 48h                     # how long a decision answers its MerchantBizId
     ledger: {postgres: {dsn: …}}        # who keeps decisions; left out: files in the `directory` of `audit`
     cache: {megabytes: 32}              # of decisions that are kept in memory, in front of the files
@@ -33,6 +34,7 @@ from adjudge.config.audit import AuditSettings, Opened, read_audit
 from adjudge.config.bundles.settings import BundleSettings, read_bundle
 from adjudge.config.policies import Location, PolicyLoader
 from adjudge.config.providers import LimitsForm, apply_limits, read_limits
+from adjudge.config.routes import read_routes
 from adjudge.config.service import ServiceSettings, read_service
 from adjudge.config.watching import Watch
 from adjudge.engine import DEADLINE_S, Engine
@@ -45,6 +47,7 @@ from adjudge.plugin import DecisionLedger, LedgerSettings, Limits, LogReader
 from adjudge.policy import Catalogue
 from adjudge.policy.loading.load import read_source
 from adjudge.policy.loading.reader import Reader, Refused
+from adjudge.policy.routes import RouteTable
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode, read_yaml
 from adjudge.registry import Registry
 from adjudge.signals.allowed import Allowed
@@ -55,6 +58,7 @@ FILES = "file"
 _KEYS = (
     "policies",
     "policies_every",
+    "routes",
     "audit",
     "answer_for",
     "ledger",
@@ -94,6 +98,7 @@ class Config:
 
     policies: tuple[Location, ...]
     policies_every_s: float | None = None
+    routes: RouteTable | None = None
     audit: AuditSettings | None = None
     ledger: Opened = (FILES, {})
     answer_for_s: float = ANSWER_FOR_S
@@ -136,6 +141,7 @@ def assemble(config: Config, *, policies_every_s: float = 0.0) -> Engine:
             max_in_flight=config.max_in_flight,
             limits=limits,
             allowed=config.allowed,
+            routes=config.routes,
             watch=watch,
         )
     except BaseException:
@@ -216,6 +222,11 @@ def _prepared(config: Config, *, every_s: float = 0.0, fetch: bool = True) -> tu
         limits = limits_of(config, registry.catalogue())
     except PolicyErrors as found:
         errors += found.errors
+    if config.routes is not None and watch is not None and (fetch or loader.is_in_files):
+        try:
+            config.routes.over(watch.policies)
+        except PolicyErrors as found:
+            errors += found.errors
     if errors or watch is None:
         raise PolicyErrors(errors)
     for kind, name in _wanted(config):
@@ -282,6 +293,7 @@ class _Config:
             policies_every_s=self.every(parts["policies_every"]) if "policies_every" in parts else None,
             audit=read_audit(reader, parts["audit"], self.folder) if "audit" in parts else None,
             ledger=self.ledger(parts.get("ledger"), parts.get("audit")),
+            routes=read_routes(reader, parts.get("routes")),
             answer_for_s=answer_for_s or ANSWER_FOR_S,
             front_bytes=self.cache(parts.get("cache")),
             readers=self.opened(parts.get("readers"), "readers"),

@@ -57,6 +57,11 @@ class PolicyLoader:
         self._locations = [BundleSource(one, allowed) if isinstance(one, BundleSettings) else one for one in locations]
         self.bundles = [one for one in self._locations if isinstance(one, BundleSource)]
 
+    @property
+    def is_in_files(self) -> bool:
+        """Whether all policies are in files, which can be loaded without asking anybody."""
+        return all(isinstance(one, Path) for one in self._locations)
+
     def fetch(self) -> None:
         """Ask for bundles whose time has come. Never raises; blocks."""
         for bundle in self.bundles:

@@ -68,7 +68,7 @@ class Watch:
 
         Raises BundleRefused for a bundle that is older than one that was accepted before, by another process too.
         """
-        if self._every_s or self._loaded.bundles:
+        if self._every_s or self._loaded.bundles or engine.activations.routes:
             wanted = Wanted(reason="start", bundles=self._loaded.bundles)
             try:
                 await engine.activations.accept({}, engine.policies, wanted)

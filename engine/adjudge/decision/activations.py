@@ -64,9 +64,9 @@ class Activations:
     Several engines may share a ledger: each looks at what the others have written before it writes.
     """
 
-    def __init__(self, ledger: DecisionLedger, clock: Callable[[], datetime]) -> None:
-        """clock: an aware time in UTC."""
-        self._ledger, self._clock = ledger, clock
+    def __init__(self, ledger: DecisionLedger, clock: Callable[[], datetime], routes: tuple[str, ...] = ()) -> None:
+        """clock: an aware time in UTC. routes: the rows by which the engine chooses a policy, for the log."""
+        self._ledger, self._clock, self.routes = ledger, clock, routes
         self.newest: ActivationBody | None = None
 
     async def find(self) -> ActivationBody | None:
@@ -114,6 +114,7 @@ class Activations:
                 before=digests_of(before),
                 after=digests_of(after),
                 messages=messages,
+                routes=self.routes,
                 bundles={**known, **newer(wanted.bundles, known)} if accepted else known,
             )
             if not body.says_more_than(newest):

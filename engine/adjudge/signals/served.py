@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from adjudge.errors import NAME_SHOWN, RequestError, SetupError, did_you_mean
 from adjudge.frozen import frozen
@@ -16,28 +17,36 @@ from adjudge.signals.allowed import Allowed
 from adjudge.signals.sources import OpenedSignals
 from adjudge.system.given import all_of
 
+if TYPE_CHECKING:
+    from adjudge.policy.routes import Router, RouteTable
+
 
 @frozen(kw_only=True)
 class Serving:
-    """What policies are served with, whichever they are. limits: in place of what providers declare, by name."""
+    """What policies are served with, whichever they are. limits: in place of what providers declare, by name.
+
+    routes: choose the policy of a request that names none.
+    """
 
     registry: Registry
     limits: Mapping[str, Limits]
     guards: Guards
     allowed: Allowed
     clock: Callable[[], datetime]
+    routes: RouteTable | None = None
 
     def of(self, policies: Sequence[Policy], before: Served | None = None) -> Served:
         """Return what answers with these policies; one that was served before keeps its providers open.
 
         Raises SetupError for policies of the same name or scene, or none, and for limits of a provider that is not
-        there; PluginError where the registry lacks a provider.
+        there; PluginError where the registry lacks a provider; PolicyErrors for routes that do not fit the policies.
         """
         policies = all_of("policies", policies, Policy, '`[load_policy("policy.yaml")]`')
         named = {policy.name: policy for policy in policies}
         if not policies or len(named) < len(policies):
             raise SetupError("an engine needs policies, each with its own name")
         scenes = by_scene(policies)
+        router = self.routes.over(named) if self.routes is not None else None
         for policy in policies:
             _ = policy.evaluate  # compiles it now, so that no request waits for that
         providers, secrets = self.registry.catalogue().providers, self.registry.secrets()
@@ -48,7 +57,7 @@ class Serving:
             policy.digest: kept.get(policy.digest) or OpenedSignals(policy, providers, accounts, secrets, self.allowed)
             for policy in policies
         }
-        return Served(policies=named, scenes=scenes, sources=sources, accounts=accounts)
+        return Served(policies=named, scenes=scenes, router=router, sources=sources, accounts=accounts)
 
 
 @frozen(kw_only=True)
@@ -57,12 +66,15 @@ class Served:
 
     policies: Mapping[str, Policy]
     scenes: Mapping[str, Policy]
+    router: Router | None
     sources: Mapping[str, OpenedSignals]
     accounts: Accounts
 
     def policy_for(self, request: Request) -> Policy:
-        """Return the policy that a request names, or that answers its scene. Raises RequestError."""
+        """Return the policy that a request names, or that a route or its scene leads to. Raises RequestError."""
         if request.policy is None:
+            if self.router is not None:
+                return self.router.choose(request)
             if (chosen := self.scenes.get(request.scene_code)) is not None:
                 return chosen
             only = next(iter(self.policies.values())) if len(self.policies) == 1 else None
