@@ -18,6 +18,7 @@ export type ProblemCode =
   | "media-type"
   | "merchant-biz-id-conflict"
   | "no-decision"
+  | "no-policy"
   | "not-allowed"
   | "nothing-read"
   | "overloaded"
@@ -182,6 +183,31 @@ export interface Label {
 /** What is to happen: pass < review < reject. Compare and `max` go by severity, never by letters. */
 export type Outcome = "pass" | "reject" | "review";
 
+/** The policies that answer now. */
+export interface Policies {
+  policies: Array<Policy>;
+}
+
+/** A policy that answers now. */
+export interface Policy {
+  /** The name of a policy. */
+  name: string;
+  /** The SHA-256 of the policy and its files, which decisions have as `policy_digest`. */
+  digest: string;
+  /** When this process began to answer with it. */
+  since: string;
+  /** The scenes that it answers without being named. */
+  scenes: Array<string>;
+  /** How many rules it has, thresholds and rows of tables among them. */
+  rules: number;
+  /** The names of its signals. */
+  signals: Array<string>;
+  /** Files of lists, and of other policies that it includes. */
+  files: Array<string>;
+  /** The policy as it was loaded, where one policy is asked for. */
+  text?: string;
+}
+
 /** Why a request was not answered (RFC 9457). */
 export interface Problem {
   /** `/problems/` and the code. */
@@ -328,6 +354,15 @@ export class Client extends Exchange {
    * @param merchant_biz_id The check whose subject it is.
    */
   erase(merchantBizId: string, body?: Erasure, options?: AskOptions): Promise<Erased>;
+
+  /** List the policies that answer now. */
+  listPolicies(options?: AskOptions): Promise<Policies>;
+
+  /**
+   * Find a policy that answers now, with its text.
+   * @param name The policy.
+   */
+  findPolicy(name: string, options?: AskOptions): Promise<Policy | null>;
 
   /** Whether the process lives. */
   health(options?: AskOptions): Promise<Health>;

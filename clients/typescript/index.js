@@ -72,6 +72,32 @@ export class Client extends Exchange {
     );
   }
 
+  listPolicies(options = {}) {
+    return this.ask(
+      {
+        method: "GET",
+        path: "/v1/policies",
+        gives: [200],
+        isRepeatable: true,
+      },
+      options,
+    );
+  }
+
+  findPolicy(name, options = {}) {
+    return this.ask(
+      {
+        method: "GET",
+        path: `/v1/policies/${segment(name)}`,
+        gives: [200],
+        ids: { name: name },
+        absent: ["no-policy"],
+        isRepeatable: true,
+      },
+      options,
+    );
+  }
+
   health(options = {}) {
     return this.ask(
       {

@@ -45,7 +45,7 @@ from adjudge.ledger.checking import check_ledger
 from adjudge.ledger.choice import ledger_for
 from adjudge.ledger.local import ANSWER_FOR_S
 from adjudge.ledger.recording import Recording
-from adjudge.model import Decision, Request
+from adjudge.model import Decision, Request, ServedPolicy
 from adjudge.moved import warn as warn_of_old_name
 from adjudge.plugin import (
     Busy,
@@ -334,6 +334,9 @@ class Engine(Door):
 
     async def _check_ready(self) -> None:
         await check_ledger(self._ledger)
+
+    async def _served_policies(self, name: str | None) -> tuple[ServedPolicy, ...]:
+        return self._served.told(name)
 
     async def archive(self, to: str | Path, *, before: date, by: str) -> int:
         """Move segments of the log whose records are all older than a day elsewhere; return how many.

@@ -447,3 +447,22 @@ class DecisionPage:
 
     decisions: tuple[Decision, ...] = ()
     next: str | None = None
+
+
+@frozen(kw_only=True)
+class ServedPolicy:
+    """A policy that an engine answers with. since: when it began to, aware UTC; the same text stays what it was.
+
+    scenes: codes of the scenes that it answers without being named. rules: how many there are, thresholds and rows of
+    tables among them. signals: their names. files: of lists and of other policies that it includes.
+    text: as it was loaded; None where it was not asked for.
+    """
+
+    name: str
+    digest: str
+    since: datetime
+    scenes: tuple[str, ...] = ()
+    rules: int = 0
+    signals: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    text: str | None = field(default=None, repr=False)

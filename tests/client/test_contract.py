@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import datetime as dt
 import enum
 import re
@@ -248,6 +249,11 @@ CALLS: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = [
     ("find", (), {"decision_id": "../v1"}),
     ("find", (), {"merchant_biz_id": "a&b=c"}),
     ("find", (), {"decision_id": 3}),
+    ("find_policy", ("nobody",), {}),
+    ("find_policy", ("../v1/policies",), {}),
+    ("find_policy", ("a%2Fb",), {}),
+    ("find_policy", ("everything\n",), {}),
+    ("find_policy", (3,), {}),
     ("search", ({},), {}),
     ("search", (), {"cursor": 3}),
     ("search", (), {"cursor": "x" * 10_000}),
@@ -298,6 +304,25 @@ def test_decisions_are_searched_alike(opened: Callable[..., Asked], tmp_path: Pa
     for cursor, query in ((first.next + "A", None), (first.next, DecisionQuery(rule="abroad")), ("\r\n", None)):
         with pytest.raises(RequestError, match="cursor: is none that a page of this search ended with"):
             ask("search", query, cursor=cursor)
+
+
+def test_policies_are_told_alike(opened: Callable[..., Asked]) -> None:
+    ask = opened([face(), device()])
+    (one,) = ask("served")
+    assert (one.name, one.rules, one.signals, one.scenes, one.text) == (
+        "onboarding",
+        6,
+        ("face", "device", "own"),
+        (),
+        None,
+    )
+    found = ask("find_policy", "onboarding")
+    assert structs_without_text(found) == one and "policy: onboarding" in found.text
+    assert one.since <= ask("decide", request()).decided_at and ask("decide", request()).policy_digest == one.digest
+
+
+def structs_without_text(policy: Any) -> Any:
+    return dataclasses.replace(policy, text=None)
 
 
 def test_labels_and_erasures_reach_the_log(opened: Callable[..., Asked], tmp_path: Path) -> None:

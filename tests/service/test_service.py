@@ -87,6 +87,19 @@ def test_nothing_found_is_told_apart_from_no_such_path(http: httpx.Client) -> No
     assert answer.headers["allow"] == "POST"
 
 
+def test_policies_are_listed_without_their_texts(http: httpx.Client) -> None:
+    listed = http.get("/v1/policies")
+    (one,) = listed.json()["policies"]
+    assert one["name"] == "onboarding" and "text" not in one and "policy_language" not in listed.text
+    with_text = http.get("/v1/policies/onboarding").json()
+    assert "policy_language: 1" in with_text.pop("text") and with_text == one
+    refused(http.get("/v1/policies/another"), 404, "no-policy")
+    refused(http.get("/v1/policies/%2e%2e"), 400, "request")
+    refused(http.get("/v1/policies/a%0d%0ab"), 400, "request")
+    for path in ("/v1/policies/%2e%2e%2f%2e%2e%2fetc%2fpasswd", "/v1/policies/a%2Fb", "/v1/policies/"):
+        refused(http.get(path), 404, "no-route")
+
+
 @pytest.mark.parametrize(
     ("document", "where"),
     [

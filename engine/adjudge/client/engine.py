@@ -22,11 +22,12 @@ from adjudge.decision.door import Door, check_asked
 from adjudge.decision.home import Home
 from adjudge.documents.annotations import encode_erasure, encode_label
 from adjudge.documents.decisions import decode_decision, decode_page
-from adjudge.documents.problems import NO_DECISION, error_of
+from adjudge.documents.policies import decode_policies
+from adjudge.documents.problems import NO_DECISION, NO_POLICY, error_of
 from adjudge.documents.queries import encode_query
 from adjudge.documents.requests import encode_request
 from adjudge.errors import JsonError, ServiceMismatch
-from adjudge.model import Decision, DecisionPage, DecisionQuery, Request
+from adjudge.model import Decision, DecisionPage, DecisionQuery, Request, ServedPolicy
 from adjudge.system.given import check_count, check_kind, check_seconds
 
 ANSWER_WITHIN_S = 60.0
@@ -161,6 +162,16 @@ class Engine(Door):
         if len(page.decisions) > query.limit or (query.merchant_biz_id is not None and ids - {query.merchant_biz_id}):
             self._refuse("gave the decisions of another request")
         return page
+
+    async def _served_policies(self, name: str | None) -> tuple[ServedPolicy, ...]:
+        path = "/v1/policies" if name is None else f"/v1/policies/{name}"
+        answer = await self._ask(Question(method="GET", path=path, is_safe=True), self._within_s)
+        if name is not None and answer.problem is not None and answer.problem.code == NO_POLICY:
+            return ()
+        try:
+            return decode_policies(self._good(answer), is_one=name is not None)
+        except JsonError as error:
+            self._refuse(f"gave what {error.message}")
 
     async def _ask(self, question: Question, within_s: float) -> Answer:
         async with self._asked() as exchange:

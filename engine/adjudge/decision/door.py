@@ -16,11 +16,14 @@ from adjudge.audit.annotations import NAMED_NOBODY, LabelBody, check_by, check_d
 from adjudge.decision.home import Home, Work
 from adjudge.decision.many import in_order
 from adjudge.errors import AdjudgeError, EngineError, RequestError
-from adjudge.model import Decision, DecisionPage, DecisionQuery, Request, check_merchant_biz_id
+from adjudge.model import Decision, DecisionPage, DecisionQuery, Request, ServedPolicy, check_merchant_biz_id
+from adjudge.patterns import late
 from adjudge.system.given import check_count, is_number
 
 AT_ONCE = 32
 """Requests of `decide_many` that are decided at a time, unless said otherwise."""
+
+_POLICY_NAME = late(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 _T = TypeVar("_T")
 _Self = TypeVar("_Self", bound="Door")
@@ -168,6 +171,24 @@ class Door(ABC):
         """
         await self._home.run(self._check_ready)
 
+    async def served(self) -> tuple[ServedPolicy, ...]:
+        """Return which policies answer now, by their names, without their texts."""
+        return await self._home.run(lambda: self._served_policies(None))
+
+    def served_sync(self) -> tuple[ServedPolicy, ...]:
+        """Return which policies answer now, from a thread without an event loop."""
+        return self._blocking("served", lambda: self._served_policies(None))
+
+    async def find_policy(self, name: str) -> ServedPolicy | None:
+        """Return a policy that answers now, with its text; None where there is none. Raises RequestError."""
+        _check_name(name)
+        return next(iter(await self._home.run(lambda: self._served_policies(name))), None)
+
+    def find_policy_sync(self, name: str) -> ServedPolicy | None:
+        """Find a policy from a thread without an event loop; as `find_policy` otherwise."""
+        _check_name(name)
+        return next(iter(self._blocking("find_policy", lambda: self._served_policies(name))), None)
+
     async def aclose(self) -> None:
         """Close, as leaving `async with` does; an engine that is closed already, or was never opened, is let go."""
         await self._home.close()
@@ -227,6 +248,9 @@ class Door(ABC):
     async def _find(self, decision_id: str | None, merchant_biz_id: str | None) -> Decision | None: ...
 
     @abstractmethod
+    async def _served_policies(self, name: str | None) -> tuple[ServedPolicy, ...]: ...
+
+    @abstractmethod
     async def _search(self, query: DecisionQuery, cursor: str | None) -> DecisionPage: ...
 
 
@@ -247,6 +271,11 @@ def check_asked(request: object, anew: object, deadline_s: float | None) -> None
         raise RequestError("must be True or False", where="anew")
     if deadline_s is not None and not (is_number(deadline_s) and 0 < deadline_s < inf):
         raise RequestError("must be a number of seconds above 0", where="deadline_s")
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not _POLICY_NAME.fullmatch(name):
+        raise RequestError("must be a policy's name", where="policy")
 
 
 def _query(query: object) -> DecisionQuery:

@@ -28,7 +28,7 @@ from adjudge.errors import (
 TYPES = "/problems/"
 """What the type of a problem begins with; its code follows."""
 CONTENT_TYPE = "application/problem+json"
-NO_DECISION, FAULT = "no-decision", "fault"
+NO_DECISION, NO_POLICY, FAULT = "no-decision", "no-policy", "fault"
 _DETAIL_MAX = 10_000
 
 
@@ -62,6 +62,7 @@ KINDS: Mapping[str, _Kind] = {
     "not-allowed": _Kind(403, "the key or token does not allow this", NotAllowed),
     "rate-limited": _Kind(429, "the caller asks more often than it may", RateLimited),
     NO_DECISION: _Kind(404, "there is no such decision", ServiceMismatch),
+    NO_POLICY: _Kind(404, "there is no such policy", ServiceMismatch),
 }
 """Every problem by its code. A code never changes its meaning; `docs/problems.md` has a section for each."""
 

@@ -48,6 +48,16 @@ DecisionId = Annotated[
 Cursor = Annotated[
     str, said("Where a page ended.", "8Lxi6Ec3sw0xMjM", pattern="^[0-9A-Za-z_-]{12,256}$", minLength=12, maxLength=256)
 ]
+PolicyName = Annotated[
+    str,
+    said(
+        "The name of a policy.",
+        "face-onboarding",
+        pattern="^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$",
+        minLength=1,
+        maxLength=100,
+    ),
+]
 SceneCode = Annotated[
     str,
     said(

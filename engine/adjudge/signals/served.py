@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from adjudge.errors import NAME_SHOWN, RequestError, SetupError, did_you_mean
 from adjudge.frozen import frozen
-from adjudge.model import Request
+from adjudge.model import Request, ServedPolicy
 from adjudge.plugin import Limits
 from adjudge.policy.policy import Policy
 from adjudge.registry import Registry
@@ -57,18 +57,41 @@ class Serving:
             policy.digest: kept.get(policy.digest) or OpenedSignals(policy, providers, accounts, secrets, self.allowed)
             for policy in policies
         }
-        return Served(policies=named, scenes=scenes, router=router, sources=sources, accounts=accounts)
+        known, now = before.since if before is not None else {}, self.clock()
+        since = {policy.digest: known.get(policy.digest, now) for policy in policies}
+        return Served(policies=named, scenes=scenes, router=router, sources=sources, accounts=accounts, since=since)
 
 
 @frozen(kw_only=True)
 class Served:
-    """Policies by name and by scene, what each asks by its digest, and the guards of the accounts that are asked."""
+    """Policies by name and by scene, what each asks by its digest, and the guards of the accounts that are asked.
+
+    since: when each began to answer, by its digest; aware UTC.
+    """
 
     policies: Mapping[str, Policy]
     scenes: Mapping[str, Policy]
     router: Router | None
     sources: Mapping[str, OpenedSignals]
     accounts: Accounts
+    since: Mapping[str, datetime]
+
+    def told(self, name: str | None = None) -> tuple[ServedPolicy, ...]:
+        """Return what is said of the policies, by their names; or of one alone, if it is there, with its text."""
+        named = self.policies.values() if name is None else [one for one in self.policies.values() if one.name == name]
+        return tuple(
+            ServedPolicy(
+                name=policy.name,
+                digest=policy.digest,
+                since=self.since[policy.digest],
+                scenes=policy.typed.scenes,
+                rules=len(policy.typed.rules),
+                signals=tuple(policy.typed.signals),
+                files=tuple(policy.typed.texts),
+                text=policy.typed.source.text if name is not None else None,
+            )
+            for policy in sorted(named, key=lambda policy: policy.name)
+        )
 
     def policy_for(self, request: Request) -> Policy:
         """Return the policy that a request names, or that a route or its scene leads to. Raises RequestError."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from adjudge.service.route import Route
-from adjudge.service.routes import batch, decisions, description, labels, metrics, operations
+from adjudge.service.routes import batch, decisions, description, labels, metrics, operations, policies
 
 ROUTES: tuple[Route, ...] = (
     *decisions.ROUTES,
     *batch.ROUTES,
     *labels.ROUTES,
+    *policies.ROUTES,
     *operations.ROUTES,
     *metrics.ROUTES,
     *description.ROUTES,
