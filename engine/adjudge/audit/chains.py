@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from adjudge.audit.between import false_decision, missed_chain
 from adjudge.audit.elsewhere import is_kept, moved_from, named
 from adjudge.audit.record import MalformedLine, parse
 from adjudge.audit.verify import (
     SUFFIX,
     Away,
     Chain,
+    Decisions,
     Findings,
     Lines,
     Problem,
@@ -43,6 +45,7 @@ def verify_elsewhere(
     keys, mac_keys, kept = read_given(key, mac_key, anchors)
     found: dict[str, Findings] = {}
     away: dict[str, list[Away]] = {}
+    decisions, logs = Decisions(), list[bytes]()
     with source.look() as look:
         chains = look.chains()
         if not chains:
@@ -61,16 +64,24 @@ def verify_elsewhere(
                 keys=keys,
                 mac_keys=mac_keys,
                 closed=closed,
-                anchors=_anchors_of(look, chain, kept),
+                anchors=_anchors_of(look, chain, away[chain.name], kept, logs),
                 expect_last=expect_last and expect_last.lower(),
                 expect_count=expect_count,
+                decisions=decisions,
             )
             found[chain.name] = _held_against(chain, name, findings)
             if findings.is_good:
                 said |= dict.fromkeys(noted, chain.name)
                 findings.problem = _kept_wrongly(look, chain.name, name, away[chain.name])
-    for at, those in away.items():
-        _vouch(found, at, named(source, at), those, said)
+        for at, those in away.items():
+            _vouch(found, at, named(source, at), those, said)
+        if len(chains) > 1 and all(one.is_good for one in found.values()):
+            problem = false_decision(source, look, chains, decisions, may_lack=any(away.values()))
+            if problem is not None:
+                found[""] = Findings(problem=problem)
+    is_one = str(source).endswith(f"#{chains[0].name}")
+    if kept is not None and not is_one and (gone := missed_chain(source, kept, logs)) is not None:
+        found.setdefault("", Findings(problem=gone))
     unused = {key_id(one) for one in keys}.difference(*(one.keys for one in found.values()))
     if unused and all(one.is_good for one in found.values()):
         why = f"the key {min(unused)}, which was given, signed nothing in any chain"
@@ -159,10 +170,13 @@ def _vouch(found: dict[str, Findings], chain: str, name: str, moved: Sequence[Aw
             mine.vouched_seq, mine.vouched_at = by.vouched_seq, by.vouched_at
 
 
-def _anchors_of(look: LogLook, chain: LogChain, kept: Iterable[bytes] | None) -> list[bytes] | None:
-    """Return the anchors of one chain; None where there are none."""
+def _anchors_of(
+    look: LogLook, chain: LogChain, moved: Sequence[Away], kept: Iterable[bytes] | None, logs: list[bytes]
+) -> list[bytes] | None:
+    """Return the anchors of one chain; None where there are none. logs: takes its name, the hash of its record 1."""
     if kept is None:
         return None
-    first = next(iter(look.lines(chain.name, 1, 1)), b"")
-    log = SUFFIX.search(first)
-    return [line for line in kept if log is not None and b'"log":"%b"' % log[1] in line] or None
+    log = SUFFIX.search(next(iter(look.lines(chain.name, 1, 1)), b""))
+    name = log[1] if log is not None else moved[0].log.encode() if moved else b""
+    logs.append(name)
+    return [line for line in kept if name and b'"log":"%b"' % name in line] or None

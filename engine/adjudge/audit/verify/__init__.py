@@ -41,6 +41,7 @@ standard library.
 """
 
 from .command import check_hash, main, read_given, verify_files
+from .decisions import Decisions, decision_of
 from .ed25519 import signs
 from .findings import Findings, render
 from .keys import key_id, mac_key_of, read_keys, read_mac_key
@@ -92,6 +93,7 @@ __all__ = [
     "SUFFIX_LENGTH",
     "Away",
     "Chain",
+    "Decisions",
     "Findings",
     "Lines",
     "LogPath",
@@ -102,6 +104,7 @@ __all__ = [
     "away_of",
     "carried",
     "check_hash",
+    "decision_of",
     "folder_of",
     "key_id",
     "mac_key_of",

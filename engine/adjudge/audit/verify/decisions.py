@@ -38,12 +38,28 @@ class Decisions:
         self.ids.append(hash(decision))
         self.owned.append(hash((decision, subject)))
 
-    def is_doubtful(self) -> bool:
-        """Whether a decision seems to stand twice, or one to supersede what it cannot."""
+    def add(self, others: Decisions) -> None:
+        """Take note of those of another chain of the same ledger."""
+        self.superseding += [(len(self.ids) + at, one) for at, one in others.superseding]
+        self.ids += others.ids
+        self.owned += others.owned
+
+    def is_doubtful_among(self, *, may_lack: bool) -> bool:
+        """Whether what chains of one ledger hold seems not to fit together. may_lack: some of it is elsewhere."""
+        wanted = {one for _, one in self.superseding}
+        if self._has_twice() or len(wanted) < len(self.superseding):
+            return True
+        return not may_lack and not wanted.issubset(one for one in self.owned if one in wanted)
+
+    def _has_twice(self) -> bool:
         parts: list[array[int]] = [array("q") for _ in range(64)]  # a set of all would take ten times the memory
         for one in self.ids:
             parts[one & 63].append(one)
-        if any(len(set(part)) < len(part) for part in parts):
+        return any(len(set(part)) < len(part) for part in parts)
+
+    def is_doubtful(self) -> bool:
+        """Whether a decision seems to stand twice, or one to supersede what it cannot."""
+        if self._has_twice():
             return True
         wanted = {one for _, one in self.superseding}
         places = {one: at for at, one in enumerate(self.owned) if one in wanted} if wanted else {}

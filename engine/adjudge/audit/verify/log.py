@@ -45,6 +45,7 @@ def verify(
     mac_keys: Sequence[bytes] = (),
     closed: bool = False,
     anchors: Sequence[bytes] | None = None,
+    decisions: Decisions | None = None,
 ) -> Findings:
     """Check every record of a log, as far as the first that is wrong; of each decision 16 bytes are kept in memory.
 
@@ -55,6 +56,7 @@ def verify(
     closed: nothing may stand after the last signature; where nothing is signed, after the checkpoint of an orderly
     close, whose mac must hold.
     anchors: checkpoints of this log, and perhaps of others, as they were kept elsewhere, a line each.
+    decisions: takes those of this log too, of whoever looks at several chains.
     Raises OSError where a file cannot be read; ValueError where an anchor is no checkpoint.
     """
     of_files = Pieces(()) if isinstance(path, Chain) else pieces(path)
@@ -79,6 +81,8 @@ def verify(
                 problem = replace(problem, what="reordered", message=said)
             break
     seq, last = log.seq, log.last
+    if decisions is not None:
+        decisions.add(log.decisions)
     if log.doubt is not None:  # it stands before any other
         problem, last = log.doubt
         seq = problem.seq - 1
