@@ -264,7 +264,7 @@ def test_answer_of_a_call_that_no_key_proves_is_used_by_nobody(server: Server, s
         for line, said in (
             (encode("call", 7, b"0" * 64, better)[0], "no key proves the record of a call"),
             (b"{}", "is not what was written"),
-            (encode("label", 7, b"0" * 64, better)[0], "it is of a label"),
+            (encode("label", 7, b"0" * 64, better)[0], "its kind is label"),
             ("another", "another's record for a call"),
         ):
             with psycopg.connect(dsn) as connection:

@@ -65,7 +65,7 @@ def call_of(line: bytes, of: str | None = None, prints: Collection[str | None] =
     try:
         record = parse(line)
         if record.kind != "call":
-            raise AuditBroken(f"it is of a {record.kind}")
+            raise AuditBroken(f"its kind is {record.kind}")
         call = decode(CallBody, record.seq, record.body)
     except (MalformedLine, AuditBroken) as error:
         raise AuditBroken(f"the record of a call is not what was written: {error}; {_VERIFY}") from None
