@@ -74,3 +74,5 @@ def _decoded(document: bytes, kind: type[_Struct], where: str) -> _Struct:
     except msgspec.ValidationError as error:
         said = str(error)
         raise RequestError(said[:1].lower() + said[1:], where=where) from None
+    except UnicodeEncodeError:  # of half a character, which JSON can say
+        raise RequestError("is not valid Unicode", where=where) from None
