@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from adjudge.service import server
+from adjudge.service import protocol, server
 from adjudge.service.access.rates import Rates
 from adjudge.service.access.refusals import TOLD_PER_S
 from client.serving import served
@@ -149,3 +149,28 @@ def test_server_says_what_is_no_http_as_an_event_and_not_too_often(
     assert {one["said"] for one in told} == {"Invalid HTTP request received."}
     assert len(told) == TOLD_PER_S
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("begun", [b"", b"G", GET + HOST + b"x: a"], ids=["nothing", "a letter", "some headers"])
+def test_connection_that_brings_no_head_is_closed(begun: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_WITHIN_S", 0.1)
+    with served(engine(), over_tcp=True) as url:
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as raw:
+            raw.settimeout(120)
+            raw.sendall(begun)
+            assert raw.recv(65536) == b""
+
+
+def test_connection_that_brings_one_head_and_a_part_of_the_next_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_WITHIN_S", 1.0)
+    with served(engine(), over_tcp=True) as url:
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as raw:
+            raw.settimeout(120)
+            raw.sendall(GET + HOST + NONE)
+            said = raw.recv(65536)
+            while b"}" not in said:
+                said += raw.recv(65536)
+            raw.sendall(b"G")  # which ends the time that a connection may idle
+            assert said.startswith(b"HTTP/1.1 200 ") and raw.recv(65536) == b""

@@ -24,6 +24,7 @@ from adjudge.service.access.refusals import TOLD_PER_S
 from adjudge.service.admission import Admission
 from adjudge.service.app import make_app
 from adjudge.service.listening import Listening
+from adjudge.service.protocol import Connection
 
 DRAINED_WITHIN_S = 60
 """Seconds that requests under way have for ending, when the service ends."""
@@ -108,7 +109,7 @@ class Service:
         self._loop: asyncio.AbstractEventLoop | None = None
         config = uvicorn.Config(
             app,
-            http="h11",  # strict, and it bounds the head of a request: the other parser of uvicorn has no bound
+            http=Connection,
             lifespan="off",
             ws="none",
             log_config=None,
