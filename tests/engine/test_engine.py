@@ -285,7 +285,7 @@ def test_engine_closing_waits_for_a_caller_who_is_just_coming_in(monkeypatch: py
 
 def test_engine_closing_lets_go_of_the_log_even_where_a_plugin_fails(tmp_path: Path) -> None:
     class Unkind:
-        async def open(self, ledger: object) -> None: ...
+        async def open(self, *_: object) -> None: ...
 
         async def aclose(self) -> None:
             raise ValueError("no")
