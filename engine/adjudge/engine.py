@@ -210,6 +210,13 @@ class Engine(Door):
         """When other policies were last to answer, and whether they were accepted; None where they never were."""
         return self.activations.newest
 
+    def policies_note(self) -> str | None:
+        """Return what is not as it should be with the policies, although others answer; None where nothing is."""
+        newest = self.activation
+        if newest is not None and not newest.accepted:
+            return f"those wanted at {newest.at:%Y-%m-%dT%H:%M:%SZ} were refused; its record in the log says why"
+        return self._watch.note() if self._watch is not None else None
+
     @property
     def in_flight(self) -> int:
         """How many ids are being decided. Raises EngineError where the engine is closed or was forked."""

@@ -186,6 +186,7 @@ def test_place_that_does_not_answer_is_an_event_and_nothing_else(
         with capture_logs() as events:
             await look()
         assert {event["event"] for event in events} == {"bundle_not_fetched"} and "SECRET" not in str(events)
+        assert engine.policies_note() == "bundles that cannot be fetched: risk"
         assert limit_of(engine) == 5
 
     assert [body.reason for body in run(config(tmp_path, place.url), work)] == ["start"]

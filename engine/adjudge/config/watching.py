@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from adjudge.config.policies import PolicyLoader
 from adjudge.decision.activations import Replacing, Wanted, digests_of
-from adjudge.errors import AdjudgeError, BundleRefused, PolicyErrors
+from adjudge.errors import AdjudgeError, BundleRefused, PolicyErrors, listed
 from adjudge.events import Events
 from adjudge.policy.policy import Policy
 from adjudge.system.files import FileState
@@ -77,6 +77,11 @@ class Watch:
                 raise
         if self._every_s:
             self._task = asyncio.create_task(self._look_on(engine))
+
+    def note(self) -> str | None:
+        """Return which bundles are not to be had now; None where all are."""
+        missed = [one.settings.name for one in self._loader.bundles if one.missed is not None]
+        return f"bundles that cannot be fetched: {listed(missed)}" if missed else None
 
     async def aclose(self) -> None:
         """End: what is being loaded is dropped, what is being replaced is awaited."""

@@ -53,6 +53,10 @@ class PolicyWatch(Protocol):
         """Begin, on the engine's loop, before the first request. Raises AdjudgeError where it is not to open."""
         ...
 
+    def note(self) -> str | None:
+        """Return what keeps it from finding further policies, for people; None where nothing does."""
+        ...
+
     async def aclose(self) -> None:
         """End; nothing is replaced any more."""
         ...

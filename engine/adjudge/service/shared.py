@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from adjudge.decision.door import Door
+from adjudge.engine import Engine
 from adjudge.service.access.gate import Gate
 from adjudge.service.admission import Admission
 from adjudge.service.readiness import Readiness
@@ -31,4 +32,7 @@ class Shared:
     readers: Pool = field(default_factory=lambda: Pool("adjudge-documents", 2))
 
     def __post_init__(self) -> None:
-        self.readiness = Readiness(self.engine, {"access": self.gate.note})
+        notes = {"access": self.gate.note}
+        if isinstance(self.engine, Engine):
+            notes["policies"] = self.engine.policies_note
+        self.readiness = Readiness(self.engine, notes)

@@ -32,10 +32,14 @@ _events = Events("adjudge.policies")
 
 @dataclass(slots=True)
 class BundleSource:
-    """One bundle of a configuration, and what was last found at its place. allowed: hosts that may be private."""
+    """One bundle of a configuration, and what was last found at its place.
+
+    allowed: hosts that may be private. missed: why it was not to be had when it was last asked for; None where it was.
+    """
 
     settings: BundleSettings
     allowed: Allowed
+    missed: str | None = None
     _content: bytes | None = None
     _version: str = ""
     _failed: AdjudgeError | None = None
@@ -61,14 +65,15 @@ class BundleSource:
         try:
             self._fetch(str(self.settings.location))
         except BundleRefused as error:
-            self._failed = error
+            self._failed, self.missed = error, None
         except Exception as error:
             is_ours = isinstance(error, BundleUnavailable | MissingExtra)
             said = str(error) if is_ours else type(error).__name__  # others may quote the URL
             _events.warning("bundle_not_fetched", bundle=self.settings.name, why=said)
-            self._failed = BundleUnavailable(self._said(said)) if self._content is None else None
+            self.missed = self._said(said)
+            self._failed = BundleUnavailable(self.missed) if self._content is None else None
         else:
-            self._failed = None
+            self._failed = self.missed = None
 
     def open(self) -> Bundle:
         """Open what was found last. Raises BundleRefused, BundleUnavailable."""
