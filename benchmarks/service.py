@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import tempfile
+import threading
 from collections.abc import Iterator, Sequence
 from itertools import count
 from pathlib import Path
@@ -32,7 +33,7 @@ from benchmarks.vendor import POLICY as VENDOR_POLICY
 from benchmarks.workload import workload
 
 CONNECTIONS = 16
-REQUESTS, ROUNDS, PACED, TURNS = 2000, 5, 3000, 3
+REQUESTS, ROUNDS, PACED, TURNS, REPLACED_S = 2000, 5, 3000, 3, 6
 UNLIMITED = """deadline: 60s
 allow: {{hosts: ["{host}"]}}
 providers: {{aliyun.deepfake: {{rate: 1000000, in_flight: 1000, attempts: 1, breaker: {{failures: 1000, pause: 1s}}}}}}
@@ -112,6 +113,44 @@ def beside_nothing(folder: Path) -> Iterator[tuple[str, str, str]]:
                 f"{ours_ms / none_ms:.1f}×",
                 "≤ 4×",
             )
+
+
+def replaced(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Replace the policy every second under load, beside the same load without that."""
+    text = workload(50).policy
+    config = configured(folder, "policies_every: 200ms\n")
+    with service(config) as ours:
+        rate = sent(ours)[0].rate / 2
+        tails: list[list[float]] = [[], []]
+        failed, changes = 0, count()
+        for _ in range(TURNS):
+            for is_replaced in (False, True):
+                requests = [post(ours.url, "/v1/decisions", body) for body in documents(int(rate * REPLACED_S))]
+                over = threading.Event()
+
+                def replace(over: threading.Event = over) -> None:
+                    while not over.wait(1.0):
+                        (folder / "bench.new").write_text(f"{text}# {next(changes)}\n")
+                        (folder / "bench.new").rename(folder / "bench.yaml")
+
+                beside = threading.Thread(target=replace)
+                if is_replaced:
+                    beside.start()
+                load = asyncio.run(at_rate(ours.url, requests, rate, CONNECTIONS * 4))
+                over.set()
+                if is_replaced:
+                    beside.join()
+                failed += load.failed
+                tails[is_replaced].append(load.at(0.99) * 1000)
+        taken = sum(one.read_bytes().count(b"activation") for one in (folder / "audit").glob("*.jsonl"))
+        assert taken > TURNS, "the policy was not replaced"
+        still, moving = (median(of) for of in tails)
+        yield (
+            f"a new policy of 50 rules every second, {rate:,.0f} requests a second: {failed} failed,"
+            f" 99th percentile {moving:.1f} ms, without {still:.1f} ms",
+            f"{moving / still:.2f}×",
+            "0 failed, ≤ 1.5×",
+        )
 
 
 def flying(folder: Path) -> Iterator[tuple[str, str, str]]:
@@ -206,6 +245,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         yield from beside_nothing(folder / "nothing")
+        yield from replaced(folder / "replaced")
         yield from flying(folder / "flying")
         yield from two_workers(folder / "workers")
 
