@@ -99,6 +99,7 @@ class Connection(asyncio.Protocol):
 async def connect(url: str, count: int) -> list[Connection]:
     """Open connections to `http://HOST:PORT`."""
     loop, at = asyncio.get_running_loop(), urlsplit(url)
+    assert at.hostname is not None and at.port is not None
     made = [await loop.create_connection(Connection, at.hostname, at.port) for _ in range(count)]
     return [connection for _, connection in made]
 
