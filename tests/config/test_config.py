@@ -41,7 +41,7 @@ service:
          roles: {analyst: [read, label]}, clock_skew: 1m, longest: 1h},
    keys_on_socket: false, rate: 50, hosts: [Risk.Internal, "[::1]"],
    tls: {certificate: c.pem, key: c.key}, plain_http: true,
-   notice: 5s, trusted_proxies: [10.0.0.7, "fd00::/8", unix]}
+   notice: 5s, trusted_proxies: [10.0.0.7, "fd00::/8"]}
 """
 
 
@@ -94,7 +94,7 @@ def test_config_reads_every_key_and_makes_paths_whole(tmp_path: Path) -> None:
             hosts=("risk.internal", "[::1]"),
             tls=Tls(tmp_path / "c.pem", tmp_path / "c.key"),
             plain_http=True,
-            trusted_proxies=("10.0.0.7", "fd00::/8", "unix"),
+            trusted_proxies=("10.0.0.7", "fd00::/8"),
             notice_s=5.0,
         ),
     )
@@ -188,9 +188,12 @@ def test_config_absolute_path_stays(tmp_path: Path) -> None:
         ("policies: [a]\nservice: {rate: 0, keys: 5, keys_on_socket: no}", [("schema-range", 2, 17),
                                                                             ("schema-type", 2, 26),
                                                                             ("schema-value", 2, 45)]),
-        ("policies: [a]\nservice: {trusted_proxies: [a, 0.0.0.0/0, 10.0.0.1/8, 10.0.0.1]}", [("schema-value", 2, 29),
-                                                                                            ("schema-value", 2, 32),
-                                                                                            ("schema-value", 2, 43)]),
+        ("policies: [a]\nservice: {keys: k, trusted_proxies: [a, 0.0.0.0/0, 10.0.0.1/8]}", [("schema-value", 2, 38),
+                                                                                            ("schema-value", 2, 41),
+                                                                                            ("schema-value", 2, 52)]),
+        ("policies: [a]\nservice: {trusted_proxies: [10.0.0.1]}", [("schema-value", 2, 28)]),
+        ("policies: [a]\nservice: {jwt: 1, keys_on_socket: false, trusted_proxies: [unix]}", [("schema-type", 2, 16),
+                                                                                             ("schema-value", 2, 59)]),
         ("policies: [a]\nservice: {hosts: ['*'], tls: {certificate: a}}", [("schema-value", 2, 19),
                                                                            ("schema-missing", 2, 30)]),
         ("policies: [a", [("yaml-syntax", 1, 11)]),

@@ -18,12 +18,14 @@ from adjudge.config.scopes import SCOPES, Scope
 from adjudge.config.service import ServiceSettings
 from adjudge.errors import PolicyErrors
 from adjudge.service.access import ring as ring_module
+from adjudge.service.access import watched
 from adjudge.service.access.gate import TRIES_PER_S, Gate
 from adjudge.service.access.key_file import change_keys
 from adjudge.service.access.keys import Key, new_key
 from adjudge.service.access.rates import Rates
 from adjudge.service.access.refusals import TOLD_PER_S
 from adjudge.service.app import make_app
+from adjudge.system.files import AT_REST_NS, FileState
 from client.serving import served
 from engine.engines import engine
 
@@ -269,6 +271,27 @@ def _look_by(gate: Gate, clock: Clock) -> None:
     gate._tries = Unbounded()
 
 
+def test_file_that_was_written_just_now_is_read_again(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second change within a tick of the file system's clock may look like the first."""
+    clock, text = Clock(), keys.new("read")
+    gate = keys.gate()
+    _look_by(gate, clock)
+    same = FileState.of(keys.file.stat())
+    now_ns = [same.changed + 10]
+    monkeypatch.setattr(watched.FileState, "of", lambda status: same)
+    monkeypatch.setattr(watched.time, "time_ns", lambda: now_ns[0])
+    assert statuses(gate, bearer(text)) == [200]
+    keys.change(revoked=datetime.now(UTC))
+    clock.now += 2
+    assert statuses(gate, bearer(text)) == [401]
+    now_ns[0] += 2 * AT_REST_NS
+    clock.now += 2
+    statuses(gate, bearer(text))
+    keys.change(revoked=None)
+    clock.now += 2
+    assert statuses(gate, bearer(text)) == [401], "what looks the same is not read"
+
+
 def test_file_is_looked_at_once_a_second_at_most(keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     clock, text = Clock(), keys.new("read")
     gate = keys.gate()
@@ -341,6 +364,9 @@ def test_trying_keys_is_slowed_down_by_address_and_holds_up_no_holder_of_one(key
     tries = [bearer(new_key("x", ["read"])[1]) for _ in range(TRIES_PER_S + 5)]
     found = answers(gate, *tries, bearer(good), tries[0])
     assert [answer.status_code for answer in found] == [401] * TRIES_PER_S + [429] * 5 + [200, 429]
+
+    for n in range(3):
+        assert statuses(gate, {**tries[0], "x-forwarded-for": f"198.51.100.{n}"}) == [429], "an address that he writes"
 
     async def ask(http: httpx.AsyncClient) -> int:
         return (await http.get(PATH)).status_code

@@ -242,6 +242,44 @@ def test_every_single_change_of_a_token_is_refused(settings: JwtSettings) -> Non
     assert len(asyncio.run(taken_all())) > 50
 
 
+def test_signature_is_verified_once_for_each_key_and_the_rest_each_time(
+    settings: JwtSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from adjudge.service.access import tokens as tokens_module
+
+    verified, now = [], [NOW]
+    validate = tokens_module.validate_compact
+
+    def counted(token: Any, key: Any, **how: Any) -> bool:
+        verified.append(key.kid)
+        return validate(token, key, **how)
+
+    monkeypatch.setattr(tokens_module, "validate_compact", counted)
+    monkeypatch.setattr(tokens_module, "SIGNED_MAX", 3)
+    tokens = Tokens(settings, now=lambda: now[0])
+    text = token(said=claims(exp=NOW + 60))
+
+    async def main() -> None:
+        for _ in range(3):
+            await tokens.caller_of(text)
+        assert len(verified) == 1
+        for n in range(5):
+            await tokens.caller_of(token(said=claims(sub=str(n))))
+        await tokens.caller_of(text)
+        assert len(verified) == 7 and len(tokens._signed) == 3, "of so many, and no more"
+        now[0] = NOW + 100
+        with pytest.raises(Unauthenticated):
+            await tokens.caller_of(text)
+        now[0] = NOW
+        (tmp_path / "jwks.json").write_text(json.dumps(key_set(OTHER)))
+        tokens._keys._file._next = 0.0  # type: ignore[union-attr]
+        with pytest.raises(Unauthenticated) as raised:
+            await tokens.caller_of(text)
+        assert raised.value.reason == "token-signature", "another key of the same name knows nothing of it"
+
+    asyncio.run(main())
+
+
 def test_token_without_a_name_is_for_the_only_key(settings: JwtSettings, tmp_path: Path) -> None:
     (tmp_path / "jwks.json").write_text(json.dumps(key_set(EC, RSA)))
     assert isinstance(taken(settings, token(kid=None)), Caller)

@@ -76,15 +76,21 @@ def read_service(reader: Reader, node: YamlNode | None, folder: Path) -> Service
     rate = reader.integer(parts["rate"], "`rate`", RATE_MAX) if "rate" in parts else None
     if rate is not None and rate < 1:
         reader.blame("schema-range", "`rate` must be at least 1", parts["rate"].span)
+    asks_at_socket = _flag(reader, parts.get("keys_on_socket"), "keys_on_socket", True)
+    proxies = _proxies(reader, parts.get("trusted_proxies"))
+    if proxies and (not {"keys", "jwt"} & parts.keys() or ("unix" in proxies and not asks_at_socket)):
+        why = "a proxy brings requests of other machines, and where no key is asked for, each may do everything"
+        hint = "name `keys` or `jwt`, and leave `keys_on_socket` at true for a proxy at the socket"
+        reader.blame("schema-value", why, parts["trusted_proxies"].span, hint)
     return ServiceSettings(
         keys=folder / keys if keys is not None else None,
         jwt=read_jwt(reader, parts.get("jwt"), folder),
-        keys_on_socket=_flag(reader, parts.get("keys_on_socket"), "keys_on_socket", True),
+        keys_on_socket=asks_at_socket,
         rate=rate,
         hosts=_hosts(reader, parts.get("hosts"), "keys" in parts or "jwt" in parts),
         tls=_tls(reader, parts.get("tls"), folder),
         plain_http=_flag(reader, parts.get("plain_http"), "plain_http", False),
-        trusted_proxies=_proxies(reader, parts.get("trusted_proxies")),
+        trusted_proxies=proxies,
         notice_s=(reader.seconds(notice, "`notice`", NOTICE_MAX_S) or 0.0) if notice is not None else 0.0,
     )
 

@@ -66,12 +66,11 @@ class Gate:
         except Unauthenticated:
             wait_s = self._tries.wait_s(neighbourhood(self._clients.address_of(request)), TRIES_PER_S)
             if wait_s:
-                raise TooOften(retry_after_s=wait_s, reason="tries") from None
+                raise TooOften(retry_after_s=wait_s, reason="tries", rate=TRIES_PER_S) from None
             raise
         rate = caller.rate or self._rate
-        wait_s = self._rates.wait_s(caller.name, rate) if rate is not None else 0.0
-        if wait_s:
-            raise TooOften(retry_after_s=wait_s, reason="rate", caller=caller.name)
+        if rate is not None and (wait_s := self._rates.wait_s(caller.name, rate)):
+            raise TooOften(retry_after_s=wait_s, reason="rate", rate=rate, caller=caller.name)
         caller.require(scope)
         return caller
 

@@ -103,9 +103,7 @@ def _is_to_verify(one: Mapping[str, Any]) -> bool:
 
 def _imported(one: dict[str, Any]) -> Key | None:
     """Return a key of a size and kind that is taken; None for any other."""
-    if one.get("kty") not in ("RSA", "EC", "OKP") or any(
-        not isinstance(part, str) or len(part) > RSA_BITS[1] // 4 for part in one.values()
-    ):
+    if any(not isinstance(part, str) or len(part) > RSA_BITS[1] // 4 for part in one.values()):
         return None
     try:
         if one["kty"] == "RSA" and not RSA_BITS[0] <= base64_to_int(one["n"]).bit_length() <= RSA_BITS[1]:

@@ -13,6 +13,7 @@ from adjudge.service.access.rates import Rates
 
 TOLD_PER_S = 5
 """Events of refusals in a second; of what is more, the next event has the number."""
+NOT_TAKEN = "this key or token is not taken"
 _events = Events("adjudge.service")
 
 
@@ -23,9 +24,7 @@ class Unauthenticated(NotAuthenticated):
     """
 
     def __init__(self, reason: str, *, key: str = "") -> None:
-        super().__init__(
-            "give a key or a token: `Authorization: Bearer …`" if reason == "none" else "this key or token is not taken"
-        )
+        super().__init__("send a key or a token: `Authorization: Bearer KEY`" if reason == "none" else NOT_TAKEN)
         self.reason, self.key = reason, key
 
 
@@ -40,9 +39,9 @@ class Denied(NotAllowed):
 class TooOften(RateLimited):
     """A caller who asks more often than they may, or an address that tries keys. caller: the name, where it has one."""
 
-    def __init__(self, *, retry_after_s: float, reason: str, caller: str = "") -> None:
-        said = "more requests than this caller may send" if caller else "too many requests without a key that is taken"
-        super().__init__(said, retry_after_s=retry_after_s)
+    def __init__(self, *, retry_after_s: float, reason: str, rate: int, caller: str = "") -> None:
+        said = f"`{caller}` may ask" if caller else "whoever has no valid key may try"
+        super().__init__(f"{said} {rate:,} times a second", retry_after_s=retry_after_s)
         self.reason, self.caller = reason, caller
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from hashlib import sha256
 from math import isfinite
 from pathlib import Path
 
@@ -23,6 +25,8 @@ from adjudge.values.json_reader import read_json
 
 TYPES = frozenset({"jwt", "at+jwt", "application/jwt", "application/at+jwt"})
 SUBJECT_MAX = 200
+SIGNED_MAX = 1000
+"""Tokens whose signatures are known to be good, by digest."""
 CALLER = "token:"
 """What the names of callers with a token begin with: no key has such a name."""
 _UNREADABLE = (JoseError, JsonError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
@@ -46,6 +50,7 @@ class Tokens:
     def __init__(self, settings: JwtSettings, *, now: Callable[[], float] = time.time) -> None:
         """Read the keys, where they are in a file. now: seconds since 1970. Raises SetupError."""
         self._said, self._now = settings, now
+        self._signed: OrderedDict[bytes, PublicKey] = OrderedDict()
         keys = settings.keys
         self._keys: KeysAtUrl | _KeysInFile = KeysAtUrl(keys) if isinstance(keys, str) else _KeysInFile(keys)
 
@@ -68,7 +73,7 @@ class Tokens:
         key = await self._keys.find(kid, algorithm)
         if key is None:
             raise Unauthenticated("token-key")
-        if not _is_signed(token, key):
+        if not self._is_signed(text, token, key):
             raise Unauthenticated("token-signature")
         try:
             claims = read_json(token.payload or b"")
@@ -77,6 +82,21 @@ class Tokens:
         if not isinstance(claims, dict):
             raise Unauthenticated("token-claims")
         return self._caller(claims)
+
+    def _is_signed(self, text: str, token: CompactSignature, key: PublicKey) -> bool:
+        """Whether a key signed a token: a fact that is kept, for a token comes with many requests."""
+        digest = sha256(text.encode()).digest()
+        if self._signed.get(digest) is key:
+            return True
+        try:
+            is_good = validate_compact(token, key.key, registry=_registry)
+        except _UNREADABLE:
+            return False
+        if is_good:
+            self._signed[digest] = key
+            if len(self._signed) > SIGNED_MAX:
+                self._signed.popitem(last=False)
+        return is_good
 
     def _checked(self, header: Mapping[str, object]) -> tuple[Algorithm, str | None]:
         """Return what verifies a token. Keys and places of keys that it brings along are not looked at."""
@@ -130,13 +150,6 @@ class _KeysInFile:
 
     async def find(self, kid: str | None, algorithm: Algorithm) -> PublicKey | None:
         return (await self._file.current()).find(kid, algorithm)
-
-
-def _is_signed(token: CompactSignature, key: PublicKey) -> bool:
-    try:
-        return validate_compact(token, key.key, registry=_registry)
-    except _UNREADABLE:
-        return False
 
 
 def _time(claims: Mapping[str, object], name: str) -> float | None:
