@@ -25,7 +25,7 @@ FULL = """
 policies: [one.yaml, more/two.yaml]
 audit:
   {directory: log, durability: flush, key: {file: a.key}, mac: {env: THE_MAC}, checkpoint: {records: 50, every: 2s},
-   segment: {megabytes: 5, age: 1h}, anchors: [{file: elsewhere}]}
+   segment: {megabytes: 5, age: 1h}, anchors: [{file: elsewhere}], fingerprint_key: {file: log/f.key}}
 answer_for: 1h
 ledger: {file: {}}
 cache: {megabytes: 10}
@@ -67,6 +67,7 @@ def test_config_reads_every_key_and_makes_paths_whole(tmp_path: Path) -> None:
             segment_bytes=5 * 1024 * 1024,
             segment_s=3600.0,
             anchors=(tmp_path / "elsewhere",),
+            fingerprint_file=tmp_path / "log" / "f.key",
         ),
         ledger=("file", {}),
         answer_for_s=3600.0,
@@ -223,6 +224,40 @@ def test_open_engine_reports_the_mistakes_of_all_policies_at_once(tmp_path: Path
     with pytest.raises(PolicyErrors) as found:
         Engine.open(path)
     assert [one.code for one in found.value.errors] == ["yaml-file", "name-unknown", "name-unknown"]
+
+
+def test_open_engine_takes_its_fingerprint_key_from_where_it_is_said_to_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that was made beside a log may move, as it is; another one is refused."""
+    raw = b" \n" + bytes(range(30))
+    file = tmp_path / "f.key"
+    for said, key in (("{file: f.key}", raw), ("{env: THE_KEY}", b"f" * 40), ("{file: f.key}", b"f" * 40)):
+        file.write_bytes(key if key == raw else key + b"\n")
+        file.chmod(0o600)
+        monkeypatch.setenv("THE_KEY", f" {'f' * 40}\n")
+        folder = "raw" if key == raw else "log"
+        path = write(tmp_path, f"policies: [one.yaml]\naudit: {{directory: {folder}, fingerprint_key: {said}}}\n")
+        with open_engine(path) as engine:
+            assert engine._ledger.key == key
+            engine.decide_sync(Request(merchant_biz_id="0" * 32, scene_code="s"))
+        assert not (tmp_path / folder / "fingerprint.key").exists()
+    for wrong, why in (
+        (b"short", "has 5 bytes, where a key has 32 at the least"),
+        (b"f" * 41, "the `fingerprint_key`: is not the key that this log was written with"),
+    ):
+        file.write_bytes(wrong)
+        with pytest.raises(AuditUnavailable, match=why):
+            open_engine(path)
+    file.chmod(0o644)
+    with pytest.raises(AuditUnavailable, match="others may read this key"):
+        open_engine(path)
+    file.unlink()
+    monkeypatch.delenv("THE_KEY")
+    for place in ("{file: f.key}", "{env: THE_KEY}"):
+        path.write_text(f"policies: [one.yaml]\naudit: {{directory: log, fingerprint_key: {place}}}\n")
+        with pytest.raises(AuditUnavailable, match=r"no such file|is not set"):
+            open_engine(path)
 
 
 def test_open_engine_policies_of_one_name_are_refused(tmp_path: Path) -> None:

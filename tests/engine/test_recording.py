@@ -21,12 +21,13 @@ from readers import Keeping
 from structlog.testing import capture_logs
 
 from adjudge.audit.bodies import FaceBody
+from adjudge.audit.checkpoints import Checkpoints
 from adjudge.audit.log import AuditLog, Durability
 from adjudge.audit.read import read
 from adjudge.audit.trail import AuditTrail
 from adjudge.audit.vault import Vault
 from adjudge.engine import Engine
-from adjudge.errors import AuditBroken, AuditUnavailable, MerchantBizIdConflict, SignalFailed
+from adjudge.errors import AuditBroken, AuditUnavailable, MerchantBizIdConflict, SetupError, SignalFailed
 from adjudge.model import Decision, Face, Outcome
 from adjudge.plugin import LogRecord
 from adjudge.replay.decisions import replay
@@ -363,6 +364,35 @@ def test_personal_values_secrets_and_faces_are_in_no_byte_but_the_vaults(
         assert {"email", "born", "face.owner"} & {*vault.names(one.merchant_biz_id)} == {"email", "born"}
     assert not (tmp_path / "vault.sqlite").stat().st_mode & 0o077
     assert os.stat(tmp_path / "fingerprint.key").st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("closes", [True, False])
+def test_audit_trail_with_the_key_of_another_log_is_refused_and_lets_the_log_go(closes: bool, tmp_path: Path) -> None:
+    """With it every retry would be a conflict. Who writes without any key, as a command does, forgets nothing."""
+    for name in ("one", "other"):
+        with engine(policies=[PERSONAL_POLICY], at=tmp_path / name) as door:
+            decision = door.decide_sync(request(inputs={}))
+    with AuditLog.open(tmp_path / "one", checkpoints=Checkpoints()) as log:
+        log.write_blocking("label", {"note": "by a command"})
+    if not closes:
+        file = tmp_path / "one" / SEGMENT
+        file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-1]))
+    key, other = (tmp_path / name / "fingerprint.key" for name in ("one", "other"))
+    honest = key.read_bytes()
+    key.write_bytes(other.read_bytes())
+    for given in (None, other.read_bytes(), b"another key, which is long enough"):
+        with pytest.raises(AuditUnavailable, match="is not the key that this log was written with"):
+            AuditTrail.open(tmp_path / "one", fingerprint_key=given)
+    key.unlink()
+    for wrong in (b"", b"short", "no bytes, but quite long, which it has to be"):
+        with pytest.raises(SetupError, match="must be 32 bytes or more"):
+            AuditTrail.open(tmp_path / "one", fingerprint_key=wrong)  # type: ignore[arg-type]
+    again = AuditTrail.open(tmp_path / "one", fingerprint_key=honest)
+    assert not key.exists()
+    with engine(policies=[PERSONAL_POLICY], trail=again) as door:
+        assert door.decide_sync(request(inputs={})).status == "duplicate"
+    assert decision.status == "fresh"
+    assert_verifies(tmp_path / "one")
 
 
 def test_audit_trail_without_its_key_beside_records_is_refused_and_lets_the_log_go(tmp_path: Path) -> None:

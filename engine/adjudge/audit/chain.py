@@ -22,6 +22,7 @@ class Chain:
 
     end: the last record that was handed in. checkpoint_due: when, by the monotonic clock, one has to come even if no
     record asks for it; infinite where nothing is to be told. dropped: records that were taken and never written.
+    fingerprint_key: a digest of the key behind fingerprints, which checkpoints say; empty where it is not known.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Chain:
         self.end = file.written
         self.checkpoint_due = inf
         self.dropped = max(start.gap, taken.gap)
+        self.fingerprint_key = start.fingerprint_key
         self._told_gap = start.gap
         self._taken = taken
         self._file = file
@@ -100,6 +102,7 @@ class Chain:
             gap=self.gap,
             found=opening,
             closed=closed and self._mac is not None,
+            fingerprint_key=self.fingerprint_key,
         )
         self.end = Head(before.seq + 1, digest, checkpoint=before.seq + 1)
         self.checkpoint_due, self._told_gap = inf, self.gap

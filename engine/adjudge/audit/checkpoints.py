@@ -49,6 +49,7 @@ class CheckpointBody(msgspec.Struct, frozen=True, omit_defaults=True):
     last: str
     gap: int
     every: int
+    fingerprint_key: str = ""
     found: FoundBody | None = None
     retires: str | None = None
     closed: bool = False
@@ -99,14 +100,15 @@ class Checkpoints:
         gap: int,
         found: tuple[FoundBody, str | None] | None = None,
         closed: bool = False,
+        fingerprint_key: str = "",
     ) -> tuple[bytes, bytes]:
         """Return the line of a checkpoint and its hash, as `encode` does. log: the hash of the log's first record.
 
-        found: of the first checkpoint after a start. closed: of the last one before an end.
+        found: of the first checkpoint after a start. closed: of the last one before an end. fingerprint_key: a digest.
         """
         last = prev.decode()
         met, retired = found or (None, None)
-        body = CheckpointBody(self.clock(), log, seq - 1, last, gap, self.every, met, retired, closed)
+        body = CheckpointBody(self.clock(), log, seq - 1, last, gap, self.every, fingerprint_key, met, retired, closed)
         members = encode_body(body)
         if self.signer is not None:
             members += b',"key":"%b"' % self.signer.key_id.encode()

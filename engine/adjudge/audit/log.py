@@ -198,6 +198,17 @@ class AuditLog:
         if self._file.proof is not None:
             self._file.found.require_proof(str(self._file.path))
 
+    def hold_fingerprint_key(self, digest: str, named: object) -> None:
+        """Refuse another key behind fingerprints than the checkpoints know, and have those to come say which it is.
+
+        digest: of the key, which `named` is called. Raises AuditUnavailable.
+        """
+        known = self._committer.chain.fingerprint_key
+        if known and known != digest:
+            said = "is not the key that this log was written with: every repeated MerchantBizId would be a conflict"
+            raise AuditUnavailable(f"{named}: {said}; restore it from a copy")
+        self._committer.chain.fingerprint_key = digest
+
     async def write(self, kind: str, body: Body) -> Receipt:
         """Append a record, and return once it is as durable as the log promises.
 

@@ -61,22 +61,22 @@ def read_signer(text: bytes, where: str) -> Signer:
 
 def signer_from_file(path: Path) -> Signer:
     """Read a private key that only its owner may read. Raises AuditUnavailable."""
-    return read_signer(_secret(path), str(path))
+    return read_signer(secret_from_file(path), str(path))
 
 
 def signer_from_environment(name: str) -> Signer:
     """Read a private key from a variable of the environment. Raises AuditUnavailable."""
-    return read_signer(_variable(name), f"${name}")
+    return read_signer(secret_from_environment(name), f"${name}")
 
 
 def mac_key_from_file(path: Path) -> bytes:
     """Read a key of macs, 64 hex digits, that only its owner may read. Raises AuditUnavailable."""
-    return _mac_key(_secret(path), str(path))
+    return _mac_key(secret_from_file(path), str(path))
 
 
 def mac_key_from_environment(name: str) -> bytes:
     """Read a key of macs, 64 hex digits, from a variable of the environment. Raises AuditUnavailable."""
-    return _mac_key(_variable(name), f"${name}")
+    return _mac_key(secret_from_environment(name), f"${name}")
 
 
 def _mac_key(text: bytes, where: str) -> bytes:
@@ -86,7 +86,8 @@ def _mac_key(text: bytes, where: str) -> bytes:
         raise AuditUnavailable(f"{where}: holds no key of 64 hex digits; `openssl rand -hex 32` makes one") from None
 
 
-def _secret(path: Path) -> bytes:
+def secret_from_file(path: Path) -> bytes:
+    """Read a secret that only its owner may read. Raises AuditUnavailable."""
     try:
         with opened(path) as file:
             if os.fstat(file.fileno()).st_mode & 0o077:
@@ -96,7 +97,8 @@ def _secret(path: Path) -> bytes:
         raise AuditUnavailable(f"{path}: {(error.strerror or str(error)).lower()}") from error
 
 
-def _variable(name: str) -> bytes:
+def secret_from_environment(name: str) -> bytes:
+    """Read a secret from a variable of the environment. Raises AuditUnavailable."""
     if not os.environ.get(name):
         raise AuditUnavailable(f"the environment variable {name}, a key of the audit log, is not set")
     return os.environb[name.encode()]

@@ -18,12 +18,13 @@ class Start:
 
     gap: how many records disks have lost, as the log says. says: what the first checkpoint says of the log, and which
     key it retires; None where no checkpoint has to come before the first record. is_open: whether one has to come at
-    the close, even where no record was written.
+    the close, even where no record was written. fingerprint_key: the digest that the newest checkpoint has of it.
     """
 
     gap: int = 0
     says: tuple[FoundBody, str | None] | None = None
     is_open: bool = False
+    fingerprint_key: str = ""
 
     @classmethod
     def of(cls, found: Found, checkpoints: Checkpoints | None, adopted_by: str | None) -> Start:
@@ -40,8 +41,9 @@ class Start:
         except msgspec.DecodeError as error:
             raise AuditBroken(f"a checkpoint near record {end.seq} is invalid: {error}") from None
         gap, is_last = (last.gap if last is not None else 0), found.checkpoint is end
+        fingerprints = last.fingerprint_key if last is not None else ""
         if checkpoints.mac is None and last is not None and is_last and last.every == checkpoints.every:
-            return cls(gap=gap)
+            return cls(gap=gap, fingerprint_key=fingerprints)
         signature, signer = (
             (signature_of(found.checkpoint) if found.checkpoint is not None else None),
             checkpoints.signer,
@@ -57,7 +59,8 @@ class Start:
         is_own = signature is not None or (checkpoints.mac is not None and end.is_by(checkpoints.mac))
         is_closed = found.is_proven and is_last and last is not None and last.closed and retired is None and is_own
         may_close = found.is_proven or adopted_by is not None
-        return cls(gap=gap, says=(body, retired), is_open=may_close and not is_closed)
+        is_open = may_close and not is_closed
+        return cls(gap=gap, says=(body, retired), is_open=is_open, fingerprint_key=fingerprints)
 
 
 def require_key(file: LogFile, checkpoints: Checkpoints | None) -> None:

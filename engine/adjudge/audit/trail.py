@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,16 +11,16 @@ from types import NoneType
 from adjudge.audit.checkpoints import Checkpoints, Witness
 from adjudge.audit.commit import DURABILITIES
 from adjudge.audit.file import Segments
+from adjudge.audit.fingerprint_key import FILE as KEY_FILE
+from adjudge.audit.fingerprint_key import digest_of, key_beside
 from adjudge.audit.log import AuditLog, Durability
 from adjudge.audit.sealing import Sealing
 from adjudge.audit.vault import Vault
-from adjudge.audit.verify import opened
 from adjudge.errors import AuditUnavailable, SetupError
 from adjudge.events import Events
 from adjudge.system.given import all_of, check_kind, check_path
 from adjudge.system.pools import NoThread, Pool
 
-KEY_FILE = "fingerprint.key"
 CLOSE_S = 60.0
 ARCHIVE_S = 86400.0
 
@@ -50,11 +48,13 @@ class AuditTrail:
         segments: Segments | None = None,
         checkpoints: Checkpoints | None = None,
         anchors: Sequence[Witness] = (),
+        fingerprint_key: bytes | None = None,
     ) -> AuditTrail:
         """Open the audit log in a directory, made if needed. Raises SetupError, AuditUnavailable and AuditBroken.
 
         segments: when the log goes on in a new file. checkpoints: how often it gets some, and with which keys: they
         have to prove the end of the log, of which answers are given again. anchors: who is shown each checkpoint.
+        fingerprint_key: in place of the one beside the log; 32 bytes or more.
         """
         check_path("directory", directory)
         if durability not in DURABILITIES:
@@ -64,6 +64,8 @@ class AuditTrail:
         anchors = all_of("anchors", anchors, object, "`[FileAnchor(path)]`")
         if not all(callable(getattr(anchor, "write", None)) for anchor in anchors):
             raise SetupError("each of `anchors` must have a method `write`")
+        if fingerprint_key is not None and not (isinstance(fingerprint_key, bytes) and len(fingerprint_key) >= 32):
+            raise SetupError("`fingerprint_key` must be 32 bytes or more")
         directory = Path(directory)
         log = AuditLog.open(
             directory,
@@ -77,12 +79,11 @@ class AuditTrail:
             if log.seq > 0 and log.proof == "none":
                 why = "the log has no key: anybody who can write to its folder can have written its end"
                 _events.info("audit_not_proven", directory=str(directory), records=log.seq, reason=why)
-            if log.seq > 0 and not (directory / KEY_FILE).exists():
-                raise AuditUnavailable(
-                    f"{directory / KEY_FILE}: is missing beside a log with records; restore it from a copy. Without it"
-                    " every repeated MerchantBizId would look like another request"
-                )
-            return cls(log, Vault.open(directory), _read_key(directory / KEY_FILE))
+            key = fingerprint_key or key_beside(directory, has_records=log.seq > 0)
+            log.hold_fingerprint_key(
+                digest_of(key), "the `fingerprint_key`" if fingerprint_key else directory / KEY_FILE
+            )
+            return cls(log, Vault.open(directory), key)
         except BaseException:
             log.close()
             raise
@@ -120,24 +121,3 @@ class AuditTrail:
             self.log.close()
         finally:
             self.sealing.close()
-
-
-def _read_key(path: Path) -> bytes:
-    """Return the key beside a log, made at first use and readable only by its owner."""
-    try:
-        try:
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            with opened(path) as existing:
-                key = existing.read(33)
-            if len(key) != 32:
-                raise AuditUnavailable(f"{path}: is not a key of 32 bytes; restore it from a copy") from None
-            return key
-        key = secrets.token_bytes(32)
-        with os.fdopen(file, "wb") as made:
-            made.write(key)
-            made.flush()
-            os.fsync(made.fileno())
-    except OSError as error:
-        raise AuditUnavailable(f"{path}: {(error.strerror or str(error)).lower()}") from error
-    return key

@@ -7,6 +7,7 @@ audit:
   key: {file: audit.key}                    # or {env: ADJUDGE_AUDIT_KEY}; what signs checkpoints and proves records
   mac: {file: audit.mac}                    # or {env: …}; proves records in place of the key
   segment: {megabytes: 256, age: 24h}       # when the log goes on in a new file
+  fingerprint_key: {env: ADJUDGE_KEY}       # or {file: …}; in place of the one beside the log
   anchors: [{file: /mnt/elsewhere/audit.anchors}]
 """
 
@@ -19,6 +20,7 @@ from typing import cast
 
 from adjudge.audit.checkpoints import EVERY, SECONDS, Checkpoints, FileAnchor
 from adjudge.audit.file import SEGMENT_BYTES, SEGMENT_S, Segments
+from adjudge.audit.fingerprint_key import key_from
 from adjudge.audit.log import Durability
 from adjudge.audit.signing import (
     Signer,
@@ -33,7 +35,7 @@ from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text.yaml import Mapping, YamlNode
 
 DURABILITIES = ("fsync", "flush", "async")
-_KEYS = ("directory", "durability", "checkpoint", "key", "mac", "segment", "anchors")
+_KEYS = ("directory", "durability", "checkpoint", "key", "mac", "segment", "anchors", "fingerprint_key")
 _MOST_RECORDS = 1_000_000
 _LONGEST_S = 7 * 86400.0
 _LARGEST_MB = 1_000_000
@@ -51,8 +53,9 @@ KeyPlace = tuple[Path | None, str | None]
 class AuditSettings:
     """What stands under `audit:`, paths made whole.
 
-    every: records, seconds: a time, after which a checkpoint comes. key_file, key_variable, mac_file, mac_variable:
-    where the keys are, if there are some. segment_bytes, segment_s: how large and old a file grows. anchors: files.
+    every: records, seconds: a time, after which a checkpoint comes. key_file, key_variable, mac_file, mac_variable,
+    fingerprint_file, fingerprint_variable: where the keys are, if there are some. segment_bytes, segment_s: how large
+    and old a file grows. anchors: files.
     """
 
     directory: Path
@@ -66,6 +69,8 @@ class AuditSettings:
     segment_bytes: int = SEGMENT_BYTES
     segment_s: float = SEGMENT_S
     anchors: tuple[Path, ...] = ()
+    fingerprint_file: Path | None = None
+    fingerprint_variable: str | None = None
 
     def open(self) -> AuditTrail:
         """Open the log. Raises AuditUnavailable and AuditBroken."""
@@ -77,6 +82,7 @@ class AuditSettings:
                 every=self.every, seconds=self.seconds, signer=self._signer(), mac_key=self._mac_key()
             ),
             anchors=[FileAnchor(one) for one in self.anchors],
+            fingerprint_key=key_from(self.fingerprint_file, self.fingerprint_variable),
         )
 
     def _signer(self) -> Signer | None:
@@ -104,6 +110,7 @@ def read_audit(reader: Reader, node: YamlNode, folder: Path) -> AuditSettings | 
     log = folder / directory if directory is not None else None
     file, variable = _key(reader, parts.get("key"), "key", folder, log)
     mac_file, mac_variable = _key(reader, parts.get("mac"), "mac", folder, log)
+    fingerprint_file, fingerprint_variable = _key(reader, parts.get("fingerprint_key"), "fingerprint_key", folder, None)
     anchors = tuple(_anchors(reader, parts.get("anchors"), folder))
     if log is None:
         return None
@@ -119,6 +126,8 @@ def read_audit(reader: Reader, node: YamlNode, folder: Path) -> AuditSettings | 
         segment_bytes=size * _MB if size else SEGMENT_BYTES,
         segment_s=age or SEGMENT_S,
         anchors=anchors,
+        fingerprint_file=fingerprint_file,
+        fingerprint_variable=fingerprint_variable,
     )
 
 
