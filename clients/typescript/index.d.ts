@@ -128,6 +128,23 @@ export interface Erasure {
   by?: string | null;
 }
 
+/** Why a decision came out so. For `team`, it says more: each rule and row, and what of it was true or unknown. */
+export interface Explanation {
+  /** The id of a decision: 32 lower-case hex digits. */
+  decision_id: string;
+  /** The name of a policy. */
+  policy: string;
+  /** The SHA-256 of the policy. */
+  policy_digest: string;
+  /** Personal values that are kept no more, and are unknown here. */
+  erased: Array<string>;
+  outcome: Outcome;
+  /** Why, as `text` in the locale; for `team`, by their codes. */
+  reasons: Array<Record<string, unknown>>;
+  /** The fewest changes that would have softened it, or why none can be told. */
+  changes: unknown;
+}
+
 /** A picture or video of a face: its bytes, its URL, or, on the command line alone, `file`: its path. */
 export interface Face {
   /** The picture or video as plain Base64, without a `data:` prefix. */
@@ -345,6 +362,14 @@ export class Client extends Exchange {
    * @param decision_id The decision.
    */
   findOne(decisionId: string, options?: AskOptions): Promise<Decision | null>;
+
+  /**
+   * Say why a decision came out so, and what would have changed it.
+   * @param decision_id The decision.
+   * @param options.locale Of the policy's texts; `en` unless given.
+   * @param options.audience Who it is for; `applicant` says only what an applicant may be told.
+   */
+  explain(decisionId: string, options?: AskOptions & { locale?: string; audience?: "applicant" | "team" }): Promise<Explanation | null>;
 
   /** Say what was found out about a decision. */
   label(body: Label, options?: AskOptions): Promise<void>;

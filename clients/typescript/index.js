@@ -46,6 +46,21 @@ export class Client extends Exchange {
     );
   }
 
+  explain(decisionId, options = {}) {
+    return this.ask(
+      {
+        method: "GET",
+        path: `/v1/decisions/${segment(decisionId)}/explanation`,
+        gives: [200],
+        query: { locale: options.locale, audience: options.audience },
+        ids: { decision_id: decisionId },
+        absent: ["no-decision"],
+        isRepeatable: true,
+      },
+      options,
+    );
+  }
+
   label(body, options = {}) {
     return this.ask(
       {

@@ -23,7 +23,7 @@ from adjudge.audit.annotations import LabelBody, erasure_body
 from adjudge.decision.activations import Activations, PolicyWatch, Wanted
 from adjudge.decision.conclude import conclude
 from adjudge.decision.cursors import searched
-from adjudge.decision.door import Door, check_asked, check_who
+from adjudge.decision.door import Audience, Door, check_asked, check_who
 from adjudge.decision.feeds import Feeds
 from adjudge.decision.home import Home
 from adjudge.decision.person import drawn
@@ -38,7 +38,7 @@ from adjudge.decision.prepared import (
 )
 from adjudge.decision.single_flight import SingleFlight
 from adjudge.decision.tally import Tally
-from adjudge.errors import AdjudgeError, LostClaim, RequestError, SetupError
+from adjudge.errors import AdjudgeError, LostClaim, Overloaded, RequestError, SetupError
 from adjudge.events import Events, bound
 from adjudge.ledger.calls import CallLedger, tell_of_doubts
 from adjudge.ledger.checking import check_ledger
@@ -53,6 +53,7 @@ from adjudge.plugin import (
     DecisionLedger,
     DecisionPage,
     DecisionQuery,
+    ExplainableLedger,
     LedgerFigures,
     Limits,
     LogReader,
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
 
 DEADLINE_S = 15.0
 """Seconds for gathering all signals of a decision, unless configured."""
+EXPLAINED_WITHIN_S, EXPLAINED_AGAIN_S = 60.0, 5.0
 RECORDED_WITHIN_S = 30.0
 """Seconds beyond the deadline after which another holder may decide an id: who had it was paused or killed."""
 
@@ -185,6 +187,7 @@ class Engine(Door):
         self._deadline_s = deadline_s
         self._single_flight = SingleFlight(max_in_flight)
         self._replacing = asyncio.Lock()
+        self._explaining = Pool("adjudge-explain", 1)
         self.tally = Tally()
         self._ids = Random()  # noqa: S311  # seeded by the system in each process; unique, not secret
         self._home = Home(self._close, self._let_go)
@@ -342,6 +345,26 @@ class Engine(Door):
     async def _check_ready(self) -> None:
         await check_ledger(self._ledger)
 
+    async def _explain(self, decision_id: str, locale: str, audience: Audience) -> Mapping[str, object] | None:
+        from adjudge.authoring.explaining import explained  # with all that proves, which no decision needs
+        from adjudge.replay.decisions import recorded_in
+
+        if not isinstance(self._ledger, ExplainableLedger):
+            raise RequestError("this ledger does not give what a decision was made of", where="explain")
+        evidence = await self._ledger.evidence(decision_id)
+        if evidence is None:
+            return None
+        functions, served = self.registry.catalogue().functions, {one.digest: one for one in self.policies.values()}
+
+        def work() -> dict[str, object]:
+            found = recorded_in(evidence, functions, served=served)
+            return explained(found, locale=locale, audience=audience)
+
+        try:
+            return await self._explaining.run(work, deadline_s=EXPLAINED_WITHIN_S)
+        except (TimeoutError, NoThread):
+            raise Overloaded("other decisions are being explained", retry_after_s=EXPLAINED_AGAIN_S) from None
+
     async def _served_policies(self, name: str | None) -> tuple[ServedPolicy, ...]:
         return self._served.told(name)
 
@@ -416,6 +439,7 @@ class Engine(Door):
 
     async def _close(self) -> None:
         """Let what is under way end, then let go of everything."""
+        self._explaining.close()
         try:
             if self._watch is not None:
                 await self._watch.aclose()

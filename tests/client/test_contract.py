@@ -6,18 +6,22 @@ import asyncio
 import dataclasses
 import datetime as dt
 import enum
+import json
 import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from decimal import Decimal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from msgspec import structs
 from serving import served
 
+from adjudge.cli.group import adjudge
 from adjudge.client import Engine as Client
 from adjudge.decision.door import Door
 from adjudge.engine import Engine
@@ -304,6 +308,33 @@ def test_decisions_are_searched_alike(opened: Callable[..., Asked], tmp_path: Pa
     for cursor, query in ((first.next + "A", None), (first.next, DecisionQuery(rule="abroad")), ("\r\n", None)):
         with pytest.raises(RequestError, match="cursor: is none that a page of this search ended with"):
             ask("search", query, cursor=cursor)
+
+
+def test_decision_is_explained_alike_and_as_the_command_line_does(
+    opened: Callable[..., Asked], tmp_path: Path, patient_solver: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing that is personal is told."""
+    if find_spec("z3") is not None:
+        from adjudge.authoring.proofs.apart import here
+
+        monkeypatch.setattr("adjudge.authoring.counterfactual.apart", here)  # a process for each starts a second long
+    ask = opened([face({"score": 0.95}), device()], at=tmp_path)
+    decision = ask("decide", request(inputs={**CLEAN, "email": "mallory@bad.example"}))
+    found = {audience: ask("explain", decision.decision_id, audience=audience) for audience in ("team", "applicant")}
+    (recorded,) = [one for one in [ask("find", decision_id=decision.decision_id)] if one is not None]
+    assert recorded.policy_digest == found["team"]["policy_digest"] == decision.policy_digest
+    for audience, said in found.items():
+        by_hand = CliRunner().invoke(adjudge, ["explain", str(tmp_path), decision.decision_id, *FLAGS[audience]])
+        assert json.loads(by_hand.stdout) == json.loads(json.dumps(said)), by_hand.output
+        assert said["outcome"] == "reject" and "mallory" not in json.dumps(said)
+    assert len(json.dumps(found["applicant"])) < len(json.dumps(found["team"]))
+    assert ask("explain", "e" * 32) is None
+    for wrong in ({"locale": "../etc"}, {"locale": ""}, {"audience": "everybody"}):
+        with pytest.raises(RequestError):
+            ask("explain", decision.decision_id, **wrong)
+
+
+FLAGS = {"team": ("--format", "json"), "applicant": ("--format", "json", "--applicant")}
 
 
 def test_policies_are_told_alike(opened: Callable[..., Asked]) -> None:

@@ -14,15 +14,18 @@ import pytest
 from structlog.testing import capture_logs
 
 from adjudge.audit import read as reading
+from adjudge.audit.bodies import policy_body
 from adjudge.decision.cursors import cursor_of, position_of
 from adjudge.errors import AuditBroken, RequestError
-from adjudge.ledger import searching
+from adjudge.ledger import index, searching
 from adjudge.ledger.file import FileLedger
 from adjudge.ledger.guarded import guarded
 from adjudge.ledger.index_file import FILE
 from adjudge.ledger.memory import MemoryLedger
 from adjudge.model import Outcome
 from adjudge.plugin import DecisionQuery
+from adjudge.testing.ledgers import _policy
+from engine.engines import POLICY, device, engine, face, request
 from ledger.test_index import fill, opened
 
 
@@ -139,3 +142,34 @@ def test_plugin_that_cannot_be_searched_says_so() -> None:
         asyncio.run(guarded(Plain()).search(DecisionQuery(), None))
     with capture_logs(), pytest.raises(Exception, match="cannot be read: TypeError"):
         asyncio.run(guarded(Wrong()).search(DecisionQuery(), None))
+
+
+def test_policy_of_a_decision_is_found_where_the_index_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in one that was made before policies stood in it."""
+    policy = policy_body(_policy(), {}, "1.0", datetime.now(UTC))
+    with opened(tmp_path) as ledger:
+        asyncio.run(ledger.record("policy", policy))
+    fill(tmp_path, range(40))
+    with opened(tmp_path) as ledger:
+        found = asyncio.run(ledger.evidence(f"{39:032x}"))
+        monkeypatch.setattr(index, "policy_text", lambda digest: "none")
+        again = asyncio.run(ledger.evidence(f"{39:032x}"))
+    assert found == again and found is not None and found.policy is not None and b'"engine":"1.0"' in found.policy
+
+
+def test_decision_is_explained_by_the_policy_that_made_it(tmp_path: Path) -> None:
+    """Whichever answers now, and also after a restart; where the log does not hold it, nothing is made up."""
+    other = POLICY.replace("face.score >= 0.9", "face.score >= 0.1").replace("policy: onboarding", "policy: other")
+    with engine([face({"score": 0.5}), device()], at=tmp_path) as whole:
+        decision = whole.decide_sync(request())
+    with engine(policies=[other], at=tmp_path) as whole:
+        said = whole.explain_sync(decision.decision_id)
+        assert said is not None and said["policy"] == "onboarding" and said["outcome"] == decision.outcome
+    with engine() as whole:
+        unrecorded = whole.decide_sync(request())
+        assert (whole.explain_sync(unrecorded.decision_id) or {})["outcome"] == "pass"
+        asyncio.run(whole.replace([_policy()]))
+        with pytest.raises(AuditBroken, match="does not hold the policy onboarding"):
+            whole.explain_sync(unrecorded.decision_id)

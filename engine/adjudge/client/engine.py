@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NoReturn
@@ -18,7 +18,7 @@ from adjudge.audit.annotations import LabelBody
 from adjudge.client.address import read_address
 from adjudge.client.credential import Credential, check_way
 from adjudge.client.exchange import DEADLINE_MAX_S, Answer, Exchange, Question, trusting
-from adjudge.decision.door import Door, check_asked
+from adjudge.decision.door import Audience, Door, check_asked
 from adjudge.decision.home import Home
 from adjudge.documents.annotations import encode_erasure, encode_label
 from adjudge.documents.decisions import decode_decision, decode_page
@@ -162,6 +162,19 @@ class Engine(Door):
         if len(page.decisions) > query.limit or (query.merchant_biz_id is not None and ids - {query.merchant_biz_id}):
             self._refuse("gave the decisions of another request")
         return page
+
+    async def _explain(self, decision_id: str, locale: str, audience: Audience) -> Mapping[str, object] | None:
+        path, query = f"/v1/decisions/{decision_id}/explanation", {"locale": locale, "audience": audience}
+        answer = await self._ask(Question(method="GET", path=path, query=query, is_safe=True), self._within_s)
+        if answer.problem is not None and answer.problem.code == NO_DECISION:
+            return None
+        try:
+            found = msgspec.json.decode(self._good(answer), type=dict[str, object])
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            self._refuse("gave no explanation")
+        if found.get("decision_id") != decision_id:
+            self._refuse("explained another decision")
+        return found
 
     async def _served_policies(self, name: str | None) -> tuple[ServedPolicy, ...]:
         path = "/v1/policies" if name is None else f"/v1/policies/{name}"

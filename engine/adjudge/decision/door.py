@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Mapping
 from contextlib import aclosing
 from datetime import date
 from functools import partial
 from math import inf
 from types import TracebackType
-from typing import TypeVar
+from typing import Literal, TypeVar, get_args
 
 from adjudge.audit.annotations import NAMED_NOBODY, LabelBody, check_by, check_decision_id, check_reason, label_body
 from adjudge.decision.home import Home, Work
@@ -23,6 +23,9 @@ from adjudge.system.given import check_count, is_number
 AT_ONCE = 32
 """Requests of `decide_many` that are decided at a time, unless said otherwise."""
 
+Audience = Literal["team", "applicant"]
+"""Who an explanation is for."""
+_LOCALE = late(r"[A-Za-z0-9]{1,8}([_-][A-Za-z0-9]{1,8}){0,4}")
 _POLICY_NAME = late(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 _T = TypeVar("_T")
@@ -171,6 +174,26 @@ class Door(ABC):
         """
         await self._home.run(self._check_ready)
 
+    async def explain(
+        self, decision_id: str, *, locale: str = "en", audience: Audience = "team"
+    ) -> Mapping[str, object] | None:
+        """Return why a decision came out so, and what would have changed it, as `adjudge explain --format json` says.
+
+        None where there is no such decision. The policy is that of the decision, from the log; personal values are
+        hidden. locale: of the policy's texts. audience: `applicant` for what an applicant may be told alone.
+        Raises RequestError; Overloaded while others are explained; AuditUnavailable, and AuditBroken where the log does
+        not hold the policy. It takes up to ten seconds.
+        """
+        _check_explained(decision_id, locale, audience)
+        return await self._home.run(lambda: self._explain(decision_id, locale, audience))
+
+    def explain_sync(
+        self, decision_id: str, *, locale: str = "en", audience: Audience = "team"
+    ) -> Mapping[str, object] | None:
+        """Explain from a thread without an event loop; as `explain` otherwise."""
+        _check_explained(decision_id, locale, audience)
+        return self._blocking("explain", lambda: self._explain(decision_id, locale, audience))
+
     async def served(self) -> tuple[ServedPolicy, ...]:
         """Return which policies answer now, by their names, without their texts."""
         return await self._home.run(lambda: self._served_policies(None))
@@ -248,6 +271,9 @@ class Door(ABC):
     async def _find(self, decision_id: str | None, merchant_biz_id: str | None) -> Decision | None: ...
 
     @abstractmethod
+    async def _explain(self, decision_id: str, locale: str, audience: Audience) -> Mapping[str, object] | None: ...
+
+    @abstractmethod
     async def _served_policies(self, name: str | None) -> tuple[ServedPolicy, ...]: ...
 
     @abstractmethod
@@ -271,6 +297,14 @@ def check_asked(request: object, anew: object, deadline_s: float | None) -> None
         raise RequestError("must be True or False", where="anew")
     if deadline_s is not None and not (is_number(deadline_s) and 0 < deadline_s < inf):
         raise RequestError("must be a number of seconds above 0", where="deadline_s")
+
+
+def _check_explained(decision_id: str, locale: object, audience: object) -> None:
+    _check_one(decision_id, None)
+    if not isinstance(locale, str) or not _LOCALE.fullmatch(locale):
+        raise RequestError("must be a locale such as en or pt-BR", where="locale")
+    if audience not in get_args(Audience):
+        raise RequestError("must be team or applicant", where="audience")
 
 
 def _check_name(name: object) -> None:

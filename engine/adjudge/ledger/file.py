@@ -154,6 +154,14 @@ class FileLedger(LocalLedger):
             raise no_such_decision(decision_id, merchant_biz_id)
         await super().label(decision_id, merchant_biz_id, record, confirms=confirms)
 
+    def _lines_of(self, decision_id: str) -> tuple[bytes, bytes | None] | None:
+        found = (one for one in self._index.records(decision_text(decision_id)) if one.kind == "decision")
+        record = next((one for one in found if decision_of(one).decision_id == decision_id), None)
+        record = record or self._index.older("decision_id", decision_id)
+        if record is None or decision_of(record).decision_id != decision_id:
+            return None
+        return record.line, self._index.policy(decision_of(record).policy_digest, before=record.seq)
+
     def _newest_first(self, query: DecisionQuery, before: int) -> Iterator[tuple[int, bytes]]:
         return self._index.lines(before, query.merchant_biz_id)
 

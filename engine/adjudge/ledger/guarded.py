@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
 
-from adjudge.errors import AdjudgeError, AuditUnavailable
+from adjudge.errors import AdjudgeError, AuditUnavailable, RequestError
 from adjudge.events import Events
 from adjudge.frozen import frozen
 from adjudge.ledger.checking import check_ledger
@@ -21,6 +21,8 @@ from adjudge.plugin import (
     DecisionLedger,
     DecisionPage,
     DecisionQuery,
+    Evidence,
+    ExplainableLedger,
     LedgerFigures,
     NamedBody,
     NamedRecord,
@@ -166,6 +168,16 @@ class GuardedLedger:
         found: object = await self._done("be read", lambda: ledger.search(query, after))
         if not isinstance(found, DecisionPage):
             raise self._failed("be read", TypeError("what it returned is no page of decisions"))
+        return found
+
+    async def evidence(self, decision_id: str) -> Evidence | None:
+        """As of the ledger. Raises RequestError where it has none to give."""
+        ledger = self.ledger
+        if not isinstance(ledger, ExplainableLedger):
+            raise RequestError("this ledger does not give what a decision was made of", where="explain")
+        found: object = await self._done("be read", lambda: ledger.evidence(decision_id))
+        if found is not None and not isinstance(found, Evidence):
+            raise self._failed("be read", TypeError("what it returned is no evidence"))
         return found
 
     async def record(self, kind: str, body: Body) -> Receipt:

@@ -7,6 +7,7 @@ from the log at the next open. Whatever is found is held against the log by its 
 
 from __future__ import annotations
 
+import itertools
 import re
 import sqlite3
 import threading
@@ -20,7 +21,7 @@ from typing import TypeVar
 import msgspec
 
 from adjudge.audit.annotations import LabelBody
-from adjudge.audit.bodies import DecisionBody
+from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.calls import OpenCalls
 from adjudge.audit.file import segment_begun
 from adjudge.audit.kinds import decode
@@ -160,6 +161,22 @@ class Index:
                 yield place_of(segment_number(file), start), line
         except OSError as error:
             raise AuditUnavailable(f"{self._directory}: {error.strerror or error}") from error
+
+    def policy(self, digest: str, *, before: int) -> bytes | None:
+        """Return the newest record of a policy with a smaller number; for a thread. Raises as `records`.
+
+        One that was archived stands in the signpost of its segment.
+        """
+        sought = f'"digest":"{digest}"'.encode()
+        for record in self.records(policy_text(digest)):
+            if record.kind == "policy" and record.seq < before and sought in record.line:
+                return record.line
+        # An index that is older than policies in it, or begins later than the policy:
+        kept = (line for _, line in self.lines(place_of(2**20, 0)))
+        for line in itertools.chain(kept, *(carried(away) for away in reversed(whole(self._directory).away))):
+            if sought in line and (record := parse(line)).kind == "policy" and record.seq < before:
+                return line
+        return None
 
     def require_whole(self, after: int = 0) -> None:
         """Raise AuditUnavailable while a segment after one is lacked that may hold what counts."""
@@ -648,7 +665,7 @@ class Index:
 def _looked_at(line: bytes) -> tuple[bytes, Sequence[bytes]]:
     """Return a record's kind, and the texts by which it is to be found.
 
-    A decision is found by its two ids, a label by its decision.
+    A decision is found by its two ids, a label by its decision, a policy by its digest.
     """
     found = _RECORD.match(line)
     if found is None:
@@ -664,6 +681,8 @@ def _looked_at(line: bytes) -> tuple[bytes, Sequence[bytes]]:
         if kind == b"decision":
             body = _decoded(DecisionBody, line)
             return kind, (decision_text(body.decision_id).encode(), body.merchant_biz_id.encode())
+        if kind == b"policy":
+            return kind, (policy_text(_decoded(PolicyBody, line).digest).encode(),)
         if kind == b"label":
             return kind, (label_text(_decoded(LabelBody, line).decision_id).encode(),)
     return kind, ()
@@ -681,6 +700,11 @@ def decision_text(decision_id: str) -> str:
 def named_text(record: NamedRecord) -> str:
     """Return the text by which the records of a name are found; the first of each is found by `_NAMED` as well."""
     return f"named {record.kind} {record.name}"
+
+
+def policy_text(digest: str) -> str:
+    """Return the text by which the records of a policy are found."""
+    return f"policy {digest}"
 
 
 def label_text(decision_id: str) -> str:

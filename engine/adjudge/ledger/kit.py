@@ -18,7 +18,7 @@ from adjudge.audit.signing import (
 )
 from adjudge.ledger.claims import conflict, no_such_decision
 from adjudge.ledger.named import check_named, named_record, overtaken
-from adjudge.ledger.restoring import commitments_of, decision_of, with_values
+from adjudge.ledger.restoring import all_commitments_of, commitments_of, decision_of, with_values
 from adjudge.ledger.searching import Gathering, whole
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "Proof",
     "Record",
     "Witness",
+    "all_commitments_of",
     "canonical",
     "check_named",
     "commitments_of",

@@ -21,7 +21,7 @@ from adjudge.ledger.age import Ages
 from adjudge.ledger.claims import Claims, conflict
 from adjudge.ledger.front import Front
 from adjudge.ledger.named import Named, check_named
-from adjudge.ledger.restoring import commitments_of, decision_of, with_values
+from adjudge.ledger.restoring import all_commitments_of, commitments_of, decision_of, with_values
 from adjudge.ledger.searching import SEARCHED_WITHIN_S, Gathering, place_in
 from adjudge.model import Decision
 from adjudge.plugin import (
@@ -31,6 +31,7 @@ from adjudge.plugin import (
     Claim,
     DecisionPage,
     DecisionQuery,
+    Evidence,
     LedgerFigures,
     NamedBody,
     NamedRecord,
@@ -198,6 +199,30 @@ class LocalLedger(ABC):
             pool.close()
         decisions = [await self._restored(body) for body in bodies if body is not None]
         return DecisionPage(decisions=tuple(decisions), next=None if is_over else str(gathering.last))
+
+    async def evidence(self, decision_id: str) -> Evidence | None:
+        """Return what there is of a decision; see `ExplainableLedger`."""
+        pool = Pool("adjudge-evidence", 1)
+        try:
+            found = await pool.run(lambda: self._lines_of(decision_id), deadline_s=SEARCHED_WITHIN_S)
+        except (OSError, NoThread) as error:  # TimeoutError is an OSError
+            raise AuditUnavailable(f"the records cannot be searched: {error}") from error
+        finally:
+            pool.close()
+        if found is None:
+            return None
+        body = decision_of(parse(found[0]))
+        named = all_commitments_of(body)
+        return Evidence(
+            decision=found[0],
+            policy=found[1],
+            values=await self._revealed(body.merchant_biz_id, named) if named else {},
+            is_confirmed=not body.final and self._is_confirmed(body),
+        )
+
+    @abstractmethod
+    def _lines_of(self, decision_id: str) -> tuple[bytes, bytes | None] | None:
+        """Return the record of a decision and that of its policy, if it is kept; in a thread."""
 
     @abstractmethod
     def _newest_first(self, query: DecisionQuery, before: int) -> Iterator[tuple[int, bytes]]:

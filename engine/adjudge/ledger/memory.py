@@ -77,6 +77,11 @@ class MemoryLedger(LocalLedger):
         """Forget the personal values of a MerchantBizId."""
         return len(self._personal.pop(merchant_biz_id, {}))
 
+    def _lines_of(self, decision_id: str) -> tuple[bytes, None] | None:
+        sought = f'"decision_id":"{decision_id}"'.encode()
+        found = (line for line in [*self._front.values()] if sought in line)
+        return next(((line, None) for line in found if decision_of(parse(line)).decision_id == decision_id), None)
+
     def _newest_first(self, query: DecisionQuery, before: int) -> Iterator[tuple[int, bytes]]:
         kept = [*self._front.values()]  # before a thread goes through them
         return (one for one in _sorted(kept) if one[0] < before)

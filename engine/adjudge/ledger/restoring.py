@@ -30,6 +30,11 @@ def commitments_of(body: DecisionBody | CallBody) -> list[str]:
     ]
 
 
+def all_commitments_of(body: DecisionBody) -> list[str]:
+    """Return the commitments that stand in a decision, those of its inputs among them."""
+    return [*_commitments(body.inputs, "", body.personal), *commitments_of(body)] if body.personal else []
+
+
 def with_values(call: CallBody, reveal: Callable[[str], object]) -> CallBody:
     """Return a call with the personal values of its answer; without the answer where one of them was erased."""
     if call.answer is None or not call.personal:

@@ -79,7 +79,7 @@ from adjudge.plugin.readers import (
     WatchesEngine,
     WatchesReaders,
 )
-from adjudge.plugin.searching import SearchableLedger, bad_cursor, no_search
+from adjudge.plugin.searching import Evidence, ExplainableLedger, SearchableLedger, bad_cursor, no_search
 from adjudge.system.cloud_metadata import leads_to_keys
 from adjudge.system.files import FileState, replace_file
 from adjudge.system.outgoing import TargetRefused, public_addresses
@@ -134,6 +134,8 @@ __all__ = [
     "EnumType",
     "EvaluationError",
     "Events",
+    "Evidence",
+    "ExplainableLedger",
     "Face",
     "Field",
     "FieldError",

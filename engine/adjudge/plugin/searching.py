@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import field
 from typing import Protocol, runtime_checkable
 
 from adjudge.errors import RequestError
+from adjudge.frozen import frozen
 from adjudge.model import DecisionPage, DecisionQuery
 
 
@@ -18,6 +21,29 @@ class SearchableLedger(Protocol):
         after: the `next` of the page before; whatever was recorded since then is not on the pages that follow.
         Raises RequestError for one that is none, as `bad_cursor` makes it; AuditUnavailable and AuditBroken.
         """
+        ...
+
+
+@frozen(kw_only=True)
+class Evidence:
+    """What a log has of a decision, for saying why it came out so.
+
+    decision, policy: their records; policy is None where the ledger keeps none. values: the personal values of the
+    decision that are still kept, by their commitments. is_confirmed: whether its newest label confirms it.
+    """
+
+    decision: bytes = field(repr=False)
+    policy: bytes | None = field(default=None, repr=False)
+    values: Mapping[str, object] = field(default_factory=dict, repr=False)
+    is_confirmed: bool = False
+
+
+@runtime_checkable
+class ExplainableLedger(Protocol):
+    """What a ledger may offer beside: without it, its decisions are explained by the command line alone."""
+
+    async def evidence(self, decision_id: str) -> Evidence | None:
+        """Return what there is of a decision; None where there is none. Raises AuditUnavailable and AuditBroken."""
         ...
 
 

@@ -7,18 +7,19 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import msgspec
+from msgspec import structs
 
 from adjudge.audit.annotations import LabelBody
 from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal, restore_fields
 from adjudge.audit.elsewhere import AnyLog
 from adjudge.audit.erasures import Erasures
 from adjudge.audit.kinds import bodies
-from adjudge.audit.record import Place
+from adjudge.audit.record import Place, parse
 from adjudge.audit.vault import Vault
 from adjudge.errors import AuditBroken, FieldError, PluginError, PolicyErrors, ReplayMismatch
 from adjudge.frozen import frozen
 from adjudge.model import SignalStatus, Verdict
-from adjudge.plugin import Function, KeptValues, Provider, ProviderClient
+from adjudge.plugin import Evidence, Function, KeptValues, Provider, ProviderClient
 from adjudge.policy.catalogue import Catalogue
 from adjudge.policy.loading.load import read_policy
 from adjudge.policy.policy import Policy
@@ -195,6 +196,25 @@ def slots_hung_on(policy: Policy) -> frozenset[str]:
     """Return the slots that the policy's verdict hangs on."""
     typed = policy.typed
     return frozenset().union(*map(typed.reads.slots, typed.conditions))
+
+
+def recorded_in(evidence: Evidence, functions: Mapping[str, Function], *, served: Mapping[str, Policy]) -> Recorded:
+    """Return a decision with its policy, of what a ledger has of it.
+
+    served: policies by their digests, for a ledger that keeps none. Raises AuditBroken where it is not to be had.
+    """
+    record = parse(evidence.decision)
+    decision = record.decode(DecisionBody)
+    policy: Policy | str | None = served.get(decision.policy_digest)
+    if evidence.policy is not None:
+        policy = load_recorded(parse(evidence.policy).decode(PolicyBody), functions)
+    if policy is None:
+        policy = f"the log does not hold the policy {decision.policy} {decision.policy_digest[:12]}"
+    if isinstance(policy, str):
+        raise AuditBroken(f"record {record.seq}: {policy}")
+    given, lacking = known_of(decision, evidence.values.get)
+    decision = structs.replace(decision, final=decision.final or evidence.is_confirmed)
+    return Recorded(decision=decision, policy=policy, given=policy.as_taken(given), lacking=lacking)
 
 
 @dataclass(slots=True)

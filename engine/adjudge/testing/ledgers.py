@@ -20,7 +20,7 @@ import msgspec
 from msgspec import structs
 
 from adjudge.audit.annotations import erasure_body, label_body
-from adjudge.audit.bodies import DecisionBody, Recorder
+from adjudge.audit.bodies import DecisionBody, Recorder, policy_body
 from adjudge.errors import (
     AuditUnavailable,
     LostClaim,
@@ -39,6 +39,7 @@ from adjudge.plugin import (
     Claim,
     DecisionLedger,
     DecisionQuery,
+    ExplainableLedger,
     LogRecord,
     NamedBody,
     NamedRecord,
@@ -595,6 +596,33 @@ class LedgerContract:
             for cursor in ("", "x", "-1", "9" * 40, "1 2 3", "0001-01-01T00:00:00+00:00 1 1 1"):
                 with _raises(RequestError):
                     await ledger.search(DecisionQuery(), cursor)
+
+        self._run(work)
+
+    def test_evidence_of_a_decision_is_its_records_and_what_is_kept_of_its_person(self) -> None:
+        """With the policy as it was recorded before it, where the ledger keeps records."""
+
+        async def work(ledger: DecisionLedger) -> None:
+            if not isinstance(ledger, ExplainableLedger):
+                return
+            policy = policy_body(_policy(), {}, "1.0", datetime.now(UTC))
+            for text in (policy, structs.replace(policy, digest="0" * 64)):
+                await ledger.record("policy", text)
+            async with ledger.sealed(ID, {"device.owner": "alice"}) as sealed:
+                decision = await _decide(ledger, owner=sealed["device.owner"])
+            await ledger.record("policy", structs.replace(policy, engine="2.0"))
+            for holder in (ledger, self.another(ledger)):
+                found = await holder.evidence(decision.decision_id)  # type: ignore[attr-defined]
+                assert found is not None and not found.is_confirmed
+                assert decision.decision_id.encode() in found.decision
+                assert found.values == {sealed["device.owner"]: "alice"}
+                if self.keeps:
+                    assert found.policy is not None and b'"engine":"1.0"' in found.policy
+                    assert policy.digest.encode() in found.policy
+                assert await holder.evidence("e" * 32) is None  # type: ignore[attr-defined]
+            await ledger.erase(ID, lambda names: erasure_body(ID, names, by="ann", reason=""))
+            found = await ledger.evidence(decision.decision_id)
+            assert found is not None and found.values == {}
 
         self._run(work)
 

@@ -17,6 +17,7 @@ from adjudge.ledger.kit import (
     Checkpoints,
     Proof,
     Witness,
+    all_commitments_of,
     check_named,
     commitments_of,
     conflict,
@@ -35,6 +36,7 @@ from adjudge.plugin import (
     Decision,
     DecisionPage,
     DecisionQuery,
+    Evidence,
     NamedBody,
     NamedRecord,
     PluginError,
@@ -63,6 +65,12 @@ _OTHERS = (
     "select r.line from adjudge.records r join adjudge.answers a on a.merchant_biz_id = r.merchant_biz_id"
     " where r.merchant_biz_id = %s and r.kind = 'decision' and a.decision_id = %s and r.decision_id <> a.decision_id"
 )
+_DECISION = "select r.line, r.recorded_at from adjudge.records r where r.decision_id = %s and r.kind = 'decision'"
+_POLICY = (
+    "select r.line from adjudge.records r where r.kind = 'policy' and r.recorded_at <= %s"
+    " and position(%s::bytea in r.line) > 0 order by r.recorded_at desc limit 1"
+)
+_CONFIRMED = "select 1 from adjudge.labels where decision_id = %s and merchant_biz_id = %s and confirms"
 _POLL_S = (0.01, 0.25)
 """Who waits for another holder looks again after so long, at first and in the end; who is told, as in the end."""
 
@@ -276,10 +284,7 @@ class PostgresLedger:
         for (line,) in await self._asked.rows(query, (decision_id or merchant_biz_id,)):
             of = decision_id or merchant_biz_id
             body = body_of(line, of)
-            confirmed = await self._asked.rows(
-                "select 1 from adjudge.labels where decision_id = %s and merchant_biz_id = %s and confirms",
-                (body.decision_id, body.merchant_biz_id),
-            )
+            confirmed = await self._asked.rows(_CONFIRMED, (body.decision_id, body.merchant_biz_id))
             others = []
             if decision_id is None:
                 others = await self._asked.rows(_OTHERS, (merchant_biz_id, body.decision_id))
@@ -291,6 +296,22 @@ class PostgresLedger:
         found = await look(self._asked, query, after)
         decisions = [await self._decision_of(line, is_confirmed, of=None) for line, is_confirmed in found.lines]
         return DecisionPage(decisions=tuple(decisions), next=found.next)
+
+    async def evidence(self, decision_id: str) -> Evidence | None:
+        """Return what there is of a decision; see `ExplainableLedger`."""
+        for line, recorded_at in await self._asked.rows(_DECISION, (decision_id,)):
+            body = body_of(line, decision_id)
+            await self._require_proof(line, body.merchant_biz_id, f"the decision of {body.merchant_biz_id}")
+            sought = f'"digest":"{body.policy_digest}"'.encode()
+            policies = await self._asked.rows(_POLICY, (recorded_at, sought))
+            confirmed = await self._asked.rows(_CONFIRMED, (body.decision_id, body.merchant_biz_id))
+            return Evidence(
+                decision=line,
+                policy=policies[0][0] if policies else None,
+                values=await revealed(self._asked, all_commitments_of(body)),
+                is_confirmed=bool(confirmed),
+            )
+        return None
 
     async def record(self, kind: str, body: Body) -> Receipt:
         """Write a record of another kind."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from msgspec import Meta
 from starlette.responses import Response
 
+from adjudge.decision.door import Audience
 from adjudge.documents.decisions import DecisionDocument, DecisionsDocument, decision_document, page_document
+from adjudge.documents.explanations import ExplanationDocument
 from adjudge.documents.forms import FormDocument, RequestDocument
 from adjudge.documents.problems import NO_DECISION, problem
 from adjudge.documents.queries import decode_query
@@ -23,6 +25,7 @@ from adjudge.service.route import Route, parameter
 
 Name = Annotated[str, said("", "device.score", minLength=1, maxLength=SEARCH_TEXT_MAX_CHARS)]
 Limit = Annotated[int, said("", 100, minimum=1, maximum=SEARCH_LIMIT_MAX)]
+Locale = Annotated[str, said("", "pt-BR", pattern="^[A-Za-z0-9]{1,8}([_-][A-Za-z0-9]{1,8}){0,4}$")]
 Time = Annotated[datetime, Meta(tz=True, examples=["2026-01-31T09:30:00Z"])]
 
 
@@ -52,6 +55,17 @@ async def find_one(asked: Asked) -> Response:
     if found is None:
         raise Refused(problem(NO_DECISION, "there is no decision of this id"))
     return document(decision_document(found))
+
+
+async def explain(asked: Asked) -> Response:
+    """Say why a decision came out so, and what would have changed it."""
+    given = asked.given()
+    audience = cast(Audience, given.get("audience", "team"))  # which the engine looks at
+    locale = given.get("locale", "en")
+    found = await asked.shared.engine.explain(asked.part("decision_id"), locale=locale, audience=audience)
+    if found is None:
+        raise Refused(problem(NO_DECISION, "there is no decision of this id"))
+    return document(found)
 
 
 ROUTES = (
@@ -99,6 +113,20 @@ ROUTES = (
         summary="Find the decision of an id",
         parameters=(parameter("decision_id", DecisionId, "The decision.", place="path"),),
         gives={200: {JSON: DecisionDocument}},
+        problems=(NO_DECISION,),
+    ),
+    Route(
+        method="GET",
+        path="/v1/decisions/{decision_id}/explanation",
+        answer=explain,
+        scope="read",
+        summary="Say why a decision came out so, and what would have changed it",
+        parameters=(
+            parameter("decision_id", DecisionId, "The decision.", place="path"),
+            parameter("locale", Locale, "Of the policy's texts; `en` unless given."),
+            parameter("audience", Audience, "Who it is for; `applicant` says only what an applicant may be told."),
+        ),
+        gives={200: {JSON: ExplanationDocument}},
         problems=(NO_DECISION,),
     ),
 )
