@@ -42,6 +42,17 @@ def test_last_address_that_is_no_proxy_of_ours_counts(peer: str | None, forwarde
     assert address(peer, *forwarded) == found
 
 
+def test_way_to_the_proxy_is_what_a_proxy_of_ours_says() -> None:
+    def proto(peer: str, *said: str) -> str:
+        headers = [(b"x-forwarded-proto", one.encode()) for one in said]
+        return Clients(PROXIES).proto_of(Request({"type": "http", "client": (peer, 1), "headers": headers}))
+
+    assert [proto("10.0.0.7", *said) for said in (["http"], ["http, HTTPS"], ["http", "https"], [], ["x\r\n"])] == [
+        *("http", "https", "https", "", "")
+    ]
+    assert proto("192.0.2.1", "https") == ""
+
+
 def test_proxy_at_the_socket_is_believed_where_it_is_named() -> None:
     assert address(None, "198.51.100.1", at_socket=True) == "198.51.100.1"
     assert address(None, "198.51.100.1", trusted=(), at_socket=True) == "unix"

@@ -29,8 +29,8 @@ class Clients:
 
         What others write there stands before it, and counts for nothing.
         """
-        address = _address(request.client.host) if request.client and not self._at_socket else None
-        if not (self._is_trusted(address) if address is not None else self._is_socket_trusted):
+        address = self._peer(request)
+        if not self._is_proxy(address):
             return self._said(address)
         hops = ",".join(request.headers.getlist("x-forwarded-for")).split(",")
         for hop in islice(reversed(hops), HOPS_MAX):
@@ -41,6 +41,18 @@ class Clients:
             if not self._is_trusted(said):
                 break
         return self._said(address)
+
+    def proto_of(self, request: Request) -> str:
+        """Return over what a proxy of ours was asked, `http` or `https`; empty where none says so."""
+        said = request.headers.getlist("x-forwarded-proto") if self._is_proxy(self._peer(request)) else []
+        last = said[-1].rpartition(",")[2].strip().lower() if said else ""
+        return last if last in ("http", "https") else ""
+
+    def _peer(self, request: Request) -> _Address | None:
+        return _address(request.client.host) if request.client and not self._at_socket else None
+
+    def _is_proxy(self, address: _Address | None) -> bool:
+        return self._is_trusted(address) if address is not None else self._is_socket_trusted
 
     def _said(self, address: _Address | None) -> str:
         """Return an address as events have it; none is known of who is away already."""

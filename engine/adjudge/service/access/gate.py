@@ -54,10 +54,13 @@ class Gate:
         self._clients = Clients(said.trusted_proxies, at_socket=at_socket)
 
     def note(self) -> str | None:
-        """Return what is wrong with the files that say who may ask; None where nothing is."""
+        """Return which of `keys`, `jwt` and `tls` is not usable as it is now; None where all are.
+
+        Whoever asks is told so, and no more than that: the events say what is wrong, and where.
+        """
         parts = {"keys": self._ring, "jwt": self._tokens, "tls": self.certificate}
-        said = [f"{name}: {part.trouble}" for name, part in parts.items() if part is not None and part.trouble]
-        return "; ".join(said) or None
+        wrong = [f"`{name}`" for name, part in parts.items() if part is not None and part.trouble]
+        return f"{' and '.join(wrong)} not usable as they are now: see the events" if wrong else None
 
     async def admit(self, request: Request, scope: Scope) -> Caller:
         """Return who asks, and may. Raises NotAuthenticated, NotAllowed and RateLimited."""
@@ -97,4 +100,5 @@ class Gate:
             key=getattr(error, "key", ""),
             caller=getattr(error, "caller", ""),
             client=self._clients.address_of(request),
+            proto=self._clients.proto_of(request),
         )

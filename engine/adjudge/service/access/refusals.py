@@ -12,7 +12,7 @@ from adjudge.events import Events
 from adjudge.service.access.rates import Rates
 
 TOLD_PER_S = 5
-"""Events of refusals in a second; of what is more, the next event has the number."""
+"""Events of a second for each code of a problem; of what is more, the next such event has the number."""
 NOT_TAKEN = "this key or token is not taken"
 _events = Events("adjudge.service")
 
@@ -52,7 +52,7 @@ class Refusals:
     clock: Callable[[], float] = monotonic
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     _rates: Rates = field(init=False)
-    _untold: int = 0
+    _untold: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._rates = Rates(self.clock)
@@ -60,9 +60,9 @@ class Refusals:
     def count(self, code: str, reason: str, **facts: str) -> None:
         """Count a refusal, and tell it. facts: such as `key`, its id; never a secret."""
         self.counts[code, reason] += 1
-        if self._rates.wait_s("", TOLD_PER_S):
-            self._untold += 1
+        if self._rates.wait_s(code, TOLD_PER_S):
+            self._untold[code] += 1
             return
-        more = {"untold": self._untold} if self._untold else {}
-        self._untold = 0
+        untold = self._untold.pop(code, 0)
+        more = {"untold": untold} if untold else {}
         _events.warning("request_refused", code=code, reason=reason, **{k: v for k, v in facts.items() if v}, **more)
