@@ -18,7 +18,7 @@ from adjudge.audit.file import Segments
 from adjudge.audit.log import AuditLog
 from adjudge.audit.trail import AuditTrail
 from adjudge.audit.verify import segments
-from adjudge.errors import AuditUnavailable
+from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.ledger.file import FileLedger
 from adjudge.ledger.index_file import FILE
 from adjudge.plugin import Claim
@@ -197,3 +197,35 @@ def test_what_is_away_counts_no_more_once_it_is_too_old_to_answer(log: Path) -> 
         await ledger.conclude(claim, *decision_and_record(ledger, name_of(1)))
 
     assert with_ledger(log, decides, **later) == []
+
+
+@pytest.mark.parametrize("hours", [1, 100])
+def test_decision_that_was_moved_to_a_folder_is_found_there(hours: int, log: Path) -> None:
+    """Whether it would still answer its id or not; where it cannot be read, nobody is told that there is none."""
+    later = {"clock": lambda: datetime.now(UTC) + timedelta(hours=hours)}
+
+    async def finds(ledger: FileLedger) -> None:
+        for sought in ({"decision_id": f"{1:032x}"}, {"merchant_biz_id": name_of(1)}):
+            found = await ledger.find(**sought)
+            assert found is not None and found.decision_id == f"{1:032x}"
+        assert await ledger.find(decision_id="f" * 32) is None
+
+    async def cannot(ledger: FileLedger) -> None:
+        for sought in ({"decision_id": f"{1:032x}"}, {"merchant_biz_id": name_of(1)}):
+            with pytest.raises(
+                AuditUnavailable, match=r"audit-000001.jsonl: was archived to .*, and cannot be read there"
+            ):
+                await ledger.find(**sought)
+
+    async def is_changed(ledger: FileLedger) -> None:
+        with pytest.raises(AuditBroken, match="where a record was written"):
+            await ledger.find(decision_id=f"{1:032x}")
+
+    with_ledger(log, finds, **later)
+    shelf = log.parent / "shelf"
+    shelf.rename(log.parent / "kept")
+    with_ledger(log, cannot, **later)
+    (log.parent / "kept").rename(shelf)
+    file = shelf / "audit-000001.jsonl"
+    file.write_bytes(file.read_bytes().replace(b'"outcome":"review"', b'"outcome":"reject"'))
+    with_ledger(log, is_changed, **later)

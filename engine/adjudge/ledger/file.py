@@ -119,8 +119,15 @@ class FileLedger(LocalLedger):
             self._index.close()
 
     async def find(self, *, decision_id: str | None = None, merchant_biz_id: str | None = None) -> Decision | None:
-        """Return a decision by its id, or the newest of a MerchantBizId, however old; what the index lacks is read."""
-        found = await super().find(decision_id=decision_id, merchant_biz_id=merchant_biz_id)
+        """Return a decision by its id, or the newest of a MerchantBizId, however old.
+
+        What the index lacks is read, and so is what was moved to a folder.
+        """
+        missing = None
+        try:
+            found = await super().find(decision_id=decision_id, merchant_biz_id=merchant_biz_id)
+        except AuditUnavailable as error:
+            missing, found = error, None
         if found is not None:
             return found
         member, text = ("decision_id", decision_id) if decision_id is not None else ("merchant_biz_id", merchant_biz_id)
@@ -132,11 +139,11 @@ class FileLedger(LocalLedger):
         finally:
             pool.close()
         body = decision_of(record) if record is not None else None
-        return (
-            await self._restored(body)
-            if body is not None and text in (body.decision_id, body.merchant_biz_id)
-            else None
-        )
+        if body is not None and text in (body.decision_id, body.merchant_biz_id):
+            return await self._restored(body)
+        if missing is not None:
+            raise missing
+        return None
 
     async def label(self, decision_id: str, merchant_biz_id: str, record: Body, *, confirms: bool) -> None:
         """Write a record of what was found out about a decision.

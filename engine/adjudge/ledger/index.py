@@ -28,6 +28,7 @@ from adjudge.audit.kinds import decode
 from adjudge.audit.log import AuditLog
 from adjudge.audit.read import first_hash, lines_back, lines_on, read_on, segment_number, whole
 from adjudge.audit.record import MAX_LINE, MalformedLine, Record, parse
+from adjudge.audit.shelf import is_url
 from adjudge.audit.verify import ARCHIVED, Away, carried, segments
 from adjudge.errors import AuditBroken, AuditUnavailable
 from adjudge.events import Events
@@ -217,11 +218,15 @@ class Index:
         yield from places
 
     def older(self, member: str, text: str) -> Record | None:
-        """Return the newest decision with a text in one of its ids, of segments that the index does not have.
+        """Return the newest decision with a text in one of its ids that was moved away, or that the index lacks.
 
-        member: `decision_id` or `merchant_biz_id`. Reads the segments through; for a thread. Raises as `records`.
+        member: `decision_id` or `merchant_biz_id`. Reads the segments that the index does not have through; for a
+        thread. Raises AuditBroken; AuditUnavailable, also where the segment cannot be read where it went.
         """
         first, sought = self._file.first_segment if self._file is not None else 0, f'"{member}":"{text}"'.encode()
+        for moved in self._moved(decision_text(text) if member == "decision_id" else text):
+            if moved.kind == "decision" and sought in moved.line:
+                return moved
         for path in reversed(segments(self._directory)):
             found = None
             if segment_number(path) < first:
@@ -234,6 +239,23 @@ class Index:
             if found is not None:
                 return found
         return None
+
+    def _moved(self, text: str) -> Iterator[Record]:
+        """Yield the records where a text may be found in segments that were moved away, newest first."""
+        away = {one.name: one for one in whole(self._directory).away}
+        for place in self._places(text):
+            if (one := away.get(self._segment(place)[0].name)) is None:
+                continue
+            file = None if is_url(one.to) else Path(one.to) / one.name
+            if file is None or not file.exists():
+                said = f"{self._directory / one.name}: was archived to {one.to}, and cannot be read there"
+                raise AuditUnavailable(f"{said}; copy it back into the log's folder")
+            try:
+                record = self._read(place, {one.name: file})
+            except MalformedLine as error:
+                raise AuditBroken(f"{file}: where a record was written: {error}") from None
+            if record is not None:
+                yield record
 
     def named(self) -> Iterator[Record]:
         """Yield records of NAMED kinds, the newest of each name among them, wherever the log is. Raises as `records`.
