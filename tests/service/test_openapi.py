@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import jsonschema
 import pytest
 import schemathesis
+from click.testing import CliRunner
 
+from adjudge.cli import adjudge
 from adjudge.documents.problems import KINDS
 from adjudge.service.openapi import openapi_document, operation_id
 from adjudge.service.route import Route
@@ -82,3 +85,9 @@ def test_operations_have_names_of_their_own() -> None:
     names = [operation_id(route) for route in ROUTES]
     assert len(set(names)) == len(names)
     assert len({(route.method, route.path) for route in ROUTES}) == len(ROUTES)
+
+
+def test_command_line_prints_the_document() -> None:
+    done = CliRunner().invoke(adjudge, ["schema", "--openapi"])
+    assert done.exit_code == 0 and json.loads(done.stdout) == json.loads(json.dumps(DOCUMENT))
+    assert CliRunner().invoke(adjudge, ["schema", "--openapi", "--tests"]).exit_code == 2
