@@ -189,6 +189,22 @@ def test_same_token_of_another_holder_is_no_claim(dsn: str) -> None:
     asyncio.run(main())
 
 
+def test_id_that_was_asked_for_here_is_not_presumed_new(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adjudge_plugins.postgres.ledger, "_KNOWN_MAX", 2)
+
+    async def main() -> None:
+        async with Opened(dsn) as ledger, Opened(dsn) as other:
+            for name in "ABC":
+                presumed = ledger.presume(name * 32, FIRST)
+                assert presumed is not None
+                await ledger.conclude(presumed, *decision_and_record(ledger, name * 32, decision_id=name.lower() * 32))
+            assert [ledger.presume(name * 32, FIRST) is None for name in "ABC"] == [False, True, True]
+            assert isinstance(await claim(other, "A" * 32), Decision)
+            assert [other.presume(name * 32, FIRST) is None for name in "ABC"] == [True, False, False]
+
+    asyncio.run(main())
+
+
 def test_claim_that_is_lost_with_the_server_decides_nothing(own: Server) -> None:
     """Its commit was not waited for. A call that it began is not lost, and then neither is the claim."""
     database = migrated(own)

@@ -59,6 +59,8 @@ from adjudge_plugins.postgres.writer import Wanted, Writer, quota_text
 _NOT_OPEN = "the ledger in PostgreSQL is not open"
 _OVER_MAX = 10_000
 """Claims that are remembered as over, of those who do not give them back."""
+_KNOWN_MAX = 10_000
+"""So many ids are remembered that are not new."""
 _LABELLED = "select merchant_biz_id = %s from adjudge.records where decision_id = %s and kind = 'decision'"
 _ARCHIVED = "select 1 from adjudge.records where kind = 'archive' limit 1"
 _OTHERS = (
@@ -105,6 +107,7 @@ class PostgresLedger:
         self._connections: Connections | None = None
         self._claiming: Claiming | None = None
         self._over: set[str] = set()  # holders of claims that ended with a decision, and need not be given back
+        self._known: dict[str, None] = {}  # ids that are not new, the newest last
         self._questions = count(1)
         self._writer = Writer(dsn, checkpoints, anchors, answer_for_s=answer_for_s)
         self._session = Session(dsn)
@@ -191,6 +194,7 @@ class PostgresLedger:
         holder = self._holder(next(self._questions))
         asked = (merchant_biz_id, fingerprint, former, again, lease_s, self._answer_for_s, holder, writer)
         said, token, line, is_confirmed, others, calls = await self._claims.ask(asked)
+        self._know(merchant_biz_id)
         if said == "conflict":
             raise conflict(merchant_biz_id)
         if said == "busy":
@@ -209,8 +213,13 @@ class PostgresLedger:
             await self.release(bare)
             raise
 
-    def presume(self, merchant_biz_id: str, fingerprint: str, *, former: str | None = None) -> Claim:
-        """Return the claim of an id that is new, as `conclude` will find or not; see `Presuming.presume`."""
+    def presume(self, merchant_biz_id: str, fingerprint: str, *, former: str | None = None) -> Claim | None:
+        """Return the claim of an id that is new, as `conclude` will find or not; see `Presuming.presume`.
+
+        None of an id that was asked for here before: its answer is one question away, where to presume takes two.
+        """
+        if merchant_biz_id in self._known:
+            return None
         return Claim(merchant_biz_id=merchant_biz_id, fingerprint=fingerprint, former=former, token=0)
 
     async def wait(self, busy: Busy, until: float) -> None:
@@ -266,6 +275,7 @@ class PostgresLedger:
             sealed=named_in(record),
         )
         receipt = (await self._writer.write(wanted)).receipt
+        self._know(claim.merchant_biz_id)
         if claim.token:
             if len(self._over) >= _OVER_MAX:
                 self._over.clear()
@@ -377,6 +387,12 @@ class PostgresLedger:
             await self._writer.write(Wanted(kind="erasure", members=members, merchant_biz_id=merchant_biz_id))
 
         return await erase(self._asked, merchant_biz_id, write)
+
+    def _know(self, merchant_biz_id: str) -> None:
+        """Remember that an id is not new."""
+        if len(self._known) >= _KNOWN_MAX:
+            del self._known[next(iter(self._known))]
+        self._known[merchant_biz_id] = None
 
     def _holder(self, question: int | None = None) -> str:
         """Return who asks, in one question; or what all of its questions begin with."""

@@ -115,7 +115,7 @@ class Writer:
         done: asyncio.Future[Written] = asyncio.get_running_loop().create_future()
         self._waiting.append((wanted, done))
         self._wake()
-        return await asyncio.shield(done)  # who is cancelled no longer waits; the record is written all the same
+        return await done  # who is cancelled no longer waits; the record is written all the same
 
     async def aclose(self) -> None:
         """Write what waits and the last checkpoint, and let the connection go. Raises AuditUnavailable."""

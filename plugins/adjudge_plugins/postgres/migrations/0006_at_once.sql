@@ -150,16 +150,15 @@ begin
     end if;
     if more is not null then
         if jsonb_array_length(more -> 'sealed') > 0 then
-            return query
-                with wanted as (
-                    select w.at, w.one from jsonb_to_recordset(more -> 'sealed') as w(at bigint, one text)
-                ), standing as (
-                    select p.commitment from adjudge.personal p join wanted w on p.commitment = w.one
-                        order by p.commitment for key share of p
-                )
-                select distinct w.at, 'erased', null::double precision from wanted w where not exists (
-                    select 1 from standing s where s.commitment = w.one);
-            if found then
+            select count(*) into told from (
+                select from adjudge.personal p where p.commitment = any (array(select w.value ->> 'one'
+                        from jsonb_array_elements(more -> 'sealed') as w))
+                    order by p.commitment for key share of p
+            ) as standing;
+            if told < (select count(distinct w.value ->> 'one') from jsonb_array_elements(more -> 'sealed') as w) then
+                return query select distinct w.at, 'erased', null::double precision
+                    from jsonb_to_recordset(more -> 'sealed') as w(at bigint, one text)
+                    where not exists (select from adjudge.personal p where p.commitment = w.one);
                 return;
             end if;
         end if;
