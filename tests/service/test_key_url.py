@@ -98,7 +98,8 @@ def test_keys_are_fetched_once_and_again_for_a_new_name_but_not_for_each(place: 
     keys = KeysAtUrl(place.url, clock=clock)
 
     async def main() -> None:
-        assert await keys.find("ec", "ES256") is not None
+        for _ in range(2):
+            assert await keys.find("ec", "ES256") is not None
         for n in range(50):
             assert await keys.find(f"unknown-{n}", "ES256") is None
         assert place.asked == 1, "a name that nobody knows is asked for no more than every so often"

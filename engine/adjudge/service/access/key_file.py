@@ -16,6 +16,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -30,7 +31,7 @@ from adjudge.policy.loading.load import read_source
 from adjudge.policy.loading.reader import Reader
 from adjudge.policy.text.yaml import Scalar, YamlNode, read_yaml
 from adjudge.service.access.keys import NAME_RULE, Key, is_name
-from adjudge.source import Span
+from adjudge.source import Source, Span
 from adjudge.system.files import replace_file
 from adjudge.values.literals import format_timestamp, parse_timestamp
 
@@ -38,14 +39,19 @@ KEYS_MAX = 1000
 _FIELDS = ("id", "name", "scopes", "sha256", "made", "expires", "revoked", "rate")
 _REQUIRED = ("id", "name", "scopes", "sha256", "made")
 _ID, _SHA256 = late("[0-9a-f]{16}"), late("[0-9a-f]{64}")
+_KEY = re.compile("adj_[0-9a-f]{8}[0-9a-f_]*")
+"""What looks like a key: no message shows one that was written here by mistake."""
 _HEAD = """# Keys of a service: their digests, and what each is for. `adjudge keys` writes this file.
 # Whoever can write here can let anybody in.
 """
 
 
 def read_keys(path: Path) -> Mapping[str, Key]:
-    """Return the keys of a file by id. Raises PolicyErrors, and SetupError for a file that others may write."""
-    reader = Reader(read_source(path, "keys"))
+    """Return the keys of a file by id. Raises PolicyErrors, and SetupError for no file or one that others may write."""
+    if not path.exists():
+        raise SetupError(f"there is no file `{path}`: make it with `adjudge keys new {path} --name … --scope …`")
+    source = read_source(path, "keys")
+    reader = Reader(Source(source.name, _KEY.sub(lambda found: "*" * len(found.group()), source.text)))
     if path.stat().st_mode & 0o022:
         raise SetupError(f"others than its owner may write `{path}`, and could let anybody in: chmod go-w it")
     root, reader.errors[:] = read_yaml(reader.source)
