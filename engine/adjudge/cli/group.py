@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, str] = {
     "decide": "Decide a request, or many of them.",
     "serve": "Serve the engine of a configuration over HTTP.",
     "keys": "Make, list and revoke the keys of a service.",
+    "top": "Show what a service does, live: rates, outcomes, providers, budgets.",
     "eval": "Evaluate a condition.",
     "check": "Find mistakes in policies and their tests, and what deserves a look.",
     "test": "Run the tests beside policies.",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import httpx
 
+JSON = "application/json"
 ANSWER_MAX_BYTES = 16 * 1024 * 1024
 """The longest answer that is read."""
 CONNECT_WITHIN_S = 5.0
@@ -37,7 +38,10 @@ WAIT_S = 0.1
 
 @frozen(kw_only=True)
 class Question:
-    """is_safe: whether asking twice does no more than asking once. deadline_s: for signals, from when it is asked."""
+    """is_safe: whether asking twice does no more than asking once. deadline_s: for signals, from when it is asked.
+
+    gives: the media type of a success.
+    """
 
     method: str
     path: str
@@ -45,6 +49,7 @@ class Question:
     query: Mapping[str, str] | None = None
     is_safe: bool = False
     deadline_s: float | None = None
+    gives: str = JSON
 
 
 @frozen
@@ -76,7 +81,7 @@ class Exchange:
         verify = tls or address.url.startswith("https://")  # certificates are looked for only where they are needed
         transport = httpx.AsyncHTTPTransport(uds=address.socket, limits=limits, verify=verify, trust_env=False)
         timeout = httpx.Timeout(None, connect=CONNECT_WITHIN_S)
-        headers = {"accept": f"application/json, {CONTENT_TYPE}", "accept-encoding": "identity"}
+        headers = {"accept": f"{JSON}, {CONTENT_TYPE}", "accept-encoding": "identity"}
         self._http = httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False, headers=headers)
         self._random = Random()  # noqa: S311  # when to try again is no secret
 
@@ -106,7 +111,7 @@ class Exchange:
         raise AssertionError("the last try returns or raises")
 
     async def _try(self, question: Question, passed_s: float) -> Answer:
-        headers = {} if question.body is None else {"content-type": "application/json"}
+        headers = {} if question.body is None else {"content-type": JSON}
         if self._credential is not None:
             headers["authorization"] = self._credential.header()
         headers |= propagated()
@@ -121,7 +126,7 @@ class Exchange:
         )
         response = await self._http.send(request, stream=True)
         try:
-            return self._read(response, await self._body(response))
+            return self._read(response, await self._body(response), question.gives)
         finally:
             await response.aclose()
 
@@ -133,11 +138,11 @@ class Exchange:
                 raise self._mismatch(f"answered with more than {ANSWER_MAX_BYTES // 2**20} MiB")
         return bytes(found)
 
-    def _read(self, response: httpx.Response, body: bytes) -> Answer:
+    def _read(self, response: httpx.Response, body: bytes, gives: str) -> Answer:
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if response.status_code in (200, 204):
-            if body and kind != "application/json":
-                raise self._mismatch("answered with what is not JSON")
+            if body and kind != gives:
+                raise self._mismatch(f"answered with what is not {'JSON' if gives == JSON else gives}")
             return Answer(body, is_bare=response.status_code == 204)
         said = decode_problem(body) if kind == CONTENT_TYPE else None
         if said is None and response.status_code in _OF_PROXIES:
