@@ -213,6 +213,18 @@ def _member(kind: bytes, **facts: object) -> Callable[[bytes], bytes]:
     return change
 
 
+def _with_prefix(data: bytes) -> bytes:
+    """The name of a file goes on in another part of its header, as other readers of tars see it: `../a.yaml`."""
+    plain = bytearray(gzip.decompress(data))
+    at = plain.index(b"a.yaml\0")
+    plain[at + 345 : at + 347] = b".."
+    plain[at + 148 : at + 156] = b" " * 8
+    plain[at + 148 : at + 156] = b"%06o\0 " % sum(plain[at : at + 512])
+    with tarfile.open(fileobj=io.BytesIO(bytes(plain))) as tar:
+        assert "../a.yaml" in tar.getnames()
+    return gzip.compress(bytes(plain))
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
@@ -222,6 +234,8 @@ def _member(kind: bytes, **facts: object) -> Callable[[bytes], bytes]:
         (_member(tarfile.BLKTYPE, size=0), "a device"),
         (_member(tarfile.FIFOTYPE, size=0), "a pipe"),
         (_member(tarfile.DIRTYPE, size=0), "a folder"),
+        (_member(tarfile.REGTYPE, uname="root"), "a header in it says more"),
+        (lambda data: _with_prefix(data), "a header in it"),
         (_member(tarfile.REGTYPE, pax_headers={"path": "../a"}), "an extended header"),
         (lambda data: data + b"\0", "behind its gzip"),
         (lambda data: data + data, "behind its gzip"),

@@ -36,7 +36,7 @@ def test_folder_has_its_policies_and_those_within_in_the_order_of_their_names(tm
         put(tmp_path / "policies" / at, name)
     path = config(tmp_path)
     assert [*open_engine(path).policies] == ["first", "second", "third", "fourth"]
-    require_sound(read_config(path))
+    assert require_sound(read_config(path)) == 4
 
 
 def test_folder_leaves_alone_what_is_no_policy(tmp_path: Path) -> None:

@@ -91,9 +91,7 @@ def _read(file: Path, catalogue: Catalogue, found: _Found, with_fixes: bool) -> 
     if kind == "configuration":
         from adjudge.config.file import read_config, require_sound  # which brings the whole engine
 
-        config = read_config(file)
-        require_sound(config)
-        return counted(len(config.policies), "policy").replace("policys", "policies")
+        return counted(require_sound(read_config(file)), "policy").replace("policys", "policies")
     if with_fixes:
         _correct(file, found, lambda text: read_policy(text, str(file), folder=file.parent, catalogue=catalogue))
     typed = read_policy_file(file, catalogue)

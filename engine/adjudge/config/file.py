@@ -190,17 +190,19 @@ def limits_of(config: Config, catalogue: Catalogue) -> dict[str, Limits]:
     return limits
 
 
-def require_sound(config: Config) -> None:
-    """Raise PolicyErrors where what is written there keeps an engine from opening; opens, asks and makes nothing.
+def require_sound(config: Config) -> int:
+    """Return how many policies and bundles there are; opens, asks and makes nothing.
 
+    Raises PolicyErrors where what is written there keeps an engine from opening.
     What the machine has to have, the log's folder and the keys, is not looked at.
     """
     try:
-        _prepared(config, fetch=False)
+        _, watch, _ = _prepared(config, fetch=False)
     except PluginError as error:
         assert config.reader is not None
         wrong = PolicyError("name-plugin", str(error), source=config.reader.source, span=Span(0, 0))
         raise PolicyErrors([wrong]) from None
+    return len(watch.policies) + sum(not isinstance(one, Path) for one in config.policies)
 
 
 def _prepared(config: Config, *, every_s: float = 0.0, fetch: bool = True) -> tuple[Registry, Watch, dict[str, Limits]]:
