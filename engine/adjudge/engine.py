@@ -268,10 +268,8 @@ class Engine(Door):
                     return structs.replace(claim, status="duplicate")
                 try:
                     return await self._make(prepared, sources, within_s, claim, decision_id)
-                except (
-                    LostClaim
-                ):  # it took longer than its lease, or is not new: another holder decides, or has decided
-                    if claim is not presumed:
+                except LostClaim:  # another holder decides, or has decided
+                    if claim is not presumed:  # it took longer than its lease
                         _events.warning("claim_lost", token=claim.token)
                     presumed = None
                     await self._ledger.release(claim)
