@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from test_index import fill
 
+from adjudge.audit import file as file_module
 from adjudge.audit.archive import archive
 from adjudge.audit.checkpoints import Checkpoints
 from adjudge.audit.file import Segments
@@ -134,3 +135,22 @@ def test_ledger_of_an_earlier_version_keeps_none_and_says_so() -> None:
             await ledger.newest("rollout")
 
     asyncio.run(work())
+
+
+@pytest.mark.parametrize("is_deleted", [False, True])
+def test_newest_record_that_has_rotted_is_told_and_not_forgotten(
+    is_deleted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Far from the end, which is all that opening the log looks at; the one before it would say what was."""
+    monkeypatch.setattr(file_module, "CHECKED_AT_OPEN", 1000)
+    with_ledger(tmp_path, begin)
+    fill(tmp_path, range(60))
+    first = segments(tmp_path)[0]
+    lines = first.read_bytes().splitlines(keepends=True)
+    newest = max(at for at, line in enumerate(lines) if b'"kind":"rollout"' in line)
+    lines[newest] = lines[newest].replace(b'"one"', b'"oxe"')
+    first.write_bytes(b"".join(lines))
+    if is_deleted:
+        (tmp_path / FILE).unlink()
+    with pytest.raises(AuditBroken, match=r"audit-000001.jsonl: at byte \d+"):
+        with_ledger(tmp_path, knows)

@@ -14,7 +14,8 @@ from adjudge.audit.record import Record
 from adjudge.audit.trail import AuditTrail
 from adjudge.errors import AuditUnavailable
 from adjudge.ledger.claims import no_such_decision
-from adjudge.ledger.index import Index, decision_text, label_text
+from adjudge.ledger.index import Index
+from adjudge.ledger.index_lines import decision_text, label_text
 from adjudge.ledger.local import LocalLedger
 from adjudge.ledger.named import Named
 from adjudge.ledger.restoring import decision_of

@@ -8,25 +8,18 @@ from the log at the next open. Whatever is found is held against the log by its 
 from __future__ import annotations
 
 import itertools
-import re
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from math import inf
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
 
-import msgspec
-
-from adjudge.audit.annotations import LabelBody
-from adjudge.audit.bodies import DecisionBody, PolicyBody
+from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.calls import OpenCalls
-from adjudge.audit.file import segment_begun
 from adjudge.audit.kinds import decode
 from adjudge.audit.log import AuditLog
-from adjudge.audit.read import first_hash, lines_back, lines_on, read_on, segment_number, whole
+from adjudge.audit.read import first_hash, lines_back, lines_on, segment_number, whole
 from adjudge.audit.record import MAX_LINE, MalformedLine, Record, parse
 from adjudge.audit.shelf import is_url
 from adjudge.audit.verify import ARCHIVED, Away, carried, segments
@@ -45,9 +38,21 @@ from adjudge.ledger.index_file import (
     place_of,
     segment_of,
 )
+from adjudge.ledger.index_lines import (
+    FIRST_NAMED,
+    NAMED_KINDS,
+    RECORD,
+    decision_text,
+    decoded,
+    looked_at,
+    named_text,
+    parsed,
+    policy_text,
+)
+from adjudge.ledger.index_places import Places
 from adjudge.ledger.known import Known
 from adjudge.ledger.named import named_record
-from adjudge.plugin import NAMED, CallBody, NamedRecord
+from adjudge.plugin import NAMED, CallBody
 
 GATHER_S = 5.0
 """Seconds for which records gather before they are written down together."""
@@ -60,17 +65,8 @@ AGAIN_S = 1.0
 _FILL = 100_000
 """Records that are written down together while the log is read."""
 _PAUSE_S = 0.001
-_ID = rb'":"([^"\\]{1,64})"'
-_RECORD = re.compile(
-    rb'\{"schema":\d+,"seq":\d+,"prev":"[^"]*","kind":"([a-z_]+)"'
-    rb'(?:,"decision_id' + _ID + rb',"merchant_biz_id' + _ID + rb")?"
-)
 _HASH = slice(-67, -3)
-_USUAL = 16 * 1024
-_NAMED = "named"
-_NAMED_KINDS = frozenset(kind.encode() for kind in NAMED)
 
-_Body = TypeVar("_Body", bound=msgspec.Struct)
 _events = Events("adjudge.ledger")
 
 
@@ -84,6 +80,7 @@ class Index:
         Raises AuditUnavailable where the log cannot be read.
         """
         self._directory, self._since, self._keys = log.directory, since, log.keys
+        self._reading = Places(log, since)
         self._log = first_hash(log.directory) if log.seq else ""
         self._gathering = threading.Lock()
         self._pending = Changes()  # what gathers
@@ -175,7 +172,7 @@ class Index:
         # An index that is older than policies in it, or begins later than the policy:
         kept = (line for _, line in self.lines(place_of(2**20, 0)))
         for line in itertools.chain(kept, *(carried(away) for away in reversed(whole(self._directory).away))):
-            if sought in line and (record := parse(line)).kind == "policy" and record.seq < before:
+            if sought in line and (record := parsed(line)).kind == "policy" and record.seq < before:
                 return line
         return None
 
@@ -233,7 +230,7 @@ class Index:
                 with path.open("rb", buffering=1024 * 1024) as file:
                     start = 0
                     for line in file:
-                        if sought in line and (record := self.at(place_of(segment_number(path), start))) is not None:
+                        if sought in line and (record := self._scanned(path, start)) is not None:
                             found = record if record.kind == "decision" else found
                         start += len(line)
             if found is not None:
@@ -244,14 +241,14 @@ class Index:
         """Yield the records where a text may be found in segments that were moved away, newest first."""
         away = {one.name: one for one in whole(self._directory).away}
         for place in self._places(text):
-            if (one := away.get(self._segment(place)[0].name)) is None:
+            if (one := away.get(self._reading.segment(place)[0].name)) is None:
                 continue
             file = None if is_url(one.to) else Path(one.to) / one.name
             if file is None or not file.exists():
                 said = f"{self._directory / one.name}: was archived to {one.to}, and cannot be read there"
                 raise AuditUnavailable(f"{said}; copy it back into the log's folder")
             try:
-                record = self._read(place, {one.name: file})
+                record = self._reading.read(place, {one.name: file})
             except MalformedLine as error:
                 raise AuditBroken(f"{file}: where a record was written: {error}") from None
             if record is not None:
@@ -265,26 +262,34 @@ class Index:
         """
         if not self._log:
             return
-        file, moved = self._file, {away.name: away for away in whole(self._directory).away}
+        moved = {away.name: away for away in whole(self._directory).away}
         found = [record for away in moved.values() for record in self._carried(away)]
         try:
-            first = float(file.first_segment) if file is not None else inf
-            found += [record for place in self._places(_NAMED) if (record := self._here(place, moved)) is not None]
-        except (AuditUnavailable, sqlite3.Error):  # it was spoilt, and is being made anew
-            first = inf
+            found += self._named_by_index(moved, found)
+        except (AuditUnavailable, sqlite3.Error):  # it was spoilt, and is being made anew, or has yet to be checked
+            for path in segments(self._directory):
+                found += self._of_kinds(NAMED_KINDS, path)
+        yield from found
+
+    def _named_by_index(self, moved: Mapping[str, Away], kept: Sequence[Record]) -> list[Record]:
+        """Return the named records that the index leads to, and those of earlier segments.
+
+        kept: by signposts; of their names there may be newer ones.
+        """
+        first = self._file.first_segment if self._file is not None else 0
+        found = [record for place in self._places(FIRST_NAMED) if (record := self._here(place, moved)) is not None]
         for path in segments(self._directory):
             if segment_number(path) < first:
-                found += self._of_kinds(_NAMED_KINDS, path)
-        yield from found
-        if first < inf:
-            for text in {named_text(named) for record in found if (named := named_record(record)) is not None}:
-                newest = next(self._places(text), None)
-                if newest is not None and (record := self._here(newest, moved)) is not None:
-                    yield record
+                found += self._of_kinds(NAMED_KINDS, path)
+        for text in {named_text(one) for record in [*kept, *found] if (one := named_record(record)) is not None}:
+            newest = next(self._places(text), None)
+            if newest is not None and (record := self._here(newest, moved)) is not None:
+                found.append(record)
+        return found
 
     def _here(self, place: int, moved: Mapping[str, Away]) -> Record | None:
         """Return the record at a place; None where it was moved away, and its signpost has kept it."""
-        away = moved.get(self._segment(place)[0].name)
+        away = moved.get(self._reading.segment(place)[0].name)
         if away is None:
             return self.at(place)
         if away.signpost is None:
@@ -318,9 +323,9 @@ class Index:
         start = 0
         with path.open("rb", buffering=1024 * 1024) as file:
             for line in file:
-                found = _RECORD.match(line)
+                found = RECORD.match(line)
                 if found is not None and found[1] in kinds:
-                    record = self.at(place_of(segment_number(path), start))
+                    record = self._scanned(path, start)
                     if record is not None:
                         yield record
                 start += len(line)
@@ -350,11 +355,6 @@ class Index:
         if self._file is not None:
             self._file.close()
 
-    def _segment(self, place: int) -> tuple[Path, int]:
-        """Return the file of a place, and the byte in it."""
-        number, start = segment_of(place)
-        return self._directory / f"audit-{number:06}.jsonl", start
-
     def require_checked(self) -> None:
         """Raise AuditUnavailable while it is not known whether the file is whole: what it says may be wrong.
 
@@ -369,46 +369,23 @@ class Index:
         Raises AuditBroken where the log has no good record there; AuditUnavailable.
         """
         try:
-            return self._read(place)
+            return self._reading.read(place)
         except MalformedLine as error:
             self.require_checked()
-            path, start = self._segment(place)
-            said = f"{path}: at byte {start}, where a record was written: {error}"
-            raise AuditBroken(f"{said}; `adjudge audit verify` looks through the log") from None
+            raise self._broken(place, error) from None
 
-    def _read(self, place: int, elsewhere: Mapping[str, Path] = MappingProxyType({})) -> Record | None:
-        """Return the record at a place, as `at`. Raises MalformedLine where none begins there.
-
-        elsewhere: where segments are that were moved away, by name.
-        """
-        path, start = self._segment(place)
-        path = elsewhere.get(path.name, path)
+    def _scanned(self, path: Path, start: int) -> Record | None:
+        """Return the record that begins at a byte of a segment which is read through. Raises as `at`."""
+        place = place_of(segment_number(path), start)
         try:
-            with path.open("rb", buffering=0) as file:
-                file.seek(start)
-                line = file.read(_USUAL)
-                if b"\n" not in line:
-                    with path.open("rb") as whole:
-                        whole.seek(start)
-                        line = whole.readline(MAX_LINE + 1)
-            record = parse(line[: line.find(b"\n") + 1])
-        except FileNotFoundError:
-            later = next((each for each in segments(self._directory) if each.name > path.name), None)
-            if later is None or segment_begun(later, self._since()) <= self._since():
-                return None
-            raise AuditUnavailable(f"{path}: is missing, and holds what still answers a MerchantBizId") from None
-        except OSError as error:
-            raise AuditUnavailable(f"{path}: {error.strerror or error}") from error
-        if self._keys is not None and not self._keys.holds(record):
-            self._require_proof(path, start, record)
-        return record
+            return self._reading.read(place)
+        except MalformedLine as error:
+            raise self._broken(place, error) from None
 
-    def _require_proof(self, path: Path, start: int, record: Record) -> None:
-        """Raise AuditBroken where nothing that a key proves vouches for a record of another key's time."""
-        for _, _, later in read_on(self._directory, path, start):
-            if self._keys is not None and self._keys.holds(later):
-                return
-        raise AuditBroken(f"{path}: record {record.seq}: no key proves it: somebody else wrote it or changed it")
+    def _broken(self, place: int, error: MalformedLine) -> AuditBroken:
+        path, start = self._reading.segment(place)
+        said = f"{path}: at byte {start}, where a record was written: {error}"
+        return AuditBroken(f"{said}; `adjudge audit verify` looks through the log")
 
     def _opened(self, end: str | None) -> IndexFile:
         """Open the file and catch up; one that is of no use is made anew, in memory where the disk does not let it.
@@ -472,11 +449,11 @@ class Index:
         if position is None:
             return ""
         away = [one.name for one in whole(self._directory).away]
-        end, _ = self._segment(position.place)
+        end, _ = self._reading.segment(position.place)
         if any(segment_number(Path(name)) >= segment_number(end) for name in away):
             return "segments were archived that it does not have"
         try:
-            record = self._read(position.place)
+            record = self._reading.read(position.place)
         except MalformedLine:
             record = None
         if record is None or record.hash != position.hash:
@@ -491,16 +468,16 @@ class Index:
     def _load(self, file: IndexFile) -> None:
         """Take up the calls and the spending that the file knows."""
         self._tally, places = OpenCalls(spent=file.spent()), file.open_calls()
-        names = {path.name for path, _ in map(self._segment, places) if not path.exists()}
+        names = {path.name for path, _ in map(self._reading.segment, places) if not path.exists()}
         found = sources(self._directory, self._since()) if names else Sources((), ())
         lacked = {one.name: one for one in found.lacked if one.name in names}
         self._lacked += tuple(one for one in lacked.values() if one not in self._lacked)
         elsewhere = {each.name: each for each in found.files}
         for place in places:
-            if self._segment(place)[0].name in lacked:
+            if self._reading.segment(place)[0].name in lacked:
                 continue
             try:
-                record = self._read(place, elsewhere)
+                record = self._reading.read(place, elsewhere)
             except MalformedLine as error:
                 raise StaleIndex(f"where an open call was written, {error}") from None
             if record is not None and record.kind == "call":
@@ -522,7 +499,7 @@ class Index:
         """
         changes, place, line, segment, base = Changes(), 0, b"", Path(), 0
         last = end.encode() if end is not None else None
-        begin, at = self._segment(since)
+        begin, at = self._reading.segment(since)
         for path, start, line in lines_on(self._directory, elsewhere.get(begin.name, begin), at, elsewhere):
             if path is not segment:
                 segment, base = path, place_of(segment_number(path), 0)
@@ -570,17 +547,17 @@ class Index:
         self._taken = place + len(line)
         changes.records += 1
         changes.size += len(line)
-        kind, texts = _looked_at(line)
+        kind, texts = looked_at(line)
         keys = [key_of(text) for text in texts]
         changes.add(keys, place)
         self._known.add(keys)
         if kind == b"call":
-            call = _decoded(CallBody, line)
+            call = decoded(CallBody, line)
             self._tally.add(call)
             changes.calls[call.call_id] = None if call.billed == "no" else place
             changes.spent |= {of: spent for of, spent in self._tally.spent.items() if of[0] == call.provider}
         elif kind == b"decision" and (not texts or self._tally.has(texts[1].decode())):
-            body = _decoded(DecisionBody, line)
+            body = decoded(DecisionBody, line)
             changes.calls |= dict.fromkeys(self._tally.decided(body.merchant_biz_id, body.fingerprint))
 
     def _start(self) -> None:
@@ -684,63 +661,8 @@ class Index:
             self._backlog, self._file = None, file
 
 
-def _looked_at(line: bytes) -> tuple[bytes, Sequence[bytes]]:
-    """Return a record's kind, and the texts by which it is to be found.
-
-    A decision is found by its two ids, a label by its decision, a policy by its digest.
-    """
-    found = _RECORD.match(line)
-    if found is None:
-        return b"", ()
-    kind: bytes = found[1]
-    if kind == b"decision" and found[2]:
-        return kind, (b"decision " + found[2], found[3])
-    with suppress(AuditBroken):  # which is for its readers to say
-        if kind in _NAMED_KINDS:
-            named = named_record(parse(line))
-            text = named_text(named).encode() if named is not None else b""
-            return kind, () if named is None else (_NAMED.encode(), text) if named.number == 1 else (text,)
-        if kind == b"decision":
-            body = _decoded(DecisionBody, line)
-            return kind, (decision_text(body.decision_id).encode(), body.merchant_biz_id.encode())
-        if kind == b"policy":
-            return kind, (policy_text(_decoded(PolicyBody, line).digest).encode(),)
-        if kind == b"label":
-            return kind, (label_text(_decoded(LabelBody, line).decision_id).encode(),)
-    return kind, ()
-
-
 def _position(place: int, line: bytes) -> Position:
     return Position(place, line[_HASH].decode("ascii", "replace"))
-
-
-def decision_text(decision_id: str) -> str:
-    """Return the text by which a decision is found; its id alone may be another's MerchantBizId."""
-    return f"decision {decision_id}"
-
-
-def named_text(record: NamedRecord) -> str:
-    """Return the text by which the records of a name are found; the first of each is found by `_NAMED` as well."""
-    return f"named {record.kind} {record.name}"
-
-
-def policy_text(digest: str) -> str:
-    """Return the text by which the records of a policy are found."""
-    return f"policy {digest}"
-
-
-def label_text(decision_id: str) -> str:
-    """Return the text by which the labels of a decision are found."""
-    return f"label {decision_id}"
-
-
-def _decoded(body: type[_Body], line: bytes) -> _Body:
-    """Return what a record holds. Raises AuditBroken."""
-    try:
-        record = parse(line)
-    except MalformedLine as error:
-        raise AuditBroken(str(error)) from None
-    return decode(body, record.seq, record.body)
 
 
 def _is_spoilt(error: sqlite3.Error) -> bool:
