@@ -38,6 +38,7 @@ from adjudge.decision.prepared import (
 )
 from adjudge.decision.single_flight import SingleFlight
 from adjudge.decision.tally import Tally
+from adjudge.documents.rollouts import RolloutCommand, RolloutDocument
 from adjudge.errors import AdjudgeError, LostClaim, Overloaded, RequestError, SetupError
 from adjudge.events import Events, bound
 from adjudge.ledger.calls import CallLedger, tell_of_doubts
@@ -62,6 +63,11 @@ from adjudge.plugin import (
 )
 from adjudge.policy.policy import Policy
 from adjudge.registry import Registry
+from adjudge.rollouts.commands import check_candidates
+from adjudge.rollouts.control import Rollouts
+from adjudge.rollouts.settings import RolloutSettings
+from adjudge.rollouts.ticking import Ticking
+from adjudge.rollouts.turn import Running
 from adjudge.signals.admission import PROCESS, Guards, Usage, begin_with, usage_of
 from adjudge.signals.allowed import ANY_HOST, Allowed
 from adjudge.signals.ask import Asking
@@ -87,6 +93,7 @@ COMPILED_WITHIN_S = 60.0
 
 _Reader = TypeVar("_Reader", bound=LogReader)
 _events = Events("adjudge.engine")
+_Running = Running[OpenedSignals]
 
 
 def _utc_now() -> datetime:
@@ -124,6 +131,7 @@ class Engine(Door):
         allowed: Allowed = ANY_HOST,
         routes: RouteTable | None = None,
         watch: PolicyWatch | None = None,
+        rollouts: RolloutSettings | None = None,
         clock: Callable[[], datetime] = _utc_now,
         journal: AuditTrail | None = None,
         store: object = None,
@@ -141,6 +149,7 @@ class Engine(Door):
         process's own unless given.
         allowed: what policies may have providers use; a signal that would use more is not asked, and says so.
         routes: choose the policy of a request that names none. watch: what replaces the policies meanwhile.
+        rollouts: other versions of the policies that may take part.
         clock: an aware time, read once for each decision. journal: what `trail` was called before. store, memory,
         observers: are gone; see `ledger`, `answer_for_s` and `readers`.
         Raises SetupError for policies of the same name or scene, or none, and for limits of a provider that is not
@@ -176,11 +185,18 @@ class Engine(Door):
             clock=self._clock,
             routes=routes,
         )
-        self._served = self._serving.of(policies)
+        check_kind("rollouts", rollouts, (RolloutSettings, NoneType), "RolloutSettings")
+        self._given, self._served = tuple(policies), self._serving.of(policies)
+        if rollouts is not None:
+            check_candidates(rollouts.candidates, policies)
+            self._serving.of(policies, None, tuple(rollouts.candidates.values()))  # raises where one cannot be served
         self._trail = trail
         self._ledger = ledger_for(ledger, trail, answer_for_s, self._clock)
         self._recording = Recording(self._ledger, registry.catalogue)
         self._calls = CallLedger(self._recording, self._clock)
+        self._rollouts = Rollouts(rollouts, self._ledger, self._recording, self._clock)
+        self._running: Mapping[str, _Running] = {}  # by policy; empty where no rollout runs
+        self._ticking: Ticking | None = None
         self._feeds = Feeds(readers or {})
         self.activations = Activations(self._ledger, self._clock, routes.lines() if routes is not None else ())
         self._watch = watch
@@ -250,31 +266,36 @@ class Engine(Door):
         policy = self._served.policy_for(request)
         sources = self._served.sources[policy.digest]
         prepared = prepare(request, policy, self._ledger.key, anew=anew)
-        is_immediate = not sources.asked and self._recording.is_immediate(policy)
+        running = self._running.get(policy.name) if self._running else None
+        is_immediate = running is None and not sources.asked and self._recording.is_immediate(policy)
         if is_immediate and not self._single_flight.has(request.merchant_biz_id):
-            return await self._recall(prepared, sources, within_s)  # it never waits, so nobody comes in between
+            return await self._recall(prepared, sources, within_s, None)  # it never waits, so nobody comes in between
         return await self._single_flight.run(
-            prepared.key, partial(self._recall, prepared, sources, within_s), anew=anew
+            prepared.key, partial(self._recall, prepared, sources, within_s, running), anew=anew
         )
 
-    async def _recall(self, prepared: PreparedRequest, sources: OpenedSignals, within_s: float) -> Decision:
+    async def _recall(
+        self, prepared: PreparedRequest, sources: OpenedSignals, within_s: float, running: _Running | None
+    ) -> Decision:
         """Give the answer that there is, or make one."""
         decision_id = f"{self._ids.getrandbits(128):032x}"
         with bound(decision_id=decision_id, merchant_biz_id=prepared.request.merchant_biz_id):
-            presumed = None if sources.asked or prepared.anew else self._presumed(prepared)
+            presumed = None if sources.asked or prepared.anew or running else self._presumed(prepared)
             while True:
                 claim = presumed or await self._claim(prepared)
                 if isinstance(claim, Decision):
                     return structs.replace(claim, status="duplicate")
                 try:
-                    return await self._make(prepared, sources, within_s, claim, decision_id)
+                    return await self._make(prepared, sources, within_s, claim, decision_id, running)
                 except LostClaim:  # another holder decides, or has decided
                     if claim is not presumed:  # it took longer than its lease
                         _events.warning("claim_lost", token=claim.token)
                     presumed = None
                     await self._ledger.release(claim)
-                except BaseException:
+                except BaseException as error:
                     await self._ledger.release(claim)
+                    if running is not None:
+                        running.failed(prepared, error)
                     raise
 
     def _presumed(self, prepared: PreparedRequest) -> Claim | None:
@@ -303,10 +324,18 @@ class Engine(Door):
                 return found.earlier
 
     async def _make(
-        self, prepared: PreparedRequest, sources: OpenedSignals, within_s: float, claim: Claim, decision_id: str
+        self,
+        prepared: PreparedRequest,
+        sources: OpenedSignals,
+        within_s: float,
+        claim: Claim,
+        decision_id: str,
+        running: _Running | None,
     ) -> Decision:
         """Make a decision: plan, gather, evaluate, record. Signals that answered before are not asked again."""
-        started, now = perf_counter_ns(), self._clock()
+        started, now, arm = perf_counter_ns(), self._clock(), None
+        if running is not None:
+            prepared, sources, arm = running.turn(prepared, sources, claim.earlier)
         policy, earlier = prepared.policy, claim.earlier
         kept = None if prepared.anew else earlier
         known = supplied_signals(sources.supplied, prepared, kept)
@@ -319,8 +348,12 @@ class Engine(Door):
         verdict = verdict_on(prepared, now, known)
         took_ms = (perf_counter_ns() - started) // 1000 / 1000
         sampled = drawn(policy.typed, verdict, prepared.request.merchant_biz_id, self._ledger.key)
-        decision = conclude(prepared, known, verdict, now, earlier, decision_id, took_ms, self._ledger.notes, sampled)
-        await self._recording.conclude(claim, decision, prepared.request, prepared.inputs, policy)
+        notes = self._ledger.notes
+        decision = conclude(prepared, known, verdict, now, earlier, decision_id, took_ms, notes, sampled, arm)
+        shadows = running.watch(prepared, known, now) if running is not None else ()
+        await self._recording.conclude(claim, decision, prepared.request, prepared.inputs, policy, shadows)
+        if running is not None:
+            running.count(decision, shadows)
         self._calls.forget(claim.merchant_biz_id)
         return decision
 
@@ -397,15 +430,38 @@ class Engine(Door):
 
     async def _replace(self, policies: Sequence[Policy], wanted: Wanted) -> None:
         async with self._replacing:
-            await _compile(policies)
-            before, served = self._served, self._serving.of(policies, self._served)
-            begin_with(served.accounts, await self._ledger.spent(), before.accounts)
+            await self._serve(policies, wanted)
+
+    async def _serve(self, policies: Sequence[Policy], wanted: Wanted | None = None) -> None:
+        """Answer with these policies, or with what was promoted in their place, and with the rollouts that run."""
+        answering, beside = self._rollouts.answering(policies), self._rollouts.candidates
+        await _compile([*answering, *beside])
+        before, served = self._served, self._serving.of(answering, self._served, beside)
+        begin_with(served.accounts, await self._ledger.spent(), before.accounts)
+        if wanted is not None:
             await self.activations.accept(before.policies, served.policies, wanted)
-            self._served = served
-            await self._single_flight.wait_for_these()
-            for digest, sources in before.sources.items():
-                if served.sources.get(digest) is not sources:
-                    await sources.close()
+        self._given, self._served = tuple(policies), served
+        if self._rollouts.is_involved:
+            self._running = await self._rollouts.going_on(served.policies, served.sources)
+        await self._single_flight.wait_for_these()
+        for digest, sources in before.sources.items():
+            if served.sources.get(digest) is not sources:
+                await sources.close()
+
+    async def _follow(self) -> None:
+        """Do as rollouts stand by now, also by what other workers did."""
+        async with self._replacing:
+            await self._serve(self._given)
+
+    async def _rollouts_now(self) -> tuple[RolloutDocument, ...]:
+        return await self._rollouts.status()
+
+    async def _rollout(self, command: RolloutCommand, by: str) -> RolloutDocument:
+        async with self._replacing:
+            given = {policy.name: policy for policy in self._given}
+            done = await self._rollouts.command(command, by, given, self._served.policies)
+            await self._serve(self._given)
+        return done
 
     def usage(self) -> dict[str, Usage]:
         """Return what this process asked of each provider and what that cost, by the provider's name.
@@ -442,6 +498,8 @@ class Engine(Door):
             if self._watch is not None:
                 await self._watch.aclose()
             await self._single_flight.wait()
+            if self._ticking is not None:
+                await self._ticking.aclose()
             for sources in self._served.sources.values():
                 await sources.close()
         finally:
@@ -460,6 +518,11 @@ class Engine(Door):
         await self._ledger.open()
         begin_with(self._served.accounts, await self._ledger.spent())
         tell_of_doubts(await self._ledger.in_doubt())
+        await self._rollouts.look()
+        if self._rollouts.is_involved:
+            await self._follow()
+        if self._rollouts.settings is not None:
+            self._ticking = Ticking(self._rollouts, self._follow)
         await self._feeds.open(self._ledger, self)
         if self._watch is not None:
             await self._watch.begin(self)

@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 from urllib.parse import urlsplit
 
 import msgspec
@@ -323,6 +323,23 @@ class Sampled(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     share: float
 
 
+Mode = Literal["shadow", "canary", "hold-out"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+"""How a version of a policy may take part in a rollout."""
+
+
+class Arm(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """By which version of the policy a decision was made, while a rollout runs.
+
+    rollout: its name. number: of its record that was in force. name: `canary` and `hold-out` by its candidate,
+    `champion` by the version that it is compared with.
+    """
+
+    rollout: str
+    number: int
+    name: Literal["champion", "canary", "hold-out", "shadow"]
+
+
 DecisionStatus = Literal["fresh", "duplicate", "supersedes"]
 
 
@@ -341,6 +358,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     sampled: where it was drawn for a person to look at; the verdict is what it would be otherwise.
     final: False while a person has to confirm it, as the policy says of some rejects; a label `fraud` does, while no
     newer one takes it back.
+    arm: by which version it was made, while a rollout ran.
     """
 
     decision_id: str
@@ -361,6 +379,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     problems: tuple[tuple[str, str], ...] = ()
     sampled: Sampled | None = None
     final: bool = True
+    arm: Arm | None = None
 
     @property
     def outcome(self) -> Outcome:

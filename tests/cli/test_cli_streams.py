@@ -32,6 +32,7 @@ RESULTS = {
     "replay": ["replay", "log"],
     "bundle": ["bundle", "make", ".", "--name", "here"],
     "audit": ["audit", "show", "log"],
+    "rollout": ["rollout", "report", "log"],
     "keys": ["keys", "new", "keys.yaml", "--name", "flow", "--scope", "decide"],
     "plugins": ["plugins"],
     "demo": ["demo"],

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import structs
 
 from adjudge.audit.media import jpeg_size
-from adjudge.model import Decision, DecisionStatus, Face, Outcome, Request, Sampled, Signal, Verdict
+from adjudge.model import Arm, Decision, DecisionStatus, Face, Outcome, Request, Sampled, Signal, Verdict
 from adjudge.plugin import Provider
 from adjudge.policy.policy import Policy
 from adjudge.policy.slots import novel_name
@@ -34,12 +34,27 @@ class FaceBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     height: int | None = None
 
 
+class ShadowBody(msgspec.Struct, frozen=True, gc=False):
+    """What a shadow policy would have come to. rollout: its name. digest: of the policy.
+
+    It was judged on the signals that the answer was made of: what it lacked is unknown, and the bounds hold whatever
+    that is. outcome: with its own `when_unknown` for what it lacked.
+    """
+
+    rollout: str
+    digest: str
+    outcome: Outcome
+    lower: Outcome
+    upper: Outcome
+
+
 class DecisionBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A decision. `at` is the decision's clock; money is a string, durations are milliseconds.
 
     inputs, signals: fields as they came, times and lengths of time as texts.
 
     personal: full names of the fields, such as `email` or `device.owner`, that stand here as commitments.
+    arm, shadows: while rollouts run.
     """
 
     decision_id: str
@@ -67,6 +82,8 @@ class DecisionBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     attempts: int | None = None
     sampled: Sampled | None = None
     final: bool = True
+    arm: Arm | None = None
+    shadows: tuple[ShadowBody, ...] = ()
 
     @property
     def outcome(self) -> Outcome:
@@ -159,11 +176,18 @@ class Recorder:
                     found[f"{signal.name}.{name}"] = signal.fields[name]
         return found
 
-    def body(self, decision: Decision, request: Request, inputs: Mapping[str, object], sealed: Sealed) -> DecisionBody:
+    def body(
+        self,
+        decision: Decision,
+        request: Request,
+        inputs: Mapping[str, object],
+        sealed: Sealed,
+        shadows: tuple[ShadowBody, ...] = (),
+    ) -> DecisionBody:
         """Return the record of a decision.
 
         inputs: of the request, in the form that the log has for them. sealed: what is `personal` in these and in the
-        decision's signals.
+        decision's signals. shadows: what others would have come to.
         """
         return DecisionBody(
             decision_id=decision.decision_id,
@@ -193,6 +217,8 @@ class Recorder:
             attempts=request.attempts,
             sampled=decision.sampled,
             final=decision.final,
+            arm=decision.arm,
+            shadows=shadows,
         )
 
     def signal(self, signal: Signal, sealed: Sealed) -> Signal:
@@ -253,6 +279,7 @@ def restore_decision(body: DecisionBody, reveal: Reveal) -> Decision:
         problems=body.problems,
         sampled=body.sampled,
         final=body.final,
+        arm=body.arm,
     )
 
 

@@ -23,6 +23,7 @@ from adjudge.audit.closed import ArchiveBody, SegmentBody
 from adjudge.audit.elsewhere import AnyLog, named, newest_elsewhere, read_elsewhere
 from adjudge.audit.read import UnfinishedLine, read, tail
 from adjudge.audit.record import Record, parse
+from adjudge.audit.rollouts import ROLLOUT, TALLY, RolloutBody, TallyBody
 from adjudge.audit.verify import LogPath
 from adjudge.errors import AuditBroken, NothingRead
 from adjudge.frozen import frozen
@@ -38,6 +39,8 @@ KINDS: Mapping[str, type[msgspec.Struct]] = {
     "segment": SegmentBody,
     "archive": ArchiveBody,
     "activation": ActivationBody,
+    ROLLOUT: RolloutBody,
+    TALLY: TallyBody,
 }
 """What a record of each kind holds. A kind that is not here is of a later version, and is passed over."""
 

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 import msgspec
 
-from adjudge.audit.annotations import LabelBody
+from adjudge.audit.annotations import NAMED_NOBODY, LabelBody
 from adjudge.client.address import read_address
 from adjudge.client.credential import Credential, check_way
 from adjudge.client.exchange import DEADLINE_MAX_S, Answer, Exchange, Question, trusting
@@ -26,6 +26,7 @@ from adjudge.documents.policies import decode_policies
 from adjudge.documents.problems import NO_DECISION, NO_POLICY, error_of
 from adjudge.documents.queries import encode_query
 from adjudge.documents.requests import encode_request
+from adjudge.documents.rollouts import RolloutCommand, RolloutDocument, decode_rollout, decode_rollouts
 from adjudge.errors import JsonError, ServiceMismatch
 from adjudge.model import Decision, DecisionPage, DecisionQuery, Request, ServedPolicy
 from adjudge.system.given import check_count, check_kind, check_seconds
@@ -185,6 +186,21 @@ class Engine(Door):
             return decode_policies(self._good(answer), is_one=name is not None)
         except JsonError as error:
             self._refuse(f"gave what {error.message}")
+
+    async def _rollouts_now(self) -> tuple[RolloutDocument, ...]:
+        answer = await self._ask(Question(method="GET", path="/v1/rollouts", is_safe=True), self._within_s)
+        try:
+            return decode_rollouts(self._good(answer))
+        except JsonError as error:
+            self._refuse(error.message)
+
+    async def _rollout(self, command: RolloutCommand, by: str) -> RolloutDocument:
+        asked = msgspec.json.encode(msgspec.structs.replace(command, by=None if by == NAMED_NOBODY else by))
+        answer = await self._ask(Question(method="POST", path="/v1/rollouts", body=asked), self._within_s)
+        try:
+            return decode_rollout(self._good(answer))
+        except JsonError as error:
+            self._refuse(error.message)
 
     async def _ask(self, question: Question, within_s: float) -> Answer:
         async with self._asked() as exchange:

@@ -15,6 +15,7 @@
     max_in_flight: 500                  # ids decided at a time; left out: any number
     providers: {aliyun.deepfake: {rate: 10, daily_spend: 2000}}      # see limits.py
     allow: {environment: [DEVICE_RISK_TOKEN], hosts: [risk.internal]}      # see allowed.py
+    rollouts: {candidates: {stricter: next/onboarding.yaml}}      # see rollouts.py
     service: {hosts: [risk.internal]}   # of `adjudge serve` alone; see service.py
 
 Paths are relative to the file's folder.
@@ -34,6 +35,7 @@ from adjudge.config.audit import AuditSettings, Opened, read_audit
 from adjudge.config.bundles.settings import BundleSettings, read_bundle
 from adjudge.config.policies import Location, PolicyLoader
 from adjudge.config.providers import LimitsForm, apply_limits, read_limits
+from adjudge.config.rollouts import RolloutsForm, load_candidates, read_rollouts
 from adjudge.config.routes import read_routes
 from adjudge.config.service import ServiceSettings, read_service
 from adjudge.config.watching import Watch
@@ -50,6 +52,7 @@ from adjudge.policy.loading.reader import Reader, Refused
 from adjudge.policy.routes import RouteTable
 from adjudge.policy.text.yaml import Mapping, Scalar, YamlNode, read_yaml
 from adjudge.registry import Registry
+from adjudge.rollouts.settings import RolloutSettings
 from adjudge.signals.allowed import Allowed
 from adjudge.source import Span
 from adjudge.system.faults import is_operators, said_of
@@ -71,6 +74,7 @@ _KEYS = (
     "max_in_flight",
     "providers",
     "allow",
+    "rollouts",
     "service",
 )
 _LONGEST_ANSWER_S = 366 * 86400.0
@@ -111,6 +115,7 @@ class Config:
     max_in_flight: int | None = None
     limits: MappingOf[str, LimitsForm] = field(default_factory=dict)
     allowed: Allowed = NOTHING
+    rollouts: RolloutsForm | None = None
     service: ServiceSettings = ServiceSettings()
     folder: Path = field(default=Path(), compare=False)
     reader: Reader | None = field(default=None, compare=False, repr=False)
@@ -128,7 +133,7 @@ def assemble(config: Config, *, policies_every_s: float = 0.0) -> Engine:
     Raises PolicyErrors for its policies, PluginError, AuditUnavailable and AuditBroken.
     """
     every_s = policies_every_s if config.policies_every_s is None else config.policies_every_s
-    registry, watch, limits = _prepared(config, every_s=every_s)
+    registry, watch, limits, rollouts = _prepared(config, every_s=every_s)
     readers = _readers(config, registry)
     ledger = _ledger(config, registry)
     try:
@@ -143,6 +148,7 @@ def assemble(config: Config, *, policies_every_s: float = 0.0) -> Engine:
             allowed=config.allowed,
             routes=config.routes,
             watch=watch,
+            rollouts=rollouts,
         )
     except BaseException:
         ledger.close()
@@ -197,7 +203,7 @@ def require_sound(config: Config) -> int:
     What the machine has to have, the log's folder and the keys, is not looked at.
     """
     try:
-        _, watch, _ = _prepared(config, fetch=False)
+        _, watch, _, _ = _prepared(config, fetch=False)
     except PluginError as error:
         assert config.reader is not None
         wrong = PolicyError("name-plugin", str(error), source=config.reader.source, span=Span(0, 0))
@@ -205,8 +211,10 @@ def require_sound(config: Config) -> int:
     return len(watch.policies) + sum(not isinstance(one, Path) for one in config.policies)
 
 
-def _prepared(config: Config, *, every_s: float = 0.0, fetch: bool = True) -> tuple[Registry, Watch, dict[str, Limits]]:
-    """Return the plugins, policies and limits of an engine, of which nothing is opened yet.
+def _prepared(
+    config: Config, *, every_s: float = 0.0, fetch: bool = True
+) -> tuple[Registry, Watch, dict[str, Limits], RolloutSettings | None]:
+    """Return the plugins, policies, limits and rollouts of an engine, of which nothing is opened yet.
 
     every_s: seconds between two looks whether policies have changed. fetch: whether to load those not in files.
     Raises PolicyErrors for its policies, and PluginError where a plugin does not offer what is wanted of it.
@@ -229,11 +237,17 @@ def _prepared(config: Config, *, every_s: float = 0.0, fetch: bool = True) -> tu
             config.routes.over(watch.policies)
         except PolicyErrors as found:
             errors += found.errors
+    rollouts = None
+    try:
+        if config.rollouts is not None and watch is not None and (fetch or loader.is_in_files):
+            rollouts = load_candidates(config.rollouts, loader.load_one, watch.policies)
+    except PolicyErrors as found:
+        errors += found.errors
     if errors or watch is None:
         raise PolicyErrors(errors)
     for kind, name in _wanted(config):
         registry.opener(kind, name)
-    return registry, watch, limits
+    return registry, watch, limits, rollouts
 
 
 def _wanted(config: Config) -> Iterator[tuple[str, str]]:
@@ -307,6 +321,7 @@ class _Config:
             max_in_flight=self.max_in_flight(parts.get("max_in_flight")),
             limits={form.name.text.value: form for form in limits},
             allowed=read_allowed(reader, parts.get("allow"), self.folder),
+            rollouts=read_rollouts(reader, parts.get("rollouts"), self.folder),
             service=read_service(reader, parts.get("service"), self.folder),
             folder=self.folder,
             reader=reader,

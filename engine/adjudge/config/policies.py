@@ -90,6 +90,14 @@ class PolicyLoader:
             raise PolicyErrors(taken.errors)
         return Loaded(taken.policies, bundles)
 
+    def load_one(self, location: Path | str) -> Policy:
+        """Load a policy from a file or location. Raises PolicyErrors and PluginError."""
+        catalogue = self._registry.catalogue()
+        policy = load_located(location, self._registry, catalogue)
+        if errors := list(refused(policy.typed, catalogue.providers, self._allowed)):
+            raise PolicyErrors(errors)
+        return policy
+
     def states(self, policies: Mapping[str, Policy]) -> dict[Path | str, object]:
         """Return the states of all that the policies were read from, or may be; None of a file that is not there.
 

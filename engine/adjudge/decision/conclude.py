@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from adjudge.decision.person import needs_person
 from adjudge.decision.prepared import PreparedRequest
-from adjudge.model import Decision, DecisionStatus, Outcome, Sampled, Signal, SignalStatus, Verdict
+from adjudge.model import Arm, Decision, DecisionStatus, Outcome, Sampled, Signal, SignalStatus, Verdict
 
 
 def conclude(
@@ -21,11 +21,12 @@ def conclude(
     took_ms: float,
     notes: tuple[str, ...],
     sampled: Sampled | None,
+    arm: Arm | None = None,
 ) -> Decision:
     """Return the decision on a request.
 
     earlier: the decision that it supersedes, if there is one. took_ms: milliseconds so far. notes: to begin with.
-    sampled: that it was drawn for a person to look at.
+    sampled: that it was drawn for a person to look at. arm: by which version it is made, while a rollout runs.
     """
     typed = prepared.policy.typed
     again = verdict.outcome is not Outcome.PASS
@@ -68,4 +69,5 @@ def conclude(
         problems=prepared.problems,
         sampled=sampled,
         final=not (typed.confirms and needs_person(typed, verdict)),
+        arm=arm,
     )

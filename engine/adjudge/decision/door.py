@@ -12,9 +12,12 @@ from math import inf
 from types import TracebackType
 from typing import Literal, TypeVar, get_args
 
+import msgspec
+
 from adjudge.audit.annotations import NAMED_NOBODY, LabelBody, check_by, check_decision_id, check_reason, label_body
 from adjudge.decision.home import Home, Work
 from adjudge.decision.many import in_order
+from adjudge.documents.rollouts import RolloutCommand, RolloutDocument
 from adjudge.errors import AdjudgeError, EngineError, RequestError
 from adjudge.model import Decision, DecisionPage, DecisionQuery, Request, ServedPolicy, check_merchant_biz_id
 from adjudge.patterns import late
@@ -212,6 +215,50 @@ class Door(ABC):
         _check_name(name)
         return next(iter(self._blocking("find_policy", lambda: self._served_policies(name))), None)
 
+    async def rollouts(self) -> tuple[RolloutDocument, ...]:
+        """Return how all rollouts stand, by name. Raises AuditUnavailable and AuditBroken."""
+        return await self._home.run(self._rollouts_now)
+
+    def rollouts_sync(self) -> tuple[RolloutDocument, ...]:
+        """Return them to a thread without an event loop; as `rollouts` otherwise."""
+        return self._blocking("rollouts", self._rollouts_now)
+
+    async def rollout(
+        self,
+        action: str,
+        name: str,
+        *,
+        mode: str | None = None,
+        candidate: str | None = None,
+        share: float | None = None,
+        reason: str = "",
+        by: str = NAMED_NOBODY,
+    ) -> RolloutDocument:
+        """Do something with a rollout: `start`, `ramp`, `promote` or `abort` it; return how it stands once it is so.
+
+        mode, candidate: to start: `shadow`, `canary` or `hold-out`, and a version by its name in the configuration.
+        share: above 0 and up to 1, to start a canary or a hold-out, and to ramp it.
+        Raises RequestError where that cannot be done, or the engine takes part in no rollouts; AuditUnavailable and
+        AuditBroken.
+        """
+        command = _command(action, name, mode, candidate, share, reason, by)
+        return await self._home.run(lambda: self._rollout(command, by))
+
+    def rollout_sync(
+        self,
+        action: str,
+        name: str,
+        *,
+        mode: str | None = None,
+        candidate: str | None = None,
+        share: float | None = None,
+        reason: str = "",
+        by: str = NAMED_NOBODY,
+    ) -> RolloutDocument:
+        """Do it from a thread without an event loop; as `rollout` otherwise."""
+        command = _command(action, name, mode, candidate, share, reason, by)
+        return self._blocking("rollout", lambda: self._rollout(command, by))
+
     async def aclose(self) -> None:
         """Close, as leaving `async with` does; an engine that is closed already, or was never opened, is let go."""
         await self._home.close()
@@ -279,6 +326,12 @@ class Door(ABC):
     @abstractmethod
     async def _search(self, query: DecisionQuery, cursor: str | None) -> DecisionPage: ...
 
+    @abstractmethod
+    async def _rollouts_now(self) -> tuple[RolloutDocument, ...]: ...
+
+    @abstractmethod
+    async def _rollout(self, command: RolloutCommand, by: str) -> RolloutDocument: ...
+
 
 def _check_no_loop(called: str, way: str) -> None:
     """Raise EngineError inside a running event loop: what blocks it may wait for that loop itself, for ever."""
@@ -326,6 +379,27 @@ def check_who(by: str) -> None:
         check_by(by)
     except ValueError as error:
         raise RequestError(str(error), where="by") from None
+
+
+def _command(
+    action: str,
+    name: str,
+    mode: str | None,
+    candidate: str | None,
+    share: float | None,
+    reason: str,
+    by: str,
+) -> RolloutCommand:
+    check_who(by)
+    try:
+        check_reason(reason)
+    except ValueError as error:
+        raise RequestError(str(error), where="reason") from None
+    command = RolloutCommand(action=action, name=name, mode=mode, candidate=candidate, share=share, reason=reason)
+    try:
+        return msgspec.convert(msgspec.to_builtins(command), RolloutCommand)
+    except (TypeError, msgspec.ValidationError) as error:
+        raise RequestError(str(error).lower(), where="rollout") from None
 
 
 def _label(

@@ -44,12 +44,12 @@ class ErasedDocument(msgspec.Struct, frozen=True):
 
 def decode_label(document: bytes) -> LabelDocument:
     """Return what a document says of a label. Raises RequestError."""
-    return _decoded(document, LabelDocument, "label")
+    return decoded(document, LabelDocument, "label")
 
 
 def decode_erasure(document: bytes) -> ErasureDocument:
     """Return what a document says of an erasure; an empty one says nothing. Raises RequestError."""
-    return _decoded(document or b"{}", ErasureDocument, "erasure")
+    return decoded(document or b"{}", ErasureDocument, "erasure")
 
 
 def encode_label(body: LabelBody) -> bytes:
@@ -68,7 +68,8 @@ def _other(by: str) -> str | None:
     return None if by == NAMED_NOBODY else by
 
 
-def _decoded(document: bytes, kind: type[_Struct], where: str) -> _Struct:
+def decoded(document: bytes, kind: type[_Struct], where: str) -> _Struct:
+    """Return what a document says, as its form has it. where: what it is, for errors. Raises RequestError."""
     try:
         return msgspec.convert(read_json(document), kind)
     except msgspec.ValidationError as error:

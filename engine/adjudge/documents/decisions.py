@@ -9,7 +9,7 @@ import msgspec
 
 from adjudge.documents.terms import Cursor, DecisionId, MerchantBizId, Money, Points, RuleIds, Timestamp, said
 from adjudge.errors import JsonError
-from adjudge.model import Decision, DecisionPage, DecisionStatus, Outcome, Sampled, Signal, SignalStatus, Verdict
+from adjudge.model import Arm, Decision, DecisionPage, DecisionStatus, Outcome, Sampled, Signal, SignalStatus, Verdict
 from adjudge.values.literals import format_timestamp
 
 Problems = tuple[tuple[str, str], ...]
@@ -27,6 +27,8 @@ def decision_document(decision: Decision) -> dict[str, object]:
         "final": decision.final,
         "sampled": sampled
         and {"reason": sampled.reason, "share": sampled.share, "instead_of": decision.verdict.outcome.value},
+        "arm": decision.arm
+        and {"rollout": decision.arm.rollout, "number": decision.arm.number, "name": decision.arm.name},
         "problems": [
             *_problems(_unrecordable(decision), by="log"),
             *_problems(decision.verdict.problems, by="policy"),
@@ -109,6 +111,14 @@ class SampledDocument(msgspec.Struct):
     instead_of: Annotated[Outcome, said("The policy's verdict.")]
 
 
+class ArmOfDecision(msgspec.Struct):
+    """By which version of the policy a decision was made, while a rollout ran."""
+
+    rollout: Annotated[str, said("The rollout's name.", "stricter-devices")]
+    number: Annotated[int, said("Of its record that was in force.", 2, minimum=1)]
+    name: Annotated[Literal["champion", "canary", "hold-out", "shadow"], said("The arm.", "canary")]
+
+
 class SignalDocument(msgspec.Struct):
     """How asking for a signal went. What it said of a person is not in a document."""
 
@@ -167,6 +177,7 @@ class DecisionDocument(msgspec.Struct):
     capture_again: Annotated[str | None, said("Why the picture should be taken again, as an instruction to show.")]
     capture_reason: Annotated[str | None, said("The code of that reason.")]
     notes: Annotated[tuple[str, ...], said("What went otherwise than usual, for a person to read.")]
+    arm: ArmOfDecision | None = None
 
 
 class DecisionsDocument(msgspec.Struct):
@@ -254,6 +265,7 @@ def _decision(said: DecisionDocument, decided: Outcome) -> Decision:
         problems=tuple(by_log),
         sampled=_sampled(said),
         final=said.final,
+        arm=Arm(rollout=said.arm.rollout, number=said.arm.number, name=said.arm.name) if said.arm is not None else None,
     )
 
 

@@ -201,8 +201,13 @@ class GuardedLedger:
         """Raise what the ledger would raise now; see `check_ledger`."""
         await self._done("be read", lambda: check_ledger(self.ledger))
 
+    @property
+    def keeps_named(self) -> bool:
+        """Whether the ledger keeps named records."""
+        return hasattr(self.ledger, "note")
+
     def _naming(self) -> DecisionLedger:
-        if not hasattr(self.ledger, "note"):
+        if not self.keeps_named:
             raise AuditUnavailable(
                 f"the ledger `{type(self.ledger).__name__}` keeps no named records: update its plugin"
             )

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from msgspec import structs
 
-from adjudge.audit.bodies import Recorder, policy_body
+from adjudge.audit.bodies import Recorder, ShadowBody, policy_body
 from adjudge.ledger.local import LocalLedger
 from adjudge.model import Decision, Request, Signal
 from adjudge.plugin import CallBody, Claim, DecisionLedger, Presuming, Quota, SharedLimits
@@ -44,11 +44,17 @@ class Recording:
         return self._presuming.presume(merchant_biz_id, fingerprint, former=former)
 
     async def conclude(
-        self, claim: Claim, decision: Decision, request: Request, inputs: Mapping[str, object], policy: Policy
+        self,
+        claim: Claim,
+        decision: Decision,
+        request: Request,
+        inputs: Mapping[str, object],
+        policy: Policy,
+        shadows: tuple[ShadowBody, ...] = (),
     ) -> None:
         """Write a decision, its policy before it where that is new, and return once both are as durable as promised.
 
-        inputs: of the request, in the form that the log has for them.
+        inputs: of the request, in the form that the log has for them. shadows: what other policies would have come to.
         Raises LostClaim, AuditUnavailable and AuditBroken.
         """
         recorder = self._recorders.get(policy.digest)
@@ -56,9 +62,9 @@ class Recording:
             recorder = await self._recorder(policy, decision.decided_at)
         if recorder.is_personal and (personal := recorder.personal(inputs, decision.signals.values())):
             async with self._ledger.sealed(decision.merchant_biz_id, personal) as sealed:
-                await self._ledger.conclude(claim, decision, recorder.body(decision, request, inputs, sealed))
+                await self._ledger.conclude(claim, decision, recorder.body(decision, request, inputs, sealed, shadows))
         else:
-            await self._ledger.conclude(claim, decision, recorder.body(decision, request, inputs, {}))
+            await self._ledger.conclude(claim, decision, recorder.body(decision, request, inputs, {}, shadows))
 
     async def begin_call(self, claim: Claim, call: CallBody, policy: Policy) -> None:
         """Write that a call is about to be made. Raises LostClaim, AuditUnavailable and AuditBroken."""
@@ -89,6 +95,10 @@ class Recording:
         """
         recorder = self._recorders.get(policy.digest)
         return isinstance(self._ledger, LocalLedger) or (recorder is not None and not recorder.personal({}, [answer]))
+
+    async def introduce(self, policy: Policy, at: datetime) -> None:
+        """Write a policy, unless it is in the log of this process already. Raises AuditUnavailable and AuditBroken."""
+        await self._recorder(policy, at)
 
     async def _recorder(self, policy: Policy, at: datetime) -> Recorder:
         """Return what turns a policy's decisions into records; the policy's own is written before."""

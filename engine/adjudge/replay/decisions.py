@@ -233,13 +233,16 @@ class Policies:
 
     def get(self, body: DecisionBody) -> Policy | str:
         """Return the policy of a decision, or why it cannot be had."""
-        digest = body.policy_digest
+        return self.of(body.policy_digest, body.policy)
+
+    def of(self, digest: str, name: str) -> Policy | str:
+        """Return a policy by its digest, or why it cannot be had. name: of it."""
         if digest not in self._loaded:
             recorded = self._recorded.get(digest)
             self._loaded[digest] = (
                 load_recorded(recorded, self.functions)
                 if recorded is not None
-                else f"the log does not hold the policy {body.policy} {digest[:12]}"
+                else f"the log does not hold the policy {name} {digest[:12]}"
             )
         return self._loaded[digest]
 

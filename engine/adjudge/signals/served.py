@@ -35,9 +35,10 @@ class Serving:
     clock: Callable[[], datetime]
     routes: RouteTable | None = None
 
-    def of(self, policies: Sequence[Policy], before: Served | None = None) -> Served:
+    def of(self, policies: Sequence[Policy], before: Served | None = None, beside: Sequence[Policy] = ()) -> Served:
         """Return what answers with these policies; one that was served before keeps its providers open.
 
+        beside: other versions of them, which are asked for by their digests alone.
         Raises SetupError for policies of the same name or scene, or none, and for limits of a provider that is not
         there; PluginError where the registry lacks a provider; PolicyErrors for routes that do not fit the policies.
         """
@@ -47,15 +48,16 @@ class Serving:
             raise SetupError("an engine needs policies, each with its own name")
         scenes = by_scene(policies)
         router = self.routes.over(named) if self.routes is not None else None
-        for policy in policies:
+        each = (*policies, *beside)
+        for policy in each:
             _ = policy.evaluate  # compiles it now, so that no request waits for that
         providers, secrets = self.registry.catalogue().providers, self.registry.secrets()
-        signals = [signal for policy in policies for signal in policy.typed.signals.values()]
+        signals = [signal for policy in each for signal in policy.typed.signals.values()]
         accounts = guards_of(signals, providers, self.limits, self.guards, self.clock)
         kept = before.sources if before is not None else {}
         sources = {
             policy.digest: kept.get(policy.digest) or OpenedSignals(policy, providers, accounts, secrets, self.allowed)
-            for policy in policies
+            for policy in each
         }
         known, now = before.since if before is not None else {}, self.clock()
         since = {policy.digest: known.get(policy.digest, now) for policy in policies}

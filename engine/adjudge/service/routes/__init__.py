@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adjudge.service.route import Route
-from adjudge.service.routes import batch, decisions, description, labels, metrics, operations, policies
+from adjudge.service.routes import batch, decisions, description, labels, metrics, operations, policies, rollouts
 
 ROUTES: tuple[Route, ...] = (
     *decisions.ROUTES,
@@ -12,5 +12,6 @@ ROUTES: tuple[Route, ...] = (
     *policies.ROUTES,
     *operations.ROUTES,
     *metrics.ROUTES,
+    *rollouts.ROUTES,
     *description.ROUTES,
 )

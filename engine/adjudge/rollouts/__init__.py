@@ -1,0 +1,1 @@
+"""Which version of a policy decides, and which ones only watch."""
