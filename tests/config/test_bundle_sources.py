@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -191,6 +194,29 @@ def test_place_that_does_not_answer_is_an_event_and_nothing_else(
 
     assert [body.reason for body in run(config(tmp_path, place.url), work)] == ["start"]
     assert len(place.asked) >= 1
+
+
+def test_answer_that_never_ends_is_given_up(tmp_path: Path, signer: Signer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its head comes byte by byte, each of them in time."""
+    monkeypatch.setattr("adjudge.config.bundles.source.FETCHED_WITHIN_S", 0.3)
+    gone = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\nx: ")
+                while not gone.wait(0.01):
+                    connection.sendall(b"y")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        try:
+            with pytest.raises(BundleUnavailable, match="bundle `risk` from"):
+                open_engine(config(tmp_path, f"http://127.0.0.1:{server.getsockname()[1]}/b"))
+        finally:
+            gone.set()
+            thread.join(60)
 
 
 def test_engine_does_not_begin_without_its_bundle(tmp_path: Path, place: Place, signer: Signer) -> None:

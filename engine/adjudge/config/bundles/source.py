@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 from time import monotonic
 from urllib.parse import urlsplit
 
@@ -144,7 +145,7 @@ class BundleSource:
             target = httpx.URL(url).copy_with(host=address)
             extensions = {"sni_hostname": parts.hostname, "timeout": times}
             request = httpx.Request("GET", target, headers=headers, extensions=extensions)
-            with httpx.HTTPTransport(trust_env=False) as transport:
+            with httpx.HTTPTransport(trust_env=False) as transport, _ended_after(FETCHED_WITHIN_S, transport.close):
                 answer = transport.handle_request(request)
                 answer.request = request
                 try:
@@ -157,7 +158,7 @@ class BundleSource:
                     content, version = _bounded(answer.iter_raw(), until), answer.headers.get("etag", "")
                 finally:
                     answer.close()
-        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # its text may quote the URL
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:  # its text may quote the URL
             raise BundleUnavailable(f"no connection, or no HTTP: {type(error).__name__}") from None
         self._content = content
         self._version = version if len(version) <= _ETAG_MAX and version.isascii() and version.isprintable() else ""
@@ -177,6 +178,18 @@ class BundleSource:
                 self._version = version
         except (OSError, AuditUnavailable) as error:  # its text may quote the URL
             raise BundleUnavailable(f"the storage does not give it: {type(error).__name__}") from None
+
+
+@contextmanager
+def _ended_after(seconds: float, end: Callable[[], object]) -> Iterator[None]:
+    """End what goes on inside after so long, however often something comes: each wait alone has a bound already."""
+    timer = Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _bounded(pieces: Iterator[bytes], until: float) -> bytes:
