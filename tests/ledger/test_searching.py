@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,8 @@ from adjudge.ledger.guarded import guarded
 from adjudge.ledger.index_file import FILE
 from adjudge.ledger.memory import MemoryLedger
 from adjudge.model import Outcome
-from adjudge.plugin import DecisionQuery
-from adjudge.testing.ledgers import _policy
+from adjudge.plugin import Claim, DecisionQuery
+from adjudge.testing.ledgers import FIRST, _policy, decision_and_record
 from engine.engines import POLICY, device, engine, face, request
 from ledger.test_index import fill, opened
 
@@ -173,3 +173,30 @@ def test_decision_is_explained_by_the_policy_that_made_it(tmp_path: Path) -> Non
         asyncio.run(whole.replace([_policy()]))
         with pytest.raises(AuditBroken, match="does not hold the policy onboarding"):
             whole.explain_sync(unrecorded.decision_id)
+
+
+def test_segments_of_other_times_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day is found in a log of many days without reading the rest, also where a clock was set."""
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    at = [begun + timedelta(hours=12 * n) for n in range(60)]
+    at[40], at[41] = at[41], at[40]
+
+    async def work(ledger: FileLedger) -> None:
+        for n, when in enumerate(at):
+            claim = await ledger.claim(f"{n:032d}", FIRST, again=False, lease_s=60)
+            assert isinstance(claim, Claim)
+            await ledger.conclude(claim, *decision_and_record(ledger, f"{n:032d}", decision_id=f"{n:032x}", at=when))
+
+    read: list[str] = []
+    back = reading._back
+    monkeypatch.setattr(reading, "_back", lambda file, end: read.append(file.name) or back(file, end))
+    with opened(tmp_path) as ledger:
+        asyncio.run(work(ledger))
+        files = len([*tmp_path.glob("audit-*.jsonl")])
+        assert files >= 3
+        for first, last in ((0, 60), (0, 4), (38, 43), (55, 60), (10, 10)):
+            read.clear()
+            since, until = begun + timedelta(hours=12 * first), begun + timedelta(hours=12 * last)
+            found = [*itertools.chain(*ids(ledger, since=since, until=until))]
+            assert found == [n for n in reversed(range(60)) if since <= at[n] < until], (first, last)
+            assert (len(read) < files) is ((first, last) != (0, 60))

@@ -115,12 +115,12 @@ def test_memory_of_lines_is_bounded_and_given_back(monkeypatch: pytest.MonkeyPat
     assert (small.held_bytes, small.requests) == (0, 0)
 
 
-def connected(url: str) -> socket.socket:
+def connected(url: str, more: str = "") -> socket.socket:
     host, _, port = url.removeprefix("http://").rpartition(":")
     found = socket.create_connection((host, int(port)), timeout=30)
     found.sendall(
         f"POST {PATH} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/x-ndjson\r\n"
-        "Transfer-Encoding: chunked\r\n\r\n".encode()
+        f"Transfer-Encoding: chunked\r\n{more}\r\n".encode()
     )
     return found
 
@@ -146,6 +146,14 @@ def test_answers_come_while_the_body_is_still_on_its_way() -> None:
                 assert line
             assert f'"line":{n + 1},' in line.decode()
         asked.sendall(b"0\r\n\r\n")
+
+
+def test_caller_who_waits_for_leave_to_send_gets_it() -> None:
+    with served(engine(), over_tcp=True) as url, connected(url, "Expect: 100-continue\r\n") as asked:
+        answered = asked.makefile("rb")
+        assert answered.readline().startswith(b"HTTP/1.1 100 "), "and no answer before"
+        asked.sendall(chunk(lines(document(1))) + b"0\r\n\r\n")
+        assert b'"line":1,' in answered.read()
 
 
 def test_body_that_stops_is_cut_and_says_so() -> None:

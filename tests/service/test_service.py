@@ -166,6 +166,44 @@ def test_labels_are_read_strictly(http: httpx.Client, label: Any, where: str) ->
     refused(http.request("DELETE", f"/v1/subjects/{'0' * 32}", content=b'{"why": 1}'), 400, "request")
 
 
+@pytest.mark.parametrize(
+    ("query", "where"),
+    [
+        ("outcome=PASS", "outcome"),
+        ("outcome=pass&outcome=pass", "outcome"),
+        ("since=2026-01-01", "since"),
+        ("since=2026-01-01T00:00:00", "since"),
+        ("since=2026-01-01T00:00:00+08:00", "since"),  # of which a query makes a blank
+        ("until=9999-12-31T23:59:59-23:59", "until"),
+        ("limit=0", "limit"),
+        ("limit=501", "limit"),
+        ("limit=%C2%B2", "limit"),
+        ("limit=1e2", "limit"),
+        ("rule=", "rule"),
+        (f"reason={'x' * 600}", "reason"),
+        ("merchant_biz_id=..%2F..", "merchant_biz_id"),
+        ("cursor=", "cursor"),
+        ("cursor=%0d%0aSet-Cookie:x", "cursor"),
+        (f"cursor={'A' * 16}", "cursor"),
+        (f"cursor={'A' * 9000}", "cursor"),
+    ],
+)
+def test_searches_are_read_strictly(http: httpx.Client, query: str, where: str) -> None:
+    assert refused(http.get(f"/v1/decisions?{query}"), 400, "request")["where"] == where
+
+
+@pytest.mark.parametrize(
+    "decision_id", ["%2e%2e", "..%2f..%2fetc%2fpasswd", "A" * 32, "0" * 31, "%00" * 32, "a%0d%0ab"]
+)
+def test_ids_in_paths_are_ids(http: httpx.Client, decision_id: str) -> None:
+    for path in (f"/v1/decisions/{decision_id}", f"/v1/decisions/{decision_id}/explanation"):
+        said = http.get(path).json()
+        assert said["code"] in ("request", "no-route"), said
+    refused(http.get(f"/v1/decisions/{'0' * 32}/explanation"), 404, "no-decision")
+    refused(http.get(f"/v1/decisions/{'0' * 32}/explanation?locale=..%2Fx"), 400, "request")
+    refused(http.get(f"/v1/decisions/{'0' * 32}/explanation?audience=all"), 400, "request")
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", ""])
 def test_body_that_is_not_said_to_be_json_is_not_read(http: httpx.Client, kind: str) -> None:
     """A page of another site can have a browser send such, and no more."""

@@ -5,7 +5,7 @@ Each record's own hash and its link to the one before are checked on the way; wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
 from os import SEEK_END
 from pathlib import Path
@@ -167,17 +167,20 @@ def lines_on(
             raise AuditUnavailable(f"{each}: {error.strerror}") from error
 
 
-def lines_back(path: LogPath, end: tuple[int, int]) -> Iterator[tuple[Path, int, bytes]]:
+def lines_back(
+    path: LogPath, end: tuple[int, int], *, is_wanted: Callable[[Path], bool] = lambda file: True
+) -> Iterator[tuple[Path, int, bytes]]:
     """Read a log's lines backwards: yield each with its file, and where it begins there. Nothing is verified.
 
-    end: the number of a segment, and the byte in it before which lines end. Segments that were moved away are left out.
+    end: the number of a segment, and the byte in it before which lines end. is_wanted: asked of each segment, from the
+    newest on. Those that were moved away are left out.
     Raises AuditUnavailable and AuditBroken.
     """
     for file in reversed(segments(folder_of(path))):
         number = segment_number(file)
-        if number > end[0]:
-            continue
         try:
+            if number > end[0] or not is_wanted(file):
+                continue
             with file.open("rb", buffering=0) as opened:
                 size = opened.seek(0, SEEK_END)
                 for start, line in _back(opened, min(size, end[1]) if number == end[0] else size):

@@ -38,10 +38,9 @@ def changes_of(found: Recorded, applicant: bool) -> Counterfactual | str:
     try:
         from adjudge.authoring.counterfactual import counterfactual
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package in ("", "adjudge"):
+        if error.name != "z3":
             raise
-        missing = MissingExtra("proofs", package)
+        missing = MissingExtra("proofs", "z3")
         return f"{missing}: {missing.hint}"
     return counterfactual(found.policy, found.given, now=found.decision.at, actionable=applicant)
 

@@ -171,7 +171,7 @@ class FileLedger(LocalLedger):
         return record.line, self._index.policy(decision_of(record).policy_digest, before=record.seq)
 
     def _newest_first(self, query: DecisionQuery, before: int) -> Iterator[tuple[int, bytes]]:
-        return self._index.lines(before, query.merchant_biz_id)
+        return self._index.lines(before, query.merchant_biz_id, since=query.since, until=query.until)
 
     def _checked(self, place: int, line: bytes) -> DecisionBody | None:
         whole(line)

@@ -12,6 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -52,6 +53,7 @@ from adjudge.ledger.index_lines import (
 from adjudge.ledger.index_places import Places
 from adjudge.ledger.known import Known
 from adjudge.ledger.named import named_record
+from adjudge.ledger.searching import SegmentsOf
 from adjudge.plugin import NAMED, CallBody
 
 GATHER_S = 5.0
@@ -141,11 +143,14 @@ class Index:
                 yield record
         self.require_whole(oldest)
 
-    def lines(self, before: int, text: str | None = None) -> Iterator[tuple[int, bytes]]:
+    def lines(
+        self, before: int, text: str | None = None, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[tuple[int, bytes]]:
         """Yield lines of the log that begin before a place, newest first, each with its own place; for a thread.
 
         text: only what is found by it, and all of the segments that the index does not have. Segments that are away are
-        left out. Raises AuditUnavailable and AuditBroken.
+        left out, and those that begin a day after `until` or end a day before `since`: clocks may go wrong for hours.
+        Raises AuditUnavailable and AuditBroken.
         """
         before = min(before, self._noted)  # what follows is not durable yet
         try:
@@ -155,7 +160,8 @@ class Index:
                     if first <= place < before and (record := self.at(place)) is not None:
                         yield place, record.line
                 before = min(before, first)
-            for file, start, line in lines_back(self._directory, segment_of(before)):
+            is_wanted = SegmentsOf(since, until).has
+            for file, start, line in lines_back(self._directory, segment_of(before), is_wanted=is_wanted):
                 yield place_of(segment_number(file), start), line
         except OSError as error:
             raise AuditUnavailable(f"{self._directory}: {error.strerror or error}") from error

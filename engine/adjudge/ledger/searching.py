@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from math import inf
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import msgspec
 
+from adjudge.audit.file import segment_begun
 from adjudge.audit.record import MalformedLine, Record, parse
 from adjudge.errors import AuditBroken
 from adjudge.model import Outcome
@@ -19,6 +22,8 @@ LOOKED_MAX, LOOKED_MAX_BYTES = 20_000, 32 * 1024 * 1024
 TAKEN_MAX_BYTES = 4 * 1024 * 1024
 """Of the records of one page."""
 SEARCHED_WITHIN_S = 60.0
+CLOCK_S = 86_400.0
+"""Seconds by which the times of decisions are less in order than their records, at most."""
 _PLACE = late(r"[0-9]{1,18}")
 _KIND = b'"kind":"decision"'
 _HEAD = 200
@@ -115,3 +120,21 @@ class Gathering(Generic[_P]):
     def has_all_of(self, records: Iterable[tuple[_P, bytes]]) -> bool:
         """Look at records until that is enough for one page; return whether there are no more. Raises AuditBroken."""
         return not any(self.is_full_with(place, line) for place, line in records)
+
+
+class SegmentsOf:
+    """The segments that may hold decisions of a time. They are asked about from the newest on."""
+
+    def __init__(self, since: datetime | None, until: datetime | None) -> None:
+        self._since = since.timestamp() - CLOCK_S if since is not None else -inf
+        self._until = until.timestamp() + CLOCK_S if until is not None else inf
+        self._later = inf  # when the segment after this one was begun
+
+    def has(self, file: Path) -> bool:
+        """Whether a segment is one of them. Raises OSError."""
+        if (self._since, self._until) == (-inf, inf):
+            return True
+        ended, begun = self._later, segment_begun(file, -inf)
+        if begun > -inf:  # one of its records says so
+            self._later = begun
+        return begun <= self._until and ended > self._since
