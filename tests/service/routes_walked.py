@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from adjudge.service.route import Route
 from adjudge.service.routes import ROUTES
 
 DOCUMENT = openapi_document(ROUTES)
-BOUNDARY = "b0undary"
+BOUNDARY = b"b0undary"
 
 
 def operation(route: Route) -> dict[str, Any]:
@@ -57,11 +58,33 @@ def bodies(route: Route, known: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def sent(media_type: str, text: bytes) -> tuple[bytes, str]:
-    """Return a body and its content type. text: of JSON."""
-    if media_type.startswith("multipart/"):
-        part = b'--%b\r\ncontent-disposition: form-data; name="request"\r\n\r\n%b\r\n--%b--\r\n'
-        return part % (BOUNDARY.encode(), text, BOUNDARY.encode()), f"{media_type}; boundary={BOUNDARY}"
-    return text, media_type
+    """Return a body and its content type. text: of JSON; each member of an object is a part of a form."""
+    if not media_type.startswith("multipart/"):
+        return text, media_type
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        document = None
+    parts = dict(document) if isinstance(document, dict) and document else {"request": text}
+    if "face" in parts and isinstance(parts.get("request"), dict):
+        parts["request"] = {name: value for name, value in parts["request"].items() if name != "face"}
+    body = b"".join(
+        b'--%b\r\ncontent-disposition: form-data; name="%b"%b\r\n\r\n%b\r\n'
+        % (BOUNDARY, _quoted(name), b'; filename="x"' if name == "face" else b"", _part(value))
+        for name, value in parts.items()
+    )
+    return body + b"--%b--\r\n" % BOUNDARY, f"{media_type}; boundary={BOUNDARY.decode()}"
+
+
+def _quoted(name: str) -> bytes:
+    return name.encode("utf-8", "replace").replace(b"\r", b"%0D").replace(b"\n", b"%0A").replace(b'"', b"%22")
+
+
+def _part(value: Any) -> bytes:
+    """Return what a part of a form says: a face as it is, all else as JSON."""
+    if isinstance(value, dict) and isinstance(value.get("base64"), str):
+        return base64.b64decode(value["base64"])
+    return value if isinstance(value, bytes) else json.dumps(value).encode()
 
 
 def url(route: Route, parts: Mapping[str, str], query: Mapping[str, str] = {}) -> str:

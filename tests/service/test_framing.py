@@ -10,9 +10,8 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from structlog.testing import capture_logs
 
-from adjudge.service import protocol, server
+from adjudge.service import protocol
 from adjudge.service.access.rates import Rates
 from adjudge.service.access.refusals import TOLD_PER_S
 from client.serving import served
@@ -136,19 +135,14 @@ def test_what_the_parser_lets_pass_is_refused_with_a_problem(at: tuple[str, int]
     assert b'"code":"%b"' % code in said and b"x-request-id: " in said.lower()
 
 
-def test_server_says_what_is_no_http_as_an_event_and_not_too_often(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_what_strangers_can_have_logged_is_bounded_and_says_nothing_of_theirs(
+    at: tuple[str, int], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "Rates", lambda: Rates(clock=lambda: 0.0))  # a second that does not end
-    with capture_logs() as events, served(engine(), over_tcp=True) as url:
-        host, _, port = url.removeprefix("http://").partition(":")
-        for _ in range(20):
-            answers((host, int(port)), b"CANARY / HTTP/9\r\nx: CANARY\r\n\r\n")
-    told = [one for one in events if one["event"] == "server_said"]
-    assert "CANARY" not in str(events)
-    assert {one["said"] for one in told} == {"Invalid HTTP request received."}
-    assert len(told) == TOLD_PER_S
-    assert capfd.readouterr() == ("", "")
+    monkeypatch.setattr(protocol.BOUNDED, "rates", Rates(clock=lambda: 0.0))  # a second that does not end
+    for _ in range(20):
+        answers(at, b"CANARY / HTTP/9\r\nx: CANARY\r\n\r\n")
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("uvicorn")]
+    assert told == ["Invalid HTTP request received."] * TOLD_PER_S
 
 
 @pytest.mark.parametrize("begun", [b"", b"G", GET + HOST + b"x: a"], ids=["nothing", "a letter", "some headers"])

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from typing import Any
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from adjudge.service.access.rates import Rates
+from adjudge.service.access.refusals import TOLD_PER_S
+
 HEAD_WITHIN_S = 20.0
 """Seconds for the head of a request, from the connection or its first byte. Between requests a connection may idle."""
+
+
+class Bounded(logging.Filter):
+    """Lets what strangers can cause be logged no more often than an operator can read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rates = Rates()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to log it: whatever is an error, and some of the rest."""
+        return record.levelno >= logging.ERROR or not self.rates.wait_s("", TOLD_PER_S)
+
+
+BOUNDED = Bounded()
+_logger = logging.getLogger("uvicorn.error.connections")
+_logger.addFilter(BOUNDED)
 
 
 class Connection(H11Protocol):
@@ -18,6 +40,10 @@ class Connection(H11Protocol):
     """
 
     _late: asyncio.TimerHandle | None = None
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.logger = _logger
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the base class has it
         """Wait for the first head."""

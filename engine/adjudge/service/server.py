@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import signal
 import socket
 import threading
@@ -16,11 +15,8 @@ import uvicorn
 from adjudge.config.service import ServiceSettings
 from adjudge.decision.door import Door
 from adjudge.engine import Engine
-from adjudge.events import Events
 from adjudge.metrics.metrics import READER, Metrics
 from adjudge.service.access.gate import Gate
-from adjudge.service.access.rates import Rates
-from adjudge.service.access.refusals import TOLD_PER_S
 from adjudge.service.admission import Admission
 from adjudge.service.app import make_app
 from adjudge.service.listening import Listening
@@ -31,34 +27,7 @@ DRAINED_WITHIN_S = 60
 IDLE_S = 75
 """Seconds after which a connection that nobody uses is closed."""
 HEADERS_MAX_BYTES = 32 * 1024
-_events = Events("adjudge.service")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class _Said(logging.Handler):
-    """Tells as events what the server says of connections: never their bytes, and no more often than can be read."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self._rates = Rates()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Tell what was said, without what was put into it."""
-        if not self._rates.wait_s("", TOLD_PER_S):
-            error = record.exc_info[0] if record.exc_info else None
-            _events.warning("server_said", said=str(record.msg), error=error.__name__ if error else None)
-
-
-@contextmanager
-def _said_as_events() -> Iterator[None]:
-    """Take what the server says meanwhile; left to itself, it writes lines and tracebacks to stderr."""
-    logger, handler = logging.getLogger("uvicorn.error"), _Said()
-    logger.propagate = False
-    logger.addHandler(handler)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
 
 
 class _Server(uvicorn.Server):
@@ -130,7 +99,7 @@ class Service:
         Raises what opening the engine raises.
         """
         self._loop = asyncio.get_running_loop()
-        with self._ended_by_signals(), _said_as_events():
+        with self._ended_by_signals():
             async with self._engine:
                 ready()  # the socket takes connections already
                 await self._server.serve(sockets=[self._listening.socket])
