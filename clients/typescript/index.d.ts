@@ -27,6 +27,28 @@ export type ProblemCode =
   | "service-unavailable"
   | "unauthenticated";
 
+/** What was counted of one arm. */
+export interface Arm {
+  /** Decisions that were counted. */
+  decisions: number;
+  /**
+   * Of a canary, a hold-out and the champion: `pass`, `review`, `reject`, `unknown` for what is not settled, and
+   * `errors` where a signal had failed. Of a shadow, against the answer: `agree`, `harder`, `softer`,
+   * `undetermined`, and `errors`.
+   */
+  shares: Record<string, Share>;
+}
+
+/** By which version of the policy a decision was made, while a rollout ran. */
+export interface ArmOfDecision {
+  /** The rollout's name. */
+  rollout: string;
+  /** Of its record that was in force. */
+  number: number;
+  /** The arm. */
+  name: "canary" | "champion" | "hold-out" | "shadow";
+}
+
 /** What became of one line: it has a decision or a problem. */
 export interface BatchLine {
   /** The number of the line in the body, from 1. */
@@ -105,6 +127,7 @@ export interface Decision {
   capture_reason: string | null;
   /** What went otherwise than usual, for a person to read. */
   notes: Array<string>;
+  arm?: ArmOfDecision | null;
 }
 
 /** Decisions that were found, the newest first. */
@@ -247,6 +270,22 @@ export interface Problem {
   request_id?: string | null;
 }
 
+/** How a canary stands against one guard rail. */
+export interface Rail {
+  /** What it looks at. */
+  name: string;
+  /** Times the champion's share that are fine. */
+  limit: number;
+  /** Such decisions of the canary while there was a champion beside it. */
+  canary: number;
+  /** Such decisions of the champion. */
+  champion: number;
+  /** Of the evidence that it needs to act. */
+  near: number;
+  /** Whether the canary has to fall back. */
+  acts: boolean;
+}
+
 /** Whether requests are taken. */
 export interface Readiness {
   /** Whether requests are taken. */
@@ -291,6 +330,65 @@ export interface Request {
   attempts?: number | null;
 }
 
+/** What is to be done with a rollout. */
+export interface RolloutCommand {
+  /** What to do. */
+  action: "start" | "ramp" | "promote" | "abort";
+  /** The rollout's name: 1 to 48 letters, digits, `.`, `_` and `-`. */
+  name: string;
+  /** To start: who decides. A `shadow` only watches. */
+  mode?: string | null;
+  /** To start: the version, by its name in the configuration. */
+  candidate?: string | null;
+  /** To start a canary or a hold-out, and to ramp it. */
+  share?: number | null;
+  /** A few words. */
+  reason?: string;
+  /** Who asks for it, where that is not the caller. */
+  by?: string | null;
+}
+
+/** How a rollout stands. */
+export interface Rollout {
+  /** The rollout's name: 1 to 48 letters, digits, `.`, `_` and `-`. */
+  name: string;
+  /** Who decides. */
+  mode: "shadow" | "canary" | "hold-out";
+  /** Whether it runs. */
+  status: "running" | "promoted" | "ended";
+  /** The policy, as callers know it. */
+  policy: string;
+  /** The other version, by its name in the configuration. */
+  candidate: string;
+  /** The SHA-256 of that version. */
+  digest: string;
+  /** The SHA-256 of the version that answered when it was started. */
+  champion: string;
+  /** Of all MerchantBizIds, above 0 and up to 1. */
+  share: number;
+  /** Of its newest record. */
+  number: number;
+  /** What was done last. */
+  action: "start" | "ramp" | "promote" | "abort" | "fall-back";
+  /** A time with its zone. */
+  at: string;
+  /** A person, or the name of a key. */
+  by: string;
+  /** A few words. */
+  reason: string;
+  /** What was counted, by arm. */
+  arms: Record<string, Arm>;
+  /** The guard rails of a canary that runs. */
+  rails: Array<Rail>;
+  /** Decisions of the canary before a guard rail acts. */
+  enough?: number | null;
+}
+
+/** All rollouts, by name. */
+export interface Rollouts {
+  rollouts: Array<Rollout>;
+}
+
 /** That a decision was drawn for a person to look at, although the policy's verdict is softer. */
 export interface Sampled {
   /** The policy's code for it. */
@@ -299,6 +397,18 @@ export interface Sampled {
   share: number;
   /** The policy's verdict. */
   instead_of: Outcome;
+}
+
+/** How many of an arm's decisions came out in one way. The bounds hold at every look, together, in 95% of cases. */
+export interface Share {
+  /** Decisions. */
+  count: number;
+  /** Of the arm's decisions; none where there are none. */
+  share: number | null;
+  /** The lowest share that is likely. */
+  low: number;
+  /** The highest share that is likely. */
+  high: number;
 }
 
 /** How asking for a signal went. What it said of a person is not in a document. */
@@ -397,6 +507,12 @@ export class Client extends Exchange {
 
   /** What is counted of requests, decisions and providers, for Prometheus. */
   metrics(options?: AskOptions): Promise<string>;
+
+  /** Say how rollouts stand. */
+  look(options?: AskOptions): Promise<Rollouts>;
+
+  /** Start, ramp, promote or abort a rollout. */
+  do(body: RolloutCommand, options?: AskOptions): Promise<Rollout>;
 
   /** Describe the service: this document. */
   describe(options?: AskOptions): Promise<Record<string, unknown>>;

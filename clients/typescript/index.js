@@ -150,6 +150,31 @@ export class Client extends Exchange {
     );
   }
 
+  look(options = {}) {
+    return this.ask(
+      {
+        method: "GET",
+        path: "/v1/rollouts",
+        gives: [200],
+        isRepeatable: true,
+      },
+      options,
+    );
+  }
+
+  do(body, options = {}) {
+    return this.ask(
+      {
+        method: "POST",
+        path: "/v1/rollouts",
+        gives: [200],
+        body,
+        ids: { ...body },
+      },
+      options,
+    );
+  }
+
   describe(options = {}) {
     return this.ask(
       {
