@@ -164,18 +164,21 @@ def test_single_flight_who_waits_for_what_was_asked_for_waits_for_what_begins_af
         single, first, second = SingleFlight(), Work(), Work()
         callers = [asyncio.create_task(single.run(RequestKey("id", "f"), first))]
         await soon()
-        waiting = [asyncio.create_task(single.wait()), asyncio.create_task(single.wait_for_these())]
+        waiting = [asyncio.create_task(wait) for wait in (single.wait(), single.wait_for_these())]
         if asked_first:
             await soon()
         callers.append(asyncio.create_task(single.run(RequestKey("id", "f"), second, anew=True)))
         await asyncio.sleep(0)
         if not asked_first:
             waiting[1] = asyncio.create_task(single.wait_for_these())
+            waiting.append(asyncio.create_task(single.wait_for("id")))
+        await asyncio.wait_for(single.wait_for("another id"), 60)
         await soon()
         first.go_on.set()
         await soon()
         assert second.begun == 1
-        assert [task.done() for task in waiting] == [False, asked_first], "the last one asked before it came"
+        expected = [False, True] if asked_first else [False, False, False]
+        assert [task.done() for task in waiting] == expected, "who asked before it came waits for it no longer"
         second.go_on.set()
         await asyncio.gather(*callers, *waiting)
 

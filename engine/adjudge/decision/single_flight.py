@@ -45,7 +45,7 @@ class SingleFlight:
     limit: int | None = None
     _usual_s: float = 0.0
     _under_way: dict[str, _Flight] = field(default_factory=dict)
-    _later: set[asyncio.Future[None]] = field(default_factory=set)
+    _later: dict[asyncio.Future[None], str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return how many answers are under way."""
@@ -102,17 +102,21 @@ class SingleFlight:
     async def _end_of(self, flight: _Flight) -> None:
         """Wait for the end of an answer before work on another one for its id begins."""
         begins: asyncio.Future[None] = flight.task.get_loop().create_future()
-        self._later.add(begins)
+        self._later[begins] = flight.merchant_biz_id
         try:
             await asyncio.wait({flight.task})
         finally:
-            self._later.discard(begins)
+            del self._later[begins]
             begins.set_result(None)  # who waits for this comes to know it once the work has begun, if it does
 
     async def wait_for(self, merchant_biz_id: str) -> None:
-        """Wait until the answer for an id that is under way now, if there is one, has ended."""
+        """Wait until the answers for an id that were asked for by now have ended."""
+        later = [begins for begins, of in self._later.items() if of == merchant_biz_id]
         if (flight := self._under_way.get(merchant_biz_id)) is not None:
             await asyncio.wait({flight.task})
+        if later:
+            await asyncio.wait(later)
+            await self.wait_for(merchant_biz_id)
 
     async def wait(self) -> None:
         """Wait until nothing is under way."""
