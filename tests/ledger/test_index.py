@@ -7,6 +7,7 @@ import gc
 import itertools
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -700,3 +701,41 @@ def test_decisions_in_memory_are_nothing_to_the_garbage_collector(tmp_path: Path
     # The rest of the process may come by objects of its own meanwhile, but not by as many each time.
     growth = min(after - before for before, after in itertools.pairwise(looked_at))
     assert growth < 300, "not one object for each of them"
+
+
+def test_index_that_cannot_be_made_is_tried_seldom_and_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the log is broken, of which gigabytes would be read each time."""
+    monkeypatch.setattr(index_module, "GATHER_S", 0.0)
+    fill(tmp_path, range(60))
+    waited: list[float | None] = []
+    tries = 0
+
+    def made(self: index_module.Index, reason: str, end: str | None) -> IndexFile:
+        nonlocal tries
+        tries += 1
+        raise AuditBroken("record 5 is not the one that follows record 3")
+
+    class Closing(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            if timeout is not None and timeout >= 1.0:
+                waited.append(timeout)
+                return super().wait(0.001)
+            return super().wait(timeout)
+
+    async def work(ledger: FileLedger) -> None:
+        while tries < 10:
+            with pytest.raises(AuditUnavailable, match="is being made anew"):
+                await ledger.claim(name_of(1), FIRST, again=False, lease_s=LEASE_S)
+            await asyncio.sleep(0.001)
+
+    with capture_logs() as events, opened(tmp_path) as ledger:
+        monkeypatch.setattr(index_module.Index, "_made", made)
+        ledger._index._closing = Closing()
+        file = ledger._index._file
+        assert file is not None
+        ledger._index._let_go(file, "it is broken")
+        asyncio.run(work(ledger))
+    assert [event["event"] for event in events].count("index_not_written") == 1
+    assert waited[:9] == [2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 64.0, 64.0, 64.0]

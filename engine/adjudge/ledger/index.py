@@ -63,7 +63,8 @@ GATHERED = 20_000
 GATHERED_BYTES = 32 * 1024 * 1024
 """Bytes of records that are written down at once, as well."""
 AGAIN_S = 1.0
-"""Seconds after which writing is tried again where it failed."""
+"""Seconds after which writing, or making the index anew, is tried again where it failed; twice as many each time."""
+_DOUBLED_MOST = 6
 _FILL = 100_000
 """Records that are written down together while the log is read."""
 _PAUSE_S = 0.001
@@ -90,7 +91,7 @@ class Index:
         self._backlog: list[tuple[int, bytes]] | None = None  # in place of what gathers, while the index is made anew
         self._wake, self._hurry, self._closing = threading.Event(), threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
-        self._tally, self._known, self._is_failing = OpenCalls(), Known(), False
+        self._tally, self._known, self._is_failing, self._failures = OpenCalls(), Known(), False, 0
         self._taken = 0  # up to where lines were taken in
         self._noted = 0  # and up to where the log stands
         self._newest = 0, b""  # the last line that was taken note of, and where it stands
@@ -590,7 +591,7 @@ class Index:
         while True:
             self._wake.wait()
             if self._is_failing:
-                self._closing.wait(AGAIN_S)
+                self._closing.wait(AGAIN_S * 2 ** min(self._failures, _DOUBLED_MOST))
             else:
                 self._hurry.wait(GATHER_S)
             is_last = self._closing.is_set()
@@ -624,11 +625,13 @@ class Index:
                 if not self._is_failing:
                     _events.warning("index_not_written", directory=str(self._directory), reason=str(error))
                 self._is_failing = True
+                self._failures += 1
                 if _is_spoilt(error):
                     self._let_go(file, str(error))
                 self._wake.set()
                 return
             self._writing, was_failing, self._is_failing = Changes(), self._is_failing, False
+            self._failures = 0
             if not was_failing:
                 return
 
@@ -647,16 +650,19 @@ class Index:
     def _make_again(self) -> None:
         """Make the index anew while the log is written to: what comes meanwhile is taken in when that is done."""
         with self._gathering:
-            self._backlog, self._went_back, self._is_failing = [], False, False
+            self._backlog, self._went_back, was_failing, self._is_failing = [], False, self._is_failing, False
             self._pending, self._writing = Changes(), Changes()
         try:
             self._log = first_hash(self._directory)
             file = self._made("it could not be read", None)
         except (AuditUnavailable, AuditBroken, OSError) as error:
-            _events.warning("index_not_written", directory=str(self._directory), reason=str(error))
+            if not was_failing:
+                _events.warning("index_not_written", directory=str(self._directory), reason=str(error))
             self._is_failing = True
+            self._failures += 1
             self._wake.set()
             return
+        self._failures = 0
         with self._gathering:
             if self._went_back:  # meanwhile
                 file.close()
