@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -16,6 +16,7 @@ from adjudge.model import SignalStatus
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
+    from prometheus_client.metrics import MetricWrapperBase
 
 REASON_CODES_MAX = 64
 """Different reason codes that are told apart of one signal."""
@@ -58,6 +59,17 @@ class _Decision(msgspec.Struct):
 _decoder = msgspec.json.Decoder(_Decision)
 
 
+class _Children(dict[tuple[str, ...], Any]):
+    """A family's series by their labels: to look one up there takes longer than to count in it."""
+
+    def __init__(self, family: MetricWrapperBase) -> None:
+        self._family = family
+
+    def __missing__(self, labels: tuple[str, ...]) -> Any:
+        child = self[labels] = self._family.labels(*labels)
+        return child
+
+
 class Decisions:
     """The families that are counted of decisions."""
 
@@ -65,64 +77,75 @@ class Decisions:
         from prometheus_client import Counter, Histogram
 
         self._reason_codes: dict[tuple[str, str], set[str]] = {}
-        self._decisions = Counter(
-            "adjudge_decisions", "New decisions.", ("policy", "outcome", "status", "settled"), registry=registry
+        self._decisions = _Children(
+            Counter(
+                "adjudge_decisions", "New decisions.", ("policy", "outcome", "status", "settled"), registry=registry
+            )
         )
-        self._decision_seconds = Histogram(
-            "adjudge_decision_duration_seconds",
-            "Time from a request to its decision, before it is recorded.",
-            ("policy",),
-            buckets=BUCKETS_S,
-            registry=registry,
+        self._decision_seconds = _Children(
+            Histogram(
+                "adjudge_decision_duration_seconds",
+                "Time from a request to its decision, before it is recorded.",
+                ("policy",),
+                buckets=BUCKETS_S,
+                registry=registry,
+            )
         )
-        self._signals = Counter(
-            "adjudge_signals",
-            "Signals of new decisions by how asking for them ended; no provider: the caller supplies it.",
-            ("policy", "signal", "provider", "status", "reason_code"),
-            registry=registry,
+        self._signals = _Children(
+            Counter(
+                "adjudge_signals",
+                "Signals of new decisions by how asking for them ended; no provider: the caller supplies it.",
+                ("policy", "signal", "provider", "status", "reason_code"),
+                registry=registry,
+            )
         )
-        self._signal_seconds = Histogram(
-            "adjudge_signal_duration_seconds",
-            "Time that a provider took for a signal, all tries together.",
-            ("policy", "signal", "provider"),
-            buckets=BUCKETS_S,
-            registry=registry,
+        self._signal_seconds = _Children(
+            Histogram(
+                "adjudge_signal_duration_seconds",
+                "Time that a provider took for a signal, all tries together.",
+                ("policy", "signal", "provider"),
+                buckets=BUCKETS_S,
+                registry=registry,
+            )
         )
-        self._cost = Counter(
-            "adjudge_cost",
-            "What calls cost, as decisions carry it.",
-            ("policy", "provider", "currency"),
-            registry=registry,
+        self._cost = _Children(
+            Counter(
+                "adjudge_cost",
+                "What calls cost, as decisions carry it.",
+                ("policy", "provider", "currency"),
+                registry=registry,
+            )
         )
-        self._capture_again = Counter(
-            "adjudge_capture_again",
-            "Decisions that ask the applicant for a new picture.",
-            ("policy", "reason_code"),
-            registry=registry,
+        self._capture_again = _Children(
+            Counter(
+                "adjudge_capture_again",
+                "Decisions that ask the applicant for a new picture.",
+                ("policy", "reason_code"),
+                registry=registry,
+            )
         )
 
     def count(self, line: bytes) -> None:
         """Count the decision of a record, and what was asked for it. line: of the log."""
         decision = _decoder.decode(line)
         policy, verdict = decision.policy, decision.verdict
-        self._decisions.labels(
-            policy, verdict.outcome, decision.status, str(verdict.lower == verdict.upper).lower()
-        ).inc()
-        self._decision_seconds.labels(policy).observe(decision.duration_ms / 1000)
+        settled = "true" if verdict.lower == verdict.upper else "false"
+        self._decisions[policy, verdict.outcome, decision.status, settled].inc()
+        self._decision_seconds[(policy,)].observe(decision.duration_ms / 1000)
         for signal in decision.signals.values():
             self._signal(policy, signal)
         if decision.capture_again is not None:
             asking = next((one for one in decision.signals.values() if one.capture_again is not None), None)
             name = asking.name if asking is not None else ""
-            self._capture_again.labels(policy, self._reason_code(policy, name, decision.capture_reason)).inc()
+            self._capture_again[policy, self._reason_code(policy, name, decision.capture_reason)].inc()
 
     def _signal(self, policy: str, signal: _Signal) -> None:
         provider, reason_code = signal.provider or "", self._reason_code(policy, signal.name, signal.reason_code)
-        self._signals.labels(policy, signal.name, provider, signal.status.value, reason_code).inc()
+        self._signals[policy, signal.name, provider, signal.status.value, reason_code].inc()
         if signal.provider is not None and signal.status not in _NOT_ASKED:
-            self._signal_seconds.labels(policy, signal.name, provider).observe(signal.duration_ms / 1000)
+            self._signal_seconds[policy, signal.name, provider].observe(signal.duration_ms / 1000)
         if signal.price and signal.currency is not None:
-            self._cost.labels(policy, provider, signal.currency).inc(float(signal.price))
+            self._cost[policy, provider, signal.currency].inc(float(signal.price))
 
     def _reason_code(self, policy: str, signal: str, code: str | None) -> str:
         """Return a reason code as a label: itself, or OTHER where it looks like none or there are too many of them."""
