@@ -197,6 +197,9 @@ def test_a_retry_reads_its_record_from_redis_and_asks_postgresql_whether_it_stan
         assert await ledger.find(merchant_biz_id=ID) == decision
         assert await ledger.find(decision_id=decision.decision_id) == decision
         assert len(asked) == 3 and not any("line" in one or "adjudge.claim(" in one for one in asked)
+        assert ledger.twin.presume(ID, FIRST) is not None
+        assert await ledger.twin.claim(ID, FIRST, again=False, lease_s=60) == decision
+        assert ledger.twin.presume(ID, FIRST) is None, "what was asked for here is not presumed to be new"
         with pytest.raises(Exception, match="came before with another"):
             await ledger.claim(ID, OTHER, again=False, lease_s=60)
 

@@ -74,6 +74,7 @@ class FrontedLedger(PostgresLedger):
             asked = (fingerprint, former, merchant_biz_id, self._answer_for_s)
             found = await self._standing(line, await self._asked.rows(_STANDS, asked), of=merchant_biz_id)
             if found is not None:
+                self._know(merchant_biz_id)
                 return found
         return await super().claim(merchant_biz_id, fingerprint, again=again, lease_s=lease_s, former=former)
 
