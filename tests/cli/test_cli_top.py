@@ -56,6 +56,10 @@ adjudge_decisions_total{outcome="pass",policy="p",settled="true",status="fresh"}
 adjudge_decisions_total{outcome="review",policy="p",settled="false",status="fresh"} 150.0
 adjudge_decisions_total{outcome="reject",policy="p",settled="true",status="supersedes"} 50.0
 adjudge_duplicates_total 10.0
+adjudge_rollout_decisions_total{arm="champion",outcome="pass",rollout="autumn"} 760.0
+adjudge_rollout_decisions_total{arm="champion",outcome="review",rollout="autumn"} 140.0
+adjudge_rollout_decisions_total{arm="canary",outcome="pass",rollout="autumn"} 40.0
+adjudge_rollout_decisions_total{arm="canary",outcome="review",rollout="autumn"} 10.0
 adjudge_refused_total{code="merchant-biz-id-conflict"} 2.0
 adjudge_audit_available 0.0
 adjudge_index_lag_records 120.0

@@ -21,7 +21,7 @@ from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.record import encode, encode_body
 from adjudge.errors import PluginError
 from adjudge.metrics.decisions import REASON_CODES_MAX
-from adjudge.model import Decision, Outcome, Signal, SignalStatus, Verdict
+from adjudge.model import Arm, Decision, Outcome, Signal, SignalStatus, Verdict
 from adjudge.plugin import LogReader, LogRecord, Position, ReaderFailed, SignalFailed
 from adjudge.registry import Registry, parse_policy
 from adjudge.testing import Slow, fake_provider, registry_of
@@ -165,7 +165,9 @@ def test_decided_new_pictures_asked_for_are_counted_by_reason(metrics: Metrics) 
     assert (count("NO_FACE_DETECTED"), count("")) == (1, 1)
 
 
-def record_of(reason_code: str | None, at: int = 0, capture_again: str | None = None) -> LogRecord:
+def record_of(
+    reason_code: str | None, at: int = 0, capture_again: str | None = None, arm: Arm | None = None
+) -> LogRecord:
     signal = Signal(
         name="face", status=SignalStatus.ERROR, provider="acme.face", reason_code=reason_code, request_id=f"{at:x}"
     )
@@ -184,9 +186,20 @@ def record_of(reason_code: str | None, at: int = 0, capture_again: str | None = 
         signals={"face": signal},
         capture_again=capture_again,
         capture_reason=reason_code,
+        arm=arm,
     )
     line, digest = encode("decision", at + 1, b"0" * 64, encode_body(body))
     return LogRecord(log="log", seq=at + 1, kind="decision", hash=digest.decode(), line=line)
+
+
+def test_decided_arms_of_a_rollout_are_counted(metrics: Metrics) -> None:
+    arms = [Arm(rollout="new", number=1, name=name) for name in ("champion", "canary", "canary")]  # type: ignore[arg-type]
+    metrics.take([record_of(None, at, arm=arm) for at, arm in enumerate([*arms, None])])
+
+    def count(arm: str) -> float | None:
+        return value(metrics, "adjudge_rollout_decisions_total", rollout="new", arm=arm, outcome="review")
+
+    assert (count("champion"), count("canary"), count("hold-out")) == (1, 2, None)
 
 
 def series(metrics: Metrics) -> int:

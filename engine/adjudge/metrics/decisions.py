@@ -44,6 +44,11 @@ class _Signal(msgspec.Struct):
     currency: str | None = None
 
 
+class _Arm(msgspec.Struct):
+    rollout: str
+    name: str
+
+
 class _Decision(msgspec.Struct):
     """What is counted of a decision's record."""
 
@@ -54,6 +59,7 @@ class _Decision(msgspec.Struct):
     duration_ms: float = 0.0
     capture_again: str | None = None
     capture_reason: str | None = None
+    arm: _Arm | None = None
 
 
 _decoder = msgspec.json.Decoder(_Decision)
@@ -116,6 +122,14 @@ class Decisions:
                 registry=registry,
             )
         )
+        self._arms = _Children(
+            Counter(
+                "adjudge_rollout_decisions",
+                "New decisions while a rollout runs, by the version that made them.",
+                ("rollout", "arm", "outcome"),
+                registry=registry,
+            )
+        )
         self._capture_again = _Children(
             Counter(
                 "adjudge_capture_again",
@@ -134,6 +148,8 @@ class Decisions:
         self._decision_seconds[(policy,)].observe(decision.duration_ms / 1000)
         for signal in decision.signals.values():
             self._signal(policy, signal)
+        if decision.arm is not None:
+            self._arms[decision.arm.rollout, decision.arm.name, verdict.outcome].inc()
         if decision.capture_again is not None:
             asking = next((one for one in decision.signals.values() if one.capture_again is not None), None)
             name = asking.name if asking is not None else ""

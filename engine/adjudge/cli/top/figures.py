@@ -8,6 +8,7 @@ from adjudge.cli.top.page import Page
 
 OUTCOMES = ("pass", "review", "reject")
 _SECONDS = "adjudge_http_request_duration_seconds"
+_ARMS = "adjudge_rollout_decisions_total"
 _CALLS = "adjudge_provider_calls_total"
 _UNKNOWN = ("timeout", "error", "unavailable", "not_provided")
 
@@ -58,6 +59,15 @@ class ReaderFigures(msgspec.Struct, kw_only=True):
     lag_s: float
 
 
+class ArmFigures(msgspec.Struct, kw_only=True):
+    """A version of a policy while a rollout runs: decisions a second, and the share of each outcome."""
+
+    rollout: str
+    arm: str
+    per_s: float
+    outcomes: dict[str, float]
+
+
 class Figures(msgspec.Struct, kw_only=True):
     """All of it. Rates and shares are of the last `seconds`; `decided` is since the processes began."""
 
@@ -80,6 +90,7 @@ class Figures(msgspec.Struct, kw_only=True):
     routes: list[RouteFigures]
     providers: list[ProviderFigures]
     signals: list[SignalFigures]
+    rollouts: list[ArmFigures]
     readers: list[ReaderFigures]
 
 
@@ -119,6 +130,7 @@ def figures_of(new: Page, after: Page, seconds: float, *, trouble: list[str] | N
         routes=_routes(new, seconds),
         providers=[_provider(name, new, after, seconds) for (name,) in after.by(_CALLS, "provider")],
         signals=_signals(new),
+        rollouts=[_arm(rollout, arm, new, seconds) for rollout, arm in after.by(_ARMS, "rollout", "arm")],
         readers=[
             ReaderFigures(reader=name, lag_records=lag, lag_s=after.total("adjudge_reader_lag_seconds", reader=name))
             for (name,), lag in after.by("adjudge_reader_lag_records", "reader").items()
@@ -160,6 +172,17 @@ def _provider(name: str, new: Page, after: Page, seconds: float) -> ProviderFigu
         breaker=next((state for state in ("open", "trying", "closed") if states.get((state,), 0) > 0), ""),
         budgets=[BudgetFigures(budget=of, used=count, limit=limits.get((of,))) for (of,), count in used.items()],
         cost={currency: amount for (currency,), amount in spent.items() if amount},
+    )
+
+
+def _arm(rollout: str, arm: str, new: Page, seconds: float) -> ArmFigures:
+    counts = {name: new.total(_ARMS, rollout=rollout, arm=arm, outcome=name) for name in OUTCOMES}
+    made = sum(counts.values())
+    return ArmFigures(
+        rollout=rollout,
+        arm=arm,
+        per_s=made / seconds if seconds > 0 else 0.0,
+        outcomes={name: _share(count, made) for name, count in counts.items()},
     )
 
 

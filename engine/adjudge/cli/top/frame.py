@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 
-from adjudge.cli.top.figures import Figures, ProviderFigures
+from adjudge.cli.top.figures import OUTCOMES, Figures, ProviderFigures
 from adjudge.texts import in_digits, one_line
 
 NARROWEST = 20
@@ -22,7 +22,7 @@ def frame(figures: Figures, width: int, at: str) -> list[Line]:
     """Return the lines of one frame. at: the time, as it is shown."""
     width = max(width, NARROWEST)
     lines = [*_head(figures, at), *_decisions(figures, width), *_routes(figures, width), *_providers(figures, width)]
-    lines += [*_signals(figures), *_readers(figures)]
+    lines += [*_signals(figures), *_rollouts(figures, width), *_readers(figures)]
     return [(_cut(one_line(text), width), is_odd) for text, is_odd in lines]
 
 
@@ -89,6 +89,13 @@ def _signals(of: Figures) -> Iterator[Line]:
         yield "unknown", False
     for one in of.signals[:SIGNALS_SHOWN]:
         yield f"  {one.policy}: {one.signal} {_percent(one.unknown)}", False
+
+
+def _rollouts(of: Figures, width: int) -> Iterator[Line]:
+    rows = [
+        (f"{one.rollout}: {one.arm}", _rate(one.per_s), *map(_percent, one.outcomes.values())) for one in of.rollouts
+    ]
+    yield from ((line, False) for line in _table(("rollout", "rate", *OUTCOMES), rows, width))
 
 
 def _readers(of: Figures) -> Iterator[Line]:
