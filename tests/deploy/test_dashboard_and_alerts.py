@@ -19,12 +19,15 @@ import pytest
 import yaml
 
 from adjudge.errors import SignalFailed
+from adjudge.metrics.metrics import Metrics
+from adjudge.model import Arm
 from adjudge.plugin import Limits
 from adjudge.service.admission import Admission
 from adjudge.signals.admission import Guards
 from client.serving import served
 from docs.pages import ROOT
 from engine.engines import device, engine, face
+from plugins.test_metrics import record_of
 from service.exposition import Figures, once, total
 from service.test_service import DOCUMENT, post
 
@@ -82,7 +85,9 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> Figures:
     limits = {"acme.face": Limits(daily_calls=10, daily_spend=Decimal(1))}
     providers = [face({"score": 0.1}, again, down), device()]
     at = tmp_path_factory.mktemp("log")
-    door = engine(providers, at=at, limits=limits, guards=Guards())
+    counted = Metrics()
+    counted.take([record_of(None, arm=Arm(rollout="new", number=1, name="canary"))])
+    door = engine(providers, at=at, limits=limits, guards=Guards(), readers={"mine": counted})
     with (
         served(door, over_tcp=True, admission=Admission(held_max_bytes=1000)) as url,
         httpx.Client(base_url=url, trust_env=False) as http,
@@ -92,7 +97,7 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> Figures:
         assert post(http, {**DOCUMENT, "merchant_biz_id": f"{1:032x}", "inputs": {}}).status_code == 409
         assert post(http, {**DOCUMENT, "policy": "x" * 2000}).status_code == 503
         assert post(http, headers={"host": "evil.example"}).status_code == 421
-        return once(http, lambda found: total(found, "adjudge_decisions_total") >= 3)
+        return once(http, lambda found: total(found, "adjudge_decisions_total") >= 4)
 
 
 def test_expressions_are_taken_apart() -> None:

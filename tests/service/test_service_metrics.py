@@ -15,6 +15,7 @@ import pytest
 from adjudge.client import Engine as ClientEngine
 from adjudge.errors import SignalFailed
 from adjudge.metrics.metrics import Metrics
+from adjudge.model import Arm
 from adjudge.plugin import Limits
 from adjudge.service.admission import Admission
 from adjudge.service.routes import ROUTES
@@ -23,6 +24,7 @@ from audit.audit_logs import FaultyDisk
 from client.serving import served
 from docs.pages import ROOT
 from engine.engines import MEDIA, device, engine, face, trail
+from plugins.test_metrics import record_of
 from service.exposition import once, scraped, total, value
 from service.test_service import DOCUMENT, asked, post
 
@@ -217,13 +219,16 @@ def test_parameter_of_the_figures_is_refused() -> None:
 def test_every_family_is_described_with_its_labels(tmp_path: Path) -> None:
     limits = {"acme.face": Limits(daily_calls=10)}
     again = SignalFailed("no face", reason_code="NO_FACE", capture_again="Again, please.")
-    with asked(providers=[face({"score": 0.1}, again), device()], at=tmp_path, limits=limits, guards=Guards()) as http:
+    counted = Metrics()
+    counted.take([record_of(None, arm=Arm(rollout="new", number=1, name="canary"))])
+    parts: dict[str, Any] = {"limits": limits, "guards": Guards(), "readers": {"mine": counted}}
+    with asked(providers=[face({"score": 0.1}, again), device()], at=tmp_path, **parts) as http:
         for n in range(2):
             assert post(http, document(n)).is_success
         post(http, b"{")
         post(http, document(0, inputs={}))
         post(http, headers={"host": "evil.example"})
-        figures = once(http, lambda found: total(found, "adjudge_decisions_total") == 2)
+        figures = once(http, lambda found: total(found, "adjudge_decisions_total") == 3)
     page = (ROOT / "docs" / "metrics.md").read_text("utf-8")
     rows = [row.split(" | ") for row in page.splitlines() if row.startswith("| `adjudge_")]
     told = {name: {*re.findall(r"`(\w+)`", row[1])} for row in rows for name in re.findall(r"`(\w+)`", row[0])}
