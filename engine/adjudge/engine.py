@@ -267,9 +267,14 @@ class Engine(Door):
         sources = self._served.sources[policy.digest]
         prepared = prepare(request, policy, self._ledger.key, anew=anew)
         running = self._running.get(policy.name) if self._running else None
-        is_immediate = running is None and not sources.asked and self._recording.is_immediate(policy)
+        is_immediate = not sources.asked and self._recording.is_immediate(policy)
+        if is_immediate and running is not None:
+            others = running.deciding
+            is_immediate = all(not one.asked and self._recording.is_immediate(other) for other, one in others)
         if is_immediate and not self._single_flight.has(request.merchant_biz_id):
-            return await self._recall(prepared, sources, within_s, None)  # it never waits, so nobody comes in between
+            return await self._recall(
+                prepared, sources, within_s, running
+            )  # it never waits, so nobody comes in between
         return await self._single_flight.run(
             prepared.key, partial(self._recall, prepared, sources, within_s, running), anew=anew
         )
@@ -280,7 +285,8 @@ class Engine(Door):
         """Give the answer that there is, or make one."""
         decision_id = f"{self._ids.getrandbits(128):032x}"
         with bound(decision_id=decision_id, merchant_biz_id=prepared.request.merchant_biz_id):
-            presumed = None if sources.asked or prepared.anew or running else self._presumed(prepared)
+            is_presumed = not (sources.asked or prepared.anew or (running is not None and running.deciding))
+            presumed = self._presumed(prepared) if is_presumed else None
             while True:
                 claim = presumed or await self._claim(prepared)
                 if isinstance(claim, Decision):

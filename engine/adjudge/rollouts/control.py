@@ -136,6 +136,11 @@ class Rollouts:
                     ),
                     candidates={each.name: self._candidates[each.candidate] for each in those if each.name in here},
                     sources=sources,
+                    deciding=tuple(
+                        (self._candidates[each.candidate], sources[each.digest])
+                        for each in (one.hold_out, one.canary)
+                        if each is not None and each.name in here
+                    ),
                     champion=answering[name].digest,
                     watching=tuple(
                         (each.name, self._candidates[each.candidate]) for each in one.shadows if each.name in here

@@ -30,12 +30,14 @@ class Running(Generic[Sources]):
     """The rollouts of one policy that this process takes part in.
 
     candidates: by the names of their rollouts. sources: what is asked by a version, by its digest.
-    champion: the digest of the version that answers. watching: the shadows, by their rollouts.
+    deciding: the versions that may decide, each with what it asks. champion: the digest of the version that answers.
+    watching: the shadows, by their rollouts.
     """
 
     active: Active
     candidates: Mapping[str, Policy]
     sources: Mapping[str, Sources]
+    deciding: tuple[tuple[Policy, Sources], ...]
     champion: str
     watching: tuple[tuple[str, Policy], ...]
     key: bytes
