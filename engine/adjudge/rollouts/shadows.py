@@ -30,11 +30,13 @@ def judged(
     champion: whose signals these are. One that cannot be evaluated is told as an event, and left out.
     """
     known = {name: signal.fields for name, signal in signals.items() if signal.status is SignalStatus.OK}
-    given: Mapping[str, object] = {**inputs, REQUEST: parts_of(request), **known}
+    given: Mapping[str, object] = {**inputs, **known}
     found = []
     for rollout, policy in shadows:
         try:
-            found.append(shadow_of(rollout, policy, champion, given, now))
+            # most policies read no such part, and need no copy of it all then
+            taken = {**given, REQUEST: parts_of(request)} if policy.typed.of_request else given
+            found.append(shadow_of(rollout, policy, champion, taken, now))
         except Exception:
             _events.exception("shadow_failed", rollout=rollout, policy=policy.digest)
     return tuple(found)
@@ -54,11 +56,11 @@ def shadow_of(rollout: str, policy: Policy, champion: Policy, given: Mapping[str
 
 def compared(answer: Outcome, shadow: ShadowBody) -> Compared:
     """Say how a shadow differs from the outcome that was decided, whatever it is that it lacked."""
+    if shadow.lower is shadow.upper is answer:
+        return "agree"
     if shadow.lower > answer:
         return "harder"
-    if shadow.upper < answer:
-        return "softer"
-    return "agree" if shadow.lower is shadow.upper else "undetermined"
+    return "softer" if shadow.upper < answer else "undetermined"
 
 
 @lru_cache(maxsize=64)

@@ -17,15 +17,13 @@ FAILED = frozenset({SignalStatus.ERROR, SignalStatus.TIMEOUT, SignalStatus.UNAVA
 _OUTCOMES = {Outcome.PASS: "passed", Outcome.REVIEW: "review", Outcome.REJECT: "reject"}
 _OF_DECISIONS = {"pass": "passed", "review": "review", "reject": "reject", "unknown": "unknown", "errors": "errors"}
 _OF_SHADOWS = {one: one for one in ("agree", "harder", "softer", "undetermined", "errors")}
-Stages = dict[int, dict[str, dict[str, int]]]
-"""Counts by arm, by the number of the rollout's record that was in force."""
 
 
 class Pending:
     """What this process has counted and not recorded yet, by rollout."""
 
     def __init__(self) -> None:
-        self._counted: dict[str, Stages] = {}
+        self._counted: dict[tuple[str, int, str, str], int] = {}  # by rollout, number, arm and way
 
     def decision(self, decision: Decision) -> None:
         """Count a decision of an arm."""
@@ -52,9 +50,12 @@ class Pending:
     def take(self) -> dict[str, dict[int, dict[str, Counts]]]:
         """Return what is pending, by rollout, and begin anew."""
         taken, self._counted = self._counted, {}
+        found: dict[str, dict[int, dict[str, dict[str, int]]]] = {}
+        for (name, number, arm, way), count in taken.items():
+            found.setdefault(name, {}).setdefault(number, {}).setdefault(arm, {})[way] = count
         return {
             name: {number: {arm: Counts(**ways) for arm, ways in arms.items()} for number, arms in stages.items()}
-            for name, stages in taken.items()
+            for name, stages in found.items()
         }
 
     def put_back(self, name: str, stages: Mapping[int, Mapping[str, Counts]]) -> None:
@@ -67,9 +68,10 @@ class Pending:
         return bool(self._counted)
 
     def _add(self, rollout: str, number: int, arm: str, ways: Mapping[str, int]) -> None:
-        counts = self._counted.setdefault(rollout, {}).setdefault(number, {}).setdefault(arm, {})
+        counted = self._counted
         for way, count in ways.items():
-            counts[way] = counts.get(way, 0) + count
+            key = rollout, number, arm, way
+            counted[key] = counted.get(key, 0) + count
 
 
 def added(
