@@ -16,6 +16,7 @@ from adjudge.errors import AdjudgeError
 PAGE = Path(__file__).parents[1] / "docs" / "errors.md"
 INNER = {
     "DelimitedFault",
+    "Denied",
     "Doubtful",
     "DoubtfulNumber",
     "Ended",
@@ -28,11 +29,14 @@ INNER = {
     "Refused",
     "Undelivered",
     "StaleIndex",
+    "TooOften",
+    "Unauthenticated",
     "UnfinishedLine",
     "Unfit",
     "WorkbookFault",
     "Wrong",
     "_NoAnswer",
+    "_NoMore",
     "_TooMuch",
 }
 """Exceptions that are caught in the part that raises them, and that nobody outside ever meets."""

@@ -343,6 +343,12 @@ class ReaderFailed(AdjudgeError):
         self.retry_after_s = retry_after_s
 
 
+class TargetRefused(AdjudgeError):
+    """A request of ours would go where nobody allowed it: to a private address, or where a cloud hands out keys."""
+
+    code = "target-refused"
+
+
 class WrongPosition(AdjudgeError):
     """A reader says that it holds what is no record of this log; for the operator, who looks which one is true."""
 

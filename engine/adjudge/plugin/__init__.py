@@ -30,6 +30,7 @@ from adjudge.errors import (
     QuotaReached,
     ReaderFailed,
     SignalFailed,
+    TargetRefused,
     WrongPosition,
     did_you_mean,
 )
@@ -82,7 +83,7 @@ from adjudge.plugin.readers import (
 from adjudge.plugin.searching import Evidence, ExplainableLedger, SearchableLedger, bad_cursor, no_search
 from adjudge.system.cloud_metadata import leads_to_keys
 from adjudge.system.files import FileState, replace_file
-from adjudge.system.outgoing import TargetRefused, public_addresses
+from adjudge.system.outgoing import public_addresses
 from adjudge.system.pools import Pool
 from adjudge.texts import composed, find_unseen, one_line, split_lines
 from adjudge.values.declared import parse_fields

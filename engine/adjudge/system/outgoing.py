@@ -10,14 +10,11 @@ import ipaddress
 import socket
 from collections.abc import Collection
 
+from adjudge.errors import TargetRefused
 from adjudge.system.cloud_metadata import hands_out_keys, leads_to_keys
 
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-
-class TargetRefused(Exception):
-    """A target that nobody allowed. The text says why, for people."""
 
 
 def public_addresses(host: str, port: int, *, allowed: Collection[str] = ()) -> list[str]:

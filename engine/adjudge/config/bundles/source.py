@@ -16,10 +16,10 @@ from adjudge.config.bundles.archive import ARCHIVE_MAX_BYTES, too_large
 from adjudge.config.bundles.bundle import Bundle, open_bundle
 from adjudge.config.bundles.manifest import ids_of
 from adjudge.config.bundles.settings import BundleSettings, host_of, is_named
-from adjudge.errors import AdjudgeError, AuditUnavailable, BundleRefused, BundleUnavailable, MissingExtra
+from adjudge.errors import AdjudgeError, AuditUnavailable, BundleRefused, BundleUnavailable, MissingExtra, TargetRefused
 from adjudge.events import Events
 from adjudge.signals.allowed import Allowed
-from adjudge.system.outgoing import TargetRefused, public_addresses
+from adjudge.system.outgoing import public_addresses
 
 FETCHED_WITHIN_S = 60.0
 STALLED_S = 10.0
