@@ -95,3 +95,26 @@ def test_share_that_is_none_is_refused(run: Run, config: Path) -> None:
 def test_candidate_that_is_not_there_is_named(run: Run, config: Path) -> None:
     refused = run("rollout", "start", "june", "--mode", "shadow", "--candidate", "latter", "--config", config)
     assert refused.exit_code == 2 and "the configuration has later" in refused.output
+
+
+def test_log_shows_what_was_done_with_rollouts(run: Run, config: Path) -> None:
+    start = (
+        "start",
+        "june",
+        "--mode",
+        "canary",
+        "--candidate",
+        "later",
+        "--share",
+        "5%",
+        "--by",
+        "kim",
+        "--reason",
+        "x",
+    )
+    assert run("rollout", *start, "--config", config).exit_code == 0
+    with open_engine(config) as engine:
+        engine.decide_sync(Request(merchant_biz_id="1" * 32, scene_code="a", inputs={"n": 2}))
+    shown = run("audit", "show", config.parent / "log").output
+    assert "june: start of the canary later at 5%" in shown and ": x" in shown and "kim" in shown
+    assert "june: 1 decision counted" in shown

@@ -13,6 +13,7 @@ from adjudge.audit.bodies import DecisionBody, PolicyBody
 from adjudge.audit.checkpoints import CheckpointBody
 from adjudge.audit.closed import ArchiveBody, SegmentBody
 from adjudge.audit.record import Record
+from adjudge.audit.rollouts import RolloutBody, TallyBody
 from adjudge.cli.output import counted
 from adjudge.model import SignalStatus
 from adjudge.plugin import CallBody
@@ -62,6 +63,11 @@ def summary(record: Record, body: msgspec.Struct | None) -> str:
             return f"{where:>6}  segment   {milliseconds(body.at)}  {said}"
         case ActivationBody():
             return f"{where:>6}  activation  {milliseconds(body.at)}  {activation_said(body)}"
+        case RolloutBody():
+            return f"{where:>6}  rollout     {milliseconds(body.at)}  {rollout_said(body)}"
+        case TallyBody():
+            total = sum(one.decisions for arms in body.stages.values() for one in arms.values())
+            return f"{where:>6}  tally       {milliseconds(body.at)}  {body.name}: {counted(total, 'decision')} counted"
         case _:
             return f"{where:>6}  {record.kind}"
 
@@ -93,6 +99,13 @@ def label_said(label: LabelBody) -> str:
 def erasure_said(gone: ErasureBody) -> str:
     """Return what was erased, by whom and why."""
     return f"{', '.join(gone.names)}{_by(gone.by)}" + (f": {gone.reason}" if gone.reason else "")
+
+
+def rollout_said(body: RolloutBody) -> str:
+    """Say what was done with a rollout, by whom and why."""
+    share = "" if body.mode == "shadow" else f" at {100 * body.share:g}%"
+    why = f": {body.reason}" if body.reason else ""
+    return f"{body.name}: {body.action} of the {body.mode} {body.candidate}{share}{_by(body.by)}{why}"
 
 
 def activation_said(body: ActivationBody) -> str:
