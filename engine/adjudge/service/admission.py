@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
+from typing import Any, cast
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Message
 
 from adjudge.documents.problems import Problem, problem
 from adjudge.errors import Overloaded
+from adjudge.system.eager import within
 
 REQUESTS_MAX = 1000
 """Requests under way at a time; who comes then is told to come again."""
@@ -80,18 +83,25 @@ class Held:
             self._check(int(length[:20]), max_bytes)
             self.take(int(length))
         pieces, size = [], 0
+        end = monotonic() + self.admission.body_within_s
         try:
-            async with asyncio.timeout(self.admission.body_within_s):
-                async for piece in request.stream():
-                    size += len(piece)
-                    self._check(size, max_bytes)
-                    if size > self.taken:
-                        self.take(size - self.taken)
-                    pieces.append(piece)
+            while True:
+                receiving = cast("Coroutine[Any, Any, Message]", request.receive())  # which every server gives
+                message = await within(receiving, end - monotonic())
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                piece = message.get("body", b"")
+                size += len(piece)
+                self._check(size, max_bytes)
+                if size > self.taken:
+                    self.take(size - self.taken)
+                pieces.append(piece)
+                if not message.get("more_body", False):
+                    break
         except TimeoutError:
             said = f"the body did not come within {self.admission.body_within_s:g} s"
             raise Refused(problem("body-too-slow", said)) from None
-        return b"".join(pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _check(self, size: int, max_bytes: int) -> None:
         if size > max_bytes:

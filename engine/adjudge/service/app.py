@@ -23,7 +23,7 @@ from adjudge.service.access.caller import NOBODY
 from adjudge.service.access.gate import Gate
 from adjudge.service.admission import Admission, Held, Refused
 from adjudge.service.answers import NOT_LET_IN, told
-from adjudge.service.asked import Asked, check_parameters, host_of, note, noted, request_id_of
+from adjudge.service.asked import Asked, Incoming, check_parameters, host_of, note, noted, request_id_of
 from adjudge.service.failures import problem_from
 from adjudge.service.framing import malformed
 from adjudge.service.openapi import openapi_document
@@ -89,7 +89,7 @@ class App:
         if answer is None:
             await self._others(scope, receive, send)
             return
-        response = await answer(Request(scope, receive))
+        response = await answer(Incoming(scope, receive))
         await response(scope, receive, send)
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
+from typing import Any
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.types import Scope
 
 from adjudge.documents.problems import problem
 from adjudge.errors import NAME_SHOWN, RequestError, did_you_mean, listed
@@ -21,6 +25,42 @@ _ids = Random()  # noqa: S311  # seeded by the system in each process; unique, n
 _DEADLINE = late(r"[1-9][0-9]{0,8}")
 _NOTED = "adjudge.noted"
 _BOOLS = {"true": True, "false": False}
+
+
+class Heads(Headers):
+    """The headers of a request, sorted once: Starlette's own look through all of them for each that is asked for."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._list = scope["headers"]
+        self._by_name: dict[str, list[str]] = {}
+        for name, value in self._list:
+            self._by_name.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+
+    def __getitem__(self, name: str) -> str:
+        """Return the first of a name."""
+        return self._by_name[name.lower()][0]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is one of a name."""
+        return isinstance(name, str) and name.lower() in self._by_name
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the first of a name, if there is one."""
+        found = self._by_name.get(name)
+        return found[0] if found is not None else super().get(name, default)
+
+    def getlist(self, name: str) -> list[str]:
+        """Return all of a name."""
+        return list(self._by_name.get(name.lower(), ()))
+
+
+class Incoming(Request):
+    """A request whose headers are sorted once."""
+
+    @cached_property
+    def headers(self) -> Heads:
+        """The headers."""
+        return Heads(self.scope)
 
 
 @dataclass(slots=True)
