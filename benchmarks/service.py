@@ -9,6 +9,8 @@ import asyncio
 import base64
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -34,6 +36,7 @@ from benchmarks.workload import workload
 
 CONNECTIONS = 16
 REQUESTS, ROUNDS, PACED, TURNS, REPLACED_S = 2000, 5, 3000, 3, 6
+SHADOW = "rollouts: {candidates: {next: next.yaml}}\n"
 UNLIMITED = """deadline: 60s
 allow: {{hosts: ["{host}"]}}
 providers: {{aliyun.deepfake: {{rate: 1000000, in_flight: 1000, attempts: 1, breaker: {{failures: 1000, pause: 1s}}}}}}
@@ -153,6 +156,27 @@ def replaced(folder: Path) -> Iterator[tuple[str, str, str]]:
         )
 
 
+def shadowed(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Judge a shadow of 50 rules beside each decision, and compare the server's CPU with that of none."""
+    alone, beside = configured(folder / "alone"), configured(folder / "beside", SHADOW)
+    (folder / "beside" / "next.yaml").write_text(workload(50, seed=8).policy)
+    with service(alone) as one, service(beside) as other:
+        start = ["rollout", "start", "watch", "--mode", "shadow", "--candidate", "next", "--by", "benchmark"]
+        subprocess.run(
+            [sys.executable, "-m", "adjudge", *start, "--service", other.url], check=True, capture_output=True
+        )
+        cpu: list[list[float]] = [[], []]
+        for _ in range(ROUNDS):
+            for at, served in enumerate((one, other)):
+                cpu[at].append(sent(served)[1])
+        without, with_it = (median(of[1:]) for of in cpu)
+        yield (
+            f"the server's CPU a request with a shadow of 50 rules: {with_it:.0f} µs, without {without:.0f} µs",
+            f"{with_it / without:.2f}×",
+            "≤ 1.15×",
+        )
+
+
 def flying(folder: Path) -> Iterator[tuple[str, str, str]]:
     """Decide for many faces at once, beside bare httpx making the same calls: what fails, memory, and how fast."""
     images = [base64.b64encode(b"\xff\xd8\xff\xfe\x00\x0a%08d" % at + picture()[2:]).decode() for at in range(FLYING)]
@@ -246,6 +270,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
         folder = Path(directory)
         yield from beside_nothing(folder / "nothing")
         yield from replaced(folder / "replaced")
+        yield from shadowed(folder / "shadowed")
         yield from flying(folder / "flying")
         yield from two_workers(folder / "workers")
 
