@@ -13,7 +13,7 @@ from adjudge.audit.annotations import LabelBody
 from adjudge.audit.bodies import DecisionBody, PolicyBody, Reveal, restore_fields
 from adjudge.audit.elsewhere import AnyLog
 from adjudge.audit.erasures import Erasures
-from adjudge.audit.kinds import bodies
+from adjudge.audit.kinds import bodies, decode
 from adjudge.audit.record import Place, parse
 from adjudge.audit.vault import Vault
 from adjudge.errors import AuditBroken, FieldError, PluginError, PolicyErrors, ReplayMismatch
@@ -204,10 +204,11 @@ def recorded_in(evidence: Evidence, functions: Mapping[str, Function], *, served
     served: policies by their digests, for a ledger that keeps none. Raises AuditBroken where it is not to be had.
     """
     record = parse(evidence.decision)
-    decision = record.decode(DecisionBody)
+    decision = decode(DecisionBody, record.seq, record.body)
     policy: Policy | str | None = served.get(decision.policy_digest)
     if evidence.policy is not None:
-        policy = load_recorded(parse(evidence.policy).decode(PolicyBody), functions)
+        policy_record = parse(evidence.policy)
+        policy = load_recorded(decode(PolicyBody, policy_record.seq, policy_record.body), functions)
     if policy is None:
         policy = f"the log does not hold the policy {decision.policy} {decision.policy_digest[:12]}"
     if isinstance(policy, str):
