@@ -359,7 +359,7 @@ class Engine(Door):
         shadows = running.watch(prepared, known, now) if running is not None else ()
         await self._recording.conclude(claim, decision, prepared.request, prepared.inputs, policy, shadows)
         if running is not None:
-            running.count(decision, shadows)
+            running.count(decision, shadows, earlier)
         self._calls.forget(claim.merchant_biz_id)
         return decision
 

@@ -14,13 +14,14 @@ from structlog.testing import capture_logs
 
 from adjudge.audit.bodies import DecisionBody
 from adjudge.audit.kinds import bodies
-from adjudge.audit.rollouts import RolloutBody
+from adjudge.audit.rollouts import Counts, RolloutBody
 from adjudge.errors import MerchantBizIdConflict, RequestError, SetupError
-from adjudge.model import Outcome, SignalStatus
+from adjudge.model import Arm, Outcome, SignalStatus
 from adjudge.registry import parse_policy
 from adjudge.replay.decisions import replay
 from adjudge.replay.rollouts import report_of
 from adjudge.rollouts.guard_rails import GuardRails
+from adjudge.rollouts.tally import Pending
 from adjudge.testing import fake_provider, registry_of
 from audit.audit_logs import assert_verifies
 
@@ -274,6 +275,74 @@ def test_canary_that_rejects_too_much_falls_back_once_and_says_why(tmp_path: Pat
 
     asyncio.run(main())
     assert changes(tmp_path) == [("june", "start", "kim"), ("june", "fall-back", "adjudge")]
+
+
+def test_one_id_counts_once_however_often_it_is_decided(tmp_path: Path) -> None:
+    """Otherwise one applicant who comes again and again would end a canary, as all of it falls to one arm."""
+    risky = {"score": 5, "signals": {"device": {"level": 9}}}
+
+    async def main() -> None:
+        async with engine(tmp_path, rails=GuardRails(limits={"review": 1.25}, enough=10)) as one:
+            await one.rollout("start", "june", share=0.2, **CANARY)
+            found = await decided(one, range(200), score=5)
+            canary = arms(found).index("canary")
+            for _ in range(20):
+                again = await one.decide(request(canary, **risky), anew=True)
+                assert (arms([again]), again.outcome) == (["canary"], Outcome.REVIEW)
+            await tick(one)
+            (june,) = await one.rollouts()
+            assert june.status == "running"
+            assert june.arms["canary"].decisions == arms(found).count("canary")
+            assert june.arms["canary"].shares["review"].count == 1
+            await one.rollout("ramp", "june", share=1.0, by="kim")
+            await one.decide(request(arms(found).index("champion"), **risky), anew=True)
+            (june,) = await one.rollouts()
+            assert sum(arm.decisions for arm in june.arms.values()) == 200, "it has changed its arm"
+
+    asyncio.run(main())
+
+
+def test_completed_decision_counts_with_the_share_at_which_its_id_was_drawn(tmp_path: Path) -> None:
+    """At the share of now, what half of the ids had come to would look like the work of a hundredth."""
+    rails = GuardRails(limits={"review": 1.25}, enough=10)
+
+    async def main() -> None:
+        async with engine(tmp_path, rails=rails, candidates={"stricter": version(80)}) as one:
+            await one.rollout("start", "june", share=0.5, **CANARY)
+            first = await decided(one, range(100), score=5, signals={})
+            await one.rollout("ramp", "june", share=0.01, by="kim")
+            again = await decided(one, range(100), score=5, signals={"device": {"level": 9}})
+            assert {one.status for one in again} == {"supersedes"}
+            assert [one.arm for one in again] == [one.arm for one in first]
+            await tick(one)
+            assert (await one.rollouts())[0].status == "running"
+
+    asyncio.run(main())
+
+
+def test_decision_that_was_lost_with_its_worker_makes_no_count_negative(tmp_path: Path) -> None:
+    async def main() -> None:
+        rails = GuardRails(limits={"review": 1.25, "reject": 1.25}, enough=1)
+        async with engine(tmp_path, rails=rails) as one:
+            await one.rollout("start", "june", share=0.5, **CANARY)
+            await decided(one, range(20), score=5, signals={"device": {"level": 9}})
+            one._rollouts._pending.take()  # as a worker that was killed
+            for n in range(20):
+                await one.decide(request(n, score=5), anew=True)
+            await tick(one)
+            (june,) = await one.rollouts()
+            assert all(found.count >= 0 for arm in june.arms.values() for found in arm.shares.values())
+            assert {rail.canary for rail in june.rails} == {0}
+
+    asyncio.run(main())
+
+
+def test_request_that_fails_counts_once_however_often_it_is_retried() -> None:
+    pending, arm = Pending(), Arm(rollout="june", number=1, name="canary")
+    for _ in range(20):
+        pending.failed(arm, "1" * 32)
+    pending.failed(arm, "2" * 32)
+    assert pending.take() == {"june": {1: {"canary": Counts(decisions=2, errors=2)}}}
 
 
 def test_what_was_counted_before_a_restart_counts(tmp_path: Path) -> None:

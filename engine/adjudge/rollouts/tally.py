@@ -9,10 +9,12 @@ from msgspec import structs
 from adjudge.audit.bodies import ShadowBody
 from adjudge.audit.rollouts import Counts, RolloutBody, TallyBody
 from adjudge.documents.rollouts import ArmDocument, RailDocument, RolloutDocument, ShareDocument
-from adjudge.model import Decision, Outcome, SignalStatus
+from adjudge.model import Arm, Decision, Outcome, SignalStatus
 from adjudge.rollouts.guard_rails import GuardRails, Rail, interval, rails_of
 from adjudge.rollouts.shadows import compared
 
+FAILED_IDS_MAX = 10_000
+"""Ids of failed requests that are remembered, so that none is counted with each retry."""
 FAILED = frozenset({SignalStatus.ERROR, SignalStatus.TIMEOUT, SignalStatus.UNAVAILABLE})
 _OUTCOMES = {Outcome.PASS: "passed", Outcome.REVIEW: "review", Outcome.REJECT: "reject"}
 _OF_DECISIONS = {"pass": "passed", "review": "review", "reject": "reject", "unknown": "unknown", "errors": "errors"}
@@ -24,23 +26,30 @@ class Pending:
 
     def __init__(self) -> None:
         self._counted: dict[tuple[str, int, str, str], int] = {}  # by rollout, number, arm and way
+        self._failed: dict[tuple[str, int, str], None] = {}  # rollout, number and id, the latest last
 
-    def decision(self, decision: Decision) -> None:
-        """Count a decision of an arm."""
+    def decision(self, decision: Decision, earlier: Decision | None) -> None:
+        """Count a decision of an arm, in place of the earlier one that it supersedes.
+
+        An id lies in one arm, so its decisions say the same of it: counted each, one id would look like many.
+        """
         arm = decision.arm
         if arm is None:
             return
-        verdict = decision.verdict
-        ways = {"decisions": 1, _OUTCOMES[verdict.outcome]: 1}
-        if not verdict.settled:
-            ways["unknown"] = 1
-        if any(signal.status in FAILED for signal in decision.signals.values()):
-            ways["errors"] = 1
-        self._add(arm.rollout, arm.number, arm.name, ways)
+        if earlier is not None and earlier.arm is not None and earlier.arm.rollout == arm.rollout:
+            was = earlier.arm
+            self._add(was.rollout, was.number, was.name, dict.fromkeys(_ways(earlier), -1))
+        self._add(arm.rollout, arm.number, arm.name, dict.fromkeys(_ways(decision), 1))
 
-    def failed(self, rollout: str, number: int, arm: str) -> None:
-        """Count that deciding failed, so that there is no decision."""
-        self._add(rollout, number, arm, {"decisions": 1, "errors": 1})
+    def failed(self, arm: Arm, merchant_biz_id: str) -> None:
+        """Count that deciding failed, so that there is no decision; once for an id, however often it is retried."""
+        key = arm.rollout, arm.number, merchant_biz_id
+        if key in self._failed:
+            return
+        self._failed[key] = None
+        if len(self._failed) > FAILED_IDS_MAX:
+            del self._failed[next(iter(self._failed))]
+        self._add(arm.rollout, arm.number, arm.name, {"decisions": 1, "errors": 1})
 
     def shadow(self, running: RolloutBody, answer: Outcome, shadow: ShadowBody | None) -> None:
         """Count what a shadow came to beside an answer; None where it could not be evaluated."""
@@ -74,6 +83,17 @@ class Pending:
             counted[key] = counted.get(key, 0) + count
 
 
+def _ways(decision: Decision) -> list[str]:
+    """Return as what a decision counts."""
+    verdict = decision.verdict
+    ways = ["decisions", _OUTCOMES[verdict.outcome]]
+    if not verdict.settled:
+        ways.append("unknown")
+    if any(signal.status in FAILED for signal in decision.signals.values()):
+        ways.append("errors")
+    return ways
+
+
 def added(
     stages: Mapping[int, Mapping[str, Counts]], more: Mapping[int, Mapping[str, Counts]]
 ) -> dict[int, dict[str, Counts]]:
@@ -94,7 +114,15 @@ def arms_of(rollout: RolloutBody, tally: TallyBody | None) -> dict[str, Counts]:
     for arms in tally.stages.values():
         for arm, counts in arms.items():
             found[arm] = found[arm].plus(counts) if arm in found else counts
-    return found
+    return {arm: _seen(counts) for arm, counts in found.items()}
+
+
+def _seen(counts: Counts) -> Counts:
+    """Return counts of which none is below 0.
+
+    One may be, where a decision was superseded that another worker had not written down yet, or never did.
+    """
+    return Counts(*(max(0, getattr(counts, name)) for name in Counts.__struct_fields__))
 
 
 def rails_on(rollout: RolloutBody, tally: TallyBody | None, rails: GuardRails) -> tuple[Rail, ...]:
@@ -107,7 +135,7 @@ def rails_on(rollout: RolloutBody, tally: TallyBody | None, rails: GuardRails) -
     return rails_of(
         rails,
         [
-            (shares[number], arms.get("canary", none), arms.get("champion", none))
+            (shares[number], _seen(arms.get("canary", none)), _seen(arms.get("champion", none)))
             for number, arms in stages.items()
             if number in shares
         ],

@@ -63,15 +63,18 @@ class Running(Generic[Sources]):
             return taken_by(candidate, prepared, self.key), self.sources[candidate.digest], arm
         except RequestError:  # it was held against the champion when it was started, so this is ours
             _events.exception("candidate_failed", rollout=by.name, policy=by.digest)
-            self.pending.failed(by.name, by.number, by.mode)
+            self.pending.failed(Arm(rollout=by.name, number=by.number, name=by.mode), merchant_biz_id)
             return prepared, sources, None
 
     def _kept(self, earlier: Decision) -> tuple[Arm | None, RolloutBody | None]:
-        """Return the arm of an earlier decision, if it is still there; by none it takes part in nothing."""
+        """Return the arm of an earlier decision, if it is still there; by none it takes part in nothing.
+
+        It is of the share at which it was drawn, and is counted with that.
+        """
         was = earlier.arm
         for one in (self.active.hold_out, self.active.canary):
             if one is not None and was is not None and was.rollout == one.name and was.number >= one.begun:
-                return Arm(rollout=one.name, number=one.number, name=was.name), one if was.name == one.mode else None
+                return was, one if was.name == one.mode else None
         return None, None
 
     def watch(self, prepared: PreparedRequest, signals: Mapping[str, Signal], now: datetime) -> tuple[ShadowBody, ...]:
@@ -80,9 +83,9 @@ class Running(Generic[Sources]):
             return ()
         return judged(self.watching, prepared.policy, prepared.request, prepared.inputs, signals, now)
 
-    def count(self, decision: Decision, shadows: tuple[ShadowBody, ...]) -> None:
-        """Count a decision that was recorded."""
-        self.pending.decision(decision)
+    def count(self, decision: Decision, shadows: tuple[ShadowBody, ...], earlier: Decision | None) -> None:
+        """Count a decision that was recorded. earlier: that it supersedes."""
+        self.pending.decision(decision, earlier)
         if self.watching and decision.policy_digest == self.champion:
             found = {shadow.rollout: shadow for shadow in shadows}
             for one in self.active.shadows:
@@ -92,9 +95,10 @@ class Running(Generic[Sources]):
         """Count that a request came to no decision, where neither the log nor its caller is to blame."""
         if isinstance(error, AuditUnavailable | CancelledError):
             return
-        arm, _ = arm_of(self.active, self.key, prepared.request.merchant_biz_id)
+        merchant_biz_id = prepared.request.merchant_biz_id
+        arm, _ = arm_of(self.active, self.key, merchant_biz_id)
         if arm is not None:
-            self.pending.failed(arm.rollout, arm.number, arm.name)
+            self.pending.failed(arm, merchant_biz_id)
 
 
 def taken_by(candidate: Policy, prepared: PreparedRequest, key: bytes) -> PreparedRequest:
