@@ -5,16 +5,18 @@ Behind each stands a second request. Whoever refuses the first closes the connec
 
 from __future__ import annotations
 
+import logging
 import re
+import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from adjudge.service import protocol
+from adjudge.service import protocol, room
 from adjudge.service.access.rates import Rates
 from adjudge.service.access.refusals import TOLD_PER_S
-from client.serving import served
+from client.serving import served, serving
 from engine.engines import engine
 
 POST, GET = b"POST /v1/labels HTTP/1.1\r\n", b"GET /healthz HTTP/1.1\r\n"
@@ -128,11 +130,42 @@ def test_shape_is_read_as_the_standard_says(at: tuple[str, int], name: str) -> N
     assert statuses == [200, 404], said
 
 
-@pytest.mark.parametrize("name", ["a length and chunks", "HTTP/2.0", "a long head", "chunks in HTTP/1.0"])
-def test_what_the_parser_lets_pass_is_refused_with_a_problem(at: tuple[str, int], name: str) -> None:
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_refused_is_told_as_a_problem(at: tuple[str, int], name: str) -> None:
     _, said = answers(at, REFUSED[name])
-    code = b"head-too-large" if name == "a long head" else b"malformed-http"
-    assert b'"code":"%b"' % code in said and b"x-request-id: " in said.lower()
+    codes = (b"head-too-large", b"malformed-http", b"media-type")
+    assert any(b'"code":"%b"' % code in said for code in codes) and b"x-request-id: " in said.lower(), said
+    assert b"application/problem+json" in said
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"GET /nowhere HTTP/1.1\r\n" + HOST + CHUNKED + b"ZZ\r\n",
+        b"POST /v1/decisions HTTP/1.1\r\nhost: evil.example\r\n" + CHUNKED + b"ZZ\r\n",
+    ],
+    ids=["no route", "another host"],
+)
+def test_body_that_breaks_off_while_it_is_answered_is_no_fault(
+    at: tuple[str, int], begun: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    statuses, _ = answers(at, begun)
+    assert len(statuses) == 1
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+def test_body_that_breaks_off_after_its_answer_is_no_fault(
+    at: tuple[str, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_connection(at) as raw:
+        raw.settimeout(120)
+        raw.sendall(GET + HOST + CHUNKED)
+        said = raw.recv(65536)
+        while b"}" not in said:
+            said += raw.recv(65536)
+        raw.sendall(b"ZZ\r\n")
+        assert raw.recv(65536) == b""
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 def test_what_strangers_can_have_logged_is_bounded_and_says_nothing_of_theirs(
@@ -168,3 +201,95 @@ def test_connection_that_brings_one_head_and_a_part_of_the_next_is_closed(monkey
                 said += raw.recv(65536)
             raw.sendall(b"G")  # which ends the time that a connection may idle
             assert said.startswith(b"HTTP/1.1 200 ") and raw.recv(65536) == b""
+
+
+def test_connection_that_never_ends_a_body_which_was_answered_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "HEAD_WITHIN_S", 1.0)
+    with served(engine(), over_tcp=True) as url:
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port))) as raw:
+            raw.settimeout(120)
+            raw.sendall(GET + HOST + b"content-length: 1000\r\n\r\n")
+            said = raw.recv(65536)
+            while b"}" not in said:
+                said += raw.recv(65536)
+            raw.sendall(b"a")  # which ends the time that a connection may idle
+            assert said.startswith(b"HTTP/1.1 200 ") and raw.recv(65536) == b""
+
+
+def test_caller_who_does_not_read_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "UNREAD_WITHIN_S", 0.5)
+    with serving(engine(), over_tcp=True) as (url, service):
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.socket() as raw:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            raw.settimeout(120)
+            raw.connect((host, int(port)))
+            try:
+                while True:  # until nothing more is taken, as nothing is read
+                    raw.sendall(b"GET /openapi.json HTTP/1.1\r\n" + HOST + NONE)
+            except ConnectionError:
+                pass
+        assert not service._server.server_state.connections
+
+
+def test_caller_who_reads_slowly_is_not_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    connection = protocol.Connection.__new__(protocol.Connection)
+    left = iter([100_000, 80_000, 80_000, 60_000, 60_000, 59_000])
+    looks: list[Callable[[], None]] = []
+
+    class Transport:
+        is_aborted = False
+
+        def get_write_buffer_size(self) -> int:
+            return next(left)
+
+        def abort(self) -> None:
+            self.is_aborted = True
+
+    class Loop:
+        def call_later(self, after_s: float, look: Callable[[], None]) -> None:
+            looks.append(look)
+
+    transport = Transport()
+    connection.transport, connection.loop = transport, Loop()  # type: ignore[assignment]
+    connection._wait()
+    for is_aborted in (False, False, True):
+        looks[-1]()
+        assert transport.is_aborted is is_aborted
+
+
+def test_connection_for_which_there_is_no_room_is_told_so(at: tuple[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "connections_max", lambda: 0)
+    statuses, said = answers(at, GET + HOST + NONE)
+    assert statuses == [503] and b'"code":"overloaded"' in said and b"retry-after: 1" in said.lower()
+
+
+@pytest.mark.parametrize("soft", [64, 256, 1024, 65_536, resource.RLIM_INFINITY])
+def test_descriptors_are_left_for_the_log(soft: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (soft, resource.RLIM_INFINITY))
+    found = room.DESCRIPTORS_WANTED if soft == resource.RLIM_INFINITY else soft
+    assert room.connections_max() + room.backlog() <= found * 3 // 4
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "wanted"),
+    [(1024, 4096, 4096), (1024, resource.RLIM_INFINITY, 65_536), (100_000, 200_000, None), (4096, 4096, None)],
+)
+def test_descriptors_are_raised_as_far_as_they_may_be(
+    soft: int, hard: int, wanted: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda what, limits: given.append(limits))
+    room.raise_descriptors()
+    assert given == ([] if wanted is None else [(wanted, hard)])
+
+
+def test_lack_of_descriptors_is_not_logged_for_each_connection(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol.BOUNDED_ACCEPTS, "rates", Rates(clock=lambda: 0.0))
+    for _ in range(100):
+        logging.getLogger("asyncio").error("socket.accept() out of system resource")
+    assert len(caplog.records) == TOLD_PER_S

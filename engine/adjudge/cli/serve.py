@@ -76,9 +76,11 @@ def command(
     with extra("serve"):
         from adjudge.config.watching import EVERY_S
         from adjudge.service.listening import listening_at, listening_on
+        from adjudge.service.room import raise_descriptors
         from adjudge.service.server import Service
     level = min(LEVELS[log_level], LEVELS["debug"] if settings.verbose else LEVELS["error"])
     tell_events(level=level, form=log_format)
+    raise_descriptors()
     with libraries_told():
         said = configured(settings, config)
         engine = assemble(said, policies_every_s=EVERY_S)

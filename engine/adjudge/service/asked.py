@@ -146,9 +146,14 @@ def request_id_of(request: Request) -> str:
     if _REQUEST_ID.fullmatch(given):
         return given
     if (name := request.scope.get("adjudge.request_id")) is None:
-        name = request.scope["adjudge.request_id"] = f"{_ids.getrandbits(128):032x}"
+        name = request.scope["adjudge.request_id"] = made_up_id()
     found: str = name
     return found
+
+
+def made_up_id() -> str:
+    """Return a name for a request whose caller gave it none."""
+    return f"{_ids.getrandbits(128):032x}"
 
 
 def host_of(request: Request) -> str:

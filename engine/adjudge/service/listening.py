@@ -16,9 +16,9 @@ from adjudge.client.address import SOCKET_PATH_MAX
 from adjudge.config.service import ANY, ServiceSettings
 from adjudge.errors import SetupError
 from adjudge.frozen import frozen
+from adjudge.service.room import backlog
 from adjudge.system.files import FileState
 
-BACKLOG = 1024
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -91,7 +91,7 @@ def _make_way(path: Path) -> None:
 def _bind(listener: socket.socket, path: Path, mode: int) -> None:
     listener.bind(os.fspath(path))
     path.chmod(mode)  # before anybody can get in
-    listener.listen(BACKLOG)
+    listener.listen(backlog())
 
 
 @contextmanager
@@ -114,7 +114,7 @@ def listening_on(host: str, port: int, settings: ServiceSettings | None = None) 
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-            listener.listen(BACKLOG)
+            listener.listen(backlog())
         except OSError as error:
             raise SetupError(f"cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}") from None
         shown = f"[{host}]" if ":" in host else host

@@ -21,6 +21,7 @@ from adjudge.service.admission import Admission
 from adjudge.service.app import make_app
 from adjudge.service.listening import Listening
 from adjudge.service.protocol import Connection
+from adjudge.service.room import backlog
 
 DRAINED_WITHIN_S = 60
 """Seconds that requests under way have for ending, when the service ends."""
@@ -88,6 +89,7 @@ class Service:
             timeout_keep_alive=IDLE_S,
             timeout_graceful_shutdown=DRAINED_WITHIN_S,
             h11_max_incomplete_event_size=HEADERS_MAX_BYTES,
+            backlog=backlog(),
         )
         config.load()
         config.ssl = self.gate.certificate.context if self.gate.certificate is not None else None
