@@ -74,6 +74,8 @@ REFUSED = {
     "a long head": GET + HOST + b"x: " + b"a" * 100_000 + b"\r\n\r\n",
     "a long path": b"GET /healthz?" + b"a" * 40_000 + b" HTTP/1.1\r\n" + HOST + NONE,
     "thousands of headers": GET + HOST + b"x: a\r\n" * 10_000 + b"\r\n",
+    "an encoded slash": b"GET /v1%2Fpolicies HTTP/1.1\r\n" + HOST + NONE,
+    "an encoded slash before a last part": b"GET /v1/decisions/0%2fexplanation HTTP/1.1\r\n" + HOST + NONE,
     "a chunk with a sign": POST + HOST + CHUNKED + b"+2\r\n{}\r\n0\r\n\r\n",
     "a chunk in 0x": POST + HOST + CHUNKED + b"0x2\r\n{}\r\n0\r\n\r\n",
     "a chunk with a separator": POST + HOST + CHUNKED + b"0_2\r\n{}\r\n0\r\n\r\n",

@@ -29,6 +29,8 @@ def malformed(scope: Scope) -> Problem | None:
         return problem("head-too-large", f"the path and the headers are longer than {HEAD_MAX_BYTES:,} bytes")
     if scope["http_version"] not in ("1.1", "1.0"):
         return problem("malformed-http", "send HTTP/1.1")
+    if b"%2f" in (scope.get("raw_path") or b"").lower():  # no path here has one; a rule of a proxy would not see it
+        return problem("malformed-http", "no path has an encoded `/`")
     if has_coding and has_length:
         return problem("malformed-http", "give `Content-Length` or `Transfer-Encoding`, not both")
     if has_coding and scope["http_version"] == "1.0":
