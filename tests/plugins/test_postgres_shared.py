@@ -25,6 +25,7 @@ from postgres_server import KEY, POOLER, PROGRAMS, Pooler, Server, migrated, wit
 
 import adjudge_plugins.postgres.ledger  # noqa: E402
 from adjudge.audit.annotations import erasure_body  # noqa: E402
+from adjudge.audit.record import encode_body  # noqa: E402
 from adjudge.engine import Engine  # noqa: E402
 from adjudge.errors import AuditUnavailable, LostClaim, QuotaReached  # noqa: E402
 from adjudge.model import Decision, Request  # noqa: E402
@@ -32,11 +33,11 @@ from adjudge.plugin import Answer, Body, Busy, Claim, Context, Limits  # noqa: E
 from adjudge.registry import parse_policy  # noqa: E402
 from adjudge.signals.admission import Guards  # noqa: E402
 from adjudge.testing import fake_provider, registry_of  # noqa: E402
-from adjudge.testing.ledgers import FIRST, ID, Process, call_of, decision_and_record, quota_of  # noqa: E402
+from adjudge.testing.ledgers import FIRST, ID, Process, call_of, decision_and_record, note_of, quota_of  # noqa: E402
 from adjudge_plugins.postgres.database import connect  # noqa: E402
 from adjudge_plugins.postgres.ledger import PostgresLedger  # noqa: E402
 from adjudge_plugins.postgres.personal import KEEP  # noqa: E402
-from adjudge_plugins.postgres.writer import quota_text  # noqa: E402
+from adjudge_plugins.postgres.writer import Wanted, quota_text  # noqa: E402
 from audit.audit_logs import assert_verifies  # noqa: E402
 
 pytestmark = [
@@ -185,6 +186,97 @@ def test_same_token_of_another_holder_is_no_claim(dsn: str) -> None:
             kept = await claimed(first, "B" * 32)
             await first.release(kept)
             assert await claimed(second, "B" * 32), "what ended with a decision is not confused with what did not"
+
+    asyncio.run(main())
+
+
+def test_presumed_claim_that_stayed_behind_is_of_nobody(dsn: str) -> None:
+    """The first who presumes such an id to be new only clears it away; two would make two decisions."""
+
+    async def main() -> None:
+        async with Opened(dsn) as one, Opened(dsn) as two:
+            await one._asked.rows("insert into adjudge.claims values (%s, 'x', null, 0, '', now())", (ID,))
+            other = await connect(dsn)  # stops the first after it looked, and before it writes
+            await other.execute(b"begin")
+            await other.execute(b"select from adjudge.writers where writer = %s for update", (one._writer.number,))
+            ends = []
+            for n, each in enumerate((one, two)):
+                presumed = each.presume(ID, FIRST)
+                assert presumed is not None
+                made = decision_and_record(each, decision_id=f"{n}" * 32)
+                ends.append(asyncio.ensure_future(each.conclude(presumed, *made)))
+                while len(await two._asked.rows(WAITS)) <= n and not ends[-1].done():
+                    await asyncio.sleep(0.01)
+            await other.execute(b"commit")
+            await other.close()
+            said = await asyncio.gather(*ends, return_exceptions=True)
+            assert [isinstance(each, LostClaim) for each in said] == [True, False], said
+            assert await one._asked.rows("select count(*) from adjudge.claims") == [(0,)]
+
+    asyncio.run(asyncio.wait_for(main(), WITHIN_S))
+
+
+def test_presumed_claims_beside_what_is_refused_do_not_stay(dsn: str) -> None:
+    async def main() -> None:
+        async with Opened(dsn) as ledger:
+            presumed = ledger.presume("B" * 32, FIRST)
+            assert presumed is not None
+            decision, record = decision_and_record(ledger, "B" * 32)
+            gone = Wanted(kind="call", members=b"", merchant_biz_id=ID, sealed=["sha256:0"])
+            new = Wanted(
+                kind="decision",
+                members=encode_body(record),
+                merchant_biz_id="B" * 32,
+                decision_id=decision.decision_id,
+                claim=presumed,
+            )
+            _, said = await ledger._writer._committed([new, gone])
+            assert said == {1: ("erased", 0.0)}
+            assert await ledger._asked.rows("select count(*) from adjudge.claims") == [(0,)]
+
+    asyncio.run(main())
+
+
+def test_snapshot_of_before_decides_nothing(dsn: str) -> None:
+    """A transaction that sees no commit of others cannot tell whether an id is new."""
+    levels = ("repeatable read", "serializable")
+    for level in levels:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            name = connection.info.dbname
+            connection.execute(f"alter database {name} set default_transaction_isolation = '{level}'".encode())
+
+        async def main() -> None:
+            async with Opened(dsn):
+                pass
+
+        with pytest.raises(AuditUnavailable, match="read committed"):
+            asyncio.run(main())
+
+
+def test_record_is_on_the_disk_also_where_the_database_waits_for_no_commit(dsn: str) -> None:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        name = connection.info.dbname
+        connection.execute(f"alter database {name} set synchronous_commit = off".encode())
+        connection.execute(
+            "create function adjudge.note_it() returns trigger language plpgsql as $$ begin insert into"
+            " adjudge.settings values ('seen', current_setting('synchronous_commit')) on conflict do nothing;"
+            " return null; end $$; create trigger noting after insert on adjudge.records for each row execute"
+            " function adjudge.note_it()"
+        )
+
+    async def main() -> None:
+        async with Opened(dsn) as ledger:
+            assert await ledger._asked.rows("select value from adjudge.settings where name = 'seen'") == [("on",)]
+
+    asyncio.run(main())
+
+
+def test_named_record_may_hold_any_character(dsn: str) -> None:
+    async def main() -> None:
+        async with Opened(dsn) as ledger:
+            for number, said in enumerate(("\0", "\\u0000", "\\\0\\"), 1):
+                await ledger.note("rollout", note_of("one", number, said))
+            assert (await ledger.newest("rollout"))["one"].number == 3
 
     asyncio.run(main())
 
@@ -465,7 +557,7 @@ def test_record_that_an_erasure_overtakes_is_not_written(dsn: str, tmp_path: Pat
 
     async def main() -> None:
         async with Opened(dsn) as writer, Opened(dsn) as eraser:
-            held = await claimed(writer)
+            held = await claimed(writer, lease_s=0.01)  # an erasure waits for one that holds
             async with writer.sealed(ID, {"device.owner": "alice"}) as sealed:
                 assert await eraser.erase(ID, body) == 1
                 with pytest.raises(LostClaim, match="erased meanwhile"):
@@ -503,6 +595,21 @@ def test_erasure_waits_for_values_that_are_on_their_way(dsn: str) -> None:
             await other.close()
             assert await erasing == 2
         assert names == [("first",), ("first", "second")]
+        assert await with_connection(dsn, tables) == [0, 0]
+
+    asyncio.run(asyncio.wait_for(main(), WITHIN_S))
+
+
+def test_erasure_waits_for_what_another_worker_is_deciding(dsn: str) -> None:
+    async def main() -> None:
+        async with Opened(dsn) as writer, Opened(dsn) as eraser:
+            held = await claimed(writer)
+            erasing = asyncio.ensure_future(eraser.erase(ID, lambda names: erasure_body(ID, names, by="test")))
+            while not await eraser._asked.rows("select from adjudge.claims where awaited") and not erasing.done():
+                await asyncio.sleep(0.01)
+            async with writer.sealed(ID, {"device.owner": "alice"}) as sealed:
+                await writer.conclude(held, *decision_and_record(writer, owner=sealed["device.owner"]))
+            assert await erasing == 1
         assert await with_connection(dsn, tables) == [0, 0]
 
     asyncio.run(asyncio.wait_for(main(), WITHIN_S))

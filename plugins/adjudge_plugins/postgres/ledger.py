@@ -73,6 +73,10 @@ _POLICY = (
     " and position(%s::bytea in r.line) > 0 order by r.recorded_at desc limit 1"
 )
 _CONFIRMED = "select 1 from adjudge.labels where decision_id = %s and merchant_biz_id = %s and confirms"
+_HELD = (
+    "select token, extract(epoch from until - clock_timestamp()) from adjudge.claims"
+    " where merchant_biz_id = %s and until > clock_timestamp()"
+)
 _POLL_S = (0.01, 0.25)
 """Who waits for another holder looks again after so long, at first and in the end; who is told, as in the end."""
 
@@ -380,7 +384,12 @@ class PostgresLedger:
         return PostgresRecords(self._dsn, lambda: self._writer.number)
 
     async def erase(self, merchant_biz_id: str, record: Callable[[tuple[str, ...]], Body]) -> int:
-        """Record that a subject is erased, and erase its key and its values; return how many values there were."""
+        """Record that a subject is erased, and erase its key and its values; return how many values there were.
+
+        Whoever decides the id just now is waited for, for as long as its claim holds.
+        """
+        for token, left_s in await self._asked.rows(_HELD, (merchant_biz_id,)):
+            await self.wait(Busy(merchant_biz_id=merchant_biz_id, token=token), monotonic() + float(left_s))
 
         async def write(names: tuple[str, ...]) -> None:
             members = encode_body(record(names))

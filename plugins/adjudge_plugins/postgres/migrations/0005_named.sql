@@ -13,7 +13,8 @@ language plpgsql as $$
 begin
     insert into adjudge.named as n
         values (new.kind, substr(new.merchant_biz_id, length(new.kind) + 2),
-            (convert_from(new.line, 'UTF8')::jsonb ->> 'number')::bigint, new.line)
+            (replace(convert_from(new.line, 'UTF8'), '\u0000', '\u0001')::jsonb ->> 'number')::bigint, -- jsonb refuses the first
+            new.line)
         on conflict (kind, name) do update set number = excluded.number, line = excluded.line
             where n.number < excluded.number;
     return null;

@@ -6,11 +6,25 @@ alter table adjudge.calls add column line bytea;
 update adjudge.calls c set line = (
     select r.line from adjudge.records r
         where r.kind = 'call' and r.merchant_biz_id = c.merchant_biz_id
-        and convert_from(r.line, 'UTF8')::jsonb ->> 'call_id' = c.call_id
+        and position(convert_to('"call_id":"' || c.call_id || '"', 'UTF8') in r.line) > 0 -- jsonb would refuse \u0000
         order by r.recorded_at desc, r.seq desc limit 1)
     where c.is_open;
 update adjudge.calls set is_open = false where is_open and line is null;
 alter table adjudge.calls drop column body;
+
+-- Make the transaction one that sees what others commit while it waits for them, and that is on the disk before anybody is
+-- told, whatever the role or the database has for others.
+create function adjudge.check_transaction() returns void
+language plpgsql as $$
+begin
+    if current_setting('transaction_isolation') <> 'read committed' then
+        raise exception 'transactions are % here, and do not see what others commit: set default_transaction_isolation of'
+            ' this role and database to read committed', current_setting('transaction_isolation');
+    end if;
+    if current_setting('synchronous_commit') = 'off' then
+        perform set_config('synchronous_commit', 'on', true);
+    end if;
+end $$;
 
 -- Where the planner knows nothing of a table that was empty a moment ago, it reads the whole of it: these look into indexes.
 -- As in 0002. A claim is not waited for until it is on the disk: it is there before a call that it begins, whose commit
@@ -29,6 +43,7 @@ declare
     held adjudge.claims;
     taken bigint;
 begin
+    perform adjudge.check_transaction();
     perform set_config('synchronous_commit', 'off', true);
     for turn in 1 .. 2 loop
         select a.* into answer from adjudge.answers a
@@ -120,6 +135,7 @@ declare
     told bigint;
     given jsonb;
 begin
+    perform adjudge.check_transaction();
     if presumes then
         insert into adjudge.claims (merchant_biz_id, fingerprint, token, holder, until)
             select r.id, r.print, 0, '', now() from unnest(ids, prints, tokens) as r(id, print, token)
@@ -128,7 +144,8 @@ begin
         -- what somebody else decided may have been committed while this waited for the row, so look only now
         select array_agg(r.at) into stood from unnest(ids, tokens) with ordinality as r(id, token, at)
             where r.token = 0
-            and exists (select from adjudge.claims c where c.merchant_biz_id = r.id and c.token = 0)
+            and exists (select from adjudge.claims c
+                where c.merchant_biz_id = r.id and c.token = 0 and c.xmin = pg_current_xact_id()::xid) -- this one made it
             and not exists (select from adjudge.answers a where a.merchant_biz_id = r.id
                 and a.recorded_at > clock_timestamp() - make_interval(secs => answer_for_s));
     elsif asked > 0 then
@@ -156,6 +173,9 @@ begin
                     order by p.commitment for key share of p
             ) as standing;
             if told < (select count(distinct w.value ->> 'one') from jsonb_array_elements(more -> 'sealed') as w) then
+                if presumes then
+                    delete from adjudge.claims c where c.merchant_biz_id = any (ids) and c.token = 0;
+                end if;
                 return query select distinct w.at, 'erased', null::double precision
                     from jsonb_to_recordset(more -> 'sealed') as w(at bigint, one text)
                     where not exists (select from adjudge.personal p where p.commitment = w.one);
@@ -243,4 +263,18 @@ begin
                 from jsonb_to_recordset(more -> 'labels') as l(decision text, id text, confirms boolean)
             on conflict (decision_id, merchant_biz_id) do update set confirms = excluded.confirms;
     end if;
+end $$;
+
+-- As in 0002, in a transaction that is on the disk before the erasure is acknowledged.
+create or replace function adjudge.erase(of_subject text, names text[]) returns boolean
+language plpgsql as $$
+begin
+    perform adjudge.check_transaction();
+    perform from adjudge.subject_keys k where k.subject = of_subject for update; -- who seals meanwhile has it shared
+    if exists (select from adjudge.personal p where p.subject = of_subject and p.name <> all (names)) then
+        return false;
+    end if;
+    delete from adjudge.personal p where p.subject = of_subject;
+    delete from adjudge.subject_keys k where k.subject = of_subject;
+    return true;
 end $$;
