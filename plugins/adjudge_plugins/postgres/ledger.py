@@ -145,8 +145,8 @@ class PostgresLedger:
         if known != digest:
             said = "`fingerprint_key` is not the one that this database was begun with: every retry would be a conflict"
             raise PluginError(said, plugin="postgres")
-        await self._writer.open()
         try:
+            await self._writer.open()
             await self._session.begin(self._writer.number)
         except BaseException:
             self.close()
